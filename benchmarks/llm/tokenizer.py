@@ -1,0 +1,35 @@
+"""A byte-level BPE tokenizer, trained in a moment on the language reference that ships with Python."""
+
+from functools import cache
+from pydoc_data.topics import topics
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+VOCABULARY = 2048  # small, so that the output head does not dominate the smallest model
+
+
+@cache
+def corpus() -> str:
+    """The texts behind `help("if")` and its like, about 0.5 MB of English and code."""
+    return "\n".join(topics[name] for name in sorted(topics))
+
+
+@cache
+def trained_tokenizer() -> Tokenizer:
+    """The tokenizer; the same for the same version of Python and of `tokenizers`."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),  # every byte, so that any text can be encoded
+    )
+    tokenizer.train_from_iterator(corpus().splitlines(), trainer)
+    return tokenizer
+
+
+@cache
+def corpus_ids() -> tuple[int, ...]:
+    """The corpus in tokens, so that a passage is a slice and costs a round nothing."""
+    return tuple(trained_tokenizer().encode(corpus()).ids)

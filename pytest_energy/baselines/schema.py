@@ -1,0 +1,189 @@
+"""The stored form of a baseline: the accepted sessions of one test on one machine.
+
+Rule 1: every format ever written still loads; a newer one is refused by its number.
+Rule 2: all sessions of a baseline can be compared with one another, so one question answers for all.
+Rule 3: a change shows as what it is: sorted keys, one round a line, new sessions at the end.
+Rule 4: nothing is written that would not load again.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_energy.baselines.machine import check_comparable
+from pytest_energy.errors import BaselineError, FormatError, NotComparable, NotMeasurable
+from pytest_energy.model import Record
+from pytest_energy.wire import Fields, JsonDict, parse
+
+# 1: {"format", "id", "machine_key", "sessions": [Record.to_json(), ...]}, oldest accepted session first.
+FORMAT_VERSION = 1
+
+# The first ones stay for good: a creep of +0.3 % a session, which the newest alone would follow, shows
+# against them (docs/statistics.md, "Drift"). Three, so that one odd session among them is outvoted.
+PINNED_COUNT = 3
+
+# Ten leave seven for what is true now. Twenty would narrow the bounds by 8 %: t(.95, K-1) sqrt(1 + 1/K).
+KEPT_COUNT = 10
+
+HOW_TO_MEND = "restore it from version control, or delete it and accept anew with --energy-baseline=add"
+# The lines that git puts around two sides; a line of JSON can begin with none of them.
+_CONFLICT_MARKERS = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """The sessions kept for one test on one machine key.
+
+    Attributes:
+        test_id: The test's node id.
+        machine_key: `Machine.key` of every session.
+        sessions: Accepted records in the order of their acceptance; at least one.
+
+    Raises:
+        BaselineError: There is no session, or one that has no joules, that is another test's or
+            machine's, or that can't be compared with the first.
+    """
+
+    test_id: str
+    machine_key: str
+    sessions: tuple[Record, ...]
+
+    def __post_init__(self) -> None:
+        if not self.sessions:
+            raise BaselineError("sessions is empty; a baseline has at least one")
+        for index, record in enumerate(self.sessions):
+            self._check(record, f"sessions[{index}] (created {record.created})")
+
+    def _check(self, record: Record, where: str) -> None:
+        if record.test_id != self.test_id:
+            raise BaselineError(f"{where} is of the test {record.test_id!r}, not {self.test_id!r}")
+        if record.machine.key != self.machine_key:
+            raise BaselineError(f"{where} is of the machine {record.machine.key!r}, not {self.machine_key!r}")
+        if not record.round_energies_j:
+            because = record.void_because or record.unmeasured_because or "every round is void"
+            raise BaselineError(f"{where} has no joules to compare with: {because}")
+        try:
+            check_comparable(self.sessions[0], record)
+        except NotComparable as error:
+            raise BaselineError(f"{where} can't stand beside the sessions before it: {error}") from error
+
+
+def extended(sessions: Sequence[Record], added: Sequence[Record]) -> tuple[Record, ...]:
+    """*sessions* with those of *added* at the end that are not in it yet."""
+    result, seen = list(sessions), [record.to_json() for record in sessions]
+    for record in added:
+        content = record.to_json()
+        if content not in seen:
+            result.append(record)
+            seen.append(content)
+    return tuple(result)
+
+
+def kept(sessions: Sequence[Record], keep: int) -> tuple[Record, ...]:
+    """At most *keep* of *sessions*: the first accepted `PINNED_COUNT`, then the newest.
+
+    At least one place is always the newest session's, so a *keep* of 3 pins two and a *keep* of 1 none.
+
+    Raises:
+        BaselineError: *keep* is below 1.
+    """
+    if keep < 1:
+        raise BaselineError(f"a baseline can't keep {keep} sessions; keep at least 1")
+    if len(sessions) <= keep:
+        return tuple(sessions)
+    pinned_count = min(PINNED_COUNT, keep - 1)
+    return (*sessions[:pinned_count], *sessions[len(sessions) - keep + pinned_count :])
+
+
+def to_json_text(baseline: Baseline) -> str:
+    """*baseline* as the text of its file, in ASCII, with a newline at the end.
+
+    Raises:
+        BaselineError: A value in it has no form in JSON (NaN, infinity).
+    """
+    sessions = ",\n".join(f"    {_opened(record.to_json(), '    ')}" for record in baseline.sessions)
+    text = (
+        "{\n"
+        f'  "format": {FORMAT_VERSION},\n'
+        f'  "id": {_on_one_line(baseline.test_id)},\n'
+        f'  "machine_key": {_on_one_line(baseline.machine_key)},\n'
+        f'  "sessions": [\n{sessions}\n  ]\n'
+        "}\n"
+    )
+    try:
+        _baseline(parse(text, f"the new baseline of {baseline.test_id}"))
+    except FormatError as error:
+        raise BaselineError(f"{error}; mend what recorded it, it can't be stored") from error
+    return text
+
+
+def from_json_text(text: str, source: str) -> Baseline:
+    """The baseline that *text* holds.
+
+    Args:
+        text: The whole file.
+        source: What the text is, for messages: the file's path.
+
+    Raises:
+        BaselineError: *text* is of a newer format, or is no baseline; the message names *source*, the
+            place in it, the value seen and what to do.
+    """
+    _check_merged(text, source)
+    try:
+        return _baseline(parse(text, source))
+    except FormatError as error:
+        raise BaselineError(f"{error}; {HOW_TO_MEND}") from error
+
+
+def _check_merged(text: str, source: str) -> None:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.startswith(_CONFLICT_MARKERS):
+            raise BaselineError(
+                f"{source} line {number} is {line[:60]!r}: a merge was left unfinished; "
+                f"finish it (git checkout --ours or --theirs), or {HOW_TO_MEND}"
+            )
+
+
+def _baseline(fields: Fields) -> Baseline:
+    version = fields.integer("format")
+    if version > FORMAT_VERSION:
+        raise BaselineError(
+            f"{fields.where} is of format {version}; this pytest-energy reads up to {FORMAT_VERSION}: "
+            "upgrade it (pip install --upgrade pytest-energy)"
+        )
+    if version < 1:
+        raise FormatError(f"{fields.where}: format is {version}; the first format is 1")
+    sessions = tuple(_session(child) for child in fields.children("sessions"))
+    try:
+        return Baseline(test_id=fields.text("id"), machine_key=fields.text("machine_key"), sessions=sessions)
+    except BaselineError as error:
+        raise FormatError(f"{fields.where}: {error}") from error
+
+
+def _session(fields: Fields) -> Record:
+    try:
+        return Record.from_json(fields)
+    except NotMeasurable as error:
+        raise FormatError(f"{fields.where}: {error}") from error
+
+
+def _opened(members: JsonDict, indent: str) -> str:
+    """An object with a member a line, and each item of a list on one line."""
+    inner = f"{indent}  "
+    lines = (
+        f"{inner}{_on_one_line(name)}: {_member(value, inner)}" for name, value in sorted(members.items())
+    )
+    return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+
+
+def _member(value: object, indent: str) -> str:
+    if isinstance(value, dict) and value:
+        return _opened(value, indent)
+    if isinstance(value, list) and value:
+        items = ",\n".join(f"{indent}  {_on_one_line(item)}" for item in value)
+        return f"[\n{items}\n{indent}]"
+    return _on_one_line(value)
+
+
+def _on_one_line(value: object) -> str:
+    return json.dumps(value, sort_keys=True)

@@ -1,0 +1,313 @@
+"""Baselines as files in a folder, for version control: written whole or not at all.
+
+Rule 1: `<folder>/<machine key>/<path of the test file>/<test name>.json`, where no test id, however odd,
+leads out of the folder or to another test's file, on a file system that ignores case neither.
+Rule 2: the old file is there, whole, until the new one is, and both are valid at any moment.
+Rule 3: the folder holds baselines and nothing else: locks lie elsewhere, a leftover of a killed writer goes
+with the next write.
+"""
+
+import errno
+import hashlib
+import os
+import re
+import secrets
+import stat
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pytest_energy.baselines.schema import (
+    HOW_TO_MEND,
+    KEPT_COUNT,
+    Baseline,
+    extended,
+    from_json_text,
+    kept,
+    to_json_text,
+)
+from pytest_energy.errors import BaselineError, NotComparable
+from pytest_energy.model import Record
+
+Mode = Literal["add", "replace"]
+
+# Names that every file system stores as they are, and that no two of which differ by case only. `~` is left
+# out: it stands before the hash of those that are not such names.
+_PLAIN_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.,=+\[\]-]*[a-z0-9_+\]])?")
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9_.,=+\[\]-]+")
+# File systems end at 255 bytes a name; the hash, `.json` and the marks of a file being written need 50.
+_NAME_LENGTH = 120
+# Linux ends at 4096 bytes a path, and the folder itself stands before this part of it.
+_PATH_LENGTH = 1000
+# 48 bits: two of a million odd names fall together once in 500 suites, and then the id in the file tells.
+_HASH_LENGTH = 12
+
+_OTHER_FOLDER = "name another folder with --energy-baselines"
+_OTHER_LOCKS = "set TMPDIR to another folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The baselines in one folder, which need not be there yet.
+
+    Writers of one user on one machine take turns; readers need not.
+
+    Attributes:
+        folder: Where the baselines are.
+        lock_timeout_s: Seconds to wait for another writer; one write takes milliseconds.
+    """
+
+    folder: Path
+    lock_timeout_s: float = field(default=60.0, kw_only=True)
+
+    def path(self, machine_key: str, test_id: str) -> Path:
+        """File of the baseline of *test_id* on *machine_key*, whether it is there or not."""
+        return self.folder / _name_of(machine_key) / _path_of(test_id)
+
+    def load(self, machine_key: str, test_id: str) -> Baseline | None:
+        """The baseline of *test_id* on *machine_key*, or `None` where there is none.
+
+        Raises:
+            BaselineError: The file can't be read, is no baseline, or is another test's.
+        """
+        path = self.path(machine_key, test_id)
+        text = _text_in(path)
+        if text is None:
+            return None
+        baseline = from_json_text(text, str(path))
+        if (baseline.machine_key, baseline.test_id) != (machine_key, test_id):
+            raise self._misplaced(baseline, path)
+        return baseline
+
+    def read(self, path: Path) -> Baseline:
+        """The baseline in the file *path*, one of `paths()`.
+
+        Raises:
+            BaselineError: As for `load`, and if the file is not there.
+        """
+        text = _text_in(path)
+        if text is None:
+            raise BaselineError(f"{path} is not there")
+        baseline = from_json_text(text, str(path))
+        place = self.path(baseline.machine_key, baseline.test_id)
+        if os.path.realpath(place) != os.path.realpath(path):
+            raise self._misplaced(baseline, path)
+        return baseline
+
+    def paths(self) -> tuple[Path, ...]:
+        """Files of all baselines in the folder, sorted.
+
+        Raises:
+            BaselineError: A folder can't be listed.
+        """
+        try:
+            return tuple(sorted(_json_files(self.folder)))
+        except OSError as error:
+            raise _cant("list", self.folder, error) from error
+
+    def baselines(self) -> tuple[Baseline, ...]:
+        """All baselines in the folder.
+
+        Raises:
+            BaselineError: As for `read`, for the first file that is broken.
+        """
+        return tuple(self.read(path) for path in self.paths())
+
+    def other_machines(self, test_id: str, *, besides: str | None = None) -> tuple[str, ...]:
+        """Sorted keys of the machines, other than *besides*, that have a baseline of *test_id*.
+
+        Raises:
+            BaselineError: The folder can't be listed.
+        """
+        path_in_machine = _path_of(test_id)
+        own_name = None if besides is None else _name_of(besides)
+        try:
+            folders = [
+                f for f in self.folder.iterdir() if f.name != own_name and (f / path_in_machine).is_file()
+            ]
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise _cant("list", self.folder, error) from error
+        return tuple(sorted(folder.name for folder in folders))
+
+    def write(
+        self, machine_key: str, test_id: str, records: Sequence[Record], mode: Mode, keep: int = KEPT_COUNT
+    ) -> Baseline:
+        """Add *records* to a baseline or put them in its place; returns what is stored now.
+
+        A record that the baseline has already is not added again. Of more than *keep* sessions the first
+        accepted and the newest stay (`schema.kept`). To replace, the old file is not read: it may be broken.
+
+        Raises:
+            BaselineError: The old file is broken, a record doesn't belong to this baseline, or the file
+                can't be written. The old file is then as it was.
+        """
+        path = self.path(machine_key, test_id)
+        with self._locked():
+            old = self.load(machine_key, test_id) if mode == "add" else None
+            sessions = kept(extended(() if old is None else old.sessions, records), keep)
+            if old is not None and sessions == old.sessions:
+                return old
+            try:
+                new = Baseline(test_id=test_id, machine_key=machine_key, sessions=sessions)
+            except BaselineError as error:
+                can_replace = old is not None and isinstance(error.__cause__, NotComparable)
+                advice = "; to start anew, use --energy-baseline=replace" if can_replace else ""
+                raise BaselineError(f"{path} was not written: {error}{advice}") from error
+            text = to_json_text(new)
+            try:
+                _write_whole(path, text, self.folder)
+            except OSError as error:
+                raise _cant("write", path, error) from error
+        return new
+
+    def _misplaced(self, baseline: Baseline, path: Path) -> BaselineError:
+        place = self.path(baseline.machine_key, baseline.test_id)
+        return BaselineError(
+            f"{path} holds the baseline of {baseline.test_id!r} on {baseline.machine_key!r}, "
+            f"whose place is {place}: move it there or delete it"
+        )
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        # Imported here: 37 ms that a run without a write need not spend.
+        from filelock import FileLock, Timeout
+
+        name = hashlib.sha256(os.fsencode(os.path.realpath(self.folder))).hexdigest()
+        lock_path = _lock_folder() / f"baselines-{name[:32]}.lock"
+        lock = FileLock(lock_path)
+        try:
+            lock.acquire(timeout=self.lock_timeout_s)
+        except Timeout as error:
+            raise BaselineError(
+                f"{self.folder} was being written by another process for {self.lock_timeout_s:g} s; "
+                f"end that one (fuser {lock_path} names it) or run again"
+            ) from error
+        except OSError as error:
+            raise _cant("lock", lock_path, error, instead=_OTHER_LOCKS) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _path_of(test_id: str) -> Path:
+    """Path of a test's file inside its machine's folder."""
+    test_file, _, name = test_id.partition("::")
+    folders = [_name_of(part) for part in test_file.split("/")]
+    if sum(len(part) + 1 for part in folders) > _PATH_LENGTH:
+        folders = [_hashed(test_file, test_file)]
+    # The whole id is hashed, as two ids can share an odd name: `a.py` and `a.py::` have none.
+    file_name = name if _is_plain(name) else _hashed(name, test_id)
+    return Path(*folders, f"{file_name}.json")
+
+
+def _name_of(part: str) -> str:
+    """*part* as the name of a folder: itself if it is plain, else its readable part and a hash."""
+    # A folder never ends in `.json`, so that it is never in the way of a baseline.
+    return part if _is_plain(part) and not part.endswith(".json") else _hashed(part, part)
+
+
+def _is_plain(name: str) -> bool:
+    return len(name) <= _NAME_LENGTH and _PLAIN_NAME.fullmatch(name) is not None
+
+
+def _hashed(name: str, content: str) -> str:
+    # A file name that was not UTF-8 comes as lone surrogates.
+    digest = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+    readable = _NOT_PLAIN.sub("-", name).strip("-.+=,")[:_NAME_LENGTH]
+    return f"{readable or '_'}~{digest[:_HASH_LENGTH]}"
+
+
+def _json_files(folder: Path) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:
+        # A folder that isn't there, not yet or not any more, holds none.
+        if not isinstance(error, FileNotFoundError):
+            raise error
+
+    for parent, _, names in os.walk(folder, onerror=refuse):
+        yield from (
+            Path(parent, name) for name in names if name.endswith(".json") and not name.startswith(".")
+        )
+
+
+def _text_in(path: Path) -> str | None:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _cant("read", path, error) from error
+    except UnicodeDecodeError as error:
+        raise BaselineError(
+            f"{path} is not text: byte {error.start} is {error.object[error.start]:#04x}; {HOW_TO_MEND}"
+        ) from error
+
+
+def _write_whole(path: Path, text: str, root: Path) -> None:
+    """Put *text* in place of *path* in one step that outlasts a crash of this process or of the machine."""
+    is_new = not path.exists()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(path)
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(8)}.tmp"
+    try:
+        with temporary.open("x", encoding="ascii", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+    if is_new:
+        # The folders above may be new too: their names must outlast a crash as well.
+        for folder in path.parent.relative_to(root).parents:
+            _sync_folder(root / folder)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what writers of *path* that were killed have left; the lock says that none is at work."""
+    for file in path.parent.iterdir():
+        if file.name.startswith(f".{path.name}.") and file.suffix == ".tmp":
+            file.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network and user-space file systems can't, and say so this way (fsync(2), EINVAL).
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _lock_folder() -> Path:
+    """Folder of this user's locks, in the temporary folder, so that the baselines' folder holds none.
+
+    It is one a user: Linux lets nobody open another user's file in a shared temporary folder to create it
+    (sysctl fs.protected_regular).
+    """
+    folder = Path(f"pytest-energy-{os.getuid()}")
+    try:
+        folder = tempfile.gettempdir() / folder
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+    except OSError as error:
+        raise _cant("make", folder, error, instead=_OTHER_LOCKS) from error
+    # In a shared folder anyone may have been first, with a link to another's file for instance.
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+        raise BaselineError(
+            f"{folder}, for locks, is not a folder of this user: remove it, or {_OTHER_LOCKS}"
+        )
+    return folder
+
+
+def _cant(verb: str, path: Path, error: OSError, *, instead: str = _OTHER_FOLDER) -> BaselineError:
+    return BaselineError(f"can't {verb} {path}: {error.strerror or error}; mend that, or {instead}")

@@ -1,0 +1,272 @@
+"""The only thread: it follows the ticks of every counter that ticks, and looks after the others.
+
+Rule 1: what to do next is `Sampler.step`, which sleeps never and knows no thread; a `Runner` calls it when it
+        is due. Tests run it with a clock of their own.
+Rule 2: a `SensorError` is kept with its time: windows that it falls into are void, the run goes on.
+Rule 3: any other exception ends the sampling. It is kept, makes windows void, and is raised again at `stop`.
+Rule 4: memory doesn't grow without end: of a very long history only each second tick is kept.
+"""
+
+import math
+import threading
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pytest_energy.errors import SensorError
+from pytest_energy.meter.clock import Clock
+from pytest_energy.meter.integrate import Tick
+from pytest_energy.meter.ticks import TickTracker
+from pytest_energy.model import Channel
+from pytest_energy.sensors.protocol import Sensor
+
+# RAPL's smallest range wraps in 2.2 min at 500 W, and a sensor is promised a read each 30 s.
+TOUCH_S = 20.0
+
+# After a read that failed: often enough to see a counter come back, rarely enough to do no harm.
+_RETRY_S = 0.5
+
+# Chores wait until no tick is due for this long.
+_CHORE_ROOM_S = 0.01
+
+_HISTORY_TICKS = 1 << 16
+_RECENT_TICKS = 1 << 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A read that gave no value."""
+
+    time_s: float
+    because: str
+
+
+class Runner(Protocol):
+    """Whatever calls a sampler's step when it is due."""
+
+    def start(self, sampler: "Sampler") -> None: ...
+
+    def wake(self) -> None:
+        """Let the sampler look again at what is due: something has changed."""
+        ...
+
+    def stop(self) -> None: ...
+
+
+class ThreadRunner:
+    """A thread that sleeps between the steps."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._wake = threading.Event()
+        self._is_stopping = False
+        self._thread: threading.Thread | None = None
+
+    def start(self, sampler: "Sampler") -> None:
+        self._thread = threading.Thread(
+            target=self._run, args=(sampler,), name="pytest-energy-sampler", daemon=True
+        )
+        self._thread.start()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def stop(self) -> None:
+        self._is_stopping = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self, sampler: "Sampler") -> None:
+        while not self._is_stopping:
+            due_s = sampler.step()
+            wait_s = due_s - self._clock.now_s()
+            if wait_s > 0:
+                self._wake.wait(None if math.isinf(wait_s) else wait_s)
+            self._wake.clear()
+
+
+class _Followed:
+    """One ticked channel: its tracker and what it has seen."""
+
+    def __init__(self, sensor: Sensor, channel: Channel, now_s: float) -> None:
+        self.sensor, self.channel = sensor, channel
+        self.tracker = TickTracker(now_s)
+        self.ticks: list[Tick] = []
+
+    def keep(self, tick: Tick) -> None:
+        self.ticks.append(tick)
+        if len(self.ticks) > _HISTORY_TICKS:
+            # A new list: somebody may be looking at the old one.
+            self.ticks = [*self.ticks[:-_RECENT_TICKS:2], *self.ticks[-_RECENT_TICKS:]]
+
+
+class _Chore:
+    def __init__(self, action: Callable[[], None], period_s: float, now_s: float) -> None:
+        self.action, self.period_s = action, period_s
+        self.due_s = now_s + period_s
+
+
+class Sampler:
+    """Ticks of the channels that tick, reads of those that don't.
+
+    Args:
+        sensors: Open sensors; read by this sampler from now on.
+        clock: For the times of reads.
+        runner: What calls `step`.
+    """
+
+    def __init__(self, sensors: Sequence[Sensor], clock: Clock, runner: Runner) -> None:
+        self._clock, self._runner = clock, runner
+        now_s = clock.now_s()
+        pairs = [(sensor, channel) for sensor in sensors for channel in sensor.channels]
+        self._sensors = {channel.name: sensor for sensor, channel in pairs}
+        # A sensor's wrap count and the like must not be changed by two threads at once.
+        self._locks = {id(sensor): threading.Lock() for sensor in sensors}
+        self._followed = {
+            channel.name: _Followed(sensor, channel, now_s) for sensor, channel in pairs if channel.is_ticked
+        }
+        self._faults: dict[str, deque[Fault]] = {channel.name: deque(maxlen=64) for _, channel in pairs}
+        self._chores: list[_Chore] = []
+        untouched = [channel.name for _, channel in pairs if not channel.is_ticked]
+        if untouched:
+            self.add_chore(lambda: self._touch(untouched), TOUCH_S)
+        self._failure: Exception | None = None
+        self._is_started = False
+
+    def start(self) -> None:
+        self._is_started = True
+        self._runner.start(self)
+
+    def stop(self) -> None:
+        """End the sampling.
+
+        Raises:
+            Exception: What ended it before, if something did.
+        """
+        if self._is_started:
+            self._is_started = False
+            self._runner.stop()
+        if self._failure is not None:
+            raise self._failure
+
+    def add_chore(self, action: Callable[[], None], period_s: float) -> None:
+        """Call *action* about every *period_s*, between the ticks."""
+        self._chores.append(_Chore(action, period_s, self._clock.now_s()))
+
+    @property
+    def failure(self) -> Exception | None:
+        """What ended the sampling, if something did."""
+        return self._failure
+
+    @property
+    def read_counts(self) -> Mapping[str, tuple[int, int]]:
+        """Channel to reads and ticks so far: what following it costs."""
+        return {n: (f.tracker.read_count, f.tracker.tick_count) for n, f in self._followed.items()}
+
+    def tick_s(self, channel: str) -> float | None:
+        """Period of a ticked channel; `None` while it is unknown, or when the counter has fallen silent."""
+        tracker = self._followed[channel].tracker
+        return None if tracker.is_silent(self._clock.now_s()) else tracker.tick_s
+
+    def is_silent(self, channel: str) -> bool:
+        """Whether a ticked channel has stood still for too long."""
+        return self._followed[channel].tracker.is_silent(self._clock.now_s())
+
+    def ticks(self, channel: str) -> Sequence[Tick]:
+        """All ticks of a ticked channel that are still known; the sequence may grow."""
+        return self._followed[channel].ticks
+
+    def count_after(self, channel: str, time_s: float) -> int:
+        """Ticks of *channel* after *time_s*."""
+        ticks = self._followed[channel].ticks
+        return len(ticks) - bisect_right(ticks, (time_s, math.inf))
+
+    def fault_since(self, channel: str, time_s: float) -> Fault | None:
+        """The first failed read of *channel* at or after *time_s*."""
+        return next((fault for fault in tuple(self._faults[channel]) if fault.time_s >= time_s), None)
+
+    def read_j(self, channel: str) -> float:
+        """Joules of *channel* now, from any thread.
+
+        Raises:
+            SensorError: The sensor gives no value, or none that is a number.
+        """
+        sensor = self._sensors[channel]
+        with self._locks[id(sensor)]:
+            joules = sensor.read_j(channel)
+        if not math.isfinite(joules):
+            raise SensorError(f"{channel}: the sensor {sensor.name} gave {joules} J")
+        return joules
+
+    def hurry(self, channels: Sequence[str]) -> None:
+        """See each tick of *channels* as soon as it happens: somebody waits."""
+        for name in channels:
+            self._followed[name].tracker.hurry()
+        self._runner.wake()
+
+    def relax(self, channels: Sequence[str]) -> None:
+        for name in channels:
+            self._followed[name].tracker.relax()
+
+    def step(self) -> float:
+        """Do what is due, if anything is.
+
+        Returns:
+            When something is due again; never, once the sampling has ended.
+        """
+        if self._failure is not None:
+            return math.inf
+        try:
+            self._do_one()
+        except Exception as error:  # noqa: BLE001  # kept, and raised again at stop()
+            self._failure = error
+            return math.inf
+        return self._due_s()
+
+    def _due_s(self) -> float:
+        dues = [followed.tracker.due_s for followed in self._followed.values()]
+        return min((*dues, *(chore.due_s for chore in self._chores)), default=math.inf)
+
+    def _do_one(self) -> None:
+        now_s = self._clock.now_s()
+        for followed in self._followed.values():
+            followed.tracker.look_up(now_s)
+        following = min(self._followed.values(), key=lambda f: f.tracker.due_s, default=None)
+        if following is not None and following.tracker.due_s <= now_s:
+            self._read(following)
+            return
+        room_s = math.inf if following is None else following.tracker.due_s - now_s
+        for chore in self._chores:
+            if chore.due_s <= now_s:
+                if room_s < _CHORE_ROOM_S:
+                    chore.due_s = now_s + _CHORE_ROOM_S
+                    continue
+                chore.action()
+                chore.due_s = self._clock.now_s() + chore.period_s
+                return
+
+    def _read(self, followed: _Followed) -> None:
+        name = followed.channel.name
+        started_s = self._clock.now_s()
+        try:
+            joules = self.read_j(name)
+        except SensorError as error:
+            self._keep_fault(name, error)
+            followed.tracker.skip_to(self._clock.now_s() + _RETRY_S)
+            return
+        tick = followed.tracker.see(started_s, self._clock.now_s(), joules)
+        if tick is not None:
+            followed.keep(tick)
+
+    def _touch(self, channels: Sequence[str]) -> None:
+        for name in channels:
+            try:
+                self.read_j(name)
+            except SensorError as error:
+                self._keep_fault(name, error)
+
+    def _keep_fault(self, channel: str, error: SensorError) -> None:
+        self._faults[channel].append(Fault(time_s=self._clock.now_s(), because=str(error)))

@@ -1,0 +1,202 @@
+"""Finding and following the ticks of a counter, from as few reads as can be.
+
+A tick is seen as a change between two reads. Until the counter's period is known it is read often; then only
+just before and just after each expected tick, so that two reads a tick are enough.
+
+Rule 1: the tracker reads nothing itself. It says when the next read is due, and is told what was read.
+Rule 2: a tick's time is the middle between the two reads that it happened between.
+Rule 3: nothing is assumed of the period but that it lies between a millisecond and a second or two.
+"""
+
+import math
+from dataclasses import dataclass
+
+from pytest_energy.meter.integrate import Tick
+
+# A counter that hasn't moved for this long doesn't tick: the slowest known one ticks once a second.
+SILENT_S = 2.5
+
+# Reads while the period is unknown: as far apart as 1 % of the time since the last tick, so that the first
+# period is known to 1 % whatever it is; never closer than this, so that a fast counter doesn't eat a core.
+_SEARCH_SHARE = 0.01
+_SEARCH_GAP_S = 2e-4
+
+# Ticks that are seen before the period counts as known: two periods, the second as a check of the first.
+_FIRST_TICKS = 3
+
+# Gains of the filter that follows phase and period (an alpha-beta filter that starts with a growing memory,
+# as in Brookner, "Tracking and Kalman Filtering Made Easy", 1998, section 1.2.10): low enough to average the
+# error of seeing, high enough to follow a period that changes by a few percent.
+_PHASE_GAIN = 0.2
+_PERIOD_GAIN = 0.02
+
+# How the distance between the expected tick and the reads around it learns: a tick outside them widens it, a
+# tick between them narrows it. They balance where about one tick in six is missed.
+_WIDEN = 1.3
+_NARROW = 0.95
+_WIDEST_SHARE = 0.25
+
+# CPU time of a read that isn't waiting: NVML's share of its call, and Python's own way there.
+_CALL_CPU_SHARE = 0.35
+_STEP_CPU_S = 6e-5
+# Where two reads for each tick would cost more of a core than this, only each n-th tick is followed.
+_CPU_SHARE = 0.04
+_FOLLOW_GAP_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    started_s: float
+    ended_s: float
+    joules: float
+
+    @property
+    def middle_s(self) -> float:
+        """When the counter was looked at, as well as it is known."""
+        return (self.started_s + self.ended_s) / 2
+
+
+class TickTracker:
+    """Follows one counter.
+
+    Attributes:
+        due_s: When the next read is wanted.
+        tick_s: Period of the counter as far as it can be told, or `None` until it is known. A counter that
+            ticks faster than it can be read has the period of its reads.
+        read_count: Reads so far.
+        tick_count: Ticks seen so far.
+        is_hurried: Somebody waits for the next tick: follow each one, whatever it costs.
+    """
+
+    def __init__(self, now_s: float) -> None:
+        self.due_s = now_s
+        self.tick_s: float | None = None
+        self.read_count = 0
+        self.tick_count = 0
+        self.is_hurried = False
+        self._has_new_hurry = False
+        self._last: _Read | None = None
+        self._last_tick_s = now_s
+        self._call_s = 0.0
+        self._first_ticks: list[float] = []
+        self._expected_s = now_s  # the tick that the filter holds to be the last one
+        self._reach_s = 0.0
+        self._unchanged_count = 0
+        self._followed_count = 0
+        self._next_s = now_s  # the tick that is waited for
+
+    def see(self, started_s: float, ended_s: float, joules: float) -> Tick | None:
+        """Take in one read.
+
+        Returns:
+            The tick that it shows, or `None`.
+        """
+        read, last = _Read(started_s, ended_s, joules), self._last
+        self._last = read
+        self.read_count += 1
+        call_s = ended_s - started_s
+        # The shortest calls tell the cost; one that was held up by other threads doesn't.
+        self._call_s = min(self._call_s, call_s) if last else call_s
+        self._call_s += 0.05 * (call_s - self._call_s)
+        tick: Tick | None = None
+        if last is not None and joules != last.joules:
+            tick = (self._tick_time_s(last, read), joules)
+            self._take(tick[0])
+        else:
+            self._unchanged_count += 1
+        self._plan(ended_s)
+        return tick
+
+    def is_silent(self, now_s: float) -> bool:
+        """Whether the counter has stood still for so long that it can't be said to tick."""
+        slow_s = 0.0 if self.tick_s is None else 4 * self.tick_s
+        return now_s - self._last_tick_s > max(SILENT_S, slow_s)
+
+    def skip_to(self, due_s: float) -> None:
+        """Ask for no read before *due_s*: the last one failed."""
+        self.due_s = due_s
+
+    def hurry(self) -> None:
+        """Follow each tick from now on, until `relax`; may be called by another thread."""
+        self.is_hurried = self._has_new_hurry = True
+
+    def relax(self) -> None:
+        self.is_hurried = False
+
+    def look_up(self, now_s: float) -> None:
+        """Plan anew if somebody has asked to hurry since the last plan."""
+        if self._has_new_hurry:
+            self._has_new_hurry = False
+            if self.tick_s is not None and self._unchanged_count == 0:
+                self._plan(now_s)
+
+    def _tick_time_s(self, last: _Read, read: _Read) -> float:
+        gap_s = read.middle_s - last.middle_s
+        if self.tick_s is not None:
+            # The read before may be from before a long sleep; the tick was surely not so long ago.
+            gap_s = min(gap_s, max(2 * self._reach_s, self._call_s), self.tick_s)
+        return max(read.middle_s - gap_s / 2, math.nextafter(self._last_tick_s, math.inf))
+
+    def _take(self, tick_s: float) -> None:
+        self.tick_count += 1
+        self._last_tick_s = tick_s
+        if self.tick_s is None:
+            self._first_ticks.append(tick_s)
+            if len(self._first_ticks) >= _FIRST_TICKS:
+                self._lock()
+        else:
+            self._follow(tick_s)
+        self._unchanged_count = 0
+
+    def _lock(self) -> None:
+        first, last = self._first_ticks[0], self._first_ticks[-1]
+        self.tick_s = (last - first) / (len(self._first_ticks) - 1)
+        self._expected_s = last
+        self._reach_s = max(self._least_reach_s(), 2 * _SEARCH_SHARE * self.tick_s)
+        self._followed_count = _FIRST_TICKS
+
+    def _least_reach_s(self) -> float:
+        return max(self._call_s, _SEARCH_GAP_S)
+
+    def _follow(self, tick_s: float) -> None:
+        assert self.tick_s is not None  # noqa: S101
+        periods = max(1, round((tick_s - self._expected_s) / self.tick_s))
+        predicted_s = self._expected_s + periods * self.tick_s
+        limit_s = _WIDEST_SHARE * self.tick_s
+        error_s = min(limit_s, max(-limit_s, tick_s - predicted_s))
+        n = self._followed_count = self._followed_count + 1
+        phase_gain = max(_PHASE_GAIN, 2 * (2 * n - 1) / (n * (n + 1)))
+        period_gain = max(_PERIOD_GAIN, 6 / (n * (n + 1)))
+        self._expected_s = predicted_s + phase_gain * error_s
+        self.tick_s += period_gain * error_s / periods
+        is_between = self._unchanged_count == 1
+        reach_s = self._reach_s * (_NARROW if is_between else _WIDEN)
+        self._reach_s = min(
+            max(reach_s, self._least_reach_s()), max(_WIDEST_SHARE * self.tick_s, _SEARCH_GAP_S)
+        )
+
+    def _plan(self, now_s: float) -> None:
+        if self.tick_s is None:
+            gap_s = max(_SEARCH_GAP_S, _SEARCH_SHARE * (now_s - self._last_tick_s))
+            self.due_s = now_s + gap_s
+            return
+        if self._unchanged_count == 0:
+            stride = 1 if self.is_hurried else self._stride()
+            next_s = self._expected_s + stride * self.tick_s
+            if next_s - self._reach_s < now_s:  # reads are slower than ticks, or this thread was held up
+                missed = math.ceil((now_s + self._reach_s - next_s) / self.tick_s)
+                next_s += missed * self.tick_s
+            self._next_s = next_s
+            self.due_s = next_s - self._reach_s
+            return
+        late_s = now_s - self._next_s
+        if late_s < 0:
+            self.due_s = max(now_s, self._next_s + self._reach_s - self._call_s)
+        else:
+            # The tick is late. Look again soon, but less and less often.
+            self.due_s = now_s + max(self._reach_s - self._call_s, 0.1 * late_s, 0.5 * _SEARCH_GAP_S)
+
+    def _stride(self) -> int:
+        assert self.tick_s is not None  # noqa: S101
+        cost_s = 2 * (_CALL_CPU_SHARE * self._call_s + _STEP_CPU_S)
+        return max(1, math.ceil(cost_s / (_CPU_SHARE * self.tick_s)), math.ceil(_FOLLOW_GAP_S / self.tick_s))

@@ -1,0 +1,685 @@
+"""Windows: a stretch of time goes in, a `Reading` comes out.
+
+Rule 1: `close` never raises for a fault of a sensor or a clock. The reading is void and says why.
+Rule 2: both edges are taken after the device has been synchronised: the work is really over at the stop.
+Rule 3: the time around an outermost window is quiet, because opening and closing wait for two ticks. A window
+        that is opened right after another was closed needs no wait.
+Rule 4: a random delay of up to a tick comes before each window, so that rounds aren't locked to the ticks.
+Rule 5: without a ticked channel nothing waits.
+"""
+
+import math
+import random
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from pytest_energy.errors import NotMeasurable, SensorError
+from pytest_energy.meter import quality
+from pytest_energy.meter.clock import Clock
+from pytest_energy.meter.idle import IDLE_S, IdlePower, idle_power
+from pytest_energy.meter.integrate import (
+    HEAD_TICKS,
+    INNER_TICKS,
+    Cumulative,
+    Integral,
+    Tick,
+    integrate,
+)
+from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
+from pytest_energy.meter.usage import LOOK_S, PsutilSystem, System, UsageProbe
+from pytest_energy.model import Channel, Domain, Phase, Provenance, Reading, SensorStatus, Trace
+from pytest_energy.sensors.protocol import Sensor
+from pytest_energy.sensors.replay import Replay, ReplayRound
+
+# A window that is opened so soon after another was closed has the other's quiet tail as its head: in 5 % of a
+# tick nothing happens that would matter. In joules: 5 ms of a GPU's full power at the very most.
+_BACK_TO_BACK_SHARE = 0.05
+
+# Ticks to wait for beside a window: the first may lack the end of the work (measured on an H100).
+_QUIET_TICKS = 2
+
+# How long to wait for them: a tick that comes late by a whole period, and a held-up thread.
+_WAIT_TICKS, _WAIT_S = 4.0, 1.0
+
+# Finding the period takes three ticks, of a second at most; a counter that hasn't moved in SILENT_S has none.
+_FIND_S = 5.0
+
+
+class OpenPhase(Protocol):
+    """A named stretch inside an open window."""
+
+    def close(self) -> None:
+        """End the stretch. What it used is in the window's reading, once that is closed."""
+        ...
+
+
+class OpenWindow(Protocol):
+    """A window whose joules are being counted."""
+
+    def phase(self, name: str, *, samples: int | None = None) -> OpenPhase:
+        """Begin a named stretch inside this window; stretches may nest and overlap.
+
+        Nothing waits, so its edges are known less well than the window's: where the counter ticks they are
+        interpolated.
+        """
+        ...
+
+    def close(self) -> Reading:
+        """End the window. A fault of a sensor makes the reading void, with the reason; it isn't raised."""
+        ...
+
+
+class Meter(Protocol):
+    """Where readings come from."""
+
+    @property
+    def provenance(self) -> Provenance: ...
+
+    def statuses(self) -> tuple[SensorStatus, ...]:
+        """The sensors with the tick that was found, and those that are absent."""
+        ...
+
+    def start(self) -> None:
+        """Begin; takes about 3 s where something is measured: ticks are found, idle power is measured."""
+        ...
+
+    def rounds_left(self, test_id: str) -> int | None:
+        """Rounds that can still be read for the test *test_id*; `None` where there is no limit."""
+        ...
+
+    def why_unmeasured(self, test_id: str) -> str | None:
+        """Why the test *test_id* can't be measured at all, or `None`."""
+        ...
+
+    def open(self, test_id: str, *, domains: frozenset[Domain] | None = None) -> OpenWindow:
+        """Open an outermost window over the channels of *domains*, or all.
+
+        One window is open at a time. One that was left open (its work raised) is given up.
+        """
+        ...
+
+    def idle_power_w(self) -> Mapping[str, float] | None:
+        """Power at rest by channel, or `None` where it isn't known."""
+        ...
+
+    def devices(self, domains: frozenset[Domain] | None) -> tuple[str, ...]:
+        """What only one process at a time may measure: GPU UUIDs, CPU packages."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rig:
+    """What a live meter and its windows work with."""
+
+    clock: Clock
+    sampler: Sampler
+    probe: UsageProbe
+    synchronize: Callable[[], None]
+    rng: random.Random
+    provenance: Provenance
+
+
+class LiveMeter:
+    """Readings from the sensors of this machine.
+
+    Args:
+        sensors: Open sensors, all of one provenance. They stay the caller's to close.
+        statuses: What was found on this machine, present and absent.
+        clock: The clock of all times.
+        synchronize: Waits until the work that was started has ended. What it raises is the work's own
+            error, and passes through.
+        rng: For the delays before windows.
+        runner: What runs the sampler; a thread by default.
+        system: What is asked of the operating system; psutil by default.
+
+    Raises:
+        NotMeasurable: The sensors are of different provenance.
+    """
+
+    def __init__(
+        self,
+        sensors: Iterable[Sensor],
+        statuses: Iterable[SensorStatus],
+        *,
+        clock: Clock,
+        synchronize: Callable[[], None],
+        rng: random.Random,
+        runner: Runner | None = None,
+        system: System | None = None,
+    ) -> None:
+        self._sensors, self._statuses = tuple(sensors), tuple(statuses)
+        self._channels = tuple(channel for sensor in self._sensors for channel in sensor.channels)
+        self.provenance = _one_provenance(self._sensors)
+        sampler = Sampler(self._sensors, clock, ThreadRunner(clock) if runner is None else runner)
+        probe = UsageProbe(self._sensors, clock, PsutilSystem() if system is None else system)
+        sampler.add_chore(probe.look, LOOK_S)
+        self._rig = _Rig(
+            clock=clock,
+            sampler=sampler,
+            probe=probe,
+            synchronize=synchronize,
+            rng=rng,
+            provenance=self.provenance,
+        )
+        self._idle: dict[str, IdlePower] = {}
+        self._last: _LiveWindow | None = None
+
+    def start(self) -> None:
+        self._rig.sampler.start()
+        if self.provenance is Provenance.MEASURED and self._channels:
+            self._measure_idle()
+
+    def _measure_idle(self) -> None:
+        clock, sampler = self._rig.clock, self._rig.sampler
+        start_s = clock.now_s()
+        before = self._read_untickeds()
+        clock.sleep_s(IDLE_S)
+        names = [channel.name for channel in self._channels if channel.is_ticked]
+        while clock.now_s() - start_s < _FIND_S and any(self._is_searched(name) for name in names):
+            clock.sleep_s(0.05)
+        after = self._read_untickeds()
+        at_rest = {name: [before[name], after[name]] for name in before if name in after}
+        at_rest |= {name: [tick for tick in sampler.ticks(name) if tick[0] >= start_s] for name in names}
+        for name, ticks in at_rest.items():
+            try:
+                self._idle[name] = idle_power(ticks)
+            except NotMeasurable:
+                continue  # a counter that stands still has no idle power; its windows will say so
+
+    def _is_searched(self, name: str) -> bool:
+        sampler = self._rig.sampler
+        return sampler.failure is None and sampler.tick_s(name) is None and not sampler.is_silent(name)
+
+    def _read_untickeds(self) -> dict[str, Tick]:
+        """A read of each channel that doesn't tick; one that fails is left out."""
+        found = {}
+        for channel in self._channels:
+            if not channel.is_ticked:
+                try:
+                    joules = self._rig.sampler.read_j(channel.name)
+                except SensorError:
+                    continue  # the windows over this channel will say so
+                found[channel.name] = (self._rig.clock.now_s(), joules)
+        return found
+
+    def statuses(self) -> tuple[SensorStatus, ...]:
+        return tuple(
+            replace(status, tick_s=self._slowest_tick_s(status.channels)) for status in self._statuses
+        )
+
+    def _slowest_tick_s(self, names: Sequence[str]) -> float | None:
+        ticked = [channel.name for channel in self._channels if channel.is_ticked and channel.name in names]
+        ticks_s = [self._rig.sampler.tick_s(name) for name in ticked]
+        return max((tick_s for tick_s in ticks_s if tick_s is not None), default=None)
+
+    def rounds_left(self, test_id: str) -> int | None:
+        del test_id
+        return None
+
+    def why_unmeasured(self, test_id: str) -> str | None:
+        del test_id
+        if self._channels:
+            return None
+        reasons = "; ".join(f"{s.name}: {s.absent_because}" for s in self._statuses if s.absent_because)
+        return f"no sensor on this machine ({reasons})" if reasons else "no sensor on this machine"
+
+    def idle_power_w(self) -> Mapping[str, float] | None:
+        return {name: idle.power_w for name, idle in self._idle.items()} or None
+
+    def idle(self) -> Mapping[str, IdlePower]:
+        """Power at rest by channel, with its uncertainty; without those where it isn't known."""
+        return dict(self._idle)
+
+    def devices(self, domains: frozenset[Domain] | None) -> tuple[str, ...]:
+        return tuple(sorted({channel.device for channel in self._of(domains)}))
+
+    def _of(self, domains: frozenset[Domain] | None) -> tuple[Channel, ...]:
+        return tuple(c for c in self._channels if domains is None or c.domain in domains)
+
+    def open(self, test_id: str, *, domains: frozenset[Domain] | None = None) -> OpenWindow:
+        last, channels = self._last, self._of(domains)
+        if last is not None:
+            last.give_up(f"it was still open when {test_id} opened another window")
+        reason = None if channels else _why_no_channel(domains, self._channels)
+        self._last = window = _LiveWindow(self._rig, channels, reason)
+        window.begin(None if last is None else last.quiet)
+        return window
+
+    def close(self) -> None:
+        """End the sampling.
+
+        Raises:
+            Exception: What ended it before, if something did.
+        """
+        self._rig.sampler.stop()
+
+
+def _one_provenance(sensors: Sequence[Sensor]) -> Provenance:
+    provenances = {sensor.provenance for sensor in sensors}
+    if len(provenances) > 1:
+        names = ", ".join(f"{sensor.name} ({sensor.provenance})" for sensor in sensors)
+        raise NotMeasurable(f"{names}: joules of different provenance are never mixed; choose one")
+    return provenances.pop() if provenances else Provenance.MEASURED
+
+
+def _why_no_channel(domains: frozenset[Domain] | None, channels: Sequence[Channel]) -> str:
+    wanted = "any domain" if domains is None else "the domains " + ", ".join(sorted(domains))
+    there = ", ".join(channel.name for channel in channels) or "nothing"
+    return f"no channel of {wanted} here; this run measures {there}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Quiet:
+    """The ticked channels that were quiet, and until when they are known to have been."""
+
+    names: frozenset[str]
+    until_s: float
+
+
+class _LiveWindow:
+    """One outermost window over *channels*."""
+
+    def __init__(self, rig: _Rig, channels: Sequence[Channel], void_because: str | None) -> None:
+        self._rig, self._channels = rig, tuple(channels)
+        self._ticked = tuple(channel.name for channel in channels if channel.is_ticked)
+        self._void_because = void_because
+        self._phases: list[_LivePhase] = []
+        self._reading: Reading | None = None
+        self._opened_s = self._start_s = rig.clock.now_s()
+        self._start_reads: Mapping[str, float] = {}
+        self._suspended_s: float | None = None
+        self.quiet: _Quiet | None = None
+
+    # Opening
+
+    def begin(self, quiet: _Quiet | None) -> None:
+        """Wait for quiet, then start; *quiet* is what the window before this one left."""
+        rig = self._rig
+        if self._ticked:
+            self._wait_for_quiet(quiet)
+        rig.probe.open()
+        self._suspended_s = rig.clock.suspended_s()
+        rig.synchronize()
+        self._start_reads = self.read_untickeds()
+        self._start_s = rig.clock.now_s()
+
+    def _wait_for_quiet(self, quiet: _Quiet | None) -> None:
+        clock = self._rig.clock
+        self._void(self._why_not_followed())
+        if self._void_because is not None:
+            return
+        tick_s = self._slowest_tick_s()
+        is_quiet = (
+            quiet is not None
+            and quiet.names >= set(self._ticked)
+            and clock.now_s() - quiet.until_s <= _BACK_TO_BACK_SHARE * tick_s
+        )
+        if not is_quiet:
+            self._rig.synchronize()
+            self._void(self._wait_for_ticks(clock.now_s()))
+        clock.sleep_s(self._rig.rng.random() * tick_s)
+
+    def _why_not_followed(self) -> str | None:
+        sampler = self._rig.sampler
+        if sampler.failure is not None:
+            return f"the sampling has ended: {sampler.failure!r}"
+        for name in self._ticked:
+            if sampler.is_silent(name):
+                return f"{name}: its counter stands still; one that never moves measures nothing"
+            if sampler.tick_s(name) is None:
+                return f"{name}: the period of its counter hasn't been found"
+        return None
+
+    def _slowest_tick_s(self) -> float:
+        ticks_s = [self._rig.sampler.tick_s(name) for name in self._ticked]
+        return max((tick_s for tick_s in ticks_s if tick_s is not None), default=0.0)
+
+    def _wait_for_ticks(self, since_s: float) -> str | None:
+        """Wait until each ticked channel has ticked twice after *since_s*; if one doesn't, why."""
+        clock, sampler = self._rig.clock, self._rig.sampler
+        tick_s = self._slowest_tick_s()
+        limit_s = since_s + _WAIT_TICKS * tick_s + _WAIT_S
+        missing = list(self._ticked)
+        sampler.hurry(missing)
+        try:
+            while missing and sampler.failure is None:
+                now_s = clock.now_s()
+                if now_s > limit_s:
+                    return f"{missing[0]}: its counter didn't tick twice in {now_s - since_s:.3g} s"
+                clock.sleep_s(min(max(tick_s / 50, 2e-4), 2e-3))
+                missing = [n for n in missing if sampler.count_after(n, since_s) < _QUIET_TICKS]
+        finally:
+            sampler.relax(self._ticked)
+        return None
+
+    def _void(self, because: str | None) -> None:
+        """Keep the first reason."""
+        if self._void_because is None:
+            self._void_because = because
+
+    def read_untickeds(self) -> dict[str, float]:
+        """Joules of the channels that are read at edges; a fault makes the window void."""
+        reads = {}
+        for channel in self._channels:
+            if not channel.is_ticked:
+                try:
+                    reads[channel.name] = self._rig.sampler.read_j(channel.name)
+                except SensorError as error:
+                    self._void(str(error))
+        return reads
+
+    # Inside
+
+    def phase(self, name: str, *, samples: int | None = None) -> OpenPhase:
+        self._rig.synchronize()
+        phase = _LivePhase(self, name, samples, self._rig)
+        self._phases.append(phase)
+        return phase
+
+    # Closing
+
+    def give_up(self, because: str) -> None:
+        """End the window without a wait; its reading is void."""
+        if self._reading is None:
+            self._void(because)
+            self._rig.probe.shut()
+            duration_s = max(0.0, self._rig.clock.now_s() - self._start_s)
+            self._reading = self._void_reading(duration_s)
+
+    def close(self) -> Reading:
+        if self._reading is None:
+            self._rig.synchronize()
+            stop_s = self._rig.clock.now_s()
+            self._reading = self._close_at(stop_s)
+        return self._reading
+
+    def _close_at(self, stop_s: float) -> Reading:
+        rig = self._rig
+        stop_reads = self.read_untickeds()
+        cpu_s = rig.probe.shut()
+        self._void(
+            quality.why_clock_is_wrong(self._start_s, stop_s, self._suspended_s, rig.clock.suspended_s())
+        )
+        if self._void_because is None and self._ticked:
+            self._void(self._wait_for_ticks(stop_s))
+            self.quiet = _Quiet(frozenset(self._ticked), rig.clock.now_s())
+        usage = rig.probe.usage(cpu_s)
+        self._void(self._why_not_followed() if self._ticked else None)
+        self._void(self._why_faulty())
+        reading = self._integrated(stop_s, stop_reads)
+        return replace(reading, usage=usage)
+
+    def _why_faulty(self) -> str | None:
+        for channel in self._channels:
+            fault = self._rig.sampler.fault_since(channel.name, self._opened_s)
+            if fault is not None:
+                return fault.because
+        return None
+
+    def _integrated(self, stop_s: float, stop_reads: Mapping[str, float]) -> Reading:
+        duration_s = max(0.0, stop_s - self._start_s)
+        if self._void_because is not None:
+            return self._void_reading(duration_s)
+        ticks: dict[str, tuple[Tick, ...]] = {
+            name: ((self._start_s, self._start_reads[name]), (stop_s, joules))
+            for name, joules in stop_reads.items()
+        }
+        ticks |= {name: self._ticks_around(name, stop_s) for name in self._ticked}
+        trace = Trace(ticks=ticks, start_s=self._start_s, stop_s=stop_s)
+        resolutions_j = {channel.name: channel.resolution_j for channel in self._channels}
+        reading = to_reading(trace, self._rig.provenance, resolutions_j=resolutions_j)
+        if reading.void_because is not None:
+            self._void(reading.void_because)
+            return self._void_reading(duration_s)
+        return replace(reading, phases=self._measured_phases(stop_s))
+
+    def _measured_phases(self, stop_s: float) -> tuple[Phase, ...]:
+        if not self._phases:
+            return ()
+        cumulative = {c.name: self._cumulative(c, stop_s) for c in self._channels if c.is_ticked}
+        return tuple(phase.to_phase(cumulative) for phase in self._phases)
+
+    def _ticks_around(self, name: str, stop_s: float) -> tuple[Tick, ...]:
+        """Ticks before, beside and after the window: all that integrating it takes."""
+        ticks = self._rig.sampler.ticks(name)
+        first = bisect_right(ticks, (self._start_s, math.inf))
+        last = bisect_right(ticks, (stop_s, math.inf))
+        head, tail = ticks[max(0, first - HEAD_TICKS - 1) : first], ticks[last : last + _QUIET_TICKS]
+        inner = ticks[first:last]
+        if len(inner) > 2 * INNER_TICKS + 1:
+            inner = [*inner[: INNER_TICKS + 1], *inner[-INNER_TICKS:]]
+        return (*head, *inner, *tail)
+
+    def _cumulative(self, channel: Channel, stop_s: float) -> Cumulative:
+        ticks = self._rig.sampler.ticks(channel.name)
+        first = bisect_right(ticks, (self._start_s, math.inf))
+        last = bisect_right(ticks, (stop_s, math.inf))
+        around = ticks[max(0, first - HEAD_TICKS - 1) : last + _QUIET_TICKS]
+        return Cumulative(around, self._start_s, stop_s, resolution_j=channel.resolution_j)
+
+    def _void_reading(self, duration_s: float) -> Reading:
+        because = self._void_because or "it was given up"
+        phases = tuple(phase.without_joules("the window around it is void") for phase in self._phases)
+        return replace(_void(because, duration_s, self._rig.provenance), phases=phases)
+
+
+class _LivePhase:
+    """A stretch of a live window."""
+
+    def __init__(self, window: _LiveWindow, name: str, samples: int | None, rig: _Rig) -> None:
+        self._window, self._name, self._samples, self._rig = window, name, samples, rig
+        self._stop: tuple[float, Mapping[str, float]] | None = None
+        self._start_reads = window.read_untickeds()
+        self._start_s = rig.clock.now_s()
+
+    def close(self) -> None:
+        if self._stop is None:
+            self._rig.synchronize()
+            stop_s = self._rig.clock.now_s()
+            self._stop = stop_s, self._window.read_untickeds()
+
+    def to_phase(self, cumulative: Mapping[str, Cumulative]) -> Phase:
+        """What it used.
+
+        Args:
+            cumulative: The window's joules by ticked channel.
+        """
+        if self._stop is None:
+            return self.without_joules("it was never closed")
+        stop_s, stop_reads = self._stop
+        try:
+            integrals = {
+                name: integrate(
+                    [(self._start_s, self._start_reads[name]), (stop_s, joules)], self._start_s, stop_s
+                )
+                for name, joules in stop_reads.items()
+            }
+            integrals |= {name: c.between(self._start_s, stop_s) for name, c in cumulative.items()}
+        except NotMeasurable as error:
+            return self.without_joules(str(error))
+        return Phase(
+            name=self._name,
+            energy_j=math.fsum(max(0.0, integral.energy_j) for integral in integrals.values()),
+            uncertainty_j=quality.total_uncertainty_j(integrals),
+            duration_s=stop_s - self._start_s,
+            samples=self._samples,
+            quality=quality.phase_notes(integrals),
+        )
+
+    def without_joules(self, because: str) -> Phase:
+        stop_s = self._start_s if self._stop is None else self._stop[0]
+        return Phase(
+            name=self._name,
+            energy_j=None,
+            uncertainty_j=None,
+            duration_s=max(0.0, stop_s - self._start_s),
+            samples=self._samples,
+            quality=(because,),
+        )
+
+
+def to_reading(
+    trace: Trace, provenance: Provenance, *, resolutions_j: Mapping[str, float] | None = None
+) -> Reading:
+    """The reading of a window from its ticks; void, with the reason, where they don't tell.
+
+    Args:
+        trace: Ticks of each channel, and the window's edges.
+        provenance: Where the ticks come from.
+        resolutions_j: Smallest step of each counter, where it is known.
+    """
+    duration_s = max(0.0, trace.stop_s - trace.start_s)
+    integrals: dict[str, Integral] = {}
+    because: str | None = None
+    for name, ticks in trace.ticks.items():
+        resolution_j = 0.0 if resolutions_j is None else resolutions_j.get(name, 0.0)
+        try:
+            integrals[name] = integrate(ticks, trace.start_s, trace.stop_s, resolution_j=resolution_j)
+        except NotMeasurable as error:
+            because = f"{name}: {error}"
+            break
+    if because is None:
+        because = quality.why_joules_are_wrong(integrals)
+    if because is not None:
+        return _void(because, duration_s, provenance)
+    return Reading(
+        channels={name: integral.energy_j for name, integral in integrals.items()},
+        duration_s=duration_s,
+        uncertainty_j=quality.total_uncertainty_j(integrals),
+        provenance=provenance,
+        quality=quality.notes(integrals),
+        trace=trace,
+    )
+
+
+def _void(because: str, duration_s: float, provenance: Provenance) -> Reading:
+    return Reading(
+        channels={}, duration_s=duration_s, uncertainty_j=0.0, provenance=provenance, void_because=because
+    )
+
+
+class ReplayMeter:
+    """Readings from a replay file: the work runs, its joules and seconds come from the file.
+
+    A round of ticks goes through the same integration as live ones. A round without a stated uncertainty
+    counts as exact; the spread of the rounds still speaks.
+
+    Args:
+        replay: The file's rounds.
+        clock: Unused by the joules; phases that the file doesn't hold take their seconds from it.
+    """
+
+    provenance = Provenance.REPLAYED
+
+    def __init__(self, replay: Replay, clock: Clock) -> None:
+        self._replay, self._clock = replay, clock
+        self._taken: dict[str, int] = {}
+
+    def statuses(self) -> tuple[SensorStatus, ...]:
+        names = sorted(
+            {
+                name
+                for rounds in self._replay.tests.values()
+                for one_round in rounds
+                for name in _channel_names(one_round)
+            }
+        )
+        return (SensorStatus(name="replay", channels=tuple(names), provenance=self.provenance),)
+
+    def start(self) -> None:
+        """Nothing to find: a file has no ticks of its own."""
+
+    def rounds_left(self, test_id: str) -> int | None:
+        return len(self._replay.tests.get(test_id, ())) - self._taken.get(test_id, 0)
+
+    def why_unmeasured(self, test_id: str) -> str | None:
+        if self._replay.tests.get(test_id):
+            return None
+        return f"the replay file has no rounds for {test_id}"
+
+    def open(self, test_id: str, *, domains: frozenset[Domain] | None = None) -> OpenWindow:
+        rounds, taken = self._replay.tests.get(test_id, ()), self._taken.get(test_id, 0)
+        self._taken[test_id] = taken + 1
+        if taken >= len(rounds):
+            because = f"the replay file has {len(rounds)} round(s) for {test_id}, all of them taken"
+            return _ReplayWindow(_void(because, 0.0, self.provenance), self._clock)
+        return _ReplayWindow(_replayed(rounds[taken], domains), self._clock)
+
+    def idle_power_w(self) -> Mapping[str, float] | None:
+        return None
+
+    def devices(self, domains: frozenset[Domain] | None) -> tuple[str, ...]:
+        del domains
+        return ()
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+def _channel_names(one_round: ReplayRound) -> Iterable[str]:
+    return one_round.channels if one_round.trace is None else one_round.trace.ticks
+
+
+def _replayed(one_round: ReplayRound, domains: frozenset[Domain] | None) -> Reading:
+    names = tuple(_channel_names(one_round))
+    kept = tuple(n for n in names if domains is None or Domain(n.partition(":")[0]) in domains)
+    if not kept:
+        because = (
+            f"no channel of the domains {', '.join(sorted(domains or ()))} in the replay file's round; "
+            f"it holds {', '.join(names)}"
+        )
+        return _void(because, one_round.duration_s, Provenance.REPLAYED)
+    if one_round.trace is not None:
+        ticks = {name: one_round.trace.ticks[name] for name in kept}
+        reading = to_reading(replace(one_round.trace, ticks=ticks), Provenance.REPLAYED)
+    else:
+        reading = Reading(
+            channels={name: one_round.channels[name] for name in kept},
+            duration_s=one_round.duration_s,
+            uncertainty_j=one_round.uncertainty_j or 0.0,
+            provenance=Provenance.REPLAYED,
+        )
+    if len(kept) == len(names):  # joules of a phase are those of all channels together
+        reading = replace(reading, phases=one_round.phases)
+    return reading
+
+
+class _ReplayWindow:
+    """A window whose reading is known before it is closed."""
+
+    def __init__(self, reading: Reading, clock: Clock) -> None:
+        self._reading, self._clock = reading, clock
+        self._phases: list[_ReplayPhase] = []
+
+    def phase(self, name: str, *, samples: int | None = None) -> OpenPhase:
+        phase = _ReplayPhase(name, samples, self._clock)
+        self._phases.append(phase)
+        return phase
+
+    def close(self) -> Reading:
+        known = {phase.name for phase in self._reading.phases}
+        untold = tuple(phase.without_joules() for phase in self._phases if phase.name not in known)
+        return replace(self._reading, phases=(*self._reading.phases, *untold))
+
+
+class _ReplayPhase:
+    def __init__(self, name: str, samples: int | None, clock: Clock) -> None:
+        self.name, self._samples, self._clock = name, samples, clock
+        self._start_s = self._stop_s = clock.now_s()
+
+    def close(self) -> None:
+        self._stop_s = self._clock.now_s()
+
+    def without_joules(self) -> Phase:
+        return Phase(
+            name=self.name,
+            energy_j=None,
+            uncertainty_j=None,
+            duration_s=max(0.0, self._stop_s - self._start_s),
+            samples=self._samples,
+            quality=("the replay file doesn't hold this phase",),
+        )

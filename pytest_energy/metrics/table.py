@@ -1,0 +1,195 @@
+"""What each metric is called, means and is measured in, and the paper's correlations to put beside ours.
+
+Source:
+    Sanchez-Mompo, Mavromatis, Li, Katsaros, Khan: Green MLOps to Green GenOps: An Empirical Study of Energy
+    Consumption in Discriminative and Generative AI Operations. Information 2025, 16(4), 281.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_DISCRIMINATIVE_SOURCE = "Sanchez-Mompo et al. 2025, section 6.1.3"
+_GENERATIVE_SOURCE = "Sanchez-Mompo et al. 2025, section 6.2.2"
+_BOTH_SOURCE = "Sanchez-Mompo et al. 2025, sections 6.1.3 and 6.2.2"
+_OURS = "this project"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One metric, for people.
+
+    Attributes:
+        name: As the paper writes it; the key in a record's metrics.
+        unit: SI; `1` for a plain number.
+        source: Where it is defined.
+        formula: In short.
+        meaning: What it tells, in a few words.
+    """
+
+    name: str
+    unit: str
+    source: str
+    formula: str
+    meaning: str
+
+
+_METRICS = (
+    Metric(
+        name="energy_per_sample",
+        unit="J",
+        source=_BOTH_SOURCE,
+        formula="energy / samples",
+        meaning="mean energy of one sample: an image, or a request",
+    ),
+    Metric(
+        name="parameters",
+        unit="1",
+        source=_BOTH_SOURCE,
+        formula="parameters",
+        meaning="size of the model: trainable parameters of a discriminative one, all of a generative one",
+    ),
+    Metric(
+        name="macs_param",
+        unit="1",
+        source=_DISCRIMINATIVE_SOURCE,
+        formula="MACs of one sample / parameters",
+        meaning="how often each parameter is used for one sample",
+    ),
+    Metric(
+        name="work_done",
+        unit="1/s",
+        source=_DISCRIMINATIVE_SOURCE,
+        formula="parameters / duration of a round",
+        meaning="parameters worked through a second, as in the authors' notebook",
+    ),
+    Metric(
+        name="overall_efficiency",
+        unit="1/s",
+        source=_DISCRIMINATIVE_SOURCE,
+        formula="accuracy x work_done / mean of CPU and GPU utilisation",
+        meaning="right answers and throughput for the share of the system that they keep busy",
+    ),
+    Metric(
+        name="work_per_unit_power",
+        unit="1/(s W)",
+        source=_DISCRIMINATIVE_SOURCE,
+        formula="work_done / mean power",
+        meaning="throughput for each watt",
+    ),
+    Metric(
+        name="energy_scaling_factor",
+        unit="W",
+        source=_DISCRIMINATIVE_SOURCE,
+        formula="total power / parameters",
+        meaning="power for each parameter, all channels",
+    ),
+    Metric(
+        name="gpu_energy_scaling_factor",
+        unit="W",
+        source=_DISCRIMINATIVE_SOURCE,
+        formula="GPU power / parameters",
+        meaning="power for each parameter, GPU alone",
+    ),
+    Metric(
+        name="model_size_to_ram",
+        unit="1",
+        source=_BOTH_SOURCE,
+        formula="model size / memory",
+        meaning="model over main memory in use (discriminative), or over all GPU memory (generative)",
+    ),
+    Metric(
+        name="samples_per_s",
+        unit="1/s",
+        source=_OURS,
+        formula="samples / duration of a round",
+        meaning="throughput in samples, beside work_done",
+    ),
+    Metric(
+        name="flops",
+        unit="1",
+        source=_GENERATIVE_SOURCE,
+        formula="2 x MACs of one request",
+        meaning="floating-point operations of the forward pass of one request",
+    ),
+    Metric(
+        name="request_rate",
+        unit="1/s",
+        source=_GENERATIVE_SOURCE,
+        formula="requests / duration",
+        meaning="inference requests a second",
+    ),
+    Metric(
+        name="cache_hit_rate",
+        unit="1",
+        source=_GENERATIVE_SOURCE,
+        formula="cached prompt tokens / prompt tokens",
+        meaning="share of the prompts that the prefix cache answered",
+    ),
+    Metric(
+        name="average_output_token_length",
+        unit="1",
+        source=_GENERATIVE_SOURCE,
+        formula="output tokens / requests",
+        meaning="mean length of an answer in tokens",
+    ),
+)
+
+METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _METRICS}
+
+# Spearman's rho with the total energy, over models; the paper gives one table for training and inference.
+_TABLE_3: Mapping[str, Mapping[str, float]] = {
+    "HC-1": {
+        "energy_per_sample": 1.0,
+        "macs_param": 0.902342,
+        "model_size_to_ram": 0.521170,
+        "overall_efficiency": -0.439481,
+        "work_per_unit_power": -0.311792,
+        "gpu_energy_scaling_factor": 0.229738,
+        "energy_scaling_factor": -0.039773,
+        "parameters": 0.200979,
+        "work_done": 0.021486,
+    },
+    "HC-2": {
+        "energy_per_sample": 1.0,
+        "macs_param": 0.915271,
+        "model_size_to_ram": 0.212621,
+        "overall_efficiency": -0.340809,
+        "work_per_unit_power": -0.388402,
+        "gpu_energy_scaling_factor": 0.196945,
+        "energy_scaling_factor": -0.106112,
+        "parameters": 0.212926,
+        "work_done": -0.052404,
+    },
+    "HC-3": {
+        "energy_per_sample": 1.0,
+        "macs_param": 0.852587,
+        "model_size_to_ram": 0.457989,
+        "overall_efficiency": -0.592853,
+        "work_per_unit_power": -0.691502,
+        "gpu_energy_scaling_factor": 0.390812,
+        "energy_scaling_factor": -0.109445,
+        "parameters": 0.142314,
+        "work_done": -0.387764,
+    },
+}
+
+# Spearman's rho with the energy of a request, over models and request rates; section 6.2.2.
+_GENERATIVE_TABLE: Mapping[str, Mapping[str, float]] = {
+    "HC-4": {
+        "energy_per_sample": 1.0,
+        "flops": 0.32,
+        "model_size_to_ram": 0.32,
+        "parameters": 0.32,
+        "request_rate": -0.95,
+        "average_output_token_length": -0.26,
+        "cache_hit_rate": -0.32,
+    }
+}
+
+# Group of tests to hardware to metric to the paper's rho. HC-1: RTX 3080; HC-2: RTX 3090; HC-3: RTX A2000;
+# HC-4: 2 x H100.
+PAPER_RHO: Mapping[str, Mapping[str, Mapping[str, float]]] = {
+    "training": _TABLE_3,
+    "inference": _TABLE_3,
+    "requests": _GENERATIVE_TABLE,
+}

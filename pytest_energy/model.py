@@ -1,0 +1,566 @@
+"""The values that travel from the hardware to the verdict. Frozen, validated once, exact through JSON.
+
+Rule 1: absent is not zero. A value that was not measured is `None`, and its reason travels with it.
+Rule 2: joules of different provenance never meet in one value.
+Rule 3: `from_json(to_json(x)) == x`; the JSON keys are the Python names.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pytest_energy.errors import FormatError, NotMeasurable
+from pytest_energy.wire import Fields, JsonDict, plain_numbers
+
+
+class Provenance(StrEnum):
+    """Where joules come from. Values of different provenance are never compared."""
+
+    MEASURED = "measured"
+    ESTIMATED = "estimated"
+    REPLAYED = "replayed"
+
+
+class Domain(StrEnum):
+    """The kind of hardware that a channel belongs to."""
+
+    GPU = "gpu"
+    CPU = "cpu"
+    DRAM = "dram"
+
+
+class Verdict(StrEnum):
+    """What is said of one test in one run."""
+
+    PASS = "pass"
+    REGRESSION = "regression"
+    OVER_BUDGET = "over-budget"
+    IMPROVEMENT = "improvement"
+    INCONCLUSIVE = "inconclusive"
+    NO_BASELINE = "no-baseline"
+    NOT_COMPARABLE = "not-comparable"
+    VOID = "void"
+    UNMEASURED = "unmeasured"
+
+
+FAILING = frozenset({Verdict.REGRESSION, Verdict.OVER_BUDGET})
+UNDECIDED = frozenset(
+    {Verdict.INCONCLUSIVE, Verdict.NO_BASELINE, Verdict.NOT_COMPARABLE, Verdict.VOID, Verdict.UNMEASURED}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One thing whose energy is read.
+
+    Attributes:
+        name: Domain and position, such as `gpu:0`, `cpu:package-0`, `dram:package-0`.
+        domain: The kind of hardware.
+        device: What only one window at a time may own: a GPU's UUID, a CPU package.
+        is_ticked: The counter moves in steps long enough to follow (NVML: 100 ms), so windows are
+            aligned to its ticks. Otherwise it is read at the window's edges.
+        resolution_j: Smallest step of the counter's value, in joules.
+    """
+
+    name: str
+    domain: Domain
+    device: str
+    is_ticked: bool
+    resolution_j: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensorStatus:
+    """One sensor as it was found on this machine: there with its channels, or absent and why."""
+
+    name: str
+    channels: tuple[str, ...] = ()
+    provenance: Provenance
+    tick_s: float | None = None
+    absent_because: str | None = None
+
+    def to_json(self) -> JsonDict:
+        return {
+            "name": self.name,
+            "channels": list(self.channels),
+            "provenance": self.provenance.value,
+            "tick_s": self.tick_s,
+            "absent_because": self.absent_because,
+        }
+
+    @classmethod
+    def from_json(cls, fields: Fields) -> "SensorStatus":
+        return cls(
+            name=fields.text("name"),
+            channels=fields.text_list("channels"),
+            provenance=Provenance(fields.choice("provenance", Provenance)),
+            tick_s=fields.number_or_none("tick_s"),
+            absent_because=fields.text_or_none("absent_because"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """The machine and software that a record was made on.
+
+    Attributes:
+        key: Readable name of what must be equal, such as `h100-80gb-hbm3_xeon-8480_nvml`.
+        fixed: Facts that must be equal for two records to be compared.
+        shown: Facts that may differ and are shown when they do (driver, torch, commit).
+    """
+
+    key: str
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    shown: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> JsonDict:
+        return {"key": self.key, "fixed": dict(self.fixed), "shown": dict(self.shown)}
+
+    @classmethod
+    def from_json(cls, fields: Fields) -> "Machine":
+        return cls(key=fields.text("key"), fixed=fields.texts("fixed"), shown=fields.texts("shown"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """How busy the machine was during a window. Shares are 0 to 1; memory is in bytes.
+
+    `None` means that this machine or sensor doesn't tell.
+    """
+
+    cpu_utilisation_share: float | None = None
+    gpu_utilisation_share: float | None = None
+    ram_used_bytes: float | None = None
+    gpu_memory_used_bytes: float | None = None
+
+    def to_json(self) -> JsonDict:
+        return {
+            "cpu_utilisation_share": self.cpu_utilisation_share,
+            "gpu_utilisation_share": self.gpu_utilisation_share,
+            "ram_used_bytes": self.ram_used_bytes,
+            "gpu_memory_used_bytes": self.gpu_memory_used_bytes,
+        }
+
+    @classmethod
+    def from_json(cls, fields: Fields) -> "Usage":
+        return cls(**{name: fields.number_or_none(name) for name in cls.__slots__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """Raw counter ticks around one window, enough to integrate it again anywhere.
+
+    Attributes:
+        ticks: Channel name to (time in seconds, cumulative joules), at the moment each update was seen.
+            Times share one clock with *start_s* and *stop_s*.
+        start_s: When the window opened.
+        stop_s: When the window closed.
+    """
+
+    ticks: Mapping[str, tuple[tuple[float, float], ...]]
+    start_s: float
+    stop_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """A named window inside a round. `energy_j` is `None` where it could not be told; *quality* says why."""
+
+    name: str
+    energy_j: float | None
+    uncertainty_j: float | None
+    duration_s: float
+    samples: int | None = None
+    quality: tuple[str, ...] = ()
+
+    def to_json(self) -> JsonDict:
+        return {
+            "name": self.name,
+            "energy_j": self.energy_j,
+            "uncertainty_j": self.uncertainty_j,
+            "duration_s": self.duration_s,
+            "samples": self.samples,
+            "quality": list(self.quality),
+        }
+
+    @classmethod
+    def from_json(cls, fields: Fields) -> "Phase":
+        return cls(
+            name=fields.text("name"),
+            energy_j=fields.number_or_none("energy_j"),
+            uncertainty_j=fields.number_or_none("uncertainty_j"),
+            duration_s=fields.number("duration_s"),
+            samples=fields.integer_or_none("samples"),
+            quality=fields.text_list("quality"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one window measured.
+
+    Attributes:
+        channels: Joules by channel name, each joule once. Empty when the reading is void.
+        duration_s: Seconds between the window's edges.
+        uncertainty_j: Standard uncertainty of the sum of the channels, in joules: tick time, quiet
+            power, interpolation, resolution. The constant gain error of a board is not in it.
+        provenance: Where the joules come from.
+        quality: What a reader should know of this reading, one sentence each.
+        void_because: Why these joules must not be used, or `None`.
+        usage: How busy the machine was, where it is known.
+        phases: Named windows inside this one.
+        trace: The raw ticks, for recording; not part of the JSON form.
+    """
+
+    channels: Mapping[str, float]
+    duration_s: float
+    uncertainty_j: float
+    provenance: Provenance
+    quality: tuple[str, ...] = ()
+    void_because: str | None = None
+    usage: Usage | None = None
+    phases: tuple[Phase, ...] = ()
+    trace: Trace | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.duration_s) and self.duration_s >= 0):
+            raise NotMeasurable(f"a window of {self.duration_s} s: the clock went back or stood")
+        if self.void_because is None and not self.channels:
+            raise NotMeasurable("a reading without channels must say why it is void")
+        for name, energy_j in self.channels.items():
+            if not (math.isfinite(energy_j) and energy_j >= 0):
+                raise NotMeasurable(f"channel {name} reads {energy_j} J; joules are finite and not negative")
+
+    @property
+    def energy_j(self) -> float | None:
+        """Sum of the channels, or `None` for a void reading."""
+        return None if self.void_because is not None else math.fsum(self.channels.values())
+
+    def to_json(self) -> JsonDict:
+        return {
+            "energy_j": self.energy_j,
+            "duration_s": self.duration_s,
+            "uncertainty_j": self.uncertainty_j,
+            "channels": plain_numbers(self.channels),
+            "quality": list(self.quality),
+            "void_because": self.void_because,
+            "usage": None if self.usage is None else self.usage.to_json(),
+            "phases": [phase.to_json() for phase in self.phases],
+        }
+
+    @classmethod
+    def from_json(cls, fields: Fields, provenance: Provenance) -> "Reading":
+        return cls(
+            channels=fields.numbers("channels"),
+            duration_s=fields.number("duration_s"),
+            uncertainty_j=fields.number("uncertainty_j"),
+            provenance=provenance,
+            quality=fields.text_list("quality"),
+            void_because=fields.text_or_none("void_because"),
+            usage=Usage.from_json(fields.child("usage")) if fields.has_value("usage") else None,
+            phases=tuple(Phase.from_json(child) for child in fields.children("phases")),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """All rounds of one test in one run.
+
+    Attributes:
+        test_id: The test's node id.
+        created: UTC time of the record, ISO 8601 with `Z`.
+        provenance: Of every round.
+        rounds: One reading a round; empty when nothing was measured.
+        samples: Samples (images, requests) in one round: the unit of work, or `None`.
+        warmup_count: Rounds that were run first and dropped.
+        group: Tests that are correlated together, such as `training`.
+        model: The model that was at work: one row of the correlation.
+        metrics: Metric name to value; `None` where it could not be computed.
+        absent: Name of a missing value (a metric, `net_energy_j`, ...) to the reason.
+        idle_power_w: Channel name to power at rest before the first test, or `None`.
+        machine: Where it was made.
+        sensors: What was there to measure with, and what was not.
+        void_because: Why the rounds must not be used, or `None`.
+        unmeasured_because: Why there are no rounds that count, or `None`.
+    """
+
+    test_id: str
+    created: str
+    provenance: Provenance
+    machine: Machine
+    rounds: tuple[Reading, ...] = ()
+    samples: int | None = None
+    warmup_count: int = 0
+    group: str | None = None
+    model: str | None = None
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
+    idle_power_w: Mapping[str, float] | None = None
+    sensors: tuple[SensorStatus, ...] = ()
+    void_because: str | None = None
+    unmeasured_because: str | None = None
+
+    def __post_init__(self) -> None:
+        for reading in self.rounds:
+            if reading.provenance is not self.provenance:
+                raise NotMeasurable(
+                    f"{self.test_id}: a {reading.provenance} round in a {self.provenance} record; "
+                    "joules of different provenance are never mixed"
+                )
+        if not self.rounds and self.void_because is None and self.unmeasured_because is None:
+            raise NotMeasurable(f"{self.test_id}: a record without rounds must say why")
+        if self.samples is not None and self.samples < 1:
+            raise NotMeasurable(
+                f"{self.test_id}: samples is {self.samples}; a round works on at least 1 sample"
+            )
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether there are rounds whose joules may be used."""
+        return bool(self.rounds) and self.void_because is None
+
+    @property
+    def round_energies_j(self) -> tuple[float, ...]:
+        """Joules of each round; empty when the record is void or unmeasured."""
+        if not self.is_measured:
+            return ()
+        return tuple(energy_j for reading in self.rounds if (energy_j := reading.energy_j) is not None)
+
+    @property
+    def duration_s(self) -> float | None:
+        """Mean seconds of a round."""
+        if not self.is_measured:
+            return None
+        return math.fsum(reading.duration_s for reading in self.rounds) / len(self.rounds)
+
+    @property
+    def channels(self) -> dict[str, float] | None:
+        """Mean joules of a round by channel."""
+        if not self.is_measured:
+            return None
+        names = self.rounds[0].channels
+        return {
+            name: math.fsum(r.channels.get(name, 0.0) for r in self.rounds) / len(self.rounds)
+            for name in names
+        }
+
+    @property
+    def energy_j(self) -> float | None:
+        """Mean joules of a round."""
+        energies_j = self.round_energies_j
+        return math.fsum(energies_j) / len(energies_j) if energies_j else None
+
+    @property
+    def energy_per_sample_j(self) -> float | None:
+        if self.energy_j is None or self.samples is None:
+            return None
+        return self.energy_j / self.samples
+
+    @property
+    def power_w(self) -> float | None:
+        """Mean power of a round: joules over seconds."""
+        if self.energy_j is None or not self.duration_s:
+            return None
+        return self.energy_j / self.duration_s
+
+    @property
+    def net_energy_j(self) -> float | None:
+        """Mean joules of a round above idle: energy - idle power x time (the paper's E_tr and E_in)."""
+        if (
+            self.energy_j is None
+            or self.duration_s is None
+            or self.idle_power_w is None
+            or self.channels is None
+        ):
+            return None
+        if any(name not in self.idle_power_w for name in self.channels):
+            return None
+        idle_w = math.fsum(self.idle_power_w[name] for name in self.channels)
+        return self.energy_j - idle_w * self.duration_s
+
+    def to_json(self) -> JsonDict:
+        return {
+            "id": self.test_id,
+            "created": self.created,
+            "provenance": self.provenance.value,
+            "group": self.group,
+            "model": self.model,
+            "samples": self.samples,
+            "warmup_count": self.warmup_count,
+            "rounds": [reading.to_json() for reading in self.rounds],
+            "metrics": {
+                name: None if value is None else float(value) for name, value in self.metrics.items()
+            },
+            "absent": dict(self.absent),
+            "idle_power_w": None if self.idle_power_w is None else plain_numbers(self.idle_power_w),
+            "machine": self.machine.to_json(),
+            "sensors": [sensor.to_json() for sensor in self.sensors],
+            "void_because": self.void_because,
+            "unmeasured_because": self.unmeasured_because,
+        }
+
+    @classmethod
+    def from_json(cls, fields: Fields) -> "Record":
+        provenance = Provenance(fields.choice("provenance", Provenance))
+        return cls(
+            test_id=fields.text("id"),
+            created=fields.text("created"),
+            provenance=provenance,
+            machine=Machine.from_json(fields.child("machine")),
+            rounds=tuple(Reading.from_json(child, provenance) for child in fields.children("rounds")),
+            samples=fields.integer_or_none("samples"),
+            warmup_count=fields.integer("warmup_count"),
+            group=fields.text_or_none("group"),
+            model=fields.text_or_none("model"),
+            metrics=fields.numbers_or_none("metrics"),
+            absent=fields.texts("absent"),
+            idle_power_w=fields.numbers("idle_power_w") if fields.has_value("idle_power_w") else None,
+            sensors=tuple(SensorStatus.from_json(child) for child in fields.children("sensors")),
+            void_because=fields.text_or_none("void_because"),
+            unmeasured_because=fields.text_or_none("unmeasured_because"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Joules that a test may use: a round, a sample, or both."""
+
+    budget_j: float | None = None
+    budget_per_sample_j: float | None = None
+
+    def __bool__(self) -> bool:
+        return self.budget_j is not None or self.budget_per_sample_j is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A record's mean joules a round, with how well they are known.
+
+    Attributes:
+        energy_j: Mean of the rounds.
+        energy_ci_j: 95 % interval of the mean, from the spread of the rounds and their own uncertainty.
+        uncertainty_j: Standard uncertainty of the mean.
+    """
+
+    energy_j: float
+    energy_ci_j: tuple[float, float]
+    uncertainty_j: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A fresh record against its baseline.
+
+    Attributes:
+        session_count: Sessions in the baseline.
+        energy_j: The baseline's mean joules a round: geometric mean of the sessions' means.
+        ratio: Fresh over baseline.
+        ratio_ci: Bounds of the true ratio, each one-sided at alpha.
+        detectable_ratio: Smallest true ratio that this comparison would have called a regression with
+            80 % power.
+        duration_ratio: Seconds, fresh over baseline.
+        power_ratio: Watts, fresh over baseline; `ratio = duration_ratio x power_ratio`.
+        differences: Shown facts of the machine that differ: name to (baseline's newest session, now).
+        note: What a reader should know of the bounds (a prior that was used), or empty.
+    """
+
+    session_count: int
+    energy_j: float
+    ratio: float
+    ratio_ci: tuple[float, float]
+    detectable_ratio: float
+    duration_ratio: float
+    power_ratio: float
+    differences: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    note: str = ""
+
+    def to_json(self) -> JsonDict:
+        return {
+            "sessions": self.session_count,
+            "energy_j": self.energy_j,
+            "ratio": self.ratio,
+            "ratio_ci": list(self.ratio_ci),
+            "detectable_ratio": self.detectable_ratio,
+            "duration_ratio": self.duration_ratio,
+            "power_ratio": self.power_ratio,
+            "differences": {name: list(pair) for name, pair in self.differences.items()},
+            "note": self.note,
+        }
+
+    @classmethod
+    def from_json(cls, fields: Fields) -> "Comparison":
+        differences = fields.child("differences")
+        return cls(
+            session_count=fields.integer("sessions"),
+            energy_j=fields.number("energy_j"),
+            ratio=fields.number("ratio"),
+            ratio_ci=fields.number_pair("ratio_ci"),
+            detectable_ratio=fields.number("detectable_ratio"),
+            duration_ratio=fields.number("duration_ratio"),
+            power_ratio=fields.number("power_ratio"),
+            differences={name: _text_pair(differences, name) for name in differences.names()},
+            note=fields.text("note"),
+        )
+
+
+def _text_pair(fields: Fields, name: str) -> tuple[str, str]:
+    texts = fields.text_list(name)
+    if len(texts) != 2:
+        raise FormatError(f"{fields.where}: {name} holds {len(texts)} texts, not the old and the new one")
+    return texts[0], texts[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A record, what it was compared with, the verdict, and the reason in words."""
+
+    record: Record
+    verdict: Verdict
+    reason: str
+    summary: Summary | None = None
+    budget: Budget = field(default_factory=Budget)
+    comparison: Comparison | None = None
+
+    def to_json(self) -> JsonDict:
+        """The test's entry in the session document, format 1, with its machine and sensors."""
+        record, summary = self.record, self.summary
+        return {
+            **record.to_json(),
+            "verdict": self.verdict.value,
+            "reason": self.reason,
+            "energy_j": None if summary is None else summary.energy_j,
+            "energy_ci_j": None if summary is None else list(summary.energy_ci_j),
+            "uncertainty_j": None if summary is None else summary.uncertainty_j,
+            "net_energy_j": record.net_energy_j,
+            "power_w": record.power_w,
+            "duration_s": record.duration_s,
+            "energy_per_sample_j": record.energy_per_sample_j,
+            "channels": record.channels,
+            "budget_j": self.budget.budget_j,
+            "budget_per_sample_j": self.budget.budget_per_sample_j,
+            "baseline": None if self.comparison is None else self.comparison.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, fields: Fields) -> "Judgement":
+        summary = None
+        if fields.has_value("energy_j"):
+            summary = Summary(
+                energy_j=fields.number("energy_j"),
+                energy_ci_j=fields.number_pair("energy_ci_j"),
+                uncertainty_j=fields.number("uncertainty_j"),
+            )
+        return cls(
+            record=Record.from_json(fields),
+            verdict=Verdict(fields.choice("verdict", Verdict)),
+            reason=fields.text("reason"),
+            summary=summary,
+            budget=Budget(
+                budget_j=fields.number_or_none("budget_j"),
+                budget_per_sample_j=fields.number_or_none("budget_per_sample_j"),
+            ),
+            comparison=Comparison.from_json(fields.child("baseline"))
+            if fields.has_value("baseline")
+            else None,
+        )

@@ -1,0 +1,352 @@
+"""The fixture `energy`: what one test measures, and the record that comes of it.
+
+Rule 1: `measure` gives the rounds. Without it the outermost windows do: the i-th window of each name
+belongs to round i, and a round's joules are the sum over the names.
+Rule 2: a window inside another is a phase of its round; its joules are part of the round's, never added.
+Rule 3: what describes the work (model statistics, metrics) stays outside every window.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+from pytest_energy.errors import EnergyError
+from pytest_energy.model import Phase, Reading, Record
+from pytest_energy.plugin.mark import EnergyMark
+from pytest_energy.plugin.session import SESSION, Loads
+from pytest_energy.plugin.xdist import held
+
+if TYPE_CHECKING:
+    from pytest_energy.meter.window import OpenWindow
+    from pytest_energy.metrics.discriminative import ModelFacts
+    from pytest_energy.plugin.rounds import RoundPlan
+    from pytest_energy.plugin.session import EnergySession
+    from pytest_energy.serving.engines.protocol import Engine
+    from pytest_energy.serving.load import LoadResult, Prompts
+
+R = TypeVar("R")
+
+DEFAULT_WARMUP_COUNT = 1  # the first round reads 2 to 35 % high (measured on an H100)
+
+
+class Window:
+    """A named stretch of a test.
+
+    Attributes:
+        name: What the stretch is called.
+        samples: Samples that it works on, or `None`.
+        reading: What it measured, once the block has ended. `None` if nothing measures, and for a phase,
+            whose joules are known only when its round ends: they are in the round's reading.
+    """
+
+    def __init__(self, name: str, samples: int | None) -> None:
+        self.name = name
+        self.samples = samples
+        self.reading: Reading | None = None
+
+
+class Energy:
+    """What one test measures."""
+
+    def __init__(self, test_id: str, mark: EnergyMark, session: "EnergySession") -> None:
+        self._test_id = test_id
+        self._mark = mark
+        self._session = session
+        self._samples = mark.samples
+        self._rounds: tuple[Reading, ...] | None = None
+        self._warmup_count = 0
+        self._windows: list[Window] = []
+        self._has_begun = False
+        self._open: OpenWindow | None = None
+        self._unmeasured_because: str | None = None
+        self._facts: ModelFacts | None = None
+        self._served: Loads | None = None
+        self._metrics: dict[str, float | None] = {}
+        self._absent: dict[str, str] = {}
+
+    def measure(
+        self, work: Callable[..., R], /, *args: object, samples: int | None = None, **kwargs: object
+    ) -> R:
+        """Run `work(*args, **kwargs)` in rounds and measure each; warm-up runs come first and are dropped.
+
+        Args:
+            work: The work under test; it must do the same work each time.
+            *args: Passed to *work*.
+            samples: Samples in one round; not passed on. Without it the marker's.
+            **kwargs: Passed to *work*.
+
+        Returns:
+            What the last round returned.
+
+        Raises:
+            EnergyError: Rounds were measured already, or a window is open.
+        """
+        return self._measure_rounds(lambda _: work(*args, **kwargs), samples)
+
+    def _measure_rounds(self, work: Callable[[int], R], samples: int | None) -> R:
+        from pytest_energy.plugin.rounds import take_rounds
+
+        if self._has_begun or self._windows:
+            raise EnergyError(
+                f"{self._test_id}: rounds can be measured once in a test, and not beside outermost windows; "
+                "name the parts of one round with energy.window inside the function that is measured"
+            )
+        self._has_begun = True
+        self._samples = self._samples if samples is None else samples
+        if not self._can_measure():
+            return work(0)
+        plan = self._plan()
+        with held(self._session.meter.devices(self._mark.domains)):
+            taken = take_rounds(work, measured=self._measured, plan=plan, clock=self._session.clock)
+        self._warmup_count = plan.warmup_count
+        self._rounds = taken.rounds
+        return taken.result
+
+    def _can_measure(self) -> bool:
+        """Whether this run measures this test; if not, remembers why."""
+        if self._session.settings.is_off:
+            return False
+        self._unmeasured_because = self._session.meter.why_unmeasured(self._test_id)
+        return self._unmeasured_because is None
+
+    def _plan(self) -> "RoundPlan":
+        from pytest_energy.plugin.rounds import RoundPlan
+        from pytest_energy.stats.rounds import precision_for
+
+        settings, mark = self._session.settings, self._mark
+        limit = self._session.meter.rounds_left(self._test_id)
+        warmup_count = DEFAULT_WARMUP_COUNT if mark.warmup is None else mark.warmup
+        return RoundPlan(
+            count=settings.round_count if mark.rounds is None else mark.rounds,
+            limit=limit,
+            precision=precision_for(self._session.tolerance(mark)),
+            warmup_count=0 if limit is not None else warmup_count,  # replayed joules are warm already
+            max_time_s=settings.max_time_s if mark.max_time_s is None else mark.max_time_s,
+            void_retry_count=settings.void_retry_count,
+        )
+
+    def _measured(self, work: Callable[[], R]) -> tuple[R, Reading]:
+        """What *work* returns and what it used."""
+        self._open = opened = self._session.meter.open(self._test_id, domains=self._mark.domains)
+        try:
+            return work(), opened.close()
+        finally:
+            self._open = None
+
+    @contextmanager
+    def window(self, name: str, samples: int | None = None) -> Iterator[Window]:
+        """Measure the block as a window called *name*.
+
+        Inside a measured round, or inside another window, it is a phase of that round.
+
+        Args:
+            name: What the stretch is called; outermost, the same name again is the next round's.
+            samples: Samples that the block works on.
+
+        Raises:
+            EnergyError: The window is outside the rounds that `measure` has taken.
+        """
+        window = Window(name, samples)
+        if self._open is not None:
+            phase = self._open.phase(name, samples=samples)
+            yield window
+            phase.close()
+            return
+        if self._rounds is not None:
+            raise EnergyError(
+                f"{self._test_id}: the window {name!r} is outside the rounds that energy.measure has taken; "
+                "open it inside the function that is measured"
+            )
+        if self._has_begun or not self._can_measure():  # a warm-up run, or nothing measures
+            yield window
+            return
+        with held(self._session.meter.devices(self._mark.domains)):
+            self._open = opened = self._session.meter.open(self._test_id, domains=self._mark.domains)
+            try:
+                yield window
+                window.reading = opened.close()
+            finally:
+                self._open = None
+        self._windows.append(window)
+        if len({window.name for window in self._windows}) == 1:
+            self._samples = self._samples if samples is None else samples
+
+    def requests(
+        self,
+        engine: "Engine",
+        prompts: "Prompts",
+        *,
+        rate: float,
+        output_tokens: int,
+        burstiness: float = 1.0,
+        seed: int = 0,
+    ) -> "LoadResult":
+        """Send *prompts* to *engine* at a request rate, in rounds, and measure each.
+
+        The schedule is open-loop (requests don't wait for answers) and the same in every round. Joules a
+        sample are joules a request.
+
+        Args:
+            engine: Ready to serve.
+            prompts: Token ids, one sequence a request, or a function from the round's number to them.
+            rate: Requests a second; infinity sends all at once.
+            output_tokens: Length of every answer.
+            burstiness: 1 is a Poisson process.
+            seed: Of the schedule.
+
+        Returns:
+            What the last round's load saw: latencies, tokens, cache hits.
+
+        Raises:
+            EnergyError: The engine failed, or rounds were measured already.
+        """
+        from pytest_energy.serving.load import serve
+
+        loads: list[LoadResult] = []
+
+        def work(index: int) -> None:
+            load = serve(
+                engine,
+                prompts,
+                rate=rate,
+                output_tokens=output_tokens,
+                burstiness=burstiness,
+                seed=seed,
+                round_index=index,
+            )
+            loads.append(load)
+
+        request_count = len(prompts(0) if callable(prompts) else prompts)
+        self._measure_rounds(work, request_count)
+        self._served = Loads(measured=tuple(loads[self._warmup_count :]), engine_facts=engine.facts)
+        return loads[-1]
+
+    def model(self, module: object, example_input: object) -> None:
+        """Describe the model at work: parameters, MACs of one sample, size. Measures nothing.
+
+        Args:
+            module: A `torch.nn.Module`.
+            example_input: What the module's forward takes, batch first; also a tuple of inputs.
+
+        Raises:
+            EnergyError: A window is open: the cost of looking at the model would be measured.
+        """
+        from pytest_energy.profiling.pytorch import model_facts
+
+        if self._open is not None:
+            raise EnergyError(
+                f"{self._test_id}: energy.model inside a window would be measured itself; call it before"
+            )
+        if not self._session.settings.is_off:
+            self._facts = model_facts(module, example_input)
+
+    def record(self, **metrics: float | None) -> None:
+        """Keep metrics of your own beside the joules; `accuracy`, a share, also feeds overall_efficiency.
+
+        Raises:
+            EnergyError: A value is neither a finite number nor `None`.
+        """
+        for name, value in metrics.items():
+            if value is not None and not math.isfinite(value):
+                raise EnergyError(f"{self._test_id}: energy.record({name}={value!r}): give a finite number")
+            self._metrics[name] = None if value is None else float(value)
+            if value is None:
+                self._absent[name] = "recorded as None by the test"
+
+    def to_record(self) -> Record | None:
+        """What this test measured, or `None` if it is unmarked and measured nothing.
+
+        Raises:
+            EnergyError: A limit for each sample was set and the samples are not known.
+        """
+        if self._mark.budget_per_sample_j is not None and self._samples is None:
+            raise EnergyError(
+                f"{self._test_id}: budget_per_sample_j={self._mark.budget_per_sample_j:g} needs the samples "
+                "in a round: give samples= to the marker, energy.measure or energy.window"
+            )
+        rounds = self._rounds if self._rounds is not None else _rounds_of(self._windows)
+        unmeasured_because = self._unmeasured_because
+        if not rounds and unmeasured_because is None:
+            if self._mark == EnergyMark():
+                return None
+            unmeasured_because = "the test uses the fixture energy, but called neither measure nor window"
+        return self._session.with_metrics(
+            Record(
+                test_id=self._test_id,
+                created=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                provenance=self._session.provenance,
+                machine=self._session.machine,
+                rounds=rounds,
+                samples=self._samples,
+                warmup_count=self._warmup_count,
+                group=self._mark.group,
+                model=self._mark.model,
+                metrics=self._metrics,
+                absent=self._absent,
+                idle_power_w=self._session.meter.idle_power_w() if rounds else None,
+                sensors=self._session.statuses,
+                void_because=next((r.void_because for r in rounds if r.void_because is not None), None),
+                unmeasured_because=None if rounds else unmeasured_because,
+            ),
+            self._facts,
+            self._served,
+        )
+
+
+def _rounds_of(windows: Sequence[Window]) -> tuple[Reading, ...]:
+    """Readings of the outermost windows as rounds (rule 1).
+
+    Names that were opened unequally often don't pair up; then all windows together are one round.
+    """
+    by_name: dict[str, list[Window]] = {}
+    for window in windows:
+        by_name.setdefault(window.name, []).append(window)
+    if len({len(named) for named in by_name.values()}) > 1:
+        return (_joined(windows),)
+    return tuple(_joined(parts) for parts in zip(*by_name.values(), strict=True))
+
+
+def _phase(window: Window, reading: Reading) -> Phase:
+    return Phase(
+        name=window.name,
+        energy_j=reading.energy_j,
+        uncertainty_j=reading.uncertainty_j,
+        duration_s=reading.duration_s,
+        samples=window.samples,
+        quality=reading.quality,
+    )
+
+
+def _joined(parts: Sequence[Window]) -> Reading:
+    """One reading for *parts*, measured one after the other, each of them a phase of it."""
+    readings = [part.reading for part in parts if part.reading is not None]
+    if len(readings) == 1:
+        return readings[0]
+    channels: dict[str, float] = {}
+    for reading in readings:
+        for name, energy_j in reading.channels.items():
+            channels[name] = channels.get(name, 0.0) + energy_j
+    return Reading(
+        channels=channels,
+        duration_s=math.fsum(reading.duration_s for reading in readings),
+        uncertainty_j=math.hypot(*(reading.uncertainty_j for reading in readings)),
+        provenance=readings[0].provenance,
+        quality=tuple(dict.fromkeys(sentence for reading in readings for sentence in reading.quality)),
+        void_because=next((r.void_because for r in readings if r.void_because is not None), None),
+        phases=tuple(_phase(part, part.reading) for part in parts if part.reading is not None),
+    )
+
+
+ENERGY = pytest.StashKey[Energy]()
+
+
+@pytest.fixture
+def energy(request: pytest.FixtureRequest) -> Energy:
+    """Measure the energy of this test: `measure`, `window`, `model`, `record`, `requests`."""
+    item: pytest.Item = request.node
+    item.stash[ENERGY] = Energy(item.nodeid, EnergyMark.of(item), item.config.stash[SESSION])
+    return item.stash[ENERGY]

@@ -1,0 +1,147 @@
+"""The marker `energy`: its arguments, their help and their checks, defined once.
+
+Rule 1: an argument that is unknown, positional or out of range stops the run at collection: a misspelt
+limit must not switch the limit off.
+Rule 2: the marker nearest to the test wins, argument by argument (function over class over module).
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields
+
+import pytest
+
+from pytest_energy.errors import SettingsError
+from pytest_energy.model import Budget, Domain
+
+NAME = "energy"
+
+
+def _positive_number(value: object) -> float:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not math.isfinite(value)
+        or value <= 0
+    ):
+        raise ValueError("a finite number above 0")
+    return float(value)
+
+
+def _share(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10:
+        raise ValueError("a share of at least 0, such as 0.05 for 5 %")
+    return float(value)
+
+
+def _count_from(least: int) -> Callable[[object], int]:
+    def count(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"a whole number of at least {least}")
+        return value
+
+    return count
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("a text that is not empty")
+    return value
+
+
+def _domains(value: object) -> frozenset[Domain]:
+    names = (value,) if isinstance(value, str) else value
+    known = tuple(Domain)
+    if (
+        not isinstance(names, Iterable)
+        or not (chosen := tuple(names))
+        or any(name not in known for name in chosen)
+    ):
+        raise ValueError(f"one or more of {', '.join(known)}")
+    return frozenset(Domain(name) for name in chosen)
+
+
+def _means(check: Callable[[object], object], meaning: str) -> dict[str, object]:
+    return {"check": check, "help": meaning}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyMark:
+    """What `@pytest.mark.energy(...)` says of a test. `None` is "not said"."""
+
+    budget_j: float | None = field(default=None, metadata=_means(_positive_number, "joules a round may use"))
+    budget_per_sample_j: float | None = field(
+        default=None, metadata=_means(_positive_number, "joules a sample may use; needs samples")
+    )
+    tolerance: float | None = field(
+        default=None, metadata=_means(_share, "accepted rise over the baseline, as a share")
+    )
+    rounds: int | None = field(
+        default=None, metadata=_means(_count_from(1), "how often the work is measured")
+    )
+    warmup: int | None = field(
+        default=None, metadata=_means(_count_from(0), "rounds that are run first and dropped")
+    )
+    max_time_s: float | None = field(
+        default=None, metadata=_means(_positive_number, "seconds after which no more rounds are taken")
+    )
+    domains: frozenset[Domain] | None = field(
+        default=None, metadata=_means(_domains, "what counts: gpu, cpu, dram")
+    )
+    samples: int | None = field(
+        default=None, metadata=_means(_count_from(1), "samples (images, requests) in a round")
+    )
+    model: str | None = field(
+        default=None, metadata=_means(_text, "the model at work: one row of the correlations")
+    )
+    group: str | None = field(default=None, metadata=_means(_text, "tests that are correlated together"))
+
+    @property
+    def budget(self) -> Budget:
+        return Budget(budget_j=self.budget_j, budget_per_sample_j=self.budget_per_sample_j)
+
+    @classmethod
+    def of(cls, item: pytest.Item) -> "EnergyMark":
+        """The markers on *item*, merged.
+
+        Raises:
+            SettingsError: An argument is unknown, positional, or not what it must be.
+        """
+        said: dict[str, object] = {}
+        for mark in item.iter_markers(NAME):
+            if mark.args:
+                raise SettingsError(
+                    f"{item.nodeid}: @pytest.mark.energy takes no positional arguments, got "
+                    f"{mark.args[0]!r}; name it, for instance budget_j={mark.args[0]!r}"
+                )
+            said = {**{name: _checked(item, name, value) for name, value in mark.kwargs.items()}, **said}
+        return cls(**said)  # type: ignore[arg-type]  # each value has passed its field's check
+
+
+_CHECKS: dict[str, Callable[[object], object]] = {f.name: f.metadata["check"] for f in fields(EnergyMark)}
+
+
+def _checked(item: pytest.Item, name: str, value: object) -> object:
+    if name not in _CHECKS:
+        raise SettingsError(
+            f"{item.nodeid}: @pytest.mark.energy has no argument {name!r} (value {value!r}); "
+            f"it has {', '.join(_CHECKS)}"
+        )
+    if value is None:
+        return None
+    try:
+        return _CHECKS[name](value)
+    except ValueError as error:
+        raise SettingsError(f"{item.nodeid}: @pytest.mark.energy({name}={value!r}): give {error}") from error
+
+
+def marker_line() -> str:
+    """The marker's line for `pytest --markers`."""
+    arguments = ", ".join(f"{f.name}=" for f in fields(EnergyMark))
+    meanings = "; ".join(f"{f.name}: {f.metadata['help']}" for f in fields(EnergyMark))
+    return f"{NAME}({arguments}): measure the test's energy and judge it. {meanings}."
+
+
+def is_energy_test(item: pytest.Item) -> bool:
+    """Whether *item* is marked or uses the fixture."""
+    return item.get_closest_marker(NAME) is not None or NAME in getattr(item, "fixturenames", ())

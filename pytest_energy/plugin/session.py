@@ -1,0 +1,222 @@
+"""One run of pytest: what measures, what it is compared with, and what is written at its end."""
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_energy.model import Judgement, Machine, Provenance, Record, SensorStatus, Verdict
+from pytest_energy.plugin.mark import EnergyMark
+from pytest_energy.plugin.settings import BaselineMode, Settings
+
+if TYPE_CHECKING:
+    from pytest_energy.baselines.schema import Baseline
+    from pytest_energy.baselines.store import Store
+    from pytest_energy.meter.clock import Clock
+    from pytest_energy.meter.window import Meter
+    from pytest_energy.metrics.discriminative import ModelFacts
+    from pytest_energy.sensors.detect import Found, Opener
+    from pytest_energy.sensors.replay import Replay
+    from pytest_energy.serving.engines.protocol import EngineFacts
+    from pytest_energy.serving.load import LoadResult
+
+# Verdicts that a run answers by writing a baseline (or by not looking at any), so that they are no failure.
+_ANSWERED = {
+    BaselineMode.CHECK: frozenset[Verdict](),
+    BaselineMode.OFF: frozenset({Verdict.NO_BASELINE}),
+    BaselineMode.ADD: frozenset({Verdict.NO_BASELINE}),
+    BaselineMode.REPLACE: frozenset({Verdict.NO_BASELINE, Verdict.NOT_COMPARABLE, Verdict.REGRESSION}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loads:
+    """The request loads of the measured rounds, and the engine that served them."""
+
+    measured: "tuple[LoadResult, ...]"
+    engine_facts: "EngineFacts"
+
+
+SESSION = pytest.StashKey["EnergySession"]()
+
+
+class EnergySession:
+    """What one process needs to measure and judge. Everything is made when first needed."""
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self.settings = settings
+        self._config = config
+        self._baselines: dict[str, Baseline | None] = {}
+        self._started_meter: Meter | None = None
+
+    @cached_property
+    def clock(self) -> "Clock":
+        from pytest_energy.meter.clock import SystemClock
+
+        return SystemClock()
+
+    @cached_property
+    def _replay(self) -> "Replay | None":
+        if self.settings.replay_path is None:
+            return None
+        from pytest_energy.sensors.replay import load_replay
+
+        return load_replay(self.settings.replay_path)
+
+    def check_sources(self) -> None:
+        """Understand what the joules are to come from, as far as that takes no sensor.
+
+        Raises:
+            SettingsError: The replay file can't be used, or a sensor's name is unknown.
+        """
+        if self._replay is None and self.settings.sensor_names is not None:
+            from pytest_energy.sensors.detect import builtin_openers, check_names
+
+            check_names(self.settings.sensor_names, (*builtin_openers(), *self._offered_sensors))
+
+    @cached_property
+    def _offered_sensors(self) -> "dict[str, Opener]":
+        """Sensors of other plugins, by name."""
+        offers = self._config.hook.pytest_energy_sensors(config=self._config)
+        return {name: opener for offer in offers for name, opener in (offer or {}).items()}
+
+    @cached_property
+    def found(self) -> "Found":
+        """The sensors of this machine; none for a replay."""
+        from pytest_energy.sensors.detect import Found, detect
+
+        if self._replay is not None:
+            status = SensorStatus(name="replay", provenance=Provenance.REPLAYED)
+            return Found(sensors=(), statuses=(status,))
+        return detect(
+            self.settings.sensor_names, cpu_tdp_w=self.settings.cpu_tdp_w, extra=self._offered_sensors
+        )
+
+    @cached_property
+    def meter(self) -> "Meter":
+        """The meter, started: it has found its ticks and measured idle power."""
+        from pytest_energy.meter.window import LiveMeter, ReplayMeter
+
+        meter: Meter
+        if self._replay is not None:
+            meter = ReplayMeter(self._replay, clock=self.clock)
+        else:
+            meter = LiveMeter(
+                self.found.sensors,
+                self.found.statuses,
+                clock=self.clock,
+                synchronize=self._synchronize,
+                rng=random.Random(),  # noqa: S311  # a delay that breaks lockstep, not a secret
+            )
+        meter.start()
+        self._started_meter = meter
+        return meter
+
+    def _synchronize(self) -> None:
+        from pytest_energy.profiling.pytorch import synchronize
+
+        synchronize()
+        self._config.hook.pytest_energy_synchronize()
+
+    @cached_property
+    def machine(self) -> Machine:
+        from pytest_energy.baselines.machine import fingerprint
+
+        names = ("replay",) if self._replay is not None else tuple(s.name for s in self.found.sensors)
+        facts = tuple(sensor.facts() for sensor in self.found.sensors)
+        return fingerprint(facts, names, self.provenance, folder=self._config.rootpath)
+
+    @property
+    def provenance(self) -> Provenance:
+        """Of every joule of this run; of a run that can't measure: `measured`, of which there are none."""
+        if self._replay is not None:
+            return Provenance.REPLAYED
+        return self.found.sensors[0].provenance if self.found.sensors else Provenance.MEASURED
+
+    @property
+    def statuses(self) -> tuple[SensorStatus, ...]:
+        return self.found.statuses if self._started_meter is None else self._started_meter.statuses()
+
+    def with_metrics(self, record: Record, facts: "ModelFacts | None", served: "Loads | None") -> Record:
+        """*record* with the metrics that can be computed; what the test itself recorded wins."""
+        metrics: dict[str, float | None] = {}
+        absent: dict[str, str] = {}
+        if facts is not None:
+            from pytest_energy.metrics.discriminative import metrics_of
+
+            accuracy = record.metrics.get("accuracy", facts.accuracy)
+            found, reasons = metrics_of(record, replace(facts, accuracy=accuracy))
+            metrics, absent = {**metrics, **found}, {**absent, **reasons}
+        if served is not None:
+            from pytest_energy.serving.results import generative_metrics, timing_metrics
+
+            found, reasons = generative_metrics(
+                served.measured, energy_j=record.energy_j, engine_facts=served.engine_facts
+            )
+            metrics |= timing_metrics(served.measured[-1])
+            metrics, absent = {**metrics, **found}, {**absent, **reasons}
+        for offer in self._config.hook.pytest_energy_metrics(config=self._config):
+            for name, formula in (offer or {}).items():
+                metrics[name] = formula(record)
+        return replace(record, metrics={**metrics, **record.metrics}, absent={**absent, **record.absent})
+
+    @cached_property
+    def store(self) -> "Store":
+        from pytest_energy.baselines.store import Store
+
+        return Store(self.settings.baselines_path)
+
+    def load_baselines(self, test_ids: Iterable[str]) -> None:
+        """Read the baselines of *test_ids* now, so that a broken file stops the run before the work.
+
+        Raises:
+            BaselineError: A file or the folder can't be read.
+        """
+        if self.settings.baseline_mode is not BaselineMode.OFF:
+            for test_id in test_ids:
+                self._baselines[test_id] = self.store.load(self.machine.key, test_id)
+
+    def tolerance(self, mark: EnergyMark) -> float:
+        """Accepted rise for a test with *mark*, as a share."""
+        return self.settings.tolerance if mark.tolerance is None else mark.tolerance
+
+    def judge(self, record: Record, mark: EnergyMark) -> Judgement:
+        """Hold *record* against its budget and baseline."""
+        from pytest_energy.verdict import Policy, judge
+
+        baseline = self._baselines.get(record.test_id)
+        other_machines: tuple[str, ...] = ()
+        if baseline is None and self.settings.baseline_mode is not BaselineMode.OFF:
+            other_machines = self.store.other_machines(record.test_id, besides=self.machine.key)
+        policy = Policy(
+            tolerance=self.tolerance(mark),
+            alpha=self.settings.alpha,
+            gates_estimates=self.settings.gates_estimates,
+        )
+        judgement = judge(
+            record,
+            baseline=baseline,
+            other_machines=other_machines,
+            budget=mark.budget,
+            policy=policy,
+        )
+        changed: Judgement | None = self._config.hook.pytest_energy_verdict(judgement=judgement)
+        return judgement if changed is None else changed
+
+    def is_failing(self, judgement: Judgement) -> bool:
+        """Whether the test must fail: always for a regression or a budget, under strict for any doubt."""
+        from pytest_energy.verdict import is_failing
+
+        if judgement.verdict in _ANSWERED[self.settings.baseline_mode]:
+            return False
+        return is_failing(judgement, strict=self.settings.is_strict)
+
+    def close(self) -> None:
+        if self._started_meter is not None:
+            self._started_meter.close()
+        if "found" in vars(self):
+            for sensor in self.found.sensors:
+                sensor.close()

@@ -1,0 +1,90 @@
+"""What PyTorch tells of a model, and when a device has finished its work.
+
+Rule 1: importing this module does not import torch.
+Rule 2: nothing here initialises CUDA, or opens a context on a GPU that the work doesn't use: that would
+change the idle power that is being measured.
+"""
+
+import sys
+from typing import TYPE_CHECKING
+
+from pytest_energy.errors import NotMeasurable
+from pytest_energy.metrics.discriminative import ModelFacts
+
+if TYPE_CHECKING:
+    import torch
+
+
+def model_facts(
+    module: object, example_input: object, accuracy: float | None = None
+) -> ModelFacts:
+    """Trainable parameters, size and MACs of a model. Call it outside every window.
+
+    MACs that can't be counted are `None` with the reason: a forward pass that reads values is no error of
+    the test.
+
+    Args:
+        module: A `torch.nn.Module`; it is not run, moved or changed. A frozen one has 0 trainable parameters.
+        example_input: A tensor of shape `[N, ...]`, a sequence of positional arguments, or a mapping of
+            keyword arguments; N may be 1.
+        accuracy: Share of samples that it gets right, 0 to 1, if known.
+
+    Raises:
+        NotMeasurable: *module* is no `torch.nn.Module`, or has parameters whose shape is not known yet.
+    """
+    import torch
+
+    from pytest_energy.profiling.macs import count_macs
+
+    if not isinstance(module, torch.nn.Module):
+        raise NotMeasurable(f"the model is a {type(module).__name__}, not a torch.nn.Module")
+    _check_shapes_are_known(module)
+    macs: int | None = None
+    macs_absent_because: str | None = None
+    try:
+        macs = count_macs(module, example_input)
+    except NotMeasurable as error:
+        macs_absent_because = str(error)
+    return ModelFacts(
+        parameters=trainable_parameters(module),
+        macs=macs,
+        size_bytes=size_bytes(module),
+        accuracy=accuracy,
+        macs_absent_because=macs_absent_because,
+    )
+
+
+def trainable_parameters(module: "torch.nn.Module") -> int:
+    """Elements of all parameters that require a gradient; a shared parameter counts once."""
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+
+
+def size_bytes(module: "torch.nn.Module") -> int:
+    """Bytes of all parameters and buffers, trainable or not; a shared tensor counts once."""
+    tensors = (*module.parameters(), *module.buffers())
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def _check_shapes_are_known(module: "torch.nn.Module") -> None:
+    from torch.nn.parameter import is_lazy
+
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if is_lazy(tensor):
+            raise NotMeasurable(
+                f"{name!r} of {type(module).__name__} is lazy and has no shape yet: run the model once first"
+            )
+
+
+def synchronize() -> None:
+    """Wait until the GPUs in use have finished their work; does nothing where torch or CUDA is not in use.
+
+    The GPUs in use are the current one and each on which torch's allocator holds memory.
+    """
+    torch = sys.modules.get("torch")
+    cuda = getattr(torch, "cuda", None)  # absent while another thread is importing torch
+    if cuda is None or not cuda.is_initialized():
+        return
+    current = cuda.current_device()
+    for index in range(cuda.device_count()):
+        if index == current or cuda.memory_reserved(index) > 0:
+            cuda.synchronize(index)

@@ -1,0 +1,274 @@
+"""The cells of a report's tables, as text for people; one wording for the screen and for Markdown.
+
+Rule 1: a joule that was not measured here carries its mark in the same cell.
+Rule 2: a value that is absent is `-`, never 0; a value that is not 0 never reads as 0.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+from pytest_energy.model import FAILING, Comparison, Provenance, SensorStatus, Verdict
+from pytest_energy.report.view import AGAINST, Group, MetricCorrelation, ModelRow, Row, View
+from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
+
+ABSENT = "-"
+
+# Of a bound. What binary fractions add beyond is no reason to round 27 % up to 28 %, and no change.
+_MOST_DECIMALS = 9
+
+MARKS = {Provenance.MEASURED: "", Provenance.ESTIMATED: "~", Provenance.REPLAYED: "r"}
+
+LEGEND = {
+    Provenance.MEASURED: "",
+    Provenance.ESTIMATED: "~ estimated, not measured: worked out from processor time and rated power, "
+    "may be wrong by a factor of 3",
+    Provenance.REPLAYED: "r replayed from a file, not measured in this run",
+}
+
+
+def printable(text: str) -> str:
+    """*text* on one line, with whatever could move the cursor or break a line made visible."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def first_line(text: str) -> str:
+    """First line of a reason, without what could harm a screen."""
+    return printable(next(iter(text.strip().splitlines()), ""))
+
+
+def verdict(found: Verdict) -> str:
+    """The verdict; one that fails the test is in capitals."""
+    return found.value.upper() if found in FAILING else found.value
+
+
+def summary(view: View) -> str:
+    """Tests by verdict, worst first: `5 tests: 1 REGRESSION, 4 pass`."""
+    if not view.rows:
+        return "0 tests"
+    counts = ", ".join(f"{count} {verdict(found)}" for found, count in view.counts.items())
+    used = _used(view)
+    origin = f", every joule {used[0].value}" if len(used) == 1 and Provenance.MEASURED not in used else ""
+    return f"{len(view.rows)} {'test' if len(view.rows) == 1 else 'tests'}{origin}: {counts}"
+
+
+def _used(view: View) -> list[Provenance]:
+    """Provenances of the joules that are shown."""
+    return [known for known in Provenance if any(_is_shown(row, known) for row in view.rows)]
+
+
+def _is_shown(row: Row, provenance: Provenance) -> bool:
+    return row.provenance is provenance and row.energy_j is not None
+
+
+def shared_reasons(rows: Iterable[Row], told: Callable[[str], str]) -> list[tuple[Verdict, str, list[Row]]]:
+    """Verdict and reason of every test that is no pass; tests that share both, in one entry.
+
+    Args:
+        rows: In the order to tell them.
+        told: What is told of a reason, for instance `first_line`.
+    """
+    shared: dict[tuple[Verdict, str], list[Row]] = {}
+    for row in rows:
+        if row.verdict is not Verdict.PASS:
+            shared.setdefault((row.verdict, told(row.judgement.reason)), []).append(row)
+    return [(verdict, reason, members) for (verdict, reason), members in shared.items()]
+
+
+def sensor(found: SensorStatus) -> str:
+    """One sensor in a line: `nvml: gpu:0, measured, a new value every 100 ms`, or why it is absent."""
+    name = printable(found.name)
+    if found.absent_because is not None:
+        return f"{name}: absent: {printable(found.absent_because)}"
+    tick = "" if found.tick_s is None else f", a new value every {to_text(found.tick_s, 's', digits=3)}"
+    return f"{name}: {printable(', '.join(found.channels))}, {found.provenance.value}{tick}"
+
+
+def machine(view: View) -> list[str]:
+    """The machine's key and, in a line each, what must be equal and what may differ."""
+    if view.machine is None:
+        return []
+    facts = (view.machine.fixed, view.machine.shown)
+    lines = ("; ".join(f"{name} {value}" for name, value in group.items()) for group in facts)
+    return [printable(line) for line in (view.machine.key, *lines) if line]
+
+
+def legend(view: View) -> list[str]:
+    """What the marks in the tables mean, for those that are there."""
+    lines = [LEGEND[provenance] for provenance in _used(view) if LEGEND[provenance]]
+    if any(row.uncertainty_j is not None for row in view.rows):
+        lines.append("+- one standard uncertainty of the mean of the rounds")
+    if any(row.judgement.comparison is not None for row in view.rows):
+        lines.append("[ ] bounds of the true change, rounded outward")
+    return lines
+
+
+def energy(row: Row) -> str:
+    """Joules of a round with their uncertainty, such as `~12.31 +- 0.22 J`."""
+    if row.energy_j is None:
+        return ABSENT
+    mark = MARKS[row.provenance]
+    if row.uncertainty_j is None:
+        return mark + to_text(row.energy_j, "J")
+    return mark + with_uncertainty_text(row.energy_j, row.uncertainty_j, "J")
+
+
+def power(row: Row) -> str:
+    """Watts, marked like the joules that they come from."""
+    return ABSENT if row.power_w is None else MARKS[row.provenance] + plain(row.power_w, digits=3)
+
+
+def duration(row: Row) -> str:
+    """Seconds of a round; a replay's come from its file."""
+    if row.duration_s is None:
+        return ABSENT
+    mark = MARKS[row.provenance] if row.provenance is Provenance.REPLAYED else ""
+    return mark + plain(row.duration_s, digits=3)
+
+
+def energy_per_sample(provenance: Provenance, energy_per_sample_j: float | None) -> str:
+    if energy_per_sample_j is None:
+        return ABSENT
+    return MARKS[provenance] + to_text(energy_per_sample_j, "J", digits=3)
+
+
+def change(comparison: Comparison | None) -> tuple[str, str]:
+    """Change against the baseline in percent, and its bounds; the second is empty without a baseline."""
+    if comparison is None:
+        return ABSENT, ""
+    ratio = round(comparison.ratio, 11)  # beyond that it is the rounding of floats, not a change
+    return percent_change_text(ratio), bounds(comparison.ratio_ci)
+
+
+def bounds(ratio_ci: tuple[float, float]) -> str:
+    """Bounds of a ratio as changes in percent, rounded outward by at most a fifth of their distance.
+
+    >>> bounds((1.2713, 1.3391)), bounds((0.9908, 1.0131))
+    ('[+27, +34]', '[-1.0, +1.4]')
+    """
+    lower, upper = ((ratio - 1.0) * 100.0 for ratio in ratio_ci)
+    decimals = _decimals(2 * (upper - lower), digits=2) if upper > lower else 1
+    return interval(lower, upper, decimals=min(decimals, _MOST_DECIMALS))
+
+
+def interval(lower: float, upper: float, *, decimals: int) -> str:
+    """Two signed numbers, each rounded away from the other, with more decimals where one would read as 0.
+
+    >>> interval(0.004, 0.9912, decimals=2)
+    '[+0.004, +1.00]'
+    """
+    return f"[{_outward(lower, decimals, math.floor)}, {_outward(upper, decimals, math.ceil)}]"
+
+
+def _outward(value: float, decimals: int, rounded: Callable[[float], int]) -> str:
+    exact = round(value, _MOST_DECIMALS)
+    if exact == 0:
+        return "0"
+    shown = rounded(round(exact * 10**decimals, 6)) / 10**decimals
+    return f"{shown:+.{decimals}f}" if shown else _outward(value, decimals + 1, rounded)
+
+
+def metric_columns(group: Group) -> tuple[str, ...]:
+    """Columns of the metric table; the paper's `energy_per_sample` is what stands first in it already."""
+    return (AGAINST, *(name for name in group.metrics if name != "energy_per_sample"))
+
+
+def metric_unit(group: Group, name: str) -> str:
+    """Unit for a column's title; empty where there is none, or where it stands in the cells."""
+    unit = group.units.get(name, "1")
+    return "" if unit in {"1", "J"} else unit
+
+
+def absences(group: Group) -> list[str]:
+    """Why there is a `-` in a column of the metric table."""
+    return [printable(f"{name} {ABSENT}: {'; '.join(reasons)}") for name, reasons in group.absent.items()]
+
+
+def metric(group: Group, row: ModelRow, name: str) -> str:
+    """One metric of one model, marked if joules are in it and were not measured here."""
+    value = row.energy_per_sample_j if name == AGAINST else row.metrics[name]
+    if value is None:
+        return ABSENT
+    if name == AGAINST or group.units.get(name) == "J":
+        return energy_per_sample(group.provenance, value)
+    return (MARKS[group.provenance] if _has_joules(group, name) else "") + plain(value)
+
+
+def _has_joules(group: Group, name: str) -> bool:
+    """Whether *name* is worked out from joules: by its unit or, unknown to the table, by its name's end."""
+    unit = group.units.get(name)
+    return name.endswith(("_j", "_w")) if unit is None else any(symbol in unit for symbol in "JW")
+
+
+def group_size(view: View, group: Group) -> str:
+    """Such as `14 rows, estimated`, with the machine where it is not the report's."""
+    parts = [f"{len(group.rows)} {'row' if len(group.rows) == 1 else 'rows'}"]
+    if group.provenance is not Provenance.MEASURED:
+        parts.append(group.provenance.value)
+    if view.machine is None or view.machine.key != group.machine_key:
+        parts.append(f"on {printable(group.machine_key)}")
+    return ", ".join(parts)
+
+
+def hardware(group: Group) -> tuple[str, ...]:
+    """Columns of the paper's values."""
+    return tuple(dict.fromkeys(name for found in group.correlations for name in found.paper))
+
+
+def correlation(found: MetricCorrelation, columns: Sequence[str]) -> list[str]:
+    """Rho, n, p, 95 % interval, and the paper's rho on the hardware of each of *columns*."""
+    rho, ci = found.correlation.rho, found.correlation.ci
+    p_value = (
+        found.correlation.p_monte_carlo if found.correlation.p_exact is None else found.correlation.p_exact
+    )
+    return [
+        ABSENT if rho is None else _rho(rho),
+        str(found.correlation.n),
+        ABSENT if p_value is None else _p_value(p_value),
+        ABSENT if ci is None else interval(*ci, decimals=2),
+        *(_rho(found.paper[name]) if name in found.paper else ABSENT for name in columns),
+    ]
+
+
+def correlation_notes(group: Group) -> list[str]:
+    """What limits the correlations, each note once with the metrics that it is true of."""
+    metrics: dict[str, list[str]] = {}
+    for found in group.correlations:
+        if found.correlation.note:
+            metrics.setdefault(found.correlation.note, []).append(found.metric)
+    return [
+        printable(note if len(names) == len(group.correlations) else f"{', '.join(names)}: {note}")
+        for note, names in metrics.items()
+    ]
+
+
+def _rho(rho: float) -> str:
+    """Three decimals, or one digit where that would read as 0; short of 1 it never reads as 1."""
+    if rho and abs(rho) < 0.0005:
+        return f"{rho:+.0e}"
+    return f"{math.copysign(0.999, rho):+.3f}" if 0.9995 <= abs(rho) < 1 else f"{rho:+.3f}"
+
+
+def _p_value(p_value: float) -> str:
+    return f"{p_value:.3f}" if p_value >= 0.001 else "<0.001"
+
+
+def plain(value: float, *, digits: int = 4) -> str:
+    """A number without unit: whole numbers as they are, others with *digits* significant digits.
+
+    >>> plain(61706.0), plain(11173962.0), plain(0.0451234), plain(1234.567, digits=3)
+    ('61706', '11.17 M', '0.04512', '1235')
+    """
+    if not math.isfinite(value) or value == 0:
+        return f"{value:g}"
+    if abs(value) >= 1e6:
+        return to_text(value, "", digits=digits).strip()
+    if value.is_integer() and abs(value) >= 10 ** (digits - 1):
+        return f"{value:.0f}"
+    if abs(value) < 1e-4:
+        return f"{value:.{digits - 1}e}"
+    return f"{value:.{_decimals(float(f'{value:.{digits}g}'), digits=digits)}f}"
+
+
+def _decimals(value: float, *, digits: int) -> int:
+    """Decimals that give *value* that many significant digits."""
+    return max(0, digits - 1 - math.floor(math.log10(abs(value))))

@@ -1,0 +1,55 @@
+"""Which renderer writes which file: the suffix picks."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from pytest_energy.errors import SettingsError
+from pytest_energy.model import Judgement
+from pytest_energy.report import to_csv, to_json, to_markdown, view
+from pytest_energy.report.view import View
+
+Renderer = Callable[[View, str], str]
+"""From a view and the UTC time of the document (ISO 8601 with `Z`) to the file's text."""
+
+RENDERERS: Mapping[str, Renderer] = {
+    ".json": lambda view, created: to_json.render(view, created=created),
+    ".csv": lambda view, _: to_csv.render(view),
+    ".md": lambda view, _: to_markdown.render(view),
+}
+
+SUFFIXES = tuple(RENDERERS)
+
+
+def renderer_of(path: Path) -> Renderer:
+    """The renderer for *path*.
+
+    Raises:
+        SettingsError: There is none for its suffix.
+
+    >>> renderer_of(Path("energy.JSON")) is RENDERERS[".json"]
+    True
+    """
+    try:
+        return RENDERERS[path.suffix.lower()]
+    except KeyError:
+        msg = f"{path} ends in {path.suffix or 'no suffix'!r}; a report ends in one of {', '.join(SUFFIXES)}"
+        raise SettingsError(msg) from None
+
+
+def write(judgements: Sequence[Judgement], path: Path, *, created: str) -> None:
+    """Write the report of *judgements* to *path*; folders on the way are made.
+
+    Args:
+        judgements: In the order that a reader expects.
+        path: Its suffix is one of `SUFFIXES`.
+        created: UTC time of the document, ISO 8601 with `Z`.
+
+    Raises:
+        SettingsError: The suffix is not known, or the file can't be written.
+    """
+    text = renderer_of(path)(view.of(judgements), created)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise SettingsError(f"the report {path} can't be written: {error.strerror}") from error

@@ -1,0 +1,170 @@
+"""The report as a comment on a pull request: what is wrong in sight, everything else folded.
+
+Rule 1: never longer than `LIMIT`; what is left out is counted.
+Rule 2: foreign text (names, reasons, notes) is inert: it makes no markup, no link and no mention.
+"""
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+
+from pytest_energy.model import FAILING, Verdict
+from pytest_energy.report import cells
+from pytest_energy.report.view import AGAINST, Group, Row, View
+
+LIMIT = 65_536
+"""Characters that GitHub takes in a comment."""
+
+MARKER = "<!-- pytest-energy -->"
+"""First line, by which a workflow finds its earlier comment to update it."""
+
+# Characters for each part, together 3,000 below `LIMIT`, which titles and folds need: every part keeps its
+# place however long another is.
+_NOTES_ROOM, _TABLE_ROOM, _WHY_ROOM, _PASS_ROOM = 2_000, 22_000, 14_000, 8_000
+_GROUPS_ROOM, _BEHIND_ROOM = 12_000, 4_500
+_MORE_ROOM = 60  # of those, for the line that counts what is left out
+
+_NAME_LIMIT = 200  # characters of a name
+_REASON_LIMIT = 2_000  # characters of a reason
+_NAMED_TESTS = 5  # of the tests that share one reason
+
+# What is safe between backticks, and what is safe without: no character that could begin markup, a link or
+# a mention.
+_SAFE_CODE = re.compile(r"[\w\-./:\[\](),=+%]([\w\-./:\[\](), =+%]*[\w\-./:\[\](),=+%])?")
+_SAFE_TEXT = re.compile(r"(?!.*www\.)[^\W_]([^\W_]|[ ,.;:()%+=-])*")
+
+
+def render(view: View) -> str:
+    """The comment as Markdown text that ends in a newline."""
+    others = [row for row in view.rows if row.verdict is not Verdict.PASS]
+    passes = [row for row in view.rows if row.verdict is Verdict.PASS]
+    parts = [
+        f"{MARKER}\n### Energy of {cells.summary(view)}",
+        _within([f"- {_inline(note)}" for note in view.notes], _NOTES_ROOM, "notes"),
+        _test_table(others, _TABLE_ROOM),
+        _folded("Why", _reasons(others), is_open=any(row.verdict in FAILING for row in others)),
+        _folded(f"{len(passes)} pass", _test_table(passes, _PASS_ROOM)),
+        *_groups(view),
+        _folded("Marks, sensors and machine", _behind(view)),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _test_table(rows: Sequence[Row], room: int) -> str:
+    if not rows:
+        return ""
+    head = _table_lines(("test", "energy", "W", "s", "J/sample", "vs baseline", "verdict"), ())
+    lines = [_line([_code(row.short_id), *_values(row)]) for row in rows]
+    return "\n".join([*head, _within(lines, room, "tests")])
+
+
+def _values(row: Row) -> Iterator[str]:
+    yield cells.energy(row)
+    yield cells.power(row)
+    yield cells.duration(row)
+    yield cells.energy_per_sample(row.provenance, row.energy_per_sample_j)
+    yield " ".join(filter(None, cells.change(row.judgement.comparison)))
+    yield f"**{cells.verdict(row.verdict)}**" if row.verdict in FAILING else cells.verdict(row.verdict)
+
+
+def _reasons(rows: Sequence[Row]) -> str:
+    entries = []
+    for verdict, reason, members in cells.shared_reasons(rows, str.strip):
+        names = ", ".join(_code(row.short_id) for row in members[:_NAMED_TESTS])
+        more = f" and {len(members) - _NAMED_TESTS} more" if len(members) > _NAMED_TESTS else ""
+        entries.append(f"{cells.verdict(verdict)}: {names}{more}\n{_block(reason[:_REASON_LIMIT])}\n")
+    return _within(entries, _WHY_ROOM, "reasons")
+
+
+def _groups(view: View) -> Iterator[str]:
+    """Each group that fits in what the ones before it left."""
+    room, left_out = _GROUPS_ROOM, 0
+    for group in view.groups:
+        title = _html_code(f"{cells.printable(group.name)}: {cells.group_size(view, group)}")
+        text = _folded(title, f"{_metric_table(group)}\n\n{_correlations(group)}")
+        if len(text) <= room:
+            room -= len(text)
+            yield text
+        else:
+            left_out += 1
+    if left_out:
+        yield f"... and {left_out} more groups"
+
+
+def _metric_table(group: Group) -> str:
+    names = cells.metric_columns(group)
+    units = {name: f" ({unit})" if (unit := cells.metric_unit(group, name)) else "" for name in names}
+    headers = ["model", *(f"{_code(name)}{units[name]}" for name in names)]
+    rows = [[_code(row.model), *(cells.metric(group, row, name) for name in names)] for row in group.rows]
+    absences = [f"- {_inline(text)}" for text in cells.absences(group)]
+    return "\n".join([*_table_lines(headers, rows), "", *absences])
+
+
+def _correlations(group: Group) -> str:
+    if not group.correlations:
+        return ""
+    hardware = cells.hardware(group)
+    headers = ["metric", "rho", "n", "p", "95 % interval", *(f"paper {name}" for name in hardware)]
+    rows = [[_code(found.metric), *cells.correlation(found, hardware)] for found in group.correlations]
+    notes = [f"- {_inline(note)}" for note in cells.correlation_notes(group)]
+    return "\n".join([f"Spearman's rho with `{AGAINST}`:", "", *_table_lines(headers, rows), "", *notes])
+
+
+def _behind(view: View) -> str:
+    lines = [*cells.legend(view), *map(cells.sensor, view.sensors), *cells.machine(view)]
+    return _block("\n".join(lines)[: _BEHIND_ROOM // 2]) if lines else ""
+
+
+def _table_lines(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Head and rows; numbers are set right, names and verdicts left."""
+    rules = ["---" if header in {"test", "model", "metric", "verdict"} else "--:" for header in headers]
+    return [_line(headers), _line(rules), *map(_line, rows)]
+
+
+def _line(values: Sequence[str]) -> str:
+    return f"| {' | '.join(values)} |"
+
+
+def _within(lines: Sequence[str], room: int, what: str) -> str:
+    """As many of *lines* as *room* holds, and how many are left out."""
+    kept: list[str] = []
+    for line in lines:
+        room -= len(line) + 1
+        if room < _MORE_ROOM:
+            return "\n".join([*kept, "", f"... and {len(lines) - len(kept)} more {what}"])
+        kept.append(line)
+    return "\n".join(kept)
+
+
+def _folded(title: str, body: str, *, is_open: bool = False) -> str:
+    """A part that a click opens; *title* is HTML. The blank lines let Markdown work inside."""
+    tag = "<details open>" if is_open else "<details>"
+    return f"{tag}<summary>{title}</summary>\n\n{body.rstrip()}\n\n</details>" if body else ""
+
+
+def _inline(text: str) -> str:
+    """Foreign text in a sentence."""
+    shown = cells.printable(text)
+    return shown if _SAFE_TEXT.fullmatch(shown) else _code(shown)
+
+
+def _code(text: str) -> str:
+    """Foreign text as code, in a table's cell or a sentence."""
+    shown = _shortened(cells.printable(text), _NAME_LIMIT)
+    return f"`{shown}`" if _SAFE_CODE.fullmatch(shown) else _html_code(shown)
+
+
+def _html_code(text: str) -> str:
+    """Foreign text as code where backticks don't work: what could mean anything to Markdown is an entity."""
+    shown = re.sub(r"[^\w ,:]|_|:(?! )", lambda found: f"&#{ord(found[0])};", text)
+    return f"<code>{shown}</code>"
+
+
+def _block(text: str) -> str:
+    """Foreign text of several lines, as it is."""
+    lines = "\n".join(map(cells.printable, text.splitlines()))
+    return f"<pre>{html.escape(lines, quote=False)}</pre>"
+
+
+def _shortened(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit // 2 - 2]}...{text[1 - limit // 2 :]}"

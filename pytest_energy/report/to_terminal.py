@@ -1,0 +1,236 @@
+"""The report on a screen: one table of tests, then why, then what is behind it.
+
+Rule 1: no line is longer than the width asked for; what does not fit beside is put below, never left out.
+Rule 2: no colours: the text says everything, whoever prints it may colour it.
+"""
+
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+
+from pytest_energy.report import cells
+from pytest_energy.report.view import AGAINST, Group, Row, View
+
+_HEADERS = ("test", "energy", "W", "s", "J/sample", "vs baseline", "verdict")
+_ALIGNMENT = ("left", "right", "right", "right", "right", "right", "left")
+_GAP = 2  # spaces that tabulate puts between the columns of its format "plain"
+_LEAST_NAME_WIDTH = 12  # narrower than this a name can't be told from its neighbour's
+_TITLE_WIDTH = 14  # of a metric's column
+_NAME_LINES = 3  # a name that needs more lines is shortened in its middle
+_JOINTS = "_/,-:. "  # after these, and before a bracket, a name may go on in the next line
+_NOTE_LIMIT = 8  # a reader of a screen has seen enough; the JSON holds every one
+_NAMED_TESTS = 3  # of the tests that share one reason
+
+Table = list[list[str]]
+
+
+def render(view: View, *, width: int) -> str:
+    """The whole report, lines at most *width* long (80 or more), no newline at its end."""
+    sections = [
+        _wrapped([f"energy of {cells.summary(view)}"], width, hanging="  "),
+        [*_test_table(view, width), *_wrapped(cells.legend(view), width)],
+        _titled("why", _wrapped(_reasons(view), width, indent="  ", hanging="    ")),
+        _titled("notes", _wrapped(_notes(view), width, indent="  ", hanging="    ")),
+        *(_group(view, group, width) for group in view.groups),
+        _titled("sensors", _wrapped(map(cells.sensor, view.sensors), width, indent="  ", hanging="    ")),
+        _titled("machine", _wrapped(cells.machine(view), width, indent="  ", hanging="    ")),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines)
+
+
+def _titled(title: str, lines: list[str]) -> list[str]:
+    return [title, *lines] if lines else []
+
+
+def _wrapped(texts: Iterable[str], width: int, *, indent: str = "", hanging: str = "") -> list[str]:
+    """Lines of each text; a number stays on one line with what it counts."""
+    lines: list[str] = []
+    for text in texts:
+        glued = re.sub(r"(?<=\d) (?=\S)", "\xa0", text)
+        lines += textwrap.wrap(
+            glued, width, initial_indent=indent, subsequent_indent=hanging, break_on_hyphens=False
+        )
+    return [line.replace("\xa0", " ") for line in lines]
+
+
+def _test_table(view: View, width: int) -> list[str]:
+    """The rows in the first layout that fits.
+
+    Names as long as they fit beside the values; then short names and the bounds of a change below it; then
+    each name on a line of its own.
+    """
+    if not view.rows:
+        return []
+    layouts = [_values(view, folds) for folds in range(3)]
+    rooms = [_room([_HEADERS[1:], *values], width) for values in layouts]
+    for names in (_names(view, "test_id"), _names(view, "file_id"), _names(view, "short_id")):
+        if max(map(len, names)) <= rooms[0]:
+            return _table(_HEADERS, _joined(names, layouts[0]), _ALIGNMENT)
+    names = _names(view, "short_id")
+    if rooms[1] >= _LEAST_NAME_WIDTH:
+        folded = [_folded(name, rooms[1]) for name in names]
+        return _table(_HEADERS, _joined(folded, layouts[1]), _ALIGNMENT)
+    fitting = (values for values, room in zip(layouts, rooms, strict=True) if room >= 0)
+    return _headed(names, next(fitting, layouts[-1]), width)
+
+
+def _headed(names: Sequence[str], values: Table, width: int) -> list[str]:
+    """The rows with each name on a line of its own above its values."""
+    lines = _table(["", *_HEADERS[1:]], _joined([""] * len(names), values), _ALIGNMENT)
+    headed, rest = [_HEADERS[0], *lines[:2]], lines[2:]
+    for name, row in zip(names, values, strict=True):
+        count = max(cell.count("\n") for cell in row) + 1
+        headed += [*_wrapped([name], width), *rest[:count]]
+        rest = rest[count:]
+    return headed
+
+
+def _room(rows: Sequence[Sequence[str]], width: int) -> int:
+    """What a table of *rows* leaves of *width* for a column in front of it."""
+    return width - sum(_column_widths(rows)) - _GAP * len(rows[0])
+
+
+def _names(view: View, attribute: str) -> list[str]:
+    return [cells.printable(getattr(row, attribute)) for row in view.rows]
+
+
+def _joined(names: Sequence[str], values: Table) -> Table:
+    return [[name, *cells_of_row] for name, cells_of_row in zip(names, values, strict=True)]
+
+
+def _values(view: View, folds: int) -> Table:
+    """Cells of the rows without the name.
+
+    With one fold the bounds of a change stand below it, with two an uncertainty and an upper bound do too.
+    """
+    return [
+        [
+            cells.energy(row).replace(" +-", "\n+-" if folds == 2 else " +-"),
+            cells.power(row),
+            cells.duration(row),
+            cells.energy_per_sample(row.provenance, row.energy_per_sample_j),
+            _change(row, folds),
+            cells.verdict(row.verdict),
+        ]
+        for row in view.rows
+    ]
+
+
+def _change(row: Row, folds: int) -> str:
+    change, bounds = cells.change(row.judgement.comparison)
+    if folds == 2:
+        bounds = bounds.replace(", ", ",\n")
+    return ("\n" if folds else " ").join(filter(None, (change, bounds)))
+
+
+def _folded(name: str, width: int) -> str:
+    """*name* over at most `_NAME_LINES` lines of *width*, its middle left out if it is longer."""
+    most = min(len(name), width * _NAME_LINES)
+    lines = _name_lines(name, most, width)
+    while len(lines) > _NAME_LINES:
+        most -= 1
+        lines = _name_lines(name, most, width)
+    return "\n".join(lines)
+
+
+def _name_lines(name: str, most: int, width: int) -> list[str]:
+    """*name*, its middle left out if it has more than *most* characters, in lines of *width*."""
+    if len(name) > most:
+        head = (most - 3) // 2
+        name = f"{name[:head]}...{name[head + 3 - most :]}"
+    lines = []
+    while len(name) > width:
+        end = _line_end(name, width)
+        lines.append(name[:end])
+        name = name[end:]
+    return [*lines, name]
+
+
+def _line_end(name: str, width: int) -> int:
+    """Where the first line of *name* ends: before its bracket, else after the last joint that fits."""
+    bracket = name.find("[", 1, width + 1)
+    if bracket >= width // 3:
+        return bracket
+    return next((end for end in range(width, width // 3, -1) if name[end - 1] in _JOINTS), width)
+
+
+def _reasons(view: View) -> Iterator[str]:
+    """The first line of every reason that is no pass."""
+    for verdict, reason, rows in cells.shared_reasons(view.rows, cells.first_line):
+        names = ", ".join(cells.printable(row.short_id) for row in rows[:_NAMED_TESTS])
+        more = f" and {len(rows) - _NAMED_TESTS} more" if len(rows) > _NAMED_TESTS else ""
+        yield f"{cells.verdict(verdict)} {names}{more}: {reason}"
+
+
+def _notes(view: View) -> list[str]:
+    notes = [cells.printable(note) for note in view.notes[:_NOTE_LIMIT]]
+    more = len(view.notes) - _NOTE_LIMIT
+    return [*notes, f"and {more} more, all in the JSON report"] if more > 0 else notes
+
+
+def _group(view: View, group: Group, width: int) -> list[str]:
+    title = f"{cells.printable(group.name)}: {cells.group_size(view, group)}"
+    return [*_wrapped([title], width), *_metric_tables(group, width), *_correlations(group, width)]
+
+
+def _metric_tables(group: Group, width: int) -> list[str]:
+    """One row a model; columns that don't fit follow in another table with the same first column."""
+    models = [_folded(cells.printable(row.model), max(_LEAST_NAME_WIDTH, width // 4)) for row in group.rows]
+    columns = [
+        [_title(group, name), *(cells.metric(group, row, name) for row in group.rows)]
+        for name in cells.metric_columns(group)
+    ]
+    lines: list[str] = []
+    room = _room([["model"], *([model] for model in models)], width)
+    for number, chosen in enumerate(_packed(columns, room)):
+        rows = [list(values) for values in zip(models, *(column[1:] for column in chosen), strict=True)]
+        headers = ["model", *(column[0] for column in chosen)]
+        lines += ([""] if number else []) + _table(headers, rows, ["left", *["right"] * len(chosen)])
+    return lines + _wrapped(cells.absences(group), width, hanging="  ")
+
+
+def _title(group: Group, name: str) -> str:
+    """A column's title over several lines, its unit in the last."""
+    unit = cells.metric_unit(group, name)
+    return _folded(cells.printable(name), _TITLE_WIDTH) + (f"\n({unit})" if unit else "")
+
+
+def _packed(columns: Table, room: int) -> Iterator[Table]:
+    """Runs of columns, each as many as fit in *room*."""
+    chosen: Table = []
+    for column in columns:
+        widths = _column_widths([*zip(*chosen, column, strict=True)])
+        if chosen and sum(widths) + _GAP * (len(widths) - 1) > room:
+            yield chosen
+            chosen = []
+        chosen.append(column)
+    yield chosen
+
+
+def _correlations(group: Group, width: int) -> list[str]:
+    """Each metric's rho with the energy of a sample, the paper's beside it, then what limits them."""
+    if not group.correlations:
+        return []
+    hardware = cells.hardware(group)
+    headers = ["metric", "rho", "n", "p", "95 % interval", *(f"paper\n{name}" for name in hardware)]
+    values = [cells.correlation(found, hardware) for found in group.correlations]
+    room = max(_LEAST_NAME_WIDTH, _room([headers[1:], *values], width))
+    names = [_folded(cells.printable(found.metric), room) for found in group.correlations]
+    table = _table(headers, _joined(names, values), ["left", *["right"] * (len(headers) - 1)])
+    title = f"Spearman's rho with {AGAINST}"
+    return ["", title, *table, *_wrapped(cells.correlation_notes(group), width, hanging="  ")]
+
+
+def _column_widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [
+        max(len(line) for cell in column for line in cell.split("\n")) for column in zip(*rows, strict=True)
+    ]
+
+
+def _table(headers: Sequence[str], rows: Sequence[Sequence[str]], alignment: Sequence[str]) -> list[str]:
+    """Lines of a table. The head is given as rows: tabulate pads its own heads by two characters a column."""
+    from tabulate import tabulate
+
+    rules = ["-" * width for width in _column_widths([headers, *rows])]
+    text = tabulate([headers, rules, *rows], tablefmt="plain", disable_numparse=True, colalign=alignment)
+    return [line.rstrip() for line in text.splitlines()]

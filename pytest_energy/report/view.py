@@ -1,0 +1,388 @@
+"""What a session has to say, ready to be written in any form. Pure.
+
+Rule 1: every judgement has a row: worst verdict first, then the order in which they were given.
+Rule 2: joules of different provenance, and joules of different machines, never meet in one group.
+Rule 3: a value that is absent has its reason in the record by the time it is here.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from pytest_energy.model import Judgement, Machine, Provenance, Record, SensorStatus, Verdict
+
+if TYPE_CHECKING:
+    from pytest_energy.stats.correlate import Correlation
+
+SEVERITY = (
+    Verdict.REGRESSION,
+    Verdict.OVER_BUDGET,
+    Verdict.VOID,
+    Verdict.NOT_COMPARABLE,
+    Verdict.INCONCLUSIVE,
+    Verdict.UNMEASURED,
+    Verdict.NO_BASELINE,
+    Verdict.IMPROVEMENT,
+    Verdict.PASS,
+)
+"""Verdicts, worst first: failures, then joules that can't be used or judged, then good news."""
+
+AGAINST = "energy_per_sample_j"
+"""What every metric is correlated with."""
+
+SEED = 1  # of the permutations and the bootstrap: fixed, so that a report written twice is the same
+
+# What the experimenter sets for one model: rows that differ in it are different configurations, not
+# repetitions that may be averaged.
+_CONFIGURATION = ("request_rate", "batch_size")
+
+# Names, in the session document, of what the rounds give; all are absent with them.
+_OF_SUMMARY = ("energy_j", "energy_ci_j", "uncertainty_j")
+_OF_ROUNDS = ("net_energy_j", "power_w", "duration_s", AGAINST, "channels")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One test. A value is `None` where nothing usable was measured.
+
+    Attributes:
+        judgement: The test's judgement, reasons for absent values added.
+        short_id: Name that no other row has: `test_training[resnet18]` where that is enough.
+        file_id: The same with the name of its file, `test_cnn.py::test_training[resnet18]`.
+    """
+
+    judgement: Judgement
+    short_id: str
+    file_id: str
+
+    @property
+    def test_id(self) -> str:
+        return self.judgement.record.test_id
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.judgement.verdict
+
+    @property
+    def provenance(self) -> Provenance:
+        return self.judgement.record.provenance
+
+    @property
+    def energy_j(self) -> float | None:
+        summary = self.judgement.summary
+        return self.judgement.record.energy_j if summary is None else summary.energy_j
+
+    @property
+    def uncertainty_j(self) -> float | None:
+        summary = self.judgement.summary
+        return None if summary is None else summary.uncertainty_j
+
+    @property
+    def power_w(self) -> float | None:
+        return self.judgement.record.power_w
+
+    @property
+    def duration_s(self) -> float | None:
+        return self.judgement.record.duration_s
+
+    @property
+    def energy_per_sample_j(self) -> float | None:
+        return self.judgement.record.energy_per_sample_j
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRow:
+    """One model (in one configuration) of a group: means over the *test_count* tests that have it."""
+
+    model: str
+    test_count: int
+    energy_per_sample_j: float | None
+    metrics: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricCorrelation:
+    """Spearman's rho of one metric with `AGAINST` over the rows of a group, the paper's values beside it."""
+
+    metric: str
+    correlation: "Correlation"
+    paper: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """The tests of one group, one provenance and one machine.
+
+    Attributes:
+        name: As the marker gives it, such as `training`.
+        machine_key: Of the machine that made every row.
+        metrics: Names of the columns: the paper's first, then others in the order met.
+        units: Unit of a column, for those that the metric table knows.
+        rows: In the order met.
+        absent: Column with a missing value to the reasons for that.
+        correlations: One a metric.
+    """
+
+    name: str
+    provenance: Provenance
+    machine_key: str
+    metrics: tuple[str, ...]
+    units: Mapping[str, str]
+    rows: tuple[ModelRow, ...]
+    absent: Mapping[str, tuple[str, ...]]
+    correlations: tuple[MetricCorrelation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Everything that a report shows.
+
+    Attributes:
+        judgements: In the order given, reasons for absent values added.
+        rows: Worst verdict first.
+        groups: Metric tables and correlations.
+        sensors: Each sensor as it was found, those there first.
+        machine: Where the tests ran; the first record's if there are several. `None` without tests.
+        notes: What a reader must know of the whole, one sentence each.
+    """
+
+    judgements: tuple[Judgement, ...]
+    rows: tuple[Row, ...]
+    groups: tuple[Group, ...]
+    sensors: tuple[SensorStatus, ...]
+    machine: Machine | None
+    notes: tuple[str, ...]
+
+    @property
+    def counts(self) -> dict[Verdict, int]:
+        """Tests by verdict, worst first, without verdicts that no test has."""
+        found = Counter(judgement.verdict for judgement in self.judgements)
+        return {verdict: found[verdict] for verdict in SEVERITY if verdict in found}
+
+
+def of(judgements: Sequence[Judgement]) -> View:
+    """View of one session.
+
+    Args:
+        judgements: In the order that a reader expects: that of the files and of the tests in them.
+    """
+    told = tuple(_with_reasons(judgement) for judgement in judgements)
+    records = [judgement.record for judgement in told]
+    return View(
+        judgements=told,
+        rows=_rows(told),
+        groups=_groups(told),
+        sensors=_sensors(records),
+        machine=records[0].machine if records else None,
+        notes=_notes(told),
+    )
+
+
+def _rows(judgements: Sequence[Judgement]) -> tuple[Row, ...]:
+    names = [_names(judgement.record.test_id) for judgement in judgements]
+    short_count, file_count = Counter(short for short, _ in names), Counter(file for _, file in names)
+    rows = []
+    for judgement, (short, file) in zip(judgements, names, strict=True):
+        file_id = file if file_count[file] == 1 else judgement.record.test_id
+        rows.append(
+            Row(judgement=judgement, short_id=short if short_count[short] == 1 else file_id, file_id=file_id)
+        )
+    return tuple(sorted(rows, key=lambda row: SEVERITY.index(row.verdict)))
+
+
+def _names(test_id: str) -> tuple[str, str]:
+    """Name of the test alone, and with its file; whatever is in brackets stays as it is."""
+    path, bracket, parameters = test_id.partition("[")
+    return path.rpartition("::")[2] + bracket + parameters, path.rpartition("/")[2] + bracket + parameters
+
+
+def _with_reasons(judgement: Judgement) -> Judgement:
+    """The same judgement; what is absent has a reason, what is no finite number is absent."""
+    record, summary, comparison = judgement.record, judgement.summary, judgement.comparison
+    absent: dict[str, str] = {}
+    if judgement.verdict is Verdict.VOID and record.void_because is None:
+        record = replace(record, void_because=judgement.reason)  # found when it was judged
+    if summary is not None and (record.energy_j is None or not _is_finite(astuple(summary))):
+        summary = None
+    if summary is None:
+        absent |= dict.fromkeys(_OF_SUMMARY, "the rounds have no summary of finite numbers")
+    if comparison is not None and not _is_finite(comparison.to_json()):
+        comparison, absent["baseline"] = None, "the comparison holds a number that is not finite"
+    metrics = {name: value if _is_finite(value) else None for name, value in record.metrics.items()}
+    absent |= {name: _why(record.metrics[name]) for name, value in metrics.items() if value is None}
+    absent |= {**_reasons(record), **record.absent}
+    if absent != record.absent or metrics != record.metrics:
+        record = replace(record, metrics=metrics, absent=absent)
+    return replace(judgement, record=record, comparison=comparison, summary=summary)
+
+
+def _why(value: float | None) -> str:
+    return "no reason was given" if value is None else f"it came out as {value}"
+
+
+def _is_finite(value: object) -> bool:
+    """Whether every number in *value* is finite."""
+    if isinstance(value, int | float):
+        return math.isfinite(value)
+    if isinstance(value, Mapping):
+        return all(_is_finite(item) for item in value.values())
+    return not isinstance(value, tuple | list) or all(_is_finite(item) for item in value)
+
+
+def _reasons(record: Record) -> dict[str, str]:
+    """Why each value of *record* that is absent is absent."""
+    if record.energy_j is None:
+        void = (reading.void_because for reading in record.rounds)
+        because = record.void_because or record.unmeasured_because or next(filter(None, void))
+        return dict.fromkeys((*_OF_SUMMARY, *_OF_ROUNDS), because)
+    reasons = {}
+    if record.samples is None:
+        reasons[AGAINST] = "the test does not say how many samples a round works on"
+    if record.power_w is None:
+        reasons["power_w"] = "a round took no time that the clock can tell"
+    if record.net_energy_j is None:
+        reasons["net_energy_j"] = "idle power was not measured for every channel"
+    return reasons
+
+
+def _sensors(records: Iterable[Record]) -> tuple[SensorStatus, ...]:
+    """Each sensor once: as the first record that has it says, one that is there before one that is absent."""
+    found: dict[str, SensorStatus] = {}
+    for sensor in (sensor for record in records for sensor in record.sensors):
+        known = found.get(sensor.name)
+        if known is None or (known.absent_because is not None and sensor.absent_because is None):
+            found[sensor.name] = sensor
+    return tuple(sorted(found.values(), key=lambda sensor: sensor.absent_because is not None))
+
+
+def _notes(judgements: Sequence[Judgement]) -> tuple[str, ...]:
+    if not judgements:
+        return ("no test asked for energy",)
+    records = [judgement.record for judgement in judgements]
+    notes = [*_provenance_notes(records)]
+    elsewhere = sum(record.machine.key != records[0].machine.key for record in records)
+    if elsewhere:
+        notes.append(f"{elsewhere} of {len(records)} tests ran on another machine")
+    notes += _told_once(
+        (judgement.comparison.note,) for judgement in judgements if judgement.comparison is not None
+    )
+    notes += _told_once(
+        {sentence: None for reading in record.rounds for sentence in reading.quality} for record in records
+    )
+    return tuple(notes)
+
+
+def _provenance_notes(records: Sequence[Record]) -> Iterable[str]:
+    measured = [record for record in records if record.energy_j is not None]
+    if not measured:
+        yield "no joule was measured"
+        return
+    for provenance, what in (
+        (Provenance.ESTIMATED, "an estimate, not a measurement"),
+        (Provenance.REPLAYED, "replayed from a file, not measured in this run"),
+    ):
+        count = sum(record.provenance is provenance for record in measured)
+        if count == len(measured):
+            yield f"every joule here is {what}"
+        elif count:
+            yield f"the joules of {count} of {len(measured)} tests are {what}"
+
+
+def _told_once(sentences_by_test: Iterable[Iterable[str]]) -> list[str]:
+    """Each sentence once, with the number of tests that it is said of."""
+    count = Counter(sentence for sentences in sentences_by_test for sentence in sentences if sentence)
+    return [sentence if tests == 1 else f"{sentence} ({tests} tests)" for sentence, tests in count.items()]
+
+
+def _groups(judgements: Iterable[Judgement]) -> tuple[Group, ...]:
+    members: dict[tuple[str, Provenance, str], list[Record]] = {}
+    for record in (judgement.record for judgement in judgements):
+        if record.group is not None:
+            members.setdefault((record.group, record.provenance, record.machine.key), []).append(record)
+    return tuple(_group(*key, records) for key, records in members.items())
+
+
+def _group(name: str, provenance: Provenance, machine_key: str, records: Sequence[Record]) -> Group:
+    from pytest_energy.metrics.table import METRICS, PAPER_RHO
+
+    met = dict.fromkeys(metric for record in records for metric in record.metrics if metric != AGAINST)
+    metrics = (*(metric for metric in METRICS if metric in met), *(m for m in met if m not in METRICS))
+    rows, paper = _model_rows(records, metrics), PAPER_RHO.get(name, {})
+    return Group(
+        name=name,
+        provenance=provenance,
+        machine_key=machine_key,
+        metrics=metrics,
+        units={metric: METRICS[metric].unit for metric in metrics if metric in METRICS},
+        rows=rows,
+        absent={name: reasons for name in (AGAINST, *metrics) if (reasons := _absences(name, records))},
+        correlations=tuple(
+            MetricCorrelation(
+                metric=metric,
+                correlation=_correlation(metric, rows),
+                paper={hardware: rho[metric] for hardware, rho in paper.items() if metric in rho},
+            )
+            for metric in metrics
+        ),
+    )
+
+
+def _absences(name: str, records: Iterable[Record]) -> tuple[str, ...]:
+    """Distinct reasons why some of *records* have no *name*."""
+    return tuple(dict.fromkeys(record.absent[name] for record in records if name in record.absent))
+
+
+def _model_rows(records: Sequence[Record], metrics: Sequence[str]) -> tuple[ModelRow, ...]:
+    """Means over the tests of each model in each configuration, as many rows as there are of those."""
+    import pandas as pd
+
+    table = pd.DataFrame(
+        [[record.energy_per_sample_j, *map(record.metrics.get, metrics)] for record in records],
+        columns=[AGAINST, *metrics],
+        dtype=float,
+    )
+    keys = [_row_key(record) for record in records]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    by_row = table.groupby([numbers[key] for key in keys])
+    rows = zip(numbers, by_row.size().tolist(), by_row.mean().to_numpy().tolist(), strict=True)
+    return tuple(
+        ModelRow(
+            model=key[0],
+            test_count=count,
+            energy_per_sample_j=_present(energy_j),
+            metrics={metric: _present(value) for metric, value in zip(metrics, values, strict=True)},
+        )
+        for key, count, (energy_j, *values) in rows
+    )
+
+
+def _row_key(record: Record) -> tuple[str, ...]:
+    """Model, or the test where it names none, and what was set for it."""
+    if record.model is None:
+        return (_names(record.test_id)[0], record.test_id)
+    return (record.model, *(str(record.metrics.get(name)) for name in _CONFIGURATION))
+
+
+def _present(value: float) -> float | None:
+    """The number, or `None` for the NaN that pandas has in an empty cell."""
+    return None if math.isnan(value) else value
+
+
+def _correlation(metric: str, rows: Iterable[ModelRow]) -> "Correlation":
+    pairs = [
+        (value, row.energy_per_sample_j)
+        for row in rows
+        if (value := row.metrics[metric]) is not None and row.energy_per_sample_j is not None
+    ]
+    return _spearman(tuple(value for value, _ in pairs), tuple(energy_j for _, energy_j in pairs))
+
+
+@lru_cache(maxsize=1024)
+def _spearman(x: tuple[float, ...], y: tuple[float, ...]) -> "Correlation":
+    """Remembered: thousands of permutations take 0.1 s, and one session is written in several forms."""
+    from pytest_energy.stats.correlate import spearman
+
+    return spearman(x, y, seed=SEED)

@@ -1,0 +1,151 @@
+"""What every engine promises: one request in, token events out, at its own pace."""
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pytest_energy.errors import EnergyError, SettingsError
+
+
+class EngineError(EnergyError):
+    """An engine failed, stalled or broke its promise while it answered a request.
+
+    Attributes:
+        engine: Name of the engine.
+        request_id: The request it happened in.
+    """
+
+    def __init__(self, engine: str, request_id: str, because: str) -> None:
+        super().__init__(f"engine {engine}, request {request_id}: {because}")
+        self.engine = engine
+        self.request_id = request_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One prompt and how long its answer must be.
+
+    Attributes:
+        request_id: Unique within one load.
+        prompt: Token ids.
+        output_tokens: Length of the answer. The engine ignores the end-of-sequence token, so that every round
+            is the same work.
+    """
+
+    request_id: str
+    prompt: tuple[int, ...]
+    output_tokens: int
+
+    def __post_init__(self) -> None:
+        if not self.prompt:
+            raise SettingsError(
+                f"request {self.request_id} has an empty prompt; a prompt holds at least 1 token id"
+            )
+        if self.output_tokens < 1:
+            msg = f"request {self.request_id} asks for {self.output_tokens} output tokens; ask for at least 1"
+            raise SettingsError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenEvent:
+    """Tokens that an engine has just produced for one request.
+
+    Attributes:
+        token_ids: New tokens since the last event, usually one. Their number is the engine's own count.
+        text: The tokens as text where the engine detokenises, else `None`.
+    """
+
+    token_ids: tuple[int, ...]
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheCounters:
+    """Prompt tokens looked up in the prefix cache and found there, since the engine was started."""
+
+    queried_tokens: int
+    hit_tokens: int
+
+    def since(self, earlier: "CacheCounters") -> "CacheCounters":
+        return CacheCounters(
+            queried_tokens=self.queried_tokens - earlier.queried_tokens,
+            hit_tokens=self.hit_tokens - earlier.hit_tokens,
+        )
+
+    @property
+    def hit_share(self) -> float | None:
+        """Share of the prompt tokens that came from the cache; `None` when none was looked up."""
+        return self.hit_tokens / self.queried_tokens if self.queried_tokens else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderShape:
+    """What the cost of a forward pass depends on, for a dense decoder.
+
+    Attributes:
+        block_parameters: Weights of the matrices that every token passes: attention and feed-forward.
+        head_parameters: Weights of the output head, which only a token that is followed by a new one passes.
+        layer_count: Attention layers.
+        attention_width: Query heads x size of a head.
+    """
+
+    block_parameters: int
+    head_parameters: int
+    layer_count: int
+    attention_width: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFacts:
+    """What an engine serves, and how.
+
+    Attributes:
+        model: Name of the model.
+        parameters: All weights, tied ones once.
+        size_bytes: The model on its device.
+        vram_bytes: All memory of the GPUs it runs on, or `None` without a GPU.
+        shape: For counting operations, or `None` where the model is no dense decoder.
+        flags: Settings that change the work: data type, batch limit, prefix cache, detokenisation.
+        versions: Package to version.
+    """
+
+    model: str
+    parameters: int
+    size_bytes: float
+    vram_bytes: float | None
+    shape: DecoderShape | None = None
+    flags: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """Something that answers many requests at once.
+
+    An engine is made ready (weights loaded, threads started) before the first request, serves any number of
+    loads one after another, and leaves no thread or process behind after `close`.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def facts(self) -> EngineFacts: ...
+
+    def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:
+        """Token events of one answer, as they come, exactly `request.output_tokens` tokens in all.
+
+        Many of these run at once on one event loop; the next load may bring another event loop. Closing the
+        generator early cancels the request. Decoding is greedy.
+
+        Raises:
+            EngineError: The engine can't answer.
+        """
+        ...
+
+    def cache_counters(self) -> CacheCounters | None:
+        """Counters of the prefix cache, or `None` where there is none or it can't be asked."""
+        ...
+
+    def close(self) -> None:
+        """Stop; may be called twice."""
+        ...

@@ -1,0 +1,254 @@
+"""The default engine: a transformers causal language model in this process, continuously batched.
+
+The batching, the paged cache and the worker thread are transformers' own `ContinuousBatchingManager`
+(docs/decisions/0002-embedded-engine.md says why). This module gives it the shape of an `Engine`, decodes
+greedily, holds every answer to its asked length, and counts what the prefix cache answers.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import fields
+from importlib.metadata import version
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+from transformers import GenerationConfig, PreTrainedModel
+from transformers.generation.configuration_utils import ContinuousBatchingConfig
+
+from pytest_energy.errors import SettingsError
+from pytest_energy.serving.engines.protocol import (
+    CacheCounters,
+    DecoderShape,
+    EngineError,
+    EngineFacts,
+    Request,
+    TokenEvent,
+)
+
+if TYPE_CHECKING:
+    from transformers.generation.continuous_batching.requests import GenerationOutput
+
+NO_TOKEN_ID = -1  # no token has it, so decoding never stops early
+GRAPH_CACHE_STEP = 8192  # cached tokens from one graph to the next: 64 requests of 128 tokens share one
+CACHED_PREFIX_ROOM = (
+    4  # times the pages of running requests, so that kept prefixes are not evicted in mid-load
+)
+
+
+class TransformersEngine:
+    """Serves a causal language model in this process, on the device that the model is on.
+
+    Its thread starts here and ends with `close`; use it in a `with` block or from a fixture that closes it.
+    While it is open the model must not be used otherwise.
+
+    Args:
+        model: On its device, in its data type; switched to evaluation.
+        name: Of the model, for reports; the class of the model where it is left out.
+        max_batch: Requests decoded together; later ones wait.
+        max_request_tokens: Longest prompt and answer together.
+        step_tokens: Most tokens of one step, of prompts and answers; a longer prompt takes several steps.
+        page_tokens: Tokens of one page of the key-value cache; a prefix is shared in whole pages.
+        has_prefix_cache: Whether the start of a prompt that was seen before is not computed again.
+        has_cuda_graphs: Whether steps are replayed as CUDA graphs; without a GPU there are none.
+        decode: Token ids to text, called for each event; `None` leaves detokenisation off.
+
+    Raises:
+        SettingsError: A limit is below 1.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        *,
+        name: str | None = None,
+        max_batch: int = 64,
+        max_request_tokens: int = 512,
+        step_tokens: int = 1024,
+        page_tokens: int = 16,
+        has_prefix_cache: bool = False,
+        has_cuda_graphs: bool = True,
+        decode: Callable[[list[int]], str] | None = None,
+    ) -> None:
+        self._max_request_tokens = max_request_tokens
+        self._decode = decode
+        self._has_prefix_cache = has_prefix_cache
+        limits = {"max_batch": max_batch, "step_tokens": step_tokens, "page_tokens": page_tokens}
+        for limit, value in {**limits, "max_request_tokens": max_request_tokens}.items():
+            if value < 1:
+                raise SettingsError(f"{limit} is {value}; it must be at least 1")
+        has_cuda_graphs = has_cuda_graphs and model.device.type == "cuda"
+        self._facts = _facts(
+            model,
+            name=name or type(model).__name__,
+            flags={
+                **{limit: str(value) for limit, value in limits.items()},
+                "prefix_cache": "on" if has_prefix_cache else "off",
+                "cuda_graphs": "on" if has_cuda_graphs else "off",
+                "detokenisation": "off" if decode is None else "on",
+            },
+        )
+        request_pages = -(-max_request_tokens // page_tokens) + 1
+        room = CACHED_PREFIX_ROOM if has_prefix_cache else 1
+        self._manager: Any = _greedy_manager(
+            model,
+            num_blocks=max_batch * request_pages * room,
+            max_batch_tokens=max(step_tokens, max_batch),
+            max_requests_per_batch=max_batch,
+            allow_block_sharing=has_prefix_cache,
+            use_cuda_graph=has_cuda_graphs,
+            kv_padding_interval_size=GRAPH_CACHE_STEP,
+            page_tokens=page_tokens,
+        )
+        self._serial = itertools.count()
+        self._queried_tokens = 0
+        self._hit_tokens = 0
+        self._is_closed = False
+        self._manager.warmup()  # makes the paged cache now: too little memory is an error of this line
+        self._count_prefix_hits()
+        self._manager.start()
+
+    @property
+    def name(self) -> str:
+        return "transformers"
+
+    @property
+    def facts(self) -> EngineFacts:
+        return self._facts
+
+    async def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:
+        """Token events of one answer; see `Engine.generate`."""
+        length = len(request.prompt) + request.output_tokens
+        if length > self._max_request_tokens:
+            because = f"{length} tokens with its answer; this engine was made for {self._max_request_tokens}"
+            raise EngineError(self.name, request.request_id, because)
+        outputs: asyncio.Queue[GenerationOutput] = asyncio.Queue()
+        # Ids of the manager must not repeat over loads; the load's own ids do.
+        manager_id = f"{next(self._serial)}"
+        self._manager.register_result_handler(manager_id, outputs.put_nowait)
+        is_open = True
+        try:
+            self._submit(request, manager_id)
+            sent = 0
+            while is_open:
+                output = await outputs.get()
+                is_open = not output.is_finished()
+                if output.error is not None:
+                    raise EngineError(self.name, request.request_id, output.error)
+                fresh = output.generated_tokens[sent:]
+                sent += len(fresh)
+                if fresh:
+                    yield TokenEvent(
+                        token_ids=tuple(fresh), text=None if self._decode is None else self._decode(fresh)
+                    )
+        finally:
+            if is_open:
+                self._withdraw(manager_id)
+
+    def cache_counters(self) -> CacheCounters | None:
+        """Counts of the prefix cache since the start, or `None` with the cache off."""
+        if not self._has_prefix_cache:
+            return None
+        return CacheCounters(queried_tokens=self._queried_tokens, hit_tokens=self._hit_tokens)
+
+    def close(self) -> None:
+        """End the thread and give the cache's memory back."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._manager.stop(block=True, hard_stop=True)
+        self._manager.destroy()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _submit(self, request: Request, manager_id: str) -> None:
+        accepted = self._manager.add_request(
+            list(request.prompt),
+            request_id=manager_id,
+            max_new_tokens=request.output_tokens,
+            streaming=True,
+            eos_token_id=NO_TOKEN_ID,
+        )
+        if accepted is None:
+            raise EngineError(
+                self.name, request.request_id, "the engine has stopped and takes no more requests"
+            )
+        self._queried_tokens += len(request.prompt)
+
+    def _withdraw(self, manager_id: str) -> None:
+        """Cancel a request, and deliver none of its tokens to an event loop that may be closed by then."""
+        self._manager.output_router.result_handlers.pop(manager_id, None)
+        self._manager.cancel_request(manager_id)
+
+    def _count_prefix_hits(self) -> None:
+        """Count the tokens that the manager's cache finds; it only logs them itself."""
+        cache = self._manager.batch_processor.cache
+        search = cache.search_prefix_match
+
+        def counted_search(request_id: str, prompt_ids: list[int]) -> int:
+            matched = int(search(request_id, prompt_ids))
+            # The last token of a prompt is always computed, also when every page matched.
+            self._hit_tokens += min(matched, len(prompt_ids) - 1)
+            return matched
+
+        cache.search_prefix_match = counted_search
+
+
+def _greedy_manager(model: Any, *, page_tokens: int, **settings: int) -> Any:
+    """The manager of *model*, with the settings' names of the installed transformers."""
+    known = {field.name for field in fields(ContinuousBatchingConfig)}
+    settings["page_size" if "page_size" in known else "block_size"] = page_tokens  # renamed after 5.17
+    if "auto_switch_to_flash" in known:
+        settings["auto_switch_to_flash"] = False  # what runs is the attention that the model was made with
+    decoding: Any = GenerationConfig
+    batching: Any = ContinuousBatchingConfig
+    return model.init_continuous_batching(
+        generation_config=decoding(do_sample=False, eos_token_id=NO_TOKEN_ID),
+        # No safety margin: the pages hold a full batch of the longest requests by construction.
+        continuous_batching_config=batching(safety_margin=0.0, **settings),
+    )
+
+
+def _facts(model: PreTrainedModel, *, name: str, flags: dict[str, str]) -> EngineFacts:
+    weights = list(model.parameters())
+    buffers = list(model.buffers())
+    return EngineFacts(
+        model=name,
+        parameters=sum(weight.numel() for weight in weights),
+        size_bytes=float(sum(tensor.numel() * tensor.element_size() for tensor in weights + buffers)),
+        vram_bytes=_vram_bytes(model.device),
+        shape=_shape(model),
+        flags={
+            "data_type": str(model.dtype).removeprefix("torch."),
+            "attention": str(model.config._attn_implementation),  # noqa: SLF001 (it has no public name)
+            "decoding": "greedy",
+            **flags,
+        },
+        versions={package: version(package) for package in ("torch", "transformers")},
+    )
+
+
+def _vram_bytes(device: torch.device) -> float | None:
+    if device.type != "cuda":
+        return None
+    return float(torch.cuda.get_device_properties(device).total_memory)
+
+
+def _shape(model: Any) -> DecoderShape:
+    config = model.config.get_text_config()
+    embedding, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
+    matrices = [weight for weight in model.parameters() if weight.dim() > 1]
+    head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return DecoderShape(
+        block_parameters=sum(w.numel() for w in matrices if w is not embedding and w is not head),
+        head_parameters=head.numel(),
+        layer_count=config.num_hidden_layers,
+        attention_width=config.num_attention_heads * head_size,
+    )

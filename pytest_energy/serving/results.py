@@ -1,0 +1,132 @@
+"""From a load, its joules and its engine to the paper's generative metrics, and to times for people.
+
+Rule 1: a value that can't be had is `None`, and its reason stands beside it.
+Rule 2: the formulas live in `metrics/generative.py`; here is only which number goes where.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from pytest_energy.errors import NotMeasurable
+from pytest_energy.metrics import generative
+from pytest_energy.serving.engines.protocol import CacheCounters, DecoderShape, EngineFacts
+from pytest_energy.serving.load import LoadResult
+
+
+def generative_metrics(
+    results: LoadResult | Sequence[LoadResult], *, energy_j: float | None, engine_facts: EngineFacts
+) -> tuple[dict[str, float | None], dict[str, str]]:
+    """The seven metrics of the paper for one test, and the reason for each that is missing.
+
+    Args:
+        results: One load, or those of all measured rounds.
+        energy_j: Mean energy of one round, idle share included, or `None` where it was not measured.
+        engine_facts: Of the engine that served.
+
+    Returns:
+        Metric name to value or `None`; metric name to the reason for the `None`.
+
+    Source:
+        Sanchez-Mompo et al. 2025, section 6.2.2.
+    """
+    loads = (results,) if isinstance(results, LoadResult) else tuple(results)
+    if not loads:
+        raise NotMeasurable("no load was run, so there is nothing to compute metrics of")
+    formulas: dict[str, Callable[[], float]] = {
+        "energy_per_sample": lambda: _energy_per_sample(loads, energy_j),
+        "flops": lambda: _flops(loads, engine_facts.shape),
+        "model_size_to_ram": lambda: _model_size_to_ram(engine_facts),
+        "parameters": lambda: generative.parameters(engine_facts.parameters),
+        "request_rate": lambda: _request_rate(loads),
+        "cache_hit_rate": lambda: _cache_hit_rate(loads),
+        "average_output_token_length": lambda: generative.average_output_token_length(
+            sum(load.output_tokens for load in loads), sum(len(load.served) for load in loads)
+        ),
+    }
+    values: dict[str, float | None] = {}
+    reasons: dict[str, str] = {}
+    for name, formula in formulas.items():
+        try:
+            values[name] = formula()
+        except NotMeasurable as error:
+            values[name], reasons[name] = None, str(error)
+    return values, reasons
+
+
+def timing_metrics(result: LoadResult) -> dict[str, float | None]:
+    """Times and rates of one load, by the names that a record keeps them under."""
+    figures: dict[str, float | None] = {
+        "achieved_rate": result.achieved_rate,
+        "lateness_s": result.lateness_s,
+    }
+    for name, times in (
+        ("ttft", result.ttft),
+        ("tpot", result.tpot),
+        ("itl", result.itl),
+        ("e2e", result.e2e),
+    ):
+        figures[f"{name}_p50_s"] = None if times is None else times.p50_s
+        figures[f"{name}_p90_s"] = None if times is None else times.p90_s
+        figures[f"{name}_p99_s"] = None if times is None else times.p99_s
+    return figures
+
+
+def request_macs(shape: DecoderShape, *, prompt_tokens: int, output_tokens: int) -> int:
+    """Multiply-accumulates of the forward passes of one request, as if no cache held its prefix.
+
+    T = prompt_tokens + output_tokens - 1 tokens pass the blocks (the last one is not fed back); each meets
+    every block weight once, and attention reads 1 .. T positions over its width, twice (scores, then values);
+    the head makes output_tokens predictions. Norms, activations and the embedding lookup are left out.
+
+    Source:
+        Kaplan et al. 2020, Scaling Laws for Neural Language Models, section 2.1 and table 1 (weights and
+        attention apart), with the head counted where serving runs it.
+
+    >>> shape = DecoderShape(block_parameters=100, head_parameters=10, layer_count=1, attention_width=4)
+    >>> request_macs(shape, prompt_tokens=2, output_tokens=1)
+    234
+    """
+    tokens = prompt_tokens + output_tokens - 1
+    attention = 2 * shape.layer_count * shape.attention_width * (tokens * (tokens + 1) // 2)
+    return shape.block_parameters * tokens + shape.head_parameters * output_tokens + attention
+
+
+def _energy_per_sample(loads: Sequence[LoadResult], energy_j: float | None) -> float:
+    if energy_j is None:
+        raise NotMeasurable("the energy of the load was not measured")
+    return generative.energy_per_sample(energy_j * len(loads), sum(len(load.served) for load in loads))
+
+
+def _flops(loads: Sequence[LoadResult], shape: DecoderShape | None) -> float:
+    if shape is None:
+        raise NotMeasurable("the engine does not tell its decoder's shape, so operations can't be counted")
+    counts = [
+        request_macs(shape, prompt_tokens=request.prompt_tokens, output_tokens=request.output_tokens)
+        for load in loads
+        for request in load.served
+    ]
+    return generative.flops(round(Fraction(sum(counts), len(counts))))
+
+
+def _model_size_to_ram(facts: EngineFacts) -> float:
+    if facts.vram_bytes is None:
+        raise NotMeasurable("the engine runs without a GPU, so there is no GPU memory to compare with")
+    return generative.model_size_to_ram(facts.size_bytes, facts.vram_bytes)
+
+
+def _request_rate(loads: Sequence[LoadResult]) -> float:
+    """Arrivals over the time they were spread over: the asked rate, since a schedule ends at count / rate."""
+    spans_s = [load.served[-1].due_s for load in loads]
+    if math.fsum(spans_s) <= 0:
+        raise NotMeasurable("all requests were sent at once, so they have no rate")
+    return generative.request_rate(sum(len(load.served) for load in loads), math.fsum(spans_s))
+
+
+def _cache_hit_rate(loads: Sequence[LoadResult]) -> float:
+    known: list[CacheCounters] = [load.cache for load in loads if load.cache is not None]
+    if len(known) < len(loads):
+        raise NotMeasurable("the engine has no prefix cache, or does not count its hits")
+    return generative.cache_hit_rate(
+        sum(cache.hit_tokens for cache in known), sum(cache.queried_tokens for cache in known)
+    )

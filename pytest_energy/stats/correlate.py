@@ -1,0 +1,169 @@
+"""Spearman's rho with an honest p. Pure.
+
+Rule 1: a rho says nothing without its number of rows: below five rows there is no p and no interval.
+Rule 2: p comes from permutations, of all of them up to nine rows. The t approximation gives p = 0 for three
+    perfectly ranked rows; exactly it is 1/3.
+Rule 3: no rho is `None` with its reason, never 0.
+
+One row a model or configuration: rounds or epochs of one model are not independent rows.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Ranks = NDArray[np.int64]
+
+LEAST_ROW_COUNT = 5
+"""With four rows the smallest two-sided p is 1/12: nothing could be significant at 5 %."""
+
+MOST_EXACT_ROW_COUNT = 9
+"""9! = 362 880 orders take about 0.1 s; 10! would take ten times that."""
+
+PERMUTATION_COUNT = 9_999
+"""Standard error of a p near 5 %: 0.2 points."""
+
+RESAMPLE_COUNT = 2_000
+"""Enough for the 2.5 % ends of an interval: 50 resamples lie beyond each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correlation:
+    """Spearman's rank correlation of two columns.
+
+    Attributes:
+        rho: -1 to 1, or `None`; then *note* says why.
+        n: Rows.
+        p_exact: Two-sided p over all orders of the rows, or `None` outside 5 to 9 rows.
+        p_monte_carlo: Two-sided p over random orders, from 10 rows on.
+        ci: 95 % bootstrap interval over rows, or `None`.
+        note: What a reader should know, or empty.
+    """
+
+    rho: float | None
+    n: int
+    p_exact: float | None = None
+    p_monte_carlo: float | None = None
+    ci: tuple[float, float] | None = None
+    note: str = ""
+
+
+def spearman(x: Sequence[float], y: Sequence[float], *, seed: int) -> Correlation:
+    """Rank correlation of *x* and *y*, tied values sharing their mean rank.
+
+    Args:
+        x: One value a row.
+        y: One value a row, in the same order.
+        seed: Of the random orders and resamples; the same seed gives the same numbers.
+
+    Raises:
+        ValueError: *x* and *y* differ in length.
+
+    Source:
+        Spearman 1904, American Journal of Psychology 15, 72. Bootstrap: Efron 1979, Annals of Statistics 7,
+        1.
+    """
+    if len(x) != len(y):
+        raise ValueError(f"{len(x)} values against {len(y)}; each row has one of each")
+    n = len(x)
+    if n < 2:
+        return Correlation(rho=None, n=n, note=f"too few rows to rank: {n}")
+    if not all(math.isfinite(value) for value in (*x, *y)):
+        return Correlation(rho=None, n=n, note="a value is not finite and has no rank")
+    x_ranks, y_ranks = _doubled_ranks(x), _doubled_ranks(y)
+    rho = _rho(x_ranks, y_ranks)
+    if rho is None:
+        constant = "both columns are" if len({*x}) == len({*y}) == 1 else "one column is"
+        return Correlation(rho=None, n=n, note=f"{constant} constant: there is no order to compare")
+    if n < LEAST_ROW_COUNT:
+        return Correlation(rho=rho, n=n, note="too few rows to judge")
+    ci = _bootstrap_interval(x_ranks, y_ranks, seed)
+    if n <= MOST_EXACT_ROW_COUNT:
+        return Correlation(rho=rho, n=n, p_exact=_exact_p(x_ranks, y_ranks), ci=ci)
+    p_value = _monte_carlo_p(x_ranks, y_ranks, seed)
+    note = f"p from {PERMUTATION_COUNT} random orders, seed {seed}"
+    return Correlation(rho=rho, n=n, p_monte_carlo=p_value, ci=ci, note=note)
+
+
+def _doubled_ranks(values: Sequence[float]) -> "Ranks":
+    """Twice the mean rank of each value: whole numbers, so that sums of products are exact."""
+    import numpy as np
+
+    _, places, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
+    doubled = 2 * np.cumsum(counts) - counts + 1
+    ranks: Ranks = doubled[places].astype(np.int64)
+    return ranks
+
+
+def _centred_products(x_ranks: "Ranks", y_ranks: "Ranks") -> "Ranks":
+    """Sum over the last axis of the products of doubled ranks, less what independence would give."""
+    n = y_ranks.shape[-1]
+    products: Ranks = (x_ranks * y_ranks).sum(axis=-1) - n * (n + 1) ** 2
+    return products
+
+
+def _rho(x_ranks: "Ranks", y_ranks: "Ranks") -> float | None:
+    """Pearson's correlation of the ranks; `None` when one side is constant."""
+    x_square, y_square = int(_centred_products(x_ranks, x_ranks)), int(_centred_products(y_ranks, y_ranks))
+    if x_square == 0 or y_square == 0:
+        return None
+    return int(_centred_products(x_ranks, y_ranks)) / math.sqrt(x_square * y_square)
+
+
+def _exact_p(x_ranks: "Ranks", y_ranks: "Ranks") -> float:
+    """Share of all orders of the rows whose |rho| is at least the one seen."""
+    seen = abs(int(_centred_products(x_ranks, y_ranks)))
+    orders = x_ranks[_permutations(len(x_ranks))]
+    return float((abs(_centred_products(orders, y_ranks)) >= seen).mean())
+
+
+def _permutations(count: int) -> "Ranks":
+    """All orders of *count* places, one a row."""
+    import numpy as np
+
+    orders = np.zeros((1, 1), dtype=np.int64)
+    for size in range(1, count):
+        orders = np.concatenate([np.insert(orders, place, size, axis=1) for place in range(size + 1)])
+    return orders
+
+
+def _monte_carlo_p(x_ranks: "Ranks", y_ranks: "Ranks", seed: int) -> float:
+    """As `_exact_p` from random orders; the order seen is one of them, so p is never 0.
+
+    Source:
+        Phipson and Smyth 2010, Statistical Applications in Genetics and Molecular Biology 9, 39.
+    """
+    import numpy as np
+
+    orders = np.random.default_rng(seed).permuted(np.tile(x_ranks, (PERMUTATION_COUNT, 1)), axis=1)
+    as_extreme = abs(_centred_products(orders, y_ranks)) >= abs(int(_centred_products(x_ranks, y_ranks)))
+    return (1 + int(as_extreme.sum())) / (1 + PERMUTATION_COUNT)
+
+
+def _bootstrap_interval(x_ranks: "Ranks", y_ranks: "Ranks", seed: int) -> tuple[float, float]:
+    """Middle 95 % of rho over resampled rows; a resample without an order has no rho and is left out."""
+    import numpy as np
+
+    n = len(x_ranks)
+    # How often each row is in each resample: ranks and products then need no resampled columns.
+    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLE_COUNT)
+
+    def resampled(ranks: "Ranks") -> "Ranks":
+        """Doubled rank of each row's value among the rows of each resample."""
+        below, equal = ranks[:, None] < ranks, ranks[:, None] == ranks
+        doubled: Ranks = weights @ (2 * below + equal) + 1
+        return doubled
+
+    x, y, expected = resampled(x_ranks), resampled(y_ranks), n * (n + 1) ** 2
+    products, x_squares, y_squares = (
+        (weights * a * b).sum(axis=1) - expected for a, b in ((x, y), (x, x), (y, y))
+    )
+    has_order = (x_squares > 0) & (y_squares > 0)
+    rhos = products[has_order] / np.sqrt(x_squares[has_order] * y_squares[has_order])
+    lower, upper = np.quantile(rhos, (0.025, 0.975))
+    return float(lower), float(upper)

@@ -1,0 +1,63 @@
+"""How many more rounds a mean needs. Pure.
+
+Rule 1: the width of the interval decides, never the verdict: to stop when the verdict pleases is peeking.
+Rule 2: one narrow interval may be luck, so two in a row are asked for.
+"""
+
+import math
+from collections.abc import Sequence
+
+from pytest_energy.errors import NotMeasurable
+from pytest_energy.stats.compare import summarise
+
+WIDEST_PRECISION = 0.02
+"""Above a tolerance of 4 % a better mean than this buys little: the noise between sessions is the larger."""
+
+_Z_95 = 1.959963984540054  # two-sided 95 % point of the normal distribution
+
+
+def precision_for(tolerance: float) -> float:
+    """Relative half-width of the mean's 95 % interval that is good enough to judge *tolerance*.
+
+    >>> precision_for(0.05)
+    0.02
+    >>> precision_for(0.01)
+    0.005
+    """
+    return min(WIDEST_PRECISION, tolerance / 2)
+
+
+def needs_more(
+    energies_j: Sequence[float], uncertainties_j: Sequence[float], *, precision: float, least: int, cap: int
+) -> bool:
+    """Whether another round should be taken.
+
+    Args:
+        energies_j: Joules of the rounds so far, in order.
+        uncertainties_j: Their standard uncertainties, in joules.
+        precision: Relative half-width of the mean's 95 % interval that is good enough.
+        least: Rounds that come first in any case; the width is looked at from there on.
+        cap: Rounds after which no more are taken.
+
+    Source:
+        Fixed-width sequential interval: Chow and Robbins 1965, Annals of Mathematical Statistics 36, 457.
+    """
+    count = len(energies_j)
+    if count >= cap:
+        return False
+    if count <= least:
+        return True
+    lengths = (count - 1, count)
+    return not all(_is_narrow(energies_j[:length], uncertainties_j[:length], precision) for length in lengths)
+
+
+def _is_narrow(energies_j: Sequence[float], uncertainties_j: Sequence[float], precision: float) -> bool:
+    """Whether the interval is within *precision*, or what is left of it is not for more rounds to narrow."""
+    try:
+        summary = summarise(energies_j, uncertainties_j)
+    except NotMeasurable:  # a round of 0 J: no width is known, the cap ends it
+        return False
+    half_j = summary.energy_ci_j[1] - summary.energy_j
+    own_half_j = _Z_95 * math.fsum(uncertainties_j) / len(uncertainties_j)
+    scatter_half_j = math.sqrt(max(0.0, half_j**2 - own_half_j**2))
+    return half_j <= precision * summary.energy_j or scatter_half_j <= own_half_j

@@ -1,0 +1,84 @@
+"""Unit conversions and physical values as text for people.
+
+Rule 1: the only file that holds the factors between units.
+Rule 2: a rounded text never says zero for a value that is not zero.
+"""
+
+import math
+
+JOULES_PER_MILLIJOULE = 1e-3
+JOULES_PER_MICROJOULE = 1e-6
+WATTS_PER_MILLIWATT = 1e-3
+SECONDS_PER_MILLISECOND = 1e-3
+SECONDS_PER_MICROSECOND = 1e-6
+JOULES_PER_KILOWATT_HOUR = 3.6e6
+BYTES_PER_MEBIBYTE = 1024.0**2
+
+_PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"))
+
+
+def to_text(value: float, unit: str, *, digits: int = 4) -> str:
+    """Value with an SI prefix and *digits* significant digits.
+
+    >>> to_text(12345.0, "J")
+    '12.35 kJ'
+    >>> to_text(0.00042, "J")
+    '420 uJ'
+    """
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g} {unit}"
+    factor, prefix = next((p for p in _PREFIXES if abs(value) >= p[0]), _PREFIXES[-1])
+    return f"{float(f'{value / factor:.{digits}g}'):.{max(6, digits)}g} {prefix}{unit}"
+
+
+def with_uncertainty_text(value: float, uncertainty: float, unit: str) -> str:
+    """Value and its standard uncertainty, rounded to the same decimal.
+
+    The uncertainty keeps two significant digits and the value at least one. Of the prefixes that leave
+    1 to 4 digits before the point, the one with the shortest text is taken. An uncertainty below a hundred
+    thousandth of the value is shown as that: rounded up it stays true, and the text stays readable.
+
+    >>> with_uncertainty_text(12.3456, 0.2349, "J")
+    '12.35 +- 0.23 J'
+    >>> with_uncertainty_text(2217.83, 3.31, "J")
+    '2217.8 +- 3.3 J'
+    >>> with_uncertainty_text(10.0, 0.0, "J")
+    '10 +- 0 J'
+    """
+    if value == 0 or uncertainty == 0 or not (math.isfinite(value) and math.isfinite(uncertainty)):
+        number, symbol = to_text(value, unit).split(" ", 1)
+        return f"{number} +- {uncertainty:.2g} {symbol if uncertainty == 0 else unit}"
+    wide = [p for p in _PREFIXES if 1 <= abs(value) / p[0] < 10_000]
+    texts = (
+        _rounded_pair(value / f, uncertainty / f) + f" {prefix}{unit}" for f, prefix in wide or _PREFIXES[3:4]
+    )
+    return min(texts, key=len)
+
+
+def _rounded_pair(value: float, uncertainty: float) -> str:
+    shown = float(f"{max(uncertainty, abs(value) * 1e-5):.1e}")
+    decimals = max(1 - math.floor(math.log10(shown)), -math.floor(math.log10(abs(value))))
+    places = max(decimals, 0)
+    return f"{round(value, decimals):.{places}f} +- {round(shown, decimals):.{places}f}"
+
+
+def percent_change_text(ratio: float) -> str:
+    """Change of *ratio* from 1 in percent; a change that is not zero never reads as zero.
+
+    >>> percent_change_text(1.304)
+    '+30.4 %'
+    >>> percent_change_text(1.0002)
+    '+0.02 %'
+    >>> percent_change_text(1.0)
+    '0 %'
+    """
+    change = (ratio - 1.0) * 100.0
+    if change == 0:
+        return "0 %"
+    decimals = max(1, min(12, -math.floor(math.log10(abs(change)))))
+    return f"{change:+.{decimals}f} %"
+
+
+def grams_co2e(energy_j: float, carbon_g_per_kwh: float) -> float:
+    """Grams of CO2 equivalent for *energy_j* at a grid intensity in g/kWh."""
+    return energy_j / JOULES_PER_KILOWATT_HOUR * carbon_g_per_kwh

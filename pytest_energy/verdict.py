@@ -1,0 +1,606 @@
+"""Record, baseline, budget and policy -> verdict, with the reason in words. Pure.
+
+Rule 1: a rise fails only when the lower bound of the ratio is past the tolerance, a budget only when the
+    lower bound of the mean is past it. What the bounds can't tell is `inconclusive`, never `pass`.
+Rule 2: joules that must not be used are never judged; `void` and `unmeasured` come before all else.
+Rule 3: of what a budget and a baseline say, the worse counts, so that a verdict never gets milder when energy
+    rises.
+Rule 4: the first line of a reason stands by itself; tables show no more. The rest says why and what to do.
+Rule 5: a figure is shown with as many digits as keep it on its own side of the limit it is held against.
+"""
+
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pytest_energy.baselines.machine import check_comparable
+from pytest_energy.errors import NotComparable, NotMeasurable, SettingsError
+from pytest_energy.model import (
+    FAILING,
+    UNDECIDED,
+    Budget,
+    Comparison,
+    Judgement,
+    Provenance,
+    Reading,
+    Record,
+    Summary,
+    Verdict,
+)
+from pytest_energy.stats.compare import (
+    Bounds,
+    Sample,
+    assumed_spread_text,
+    budget_bounds,
+    centre_ratio,
+    compare,
+    summarise,
+    trimming_text,
+)
+from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
+
+if TYPE_CHECKING:
+    from pytest_energy.baselines.schema import Baseline
+
+PRECEDENCE = (
+    Verdict.PASS,
+    Verdict.IMPROVEMENT,
+    Verdict.NO_BASELINE,
+    Verdict.INCONCLUSIVE,
+    Verdict.NOT_COMPARABLE,
+    Verdict.REGRESSION,
+    Verdict.OVER_BUDGET,
+    Verdict.UNMEASURED,
+    Verdict.VOID,
+)
+"""Where several things are to be said of a record, the last of them here is the verdict."""
+
+NOT_RECORDED = "not recorded"
+
+_DUST = 1e-12  # a change smaller than this is the rounding of floats, not of energy
+_EXACT_DIGITS = 17  # as many significant digits as tell any two floats apart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What is asked of a record.
+
+    Attributes:
+        tolerance: Accepted rise, a share, at least 0.
+        alpha: Accepted chance of a false alarm at the edge of the tolerance, one-sided, 0 to 0.5.
+        gates_estimates: Estimated joules may pass and fail tests.
+
+    Raises:
+        SettingsError: *tolerance* or *alpha* is out of its range.
+    """
+
+    tolerance: float = 0.05
+    alpha: float = 0.05
+    gates_estimates: bool = False
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.tolerance) and self.tolerance >= 0):
+            raise SettingsError(f"tolerance is {self.tolerance}; it is a share of at least 0, such as 0.05")
+        if not 0 < self.alpha < 0.5:
+            raise SettingsError(f"alpha is {self.alpha}; it is a chance above 0 and below 0.5, such as 0.05")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """A record with usable joules, and what is asked of it."""
+
+    record: Record
+    sample: Sample
+    summary: Summary
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Finding:
+    """What one budget or the baseline says of a record."""
+
+    verdict: Verdict
+    headline: str
+    details: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+    comparison: Comparison | None = None
+
+
+def judge(
+    record: Record,
+    *,
+    baseline: "Baseline | None",
+    other_machines: Sequence[str],
+    budget: Budget,
+    policy: Policy,
+) -> Judgement:
+    """The verdict on *record*, and the reason as a person reads it when a run has failed.
+
+    Args:
+        record: The fresh record.
+        baseline: Accepted sessions of this test on this machine, or `None`.
+        other_machines: Keys of the machines that do have a baseline for this test.
+        budget: Joules that the test may use, or an empty one.
+        policy: Tolerance and strictness.
+
+    Raises:
+        SettingsError: There is a budget a sample, but the record doesn't say how many samples a round has.
+    """
+    if (because := _why_void(record)) is not None:
+        return Judgement(
+            record=record, verdict=Verdict.VOID, reason=_void_text(record, because), budget=budget
+        )
+    if record.unmeasured_because is not None:
+        reason = _unmeasured_text(record, record.unmeasured_because)
+        return Judgement(record=record, verdict=Verdict.UNMEASURED, reason=reason, budget=budget)
+    sample = _sample(record)
+    summary = summarise(sample.energies_j, sample.uncertainties_j)
+    if record.provenance is Provenance.ESTIMATED and not policy.gates_estimates:
+        return Judgement(
+            record=record,
+            verdict=Verdict.UNMEASURED,
+            reason=_estimate_text(record, summary),
+            summary=summary,
+            budget=budget,
+        )
+    case = _Case(record=record, sample=sample, summary=summary, policy=policy)
+    findings = _findings(case, baseline, other_machines, budget)
+    return Judgement(
+        record=record,
+        verdict=findings[0].verdict,
+        reason=_joined(findings, _quality_lines(record)),
+        summary=summary,
+        budget=budget,
+        comparison=next((finding.comparison for finding in findings if finding.comparison), None),
+    )
+
+
+def is_failing(judgement: Judgement, *, strict: bool) -> bool:
+    """Whether the test must fail: always past a limit, under *strict* for any doubt."""
+    return judgement.verdict in FAILING or (strict and judgement.verdict in UNDECIDED)
+
+
+def _findings(
+    case: _Case, baseline: "Baseline | None", other_machines: Sequence[str], budget: Budget
+) -> list[_Finding]:
+    """All that is to be said, the worst first."""
+    against_baseline = _against_baseline(case, baseline, other_machines)
+    if budget and against_baseline.verdict is Verdict.NO_BASELINE:
+        return [*_ordered(_against_budgets(case, budget)), against_baseline]  # a budget is a gate by itself
+    return _ordered((*_against_budgets(case, budget), against_baseline))
+
+
+def _ordered(findings: Sequence[_Finding]) -> list[_Finding]:
+    return sorted(findings, key=lambda finding: PRECEDENCE.index(finding.verdict), reverse=True)
+
+
+# ---- joules that can't be used ----
+
+
+def _usable(record: Record) -> tuple[Reading, ...]:
+    """The rounds of *record* that have joules."""
+    return tuple(reading for reading in record.rounds if reading.energy_j is not None)
+
+
+def _sample(record: Record) -> Sample:
+    return Sample(
+        energies_j=record.round_energies_j,
+        uncertainties_j=tuple(reading.uncertainty_j for reading in _usable(record)),
+    )
+
+
+def _why_void(record: Record) -> str | None:
+    """Why the joules of *record* must not be used, or `None`."""
+    if record.void_because is not None:
+        return record.void_because
+    if record.unmeasured_because is not None:
+        return None
+    usable = _usable(record)
+    if not usable:
+        return next(reading.void_because for reading in record.rounds if reading.void_because is not None)
+    try:
+        _sample(record)
+    except NotMeasurable as error:
+        return str(error)
+    if not all(reading.duration_s > 0 for reading in usable):
+        return "a round took 0 s: the clock stood still"
+    return None
+
+
+def _void_text(record: Record, because: str) -> str:
+    return _lines(
+        f"no usable joules: {because}",
+        f"{_count_text(len(record.rounds), 'round')} taken, compared with nothing",
+        f"what to do: remove the cause and run it again: {_command(record)}",
+    )
+
+
+def _unmeasured_text(record: Record, because: str) -> str:
+    if record.provenance is Provenance.REPLAYED:
+        advice = "what to do: add this test and its rounds to the replay file, or run without a replay"
+    else:
+        advice = (
+            "what to do: `pytest-energy doctor` says what this machine can measure, and how to mend the rest"
+        )
+    return _lines(
+        f"nothing was measured: {because}",
+        *(line for line in _absent_sensor_lines(record) if line not in because),
+        advice,
+    )
+
+
+def _estimate_text(record: Record, summary: Summary) -> str:
+    command = _command(record, "--energy-estimates=gate")
+    return _lines(
+        f"{_energy_text(record, summary)} is an estimate, which neither passes nor fails a test",
+        *_absent_sensor_lines(record),
+        f"what to do: mend a sensor (`pytest-energy doctor` says how), or let estimates count: {command}",
+    )
+
+
+def _absent_sensor_lines(record: Record) -> tuple[str, ...]:
+    return tuple(
+        f"{sensor.name}: {_one_line(sensor.absent_because)}"
+        for sensor in record.sensors
+        if sensor.absent_because
+    )
+
+
+# ---- budgets ----
+
+
+def _against_budgets(case: _Case, budget: Budget) -> tuple[_Finding, ...]:
+    findings = []
+    if budget.budget_j is not None:
+        findings.append(_against_budget(case, budget.budget_j, None))
+    if budget.budget_per_sample_j is not None:
+        if case.record.samples is None:
+            raise SettingsError(
+                f"{case.record.test_id}: budget_per_sample_j is {budget.budget_per_sample_j:g} J, but how "
+                "many samples a round has is not known; pass samples= to the marker or to energy.measure"
+            )
+        findings.append(_against_budget(case, budget.budget_per_sample_j, case.record.samples))
+    return tuple(findings)
+
+
+def _against_budget(case: _Case, limit_j: float, samples: int | None) -> _Finding:
+    """What the budget *limit_j* says: a sample's if *samples* is given, else a round's."""
+    share = samples or 1
+    lower_j, upper_j = (bound_j / share for bound_j in budget_bounds(case.sample, case.policy.alpha))
+    if lower_j > limit_j:
+        verdict, said = Verdict.OVER_BUDGET, "over"
+    elif upper_j <= limit_j:
+        verdict, said = Verdict.PASS, "within"
+    else:
+        verdict, said = Verdict.INCONCLUSIVE, "can't tell whether within"
+    mean_j, energy = case.summary.energy_j / share, _energy_text(case.record, case.summary)
+    if samples is not None:
+        energy = f"{_joules_beside(mean_j, limit_j)} a sample, {energy}"
+    change = f" ({_change_text(mean_j / limit_j)})" if limit_j > 0 else ""
+    lower, upper = _joules_beside(lower_j, limit_j), _joules_beside(upper_j, limit_j)
+    budget = f"{to_text(limit_j, 'J', digits=12)} a {'round' if samples is None else 'sample'}"
+    return _Finding(
+        verdict=verdict,
+        headline=f"{energy}, {said} the budget of {budget}{change}",
+        details=(
+            f"bounds of the mean: {lower} to {upper}, each at {_confidence_text(case.policy)}",
+            *_spread_lines(case.sample),
+        ),
+        advice=_budget_advice(case.record, verdict),
+    )
+
+
+def _budget_advice(record: Record, verdict: Verdict) -> tuple[str, ...]:
+    match verdict:
+        case Verdict.OVER_BUDGET:
+            return ("what to do: use less energy, or raise the budget in the test's energy marker",)
+        case Verdict.INCONCLUSIVE:
+            return (f"what to do: take more rounds: {_more_rounds(record)}",)
+        case _:
+            return ()
+
+
+def _spread_lines(sample: Sample) -> tuple[str, ...]:
+    count = len(sample.energies_j)
+    if count == 1:
+        return (f"one round has no spread of its own: {assumed_spread_text()}",)
+    return tuple(filter(None, (trimming_text(count),)))
+
+
+# ---- the baseline ----
+
+
+def _against_baseline(case: _Case, baseline: "Baseline | None", other_machines: Sequence[str]) -> _Finding:
+    if baseline is None:
+        return _without_baseline(case, "no baseline", other_machines)
+    sessions = tuple(session for session in baseline.sessions if _has_joules(session))
+    if not sessions:
+        return _without_baseline(case, "no session with usable joules in the baseline", other_machines)
+    try:
+        for session in sessions:
+            check_comparable(session, case.record)
+    except NotComparable as error:
+        return _not_comparable(case, error.differences, other_machines)
+    return _compared(case, sessions, unused_count=len(baseline.sessions) - len(sessions))
+
+
+def _has_joules(session: Record) -> bool:
+    return _why_void(session) is None and session.unmeasured_because is None
+
+
+def _without_baseline(case: _Case, missing: str, other_machines: Sequence[str]) -> _Finding:
+    energy, command = _energy_text(case.record, case.summary), _command(case.record, "--energy-baseline=add")
+    return _Finding(
+        verdict=Verdict.NO_BASELINE,
+        headline=f"{missing} on {case.record.machine.key} to compare {energy} with",
+        details=(_other_machines_line(other_machines),),
+        advice=(f"what to do: make one here, from a run you trust: {command}",),
+    )
+
+
+def _not_comparable(
+    case: _Case, differences: Mapping[str, tuple[str, str]], other_machines: Sequence[str]
+) -> _Finding:
+    names, differ = ", ".join(differences), "differs" if len(differences) == 1 else "differ"
+    energy = _energy_text(case.record, case.summary)
+    command = _command(case.record, "--energy-baseline=replace")
+    return _Finding(
+        verdict=Verdict.NOT_COMPARABLE,
+        headline=f"{names} {differ} from the baseline's, so {energy} can't be compared with it",
+        details=(
+            *(f"{name}: {old} in the baseline, {new} now" for name, (old, new) in differences.items()),
+            _other_machines_line(other_machines),
+        ),
+        advice=(f"what to do: measure as the baseline was, or start a new one: {command}",),
+    )
+
+
+def _other_machines_line(other_machines: Sequence[str]) -> str:
+    if not other_machines:
+        return "no other machine has a baseline for this test"
+    return f"other machines that have a baseline for this test: {', '.join(other_machines)}"
+
+
+def _compared(case: _Case, sessions: Sequence[Record], *, unused_count: int) -> _Finding:
+    policy = case.policy
+    samples = [_sample(session) for session in sessions]
+    bounds = compare(case.sample, samples, tolerance=policy.tolerance, alpha=policy.alpha)
+    if unused_count:
+        unused = f"{_count_text(unused_count, 'session')} of the baseline left out for want of usable joules"
+        bounds = replace(bounds, note="; ".join(filter(None, (bounds.note, unused))))
+    comparison = _comparison(case.record, sessions, bounds)
+    verdict = _verdict_of(bounds, policy.tolerance)
+    return _Finding(
+        verdict=verdict,
+        headline=_comparison_headline(case, comparison, verdict),
+        details=_comparison_details(case, sessions, comparison),
+        advice=_comparison_advice(case.record, verdict),
+        comparison=comparison,
+    )
+
+
+def _verdict_of(bounds: Bounds, tolerance: float) -> Verdict:
+    if bounds.lower > 1 + tolerance:
+        return Verdict.REGRESSION
+    if bounds.upper < 1 - tolerance:
+        return Verdict.IMPROVEMENT
+    if bounds.upper < 1 + tolerance:
+        return Verdict.PASS
+    return Verdict.INCONCLUSIVE
+
+
+def _comparison(record: Record, sessions: Sequence[Record], bounds: Bounds) -> Comparison:
+    duration_ratio = centre_ratio(_durations_s(record), [_durations_s(old) for old in sessions])
+    return Comparison(
+        session_count=len(sessions),
+        energy_j=bounds.baseline_j,
+        ratio=bounds.ratio,
+        ratio_ci=(bounds.lower, bounds.upper),
+        detectable_ratio=bounds.detectable_ratio,
+        duration_ratio=duration_ratio,
+        power_ratio=bounds.ratio / duration_ratio,
+        differences=_shown_differences(sessions[-1], record),
+        note=bounds.note,
+    )
+
+
+def _durations_s(record: Record) -> tuple[float, ...]:
+    return tuple(reading.duration_s for reading in _usable(record))
+
+
+def _shown_differences(old: Record, new: Record) -> dict[str, tuple[str, str]]:
+    """Shown facts that are not the same: name to (value then, value now)."""
+    then, now = old.machine.shown, new.machine.shown
+    pairs = {
+        name: (then.get(name, NOT_RECORDED), now.get(name, NOT_RECORDED)) for name in sorted({*then, *now})
+    }
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _comparison_headline(case: _Case, comparison: Comparison, verdict: Verdict) -> str:
+    tolerance = case.policy.tolerance
+    percent = f"{tolerance * 100:g} %"
+    said = {
+        Verdict.REGRESSION: f"more than the {percent} allowed",
+        Verdict.IMPROVEMENT: f"a saving of more than {percent}",
+        Verdict.PASS: f"within the {percent} allowed",
+        Verdict.INCONCLUSIVE: f"can't tell whether within the {percent} allowed",
+    }[verdict]
+    change = _change_text(comparison.ratio, tolerance)
+    lower, upper = (_change_text(ratio, tolerance) for ratio in comparison.ratio_ci)
+    return (
+        f"energy {change} against the baseline, {said} (bounds {lower} to {upper}): "
+        f"{_energy_text(case.record, case.summary)}, baseline {to_text(comparison.energy_j, 'J')}"
+    )
+
+
+def _comparison_details(case: _Case, sessions: Sequence[Record], comparison: Comparison) -> tuple[str, ...]:
+    record = case.record
+    lines = [_why_line(comparison)]
+    if len({name for reading in _usable(record) for name in reading.channels}) > 1:
+        lines.append(_channel_line(record, sessions))
+    if record.samples is not None:
+        then_j = comparison.energy_j / record.samples
+        then, now = to_text(then_j, "J"), to_text(comparison.ratio * then_j, "J")
+        lines.append(f"a sample ({record.samples} a round): {then} -> {now}")
+    lines += [_differences_line(comparison), _power_line(case, comparison)]
+    if comparison.note:
+        lines.append(f"note: {comparison.note}")
+    return tuple(lines)
+
+
+def _why_line(comparison: Comparison) -> str:
+    """The change as a sum: ln(E'/E) = ln(T'/T) + ln(P'/P)."""
+    ratios = (comparison.ratio, comparison.duration_ratio, comparison.power_ratio)
+    change, time, power = (_ln_text(ratio) for ratio in ratios)
+    return (
+        f"why: time {_change_text(comparison.duration_ratio)}, power {_change_text(comparison.power_ratio)} "
+        f"(ln: {change} = {time} time {power} power)"
+    )
+
+
+def _channel_line(record: Record, sessions: Sequence[Record]) -> str:
+    then, now = _channel_means_j(sessions), _channel_means_j([record])
+    texts = []
+    for name in then.keys() & now.keys():
+        change = f" ({_change_text(now[name] / then[name])})" if then[name] > 0 else ""
+        texts.append(f"{name} {to_text(then[name], 'J')} -> {to_text(now[name], 'J')}{change}")
+    return f"by channel: {', '.join(sorted(texts))}"
+
+
+def _channel_means_j(records: Sequence[Record]) -> dict[str, float]:
+    """Mean joules of a round by channel, over all rounds of *records*."""
+    rounds = [reading for record in records for reading in _usable(record)]
+    values = {
+        name: [reading.channels[name] for reading in rounds if name in reading.channels]
+        for name in {name for reading in rounds for name in reading.channels}
+    }
+    return {name: math.fsum(energies_j) / len(energies_j) for name, energies_j in values.items()}
+
+
+def _power_line(case: _Case, comparison: Comparison) -> str:
+    """What this comparison could have told: the detectable change, always shown."""
+    rounds = _count_text(len(_usable(case.record)), "round")
+    sessions = _count_text(comparison.session_count, "session")
+    return (
+        f"a rise of {_change_text(comparison.detectable_ratio)} would have been told with 80 % power: "
+        f"{rounds} against {sessions}, bounds each at {_confidence_text(case.policy)}"
+    )
+
+
+def _differences_line(comparison: Comparison) -> str:
+    if not comparison.differences:
+        return "no recorded fact differs from the baseline's newest session"
+    texts = (f"{name} {old} -> {new}" for name, (old, new) in comparison.differences.items())
+    return f"differs from the baseline's newest session: {'; '.join(texts)}"
+
+
+def _comparison_advice(record: Record, verdict: Verdict) -> tuple[str, ...]:
+    match verdict:
+        case Verdict.REGRESSION:
+            command = _command(record, "--energy-baseline=replace")
+            return (f"what to do: find the cause above; if the rise is meant, accept it: {command}",)
+        case Verdict.IMPROVEMENT:
+            command = _command(record, "--energy-baseline=replace")
+            return (f"what to do: keep the saving, so that losing it fails: {command}",)
+        case Verdict.INCONCLUSIVE:
+            command = _command(record, "--energy-baseline=add")
+            return (
+                f"what to do: take more rounds: {_more_rounds(record)}",
+                f"or, where the code is known to be unchanged, add this as a session: {command}",
+            )
+        case _:
+            return ()
+
+
+# ---- words ----
+
+
+def _joined(findings: Sequence[_Finding], quality: Sequence[str]) -> str:
+    """The worst finding's headline, then all the rest of what there is to say."""
+    worst, others = findings[0], findings[1:]
+    lines = list(worst.details)
+    for other in others:
+        lines += [f"also: {other.headline}", *(f"  {line}" for line in other.details)]
+    advice = [line for finding in findings for line in finding.advice]
+    return _lines(worst.headline, *lines, *quality, *advice)
+
+
+def _quality_lines(record: Record) -> tuple[str, ...]:
+    usable = _usable(record)
+    sentences = dict.fromkeys(sentence for reading in usable for sentence in reading.quality)
+    counts = {text: sum(text in reading.quality for reading in usable) for text in sentences}
+    return tuple(
+        f"seen in {count} of {_count_text(len(usable), 'round')}: {_one_line(text)}"
+        for text, count in counts.items()
+    )
+
+
+def _lines(headline: str, *details: str) -> str:
+    """*headline* and, indented below it, *details*: what others wrote into them starts no line of its own."""
+    return "\n".join((_one_line(headline), *(f"  {' '.join(line.splitlines())}" for line in details)))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _energy_text(record: Record, summary: Summary) -> str:
+    """Mean joules a round with their standard uncertainty; provenance too, where it is not `measured`."""
+    is_dust = summary.uncertainty_j < _DUST * summary.energy_j
+    energy = with_uncertainty_text(summary.energy_j, 0.0 if is_dust else summary.uncertainty_j, "J")
+    mark = "" if record.provenance is Provenance.MEASURED else f"{record.provenance}, "
+    return f"{energy} a round ({mark}{_count_text(len(_usable(record)), 'round')})"
+
+
+def _change_text(ratio: float, tolerance: float | None = None) -> str:
+    """Change from 1 in percent, on its own side of *tolerance*; a factor where percent reads badly."""
+    if not 0.01 <= ratio < 10:
+        return f"x {ratio:.3g}"
+    text = percent_change_text(1.0 if abs(ratio - 1) < _DUST else ratio)
+    if tolerance is None:
+        return text
+    for decimals in range(2, _EXACT_DIGITS):
+        shown = 1 + float(text.removesuffix(" %")) / 100
+        if all(_is_same_side(shown, ratio, limit) for limit in (1 + tolerance, 1 - tolerance)):
+            break
+        text = f"{(ratio - 1) * 100:+.{decimals}f} %"
+    return text
+
+
+def _ln_text(ratio: float) -> str:
+    return "+0" if abs(ratio - 1) < _DUST else f"{math.log(ratio):+.3g}"
+
+
+def _joules_beside(value_j: float, limit_j: float) -> str:
+    """*value_j* with enough digits to be on its own side of *limit_j*."""
+    for digits in range(4, _EXACT_DIGITS):
+        if _is_same_side(float(f"{value_j:.{digits}g}"), value_j, limit_j):
+            return to_text(value_j, "J", digits=digits)
+    return to_text(value_j, "J", digits=_EXACT_DIGITS)
+
+
+def _is_same_side(shown: float, value: float, limit: float) -> bool:
+    return (shown > limit) == (value > limit) and (shown < limit) == (value < limit)
+
+
+def _confidence_text(policy: Policy) -> str:
+    return f"{(1 - policy.alpha) * 100:g} % confidence"
+
+
+def _count_text(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _more_rounds(record: Record) -> str:
+    """How to have more rounds than there are."""
+    count = len(_usable(record))
+    if count == 1:
+        return "measure the work with energy.measure(...), which repeats it"
+    return _command(record, f"--energy-rounds={2 * count}")
+
+
+def _command(record: Record, *options: str) -> str:
+    return " ".join(("pytest", shlex.quote(record.test_id), *options))

@@ -1,0 +1,207 @@
+"""What every sensor promises, asked of each over fakes of its hardware."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pytest_energy.errors import SensorError
+from pytest_energy.model import Provenance
+from pytest_energy.sensors.estimate import EstimateSensor
+from pytest_energy.sensors.nvml import NvmlSensor
+from pytest_energy.sensors.perf import PerfSensor
+from pytest_energy.sensors.protocol import Sensor
+from pytest_energy.sensors.rapl import RaplSensor
+from tests.fakes.cpu_times import FakeCpuTimes
+from tests.fakes.hand_clock import HandClock
+from tests.fakes.nvml import FakeGpu, FakeNvml, NVMLError_GpuIsLost
+from tests.fakes.perf_events import FakePerfEvents, perf_paths
+from tests.fakes.powercap import FakePowercap
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rig:
+    """A sensor, one of its channels, and what a test can do to the hardware behind it."""
+
+    sensor: Sensor
+    channel: str
+    use_j: Callable[[float], None]
+    reset: Callable[[], None]
+    fail: Callable[[], None]
+
+
+def nvml_rig(_folder: Path) -> Rig:
+    gpu = FakeGpu()
+    sensor = NvmlSensor.open(nvml=FakeNvml(gpu), environ={})
+
+    def use_j(energy_j: float) -> None:
+        gpu.energy_mj += round(energy_j * 1e3)
+
+    def reset() -> None:
+        gpu.energy_mj = 0
+
+    def fail() -> None:
+        gpu.failures["nvmlDeviceGetTotalEnergyConsumption"] = NVMLError_GpuIsLost()
+
+    return Rig(sensor=sensor, channel="gpu:0", use_j=use_j, reset=reset, fail=fail)
+
+
+def rapl_rig(folder: Path) -> Rig:
+    tree, clock = FakePowercap(folder), HandClock()
+    counter = tree.add("intel-rapl:0", "package-0", energy_uj=100_000_000_000)
+    sensor = RaplSensor.open(
+        root=tree.root, read_text=tree.read_text, now_s=clock.now_s, sleep_s=clock.sleep_s
+    )
+    tree.stop_idling()
+    sensor.read_j("cpu:package-0")
+
+    def use_j(energy_j: float) -> None:
+        clock.sleep_s(1.0)
+        tree.use(counter, round(energy_j * 1e6))
+
+    def fail() -> None:
+        tree.failures[counter] = OSError(19, "No such device")
+
+    return Rig(
+        sensor=sensor, channel="cpu:package-0", use_j=use_j, reset=lambda: tree.set(counter, 0), fail=fail
+    )
+
+
+def perf_rig(folder: Path) -> Rig:
+    events, clock = FakePerfEvents(), HandClock()
+    sensor = PerfSensor.open(
+        paths=perf_paths(folder), events=events, now_s=clock.now_s, sleep_s=clock.sleep_s
+    )
+    events.idle_counts = 0
+
+    def fail() -> None:
+        events.failure = OSError(19, "No such device")
+
+    return Rig(
+        sensor=sensor,
+        channel="cpu:package-0",
+        use_j=lambda energy_j: events.use(2, 0, energy_j),
+        reset=lambda: events.use(2, 0, -1.0),
+        fail=fail,
+    )
+
+
+def estimate_rig(_folder: Path) -> Rig:
+    times, clock = FakeCpuTimes(), HandClock()
+    sensor = EstimateSensor.open(
+        cpu_tdp_w=100.0, cpuinfo=Path("/nowhere"), cpu_count=4, cpu_times=times, now_s=clock.now_s
+    )
+
+    def use_j(energy_j: float) -> None:
+        times.user += energy_j / ((1 - 0.74 / 3.5) * 100.0 / 4)
+
+    def reset() -> None:
+        times.user = 0.0
+
+    def fail() -> None:
+        times.system = math.nan
+
+    return Rig(sensor=sensor, channel="cpu:machine", use_j=use_j, reset=reset, fail=fail)
+
+
+RIGS = {"nvml": nvml_rig, "rapl": rapl_rig, "perf": perf_rig, "estimate": estimate_rig}
+
+
+@pytest.fixture(params=RIGS)
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
+    return RIGS[request.param](tmp_path)
+
+
+def test_names_itself_and_its_provenance(rig: Rig) -> None:
+    """A sensor has a name, and says whether it measures or estimates."""
+    assert rig.sensor.name
+    expected = Provenance.ESTIMATED if rig.sensor.name == "estimate" else Provenance.MEASURED
+    assert rig.sensor.provenance is expected
+
+
+def test_channels_are_named_by_domain_and_position(rig: Rig) -> None:
+    """Channel names are unique and begin with their domain; each has a device to lock and a resolution."""
+    names = [channel.name for channel in rig.sensor.channels]
+    assert rig.channel in names
+    assert len(set(names)) == len(names)
+    for channel in rig.sensor.channels:
+        domain, _, position = channel.name.partition(":")
+        assert domain == channel.domain.value
+        assert position
+        assert channel.device
+        assert 0 < channel.resolution_j < 1
+
+
+def test_reads_the_joules_that_were_used(rig: Rig) -> None:
+    """The difference of two reads is what was used between them, within the channel's resolution."""
+    channel = next(channel for channel in rig.sensor.channels if channel.name == rig.channel)
+    before_j = rig.sensor.read_j(rig.channel)
+    rig.use_j(12.5)
+    assert rig.sensor.read_j(rig.channel) - before_j == pytest.approx(12.5, abs=2 * channel.resolution_j)
+
+
+def test_never_falls(rig: Rig) -> None:
+    """Reads are finite and never go back, used or not."""
+    reads_j = []
+    for energy_j in (0.0, 0.25, 0.0, 100.0):
+        rig.use_j(energy_j)
+        reads_j.append(rig.sensor.read_j(rig.channel))
+    assert all(math.isfinite(read_j) for read_j in reads_j)
+    assert reads_j == sorted(reads_j)
+
+
+def test_a_counter_that_goes_back_is_a_fault(rig: Rig) -> None:
+    """A counter that was reset is a `SensorError` that names the channel, never a number."""
+    rig.use_j(0.25)
+    rig.sensor.read_j(rig.channel)
+    rig.reset()
+    with pytest.raises(SensorError, match=rig.channel):
+        rig.sensor.read_j(rig.channel)
+
+
+def test_a_counter_that_cant_be_read_is_a_fault(rig: Rig) -> None:
+    """Hardware that fails is a `SensorError` that names the channel, never 0."""
+    rig.fail()
+    with pytest.raises(SensorError, match=rig.channel):
+        rig.sensor.read_j(rig.channel)
+
+
+def test_an_unknown_channel_is_a_fault(rig: Rig) -> None:
+    """A channel that the sensor doesn't have is a `SensorError` that names it."""
+    with pytest.raises(SensorError, match="gpu:99"):
+        rig.sensor.read_j("gpu:99")
+
+
+def test_usage_is_told_or_absent(rig: Rig) -> None:
+    """Usage is a share of 0 to 1 and bytes, or `None`."""
+    usage = rig.sensor.usage()
+    for share in (usage.cpu_utilisation_share, usage.gpu_utilisation_share):
+        assert share is None or 0 <= share <= 1
+    for used_bytes in (usage.ram_used_bytes, usage.gpu_memory_used_bytes):
+        assert used_bytes is None or used_bytes >= 0
+
+
+def test_facts_are_texts(rig: Rig) -> None:
+    """Facts are texts, as the fingerprint of a machine stores them, and fixed ones aren't shown ones."""
+    facts = rig.sensor.facts()
+    assert facts.fixed
+    assert not set(facts.fixed) & set(facts.shown)
+    for text in (*facts.fixed.values(), *facts.shown.values(), *facts.key_parts):
+        assert isinstance(text, str)
+        assert text
+
+
+def test_facts_stay_the_same(rig: Rig) -> None:
+    """Asked twice, a sensor tells the same facts."""
+    before = rig.sensor.facts()
+    rig.use_j(1.0)
+    assert rig.sensor.facts() == before
+
+
+def test_closes_twice(rig: Rig) -> None:
+    """Closing a sensor again does nothing."""
+    rig.sensor.close()
+    rig.sensor.close()
+    assert rig.sensor.name

@@ -1,0 +1,204 @@
+"""A virtual clock, and counters on it whose truth is known.
+
+The clock runs the sampler while somebody sleeps. The sampler has a time of its own, as a thread has: a read
+that takes 5 ms delays nobody else. Power is planned ahead, so that a read that ends after its reader's
+neighbour has woken knows what the device did meanwhile.
+"""
+
+import math
+import random
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from pytest_energy.errors import SensorError
+from pytest_energy.meter.sampler import Sampler
+from pytest_energy.model import Channel, Domain, Provenance, Usage
+from pytest_energy.sensors.protocol import Facts
+
+
+class VirtualClock:
+    """A clock that the test advances, by sleeping on it."""
+
+    def __init__(self, now_s: float = 1000.0) -> None:
+        self._now_s = now_s
+        self._sampler: Sampler | None = None
+        self._sampler_now_s: float | None = None
+        self._sampler_free_s = now_s
+        self._sampler_due_s = math.inf
+        self.slept_s: float | None = 0.0
+
+    def now_s(self) -> float:
+        return self._now_s if self._sampler_now_s is None else self._sampler_now_s
+
+    def suspended_s(self) -> float | None:
+        return self.slept_s
+
+    def sleep_s(self, duration_s: float) -> None:
+        stop_s = self._now_s + max(0.0, duration_s)
+        while self._sampler is not None and max(self._sampler_due_s, self._sampler_free_s) < stop_s:
+            self._sampler_now_s = max(self._sampler_due_s, self._sampler_free_s)
+            self._sampler_due_s = self._sampler.step()
+            self._sampler_free_s, self._sampler_now_s = self._sampler_now_s, None
+        self._now_s = stop_s
+
+    def take(self, duration_s: float) -> None:
+        """Spend time in a call: whoever is running, the others don't wait."""
+        if self._sampler_now_s is None:
+            self.sleep_s(duration_s)
+        else:
+            self._sampler_now_s += duration_s
+
+    def jump(self, duration_s: float) -> None:
+        """Set the clock forward, or back, with nobody noticing."""
+        self._now_s += duration_s
+
+    # The runner of a sampler
+
+    def start(self, sampler: Sampler) -> None:
+        self._sampler, self._sampler_due_s, self._sampler_free_s = sampler, self._now_s, self._now_s
+
+    def wake(self) -> None:
+        self._sampler_due_s = min(self._sampler_due_s, self._now_s)
+
+    def stop(self) -> None:
+        self._sampler = None
+
+
+class Device:
+    """A device with a known power at every moment."""
+
+    def __init__(self, clock: VirtualClock, quiet_w: float = 120.0) -> None:
+        self._clock, self.quiet_w = clock, quiet_w
+        self._times, self._joules, self._powers = [clock.now_s() - 10.0], [0.0], [quiet_w]
+
+    def plan(self, time_s: float, power_w: float) -> None:
+        """Draw *power_w* from *time_s* on."""
+        joules = self.joules_at(time_s)
+        assert time_s >= self._times[-1]
+        self._times.append(time_s)
+        self._joules.append(joules)
+        self._powers.append(power_w)
+
+    def joules_at(self, time_s: float) -> float:
+        index = max(0, bisect_right(self._times, time_s) - 1)
+        return self._joules[index] + self._powers[index] * (time_s - self._times[index])
+
+    def joules_between(self, start_s: float, stop_s: float) -> float:
+        """The truth."""
+        return self.joules_at(stop_s) - self.joules_at(start_s)
+
+    def work(self, steps: Sequence[tuple[float, float]]) -> None:
+        """Draw each power for its seconds, then be quiet again; returns when that is over."""
+        time_s = self._clock.now_s()
+        for duration_s, power_w in steps:
+            self.plan(time_s, power_w)
+            time_s += duration_s
+        self.plan(time_s, self.quiet_w)
+        self._clock.sleep_s(time_s - self._clock.now_s())
+
+
+class SimulatedCounter:
+    """One channel of a device, updated at its ticks.
+
+    Args:
+        device: Whose joules it counts.
+        clock: The test's clock.
+        tick_s: Seconds between ticks; 0 counts all the time.
+        jitter_share: Spread of a tick's time around its beat, as a share of the tick.
+        is_wandering: The spread adds up from tick to tick.
+        call_s: Shortest and longest duration of a read.
+        rng: Chance.
+        resolution_j: Smallest step.
+        name: Channel name.
+        is_ticked: What the channel says of itself.
+    """
+
+    provenance = Provenance.MEASURED
+    name = "simulated"
+
+    def __init__(
+        self,
+        device: Device,
+        clock: VirtualClock,
+        *,
+        tick_s: float = 0.1,
+        jitter_share: float = 0.0,
+        is_wandering: bool = False,
+        call_s: tuple[float, float] = (0.002, 0.004),
+        rng: random.Random | None = None,
+        resolution_j: float = 1e-3,
+        name: str = "gpu:0",
+        is_ticked: bool = True,
+    ) -> None:
+        self._device, self._clock = device, clock
+        self._tick_s, self._jitter_s, self._is_wandering = tick_s, jitter_share * tick_s, is_wandering
+        self._call_s, self._rng = call_s, random.Random(7) if rng is None else rng
+        domain = Domain(name.partition(":")[0])
+        self.channels: tuple[Channel, ...] = (
+            Channel(
+                name=name, domain=domain, device=f"device-of-{name}", is_ticked=is_ticked, resolution_j=resolution_j
+            ),
+        )
+        self._resolution_j = resolution_j
+        self._beat_s = clock.now_s() - 5.0 - self._rng.random() * max(tick_s, 1e-3)
+        self._number = 0
+        self._last_tick_s = self._beat_s
+        self._next_tick_s = self._after(self._beat_s)
+        self.is_stuck = False
+        self.fault: Exception | None = None
+        self.read_count = 0
+        self.usages = Usage()
+
+    def _after(self, tick_s: float) -> float:
+        jitter_s = self._rng.gauss(0.0, self._jitter_s) if self._jitter_s else 0.0
+        if self._is_wandering:
+            return tick_s + max(0.1 * self._tick_s, self._tick_s + jitter_s)
+        self._number += 1
+        return max(math.nextafter(tick_s, math.inf), self._beat_s + self._number * self._tick_s + jitter_s)
+
+    def read_j(self, channel: str) -> float:
+        assert channel == self.channels[0].name
+        self.read_count += 1
+        if self.fault is not None:
+            raise self.fault
+        duration_s = self._rng.uniform(*self._call_s)
+        looked_s = self._clock.now_s() + duration_s * self._rng.random()
+        self._clock.take(duration_s)
+        return math.floor(self._device.joules_at(self._updated_s(looked_s)) / self._resolution_j) * self._resolution_j
+
+    def _updated_s(self, time_s: float) -> float:
+        if self.is_stuck:
+            return self._last_tick_s
+        if not self._tick_s:
+            return time_s
+        while self._next_tick_s <= time_s:
+            self._last_tick_s, self._next_tick_s = self._next_tick_s, self._after(self._next_tick_s)
+        return self._last_tick_s
+
+    def usage(self) -> Usage:
+        return self.usages
+
+    def facts(self) -> Facts:
+        return Facts()
+
+    def close(self) -> None:
+        pass
+
+
+class StillSystem:
+    """An operating system on which half of two processors is busy."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self.search_count = 0
+
+    def cpu_times_s(self) -> tuple[float, float]:
+        return self._clock.now_s(), 2 * self._clock.now_s()
+
+    def ram_used_bytes(self, *, may_search: bool) -> float | None:
+        self.search_count += may_search
+        return 1e9
+
+
+def sensor_error(text: str = "gpu:0: the bus is gone") -> SensorError:
+    return SensorError(text)

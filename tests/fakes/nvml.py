@@ -1,0 +1,139 @@
+"""A stand-in for the module `pynvml`, with the names and results of nvidia-ml-py."""
+# ruff: noqa: N802  # NVML's own names
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+
+class NVMLError(Exception):
+    """Base of NVML's errors; its text is NVML's."""
+
+
+class NVMLError_NotSupported(NVMLError):  # noqa: N801
+    def __str__(self) -> str:
+        return "Not Supported"
+
+
+class NVMLError_FunctionNotFound(NVMLError):  # noqa: N801
+    def __str__(self) -> str:
+        return "Function Not Found"
+
+
+class NVMLError_LibraryNotFound(NVMLError):  # noqa: N801
+    def __str__(self) -> str:
+        return "NVML Shared Library Not Found"
+
+
+class NVMLError_DriverNotLoaded(NVMLError):  # noqa: N801
+    def __str__(self) -> str:
+        return "Driver Not Loaded"
+
+
+class NVMLError_GpuIsLost(NVMLError):  # noqa: N801
+    def __str__(self) -> str:
+        return "GPU is lost"
+
+
+class NVMLError_Uninitialized(NVMLError):  # noqa: N801
+    def __str__(self) -> str:
+        return "Uninitialized"
+
+
+@dataclass(slots=True, kw_only=True)
+class FakeGpu:
+    """One GPU. `failures` maps a function's name, such as `nvmlDeviceGetMigMode`, to the error it raises."""
+
+    uuid: str = "GPU-11111111-aaaa-bbbb-cccc-000000000001"
+    model: str = "NVIDIA H100 80GB HBM3"
+    energy_mj: int = 5_000_000
+    mig_mode: int = 0
+    virtualization_mode: int = 1
+    utilisation_percent: int = 0
+    memory_used_bytes: int = 0
+    power_limit_mw: int = 700_000
+    failures: dict[str, NVMLError] = field(default_factory=dict)
+
+
+class FakeNvml:
+    """The module. A `FakeGpu` is its own handle."""
+
+    NVMLError = NVMLError
+    NVMLError_NotSupported = NVMLError_NotSupported
+    NVMLError_FunctionNotFound = NVMLError_FunctionNotFound
+    NVMLError_LibraryNotFound = NVMLError_LibraryNotFound
+    NVMLError_DriverNotLoaded = NVMLError_DriverNotLoaded
+    NVML_DEVICE_MIG_ENABLE = 1
+    NVML_GPU_VIRTUALIZATION_MODE_NONE = 0
+    NVML_GPU_VIRTUALIZATION_MODE_PASSTHROUGH = 1
+
+    def __init__(self, *gpus: FakeGpu, failures: Mapping[str, Exception] | None = None) -> None:
+        self._gpus: Sequence[FakeGpu] = gpus
+        self._failures = dict(failures or {})
+        self._starts = 0
+
+    @property
+    def is_started(self) -> bool:
+        return self._starts > 0
+
+    def nvmlInit(self) -> None:
+        self._fail("nvmlInit")
+        self._starts += 1
+
+    def nvmlShutdown(self) -> None:
+        self._check_started()
+        self._starts -= 1
+
+    def nvmlSystemGetDriverVersion(self) -> str:
+        self._check_started()
+        self._fail("nvmlSystemGetDriverVersion")
+        return "580.159.04"
+
+    def nvmlDeviceGetCount(self) -> int:
+        self._check_started()
+        self._fail("nvmlDeviceGetCount")
+        return len(self._gpus)
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> FakeGpu:
+        self._check_started()
+        return self._gpus[index]
+
+    def nvmlDeviceGetName(self, handle: FakeGpu) -> str:
+        return self._asked(handle, "nvmlDeviceGetName").model
+
+    def nvmlDeviceGetUUID(self, handle: FakeGpu) -> str:
+        return self._asked(handle, "nvmlDeviceGetUUID").uuid
+
+    def nvmlDeviceGetMigMode(self, handle: FakeGpu) -> list[int]:
+        mode = self._asked(handle, "nvmlDeviceGetMigMode").mig_mode
+        return [mode, mode]
+
+    def nvmlDeviceGetVirtualizationMode(self, handle: FakeGpu) -> int:
+        return self._asked(handle, "nvmlDeviceGetVirtualizationMode").virtualization_mode
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle: FakeGpu) -> int:
+        return self._asked(handle, "nvmlDeviceGetTotalEnergyConsumption").energy_mj
+
+    def nvmlDeviceGetEnforcedPowerLimit(self, handle: FakeGpu) -> int:
+        return self._asked(handle, "nvmlDeviceGetEnforcedPowerLimit").power_limit_mw
+
+    def nvmlDeviceGetUtilizationRates(self, handle: FakeGpu) -> SimpleNamespace:
+        gpu = self._asked(handle, "nvmlDeviceGetUtilizationRates")
+        return SimpleNamespace(gpu=gpu.utilisation_percent, memory=0)
+
+    def nvmlDeviceGetMemoryInfo(self, handle: FakeGpu) -> SimpleNamespace:
+        return SimpleNamespace(used=self._asked(handle, "nvmlDeviceGetMemoryInfo").memory_used_bytes)
+
+    def _asked(self, gpu: FakeGpu, function: str) -> FakeGpu:
+        self._check_started()
+        if function in gpu.failures:
+            raise gpu.failures[function]
+        return gpu
+
+    def _fail(self, function: str) -> None:
+        if function in self._failures:
+            raise self._failures[function]
+
+    def _check_started(self) -> None:
+        if not self.is_started:
+            raise NVMLError_Uninitialized

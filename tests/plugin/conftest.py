@@ -1,0 +1,89 @@
+"""A project of one test file whose joules come from a replay file, run in this process."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TEST_FILE = "test_work.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of pytest over the project.
+
+    Attributes:
+        result: What pytester saw.
+        document: The parsed session document, or `None` where the run wrote none.
+    """
+
+    result: pytest.RunResult
+    document: dict[str, Any] | None
+
+    @property
+    def text(self) -> str:
+        return "\n".join([*self.result.outlines, *self.result.errlines])
+
+    def test(self, name: str = "test_work") -> dict[str, Any]:
+        """The session document's entry of the test *name*."""
+        assert self.document is not None, self.text
+        found = [test for test in self.document["tests"] if test["id"] == f"{TEST_FILE}::{name}"]
+        assert len(found) == 1, (name, [test["id"] for test in self.document["tests"]], self.text)
+        entry: dict[str, Any] = found[0]
+        return entry
+
+    def verdict(self, name: str = "test_work") -> str:
+        verdict: str = self.test(name)["verdict"]
+        return verdict
+
+
+class Project:
+    """A folder with a test file and a replay file."""
+
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        self._pytester = pytester
+        self.path: Path = pytester.path
+        self.write("@pytest.mark.energy\ndef test_work():\n    assert True\n")
+
+    def write(self, source: str, name: str = TEST_FILE) -> None:
+        (self.path / name).write_text(f"import pytest\n\n{source}", encoding="utf-8")
+
+    def replay(self, rounds_j: Mapping[str, Sequence[float]], *, duration_s: float = 1.0) -> None:
+        """Give each test name its rounds' joules, each *duration_s* long."""
+        tests = {
+            f"{TEST_FILE}::{name}": {
+                "rounds": [
+                    {"energy_j": energy_j, "duration_s": duration_s, "channels": {"gpu:0": energy_j}}
+                    for energy_j in energies_j
+                ]
+            }
+            for name, energies_j in rounds_j.items()
+        }
+        (self.path / "replay.json").write_text(json.dumps({"format": 1, "tests": tests}), encoding="utf-8")
+
+    def run(self, *arguments: str, subprocess: bool = False) -> Run:
+        """Run pytest with the replay file, where there is one, as the only source of joules."""
+        out = self.path / "out.json"
+        out.unlink(missing_ok=True)
+        sensors = [f"--energy-sensors=replay:{self.path / 'replay.json'}"] if self.has_replay else []
+        words = [*sensors, f"--energy-out={out}", *arguments]
+        run = self._pytester.runpytest_subprocess if subprocess else self._pytester.runpytest_inprocess
+        result = run(*words)
+        document = json.loads(out.read_text(encoding="utf-8")) if out.exists() else None
+        return Run(result=result, document=document)
+
+    @property
+    def has_replay(self) -> bool:
+        return (self.path / "replay.json").exists()
+
+    @property
+    def baseline_paths(self) -> list[Path]:
+        return sorted((self.path / "baselines").rglob("*.json"))
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> Project:
+    return Project(pytester)

@@ -1,0 +1,38 @@
+"""An unused plugin costs nothing."""
+
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("pynvml", "numpy", "scipy", "pandas", "torch", "psutil", "filelock", "tabulate")
+
+
+def test_a_run_without_energy_tests_imports_nothing_heavy(pytester: pytest.Pytester) -> None:
+    """After a run with no energy test none of the libraries that measure or compare is loaded."""
+    pytester.makepyfile("def test_plain():\n    pass\n")
+    pytester.makeconftest(
+        "import sys\n"
+        "def pytest_unconfigure(config):\n"
+        f"    print('LOADED', sorted(set({HEAVY!r}) & set(sys.modules)))\n"
+    )
+    result = pytester.runpytest_subprocess("-s")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*LOADED []*"])
+
+
+def test_collecting_nothing_is_hardly_slower(tmp_path: Path) -> None:
+    """`pytest --collect-only` on an empty folder takes at most 20 ms more than without the plugin."""
+
+    def seconds(*arguments: str) -> float:
+        started_s = time.perf_counter()
+        command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *arguments]
+        subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)  # noqa: S603  # our own command
+        return time.perf_counter() - started_s
+
+    seconds()  # compiled files and page cache
+    extra_s = [seconds() - seconds("-p", "no:energy") for _ in range(9)]
+    assert statistics.median(extra_s) <= 0.020

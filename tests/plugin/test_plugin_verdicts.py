@@ -1,0 +1,209 @@
+"""Budgets and baselines, from the option to the exit code."""
+
+import pytest
+from tests.plugin.conftest import Project
+
+NOISE = (0.99, 1.0, 1.01, 0.995, 1.005)
+
+
+def rounds(energy_j: float) -> list[float]:
+    return [energy_j * factor for factor in NOISE]
+
+
+MEASURED = """
+@pytest.mark.energy({arguments})
+def test_work(energy):
+    assert energy.measure(sum, [1, 2]) == 3
+"""
+
+
+def test_a_budget_that_holds_passes(project: Project) -> None:
+    """A test whose joules are surely below its budget passes."""
+    project.write(MEASURED.format(arguments="budget_j=12"))
+    project.replay({"test_work": rounds(10)})
+    run = project.run()
+    assert run.result.ret == 0
+    assert run.verdict() == "pass"
+    assert run.test()["energy_j"] == pytest.approx(10, rel=1e-9)
+    assert run.test()["budget_j"] == 12
+
+
+def test_a_budget_that_is_exceeded_fails_with_joules_and_budget(project: Project) -> None:
+    """A test over its budget fails, and the message says what it used and what it may use."""
+    project.write(MEASURED.format(arguments="budget_j=8"))
+    project.replay({"test_work": rounds(10)})
+    run = project.run()
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    assert run.verdict() == "over-budget"
+    assert "energy over-budget:" in run.text
+    assert "10" in run.test()["reason"]
+    assert "8" in run.test()["reason"]
+    assert "Traceback" not in run.text
+
+
+def test_a_budget_a_sample_divides_by_the_samples(project: Project) -> None:
+    """10 J for 4 samples are 2.5 J each: over a budget of 2, within one of 3."""
+    project.replay({"test_work": rounds(10)})
+    project.write(MEASURED.format(arguments="budget_per_sample_j=2, samples=4"))
+    assert project.run().verdict() == "over-budget"
+    project.write(MEASURED.format(arguments="budget_per_sample_j=3, samples=4"))
+    run = project.run()
+    assert run.verdict() == "pass"
+    assert run.test()["energy_per_sample_j"] == pytest.approx(2.5)
+
+
+def test_a_budget_a_sample_without_samples_is_an_error(project: Project) -> None:
+    """A limit for each sample can't be silently skipped because nobody said how many samples there are."""
+    project.write(MEASURED.format(arguments="budget_per_sample_j=2"))
+    project.replay({"test_work": rounds(10)})
+    run = project.run()
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "needs the samples in a round" in run.text
+
+
+def test_the_first_run_has_no_baseline_and_says_how_to_make_one(project: Project) -> None:
+    """Without baseline and budget there is nothing to judge; that is a verdict, not a failure."""
+    project.replay({"test_work": rounds(10)})
+    project.write(MEASURED.format(arguments=""))
+    run = project.run("--energy-report")
+    assert run.result.ret == 0
+    assert run.verdict() == "no-baseline"
+    assert "--energy-baseline=add" in run.test()["reason"]
+    assert project.baseline_paths == []
+
+
+def test_add_writes_one_file_and_the_next_run_is_compared(project: Project) -> None:
+    """An added session is what the next run is held against."""
+    project.write(MEASURED.format(arguments=""))
+    project.replay({"test_work": rounds(10)})
+    added = project.run("--energy-baseline=add")
+    assert added.result.ret == 0
+    assert [str(path.relative_to(project.path)) for path in project.baseline_paths] == [
+        "baselines/replay/test_work.py/test_work.json"
+    ]
+    assert "1 baseline(s) added to" in added.text
+    run = project.run()
+    assert run.verdict() == "pass"
+    assert run.test()["baseline"]["sessions"] == 1
+    assert run.test()["baseline"]["ratio"] == pytest.approx(1.0)
+
+
+def test_a_regression_fails_and_says_ratio_and_cause(project: Project) -> None:
+    """30 % more joules at equal seconds: the test fails, exit 1, and power is named as the cause."""
+    project.write(MEASURED.format(arguments=""))
+    project.replay({"test_work": rounds(10)})
+    project.run("--energy-baseline=add")
+    project.replay({"test_work": rounds(13)})
+    run = project.run()
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    assert run.verdict() == "regression"
+    assert run.test()["baseline"]["ratio"] == pytest.approx(1.3)
+    assert run.test()["baseline"]["power_ratio"] == pytest.approx(1.3)
+    assert run.test()["baseline"]["duration_ratio"] == pytest.approx(1.0)
+    assert "+30.0 %" in run.text
+    assert "power" in run.test()["reason"]
+    assert "--energy-baseline=replace" in run.test()["reason"]
+
+
+def test_a_regression_is_never_added(project: Project) -> None:
+    """`add` adds what passed; a regression stays out and the file stays as it was."""
+    project.write(MEASURED.format(arguments=""))
+    project.replay({"test_work": rounds(10)})
+    project.run("--energy-baseline=add")
+    before = project.baseline_paths[0].read_bytes()
+    project.replay({"test_work": rounds(13)})
+    run = project.run("--energy-baseline=add")
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "no baseline written for test_work.py::test_work" in run.text
+    assert project.baseline_paths[0].read_bytes() == before
+
+
+def test_replace_accepts_the_new_level_and_does_not_fail(project: Project) -> None:
+    """A refresh says what changed, passes, and the next run is held against the new level."""
+    project.write(MEASURED.format(arguments=""))
+    project.replay({"test_work": rounds(10)})
+    project.run("--energy-baseline=add")
+    project.replay({"test_work": rounds(13)})
+    refreshed = project.run("--energy-baseline=replace")
+    assert refreshed.result.ret == 0
+    assert refreshed.verdict() == "regression"
+    run = project.run()
+    assert run.verdict() == "pass"
+    assert run.test()["baseline"]["energy_j"] == pytest.approx(13, rel=1e-3)
+
+
+def test_a_test_that_failed_is_never_stored(project: Project) -> None:
+    """Joules of a test over its budget don't become its baseline."""
+    project.write(MEASURED.format(arguments="budget_j=8"))
+    project.replay({"test_work": rounds(10)})
+    run = project.run("--energy-baseline=replace")
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    assert project.baseline_paths == []
+    assert "did not pass" in run.text
+
+
+def test_off_looks_at_no_baseline(project: Project) -> None:
+    """With baselines off a broken baseline is not even read."""
+    project.write(MEASURED.format(arguments=""))
+    project.replay({"test_work": rounds(10)})
+    project.run("--energy-baseline=add")
+    project.baseline_paths[0].write_text("{", encoding="utf-8")
+    run = project.run("--energy-baseline=off", "--energy-strict")
+    assert run.result.ret == 0
+    assert run.verdict() == "no-baseline"
+
+
+def test_strict_fails_what_can_not_be_judged(project: Project) -> None:
+    """Under strict a test without baseline or budget fails."""
+    project.write(MEASURED.format(arguments=""))
+    project.replay({"test_work": rounds(10)})
+    assert project.run("--energy-strict").result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_test_the_replay_does_not_name_is_unmeasured(project: Project) -> None:
+    """A replay that says nothing of a test measures nothing; nothing is invented."""
+    project.write(MEASURED.format(arguments="budget_j=5"))
+    project.replay({"test_other": rounds(10)})
+    run = project.run()
+    assert run.result.ret == 0
+    assert run.verdict() == "unmeasured"
+    assert run.test()["energy_j"] is None
+    assert project.run("--energy-strict").result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_an_estimate_is_never_judged_unless_asked(project: Project) -> None:
+    """On a machine without sensors a budget is neither kept nor broken: unmeasured, with the reason."""
+    project.write(MEASURED.format(arguments="budget_j=1e-9, rounds=1, warmup=0"))
+    run = project.run("--energy-sensors=estimate")
+    assert run.result.ret == 0
+    assert run.verdict() == "unmeasured"
+    assert "--energy-estimates=gate" in run.test()["reason"]
+    assert run.test()["provenance"] == "estimated"
+    assert project.run("--energy-sensors=estimate", "--energy-strict").result.ret == 1
+    gated = project.run("--energy-sensors=estimate", "--energy-estimates=gate")
+    assert gated.verdict() == "over-budget"
+
+
+def test_tolerance_of_the_marker_wins(project: Project) -> None:
+    """A test that may rise by half passes at +30 %."""
+    project.write(MEASURED.format(arguments="tolerance=0.5"))
+    project.replay({"test_work": rounds(10)})
+    project.run("--energy-baseline=add")
+    project.replay({"test_work": rounds(13)})
+    assert project.run().verdict() == "pass"
+
+
+def test_a_hook_may_change_the_verdict(project: Project) -> None:
+    """Another plugin's word on a verdict is the last."""
+    project.write(MEASURED.format(arguments="budget_j=8"))
+    project.replay({"test_work": rounds(10)})
+    (project.path / "conftest.py").write_text(
+        "from dataclasses import replace\n"
+        "from pytest_energy.model import Verdict\n"
+        "def pytest_energy_verdict(judgement):\n"
+        "    return replace(judgement, verdict=Verdict.PASS, reason='tolerated')\n",
+        encoding="utf-8",
+    )
+    run = project.run()
+    assert run.result.ret == 0
+    assert (run.verdict(), run.test()["reason"]) == ("pass", "tolerated")

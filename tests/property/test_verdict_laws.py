@@ -1,0 +1,129 @@
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_energy.model import Budget, Judgement, Reading, Record, Verdict
+from pytest_energy.verdict import Policy, judge
+from pytest_energy.wire import Fields
+from tests.verdict_builders import baseline, judged, reading, record
+
+MILDEST_FIRST = (
+    Verdict.IMPROVEMENT,
+    Verdict.PASS,
+    Verdict.NO_BASELINE,
+    Verdict.INCONCLUSIVE,
+    Verdict.NOT_COMPARABLE,
+    Verdict.REGRESSION,
+    Verdict.OVER_BUDGET,
+)
+
+policies = st.builds(
+    Policy,
+    tolerance=st.floats(min_value=0.0, max_value=0.5),
+    alpha=st.floats(min_value=0.01, max_value=0.4),
+)
+budgets = st.builds(
+    Budget,
+    budget_j=st.none() | st.floats(min_value=10.0, max_value=1000.0),
+    budget_per_sample_j=st.none() | st.floats(min_value=1.0, max_value=100.0),
+)
+# A rise of one unit in the last place is less than the rounding of the sums.
+rises = st.just(1.0) | st.floats(min_value=1.0001, max_value=3.0)
+
+
+@st.composite
+def records(draw: st.DrawFn, *, channels: tuple[str, ...] = ("gpu:0",)) -> Record:
+    """One to twelve rounds around 100 J, each known to between 0 and 40 % of the least of them."""
+    energies_j = draw(st.lists(st.floats(min_value=50.0, max_value=200.0), min_size=1, max_size=12))
+    share = draw(st.floats(min_value=0.0, max_value=0.4))
+    rounds = [
+        reading(
+            {name: energy_j / len(channels) for name in channels},
+            duration_s=draw(st.floats(min_value=0.1, max_value=10.0)),
+            uncertainty_j=share * min(energies_j),
+        )
+        for energy_j in energies_j
+    ]
+    return record(rounds=rounds, samples=10)
+
+
+def raised(one: Record, factor: float, *, with_uncertainty: bool) -> Record:
+    """*one* with every round's joules *factor* times as high."""
+    rounds: list[Reading] = [
+        reading(
+            {name: energy_j * factor for name, energy_j in old.channels.items()},
+            duration_s=old.duration_s,
+            uncertainty_j=old.uncertainty_j * (factor if with_uncertainty else 1.0),
+        )
+        for old in one.rounds
+    ]
+    return record(rounds=rounds, samples=one.samples)
+
+
+@given(
+    fresh=records(),
+    sessions=st.lists(records(), max_size=4),
+    budget=budgets,
+    policy=policies,
+    factor=rises,
+    with_uncertainty=st.booleans(),
+)
+def test_a_verdict_never_gets_milder_when_energy_rises(
+    *,
+    fresh: Record,
+    sessions: list[Record],
+    budget: Budget,
+    policy: Policy,
+    factor: float,
+    with_uncertainty: bool,
+) -> None:
+    """All rounds rise together, their uncertainty with them or not: the verdict stays or gets worse."""
+    kept = baseline(*sessions) if sessions else None
+    before, after = (
+        judge(one, baseline=kept, other_machines=(), budget=budget, policy=policy).verdict
+        for one in (fresh, raised(fresh, factor, with_uncertainty=with_uncertainty))
+    )
+    assert MILDEST_FIRST.index(before) <= MILDEST_FIRST.index(after)
+
+
+@given(records(), st.integers(min_value=1, max_value=10), policies)
+def test_a_record_against_itself_is_never_a_regression(one: Record, copies: int, policy: Policy) -> None:
+    """However few or noisy its rounds, and however often it was accepted."""
+    verdict = judged(one, baseline(*[one] * copies), policy=policy).verdict
+    assert verdict in {Verdict.PASS, Verdict.INCONCLUSIVE}
+
+
+@given(records(), st.lists(records(), min_size=1, max_size=4), budgets, policies)
+def test_judging_changes_nothing_and_repeats(
+    fresh: Record, sessions: list[Record], budget: Budget, policy: Policy
+) -> None:
+    """The same question has the same answer."""
+    answers = [
+        judge(fresh, baseline=baseline(*sessions), other_machines=(), budget=budget, policy=policy)
+        for _ in range(2)
+    ]
+    assert answers[0] == answers[1]
+
+
+@given(records(channels=("gpu:0", "cpu:package-0")), st.lists(records(), max_size=2), budgets, policies)
+def test_every_judgement_survives_json(
+    fresh: Record, sessions: list[Record], budget: Budget, policy: Policy
+) -> None:
+    """What crosses to the controller or into a report comes back as it was."""
+    kept = baseline(*sessions) if sessions else None
+    judgement = judge(fresh, baseline=kept, other_machines=("m",), budget=budget, policy=policy)
+    text = json.dumps(judgement.to_json(), allow_nan=False)
+    assert Judgement.from_json(Fields(json.loads(text), "judgement")) == judgement
+
+
+@given(records(), st.lists(records(), max_size=2), budgets, policies)
+def test_every_reason_has_a_first_line_that_stands_alone(
+    fresh: Record, sessions: list[Record], budget: Budget, policy: Policy
+) -> None:
+    """It has the joules in it, and all that follows is indented below it."""
+    kept = baseline(*sessions) if sessions else None
+    reason = judge(fresh, baseline=kept, other_machines=(), budget=budget, policy=policy).reason
+    first, *rest = reason.splitlines()
+    assert " +- " in first
+    assert all(line.startswith("  ") and line.strip() for line in rest)

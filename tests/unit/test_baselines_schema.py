@@ -1,0 +1,284 @@
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_energy.baselines.schema import (
+    FORMAT_VERSION,
+    KEPT_COUNT,
+    PINNED_COUNT,
+    Baseline,
+    extended,
+    from_json_text,
+    kept,
+    to_json_text,
+)
+from pytest_energy.errors import BaselineError
+from pytest_energy.model import Provenance, Reading, Record, Trace
+from tests.baseline_builders import KEY, TEST_ID, numbers, reading, record, sessions
+
+EXAMPLE = Path(__file__).parents[1] / "data" / "baselines" / "format-1.json"
+
+
+def baseline(*records: Record) -> Baseline:
+    return Baseline(test_id=TEST_ID, machine_key=KEY, sessions=records or sessions(2))
+
+
+def changed(change: Callable[[dict[str, object]], object]) -> str:
+    """The text of a baseline after *change* of what it holds."""
+    document = json.loads(to_json_text(baseline()))
+    change(document)
+    return json.dumps(document)
+
+
+def with_session(**members: object) -> str:
+    """The text of a baseline whose second session has *members* instead of its own."""
+    document = json.loads(to_json_text(baseline()))
+    document["sessions"][1].update(members)
+    return json.dumps(document)
+
+
+class TestStoredForm:
+    def test_round_trip(self) -> None:
+        """What is written loads as what it was."""
+        stored = baseline(record(9.5, metrics={"accuracy": 0.91, "loss": None}), *sessions(2))
+        assert from_json_text(to_json_text(stored), "x") == stored
+
+    def test_one_round_a_line(self) -> None:
+        """Each round stands on a line of its own, so that a diff counts rounds."""
+        lines = to_json_text(baseline(record(1.5, 2.5, 3.5))).splitlines()
+        assert [line.count('"gpu:0": ') for line in lines if '"uncertainty_j"' in line] == [1, 1, 1]
+
+    def test_keys_are_sorted(self) -> None:
+        """The order of a mapping never makes a diff."""
+        one = record(metrics={"a": 1.0, "b": 2.0})
+        other = record(metrics={"b": 2.0, "a": 1.0})
+        assert to_json_text(baseline(one)) == to_json_text(baseline(other))
+
+    def test_is_ascii_with_a_newline_at_the_end(self) -> None:
+        """No editor's or system's encoding can change a file, and no diff ends in 'No newline'."""
+        text = to_json_text(baseline(record(shown={"gpu": "ボード"})))
+        assert text.isascii()
+        assert text.endswith("}\n")
+
+    def test_an_added_session_only_adds_lines(self) -> None:
+        """The diff of one more session holds that session, and the comma before it."""
+        before = to_json_text(baseline(*sessions(2))).splitlines()
+        after = to_json_text(baseline(*sessions(3))).splitlines()
+        assert [line for line in before if line not in after] == []
+        assert after[: len(before) - 3] == before[:-3]
+
+    def test_traces_are_left_out(self) -> None:
+        """Raw ticks belong into a recording, not into version control."""
+        trace = Trace(ticks={"gpu:0": ((0.0, 1.0), (0.1, 2.0))}, start_s=0.0, stop_s=0.1)
+        traced = Reading(
+            channels={"gpu:0": 1.0},
+            duration_s=0.1,
+            uncertainty_j=0.1,
+            provenance=Provenance.MEASURED,
+            trace=trace,
+        )
+        one = replace(record(), rounds=(traced,))
+        assert "ticks" not in to_json_text(baseline(one))
+
+    def test_an_unpaired_surrogate_survives(self) -> None:
+        """The name of a test file need not be UTF-8."""
+        odd = "tests/test_\udcff.py::test_x"
+        stored = Baseline(test_id=odd, machine_key=KEY, sessions=(record(test_id=odd),))
+        assert from_json_text(to_json_text(stored), "x") == stored
+
+    @pytest.mark.parametrize("value", [math.nan, math.inf])
+    def test_what_json_cannot_hold_is_refused(self, value: float) -> None:
+        """Nothing is written that would not load again; the message names the value's place."""
+        with pytest.raises(BaselineError, match=r"sessions\[0\]: metrics: loss is (nan|inf), not a finite"):
+            to_json_text(baseline(record(metrics={"loss": value})))
+
+
+class TestFrozenExample:
+    """tests/data/baselines/format-1.json is never changed: files like it are in people's repositories."""
+
+    def test_loads(self) -> None:
+        """A file of format 1 loads, whatever the format of today."""
+        stored = from_json_text(EXAMPLE.read_text(encoding="utf-8"), str(EXAMPLE))
+        first, second = stored.sessions
+        assert stored.test_id == "benchmarks/cnn/test_training.py::test_training[resnet18]"
+        assert stored.machine_key == "h100-80gb-hbm3_xeon-8480c_nvml-rapl"
+        assert first.round_energies_j == pytest.approx((421.75, 419.5, 420.25))
+        assert second.round_energies_j == pytest.approx((423.0,))
+        assert first.metrics == {"accuracy": 0.91, "macs_param": None}
+        assert first.absent == {"macs_param": "no example input was given"}
+        assert first.idle_power_w == {"cpu:package-0": 61.5, "gpu:0": 72.25}
+        assert first.rounds[0].phases[0].name == "backward"
+        assert first.rounds[0].usage is not None
+        assert second.rounds[1].void_because == "the GPU slowed down from heat"
+        assert second.sensors[1].absent_because == "perf: no such event source"
+        assert second.machine.shown["git_dirty"] == "yes"
+
+    @pytest.mark.skipif(FORMAT_VERSION != 1, reason="the form of today is another")
+    def test_is_what_is_written(self) -> None:
+        """While 1 is the format of today, the example is written again as it is, byte for byte."""
+        text = EXAMPLE.read_text(encoding="utf-8")
+        assert to_json_text(from_json_text(text, "x")) == text
+
+
+class TestBrokenFiles:
+    def test_newer_format(self) -> None:
+        """A newer format is refused with its number, ours, and what to do."""
+        text = changed(lambda document: document.update(format=7))
+        with pytest.raises(BaselineError, match=r"b\.json is of format 7; .* reads up to 1: upgrade it"):
+            from_json_text(text, "b.json")
+
+    def test_newer_format_comes_before_anything_else(self) -> None:
+        """What else a newer format holds is not judged by the rules of today."""
+        with pytest.raises(BaselineError, match="upgrade"):
+            from_json_text('{"format": 2, "tests": []}', "b.json")
+
+    @pytest.mark.parametrize("version", [0, -1])
+    def test_format_that_never_was(self, version: int) -> None:
+        """Formats begin at 1."""
+        with pytest.raises(BaselineError, match=f"format is {version}"):
+            from_json_text(changed(lambda document: document.update(format=version)), "b.json")
+
+    @pytest.mark.parametrize(
+        ("text", "because"),
+        [
+            ("", "not JSON: .* line 1, column 1"),
+            ("energy: 10 J", "not JSON"),
+            ("[]", r"holds \[\], not an object"),
+            ("{}", "has no 'format'"),
+            ('{"format": 1}', "has no 'sessions'"),
+            ('{"format": "1"}', "format is '1', not a whole number"),
+            ('{"format": 1, "sessions": []}', "has no 'id'"),
+            ('{"format": 1, "sessions": {}}', "sessions is {}, not a list"),
+            ('{"format": 1, "sessions": [3]}', r"sessions\[0\] holds 3, not an object"),
+            ('{"format": 1, "sessions": [], "id": "t", "machine_key": "k"}', "sessions is empty"),
+            ('{"format": ' + "9" * 5000 + "}", "not JSON: .*digits"),
+            ("[" * 200_000, "nested too deep"),
+        ],
+    )
+    def test_no_baseline(self, text: str, because: str) -> None:
+        """What is no baseline is refused with the file, the place, the value and what to do."""
+        with pytest.raises(BaselineError, match=f"(?s)^b.json.*{because}.*restore it from version control"):
+            from_json_text(text, "b.json")
+
+    @pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.95])
+    def test_truncated(self, share: float) -> None:
+        """A file that ends too early is refused with the line where it ends."""
+        text = to_json_text(baseline())
+        with pytest.raises(BaselineError, match=r"b\.json is not JSON: .* at line \d+"):
+            from_json_text(text[: int(len(text) * share)], "b.json")
+
+    @pytest.mark.parametrize("marker", ["<<<<<<< HEAD", "||||||| base", "=======", ">>>>>>> other"])
+    def test_unfinished_merge(self, marker: str) -> None:
+        """Each marker of a merge conflict is named with its line."""
+        lines = to_json_text(baseline()).splitlines()
+        text = "\n".join([*lines[:7], marker, *lines[7:]])
+        with pytest.raises(BaselineError, match=rf"b\.json line 8 is '{marker[:7]!s}".replace("|", r"\|")):
+            from_json_text(text, "b.json")
+
+    @pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity", "1e999"])
+    def test_not_a_number(self, word: str) -> None:
+        """JSON has neither NaN nor infinity, and neither has a baseline."""
+        text = to_json_text(baseline()).replace('"duration_s": 1.0', f'"duration_s": {word}')
+        with pytest.raises(
+            BaselineError, match=r"sessions\[0\]: rounds\[0\]: duration_s is .* finite number"
+        ):
+            from_json_text(text, "b.json")
+
+    def test_a_number_beyond_any_float(self) -> None:
+        """A whole number too large for a float is refused in its place."""
+        text = to_json_text(baseline()).replace('"duration_s": 1.0', '"duration_s": 1' + "0" * 400)
+        with pytest.raises(BaselineError, match=r"rounds\[0\]: duration_s is 1000.*too large"):
+            from_json_text(text, "b.json")
+
+    @pytest.mark.parametrize(
+        ("members", "because"),
+        [
+            ({"created": 5}, "created is 5, not a text"),
+            ({"samples": 0}, r"sessions\[1\]: .*samples is 0"),
+            ({"samples": 1.5}, "samples is 1.5, not a whole number"),
+            ({"metrics": {"loss": "low"}}, "metrics: loss is 'low', not a number"),
+            ({"provenance": "guessed"}, "provenance is 'guessed', not one of measured"),
+            ({"rounds": []}, r"sessions\[1\]: .*without rounds must say why"),
+            ({"sensors": None}, "sensors is None, not a list"),
+        ],
+    )
+    def test_wrong_kinds(self, members: dict[str, object], because: str) -> None:
+        """A member of the wrong kind is refused in its place."""
+        with pytest.raises(BaselineError, match=f"{because}.*restore it"):
+            from_json_text(with_session(**members), "b.json")
+
+    @pytest.mark.parametrize(
+        ("members", "because"),
+        [
+            ({"id": "tests/test_a.py::test_b"}, r"sessions\[1\] .* is of the test 'tests/test_a.py::test_b'"),
+            (
+                {"machine": {"key": "t4", "fixed": {}, "shown": {}}},
+                r"sessions\[1\] .* is of the machine 't4'",
+            ),
+            ({"provenance": "estimated"}, "'measured' in the baseline, 'estimated' now"),
+            ({"void_because": "it was hot"}, "no joules to compare with: it was hot"),
+            ({"samples": 7}, "samples: '512' in the baseline, '7' now"),
+        ],
+    )
+    def test_sessions_that_do_not_belong(self, members: dict[str, object], because: str) -> None:
+        """A session of another test, machine, provenance or amount of work was merged in by mistake."""
+        with pytest.raises(BaselineError, match=f"^b.json: .*{because}"):
+            from_json_text(with_session(**members), "b.json")
+
+
+class TestBaseline:
+    def test_void_rounds_only(self) -> None:
+        """A session with rounds none of which counts has no joules."""
+        void = Reading(
+            channels={}, duration_s=1.0, uncertainty_j=0.0, provenance=Provenance.MEASURED, void_because="hot"
+        )
+        with pytest.raises(BaselineError, match="every round is void"):
+            baseline(replace(record(), rounds=(void,)))
+
+    def test_a_void_round_beside_good_ones_is_kept(self) -> None:
+        """One void round doesn't void its session."""
+        void = Reading(
+            channels={}, duration_s=1.0, uncertainty_j=0.0, provenance=Provenance.MEASURED, void_because="hot"
+        )
+        one = replace(record(), rounds=(reading(), void))
+        assert from_json_text(to_json_text(baseline(one)), "x").sessions == (one,)
+
+
+class TestKept:
+    def test_first_and_newest(self) -> None:
+        """The first three accepted sessions stay for good, the rest are the newest."""
+        assert numbers(kept(sessions(14), 10)) == [0, 1, 2, 7, 8, 9, 10, 11, 12, 13]
+
+    def test_all_when_there_is_room(self) -> None:
+        """Nothing goes before there are too many."""
+        assert kept(sessions(KEPT_COUNT), KEPT_COUNT) == sessions(KEPT_COUNT)
+
+    @pytest.mark.parametrize(
+        ("keep", "stay"),
+        [(1, [5]), (2, [0, 5]), (PINNED_COUNT, [0, 1, 5]), (PINNED_COUNT + 1, [0, 1, 2, 5])],
+    )
+    def test_the_newest_always_stays(self, keep: int, stay: list[int]) -> None:
+        """However few are kept, an accepted session is among them."""
+        assert numbers(kept(sessions(6), keep)) == stay
+
+    @pytest.mark.parametrize("keep", [0, -3])
+    def test_at_least_one(self, keep: int) -> None:
+        """To keep none is no baseline."""
+        with pytest.raises(BaselineError, match=f"can't keep {keep} sessions"):
+            kept(sessions(2), keep)
+
+
+class TestExtended:
+    def test_a_session_is_added_once(self) -> None:
+        """The same run accepted twice, or twice in one go, is one session."""
+        again = sessions(3)
+        assert extended(sessions(2), (*again, *again)) == sessions(3)
+
+    def test_equal_joules_at_another_time_are_another_session(self) -> None:
+        """Two runs that read the same are two sessions."""
+        one, other = record(created="2026-11-20T10:00:00Z"), record(created="2026-11-20T11:00:00Z")
+        assert extended((one,), (other,)) == (one, other)

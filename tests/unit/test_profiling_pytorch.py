@@ -1,0 +1,138 @@
+"""Facts of a model, and waiting for the device without waking it."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pytest_energy.errors import NotMeasurable
+from pytest_energy.profiling.pytorch import model_facts, synchronize
+
+
+class TestModelFacts:
+    """Trainable parameters, size and MACs."""
+
+    def test_counts_of_a_small_network(self) -> None:
+        """Weights and biases are parameters; batch statistics are size, but no parameters."""
+        module = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4))
+        facts = model_facts(module, torch.randn(2, 3, 5, 5), accuracy=0.9)
+        assert facts.parameters == 4 * 3 * 9 + 2 * 4
+        # mean and variance as float32, and a counter of batches as int64
+        assert facts.size_bytes == (4 * 3 * 9 + 2 * 4 + 2 * 4) * 4 + 8
+        assert facts.macs == 4 * 3 * 9 * 3 * 3
+        assert facts.accuracy == 0.9
+
+    def test_half_precision_is_half_the_size(self) -> None:
+        """The size follows the type of the numbers; parameters and MACs don't."""
+        whole = model_facts(nn.Linear(5, 7), torch.randn(1, 5))
+        half = model_facts(nn.Linear(5, 7).half(), torch.randn(1, 5).half())
+        assert half.size_bytes == whole.size_bytes / 2
+        assert (half.parameters, half.macs) == (whole.parameters, whole.macs)
+
+    def test_shared_weights_count_once(self) -> None:
+        """Tied layers are one set of parameters, used twice."""
+        first, second = nn.Linear(5, 5, bias=False), nn.Linear(5, 5, bias=False)
+        second.weight = first.weight
+        facts = model_facts(nn.Sequential(first, second), torch.randn(1, 5))
+        assert (facts.parameters, facts.size_bytes, facts.macs) == (25, 100, 50)
+
+    def test_frozen_model_has_no_trainable_parameters(self) -> None:
+        """A frozen model still has its size and its MACs."""
+        facts = model_facts(nn.Linear(5, 7).requires_grad_(requires_grad=False), torch.randn(1, 5))
+        assert (facts.parameters, facts.size_bytes, facts.macs) == (0, (5 * 7 + 7) * 4, 35)
+
+    def test_uncountable_macs_are_absent_with_their_reason(self) -> None:
+        """A forward pass that can't run on shapes leaves the MACs unknown, and nothing else."""
+
+        class ReadsValues(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.layer = nn.Linear(5, 7)
+
+            def forward(self, x: Tensor) -> Tensor:
+                return x * x.sum().item()
+
+        facts = model_facts(ReadsValues(), torch.randn(1, 5))
+        assert facts.macs is None
+        assert facts.macs_absent_because is not None
+        assert "ReadsValues" in facts.macs_absent_because
+        assert facts.parameters == 42
+
+    def test_no_module_is_refused(self) -> None:
+        """What isn't a module is named for what it is."""
+        with pytest.raises(NotMeasurable, match="the model is a str"):
+            model_facts("resnet18", torch.randn(1, 5))  # type: ignore[arg-type]
+
+    @pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")  # older torch
+    def test_lazy_layer_is_refused(self) -> None:
+        """A layer without a shape has no size yet: the message says what to do."""
+        with pytest.raises(NotMeasurable, match=r"'weight' of LazyLinear is lazy .* run the model once"):
+            model_facts(nn.LazyLinear(7), torch.randn(1, 5))
+
+
+class FakeCuda:
+    """A machine with *device_count* GPUs, on some of which torch holds memory."""
+
+    def __init__(self, *, is_initialized: bool, reserved: dict[int, int], current: int = 0) -> None:
+        self._is_initialized, self._reserved, self._current = is_initialized, reserved, current
+        self.waited_for: list[int] = []
+
+    def is_initialized(self) -> bool:
+        return self._is_initialized
+
+    def device_count(self) -> int:
+        return len(self._reserved)
+
+    def current_device(self) -> int:
+        return self._current
+
+    def memory_reserved(self, index: int) -> int:
+        return self._reserved[index]
+
+    def synchronize(self, index: int) -> None:
+        self.waited_for.append(index)
+
+
+class TestSynchronize:
+    """Waiting for the GPUs in use."""
+
+    def test_does_not_import_torch(self) -> None:
+        """In a process that doesn't use torch nothing is imported."""
+        code = (
+            "import sys; from pytest_energy.profiling.pytorch import synchronize; synchronize(); "
+            "sys.exit('torch' in sys.modules)"
+        )
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603  # ours
+
+    def test_does_not_initialise_cuda(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where CUDA is not initialised, nothing is waited for."""
+        cuda = FakeCuda(is_initialized=False, reserved={0: 1})
+        monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+        synchronize()
+        assert cuda.waited_for == []
+
+    def test_waits_for_the_gpus_in_use(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The current GPU and those with memory are waited for; an unused one is left asleep."""
+        cuda = FakeCuda(is_initialized=True, reserved={0: 0, 1: 0, 2: 4096}, current=1)
+        monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+        synchronize()
+        assert cuda.waited_for == [1, 2]
+
+    def test_half_imported_torch_is_left_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """While another thread imports torch, it has no `cuda` yet."""
+        monkeypatch.setitem(sys.modules, "torch", SimpleNamespace())
+        synchronize()
+
+    @pytest.mark.hardware
+    @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+    def test_waits_on_a_real_gpu(self) -> None:
+        """After it, work that was queued has finished."""
+        square = torch.randn(4096, 4096, device="cuda")
+        stream = torch.cuda.current_stream()
+        for _ in range(20):
+            square = square @ square.T / 4096
+        synchronize()
+        assert stream.query()

@@ -1,0 +1,189 @@
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_energy.errors import FormatError
+from pytest_energy.model import Judgement, Provenance, Verdict
+from pytest_energy.report import to_json, view
+from tests.fakes.judgements import CREATED, LAPTOP, NVML, comparison, judgement
+from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
+
+
+def _rendered(*judgements: Judgement) -> str:
+    return to_json.render(view.of(judgements), created=CREATED)
+
+
+def _document(*judgements: Judgement) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(_rendered(*judgements))
+    return document
+
+
+def _test(found: Judgement) -> dict[str, Any]:
+    entry: dict[str, Any]
+    (entry,) = _document(found)["tests"]
+    return entry
+
+
+def test_top_of_the_document() -> None:
+    """Format, time, machine and sensors stand at the top."""
+    document = _document(judgement())
+    assert list(document) == ["format", "created", "machine", "sensors", "notes", "tests", "correlations"]
+    assert document["format"] == 1
+    assert document["created"] == CREATED
+    assert document["machine"]["key"] == "h100-80gb-hbm3_xeon-8480_nvml"
+    assert document["sensors"][0] == NVML.to_json()
+
+
+def test_keys_of_a_test() -> None:
+    """A test's entry has every key that the format promises."""
+    promised = {
+        *("id", "verdict", "reason", "provenance", "group", "model", "energy_j", "energy_ci_j"),
+        *("uncertainty_j", "net_energy_j", "power_w", "duration_s", "energy_per_sample_j", "channels"),
+        *("rounds", "metrics", "baseline", "absent"),
+    }
+    entry = _test(judgement(compared=comparison(1.3)))
+    assert promised <= entry.keys()
+    assert {"sessions", "energy_j", "ratio", "ratio_ci", "detectable_ratio"} <= entry["baseline"].keys()
+
+
+def test_keys_of_a_correlation() -> None:
+    """A correlation has every key that the format promises, the paper's values beside ours."""
+    models = [
+        judgement(energy_j=i + 1.0, group="requests", model=f"m{i}", metrics={"flops": i * 2.0})
+        for i in range(5)
+    ]
+    (entry,) = _document(*models)["correlations"]
+    assert entry == {
+        "group": "requests",
+        "metric": "flops",
+        "against": "energy_per_sample_j",
+        "rho": 1.0,
+        "n": 5,
+        "p_exact": pytest.approx(2 / 120),
+        "p_monte_carlo": None,
+        "ci": [1.0, 1.0],
+        "paper": {"HC-4": 0.32},
+        "provenance": "measured",
+        "machine_key": "h100-80gb-hbm3_xeon-8480_nvml",
+        "note": "",
+    }
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        judgement(energy_j=None, verdict=Verdict.UNMEASURED),
+        judgement(verdict=Verdict.VOID),
+        judgement(samples=None, idle_power_w=None, metrics={"loss": math.nan}),
+    ],
+)
+def test_null_has_its_reason(found: Judgement) -> None:
+    """Whatever was not measured is null, with its reason under the same name."""
+    entry = _test(found)
+    measured = {
+        *("energy_j", "energy_ci_j", "uncertainty_j", "net_energy_j", "power_w", "duration_s"),
+        *("energy_per_sample_j", "channels"),
+    }
+    metrics = entry["metrics"]
+    missing = {name for name in measured if entry[name] is None} | {
+        name for name, value in metrics.items() if value is None
+    }
+    assert missing
+    assert missing <= entry["absent"].keys()
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_nan_is_never_written(value: float) -> None:
+    """What is no JSON number is null."""
+    text = _rendered(judgement(metrics={"loss": value}, compared=comparison(1.0, (0.9, value))))
+    assert "NaN" not in text
+    assert "Infinity" not in text
+    assert json.loads(text)["tests"][0]["metrics"] == {"loss": None}
+
+
+def test_machine_and_sensors_stand_in_an_entry_only_where_they_differ() -> None:
+    """What is equal to the top is not repeated; what differs is kept."""
+    first, second = _document(judgement(), judgement(machine=LAPTOP, sensors=[NVML]))["tests"]
+    assert "machine" not in first
+    assert "sensors" not in first
+    assert second["machine"]["key"] == LAPTOP.key
+    assert len(second["sensors"]) == 1
+
+
+def test_tests_keep_their_order() -> None:
+    """The document has the order of the files, not that of the verdicts."""
+    entries = _document(judgement(test_id="t.py::b"), judgement(test_id="t.py::a", verdict=Verdict.VOID))[
+        "tests"
+    ]
+    assert [entry["id"] for entry in entries] == ["t.py::b", "t.py::a"]
+
+
+@pytest.mark.parametrize("session", [gpu_session(), estimated_session(), replayed_session(), ()])
+def test_a_session_read_back_is_the_same(session: tuple[Judgement, ...]) -> None:
+    """Rule 1: parse(render(view)) == view.judgements."""
+    found = view.of(session)
+    assert to_json.parse(to_json.render(found, created=CREATED), "x.json") == found.judgements
+
+
+@settings(deadline=None)  # the first example imports pandas
+@given(
+    test_id=st.text(),
+    energy_j=st.floats(0, 1e9),
+    verdict=st.sampled_from(Verdict),
+    provenance=st.sampled_from(Provenance),
+    reason=st.text(),
+    metrics=st.dictionaries(st.text(max_size=5), st.none() | st.floats(), max_size=3),
+    group=st.none() | st.text(),
+    ratio=st.none() | st.floats(0.1, 10),
+)
+def test_any_judgement_read_back_is_the_same(
+    ratio: float | None, metrics: dict[str, float | None], **given_values: object
+) -> None:
+    """The round trip is the identity for every text and number."""
+    compared = None if ratio is None else comparison(ratio)
+    found = view.of([judgement(metrics=metrics, compared=compared, **given_values)])  # type: ignore[arg-type]
+    assert to_json.parse(to_json.render(found, created=CREATED), "x.json") == found.judgements
+
+
+def test_a_second_rendering_is_the_same_text() -> None:
+    """What is read and written again is the same, correlations included."""
+    text = _rendered(*gpu_session())
+    assert _rendered(*to_json.parse(text, "x.json")) == text
+
+
+def _changed(**members: object) -> str:
+    return json.dumps({**_document(judgement()), **members})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "x.json is not JSON"),
+        ("[]", "x.json holds []"),
+        ("{}", "no 'format'"),
+        (_changed(format=2), "format is 2; this version of pytest-energy reads format 1"),
+        (_changed(tests=3), "tests is 3"),
+        (_changed(tests=[3]), "x.json: tests[0] holds 3"),
+        (_changed(tests=[{}]), "x.json: tests[0] has no 'provenance'"),
+        (_changed(sensors=None), "sensors is None"),
+        (_changed(machine=None), "x.json: tests[0] has no 'machine'"),
+        (_changed(machine=[]), "x.json: machine holds []"),
+    ],
+)
+def test_a_document_that_is_none_says_where(text: str, said: str) -> None:
+    """A broken document is named with the place and the value."""
+    with pytest.raises(FormatError) as error:
+        to_json.parse(text, "x.json")
+    assert said in str(error.value)
+
+
+def test_a_record_that_can_not_be_says_why() -> None:
+    """Numbers that no record may hold are refused like any other wrong value."""
+    document = _document(judgement())
+    document["tests"][0]["samples"] = 0
+    with pytest.raises(FormatError, match=r"tests\[0\] can't be a record: .*samples is 0"):
+        to_json.parse(json.dumps(document), "x.json")

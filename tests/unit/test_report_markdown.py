@@ -1,0 +1,165 @@
+import re
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_energy.model import Judgement, Verdict
+from pytest_energy.report import to_markdown, view
+from tests.fakes.judgements import comparison, judgement
+from tests.fakes.sessions import estimated_session, gpu_session
+
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    "a|b",
+    "a`b``c",
+    "a\n\n# title\n",
+    "</details></pre>",
+    "@someone #12",
+    "[x](http://example.com)",
+    "**a** _b_ ~~c~~ $d$",
+    "www.example.com",
+    "&lt;b&gt;",
+    "\\",
+    " a ",
+    "",
+)
+
+
+def _text(judgements: Sequence[Judgement]) -> str:
+    return to_markdown.render(view.of(judgements))
+
+
+def _is_inert(text: str) -> bool:
+    """Whether nothing is left of *text* but our own markup once its code and blocks are taken out."""
+    assert re.findall(r"</?(?!details|summary|pre|code)[a-z]+", text) == []
+    outside = re.sub(r"<pre>.*?</pre>|<code>[^<`]*</code>|`[^`\n]*`", "", text, flags=re.DOTALL)
+    return not re.search(r"img|onerror|someone|example|&|\]\(|# title", outside)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_names_are_inert(hostile: str) -> None:
+    """A name makes no tag, link, mention, heading or column, wherever it stands."""
+    text = _text(
+        [
+            judgement(
+                test_id=f"t.py::{hostile}",
+                reason=hostile,
+                group=hostile,
+                model=hostile,
+                metrics={hostile: 1.0, "gone": None},
+                absent={"gone": hostile},
+                quality=[hostile],
+                verdict=Verdict.REGRESSION,
+            )
+        ]
+    )
+    assert _is_inert(text)
+    columns = [line.count("|") for line in text.splitlines() if line.startswith("|") and "J" in line]
+    # a test has seven cells, the group's table four
+    assert set(columns) == {8, 5}
+
+
+@settings(deadline=None)  # the first example imports pandas
+@given(st.text())
+def test_any_name_is_one_cell(name: str) -> None:
+    """Whatever the name, its row has the columns of the head and is one line."""
+    lines = _text([judgement(test_id=name, verdict=Verdict.VOID)]).splitlines()
+    (row,) = [line for line in lines if line.endswith("| void |")]
+    assert row.count("|") == 8
+    assert sum(line.startswith("|") for line in lines) == 3
+
+
+def test_a_plain_name_is_readable() -> None:
+    """An ordinary name stands between backticks as it is."""
+    assert "| `test_training[a-b_c]` |" in _text([judgement(test_id="t.py::test_training[a-b_c]")])
+
+
+def test_worst_first_passes_folded() -> None:
+    """What is wrong is in sight and first; passes are counted and folded."""
+    text = _text([judgement(test_id="t.py::a"), judgement(test_id="t.py::b", verdict=Verdict.OVER_BUDGET)])
+    in_sight = text.split("<details")[0]
+    assert "### Energy of 2 tests: 1 OVER-BUDGET, 1 pass" in in_sight
+    assert "`b`" in in_sight
+    assert "`a`" not in in_sight
+    assert "<details><summary>1 pass</summary>\n\n| test " in text
+
+
+def test_reasons_are_open_when_something_fails() -> None:
+    """The whole reason of a failure is seen without a click; other reasons are folded."""
+    failing = _text([judgement(verdict=Verdict.REGRESSION, reason="up\nwhat to do: look")])
+    assert "<details open><summary>Why</summary>" in failing
+    assert "<pre>up\nwhat to do: look</pre>" in failing
+    assert "<details><summary>Why</summary>" in _text([judgement(verdict=Verdict.VOID)])
+
+
+def test_estimates_are_marked() -> None:
+    """Estimated joules have their mark in the cells, a note above and an explanation below."""
+    text = _text(estimated_session())
+    assert "every joule estimated" in text.splitlines()[1]
+    assert "| ~3.07 +- 0.31 J | ~28.0 |" in text
+    assert "~ estimated, not measured" in text
+
+
+def test_groups_have_metrics_and_correlations() -> None:
+    """Each group is a fold with one row a model and the paper's values beside ours."""
+    text = _text(gpu_session())
+    assert "<details><summary><code>training: 7 rows</code></summary>" in text
+    assert "| paper HC-1 | paper HC-2 | paper HC-3 |" in text
+    assert "| `macs_param` | +0.821 | 7 |" in text
+    assert "- `overall_efficiency -: GPU utilisation was not told`" in text
+
+
+def test_a_group_without_metrics_has_no_correlations() -> None:
+    """A group that records nothing is a table of joules."""
+    assert "Spearman" not in _text([judgement(group="g")])
+
+
+def _many(count: int, verdict: Verdict, length: int = 30) -> list[Judgement]:
+    return [
+        judgement(
+            test_id=f"t.py::test_{i}[{'<' * length}]",
+            verdict=verdict,
+            reason=f"{i} " + "<&>" * length,
+            quality=[f"note {i} {'@' * length}"],
+            group=f"g{i % 50}",
+            model=f"m{i}" + "|" * length,
+            metrics={f"m{j}": float(i) for j in range(3)} if i < 200 else {},
+            compared=comparison(1.0),
+        )
+        for i in range(count)
+    ]
+
+
+@pytest.mark.parametrize("verdict", [Verdict.REGRESSION, Verdict.PASS])
+@pytest.mark.parametrize(("count", "length"), [(2000, 5), (300, 2000)])
+def test_never_longer_than_a_comment_may_be(verdict: Verdict, count: int, length: int) -> None:
+    """However many tests and however long their names, the comment fits, and says what is left out."""
+    text = _text(_many(count, verdict, length))
+    assert len(text) <= to_markdown.LIMIT
+    assert re.search(r"\.\.\. and \d+ more tests", text)
+    assert re.search(r"\.\.\. and \d+ more groups", text)
+    assert text.count("<details") == text.count("</details>")
+    assert text.count("<pre>") == text.count("</pre>")
+
+
+def test_what_is_left_out_and_what_is_shown_add_up() -> None:
+    """No test is missing without being counted."""
+    text = _text([judgement(test_id=f"t.py::t{i}", verdict=Verdict.VOID) for i in range(2000)])
+    shown = len(re.findall(r"^\| `t\d+`", text, flags=re.MULTILINE))
+    left_out = re.search(r"and (\d+) more tests", text)
+    assert left_out is not None
+    assert shown + int(left_out[1]) == 2000
+
+
+def test_a_shared_reason_is_told_once() -> None:
+    """Many tests with one reason are one entry that counts them."""
+    text = _text([judgement(test_id=f"t.py::t{i}", verdict=Verdict.VOID, reason="hot") for i in range(30)])
+    assert text.count("<pre>hot</pre>") == 1
+    assert "`t4` and 25 more" in text
+
+
+def test_no_tests() -> None:
+    """A session without tests is a heading and a note."""
+    assert _text([]) == ("<!-- pytest-energy -->\n### Energy of 0 tests\n\n- no test asked for energy\n")

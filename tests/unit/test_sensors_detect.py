@@ -1,0 +1,258 @@
+"""Which sensors a run gets, and what is said of the others."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from pytest_energy.errors import SensorUnavailable, SettingsError
+from pytest_energy.model import Channel, Domain, Provenance, SensorStatus, Usage
+from pytest_energy.sensors.detect import builtin_openers, detect, open_rapl
+from pytest_energy.sensors.protocol import Facts, Sensor
+
+
+class OtherSensor:
+    """A sensor of someone else's, with channels as the test says."""
+
+    def __init__(
+        self,
+        name: str,
+        *channels: str,
+        provenance: Provenance = Provenance.MEASURED,
+    ) -> None:
+        self.name = name
+        self.provenance = provenance
+        self.channels = tuple(
+            Channel(name=channel, domain=Domain.GPU, device=channel, is_ticked=False, resolution_j=1e-3)
+            for channel in channels
+        )
+        self.close_count = 0
+
+    def read_j(self, channel: str) -> float:
+        return float(len(channel))
+
+    def usage(self) -> Usage:
+        return Usage()
+
+    def facts(self) -> Facts:
+        return Facts()
+
+    def close(self) -> None:
+        self.close_count += 1
+
+
+class PartialSensor(OtherSensor):
+    """One that leaves a device out."""
+
+    left_out: Mapping[str, str] = {"gpu:1": "MIG is on"}
+
+
+def absent(name: str, because: str) -> Callable[[], Sensor]:
+    def opener() -> Sensor:
+        raise SensorUnavailable(name, because)
+
+    return opener
+
+
+def there(sensor: Sensor) -> Callable[[], Sensor]:
+    return lambda: sensor
+
+
+NVML = OtherSensor("nvml", "gpu:0")
+RAPL = OtherSensor("rapl", "cpu:package-0", "dram:package-0")
+ESTIMATE = OtherSensor("estimate", "cpu:machine", provenance=Provenance.ESTIMATED)
+ALL = {"nvml": there(NVML), "rapl": there(RAPL), "estimate": there(ESTIMATE)}
+NO_GPU = {"nvml": absent("nvml", "no GPU")}
+NOTHING_MEASURES = NO_GPU | {"rapl": absent("rapl", "no RAPL"), "estimate": there(ESTIMATE)}
+
+
+def test_auto_takes_all_that_measure() -> None:
+    """GPU and CPU counters are both taken; the estimate isn't needed and isn't mentioned."""
+    found = detect(None, openers=ALL)
+    assert found.sensors == (NVML, RAPL)
+    assert found.statuses == (
+        SensorStatus(name="nvml", channels=("gpu:0",), provenance=Provenance.MEASURED),
+        SensorStatus(
+            name="rapl", channels=("cpu:package-0", "dram:package-0"), provenance=Provenance.MEASURED
+        ),
+    )
+
+
+def test_auto_never_adds_an_estimate_to_what_is_measured() -> None:
+    """Where one sensor measures, the other is reported absent; an estimate doesn't fill its place."""
+    found = detect(None, openers=ALL | NO_GPU)
+    assert found.sensors == (RAPL,)
+    assert [(status.name, status.absent_because) for status in found.statuses] == [
+        ("rapl", None),
+        ("nvml", "no GPU"),
+    ]
+
+
+def test_auto_estimates_where_nothing_measures() -> None:
+    """Without any counter the estimate is taken, and the reasons of the others stay."""
+    found = detect(None, openers=NOTHING_MEASURES)
+    assert found.sensors == (ESTIMATE,)
+    assert [(status.name, status.absent_because) for status in found.statuses] == [
+        ("estimate", None),
+        ("nvml", "no GPU"),
+        ("rapl", "no RAPL"),
+    ]
+    assert found.statuses[0].provenance is Provenance.ESTIMATED
+
+
+def test_auto_without_any_sensor_is_empty() -> None:
+    """Where not even an estimate can be made there is no sensor, and each reason is told."""
+    found = detect(None, openers=NOTHING_MEASURES | {"estimate": absent("estimate", "no CPU count")})
+    assert found.sensors == ()
+    assert [status.absent_because for status in found.statuses] == ["no GPU", "no RAPL", "no CPU count"]
+    assert found.statuses[-1].provenance is Provenance.ESTIMATED
+
+
+def test_a_named_sensor_is_the_only_one() -> None:
+    """Only what is asked for is opened, in the order asked for, each once."""
+    assert detect(("rapl",), openers=ALL).sensors == (RAPL,)
+    assert detect(("rapl", "nvml", "rapl"), openers=ALL).sensors == (RAPL, NVML)
+
+
+def test_a_named_sensor_that_is_absent_is_not_replaced() -> None:
+    """A sensor asked for that isn't there leaves the run without, with the reason: no estimate instead."""
+    found = detect(("nvml",), openers=NOTHING_MEASURES)
+    assert found.sensors == ()
+    assert [(status.name, status.absent_because) for status in found.statuses] == [("nvml", "no GPU")]
+
+
+def test_the_estimate_can_be_asked_for() -> None:
+    """Alone, the estimate is taken even where something measures."""
+    assert detect(("estimate",), openers=ALL).sensors == (ESTIMATE,)
+
+
+def test_mixing_provenances_is_refused() -> None:
+    """Measured and estimated joules asked for together are an error of settings, and both are closed."""
+    nvml, estimate = OtherSensor("nvml", "gpu:0"), OtherSensor("estimate", "cpu:machine")
+    estimate.provenance = Provenance.ESTIMATED
+    with pytest.raises(SettingsError, match=r"never mixed: nvml \(measured\), estimate \(estimated\)"):
+        detect(("nvml", "estimate"), openers={"nvml": there(nvml), "estimate": there(estimate)})
+    assert (nvml.close_count, estimate.close_count) == (1, 1)
+
+
+@pytest.mark.parametrize(("names", "what"), [(("nvlm",), "is named nvlm"), ((), "no sensor is named;")])
+def test_an_unknown_name_lists_the_known(names: tuple[str, ...], what: str) -> None:
+    """A misspelt sensor stops the run, with the names there are; so does none at all."""
+    with pytest.raises(SettingsError, match="there are auto, nvml, rapl, estimate and replay:FILE") as caught:
+        detect(names, openers=ALL)
+    assert what in str(caught.value)
+
+
+def test_a_plugin_s_sensor_is_taken_too() -> None:
+    """In auto mode sensors of other plugins measure with ours; by name they can be asked for alone."""
+    plug = OtherSensor("wallplug", "cpu:wall")
+    assert detect(None, openers=ALL, extra={"wallplug": there(plug)}).sensors == (NVML, RAPL, plug)
+    assert detect(("wallplug",), openers=ALL, extra={"wallplug": there(plug)}).sensors == (plug,)
+
+
+def test_a_plugin_s_sensor_alone_keeps_the_estimate_away() -> None:
+    """Where only another plugin's sensor measures, nothing is estimated."""
+    plug = OtherSensor("wallplug", "cpu:wall")
+    assert detect(None, openers=NOTHING_MEASURES, extra={"wallplug": there(plug)}).sensors == (plug,)
+
+
+def test_a_plugin_s_estimate_gives_way_to_what_measures() -> None:
+    """In auto mode an estimate of another plugin is closed and reported where something measures."""
+    guess = OtherSensor("guess", "cpu:all", provenance=Provenance.ESTIMATED)
+    found = detect(None, openers=ALL, extra={"guess": there(guess)})
+    assert found.sensors == (NVML, RAPL)
+    assert guess.close_count == 1
+    assert "never mixed" in str(found.statuses[-1].absent_because)
+    assert found.statuses[-1].provenance is Provenance.ESTIMATED
+
+
+def test_a_plugin_s_estimate_stands_where_nothing_measures() -> None:
+    """Where nothing measures, another plugin's estimate is taken, and ours isn't added to it."""
+    guess = OtherSensor("guess", "cpu:all", provenance=Provenance.ESTIMATED)
+    assert detect(None, openers=NOTHING_MEASURES, extra={"guess": there(guess)}).sensors == (guess,)
+
+
+def test_a_plugin_may_not_take_our_name() -> None:
+    """A sensor of another plugin named like ours is an error: no number under a false name."""
+    with pytest.raises(SettingsError, match="named rapl, which this package has"):
+        detect(None, openers=ALL, extra={"rapl": there(RAPL)})
+
+
+def test_no_channel_is_read_twice() -> None:
+    """A sensor whose channel another reads already is closed and reported: each joule counts once."""
+    second = OtherSensor("pyrapl", "cpu:package-0")
+    found = detect(("rapl", "pyrapl"), openers=ALL, extra={"pyrapl": there(second)})
+    assert found.sensors == (RAPL,)
+    assert second.close_count == 1
+    assert found.statuses[-1].absent_because == (
+        "rapl reads cpu:package-0 already, and each joule counts once"
+    )
+
+
+def test_a_device_left_out_is_reported() -> None:
+    """A device that a sensor can't read has a status of its own, with the reason."""
+    partial = PartialSensor("nvml", "gpu:0")
+    found = detect(("nvml",), openers={"nvml": there(partial)})
+    assert found.sensors == (partial,)
+    assert found.statuses[1] == SensorStatus(
+        name="nvml gpu:1", provenance=Provenance.MEASURED, absent_because="MIG is on"
+    )
+
+
+def test_a_sensor_that_crashes_leaves_none_open() -> None:
+    """An error that isn't `SensorUnavailable` goes up, and what was opened before it is closed."""
+    nvml = OtherSensor("nvml", "gpu:0")
+
+    def crash() -> Sensor:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        detect(None, openers={"nvml": there(nvml)}, extra={"mine": crash})
+    assert nvml.close_count == 1
+
+
+def test_rapl_is_powercap_if_it_works() -> None:
+    """Powercap is tried first."""
+    assert open_rapl(there(RAPL), absent("rapl", "unused")) is RAPL
+
+
+def test_rapl_is_perf_if_powercap_doesnt_work() -> None:
+    """Where powercap is closed, perf may be open."""
+    assert open_rapl(absent("rapl", "mode 0400"), there(RAPL)) is RAPL
+
+
+def test_rapl_is_absent_with_both_reasons() -> None:
+    """Where neither works, both reasons are told."""
+    with pytest.raises(SensorUnavailable) as caught:
+        open_rapl(absent("rapl", "mode 0400"), absent("rapl", "paranoid is 4"))
+    assert caught.value.sensor == "rapl"
+    assert caught.value.because == "through powercap: mode 0400; through perf: paranoid is 4"
+
+
+def test_the_builtin_sensors_are_these() -> None:
+    """The package has these three, and the TDP goes to the estimate."""
+    openers = builtin_openers(cpu_tdp_w=42.0)
+    assert list(openers) == ["nvml", "rapl", "estimate"]
+    assert openers["estimate"]().facts().fixed["cpu_tdp_w"] == "42"
+
+
+def test_looking_for_sensors_loads_nothing_heavy() -> None:
+    """The module alone costs no pynvml, psutil, ctypes or numpy: the sensor that needs one loads it."""
+    code = (
+        "import sys, pytest_energy.sensors.detect, pytest_energy.sensors.replay; "
+        "print([name for name in ('pynvml', 'psutil', 'ctypes', 'numpy') if name in sys.modules])"
+    )
+    shown = subprocess.run(  # noqa: S603  # our own interpreter and text
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.strip() == "[]"
+
+
+def test_this_machine_has_some_sensor() -> None:
+    """On any Linux machine something is found, if only the estimate, of one provenance."""
+    found = detect(None)
+    assert found.sensors
+    assert len({sensor.provenance for sensor in found.sensors}) == 1
+    for sensor in found.sensors:
+        sensor.close()

@@ -1,0 +1,415 @@
+"""NVML: which GPUs count, and what a read of them is."""
+
+import sys
+from types import ModuleType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_energy.errors import SensorError, SensorUnavailable
+from pytest_energy.model import Channel, Domain
+from pytest_energy.sensors.nvml import NvmlSensor, visible_gpus
+from tests.fakes.nvml import (
+    FakeGpu,
+    FakeNvml,
+    NVMLError_DriverNotLoaded,
+    NVMLError_FunctionNotFound,
+    NVMLError_GpuIsLost,
+    NVMLError_LibraryNotFound,
+    NVMLError_NotSupported,
+    NVMLError_Uninitialized,
+)
+
+UUIDS = ("GPU-aaaa1111-0000", "GPU-aaaa2222-0000", "GPU-bbbb3333-0000")
+
+
+def gpus(*models: str) -> tuple[FakeGpu, ...]:
+    """Three GPUs, of one model unless *models* says otherwise."""
+    names = models or ("NVIDIA H200",) * 3
+    return tuple(FakeGpu(uuid=uuid, model=model) for uuid, model in zip(UUIDS, names, strict=True))
+
+
+def opened(*gpu_list: FakeGpu, **environ: str) -> NvmlSensor:
+    return NvmlSensor.open(nvml=FakeNvml(*gpu_list), environ=environ)
+
+
+def why_absent(nvml: FakeNvml, **environ: str) -> str:
+    with pytest.raises(SensorUnavailable) as caught:
+        NvmlSensor.open(nvml=nvml, environ=environ)
+    assert caught.value.sensor == "nvml"
+    return caught.value.because
+
+
+def seen(setting: str | None) -> list[int | None]:
+    return [gpu.index for gpu in visible_gpus(setting, UUIDS)]
+
+
+@pytest.mark.parametrize(
+    ("setting", "indices"),
+    [
+        (None, [0, 1, 2]),
+        ("2,1", [2, 1]),
+        (" 2 , 0 ", [2, 0]),
+        ("0,2,-1,1", [0, 2]),
+        ("-1", []),
+        ("", []),
+        ("  ", []),
+        ("GPU-bbbb", [2]),
+        ("gpu-BBBB", [2]),
+        ("GPU-aaaa2222-0000,GPU-aaaa1", [1, 0]),
+    ],
+)
+def test_devices_are_those_that_cuda_sees(setting: str | None, indices: list[int]) -> None:
+    """CUDA_VISIBLE_DEVICES holds indices or unique UUID prefixes, in order; a negative one ends it."""
+    assert seen(setting) == indices
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"), [("7", "no GPU"), ("GPU-aaaa", "2 GPUs"), ("GPU-zz", "no GPU"), ("x", "no GPU")]
+)
+def test_devices_end_at_an_invalid_entry(entry: str, reason: str) -> None:
+    """CUDA sees nothing from an invalid entry on; the entry and what is wrong with it are told."""
+    *before, invalid = visible_gpus(f"1,{entry},0", UUIDS)
+    assert [gpu.index for gpu in before] == [1]
+    assert invalid.index is None
+    assert invalid.refused_because is not None
+    assert repr(entry) in invalid.refused_because
+    assert reason in invalid.refused_because
+
+
+def test_a_device_named_twice_counts_once() -> None:
+    """The same GPU again, by index or UUID, is refused: its joules count once."""
+    first, second = visible_gpus("2,GPU-bbbb3333-0000,1", UUIDS)
+    assert first.index == 2
+    assert second.index is None
+    assert "twice" in str(second.refused_because)
+
+
+def test_a_mig_slice_is_refused_and_the_list_goes_on() -> None:
+    """A MIG id can't be read, since the counter is the whole GPU's; entries after it keep their positions."""
+    mig, other = visible_gpus("MIG-GPU-aaaa1111-0000/1/0,2", UUIDS)
+    assert "whole GPU's" in str(mig.refused_because)
+    assert (other.position, other.index) == (1, 2)
+
+
+@given(st.lists(st.integers(-2, 4), max_size=6))
+def test_no_device_is_ever_seen_twice(entries: list[int]) -> None:
+    """Whatever the list of indices, each GPU is read at most once."""
+    indices = [index for index in seen(",".join(map(str, entries))) if index is not None]
+    assert len(indices) == len(set(indices))
+
+
+def test_channels_are_numbered_as_cuda_numbers() -> None:
+    """`gpu:0` is the first of CUDA_VISIBLE_DEVICES, whatever its index in NVML; its device is its UUID."""
+    sensor = opened(*gpus(), CUDA_VISIBLE_DEVICES="2,0")
+    assert [(channel.name, channel.device) for channel in sensor.channels] == [
+        ("gpu:0", UUIDS[2]),
+        ("gpu:1", UUIDS[0]),
+    ]
+    assert sensor.channels[0] == Channel(
+        name="gpu:0", domain=Domain.GPU, device=UUIDS[2], is_ticked=True, resolution_j=1e-3
+    )
+
+
+def test_reads_millijoules_as_joules() -> None:
+    """The counter's millijoules come out as joules."""
+    sensor = opened(FakeGpu(energy_mj=1_234_567))
+    assert sensor.read_j("gpu:0") == 1234.567
+
+
+def test_one_gpu_is_read_by_its_own_handle() -> None:
+    """Each channel reads the GPU it stands for."""
+    first, second, third = gpus()
+    third.energy_mj = 7_000
+    second.energy_mj = 5_000
+    sensor = opened(first, second, third, CUDA_VISIBLE_DEVICES="2,1")
+    assert (sensor.read_j("gpu:0"), sensor.read_j("gpu:1")) == (7.0, 5.0)
+
+
+@pytest.mark.parametrize("setting", ["-1", ""])
+def test_hidden_gpus_make_the_sensor_absent(setting: str) -> None:
+    """Where CUDA_VISIBLE_DEVICES hides every GPU there is nothing to read, and the reason shows its value."""
+    because = why_absent(FakeNvml(*gpus()), CUDA_VISIBLE_DEVICES=setting)
+    assert because == f"CUDA_VISIBLE_DEVICES={setting!r} hides every GPU"
+
+
+def test_no_gpu_makes_the_sensor_absent() -> None:
+    """A driver without a GPU is no sensor."""
+    assert why_absent(FakeNvml()) == "the NVIDIA driver shows no GPU"
+
+
+@pytest.mark.parametrize(
+    ("failure", "advice"),
+    [
+        (NVMLError_LibraryNotFound(), "docker run --gpus all"),
+        (NVMLError_DriverNotLoaded(), "sudo modprobe nvidia"),
+        (NVMLError_GpuIsLost(), "GPU is lost"),
+    ],
+)
+def test_a_driver_that_doesnt_start_makes_the_sensor_absent(failure: Exception, advice: str) -> None:
+    """The reason holds NVML's text and what to do."""
+    because = why_absent(FakeNvml(FakeGpu(), failures={"nvmlInit": failure}))
+    assert str(failure) in because
+    assert advice in because
+
+
+def test_gpus_that_cant_be_listed_make_the_sensor_absent() -> None:
+    """An error while listing is the reason, and NVML is stopped again."""
+    nvml = FakeNvml(FakeGpu(), failures={"nvmlDeviceGetCount": NVMLError_GpuIsLost()})
+    assert "GPU is lost" in why_absent(nvml)
+    assert not nvml.is_started
+
+
+def test_mig_mode_is_refused() -> None:
+    """With MIG on, the counter is the whole GPU's: no slice can be gated; the reason holds the cure."""
+    nvml = FakeNvml(FakeGpu(mig_mode=1))
+    because = why_absent(nvml)
+    assert "MIG is on" in because
+    assert "nvidia-smi -mig 0" in because
+    assert not nvml.is_started
+
+
+@pytest.mark.parametrize("mode", [2, 3, 4])
+def test_vgpu_is_refused(mode: int) -> None:
+    """A vGPU's counter is the whole GPU's, seen from the guest or from the host."""
+    assert "vGPU" in why_absent(FakeNvml(FakeGpu(virtualization_mode=mode)))
+
+
+@pytest.mark.parametrize("mode", [0, 1])
+def test_a_gpu_passed_through_counts(mode: int) -> None:
+    """On bare metal, or passed to one virtual machine whole, a GPU is its user's alone."""
+    assert opened(FakeGpu(virtualization_mode=mode)).channels
+
+
+@pytest.mark.parametrize("error", [NVMLError_NotSupported(), NVMLError_FunctionNotFound()])
+@pytest.mark.parametrize("function", ["nvmlDeviceGetMigMode", "nvmlDeviceGetVirtualizationMode"])
+def test_a_gpu_that_knows_no_mig_or_vgpu_counts(function: str, error: Exception) -> None:
+    """GPUs and drivers from before MIG and vGPU are read."""
+    gpu = FakeGpu()
+    gpu.failures[function] = error  # type: ignore[assignment]
+    assert opened(gpu).channels
+
+
+@pytest.mark.parametrize("function", ["nvmlDeviceGetMigMode", "nvmlDeviceGetVirtualizationMode"])
+def test_a_gpu_that_cant_be_examined_is_refused(function: str) -> None:
+    """A GPU whose state is unknown is not assumed to be whole."""
+    nvml = FakeNvml(FakeGpu(failures={function: NVMLError_GpuIsLost()}))
+    assert why_absent(nvml) == "gpu:0: NVML can't examine it: GPU is lost"
+
+
+def test_a_gpu_without_counter_is_refused() -> None:
+    """A GPU older than Volta has no counter; the reason names it."""
+    gpu = FakeGpu(
+        model="Tesla P100", failures={"nvmlDeviceGetTotalEnergyConsumption": NVMLError_NotSupported()}
+    )
+    because = why_absent(FakeNvml(gpu))
+    assert "Tesla P100 has no energy counter (Not Supported)" in because
+
+
+def test_a_counter_that_fails_at_once_is_refused() -> None:
+    """Any other error of the first read is the reason."""
+    gpu = FakeGpu(failures={"nvmlDeviceGetTotalEnergyConsumption": NVMLError_GpuIsLost()})
+    assert "GPU is lost" in why_absent(FakeNvml(gpu))
+
+
+def test_one_gpu_left_out_leaves_the_others() -> None:
+    """A GPU that can't be read is left out with its reason; the others keep CUDA's numbers."""
+    first, second, third = gpus()
+    second.mig_mode = 1
+    sensor = opened(first, second, third)
+    assert [channel.name for channel in sensor.channels] == ["gpu:0", "gpu:2"]
+    assert list(sensor.left_out) == ["gpu:1"]
+    assert "gpu:1: MIG is on" in sensor.facts().shown["gpu_left_out"]
+
+
+def test_a_mig_slice_is_left_out_of_the_sensor() -> None:
+    """A MIG id among whole GPUs is left out by its number; alone, it makes the sensor absent."""
+    slice_id = "MIG-GPU-aaaa1111-0000/1/0"
+    sensor = opened(*gpus(), CUDA_VISIBLE_DEVICES=f"{slice_id},1")
+    assert [(channel.name, channel.device) for channel in sensor.channels] == [("gpu:1", UUIDS[1])]
+    assert slice_id in sensor.left_out["gpu:0"]
+    assert "whole GPU's" in why_absent(FakeNvml(*gpus()), CUDA_VISIBLE_DEVICES=slice_id)
+
+
+def test_a_fault_names_channel_and_nvmls_text() -> None:
+    """An NVML error in a read is a `SensorError` with the channel and NVML's own words."""
+    gpu = FakeGpu()
+    sensor = opened(gpu)
+    gpu.failures["nvmlDeviceGetTotalEnergyConsumption"] = NVMLError_GpuIsLost()
+    with pytest.raises(SensorError, match=r"gpu:0: .*GPU is lost"):
+        sensor.read_j("gpu:0")
+
+
+def test_a_counter_that_fell_stays_a_fault_until_it_is_past_its_mark() -> None:
+    """After a reset no difference over it can be trusted, however often one asks."""
+    gpu = FakeGpu(energy_mj=9_000)
+    sensor = opened(gpu)
+    for energy_mj in (0, 4_000, 8_999):
+        gpu.energy_mj = energy_mj
+        with pytest.raises(SensorError, match=f"fell from 9000 to {energy_mj} mJ"):
+            sensor.read_j("gpu:0")
+    gpu.energy_mj = 9_001
+    assert sensor.read_j("gpu:0") == 9.001
+
+
+def test_one_thread_reads_at_a_time() -> None:
+    """A read is locked, so that a slower thread's older value is never mistaken for a counter that fell."""
+    locked: list[bool] = []
+
+    class Watched(FakeNvml):
+        def nvmlDeviceGetTotalEnergyConsumption(self, handle: FakeGpu) -> int:  # noqa: N802
+            locked.append(sensor._lock.locked() if locked else False)
+            return super().nvmlDeviceGetTotalEnergyConsumption(handle)
+
+    sensor = NvmlSensor.open(nvml=Watched(FakeGpu()), environ={})
+    sensor.read_j("gpu:0")
+    assert locked == [False, True]
+
+
+def test_usage_is_the_mean_share_and_the_sum_of_memory() -> None:
+    """Utilisation is the GPUs' mean share, memory their sum in bytes."""
+    first, second, third = gpus()
+    first.utilisation_percent, second.utilisation_percent = 100, 50
+    first.memory_used_bytes, third.memory_used_bytes = 1 << 30, 2 << 30
+    usage = opened(first, second, third).usage()
+    assert usage.gpu_utilisation_share == 0.5
+    assert usage.gpu_memory_used_bytes == 3 << 30
+    assert usage.cpu_utilisation_share is None
+
+
+@pytest.mark.parametrize(
+    ("function", "field"),
+    [
+        ("nvmlDeviceGetUtilizationRates", "gpu_utilisation_share"),
+        ("nvmlDeviceGetMemoryInfo", "gpu_memory_used_bytes"),
+    ],
+)
+def test_usage_that_cant_be_told_is_none(function: str, field: str) -> None:
+    """What a GPU doesn't tell is `None`, not 0; the rest is told all the same."""
+    usage = opened(FakeGpu(failures={function: NVMLError_NotSupported()})).usage()
+    told = {"gpu_utilisation_share": usage.gpu_utilisation_share}
+    told["gpu_memory_used_bytes"] = usage.gpu_memory_used_bytes
+    assert [name for name, value in told.items() if value is None] == [field]
+
+
+def test_facts_fix_what_must_be_equal() -> None:
+    """Model, count, power limit and MIG are fixed; UUID and driver are shown."""
+    facts = opened(FakeGpu(power_limit_mw=350_000)).facts()
+    assert facts.fixed == {
+        "gpu_model": "NVIDIA H100 80GB HBM3",
+        "gpu_count": "1",
+        "gpu_power_limit_w": "350",
+        "mig": "off",
+    }
+    assert facts.shown == {
+        "gpu_uuid": "GPU-11111111-aaaa-bbbb-cccc-000000000001",
+        "gpu_driver": "580.159.04",
+        "gpu_counter_scope": "whole GPU",
+    }
+    assert facts.key_parts == ("NVIDIA H100 80GB HBM3",)
+
+
+def test_key_counts_equal_gpus() -> None:
+    """Equal GPUs are one part of the machine's key, with their count."""
+    sensor = opened(*gpus("NVIDIA H200", "NVIDIA L4", "NVIDIA H200"))
+    assert sensor.facts().key_parts == ("2x NVIDIA H200", "NVIDIA L4")
+
+
+def test_facts_say_what_they_cant_tell() -> None:
+    """A fact that NVML doesn't give is `unknown` with NVML's text, never an empty or invented one."""
+    gpu = FakeGpu(failures={"nvmlDeviceGetEnforcedPowerLimit": NVMLError_NotSupported()})
+    nvml = FakeNvml(gpu, failures={"nvmlSystemGetDriverVersion": NVMLError_GpuIsLost()})
+    facts = NvmlSensor.open(nvml=nvml, environ={}).facts()
+    assert facts.fixed["gpu_power_limit_w"] == "unknown (Not Supported)"
+    assert facts.shown["gpu_driver"] == "unknown (GPU is lost)"
+
+
+def test_scope_of_a_grace_hopper_is_shown() -> None:
+    """On GH200 the counter may be the whole module's, and the facts say so."""
+    assert "module" in opened(FakeGpu(model="NVIDIA GH200 480GB")).facts().shown["gpu_counter_scope"]
+
+
+def test_indices_over_different_models_need_an_order() -> None:
+    """CUDA's default order isn't NVML's: indices that pick from different models are refused."""
+    nvml = FakeNvml(*gpus("NVIDIA H200", "NVIDIA L4", "NVIDIA L4"))
+    assert "CUDA_DEVICE_ORDER=PCI_BUS_ID" in why_absent(nvml, CUDA_VISIBLE_DEVICES="1")
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"CUDA_VISIBLE_DEVICES": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"},
+        {"CUDA_VISIBLE_DEVICES": "GPU-aaaa2"},
+    ],
+)
+def test_a_clear_choice_among_different_models_counts(environ: dict[str, str]) -> None:
+    """With PCI bus order, or by UUID, there is one GPU that is meant."""
+    sensor = opened(*gpus("NVIDIA H200", "NVIDIA L4", "NVIDIA L4"), **environ)
+    assert [channel.device for channel in sensor.channels] == [UUIDS[1]]
+
+
+def test_closing_stops_nvml_once() -> None:
+    """Closing gives back the one start of this sensor, and a read after it is a fault."""
+    nvml = FakeNvml(FakeGpu())
+    nvml.nvmlInit()
+    sensor = NvmlSensor.open(nvml=nvml, environ={})
+    sensor.close()
+    sensor.close()
+    assert nvml.is_started
+    nvml.nvmlShutdown()
+    with pytest.raises(SensorError, match="Uninitialized"):
+        sensor.read_j("gpu:0")
+
+
+def test_the_environment_is_the_process_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an environment handed in, the variables of this process count."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    with pytest.raises(SensorUnavailable, match="hides every GPU"):
+        NvmlSensor.open(nvml=FakeNvml(FakeGpu()))
+
+
+def test_the_module_is_imported_when_first_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`pynvml` is what is used when nothing is handed in."""
+    module = ModuleType("pynvml")
+    nvml = FakeNvml(FakeGpu())
+    for name in dir(nvml):
+        if not name.startswith("_"):
+            setattr(module, name, getattr(nvml, name))
+    monkeypatch.setitem(sys.modules, "pynvml", module)
+    assert NvmlSensor.open(environ={}).read_j("gpu:0") == 5000.0
+
+
+def test_a_missing_module_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without nvidia-ml-py the sensor is absent, and the reason says what to install."""
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    with pytest.raises(SensorUnavailable, match="pip install nvidia-ml-py"):
+        NvmlSensor.open(environ={})
+
+
+def test_the_fake_has_only_names_of_the_real_module() -> None:
+    """Every NVML name that the fake offers exists in nvidia-ml-py, with the same values and errors."""
+    import pynvml
+
+    names = [name for name in dir(FakeNvml) if name.lower().startswith("nvml")]
+    assert len(names) > 15
+    for name in names:
+        assert hasattr(pynvml, name), name
+        if name.startswith("NVML_"):
+            assert getattr(pynvml, name) == getattr(FakeNvml, name)
+    for error in (NVMLError_GpuIsLost, NVMLError_NotSupported, NVMLError_LibraryNotFound):
+        assert str(getattr(pynvml, error.__name__)()) == str(error())
+    assert str(NVMLError_Uninitialized()) == str(pynvml.NVMLError(pynvml.NVML_ERROR_UNINITIALIZED))
+
+
+@pytest.mark.hardware
+def test_a_real_gpu_counts() -> None:
+    """On a machine with an NVIDIA GPU, two reads don't fall and the facts name it."""
+    try:
+        sensor = NvmlSensor.open()
+    except SensorUnavailable as error:
+        pytest.skip(str(error))
+    channel = sensor.channels[0].name
+    assert 0 < sensor.read_j(channel) <= sensor.read_j(channel)
+    assert sensor.facts().key_parts
+    sensor.close()

@@ -1,0 +1,287 @@
+"""The load generator against an engine with known latencies, on a clock that the test owns."""
+
+import asyncio
+import math
+import selectors
+import threading
+from collections.abc import AsyncGenerator, Callable
+from typing import cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_energy.errors import NotMeasurable, SettingsError
+from pytest_energy.serving.arrivals import schedule
+from pytest_energy.serving.engines.protocol import (
+    CacheCounters,
+    Engine,
+    EngineError,
+    EngineFacts,
+    Request,
+    TokenEvent,
+)
+from pytest_energy.serving.load import LoadResult, Percentiles, percentile, serve
+
+PROMPT = (1, 2, 3)
+
+
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time jumps to the next timer instead of waiting for it."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.real_selector = selectors.DefaultSelector()
+        super().__init__(cast("selectors.BaseSelector", self))
+
+    def time(self) -> float:
+        return self.now_s
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            raise AssertionError("everything waits and no timer runs")
+        self.now_s += timeout
+        return self.real_selector.select(0)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.real_selector, name)
+
+
+class FakeEngine:
+    """Answers each token after a fixed time, all requests side by side; fails where it is told to.
+
+    Attributes:
+        prefill_s: Until the first token.
+        decode_s: Until each further one.
+        fails_at: Request id to the number of tokens after which it raises.
+        withdrawn: Ids of requests that were closed before their end.
+    """
+
+    name = "fake"
+    facts = EngineFacts(model="none", parameters=1, size_bytes=1.0, vram_bytes=None)
+
+    def __init__(self, *, prefill_s: float = 0.5, decode_s: float = 0.125, extra_tokens: int = 0) -> None:
+        self.prefill_s = prefill_s
+        self.decode_s = decode_s
+        self.extra_tokens = extra_tokens
+        self.fails_at: dict[str, int] = {}
+        self.withdrawn: list[str] = []
+        self.seen: list[Request] = []
+        self.counters: CacheCounters | None = None
+
+    async def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:
+        self.seen.append(request)
+        is_done = False
+        try:
+            for position in range(request.output_tokens + self.extra_tokens):
+                await asyncio.sleep(self.decode_s if position else self.prefill_s)
+                if self.fails_at.get(request.request_id) == position:
+                    raise ZeroDivisionError("the engine fell over")
+                if self.counters is not None:
+                    self.counters = CacheCounters(
+                        queried_tokens=self.counters.queried_tokens + 4,
+                        hit_tokens=self.counters.hit_tokens + 1,
+                    )
+                yield TokenEvent(token_ids=(position,))
+            is_done = True
+        finally:
+            if not is_done:
+                self.withdrawn.append(request.request_id)
+
+    def cache_counters(self) -> CacheCounters | None:
+        return self.counters
+
+    def close(self) -> None:
+        return
+
+
+def load(
+    engine: Engine,
+    *,
+    count: int = 4,
+    rate: float = 2.0,
+    output_tokens: int = 3,
+    burstiness: float = math.inf,
+    seed: int = 0,
+    timeout_s: float = 600.0,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] = JumpingLoop,
+) -> LoadResult:
+    return serve(
+        engine,
+        [PROMPT] * count,
+        rate=rate,
+        output_tokens=output_tokens,
+        burstiness=burstiness,
+        seed=seed,
+        timeout_s=timeout_s,
+        loop_factory=loop_factory,
+    )
+
+
+def test_requests_leave_when_the_schedule_says() -> None:
+    """Open loop: a request does not wait for the answers before it."""
+    result = load(FakeEngine(prefill_s=100.0), count=6, rate=3.0, burstiness=1.0, seed=5)
+    due_s = schedule(6, 3.0, seed=5)
+    assert [request.submitted_s for request in result.served] == pytest.approx(due_s, abs=1e-9)
+    assert result.lateness_s == pytest.approx(0.0, abs=1e-9)
+
+
+def test_latencies_are_the_engines() -> None:
+    """TTFT runs from sending to the first token; TPOT and ITL are the decode step."""
+    served = load(FakeEngine(prefill_s=0.5, decode_s=0.125), output_tokens=5).served[0]
+    assert served.ttft_s == pytest.approx(0.5)
+    assert served.tpot_s == pytest.approx(0.125)
+    assert served.itl_s == pytest.approx([0.125] * 4)
+    assert served.e2e_s == pytest.approx(1.0)
+    assert (served.prompt_tokens, served.output_tokens) == (3, 5)
+
+
+def test_duration_and_achieved_rate_include_the_tail() -> None:
+    """4 requests at 2/s leave until 2 s; the last answer takes 0.75 s more."""
+    result = load(FakeEngine(prefill_s=0.5, decode_s=0.125), count=4, rate=2.0, output_tokens=3)
+    assert result.duration_s == pytest.approx(2.75)
+    assert result.achieved_rate == pytest.approx(4 / 2.75)
+
+
+def test_results_stand_in_the_order_of_sending() -> None:
+    """The order of answers does not change the order of the result."""
+    result = load(FakeEngine(), count=5, rate=math.inf)
+    assert [request.request_id for request in result.served] == ["0", "1", "2", "3", "4"]
+
+
+def test_an_answer_of_one_token_has_no_time_per_output_token() -> None:
+    """There is no second token to wait for: absent, not zero."""
+    result = load(FakeEngine(), output_tokens=1)
+    assert (result.tpot, result.itl) == (None, None)
+    assert result.ttft.p50_s == pytest.approx(0.5)
+
+
+def test_tokens_of_one_event_arrive_together() -> None:
+    """Tokens are counted by the engine, also where it sends several at once."""
+
+    class PairEngine(FakeEngine):
+        async def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:
+            for first in range(0, request.output_tokens, 2):
+                await asyncio.sleep(0.25)
+                yield TokenEvent(token_ids=(first, first + 1))
+
+    served = load(PairEngine(), output_tokens=4).served[0]
+    assert served.output_tokens == 4
+    assert served.itl_s == pytest.approx([0.0, 0.25, 0.0])
+
+
+def test_prompts_may_be_a_function_of_the_round() -> None:
+    """Each round can bring fresh prompts."""
+    engine = FakeEngine()
+    serve(
+        engine,
+        lambda round_index: [(round_index, 7)],
+        rate=1.0,
+        output_tokens=1,
+        round_index=3,
+        loop_factory=JumpingLoop,
+    )
+    assert engine.seen[0].prompt == (3, 7)
+
+
+def test_an_engine_that_raises_is_named_with_its_request() -> None:
+    """The error tells which engine, which request, and what was raised; the cause is kept."""
+    engine = FakeEngine()
+    engine.fails_at["2"] = 1
+    with pytest.raises(EngineError, match="engine fake, request 2: ZeroDivisionError: the engine") as caught:
+        load(engine, count=4)
+    assert (caught.value.engine, caught.value.request_id) == ("fake", "2")
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_a_request_that_the_engine_cancels_is_a_failure() -> None:
+    """An answer that is dropped from inside the engine does not end the load in silence."""
+
+    class DroppingEngine(FakeEngine):
+        async def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:
+            await asyncio.sleep(0.1)
+            yield TokenEvent(token_ids=request.prompt[:1])
+            raise asyncio.CancelledError
+
+    with pytest.raises(EngineError, match="request 0: CancelledError: by the engine"):
+        load(DroppingEngine(), count=1)
+
+
+def test_after_a_failure_no_request_is_left_with_the_engine() -> None:
+    """The others are withdrawn, those not yet due are never sent, and no thread stays."""
+    engine = FakeEngine(prefill_s=50.0)
+    engine.fails_at["0"] = 0
+    threads = threading.active_count()
+    with pytest.raises(EngineError):
+        load(engine, count=200, rate=2.0)
+    assert sorted(engine.withdrawn) == sorted(request.request_id for request in engine.seen)
+    assert len(engine.seen) < 200
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize("extra_tokens", [-1, 2])
+def test_an_answer_of_another_length_is_an_error(extra_tokens: int) -> None:
+    """Answers of different lengths are different work."""
+    with pytest.raises(EngineError, match=f"answered {3 + extra_tokens} tokens, not the 3"):
+        load(FakeEngine(extra_tokens=extra_tokens))
+
+
+def test_an_engine_that_never_answers_is_given_up() -> None:
+    """A hung engine does not hang the test run."""
+    engine = FakeEngine(prefill_s=1e9)
+    with pytest.raises(EngineError, match="request 0: no full answer within 30 s; 4 of 4 are unanswered"):
+        load(engine, timeout_s=30.0)
+    assert sorted(engine.withdrawn) == ["0", "1", "2", "3"]
+
+
+def test_cache_counters_are_those_of_this_load() -> None:
+    """What the cache did before is not counted again."""
+    engine = FakeEngine()
+    engine.counters = CacheCounters(queried_tokens=1000, hit_tokens=900)
+    cache = load(engine, count=2, output_tokens=3).cache
+    assert cache == CacheCounters(queried_tokens=24, hit_tokens=6)
+    assert cache.hit_share == pytest.approx(0.25)
+
+
+def test_an_engine_without_counters_has_no_hit_share() -> None:
+    """Absent is not zero."""
+    assert load(FakeEngine()).cache is None
+    assert CacheCounters(queried_tokens=0, hit_tokens=0).hit_share is None
+
+
+@pytest.mark.parametrize(("prompt", "output_tokens"), [((), 3), ((1,), 0)])
+def test_a_request_that_asks_nothing_is_refused(prompt: tuple[int, ...], output_tokens: int) -> None:
+    """An empty prompt or an empty answer is a mistake of the caller."""
+    with pytest.raises(SettingsError, match="request 0"):
+        serve(FakeEngine(), [prompt], rate=1.0, output_tokens=output_tokens, loop_factory=JumpingLoop)
+
+
+def test_a_load_without_prompts_or_time_is_refused() -> None:
+    """Nothing to send, or no time to wait, is said before anything runs."""
+    with pytest.raises(SettingsError, match="0 requests"):
+        serve(FakeEngine(), [], rate=1.0, output_tokens=1)
+    with pytest.raises(SettingsError, match="timeout_s is 0"):
+        load(FakeEngine(), timeout_s=0)
+
+
+def test_a_clock_that_stands_gives_no_rate() -> None:
+    """Answers in no time are a fault of the clock, not an infinite rate."""
+    result = load(FakeEngine(prefill_s=0.0, decode_s=0.0), rate=math.inf)
+    with pytest.raises(NotMeasurable, match="the clock stood"):
+        _ = result.achieved_rate
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50))
+def test_percentiles_lie_between_the_extremes_and_in_order(values_s: list[float]) -> None:
+    """p50 <= p90 <= p99, all within the values."""
+    found = Percentiles.of(values_s)
+    slack = 1e-9 * max(values_s)
+    assert min(values_s) - slack <= found.p50_s <= found.p90_s + slack
+    assert found.p90_s - slack <= found.p99_s <= max(values_s) + slack
+
+
+def test_percentile_is_linear_between_neighbours() -> None:
+    """Definition 7 of Hyndman and Fan, as numpy's default."""
+    assert percentile([10.0, 0.0, 20.0, 30.0], 0.9) == pytest.approx(27.0)
+    with pytest.raises(NotMeasurable):
+        percentile([], 0.5)

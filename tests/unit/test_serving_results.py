@@ -1,0 +1,128 @@
+"""The paper's seven generative metrics of a load, and the reasons where one is missing."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_energy.errors import NotMeasurable
+from pytest_energy.metrics import generative
+from pytest_energy.serving.engines.protocol import CacheCounters, DecoderShape, EngineFacts
+from pytest_energy.serving.load import LoadResult, Served
+from pytest_energy.serving.results import generative_metrics, request_macs, timing_metrics
+
+SHAPE = DecoderShape(block_parameters=1000, head_parameters=100, layer_count=2, attention_width=8)
+NAMES = {
+    "energy_per_sample",
+    "flops",
+    "model_size_to_ram",
+    "parameters",
+    "request_rate",
+    "cache_hit_rate",
+    "average_output_token_length",
+}
+
+
+def facts(*, vram_bytes: float | None = 8e9, shape: DecoderShape | None = SHAPE) -> EngineFacts:
+    return EngineFacts(model="tiny", parameters=1100, size_bytes=2e9, vram_bytes=vram_bytes, shape=shape)
+
+
+def load(
+    *,
+    count: int = 4,
+    last_due_s: float = 2.0,
+    output_tokens: int = 3,
+    cache: CacheCounters | None = CacheCounters(queried_tokens=20, hit_tokens=5),  # noqa: B008 (frozen)
+) -> LoadResult:
+    due_s = [last_due_s * (position + 1) / count for position in range(count)]
+    return LoadResult(
+        engine="fake",
+        rate=count / last_due_s if last_due_s else float("inf"),
+        burstiness=1.0,
+        seed=0,
+        served=tuple(
+            Served(
+                request_id=str(position),
+                due_s=due,
+                submitted_s=due,
+                token_times_s=tuple(due + 0.5 + 0.25 * token for token in range(output_tokens)),
+                prompt_tokens=5,
+            )
+            for position, due in enumerate(due_s)
+        ),
+        cache=cache,
+    )
+
+
+def test_all_seven_metrics_with_their_values() -> None:
+    """One load of 4 requests at 2/s, 3 tokens each, 12 J."""
+    values, reasons = generative_metrics(load(), energy_j=12.0, engine_facts=facts())
+    assert reasons == {}
+    macs = 7 * 1000 + 3 * 100 + 2 * 2 * 8 * (7 * 8 // 2)
+    assert values == {
+        "energy_per_sample": 3.0,
+        "flops": 2.0 * macs,
+        "model_size_to_ram": 0.25,
+        "parameters": 1100.0,
+        "request_rate": 2.0,
+        "cache_hit_rate": 0.25,
+        "average_output_token_length": 3.0,
+    }
+
+
+def test_rounds_are_pooled_with_the_mean_energy_of_one() -> None:
+    """Three equal rounds have the metrics of one."""
+    one = generative_metrics(load(), energy_j=12.0, engine_facts=facts())
+    assert generative_metrics([load()] * 3, energy_j=12.0, engine_facts=facts()) == one
+
+
+@pytest.mark.parametrize(
+    ("name", "result", "energy_j", "engine_facts", "reason"),
+    [
+        ("energy_per_sample", load(), None, facts(), "energy of the load was not measured"),
+        ("flops", load(), 12.0, facts(shape=None), "decoder's shape"),
+        ("model_size_to_ram", load(), 12.0, facts(vram_bytes=None), "without a GPU"),
+        ("request_rate", load(last_due_s=0.0), 12.0, facts(), "at once"),
+        ("cache_hit_rate", load(cache=None), 12.0, facts(), "no prefix cache"),
+    ],
+)
+def test_a_metric_that_cannot_be_had_is_none_with_its_reason(
+    name: str, result: LoadResult, energy_j: float | None, engine_facts: EngineFacts, reason: str
+) -> None:
+    """Absent is not zero; the other six are still there."""
+    values, reasons = generative_metrics(result, energy_j=energy_j, engine_facts=engine_facts)
+    assert set(values) == NAMES
+    assert [missing for missing, value in values.items() if value is None] == [name]
+    assert reason in reasons[name]
+    assert set(reasons) == {name}
+
+
+def test_metrics_of_no_load_are_refused() -> None:
+    """There is nothing to take a mean of."""
+    with pytest.raises(NotMeasurable, match="no load"):
+        generative_metrics([], energy_j=1.0, engine_facts=facts())
+
+
+def test_every_metric_is_a_formula_of_the_metrics_layer() -> None:
+    """The names are the functions of `metrics/generative.py`."""
+    values, _ = generative_metrics(load(), energy_j=1.0, engine_facts=facts())
+    assert all(callable(getattr(generative, name)) for name in values)
+
+
+@given(st.integers(1, 300), st.integers(1, 300))
+def test_macs_equal_those_of_running_token_by_token(prompt_tokens: int, output_tokens: int) -> None:
+    """The closed form is the sum over the tokens: token t reads t positions."""
+    total = 0
+    for position in range(1, prompt_tokens + output_tokens):
+        total += SHAPE.block_parameters + 2 * SHAPE.layer_count * SHAPE.attention_width * position
+    total += output_tokens * SHAPE.head_parameters
+    assert request_macs(SHAPE, prompt_tokens=prompt_tokens, output_tokens=output_tokens) == total
+
+
+def test_timing_metrics_name_their_unit_and_keep_what_is_absent() -> None:
+    """Times of a load for people: seconds, and None where an answer has one token."""
+    figures = timing_metrics(load())
+    assert figures["ttft_p50_s"] == pytest.approx(0.5)
+    assert figures["tpot_p99_s"] == pytest.approx(0.25)
+    assert figures["e2e_p90_s"] == pytest.approx(1.0)
+    assert figures["achieved_rate"] == pytest.approx(4 / 3)
+    assert timing_metrics(load(output_tokens=1))["tpot_p50_s"] is None

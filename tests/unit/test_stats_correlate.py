@@ -1,0 +1,138 @@
+import itertools
+import math
+import random
+
+import pytest
+from scipy.stats import spearmanr
+
+from pytest_energy.stats.correlate import spearman
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        ((1, 2, 3, 4, 5, 6), (2, 1, 4, 3, 6, 5)),
+        ((1, 1, 2, 3, 3, 3), (6, 5, 4, 4, 2, 1)),
+        ((0.1, 7.0, -3.0, 2.5, 2.5), (9.0, 9.0, 1.0, 2.0, 3.0)),
+    ],
+)
+def test_rho_with_and_without_ties(x: tuple[float, ...], y: tuple[float, ...]) -> None:
+    """Tied values share their mean rank."""
+    assert spearman(x, y, seed=1).rho == pytest.approx(float(spearmanr(x, y).statistic))
+
+
+@pytest.mark.parametrize(("n", "p_value"), [(5, 2 / 120), (6, 2 / 720), (9, 2 / 362880)])
+def test_exact_p_of_a_perfect_order(n: int, p_value: float) -> None:
+    """Two of the n! orders are as extreme as a perfect one: p is never 0."""
+    result = spearman(range(n), [value**3 for value in range(n)], seed=1)
+    assert result.rho == 1.0
+    assert result.p_exact == pytest.approx(p_value)
+    assert result.p_monte_carlo is None
+
+
+def test_exact_p_with_ties_counts_every_order() -> None:
+    """p is the share of all orders whose |rho| is at least the one seen."""
+    x, y = (1, 1, 2, 3, 4), (2, 1, 3, 3, 5)
+    rhos = [abs(float(spearmanr(x, order).statistic)) for order in itertools.permutations(y)]
+    seen = abs(float(spearmanr(x, y).statistic))
+    expected = sum(rho >= seen - 1e-12 for rho in rhos) / len(rhos)
+    assert spearman(x, y, seed=1).p_exact == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_too_few_rows_have_rho_but_no_p(n: int) -> None:
+    """Below five rows nothing can be judged, and the note says so."""
+    result = spearman(range(n), range(n), seed=1)
+    assert result.rho == 1.0
+    assert (result.p_exact, result.p_monte_carlo, result.ci) == (None, None, None)
+    assert result.note == "too few rows to judge"
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_no_order_in_less_than_two_rows(n: int) -> None:
+    """One row has no rank correlation, not one of 0."""
+    result = spearman([1.0] * n, [1.0] * n, seed=1)
+    assert result.rho is None
+    assert result.note == f"too few rows to rank: {n}"
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "which"),
+    [
+        ((1, 1, 1, 1, 1), (1, 2, 3, 4, 5), "one column is"),
+        ((1, 2, 3, 4, 5), (7, 7, 7, 7, 7), "one column is"),
+        ((1, 1, 1, 1, 1), (7, 7, 7, 7, 7), "both columns are"),
+    ],
+)
+def test_a_constant_column_has_no_rho(x: tuple[float, ...], y: tuple[float, ...], which: str) -> None:
+    """A column without an order gives no rho, with the reason."""
+    result = spearman(x, y, seed=1)
+    assert result.rho is None
+    assert result.note.startswith(f"{which} constant")
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_value_without_a_rank_gives_no_rho(bad: float) -> None:
+    """NaN and infinity are no values."""
+    result = spearman([1.0, 2.0, bad, 4.0, 5.0], range(5), seed=1)
+    assert result.rho is None
+    assert "not finite" in result.note
+
+
+def test_rows_have_one_value_of_each() -> None:
+    """Columns of different length are a mistake of the caller."""
+    with pytest.raises(ValueError, match="3 values against 2"):
+        spearman([1, 2, 3], [1, 2], seed=1)
+
+
+def test_monte_carlo_p_from_ten_rows() -> None:
+    """From ten rows p is from random orders, near the exact one, and the note names the seed."""
+    rng = random.Random(5)  # noqa: S311  # noise that repeats
+    x = [rng.random() for _ in range(14)]
+    y = [value + rng.gauss(0, 0.4) for value in x]
+    result = spearman(x, y, seed=11)
+    assert result.p_exact is None
+    assert result.p_monte_carlo == pytest.approx(float(spearmanr(x, y).pvalue), abs=0.01)
+    assert "seed 11" in result.note
+
+
+def test_monte_carlo_p_is_never_zero() -> None:
+    """The order seen is one of the random ones."""
+    assert spearman(range(14), range(14), seed=1).p_monte_carlo == pytest.approx(1e-4)
+
+
+def test_the_same_seed_gives_the_same_numbers() -> None:
+    """Two reports of one run agree."""
+    x, y = range(12), [3, 1, 2, 5, 4, 7, 6, 9, 8, 12, 11, 10]
+    assert spearman(x, y, seed=4) == spearman(x, y, seed=4)
+
+
+def test_interval_holds_rho_and_is_inside_one() -> None:
+    """The bootstrap interval is of rho, from five rows on."""
+    result = spearman((1, 2, 3, 4, 5, 6, 7, 8), (2, 1, 4, 3, 6, 5, 8, 7), seed=2)
+    assert result.ci is not None
+    assert result.rho is not None
+    assert -1 <= result.ci[0] < result.rho <= result.ci[1] <= 1
+
+
+def test_interval_with_rows_that_may_be_resampled_away() -> None:
+    """A resample without an order is left out, not counted as 0."""
+    result = spearman((1, 0, 0, 0, 0), (1, 2, 3, 4, 5), seed=2)
+    assert result.ci is not None
+    assert -1 <= result.ci[0] < result.ci[1] < 0
+
+
+def test_interval_is_that_of_resampled_columns() -> None:
+    """The quick way by counts agrees with drawing the rows one by one."""
+    x, y = (1, 2, 2, 4, 5, 9), (2, 1, 4, 3, 3, 8)
+    rng = random.Random(1)  # noqa: S311  # noise that repeats
+    rhos: list[float] = []
+    while len(rhos) < 1000:
+        rows = [rng.randrange(6) for _ in range(6)]
+        rho = spearman([x[row] for row in rows], [y[row] for row in rows], seed=1).rho
+        if rho is not None:
+            rhos.append(rho)
+    result = spearman(x, y, seed=2)
+    assert result.ci is not None
+    assert result.ci[0] == pytest.approx(sorted(rhos)[25], abs=0.1)
+    assert result.ci[1] == pytest.approx(sorted(rhos)[974], abs=0.1)
