@@ -19,6 +19,7 @@ class CnnProfile:
         inference_steps: Forward batches in one round.
         fit_steps: Optimiser steps before the inference test, outside every window, for its accuracy.
         test_images: Held-out images that the accuracy is taken from.
+        threads: CPU threads of torch, or `None` for torch's own choice.
         rounds: Measured rounds of a test.
         warmup: Rounds run first and dropped.
         max_time_s: Longest time for all rounds of one test.
@@ -30,6 +31,7 @@ class CnnProfile:
     inference_steps: int
     fit_steps: int
     test_images: int
+    threads: int | None
     rounds: int
     warmup: int
     max_time_s: float
@@ -95,11 +97,12 @@ QUICK = Profile(
             "vgg16",
             "resnet18",
         ),
-        batch_size=8,
+        batch_size=6,
         train_steps=10,
-        inference_steps=20,
+        inference_steps=10,
         fit_steps=0,
         test_images=128,
+        threads=1,  # two that wait for each other take up to ten times as long where something else runs
         rounds=5,
         warmup=1,
         max_time_s=30.0,
@@ -139,6 +142,7 @@ GPU = Profile(
         inference_steps=200,
         fit_steps=100,
         test_images=360,
+        threads=None,
         rounds=5,
         warmup=1,
         max_time_s=60.0,

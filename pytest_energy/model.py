@@ -156,11 +156,17 @@ class Trace:
             Times share one clock with *start_s* and *stop_s*.
         start_s: When the window opened.
         stop_s: When the window closed.
+        quiet_s: Stretches of time (from, to) before the window in which nothing was at work, in order; empty
+            where nobody knows, and then the ticks right before the window must speak for themselves.
+        spreads_s: Channel name to the standard uncertainty of each tick's time; without the channels whose
+            times are exact or whose uncertainty nobody knows.
     """
 
     ticks: Mapping[str, tuple[tuple[float, float], ...]]
     start_s: float
     stop_s: float
+    quiet_s: tuple[tuple[float, float], ...] = ()
+    spreads_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

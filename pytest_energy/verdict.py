@@ -128,23 +128,21 @@ def judge(
     Raises:
         SettingsError: There is a budget a sample, but the record doesn't say how many samples a round has.
     """
-    if (because := _why_void(record)) is not None:
+    because = _why_void(record)
+    if record.unmeasured_because is not None and because is None:
+        reason = _unmeasured_text(record, record.unmeasured_because)
+        return Judgement(record=record, verdict=Verdict.UNMEASURED, reason=reason, budget=budget)
+    if record.provenance is Provenance.ESTIMATED and not policy.gates_estimates:
+        estimate = None if because is not None else _summary(record)
+        reason = _estimate_text(record, estimate, because)
+        return Judgement(
+            record=record, verdict=Verdict.UNMEASURED, reason=reason, summary=estimate, budget=budget
+        )
+    if because is not None:
         return Judgement(
             record=record, verdict=Verdict.VOID, reason=_void_text(record, because), budget=budget
         )
-    if record.unmeasured_because is not None:
-        reason = _unmeasured_text(record, record.unmeasured_because)
-        return Judgement(record=record, verdict=Verdict.UNMEASURED, reason=reason, budget=budget)
-    sample = _sample(record)
-    summary = summarise(sample.energies_j, sample.uncertainties_j)
-    if record.provenance is Provenance.ESTIMATED and not policy.gates_estimates:
-        return Judgement(
-            record=record,
-            verdict=Verdict.UNMEASURED,
-            reason=_estimate_text(record, summary),
-            summary=summary,
-            budget=budget,
-        )
+    sample, summary = _sample(record), _summary(record)
     case = _Case(record=record, sample=sample, summary=summary, policy=policy)
     findings = _findings(case, baseline, other_machines, budget)
     return Judgement(
@@ -191,6 +189,11 @@ def _sample(record: Record) -> Sample:
     )
 
 
+def _summary(record: Record) -> Summary:
+    sample = _sample(record)
+    return summarise(sample.energies_j, sample.uncertainties_j)
+
+
 def _why_void(record: Record) -> str | None:
     """Why the joules of *record* must not be used, or `None`."""
     if record.void_because is not None:
@@ -231,10 +234,14 @@ def _unmeasured_text(record: Record, because: str) -> str:
     )
 
 
-def _estimate_text(record: Record, summary: Summary) -> str:
+def _estimate_text(record: Record, summary: Summary | None, void_because: str | None) -> str:
     command = _command(record, "--energy-estimates=gate")
+    if summary is None:
+        headline = f"not even an estimate ({void_because}), which would neither pass nor fail a test"
+    else:
+        headline = f"{_energy_text(record, summary)} is an estimate, which neither passes nor fails a test"
     return _lines(
-        f"{_energy_text(record, summary)} is an estimate, which neither passes nor fails a test",
+        headline,
         *_absent_sensor_lines(record),
         f"what to do: mend a sensor (`pytest-energy doctor` says how), or let estimates count: {command}",
     )

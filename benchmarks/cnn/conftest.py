@@ -1,6 +1,9 @@
 """What the training and the inference tests share."""
 
+from collections.abc import Iterator
+
 import pytest
+import torch
 
 from benchmarks.cnn.images import Images, cifar10, digits
 from benchmarks.profiles import Profile
@@ -18,3 +21,12 @@ def images(pytestconfig: pytest.Config, profile: Profile) -> Images:
 def extra_percent(pytestconfig: pytest.Config) -> int:
     """Percent of undeclared work: 0, or the regression planted with `--bench-extra-steps`."""
     return int(pytestconfig.getoption("--bench-extra-steps", default=0))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def threads(profile: Profile) -> Iterator[None]:
+    """The profile's number of CPU threads, so that a round takes the same time again."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(profile.cnn.threads or before)
+    yield
+    torch.set_num_threads(before)

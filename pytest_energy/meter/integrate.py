@@ -3,37 +3,45 @@
 A counter that is updated every 100 ms knows nothing of a window's edges. But outside an outermost window the
 device is quiet, so between two ticks around the window
 
-    E = C(after) - C(before) - P_head (start - t_before) - P_tail (t_after - stop)
+    E = C(after) - C(before) - P (start - t_before) - P (t_after - stop)
 
 Rule 1: *before* is a tick that is surely before the start; *after* is the second tick past the stop, because
         the first may lack the work's end (measured on an H100).
-Rule 2: quiet power comes from whole quiet ticks, before the window and after it.
-Rule 3: when a tick happened is known only from reads around it. How far these times are to be believed is
-        told by the ticks themselves: where the power is quiet, the counter is a clock.
-Rule 4: inside a window the power is not quiet. There the counter is interpolated between its ticks, with the
+Rule 2: quiet power P comes from whole quiet ticks, before the window and after it.
+Rule 3: when a tick happened is known only to be between two reads. Where the ticks keep to a beat, the beat
+        says more: each seen time is taken back to it as far as its own uncertainty is larger than the beat's.
+Rule 4: the uncertainty is that of the ticks' times, each with its weight in the result, and that of quiet
+        power that isn't constant. Nothing is added to be on the safe side.
+Rule 5: inside a window the power is not quiet. There the counter is interpolated between its ticks, with the
         uncertainty that the power's own swings give.
-Rule 5: what can't be told is `NotMeasurable`, never 0.
+Rule 6: what can't be told is `NotMeasurable`, never 0.
 """
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
-from statistics import median
+from itertools import accumulate, pairwise, takewhile
+from statistics import fmean, median
 
 from pytest_energy.errors import NotMeasurable
 
 Tick = tuple[float, float]
 """When an update of the counter was seen, in seconds; and the counter then, in joules."""
 
-# Ticks before the start that are looked at: enough to know the tick's beat (1/sqrt(64) of its jitter) and to
-# hold some quiet gaps between earlier rounds; few enough to be written down with each round.
+Span = tuple[float, float]
+"""From when to when, in seconds."""
+
+# Ticks before the start that are looked at: enough to know the beat (to 1/sqrt(64) of a seen time's spread)
+# and to hold some quiet gaps between earlier rounds; few enough to be written down with each round.
 HEAD_TICKS = 64
 
 # Ticks inside the window, beside each edge, that help to know the beat.
 INNER_TICKS = 32
+
+# Fewer ticks make no beat: two are the line, two more say how well they keep to it.
+_BEAT_TICKS = 4
 
 # RAPL updates its counters about once a millisecond (Intel SDM vol. 3B, "RAPL interfaces"), so a read at an
 # edge is up to this much older than the edge.
@@ -47,7 +55,7 @@ _SAME_QUIET_SHARE = 0.05
 # counter, much more is another power state.
 _PASSING_SHARE = 0.2
 
-# A tick's time is known to about 2 % of a tick where nothing better is known: 3 ms of 100 ms, uniform.
+# A tick's time is known to about 2 % of a tick where nobody tells: 3 ms of 100 ms, uniform.
 _UNKNOWN_TIME_SHARE = 0.02
 
 
@@ -81,7 +89,15 @@ class Integral:
     tail_power_w: float | None = None
 
 
-def integrate(ticks: Sequence[Tick], start_s: float, stop_s: float, *, resolution_j: float = 0.0) -> Integral:
+def integrate(
+    ticks: Sequence[Tick],
+    start_s: float,
+    stop_s: float,
+    *,
+    spreads_s: Sequence[float] = (),
+    quiet_s: Sequence[Span] = (),
+    resolution_j: float = 0.0,
+) -> Integral:
     """Joules of one outermost window, quiet around it.
 
     Args:
@@ -89,6 +105,10 @@ def integrate(ticks: Sequence[Tick], start_s: float, stop_s: float, *, resolutio
             that was read at the edges has its reads at exactly *start_s* and *stop_s*.
         start_s: When the window opened, on the clock of the ticks.
         stop_s: When the window closed, with the work really over.
+        spreads_s: Standard uncertainty of each tick's time. Without it the times are taken as they are, and
+            their uncertainty is how badly they keep to a beat.
+        quiet_s: Stretches before the window that are known to be quiet. Without them the ticks right before
+            the window count as quiet as far back as their power stays the same.
         resolution_j: Smallest step of the counter.
 
     Raises:
@@ -99,28 +119,35 @@ def integrate(ticks: Sequence[Tick], start_s: float, stop_s: float, *, resolutio
     >>> round(integrate(burst, 0.32, 0.37).energy_j, 6)
     39.0
     """
-    _check(ticks, start_s, stop_s)
-    times = [tick[0] for tick in ticks]
-    first, last = bisect_left(times, start_s), bisect_left(times, stop_s)
-    if last < len(times) and times[first] == start_s and times[last] == stop_s:
-        return _between_edges(ticks[first], ticks[last], resolution_j)
-    return _Aligned(ticks, start_s, stop_s, resolution_j).integral()
+    _check(ticks, spreads_s, start_s, stop_s)
+    edges = _reads_at(ticks, start_s, stop_s)
+    if edges is not None:
+        return _between_edges(*edges, resolution_j)
+    return _Aligned(ticks, spreads_s, start_s, stop_s, quiet_s, resolution_j).integral()
 
 
-def _check(ticks: Sequence[Tick], start_s: float, stop_s: float) -> None:
+def _check(ticks: Sequence[Tick], spreads_s: Sequence[float], start_s: float, stop_s: float) -> None:
     if not (math.isfinite(start_s) and math.isfinite(stop_s) and start_s < stop_s):
         raise NotMeasurable(f"the window goes from {start_s} s to {stop_s} s: the clock went back or stood")
-    for (before_s, before_j), (after_s, after_j) in pairwise(ticks):
-        if not before_s < after_s:
-            raise NotMeasurable(f"a tick at {after_s} s follows one at {before_s} s: the clock went back")
-        if not before_j <= after_j:
-            raise NotMeasurable(f"the counter fell from {before_j} J to {after_j} J at {after_s} s")
     if not all(math.isfinite(number) for tick in ticks for number in tick):
         raise NotMeasurable("a tick is not finite")
+    for (before_s, before_j), (after_s, after_j) in pairwise(ticks):
+        if before_s >= after_s:
+            raise NotMeasurable(f"a tick at {after_s} s follows one at {before_s} s: the clock went back")
+        if before_j > after_j:
+            raise NotMeasurable(f"the counter fell from {before_j} J to {after_j} J at {after_s} s")
+    if spreads_s and len(spreads_s) != len(ticks):
+        raise NotMeasurable(f"{len(ticks)} ticks have {len(spreads_s)} spreads")
     if not ticks or ticks[0][0] > start_s:
         raise NotMeasurable("the counter has no tick before the window's start")
     if ticks[-1][0] < stop_s:
         raise NotMeasurable("the counter has no tick after the window's stop")
+
+
+def _reads_at(ticks: Sequence[Tick], start_s: float, stop_s: float) -> tuple[Tick, Tick] | None:
+    """The ticks at exactly these moments, if there are both."""
+    first, last = (ticks[bisect_left(ticks, (time_s, -math.inf))] for time_s in (start_s, stop_s))
+    return (first, last) if (first[0], last[0]) == (start_s, stop_s) else None
 
 
 def _between_edges(start: Tick, stop: Tick, resolution_j: float) -> Integral:
@@ -134,60 +161,91 @@ def _between_edges(start: Tick, stop: Tick, resolution_j: float) -> Integral:
 
 
 class _Beat:
-    """The beat of some neighbouring ticks: equidistant times, and how far the seen ones are from it.
+    """Times of neighbouring ticks, improved by the beat that they keep to.
+
+    Each seen time is beat + the tick's own jitter + an error of seeing. The jitter's variance is what the
+    distances from the beat have more than the errors of seeing would give.
 
     Attributes:
         first: Index of the first of these ticks.
-        residual_s: Seen time minus beat, for each.
+        times_s: Best time of each.
+        spreads_s: Uncertainty of each that is its own.
+        period_s: Typical time from one seen tick to the next.
     """
 
-    def __init__(self, first: int, times: Sequence[float]) -> None:
-        self.first = first
+    def __init__(self, first: int, times: Sequence[float], spreads_s: Sequence[float]) -> None:
+        self.first, self.times_s = first, list(times)
         gaps_s = [after - before for before, after in pairwise(times)]
         self.period_s = median(gaps_s) if gaps_s else 0.0
-        self._numbers = [0.0]
-        for gap_s in gaps_s:
-            self._numbers.append(self._numbers[-1] + max(1, round(gap_s / self.period_s)))
-        self.residual_s = [0.0] * len(times)
-        if len(times) < 4:
+        self.spreads_s = list(spreads_s) or [_UNKNOWN_TIME_SHARE * self.period_s] * len(times)
+        self._shrinks = [0.0] * len(times)
+        if len(times) < _BEAT_TICKS:
             return
-        self._fit(times, range(len(times)))
-        # A read that was held up (24 ms were seen) must not bend the line: once more without such ticks.
-        spread_s = 1.4826 * median(abs(r) for r in self.residual_s)
-        kept = [i for i, r in enumerate(self.residual_s) if abs(r) <= 4 * spread_s]
-        if len(kept) >= max(4, len(times) // 2):
-            self._fit(times, kept)
+        # Some ticks were passed over, so a gap may be many beats; a short one is a single beat.
+        beat_s = sorted(gaps_s)[len(gaps_s) // 10]
+        self._numbers = [0.0, *accumulate(float(max(1, round(gap_s / beat_s))) for gap_s in gaps_s)]
+        self._origin_s = times[0]
+        if spreads_s:
+            self._keep_to_beat(times)
+        else:
+            self._fit(times, [1.0] * len(times))
+            strays_s = [b - a for a, b in pairwise(self._distances(times))]
+            self.spreads_s = [_robust_spread(strays_s) / math.sqrt(2)] * len(times)
 
-    def _fit(self, times: Sequence[float], kept: Sequence[int]) -> None:
-        numbers = [self._numbers[i] for i in kept]
-        self._count = len(kept)
-        self._centre = math.fsum(numbers) / self._count
-        self._square_sum = math.fsum((n - self._centre) ** 2 for n in numbers)
-        origin_s = times[0]
-        mean_s = math.fsum(times[i] - origin_s for i in kept) / self._count
-        slope_s = (
-            math.fsum((n - self._centre) * (times[i] - origin_s) for n, i in zip(numbers, kept, strict=True))
-            / self._square_sum
+    def _keep_to_beat(self, times: Sequence[float]) -> None:
+        seen = [spread_s**2 for spread_s in self.spreads_s]
+        jitter = 0.0
+        # Jitter and fit hang on one another; from no jitter on they settle in a few turns.
+        for _ in range(4):
+            self._fit(times, [1.0 / max(variance + jitter, 1e-18) for variance in seen])
+            jitter = _excess(self._distances(times), seen)
+        self._shrinks = [variance / max(variance + jitter, 1e-18) for variance in seen]
+        distances = self._distances(times)
+        self.times_s = [t - s * d for t, s, d in zip(times, self._shrinks, distances, strict=True)]
+        self.spreads_s = [math.sqrt(jitter * shrink) for shrink in self._shrinks]
+
+    def _fit(self, times: Sequence[float], weights: Sequence[float]) -> None:
+        """Weighted line through the seen times."""
+        self._weight = math.fsum(weights)
+        self._centre = math.fsum(w * n for w, n in zip(weights, self._numbers, strict=True)) / self._weight
+        offsets = [number - self._centre for number in self._numbers]
+        self._square = math.fsum(w * o * o for w, o in zip(weights, offsets, strict=True))
+        lengths = [time_s - self._origin_s for time_s in times]
+        self._mean_s = math.fsum(w * t for w, t in zip(weights, lengths, strict=True)) / self._weight
+        self._slope_s = (
+            math.fsum(w * o * t for w, o, t in zip(weights, offsets, lengths, strict=True)) / self._square
         )
-        self.residual_s = [
-            time - origin_s - mean_s - slope_s * (number - self._centre)
-            for time, number in zip(times, self._numbers, strict=True)
+
+    def _distances(self, times: Sequence[float]) -> list[float]:
+        return [
+            time_s - self._origin_s - self._mean_s - self._slope_s * (number - self._centre)
+            for time_s, number in zip(times, self._numbers, strict=True)
         ]
 
-    @property
-    def is_known(self) -> bool:
-        return len(self.residual_s) >= 4
+    def variance(self, weights: dict[int, float]) -> float:
+        """Variance of the sum of weight x time over these ticks."""
+        inside = [(i - self.first, w) for i, w in weights.items() if 0 <= i - self.first < len(self.times_s)]
+        own = math.fsum((w * self.spreads_s[i]) ** 2 for i, w in inside)
+        if not any(self._shrinks):
+            return own
+        offset = math.fsum(w * self._shrinks[i] for i, w in inside)
+        slope = math.fsum(w * self._shrinks[i] * (self._numbers[i] - self._centre) for i, w in inside)
+        return own + offset**2 / self._weight + slope**2 / self._square
 
-    def variance_share(self, weights: dict[int, float]) -> float:
-        """Variance of sum(weight x beat) over the variance of one residual, weights by the tick's index."""
-        inside = [
-            (i - self.first, w) for i, w in weights.items() if 0 <= i - self.first < len(self.residual_s)
-        ]
-        if not inside or not self.is_known:
-            return 0.0
-        offset = math.fsum(w for _, w in inside)
-        slope = math.fsum(w * (self._numbers[i] - self._centre) for i, w in inside)
-        return offset**2 / self._count + slope**2 / self._square_sum
+
+def _excess(distances_s: Sequence[float], seen: Sequence[float]) -> float:
+    """Variance that *distances_s* have over those of *seen*; 0 if chance alone could make it."""
+    ratios = [d * d / max(variance, 1e-18) for d, variance in zip(distances_s, seen, strict=True)]
+    # Chance: the mean of n squared standard distances is 1 +- sqrt(2/n); 2 are lost to the line.
+    count = len(ratios)
+    if math.fsum(ratios) / (count - 2) <= 1 + 1.5 * math.sqrt(2 / count):
+        return 0.0
+    return max(0.0, math.fsum(d * d for d in distances_s) / (count - 2) - fmean(seen))
+
+
+def _robust_spread(errors: Iterable[float]) -> float:
+    """Standard deviation around 0, as the median tells it, so that some wild ones don't matter."""
+    return 1.4826 * median(abs(error) for error in errors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +255,16 @@ class _Interval:
     index: int
     duration_s: float
     energy_j: float
+    spread_s: float
+
+    @property
+    def power_w(self) -> float:
+        return self.energy_j / self.duration_s
 
 
 @dataclass(frozen=True, slots=True)
 class _Quiet:
-    """Quiet power of one side of the window, and how it hangs on the ticks' times."""
+    """Quiet power of one side of the window, and the intervals that it comes from."""
 
     power_w: float
     intervals: tuple[_Interval, ...]
@@ -209,127 +272,113 @@ class _Quiet:
 
 
 class _Aligned:
-    """One outermost window between two ticks outside it."""
+    """One outermost window between two ticks outside it.
 
-    def __init__(self, ticks: Sequence[Tick], start_s: float, stop_s: float, resolution_j: float) -> None:
-        self.ticks, self.start_s, self.stop_s, self.resolution_j = ticks, start_s, stop_s, resolution_j
+    Attributes:
+        before: Index of the tick before the start that is counted from.
+        after: Index of the tick after the stop that is counted to.
+        quiet: Quiet power of head and tail, or `None` where no whole tick is quiet.
+    """
+
+    def __init__(
+        self,
+        ticks: Sequence[Tick],
+        spreads_s: Sequence[float],
+        start_s: float,
+        stop_s: float,
+        quiet_s: Sequence[Span],
+        resolution_j: float,
+    ) -> None:
+        self.ticks, self.start_s, self.stop_s, self._resolution_j = ticks, start_s, stop_s, resolution_j
         self._seen_s = [tick[0] for tick in ticks]
-        head_end = bisect_right(self._seen_s, start_s)
+        self._head_stop = bisect_right(self._seen_s, start_s)
         self._tail_start = bisect_left(self._seen_s, stop_s)
-        self._set_beats(head_end)
-        self._set_edges(head_end)
-        self._set_trust()
-        self._set_quiet()
+        self._beats = self._keep_beats(spreads_s)
+        self.before = self._head_stop - 1
+        self.after = min(self._tail_start + 1, len(ticks) - 1)
+        if not spreads_s:
+            # A tick that was seen just before the start may have happened after it and hold some work.
+            guard_s = 4 * self.spread_s(self.before)
+            self.before = max(0, bisect_right(self._seen_s, start_s - guard_s) - 1)
+        self._set_quiet(*self._quiet_intervals(quiet_s))
 
     # Times of ticks
 
-    def _set_beats(self, head_end: int) -> None:
-        low = max(0, head_end - HEAD_TICKS)
-        inner_start, inner_stop = head_end + INNER_TICKS, self._tail_start - INNER_TICKS
+    def _keep_beats(self, spreads_s: Sequence[float]) -> list[_Beat]:
+        low, end = max(0, self._head_stop - HEAD_TICKS), len(self._seen_s)
+        inner_start, inner_stop = self._head_stop + INNER_TICKS, self._tail_start - INNER_TICKS
         # A long window has two beats: over so many ticks the two clocks drift apart.
-        spans = (
-            [(low, len(self._seen_s))]
-            if inner_start >= inner_stop
-            else [(low, inner_start), (inner_stop, len(self._seen_s))]
-        )
-        self.beats = [_Beat(first, self._seen_s[first:stop]) for first, stop in spans]
-        self.residual_s: dict[int, float] = {
-            beat.first + i: r for beat in self.beats for i, r in enumerate(beat.residual_s)
-        }
-        self.period_s = self.beats[0].period_s
-        self.jitter_s = self._jitter_s()
+        spans = [(low, end)] if inner_start >= inner_stop else [(low, inner_start), (inner_stop, end)]
+        return [_Beat(first, self._seen_s[first:stop], spreads_s[first:stop]) for first, stop in spans]
 
-    def _jitter_s(self) -> float:
-        """Spread of the seen times around the beat."""
-        residuals = [r for beat in self.beats if beat.is_known for r in beat.residual_s]
-        degrees = len(residuals) - 2 * sum(beat.is_known for beat in self.beats)
-        if degrees < 2:
-            return _UNKNOWN_TIME_SHARE * self.period_s
-        return math.sqrt(math.fsum(r * r for r in residuals) / degrees)
-
-    def _is_steady(self) -> bool:
-        """Whether the ticks keep to the beat, rather than wander away from it.
-
-        Source:
-            von Neumann's ratio of successive differences: 2 for independent distances, near 0 for a walk.
-        """
-        square = math.fsum(r * r for beat in self.beats for r in beat.residual_s)
-        steps = math.fsum((b - a) ** 2 for beat in self.beats for a, b in pairwise(beat.residual_s))
-        return steps >= square
-
-    def _set_edges(self, head_end: int) -> None:
-        # A tick that was seen just before the start may have happened after it and hold some of the work.
-        guard_s = max(4 * self.jitter_s, 0.05 * self.period_s)
-        before = bisect_right(self._seen_s, self.start_s - guard_s) - 1
-        self.before = before if before >= 0 else head_end - 1
-        self.after = min(self._tail_start + 1, len(self._seen_s) - 1)
-        self._guard_s = guard_s
-
-    def _interval(self, index: int) -> _Interval:
-        (before_s, before_j), (after_s, after_j) = self.ticks[index], self.ticks[index + 1]
-        return _Interval(index, after_s - before_s, after_j - before_j)
-
-    # Which ticks are quiet
-
-    def _is_quiet(self, interval: _Interval, power_w: float) -> bool:
-        slack_s = _SAME_QUIET_SHARE * interval.duration_s + 4 * math.sqrt(2) * self.jitter_s
-        return abs(interval.energy_j - power_w * interval.duration_s) <= power_w * slack_s
-
-    def _set_trust(self) -> None:
-        """How much of a seen time's distance from the beat is an error of seeing (rule 3).
-
-        Over a quiet interval the counter says how long it really was. So the error of its seen length is
-        known, and regressing it on the distance from the beat tells what share of such a distance to take
-        back, and what spread stays.
-        """
-        head = [self._interval(i) for i in range(max(0, self.before - HEAD_TICKS), self.before)]
-        tail = [self._interval(i) for i in range(self._tail_start, len(self.ticks) - 1)]
-        level_w = None
-        if head:
-            level_w = head[-1].energy_j / head[-1].duration_s
-        elif tail:
-            level_w = tail[0].energy_j / tail[0].duration_s
-        self.head = [i for i in head if level_w is not None and self._is_quiet(i, level_w)]
-        self.tail = tail
-        self.is_one_quiet = level_w is not None and all(self._is_quiet(i, level_w) for i in tail)
-        quiet = [*self.head, *(tail if self.is_one_quiet else [])]
-        self.shrink, self.spread_s = 0.0, self.jitter_s
-        if len(quiet) < 3 or level_w is None:
-            return
-        power_w = math.fsum(i.energy_j for i in quiet) / math.fsum(i.duration_s for i in quiet)
-        errors = [i.duration_s - i.energy_j / power_w for i in quiet]
-        swings = [self.residual_s.get(i.index + 1, 0.0) - self.residual_s.get(i.index, 0.0) for i in quiet]
-        self.shrink, self.spread_s = _trust(errors, swings if self._is_steady() else [0.0] * len(swings))
+    def _beat(self, index: int) -> _Beat:
+        return next(beat for beat in reversed(self._beats) if beat.first <= index)
 
     def time_s(self, index: int) -> float:
         """The best time of the tick *index*."""
-        return self._seen_s[index] - self.shrink * self.residual_s.get(index, 0.0)
+        beat = self._beat(index)
+        return beat.times_s[index - beat.first]
+
+    def spread_s(self, index: int) -> float:
+        """The uncertainty of that time which no other tick shares."""
+        beat = self._beat(index)
+        return beat.spreads_s[index - beat.first]
+
+    @property
+    def period_s(self) -> float:
+        return self._beats[0].period_s
+
+    # Which ticks are quiet
+
+    def _interval(self, index: int) -> _Interval:
+        return _Interval(
+            index,
+            max(self.time_s(index + 1) - self.time_s(index), 1e-9),
+            self.ticks[index + 1][1] - self.ticks[index][1],
+            math.hypot(self.spread_s(index), self.spread_s(index + 1)),
+        )
+
+    def _quiet_intervals(self, quiet_s: Sequence[Span]) -> tuple[list[_Interval], list[_Interval]]:
+        """Quiet intervals before the window, and after it."""
+        low = max(0, self._head_stop - HEAD_TICKS)
+        head = [self._interval(i) for i in range(low, self._head_stop - 1)]
+        tail = [self._interval(i) for i in range(self._tail_start, len(self.ticks) - 1)]
+        if quiet_s:
+            head = [i for i in head if any(self._lies_in(i, span_s) for span_s in quiet_s)]
+            return [i for i in head if _is_same_quiet(i, head[-1].power_w, 2 * _PASSING_SHARE)], tail
+        level_w = head[-1].power_w if head else 0.0
+        same = takewhile(lambda i: _is_same_quiet(i, level_w, _SAME_QUIET_SHARE), reversed(head))
+        return list(same)[::-1], tail
+
+    def _lies_in(self, interval: _Interval, span_s: Span) -> bool:
+        from_s, until_s = self._seen_s[interval.index], self._seen_s[interval.index + 1]
+        return span_s[0] <= from_s and until_s <= span_s[1]
 
     # Quiet power
 
-    def _set_quiet(self) -> None:
-        """Quiet power of the head and the tail; `None` where no whole tick is quiet."""
+    def _set_quiet(self, head: Sequence[_Interval], tail: Sequence[_Interval]) -> None:
+        """Quiet power of both sides: the same, unless the tail is clearly another quiet."""
         self.quiet: tuple[_Quiet, _Quiet] | None = None
-        self.level_difference_w = 0.0
-        head, tail = self._quiet(self.head), self._quiet(self.tail)
-        if head is None or tail is None or self.is_one_quiet:
-            both = self._quiet([*self.head, *self.tail])
-            if both is not None:
-                self.quiet = both, both
-            if head is not None and tail is not None:
-                self.level_difference_w = tail.power_w - head.power_w
+        self._level_difference_w = 0.0
+        before, after, both = _quiet(head), _quiet(tail), _quiet([*head, *tail])
+        if both is None:
             return
-        difference_w = tail.power_w - head.power_w
-        weight = difference_w**2 / (difference_w**2 + (_PASSING_SHARE * head.power_w) ** 2)
-        tail = _Quiet(head.power_w + weight * difference_w, tail.intervals, tail.duration_s)
-        self.quiet = head, tail
-        self.level_difference_w = 2 * math.sqrt(weight * (1 - weight)) * difference_w
-
-    def _quiet(self, intervals: Sequence[_Interval]) -> _Quiet | None:
-        duration_s = math.fsum(self.time_s(i.index + 1) - self.time_s(i.index) for i in intervals)
-        if not intervals or duration_s <= 0:
-            return None
-        return _Quiet(math.fsum(i.energy_j for i in intervals) / duration_s, tuple(intervals), duration_s)
+        self.quiet = both, both
+        if before is None or after is None:
+            return
+        difference_w = after.power_w - before.power_w
+        if all(_is_same_quiet(i, before.power_w, _SAME_QUIET_SHARE) for i in tail):
+            expected_w = 2 * max(i.spread_s / i.duration_s for i in tail) * before.power_w
+            self._level_difference_w = math.copysign(max(0.0, abs(difference_w) - expected_w), difference_w)
+            return
+        # A small difference is a passing fit of the counter, a large one another power state. Between the
+        # two nobody knows, and the uncertainty says so.
+        weight = difference_w**2 / (difference_w**2 + (_PASSING_SHARE * before.power_w) ** 2)
+        self.quiet = (
+            before,
+            _Quiet(before.power_w + weight * difference_w, after.intervals, after.duration_s),
+        )
+        self._level_difference_w = 2 * math.sqrt(weight * (1 - weight)) * difference_w
 
     # The result
 
@@ -359,19 +408,18 @@ class _Aligned:
         if self.quiet is None:
             return self._without_quiet()
         head, tail = self.quiet
-        head_w, tail_w, span_j = head.power_w, tail.power_w, self._span_j
-        energy_j = span_j - head_w * self.head_s - tail_w * self.tail_s
+        span_j = self._span_j
         variance = self._time_variance(head, tail) + self._quiet_variance(head, tail)
-        variance += self.resolution_j**2 / 6 + (1e-9 * span_j) ** 2
+        variance += self._resolution_j**2 / 6 + (1e-9 * span_j) ** 2  # the latter for rounding
         return Integral(
-            energy_j=energy_j,
+            energy_j=span_j - head.power_w * self.head_s - tail.power_w * self.tail_s,
             uncertainty_j=math.sqrt(variance),
             how=How.ALIGNED,
-            head_power_w=head_w,
-            tail_power_w=tail_w,
+            head_power_w=head.power_w,
+            tail_power_w=tail.power_w,
         )
 
-    def _time_variance(self, head: "_Quiet", tail: "_Quiet") -> float:
+    def _time_variance(self, head: _Quiet, tail: _Quiet) -> float:
         """What the ticks' times leave open, each weighted by its share in the result."""
         weights: dict[int, float] = {}
         _add(weights, self.before, head.power_w)
@@ -381,28 +429,19 @@ class _Aligned:
             for interval in quiet.intervals:
                 _add(weights, interval.index + 1, rate)
                 _add(weights, interval.index, -rate)
-        own = self.spread_s**2 * math.fsum(w * w for w in weights.values())
-        beat = math.fsum(beat.variance_share(weights) for beat in self.beats)
-        return own + beat * (self.shrink * self.jitter_s) ** 2
+        return math.fsum(beat.variance(weights) for beat in self._beats)
 
-    def _quiet_variance(self, head: "_Quiet", tail: "_Quiet") -> float:
+    def _quiet_variance(self, head: _Quiet, tail: _Quiet) -> float:
         """What quiet power that isn't quite constant leaves open."""
-        intervals = {i.index: i for i in (*head.intervals, *tail.intervals)}
-        count, duration_s = len(intervals), math.fsum(i.duration_s for i in intervals.values())
-        wander = 0.0
+        intervals = {i.index: i for i in (*head.intervals, *tail.intervals)}.values()
+        count, duration_s = len(intervals), math.fsum(i.duration_s for i in intervals)
+        wander = 0.0  # of the joules, in J^2/s
         if count >= 3 and head is tail:
-            errors = [
-                i.energy_j - head.power_w * (self.time_s(i.index + 1) - self.time_s(i.index))
-                for i in intervals.values()
-            ]
-            seen = math.fsum(e * e for e in errors) / (count - 1)
-            wander = max(0.0, seen - 2 * (self.spread_s * head.power_w) ** 2) * count / duration_s
+            seen = math.fsum((i.energy_j - head.power_w * i.duration_s) ** 2 for i in intervals) / (count - 1)
+            of_times = fmean(i.spread_s**2 for i in intervals) * head.power_w**2
+            wander = max(0.0, seen - 2 * of_times) * count / duration_s
         quiet_s = self.head_s + self.tail_s
-        difference = self.level_difference_w**2
-        if head is tail:  # what the times alone would make of it is counted already
-            expected = 2 * (self.spread_s * head.power_w) ** 2 * (1 / self.period_s**2) * 2
-            difference = max(0.0, difference - 4 * expected)
-        return wander * (quiet_s + quiet_s**2 / duration_s) + difference * (quiet_s / 2) ** 2
+        return wander * (quiet_s + quiet_s**2 / duration_s) + (self._level_difference_w * quiet_s / 2) ** 2
 
     def _without_quiet(self) -> Integral:
         """No whole quiet tick: the power outside is anything from 0 to the mean."""
@@ -410,37 +449,29 @@ class _Aligned:
         power_w = self._span_j / (duration_s + outside_s)
         # Evenly spread power, with the spread of a uniform share between none and all of it.
         uncertainty_j = power_w * outside_s / math.sqrt(3)
+        time_j = power_w * math.hypot(self.spread_s(self.before), self.spread_s(self.after))
         return Integral(
             energy_j=power_w * duration_s,
-            uncertainty_j=math.hypot(uncertainty_j, power_w * self.jitter_s, self.resolution_j),
+            uncertainty_j=math.hypot(uncertainty_j, time_j, self._resolution_j),
             how=How.INTERPOLATED,
         )
 
 
+def _is_same_quiet(interval: _Interval, power_w: float, share: float) -> bool:
+    """Whether the interval can be one of *power_w*, given how badly its length is known."""
+    slack_s = share * interval.duration_s + 4 * interval.spread_s
+    return abs(interval.energy_j - power_w * interval.duration_s) <= power_w * slack_s
+
+
+def _quiet(intervals: Sequence[_Interval]) -> _Quiet | None:
+    if not intervals:
+        return None
+    duration_s = math.fsum(i.duration_s for i in intervals)
+    return _Quiet(math.fsum(i.energy_j for i in intervals) / duration_s, tuple(intervals), duration_s)
+
+
 def _add(weights: dict[int, float], index: int, weight: float) -> None:
     weights[index] = weights.get(index, 0.0) + weight
-
-
-def _trust(errors: Sequence[float], swings: Sequence[float]) -> tuple[float, float]:
-    """Share of a distance from the beat to take back, and the spread that a time then has.
-
-    Args:
-        errors: Seen minus real length of quiet intervals, in seconds.
-        swings: Difference of the distances from the beat at each interval's ends.
-    """
-    cross = math.fsum(e * s for e, s in zip(errors, swings, strict=True))
-    square = math.fsum(s * s for s in swings)
-    share = cross / square if square > 0 else 0.0
-    left = math.fsum((e - share * s) ** 2 for e, s in zip(errors, swings, strict=True))
-    degrees = max(1, len(errors) - 2)
-    variance = left / degrees  # of an interval: twice that of a tick
-    if square > 0 and variance > 0:
-        # The prior, a half with a spread of a half, counts where few ticks say little.
-        share = (cross / variance + 0.5 / 0.25) / (square / variance + 1 / 0.25)
-        left = math.fsum((e - share * s) ** 2 for e, s in zip(errors, swings, strict=True))
-        variance = left / degrees
-    # Few ticks know their own spread badly: Student's t has this much more variance than the normal.
-    return min(1.0, max(0.0, share)), math.sqrt(variance * (1 + 3 / degrees) / 2)
 
 
 class Cumulative:
@@ -455,6 +486,8 @@ class Cumulative:
         ticks: As for `integrate`; every tick inside the window makes it more certain.
         start_s: When the window opened.
         stop_s: When the window closed.
+        spreads_s: As for `integrate`.
+        quiet_s: As for `integrate`.
         resolution_j: Smallest step of the counter.
 
     Raises:
@@ -462,20 +495,34 @@ class Cumulative:
     """
 
     def __init__(
-        self, ticks: Sequence[Tick], start_s: float, stop_s: float, *, resolution_j: float = 0.0
+        self,
+        ticks: Sequence[Tick],
+        start_s: float,
+        stop_s: float,
+        *,
+        spreads_s: Sequence[float] = (),
+        quiet_s: Sequence[Span] = (),
+        resolution_j: float = 0.0,
     ) -> None:
-        _check(ticks, start_s, stop_s)
-        self._window = window = _Aligned(ticks, start_s, stop_s, resolution_j)
+        _check(ticks, spreads_s, start_s, stop_s)
+        window = _Aligned(ticks, spreads_s, start_s, stop_s, quiet_s, resolution_j)
         self._whole = whole = window.integral()
-        offset_j = window.ticks[window.before][1] + window.head_j
-        margin_s = min(window.jitter_s, 0.25 * window.period_s)
-        self._times, self._joules = [start_s], [0.0]
-        for time_s, joules in ticks[window.before : window.after]:
-            if start_s + margin_s < time_s < stop_s - margin_s:
+        self._quiet_w = 0.0 if window.quiet is None else window.quiet[0].power_w
+        seen = (
+            [(t, j, s) for (t, j), s in zip(ticks, spreads_s, strict=True)]
+            if spreads_s
+            else [(t, j, window.spread_s(window.before)) for t, j in ticks]
+        )
+        offset_j, whole_j = ticks[window.before][1] + window.head_j, max(0.0, whole.energy_j)
+        self._times, self._joules, self._spreads = [start_s], [0.0], [0.0]
+        for time_s, joules, spread_s in seen[window.before : window.after]:
+            if start_s + spread_s < time_s < stop_s - spread_s:
                 self._times.append(time_s)
-                self._joules.append(min(max(joules - offset_j, self._joules[-1]), max(0.0, whole.energy_j)))
+                self._joules.append(min(max(joules - offset_j, self._joules[-1]), whole_j))
+                self._spreads.append(spread_s)
         self._times.append(stop_s)
-        self._joules.append(max(whole.energy_j, 0.0))
+        self._joules.append(whole_j)
+        self._spreads.append(0.0)
         self._lengths = [after - before for before, after in pairwise(self._times)]
         self._powers = [
             (after - before) / length
@@ -495,10 +542,9 @@ class Cumulative:
             )
         if (start_s, stop_s) == (self._times[0], self._times[-1]):
             return self._whole
-        variance = self._open_between(start_s, stop_s)
-        variance += self._seen_variance(start_s) + self._seen_variance(stop_s)
         share = (stop_s - start_s) / (self._times[-1] - self._times[0])
-        variance += share * self._whole.uncertainty_j**2
+        variance = share * self._whole.uncertainty_j**2 + self._walked_variance(start_s, stop_s)
+        variance += self._seen_variance(start_s) + self._seen_variance(stop_s)
         return Integral(
             energy_j=self._joules_at(stop_s) - self._joules_at(start_s),
             uncertainty_j=math.sqrt(variance),
@@ -514,7 +560,8 @@ class Cumulative:
         index, share = self._place(time_s)
         return self._joules[index] + share * (self._joules[index + 1] - self._joules[index])
 
-    def _open_between(self, start_s: float, stop_s: float) -> float:
+    def _walked_variance(self, start_s: float, stop_s: float) -> float:
+        """Variance of a pinned random walk between the two moments."""
         (first, start_share), (last, stop_share) = self._place(start_s), self._place(stop_s)
         if first == last:
             share = stop_share - start_share
@@ -531,18 +578,14 @@ class Cumulative:
             (self._powers[i + 1] - self._powers[i]) ** 2 / (1 / self._lengths[i] + 1 / self._lengths[i + 1])
             for i in range(low, high - 1)
         ]
-        # Where few ticks tell, the power may have swung from quiet to as far above its mean.
-        quiet = self._window.quiet
+        # Where few ticks tell, the power may have been anything from quiet to as far above its mean: a
+        # uniform distribution of twice that width, counted like one tick.
         mean_w = self._joules[-1] / (self._times[-1] - self._times[0])
-        swing_w = max(0.0, mean_w - (0.0 if quiet is None else quiet[0].power_w))
-        prior = swing_w**2 / 12 * self._lengths[index]
+        prior = max(0.0, mean_w - self._quiet_w) ** 2 / 12 * self._lengths[index]
         return (math.fsum(steps) + prior) / (len(steps) + 1)
 
     def _seen_variance(self, time_s: float) -> float:
         """What the ticks' times leave open at an edge: the power there times the time's spread."""
         index, share = self._place(time_s)
-        if time_s in (self._times[0], self._times[-1]):
-            return 0.0
-        window = self._window
-        spread_s = max(window.jitter_s, window.spread_s)
-        return (self._powers[index] * spread_s) ** 2 * (share**2 + (1 - share) ** 2)
+        spread = (self._spreads[index] * (1 - share)) ** 2 + (self._spreads[index + 1] * share) ** 2
+        return self._powers[index] ** 2 * spread

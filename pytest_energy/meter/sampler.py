@@ -17,8 +17,7 @@ from typing import Protocol
 
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.clock import Clock
-from pytest_energy.meter.integrate import Tick
-from pytest_energy.meter.ticks import TickTracker
+from pytest_energy.meter.ticks import SeenTick, TickTracker
 from pytest_energy.model import Channel
 from pytest_energy.sensors.protocol import Sensor
 
@@ -94,13 +93,17 @@ class _Followed:
     def __init__(self, sensor: Sensor, channel: Channel, now_s: float) -> None:
         self.sensor, self.channel = sensor, channel
         self.tracker = TickTracker(now_s)
-        self.ticks: list[Tick] = []
+        self.ticks: list[SeenTick] = []
 
-    def keep(self, tick: Tick) -> None:
+    def keep(self, tick: SeenTick) -> None:
         self.ticks.append(tick)
         if len(self.ticks) > _HISTORY_TICKS:
             # A new list: somebody may be looking at the old one.
             self.ticks = [*self.ticks[:-_RECENT_TICKS:2], *self.ticks[-_RECENT_TICKS:]]
+
+
+def _time_s(tick: SeenTick) -> float:
+    return tick.time_s
 
 
 class _Chore:
@@ -175,14 +178,14 @@ class Sampler:
         """Whether a ticked channel has stood still for too long."""
         return self._followed[channel].tracker.is_silent(self._clock.now_s())
 
-    def ticks(self, channel: str) -> Sequence[Tick]:
+    def ticks(self, channel: str) -> Sequence[SeenTick]:
         """All ticks of a ticked channel that are still known; the sequence may grow."""
         return self._followed[channel].ticks
 
     def count_after(self, channel: str, time_s: float) -> int:
         """Ticks of *channel* after *time_s*."""
         ticks = self._followed[channel].ticks
-        return len(ticks) - bisect_right(ticks, (time_s, math.inf))
+        return len(ticks) - bisect_right(ticks, time_s, key=_time_s)
 
     def fault_since(self, channel: str, time_s: float) -> Fault | None:
         """The first failed read of *channel* at or after *time_s*."""

@@ -4,14 +4,13 @@ A tick is seen as a change between two reads. Until the counter's period is know
 just before and just after each expected tick, so that two reads a tick are enough.
 
 Rule 1: the tracker reads nothing itself. It says when the next read is due, and is told what was read.
-Rule 2: a tick's time is the middle between the two reads that it happened between.
+Rule 2: a tick's time is the middle between the two reads that it happened between, give or take their
+        distance.
 Rule 3: nothing is assumed of the period but that it lies between a millisecond and a second or two.
 """
 
 import math
 from dataclasses import dataclass
-
-from pytest_energy.meter.integrate import Tick
 
 # A counter that hasn't moved for this long doesn't tick: the slowest known one ticks once a second.
 SILENT_S = 2.5
@@ -42,6 +41,29 @@ _STEP_CPU_S = 6e-5
 # Where two reads for each tick would cost more of a core than this, only each n-th tick is followed.
 _CPU_SHARE = 0.04
 _FOLLOW_GAP_S = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenTick:
+    """One update of a counter, as well as it was seen.
+
+    Attributes:
+        time_s: When it happened.
+        joules: The counter from then on.
+        spread_s: Standard uncertainty of the time.
+        after_s: It happened after this moment, surely.
+        before_s: It happened before this moment, surely.
+    """
+
+    time_s: float
+    joules: float
+    spread_s: float
+    after_s: float
+    before_s: float
+
+    def straddles(self, time_s: float) -> bool:
+        """Whether it can't be told if the tick was before or after *time_s*."""
+        return self.after_s < time_s < self.before_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +107,7 @@ class TickTracker:
         self._followed_count = 0
         self._next_s = now_s  # the tick that is waited for
 
-    def see(self, started_s: float, ended_s: float, joules: float) -> Tick | None:
+    def see(self, started_s: float, ended_s: float, joules: float) -> SeenTick | None:
         """Take in one read.
 
         Returns:
@@ -98,10 +120,10 @@ class TickTracker:
         # The shortest calls tell the cost; one that was held up by other threads doesn't.
         self._call_s = min(self._call_s, call_s) if last else call_s
         self._call_s += 0.05 * (call_s - self._call_s)
-        tick: Tick | None = None
+        tick: SeenTick | None = None
         if last is not None and joules != last.joules:
-            tick = (self._tick_time_s(last, read), joules)
-            self._take(tick[0])
+            tick = self._seen(last, read)
+            self._take(tick.time_s)
         else:
             self._unchanged_count += 1
         self._plan(ended_s)
@@ -130,12 +152,20 @@ class TickTracker:
             if self.tick_s is not None and self._unchanged_count == 0:
                 self._plan(now_s)
 
-    def _tick_time_s(self, last: _Read, read: _Read) -> float:
+    def _seen(self, last: _Read, read: _Read) -> SeenTick:
         gap_s = read.middle_s - last.middle_s
         if self.tick_s is not None:
             # The read before may be from before a long sleep; the tick was surely not so long ago.
             gap_s = min(gap_s, max(2 * self._reach_s, self._call_s), self.tick_s)
-        return max(read.middle_s - gap_s / 2, math.nextafter(self._last_tick_s, math.inf))
+        # Somewhere in the gap, whose two ends are each somewhere in a call: uniform errors.
+        calls = (read.ended_s - read.started_s) ** 2 + (last.ended_s - last.started_s) ** 2
+        return SeenTick(
+            time_s=max(read.middle_s - gap_s / 2, math.nextafter(self._last_tick_s, math.inf)),
+            joules=read.joules,
+            spread_s=math.sqrt((gap_s**2 + calls / 4) / 12),
+            after_s=last.started_s,
+            before_s=read.ended_s,
+        )
 
     def _take(self, tick_s: float) -> None:
         self.tick_count += 1

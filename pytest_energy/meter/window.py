@@ -11,6 +11,7 @@ Rule 5: without a ticked channel nothing waits.
 import math
 import random
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -24,10 +25,12 @@ from pytest_energy.meter.integrate import (
     INNER_TICKS,
     Cumulative,
     Integral,
+    Span,
     Tick,
     integrate,
 )
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
+from pytest_energy.meter.ticks import SeenTick
 from pytest_energy.meter.usage import LOOK_S, PsutilSystem, System, UsageProbe
 from pytest_energy.model import Channel, Domain, Phase, Provenance, Reading, SensorStatus, Trace
 from pytest_energy.sensors.protocol import Sensor
@@ -166,6 +169,7 @@ class LiveMeter:
             provenance=self.provenance,
         )
         self._idle: dict[str, IdlePower] = {}
+        self._quiet = _Quiet()
         self._last: _LiveWindow | None = None
 
     def start(self) -> None:
@@ -183,12 +187,15 @@ class LiveMeter:
             clock.sleep_s(0.05)
         after = self._read_untickeds()
         at_rest = {name: [before[name], after[name]] for name in before if name in after}
-        at_rest |= {name: [tick for tick in sampler.ticks(name) if tick[0] >= start_s] for name in names}
+        at_rest |= {
+            name: [(t.time_s, t.joules) for t in sampler.ticks(name) if t.time_s >= start_s] for name in names
+        }
         for name, ticks in at_rest.items():
             try:
                 self._idle[name] = idle_power(ticks)
             except NotMeasurable:
                 continue  # a counter that stands still has no idle power; its windows will say so
+        self._quiet.add(start_s, clock.now_s())
 
     def _is_searched(self, name: str) -> bool:
         sampler = self._rig.sampler
@@ -245,8 +252,8 @@ class LiveMeter:
         if last is not None:
             last.give_up(f"it was still open when {test_id} opened another window")
         reason = None if channels else _why_no_channel(domains, self._channels)
-        self._last = window = _LiveWindow(self._rig, channels, reason)
-        window.begin(None if last is None else last.quiet)
+        self._last = window = _LiveWindow(self._rig, channels, self._quiet, reason)
+        window.begin()
         return window
 
     def close(self) -> None:
@@ -272,19 +279,49 @@ def _why_no_channel(domains: frozenset[Domain] | None, channels: Sequence[Channe
     return f"no channel of {wanted} here; this run measures {there}"
 
 
-@dataclass(frozen=True, slots=True)
 class _Quiet:
-    """The ticked channels that were quiet, and until when they are known to have been."""
+    """Stretches of time in which nothing was at work, known because a window waited through them."""
 
-    names: frozenset[str]
-    until_s: float
+    def __init__(self) -> None:
+        self._spans: deque[Span] = deque(maxlen=HEAD_TICKS)
+        self.names: frozenset[str] = frozenset()
+        """The channels whose ticks were waited for in the last stretch."""
+
+    def add(self, from_s: float, until_s: float) -> None:
+        """Know of a stretch; one that continues the last makes it longer."""
+        if self._spans and self._spans[-1][1] == from_s:
+            from_s = self._spans.pop()[0]
+        self._spans.append((from_s, until_s))
+
+    @property
+    def until_s(self) -> float:
+        """Until when it is known to have been quiet."""
+        return self._spans[-1][1] if self._spans else -math.inf
+
+    def spans(self) -> tuple[Span, ...]:
+        """The stretches, oldest first."""
+        return tuple(self._spans)
+
+
+def _time_s(tick: SeenTick) -> float:
+    return tick.time_s
+
+
+def _ticks(seen: Iterable[SeenTick]) -> tuple[Tick, ...]:
+    return tuple((tick.time_s, tick.joules) for tick in seen)
+
+
+def _spreads_s(seen: Iterable[SeenTick]) -> tuple[float, ...]:
+    return tuple(tick.spread_s for tick in seen)
 
 
 class _LiveWindow:
     """One outermost window over *channels*."""
 
-    def __init__(self, rig: _Rig, channels: Sequence[Channel], void_because: str | None) -> None:
-        self._rig, self._channels = rig, tuple(channels)
+    def __init__(
+        self, rig: _Rig, channels: Sequence[Channel], quiet: _Quiet, void_because: str | None
+    ) -> None:
+        self._rig, self._channels, self._quiet = rig, tuple(channels), quiet
         self._ticked = tuple(channel.name for channel in channels if channel.is_ticked)
         self._void_because = void_because
         self._phases: list[_LivePhase] = []
@@ -292,36 +329,39 @@ class _LiveWindow:
         self._opened_s = self._start_s = rig.clock.now_s()
         self._start_reads: Mapping[str, float] = {}
         self._suspended_s: float | None = None
-        self.quiet: _Quiet | None = None
 
     # Opening
 
-    def begin(self, quiet: _Quiet | None) -> None:
-        """Wait for quiet, then start; *quiet* is what the window before this one left."""
+    def begin(self) -> None:
+        """Wait for quiet, then start."""
         rig = self._rig
-        if self._ticked:
-            self._wait_for_quiet(quiet)
+        quiet_since_s = self._wait_for_quiet() if self._ticked else None
         rig.probe.open()
         self._suspended_s = rig.clock.suspended_s()
         rig.synchronize()
         self._start_reads = self.read_untickeds()
         self._start_s = rig.clock.now_s()
+        if quiet_since_s is not None:
+            self._quiet.add(quiet_since_s, self._start_s)
 
-    def _wait_for_quiet(self, quiet: _Quiet | None) -> None:
-        clock = self._rig.clock
+    def _wait_for_quiet(self) -> float | None:
+        """Wait until the time before now is quiet, and a moment more.
+
+        Returns:
+            Since when it has been quiet, or `None` where the channels can't be followed.
+        """
+        clock, quiet = self._rig.clock, self._quiet
         self._void(self._why_not_followed())
         if self._void_because is not None:
-            return
-        tick_s = self._slowest_tick_s()
-        is_quiet = (
-            quiet is not None
-            and quiet.names >= set(self._ticked)
-            and clock.now_s() - quiet.until_s <= _BACK_TO_BACK_SHARE * tick_s
-        )
-        if not is_quiet:
+            return None
+        tick_s, quiet_since_s = self._slowest_tick_s(), quiet.until_s
+        is_back_to_back = clock.now_s() - quiet_since_s <= _BACK_TO_BACK_SHARE * tick_s
+        if not (is_back_to_back and quiet.names >= set(self._ticked)):
             self._rig.synchronize()
-            self._void(self._wait_for_ticks(clock.now_s()))
+            quiet_since_s = clock.now_s()
+            self._void(self._wait_for_ticks(quiet_since_s))
         clock.sleep_s(self._rig.rng.random() * tick_s)
+        return quiet_since_s
 
     def _why_not_followed(self) -> str | None:
         sampler = self._rig.sampler
@@ -406,7 +446,8 @@ class _LiveWindow:
         )
         if self._void_because is None and self._ticked:
             self._void(self._wait_for_ticks(stop_s))
-            self.quiet = _Quiet(frozenset(self._ticked), rig.clock.now_s())
+            self._quiet.add(stop_s, rig.clock.now_s())
+            self._quiet.names = frozenset(self._ticked)
         usage = rig.probe.usage(cpu_s)
         self._void(self._why_not_followed() if self._ticked else None)
         self._void(self._why_faulty())
@@ -428,8 +469,15 @@ class _LiveWindow:
             name: ((self._start_s, self._start_reads[name]), (stop_s, joules))
             for name, joules in stop_reads.items()
         }
-        ticks |= {name: self._ticks_around(name, stop_s) for name in self._ticked}
-        trace = Trace(ticks=ticks, start_s=self._start_s, stop_s=stop_s)
+        seen = {name: self._seen_around(name, stop_s, is_whole=False) for name in self._ticked}
+        ticks |= {name: _ticks(around) for name, around in seen.items()}
+        trace = Trace(
+            ticks=ticks,
+            start_s=self._start_s,
+            stop_s=stop_s,
+            quiet_s=self._quiet_s(),
+            spreads_s={name: _spreads_s(around) for name, around in seen.items()},
+        )
         resolutions_j = {channel.name: channel.resolution_j for channel in self._channels}
         reading = to_reading(trace, self._rig.provenance, resolutions_j=resolutions_j)
         if reading.void_because is not None:
@@ -443,23 +491,40 @@ class _LiveWindow:
         cumulative = {c.name: self._cumulative(c, stop_s) for c in self._channels if c.is_ticked}
         return tuple(phase.to_phase(cumulative) for phase in self._phases)
 
-    def _ticks_around(self, name: str, stop_s: float) -> tuple[Tick, ...]:
-        """Ticks before, beside and after the window: all that integrating it takes."""
+    def _seen_around(self, name: str, stop_s: float, *, is_whole: bool) -> Sequence[SeenTick]:
+        """Ticks before, beside and after the window: all that integrating it takes.
+
+        Left out are ticks that may have been on either side of an edge of this window or an earlier one:
+        an interval is then all work or all quiet.
+
+        Args:
+            name: The channel.
+            stop_s: When the window stopped.
+            is_whole: With every tick inside the window; else only those beside its edges.
+        """
         ticks = self._rig.sampler.ticks(name)
-        first = bisect_right(ticks, (self._start_s, math.inf))
-        last = bisect_right(ticks, (stop_s, math.inf))
-        head, tail = ticks[max(0, first - HEAD_TICKS - 1) : first], ticks[last : last + _QUIET_TICKS]
-        inner = ticks[first:last]
-        if len(inner) > 2 * INNER_TICKS + 1:
-            inner = [*inner[: INNER_TICKS + 1], *inner[-INNER_TICKS:]]
-        return (*head, *inner, *tail)
+        first, last = (bisect_right(ticks, time_s, key=_time_s) for time_s in (self._start_s, stop_s))
+        around = ticks[max(0, first - HEAD_TICKS - 1) : last + _QUIET_TICKS]
+        if not is_whole and last - first > 2 * INNER_TICKS + 1:
+            head = ticks[max(0, first - HEAD_TICKS - 1) : first + INNER_TICKS + 1]
+            around = [*head, *ticks[last - INNER_TICKS : last + _QUIET_TICKS]]
+        edges_s = {edge_s for span in self._quiet_s() for edge_s in span} | {self._start_s, stop_s}
+        return [tick for tick in around if not any(tick.straddles(edge_s) for edge_s in edges_s)]
+
+    def _quiet_s(self) -> tuple[Span, ...]:
+        """Quiet stretches before this window."""
+        return tuple(span for span in self._quiet.spans() if span[1] <= self._start_s)
 
     def _cumulative(self, channel: Channel, stop_s: float) -> Cumulative:
-        ticks = self._rig.sampler.ticks(channel.name)
-        first = bisect_right(ticks, (self._start_s, math.inf))
-        last = bisect_right(ticks, (stop_s, math.inf))
-        around = ticks[max(0, first - HEAD_TICKS - 1) : last + _QUIET_TICKS]
-        return Cumulative(around, self._start_s, stop_s, resolution_j=channel.resolution_j)
+        seen = self._seen_around(channel.name, stop_s, is_whole=True)
+        return Cumulative(
+            _ticks(seen),
+            self._start_s,
+            stop_s,
+            spreads_s=_spreads_s(seen),
+            quiet_s=self._quiet_s(),
+            resolution_j=channel.resolution_j,
+        )
 
     def _void_reading(self, duration_s: float) -> Reading:
         because = self._void_because or "it was given up"
@@ -538,7 +603,14 @@ def to_reading(
     for name, ticks in trace.ticks.items():
         resolution_j = 0.0 if resolutions_j is None else resolutions_j.get(name, 0.0)
         try:
-            integrals[name] = integrate(ticks, trace.start_s, trace.stop_s, resolution_j=resolution_j)
+            integrals[name] = integrate(
+                ticks,
+                trace.start_s,
+                trace.stop_s,
+                spreads_s=trace.spreads_s.get(name, ()),
+                quiet_s=trace.quiet_s,
+                resolution_j=resolution_j,
+            )
         except NotMeasurable as error:
             because = f"{name}: {error}"
             break

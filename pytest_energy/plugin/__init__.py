@@ -1,13 +1,18 @@
-"""pytest hooks; each calls one function elsewhere."""
+"""pytest hooks; each calls one function elsewhere.
+
+Rule 1: an ordinary run imports only what stands here; what measures and judges is imported when the first
+energy test comes.
+"""
 
 from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_energy.plugin import calls, hookspecs, mark, settings
-from pytest_energy.plugin.fixture import energy
 
-__all__ = ["energy"]
+if TYPE_CHECKING:
+    from pytest_energy.plugin.fixture import Energy
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,6 +35,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)  # after other plugins have deselected
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     calls.check_items(config, items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    calls.refuse(item)
+
+
+@pytest.fixture
+def energy(request: pytest.FixtureRequest) -> "Energy":
+    """Measure the energy of this test: `measure`, `window`, `model`, `record`, `requests`."""
+    from pytest_energy.plugin.fixture import energy_of
+
+    return energy_of(request.node)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)  # innermost: other plugins' work around a call isn't the test's

@@ -1,74 +1,96 @@
 """What the hooks do: start a run, check its tests, measure a call, judge it, report it."""
 
+import sys
 from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_energy.errors import EnergyError
-from pytest_energy.model import Judgement
-from pytest_energy.plugin.fixture import ENERGY, Energy
 from pytest_energy.plugin.mark import NAME, EnergyMark, is_energy_test
-from pytest_energy.plugin.session import SESSION, EnergySession
-from pytest_energy.plugin.settings import Settings
+from pytest_energy.plugin.settings import SETTINGS, Settings
 from pytest_energy.plugin.xdist import is_worker
 
-JUDGEMENT = pytest.StashKey[Judgement]()
+if TYPE_CHECKING:
+    from pytest_energy.model import Judgement
+    from pytest_energy.plugin.fixture import Energy
+
+JUDGEMENT: "pytest.StashKey[Judgement]" = pytest.StashKey()
+REFUSAL = pytest.StashKey[str]()
 
 
 def configure(config: pytest.Config) -> None:
     """Understand the options; where this process shows and writes, be ready to."""
     try:
-        settings = Settings.from_pytest_config(config)
-        session = EnergySession(config, settings)
-        session.check_sources()
-        if not is_worker(config):
-            from pytest_energy.plugin.summary import SummaryPlugin
+        config.stash[SETTINGS] = settings = Settings.from_pytest_config(config)
+        if settings.names_source:
+            from pytest_energy.plugin.session import session_of
 
-            config.pluginmanager.register(SummaryPlugin(settings), "energy-summary")
+            session_of(config).check_sources()
+        if not is_worker(config):
+            from pytest_energy.plugin.collector import Collector
+
+            config.pluginmanager.register(Collector(settings), "energy-collector")
     except EnergyError as error:
         raise pytest.UsageError(str(error)) from error
-    config.stash[SESSION] = session
 
 
 def unconfigure(config: pytest.Config) -> None:
-    session = config.stash.get(SESSION, None)
-    if session is not None:
-        session.close()
+    if "pytest_energy.plugin.session" in sys.modules:  # else no energy test has come
+        from pytest_energy.plugin.session import SESSION
+
+        session = config.stash.get(SESSION, None)
+        if session is not None:
+            session.close()
 
 
 def check_items(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     """Check every marker and read every baseline that will be needed, before any work is done."""
-    session = config.stash[SESSION]
     energy_items = [item for item in items if is_energy_test(item)]
+    settings = config.stash[SETTINGS]
     try:
         for item in energy_items:
             EnergyMark.of(item)
-        if not (session.settings.is_off or config.getoption("collectonly")):
-            session.load_baselines(item.nodeid for item in energy_items)
+        if energy_items and not (settings.is_off or config.getoption("collectonly")):
+            from pytest_energy.plugin.session import session_of
+
+            session_of(config).load_baselines(item.nodeid for item in energy_items)
     except EnergyError as error:
-        raise pytest.UsageError(str(error)) from error
+        if not is_worker(config):
+            raise pytest.UsageError(str(error)) from error
+        config.stash[REFUSAL] = str(error)  # a worker that stops here is taken for one that has crashed
+
+
+def refuse(item: pytest.Item) -> None:
+    """Keep an energy test from running where the run should have stopped at collection."""
+    refusal = item.config.stash.get(REFUSAL, None)
+    if refusal is not None and is_energy_test(item):
+        pytest.fail(refusal, pytrace=False)
 
 
 def measured_call(item: pytest.Item) -> Generator[None, None, None]:
     """Measure and judge the call phase of *item*; a failing verdict fails it like any failed check."""
-    session = item.config.stash[SESSION]
-    if session.settings.is_off or not is_energy_test(item):
+    if not is_energy_test(item) or item.config.stash[SETTINGS].is_off:
         return (yield)
+    from pytest_energy.plugin.fixture import ENERGY, energy_of
+
     if JUDGEMENT in item.stash:  # of an earlier run of the same test
         del item.stash[JUDGEMENT]
     if NAME in getattr(item, "fixturenames", ()):
         energy = item.stash[ENERGY]
         result = yield
     else:
-        energy = Energy(item.nodeid, EnergyMark.of(item), session)
+        energy = energy_of(item)
         with energy.window("call"):
             result = yield
-    _judge(item, energy, session)
+    _judge(item, energy)
     return result
 
 
-def _judge(item: pytest.Item, energy: Energy, session: EnergySession) -> None:
-    record = energy.to_record()
+def _judge(item: pytest.Item, energy: "Energy") -> None:
+    from pytest_energy.plugin.session import session_of
+
+    record, session = energy.to_record(), session_of(item.config)
     if record is None:
         return
     judgement = session.judge(record, EnergyMark.of(item))

@@ -17,7 +17,7 @@ import pytest
 from pytest_energy.errors import EnergyError
 from pytest_energy.model import Phase, Reading, Record
 from pytest_energy.plugin.mark import EnergyMark
-from pytest_energy.plugin.session import SESSION, Loads
+from pytest_energy.plugin.session import Loads, session_of
 from pytest_energy.plugin.xdist import held
 
 if TYPE_CHECKING:
@@ -344,9 +344,7 @@ def _joined(parts: Sequence[Window]) -> Reading:
 ENERGY = pytest.StashKey[Energy]()
 
 
-@pytest.fixture
-def energy(request: pytest.FixtureRequest) -> Energy:
-    """Measure the energy of this test: `measure`, `window`, `model`, `record`, `requests`."""
-    item: pytest.Item = request.node
-    item.stash[ENERGY] = Energy(item.nodeid, EnergyMark.of(item), item.config.stash[SESSION])
+def energy_of(item: pytest.Item) -> Energy:
+    """A fresh one for *item*, kept where its call will look for it."""
+    item.stash[ENERGY] = Energy(item.nodeid, EnergyMark.of(item), session_of(item.config))
     return item.stash[ENERGY]

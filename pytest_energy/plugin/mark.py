@@ -8,11 +8,14 @@ Rule 2: the marker nearest to the test wins, argument by argument (function over
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_energy.errors import SettingsError
-from pytest_energy.model import Budget, Domain
+
+if TYPE_CHECKING:
+    from pytest_energy.model import Budget, Domain
 
 NAME = "energy"
 
@@ -49,7 +52,9 @@ def _text(value: object) -> str:
     return value
 
 
-def _domains(value: object) -> frozenset[Domain]:
+def _domains(value: object) -> "frozenset[Domain]":
+    from pytest_energy.model import Domain
+
     names = (value,) if isinstance(value, str) else value
     known = tuple(Domain)
     if (
@@ -85,7 +90,7 @@ class EnergyMark:
     max_time_s: float | None = field(
         default=None, metadata=_means(_positive_number, "seconds after which no more rounds are taken")
     )
-    domains: frozenset[Domain] | None = field(
+    domains: "frozenset[Domain] | None" = field(
         default=None, metadata=_means(_domains, "what counts: gpu, cpu, dram")
     )
     samples: int | None = field(
@@ -97,7 +102,9 @@ class EnergyMark:
     group: str | None = field(default=None, metadata=_means(_text, "tests that are correlated together"))
 
     @property
-    def budget(self) -> Budget:
+    def budget(self) -> "Budget":
+        from pytest_energy.model import Budget
+
         return Budget(budget_j=self.budget_j, budget_per_sample_j=self.budget_per_sample_j)
 
     @classmethod

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_energy.model import Judgement, Machine, Provenance, Record, SensorStatus, Verdict
 from pytest_energy.plugin.mark import EnergyMark
-from pytest_energy.plugin.settings import BaselineMode, Settings
+from pytest_energy.plugin.settings import SETTINGS, BaselineMode, Settings
 
 if TYPE_CHECKING:
     from pytest_energy.baselines.schema import Baseline
@@ -38,9 +38,6 @@ class Loads:
 
     measured: "tuple[LoadResult, ...]"
     engine_facts: "EngineFacts"
-
-
-SESSION = pytest.StashKey["EnergySession"]()
 
 
 class EnergySession:
@@ -220,3 +217,11 @@ class EnergySession:
         if "found" in vars(self):
             for sensor in self.found.sensors:
                 sensor.close()
+
+
+SESSION = pytest.StashKey[EnergySession]()
+
+
+def session_of(config: pytest.Config) -> EnergySession:
+    """The run's own, made when first asked for."""
+    return config.stash.setdefault(SESSION, EnergySession(config, config.stash[SETTINGS]))

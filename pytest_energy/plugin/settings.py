@@ -178,6 +178,11 @@ class Settings:
     void_retry_count: int
     is_off: bool
 
+    @property
+    def names_source(self) -> bool:
+        """Whether the joules are to come from something that was named, rather than whatever is there."""
+        return self.replay_path is not None or self.sensor_names is not None
+
     @classmethod
     def from_pytest_config(cls, config: pytest.Config) -> "Settings":
         """Read the command line and the ini file.
@@ -206,6 +211,9 @@ class Settings:
             void_retry_count=values["void-retries"].integer(least=0),
             is_off=values["off"].boolean(),
         )
+
+
+SETTINGS = pytest.StashKey[Settings]()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

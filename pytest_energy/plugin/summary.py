@@ -1,12 +1,12 @@
-"""The end of a run: baselines written, outputs written, the summary shown. Only where nobody is above.
+"""The end of a run: baselines written, outputs written, the summary shown.
 
 Rule 1: nothing is written that was not asked for, and what was written is said.
 Rule 2: a test that did not pass, or whose joules don't count, never enters a baseline.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import cached_property
 
 import pytest
 
@@ -20,39 +20,28 @@ _JOINING = frozenset({Verdict.PASS, Verdict.IMPROVEMENT, Verdict.INCONCLUSIVE, V
 _REPLACING = _JOINING | {Verdict.REGRESSION, Verdict.NOT_COMPARABLE}
 
 
-class SummaryPlugin:
-    """Collects the judgements of all tests, of this process or of its workers."""
+class Summary:
+    """The judgements of one run, in the order of collection."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Refuse outputs of a kind that can't be written before the run, not after it."""
-        if settings.out_paths:
-            from pytest_energy.report.formats import renderer_of
-
-            for path in settings.out_paths:
-                renderer_of(path)
+    def __init__(self, settings: Settings, reports: Iterable[pytest.TestReport]) -> None:
+        # Workers report in the order that they finish, with the place that collection gave the test.
+        ordered = sorted(reports, key=lambda report: getattr(report, "item_index", 0))
         self._settings = settings
-        self._reports: dict[str, pytest.TestReport] = {}
+        self._outcomes = {report.nodeid: report.outcome for report in ordered}
+        self._judgements = tuple(
+            Judgement.from_json(Fields(report.energy, f"energy of {report.nodeid}")) for report in ordered
+        )
         self._notices: list[str] = []
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call" and hasattr(report, "energy"):
-            self._reports[report.nodeid] = report  # a rerun's report takes the place of the earlier one
-
-    @cached_property
-    def judgements(self) -> tuple[Judgement, ...]:
-        """In the order of collection; workers report in the order that they finish."""
-        reports = sorted(self._reports.values(), key=lambda report: getattr(report, "item_index", 0))
-        return tuple(_judgement(report) for report in reports)
-
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if not self._reports:
-            return
+    def write(self) -> bool:
+        """Write the baselines and outputs that were asked for; `False` if one could not be written."""
         try:
             self._write_baselines()
             self._write_outputs()
         except EnergyError as error:
             self._notices.append(f"ERROR: {error}")
-            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+            return False
+        return True
 
     def _write_baselines(self) -> None:
         mode = self._settings.baseline_mode
@@ -61,27 +50,28 @@ class SummaryPlugin:
         from pytest_energy.baselines.store import Store
 
         store, written = Store(self._settings.baselines_path), Counter[str]()
-        for judgement in self.judgements:
+        for judgement in self._judgements:
+            record = judgement.record
             refusal = self._why_not_stored(judgement)
             if refusal is not None:
-                self._notices.append(f"no baseline written for {judgement.record.test_id}: {refusal}")
+                self._notices.append(f"no baseline written for {record.test_id}: {refusal}")
                 continue
             store.write(
-                judgement.record.machine.key,
-                judgement.record.test_id,
-                (judgement.record,),
+                record.machine.key,
+                record.test_id,
+                (record,),
                 mode="add" if mode is BaselineMode.ADD else "replace",
                 keep=self._settings.baseline_session_count,
             )
-            written[judgement.record.machine.key] += 1
+            written[record.machine.key] += 1
         verb = "added to" if mode is BaselineMode.ADD else "replaced in"
         folder = self._settings.baselines_path
         self._notices.extend(f"{count} baseline(s) {verb} {folder / key}" for key, count in written.items())
 
     def _why_not_stored(self, judgement: Judgement) -> str | None:
-        report = self._reports[judgement.record.test_id]
-        if not report.passed:
-            return f"the test did not pass ({report.outcome})"
+        outcome = self._outcomes[judgement.record.test_id]
+        if outcome != "passed":
+            return f"the test did not pass ({outcome})"
         accepted = _REPLACING if self._settings.baseline_mode is BaselineMode.REPLACE else _JOINING
         if judgement.verdict not in accepted or not judgement.record.is_measured:
             return f"its verdict is {judgement.verdict}: {judgement.reason.splitlines()[0]}"
@@ -92,27 +82,19 @@ class SummaryPlugin:
 
         created = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         for path in self._settings.out_paths:
-            write(self.judgements, path, created=created)
+            write(self._judgements, path, created=created)
             self._notices.append(f"summary written to {path}")
 
-    def pytest_terminal_summary(
-        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
-    ) -> None:
-        if not self._reports:
-            return
+    def show(self, terminalreporter: pytest.TerminalReporter, *, width: int) -> None:
+        """Show the tables if they were asked for, else the verdicts in one line; then what was written."""
         if self._settings.shows_report:
             from pytest_energy.report import to_terminal, view
 
             terminalreporter.section("energy")
-            text = to_terminal.render(view.of(self.judgements), width=config.get_terminal_writer().fullwidth)
-            terminalreporter.write_line(text)
+            terminalreporter.write_line(to_terminal.render(view.of(self._judgements), width=width))
         else:
-            counts = Counter(judgement.verdict for judgement in self.judgements)
+            counts = Counter(judgement.verdict for judgement in self._judgements)
             said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
             terminalreporter.write_line(f"energy: {said} (--energy-report shows the joules)")
         for notice in self._notices:
             terminalreporter.write_line(f"energy: {notice}", red=notice.startswith("ERROR"))
-
-
-def _judgement(report: pytest.TestReport) -> Judgement:
-    return Judgement.from_json(Fields(report.energy, f"energy of {report.nodeid}"))

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 
-def model_facts(
-    module: object, example_input: object, accuracy: float | None = None
-) -> ModelFacts:
+def model_facts(module: object, example_input: object, accuracy: float | None = None) -> ModelFacts:
     """Trainable parameters, size and MACs of a model. Call it outside every window.
 
     MACs that can't be counted are `None` with the reason: a forward pass that reads values is no error of

@@ -163,10 +163,6 @@ class LoadResult:
         return sum(request.output_tokens for request in self.served)
 
     @property
-    def prompt_tokens(self) -> int:
-        return sum(request.prompt_tokens for request in self.served)
-
-    @property
     def lateness_s(self) -> float:
         """Longest time that a request left after it was due: above a few ms the load is not the asked one."""
         return max(request.submitted_s - request.due_s for request in self.served)

@@ -1,8 +1,8 @@
 """A virtual clock, and counters on it whose truth is known.
 
 The clock runs the sampler while somebody sleeps. The sampler has a time of its own, as a thread has: a read
-that takes 5 ms delays nobody else. Power is planned ahead, so that a read that ends after its reader's
-neighbour has woken knows what the device did meanwhile.
+that takes 5 ms delays nobody else. It is let run only where its reads can't end after the sleeper has woken:
+what a device draws is then known at each moment that is read, because the sleeper decides it.
 """
 
 import math
@@ -17,10 +17,15 @@ from pytest_energy.sensors.protocol import Facts
 
 
 class VirtualClock:
-    """A clock that the test advances, by sleeping on it."""
+    """A clock that the test advances, by sleeping on it.
 
-    def __init__(self, now_s: float = 1000.0) -> None:
-        self._now_s = now_s
+    Args:
+        now_s: Where it starts.
+        longest_call_s: No read of a sensor takes longer.
+    """
+
+    def __init__(self, now_s: float = 1000.0, *, longest_call_s: float = 0.005) -> None:
+        self._now_s, self._longest_call_s = now_s, longest_call_s
         self._sampler: Sampler | None = None
         self._sampler_now_s: float | None = None
         self._sampler_free_s = now_s
@@ -35,7 +40,8 @@ class VirtualClock:
 
     def sleep_s(self, duration_s: float) -> None:
         stop_s = self._now_s + max(0.0, duration_s)
-        while self._sampler is not None and max(self._sampler_due_s, self._sampler_free_s) < stop_s:
+        latest_s = stop_s - self._longest_call_s
+        while self._sampler is not None and max(self._sampler_due_s, self._sampler_free_s) <= latest_s:
             self._sampler_now_s = max(self._sampler_due_s, self._sampler_free_s)
             self._sampler_due_s = self._sampler.step()
             self._sampler_free_s, self._sampler_now_s = self._sampler_now_s, None

@@ -76,6 +76,11 @@ def test_a_wrong_ini_value_is_named_as_one(project: Project) -> None:
     assert_usage_error(project.run(), "ini value energy_tolerance='five'")
 
 
+def rounds_text(round_text: str) -> str:
+    """A replay file whose one round is *round_text*."""
+    return f'{{"format": 1, "tests": {{"a": {{"rounds": [{round_text}]}}}}}}'
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [
@@ -83,8 +88,9 @@ def test_a_wrong_ini_value_is_named_as_one(project: Project) -> None:
         ("[]", "not an object"),
         ('{"format": 99, "tests": {}}', "99"),
         ('{"format": 1}', "tests"),
-        ('{"format": 1, "tests": {"a": {"rounds": [{"energy_j": -1, "duration_s": 1, "channels": {}}]}}}', "-1"),
-        ('{"format": 1, "tests": {"a": {"rounds": [{"energy_j": NaN, "duration_s": 1}]}}}', "nan"),
+        (rounds_text('{"duration_s": 1, "channels": {}}'), "channels is empty"),
+        (rounds_text('{"duration_s": 1, "channels": {"gpu:0": -1}}'), "-1"),
+        (rounds_text('{"duration_s": 1, "channels": {"gpu:0": NaN}}'), "nan"),
     ],
 )
 def test_a_replay_file_that_does_not_parse_stops_the_run(project: Project, text: str, what: str) -> None:

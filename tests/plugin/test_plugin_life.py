@@ -38,11 +38,17 @@ def test_two_workers_judge_and_the_controller_writes(over: Project) -> None:
 
 
 def test_two_workers_stop_on_a_wrong_marker(over: Project) -> None:
-    """A marker that is wrong is named under `-n2` too, and no test runs."""
-    over.write("@pytest.mark.energy(bugdet_j=1)\ndef test_work(): pass\n")
+    """A marker that is wrong is named under `-n2` too, and no energy test's body runs."""
+    over.write(
+        "@pytest.mark.energy(bugdet_j=1)\ndef test_work():\n    open('ran', 'w').close()\n"
+        "@pytest.mark.energy(budget_j=1)\ndef test_other():\n    open('ran', 'w').close()\n"
+    )
     run = over.run("-n2", subprocess=True)
-    assert run.result.ret not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    run.result.assert_outcomes(errors=2)
     assert "bugdet_j" in run.text
+    assert "INTERNALERROR" not in run.text
+    assert not (over.path / "ran").exists()
     assert run.document is None
 
 
@@ -65,7 +71,8 @@ def test_last_failed_runs_it_again(over: Project) -> None:
     """`--lf` selects what failed by its energy."""
     over.run()
     run = over.run("--lf")
-    run.result.assert_outcomes(failed=1, deselected=1)
+    run.result.assert_outcomes(failed=1)
+    assert "rerun previous 1 failure" in run.text
 
 
 def test_no_cache_is_needed(over: Project) -> None:

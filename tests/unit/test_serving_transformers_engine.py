@@ -156,6 +156,22 @@ def test_facts_tell_the_model_and_the_settings(engine: TransformersEngine, model
     assert (facts.shape.layer_count, facts.shape.attention_width) == (2, 32)
 
 
+def test_a_sparse_model_tells_no_shape() -> None:
+    """Its tokens meet only some of the experts, so counting all weights would be wrong."""
+    config = transformers.MixtralConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        num_local_experts=2,
+    )
+    sparse = transformers.MixtralForCausalLM(config)
+    with TransformersEngine(sparse, max_batch=1, max_request_tokens=16) as engine:
+        assert engine.facts.shape is None
+
+
 def test_detokenisation_is_part_of_the_work_when_asked(model: Any) -> None:
     """Each event then carries the text of its tokens."""
 

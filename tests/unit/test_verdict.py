@@ -425,6 +425,14 @@ class TestUnusableJoules:
         assert "add this test and its rounds to the replay file" in reason
         assert "doctor" not in reason
 
+    def test_a_void_estimate_is_unmeasured_like_any_estimate(self) -> None:
+        """Where nothing measures, that is what matters; that the estimate failed too is said beside it."""
+        fresh = record(energy_j=200.0, provenance=Provenance.ESTIMATED, void_because="the clock stood still")
+        judgement = judged(fresh, None, budget_j=1.0)
+        assert judgement.verdict is Verdict.UNMEASURED
+        assert judgement.summary is None
+        assert "the clock stood still" in first_line(judgement)
+
     def test_an_estimate_gates_nothing_by_itself(self) -> None:
         """Neither budget nor baseline; the figure is shown, and the option that lets it count."""
         fresh = record(energy_j=200.0, provenance=Provenance.ESTIMATED, sensors=(ABSENT_RAPL,))

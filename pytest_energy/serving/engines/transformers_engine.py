@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 
 NO_TOKEN_ID = -1  # no token has it, so decoding never stops early
 GRAPH_CACHE_STEP = 8192  # cached tokens from one graph to the next: 64 requests of 128 tokens share one
-CACHED_PREFIX_ROOM = (
-    4  # times the pages of running requests, so that kept prefixes are not evicted in mid-load
-)
+CACHED_PREFIX_ROOM = 4  # times the pages of a full batch, so that prefixes are not evicted in mid-load
+EXPERT_COUNTS = ("num_experts", "num_local_experts", "n_routed_experts")  # in the configs of sparse models
 
 
 class TransformersEngine:
@@ -177,9 +176,8 @@ class TransformersEngine:
             eos_token_id=NO_TOKEN_ID,
         )
         if accepted is None:
-            raise EngineError(
-                self.name, request.request_id, "the engine has stopped and takes no more requests"
-            )
+            because = "the engine has stopped and takes no more requests"
+            raise EngineError(self.name, request.request_id, because)
         self._queried_tokens += len(request.prompt)
 
     def _withdraw(self, manager_id: str) -> None:
@@ -241,8 +239,11 @@ def _vram_bytes(device: torch.device) -> float | None:
     return float(torch.cuda.get_device_properties(device).total_memory)
 
 
-def _shape(model: Any) -> DecoderShape:
+def _shape(model: Any) -> DecoderShape | None:
+    """The shape of a dense decoder; `None` for a sparse one, whose tokens meet few of the weights."""
     config = model.config.get_text_config()
+    if any(getattr(config, count, None) for count in EXPERT_COUNTS):
+        return None
     embedding, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
     matrices = [weight for weight in model.parameters() if weight.dim() > 1]
     head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads

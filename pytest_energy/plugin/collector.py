@@ -1,0 +1,47 @@
+"""Collects the reports of energy tests, of this process or of its workers, and ends the run with them."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_energy.plugin.settings import Settings
+
+if TYPE_CHECKING:
+    from pytest_energy.plugin.summary import Summary
+
+
+class Collector:
+    """Registered where nobody is above: in the controller, or in the only process."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Refuse outputs of a kind that can't be written before the run, not after it.
+
+        Raises:
+            SettingsError: The suffix of an output is not known.
+        """
+        if settings.out_paths:
+            from pytest_energy.report.formats import renderer_of
+
+            for path in settings.out_paths:
+                renderer_of(path)
+        self._settings = settings
+        self._reports: dict[str, pytest.TestReport] = {}
+        self._summary: Summary | None = None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" and hasattr(report, "energy"):
+            self._reports[report.nodeid] = report  # a rerun's report takes the place of the earlier one
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self._reports:
+            from pytest_energy.plugin.summary import Summary
+
+            self._summary = Summary(self._settings, self._reports.values())
+            if not self._summary.write():
+                session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
+    ) -> None:
+        if self._summary is not None:
+            self._summary.show(terminalreporter, width=config.get_terminal_writer().fullwidth)
