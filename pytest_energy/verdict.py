@@ -236,12 +236,10 @@ def _unmeasured_text(record: Record, because: str) -> str:
 
 def _estimate_text(record: Record, summary: Summary | None, void_because: str | None) -> str:
     command = _command(record, "--energy-estimates=gate")
-    if summary is None:
-        headline = f"not even an estimate ({void_because}), which would neither pass nor fail a test"
-    else:
-        headline = f"{_energy_text(record, summary)} is an estimate, which neither passes nor fails a test"
+    joules = f"no joules: {void_because}" if summary is None else _energy_text(record, summary)
     return _lines(
-        headline,
+        "nothing measures here, and an estimate neither passes nor fails a test",
+        joules,
         *_absent_sensor_lines(record),
         f"what to do: mend a sensor (`pytest-energy doctor` says how), or let estimates count: {command}",
     )

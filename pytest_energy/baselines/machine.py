@@ -77,10 +77,11 @@ def fingerprint(
         "-".join(filter(None, (_slug(name) for name in sorted(set(sensor_names))))),
     )
     key = "_".join(part for part in parts if part)
+    fixed |= {"cpu_model": cpu, "sensors": sensors, "provenance": provenance.value}
     return Machine(
         key=key[:_KEY_LENGTH].rstrip("-") or "unknown",
-        fixed={**fixed, "cpu_model": cpu, "sensors": sensors, "provenance": provenance.value},
-        shown=shown,
+        fixed=fixed,
+        shown={name: value for name, value in shown.items() if name not in fixed},
     )
 
 

@@ -345,7 +345,8 @@ class _Aligned:
         tail = [self._interval(i) for i in range(self._tail_start, len(self.ticks) - 1)]
         if quiet_s:
             head = [i for i in head if any(self._lies_in(i, span_s) for span_s in quiet_s)]
-            return [i for i in head if _is_same_quiet(i, head[-1].power_w, 2 * _PASSING_SHARE)], tail
+            level_w = _latest_power_w(head)
+            return [i for i in head if _is_same_quiet(i, level_w, 2 * _PASSING_SHARE)], tail
         level_w = head[-1].power_w if head else 0.0
         same = takewhile(lambda i: _is_same_quiet(i, level_w, _SAME_QUIET_SHARE), reversed(head))
         return list(same)[::-1], tail
@@ -461,6 +462,16 @@ def _is_same_quiet(interval: _Interval, power_w: float, share: float) -> bool:
     """Whether the interval can be one of *power_w*, given how badly its length is known."""
     slack_s = share * interval.duration_s + 4 * interval.spread_s
     return abs(interval.energy_j - power_w * interval.duration_s) <= power_w * slack_s
+
+
+def _latest_power_w(intervals: Sequence[_Interval]) -> float:
+    """Power of the last intervals, of as many as it takes to know it to 5 %."""
+    energy_j = duration_s = 0.0
+    for interval in reversed(intervals):
+        energy_j, duration_s = energy_j + interval.energy_j, duration_s + interval.duration_s
+        if duration_s >= 20 * interval.spread_s:
+            break
+    return energy_j / duration_s if duration_s else 0.0
 
 
 def _quiet(intervals: Sequence[_Interval]) -> _Quiet | None:

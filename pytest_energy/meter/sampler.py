@@ -183,8 +183,10 @@ class Sampler:
         return self._followed[channel].ticks
 
     def count_after(self, channel: str, time_s: float) -> int:
-        """Ticks of *channel* after *time_s*."""
+        """Ticks of *channel* after *time_s*; 0 until one is there that was surely after it."""
         ticks = self._followed[channel].ticks
+        if not ticks or ticks[-1].after_s < time_s:
+            return 0
         return len(ticks) - bisect_right(ticks, time_s, key=_time_s)
 
     def fault_since(self, channel: str, time_s: float) -> Fault | None:

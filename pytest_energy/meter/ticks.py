@@ -30,10 +30,12 @@ _PHASE_GAIN = 0.2
 _PERIOD_GAIN = 0.02
 
 # How the distance between the expected tick and the reads around it learns: a tick outside them widens it, a
-# tick between them narrows it. They balance where about one tick in six is missed.
+# tick between them narrows it. They balance where about one tick in ten is missed.
 _WIDEN = 1.3
-_NARROW = 0.95
+_NARROW = 0.97
 _WIDEST_SHARE = 0.25
+
+_GOLDEN_SHARE = (math.sqrt(5) - 1) / 2
 
 # CPU time of a read that isn't waiting: NVML's share of its call, and Python's own way there.
 _CALL_CPU_SHARE = 0.35
@@ -105,6 +107,7 @@ class TickTracker:
         self._reach_s = 0.0
         self._unchanged_count = 0
         self._followed_count = 0
+        self._dither = 0.0
         self._next_s = now_s  # the tick that is waited for
 
     def see(self, started_s: float, ended_s: float, joules: float) -> SeenTick | None:
@@ -121,7 +124,7 @@ class TickTracker:
         self._call_s = min(self._call_s, call_s) if last else call_s
         self._call_s += 0.05 * (call_s - self._call_s)
         tick: SeenTick | None = None
-        if last is not None and joules != last.joules:
+        if last is not None and joules != last.joules and not self._is_first_look(last, read):
             tick = self._seen(last, read)
             self._take(tick.time_s)
         else:
@@ -151,6 +154,10 @@ class TickTracker:
             self._has_new_hurry = False
             if self.tick_s is not None and self._unchanged_count == 0:
                 self._plan(now_s)
+
+    def _is_first_look(self, last: _Read, read: _Read) -> bool:
+        """Whether so much time has passed since the last read that several ticks may have."""
+        return self.tick_s is not None and read.started_s - last.ended_s > self.tick_s
 
     def _seen(self, last: _Read, read: _Read) -> SeenTick:
         gap_s = read.middle_s - last.middle_s
@@ -199,7 +206,7 @@ class TickTracker:
         period_gain = max(_PERIOD_GAIN, 6 / (n * (n + 1)))
         self._expected_s = predicted_s + phase_gain * error_s
         self.tick_s += period_gain * error_s / periods
-        is_between = self._unchanged_count == 1
+        is_between = self._unchanged_count == 1 or (self.is_hurried and self._unchanged_count > 1)
         reach_s = self._reach_s * (_NARROW if is_between else _WIDEN)
         self._reach_s = min(
             max(reach_s, self._least_reach_s()), max(_WIDEST_SHARE * self.tick_s, _SEARCH_GAP_S)
@@ -216,11 +223,18 @@ class TickTracker:
             if next_s - self._reach_s < now_s:  # reads are slower than ticks, or this thread was held up
                 missed = math.ceil((now_s + self._reach_s - next_s) / self.tick_s)
                 next_s += missed * self.tick_s
-            self._next_s = next_s
-            self.due_s = next_s - self._reach_s
+            # Reads at always the same distance from the tick would err by always the same; with a distance
+            # that changes, errors are independent and average out. Multiples of the golden ratio are spread
+            # more evenly than chance.
+            self._dither = (self._dither + _GOLDEN_SHARE) % 1.0
+            self._next_s = next_s + (self._dither - 0.4) * self._reach_s
+            self.due_s = max(now_s, self._next_s - self._reach_s)
             return
         late_s = now_s - self._next_s
-        if late_s < 0:
+        if self.is_hurried and abs(late_s) < self._reach_s:
+            # A tick beside a window: its time is worth some reads more, where the counter is irregular.
+            self.due_s = now_s + max(0.0, self._reach_s / 4 - self._call_s)
+        elif late_s < 0:
             self.due_s = max(now_s, self._next_s + self._reach_s - self._call_s)
         else:
             # The tick is late. Look again soon, but less and less often.

@@ -24,6 +24,8 @@ class Metric:
         source: Where it is defined.
         formula: In short.
         meaning: What it tells, in a few words.
+        is_ranked: It describes the model or its configuration, so the rows of a group are ranked by it.
+            Latencies are not: they are results beside the joules.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Metric:
     source: str
     formula: str
     meaning: str
+    is_ranked: bool = True
 
 
 _METRICS = (
@@ -134,7 +137,44 @@ _METRICS = (
     ),
 )
 
-METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _METRICS}
+_LATENCIES = {
+    "ttft": ("time to first token", "first token - sent"),
+    "tpot": ("time per output token", "(latency - TTFT) / (output tokens - 1)"),
+    "itl": ("inter-token latency", "time between successive tokens"),
+    "e2e": ("end-to-end latency", "last token - sent"),
+}
+_TIMES = (
+    *(
+        Metric(
+            name=f"{name}_p{percentile}_s",
+            unit="s",
+            source="vLLM, `vllm bench serve`",
+            formula=formula,
+            meaning=f"{meaning}, percentile {percentile} of the requests",
+            is_ranked=False,
+        )
+        for name, (meaning, formula) in _LATENCIES.items()
+        for percentile in (50, 90, 99)
+    ),
+    Metric(
+        name="lateness_s",
+        unit="s",
+        source=_OURS,
+        formula="longest time from a request's schedule to its sending",
+        meaning="how well the load kept to its schedule",
+        is_ranked=False,
+    ),
+    Metric(
+        name="achieved_rate",
+        unit="1/s",
+        source=_OURS,
+        formula="answers / time from the first request to the last token",
+        meaning="answers a second; below request_rate by the tail, or by saturation",
+        is_ranked=False,
+    ),
+)
+
+METRICS: Mapping[str, Metric] = {metric.name: metric for metric in (*_METRICS, *_TIMES)}
 
 # Spearman's rho with the total energy, over models; the paper gives one table for training and inference.
 _TABLE_3: Mapping[str, Mapping[str, float]] = {

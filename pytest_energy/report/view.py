@@ -308,7 +308,8 @@ def _groups(judgements: Iterable[Judgement]) -> tuple[Group, ...]:
 def _group(name: str, provenance: Provenance, machine_key: str, records: Sequence[Record]) -> Group:
     from pytest_energy.metrics.table import METRICS, PAPER_RHO
 
-    met = dict.fromkeys(metric for record in records for metric in record.metrics if metric != AGAINST)
+    unranked = {AGAINST, *(metric.name for metric in METRICS.values() if not metric.is_ranked)}
+    met = dict.fromkeys(m for record in records for m in record.metrics if m not in unranked)
     metrics = (*(metric for metric in METRICS if metric in met), *(m for m in met if m not in METRICS))
     rows, paper = _model_rows(records, metrics), PAPER_RHO.get(name, {})
     return Group(
