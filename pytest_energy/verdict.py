@@ -339,8 +339,8 @@ def _without_baseline(case: _Case, missing: str, other_machines: Sequence[str]) 
     energy, command = _energy_text(case.record, case.summary), _command(case.record, "--energy-baseline=add")
     return _Finding(
         verdict=Verdict.NO_BASELINE,
-        headline=f"{missing} on {case.record.machine.key} to compare {energy} with",
-        details=(_other_machines_line(other_machines),),
+        headline=f"{missing} on {case.record.machine.key} to compare with",
+        details=(energy, _other_machines_line(other_machines)),
         advice=(f"what to do: make one here, from a run you trust: {command}",),
     )
 

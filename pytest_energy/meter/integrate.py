@@ -22,7 +22,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import accumulate, pairwise, takewhile
+from itertools import pairwise, takewhile
 from statistics import fmean, median
 
 from pytest_energy.errors import NotMeasurable
@@ -51,12 +51,22 @@ _EDGE_AGE_S = 1e-3
 # is no longer the same quiet.
 _SAME_QUIET_SHARE = 0.05
 
-# Right after a load one quiet tick of an H100 was 18 % short: about this much is a passing fit of the
-# counter, much more is another power state.
-_PASSING_SHARE = 0.2
+# A tick after the load that differs by less than this is more likely a fit of the counter (18 % short was
+# seen on an H100) or a rest of the work; by more, another power state (a CUDA context adds 70 %).
+_PASSING_SHARE = 0.4
 
 # A tick's time is known to about 2 % of a tick where nobody tells: 3 ms of 100 ms, uniform.
 _UNKNOWN_TIME_SHARE = 0.02
+
+
+# No time is known better than a clock is read; it also keeps weights finite.
+_LEAST_SPREAD_S = 1e-9
+
+# A time that is known to a tenth of a beat miscounts one in 2000 (3.5 sigma of the difference of two).
+_COUNT_SHARE = 0.1
+
+# Standard deviations off the beat that chance doesn't reach, within the 64 ticks or so that are looked at.
+_WILD = 3.5
 
 
 class How(StrEnum):
@@ -123,7 +133,9 @@ def integrate(
     edges = _reads_at(ticks, start_s, stop_s)
     if edges is not None:
         return _between_edges(*edges, resolution_j)
-    return _Aligned(ticks, spreads_s, start_s, stop_s, quiet_s, resolution_j).integral()
+    return _Aligned(
+        ticks, start_s, stop_s, spreads_s=spreads_s, quiet_s=quiet_s, resolution_j=resolution_j
+    ).integral()
 
 
 def _check(ticks: Sequence[Tick], spreads_s: Sequence[float], start_s: float, stop_s: float) -> None:
@@ -179,12 +191,9 @@ class _Beat:
         self.period_s = median(gaps_s) if gaps_s else 0.0
         self.spreads_s = list(spreads_s) or [_UNKNOWN_TIME_SHARE * self.period_s] * len(times)
         self._shrinks = [0.0] * len(times)
-        if len(times) < _BEAT_TICKS:
+        self._number(times, gaps_s)
+        if sum(self._is_counted) < _BEAT_TICKS:
             return
-        # Some ticks were passed over, so a gap may be many beats; a short one is a single beat.
-        beat_s = sorted(gaps_s)[len(gaps_s) // 10]
-        self._numbers = [0.0, *accumulate(float(max(1, round(gap_s / beat_s))) for gap_s in gaps_s)]
-        self._origin_s = times[0]
         if spreads_s:
             self._keep_to_beat(times)
         else:
@@ -192,20 +201,50 @@ class _Beat:
             strays_s = [b - a for a, b in pairwise(self._distances(times))]
             self.spreads_s = [_robust_spread(strays_s) / math.sqrt(2)] * len(times)
 
+    def _number(self, times: Sequence[float], gaps_s: Sequence[float]) -> None:
+        """Count the beats up to each tick, as far as the times are known well enough to count."""
+        self._numbers, self._is_counted = [0.0] * len(times), [False] * len(times)
+        if not gaps_s:
+            return
+        # Some ticks were passed over, so a gap may be many beats; the short ones are single beats.
+        shortest_s = sorted(gaps_s)[len(gaps_s) // 10]
+        beat_s = median(gap_s for gap_s in gaps_s if gap_s <= 1.5 * shortest_s)
+        last: int | None = None
+        for index, (time_s, spread_s) in enumerate(zip(times, self.spreads_s, strict=True)):
+            if spread_s > _COUNT_SHARE * beat_s:
+                continue
+            if last is not None:
+                beats = max(1, round((time_s - times[last]) / beat_s))
+                self._numbers[index] = self._numbers[last] + beats
+            self._is_counted[index], last = True, index
+
     def _keep_to_beat(self, times: Sequence[float]) -> None:
-        seen = [spread_s**2 for spread_s in self.spreads_s]
+        seen = [max(spread_s, _LEAST_SPREAD_S) ** 2 for spread_s in self.spreads_s]
         jitter = 0.0
         # Jitter and fit hang on one another; from no jitter on they settle in a few turns.
         for _ in range(4):
-            self._fit(times, [1.0 / max(variance + jitter, 1e-18) for variance in seen])
-            jitter = _excess(self._distances(times), seen)
-        self._shrinks = [variance / max(variance + jitter, 1e-18) for variance in seen]
+            weights = [
+                1.0 / (v + jitter) if counted else 0.0
+                for v, counted in zip(seen, self._is_counted, strict=True)
+            ]
+            self._fit(times, weights)
+            counted = [(d, v) for d, v, w in zip(self._distances(times), seen, weights, strict=True) if w > 0]
+            jitter = _excess(*zip(*counted, strict=True))
         distances = self._distances(times)
+        # A tick that is off the beat by more than chance allows is believed by itself.
+        self._shrinks = [
+            v / (v + jitter) if w > 0 and d * d <= _WILD**2 * (v + jitter) else 0.0
+            for d, v, w in zip(distances, seen, weights, strict=True)
+        ]
         self.times_s = [t - s * d for t, s, d in zip(times, self._shrinks, distances, strict=True)]
-        self.spreads_s = [math.sqrt(jitter * shrink) for shrink in self._shrinks]
+        self.spreads_s = [
+            math.sqrt(jitter * shrink) if shrink else math.sqrt(variance)
+            for shrink, variance in zip(self._shrinks, seen, strict=True)
+        ]
 
     def _fit(self, times: Sequence[float], weights: Sequence[float]) -> None:
         """Weighted line through the seen times."""
+        self._origin_s = times[0]
         self._weight = math.fsum(weights)
         self._centre = math.fsum(w * n for w, n in zip(weights, self._numbers, strict=True)) / self._weight
         offsets = [number - self._centre for number in self._numbers]
@@ -235,7 +274,7 @@ class _Beat:
 
 def _excess(distances_s: Sequence[float], seen: Sequence[float]) -> float:
     """Variance that *distances_s* have over those of *seen*; 0 if chance alone could make it."""
-    ratios = [d * d / max(variance, 1e-18) for d, variance in zip(distances_s, seen, strict=True)]
+    ratios = [d * d / variance for d, variance in zip(distances_s, seen, strict=True)]
     # Chance: the mean of n squared standard distances is 1 +- sqrt(2/n); 2 are lost to the line.
     count = len(ratios)
     if math.fsum(ratios) / (count - 2) <= 1 + 1.5 * math.sqrt(2 / count):
@@ -283,9 +322,10 @@ class _Aligned:
     def __init__(
         self,
         ticks: Sequence[Tick],
-        spreads_s: Sequence[float],
         start_s: float,
         stop_s: float,
+        *,
+        spreads_s: Sequence[float],
         quiet_s: Sequence[Span],
         resolution_j: float,
     ) -> None:
@@ -346,7 +386,7 @@ class _Aligned:
         if quiet_s:
             head = [i for i in head if any(self._lies_in(i, span_s) for span_s in quiet_s)]
             level_w = _latest_power_w(head)
-            return [i for i in head if _is_same_quiet(i, level_w, 2 * _PASSING_SHARE)], tail
+            return [i for i in head if _is_same_quiet(i, level_w, _PASSING_SHARE)], tail
         level_w = head[-1].power_w if head else 0.0
         same = takewhile(lambda i: _is_same_quiet(i, level_w, _SAME_QUIET_SHARE), reversed(head))
         return list(same)[::-1], tail
@@ -516,7 +556,9 @@ class Cumulative:
         resolution_j: float = 0.0,
     ) -> None:
         _check(ticks, spreads_s, start_s, stop_s)
-        window = _Aligned(ticks, spreads_s, start_s, stop_s, quiet_s, resolution_j)
+        window = _Aligned(
+            ticks, start_s, stop_s, spreads_s=spreads_s, quiet_s=quiet_s, resolution_j=resolution_j
+        )
         self._whole = whole = window.integral()
         self._quiet_w = 0.0 if window.quiet is None else window.quiet[0].power_w
         seen = (

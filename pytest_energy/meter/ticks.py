@@ -15,6 +15,9 @@ from dataclasses import dataclass
 # A counter that hasn't moved for this long doesn't tick: the slowest known one ticks once a second.
 SILENT_S = 2.5
 
+# A silent counter is looked at so often: it may come back.
+_SILENT_GAP_S = 0.5
+
 # Reads while the period is unknown: as far apart as 1 % of the time since the last tick, so that the first
 # period is known to 1 % whatever it is; never closer than this, so that a fast counter doesn't eat a core.
 _SEARCH_SHARE = 0.01
@@ -22,6 +25,9 @@ _SEARCH_GAP_S = 2e-4
 
 # Ticks that are seen before the period counts as known: two periods, the second as a check of the first.
 _FIRST_TICKS = 3
+
+# Passed ticks are counted right if their time is known to this share of a tick.
+_COUNT_SHARE = 0.1
 
 # Gains of the filter that follows phase and period (an alpha-beta filter that starts with a growing memory,
 # as in Brookner, "Tracking and Kalman Filtering Made Easy", 1998, section 1.2.10): low enough to average the
@@ -98,11 +104,11 @@ class TickTracker:
         self.read_count = 0
         self.tick_count = 0
         self.is_hurried = False
-        self._has_new_hurry = False
+        self._has_new_hurry = self._is_passing_over = False
         self._last: _Read | None = None
         self._last_tick_s = now_s
         self._call_s = 0.0
-        self._first_ticks: list[float] = []
+        self._first_ticks: list[SeenTick] = []
         self._expected_s = now_s  # the tick that the filter holds to be the last one
         self._reach_s = 0.0
         self._unchanged_count = 0
@@ -124,11 +130,15 @@ class TickTracker:
         self._call_s = min(self._call_s, call_s) if last else call_s
         self._call_s += 0.05 * (call_s - self._call_s)
         tick: SeenTick | None = None
-        if last is not None and joules != last.joules and not self._is_first_look(last, read):
+        has_moved = last is not None and joules != last.joules
+        if last is not None and has_moved and not self._is_first_look(last, read):
             tick = self._seen(last, read)
-            self._take(tick.time_s)
+            self._take(tick)
         else:
+            if has_moved:
+                self._next_s = max(self._next_s, ended_s)  # the next tick is waited for from here on
             self._unchanged_count += 1
+            self._is_passing_over = False
         self._plan(ended_s)
         return tick
 
@@ -152,45 +162,55 @@ class TickTracker:
         """Plan anew if somebody has asked to hurry since the last plan."""
         if self._has_new_hurry:
             self._has_new_hurry = False
-            if self.tick_s is not None and self._unchanged_count == 0:
+            if self.tick_s is not None and self._is_passing_over:
                 self._plan(now_s)
 
     def _is_first_look(self, last: _Read, read: _Read) -> bool:
         """Whether so much time has passed since the last read that several ticks may have."""
-        return self.tick_s is not None and read.started_s - last.ended_s > self.tick_s
+        return self.tick_s is not None and read.started_s - last.ended_s > 1.5 * self.tick_s
 
     def _seen(self, last: _Read, read: _Read) -> SeenTick:
         gap_s = read.middle_s - last.middle_s
         if self.tick_s is not None:
-            # The read before may be from before a long sleep; the tick was surely not so long ago.
-            gap_s = min(gap_s, max(2 * self._reach_s, self._call_s), self.tick_s)
-        # Somewhere in the gap, whose two ends are each somewhere in a call: uniform errors.
-        calls = (read.ended_s - read.started_s) ** 2 + (last.ended_s - last.started_s) ** 2
+            nearest_s = max(2 * self._reach_s, self._call_s)
+            if gap_s > 1.5 * nearest_s:
+                # The read before is from before a sleep, and the tick came earlier than expected: probably
+                # not by much, but who knows; a gap as wide again says so.
+                gap_s = 2 * nearest_s
+        # Somewhere in the gap, whose ends are each somewhere in a call: two uniform errors add up.
+        calls = ((read.ended_s - read.started_s) ** 2 + (last.ended_s - last.started_s) ** 2) / 2
         return SeenTick(
             time_s=max(read.middle_s - gap_s / 2, math.nextafter(self._last_tick_s, math.inf)),
             joules=read.joules,
-            spread_s=math.sqrt((gap_s**2 + calls / 4) / 12),
+            spread_s=math.sqrt((gap_s**2 + calls) / 12),
             after_s=last.started_s,
             before_s=read.ended_s,
         )
 
-    def _take(self, tick_s: float) -> None:
+    def _take(self, tick: SeenTick) -> None:
         self.tick_count += 1
-        self._last_tick_s = tick_s
+        self._last_tick_s = tick.time_s
         if self.tick_s is None:
-            self._first_ticks.append(tick_s)
-            if len(self._first_ticks) >= _FIRST_TICKS:
-                self._lock()
+            self._first_ticks.append(tick)
+            self._lock_if_known()
         else:
-            self._follow(tick_s)
+            self._follow(tick.time_s)
         self._unchanged_count = 0
 
-    def _lock(self) -> None:
-        first, last = self._first_ticks[0], self._first_ticks[-1]
-        self.tick_s = (last - first) / (len(self._first_ticks) - 1)
-        self._expected_s = last
-        self._reach_s = max(self._least_reach_s(), 2 * _SEARCH_SHARE * self.tick_s)
-        self._followed_count = _FIRST_TICKS
+    def _lock_if_known(self) -> None:
+        """Take the mean period for known once it is, to a tenth of what it takes to count passed ticks."""
+        count = len(self._first_ticks)
+        if count < _FIRST_TICKS:
+            return
+        length_s = self._first_ticks[-1].time_s - self._first_ticks[0].time_s
+        period_s = length_s / (count - 1)
+        error_share = math.sqrt(2) * self._first_ticks[-1].spread_s / length_s
+        if error_share * self._stride(period_s) > _COUNT_SHARE:
+            return
+        self.tick_s = period_s
+        self._expected_s = self._first_ticks[-1].time_s
+        self._reach_s = max(self._least_reach_s(), 2 * _SEARCH_SHARE * period_s)
+        self._followed_count = count
 
     def _least_reach_s(self) -> float:
         return max(self._call_s, _SEARCH_GAP_S)
@@ -218,7 +238,8 @@ class TickTracker:
             self.due_s = now_s + gap_s
             return
         if self._unchanged_count == 0:
-            stride = 1 if self.is_hurried else self._stride()
+            stride = 1 if self.is_hurried else self._stride(self.tick_s)
+            self._is_passing_over = stride > 1
             next_s = self._expected_s + stride * self.tick_s
             if next_s - self._reach_s < now_s:  # reads are slower than ticks, or this thread was held up
                 missed = math.ceil((now_s + self._reach_s - next_s) / self.tick_s)
@@ -236,11 +257,14 @@ class TickTracker:
             self.due_s = now_s + max(0.0, self._reach_s / 4 - self._call_s)
         elif late_s < 0:
             self.due_s = max(now_s, self._next_s + self._reach_s - self._call_s)
+        elif late_s < SILENT_S:
+            # The tick is late. Look again soon, then less and less often, but more often than it ticks.
+            gap_s = max(self._reach_s - self._call_s, min(0.1 * late_s, _WIDEST_SHARE * self.tick_s))
+            self.due_s = now_s + max(gap_s, 0.5 * _SEARCH_GAP_S)
         else:
-            # The tick is late. Look again soon, but less and less often.
-            self.due_s = now_s + max(self._reach_s - self._call_s, 0.1 * late_s, 0.5 * _SEARCH_GAP_S)
+            self.due_s = now_s + _SILENT_GAP_S
 
-    def _stride(self) -> int:
-        assert self.tick_s is not None  # noqa: S101
+    def _stride(self, tick_s: float) -> int:
+        """Ticks from one that is followed to the next."""
         cost_s = 2 * (_CALL_CPU_SHARE * self._call_s + _STEP_CPU_S)
-        return max(1, math.ceil(cost_s / (_CPU_SHARE * self.tick_s)), math.ceil(_FOLLOW_GAP_S / self.tick_s))
+        return max(1, math.ceil(cost_s / (_CPU_SHARE * tick_s)), math.ceil(_FOLLOW_GAP_S / tick_s - 0.1))

@@ -504,10 +504,12 @@ class _LiveWindow:
         """
         ticks = self._rig.sampler.ticks(name)
         first, last = (bisect_right(ticks, time_s, key=_time_s) for time_s in (self._start_s, stop_s))
-        around = ticks[max(0, first - HEAD_TICKS - 1) : last + _QUIET_TICKS]
+        low, end = max(0, first - HEAD_TICKS - 1), last + _QUIET_TICKS
+        while end < len(ticks) and ticks[end - 1].after_s < stop_s:
+            end += 1  # reads slower than ticks: this one may still be from before the stop
+        around = ticks[low:end]
         if not is_whole and last - first > 2 * INNER_TICKS + 1:
-            head = ticks[max(0, first - HEAD_TICKS - 1) : first + INNER_TICKS + 1]
-            around = [*head, *ticks[last - INNER_TICKS : last + _QUIET_TICKS]]
+            around = [*ticks[low : first + INNER_TICKS + 1], *ticks[last - INNER_TICKS : end]]
         edges_s = {edge_s for span in self._quiet_s() for edge_s in span} | {self._start_s, stop_s}
         return [tick for tick in around if not any(tick.straddles(edge_s) for edge_s in edges_s)]
 

@@ -61,11 +61,19 @@ def check_items(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         config.stash[REFUSAL] = str(error)  # a worker that stops here is taken for one that has crashed
 
 
-def refuse(item: pytest.Item) -> None:
-    """Keep an energy test from running where the run should have stopped at collection."""
+def prepare(item: pytest.Item) -> None:
+    """Before the fixtures of an energy test: idle power is read while nothing has touched the device yet.
+
+    Where the run should have stopped at collection, the test fails here instead.
+    """
+    if not is_energy_test(item) or item.config.stash[SETTINGS].is_off:
+        return
     refusal = item.config.stash.get(REFUSAL, None)
-    if refusal is not None and is_energy_test(item):
+    if refusal is not None:
         pytest.fail(refusal, pytrace=False)
+    from pytest_energy.plugin.session import session_of
+
+    session_of(item.config).start()
 
 
 def measured_call(item: pytest.Item) -> Generator[None, None, None]:

@@ -112,6 +112,10 @@ class EnergySession:
         self._started_meter = meter
         return meter
 
+    def start(self) -> None:
+        """Start the meter now, rather than with the first window."""
+        _ = self.meter
+
     def _synchronize(self) -> None:
         from pytest_energy.profiling.pytorch import synchronize
 

@@ -54,33 +54,43 @@ def _wrapped(texts: Iterable[str], width: int, *, indent: str = "", hanging: str
 
 
 def _test_table(view: View, width: int) -> list[str]:
-    """The rows in the first layout that fits.
+    """The rows in the first layout that fits; a column in which no row has a value is left out.
 
     Names as long as they fit beside the values; then short names and the bounds of a change below it; then
     each name on a line of its own.
     """
     if not view.rows:
         return []
-    layouts = [_values(view, folds) for folds in range(3)]
-    rooms = [_room([_HEADERS[1:], *values], width) for values in layouts]
+    layouts = [_filled(_values(view, folds)) for folds in range(3)]
+    headers = [_HEADERS[0], *layouts[0][0]]
+    alignment = [_ALIGNMENT[_HEADERS.index(header)] for header in headers]
+    rooms = [_room(rows, width) for rows in layouts]
     for names in (_names(view, "test_id"), _names(view, "file_id"), _names(view, "short_id")):
         if max(map(len, names)) <= rooms[0]:
-            return _table(_HEADERS, _joined(names, layouts[0]), _ALIGNMENT)
+            return _table(headers, _joined(names, layouts[0][1:]), alignment)
     names = _names(view, "short_id")
-    if rooms[1] >= _LEAST_NAME_WIDTH:
-        folded = [_folded(name, rooms[1]) for name in names]
-        return _table(_HEADERS, _joined(folded, layouts[1]), _ALIGNMENT)
-    fitting = (values for values, room in zip(layouts, rooms, strict=True) if room >= 0)
-    return _headed(names, next(fitting, layouts[-1]), width)
+    parts = [re.split(r"(?=\[)", name, maxsplit=1) for name in names]
+    if max(len(part) for name_parts in parts for part in name_parts) <= rooms[1]:
+        return _table(headers, _joined(["\n".join(p) for p in parts], layouts[1][1:]), alignment)
+    fitting = (rows for rows, room in zip(layouts, rooms, strict=True) if room >= 0)
+    return _headed(names, next(fitting, layouts[-1]), alignment, width)
 
 
-def _headed(names: Sequence[str], values: Table, width: int) -> list[str]:
+def _filled(values: Table) -> Table:
+    """Headers and *values*, without the columns that hold nothing but "not there"."""
+    columns = zip(_HEADERS[1:], *values, strict=True)
+    kept = [column for column in columns if any(cell != "-" for cell in column[1:])]
+    return [list(row) for row in zip(*kept, strict=True)]
+
+
+def _headed(names: Sequence[str], rows: Table, alignment: Sequence[str], width: int) -> list[str]:
     """The rows with each name on a line of its own above its values."""
-    lines = _table(["", *_HEADERS[1:]], _joined([""] * len(names), values), _ALIGNMENT)
+    headers, values = rows[0], rows[1:]
+    lines = _table(["", *headers], _joined([""] * len(names), values), alignment)
     headed, rest = [_HEADERS[0], *lines[:2]], lines[2:]
     for name, row in zip(names, values, strict=True):
         count = max(cell.count("\n") for cell in row) + 1
-        headed += [*_wrapped([name], width), *rest[:count]]
+        headed += [*_folded(name, width).splitlines(), *rest[:count]]
         rest = rest[count:]
     return headed
 

@@ -9,10 +9,11 @@ import math
 import random
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import Any
 
-from pytest_energy.errors import SensorError
 from pytest_energy.meter.sampler import Sampler
-from pytest_energy.model import Channel, Domain, Provenance, Usage
+from pytest_energy.meter.window import LiveMeter
+from pytest_energy.model import Channel, Domain, Provenance, Reading, SensorStatus, Usage
 from pytest_energy.sensors.protocol import Facts
 
 
@@ -138,11 +139,15 @@ class SimulatedCounter:
     ) -> None:
         self._device, self._clock = device, clock
         self._tick_s, self._jitter_s, self._is_wandering = tick_s, jitter_share * tick_s, is_wandering
-        self._call_s, self._rng = call_s, random.Random(7) if rng is None else rng
+        self._call_s, self._rng = call_s, random.Random(7) if rng is None else rng  # noqa: S311  # a seeded simulation
         domain = Domain(name.partition(":")[0])
         self.channels: tuple[Channel, ...] = (
             Channel(
-                name=name, domain=domain, device=f"device-of-{name}", is_ticked=is_ticked, resolution_j=resolution_j
+                name=name,
+                domain=domain,
+                device=f"device-of-{name}",
+                is_ticked=is_ticked,
+                resolution_j=resolution_j,
             ),
         )
         self._resolution_j = resolution_j
@@ -170,7 +175,10 @@ class SimulatedCounter:
         duration_s = self._rng.uniform(*self._call_s)
         looked_s = self._clock.now_s() + duration_s * self._rng.random()
         self._clock.take(duration_s)
-        return math.floor(self._device.joules_at(self._updated_s(looked_s)) / self._resolution_j) * self._resolution_j
+        return (
+            math.floor(self._device.joules_at(self._updated_s(looked_s)) / self._resolution_j)
+            * self._resolution_j
+        )
 
     def _updated_s(self, time_s: float) -> float:
         if self.is_stuck:
@@ -206,5 +214,55 @@ class StillSystem:
         return 1e9
 
 
-def sensor_error(text: str = "gpu:0: the bus is gone") -> SensorError:
-    return SensorError(text)
+class Bench:
+    """A live meter over simulated counters of one device, everything on one virtual clock.
+
+    Args:
+        seed: For all chance.
+        tick_s: One counter for each, `gpu:0`, `gpu:1`, ...
+        quiet_w: What the device draws when nothing works.
+        **counter: Passed on to each `SimulatedCounter`.
+    """
+
+    def __init__(self, *tick_s: float, seed: int = 1, quiet_w: float = 120.0, **counter: Any) -> None:
+        self.rng = random.Random(seed)  # noqa: S311  # a seeded simulation
+        self.clock = VirtualClock()
+        self.device = Device(self.clock, quiet_w)
+        self.counters = [
+            SimulatedCounter(
+                self.device, self.clock, tick_s=tick, rng=self.rng, name=f"gpu:{index}", **counter
+            )
+            for index, tick in enumerate(tick_s or (0.1,))
+        ]
+        self.system = StillSystem(self.clock)
+        self.synchronize_count = 0
+        self.meter = self.meter_over(*self.counters)
+
+    def meter_over(self, *sensors: SimulatedCounter) -> LiveMeter:
+        return LiveMeter(
+            sensors,
+            [
+                SensorStatus(
+                    name=sensor.name, channels=(sensor.channels[0].name,), provenance=sensor.provenance
+                )
+                for sensor in sensors
+            ],
+            clock=self.clock,
+            synchronize=self._synchronize,
+            rng=self.rng,
+            runner=self.clock,
+            system=self.system,
+        )
+
+    def _synchronize(self) -> None:
+        self.synchronize_count += 1
+
+    def measure(self, *steps: tuple[float, float]) -> Reading:
+        """One window around work of these (seconds, watts)."""
+        window = self.meter.open("test")
+        self.device.work(steps)
+        return window.close()
+
+    def truth_j(self, reading: Reading) -> float:
+        assert reading.trace is not None, reading.void_because
+        return self.device.joules_between(reading.trace.start_s, reading.trace.stop_s)

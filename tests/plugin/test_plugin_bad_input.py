@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from tests.plugin.conftest import Project, Run
 
 PLAIN = "@pytest.mark.energy({arguments})\ndef test_work():\n    pass\n"

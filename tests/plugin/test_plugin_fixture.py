@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from tests.plugin.conftest import Project
 
 TEN_J = [9.9, 10.0, 10.1, 9.95, 10.05]

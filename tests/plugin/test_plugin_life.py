@@ -3,6 +3,7 @@
 import xml.etree.ElementTree as ET
 
 import pytest
+
 from tests.plugin.conftest import Project
 
 OVER = """

@@ -1,6 +1,7 @@
 """Budgets and baselines, from the option to the exit code."""
 
 import pytest
+
 from tests.plugin.conftest import Project
 
 NOISE = (0.99, 1.0, 1.01, 0.995, 1.005)

@@ -1,0 +1,85 @@
+"""Laws of integration: they hold for any ticks."""
+
+import math
+from itertools import accumulate, pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_energy.meter.integrate import Cumulative, Tick, integrate
+
+gaps = st.lists(st.floats(min_value=0.001, max_value=1.0), min_size=12, max_size=40)
+powers = st.floats(min_value=0.1, max_value=2000.0)
+
+
+def ticks_at(gaps_s: list[float], power_w: float) -> list[Tick]:
+    return [(time_s, power_w * time_s) for time_s in accumulate(gaps_s)]
+
+
+@given(gaps_s=gaps, power_w=powers, share=st.floats(min_value=0.05, max_value=0.9))
+def test_constant_power_gives_power_times_time(gaps_s: list[float], power_w: float, share: float) -> None:
+    """Constant power P for t gives P t whatever the ticks."""
+    ticks = ticks_at(gaps_s, power_w)
+    start_s, end_s = (ticks[3][0] + ticks[4][0]) / 2, ticks[-3][0]
+    stop_s = start_s + share * (end_s - start_s)
+    integral = integrate(ticks, start_s, stop_s)
+    assert math.isclose(integral.energy_j, power_w * (stop_s - start_s), rel_tol=1e-6, abs_tol=1e-9 * power_w)
+
+
+@given(
+    gaps_s=gaps,
+    rises_j=st.lists(st.floats(min_value=0.0, max_value=500.0), min_size=40, max_size=40),
+    cuts=st.lists(st.floats(min_value=0.0, max_value=1.0), min_size=1, max_size=5),
+)
+def test_adjoining_stretches_add_up(gaps_s: list[float], rises_j: list[float], cuts: list[float]) -> None:
+    """Stretches that adjoin add up to their window, and none is negative."""
+    times, joules = accumulate(gaps_s), accumulate(rises_j)
+    ticks = list(zip(times, joules, strict=False))
+    start_s, stop_s = (ticks[3][0] + ticks[4][0]) / 2, (ticks[-4][0] + ticks[-3][0]) / 2
+    cumulative = Cumulative(ticks, start_s, stop_s)
+    edges = sorted({start_s, stop_s, *(start_s + cut * (stop_s - start_s) for cut in cuts)})
+    edges = [edge for edge in edges if start_s <= edge <= stop_s]
+    if len(edges) == 2:
+        return
+    parts = [cumulative.between(a, b).energy_j for a, b in pairwise(edges)]
+    whole_j = max(0.0, integrate(ticks, start_s, stop_s).energy_j)
+    assert math.isclose(math.fsum(parts), whole_j, rel_tol=1e-9, abs_tol=1e-9)
+    assert all(part >= -1e-9 for part in parts)
+
+
+@given(gaps_s=gaps, power_w=powers, offset_j=st.floats(min_value=0.0, max_value=1e6), burst_j=powers)
+def test_the_counters_zero_does_not_matter(
+    gaps_s: list[float], power_w: float, offset_j: float, burst_j: float
+) -> None:
+    """A counter that starts elsewhere gives the same joules."""
+    ticks = [(t, j + (burst_j if k > 5 else 0.0)) for k, (t, j) in enumerate(ticks_at(gaps_s, power_w))]
+    start_s, stop_s = ticks[5][0] + 1e-4, ticks[6][0] - 1e-4
+    moved = [(t, j + offset_j) for t, j in ticks]
+    here, there = integrate(ticks, start_s, stop_s), integrate(moved, start_s, stop_s)
+    assert math.isclose(here.energy_j, there.energy_j, rel_tol=1e-4, abs_tol=1e-3)
+
+
+@given(gaps_s=gaps, power_w=powers, burst_j=powers, factor=st.floats(min_value=0.01, max_value=100.0))
+def test_joules_scale(gaps_s: list[float], power_w: float, burst_j: float, factor: float) -> None:
+    """A counter in other units gives joules and uncertainty in those units."""
+    ticks = [(t, j + (burst_j if k > 5 else 0.0)) for k, (t, j) in enumerate(ticks_at(gaps_s, power_w))]
+    scaled = [(t, j * factor) for t, j in ticks]
+    start_s, stop_s = ticks[5][0] + 1e-4, ticks[6][0] - 1e-4
+    one, other = integrate(ticks, start_s, stop_s), integrate(scaled, start_s, stop_s)
+    scale_j = factor * (burst_j + power_w)
+    assert math.isclose(one.energy_j * factor, other.energy_j, rel_tol=1e-6, abs_tol=1e-6 * scale_j)
+    assert math.isclose(one.uncertainty_j * factor, other.uncertainty_j, rel_tol=1e-3, abs_tol=1e-6 * scale_j)
+
+
+@given(
+    gaps_s=gaps,
+    rises_j=st.lists(st.floats(min_value=0.0, max_value=500.0), min_size=40, max_size=40),
+    spread_s=st.floats(min_value=0.0, max_value=0.1),
+)
+def test_uncertainty_is_a_finite_number(gaps_s: list[float], rises_j: list[float], spread_s: float) -> None:
+    """Whatever the ticks, the uncertainty is finite and not negative."""
+    ticks = list(zip(accumulate(gaps_s), accumulate(rises_j), strict=False))
+    start_s, stop_s = (ticks[3][0] + ticks[4][0]) / 2, (ticks[-4][0] + ticks[-3][0]) / 2
+    integral = integrate(ticks, start_s, stop_s, spreads_s=[spread_s] * len(ticks))
+    assert math.isfinite(integral.energy_j)
+    assert 0.0 <= integral.uncertainty_j < math.inf

@@ -1,0 +1,128 @@
+"""The sampler, driven by a clock that the test advances."""
+
+import math
+import threading
+
+import pytest
+
+from pytest_energy.errors import SensorError
+from pytest_energy.meter.sampler import TOUCH_S, Sampler, ThreadRunner
+from tests.fakes.meter import Bench, SimulatedCounter
+
+
+def sampler_over(bench: Bench, *sensors: SimulatedCounter) -> Sampler:
+    sampler = Sampler(sensors or bench.counters, bench.clock, bench.clock)
+    sampler.start()
+    return sampler
+
+
+def test_each_channel_is_followed_with_its_own_phase() -> None:
+    """Several channels tick at their own moments, and each is followed with two reads a tick."""
+    bench = Bench(0.1, 0.1, 0.1, 0.1, call_s=(0.002, 0.004))
+    sampler = sampler_over(bench)
+    bench.clock.sleep_s(3.0)
+    before = dict(sampler.read_counts)
+    bench.clock.sleep_s(20.0)
+    for name, (reads, ticks) in sampler.read_counts.items():
+        assert ticks - before[name][1] == pytest.approx(200, abs=6)
+        assert (reads - before[name][0]) / (ticks - before[name][1]) <= 2.1
+
+
+def test_an_untickeds_wrap_is_looked_after() -> None:
+    """A channel that doesn't tick is read at least every 20 s, so that its wraps can be counted."""
+    bench = Bench()
+    rapl = SimulatedCounter(
+        bench.device, bench.clock, tick_s=0.0, call_s=(0.0, 0.0), name="cpu:package-0", is_ticked=False
+    )
+    sampler_over(bench, rapl)
+    bench.clock.sleep_s(10 * TOUCH_S)
+    assert rapl.read_count >= 9
+
+
+def test_a_fault_is_kept_with_its_time() -> None:
+    """A read that fails is remembered, and the counter is tried again."""
+    bench = Bench()
+    sampler = sampler_over(bench)
+    bench.clock.sleep_s(3.0)
+    failed_s = bench.clock.now_s()
+    bench.counters[0].fault = SensorError("gpu:0: the bus is gone")
+    bench.clock.sleep_s(2.0)
+    bench.counters[0].fault = None
+    bench.clock.sleep_s(2.0)
+    fault = sampler.fault_since("gpu:0", failed_s)
+    assert fault is not None
+    assert fault.because == "gpu:0: the bus is gone"
+    assert sampler.fault_since("gpu:0", bench.clock.now_s()) is None
+    assert sampler.count_after("gpu:0", failed_s + 2.5) > 5
+
+
+def test_another_exception_ends_the_sampling_and_comes_back_at_stop() -> None:
+    """A mistake in a sensor is kept, nothing more is read, and stop raises it."""
+    bench = Bench()
+    sampler = sampler_over(bench)
+    bench.counters[0].fault = ZeroDivisionError("a mistake")
+    bench.clock.sleep_s(1.0)
+    reads = bench.counters[0].read_count
+    bench.clock.sleep_s(1.0)
+    assert bench.counters[0].read_count == reads
+    assert isinstance(sampler.failure, ZeroDivisionError)
+    assert sampler.step() == math.inf
+    with pytest.raises(ZeroDivisionError, match="a mistake"):
+        sampler.stop()
+
+
+@pytest.mark.parametrize("joules", [math.nan, math.inf])
+def test_a_read_that_is_no_number_is_a_fault(joules: float) -> None:
+    """NaN from a sensor is a fault, not a value."""
+    bench = Bench()
+
+    class Broken(SimulatedCounter):
+        def read_j(self, channel: str) -> float:
+            super().read_j(channel)
+            return joules
+
+    sampler = sampler_over(bench, Broken(bench.device, bench.clock))
+    with pytest.raises(SensorError, match="gave"):
+        sampler.read_j("gpu:0")
+
+
+def test_history_does_not_grow_without_end() -> None:
+    """Of a long history only each second tick is kept, and the newest all."""
+    bench = Bench(0.02, call_s=(1e-5, 2e-5))
+    sampler = sampler_over(bench)
+    bench.clock.sleep_s(0.02 * 70_000)
+    ticks = sampler.ticks("gpu:0")
+    assert len(ticks) < 1 << 16
+    assert ticks[-1].time_s - ticks[-1000].time_s == pytest.approx(0.02 * 999, rel=0.05)
+    assert ticks[1000].time_s - ticks[0].time_s == pytest.approx(0.04 * 1000, rel=0.05)
+
+
+def test_chores_are_done_between_ticks() -> None:
+    """A chore is done about as often as asked, also beside a ticked counter."""
+    bench = Bench()
+    sampler = sampler_over(bench)
+    done_s: list[float] = []
+    sampler.add_chore(lambda: done_s.append(bench.clock.now_s()), 1.0)
+    bench.clock.sleep_s(20.5)
+    assert 15 <= len(done_s) <= 20
+
+
+def test_the_thread_runs_the_steps_and_stops() -> None:
+    """The runner calls step until it is stopped, and a wake is enough to look again."""
+
+    class Steps:
+        def __init__(self) -> None:
+            self.first, self.second = threading.Event(), threading.Event()
+
+        def step(self) -> float:
+            (self.second if self.first.is_set() else self.first).set()
+            return math.inf
+
+    bench, steps = Bench(), Steps()
+    runner = ThreadRunner(bench.clock)
+    runner.start(steps)  # type: ignore[arg-type]  # all that a runner needs of a sampler
+    assert steps.first.wait(10.0)
+    runner.wake()
+    assert steps.second.wait(10.0)
+    runner.stop()
+    assert all(thread.name != "pytest-energy-sampler" for thread in threading.enumerate())

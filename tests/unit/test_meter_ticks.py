@@ -1,0 +1,132 @@
+"""Ticks that are found and followed with few reads."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from pytest_energy.meter.ticks import SILENT_S, SeenTick, TickTracker
+
+
+class Reads:
+    """Reads of a counter that ticks once each *tick_s* from 0.03 s on, whenever the tracker wants one."""
+
+    def __init__(
+        self, tick_s: float, call_s: float = 0.003, tick_at: Callable[[int], float] | None = None
+    ) -> None:
+        self.tick_at = (lambda number: 0.03 + number * tick_s) if tick_at is None else tick_at
+        self.call_s = call_s
+        self.now_s = 0.0
+        self.tracker = TickTracker(0.0)
+        self._number = 0
+
+    def read(self) -> SeenTick | None:
+        self.tracker.look_up(self.now_s)
+        self.now_s = started_s = max(self.now_s, self.tracker.due_s)
+        looked_s = started_s + self.call_s / 2
+        while self.tick_at(self._number + 1) <= looked_s:
+            self._number += 1
+        self.now_s += self.call_s
+        return self.tracker.see(started_s, self.now_s, 12.0 * self._number)
+
+    def until(self, stop_s: float) -> list[SeenTick]:
+        seen = []
+        while self.now_s < stop_s:
+            tick = self.read()
+            if tick is not None:
+                seen.append(tick)
+        return seen
+
+
+@pytest.mark.parametrize("tick_s", [0.001, 0.01, 0.02, 0.1, 0.5, 1.0])
+def test_the_period_is_found(tick_s: float) -> None:
+    """A counter's period between 1 ms and 1 s is found within 5 s, to 1 %."""
+    reads = Reads(tick_s, call_s=2e-5)
+    reads.until(5.0)
+    assert reads.tracker.tick_s == pytest.approx(tick_s, rel=0.01)
+
+
+def test_a_counter_faster_than_its_reads_has_their_period() -> None:
+    """Ticks of 1 ms that are read in 3 ms can't be told apart; their period is that of the reads."""
+    reads = Reads(0.001, call_s=0.003)
+    reads.until(3.0)
+    assert reads.tracker.tick_s is not None
+    assert 0.002 < reads.tracker.tick_s < 0.006
+
+
+@pytest.mark.parametrize(("tick_s", "call_s"), [(0.1, 0.003), (0.1, 2e-5), (0.5, 0.004), (1.0, 0.003)])
+def test_two_reads_a_tick_are_enough(tick_s: float, call_s: float) -> None:
+    """Once the period is known a tick takes two reads, and none is missed."""
+    reads = Reads(tick_s, call_s)
+    reads.until(10 * tick_s)
+    before = reads.tracker.read_count
+    seen = reads.until(210 * tick_s)
+    assert len(seen) == pytest.approx(200, abs=2)
+    assert (reads.tracker.read_count - before) / len(seen) <= 2.05
+
+
+def test_a_fast_counter_is_not_followed_tick_by_tick() -> None:
+    """Where each tick would cost too much of a core, only some are followed."""
+    reads = Reads(0.001, call_s=2e-5)
+    reads.until(2.0)
+    before = reads.tracker.read_count
+    reads.until(12.0)
+    assert reads.tracker.read_count - before < 1300
+
+
+def test_a_hurry_follows_each_tick() -> None:
+    """While somebody waits, each tick of a fast counter is seen."""
+    reads = Reads(0.01, call_s=2e-5)
+    reads.until(2.0)
+    reads.tracker.hurry()
+    assert len(reads.until(3.0)) == pytest.approx(100, abs=3)
+    reads.tracker.relax()
+    assert len(reads.until(4.0)) < 60
+
+
+def test_a_seen_tick_lies_between_its_bounds() -> None:
+    """The real tick is never outside the moments that the tracker is sure of, and near the time it says."""
+    rng = random.Random(3)  # noqa: S311  # a seeded simulation
+    times = [0.03 + 0.1 * number + rng.gauss(0.0, 0.002) for number in range(400)]
+    reads = Reads(0.1, 0.003, tick_at=lambda number: times[number])
+    seen = reads.until(30.0)
+    real = [times[round(tick.joules / 12.0)] for tick in seen]
+    assert all(tick.after_s <= time_s <= tick.before_s for tick, time_s in zip(seen, real, strict=True))
+    deviations = [(tick.time_s - time_s) / tick.spread_s for tick, time_s in zip(seen, real, strict=True)]
+    assert 0.7 < (sum(d * d for d in deviations) / len(deviations)) ** 0.5 < 1.3
+
+
+def test_a_drifting_period_is_followed() -> None:
+    """A period that grows by 10 % within 200 ticks is followed to the end."""
+    reads = Reads(0.1, 0.003, tick_at=lambda number: 0.03 + 0.1 * number * (1.0 + number / 4000))
+    seen = reads.until(reads.tick_at(200))
+    assert len(seen) >= 195
+    assert reads.tracker.tick_s == pytest.approx(0.11, rel=0.03)
+
+
+def test_a_counter_that_stops_is_silent() -> None:
+    """A counter that stands still longer than any tick is silent, and isn't read without end."""
+    reads = Reads(0.1, 0.003, tick_at=lambda number: 0.03 + 0.1 * number if number < 50 else 1e9)
+    reads.until(5.5)
+    assert not reads.tracker.is_silent(reads.now_s)
+    before = reads.tracker.read_count
+    reads.until(10.0)
+    assert reads.tracker.is_silent(reads.now_s)
+    assert reads.tracker.read_count - before < 100
+
+
+def test_a_counter_that_never_moves_has_no_period() -> None:
+    """No tick is made up for a counter that stands still from the start."""
+    reads = Reads(1e9)
+    assert reads.until(2 * SILENT_S) == []
+    assert reads.tracker.tick_s is None
+    assert reads.tracker.is_silent(reads.now_s)
+
+
+def test_a_long_absence_is_no_tick() -> None:
+    """After the reader was held up over several ticks, the change it sees is no tick with a time."""
+    reads = Reads(0.1)
+    reads.until(3.0)
+    reads.now_s += 0.47
+    assert reads.read() is None
+    assert len(reads.until(4.5)) >= 8

@@ -1,0 +1,467 @@
+"""Windows of the live meter, on a virtual clock with a known truth."""
+
+import math
+import random
+
+import pytest
+
+from pytest_energy.errors import NotMeasurable, SensorError
+from pytest_energy.meter.integrate import integrate
+from pytest_energy.meter.window import LiveMeter
+from pytest_energy.model import Domain, Provenance, Reading, SensorStatus, Usage
+from tests.fakes.meter import Bench, SimulatedCounter, StillSystem
+
+BURST = (0.05, 700.0)
+
+
+def started(*tick_s: float, **counter: object) -> Bench:
+    bench = Bench(*tick_s, **counter)  # type: ignore[arg-type]  # passed through to the counters
+    bench.meter.start()
+    return bench
+
+
+def why_void(reading: Reading) -> str:
+    assert reading.void_because is not None
+    assert reading.channels == {}
+    assert reading.energy_j is None
+    return reading.void_because
+
+
+def test_a_burst_is_measured_whole() -> None:
+    """A burst of half a tick, at whatever phase, reads its joules."""
+    bench = started()
+    for _ in range(20):
+        reading = bench.measure(BURST)
+        assert reading.void_because is None
+        assert abs(reading.channels["gpu:0"] - bench.truth_j(reading)) <= 4 * reading.uncertainty_j
+        assert reading.channels["gpu:0"] == pytest.approx(35.0, rel=0.01)
+
+
+def test_the_trace_gives_the_same_joules_again() -> None:
+    """Integrating a reading's trace reproduces it to the last bit."""
+    bench = started(0.1, 0.02)
+    for steps in ((BURST,), ((0.9, 300.0), (0.3, 500.0)), ((12.0, 400.0),)):
+        reading = bench.measure(*steps)
+        trace = reading.trace
+        assert trace is not None
+        for name, ticks in trace.ticks.items():
+            again = integrate(
+                ticks,
+                trace.start_s,
+                trace.stop_s,
+                spreads_s=trace.spreads_s[name],
+                quiet_s=trace.quiet_s,
+            )
+            assert again.energy_j == reading.channels[name]
+
+
+def test_a_long_windows_trace_is_short() -> None:
+    """Of a long window only the ticks beside its edges are kept."""
+    reading = started().measure((60.0, 300.0))
+    assert reading.trace is not None
+    assert len(reading.trace.ticks["gpu:0"]) < 140
+
+
+def test_channels_have_their_own_phases() -> None:
+    """Each of several channels is aligned to its own ticks."""
+    bench = started(0.1, 0.1, 0.06, 0.25)
+    for _ in range(5):
+        reading = bench.measure(BURST)
+        truth_j = bench.truth_j(reading)
+        assert reading.void_because is None
+        assert list(reading.channels.values()) == pytest.approx([truth_j] * 4, rel=0.02)
+
+
+@pytest.mark.parametrize("tick_s", [0.1, 0.5, 1.0])
+def test_closing_waits_two_ticks_at_most(tick_s: float) -> None:
+    """Closing waits until the second tick after the stop, and not much longer."""
+    bench = started(tick_s)
+    for _ in range(10):
+        window = bench.meter.open("test")
+        bench.device.work((BURST,))
+        stop_s = bench.clock.now_s()
+        window.close()
+        assert bench.clock.now_s() - stop_s <= 2.3 * tick_s
+
+
+def test_rounds_are_not_locked_to_the_tick() -> None:
+    """A random delay of up to a tick comes before a window: starts have all phases."""
+    bench = started()
+    phases = []
+    for _ in range(40):
+        reading = bench.measure(BURST)
+        assert reading.trace is not None
+        phases.append(reading.trace.start_s % 0.1 / 0.1)
+    assert all(any(low <= phase < low + 0.25 for phase in phases) for low in (0.0, 0.25, 0.5, 0.75))
+
+
+def test_a_window_right_after_another_does_not_wait_for_quiet() -> None:
+    """The tail of the last window is the head of the next: opening then takes a tick at most."""
+    bench = started()
+    bench.measure(BURST)
+    before_s = bench.clock.now_s()
+    bench.meter.open("test")
+    assert bench.clock.now_s() - before_s <= 0.1
+
+
+def test_work_just_before_a_window_is_not_in_it() -> None:
+    """Work between two windows is over two ticks before the next one starts."""
+    bench = started()
+    for _ in range(10):
+        bench.device.work(((0.03, 700.0),))
+        reading = bench.measure(BURST)
+        assert reading.channels["gpu:0"] == pytest.approx(bench.truth_j(reading), rel=0.01)
+
+
+def test_both_edges_are_synchronised() -> None:
+    """The device is synchronised before each edge's time is taken."""
+    bench = started()
+    window = bench.meter.open("test")
+    opened = bench.synchronize_count
+    window.close()
+    assert opened >= 1
+    assert bench.synchronize_count == opened + 1
+
+
+def test_an_error_of_the_work_passes_through_synchronize() -> None:
+    """What synchronize raises is the work's own error, not a fault of the measurement."""
+    bench = started()
+    calls = iter((None, None, RuntimeError("device-side assert")))
+
+    def synchronize() -> None:
+        error = next(calls, None)
+        if error is not None:
+            raise error
+
+    meter = LiveMeter(
+        bench.counters,
+        (),
+        clock=bench.clock,
+        synchronize=synchronize,
+        rng=bench.rng,
+        runner=bench.clock,
+        system=bench.system,
+    )
+    meter.start()
+    window = meter.open("test")
+    with pytest.raises(RuntimeError, match="device-side assert"):
+        window.close()
+    window = meter.open("next")
+    bench.device.work((BURST,))
+    assert window.close().void_because is None
+
+
+# Faults
+
+
+def test_a_sensor_that_raises_makes_the_window_void_and_the_next_one_good() -> None:
+    """A fault in the middle voids its window, with the reason; the run goes on."""
+    bench = started()
+    window = bench.meter.open("test")
+    bench.counters[0].fault = SensorError("gpu:0: NVML lost the GPU")
+    bench.clock.sleep_s(0.5)
+    bench.counters[0].fault = None
+    bench.clock.sleep_s(2.0)
+    assert why_void(window.close()) == "gpu:0: NVML lost the GPU"
+    bench.clock.sleep_s(1.0)
+    assert bench.measure(BURST).void_because is None
+
+
+def test_a_sampler_that_died_makes_windows_void_and_is_raised_at_close() -> None:
+    """A mistake in a sensor voids all later windows, waits for nothing, and surfaces at the meter's close."""
+    bench = started()
+    bench.counters[0].fault = ZeroDivisionError("a mistake")
+    bench.clock.sleep_s(0.5)
+    before_s = bench.clock.now_s()
+    assert "a mistake" in why_void(bench.measure(BURST))
+    assert bench.clock.now_s() - before_s < 0.1
+    with pytest.raises(ZeroDivisionError):
+        bench.meter.close()
+
+
+def test_a_counter_that_never_moves_is_absent_not_frugal() -> None:
+    """A counter that stands still from the start voids its windows and has no tick and no idle power."""
+    bench = Bench()
+    bench.counters[0].is_stuck = True
+    bench.meter.start()
+    assert "gpu:0: its counter stands still" in why_void(bench.measure(BURST))
+    assert bench.meter.statuses()[0].tick_s is None
+    assert bench.meter.idle_power_w() is None
+
+
+def test_a_counter_that_stops_inside_a_window_makes_it_void() -> None:
+    """A counter that stops ticking isn't waited for without end."""
+    bench = started()
+    window = bench.meter.open("test")
+    bench.counters[0].is_stuck = True
+    bench.clock.sleep_s(1.0)
+    before_s = bench.clock.now_s()
+    reason = why_void(window.close())
+    assert reason.startswith("gpu:0: its counter")
+    assert bench.clock.now_s() - before_s < 3.0
+
+
+def test_a_machine_that_slept_makes_the_window_void() -> None:
+    """Seconds that the machine slept through are not the work's."""
+    bench = started()
+    window = bench.meter.open("test")
+    bench.clock.sleep_s(0.5)
+    bench.clock.slept_s = 30.0
+    assert "slept for 30 s" in why_void(window.close())
+
+
+def test_a_clock_that_went_back_makes_the_window_void() -> None:
+    """A window whose stop is before its start has no seconds; it is void, not negative."""
+    bench = started()
+    window = bench.meter.open("test")
+    bench.clock.jump(-5.0)
+    reading = window.close()
+    assert "went back" in why_void(reading)
+    assert reading.duration_s == 0.0
+
+
+def test_a_window_too_short_for_its_counter_is_void() -> None:
+    """Joules that are known to no better than half of them aren't given."""
+    bench = started(resolution_j=5.0)
+    reason = why_void(bench.measure((0.001, 200.0)))
+    assert "too short" in reason
+
+
+def test_zero_joules_are_void_never_zero() -> None:
+    """A channel that reads nothing over the window is named, and the reading void."""
+    bench = started()
+    still = SimulatedCounter(
+        bench.device, bench.clock, tick_s=0.0, call_s=(0.0, 0.0), name="dram:package-0", is_ticked=False
+    )
+    still.is_stuck = True
+    meter = bench.meter_over(*bench.counters, still)
+    meter.start()
+    window = meter.open("test")
+    bench.device.work((BURST,))
+    assert why_void(window.close()).startswith("dram:package-0 reads 0 J")
+
+
+def test_domains_choose_channels() -> None:
+    """A window over a domain reads its channels only; over a domain that isn't there it is void."""
+    bench = started()
+    rapl = SimulatedCounter(
+        bench.device, bench.clock, tick_s=0.0, call_s=(0.0, 0.0), name="cpu:package-0", is_ticked=False
+    )
+    meter = bench.meter_over(*bench.counters, rapl)
+    meter.start()
+    window = meter.open("test", domains=frozenset({Domain.CPU}))
+    bench.device.work((BURST,))
+    assert set(window.close().channels) == {"cpu:package-0"}
+    reading = meter.open("test", domains=frozenset({Domain.DRAM})).close()
+    assert why_void(reading) == (
+        "no channel of the domains dram here; this run measures gpu:0, cpu:package-0"
+    )
+    assert meter.devices(frozenset({Domain.CPU})) == ("device-of-cpu:package-0",)
+    assert meter.devices(None) == ("device-of-cpu:package-0", "device-of-gpu:0")
+
+
+def test_a_window_left_open_is_given_up() -> None:
+    """A window whose work raised is given up by the next; its own close then says so."""
+    bench = started()
+    abandoned = bench.meter.open("first")
+    bench.clock.sleep_s(0.3)
+    second = bench.meter.open("second")
+    bench.device.work((BURST,))
+    assert second.close().void_because is None
+    assert "second opened another window" in why_void(abandoned.close())
+
+
+def test_closing_twice_gives_the_same_reading() -> None:
+    """A window is closed once."""
+    bench = started()
+    window = bench.meter.open("test")
+    bench.device.work((BURST,))
+    assert window.close() is window.close()
+
+
+# Channels that are read at the edges
+
+
+def untickeds(bench: Bench, provenance: Provenance = Provenance.MEASURED) -> LiveMeter:
+    rapl = SimulatedCounter(
+        bench.device, bench.clock, tick_s=0.0, call_s=(0.0, 0.0), name="cpu:package-0", is_ticked=False
+    )
+    rapl.provenance = provenance
+    meter = bench.meter_over(rapl)
+    meter.start()
+    return meter
+
+
+def test_without_a_ticked_channel_nothing_waits() -> None:
+    """Opening and closing take no time of the clock where no channel ticks."""
+    bench = Bench()
+    meter = untickeds(bench)
+    before_s = bench.clock.now_s()
+    window = meter.open("test")
+    bench.device.work((BURST,))
+    reading = window.close()
+    assert bench.clock.now_s() - before_s == pytest.approx(BURST[0])
+    assert reading.channels["cpu:package-0"] == pytest.approx(35.0, rel=1e-3)
+
+
+def test_a_fault_at_an_edge_makes_the_window_void() -> None:
+    """A channel that can't be read at the start voids the window, even if it can be at the stop."""
+    bench = Bench()
+    rapl = SimulatedCounter(
+        bench.device, bench.clock, tick_s=0.0, call_s=(0.0, 0.0), name="cpu:package-0", is_ticked=False
+    )
+    meter = bench.meter_over(rapl)
+    meter.start()
+    rapl.fault = SensorError("cpu:package-0: permission denied")
+    window = meter.open("test")
+    rapl.fault = None
+    bench.device.work((BURST,))
+    assert why_void(window.close()) == "cpu:package-0: permission denied"
+
+
+# Idle
+
+
+def test_idle_power_is_measured_at_the_start() -> None:
+    """Idle power comes from at least 3 s of whole ticks, with its uncertainty."""
+    bench = Bench(0.1, 1.0, quiet_w=75.0)
+    before_s = bench.clock.now_s()
+    bench.meter.start()
+    assert 3.0 <= bench.clock.now_s() - before_s <= 5.1
+    assert bench.meter.idle_power_w() == pytest.approx({"gpu:0": 75.0, "gpu:1": 75.0}, rel=0.01)
+    assert abs(bench.meter.idle()["gpu:0"].power_w - 75.0) < 3 * bench.meter.idle()["gpu:0"].uncertainty_w
+
+
+def test_an_estimate_has_no_idle_power_and_no_wait() -> None:
+    """Where nothing is measured, start takes no time and idle power isn't known."""
+    bench = Bench()
+    before_s = bench.clock.now_s()
+    meter = untickeds(bench, Provenance.ESTIMATED)
+    assert bench.clock.now_s() == before_s
+    assert meter.idle_power_w() is None
+
+
+# Phases
+
+
+def test_phases_of_a_round_add_up() -> None:
+    """Phases that adjoin add up to the round, and each is right within its uncertainty."""
+    bench = started()
+    window = bench.meter.open("test")
+    edges_s = [bench.clock.now_s()]
+    for name, power_w in (("prefill", 700.0), ("decode", 300.0)):
+        phase = window.phase(name, samples=8)
+        bench.device.plan(bench.clock.now_s(), power_w)
+        bench.clock.sleep_s(0.73)
+        phase.close()
+        edges_s.append(bench.clock.now_s())
+    bench.device.plan(bench.clock.now_s(), 120.0)
+    reading = window.close()
+    prefill, decode = reading.phases
+    assert (prefill.name, prefill.samples, decode.name) == ("prefill", 8, "decode")
+    assert prefill.energy_j is not None
+    assert decode.energy_j is not None
+    assert prefill.energy_j + decode.energy_j == pytest.approx(reading.energy_j)
+    for phase_, start_s, stop_s in zip(reading.phases, edges_s, edges_s[1:], strict=False):
+        assert phase_.uncertainty_j is not None
+        assert phase_.energy_j is not None
+        assert abs(phase_.energy_j - bench.device.joules_between(start_s, stop_s)) <= 2 * phase_.uncertainty_j
+        assert phase_.uncertainty_j > reading.uncertainty_j
+        assert phase_.quality == ("gpu:0: interpolated between ticks, the power isn't quiet at its edges",)
+
+
+def test_a_phase_of_an_unticked_channel_is_exact() -> None:
+    """Channels that are read at edges are read at a phase's edges too."""
+    bench = Bench()
+    meter = untickeds(bench)
+    window = meter.open("test")
+    phase = window.phase("first")
+    bench.device.work(((0.2, 500.0),))
+    phase.close()
+    bench.device.work(((0.2, 300.0),))
+    (first,) = window.close().phases
+    assert first.energy_j == pytest.approx(100.0, rel=1e-4)
+    assert first.quality == ()
+
+
+def test_a_phase_that_was_never_closed_has_no_joules() -> None:
+    """A phase without a stop is unknown, not zero."""
+    bench = started()
+    window = bench.meter.open("test")
+    window.phase("forgotten")
+    bench.device.work((BURST,))
+    (forgotten,) = window.close().phases
+    assert forgotten.energy_j is None
+    assert forgotten.quality == ("it was never closed",)
+
+
+def test_phases_of_a_void_window_have_no_joules() -> None:
+    """What a void window says of its phases is nothing."""
+    bench = started()
+    window = bench.meter.open("test")
+    window.phase("lost").close()
+    bench.clock.slept_s = 30.0
+    bench.clock.sleep_s(0.1)
+    reading = window.close()
+    assert [phase.energy_j for phase in reading.phases] == [None]
+
+
+# The rest of the meter
+
+
+def test_statuses_tell_the_tick_that_was_found() -> None:
+    """A ticked sensor's status has its tick after the start; the others' stay as they were."""
+    bench = started(0.1)
+    (status,) = bench.meter.statuses()
+    assert status.tick_s == pytest.approx(0.1, rel=0.01)
+
+
+def test_a_meter_without_sensors_says_why() -> None:
+    """With nothing to measure, the reasons of the absent sensors are told."""
+    bench = Bench()
+    meter = LiveMeter(
+        (),
+        [SensorStatus(name="rapl", provenance=Provenance.MEASURED, absent_because="no permission")],
+        clock=bench.clock,
+        synchronize=lambda: None,
+        rng=random.Random(1),  # noqa: S311  # a seeded simulation
+        runner=bench.clock,
+        system=StillSystem(bench.clock),
+    )
+    meter.start()
+    assert meter.why_unmeasured("test") == "no sensor on this machine (rapl: no permission)"
+    assert "no channel" in why_void(meter.open("test").close())
+    assert meter.rounds_left("test") is None
+
+
+def test_provenances_are_never_mixed() -> None:
+    """Sensors of different provenance can't be in one meter."""
+    bench = Bench(0.1, 0.1)
+    bench.counters[1].provenance = Provenance.ESTIMATED
+    with pytest.raises(NotMeasurable, match="never mixed"):
+        bench.meter_over(*bench.counters)
+
+
+def test_usage_is_of_the_window() -> None:
+    """The reading tells how busy the machine was, and what the sensors say of themselves."""
+    bench = started()
+    bench.counters[0].usages = Usage(gpu_utilisation_share=0.8, gpu_memory_used_bytes=4e9)
+    reading = bench.measure((3.0, 500.0))
+    assert reading.usage is not None
+    assert reading.usage.to_json() == pytest.approx(
+        {
+            "cpu_utilisation_share": 0.5,
+            "gpu_utilisation_share": 0.8,
+            "ram_used_bytes": 1e9,
+            "gpu_memory_used_bytes": 4e9,
+        }
+    )
+
+
+def test_the_sampler_is_cheap() -> None:
+    """While a window is open a tick takes two reads, and no more than a few more at its edges."""
+    bench = started()
+    before = bench.counters[0].read_count
+    bench.measure((20.0, 500.0))
+    assert bench.counters[0].read_count - before <= 2.1 * 200 + 25
+    assert math.isfinite(bench.clock.now_s())
