@@ -135,6 +135,11 @@ class Fields:
                 raise FormatError(f"{self._at(name)}[{index}] is {_shown(value)}, not a text")
         return tuple(str(value) for value in values)
 
+    def number_list(self, name: str) -> tuple[float, ...]:
+        """The list *name* of numbers."""
+        place = self._at(name)
+        return tuple(_number(value, f"{place}[{index}]") for index, value in enumerate(self.items(name)))
+
     def number_pair(self, name: str) -> tuple[float, float]:
         """The list *name* of exactly two numbers, such as an interval."""
         return _pair(self._member(name), self._at(name))

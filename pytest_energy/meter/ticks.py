@@ -41,6 +41,9 @@ _WIDEN = 1.3
 _NARROW = 0.97
 _WIDEST_SHARE = 0.25
 
+# Reads are shifted by up to a reach around the expected tick (see `_plan`), a little more to after it: a tick
+# before the first read costs one read, one after the second costs three, and two is what a tick may cost.
+_EARLIER_SHARE = 0.35
 _GOLDEN_SHARE = (math.sqrt(5) - 1) / 2
 
 # CPU time of a read that isn't waiting: NVML's share of its call, and Python's own way there.
@@ -166,8 +169,10 @@ class TickTracker:
                 self._plan(now_s)
 
     def _is_first_look(self, last: _Read, read: _Read) -> bool:
-        """Whether so much time has passed since the last read that several ticks may have."""
-        return self.tick_s is not None and read.started_s - last.ended_s > 1.5 * self.tick_s
+        """Whether several ticks may have passed since the last read, on purpose or held up."""
+        if self.tick_s is None:
+            return False
+        return self._is_passing_over or read.started_s - last.ended_s > 1.5 * self.tick_s
 
     def _seen(self, last: _Read, read: _Read) -> SeenTick:
         gap_s = read.middle_s - last.middle_s
@@ -194,7 +199,7 @@ class TickTracker:
             self._first_ticks.append(tick)
             self._lock_if_known()
         else:
-            self._follow(tick.time_s)
+            self.tick_s = self._follow(tick.time_s, self.tick_s)
         self._unchanged_count = 0
 
     def _lock_if_known(self) -> None:
@@ -215,22 +220,20 @@ class TickTracker:
     def _least_reach_s(self) -> float:
         return max(self._call_s, _SEARCH_GAP_S)
 
-    def _follow(self, tick_s: float) -> None:
-        assert self.tick_s is not None  # noqa: S101
-        periods = max(1, round((tick_s - self._expected_s) / self.tick_s))
-        predicted_s = self._expected_s + periods * self.tick_s
-        limit_s = _WIDEST_SHARE * self.tick_s
-        error_s = min(limit_s, max(-limit_s, tick_s - predicted_s))
+    def _follow(self, time_s: float, period_s: float) -> float:
+        """Learn from a tick seen at *time_s*; returns the period that it makes of *period_s*."""
+        periods = max(1, round((time_s - self._expected_s) / period_s))
+        predicted_s = self._expected_s + periods * period_s
+        limit_s = _WIDEST_SHARE * period_s
+        error_s = min(limit_s, max(-limit_s, time_s - predicted_s))
         n = self._followed_count = self._followed_count + 1
         phase_gain = max(_PHASE_GAIN, 2 * (2 * n - 1) / (n * (n + 1)))
         period_gain = max(_PERIOD_GAIN, 6 / (n * (n + 1)))
         self._expected_s = predicted_s + phase_gain * error_s
-        self.tick_s += period_gain * error_s / periods
         is_between = self._unchanged_count == 1 or (self.is_hurried and self._unchanged_count > 1)
-        reach_s = self._reach_s * (_NARROW if is_between else _WIDEN)
-        self._reach_s = min(
-            max(reach_s, self._least_reach_s()), max(_WIDEST_SHARE * self.tick_s, _SEARCH_GAP_S)
-        )
+        reach_s = max(self._reach_s * (_NARROW if is_between else _WIDEN), self._least_reach_s())
+        self._reach_s = min(reach_s, max(_WIDEST_SHARE * period_s, _SEARCH_GAP_S))
+        return period_s + period_gain * error_s / periods
 
     def _plan(self, now_s: float) -> None:
         if self.tick_s is None:
@@ -248,11 +251,12 @@ class TickTracker:
             # that changes, errors are independent and average out. Multiples of the golden ratio are spread
             # more evenly than chance.
             self._dither = (self._dither + _GOLDEN_SHARE) % 1.0
-            self._next_s = next_s + (self._dither - 0.4) * self._reach_s
-            self.due_s = max(now_s, self._next_s - self._reach_s)
+            self._next_s = next_s + (self._dither - _EARLIER_SHARE) * self._reach_s
+            lead_s = (2 if self.is_hurried else 1) * self._reach_s
+            self.due_s = max(now_s, self._next_s - lead_s)
             return
         late_s = now_s - self._next_s
-        if self.is_hurried and abs(late_s) < self._reach_s:
+        if self.is_hurried and abs(late_s) < 2 * self._reach_s:
             # A tick beside a window: its time is worth some reads more, where the counter is irregular.
             self.due_s = now_s + max(0.0, self._reach_s / 4 - self._call_s)
         elif late_s < 0:

@@ -8,18 +8,23 @@ import threading
 from collections.abc import Sequence
 from typing import Protocol
 
+from pytest_energy.errors import SensorError
 from pytest_energy.meter.clock import Clock
 from pytest_energy.model import Usage
 from pytest_energy.sensors.protocol import Sensor
 
-# NVML's utilisation is a mean over up to a second, and resident memory changes slowly.
-LOOK_S = 1.0
+# NVML's utilisation is a mean over up to a second and asking takes milliseconds; memory changes slowly.
+LOOK_S = 2.0
 
 # A window too short to be looked into takes memory that was seen so long ago at most.
 _FRESH_S = 10.0
 
 # Walking the process table takes milliseconds; workers are started rarely.
 _FAMILY_S = 5.0
+
+
+# Linux counts processor time in hundredths of a second: below ten of them a share says nothing.
+_LEAST_CPU_S = 0.1
 
 
 class System(Protocol):
@@ -110,7 +115,7 @@ class UsageProbe:
         if not looks:
             looks = (self._look_at_memory_that_is_fresh(),)
         busy_s, total_s = cpu_s
-        share = min(1.0, max(0.0, busy_s / total_s)) if total_s > 0 else None
+        share = min(1.0, max(0.0, busy_s / total_s)) if total_s >= _LEAST_CPU_S else None
         return Usage(
             cpu_utilisation_share=share,
             gpu_utilisation_share=_mean([look.gpu_utilisation_share for look in looks]),
@@ -133,7 +138,12 @@ class UsageProbe:
         return self._with_sensors(self._last_ram_bytes)
 
     def _with_sensors(self, ram_used_bytes: float | None) -> Usage:
-        usages = [sensor.usage() for sensor in self._sensors]
+        usages = []
+        for sensor in self._sensors:
+            try:
+                usages.append(sensor.usage())
+            except SensorError:
+                continue  # a sensor that can't tell how busy it is may still count its joules
         gpu = [u.gpu_utilisation_share for u in usages if u.gpu_utilisation_share is not None]
         memory = [u.gpu_memory_used_bytes for u in usages if u.gpu_memory_used_bytes is not None]
         return Usage(

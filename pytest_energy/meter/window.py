@@ -475,7 +475,9 @@ class _LiveWindow:
             ticks=ticks,
             start_s=self._start_s,
             stop_s=stop_s,
-            quiet_s=self._quiet_s(),
+            quiet_s=self._quiet_s(
+                min((around[0].time_s for around in seen.values() if around), default=stop_s)
+            ),
             spreads_s={name: _spreads_s(around) for name, around in seen.items()},
         )
         resolutions_j = {channel.name: channel.resolution_j for channel in self._channels}
@@ -510,12 +512,13 @@ class _LiveWindow:
         around = ticks[low:end]
         if not is_whole and last - first > 2 * INNER_TICKS + 1:
             around = [*ticks[low : first + INNER_TICKS + 1], *ticks[last - INNER_TICKS : end]]
-        edges_s = {edge_s for span in self._quiet_s() for edge_s in span} | {self._start_s, stop_s}
+        spans_s = self._quiet_s(ticks[low].time_s) if ticks else ()
+        edges_s = {edge_s for span_s in spans_s for edge_s in span_s} | {self._start_s, stop_s}
         return [tick for tick in around if not any(tick.straddles(edge_s) for edge_s in edges_s)]
 
-    def _quiet_s(self) -> tuple[Span, ...]:
-        """Quiet stretches before this window."""
-        return tuple(span for span in self._quiet.spans() if span[1] <= self._start_s)
+    def _quiet_s(self, since_s: float) -> tuple[Span, ...]:
+        """Quiet stretches before this window that reach past *since_s*."""
+        return tuple(span_s for span_s in self._quiet.spans() if since_s < span_s[1] <= self._start_s)
 
     def _cumulative(self, channel: Channel, stop_s: float) -> Cumulative:
         seen = self._seen_around(channel.name, stop_s, is_whole=True)
@@ -524,7 +527,7 @@ class _LiveWindow:
             self._start_s,
             stop_s,
             spreads_s=_spreads_s(seen),
-            quiet_s=self._quiet_s(),
+            quiet_s=self._quiet_s(seen[0].time_s) if seen else (),
             resolution_j=channel.resolution_j,
         )
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_energy.plugin import calls, hookspecs, mark, settings
+from pytest_energy.plugin import calls, hookspecs, mark, options
 
 if TYPE_CHECKING:
     from pytest_energy.plugin.fixture import Energy
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    settings.add_options(parser)
+    options.add_options(parser)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:

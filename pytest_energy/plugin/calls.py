@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_energy.errors import EnergyError
+from pytest_energy.plugin.collector import Collector
 from pytest_energy.plugin.mark import NAME, EnergyMark, is_energy_test
-from pytest_energy.plugin.settings import SETTINGS, Settings
+from pytest_energy.plugin.options import is_said
 from pytest_energy.plugin.xdist import is_worker
 
 if TYPE_CHECKING:
@@ -20,19 +21,16 @@ REFUSAL = pytest.StashKey[str]()
 
 
 def configure(config: pytest.Config) -> None:
-    """Understand the options; where this process shows and writes, be ready to."""
-    try:
-        config.stash[SETTINGS] = settings = Settings.from_pytest_config(config)
-        if settings.names_source:
-            from pytest_energy.plugin.session import session_of
+    """Understand what was said of energy, if anything; where nobody is above, be ready to show and write."""
+    if is_said(config):
+        from pytest_energy.plugin.session import session_of
 
-            session_of(config).check_sources()
-        if not is_worker(config):
-            from pytest_energy.plugin.collector import Collector
-
-            config.pluginmanager.register(Collector(settings), "energy-collector")
-    except EnergyError as error:
-        raise pytest.UsageError(str(error)) from error
+        try:
+            session_of(config).check_settings()
+        except EnergyError as error:
+            raise pytest.UsageError(str(error)) from error
+    if not is_worker(config):
+        config.pluginmanager.register(Collector(config), "energy-collector")
 
 
 def unconfigure(config: pytest.Config) -> None:
@@ -47,18 +45,28 @@ def unconfigure(config: pytest.Config) -> None:
 def check_items(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     """Check every marker and read every baseline that will be needed, before any work is done."""
     energy_items = [item for item in items if is_energy_test(item)]
-    settings = config.stash[SETTINGS]
+    if not energy_items:
+        return
+    from pytest_energy.plugin.session import session_of
+
     try:
         for item in energy_items:
             EnergyMark.of(item)
-        if energy_items and not (settings.is_off or config.getoption("collectonly")):
-            from pytest_energy.plugin.session import session_of
-
-            session_of(config).load_baselines(item.nodeid for item in energy_items)
+        session = session_of(config)
+        if not (session.settings.is_off or config.getoption("collectonly")):
+            session.load_baselines(item.nodeid for item in energy_items)
     except EnergyError as error:
         if not is_worker(config):
             raise pytest.UsageError(str(error)) from error
         config.stash[REFUSAL] = str(error)  # a worker that stops here is taken for one that has crashed
+
+
+def _is_measured(item: pytest.Item) -> bool:
+    if not is_energy_test(item):
+        return False
+    from pytest_energy.plugin.settings import settings_of
+
+    return not settings_of(item.config).is_off
 
 
 def prepare(item: pytest.Item) -> None:
@@ -66,7 +74,7 @@ def prepare(item: pytest.Item) -> None:
 
     Where the run should have stopped at collection, the test fails here instead.
     """
-    if not is_energy_test(item) or item.config.stash[SETTINGS].is_off:
+    if not _is_measured(item):
         return
     refusal = item.config.stash.get(REFUSAL, None)
     if refusal is not None:
@@ -78,7 +86,7 @@ def prepare(item: pytest.Item) -> None:
 
 def measured_call(item: pytest.Item) -> Generator[None, None, None]:
     """Measure and judge the call phase of *item*; a failing verdict fails it like any failed check."""
-    if not is_energy_test(item) or item.config.stash[SETTINGS].is_off:
+    if not _is_measured(item):
         return (yield)
     from pytest_energy.plugin.fixture import ENERGY, energy_of
 

@@ -4,8 +4,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_energy.plugin.settings import Settings
-
 if TYPE_CHECKING:
     from pytest_energy.plugin.summary import Summary
 
@@ -13,18 +11,8 @@ if TYPE_CHECKING:
 class Collector:
     """Registered where nobody is above: in the controller, or in the only process."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Refuse outputs of a kind that can't be written before the run, not after it.
-
-        Raises:
-            SettingsError: The suffix of an output is not known.
-        """
-        if settings.out_paths:
-            from pytest_energy.report.formats import renderer_of
-
-            for path in settings.out_paths:
-                renderer_of(path)
-        self._settings = settings
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
         self._reports: dict[str, pytest.TestReport] = {}
         self._summary: Summary | None = None
 
@@ -34,14 +22,14 @@ class Collector:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self._reports:
+            from pytest_energy.plugin.settings import settings_of
             from pytest_energy.plugin.summary import Summary
 
-            self._summary = Summary(self._settings, self._reports.values())
+            self._summary = Summary(settings_of(self._config), self._reports.values())
             if not self._summary.write():
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
-    def pytest_terminal_summary(
-        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
-    ) -> None:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._summary is not None:
-            self._summary.show(terminalreporter, width=config.get_terminal_writer().fullwidth)
+            width = self._config.get_terminal_writer().fullwidth
+            self._summary.show(terminalreporter, width=width)

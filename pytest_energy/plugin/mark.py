@@ -70,7 +70,7 @@ def _means(check: Callable[[object], object], meaning: str) -> dict[str, object]
     return {"check": check, "help": meaning}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # slots would build the class twice, in every run of pytest
 class EnergyMark:
     """What `@pytest.mark.energy(...)` says of a test. `None` is "not said"."""
 

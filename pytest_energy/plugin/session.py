@@ -10,7 +10,7 @@ import pytest
 
 from pytest_energy.model import Judgement, Machine, Provenance, Record, SensorStatus, Verdict
 from pytest_energy.plugin.mark import EnergyMark
-from pytest_energy.plugin.settings import SETTINGS, BaselineMode, Settings
+from pytest_energy.plugin.settings import BaselineMode, Settings, settings_of
 
 if TYPE_CHECKING:
     from pytest_energy.baselines.schema import Baseline
@@ -63,16 +63,21 @@ class EnergySession:
 
         return load_replay(self.settings.replay_path)
 
-    def check_sources(self) -> None:
-        """Understand what the joules are to come from, as far as that takes no sensor.
+    def check_settings(self) -> None:
+        """Refuse, before any test, what is sure to fail: an unknown sensor, a bad replay, an odd output.
 
         Raises:
-            SettingsError: The replay file can't be used, or a sensor's name is unknown.
+            SettingsError: A sensor's name or an output's suffix is unknown, or the replay can't be used.
         """
         if self._replay is None and self.settings.sensor_names is not None:
             from pytest_energy.sensors.detect import builtin_openers, check_names
 
             check_names(self.settings.sensor_names, (*builtin_openers(), *self._offered_sensors))
+        if self.settings.out_paths:
+            from pytest_energy.report.formats import renderer_of
+
+            for path in self.settings.out_paths:
+                renderer_of(path)
 
     @cached_property
     def _offered_sensors(self) -> "dict[str, Opener]":
@@ -228,4 +233,6 @@ SESSION = pytest.StashKey[EnergySession]()
 
 def session_of(config: pytest.Config) -> EnergySession:
     """The run's own, made when first asked for."""
-    return config.stash.setdefault(SESSION, EnergySession(config, config.stash[SETTINGS]))
+    if SESSION not in config.stash:
+        config.stash[SESSION] = EnergySession(config, settings_of(config))
+    return config.stash[SESSION]

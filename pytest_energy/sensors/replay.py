@@ -10,7 +10,8 @@ Format 1 (each round is either what was measured, or the raw ticks it was measur
         {"energy_j": 9.0, "duration_s": 1.0, "channels": {"gpu:0": 9.0}, "uncertainty_j": 0.1, "phases": []},
         {"ticks": {"gpu:0": [[t_s, joules], ...]}, "start_s": 0.5, "stop_s": 1.5}]}}}
 
-`energy_j` (the sum of the channels), `uncertainty_j` and `phases` may be left out.
+`energy_j` (the sum of the channels), `uncertainty_j` and `phases` may be left out. Beside ticks there may be
+`quiet_s` (`[[from_s, to_s], ...]`) and `spreads_s` (`{"gpu:0": [s, ...]}`): see `model.Trace`.
 """
 
 import json
@@ -111,6 +112,10 @@ class ReplayRound:
         if self.trace is not None:
             ticks = {name: [list(tick) for tick in ticks] for name, ticks in self.trace.ticks.items()}
             json_round = {"ticks": ticks, "start_s": self.trace.start_s, "stop_s": self.trace.stop_s}
+            if self.trace.quiet_s:
+                json_round["quiet_s"] = [list(span) for span in self.trace.quiet_s]
+            if self.trace.spreads_s:
+                json_round["spreads_s"] = {name: list(s) for name, s in self.trace.spreads_s.items()}
         else:
             json_round = {
                 "energy_j": self.energy_j,
@@ -152,6 +157,8 @@ class ReplayRound:
                 ticks={name: ticks.number_pairs(name) for name in ticks.names()},
                 start_s=fields.number("start_s"),
                 stop_s=fields.number("stop_s"),
+                quiet_s=fields.number_pairs("quiet_s") if fields.has_value("quiet_s") else (),
+                spreads_s=_spreads_s(fields.child("spreads_s")) if fields.has_value("spreads_s") else {},
             )
             duration_s = trace.stop_s - trace.start_s
             return cls(duration_s=duration_s, uncertainty_j=uncertainty_j, trace=trace, phases=phases)
@@ -254,6 +261,11 @@ def _phase(fields: Fields) -> Phase:
     )
 
 
+def _spreads_s(fields: Fields) -> dict[str, tuple[float, ...]]:
+    """Uncertainty of each tick's time, by channel."""
+    return {name: fields.number_list(name) for name in fields.names()}
+
+
 def _check_channels(channels: Mapping[str, float], energy_j: float | None) -> None:
     if not channels:
         raise NotMeasurable("channels is empty; joules belong to a channel, such as 'gpu:0'")
@@ -283,10 +295,18 @@ def _check_trace(trace: Trace) -> None:
             if after_j < before_j:
                 raise NotMeasurable(f"ticks: {name} falls from {before_j} J to {after_j} J at {after_s} s")
 
+        _check_spreads(name, trace.spreads_s.get(name, ()), len(ticks))
     if not (math.isfinite(trace.start_s) and math.isfinite(trace.stop_s) and trace.start_s < trace.stop_s):
         raise NotMeasurable(
             f"start_s is {trace.start_s} and stop_s {trace.stop_s}; a round takes more than 0 s"
         )
+
+
+def _check_spreads(name: str, spreads_s: Sequence[float], tick_count: int) -> None:
+    if spreads_s and len(spreads_s) != tick_count:
+        raise NotMeasurable(f"spreads_s: {name} has {len(spreads_s)} for {tick_count} ticks")
+    if not all(math.isfinite(spread_s) and spread_s >= 0 for spread_s in spreads_s):
+        raise NotMeasurable(f"spreads_s: {name} holds a number that is negative or not finite")
 
 
 def _check_name(channel: str) -> None:

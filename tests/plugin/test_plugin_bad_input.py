@@ -1,4 +1,4 @@
-"""Bad input: a clear error that names file or argument, the value and the remedy; exit code 4; no traceback."""
+"""Bad input: an error that names file or argument, value and remedy; exit code 4; no traceback."""
 
 import json
 import os

@@ -121,9 +121,11 @@ def test_every_judgement_survives_json(
 def test_every_reason_has_a_first_line_that_stands_alone(
     fresh: Record, sessions: list[Record], budget: Budget, policy: Policy
 ) -> None:
-    """It has the joules in it, and all that follows is indented below it."""
+    """All that follows is indented below it, and the joules are in the reason."""
     kept = baseline(*sessions) if sessions else None
     reason = judge(fresh, baseline=kept, other_machines=(), budget=budget, policy=policy).reason
     first, *rest = reason.splitlines()
-    assert " +- " in first
+    assert first
+    assert not first.startswith(" ")
+    assert " +- " in reason
     assert all(line.startswith("  ") and line.strip() for line in rest)
