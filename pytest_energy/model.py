@@ -7,7 +7,7 @@ Rule 3: `from_json(to_json(x)) == x`; the JSON keys are the Python names.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from pytest_energy.errors import FormatError, NotMeasurable
@@ -243,6 +243,20 @@ class Reading:
         """Sum of the channels, or `None` for a void reading."""
         return None if self.void_because is not None else math.fsum(self.channels.values())
 
+    def for_one_of(self, call_count: int) -> "Reading":
+        """The reading of one call, out of a window that held *call_count* of them, one after another.
+
+        Phases and the trace stay those of the whole window.
+        """
+        if call_count == 1:
+            return self
+        return replace(
+            self,
+            channels={name: energy_j / call_count for name, energy_j in self.channels.items()},
+            duration_s=self.duration_s / call_count,
+            uncertainty_j=self.uncertainty_j / call_count,
+        )
+
     def to_json(self) -> JsonDict:
         return {
             "energy_j": self.energy_j,
@@ -280,6 +294,7 @@ class Record:
         rounds: One reading a round; empty when nothing was measured.
         samples: Samples (images, requests) in one round: the unit of work, or `None`.
         warmup_count: Rounds that were run first and dropped.
+        call_count: Calls of the work that each round's window held; the round's joules are those of one.
         group: Tests that are correlated together, such as `training`.
         model: The model that was at work: one row of the correlation.
         metrics: Metric name to value; `None` where it could not be computed.
@@ -298,6 +313,7 @@ class Record:
     rounds: tuple[Reading, ...] = ()
     samples: int | None = None
     warmup_count: int = 0
+    call_count: int = 1
     group: str | None = None
     model: str | None = None
     metrics: Mapping[str, float | None] = field(default_factory=dict)
@@ -394,6 +410,7 @@ class Record:
             "model": self.model,
             "samples": self.samples,
             "warmup_count": self.warmup_count,
+            "call_count": self.call_count,
             "rounds": [reading.to_json() for reading in self.rounds],
             "metrics": {
                 name: None if value is None else float(value) for name, value in self.metrics.items()
@@ -417,6 +434,7 @@ class Record:
             rounds=tuple(Reading.from_json(child, provenance) for child in fields.children("rounds")),
             samples=fields.integer_or_none("samples"),
             warmup_count=fields.integer("warmup_count"),
+            call_count=fields.integer("call_count") if "call_count" in fields else 1,
             group=fields.text_or_none("group"),
             model=fields.text_or_none("model"),
             metrics=fields.numbers_or_none("metrics"),

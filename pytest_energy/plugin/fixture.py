@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-DEFAULT_WARMUP_COUNT = 1  # the first round reads 2 to 35 % high (measured on an H100)
-
 
 class Window:
     """A named stretch of a test.
@@ -59,6 +57,7 @@ class Energy:
         self._samples = mark.samples
         self._rounds: tuple[Reading, ...] | None = None
         self._warmup_count = 0
+        self._call_count = 1
         self._windows: list[Window] = []
         self._has_begun = False
         self._open: OpenWindow | None = None
@@ -71,7 +70,9 @@ class Energy:
     def measure(
         self, work: Callable[..., R], /, *args: object, samples: int | None = None, **kwargs: object
     ) -> R:
-        """Run `work(*args, **kwargs)` in rounds and measure each; warm-up runs come first and are dropped.
+        """Run `work(*args, **kwargs)` in rounds and measure each; warm-up rounds come first and are dropped.
+
+        A round holds as many calls as it takes for its joules to be known; they are given for one call.
 
         Args:
             work: The work under test; it must do the same work each time.
@@ -85,9 +86,9 @@ class Energy:
         Raises:
             EnergyError: Rounds were measured already, or a window is open.
         """
-        return self._measure_rounds(lambda _: work(*args, **kwargs), samples)
+        return self._measure_rounds(lambda _: work(*args, **kwargs), samples, may_repeat=True)
 
-    def _measure_rounds(self, work: Callable[[int], R], samples: int | None) -> R:
+    def _measure_rounds(self, work: Callable[[int], R], samples: int | None, *, may_repeat: bool) -> R:
         from pytest_energy.plugin.rounds import take_rounds
 
         if self._has_begun or self._windows:
@@ -99,10 +100,18 @@ class Energy:
         self._samples = self._samples if samples is None else samples
         if not self._can_measure():
             return work(0)
-        plan = self._plan()
-        with held(self._session.meter.devices(self._mark.domains)):
-            taken = take_rounds(work, measured=self._measured, plan=plan, clock=self._session.clock)
-        self._warmup_count = plan.warmup_count
+        with (
+            held(self._session.meter.devices(self._mark.domains)),
+            self._session.progress(self._test_id) as say,
+        ):
+            taken = take_rounds(
+                work,
+                measured=self._measured,
+                plan=self._plan(may_repeat=may_repeat),
+                clock=self._session.clock,
+                progress=say,
+            )
+        self._warmup_count, self._call_count = taken.warmup_count, taken.call_count
         self._rounds = taken.rounds
         return taken.result
 
@@ -113,18 +122,18 @@ class Energy:
         self._unmeasured_because = self._session.meter.why_unmeasured(self._test_id)
         return self._unmeasured_because is None
 
-    def _plan(self) -> "RoundPlan":
+    def _plan(self, *, may_repeat: bool) -> "RoundPlan":
         from pytest_energy.plugin.rounds import RoundPlan
         from pytest_energy.stats.rounds import precision_for
 
         settings, mark = self._session.settings, self._mark
         limit = self._session.meter.rounds_left(self._test_id)
-        warmup_count = DEFAULT_WARMUP_COUNT if mark.warmup is None else mark.warmup
         return RoundPlan(
             count=settings.round_count if mark.rounds is None else mark.rounds,
             limit=limit,
             precision=precision_for(self._session.tolerance(mark)),
-            warmup_count=0 if limit is not None else warmup_count,  # replayed joules are warm already
+            warmup_count=mark.warmup if limit is None else 0,  # replayed joules are warm already
+            may_repeat=may_repeat and limit is None,
             max_time_s=settings.max_time_s if mark.max_time_s is None else mark.max_time_s,
             void_retry_count=settings.void_retry_count,
         )
@@ -221,7 +230,7 @@ class Energy:
             loads.append(load)
 
         request_count = len(prompts(0) if callable(prompts) else prompts)
-        self._measure_rounds(work, request_count)
+        self._measure_rounds(work, request_count, may_repeat=False)
         self._served = Loads(measured=tuple(loads[self._warmup_count :]), engine_facts=engine.facts)
         return loads[-1]
 
@@ -283,6 +292,7 @@ class Energy:
                 rounds=rounds,
                 samples=self._samples,
                 warmup_count=self._warmup_count,
+                call_count=self._call_count,
                 group=self._mark.group,
                 model=self._mark.model,
                 metrics=self._metrics,

@@ -1,7 +1,8 @@
 """One run of pytest: what measures, what it is compared with, and what is written at its end."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_energy.meter.clock import Clock
     from pytest_energy.meter.window import Meter
     from pytest_energy.metrics.discriminative import ModelFacts
+    from pytest_energy.plugin.rounds import Progress
     from pytest_energy.sensors.detect import Found, Opener
     from pytest_energy.sensors.replay import Replay
     from pytest_energy.serving.engines.protocol import EngineFacts
@@ -116,6 +118,14 @@ class EnergySession:
         meter.start()
         self._started_meter = meter
         return meter
+
+    @contextmanager
+    def progress(self, test_id: str) -> "Iterator[Progress]":
+        """What shows how far the rounds of *test_id* are: a line on a terminal, nothing in a log."""
+        from pytest_energy.plugin.progress import live_line
+
+        with live_line(self._config, test_id) as say:
+            yield say
 
     def start(self) -> None:
         """Start the meter now, rather than with the first window."""

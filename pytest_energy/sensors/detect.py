@@ -4,6 +4,7 @@ Rule 1: joules of different provenance never meet in one run; an estimate is tak
         measures.
 Rule 2: a sensor asked for by name that is absent is reported absent; no other takes its place.
 Rule 3: no channel is read by two sensors.
+Rule 4: a sensor that repeats another's joules is taken only when it is asked for by name.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,10 +14,13 @@ from typing import Protocol, runtime_checkable
 
 from pytest_energy.errors import SensorUnavailable, SettingsError
 from pytest_energy.model import Provenance, SensorStatus
-from pytest_energy.sensors import estimate, nvml, perf, rapl
+from pytest_energy.sensors import estimate, nvml, perf, pyrapl, rapl
 from pytest_energy.sensors.protocol import Sensor
 
 Opener = Callable[[], Sensor]
+
+# Sensors that are there for comparison with other people's numbers, never taken by themselves.
+ONLY_BY_NAME = frozenset({pyrapl.NAME})
 
 _NONE_EXTRA: Mapping[str, Opener] = MappingProxyType({})
 
@@ -29,10 +33,12 @@ class Found:
         sensors: Those to measure with, open; all of one provenance. Empty where there are none.
         statuses: One for each sensor that was tried: there with its channels, or absent and why; and one
             for each device that a sensor which is there can't read.
+        refused: Names of the sensors that are absent because this user may not read them.
     """
 
     sensors: tuple[Sensor, ...]
     statuses: tuple[SensorStatus, ...]
+    refused: frozenset[str] = frozenset()
 
 
 @runtime_checkable
@@ -48,6 +54,7 @@ def builtin_openers(cpu_tdp_w: float | None = None) -> dict[str, Opener]:
     return {
         nvml.NAME: nvml.NvmlSensor.open,
         rapl.NAME: open_rapl,
+        pyrapl.NAME: pyrapl.PyraplSensor.open,
         estimate.NAME: lambda: estimate.EstimateSensor.open(cpu_tdp_w=cpu_tdp_w),
     }
 
@@ -99,7 +106,8 @@ def detect(
     known = {**own, **extra}
     if names is not None:
         return _named(names, known)
-    opened, statuses = _open_each({name: known[name] for name in known if name != estimate.NAME})
+    auto = {name: known[name] for name in known if name != estimate.NAME and name not in ONLY_BY_NAME}
+    opened, statuses = _open_each(auto)
     opened, estimates = _measured_first(opened)
     statuses += [
         _absent(

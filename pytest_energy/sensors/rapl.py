@@ -4,6 +4,7 @@ Rule 1: packages and `dram` count, each joule once. `core` and `uncore` are insi
         around it, `intel-rapl-mmio` repeats it, and the dies of some AMD packages mirror one counter.
 Rule 2: a fall is a wrap only if the joules it stands for could have been used in that time; else a fault.
 Rule 3: a counter that never moves is absent, not frugal.
+Rule 4: a counter that wasn't read for so long that it may have wrapped unseen gives no joules.
 
 Source: Linux, Documentation/power/powercap/powercap.rst and drivers/powercap/intel_rapl_common.c.
 """
@@ -55,6 +56,7 @@ class _Unwrapped:
     raw_uj: int
     at_s: float
     sum_uj: int = 0
+    is_read: bool = False
 
 
 class RaplSensor:
@@ -134,8 +136,17 @@ class RaplSensor:
             state = self._unwrapped[channel]
             before_uj, elapsed_s = state.raw_uj, now_s - state.at_s
             step_uj = (raw_uj - before_uj) % zone.range_uj
-            state.raw_uj, state.at_s = raw_uj, now_s
-            if step_uj * JOULES_PER_MICROJOULE > _MOST_POWER_W * (elapsed_s + _SLACK_S):
+            is_first = not state.is_read
+            state.raw_uj, state.at_s, state.is_read = raw_uj, now_s, True
+            most_j = _MOST_POWER_W * (elapsed_s + _SLACK_S)
+            if most_j >= zone.range_uj * JOULES_PER_MICROJOULE:
+                if is_first:
+                    return 0.0  # a long time since it was opened, but nobody has joules from before
+                raise SensorError(
+                    f"{channel}: {zone.counter} wasn't read for {elapsed_s:.1f} s, in which it may have "
+                    "wrapped unseen: something held this process up"
+                )
+            if step_uj * JOULES_PER_MICROJOULE > most_j:
                 raise SensorError(
                     f"{channel}: {zone.counter} went from {before_uj} to {raw_uj} uJ in {elapsed_s:.3f} s, "
                     "which is neither use nor a wrap: the machine slept or the driver was loaded anew"
@@ -219,7 +230,7 @@ def _zone(path: Path, names: Mapping[str, str], read_text: Callable[[Path], str]
         range_uj = _count_uj(read_text, path / "max_energy_range_uj")
     except SensorError as error:
         if isinstance(error.__cause__, PermissionError):
-            raise SensorUnavailable(NAME, _permission_text(counter)) from error
+            raise SensorUnavailable(NAME, permission_text(counter)) from error
         raise SensorUnavailable(NAME, str(error)) from error
     if range_uj <= 0:
         raise SensorUnavailable(NAME, f"{path / 'max_energy_range_uj'} holds {range_uj}: wraps can't be told")
@@ -237,7 +248,7 @@ def _count_uj(read_text: Callable[[Path], str], path: Path) -> int:
         raise SensorError(f"{path} holds {text!r}, not a count of microjoules") from error
 
 
-def _permission_text(counter: Path) -> str:
+def permission_text(counter: Path) -> str:
     """What the file allows, and three ways to be allowed to read it."""
     pattern = counter.parent.parent / "intel-rapl:*" / "energy_uj"
     return (

@@ -10,3 +10,6 @@ class HandClock:
 
     def sleep_s(self, duration_s: float) -> None:
         self._now_s += duration_s
+
+    def suspended_s(self) -> None:
+        """Nobody tells whether the machine has slept."""

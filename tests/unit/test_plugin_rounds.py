@@ -1,0 +1,186 @@
+"""The loop of rounds, with work and windows of its own and a clock that the test moves."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from pytest_energy.model import Phase, Provenance, Reading
+from pytest_energy.plugin.rounds import (
+    MOST_ROUND_COUNT,
+    MOST_WARMUP_COUNT,
+    RoundPlan,
+    RoundsTaken,
+    take_rounds,
+)
+from tests.fakes.hand_clock import HandClock
+
+
+@dataclass
+class Bench:
+    """Work of 1 s and 10 J a call, unless a test says otherwise, in windows known to *edge_j*."""
+
+    energies_j: Callable[[int], float] = lambda _: 10.0
+    edge_j: float = 0.01
+    void_calls: frozenset[int] = frozenset()
+    call_s: float = 1.0
+    phases: tuple[Phase, ...] = ()
+    calls: list[int] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    clock: HandClock = field(default_factory=HandClock)
+
+    def work(self, index: int) -> str:
+        self.calls.append(index)
+        self.clock.sleep_s(self.call_s)
+        return f"result {index}"
+
+    def measured(self, work: Callable[[], str]) -> tuple[str, Reading]:
+        first = len(self.calls)
+        result = work()
+        inside = self.calls[first:]
+        is_void = any(index in self.void_calls for index in inside)
+        reading = Reading(
+            channels={} if is_void else {"gpu:0": sum(self.energies_j(index) for index in inside)},
+            duration_s=self.call_s * len(inside),
+            uncertainty_j=self.edge_j,
+            provenance=Provenance.MEASURED,
+            void_because="thermal slowdown" if is_void else None,
+            phases=self.phases,
+        )
+        return result, reading
+
+    def take(
+        self,
+        *,
+        count: int | None = 5,
+        limit: int | None = None,
+        warmup_count: int | None = 1,
+        may_repeat: bool = True,
+        max_time_s: float = 1000.0,
+        void_retry_count: int = 2,
+    ) -> RoundsTaken[str]:
+        plan = RoundPlan(
+            count=count,
+            limit=limit,
+            precision=0.02,
+            warmup_count=warmup_count,
+            may_repeat=may_repeat,
+            max_time_s=max_time_s,
+            void_retry_count=void_retry_count,
+        )
+        return take_rounds(
+            self.work, measured=self.measured, plan=plan, clock=self.clock, progress=self.said.append
+        )
+
+
+def test_warm_up_rounds_are_dropped() -> None:
+    """The first rounds run and don't count; the last result is the last round's."""
+    bench = Bench()
+    taken = bench.take(warmup_count=2, count=3)
+    assert bench.calls == [0, 1, 2, 3, 4]
+    assert len(taken.rounds) == 3
+    assert (taken.result, taken.warmup_count) == ("result 4", 2)
+
+
+def test_warm_up_goes_on_until_it_is_flat() -> None:
+    """A ramp that falls from 20 J to 10 J is dropped as long as it falls by more than the precision."""
+    ramp_j = [20.0, 12.0, 10.1]
+    bench = Bench(energies_j=lambda index: ramp_j[index] if index < 3 else 10.0)
+    taken = bench.take(warmup_count=None)
+    assert taken.warmup_count == 4
+    assert [reading.energy_j for reading in taken.rounds] == [10.0] * 5
+
+
+def test_warm_up_of_work_that_never_settles_ends() -> None:
+    """Work that changes by a tenth each time is measured after so many rounds all the same."""
+    bench = Bench(energies_j=lambda index: 10.0 * 1.1**index)
+    assert bench.take(warmup_count=None).warmup_count == MOST_WARMUP_COUNT
+
+
+def test_warm_up_ends_with_its_share_of_the_time() -> None:
+    """A quarter of the time cap at most goes into warm-up."""
+    bench = Bench(energies_j=lambda index: 10.0 * 1.1**index, call_s=20.0)
+    assert bench.take(warmup_count=None, max_time_s=100.0).warmup_count == 2
+
+
+def test_a_round_holds_as_many_calls_as_its_joules_need() -> None:
+    """10 J known to 0.2 J is 2 %: a quarter of 2 % takes four calls; the joules are those of one."""
+    bench = Bench(edge_j=0.2)
+    taken = bench.take()
+    assert taken.call_count == 4
+    assert len(bench.calls) == 1 + 5 * 4
+    assert [reading.energy_j for reading in taken.rounds] == [10.0] * 5
+    assert [reading.duration_s for reading in taken.rounds] == [1.0] * 5
+    assert [reading.uncertainty_j for reading in taken.rounds] == [0.05] * 5
+
+
+def test_a_warm_up_too_short_to_read_makes_the_round_longer() -> None:
+    """Where a call can't be read at all, many are put into a round."""
+    bench = Bench(void_calls=frozenset({0}))
+    assert bench.take().call_count == 8
+
+
+def test_a_round_is_never_longer_than_its_share_of_the_time() -> None:
+    """A twentieth of the time cap is the most that one round may take."""
+    bench = Bench(edge_j=5.0)
+    assert bench.take(max_time_s=60.0).call_count == 3
+
+
+@pytest.mark.parametrize("reason", ["phases", "may not"])
+def test_work_that_may_not_be_repeated_is_called_once_a_round(reason: str) -> None:
+    """A round with named phases, or one whose length is its point (a request load), holds one call."""
+    phase = Phase(name="decode", energy_j=1.0, uncertainty_j=0.1, duration_s=0.1)
+    bench = Bench(edge_j=0.2, phases=(phase,) if reason == "phases" else ())
+    assert bench.take(may_repeat=reason == "phases").call_count == 1
+
+
+def test_rounds_end_when_the_mean_is_known() -> None:
+    """Equal rounds end after the least number and a confirmation."""
+    assert len(Bench().take(count=None).rounds) == 6
+
+
+def test_rounds_end_at_the_cap() -> None:
+    """Work that varies by a half goes on to the cap and not further."""
+    bench = Bench(energies_j=lambda index: 5.0 if index % 2 else 15.0)
+    assert len(bench.take(count=None).rounds) == MOST_ROUND_COUNT
+
+
+def test_rounds_end_with_the_time() -> None:
+    """No round is started after the time cap; one is always taken."""
+    assert len(Bench(call_s=3.0).take(warmup_count=0, max_time_s=7.0).rounds) == 3
+    assert len(Bench(call_s=30.0).take(warmup_count=0, max_time_s=7.0).rounds) == 1
+
+
+def test_rounds_end_with_the_source() -> None:
+    """A replay that has three rounds gives three."""
+    assert len(Bench().take(warmup_count=0, limit=3, count=None).rounds) == 3
+
+
+def test_a_void_round_is_repeated() -> None:
+    """One void round is replaced by another; the record isn't void."""
+    bench = Bench(void_calls=frozenset({2}))
+    taken = bench.take()
+    assert [reading.void_because for reading in taken.rounds] == [None] * 5
+    assert len(bench.calls) == 7
+
+
+def test_rounds_that_stay_void_end_the_loop_with_the_void_one_last() -> None:
+    """After the retries the last round says why."""
+    bench = Bench(void_calls=frozenset(range(3, 100)))
+    taken = bench.take()
+    assert [reading.void_because for reading in taken.rounds] == [None, None, "thermal slowdown"]
+    assert len(bench.calls) == 6
+
+
+def test_a_void_round_of_a_source_without_more_ends_the_loop() -> None:
+    """A replay whose only round is void has no other to repeat it with."""
+    taken = Bench(void_calls=frozenset({0})).take(warmup_count=0, limit=1)
+    assert [reading.void_because for reading in taken.rounds] == ["thermal slowdown"]
+
+
+def test_progress_says_round_joules_and_precision() -> None:
+    """Someone who watches sees the warm-up, the round, the mean so far and how well it is known."""
+    bench = Bench(energies_j=lambda index: 10.0 + 0.1 * (index % 2))
+    bench.take(count=3)
+    assert bench.said[:3] == ["warm-up 1", "round 1", "round 2, 10.1 J"]
+    assert bench.said[3].startswith("round 3, 10.05 J +- ")
