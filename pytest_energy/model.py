@@ -61,6 +61,8 @@ class Channel:
         is_ticked: The counter moves in steps long enough to follow (NVML: 100 ms), so windows are
             aligned to its ticks. Otherwise it is read at the window's edges.
         resolution_j: Smallest step of the counter's value, in joules.
+        sampled_s: Seconds between the samples of power that its joules are integrated from; `None` for a
+            counter.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Channel:
     device: str
     is_ticked: bool
     resolution_j: float
+    sampled_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +219,11 @@ class Reading:
         void_because: Why these joules must not be used, or `None`.
         usage: How busy the machine was, where it is known.
         phases: Named windows inside this one.
+        quiet_power_w: Power just before the window, device open and nothing at work, by channel; without
+            those whose ticks don't tell.
+        temperatures_c: Temperature at the window's end by channel; without those that don't tell.
+        call_count: Calls of the work that the window held, one after another; joules, seconds and uncertainty
+            are those of one. Phases and the trace are the whole window's.
         trace: The raw ticks, for recording; not part of the JSON form.
     """
 
@@ -227,6 +235,9 @@ class Reading:
     void_because: str | None = None
     usage: Usage | None = None
     phases: tuple[Phase, ...] = ()
+    quiet_power_w: Mapping[str, float] = field(default_factory=dict)
+    temperatures_c: Mapping[str, float] = field(default_factory=dict)
+    call_count: int = 1
     trace: Trace | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -244,21 +255,17 @@ class Reading:
         return None if self.void_because is not None else math.fsum(self.channels.values())
 
     def for_one_of(self, call_count: int) -> "Reading":
-        """The reading of one call, out of a window that held *call_count* of them, one after another.
-
-        Phases and the trace stay those of the whole window.
-        """
-        if call_count == 1:
-            return self
+        """The reading of one call, out of a window that held *call_count* of them."""
         return replace(
             self,
             channels={name: energy_j / call_count for name, energy_j in self.channels.items()},
             duration_s=self.duration_s / call_count,
             uncertainty_j=self.uncertainty_j / call_count,
+            call_count=call_count,
         )
 
     def to_json(self) -> JsonDict:
-        return {
+        fields: JsonDict = {
             "energy_j": self.energy_j,
             "duration_s": self.duration_s,
             "uncertainty_j": self.uncertainty_j,
@@ -268,6 +275,10 @@ class Reading:
             "usage": None if self.usage is None else self.usage.to_json(),
             "phases": [phase.to_json() for phase in self.phases],
         }
+        told = {"quiet_power_w": self.quiet_power_w, "temperatures_c": self.temperatures_c}
+        if self.call_count != 1:
+            fields["call_count"] = self.call_count
+        return fields | {name: plain_numbers(values) for name, values in told.items() if values}
 
     @classmethod
     def from_json(cls, fields: Fields, provenance: Provenance) -> "Reading":
@@ -280,6 +291,9 @@ class Reading:
             void_because=fields.text_or_none("void_because"),
             usage=Usage.from_json(fields.child("usage")) if fields.has_value("usage") else None,
             phases=tuple(Phase.from_json(child) for child in fields.children("phases")),
+            call_count=fields.integer("call_count") if "call_count" in fields else 1,
+            quiet_power_w=fields.numbers("quiet_power_w") if fields.has_value("quiet_power_w") else {},
+            temperatures_c=fields.numbers("temperatures_c") if fields.has_value("temperatures_c") else {},
         )
 
 
@@ -294,7 +308,6 @@ class Record:
         rounds: One reading a round; empty when nothing was measured.
         samples: Samples (images, requests) in one round: the unit of work, or `None`.
         warmup_count: Rounds that were run first and dropped.
-        call_count: Calls of the work that each round's window held; the round's joules are those of one.
         group: Tests that are correlated together, such as `training`.
         model: The model that was at work: one row of the correlation.
         metrics: Metric name to value; `None` where it could not be computed.
@@ -313,7 +326,6 @@ class Record:
     rounds: tuple[Reading, ...] = ()
     samples: int | None = None
     warmup_count: int = 0
-    call_count: int = 1
     group: str | None = None
     model: str | None = None
     metrics: Mapping[str, float | None] = field(default_factory=dict)
@@ -387,6 +399,11 @@ class Record:
         return self.energy_j / self.duration_s
 
     @property
+    def ready_power_w(self) -> Mapping[str, float] | None:
+        """Power by channel just before the first round that counts: device open, no work; or `None`."""
+        return (self.rounds[0].quiet_power_w or None) if self.is_measured else None
+
+    @property
     def net_energy_j(self) -> float | None:
         """Mean joules of a round above idle: energy - idle power x time (the paper's E_tr and E_in)."""
         if (
@@ -410,7 +427,6 @@ class Record:
             "model": self.model,
             "samples": self.samples,
             "warmup_count": self.warmup_count,
-            "call_count": self.call_count,
             "rounds": [reading.to_json() for reading in self.rounds],
             "metrics": {
                 name: None if value is None else float(value) for name, value in self.metrics.items()
@@ -434,7 +450,6 @@ class Record:
             rounds=tuple(Reading.from_json(child, provenance) for child in fields.children("rounds")),
             samples=fields.integer_or_none("samples"),
             warmup_count=fields.integer("warmup_count"),
-            call_count=fields.integer("call_count") if "call_count" in fields else 1,
             group=fields.text_or_none("group"),
             model=fields.text_or_none("model"),
             metrics=fields.numbers_or_none("metrics"),

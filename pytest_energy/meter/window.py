@@ -713,6 +713,7 @@ def _replayed(one_round: ReplayRound, domains: frozenset[Domain] | None) -> Read
     if one_round.trace is not None:
         ticks = {name: one_round.trace.ticks[name] for name in kept}
         reading = to_reading(replace(one_round.trace, ticks=ticks), Provenance.REPLAYED)
+        reading = reading.for_one_of(one_round.call_count)
     else:
         reading = Reading(
             channels={name: one_round.channels[name] for name in kept},

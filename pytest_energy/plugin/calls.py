@@ -15,9 +15,11 @@ from pytest_energy.plugin.xdist import is_worker
 if TYPE_CHECKING:
     from pytest_energy.model import Judgement
     from pytest_energy.plugin.fixture import Energy
+    from pytest_energy.wire import JsonDict
 
 JUDGEMENT: "pytest.StashKey[Judgement]" = pytest.StashKey()
 REFUSAL = pytest.StashKey[str]()
+REPLAY_ROUNDS: "pytest.StashKey[list[JsonDict]]" = pytest.StashKey()
 
 
 def configure(config: pytest.Config) -> None:
@@ -92,6 +94,7 @@ def measured_call(item: pytest.Item) -> Generator[None, None, None]:
 
     if JUDGEMENT in item.stash:  # of an earlier run of the same test
         del item.stash[JUDGEMENT]
+        item.stash[REPLAY_ROUNDS] = []
     if NAME in getattr(item, "fixturenames", ()):
         energy = item.stash[ENERGY]
         result = yield
@@ -111,6 +114,8 @@ def _judge(item: pytest.Item, energy: "Energy") -> None:
         return
     judgement = session.judge(record, EnergyMark.of(item))
     item.stash[JUDGEMENT] = judgement
+    if session.settings.record_path is not None and record.is_measured:
+        item.stash[REPLAY_ROUNDS] = [one_round.to_json() for one_round in energy.replay_rounds()]
     item.user_properties.append(("energy_verdict", judgement.verdict.value))
     if judgement.summary is not None:
         item.user_properties.append(("energy_j", judgement.summary.energy_j))
@@ -123,5 +128,6 @@ def _judge(item: pytest.Item, energy: "Energy") -> None:
 def with_energy(item: pytest.Item, report: pytest.TestReport) -> pytest.TestReport:
     """*report* of the call phase with the judgement as a plain dict, fit for any transport."""
     if report.when == "call" and JUDGEMENT in item.stash:
-        vars(report)["energy"] = item.stash[JUDGEMENT].to_json()
+        recorded = {"replay_rounds": item.stash.get(REPLAY_ROUNDS, [])}
+        vars(report)["energy"] = item.stash[JUDGEMENT].to_json() | recorded
     return report

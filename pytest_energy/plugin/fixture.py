@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_energy.metrics.discriminative import ModelFacts
     from pytest_energy.plugin.rounds import RoundPlan
     from pytest_energy.plugin.session import EnergySession
+    from pytest_energy.sensors.replay import ReplayRound
     from pytest_energy.serving.engines.protocol import Engine
     from pytest_energy.serving.load import LoadResult, Prompts
 
@@ -57,7 +58,6 @@ class Energy:
         self._samples = mark.samples
         self._rounds: tuple[Reading, ...] | None = None
         self._warmup_count = 0
-        self._call_count = 1
         self._windows: list[Window] = []
         self._has_begun = False
         self._open: OpenWindow | None = None
@@ -111,8 +111,7 @@ class Energy:
                 clock=self._session.clock,
                 progress=say,
             )
-        self._warmup_count, self._call_count = taken.warmup_count, taken.call_count
-        self._rounds = taken.rounds
+        self._warmup_count, self._rounds = taken.warmup_count, taken.rounds
         return taken.result
 
     def _can_measure(self) -> bool:
@@ -266,6 +265,17 @@ class Energy:
             if value is None:
                 self._absent[name] = "recorded as None by the test"
 
+    def replay_rounds(self) -> "tuple[ReplayRound, ...]":
+        """The rounds that were measured, to be written down: a replay opens its windows in the same order.
+
+        Raises:
+            NotMeasurable: One of them is void.
+        """
+        from pytest_energy.sensors.replay import ReplayRound
+
+        readings = self._rounds if self._rounds is not None else [w.reading for w in self._windows]
+        return tuple(ReplayRound.from_reading(reading) for reading in readings if reading is not None)
+
     def to_record(self) -> Record | None:
         """What this test measured, or `None` if it is unmarked and measured nothing.
 
@@ -292,7 +302,6 @@ class Energy:
                 rounds=rounds,
                 samples=self._samples,
                 warmup_count=self._warmup_count,
-                call_count=self._call_count,
                 group=self._mark.group,
                 model=self._mark.model,
                 metrics=self._metrics,

@@ -60,6 +60,12 @@ OPTIONS = (
         help="what to measure with (default: auto: whatever measures here, else the estimate)",
     ),
     Option(
+        name="record",
+        default="",
+        metavar="FILE",
+        help="write what was measured, with the counters' ticks, to FILE, for --energy-sensors=replay:FILE",
+    ),
+    Option(
         name="tolerance",
         default="0.05",
         metavar="SHARE",

@@ -60,7 +60,6 @@ class RoundsTaken(Generic[T]):
     rounds: tuple[Reading, ...]
     result: T
     warmup_count: int
-    call_count: int
 
 
 def take_rounds(
@@ -175,12 +174,7 @@ class _Loop(Generic[T]):
                 return self._taken(rounds, result)
 
     def _taken(self, rounds: list[Reading], result: T) -> RoundsTaken[T]:
-        return RoundsTaken(
-            rounds=tuple(rounds),
-            result=result,
-            warmup_count=self._warmup_count,
-            call_count=self._call_count,
-        )
+        return RoundsTaken(rounds=tuple(rounds), result=result, warmup_count=self._warmup_count)
 
     def _is_out(self, taken_count: int) -> bool:
         """Whether no more rounds can be had: the time is up, or the source has no more."""

@@ -34,6 +34,7 @@ class Settings:
     Attributes:
         sensor_names: Sensors asked for by name, or `None` for whatever is there.
         replay_path: File whose joules stand in for sensors, or `None`.
+        record_path: File to write the rounds of this run to, or `None`.
         round_count: Fixed number of rounds, or `None` for as many as it takes.
     """
 
@@ -43,6 +44,7 @@ class Settings:
     baselines_path: Path
     sensor_names: tuple[str, ...] | None
     replay_path: Path | None
+    record_path: Path | None
     tolerance: float
     alpha: float
     round_count: int | None
@@ -71,6 +73,7 @@ class Settings:
             baselines_path=values["baselines"].path(),
             sensor_names=None if replay_path or sensors.text == "auto" else sensors.names(),
             replay_path=replay_path,
+            record_path=values["record"].path() if values["record"].text else None,
             tolerance=values["tolerance"].number(least=0.0, below=10.0),
             alpha=values["alpha"].number(above=0.0, below=0.5),
             round_count=None if values["rounds"].text == "auto" else values["rounds"].integer(least=1),

@@ -31,6 +31,7 @@ class Summary:
         self._judgements = tuple(
             Judgement.from_json(Fields(report.energy, f"energy of {report.nodeid}")) for report in ordered
         )
+        self._recorded = {r.nodeid: r.energy["replay_rounds"] for r in ordered if r.energy["replay_rounds"]}
         self._notices: list[str] = []
 
     def write(self) -> bool:
@@ -38,6 +39,7 @@ class Summary:
         try:
             self._write_baselines()
             self._write_outputs()
+            self._write_recording()
         except EnergyError as error:
             self._notices.append(f"ERROR: {error}")
             return False
@@ -84,6 +86,19 @@ class Summary:
         for path in self._settings.out_paths:
             write(self._judgements, path, created=created)
             self._notices.append(f"summary written to {path}")
+
+    def _write_recording(self) -> None:
+        path = self._settings.record_path
+        if path is None:
+            return
+        from pytest_energy.sensors.replay import ReplayRound, save_replay
+
+        rounds = {
+            test_id: [ReplayRound.from_json(Fields(one_round, f"round of {test_id}")) for one_round in found]
+            for test_id, found in self._recorded.items()
+        }
+        save_replay(path, rounds)
+        self._notices.append(f"rounds of {len(rounds)} test(s) written to {path}")
 
     def show(self, terminalreporter: pytest.TerminalReporter, *, width: int) -> None:
         """Show the tables if they were asked for, else the verdicts in one line; then what was written."""

@@ -33,12 +33,10 @@ class Found:
         sensors: Those to measure with, open; all of one provenance. Empty where there are none.
         statuses: One for each sensor that was tried: there with its channels, or absent and why; and one
             for each device that a sensor which is there can't read.
-        refused: Names of the sensors that are absent because this user may not read them.
     """
 
     sensors: tuple[Sensor, ...]
     statuses: tuple[SensorStatus, ...]
-    refused: frozenset[str] = frozenset()
 
 
 @runtime_checkable

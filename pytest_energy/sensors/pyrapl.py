@@ -9,6 +9,7 @@ microjoules, -1 where there is none.
 """
 
 import importlib
+import logging
 import threading
 import time
 import warnings
@@ -79,25 +80,25 @@ class PyraplSensor:
         # What pyRAPL lets through of a kernel that shows other files than it knows.
         faults = (pyrapl.PyRAPLException, OSError, ValueError, LookupError)
         try:
-            with _unclosed_files():
+            with _quietly():
                 source = pyrapl.Sensor()
             places = _places(source.energy())
             counts = {name: partial(_one_uj, source, place) for name, place in places.items()}
             still = find_still(counts, now_s=now_s, sleep_s=sleep_s)
+            left_out = {
+                name: f"pyRAPL's counter did not move for {STILL_S:g} s: it is no sensor"
+                for name in places
+                if name in still
+            }
+            moving = {name: place for name, place in places.items() if name not in still}
+            if not any(_channel(name).domain is Domain.CPU for name in moving):
+                raise SensorUnavailable(NAME, "; ".join(left_out.values()) or "pyRAPL shows no CPU package")
+            return cls(source, faults, moving, left_out, str(getattr(pyrapl, "__version__", "unknown")))
         except PermissionError as error:
             raise SensorUnavailable(NAME, permission_text(Path(str(error.filename)))) from error
-        except faults as error:
-            because = f"pyRAPL finds no counters ({_text(error)}); it knows Intel's only, the sensor rapl more"
+        except (*faults, SensorError) as error:
+            because = f"pyRAPL finds no counters ({_text(error)}); the sensor rapl knows more than Intel's"
             raise SensorUnavailable(NAME, because) from error
-        left_out = {
-            name: f"pyRAPL's counter did not move for {STILL_S:g} s: it is no sensor"
-            for name in places
-            if name in still
-        }
-        moving = {name: place for name, place in places.items() if name not in still}
-        if not any(_channel(name).domain is Domain.CPU for name in moving):
-            raise SensorUnavailable(NAME, "; ".join(left_out.values()) or "pyRAPL shows no CPU package")
-        return cls(source, faults, moving, left_out, str(getattr(pyrapl, "__version__", "unknown")))
 
     def read_j(self, channel: str) -> float:
         """Joules of *channel* since the sensor was opened."""
@@ -127,7 +128,7 @@ class PyraplSensor:
 
     def close(self) -> None:
         """Let go of pyRAPL's files; a read after this is a `SensorError`."""
-        with self._lock, _unclosed_files():
+        with self._lock, _quietly():
             self._source = None
 
     def _count_uj(self, channel: str) -> int:
@@ -139,18 +140,26 @@ class PyraplSensor:
 
 def _import_pyrapl() -> Any:
     try:
-        with _unclosed_files():
+        with _quietly():
             return importlib.import_module("pyRAPL")
     except ImportError as error:
         raise SensorUnavailable(NAME, f"{error}; pip install pyRAPL") from error
 
 
 @contextmanager
-def _unclosed_files() -> Iterator[None]:
-    """Hold back what pyRAPL makes Python warn of: an escape in its source, files that it doesn't close."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+def _quietly() -> Iterator[None]:
+    """Hold back what pyRAPL sets off: warnings of Python for its source and for files that it doesn't close.
+
+    It also logs that pymongo is missing, which would set up logging for the whole process.
+    """
+    root, silence = logging.getLogger(), logging.NullHandler()
+    root.addHandler(silence)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        root.removeHandler(silence)
 
 
 def _places(values_uj: Sequence[float]) -> dict[str, int]:

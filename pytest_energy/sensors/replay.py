@@ -45,6 +45,7 @@ class ReplayRound:
         uncertainty_j: Standard uncertainty of `energy_j`, or `None` where the file doesn't tell.
         trace: Raw counter ticks, or `None`.
         phases: Named windows inside the round.
+        call_count: Calls of the work that the ticks are of; the round's joules are those of one.
 
     Raises:
         NotMeasurable: A value that no round can have.
@@ -56,6 +57,7 @@ class ReplayRound:
     uncertainty_j: float | None = None
     trace: Trace | None = None
     phases: tuple[Phase, ...] = ()
+    call_count: int = 1
 
     def __post_init__(self) -> None:
         if self.trace is not None:
@@ -68,6 +70,8 @@ class ReplayRound:
             math.isfinite(self.uncertainty_j) and self.uncertainty_j >= 0
         ):
             raise NotMeasurable(f"uncertainty_j is {self.uncertainty_j}; it can't be negative")
+        if self.call_count < 1:
+            raise NotMeasurable(f"call_count is {self.call_count}; a round holds at least 1 call")
         for phase in self.phases:
             _check_phase(phase)
 
@@ -89,8 +93,11 @@ class ReplayRound:
         )
 
     @classmethod
-    def from_trace(cls, trace: Trace, *, phases: tuple[Phase, ...] = ()) -> "ReplayRound":
-        return cls(duration_s=trace.stop_s - trace.start_s, trace=trace, phases=phases)
+    def from_trace(
+        cls, trace: Trace, *, phases: tuple[Phase, ...] = (), call_count: int = 1
+    ) -> "ReplayRound":
+        duration_s = trace.stop_s - trace.start_s
+        return cls(duration_s=duration_s, trace=trace, phases=phases, call_count=call_count)
 
     @classmethod
     def from_reading(cls, reading: Reading) -> "ReplayRound":
@@ -102,7 +109,7 @@ class ReplayRound:
         if reading.void_because is not None:
             raise NotMeasurable(f"a void reading can't be replayed: {reading.void_because}")
         if reading.trace is not None and set(reading.trace.ticks) == set(reading.channels):
-            return cls.from_trace(reading.trace, phases=reading.phases)
+            return cls.from_trace(reading.trace, phases=reading.phases, call_count=reading.call_count)
         return cls.from_channels(
             reading.channels, reading.duration_s, uncertainty_j=reading.uncertainty_j, phases=reading.phases
         )
@@ -116,6 +123,8 @@ class ReplayRound:
                 json_round["quiet_s"] = [list(span) for span in self.trace.quiet_s]
             if self.trace.spreads_s:
                 json_round["spreads_s"] = {name: list(s) for name, s in self.trace.spreads_s.items()}
+            if self.call_count != 1:
+                json_round["call_count"] = self.call_count
         else:
             json_round = {
                 "energy_j": self.energy_j,
@@ -161,7 +170,13 @@ class ReplayRound:
                 spreads_s=_spreads_s(fields.child("spreads_s")) if fields.has_value("spreads_s") else {},
             )
             duration_s = trace.stop_s - trace.start_s
-            return cls(duration_s=duration_s, uncertainty_j=uncertainty_j, trace=trace, phases=phases)
+            return cls(
+                duration_s=duration_s,
+                uncertainty_j=uncertainty_j,
+                trace=trace,
+                phases=phases,
+                call_count=fields.integer("call_count") if "call_count" in fields else 1,
+            )
         channels = fields.numbers("channels")
         energy_j = fields.number_or_none("energy_j")
         return cls(

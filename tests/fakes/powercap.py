@@ -4,6 +4,7 @@ from pathlib import Path
 
 INTEL_RANGE_UJ = 262_143_328_850
 DRAM_RANGE_UJ = 65_712_999_613
+AMD_RANGE_UJ = 65_532_610_987
 
 
 class FakePowercap:

@@ -144,6 +144,13 @@ def test_an_unknown_name_lists_the_known(names: tuple[str, ...], what: str) -> N
     assert what in str(caught.value)
 
 
+def test_pyrapl_is_never_taken_by_itself() -> None:
+    """Auto mode doesn't open pyrapl, whose joules are rapl's; by name it is taken."""
+    again = OtherSensor("pyrapl", "cpu:package-0")
+    assert detect(None, openers={"pyrapl": there(again), **NOTHING_MEASURES}).sensors == (ESTIMATE,)
+    assert detect(("pyrapl",), openers={"pyrapl": there(again)}).sensors == (again,)
+
+
 def test_a_plugin_s_sensor_is_taken_too() -> None:
     """In auto mode sensors of other plugins measure with ours; by name they can be asked for alone."""
     plug = OtherSensor("wallplug", "cpu:wall")
@@ -231,9 +238,9 @@ def test_rapl_is_absent_with_both_reasons() -> None:
 
 
 def test_the_builtin_sensors_are_these() -> None:
-    """The package has these three, and the TDP goes to the estimate."""
+    """The package has these, and the TDP goes to the estimate."""
     openers = builtin_openers(cpu_tdp_w=42.0)
-    assert list(openers) == ["nvml", "rapl", "estimate"]
+    assert list(openers) == ["nvml", "rapl", "pyrapl", "estimate"]
     assert openers["estimate"]().facts().fixed["cpu_tdp_w"] == "42"
 
 

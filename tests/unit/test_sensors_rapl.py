@@ -11,7 +11,7 @@ from pytest_energy.errors import SensorError, SensorUnavailable
 from pytest_energy.model import Domain
 from pytest_energy.sensors.rapl import RaplSensor
 from tests.fakes.hand_clock import HandClock
-from tests.fakes.powercap import DRAM_RANGE_UJ, INTEL_RANGE_UJ, FakePowercap
+from tests.fakes.powercap import AMD_RANGE_UJ, DRAM_RANGE_UJ, INTEL_RANGE_UJ, FakePowercap
 
 PACKAGE = "cpu:package-0"
 
@@ -146,7 +146,7 @@ def test_unwrapping_recovers_what_was_used(
 ) -> None:
     """Read every 30 s, any use of up to 2 kW comes back exactly, over any number of wraps."""
     tree, clock = FakePowercap(tmp_path_factory.mktemp("law")), HandClock()
-    counter = tree.add("intel-rapl:0", "package-0", range_uj=65_532_610_987)
+    counter = tree.add("intel-rapl:0", "package-0", range_uj=AMD_RANGE_UJ)
     sensor = opened(tree, clock)
     tree.stop_idling()
     start_j = sensor.read_j(PACKAGE)
@@ -192,6 +192,45 @@ def test_counting_goes_on_after_a_fault(tree: FakePowercap, clock: HandClock) ->
     clock.sleep_s(1.0)
     tree.use(counter, 20_000_000)
     assert sensor.read_j(PACKAGE) - before_j == pytest.approx(20.0)
+
+
+@pytest.mark.parametrize("range_uj", [AMD_RANGE_UJ, DRAM_RANGE_UJ, INTEL_RANGE_UJ])
+def test_a_read_that_comes_too_late_is_a_fault(tree: FakePowercap, clock: HandClock, range_uj: int) -> None:
+    """After a gap in which 2 kW would fill the counter, wraps can't be counted: no joules, not too few."""
+    counter = tree.add("intel-rapl:0", "package-0", range_uj=range_uj)
+    sensor = opened(tree, clock)
+    tree.stop_idling()
+    before_j = sensor.read_j(PACKAGE)
+    clock.sleep_s(range_uj * 1e-6 / 2000.0)
+    tree.use(counter, range_uj + 5_000_000)
+    with pytest.raises(SensorError, match=r"wasn't read for \d+\.\d s, in which it may have wrapped unseen"):
+        sensor.read_j(PACKAGE)
+    clock.sleep_s(1.0)
+    tree.use(counter, 3_000_000)
+    assert sensor.read_j(PACKAGE) - before_j == pytest.approx(3.0)
+
+
+def test_a_first_read_may_come_late(tree: FakePowercap, clock: HandClock) -> None:
+    """A sensor that was opened long before the first energy test begins to count at its first read."""
+    counter = tree.add("intel-rapl:0", "package-0", range_uj=AMD_RANGE_UJ)
+    sensor = opened(tree, clock)
+    tree.stop_idling()
+    clock.sleep_s(600.0)
+    tree.use(counter, 20_000_000_000)
+    assert sensor.read_j(PACKAGE) == 0.0
+    clock.sleep_s(1.0)
+    tree.use(counter, 3_000_000)
+    assert sensor.read_j(PACKAGE) == pytest.approx(3.0)
+
+
+def test_amd_shows_packages_only(tree: FakePowercap, clock: HandClock) -> None:
+    """AMD's tree is Intel's with packages and their cores: the packages count."""
+    for socket in (0, 1):
+        tree.add(
+            f"intel-rapl:{socket}", f"package-{socket}", energy_uj=10**9 * (socket + 1), range_uj=AMD_RANGE_UJ
+        )
+        tree.add(f"intel-rapl:{socket}:0", "core", energy_uj=7 * 10**9, range_uj=AMD_RANGE_UJ)
+    assert names(opened(tree, clock)) == ["cpu:package-0", "cpu:package-1"]
 
 
 def test_a_counter_that_cant_be_read_is_named(tree: FakePowercap, clock: HandClock) -> None:
