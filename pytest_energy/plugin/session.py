@@ -12,6 +12,7 @@ import pytest
 from pytest_energy.model import Judgement, Machine, Provenance, Record, SensorStatus, Verdict
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.settings import BaselineMode, Settings, settings_of
+from pytest_energy.plugin.xdist import held
 
 if TYPE_CHECKING:
     from pytest_energy.baselines.schema import Baseline
@@ -115,7 +116,8 @@ class EnergySession:
                 synchronize=self._synchronize,
                 rng=random.Random(),  # noqa: S311  # a delay that breaks lockstep, not a secret
             )
-        meter.start()
+        with held(meter.devices(None)):  # idle power is read here: nobody else may be at work
+            meter.start()
         self._started_meter = meter
         return meter
 

@@ -1,0 +1,60 @@
+"""`energy.requests`: a request load in rounds, with the generative metrics beside the joules."""
+
+import pytest
+
+from tests.plugin.conftest import Project
+
+ENGINE = """
+from pytest_energy.serving.engines.protocol import EngineFacts, TokenEvent
+
+class Engine:
+    name = "echo"
+    facts = EngineFacts(model="echo", parameters=1000, size_bytes=4000.0, vram_bytes=None)
+    rounds = []
+
+    async def generate(self, request):
+        self.rounds.append(request.prompt)
+        for token in range(request.output_tokens - {missing}):
+            yield TokenEvent(token_ids=(token,))
+
+    def cache_counters(self):
+        return None
+
+    def close(self):
+        pass
+
+@pytest.mark.energy(group="requests", model="echo")
+def test_work(energy):
+    result = energy.requests(
+        Engine(), lambda index: [[index, 1], [index, 2]], rate=float("inf"), output_tokens=3
+    )
+    assert [request.output_tokens for request in result.served] == [3, 3]
+    assert Engine.rounds == [(index, last) for index in range(5) for last in (1, 2)]
+"""
+
+
+def test_each_round_has_its_prompts_and_joules_a_request(project: Project) -> None:
+    """Rounds get their own prompts; a sample is a request; metrics say what could not be told and why."""
+    project.write(ENGINE.format(missing=0))
+    project.replay({"test_work": [9.9, 10.0, 10.1, 9.95, 10.05]})
+    run = project.run()
+    run.result.assert_outcomes(passed=1)
+    entry = run.test()
+    assert entry["samples"] == 2
+    assert entry["energy_per_sample_j"] == pytest.approx(5)
+    assert entry["metrics"]["energy_per_sample"] == pytest.approx(5)
+    assert entry["metrics"]["average_output_token_length"] == 3
+    assert entry["metrics"]["parameters"] == 1000
+    assert entry["metrics"]["cache_hit_rate"] is None
+    assert entry["absent"]["cache_hit_rate"]
+    assert entry["metrics"]["ttft_p50_s"] >= 0
+
+
+def test_an_engine_that_breaks_its_promise_fails_the_test(project: Project) -> None:
+    """Answers of another length are other work: the error names engine and request, no joules are kept."""
+    project.write(ENGINE.format(missing=1))
+    project.replay({"test_work": [10.0] * 5})
+    run = project.run()
+    run.result.assert_outcomes(failed=1)
+    assert "engine echo, request 0" in run.text
+    assert run.document is None
