@@ -1,20 +1,33 @@
 """The command `pytest-energy`: what this machine can measure, and session documents read again."""
 
 import argparse
+import json
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pytest_energy.errors import EnergyError, SettingsError
-from pytest_energy.model import Judgement, Provenance
+from pytest_energy.model import Judgement
+
+_LEAST_WIDTH = 80
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command with *arguments* (those of the process if not given) and return its exit status."""
+    """Run the command with *arguments* (those of the process if not given).
+
+    Returns:
+        0, or 1 where nothing measures (`doctor`), or 2 for a file or a value that can't be used.
+    """
     options = _parser().parse_args(arguments)
     try:
         status: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has seen enough; what is left in the buffer goes nowhere, instead of failing at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except EnergyError as error:
         print(f"pytest-energy: {error}", file=sys.stderr)
         return 2
@@ -23,41 +36,70 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="pytest-energy", description="Energy of tests: sensors of this machine, and runs read again."
+        prog="pytest-energy",
+        description="What measures energy on this machine, and the energy of past runs.",
+        epilog="Measuring is pytest's work: see `pytest --help` for its options --energy-...",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    doctor = commands.add_parser("doctor", help="say what measures on this machine, and why the rest doesn't")
+    doctor = _command(
+        commands,
+        "doctor",
+        "say what measures on this machine, and why the rest doesn't",
+        "Look for sensors, read each at rest and under a load of 2 s on all CPUs and GPUs, and say what may "
+        "fail a test here and which command makes more measurable.",
+        "Exit status: 0 where something measures, 1 where nothing does.",
+    )
+    doctor.add_argument("--json", action="store_true", help="for programs: one JSON document")
     doctor.set_defaults(run=_doctor)
-    show = commands.add_parser("show", help="show the summary of a run")
+    show = _command(
+        commands,
+        "show",
+        "show the summary of a run",
+        "Show the summary that the run showed with --energy-report.",
+        "Exit status: 0, or 2 where the file can't be used.",
+    )
     show.add_argument("run_json", type=Path, metavar="RUN.json", help="written by --energy-out=RUN.json")
-    show.add_argument("--width", type=int, default=100, metavar="COLUMNS", help="default: 100")
+    show.add_argument(
+        "--width", type=_width, default=100, metavar="COLUMNS", help="80 or more; default: %(default)s"
+    )
     show.set_defaults(run=_show)
-    export = commands.add_parser("export", help="write a run in another format; the suffix picks it")
-    export.add_argument("run_json", type=Path, metavar="RUN.json")
+    export = _command(
+        commands,
+        "export",
+        "write a run in another format",
+        "Write a run in the format that the suffix of OUT names, as --energy-out would have done.",
+        "Exit status: 0, or 2 where a file can't be used.",
+    )
+    export.add_argument("run_json", type=Path, metavar="RUN.json", help="written by --energy-out=RUN.json")
     export.add_argument("out", type=Path, metavar="OUT", help="a file that ends in .csv, .md or .json")
     export.set_defaults(run=_export)
     return parser
 
 
-def _doctor(_: argparse.Namespace) -> int:
-    """Exit status 1 where nothing measures: an estimate is no measurement."""
-    from pytest_energy.sensors.detect import detect
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    short: str,
+    description: str,
+    epilog: str,
+) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=short, description=description, epilog=epilog)
 
-    found = detect(None)
-    for status in found.statuses:
-        if status.absent_because is None:
-            print(f"{status.name}: {status.provenance}, channels {', '.join(status.channels)}")
-        else:
-            print(f"{status.name}: absent: {status.absent_because}")
-    for sensor in found.sensors:
-        sensor.close()
-    if any(sensor.provenance is Provenance.MEASURED for sensor in found.sensors):
-        return 0
-    print(
-        "Nothing measures here. Tests are unmeasured: budgets and baselines neither pass nor fail, unless "
-        "--energy-estimates=gate lets the estimate judge them."
-    )
-    return 1
+
+def _width(text: str) -> int:
+    """Columns of a screen; in fewer than 80 the tables don't fit."""
+    if not text.isdecimal() or int(text) < _LEAST_WIDTH:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of columns from {_LEAST_WIDTH} on")
+    return int(text)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    """Exit status 1 where nothing measures: an estimate is no measurement."""
+    from pytest_energy.doctor import diagnose, render, to_json
+
+    report = diagnose()
+    print(json.dumps(to_json(report), indent=2) if options.json else render(report))
+    return 0 if report.measures else 1
 
 
 def _show(options: argparse.Namespace) -> int:

@@ -61,6 +61,8 @@ class Channel:
         is_ticked: The counter moves in steps long enough to follow (NVML: 100 ms), so windows are
             aligned to its ticks. Otherwise it is read at the window's edges.
         resolution_j: Smallest step of the counter's value, in joules.
+        edge_s: The counter itself samples power, so that the joules of a step in power are known no better
+            than the step times so many seconds (one standard uncertainty a window).
         sampled_s: Seconds between the samples of power that its joules are integrated from; `None` for a
             counter.
     """
@@ -71,6 +73,7 @@ class Channel:
     is_ticked: bool
     resolution_j: float
     sampled_s: float | None = None
+    edge_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +164,7 @@ class Trace:
         stop_s: When the window closed.
         quiet_s: Stretches of time (from, to) before the window in which nothing was at work, in order; empty
             where nobody knows, and then the ticks right before the window must speak for themselves.
+        edges_s: Channel name to its `Channel.edge_s`, where that is not 0.
         spreads_s: Channel name to the standard uncertainty of each tick's time; without the channels whose
             times are exact or whose uncertainty nobody knows.
     """
@@ -170,6 +174,7 @@ class Trace:
     stop_s: float
     quiet_s: tuple[tuple[float, float], ...] = ()
     spreads_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    edges_s: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

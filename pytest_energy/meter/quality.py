@@ -5,9 +5,14 @@ Rule 2: what can be told wrong is void; what is only worth knowing is a note.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from statistics import fmean, median, stdev
 
-from pytest_energy.meter.integrate import How, Integral
+from pytest_energy.meter.integrate import How, Integral, Tick
+from pytest_energy.model import Channel, Reading
+from pytest_energy.sensors.protocol import Condition, Look, Slowdown
 from pytest_energy.units import to_text
 
 # Two reads of two clocks differ by microseconds; a machine that sleeps does so for seconds.
@@ -19,6 +24,39 @@ _WORST_SHARE = 0.5
 
 # Quiet power that differs by more than this before and after the window was perhaps not quiet.
 _QUIET_SHARE = 0.1
+
+# A hardware slowdown without a cause is also reported for a moment when clocks change (nvml.h): seen once it
+# may be that, seen twice it isn't.
+_LONE_LOOKS = 2
+
+# Counter and integrated power of an H100 and an H200 agreed within 3 % and 0.5 % over 3.5 s. Of shorter
+# windows, and of few powers, the edges and the delay of the power are too much.
+_POWER_SHARE = 0.05
+_POWER_S = 5.0
+_POWER_LOOKS = 10
+
+# Silicon leaks more when it is hot. No figure for these boards is at hand, so this is an assumption: 0.1 to
+# 0.5 % of the power for each degree. Then 10 degrees are 1 to 5 %, worth a word beside the default tolerance
+# of 5 %; 25 degrees are 2.5 to 12 %, which is another measurement.
+_BAND_C = 10.0
+_FAR_C = 25.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """How the device of one channel was during a window.
+
+    Attributes:
+        before: Shortly before the start.
+        after: Just after the stop.
+        looks: In between, and one just after the stop.
+        is_kin: Process id to whether it belongs to this run; `None` where it can't be seen from here.
+    """
+
+    before: Condition
+    after: Condition
+    looks: tuple[Look, ...] = ()
+    is_kin: Mapping[int, bool | None] = field(default_factory=dict)
 
 
 def why_clock_is_wrong(
@@ -48,7 +86,11 @@ def why_joules_are_wrong(integrals: Mapping[str, Integral]) -> str | None:
                 "its counter stands still, or the window is too short for it"
             )
     energy_j = sum(integral.energy_j for integral in integrals.values())
-    uncertainty_j = total_uncertainty_j(integrals)
+    return why_too_uncertain(energy_j, total_uncertainty_j(integrals))
+
+
+def why_too_uncertain(energy_j: float, uncertainty_j: float) -> str | None:
+    """Why joules that are known so badly can't be used, or `None`."""
     if uncertainty_j > _WORST_SHARE * energy_j:
         return (
             f"{to_text(energy_j, 'J')} are known to +- {to_text(uncertainty_j, 'J')} only: "
@@ -83,3 +125,160 @@ def phase_notes(integrals: Mapping[str, Integral]) -> tuple[str, ...]:
     """What a reader should know of a phase's joules."""
     names = ", ".join(name for name, integral in integrals.items() if integral.how is How.INTERPOLATED)
     return (f"{names}: interpolated between ticks, the power isn't quiet at its edges",) if names else ()
+
+
+# How the devices were
+
+
+def why_disturbed(watched: Mapping[str, Watched]) -> str | None:
+    """Why a window's joules aren't those of its work at the device's usual speed, or `None`."""
+    for name, seen in watched.items():
+        because = _why_slowed(seen.looks) or _why_shared(seen) or _why_changed(seen)
+        if because is not None:
+            return f"{name}: {because}"
+    return None
+
+
+def _why_slowed(looks: Sequence[Look]) -> str | None:
+    slowed = [look for look in looks if look.slowdowns - {Slowdown.HARDWARE}]
+    lone = [look for look in looks if look.slowdowns == {Slowdown.HARDWARE}]
+    if not slowed and len(lone) < _LONE_LOOKS:
+        return None
+    slowed += lone
+    names = ", ".join(sorted(set().union(*(look.slowdowns for look in slowed))))
+    return f"{names} in {len(slowed)} of {len(looks)} looks during the window"
+
+
+def _why_shared(seen: Watched) -> str | None:
+    for pid, is_kin in seen.is_kin.items():
+        if is_kin is not False:
+            continue
+        process = f"process {pid}, which isn't this run's,"
+        if (pid in seen.before.processes) != (pid in seen.after.processes):
+            return f"{process} came or went during the window"
+        is_busy = seen.after.processes[pid]
+        if is_busy is None:
+            return f"{process} may have computed during the window; this device doesn't tell"
+        if is_busy:
+            return f"{process} computed during the window"
+    return None
+
+
+def _why_changed(seen: Watched) -> str | None:
+    for name, before in seen.before.settings.items():
+        after = seen.after.settings.get(name, before)
+        if after != before:
+            return f"{name} went from {before} to {after} during the window"
+    return None
+
+
+def why_counter_disagrees(
+    channels: Mapping[str, float], duration_s: float, watched: Mapping[str, Watched]
+) -> str | None:
+    """Why a counter isn't to be believed: its device's power says otherwise; or `None`.
+
+    Args:
+        channels: Joules by channel.
+        duration_s: Seconds of the window.
+        watched: How the devices were; those that don't tell their power are believed.
+    """
+    if duration_s < _POWER_S:
+        return None
+    for name, seen in watched.items():
+        # The first may be from before the start: NVML shows power with a delay of up to 0.1 s.
+        powers_w = [look.power_w for look in seen.looks[1:] if look.power_w is not None]
+        if len(powers_w) < _POWER_LOOKS:
+            continue
+        counted_w, power_w = channels[name] / duration_s, fmean(powers_w)
+        chance_w = 3 * stdev(powers_w) / math.sqrt(len(powers_w))
+        if abs(counted_w - power_w) > _POWER_SHARE * power_w + chance_w:
+            return (
+                f"{name}: its counter gives {to_text(counted_w, 'W')}, "
+                f"{len(powers_w)} looks at its power {to_text(power_w, 'W')}: one of them is wrong"
+            )
+    return None
+
+
+def condition_notes(watched: Mapping[str, Watched]) -> tuple[str, ...]:
+    """What a reader should know of the devices during a window that isn't void."""
+    found = []
+    for name, seen in watched.items():
+        if any(look.slowdowns == {Slowdown.HARDWARE} for look in seen.looks):
+            found.append(f"{name}: {Slowdown.HARDWARE} in one look, perhaps only a change of clocks")
+        for pid, is_kin in seen.is_kin.items():
+            was_idle = pid in seen.before.processes and seen.after.processes.get(pid) is False
+            if is_kin is False and was_idle:
+                found.append(f"{name}: process {pid}, which isn't this run's, holds it but didn't compute")
+            elif is_kin is None and not was_idle:
+                found.append(
+                    f"{name}: process {pid} may have computed on it; whose it is can't be seen from here "
+                    "(another container, or this one's by its number outside)"
+                )
+    return tuple(found)
+
+
+def beside(reading: Reading, others: Iterable[Reading]) -> Reading:
+    """*reading* with what its temperature says, compared with the other rounds of its test.
+
+    Args:
+        reading: One round.
+        others: The rounds that count so far, or all.
+    """
+    if reading.void_because is not None:
+        return reading
+    others = tuple(others)
+    for name, temperature_c in reading.temperatures_c.items():
+        known_c = [other.temperatures_c[name] for other in others if name in other.temperatures_c]
+        if not known_c:
+            continue
+        usual_c = median(known_c)
+        off_c = abs(temperature_c - usual_c)
+        sentence = f"{name}: {temperature_c:.0f} degrees C, where the other rounds have {usual_c:.0f}"
+        if off_c > _FAR_C:
+            because = f"{sentence}: more than {_FAR_C:g} degrees off is another measurement"
+            phases = tuple(replace(phase, energy_j=None, uncertainty_j=None) for phase in reading.phases)
+            return replace(reading, channels={}, uncertainty_j=0.0, void_because=because, phases=phases)
+        if off_c > _BAND_C:
+            reading = replace(reading, quality=(*reading.quality, sentence))
+    return reading
+
+
+def drift_notes(before_w: Mapping[str, float], after_w: Mapping[str, float]) -> tuple[str, ...]:
+    """What a reader should know of power without work that changed over the run.
+
+    Args:
+        before_w: By channel, at the run's start.
+        after_w: By channel, at its end.
+    """
+    return tuple(
+        f"{name}: {to_text(power_w, 'W', digits=3)} without work at the start of the run, "
+        f"{to_text(after_w[name], 'W', digits=3)} at its end"
+        for name, power_w in before_w.items()
+        if name in after_w and abs(after_w[name] - power_w) > _QUIET_SHARE * power_w
+    )
+
+
+# Power that was integrated
+
+
+def sampling_notes(channels: Iterable[Channel]) -> tuple[str, ...]:
+    """A sentence for each channel whose joules aren't a counter's."""
+    return tuple(
+        f"{channel.name}: integrated power, not a counter; sampled every {to_text(channel.sampled_s, 's')}"
+        for channel in channels
+        if channel.sampled_s is not None
+    )
+
+
+def sampling_uncertainty_j(ticks: Sequence[Tick]) -> float:
+    """Standard uncertainty of joules that are a sum of samples of power.
+
+    What power does between samples is told by how much neighbouring steps of the sum differ: for steps that
+    have nothing to do with one another their half squared difference is the variance of one, for steady power
+    it is nothing. Of what the samples did see of a change it takes too much: this is an upper bound.
+
+    Args:
+        ticks: The sum after each step, over the window and the steps beside its edges.
+    """
+    energies_j = [after_j - before_j for (_, before_j), (_, after_j) in pairwise(ticks)]
+    return math.sqrt(math.fsum((b - a) ** 2 for a, b in pairwise(energies_j)) / 2)

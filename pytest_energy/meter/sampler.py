@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from pytest_energy.errors import SensorError
@@ -20,9 +21,14 @@ from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.ticks import SeenTick, TickTracker
 from pytest_energy.model import Channel
 from pytest_energy.sensors.protocol import Sensor
+from pytest_energy.units import to_text
 
 # RAPL's smallest range wraps in 2.2 min at 500 W, and a sensor is promised a read each 30 s.
 TOUCH_S = 20.0
+
+# NVML's slowest call took 4 ms on a busy H100. One that takes this long has hung, and nobody knows of which
+# moment its value is.
+_HANG_S = 1.0
 
 # After a read that failed: often enough to see a counter come back, rarely enough to do no harm.
 _RETRY_S = 0.5
@@ -136,6 +142,9 @@ class Sampler:
         untouched = [channel.name for _, channel in pairs if not channel.is_ticked]
         if untouched:
             self.add_chore(lambda: self._touch(untouched), TOUCH_S)
+        for _, channel in pairs:
+            if channel.sampled_s is not None:
+                self.add_chore(partial(self._touch, [channel.name]), channel.sampled_s)
         self._failure: Exception | None = None
         self._is_started = False
 
@@ -193,15 +202,27 @@ class Sampler:
         """The first failed read of *channel* at or after *time_s*."""
         return next((fault for fault in tuple(self._faults[channel]) if fault.time_s >= time_s), None)
 
+    def fault_since_last_tick(self, channel: str) -> Fault | None:
+        """The first failed read of a ticked channel after its last tick: why there have been no more."""
+        ticks = self._followed[channel].ticks
+        return self.fault_since(channel, ticks[-1].time_s if ticks else -math.inf)
+
     def read_j(self, channel: str) -> float:
         """Joules of *channel* now, from any thread.
 
         Raises:
-            SensorError: The sensor gives no value, or none that is a number.
+            SensorError: The sensor gives no value, or none that is a number, or hung.
         """
         sensor = self._sensors[channel]
         with self._locks[id(sensor)]:
+            started_s = self._clock.now_s()
             joules = sensor.read_j(channel)
+            took_s = self._clock.now_s() - started_s
+        if took_s > _HANG_S:
+            raise SensorError(
+                f"{channel}: a read of its counter took {to_text(took_s, 's')}: "
+                f"the sensor {sensor.name} hung, or the whole process did"
+            )
         if not math.isfinite(joules):
             raise SensorError(f"{channel}: the sensor {sensor.name} gave {joules} J")
         return joules

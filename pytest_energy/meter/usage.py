@@ -38,6 +38,10 @@ class System(Protocol):
         """Resident bytes of this process and its descendants; *may_search* for new ones."""
         ...
 
+    def is_kin(self, pid: int) -> bool | None:
+        """Whether the process *pid* is this one or a descendant; `None` if it can't be seen from here."""
+        ...
+
 
 class PsutilSystem:
     """This machine, through psutil."""
@@ -70,6 +74,14 @@ class PsutilSystem:
             except self._psutil.Error:
                 continue  # it has ended, or is somebody else's
         return used_bytes
+
+    def is_kin(self, pid: int) -> bool | None:
+        own_pid = self._family[0].pid
+        try:
+            process = self._psutil.Process(pid)
+            return own_pid in {pid, *(parent.pid for parent in process.parents())}
+        except self._psutil.Error:
+            return None
 
 
 class UsageProbe:

@@ -14,6 +14,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from pytest_energy.errors import NotMeasurable, SensorError
@@ -29,9 +30,11 @@ from pytest_energy.meter.integrate import (
     Tick,
     integrate,
 )
+from pytest_energy.meter.quality import Watched
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
 from pytest_energy.meter.ticks import SeenTick
 from pytest_energy.meter.usage import LOOK_S, PsutilSystem, System, UsageProbe
+from pytest_energy.meter.watch import WATCH_S, Watch
 from pytest_energy.model import Channel, Domain, Phase, Provenance, Reading, SensorStatus, Trace
 from pytest_energy.sensors.protocol import Sensor
 from pytest_energy.sensors.replay import Replay, ReplayRound
@@ -107,6 +110,13 @@ class Meter(Protocol):
         """Power at rest by channel, or `None` where it isn't known."""
         ...
 
+    def drift_notes(self) -> tuple[str, ...]:
+        """What a reader should know of power without work that has changed since the run's start.
+
+        To be asked at the end of the run, with nothing at work; takes about 3 s where something is measured.
+        """
+        ...
+
     def devices(self, domains: frozenset[Domain] | None) -> tuple[str, ...]:
         """What only one process at a time may measure: GPU UUIDs, CPU packages."""
         ...
@@ -121,6 +131,7 @@ class _Rig:
     clock: Clock
     sampler: Sampler
     probe: UsageProbe
+    watch: Watch
     synchronize: Callable[[], None]
     rng: random.Random
     provenance: Provenance
@@ -158,12 +169,16 @@ class LiveMeter:
         self._channels = tuple(channel for sensor in self._sensors for channel in sensor.channels)
         self.provenance = _one_provenance(self._sensors)
         sampler = Sampler(self._sensors, clock, ThreadRunner(clock) if runner is None else runner)
-        probe = UsageProbe(self._sensors, clock, PsutilSystem() if system is None else system)
+        system = PsutilSystem() if system is None else system
+        probe, watch = UsageProbe(self._sensors, clock, system), Watch(self._sensors, system)
         sampler.add_chore(probe.look, LOOK_S)
+        for name in watch.names:
+            sampler.add_chore(partial(watch.look, name), WATCH_S)
         self._rig = _Rig(
             clock=clock,
             sampler=sampler,
             probe=probe,
+            watch=watch,
             synchronize=synchronize,
             rng=rng,
             provenance=self.provenance,
@@ -175,9 +190,10 @@ class LiveMeter:
     def start(self) -> None:
         self._rig.sampler.start()
         if self.provenance is Provenance.MEASURED and self._channels:
-            self._measure_idle()
+            self._idle = self._at_rest()
 
-    def _measure_idle(self) -> None:
+    def _at_rest(self) -> dict[str, IdlePower]:
+        """Power of each channel over the next seconds, in which nothing is at work."""
         clock, sampler = self._rig.clock, self._rig.sampler
         start_s = clock.now_s()
         before = self._read_untickeds()
@@ -190,12 +206,14 @@ class LiveMeter:
         at_rest |= {
             name: [(t.time_s, t.joules) for t in sampler.ticks(name) if t.time_s >= start_s] for name in names
         }
+        # Not kept as quiet for the first window: by then a device that is opened has another quiet.
+        found = {}
         for name, ticks in at_rest.items():
             try:
-                self._idle[name] = idle_power(ticks)
+                found[name] = idle_power(ticks)
             except NotMeasurable:
                 continue  # a counter that stands still has no idle power; its windows will say so
-        self._quiet.add(start_s, clock.now_s())
+        return found
 
     def _is_searched(self, name: str) -> bool:
         sampler = self._rig.sampler
@@ -236,6 +254,17 @@ class LiveMeter:
 
     def idle_power_w(self) -> Mapping[str, float] | None:
         return {name: idle.power_w for name, idle in self._idle.items()} or None
+
+    def drift_notes(self) -> tuple[str, ...]:
+        """See `Meter`. Channels that tick are compared with the first window's quiet, its devices open."""
+        is_ticked = {channel.name: channel.is_ticked for channel in self._channels}
+        before_w = {name: idle.power_w for name, idle in self._idle.items() if not is_ticked[name]}
+        before_w |= self._quiet.first_power_w
+        if not before_w or self._rig.sampler.failure is not None:
+            return ()
+        self._rig.synchronize()
+        after_w = {name: rest.power_w for name, rest in self._at_rest().items()}
+        return quality.drift_notes(before_w, after_w)
 
     def idle(self) -> Mapping[str, IdlePower]:
         """Power at rest by channel, with its uncertainty; without those where it isn't known."""
@@ -286,6 +315,8 @@ class _Quiet:
         self._spans: deque[Span] = deque(maxlen=HEAD_TICKS)
         self.names: frozenset[str] = frozenset()
         """The channels whose ticks were waited for in the last stretch."""
+        self.first_power_w: dict[str, float] = {}
+        """Quiet power before the first window over each channel."""
 
     def add(self, from_s: float, until_s: float) -> None:
         """Know of a stretch; one that continues the last makes it longer."""
@@ -323,6 +354,7 @@ class _LiveWindow:
     ) -> None:
         self._rig, self._channels, self._quiet = rig, tuple(channels), quiet
         self._ticked = tuple(channel.name for channel in channels if channel.is_ticked)
+        self._sampled = frozenset(channel.name for channel in channels if channel.sampled_s is not None)
         self._void_because = void_because
         self._phases: list[_LivePhase] = []
         self._reading: Reading | None = None
@@ -336,6 +368,8 @@ class _LiveWindow:
         """Wait for quiet, then start."""
         rig = self._rig
         quiet_since_s = self._wait_for_quiet() if self._ticked else None
+        if self._void_because is None:
+            rig.watch.open(channel.name for channel in self._channels)
         rig.probe.open()
         self._suspended_s = rig.clock.suspended_s()
         rig.synchronize()
@@ -359,7 +393,8 @@ class _LiveWindow:
         if not (is_back_to_back and quiet.names >= set(self._ticked)):
             self._rig.synchronize()
             quiet_since_s = clock.now_s()
-            self._void(self._wait_for_ticks(quiet_since_s))
+            why_not_ticked = self._wait_for_ticks(quiet_since_s)
+            self._void(self._why_faulty() or why_not_ticked)
         clock.sleep_s(self._rig.rng.random() * tick_s)
         return quiet_since_s
 
@@ -369,6 +404,9 @@ class _LiveWindow:
             return f"the sampling has ended: {sampler.failure!r}"
         for name in self._ticked:
             if sampler.is_silent(name):
+                fault = sampler.fault_since_last_tick(name)
+                if fault is not None:
+                    return fault.because
                 return f"{name}: its counter stands still; one that never moves measures nothing"
             if sampler.tick_s(name) is None:
                 return f"{name}: the period of its counter hasn't been found"
@@ -391,10 +429,14 @@ class _LiveWindow:
                 if now_s > limit_s:
                     return f"{missing[0]}: its counter didn't tick twice in {now_s - since_s:.3g} s"
                 clock.sleep_s(min(max(tick_s / 50, 2e-4), 2e-3))
-                missing = [n for n in missing if sampler.count_after(n, since_s) < _QUIET_TICKS]
+                missing = [n for n in missing if sampler.count_after(n, since_s) < self._late_ticks(n)]
         finally:
             sampler.relax(self._ticked)
         return None
+
+    def _late_ticks(self, name: str) -> int:
+        """Ticks to wait for after the work; where power is integrated the first of them is still late."""
+        return _QUIET_TICKS + (name in self._sampled)
 
     def _void(self, because: str | None) -> None:
         """Keep the first reason."""
@@ -427,6 +469,7 @@ class _LiveWindow:
         if self._reading is None:
             self._void(because)
             self._rig.probe.shut()
+            self._rig.watch.leave()
             duration_s = max(0.0, self._rig.clock.now_s() - self._start_s)
             self._reading = self._void_reading(duration_s)
 
@@ -441,17 +484,20 @@ class _LiveWindow:
         rig = self._rig
         stop_reads = self.read_untickeds()
         cpu_s = rig.probe.shut()
+        watched = rig.watch.shut()
         self._void(
             quality.why_clock_is_wrong(self._start_s, stop_s, self._suspended_s, rig.clock.suspended_s())
         )
+        self._void(self._why_faulty())
         if self._void_because is None and self._ticked:
-            self._void(self._wait_for_ticks(stop_s))
+            why_not_ticked = self._wait_for_ticks(stop_s)
+            self._void(self._why_faulty() or why_not_ticked)
             self._quiet.add(stop_s, rig.clock.now_s())
             self._quiet.names = frozenset(self._ticked)
         usage = rig.probe.usage(cpu_s)
         self._void(self._why_not_followed() if self._ticked else None)
-        self._void(self._why_faulty())
-        reading = self._integrated(stop_s, stop_reads)
+        self._void(quality.why_disturbed(watched))
+        reading = self._integrated(stop_s, stop_reads, watched)
         return replace(reading, usage=usage)
 
     def _why_faulty(self) -> str | None:
@@ -461,7 +507,9 @@ class _LiveWindow:
                 return fault.because
         return None
 
-    def _integrated(self, stop_s: float, stop_reads: Mapping[str, float]) -> Reading:
+    def _integrated(
+        self, stop_s: float, stop_reads: Mapping[str, float], watched: Mapping[str, Watched]
+    ) -> Reading:
         duration_s = max(0.0, stop_s - self._start_s)
         if self._void_because is not None:
             return self._void_reading(duration_s)
@@ -479,13 +527,39 @@ class _LiveWindow:
                 min((around[0].time_s for around in seen.values() if around), default=stop_s)
             ),
             spreads_s={name: _spreads_s(around) for name, around in seen.items()},
+            edges_s={channel.name: channel.edge_s for channel in self._channels if channel.edge_s},
         )
         resolutions_j = {channel.name: channel.resolution_j for channel in self._channels}
         reading = to_reading(trace, self._rig.provenance, resolutions_j=resolutions_j)
-        if reading.void_because is not None:
-            self._void(reading.void_because)
+        reading = replace(reading, uncertainty_j=math.hypot(reading.uncertainty_j, self._sampling_j(stop_s)))
+        because = reading.void_because or _why_unlikely(reading, watched)
+        if because is not None:
+            self._void(because)
             return self._void_reading(duration_s)
-        return replace(reading, phases=self._measured_phases(stop_s))
+        for name, power_w in reading.quiet_power_w.items():
+            self._quiet.first_power_w.setdefault(name, power_w)
+        notes = (*quality.sampling_notes(self._channels), *quality.condition_notes(watched))
+        temperatures_c = {
+            name: seen.after.temperature_c
+            for name, seen in watched.items()
+            if seen.after.temperature_c is not None
+        }
+        return replace(
+            reading,
+            quality=(*reading.quality, *notes),
+            temperatures_c=temperatures_c,
+            phases=self._measured_phases(stop_s),
+        )
+
+    def _sampling_j(self, stop_s: float) -> float:
+        """What integrating power from samples leaves open, of all channels where that is done."""
+        uncertainties_j = []
+        for name in self._sampled:
+            seen = self._seen_around(name, stop_s, is_whole=True)
+            first = bisect_right(seen, self._start_s, key=_time_s)
+            beside = _ticks(seen[max(0, first - _QUIET_TICKS) :])
+            uncertainties_j.append(quality.sampling_uncertainty_j(beside))
+        return math.hypot(*uncertainties_j)
 
     def _measured_phases(self, stop_s: float) -> tuple[Phase, ...]:
         if not self._phases:
@@ -506,7 +580,7 @@ class _LiveWindow:
         """
         ticks = self._rig.sampler.ticks(name)
         first, last = (bisect_right(ticks, time_s, key=_time_s) for time_s in (self._start_s, stop_s))
-        low, end = max(0, first - HEAD_TICKS - 1), last + _QUIET_TICKS
+        low, end = max(0, first - HEAD_TICKS - 1), last + self._late_ticks(name)
         while end < len(ticks) and ticks[end - 1].after_s < stop_s:
             end += 1  # reads slower than ticks: this one may still be from before the stop
         around = ticks[low:end]
@@ -514,7 +588,12 @@ class _LiveWindow:
             around = [*ticks[low : first + INNER_TICKS + 1], *ticks[last - INNER_TICKS : end]]
         spans_s = self._quiet_s(ticks[low].time_s) if ticks else ()
         edges_s = {edge_s for span_s in spans_s for edge_s in span_s} | {self._start_s, stop_s}
-        return [tick for tick in around if not any(tick.straddles(edge_s) for edge_s in edges_s)]
+        late = ticks[last : last + self._late_ticks(name) - _QUIET_TICKS]
+        return [
+            tick
+            for tick in around
+            if tick not in late and not any(tick.straddles(edge_s) for edge_s in edges_s)
+        ]
 
     def _quiet_s(self, since_s: float) -> tuple[Span, ...]:
         """Quiet stretches before this window that reach past *since_s*."""
@@ -592,6 +671,14 @@ class _LivePhase:
         )
 
 
+def _why_unlikely(reading: Reading, watched: Mapping[str, Watched]) -> str | None:
+    """Why the joules of a whole reading can't be used after all, or `None`."""
+    energy_j = math.fsum(reading.channels.values())
+    return quality.why_too_uncertain(energy_j, reading.uncertainty_j) or quality.why_counter_disagrees(
+        reading.channels, reading.duration_s, watched
+    )
+
+
 def to_reading(
     trace: Trace, provenance: Provenance, *, resolutions_j: Mapping[str, float] | None = None
 ) -> Reading:
@@ -608,7 +695,7 @@ def to_reading(
     for name, ticks in trace.ticks.items():
         resolution_j = 0.0 if resolutions_j is None else resolutions_j.get(name, 0.0)
         try:
-            integrals[name] = integrate(
+            integral = integrate(
                 ticks,
                 trace.start_s,
                 trace.stop_s,
@@ -619,6 +706,7 @@ def to_reading(
         except NotMeasurable as error:
             because = f"{name}: {error}"
             break
+        integrals[name] = _with_edges(integral, duration_s, trace.edges_s.get(name, 0.0))
     if because is None:
         because = quality.why_joules_are_wrong(integrals)
     if because is not None:
@@ -629,8 +717,21 @@ def to_reading(
         uncertainty_j=quality.total_uncertainty_j(integrals),
         provenance=provenance,
         quality=quality.notes(integrals),
+        quiet_power_w={
+            name: integral.head_power_w
+            for name, integral in integrals.items()
+            if integral.head_power_w is not None
+        },
         trace=trace,
     )
+
+
+def _with_edges(integral: Integral, duration_s: float, edge_s: float) -> Integral:
+    """*integral* with what a counter that samples power leaves open at the window's edges."""
+    if edge_s == 0 or duration_s <= 0:
+        return integral
+    step_w = abs(integral.energy_j / duration_s - (integral.head_power_w or 0.0))
+    return replace(integral, uncertainty_j=math.hypot(integral.uncertainty_j, step_w * edge_s))
 
 
 def _void(because: str, duration_s: float, provenance: Provenance) -> Reading:
@@ -688,6 +789,9 @@ class ReplayMeter:
 
     def idle_power_w(self) -> Mapping[str, float] | None:
         return None
+
+    def drift_notes(self) -> tuple[str, ...]:
+        return ()
 
     def devices(self, domains: frozenset[Domain] | None) -> tuple[str, ...]:
         del domains

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from pytest_energy.meter.clock import Clock
+from pytest_energy.meter.quality import beside
 from pytest_energy.model import Reading
 from pytest_energy.stats.rounds import calls_for, is_flat, needs_more, relative_half_width
 
@@ -99,13 +100,14 @@ class _Loop(Generic[T]):
         self._calls_so_far = 0
         self._call_count = 1
         self._warmup_count = 0
+        self._rounds: list[Reading] = []
 
     def _elapsed_s(self) -> float:
         return self._clock.now_s() - self._started_s
 
     def _round(self) -> tuple[T, Reading]:
         result, reading = self._measured(self._calls)
-        return result, reading.for_one_of(self._call_count)
+        return result, beside(reading, self._rounds).for_one_of(self._call_count)
 
     def _calls(self) -> T:
         for _ in range(self._call_count - 1):
@@ -159,7 +161,7 @@ class _Loop(Generic[T]):
     # Rounds
 
     def take(self) -> RoundsTaken[T]:
-        rounds: list[Reading] = []
+        rounds = self._rounds
         void_count = 0
         while True:
             self._progress(self._so_far(rounds))

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from pytest_energy.model import Channel, Provenance, Usage
 
@@ -20,6 +21,45 @@ class Facts:
     fixed: Mapping[str, str] = field(default_factory=dict)
     shown: Mapping[str, str] = field(default_factory=dict)
     key_parts: tuple[str, ...] = ()
+
+
+class Slowdown(StrEnum):
+    """Why a device runs slower than its settings ask for. A power cap at full load is no such reason."""
+
+    HARDWARE = "hardware slowdown"
+    """Of a cause that isn't told; also seen for a moment when clocks change."""
+    HARDWARE_THERMAL = "hardware thermal slowdown"
+    POWER_BRAKE = "hardware power brake"
+    SOFTWARE_THERMAL = "software thermal slowdown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What is seen of a device in the middle of its work, at the price of a call or two.
+
+    Attributes:
+        slowdowns: What slows it down now; empty also where it doesn't tell.
+        power_w: What it draws now, from another source than its joules; or `None`.
+    """
+
+    slowdowns: frozenset[Slowdown] = frozenset()
+    power_w: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What joules of a device depend on beside its work.
+
+    Attributes:
+        processes: Id of each process that may compute on it to whether it has since the last time it was
+            asked, `None` where that can't be told.
+        settings: Such as its power limit, by name, as text; without those that can't be told.
+        temperature_c: Its temperature, or `None`.
+    """
+
+    processes: Mapping[int, bool | None] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    temperature_c: float | None = None
 
 
 class Sensor(Protocol):
@@ -55,3 +95,16 @@ class Sensor(Protocol):
     def facts(self) -> Facts: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Observant(Protocol):
+    """A sensor that also tells how its devices are. What can't be told is left out; nothing is raised."""
+
+    def look(self, channel: str) -> Look:
+        """The device of *channel*, in a few milliseconds at most; called again and again during a window."""
+        ...
+
+    def condition(self, channel: str) -> Condition:
+        """The device of *channel*; called once before each window and once after it."""
+        ...

@@ -123,6 +123,8 @@ class ReplayRound:
                 json_round["quiet_s"] = [list(span) for span in self.trace.quiet_s]
             if self.trace.spreads_s:
                 json_round["spreads_s"] = {name: list(s) for name, s in self.trace.spreads_s.items()}
+            if self.trace.edges_s:
+                json_round["edges_s"] = plain_numbers(self.trace.edges_s)
             if self.call_count != 1:
                 json_round["call_count"] = self.call_count
         else:
@@ -168,6 +170,7 @@ class ReplayRound:
                 stop_s=fields.number("stop_s"),
                 quiet_s=fields.number_pairs("quiet_s") if fields.has_value("quiet_s") else (),
                 spreads_s=_spreads_s(fields.child("spreads_s")) if fields.has_value("spreads_s") else {},
+                edges_s=fields.numbers("edges_s") if fields.has_value("edges_s") else {},
             )
             duration_s = trace.stop_s - trace.start_s
             return cls(

@@ -12,11 +12,11 @@ from pytest_energy.model import Provenance
 from pytest_energy.sensors.estimate import EstimateSensor
 from pytest_energy.sensors.nvml import NvmlSensor
 from pytest_energy.sensors.perf import PerfSensor
-from pytest_energy.sensors.protocol import Sensor
+from pytest_energy.sensors.protocol import Observant, Sensor
 from pytest_energy.sensors.rapl import RaplSensor
 from tests.fakes.cpu_times import FakeCpuTimes
 from tests.fakes.hand_clock import HandClock
-from tests.fakes.nvml import FakeGpu, FakeNvml, NVMLError_GpuIsLost
+from tests.fakes.nvml import FakeGpu, FakeNvml, NVMLError_GpuIsLost, NVMLError_NotSupported
 from tests.fakes.perf_events import FakePerfEvents, perf_paths
 from tests.fakes.powercap import FakePowercap
 
@@ -46,6 +46,24 @@ def nvml_rig(_folder: Path) -> Rig:
         gpu.failures["nvmlDeviceGetTotalEnergyConsumption"] = NVMLError_GpuIsLost()
 
     return Rig(sensor=sensor, channel="gpu:0", use_j=use_j, reset=reset, fail=fail)
+
+
+def nvml_power_rig(_folder: Path) -> Rig:
+    gpu, clock = FakeGpu(power_limit_mw=5_000), HandClock()
+    gpu.failures["nvmlDeviceGetTotalEnergyConsumption"] = NVMLError_NotSupported()
+    sensor = NvmlSensor.open(nvml=FakeNvml(gpu), environ={}, now_s=clock.now_s)
+    clock.sleep_s(0.005)  # off the steps
+    sensor.read_j("gpu:0")
+
+    def use_j(energy_j: float) -> None:
+        clock.sleep_s(0.4)
+        gpu.instant_power_mw = round(energy_j / 0.4 * 1e3)
+
+    def fail() -> None:
+        clock.sleep_s(0.5)
+        gpu.failures["nvmlDeviceGetFieldValues"] = NVMLError_GpuIsLost()
+
+    return Rig(sensor=sensor, channel="gpu:0", use_j=use_j, reset=lambda: clock.sleep_s(-5.0), fail=fail)
 
 
 def rapl_rig(folder: Path) -> Rig:
@@ -106,7 +124,13 @@ def estimate_rig(_folder: Path) -> Rig:
     return Rig(sensor=sensor, channel="cpu:machine", use_j=use_j, reset=reset, fail=fail)
 
 
-RIGS = {"nvml": nvml_rig, "rapl": rapl_rig, "perf": perf_rig, "estimate": estimate_rig}
+RIGS = {
+    "nvml": nvml_rig,
+    "nvml-power": nvml_power_rig,
+    "rapl": rapl_rig,
+    "perf": perf_rig,
+    "estimate": estimate_rig,
+}
 
 
 @pytest.fixture(params=RIGS)
@@ -181,6 +205,18 @@ def test_usage_is_told_or_absent(rig: Rig) -> None:
         assert share is None or 0 <= share <= 1
     for used_bytes in (usage.ram_used_bytes, usage.gpu_memory_used_bytes):
         assert used_bytes is None or used_bytes >= 0
+
+
+def test_an_observant_sensor_tells_or_leaves_out(rig: Rig) -> None:
+    """How a device is can be asked at any time, also when it fails; nothing is raised."""
+    if not isinstance(rig.sensor, Observant):
+        pytest.skip(f"{rig.sensor.name} says nothing of its devices")
+    for _ in range(2):
+        look, condition = rig.sensor.look(rig.channel), rig.sensor.condition(rig.channel)
+        assert look.power_w is None or look.power_w >= 0
+        assert condition.temperature_c is None or math.isfinite(condition.temperature_c)
+        assert all(name and text for name, text in condition.settings.items())
+        rig.fail()
 
 
 def test_facts_are_texts(rig: Rig) -> None:

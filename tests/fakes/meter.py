@@ -14,7 +14,9 @@ from typing import Any
 from pytest_energy.meter.sampler import Sampler
 from pytest_energy.meter.window import LiveMeter
 from pytest_energy.model import Channel, Domain, Provenance, Reading, SensorStatus, Usage
-from pytest_energy.sensors.protocol import Facts
+from pytest_energy.sensors.nvml import NvmlSensor
+from pytest_energy.sensors.protocol import Facts, Sensor
+from tests.fakes.nvml import FakeGpu, FakeNvml, NVMLError_NotSupported
 
 
 class VirtualClock:
@@ -94,6 +96,11 @@ class Device:
         """The truth."""
         return self.joules_at(stop_s) - self.joules_at(start_s)
 
+    def seen_power_w(self, time_s: float, update_s: float = 0.097, share: float = 1.0) -> float:
+        """Power as it is shown at *time_s*: a mean over the last *share* of the last whole *update_s*."""
+        updated_s = time_s // update_s * update_s
+        return self.joules_between(updated_s - share * update_s, updated_s) / (share * update_s)
+
     def work(self, steps: Sequence[tuple[float, float]]) -> None:
         """Draw each power for its seconds, then be quiet again; returns when that is over."""
         time_s = self._clock.now_s()
@@ -156,6 +163,7 @@ class SimulatedCounter:
         self._last_tick_s = self._beat_s
         self._next_tick_s = self._after(self._beat_s)
         self.is_stuck = False
+        self.hang_s = 0.0  # the next read takes so much longer
         self.fault: Exception | None = None
         self.read_count = 0
         self.usages = Usage()
@@ -174,7 +182,8 @@ class SimulatedCounter:
             raise self.fault
         duration_s = self._rng.uniform(*self._call_s)
         looked_s = self._clock.now_s() + duration_s * self._rng.random()
-        self._clock.take(duration_s)
+        self._clock.take(duration_s + self.hang_s)
+        self.hang_s = 0.0
         return (
             math.floor(self._device.joules_at(self._updated_s(looked_s)) / self._resolution_j)
             * self._resolution_j
@@ -205,6 +214,7 @@ class StillSystem:
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
         self.search_count = 0
+        self.kin: dict[int, bool] = {}
 
     def cpu_times_s(self) -> tuple[float, float]:
         return self._clock.now_s(), 2 * self._clock.now_s()
@@ -212,6 +222,9 @@ class StillSystem:
     def ram_used_bytes(self, *, may_search: bool) -> float | None:
         self.search_count += may_search
         return 1e9
+
+    def is_kin(self, pid: int) -> bool | None:
+        return self.kin.get(pid)
 
 
 class Bench:
@@ -238,7 +251,7 @@ class Bench:
         self.synchronize_count = 0
         self.meter = self.meter_over(*self.counters)
 
-    def meter_over(self, *sensors: SimulatedCounter) -> LiveMeter:
+    def meter_over(self, *sensors: Sensor) -> LiveMeter:
         return LiveMeter(
             sensors,
             [
@@ -266,3 +279,30 @@ class Bench:
     def truth_j(self, reading: Reading) -> float:
         assert reading.trace is not None, reading.void_because
         return self.device.joules_between(reading.trace.start_s, reading.trace.stop_s)
+
+
+class NvmlBench(Bench):
+    """A live meter over NVML's sensor, whose one GPU counts and draws what the simulated device does.
+
+    Args:
+        seed: For all chance.
+        has_counter: Without one, the GPU's power is integrated.
+        gpu: Values of the `FakeGpu`.
+    """
+
+    def __init__(self, *, seed: int = 1, has_counter: bool = True, **gpu: Any) -> None:
+        super().__init__(0.1, seed=seed)
+        self.gpu = FakeGpu(count_mj=self._count_mj, draw_mw=self._draw_mw, **gpu)
+        if not has_counter:
+            self.gpu.failures["nvmlDeviceGetTotalEnergyConsumption"] = NVMLError_NotSupported()
+        self.lost_mj = 0
+        self.draw_share = 1.0
+        self.sensor = NvmlSensor.open(nvml=FakeNvml(self.gpu), environ={}, now_s=self.clock.now_s)
+        self.meter = self.meter_over(self.sensor)
+        self.meter.start()
+
+    def _count_mj(self) -> int:
+        return round(self.counters[0].read_j("gpu:0") * 1e3) - self.lost_mj
+
+    def _draw_mw(self) -> int:
+        return round(self.device.seen_power_w(self.clock.now_s()) * self.draw_share * 1e3)

@@ -1,13 +1,15 @@
 """A stand-in for the module `pynvml`, with the names and results of nvidia-ml-py."""
 # ruff: noqa: N802  # NVML's own names
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 
 class NVMLError(Exception):
-    """Base of NVML's errors; its text is NVML's."""
+    """Base of NVML's errors; its text is NVML's, and so is its number where somebody looks at it."""
+
+    value = 999
 
 
 class NVMLError_NotSupported(NVMLError):  # noqa: N801
@@ -40,9 +42,25 @@ class NVMLError_Uninitialized(NVMLError):  # noqa: N801
         return "Uninitialized"
 
 
+class NVMLError_Timeout(NVMLError):  # noqa: N801
+    def __str__(self) -> str:
+        return "Timeout"
+
+
+class NVMLError_NotFound(NVMLError):  # noqa: N801
+    value = 6
+
+    def __str__(self) -> str:
+        return "Not Found"
+
+
 @dataclass(slots=True, kw_only=True)
 class FakeGpu:
-    """One GPU. `failures` maps a function's name, such as `nvmlDeviceGetMigMode`, to the error it raises."""
+    """One GPU.
+
+    `failures` maps a function's name, such as `nvmlDeviceGetMigMode`, to the error it raises; `count_mj` and
+    `draw_mw` replace the plain values of energy and power; `samples` are (microseconds, process, percent).
+    """
 
     uuid: str = "GPU-11111111-aaaa-bbbb-cccc-000000000001"
     model: str = "NVIDIA H100 80GB HBM3"
@@ -52,6 +70,16 @@ class FakeGpu:
     utilisation_percent: int = 0
     memory_used_bytes: int = 0
     power_limit_mw: int = 700_000
+    instant_power_mw: int | None = 120_000
+    power_usage_mw: int = 120_000
+    architecture: int = 9
+    temperature_c: int = 40
+    event_reasons: int = 0
+    clocks_mhz: tuple[int, int] = (1980, 2619)
+    processes: tuple[int, ...] = ()
+    samples: tuple[tuple[int, int, int], ...] = ()
+    count_mj: Callable[[], int] | None = None
+    draw_mw: Callable[[], int] | None = None
     failures: dict[str, NVMLError] = field(default_factory=dict)
 
 
@@ -64,6 +92,13 @@ class FakeNvml:
     NVMLError_LibraryNotFound = NVMLError_LibraryNotFound
     NVMLError_DriverNotLoaded = NVMLError_DriverNotLoaded
     NVML_DEVICE_MIG_ENABLE = 1
+    NVML_SUCCESS = 0
+    NVML_ERROR_NOT_FOUND = 6
+    NVML_FI_DEV_POWER_INSTANT = 186
+    NVML_TEMPERATURE_GPU = 0
+    NVML_CLOCK_GRAPHICS = 0
+    NVML_CLOCK_MEM = 2
+    NVML_DEVICE_ARCH_AMPERE = 7
     NVML_GPU_VIRTUALIZATION_MODE_NONE = 0
     NVML_GPU_VIRTUALIZATION_MODE_PASSTHROUGH = 1
 
@@ -112,10 +147,50 @@ class FakeNvml:
         return self._asked(handle, "nvmlDeviceGetVirtualizationMode").virtualization_mode
 
     def nvmlDeviceGetTotalEnergyConsumption(self, handle: FakeGpu) -> int:
-        return self._asked(handle, "nvmlDeviceGetTotalEnergyConsumption").energy_mj
+        gpu = self._asked(handle, "nvmlDeviceGetTotalEnergyConsumption")
+        return gpu.energy_mj if gpu.count_mj is None else gpu.count_mj()
 
     def nvmlDeviceGetEnforcedPowerLimit(self, handle: FakeGpu) -> int:
         return self._asked(handle, "nvmlDeviceGetEnforcedPowerLimit").power_limit_mw
+
+    def nvmlDeviceGetFieldValues(self, handle: FakeGpu, fields: Sequence[int]) -> list[SimpleNamespace]:
+        gpu = self._asked(handle, "nvmlDeviceGetFieldValues")
+        assert list(fields) == [self.NVML_FI_DEV_POWER_INSTANT]
+        if gpu.instant_power_mw is None:
+            return [SimpleNamespace(nvmlReturn=3, value=SimpleNamespace(uiVal=0))]
+        power_mw = gpu.instant_power_mw if gpu.draw_mw is None else gpu.draw_mw()
+        return [SimpleNamespace(nvmlReturn=self.NVML_SUCCESS, value=SimpleNamespace(uiVal=power_mw))]
+
+    def nvmlDeviceGetPowerUsage(self, handle: FakeGpu) -> int:
+        return self._asked(handle, "nvmlDeviceGetPowerUsage").power_usage_mw
+
+    def nvmlDeviceGetArchitecture(self, handle: FakeGpu) -> int:
+        return self._asked(handle, "nvmlDeviceGetArchitecture").architecture
+
+    def nvmlDeviceGetTemperature(self, handle: FakeGpu, kind: int) -> int:
+        assert kind == self.NVML_TEMPERATURE_GPU
+        return self._asked(handle, "nvmlDeviceGetTemperature").temperature_c
+
+    def nvmlDeviceGetCurrentClocksEventReasons(self, handle: FakeGpu) -> int:
+        return self._asked(handle, "nvmlDeviceGetCurrentClocksEventReasons").event_reasons
+
+    def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle: FakeGpu) -> int:
+        return self._asked(handle, "nvmlDeviceGetCurrentClocksThrottleReasons").event_reasons
+
+    def nvmlDeviceGetApplicationsClock(self, handle: FakeGpu, kind: int) -> int:
+        graphics_mhz, memory_mhz = self._asked(handle, "nvmlDeviceGetApplicationsClock").clocks_mhz
+        return graphics_mhz if kind == self.NVML_CLOCK_GRAPHICS else memory_mhz
+
+    def nvmlDeviceGetComputeRunningProcesses(self, handle: FakeGpu) -> list[SimpleNamespace]:
+        gpu = self._asked(handle, "nvmlDeviceGetComputeRunningProcesses")
+        return [SimpleNamespace(pid=pid, usedGpuMemory=1 << 30) for pid in gpu.processes]
+
+    def nvmlDeviceGetProcessUtilization(self, handle: FakeGpu, since_us: int) -> list[SimpleNamespace]:
+        samples = self._asked(handle, "nvmlDeviceGetProcessUtilization").samples
+        new = [sample for sample in samples if sample[0] > since_us]
+        if not new:
+            raise NVMLError_NotFound
+        return [SimpleNamespace(timeStamp=time, pid=pid, smUtil=share) for time, pid, share in new]
 
     def nvmlDeviceGetUtilizationRates(self, handle: FakeGpu) -> SimpleNamespace:
         gpu = self._asked(handle, "nvmlDeviceGetUtilizationRates")

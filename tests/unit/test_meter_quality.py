@@ -1,9 +1,20 @@
 """What makes a reading void, and what is noted."""
 
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import accumulate
+
 import pytest
 
 from pytest_energy.meter import quality
 from pytest_energy.meter.integrate import How, Integral
+from pytest_energy.meter.quality import Watched
+from pytest_energy.model import Phase, Provenance, Reading
+from pytest_energy.sensors.protocol import Condition, Look, Slowdown
+from pytest_energy.wire import Fields
+from tests.baseline_builders import record
 
 
 def integral(
@@ -75,3 +86,166 @@ def test_only_interpolated_channels_are_named_in_a_phase() -> None:
         "gpu:0: interpolated between ticks, the power isn't quiet at its edges",
     )
     assert quality.phase_notes({"cpu:package-0": integral(how=How.EDGES)}) == ()
+
+
+# How the devices were
+
+
+def watched(
+    *slowdowns: set[Slowdown],
+    powers_w: tuple[float, ...] = (),
+    before: Condition | None = None,
+    after: Condition | None = None,
+    is_kin: Mapping[int, bool | None] | None = None,
+) -> dict[str, Watched]:
+    looks = [Look(slowdowns=frozenset(causes)) for causes in slowdowns]
+    looks += [Look(power_w=power_w) for power_w in powers_w]
+    return {
+        "gpu:0": Watched(
+            before=before or Condition(),
+            after=after or Condition(),
+            looks=tuple(looks),
+            is_kin=is_kin or {},
+        )
+    }
+
+
+def test_nothing_seen_is_no_reason() -> None:
+    """Devices that don't tell disturb nothing."""
+    assert quality.why_disturbed({}) is None
+    assert quality.why_disturbed(watched()) is None
+    assert quality.condition_notes(watched()) == ()
+    assert quality.why_counter_disagrees({"gpu:0": 1.0}, 60.0, watched()) is None
+
+
+def test_one_look_at_a_cause_is_enough() -> None:
+    """A slowdown with a cause is a reason from the first look on, and the sentence counts the looks."""
+    because = quality.why_disturbed(watched(set(), {Slowdown.SOFTWARE_THERMAL}, set()))
+    assert because == "gpu:0: software thermal slowdown in 1 of 3 looks during the window"
+
+
+def test_a_slowdown_without_a_cause_is_a_reason_when_seen_twice() -> None:
+    """Hardware slowdown alone is also seen when clocks change: once is a note, twice a reason."""
+    once, twice = watched(set(), {Slowdown.HARDWARE}), watched({Slowdown.HARDWARE}, {Slowdown.HARDWARE})
+    assert quality.why_disturbed(once) is None
+    assert quality.condition_notes(once) == (
+        "gpu:0: hardware slowdown in one look, perhaps only a change of clocks",
+    )
+    assert quality.why_disturbed(twice) == "gpu:0: hardware slowdown in 2 of 2 looks during the window"
+
+
+def test_all_causes_are_named() -> None:
+    """Several slowdowns are one sentence."""
+    because = quality.why_disturbed(watched({Slowdown.HARDWARE, Slowdown.HARDWARE_THERMAL}))
+    assert because == "gpu:0: hardware slowdown, hardware thermal slowdown in 1 of 1 looks during the window"
+
+
+def test_a_setting_that_is_told_once_only_has_not_changed() -> None:
+    """What can't be told at one of the edges is no change."""
+    seen = watched(
+        before=Condition(settings={"MIG": "off"}), after=Condition(settings={"power limit": "1 W"})
+    )
+    assert quality.why_disturbed(seen) is None
+
+
+@pytest.mark.parametrize(
+    ("counted_w", "duration_s", "is_wrong"),
+    [(470.0, 10.0, True), (530.0, 10.0, True), (520.0, 10.0, False), (530.0, 4.9, False)],
+)
+def test_counter_and_power_may_differ_by_5_percent(
+    counted_w: float, duration_s: float, *, is_wrong: bool
+) -> None:
+    """Over 5 s and more, joules are held against the mean of the power that was seen."""
+    seen = watched(powers_w=(500.0,) * 21)
+    because = quality.why_counter_disagrees({"gpu:0": counted_w * duration_s}, duration_s, seen)
+    assert (because is not None) == is_wrong
+
+
+def test_few_powers_contradict_nothing() -> None:
+    """A handful of looks, or power that swings, is no proof against a counter."""
+    assert quality.why_counter_disagrees({"gpu:0": 4000.0}, 10.0, watched(powers_w=(500.0,) * 10)) is None
+    swinging = watched(powers_w=(100.0, 900.0) * 20)
+    assert quality.why_counter_disagrees({"gpu:0": 4500.0}, 10.0, swinging) is None
+
+
+# Beside other rounds
+
+
+def one_round(temperature_c: float | None) -> Reading:
+    return Reading(
+        channels={"gpu:0": 100.0},
+        duration_s=1.0,
+        uncertainty_j=1.0,
+        provenance=Provenance.MEASURED,
+        temperatures_c={} if temperature_c is None else {"gpu:0": temperature_c},
+        phases=(Phase(name="inner", energy_j=40.0, uncertainty_j=1.0, duration_s=0.4),),
+    )
+
+
+@pytest.mark.parametrize("temperature_c", [50.0, 60.0, 70.0, None])
+def test_a_round_in_the_band_of_the_others_stays_as_it_is(temperature_c: float | None) -> None:
+    """Ten degrees around the others' median are usual; a temperature that isn't told is no finding."""
+    reading = one_round(temperature_c)
+    assert quality.beside(reading, [one_round(60.0), one_round(58.0), one_round(95.0)]) == reading
+
+
+def test_a_round_outside_the_band_is_noted() -> None:
+    """More than 10 degrees off, a round says so."""
+    reading = quality.beside(one_round(72.0), [one_round(60.0), one_round(None)])
+    assert reading.void_because is None
+    assert reading.quality == ("gpu:0: 72 degrees C, where the other rounds have 60",)
+
+
+def test_a_round_far_outside_the_band_is_void() -> None:
+    """More than 25 degrees off, its joules and its phases' are those of another device."""
+    reading = quality.beside(one_round(34.0), [one_round(60.0)])
+    assert reading.void_because == (
+        "gpu:0: 34 degrees C, where the other rounds have 60: more than 25 degrees off is another measurement"
+    )
+    assert reading.energy_j is None
+    assert [phase.energy_j for phase in reading.phases] == [None]
+    assert quality.beside(reading, [one_round(60.0)]) is reading
+
+
+def test_a_first_round_has_no_band() -> None:
+    """Without other rounds there is nothing to compare with."""
+    assert quality.beside(one_round(90.0), []) == one_round(90.0)
+
+
+# Power that was integrated
+
+
+def test_samples_of_steady_power_leave_nothing_open() -> None:
+    """Samples that are all alike miss nothing in between."""
+    assert quality.sampling_uncertainty_j([(0.1 * n, 12.0 * n) for n in range(20)]) == pytest.approx(0.0)
+
+
+def test_samples_of_independent_power_add_in_squares() -> None:
+    """The sum of n samples without relation is uncertain by their spread times the root of n."""
+    rng = random.Random(1)  # noqa: S311  # a seeded simulation
+    energies_j = [rng.gauss(30.0, 4.0) for _ in range(2000)]
+    ticks = [(0.1 * n, joules) for n, joules in enumerate(accumulate(energies_j))]
+    assert quality.sampling_uncertainty_j(ticks) == pytest.approx(4.0 * math.sqrt(2000), rel=0.05)
+
+
+# The new values travel
+
+
+def test_quiet_power_and_temperature_go_through_json() -> None:
+    """What a reading tells of quiet power and temperature comes back; documents without it load."""
+    reading = replace(one_round(61.0), quiet_power_w={"gpu:0": 119.5})
+    document = reading.to_json()
+    assert Reading.from_json(Fields(document, "round"), Provenance.MEASURED) == reading
+    older = {key: document[key] for key in document if key not in {"quiet_power_w", "temperatures_c"}}
+    loaded = Reading.from_json(Fields(older, "round"), Provenance.MEASURED)
+    assert (loaded.quiet_power_w, loaded.temperatures_c) == ({}, {})
+    assert loaded.to_json() == older
+
+
+def test_a_record_is_ready_as_its_first_round_was() -> None:
+    """Ready power is the quiet before the first round; a void record and a silent one have none."""
+    first, second = (replace(one_round(60.0), quiet_power_w={"gpu:0": w}) for w in (120.0, 130.0))
+    of_two = replace(record(), rounds=(first, second))
+    assert of_two.ready_power_w == {"gpu:0": 120.0}
+    assert replace(of_two, void_because="slept").ready_power_w is None
+    assert replace(of_two, rounds=(one_round(60.0),)).ready_power_w is None

@@ -1,5 +1,9 @@
 """How busy the machine was during a window."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from pytest_energy.errors import SensorError
@@ -85,6 +89,17 @@ def test_this_machine_has_processors_and_memory() -> None:
     used_bytes = system.ram_used_bytes(may_search=True)
     assert used_bytes is not None
     assert used_bytes > 1e6
+
+
+def test_kin_are_this_process_and_its_descendants() -> None:
+    """This process and its children are kin, its parent isn't; of a number that isn't there nobody knows."""
+    system = PsutilSystem()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert system.is_kin(child.pid) is True
+        child.communicate()
+    assert system.is_kin(os.getpid()) is True
+    assert system.is_kin(os.getppid()) in {False, None}
+    assert system.is_kin(2**31 - 1) is None
 
 
 def test_a_sensor_that_cannot_tell_how_busy_it_is_is_left_out() -> None:

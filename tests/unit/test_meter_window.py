@@ -341,6 +341,48 @@ def test_an_estimate_has_no_idle_power_and_no_wait() -> None:
     assert meter.idle_power_w() is None
 
 
+# Ready
+
+
+def test_ready_power_is_the_quiet_before_the_first_round() -> None:
+    """A device that was opened after idle was measured has its own quiet power, told by a reading."""
+    bench = started(quiet_w=75.0)
+    bench.device.quiet_w = 120.0
+    bench.device.plan(bench.clock.now_s(), 120.0)
+    reading = bench.measure(BURST)
+    assert bench.meter.idle_power_w() == pytest.approx({"gpu:0": 75.0}, rel=0.01)
+    assert reading.quiet_power_w == pytest.approx({"gpu:0": 120.0}, rel=0.01)
+
+
+@pytest.mark.parametrize(("end_w", "has_drifted"), [(121.0, False), (150.0, True)])
+def test_quiet_that_drifts_over_the_run_is_noted(end_w: float, *, has_drifted: bool) -> None:
+    """At the end, quiet power of a ticked channel is compared with the first window's; 10 % off is told."""
+    bench = started(quiet_w=120.0)
+    bench.measure(BURST)
+    bench.device.quiet_w = end_w
+    bench.measure(BURST)
+    notes = bench.meter.drift_notes()
+    assert len(notes) == has_drifted
+    assert all(note.startswith("gpu:0: 120 W without work at the start of the run, 15") for note in notes)
+
+
+def test_idle_that_drifts_of_a_channel_read_at_edges_is_noted() -> None:
+    """A channel that doesn't tick is compared with its idle power."""
+    bench = Bench(quiet_w=50.0)
+    meter = untickeds(bench)
+    bench.device.plan(bench.clock.now_s(), 80.0)
+    (note,) = meter.drift_notes()
+    assert note.startswith("cpu:package-0: 50 W without work at the start of the run, 80 W")
+
+
+def test_a_run_that_measured_nothing_has_no_drift_and_no_wait() -> None:
+    """Where no window was measured, nothing is compared and no time is spent."""
+    bench = started()
+    before_s = bench.clock.now_s()
+    assert bench.meter.drift_notes() == ()
+    assert bench.clock.now_s() == before_s
+
+
 # Phases
 
 

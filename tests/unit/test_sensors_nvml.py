@@ -1,6 +1,7 @@
 """NVML: which GPUs count, and what a read of them is."""
 
 import sys
+from itertools import pairwise
 from types import ModuleType
 
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 
 from pytest_energy.errors import SensorError, SensorUnavailable
 from pytest_energy.model import Channel, Domain
-from pytest_energy.sensors.nvml import NvmlSensor, visible_gpus
+from pytest_energy.sensors.nvml import COUNTER_EDGE_S, NvmlSensor, visible_gpus
+from pytest_energy.sensors.protocol import Condition, Look, Slowdown
+from tests.fakes.hand_clock import HandClock
 from tests.fakes.nvml import (
     FakeGpu,
     FakeNvml,
@@ -108,7 +111,12 @@ def test_channels_are_numbered_as_cuda_numbers() -> None:
         ("gpu:1", UUIDS[0]),
     ]
     assert sensor.channels[0] == Channel(
-        name="gpu:0", domain=Domain.GPU, device=UUIDS[2], is_ticked=True, resolution_j=1e-3
+        name="gpu:0",
+        domain=Domain.GPU,
+        device=UUIDS[2],
+        is_ticked=True,
+        resolution_j=1e-3,
+        edge_s=COUNTER_EDGE_S,
     )
 
 
@@ -198,13 +206,76 @@ def test_a_gpu_that_cant_be_examined_is_refused(function: str) -> None:
     assert why_absent(nvml) == "gpu:0: NVML can't examine it: GPU is lost"
 
 
-def test_a_gpu_without_counter_is_refused() -> None:
-    """A GPU older than Volta has no counter; the reason names it."""
-    gpu = FakeGpu(
-        model="Tesla P100", failures={"nvmlDeviceGetTotalEnergyConsumption": NVMLError_NotSupported()}
-    )
+def without_counter(**values: object) -> FakeGpu:
+    gpu = FakeGpu(model="Tesla P100-PCIE-16GB", power_limit_mw=250_000, architecture=4, **values)  # type: ignore[arg-type]
+    gpu.failures["nvmlDeviceGetTotalEnergyConsumption"] = NVMLError_NotSupported()
+    return gpu
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        ("nvmlDeviceGetPowerUsage", "doesn't tell its power of the moment"),
+        ("nvmlDeviceGetEnforcedPowerLimit", "its power limit: Not Supported"),
+    ],
+)
+def test_a_gpu_without_counter_or_power_is_refused(function: str, reason: str) -> None:
+    """A GPU older than Volta whose power can't be integrated either is named, with both reasons."""
+    gpu = without_counter(instant_power_mw=None)
+    gpu.failures[function] = NVMLError_NotSupported()
     because = why_absent(FakeNvml(gpu))
-    assert "Tesla P100 has no energy counter (Not Supported)" in because
+    assert "Tesla P100-PCIE-16GB has no energy counter (Not Supported;" in because
+    assert reason in because
+
+
+def test_a_moving_average_is_never_integrated() -> None:
+    """From Ampere on, power usage is a mean over a second: a burst's joules would be in the next test."""
+    gpu = without_counter(instant_power_mw=None)
+    gpu.architecture = 7
+    assert "a mean over a second at best" in why_absent(FakeNvml(gpu))
+
+
+@pytest.mark.parametrize("instant_mw", [200_000, None])
+def test_a_gpu_without_counter_has_its_power_integrated(instant_mw: int | None) -> None:
+    """Power of the moment is summed up in steps of 200 ms; the channel and the facts say so."""
+    clock = HandClock()
+    gpu = without_counter(instant_power_mw=instant_mw, power_usage_mw=200_000)
+    sensor = NvmlSensor.open(nvml=FakeNvml(gpu), environ={}, now_s=clock.now_s)
+    (channel,) = sensor.channels
+    assert channel.sampled_s == 0.05
+    assert channel.resolution_j == pytest.approx(25.0)
+    assert sensor.facts().fixed["gpu_power_integrated"] == "gpu:0"
+    clock.sleep_s(0.03)  # off the steps
+    reads_j = []
+    for _ in range(41):
+        reads_j.append(sensor.read_j("gpu:0"))
+        clock.sleep_s(0.05)
+    assert reads_j[0] == 0.0
+    assert reads_j[-1] == pytest.approx(200.0 * (2.0 - 0.03))
+    assert sum(before != after for before, after in pairwise(reads_j)) == 10
+
+
+def test_power_that_was_not_sampled_is_unknown() -> None:
+    """After a second without a read nobody knows the joules: that is told once, then it counts again."""
+    clock = HandClock()
+    sensor = NvmlSensor.open(nvml=FakeNvml(without_counter()), environ={}, now_s=clock.now_s)
+    before_j = sensor.read_j("gpu:0")
+    clock.sleep_s(3.0)
+    with pytest.raises(SensorError, match="gpu:0: its power wasn't sampled for 3 s"):
+        sensor.read_j("gpu:0")
+    clock.sleep_s(0.5)
+    assert sensor.read_j("gpu:0") - before_j == pytest.approx(60.0, abs=24.0)
+
+
+@pytest.mark.parametrize("instant_mw", [200_000, None])
+def test_power_that_cant_be_read_is_a_fault(instant_mw: int | None) -> None:
+    """A GPU that is lost while its power is integrated is a `SensorError` with the channel."""
+    clock = HandClock()
+    gpu = without_counter(instant_power_mw=instant_mw)
+    sensor = NvmlSensor.open(nvml=FakeNvml(gpu), environ={}, now_s=clock.now_s)
+    gpu.failures["nvmlDeviceGetFieldValues"] = gpu.failures["nvmlDeviceGetPowerUsage"] = NVMLError_GpuIsLost()
+    with pytest.raises(SensorError, match="gpu:0: NVML can't read its power"):
+        sensor.read_j("gpu:0")
 
 
 def test_a_counter_that_fails_at_once_is_refused() -> None:
@@ -291,6 +362,87 @@ def test_usage_that_cant_be_told_is_none(function: str, field: str) -> None:
     told = {"gpu_utilisation_share": usage.gpu_utilisation_share}
     told["gpu_memory_used_bytes"] = usage.gpu_memory_used_bytes
     assert [name for name, value in told.items() if value is None] == [field]
+
+
+# How the GPU is
+
+
+@pytest.mark.parametrize(
+    ("bits", "slowdowns"),
+    [
+        (0x00, set()),
+        (0x04 | 0x01 | 0x10, set()),
+        (0x08 | 0x40, {Slowdown.HARDWARE, Slowdown.HARDWARE_THERMAL}),
+        (0x80, {Slowdown.POWER_BRAKE}),
+        (0x20 | 0x04, {Slowdown.SOFTWARE_THERMAL}),
+    ],
+)
+def test_slowdowns_are_those_that_no_load_explains(bits: int, slowdowns: set[Slowdown]) -> None:
+    """Heat and the power brake are slowdowns; idle, a power cap at full load and sync boost are none."""
+    assert opened(FakeGpu(event_reasons=bits)).look("gpu:0").slowdowns == slowdowns
+
+
+def test_slowdowns_are_found_by_their_old_name() -> None:
+    """Drivers before 535 know the reasons as throttle reasons."""
+    gpu = FakeGpu(event_reasons=0x40)
+    gpu.failures["nvmlDeviceGetCurrentClocksEventReasons"] = NVMLError_FunctionNotFound()
+    assert opened(gpu).look("gpu:0").slowdowns == {Slowdown.HARDWARE_THERMAL}
+
+
+def test_a_look_has_the_power_that_checks_the_counter() -> None:
+    """Power of the moment is told in watts; not where it can't be, nor where the scopes differ."""
+    assert opened(FakeGpu(instant_power_mw=431_500)).look("gpu:0").power_w == pytest.approx(431.5)
+    assert opened(FakeGpu(instant_power_mw=None)).look("gpu:0").power_w is None
+    assert opened(FakeGpu(model="NVIDIA GH200 480GB")).look("gpu:0").power_w is None
+    assert opened(without_counter()).look("gpu:0").power_w is None
+
+
+def test_a_condition_tells_settings_and_temperature() -> None:
+    """Power limit, MIG, application clocks and temperature are told with their units."""
+    condition = opened(FakeGpu(power_limit_mw=350_000, temperature_c=61)).condition("gpu:0")
+    assert condition.settings == {
+        "power limit": "350 W",
+        "MIG": "off",
+        "application clocks": "1980 MHz, memory 2619 MHz",
+    }
+    assert condition.temperature_c == 61
+
+
+def test_a_condition_leaves_out_what_cant_be_told() -> None:
+    """A GPU that is lost has no condition, and asking for it raises nothing."""
+    gpu = FakeGpu()
+    sensor = opened(gpu)
+    functions = [name for name in dir(FakeNvml) if name.startswith("nvmlDevice")]
+    gpu.failures = dict.fromkeys(functions, NVMLError_GpuIsLost())
+    assert sensor.condition("gpu:0") == Condition()
+    assert sensor.look("gpu:0") == Look()
+
+
+def test_a_function_that_pynvml_lacks_tells_nothing() -> None:
+    """A name that a release of nvidia-ml-py doesn't have is as good as a GPU that doesn't tell."""
+
+    class Older(FakeNvml):
+        nvmlDeviceGetApplicationsClock = None  # type: ignore[assignment]  # noqa: N815
+
+    condition = NvmlSensor.open(nvml=Older(FakeGpu()), environ={}).condition("gpu:0")
+    assert set(condition.settings) == {"power limit", "MIG"}
+
+
+def test_processes_are_busy_by_what_they_did_since() -> None:
+    """A process counts as busy if a sample since the last call says so, and only then."""
+    gpu = FakeGpu(processes=(41, 42), samples=((1_000, 41, 80), (2_000, 42, 0)))
+    sensor = opened(gpu)
+    assert sensor.condition("gpu:0").processes == {41: True, 42: False}
+    assert sensor.condition("gpu:0").processes == {41: False, 42: False}
+    gpu.samples += ((3_000, 42, 5),)
+    assert sensor.condition("gpu:0").processes == {41: False, 42: True}
+
+
+def test_processes_whose_work_cant_be_told_are_listed() -> None:
+    """Where NVML doesn't tell who computes, a process is there and nobody knows more."""
+    gpu = FakeGpu(processes=(41,))
+    gpu.failures["nvmlDeviceGetProcessUtilization"] = NVMLError_NotSupported()
+    assert opened(gpu).condition("gpu:0").processes == {41: None}
 
 
 def test_facts_fix_what_must_be_equal() -> None:

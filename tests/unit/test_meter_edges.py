@@ -1,0 +1,37 @@
+"""A counter that samples power itself leaves joules open at a window's edges."""
+
+import math
+
+import pytest
+
+from pytest_energy.meter.window import to_reading
+from pytest_energy.model import Provenance, Trace
+from pytest_energy.sensors.replay import ReplayRound
+
+# 120 W quiet, a tick each 100 ms, and 39 J of work between 0.92 s and 0.97 s.
+QUIET = tuple((0.1 * k, 12.0 * k) for k in range(20))
+TICKS = tuple((t, joules + 33.0 * (t > 0.95)) for t, joules in QUIET)
+TRACE = Trace(ticks={"gpu:0": TICKS}, start_s=0.92, stop_s=0.97, quiet_s=((0.0, 0.92),))
+
+
+def test_the_step_in_power_times_the_edge_is_added_to_the_uncertainty() -> None:
+    """39 J in 50 ms is 660 W above 120 W: at 3 ms that is 1.98 J, beside what the ticks leave open."""
+    plain = to_reading(TRACE, Provenance.MEASURED)
+    trace = Trace(
+        ticks=TRACE.ticks,
+        start_s=TRACE.start_s,
+        stop_s=TRACE.stop_s,
+        quiet_s=TRACE.quiet_s,
+        edges_s={"gpu:0": 3e-3},
+    )
+    blurred = to_reading(trace, Provenance.MEASURED)
+    assert blurred.energy_j == pytest.approx(39.0)
+    assert blurred.energy_j == plain.energy_j
+    assert blurred.uncertainty_j == pytest.approx(math.hypot(plain.uncertainty_j, 1.98), rel=1e-6)
+
+
+def test_a_recorded_round_keeps_the_edge() -> None:
+    """So that it is judged again with the uncertainty that it had."""
+    trace = Trace(ticks=TRACE.ticks, start_s=0.92, stop_s=0.97, edges_s={"gpu:0": 3e-3})
+    written = ReplayRound.from_trace(trace).to_json()
+    assert written["edges_s"] == {"gpu:0": 3e-3}
