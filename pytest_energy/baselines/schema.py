@@ -19,7 +19,7 @@ from pytest_energy.wire import Fields, JsonDict, parse
 FORMAT_VERSION = 1
 
 # The first ones stay for good: a creep of +0.3 % a session, which the newest alone would follow, shows
-# against them (docs/statistics.md, "Drift"). Three, so that one odd session among them is outvoted.
+# against them (stats/drift.py). Three, so that one odd session among them is outvoted.
 PINNED_COUNT = 3
 
 # Ten leave seven for what is true now. Twenty would narrow the bounds by 8 %: t(.95, K-1) sqrt(1 + 1/K).
