@@ -192,11 +192,10 @@ class Sampler:
         return self._followed[channel].ticks
 
     def count_after(self, channel: str, time_s: float) -> int:
-        """Ticks of *channel* after *time_s*; 0 until one is there that was surely after it."""
+        """Ticks of *channel* that were surely after *time_s*."""
         ticks = self._followed[channel].ticks
-        if not ticks or ticks[-1].after_s < time_s:
-            return 0
-        return len(ticks) - bisect_right(ticks, time_s, key=_time_s)
+        first = bisect_right(ticks, time_s, key=_time_s)
+        return sum(tick.after_s >= time_s for tick in ticks[first:])
 
     def fault_since(self, channel: str, time_s: float) -> Fault | None:
         """The first failed read of *channel* at or after *time_s*."""

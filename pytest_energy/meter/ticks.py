@@ -10,7 +10,7 @@ Rule 3: nothing is assumed of the period but that it lies between a millisecond 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # A counter that hasn't moved for this long doesn't tick: the slowest known one ticks once a second.
 SILENT_S = 2.5
@@ -25,6 +25,24 @@ _SEARCH_GAP_S = 2e-4
 
 # Ticks that are seen before the period counts as known: two periods, the second as a check of the first.
 _FIRST_TICKS = 3
+
+# A read is late if it comes after this many times the gap that was planned; and a late gap that is longer
+# than this share of the time between two ticks may hide a third.
+_LATE = 2.0
+_LATE_SHARE = 0.25
+
+# Between reads this far apart, in ticks, there may have been more than one: nobody knows when the last was.
+_HELD_UP_TICKS = 1.5
+
+# A thread wakes later than it asked: by some 0.1 ms on an idle machine, by 5 ms and more while another thread
+# keeps the interpreter. The first read at a tick is asked for earlier by this many times the usual lateness,
+# which is a mean over about 1 / gain reads.
+_ALLOWED_LATE = 2.0
+_LATE_GAIN = 0.1
+
+# Only from reads that were no later than this, and a quarter of the reach, is the reach learned: a thread that
+# was held up tells nothing of the ticks.
+_PROMPT_S = 5e-4
 
 # Passed ticks are counted right if their time is known to this share of a tick.
 _COUNT_SHARE = 0.1
@@ -41,8 +59,11 @@ _WIDEN = 1.3
 _NARROW = 0.97
 _WIDEST_SHARE = 0.25
 
-# Reads are shifted by up to a reach around the expected tick (see `_plan`), a little more to after it: a tick
-# before the first read costs one read, one after the second costs three, and two is what a tick may cost.
+# Over each tick that nobody saw the phase becomes vaguer by this share of the period.
+_VAGUER_SHARE = 2e-3
+
+# Reads are shifted by up to a reach around the expected tick (see `_expect`), a little more to after it: a
+# tick before the first read costs one read, one after the second costs three, and two is what a tick may cost.
 _EARLIER_SHARE = 0.35
 _GOLDEN_SHARE = (math.sqrt(5) - 1) / 2
 
@@ -88,14 +109,17 @@ class _Read:
         """When the counter was looked at, as well as it is known."""
         return (self.started_s + self.ended_s) / 2
 
+    @property
+    def variance(self) -> float:
+        """Of that moment, which lies anywhere in the call; in s^2."""
+        return (self.ended_s - self.started_s) ** 2 / 12
+
 
 class TickTracker:
     """Follows one counter.
 
     Attributes:
         due_s: When the next read is wanted.
-        tick_s: Period of the counter as far as it can be told, or `None` until it is known. A counter that
-            ticks faster than it can be read has the period of its reads.
         read_count: Reads so far.
         tick_count: Ticks seen so far.
         is_hurried: Somebody waits for the next tick: follow each one, whatever it costs.
@@ -103,7 +127,6 @@ class TickTracker:
 
     def __init__(self, now_s: float) -> None:
         self.due_s = now_s
-        self.tick_s: float | None = None
         self.read_count = 0
         self.tick_count = 0
         self.is_hurried = False
@@ -111,13 +134,23 @@ class TickTracker:
         self._last: _Read | None = None
         self._last_tick_s = now_s
         self._call_s = 0.0
+        self._late_s = self._usual_late_s = 0.0
         self._first_ticks: list[SeenTick] = []
-        self._expected_s = now_s  # the tick that the filter holds to be the last one
+        self._worst_gap_s = 0.0  # between late reads since the last tick
+        self._beat: _Beat | None = None
         self._reach_s = 0.0
-        self._unchanged_count = 0
-        self._followed_count = 0
+        self._unchanged_count = self._moved_count = 0
         self._dither = 0.0
         self._next_s = now_s  # the tick that is waited for
+        self._resume_s: float | None = None  # the read that was planned before one that was put in
+
+    @property
+    def tick_s(self) -> float | None:
+        """Period of the counter as far as it can be told, or `None` until it is known.
+
+        A counter that ticks faster than it can be read has the period of its reads.
+        """
+        return None if self._beat is None else self._beat.period_s
 
     def see(self, started_s: float, ended_s: float, joules: float) -> SeenTick | None:
         """Take in one read.
@@ -131,19 +164,11 @@ class TickTracker:
         call_s = ended_s - started_s
         # The shortest calls tell the cost; one that was held up by other threads doesn't.
         self._call_s = min(self._call_s, call_s) if last else call_s
-        self._call_s += 0.05 * (call_s - self._call_s)
-        tick: SeenTick | None = None
-        has_moved = last is not None and joules != last.joules
-        if last is not None and has_moved and not self._is_first_look(last, read):
-            tick = self._seen(last, read)
-            self._take(tick)
-        else:
-            if has_moved:
-                self._next_s = max(self._next_s, ended_s)  # the next tick is waited for from here on
-            self._unchanged_count += 1
-            self._is_passing_over = False
-        self._plan(ended_s)
-        return tick
+        self._call_s += 0.05 * min(call_s - self._call_s, self._call_s)
+        self._late_s = max(0.0, started_s - self.due_s)
+        if last is None or self._beat is None:
+            return self._search(last, read)
+        return self._follow(self._beat, last, read)
 
     def is_silent(self, now_s: float) -> bool:
         """Whether the counter has stood still for so long that it can't be said to tick."""
@@ -163,98 +188,127 @@ class TickTracker:
 
     def look_up(self, now_s: float) -> None:
         """Plan anew if somebody has asked to hurry since the last plan."""
-        if self._has_new_hurry:
-            self._has_new_hurry = False
-            if self.tick_s is not None and self._is_passing_over:
-                self._plan(now_s)
+        if not self._has_new_hurry:
+            return
+        self._has_new_hurry = False
+        if self._beat is None:
+            return
+        if self._is_passing_over:
+            self._expect(self._beat, now_s)
+        elif self.due_s > now_s + 2 * self._call_s:
+            # One more read, now: the next tick is then surely after whatever somebody waits beside.
+            self._resume_s, self.due_s = self.due_s, now_s
 
-    def _is_first_look(self, last: _Read, read: _Read) -> bool:
-        """Whether several ticks may have passed since the last read, on purpose or held up."""
-        if self.tick_s is None:
-            return False
-        return self._is_passing_over or read.started_s - last.ended_s > 1.5 * self.tick_s
+    # Until the period is known
 
-    def _seen(self, last: _Read, read: _Read) -> SeenTick:
-        gap_s = read.middle_s - last.middle_s
-        if self.tick_s is not None:
-            nearest_s = max(2 * self._reach_s, self._call_s)
-            if gap_s > 1.5 * nearest_s:
-                # The read before is from before a sleep, and the tick came earlier than expected: probably
-                # not by much, but who knows; a gap as wide again says so.
-                gap_s = 2 * nearest_s
-        # Somewhere in the gap, whose ends are each somewhere in a call: two uniform errors add up.
-        calls = ((read.ended_s - read.started_s) ** 2 + (last.ended_s - last.started_s) ** 2) / 2
-        return SeenTick(
-            time_s=max(read.middle_s - gap_s / 2, math.nextafter(self._last_tick_s, math.inf)),
-            joules=read.joules,
-            spread_s=math.sqrt((gap_s**2 + calls) / 12),
-            after_s=last.started_s,
-            before_s=read.ended_s,
-        )
+    def _search(self, last: _Read | None, read: _Read) -> SeenTick | None:
+        tick: SeenTick | None = None
+        if last is not None:
+            gap_s, planned_s = read.middle_s - last.middle_s, self.due_s - last.ended_s + self._call_s
+            has_moved, is_late = read.joules != last.joules, gap_s > _LATE * planned_s
+            if is_late:
+                self._worst_gap_s = max(self._worst_gap_s, gap_s)
+            else:
+                self._moved_count += has_moved
+                self._unchanged_count += not has_moved
+            if has_moved:
+                tick = self._keep(_between(last, read, gap_s))
+                self._lock_if_known(tick)
+        if self._beat is None:
+            gap_s = max(_SEARCH_GAP_S, _SEARCH_SHARE * (read.ended_s - self._last_tick_s))
+            self.due_s = read.ended_s + gap_s
+        return tick
 
-    def _take(self, tick: SeenTick) -> None:
-        self.tick_count += 1
-        self._last_tick_s = tick.time_s
-        if self.tick_s is None:
-            self._first_ticks.append(tick)
-            self._lock_if_known()
-        else:
-            self.tick_s = self._follow(tick.time_s, self.tick_s)
-        self._unchanged_count = 0
-
-    def _lock_if_known(self) -> None:
+    def _lock_if_known(self, tick: SeenTick) -> None:
         """Take the mean period for known once it is, to a tenth of what it takes to count passed ticks."""
-        count = len(self._first_ticks)
+        ticks = self._first_ticks
+        is_slower_than_reads = self._unchanged_count > self._moved_count
+        hiding_s = _LATE_SHARE * (tick.time_s - ticks[-1].time_s) if ticks else math.inf
+        if is_slower_than_reads and self._worst_gap_s > hiding_s:
+            ticks.clear()  # another tick may have hidden in that gap
+        self._worst_gap_s = 0.0
+        ticks.append(tick)
+        count = len(ticks)
         if count < _FIRST_TICKS:
             return
-        length_s = self._first_ticks[-1].time_s - self._first_ticks[0].time_s
+        length_s, variance = tick.time_s - ticks[0].time_s, tick.spread_s**2
         period_s = length_s / (count - 1)
-        error_share = math.sqrt(2) * self._first_ticks[-1].spread_s / length_s
-        if error_share * self._stride(period_s) > _COUNT_SHARE:
+        if math.sqrt(2 * variance) / length_s * self._stride(period_s) > _COUNT_SHARE:
             return
-        self.tick_s = period_s
-        self._expected_s = self._first_ticks[-1].time_s
-        self._reach_s = max(self._least_reach_s(), 2 * _SEARCH_SHARE * period_s)
-        self._followed_count = count
+        reach_s = max(self._least_reach_s(), 2 * _SEARCH_SHARE * period_s)
+        self._beat = _Beat(tick.time_s, period_s, reach_s, seen_count=count)
+        self._expect(self._beat, self._last.ended_s if self._last else tick.before_s)
+
+    # From then on
+
+    def _follow(self, beat: "_Beat", last: _Read, read: _Read) -> SeenTick | None:
+        gap_s = read.middle_s - last.middle_s
+        late_s = min(self._late_s, _WIDEST_SHARE * beat.period_s)
+        self._usual_late_s += _LATE_GAIN * (late_s - self._usual_late_s)
+        resume_s, self._resume_s = self._resume_s, None
+        if read.joules == last.joules:
+            if resume_s is not None:
+                self.due_s = max(resume_s, read.ended_s)
+                return None
+            self._unchanged_count += 1
+            self._is_passing_over = False
+            self._look_again(beat, read.ended_s)
+            return None
+        if self._is_passing_over or gap_s > _HELD_UP_TICKS * beat.period_s:
+            # Several ticks may have passed, on purpose or because this thread was held up.
+            is_held_up = not self._is_passing_over
+            self._is_passing_over = False
+            self._unchanged_count = 1
+            self._next_s = max(self._next_s, read.ended_s)
+            if is_held_up:
+                self._expect(beat, read.ended_s)
+            else:
+                self._look_again(beat, read.ended_s)
+            return None
+        if self._unchanged_count == 0:
+            # The read before is from before a sleep, and the tick came earlier than expected: probably not by
+            # much, but who knows; a gap as wide again as it was meant to be says so.
+            gap_s = min(gap_s, 2 * max(2 * self._reach_s, self._call_s) + self._late_s)
+        tick = self._keep(_between(last, read, gap_s))
+        is_held = read.ended_s - read.started_s > _WIDEST_SHARE * beat.period_s
+        if self._late_s < _PROMPT_S + self._reach_s / 4 and not is_held:
+            is_met = self._unchanged_count == 1 or (self.is_hurried and self._unchanged_count > 1)
+            beat.learn_reach(is_met=is_met, least_s=self._least_reach_s())
+        beat.take(tick, usual_spread_s=max(self._reach_s, self._call_s))
+        self._expect(beat, read.ended_s)
+        return tick
+
+    def _keep(self, tick: SeenTick) -> SeenTick:
+        """*tick*, counted, and after the one before it."""
+        tick = replace(tick, time_s=max(tick.time_s, math.nextafter(self._last_tick_s, math.inf)))
+        self.tick_count += 1
+        self._last_tick_s = tick.time_s
+        return tick
+
+    def _expect(self, beat: "_Beat", now_s: float) -> None:
+        """Plan the reads around the next tick."""
+        self._unchanged_count = 0
+        stride = 1 if self.is_hurried else self._stride(beat.period_s)
+        self._is_passing_over = stride > 1
+        next_s = beat.time_s + stride * beat.period_s
+        if next_s - beat.reach_s < now_s:  # reads are slower than ticks, or this thread was held up
+            missed = math.ceil((now_s + beat.reach_s - next_s) / beat.period_s)
+            beat.pass_over(missed)
+            next_s += missed * beat.period_s
+        self._reach_s = beat.widened_reach_s
+        # Reads at always the same distance from the tick would err by always the same; with a distance that
+        # changes, errors are independent and average out. Multiples of the golden ratio are spread more
+        # evenly than chance.
+        self._dither = (self._dither + _GOLDEN_SHARE) % 1.0
+        self._next_s = next_s + (self._dither - _EARLIER_SHARE) * self._reach_s
+        lead_s = (2 if self.is_hurried else 1) * self._reach_s + _ALLOWED_LATE * self._usual_late_s
+        self.due_s = max(now_s, self._next_s - lead_s)
 
     def _least_reach_s(self) -> float:
         return max(self._call_s, _SEARCH_GAP_S)
 
-    def _follow(self, time_s: float, period_s: float) -> float:
-        """Learn from a tick seen at *time_s*; returns the period that it makes of *period_s*."""
-        periods = max(1, round((time_s - self._expected_s) / period_s))
-        predicted_s = self._expected_s + periods * period_s
-        limit_s = _WIDEST_SHARE * period_s
-        error_s = min(limit_s, max(-limit_s, time_s - predicted_s))
-        n = self._followed_count = self._followed_count + 1
-        phase_gain = max(_PHASE_GAIN, 2 * (2 * n - 1) / (n * (n + 1)))
-        period_gain = max(_PERIOD_GAIN, 6 / (n * (n + 1)))
-        self._expected_s = predicted_s + phase_gain * error_s
-        is_between = self._unchanged_count == 1 or (self.is_hurried and self._unchanged_count > 1)
-        reach_s = max(self._reach_s * (_NARROW if is_between else _WIDEN), self._least_reach_s())
-        self._reach_s = min(reach_s, max(_WIDEST_SHARE * period_s, _SEARCH_GAP_S))
-        return period_s + period_gain * error_s / periods
-
-    def _plan(self, now_s: float) -> None:
-        if self.tick_s is None:
-            gap_s = max(_SEARCH_GAP_S, _SEARCH_SHARE * (now_s - self._last_tick_s))
-            self.due_s = now_s + gap_s
-            return
-        if self._unchanged_count == 0:
-            stride = 1 if self.is_hurried else self._stride(self.tick_s)
-            self._is_passing_over = stride > 1
-            next_s = self._expected_s + stride * self.tick_s
-            if next_s - self._reach_s < now_s:  # reads are slower than ticks, or this thread was held up
-                missed = math.ceil((now_s + self._reach_s - next_s) / self.tick_s)
-                next_s += missed * self.tick_s
-            # Reads at always the same distance from the tick would err by always the same; with a distance
-            # that changes, errors are independent and average out. Multiples of the golden ratio are spread
-            # more evenly than chance.
-            self._dither = (self._dither + _GOLDEN_SHARE) % 1.0
-            self._next_s = next_s + (self._dither - _EARLIER_SHARE) * self._reach_s
-            lead_s = (2 if self.is_hurried else 1) * self._reach_s
-            self.due_s = max(now_s, self._next_s - lead_s)
-            return
+    def _look_again(self, beat: "_Beat", now_s: float) -> None:
+        """Plan the next read while the tick is still to come."""
         late_s = now_s - self._next_s
         if self.is_hurried and abs(late_s) < 2 * self._reach_s:
             # A tick beside a window: its time is worth some reads more, where the counter is irregular.
@@ -263,7 +317,7 @@ class TickTracker:
             self.due_s = max(now_s, self._next_s + self._reach_s - self._call_s)
         elif late_s < SILENT_S:
             # The tick is late. Look again soon, then less and less often, but more often than it ticks.
-            gap_s = max(self._reach_s - self._call_s, min(0.1 * late_s, _WIDEST_SHARE * self.tick_s))
+            gap_s = max(self._reach_s - self._call_s, min(0.1 * late_s, _WIDEST_SHARE * beat.period_s))
             self.due_s = now_s + max(gap_s, 0.5 * _SEARCH_GAP_S)
         else:
             self.due_s = now_s + _SILENT_GAP_S
@@ -272,3 +326,65 @@ class TickTracker:
         """Ticks from one that is followed to the next."""
         cost_s = 2 * (_CALL_CPU_SHARE * self._call_s + _STEP_CPU_S)
         return max(1, math.ceil(cost_s / (_CPU_SHARE * tick_s)), math.ceil(_FOLLOW_GAP_S / tick_s - 0.1))
+
+
+def _between(last: _Read, read: _Read, gap_s: float) -> SeenTick:
+    """The tick between two reads, in the last *gap_s* of the time between them."""
+    # Somewhere in the gap, whose ends are each somewhere in a call: two uniform errors add up.
+    return SeenTick(
+        time_s=read.middle_s - gap_s / 2,
+        joules=read.joules,
+        spread_s=math.sqrt(gap_s**2 / 12 + (read.variance + last.variance) / 2),
+        after_s=last.started_s,
+        before_s=read.ended_s,
+    )
+
+
+class _Beat:
+    """Where the ticks of a counter are expected.
+
+    Args:
+        time_s: The last tick.
+        period_s: Time between ticks.
+        reach_s: Distance from an expected tick to the reads around it.
+        seen_count: Ticks that these come from.
+    """
+
+    def __init__(self, time_s: float, period_s: float, reach_s: float, *, seen_count: int) -> None:
+        self.time_s, self.period_s, self.reach_s = time_s, period_s, reach_s
+        self._seen_count = seen_count
+        self._vague_s = 0.0  # what is not known of the phase since ticks went by unseen
+
+    @property
+    def widened_reach_s(self) -> float:
+        """The reach while the phase is vague."""
+        return min(math.hypot(self.reach_s, self._vague_s), self._widest_s)
+
+    @property
+    def _widest_s(self) -> float:
+        return max(_WIDEST_SHARE * self.period_s, _SEARCH_GAP_S)
+
+    def pass_over(self, count: int) -> None:
+        """Know that nobody saw so many ticks."""
+        self._vague_s += count * _VAGUER_SHARE * self.period_s
+
+    def learn_reach(self, *, is_met: bool, least_s: float) -> None:
+        """Know whether a tick was met between its two reads."""
+        reach_s = max(self.reach_s * (_NARROW if is_met else _WIDEN), least_s)
+        self.reach_s = min(reach_s, self._widest_s)
+
+    def take(self, tick: SeenTick, *, usual_spread_s: float) -> None:
+        """Learn from a tick, the less the worse it was seen."""
+        periods = max(1, round((tick.time_s - self.time_s) / self.period_s))
+        predicted_s = self.time_s + periods * self.period_s
+        limit_s = _WIDEST_SHARE * self.period_s
+        error_s = min(limit_s, max(-limit_s, tick.time_s - predicted_s))
+        self._seen_count += 1
+        n = self._seen_count
+        weight = min(1.0, (usual_spread_s / tick.spread_s) ** 2)
+        vague = self._vague_s**2 / (self._vague_s**2 + tick.spread_s**2)
+        phase_gain = max(vague, weight * max(_PHASE_GAIN, 2 * (2 * n - 1) / (n * (n + 1))))
+        period_gain = weight * max(_PERIOD_GAIN, 6 / (n * (n + 1)))
+        self.time_s = predicted_s + phase_gain * error_s
+        self.period_s += period_gain * error_s / periods
+        self._vague_s *= 1 - phase_gain

@@ -74,3 +74,11 @@ def test_the_truth_lies_within_two_standard_uncertainties() -> None:
     assert 0.93 <= fmean(hits) <= 0.99
     assert 0.93 <= fmean(hits + phase_hits) <= 0.99
     assert fmean(phase_hits) >= 0.93
+
+
+def test_a_lone_short_window_is_never_void() -> None:
+    """The first window of a run, 10 ms on a counter of 100 ms, has its joules wherever a tick falls."""
+    for seed in range(200):
+        bench = Bench(0.1, seed=seed, call_s=(0.002, 0.004))
+        bench.meter.start()
+        assert bench.measure((0.01, 780.0)).void_because is None

@@ -130,3 +130,61 @@ def test_a_long_absence_is_no_tick() -> None:
     reads.now_s += 0.47
     assert reads.read() is None
     assert len(reads.until(4.5)) >= 8
+
+
+def held_up(reads: Reads, until_s: float, mean_s: float) -> None:
+    """Read on with a thread that wakes late, by *mean_s* on the average."""
+    rng = random.Random(5)  # noqa: S311  # a seeded simulation
+    while reads.now_s < until_s:
+        reads.now_s = max(reads.now_s, reads.tracker.due_s) + rng.expovariate(1 / mean_s)
+        reads.read()
+
+
+def widths_s(ticks: list[SeenTick]) -> list[float]:
+    return sorted(tick.before_s - tick.after_s for tick in ticks)
+
+
+@pytest.mark.parametrize("mean_s", [0.005, 0.03, 0.1])
+def test_ticks_are_seen_sharply_again_after_the_thread_was_held_up(mean_s: float) -> None:
+    """A second after three seconds of late reads, most ticks are seen within 20 ms again, by two reads."""
+    reads = Reads(0.1)
+    reads.until(4.0)
+    held_up(reads, 7.0, mean_s)
+    reads.until(8.0)
+    before = reads.tracker.read_count
+    seen = reads.until(12.0)
+    assert len(seen) == pytest.approx(40, abs=1)
+    assert widths_s(seen)[20] < 0.02
+    assert (reads.tracker.read_count - before) / len(seen) <= 2.1
+
+
+def test_one_slow_read_changes_nothing() -> None:
+    """Ticks after a read that took 91 ms are seen as sharply as before."""
+    reads = Reads(0.1)
+    before = widths_s(reads.until(4.0))
+    reads.call_s = 0.091
+    reads.read()
+    reads.call_s = 0.003
+    after = widths_s(reads.until(8.0))
+    assert after[len(after) // 2] < 1.2 * before[len(before) // 2]
+
+
+def test_a_period_is_not_taken_from_ticks_that_hid() -> None:
+    """A thread that is held up while the period is searched finds it all the same."""
+    reads = Reads(0.1)
+    held_up(reads, 1.5, 0.05)
+    reads.until(3.0)
+    assert reads.tracker.tick_s == pytest.approx(0.1, rel=0.01)
+
+
+def test_a_busy_interpreter_is_allowed_for() -> None:
+    """Where each read is 5 ms late, as with a thread that keeps the interpreter, ticks are seen within 30 ms."""
+    reads = Reads(0.1)
+    seen = []
+    while reads.now_s < 20.0:
+        reads.now_s = max(reads.now_s, reads.tracker.due_s) + 0.005
+        tick = reads.read()
+        if tick is not None and reads.now_s > 4.0:
+            seen.append(tick)
+    assert len(seen) >= 155
+    assert widths_s(seen)[len(seen) // 2] < 0.03
