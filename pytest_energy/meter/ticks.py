@@ -40,8 +40,8 @@ _HELD_UP_TICKS = 1.5
 _ALLOWED_LATE = 2.0
 _LATE_GAIN = 0.1
 
-# Only from reads that were no later than this, and a quarter of the reach, is the reach learned: a thread that
-# was held up tells nothing of the ticks.
+# The reach is learned from reads that were no later than this and a quarter of the reach: a thread that was
+# held up tells nothing of the ticks.
 _PROMPT_S = 5e-4
 
 # Passed ticks are counted right if their time is known to this share of a tick.
@@ -63,7 +63,7 @@ _WIDEST_SHARE = 0.25
 _VAGUER_SHARE = 2e-3
 
 # Reads are shifted by up to a reach around the expected tick (see `_expect`), a little more to after it: a
-# tick before the first read costs one read, one after the second costs three, and two is what a tick may cost.
+# tick before the first read costs one read, one after the second costs three; two is what a tick may cost.
 _EARLIER_SHARE = 0.35
 _GOLDEN_SHARE = (math.sqrt(5) - 1) / 2
 

@@ -178,7 +178,7 @@ def test_a_period_is_not_taken_from_ticks_that_hid() -> None:
 
 
 def test_a_busy_interpreter_is_allowed_for() -> None:
-    """Where each read is 5 ms late, as with a thread that keeps the interpreter, ticks are seen within 30 ms."""
+    """Where each read is 5 ms late, as if a thread keeps the interpreter, ticks are seen within 30 ms."""
     reads = Reads(0.1)
     seen = []
     while reads.now_s < 20.0:
