@@ -40,9 +40,12 @@ _HELD_UP_TICKS = 1.5
 _ALLOWED_LATE = 2.0
 _LATE_GAIN = 0.1
 
-# The reach is learned from reads that were no later than this and a quarter of the reach: a thread that was
-# held up tells nothing of the ticks.
+# The reach is learned from reads that were no later than this and a quarter of the reach, and that took no
+# longer than this many times the mean (over about 1 / gain reads): a thread that was held up, or had to wait
+# within its call, tells nothing of the ticks.
 _PROMPT_S = 5e-4
+_LONG_CALL = 2.0
+_CALL_GAIN = 0.05
 
 # Passed ticks are counted right if their time is known to this share of a tick.
 _COUNT_SHARE = 0.1
@@ -133,7 +136,7 @@ class TickTracker:
         self._has_new_hurry = self._is_passing_over = False
         self._last: _Read | None = None
         self._last_tick_s = now_s
-        self._call_s = 0.0
+        self._call_s = self._mean_call_s = 0.0
         self._late_s = self._usual_late_s = 0.0
         self._first_ticks: list[SeenTick] = []
         self._worst_gap_s = 0.0  # between late reads since the last tick
@@ -165,6 +168,7 @@ class TickTracker:
         # The shortest calls tell the cost; one that was held up by other threads doesn't.
         self._call_s = min(self._call_s, call_s) if last else call_s
         self._call_s += 0.05 * min(call_s - self._call_s, self._call_s)
+        self._mean_call_s += _CALL_GAIN * (call_s - self._mean_call_s) if last else call_s
         self._late_s = max(0.0, started_s - self.due_s)
         if last is None or self._beat is None:
             return self._search(last, read)
@@ -270,7 +274,7 @@ class TickTracker:
             # much, but who knows; a gap as wide again as it was meant to be says so.
             gap_s = min(gap_s, 2 * max(2 * self._reach_s, self._call_s) + self._late_s)
         tick = self._keep(_between(last, read, gap_s))
-        is_held = read.ended_s - read.started_s > _WIDEST_SHARE * beat.period_s
+        is_held = read.ended_s - read.started_s > _LONG_CALL * self._mean_call_s + _PROMPT_S
         if self._late_s < _PROMPT_S + self._reach_s / 4 and not is_held:
             is_met = self._unchanged_count == 1 or (self.is_hurried and self._unchanged_count > 1)
             beat.learn_reach(is_met=is_met, least_s=self._least_reach_s())
