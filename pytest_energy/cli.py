@@ -7,9 +7,12 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_energy.errors import EnergyError, SettingsError
-from pytest_energy.model import Judgement
+
+if TYPE_CHECKING:
+    from pytest_energy.report.view import View
 
 _LEAST_WIDTH = 80
 
@@ -103,9 +106,9 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from pytest_energy.report import to_terminal, view
+    from pytest_energy.report import to_terminal
 
-    print(to_terminal.render(view.of(_read(options.run_json)), width=options.width))
+    print(to_terminal.render(_read(options.run_json), width=options.width))
     return 0
 
 
@@ -113,16 +116,17 @@ def _export(options: argparse.Namespace) -> int:
     from pytest_energy.report.formats import write
 
     created = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    write(_read(options.run_json), options.out, created=created)
+    run = _read(options.run_json)
+    write(run.judgements, options.out, created=created, run_notes=run.run_notes)
     print(f"written to {options.out}")
     return 0
 
 
-def _read(path: Path) -> tuple[Judgement, ...]:
-    from pytest_energy.report.to_json import parse
+def _read(path: Path) -> "View":
+    from pytest_energy.report.to_json import read
 
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} can't be read: {error}; give a file written by --energy-out") from error
-    return parse(text, str(path))
+    return read(text, str(path))

@@ -11,7 +11,7 @@ from itertools import pairwise
 from statistics import fmean, median, stdev
 
 from pytest_energy.meter.integrate import How, Integral, Tick
-from pytest_energy.model import Channel, Reading
+from pytest_energy.model import Channel, Domain, Provenance, Reading
 from pytest_energy.sensors.protocol import Condition, Look, Slowdown
 from pytest_energy.units import to_text
 
@@ -40,6 +40,11 @@ _POWER_LOOKS = 10
 # of 5 %; 25 degrees are 2.5 to 12 %, which is another measurement.
 _BAND_C = 10.0
 _FAR_C = 25.0
+
+# Joules that may be somebody else's are worth a word from twice the default tolerance on. An estimate is made
+# of processor time alone: with a quarter of it not ours it says little of the work.
+_FOREIGN_SHARE = 0.1
+_FOREIGN_ESTIMATE_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +220,53 @@ def condition_notes(watched: Mapping[str, Watched]) -> tuple[str, ...]:
                     "(another container, or this one's by its number outside)"
                 )
     return tuple(found)
+
+
+# Whose processor time it was
+
+
+def why_not_ours(provenance: Provenance, foreign_share: float | None) -> str | None:
+    """Why joules of other processes' processor time can't be used, or `None`.
+
+    A measurement stays: a server that somebody else started may be the work. Of an estimate nothing else is
+    known.
+
+    Args:
+        provenance: Where the joules come from.
+        foreign_share: Share of the machine's busy processor time that other processes had, if it is known.
+    """
+    if provenance is not Provenance.ESTIMATED or foreign_share is None:
+        return None
+    if foreign_share < _FOREIGN_ESTIMATE_SHARE:
+        return None
+    return f"{_foreign_sentence(foreign_share)}, and an estimate is nothing but CPU time"
+
+
+def foreign_notes(channels: Mapping[str, float], foreign_share: float | None) -> tuple[str, ...]:
+    """What a reader should know of joules that count the whole machine's processors.
+
+    Args:
+        channels: Joules by channel.
+        foreign_share: Share of the machine's busy processor time that other processes had, if it is known.
+
+    >>> foreign_notes({"cpu:package-0": 20.0, "gpu:0": 20.0}, 0.3)[0].partition(";")[0]
+    "about 30 % of the machine's CPU time was other processes'"
+    >>> foreign_notes({"cpu:package-0": 20.0, "gpu:0": 80.0}, 0.3)
+    ()
+    """
+    counting = [name for name in channels if name.partition(":")[0] in {Domain.CPU, Domain.DRAM}]
+    energy_j = math.fsum(channels.values())
+    if foreign_share is None or not energy_j:
+        return ()
+    joule_share = foreign_share * math.fsum(channels[name] for name in counting) / energy_j
+    if joule_share < _FOREIGN_SHARE:
+        return ()
+    counts = f"{', '.join(counting)} {'counts' if len(counting) == 1 else 'count'} them too"
+    return (f"{_foreign_sentence(foreign_share)}; {counts}: up to {100 * joule_share:.0f} % of the joules",)
+
+
+def _foreign_sentence(foreign_share: float) -> str:
+    return f"about {100 * foreign_share:.0f} % of the machine's CPU time was other processes'"
 
 
 def beside(reading: Reading, others: Iterable[Reading]) -> Reading:

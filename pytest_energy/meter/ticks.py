@@ -40,11 +40,11 @@ _HELD_UP_TICKS = 1.5
 _ALLOWED_LATE = 2.0
 _LATE_GAIN = 0.1
 
-# The reach is learned from reads that were no later than this and a quarter of the reach, and that took no
-# longer than this many times the mean (over about 1 / gain reads): a thread that was held up, or had to wait
-# within its call, tells nothing of the ticks.
+# Reads that were later than this and a quarter of the reach say nothing of where a tick was, only of this
+# thread. Little says a call that took longer than the mean and this many times the shortest: an H100's take
+# 14 ms now and then, most of them right at a tick.
 _PROMPT_S = 5e-4
-_LONG_CALL = 2.0
+_LONG_CALL, _LONG_CALL_SHARE = 2.0, 0.3
 _CALL_GAIN = 0.05
 
 # Passed ticks are counted right if their time is known to this share of a tick.
@@ -61,6 +61,9 @@ _PERIOD_GAIN = 0.02
 _WIDEN = 1.3
 _NARROW = 0.97
 _WIDEST_SHARE = 0.25
+
+# After so many ticks in a row that came before the first read the phase is wrong, nobody knows by how much.
+_LOST_TICKS = 3
 
 # Over each tick that nobody saw the phase becomes vaguer by this share of the period.
 _VAGUER_SHARE = 2e-3
@@ -142,6 +145,8 @@ class TickTracker:
         self._worst_gap_s = 0.0  # between late reads since the last tick
         self._beat: _Beat | None = None
         self._reach_s = 0.0
+        self._early_count = 0  # ticks in a row that came before the first read
+        self._telling_share = 1.0  # how much the reads at this tick say of where it was
         self._unchanged_count = self._moved_count = 0
         self._dither = 0.0
         self._next_s = now_s  # the tick that is waited for
@@ -249,6 +254,10 @@ class TickTracker:
         gap_s = read.middle_s - last.middle_s
         late_s = min(self._late_s, _WIDEST_SHARE * beat.period_s)
         self._usual_late_s += _LATE_GAIN * (late_s - self._usual_late_s)
+        if self._late_s > _PROMPT_S + self._reach_s / 4:
+            self._telling_share = 0.0
+        elif read.ended_s - read.started_s > max(_LONG_CALL * self._call_s, self._mean_call_s):
+            self._telling_share = min(self._telling_share, _LONG_CALL_SHARE)
         resume_s, self._resume_s = self._resume_s, None
         if read.joules == last.joules:
             if resume_s is not None:
@@ -269,16 +278,20 @@ class TickTracker:
             else:
                 self._look_again(beat, read.ended_s)
             return None
+        is_early = self._unchanged_count == 0 and self._telling_share > 0
+        self._early_count = self._early_count + 1 if is_early else 0
+        if self._early_count == _LOST_TICKS:
+            beat.lose()
         if self._unchanged_count == 0:
             # The read before is from before a sleep, and the tick came earlier than expected: probably not by
             # much, but who knows; a gap as wide again as it was meant to be says so.
             gap_s = min(gap_s, 2 * max(2 * self._reach_s, self._call_s) + self._late_s)
         tick = self._keep(_between(last, read, gap_s))
-        is_held = read.ended_s - read.started_s > _LONG_CALL * self._mean_call_s + _PROMPT_S
-        if self._late_s < _PROMPT_S + self._reach_s / 4 and not is_held:
-            is_met = self._unchanged_count == 1 or (self.is_hurried and self._unchanged_count > 1)
-            beat.learn_reach(is_met=is_met, least_s=self._least_reach_s())
-        beat.take(tick, usual_spread_s=max(self._reach_s, self._call_s))
+        is_met = self._unchanged_count == 1 or (self.is_hurried and self._unchanged_count > 1)
+        beat.learn_reach(self._telling_share, is_met=is_met, least_s=self._least_reach_s())
+        # Early again: it is the phase that is wrong, not the period.
+        share = self._telling_share if self._early_count <= 1 else 0.0
+        beat.take(tick, usual_spread_s=max(self._reach_s, self._call_s), period_share=share)
         self._expect(beat, read.ended_s)
         return tick
 
@@ -291,7 +304,7 @@ class TickTracker:
 
     def _expect(self, beat: "_Beat", now_s: float) -> None:
         """Plan the reads around the next tick."""
-        self._unchanged_count = 0
+        self._unchanged_count, self._telling_share = 0, 1.0
         stride = 1 if self.is_hurried else self._stride(beat.period_s)
         self._is_passing_over = stride > 1
         next_s = beat.time_s + stride * beat.period_s
@@ -372,13 +385,17 @@ class _Beat:
         """Know that nobody saw so many ticks."""
         self._vague_s += count * _VAGUER_SHARE * self.period_s
 
-    def learn_reach(self, *, is_met: bool, least_s: float) -> None:
-        """Know whether a tick was met between its two reads."""
-        reach_s = max(self.reach_s * (_NARROW if is_met else _WIDEN), least_s)
+    def lose(self) -> None:
+        """Know nothing of the phase any more."""
+        self._vague_s = self.period_s / 2
+
+    def learn_reach(self, share: float, *, is_met: bool, least_s: float) -> None:
+        """Know whether a tick was met between its two reads, and how much that says."""
+        reach_s = max(self.reach_s * (_NARROW if is_met else _WIDEN) ** share, least_s)
         self.reach_s = min(reach_s, self._widest_s)
 
-    def take(self, tick: SeenTick, *, usual_spread_s: float) -> None:
-        """Learn from a tick, the less the worse it was seen."""
+    def take(self, tick: SeenTick, *, usual_spread_s: float, period_share: float) -> None:
+        """Learn from a tick, the less the worse it was seen; and that much of it for the period."""
         periods = max(1, round((tick.time_s - self.time_s) / self.period_s))
         predicted_s = self.time_s + periods * self.period_s
         limit_s = _WIDEST_SHARE * self.period_s
@@ -388,7 +405,7 @@ class _Beat:
         weight = min(1.0, (usual_spread_s / tick.spread_s) ** 2)
         vague = self._vague_s**2 / (self._vague_s**2 + tick.spread_s**2)
         phase_gain = max(vague, weight * max(_PHASE_GAIN, 2 * (2 * n - 1) / (n * (n + 1))))
-        period_gain = weight * max(_PERIOD_GAIN, 6 / (n * (n + 1)))
+        period_gain = (1 - vague) * period_share * weight * max(_PERIOD_GAIN, 6 / (n * (n + 1)))
         self.time_s = predicted_s + phase_gain * error_s
         self.period_s += period_gain * error_s / periods
-        self._vague_s *= 1 - phase_gain
+        self._vague_s *= math.sqrt(1 - vague)

@@ -1,22 +1,28 @@
 """How busy the machine was during a window: never at its edges, where looking would be measured.
 
-Processor time is the whole machine's, because the work may be in processes that others started. Memory is
-the resident set of this process and its descendants; pages that they share count in each.
+Processor time is the whole machine's, because the work may be in processes that others started; beside it
+stands what this process and its descendants had of it. Memory is the resident set of this process and its
+descendants; pages that they share count in each.
 """
 
+import math
+import os
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.clock import Clock
 from pytest_energy.model import Usage
+from pytest_energy.sensors.cpu_times import cpu_times_reader
 from pytest_energy.sensors.protocol import Sensor
 
 # NVML's utilisation is a mean over up to a second and asking takes milliseconds; memory changes slowly.
 LOOK_S = 2.0
 
-# A window too short to be looked into takes memory that was seen so long ago at most.
+# A window too short to be looked into takes memory that was seen so long ago at most; the sampler looks again
+# between windows before it is older.
 _FRESH_S = 10.0
 
 # Walking the process table takes milliseconds; workers are started rarely.
@@ -26,12 +32,57 @@ _FAMILY_S = 5.0
 # Linux counts processor time in hundredths of a second: below ten of them a share says nothing.
 _LEAST_CPU_S = 0.1
 
+# The machine's and a process's processor time are counted apart, each to a hundredth of a second at each
+# edge: so much of their difference is nobody's. With one busy process on two processors it was up to 10 ms.
+_CPU_CLOCK_S = 0.02
+
+# Only where others seem to have had so much of the processor time is it worth milliseconds to look whether
+# they are descendants that were started since the last search.
+_SUSPECT_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuUse:
+    """Processor seconds of a window.
+
+    Attributes:
+        busy_s: In which a processor of this machine worked, for whomever.
+        total_s: Of all processors, at work or not.
+        own_s: Of this process and its descendants; `None` where they can't be told.
+    """
+
+    busy_s: float
+    total_s: float
+    own_s: float | None
+
+    @property
+    def busy_share(self) -> float | None:
+        """Busy over total, or `None` where the clock can't resolve it."""
+        if self.total_s < _LEAST_CPU_S:
+            return None
+        return min(1.0, max(0.0, self.busy_s / self.total_s))
+
+    @property
+    def foreign_share(self) -> float | None:
+        """Share of the busy seconds that other processes had, or `None` where it can't be told."""
+        if self.own_s is None or self.busy_s < _LEAST_CPU_S:
+            return None
+        return max(0.0, self.busy_s - self.own_s - _CPU_CLOCK_S) / self.busy_s
+
 
 class System(Protocol):
     """What is asked of the operating system."""
 
     def cpu_times_s(self) -> tuple[float, float]:
         """Busy and total processor seconds since the machine was started."""
+        ...
+
+    def own_cpu_s(self, *, may_search: bool) -> float | None:
+        """Processor seconds so far of this process, its known descendants and those it has waited for.
+
+        Args:
+            may_search: Look for new descendants first.
+        """
         ...
 
     def ram_used_bytes(self, *, may_search: bool) -> float | None:
@@ -51,21 +102,39 @@ class PsutilSystem:
 
         self._psutil = psutil
         self._family = [psutil.Process()]
+        self._cpu_times = cpu_times_reader()
 
     def cpu_times_s(self) -> tuple[float, float]:
-        times = self._psutil.cpu_times()
-        # Linux counts guest time in user time as well; counted twice it would be busy twice.
-        guest_s = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
-        total_s = sum(times) - guest_s
-        return total_s - times.idle - getattr(times, "iowait", 0.0), total_s
+        times = self._cpu_times()
+        return times.busy_s, times.total_s
+
+    def own_cpu_s(self, *, may_search: bool) -> float | None:
+        try:
+            if may_search:
+                self._search()
+        except self._psutil.Error:
+            return None
+        # Each process's own seconds, and those of its children that it has waited for: what a child used
+        # moves from the one to the other when it ends, and the sum stays. A child that nobody waits for
+        # takes its seconds with it.
+        own_s = sum(os.times()[:4])
+        for process in self._family[1:]:
+            try:
+                own_s += sum(process.cpu_times()[:4])
+            except self._psutil.Error:
+                continue  # it has ended, or is somebody else's
+        return own_s
+
+    def _search(self) -> None:
+        own = self._family[0]
+        self._family = [own, *own.children(recursive=True)]
 
     def ram_used_bytes(self, *, may_search: bool) -> float | None:
-        own = self._family[0]
         used_bytes = 0.0
         try:
             if may_search:
-                self._family = [own, *own.children(recursive=True)]
-            used_bytes = float(own.memory_info().rss)
+                self._search()
+            used_bytes = float(self._family[0].memory_info().rss)
         except self._psutil.Error:
             return None
         for process in self._family[1:]:
@@ -95,59 +164,78 @@ class UsageProbe:
         self._last_ram_bytes: float | None = None
         self._ram_s = self._family_s = -float("inf")
         self._cpu_before = (0.0, 0.0)
+        self._own_before_s: float | None = None
 
     def open(self) -> None:
         """Begin a window; call it just before its start."""
         self._looks = []
         self._is_open = True
+        self._own_before_s = self._system.own_cpu_s(may_search=False)
         self._cpu_before = self._system.cpu_times_s()
 
-    def shut(self) -> tuple[float, float]:
-        """End the window; call it just after its stop.
-
-        Returns:
-            Busy and total processor seconds of the window.
-        """
+    def shut(self) -> CpuUse:
+        """End the window; call it just after its stop."""
         busy_s, total_s = self._system.cpu_times_s()
         self._is_open = False
-        return busy_s - self._cpu_before[0], total_s - self._cpu_before[1]
+        cpu = CpuUse(
+            busy_s=busy_s - self._cpu_before[0],
+            total_s=total_s - self._cpu_before[1],
+            own_s=self._own_s(may_search=False),
+        )
+        if (cpu.foreign_share or 0.0) >= _SUSPECT_SHARE:
+            cpu = replace(cpu, own_s=self._own_s(may_search=True))
+        return cpu
+
+    def _own_s(self, *, may_search: bool) -> float | None:
+        own_s, before_s = self._system.own_cpu_s(may_search=may_search), self._own_before_s
+        # It falls when a descendant has taken its seconds with it: how many of them are the window's?
+        return None if own_s is None or before_s is None or own_s < before_s else own_s - before_s
 
     def look(self) -> None:
-        """Look now, if a window is open; called between ticks by the sampler."""
+        """Look now, if a window is open; called between ticks by the sampler.
+
+        Between windows only memory that the next one couldn't use any more is looked at, once windows have
+        begun to ask for it.
+        """
         if self._is_open:
             self._looks.append(self._look())
+        elif math.isfinite(self._ram_s) and self._clock.now_s() - self._ram_s > _FRESH_S - 2 * LOOK_S:
+            self._look_at_memory()
 
-    def usage(self, cpu_s: tuple[float, float]) -> Usage:
+    def usage(self, cpu: CpuUse) -> Usage:
         """The window's usage.
 
         Args:
-            cpu_s: What `shut` returned.
+            cpu: What `shut` returned.
         """
         looks = tuple(self._looks)
         if not looks:
-            looks = (self._look_at_memory_that_is_fresh(),)
-        busy_s, total_s = cpu_s
-        share = min(1.0, max(0.0, busy_s / total_s)) if total_s >= _LEAST_CPU_S else None
+            looks = (self._look_at_what_is_cheap(),)
         return Usage(
-            cpu_utilisation_share=share,
+            cpu_utilisation_share=cpu.busy_share,
             gpu_utilisation_share=_mean([look.gpu_utilisation_share for look in looks]),
             ram_used_bytes=_mean([look.ram_used_bytes for look in looks]),
             gpu_memory_used_bytes=_mean([look.gpu_memory_used_bytes for look in looks]),
         )
 
     def _look(self) -> Usage:
+        return self._with_sensors(self._look_at_memory())
+
+    def _look_at_memory(self) -> float | None:
         with self._lock:
             now_s = self._clock.now_s()
             may_search = now_s - self._family_s > _FAMILY_S
             if may_search:
                 self._family_s = now_s
             self._last_ram_bytes, self._ram_s = self._system.ram_used_bytes(may_search=may_search), now_s
-            return self._with_sensors(self._last_ram_bytes)
+            return self._last_ram_bytes
 
-    def _look_at_memory_that_is_fresh(self) -> Usage:
-        if self._clock.now_s() - self._ram_s > _FRESH_S:
+    def _look_at_what_is_cheap(self) -> Usage:
+        """Memory as it was seen last; it is looked at here only if it has never been."""
+        if not math.isfinite(self._ram_s):
             return self._look()
-        return self._with_sensors(self._last_ram_bytes)
+        is_fresh = self._clock.now_s() - self._ram_s <= _FRESH_S
+        return self._with_sensors(self._last_ram_bytes if is_fresh else None)
 
     def _with_sensors(self, ram_used_bytes: float | None) -> Usage:
         usages = []

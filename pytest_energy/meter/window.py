@@ -33,7 +33,7 @@ from pytest_energy.meter.integrate import (
 from pytest_energy.meter.quality import Watched
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
 from pytest_energy.meter.ticks import SeenTick
-from pytest_energy.meter.usage import LOOK_S, PsutilSystem, System, UsageProbe
+from pytest_energy.meter.usage import LOOK_S, CpuUse, PsutilSystem, System, UsageProbe
 from pytest_energy.meter.watch import WATCH_S, Watch
 from pytest_energy.model import Channel, Domain, Phase, Provenance, Reading, SensorStatus, Trace
 from pytest_energy.sensors.protocol import Sensor
@@ -260,7 +260,8 @@ class LiveMeter:
         is_ticked = {channel.name: channel.is_ticked for channel in self._channels}
         before_w = {name: idle.power_w for name, idle in self._idle.items() if not is_ticked[name]}
         before_w |= self._quiet.first_power_w
-        if not before_w or self._rig.sampler.failure is not None:
+        is_asked = self.provenance is Provenance.MEASURED and self._last is not None
+        if not (is_asked and before_w) or self._rig.sampler.failure is not None:
             return ()
         self._rig.synchronize()
         after_w = {name: rest.power_w for name, rest in self._at_rest().items()}
@@ -483,7 +484,7 @@ class _LiveWindow:
     def _close_at(self, stop_s: float) -> Reading:
         rig = self._rig
         stop_reads = self.read_untickeds()
-        cpu_s = rig.probe.shut()
+        cpu = rig.probe.shut()
         watched = rig.watch.shut()
         self._void(
             quality.why_clock_is_wrong(self._start_s, stop_s, self._suspended_s, rig.clock.suspended_s())
@@ -494,10 +495,10 @@ class _LiveWindow:
             self._void(self._why_faulty() or why_not_ticked)
             self._quiet.add(stop_s, rig.clock.now_s())
             self._quiet.names = frozenset(self._ticked)
-        usage = rig.probe.usage(cpu_s)
+        usage = rig.probe.usage(cpu)
         self._void(self._why_not_followed() if self._ticked else None)
         self._void(quality.why_disturbed(watched))
-        reading = self._integrated(stop_s, stop_reads, watched)
+        reading = self._integrated(stop_s, stop_reads, watched, cpu)
         return replace(reading, usage=usage)
 
     def _why_faulty(self) -> str | None:
@@ -508,7 +509,11 @@ class _LiveWindow:
         return None
 
     def _integrated(
-        self, stop_s: float, stop_reads: Mapping[str, float], watched: Mapping[str, Watched]
+        self,
+        stop_s: float,
+        stop_reads: Mapping[str, float],
+        watched: Mapping[str, Watched],
+        cpu: CpuUse,
     ) -> Reading:
         duration_s = max(0.0, stop_s - self._start_s)
         if self._void_because is not None:
@@ -532,13 +537,21 @@ class _LiveWindow:
         resolutions_j = {channel.name: channel.resolution_j for channel in self._channels}
         reading = to_reading(trace, self._rig.provenance, resolutions_j=resolutions_j)
         reading = replace(reading, uncertainty_j=math.hypot(reading.uncertainty_j, self._sampling_j(stop_s)))
-        because = reading.void_because or _why_unlikely(reading, watched)
+        because = (
+            reading.void_because
+            or _why_unlikely(reading, watched)
+            or quality.why_not_ours(self._rig.provenance, cpu.foreign_share)
+        )
         if because is not None:
             self._void(because)
             return self._void_reading(duration_s)
         for name, power_w in reading.quiet_power_w.items():
             self._quiet.first_power_w.setdefault(name, power_w)
-        notes = (*quality.sampling_notes(self._channels), *quality.condition_notes(watched))
+        notes = (
+            *quality.sampling_notes(self._channels),
+            *quality.condition_notes(watched),
+            *quality.foreign_notes(reading.channels, cpu.foreign_share),
+        )
         temperatures_c = {
             name: seen.after.temperature_c
             for name, seen in watched.items()

@@ -31,7 +31,11 @@ def configure(config: pytest.Config) -> None:
             session_of(config).check_settings()
         except EnergyError as error:
             raise pytest.UsageError(str(error)) from error
-    if not is_worker(config):
+    if is_worker(config):
+        from pytest_energy.plugin.ending import Messenger
+
+        config.pluginmanager.register(Messenger(config), "energy-messenger")
+    else:
         config.pluginmanager.register(Collector(config), "energy-collector")
 
 

@@ -14,22 +14,33 @@ class Collector:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._reports: dict[str, pytest.TestReport] = {}
+        self._run_notes: dict[str, None] = {}  # each once, in the order met
         self._summary: Summary | None = None
+
+    @pytest.hookimpl(optionalhook=True)  # of xdist
+    def pytest_testnodedown(self, node: object) -> None:
+        from pytest_energy.plugin.ending import WORKER_NOTES
+
+        output = getattr(node, "workeroutput", {})  # a worker that crashed has none
+        self._run_notes |= dict.fromkeys(output.get(WORKER_NOTES, ()))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" and hasattr(report, "energy"):
             self._reports[report.nodeid] = report  # a rerun's report takes the place of the earlier one
 
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self._reports:
+            from pytest_energy.plugin.ending import notes_of_this_process
             from pytest_energy.plugin.settings import settings_of
             from pytest_energy.plugin.summary import Summary
 
-            self._summary = Summary(settings_of(self._config), self._reports.values())
+            self._run_notes |= dict.fromkeys(notes_of_this_process(self._config, exitstatus))
+            self._summary = Summary(settings_of(self._config), self._reports.values(), tuple(self._run_notes))
             if not self._summary.write():
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._summary is not None:
             width = self._config.get_terminal_writer().fullwidth
-            self._summary.show(terminalreporter, width=width)
+            is_verbose = self._config.get_verbosity() > 0
+            self._summary.show(terminalreporter, width=width, is_verbose=is_verbose)

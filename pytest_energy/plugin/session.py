@@ -232,6 +232,18 @@ class EnergySession:
             return False
         return is_failing(judgement, strict=self.settings.is_strict)
 
+    def drift_notes(self) -> tuple[str, ...]:
+        """What has changed since the run's start; takes 3 s if something was measured, else none.
+
+        Raises:
+            EnergyError: Power without work can't be read.
+        """
+        meter = self._started_meter
+        if meter is None or meter.provenance is not Provenance.MEASURED:
+            return ()
+        with held(meter.devices(None)):
+            return meter.drift_notes()
+
     def close(self) -> None:
         if self._started_meter is not None:
             self._started_meter.close()

@@ -21,12 +21,20 @@ _REPLACING = _JOINING | {Verdict.REGRESSION, Verdict.NOT_COMPARABLE}
 
 
 class Summary:
-    """The judgements of one run, in the order of collection."""
+    """The judgements of one run, in the order of collection.
 
-    def __init__(self, settings: Settings, reports: Iterable[pytest.TestReport]) -> None:
+    Args:
+        settings: Of the run.
+        reports: Those that carry a judgement.
+        run_notes: What was found at the end of the run, one sentence each.
+    """
+
+    def __init__(
+        self, settings: Settings, reports: Iterable[pytest.TestReport], run_notes: tuple[str, ...] = ()
+    ) -> None:
         # Workers report in the order that they finish, with the place that collection gave the test.
         ordered = sorted(reports, key=lambda report: getattr(report, "item_index", 0))
-        self._settings = settings
+        self._settings, self._run_notes = settings, run_notes
         self._outcomes = {report.nodeid: report.outcome for report in ordered}
         self._judgements = tuple(
             Judgement.from_json(Fields(report.energy, f"energy of {report.nodeid}")) for report in ordered
@@ -84,7 +92,7 @@ class Summary:
 
         created = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         for path in self._settings.out_paths:
-            write(self._judgements, path, created=created)
+            write(self._judgements, path, created=created, run_notes=self._run_notes)
             self._notices.append(f"summary written to {path}")
 
     def _write_recording(self) -> None:
@@ -100,16 +108,25 @@ class Summary:
         save_replay(path, rounds)
         self._notices.append(f"rounds of {len(rounds)} test(s) written to {path}")
 
-    def show(self, terminalreporter: pytest.TerminalReporter, *, width: int) -> None:
-        """Show the tables if they were asked for, else the verdicts in one line; then what was written."""
+    def show(self, terminalreporter: pytest.TerminalReporter, *, width: int, is_verbose: bool) -> None:
+        """Show the tables if they were asked for, else the verdicts in one line; then notes and files.
+
+        Args:
+            terminalreporter: Where to.
+            width: Of a line, in characters.
+            is_verbose: Tell what a reader rarely asks for, such as power without work.
+        """
         if self._settings.shows_report:
             from pytest_energy.report import to_terminal, view
 
             terminalreporter.section("energy")
-            terminalreporter.write_line(to_terminal.render(view.of(self._judgements), width=width))
+            text = to_terminal.render(view.of(self._judgements), width=width, shows_rest=is_verbose)
+            terminalreporter.write_line(text)
         else:
             counts = Counter(judgement.verdict for judgement in self._judgements)
             said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
             terminalreporter.write_line(f"energy: {said} (--energy-report shows the joules)")
+        for note in self._run_notes:
+            terminalreporter.write_line(f"energy: note: {note}")
         for notice in self._notices:
             terminalreporter.write_line(f"energy: {notice}", red=notice.startswith("ERROR"))

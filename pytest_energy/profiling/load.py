@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_energy.errors import NotMeasurable
@@ -155,6 +155,7 @@ class GpuLoad:
 
     def _run(self) -> None:
         try:
+            make_current(product.device for _, product in self._pairs)
             while not self._is_stopping.is_set():
                 self._work()
         except RuntimeError as error:
@@ -167,6 +168,23 @@ class GpuLoad:
             for matrix, product in self._pairs:
                 torch.mm(matrix, matrix, out=product)
         synchronize()
+
+
+def make_current(devices: "Iterable[torch.device]") -> None:
+    """Give the calling thread a CUDA context, as the thread that opened the device has: cuBLAS asks for one.
+
+    `set_device` alone is no call of CUDA's where the device is the thread's own already, as the first is in
+    a new thread; to wait for it is.
+
+    Args:
+        devices: That the thread will work on; without CUDA nothing is done.
+    """
+    import torch
+
+    for device in devices:
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+            torch.cuda.synchronize(device)
 
 
 def _first_line(error: RuntimeError) -> str:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from pytest_energy.model import FAILING, Comparison, Provenance, SensorStatus, Verdict
-from pytest_energy.report.view import AGAINST, Group, MetricCorrelation, ModelRow, Row, View
+from pytest_energy.report.view import AGAINST, Group, MetricCorrelation, ModelRow, Rest, Row, View
 from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
 
 ABSENT = "-"
@@ -81,6 +81,17 @@ def sensor(found: SensorStatus) -> str:
         return f"{name}: absent: {printable(found.absent_because)}"
     tick = "" if found.tick_s is None else f", a new value every {to_text(found.tick_s, 's', digits=3)}"
     return f"{name}: {printable(', '.join(found.channels))}, {found.provenance.value}{tick}"
+
+
+def rest(found: Rest) -> str:
+    """A channel's power without work: `gpu:0: idle 77.8 W, ready 121 W`."""
+    powers_w = {"idle": found.idle_power_w, "ready": found.ready_power_w}
+    told = (
+        f"{name} {to_text(power_w, 'W', digits=3)}"
+        for name, power_w in powers_w.items()
+        if power_w is not None
+    )
+    return f"{printable(found.channel)}: {', '.join(told)}"
 
 
 def machine(view: View) -> list[str]:

@@ -1,6 +1,6 @@
 """Which renderer writes which file: the suffix picks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_energy.errors import SettingsError
@@ -36,18 +36,21 @@ def renderer_of(path: Path) -> Renderer:
         raise SettingsError(msg) from None
 
 
-def write(judgements: Sequence[Judgement], path: Path, *, created: str) -> None:
+def write(
+    judgements: Sequence[Judgement], path: Path, *, created: str, run_notes: Iterable[str] = ()
+) -> None:
     """Write the report of *judgements* to *path*; folders on the way are made.
 
     Args:
         judgements: In the order that a reader expects.
         path: Its suffix is one of `SUFFIXES`.
         created: UTC time of the document, ISO 8601 with `Z`.
+        run_notes: What was found at the end of the run.
 
     Raises:
         SettingsError: The suffix is not known, or the file can't be written.
     """
-    text = renderer_of(path)(view.of(judgements), created)
+    text = renderer_of(path)(view.of(judgements, run_notes=run_notes), created)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="")

@@ -1,6 +1,6 @@
 """The session document: everything that was measured and judged, for programs.
 
-Rule 1: `parse(render(view)) == view.judgements`.
+Rule 1: `read(render(view)) == view`.
 Rule 2: an absent value is `null`, its reason under the same name in `absent`; NaN is never written.
 Rule 3: machine and sensors stand at the top, and in a test's entry only where they differ from those.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from pytest_energy.errors import FormatError, NotMeasurable
 from pytest_energy.model import Judgement, Machine
-from pytest_energy.report.view import AGAINST, Group, MetricCorrelation, View
+from pytest_energy.report.view import AGAINST, Group, MetricCorrelation, View, of
 from pytest_energy.wire import Fields, JsonDict
 from pytest_energy.wire import parse as parse_object
 
@@ -36,6 +36,7 @@ def render(view: View, *, created: str) -> str:
         "created": _compact(created),
         **{name: _compact(value) for name, value in top.items()},
         "notes": _compact(list(view.notes)),
+        **({"run_notes": _compact(list(view.run_notes))} if view.run_notes else {}),
         "tests": _list(_without(judgement.to_json(), top) for judgement in view.judgements),
         "correlations": _list(
             _correlation(group, found) for group in view.groups for found in group.correlations
@@ -45,7 +46,12 @@ def render(view: View, *, created: str) -> str:
 
 
 def parse(text: str, source: str) -> tuple[Judgement, ...]:
-    """Judgements of the session document *text*, in its order.
+    """Judgements of the session document *text*, in its order; see `read`."""
+    return read(text, source).judgements
+
+
+def read(text: str, source: str) -> View:
+    """The view that the session document *text* was made of.
 
     Args:
         text: The whole document.
@@ -63,10 +69,11 @@ def parse(text: str, source: str) -> tuple[Judgement, ...]:
     top: JsonDict = {"sensors": list(fields.items("sensors"))}
     if fields.has_value("machine"):
         top["machine"] = Machine.from_json(fields.child("machine")).to_json()
-    return tuple(
+    judgements = tuple(
         _judgement(entry, top, f"{source}: tests[{number}]")
         for number, entry in enumerate(fields.items("tests"))
     )
+    return of(judgements, run_notes=fields.text_list("run_notes") if "run_notes" in fields else ())
 
 
 def _judgement(entry: object, top: JsonDict, where: str) -> Judgement:

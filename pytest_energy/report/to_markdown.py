@@ -40,7 +40,7 @@ def render(view: View) -> str:
     passes = [row for row in view.rows if row.verdict is Verdict.PASS]
     parts = [
         f"{MARKER}\n### Energy of {cells.summary(view)}",
-        _within([f"- {_inline(note)}" for note in view.notes], _NOTES_ROOM, "notes"),
+        _within([f"- {_inline(note)}" for note in (*view.run_notes, *view.notes)], _NOTES_ROOM, "notes"),
         _test_table(others, _TABLE_ROOM),
         _folded("Why", _reasons(others), is_open=any(row.verdict in FAILING for row in others)),
         _folded(f"{len(passes)} pass", _test_table(passes, _PASS_ROOM)),
@@ -111,7 +111,8 @@ def _correlations(group: Group) -> str:
 
 
 def _behind(view: View) -> str:
-    lines = [*cells.legend(view), *map(cells.sensor, view.sensors), *cells.machine(view)]
+    lines = [*cells.legend(view), *map(cells.sensor, view.sensors), *map(cells.rest, view.rests)]
+    lines += cells.machine(view)
     return _block("\n".join(lines)[: _BEHIND_ROOM // 2]) if lines else ""
 
 

@@ -24,15 +24,22 @@ _NAMED_TESTS = 3  # of the tests that share one reason
 Table = list[list[str]]
 
 
-def render(view: View, *, width: int) -> str:
-    """The whole report, lines at most *width* long (80 or more), no newline at its end."""
+def render(view: View, *, width: int, shows_rest: bool = False) -> str:
+    """The whole report, no newline at its end.
+
+    Args:
+        view: The session.
+        width: No line is longer; 80 or more.
+        shows_rest: Tell the power without work of each channel, too.
+    """
+    sensors = [*map(cells.sensor, view.sensors), *map(cells.rest, view.rests if shows_rest else ())]
     sections = [
         _wrapped([f"energy of {cells.summary(view)}"], width, hanging="  "),
         [*_test_table(view, width), *_wrapped(cells.legend(view), width)],
         _titled("why", _wrapped(_reasons(view), width, indent="  ", hanging="    ")),
         _titled("notes", _wrapped(_notes(view), width, indent="  ", hanging="    ")),
         *(_group(view, group, width) for group in view.groups),
-        _titled("sensors", _wrapped(map(cells.sensor, view.sensors), width, indent="  ", hanging="    ")),
+        _titled("sensors", _wrapped(sensors, width, indent="  ", hanging="    ")),
         _titled("machine", _wrapped(cells.machine(view), width, indent="  ", hanging="    ")),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines)
@@ -173,8 +180,9 @@ def _reasons(view: View) -> Iterator[str]:
 
 
 def _notes(view: View) -> list[str]:
-    notes = [cells.printable(note) for note in view.notes[:_NOTE_LIMIT]]
-    more = len(view.notes) - _NOTE_LIMIT
+    told = (*view.run_notes, *view.notes)
+    notes = [cells.printable(note) for note in told[:_NOTE_LIMIT]]
+    more = len(told) - _NOTE_LIMIT
     return [*notes, f"and {more} more, all in the JSON report"] if more > 0 else notes
 
 

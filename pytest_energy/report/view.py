@@ -137,6 +137,21 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """Power of one channel without work, as it was measured; `None` where it wasn't.
+
+    Attributes:
+        channel: Name.
+        idle_power_w: Before the first test, no device open.
+        ready_power_w: Just before the first round that counts, device open.
+    """
+
+    channel: str
+    idle_power_w: float | None
+    ready_power_w: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """Everything that a report shows.
 
@@ -146,7 +161,9 @@ class View:
         groups: Metric tables and correlations.
         sensors: Each sensor as it was found, those there first.
         machine: Where the tests ran; the first record's if there are several. `None` without tests.
-        notes: What a reader must know of the whole, one sentence each.
+        notes: What a reader must know of the whole, one sentence each; all of it is in the judgements.
+        run_notes: The same of the run itself, which no judgement holds.
+        rests: Power without work, one a channel that was measured.
     """
 
     judgements: tuple[Judgement, ...]
@@ -155,6 +172,8 @@ class View:
     sensors: tuple[SensorStatus, ...]
     machine: Machine | None
     notes: tuple[str, ...]
+    run_notes: tuple[str, ...]
+    rests: tuple[Rest, ...]
 
     @property
     def counts(self) -> dict[Verdict, int]:
@@ -163,11 +182,12 @@ class View:
         return {verdict: found[verdict] for verdict in SEVERITY if verdict in found}
 
 
-def of(judgements: Sequence[Judgement]) -> View:
+def of(judgements: Sequence[Judgement], *, run_notes: Iterable[str] = ()) -> View:
     """View of one session.
 
     Args:
         judgements: In the order that a reader expects: that of the files and of the tests in them.
+        run_notes: What was found at the end of the run, one sentence each; told once if there twice.
     """
     told = tuple(_with_reasons(judgement) for judgement in judgements)
     records = [judgement.record for judgement in told]
@@ -178,6 +198,8 @@ def of(judgements: Sequence[Judgement]) -> View:
         sensors=_sensors(records),
         machine=records[0].machine if records else None,
         notes=_notes(told),
+        run_notes=tuple(dict.fromkeys(run_notes)),
+        rests=_rests(records),
     )
 
 
@@ -256,6 +278,20 @@ def _sensors(records: Iterable[Record]) -> tuple[SensorStatus, ...]:
         if known is None or (known.absent_because is not None and sensor.absent_because is None):
             found[sensor.name] = sensor
     return tuple(sorted(found.values(), key=lambda sensor: sensor.absent_because is not None))
+
+
+def _rests(records: Sequence[Record]) -> tuple[Rest, ...]:
+    """Idle and ready power of each channel, as the first record that has it says."""
+    idle_w: dict[str, float] = {}
+    ready_w: dict[str, float] = {}
+    for record in records:
+        if record.provenance is Provenance.MEASURED and record.machine.key == records[0].machine.key:
+            idle_w = {**(record.idle_power_w or {}), **idle_w}
+            ready_w = {**(record.ready_power_w or {}), **ready_w}
+    return tuple(
+        Rest(channel=name, idle_power_w=idle_w.get(name), ready_power_w=ready_w.get(name))
+        for name in sorted({*idle_w, *ready_w})
+    )
 
 
 def _notes(judgements: Sequence[Judgement]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pytest_energy.errors import SensorError, SensorUnavailable, SettingsError
 from pytest_energy.model import Channel, Domain, Provenance, Usage
+from pytest_energy.sensors.cpu_times import cpu_times_reader
 from pytest_energy.sensors.protocol import Facts
 
 NAME = "estimate"
@@ -179,7 +180,7 @@ class EstimateSensor:
             cpu_tdp_w: TDP of all CPUs of this machine together, in watts, instead of the table's.
             cpuinfo: Where the kernel names the CPU.
             cpu_count: Logical CPUs; asked of the machine when `None`.
-            cpu_times: Gives the whole machine's seconds by kind; `psutil.cpu_times` when `None`.
+            cpu_times: Gives the whole machine's seconds by kind; asked of the machine when `None`.
             now_s: A clock that never goes back.
 
         Raises:
@@ -196,7 +197,7 @@ class EstimateSensor:
             cpu_model=model,
             cpu_count=count,
             tdp=find_tdp(model, count, cpu_tdp_w),
-            cpu_times=psutil.cpu_times if cpu_times is None else cpu_times,
+            cpu_times=cpu_times_reader() if cpu_times is None else cpu_times,
             now_s=now_s,
             clock_tick_s=1.0 / os.sysconf("SC_CLK_TCK"),
         )

@@ -209,12 +209,25 @@ class SimulatedCounter:
 
 
 class StillSystem:
-    """An operating system on which half of two processors is busy."""
+    """An operating system on which half of two processors is busy.
+
+    Attributes:
+        own_share: Share of the busy time that the known family has; `None` where it isn't told.
+        found_share: The same after a search for new members.
+    """
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
         self.search_count = 0
         self.kin: dict[int, bool] = {}
+        self.own_share: float | None = 1.0
+        self.found_share: float | None = None
+
+    def own_cpu_s(self, *, may_search: bool) -> float | None:
+        self.search_count += may_search
+        if may_search and self.found_share is not None:
+            self.own_share = self.found_share
+        return None if self.own_share is None else self.own_share * self._clock.now_s()
 
     def cpu_times_s(self) -> tuple[float, float]:
         return self._clock.now_s(), 2 * self._clock.now_s()

@@ -43,6 +43,17 @@ class Run:
         return verdict
 
 
+# A machine that others use as well voids an estimate; where nobody tells whose processor time it was, it
+# doesn't.
+UNTOLD = """
+def pytest_configure(config):
+    from pytest_energy.meter.usage import PsutilSystem
+    patch = pytest.MonkeyPatch()
+    patch.setattr(PsutilSystem, "own_cpu_s", lambda self, *, may_search: None)
+    config.add_cleanup(patch.undo)
+"""
+
+
 class Project:
     """A folder with a test file and a replay file."""
 

@@ -61,6 +61,16 @@ def test_a_sensor_of_ones_own_measures(project: Project) -> None:
 
 
 @pytest.mark.usefixtures("counter")
+def test_its_power_without_work_is_asked_for_at_the_end(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that measured asks its meter for what has changed, and says it."""
+    monkeypatch.setattr(window.LiveMeter, "drift_notes", lambda _: ("cpu:board: it drifted",))
+    run = project.run("--energy-sensors=board")
+    assert "energy: note: cpu:board: it drifted" in run.text
+
+
+@pytest.mark.usefixtures("counter")
 def test_its_joules_gate(project: Project) -> None:
     """A measured sensor of one's own may fail a test, as any that measures."""
     project.write(WORK.replace("mark.energy", "mark.energy(budget_j=5.0)"))

@@ -29,6 +29,26 @@ def integral(
     )
 
 
+@pytest.mark.parametrize(("share", "is_noted"), [(None, False), (0.19, False), (0.21, True)])
+def test_joules_that_may_be_others_are_noted_from_a_tenth_on(share: float | None, *, is_noted: bool) -> None:
+    """What counts is the share of the window's joules: half of them on the CPU halve it."""
+    notes = quality.foreign_notes({"cpu:package-0": 40.0, "dram:package-0": 10.0, "gpu:0": 50.0}, share)
+    assert len(notes) == is_noted
+    assert all("cpu:package-0, dram:package-0 count them too: up to 10 % of the joules" in n for n in notes)
+
+
+@pytest.mark.parametrize(("share", "is_void"), [(None, False), (0.24, False), (0.26, True)])
+def test_an_estimate_is_void_from_a_quarter_on(share: float | None, *, is_void: bool) -> None:
+    """Less of others' processor time is a note only; of what isn't known nothing is said."""
+    assert (quality.why_not_ours(Provenance.ESTIMATED, share) is not None) == is_void
+
+
+@pytest.mark.parametrize("provenance", [Provenance.MEASURED, Provenance.REPLAYED])
+def test_only_an_estimate_is_void_for_others_work(provenance: Provenance) -> None:
+    """A server that others started is legitimate work."""
+    assert quality.why_not_ours(provenance, 0.9) is None
+
+
 @pytest.mark.parametrize("energy_j", [0.0, -0.3])
 def test_joules_that_are_not_positive_are_void(energy_j: float) -> None:
     """Zero or negative joules name the channel and the value seen."""

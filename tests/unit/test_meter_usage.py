@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
 from pytest_energy.errors import SensorError
-from pytest_energy.meter.usage import PsutilSystem, UsageProbe
+from pytest_energy.meter.usage import CpuUse, PsutilSystem, UsageProbe
 from pytest_energy.model import Usage
 from tests.fakes.meter import Bench, SimulatedCounter, StillSystem
 
@@ -66,6 +67,31 @@ def test_short_windows_share_one_look_at_memory() -> None:
     assert bench.system.search_count == 1
 
 
+def test_memory_is_looked_at_between_windows() -> None:
+    """Where windows are short the sampler keeps memory fresh between them, so that no edge has to."""
+    bench = Bench()
+    probe = probe_over(bench)
+    probe.open()
+    probe.usage(probe.shut())
+    bench.clock.sleep_s(8.0)
+    probe.look()
+    bench.clock.sleep_s(8.0)
+    probe.open()
+    assert probe.usage(probe.shut()).ram_used_bytes == 1e9
+
+
+def test_memory_that_was_seen_long_ago_is_unknown() -> None:
+    """With nobody to look in between, an old value isn't passed off as this window's, nor looked up."""
+    bench = Bench()
+    probe = probe_over(bench)
+    probe.open()
+    probe.usage(probe.shut())
+    bench.clock.sleep_s(20.0)
+    probe.open()
+    assert probe.usage(probe.shut()).ram_used_bytes is None
+    assert bench.system.search_count == 1
+
+
 def test_memory_that_nobody_tells_is_unknown() -> None:
     """A system that can't tell memory leaves it out; it is never 0."""
 
@@ -89,6 +115,85 @@ def test_this_machine_has_processors_and_memory() -> None:
     used_bytes = system.ram_used_bytes(may_search=True)
     assert used_bytes is not None
     assert used_bytes > 1e6
+
+
+def test_this_process_has_used_processor_time() -> None:
+    """What this process used is part of what the machine's processors did, and rises with work."""
+    system = PsutilSystem()
+    before_s = system.own_cpu_s(may_search=False)
+    end_s = time.process_time() + 0.05
+    while time.process_time() < end_s:
+        pass
+    after_s = system.own_cpu_s(may_search=False)
+    assert before_s is not None
+    assert after_s is not None
+    assert after_s - before_s >= 0.03
+
+
+def test_a_childs_processor_time_is_ours_while_it_runs_and_after_it() -> None:
+    """A child counts from the search that finds it; when it has been waited for its seconds stay."""
+    system = PsutilSystem()
+    work = "import time\nwhile time.process_time() < 0.2: pass\nprint(flush=True)\ninput()"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", work], stdin=pipe, stdout=pipe) as child:  # noqa: S603  # our own interpreter and text
+        assert child.stdout is not None
+        child.stdout.readline()
+        without_s, with_s = (system.own_cpu_s(may_search=may_search) for may_search in (False, True))
+        child.communicate(b"\n")
+    after_s = system.own_cpu_s(may_search=False)
+    assert without_s is not None
+    assert with_s is not None
+    assert after_s is not None
+    assert with_s - without_s >= 0.15
+    assert after_s >= with_s - 0.03  # counted in hundredths, and rounded apart
+
+
+@pytest.mark.parametrize(
+    ("busy_s", "own_s", "expected"),
+    [
+        (10.0, 7.0, 0.298),
+        (10.0, 12.0, 0.0),
+        (0.09, 0.0, None),
+        (10.0, None, None),
+        (0.1, 0.09, 0.0),
+    ],
+    ids=["others", "more than all", "too short", "not told", "within the clock"],
+)
+def test_others_have_what_is_left(busy_s: float, own_s: float | None, expected: float | None) -> None:
+    """Foreign is busy less ours, never negative; unknown where the clock or the system doesn't tell."""
+    found = CpuUse(busy_s=busy_s, total_s=20.0, own_s=own_s).foreign_share
+    assert found == (None if expected is None else pytest.approx(expected))
+
+
+def test_descendants_are_searched_before_others_are_blamed() -> None:
+    """A worker started since the last search is ours: it is looked for where others seem to have worked."""
+    bench = Bench()
+    bench.system.own_share, bench.system.found_share = 0.2, 1.0
+    probe = probe_over(bench)
+    probe.open()
+    bench.clock.sleep_s(1.0)
+    assert probe.shut().foreign_share == 0.0
+    assert bench.system.search_count == 1
+
+
+def test_nobody_searches_where_all_the_time_was_ours() -> None:
+    """Walking the process table takes milliseconds: only doubt is worth it."""
+    bench = Bench()
+    probe = probe_over(bench)
+    probe.open()
+    bench.clock.sleep_s(1.0)
+    assert probe.shut().foreign_share == 0.0
+    assert bench.system.search_count == 0
+
+
+def test_a_descendant_that_took_its_seconds_with_it_leaves_the_share_unknown() -> None:
+    """Our time that falls tells that one ended unwaited for: what it used in the window nobody knows."""
+    bench = Bench()
+    probe = probe_over(bench)
+    probe.open()
+    bench.clock.sleep_s(1.0)
+    bench.system.own_share = 0.5
+    assert probe.shut().foreign_share is None
 
 
 def test_kin_are_this_process_and_its_descendants() -> None:

@@ -370,9 +370,61 @@ def test_idle_that_drifts_of_a_channel_read_at_edges_is_noted() -> None:
     """A channel that doesn't tick is compared with its idle power."""
     bench = Bench(quiet_w=50.0)
     meter = untickeds(bench)
+    meter.open("test").close()
     bench.device.plan(bench.clock.now_s(), 80.0)
     (note,) = meter.drift_notes()
     assert note.startswith("cpu:package-0: 50 W without work at the start of the run, 80 W")
+
+
+def test_without_a_window_nothing_has_drifted() -> None:
+    """A meter that was started and took no window isn't asked for 3 s more."""
+    bench = Bench(quiet_w=50.0)
+    meter = untickeds(bench)
+    bench.device.plan(bench.clock.now_s(), 80.0)
+    before_s = bench.clock.now_s()
+    assert meter.drift_notes() == ()
+    assert bench.clock.now_s() == before_s
+
+
+def test_an_estimate_does_not_drift() -> None:
+    """Where nothing is measured there is no power at rest to compare."""
+    bench = Bench(quiet_w=50.0)
+    meter = untickeds(bench, Provenance.ESTIMATED)
+    meter.open("test").close()
+    assert meter.drift_notes() == ()
+
+
+# Other processes
+
+
+def foreign_reading(own_share: float | None, provenance: Provenance) -> Reading:
+    """One second over a processor's counter; others had the rest of the processor time."""
+    bench = Bench()
+    bench.system.own_share = own_share
+    window = untickeds(bench, provenance).open("test")
+    bench.device.work(((1.0, 50.0),))
+    return window.close()
+
+
+def test_measured_joules_that_others_caused_are_noted() -> None:
+    """A measured channel keeps its joules; the note names it and the share."""
+    reading = foreign_reading(0.5, Provenance.MEASURED)
+    assert reading.void_because is None
+    (note,) = reading.quality
+    assert note.startswith("about 48 % of the machine's CPU time was other processes'; cpu:package-0 counts")
+
+
+def test_an_estimate_of_others_work_is_void() -> None:
+    """An estimate is made of processor time alone: with half of it not ours it is void, with the reason."""
+    assert "other processes', and an estimate is nothing but CPU time" in why_void(
+        foreign_reading(0.5, Provenance.ESTIMATED)
+    )
+
+
+def test_where_nobody_tells_whose_time_it_was_nothing_is_said() -> None:
+    """Unknown is not foreign."""
+    reading = foreign_reading(None, Provenance.ESTIMATED)
+    assert (reading.void_because, reading.quality) == (None, ())
 
 
 def test_a_run_that_measured_nothing_has_no_drift_and_no_wait() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.model import Domain
-from pytest_energy.profiling.load import CpuLoad, GpuLoad
+from pytest_energy.profiling.load import CpuLoad, GpuLoad, make_current
 
 
 def test_a_cpu_load_works_until_it_is_stopped() -> None:
@@ -90,6 +90,32 @@ def test_a_gpu_load_that_fails_on_the_way_says_so() -> None:
     load._thread.join(timeout=30)
     with pytest.raises(NotMeasurable, match="torch failed to multiply"):
         load.stop()
+
+
+def test_a_thread_gets_the_context_of_each_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each CUDA device is set and called once; the rest of torch's devices have no context."""
+    torch = pytest.importorskip("torch")
+    calls: list[tuple[str, str]] = []
+    for name in ("set_device", "synchronize"):
+        monkeypatch.setattr(torch.cuda, name, lambda device, name=name: calls.append((name, str(device))))
+    make_current([torch.device("cpu"), torch.device("cuda:0"), torch.device("cuda:1")])
+    assert calls == [(name, gpu) for gpu in ("cuda:0", "cuda:1") for name in ("set_device", "synchronize")]
+
+
+@pytest.mark.hardware
+def test_a_gpu_load_warns_of_nothing() -> None:
+    """The thread that multiplies has a context: cuBLAS finds it and is silent."""
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("there is no GPU")
+    code = (
+        "from pytest_energy.profiling.load import GpuLoad\n"
+        "load = GpuLoad(size=256)\nload.start()\nload.stop()\n"
+    )
+    shown = subprocess.run(  # noqa: S603  # our own interpreter and text
+        [sys.executable, "-W", "always", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "CUDA context" not in shown.stderr
 
 
 def test_importing_it_imports_no_torch() -> None:

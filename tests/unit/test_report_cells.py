@@ -18,6 +18,22 @@ def _row(found: Judgement) -> view.Row:
 
 
 @pytest.mark.parametrize(
+    ("idle_w", "ready_w", "told"),
+    [
+        (77.84, 121.3, "gpu:0: idle 77.8 W, ready 121 W"),
+        (77.84, None, "gpu:0: idle 77.8 W"),
+        (None, 121.3, "gpu:0: ready 121 W"),
+    ],
+)
+def test_power_without_work_is_told_as_far_as_it_is_known(
+    idle_w: float | None, ready_w: float | None, told: str
+) -> None:
+    """A power that wasn't measured is left out, never 0."""
+    rest = view.Rest(channel="gpu:0", idle_power_w=idle_w, ready_power_w=ready_w)
+    assert cells.rest(rest) == told
+
+
+@pytest.mark.parametrize(
     ("provenance", "mark"),
     [(Provenance.MEASURED, ""), (Provenance.ESTIMATED, "~"), (Provenance.REPLAYED, "r")],
 )

@@ -124,9 +124,21 @@ def test_tests_keep_their_order() -> None:
 
 @pytest.mark.parametrize("session", [gpu_session(), estimated_session(), replayed_session(), ()])
 def test_a_session_read_back_is_the_same(session: tuple[Judgement, ...]) -> None:
-    """Rule 1: parse(render(view)) == view.judgements."""
-    found = view.of(session)
-    assert to_json.parse(to_json.render(found, created=CREATED), "x.json") == found.judgements
+    """Rule 1: read(render(view)) == view."""
+    found = view.of(session, run_notes=["gpu:0: it drifted"])
+    assert to_json.read(to_json.render(found, created=CREATED), "x.json") == found
+
+
+def test_notes_of_the_run_stand_beside_those_of_the_tests() -> None:
+    """What no judgement holds has a field of its own, each sentence once."""
+    found = view.of([judgement()], run_notes=["it drifted", "it drifted"])
+    document = json.loads(to_json.render(found, created=CREATED))
+    assert (document["run_notes"], document["notes"]) == (["it drifted"], [])
+
+
+def test_without_notes_of_the_run_there_is_no_such_field() -> None:
+    """A document of a run without them is as it always was."""
+    assert "run_notes" not in _document(judgement())
 
 
 @settings(deadline=None)  # the first example imports pandas
@@ -170,6 +182,7 @@ def _changed(**members: object) -> str:
         (_changed(tests=[3]), "x.json: tests[0] holds 3"),
         (_changed(tests=[{}]), "x.json: tests[0] has no 'provenance'"),
         (_changed(sensors=None), "sensors is None"),
+        (_changed(run_notes="drift"), "run_notes is 'drift'"),
         (_changed(machine=None), "x.json: tests[0] has no 'machine'"),
         (_changed(machine=[]), "x.json: machine holds []"),
     ],

@@ -223,3 +223,18 @@ def test_two_thousand_tests_are_one_table() -> None:
 def test_a_screen_too_narrow_is_no_error(width: int) -> None:
     """Below 80 columns lines may be longer than the screen, but everything is there."""
     assert "REGRESSION" in _text(gpu_session(), width)
+
+
+def test_notes_of_the_run_come_first() -> None:
+    """What holds for the whole run stands before what holds for a round."""
+    found = view.of([judgement(quality=["a round's note"])], run_notes=["the run's note"])
+    lines = to_terminal.render(found, width=80).splitlines()
+    assert lines[lines.index("notes") + 1 :][:2] == ["  the run's note", "  a round's note"]
+
+
+@pytest.mark.parametrize("shows_rest", [True, False])
+def test_power_without_work_is_shown_when_asked(*, shows_rest: bool) -> None:
+    """It stands below the sensors, once a channel."""
+    found = view.of([judgement(idle_power_w=77.84), judgement(idle_power_w=77.84)])
+    text = to_terminal.render(found, width=80, shows_rest=shows_rest)
+    assert text.count("  gpu:0: idle 77.8 W") == shows_rest

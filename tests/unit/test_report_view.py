@@ -313,3 +313,33 @@ def test_the_papers_values_stand_beside_its_groups(group: str, paper: set[str]) 
 def test_a_metric_that_the_paper_lacks_has_no_value_of_it() -> None:
     """The paper's column is empty for a metric that it does not have."""
     assert not _group(_modelled("a", 1.0, loss=1.0)).correlations[0].paper
+
+
+# Power without work
+
+
+def _at_rest(
+    idle_w: float | None, ready_w: float | None, provenance: Provenance = Provenance.MEASURED
+) -> Judgement:
+    found = judgement(idle_power_w=idle_w, provenance=provenance, round_count=1)
+    quiet_w = {} if ready_w is None else {"gpu:0": ready_w}
+    rounds = tuple(replace(one, quiet_power_w=quiet_w) for one in found.record.rounds)
+    return replace(found, record=replace(found.record, rounds=rounds))
+
+
+def test_power_without_work_is_the_first_that_is_known() -> None:
+    """Each channel once: idle and ready power as the first record that has them says."""
+    found = view.of([_at_rest(75.0, None), _at_rest(76.0, 120.0), _at_rest(77.0, 130.0)])
+    assert found.rests == (view.Rest(channel="gpu:0", idle_power_w=75.0, ready_power_w=120.0),)
+
+
+@pytest.mark.parametrize("provenance", [Provenance.ESTIMATED, Provenance.REPLAYED])
+def test_only_measured_power_without_work_is_told(provenance: Provenance) -> None:
+    """A replayed quiet is not this machine's, and an estimate has none."""
+    assert view.of([_at_rest(75.0, 120.0, provenance)]).rests == ()
+
+
+def test_power_without_work_is_of_one_machine() -> None:
+    """A record of another machine tells nothing of the one that is shown."""
+    elsewhere = judgement(machine=LAPTOP, idle_power_w=3.0)
+    assert view.of([judgement(idle_power_w=None), elsewhere]).rests == ()
