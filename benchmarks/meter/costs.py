@@ -16,7 +16,7 @@ from pytest_energy.meter.usage import System
 from pytest_energy.meter.window import LiveMeter
 from pytest_energy.sensors.estimate import EstimateSensor
 from pytest_energy.sensors.protocol import Sensor
-from pytest_energy.sensors.rapl import RaplSensor
+from pytest_energy.sensors.rapl import RaplSensor, read_small
 
 _SAMPLER_THREAD = "pytest-energy-sampler"
 
@@ -165,7 +165,7 @@ def powercap_sensor(root: Path) -> RaplSensor:
     counts: dict[Path, int] = {}
 
     def read_text(path: Path) -> str:
-        text = path.read_text(encoding="ascii")
+        text = read_small(path)
         if path.name != "energy_uj":
             return text
         counts[path] = counts.get(path, 0) + _STEP_UJ

@@ -35,7 +35,7 @@ from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
 from pytest_energy.meter.ticks import SeenTick
 from pytest_energy.meter.usage import LOOK_S, CpuUse, PsutilSystem, System, UsageProbe
 from pytest_energy.meter.watch import WATCH_S, Watch
-from pytest_energy.model import Channel, Domain, Phase, Provenance, Reading, SensorStatus, Trace
+from pytest_energy.model import Channel, Domain, Phase, Provenance, Reading, SensorStatus, Trace, Usage
 from pytest_energy.sensors.protocol import Sensor
 from pytest_energy.sensors.replay import Replay, ReplayRound
 
@@ -498,8 +498,7 @@ class _LiveWindow:
         usage = rig.probe.usage(cpu)
         self._void(self._why_not_followed() if self._ticked else None)
         self._void(quality.why_disturbed(watched))
-        reading = self._integrated(stop_s, stop_reads, watched, cpu)
-        return replace(reading, usage=usage)
+        return self._integrated(stop_s, stop_reads, watched, cpu, usage)
 
     def _why_faulty(self) -> str | None:
         for channel in self._channels:
@@ -514,10 +513,11 @@ class _LiveWindow:
         stop_reads: Mapping[str, float],
         watched: Mapping[str, Watched],
         cpu: CpuUse,
+        usage: Usage,
     ) -> Reading:
         duration_s = max(0.0, stop_s - self._start_s)
         if self._void_because is not None:
-            return self._void_reading(duration_s)
+            return replace(self._void_reading(duration_s), usage=usage)
         ticks: dict[str, tuple[Tick, ...]] = {
             name: ((self._start_s, self._start_reads[name]), (stop_s, joules))
             for name, joules in stop_reads.items()
@@ -536,7 +536,9 @@ class _LiveWindow:
         )
         resolutions_j = {channel.name: channel.resolution_j for channel in self._channels}
         reading = to_reading(trace, self._rig.provenance, resolutions_j=resolutions_j)
-        reading = replace(reading, uncertainty_j=math.hypot(reading.uncertainty_j, self._sampling_j(stop_s)))
+        if self._sampled:
+            uncertainty_j = math.hypot(reading.uncertainty_j, self._sampling_j(stop_s))
+            reading = replace(reading, uncertainty_j=uncertainty_j)
         because = (
             reading.void_because
             or _why_unlikely(reading, watched)
@@ -544,7 +546,7 @@ class _LiveWindow:
         )
         if because is not None:
             self._void(because)
-            return self._void_reading(duration_s)
+            return replace(self._void_reading(duration_s), usage=usage)
         for name, power_w in reading.quiet_power_w.items():
             self._quiet.first_power_w.setdefault(name, power_w)
         notes = (
@@ -562,6 +564,7 @@ class _LiveWindow:
             quality=(*reading.quality, *notes),
             temperatures_c=temperatures_c,
             phases=self._measured_phases(stop_s),
+            usage=usage,
         )
 
     def _sampling_j(self, stop_s: float) -> float:
