@@ -41,8 +41,8 @@ _ALLOWED_LATE = 2.0
 _LATE_GAIN = 0.1
 
 # Reads that were later than this and a quarter of the reach say nothing of where a tick was, only of this
-# thread. Little says a call that took longer than the mean and this many times the shortest: an H100's take
-# 14 ms now and then, most of them right at a tick.
+# thread. Little says a call that took longer than the mean and this many times the shortest: an H100's wait
+# until 15 ms after a tick if they begin in that time.
 _PROMPT_S = 5e-4
 _LONG_CALL, _LONG_CALL_SHARE = 2.0, 0.3
 _CALL_GAIN = 0.05
@@ -391,6 +391,8 @@ class _Beat:
 
     def learn_reach(self, share: float, *, is_met: bool, least_s: float) -> None:
         """Know whether a tick was met between its two reads, and how much that says."""
+        if is_met:
+            share = math.ceil(share)  # a tick that was met was met, however long the calls took
         reach_s = max(self.reach_s * (_NARROW if is_met else _WIDEN) ** share, least_s)
         self.reach_s = min(reach_s, self._widest_s)
 
