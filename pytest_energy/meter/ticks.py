@@ -47,6 +47,12 @@ _PROMPT_S = 5e-4
 _LONG_CALL, _LONG_CALL_SHARE = 2.0, 0.3
 _CALL_GAIN = 0.05
 
+# A read right after a tick may cost several times the processor time of a later one (an H100's waits, busily,
+# until 15 ms after the tick). Where nobody hurries it is put off by this share of a tick more after a call
+# that took so much longer than the shortest, and comes back slowly.
+_PUT_OFF_SHARE = 0.02
+_WAITED_S = 5e-3
+
 # Passed ticks are counted right if their time is known to this share of a tick.
 _COUNT_SHARE = 0.1
 
@@ -145,6 +151,7 @@ class TickTracker:
         self._worst_gap_s = 0.0  # between late reads since the last tick
         self._beat: _Beat | None = None
         self._reach_s = 0.0
+        self._after_s = 0.0  # by which the read after a tick is put off
         self._early_count = 0  # ticks in a row that came before the first read
         self._telling_share = 1.0  # how much the reads at this tick say of where it was
         self._unchanged_count = self._moved_count = 0
@@ -286,7 +293,15 @@ class TickTracker:
             # The read before is from before a sleep, and the tick came earlier than expected: probably not by
             # much, but who knows; a gap as wide again as it was meant to be says so.
             gap_s = min(gap_s, 2 * max(2 * self._reach_s, self._call_s) + self._late_s)
-        tick = self._keep(_between(last, read, gap_s))
+        seen = _between(last, read, gap_s)
+        if self._unchanged_count == 1 and not self.is_hurried:
+            # The read was put off, the tick wasn't.
+            seen = replace(seen, time_s=seen.time_s - self._after_s / 2)
+            is_long = read.ended_s - read.started_s > self._call_s + _WAITED_S
+            longer_s = self._after_s + _PUT_OFF_SHARE * beat.period_s
+            most_s = _WIDEST_SHARE * beat.period_s
+            self._after_s = min(longer_s, most_s) if is_long else _NARROW * self._after_s
+        tick = self._keep(seen)
         is_met = self._unchanged_count == 1 or (self.is_hurried and self._unchanged_count > 1)
         beat.learn_reach(self._telling_share, is_met=is_met, least_s=self._least_reach_s())
         # Early again: it is the phase that is wrong, not the period.
@@ -331,7 +346,8 @@ class TickTracker:
             # A tick beside a window: its time is worth some reads more, where the counter is irregular.
             self.due_s = now_s + max(0.0, self._reach_s / 4 - self._call_s)
         elif late_s < 0:
-            self.due_s = max(now_s, self._next_s + self._reach_s - self._call_s)
+            after_s = 0.0 if self.is_hurried else self._after_s
+            self.due_s = max(now_s, self._next_s + self._reach_s + after_s - self._call_s)
         elif late_s < SILENT_S:
             # The tick is late. Look again soon, then less and less often, but more often than it ticks.
             gap_s = max(self._reach_s - self._call_s, min(0.1 * late_s, _WIDEST_SHARE * beat.period_s))

@@ -188,3 +188,17 @@ def test_a_busy_interpreter_is_allowed_for() -> None:
             seen.append(tick)
     assert len(seen) >= 155
     assert widths_s(seen)[len(seen) // 2] < 0.03
+
+
+def test_a_read_that_would_wait_right_after_a_tick_is_put_off() -> None:
+    """Where reads within 15 ms of a tick wait until then, most calls are short ones all the same."""
+    reads, calls_s = Reads(0.1), []
+    while reads.now_s < 40.0:
+        started_s = max(reads.now_s, reads.tracker.due_s)
+        since_s = (started_s - 0.03) % 0.1
+        reads.call_s = max(0.003, 0.015 - since_s) if since_s < 0.015 else 0.003
+        reads.read()
+        if reads.now_s > 10.0:
+            calls_s.append(reads.call_s)
+    assert sum(calls_s) / len(calls_s) < 0.005
+    assert len(calls_s) <= 2.1 * 300
