@@ -191,7 +191,7 @@ def test_a_busy_interpreter_is_allowed_for() -> None:
 
 
 class WaitingReads(Reads):
-    """As on an H100: a value is that of its call's end, and a call that begins within 15 ms of a tick waits."""
+    """As on an H100: the value is that of the end of a call, which waits if it begins right after a tick."""
 
     in_calls_s = 0.0
 
