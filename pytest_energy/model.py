@@ -313,6 +313,8 @@ class Record:
         rounds: One reading a round; empty when nothing was measured.
         samples: Samples (images, requests) in one round: the unit of work, or `None`.
         warmup_count: Rounds that were run first and dropped.
+        confirming_count: How many of the last rounds are a second batch, taken because the rounds before
+            them looked like a regression.
         group: Tests that are correlated together, such as `training`.
         model: The model that was at work: one row of the correlation.
         metrics: Metric name to value; `None` where it could not be computed.
@@ -331,6 +333,7 @@ class Record:
     rounds: tuple[Reading, ...] = ()
     samples: int | None = None
     warmup_count: int = 0
+    confirming_count: int = 0
     group: str | None = None
     model: str | None = None
     metrics: Mapping[str, float | None] = field(default_factory=dict)
@@ -349,6 +352,10 @@ class Record:
                 )
         if not self.rounds and self.void_because is None and self.unmeasured_because is None:
             raise NotMeasurable(f"{self.test_id}: a record without rounds must say why")
+        if not 0 <= self.confirming_count <= len(self.rounds):
+            raise NotMeasurable(
+                f"{self.test_id}: {self.confirming_count} of {len(self.rounds)} rounds are said to confirm"
+            )
         if self.samples is not None and self.samples < 1:
             raise NotMeasurable(
                 f"{self.test_id}: samples is {self.samples}; a round works on at least 1 sample"
@@ -432,6 +439,7 @@ class Record:
             "model": self.model,
             "samples": self.samples,
             "warmup_count": self.warmup_count,
+            **({"confirming_count": self.confirming_count} if self.confirming_count else {}),
             "rounds": [reading.to_json() for reading in self.rounds],
             "metrics": {
                 name: None if value is None else float(value) for name, value in self.metrics.items()
@@ -455,6 +463,7 @@ class Record:
             rounds=tuple(Reading.from_json(child, provenance) for child in fields.children("rounds")),
             samples=fields.integer_or_none("samples"),
             warmup_count=fields.integer("warmup_count"),
+            confirming_count=fields.integer_or_none("confirming_count") or 0,
             group=fields.text_or_none("group"),
             model=fields.text_or_none("model"),
             metrics=fields.numbers_or_none("metrics"),
@@ -506,6 +515,8 @@ class Comparison:
         duration_ratio: Seconds, fresh over baseline.
         power_ratio: Watts, fresh over baseline; `ratio = duration_ratio x power_ratio`.
         differences: Shown facts of the machine that differ: name to (baseline's newest session, now).
+        basis: What was compared, where it wasn't gross joules a round: `net joules a sample`.
+        creep: That the level has crept up over the baseline's sessions, and since when, or empty.
         note: What a reader should know of the bounds (a prior that was used), or empty.
     """
 
@@ -517,6 +528,8 @@ class Comparison:
     duration_ratio: float
     power_ratio: float
     differences: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    basis: str = ""
+    creep: str = ""
     note: str = ""
 
     def to_json(self) -> JsonDict:
@@ -529,6 +542,8 @@ class Comparison:
             "duration_ratio": self.duration_ratio,
             "power_ratio": self.power_ratio,
             "differences": {name: list(pair) for name, pair in self.differences.items()},
+            **({"basis": self.basis} if self.basis else {}),
+            **({"creep": self.creep} if self.creep else {}),
             "note": self.note,
         }
 
@@ -544,6 +559,8 @@ class Comparison:
             duration_ratio=fields.number("duration_ratio"),
             power_ratio=fields.number("power_ratio"),
             differences={name: _text_pair(differences, name) for name in differences.names()},
+            basis=fields.text_or_none("basis") or "",
+            creep=fields.text_or_none("creep") or "",
             note=fields.text("note"),
         )
 
@@ -557,7 +574,12 @@ def _text_pair(fields: Fields, name: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """A record, what it was compared with, the verdict, and the reason in words."""
+    """A record, what it was compared with, the verdict, and the reason in words.
+
+    Attributes:
+        outcome: What became of the test itself, in pytest's words: `passed`, `failed`, `skipped`; in the
+            JSON form only where it is not `passed`.
+    """
 
     record: Record
     verdict: Verdict
@@ -565,6 +587,7 @@ class Judgement:
     summary: Summary | None = None
     budget: Budget = field(default_factory=Budget)
     comparison: Comparison | None = None
+    outcome: str = "passed"
 
     def to_json(self) -> JsonDict:
         """The test's entry in the session document, format 1, with its machine and sensors."""
@@ -572,6 +595,7 @@ class Judgement:
         return {
             **record.to_json(),
             "verdict": self.verdict.value,
+            **({} if self.outcome == "passed" else {"outcome": self.outcome}),
             "reason": self.reason,
             "energy_j": None if summary is None else summary.energy_j,
             "energy_ci_j": None if summary is None else list(summary.energy_ci_j),
@@ -607,4 +631,5 @@ class Judgement:
             comparison=Comparison.from_json(fields.child("baseline"))
             if fields.has_value("baseline")
             else None,
+            outcome=fields.text("outcome") if "outcome" in fields else "passed",
         )

@@ -6,16 +6,20 @@ Rule 2: joules that must not be used are never judged; `void` and `unmeasured` c
 Rule 3: of what a budget and a baseline say, the worse counts, so that a verdict never gets milder when energy
     rises.
 Rule 4: the first line of a reason stands by itself; tables show no more. The rest says why and what to do.
-Rule 5: a figure is shown with as many digits as keep it on its own side of the limit it is held against.
+Rule 5: a regression is one only if it is confirmed: by a second batch of rounds where one was taken, and,
+    among many tests, by bounds at alpha over their number that exclude no change at all.
+Rule 6: a figure is shown with as many digits as keep it on its own side of the limit it is held against.
 """
 
 import math
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_energy.baselines.machine import check_comparable
+from pytest_energy.baselines.schema import PINNED_COUNT
+from pytest_energy.basis import Basis
 from pytest_energy.errors import NotComparable, NotMeasurable, SettingsError
 from pytest_energy.model import (
     FAILING,
@@ -33,12 +37,14 @@ from pytest_energy.stats.compare import (
     Bounds,
     Sample,
     assumed_spread_text,
+    baseline_centre_j,
     budget_bounds,
     centre_ratio,
     compare,
     summarise,
     trimming_text,
 )
+from pytest_energy.stats.drift import creep
 from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
 
 if TYPE_CHECKING:
@@ -59,6 +65,9 @@ PRECEDENCE = (
 
 NOT_RECORDED = "not recorded"
 
+_COMMIT_LENGTH = 10  # as git shows a commit in short
+_DAY_LENGTH = len("2026-11-20")
+
 _DUST = 1e-12  # a change smaller than this is the rounding of floats, not of energy
 _EXACT_DIGITS = 17  # as many significant digits as tell any two floats apart
 
@@ -71,6 +80,8 @@ class Policy:
         tolerance: Accepted rise, a share, at least 0.
         alpha: Accepted chance of a false alarm at the edge of the tolerance, one-sided, 0 to 0.5.
         gates_estimates: Estimated joules may pass and fail tests.
+        basis: Which joules are compared with the baseline.
+        test_count: Tests of this run that have a baseline: so many chances for a false alarm.
 
     Raises:
         SettingsError: *tolerance* or *alpha* is out of its range.
@@ -79,6 +90,8 @@ class Policy:
     tolerance: float = 0.05
     alpha: float = 0.05
     gates_estimates: bool = False
+    basis: Basis = field(default_factory=Basis)
+    test_count: int = 1
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.tolerance) and self.tolerance >= 0):
@@ -153,6 +166,53 @@ def judge(
         budget=budget,
         comparison=next((finding.comparison for finding in findings if finding.comparison), None),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class More:
+    """Rounds that are wanted before the verdict.
+
+    Attributes:
+        count: How many.
+        is_confirming: A second batch, to confirm a regression; else to tell more.
+    """
+
+    count: int
+    is_confirming: bool
+
+
+def more_rounds(record: Record, *, baseline: "Baseline | None", policy: Policy, cap: int) -> More | None:
+    """The rounds that *record* should have before it is judged, or `None`.
+
+    What looks like a regression is to be confirmed by a second batch as large as the first. What can't be
+    told gets rounds up to *cap* at once if they could tell, were they like those before: looking after each
+    round would be peeking.
+
+    Args:
+        record: The rounds so far.
+        baseline: As for `judge`.
+        policy: As for `judge`.
+        cap: Rounds after which no more are taken to tell more.
+    """
+    is_judged = record.provenance is not Provenance.ESTIMATED or policy.gates_estimates
+    if baseline is None or not is_judged or _why_void(record) is not None or not record.is_measured:
+        return None
+    try:
+        sessions = _sessions(record, baseline, policy)
+        samples = [sample for _, sample in sessions]
+        fresh = policy.basis.sample(record)
+        bounds = _bounds(fresh, samples, policy)
+    except (NotComparable, NotMeasurable):
+        return None
+    count = len(fresh.energies_j)
+    verdict = _verdict_of(bounds, policy.tolerance)
+    if verdict is Verdict.REGRESSION and not record.confirming_count:
+        return More(count=count, is_confirming=True)
+    if verdict is Verdict.INCONCLUSIVE and count < cap:
+        told = _verdict_of(_bounds(fresh, samples, policy, round_count=cap), policy.tolerance)
+        if told is not Verdict.INCONCLUSIVE:
+            return More(count=cap - count, is_confirming=False)
+    return None
 
 
 def is_failing(judgement: Judgement, *, strict: bool) -> bool:
@@ -320,15 +380,43 @@ def _spread_lines(sample: Sample) -> tuple[str, ...]:
 def _against_baseline(case: _Case, baseline: "Baseline | None", other_machines: Sequence[str]) -> _Finding:
     if baseline is None:
         return _without_baseline(case, "no baseline", other_machines)
-    sessions = tuple(session for session in baseline.sessions if _has_joules(session))
-    if not sessions:
-        return _without_baseline(case, "no session with usable joules in the baseline", other_machines)
     try:
-        for session in sessions:
-            check_comparable(session, case.record)
+        fresh = case.policy.basis.sample(case.record)
+        sessions = _sessions(case.record, baseline, case.policy)
     except NotComparable as error:
         return _not_comparable(case, error.differences, other_machines)
-    return _compared(case, sessions, unused_count=len(baseline.sessions) - len(sessions))
+    except NotMeasurable as error:
+        return _without_basis(case, str(error))
+    if not sessions:
+        return _without_baseline(case, "no session with usable joules in the baseline", other_machines)
+    return _compared(case, fresh, sessions, unused_count=len(baseline.sessions) - len(sessions))
+
+
+def _sessions(record: Record, baseline: "Baseline", policy: Policy) -> list[tuple[Record, Sample]]:
+    """The sessions of *baseline* with usable joules, and those joules.
+
+    Raises:
+        NotComparable: One of them can't be compared with *record*.
+    """
+    found = []
+    for session in baseline.sessions:
+        if not _has_joules(session):
+            continue
+        check_comparable(session, record, besides=policy.basis.free_facts)
+        try:
+            found.append((session, policy.basis.sample(session)))
+        except NotMeasurable:
+            continue  # it is said how many were left out
+    return found
+
+
+def _without_basis(case: _Case, because: str) -> _Finding:
+    return _Finding(
+        verdict=Verdict.NOT_COMPARABLE,
+        headline=f"{case.policy.basis.text or 'joules'} can't be compared: {because}",
+        details=(_energy_text(case.record, case.summary),),
+        advice=("what to do: compare other joules (basis= and per= of the test's energy marker)",),
+    )
 
 
 def _has_joules(session: Record) -> bool:
@@ -368,15 +456,26 @@ def _other_machines_line(other_machines: Sequence[str]) -> str:
     return f"other machines that have a baseline for this test: {', '.join(other_machines)}"
 
 
-def _compared(case: _Case, sessions: Sequence[Record], *, unused_count: int) -> _Finding:
+def _compared(
+    case: _Case, fresh: Sample, found: Sequence[tuple[Record, Sample]], *, unused_count: int
+) -> _Finding:
     policy = case.policy
-    samples = [_sample(session) for session in sessions]
-    bounds = compare(case.sample, samples, tolerance=policy.tolerance, alpha=policy.alpha)
+    sessions, samples = [session for session, _ in found], [sample for _, sample in found]
+    bounds = _bounds(fresh, samples, policy)
+    verdict, notes = _verdict_of(bounds, policy.tolerance), [bounds.note]
     if unused_count:
-        unused = f"{_count_text(unused_count, 'session')} of the baseline left out for want of usable joules"
-        bounds = replace(bounds, note="; ".join(filter(None, (bounds.note, unused))))
-    comparison = _comparison(case.record, sessions, bounds)
-    verdict = _verdict_of(bounds, policy.tolerance)
+        notes.append(
+            f"{_count_text(unused_count, 'session')} of the baseline left out for want of usable joules"
+        )
+    if verdict is Verdict.REGRESSION:
+        doubt = _doubt(case, fresh, samples)
+        verdict = verdict if doubt is None else Verdict.INCONCLUSIVE
+        notes.append(doubt or _confirmed_text(case.record))
+    bounds = replace(bounds, note="; ".join(filter(None, notes)))
+    comparison = replace(
+        _comparison(case.record, sessions, bounds, policy.basis),
+        creep=_creep_text([*sessions, case.record], [*samples, fresh]),
+    )
     return _Finding(
         verdict=verdict,
         headline=_comparison_headline(case, comparison, verdict),
@@ -384,6 +483,53 @@ def _compared(case: _Case, sessions: Sequence[Record], *, unused_count: int) -> 
         advice=_comparison_advice(case.record, verdict),
         comparison=comparison,
     )
+
+
+def _bounds(
+    fresh: Sample, samples: Sequence[Sample], policy: Policy, *, round_count: int | None = None
+) -> Bounds:
+    return compare(fresh, samples, tolerance=policy.tolerance, alpha=policy.alpha, round_count=round_count)
+
+
+def _doubt(case: _Case, fresh: Sample, samples: Sequence[Sample]) -> str | None:
+    """Why what looks like a regression isn't sure enough (rule 5), or `None`."""
+    policy, count = case.policy, case.record.confirming_count
+    if count:
+        for name, part in (("first", slice(None, -count)), ("confirming", slice(-count, None))):
+            batch = replace(
+                fresh, energies_j=fresh.energies_j[part], uncertainties_j=fresh.uncertainties_j[part]
+            )
+            if _bounds(batch, samples, policy).lower <= 1 + policy.tolerance:
+                return f"not confirmed: the {name} batch of {len(batch.energies_j)} rounds alone can't tell"
+    if policy.test_count > 1:
+        strict = replace(policy, alpha=policy.alpha / policy.test_count)
+        if _bounds(fresh, samples, strict).lower <= 1:
+            return (
+                f"among {policy.test_count} tests one such rise is no surprise: "
+                f"no change at all isn't excluded at {_confidence_text(strict)}"
+            )
+    return None
+
+
+def _creep_text(records: Sequence[Record], samples: Sequence[Sample]) -> str:
+    """That the newest of *records*, which hold *samples*, have crept up from the first, or empty."""
+    if len(records) <= PINNED_COUNT:
+        return ""
+    levels_j = [baseline_centre_j(sample) for sample in samples]
+    found = creep(levels_j, pinned_count=PINNED_COUNT)
+    if found is None:
+        return ""
+    since = records[PINNED_COUNT + found.began]
+    commit = since.machine.shown.get("git_commit", "")[:_COMMIT_LENGTH]
+    return (
+        f"creep: now {_change_text(found.ratio)} against the first {PINNED_COUNT} sessions, higher since "
+        f"about {since.created[:_DAY_LENGTH]}{f' (commit {commit})' if commit else ''}"
+    )
+
+
+def _confirmed_text(record: Record) -> str:
+    count = record.confirming_count
+    return f"confirmed by a second batch of {_count_text(count, 'round')}" if count else ""
 
 
 def _verdict_of(bounds: Bounds, tolerance: float) -> Verdict:
@@ -396,7 +542,7 @@ def _verdict_of(bounds: Bounds, tolerance: float) -> Verdict:
     return Verdict.INCONCLUSIVE
 
 
-def _comparison(record: Record, sessions: Sequence[Record], bounds: Bounds) -> Comparison:
+def _comparison(record: Record, sessions: Sequence[Record], bounds: Bounds, basis: Basis) -> Comparison:
     duration_ratio = centre_ratio(_durations_s(record), [_durations_s(old) for old in sessions])
     return Comparison(
         session_count=len(sessions),
@@ -407,6 +553,7 @@ def _comparison(record: Record, sessions: Sequence[Record], bounds: Bounds) -> C
         duration_ratio=duration_ratio,
         power_ratio=bounds.ratio / duration_ratio,
         differences=_shown_differences(sessions[-1], record),
+        basis=basis.text,
         note=bounds.note,
     )
 
@@ -436,8 +583,9 @@ def _comparison_headline(case: _Case, comparison: Comparison, verdict: Verdict) 
     change = _change_text(comparison.ratio, tolerance)
     lower, upper = (_change_text(ratio, tolerance) for ratio in comparison.ratio_ci)
     return (
-        f"energy {change} against the baseline, {said} (bounds {lower} to {upper}): "
+        f"{comparison.basis or 'energy'} {change} against the baseline, {said} (bounds {lower} to {upper}): "
         f"{_energy_text(case.record, case.summary)}, baseline {to_text(comparison.energy_j, 'J')}"
+        f"{f' ({comparison.basis})' if comparison.basis else ''}"
     )
 
 
@@ -446,11 +594,13 @@ def _comparison_details(case: _Case, sessions: Sequence[Record], comparison: Com
     lines = [_why_line(comparison)]
     if len({name for reading in _usable(record) for name in reading.channels}) > 1:
         lines.append(_channel_line(record, sessions))
-    if record.samples is not None:
+    if record.samples is not None and not comparison.basis:
         then_j = comparison.energy_j / record.samples
         then, now = to_text(then_j, "J"), to_text(comparison.ratio * then_j, "J")
         lines.append(f"a sample ({record.samples} a round): {then} -> {now}")
     lines += [_differences_line(comparison), _power_line(case, comparison)]
+    if comparison.creep:
+        lines.append(comparison.creep)
     if comparison.note:
         lines.append(f"note: {comparison.note}")
     return tuple(lines)
@@ -592,7 +742,7 @@ def _is_same_side(shown: float, value: float, limit: float) -> bool:
 
 
 def _confidence_text(policy: Policy) -> str:
-    return f"{(1 - policy.alpha) * 100:g} % confidence"
+    return f"{(1 - policy.alpha) * 100:.6g} % confidence"
 
 
 def _count_text(count: int, noun: str) -> str:

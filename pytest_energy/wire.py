@@ -42,13 +42,32 @@ def plain_numbers(values: Mapping[str, float]) -> dict[str, float]:
 
 
 class Fields:
-    """The members of one JSON object, each read as the kind it must have."""
+    """The members of one JSON object, each read as the kind it must have.
 
-    def __init__(self, value: object, where: str) -> None:
+    Args:
+        value: What `json` made of the object.
+        where: Its place, for messages: a text, or the object that it is in.
+        name: What it is called there, where *where* is that object.
+        index: Its place in the list *name*, if that is one.
+    """
+
+    __slots__ = ("_index", "_members", "_name", "_outer")
+
+    def __init__(
+        self, value: object, where: "str | Fields", name: str = "", index: int | None = None
+    ) -> None:
+        self._outer, self._name, self._index = where, name, index
         if not isinstance(value, dict):
-            raise FormatError(f"{where} holds {_shown(value)}, not an object")
+            raise FormatError(f"{self.where} holds {_shown(value)}, not an object")
         self._members: JsonDict = value
-        self.where = where
+
+    @property
+    def where(self) -> str:
+        """The object's place; put together when asked for: a file has a million places and no error."""
+        if isinstance(self._outer, str):
+            return self._outer
+        place = f"{self._outer.where}: {self._name}"
+        return place if self._index is None else f"{place}[{self._index}]"
 
     def __contains__(self, name: str) -> bool:
         return name in self._members
@@ -70,10 +89,16 @@ class Fields:
         return self._members.get(name) is not None
 
     def number(self, name: str) -> float:
+        value = self._members.get(name)
+        if type(value) is float and math.isfinite(value):  # nearly all of them
+            return value
         return _number(self._member(name), self._at(name))
 
     def number_or_none(self, name: str) -> float | None:
-        return self.number(name) if self.has_value(name) else None
+        value = self._members.get(name)
+        if type(value) is float and math.isfinite(value):
+            return value
+        return None if value is None else self.number(name)
 
     def integer(self, name: str) -> int:
         value = self._member(name)
@@ -101,11 +126,11 @@ class Fields:
         return value
 
     def child(self, name: str) -> "Fields":
-        return Fields(self._member(name), self._at(name))
+        return Fields(self._member(name), self, name)
 
     def children(self, name: str) -> Iterator["Fields"]:
         for index, value in enumerate(self.items(name)):
-            yield Fields(value, f"{self._at(name)}[{index}]")
+            yield Fields(value, self, name, index)
 
     def items(self, name: str) -> Sequence[object]:
         value = self._member(name)

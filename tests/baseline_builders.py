@@ -18,7 +18,7 @@ def reading(
 def record(
     *energies_j: float,
     test_id: str = TEST_ID,
-    created: str = "2026-11-20T10:00:00Z",
+    created: str = "2025-11-20T10:00:00Z",
     key: str = KEY,
     fixed: Mapping[str, str] = FIXED,
     shown: Mapping[str, str] | None = None,
@@ -44,7 +44,7 @@ def record(
 
 def sessions(count: int, *, first: int = 0) -> tuple[Record, ...]:
     """*count* sessions that differ: session number n was made n minutes after ten and used 10 + n J."""
-    return tuple(record(10.0 + n, created=f"2026-11-20T10:{n:02}:00Z") for n in range(first, first + count))
+    return tuple(record(10.0 + n, created=f"2025-11-20T10:{n:02}:00Z") for n in range(first, first + count))
 
 
 def numbers(records: Sequence[Record]) -> list[int]:

@@ -10,7 +10,7 @@ import platform
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -85,16 +85,18 @@ def fingerprint(
     )
 
 
-def check_comparable(old: Record, new: Record) -> None:
-    """Check that the ratio of two records means something.
+def check_comparable(old: Record, new: Record, *, besides: Collection[str] = ()) -> None:
+    """Check that the ratio of two records means something; facts in *besides* may differ.
 
     Raises:
         NotComparable: Fixed facts, provenance, samples or channels differ; it names all that do.
     """
     old_facts, new_facts = _comparable_facts(old), _comparable_facts(new)
+    if old_facts == new_facts:
+        return
     pairs = {
         name: (old_facts.get(name, "not recorded"), new_facts.get(name, "not recorded"))
-        for name in sorted({*old_facts, *new_facts})
+        for name in sorted({*old_facts, *new_facts} - set(besides))
     }
     differences = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
     if differences:

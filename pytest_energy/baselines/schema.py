@@ -4,11 +4,15 @@ Rule 1: every format ever written still loads; a newer one is refused by its num
 Rule 2: all sessions of a baseline can be compared with one another, so one question answers for all.
 Rule 3: a change shows as what it is: sorted keys, one round a line, new sessions at the end.
 Rule 4: nothing is written that would not load again.
+Rule 5: what a person or a merge has made of a file is found when it is read: a session that is there twice,
+from the future, of another test, with joules that can't be.
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.errors import BaselineError, FormatError, NotComparable, NotMeasurable
@@ -24,6 +28,16 @@ PINNED_COUNT = 3
 
 # Ten leave seven for what is true now. Twenty would narrow the bounds by 8 %: t(.95, K-1) sqrt(1 + 1/K).
 KEPT_COUNT = 10
+
+# Characters of a file. One of ten sessions of twenty rounds has about 100,000; a hundred times that is no
+# baseline of ours, and to parse it would take the memory of the work under test.
+MOST_CHARACTERS = 10_000_000
+
+# Clocks of machines differ by minutes, and by up to 14 h where local time was taken for UTC.
+MOST_AHEAD = timedelta(days=1)
+
+# Of a round's joules as written beside its channels: their sum, in floats.
+_SUM_DIGITS = 1e-9
 
 HOW_TO_MEND = "restore it from version control, or delete it and accept anew with --energy-baseline=add"
 # The lines that git puts around two sides; a line of JSON can begin with none of them.
@@ -95,11 +109,45 @@ def kept(sessions: Sequence[Record], keep: int) -> tuple[Record, ...]:
     return (*sessions[:pinned_count], *sessions[len(sessions) - keep + pinned_count :])
 
 
+def check_times(sessions: Sequence[Record], now: datetime) -> None:
+    """Check that no session was made after *now*, a day aside: it would pass for the newest one for ever.
+
+    Args:
+        sessions: Of one baseline, in its order.
+        now: With its time zone.
+
+    Raises:
+        BaselineError: One was, or doesn't say when it was made.
+    """
+    latest, today = now + MOST_AHEAD, now.astimezone(UTC).isoformat(timespec="seconds")
+    for index, record in enumerate(sessions):
+        if moment_of(record) > latest:
+            raise BaselineError(
+                f"sessions[{index}] is from the future: created {record.created}, and now is {today}; "
+                "set the clock that is wrong, then delete the session or mend its time"
+            )
+
+
+def moment_of(record: Record) -> datetime:
+    """When *record* was made.
+
+    Raises:
+        BaselineError: Its `created` is no time.
+    """
+    try:
+        moment = datetime.fromisoformat(record.created)
+    except ValueError as error:
+        raise BaselineError(
+            f"{record.test_id}: created is {record.created!r}, not a time such as 2026-11-20T10:00:00Z"
+        ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def to_json_text(baseline: Baseline) -> str:
     """*baseline* as the text of its file, in ASCII, with a newline at the end.
 
     Raises:
-        BaselineError: A value in it has no form in JSON (NaN, infinity).
+        BaselineError: A value in it has no form in JSON (NaN, infinity), or it is too long to be read again.
     """
     sessions = ",\n".join(f"    {_opened(record.to_json(), '    ')}" for record in baseline.sessions)
     text = (
@@ -110,6 +158,11 @@ def to_json_text(baseline: Baseline) -> str:
         f'  "sessions": [\n{sessions}\n  ]\n'
         "}\n"
     )
+    if len(text) > MOST_CHARACTERS:
+        raise BaselineError(
+            f"the new baseline of {baseline.test_id} has {len(text):,} characters, and none with more than "
+            f"{MOST_CHARACTERS:,} is read; keep fewer sessions, or take fewer rounds and windows"
+        )
     try:
         _baseline(parse(text, f"the new baseline of {baseline.test_id}"))
     except FormatError as error:
@@ -128,10 +181,10 @@ def from_json_text(text: str, source: str) -> Baseline:
         BaselineError: *text* is of a newer format, or is no baseline; the message names *source*, the
             place in it, the value seen and what to do.
     """
-    _check_merged(text, source)
     try:
         return _baseline(parse(text, source))
     except FormatError as error:
+        _check_merged(text, source)  # no JSON has such lines, so there is an error wherever they are
         raise BaselineError(f"{error}; {HOW_TO_MEND}") from error
 
 
@@ -154,17 +207,47 @@ def _baseline(fields: Fields) -> Baseline:
     if version < 1:
         raise FormatError(f"{fields.where}: format is {version}; the first format is 1")
     sessions = tuple(_session(child) for child in fields.children("sessions"))
+    _check_once(sessions, fields.where)
     try:
         return Baseline(test_id=fields.text("id"), machine_key=fields.text("machine_key"), sessions=sessions)
     except BaselineError as error:
         raise FormatError(f"{fields.where}: {error}") from error
 
 
+def _check_once(sessions: Sequence[Record], where: str) -> None:
+    places: dict[str, list[int]] = {}
+    for index, record in enumerate(sessions):
+        for earlier in places.setdefault(record.created, []):
+            if sessions[earlier] == record:
+                raise FormatError(
+                    f"{where}: sessions[{index}] (created {record.created}) is sessions[{earlier}] again, as "
+                    "a merge may leave it: delete one of the two"
+                )
+        places[record.created].append(index)
+
+
 def _session(fields: Fields) -> Record:
     try:
-        return Record.from_json(fields)
+        record = Record.from_json(fields)
     except NotMeasurable as error:
         raise FormatError(f"{fields.where}: {error}") from error
+    for index, (reading, written) in enumerate(zip(record.rounds, fields.items("rounds"), strict=True)):
+        if reading.uncertainty_j < 0:
+            raise FormatError(
+                f"{fields.where}: rounds[{index}]: uncertainty_j is {reading.uncertainty_j}; it is 0 or more"
+            )
+        said_j = written.get("energy_j") if isinstance(written, dict) else None
+        if said_j is not None and said_j != (energy_j := reading.energy_j):
+            _check_sum(said_j, energy_j, f"{fields.where}: rounds[{index}]")
+    return record
+
+
+def _check_sum(said_j: object, energy_j: float | None, where: str) -> None:
+    said = said_j if isinstance(said_j, int | float) else math.nan
+    if energy_j is not None and math.isclose(said, energy_j, rel_tol=_SUM_DIGITS):
+        return
+    has = "it is void" if energy_j is None else f"its channels have {energy_j} J"
+    raise FormatError(f"{where}: energy_j is {said_j!r:.60}, but {has}")
 
 
 def _opened(members: JsonDict, indent: str) -> str:

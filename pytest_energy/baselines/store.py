@@ -3,27 +3,32 @@
 Rule 1: `<folder>/<machine key>/<path of the test file>/<test name>.json`, where no test id, however odd,
 leads out of the folder or to another test's file, on a file system that ignores case neither.
 Rule 2: the old file is there, whole, until the new one is, and both are valid at any moment.
-Rule 3: the folder holds baselines and nothing else: locks lie elsewhere, a leftover of a killed writer goes
+Rule 3: what is read was looked at first: its size, and that no session in it is from the future.
+Rule 4: the folder holds baselines and nothing else: locks lie elsewhere, a leftover of a killed writer goes
 with the next write.
 """
 
 import errno
 import hashlib
+import json
 import os
 import re
 import secrets
 import stat
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from pytest_energy.baselines.schema import (
     HOW_TO_MEND,
     KEPT_COUNT,
+    MOST_CHARACTERS,
     Baseline,
+    check_times,
     extended,
     from_json_text,
     kept,
@@ -45,8 +50,16 @@ _PATH_LENGTH = 1000
 # 48 bits: two of a million odd names fall together once in 500 suites, and then the id in the file tells.
 _HASH_LENGTH = 12
 
-_OTHER_FOLDER = "name another folder with --energy-baselines"
+_OTHER_FOLDER = "name another folder (pytest: --energy-baselines, pytest-energy: --baselines)"
 _OTHER_LOCKS = "set TMPDIR to another folder"
+
+# Bytes in which a file of ours has told whose it is: it is the third line, and ids have some hundred bytes.
+_HEAD_BYTES = 8192
+_ID_LINE = re.compile(rb'^  "id": (".*"),$', re.MULTILINE)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +71,12 @@ class Store:
     Attributes:
         folder: Where the baselines are.
         lock_timeout_s: Seconds to wait for another writer; one write takes milliseconds.
+        now: What time it is, with its zone.
     """
 
     folder: Path
     lock_timeout_s: float = field(default=60.0, kw_only=True)
+    now: Callable[[], datetime] = field(default=_utc_now, kw_only=True)
 
     def path(self, machine_key: str, test_id: str) -> Path:
         """File of the baseline of *test_id* on *machine_key*, whether it is there or not."""
@@ -74,10 +89,9 @@ class Store:
             BaselineError: The file can't be read, is no baseline, or is another test's.
         """
         path = self.path(machine_key, test_id)
-        text = _text_in(path)
-        if text is None:
+        baseline = self._content(path)
+        if baseline is None:
             return None
-        baseline = from_json_text(text, str(path))
         if (baseline.machine_key, baseline.test_id) != (machine_key, test_id):
             raise self._misplaced(baseline, path)
         return baseline
@@ -88,14 +102,52 @@ class Store:
         Raises:
             BaselineError: As for `load`, and if the file is not there.
         """
-        text = _text_in(path)
-        if text is None:
+        baseline = self._content(path)
+        if baseline is None:
             raise BaselineError(f"{path} is not there")
-        baseline = from_json_text(text, str(path))
         place = self.path(baseline.machine_key, baseline.test_id)
         if os.path.realpath(place) != os.path.realpath(path):
             raise self._misplaced(baseline, path)
         return baseline
+
+    def _content(self, path: Path) -> Baseline | None:
+        text = _text_in(path, self.folder)
+        if text is None:
+            return None
+        baseline = from_json_text(text, str(path))
+        self._check_times(baseline.sessions, path)
+        return baseline
+
+    def _check_times(self, sessions: Sequence[Record], path: Path) -> None:
+        try:
+            check_times(sessions, self.now())
+        except BaselineError as error:
+            raise BaselineError(f"{path}: {error}") from error
+
+    def test_id_of(self, path: Path) -> str:
+        """The id of the test that the file *path*, one of `paths()`, is of; the rest of it is not looked at.
+
+        Raises:
+            BaselineError: The file can't be read, or tells it only as a whole and is broken.
+        """
+        try:
+            with path.open("rb") as file:
+                found = _ID_LINE.search(file.read(_HEAD_BYTES))
+        except OSError as error:
+            raise _cant("read", path, error) from error
+        if found is not None:
+            with suppress(ValueError):
+                return str(json.loads(found[1]))
+        return self.read(path).test_id
+
+    def paths_of(self, test_id: str) -> tuple[Path, ...]:
+        """Files of the baselines of *test_id*, one a machine, sorted.
+
+        Raises:
+            BaselineError: The folder can't be listed.
+        """
+        path_in_machine = _path_of(test_id)
+        return tuple(self.folder / name / path_in_machine for name in self.other_machines(test_id))
 
     def paths(self) -> tuple[Path, ...]:
         """Files of all baselines in the folder, sorted.
@@ -106,7 +158,7 @@ class Store:
         try:
             return tuple(sorted(_json_files(self.folder)))
         except OSError as error:
-            raise _cant("list", self.folder, error) from error
+            raise _cant("list", self.folder, error, root=self.folder) from error
 
     def baselines(self) -> tuple[Baseline, ...]:
         """All baselines in the folder.
@@ -131,7 +183,7 @@ class Store:
         except FileNotFoundError:
             return ()
         except OSError as error:
-            raise _cant("list", self.folder, error) from error
+            raise _cant("list", self.folder, error, root=self.folder) from error
         return tuple(sorted(folder.name for folder in folders))
 
     def write(
@@ -156,14 +208,45 @@ class Store:
                 new = Baseline(test_id=test_id, machine_key=machine_key, sessions=sessions)
             except BaselineError as error:
                 can_replace = old is not None and isinstance(error.__cause__, NotComparable)
-                advice = "; to start anew, use --energy-baseline=replace" if can_replace else ""
+                advice = (
+                    "; to start anew, use --energy-baseline=replace or accept --replace"
+                    if can_replace
+                    else ""
+                )
                 raise BaselineError(f"{path} was not written: {error}{advice}") from error
+            self._check_times(sessions, path)
             text = to_json_text(new)
             try:
                 _write_whole(path, text, self.folder)
             except OSError as error:
-                raise _cant("write", path, error) from error
+                raise _cant("write", path, error, root=self.folder) from error
         return new
+
+    def reduce(self, path: Path, choose: Callable[[Baseline], Sequence[Record]]) -> int:
+        """Leave of the baseline in *path*, one of `paths()`, only the sessions that *choose* names.
+
+        Of none the file goes, and with it the folders that it leaves empty.
+
+        Returns:
+            How many sessions went.
+
+        Raises:
+            BaselineError: The file is broken or not there, or it can't be written. It is then as it was.
+        """
+        with self._locked():
+            old = self.read(path)
+            sessions = tuple(choose(old))
+            if sessions == old.sessions:
+                return 0
+            try:
+                if sessions:
+                    new = Baseline(test_id=old.test_id, machine_key=old.machine_key, sessions=sessions)
+                    _write_whole(path, to_json_text(new), self.folder)
+                else:
+                    _remove(path, self.folder)
+            except OSError as error:
+                raise _cant("write", path, error, root=self.folder) from error
+        return len(old.sessions) - len(sessions)
 
     def _misplaced(self, baseline: Baseline, path: Path) -> BaselineError:
         place = self.path(baseline.machine_key, baseline.test_id)
@@ -235,13 +318,20 @@ def _json_files(folder: Path) -> Iterator[Path]:
         )
 
 
-def _text_in(path: Path) -> str | None:
+def _text_in(path: Path, root: Path) -> str | None:
     try:
-        return path.read_bytes().decode("utf-8")
+        with path.open("rb") as file:
+            size_bytes = os.fstat(file.fileno()).st_size
+            if size_bytes > MOST_CHARACTERS:
+                raise BaselineError(
+                    f"{path} has {size_bytes:,} bytes, and a baseline has at most {MOST_CHARACTERS:,}: "
+                    f"it was not read; {HOW_TO_MEND}"
+                )
+            return file.read().decode("utf-8")
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _cant("read", path, error) from error
+        raise _cant("read", path, error, root=root) from error
     except UnicodeDecodeError as error:
         raise BaselineError(
             f"{path} is not text: byte {error.start} is {error.object[error.start]:#04x}; {HOW_TO_MEND}"
@@ -267,6 +357,20 @@ def _write_whole(path: Path, text: str, root: Path) -> None:
         # The folders above may be new too: their names must outlast a crash as well.
         for folder in path.parent.relative_to(root).parents:
             _sync_folder(root / folder)
+
+
+def _remove(path: Path, root: Path) -> None:
+    """Remove *path*, and the folders below *root* that are empty then."""
+    _remove_leftovers(path)
+    path.unlink()
+    kept = path.parent
+    while kept != root:
+        try:
+            kept.rmdir()
+        except OSError:  # something else is in it
+            break
+        kept = kept.parent
+    _sync_folder(kept)
 
 
 def _remove_leftovers(path: Path) -> None:
@@ -309,5 +413,12 @@ def _lock_folder() -> Path:
     return folder
 
 
-def _cant(verb: str, path: Path, error: OSError, *, instead: str = _OTHER_FOLDER) -> BaselineError:
-    return BaselineError(f"can't {verb} {path}: {error.strerror or error}; mend that, or {instead}")
+def _cant(
+    verb: str, path: Path, error: OSError, *, instead: str = _OTHER_FOLDER, root: Path | None = None
+) -> BaselineError:
+    because = error.strerror or error
+    if root is not None and isinstance(error, NotADirectoryError | FileExistsError):
+        folders = [root, *reversed([f for f in path.parents if f.is_relative_to(root)])]
+        taken = next((folder for folder in folders if folder.exists() and not folder.is_dir()), None)
+        because = because if taken is None else f"{taken} is a file, not a folder"
+    return BaselineError(f"can't {verb} {path}: {because}; mend that, or {instead}")

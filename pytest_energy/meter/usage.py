@@ -90,17 +90,23 @@ class System(Protocol):
         ...
 
     def is_kin(self, pid: int) -> bool | None:
-        """Whether the process *pid* is this one or a descendant; `None` if it can't be seen from here."""
+        """Whether the process *pid* is this run's; `None` if it can't be seen from here."""
         ...
 
 
 class PsutilSystem:
-    """This machine, through psutil."""
+    """This machine, through psutil.
 
-    def __init__(self) -> None:
+    Args:
+        kin_pid: A process whose descendants are no strangers on a device, although their processor time is
+            not this process's.
+    """
+
+    def __init__(self, kin_pid: int | None = None) -> None:
         import psutil
 
         self._psutil = psutil
+        self._kin_pid = kin_pid
         self._family = [psutil.Process()]
         self._cpu_times = cpu_times_reader()
 
@@ -145,10 +151,10 @@ class PsutilSystem:
         return used_bytes
 
     def is_kin(self, pid: int) -> bool | None:
-        own_pid = self._family[0].pid
+        heads = {self._family[0].pid, self._kin_pid}
         try:
             process = self._psutil.Process(pid)
-            return own_pid in {pid, *(parent.pid for parent in process.parents())}
+            return not heads.isdisjoint({pid, *(parent.pid for parent in process.parents())})
         except self._psutil.Error:
             return None
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 JUDGEMENT: "pytest.StashKey[Judgement]" = pytest.StashKey()
 REFUSAL = pytest.StashKey[str]()
 REPLAY_ROUNDS: "pytest.StashKey[list[JsonDict]]" = pytest.StashKey()
+IS_FAILING = pytest.StashKey[bool]()
+
+_PROPERTIES = frozenset({"energy_verdict", "energy_j", "energy_ratio"})
 
 
 def configure(config: pytest.Config) -> None:
@@ -96,9 +99,7 @@ def measured_call(item: pytest.Item) -> Generator[None, None, None]:
         return (yield)
     from pytest_energy.plugin.fixture import ENERGY, energy_of
 
-    if JUDGEMENT in item.stash:  # of an earlier run of the same test
-        del item.stash[JUDGEMENT]
-        item.stash[REPLAY_ROUNDS] = []
+    _forget_earlier_run(item)
     if NAME in getattr(item, "fixturenames", ()):
         energy = item.stash[ENERGY]
         result = yield
@@ -110,6 +111,14 @@ def measured_call(item: pytest.Item) -> Generator[None, None, None]:
     return result
 
 
+def _forget_earlier_run(item: pytest.Item) -> None:
+    """Plugins that repeat a failed test do so with the same item."""
+    if JUDGEMENT in item.stash:
+        del item.stash[JUDGEMENT]
+        item.stash[REPLAY_ROUNDS] = []
+        item.user_properties[:] = [said for said in item.user_properties if said[0] not in _PROPERTIES]
+
+
 def _judge(item: pytest.Item, energy: "Energy") -> None:
     from pytest_energy.plugin.session import session_of
 
@@ -117,21 +126,26 @@ def _judge(item: pytest.Item, energy: "Energy") -> None:
     if record is None:
         return
     judgement = session.judge(record, EnergyMark.of(item))
-    item.stash[JUDGEMENT] = judgement
+    item.stash[JUDGEMENT], item.stash[IS_FAILING] = judgement, session.is_failing(judgement)
     if session.settings.record_path is not None and record.is_measured:
         item.stash[REPLAY_ROUNDS] = [one_round.to_json() for one_round in energy.replay_rounds()]
+    _set_properties(item, judgement)
+    if item.stash[IS_FAILING]:
+        pytest.fail(f"energy {judgement.verdict}: {judgement.reason}", pytrace=False)
+
+
+def _set_properties(item: pytest.Item, judgement: "Judgement") -> None:
+    """Verdict and figures for JUnit XML and `--report-log`; what is absent is left out."""
     item.user_properties.append(("energy_verdict", judgement.verdict.value))
     if judgement.summary is not None:
         item.user_properties.append(("energy_j", judgement.summary.energy_j))
     if judgement.comparison is not None:
         item.user_properties.append(("energy_ratio", judgement.comparison.ratio))
-    if session.is_failing(judgement):
-        pytest.fail(f"energy {judgement.verdict}: {judgement.reason}", pytrace=False)
 
 
 def with_energy(item: pytest.Item, report: pytest.TestReport) -> pytest.TestReport:
     """*report* of the call phase with the judgement as a plain dict, fit for any transport."""
     if report.when == "call" and JUDGEMENT in item.stash:
-        recorded = {"replay_rounds": item.stash.get(REPLAY_ROUNDS, [])}
-        vars(report)["energy"] = item.stash[JUDGEMENT].to_json() | recorded
+        more = {"replay_rounds": item.stash.get(REPLAY_ROUNDS, []), "is_failing": item.stash[IS_FAILING]}
+        vars(report)["energy"] = item.stash[JUDGEMENT].to_json() | more
     return report

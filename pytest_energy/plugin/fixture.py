@@ -9,6 +9,7 @@ Rule 3: what describes the work (model statistics, metrics) stays outside every 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_energy.sensors.replay import ReplayRound
     from pytest_energy.serving.engines.protocol import Engine
     from pytest_energy.serving.load import LoadResult, Prompts
+    from pytest_energy.verdict import More
 
 R = TypeVar("R")
 
@@ -57,7 +59,7 @@ class Energy:
         self._session = session
         self._samples = mark.samples
         self._rounds: tuple[Reading, ...] | None = None
-        self._warmup_count = 0
+        self._warmup_count = self._confirming_count = 0
         self._windows: list[Window] = []
         self._has_begun = False
         self._open: OpenWindow | None = None
@@ -89,7 +91,7 @@ class Energy:
         return self._measure_rounds(lambda _: work(*args, **kwargs), samples, may_repeat=True)
 
     def _measure_rounds(self, work: Callable[[int], R], samples: int | None, *, may_repeat: bool) -> R:
-        from pytest_energy.plugin.rounds import take_rounds
+        from pytest_energy.plugin.rounds import Alone, take_rounds
 
         if self._has_begun or self._windows:
             raise EnergyError(
@@ -100,19 +102,23 @@ class Energy:
         self._samples = self._samples if samples is None else samples
         if not self._can_measure():
             return work(0)
-        with (
-            held(self._session.meter.devices(self._mark.domains)),
-            self._session.progress(self._test_id) as say,
-        ):
+        devices = self._session.meter.devices(self._mark.domains)
+        with self._session.progress(self._test_id) as say:
             taken = take_rounds(
                 work,
                 measured=self._measured,
                 plan=self._plan(may_repeat=may_repeat),
                 clock=self._session.clock,
                 progress=say,
+                conductor=self._session.conductor or Alone(self._more_rounds),
+                hold=lambda: held(devices),
             )
         self._warmup_count, self._rounds = taken.warmup_count, taken.rounds
+        self._confirming_count = taken.confirming_count
         return taken.result
+
+    def _more_rounds(self, rounds: tuple[Reading, ...]) -> "More | None":
+        return self._session.more_rounds(self._bare_record(rounds), self._mark)
 
     def _can_measure(self) -> bool:
         """Whether this run measures this test; if not, remembers why."""
@@ -293,26 +299,29 @@ class Energy:
             if self._mark == EnergyMark():
                 return None
             unmeasured_because = "the test uses the fixture energy, but called neither measure nor window"
-        return self._session.with_metrics(
-            Record(
-                test_id=self._test_id,
-                created=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-                provenance=self._session.provenance,
-                machine=self._session.machine,
-                rounds=rounds,
-                samples=self._samples,
-                warmup_count=self._warmup_count,
-                group=self._mark.group,
-                model=self._mark.model,
-                metrics=self._metrics,
-                absent=self._absent,
-                idle_power_w=self._session.meter.idle_power_w() if rounds else None,
-                sensors=self._session.statuses,
-                void_because=next((r.void_because for r in rounds if r.void_because is not None), None),
-                unmeasured_because=None if rounds else unmeasured_because,
-            ),
-            self._facts,
-            self._served,
+        record = self._bare_record(rounds, self._confirming_count, unmeasured_because)
+        record = replace(record, metrics=self._metrics, absent=self._absent)
+        return self._session.with_metrics(record, self._facts, self._served)
+
+    def _bare_record(
+        self, rounds: tuple[Reading, ...], confirming_count: int = 0, unmeasured_because: str | None = None
+    ) -> Record:
+        """The record without metrics."""
+        return Record(
+            test_id=self._test_id,
+            created=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            provenance=self._session.provenance,
+            machine=self._session.machine,
+            rounds=rounds,
+            samples=self._samples,
+            warmup_count=self._warmup_count,
+            confirming_count=confirming_count,
+            group=self._mark.group,
+            model=self._mark.model,
+            idle_power_w=self._session.meter.idle_power_w() if rounds else None,
+            sensors=self._session.statuses,
+            void_because=next((r.void_because for r in rounds if r.void_because is not None), None),
+            unmeasured_because=None if rounds else unmeasured_because,
         )
 
 

@@ -52,6 +52,15 @@ def _text(value: object) -> str:
     return value
 
 
+def _one_of(*words: str) -> Callable[[object], str]:
+    def word(value: object) -> str:
+        if value not in words:
+            raise ValueError(" or ".join(repr(word) for word in words))
+        return str(value)
+
+    return word
+
+
 def _domains(value: object) -> "frozenset[Domain]":
     from pytest_energy.model import Domain
 
@@ -92,6 +101,14 @@ class EnergyMark:
     )
     domains: "frozenset[Domain] | None" = field(
         default=None, metadata=_means(_domains, "what counts: gpu, cpu, dram")
+    )
+    basis: str | None = field(
+        default=None,
+        metadata=_means(_one_of("gross", "net"), "joules that are compared: gross, or net of idle power"),
+    )
+    per: str | None = field(
+        default=None,
+        metadata=_means(_one_of("round", "sample"), "joules that are compared: of a round, or of a sample"),
     )
     samples: int | None = field(
         default=None, metadata=_means(_count_from(1), "samples (images, requests) in a round")

@@ -1,19 +1,26 @@
 """The loop that repeats the work under test until its energy is known well enough.
 
 Rule 1: the loop stops on the width of the interval or on a cap, never on the verdict: that would be peeking.
+    Whoever judges may then ask once for more rounds to tell more, and for a second batch to confirm.
 Rule 2: warm-up rounds are measured like any, to see when they are flat and how long a round must be.
 Rule 3: a round holds as many calls as its uncertainty needs; its joules are always those of one call.
 Rule 4: a void round is repeated a few times; then the record is void, with the reason.
+Rule 5: the devices are held while rounds are taken; a conductor that takes turns with another process lets
+    them go in between.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.quality import beside
 from pytest_energy.model import Reading
 from pytest_energy.stats.rounds import calls_for, is_flat, needs_more, relative_half_width
+
+if TYPE_CHECKING:
+    from pytest_energy.verdict import More
 
 T = TypeVar("T")
 
@@ -24,8 +31,13 @@ WARMUP_TIME_SHARE = 0.25  # of the time cap
 ROUND_TIME_SHARE = 0.05  # of the time cap: twenty rounds fit
 
 
+LEAST_CONFIRMING_COUNT = 2  # one round has no spread, and confirms little
+
 Progress = Callable[[str], None]
 """Told how far the rounds are."""
+
+Judge = Callable[[tuple[Reading, ...]], "More | None"]
+"""Given the rounds so far: which more it takes before the verdict."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +68,43 @@ class RoundsTaken(Generic[T]):
     """The rounds that were measured, and what the last call returned.
 
     A void round that was repeated in vain is the last one; otherwise there is none.
+
+    Attributes:
+        confirming_count: How many of the last rounds are the second batch.
     """
 
     rounds: tuple[Reading, ...]
     result: T
     warmup_count: int
+    confirming_count: int = 0
+
+
+Hold = Callable[[], AbstractContextManager[None]]
+"""Owns the devices for as long as its block runs."""
+
+
+class Conductor(Protocol):
+    """Says when rounds are taken, and when there are enough."""
+
+    def conduct(self, loop: "RoundLoop[T]", hold: Hold) -> RoundsTaken[T]:
+        """Have *loop* take its rounds, each while the devices are held."""
+        ...
+
+
+class Alone:
+    """Takes all rounds one after the other, and gives the devices back at the end.
+
+    Args:
+        judge: Asked whether more are wanted once the plan is satisfied.
+    """
+
+    def __init__(self, judge: Judge = lambda _: None) -> None:
+        self._judge = judge
+
+    def conduct(self, loop: "RoundLoop[T]", hold: Hold) -> RoundsTaken[T]:
+        with hold():
+            loop.warm_up()
+            return loop.take(self._judge)
 
 
 def take_rounds(
@@ -70,6 +114,8 @@ def take_rounds(
     plan: RoundPlan,
     clock: Clock,
     progress: Progress,
+    conductor: Conductor | None = None,
+    hold: Hold = nullcontext,
 ) -> RoundsTaken[T]:
     """Run *work* until *plan* is satisfied, each round in a window of its own.
 
@@ -79,13 +125,22 @@ def take_rounds(
         plan: How many rounds.
         clock: For the time caps.
         progress: Told of each round, outside the windows.
+        conductor: Says when; by default the rounds follow each other.
+        hold: Owns what only one process at a time may measure.
     """
-    loop = _Loop(work, measured, plan, clock, progress)
-    loop.warm_up()
-    return loop.take()
+    loop = RoundLoop(work, measured, plan, clock, progress)
+    return (conductor or Alone()).conduct(loop, hold)
 
 
-class _Loop(Generic[T]):
+class RoundLoop(Generic[T]):
+    """The work of one test and what has been measured of it so far.
+
+    Attributes:
+        plan: How many rounds are wanted.
+        call_count: Calls of the work in one round.
+        rounds: Those that count so far, none of them void; who takes a round keeps it here.
+    """
+
     def __init__(
         self,
         work: Callable[[int], T],
@@ -94,23 +149,25 @@ class _Loop(Generic[T]):
         clock: Clock,
         progress: Progress,
     ) -> None:
-        self._work, self._measured, self._plan, self._clock = work, measured, plan, clock
+        self._work, self._measured, self.plan, self._clock = work, measured, plan, clock
         self._progress = progress
         self._started_s = clock.now_s()
         self._calls_so_far = 0
-        self._call_count = 1
+        self.call_count = 1
         self._warmup_count = 0
-        self._rounds: list[Reading] = []
+        self.rounds: list[Reading] = []
+        self._void_count = 0
 
     def _elapsed_s(self) -> float:
         return self._clock.now_s() - self._started_s
 
-    def _round(self) -> tuple[T, Reading]:
+    def take_one(self) -> tuple[T, Reading]:
+        """Take one round, be it void or not; the caller keeps it in `rounds`."""
         result, reading = self._measured(self._calls)
-        return result, beside(reading, self._rounds).for_one_of(self._call_count)
+        return result, beside(reading, self.rounds).for_one_of(self.call_count)
 
     def _calls(self) -> T:
-        for _ in range(self._call_count - 1):
+        for _ in range(self.call_count - 1):
             self._call()
         return self._call()
 
@@ -121,10 +178,11 @@ class _Loop(Generic[T]):
     # Warm-up
 
     def warm_up(self) -> None:
+        """Run the rounds that don't count, until they are flat and long enough."""
         last_j: float | None = None
         while self._needs_warm_up():
             self._progress(f"warm-up {self._warmup_count + 1}")
-            _, reading = self._round()
+            _, reading = self.take_one()
             self._warmup_count += 1
             has_grown = self._lengthen(reading)
             if not has_grown and self._is_warm(last_j, reading.energy_j):
@@ -132,12 +190,12 @@ class _Loop(Generic[T]):
             last_j = reading.energy_j
 
     def _is_warm(self, before_j: float | None, after_j: float | None) -> bool:
-        if self._plan.warmup_count is not None or before_j is None or after_j is None:
+        if self.plan.warmup_count is not None or before_j is None or after_j is None:
             return False
-        return is_flat(before_j, after_j, precision=self._plan.precision)
+        return is_flat(before_j, after_j, precision=self.plan.precision)
 
     def _needs_warm_up(self) -> bool:
-        plan = self._plan
+        plan = self.plan
         if plan.warmup_count is not None:
             return self._warmup_count < plan.warmup_count
         return self._warmup_count < 1 or (
@@ -146,52 +204,84 @@ class _Loop(Generic[T]):
 
     def _lengthen(self, reading: Reading) -> bool:
         """Put more calls into a round if one is not known well enough; whether there are more now."""
-        if not self._plan.may_repeat or reading.phases or reading.duration_s <= 0:
+        if not self.plan.may_repeat or reading.phases or reading.duration_s <= 0:
             return False
         if reading.energy_j:
             wanted = calls_for(
-                reading.uncertainty_j * self._call_count / reading.energy_j, precision=self._plan.precision
+                reading.uncertainty_j * self.call_count / reading.energy_j, precision=self.plan.precision
             )
         else:  # too short to read anything
-            wanted = 8 * self._call_count
-        most = max(1, int(ROUND_TIME_SHARE * self._plan.max_time_s / reading.duration_s))
-        before, self._call_count = self._call_count, max(self._call_count, min(wanted, most))
-        return self._call_count > before
+            wanted = 8 * self.call_count
+        most = max(1, int(ROUND_TIME_SHARE * self.plan.max_time_s / reading.duration_s))
+        before, self.call_count = self.call_count, max(self.call_count, min(wanted, most))
+        return self.call_count > before
 
     # Rounds
 
-    def take(self) -> RoundsTaken[T]:
-        rounds = self._rounds
-        void_count = 0
-        while True:
-            self._progress(self._so_far(rounds))
-            result, reading = self._round()
-            if reading.void_because is None:
-                rounds.append(reading)
-            else:
-                void_count += 1
-                if void_count > self._plan.void_retry_count or self._is_out(len(rounds) + void_count):
-                    return self._taken([*rounds, reading], result)
-            if not self._wants_more(rounds, void_count):
-                return self._taken(rounds, result)
+    def take(self, judge: Judge) -> RoundsTaken[T]:
+        """Take rounds until the plan is satisfied, and those that *judge* asks for then."""
+        last = self._take_while(self._wants_more)
+        may_extend = self.plan.count is None
+        while last.is_good and (more := judge(tuple(self.rounds))):
+            if more.is_confirming:
+                return self._confirm(more.count, last)
+            if not may_extend or self._is_out():
+                break
+            may_extend = False
+            last = self._take_to(len(self.rounds) + more.count)
+        return self._ended(last)
 
-    def _taken(self, rounds: list[Reading], result: T) -> RoundsTaken[T]:
+    def _confirm(self, count: int, last: "_Last[T]") -> RoundsTaken[T]:
+        first_count, limit = len(self.rounds), self.plan.limit
+        if limit is not None:
+            count = min(count, limit - first_count - self._void_count)
+        if count < LEAST_CONFIRMING_COUNT:
+            return self._ended(last)
+        self._started_s = self._clock.now_s()  # a second batch has a time of its own
+        last = self._take_to(first_count + count)
+        return self._ended(last, confirming_count=len(self.rounds) - first_count)
+
+    def _take_to(self, count: int) -> "_Last[T]":
+        return self._take_while(lambda: len(self.rounds) < count and not self._is_out())
+
+    def _take_while(self, wants_more: Callable[[], bool]) -> "_Last[T]":
+        """Take rounds until no more are wanted, at least one."""
+        while True:
+            self._progress(self._so_far(self.rounds))
+            result, reading = self.take_one()
+            if reading.void_because is None:
+                self.rounds.append(reading)
+            else:
+                self._void_count += 1
+                if self._void_count > self.plan.void_retry_count or self._is_out():
+                    return _Last(result, reading)
+            if not wants_more():
+                return _Last(result, None)
+
+    def _ended(self, last: "_Last[T]", *, confirming_count: int = 0) -> RoundsTaken[T]:
+        void = () if last.void is None else (last.void,)
+        taken = self.taken([*self.rounds, *void], last.result)
+        return replace(taken, confirming_count=0 if void else confirming_count)
+
+    def taken(self, rounds: Iterable[Reading], result: T) -> RoundsTaken[T]:
+        """What is to be said of *rounds*, the last of which returned *result*."""
         return RoundsTaken(rounds=tuple(rounds), result=result, warmup_count=self._warmup_count)
 
-    def _is_out(self, taken_count: int) -> bool:
+    def _is_out(self) -> bool:
         """Whether no more rounds can be had: the time is up, or the source has no more."""
-        plan = self._plan
+        plan, taken_count = self.plan, len(self.rounds) + self._void_count
         return self._elapsed_s() >= plan.max_time_s or (plan.limit is not None and taken_count >= plan.limit)
 
-    def _wants_more(self, rounds: list[Reading], void_count: int) -> bool:
+    def _wants_more(self) -> bool:
+        rounds = self.rounds
         if not rounds:
             return True
-        if self._is_out(len(rounds) + void_count):
+        if self._is_out():
             return False
-        if self._plan.count is not None:
-            return len(rounds) < self._plan.count
+        if self.plan.count is not None:
+            return len(rounds) < self.plan.count
         return needs_more(
-            *_energies(rounds), precision=self._plan.precision, least=LEAST_ROUND_COUNT, cap=MOST_ROUND_COUNT
+            *_energies(rounds), precision=self.plan.precision, least=LEAST_ROUND_COUNT, cap=MOST_ROUND_COUNT
         )
 
     def _so_far(self, rounds: list[Reading]) -> str:
@@ -202,6 +292,18 @@ class _Loop(Generic[T]):
         width = relative_half_width(energies_j, uncertainties_j)
         known = "" if width is None else f" +- {width:.1%}"
         return f"{number}, {sum(energies_j) / len(energies_j):.4g} J{known}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Last(Generic[T]):
+    """What the last round returned, and the round itself if it was void in vain."""
+
+    result: T
+    void: Reading | None
+
+    @property
+    def is_good(self) -> bool:
+        return self.void is None
 
 
 def _energies(rounds: list[Reading]) -> tuple[tuple[float, ...], tuple[float, ...]]:

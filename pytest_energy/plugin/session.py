@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from pytest_energy.meter.clock import Clock
     from pytest_energy.meter.window import Meter
     from pytest_energy.metrics.discriminative import ModelFacts
-    from pytest_energy.plugin.rounds import Progress
+    from pytest_energy.plugin.rounds import Conductor, Progress
     from pytest_energy.sensors.detect import Found, Opener
     from pytest_energy.sensors.replay import Replay
     from pytest_energy.serving.engines.protocol import EngineFacts
     from pytest_energy.serving.load import LoadResult
+    from pytest_energy.verdict import More, Policy
 
 # Verdicts that a run answers by writing a baseline (or by not looking at any), so that they are no failure.
 _ANSWERED = {
@@ -44,10 +45,17 @@ class Loads:
 
 
 class EnergySession:
-    """What one process needs to measure and judge. Everything is made when first needed."""
+    """What one process needs to measure and judge. Everything is made when first needed.
+
+    Attributes:
+        conductor: Says when each test's rounds are taken, or `None`: one after the other.
+        kin_pid: A process whose descendants are no strangers on a device, or `None`.
+    """
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self.settings = settings
+        self.conductor: Conductor | None = None
+        self.kin_pid: int | None = None
         self._config = config
         self._baselines: dict[str, Baseline | None] = {}
         self._started_meter: Meter | None = None
@@ -103,6 +111,7 @@ class EnergySession:
     @cached_property
     def meter(self) -> "Meter":
         """The meter, started: it has found its ticks and measured idle power."""
+        from pytest_energy.meter.usage import PsutilSystem
         from pytest_energy.meter.window import LiveMeter, ReplayMeter
 
         meter: Meter
@@ -115,6 +124,7 @@ class EnergySession:
                 clock=self.clock,
                 synchronize=self._synchronize,
                 rng=random.Random(),  # noqa: S311  # a delay that breaks lockstep, not a secret
+                system=PsutilSystem(self.kin_pid),
             )
         with held(meter.devices(None)):  # idle power is read here: nobody else may be at work
             meter.start()
@@ -203,26 +213,41 @@ class EnergySession:
 
     def judge(self, record: Record, mark: EnergyMark) -> Judgement:
         """Hold *record* against its budget and baseline."""
-        from pytest_energy.verdict import Policy, judge
+        from pytest_energy.verdict import judge
 
         baseline = self._baselines.get(record.test_id)
         other_machines: tuple[str, ...] = ()
         if baseline is None and self.settings.baseline_mode is not BaselineMode.OFF:
             other_machines = self.store.other_machines(record.test_id, besides=self.machine.key)
-        policy = Policy(
-            tolerance=self.tolerance(mark),
-            alpha=self.settings.alpha,
-            gates_estimates=self.settings.gates_estimates,
-        )
         judgement = judge(
             record,
             baseline=baseline,
             other_machines=other_machines,
             budget=mark.budget,
-            policy=policy,
+            policy=self._policy(mark),
         )
         changed: Judgement | None = self._config.hook.pytest_energy_verdict(judgement=judgement)
         return judgement if changed is None else changed
+
+    def _policy(self, mark: EnergyMark) -> "Policy":
+        from pytest_energy.basis import NET, SAMPLE, Basis
+        from pytest_energy.verdict import Policy
+
+        return Policy(
+            tolerance=self.tolerance(mark),
+            alpha=self.settings.alpha,
+            gates_estimates=self.settings.gates_estimates,
+            basis=Basis(is_net=mark.basis == NET, is_per_sample=mark.per == SAMPLE),
+            test_count=max(1, sum(baseline is not None for baseline in self._baselines.values())),
+        )
+
+    def more_rounds(self, record: Record, mark: EnergyMark) -> "More | None":
+        """The rounds that *record* should have before it is judged."""
+        from pytest_energy.plugin.rounds import MOST_ROUND_COUNT
+        from pytest_energy.verdict import more_rounds
+
+        baseline = self._baselines.get(record.test_id)
+        return more_rounds(record, baseline=baseline, policy=self._policy(mark), cap=MOST_ROUND_COUNT)
 
     def is_failing(self, judgement: Judgement) -> bool:
         """Whether the test must fail: always for a regression or a budget, under strict for any doubt."""

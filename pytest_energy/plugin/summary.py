@@ -4,20 +4,19 @@ Rule 1: nothing is written that was not asked for, and what was written is said.
 Rule 2: a test that did not pass, or whose joules don't count, never enters a baseline.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from pytest_energy.errors import EnergyError
-from pytest_energy.model import Judgement, Verdict
+from pytest_energy.model import Judgement
 from pytest_energy.plugin.settings import BaselineMode, Settings
 from pytest_energy.wire import Fields
-
-# Verdicts whose record may join a baseline. A replacement also takes what the old baseline refuses.
-_JOINING = frozenset({Verdict.PASS, Verdict.IMPROVEMENT, Verdict.INCONCLUSIVE, Verdict.NO_BASELINE})
-_REPLACING = _JOINING | {Verdict.REGRESSION, Verdict.NOT_COMPARABLE}
 
 
 class Summary:
@@ -34,16 +33,33 @@ class Summary:
     ) -> None:
         # Workers report in the order that they finish, with the place that collection gave the test.
         ordered = sorted(reports, key=lambda report: getattr(report, "item_index", 0))
-        self._settings, self._run_notes = settings, run_notes
-        self._outcomes = {report.nodeid: report.outcome for report in ordered}
+        self._settings = settings
+        self._reports = ordered
         self._judgements = tuple(
-            Judgement.from_json(Fields(report.energy, f"energy of {report.nodeid}")) for report in ordered
+            replace(
+                Judgement.from_json(Fields(report.energy, f"energy of {report.nodeid}")),
+                outcome=report.outcome,
+            )
+            for report in ordered
         )
+        creeps = ((j.record.test_id, j.comparison.creep) for j in self._judgements if j.comparison)
+        self._run_notes = (*run_notes, *(f"{test_id}: {text}" for test_id, text in creeps if text))
         self._recorded = {r.nodeid: r.energy["replay_rounds"] for r in ordered if r.energy["replay_rounds"]}
         self._notices: list[str] = []
 
     def write(self) -> bool:
         """Write the baselines and outputs that were asked for; `False` if one could not be written."""
+        is_whole = self._write_files()
+        step_summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if step_summary and self._settings.shows_report:
+            from pytest_energy.plugin.ci import append_step_summary
+            from pytest_energy.report import view
+
+            run = view.of(self._judgements, run_notes=self._run_notes)
+            self._notices.append(append_step_summary(run, Path(step_summary)))
+        return is_whole
+
+    def _write_files(self) -> bool:
         try:
             self._write_baselines()
             self._write_outputs()
@@ -79,13 +95,13 @@ class Summary:
         self._notices.extend(f"{count} baseline(s) {verb} {folder / key}" for key, count in written.items())
 
     def _why_not_stored(self, judgement: Judgement) -> str | None:
-        outcome = self._outcomes[judgement.record.test_id]
-        if outcome != "passed":
-            return f"the test did not pass ({outcome})"
-        accepted = _REPLACING if self._settings.baseline_mode is BaselineMode.REPLACE else _JOINING
-        if judgement.verdict not in accepted or not judgement.record.is_measured:
-            return f"its verdict is {judgement.verdict}: {judgement.reason.splitlines()[0]}"
-        return None
+        from pytest_energy.baselines.accept import why_not_accepted
+
+        return why_not_accepted(
+            judgement,
+            replaces=self._settings.baseline_mode is BaselineMode.REPLACE,
+            takes_estimates=self._settings.gates_estimates,
+        )
 
     def _write_outputs(self) -> None:
         from pytest_energy.report.formats import write
@@ -130,3 +146,8 @@ class Summary:
             terminalreporter.write_line(f"energy: note: {note}")
         for notice in self._notices:
             terminalreporter.write_line(f"energy: {notice}", red=notice.startswith("ERROR"))
+        from pytest_energy.plugin.ci import annotations
+
+        root = terminalreporter.config.rootpath
+        for command in annotations(self._reports, root=root, environ=os.environ):
+            terminalreporter.write_line(command)

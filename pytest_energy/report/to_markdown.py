@@ -1,6 +1,6 @@
 """The report as a comment on a pull request: what is wrong in sight, everything else folded.
 
-Rule 1: never longer than `LIMIT`; what is left out is counted.
+Rule 1: never longer than its limit; what is left out is counted.
 Rule 2: foreign text (names, reasons, notes) is inert: it makes no markup, no link and no mention.
 """
 
@@ -34,17 +34,32 @@ _SAFE_CODE = re.compile(r"[\w\-./:\[\](),=+%]([\w\-./:\[\](), =+%]*[\w\-./:\[\](
 _SAFE_TEXT = re.compile(r"(?!.*www\.)[^\W_]([^\W_]|[ ,.;:()%+=-])*")
 
 
-def render(view: View) -> str:
-    """The comment as Markdown text that ends in a newline."""
+def render(view: View, *, limit: int = LIMIT) -> str:
+    """The comment as Markdown text that ends in a newline.
+
+    Args:
+        view: The run.
+        limit: Characters that the place takes, at least `LIMIT`; the parts share them alike.
+    """
+
+    def room(usual: int) -> int:
+        return usual * limit // LIMIT
+
     others = [row for row in view.rows if row.verdict is not Verdict.PASS]
     passes = [row for row in view.rows if row.verdict is Verdict.PASS]
+    others_table = _test_table(others, room(_TABLE_ROOM))
+    passes_room = room(_TABLE_ROOM + _PASS_ROOM) - len(others_table)  # what the others leave is theirs
     parts = [
         f"{MARKER}\n### Energy of {cells.summary(view)}",
-        _within([f"- {_inline(note)}" for note in (*view.run_notes, *view.notes)], _NOTES_ROOM, "notes"),
-        _test_table(others, _TABLE_ROOM),
-        _folded("Why", _reasons(others), is_open=any(row.verdict in FAILING for row in others)),
-        _folded(f"{len(passes)} pass", _test_table(passes, _PASS_ROOM)),
-        *_groups(view),
+        _within(
+            [f"- {_inline(note)}" for note in (*view.run_notes, *view.notes)], room(_NOTES_ROOM), "notes"
+        ),
+        others_table,
+        _folded(
+            "Why", _reasons(others, room(_WHY_ROOM)), is_open=any(row.verdict in FAILING for row in others)
+        ),
+        _folded(f"{len(passes)} pass", _test_table(passes, passes_room)),
+        *_groups(view, room(_GROUPS_ROOM)),
         _folded("Marks, sensors and machine", _behind(view)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -67,18 +82,18 @@ def _values(row: Row) -> Iterator[str]:
     yield f"**{cells.verdict(row.verdict)}**" if row.verdict in FAILING else cells.verdict(row.verdict)
 
 
-def _reasons(rows: Sequence[Row]) -> str:
+def _reasons(rows: Sequence[Row], room: int) -> str:
     entries = []
     for verdict, reason, members in cells.shared_reasons(rows, str.strip):
         names = ", ".join(_code(row.short_id) for row in members[:_NAMED_TESTS])
         more = f" and {len(members) - _NAMED_TESTS} more" if len(members) > _NAMED_TESTS else ""
         entries.append(f"{cells.verdict(verdict)}: {names}{more}\n{_block(reason[:_REASON_LIMIT])}\n")
-    return _within(entries, _WHY_ROOM, "reasons")
+    return _within(entries, room, "reasons")
 
 
-def _groups(view: View) -> Iterator[str]:
+def _groups(view: View, room: int) -> Iterator[str]:
     """Each group that fits in what the ones before it left."""
-    room, left_out = _GROUPS_ROOM, 0
+    left_out = 0
     for group in view.groups:
         title = _html_code(f"{cells.printable(group.name)}: {cells.group_size(view, group)}")
         text = _folded(title, f"{_metric_table(group)}\n\n{_correlations(group)}")

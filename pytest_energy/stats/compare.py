@@ -122,7 +122,14 @@ class _Centre:
         return self.variance / self.count
 
 
-def compare(fresh: Sample, sessions: Sequence[Sample], *, tolerance: float, alpha: float) -> Bounds:
+def compare(
+    fresh: Sample,
+    sessions: Sequence[Sample],
+    *,
+    tolerance: float,
+    alpha: float,
+    round_count: int | None = None,
+) -> Bounds:
     """Bounds of the true ratio of *fresh* to the baseline *sessions*.
 
     Args:
@@ -130,6 +137,7 @@ def compare(fresh: Sample, sessions: Sequence[Sample], *, tolerance: float, alph
         sessions: The baseline, at least one session.
         tolerance: Accepted rise, a share; decides only what is detectable.
         alpha: Chance, for each bound, that the true ratio lies beyond it.
+        round_count: Rounds that *fresh* would have, of the same centre and spread; its own if `None`.
 
     Raises:
         NotMeasurable: There is no session.
@@ -142,12 +150,13 @@ def compare(fresh: Sample, sessions: Sequence[Sample], *, tolerance: float, alph
     new = _log_centre(fresh.energies_j)
     olds = [_log_centre(session.energies_j) for session in sessions]
     pooled, pooled_df = _pooled_variance([new, *olds])
+    new_count = new.count if round_count is None else round_count
     baseline_ln = _mean([old.centre for old in olds])
     between = shrunk_variance([old.centre for old in olds], known=_mean([pooled / old.count for old in olds]))
     count, between_df = len(olds), PRIOR_BETWEEN_DF + len(olds) - 1
     v_between = between * (1 + 1 / count)
     v_within = (
-        max(pooled, new.variance) / new.count + math.fsum(pooled / old.count for old in olds) / count**2
+        max(pooled, new.variance) / new_count + math.fsum(pooled / old.count for old in olds) / count**2
     )
     v_own = fresh.relative_uncertainty**2 + math.fsum(s.relative_uncertainty**2 for s in sessions) / count**2
     df = _satterthwaite_df((v_between, between_df), (v_within, pooled_df))
@@ -166,6 +175,11 @@ def compare(fresh: Sample, sessions: Sequence[Sample], *, tolerance: float, alph
         baseline_j=_exp(baseline_ln),
         note=_note(new, pooled_df),
     )
+
+
+def baseline_centre_j(sample: Sample) -> float:
+    """Level of one record as `compare` takes it: (trimmed) geometric mean of its rounds."""
+    return _exp(_log_centre(sample.energies_j).centre)
 
 
 def centre_ratio(fresh: Sequence[float], sessions: Iterable[Sequence[float]]) -> float:

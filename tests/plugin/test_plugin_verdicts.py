@@ -210,3 +210,68 @@ def test_a_hook_may_change_the_verdict(project: Project) -> None:
     run = project.run()
     assert run.result.ret == 0
     assert (run.verdict(), run.test()["reason"]) == ("pass", "tolerated")
+
+
+def with_sessions(project: Project, *levels_j: float) -> None:
+    """Store a session at each level for the marked tests of the project."""
+    for level_j in levels_j:
+        project.replay({"test_work": rounds(level_j)})
+        assert project.run("--energy-baseline=add").result.ret == 0
+
+
+def test_a_regression_is_confirmed_by_a_second_batch(project: Project) -> None:
+    """Rounds that look like a regression are taken again before the test fails, and the reason says so."""
+    project.write(MEASURED.format(arguments="rounds=5"))
+    with_sessions(project, 10.0, 10.0)
+    project.replay({"test_work": [*rounds(12), *rounds(12.1)]})
+    run = project.run()
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    assert run.verdict() == "regression"
+    assert len(run.test()["rounds"]) == 10
+    assert run.test()["confirming_count"] == 5
+    assert "confirmed by a second batch of 5 rounds" in run.test()["reason"]
+
+
+def test_a_rise_that_a_second_batch_does_not_show_fails_nothing(project: Project) -> None:
+    """A first batch 9 % up and a second one 1 % up: the run can't tell, and passes."""
+    project.write(MEASURED.format(arguments="rounds=5"))
+    with_sessions(project, *[10.0] * 5)
+    project.replay({"test_work": [*rounds(10.9), *rounds(10.1)]})
+    run = project.run()
+    assert run.result.ret == 0
+    assert run.verdict() in {"pass", "inconclusive"}
+    assert len(run.test()["rounds"]) == 10
+
+
+def test_joules_a_sample_are_compared_where_the_marker_says_so(project: Project) -> None:
+    """Twice the samples in a round, twice the joules: no change a sample."""
+    project.write(MEASURED.format(arguments="samples=4, per='sample'"))
+    with_sessions(project, 10.0)
+    project.write(MEASURED.format(arguments="samples=8, per='sample'"))
+    project.replay({"test_work": rounds(20)})
+    run = project.run()
+    assert run.verdict() == "pass"
+    assert run.test()["baseline"]["basis"] == "joules a sample"
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"), [("basis='nett'", "'gross' or 'net'"), ("per='image'", "'round' or 'sample'")]
+)
+def test_an_unknown_basis_is_an_error_at_collection(project: Project, argument: str, said: str) -> None:
+    """A misspelt basis stops the run with what it may be."""
+    project.write(MEASURED.format(arguments=argument))
+    project.replay({"test_work": rounds(10)})
+    run = project.run()
+    assert run.result.ret == pytest.ExitCode.USAGE_ERROR
+    assert said in run.text
+
+
+def test_creep_is_noted_in_the_summary(project: Project) -> None:
+    """Sessions that rise by 1 % a run are each within the tolerance of the last; the summary warns."""
+    project.write(MEASURED.format(arguments="tolerance=0.2"))
+    with_sessions(project, *(10.0 * 1.01**run for run in range(8)))
+    project.replay({"test_work": rounds(10.9)})
+    run = project.run()
+    assert run.result.ret == 0
+    assert "energy: note: " in run.text
+    assert "creep: now +" in run.text

@@ -2,6 +2,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from pytest_energy.baselines.schema import (
     KEPT_COUNT,
     PINNED_COUNT,
     Baseline,
+    check_times,
     extended,
     from_json_text,
     kept,
@@ -230,6 +232,86 @@ class TestBrokenFiles:
             from_json_text(with_session(**members), "b.json")
 
 
+def with_round(**members: object) -> str:
+    """The text of a baseline in which the round of the second session has *members*."""
+    document = json.loads(to_json_text(baseline()))
+    document["sessions"][1]["rounds"][0].update(members)
+    return json.dumps(document)
+
+
+class TestMended:
+    """What a person or a merge makes of a file."""
+
+    @pytest.mark.parametrize(
+        ("members", "because"),
+        [
+            ({"channels": {"gpu:0": -3.0}, "energy_j": -3.0}, "channel gpu:0 reads -3.0 J"),
+            ({"uncertainty_j": -0.5}, r"rounds\[0\]: uncertainty_j is -0.5; it is 0 or more"),
+            ({"energy_j": -11.0}, r"rounds\[0\]: energy_j is -11.0, but its channels have 11.0 J"),
+            ({"energy_j": math.nan}, r"energy_j is nan, but its channels have 11.0 J"),
+            ({"energy_j": "11"}, r"energy_j is '11', but its channels have 11.0 J"),
+            ({"void_because": "hot"}, r"energy_j is 11.0, but it is void"),
+            ({"duration_s": -1.0}, "a window of -1.0 s"),
+        ],
+    )
+    def test_joules_that_cannot_be(self, members: dict[str, object], because: str) -> None:
+        """Joules that are negative, no number, or not those of the channels are refused in their place."""
+        with pytest.raises(BaselineError, match=f"b.json: sessions.1.: .*{because}.*restore it"):
+            from_json_text(with_round(**members), "b.json")
+
+    @pytest.mark.parametrize("energy_j", [None, 11, 11.0 + 1e-12])
+    def test_joules_that_are_those_of_the_channels(self, energy_j: float | None) -> None:
+        """A sum that other software wrote may be a whole number, rounded in its last digit, or left out."""
+        assert from_json_text(with_round(energy_j=energy_j), "b.json") == baseline()
+
+    def test_a_session_twice(self) -> None:
+        """A session that a merge took from both sides is refused, with the places of both."""
+        text = changed(lambda document: document.update(sessions=document["sessions"] * 2))  # type: ignore[operator]
+        with pytest.raises(
+            BaselineError, match=r"b.json: sessions\[2\] .* is sessions\[0\] again.*delete one"
+        ):
+            from_json_text(text, "b.json")
+
+    def test_two_sessions_of_one_moment(self) -> None:
+        """Two runs that began at once are two sessions if they read differently."""
+        both = (record(10.0, 10.0), record(10.0, 11.0))
+        assert from_json_text(to_json_text(baseline(*both)), "x").sessions == both
+
+    def test_too_long_to_be_read_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What would be refused when it is read is not written."""
+        monkeypatch.setattr("pytest_energy.baselines.schema.MOST_CHARACTERS", 1000)
+        with pytest.raises(BaselineError, match=r"none with more than 1,000 is read; keep fewer sessions"):
+            to_json_text(baseline())
+
+
+class TestTimes:
+    NOW = datetime(2025, 11, 20, 12, tzinfo=UTC)
+
+    @pytest.mark.parametrize(
+        "created", ["2025-11-20T10:00:00Z", "2025-11-21T12:00:00Z", "2025-11-21T13:00:00+02:00", "1999-01-01"]
+    )
+    def test_past_and_clocks_that_differ(self, created: str) -> None:
+        """What was made before now, or up to a day after it by another clock, is a session."""
+        check_times((record(created=created),), self.NOW)
+
+    @pytest.mark.parametrize("created", ["2025-11-21T12:00:01Z", "2099-01-01", "9999-12-31T23:59:59Z"])
+    def test_future(self, created: str) -> None:
+        """A session from the future is refused with its place, its time and ours."""
+        with pytest.raises(BaselineError) as caught:
+            check_times((record(), record(created=created)), self.NOW)
+        text = str(caught.value)
+        assert text.startswith(
+            f"sessions[1] is from the future: created {created}, and now is 2025-11-20T12:00"
+        )
+        assert "set the clock" in text
+
+    @pytest.mark.parametrize("created", ["", "yesterday", "2025-13-01T00:00:00Z", "10:00"])
+    def test_no_time(self, created: str) -> None:
+        """What is no time is refused with its value and an example."""
+        with pytest.raises(BaselineError, match=f"created is '{created}', not a time such as 2026"):
+            check_times((record(created=created),), self.NOW)
+
+
 class TestBaseline:
     def test_void_rounds_only(self) -> None:
         """A session with rounds none of which counts has no joules."""
@@ -280,5 +362,5 @@ class TestExtended:
 
     def test_equal_joules_at_another_time_are_another_session(self) -> None:
         """Two runs that read the same are two sessions."""
-        one, other = record(created="2026-11-20T10:00:00Z"), record(created="2026-11-20T11:00:00Z")
+        one, other = record(created="2025-11-20T10:00:00Z"), record(created="2025-11-20T11:00:00Z")
         assert extended((one,), (other,)) == (one, other)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,127 @@ class TestLoad:
             with pytest.raises(BaselineError, match=r"can't .*--energy-baselines"):
                 ask()
         assert (tmp_path / "b").read_text() == ""
+
+
+class TestBadInput:
+    def test_a_path_that_is_a_file(self, tmp_path: Path) -> None:
+        """A folder, or one on the way, that is a file is named as that."""
+        (tmp_path / "b").touch()
+        with pytest.raises(
+            BaselineError, match=rf"can't list .*: {tmp_path}/b is a file, not a folder; mend"
+        ):
+            Store(tmp_path / "b").paths_of(TEST_ID)
+        (tmp_path / "c").mkdir()
+        (tmp_path / "c" / KEY).touch()
+        store = Store(tmp_path / "c")
+        questions: list[Callable[[], object]] = [
+            lambda: store.load(KEY, TEST_ID),
+            lambda: store.write(KEY, TEST_ID, sessions(1), "replace"),
+        ]
+        for ask in questions:
+            with pytest.raises(BaselineError, match=r"/c/h100.*_nvml is a file, not a folder"):
+                ask()
+
+    def test_a_huge_file(self, store: Store) -> None:
+        """A file far above the size of any baseline is refused by its size, and not read into memory."""
+        store.write(KEY, TEST_ID, sessions(1), "add")
+        path = store.path(KEY, TEST_ID)
+        os.truncate(path, 100_000_000_000)  # a hole: it takes no room on the disk, but all of the memory
+        with pytest.raises(
+            BaselineError, match=r"100,000,000,000 bytes, .* at most 10,000,000: it was not read"
+        ):
+            store.load(KEY, TEST_ID)
+
+    def test_a_session_from_the_future(self, store: Store) -> None:
+        """Neither read nor written: it would pass for the newest for ever."""
+        later = record(created="2999-01-01T00:00:00Z")
+        with pytest.raises(BaselineError, match=r"\.json: sessions\[0\] is from the future"):
+            store.write(KEY, TEST_ID, [later], "add")
+        assert store.paths() == ()
+        Store(store.folder, now=lambda: datetime(2999, 1, 2, tzinfo=UTC)).write(KEY, TEST_ID, [later], "add")
+        with pytest.raises(BaselineError, match=r"\.json: sessions\[0\] is from the future"):
+            store.load(KEY, TEST_ID)
+
+
+class TestNames:
+    def test_files_of_a_test(self, store: Store) -> None:
+        """The files of one test on all machines, and of no other test."""
+        for key in ("t4", "a100"):
+            store.write(key, TEST_ID, [record(key=key)], "add")
+        store.write("t4", "t.py::other", [record(key="t4", test_id="t.py::other")], "add")
+        assert store.paths_of(TEST_ID) == (store.path("a100", TEST_ID), store.path("t4", TEST_ID))
+        assert store.paths_of("t.py::none") == ()
+
+    @pytest.mark.parametrize(
+        "test_id", [TEST_ID, 't.py::t["quoted"]', "t.py::caf\u00e9", "t.py::" + "x" * 9000]
+    )
+    def test_a_file_tells_whose_it_is(self, store: Store, test_id: str) -> None:
+        """Whatever the id, the file's head tells it, or the whole file does."""
+        store.write(KEY, test_id, [record(test_id=test_id)], "add")
+        assert store.test_id_of(store.path(KEY, test_id)) == test_id
+
+    def test_a_file_that_is_broken_further_on_still_tells(self, store: Store) -> None:
+        """To say whose a file is, it need not be whole."""
+        store.write(KEY, TEST_ID, sessions(1), "add")
+        path = store.path(KEY, TEST_ID)
+        path.write_text(path.read_text()[:300])
+        assert store.test_id_of(path) == TEST_ID
+
+    def test_a_file_that_does_not_tell(self, store: Store) -> None:
+        """A file in another form is read whole, and is refused if it can't be."""
+        store.write(KEY, TEST_ID, sessions(1), "add")
+        path = store.path(KEY, TEST_ID)
+        path.write_text(json.dumps(json.loads(path.read_text())))
+        assert store.test_id_of(path) == TEST_ID
+        path.write_text("{")
+        with pytest.raises(BaselineError, match="not JSON"):
+            store.test_id_of(path)
+        with pytest.raises(BaselineError, match="can't read"):
+            store.test_id_of(path.parent)
+
+
+class TestReduce:
+    def test_some_go(self, store: Store) -> None:
+        """What is chosen stays, in its order; the count says how many went."""
+        store.write(KEY, TEST_ID, sessions(5), "add")
+        path = store.path(KEY, TEST_ID)
+        assert store.reduce(path, lambda old: old.sessions[:2]) == 3
+        assert store.read(path).sessions == sessions(2)
+
+    def test_none_go(self, store: Store) -> None:
+        """Where all stay nothing is written."""
+        store.write(KEY, TEST_ID, sessions(2), "add")
+        path = store.path(KEY, TEST_ID)
+        os.utime(path, (1, 1))
+        assert store.reduce(path, lambda old: old.sessions) == 0
+        assert path.stat().st_mtime == 1
+
+    def test_all_go(self, store: Store) -> None:
+        """The file goes, and the folders that held nothing else; the baselines' own folder stays."""
+        store.write(KEY, TEST_ID, sessions(2), "add")
+        store.write(KEY, "t.py::other", [record(test_id="t.py::other")], "add")
+        assert store.reduce(store.path(KEY, TEST_ID), lambda _: ()) == 2
+        assert sorted(path.name for path in (store.folder / KEY).iterdir()) == ["t.py"]
+        store.reduce(store.path(KEY, "t.py::other"), lambda _: ())
+        assert list(store.folder.iterdir()) == []
+
+    def test_a_broken_file_stays(self, store: Store) -> None:
+        """What can't be read is not removed unseen."""
+        store.write(KEY, TEST_ID, sessions(2), "add")
+        path = store.path(KEY, TEST_ID)
+        path.write_text("{")
+        with pytest.raises(BaselineError, match="not JSON"):
+            store.reduce(path, lambda _: ())
+        assert path.read_text() == "{"
+
+    def test_the_disk_is_full(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A write that fails leaves the file as it was."""
+        before = store.write(KEY, TEST_ID, sessions(5), "add")
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", no_space)
+            with pytest.raises(BaselineError, match="No space left on device"):
+                store.reduce(store.path(KEY, TEST_ID), lambda old: old.sessions[:1])
+        assert store.load(KEY, TEST_ID) == before
 
 
 class TestList:

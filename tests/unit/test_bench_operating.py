@@ -1,6 +1,8 @@
 """The gate's operating tables: few repetitions, and the same verdicts as the product's."""
 
 import random
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +12,7 @@ from benchmarks.gate.operating import (
     CHANGES,
     TABLES,
     Cell,
+    Gate,
     Rounds,
     budget_shares,
     energies_of,
@@ -19,9 +22,11 @@ from benchmarks.gate.operating import (
     sample_of,
     verdict_at,
 )
-from pytest_energy.model import Verdict
+from pytest_energy.baselines.schema import Baseline
+from pytest_energy.model import Judgement, Verdict
 from pytest_energy.plugin.rounds import LEAST_ROUND_COUNT, MOST_ROUND_COUNT
 from pytest_energy.stats.compare import Sample, compare
+from pytest_energy.verdict import Policy, more_rounds
 from tests.verdict_builders import baseline, judged, record
 
 SEED = 3
@@ -54,8 +59,46 @@ def test_a_change_multiplies_the_bounds(change: float) -> None:
         assert changed.detectable_ratio == pytest.approx(plain.detectable_ratio, rel=1e-12)
 
 
+def gated(rounds: Sequence[float], change: float, against: Baseline) -> Judgement:
+    """What the product says of work that would give *rounds*, as many of them as it asks for."""
+    energies_j = [energy_j * (1 + change) for energy_j in rounds]
+    count, confirming_count = 6, 0
+    while more := more_rounds(
+        replace(record(energies_j[:count]), confirming_count=confirming_count),
+        baseline=against,
+        policy=Policy(),
+        cap=MOST_ROUND_COUNT,
+    ):
+        count, confirming_count = count + more.count, more.count * more.is_confirming
+    return judged(replace(record(energies_j[:count]), confirming_count=confirming_count), against)
+
+
+def test_the_gates_verdicts_are_the_products() -> None:
+    """Extended, confirmed or neither: each simulated verdict is the product's on the same rounds."""
+    rng = random.Random(SEED)  # noqa: S311  # noise that repeats
+    seen = set()
+    for _ in range(30):
+        fresh, *sessions = (
+            sample_of(energies_of(rounds, rng, tolerance=0.05), rounds, offset=rng.gauss(0.0, 0.02))
+            for rounds in (Rounds(cv=0.03, count=60), Rounds(cv=0.03), Rounds(cv=0.03))
+        )
+        gate = Gate(fresh, 6, sessions, 0.05)
+        against = baseline(*(record(session.energies_j) for session in sessions))
+        for change in CHANGES:
+            judgement = gated(fresh.energies_j, change, against)
+            seen.add((judgement.verdict, len(judgement.record.rounds)))
+            assert gate.verdict(change) is judgement.verdict
+    assert {verdict for verdict, _ in seen} == {
+        Verdict.PASS,
+        Verdict.REGRESSION,
+        Verdict.IMPROVEMENT,
+        Verdict.INCONCLUSIVE,
+    }
+    assert {count for _, count in seen} == {6, 12, 20, 40}
+
+
 def test_the_verdicts_are_the_products() -> None:
-    """Each simulated verdict is the one that `judge` gives to the same rounds."""
+    """Each simulated verdict of one batch is the one that `judge` gives to the same rounds."""
     rng = random.Random(SEED)  # noqa: S311  # noise that repeats
     seen = set()
     for _ in range(30):
@@ -114,7 +157,7 @@ def test_it_prints_every_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown.startswith("2 repetitions a cell, seed 20261121")
     assert all(f"\n{title}\n" in shown for title in TABLES)
     lines = [line for line in shown.splitlines() if line.startswith("|")]
-    assert len(lines) == sum(2 + count for count in (36, 24, 12, 3))
+    assert len(lines) == sum(2 + count for count in (60, 24, 12, 3, 5))
 
 
 @pytest.mark.parametrize("count", ["0", "-1"])

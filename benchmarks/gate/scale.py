@@ -1,0 +1,209 @@
+"""Whether many baselines are checked soon enough: 10,000 tests of 10 sessions, loaded, judged, written.
+
+    python benchmarks/gate/scale.py [--tests N] [--sessions K] [--rounds R] [--folder DIR]
+
+Writes the baselines into a temporary folder (or DIR, which is used again if it is there), then checks them in
+a process of its own, whose time and largest memory are its alone: each baseline is read from its file as a
+run reads it and a fresh record held against it; then the session document of all judgements is made. Energies
+are drawn around each test's own level with a CV of 1 %.
+"""
+
+import argparse
+import json
+import math
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+if not __package__:  # run as a file: the folder above `benchmarks` isn't on the path
+    sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from pytest_energy.baselines.schema import Baseline, to_json_text
+from pytest_energy.baselines.store import Store
+from pytest_energy.model import (
+    Budget,
+    Judgement,
+    Machine,
+    Provenance,
+    Reading,
+    Record,
+    SensorStatus,
+    Usage,
+)
+from pytest_energy.report import to_json, view
+from pytest_energy.verdict import Policy, judge
+
+TEST_COUNT, SESSION_COUNT, ROUND_COUNT = 10_000, 10, 5
+MOST_S, MOST_BYTES = 20.0, 500e6
+SEED = 20_261_121
+
+_CV = 0.01
+# As many facts as an H100 has.
+_MACHINE = Machine(
+    key="h100-80gb-hbm3_xeon-8480c_nvml",
+    fixed={
+        "cpu_model": "Intel(R) Xeon(R) Platinum 8480C",
+        "gpu_count": "1",
+        "gpu_model": "NVIDIA H100 80GB HBM3",
+        "gpu_power_limit_w": "700",
+        "mig": "off",
+        "provenance": "measured",
+        "sensors": "nvml",
+    },
+    shown={
+        "cuda": "12.8.90",
+        "driver": "580.159.04",
+        "git_commit": "3f786850e387550fdab836ed7e6dc881de23001b",
+        "git_dirty": "no",
+        "gpu_uuid": "GPU-00000000-0000-0000-0000-000000000000",
+        "pytest_energy": "0.1.0",
+        "python": "3.11.7",
+        "torch": "2.9.1",
+    },
+)
+_SENSORS = (SensorStatus(name="nvml", channels=("gpu:0",), provenance=Provenance.MEASURED, tick_s=0.1),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What the check took.
+
+    Attributes:
+        judge_s: Seconds to read and judge every test.
+        document_s: Seconds to make the document.
+        cpu_s: Seconds of processor time, start of the process included.
+        peak_bytes: Most memory that the process had.
+        document_bytes: Length of the document.
+    """
+
+    judge_s: float
+    document_s: float
+    cpu_s: float
+    peak_bytes: float
+    document_bytes: int
+
+    @property
+    def duration_s(self) -> float:
+        return self.judge_s + self.document_s
+
+
+def test_id(number: int) -> str:
+    return f"tests/layer_{number // 100}/test_scale.py::test_work[{number}]"
+
+
+def record(number: int, session: int, round_count: int) -> Record:
+    """The record of one test in one session; the same whenever it is asked for."""
+    rng = random.Random(f"{SEED} {number} {session}")  # noqa: S311  # noise that repeats
+    level_j = 10 * math.exp((number % 100) / 25)
+    usage = Usage(
+        cpu_utilisation_share=0.125,
+        gpu_utilisation_share=0.96,
+        ram_used_bytes=2.5e9,
+        gpu_memory_used_bytes=4e9,
+    )
+    rounds = tuple(
+        Reading(
+            channels={"gpu:0": level_j * math.exp(rng.gauss(0.0, _CV))},
+            duration_s=level_j / 300 * math.exp(rng.gauss(0.0, _CV)),
+            uncertainty_j=0.002 * level_j,
+            provenance=Provenance.MEASURED,
+            usage=usage,
+        )
+        for _ in range(round_count)
+    )
+    return Record(
+        test_id=test_id(number),
+        created=f"2020-01-01T{session:02}:00:00Z",
+        provenance=Provenance.MEASURED,
+        machine=_MACHINE,
+        rounds=rounds,
+        samples=512,
+        metrics={"accuracy": 0.91},
+        sensors=_SENSORS,
+    )
+
+
+def write_baselines(folder: Path, test_count: int, session_count: int, round_count: int) -> int:
+    """Write the baselines that are not there yet; the bytes of all."""
+    store, size_bytes = Store(folder), 0
+    for number in range(test_count):
+        path = store.path(_MACHINE.key, test_id(number))
+        if not path.exists():
+            sessions = tuple(record(number, session, round_count) for session in range(session_count))
+            baseline = Baseline(test_id=test_id(number), machine_key=_MACHINE.key, sessions=sessions)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(to_json_text(baseline), encoding="ascii")
+        size_bytes += path.stat().st_size
+    return size_bytes
+
+
+def check(folder: Path, test_count: int, round_count: int) -> Check:
+    """Read, judge and write all of it in this process."""
+    started_s = time.monotonic()
+    store, policy = Store(folder), Policy(test_count=test_count)
+    judgements: list[Judgement] = []
+    for number in range(test_count):
+        baseline = store.load(_MACHINE.key, test_id(number))
+        fresh = record(number, 23, round_count)
+        judgements.append(judge(fresh, baseline=baseline, other_machines=(), budget=Budget(), policy=policy))
+    judged_s = time.monotonic()
+    document = to_json.render(view.of(judgements), created="2020-01-02T00:00:00Z")
+    ended_s = time.monotonic()
+    if any(judgement.comparison is None for judgement in judgements):
+        raise RuntimeError("a test was not held against its baseline")
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return Check(
+        judge_s=judged_s - started_s,
+        document_s=ended_s - judged_s,
+        cpu_s=used.ru_utime + used.ru_stime,
+        peak_bytes=used.ru_maxrss * 1024.0,  # Linux counts in kibibytes
+        document_bytes=len(document),
+    )
+
+
+def check_in_own_process(folder: Path, test_count: int, round_count: int) -> Check:
+    command = [sys.executable, __file__, "--check", "--folder", str(folder)]
+    command += ["--tests", str(test_count), "--rounds", str(round_count)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  # ourselves
+    return Check(**json.loads(done.stdout))
+
+
+def _checked(folder: Path, options: argparse.Namespace) -> int:
+    size_bytes = write_baselines(folder, options.tests, options.sessions, options.rounds)
+    found = check_in_own_process(folder, options.tests, options.rounds)
+    sys.stdout.write(
+        f"{options.tests:,} tests, {options.sessions} sessions of {options.rounds} rounds, "
+        f"{size_bytes / 1e6:.0f} MB of baselines, a document of {found.document_bytes / 1e6:.0f} MB\n"
+        f"read and judged in {found.judge_s:.1f} s, document in {found.document_s:.1f} s, together "
+        f"{found.duration_s:.1f} s (processor {found.cpu_s:.1f} s)\n"
+        f"most memory {found.peak_bytes / 1e6:.0f} MB\n"
+        f"wanted: {MOST_S:g} s and {MOST_BYTES / 1e6:g} MB\n"
+    )
+    return 0 if found.duration_s <= MOST_S and found.peak_bytes <= MOST_BYTES else 1
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--tests", type=int, default=TEST_COUNT, metavar="N")
+    parser.add_argument("--sessions", type=int, default=SESSION_COUNT, metavar="K")
+    parser.add_argument("--rounds", type=int, default=ROUND_COUNT, metavar="R")
+    parser.add_argument("--folder", type=Path, metavar="DIR")
+    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.check:
+        found = check(options.folder, options.tests, options.rounds)
+        json.dump({name: getattr(found, name) for name in Check.__slots__}, sys.stdout)
+        return 0
+    if options.folder is not None:
+        return _checked(options.folder, options)
+    with tempfile.TemporaryDirectory(prefix="pytest-energy-scale-") as folder:
+        return _checked(Path(folder), options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

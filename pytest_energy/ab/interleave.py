@@ -1,0 +1,212 @@
+"""Rounds of two sides in turns, for one test.
+
+Rule 1: one side measures while the other waits for its turn; set-up and warm-up are taken in turns as well.
+Rule 2: the width of the interval decides when there are enough pairs, or a cap; never the verdict.
+Rule 3: a pair with a void round doesn't count and is taken again, in the same order, a few times.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from pytest_energy.ab.protocol import Done, Ready
+from pytest_energy.ab.side import TestEnded
+from pytest_energy.errors import NotMeasurable
+from pytest_energy.meter.clock import Clock
+from pytest_energy.model import Reading
+from pytest_energy.stats.compare import Sample
+from pytest_energy.stats.paired import is_turned, needs_more_pairs
+from pytest_energy.stats.rounds import precision_for
+
+# Rounds of code that is alike are of one length, so that what their edges hide is the same share of both.
+# Sides that differ by more than this are not alike, and the longer length would be long for one of them.
+_ALIKE_CALLS = 2
+
+
+class Side(Protocol):
+    """One side of the comparison."""
+
+    def begin(self, test_id: str, next_id: str | None) -> Ready | Done:
+        """Set up and warm up a test, or run it whole where it takes no rounds."""
+        ...
+
+    def take_round(self, call_count: int) -> Reading:
+        """Take one round.
+
+        Raises:
+            TestEnded: The test has ended instead.
+        """
+        ...
+
+    def finish(self) -> Done:
+        """End the test."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairPlan:
+    """How many pairs are wanted.
+
+    Attributes:
+        least: Pairs that come first in any case.
+        cap: Pairs after which no more are taken.
+        tolerance: Accepted rise, a share: it says what width is good enough.
+        max_time_s: Seconds after which no more pairs of a test are started, or `None` for the test's own time
+            on each side.
+    """
+
+    least: int
+    cap: int
+    tolerance: float
+    max_time_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What two sides have measured of one test.
+
+    Attributes:
+        before: The first side's rounds, one a pair, none void.
+        after: The other side's.
+        ended: How the test ended on each side.
+        is_interleaved: The rounds were taken in turns.
+        void_because: Why there are not enough pairs, or `None`.
+    """
+
+    before: tuple[Reading, ...] = ()
+    after: tuple[Reading, ...] = ()
+    ended: tuple[Done, Done]
+    is_interleaved: bool
+    void_because: str | None = None
+
+
+def interleave(
+    before: Side, after: Side, test_id: str, next_id: str | None, *, plan: PairPlan, clock: Clock
+) -> Taken:
+    """Measure *test_id* on both sides.
+
+    Args:
+        before: The side to compare with.
+        after: The side that is judged.
+        test_id: The test.
+        next_id: The test that comes next, or `None`.
+        plan: How many pairs.
+        clock: For the time cap.
+    """
+    sides = (before, after)
+    begun = tuple(side.begin(test_id, next_id) for side in sides)
+    waiting = [first for first in begun if isinstance(first, Ready)]
+    if len(waiting) < len(sides):
+        one, other = (
+            first if isinstance(first, Done) else side.finish()
+            for side, first in zip(sides, begun, strict=True)
+        )
+        return Taken(ended=(one, other), is_interleaved=False)
+    return _Pairs(sides, (waiting[0], waiting[1]), plan, clock).take()
+
+
+class _Pairs:
+    """The pairs of one test."""
+
+    def __init__(
+        self, sides: tuple[Side, Side], ready: tuple[Ready, Ready], plan: PairPlan, clock: Clock
+    ) -> None:
+        self._sides, self._clock = sides, clock
+        self._plan = _narrowed(plan, ready)
+        self._max_time_s = (
+            sum(one.max_time_s for one in ready) if plan.max_time_s is None else plan.max_time_s
+        )
+        self._limit = min((one.limit for one in ready if one.limit is not None), default=None)
+        self._retry_count = max(one.void_retry_count for one in ready)
+        self._call_counts = _call_counts(ready)
+        self._started_s = clock.now_s()
+        self._rounds: tuple[list[Reading], list[Reading]] = ([], [])
+
+    def take(self) -> Taken:
+        void_count, void_because = 0, None
+        while True:
+            try:
+                pair = self._pair(is_turned=is_turned(len(self._rounds[0])))
+            except TestEnded as ended:
+                return self._cut_short(ended.done)
+            because = next((r.void_because for r in pair if r.void_because is not None), None)
+            if because is None:
+                for rounds, reading in zip(self._rounds, pair, strict=True):
+                    rounds.append(reading)
+            else:
+                void_count += 1
+            if void_count > self._retry_count or (because and self._is_out(void_count)):
+                void_because = because
+                break
+            if not self._wants_more(void_count):
+                break
+        return self._taken((self._sides[0].finish(), self._sides[1].finish()), void_because)
+
+    def _pair(self, *, is_turned: bool) -> tuple[Reading, Reading]:
+        """One round of each side; *is_turned*: the other side's comes first."""
+        if is_turned:
+            second = self._round(1)
+            return self._round(0), second
+        return self._round(0), self._round(1)
+
+    def _round(self, number: int) -> Reading:
+        self._turn = number
+        return self._sides[number].take_round(self._call_counts[number])
+
+    def _cut_short(self, done: Done) -> Taken:
+        """One side's test has ended in the middle; the other's is ended too."""
+        other = self._sides[1 - self._turn].finish()
+        return self._taken((done, other) if self._turn == 0 else (other, done), None)
+
+    def _taken(self, ended: tuple[Done, Done], void_because: str | None) -> Taken:
+        before, after = self._rounds
+        return Taken(
+            before=tuple(before),
+            after=tuple(after),
+            ended=ended,
+            is_interleaved=True,
+            void_because=void_because,
+        )
+
+    def _is_out(self, void_count: int) -> bool:
+        """Whether no more pairs can be had: the time is up, or a source of joules has no more."""
+        taken_count = len(self._rounds[0]) + void_count
+        is_late = self._clock.now_s() - self._started_s >= self._max_time_s
+        return is_late or (self._limit is not None and taken_count >= self._limit)
+
+    def _wants_more(self, void_count: int) -> bool:
+        before, after = self._rounds
+        if self._is_out(void_count):
+            return False
+        try:
+            samples = _sample(before), _sample(after)
+        except NotMeasurable:  # no pair yet, or a round of 0 J: no width is known, a cap ends it
+            return len(before) < self._plan.cap
+        precision = precision_for(self._plan.tolerance)
+        return needs_more_pairs(*samples, precision=precision, least=self._plan.least, cap=self._plan.cap)
+
+
+def _sample(rounds: list[Reading]) -> Sample:
+    return Sample(
+        energies_j=tuple(energy_j for reading in rounds if (energy_j := reading.energy_j) is not None),
+        uncertainties_j=tuple(reading.uncertainty_j for reading in rounds),
+    )
+
+
+def _narrowed(plan: PairPlan, ready: tuple[Ready, Ready]) -> PairPlan:
+    """*plan* for a test whose author or user asked for a number of rounds, or that can't be judged anyway."""
+    if not all(one.is_judged for one in ready):
+        return replace(plan, least=1, cap=1)
+    asked = [one.round_count for one in ready if one.round_count is not None]
+    if not asked:
+        return plan
+    count = min(plan.cap, *asked)
+    return replace(plan, least=count, cap=count)
+
+
+def _call_counts(ready: tuple[Ready, Ready]) -> tuple[int, int]:
+    """Calls in a round of each side: the same, where the sides are alike."""
+    one, other = (first.call_count for first in ready)
+    longest = max(one, other)
+    if all(first.may_repeat for first in ready) and longest <= _ALIKE_CALLS * min(one, other):
+        return longest, longest
+    return one, other

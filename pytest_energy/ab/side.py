@@ -1,0 +1,303 @@
+"""The command's end of one worker: its tree, its process, and the talk with it.
+
+Rule 1: the code under test comes from the side's own tree: whatever of the import path lies in the working
+    tree is replaced by the same place in the side's tree, and stands first.
+Rule 2: a process that ends before it is told to is an error that shows the last lines of its output.
+Rule 3: no process outlives the command: first it is asked to end, then its whole group is made to.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from pytest_energy.ab.protocol import (
+    PIPES,
+    PLUGIN,
+    Collected,
+    Done,
+    Ready,
+    round_from_json,
+)
+from pytest_energy.ab.worktree import without_git_variables
+from pytest_energy.errors import EnergyError
+from pytest_energy.model import Reading
+from pytest_energy.wire import Fields, JsonDict, parse
+
+_TAIL_LINES = 20  # enough for the end of a traceback and pytest's last line
+_LOOK_S = 1.0  # how often a silent worker is looked after
+_END_S = 10.0  # for the tear-down of a session's fixtures
+_INTERRUPTED_S = 3.0  # the same after Ctrl-C or an error, when somebody waits
+_BLOCK = 65536
+
+
+class SideEnded(EnergyError):
+    """A worker has ended before it was told to, or says what can't be understood."""
+
+
+class TestEnded(Exception):
+    """A test of one side has ended instead of taking a round; no error by itself.
+
+    Attributes:
+        done: How.
+    """
+
+    __test__ = False  # not a test, for pytest
+
+    def __init__(self, done: Done) -> None:
+        super().__init__(done.outcome)
+        self.done = done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """Where one side's files are.
+
+    Attributes:
+        name: For people: `main (abc1234)`, or `the working tree`.
+        root: Top of the side's tree.
+        origin: Top of the working tree.
+        folder: Where the command was started, relative to the top.
+    """
+
+    name: str
+    root: Path
+    origin: Path
+    folder: Path
+
+    @property
+    def working_folder(self) -> Path:
+        """Where this side's pytest is started."""
+        return self.root / self.folder
+
+    def moved(self, word: str) -> str:
+        """*word* of a command line, with a path into the working tree turned into one into this tree."""
+        option, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
+        if value != str(self.origin) and not value.startswith(f"{self.origin}{os.sep}"):
+            return word
+        return f"{option}{equals}{self.root}{value.removeprefix(str(self.origin))}"
+
+    def import_path(self, search_path: Sequence[str], python_path: str) -> str:
+        """`PYTHONPATH` for this side.
+
+        Args:
+            search_path: `sys.path` of this process: an editable install has put a tree into it.
+            python_path: The variable as it is, or empty.
+        """
+        own = (self.working_folder, self.working_folder / "src", self.root, self.root / "src")
+        installed = [Path(word) for word in search_path if _is_source(Path(word), self.origin)]
+        said = [self.moved(word) for word in python_path.split(os.pathsep) if word]
+        moved = [self.moved(str(path)) for path in installed]
+        there = [str(path) for path in own if path.is_dir()]
+        return os.pathsep.join(dict.fromkeys([*there, *moved, *said]))
+
+
+def _is_source(path: Path, origin: Path) -> bool:
+    """Whether *path* is a folder of the working tree that holds sources, not installed packages."""
+    is_installed = {"site-packages", "dist-packages"} & set(path.parts)
+    return path.is_relative_to(origin) and path.is_dir() and not is_installed
+
+
+def shared_sources(before: Mapping[str, str], after: Mapping[str, str], origin: Path) -> dict[str, str]:
+    """Modules of the project that both sides have from one file: they are not what is compared.
+
+    Args:
+        before: Top-level module to its file, of one side.
+        after: The same of the other.
+        origin: Top of the working tree: what lies in it, or has the name of something in it, is the
+            project's.
+    """
+    return {
+        name: file
+        for name, file in sorted(before.items())
+        if after.get(name) == file and (_is_source(Path(file).parent, origin) or _is_named_in(name, origin))
+    }
+
+
+def own_sources(sources: Mapping[str, str], root: Path) -> tuple[str, ...]:
+    """Names of the modules that come from the tree *root*."""
+    return tuple(name for name, file in sorted(sources.items()) if _is_source(Path(file).parent, root))
+
+
+def _is_named_in(name: str, origin: Path) -> bool:
+    return any(
+        (folder / name / "__init__.py").is_file() or (folder / f"{name}.py").is_file()
+        for folder in (origin, origin / "src")
+    )
+
+
+class Worker:
+    """A running worker.
+
+    Args:
+        tree: Its files.
+        process: Its process.
+        reads: Descriptor that it is heard on.
+        writes: Descriptor that it is spoken to on.
+        log: What it prints.
+    """
+
+    def __init__(
+        self, tree: Tree, process: "subprocess.Popen[bytes]", reads: int, writes: int, log: Path
+    ) -> None:
+        self.tree, self._process, self._log = tree, process, log
+        self._reads, self._writes = reads, writes
+        self._heard = b""
+        self.sources: dict[str, str] = {}
+
+    # What it is told
+
+    def collected(self) -> Collected:
+        """What it has collected; waits for that.
+
+        Raises:
+            SideEnded: It can't collect.
+        """
+        collected = Collected.from_json(self._hear("collected"))
+        self.sources |= collected.sources
+        return collected
+
+    def begin(self, test_id: str, next_id: str | None) -> Ready | Done:
+        """Have it set up and warm up a test.
+
+        Args:
+            test_id: The test.
+            next_id: The one that will come after it, or `None`: fixtures that it needs stay.
+        """
+        self._say({"kind": "test", "id": test_id, "next_id": next_id})
+        answer = self._hear("ready", "done")
+        return Ready.from_json(answer) if answer.text("kind") == "ready" else self._done(answer)
+
+    def take_round(self, call_count: int) -> Reading:
+        """Have it take one round.
+
+        Raises:
+            TestEnded: The test has ended instead.
+        """
+        self._say({"kind": "round", "call_count": call_count})
+        answer = self._hear("round", "done")
+        if answer.text("kind") == "done":
+            raise TestEnded(self._done(answer))
+        return round_from_json(answer)
+
+    def finish(self) -> Done:
+        """Have it end the test."""
+        self._say({"kind": "finish"})
+        return self._done(self._hear("done"))
+
+    def _done(self, answer: Fields) -> Done:
+        done = Done.from_json(answer)
+        self.sources |= done.sources
+        return done
+
+    # How it is talked to
+
+    def _say(self, message: JsonDict) -> None:
+        try:
+            os.write(self._writes, json.dumps(message).encode() + b"\n")
+        except BrokenPipeError as error:
+            raise self._ended() from error
+
+    def _hear(self, *kinds: str) -> Fields:
+        while b"\n" not in self._heard:
+            self._heard += self._more()
+        line, _, self._heard = self._heard.partition(b"\n")
+        try:
+            fields = parse(line.decode(), f"a message of {self.tree.name}")
+            fields.choice("kind", kinds)
+        except EnergyError as error:
+            raise SideEnded(f"{error}; is the same pytest-energy installed on both sides?") from error
+        return fields
+
+    def _more(self) -> bytes:
+        """The next bytes; a worker that has ended may have left its pipe to a process of its own."""
+        while not select.select([self._reads], [], [], _LOOK_S)[0]:
+            if self._process.poll() is not None:
+                raise self._ended()
+        heard = os.read(self._reads, _BLOCK)
+        if not heard:
+            raise self._ended()
+        return heard
+
+    def _ended(self) -> SideEnded:
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_S)
+        status = self._process.poll()
+        said = "is still running, but says nothing" if status is None else f"ended with exit status {status}"
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
+        output = "\n".join(f"  | {line}" for line in lines) or "  | (nothing)"
+        return SideEnded(f"pytest on {self.tree.name} {said}; the last lines of its output:\n{output}")
+
+    # How it ends
+
+    def end(self, *, is_urgent: bool) -> None:
+        """Have it end: by a word and, if that takes too long or is urgent, by signals to its whole group."""
+        if self._process.poll() is None:
+            with suppress(OSError):
+                os.write(self._writes, b'{"kind": "end"}\n')
+        os.close(self._writes)
+        try:
+            self._process.wait(0.0 if is_urgent else _END_S)
+        except subprocess.TimeoutExpired:
+            self._signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_INTERRUPTED_S)
+        finally:
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+            os.close(self._reads)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+
+@contextmanager
+def worker(tree: Tree, arguments: Sequence[str], log: Path) -> Iterator[Worker]:
+    """A worker over *tree*, for as long as the block runs.
+
+    Args:
+        tree: Its files.
+        arguments: Of its pytest, as the user said them.
+        log: File for what it prints.
+    """
+    to_read, to_write = os.pipe()
+    its_read, its_write = os.pipe()
+    environ = without_git_variables(os.environ) | {
+        PIPES: f"{its_read},{to_write}",
+        "PYTHONPATH": tree.import_path(sys.path, os.environ.get("PYTHONPATH", "")),
+    }
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603  # this very interpreter
+            [sys.executable, *_words(tree, arguments)],
+            cwd=tree.working_folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=(its_read, to_write),
+            start_new_session=True,  # Ctrl-C is for the command, which then ends its workers
+        )
+    os.close(its_read)
+    os.close(to_write)
+    started = Worker(tree, process, to_read, its_write, log)
+    is_urgent = True  # until the block has come to its end
+    try:
+        yield started
+        is_urgent = False
+    finally:
+        started.end(is_urgent=is_urgent)
+
+
+def _words(tree: Tree, arguments: Sequence[str]) -> list[str]:
+    """The command line of pytest; what was said last wins there."""
+    words = ["-m", "pytest", "-p", PLUGIN, *(tree.moved(word) for word in arguments)]
+    words.append("--energy-baseline=off")
+    return [*words, "-n0"] if find_spec("xdist") is not None else words

@@ -1,0 +1,155 @@
+"""One side of `pytest-energy ab`: a plugin that runs tests, and takes their rounds, when it is told to.
+
+Rule 1: the process measures only while it has its turn; in between it waits for a line, which costs nothing.
+Rule 2: nothing is judged, written or shown here: readings and records go to the command.
+Rule 3: when the command has gone the process ends as well, its fixtures torn down.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+from pytest_energy.ab.protocol import PIPES, Collected, Done, Link, Ready, round_to_json
+from pytest_energy.errors import EnergyError
+from pytest_energy.model import Judgement, Provenance
+from pytest_energy.plugin.mark import EnergyMark, is_energy_test
+from pytest_energy.wire import Fields
+
+if TYPE_CHECKING:
+    from pytest_energy.plugin.rounds import Hold, RoundLoop, RoundsTaken
+    from pytest_energy.plugin.session import EnergySession
+
+T = TypeVar("T")
+
+
+@pytest.hookimpl(trylast=True)  # after the plugin has registered what writes and shows
+def pytest_configure(config: pytest.Config) -> None:
+    from pytest_energy.plugin.session import session_of
+
+    collector = config.pluginmanager.get_plugin("energy-collector")
+    if collector is not None:
+        config.pluginmanager.unregister(collector)
+    try:
+        link, session = Link.from_text(os.environ.pop(PIPES, "")), session_of(config)
+    except EnergyError as error:
+        raise pytest.UsageError(str(error)) from error
+    session.kin_pid = os.getppid()  # the other side is no stranger: it is known to be quiet
+    session.conductor = Turns(link, session)
+    config.pluginmanager.register(Worker(link), "energy-ab-worker")
+
+
+class Turns:
+    """Takes a round whenever it is this side's turn, and holds the devices no longer than that."""
+
+    def __init__(self, link: Link, session: "EnergySession") -> None:
+        self._link, self._session = link, session
+
+    def conduct(self, loop: "RoundLoop[T]", hold: "Hold") -> "RoundsTaken[T]":
+        with hold():
+            loop.warm_up()
+        self._link.say(self._ready(loop).to_json())
+        taken: RoundsTaken[T] | None = None
+        while (order := _heard(self._link)).text("kind") == "round":
+            loop.call_count = order.integer("call_count")
+            with hold():
+                result, reading = loop.take_one()
+            if reading.void_because is None:
+                loop.rounds.append(reading)
+            taken = loop.taken(loop.rounds or [reading], result)
+            self._link.say(round_to_json(reading))
+        if taken is None:
+            pytest.skip("the other side has no round to set against one of this test")
+        return taken
+
+    def _ready(self, loop: "RoundLoop[T]") -> Ready:
+        plan, session = loop.plan, self._session
+        return Ready(
+            call_count=loop.call_count,
+            may_repeat=plan.may_repeat,
+            limit=plan.limit,
+            round_count=plan.count,
+            void_retry_count=plan.void_retry_count,
+            max_time_s=plan.max_time_s,
+            is_judged=session.settings.gates_estimates or session.provenance is not Provenance.ESTIMATED,
+        )
+
+
+def _heard(link: Link) -> Fields:
+    """The next order; without one the run ends, wherever it is."""
+    order = link.hear()
+    if order is None or order.text("kind") == "end":
+        pytest.exit("pytest-energy ab has ended", returncode=pytest.ExitCode.INTERRUPTED)
+    return order
+
+
+class Worker:
+    """Runs the energy tests of this side, one when it is told to."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._reports: list[pytest.TestReport] = []
+        self._sources: dict[str, str] = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if session.testsfailed and not session.config.option.continue_on_collection_errors:
+            raise session.Interrupted(f"{session.testsfailed} errors during collection")
+        items = {item.nodeid: item for item in session.items if is_energy_test(item)}
+        collected = Collected(
+            tolerances={test_id: EnergyMark.of(item).tolerance for test_id, item in items.items()},
+            other_count=len(session.items) - len(items),
+            sources=self._new_sources(),
+        )
+        self._link.say(collected.to_json())
+        while (order := self._link.hear()) is not None and order.text("kind") == "test":
+            next_id = order.text_or_none("next_id")
+            item, next_item = items[order.text("id")], None if next_id is None else items[next_id]
+            self._reports = []
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=next_item)
+            self._link.say(self._done().to_json())
+        return True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._reports.append(report)
+
+    def _done(self) -> Done:
+        call = [report for report in self._reports if report.when == "call"][-1:]
+        told = next((vars(report)["energy"] for report in call if "energy" in vars(report)), None)
+        wrong = [r for r in self._reports if not r.passed and not _is_of_energy(r)]
+        text = wrong[0].longreprtext if wrong else ""
+        return Done(
+            outcome=wrong[0].outcome if wrong else "passed",
+            text=text,
+            judgement=None
+            if told is None
+            else Judgement.from_json(Fields(told, "the judgement of this side")),
+            sources=self._new_sources(),
+        )
+
+    def _new_sources(self) -> dict[str, str]:
+        found = {
+            name: str(file.resolve())
+            for name, module in list(sys.modules.items())
+            if "." not in name and name not in sys.stdlib_module_names
+            if (file := _file_of(module)) is not None
+        }
+        new = {name: file for name, file in found.items() if name not in self._sources}
+        self._sources |= new
+        return new
+
+
+def _is_of_energy(report: pytest.TestReport) -> bool:
+    """Whether a report is a failure by this side's own judgement, for which it isn't asked here."""
+    return report.failed and bool(vars(report).get("energy", {}).get("is_failing"))
+
+
+def _file_of(module: object) -> Path | None:
+    """The file that *module* is in; the folder of a package without a file of its own."""
+    file = getattr(module, "__file__", None)
+    if isinstance(file, str):
+        return Path(file)
+    folders = list(getattr(module, "__path__", None) or ())
+    return Path(folders[0]) if folders and isinstance(folders[0], str) else None

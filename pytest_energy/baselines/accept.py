@@ -1,0 +1,40 @@
+"""Which judged records may enter a baseline. Pure: the one rule for a run and for `pytest-energy accept`.
+
+Rule 1: a test that did not pass, or whose joules don't count, enters no baseline on its own.
+Rule 2: a test that a person names may have failed; its joules must count all the same.
+Rule 3: an estimate enters only where estimates are asked for.
+"""
+
+from pytest_energy.model import Judgement, Provenance, Verdict
+
+# Verdicts whose record may join a baseline. A replacement also takes what the old baseline refuses.
+_JOINING = frozenset({Verdict.PASS, Verdict.IMPROVEMENT, Verdict.INCONCLUSIVE, Verdict.NO_BASELINE})
+_UNUSABLE = frozenset({Verdict.VOID, Verdict.UNMEASURED})
+_REPLACING = _JOINING | {Verdict.REGRESSION, Verdict.NOT_COMPARABLE}
+
+
+def why_not_accepted(
+    judgement: Judgement, *, replaces: bool, takes_estimates: bool, is_named: bool = False
+) -> str | None:
+    """Why the record of *judgement* stays out of the baselines, or `None` where it may enter.
+
+    Args:
+        judgement: With the test's outcome.
+        replaces: The old baseline goes, so what it says against the record doesn't count.
+        takes_estimates: Estimated joules may enter, although nothing was judged by them.
+        is_named: A person asked for this very test.
+    """
+    record, verdict = judgement.record, judgement.verdict
+    said = f"its verdict is {verdict}: {next(iter(judgement.reason.splitlines()), '')}"
+    is_estimate = record.provenance is Provenance.ESTIMATED and record.is_measured
+    if judgement.outcome != "passed" and not is_named:
+        return f"the test did not pass ({judgement.outcome})"
+    if is_estimate and not takes_estimates:
+        return f"its joules are an estimate; {said}"
+    if is_estimate and verdict is Verdict.UNMEASURED:
+        verdict = Verdict.NO_BASELINE  # only for want of leave to judge it
+    if verdict in _UNUSABLE or not (is_named or verdict in (_REPLACING if replaces else _JOINING)):
+        return said
+    if not record.round_energies_j or min(record.round_energies_j) <= 0:
+        return f"it has no joules to compare with; {said}"
+    return None

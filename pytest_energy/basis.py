@@ -1,0 +1,69 @@
+"""Which joules of a record are compared: gross or net, of a round or of a sample. Pure."""
+
+import math
+from dataclasses import dataclass
+
+from pytest_energy.errors import NotMeasurable
+from pytest_energy.model import Reading, Record
+from pytest_energy.stats.compare import Sample
+from pytest_energy.units import to_text
+
+GROSS, NET = "gross", "net"
+ROUND, SAMPLE = "round", "sample"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """Which joules are compared.
+
+    Attributes:
+        is_net: Less idle power times the time, as the paper's E_tr and E_in.
+        is_per_sample: Of one sample, so that records with different samples can be compared.
+    """
+
+    is_net: bool = False
+    is_per_sample: bool = False
+
+    @property
+    def text(self) -> str:
+        """What is compared, or empty for gross joules a round."""
+        parts = ["net joules" if self.is_net else "joules"] * (self.is_net or self.is_per_sample)
+        return " ".join([*parts, *(["a sample"] * self.is_per_sample)])
+
+    @property
+    def free_facts(self) -> frozenset[str]:
+        """Facts of two records that may differ although they are compared."""
+        return frozenset({"samples"}) if self.is_per_sample else frozenset()
+
+    def sample(self, record: Record) -> Sample:
+        """The rounds of *record* that have joules.
+
+        Raises:
+            NotMeasurable: There are no such joules, with the reason.
+        """
+        share = 1
+        if self.is_per_sample:
+            if record.samples is None:
+                raise NotMeasurable("the samples of a round are not known; give samples=")
+            share = record.samples
+        usable = [reading for reading in record.rounds if reading.energy_j is not None]
+        return Sample(
+            energies_j=tuple(self._energy_j(reading, record) / share for reading in usable),
+            uncertainties_j=tuple(reading.uncertainty_j / share for reading in usable),
+        )
+
+    def _energy_j(self, reading: Reading, record: Record) -> float:
+        energy_j = math.fsum(reading.channels.values())
+        if not self.is_net:
+            return energy_j
+        idle_w = record.idle_power_w or {}
+        missing = [name for name in reading.channels if name not in idle_w]
+        if missing:
+            raise NotMeasurable(f"net joules take idle power, and that of {', '.join(missing)} is not known")
+        net_j = energy_j - math.fsum(idle_w[name] for name in reading.channels) * reading.duration_s
+        if net_j <= 0:
+            raise NotMeasurable(
+                f"a round has {to_text(net_j, 'J')} net: it used {to_text(energy_j, 'J')}, "
+                "no more than idle power does in that time"
+            )
+        return net_j

@@ -1,0 +1,188 @@
+"""`pytest-energy accept`: the joules of a run, taken into the baselines without measuring again.
+
+Rule 1: what may enter is decided by `baselines.accept`, as in a run of pytest.
+Rule 2: everything is looked at before anything is written: a file that is broken stops it all.
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from pytest_energy.cli.arguments import add_baselines, add_command, add_run, session_count
+from pytest_energy.cli.documents import by_test, read_run, say
+from pytest_energy.errors import BaselineError, NotComparable, SettingsError
+
+if TYPE_CHECKING:
+    from pytest_energy.baselines.store import Mode, Store
+    from pytest_energy.cli.arguments import Commands
+    from pytest_energy.model import Judgement, Record
+
+_NAMED_TESTS = 5  # of those that a message lists
+
+
+def register(commands: "Commands") -> None:
+    """Add this module's command to *commands*."""
+    from_run = add_command(
+        commands,
+        "accept",
+        "take the joules of a run into the baselines",
+        description="Add what a run measured to the baselines, without measuring again: of every test that "
+        "passed, by the rule of --energy-baseline=add, or of the tests that --test names, whatever their "
+        "verdict, unless their joules are void or none. Taken twice, a run is in the baselines once.",
+        epilog="Exit status: 0, 1 where a test that was named was left out, or 2 where a file can't be used.",
+    )
+    add_run(from_run, "run_json", "RUN.json")
+    add_baselines(from_run)
+    from_run.add_argument(
+        "--test",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="take this test only, also if it failed (repeatable)",
+    )
+    from_run.add_argument(
+        "--replace", action="store_true", help="in place of the stored sessions, instead of beside them"
+    )
+    from_run.add_argument("--estimates", action="store_true", help="take estimated joules, too")
+    from_run.add_argument(
+        "--keep",
+        type=session_count,
+        default=None,
+        metavar="N",
+        help="sessions that a baseline keeps; default: 10",
+    )
+    from_run.set_defaults(run=_accept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What is to become of one record.
+
+    Attributes:
+        because: Why it is left out, or empty.
+    """
+
+    record: "Record"
+    what: Literal["taken", "there already", "left out"]
+    because: str = ""
+
+
+def _accept(options: argparse.Namespace) -> int:
+    from pytest_energy.baselines.schema import KEPT_COUNT
+    from pytest_energy.baselines.store import Store
+
+    run, store = by_test(read_run(options.run_json), options.run_json), Store(options.baselines)
+    named = frozenset(options.test)
+    if unknown := named - run.keys():
+        raise SettingsError(
+            f"{options.run_json} has no test {', '.join(sorted(unknown))}; it has {_some(list(run))}. A test "
+            "whose own checks failed has no joules in it"
+        )
+    chosen = [judgement for test_id, judgement in run.items() if not named or test_id in named]
+    mode: Mode = "replace" if options.replace else "add"
+    decisions = decide(
+        chosen, store, mode=mode, takes_estimates=options.estimates, named=named, now=datetime.now(UTC)
+    )
+    keep = KEPT_COUNT if options.keep is None else options.keep
+    for line in _carried_out(decisions, store, mode=mode, keep=keep):
+        say(line)
+    counts = Counter(decision.what for decision in decisions)
+    told = ", ".join(
+        f"{counts[what]} {what}" for what in ("taken", "there already", "left out") if counts[what]
+    )
+    say(f"{told or 'no test'} of {options.run_json}")
+    return 1 if any(one.what == "left out" and one.record.test_id in named for one in decisions) else 0
+
+
+def decide(
+    judgements: "Sequence[Judgement]",
+    store: "Store",
+    *,
+    mode: "Mode",
+    takes_estimates: bool,
+    named: Collection[str],
+    now: datetime,
+) -> list[Decision]:
+    """What is to become of each record; nothing is written yet.
+
+    Args:
+        judgements: Of the tests that are asked for.
+        store: The baselines.
+        mode: How records are to be stored.
+        takes_estimates: Estimated joules may enter.
+        named: Ids of the tests that a person named.
+        now: No record may be made after it.
+
+    Raises:
+        BaselineError: A baseline is broken, or a record can't be one's session; it names all.
+    """
+    from pytest_energy.baselines.accept import why_not_accepted
+
+    decisions, problems = [], []
+    for judgement in judgements:
+        record = judgement.record
+        because = why_not_accepted(
+            judgement,
+            replaces=mode == "replace",
+            takes_estimates=takes_estimates,
+            is_named=record.test_id in named,
+        )
+        if because is not None:
+            decisions.append(Decision(record=record, what="left out", because=because))
+            continue
+        try:
+            decisions.append(_with_baseline(record, store, mode, now))
+        except BaselineError as error:
+            problems.append(str(error))
+    if problems:
+        raise BaselineError("\n".join(["nothing was written:", *problems]))
+    return decisions
+
+
+def _with_baseline(record: "Record", store: "Store", mode: "Mode", now: datetime) -> Decision:
+    """What is to become of *record*, which may enter, beside what is stored."""
+    from pytest_energy.baselines.machine import check_comparable
+    from pytest_energy.baselines.schema import Baseline, check_times
+
+    try:
+        Baseline(test_id=record.test_id, machine_key=record.machine.key, sessions=(record,))
+        check_times((record,), now)
+    except BaselineError as error:
+        raise BaselineError(f"the run's record of {record.test_id}: {error}") from error
+    old = store.load(record.machine.key, record.test_id) if mode == "add" else None
+    if old is None:
+        return Decision(record=record, what="taken")
+    if record in old.sessions:
+        return Decision(record=record, what="there already")
+    try:
+        check_comparable(old.sessions[0], record)
+    except NotComparable as error:
+        because = f"it can't stand beside the stored sessions: {error}; --replace starts anew"
+        return Decision(record=record, what="left out", because=because)
+    return Decision(record=record, what="taken")
+
+
+def _carried_out(decisions: Iterable[Decision], store: "Store", *, mode: "Mode", keep: int) -> Iterator[str]:
+    """Write what is taken, and say of each record what became of it."""
+    from pytest_energy.report.cells import printable
+
+    for decision in decisions:
+        record = decision.record
+        name = printable(record.test_id)
+        if decision.what == "taken":
+            stored = store.write(record.machine.key, record.test_id, (record,), mode, keep)
+            count = len(stored.sessions)
+            path = store.path(record.machine.key, record.test_id)
+            yield f"taken: {name}: now {count} {'session' if count == 1 else 'sessions'} in {path}"
+        elif decision.what == "there already":
+            yield f"there already: {name}: {store.path(record.machine.key, record.test_id)} has this session"
+        else:
+            yield f"left out: {name}: {printable(decision.because)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED_TESTS} more" if len(names) > _NAMED_TESTS else ""
+    return ", ".join(names[:_NAMED_TESTS]) + more if names else "no test at all"

@@ -1,0 +1,103 @@
+"""Runs that are read again, reports that are written, and lines that are said.
+
+Rule 1: a file is looked at before it is read whole: one far larger than any run is refused by its size.
+Rule 2: joules that can't be are refused wherever they stand in it.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_energy.errors import FormatError, SettingsError
+
+if TYPE_CHECKING:
+    from pytest_energy.model import Judgement
+    from pytest_energy.report.view import View
+
+MOST_BYTES = 64_000_000
+"""Of a run's JSON: 10,000 tests of 10 rounds have 52 MB. Parsed it takes some ten times its size."""
+
+_WHAT_TO_GIVE = "give a file written by --energy-out"
+
+
+def say(*lines: str) -> None:
+    """Print each of *lines*."""
+    for line in lines:
+        print(line)  # noqa: T201  # a command line prints
+
+
+def now_text() -> str:
+    """The time for a document's head: UTC, ISO 8601 with `Z`."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def read_run(path: Path) -> "View":
+    """The run in the file *path*.
+
+    Raises:
+        SettingsError: It can't be read, is too large, or is no run.
+    """
+    from pytest_energy.report.to_json import read
+
+    try:
+        with path.open("rb") as file:
+            size_bytes = path.stat().st_size
+            if size_bytes > MOST_BYTES:
+                raise SettingsError(
+                    f"{path} has {size_bytes:,} bytes, and a run's JSON has at most {MOST_BYTES:,}: it was "
+                    f"not read; {_WHAT_TO_GIVE}, or split that run"
+                )
+            text = file.read().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} can't be read: {error}; {_WHAT_TO_GIVE}") from error
+    try:
+        run = read(text, str(path))
+        for number, judgement in enumerate(run.judgements):
+            _check_joules(judgement, f"{path}: tests[{number}] ({judgement.record.test_id})")
+    except FormatError as error:
+        raise SettingsError(
+            f"{error}; {_WHAT_TO_GIVE}; if a newer pytest-energy wrote it, upgrade this one "
+            "(pip install --upgrade pytest-energy)"
+        ) from error
+    return run
+
+
+def _check_joules(judgement: "Judgement", where: str) -> None:
+    summary = judgement.summary
+    if summary is not None and min(summary.energy_j, summary.uncertainty_j) < 0:
+        raise FormatError(
+            f"{where}: {summary.energy_j} +- {summary.uncertainty_j} J; joules are not negative"
+        )
+    for number, reading in enumerate(judgement.record.rounds):
+        if reading.uncertainty_j < 0:
+            raise FormatError(
+                f"{where}: rounds[{number}]: uncertainty_j is {reading.uncertainty_j}; it is 0 or more"
+            )
+
+
+def by_test(run: "View", path: Path) -> "dict[str, Judgement]":
+    """The judgements of *run* by their tests' ids.
+
+    Raises:
+        SettingsError: A test is there twice, so that nobody can tell which one is meant.
+    """
+    found: dict[str, Judgement] = {}
+    for judgement in run.judgements:
+        test_id = judgement.record.test_id
+        if test_id in found:
+            raise SettingsError(f"{path} has {test_id} twice; give a file of one run on one machine")
+        found[test_id] = judgement
+    return found
+
+
+def write_reports(
+    judgements: "Sequence[Judgement]", paths: Iterable[Path], *, run_notes: Iterable[str]
+) -> None:
+    """Write the report of *judgements* to each of *paths*, and say so."""
+    from pytest_energy.report.formats import write
+
+    notes = tuple(run_notes)
+    for path in paths:
+        write(judgements, path, created=now_text(), run_notes=notes)
+        say(f"written to {path}")

@@ -1,0 +1,392 @@
+"""`pytest-energy baselines`: what is stored, whether it is sound, and what may go.
+
+Rule 1: one broken file hides no other: each is named, and the sound ones are shown.
+Rule 2: nothing is removed without --yes.
+Rule 3: the sessions that are pinned go only with their whole file.
+"""
+
+import argparse
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_energy.cli.arguments import add_baselines, add_command, add_run, days, session_count
+from pytest_energy.cli.documents import by_test, read_run, say
+from pytest_energy.errors import BaselineError, EnergyError, NotMeasurable, SettingsError
+
+if TYPE_CHECKING:
+    from pytest_energy.baselines.schema import Baseline
+    from pytest_energy.baselines.store import Store
+    from pytest_energy.cli.arguments import Commands
+    from pytest_energy.model import Record
+
+Key = tuple[str, str]
+"""Machine key and test id."""
+
+
+def register(commands: "Commands") -> None:
+    """Add this module's commands to *commands*."""
+    baselines = add_command(
+        commands,
+        "baselines",
+        "list, check, prune or compare the stored baselines",
+        description="What runs are held against: one file a test and machine, in a folder.",
+        epilog="See `pytest-energy baselines COMMAND --help`.",
+    )
+    actions = baselines.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    listing = add_command(
+        actions,
+        "list",
+        "say which machines have baselines, and of how many tests",
+        description="A line for each machine: its tests, their sessions, where their joules come from, and "
+        "the newest session's time.",
+        epilog="Exit status: 0, or 2 where a file is broken.",
+    )
+    add_baselines(listing)
+    listing.set_defaults(run=_list)
+    validate = add_command(
+        actions,
+        "validate",
+        "read every file and say what is wrong with it",
+        description="Read every baseline as a run would and more: its form, its size, its place, merges left "
+        "unfinished, sessions that are there twice, from the future, of another test, machine or provenance, "
+        "joules that can't be.",
+        epilog="Exit status: 0 where every file is sound, else 2.",
+    )
+    add_baselines(validate)
+    validate.set_defaults(run=_validate)
+    _register_prune(actions)
+    diff = add_command(
+        actions,
+        "diff",
+        "say what differs between two folders of baselines",
+        description="Tests that B has and A hasn't, those that A has and B hasn't, and those whose sessions "
+        "differ, with the ratio of B's level to A's.",
+        epilog="Exit status: 0, whether they differ or not, or 2 where a file is broken.",
+    )
+    diff.add_argument("folder_a", type=Path, metavar="A", help="a folder of baselines")
+    diff.add_argument("folder_b", type=Path, metavar="B", help="another one")
+    diff.set_defaults(run=_diff)
+
+
+def _register_prune(actions: "Commands") -> None:
+    prune = add_command(
+        actions,
+        "prune",
+        "remove sessions and baselines that are no longer wanted",
+        description="Say what would go, and with --yes remove it. The first sessions of a baseline are "
+        "pinned: they show a slow creep, and go only with the whole file.",
+        epilog="Exit status: 0, or 2 where a file or a value can't be used; then nothing is removed.",
+    )
+    add_baselines(prune)
+    prune.add_argument(
+        "--keep",
+        type=session_count,
+        metavar="N",
+        help="of each baseline, the pinned sessions and the newest, N in all; 4 or more",
+    )
+    prune.add_argument(
+        "--older-than",
+        type=days,
+        metavar="DAYS",
+        help="sessions made before that; a baseline goes whole where all of its are",
+    )
+    prune.add_argument("--machine", metavar="KEY", help="touch the baselines of this machine only")
+    add_run(prune, "--missing-tests-from", "RUN.json")
+    prune.add_argument("--yes", action="store_true", help="do it; without, nothing is removed")
+    prune.set_defaults(run=_prune)
+
+
+# ---- reading a folder ----
+
+
+def _store(folder: Path) -> "Store":
+    """The baselines in *folder*, which must be there: a misspelt one has nothing wrong in it.
+
+    Raises:
+        SettingsError: It is not.
+    """
+    from pytest_energy.baselines.store import Store
+
+    if not folder.exists():
+        raise SettingsError(
+            f"there is no folder {folder}; name that of the baselines, such as --baselines=DIR"
+        )
+    return Store(folder)
+
+
+def _read_all(store: "Store") -> "tuple[dict[Path, Baseline], list[str]]":
+    """Every sound baseline by its file, and what is wrong with each of the others."""
+    sound, problems = {}, []
+    for path in store.paths():
+        try:
+            sound[path] = store.read(path)
+        except BaselineError as error:
+            problems.append(str(error))
+    return sound, problems
+
+
+def _all_of(store: "Store") -> "dict[Path, Baseline]":
+    """Every baseline by its file.
+
+    Raises:
+        BaselineError: Some are broken; it names all of them.
+    """
+    sound, problems = _read_all(store)
+    if problems:
+        raise BaselineError(
+            "\n".join([f"{_count(len(problems), 'file')} in {store.folder} broken:", *problems])
+        )
+    return sound
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+# ---- list ----
+
+
+def _list(options: argparse.Namespace) -> int:
+    from tabulate import tabulate
+
+    store = _store(options.baselines)
+    sound, problems = _read_all(store)
+    by_machine: dict[str, list[Baseline]] = {}
+    for baseline in sound.values():
+        by_machine.setdefault(baseline.machine_key, []).append(baseline)
+    rows = [_machine_row(key, baselines) for key, baselines in sorted(by_machine.items())]
+    if rows:
+        headers = ("machine", "tests", "sessions", "joules", "newest (UTC)")
+        alignment = ("left", "right", "right", "left", "left")
+        text = tabulate([headers, *rows], tablefmt="plain", disable_numparse=True, colalign=alignment)
+        say(*(line.rstrip() for line in text.splitlines()))
+    else:
+        say(f"no baselines in {store.folder}")
+    return _told(problems)
+
+
+def _machine_row(key: str, baselines: "Sequence[Baseline]") -> tuple[str, ...]:
+    from pytest_energy.baselines.schema import moment_of
+    from pytest_energy.report.cells import printable
+
+    records = [record for baseline in baselines for record in baseline.sessions]
+    newest = max(moment_of(record) for record in records).astimezone(UTC)
+    provenances = sorted({record.provenance.value for record in records})
+    return (
+        printable(key),
+        f"{len(baselines):,}",
+        f"{len(records):,}",
+        ", ".join(provenances),
+        f"{newest:%Y-%m-%d %H:%M}",
+    )
+
+
+def _told(problems: Sequence[str]) -> int:
+    """Say each problem; the exit status for them."""
+    say(*(f"problem: {problem}" for problem in problems))
+    return 2 if problems else 0
+
+
+# ---- validate ----
+
+
+def _validate(options: argparse.Namespace) -> int:
+    store = _store(options.baselines)
+    sound, problems = _read_all(store)
+    file_count = len(sound) + len(problems)
+    for path, baseline in sound.items():
+        problems += (f"{path}: {problem}" for problem in unusable_sessions(baseline))
+    status = _told(problems)
+    found = _count(len(problems), "problem") if problems else "all sound"
+    say(f"{_count(file_count, 'file')} in {store.folder}: {found}")
+    return status
+
+
+def unusable_sessions(baseline: "Baseline") -> Iterator[str]:
+    """What is wrong with each session that loads, but that no run can be held against."""
+    from pytest_energy.stats.compare import Sample
+
+    for index, record in enumerate(baseline.sessions):
+        usable = [reading for reading in record.rounds if reading.energy_j is not None]
+        because = None if all(r.duration_s > 0 for r in usable) else "a round took 0 s: the clock stood still"
+        try:
+            Sample(
+                energies_j=record.round_energies_j,
+                uncertainties_j=tuple(reading.uncertainty_j for reading in usable),
+            )
+        except NotMeasurable as error:
+            because = str(error)
+        if because is not None:
+            where = f"sessions[{index}] (created {record.created})"
+            yield f"{where} is left out of comparisons: {because}; delete it"
+
+
+# ---- prune ----
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruning:
+    """What is to stay of a baseline.
+
+    Attributes:
+        keep: Sessions of each, or `None` for as many as there are.
+        oldest: Time before which an unpinned session goes, or `None`.
+        tests: Of each machine that the run was on, the tests that it had; `None` without a run.
+        machine_key: Only this machine's baselines are touched, or `None` for all.
+    """
+
+    keep: int | None = None
+    oldest: datetime | None = None
+    tests: Mapping[str, frozenset[str]] | None = None
+    machine_key: str | None = None
+
+    def stays(self, baseline: "Baseline") -> "tuple[Record, ...]":
+        """The sessions of *baseline* that stay, in their order; none where the file goes."""
+        from pytest_energy.baselines.schema import PINNED_COUNT, kept, moment_of
+
+        sessions = baseline.sessions
+        if self.machine_key is not None and baseline.machine_key != self.machine_key:
+            return sessions
+        if self.tests is not None:
+            known = self.tests.get(baseline.machine_key)
+            if known is not None and baseline.test_id not in known:
+                return ()
+        if self.oldest is not None:
+            is_young = [moment_of(record) >= self.oldest for record in sessions]
+            if not any(is_young):
+                return ()
+            stays = zip(sessions, is_young, range(len(sessions)), strict=True)
+            sessions = tuple(record for record, young, place in stays if young or place < PINNED_COUNT)
+        return sessions if self.keep is None else kept(sessions, self.keep)
+
+
+def _pruning(options: argparse.Namespace) -> Pruning:
+    from pytest_energy.baselines.schema import PINNED_COUNT
+
+    if options.keep is None and options.older_than is None and options.missing_tests_from is None:
+        raise SettingsError(
+            "nothing says what may go: give --keep, --older-than or --missing-tests-from (of one machine, "
+            "everything: --machine=KEY --older-than=0)"
+        )
+    if options.keep is not None and options.keep <= PINNED_COUNT:
+        raise SettingsError(
+            f"--keep={options.keep}: the first {PINNED_COUNT} sessions are pinned and the newest stays; give "
+            f"{PINNED_COUNT + 1} or more"
+        )
+    tests = None
+    if options.missing_tests_from is not None:
+        run = by_test(read_run(options.missing_tests_from), options.missing_tests_from)
+        machines = {judgement.record.machine.key for judgement in run.values()}
+        tests = dict.fromkeys(machines, frozenset(run))
+    return Pruning(
+        keep=options.keep,
+        oldest=None if options.older_than is None else _before(options.older_than),
+        tests=tests,
+        machine_key=options.machine,
+    )
+
+
+def _before(age_days: float) -> datetime:
+    """The moment *age_days* ago; the first of all where the calendar doesn't reach back that far."""
+    try:
+        return datetime.now(UTC) - timedelta(days=age_days)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
+
+
+def _prune(options: argparse.Namespace) -> int:
+    from pytest_energy.report.cells import printable
+
+    pruning, store = _pruning(options), _store(options.baselines)
+    baselines = _all_of(store)
+    machines = {baseline.machine_key for baseline in baselines.values()}
+    if pruning.machine_key is not None and pruning.machine_key not in machines:
+        raise SettingsError(
+            f"no baseline is of the machine {pruning.machine_key!r}; there are {_list_of(machines)}"
+        )
+    verb = "removed" if options.yes else "would be removed"
+    file_count = session_count_gone = 0
+    for path, baseline in baselines.items():
+        stays = pruning.stays(baseline)
+        gone = len(baseline.sessions) - len(stays)
+        if not gone:
+            continue
+        if options.yes:
+            gone = store.reduce(path, pruning.stays)
+        what = "the whole file" if not stays else f"{gone} of {_count(len(baseline.sessions), 'session')}"
+        say(f"{verb}: {printable(baseline.test_id)}: {what}: {path}")
+        file_count, session_count_gone = file_count + 1, session_count_gone + gone
+    sessions = _count(session_count_gone, "session")
+    say(f"{verb}: {sessions} in {file_count:,} of {_count(len(baselines), 'file')}")
+    if file_count and not options.yes:
+        say("give --yes to do it")
+    return 0
+
+
+def _list_of(names: "set[str]") -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+# ---- diff ----
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from pytest_energy.report.cells import printable
+
+    problems: list[str] = []
+    sides = []
+    for folder in (options.folder_a, options.folder_b):
+        try:
+            sides.append({(b.machine_key, b.test_id): b for b in _all_of(_store(folder)).values()})
+        except EnergyError as error:
+            problems.append(str(error))
+    if problems:
+        raise BaselineError("\n".join(problems))
+    old, new = sides
+    say(*(printable(line) for line in differences(old, new)))
+    return 0
+
+
+def differences(old: "Mapping[Key, Baseline]", new: "Mapping[Key, Baseline]") -> Iterator[str]:
+    """What *new* has added, removed and changed, a line each, and how many of each."""
+    added, removed = sorted(new.keys() - old.keys()), sorted(old.keys() - new.keys())
+    common = sorted(old.keys() & new.keys())
+    changed = [key for key in common if old[key].sessions != new[key].sessions]
+    yield from (f"added: {_named(key)}: {_count(len(new[key].sessions), 'session')}" for key in added)
+    yield from (f"removed: {_named(key)}: {_count(len(old[key].sessions), 'session')}" for key in removed)
+    yield from (f"changed: {_named(key)}: {_change(old[key], new[key])}" for key in changed)
+    yield (
+        f"{len(added):,} added, {len(removed):,} removed, {len(changed):,} changed, "
+        f"{len(common) - len(changed):,} the same"
+    )
+
+
+def _named(key: Key) -> str:
+    return f"{key[1]} on {key[0]}"
+
+
+def _change(old: "Baseline", new: "Baseline") -> str:
+    from pytest_energy.baselines.machine import check_comparable
+    from pytest_energy.errors import NotComparable
+    from pytest_energy.stats.compare import centre_ratio
+    from pytest_energy.units import percent_change_text
+
+    counts = f"{len(old.sessions)} -> {_count(len(new.sessions), 'session')}"
+    try:
+        check_comparable(old.sessions[0], new.sessions[0])
+    except NotComparable as error:
+        return f"levels can't be compared: {error}; {counts}"
+    levels = [_energies_j(baseline) for baseline in (old, new)]
+    if min(min(energies_j) for level in levels for energies_j in level) <= 0:
+        return f"levels can't be compared: a round reads 0 J; {counts}"
+    # One joule over each: what is left is the levels' own ratio, centred as the gate does.
+    ratio = centre_ratio((1.0,), levels[0]) / centre_ratio((1.0,), levels[1])
+    return f"level {percent_change_text(1.0 if math.isclose(ratio, 1.0, rel_tol=1e-12) else ratio)}; {counts}"
+
+
+def _energies_j(baseline: "Baseline") -> list[tuple[float, ...]]:
+    return [record.round_energies_j for record in baseline.sessions]

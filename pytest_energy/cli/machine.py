@@ -1,0 +1,34 @@
+"""`pytest-energy doctor`: what this machine can measure."""
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from pytest_energy.cli.arguments import add_command
+from pytest_energy.cli.documents import say
+
+if TYPE_CHECKING:
+    from pytest_energy.cli.arguments import Commands
+
+
+def register(commands: "Commands") -> None:
+    """Add this module's command to *commands*."""
+    doctor = add_command(
+        commands,
+        "doctor",
+        "say what measures on this machine, and why the rest doesn't",
+        description="Look for sensors, read each at rest and under a load of 2 s on all CPUs and GPUs, and "
+        "say what may fail a test here and which command makes more measurable.",
+        epilog="Exit status: 0 where something measures, 1 where nothing does.",
+    )
+    doctor.add_argument("--json", action="store_true", help="for programs: one JSON document")
+    doctor.set_defaults(run=_doctor)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    """Exit status 1 where nothing measures: an estimate is no measurement."""
+    from pytest_energy.doctor import diagnose, render, to_json
+
+    report = diagnose()
+    say(json.dumps(to_json(report), indent=2) if options.json else render(report))
+    return 0 if report.measures else 1

@@ -1,0 +1,104 @@
+"""What GitHub Actions shows beside the exit status: the job's summary, and notes at the lines of tests.
+
+Rule 1: what can't be shown there is said in the log and fails nothing.
+Rule 2: a summary past its limit is refused whole by GitHub, with all that other commands of the step wrote;
+so nothing is appended that doesn't fit.
+Rule 3: a note at a line is an error exactly where an energy verdict has failed a test.
+
+Source:
+    GitHub, "Workflow commands for GitHub Actions": error messages, job summaries and their limits; the
+    escapes are those of `@actions/core`, packages/core/src/command.ts.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_energy.report.view import View
+
+STEP_LIMIT_BYTES = 1024 * 1024
+"""What one step may write into its summary."""
+
+_LONGEST = STEP_LIMIT_BYTES // 4  # characters: in UTF-8 one takes 4 bytes at most
+
+_MESSAGE_LIMIT = 4_000  # characters of a reason at a line: some dozens of lines
+
+
+def append_step_summary(view: "View", path: Path) -> str:
+    """Append the Markdown report of *view* to a step's summary, as much of it as there is room for.
+
+    Args:
+        view: The run.
+        path: The file that `GITHUB_STEP_SUMMARY` names.
+
+    Returns:
+        What to say of it in the log.
+    """
+    from pytest_energy.report import to_markdown
+
+    try:
+        used_bytes = path.stat().st_size if path.exists() else 0
+        for limit in (_LONGEST, to_markdown.LIMIT):
+            text = ("\n" if used_bytes else "") + to_markdown.render(view, limit=limit)
+            encoded = text.encode("utf-8", "backslashreplace")
+            if used_bytes + len(encoded) <= STEP_LIMIT_BYTES:
+                with path.open("ab") as file:
+                    file.write(encoded)
+                return f"summary appended to {path}"
+    except OSError as error:
+        return f"no job summary: {path} (GITHUB_STEP_SUMMARY) can't be written: {error.strerror or error}"
+    return (
+        f"no job summary: {path} holds {used_bytes} bytes of the {STEP_LIMIT_BYTES} that a step may write, "
+        f"and this run's report needs {len(encoded)}; run it in a step of its own"
+    )
+
+
+def annotations(
+    reports: Iterable[pytest.TestReport], *, root: Path, environ: Mapping[str, str]
+) -> Iterator[str]:
+    """One workflow command for each test that its energy has failed; none outside GitHub Actions.
+
+    Args:
+        reports: With what `calls.with_energy` puts on them.
+        root: The folder that the places of tests are relative to.
+        environ: Of the process.
+    """
+    if environ.get("GITHUB_ACTIONS") != "true":
+        return
+    for report in reports:
+        energy = vars(report).get("energy", {})
+        if report.failed and energy.get("is_failing"):
+            yield _error_at(report, energy["verdict"], energy["reason"], root, environ)
+
+
+def _error_at(
+    report: pytest.TestReport, verdict: str, reason: str, root: Path, environ: Mapping[str, str]
+) -> str:
+    file, line, name = report.location
+    properties = {
+        "file": _in_workspace(root.resolve() / file, environ.get("GITHUB_WORKSPACE")),
+        **({} if line is None else {"line": str(line + 1)}),  # pytest counts from 0
+        "title": f"energy {verdict}: {name}",
+    }
+    said = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    return f"::error {said}::{_message(reason[:_MESSAGE_LIMIT])}"
+
+
+def _in_workspace(path: Path, workspace: str | None) -> str:
+    """*path* relative to the checkout, by which GitHub finds the line; as it is if it is outside."""
+    whole = Path(os.path.normpath(path))  # a link in the checkout keeps its name, under which GitHub knows it
+    if workspace and whole.is_relative_to(folder := Path(workspace).resolve()):
+        return whole.relative_to(folder).as_posix()
+    return whole.as_posix()
+
+
+def _message(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _message(text).replace(":", "%3A").replace(",", "%2C")

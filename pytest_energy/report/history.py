@@ -1,0 +1,179 @@
+"""The sessions of one baseline on a screen: what each used, how that moved, whether it creeps.
+
+Rule 1: a chart's scale is its own smallest and largest session, and both are written beside it.
+Rule 2: a change is told as `stats.compare` centres it, a drift as `stats.drift` finds it: no second formula.
+"""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+
+from pytest_energy.baselines.schema import PINNED_COUNT, Baseline, moment_of
+from pytest_energy.errors import NotMeasurable
+from pytest_energy.model import Record
+from pytest_energy.report.cells import ABSENT, LEGEND, MARKS, printable
+from pytest_energy.stats.compare import centre_ratio, summarise
+from pytest_energy.stats.drift import creep
+from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+ASCII_BLOCKS = "_.-~=+*#"  # each fills more of its place than the one before
+
+_HEADERS = ("", "date (UTC)", "commit", "rounds", "energy", "CV", "vs first", "")
+_ALIGNMENT = ("right", "left", "left", "right", "right", "right", "right", "left")
+_COMMIT_LENGTH = 7  # as git shortens it
+_CHART_WIDTH = 60  # sessions a line
+_LEAST_FOR_DRIFT = PINNED_COUNT + 2  # one session after the pinned ones may be chance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One session of a history.
+
+    Attributes:
+        record: The session.
+        energy_j: Mean joules of a round.
+        uncertainty_j: Standard uncertainty of that; `None` where the rounds don't tell.
+        cv: Standard deviation of the rounds over their mean; `None` for a single round.
+        ratio: To the first session; `None` where one of the two has a round of 0 J.
+    """
+
+    record: Record
+    energy_j: float
+    uncertainty_j: float | None
+    cv: float | None
+    ratio: float | None
+
+
+def points(baseline: Baseline) -> tuple[Point, ...]:
+    """The sessions of *baseline*, the first accepted first."""
+    return tuple(_point(record, baseline.sessions[0]) for record in baseline.sessions)
+
+
+def _point(record: Record, first: Record) -> Point:
+    energies_j = record.round_energies_j
+    mean_j = statistics.fmean(energies_j)
+    has_ratio = min(*energies_j, *first.round_energies_j) > 0
+    return Point(
+        record=record,
+        energy_j=mean_j,
+        uncertainty_j=_uncertainty_j(record),
+        cv=statistics.stdev(energies_j) / mean_j if len(energies_j) > 1 and mean_j > 0 else None,
+        ratio=centre_ratio(energies_j, [first.round_energies_j]) if has_ratio else None,
+    )
+
+
+def _uncertainty_j(record: Record) -> float | None:
+    own_j = [reading.uncertainty_j for reading in record.rounds if reading.energy_j is not None]
+    try:
+        return summarise(record.round_energies_j, own_j).uncertainty_j
+    except NotMeasurable:
+        return None
+
+
+def render(baseline: Baseline, *, is_ascii: bool) -> str:
+    """The history of *baseline* as text, no newline at its end.
+
+    Args:
+        baseline: Of one test on one machine.
+        is_ascii: Draw the chart in characters that every screen has.
+    """
+    history = points(baseline)
+    count, provenance = len(history), history[0].record.provenance
+    sessions = f"{count} {'session' if count == 1 else 'sessions'}"
+    lines = [
+        printable(baseline.test_id),
+        f"on {printable(baseline.machine_key)}: {sessions}, {provenance}",
+        "",
+        *_table(history),
+        "",
+        *(_trend_lines(history, is_ascii=is_ascii) if count > 1 else ()),
+        drift_text(baseline),
+    ]
+    if legend := LEGEND[provenance]:
+        lines.append(legend)
+    return "\n".join(lines)
+
+
+def _table(history: Sequence[Point]) -> list[str]:
+    from tabulate import tabulate
+
+    rows = [
+        [
+            str(number),
+            _time_text(point.record, "%Y-%m-%d %H:%M"),
+            _commit_text(point.record),
+            str(len(point.record.round_energies_j)),
+            _energy_text(point),
+            ABSENT if point.cv is None else f"{point.cv * 100:.2g} %",
+            ABSENT if point.ratio is None else percent_change_text(round(point.ratio, 11)),
+            "pinned" if number <= PINNED_COUNT else "",
+        ]
+        for number, point in enumerate(history, start=1)
+    ]
+    text = tabulate([_HEADERS, *rows], tablefmt="plain", disable_numparse=True, colalign=_ALIGNMENT)
+    return [line.rstrip() for line in text.splitlines()]
+
+
+def _commit_text(record: Record) -> str:
+    """Short name of the commit, with a `+` where files differed from it."""
+    shown = record.machine.shown
+    commit = printable(shown.get("git_commit", ABSENT)[:_COMMIT_LENGTH])
+    return f"{commit}+" if shown.get("git_dirty") == "yes" else commit
+
+
+def _energy_text(point: Point) -> str:
+    mark = MARKS[point.record.provenance]
+    if point.uncertainty_j is None:
+        return mark + to_text(point.energy_j, "J")
+    return mark + with_uncertainty_text(point.energy_j, point.uncertainty_j, "J")
+
+
+def _trend_lines(history: Sequence[Point], *, is_ascii: bool) -> list[str]:
+    energies_j = [point.energy_j for point in history]
+    drawn = chart(energies_j, is_ascii=is_ascii)
+    pieces = [drawn[start : start + _CHART_WIDTH] for start in range(0, len(drawn), _CHART_WIDTH)]
+    pieces[-1] += f"  {to_text(min(energies_j), 'J')} to {to_text(max(energies_j), 'J')}"
+    return [f"{'trend' if number == 0 else '     '}  {piece}" for number, piece in enumerate(pieces)]
+
+
+def chart(values: Sequence[float], *, is_ascii: bool) -> str:
+    """One character a value, from the smallest to the largest of them.
+
+    >>> chart([10.0, 10.2, 10.7], is_ascii=True)
+    '_.#'
+    """
+    blocks = ASCII_BLOCKS if is_ascii else BLOCKS
+    lowest, highest = min(values), max(values)
+    if highest <= lowest:
+        return blocks[0] * len(values)
+    last = len(blocks) - 1
+    return "".join(blocks[round((value - lowest) / (highest - lowest) * last)] for value in values)
+
+
+def drift_text(baseline: Baseline) -> str:
+    """Whether the newest sessions have crept up from the pinned ones, in a sentence."""
+    sessions = baseline.sessions
+    if len(sessions) < _LEAST_FOR_DRIFT:
+        return (
+            f"drift  needs {_LEAST_FOR_DRIFT} sessions to be told, the first {PINNED_COUNT} for a reference"
+        )
+    try:
+        found = creep(
+            [statistics.fmean(record.round_energies_j) for record in sessions], pinned_count=PINNED_COUNT
+        )
+    except NotMeasurable as error:
+        return f"drift  can't be told: {error}"
+    if found is None:
+        return f"drift  none that stands out from chance, against the first {PINNED_COUNT} sessions"
+    since = PINNED_COUNT + found.began
+    began = sessions[since]
+    return (
+        f"drift  {percent_change_text(found.ratio)} against the first {PINNED_COUNT} sessions, since session "
+        f"{since + 1} ({_time_text(began, '%Y-%m-%d')}, commit {_commit_text(began)})"
+    )
+
+
+def _time_text(record: Record, form: str) -> str:
+    return moment_of(record).astimezone(UTC).strftime(form)

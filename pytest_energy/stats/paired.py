@@ -1,0 +1,194 @@
+"""Two revisions measured in turns: bounds of their ratio from pairs of rounds. Pure.
+
+Rule 1: a pair's two rounds follow each other, A B or B A, in turns that take turns themselves: A B, B A, then
+    B A, A B, and those four the other way round. What drifts evenly with time cancels after two pairs, what
+    drifts ever more slowly after few more; plain A B, B A, A B, ... leaves half of its first difference.
+Rule 2: with D_i = ln B_i - ln A_i, n pairs, their centre d and variance s_D^2, the bounds of the ratio are
+
+        exp(d -+ sqrt(t^2 max(s_D^2, u_A^2 + u_B^2) / n + z^2 (u_B - u_A)^2))
+
+    u the mean relative standard uncertainty of a side's rounds. What is the same in every window of one
+    machine within minutes (a board's gain, what an edge hides) is the same share of both sides and cancels in
+    the ratio, all but the difference of the shares, which is not divided by n. What differs from window to
+    window is in s_D, which is not believed below what the readings themselves don't know.
+Rule 3: when to stop is decided by the width of the interval of d, never by the verdict, and two narrow ones
+    in a row are asked for.
+Rule 4: no pair is deleted silently: from 8 pairs on d is the 20 % trimmed mean, and the note says so.
+Rule 5: one pair has no spread: an assumed one stands in, and it proves nothing.
+
+Source:
+    Paired comparison in crossover order: Jones and Kenward, Design and Analysis of Cross-Over Trials, 3rd
+    ed., chapter 2. Correlated uncertainties: JCGM 100:2008 (GUM), section 5.2.2. Trimmed mean: Yuen 1974,
+    Biometrika 61, 165.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_energy.errors import NotMeasurable
+from pytest_energy.stats.compare import (
+    POWER,
+    PRIOR_ROUND_CV,
+    Bounds,
+    Sample,
+    assumed_spread_text,
+    trimmed_count,
+)
+
+LEAST_PAIR_COUNT = 5  # below it the spread of the differences is hardly known
+MOST_PAIR_COUNT = 30  # enough to tell 1 % at a CV of 1 %, and 2 % at one of 3 %
+
+
+def is_turned(number: int) -> bool:
+    """Whether the pair *number*, counted from 0, is taken the other way round: B A.
+
+    Source:
+        Thue-Morse sequence, whose first 2^k members cancel polynomials below degree k: Allouche and Shallit
+        1999, Sequences and Their Applications, p. 1.
+
+    >>> "".join("BA " if is_turned(number) else "AB " for number in range(6))
+    'AB BA BA AB BA AB '
+    """
+    return number.bit_count() % 2 == 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Difference:
+    """Centre of the differences, its variance and degrees of freedom, and what can't average away."""
+
+    centre: float
+    centre_variance: float
+    df: int
+    own_sd: float
+
+    def half_width(self, tail: float) -> float:
+        """Distance from the centre to a bound that the truth passes with chance *tail*."""
+        quantile = _t_quantile(self.df, tail) if self.df else _z_quantile(tail)
+        scatter = quantile * math.sqrt(self.centre_variance)
+        return math.hypot(scatter, _z_quantile(tail) * self.own_sd)
+
+
+def compare_pairs(before: Sample, after: Sample, *, tolerance: float, alpha: float) -> Bounds:
+    """Bounds of the true ratio of *after* to *before*.
+
+    Args:
+        before: One round of each pair.
+        after: The other round of each pair, in the same order.
+        tolerance: Accepted rise, a share; decides only what is detectable.
+        alpha: Chance, for each bound, that the true ratio lies beyond it.
+
+    Raises:
+        NotMeasurable: One side has more rounds than the other.
+
+    Source:
+        The module's docstring.
+    """
+    found = _difference(before, after)
+    half = found.half_width(alpha)
+    return Bounds(
+        ratio=math.exp(found.centre),
+        lower=math.exp(found.centre - half),
+        upper=math.exp(found.centre + half),
+        detectable_ratio=(1 + tolerance) * math.exp(half + found.half_width(1 - POWER)),
+        baseline_j=math.exp(math.fsum(map(math.log, before.energies_j)) / len(before.energies_j)),
+        note=_note(len(before.energies_j)),
+    )
+
+
+def needs_more_pairs(before: Sample, after: Sample, *, precision: float, least: int, cap: int) -> bool:
+    """Whether another pair should be taken.
+
+    Args:
+        before: One round of each pair so far.
+        after: The other.
+        precision: Half-width, in ln J, of the 95 % interval of the change that is good enough.
+        least: Pairs that come first in any case; the width is looked at from there on.
+        cap: Pairs after which no more are taken.
+
+    Raises:
+        NotMeasurable: One side has more rounds than the other.
+
+    Source:
+        Fixed-width sequential interval: Chow and Robbins 1965, Annals of Mathematical Statistics 36, 457.
+    """
+    count = len(before.energies_j)
+    if count >= cap:
+        return False
+    if count <= least:
+        return True
+    lengths = (count - 1, count)
+    return not all(_is_narrow(_first(before, n), _first(after, n), precision) for n in lengths)
+
+
+def _is_narrow(before: Sample, after: Sample, precision: float) -> bool:
+    """Whether what more pairs could narrow is narrow enough."""
+    found = _difference(before, after)
+    if not found.df:
+        return False
+    return _t_quantile(found.df, 0.025) * math.sqrt(found.centre_variance) <= precision
+
+
+def _first(sample: Sample, count: int) -> Sample:
+    return Sample(energies_j=sample.energies_j[:count], uncertainties_j=sample.uncertainties_j[:count])
+
+
+def _difference(before: Sample, after: Sample) -> _Difference:
+    if len(before.energies_j) != len(after.energies_j):
+        raise NotMeasurable(
+            f"{len(before.energies_j)} rounds before, {len(after.energies_j)} after; a pair has one of each"
+        )
+    changes = [math.log(b / a) for a, b in zip(before.energies_j, after.energies_j, strict=True)]
+    u_before, u_after = before.relative_uncertainty, after.relative_uncertainty
+    own_variance = u_before**2 + u_after**2
+    own_sd = abs(u_after - u_before)
+    if len(changes) == 1:
+        variance = 2 * PRIOR_ROUND_CV**2 + own_variance
+        return _Difference(centre=changes[0], centre_variance=variance, df=0, own_sd=own_sd)
+    centre, centre_variance, df = _trimmed(changes)
+    return _Difference(
+        centre=centre,
+        centre_variance=max(centre_variance, own_variance / len(changes)),
+        df=df,
+        own_sd=own_sd,
+    )
+
+
+def _trimmed(values: Sequence[float]) -> tuple[float, float, int]:
+    """Trimmed mean of two values or more, the variance of that mean, and its degrees of freedom.
+
+    Source:
+        Yuen 1974, Biometrika 61, 165; without trimming the plain mean.
+    """
+    count, cut = len(values), trimmed_count(len(values))
+    kept = sorted(values)[cut : count - cut]
+    winsorised = [kept[0]] * cut + kept + [kept[-1]] * cut
+    middle = math.fsum(winsorised) / count
+    squares = math.fsum((value - middle) ** 2 for value in winsorised)
+    left = len(kept)
+    return math.fsum(kept) / left, squares / (left * (left - 1)), left - 1
+
+
+def _note(pair_count: int) -> str:
+    if pair_count == 1:
+        return f"one pair has no spread of its own: {assumed_spread_text()}"
+    cut = trimmed_count(pair_count)
+    if not cut:
+        return ""
+    return (
+        f"20 % trimmed mean: {cut} of {pair_count} differences at each end kept out of the mean, none deleted"
+    )
+
+
+def _t_quantile(df: int, tail: float) -> float:
+    """The value that Student's t with *df* degrees of freedom passes with chance *tail*."""
+    from scipy.special import stdtrit
+
+    return -float(stdtrit(df, tail))
+
+
+def _z_quantile(tail: float) -> float:
+    """The value that a standard normal variable passes with chance *tail*."""
+    from scipy.special import ndtri
+
+    return -float(ndtri(tail))

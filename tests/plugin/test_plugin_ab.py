@@ -1,0 +1,366 @@
+"""`pytest-energy ab` over a scratch repository: real git, real workers, joules from a counter of its own."""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_energy.ab.command import register
+from pytest_energy.errors import EnergyError
+from tests.unit.test_ab_worktree import git, trees
+
+# A counter that only the work moves, so that every joule is known. A round has to have a length that is real,
+# and is made longer until it is known well enough: an accepted rise of 10 % asks for less of that than 2 %.
+CONFTEST = """
+import os
+import sys
+from pytest_energy.meter import window
+from pytest_energy.model import Channel, Domain, Provenance, Usage
+from pytest_energy.sensors.protocol import Facts
+
+COUNTER_J = [0.0]
+window.IDLE_S = 0.0  # nothing here draws power at rest
+sys.path.append(os.environ.get("AB_ORIGIN", ""))
+
+
+class Counter:
+    name = "counter"
+    provenance = Provenance.MEASURED
+    channels = (
+        Channel(name="cpu:counter", domain=Domain.CPU, device="counter", is_ticked=False, resolution_j=0.0),
+    )
+
+    def read_j(self, channel):
+        return COUNTER_J[0]
+
+    def usage(self):
+        return Usage()
+
+    def facts(self):
+        return Facts()
+
+    def close(self):
+        pass
+
+
+def pytest_energy_sensors(config):
+    return {"counter": Counter}
+"""
+CALC = """
+from conftest import COUNTER_J
+
+
+def work(energy_j):
+    sum(range(300_000))
+    COUNTER_J[0] += energy_j
+
+
+def heavy():
+    work({heavy_j})
+
+
+def light():
+    work(10.0)
+"""
+TESTS = """
+import pytest
+import calc
+
+
+@pytest.mark.energy(tolerance=0.1, warmup=1)
+def test_heavy(energy):
+    energy.measure(calc.heavy)
+
+
+@pytest.mark.energy(tolerance=0.1, warmup=1)
+def test_light(energy):
+    energy.measure(calc.light)
+"""
+MORE_TESTS = """
+
+@pytest.mark.energy
+def test_added(energy):
+    energy.measure(calc.light)
+
+
+def test_plain():
+    raise AssertionError("not an energy test: it is not run")
+"""
+MARKED = """
+
+@pytest.mark.energy
+def test_marked():
+    import shared
+    calc.heavy()
+
+
+@pytest.mark.energy(rounds=1)
+def test_broken(energy):
+    assert "ab-test" in __file__, "it breaks in a temporary tree"
+    energy.measure(calc.light)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One run of the command."""
+
+    status: int
+    text: str
+    document: dict[str, Any] | None
+
+    def test(self, name: str) -> dict[str, Any]:
+        assert self.document is not None, self.text
+        found: list[dict[str, Any]] = [
+            one for one in self.document["tests"] if one["id"] == f"test_calc.py::{name}"
+        ]
+        assert len(found) == 1, self.text
+        return found[0]
+
+
+class Repository:
+    """A scratch repository of one test file."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        root.mkdir()
+        git(root, "init", "-q", "-b", "main")
+        (root / ".gitignore").write_text("__pycache__\n.pytest_cache\nshared.py\nout.json\n")
+        (root / "conftest.py").write_text(CONFTEST)
+
+    def commit(self, *, heavy_j: float, tests: str = TESTS) -> None:
+        (self.root / "calc.py").write_text(CALC.format(heavy_j=heavy_j))
+        (self.root / "test_calc.py").write_text(tests)
+        git(self.root, "add", "-A")
+        git(self.root, "commit", "-qm", f"{heavy_j} J")
+
+    def replay(self, energies_j: Sequence[float]) -> None:
+        """Have every test's rounds use *energies_j*, on each side by its own tree's file."""
+        rounds = [{"energy_j": e, "duration_s": 1.0, "channels": {"gpu:0": e}} for e in energies_j]
+        tests = {f"test_calc.py::test_{name}": {"rounds": rounds} for name in ("heavy", "light")}
+        (self.root / "replay.json").write_text(json.dumps({"format": 1, "tests": tests}))
+
+    def words(self, ref: str, *words: str) -> list[str]:
+        """The command's, with the replay as the source of joules where there is one."""
+        has_replay = (self.root / "replay.json").exists()
+        sensors = "--energy-sensors=" + ("replay:replay.json" if has_replay else "counter")
+        return ["ab", ref, f"--out={self.root / 'out.json'}", *words, "--", sensors]
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="pytest-energy")
+    register(made.add_subparsers(required=True))
+    return made
+
+
+def run(repository: Repository, capfd: pytest.CaptureFixture[str], ref: str, *words: str) -> Outcome:
+    """Run the command in *repository*, with the `main` of the command line in miniature."""
+    options = parser().parse_args(repository.words(ref, *words))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(repository.root)
+        patch.setenv("AB_ORIGIN", str(repository.root))
+        try:
+            status = options.run(options)
+        except EnergyError as error:
+            status = 2
+            sys.stderr.write(f"pytest-energy: {error}\n")
+    captured = capfd.readouterr()
+    out = repository.root / "out.json"
+    document = json.loads(out.read_text()) if out.exists() else None
+    return Outcome(status=status, text=captured.out + captured.err, document=document)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "ab-test")
+
+
+def test_a_planted_rise_is_found(repository: Repository, capfd: pytest.CaptureFixture[str]) -> None:
+    """+30 % in one function fails its test and no other; a test on one side only is an error line."""
+    repository.commit(heavy_j=10.0)
+    repository.commit(heavy_j=13.0, tests=TESTS + MORE_TESTS)
+    found = run(repository, capfd, "HEAD~1")
+    assert found.status == 1, found.text
+    heavy, light = found.test("test_heavy"), found.test("test_light")
+    assert (heavy["verdict"], light["verdict"]) == ("regression", "pass"), found.text
+    assert heavy["baseline"]["ratio"] == pytest.approx(1.3)
+    assert light["baseline"]["ratio"] == pytest.approx(1.0)
+    assert len(heavy["rounds"]) == 6
+    commit = git(repository.root, "rev-parse", "--short=7", "HEAD~1")
+    assert heavy["reason"].startswith(f"energy +30.0 % against HEAD~1 ({commit}), more than the 10 % allowed")
+    assert "test_calc.py::test_added is on one side only: the working tree" in found.text
+    assert found.document is not None
+    notes = found.document["run_notes"]
+    assert "tests without energy, which were not run: 1" in notes
+    assert sum("imported from its own tree: calc, conftest, test_calc" in note for note in notes) == 2
+    assert not any("WARNING" in note for note in notes)
+    assert trees(repository.root) == 1
+
+
+def test_unchanged_code_passes(repository: Repository, capfd: pytest.CaptureFixture[str]) -> None:
+    """The same joules on both sides are a pass with exit status 0, and the first line says what was compared."""
+    repository.replay([10.0, 10.1, 9.9] * 3)
+    repository.commit(heavy_j=10.0)
+    found = run(repository, capfd, "main", "--tolerance=0.02")
+    assert found.status == 0, found.text
+    assert found.test("test_heavy")["verdict"] == "pass"
+    assert len(found.test("test_heavy")["rounds"]) == 6
+    commit = git(repository.root, "rev-parse", "--short=7", "HEAD")
+    assert found.text.splitlines()[0] == f"comparing the working tree ({commit}) with main ({commit})"
+
+
+def test_changes_that_are_not_committed_are_measured(
+    repository: Repository, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The working tree is measured as it is, and that it has changes is said."""
+    repository.replay([10.0, 10.1, 9.9] * 3)
+    repository.commit(heavy_j=10.0)
+    repository.replay([11.0, 11.1, 10.9] * 3)
+    found = run(repository, capfd, "main", "--tolerance=0.05", "--strict")
+    assert found.status == 1, found.text
+    assert found.test("test_heavy")["verdict"] == "regression"
+    assert "with changes that are not committed) with main (" in found.text.splitlines()[0]
+
+
+def test_what_can_not_be_compared_is_told(repository: Repository, capfd: pytest.CaptureFixture[str]) -> None:
+    """A test without turns is inconclusive, one that breaks on a side an error, shared code a warning."""
+    repository.commit(heavy_j=10.0, tests=TESTS + MARKED)
+    (repository.root / "shared.py").touch()
+    found = run(repository, capfd, "HEAD", "--pairs=2")
+    assert found.status == 1, found.text
+    assert found.test("test_marked")["verdict"] == "inconclusive", found.text
+    assert "could not be taken in turns" in found.test("test_marked")["reason"]
+    assert "ERROR: test_calc.py::test_broken failed on HEAD (" in found.text
+    assert "it breaks in a temporary tree" in found.text
+    assert f"WARNING: both sides imported shared from {repository.root / 'shared.py'}" in found.text
+
+
+def test_a_side_that_does_not_import_is_an_error(
+    repository: Repository, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A revision that pytest can't collect ends it with the last lines of that side's output."""
+    repository.commit(heavy_j=10.0, tests=f"import nowhere_to_be_found\n{TESTS}")
+    repository.commit(heavy_j=10.0)
+    found = run(repository, capfd, "HEAD~1")
+    assert found.status == 2
+    assert "pytest on HEAD~1 (" in found.text
+    assert "No module named 'nowhere_to_be_found'" in found.text
+    assert found.document is None
+    assert trees(repository.root) == 1
+
+
+@pytest.mark.parametrize("ref", ["nowhere", "main:calc.py", "HEAD~9"])
+def test_an_unknown_revision_is_an_error(
+    repository: Repository, capfd: pytest.CaptureFixture[str], ref: str
+) -> None:
+    """A name that is no commit is refused before anything is started."""
+    repository.commit(heavy_j=10.0)
+    found = run(repository, capfd, ref)
+    assert found.status == 2
+    assert f"{ref!r} is no commit of {repository.root}" in found.text
+
+
+def test_no_energy_test_is_an_error(repository: Repository, capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing to compare is not a pass."""
+    repository.commit(heavy_j=10.0, tests="def test_plain():\n    pass\n")
+    found = run(repository, capfd, "HEAD")
+    assert found.status == 2
+    assert "no test on either side is marked energy" in found.text
+
+
+def test_an_odd_report_is_refused_before_the_work(
+    repository: Repository, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A suffix that nobody can write stops it at once."""
+    repository.commit(heavy_j=10.0)
+    found = run(repository, capfd, "HEAD", "--out=report.doc")
+    assert found.status == 2
+    assert "comparing" not in found.text
+
+
+WAITING = """
+import os
+import signal
+import pytest
+
+
+@pytest.mark.energy
+def test_waiting(energy):
+    with open(os.environ["AB_FIFO"], "w") as fifo:
+        fifo.write(str(os.getpid()))
+    signal.pause()
+"""
+MAIN = """
+import argparse
+from pytest_energy.ab.command import register
+parser = argparse.ArgumentParser()
+register(parser.add_subparsers())
+options = parser.parse_args()
+raise SystemExit(options.run(options))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing_behind(
+    repository: Repository, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Ctrl-C in the middle of a test: no worktree, no temporary folder, no worker; the status says it."""
+    repository.commit(heavy_j=10.0, tests=WAITING)
+    fifo, temporary = tmp_path / "fifo", tmp_path / "temporary"
+    os.mkfifo(fifo)
+    temporary.mkdir()
+    with subprocess.Popen(  # noqa: S603  # this very interpreter
+        [sys.executable, "-c", MAIN, *repository.words("HEAD")],
+        cwd=repository.root,
+        env=os.environ | {"AB_FIFO": str(fifo), "TMPDIR": str(temporary)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        worker_pid = int(fifo.read_text())  # waits until the test has begun
+        assert trees(repository.root) == 2
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, errors
+    assert f"ended by {number.name}; the worktree is removed" in errors
+    assert trees(repository.root) == 1
+    assert list(temporary.glob("pytest-energy-ab-*")) == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker_pid, 0)
+
+
+def test_options_may_stand_on_either_side_of_the_revision() -> None:
+    """What stands after `--` is pytest's, whatever it looks like."""
+    for words in (["--pairs", "7", "main"], ["main", "--pairs", "7"]):
+        options = parser().parse_args(["ab", *words, "--", "-k", "one", "--pairs=3", "tests"])
+        assert (options.ref, options.pairs) == ("main", 7)
+        assert options.pytest_arguments == ["-k", "one", "--pairs=3", "tests"]
+    assert parser().parse_args(["ab", "main"]).pytest_arguments == []
+
+
+@pytest.mark.parametrize(
+    ("word", "wanted"),
+    [
+        ("--tolerance=-0.1", "give a share of at least 0"),
+        ("--tolerance=nan", "give a share of at least 0"),
+        ("--alpha=0.5", "give a chance above 0 and below 0.5"),
+        ("--pairs=0", "give a whole number of at least 1"),
+        ("--pairs=x", "give a whole number of at least 1"),
+        ("--max-time=0", "give a number of seconds above 0"),
+        ("--nonsense", "unrecognized arguments: --nonsense"),
+    ],
+)
+def test_a_wrong_value_is_an_error(word: str, wanted: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit status 2 with the value and what to give instead."""
+    with pytest.raises(SystemExit) as raised:
+        parser().parse_args(["ab", "main", word])
+    assert raised.value.code == 2
+    assert wanted in capsys.readouterr().err

@@ -1,0 +1,86 @@
+"""Which judged records may enter a baseline."""
+
+from dataclasses import replace
+
+import pytest
+
+from pytest_energy.baselines.accept import why_not_accepted
+from pytest_energy.model import Judgement, Provenance, Verdict
+from tests.fakes.judgements import judgement
+
+USABLE = [verdict for verdict in Verdict if verdict not in {Verdict.VOID, Verdict.UNMEASURED}]
+
+
+def why(
+    one: Judgement, *, replaces: bool = False, takes_estimates: bool = False, is_named: bool = False
+) -> str | None:
+    return why_not_accepted(one, replaces=replaces, takes_estimates=takes_estimates, is_named=is_named)
+
+
+def estimate(verdict: Verdict = Verdict.UNMEASURED) -> Judgement:
+    return judgement(verdict=verdict, provenance=Provenance.ESTIMATED)
+
+
+@pytest.mark.parametrize("verdict", USABLE)
+def test_what_passes_joins(verdict: Verdict) -> None:
+    """On its own a record joins unless its verdict speaks against it; the reason names that."""
+    because = why(judgement(verdict=verdict))
+    if verdict in {Verdict.REGRESSION, Verdict.OVER_BUDGET, Verdict.NOT_COMPARABLE}:
+        assert because == f"its verdict is {verdict}: the test is {verdict}"
+    else:
+        assert because is None
+
+
+@pytest.mark.parametrize("verdict", USABLE)
+def test_a_replacement_ignores_what_the_old_baseline_says(verdict: Verdict) -> None:
+    """A new level is what a replacement is for; a budget still holds."""
+    because = why(judgement(verdict=verdict), replaces=True)
+    assert (because is None) == (verdict is not Verdict.OVER_BUDGET)
+
+
+@pytest.mark.parametrize("outcome", ["failed", "skipped"])
+def test_a_test_that_did_not_pass_stays_out(outcome: str) -> None:
+    """Whatever the energy says, a test that failed, or failed as expected, enters nothing."""
+    assert why(replace(judgement(), outcome=outcome)) == f"the test did not pass ({outcome})"
+
+
+@pytest.mark.parametrize("verdict", USABLE)
+def test_a_named_test_enters_whatever_its_verdict(verdict: Verdict) -> None:
+    """Who names a test has seen that it failed."""
+    assert why(replace(judgement(verdict=verdict), outcome="failed"), is_named=True) is None
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        judgement(verdict=Verdict.VOID),
+        judgement(verdict=Verdict.UNMEASURED, energy_j=None),
+        judgement(verdict=Verdict.UNMEASURED),
+        judgement(verdict=Verdict.PASS, energy_j=0.0),
+    ],
+    ids=["void", "nothing measured", "unmeasured", "0 J"],
+)
+@pytest.mark.parametrize("is_named", [False, True])
+def test_joules_that_do_not_count_never_enter(one: Judgement, is_named: bool) -> None:  # noqa: FBT001  # a case
+    """Not even where the test is named and the old sessions go."""
+    because = why(one, replaces=True, takes_estimates=True, is_named=is_named)
+    assert because is not None
+    assert f"its verdict is {one.verdict}" in because
+
+
+@pytest.mark.parametrize("verdict", [Verdict.UNMEASURED, Verdict.NO_BASELINE, Verdict.PASS])
+def test_an_estimate_enters_only_where_estimates_are_asked_for(verdict: Verdict) -> None:
+    """Neither naming the test nor a judgement that let estimates count is asking."""
+    assert "an estimate" in (why(estimate(verdict), is_named=True) or "")
+    assert why(estimate(verdict), takes_estimates=True) is None
+
+
+def test_an_estimate_that_fails_stays_out() -> None:
+    """Asking for estimates doesn't let a regression in."""
+    assert "regression" in (why(estimate(Verdict.REGRESSION), takes_estimates=True) or "")
+
+
+def test_a_reason_of_many_lines_is_told_by_its_first() -> None:
+    """What is said is one line."""
+    one = judgement(verdict=Verdict.REGRESSION, reason="+30 %\n  why: time")
+    assert why(one) == "its verdict is regression: +30 %"

@@ -1,0 +1,29 @@
+"""Many baselines checked at once: benchmarks/gate/scale.py, with few."""
+
+from pathlib import Path
+
+from benchmarks.gate.scale import check_in_own_process, record, write_baselines
+
+
+def test_the_check_reads_judges_and_writes_all(tmp_path: Path) -> None:
+    """A check in a process of its own says what it took and how long its document was."""
+    size_bytes = write_baselines(tmp_path, 20, 3, 5)
+    found = check_in_own_process(tmp_path, 20, 5)
+    assert size_bytes > 20 * 3 * 1000
+    assert found.document_bytes > 20 * 1000
+    assert 0 < found.duration_s < 60
+    assert 10e6 < found.peak_bytes < 500e6
+
+
+def test_a_record_is_the_same_whenever_it_is_made() -> None:
+    """What one process writes, the other knows."""
+    assert record(3, 1, 5) == record(3, 1, 5)
+    assert record(3, 1, 5) != record(3, 2, 5)
+
+
+def test_baselines_that_are_there_are_used_again(tmp_path: Path) -> None:
+    """A folder that was filled once is not filled again."""
+    size_bytes = write_baselines(tmp_path, 2, 2, 2)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
+    assert write_baselines(tmp_path, 2, 2, 2) == size_bytes
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")} == before
