@@ -150,7 +150,12 @@ class Usage:
 
     @classmethod
     def from_json(cls, fields: Fields) -> "Usage":
-        return cls(**{name: fields.number_or_none(name) for name in cls.__slots__})
+        return cls(
+            cpu_utilisation_share=fields.number_or_none("cpu_utilisation_share"),
+            gpu_utilisation_share=fields.number_or_none("gpu_utilisation_share"),
+            ram_used_bytes=fields.number_or_none("ram_used_bytes"),
+            gpu_memory_used_bytes=fields.number_or_none("gpu_memory_used_bytes"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,7 +300,7 @@ class Reading:
             quality=fields.text_list("quality"),
             void_because=fields.text_or_none("void_because"),
             usage=Usage.from_json(fields.child("usage")) if fields.has_value("usage") else None,
-            phases=tuple(Phase.from_json(child) for child in fields.children("phases")),
+            phases=tuple(map(Phase.from_json, fields.children("phases"))),
             call_count=fields.integer("call_count") if "call_count" in fields else 1,
             quiet_power_w=fields.numbers("quiet_power_w") if fields.has_value("quiet_power_w") else {},
             temperatures_c=fields.numbers("temperatures_c") if fields.has_value("temperatures_c") else {},

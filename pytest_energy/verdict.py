@@ -399,10 +399,10 @@ def _sessions(record: Record, baseline: "Baseline", policy: Policy) -> list[tupl
         NotComparable: One of them can't be compared with *record*.
     """
     found = []
-    for session in baseline.sessions:
-        if not _has_joules(session):
-            continue
+    usable = [session for session in baseline.sessions if _has_joules(session)]
+    for session in usable[:1]:  # all sessions of a baseline can be compared with one another
         check_comparable(session, record, besides=policy.basis.free_facts)
+    for session in usable:
         try:
             found.append((session, policy.basis.sample(session)))
         except NotMeasurable:

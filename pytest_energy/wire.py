@@ -129,8 +129,7 @@ class Fields:
         return Fields(self._member(name), self, name)
 
     def children(self, name: str) -> Iterator["Fields"]:
-        for index, value in enumerate(self.items(name)):
-            yield Fields(value, self, name, index)
+        return iter([Fields(value, self, name, index) for index, value in enumerate(self.items(name))])
 
     def items(self, name: str) -> Sequence[object]:
         value = self._member(name)
@@ -140,6 +139,9 @@ class Fields:
 
     def numbers(self, name: str) -> dict[str, float]:
         """The object *name* as a mapping of names to numbers."""
+        value = self._members.get(name)
+        if isinstance(value, dict) and _are_floats(value.values()):
+            return dict(value)
         child = self.child(name)
         return {key: child.number(key) for key in child.names()}
 
@@ -150,11 +152,16 @@ class Fields:
 
     def texts(self, name: str) -> dict[str, str]:
         """The object *name* as a mapping of names to texts."""
+        value = self._members.get(name)
+        if isinstance(value, dict) and all(type(text) is str for text in value.values()):
+            return dict(value)
         child = self.child(name)
         return {key: child.text(key) for key in child.names()}
 
     def text_list(self, name: str) -> tuple[str, ...]:
         values = self.items(name)
+        if not values:
+            return ()
         for index, value in enumerate(values):
             if not isinstance(value, str):
                 raise FormatError(f"{self._at(name)}[{index}] is {_shown(value)}, not a text")
@@ -174,6 +181,11 @@ class Fields:
         return tuple(
             _pair(value, f"{self._at(name)}[{index}]") for index, value in enumerate(self.items(name))
         )
+
+
+def _are_floats(values: Iterable[object]) -> bool:
+    """Whether all of *values* are numbers with a point, and finite: so nearly all are."""
+    return all(type(value) is float and math.isfinite(value) for value in values)
 
 
 def _pair(value: object, where: str) -> tuple[float, float]:

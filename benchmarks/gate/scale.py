@@ -1,11 +1,12 @@
 """Whether many baselines are checked soon enough: 10,000 tests of 10 sessions, loaded, judged, written.
 
-    python benchmarks/gate/scale.py [--tests N] [--sessions K] [--rounds R] [--folder DIR]
+    python benchmarks/gate/scale.py [--tests N] [--sessions K] [--rounds R] [--processes P] [--folder DIR]
 
 Writes the baselines into a temporary folder (or DIR, which is used again if it is there), then checks them in
 a process of its own, whose time and largest memory are its alone: each baseline is read from its file as a
 run reads it and a fresh record held against it; then the session document of all judgements is made. Energies
-are drawn around each test's own level with a CV of 1 %.
+are drawn around each test's own level with a CV of 1 %. Of several processes each judges its share and sends
+its judgements as JSON to the one that makes the document, as the workers of `pytest -n2` do.
 """
 
 import argparse
@@ -17,6 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,9 +40,11 @@ from pytest_energy.model import (
 )
 from pytest_energy.report import to_json, view
 from pytest_energy.verdict import Policy, judge
+from pytest_energy.wire import parse
 
 TEST_COUNT, SESSION_COUNT, ROUND_COUNT = 10_000, 10, 5
 MOST_S, MOST_BYTES = 20.0, 500e6
+PROCESS_COUNT = 2
 SEED = 20_261_121
 
 _CV = 0.01
@@ -76,8 +81,8 @@ class Check:
     Attributes:
         judge_s: Seconds to read and judge every test.
         document_s: Seconds to make the document.
-        cpu_s: Seconds of processor time, start of the process included.
-        peak_bytes: Most memory that the process had.
+        cpu_s: Seconds of processor time of all processes, their start included.
+        peak_bytes: Most memory that the processes had: the sum, as if all had it at once.
         document_bytes: Length of the document.
     """
 
@@ -142,45 +147,77 @@ def write_baselines(folder: Path, test_count: int, session_count: int, round_cou
     return size_bytes
 
 
-def check(folder: Path, test_count: int, round_count: int) -> Check:
-    """Read, judge and write all of it in this process."""
-    started_s = time.monotonic()
+def judged(folder: Path, numbers: Iterable[int], test_count: int, round_count: int) -> Iterator[Judgement]:
+    """The judgements of the tests *numbers* out of *test_count*."""
     store, policy = Store(folder), Policy(test_count=test_count)
-    judgements: list[Judgement] = []
-    for number in range(test_count):
+    for number in numbers:
         baseline = store.load(_MACHINE.key, test_id(number))
         fresh = record(number, 23, round_count)
-        judgements.append(judge(fresh, baseline=baseline, other_machines=(), budget=Budget(), policy=policy))
+        yield judge(fresh, baseline=baseline, other_machines=(), budget=Budget(), policy=policy)
+
+
+def judged_by_workers(
+    folder: Path, test_count: int, round_count: int, process_count: int
+) -> Iterator[Judgement]:
+    """The same of all tests, from processes of which each has a share of them."""
+    with ExitStack() as stack:
+        workers = []
+        for share in range(process_count):
+            out = stack.enter_context(tempfile.TemporaryFile("w+", encoding="ascii"))
+            words = ["--share", str(share), *_words(folder, test_count, round_count, process_count)]
+            command = [sys.executable, __file__, *words]
+            workers.append((subprocess.Popen(command, stdout=out), out))  # noqa: S603  # ourselves
+        for worker, out in workers:
+            if worker.wait():
+                raise RuntimeError(f"a worker ended with {worker.returncode}")
+            out.seek(0)
+            for line in out:
+                yield Judgement.from_json(parse(line, "a worker's judgement"))
+
+
+def _words(folder: Path, test_count: int, round_count: int, process_count: int) -> list[str]:
+    numbers = {"--tests": test_count, "--rounds": round_count, "--processes": process_count}
+    return ["--folder", str(folder), *(word for pair in numbers.items() for word in map(str, pair))]
+
+
+def check(folder: Path, test_count: int, round_count: int, process_count: int) -> Check:
+    """Read, judge and write all of it, in this process or, where there are several, in them and this one."""
+    started_s = time.monotonic()
+    if process_count == 1:
+        judgements = tuple(judged(folder, range(test_count), test_count, round_count))
+    else:
+        judgements = tuple(judged_by_workers(folder, test_count, round_count, process_count))
     judged_s = time.monotonic()
     document = to_json.render(view.of(judgements), created="2020-01-02T00:00:00Z")
     ended_s = time.monotonic()
-    if any(judgement.comparison is None for judgement in judgements):
+    if len(judgements) != test_count or any(judgement.comparison is None for judgement in judgements):
         raise RuntimeError("a test was not held against its baseline")
-    used = resource.getrusage(resource.RUSAGE_SELF)
+    own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    worker_count = 0 if process_count == 1 else process_count
     return Check(
         judge_s=judged_s - started_s,
         document_s=ended_s - judged_s,
-        cpu_s=used.ru_utime + used.ru_stime,
-        peak_bytes=used.ru_maxrss * 1024.0,  # Linux counts in kibibytes
+        cpu_s=sum(used.ru_utime + used.ru_stime for used in (own, others)),
+        # Linux counts in kibibytes, and of the children it tells the largest.
+        peak_bytes=(own.ru_maxrss + worker_count * others.ru_maxrss) * 1024.0,
         document_bytes=len(document),
     )
 
 
-def check_in_own_process(folder: Path, test_count: int, round_count: int) -> Check:
-    command = [sys.executable, __file__, "--check", "--folder", str(folder)]
-    command += ["--tests", str(test_count), "--rounds", str(round_count)]
+def check_in_own_process(folder: Path, test_count: int, round_count: int, process_count: int) -> Check:
+    command = [sys.executable, __file__, "--check", *_words(folder, test_count, round_count, process_count)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  # ourselves
     return Check(**json.loads(done.stdout))
 
 
 def _checked(folder: Path, options: argparse.Namespace) -> int:
     size_bytes = write_baselines(folder, options.tests, options.sessions, options.rounds)
-    found = check_in_own_process(folder, options.tests, options.rounds)
+    found = check_in_own_process(folder, options.tests, options.rounds, options.processes)
     sys.stdout.write(
         f"{options.tests:,} tests, {options.sessions} sessions of {options.rounds} rounds, "
         f"{size_bytes / 1e6:.0f} MB of baselines, a document of {found.document_bytes / 1e6:.0f} MB\n"
-        f"read and judged in {found.judge_s:.1f} s, document in {found.document_s:.1f} s, together "
-        f"{found.duration_s:.1f} s (processor {found.cpu_s:.1f} s)\n"
+        f"{options.processes} process(es): read and judged in {found.judge_s:.1f} s, document in "
+        f"{found.document_s:.1f} s, together {found.duration_s:.1f} s (processor {found.cpu_s:.1f} s)\n"
         f"most memory {found.peak_bytes / 1e6:.0f} MB\n"
         f"wanted: {MOST_S:g} s and {MOST_BYTES / 1e6:g} MB\n"
     )
@@ -192,11 +229,18 @@ def main() -> int:
     parser.add_argument("--tests", type=int, default=TEST_COUNT, metavar="N")
     parser.add_argument("--sessions", type=int, default=SESSION_COUNT, metavar="K")
     parser.add_argument("--rounds", type=int, default=ROUND_COUNT, metavar="R")
+    parser.add_argument("--processes", type=int, default=PROCESS_COUNT, metavar="P")
     parser.add_argument("--folder", type=Path, metavar="DIR")
     parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--share", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.share is not None:
+        numbers = range(options.share, options.tests, options.processes)
+        for judgement in judged(options.folder, numbers, options.tests, options.rounds):
+            sys.stdout.write(json.dumps(judgement.to_json()) + "\n")
+        return 0
     if options.check:
-        found = check(options.folder, options.tests, options.rounds)
+        found = check(options.folder, options.tests, options.rounds, options.processes)
         json.dump({name: getattr(found, name) for name in Check.__slots__}, sys.stdout)
         return 0
     if options.folder is not None:

@@ -174,7 +174,54 @@ _TIMES = (
     ),
 )
 
-METRICS: Mapping[str, Metric] = {metric.name: metric for metric in (*_METRICS, *_TIMES)}
+_LAYER_TYPES = (
+    "convolution",
+    "linear",
+    "normalisation",
+    "activation",
+    "pooling",
+    "attention",
+    "embedding",
+    "other",
+)
+_LAYER_FIGURES = {
+    "energy_j": ("J", "joules of a forward pass in these layers, replayed apart"),
+    "uncertainty_j": ("J", "standard uncertainty of these joules"),
+    "duration_s": ("s", "seconds of a forward pass in these layers, replayed apart"),
+}
+_LAYERS = (
+    *(
+        Metric(
+            name=f"layer_{layer_type}_{figure}",
+            unit=unit,
+            source=_OURS,
+            formula="mean over rounds / passes in a round",
+            meaning=meaning,
+            is_ranked=False,
+        )
+        for layer_type in _LAYER_TYPES
+        for figure, (unit, meaning) in _LAYER_FIGURES.items()
+    ),
+    *(
+        Metric(name=name, unit="1", source=_OURS, formula=formula, meaning=meaning, is_ranked=False)
+        for name, formula, meaning in (
+            (
+                "layers_explained_share",
+                "sum over types / whole pass",
+                "joules that layers replayed apart make up",
+            ),
+            ("layers_explained_share_uncertainty", "standard uncertainty", "of the share of the joules"),
+            (
+                "layers_explained_time_share",
+                "sum over types / whole pass",
+                "seconds that layers apart make up",
+            ),
+            ("layers_unexplained_macs_share", "MACs outside layers / MACs", "work that no layer type holds"),
+        )
+    ),
+)
+
+METRICS: Mapping[str, Metric] = {metric.name: metric for metric in (*_METRICS, *_TIMES, *_LAYERS)}
 
 # Spearman's rho with the total energy, over models; the paper gives one table for training and inference.
 _TABLE_3: Mapping[str, Mapping[str, float]] = {

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_energy.metrics.discriminative import ModelFacts
     from pytest_energy.plugin.rounds import RoundPlan
     from pytest_energy.plugin.session import EnergySession
+    from pytest_energy.profiling.layers import LayerEnergy
     from pytest_energy.sensors.replay import ReplayRound
     from pytest_energy.serving.engines.protocol import Engine
     from pytest_energy.serving.load import LoadResult, Prompts
@@ -90,7 +91,9 @@ class Energy:
         """
         return self._measure_rounds(lambda _: work(*args, **kwargs), samples, may_repeat=True)
 
-    def _measure_rounds(self, work: Callable[[int], R], samples: int | None, *, may_repeat: bool) -> R:
+    def _measure_rounds(
+        self, work: Callable[[int], R], samples: int | None, *, may_repeat: bool, time_share: float = 1.0
+    ) -> R:
         from pytest_energy.plugin.rounds import Alone, take_rounds
 
         if self._has_begun or self._windows:
@@ -107,7 +110,7 @@ class Energy:
             taken = take_rounds(
                 work,
                 measured=self._measured,
-                plan=self._plan(may_repeat=may_repeat),
+                plan=self._plan(self._test_id, may_repeat=may_repeat, time_share=time_share),
                 clock=self._session.clock,
                 progress=say,
                 conductor=self._session.conductor or Alone(self._more_rounds),
@@ -127,25 +130,26 @@ class Energy:
         self._unmeasured_because = self._session.meter.why_unmeasured(self._test_id)
         return self._unmeasured_because is None
 
-    def _plan(self, *, may_repeat: bool) -> "RoundPlan":
+    def _plan(self, test_id: str, *, may_repeat: bool, time_share: float) -> "RoundPlan":
         from pytest_energy.plugin.rounds import RoundPlan
         from pytest_energy.stats.rounds import precision_for
 
         settings, mark = self._session.settings, self._mark
-        limit = self._session.meter.rounds_left(self._test_id)
+        limit = self._session.meter.rounds_left(test_id)
         return RoundPlan(
             count=settings.round_count if mark.rounds is None else mark.rounds,
             limit=limit,
             precision=precision_for(self._session.tolerance(mark)),
             warmup_count=mark.warmup if limit is None else 0,  # replayed joules are warm already
             may_repeat=may_repeat and limit is None,
-            max_time_s=settings.max_time_s if mark.max_time_s is None else mark.max_time_s,
+            max_time_s=time_share * (settings.max_time_s if mark.max_time_s is None else mark.max_time_s),
             void_retry_count=settings.void_retry_count,
         )
 
-    def _measured(self, work: Callable[[], R]) -> tuple[R, Reading]:
+    def _measured(self, work: Callable[[], R], test_id: str | None = None) -> tuple[R, Reading]:
         """What *work* returns and what it used."""
-        self._open = opened = self._session.meter.open(self._test_id, domains=self._mark.domains)
+        test_id = self._test_id if test_id is None else test_id
+        self._open = opened = self._session.meter.open(test_id, domains=self._mark.domains)
         try:
             return work(), opened.close()
         finally:
@@ -257,6 +261,69 @@ class Energy:
             )
         if not self._session.settings.is_off:
             self._facts = model_facts(module, example_input)
+
+    def layers(self, module: object, example_input: object, *, samples: int | None = None) -> "LayerEnergy":
+        """Measure a forward pass in rounds, as `measure` does, and each type of its layers by itself.
+
+        The rounds of the test are those of the whole pass, in eval mode; the figures of the types go into its
+        metrics. All windows together have the time of one test.
+
+        Args:
+            module: A `torch.nn.Module`.
+            example_input: What the module's forward takes; also a tuple of inputs, or a mapping of them.
+            samples: Samples in the input. Without it the marker's.
+
+        Returns:
+            Joules and seconds of a pass by type, and the share of the whole that they explain; each `None`
+            with its reason where it could not be measured.
+
+        Raises:
+            EnergyError: A window is open, rounds were measured already, or the forward pass fails.
+            NotMeasurable: The inputs of all layers together don't fit in memory.
+        """
+        from pytest_energy.profiling.layers import measure_layers
+
+        if self._open is not None:
+            raise EnergyError(
+                f"{self._test_id}: energy.layers opens windows of its own and can't be called inside one"
+            )
+
+        def take(
+            part: str | None, work: Callable[[], None], *, time_share: float
+        ) -> tuple[Reading, ...] | str:
+            if part is not None:
+                return self._rounds_of_part(part, work, time_share)
+            self._measure_rounds(lambda _: work(), samples, may_repeat=True, time_share=time_share)
+            return self._rounds or self._unmeasured_because or "this run measures nothing: --energy-off"
+
+        found = measure_layers(module, example_input, take)
+        self._metrics |= found.metrics
+        self._absent |= found.absent
+        return found
+
+    def _rounds_of_part(
+        self, part: str, work: Callable[[], None], time_share: float
+    ) -> tuple[Reading, ...] | str:
+        """Rounds that are none of the test's, or why there are none."""
+        from pytest_energy.plugin.rounds import take_rounds
+
+        test_id = f"{self._test_id}#{part}"
+        because = self._session.meter.why_unmeasured(test_id)
+        if because is not None:
+            return because
+        plan = self._plan(test_id, may_repeat=True, time_share=time_share)
+        if plan.limit is None:  # a few layers may take microseconds: how many calls it takes must be found
+            plan = replace(plan, warmup_count=None)
+        devices = self._session.meter.devices(self._mark.domains)
+        with self._session.progress(test_id) as say:
+            return take_rounds(
+                lambda _: work(),
+                measured=lambda calls: self._measured(calls, test_id),
+                plan=plan,
+                clock=self._session.clock,
+                progress=say,
+                hold=lambda: held(devices),
+            ).rounds
 
     def record(self, **metrics: float | None) -> None:
         """Keep metrics of your own beside the joules; `accuracy`, a share, also feeds overall_efficiency.

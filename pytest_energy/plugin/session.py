@@ -57,7 +57,8 @@ class EnergySession:
         self.conductor: Conductor | None = None
         self.kin_pid: int | None = None
         self._config = config
-        self._baselines: dict[str, Baseline | None] = {}
+        self._has_baseline: dict[str, bool] = {}
+        self._newest_baseline: tuple[str, Baseline | None] | None = None
         self._started_meter: Meter | None = None
 
     @cached_property
@@ -200,12 +201,22 @@ class EnergySession:
     def load_baselines(self, test_ids: Iterable[str]) -> None:
         """Read the baselines of *test_ids* now, so that a broken file stops the run before the work.
 
+        They are read again when they are needed: of 10,000 tests they take half a gigabyte.
+
         Raises:
             BaselineError: A file or the folder can't be read.
         """
         if self.settings.baseline_mode is not BaselineMode.OFF:
             for test_id in test_ids:
-                self._baselines[test_id] = self.store.load(self.machine.key, test_id)
+                self._has_baseline[test_id] = self.store.load(self.machine.key, test_id) is not None
+
+    def _baseline(self, test_id: str) -> "Baseline | None":
+        """The baseline of *test_id*; that of the test at hand is read once."""
+        if not self._has_baseline.get(test_id):
+            return None
+        if self._newest_baseline is None or self._newest_baseline[0] != test_id:
+            self._newest_baseline = test_id, self.store.load(self.machine.key, test_id)
+        return self._newest_baseline[1]
 
     def tolerance(self, mark: EnergyMark) -> float:
         """Accepted rise for a test with *mark*, as a share."""
@@ -215,7 +226,7 @@ class EnergySession:
         """Hold *record* against its budget and baseline."""
         from pytest_energy.verdict import judge
 
-        baseline = self._baselines.get(record.test_id)
+        baseline = self._baseline(record.test_id)
         other_machines: tuple[str, ...] = ()
         if baseline is None and self.settings.baseline_mode is not BaselineMode.OFF:
             other_machines = self.store.other_machines(record.test_id, besides=self.machine.key)
@@ -238,7 +249,7 @@ class EnergySession:
             alpha=self.settings.alpha,
             gates_estimates=self.settings.gates_estimates,
             basis=Basis(is_net=mark.basis == NET, is_per_sample=mark.per == SAMPLE),
-            test_count=max(1, sum(baseline is not None for baseline in self._baselines.values())),
+            test_count=max(1, sum(self._has_baseline.values())),
         )
 
     def more_rounds(self, record: Record, mark: EnergyMark) -> "More | None":
@@ -246,7 +257,7 @@ class EnergySession:
         from pytest_energy.plugin.rounds import MOST_ROUND_COUNT
         from pytest_energy.verdict import more_rounds
 
-        baseline = self._baselines.get(record.test_id)
+        baseline = self._baseline(record.test_id)
         return more_rounds(record, baseline=baseline, policy=self._policy(mark), cap=MOST_ROUND_COUNT)
 
     def is_failing(self, judgement: Judgement) -> bool:

@@ -15,7 +15,7 @@ pass changes outside its module (globals, objects caught in closures) is changed
 """
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import torch
 
 # What somebody else's forward pass may raise on shapes without values; anything else is not ours to catch.
-_FAULTS = (
+FAULTS = (
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -91,6 +91,51 @@ def count_macs_thop(module: "torch.nn.Module", example_input: object) -> int:
     return _counted(module, example_input, count)
 
 
+def count_macs_by(
+    module: "torch.nn.Module",
+    example_input: object,
+    find: Callable[["torch.nn.Module"], Iterable[tuple["torch.nn.Module", str]]],
+) -> tuple[int, dict[str, int]]:
+    """MACs of one sample, all of them and those inside chosen layers.
+
+    Args:
+        module: Any module; it is left as it is.
+        example_input: As for `count_macs`.
+        find: Gives the chosen layers of a copy of *module*, each with the name to count it under; none of
+            them inside another.
+
+    Returns:
+        MACs of the whole pass, and MACs by name; without names under which nothing was run.
+
+    Raises:
+        NotMeasurable: As `count_macs`.
+
+    Source:
+        As `count_macs`.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    flops: dict[str, int] = {}
+
+    def count(twin: "torch.nn.Module", args: tuple[object, ...], kwargs: dict[str, object]) -> int:
+        with FlopCounterMode(display=False) as counter:
+
+            def add(name: str, sign: int) -> Callable[..., None]:
+                def hook(*_: object) -> None:
+                    flops[name] = flops.get(name, 0) + sign * int(counter.get_total_flops())
+
+                return hook
+
+            for layer, name in find(twin):
+                layer.register_forward_pre_hook(add(name, -1))
+                layer.register_forward_hook(add(name, 1))
+            twin(*args, **kwargs)
+        return int(counter.get_total_flops()) // 2
+
+    total = _counted(module, example_input, count)
+    return total, {name: operations // 2 for name, operations in flops.items()}
+
+
 def _counted(
     module: "torch.nn.Module",
     example_input: object,
@@ -122,11 +167,14 @@ def _explained(kind: str, what: Callable[[], str]) -> Iterator[None]:
     """Turn a fault of somebody else's code into `NotMeasurable` that says what happened and where."""
     try:
         yield
-    except _FAULTS as error:
-        first_line = (str(error).strip().splitlines() or ["no message"])[0][:_SHOWN_CHARACTERS]
-        raise NotMeasurable(
-            f"the MACs of {kind} can't be counted: {what()}: {type(error).__name__}: {first_line}"
-        ) from error
+    except FAULTS as error:
+        raise NotMeasurable(f"the MACs of {kind} can't be counted: {what()}: {fault_text(error)}") from error
+
+
+def fault_text(error: BaseException) -> str:
+    """Kind and first line of a fault of somebody else's code."""
+    first_line = (str(error).strip().splitlines() or ["no message"])[0][:_SHOWN_CHARACTERS]
+    return f"{type(error).__name__}: {first_line}"
 
 
 def _place(entered: list[str]) -> str:
@@ -137,7 +185,7 @@ def _without_weights(module: "torch.nn.Module") -> "torch.nn.Module":
     """Copy on `meta`, in eval mode, without hooks. No weight is copied, so it costs no memory."""
     import torch
 
-    module = _unwrapped(module)
+    module = unwrapped(module)
     memo: dict[int, object] = {}
     for tensor in _tensors(module):
         twin = torch.empty_like(tensor, device="meta", requires_grad=False)
@@ -153,13 +201,13 @@ def _without_weights(module: "torch.nn.Module") -> "torch.nn.Module":
     return copied
 
 
-def _unwrapped(module: "torch.nn.Module") -> "torch.nn.Module":
+def unwrapped(module: "torch.nn.Module") -> "torch.nn.Module":
     """The module itself out of `torch.compile` and the data-parallel wrappers, which can't run on `meta`."""
     import torch
 
     module = getattr(module, "_orig_mod", module)
     if isinstance(module, torch.nn.DataParallel | torch.nn.parallel.DistributedDataParallel):
-        return _unwrapped(module.module)
+        return unwrapped(module.module)
     return module
 
 
@@ -188,18 +236,24 @@ def _note_layers(module: "torch.nn.Module", entered: list[str]) -> None:
         layer.register_forward_hook(leave)
 
 
+def to_arguments(example_input: object) -> tuple[tuple[object, ...], dict[str, object]]:
+    """Positional and keyword arguments of a forward pass.
+
+    Args:
+        example_input: A tensor, a sequence of positional arguments, or a mapping of keyword arguments.
+    """
+    if isinstance(example_input, Mapping):
+        return (), {str(name): value for name, value in example_input.items()}
+    if isinstance(example_input, Sequence) and not isinstance(example_input, str):
+        return tuple(example_input), {}
+    return (example_input,), {}
+
+
 def _one_sample(kind: str, example_input: object) -> tuple[tuple[object, ...], dict[str, object]]:
     """Positional and keyword arguments of a batch of one, on `meta`."""
     import torch
 
-    args: tuple[object, ...] = ()
-    kwargs: dict[str, object] = {}
-    if isinstance(example_input, Mapping):
-        kwargs = {str(name): value for name, value in example_input.items()}
-    elif isinstance(example_input, Sequence) and not isinstance(example_input, str):
-        args = tuple(example_input)
-    else:
-        args = (example_input,)
+    args, kwargs = to_arguments(example_input)
     tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, torch.Tensor) and value.ndim]
     if not tensors:
         raise NotMeasurable(

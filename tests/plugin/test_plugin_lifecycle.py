@@ -47,7 +47,7 @@ def accept(capsys: pytest.CaptureFixture[str], project: Project, *options: str) 
 def test_an_accepted_run_is_what_the_next_is_held_against(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without measuring again, a run's JSON makes the very file that --energy-baseline=add would have made."""
+    """A run's JSON makes, without measuring again, the baselines that --energy-baseline=add would have."""
     run = measured(project, 10)
     assert run.verdict() == "no-baseline"
     assert project.baseline_paths == []
@@ -65,7 +65,7 @@ def test_an_accepted_run_is_what_the_next_is_held_against(
 
 
 def test_a_test_that_failed_says_so_in_the_json(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    """A regression's outcome is in its entry; a test that passed has none, so that old files stay as they are."""
+    """A regression's outcome is in its entry; one that passed has none, so that old files stay true."""
     measured(project, 10)
     accept(capsys, project)
     run = measured(project, 13)
@@ -108,9 +108,8 @@ def test_a_test_whose_own_check_failed_has_no_joules_to_accept(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A named test that the run has no record of is an error, and nothing is written."""
-    project.write(
-        "@pytest.mark.energy\ndef test_work():\n    assert False\n@pytest.mark.energy\ndef test_b():\n    pass\n"
-    )
+    marked = "@pytest.mark.energy\ndef {}():\n    assert {}\n\n"
+    project.write(marked.format("test_work", "False") + marked.format("test_b", "True"))
     project.replay({"test_work": [10.0], "test_b": [10.0]})
     project.run()
     status, out = accept(capsys, project, "--test=test_work.py::test_work")
@@ -178,7 +177,7 @@ def _with_sessions(change: Callable[[list[dict[str, object]]], object]) -> Calla
         (_with_sessions(lambda found: found[0].update(id="t.py::x")), "is of the test 't.py::x'"),
         (_with_sessions(lambda found: found[0].update(provenance="measured")), "sessions[1]"),
         (lambda text: text.replace('"gpu:0": ', '"gpu:0": -'), "J; joules are finite and not negative"),
-        (lambda text: text.replace('"gpu:0": 9.9', '"gpu:0": NaN'), "not a finite number"),
+        (lambda text: text.replace('"gpu:0": 10.0}', '"gpu:0": NaN}'), "not a finite number"),
     ],
     ids=["merge", "twice", "future", "another test", "provenance", "negative", "NaN"],
 )

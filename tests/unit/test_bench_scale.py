@@ -2,17 +2,33 @@
 
 from pathlib import Path
 
-from benchmarks.gate.scale import check_in_own_process, record, write_baselines
+import pytest
+
+from benchmarks.gate.scale import (
+    check_in_own_process,
+    judged,
+    judged_by_workers,
+    record,
+    write_baselines,
+)
 
 
-def test_the_check_reads_judges_and_writes_all(tmp_path: Path) -> None:
-    """A check in a process of its own says what it took and how long its document was."""
+@pytest.mark.parametrize("process_count", [1, 2])
+def test_the_check_reads_judges_and_writes_all(tmp_path: Path, process_count: int) -> None:
+    """A check in processes of its own says what it took and how long its document was."""
     size_bytes = write_baselines(tmp_path, 20, 3, 5)
-    found = check_in_own_process(tmp_path, 20, 5)
+    found = check_in_own_process(tmp_path, 20, 5, process_count)
     assert size_bytes > 20 * 3 * 1000
     assert found.document_bytes > 20 * 1000
     assert 0 < found.duration_s < 60
-    assert 10e6 < found.peak_bytes < 500e6
+    assert 10e6 * process_count < found.peak_bytes < 500e6
+
+
+def test_processes_judge_alike(tmp_path: Path) -> None:
+    """However many judge, every test is judged once, in the same way."""
+    write_baselines(tmp_path, 5, 3, 5)
+    shared = {one.record.test_id: one for one in judged_by_workers(tmp_path, 5, 5, 2)}
+    assert shared == {one.record.test_id: one for one in judged(tmp_path, range(5), 5, 5)}
 
 
 def test_a_record_is_the_same_whenever_it_is_made() -> None:

@@ -4,7 +4,7 @@ from benchmarks.gate.stress import PLACES, SESSION_COUNT, TEST_IDS, WRITER_COUNT
 
 
 def test_a_killed_writer_loses_nothing_of_the_others() -> None:
-    """Every session that one of eight writers has said to be stored is there once, and every file is sound."""
+    """Every session that a writer has said to be stored is there once, and every file is sound."""
     found = outcomes(2, seed=1)
     assert [one.place for one in found] == list(PLACES[1:3])
     for one in found:

@@ -175,10 +175,17 @@ def test_export_needs_a_place_to_write(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--help"], ["doctor", "show", "export", "COMMAND", "pytest --help"]),
+        (
+            ["--help"],
+            ["doctor", "ab", "show", "export", "compare", "accept", "baselines", "COMMAND", "pytest --help"],
+        ),
         (["doctor", "--help"], ["--json", "under a load of 2 s", "1 where nothing does"]),
         (["show", "--help"], ["RUN.json", "written by --energy-out=RUN.json", "--width", "default: 100"]),
         (["export", "--help"], ["RUN.json", "OUT", ".csv, .md or .json"]),
+        (["compare", "--help"], ["A.json", "B.json", "one session", "--tolerance", "1 where a test fails"]),
+        (["accept", "--help"], ["--test ID", "default: baselines in the working folder", "energy_baselines"]),
+        (["baselines", "--help"], ["list", "validate", "prune", "diff"]),
+        (["baselines", "prune", "--help"], ["--yes", "--keep N", "without, nothing is removed", "pinned"]),
     ],
 )
 def test_help_says_what_to_give(
@@ -199,6 +206,9 @@ def test_help_says_what_to_give(
         (["docter"], "invalid choice: 'docter'"),
         (["show"], "required: RUN.json"),
         (["export", "run.json"], "required: OUT"),
+        (["compare", "a.json"], "required: B.json"),
+        (["accept"], "required: RUN.json"),
+        (["baselines"], "required: COMMAND"),
         (["doctor", "--jsn"], "unrecognized arguments: --jsn"),
     ],
 )

@@ -44,3 +44,13 @@ def test_claim_macs_param_leads_the_discriminative_metrics() -> None:
 def test_claim_request_rate_leads_the_generative_metrics() -> None:
     """The energy of a request falls with the request rate: rho -0.95."""
     assert PAPER_RHO["requests"]["HC-4"]["request_rate"] == -0.95
+
+
+def test_every_layer_type_has_its_figures_and_ranks_nothing() -> None:
+    """What `energy.layers` records is explained in the table, and no rows are ranked by it."""
+    from pytest_energy.profiling.layers import LayerType
+
+    figures = ("energy_j", "uncertainty_j", "duration_s")
+    names = {f"layer_{layer_type}_{figure}" for layer_type in LayerType for figure in figures}
+    assert names <= METRICS.keys()
+    assert not any(metric.is_ranked for name, metric in METRICS.items() if name.startswith("layer"))

@@ -1,0 +1,645 @@
+"""Energy of a forward pass by the type of its layers.
+
+Rule 1: each type is a window of its own: its layers are called one after the other with the inputs that they
+had in the real pass, again and again, and so is the whole pass.
+Rule 2: what is replayed is the work of the pass: same modules, shapes, types of numbers and device. Inputs
+are copied before the layer sees them. A layer that works in place is replayed out of place, so that its input
+stays; one that changes its input and can't be told not to gets a fresh copy each time, and a note says so.
+Rule 3: what runs between the layers (additions, reshapes, attention called as a function) can't be replayed.
+It is not shared out among the types: the share explained says what they sum up to.
+
+The parts are not the whole cut in pieces. Apart they lose what follows them while it is still in a cache, the
+overlap of host and device, and kernels fused across layers; in exchange they have no work between them. So
+the sum may be above 100 % as well as below. Joules are gross: power at rest is in the parts as in the whole.
+"""
+
+import math
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+
+from pytest_energy.errors import EnergyError, NotMeasurable
+from pytest_energy.model import Reading
+from pytest_energy.profiling.macs import FAULTS, count_macs_by, fault_text, to_arguments, unwrapped
+from pytest_energy.stats.compare import summarise
+from pytest_energy.units import to_text, with_uncertainty_text
+
+if TYPE_CHECKING:
+    import torch
+
+T = TypeVar("T")
+
+
+class LayerType(StrEnum):
+    """What a layer does, as far as its energy goes."""
+
+    CONVOLUTION = "convolution"
+    LINEAR = "linear"
+    NORMALISATION = "normalisation"
+    ACTIVATION = "activation"
+    POOLING = "pooling"
+    ATTENTION = "attention"
+    EMBEDDING = "embedding"
+    OTHER = "other"
+
+
+# Where torch defines a layer, or one that a layer inherits from.
+_BY_HOME = {
+    "torch.nn.modules.conv": LayerType.CONVOLUTION,
+    "torch.nn.modules.linear": LayerType.LINEAR,
+    "torch.nn.modules.batchnorm": LayerType.NORMALISATION,
+    "torch.nn.modules.instancenorm": LayerType.NORMALISATION,
+    "torch.nn.modules.normalization": LayerType.NORMALISATION,
+    "torch.nn.modules.activation": LayerType.ACTIVATION,
+    "torch.nn.modules.pooling": LayerType.POOLING,
+    "torch.nn.modules.sparse": LayerType.EMBEDDING,
+}
+
+# Layers of other libraries that inherit from `Module` alone, by the end of their class's name.
+_BY_ENDING = {
+    "Norm": LayerType.NORMALISATION,  # LlamaRMSNorm
+    "Activation": LayerType.ACTIVATION,  # transformers.activations
+}
+
+
+def layer_type(module: "torch.nn.Module") -> LayerType:
+    """The type of one layer; `other` for whatever is not known, and for a layer that does nothing."""
+    from torch import nn
+
+    if isinstance(module, nn.MultiheadAttention):  # torch has it among the activations
+        return LayerType.ATTENTION
+    if isinstance(module, nn.Identity):  # among the linear layers
+        return LayerType.OTHER
+    for kind in type(module).__mro__:
+        if kind.__module__ in _BY_HOME:
+            return _BY_HOME[kind.__module__]
+    name = type(module).__name__
+    return next((found for end, found in _BY_ENDING.items() if name.endswith(end)), LayerType.OTHER)
+
+
+def layers_of(module: "torch.nn.Module") -> "tuple[tuple[str, torch.nn.Module, LayerType], ...]":
+    """The layers that are replayed, with their names: of a known type, or without modules inside.
+
+    Each once, whatever the number of its names.
+    """
+    return tuple({id(found[1]): found for found in _layers_below(module, "")}.values())
+
+
+def _layers_below(module: "torch.nn.Module", name: str) -> "Iterator[tuple[str, torch.nn.Module, LayerType]]":
+    found, children = layer_type(module), tuple(module.named_children())
+    if found is not LayerType.OTHER or not children:
+        yield name, module, found
+        return
+    for child_name, child in children:
+        yield from _layers_below(child, f"{name}.{child_name}" if name else child_name)
+
+
+# What it came to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What is used for one forward pass. Joules are gross.
+
+    Attributes:
+        energy_j: Mean of the rounds, or `None`.
+        uncertainty_j: Standard uncertainty of the mean, or `None`.
+        duration_s: Mean of the rounds, or `None`.
+        absent_because: Why they are `None`.
+    """
+
+    energy_j: float | None = None
+    uncertainty_j: float | None = None
+    duration_s: float | None = None
+    absent_because: str | None = None
+
+    @classmethod
+    def of(cls, rounds: Sequence[Reading] | str) -> "Cost":
+        """The cost that *rounds* tell, or absent for the reason given in their place."""
+        if isinstance(rounds, str):
+            return cls(absent_because=rounds)
+        because = next((reading.void_because for reading in rounds if reading.void_because is not None), None)
+        if because is not None:
+            return cls(absent_because=because)
+        try:
+            summary = summarise(
+                [reading.energy_j for reading in rounds if reading.energy_j is not None],
+                [reading.uncertainty_j for reading in rounds],
+            )
+        except NotMeasurable as error:
+            return cls(absent_because=str(error))
+        return cls(
+            energy_j=summary.energy_j,
+            uncertainty_j=summary.uncertainty_j,
+            duration_s=math.fsum(reading.duration_s for reading in rounds) / len(rounds),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerPart:
+    """All layers of one type.
+
+    Attributes:
+        layer_type: Which.
+        call_count: Calls of such layers in one forward pass.
+        cost: Of all these calls together.
+        macs: Multiply-accumulates of them for one sample; `None` if those of the model can't be counted.
+    """
+
+    layer_type: LayerType
+    call_count: int
+    cost: Cost
+    macs: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerEnergy:
+    """Energy of a forward pass, whole and by the type of its layers.
+
+    Attributes:
+        whole: The whole pass.
+        parts: In the order of `LayerType`; only types that the pass has.
+        macs: Multiply-accumulates of the whole pass for one sample, or `None`.
+        macs_absent_because: Why they are `None`.
+        notes: What a reader should know of this model's parts, one sentence each.
+    """
+
+    whole: Cost
+    parts: tuple[LayerPart, ...]
+    macs: int | None = None
+    macs_absent_because: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def absent_because(self) -> str | None:
+        """Why the share explained can't be told, or `None`."""
+        if self.whole.absent_because is not None:
+            return self.whole.absent_because
+        return next(
+            (
+                f"{part.layer_type}: {part.cost.absent_because}"
+                for part in self.parts
+                if part.cost.absent_because is not None
+            ),
+            None,
+        )
+
+    @property
+    def explained_share(self) -> float | None:
+        """Joules of all parts over those of the whole pass; may be above 1. `None` if one is absent."""
+        return _ratio([part.cost.energy_j for part in self.parts], self.whole.energy_j)
+
+    @property
+    def explained_share_uncertainty(self) -> float | None:
+        """Standard uncertainty of `explained_share`, its windows taken as independent.
+
+        Source:
+            JCGM 100:2008 (GUM), section 5.1.2.
+        """
+        share, whole = self.explained_share, self.whole
+        own_j = [part.cost.uncertainty_j for part in self.parts]
+        parts_share = _ratio([None if u is None else u**2 for u in own_j], whole.energy_j)
+        if share is None or parts_share is None or whole.energy_j is None or whole.uncertainty_j is None:
+            return None
+        return math.hypot(
+            math.sqrt(parts_share / whole.energy_j), share * whole.uncertainty_j / whole.energy_j
+        )
+
+    @property
+    def explained_time_share(self) -> float | None:
+        """Seconds of all parts over those of the whole pass; may be above 1. `None` if one is absent."""
+        return _ratio([part.cost.duration_s for part in self.parts], self.whole.duration_s)
+
+    @property
+    def unexplained_macs_share(self) -> float | None:
+        """Share of the MACs that lies between the layers, such as attention called as a function."""
+        inside = [part.macs for part in self.parts if part.macs is not None]
+        return None if not self.macs else 1 - sum(inside) / self.macs
+
+    @property
+    def metrics(self) -> dict[str, float | None]:
+        """The figures under the names that a record keeps them by."""
+        found: dict[str, float | None] = {}
+        for part in self.parts:
+            found[f"layer_{part.layer_type}_energy_j"] = part.cost.energy_j
+            found[f"layer_{part.layer_type}_uncertainty_j"] = part.cost.uncertainty_j
+            found[f"layer_{part.layer_type}_duration_s"] = part.cost.duration_s
+        return found | {
+            "layers_explained_share": self.explained_share,
+            "layers_explained_share_uncertainty": self.explained_share_uncertainty,
+            "layers_explained_time_share": self.explained_time_share,
+            "layers_unexplained_macs_share": self.unexplained_macs_share,
+        }
+
+    @property
+    def absent(self) -> dict[str, str]:
+        """Why each of `metrics` that is `None` is."""
+        reasons = {
+            f"layer_{part.layer_type}_{figure}": part.cost.absent_because
+            for part in self.parts
+            for figure in ("energy_j", "uncertainty_j", "duration_s")
+        }
+        reasons |= dict.fromkeys(
+            (
+                "layers_explained_share",
+                "layers_explained_share_uncertainty",
+                "layers_explained_time_share",
+            ),
+            self.absent_because,
+        )
+        reasons["layers_unexplained_macs_share"] = self.macs_absent_because
+        return {
+            name: reasons[name] or "the whole pass has none"
+            for name, value in self.metrics.items()
+            if value is None
+        }
+
+    def __str__(self) -> str:
+        """A line for each type, and what they sum up to."""
+        lines = [
+            f"{part.layer_type:13}  {part.call_count:4} calls  {_cost_text(part.cost, self.whole)}"
+            for part in self.parts
+        ]
+        lines.append(f"{'whole pass':13}  {'':10}  {_cost_text(self.whole, self.whole)}")
+        share, uncertainty = self.explained_share, self.explained_share_uncertainty
+        if share is not None and uncertainty is not None:
+            lines.append(f"the parts explain {100 * share:.1f} +- {100 * uncertainty:.1f} %")
+        if self.unexplained_macs_share is not None:
+            lines.append(f"{100 * self.unexplained_macs_share:.1f} % of the MACs lie between the layers")
+        return "\n".join([*lines, *self.notes])
+
+
+def _ratio(parts: Sequence[float | None], whole: float | None) -> float | None:
+    """The sum of *parts* over *whole*, if all of them are there."""
+    present = [part for part in parts if part is not None]
+    return None if len(present) < len(parts) or not whole else math.fsum(present) / whole
+
+
+def _cost_text(cost: Cost, whole: Cost) -> str:
+    if cost.energy_j is None or cost.uncertainty_j is None or cost.duration_s is None:
+        return f"-  ({cost.absent_because})"
+    energy = with_uncertainty_text(cost.energy_j, cost.uncertainty_j, "J")
+    share = _ratio([cost.energy_j], whole.energy_j)
+    shown = "" if share is None else f"  {100 * share:5.1f} %"
+    return f"{energy:>22}{shown}  {to_text(cost.duration_s, 's')}"
+
+
+# Measuring
+
+
+class TakeRounds(Protocol):
+    """Measures work in rounds, each round a window."""
+
+    def __call__(
+        self, part: str | None, work: Callable[[], None], *, time_share: float
+    ) -> Sequence[Reading] | str:
+        """The rounds of *work*, or why nothing measures it; it is called at least once for the whole pass.
+
+        Args:
+            part: The type of layer, or `None` for the whole pass.
+            work: Does the same each time.
+            time_share: Of the time that the test has.
+        """
+        ...
+
+
+def free_bytes(device: "torch.device") -> int | None:
+    """Memory that is left on *device*, in bytes; `None` where nobody tells."""
+    import torch
+
+    if device.type == "cuda":
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + unused
+    if device.type == "cpu":
+        import psutil
+
+        return int(psutil.virtual_memory().available)
+    return None
+
+
+def measure_layers(
+    module: object,
+    example_input: object,
+    take_rounds: TakeRounds,
+    *,
+    free: "Callable[[torch.device], int | None]" = free_bytes,
+) -> LayerEnergy:
+    """Energy of *module*'s forward pass in eval mode, whole and by the type of its layers.
+
+    The module's mode is put back in the end. Where the whole pass can't be measured the parts aren't run.
+
+    Args:
+        module: A `torch.nn.Module`.
+        example_input: A tensor, a sequence of positional arguments, or a mapping of keyword arguments.
+        take_rounds: Measures.
+        free: Memory left on a device, in bytes.
+
+    Raises:
+        EnergyError: *module* is none, its forward pass fails, or has no layers.
+        NotMeasurable: The layers' inputs don't fit in memory.
+    """
+    import torch
+
+    if not isinstance(module, torch.nn.Module):
+        raise EnergyError(f"energy.layers: the model is a {type(module).__name__}, not a torch.nn.Module")
+    args, kwargs = to_arguments(example_input)
+    with ExitStack() as stack:
+        stack.enter_context(_eval_mode(module))
+        calls = _captured(unwrapped(module), args, kwargs, free)
+        by_type = {
+            found: tuple(c for c in calls if c.layer_type is found)
+            for found in LayerType
+            if any(c.layer_type is found for c in calls)
+        }
+        time_share = 1 / (1 + len(by_type))
+        whole = Cost.of(take_rounds(None, _whole(module, args, kwargs), time_share=time_share))
+        costs = dict.fromkeys(by_type, Cost(absent_because=whole.absent_because))
+        if whole.absent_because is None:
+            stack.enter_context(_out_of_place(calls))
+            costs = {
+                found: Cost.of(take_rounds(found.value, _replay(of_type), time_share=time_share))
+                for found, of_type in by_type.items()
+            }
+    return _result(module, example_input, whole, {found: (costs[found], by_type[found]) for found in by_type})
+
+
+def _result(
+    module: "torch.nn.Module",
+    example_input: object,
+    whole: Cost,
+    parts: "Mapping[LayerType, tuple[Cost, tuple[_Call, ...]]]",
+) -> LayerEnergy:
+    macs: int | None = None
+    by_type: dict[str, int] = {}
+    macs_absent_because: str | None = None
+    try:
+        macs, by_type = count_macs_by(
+            module, example_input, lambda twin: [(layer, found.value) for _, layer, found in layers_of(twin)]
+        )
+    except NotMeasurable as error:
+        macs_absent_because = str(error)
+    return LayerEnergy(
+        whole=whole,
+        parts=tuple(
+            LayerPart(
+                layer_type=found,
+                call_count=len(calls),
+                cost=cost,
+                macs=None if macs is None else by_type.get(found.value, 0),
+            )
+            for found, (cost, calls) in parts.items()
+        ),
+        macs=macs,
+        macs_absent_because=macs_absent_because,
+        notes=tuple(_notes(module, [call for _, calls in parts.values() for call in calls])),
+    )
+
+
+def _notes(module: "torch.nn.Module", calls: "Sequence[_Call]") -> Iterator[str]:
+    from torch import nn
+
+    if unwrapped(module) is not module:
+        yield (
+            f"the whole pass is {type(module).__name__}'s, the parts are run without it: "
+            "what it fuses is in the whole alone"
+        )
+    fused = sum(isinstance(layer, nn.TransformerEncoderLayer) for layer in module.modules())
+    if fused:
+        yield (
+            f"{fused} TransformerEncoderLayer may run as one kernel each in the whole pass; "
+            "the parts are their layers apart"
+        )
+    copied = dict.fromkeys(type(call.layer).__name__ for call in calls if call.is_copied)
+    if copied:
+        yield f"{', '.join(copied)} change their input: each call of the replay works on a fresh copy of it"
+
+
+def _whole(
+    module: "torch.nn.Module", args: tuple[object, ...], kwargs: dict[str, object]
+) -> Callable[[], None]:
+    import torch
+
+    def work() -> None:
+        with torch.inference_mode():
+            module(*args, **kwargs)
+
+    return work
+
+
+def _replay(calls: "Sequence[_Call]") -> Callable[[], None]:
+    import torch
+
+    def work() -> None:
+        with torch.inference_mode():
+            for call in calls:
+                call.again()
+
+    return work
+
+
+# Capturing
+
+
+@dataclass(slots=True, kw_only=True)
+class _Call:
+    """One call of a layer in the real pass, with copies of what it was given.
+
+    Attributes:
+        changes_input: It wrote to a tensor that it was given.
+        is_copied: Its input is copied before each call.
+    """
+
+    layer: "torch.nn.Module"
+    layer_type: LayerType
+    args: tuple[object, ...]
+    kwargs: dict[str, object]
+    changes_input: bool = False
+    is_copied: bool = False
+
+    def again(self) -> None:
+        if self.is_copied:
+            self.layer(*_mapped(self.args, _copy), **_mapped(self.kwargs, _copy))
+        else:
+            self.layer(*self.args, **self.kwargs)
+
+
+def _captured(
+    module: "torch.nn.Module",
+    args: tuple[object, ...],
+    kwargs: dict[str, object],
+    free: "Callable[[torch.device], int | None]",
+) -> list[_Call]:
+    """One real pass, and the calls of its layers in order."""
+    import torch
+
+    capture = _Capture(type(module).__name__, free)
+    plain = {id(tensor): _copy(tensor) for tensor in _tensors((args, kwargs)) if tensor.is_inference()}
+    args, kwargs = _mapped((args, kwargs), lambda tensor: plain.get(id(tensor), tensor))
+    with capture.hooked(module), torch.no_grad():  # unlike inference mode it tells of changes in place
+        try:
+            module(*args, **kwargs)
+        except FAULTS as error:
+            shapes = ", ".join(_shapes((args, kwargs)))
+            place = capture.place or f"{capture.kind} can't take {shapes}"
+            raise EnergyError(
+                f"energy.layers: {place}; the example input is {shapes}: {fault_text(error)}"
+            ) from error
+    if not capture.calls:
+        raise EnergyError(f"energy.layers: the forward pass of {capture.kind} calls none of its layers")
+    return capture.calls
+
+
+@dataclass(slots=True)
+class _Capture:
+    """What hooks on the layers of a module see of one forward pass."""
+
+    kind: str
+    free: "Callable[[torch.device], int | None]"
+    calls: list[_Call] = field(default_factory=list)
+    _taken_bytes: int = 0
+    _open: list[tuple[str, _Call, tuple[int, ...]]] = field(default_factory=list)
+    _copies: "dict[int, tuple[weakref.ref[torch.Tensor], int, torch.Tensor]]" = field(default_factory=dict)
+
+    @contextmanager
+    def hooked(self, module: "torch.nn.Module") -> Iterator[None]:
+        with ExitStack() as stack:
+            for name, layer, found in layers_of(module):
+                handle = layer.register_forward_pre_hook(self._enter(name, found), with_kwargs=True)
+                stack.callback(handle.remove)
+                stack.callback(layer.register_forward_hook(self._leave, with_kwargs=True).remove)
+            yield
+
+    @property
+    def place(self) -> str | None:
+        """The layer that is being run, with the shapes it was given; `None` between layers."""
+        if not self._open:
+            return None
+        name, call, _ = self._open[-1]
+        layer = f"layer {name!r} ({type(call.layer).__name__}) of {self.kind}" if name else self.kind
+        return f"{layer} can't take {', '.join(_shapes((call.args, call.kwargs)))}"
+
+    def _enter(self, name: str, found: LayerType) -> Callable[..., None]:
+        def hook(layer: "torch.nn.Module", args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+            def kept(tensor: "torch.Tensor") -> "torch.Tensor":
+                return self._copy_of(tensor, name)
+
+            call = _Call(
+                layer=layer, layer_type=found, args=_mapped(args, kept), kwargs=_mapped(kwargs, kept)
+            )
+            self._open.append((name, call, _versions((args, kwargs))))
+
+        return hook
+
+    def _leave(
+        self, layer: "torch.nn.Module", args: tuple[object, ...], kwargs: dict[str, object], output: object
+    ) -> None:
+        del output
+        _, call, before = self._open.pop()
+        while call.layer is not layer:  # one that failed, and whose error the model has caught
+            _, call, before = self._open.pop()
+        call.changes_input = _versions((args, kwargs)) != before
+        self.calls.append(call)
+
+    def _copy_of(self, tensor: "torch.Tensor", name: str) -> "torch.Tensor":
+        """A copy of *tensor* as it is now; layers that are given the same tensor share it."""
+        known = self._copies.get(id(tensor))
+        if known is not None and known[0]() is tensor and known[1] == _version(tensor):
+            return known[2]
+        left_bytes, wanted_bytes = self.free(tensor.device), tensor.numel() * tensor.element_size()
+        if left_bytes is not None and wanted_bytes > left_bytes:
+            raise NotMeasurable(
+                f"energy.layers: the inputs of the layers of {self.kind} don't fit in memory: at layer "
+                f"{name!r} {to_text(wanted_bytes, 'B')} are wanted and {to_text(left_bytes, 'B')} are free "
+                f"on {tensor.device}, after {to_text(self._taken_bytes, 'B')}; give a smaller batch"
+            )
+        copied = _copy(tensor)
+        self._taken_bytes += wanted_bytes
+        self._copies[id(tensor)] = (weakref.ref(tensor), _version(tensor), copied)
+        return copied
+
+
+def _mapped(value: T, change: "Callable[[torch.Tensor], torch.Tensor]") -> T:
+    """*value* with every tensor in it changed; what is in no tuple, list or dict stays as it is."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return cast("T", change(value))
+    if isinstance(value, tuple) and type(value) is tuple:  # a named tuple takes its parts one by one
+        return cast("T", tuple(_mapped(part, change) for part in value))
+    if isinstance(value, list) and type(value) is list:
+        return cast("T", [_mapped(part, change) for part in value])
+    if isinstance(value, dict) and type(value) is dict:
+        return cast("T", {name: _mapped(part, change) for name, part in value.items()})
+    return value
+
+
+def _tensors(value: object) -> "list[torch.Tensor]":
+    """Every tensor that `_mapped` would change."""
+    found: list[torch.Tensor] = []
+
+    def keep(tensor: "torch.Tensor") -> "torch.Tensor":
+        found.append(tensor)
+        return tensor
+
+    _mapped(value, keep)
+    return found
+
+
+def _shapes(value: object) -> list[str]:
+    return [str(list(tensor.shape)) for tensor in _tensors(value)] or ["no tensor"]
+
+
+def _copy(tensor: "torch.Tensor") -> "torch.Tensor":
+    return tensor.detach().clone()
+
+
+def _version(tensor: "torch.Tensor") -> int:
+    """Grows with each change in place; a tensor made in inference mode doesn't tell."""
+    return 0 if tensor.is_inference() else tensor._version  # noqa: SLF001  # torch has no other name for it
+
+
+def _versions(value: object) -> tuple[int, ...]:
+    return tuple(_version(tensor) for tensor in _tensors(value))
+
+
+# What is changed for the measurement, and put back
+
+
+@contextmanager
+def _eval_mode(module: "torch.nn.Module") -> Iterator[None]:
+    modes = [(layer, layer.training) for layer in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for layer, is_training in modes:
+            layer.training = is_training
+
+
+@contextmanager
+def _out_of_place(calls: Sequence[_Call]) -> Iterator[None]:
+    """Have the replay leave the captured inputs as they are (rule 2)."""
+    changing = [call for call in calls if call.changes_input]
+    told = [call.layer for call in changing if getattr(call.layer, "inplace", None) is True]
+    for layer in told:
+        layer.inplace = False  # type: ignore[assignment]  # a plain attribute, and no module
+    try:
+        for call in changing:
+            call.is_copied = _still_changes(call)
+        yield
+    finally:
+        for layer in told:
+            layer.inplace = True  # type: ignore[assignment]
+
+
+def _still_changes(call: _Call) -> bool:
+    import torch
+
+    with torch.no_grad():
+        args, kwargs = _mapped(call.args, _copy), _mapped(call.kwargs, _copy)
+        before = _versions((args, kwargs))
+        call.layer(*args, **kwargs)
+    return _versions((args, kwargs)) != before
