@@ -205,11 +205,11 @@ def more_rounds(record: Record, *, baseline: "Baseline | None", policy: Policy, 
     except (NotComparable, NotMeasurable):
         return None
     count = len(fresh.energies_j)
-    verdict = _verdict_of(bounds, policy.tolerance)
+    verdict = verdict_of(bounds, policy.tolerance)
     if verdict is Verdict.REGRESSION and not record.confirming_count:
         return More(count=count, is_confirming=True)
     if verdict is Verdict.INCONCLUSIVE and count < cap:
-        told = _verdict_of(_bounds(fresh, samples, policy, round_count=cap), policy.tolerance)
+        told = verdict_of(_bounds(fresh, samples, policy, round_count=cap), policy.tolerance)
         if told is not Verdict.INCONCLUSIVE:
             return More(count=cap - count, is_confirming=False)
     return None
@@ -275,7 +275,7 @@ def _why_void(record: Record) -> str | None:
 def _void_text(record: Record, because: str) -> str:
     return _lines(
         f"no usable joules: {because}",
-        f"{_count_text(len(record.rounds), 'round')} taken, compared with nothing",
+        f"{count_text(len(record.rounds), 'round')} taken, compared with nothing",
         f"what to do: remove the cause and run it again: {_command(record)}",
     )
 
@@ -343,7 +343,7 @@ def _against_budget(case: _Case, limit_j: float, samples: int | None) -> _Findin
     mean_j, energy = case.summary.energy_j / share, _energy_text(case.record, case.summary)
     if samples is not None:
         energy = f"{_joules_beside(mean_j, limit_j)} a sample, {energy}"
-    change = f" ({_change_text(mean_j / limit_j)})" if limit_j > 0 else ""
+    change = f" ({change_text(mean_j / limit_j)})" if limit_j > 0 else ""
     lower, upper = _joules_beside(lower_j, limit_j), _joules_beside(upper_j, limit_j)
     budget = f"{to_text(limit_j, 'J', digits=12)} a {'round' if samples is None else 'sample'}"
     return _Finding(
@@ -462,10 +462,10 @@ def _compared(
     policy = case.policy
     sessions, samples = [session for session, _ in found], [sample for _, sample in found]
     bounds = _bounds(fresh, samples, policy)
-    verdict, notes = _verdict_of(bounds, policy.tolerance), [bounds.note]
+    verdict, notes = verdict_of(bounds, policy.tolerance), [bounds.note]
     if unused_count:
         notes.append(
-            f"{_count_text(unused_count, 'session')} of the baseline left out for want of usable joules"
+            f"{count_text(unused_count, 'session')} of the baseline left out for want of usable joules"
         )
     if verdict is Verdict.REGRESSION:
         doubt = _doubt(case, fresh, samples)
@@ -522,17 +522,18 @@ def _creep_text(records: Sequence[Record], samples: Sequence[Sample]) -> str:
     since = records[PINNED_COUNT + found.began]
     commit = since.machine.shown.get("git_commit", "")[:_COMMIT_LENGTH]
     return (
-        f"creep: now {_change_text(found.ratio)} against the first {PINNED_COUNT} sessions, higher since "
+        f"creep: now {change_text(found.ratio)} against the first {PINNED_COUNT} sessions, higher since "
         f"about {since.created[:_DAY_LENGTH]}{f' (commit {commit})' if commit else ''}"
     )
 
 
 def _confirmed_text(record: Record) -> str:
     count = record.confirming_count
-    return f"confirmed by a second batch of {_count_text(count, 'round')}" if count else ""
+    return f"confirmed by a second batch of {count_text(count, 'round')}" if count else ""
 
 
-def _verdict_of(bounds: Bounds, tolerance: float) -> Verdict:
+def verdict_of(bounds: Bounds, tolerance: float) -> Verdict:
+    """What *bounds* of a ratio say, held against *tolerance*."""
     if bounds.lower > 1 + tolerance:
         return Verdict.REGRESSION
     if bounds.upper < 1 - tolerance:
@@ -552,7 +553,7 @@ def _comparison(record: Record, sessions: Sequence[Record], bounds: Bounds, basi
         detectable_ratio=bounds.detectable_ratio,
         duration_ratio=duration_ratio,
         power_ratio=bounds.ratio / duration_ratio,
-        differences=_shown_differences(sessions[-1], record),
+        differences=shown_differences(sessions[-1], record),
         basis=basis.text,
         note=bounds.note,
     )
@@ -562,7 +563,7 @@ def _durations_s(record: Record) -> tuple[float, ...]:
     return tuple(reading.duration_s for reading in _usable(record))
 
 
-def _shown_differences(old: Record, new: Record) -> dict[str, tuple[str, str]]:
+def shown_differences(old: Record, new: Record) -> dict[str, tuple[str, str]]:
     """Shown facts that are not the same: name to (value then, value now)."""
     then, now = old.machine.shown, new.machine.shown
     pairs = {
@@ -580,8 +581,8 @@ def _comparison_headline(case: _Case, comparison: Comparison, verdict: Verdict) 
         Verdict.PASS: f"within the {percent} allowed",
         Verdict.INCONCLUSIVE: f"can't tell whether within the {percent} allowed",
     }[verdict]
-    change = _change_text(comparison.ratio, tolerance)
-    lower, upper = (_change_text(ratio, tolerance) for ratio in comparison.ratio_ci)
+    change = change_text(comparison.ratio, tolerance)
+    lower, upper = (change_text(ratio, tolerance) for ratio in comparison.ratio_ci)
     return (
         f"{comparison.basis or 'energy'} {change} against the baseline, {said} (bounds {lower} to {upper}): "
         f"{_energy_text(case.record, case.summary)}, baseline {to_text(comparison.energy_j, 'J')}"
@@ -611,7 +612,7 @@ def _why_line(comparison: Comparison) -> str:
     ratios = (comparison.ratio, comparison.duration_ratio, comparison.power_ratio)
     change, time, power = (_ln_text(ratio) for ratio in ratios)
     return (
-        f"why: time {_change_text(comparison.duration_ratio)}, power {_change_text(comparison.power_ratio)} "
+        f"why: time {change_text(comparison.duration_ratio)}, power {change_text(comparison.power_ratio)} "
         f"(ln: {change} = {time} time {power} power)"
     )
 
@@ -620,7 +621,7 @@ def _channel_line(record: Record, sessions: Sequence[Record]) -> str:
     then, now = _channel_means_j(sessions), _channel_means_j([record])
     texts = []
     for name in then.keys() & now.keys():
-        change = f" ({_change_text(now[name] / then[name])})" if then[name] > 0 else ""
+        change = f" ({change_text(now[name] / then[name])})" if then[name] > 0 else ""
         texts.append(f"{name} {to_text(then[name], 'J')} -> {to_text(now[name], 'J')}{change}")
     return f"by channel: {', '.join(sorted(texts))}"
 
@@ -637,10 +638,10 @@ def _channel_means_j(records: Sequence[Record]) -> dict[str, float]:
 
 def _power_line(case: _Case, comparison: Comparison) -> str:
     """What this comparison could have told: the detectable change, always shown."""
-    rounds = _count_text(len(_usable(case.record)), "round")
-    sessions = _count_text(comparison.session_count, "session")
+    rounds = count_text(len(_usable(case.record)), "round")
+    sessions = count_text(comparison.session_count, "session")
     return (
-        f"a rise of {_change_text(comparison.detectable_ratio)} would have been told with 80 % power: "
+        f"a rise of {change_text(comparison.detectable_ratio)} would have been told with 80 % power: "
         f"{rounds} against {sessions}, bounds each at {_confidence_text(case.policy)}"
     )
 
@@ -688,7 +689,7 @@ def _quality_lines(record: Record) -> tuple[str, ...]:
     sentences = dict.fromkeys(sentence for reading in usable for sentence in reading.quality)
     counts = {text: sum(text in reading.quality for reading in usable) for text in sentences}
     return tuple(
-        f"seen in {count} of {_count_text(len(usable), 'round')}: {_one_line(text)}"
+        f"seen in {count} of {count_text(len(usable), 'round')}: {_one_line(text)}"
         for text, count in counts.items()
     )
 
@@ -707,10 +708,10 @@ def _energy_text(record: Record, summary: Summary) -> str:
     is_dust = summary.uncertainty_j < _DUST * summary.energy_j
     energy = with_uncertainty_text(summary.energy_j, 0.0 if is_dust else summary.uncertainty_j, "J")
     mark = "" if record.provenance is Provenance.MEASURED else f"{record.provenance}, "
-    return f"{energy} a round ({mark}{_count_text(len(_usable(record)), 'round')})"
+    return f"{energy} a round ({mark}{count_text(len(_usable(record)), 'round')})"
 
 
-def _change_text(ratio: float, tolerance: float | None = None) -> str:
+def change_text(ratio: float, tolerance: float | None = None) -> str:
     """Change from 1 in percent, on its own side of *tolerance*; a factor where percent reads badly."""
     if not 0.01 <= ratio < 10:
         return f"x {ratio:.3g}"
@@ -745,7 +746,8 @@ def _confidence_text(policy: Policy) -> str:
     return f"{(1 - policy.alpha) * 100:.6g} % confidence"
 
 
-def _count_text(count: int, noun: str) -> str:
+def count_text(count: int, noun: str) -> str:
+    """*count* of what *noun* names, in words."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 

@@ -18,14 +18,14 @@ from pytest_energy.errors import NotComparable, NotMeasurable
 from pytest_energy.model import Comparison, Judgement, Provenance, Reading, Record, Summary, Verdict
 from pytest_energy.stats.compare import Bounds, Sample, centre_ratio, summarise
 from pytest_energy.stats.paired import compare_pairs
-from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
+from pytest_energy.units import to_text, with_uncertainty_text
+from pytest_energy.verdict import change_text, count_text, shown_differences, verdict_of
 
 _UNUSABLE = frozenset({Verdict.UNMEASURED, Verdict.VOID})
 
 _MOST_TEXT_LINES = 12  # of a test's own failure: the end of it holds the error
 
 _DUST = 1e-12  # a change smaller than this is the rounding of floats, not of energy
-_MOST_DECIMALS = 15  # of percent: past them floats have no more digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def judge_pairs(taken: Taken, question: Question) -> Judgement | Problem:
     if taken.void_because is not None:
         reason = _lines(
             f"no usable joules: {taken.void_because}",
-            f"{_count(len(taken.before), 'pair')} of rounds taken before that, compared with nothing",
+            f"{count_text(len(taken.before), 'pair')} of rounds taken before that, compared with nothing",
             "what to do: remove the cause and run it again",
         )
         return Judgement(record=after.record, verdict=Verdict.VOID, reason=reason)
@@ -180,7 +180,7 @@ class _Found:
         sample = _sample(self.after)
         summary = summarise(sample.energies_j, sample.uncertainties_j)
         comparison = self._comparison(question)
-        verdict = _verdict(self.bounds, question.tolerance) if self.is_proof else Verdict.INCONCLUSIVE
+        verdict = verdict_of(self.bounds, question.tolerance) if self.is_proof else Verdict.INCONCLUSIVE
         reason = _lines(
             self._headline(summary, verdict, question),
             self._pairs_text(question),
@@ -199,11 +199,6 @@ class _Found:
             tuple(reading.duration_s for reading in _usable(one)) for one in (self.before, self.after)
         ]
         duration_ratio = centre_ratio(durations_s[1], [durations_s[0]])
-        then, now = self.before.machine.shown, self.after.machine.shown
-        facts = {
-            name: (then.get(name, "not recorded"), now.get(name, "not recorded"))
-            for name in sorted({*then, *now})
-        }
         taken = f"against {question.before}: {self._rounds_text()}"
         return Comparison(
             session_count=1,
@@ -213,13 +208,13 @@ class _Found:
             detectable_ratio=self.bounds.detectable_ratio,
             duration_ratio=duration_ratio,
             power_ratio=self.bounds.ratio / duration_ratio,
-            differences={name: pair for name, pair in facts.items() if pair[0] != pair[1]},
+            differences=shown_differences(self.before, self.after),
             note="; ".join(filter(None, (taken, self.bounds.note))),
         )
 
     def _rounds_text(self) -> str:
         if self.is_interleaved:
-            return f"{_count(self.pair_count, 'pair')} of rounds, taken in turns"
+            return f"{count_text(self.pair_count, 'pair')} of rounds, taken in turns"
         return "the rounds could not be taken in turns"
 
     def _headline(self, summary: Summary, verdict: Verdict, question: Question) -> str:
@@ -232,7 +227,7 @@ class _Found:
             Verdict.INCONCLUSIVE: f"can't tell whether within the {percent} allowed",
         }[verdict]
         ratios = (self.bounds.ratio, self.bounds.lower, self.bounds.upper)
-        change, lower, upper = (_change_text(ratio, tolerance) for ratio in ratios)
+        change, lower, upper = (change_text(ratio, tolerance) for ratio in ratios)
         is_dust = summary.uncertainty_j < _DUST * summary.energy_j
         energy = with_uncertainty_text(summary.energy_j, 0.0 if is_dust else summary.uncertainty_j, "J")
         provenance = self.after.provenance
@@ -251,7 +246,7 @@ class _Found:
             )
         if self.pair_count == 1:
             return f"one pair of rounds proves nothing ({confidence})"
-        detectable = _change_text(self.bounds.detectable_ratio, None)
+        detectable = change_text(self.bounds.detectable_ratio, None)
         told = f"a rise of {detectable} would have been told with 80 % power"
         return f"{told}: {self._rounds_text()}, {confidence}"
 
@@ -274,16 +269,6 @@ class _Found:
                 return ()
 
 
-def _verdict(bounds: Bounds, tolerance: float) -> Verdict:
-    if bounds.lower > 1 + tolerance:
-        return Verdict.REGRESSION
-    if bounds.upper < 1 - tolerance:
-        return Verdict.IMPROVEMENT
-    if bounds.upper < 1 + tolerance:
-        return Verdict.PASS
-    return Verdict.INCONCLUSIVE
-
-
 # ---- words ----
 
 
@@ -300,31 +285,13 @@ def _not_comparable_text(error: NotComparable, question: Question) -> str:
 
 
 def _why_text(comparison: Comparison) -> str:
-    time, power = (_change_text(ratio, None) for ratio in (comparison.duration_ratio, comparison.power_ratio))
+    time, power = (change_text(ratio, None) for ratio in (comparison.duration_ratio, comparison.power_ratio))
     return f"why: time {time}, power {power}"
 
 
 def _quality_lines(rounds: Sequence[Reading]) -> tuple[str, ...]:
     counts = Counter(sentence for reading in rounds for sentence in reading.quality)
     return tuple(f"seen in {count} of {len(rounds)} rounds: {text}" for text, count in counts.items())
-
-
-def _change_text(ratio: float, tolerance: float | None) -> str:
-    """Change from 1 in percent, on its own side of *tolerance*; a factor where percent reads badly."""
-    if not 0.01 <= ratio < 10:
-        return f"x {ratio:.3g}"
-    text = percent_change_text(1.0 if abs(ratio - 1) < _DUST else ratio)
-    limits = () if tolerance is None else (1 + tolerance, 1 - tolerance)
-    for decimals in range(2, _MOST_DECIMALS):
-        shown = 1 + float(text.removesuffix(" %")) / 100
-        if all((shown > limit) == (ratio > limit) for limit in limits):
-            break
-        text = f"{(ratio - 1) * 100:+.{decimals}f} %"
-    return text
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _lines(headline: str, *details: str) -> str:

@@ -123,8 +123,6 @@ def test_the_command_has_its_options(
         own, for_pytest = own[:cut], own[cut + 1 :]
     with pytest.raises(SystemExit) as stopped:
         main([own[0], "--help"])
-    if stopped.value.code != 0 and own[0] == "ab":
-        pytest.skip(f"pytest-energy {own[0]} is not there yet")
     assert stopped.value.code == 0
     known = set(re.findall(r"--[\w-]+", capsys.readouterr().out))
     assert {word.partition("=")[0] for word in own if word.startswith("--")} <= known
