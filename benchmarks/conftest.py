@@ -1,10 +1,36 @@
 """Options and fixtures that every benchmark shares."""
 
+import argparse
+import math
 from pathlib import Path
 
 import pytest
 
-from benchmarks.profiles import PROFILES, QUICK, Profile, chosen, grown
+from benchmarks.profiles import DATASETS, PROFILES, QUICK, Profile, chosen, grown
+
+
+def _count(text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"give a whole number of at least 1, not {text!r}")
+    return count
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not (math.isfinite(rate) and rate > 0):
+        raise argparse.ArgumentTypeError(f"give a finite number above 0, such as 0.001, not {text!r}")
+    return rate
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(sorted({_count(part) for part in text.split(",")}))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -13,7 +39,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--bench-profile",
         choices=tuple(PROFILES),
         default=QUICK.name,
-        help="Size of the benchmarks: quick for two CPU cores, gpu for one large GPU (quick).",
+        help="Size of the benchmarks: quick for two CPU cores, gpu for one large GPU, paper for the paper's "
+        "networks on one (quick).",
     )
     group.addoption(
         "--bench-extra-steps",
@@ -29,12 +56,43 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Folder that holds cifar-10-batches-py; without it the digits of scikit-learn are used.",
     )
 
+    group.addoption(
+        "--dataset",
+        choices=DATASETS,
+        help="What the CNN tests train on: digits, synthetic (noise in CIFAR-10's shape, no accuracy), or "
+        "cifar10 with --cifar10 (the profile's).",
+    )
+    group.addoption(
+        "--batch-size", type=_count, metavar="N", help="Samples in a step of the CNN tests (the profile's)."
+    )
+    group.addoption(
+        "--batch-sizes",
+        type=_counts,
+        metavar="N,N,...",
+        help="Batch sizes that the sweep tries (the profile's).",
+    )
+    group.addoption(
+        "--steps", type=_count, metavar="N", help="Steps in a round of the CNN tests (the profile's)."
+    )
+    group.addoption(
+        "--lr", type=_rate, metavar="RATE", help="Learning rate of the CNN tests (the profile's, 0.001)."
+    )
+    group.addoption(
+        "--amp", action="store_true", help="Forward passes of the CNN tests under autocast to bfloat16."
+    )
+    group.addoption(
+        "--channels-last",
+        action="store_true",
+        help="Images and weights of the CNN tests in the channels-last layout.",
+    )
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Stop before anything runs if the options can't be followed."""
     profile, percent = chosen(config), config.getoption("--bench-extra-steps", default=0)
-    for step_count in (profile.cnn.train_steps, profile.cnn.inference_steps):
-        grown(step_count, percent)
+    for name in profile.cnn.models:
+        grown(profile.cnn.train_steps_of(name), percent)
+        grown(profile.cnn.inference_steps_of(name), percent)
     folder = config.getoption("--cifar10", default=None)
     if folder is not None:
         from benchmarks.cnn.images import check_cifar10

@@ -1,11 +1,62 @@
 """How large the benchmarks are: `quick` for two slow cores, `gpu` for one large GPU.
 
-A profile fixes the whole work of a test, so records are comparable within one profile only.
+A profile fixes the whole work of a test, so records are comparable within one profile only. Options that
+change that work change the test's name too: a baseline is never compared with other work.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSteps:
+    """Steps in one round of one model, where a profile gives each its own."""
+
+    model: str
+    train_steps: int
+    inference_steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweptModel:
+    """A model of the batch sweep, with what its steps are expected to cost; this only sizes the rounds.
+
+    Attributes:
+        model: Name out of `benchmarks.cnn.models.ARCHITECTURES`.
+        step_s: Shortest training step, however small the batch: the time to launch it.
+        image_s: Time of each image in a large batch.
+    """
+
+    model: str
+    step_s: float
+    image_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepProfile:
+    """Size of the batch sweep.
+
+    Attributes:
+        models: A test for each and each batch size.
+        batch_sizes: Ascending.
+        round_s: Length that a round is sized for.
+        rounds: Measured rounds of a test.
+        warmup: Rounds run first and dropped.
+        max_time_s: Longest time for all rounds of one test.
+    """
+
+    models: tuple[SweptModel, ...]
+    batch_sizes: tuple[int, ...]
+    round_s: float
+    rounds: int
+    warmup: int
+    max_time_s: float
+
+    def step_count(self, swept: SweptModel, batch_size: int) -> int:
+        """Training steps in one round: fixed by the profile, whatever a step really takes."""
+        return max(1, round(self.round_s / max(swept.step_s, swept.image_s * batch_size)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,15 +65,23 @@ class CnnProfile:
 
     Attributes:
         models: Names out of `benchmarks.cnn.models.ARCHITECTURES`; a test each.
-        batch_size: Images in one step.
-        train_steps: Optimiser steps in one round.
-        inference_steps: Forward batches in one round.
+        batch_size: Samples in one step.
+        train_steps: Optimiser steps in one round, but for the models in *model_steps*.
+        inference_steps: Forward batches in one round, but for the models in *model_steps*.
+        model_steps: Steps of models that have their own.
         fit_steps: Optimiser steps before the inference test, outside every window, for its accuracy.
-        test_images: Held-out images that the accuracy is taken from.
+        test_images: Held-out samples that the accuracy is taken from.
         threads: CPU threads of torch, or `None` for torch's own choice.
         rounds: Measured rounds of a test.
         warmup: Rounds run first and dropped.
         max_time_s: Longest time for all rounds of one test.
+        sweep: Size of the batch sweep.
+        learning_rate: Of SGD.
+        dataset: Name out of `DATASETS`; token models have their own.
+        is_amp: Forward passes under autocast to bfloat16.
+        is_channels_last: Images and weights with the channels of a pixel beside each other.
+        epoch_samples: Samples of the epoch whose duration is in `work_done`, where rounds of the models
+            differ; `None` where they are equal and a round may stand for it.
     """
 
     models: tuple[str, ...]
@@ -35,6 +94,22 @@ class CnnProfile:
     rounds: int
     warmup: int
     max_time_s: float
+    sweep: SweepProfile
+    model_steps: tuple[ModelSteps, ...] = ()
+    learning_rate: float = 0.001  # the paper's
+    dataset: str = "digits"
+    is_amp: bool = False
+    is_channels_last: bool = False
+    epoch_samples: int | None = None
+
+    def train_steps_of(self, model: str) -> int:
+        """Optimiser steps in one round of *model*."""
+        return next((own.train_steps for own in self.model_steps if own.model == model), self.train_steps)
+
+    def inference_steps_of(self, model: str) -> int:
+        """Forward batches in one round of *model*."""
+        own_steps = (own.inference_steps for own in self.model_steps if own.model == model)
+        return next(own_steps, self.inference_steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +152,37 @@ class Profile:
     Attributes:
         name: What `--bench-profile` takes.
         device: The torch device that the work runs on.
+        variant: What options changed of the CNN tests' work; empty if nothing.
     """
 
     name: str
     device: str
     cnn: CnnProfile
     llm: LlmProfile
+    variant: str = ""
 
+    def case_id(self, name: str) -> str:
+        """*name* as part of a test's id: other work than the profile's has another."""
+        return f"{name}-{self.variant}" if self.variant else name
+
+
+DATASETS = ("digits", "synthetic", "cifar10")
+
+# What training steps cost on an H100 in docs/results/h100-first.json: at batch 128 ResNet-18 8.5 ms,
+# MobileNetV2 20 ms, VGG-16 6.4 ms. Networks bound by launches there take 0.12 ms a layer; that gives step_s.
+# image_s is the step at 128 images less what launches hide of it, by judgement.
+GPU_SWEEP = SweepProfile(
+    models=(
+        SweptModel(model="resnet18", step_s=0.006, image_s=55e-6),
+        SweptModel(model="mobilenet_v2", step_s=0.018, image_s=110e-6),
+        SweptModel(model="vgg16", step_s=0.0055, image_s=40e-6),
+    ),
+    batch_sizes=(4, 16, 32, 64, 128, 256, 1024, 4096),
+    round_s=0.4,
+    rounds=3,
+    warmup=1,
+    max_time_s=30.0,
+)
 
 QUICK = Profile(
     name="quick",
@@ -106,6 +205,18 @@ QUICK = Profile(
         rounds=5,
         warmup=1,
         max_time_s=30.0,
+        sweep=SweepProfile(
+            models=(
+                SweptModel(model="resnet18", step_s=0.03, image_s=0.04),
+                SweptModel(model="mobilenet_v2", step_s=0.03, image_s=0.03),
+                SweptModel(model="vgg16", step_s=0.03, image_s=0.03),
+            ),
+            batch_sizes=(2, 4),
+            round_s=0.15,
+            rounds=3,
+            warmup=1,
+            max_time_s=15.0,
+        ),
     ),
     llm=LlmProfile(
         model_sizes=("1M", "4M", "12M"),
@@ -146,6 +257,7 @@ GPU = Profile(
         rounds=5,
         warmup=1,
         max_time_s=60.0,
+        sweep=GPU_SWEEP,
     ),
     llm=LlmProfile(
         model_sizes=("0.1B", "0.5B", "1B"),
@@ -161,12 +273,118 @@ GPU = Profile(
     ),
 )
 
-PROFILES = {profile.name: profile for profile in (QUICK, GPU)}
+# Milliseconds of a step at batch 128 on an H100, (training, inference), from docs/results/h100-first.json.
+# The networks that weren't in that run are estimates: 0.12 and 0.028 ms a layer where launches bound them (as
+# in ShuffleNet, EfficientNet and RegNet there), else by MACs at 40 TFLOP/s, three times that for training.
+_STEPS = (
+    ModelSteps(model="lenet", train_steps=500, inference_steps=4000),  # 2.4, 0.29
+    ModelSteps(model="mobilenet", train_steps=100, inference_steps=450),  # 10, 2.4 estimated
+    ModelSteps(model="mobilenet_v2", train_steps=50, inference_steps=240),  # 20, 4.8
+    ModelSteps(model="efficientnet_b0", train_steps=40, inference_steps=160),  # 28, 7.1
+    ModelSteps(model="simple_dla", train_steps=60, inference_steps=240),  # 17, 4.5 estimated
+    ModelSteps(model="resnet18", train_steps=130, inference_steps=480),  # 8.5, 2.4
+    ModelSteps(model="preact_resnet18", train_steps=130, inference_steps=450),  # 8.5, 2.4 estimated
+    ModelSteps(model="vgg16", train_steps=180, inference_steps=700),  # 6.4, 1.6
+    ModelSteps(model="googlenet", train_steps=40, inference_steps=120),  # 33, 9.4
+    ModelSteps(model="densenet121", train_steps=20, inference_steps=90),  # 53, 13
+    ModelSteps(model="resnext29_2x64d", train_steps=30, inference_steps=110),  # 33, 9.2 estimated
+    ModelSteps(model="senet18", train_steps=90, inference_steps=360),  # 12, 2.9 estimated
+    ModelSteps(model="regnet_x_200mf", train_steps=60, inference_steps=290),  # 17, 3.7 estimated
+    ModelSteps(model="dpn26", train_steps=60, inference_steps=240),  # 18, 4.5 estimated
+    ModelSteps(model="vit_tiny", train_steps=70, inference_steps=240),  # 15, 4.5 estimated
+    ModelSteps(model="swin_t", train_steps=30, inference_steps=120),  # 32, 9 estimated
+    ModelSteps(model="convnext_t", train_steps=40, inference_steps=180),  # 25, 6 estimated
+    ModelSteps(model="bert_small", train_steps=60, inference_steps=210),  # 17, 5 estimated
+)
+
+PAPER = Profile(
+    name="paper",
+    device="cuda",
+    cnn=CnnProfile(
+        models=tuple(own.model for own in _STEPS),
+        batch_size=128,
+        train_steps=100,
+        inference_steps=200,
+        model_steps=_STEPS,
+        fit_steps=60,
+        test_images=360,
+        threads=None,
+        rounds=5,
+        warmup=1,
+        max_time_s=60.0,
+        sweep=GPU_SWEEP,
+        epoch_samples=50_000,  # CIFAR-10's training images
+    ),
+    llm=GPU.llm,
+)
+
+PROFILES = {profile.name: profile for profile in (QUICK, GPU, PAPER)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What the command line changes of the CNN tests' work; `None` and `False` leave the profile's."""
+
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    steps: int | None = None
+    dataset: str | None = None
+    is_amp: bool = False
+    is_channels_last: bool = False
+    batch_sizes: tuple[int, ...] | None = None
+
+    def of(self, profile: Profile) -> Profile:
+        """*profile* with these changes, which its `variant` names."""
+        cnn = profile.cnn
+        said: list[str] = []
+        if self.batch_size is not None and self.batch_size != cnn.batch_size:
+            cnn, said = replace(cnn, batch_size=self.batch_size), [*said, f"batch{self.batch_size}"]
+        if self.learning_rate is not None and self.learning_rate != cnn.learning_rate:
+            cnn, said = replace(cnn, learning_rate=self.learning_rate), [*said, f"lr{self.learning_rate:g}"]
+        if self.steps is not None:
+            cnn = replace(cnn, train_steps=self.steps, inference_steps=self.steps, model_steps=())
+            said = [*said, f"steps{self.steps}"]
+        if self.dataset is not None and self.dataset != cnn.dataset:
+            cnn, said = replace(cnn, dataset=self.dataset), [*said, self.dataset]
+        if self.is_amp:
+            cnn, said = replace(cnn, is_amp=True), [*said, "amp"]
+        if self.is_channels_last:
+            cnn, said = replace(cnn, is_channels_last=True), [*said, "channels_last"]
+        if self.batch_sizes is not None:  # a size is in its test's name already
+            cnn = replace(cnn, sweep=replace(cnn.sweep, batch_sizes=self.batch_sizes))
+        return replace(profile, cnn=cnn, variant="-".join(said))
 
 
 def chosen(config: pytest.Config) -> Profile:
-    """The profile that `--bench-profile` names, `quick` without it."""
-    return PROFILES[str(config.getoption("--bench-profile", default=QUICK.name))]
+    """The profile that `--bench-profile` names, `quick` without it, with what other options change of it."""
+    profile = PROFILES[str(config.getoption("--bench-profile", default=QUICK.name))]
+    return Overrides(
+        batch_size=config.getoption("--batch-size", default=None),
+        learning_rate=config.getoption("--lr", default=None),
+        steps=config.getoption("--steps", default=None),
+        dataset=chosen_dataset(
+            config.getoption("--dataset", default=None), config.getoption("--cifar10", default=None)
+        ),
+        is_amp=bool(config.getoption("--amp", default=False)),
+        is_channels_last=bool(config.getoption("--channels-last", default=False)),
+        batch_sizes=config.getoption("--batch-sizes", default=None),
+    ).of(profile)
+
+
+def chosen_dataset(dataset: str | None, cifar10_folder: Path | None) -> str | None:
+    """The data that `--dataset` names; a folder of CIFAR-10 says so by itself.
+
+    Raises:
+        pytest.UsageError: CIFAR-10 without a folder, or a folder for other data.
+    """
+    if dataset == "cifar10" and cifar10_folder is None:
+        raise pytest.UsageError(
+            "--dataset=cifar10 needs --cifar10 DIR, the folder that holds cifar-10-batches-py; "
+            "nothing is downloaded"
+        )
+    if dataset not in {None, "cifar10"} and cifar10_folder is not None:
+        raise pytest.UsageError(f"--dataset={dataset} and --cifar10 {cifar10_folder}: give one of them")
+    return "cifar10" if cifar10_folder is not None else dataset
 
 
 def grown(step_count: int, percent: int) -> int:

@@ -1,27 +1,32 @@
 """One test case for each architecture of a profile."""
 
+from collections.abc import Callable
+
 import pytest
 
-from benchmarks.profiles import CnnProfile
+from benchmarks.profiles import Profile
 
 
-def parametrize_models(metafunc: pytest.Metafunc, size: CnnProfile, *, samples: int) -> None:
+def parametrize_models(
+    metafunc: pytest.Metafunc, profile: Profile, *, step_count: Callable[[str], int]
+) -> None:
     """Run the test once for each architecture, marked with its model and the declared work.
 
     Args:
         metafunc: A test that takes `architecture`.
-        size: The profile's numbers.
-        samples: Images in one round, as declared: a planted regression doesn't change it.
+        profile: Whose models and sizes.
+        step_count: Steps in one round of a model, as declared: a planted regression doesn't change them.
     """
+    size = profile.cnn
     metafunc.parametrize(
         "architecture",
         [
             pytest.param(
                 name,
-                id=name,
+                id=profile.case_id(name),
                 marks=pytest.mark.energy(
                     model=name,
-                    samples=samples,
+                    samples=size.batch_size * step_count(name),
                     rounds=size.rounds,
                     warmup=size.warmup,
                     max_time_s=size.max_time_s,

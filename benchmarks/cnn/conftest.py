@@ -1,20 +1,53 @@
-"""What the training and the inference tests share."""
+"""What the training, inference and batch-size tests share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
-from benchmarks.cnn.images import Images, cifar10, digits
-from benchmarks.profiles import Profile
+from benchmarks.cnn.epoch import epoch_metrics
+from benchmarks.cnn.images import Labelled, cifar10, digits, synthetic
+from benchmarks.cnn.models import TOKEN_ARCHITECTURES
+from benchmarks.cnn.tokens import tokens
+from benchmarks.profiles import Profile, chosen
+
+if TYPE_CHECKING:
+    from pytest_energy.model import Record
+
+
+def pytest_energy_metrics(config: pytest.Config) -> "Mapping[str, Callable[[Record], float | None]] | None":
+    """Where the rounds of the models differ, work done is told for an epoch."""
+    epoch_samples = chosen(config).cnn.epoch_samples
+    return None if epoch_samples is None else epoch_metrics(epoch_samples)
 
 
 @pytest.fixture(scope="session")
-def images(pytestconfig: pytest.Config, profile: Profile) -> Images:
-    """Digits, or CIFAR-10 with `--cifar10`, on the profile's device before any window opens."""
+def load(pytestconfig: pytest.Config, profile: Profile) -> Callable[[str], Labelled]:
+    """What an architecture works on, on the profile's device before any window opens."""
     folder = pytestconfig.getoption("--cifar10", default=None)
-    chosen = digits() if folder is None else cifar10(folder)
-    return chosen.to(profile.device)
+    makers: dict[str, Callable[[], Labelled]] = {
+        "digits": digits,
+        "synthetic": synthetic,
+        "cifar10": lambda: cifar10(folder),
+        "tokens": tokens,
+    }
+
+    @cache
+    def loaded(name: str) -> Labelled:
+        on_device = makers[name]().to(profile.device)
+        return on_device.channels_last() if profile.cnn.is_channels_last else on_device
+
+    return lambda architecture: loaded(
+        "tokens" if architecture in TOKEN_ARCHITECTURES else profile.cnn.dataset
+    )
+
+
+@pytest.fixture
+def labelled(load: Callable[[str], Labelled], architecture: str) -> Labelled:
+    """Images, or token ids for the networks that read them."""
+    return load(architecture)
 
 
 @pytest.fixture(scope="session")

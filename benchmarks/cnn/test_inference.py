@@ -3,50 +3,53 @@
 from typing import TYPE_CHECKING
 
 import pytest
-import torch
 
+from benchmarks.cnn.attention import CLASS_COUNT
 from benchmarks.cnn.cases import parametrize_models
-from benchmarks.cnn.images import Images
-from benchmarks.cnn.models import ARCHITECTURES, CLASS_COUNT
-from benchmarks.cnn.training import accuracy, classify, optimiser, rounds_of_batches, train
+from benchmarks.cnn.images import Labelled
+from benchmarks.cnn.subject import held_out_accuracy, subject
+from benchmarks.cnn.training import classify, fitting_memory, optimiser, rounds_of_batches, train
 from benchmarks.profiles import Profile, chosen, grown
+from pytest_energy.profiling.pytorch import trainable_parameters
 
 if TYPE_CHECKING:
     from pytest_energy.plugin.fixture import Energy
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    size = chosen(metafunc.config).cnn
-    parametrize_models(metafunc, size, samples=size.batch_size * size.inference_steps)
+    profile = chosen(metafunc.config)
+    parametrize_models(metafunc, profile, step_count=profile.cnn.inference_steps_of)
 
 
 @pytest.mark.energy(group="inference")
 def test_inference(
-    energy: "Energy", architecture: str, profile: Profile, images: Images, extra_percent: int
+    energy: "Energy", architecture: str, profile: Profile, labelled: Labelled, extra_percent: int
 ) -> None:
     """The accuracy is that of the network as measured: after `fit_steps`, untrained if there are none."""
     size = profile.cnn
-    torch.manual_seed(0)
-    module = ARCHITECTURES[architecture]().to(profile.device)
-    energy.model(module, images.test[:1])
-    (fit,) = rounds_of_batches(
-        images.train,
-        images.train_labels,
-        batch_size=size.batch_size,
-        step_count=size.fit_steps,
-        round_count=1,
-    )
-    train(module, fit, optimiser(module))
-    (steps,) = rounds_of_batches(
-        images.train,
-        images.train_labels,
-        batch_size=size.batch_size,
-        step_count=grown(size.inference_steps, extra_percent),
-        round_count=1,
-    )
-    scores = energy.measure(classify, module, steps)
+    network = subject(architecture, profile)
+    energy.model(network.bare, labelled.test[:1])
+    with fitting_memory(architecture, batch_size=size.batch_size):
+        (fit,) = rounds_of_batches(
+            labelled.train,
+            labelled.train_labels,
+            batch_size=size.batch_size,
+            step_count=size.fit_steps,
+            round_count=1,
+        )
+        if fit:
+            train(network.module, fit, optimiser(network.module, learning_rate=size.learning_rate))
+        (steps,) = rounds_of_batches(
+            labelled.train,
+            labelled.train_labels,
+            batch_size=size.batch_size,
+            step_count=grown(size.inference_steps_of(architecture), extra_percent),
+            round_count=1,
+        )
+        scores = energy.measure(classify, network.module, steps)
     energy.record(
-        accuracy=accuracy(module, images.test[: size.test_images], images.test_labels[: size.test_images])
+        accuracy=held_out_accuracy(network.module, labelled, size),
+        parameters=trainable_parameters(network.bare),
     )
     assert scores.shape == (size.batch_size, CLASS_COUNT)
     assert scores.isfinite().all()

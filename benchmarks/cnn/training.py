@@ -1,14 +1,18 @@
 """Training and inference as the paper runs them; everything here but `accuracy` is made to be measured.
 
+What can't be trained on or told apart stops with a sentence that names the network and what was seen.
+
 Source:
     Sanchez-Mompo et al. 2025, table 2 (batch 128, learning rate 0.001, SGD, categorical cross-entropy);
     weight decay and momentum as in the authors' earlier code.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -17,14 +21,28 @@ LEARNING_RATE = 0.001
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 TEST_BATCH_SIZE = 256  # of `accuracy`, outside every window; small enough for any device
+MOST_IMAGES = 131_072  # laid out for all rounds of a test: 1.6 GB of 3x32x32
 
 Batch = tuple[Tensor, Tensor]
 
 
-def optimiser(module: nn.Module) -> torch.optim.SGD:
-    return torch.optim.SGD(
-        module.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY
-    )
+class UnfitModel(ValueError):
+    """A network that can't do the work, and why."""
+
+
+def optimiser(module: nn.Module, *, learning_rate: float = LEARNING_RATE) -> torch.optim.SGD:
+    """The paper's.
+
+    Raises:
+        UnfitModel: No parameter of *module* is trainable.
+    """
+    trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    if not trainable:
+        raise UnfitModel(
+            f"{type(module).__name__} has no trainable parameter: it is frozen, or has none; "
+            "leave requires_grad on for training"
+        )
+    return torch.optim.SGD(trainable, lr=learning_rate, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
 
 
 def rounds_of_batches(
@@ -32,17 +50,19 @@ def rounds_of_batches(
 ) -> tuple[tuple[Batch, ...], ...]:
     """*round_count* rounds of *step_count* batches of *batch_size* images, on the images' device.
 
-    Each image comes once before any comes again, in an order that *seed* fixes.
+    Each image comes once before any comes again, in an order that *seed* fixes. Past `MOST_IMAGES` the
+    batches start over, so that long rounds fit into memory.
     """
     generator = torch.Generator().manual_seed(seed)
-    image_count = batch_size * step_count * round_count
-    passes = math.ceil(image_count / len(images))
+    batch_count = step_count * round_count
+    own_count = min(batch_count, max(1, MOST_IMAGES // batch_size))
+    passes = math.ceil(batch_size * own_count / len(images))
     orders = [torch.randperm(len(images), generator=generator) for _ in range(passes)]
-    order = torch.cat([torch.empty(0, dtype=torch.int64), *orders])[:image_count].to(images.device)
-    chosen = iter(torch.split(order, batch_size))
-    return tuple(
-        tuple((images[part], labels[part]) for part in islice(chosen, step_count)) for _ in range(round_count)
-    )
+    order = torch.cat([torch.empty(0, dtype=torch.int64), *orders])[: batch_size * own_count]
+    parts = torch.split(order.to(images.device), batch_size)
+    batches = [(images[part], labels[part]) for part in parts]
+    drawn = (batches[index % own_count] for index in range(batch_count))
+    return tuple(tuple(islice(drawn, step_count)) for _ in range(round_count))
 
 
 def train(module: nn.Module, steps: Sequence[Batch], optimiser_: torch.optim.Optimizer) -> Tensor:
@@ -50,12 +70,15 @@ def train(module: nn.Module, steps: Sequence[Batch], optimiser_: torch.optim.Opt
 
     Returns:
         Loss of the last batch, a scalar on the batch's device: reading it waits for the device.
+
+    Raises:
+        UnfitModel: *module* doesn't take the batches, or gives something else than class scores.
     """
     module.train()
     loss = torch.zeros(())
     for images, labels in steps:
         optimiser_.zero_grad()
-        loss = functional.cross_entropy(module(images), labels)
+        loss = functional.cross_entropy(_scores(module, images), labels)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         optimiser_.step()
     return loss.detach()
@@ -63,11 +86,15 @@ def train(module: nn.Module, steps: Sequence[Batch], optimiser_: torch.optim.Opt
 
 @torch.inference_mode()
 def classify(module: nn.Module, steps: Sequence[Batch]) -> Tensor:
-    """Class scores `[N, 10]` of the last batch, after a forward pass of each, in eval mode."""
+    """Class scores `[N, 10]` of the last batch, after a forward pass of each, in eval mode.
+
+    Raises:
+        UnfitModel: As in `train`.
+    """
     module.eval()
     scores = torch.empty(0)
     for images, _ in steps:
-        scores = module(images)
+        scores = _scores(module, images)
     return scores
 
 
@@ -78,3 +105,58 @@ def accuracy(module: nn.Module, images: Tensor, labels: Tensor) -> float:
     parts = zip(torch.split(images, TEST_BATCH_SIZE), torch.split(labels, TEST_BATCH_SIZE), strict=True)
     right = sum(int(module(part).argmax(dim=1).eq(expected).sum()) for part, expected in parts)
     return right / len(images)
+
+
+def finite_loss(loss: Tensor, *, learning_rate: float) -> float:
+    """The last batch's loss as a number.
+
+    Raises:
+        UnfitModel: It is not finite: the joules are those of a training that went astray.
+    """
+    value = float(loss)
+    if not math.isfinite(value):
+        raise UnfitModel(
+            f"the loss of the last batch is {value}: training went astray at learning rate "
+            f"{learning_rate:g}; try a smaller --lr, or without --amp"
+        )
+    return value
+
+
+@contextmanager
+def fitting_memory(
+    model: str, *, batch_size: int, too_large: MutableMapping[str, int] | None = None
+) -> Iterator[None]:
+    """Skip the test where the device's memory doesn't hold *model* with *batch_size* samples a step.
+
+    Args:
+        model: What the message calls it.
+        batch_size: Samples in a step.
+        too_large: Keeps the batch size that didn't fit, by model.
+    """
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        torch.cuda.empty_cache()
+        if too_large is not None:
+            too_large[model] = batch_size
+        first_line = (str(error).splitlines() or ["no more is known"])[0]
+        pytest.skip(f"out of memory: {model} at batch size {batch_size}: {first_line}")
+
+
+def _scores(module: nn.Module, batch: Tensor) -> Tensor:
+    try:
+        scores: object = module(batch)
+    except torch.cuda.OutOfMemoryError:
+        raise
+    except (RuntimeError, ValueError, IndexError) as error:  # what torch's layers raise for shapes and types
+        first_line = (str(error).strip().splitlines() or ["no message"])[0]
+        raise UnfitModel(
+            f"{type(module).__name__} failed on a batch of shape {tuple(batch.shape)}, {batch.dtype}: "
+            f"{first_line}"
+        ) from error
+    if isinstance(scores, Tensor):
+        return scores
+    raise UnfitModel(
+        f"{type(module).__name__} returned a {type(scores).__name__}, not a tensor of class scores [N, K]; "
+        "wrap it in a module that returns the scores alone"
+    )

@@ -1,27 +1,52 @@
-"""The CNN benchmarks' networks, images, steps and sizes."""
+"""The CNN benchmarks' networks, images, steps, sizes and options."""
 
+import argparse
+import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from benchmarks.cnn.images import CIFAR10_FOLDER, Images, _photos, check_cifar10, cifar10, digits
-from benchmarks.cnn.models import ARCHITECTURES
-from benchmarks.cnn.training import accuracy, classify, optimiser, rounds_of_batches, train
-from benchmarks.profiles import PROFILES, Profile, grown
-from pytest_energy.profiling.macs import count_macs
+from benchmarks.cnn import best_batch
+from benchmarks.cnn.attention import VOCABULARY_SIZE
+from benchmarks.cnn.best_batch import Size, UnreadableRun, best, saturation, sweeps, ties, to_text
+from benchmarks.cnn.epoch import epoch_metrics
+from benchmarks.cnn.images import (
+    CIFAR10_FOLDER,
+    Labelled,
+    _photos,
+    check_cifar10,
+    cifar10,
+    digits,
+    synthetic,
+)
+from benchmarks.cnn.model_table import PAPERS, PUBLISHED, counted, example, is_near, to_markdown
+from benchmarks.cnn.models import ARCHITECTURES, PAPER_ARCHITECTURES
+from benchmarks.cnn.subject import held_out_accuracy, subject
+from benchmarks.cnn.tokens import tokens
+from benchmarks.cnn.training import (
+    MOST_IMAGES,
+    UnfitModel,
+    accuracy,
+    classify,
+    finite_loss,
+    fitting_memory,
+    optimiser,
+    rounds_of_batches,
+    train,
+)
+from benchmarks.conftest import _count, _counts, _rate
+from benchmarks.profiles import PAPER, PROFILES, QUICK, Overrides, Profile, chosen_dataset, grown
+from pytest_energy.model import Machine, Provenance, Reading, Record
 
-# Parameters and MACs in CIFAR form, by torch 2.x and torchvision; the paper's own are near them:
-# ResNet-18 11.2 M and 0.56 G, VGG-16 14.7 M and 0.31 G, DenseNet-121 7.0 M and 0.9 G.
-KNOWN = {
-    "resnet18": (11_173_962, 555_422_720),
-    "vgg16": (14_728_266, 313_201_664),
-}
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
-def images() -> Images:
+def images() -> Labelled:
     return digits()
 
 
@@ -30,30 +55,64 @@ class TestModels:
 
     @pytest.mark.parametrize("name", ARCHITECTURES)
     def test_maps_images_to_ten_scores(self, name: str) -> None:
-        """`[N, 3, 32, 32]` becomes `[N, 10]`, in training mode too."""
+        """Images `[N, 3, 32, 32]`, or tokens `[N, T]`, become `[N, 10]`, in training mode too."""
         module = ARCHITECTURES[name]().to("meta")
-        batch = torch.empty(4, 3, 32, 32, device="meta")
+        one = example(name)
+        batch = one.to("meta").expand(4, *one.shape[1:])
         assert module.train()(batch).shape == (4, 10)
         assert module.eval()(batch).shape == (4, 10)
 
-    @pytest.mark.parametrize("name", KNOWN)
-    def test_size_and_macs(self, name: str) -> None:
-        """Parameters and MACs are those of the CIFAR form, not of the form for 224x224."""
-        module = ARCHITECTURES[name]()
-        parameters = sum(parameter.numel() for parameter in module.parameters())
-        assert (parameters, count_macs(module, torch.empty(1, 3, 32, 32))) == KNOWN[name]
+    def test_table_is_that_of_the_code(self) -> None:
+        """docs/models.md holds the table that the code gives."""
+        assert to_markdown() in (DOCS / "models.md").read_text(encoding="utf-8")
+
+    @pytest.mark.parametrize("name", PUBLISHED)
+    def test_published_figures(self, name: str) -> None:
+        """Parameters to 1 %, MACs to 2 %; where ours is another network it is told, and true."""
+        ours, theirs = counted(name), PUBLISHED[name]
+        is_same = is_near(ours.parameters, theirs.parameters_m, share=0.01) and is_near(
+            ours.macs, theirs.macs_m, share=0.02
+        )
+        assert is_same == (theirs.differs_because is None)
+
+    def test_differences_are_told(self) -> None:
+        """Each network that isn't the published one is explained in docs/models.md."""
+        text = " ".join((DOCS / "models.md").read_text(encoding="utf-8").split())
+        for name, published in PUBLISHED.items():
+            if published.differs_because is not None:
+                assert f"`{name}`: {published.differs_because}." in text
+
+    def test_every_network_has_its_paper(self) -> None:
+        """No network without a source."""
+        assert set(PAPERS) == set(ARCHITECTURES)
+
+    def test_a_digit_that_is_off_is_seen(self) -> None:
+        """Within a unit of the last digit, or the share if that is more; no further."""
+        assert is_near(11_172_170, "11.17", share=0.0)
+        assert not is_near(11_192_170, "11.17", share=0.0)
+        assert is_near(1_451_000_000, "1470", share=0.02)
+        assert not is_near(1_451_000_000, "1529", share=0.02)
 
     def test_profiles_name_known_models(self) -> None:
         """Each model of each profile exists, at least six in each."""
         for profile in PROFILES.values():
             assert set(profile.cnn.models) <= set(ARCHITECTURES)
             assert len(set(profile.cnn.models)) == len(profile.cnn.models) >= 6
+            assert {own.model for own in profile.cnn.model_steps} <= set(profile.cnn.models)
+            assert {swept.model for swept in profile.cnn.sweep.models} <= set(ARCHITECTURES)
+
+    def test_the_paper_profile_has_the_papers_networks(self) -> None:
+        """All fourteen, four that it leaves open, its batch size and learning rate; five rounds."""
+        size = PAPER.cnn
+        assert len(PAPER_ARCHITECTURES) == 14
+        assert set(size.models) == {*PAPER_ARCHITECTURES, "vit_tiny", "swin_t", "convnext_t", "bert_small"}
+        assert (size.batch_size, size.learning_rate, size.rounds) == (128, 0.001, 5)
 
 
 class TestDigits:
     """The images that ship with scikit-learn."""
 
-    def test_shapes_and_range(self, images: Images) -> None:
+    def test_shapes_and_range(self, images: Labelled) -> None:
         """Three channels of 32x32 from -1 to 1, with a label of 0 to 9 each."""
         assert images.train.shape == (1437, 3, 32, 32)
         assert images.test.shape == (360, 3, 32, 32)
@@ -62,7 +121,7 @@ class TestDigits:
         assert sorted(set(images.test_labels.tolist())) == list(range(10))
         assert len(images.train_labels) == 1437
 
-    def test_split_is_fixed(self, images: Images) -> None:
+    def test_split_is_fixed(self, images: Labelled) -> None:
         """A second call holds out the same images."""
         assert torch.equal(digits().test, images.test)
 
@@ -94,10 +153,59 @@ class TestCifar10:
         assert photos.min().item() == -1.0
 
 
+class TestOtherData:
+    """Noise and tokens, made from a seed."""
+
+    def test_noise_has_the_shape_of_cifar10(self) -> None:
+        """From -1 to 1, the same at each call, and no accuracy: its labels are drawn by lot."""
+        noise = synthetic()
+        assert noise.train.shape[1:] == (3, 32, 32)
+        assert (noise.train.min().item(), noise.train.max().item()) == (-1.0, 1.0)
+        assert torch.equal(noise.train, synthetic().train)
+        assert held_out_accuracy(nn.Identity(), noise, QUICK.cnn) is None
+
+    def test_tokens_are_ids(self) -> None:
+        """Ids of the vocabulary, the same at each call, with classes that come about equally often."""
+        made = tokens()
+        assert made.train.dtype == torch.int64
+        assert made.train.min() >= 0
+        assert made.train.max() < VOCABULARY_SIZE
+        assert torch.equal(made.test, tokens().test)
+        assert made.train_labels.bincount().min() > 100
+
+    def test_tokens_can_be_learnt(self) -> None:
+        """A bag of words tells the classes of sequences that it hasn't seen."""
+        torch.manual_seed(0)
+        made = tokens()
+        module = nn.EmbeddingBag(VOCABULARY_SIZE, 10)
+        (steps,) = rounds_of_batches(
+            made.train, made.train_labels, batch_size=32, step_count=150, round_count=1
+        )
+        train(module, steps, optimiser(module, learning_rate=1.0))
+        assert accuracy(module, made.test, made.test_labels) > 0.9
+
+    def test_layout_changes_no_value(self) -> None:
+        """Channels-last images hold the same values; tokens stay as they are."""
+        noise, made = synthetic(), tokens()
+        moved = noise.channels_last()
+        assert moved.train.is_contiguous(memory_format=torch.channels_last)
+        assert torch.equal(moved.train, noise.train)
+        assert made.channels_last() is made
+
+
 class TestSteps:
     """What is run in a round."""
 
-    def test_rounds_are_equal_in_size(self, images: Images) -> None:
+    def test_long_rounds_start_over(self) -> None:
+        """No more images than fit are laid out: past them the same batches come again."""
+        numbers = torch.arange(8)
+        size = MOST_IMAGES // 2
+        (steps,) = rounds_of_batches(numbers, numbers, batch_size=size, step_count=5, round_count=1)
+        assert len(steps) == 5
+        assert steps[2][0] is steps[0][0]
+        assert steps[1][0] is not steps[0][0]
+
+    def test_rounds_are_equal_in_size(self, images: Labelled) -> None:
         """Each round has the same number of equal batches, beyond one pass over the images too."""
         rounds = rounds_of_batches(
             images.test, images.test_labels, batch_size=8, step_count=10, round_count=6
@@ -114,13 +222,13 @@ class TestSteps:
         drawn = torch.cat([part for part, _ in steps]).tolist()
         assert sorted(drawn[:40]) == sorted(drawn[40:]) == numbers.tolist()
 
-    def test_no_steps(self, images: Images) -> None:
+    def test_no_steps(self, images: Labelled) -> None:
         """A profile without fit steps gives a round of none."""
         assert rounds_of_batches(
             images.test, images.test_labels, batch_size=8, step_count=0, round_count=1
         ) == ((),)
 
-    def test_training_learns(self, images: Images) -> None:
+    def test_training_learns(self, images: Labelled) -> None:
         """Held-out accuracy rises from chance to well above it, with the paper's optimiser."""
         torch.manual_seed(0)
         module = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10))
@@ -133,7 +241,7 @@ class TestSteps:
         assert before < 0.3
         assert accuracy(module, images.test, images.test_labels) > 0.6
 
-    def test_inference_leaves_the_network_alone(self, images: Images) -> None:
+    def test_inference_leaves_the_network_alone(self, images: Labelled) -> None:
         """Scores come out; batch statistics don't move."""
         module = nn.Sequential(nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(3 * 32 * 32, 10))
         (steps,) = rounds_of_batches(
@@ -164,5 +272,298 @@ class TestGrown:
     def test_thirty_percent_works_in_every_profile(self, profile: Profile) -> None:
         """The change that the README shows can be planted in training and inference."""
         size = profile.cnn
-        assert grown(size.train_steps, 30) * 10 == size.train_steps * 13
-        assert grown(size.inference_steps, 30) * 10 == size.inference_steps * 13
+        for name in size.models:
+            for step_count in (size.train_steps_of(name), size.inference_steps_of(name)):
+                assert grown(step_count, 30) * 10 == step_count * 13
+
+
+class Pair(nn.Module):
+    """Returns a tuple, as networks with auxiliary classifiers do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 10)
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        return self.layer(inputs), inputs
+
+
+class OutOfMemory(nn.Module):
+    """Fails as a device does whose memory is full."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 10)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        del inputs
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 8 GiB")
+
+
+class TestUnfit:
+    """What can't be trained stops with what was seen and what to do."""
+
+    STEP = (torch.zeros(2, 4), torch.zeros(2, dtype=torch.int64))
+
+    def test_a_tuple_is_no_score(self) -> None:
+        """The network's class and what it returned are named."""
+        module = Pair()
+        with pytest.raises(UnfitModel, match=r"Pair returned a tuple, not a tensor of class scores \[N, K\]"):
+            train(module, [self.STEP], optimiser(module))
+        with pytest.raises(UnfitModel, match="Pair returned a tuple"):
+            classify(module, [self.STEP])
+
+    def test_wrong_shape(self) -> None:
+        """The batch's shape and type, and torch's own first line."""
+        module = nn.Linear(5, 10)
+        with pytest.raises(
+            UnfitModel, match=r"Linear failed on a batch of shape \(2, 4\), torch.float32: .*mat1 and mat2"
+        ):
+            classify(module, [self.STEP])
+
+    def test_frozen_network(self) -> None:
+        """Nothing to train is told before any step; inference works."""
+        module = nn.Linear(4, 10).requires_grad_(requires_grad=False)
+        with pytest.raises(UnfitModel, match="Linear has no trainable parameter: it is frozen"):
+            optimiser(module)
+        assert classify(module, [self.STEP]).shape == (2, 10)
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf")])
+    def test_loss_that_is_no_number(self, value: float) -> None:
+        """The loss and the learning rate that led to it are named."""
+        with pytest.raises(UnfitModel, match=f"last batch is {value}: .* learning rate 0.5; try a smaller"):
+            finite_loss(torch.tensor(value), learning_rate=0.5)
+
+    def test_out_of_memory_is_a_skip(self) -> None:
+        """Model, batch size and the device's first line are the reason; the size is remembered."""
+        module, too_large = OutOfMemory(), dict[str, int]()
+        with (
+            pytest.raises(
+                pytest.skip.Exception, match="out of memory: vgg16 at batch size 4096: CUDA out of memory"
+            ),
+            fitting_memory("vgg16", batch_size=4096, too_large=too_large),
+        ):
+            train(module, [self.STEP], optimiser(module))
+        assert too_large == {"vgg16": 4096}
+
+
+class TestSubject:
+    """A network as the profile wants it."""
+
+    def test_autocast_gives_float_scores(self) -> None:
+        """Under `--amp` the layers run in bfloat16, the scores are float32, and the weights stay."""
+        plain = subject("lenet", QUICK)
+        cast = subject("lenet", Overrides(is_amp=True).of(QUICK))
+        batch = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+        scores, exact = cast.module(batch), plain.module(batch)
+        assert scores.dtype == torch.float32
+        assert not torch.equal(scores, exact)
+        assert torch.allclose(scores, exact, atol=0.01)
+
+    def test_channels_last_gives_the_same_scores(self) -> None:
+        """The layout of the weights changes no result."""
+        batch = torch.ones(2, 3, 32, 32)
+        moved = subject("lenet", Overrides(is_channels_last=True).of(QUICK)).module
+        assert torch.allclose(moved(batch), subject("lenet", QUICK).module(batch), atol=1e-5)
+
+
+class TestOverrides:
+    """What the command line changes of a profile."""
+
+    def test_nothing_said_is_the_profile(self) -> None:
+        """Without options the tests keep their names, so baselines are found."""
+        assert Overrides().of(PAPER) == PAPER
+        assert PAPER.case_id("vgg16") == "vgg16"
+        assert Overrides(batch_size=128, learning_rate=0.001, dataset="digits").of(PAPER) == PAPER
+
+    def test_other_work_has_another_name(self) -> None:
+        """Each change is in the test's id: its baseline is another."""
+        changed = Overrides(
+            batch_size=64,
+            learning_rate=0.01,
+            steps=7,
+            dataset="synthetic",
+            is_amp=True,
+            is_channels_last=True,
+        ).of(PAPER)
+        assert changed.case_id("vgg16") == "vgg16-batch64-lr0.01-steps7-synthetic-amp-channels_last"
+        assert changed.cnn.train_steps_of("vgg16") == changed.cnn.inference_steps_of("vgg16") == 7
+
+    def test_batch_sizes_are_the_sweeps(self) -> None:
+        """They replace the sweep's and change no other test."""
+        changed = Overrides(batch_sizes=(8, 16)).of(PAPER)
+        assert changed.cnn.sweep.batch_sizes == (8, 16)
+        assert changed.case_id("vgg16") == "vgg16"
+
+    @pytest.mark.parametrize("text", ["0", "-1", "2.5", "many", ""])
+    def test_wrong_count(self, text: str) -> None:
+        """A batch size or number of steps is a whole number of at least 1."""
+        with pytest.raises(argparse.ArgumentTypeError, match="whole number of at least 1, not"):
+            _count(text)
+
+    @pytest.mark.parametrize("text", ["0", "-0.1", "nan", "inf", "fast"])
+    def test_wrong_learning_rate(self, text: str) -> None:
+        """A learning rate is a finite number above 0."""
+        with pytest.raises(argparse.ArgumentTypeError, match="finite number above 0"):
+            _rate(text)
+
+    def test_sizes_are_sorted_once_each(self) -> None:
+        """The sweep goes up, so that the first size out of memory ends it."""
+        assert _counts("64,4,64,16") == (4, 16, 64)
+        assert (_count("32"), _rate("1e-3")) == (32, 0.001)
+
+    def test_dataset_and_folder_must_agree(self, tmp_path: Path) -> None:
+        """CIFAR-10 needs its folder, and the folder is for nothing else."""
+        assert chosen_dataset(None, tmp_path) == chosen_dataset("cifar10", tmp_path) == "cifar10"
+        with pytest.raises(pytest.UsageError, match="--dataset=cifar10 needs --cifar10 DIR"):
+            chosen_dataset("cifar10", None)
+        with pytest.raises(pytest.UsageError, match="give one of them"):
+            chosen_dataset("digits", tmp_path)
+
+
+def record(*, duration_s: float, samples: int) -> Record:
+    """100 W for *duration_s*, of a network of 1000 parameters."""
+    reading = Reading(
+        channels={"gpu:0": 100.0 * duration_s},
+        duration_s=duration_s,
+        uncertainty_j=0.0,
+        provenance=Provenance.MEASURED,
+    )
+    return Record(
+        test_id="t",
+        created="2026-01-01T00:00:00Z",
+        provenance=Provenance.MEASURED,
+        machine=Machine(key="m"),
+        rounds=(reading,),
+        samples=samples,
+        metrics={"parameters": 1000.0},
+    )
+
+
+class TestEpoch:
+    """Work done where each model has its own number of steps."""
+
+    def test_work_done_is_that_of_an_epoch(self) -> None:
+        """1000 parameters over an epoch of 50,000 at 5,000 samples/s: 100/s, however long the round was."""
+        formulas = epoch_metrics(50_000)
+        short, long = record(duration_s=1.0, samples=5_000), record(duration_s=2.0, samples=10_000)
+        for name, expected in {"work_done": 100.0, "work_per_unit_power": 1.0}.items():
+            assert formulas[name](short) == pytest.approx(expected)
+            assert formulas[name](long) == pytest.approx(expected)
+
+    def test_unknown_stays_absent(self) -> None:
+        """Without samples, or without the parameters, there is no value."""
+        known = record(duration_s=1.0, samples=10)
+        for lacking in (replace(known, samples=None), replace(known, metrics={})):
+            assert epoch_metrics(50_000)["work_done"](lacking) is None
+
+
+class TestSweep:
+    """Batch sizes and their rounds."""
+
+    @pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))
+    def test_rounds_are_short_and_fixed(self, profile: Profile) -> None:
+        """Sizes go up; a larger batch has no more steps, and at least one."""
+        sweep = profile.cnn.sweep
+        assert sweep.batch_sizes == tuple(sorted(set(sweep.batch_sizes)))
+        for swept in sweep.models:
+            counts = [sweep.step_count(swept, size) for size in sweep.batch_sizes]
+            assert counts == sorted(counts, reverse=True)
+            assert counts[-1] >= 1
+
+
+def size(batch_size: int, energy_j: float, *, half_j: float = 0.01, samples_per_s: float = 100.0) -> Size:
+    return Size(
+        batch_size=batch_size,
+        energy_per_sample_j=energy_j,
+        interval_j=(energy_j - half_j, energy_j + half_j),
+        samples_per_s=samples_per_s,
+    )
+
+
+def document(*cases: tuple[str, int, float]) -> dict[str, object]:
+    """A session document: id in brackets, batch size, joules of a round of 10 samples in 2 s."""
+    tests = [
+        {
+            "id": f"benchmarks/cnn/test_batch_size.py::test_batch_size[{case}]",
+            "group": "batch",
+            "samples": 10,
+            "energy_j": energy_j,
+            "energy_ci_j": [energy_j - 1.0, energy_j + 1.0],
+            "duration_s": 2.0,
+            "metrics": {"batch_size": float(batch_size)},
+        }
+        for case, batch_size, energy_j in cases
+    ]
+    return {"tests": tests}
+
+
+class TestBestBatch:
+    """The best batch size of a run."""
+
+    def test_fewest_joules_win(self) -> None:
+        """The best has the fewest joules a sample; what overlaps it is a tie, what doesn't isn't."""
+        sizes = [size(4, 2.0), size(8, 1.01), size(16, 1.0), size(32, 1.5)]
+        assert best(sizes).batch_size == 16
+        assert ties(sizes) == (8,)
+
+    def test_saturation(self) -> None:
+        """Past a size whose successor brings less than 5 % speed and no joules; a gain in either is none."""
+        flat = [size(4, 2.0, samples_per_s=50.0), size(8, 1.0), size(16, 1.1, samples_per_s=104.0)]
+        assert saturation(flat) == 8
+        assert saturation([size(8, 1.0), size(16, 0.9)]) is None
+        assert saturation([size(8, 1.0), size(16, 1.1, samples_per_s=106.0)]) is None
+
+    def test_read_from_a_session(self) -> None:
+        """Rows of one model are put in order; a variant is a model of its own; other tests are left out."""
+        held = document(("vgg16-16", 16, 40.0), ("vgg16-4", 4, 80.0), ("vgg16-4-amp", 4, 60.0))
+        assert isinstance(held["tests"], list)
+        held["tests"].append({"id": "t", "group": "training"})
+        found = sweeps(held)
+        assert {model: [size.batch_size for size in sizes] for model, sizes in found.items()} == {
+            "vgg16": [4, 16],
+            "vgg16-amp": [4],
+        }
+        first = found["vgg16"][0]
+        assert (first.energy_per_sample_j, first.interval_j, first.samples_per_s) == (8.0, (7.9, 8.1), 5.0)
+
+    def test_text_names_ties_and_the_open_end(self) -> None:
+        """Best, ties, saturation and a best at the edge are said in words."""
+        text = to_text("vgg16", [size(4, 2.0), size(8, 1.01), size(16, 1.0)])
+        assert "best: 16, 1 J/sample (0.99 to 1.01)" in text
+        assert "tied with it: 8" in text
+        assert "the best is the largest size measured" in text
+        assert "past 4 the next" not in text
+        assert "warning: past 8 the next size" in to_text("vgg16", [size(8, 1.0), size(16, 1.2)])
+
+    @pytest.mark.parametrize("held", [[], {}, {"tests": []}, {"tests": [{"group": "training"}]}])
+    def test_nothing_to_read(self, held: object) -> None:
+        """A file without a measured sweep is refused, with what to run."""
+        with pytest.raises(UnreadableRun, match=r"holds no .*"):
+            sweeps(held)
+
+    def test_command(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """0 and the tables; 2 and a sentence for a file that isn't there, isn't JSON or holds no sweep."""
+        run = tmp_path / "run.json"
+        assert best_batch.main([str(run)]) == 2
+        run.write_text("half of it", encoding="utf-8")
+        assert best_batch.main([str(run)]) == 2
+        capsys.readouterr()
+        held = document(("vgg16-4", 4, 80.0))
+        assert isinstance(held["tests"], list)
+        held["tests"].append({"id": "t[vgg16-8]", "group": "batch", "energy_ci_j": None})
+        run.write_text(json.dumps(held), encoding="utf-8")
+        assert best_batch.main([str(run)]) == 0
+        said = capsys.readouterr().out
+        assert "best: 4, 8 J/sample" in said
+        assert "without a usable reading: vgg16-8" in said
+
+    def test_plot_without_matplotlib(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is no dependency; the message says how to get it."""
+        monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+        run = tmp_path / "run.json"
+        run.write_text(json.dumps(document(("vgg16-4", 4, 80.0))), encoding="utf-8")
+        assert best_batch.main([str(run), "--plot", str(tmp_path / "plot.png")]) == 2
+        assert "pip install matplotlib" in capsys.readouterr().err
