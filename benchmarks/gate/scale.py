@@ -156,10 +156,20 @@ def judged(folder: Path, numbers: Iterable[int], test_count: int, round_count: i
         yield judge(fresh, baseline=baseline, other_machines=(), budget=Budget(), policy=policy)
 
 
+def own_peak_bytes() -> float:
+    """The most memory that this process has had.
+
+    `getrusage` would count what its parent had before this program was loaded: proc(5), VmHWM.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    kibibytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(kibibytes) * 1024.0
+
+
 def judged_by_workers(
-    folder: Path, test_count: int, round_count: int, process_count: int
+    folder: Path, test_count: int, round_count: int, process_count: int, peaks_bytes: list[float]
 ) -> Iterator[Judgement]:
-    """The same of all tests, from processes of which each has a share of them."""
+    """The same of all tests, from processes of which each has a share of them; *peaks_bytes* gets theirs."""
     with ExitStack() as stack:
         workers = []
         for share in range(process_count):
@@ -172,6 +182,9 @@ def judged_by_workers(
                 raise RuntimeError(f"a worker ended with {worker.returncode}")
             out.seek(0)
             for line in out:
+                if not line.startswith("{"):  # the last: what it has taken
+                    peaks_bytes.append(float(line))
+                    break
                 yield Judgement.from_json(parse(line, "a worker's judgement"))
 
 
@@ -182,24 +195,22 @@ def _words(folder: Path, test_count: int, round_count: int, process_count: int) 
 
 def check(folder: Path, test_count: int, round_count: int, process_count: int) -> Check:
     """Read, judge and write all of it, in this process or, where there are several, in them and this one."""
-    started_s = time.monotonic()
+    started_s, peaks_bytes = time.monotonic(), list[float]()
     if process_count == 1:
         judgements = tuple(judged(folder, range(test_count), test_count, round_count))
     else:
-        judgements = tuple(judged_by_workers(folder, test_count, round_count, process_count))
+        judgements = tuple(judged_by_workers(folder, test_count, round_count, process_count, peaks_bytes))
     judged_s = time.monotonic()
     document = to_json.render(view.of(judgements), created="2020-01-02T00:00:00Z")
     ended_s = time.monotonic()
     if len(judgements) != test_count or any(judgement.comparison is None for judgement in judgements):
         raise RuntimeError("a test was not held against its baseline")
     own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    worker_count = 0 if process_count == 1 else process_count
     return Check(
         judge_s=judged_s - started_s,
         document_s=ended_s - judged_s,
         cpu_s=sum(used.ru_utime + used.ru_stime for used in (own, others)),
-        # Linux counts in kibibytes, and of the children it tells the largest.
-        peak_bytes=(own.ru_maxrss + worker_count * others.ru_maxrss) * 1024.0,
+        peak_bytes=own_peak_bytes() + sum(peaks_bytes),
         document_bytes=len(document),
     )
 
@@ -238,6 +249,7 @@ def main() -> int:
         numbers = range(options.share, options.tests, options.processes)
         for judgement in judged(options.folder, numbers, options.tests, options.rounds):
             sys.stdout.write(json.dumps(judgement.to_json()) + "\n")
+        sys.stdout.write(f"{own_peak_bytes()}\n")
         return 0
     if options.check:
         found = check(options.folder, options.tests, options.rounds, options.processes)

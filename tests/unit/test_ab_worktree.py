@@ -81,6 +81,9 @@ def test_an_exception_removes_it(root: Path) -> None:
 
 def test_a_signal_while_it_is_made_waits(root: Path) -> None:
     """Ctrl-C in the middle of git's work comes when the tree is whole, and it is removed."""
+    was = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell's job in the background ignores it
     hook = root / ".git" / "hooks" / "post-checkout"
     hook.write_text("#!/bin/sh\ntouch ran\n")
     hook.chmod(0o755)
@@ -91,8 +94,11 @@ def test_a_signal_while_it_is_made_waits(root: Path) -> None:
             assert not (path / "ran").exists(), "the repository's hooks are not ours to run"
             os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+    finally:
+        signal.signal(signal.SIGINT, was)
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
     assert_nothing_left(root)
 

@@ -27,7 +27,9 @@ def test_the_check_reads_judges_and_writes_all(tmp_path: Path, process_count: in
 def test_processes_judge_alike(tmp_path: Path) -> None:
     """However many judge, every test is judged once, in the same way."""
     write_baselines(tmp_path, 5, 3, 5)
-    shared = {one.record.test_id: one for one in judged_by_workers(tmp_path, 5, 5, 2)}
+    peaks_bytes: list[float] = []
+    shared = {one.record.test_id: one for one in judged_by_workers(tmp_path, 5, 5, 2, peaks_bytes)}
+    assert len(peaks_bytes) == 2
     assert shared == {one.record.test_id: one for one in judged(tmp_path, range(5), 5, 5)}
 
 
