@@ -206,11 +206,7 @@ QUICK = Profile(
         warmup=1,
         max_time_s=30.0,
         sweep=SweepProfile(
-            models=(
-                SweptModel(model="resnet18", step_s=0.03, image_s=0.04),
-                SweptModel(model="mobilenet_v2", step_s=0.03, image_s=0.03),
-                SweptModel(model="vgg16", step_s=0.03, image_s=0.03),
-            ),
+            models=(SweptModel(model="mobilenet_v2", step_s=0.03, image_s=0.03),),
             batch_sizes=(2, 4),
             round_s=0.15,
             rounds=3,
