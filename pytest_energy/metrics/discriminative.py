@@ -10,8 +10,8 @@ Source:
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pytest_energy.errors import NotMeasurable
@@ -31,6 +31,7 @@ class ModelFacts:
         size_bytes: Parameters and buffers, trainable or not.
         accuracy: Share of samples that it gets right, 0 to 1, or `None`.
         macs_absent_because: Why *macs* is `None`.
+        counted_macs: The MACs by each way to count them, by name of the metric, where they differ much.
     """
 
     parameters: int
@@ -38,6 +39,7 @@ class ModelFacts:
     size_bytes: float
     accuracy: float | None = None
     macs_absent_because: str | None = None
+    counted_macs: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, value in (
@@ -272,6 +274,7 @@ def metrics_of(record: Record, facts: ModelFacts) -> tuple[dict[str, float | Non
     formulas: dict[str, Callable[[], float]] = {
         "energy_per_sample": lambda: energy_per_sample(known.energy_j(), known.samples()),
         "parameters": lambda: parameters(facts.parameters),
+        "macs": lambda: finite(known.macs(), "MACs of one sample"),
         "macs_param": lambda: macs_param(known.macs(), facts.parameters),
         "work_done": lambda: work_done(facts.parameters, known.duration_s()),
         "overall_efficiency": lambda: overall_efficiency(
@@ -283,7 +286,7 @@ def metrics_of(record: Record, facts: ModelFacts) -> tuple[dict[str, float | Non
         "model_size_to_ram": lambda: model_size_to_ram(facts.size_bytes, known.ram_used_bytes()),
         "samples_per_s": lambda: samples_per_s(known.samples(), known.duration_s()),
     }
-    values: dict[str, float | None] = {}
+    values: dict[str, float | None] = {name: float(macs) for name, macs in facts.counted_macs.items()}
     reasons: dict[str, str] = {}
     for name, formula in formulas.items():
         try:

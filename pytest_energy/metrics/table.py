@@ -52,6 +52,13 @@ _METRICS = (
         meaning="size of the model: trainable parameters of a discriminative one, all of a generative one",
     ),
     Metric(
+        name="macs",
+        unit="1",
+        source=_OURS,
+        formula="MACs of one sample",
+        meaning="multiply-accumulates of a forward pass: does it rank models as well as macs_param?",
+    ),
+    Metric(
         name="macs_param",
         unit="1",
         source=_DISCRIMINATIVE_SOURCE,
@@ -221,7 +228,19 @@ _LAYERS = (
     ),
 )
 
-METRICS: Mapping[str, Metric] = {metric.name: metric for metric in (*_METRICS, *_TIMES, *_LAYERS)}
+_COUNTERS = tuple(
+    Metric(
+        name=name,
+        unit="1",
+        source=_OURS,
+        formula=f"MACs of one sample by {counter}",
+        meaning="shown where the two ways to count differ by more than 20 %",
+        is_ranked=False,
+    )
+    for name, counter in (("macs_flop_counter", "torch's flop counter"), ("macs_thop", "thop"))
+)
+
+METRICS: Mapping[str, Metric] = {metric.name: metric for metric in (*_METRICS, *_COUNTERS, *_TIMES, *_LAYERS)}
 
 # Spearman's rho with the total energy, over models; the paper gives one table for training and inference.
 _TABLE_3: Mapping[str, Mapping[str, float]] = {

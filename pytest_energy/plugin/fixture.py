@@ -260,7 +260,8 @@ class Energy:
                 f"{self._test_id}: energy.model inside a window would be measured itself; call it before"
             )
         if not self._session.settings.is_off:
-            self._facts = model_facts(module, example_input)
+            by_thop = self._session.settings.counts_macs_by_thop
+            self._facts = model_facts(module, example_input, by_thop=by_thop)
 
     def layers(self, module: object, example_input: object, *, samples: int | None = None) -> "LayerEnergy":
         """Measure a forward pass in rounds, as `measure` does, and each type of its layers by itself.

@@ -102,6 +102,13 @@ OPTIONS = (
         help="whether estimated joules are only shown (report, the default) or also judged (gate)",
     ),
     Option(
+        name="macs",
+        default="flop-counter",
+        metavar="flop-counter|thop",
+        help="how the MACs of a model are counted: by torch's flop counter (the default) or by thop, which "
+        "also counts normalisation and pooling; both are shown where they differ by more than a fifth",
+    ),
+    Option(
         name="cpu-tdp-w",
         default="",
         metavar="W",

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     import torch
 
 
-def model_facts(module: object, example_input: object, accuracy: float | None = None) -> ModelFacts:
+# Ways to count that differ by more than this share count different things.
+_APART_SHARE = 0.2
+
+
+def model_facts(
+    module: object, example_input: object, accuracy: float | None = None, *, by_thop: bool = False
+) -> ModelFacts:
     """Trainable parameters, size and MACs of a model. Call it outside every window.
 
     MACs that can't be counted are `None` with the reason: a forward pass that reads values is no error of
@@ -25,6 +31,7 @@ def model_facts(module: object, example_input: object, accuracy: float | None = 
         module: A `torch.nn.Module`; it is not run, moved or changed. A frozen one has 0 trainable parameters.
         example_input: A tensor of shape `[N, ...]`, a sequence of positional arguments, or a mapping of
             keyword arguments; N may be 1.
+        by_thop: Count MACs with thop, which also counts normalisation and pooling.
         accuracy: Share of samples that it gets right, 0 to 1, if known.
 
     Raises:
@@ -32,15 +39,14 @@ def model_facts(module: object, example_input: object, accuracy: float | None = 
     """
     import torch
 
-    from pytest_energy.profiling.macs import count_macs
-
     if not isinstance(module, torch.nn.Module):
         raise NotMeasurable(f"the model is a {type(module).__name__}, not a torch.nn.Module")
     _check_shapes_are_known(module)
     macs: int | None = None
     macs_absent_because: str | None = None
+    counted: dict[str, int] = {}
     try:
-        macs = count_macs(module, example_input)
+        macs, counted = _macs(module, example_input, by_thop=by_thop)
     except NotMeasurable as error:
         macs_absent_because = str(error)
     return ModelFacts(
@@ -49,7 +55,27 @@ def model_facts(module: object, example_input: object, accuracy: float | None = 
         size_bytes=size_bytes(module),
         accuracy=accuracy,
         macs_absent_because=macs_absent_because,
+        counted_macs=counted,
     )
+
+
+def _macs(module: "torch.nn.Module", example_input: object, *, by_thop: bool) -> tuple[int, dict[str, int]]:
+    """MACs of one sample; and, where thop is asked for and differs much, both ways to count them.
+
+    Raises:
+        NotMeasurable: They can't be counted in the way that was asked for.
+    """
+    from pytest_energy.profiling.macs import count_macs, count_macs_thop
+
+    if not by_thop:
+        return count_macs(module, example_input), {}
+    macs = count_macs_thop(module, example_input)
+    try:
+        other = count_macs(module, example_input)
+    except NotMeasurable:
+        return macs, {}
+    is_apart = abs(macs - other) > _APART_SHARE * max(macs, other)
+    return macs, {"macs_flop_counter": other, "macs_thop": macs} if is_apart else {}
 
 
 def trainable_parameters(module: "torch.nn.Module") -> int:

@@ -136,3 +136,22 @@ class TestSynchronize:
             square = square @ square.T / 4096
         synchronize()
         assert stream.query()
+
+
+class TestWaysToCountMacs:
+    def test_ways_that_differ_much_are_both_shown(self) -> None:
+        """thop counts normalisation too: where that is most of the work, both counts are there."""
+        module = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1), *(torch.nn.BatchNorm2d(3) for _ in range(4)))
+        facts = model_facts(module, torch.zeros(1, 3, 8, 8), by_thop=True)
+        assert set(facts.counted_macs) == {"macs_flop_counter", "macs_thop"}
+        assert facts.counted_macs["macs_flop_counter"] == 3 * 3 * 64
+        assert facts.macs == facts.counted_macs["macs_thop"] > 1.25 * 3 * 3 * 64
+
+    def test_ways_that_agree_are_not(self) -> None:
+        """A linear layer has the same MACs either way."""
+        facts = model_facts(torch.nn.Linear(8, 4), torch.zeros(1, 8), by_thop=True)
+        assert (facts.macs, facts.counted_macs) == (32, {})
+
+    def test_one_way_is_asked_by_default(self) -> None:
+        """Nobody who didn't ask needs thop."""
+        assert model_facts(torch.nn.Linear(8, 4), torch.zeros(1, 8)).counted_macs == {}
