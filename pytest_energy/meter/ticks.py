@@ -12,6 +12,8 @@ Rule 3: nothing is assumed of the period but that it lies between a millisecond 
 import math
 from dataclasses import dataclass, replace
 
+from pytest_energy.meter.beat import NARROW, WIDEST_SHARE, Beat
+
 # A counter that hasn't moved for this long doesn't tick: the slowest known one ticks once a second.
 SILENT_S = 2.5
 
@@ -56,23 +58,8 @@ _WAITED_S = 5e-3
 # Passed ticks are counted right if their time is known to this share of a tick.
 _COUNT_SHARE = 0.1
 
-# Gains of the filter that follows phase and period (an alpha-beta filter that starts with a growing memory,
-# as in Brookner, "Tracking and Kalman Filtering Made Easy", 1998, section 1.2.10): low enough to average the
-# error of seeing, high enough to follow a period that changes by a few percent.
-_PHASE_GAIN = 0.2
-_PERIOD_GAIN = 0.02
-
-# How the distance between the expected tick and the reads around it learns: a tick outside them widens it, a
-# tick between them narrows it. They balance where about one tick in ten is missed.
-_WIDEN = 1.3
-_NARROW = 0.97
-_WIDEST_SHARE = 0.25
-
 # After so many ticks in a row that came before the first read the phase is wrong, nobody knows by how much.
 _LOST_TICKS = 3
-
-# Over each tick that nobody saw the phase becomes vaguer by this share of the period.
-_VAGUER_SHARE = 2e-3
 
 # Reads are shifted by up to a reach around the expected tick (see `_expect`), a little more to after it: a
 # tick before the first read costs one read, one after the second costs three; two is what a tick may cost.
@@ -149,7 +136,7 @@ class TickTracker:
         self._late_s = self._usual_late_s = 0.0
         self._first_ticks: list[SeenTick] = []
         self._worst_gap_s = 0.0  # between late reads since the last tick
-        self._beat: _Beat | None = None
+        self._beat: Beat | None = None
         self._reach_s = 0.0
         self._after_s = 0.0  # by which the read after a tick is put off
         self._early_count = 0  # ticks in a row that came before the first read
@@ -252,14 +239,14 @@ class TickTracker:
         if math.sqrt(2 * variance) / length_s * self._stride(period_s) > _COUNT_SHARE:
             return
         reach_s = max(self._least_reach_s(), 2 * _SEARCH_SHARE * period_s)
-        self._beat = _Beat(tick.time_s, period_s, reach_s, seen_count=count)
+        self._beat = Beat(tick.time_s, period_s, reach_s, seen_count=count)
         self._expect(self._beat, self._last.ended_s if self._last else tick.before_s)
 
     # From then on
 
-    def _follow(self, beat: "_Beat", last: _Read, read: _Read) -> SeenTick | None:
+    def _follow(self, beat: Beat, last: _Read, read: _Read) -> SeenTick | None:
         gap_s = read.middle_s - last.middle_s
-        late_s = min(self._late_s, _WIDEST_SHARE * beat.period_s)
+        late_s = min(self._late_s, WIDEST_SHARE * beat.period_s)
         self._usual_late_s += _LATE_GAIN * (late_s - self._usual_late_s)
         if self._late_s > _PROMPT_S + self._reach_s / 4:
             self._telling_share = 0.0
@@ -299,8 +286,8 @@ class TickTracker:
             seen = replace(seen, time_s=seen.time_s - self._after_s / 2)
             is_long = read.ended_s - read.started_s > self._call_s + _WAITED_S
             longer_s = self._after_s + _PUT_OFF_SHARE * beat.period_s
-            most_s = _WIDEST_SHARE * beat.period_s
-            self._after_s = min(longer_s, most_s) if is_long else _NARROW * self._after_s
+            most_s = WIDEST_SHARE * beat.period_s
+            self._after_s = min(longer_s, most_s) if is_long else NARROW * self._after_s
         tick = self._keep(seen)
         is_met = self._unchanged_count == 1 or (self.is_hurried and self._unchanged_count > 1)
         beat.learn_reach(self._telling_share, is_met=is_met, least_s=self._least_reach_s())
@@ -317,7 +304,7 @@ class TickTracker:
         self._last_tick_s = tick.time_s
         return tick
 
-    def _expect(self, beat: "_Beat", now_s: float) -> None:
+    def _expect(self, beat: Beat, now_s: float) -> None:
         """Plan the reads around the next tick."""
         self._unchanged_count, self._telling_share = 0, 1.0
         stride = 1 if self.is_hurried else self._stride(beat.period_s)
@@ -339,7 +326,7 @@ class TickTracker:
     def _least_reach_s(self) -> float:
         return max(self._call_s, _SEARCH_GAP_S)
 
-    def _look_again(self, beat: "_Beat", now_s: float) -> None:
+    def _look_again(self, beat: Beat, now_s: float) -> None:
         """Plan the next read while the tick is still to come."""
         late_s = now_s - self._next_s
         if self.is_hurried and abs(late_s) < 2 * self._reach_s:
@@ -350,7 +337,7 @@ class TickTracker:
             self.due_s = max(now_s, self._next_s + self._reach_s + after_s - self._call_s)
         elif late_s < SILENT_S:
             # The tick is late. Look again soon, then less and less often, but more often than it ticks.
-            gap_s = max(self._reach_s - self._call_s, min(0.1 * late_s, _WIDEST_SHARE * beat.period_s))
+            gap_s = max(self._reach_s - self._call_s, min(0.1 * late_s, WIDEST_SHARE * beat.period_s))
             self.due_s = now_s + max(gap_s, 0.5 * _SEARCH_GAP_S)
         else:
             self.due_s = now_s + _SILENT_GAP_S
@@ -371,59 +358,3 @@ def _between(last: _Read, read: _Read, gap_s: float) -> SeenTick:
         after_s=last.started_s,
         before_s=read.ended_s,
     )
-
-
-class _Beat:
-    """Where the ticks of a counter are expected.
-
-    Args:
-        time_s: The last tick.
-        period_s: Time between ticks.
-        reach_s: Distance from an expected tick to the reads around it.
-        seen_count: Ticks that these come from.
-    """
-
-    def __init__(self, time_s: float, period_s: float, reach_s: float, *, seen_count: int) -> None:
-        self.time_s, self.period_s, self.reach_s = time_s, period_s, reach_s
-        self._seen_count = seen_count
-        self._vague_s = 0.0  # what is not known of the phase since ticks went by unseen
-
-    @property
-    def widened_reach_s(self) -> float:
-        """The reach while the phase is vague."""
-        return min(math.hypot(self.reach_s, self._vague_s), self._widest_s)
-
-    @property
-    def _widest_s(self) -> float:
-        return max(_WIDEST_SHARE * self.period_s, _SEARCH_GAP_S)
-
-    def pass_over(self, count: int) -> None:
-        """Know that nobody saw so many ticks."""
-        self._vague_s += count * _VAGUER_SHARE * self.period_s
-
-    def lose(self) -> None:
-        """Know nothing of the phase any more."""
-        self._vague_s = self.period_s / 2
-
-    def learn_reach(self, share: float, *, is_met: bool, least_s: float) -> None:
-        """Know whether a tick was met between its two reads, and how much that says."""
-        if is_met:
-            share = math.ceil(share)  # a tick that was met was met, however long the calls took
-        reach_s = max(self.reach_s * (_NARROW if is_met else _WIDEN) ** share, least_s)
-        self.reach_s = min(reach_s, self._widest_s)
-
-    def take(self, tick: SeenTick, *, usual_spread_s: float, period_share: float) -> None:
-        """Learn from a tick, the less the worse it was seen; and that much of it for the period."""
-        periods = max(1, round((tick.time_s - self.time_s) / self.period_s))
-        predicted_s = self.time_s + periods * self.period_s
-        limit_s = _WIDEST_SHARE * self.period_s
-        error_s = min(limit_s, max(-limit_s, tick.time_s - predicted_s))
-        self._seen_count += 1
-        n = self._seen_count
-        weight = min(1.0, (usual_spread_s / tick.spread_s) ** 2)
-        vague = self._vague_s**2 / (self._vague_s**2 + tick.spread_s**2)
-        phase_gain = max(vague, weight * max(_PHASE_GAIN, 2 * (2 * n - 1) / (n * (n + 1))))
-        period_gain = (1 - vague) * period_share * weight * max(_PERIOD_GAIN, 6 / (n * (n + 1)))
-        self.time_s = predicted_s + phase_gain * error_s
-        self.period_s += period_gain * error_s / periods
-        self._vague_s *= math.sqrt(1 - vague)
