@@ -46,7 +46,7 @@ class Basis:
             if record.samples is None:
                 raise NotMeasurable("the samples of a round are not known; give samples=")
             share = record.samples
-        usable = [reading for reading in record.rounds if reading.energy_j is not None]
+        usable = record.usable_rounds
         return Sample(
             energies_j=tuple(self._energy_j(reading, record) / share for reading in usable),
             uncertainties_j=tuple(reading.uncertainty_j / share for reading in usable),

@@ -372,6 +372,11 @@ class Record:
         return bool(self.rounds) and self.void_because is None
 
     @property
+    def usable_rounds(self) -> tuple[Reading, ...]:
+        """The rounds that have joules."""
+        return tuple(reading for reading in self.rounds if reading.energy_j is not None)
+
+    @property
     def round_energies_j(self) -> tuple[float, ...]:
         """Joules of each round; empty when the record is void or unmeasured."""
         if not self.is_measured:

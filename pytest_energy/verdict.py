@@ -28,7 +28,6 @@ from pytest_energy.model import (
     Comparison,
     Judgement,
     Provenance,
-    Reading,
     Record,
     Summary,
     Verdict,
@@ -237,15 +236,10 @@ def _ordered(findings: Sequence[_Finding]) -> list[_Finding]:
 # ---- joules that can't be used ----
 
 
-def _usable(record: Record) -> tuple[Reading, ...]:
-    """The rounds of *record* that have joules."""
-    return tuple(reading for reading in record.rounds if reading.energy_j is not None)
-
-
 def _sample(record: Record) -> Sample:
     return Sample(
         energies_j=record.round_energies_j,
-        uncertainties_j=tuple(reading.uncertainty_j for reading in _usable(record)),
+        uncertainties_j=tuple(reading.uncertainty_j for reading in record.usable_rounds),
     )
 
 
@@ -260,7 +254,7 @@ def _why_void(record: Record) -> str | None:
         return record.void_because
     if record.unmeasured_because is not None:
         return None
-    usable = _usable(record)
+    usable = record.usable_rounds
     if not usable:
         return next(reading.void_because for reading in record.rounds if reading.void_because is not None)
     try:
@@ -560,7 +554,7 @@ def _comparison(record: Record, sessions: Sequence[Record], bounds: Bounds, basi
 
 
 def _durations_s(record: Record) -> tuple[float, ...]:
-    return tuple(reading.duration_s for reading in _usable(record))
+    return tuple(reading.duration_s for reading in record.usable_rounds)
 
 
 def shown_differences(old: Record, new: Record) -> dict[str, tuple[str, str]]:
@@ -593,7 +587,7 @@ def _comparison_headline(case: _Case, comparison: Comparison, verdict: Verdict) 
 def _comparison_details(case: _Case, sessions: Sequence[Record], comparison: Comparison) -> tuple[str, ...]:
     record = case.record
     lines = [_why_line(comparison)]
-    if len({name for reading in _usable(record) for name in reading.channels}) > 1:
+    if len({name for reading in record.usable_rounds for name in reading.channels}) > 1:
         lines.append(_channel_line(record, sessions))
     if record.samples is not None and not comparison.basis:
         then_j = comparison.energy_j / record.samples
@@ -628,7 +622,7 @@ def _channel_line(record: Record, sessions: Sequence[Record]) -> str:
 
 def _channel_means_j(records: Sequence[Record]) -> dict[str, float]:
     """Mean joules of a round by channel, over all rounds of *records*."""
-    rounds = [reading for record in records for reading in _usable(record)]
+    rounds = [reading for record in records for reading in record.usable_rounds]
     values = {
         name: [reading.channels[name] for reading in rounds if name in reading.channels]
         for name in {name for reading in rounds for name in reading.channels}
@@ -638,7 +632,7 @@ def _channel_means_j(records: Sequence[Record]) -> dict[str, float]:
 
 def _power_line(case: _Case, comparison: Comparison) -> str:
     """What this comparison could have told: the detectable change, always shown."""
-    rounds = count_text(len(_usable(case.record)), "round")
+    rounds = count_text(len(case.record.usable_rounds), "round")
     sessions = count_text(comparison.session_count, "session")
     return (
         f"a rise of {change_text(comparison.detectable_ratio)} would have been told with 80 % power: "
@@ -685,7 +679,7 @@ def _joined(findings: Sequence[_Finding], quality: Sequence[str]) -> str:
 
 
 def _quality_lines(record: Record) -> tuple[str, ...]:
-    usable = _usable(record)
+    usable = record.usable_rounds
     sentences = dict.fromkeys(sentence for reading in usable for sentence in reading.quality)
     counts = {text: sum(text in reading.quality for reading in usable) for text in sentences}
     return tuple(
@@ -708,7 +702,7 @@ def _energy_text(record: Record, summary: Summary) -> str:
     is_dust = summary.uncertainty_j < _DUST * summary.energy_j
     energy = with_uncertainty_text(summary.energy_j, 0.0 if is_dust else summary.uncertainty_j, "J")
     mark = "" if record.provenance is Provenance.MEASURED else f"{record.provenance}, "
-    return f"{energy} a round ({mark}{count_text(len(_usable(record)), 'round')})"
+    return f"{energy} a round ({mark}{count_text(len(record.usable_rounds), 'round')})"
 
 
 def change_text(ratio: float, tolerance: float | None = None) -> str:
@@ -753,7 +747,7 @@ def count_text(count: int, noun: str) -> str:
 
 def _more_rounds(record: Record) -> str:
     """How to have more rounds than there are."""
-    count = len(_usable(record))
+    count = len(record.usable_rounds)
     if count == 1:
         return "measure the work with energy.measure(...), which repeats it"
     return _command(record, f"--energy-rounds={2 * count}")

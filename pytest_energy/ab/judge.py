@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pytest_energy.ab.interleave import Taken
 from pytest_energy.ab.protocol import Done
 from pytest_energy.baselines.machine import check_comparable
+from pytest_energy.basis import Basis
 from pytest_energy.errors import NotComparable, NotMeasurable
 from pytest_energy.model import Comparison, Judgement, Provenance, Reading, Record, Summary, Verdict
 from pytest_energy.stats.compare import Bounds, Sample, centre_ratio, summarise
@@ -127,7 +128,7 @@ def _judged(taken: Taken, before: Record, after: Record, question: Question) -> 
         )
     if taken.is_interleaved:
         before, after = replace(before, rounds=taken.before), replace(after, rounds=taken.after)
-    sample_of = _sample if taken.is_interleaved else _one_sample
+    sample_of = Basis().sample if taken.is_interleaved else _one_sample
     try:
         samples = sample_of(before), sample_of(after)
         bounds = compare_pairs(*samples, tolerance=question.tolerance, alpha=question.alpha)
@@ -143,20 +144,9 @@ def _judged(taken: Taken, before: Record, after: Record, question: Question) -> 
     return found.judgement(question)
 
 
-def _usable(record: Record) -> tuple[Reading, ...]:
-    return tuple(reading for reading in record.rounds if reading.energy_j is not None)
-
-
-def _sample(record: Record) -> Sample:
-    return Sample(
-        energies_j=record.round_energies_j,
-        uncertainties_j=tuple(reading.uncertainty_j for reading in _usable(record)),
-    )
-
-
 def _one_sample(record: Record) -> Sample:
     """The mean of a record's rounds as one round: they were not taken in turns."""
-    rounds = _sample(record)
+    rounds = Basis().sample(record)
     summary = summarise(rounds.energies_j, rounds.uncertainties_j)
     uncertainty_j = rounds.relative_uncertainty * summary.energy_j
     return Sample(energies_j=(summary.energy_j,), uncertainties_j=(uncertainty_j,))
@@ -177,7 +167,7 @@ class _Found:
         return self.is_interleaved and self.pair_count > 1
 
     def judgement(self, question: Question) -> Judgement:
-        sample = _sample(self.after)
+        sample = Basis().sample(self.after)
         summary = summarise(sample.energies_j, sample.uncertainties_j)
         comparison = self._comparison(question)
         verdict = verdict_of(self.bounds, question.tolerance) if self.is_proof else Verdict.INCONCLUSIVE
@@ -187,7 +177,7 @@ class _Found:
             _why_text(comparison),
             *self._difference_lines(comparison),
             *([f"note: {self.bounds.note}"] if self.bounds.note else []),
-            *_quality_lines((*_usable(self.before), *_usable(self.after))),
+            *_quality_lines((*self.before.usable_rounds, *self.after.usable_rounds)),
             *self._advice(verdict, question),
         )
         return Judgement(
@@ -196,7 +186,7 @@ class _Found:
 
     def _comparison(self, question: Question) -> Comparison:
         durations_s = [
-            tuple(reading.duration_s for reading in _usable(one)) for one in (self.before, self.after)
+            tuple(reading.duration_s for reading in one.usable_rounds) for one in (self.before, self.after)
         ]
         duration_ratio = centre_ratio(durations_s[1], [durations_s[0]])
         taken = f"against {question.before}: {self._rounds_text()}"

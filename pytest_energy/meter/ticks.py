@@ -66,7 +66,9 @@ _LOST_TICKS = 3
 _EARLIER_SHARE = 0.35
 _GOLDEN_SHARE = (math.sqrt(5) - 1) / 2
 
-# CPU time of a read that isn't waiting: NVML's share of its call, and Python's own way there.
+# Processor time that is held against a read: a part of its call, and Python's own way there. NVML's calls
+# take all of theirs; counted so, a counter of 100 ms would be followed every second tick, and too few
+# readings then held the truth within their uncertainty (docs/decisions/0004-every-tick.md).
 _CALL_CPU_SHARE = 0.35
 _STEP_CPU_S = 6e-5
 # Where two reads for each tick would cost more of a core than this, only each n-th tick is followed.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_energy.errors import BaselineError
 from pytest_energy.model import Judgement, Machine, Provenance, Record, SensorStatus, Verdict
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.settings import BaselineMode, Settings, settings_of
@@ -58,7 +59,7 @@ class EnergySession:
         self.kin_pid: int | None = None
         self._config = config
         self._has_baseline: dict[str, bool] = {}
-        self._newest_baseline: tuple[str, Baseline | None] | None = None
+        self._newest_baseline: tuple[str, Baseline] | None = None
         self._started_meter: Meter | None = None
 
     @cached_property
@@ -211,11 +212,21 @@ class EnergySession:
                 self._has_baseline[test_id] = self.store.load(self.machine.key, test_id) is not None
 
     def _baseline(self, test_id: str) -> "Baseline | None":
-        """The baseline of *test_id*; that of the test at hand is read once."""
+        """The baseline of *test_id*; that of the test at hand is read once.
+
+        Raises:
+            BaselineError: It can't be read any more, or is gone: the gate must not open because of that.
+        """
         if not self._has_baseline.get(test_id):
             return None
         if self._newest_baseline is None or self._newest_baseline[0] != test_id:
-            self._newest_baseline = test_id, self.store.load(self.machine.key, test_id)
+            baseline = self.store.load(self.machine.key, test_id)
+            if baseline is None:
+                raise BaselineError(
+                    f"{self.store.path(self.machine.key, test_id)} was there when the run began and is gone: "
+                    "something else has removed it; restore it and run again"
+                )
+            self._newest_baseline = test_id, baseline
         return self._newest_baseline[1]
 
     def tolerance(self, mark: EnergyMark) -> float:

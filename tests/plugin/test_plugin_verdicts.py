@@ -275,3 +275,16 @@ def test_creep_is_noted_in_the_summary(project: Project) -> None:
     assert run.result.ret == 0
     assert "energy: note: " in run.text
     assert "creep: now +" in run.text
+
+
+def test_a_baseline_that_goes_while_the_run_lasts_fails_its_test(project: Project) -> None:
+    """The gate doesn't open because a file was deleted between collection and verdict."""
+    project.write(MEASURED.format(arguments=""))
+    with_sessions(project, 10.0)
+    path = str(project.baseline_paths[0])
+    body = f"    os.remove({path!r})\n    energy.measure(sum, [1, 2])\n"
+    project.write(f"import os\n@pytest.mark.energy()\ndef test_work(energy):\n{body}")
+    project.replay({"test_work": rounds(20)})
+    run = project.run()
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "was there when the run began and is gone" in run.text
