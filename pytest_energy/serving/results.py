@@ -37,7 +37,7 @@ def generative_metrics(
         "energy_per_sample": lambda: _energy_per_sample(loads, energy_j),
         "flops": lambda: _flops(loads, engine_facts.shape),
         "model_size_to_ram": lambda: _model_size_to_ram(engine_facts),
-        "parameters": lambda: generative.parameters(engine_facts.parameters),
+        "parameters": lambda: _parameters(engine_facts),
         "request_rate": lambda: _request_rate(loads),
         "cache_hit_rate": lambda: _cache_hit_rate(loads),
         "average_output_token_length": lambda: generative.average_output_token_length(
@@ -109,7 +109,15 @@ def _flops(loads: Sequence[LoadResult], shape: DecoderShape | None) -> float:
     return generative.flops(round(Fraction(sum(counts), len(counts))))
 
 
+def _parameters(facts: EngineFacts) -> float:
+    if facts.parameters is None:
+        raise NotMeasurable("the engine does not tell its parameters")
+    return generative.parameters(facts.parameters)
+
+
 def _model_size_to_ram(facts: EngineFacts) -> float:
+    if facts.size_bytes is None:
+        raise NotMeasurable("the engine does not tell the size of its model")
     if facts.vram_bytes is None:
         raise NotMeasurable("the engine runs without a GPU, so there is no GPU memory to compare with")
     return generative.model_size_to_ram(facts.size_bytes, facts.vram_bytes)

@@ -20,6 +20,12 @@ class Engine:
     def cache_counters(self):
         return None
 
+    async def queue_depth(self):
+        return None
+
+    def worker_pids(self):
+        return ()
+
     def close(self):
         pass
 

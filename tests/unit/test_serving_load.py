@@ -91,6 +91,12 @@ class FakeEngine:
     def cache_counters(self) -> CacheCounters | None:
         return self.counters
 
+    async def queue_depth(self) -> int | None:
+        return None
+
+    def worker_pids(self) -> tuple[int, ...]:
+        return ()
+
     def close(self) -> None:
         return
 

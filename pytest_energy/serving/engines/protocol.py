@@ -101,20 +101,24 @@ class EngineFacts:
 
     Attributes:
         model: Name of the model.
-        parameters: All weights, tied ones once.
-        size_bytes: The model on its device.
-        vram_bytes: All memory of the GPUs it runs on, or `None` without a GPU.
-        shape: For counting operations, or `None` where the model is no dense decoder.
-        flags: Settings that change the work: data type, batch limit, prefix cache, detokenisation.
+        parameters: All weights, tied ones once; `None` where a server doesn't tell.
+        size_bytes: The model on its device; `None` where a server doesn't tell.
+        vram_bytes: All memory of the GPUs it runs on, or `None` without or where unknown.
+        shape: For counting operations, or `None` where the model is no dense decoder or isn't known.
+        flags: Settings that change the work, so that joules under others are not comparable: data type,
+            quantisation, prefix cache, detokenisation.
+        tuning: Settings that change how the same work is done; they may explain a change of its joules:
+            CUDA graphs, batch limit, attention kernels, number of GPUs.
         versions: Package to version.
     """
 
     model: str
-    parameters: int
-    size_bytes: float
+    parameters: int | None
+    size_bytes: float | None
     vram_bytes: float | None
     shape: DecoderShape | None = None
     flags: Mapping[str, str] = field(default_factory=dict)
+    tuning: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -144,6 +148,14 @@ class Engine(Protocol):
 
     def cache_counters(self) -> CacheCounters | None:
         """Counters of the prefix cache, or `None` where there is none or it can't be asked."""
+        ...
+
+    async def queue_depth(self) -> int | None:
+        """Requests that wait in the engine for their first step, or `None` where it can't be asked."""
+        ...
+
+    def worker_pids(self) -> tuple[int, ...]:
+        """Processes on this machine that do the work, this one aside: theirs is no foreign load."""
         ...
 
     def close(self) -> None:

@@ -82,10 +82,12 @@ class TransformersEngine:
             model,
             name=name or type(model).__name__,
             flags={
-                **{limit: str(value) for limit, value in limits.items()},
                 "prefix_cache": "on" if has_prefix_cache else "off",
-                "cuda_graphs": "on" if has_cuda_graphs else "off",
                 "detokenisation": "off" if decode is None else "on",
+            },
+            tuning={
+                **{limit: str(value) for limit, value in limits.items()},
+                "cuda_graphs": "on" if has_cuda_graphs else "off",
             },
         )
         request_pages = -(-max_request_tokens // page_tokens) + 1
@@ -151,6 +153,14 @@ class TransformersEngine:
             return None
         return CacheCounters(queried_tokens=self._queried_tokens, hit_tokens=self._hit_tokens)
 
+    async def queue_depth(self) -> int | None:
+        """Requests that wait for their first step."""
+        return len(self._manager.batch_processor.scheduler.waiting_requests)
+
+    def worker_pids(self) -> tuple[int, ...]:
+        """None: the engine is a thread of this process."""
+        return ()
+
     def close(self) -> None:
         """End the thread and give the cache's memory back."""
         if self._is_closed:
@@ -214,7 +224,9 @@ def _greedy_manager(model: Any, *, page_tokens: int, **settings: int) -> Any:
     )
 
 
-def _facts(model: PreTrainedModel, *, name: str, flags: dict[str, str]) -> EngineFacts:
+def _facts(
+    model: PreTrainedModel, *, name: str, flags: dict[str, str], tuning: dict[str, str]
+) -> EngineFacts:
     weights = list(model.parameters())
     buffers = list(model.buffers())
     return EngineFacts(
@@ -225,9 +237,12 @@ def _facts(model: PreTrainedModel, *, name: str, flags: dict[str, str]) -> Engin
         shape=_shape(model),
         flags={
             "data_type": str(model.dtype).removeprefix("torch."),
-            "attention": str(model.config._attn_implementation),  # noqa: SLF001 (it has no public name)
             "decoding": "greedy",
             **flags,
+        },
+        tuning={
+            "attention": str(model.config._attn_implementation),  # noqa: SLF001 (it has no public name)
+            **tuning,
         },
         versions={package: version(package) for package in ("torch", "transformers")},
     )
