@@ -162,10 +162,12 @@ class Profile:
     variant: str = ""
 
     def case_id(self, name: str) -> str:
-        """*name* as part of a test's id: other work than the profile's has another."""
-        return f"{name}-{self.variant}" if self.variant else name
+        """*name* as part of a test's id: other work has another, so that no baseline is of two works."""
+        profile = "" if self.name == DEFAULT_PROFILE else self.name
+        return "-".join(filter(None, (name, profile, self.variant)))
 
 
+DEFAULT_PROFILE = "quick"
 DATASETS = ("digits", "synthetic", "cifar10")
 
 # What training steps cost on an H100 in docs/results/h100-first.json: at batch 128 ResNet-18 8.5 ms,
@@ -185,7 +187,7 @@ GPU_SWEEP = SweepProfile(
 )
 
 QUICK = Profile(
-    name="quick",
+    name=DEFAULT_PROFILE,
     device="cpu",
     cnn=CnnProfile(
         models=(

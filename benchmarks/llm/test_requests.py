@@ -25,7 +25,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         pytest.param(
             size,
             rate,
-            id=f"{size}@{rate:g}",
+            id=profile.case_id(f"{size}@{rate:g}"),
             marks=pytest.mark.energy(
                 group="requests",
                 model=f"{size}@{rate:g}/s",

@@ -373,7 +373,7 @@ class TestOverrides:
     def test_nothing_said_is_the_profile(self) -> None:
         """Without options the tests keep their names, so baselines are found."""
         assert Overrides().of(PAPER) == PAPER
-        assert PAPER.case_id("vgg16") == "vgg16"
+        assert PAPER.case_id("vgg16") == "vgg16-paper"
         assert Overrides(batch_size=128, learning_rate=0.001, dataset="digits").of(PAPER) == PAPER
 
     def test_other_work_has_another_name(self) -> None:
@@ -386,14 +386,14 @@ class TestOverrides:
             is_amp=True,
             is_channels_last=True,
         ).of(PAPER)
-        assert changed.case_id("vgg16") == "vgg16-batch64-lr0.01-steps7-synthetic-amp-channels_last"
+        assert changed.case_id("vgg16") == "vgg16-paper-batch64-lr0.01-steps7-synthetic-amp-channels_last"
         assert changed.cnn.train_steps_of("vgg16") == changed.cnn.inference_steps_of("vgg16") == 7
 
     def test_batch_sizes_are_the_sweeps(self) -> None:
         """They replace the sweep's and change no other test."""
         changed = Overrides(batch_sizes=(8, 16)).of(PAPER)
         assert changed.cnn.sweep.batch_sizes == (8, 16)
-        assert changed.case_id("vgg16") == "vgg16"
+        assert changed.case_id("vgg16") == "vgg16-paper"
 
     @pytest.mark.parametrize("text", ["0", "-1", "2.5", "many", ""])
     def test_wrong_count(self, text: str) -> None:
@@ -470,100 +470,3 @@ class TestSweep:
             counts = [sweep.step_count(swept, size) for size in sweep.batch_sizes]
             assert counts == sorted(counts, reverse=True)
             assert counts[-1] >= 1
-
-
-def size(batch_size: int, energy_j: float, *, half_j: float = 0.01, samples_per_s: float = 100.0) -> Size:
-    return Size(
-        batch_size=batch_size,
-        energy_per_sample_j=energy_j,
-        interval_j=(energy_j - half_j, energy_j + half_j),
-        samples_per_s=samples_per_s,
-    )
-
-
-def document(*cases: tuple[str, int, float]) -> dict[str, object]:
-    """A session document: id in brackets, batch size, joules of a round of 10 samples in 2 s."""
-    tests = [
-        {
-            "id": f"benchmarks/cnn/test_batch_size.py::test_batch_size[{case}]",
-            "group": "batch",
-            "samples": 10,
-            "energy_j": energy_j,
-            "energy_ci_j": [energy_j - 1.0, energy_j + 1.0],
-            "duration_s": 2.0,
-            "metrics": {"batch_size": float(batch_size)},
-        }
-        for case, batch_size, energy_j in cases
-    ]
-    return {"tests": tests}
-
-
-class TestBestBatch:
-    """The best batch size of a run."""
-
-    def test_fewest_joules_win(self) -> None:
-        """The best has the fewest joules a sample; what overlaps it is a tie, what doesn't isn't."""
-        sizes = [size(4, 2.0), size(8, 1.01), size(16, 1.0), size(32, 1.5)]
-        assert best(sizes).batch_size == 16
-        assert ties(sizes) == (8,)
-
-    def test_saturation(self) -> None:
-        """Past a size whose successor brings less than 5 % speed and no joules; a gain in either is none."""
-        flat = [size(4, 2.0, samples_per_s=50.0), size(8, 1.0), size(16, 1.1, samples_per_s=104.0)]
-        assert saturation(flat) == 8
-        assert saturation([size(8, 1.0), size(16, 0.9)]) is None
-        assert saturation([size(8, 1.0), size(16, 1.1, samples_per_s=106.0)]) is None
-
-    def test_read_from_a_session(self) -> None:
-        """Rows of one model are put in order; a variant is a model of its own; other tests are left out."""
-        held = document(("vgg16-16", 16, 40.0), ("vgg16-4", 4, 80.0), ("vgg16-4-amp", 4, 60.0))
-        assert isinstance(held["tests"], list)
-        held["tests"].append({"id": "t", "group": "training"})
-        found = sweeps(held)
-        assert {model: [size.batch_size for size in sizes] for model, sizes in found.items()} == {
-            "vgg16": [4, 16],
-            "vgg16-amp": [4],
-        }
-        first = found["vgg16"][0]
-        assert (first.energy_per_sample_j, first.interval_j, first.samples_per_s) == (8.0, (7.9, 8.1), 5.0)
-
-    def test_text_names_ties_and_the_open_end(self) -> None:
-        """Best, ties, saturation and a best at the edge are said in words."""
-        text = to_text("vgg16", [size(4, 2.0), size(8, 1.01), size(16, 1.0)])
-        assert "best: 16, 1 J/sample (0.99 to 1.01)" in text
-        assert "tied with it: 8" in text
-        assert "the best is the largest size measured" in text
-        assert "past 4 the next" not in text
-        assert "warning: past 8 the next size" in to_text("vgg16", [size(8, 1.0), size(16, 1.2)])
-
-    @pytest.mark.parametrize("held", [[], {}, {"tests": []}, {"tests": [{"group": "training"}]}])
-    def test_nothing_to_read(self, held: object) -> None:
-        """A file without a measured sweep is refused, with what to run."""
-        with pytest.raises(UnreadableRun, match=r"holds no .*"):
-            sweeps(held)
-
-    def test_command(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        """0 and the tables; 2 and a sentence for a file that isn't there, isn't JSON or holds no sweep."""
-        run = tmp_path / "run.json"
-        assert best_batch.main([str(run)]) == 2
-        run.write_text("half of it", encoding="utf-8")
-        assert best_batch.main([str(run)]) == 2
-        capsys.readouterr()
-        held = document(("vgg16-4", 4, 80.0))
-        assert isinstance(held["tests"], list)
-        held["tests"].append({"id": "t[vgg16-8]", "group": "batch", "energy_ci_j": None})
-        run.write_text(json.dumps(held), encoding="utf-8")
-        assert best_batch.main([str(run)]) == 0
-        said = capsys.readouterr().out
-        assert "best: 4, 8 J/sample" in said
-        assert "without a usable reading: vgg16-8" in said
-
-    def test_plot_without_matplotlib(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """It is no dependency; the message says how to get it."""
-        monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-        run = tmp_path / "run.json"
-        run.write_text(json.dumps(document(("vgg16-4", 4, 80.0))), encoding="utf-8")
-        assert best_batch.main([str(run), "--plot", str(tmp_path / "plot.png")]) == 2
-        assert "pip install matplotlib" in capsys.readouterr().err
