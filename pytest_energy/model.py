@@ -40,13 +40,21 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
     NO_BASELINE = "no-baseline"
     NOT_COMPARABLE = "not-comparable"
+    SATURATED = "saturated"
     VOID = "void"
     UNMEASURED = "unmeasured"
 
 
 FAILING = frozenset({Verdict.REGRESSION, Verdict.OVER_BUDGET})
 UNDECIDED = frozenset(
-    {Verdict.INCONCLUSIVE, Verdict.NO_BASELINE, Verdict.NOT_COMPARABLE, Verdict.VOID, Verdict.UNMEASURED}
+    {
+        Verdict.INCONCLUSIVE,
+        Verdict.NO_BASELINE,
+        Verdict.NOT_COMPARABLE,
+        Verdict.SATURATED,
+        Verdict.VOID,
+        Verdict.UNMEASURED,
+    }
 )
 
 
@@ -184,7 +192,11 @@ class Trace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """A named window inside a round. `energy_j` is `None` where it could not be told; *quality* says why."""
+    """A named window inside a round. `energy_j` is `None` where it could not be told; *quality* says why.
+
+    Attributes:
+        channels: Joules by channel, empty without joules; not part of the JSON form.
+    """
 
     name: str
     energy_j: float | None
@@ -192,6 +204,7 @@ class Phase:
     duration_s: float
     samples: int | None = None
     quality: tuple[str, ...] = ()
+    channels: Mapping[str, float] = field(default_factory=dict, compare=False, repr=False)
 
     def to_json(self) -> JsonDict:
         return {
@@ -274,6 +287,33 @@ class Reading:
             call_count=call_count,
         )
 
+    def counting(self, name: str, scale: float) -> "Reading":
+        """The reading of the phase *name* alone, as if *scale* of them had followed one another.
+
+        What is known of the whole window stays: usage, quiet power, temperatures, quality. A phase without
+        joules makes the reading void.
+
+        Raises:
+            NotMeasurable: There is no such phase.
+        """
+        phase = next((phase for phase in self.phases if phase.name == name), None)
+        if phase is None:
+            raise NotMeasurable(f"the window holds no phase {name!r}")
+        if self.void_because is not None:
+            return self
+        if phase.energy_j is None or phase.uncertainty_j is None:
+            because = "; ".join(phase.quality) or f"the phase {name!r} has no joules"
+            return replace(self, channels={}, void_because=because, phases=())
+        return replace(
+            self,
+            channels={channel: energy_j * scale for channel, energy_j in phase.channels.items()},
+            duration_s=phase.duration_s * scale,
+            uncertainty_j=phase.uncertainty_j * scale,
+            quality=tuple(dict.fromkeys((*self.quality, *phase.quality))),
+            phases=(),
+            trace=None,
+        )
+
     def to_json(self) -> JsonDict:
         fields: JsonDict = {
             "energy_j": self.energy_j,
@@ -317,6 +357,9 @@ class Record:
         provenance: Of every round.
         rounds: One reading a round; empty when nothing was measured.
         samples: Samples (images, requests) in one round: the unit of work, or `None`.
+        output_tokens: Tokens that a model wrote in one round, or `None` where it writes none.
+        work: What else the work is made of, name to value: records of other work are not comparable.
+        tuning: How the work is done, name to value: a difference may explain a change of the joules.
         warmup_count: Rounds that were run first and dropped.
         confirming_count: How many of the last rounds are a second batch, taken because the rounds before
             them looked like a regression.
@@ -327,6 +370,8 @@ class Record:
         idle_power_w: Channel name to power at rest before the first test, or `None`.
         machine: Where it was made.
         sensors: What was there to measure with, and what was not.
+        saturated_because: Why a server did not keep up with its load, so that the joules are those of no
+            rate that could be asked of it again; or `None`.
         void_because: Why the rounds must not be used, or `None`.
         unmeasured_because: Why there are no rounds that count, or `None`.
     """
@@ -337,6 +382,9 @@ class Record:
     machine: Machine
     rounds: tuple[Reading, ...] = ()
     samples: int | None = None
+    output_tokens: int | None = None
+    work: Mapping[str, str] = field(default_factory=dict)
+    tuning: Mapping[str, str] = field(default_factory=dict)
     warmup_count: int = 0
     confirming_count: int = 0
     group: str | None = None
@@ -345,6 +393,7 @@ class Record:
     absent: Mapping[str, str] = field(default_factory=dict)
     idle_power_w: Mapping[str, float] | None = None
     sensors: tuple[SensorStatus, ...] = ()
+    saturated_because: str | None = None
     void_because: str | None = None
     unmeasured_because: str | None = None
 
@@ -414,6 +463,13 @@ class Record:
         return self.energy_j / self.samples
 
     @property
+    def energy_per_token_j(self) -> float | None:
+        """Joules of a round for each token that the model wrote."""
+        if self.energy_j is None or not self.output_tokens:
+            return None
+        return self.energy_j / self.output_tokens
+
+    @property
     def power_w(self) -> float | None:
         """Mean power of a round: joules over seconds."""
         if self.energy_j is None or not self.duration_s:
@@ -448,6 +504,7 @@ class Record:
             "group": self.group,
             "model": self.model,
             "samples": self.samples,
+            **self._load_json(),
             "warmup_count": self.warmup_count,
             **({"confirming_count": self.confirming_count} if self.confirming_count else {}),
             "rounds": [reading.to_json() for reading in self.rounds],
@@ -462,6 +519,16 @@ class Record:
             "unmeasured_because": self.unmeasured_because,
         }
 
+    def _load_json(self) -> JsonDict:
+        """What only a request load has, left out where there is none."""
+        known: JsonDict = {
+            "output_tokens": self.output_tokens,
+            "work": dict(self.work),
+            "tuning": dict(self.tuning),
+            "saturated_because": self.saturated_because,
+        }
+        return {name: value for name, value in known.items() if value}
+
     @classmethod
     def from_json(cls, fields: Fields) -> "Record":
         provenance = Provenance(fields.choice("provenance", Provenance))
@@ -472,6 +539,9 @@ class Record:
             machine=Machine.from_json(fields.child("machine")),
             rounds=tuple(Reading.from_json(child, provenance) for child in fields.children("rounds")),
             samples=fields.integer_or_none("samples"),
+            output_tokens=fields.integer_or_none("output_tokens"),
+            work=fields.texts("work") if fields.has_value("work") else {},
+            tuning=fields.texts("tuning") if fields.has_value("tuning") else {},
             warmup_count=fields.integer("warmup_count"),
             confirming_count=fields.integer_or_none("confirming_count") or 0,
             group=fields.text_or_none("group"),
@@ -480,6 +550,7 @@ class Record:
             absent=fields.texts("absent"),
             idle_power_w=fields.numbers("idle_power_w") if fields.has_value("idle_power_w") else None,
             sensors=tuple(SensorStatus.from_json(child) for child in fields.children("sensors")),
+            saturated_because=fields.text_or_none("saturated_because"),
             void_because=fields.text_or_none("void_because"),
             unmeasured_because=fields.text_or_none("unmeasured_because"),
         )
@@ -487,13 +558,15 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Joules that a test may use: a round, a sample, or both."""
+    """Joules that a test may use: a round, a sample, an output token, or several of them."""
 
     budget_j: float | None = None
     budget_per_sample_j: float | None = None
+    budget_per_token_j: float | None = None
 
     def __bool__(self) -> bool:
-        return self.budget_j is not None or self.budget_per_sample_j is not None
+        limits_j = (self.budget_j, self.budget_per_sample_j, self.budget_per_token_j)
+        return any(limit_j is not None for limit_j in limits_j)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -524,7 +597,7 @@ class Comparison:
             80 % power.
         duration_ratio: Seconds, fresh over baseline.
         power_ratio: Watts, fresh over baseline; `ratio = duration_ratio x power_ratio`.
-        differences: Shown facts of the machine that differ: name to (baseline's newest session, now).
+        differences: Shown facts of machine and engine that differ: name to (baseline's newest session, now).
         basis: What was compared, where it wasn't gross joules a round: `net joules a sample`.
         creep: That the level has crept up over the baseline's sessions, and since when, or empty.
         note: What a reader should know of the bounds (a prior that was used), or empty.
@@ -602,6 +675,7 @@ class Judgement:
     def to_json(self) -> JsonDict:
         """The test's entry in the session document, format 1, with its machine and sensors."""
         record, summary = self.record, self.summary
+        budget_per_token_j = self.budget.budget_per_token_j
         return {
             **record.to_json(),
             "verdict": self.verdict.value,
@@ -614,9 +688,11 @@ class Judgement:
             "power_w": record.power_w,
             "duration_s": record.duration_s,
             "energy_per_sample_j": record.energy_per_sample_j,
+            **({"energy_per_token_j": record.energy_per_token_j} if record.output_tokens else {}),
             "channels": record.channels,
             "budget_j": self.budget.budget_j,
             "budget_per_sample_j": self.budget.budget_per_sample_j,
+            **({"budget_per_token_j": budget_per_token_j} if budget_per_token_j is not None else {}),
             "baseline": None if self.comparison is None else self.comparison.to_json(),
         }
 
@@ -637,6 +713,9 @@ class Judgement:
             budget=Budget(
                 budget_j=fields.number_or_none("budget_j"),
                 budget_per_sample_j=fields.number_or_none("budget_per_sample_j"),
+                budget_per_token_j=fields.number("budget_per_token_j")
+                if fields.has_value("budget_per_token_j")
+                else None,
             ),
             comparison=Comparison.from_json(fields.child("baseline"))
             if fields.has_value("baseline")

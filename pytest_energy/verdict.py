@@ -8,7 +8,8 @@ Rule 3: of what a budget and a baseline say, the worse counts, so that a verdict
 Rule 4: the first line of a reason stands by itself; tables show no more. The rest says why and what to do.
 Rule 5: a regression is one only if it is confirmed: by a second batch of rounds where one was taken, and,
     among many tests, by bounds at alpha over their number that exclude no change at all.
-Rule 6: a figure is shown with as many digits as keep it on its own side of the limit it is held against.
+Rule 6: a load that its server did not keep up with is `saturated`: shown, and held against nothing.
+Rule 7: a figure is shown with as many digits as keep it on its own side of the limit it is held against.
 """
 
 import math
@@ -57,6 +58,7 @@ PRECEDENCE = (
     Verdict.NOT_COMPARABLE,
     Verdict.REGRESSION,
     Verdict.OVER_BUDGET,
+    Verdict.SATURATED,
     Verdict.UNMEASURED,
     Verdict.VOID,
 )
@@ -155,6 +157,14 @@ def judge(
             record=record, verdict=Verdict.VOID, reason=_void_text(record, because), budget=budget
         )
     sample, summary = _sample(record), _summary(record)
+    if record.saturated_because is not None:
+        return Judgement(
+            record=record,
+            verdict=Verdict.SATURATED,
+            reason=_saturated_text(record, record.saturated_because, summary),
+            summary=summary,
+            budget=budget,
+        )
     case = _Case(record=record, sample=sample, summary=summary, policy=policy)
     findings = _findings(case, baseline, other_machines, budget)
     return Judgement(
@@ -194,6 +204,7 @@ def more_rounds(record: Record, *, baseline: "Baseline | None", policy: Policy, 
         cap: Rounds after which no more are taken to tell more.
     """
     is_judged = record.provenance is not Provenance.ESTIMATED or policy.gates_estimates
+    is_judged = is_judged and record.saturated_because is None
     if baseline is None or not is_judged or _why_void(record) is not None or not record.is_measured:
         return None
     try:
@@ -299,6 +310,15 @@ def _estimate_text(record: Record, summary: Summary | None, void_because: str | 
     )
 
 
+def _saturated_text(record: Record, because: str, summary: Summary) -> str:
+    return _lines(
+        f"saturated, so its joules are held against nothing: {because}",
+        _energy_text(record, summary),
+        *_quality_lines(record),
+        "what to do: ask for a lower rate; if it kept up before, the server has become slower",
+    )
+
+
 def _absent_sensor_lines(record: Record) -> tuple[str, ...]:
     return tuple(
         f"{sensor.name}: {_one_line(sensor.absent_because)}"
@@ -313,20 +333,27 @@ def _absent_sensor_lines(record: Record) -> tuple[str, ...]:
 def _against_budgets(case: _Case, budget: Budget) -> tuple[_Finding, ...]:
     findings = []
     if budget.budget_j is not None:
-        findings.append(_against_budget(case, budget.budget_j, None))
+        findings.append(_against_budget(case, budget.budget_j))
     if budget.budget_per_sample_j is not None:
         if case.record.samples is None:
             raise SettingsError(
                 f"{case.record.test_id}: budget_per_sample_j is {budget.budget_per_sample_j:g} J, but how "
                 "many samples a round has is not known; pass samples= to the marker or to energy.measure"
             )
-        findings.append(_against_budget(case, budget.budget_per_sample_j, case.record.samples))
+        findings.append(_against_budget(case, budget.budget_per_sample_j, case.record.samples, "sample"))
+    if budget.budget_per_token_j is not None:
+        if not case.record.output_tokens:
+            raise SettingsError(
+                f"{case.record.test_id}: budget_per_token_j is {budget.budget_per_token_j:g} J, but no "
+                "tokens were counted; measure the load with energy.requests"
+            )
+        tokens = case.record.output_tokens
+        findings.append(_against_budget(case, budget.budget_per_token_j, tokens, "output token"))
     return tuple(findings)
 
 
-def _against_budget(case: _Case, limit_j: float, samples: int | None) -> _Finding:
-    """What the budget *limit_j* says: a sample's if *samples* is given, else a round's."""
-    share = samples or 1
+def _against_budget(case: _Case, limit_j: float, share: int = 1, unit: str = "round") -> _Finding:
+    """What the budget *limit_j* says, of one of *share* units of the work."""
     lower_j, upper_j = (bound_j / share for bound_j in budget_bounds(case.sample, case.policy.alpha))
     if lower_j > limit_j:
         verdict, said = Verdict.OVER_BUDGET, "over"
@@ -335,11 +362,11 @@ def _against_budget(case: _Case, limit_j: float, samples: int | None) -> _Findin
     else:
         verdict, said = Verdict.INCONCLUSIVE, "can't tell whether within"
     mean_j, energy = case.summary.energy_j / share, _energy_text(case.record, case.summary)
-    if samples is not None:
-        energy = f"{_joules_beside(mean_j, limit_j)} a sample, {energy}"
+    if unit != "round":
+        energy = f"{_joules_beside(mean_j, limit_j)} {_a(unit)}, {energy}"
     change = f" ({change_text(mean_j / limit_j)})" if limit_j > 0 else ""
     lower, upper = _joules_beside(lower_j, limit_j), _joules_beside(upper_j, limit_j)
-    budget = f"{to_text(limit_j, 'J', digits=12)} a {'round' if samples is None else 'sample'}"
+    budget = f"{to_text(limit_j, 'J', digits=12)} {_a(unit)}"
     return _Finding(
         verdict=verdict,
         headline=f"{energy}, {said} the budget of {budget}{change}",
@@ -349,6 +376,10 @@ def _against_budget(case: _Case, limit_j: float, samples: int | None) -> _Findin
         ),
         advice=_budget_advice(case.record, verdict),
     )
+
+
+def _a(unit: str) -> str:
+    return f"an {unit}" if unit[0] in "aeiou" else f"a {unit}"
 
 
 def _budget_advice(record: Record, verdict: Verdict) -> tuple[str, ...]:
@@ -558,8 +589,8 @@ def _durations_s(record: Record) -> tuple[float, ...]:
 
 
 def shown_differences(old: Record, new: Record) -> dict[str, tuple[str, str]]:
-    """Shown facts that are not the same: name to (value then, value now)."""
-    then, now = old.machine.shown, new.machine.shown
+    """Shown facts, of the machine and of how the work is done, that are not the same: (then, now)."""
+    then, now = {**old.machine.shown, **old.tuning}, {**new.machine.shown, **new.tuning}
     pairs = {
         name: (then.get(name, NOT_RECORDED), now.get(name, NOT_RECORDED)) for name in sorted({*then, *now})
     }

@@ -9,7 +9,7 @@ from pytest_energy.model import Judgement, Provenance, Verdict
 
 # Verdicts whose record may join a baseline. A replacement also takes what the old baseline refuses.
 _JOINING = frozenset({Verdict.PASS, Verdict.IMPROVEMENT, Verdict.INCONCLUSIVE, Verdict.NO_BASELINE})
-_UNUSABLE = frozenset({Verdict.VOID, Verdict.UNMEASURED})
+_UNUSABLE = frozenset({Verdict.SATURATED, Verdict.VOID, Verdict.UNMEASURED})
 _REPLACING = _JOINING | {Verdict.REGRESSION, Verdict.NOT_COMPARABLE}
 
 

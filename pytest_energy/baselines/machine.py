@@ -41,6 +41,11 @@ _KEY_PART_LENGTH = 40
 # A machine's folder has its key for a name: `_NAME_LENGTH` of store.py, which cuts longer ones.
 _KEY_LENGTH = 120
 
+HIT_RATE = "cache_hit_rate"
+"""The metric that says which part of a load's prompts an engine did not have to compute."""
+
+MOST_HIT_RATE_CHANGE = 0.01  # of all prompt tokens: more is other work
+
 # A network file system may hang, and a commit's name is not worth a longer wait.
 _GIT_TIMEOUT_S = 5.0
 
@@ -89,9 +94,12 @@ def check_comparable(old: Record, new: Record, *, besides: Collection[str] = ())
     """Check that the ratio of two records means something; facts in *besides* may differ.
 
     Raises:
-        NotComparable: Fixed facts, provenance, samples or channels differ; it names all that do.
+        NotComparable: Fixed facts, provenance, samples, channels or the work differ; it names all that do.
     """
     old_facts, new_facts = _comparable_facts(old), _comparable_facts(new)
+    then, now = old.metrics.get(HIT_RATE), new.metrics.get(HIT_RATE)
+    if then is not None and now is not None and abs(then - now) > MOST_HIT_RATE_CHANGE:
+        old_facts[HIT_RATE], new_facts[HIT_RATE] = f"{then:.1%}", f"{now:.1%}"
     if old_facts == new_facts:
         return
     pairs = {
@@ -110,6 +118,7 @@ def _comparable_facts(record: Record) -> dict[str, str]:
         "provenance": record.provenance.value,
         "samples": "not given" if record.samples is None else str(record.samples),
         "channels": ", ".join(channels) or "none",
+        **record.work,
     }
 
 

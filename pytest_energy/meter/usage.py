@@ -8,7 +8,8 @@ descendants; pages that they share count in each.
 import math
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -93,6 +94,10 @@ class System(Protocol):
         """Whether the process *pid* is this run's; `None` if it can't be seen from here."""
         ...
 
+    def adopt(self, pids: Iterable[int]) -> None:
+        """Take these processes and their descendants for this run's own from now on."""
+        ...
+
 
 class PsutilSystem:
     """This machine, through psutil.
@@ -106,7 +111,8 @@ class PsutilSystem:
         import psutil
 
         self._psutil = psutil
-        self._kin_pid = kin_pid
+        self._heads = {kin_pid}
+        self._adopted: list[psutil.Process] = []
         self._family = [psutil.Process()]
         self._cpu_times = cpu_times_reader()
 
@@ -133,7 +139,18 @@ class PsutilSystem:
 
     def _search(self) -> None:
         own = self._family[0]
-        self._family = [own, *own.children(recursive=True)]
+        family = [own, *own.children(recursive=True)]
+        for process in self._adopted:
+            with suppress(self._psutil.Error):  # it has ended
+                family += [one for one in (process, *process.children(recursive=True)) if one not in family]
+        self._family = family
+
+    def adopt(self, pids: Iterable[int]) -> None:
+        for pid in {*pids} - {process.pid for process in (*self._family, *self._adopted)}:
+            with suppress(self._psutil.Error):  # it has ended, or can't be seen
+                self._adopted = [*self._adopted, self._psutil.Process(pid)]
+                self._heads = {*self._heads, pid}
+                self._search()
 
     def ram_used_bytes(self, *, may_search: bool) -> float | None:
         used_bytes = 0.0
@@ -151,7 +168,7 @@ class PsutilSystem:
         return used_bytes
 
     def is_kin(self, pid: int) -> bool | None:
-        heads = {self._family[0].pid, self._kin_pid}
+        heads = {self._family[0].pid, *self._heads}
         try:
             process = self._psutil.Process(pid)
             return not heads.isdisjoint({pid, *(parent.pid for parent in process.parents())})

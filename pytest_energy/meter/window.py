@@ -64,11 +64,17 @@ class OpenPhase(Protocol):
 class OpenWindow(Protocol):
     """A window whose joules are being counted."""
 
-    def phase(self, name: str, *, samples: int | None = None) -> OpenPhase:
+    def phase(self, name: str, *, samples: int | None = None, waits_for_gpu: bool = True) -> OpenPhase:
         """Begin a named stretch inside this window; stretches may nest and overlap.
 
-        Nothing waits, so its edges are known less well than the window's: where the counter ticks they are
-        interpolated.
+        Nothing waits for the sensors, so its edges are known less well than the window's: where the counter
+        ticks they are interpolated.
+
+        Args:
+            name: What it is called.
+            samples: Samples that it works on.
+            waits_for_gpu: Its edges wait until the GPU has done what it was given; not where the stretch is
+                one of time, in a flow of work that doesn't stop.
         """
         ...
 
@@ -121,6 +127,10 @@ class Meter(Protocol):
         """What only one process at a time may measure: GPU UUIDs, CPU packages."""
         ...
 
+    def adopt(self, pids: Iterable[int]) -> None:
+        """Take these processes for this run's own: a server that it asks, not a stranger beside it."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -132,6 +142,7 @@ class _Rig:
     sampler: Sampler
     probe: UsageProbe
     watch: Watch
+    system: System
     synchronize: Callable[[], None]
     rng: random.Random
     provenance: Provenance
@@ -179,6 +190,7 @@ class LiveMeter:
             sampler=sampler,
             probe=probe,
             watch=watch,
+            system=system,
             synchronize=synchronize,
             rng=rng,
             provenance=self.provenance,
@@ -285,6 +297,9 @@ class LiveMeter:
         self._last = window = _LiveWindow(self._rig, channels, self._quiet, reason)
         window.begin()
         return window
+
+    def adopt(self, pids: Iterable[int]) -> None:
+        self._rig.system.adopt(pids)
 
     def close(self) -> None:
         """End the sampling.
@@ -457,9 +472,10 @@ class _LiveWindow:
 
     # Inside
 
-    def phase(self, name: str, *, samples: int | None = None) -> OpenPhase:
-        self._rig.synchronize()
-        phase = _LivePhase(self, name, samples, self._rig)
+    def phase(self, name: str, *, samples: int | None = None, waits_for_gpu: bool = True) -> OpenPhase:
+        synchronize = self._rig.synchronize if waits_for_gpu else _go_on
+        synchronize()
+        phase = _LivePhase(self, name, samples, self._rig.clock, synchronize)
         self._phases.append(phase)
         return phase
 
@@ -632,19 +648,31 @@ class _LiveWindow:
         return replace(_void(because, duration_s, self._rig.provenance), phases=phases)
 
 
+def _go_on() -> None:
+    """Wait for nothing."""
+
+
 class _LivePhase:
     """A stretch of a live window."""
 
-    def __init__(self, window: _LiveWindow, name: str, samples: int | None, rig: _Rig) -> None:
-        self._window, self._name, self._samples, self._rig = window, name, samples, rig
+    def __init__(
+        self,
+        window: _LiveWindow,
+        name: str,
+        samples: int | None,
+        clock: Clock,
+        synchronize: Callable[[], None],
+    ) -> None:
+        self._window, self._name, self._samples = window, name, samples
+        self._clock, self._synchronize = clock, synchronize
         self._stop: tuple[float, Mapping[str, float]] | None = None
         self._start_reads = window.read_untickeds()
-        self._start_s = rig.clock.now_s()
+        self._start_s = clock.now_s()
 
     def close(self) -> None:
         if self._stop is None:
-            self._rig.synchronize()
-            stop_s = self._rig.clock.now_s()
+            self._synchronize()
+            stop_s = self._clock.now_s()
             self._stop = stop_s, self._window.read_untickeds()
 
     def to_phase(self, cumulative: Mapping[str, Cumulative]) -> Phase:
@@ -666,13 +694,15 @@ class _LivePhase:
             integrals |= {name: c.between(self._start_s, stop_s) for name, c in cumulative.items()}
         except NotMeasurable as error:
             return self.without_joules(str(error))
+        channels = {name: max(0.0, integral.energy_j) for name, integral in integrals.items()}
         return Phase(
             name=self._name,
-            energy_j=math.fsum(max(0.0, integral.energy_j) for integral in integrals.values()),
+            energy_j=math.fsum(channels.values()),
             uncertainty_j=quality.total_uncertainty_j(integrals),
             duration_s=stop_s - self._start_s,
             samples=self._samples,
             quality=quality.phase_notes(integrals),
+            channels=channels,
         )
 
     def without_joules(self, because: str) -> Phase:
@@ -813,6 +843,9 @@ class ReplayMeter:
         del domains
         return ()
 
+    def adopt(self, pids: Iterable[int]) -> None:
+        del pids
+
     def close(self) -> None:
         """Nothing to end."""
 
@@ -853,7 +886,8 @@ class _ReplayWindow:
         self._reading, self._clock = reading, clock
         self._phases: list[_ReplayPhase] = []
 
-    def phase(self, name: str, *, samples: int | None = None) -> OpenPhase:
+    def phase(self, name: str, *, samples: int | None = None, waits_for_gpu: bool = True) -> OpenPhase:
+        del waits_for_gpu
         phase = _ReplayPhase(name, samples, self._clock)
         self._phases.append(phase)
         return phase

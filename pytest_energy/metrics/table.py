@@ -163,13 +163,20 @@ _TIMES = (
         for name, (meaning, formula) in _LATENCIES.items()
         for percentile in (50, 90, 99)
     ),
-    Metric(
-        name="lateness_s",
-        unit="s",
-        source=_OURS,
-        formula="longest time from a request's schedule to its sending",
-        meaning="how well the load kept to its schedule",
-        is_ranked=False,
+    *(
+        Metric(
+            name=name,
+            unit="s",
+            source=_OURS,
+            formula=f"{which} time from a request's schedule to its sending",
+            meaning="how well the load kept to its schedule",
+            is_ranked=False,
+        )
+        for name, which in (
+            ("lateness_p50_s", "median"),
+            ("lateness_p99_s", "percentile 99 of the"),
+            ("lateness_s", "longest"),
+        )
     ),
     Metric(
         name="achieved_rate",
@@ -179,6 +186,41 @@ _TIMES = (
         meaning="answers a second; below request_rate by the tail, or by saturation",
         is_ranked=False,
     ),
+    Metric(
+        name="output_token_rate",
+        unit="1/s",
+        source="vLLM, `vllm bench serve`",
+        formula="output tokens / time from the first request to the last token",
+        meaning="tokens written a second",
+        is_ranked=False,
+    ),
+    Metric(
+        name="goodput",
+        unit="1/s",
+        source="vLLM, `vllm bench serve --goodput`",
+        formula="answers that keep all limits of latency / time of the load",
+        meaning="good answers a second",
+        is_ranked=False,
+    ),
+    Metric(
+        name="queue_depth",
+        unit="1",
+        source="vLLM, `vllm:num_requests_waiting`",
+        formula="most requests seen waiting in the engine",
+        meaning="asked about once a second",
+        is_ranked=False,
+    ),
+)
+
+_PER_TOKEN = tuple(
+    Metric(name=name, unit="J", source=_OURS, formula=formula, meaning=meaning, is_ranked=False)
+    for name, formula, meaning in (
+        ("energy_per_output_token", "joules of a round / output tokens", "the price of a written token"),
+        ("energy_per_token", "joules of a round / prompt and output tokens", "the same over all tokens"),
+        ("net_energy_per_output_token", "net joules / output tokens", "less idle power"),
+        ("net_energy_per_token", "net joules / prompt and output tokens", "less idle power"),
+        ("net_energy_per_sample", "net joules / requests", "joules a request less idle power"),
+    )
 )
 
 _LAYER_TYPES = (
@@ -240,7 +282,9 @@ _COUNTERS = tuple(
     for name, counter in (("macs_flop_counter", "torch's flop counter"), ("macs_thop", "thop"))
 )
 
-METRICS: Mapping[str, Metric] = {metric.name: metric for metric in (*_METRICS, *_COUNTERS, *_TIMES, *_LAYERS)}
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric for metric in (*_METRICS, *_COUNTERS, *_TIMES, *_PER_TOKEN, *_LAYERS)
+}
 
 # Spearman's rho with the total energy, over models; the paper gives one table for training and inference.
 _TABLE_3: Mapping[str, Mapping[str, float]] = {

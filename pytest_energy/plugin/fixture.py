@@ -7,16 +7,16 @@ Rule 3: what describes the work (model statistics, metrics) stays outside every 
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 import pytest
 
 from pytest_energy.errors import EnergyError
-from pytest_energy.model import Phase, Reading, Record
+from pytest_energy.model import Phase, Provenance, Reading, Record
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.session import Loads, session_of
 from pytest_energy.plugin.xdist import held
@@ -29,10 +29,23 @@ if TYPE_CHECKING:
     from pytest_energy.profiling.layers import LayerEnergy
     from pytest_energy.sensors.replay import ReplayRound
     from pytest_energy.serving.engines.protocol import Engine
-    from pytest_energy.serving.load import LoadResult, Prompts
+    from pytest_energy.serving.load import Prompts
+    from pytest_energy.serving.prompts import PromptSet
+    from pytest_energy.serving.rounds import LoadRounds
+    from pytest_energy.serving.served import LoadResult
+    from pytest_energy.serving.slo import Slo
     from pytest_energy.verdict import More
 
 R = TypeVar("R")
+
+
+class _OfLoad(TypedDict, total=False):
+    """Fields of a record that only a request load has."""
+
+    output_tokens: int
+    work: Mapping[str, str]
+    tuning: Mapping[str, str]
+    saturated_because: str | None
 
 
 class Window:
@@ -66,7 +79,8 @@ class Energy:
         self._open: OpenWindow | None = None
         self._unmeasured_because: str | None = None
         self._facts: ModelFacts | None = None
-        self._served: Loads | None = None
+        self._loads: LoadRounds | None = None
+        self._slo: Slo | None = None
         self._metrics: dict[str, float | None] = {}
         self._absent: dict[str, str] = {}
 
@@ -92,7 +106,13 @@ class Energy:
         return self._measure_rounds(lambda _: work(*args, **kwargs), samples, may_repeat=True)
 
     def _measure_rounds(
-        self, work: Callable[[int], R], samples: int | None, *, may_repeat: bool, time_share: float = 1.0
+        self,
+        work: Callable[[int], R],
+        samples: int | None,
+        *,
+        may_repeat: bool,
+        time_share: float = 1.0,
+        loads: "LoadRounds | None" = None,
     ) -> R:
         from pytest_energy.plugin.rounds import Alone, take_rounds
 
@@ -109,7 +129,7 @@ class Energy:
         with self._session.progress(self._test_id) as say:
             taken = take_rounds(
                 work,
-                measured=self._measured,
+                measured=lambda calls: self._measured(calls, loads=loads),
                 plan=self._plan(self._test_id, may_repeat=may_repeat, time_share=time_share),
                 clock=self._session.clock,
                 progress=say,
@@ -130,7 +150,7 @@ class Energy:
         self._unmeasured_because = self._session.meter.why_unmeasured(self._test_id)
         return self._unmeasured_because is None
 
-    def _plan(self, test_id: str, *, may_repeat: bool, time_share: float) -> "RoundPlan":
+    def _plan(self, test_id: str, *, may_repeat: bool, time_share: float = 1.0) -> "RoundPlan":
         from pytest_energy.plugin.rounds import RoundPlan
         from pytest_energy.stats.rounds import precision_for
 
@@ -146,14 +166,23 @@ class Energy:
             void_retry_count=settings.void_retry_count,
         )
 
-    def _measured(self, work: Callable[[], R], test_id: str | None = None) -> tuple[R, Reading]:
-        """What *work* returns and what it used."""
+    def _measured(
+        self,
+        work: Callable[[], R],
+        test_id: str | None = None,
+        loads: "LoadRounds | None" = None,
+    ) -> tuple[R, Reading]:
+        """What *work* returns and what it used; *loads*, if it is one of them, say which of it counts."""
         test_id = self._test_id if test_id is None else test_id
+        if loads is not None:
+            loads.prepare()
         self._open = opened = self._session.meter.open(test_id, domains=self._mark.domains)
         try:
-            return work(), opened.close()
+            result, reading = work(), opened.close()
         finally:
             self._open = None
+        is_replayed = reading.provenance is Provenance.REPLAYED
+        return result, reading if loads is None or is_replayed else loads.counted(reading)
 
     @contextmanager
     def window(self, name: str, samples: int | None = None) -> Iterator[Window]:
@@ -196,52 +225,60 @@ class Energy:
     def requests(
         self,
         engine: "Engine",
-        prompts: "Prompts",
+        prompts: "Prompts | PromptSet",
         *,
         rate: float,
-        output_tokens: int,
+        output_tokens: "int | Sequence[int] | None" = None,
+        duration_s: float | None = None,
         burstiness: float = 1.0,
+        concurrency: int | None = None,
         seed: int = 0,
+        slo: "Slo | None" = None,
     ) -> "LoadResult":
         """Send *prompts* to *engine* at a request rate, in rounds, and measure each.
 
-        The schedule is open-loop (requests don't wait for answers) and the same in every round. Joules a
-        sample are joules a request.
+        The schedule is open-loop (requests don't wait for answers) and the same in every round. Joules are
+        those of the steady part of the load, scaled to all requests: joules a sample are joules a request.
+        A load that the engine falls behind is `saturated`: reported, and held against nothing.
 
         Args:
             engine: Ready to serve.
-            prompts: Token ids, one sequence a request, or a function from the round's number to them.
-            rate: Requests a second; infinity sends all at once.
-            output_tokens: Length of every answer.
-            burstiness: 1 is a Poisson process.
+            prompts: Token ids, one sequence a request; a set of them with the lengths of their answers; or a
+                function from the round's number to token ids, of equal lengths in each round.
+            rate: Requests a second; infinity sends all at once, as far as *concurrency* lets them.
+            output_tokens: Length of every answer, or one for each prompt.
+            duration_s: How long requests arrive, *rate* times that many of them; the prompts start over when
+                they are used up. Without it each prompt is sent once.
+            burstiness: 1 is a Poisson process, infinity a constant gap.
+            concurrency: Most requests under way at once; with an infinite rate a closed loop.
             seed: Of the schedule.
+            slo: Limits of latency, for the goodput.
 
         Returns:
             What the last round's load saw: latencies, tokens, cache hits.
 
         Raises:
-            EnergyError: The engine failed, or rounds were measured already.
+            EnergyError: The engine failed, the arguments make no load, or rounds were measured already.
         """
-        from pytest_energy.serving.load import serve
+        from pytest_energy.serving.rounds import LoadPlan, LoadRounds
 
-        loads: list[LoadResult] = []
-
-        def work(index: int) -> None:
-            load = serve(
-                engine,
-                prompts,
-                rate=rate,
-                output_tokens=output_tokens,
-                burstiness=burstiness,
-                seed=seed,
-                round_index=index,
-            )
-            loads.append(load)
-
-        request_count = len(prompts(0) if callable(prompts) else prompts)
-        self._measure_rounds(work, request_count, may_repeat=False)
-        self._served = Loads(measured=tuple(loads[self._warmup_count :]), engine_facts=engine.facts)
-        return loads[-1]
+        plan = LoadPlan(
+            engine=engine,
+            prompts=prompts,
+            rate=rate,
+            output_tokens=output_tokens,
+            duration_s=duration_s,
+            burstiness=burstiness,
+            concurrency=concurrency,
+            seed=seed,
+        )
+        is_off = self._session.settings.is_off
+        has_warm_up = not is_off and self._plan(self._test_id, may_repeat=False).warmup_count != 0
+        self._loads = loads = LoadRounds(plan=plan, window=lambda: self._open, has_warm_up=has_warm_up)
+        self._slo = slo
+        if not is_off:
+            self._session.meter.adopt(engine.worker_pids())
+        return self._measure_rounds(loads.take, loads.request_count, may_repeat=False, loads=loads)
 
     def model(self, module: object, example_input: object) -> None:
         """Describe the model at work: parameters, MACs of one sample, size. Measures nothing.
@@ -369,7 +406,15 @@ class Energy:
             unmeasured_because = "the test uses the fixture energy, but called neither measure nor window"
         record = self._bare_record(rounds, self._confirming_count, unmeasured_because)
         record = replace(record, metrics=self._metrics, absent=self._absent)
-        return self._session.with_metrics(record, self._facts, self._served)
+        return self._session.with_metrics(record, self._facts, self._served())
+
+    def _served(self) -> Loads | None:
+        """The loads of the rounds that count."""
+        loads = self._loads
+        if loads is None or len(loads.loads) <= self._warmup_count:
+            return None
+        measured = tuple(loads.loads[self._warmup_count :])
+        return Loads(measured=measured, engine_facts=loads.plan.engine.facts, slo=self._slo)
 
     def _bare_record(
         self, rounds: tuple[Reading, ...], confirming_count: int = 0, unmeasured_because: str | None = None
@@ -390,7 +435,25 @@ class Energy:
             sensors=self._session.statuses,
             void_because=next((r.void_because for r in rounds if r.void_because is not None), None),
             unmeasured_because=None if rounds else unmeasured_because,
+            **self._of_load(),
         )
+
+    def _of_load(self) -> "_OfLoad":
+        """What a record says of the requests in its rounds."""
+        loads = self._loads
+        if loads is None:
+            return {}
+        from pytest_energy.serving.rounds import saturation, tuning
+
+        is_saturated, because = saturation(loads.loads[self._warmup_count :])
+        if is_saturated is None:
+            self._absent["saturation"] = because
+        return {
+            "output_tokens": loads.output_tokens,
+            "work": loads.work,
+            "tuning": tuning(loads.plan.engine.facts),
+            "saturated_because": because if is_saturated else None,
+        }
 
 
 def _rounds_of(windows: Sequence[Window]) -> tuple[Reading, ...]:

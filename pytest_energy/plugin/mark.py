@@ -87,6 +87,9 @@ class EnergyMark:
     budget_per_sample_j: float | None = field(
         default=None, metadata=_means(_positive_number, "joules a sample may use; needs samples")
     )
+    budget_per_token_j: float | None = field(
+        default=None, metadata=_means(_positive_number, "joules an output token may use; of energy.requests")
+    )
     tolerance: float | None = field(
         default=None, metadata=_means(_share, "accepted rise over the baseline, as a share")
     )
@@ -122,7 +125,11 @@ class EnergyMark:
     def budget(self) -> "Budget":
         from pytest_energy.model import Budget
 
-        return Budget(budget_j=self.budget_j, budget_per_sample_j=self.budget_per_sample_j)
+        return Budget(
+            budget_j=self.budget_j,
+            budget_per_sample_j=self.budget_per_sample_j,
+            budget_per_token_j=self.budget_per_token_j,
+        )
 
     @classmethod
     def of(cls, item: pytest.Item) -> "EnergyMark":

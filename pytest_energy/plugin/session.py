@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from pytest_energy.sensors.detect import Found, Opener
     from pytest_energy.sensors.replay import Replay
     from pytest_energy.serving.engines.protocol import EngineFacts
-    from pytest_energy.serving.load import LoadResult
+    from pytest_energy.serving.served import LoadResult
+    from pytest_energy.serving.slo import Slo
     from pytest_energy.verdict import More, Policy
 
 # Verdicts that a run answers by writing a baseline (or by not looking at any), so that they are no failure.
@@ -43,6 +44,7 @@ class Loads:
 
     measured: "tuple[LoadResult, ...]"
     engine_facts: "EngineFacts"
+    slo: "Slo | None" = None
 
 
 class EnergySession:
@@ -181,13 +183,16 @@ class EnergySession:
             found, reasons = metrics_of(record, replace(facts, accuracy=accuracy))
             metrics, absent = {**metrics, **found}, {**absent, **reasons}
         if served is not None:
-            from pytest_energy.serving.results import generative_metrics, timing_metrics
+            from pytest_energy.serving.results import generative_metrics, timing_metrics, token_metrics
 
-            found, reasons = generative_metrics(
-                served.measured, energy_j=record.energy_j, engine_facts=served.engine_facts
-            )
-            metrics |= timing_metrics(served.measured[-1])
-            metrics, absent = {**metrics, **found}, {**absent, **reasons}
+            for found, reasons in (
+                timing_metrics(served.measured, slo=served.slo),
+                token_metrics(record, served.measured),
+                generative_metrics(
+                    served.measured, energy_j=record.energy_j, engine_facts=served.engine_facts
+                ),
+            ):
+                metrics, absent = {**metrics, **found}, {**absent, **reasons}
         for offer in self._config.hook.pytest_energy_metrics(config=self._config):
             for name, formula in (offer or {}).items():
                 metrics[name] = formula(record)

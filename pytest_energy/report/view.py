@@ -22,6 +22,7 @@ SEVERITY = (
     Verdict.OVER_BUDGET,
     Verdict.VOID,
     Verdict.NOT_COMPARABLE,
+    Verdict.SATURATED,
     Verdict.INCONCLUSIVE,
     Verdict.UNMEASURED,
     Verdict.NO_BASELINE,

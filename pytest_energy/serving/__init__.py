@@ -1,4 +1,4 @@
-"""Requests against a model server: an open-loop load, what each request saw, the paper's metrics of it."""
+"""Requests against a model server: a load, what each request saw, the paper's metrics of it."""
 
 from pytest_energy.serving.engines.protocol import (
     CacheCounters,
@@ -9,9 +9,12 @@ from pytest_energy.serving.engines.protocol import (
     Request,
     TokenEvent,
 )
-from pytest_energy.serving.load import LoadResult, Prompts, Served, serve
+from pytest_energy.serving.load import Prompts, serve
+from pytest_energy.serving.prompts import PromptSet, drawn_lengths, prompt_file, prompts_digest, random_tokens
 from pytest_energy.serving.results import generative_metrics, timing_metrics
-from pytest_energy.serving.steady import Steadiness, steadiness
+from pytest_energy.serving.served import Lateness, LoadResult, QueueSample, Served
+from pytest_energy.serving.slo import Slo
+from pytest_energy.serving.steady import Steadiness, SteadyPart, counted_part, part_of, steadiness
 
 __all__ = [
     "CacheCounters",
@@ -19,13 +22,24 @@ __all__ = [
     "Engine",
     "EngineError",
     "EngineFacts",
+    "Lateness",
     "LoadResult",
+    "PromptSet",
     "Prompts",
+    "QueueSample",
     "Request",
     "Served",
+    "Slo",
     "Steadiness",
+    "SteadyPart",
     "TokenEvent",
+    "counted_part",
+    "drawn_lengths",
     "generative_metrics",
+    "part_of",
+    "prompt_file",
+    "prompts_digest",
+    "random_tokens",
     "serve",
     "steadiness",
     "timing_metrics",

@@ -1,21 +1,38 @@
-"""Drive an engine with an open-loop load, and collect what each request saw.
+"""Drive an engine with a load, and collect what each request saw.
 
-Rule 1: requests leave on schedule, whether or not earlier ones are answered.
+Rule 1: requests leave on schedule, whether or not earlier ones are answered; under a cap of concurrency they
+also wait for a place among those under way, in the schedule's order.
 Rule 2: tokens are counted by the engine, times are taken here, on the event loop's own clock.
 Rule 3: every answer has the asked length, or the load fails: rounds of different work are not comparable.
 Rule 4: when one request fails, all are withdrawn and the error names the engine and the request.
+Rule 5: a request becomes a task when it is due and no earlier, so that thousands to come delay none.
+Rule 6: a milestone is reached in every load that succeeds: one after the last answer, at the last answer.
 """
 
 import asyncio
-import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from itertools import pairwise
+from operator import itemgetter
 
-from pytest_energy.errors import NotMeasurable, SettingsError
+from pytest_energy.errors import SettingsError
 from pytest_energy.serving.arrivals import schedule
-from pytest_energy.serving.engines.protocol import CacheCounters, Engine, EngineError, Request
+from pytest_energy.serving.engines.protocol import Engine, EngineError, Request
+from pytest_energy.serving.on_time import frozen_heap, on_time_loop
+from pytest_energy.serving.served import LoadResult, Percentiles, QueueSample, Served, percentile
+
+__all__ = [
+    "LoadResult",
+    "Milestone",
+    "Percentiles",
+    "Prompt",
+    "Prompts",
+    "QueueSample",
+    "Served",
+    "percentile",
+    "serve",
+]
 
 Prompt = Sequence[int]
 """Token ids."""
@@ -27,165 +44,12 @@ Equal prompts in every round are answered more and more from an engine's prefix 
 makes fresh ones of the same lengths, unless that share is the point.
 """
 
+Milestone = tuple[float, Callable[[], None]]
+"""Seconds since the load began, and what to do then; it holds the event loop, so it must be over at once."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Percentiles:
-    """Three percentiles of a time over the requests, in seconds."""
-
-    p50_s: float
-    p90_s: float
-    p99_s: float
-
-    @classmethod
-    def of(cls, values_s: Sequence[float]) -> "Percentiles":
-        """Percentiles, linear between neighbours.
-
-        Raises:
-            NotMeasurable: There are no values.
-
-        >>> Percentiles.of([1.0, 2.0, 3.0]).p50_s
-        2.0
-        """
-        return cls(
-            p50_s=percentile(values_s, 0.50),
-            p90_s=percentile(values_s, 0.90),
-            p99_s=percentile(values_s, 0.99),
-        )
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """Value below which *share* of *values* lies, linear between neighbours.
-
-    Raises:
-        NotMeasurable: There are no values.
-
-    Source:
-        Hyndman, Fan: Sample quantiles in statistical packages, 1996, definition 7.
-    """
-    if not values:
-        raise NotMeasurable("a percentile of no values")
-    ordered = sorted(values)
-    position = share * (len(ordered) - 1)
-    below = math.floor(position)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """One answered request. Times are seconds since the load began.
-
-    Attributes:
-        request_id: Position in the load, as text.
-        due_s: When the schedule sent it.
-        submitted_s: When it was really handed to the engine.
-        token_times_s: When each output token arrived; tokens of one event share a time.
-        prompt_tokens: Length of the prompt.
-    """
-
-    request_id: str
-    due_s: float
-    submitted_s: float
-    token_times_s: tuple[float, ...]
-    prompt_tokens: int
-
-    @property
-    def first_token_s(self) -> float:
-        return self.token_times_s[0]
-
-    @property
-    def finished_s(self) -> float:
-        return self.token_times_s[-1]
-
-    @property
-    def output_tokens(self) -> int:
-        return len(self.token_times_s)
-
-    @property
-    def ttft_s(self) -> float:
-        """Time to first token, from sending."""
-        return self.first_token_s - self.submitted_s
-
-    @property
-    def e2e_s(self) -> float:
-        """Latency: from sending to the last token."""
-        return self.finished_s - self.submitted_s
-
-    @property
-    def tpot_s(self) -> float | None:
-        """Time per output token after the first; `None` for an answer of one token."""
-        if self.output_tokens == 1:
-            return None
-        return (self.e2e_s - self.ttft_s) / (self.output_tokens - 1)
-
-    @property
-    def itl_s(self) -> tuple[float, ...]:
-        """Times between successive tokens."""
-        return tuple(later - earlier for earlier, later in pairwise(self.token_times_s))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadResult:
-    """What one load saw.
-
-    Attributes:
-        engine: Name of the engine.
-        rate: Asked requests a second; infinity is all at once.
-        burstiness: Of the schedule.
-        seed: Of the schedule.
-        served: Every request, in the order of sending. None is missing: a load that loses one fails.
-        cache: The prefix cache's counters over this load, or `None` where the engine has none to tell.
-    """
-
-    engine: str
-    rate: float
-    burstiness: float
-    seed: int
-    served: tuple[Served, ...]
-    cache: CacheCounters | None = None
-
-    @property
-    def duration_s(self) -> float:
-        """From the start of the schedule to the last token of all."""
-        return max(request.finished_s for request in self.served)
-
-    @property
-    def achieved_rate(self) -> float:
-        """Answered requests a second over the whole load, its empty start and its tail included."""
-        if self.duration_s <= 0:
-            raise NotMeasurable(
-                f"engine {self.engine}: {len(self.served)} answers took no time; the clock stood"
-            )
-        return len(self.served) / self.duration_s
-
-    @property
-    def output_tokens(self) -> int:
-        return sum(request.output_tokens for request in self.served)
-
-    @property
-    def lateness_s(self) -> float:
-        """Longest time that a request left after it was due: above a few ms the load is not the asked one."""
-        return max(request.submitted_s - request.due_s for request in self.served)
-
-    @property
-    def ttft(self) -> Percentiles:
-        return Percentiles.of([request.ttft_s for request in self.served])
-
-    @property
-    def e2e(self) -> Percentiles:
-        return Percentiles.of([request.e2e_s for request in self.served])
-
-    @property
-    def tpot(self) -> Percentiles | None:
-        """Over the requests; `None` when every answer has one token."""
-        times_s = [time_s for request in self.served if (time_s := request.tpot_s) is not None]
-        return Percentiles.of(times_s) if times_s else None
-
-    @property
-    def itl(self) -> Percentiles | None:
-        """Over all tokens but the first of each answer; `None` when every answer has one token."""
-        times_s = [time_s for request in self.served for time_s in request.itl_s]
-        return Percentiles.of(times_s) if times_s else None
+QUEUE_INTERVAL_S = (
+    1.0  # an engine behind HTTP is asked by a request of its own: seldom enough to cost nothing
+)
 
 
 def serve(
@@ -193,107 +57,227 @@ def serve(
     prompts: Prompts,
     *,
     rate: float,
-    output_tokens: int,
+    output_tokens: int | Sequence[int],
     burstiness: float = 1.0,
+    concurrency: int | None = None,
     seed: int = 0,
     round_index: int = 0,
     timeout_s: float = 600.0,
+    milestones: Sequence[Milestone] = (),
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> LoadResult:
-    """Send *prompts* to *engine* on an open-loop schedule and wait for all answers.
+    """Send *prompts* to *engine* and wait for all answers.
 
-    Runs an event loop of its own, so it can't be called from inside one. The same *seed* gives the same
-    schedule in every round.
+    An open loop at *rate*; with *concurrency* the same loop capped; with *concurrency* and an infinite rate a
+    closed loop. Runs an event loop of its own, so it can't be called from inside one. The same *seed* gives
+    the same schedule in every round.
 
     Args:
         engine: Ready to serve.
         prompts: Token ids, one sequence a request, or a function from *round_index* to them.
-        rate: Requests a second; infinity sends all at once.
-        output_tokens: Length of every answer.
+        rate: Requests a second; infinity sends all at once, as far as *concurrency* lets them.
+        output_tokens: Length of every answer, or one for each prompt.
         burstiness: 1 is a Poisson process; see `arrivals.schedule`.
+        concurrency: Most requests under way at once; `None` is no cap.
         seed: Of the schedule.
         round_index: Handed to *prompts* where that is a function.
         timeout_s: Longest time for the whole load.
-        loop_factory: Makes the event loop, whose `time()` is the load's clock.
+        milestones: What to do at which time of the load; an exception of one ends the load and is raised.
+        loop_factory: Makes the event loop, whose `time()` is the load's clock. Without it, one that wakes on
+            time and has the clock of the meter.
 
     Raises:
         EngineError: The engine failed, answered with another length, or did not answer in time.
         SettingsError: The load has no prompts, or an argument is outside its range.
+
+    Source:
+        Rate, burstiness and cap as in `vllm bench serve`: `--request-rate`, `--burstiness`,
+        `--max-concurrency`; latencies run from the moment that a request got its place.
     """
-    batch = prompts(round_index) if callable(prompts) else prompts
-    due_s = schedule(len(batch), rate, burstiness=burstiness, seed=seed)
-    requests = tuple(
-        Request(request_id=str(position), prompt=tuple(prompt), output_tokens=output_tokens)
-        for position, prompt in enumerate(batch)
-    )
+    requests = _requests(prompts(round_index) if callable(prompts) else prompts, output_tokens)
+    due_s = schedule(len(requests), rate, burstiness=burstiness, seed=seed)
     if not timeout_s > 0:
         raise SettingsError(f"timeout_s is {timeout_s}; it must be above 0")
+    if concurrency is not None and concurrency < 1:
+        raise SettingsError(f"concurrency is {concurrency}; it must be at least 1, or None for no cap")
     before = engine.cache_counters()
-    with asyncio.Runner(loop_factory=loop_factory) as runner:
-        served = runner.run(_drive(engine, requests, due_s, timeout_s))
+    traffic = _Traffic(engine, requests, due_s, concurrency, milestones)
+    with asyncio.Runner(loop_factory=loop_factory or on_time_loop) as runner, frozen_heap():
+        seen = runner.run(traffic.run(timeout_s))
     after = engine.cache_counters()
     return LoadResult(
         engine=engine.name,
         rate=rate,
         burstiness=burstiness,
         seed=seed,
-        served=served,
+        served=seen.served,
         cache=None if before is None or after is None else after.since(before),
+        started_s=seen.started_s,
+        concurrency=concurrency,
+        queue=seen.queue,
     )
 
 
-async def _drive(
-    engine: Engine, requests: Sequence[Request], due_s: Sequence[float], timeout_s: float
-) -> tuple[Served, ...]:
-    loop = asyncio.get_running_loop()
-    start_s = loop.time()
-    tasks = [
-        loop.create_task(_answer(engine, request, due, start_s))
-        for request, due in zip(requests, due_s, strict=True)
-    ]
-    try:
-        await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_EXCEPTION)
-        _raise_first_failure(engine, requests, tasks, timeout_s)
-        return tuple(task.result() for task in tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _answer(engine: Engine, request: Request, due_s: float, start_s: float) -> Served:
-    """Send one request when it is due, and stamp its tokens."""
-    loop = asyncio.get_running_loop()
-    await asyncio.sleep(start_s + due_s - loop.time())
-    submitted_s = loop.time() - start_s
-    token_times_s: list[float] = []
-    async with aclosing(engine.generate(request)) as events:
-        async for event in events:
-            token_times_s += [loop.time() - start_s] * len(event.token_ids)
-    if len(token_times_s) != request.output_tokens:
-        because = f"answered {len(token_times_s)} tokens, not the {request.output_tokens} that were asked"
-        raise EngineError(engine.name, request.request_id, because)
-    return Served(
-        request_id=request.request_id,
-        due_s=due_s,
-        submitted_s=submitted_s,
-        token_times_s=tuple(token_times_s),
-        prompt_tokens=len(request.prompt),
+def _requests(prompts: Sequence[Prompt], output_tokens: int | Sequence[int]) -> tuple[Request, ...]:
+    """Prompts and lengths as requests, numbered in order."""
+    lengths = [output_tokens] * len(prompts) if isinstance(output_tokens, int) else output_tokens
+    if len(lengths) != len(prompts):
+        raise SettingsError(
+            f"output_tokens has {len(lengths)} lengths for {len(prompts)} prompts; give one for each, or "
+            "one number for all"
+        )
+    return tuple(
+        Request(request_id=str(position), prompt=tuple(prompt), output_tokens=length)
+        for position, (prompt, length) in enumerate(zip(prompts, lengths, strict=True))
     )
 
 
-def _raise_first_failure(
-    engine: Engine, requests: Sequence[Request], tasks: Sequence[asyncio.Task[Served]], timeout_s: float
-) -> None:
-    for request, task in zip(requests, tasks, strict=True):
-        if not task.done():
-            continue
-        error = asyncio.CancelledError("by the engine") if task.cancelled() else task.exception()
-        if isinstance(error, EngineError):
-            raise error
-        if error is not None:
-            raise EngineError(engine.name, request.request_id, f"{type(error).__name__}: {error}") from error
-    late = [request.request_id for request, task in zip(requests, tasks, strict=True) if not task.done()]
-    if late:
-        because = f"no full answer within {timeout_s:g} s; {len(late)} of {len(requests)} are unanswered"
-        raise EngineError(engine.name, late[0], because)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What comes out of one run of `_Traffic`."""
+
+    started_s: float
+    served: tuple[Served, ...]
+    queue: tuple[QueueSample, ...]
+
+
+class _Traffic:
+    """The requests of one load on their way; made for one run."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        requests: Sequence[Request],
+        due_s: Sequence[float],
+        concurrency: int | None,
+        milestones: Sequence[Milestone],
+    ) -> None:
+        self._engine = engine
+        self._requests = requests
+        self._due_s = due_s
+        self._concurrency = concurrency
+        self._milestones = deque(sorted(milestones, key=itemgetter(0)))
+        self._answers: list[asyncio.Task[Served]] = []
+        self._unanswered = len(requests)
+        self._queue: list[QueueSample] = []
+
+    async def run(self, timeout_s: float) -> _Seen:
+        """Send all, wait for all, and leave nothing behind."""
+        self._loop = asyncio.get_running_loop()
+        self._start_s = self._loop.time()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._places: asyncio.Queue[float] = asyncio.Queue()  # when each free place came free
+        for _ in range(self._concurrency or 0):
+            self._places.put_nowait(0.0)
+        work = (self._send_all(), self._watch_queue(), self._reach_milestones())
+        aside = [self._loop.create_task(part) for part in work]
+        for task in aside:
+            task.add_done_callback(self._note_fault)
+        try:
+            await asyncio.wait([self._ended], timeout=timeout_s)
+            for task in aside:
+                if task.done():
+                    task.result()  # whatever breaks beside the requests is not passed over
+            self._raise_first_failure(timeout_s)
+            while self._milestones:
+                self._milestones.popleft()[1]()
+            return _Seen(
+                started_s=self._start_s,
+                served=tuple(answer.result() for answer in self._answers),
+                queue=tuple(self._queue),
+            )
+        finally:
+            left = [task for task in (*aside, *self._answers) if not task.done()]
+            for unfinished in left:
+                unfinished.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    def _now_s(self) -> float:
+        return self._loop.time() - self._start_s
+
+    async def _send_all(self) -> None:
+        """Make each request a task when it is due and, under a cap, has a place."""
+        for request, due_s in zip(self._requests, self._due_s, strict=True):
+            freed_s = None if self._concurrency is None else await self._places.get()
+            if (early_s := due_s - self._now_s()) > 0:
+                await asyncio.sleep(early_s)
+            answer = self._loop.create_task(self._answer(request, due_s, freed_s))
+            answer.add_done_callback(self._note_end)
+            self._answers.append(answer)
+
+    async def _answer(self, request: Request, due_s: float, freed_s: float | None) -> Served:
+        """Send one request now, and stamp its tokens."""
+        submitted_s = self._now_s()
+        loop, start_s = self._loop, self._start_s
+        token_times_s: list[float] = []
+        async with aclosing(self._engine.generate(request)) as events:
+            async for event in events:
+                token_times_s += [loop.time() - start_s] * event.count
+        if len(token_times_s) != request.output_tokens:
+            because = f"answered {len(token_times_s)} tokens, not the {request.output_tokens} that were asked"
+            raise EngineError(self._engine.name, request.request_id, because)
+        self._places.put_nowait(token_times_s[-1])
+        return Served(
+            request_id=request.request_id,
+            due_s=due_s,
+            submitted_s=submitted_s,
+            token_times_s=tuple(token_times_s),
+            prompt_tokens=len(request.prompt),
+            freed_s=freed_s,
+        )
+
+    def _note_end(self, answer: asyncio.Task[Served]) -> None:
+        self._unanswered -= 1
+        has_failed = answer.cancelled() or answer.exception() is not None
+        if has_failed or not self._unanswered:
+            self._end()
+
+    def _note_fault(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self._end()
+
+    def _end(self) -> None:
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    async def _watch_queue(self) -> None:
+        """Ask the engine about once a second how many wait, for as long as it tells."""
+        while True:
+            try:
+                depth = await self._engine.queue_depth()
+            except EngineError:  # a busy server may not answer this; its requests tell whether it has failed
+                return
+            if depth is None:
+                return
+            self._queue.append(QueueSample(time_s=self._now_s(), depth=depth))
+            await asyncio.sleep(QUEUE_INTERVAL_S)
+
+    async def _reach_milestones(self) -> None:
+        while self._milestones:
+            time_s, action = self._milestones[0]
+            if (early_s := time_s - self._now_s()) > 0:
+                await asyncio.sleep(early_s)
+                continue
+            self._milestones.popleft()
+            action()
+
+    def _raise_first_failure(self, timeout_s: float) -> None:
+        for request, answer in zip(self._requests, self._answers, strict=False):  # some may not be sent
+            if not answer.done():
+                continue
+            error = asyncio.CancelledError("by the engine") if answer.cancelled() else answer.exception()
+            if isinstance(error, EngineError):
+                raise error
+            if error is not None:
+                because = f"{type(error).__name__}: {error}"
+                raise EngineError(self._engine.name, request.request_id, because) from error
+        if self._unanswered:
+            waiting = next(
+                (r for r, answer in zip(self._requests, self._answers, strict=False) if not answer.done()),
+                self._requests[min(len(self._answers), len(self._requests) - 1)],
+            )
+            because = (
+                f"no full answer within {timeout_s:g} s; {self._unanswered} of {len(self._requests)} "
+                "are unanswered"
+            )
+            raise EngineError(self._engine.name, waiting.request_id, because)

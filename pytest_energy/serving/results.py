@@ -7,11 +7,19 @@ Rule 2: the formulas live in `metrics/generative.py`; here is only which number 
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from statistics import fmean
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.metrics import generative
+from pytest_energy.model import Record
 from pytest_energy.serving.engines.protocol import CacheCounters, DecoderShape, EngineFacts
-from pytest_energy.serving.load import LoadResult
+from pytest_energy.serving.served import Lateness, LoadResult, Percentiles
+from pytest_energy.serving.slo import Slo
+
+_TIMES_ABSENT = {
+    "goodput": "no limits of latency were given: energy.requests(slo=...)",
+    "queue_depth": "the engine does not tell how many requests wait",
+}
 
 
 def generative_metrics(
@@ -54,22 +62,68 @@ def generative_metrics(
     return values, reasons
 
 
-def timing_metrics(result: LoadResult) -> dict[str, float | None]:
-    """Times and rates of one load, by the names that a record keeps them under."""
+def timing_metrics(
+    loads: Sequence[LoadResult], *, slo: Slo | None = None
+) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Times and rates of all requests of *loads*, by the names that a record keeps them under.
+
+    Returns:
+        Metric name to value or `None`; metric name to the reason for the `None`.
+    """
+    served = [request for load in loads for request in load.served]
+    lateness = Lateness.of([request.late_s for request in served])
+    depths = [load.max_queue_depth for load in loads]
+    known_depths = [depth for depth in depths if depth is not None]
     figures: dict[str, float | None] = {
-        "achieved_rate": result.achieved_rate,
-        "lateness_s": result.lateness_s,
+        "achieved_rate": fmean(load.achieved_rate for load in loads),
+        "output_token_rate": fmean(load.output_token_rate for load in loads),
+        "goodput": None if slo is None else fmean(load.goodput(slo) for load in loads),
+        "queue_depth": max(known_depths) if len(known_depths) == len(depths) else None,
+        "lateness_p50_s": lateness.p50_s,
+        "lateness_p99_s": lateness.p99_s,
+        "lateness_s": lateness.max_s,
     }
-    for name, times in (
-        ("ttft", result.ttft),
-        ("tpot", result.tpot),
-        ("itl", result.itl),
-        ("e2e", result.e2e),
+    for name, times_s in (
+        ("ttft", [request.ttft_s for request in served]),
+        ("tpot", [time_s for request in served if (time_s := request.tpot_s) is not None]),
+        ("itl", [time_s for request in served for time_s in request.itl_s]),
+        ("e2e", [request.e2e_s for request in served]),
     ):
+        times = Percentiles.of(times_s) if times_s else None
         figures[f"{name}_p50_s"] = None if times is None else times.p50_s
         figures[f"{name}_p90_s"] = None if times is None else times.p90_s
         figures[f"{name}_p99_s"] = None if times is None else times.p99_s
-    return figures
+    absent = [name for name, value in figures.items() if value is None]
+    return figures, {name: _TIMES_ABSENT.get(name, "every answer has one token") for name in absent}
+
+
+def token_metrics(
+    record: Record, loads: Sequence[LoadResult]
+) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Joules a token, gross and net, and net joules a request.
+
+    Returns:
+        Metric name to value or `None`; metric name to the reason for the `None`.
+    """
+    written = record.output_tokens
+    all_tokens = loads[0].prompt_tokens + loads[0].output_tokens if loads else None
+    gross_j, net_j = record.energy_j, record.net_energy_j
+    quotients = {
+        "energy_per_output_token": (gross_j, written),
+        "energy_per_token": (gross_j, all_tokens),
+        "net_energy_per_output_token": (net_j, written),
+        "net_energy_per_token": (net_j, all_tokens),
+        "net_energy_per_sample": (net_j, record.samples),
+    }
+    figures: dict[str, float | None] = {}
+    absent: dict[str, str] = {}
+    for name, (energy_j, count) in quotients.items():
+        figures[name] = None if energy_j is None or not count else energy_j / count
+        if gross_j is None:
+            absent[name] = "the energy of the load was not measured"
+        elif figures[name] is None:
+            absent[name] = "idle power is not known"
+    return figures, absent
 
 
 def request_macs(shape: DecoderShape, *, prompt_tokens: int, output_tokens: int) -> int:

@@ -8,7 +8,7 @@ what a device draws is then known at each moment that is read, because the sleep
 import math
 import random
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pytest_energy.meter.sampler import Sampler
@@ -235,6 +235,9 @@ class StillSystem:
     def ram_used_bytes(self, *, may_search: bool) -> float | None:
         self.search_count += may_search
         return 1e9
+
+    def adopt(self, pids: Iterable[int]) -> None:
+        self.kin |= dict.fromkeys(pids, True)
 
     def is_kin(self, pid: int) -> bool | None:
         return self.kin.get(pid)

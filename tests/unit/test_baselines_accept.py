@@ -8,7 +8,8 @@ from pytest_energy.baselines.accept import why_not_accepted
 from pytest_energy.model import Judgement, Provenance, Verdict
 from tests.fakes.judgements import judgement
 
-USABLE = [verdict for verdict in Verdict if verdict not in {Verdict.VOID, Verdict.UNMEASURED}]
+UNUSABLE = {Verdict.SATURATED, Verdict.VOID, Verdict.UNMEASURED}
+USABLE = [verdict for verdict in Verdict if verdict not in UNUSABLE]
 
 
 def why(
@@ -54,11 +55,12 @@ def test_a_named_test_enters_whatever_its_verdict(verdict: Verdict) -> None:
     "one",
     [
         judgement(verdict=Verdict.VOID),
+        judgement(verdict=Verdict.SATURATED),
         judgement(verdict=Verdict.UNMEASURED, energy_j=None),
         judgement(verdict=Verdict.UNMEASURED),
         judgement(verdict=Verdict.PASS, energy_j=0.0),
     ],
-    ids=["void", "nothing measured", "unmeasured", "0 J"],
+    ids=["void", "saturated", "nothing measured", "unmeasured", "0 J"],
 )
 @pytest.mark.parametrize("is_named", [False, True])
 def test_joules_that_do_not_count_never_enter(one: Judgement, is_named: bool) -> None:  # noqa: FBT001  # a case

@@ -1,8 +1,6 @@
 """The CNN benchmarks' networks, images, steps, sizes and options."""
 
 import argparse
-import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.cnn import best_batch
 from benchmarks.cnn.attention import VOCABULARY_SIZE
-from benchmarks.cnn.best_batch import Size, UnreadableRun, best, saturation, sweeps, ties, to_text
 from benchmarks.cnn.epoch import epoch_metrics
 from benchmarks.cnn.images import (
     CIFAR10_FOLDER,

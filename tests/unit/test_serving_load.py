@@ -4,7 +4,8 @@ import asyncio
 import math
 import selectors
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -22,6 +23,7 @@ from pytest_energy.serving.engines.protocol import (
     TokenEvent,
 )
 from pytest_energy.serving.load import LoadResult, Percentiles, percentile, serve
+from pytest_energy.serving.slo import Slo
 
 PROMPT = (1, 2, 3)
 
@@ -55,6 +57,8 @@ class FakeEngine:
         decode_s: Until each further one.
         fails_at: Request id to the number of tokens after which it raises.
         withdrawn: Ids of requests that were closed before their end.
+        depths: What it says of its queue, one after another; then nothing.
+        most_under_way: Most requests that it had at once.
     """
 
     name = "fake"
@@ -68,9 +72,14 @@ class FakeEngine:
         self.withdrawn: list[str] = []
         self.seen: list[Request] = []
         self.counters: CacheCounters | None = None
+        self.depths: list[int | Exception | None] = []
+        self.under_way = 0
+        self.most_under_way = 0
 
     async def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:
         self.seen.append(request)
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
         is_done = False
         try:
             for position in range(request.output_tokens + self.extra_tokens):
@@ -82,9 +91,10 @@ class FakeEngine:
                         queried_tokens=self.counters.queried_tokens + 4,
                         hit_tokens=self.counters.hit_tokens + 1,
                     )
-                yield TokenEvent(token_ids=(position,))
+                yield TokenEvent(count=1)
             is_done = True
         finally:
+            self.under_way -= 1
             if not is_done:
                 self.withdrawn.append(request.request_id)
 
@@ -92,7 +102,10 @@ class FakeEngine:
         return self.counters
 
     async def queue_depth(self) -> int | None:
-        return None
+        depth = self.depths.pop(0) if self.depths else None
+        if isinstance(depth, Exception):
+            raise depth
+        return depth
 
     def worker_pids(self) -> tuple[int, ...]:
         return ()
@@ -106,8 +119,9 @@ def load(
     *,
     count: int = 4,
     rate: float = 2.0,
-    output_tokens: int = 3,
+    output_tokens: int | Sequence[int] = 3,
     burstiness: float = math.inf,
+    concurrency: int | None = None,
     seed: int = 0,
     timeout_s: float = 600.0,
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = JumpingLoop,
@@ -118,6 +132,7 @@ def load(
         rate=rate,
         output_tokens=output_tokens,
         burstiness=burstiness,
+        concurrency=concurrency,
         seed=seed,
         timeout_s=timeout_s,
         loop_factory=loop_factory,
@@ -167,13 +182,235 @@ def test_tokens_of_one_event_arrive_together() -> None:
 
     class PairEngine(FakeEngine):
         async def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:
-            for first in range(0, request.output_tokens, 2):
+            for _ in range(0, request.output_tokens, 2):
                 await asyncio.sleep(0.25)
-                yield TokenEvent(token_ids=(first, first + 1))
+                yield TokenEvent(count=2)
 
     served = load(PairEngine(), output_tokens=4).served[0]
     assert served.output_tokens == 4
     assert served.itl_s == pytest.approx([0.0, 0.25, 0.0])
+
+
+def test_answers_may_have_a_length_each() -> None:
+    """Lengths go to the requests in order."""
+    result = load(FakeEngine(), count=3, output_tokens=[1, 4, 2])
+    assert [request.output_tokens for request in result.served] == [1, 4, 2]
+    assert (result.prompt_tokens, result.output_tokens) == (9, 7)
+
+
+def test_lengths_that_do_not_match_the_prompts_are_refused() -> None:
+    """A length too many is a mistake of the caller, said with both numbers."""
+    with pytest.raises(SettingsError, match="output_tokens has 3 lengths for 2 prompts"):
+        load(FakeEngine(), count=2, output_tokens=[1, 2, 3])
+
+
+def test_a_closed_loop_sends_when_an_answer_ends() -> None:
+    """A cap and no rate: as many under way as the cap says, until the prompts are used up."""
+    engine = FakeEngine(prefill_s=0.5, decode_s=0.25)
+    result = load(engine, count=6, rate=math.inf, concurrency=2, output_tokens=3)
+    assert [request.submitted_s for request in result.served] == pytest.approx([0, 0, 1, 1, 2, 2])
+    assert engine.most_under_way == 2
+    assert result.is_closed_loop
+    assert result.lateness_s == pytest.approx(0.0)
+    assert result.late_because is None
+
+
+def test_a_cap_holds_back_an_open_loop() -> None:
+    """Requests wait for the one place, 1.25 s each; that is neither lateness nor latency."""
+    engine = FakeEngine(prefill_s=1.0, decode_s=0.125)
+    result = load(engine, count=4, rate=2.0, concurrency=1, output_tokens=3)
+    assert [request.due_s for request in result.served] == pytest.approx([0.5, 1.0, 1.5, 2.0])
+    assert [request.submitted_s for request in result.served] == pytest.approx([0.5, 1.75, 3.0, 4.25])
+    assert result.e2e.p99_s == pytest.approx(1.25)
+    assert result.lateness_s == pytest.approx(0.0)
+    assert not result.is_closed_loop
+
+
+def test_a_cap_that_is_never_reached_changes_nothing() -> None:
+    """Requests leave on schedule as long as there is a place."""
+    capped, free = (load(FakeEngine(), concurrency=cap) for cap in (4, None))
+    assert [r.submitted_s for r in capped.served] == pytest.approx([r.submitted_s for r in free.served])
+
+
+def test_a_failure_under_a_cap_ends_the_load() -> None:
+    """A place that never comes free again does not hang the load, and what was not sent is not sent."""
+    engine = FakeEngine()
+    engine.fails_at["1"] = 1
+    with pytest.raises(EngineError, match="request 1: ZeroDivisionError"):
+        load(engine, count=50, rate=math.inf, concurrency=2)
+    assert len(engine.seen) < 10
+
+
+def test_a_cap_below_one_is_refused() -> None:
+    """Nothing could ever leave."""
+    with pytest.raises(SettingsError, match="concurrency is 0"):
+        load(FakeEngine(), concurrency=0)
+
+
+def test_requests_that_were_never_sent_are_named_when_time_is_over() -> None:
+    """The first without an answer is named, sent or not."""
+    with pytest.raises(EngineError, match="request 0: no full answer within 1 s; 2 of 2 are unanswered"):
+        load(FakeEngine(), count=2, rate=0.1, timeout_s=1.0)
+
+
+def test_the_start_is_told_in_the_loops_clock() -> None:
+    """So that a part of the load can be found again in the meter's time."""
+
+    class LateLoop(JumpingLoop):
+        def __init__(self) -> None:
+            super().__init__()
+            self.now_s = 1000.0
+
+    result = load(FakeEngine(), loop_factory=LateLoop)
+    assert result.started_s == pytest.approx(1000.0)
+    assert result.served[0].submitted_s == pytest.approx(0.5)
+
+
+def test_the_queue_is_looked_at_once_a_second() -> None:
+    """Until the engine stops to tell; the deepest is kept."""
+    engine = FakeEngine(prefill_s=1.0)
+    engine.depths = [0, 3, 1, None, 99]
+    result = load(engine, count=20, rate=2.0)
+    assert [(round(sample.time_s), sample.depth) for sample in result.queue] == [(0, 0), (1, 3), (2, 1)]
+    assert result.max_queue_depth == 3
+
+
+def test_an_engine_that_does_not_tell_its_queue_has_none() -> None:
+    """Absent is not zero."""
+    result = load(FakeEngine())
+    assert (result.queue, result.max_queue_depth) == ((), None)
+
+
+def test_a_queue_that_can_no_longer_be_asked_ends_the_asking() -> None:
+    """A server too busy to tell its queue still answers requests: the load goes on."""
+    engine = FakeEngine(prefill_s=1.0)
+    engine.depths = [5, EngineError("fake", "-", "no answer"), 7]
+    result = load(engine, count=20, rate=2.0)
+    assert [sample.depth for sample in result.queue] == [5]
+    assert len(result.served) == 20
+
+
+def test_an_engine_that_breaks_while_it_is_asked_fails_the_load() -> None:
+    """Anything but its own error is a fault of the engine, and is not passed over."""
+    engine = FakeEngine()
+    engine.depths = [RuntimeError("the engine fell over")]
+    with pytest.raises(RuntimeError, match="fell over"):
+        load(engine)
+
+
+def reached(*times_s: float, count: int = 4) -> list[tuple[float, float]]:
+    """Milestones of a load that ends at 2.75 s: when each was asked for, and when it was reached."""
+    loops: list[JumpingLoop] = []
+    found: list[tuple[float, float]] = []
+
+    def made_loop() -> JumpingLoop:
+        loops.append(JumpingLoop())
+        return loops[-1]
+
+    serve(
+        FakeEngine(prefill_s=0.5, decode_s=0.125),
+        [PROMPT] * count,
+        rate=2.0,
+        output_tokens=3,
+        burstiness=math.inf,
+        milestones=[(time_s, lambda t=time_s: found.append((t, loops[0].now_s))) for time_s in times_s],  # type: ignore[misc]
+        loop_factory=made_loop,
+    )
+    return found
+
+
+def test_milestones_are_reached_in_time_and_in_order() -> None:
+    """Between requests, whatever order they are given in."""
+    assert [time_s for time_s, _ in reached(1.3, 0.7)] == [0.7, 1.3]
+    assert [now_s for _, now_s in reached(1.3, 0.7)] == pytest.approx([0.7, 1.3])
+
+
+def test_a_milestone_after_the_last_answer_is_reached_with_it() -> None:
+    """What was begun at one milestone is ended at the next, in every load."""
+    assert [now_s for _, now_s in reached(0.7, 99.0)] == pytest.approx([0.7, 2.75])
+
+
+def test_a_milestone_that_fails_ends_the_load() -> None:
+    """Its error is raised as it is."""
+    engine = FakeEngine(prefill_s=50.0)
+    with pytest.raises(ZeroDivisionError):
+        serve(
+            engine,
+            [PROMPT] * 9,
+            rate=1.0,
+            output_tokens=1,
+            milestones=[(2.5, lambda: [][1 // 0])],
+            loop_factory=JumpingLoop,
+        )
+    assert len(engine.seen) < 9
+    assert len(engine.withdrawn) == len(engine.seen)
+
+
+def test_rates_of_tokens_are_over_the_whole_load() -> None:
+    """4 prompts of 3 tokens and answers of 3 in 2.75 s."""
+    result = load(FakeEngine(prefill_s=0.5, decode_s=0.125), count=4, rate=2.0, output_tokens=3)
+    assert result.output_token_rate == pytest.approx(12 / 2.75)
+    assert result.total_token_rate == pytest.approx(24 / 2.75)
+
+
+@pytest.mark.parametrize(
+    ("slo", "kept"),
+    [
+        (Slo(ttft_s=0.51), 4),
+        (Slo(ttft_s=0.49), 0),
+        (Slo(tpot_s=0.13), 4),
+        (Slo(tpot_s=0.12), 1),
+        (Slo(e2e_s=0.76), 3),
+        (Slo(ttft_s=1.0, tpot_s=1.0, e2e_s=0.6), 1),
+    ],
+)
+def test_goodput_counts_the_answers_that_keep_every_limit(slo: Slo, kept: int) -> None:
+    """An answer of one token has no time per token to break."""
+    engine = FakeEngine(prefill_s=0.5, decode_s=0.125)
+    result = load(engine, count=4, rate=1.0, output_tokens=[1, 3, 3, 9])
+    assert result.goodput(slo) * result.duration_s == pytest.approx(kept)
+
+
+@pytest.mark.parametrize("limits", [{}, {"ttft_s": 0.0}, {"tpot_s": -1.0}, {"e2e_s": math.nan}])
+def test_an_slo_without_meaning_is_refused(limits: dict[str, float]) -> None:
+    """No limit is kept by all, one of nothing by none."""
+    with pytest.raises(SettingsError, match="Slo"):
+        Slo(**limits)
+
+
+def delayed(result: LoadResult, late_s: float, *, rate: float = 100.0) -> LoadResult:
+    """*result* at another rate, every request *late_s* late."""
+    return replace(
+        result,
+        rate=rate,
+        served=tuple(replace(r, due_s=0.5, submitted_s=0.5 + late_s) for r in result.served),
+    )
+
+
+@pytest.mark.parametrize(
+    ("late_s", "rate", "is_late"),
+    [(0.004, 100.0, False), (0.006, 100.0, True), (0.04, 1.0, False), (0.06, 1.0, True)],
+)
+def test_lateness_counts_from_five_milliseconds_or_a_twentieth_of_the_gap(
+    late_s: float, rate: float, *, is_late: bool
+) -> None:
+    """Whichever is longer: below it neither the engine's step nor the pattern of arrivals is another."""
+    result = delayed(load(FakeEngine()), late_s, rate=rate)
+    assert result.lateness.p99_s == pytest.approx(late_s)
+    assert (result.late_because is not None) is is_late
+
+
+def test_all_at_once_has_no_pattern_to_keep() -> None:
+    """Sending thousands takes its time; none of them is late."""
+    assert delayed(load(FakeEngine()), 1.0, rate=math.inf).late_because is None
+
+
+def test_late_requests_are_said_with_figures() -> None:
+    """What was seen, what is harmless, what to do."""
+    because = delayed(load(FakeEngine()), 0.02).late_because
+    assert because is not None
+    assert "20 ms at p99" in because
+    assert "up to 5 ms" in because
 
 
 def test_prompts_may_be_a_function_of_the_round() -> None:
@@ -205,8 +442,9 @@ def test_a_request_that_the_engine_cancels_is_a_failure() -> None:
 
     class DroppingEngine(FakeEngine):
         async def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:
+            self.seen.append(request)
             await asyncio.sleep(0.1)
-            yield TokenEvent(token_ids=request.prompt[:1])
+            yield TokenEvent(count=1)
             raise asyncio.CancelledError
 
     with pytest.raises(EngineError, match="request 0: CancelledError: by the engine"):

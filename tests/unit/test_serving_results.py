@@ -1,5 +1,7 @@
 """The paper's seven generative metrics of a load, and the reasons where one is missing."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,14 @@ from pytest_energy.errors import NotMeasurable
 from pytest_energy.metrics import generative
 from pytest_energy.serving.engines.protocol import CacheCounters, DecoderShape, EngineFacts
 from pytest_energy.serving.load import LoadResult, Served
-from pytest_energy.serving.results import generative_metrics, request_macs, timing_metrics
+from pytest_energy.serving.results import (
+    generative_metrics,
+    request_macs,
+    timing_metrics,
+    token_metrics,
+)
+from pytest_energy.serving.slo import Slo
+from tests.verdict_builders import record
 
 SHAPE = DecoderShape(block_parameters=1000, head_parameters=100, layer_count=2, attention_width=8)
 NAMES = {
@@ -119,10 +128,29 @@ def test_macs_equal_those_of_running_token_by_token(prompt_tokens: int, output_t
 
 
 def test_timing_metrics_name_their_unit_and_keep_what_is_absent() -> None:
-    """Times of a load for people: seconds, and None where an answer has one token."""
-    figures = timing_metrics(load())
+    """Over the requests of all loads, in seconds; None with its reason where an answer has one token."""
+    figures, absent = timing_metrics([load(), load()])
     assert figures["ttft_p50_s"] == pytest.approx(0.5)
     assert figures["tpot_p99_s"] == pytest.approx(0.25)
     assert figures["e2e_p90_s"] == pytest.approx(1.0)
     assert figures["achieved_rate"] == pytest.approx(4 / 3)
-    assert timing_metrics(load(output_tokens=1))["tpot_p50_s"] is None
+    assert set(absent) == {"goodput", "queue_depth"}
+    figures, absent = timing_metrics([load(output_tokens=1)])
+    assert figures["tpot_p50_s"] is None
+    assert "one token" in absent["tpot_p50_s"]
+
+
+def test_goodput_counts_the_answers_within_the_limits() -> None:
+    """All within a generous limit, none within a mean one."""
+    assert timing_metrics([load()], slo=Slo(e2e_s=9.0))[0]["goodput"] == pytest.approx(4 / 3)
+    assert timing_metrics([load()], slo=Slo(e2e_s=0.1))[0]["goodput"] == 0
+
+
+def test_joules_a_token_are_over_written_and_over_all_tokens() -> None:
+    """10 J for 4 requests of 5 prompt tokens and 3 answers; net ones are absent without idle power."""
+    one = replace(record([10.0]), samples=4, output_tokens=12)
+    figures, absent = token_metrics(one, [load()])
+    assert figures["energy_per_output_token"] == pytest.approx(10 / 12)
+    assert figures["energy_per_token"] == pytest.approx(10 / 32)
+    assert figures["net_energy_per_token"] is None
+    assert "idle power" in absent["net_energy_per_token"]

@@ -51,11 +51,13 @@ class TokenEvent:
     """Tokens that an engine has just produced for one request.
 
     Attributes:
-        token_ids: New tokens since the last event, usually one. Their number is the engine's own count.
+        count: New tokens since the last event, usually 1: the engine's own count, no guess from the text.
+        token_ids: The new tokens; `None` where the engine doesn't tell them.
         text: The tokens as text where the engine detokenises, else `None`.
     """
 
-    token_ids: tuple[int, ...]
+    count: int
+    token_ids: tuple[int, ...] | None = None
     text: str | None = None
 
 

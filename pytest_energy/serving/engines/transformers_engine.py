@@ -141,7 +141,9 @@ class TransformersEngine:
                 sent += len(fresh)
                 if fresh:
                     yield TokenEvent(
-                        token_ids=tuple(fresh), text=None if self._decode is None else self._decode(fresh)
+                        count=len(fresh),
+                        token_ids=tuple(fresh),
+                        text=None if self._decode is None else self._decode(fresh),
                     )
         finally:
             if is_open:

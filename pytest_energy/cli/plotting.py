@@ -1,0 +1,99 @@
+"""`pytest-energy plot`: figures of a run."""
+
+import argparse
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_energy.cli.arguments import add_command, add_run
+from pytest_energy.cli.documents import read_run, say
+from pytest_energy.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pytest_energy.cli.arguments import Commands
+    from pytest_energy.report.plots.files import RoundsContext
+    from pytest_energy.report.view import View
+
+
+def register(commands: "Commands") -> None:
+    """Add this module's command to *commands*."""
+    plot = add_command(
+        commands,
+        "plot",
+        "draw the figures of a run",
+        description="Draw what a run shows: metrics against joules with their correlations, joules by batch "
+        "size and by request rate, training beside inference. Needs matplotlib: pip install "
+        "'pytest-energy[plot]'.",
+        epilog="Exit status: 0, or 2 where a file can't be used or the run has nothing that a figure shows.",
+    )
+    add_run(plot, "run_json", "RUN.json")
+    plot.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for the figures; made if not there"
+    )
+    plot.add_argument(
+        "--format", choices=("png", "svg"), default="png", help="of the files; default: %(default)s"
+    )
+    plot.add_argument("--dark", action="store_true", help="light on dark, for pages of that kind")
+    plot.add_argument(
+        "--tests",
+        action="store_true",
+        help="also draw the rounds of each test that was compared with a baseline",
+    )
+    plot.add_argument(
+        "--baselines",
+        type=Path,
+        metavar="DIR",
+        help="folder of the baselines: with --tests, draw the baseline's sessions, too",
+    )
+    plot.add_argument(
+        "--tolerance",
+        type=_share,
+        metavar="SHARE",
+        help="with --tests, draw this accepted rise as a band: markers are not in a run's JSON",
+    )
+    plot.set_defaults(run=_plot)
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no share of at least 0, such as 0.05")
+    return value
+
+
+def _plot(options: argparse.Namespace) -> int:
+    from pytest_energy.report.plots.files import plans, write
+
+    if not options.tests and (options.baselines is not None or options.tolerance is not None):
+        raise SettingsError("--baselines and --tolerance say what the figures of --tests show; add --tests")
+    run = read_run(options.run_json)
+    found, not_drawn = plans(run, rounds_of=_rounds_context(options, run) if options.tests else None)
+    say(*not_drawn)
+    if not found:
+        raise SettingsError(
+            f"{options.run_json} has nothing that a figure shows: figures take tests with a group and "
+            "metrics, or --tests and a comparison with a baseline (docs/plots.md)"
+        )
+    for path in write(found, options.out, form=options.format, is_dark=options.dark):
+        say(f"written to {path}")
+    return 0
+
+
+def _rounds_context(options: argparse.Namespace, run: "View") -> "RoundsContext":
+    from pytest_energy.baselines.store import Store
+    from pytest_energy.report.plots.files import RoundsContext
+
+    sessions = {}
+    if options.baselines is not None:
+        store = Store(options.baselines)
+        for judgement in run.judgements:
+            record = judgement.record
+            if judgement.comparison is None:
+                continue
+            baseline = store.load(record.machine.key, record.test_id)
+            if baseline is not None:
+                sessions[record.machine.key, record.test_id] = baseline.sessions
+    return RoundsContext(sessions=sessions, tolerance=options.tolerance)

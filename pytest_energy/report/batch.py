@@ -1,0 +1,202 @@
+"""The best batch size of each model of a run, as the sweep's table and its figure tell it. Pure.
+
+Rule 1: best is the fewest joules a sample; a size whose 95 % interval overlaps the best one's is a tie.
+Rule 2: past saturation the next size brings neither speed nor joules.
+Rule 3: a size without joules is told with its reason; one that the run has no record of, but has of another
+    model's sweep, is told as that.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from pytest_energy.model import Judgement, Machine, Provenance, Record
+from pytest_energy.report.view import View
+
+GROUP = "batch"
+"""The group of a sweep's tests; each records `batch_size`."""
+
+LEAST_GAIN = 0.05
+"""In samples a second, from one size to the next: less is saturation."""
+
+_OUT_OF_MEMORY = re.compile(r"out of memory", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """What one batch size of one model used.
+
+    Attributes:
+        batch_size: Samples in a step.
+        energy_per_sample_j: Mean over the rounds.
+        interval_j: Its 95 % interval.
+        samples_per_s: Mean over the rounds.
+        samples_per_s_range: Of the slowest round and of the fastest.
+    """
+
+    batch_size: int
+    energy_per_sample_j: float
+    interval_j: tuple[float, float]
+    samples_per_s: float
+    samples_per_s_range: tuple[float, float]
+
+    def overlaps(self, other: "Size") -> bool:
+        """Whether the two intervals have a value in common."""
+        return self.interval_j[0] <= other.interval_j[1] and other.interval_j[0] <= self.interval_j[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostSize:
+    """A batch size without joules, and why. *batch_size* is `None` where nothing tells it."""
+
+    name: str
+    batch_size: int | None
+    because: str
+
+    @property
+    def is_out_of_memory(self) -> bool:
+        return _OUT_OF_MEMORY.search(self.because) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """The sizes of one model.
+
+    Attributes:
+        model: The network, and what options changed of the work.
+        sizes: Those with joules, ascending.
+        lost: Those with a record that holds no usable joules.
+        missing: Those of other sweeps of the run that this one has no record of.
+        judgements: All that the sweep is made of.
+    """
+
+    model: str
+    provenance: Provenance
+    machine: Machine
+    sizes: tuple[Size, ...]
+    lost: tuple[LostSize, ...] = ()
+    missing: tuple[int, ...] = ()
+    judgements: tuple[Judgement, ...] = field(default=(), repr=False)
+
+
+def sweeps(run: View) -> tuple[Sweep, ...]:
+    """Every model's sweep in the group `batch` of *run*, in the order met."""
+    members: dict[tuple[str, str, Provenance, str], list[Judgement]] = {}
+    for judgement in run.judgements:
+        record = judgement.record
+        if record.group == GROUP:
+            test = record.test_id.partition("[")[0]
+            key = (test, model_of(record), record.provenance, record.machine.key)
+            members.setdefault(key, []).append(judgement)
+    found = [_sweep(model, judgements) for (_, model, _, _), judgements in members.items()]
+    return tuple(_with_missing(sweep, found) for sweep in found)
+
+
+def _sweep(model: str, judgements: Sequence[Judgement]) -> Sweep:
+    sizes, lost = [], []
+    for judgement in judgements:
+        size = _size(judgement)
+        if isinstance(size, Size):
+            sizes.append(size)
+        else:
+            lost.append(size)
+    return Sweep(
+        model=model,
+        provenance=judgements[0].record.provenance,
+        machine=judgements[0].record.machine,
+        sizes=tuple(sorted(sizes, key=lambda size: size.batch_size)),
+        lost=tuple(sorted(lost, key=lambda size: size.batch_size or 0)),
+        judgements=tuple(judgements),
+    )
+
+
+def _with_missing(sweep: Sweep, all_sweeps: Iterable[Sweep]) -> Sweep:
+    others = (
+        _known(other)
+        for other in all_sweeps
+        if (other.machine.key, other.provenance) == (sweep.machine.key, sweep.provenance)
+    )
+    return replace(sweep, missing=tuple(sorted(set().union(*others) - _known(sweep))))
+
+
+def _known(sweep: Sweep) -> set[int]:
+    lost = {size.batch_size for size in sweep.lost if size.batch_size is not None}
+    return lost | {size.batch_size for size in sweep.sizes}
+
+
+def _size(judgement: Judgement) -> Size | LostSize:
+    record, summary = judgement.record, judgement.summary
+    batch_size = batch_size_of(record)
+    durations_s = [reading.duration_s for reading in record.usable_rounds]
+    because = _why_lost(judgement, batch_size)
+    if because or summary is None or record.samples is None or batch_size is None or not record.duration_s:
+        return LostSize(name=_case(record), batch_size=batch_size, because=because)
+    samples = record.samples
+    return Size(
+        batch_size=batch_size,
+        energy_per_sample_j=summary.energy_j / samples,
+        interval_j=(summary.energy_ci_j[0] / samples, summary.energy_ci_j[1] / samples),
+        samples_per_s=samples / record.duration_s,
+        samples_per_s_range=(samples / max(durations_s), samples / min(durations_s)),
+    )
+
+
+def _why_lost(judgement: Judgement, batch_size: int | None) -> str:
+    """Why a size has no joules a sample, or empty."""
+    record = judgement.record
+    if judgement.summary is None or record.energy_j is None:
+        return record.absent.get("energy_j") or judgement.reason
+    if record.samples is None:
+        return record.absent.get("energy_per_sample_j", "the test does not say its samples")
+    if batch_size is None:
+        return "the test records no batch_size"
+    if min(reading.duration_s for reading in record.usable_rounds) <= 0:
+        return "a round took no time that the clock can tell"
+    return ""
+
+
+def batch_size_of(record: Record) -> int | None:
+    """Samples in a step: what the test recorded, else what its model's name ends in (`vgg16@32`)."""
+    recorded = record.metrics.get("batch_size")
+    if recorded is not None:
+        return int(recorded)
+    end = (record.model or "").rpartition("@")[2]
+    return int(end) if end.isascii() and end.isdecimal() else None
+
+
+def model_of(record: Record) -> str:
+    """The model's name without the batch size, with what the test's parameters say besides: `vgg16-amp`."""
+    case, size = _case(record), batch_size_of(record)
+    name = record.model or case.partition("-")[0]
+    if size is None:
+        return name
+    stem = name.removesuffix(f"@{size}")
+    variant = case.removeprefix(f"{stem}-{size}") if case.startswith(f"{stem}-{size}") else ""
+    return stem + variant if variant.startswith("-") else stem
+
+
+def _case(record: Record) -> str:
+    """What is in the brackets of the test's id, or the id."""
+    return record.test_id.partition("[")[2].removesuffix("]") or record.test_id
+
+
+def best(sizes: Sequence[Size]) -> Size:
+    """The one with the fewest joules a sample; of equals the smallest."""
+    return min(sizes, key=lambda size: (size.energy_per_sample_j, size.batch_size))
+
+
+def ties(sizes: Sequence[Size]) -> tuple[int, ...]:
+    """Batch sizes that can't be told from the best one."""
+    first = best(sizes)
+    return tuple(size.batch_size for size in sizes if size is not first and size.overlaps(first))
+
+
+def saturation(sizes: Sequence[Size]) -> int | None:
+    """Smallest batch size after which the next one brings neither speed nor joules; `None` if each does."""
+    for size, larger in pairwise(sizes):
+        is_faster = larger.samples_per_s >= size.samples_per_s * (1 + LEAST_GAIN)
+        is_frugaler = larger.energy_per_sample_j < size.energy_per_sample_j
+        if not is_faster and not is_frugaler:
+            return size.batch_size
+    return None

@@ -1,0 +1,122 @@
+"""Every figure that a run has, and the file of each.
+
+Rule 1: what a run can't be drawn for is not drawn, and said.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_energy.errors import SettingsError
+from pytest_energy.model import Record
+from pytest_energy.report import batch, rates
+from pytest_energy.report.cells import printable
+from pytest_energy.report.plots import batch_size, correlation, request_rate, rounds, training_inference
+from pytest_energy.report.plots.canvas import DARK, LIGHT, Format, Theme, save, styled
+from pytest_energy.report.plots.names import distinct, slug
+from pytest_energy.report.view import View
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Draw = Callable[[Theme], "Figure"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A figure that can be drawn: what its file is called, without the suffix, and how."""
+
+    stem: str
+    draw: Draw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundsContext:
+    """What figures of rounds show besides the run, as the reader gives it.
+
+    Attributes:
+        sessions: Machine key and test id to the sessions of that baseline.
+        tolerance: Accepted rise, a share.
+    """
+
+    sessions: Mapping[tuple[str, str], Sequence[Record]] = field(default_factory=dict)
+    tolerance: float | None = None
+
+
+def plans(run: View, *, rounds_of: RoundsContext | None = None) -> tuple[tuple[Plan, ...], tuple[str, ...]]:
+    """What can be drawn of *run*, and, a sentence each, what can't.
+
+    Args:
+        run: The run.
+        rounds_of: Draw also the rounds of each test that was compared with a baseline.
+    """
+    found, told = [], []
+    for one in (*_group_plans(run), *(_rounds_plans(run, rounds_of) if rounds_of is not None else ())):
+        if isinstance(one, Plan):
+            found.append(one)
+        else:
+            told.append(printable(one))
+    return tuple(found), tuple(told)
+
+
+def _group_plans(run: View) -> Iterator[Plan | str]:
+    for group in run.groups:
+        if correlation.panels(group):
+            yield Plan(stem=f"correlation-{slug(group.name)}", draw=partial(correlation.draw, run, group))
+        else:
+            yield f"group {group.name} has no metric of two models with joules: no correlation figure"
+    for sweep in batch.sweeps(run):
+        yield of_sweep(sweep)
+    for series in rates.rate_series(run):
+        if series.points:
+            yield Plan(stem=f"request-rate-{slug(series.model)}", draw=partial(request_rate.draw, series))
+        else:
+            yield f"{series.model} has no rate with joules: no figure of its request rate"
+    for found in training_inference.pairs(run):
+        yield Plan(stem="training-vs-inference", draw=partial(training_inference.draw, found))
+
+
+def of_sweep(sweep: batch.Sweep) -> Plan | str:
+    """The figure of one model's batch sizes, or that there is none."""
+    if not sweep.sizes:
+        return f"{sweep.model} has no batch size with joules: no figure of its batch size"
+    return Plan(stem=f"batch-size-{slug(sweep.model)}", draw=partial(batch_size.draw, sweep))
+
+
+def _rounds_plans(run: View, context: RoundsContext) -> Iterator[Plan | str]:
+    alone = sum(row.judgement.comparison is None for row in run.rows)
+    if alone:
+        yield f"{alone} of {len(run.rows)} tests were compared with no baseline: no figure of their rounds"
+    for row in run.rows:
+        if row.judgement.comparison is None:
+            continue
+        key = (row.judgement.record.machine.key, row.test_id)
+        sessions = context.sessions.get(key, ())
+        found = rounds.rounds_of(row, sessions=sessions, tolerance=context.tolerance)
+        if isinstance(found, str):
+            yield f"{row.file_id}: no figure of its rounds: {found}"
+        else:
+            yield Plan(stem=f"rounds-{slug(row.short_id)}", draw=partial(rounds.draw, found))
+
+
+def write(
+    all_plans: Sequence[Plan], folder: Path, *, form: Format = "png", is_dark: bool = False
+) -> Iterator[Path]:
+    """Draw and write each plan into *folder*, which is made; yields each file once it is there.
+
+    Raises:
+        SettingsError: matplotlib is not installed, or a file can't be written.
+    """
+    theme = DARK if is_dark else LIGHT
+    with styled(theme):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"the folder {folder} can't be made: {error.strerror}") from error
+    for stem, plan in zip(distinct(plan.stem for plan in all_plans), all_plans, strict=True):
+        path = folder / f"{stem}.{form}"
+        with styled(theme):
+            save(plan.draw(theme), path, form)
+        yield path

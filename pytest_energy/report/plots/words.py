@@ -1,0 +1,96 @@
+"""What a figure says in words: its heading, its axes, its numbers. Pure."""
+
+from collections.abc import Iterable, Sequence
+
+from pytest_energy.model import Judgement, Machine, Provenance
+from pytest_energy.report.cells import printable
+from pytest_energy.units import to_text, with_uncertainty_text
+
+INTERVAL_NOTE = "Bars: 95 % interval of the mean of the rounds"
+
+_COMMIT_LENGTH = 7  # as git shortens it
+_DAY_LENGTH = len("2026-11-20")
+_NAME_LENGTH = 100  # characters of a heading
+_NOTED = 5  # names that a note lists
+
+_ORIGINS = {Provenance.MEASURED: "", Provenance.ESTIMATED: "estimated ", Provenance.REPLAYED: "replayed "}
+
+
+def heading(machine: Machine, judgements: Sequence[Judgement]) -> str:
+    """Where, when, at which commit and of how many rounds the figure is."""
+    return "   ".join(
+        printable(part)
+        for part in (
+            _hardware(machine),
+            _days(judgement.record.created for judgement in judgements),
+            _commit(machine),
+            _rounds(judgements),
+        )
+    )
+
+
+def _hardware(machine: Machine) -> str:
+    name = machine.fixed.get("gpu_model") or machine.fixed.get("cpu_model") or machine.key
+    count = machine.fixed.get("gpu_count", "1")
+    is_several = "gpu_model" in machine.fixed and count not in {"0", "1"}
+    return f"{count} x {name}" if is_several else name
+
+
+def _days(moments: Iterable[str]) -> str:
+    days = sorted({moment[:_DAY_LENGTH] for moment in moments})
+    if not days:
+        return "no date"
+    return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+
+
+def _commit(machine: Machine) -> str:
+    commit = machine.shown.get("git_commit") or machine.shown.get("commit")
+    if not commit:
+        return "commit not recorded"
+    return f"commit {commit[:_COMMIT_LENGTH]}" + (
+        " with changes" if machine.shown.get("git_dirty") == "yes" else ""
+    )
+
+
+def _rounds(judgements: Sequence[Judgement]) -> str:
+    counts = sorted({count for judgement in judgements if (count := len(judgement.record.round_energies_j))})
+    if not counts:
+        return "no usable round"
+    if len(counts) == 1:
+        return f"{counts[0]} {'round' if counts[0] == 1 else 'rounds'} a test"
+    return f"{counts[0]} to {counts[-1]} rounds a test"
+
+
+def joules_label(provenance: Provenance, of_what: str) -> str:
+    """Such as `J/sample`, or `estimated J/sample`: an axis never shows an estimate as a measurement."""
+    return f"{_ORIGINS[provenance]}J/{of_what}"
+
+
+def short(text: str) -> str:
+    """A name that anybody may have given, on one line and not too long."""
+    shown = printable(text)
+    return shown if len(shown) <= _NAME_LENGTH else f"{shown[: _NAME_LENGTH - 3]}..."
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first of *names*, and how many more there are."""
+    more = f" and {len(names) - _NOTED} more" if len(names) > _NOTED else ""
+    return ", ".join(map(short, names[:_NOTED])) + more
+
+
+def tick(value: float, unit: str = "", *, digits: int = 3) -> str:
+    """A number on an axis, with as few digits as it takes; joules with their prefix.
+
+    >>> tick(0.005, "J"), tick(2e6), tick(64.0), tick(2000.0), tick(0.00005)
+    ('5 mJ', '2 M', '64', '2000', '5e-5')
+    """
+    if unit == "J":
+        return to_text(value, "J", digits=digits)
+    if abs(value) >= 1e4:
+        return to_text(value, "", digits=digits).strip()
+    return f"{value:.{max(digits, 4) if abs(value) >= 1e3 else digits}g}".replace("e-0", "e-")
+
+
+def with_error(value: float, uncertainty: float, unit: str) -> str:
+    """Value and standard error, such as `192.1 \N{PLUS-MINUS SIGN} 3.2 W`."""
+    return with_uncertainty_text(value, uncertainty, unit).replace("+-", "\N{PLUS-MINUS SIGN}")

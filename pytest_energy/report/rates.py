@@ -1,0 +1,143 @@
+"""Joules a request over the request rate, model by model, as the figure tells it. Pure.
+
+Rule 1: a rate past saturation is told and drawn, and is not in the fit.
+Rule 2: what the run does not say of saturation is not guessed from rates: a load's tail looks the same.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pytest_energy.errors import NotMeasurable
+from pytest_energy.model import Judgement, Machine, Provenance, Record
+from pytest_energy.report.view import View
+from pytest_energy.stats.rate_fit import RateFit, fit_rates
+
+GROUP = "requests"
+"""The group of the tests of a load; each has the metric `request_rate`."""
+
+_AT_RATE = re.compile(r"@(?P<rate>\d+(\.\d+)?(e[+-]?\d+)?)/s$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatePoint:
+    """Joules of a request at one rate.
+
+    Attributes:
+        rate: Requests a second that were asked for.
+        energy_per_request_j: Mean over the rounds.
+        interval_j: Its 95 % interval.
+        uncertainty_j: Its standard uncertainty.
+        saturated_because: Why the server did not keep up, or `None`.
+    """
+
+    rate: float
+    energy_per_request_j: float
+    interval_j: tuple[float, float]
+    uncertainty_j: float
+    saturated_because: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateSeries:
+    """The rates of one model.
+
+    Attributes:
+        model: Without the rate.
+        points: Those with joules, ascending.
+        lost: Of the others, what each is called and why it has none.
+        judgements: All that the series is made of.
+    """
+
+    model: str
+    provenance: Provenance
+    machine: Machine
+    points: tuple[RatePoint, ...]
+    lost: tuple[tuple[str, str], ...] = ()
+    judgements: tuple[Judgement, ...] = field(default=(), repr=False)
+
+    @property
+    def fitted_points(self) -> tuple[RatePoint, ...]:
+        """The points that the server is not known to have fallen behind at."""
+        return tuple(point for point in self.points if point.saturated_because is None)
+
+
+def rate_series(run: View) -> tuple[RateSeries, ...]:
+    """Every model's rates in the group `requests` of *run*, in the order met."""
+    members: dict[tuple[str, str, Provenance, str], list[Judgement]] = {}
+    for judgement in run.judgements:
+        record = judgement.record
+        if record.group == GROUP:
+            test = record.test_id.partition("[")[0]
+            key = (test, model_of(record), record.provenance, record.machine.key)
+            members.setdefault(key, []).append(judgement)
+    return tuple(_series(model, judgements) for (_, model, _, _), judgements in members.items())
+
+
+def fit(series: RateSeries) -> RateFit | str:
+    """The fit over the unsaturated rates, or why there is none."""
+    points = series.fitted_points
+    try:
+        return fit_rates(
+            [point.rate for point in points],
+            [point.energy_per_request_j for point in points],
+            [point.uncertainty_j for point in points],
+        )
+    except NotMeasurable as error:
+        return str(error)
+
+
+def _series(model: str, judgements: Sequence[Judgement]) -> RateSeries:
+    points, lost = [], []
+    for judgement in judgements:
+        point = _point(judgement)
+        if isinstance(point, RatePoint):
+            points.append(point)
+        else:
+            lost.append((judgement.record.model or judgement.record.test_id, point))
+    return RateSeries(
+        model=model,
+        provenance=judgements[0].record.provenance,
+        machine=judgements[0].record.machine,
+        points=tuple(sorted(points, key=lambda point: point.rate)),
+        lost=tuple(lost),
+        judgements=tuple(judgements),
+    )
+
+
+def _point(judgement: Judgement) -> RatePoint | str:
+    """The point, or why there is none."""
+    record, summary, rate = judgement.record, judgement.summary, rate_of(judgement.record)
+    if summary is None or record.energy_j is None:
+        return record.absent.get("energy_j") or judgement.reason
+    if record.samples is None:
+        return record.absent.get("energy_per_sample_j", "the test does not say its requests")
+    if rate is None or not rate > 0:
+        return "the test has no request_rate"
+    return RatePoint(
+        rate=rate,
+        energy_per_request_j=summary.energy_j / record.samples,
+        interval_j=(summary.energy_ci_j[0] / record.samples, summary.energy_ci_j[1] / record.samples),
+        uncertainty_j=summary.uncertainty_j / record.samples,
+        saturated_because=saturated_because(record),
+    )
+
+
+def saturated_because(record: object) -> str | None:
+    """Why the server fell behind its load, where *record* says that it did."""
+    because: object = getattr(record, "saturated_because", None)
+    return because if isinstance(because, str) and because else None
+
+
+def rate_of(record: Record) -> float | None:
+    """Requests a second: the metric, else what the model's name ends in (`1B@16/s`)."""
+    recorded = record.metrics.get("request_rate")
+    if recorded is not None:
+        return recorded
+    found = _AT_RATE.search(record.model or "")
+    return float(found["rate"]) if found else None
+
+
+def model_of(record: Record) -> str:
+    """The model's name without the rate."""
+    return _AT_RATE.sub("", record.model or record.test_id.partition("[")[2].removesuffix("]")) or "model"

@@ -1,0 +1,45 @@
+"""The processes behind a port of this machine."""
+
+import os
+from typing import Any
+
+
+def server_pids(port: int) -> tuple[int, ...]:
+    """Processes that listen on *port*, with all that they started, this one aside.
+
+    Needs no rights for one's own processes. A server of another user, or behind a container's proxy, isn't
+    seen: then this is empty.
+    """
+    import psutil
+
+    found: set[int] = set()
+    for pid in _listeners(port):
+        try:
+            family = psutil.Process(pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            continue
+        found.update((pid, *(child.pid for child in family)))
+    return tuple(sorted(found - {os.getpid()}))
+
+
+def _listeners(port: int) -> set[int]:
+    import psutil
+
+    try:
+        connections = psutil.net_connections(kind="tcp")
+    except psutil.AccessDenied:  # macOS shows the sockets of all processes only to root
+        return {process.pid for process in psutil.process_iter() if _is_listener(process, port)}
+    return {c.pid for c in connections if c.pid is not None and _listens(c, port)}
+
+
+def _is_listener(process: Any, port: int) -> bool:
+    import psutil
+
+    try:
+        return any(_listens(connection, port) for connection in process.net_connections(kind="tcp"))
+    except (psutil.AccessDenied, psutil.NoSuchProcess):
+        return False  # another user's, or gone
+
+
+def _listens(connection: Any, port: int) -> bool:
+    return connection.status == "LISTEN" and bool(connection.laddr) and connection.laddr.port == port

@@ -1,0 +1,275 @@
+"""A request load in measured rounds: the same work in each, and which part of it counts.
+
+Rule 1: every round sends as many requests, of the same lengths, on the same schedule, or the test stops.
+Rule 2: the warm-up's load decides which part counts (serving/steady.py); every round then counts the same
+stretch of time, so that neither start nor tail is in its joules. A load too short for that counts whole.
+Rule 3: joules of the counted part are scaled from the answers' worth of tokens in it to all requests of the
+round, so that a round is always the same work.
+"""
+
+import math
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import cycle, islice
+
+from pytest_energy.errors import SettingsError
+from pytest_energy.meter.window import OpenPhase, OpenWindow
+from pytest_energy.model import Reading
+from pytest_energy.serving.engines.protocol import Engine, EngineFacts
+from pytest_energy.serving.load import Milestone, Prompt, Prompts, serve
+from pytest_energy.serving.prompts import PromptSet, prompts_digest
+from pytest_energy.serving.served import LoadResult
+from pytest_energy.serving.steady import counted_part, part_of, steadiness
+
+PART = "steady part"
+
+Batch = tuple[list[Prompt], list[int]]
+"""Prompts of one round, and the lengths of their answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadPlan:
+    """What is asked of an engine in every round.
+
+    Attributes:
+        engine: Ready to serve.
+        prompts: Token ids, a set of them with the lengths of their answers, or a function from the round's
+            number to token ids.
+        rate: Requests a second; infinity is all at once, as far as *concurrency* lets them.
+        output_tokens: Length of every answer, or one for each; `None` where the set says it.
+        duration_s: How long requests arrive; `None` sends each prompt once.
+        burstiness: 1 is a Poisson process.
+        concurrency: Most requests under way, or `None`.
+        seed: Of the schedule.
+
+    Raises:
+        SettingsError: Nothing says how long the answers are, or how many requests *duration_s* makes.
+    """
+
+    engine: Engine
+    prompts: Prompts | PromptSet
+    rate: float
+    output_tokens: int | Sequence[int] | None = None
+    duration_s: float | None = None
+    burstiness: float = 1.0
+    concurrency: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self._lengths is None:
+            raise SettingsError("energy.requests: nothing says how long the answers are; give output_tokens=")
+        if self.duration_s is not None:
+            if not self.duration_s > 0:
+                raise SettingsError(f"energy.requests: duration_s is {self.duration_s}; it must be above 0")
+            if math.isinf(self.rate):
+                raise SettingsError(
+                    "energy.requests: duration_s needs a finite rate; all at once they arrive in no time"
+                )
+
+    @property
+    def _lengths(self) -> int | Sequence[int] | None:
+        if self.output_tokens is None and isinstance(self.prompts, PromptSet):
+            return self.prompts.output_tokens
+        return self.output_tokens
+
+    def requests(self, round_index: int) -> Batch:
+        """Prompts and lengths of one round; a list that is too short for *duration_s* starts over.
+
+        Raises:
+            SettingsError: There are no prompts, or not one length for each.
+        """
+        prompts: Sequence[Prompt]
+        if isinstance(self.prompts, PromptSet):
+            prompts = self.prompts.prompts
+        else:
+            prompts = self.prompts(round_index) if callable(self.prompts) else self.prompts
+        lengths = self._lengths or ()
+        if isinstance(lengths, int):
+            lengths = [lengths] * len(prompts)
+        if not prompts or len(lengths) != len(prompts):
+            raise SettingsError(
+                f"energy.requests: {len(prompts)} prompts and {len(lengths)} lengths of answers; give at "
+                "least one prompt, and one length for all or for each"
+            )
+        count = len(prompts) if self.duration_s is None else max(1, round(self.rate * self.duration_s))
+        return list(islice(cycle(prompts), count)), list(islice(cycle(lengths), count))
+
+    def work(self, prompts: Sequence[Prompt], output_tokens: Sequence[int]) -> dict[str, str]:
+        """What makes two loads the same work, beside the number of requests."""
+        facts = self.engine.facts
+        return {
+            "engine": self.engine.name,
+            "served_model": facts.model,
+            "rate": "all at once" if math.isinf(self.rate) else f"{self.rate:g}/s",
+            "burstiness": f"{self.burstiness:g}",
+            "concurrency": "no limit" if self.concurrency is None else str(self.concurrency),
+            "schedule_seed": str(self.seed),
+            "prompt_tokens": str(sum(map(len, prompts))),
+            "output_tokens": str(sum(output_tokens)),
+            "prompts": prompts_digest(prompts, output_tokens),
+            **({} if facts.parameters is None else {"parameters": str(facts.parameters)}),
+            **facts.flags,
+        }
+
+
+def tuning(facts: EngineFacts) -> dict[str, str]:
+    """What may explain a change of the joules: how the engine works, and its versions."""
+    return {**facts.tuning, **{f"{name} (engine)": version for name, version in facts.versions.items()}}
+
+
+def saturation(loads: Sequence[LoadResult]) -> tuple[bool | None, str]:
+    """Whether the engine fell behind in one of *loads*, and why that is said; `None` can't be told."""
+    found = [steadiness(load) for load in loads]
+    for verdict in (True, None, False):
+        so_said = [one for one in found if one.is_saturated is verdict]
+        if so_said:
+            return verdict, f"{so_said[0].because} ({len(so_said)} of {len(found)} rounds)"
+    return None, "no load was run"
+
+
+class _Stretch:
+    """The part of a load that counts, as a phase of its window."""
+
+    def __init__(self, window: OpenWindow) -> None:
+        self._window = window
+        self._phase: OpenPhase | None = None
+
+    def milestones(self, start_s: float, stop_s: float) -> tuple[Milestone, Milestone]:
+        """What is to be done at both ends of it."""
+        return (start_s, self._begin), (stop_s, self._end)
+
+    def _begin(self) -> None:
+        self._phase = self._window.phase(PART, waits_for_gpu=False)
+
+    def _end(self) -> None:
+        if self._phase is not None:
+            self._phase.close()
+
+
+@dataclass(slots=True, kw_only=True)
+class LoadRounds:
+    """The loads of one test, one a round.
+
+    Attributes:
+        plan: What is asked.
+        window: Gives the window that is open, or `None` where nothing measures.
+        has_warm_up: The first load isn't measured, and decides which part counts.
+        loop_factory: Makes the event loop of each load; see `serve`.
+        loads: Those so far, warm-up included.
+    """
+
+    plan: LoadPlan
+    window: Callable[[], OpenWindow | None]
+    has_warm_up: bool
+    loop_factory: Callable[[], AbstractEventLoop] | None = None
+    loads: list[LoadResult] = field(default_factory=list)
+    _part: tuple[float, float] | None = None
+    _whole_because: str = "no warm-up load decided which part is steady"
+    _first: Batch | None = None
+    _next: Batch | None = None
+
+    @property
+    def request_count(self) -> int:
+        """Requests of every round."""
+        return len(self._first_requests[0])
+
+    @property
+    def output_tokens(self) -> int:
+        """Tokens that are written in every round."""
+        return sum(self._first_requests[1])
+
+    @property
+    def work(self) -> Mapping[str, str]:
+        """What makes another load the same work."""
+        counted = "whole load" if self._part is None else PART
+        return {**self.plan.work(*self._first_requests), "counted": counted}
+
+    @property
+    def _first_requests(self) -> Batch:
+        if self._first is None:
+            self._first = self.plan.requests(0)
+        return self._first
+
+    def prepare(self) -> None:
+        """Make the next round's prompts, before its window is open.
+
+        Raises:
+            SettingsError: The round is not the work of the first one.
+        """
+        round_index = len(self.loads)
+        self._next = self._first_requests if round_index == 0 else self.plan.requests(round_index)
+        self._check_same_work(round_index, *self._next)
+
+    def take(self, round_index: int) -> LoadResult:
+        """Run the load of one round, prepared or not.
+
+        Raises:
+            EngineError: The engine failed.
+            SettingsError: The round is not the work of the first one.
+        """
+        if self._next is None:
+            self.prepare()
+        prompts, lengths = self._next or self._first_requests
+        self._next = None
+        window, part, plan = self.window(), self._part, self.plan
+        milestones = () if window is None or part is None else _Stretch(window).milestones(*part)
+        load = serve(
+            plan.engine,
+            prompts,
+            rate=plan.rate,
+            output_tokens=lengths,
+            burstiness=plan.burstiness,
+            concurrency=plan.concurrency,
+            seed=plan.seed,
+            milestones=milestones,
+            loop_factory=self.loop_factory,
+        )
+        self.loads.append(load)
+        if round_index == 0 and self.has_warm_up:
+            self._decide(load)
+        return load
+
+    def counted(self, reading: Reading) -> Reading:
+        """*reading* of the newest load, as all its requests would have cost in the part that counts."""
+        load, part = self.loads[-1], self._part
+        if load.late_because is not None:
+            reading = replace(reading, quality=(*reading.quality, load.late_because))
+        if part is None or not any(phase.name == PART for phase in reading.phases):
+            is_measured_load = len(self.loads) > 1 or not self.has_warm_up
+            note = f"the whole load counts, its start and its tail included: {self._whole_because}"
+            return replace(reading, quality=(*reading.quality, note)) if is_measured_load else reading
+        stretch = f"from {part[0]:.2f} s to {part[1]:.2f} s of each load, without its start and its tail"
+        worth = part_of(load, *part).requests_worth
+        if worth <= 0:
+            because = f"no token was written in the part that counts, {stretch}"
+            return replace(reading, channels={}, void_because=because, phases=())
+        counted = reading.counting(PART, len(load.served) / worth)
+        if counted.void_because is not None:
+            return counted
+        note = f"counted {stretch}; joules are scaled to all {len(load.served)} requests"
+        return replace(counted, quality=(*counted.quality, note))
+
+    def _decide(self, load: LoadResult) -> None:
+        if load.is_closed_loop:
+            self._whole_because = "in a closed loop the load is steady for another stretch in each round"
+            return
+        part = counted_part(load)
+        if isinstance(part, str):
+            self._whole_because = part
+        else:
+            self._part = part
+
+    def _check_same_work(
+        self, round_index: int, prompts: Sequence[Prompt], output_tokens: Sequence[int]
+    ) -> None:
+        first_prompts, first_lengths = self._first_requests
+        first, now = (
+            f"{len(batch)} prompts of {sum(map(len, batch))} tokens, {sum(lengths)} to be answered"
+            for batch, lengths in ((first_prompts, first_lengths), (prompts, output_tokens))
+        )
+        if first != now:
+            raise SettingsError(
+                f"energy.requests: round {round_index} has {now}, the first had {first}; rounds of "
+                "different work are not comparable"
+            )

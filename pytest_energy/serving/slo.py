@@ -1,0 +1,49 @@
+"""Limits of latency that an answer must keep to count as good."""
+
+import math
+from dataclasses import dataclass
+
+from pytest_energy.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slo:
+    """Service level objective: longest times of one answer; `None` is no limit.
+
+    Attributes:
+        ttft_s: To the first token.
+        tpot_s: For each token after the first; an answer of one token keeps it always.
+        e2e_s: To the last token.
+
+    Raises:
+        SettingsError: No limit is given, or one is not above 0.
+
+    Source:
+        `vllm bench serve --goodput`: a time that equals its limit keeps it.
+    """
+
+    ttft_s: float | None = None
+    tpot_s: float | None = None
+    e2e_s: float | None = None
+
+    def __post_init__(self) -> None:
+        limits = {"ttft_s": self.ttft_s, "tpot_s": self.tpot_s, "e2e_s": self.e2e_s}
+        if all(limit is None for limit in limits.values()):
+            raise SettingsError(
+                "an Slo without a limit is kept by every answer; give ttft_s, tpot_s or e2e_s"
+            )
+        for name, limit in limits.items():
+            if limit is not None and not (limit > 0 and math.isfinite(limit)):
+                raise SettingsError(f"Slo({name}={limit!r}): a limit is a number of seconds above 0")
+
+    def is_kept(self, *, ttft_s: float, tpot_s: float | None, e2e_s: float) -> bool:
+        """Whether an answer with these times keeps every limit.
+
+        >>> Slo(ttft_s=0.2).is_kept(ttft_s=0.2, tpot_s=None, e2e_s=9.0)
+        True
+        """
+        return (
+            (self.ttft_s is None or ttft_s <= self.ttft_s)
+            and (self.tpot_s is None or tpot_s is None or tpot_s <= self.tpot_s)
+            and (self.e2e_s is None or e2e_s <= self.e2e_s)
+        )

@@ -1,0 +1,204 @@
+"""Request loads in rounds: equal work, and the steady part of each."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from pytest_energy.errors import NotMeasurable, SettingsError
+from pytest_energy.meter.window import OpenPhase
+from pytest_energy.model import Phase, Provenance, Reading
+from pytest_energy.serving.prompts import PromptSet
+from pytest_energy.serving.rounds import PART, LoadPlan, LoadRounds, saturation
+from tests.unit.test_serving_load import FakeEngine, JumpingLoop
+
+PROMPTS = [(1, 2, 3), (4, 5)]
+
+
+class FakePhase:
+    def __init__(self) -> None:
+        self.is_closed = False
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class FakeWindow:
+    """Keeps the phases that were begun in it."""
+
+    def __init__(self) -> None:
+        self.phases: list[FakePhase] = []
+        self.names: list[str] = []
+
+    def phase(self, name: str, *, samples: int | None = None, waits_for_gpu: bool = True) -> OpenPhase:
+        assert not waits_for_gpu
+        assert samples is None
+        self.names.append(name)
+        self.phases.append(FakePhase())
+        return self.phases[-1]
+
+    def close(self) -> Reading:
+        raise AssertionError("the load's rounds don't close the window")
+
+
+def plan(**changes: object) -> LoadPlan:
+    arguments: dict[str, object] = {
+        "engine": FakeEngine(),
+        "prompts": [(1, 2, 3)] * 40,
+        "rate": 4.0,
+        "output_tokens": 3,
+        "burstiness": math.inf,
+        **changes,
+    }
+    return LoadPlan(**arguments)  # type: ignore[arg-type]  # each is what the field takes
+
+
+def rounds(load_plan: LoadPlan, window: FakeWindow | None = None, *, has_warm_up: bool = True) -> LoadRounds:
+    return LoadRounds(
+        plan=load_plan, window=lambda: window, has_warm_up=has_warm_up, loop_factory=JumpingLoop
+    )
+
+
+def reading(*, part_j: float | None = None, energy_j: float = 100.0) -> Reading:
+    """A window of 100 J in 12 s, with the steady part in it where that has joules."""
+    whole = Reading(
+        channels={"gpu:0": energy_j}, duration_s=12.0, uncertainty_j=0.5, provenance=Provenance.MEASURED
+    )
+    if part_j is None:
+        return whole
+    part = Phase(name=PART, energy_j=part_j, uncertainty_j=1.0, duration_s=5.0, channels={"gpu:0": part_j})
+    return replace(whole, phases=(part,))
+
+
+def test_the_warm_up_decides_the_part_and_later_rounds_cut_it_out() -> None:
+    """The first load has no phase; the second has the steady part as one, begun and ended."""
+    window = FakeWindow()
+    loads = rounds(plan(), window)
+    loads.take(0)
+    assert window.names == []
+    loads.take(1)
+    assert window.names == [PART]
+    assert window.phases[0].is_closed
+    assert loads.work["counted"] == PART
+
+
+def test_joules_of_the_part_are_scaled_to_all_requests() -> None:
+    """Answers take 0.75 s: from 2.25 s to 10 s of 40 requests at 4/s come the tokens of 31 of them."""
+    loads = rounds(plan(), FakeWindow())
+    loads.take(0)
+    loads.take(1)
+    counted = loads.counted(reading(part_j=31.0))
+    assert counted.energy_j == pytest.approx(40.0, rel=0.02)
+    assert counted.duration_s == pytest.approx(5.0 * 40 / 31, rel=0.02)
+    assert counted.uncertainty_j == pytest.approx(40 / 31, rel=0.02)
+    assert any("counted from 2.25 s to 10.00 s" in sentence for sentence in counted.quality)
+
+
+def test_a_short_load_counts_whole_and_says_so() -> None:
+    """Four requests have no steady part: the reading stays, with a sentence, and is other work."""
+    window = FakeWindow()
+    loads = rounds(plan(prompts=[(1, 2)] * 4), window)
+    loads.take(0)
+    loads.take(1)
+    counted = loads.counted(reading())
+    assert window.names == []
+    assert counted.energy_j == 100.0
+    assert any("the whole load counts" in text and "too short" in text for text in counted.quality)
+    assert loads.work["counted"] == "whole load"
+
+
+def test_without_a_warm_up_the_whole_load_counts() -> None:
+    """Nothing has shown where the steady part is."""
+    loads = rounds(plan(), FakeWindow(), has_warm_up=False)
+    loads.take(0)
+    assert "no warm-up" in loads.counted(reading()).quality[0]
+
+
+def test_a_part_without_joules_makes_the_round_void() -> None:
+    """Absent is not zero."""
+    loads = rounds(plan(), FakeWindow())
+    loads.take(0)
+    loads.take(1)
+    part = Phase(name=PART, energy_j=None, uncertainty_j=None, duration_s=5.0, quality=("a fault",))
+    whole = Reading(
+        channels={"gpu:0": 9.0},
+        duration_s=1.0,
+        uncertainty_j=0.0,
+        provenance=Provenance.MEASURED,
+        phases=(part,),
+    )
+    assert loads.counted(whole).void_because == "a fault"
+
+
+def test_a_missing_phase_is_an_error() -> None:
+    """A reading can't count a phase that it doesn't hold."""
+    with pytest.raises(NotMeasurable, match="no phase 'steady part'"):
+        reading().counting(PART, 1.0)
+
+
+def test_duration_repeats_the_prompts() -> None:
+    """8 requests a second for half a second are 4 requests; two prompts are sent twice."""
+    loads = rounds(plan(prompts=PROMPTS, rate=8.0, duration_s=0.5, output_tokens=[2, 5]))
+    assert loads.request_count == 4
+    assert loads.output_tokens == 14
+    assert [len(request.token_times_s) for request in loads.take(0).served] == [2, 5, 2, 5]
+
+
+def test_lengths_come_from_the_prompt_set() -> None:
+    """A set of prompts says how long its answers are; what the call says wins."""
+    prompts = PromptSet(prompts=tuple(PROMPTS), output_tokens=(2, 5))
+    assert rounds(plan(prompts=prompts, output_tokens=None)).output_tokens == 7
+    assert rounds(plan(prompts=prompts, output_tokens=1)).output_tokens == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"output_tokens": None}, "how long the answers are"),
+        ({"duration_s": 0.0}, "duration_s is 0"),
+        ({"duration_s": 1.0, "rate": math.inf}, "finite rate"),
+    ],
+)
+def test_what_makes_no_load_is_refused(changes: dict[str, object], match: str) -> None:
+    """Before anything is sent."""
+    with pytest.raises(SettingsError, match=match):
+        plan(**changes)
+
+
+@pytest.mark.parametrize("changes", [{"prompts": []}, {"output_tokens": [1, 2, 3]}])
+def test_prompts_and_lengths_must_pair(changes: dict[str, object]) -> None:
+    """No prompts, or other lengths than prompts, are refused with both numbers."""
+    with pytest.raises(SettingsError, match="lengths of answers"):
+        _ = rounds(plan(**changes)).request_count
+
+
+def test_a_round_of_other_work_stops_the_test() -> None:
+    """Prompts may be fresh in each round, but as many and as long."""
+    loads = rounds(plan(prompts=lambda index: [(1,) * (3 + index)] * 2))
+    loads.take(0)
+    with pytest.raises(
+        SettingsError, match=r"round 1 has 2 prompts of 8 tokens.* the first had 2 prompts of 6"
+    ):
+        loads.take(1)
+
+
+def test_work_names_what_makes_two_loads_equal() -> None:
+    """Rate, lengths, prompts, seed, model and the engine's flags; more output tokens are other work."""
+    work = rounds(plan()).work
+    assert work["rate"] == "4/s"
+    assert work["output_tokens"] == "120"
+    assert work["served_model"] == "none"
+    more = rounds(plan(output_tokens=4)).work
+    assert {name for name in work if work[name] != more[name]} == {"output_tokens", "prompts"}
+
+
+def test_saturation_of_one_round_is_that_of_the_test() -> None:
+    """One load that fell behind is enough; loads too short to tell leave it open."""
+    slow = rounds(plan(prompts=[(1,)] * 200, rate=20.0, concurrency=2))
+    kept_up = rounds(plan(prompts=[(1,)] * 200, rate=20.0))
+    short = rounds(plan(prompts=[(1,)] * 2))
+    assert saturation([kept_up.take(0)])[0] is False
+    assert saturation([short.take(0)])[0] is None
+    is_saturated, because = saturation([kept_up.take(1), slow.take(0)])
+    assert is_saturated is True
+    assert "(1 of 2 rounds)" in because
