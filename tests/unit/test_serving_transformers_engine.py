@@ -145,6 +145,8 @@ def test_facts_tell_the_model_and_the_settings(engine: TransformersEngine, model
     """Parameters counted once, bytes on the device, no GPU memory on a CPU, and the decoder's shape."""
     facts = engine.facts
     assert facts.parameters == sum(weight.numel() for weight in model.parameters())
+    assert facts.parameters is not None
+    assert facts.size_bytes is not None
     assert facts.size_bytes >= 4 * facts.parameters
     assert facts.vram_bytes is None
     assert facts.flags["prefix_cache"] == "off"
