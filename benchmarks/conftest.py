@@ -86,6 +86,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Images and weights of the CNN tests in the channels-last layout.",
     )
 
+    group.addoption(
+        "--llm-engine",
+        choices=("transformers", "vllm"),
+        help="What serves the LLM tests: transformers in this process, or vllm (the profile's).",
+    )
+    group.addoption(
+        "--eager",
+        action="store_true",
+        help="The LLM tests' engine compiles nothing and replays no CUDA graphs: a planted regression.",
+    )
+    group.addoption(
+        "--bench-extra-tokens",
+        type=int,
+        default=0,
+        metavar="PERCENT",
+        help="Ask for answers that are this many percent longer in the LLM tests: planted other work (0).",
+    )
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Stop before anything runs if the options can't be followed."""

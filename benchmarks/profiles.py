@@ -113,10 +113,29 @@ class CnnProfile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LlmSweep:
+    """One model at one rate, with answers of other lengths, or with random prompts that begin alike.
+
+    Attributes:
+        model_size: Name out of `benchmarks.llm.models.SIZES`.
+        rate: Requests a second.
+        output_tokens: Lengths of the answers; a test each.
+        shared_shares: Shares of the prompts that are common to all; a test each.
+    """
+
+    model_size: str
+    rate: float
+    output_tokens: tuple[int, ...]
+    shared_shares: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LlmProfile:
     """Size of the serving tests.
 
     Attributes:
+        engine: `transformers`, in this process, or `vllm`.
+        quantization: As the engine names it, or `None`.
         model_sizes: Names out of `benchmarks.llm.models.SIZES`, smallest first.
         rates: Requests a second, ascending; a test for each size and rate.
         arrival_s: Seconds over which the requests of one round arrive.
@@ -127,8 +146,11 @@ class LlmProfile:
         rounds: Measured rounds of a test.
         warmup: Rounds run first and dropped.
         max_time_s: Longest time for all rounds of one test.
+        sweep: Further tests, or `None`.
+        is_eager: The engine replays no CUDA graphs and compiles nothing: the same work, done slower.
     """
 
+    engine: str
     model_sizes: tuple[str, ...]
     rates: tuple[float, ...]
     arrival_s: float
@@ -139,6 +161,9 @@ class LlmProfile:
     rounds: int
     warmup: int
     max_time_s: float
+    sweep: LlmSweep
+    quantization: str | None = None
+    is_eager: bool = False
 
     def request_count(self, rate: float) -> int:
         """Requests in one round at *rate* requests a second."""
@@ -217,6 +242,7 @@ QUICK = Profile(
         ),
     ),
     llm=LlmProfile(
+        engine="transformers",
         model_sizes=("1M", "4M", "12M"),
         rates=(8.0, 32.0),
         arrival_s=1.0,
@@ -227,6 +253,7 @@ QUICK = Profile(
         rounds=4,
         warmup=1,
         max_time_s=20.0,
+        sweep=LlmSweep(model_size="1M", rate=32.0, output_tokens=(4, 32), shared_shares=(0.5,)),
     ),
 )
 
@@ -258,16 +285,24 @@ GPU = Profile(
         sweep=GPU_SWEEP,
     ),
     llm=LlmProfile(
-        model_sizes=("0.1B", "0.5B", "1B"),
-        rates=(4.0, 16.0, 64.0),
-        arrival_s=2.5,
+        engine="vllm",
+        quantization="fp8",
+        model_sizes=("0.5B", "1B", "3B", "8B"),
+        rates=(1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0),
+        arrival_s=5.0,
         least_requests=12,
         prompt_tokens=128,
-        output_tokens=64,
-        max_batch=256,
-        rounds=4,
+        output_tokens=128,
+        max_batch=512,
+        rounds=5,
         warmup=1,
-        max_time_s=30.0,
+        max_time_s=120.0,
+        sweep=LlmSweep(
+            model_size="1B",
+            rate=16.0,
+            output_tokens=(16, 32, 64, 256),
+            shared_shares=(0.0, 0.5, 0.75),
+        ),
     ),
 )
 
@@ -321,7 +356,7 @@ PROFILES = {profile.name: profile for profile in (QUICK, GPU, PAPER)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
-    """What the command line changes of the CNN tests' work; `None` and `False` leave the profile's."""
+    """What the command line changes of the tests' work; `None` and `False` leave the profile's."""
 
     batch_size: int | None = None
     learning_rate: float | None = None
@@ -330,6 +365,8 @@ class Overrides:
     is_amp: bool = False
     is_channels_last: bool = False
     batch_sizes: tuple[int, ...] | None = None
+    llm_engine: str | None = None
+    is_eager: bool = False
 
     def of(self, profile: Profile) -> Profile:
         """*profile* with these changes, which its `variant` names."""
@@ -350,7 +387,10 @@ class Overrides:
             cnn, said = replace(cnn, is_channels_last=True), [*said, "channels_last"]
         if self.batch_sizes is not None:  # a size is in its test's name already
             cnn = replace(cnn, sweep=replace(cnn.sweep, batch_sizes=self.batch_sizes))
-        return replace(profile, cnn=cnn, variant="-".join(said))
+        llm = replace(profile.llm, is_eager=self.is_eager)  # no other work, so no other name
+        if self.llm_engine is not None and self.llm_engine != llm.engine:
+            llm, said = replace(llm, engine=self.llm_engine, quantization=None), [*said, self.llm_engine]
+        return replace(profile, cnn=cnn, llm=llm, variant="-".join(said))
 
 
 def chosen(config: pytest.Config) -> Profile:
@@ -366,6 +406,8 @@ def chosen(config: pytest.Config) -> Profile:
         is_amp=bool(config.getoption("--amp", default=False)),
         is_channels_last=bool(config.getoption("--channels-last", default=False)),
         batch_sizes=config.getoption("--batch-sizes", default=None),
+        llm_engine=config.getoption("--llm-engine", default=None),
+        is_eager=bool(config.getoption("--eager", default=False)),
     ).of(profile)
 
 
@@ -383,6 +425,20 @@ def chosen_dataset(dataset: str | None, cifar10_folder: Path | None) -> str | No
     if dataset not in {None, "cifar10"} and cifar10_folder is not None:
         raise pytest.UsageError(f"--dataset={dataset} and --cifar10 {cifar10_folder}: give one of them")
     return "cifar10" if cifar10_folder is not None else dataset
+
+
+def lengthened(output_tokens: int, percent: int) -> int:
+    """*output_tokens* and *percent* percent more, rounded up.
+
+    Raises:
+        pytest.UsageError: Nothing is left of them.
+    """
+    tokens = -(-output_tokens * (100 + percent) // 100)
+    if tokens < 1:
+        raise pytest.UsageError(
+            f"--bench-extra-tokens={percent}: answers of {tokens} tokens; give -90 or more"
+        )
+    return tokens
 
 
 def grown(step_count: int, percent: int) -> int:

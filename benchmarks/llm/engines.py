@@ -1,0 +1,46 @@
+"""The engine that a profile names, ready to serve a model of one size."""
+
+from pathlib import Path
+
+from benchmarks.llm.models import llama, write_config
+from benchmarks.llm.tokenizer import trained_tokenizer
+from benchmarks.profiles import Profile
+from pytest_energy.serving.engines.protocol import Engine
+
+PAGE_TOKENS = 8  # of transformers' cache: two pages of each of the paper's questions are shared
+
+
+def made_engine(size: str, profile: Profile, folder: Path) -> Engine:
+    """An engine with random weights; making it takes up to a minute, and is no part of any window.
+
+    Args:
+        size: One of `benchmarks.llm.models.SIZES`.
+        profile: Says which engine, for how long requests, and how many at once.
+        folder: Empty, for files that the engine reads.
+    """
+    llm, name = profile.llm, f"llama-{size}"
+    length = llm.prompt_tokens + max(llm.output_tokens, *llm.sweep.output_tokens)
+    if llm.engine == "vllm":
+        from pytest_energy.serving.engines.vllm_engine import VllmEngine
+
+        return VllmEngine(
+            write_config(folder, size, position_count=length),
+            name=name,
+            load_format="dummy",
+            quantization=llm.quantization,
+            max_model_len=length,
+            max_batch=llm.max_batch,
+            enforce_eager=llm.is_eager,
+        )
+    from pytest_energy.serving.engines.transformers_engine import TransformersEngine
+
+    return TransformersEngine(
+        llama(size, device=profile.device, position_count=length),
+        name=name,
+        max_batch=llm.max_batch,
+        max_request_tokens=length,
+        page_tokens=PAGE_TOKENS,
+        has_prefix_cache=True,
+        has_cuda_graphs=not llm.is_eager,
+        decode=trained_tokenizer().decode,
+    )
