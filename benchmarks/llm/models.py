@@ -36,26 +36,35 @@ class Size:
     is_tied: bool = False
 
 
-def _llama_3(*, hidden: int, feed_forward: int, layers: int, heads: int, is_tied: bool) -> Size:
+def _llama_3(
+    *,
+    hidden: int,
+    feed_forward: int,
+    layers: int,
+    heads: int,
+    is_tied: bool,
+    vocabulary: int = LLAMA_VOCABULARY,
+) -> Size:
     return Size(
         hidden=hidden,
         feed_forward=feed_forward,
         layers=layers,
         heads=heads,
         key_value_heads=8,
-        vocabulary=LLAMA_VOCABULARY,
+        vocabulary=vocabulary,
         is_tied=is_tied,
     )
 
 
-# Names say the parameters. 1B and 3B have the shapes of Llama 3.2, 8B that of Llama 3.1.
+# Names say the parameters. 1B and 3B have the shapes of Llama 3.2, 8B that of Llama 3.1; 1B knows fewer tokens,
+# since all of Llama's would make it 1.24B.
 SIZES: Mapping[str, Size] = {
     "1M": Size(hidden=128, feed_forward=344, layers=3, heads=4, key_value_heads=2),
     "4M": Size(hidden=256, feed_forward=688, layers=4, heads=4, key_value_heads=2),
     "12M": Size(hidden=384, feed_forward=1152, layers=6, heads=6, key_value_heads=2),
     "0.1B": Size(hidden=768, feed_forward=2048, layers=16, heads=12, key_value_heads=4),
     "0.5B": Size(hidden=1280, feed_forward=3456, layers=28, heads=20, key_value_heads=4),
-    "1B": _llama_3(hidden=2048, feed_forward=8192, layers=16, heads=32, is_tied=True),
+    "1B": _llama_3(hidden=2048, feed_forward=8192, layers=16, heads=32, is_tied=True, vocabulary=16_384),
     "3B": _llama_3(hidden=3072, feed_forward=8192, layers=28, heads=24, is_tied=True),
     "8B": _llama_3(hidden=4096, feed_forward=14336, layers=32, heads=32, is_tied=False),
 }
