@@ -56,8 +56,8 @@ def _llama_3(
     )
 
 
-# Names say the parameters. 1B and 3B have the shapes of Llama 3.2, 8B that of Llama 3.1; 1B knows fewer tokens,
-# since all of Llama's would make it 1.24B.
+# Names say the parameters. 1B and 3B have the shapes of Llama 3.2, 8B that of Llama 3.1; 1B knows fewer
+# tokens, since all of Llama's would make it 1.24B.
 SIZES: Mapping[str, Size] = {
     "1M": Size(hidden=128, feed_forward=344, layers=3, heads=4, key_value_heads=2),
     "4M": Size(hidden=256, feed_forward=688, layers=4, heads=4, key_value_heads=2),
