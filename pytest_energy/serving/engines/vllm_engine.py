@@ -1,0 +1,396 @@
+"""vLLM in this process: its own scheduler, kernels and worker processes, given the shape of an `Engine`.
+
+Rule 1: vLLM's front end is bound to one event loop, while each load brings one of its own; so the front end
+lives on a loop in a thread of the engine's, and tokens cross over to the load's.
+Rule 2: the prefix cache is counted from the numbers that vLLM adds to its own Prometheus counters, taken
+where it adds them: the counters are one set for the whole process, which a second engine clears.
+Rule 3: vLLM's processes are spawned, not forked: the fork of a process whose threads have computed can hang.
+"""
+
+import asyncio
+import itertools
+import multiprocessing
+import os
+import threading
+import traceback as tracebacks
+import warnings
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import fields
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from pytest_energy.errors import EnergyError, SettingsError
+from pytest_energy.serving.engines.loop_thread import LoopThread, Mailbox
+from pytest_energy.serving.engines.process_family import ProcessFamily
+from pytest_energy.serving.engines.protocol import (
+    CacheCounters,
+    EngineError,
+    EngineFacts,
+    Request,
+    TokenEvent,
+)
+from pytest_energy.serving.engines.vllm_facts import engine_facts
+from pytest_energy.serving.engines.vllm_library import StepCounts, VllmLibrary, spawned_processes
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+NAME = "vllm"
+WORKER_EXTENSION = "pytest_energy.serving.engines.vllm_worker.WeightReport"
+MONITOR_THREAD = "MPClientEngineMonitor"  # vLLM's; ends by itself after the processes that it watches
+# vLLM hands out 128 answers of a step in each turn of its loop, and counts the step after the last of them.
+TURNS_OF_A_STEP = 16
+# A request that was withdrawn holds its part of the cache until the step that it is in has ended.
+RESET_TRIES, RESET_PAUSE_S = 100, 0.02
+END_S = 30.0  # for vLLM's processes to end by themselves; killed ones leave shared memory behind
+
+Outcome = TokenEvent | EngineError | None
+"""What comes for a request: tokens, a failure, or `None` after the last token."""
+
+
+class EngineFailed(EnergyError):
+    """An engine can't be made ready, or can't do what it is asked outside a request.
+
+    Attributes:
+        engine: Name of the engine.
+        model: Name of the model.
+    """
+
+    def __init__(self, engine: str, model: str, because: str) -> None:
+        super().__init__(f"engine {engine}, model {model}: {because}")
+        self.engine = engine
+        self.model = model
+
+
+class VllmEngine:
+    """Serves a model with vLLM; its scheduler and workers are processes that this one starts.
+
+    They are ready when this returns, and end with `close`; use it in a `with` block or from a fixture that
+    closes it. Loading takes 20 s on two CPU cores and 45 s on an H100.
+
+    Args:
+        model: Folder or name on a hub. With *load_format* `"dummy"` the weights are random, and a folder that
+            holds only a `config.json` will do.
+        name: Of the model, for reports; the last part of *model* where it is left out.
+        load_format: How weights are read, as vLLM names it.
+        quantization: Such as `"fp8"`, or `None` for what the model's configuration says.
+        data_type: Such as `"bfloat16"`, or `None` for what the model's configuration says.
+        has_prefix_cache: Whether the start of a prompt that was seen before is not computed again.
+        tensor_parallel_size: GPUs that share each layer.
+        max_model_len: Longest prompt and answer together, in tokens; `None` for the model's own.
+        max_batch: Requests decoded together; later ones wait.
+        gpu_memory_share: Share of each GPU's memory that vLLM may take, above 0 to 1; `None` for vLLM's own.
+        enforce_eager: Whether to leave out compilation and CUDA graphs: loads sooner, runs slower.
+        skip_tokenizer: Whether to do without a tokenizer; with one, answers are turned into text as well.
+        parameters: Of the model, where they can't be counted from its configuration.
+        extra: More arguments of vLLM's `AsyncEngineArgs`, by their names there.
+
+    Raises:
+        SettingsError: vLLM isn't installed, the folder isn't there, or an argument is outside its range.
+        EngineFailed: vLLM could not load the model.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        load_format: str = "auto",
+        quantization: str | None = None,
+        data_type: str | None = None,
+        has_prefix_cache: bool = True,
+        tensor_parallel_size: int = 1,
+        max_model_len: int | None = None,
+        max_batch: int = 256,
+        gpu_memory_share: float | None = None,
+        enforce_eager: bool = False,
+        skip_tokenizer: bool = True,
+        parameters: int | None = None,
+        extra: Mapping[str, object] | None = None,
+    ) -> None:
+        _check_model(os.fspath(model))
+        _check_counts(
+            tensor_parallel_size=tensor_parallel_size, max_model_len=max_model_len, max_batch=max_batch
+        )
+        if gpu_memory_share is not None and not 0 < gpu_memory_share <= 1:
+            raise SettingsError(f"gpu_memory_share is {gpu_memory_share}; it must be above 0 and at most 1")
+        arguments: dict[str, object] = {
+            "model": os.fspath(model),
+            "load_format": load_format,
+            "quantization": quantization,
+            "dtype": data_type or "auto",
+            "enable_prefix_caching": has_prefix_cache,
+            "tensor_parallel_size": tensor_parallel_size,
+            "max_num_seqs": max_batch,
+            "enforce_eager": enforce_eager,
+            "skip_tokenizer_init": skip_tokenizer,
+            "disable_log_stats": False,
+            "worker_extension_cls": WORKER_EXTENSION,
+            **({} if max_model_len is None else {"max_model_len": max_model_len}),
+            **({} if gpu_memory_share is None else {"gpu_memory_utilization": gpu_memory_share}),
+        }
+        extra = dict(extra or {})
+        self._model = name or Path(model).name
+        self._detokenises = not skip_tokenizer
+        self._counts = StepCounts()
+        self._serial = itertools.count()
+        self._under_way: set[Future[None]] = set()
+        self._mailbox: Mailbox[Outcome] | None = None
+        self._llm: Any = None
+        self._family = ProcessFamily()
+        self._monitors: tuple[threading.Thread, ...] = ()
+        self._is_closed = False
+        with warnings.catch_warnings(), spawned_processes():
+            warnings.simplefilter(
+                "ignore"
+            )  # vLLM's own at its import; the test that starts it can't mend them
+            self._vllm = VllmLibrary.imported()
+            _check_extra(extra, arguments, self._vllm)
+            self._loop = LoopThread(f"pytest-energy {NAME}")
+            try:
+                config, workers = self._load({**arguments, **extra})
+                self._vocabulary = int(config.model_config.get_vocab_size())
+                self._longest = int(config.model_config.max_model_len)
+                self._facts = engine_facts(
+                    config,
+                    workers,
+                    model=self._model,
+                    parameters=parameters,
+                    extra=extra,
+                    vllm_version=self._vllm.version,
+                )
+            except BaseException:
+                self.close()
+                raise
+
+    @property
+    def name(self) -> str:
+        return NAME
+
+    @property
+    def facts(self) -> EngineFacts:
+        return self._facts
+
+    async def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:
+        """Token events of one answer; see `Engine.generate`."""
+        self._refuse_hopeless(request)
+        outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
+        mailbox = self._mailbox_of(asyncio.get_running_loop())
+        answer = self._submit(request, partial(mailbox.send, outcomes.put_nowait))
+        try:
+            while (outcome := await outcomes.get()) is not None:
+                if isinstance(outcome, EngineError):
+                    raise outcome
+                yield outcome
+        finally:
+            answer.cancel()  # of no effect on one that has ended
+
+    def cache_counters(self) -> CacheCounters | None:
+        """Counts of the prefix cache since the start, or `None` with the cache off."""
+        if self._facts.flags["prefix_cache"] == "off":
+            return None
+        if not self._is_closed:
+            self._loop.run(_turns(TURNS_OF_A_STEP))
+        return CacheCounters(queried_tokens=self._counts.queried_tokens, hit_tokens=self._counts.hit_tokens)
+
+    async def queue_depth(self) -> int | None:
+        """Requests that wait for their first step, as vLLM told after its last step."""
+        # vLLM tells nothing more when the last request is gone.
+        return self._counts.waiting if self._under_way else 0
+
+    def worker_pids(self) -> tuple[int, ...]:
+        """The scheduler and the workers, all of them descendants of this process."""
+        return self._family.pids
+
+    def reset_prefix_cache(self) -> None:
+        """Forget all prompts, so that a round starts as the first one did. The counters go on.
+
+        Raises:
+            EngineFailed: Requests are under way, or the engine is closed or dead.
+        """
+        if self._is_closed:
+            raise EngineFailed(NAME, self._model, "it is closed, so it has no cache to reset")
+        if self._under_way:
+            because = f"{len(self._under_way)} requests are under way; reset its cache between loads"
+            raise EngineFailed(NAME, self._model, because)
+        reset = self._loop.start(self._reset())
+        if (error := reset.exception()) is not None:
+            raise EngineFailed(NAME, self._model, self._reason(error)) from error
+        if not reset.result():
+            because = f"vLLM did not reset its cache within {RESET_TRIES * RESET_PAUSE_S:g} s"
+            raise EngineFailed(NAME, self._model, because)
+
+    def close(self) -> None:
+        """End vLLM's processes and the thread; requests under way fail."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        was_loaded = self._llm is not None
+        if was_loaded:
+            self._loop.run(self._shut_down())
+        self._family.end(patience_s=END_S if was_loaded else 0)
+        self._loop.close()
+        for monitor in self._monitors:
+            monitor.join(END_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _load(self, arguments: Mapping[str, object]) -> tuple[Any, list[dict[str, Any]]]:
+        """Start vLLM's processes; its configuration, and what its workers hold."""
+        children, threads = set(multiprocessing.active_children()), set(threading.enumerate())
+        loading = self._loop.start(self._started(arguments))
+        try:
+            error = loading.exception()
+        finally:  # also when the user interrupts
+            loading.cancel()
+            self._family = ProcessFamily.of(set(multiprocessing.active_children()) - children)
+            self._monitors = tuple(
+                thread for thread in set(threading.enumerate()) - threads if thread.name == MONITOR_THREAD
+            )
+        if error is None:
+            return loading.result()
+        tracebacks.clear_frames(error.__traceback__)  # they hold the half-made engine
+        raise EngineFailed(NAME, self._model, _load_failure(self._vllm.version, error)) from error
+
+    async def _started(self, arguments: Mapping[str, object]) -> tuple[Any, list[dict[str, Any]]]:
+        await asyncio.sleep(0)  # where an interruption ends this, before any process is started
+        llm = self._vllm.async_llm.from_engine_args(
+            self._vllm.engine_args(**arguments), stat_loggers=[lambda *_: self._counts]
+        )
+        self._llm = llm
+        if self._is_closed:  # interrupted while vLLM started, by one who may have seen no engine yet
+            await self._shut_down()
+            raise asyncio.CancelledError
+        return llm.vllm_config, await llm.collective_rpc("report_weights")
+
+    def _refuse_hopeless(self, request: Request) -> None:
+        """Refuse what vLLM would answer shorter than asked, or die of."""
+        if self._is_closed:
+            raise EngineError(NAME, request.request_id, "the engine is closed")
+        length = len(request.prompt) + request.output_tokens
+        if length > self._longest:
+            because = f"{length} tokens with its answer; this engine was made for {self._longest}"
+            raise EngineError(NAME, request.request_id, f"{because} (max_model_len)")
+        lowest, highest = min(request.prompt), max(request.prompt)
+        if lowest < 0 or highest >= self._vocabulary:
+            because = f"token ids {lowest} to {highest}; the model knows 0 to {self._vocabulary - 1}"
+            raise EngineError(NAME, request.request_id, because)
+
+    def _mailbox_of(self, loop: asyncio.AbstractEventLoop) -> Mailbox[Outcome]:
+        if self._mailbox is None or self._mailbox.loop is not loop:
+            self._mailbox = Mailbox(loop)
+        return self._mailbox
+
+    def _submit(self, request: Request, send: Callable[[Outcome], None]) -> "Future[None]":
+        answer = self._loop.start(self._answer(request, send))
+        self._under_way.add(answer)
+        answer.add_done_callback(partial(self._conclude, request, send))
+        return answer
+
+    async def _answer(self, request: Request, send: Callable[[Outcome], None]) -> None:
+        """On the engine's loop: pass on what vLLM answers; cancelling this withdraws the request."""
+        # No min_tokens: nothing ends an answer early here, and it is work in each step.
+        sampling = self._vllm.sampling_params(
+            temperature=0.0,
+            top_p=1.0,
+            max_tokens=request.output_tokens,
+            ignore_eos=True,
+            detokenize=self._detokenises,
+            output_kind=self._vllm.delta,
+        )
+        prompt = {"type": "token", "prompt_token_ids": list(request.prompt)}
+        # Ids in vLLM must not repeat over loads; the load's own ids do.
+        async for output in self._llm.generate(
+            prompt, sampling, f"{next(self._serial)}-{request.request_id}"
+        ):
+            (fresh,) = output.outputs
+            ids = tuple(fresh.token_ids)
+            if ids:
+                send(
+                    TokenEvent(count=len(ids), token_ids=ids, text=fresh.text if self._detokenises else None)
+                )
+
+    def _conclude(self, request: Request, send: Callable[[Outcome], None], answer: "Future[None]") -> None:
+        self._under_way.discard(answer)
+        error = asyncio.CancelledError() if answer.cancelled() else answer.exception()
+        send(None if error is None else EngineError(NAME, request.request_id, self._reason(error)))
+
+    def _reason(self, error: BaseException) -> str:
+        if self._is_closed:
+            return "the engine was closed before the answer was complete"
+        if isinstance(error, asyncio.CancelledError):
+            return "it was withdrawn"
+        if isinstance(error, self._vllm.dead_error):
+            return f"vLLM's core process has died ({_one_line(error)}); make a new engine"
+        # vLLM wraps what happens in its front end in an error without words.
+        return _one_line(error if str(error) or error.__cause__ is None else error.__cause__)
+
+    async def _reset(self) -> bool:
+        for _ in range(RESET_TRIES):
+            if await self._llm.reset_prefix_cache():
+                return True
+            await asyncio.sleep(RESET_PAUSE_S)
+        return False
+
+    async def _shut_down(self) -> None:
+        llm, self._llm = self._llm, None
+        if llm is None:
+            return
+        llm.shutdown(timeout=END_S)
+        # vLLM closes its sockets, but leaves their context with its threads to the garbage collector.
+        llm.engine_core.resources.ctx.destroy(linger=0)
+
+
+def _check_model(model: str) -> None:
+    """Refuse a folder without a configuration; what looks like no folder may be a name on a hub."""
+    folder = Path(model)
+    is_meant_as_folder = folder.is_absolute() or model.startswith((".", "~")) or folder.is_dir()
+    if is_meant_as_folder and not (folder / "config.json").is_file():
+        because = "holds no config.json" if folder.is_dir() else "is no folder"
+        need = "give a folder with a config.json, or a name on a hub"
+        raise SettingsError(f"engine {NAME}: model {model!r} {because}; {need}")
+
+
+def _check_counts(**counts: int | None) -> None:
+    for argument, count in counts.items():
+        if count is not None and count < 1:
+            raise SettingsError(f"{argument} is {count}; it must be at least 1")
+
+
+def _check_extra(extra: Mapping[str, object], arguments: Mapping[str, object], vllm: VllmLibrary) -> None:
+    """Refuse names that are `VllmEngine`'s own arguments, or none of vLLM's."""
+    if own := sorted(extra.keys() & arguments.keys()):
+        raise SettingsError(f"extra holds {', '.join(own)}, which VllmEngine sets itself; leave it out there")
+    if unknown := sorted(extra.keys() - {field.name for field in fields(vllm.engine_args)}):
+        msg = (
+            f"extra holds {', '.join(unknown)}, which vLLM {vllm.version} does not know; see AsyncEngineArgs"
+        )
+        raise SettingsError(msg)
+
+
+async def _turns(count: int) -> None:
+    """Let the loop go round *count* times."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def _load_failure(vllm_version: str, error: BaseException) -> str:
+    because = f"vLLM {vllm_version} could not load it: {_one_line(error)}"
+    if isinstance(error, ValueError | OSError):  # an argument or the folder, and said in full
+        return because
+    mend = "where memory ran out, lower max_model_len or gpu_memory_share, or take a smaller model"
+    return f"{because} (its processes' lines above say why; {mend})"
+
+
+def _one_line(error: BaseException) -> str:
+    told = getattr(error, "errors", None)  # pydantic's, whose text repeats all of vLLM's settings
+    text = "; ".join(str(entry["msg"]) for entry in told()) if callable(told) else str(error)
+    return f"{type(error).__name__}: {' '.join(text.split())}" if text else type(error).__name__

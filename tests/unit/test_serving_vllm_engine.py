@@ -1,0 +1,450 @@
+"""The vLLM engine over a fake of vLLM: what is asked of it, what crosses over from it, what goes wrong."""
+
+import _thread
+import asyncio
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_energy.errors import SettingsError
+from pytest_energy.serving.engines.protocol import EngineError, Request
+from pytest_energy.serving.load import serve
+from tests.contract.engine_contract import EngineContract
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+from pytest_energy.serving.engines.decoder import decoder_shape, parameter_count, skeleton  # noqa: E402
+from pytest_energy.serving.engines.vllm_engine import EngineFailed, VllmEngine  # noqa: E402
+from pytest_energy.serving.engines.vllm_library import START_METHOD, spawned_processes  # noqa: E402
+from pytest_energy.serving.engines.vllm_worker import WeightReport, weight_report  # noqa: E402
+from tests.fakes.vllm_library import PAGE_TOKENS, FakeVllm  # noqa: E402
+
+CONFIG = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "vocab_size": 97,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 96,
+    "bos_token_id": None,
+    "eos_token_id": None,
+}
+
+
+def write_model(folder: Path, **changes: object) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(json.dumps({**CONFIG, **changes}))
+    return folder
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return write_model(tmp_path / "llama")
+
+
+@pytest.fixture
+def vllm(monkeypatch: pytest.MonkeyPatch) -> FakeVllm:
+    fake = FakeVllm()
+    fake.install(monkeypatch)
+    return fake
+
+
+@pytest.fixture
+def engine(vllm: FakeVllm, model: Path) -> Iterator[VllmEngine]:  # noqa: ARG001 (installs it)
+    with VllmEngine(model, load_format="dummy", max_batch=4) as engine:
+        yield engine
+
+
+class TestKeepsTheContract(EngineContract):
+    """The same suite as over the real vLLM in tests/vllm."""
+
+    vocabulary = 97
+    page_tokens = PAGE_TOKENS
+    max_batch = 4
+    longest = 96
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def fake() -> Iterator[FakeVllm]:
+        with pytest.MonkeyPatch.context() as patch:
+            fake = FakeVllm()
+            fake.install(patch)
+            yield fake
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def engine(fake: FakeVllm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmEngine]:  # noqa: ARG004
+        with VllmEngine(write_model(tmp_path_factory.mktemp("llama")), max_batch=4) as engine:
+            yield engine
+
+    @pytest.fixture
+    def produced_tokens(self, fake: FakeVllm) -> Callable[[], int]:
+        return lambda: fake.produced
+
+
+def test_decoding_is_greedy_and_of_the_asked_length(vllm: FakeVllm, engine: VllmEngine) -> None:
+    """The end of a sequence does not end an answer; every event tells only what is new."""
+    serve(engine, [[1, 2]], rate=100.0, output_tokens=3)
+    ((_, sampling),) = vllm.asked
+    assert (sampling.temperature, sampling.top_p, sampling.max_tokens) == (0.0, 1.0, 3)
+    assert sampling.ignore_eos
+    assert not sampling.detokenize
+    assert sampling.output_kind == "delta"
+
+
+def test_ids_never_repeat_over_loads(vllm: FakeVllm, engine: VllmEngine) -> None:
+    """A load counts its requests from 0; vLLM takes an id once."""
+    for _ in range(2):
+        serve(engine, [[1], [2]], rate=float("inf"), output_tokens=1)
+    ids = [request_id for request_id, _ in vllm.asked]
+    assert len(set(ids)) == 4
+
+
+def test_arguments_reach_vllm_by_its_names(vllm: FakeVllm, model: Path) -> None:
+    """Those left out are left to vLLM."""
+    with VllmEngine(
+        model,
+        quantization="fp8",
+        data_type="bfloat16",
+        max_model_len=64,
+        gpu_memory_share=0.5,
+        tensor_parallel_size=2,
+        extra={"async_scheduling": True},
+    ):
+        args = vllm.engines[0].args
+    assert (args.quantization, args.dtype, args.max_model_len) == ("fp8", "bfloat16", 64)
+    assert (args.gpu_memory_utilization, args.tensor_parallel_size) == (0.5, 2)
+    assert args.async_scheduling is True
+    assert args.skip_tokenizer_init
+    assert not args.disable_log_stats
+    with VllmEngine(model):
+        args = vllm.engines[1].args
+    assert (args.dtype, args.max_model_len, args.gpu_memory_utilization) == ("auto", None, 0.9)
+
+
+def test_facts_tell_the_model_the_work_and_how_it_is_done(vllm: FakeVllm, model: Path) -> None:
+    """Weights are counted from the configuration; bytes are what the workers hold, summed over GPUs."""
+    vllm.workers = [{"size_bytes": 100, "vram_bytes": 1000, "attention": ["FLASH_ATTN"]}] * 2
+    extra = {"kv_cache_dtype": "fp8", "async_scheduling": True}
+    with VllmEngine(model, quantization="fp8", tensor_parallel_size=2, max_batch=8, extra=extra) as engine:
+        facts = engine.facts
+    assert facts.model == "llama"
+    attention, feed_forward = 32 * 32 * 2 + 2 * 32 * 16, 3 * 32 * 64
+    assert facts.parameters == 2 * (attention + feed_forward + 2 * 32) + 32 + 2 * 97 * 32
+    assert facts.shape is not None
+    assert facts.shape.block_parameters == 2 * (attention + feed_forward)
+    assert (facts.size_bytes, facts.vram_bytes) == (200.0, 2000.0)
+    assert facts.flags == {
+        "data_type": "bfloat16",
+        "quantisation": "fp8",
+        "load_format": "auto",
+        "max_model_len": "96",
+        "prefix_cache": "on",
+        "detokenisation": "off",
+        "decoding": "greedy",
+        "kv_cache_dtype": "fp8",
+    }
+    assert facts.tuning == {
+        "max_batch": "8",
+        "step_tokens": "2048",
+        "page_tokens": "16",
+        "gpus": "2",
+        "compilation": "on",
+        "cuda_graphs": "full_and_piecewise",
+        "attention": "FLASH_ATTN",
+        "async_scheduling": "True",
+    }
+    assert facts.versions["vllm"] == "0.99"
+
+
+def test_what_is_not_known_is_none(vllm: FakeVllm, tmp_path: Path) -> None:
+    """No size from a CPU's workers, no count for an architecture that transformers builds otherwise."""
+    model = write_model(tmp_path / "other", architectures=["OtherForCausalLM"])
+    with VllmEngine(model, name="named", enforce_eager=True) as engine:
+        facts = engine.facts
+    assert facts.model == "named"
+    assert (facts.parameters, facts.size_bytes, facts.vram_bytes, facts.shape) == (None, None, None, None)
+    assert (facts.tuning["cuda_graphs"], facts.tuning["compilation"]) == ("off", "off")
+    with VllmEngine(model, parameters=7) as engine:
+        assert engine.facts.parameters == 7
+    assert len(vllm.engines) == 2
+
+
+def test_detokenisation_is_part_of_the_work_when_asked(vllm: FakeVllm, model: Path) -> None:
+    """Each event then carries the text of its tokens."""
+
+    async def texts(engine: VllmEngine) -> list[str | None]:
+        request = Request(request_id="0", prompt=(1, 2), output_tokens=2)
+        return [event.text async for event in engine.generate(request)]
+
+    with VllmEngine(model, skip_tokenizer=False) as engine:
+        assert asyncio.run(texts(engine)) == ["<3>", "<4>"]
+        assert engine.facts.flags["detokenisation"] == "on"
+    assert not vllm.engines[0].args.skip_tokenizer_init
+
+
+def test_a_reset_cache_knows_no_prompt(vllm: FakeVllm, engine: VllmEngine) -> None:
+    """Also where a withdrawn request still holds a part of it for some steps."""
+    prompt = [[*range(40)]]
+    serve(engine, prompt, rate=float("inf"), output_tokens=1)
+    vllm.refused_resets = 2
+    engine.reset_prefix_cache()
+    again = serve(engine, prompt, rate=float("inf"), output_tokens=1).cache
+    assert again is not None
+    assert (again.queried_tokens, again.hit_tokens) == (40, 0)
+
+
+def test_a_cache_in_use_is_not_reset(vllm: FakeVllm, engine: VllmEngine) -> None:
+    """Not between two tokens of a request, nor after tries enough."""
+
+    async def reset_within() -> None:
+        request = Request(request_id="0", prompt=(1, 2), output_tokens=90)
+        async for _ in engine.generate(request):
+            engine.reset_prefix_cache()
+
+    with pytest.raises(EngineFailed, match="engine vllm, model llama: 1 requests are under way"):
+        asyncio.run(reset_within())
+    vllm.refused_resets = 1000
+    with pytest.raises(EngineFailed, match="did not reset its cache within 2 s"):
+        engine.reset_prefix_cache()
+
+
+def test_an_engine_without_prefix_cache_counts_none(vllm: FakeVllm, model: Path) -> None:
+    """Absent is not zero."""
+    with VllmEngine(model, has_prefix_cache=False) as engine:
+        assert serve(engine, [[1]], rate=float("inf"), output_tokens=1).cache is None
+    assert not vllm.engines[0].args.enable_prefix_caching
+
+
+def test_the_death_of_the_core_fails_the_requests_and_all_later_ones(
+    vllm: FakeVllm, engine: VllmEngine
+) -> None:
+    """The error says that a new engine is needed; closing still works."""
+    vllm.dies_after_steps = 5
+    died = "engine vllm, request 0: vLLM's core process has died .*; make a new engine"
+    with pytest.raises(EngineError, match=died):
+        serve(engine, [[1]], rate=float("inf"), output_tokens=50)
+    with pytest.raises(EngineError, match=died):
+        serve(engine, [[1]], rate=float("inf"), output_tokens=50)
+    with pytest.raises(EngineFailed, match="engine vllm, model llama: vLLM's core process has died"):
+        engine.reset_prefix_cache()
+
+
+def test_a_failure_of_the_front_end_is_told_by_its_cause(vllm: FakeVllm, engine: VllmEngine) -> None:
+    """Its own error has no words."""
+    vllm.next_failure = RuntimeError("the prompt\nis odd")
+    with pytest.raises(EngineError, match="request 0: RuntimeError: the prompt is odd"):
+        serve(engine, [[1]], rate=float("inf"), output_tokens=1)
+
+
+@pytest.mark.parametrize("token", [-1, 97])
+def test_a_token_outside_the_vocabulary_is_refused(engine: VllmEngine, token: int) -> None:
+    """Workers of vLLM die of one when no tokenizer checks it."""
+    with pytest.raises(EngineError, match="the model knows 0 to 96"):
+        serve(engine, [[5, token]], rate=float("inf"), output_tokens=1)
+
+
+def test_closing_fails_the_requests_under_way(vllm: FakeVllm, model: Path) -> None:
+    """And later ones, at once."""
+    engine = VllmEngine(model)
+
+    async def close_within() -> None:
+        async for _ in engine.generate(Request(request_id="0", prompt=(1,), output_tokens=90)):
+            engine.close()
+
+    with pytest.raises(EngineError, match="closed before the answer was complete"):
+        asyncio.run(close_within())
+    with pytest.raises(EngineError, match="the engine is closed"):
+        serve(engine, [[1]], rate=float("inf"), output_tokens=1)
+    with pytest.raises(EngineFailed, match="it is closed"):
+        engine.reset_prefix_cache()
+    assert vllm.engines[0].is_shut_down
+
+
+def test_closing_twice_leaves_no_thread(vllm: FakeVllm, model: Path) -> None:
+    """The counters can still be read."""
+    before = set(threading.enumerate())
+    engine = VllmEngine(model)
+    assert set(threading.enumerate()) > before
+    engine.close()
+    engine.close()
+    assert set(threading.enumerate()) == before
+    assert engine.cache_counters() is not None
+    assert engine.worker_pids() == ()
+    assert vllm.engines[0].is_shut_down
+
+
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (ValueError("unknown quantization"), "could not load it: ValueError: unknown quantization$"),
+        (
+            RuntimeError("Engine core initialization failed."),
+            "initialization failed. .*where memory ran out, lower",
+        ),
+    ],
+)
+def test_a_failed_load_says_what_and_leaves_no_thread(
+    vllm: FakeVllm, model: Path, failure: Exception, told: str
+) -> None:
+    """A wrong argument is told in full by vLLM; what goes wrong in its processes is told above, by them."""
+    before = set(threading.enumerate())
+    vllm.load_failure = failure
+    with pytest.raises(EngineFailed, match=f"(?s)engine vllm, model llama: vLLM 0.99 .*{told}") as caught:
+        VllmEngine(model)
+    assert (caught.value.engine, caught.value.model) == ("vllm", "llama")
+    assert set(threading.enumerate()) == before
+
+
+def test_an_interrupted_load_ends_what_it_started(vllm: FakeVllm, model: Path) -> None:
+    """The user's interruption comes while vLLM starts its processes in the engine's thread."""
+    before = set(threading.enumerate())
+    is_closing = threading.Event()
+
+    class Watched(VllmEngine):
+        def close(self) -> None:
+            is_closing.set()
+            super().close()
+
+    def interrupt() -> None:
+        _thread.interrupt_main()
+        is_closing.wait()
+
+    vllm.on_load = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        Watched(model)
+    assert vllm.engines[0].is_shut_down
+    assert set(threading.enumerate()) == before
+
+
+def test_vllm_that_can_not_be_imported_is_told(monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
+    """With what to install; nothing is started."""
+    monkeypatch.setitem(sys.modules, "vllm", None)
+    before = set(threading.enumerate())
+    with pytest.raises(SettingsError, match=r"vLLM can't be imported .*pytest-energy\[vllm\]"):
+        VllmEngine(model)
+    assert set(threading.enumerate()) == before
+
+
+def test_a_folder_without_a_configuration_is_refused(tmp_path: Path) -> None:
+    """Before vLLM is imported, which takes seconds."""
+    with pytest.raises(SettingsError, match="holds no config.json"):
+        VllmEngine(tmp_path)
+    with pytest.raises(SettingsError, match="is no folder; give a folder with a config.json"):
+        VllmEngine(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"max_batch": 0}, "max_batch is 0; it must be at least 1"),
+        ({"max_model_len": -1}, "max_model_len is -1"),
+        ({"tensor_parallel_size": 0}, "tensor_parallel_size is 0"),
+        ({"gpu_memory_share": 1.5}, "gpu_memory_share is 1.5; it must be above 0 and at most 1"),
+        ({"extra": {"max_num_seqs": 2}}, "max_num_seqs, which VllmEngine sets itself"),
+        ({"extra": {"max_sequences": 2}}, "max_sequences, which vLLM 0.99 does not know"),
+    ],
+)
+def test_wrong_arguments_are_refused(
+    vllm: FakeVllm, model: Path, arguments: dict[str, Any], told: str
+) -> None:
+    """With the value and what is right."""
+    with pytest.raises(SettingsError, match=told):
+        VllmEngine(model, **arguments)
+    assert vllm.engines == []
+
+
+def test_processes_are_spawned_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the environment is as before."""
+    monkeypatch.delenv(START_METHOD, raising=False)
+    with spawned_processes():
+        assert os_environ(START_METHOD) == "spawn"
+    assert os_environ(START_METHOD) is None
+    monkeypatch.setenv(START_METHOD, "fork")
+    with spawned_processes():
+        assert os_environ(START_METHOD) == "fork"
+    assert os_environ(START_METHOD) == "fork"
+
+
+def os_environ(name: str) -> str | None:
+    import os
+
+    return os.environ.get(name)
+
+
+def llama(**changes: object) -> Any:
+    return transformers.LlamaConfig(**{**CONFIG, **changes})
+
+
+def test_tied_weights_count_once() -> None:
+    """An output head that is the embedding is no second matrix."""
+    apart, tied = skeleton(llama()), skeleton(llama(tie_word_embeddings=True))
+    assert parameter_count(apart) - parameter_count(tied) == 97 * 32
+    shape = decoder_shape(tied)
+    assert shape is not None
+    assert shape.head_parameters == 97 * 32
+
+
+def test_a_skeleton_takes_no_memory() -> None:
+    """Its weights have shapes only."""
+    assert {weight.device.type for weight in skeleton(llama()).parameters()} == {"meta"}
+
+
+def test_a_sparse_model_tells_no_shape() -> None:
+    """Its tokens meet only some of the experts, so counting all weights would be wrong."""
+    config = transformers.MixtralConfig(
+        **{**CONFIG, "architectures": ["MixtralForCausalLM"], "model_type": "mixtral"}, num_local_experts=2
+    )
+    sparse = skeleton(config)
+    assert parameter_count(sparse) > 0
+    assert decoder_shape(sparse) is None
+
+
+class FakeLayer:
+    """An attention layer, which tells its kernels."""
+
+    @staticmethod
+    def get_attn_backend() -> Any:
+        return type("Backend", (), {"get_name": staticmethod(lambda: "FLASH_ATTN")})
+
+
+class FakeWorker(WeightReport):
+    """A worker of vLLM with a model on a device."""
+
+    def __init__(self, model: Any, device: str) -> None:
+        self.model = model
+        self.device = torch.device(device)
+        context = {"layers.0.attn": FakeLayer(), "layers.0.mlp": object()}
+        compilation = type("Compilation", (), {"static_forward_context": context})
+        self.vllm_config = type("Config", (), {"compilation_config": compilation})
+
+    def get_model(self) -> Any:
+        return self.model
+
+
+def test_a_worker_on_a_cpu_tells_its_kernels_but_no_size() -> None:
+    """Kernels for CPUs repack weights out of sight."""
+    told = FakeWorker(torch.nn.Linear(3, 5), "cpu").report_weights()
+    assert told == {"size_bytes": None, "vram_bytes": None, "attention": ["FLASH_ATTN"]}
+
+
+def test_a_worker_on_a_gpu_tells_the_bytes_of_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Buffers included, memory that two names share once."""
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4, bias=False), torch.nn.Linear(4, 4, bias=False))
+    model[1].weight = model[0].weight
+    model.register_buffer("scale", torch.zeros(3, dtype=torch.bfloat16))
+    model.register_buffer("view", model.scale[1:])
+    properties = type("Properties", (), {"total_memory": 80})
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
+    worker = FakeWorker(model, "cuda")
+    told = weight_report(worker.model, worker.device, worker.vllm_config)
+    assert told == {"size_bytes": 4 * 16 + 2 * 3, "vram_bytes": 80, "attention": ["FLASH_ATTN"]}
