@@ -1,8 +1,9 @@
 """Which part of a load counts as steady, and whether the engine kept up.
 
-Rule 1: the steady part of an open loop starts three p95 latencies after the start, when the queue has its
-usual length, and stops at the last arrival, before the load drains. That of a
-closed loop is a span of requests.
+Rule 1: the steady part of an open loop lies between three p95 latencies after the start, when the queue has
+its usual length, and the last arrival, before the load drains. In there it is the longest span in which
+answers come at the asked rate: the arrivals of a short load are uneven, and power at rest, which the answers
+share, would count for too few of them or too many. That of a closed loop is a span of requests.
 Rule 2: an engine is saturated when it answers less than 0.98 of what arrives, and the requests it has not
 answered grow by more than chance allows. A figure above saturation is not comparable with one below.
 Rule 3: an engine is called unsaturated when one that is asked for 1.3 times its capacity would have been seen
@@ -14,6 +15,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from statistics import fmean, pvariance
 
 from pytest_energy.errors import NotMeasurable
@@ -24,6 +26,9 @@ LEAST_ACHIEVED_SHARE = 0.98  # of the asked rate; the next 2 % are a queue that 
 LEAST_ARRIVALS = (
     8  # in the steady part; with fewer, one request at an edge is more than an eighth of the rate
 )
+LEAST_SPAN_SHARE = 0.5  # of the settled part: a shorter span at the asked rate is one of too few arrivals
+SPAN_STEPS = 100  # in which the ends of a span are moved
+RATE_PRECISION = 0.01  # of the asked rate
 INSTANTS = 65  # at which requests in flight are counted: 17 in each quarter, both edges included
 QUARTER = 17
 GROWTH_SHARE = 5 / 8  # of the time between them: from the middle of the first quarter to the last's start
@@ -133,7 +138,33 @@ def counted_part(result: LoadResult) -> tuple[float, float] | str:
             f"too short: it settles after {start_s:.2f} s (three p95 latencies) and its last request left at "
             f"{stop_s:.2f} s; {arrivals} requests lie between, {LEAST_ARRIVALS} are needed"
         )
-    return start_s, stop_s
+    return _at_asked_rate(result, start_s, stop_s)
+
+
+def _at_asked_rate(result: LoadResult, start_s: float, stop_s: float) -> tuple[float, float]:
+    """The longest span within *start_s* to *stop_s* in which answers come at the asked rate.
+
+    Where none comes within 1 % of it, the one that comes nearest. Ends are tried on a grid.
+    """
+    tokens = sorted(
+        (time_s, 1 / request.output_tokens) for request in result.served for time_s in request.token_times_s
+    )
+    times_s = [time_s for time_s, _ in tokens]
+    answers = [0.0, *accumulate(share for _, share in tokens)]
+    step_s = (stop_s - start_s) * (1 - LEAST_SPAN_SHARE) / SPAN_STEPS
+
+    def deviation(first_s: float, last_s: float) -> float:
+        worth = answers[bisect_right(times_s, last_s)] - answers[bisect_right(times_s, first_s)]
+        return abs(worth / ((last_s - first_s) * result.rate) - 1)
+
+    spans = [
+        (start_s + head * step_s, stop_s - tail * step_s)
+        for cut in range(SPAN_STEPS + 1)
+        for head in range(cut + 1)
+        for tail in (cut - head,)
+    ]
+    longest = next((span for span in spans if deviation(*span) <= RATE_PRECISION), None)
+    return longest or min(spans, key=lambda span: deviation(*span))
 
 
 def part_of(result: LoadResult, start_s: float, stop_s: float) -> SteadyPart:

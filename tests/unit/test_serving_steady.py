@@ -5,6 +5,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from statistics import fmean, median
 
 import pytest
 
@@ -46,10 +47,11 @@ def queued(service_s: float, *, count: int, rate: float, seed: int = 0) -> LoadR
 
 
 def test_the_steady_part_lies_between_settling_and_the_last_arrival() -> None:
-    """Three p95 latencies are dropped at the start, the draining at the end."""
+    """Three p95 latencies are dropped at the start, the draining at the end; half or more of the rest counts."""
     part = steadiness(load(lambda _: 0.5, count=100, rate=10.0)).part
     assert part is not None
-    assert (part.start_s, part.stop_s) == pytest.approx((1.5, 10.0))
+    assert 1.5 <= part.start_s < part.stop_s <= 10.0
+    assert part.duration_s >= 8.5 / 2
 
 
 def test_work_is_counted_by_the_tokens_that_fall_in_the_part() -> None:
@@ -332,11 +334,25 @@ def test_a_part_decided_on_one_load_is_cut_out_of_another() -> None:
     """The span is kept to the digit; only what happened in it is another."""
     warmup = load(lambda _: 0.5, count=200, rate=10.0)
     span = counted_part(warmup)
-    assert span == pytest.approx((1.5, 20.0))
     assert not isinstance(span, str)
+    assert 1.5 <= span[0] < span[1] <= 20.0
     part = part_of(load(lambda _: 0.1, count=200, rate=10.0), *span)
     assert (part.start_s, part.stop_s) == span
     assert part.mean_in_flight == pytest.approx(1.0, rel=0.1)
+
+
+@pytest.mark.parametrize(("count", "rate"), [(20, 1.0), (40, 4.0), (160, 16.0)])
+def test_answers_come_at_the_asked_rate_in_the_steady_part(count: int, rate: float) -> None:
+    """Few arrivals are uneven; all settled time would be off by up to 28 %, the chosen span by 1 % mostly."""
+    chosen, settled = [], []
+    for seed in range(50):
+        result = load(lambda _: 0.5, count=count, rate=rate, seed=seed)
+        span = counted_part(result)
+        assert not isinstance(span, str)
+        for part, found in ((part_of(result, *span), chosen), (part_of(result, 1.5, count / rate), settled)):
+            found.append(abs(part.requests_worth / (part.duration_s * rate) - 1))
+    assert median(chosen) <= 0.0101
+    assert fmean(chosen) < fmean(settled) / 2
 
 
 def test_parts_side_by_side_hold_what_the_whole_holds() -> None:
