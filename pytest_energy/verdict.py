@@ -66,6 +66,7 @@ PRECEDENCE = (
 
 NOT_RECORDED = "not recorded"
 
+_GATE = "--energy-estimates=gate"  # without it, no estimate is judged or kept
 _COMMIT_LENGTH = 10  # as git shows a commit in short
 _DAY_LENGTH = len("2026-11-20")
 
@@ -300,11 +301,13 @@ def _unmeasured_text(record: Record, because: str) -> str:
 
 
 def _estimate_text(record: Record, summary: Summary | None, void_because: str | None) -> str:
-    command = _command(record, "--energy-estimates=gate")
-    joules = f"no joules: {void_because}" if summary is None else _energy_text(record, summary)
+    command = _command(record)
+    headline = "nothing measures here, and an estimate neither passes nor fails a test"
+    if summary is None:
+        headline = f"no joules, not even estimated: {void_because}"
     return _lines(
-        "nothing measures here, and an estimate neither passes nor fails a test",
-        joules,
+        headline,
+        *(() if summary is None else (_energy_text(record, summary),)),
         *_absent_sensor_lines(record),
         f"what to do: mend a sensor (`pytest-energy doctor` says how), or let estimates count: {command}",
     )
@@ -785,4 +788,5 @@ def _more_rounds(record: Record) -> str:
 
 
 def _command(record: Record, *options: str) -> str:
-    return " ".join(("pytest", shlex.quote(record.test_id), *options))
+    gate = () if record.provenance is not Provenance.ESTIMATED else (_GATE,)
+    return " ".join(("pytest", shlex.quote(record.test_id), *options, *gate))

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Sequence
 
 from pytest_energy.ab import command as ab
-from pytest_energy.cli import accepting, folder, machine, plotting, runs
+from pytest_energy.cli import accepting, folder, machine, plotting, runs, schema
 from pytest_energy.errors import EnergyError
 
-_GROUPS = (machine, ab, runs, plotting, accepting, folder)
+_GROUPS = (machine, ab, runs, plotting, accepting, folder, schema)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

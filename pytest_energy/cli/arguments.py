@@ -19,7 +19,7 @@ def add_command(
 
 
 def add_run(parser: argparse.ArgumentParser, name: str, metavar: str) -> None:
-    parser.add_argument(name, type=Path, metavar=metavar, help=f"written by --energy-out={metavar}")
+    parser.add_argument(name, type=Path, metavar=metavar, help=f"a run, written by --energy-out={metavar}")
 
 
 def add_baselines(parser: argparse.ArgumentParser) -> None:

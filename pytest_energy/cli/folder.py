@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_energy.cli.arguments import add_baselines, add_command, add_run, days, session_count
+from pytest_energy.cli.arguments import add_baselines, add_command, days, session_count
 from pytest_energy.cli.documents import by_test, read_run, say
 from pytest_energy.errors import BaselineError, EnergyError, NotMeasurable, SettingsError
 
@@ -95,7 +95,12 @@ def _register_prune(actions: "Commands") -> None:
         help="sessions made before that; a baseline goes whole where all of its are",
     )
     prune.add_argument("--machine", metavar="KEY", help="touch the baselines of this machine only")
-    add_run(prune, "--missing-tests-from", "RUN.json")
+    prune.add_argument(
+        "--missing-tests-from",
+        type=Path,
+        metavar="RUN.json",
+        help="baselines of the tests that this run, written by --energy-out=RUN.json, doesn't have",
+    )
     prune.add_argument("--yes", action="store_true", help="do it; without, nothing is removed")
     prune.set_defaults(run=_prune)
 

@@ -57,7 +57,7 @@ def register(commands: "Commands") -> None:
         epilog="Exit status: 0, or 2 where a file can't be used.",
     )
     add_run(export, "run_json", "RUN.json")
-    export.add_argument("out", type=Path, metavar="OUT", help="a file that ends in .csv, .md or .json")
+    export.add_argument("out", type=Path, metavar="OUT", help="a file that ends in .json, .csv, .md or .html")
     export.set_defaults(run=_export)
     _register_compare(commands)
 

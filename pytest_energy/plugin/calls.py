@@ -8,7 +8,7 @@ import pytest
 
 from pytest_energy.errors import EnergyError
 from pytest_energy.plugin.collector import Collector
-from pytest_energy.plugin.mark import NAME, EnergyMark, is_energy_test
+from pytest_energy.plugin.mark import IS_BENCHMARK, NAME, EnergyMark, is_energy_test
 from pytest_energy.plugin.options import is_said
 from pytest_energy.plugin.xdist import is_worker
 
@@ -31,7 +31,12 @@ def configure(config: pytest.Config) -> None:
         from pytest_energy.plugin.session import session_of
 
         try:
-            session_of(config).check_settings()
+            session = session_of(config)
+            session.check_settings()
+            if session.settings.measures_benchmarks:
+                from pytest_energy.plugin.benchmarks import measure_benchmarks
+
+                measure_benchmarks(config, is_off=session.settings.is_off)
         except EnergyError as error:
             raise pytest.UsageError(str(error)) from error
     if is_worker(config):
@@ -91,6 +96,10 @@ def prepare(item: pytest.Item) -> None:
     from pytest_energy.plugin.session import session_of
 
     session_of(item.config).start()
+    if item.stash.get(IS_BENCHMARK, False):
+        from pytest_energy.plugin.fixture import energy_of
+
+        energy_of(item)
 
 
 def measured_call(item: pytest.Item) -> Generator[None, None, None]:
@@ -103,6 +112,12 @@ def measured_call(item: pytest.Item) -> Generator[None, None, None]:
     if NAME in getattr(item, "fixturenames", ()):
         energy = item.stash[ENERGY]
         result = yield
+    elif item.stash.get(IS_BENCHMARK, False):
+        from pytest_energy.plugin.benchmarks import finish
+
+        energy = item.stash[ENERGY]
+        result = yield
+        finish(item, energy)
     else:
         energy = energy_of(item)
         with energy.window("call"):

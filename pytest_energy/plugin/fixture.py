@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypedDict, TypeVar
 
 import pytest
 
@@ -39,8 +39,18 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
+class Around(Protocol):
+    """Runs one round, its window and all: what it does before and after is in no joules."""
+
+    def __call__(self, take: Callable[[], tuple[R, Reading]], /) -> tuple[R, Reading]: ...
+
+
+def at_once(take: Callable[[], tuple[R, Reading]], /) -> tuple[R, Reading]:
+    return take()
+
+
 class _OfLoad(TypedDict, total=False):
-    """Fields of a record that only a request load has."""
+    """Fields of a record that tell what its work was; most only of a request load."""
 
     output_tokens: int
     work: Mapping[str, str]
@@ -76,6 +86,7 @@ class Energy:
         self._warmup_count = self._confirming_count = 0
         self._windows: list[Window] = []
         self._has_begun = False
+        self._work: Mapping[str, str] = {}
         self._open: OpenWindow | None = None
         self._unmeasured_because: str | None = None
         self._facts: ModelFacts | None = None
@@ -105,14 +116,42 @@ class Energy:
         """
         return self._measure_rounds(lambda _: work(*args, **kwargs), samples, may_repeat=True)
 
+    def measure_again(
+        self,
+        work: Callable[[int], object],
+        *,
+        what: str,
+        call_count: int | None = None,
+        around: Around = at_once,
+    ) -> None:
+        """Measure rounds of work that has been done already, and do it no more where nothing measures.
+
+        Args:
+            work: The work under test; gets the number of its call.
+            what: What was measured: records of something else in the same test are not comparable.
+            call_count: Calls in each round; `None`: as many as it takes.
+            around: Runs each round, its window and all.
+        """
+        if self._can_measure():
+            self._work = {"measured": what}
+            self._measure_rounds(
+                work, None, may_repeat=call_count is None, call_count=call_count or 1, around=around
+            )
+
+    def give_up(self, because: str) -> None:
+        """Remember why there are no rounds, unless there are some."""
+        self._unmeasured_because = self._unmeasured_because or because
+
     def _measure_rounds(
         self,
         work: Callable[[int], R],
         samples: int | None,
         *,
         may_repeat: bool,
+        call_count: int = 1,
         time_share: float = 1.0,
         loads: "LoadRounds | None" = None,
+        around: Around = at_once,
     ) -> R:
         from pytest_energy.plugin.rounds import Alone, take_rounds
 
@@ -126,11 +165,12 @@ class Energy:
         if not self._can_measure():
             return work(0)
         devices = self._session.meter.devices(self._mark.domains)
+        plan = self._plan(self._test_id, may_repeat=may_repeat, time_share=time_share)
         with self._session.progress(self._test_id) as say:
             taken = take_rounds(
                 work,
-                measured=lambda calls: self._measured(calls, loads=loads),
-                plan=self._plan(self._test_id, may_repeat=may_repeat, time_share=time_share),
+                measured=lambda calls: around(lambda: self._measured(calls, loads=loads)),
+                plan=replace(plan, call_count=call_count),
                 clock=self._session.clock,
                 progress=say,
                 conductor=self._session.conductor or Alone(self._more_rounds),
@@ -442,7 +482,7 @@ class Energy:
         """What a record says of the requests in its rounds."""
         loads = self._loads
         if loads is None:
-            return {}
+            return {"work": self._work}
         from pytest_energy.serving.rounds import saturation, tuning
 
         is_saturated, because = saturation(loads.loads[self._warmup_count :])

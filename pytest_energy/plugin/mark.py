@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_energy.model import Budget, Domain
 
 NAME = "energy"
+IS_BENCHMARK = pytest.StashKey[bool]()
+"""Set on a test whose benchmark is measured: see `benchmarks`."""
 
 
 def _positive_number(value: object) -> float:
@@ -85,41 +87,42 @@ class EnergyMark:
 
     budget_j: float | None = field(default=None, metadata=_means(_positive_number, "joules a round may use"))
     budget_per_sample_j: float | None = field(
-        default=None, metadata=_means(_positive_number, "joules a sample may use; needs samples")
+        default=None, metadata=_means(_positive_number, "joules a sample may use; needs samples=")
     )
     budget_per_token_j: float | None = field(
-        default=None, metadata=_means(_positive_number, "joules an output token may use; of energy.requests")
+        default=None, metadata=_means(_positive_number, "joules a written token may use, of energy.requests")
     )
     tolerance: float | None = field(
-        default=None, metadata=_means(_share, "accepted rise over the baseline, as a share")
+        default=None, metadata=_means(_share, "accepted rise over the baseline: 0.05 is 5 %")
     )
     rounds: int | None = field(
-        default=None, metadata=_means(_count_from(1), "how often the work is measured")
+        default=None,
+        metadata=_means(_count_from(1), "how many are measured; without it, as many as it takes"),
     )
     warmup: int | None = field(
         default=None, metadata=_means(_count_from(0), "rounds that are run first and dropped")
     )
     max_time_s: float | None = field(
-        default=None, metadata=_means(_positive_number, "seconds after which no more rounds are taken")
+        default=None, metadata=_means(_positive_number, "seconds after which no more rounds begin")
     )
     domains: "frozenset[Domain] | None" = field(
-        default=None, metadata=_means(_domains, "what counts: gpu, cpu, dram")
+        default=None, metadata=_means(_domains, "what counts: 'gpu', 'cpu', 'dram', or several in a list")
     )
     basis: str | None = field(
         default=None,
-        metadata=_means(_one_of("gross", "net"), "joules that are compared: gross, or net of idle power"),
+        metadata=_means(_one_of("gross", "net"), "compare joules 'gross' (default) or 'net' of idle power"),
     )
     per: str | None = field(
         default=None,
-        metadata=_means(_one_of("round", "sample"), "joules that are compared: of a round, or of a sample"),
+        metadata=_means(_one_of("round", "sample"), "compare joules of a 'round' (default) or a 'sample'"),
     )
     samples: int | None = field(
         default=None, metadata=_means(_count_from(1), "samples (images, requests) in a round")
     )
     model: str | None = field(
-        default=None, metadata=_means(_text, "the model at work: one row of the correlations")
+        default=None, metadata=_means(_text, "the model at work: a row of the group's table")
     )
-    group: str | None = field(default=None, metadata=_means(_text, "tests that are correlated together"))
+    group: str | None = field(default=None, metadata=_means(_text, "tests that are ranked in one table"))
 
     @property
     def budget(self) -> "Budget":
@@ -167,12 +170,16 @@ def _checked(item: pytest.Item, name: str, value: object) -> object:
 
 
 def marker_line() -> str:
-    """The marker's line for `pytest --markers`."""
-    arguments = ", ".join(f"{f.name}=" for f in fields(EnergyMark))
-    meanings = "; ".join(f"{f.name}: {f.metadata['help']}" for f in fields(EnergyMark))
-    return f"{NAME}({arguments}): measure the test's energy and judge it. {meanings}."
+    """The marker's entry for `pytest --markers`: an argument a line, for a screen of 80 columns."""
+    width = max(len(f.name) for f in fields(EnergyMark)) + 1
+    meanings = "".join(f"\n  {f.name + '=':<{width}}  {f.metadata['help']}" for f in fields(EnergyMark))
+    return f"{NAME}(...): measure and judge the test's energy. Arguments:{meanings}"
 
 
 def is_energy_test(item: pytest.Item) -> bool:
-    """Whether *item* is marked or uses the fixture."""
-    return item.get_closest_marker(NAME) is not None or NAME in getattr(item, "fixturenames", ())
+    """Whether *item* is marked, uses the fixture, or is a benchmark that is measured."""
+    return (
+        item.get_closest_marker(NAME) is not None
+        or NAME in getattr(item, "fixturenames", ())
+        or item.stash.get(IS_BENCHMARK, False)
+    )

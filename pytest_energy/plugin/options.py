@@ -38,14 +38,14 @@ OPTIONS = (
         default="",
         kind="list",
         metavar="PATH",
-        help="also write the summary to PATH; the suffix picks the format (repeatable)",
+        help="write the run to PATH, as .json, .csv, .md or .html by its suffix (repeatable)",
     ),
     Option(
         name="baseline",
         default="check",
         metavar="check|add|replace|off",
-        help="compare with stored baselines (check), and after that add this run to them or replace them; "
-        "off: don't look at them (default: check)",
+        help="check: compare with the stored baselines (default); add, replace: after that, put this run "
+        "beside their sessions or in their place; off: don't look at them",
     ),
     Option(
         name="baselines",
@@ -57,7 +57,7 @@ OPTIONS = (
         name="sensors",
         default="auto",
         metavar="auto|NAME,...|replay:FILE",
-        help="what to measure with (default: auto: whatever measures here, else the estimate)",
+        help="what to measure with; auto (default): all that measures here, else the estimate",
     ),
     Option(
         name="record",
@@ -69,7 +69,7 @@ OPTIONS = (
         name="tolerance",
         default="0.05",
         metavar="SHARE",
-        help="rise that is still accepted, as a share (default: 0.05)",
+        help="rise over the baseline that is still accepted, as a share (default: 0.05)",
     ),
     Option(
         name="alpha",
@@ -81,7 +81,7 @@ OPTIONS = (
         name="rounds",
         default="auto",
         metavar="auto|N",
-        help="rounds a test; auto: until the mean is known well enough, 5 to 20 (default: auto)",
+        help="rounds a test; auto (default): 5 to 20, until the mean is known well enough",
     ),
     Option(
         name="max-time",
@@ -93,20 +93,27 @@ OPTIONS = (
         name="strict",
         default="false",
         kind="flag",
-        help="also fail tests that are inconclusive, no-baseline, not-comparable, void or unmeasured",
+        help="also fail tests that are inconclusive, no-baseline, not-comparable, saturated, void or "
+        "unmeasured",
     ),
     Option(
         name="estimates",
         default="report",
         metavar="report|gate",
-        help="whether estimated joules are only shown (report, the default) or also judged (gate)",
+        help="estimated joules are only shown (report, the default) or also judged (gate)",
+    ),
+    Option(
+        name="benchmark",
+        default="false",
+        kind="flag",
+        help="also measure each test that uses the fixture benchmark of pytest-benchmark or pytest-codspeed",
     ),
     Option(
         name="macs",
         default="flop-counter",
         metavar="flop-counter|thop",
-        help="how the MACs of a model are counted: by torch's flop counter (the default) or by thop, which "
-        "also counts normalisation and pooling; both are shown where they differ by more than a fifth",
+        help="what counts the MACs of a model: torch's flop counter (default), or thop, which also counts "
+        "normalisation and pooling; both are shown where they differ by more than a fifth",
     ),
     Option(
         name="cpu-tdp-w",

@@ -52,6 +52,7 @@ class RoundPlan:
         may_repeat: A round may hold several calls of the work.
         max_time_s: Seconds after which no more rounds are started.
         void_retry_count: How often a void round is repeated, over all rounds.
+        call_count: Calls of the work in a round, the least if it may repeat.
     """
 
     count: int | None
@@ -61,6 +62,7 @@ class RoundPlan:
     may_repeat: bool
     max_time_s: float
     void_retry_count: int
+    call_count: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +155,7 @@ class RoundLoop(Generic[T]):
         self._progress = progress
         self._started_s = clock.now_s()
         self._calls_so_far = 0
-        self.call_count = 1
+        self.call_count = plan.call_count
         self._warmup_count = 0
         self.rounds: list[Reading] = []
         self._void_count = 0

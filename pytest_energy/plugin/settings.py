@@ -51,6 +51,7 @@ class Settings:
     max_time_s: float
     is_strict: bool
     gates_estimates: bool
+    measures_benchmarks: bool
     counts_macs_by_thop: bool
     cpu_tdp_w: float | None
     baseline_session_count: int
@@ -81,6 +82,7 @@ class Settings:
             max_time_s=values["max-time"].number(above=0.0),
             is_strict=values["strict"].boolean(),
             gates_estimates=values["estimates"].choice(("report", "gate")) == "gate",
+            measures_benchmarks=values["benchmark"].boolean(),
             counts_macs_by_thop=values["macs"].choice(("flop-counter", "thop")) == "thop",
             cpu_tdp_w=values["cpu-tdp-w"].number(above=0.0) if values["cpu-tdp-w"].text else None,
             baseline_session_count=values["baseline-sessions"].integer(least=1),

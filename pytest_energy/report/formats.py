@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.model import Judgement
-from pytest_energy.report import to_csv, to_json, to_markdown, view
+from pytest_energy.report import to_csv, to_html, to_json, to_markdown, view
 from pytest_energy.report.view import View
 
 Renderer = Callable[[View, str], str]
@@ -15,6 +15,7 @@ RENDERERS: Mapping[str, Renderer] = {
     ".json": lambda view, created: to_json.render(view, created=created),
     ".csv": lambda view, _: to_csv.render(view),
     ".md": lambda view, _: to_markdown.render(view),
+    ".html": lambda view, created: to_html.render(view, created=created),
 }
 
 SUFFIXES = tuple(RENDERERS)
@@ -24,13 +25,16 @@ def renderer_of(path: Path) -> Renderer:
     """The renderer for *path*.
 
     Raises:
-        SettingsError: There is none for its suffix.
+        SettingsError: There is none for its suffix, or what it is made with is not installed.
 
     >>> renderer_of(Path("energy.JSON")) is RENDERERS[".json"]
     True
     """
+    suffix = path.suffix.lower()
+    if suffix == ".html":
+        to_html.check_installed()
     try:
-        return RENDERERS[path.suffix.lower()]
+        return RENDERERS[suffix]
     except KeyError:
         msg = f"{path} ends in {path.suffix or 'no suffix'!r}; a report ends in one of {', '.join(SUFFIXES)}"
         raise SettingsError(msg) from None

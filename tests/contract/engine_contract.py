@@ -95,7 +95,7 @@ class EngineContract:
         result = serve(engine, [self.prompt("after")], rate=ALL_AT_ONCE, output_tokens=long)
         assert result.output_tokens == long
         if produced_tokens is not None and before is not None:
-            assert long <= produced_tokens() - before < 2 * long
+            assert long <= produced_tokens() - before < long + self.max_batch * long / 2
 
     def test_the_cache_counts_what_is_asked_of_it_and_what_it_answers(self, engine: Engine) -> None:
         """A new prompt hits nothing; the same again hits its whole pages, its last token aside."""
@@ -140,7 +140,7 @@ class EngineContract:
             return depth
 
         assert 1 <= asyncio.run(deepest()) <= count - self.max_batch
-        assert asyncio.run(engine.queue_depth()) == 0  # type: ignore[arg-type]  # Engine promises an awaitable
+        assert asyncio.run(engine.queue_depth()) == 0
 
     def test_a_request_that_can_not_be_answered_is_named(self, engine: Engine) -> None:
         """The error tells the engine and the request; the engine serves on."""

@@ -1,7 +1,7 @@
 """vLLM as far as the engine uses it: one scheduler in the event loop it is started on, and no processes.
 
-Each step gives every running request one token. Like vLLM it hands out the tokens of a step before it counts the
-step, and keeps whole pages of the prompts it has seen.
+Each step gives every running request one token. Like vLLM it hands out the tokens of a step before it counts
+the step, and keeps whole pages of the prompts it has seen.
 """
 
 import asyncio
@@ -82,7 +82,11 @@ class FakeAsyncLLM:
         self._arrival = asyncio.Event()
         self._is_dead = False
         self.is_shut_down = False
-        self.engine_core = SimpleNamespace(resources=SimpleNamespace(ctx=FakeContext()))
+        self.context = FakeContext()
+        self._socket = SimpleNamespace(closed=False)
+        self.engine_core = SimpleNamespace(
+            resources=SimpleNamespace(ctx=self.context, input_socket=self._socket, output_socket=None)
+        )
         self._stepping = asyncio.get_running_loop().create_task(self._step_on())
 
     async def collective_rpc(self, method: str) -> list[dict[str, Any]]:
@@ -123,6 +127,7 @@ class FakeAsyncLLM:
     def shutdown(self, timeout: float | None = None) -> None:
         assert timeout is not None
         self.is_shut_down = True
+        self._socket.closed = True
         self._stepping.cancel()
 
     def die(self) -> None:
@@ -145,7 +150,7 @@ class FakeAsyncLLM:
             if self._control.dies_after_steps == 0:
                 self.die()
             self._control.dies_after_steps -= 1
-            await asyncio.sleep(0)
+            await asyncio.sleep(self._control.step_s)
 
     def _step(self) -> None:
         queried = hit = 0
@@ -186,13 +191,17 @@ class FakeAsyncLLM:
 class FakeContext:
     """Of the sockets."""
 
+    def __init__(self) -> None:
+        self.is_destroyed = False
+
     def destroy(self, *, linger: int) -> None:
         assert linger == 0
+        self.is_destroyed = True
 
 
 def configuration(args: AsyncEngineArgs, *, vocabulary: int) -> Any:
     """What vLLM makes of its arguments."""
-    hf_config = AutoConfig.from_pretrained(args.model)  # type: ignore[no-untyped-call]
+    hf_config = AutoConfig.from_pretrained(args.model)
     return SimpleNamespace(
         model_config=SimpleNamespace(
             hf_config=hf_config,
@@ -224,6 +233,7 @@ class FakeVllm:
         workers: What the workers tell of their weights.
         load_failure: Raised while an engine is made.
         on_load: Called when an engine has been made, on its loop.
+        step_s: How long a step takes.
         next_failure: What the next request fails with.
         dies_after_steps: Steps until the core process ends; below 0 it lives.
         refused_resets: Times that the prefix cache is still in use.
@@ -238,6 +248,7 @@ class FakeVllm:
     )
     load_failure: Exception | None = None
     on_load: Callable[[], None] = lambda: None
+    step_s: float = 0.0
     next_failure: Exception | None = None
     dies_after_steps: int = -1
     refused_resets: int = 0

@@ -181,7 +181,7 @@ def test_export_needs_a_place_to_write(
         ),
         (["doctor", "--help"], ["--json", "under a load of 2 s", "1 where nothing does"]),
         (["show", "--help"], ["RUN.json", "written by --energy-out=RUN.json", "--width", "default: 100"]),
-        (["export", "--help"], ["RUN.json", "OUT", ".csv, .md or .json"]),
+        (["export", "--help"], ["RUN.json", "OUT", ".json, .csv, .md or .html"]),
         (["compare", "--help"], ["A.json", "B.json", "one session", "--tolerance", "1 where a test fails"]),
         (["accept", "--help"], ["--test ID", "default: baselines in the working folder", "energy_baselines"]),
         (["baselines", "--help"], ["list", "validate", "prune", "diff"]),

@@ -47,7 +47,7 @@ def queued(service_s: float, *, count: int, rate: float, seed: int = 0) -> LoadR
 
 
 def test_the_steady_part_lies_between_settling_and_the_last_arrival() -> None:
-    """Three p95 latencies are dropped at the start, the draining at the end; half or more of the rest counts."""
+    """Three p95 latencies are dropped at the start, the draining at the end; half of the rest counts."""
     part = steadiness(load(lambda _: 0.5, count=100, rate=10.0)).part
     assert part is not None
     assert 1.5 <= part.start_s < part.stop_s <= 10.0
@@ -344,7 +344,8 @@ def test_a_part_decided_on_one_load_is_cut_out_of_another() -> None:
 @pytest.mark.parametrize(("count", "rate"), [(20, 1.0), (40, 4.0), (160, 16.0)])
 def test_answers_come_at_the_asked_rate_in_the_steady_part(count: int, rate: float) -> None:
     """Few arrivals are uneven; all settled time would be off by up to 28 %, the chosen span by 1 % mostly."""
-    chosen, settled = [], []
+    chosen: list[float] = []
+    settled: list[float] = []
     for seed in range(50):
         result = load(lambda _: 0.5, count=count, rate=rate, seed=seed)
         span = counted_part(result)

@@ -1,8 +1,9 @@
 """The vLLM engine over a fake of vLLM: what is asked of it, what crosses over from it, what goes wrong."""
 
-import _thread
 import asyncio
 import json
+import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -19,12 +20,14 @@ from tests.contract.engine_contract import EngineContract
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
+from pytest_energy.serving.engines import vllm_engine  # noqa: E402
 from pytest_energy.serving.engines.decoder import decoder_shape, parameter_count, skeleton  # noqa: E402
 from pytest_energy.serving.engines.vllm_engine import EngineFailed, VllmEngine  # noqa: E402
 from pytest_energy.serving.engines.vllm_library import START_METHOD, spawned_processes  # noqa: E402
 from pytest_energy.serving.engines.vllm_worker import WeightReport, weight_report  # noqa: E402
 from tests.fakes.vllm_library import PAGE_TOKENS, FakeVllm  # noqa: E402
 
+STEP_S = 0.005  # as slow as a GPU, so that something can be done between two tokens
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],
     "model_type": "llama",
@@ -76,7 +79,7 @@ class TestKeepsTheContract(EngineContract):
     @staticmethod
     def fake() -> Iterator[FakeVllm]:
         with pytest.MonkeyPatch.context() as patch:
-            fake = FakeVllm()
+            fake = FakeVllm(step_s=STEP_S)
             fake.install(patch)
             yield fake
 
@@ -203,8 +206,11 @@ def test_a_reset_cache_knows_no_prompt(vllm: FakeVllm, engine: VllmEngine) -> No
     assert (again.queried_tokens, again.hit_tokens) == (40, 0)
 
 
-def test_a_cache_in_use_is_not_reset(vllm: FakeVllm, engine: VllmEngine) -> None:
+def test_a_cache_in_use_is_not_reset(
+    vllm: FakeVllm, engine: VllmEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Not between two tokens of a request, nor after tries enough."""
+    vllm.step_s = STEP_S
 
     async def reset_within() -> None:
         request = Request(request_id="0", prompt=(1, 2), output_tokens=90)
@@ -213,8 +219,9 @@ def test_a_cache_in_use_is_not_reset(vllm: FakeVllm, engine: VllmEngine) -> None
 
     with pytest.raises(EngineFailed, match="engine vllm, model llama: 1 requests are under way"):
         asyncio.run(reset_within())
-    vllm.refused_resets = 1000
-    with pytest.raises(EngineFailed, match="did not reset its cache within 2 s"):
+    monkeypatch.setattr(vllm_engine, "RESET_TRIES", 3)
+    vllm.refused_resets = 3
+    with pytest.raises(EngineFailed, match="did not reset its cache within 0"):
         engine.reset_prefix_cache()
 
 
@@ -255,6 +262,7 @@ def test_a_token_outside_the_vocabulary_is_refused(engine: VllmEngine, token: in
 
 def test_closing_fails_the_requests_under_way(vllm: FakeVllm, model: Path) -> None:
     """And later ones, at once."""
+    vllm.step_s = STEP_S
     engine = VllmEngine(model)
 
     async def close_within() -> None:
@@ -281,6 +289,7 @@ def test_closing_twice_leaves_no_thread(vllm: FakeVllm, model: Path) -> None:
     assert engine.cache_counters() is not None
     assert engine.worker_pids() == ()
     assert vllm.engines[0].is_shut_down
+    assert vllm.engines[0].context.is_destroyed
 
 
 @pytest.mark.parametrize(
@@ -316,7 +325,7 @@ def test_an_interrupted_load_ends_what_it_started(vllm: FakeVllm, model: Path) -
             super().close()
 
     def interrupt() -> None:
-        _thread.interrupt_main()
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         is_closing.wait()
 
     vllm.on_load = interrupt
@@ -337,9 +346,9 @@ def test_vllm_that_can_not_be_imported_is_told(monkeypatch: pytest.MonkeyPatch, 
 
 def test_a_folder_without_a_configuration_is_refused(tmp_path: Path) -> None:
     """Before vLLM is imported, which takes seconds."""
-    with pytest.raises(SettingsError, match="holds no config.json"):
+    with pytest.raises(SettingsError, match="holds no config"):
         VllmEngine(tmp_path)
-    with pytest.raises(SettingsError, match="is no folder; give a folder with a config.json"):
+    with pytest.raises(SettingsError, match="is no folder; give a folder with a config"):
         VllmEngine(tmp_path / "nowhere")
 
 
@@ -367,18 +376,12 @@ def test_processes_are_spawned_unless_the_user_says_otherwise(monkeypatch: pytes
     """And the environment is as before."""
     monkeypatch.delenv(START_METHOD, raising=False)
     with spawned_processes():
-        assert os_environ(START_METHOD) == "spawn"
-    assert os_environ(START_METHOD) is None
+        assert os.environ[START_METHOD] == "spawn"
+    assert START_METHOD not in os.environ
     monkeypatch.setenv(START_METHOD, "fork")
     with spawned_processes():
-        assert os_environ(START_METHOD) == "fork"
-    assert os_environ(START_METHOD) == "fork"
-
-
-def os_environ(name: str) -> str | None:
-    import os
-
-    return os.environ.get(name)
+        assert os.environ[START_METHOD] == "fork"
+    assert os.environ[START_METHOD] == "fork"
 
 
 def llama(**changes: object) -> Any:
@@ -396,7 +399,9 @@ def test_tied_weights_count_once() -> None:
 
 def test_a_skeleton_takes_no_memory() -> None:
     """Its weights have shapes only."""
-    assert {weight.device.type for weight in skeleton(llama()).parameters()} == {"meta"}
+    bare = skeleton(llama())
+    assert bare is not None
+    assert {weight.device.type for weight in bare.parameters()} == {"meta"}
 
 
 def test_a_sparse_model_tells_no_shape() -> None:
@@ -407,6 +412,11 @@ def test_a_sparse_model_tells_no_shape() -> None:
     sparse = skeleton(config)
     assert parameter_count(sparse) > 0
     assert decoder_shape(sparse) is None
+
+
+def test_a_configuration_of_no_language_model_has_no_skeleton() -> None:
+    """Nothing is counted of another model instead."""
+    assert skeleton(transformers.PretrainedConfig()) is None
 
 
 class FakeLayer:

@@ -18,9 +18,9 @@ from transformers import GenerationConfig, PreTrainedModel
 from transformers.generation.configuration_utils import ContinuousBatchingConfig
 
 from pytest_energy.errors import SettingsError
+from pytest_energy.serving.engines.decoder import decoder_shape
 from pytest_energy.serving.engines.protocol import (
     CacheCounters,
-    DecoderShape,
     EngineError,
     EngineFacts,
     Request,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 NO_TOKEN_ID = -1  # no token has it, so decoding never stops early
 GRAPH_CACHE_STEP = 8192  # cached tokens from one graph to the next: 64 requests of 128 tokens share one
 CACHED_PREFIX_ROOM = 4  # times the pages of a full batch, so that prefixes are not evicted in mid-load
-EXPERT_COUNTS = ("num_experts", "num_local_experts", "n_routed_experts")  # in the configs of sparse models
 
 
 class TransformersEngine:
@@ -236,7 +235,7 @@ def _facts(
         parameters=sum(weight.numel() for weight in weights),
         size_bytes=float(sum(tensor.numel() * tensor.element_size() for tensor in weights + buffers)),
         vram_bytes=_vram_bytes(model.device),
-        shape=_shape(model),
+        shape=decoder_shape(model),
         flags={
             "data_type": str(model.dtype).removeprefix("torch."),
             "decoding": "greedy",
@@ -254,19 +253,3 @@ def _vram_bytes(device: torch.device) -> float | None:
     if device.type != "cuda":
         return None
     return float(torch.cuda.get_device_properties(device).total_memory)
-
-
-def _shape(model: Any) -> DecoderShape | None:
-    """The shape of a dense decoder; `None` for a sparse one, whose tokens meet few of the weights."""
-    config = model.config.get_text_config()
-    if any(getattr(config, count, None) for count in EXPERT_COUNTS):
-        return None
-    embedding, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
-    matrices = [weight for weight in model.parameters() if weight.dim() > 1]
-    head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return DecoderShape(
-        block_parameters=sum(w.numel() for w in matrices if w is not embedding and w is not head),
-        head_parameters=head.numel(),
-        layer_count=config.num_hidden_layers,
-        attention_width=config.num_attention_heads * head_size,
-    )

@@ -227,13 +227,15 @@ class VllmEngine:
         if self._is_closed:
             return
         self._is_closed = True
-        was_loaded = self._llm is not None
-        if was_loaded:
-            self._loop.run(self._shut_down())
-        self._family.end(patience_s=END_S if was_loaded else 0)
-        self._loop.close()
+        llm, self._llm = self._llm, None
+        if llm is not None:
+            self._loop.run(_shut_down(llm))
+        self._family.end(patience_s=0 if llm is None else END_S)
         for monitor in self._monitors:
             monitor.join(END_S)
+        if llm is not None:
+            self._loop.run(_free_sockets(llm))
+        self._loop.close()
 
     def __enter__(self) -> Self:
         return self
@@ -267,7 +269,8 @@ class VllmEngine:
         )
         self._llm = llm
         if self._is_closed:  # interrupted while vLLM started, by one who may have seen no engine yet
-            await self._shut_down()
+            await _shut_down(llm)
+            await _free_sockets(llm)
             raise asyncio.CancelledError
         return llm.vllm_config, await llm.collective_rpc("report_weights")
 
@@ -340,14 +343,6 @@ class VllmEngine:
             await asyncio.sleep(RESET_PAUSE_S)
         return False
 
-    async def _shut_down(self) -> None:
-        llm, self._llm = self._llm, None
-        if llm is None:
-            return
-        llm.shutdown(timeout=END_S)
-        # vLLM closes its sockets, but leaves their context with its threads to the garbage collector.
-        llm.engine_core.resources.ctx.destroy(linger=0)
-
 
 def _check_model(model: str) -> None:
     """Refuse a folder without a configuration; what looks like no folder may be a name on a hub."""
@@ -374,6 +369,21 @@ def _check_extra(extra: Mapping[str, object], arguments: Mapping[str, object], v
             f"extra holds {', '.join(unknown)}, which vLLM {vllm.version} does not know; see AsyncEngineArgs"
         )
         raise SettingsError(msg)
+
+
+async def _shut_down(llm: Any) -> None:
+    llm.shutdown(timeout=END_S)
+
+
+async def _free_sockets(llm: Any) -> None:
+    """End the threads behind vLLM's sockets, which it closes itself but leaves to the garbage collector.
+
+    After a death vLLM's monitor closes the sockets, so this comes after the monitor's end; with a socket open
+    it would wait for ever.
+    """
+    resources = llm.engine_core.resources
+    if all(socket is None or socket.closed for socket in (resources.input_socket, resources.output_socket)):
+        resources.ctx.destroy(linger=0)
 
 
 async def _turns(count: int) -> None:

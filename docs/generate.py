@@ -1,0 +1,456 @@
+"""Writes the pages of docs/reference, each from the code that it describes.
+
+    python docs/generate.py
+
+Rule 1: nothing on these pages is written by hand; a text that reads badly is mended in the code.
+Rule 2: equal code gives equal pages, whatever the version of Python: signatures are read from the source, and
+help texts from the parsers' own tables.
+"""  # noqa: INP001  # a script beside its pages
+
+import argparse
+import ast
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+from pytest_energy import cli
+from pytest_energy.metrics.table import METRICS, PAPER_RHO
+from pytest_energy.plugin.mark import EnergyMark
+from pytest_energy.plugin.options import OPTIONS
+from pytest_energy.report import schema
+
+DOCS = Path(__file__).parent
+PACKAGE = DOCS.parent / "pytest_energy"
+FOLDER = DOCS / "reference"
+
+MADE = "<!-- Made by docs/generate.py from {source}; don't edit. -->"
+
+LONGEST = 100  # of a signature on one line; a code block of the site is about so wide
+SECTIONS = ("Args:", "Attributes:", "Returns:", "Raises:", "Source:", "Example::")
+
+
+def page(title: str, made_from: str, *parts: str) -> str:
+    return (
+        "\n\n".join([f"# {title}", MADE.format(source=made_from), *(part.strip("\n") for part in parts)])
+        + "\n"
+    )
+
+
+def table(headers: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [headers, tuple("---" for _ in headers), *rows]
+    return "\n".join(f"| {' | '.join(map(cell, line))} |" for line in lines)
+
+
+def cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+# ---- pytest's side ----
+
+
+def options_page() -> str:
+    rows = (
+        (
+            code(option.flag + (f"={option.metavar}" if option.metavar else "")),
+            code(option.ini),
+            code(option.default),
+            option.help,
+        )
+        for option in OPTIONS
+    )
+    return page(
+        "Options of pytest",
+        "pytest_energy/plugin/options.py",
+        "Each option has a twin in pytest's configuration file, `energy_...`, whose value is the default; "
+        "the command line wins. Paths on the command line start at the working folder, those in the file at "
+        "the file's.",
+        table(("option", "in the file", "default", "meaning"), rows),
+        "In `pyproject.toml`:",
+        '```toml\n[tool.pytest.ini_options]\nenergy_tolerance = "0.1"\nenergy_report = "true"\n```',
+    )
+
+
+def marker_page() -> str:
+    rows = (
+        (code(f"{argument.name}="), wanted(argument.metadata["check"]), str(argument.metadata["help"]))
+        for argument in fields(EnergyMark)
+    )
+    return page(
+        "The marker",
+        "pytest_energy/plugin/mark.py",
+        "```python\n@pytest.mark.energy(budget_j=2.0, tolerance=0.1)\ndef test_search(energy): ...\n```",
+        table(("argument", "is", "meaning"), rows),
+        "An argument that is unknown, positional or out of range stops the run at collection: a misspelt "
+        "limit must not switch the limit off. Of a function's, its class's and its module's marker the "
+        "nearest wins, argument by argument. A marked test without the fixture `energy` is measured as a "
+        "whole, one round a run.",
+    )
+
+
+def wanted(check: Any) -> str:
+    """What *check* asks for, in the words in which it refuses."""
+    try:
+        check(object())
+    except ValueError as error:
+        return str(error)
+    raise TypeError(f"{check} takes anything, so nothing can be said of it")
+
+
+# ---- what is in the source ----
+
+
+def classes(path: str) -> dict[str, ast.ClassDef]:
+    tree = ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
+    return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def functions(path: str) -> dict[str, ast.FunctionDef]:
+    tree = ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def public(owner: ast.ClassDef) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Methods that a reader calls, and properties."""
+    for node in owner.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+            yield node
+
+
+def signature(node: ast.FunctionDef | ast.AsyncFunctionDef, prefix: str = "") -> str:
+    """How it is called: on one line where that is short, else an argument a line."""
+    given = list(arguments(node.args))
+    returned = "" if node.returns is None else f" -> {annotation(node.returns)}"
+    whole = f"{prefix}{node.name}({', '.join(given)}){returned}"
+    if len(whole) <= LONGEST:
+        return whole
+    lines = "".join(f"    {argument},\n" for argument in given)
+    return f"{prefix}{node.name}(\n{lines}){returned}"
+
+
+def arguments(node: ast.arguments) -> Iterator[str]:
+    """Each argument with its annotation and default, without `self`."""
+    positional = [*node.posonlyargs, *node.args]
+    defaults = [*[None] * (len(positional) - len(node.defaults)), *node.defaults]
+    for argument, default in zip(positional, defaults, strict=True):
+        if argument.arg != "self":
+            yield named(argument, default)
+        if node.posonlyargs and argument is node.posonlyargs[-1] and argument.arg != "self":
+            yield "/"
+    if node.vararg:
+        yield f"*{named(node.vararg, None)}"
+    elif node.kwonlyargs:
+        yield "*"
+    for argument, default in zip(node.kwonlyargs, node.kw_defaults, strict=True):
+        yield named(argument, default)
+    if node.kwarg:
+        yield f"**{named(node.kwarg, None)}"
+
+
+def named(argument: ast.arg, default: ast.expr | None) -> str:
+    kind_of = "" if argument.annotation is None else f": {annotation(argument.annotation)}"
+    return f"{argument.arg}{kind_of}" + ("" if default is None else f" = {source(default)}")
+
+
+def annotation(node: ast.expr) -> str:
+    """*node* without the quotes that keep an import away."""
+    return source(node).replace('"', "")
+
+
+def source(node: ast.expr) -> str:
+    return ast.unparse(node).replace("'", '"')
+
+
+def docs_of(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> str:
+    """A docstring as Markdown: its sections become lists."""
+    parts: list[str] = []
+    for block in re.split(r"\n\n+", dedent_docstring(ast.get_docstring(node, clean=False) or "")):
+        head, _, rest = block.partition("\n")
+        if head.strip() in SECTIONS:
+            parts.append(section(head.strip().rstrip(":"), dedent(rest)))
+        elif block.startswith("    ") and parts and parts[-1].startswith("Example"):
+            parts[-1] += f"\n\n```python\n{dedent(block)}\n```"
+        elif not block.startswith(">>>"):
+            parts.append(block)
+    return "\n\n".join(part for part in parts if part)
+
+
+def dedent_docstring(text: str) -> str:
+    first, _, rest = text.partition("\n")
+    return f"{first}\n{dedent(rest)}".strip()
+
+
+def section(name: str, text: str) -> str:
+    if name in {"Returns", "Source"}:
+        return f"{name}: {' '.join(text.split())}"
+    if name == "Example":
+        return name + ":"
+    items = re.split(r"\n(?=\S)", text.strip())
+    heads = {"Args": "Arguments", "Attributes": "Attributes", "Raises": "Raises"}
+    lines = (f"- {item(' '.join(one.split()))}" for one in items)
+    return f"{heads[name]}:\n\n" + "\n".join(lines)
+
+
+def item(text: str) -> str:
+    name, found, meaning = text.partition(": ")
+    return f"`{name}`: {meaning}" if found else text
+
+
+def part(node: ast.FunctionDef | ast.AsyncFunctionDef, prefix: str = "", level: str = "##") -> str:
+    title = f"{level} `{prefix}{node.name}`"
+    return f"{title}\n\n```python\n{signature(node, prefix)}\n```\n\n{docs_of(node)}"
+
+
+# Those that a test calls, in the order in which one learns them.
+METHODS = ("measure", "window", "record", "model", "requests", "layers")
+
+
+def fixture_page() -> str:
+    found = classes("plugin/fixture.py")
+    methods = {node.name: part(node, "energy.") for node in public(found["Energy"])}
+    return page(
+        "The fixture",
+        "pytest_energy/plugin/fixture.py",
+        "A test that takes the fixture `energy` is an energy test, marked or not.",
+        *(methods[name] for name in METHODS),
+        f"## `Window`\n\nWhat `energy.window` gives.\n\n{docs_of(found['Window'])}",
+    )
+
+
+def hooks_page() -> str:
+    hooks = (part(node) for node in functions("plugin/hookspecs.py").values())
+    return page(
+        "Hooks",
+        "pytest_energy/plugin/hookspecs.py",
+        "For a `conftest.py` or a plugin of your own; [sensors.md](../sensors.md) has a whole one.",
+        *hooks,
+    )
+
+
+ENGINES = (
+    ("serving/engines/vllm_engine.py", "VllmEngine"),
+    ("serving/engines/openai_endpoint.py", "OpenAiEndpoint"),
+    ("serving/engines/transformers_engine.py", "TransformersEngine"),
+)
+PROMPTS = ("random_tokens", "drawn_lengths", "prompt_file")
+
+
+def serving_page() -> str:
+    engines = (engine(path, name) for path, name in ENGINES)
+    prompts = functions("serving/prompts.py")
+    values = (
+        ("serving/slo.py", "Slo"),
+        ("serving/prompts.py", "PromptSet"),
+        ("serving/served.py", "LoadResult"),
+    )
+    return page(
+        "Request loads",
+        "pytest_energy/serving",
+        "How they are used: [an LLM server](../how-to/llm-server.md). The load itself is "
+        "[`energy.requests`](fixture.md).",
+        *engines,
+        "## Prompts\n\nIn `pytest_energy.serving`.",
+        *(part(prompts[name], level="###") for name in PROMPTS),
+        "## Values\n\nIn `pytest_energy.serving`.",
+        *(value(path, name) for path, name in values),
+    )
+
+
+def engine(path: str, name: str) -> str:
+    node = classes(path)[name]
+    made = next(one for one in public_and_init(node) if one.name == "__init__")
+    call = signature(made).replace("__init__", name, 1).removesuffix(" -> None")
+    module = "pytest_energy." + path.removesuffix(".py").replace("/", ".")
+    return f"## `{name}`\n\nIn `{module}`.\n\n```python\n{call}\n```\n\n{docs_of(node)}"
+
+
+def public_and_init(owner: ast.ClassDef) -> Iterator[ast.FunctionDef]:
+    for node in owner.body:
+        if isinstance(node, ast.FunctionDef):
+            yield node
+
+
+def value(path: str, name: str) -> str:
+    """A frozen value: its attributes, and what is worked out of them."""
+    node = classes(path)[name]
+    told = [
+        (one.name, (ast.get_docstring(one) or "").partition("\n")[0])
+        for one in public(node)
+        if any(isinstance(mark, ast.Name) and mark.id == "property" for mark in one.decorator_list)
+    ]
+    lines = "\n".join(f"- `{name}`: {said}" if said else f"- `{name}`" for name, said in told)
+    more = f"\n\nWorked out of them:\n\n{lines}" if told else ""
+    return f"### `{name}`\n\n{docs_of(node)}{more}"
+
+
+# ---- the command ----
+
+
+def command_page() -> str:
+    parser = cli._parser()  # noqa: SLF001  # the command itself only runs it
+    return page(
+        "The command pytest-energy",
+        "pytest_energy/cli",
+        str(parser.description),
+        *(command(path, found) for path, found in commands(parser, "pytest-energy")),
+    )
+
+
+def commands(parser: argparse.ArgumentParser, path: str) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Every command that does something, in the order of the help."""
+    for action in parser._actions:  # noqa: SLF001  # argparse has no other list of its arguments
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            for name, found in action.choices.items():
+                below = list(commands(found, f"{path} {name}"))
+                yield from below or [(f"{path} {name}", found)]
+
+
+def command(path: str, parser: argparse.ArgumentParser) -> str:
+    actions = [
+        action
+        for action in parser._actions  # noqa: SLF001
+        if not isinstance(action, argparse._HelpAction)  # noqa: SLF001
+    ]
+    rows = [(code(argument(action)), meaning(action)) for action in actions]
+    listed = [table(("argument", "meaning"), rows)] if rows else []
+    return "\n\n".join([f"## `{path}`", str(parser.description), *listed, str(parser.epilog)])
+
+
+def argument(action: argparse.Action) -> str:
+    shown = str(action.metavar or ("{" + ",".join(map(str, action.choices)) + "}" if action.choices else ""))
+    if not action.option_strings:
+        return shown or action.dest
+    return f"{action.option_strings[-1]} {shown}".strip()
+
+
+def meaning(action: argparse.Action) -> str:
+    return (action.help or "") % {"default": action.default}
+
+
+# ---- tables of values ----
+
+
+def metrics_page() -> str:
+    rows = (
+        (code(name), metric.unit, metric.formula, metric.meaning, metric.source)
+        for name, metric in METRICS.items()
+    )
+    ranked = ", ".join(code(name) for name, metric in METRICS.items() if metric.is_ranked)
+    return page(
+        "Metrics",
+        "pytest_energy/metrics/table.py",
+        "What a record may hold beside its joules, under `metrics` in the JSON. One that can't be computed "
+        "is `null`, with its reason under `absent`.",
+        table(("metric", "unit", "formula", "meaning", "source"), rows),
+        f"Ranked with joules a sample, over the models of a group: {ranked}, and your own.",
+        "The study's own rank correlations stand beside ours in the groups "
+        + ", ".join(code(group) for group in PAPER_RHO)
+        + "; [paper.md](../paper.md) compares them.",
+    )
+
+
+def json_page() -> str:
+    parts = []
+    for name in schema.NAMES:
+        document = json.loads(schema.text(name))
+        parts.append(f"## {document['title']}\n\n{document['description']}\n\n{members(document)}")
+    definitions = json.loads(schema.text("session"))["$defs"]
+    shown = (
+        f"### `{name}`\n\n{node.get('description', '')}\n\n{members(node)}"
+        for name, node in definitions.items()
+        if "properties" in node
+    )
+    return page(
+        "JSON",
+        "pytest_energy/report/schema",
+        "Two documents are written for programs. Their JSON Schemas (draft 2020-12) come with the package:",
+        "```sh\npytest-energy schema session\npytest-energy schema baseline\n```",
+        "A new key is no new format, a changed or removed one is. A value that was not measured is `null`, "
+        "never 0.",
+        *parts,
+        "## What they are made of",
+        *shown,
+    )
+
+
+def members(node: Mapping[str, Any]) -> str:
+    required = node.get("required", ())
+    rows = (
+        (
+            code(name),
+            kind(member),
+            "" if name in required else "may be left out",
+            member.get("description", ""),
+        )
+        for name, member in node["properties"].items()
+    )
+    return table(("key", "is", "", "meaning"), rows)
+
+
+def kind(node: Mapping[str, Any]) -> str:
+    """The type of a value, in words."""
+    if "$ref" in node:
+        return str(node["$ref"]).removeprefix("#/$defs/")
+    if "anyOf" in node:
+        return " or ".join(kind(one) for one in node["anyOf"])
+    if "enum" in node or "const" in node:
+        return ", ".join(code(str(one)) for one in node.get("enum", [node.get("const")]))
+    types = node["type"] if isinstance(node["type"], list) else [node["type"]]
+    return " or ".join(typed(str(one), node) for one in types)
+
+
+def typed(name: str, node: Mapping[str, Any]) -> str:
+    if name == "array":
+        return f"list of {kind(node['items'])}"
+    if name == "object" and isinstance(node.get("additionalProperties"), dict):
+        return f"name to {kind(node['additionalProperties'])}"
+    return {"string": "text", "integer": "whole number"}.get(name, name)
+
+
+# ---- all of them ----
+
+PAGES = {
+    "options.md": options_page,
+    "marker.md": marker_page,
+    "fixture.md": fixture_page,
+    "hooks.md": hooks_page,
+    "serving.md": serving_page,
+    "command-line.md": command_page,
+    "metrics.md": metrics_page,
+    "json.md": json_page,
+}
+
+
+def pages() -> dict[str, str]:
+    """Every page by its name in docs/reference."""
+    made = {name: make() for name, make in PAGES.items()}
+    names = "\n".join(name.removesuffix(".md") for name in made)
+    contents = "\n".join(
+        f"- [{text.partition(chr(10))[0].removeprefix('# ')}]({name})" for name, text in made.items()
+    )
+    hidden = f"```{{toctree}}\n:hidden:\n\n{names}\n```"
+    index = page("Reference", "the code", "Made from the code that it describes.", contents, hidden)
+    return {"index.md": index, **made}
+
+
+def main() -> int:
+    """Write every page that has changed, and say which."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        path = FOLDER / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            print(f"written: {path.relative_to(DOCS.parent)}")  # noqa: T201  # a script says what it did
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

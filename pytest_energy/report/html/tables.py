@@ -1,0 +1,222 @@
+"""The page's own tables: metrics, correlations as a heat map, sensors and machine. Pure.
+
+Rule 1: a cell's text is that of every other report; a colour only repeats it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_energy.model import Machine, SensorStatus
+from pytest_energy.report import cells
+from pytest_energy.report.html.charts import scatters
+from pytest_energy.report.html.figure import Figure
+from pytest_energy.report.plots.correlation import notes as scatter_notes
+from pytest_energy.report.view import Group, MetricCorrelation, Rest, View
+from pytest_energy.units import to_text
+
+MOST_MODELS = 100
+"""Rows of a metric table; what is beyond is counted, and stands in the JSON."""
+
+MOST_GROUPS = 12
+"""Groups that are shown whole, with a chart for each of their metrics."""
+
+_SHADES = 5  # of each sign: more can't be told apart
+_RHO_PLACE = 0  # of rho in the cells of a correlation, with n, p and interval behind it
+_PAPER_PLACE = 4  # of the first of the paper's values
+
+# Source: Sanchez-Mompo et al. 2025, the hardware configurations of `metrics.table.PAPER_RHO`.
+_PAPER_HARDWARE = {"HC-1": "RTX 3080", "HC-2": "RTX 3090", "HC-3": "RTX A2000", "HC-4": "2 x H100"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A cell and its shade, `p0` to `p5` or `n1` to `n5`; empty for one that is no rho."""
+
+    text: str
+    shade: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Heads, rows whose first cell names them, and what stands below.
+
+    Attributes:
+        spans: Titles over several heads each, with how many; empty where there are none.
+    """
+
+    heads: tuple[str, ...]
+    spans: tuple[tuple[str, int], ...] = ()
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensor:
+    """A sensor that was there, and what it reads; or one that was absent, and why."""
+
+    name: str
+    is_there: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupPart:
+    """A group as the page shows it."""
+
+    title: str
+    size: str
+    metrics: Table
+    correlations: Table | None
+    figures: tuple[Figure, ...]
+    notes: tuple[str, ...]
+
+
+def groups(view: View) -> tuple[GroupPart, ...]:
+    """The first `MOST_GROUPS` groups."""
+    return tuple(_group(view, group) for group in view.groups[:MOST_GROUPS])
+
+
+def _group(view: View, group: Group) -> GroupPart:
+    figures = scatters(group)
+    return GroupPart(
+        title=cells.printable(group.name),
+        size=cells.group_size(view, group),
+        metrics=_metrics(group),
+        correlations=_correlations(group) if group.correlations else None,
+        figures=figures,
+        notes=scatter_notes(group) if figures else (),
+    )
+
+
+def _metrics(group: Group) -> Table:
+    names = cells.metric_columns(group)
+    heads = (f"{cells.printable(name)}{_in_brackets(cells.metric_unit(group, name))}" for name in names)
+    rows = [
+        _row([cells.printable(row.model), *(cells.metric(group, row, name) for name in names)])
+        for row in group.rows[:MOST_MODELS]
+    ]
+    notes = cells.absences(group)
+    if len(group.rows) > MOST_MODELS:
+        notes.append(f"{len(group.rows) - MOST_MODELS} more rows are in the run's JSON")
+    return Table(heads=("model", *heads), rows=tuple(rows), notes=tuple(notes))
+
+
+def _in_brackets(unit: str) -> str:
+    return f" ({unit})" if unit else ""
+
+
+def _row(texts: Sequence[str]) -> tuple[Cell, ...]:
+    return tuple(Cell(text=text) for text in texts)
+
+
+def _correlations(group: Group) -> Table:
+    hardware = cells.hardware(group)
+    return Table(
+        heads=("metric", "rho", "n", "p", "95 % interval", *(f"paper {name}" for name in hardware)),
+        rows=tuple(_correlation(found, hardware) for found in group.correlations),
+        notes=(*cells.correlation_notes(group), *paper_notes([group])),
+    )
+
+
+def _correlation(found: MetricCorrelation, hardware: Sequence[str]) -> tuple[Cell, ...]:
+    texts = cells.correlation(found, hardware)
+    shades = {_RHO_PLACE: _shade(found.correlation.rho)}
+    shades |= {_PAPER_PLACE + place: _shade(found.paper.get(name)) for place, name in enumerate(hardware)}
+    told = (Cell(text=text, shade=shades.get(place, "")) for place, text in enumerate(texts))
+    return (Cell(text=cells.printable(found.metric)), *told)
+
+
+def _shade(rho: float | None) -> str:
+    """Sign and strength of *rho* in steps of 0.2.
+
+    >>> _shade(0.91), _shade(-0.35), _shade(None)
+    ('p5', 'n2', '')
+    """
+    if rho is None:
+        return ""
+    step = round(abs(rho) * _SHADES)
+    return f"{'n' if rho < 0 and step else 'p'}{step}"
+
+
+def heat_map(view: View) -> Table | None:
+    """Every group's rho side by side, the paper's beside each; `None` where there are no two to compare."""
+    shown = [group for group in view.groups[:MOST_GROUPS] if group.correlations]
+    if len(shown) < 2:
+        return None
+    columns = [(group, name) for group in shown for name in (None, *cells.hardware(group))]
+    metrics = dict.fromkeys(found.metric for group in shown for found in group.correlations)
+    heads = ("this run" if name is None else f"paper {name}" for _, name in columns)
+    spans = ((cells.printable(group.name), 1 + len(cells.hardware(group))) for group in shown)
+    by_group = [{found.metric: found for found in group.correlations} for group, _ in columns]
+    rows = tuple(
+        (
+            Cell(text=cells.printable(metric)),
+            *(
+                _heat_cell(found.get(metric), name)
+                for found, (_, name) in zip(by_group, columns, strict=True)
+            ),
+        )
+        for metric in metrics
+    )
+    return Table(heads=("metric", *heads), spans=(("", 1), *spans), rows=rows, notes=paper_notes(shown))
+
+
+def paper_notes(shown: Sequence[Group]) -> tuple[str, ...]:
+    """What the paper's columns are measured on."""
+    names = dict.fromkeys(name for group in shown for name in cells.hardware(group))
+    told = [f"{name}: {_PAPER_HARDWARE[name]}" for name in names if name in _PAPER_HARDWARE]
+    return (f"the paper's hardware: {', '.join(told)}",) if told else ()
+
+
+def _heat_cell(found: MetricCorrelation | None, name: str | None) -> Cell:
+    """Of this run, or of the paper's hardware *name*."""
+    if found is None:
+        return Cell(text=cells.ABSENT)
+    if name is None:
+        return Cell(text=cells.correlation(found, ())[_RHO_PLACE], shade=_shade(found.correlation.rho))
+    return Cell(text=cells.correlation(found, (name,))[_PAPER_PLACE], shade=_shade(found.paper.get(name)))
+
+
+def sensors(view: View) -> tuple[Sensor, ...]:
+    """Each sensor as it was found."""
+    return tuple(_sensor(found) for found in view.sensors)
+
+
+def _sensor(found: SensorStatus) -> Sensor:
+    name = cells.printable(found.name)
+    text = cells.sensor(found).removeprefix(f"{name}: ").removeprefix("absent: ")
+    return Sensor(name=name, is_there=found.absent_because is None, text=text)
+
+
+def rests(view: View) -> Table | None:
+    """Power without work, by channel."""
+    if not view.rests:
+        return None
+    return Table(heads=("channel", "idle", "ready"), rows=tuple(_rest(rest) for rest in view.rests))
+
+
+def _rest(rest: Rest) -> tuple[Cell, ...]:
+    powers_w = (rest.idle_power_w, rest.ready_power_w)
+    texts = (cells.ABSENT if power_w is None else to_text(power_w, "W", digits=3) for power_w in powers_w)
+    return _row([cells.printable(rest.channel), *texts])
+
+
+def facts(machine: Machine) -> tuple[tuple[str, Table], ...]:
+    """What must be equal for two records to be compared, and what may differ."""
+    parts = (
+        ("must be equal to compare", machine.fixed),
+        ("may differ, and is told if it does", machine.shown),
+    )
+    return tuple(
+        (
+            title,
+            Table(
+                heads=("fact", "value"),
+                rows=tuple(
+                    _row([cells.printable(name), cells.printable(value)]) for name, value in values.items()
+                ),
+            ),
+        )
+        for title, values in parts
+        if values
+    )

@@ -1,0 +1,195 @@
+"""The report as one page that needs no network: to read, to sort, to search, to print.
+
+Rule 1: one file. A browser that opens it asks nobody for anything, and its policy forbids that.
+Rule 2: foreign text (names, reasons, notes) is only ever text: escaped in the markup by the template engine,
+    and in the script's data so that it can't end it; the script writes text nodes alone.
+Rule 3: only the script and the styles that are written here run: the policy holds their hashes.
+Rule 4: without the script the page still tells the verdicts, the first tests with their reasons, and every
+    chart that is not of one test.
+"""
+
+import base64
+import hashlib
+import json
+from functools import lru_cache
+from importlib.resources import files
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from pytest_energy.errors import SettingsError
+from pytest_energy.model import FAILING, Verdict
+from pytest_energy.report import cells
+from pytest_energy.report.html import charts, entries, tables
+from pytest_energy.report.plots.words import heading
+from pytest_energy.report.view import AGAINST, Row, View
+from pytest_energy.wire import JsonDict
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+STATIC_ROWS = 100
+"""Tests that stand in the markup, for a browser without scripts; the script has all of them."""
+
+MOST_CURVES = 24
+"""Models whose curves are drawn, of each kind; what is beyond is counted."""
+
+_SYMBOLS = {
+    Verdict.PASS: "\N{CHECK MARK}",
+    Verdict.REGRESSION: "\N{BLACK UP-POINTING TRIANGLE}",
+    Verdict.OVER_BUDGET: "\N{BLACK SQUARE}",
+    Verdict.IMPROVEMENT: "\N{BLACK DOWN-POINTING TRIANGLE}",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.NO_BASELINE: "\N{WHITE CIRCLE}",
+    Verdict.NOT_COMPARABLE: "\N{NOT EQUAL TO}",
+    Verdict.SATURATED: "\N{IDENTICAL TO}",
+    Verdict.VOID: "\N{MULTIPLICATION SIGN}",
+    Verdict.UNMEASURED: "\N{EN DASH}",
+}
+"""A shape beside each verdict's word, so that neither needs its colour."""
+
+_GOOD = frozenset({Verdict.PASS, Verdict.IMPROVEMENT})
+
+HEADS = ("energy", "W", "s", "J/sample", "vs baseline")
+"""Columns of the table of tests behind name and verdict."""
+
+_LABELS = (
+    "energy a round",
+    "mean power, W",
+    "duration of a round, s",
+    "energy a sample",
+    "against the baseline",
+)
+
+
+def check_installed() -> None:
+    """Refuse before the work, not after it.
+
+    Raises:
+        SettingsError: What writes the page is not installed.
+    """
+    if find_spec("jinja2") is None:
+        raise SettingsError(
+            "an .html report is written by jinja2, which is not installed: pip install 'pytest-energy[html]'"
+        )
+
+
+def render(view: View, *, created: str) -> str:
+    """The page as text that ends in a newline.
+
+    Args:
+        view: The run.
+        created: UTC time of the document, ISO 8601 with `Z`.
+
+    Raises:
+        SettingsError: jinja2 is not installed.
+    """
+    check_installed()
+    return _templates().get_template("report.html.j2").render(_context(view, created))
+
+
+@lru_cache(maxsize=1)
+def _templates() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("pytest_energy.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _context(view: View, created: str) -> JsonDict:
+    from markupsafe import Markup
+
+    style, script = _own_text("report.css"), _own_text("report.js")
+    batch_curves, rate_curves = charts.batch_curves(view), charts.rate_curves(view)
+    return {
+        "style": Markup(style),  # noqa: S704  # our own file
+        "script": Markup(script),  # noqa: S704  # our own file
+        "data": Markup(_data_text(view)),  # noqa: S704  # `_data_text` leaves nothing that means anything
+        "policy": _policy(style, script),
+        "created": cells.printable(created),
+        "title": f"Energy of {cells.summary(view)}",
+        "heading": heading(view.machine, view.judgements) if view.machine else "",
+        "verdicts": [_verdict(found, count) for found, count in view.counts.items()],
+        "notes": [cells.printable(note) for note in (*view.run_notes, *view.notes)],
+        "legend": cells.legend(view),
+        "columns": list(zip(HEADS, _LABELS, strict=True)),
+        "rows": [_static_row(row) for row in view.rows[:STATIC_ROWS]],
+        "test_count": len(view.rows),
+        "group_names": list(dict.fromkeys(cells.printable(group.name) for group in view.groups)),
+        "against": AGAINST,
+        "heat_map": tables.heat_map(view),
+        "groups": tables.groups(view),
+        "left_out_groups": max(0, len(view.groups) - tables.MOST_GROUPS),
+        "curves": [
+            ("batch", "Batch sizes", batch_curves[:MOST_CURVES], len(batch_curves[MOST_CURVES:])),
+            ("rates", "Request rates", rate_curves[:MOST_CURVES], len(rate_curves[MOST_CURVES:])),
+        ],
+        "sensors": tables.sensors(view),
+        "rests": tables.rests(view),
+        "machine_key": cells.printable(view.machine.key) if view.machine else "",
+        "facts": tables.facts(view.machine) if view.machine else (),
+    }
+
+
+def _verdict(found: Verdict, count: int) -> JsonDict:
+    return {
+        "name": found.value,
+        "text": cells.verdict(found),
+        "count": count,
+        "symbol": _SYMBOLS[found],
+        "tone": _tone(found),
+    }
+
+
+def _tone(found: Verdict) -> str:
+    if found in FAILING:
+        return "bad"
+    return "good" if found in _GOOD else "open"
+
+
+def _static_row(row: Row) -> JsonDict:
+    return {
+        "name": cells.printable(row.short_id),
+        "verdict": _verdict(row.verdict, 1),
+        "cells": entries.values(row),
+        "headline": entries.headline(row),
+        "reason": entries.reason(row.judgement),
+    }
+
+
+def _data_text(view: View) -> str:
+    """What the script reads, as JSON in which nothing ends a script or begins markup."""
+    data = {
+        "heads": HEADS,
+        "labels": _LABELS,
+        "unknown": entries.NO_SESSIONS,
+        "verdicts": {found.value: _verdict(found, count) for found, count in view.counts.items()},
+        "failing": sorted(FAILING & set(view.counts)),
+        "tests": [entries.entry(row) for row in view.rows],
+    }
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))  # ASCII alone: no U+2028, no U+2029
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _own_text(name: str) -> str:
+    """A file beside the template, its lines ended as a browser ends them before it hashes."""
+    text = (files("pytest_energy.report") / "templates" / name).read_text(encoding="utf-8")
+    return "\n".join(text.splitlines())
+
+
+def _policy(style: str, script: str) -> str:
+    """What a browser may do with the page: show it, with these styles, and run this script; nothing else."""
+    return (
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"'sha256-{digest}'"

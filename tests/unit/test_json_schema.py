@@ -1,0 +1,214 @@
+"""The JSON Schemas that come with the package, held against everything that is stored or written."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from pytest_energy.baselines.schema import Baseline, to_json_text
+from pytest_energy.cli import main
+from pytest_energy.model import (
+    Budget,
+    Comparison,
+    Judgement,
+    Phase,
+    Provenance,
+    Reading,
+    Record,
+    Usage,
+    Verdict,
+)
+from pytest_energy.report import schema, to_json, view
+from tests.fakes.judgements import CREATED, ESTIMATE, LAPTOP, comparison, judgement
+from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
+
+ROOT = Path(__file__).parents[2]
+SCHEMAS: dict[str, dict[str, Any]] = {name: json.loads(schema.text(name)) for name in schema.NAMES}
+SESSION, BASELINE = (Draft202012Validator(SCHEMAS[name]) for name in ("session", "baseline"))
+
+STORED = sorted((*(ROOT / "docs/results").glob("*.json"), *(ROOT / "tests/golden").glob("*.json")))
+RUNS = [path for path in STORED if {"tests", "correlations"} <= json.loads(path.read_text("utf-8")).keys()]
+BASELINES = sorted((*(ROOT / "baselines").rglob("*.json"), *(ROOT / "tests/data/baselines").glob("*.json")))
+
+READING = Reading(
+    channels={"gpu:0": 8.0, "cpu:package-0": 4.0, "dram:package-0": 0.5},
+    duration_s=1.0,
+    uncertainty_j=0.2,
+    provenance=Provenance.MEASURED,
+    quality=("the counter ticks every 100 ms",),
+    usage=Usage(cpu_utilisation_share=0.5),
+    phases=(
+        Phase(name="prefill", energy_j=None, uncertainty_j=None, duration_s=0.01, quality=("too short",)),
+    ),
+    quiet_power_w={"gpu:0": 70.0},
+    temperatures_c={"gpu:0": 41.0},
+    call_count=3,
+)
+VOID = replace(READING, channels={}, void_because="thermal slowdown")
+
+FULL = replace(
+    judgement(
+        compared=comparison(1.3), group="requests", model="a", metrics={"flops": None}, absent={"flops": "?"}
+    ),
+    outcome="failed",
+    verdict=Verdict.REGRESSION,
+    budget=Budget(budget_j=1.0, budget_per_sample_j=2.0, budget_per_token_j=3.0),
+    comparison=replace(comparison(1.3), basis="net joules a sample", creep="+3 % since May", note="a prior"),
+)
+FULL = replace(
+    FULL,
+    record=replace(
+        FULL.record,
+        rounds=(READING, READING, VOID),
+        output_tokens=128,
+        work={"rate": "8/s"},
+        tuning={"cuda_graphs": "on"},
+        confirming_count=1,
+        saturated_because="requests under way grew by 40 of 100 arrivals",
+    ),
+)
+"""A judgement with a value in every field."""
+
+
+def written(*judgements: Judgement, run_notes: tuple[str, ...] = ()) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(
+        to_json.render(view.of(judgements, run_notes=run_notes), created=CREATED)
+    )
+    return document
+
+
+def objects(node: object) -> Iterator[dict[str, Any]]:
+    """Every schema inside *node*."""
+    if isinstance(node, dict):
+        yield node
+        for value in node.values():
+            yield from objects(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from objects(value)
+
+
+@pytest.mark.parametrize("name", schema.NAMES)
+def test_a_schema_is_one(name: str) -> None:
+    """Each is valid by its own dialect's schema."""
+    Draft202012Validator.check_schema(SCHEMAS[name])
+
+
+@pytest.mark.parametrize("name", schema.NAMES)
+def test_an_unknown_key_is_refused_everywhere(name: str) -> None:
+    """Every object with named members is closed, but for the record, which is closed where it is used."""
+    for node in objects(SCHEMAS[name]):
+        if (
+            node.get("type") == "object"
+            and "properties" in node
+            and node is not SCHEMAS[name]["$defs"]["record"]
+        ):
+            assert node["additionalProperties"] is False, node
+
+
+def test_both_say_the_same_of_what_they_share() -> None:
+    """A definition that is in both files is the same in both: each file stands alone."""
+    session, baseline = SCHEMAS["session"]["$defs"], SCHEMAS["baseline"]["$defs"]
+    assert baseline == {name: session[name] for name in baseline}
+
+
+def test_there_are_documents_to_hold_it_against() -> None:
+    """Runs and baselines were found where they are kept."""
+    assert len(RUNS) >= 8
+    assert len(BASELINES) >= 50
+
+
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.name)
+def test_a_stored_run_is_valid(path: Path) -> None:
+    """Every session document of this repository fits the schema."""
+    SESSION.validate(json.loads(path.read_text(encoding="utf-8")))
+
+
+def test_every_stored_baseline_is_valid() -> None:
+    """Every baseline of this repository fits the schema."""
+    for path in BASELINES:
+        BASELINE.validate(json.loads(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize(
+    "judgements",
+    [
+        (),
+        gpu_session(),
+        estimated_session(),
+        replayed_session(),
+        (FULL,),
+        (judgement(energy_j=None, verdict=Verdict.UNMEASURED),),
+        (judgement(verdict=Verdict.VOID),),
+        (judgement(provenance=Provenance.ESTIMATED, machine=LAPTOP, sensors=(ESTIMATE,)), judgement()),
+    ],
+    ids=["empty", "gpu", "estimated", "replayed", "full", "unmeasured", "void", "two machines"],
+)
+def test_a_fresh_document_is_valid(judgements: tuple[Judgement, ...]) -> None:
+    """What is written now fits the schema."""
+    SESSION.validate(written(*judgements, run_notes=("power at rest has changed",)))
+
+
+def test_the_full_judgement_is_full() -> None:
+    """The judgement above has a value in every field, so that a new field without schema fails."""
+    record = {field.name: getattr(FULL.record, field.name) for field in fields(Record)}
+    assert {name for name, value in record.items() if not value} == {"void_because", "unmeasured_because"}
+    compared = FULL.comparison
+    assert compared is not None
+    assert all(getattr(compared, field.name) for field in fields(Comparison))
+    assert all(getattr(FULL.budget, field.name) for field in fields(Budget))
+    assert all(getattr(READING, f.name) for f in fields(Reading) if f.name not in {"void_because", "trace"})
+
+
+def test_a_fresh_baseline_is_valid() -> None:
+    """What the store writes fits the schema, with every field of a record."""
+    record = FULL.record
+    baseline = Baseline(test_id=record.test_id, machine_key=record.machine.key, sessions=(record,))
+    BASELINE.validate(json.loads(to_json_text(baseline)))
+
+
+def test_the_verdicts_are_those_of_the_model() -> None:
+    """A new verdict is in the schema."""
+    assert SCHEMAS["session"]["$defs"]["test"]["properties"]["verdict"]["enum"] == list(Verdict)
+    assert SCHEMAS["session"]["$defs"]["provenance"]["enum"] == list(Provenance)
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "value"),
+    [
+        ((), "surprise", 1),
+        ((), "format", 2),
+        (("tests", 0), "surprise", 1),
+        (("tests", 0), "verdict", "fine"),
+        (("tests", 0), "energy_j", None),
+        (("tests", 0), "energy_j", -1.0),
+        (("tests", 0), "samples", 0),
+        (("tests", 0, "rounds", 0), "surprise", 1),
+        (("tests", 0, "rounds", 0), "energy_j", None),
+        (("tests", 0, "rounds", 0), "channels", {"disk:0": 1.0}),
+        (("tests", 0, "baseline"), "ratio_ci", [1.0]),
+        (("machine",), "surprise", 1),
+        (("sensors", 0), "provenance", "guessed"),
+    ],
+)
+def test_what_no_run_writes_is_refused(place: tuple[str | int, ...], key: str, value: object) -> None:
+    """A key that nobody knows, and a value that can't be, do not fit."""
+    document = written(FULL)
+    node: Any = document
+    for step in place:
+        node = node[step]
+    node[key] = value
+    with pytest.raises(ValidationError):
+        SESSION.validate(document)
+
+
+@pytest.mark.parametrize("name", schema.NAMES)
+def test_the_command_prints_it(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """`pytest-energy schema` prints the file, ready to be used."""
+    assert main(["schema", name]) == 0
+    assert json.loads(capsys.readouterr().out) == SCHEMAS[name]
