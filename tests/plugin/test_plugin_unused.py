@@ -1,7 +1,6 @@
 """An unused plugin costs nothing."""
 
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -42,5 +41,7 @@ def test_collecting_nothing_is_hardly_slower(tmp_path: Path) -> None:
         return time.perf_counter() - started_s
 
     seconds()  # compiles
-    extra_s = [seconds() - seconds("-p", "no:energy") for _ in range(15)]
-    assert statistics.median(extra_s) <= 0.020
+    # In turns, and the shortest of each: what else runs on the machine only ever adds.
+    pairs_s = [(seconds(), seconds("-p", "no:energy")) for _ in range(15)]
+    with_s, without_s = map(min, zip(*pairs_s, strict=True))
+    assert with_s - without_s <= 0.020
