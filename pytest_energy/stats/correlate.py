@@ -151,12 +151,14 @@ def _bootstrap_interval(x_ranks: "Ranks", y_ranks: "Ranks", seed: int) -> tuple[
 
     n = len(x_ranks)
     # How often each row is in each resample: ranks and products then need no resampled columns.
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLE_COUNT)
+    # As floats, whose products are fast and, of whole numbers below 2^53, exact.
+    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLE_COUNT)
+    weights = counts.astype(np.float64)
 
-    def resampled(ranks: "Ranks") -> "Ranks":
+    def resampled(ranks: "Ranks") -> "NDArray[np.float64]":
         """Doubled rank of each row's value among the rows of each resample."""
         below, equal = ranks[:, None] < ranks, ranks[:, None] == ranks
-        doubled: Ranks = weights @ (2 * below + equal) + 1
+        doubled: NDArray[np.float64] = weights @ (2.0 * below + equal) + 1
         return doubled
 
     x, y, expected = resampled(x_ranks), resampled(y_ranks), n * (n + 1) ** 2
