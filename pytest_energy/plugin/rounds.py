@@ -153,7 +153,8 @@ class RoundLoop(Generic[T]):
     ) -> None:
         self._work, self._measured, self.plan, self._clock = work, measured, plan, clock
         self._progress = progress
-        self._started_s = clock.now_s()
+        self._began_s = self._started_s = clock.now_s()  # of the loop, and of the batch
+        self._target = plan.count
         self._calls_so_far = 0
         self.call_count = plan.call_count
         self._warmup_count = 0
@@ -244,6 +245,7 @@ class RoundLoop(Generic[T]):
         return self._ended(last, confirming_count=len(self.rounds) - first_count)
 
     def _take_to(self, count: int) -> "_Last[T]":
+        self._target = count
         return self._take_while(lambda: len(self.rounds) < count and not self._is_out())
 
     def _take_while(self, wants_more: Callable[[], bool]) -> "_Last[T]":
@@ -293,7 +295,15 @@ class RoundLoop(Generic[T]):
         energies_j, uncertainties_j = _energies(rounds)
         width = relative_half_width(energies_j, uncertainties_j)
         known = "" if width is None else f" +- {width:.1%}"
-        return f"{number}, {sum(energies_j) / len(energies_j):.4g} J{known}"
+        return f"{number}, {sum(energies_j) / len(energies_j):.4g} J{known}, {self._left()}"
+
+    def _left(self) -> str:
+        """How long the rounds will still take, if they take as long as those so far."""
+        count = len(self.rounds)
+        round_s = (self._clock.now_s() - self._began_s) / (count + self._warmup_count)
+        wanted = (MOST_ROUND_COUNT if self._target is None else self._target) - count
+        left_s = min(wanted * round_s, self.plan.max_time_s - self._elapsed_s())
+        return f"{'at most' if self._target is None else 'about'} {max(0.0, left_s):.0f} s left"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ LEGEND = {
 
 def printable(text: str) -> str:
     """*text* on one line, with whatever could move the cursor or break a line made visible."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 

@@ -13,6 +13,7 @@ Renderer = Callable[[View, str], str]
 
 RENDERERS: Mapping[str, Renderer] = {
     ".json": lambda view, created: to_json.render(view, created=created),
+    ".rounds.csv": lambda view, _: to_csv.render_rounds(view),
     ".csv": lambda view, _: to_csv.render(view),
     ".md": lambda view, _: to_markdown.render(view),
     ".html": lambda view, created: to_html.render(view, created=created),
@@ -22,22 +23,24 @@ SUFFIXES = tuple(RENDERERS)
 
 
 def renderer_of(path: Path) -> Renderer:
-    """The renderer for *path*.
+    """The renderer for *path*; a name of nothing but a suffix will do.
 
     Raises:
         SettingsError: There is none for its suffix, or what it is made with is not installed.
 
     >>> renderer_of(Path("energy.JSON")) is RENDERERS[".json"]
     True
+    >>> renderer_of(Path("rounds.csv")) is RENDERERS[".rounds.csv"]
+    True
     """
-    suffix = path.suffix.lower()
+    name = f".{path.name.lower()}"
+    suffix = next((suffix for suffix in RENDERERS if name.endswith(suffix)), None)
+    if suffix is None:
+        msg = f"{path} ends in {path.suffix or 'no suffix'!r}; a report ends in one of {', '.join(SUFFIXES)}"
+        raise SettingsError(msg)
     if suffix == ".html":
         to_html.check_installed()
-    try:
-        return RENDERERS[suffix]
-    except KeyError:
-        msg = f"{path} ends in {path.suffix or 'no suffix'!r}; a report ends in one of {', '.join(SUFFIXES)}"
-        raise SettingsError(msg) from None
+    return RENDERERS[suffix]
 
 
 def write(

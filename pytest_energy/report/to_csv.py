@@ -1,4 +1,4 @@
-"""The tests as a table for spreadsheets and notebooks: one row a test.
+"""The tests as a table for spreadsheets and notebooks: one row a test, or one a round.
 
 Rule 1: a value that is absent is an empty cell; its reason stands in the row's last fixed column.
 Rule 2: a text that a spreadsheet would run as a formula gets an apostrophe in front.
@@ -6,7 +6,9 @@ Rule 3: line breaks inside a text are line feeds: writers leave a lone carriage 
     readers then take it for a new row.
 """
 
-from pytest_energy.model import Judgement
+from collections.abc import Iterator, Sequence
+
+from pytest_energy.model import Judgement, Record
 from pytest_energy.report.view import View
 from pytest_energy.wire import JsonDict
 
@@ -19,7 +21,8 @@ _METRIC_PREFIX = "metric."  # keeps a test's own metric from taking another colu
 _OF_TEST = ("id", "verdict", "reason", "provenance", "group", "model", "samples", "created")
 _OF_ENERGY = (
     *("energy_j", "energy_ci_lower_j", "energy_ci_upper_j", "uncertainty_j", "net_energy_j", "power_w"),
-    *("duration_s", "energy_per_sample_j", "budget_j", "budget_per_sample_j"),
+    *("duration_s", "energy_per_sample_j", "energy_per_token_j"),
+    *("budget_j", "budget_per_sample_j", "budget_per_token_j"),
 )
 _OF_BASELINE = ("sessions", "energy_j", "ratio", "ratio_ci_lower", "ratio_ci_upper", "detectable_ratio")
 _COLUMNS = (
@@ -30,17 +33,56 @@ _COLUMNS = (
     "machine_key",
     "absent",
 )
+_OF_ROUND = (
+    *("id", "round", "is_confirming", "provenance", "model", "samples", "energy_j", "uncertainty_j"),
+    *("duration_s", "power_w", "call_count", "void_because", "quality", "machine_key"),
+)
 
 
 def render(view: View) -> str:
-    """The table as text with a header, lines ended by a newline."""
+    """One row a test: text with a header, lines ended by a newline."""
+    metrics = dict.fromkeys(name for judgement in view.judgements for name in judgement.record.metrics)
+    return _text([*_COLUMNS, *(_METRIC_PREFIX + name for name in metrics)], list(map(_row, view.judgements)))
+
+
+def render_rounds(view: View) -> str:
+    """One row a round, tests in the view's order: text with a header, lines ended by a newline."""
+    rows = [row for judgement in view.judgements for row in _round_rows(judgement.record)]
+    fixed = dict.fromkeys(_OF_ROUND)
+    return _text([*fixed, *dict.fromkeys(name for row in rows for name in row if name not in fixed)], rows)
+
+
+def _text(columns: Sequence[str], rows: Sequence[JsonDict]) -> str:
     import pandas as pd
 
-    metrics = dict.fromkeys(name for judgement in view.judgements for name in judgement.record.metrics)
-    columns = [*_COLUMNS, *(_METRIC_PREFIX + name for name in metrics)]
-    rows = [[_inert(row.get(name)) for name in columns] for row in map(_row, view.judgements)]
-    table = pd.DataFrame(rows, columns=[_inert(name) for name in columns], dtype=object)
+    cells = [[_inert(row.get(name)) for name in columns] for row in rows]
+    table = pd.DataFrame(cells, columns=[_inert(name) for name in columns], dtype=object)
     return table.to_csv(index=False, lineterminator="\n")
+
+
+def _round_rows(record: Record) -> Iterator[JsonDict]:
+    """The cells of each round by column, the second batch's marked."""
+    first_confirming = len(record.rounds) - record.confirming_count
+    for number, reading in enumerate(record.rounds):
+        energy_j = reading.energy_j
+        yield {
+            "id": record.test_id,
+            "round": number + 1,
+            "is_confirming": number >= first_confirming,
+            "provenance": record.provenance.value,
+            "model": record.model,
+            "samples": record.samples,
+            "energy_j": energy_j,
+            "uncertainty_j": None if energy_j is None else reading.uncertainty_j,
+            "duration_s": reading.duration_s,
+            "power_w": None if energy_j is None or not reading.duration_s else energy_j / reading.duration_s,
+            "call_count": reading.call_count,
+            "void_because": reading.void_because,
+            "quality": "; ".join(reading.quality),
+            "machine_key": record.machine.key,
+            **{f"channel.{name}_j": channel_j for name, channel_j in reading.channels.items()},
+            **{f"temperature.{name}_c": value_c for name, value_c in reading.temperatures_c.items()},
+        }
 
 
 def _row(judgement: Judgement) -> JsonDict:

@@ -187,11 +187,27 @@ def test_a_void_round_of_a_source_without_more_ends_the_loop() -> None:
 
 
 def test_progress_says_round_joules_and_precision() -> None:
-    """Someone who watches sees the warm-up, the round, the mean so far and how well it is known."""
+    """Someone who watches sees the round, the mean so far, how well it is known, and the time left."""
     bench = Bench(energies_j=lambda index: 10.0 + 0.1 * (index % 2))
     bench.take(count=3)
-    assert bench.said[:3] == ["warm-up 1", "round 1", "round 2, 10.1 J"]
+    assert bench.said[:3] == ["warm-up 1", "round 1", "round 2, 10.1 J, about 2 s left"]
     assert bench.said[3].startswith("round 3, 10.05 J +- ")
+    assert bench.said[3].endswith(", about 1 s left")
+
+
+def test_the_time_left_is_at_most_that_of_the_cap() -> None:
+    """Where precision decides, no more than the most rounds and the time that there is are told."""
+    bench = Bench()
+    bench.take(count=None, max_time_s=8.0)
+    assert "at most" in bench.said[2]
+    assert all(float(text.split("at most ")[1].split()[0]) <= 8 for text in bench.said[2:])
+
+
+def test_the_time_left_of_a_confirming_batch_is_its_own() -> None:
+    """After five rounds of a second each, the confirming batch has five more to go."""
+    bench = Bench()
+    bench.take(count=5, judge=asking(More(count=5, is_confirming=True)))
+    assert bench.said[6].endswith(", about 5 s left")
 
 
 def asking(*wanted: More | None) -> Callable[[tuple[Reading, ...]], More | None]:
