@@ -38,7 +38,7 @@ OPTIONS = (
         default="",
         kind="list",
         metavar="PATH",
-        help="write the run to PATH, as .json, .csv, .md or .html by its suffix (repeatable)",
+        help="write the run to PATH: .json, .csv, .rounds.csv, .md or .html by its suffix (repeatable)",
     ),
     Option(
         name="baseline",

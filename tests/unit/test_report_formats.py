@@ -27,7 +27,7 @@ def test_json_holds_the_time_it_was_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["energy.xml", "energy", "energy.json.gz"])
 def test_an_unknown_suffix_names_the_known(name: str) -> None:
     """A suffix that nobody renders is refused with the list of those that are."""
-    with pytest.raises(SettingsError, match=r"energy.* a report ends in one of \.json, \.rounds\.csv, \.csv, \.md"):
+    with pytest.raises(SettingsError, match=r"energy.* ends in one of \.json, \.rounds\.csv, \.csv, \.md"):
         formats.renderer_of(Path(name))
 
 
