@@ -598,6 +598,8 @@ class Comparison:
         duration_ratio: Seconds, fresh over baseline.
         power_ratio: Watts, fresh over baseline; `ratio = duration_ratio x power_ratio`.
         differences: Shown facts of machine and engine that differ: name to (baseline's newest session, now).
+        tolerance: Accepted rise, a share; `None` where it isn't known.
+        session_energies_j: Level of each session of the baseline, the oldest first; empty where not known.
         basis: What was compared, where it wasn't gross joules a round: `net joules a sample`.
         creep: That the level has crept up over the baseline's sessions, and since when, or empty.
         note: What a reader should know of the bounds (a prior that was used), or empty.
@@ -611,6 +613,8 @@ class Comparison:
     duration_ratio: float
     power_ratio: float
     differences: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    tolerance: float | None = None
+    session_energies_j: tuple[float, ...] = ()
     basis: str = ""
     creep: str = ""
     note: str = ""
@@ -625,6 +629,8 @@ class Comparison:
             "duration_ratio": self.duration_ratio,
             "power_ratio": self.power_ratio,
             "differences": {name: list(pair) for name, pair in self.differences.items()},
+            **({} if self.tolerance is None else {"tolerance": self.tolerance}),
+            **({"session_energies_j": list(self.session_energies_j)} if self.session_energies_j else {}),
             **({"basis": self.basis} if self.basis else {}),
             **({"creep": self.creep} if self.creep else {}),
             "note": self.note,
@@ -642,6 +648,10 @@ class Comparison:
             duration_ratio=fields.number("duration_ratio"),
             power_ratio=fields.number("power_ratio"),
             differences={name: _text_pair(differences, name) for name in differences.names()},
+            tolerance=fields.number("tolerance") if fields.has_value("tolerance") else None,
+            session_energies_j=fields.number_list("session_energies_j")
+            if fields.has_value("session_energies_j")
+            else (),
             basis=fields.text_or_none("basis") or "",
             creep=fields.text_or_none("creep") or "",
             note=fields.text("note"),

@@ -501,7 +501,8 @@ def _compared(
         notes.append(doubt or _confirmed_text(case.record))
     bounds = replace(bounds, note="; ".join(filter(None, notes)))
     comparison = replace(
-        _comparison(case.record, sessions, bounds, policy.basis),
+        _comparison(case.record, sessions, bounds, policy),
+        session_energies_j=tuple(map(baseline_centre_j, samples)),
         creep=_creep_text([*sessions, case.record], [*samples, fresh]),
     )
     return _Finding(
@@ -571,7 +572,7 @@ def verdict_of(bounds: Bounds, tolerance: float) -> Verdict:
     return Verdict.INCONCLUSIVE
 
 
-def _comparison(record: Record, sessions: Sequence[Record], bounds: Bounds, basis: Basis) -> Comparison:
+def _comparison(record: Record, sessions: Sequence[Record], bounds: Bounds, policy: Policy) -> Comparison:
     duration_ratio = centre_ratio(_durations_s(record), [_durations_s(old) for old in sessions])
     return Comparison(
         session_count=len(sessions),
@@ -582,7 +583,8 @@ def _comparison(record: Record, sessions: Sequence[Record], bounds: Bounds, basi
         duration_ratio=duration_ratio,
         power_ratio=bounds.ratio / duration_ratio,
         differences=shown_differences(sessions[-1], record),
-        basis=basis.text,
+        tolerance=policy.tolerance,
+        basis=policy.basis.text,
         note=bounds.note,
     )
 

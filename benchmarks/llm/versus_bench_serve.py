@@ -12,7 +12,9 @@ Rule 2: arrivals `same`: our schedule and lengths are written as a trace, which 
 that each request of ours has its like of theirs. Arrivals `own`: each draws its own by the same rate,
 burstiness and seed; chance is then in the figures that depend on who meets whom.
 Rule 3: the figures are each client's own: theirs as in their result file, ours as `LoadResult` has them.
-Rule 4: nothing stays behind, whatever ends this: the server, its workers and its files go too.
+Rule 4: a pair beside which other processes took more than `--most-foreign` of a core is set aside, whatever
+it reads, and another taken in its place, until twice as many as asked for have run. All are in FILE.
+Rule 5: nothing stays behind, whatever ends this: the server, its workers and its files go too.
 
 Source:
     Definitions of theirs: `vllm/benchmarks/serve.py` and `vllm/benchmarks/lib/endpoint_request_func.py`.
@@ -31,6 +33,7 @@ import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -44,6 +47,7 @@ from typing import Any, Literal, NoReturn
 from pytest_energy.baselines.machine import cpu_model
 from pytest_energy.errors import EnergyError, NotMeasurable, SettingsError
 from pytest_energy.serving.arrivals import schedule
+from pytest_energy.serving.engines.endpoint_processes import server_pids
 from pytest_energy.serving.engines.openai_endpoint import OpenAiEndpoint
 from pytest_energy.serving.load import serve
 from pytest_energy.serving.prompts import random_tokens
@@ -137,14 +141,14 @@ class Run:
         prompt_tokens: Of all requests together, as the server counted.
         output_tokens: Likewise.
         late_p99_s: See `lateness_p99_s`; `None` where the client drew its own arrivals.
-        load_average: Processes that wanted a core over the last minute, as the run ended.
+        foreign_cores: Cores that neither client nor server was busy on, but other processes, on average.
     """
 
     figures: Figures
     prompt_tokens: int
     output_tokens: int
     late_p99_s: float | None
-    load_average: float
+    foreign_cores: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +159,11 @@ class Pair:
     is_ours_first: bool
     theirs: Run
     ours: Run
+
+    @property
+    def foreign_cores(self) -> float:
+        """Of the run that had more."""
+        return max(self.theirs.foreign_cores, self.ours.foreign_cores)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,6 +338,7 @@ class Bench:
         first = random_tokens(WARM_UP_COUNT, length, vocabulary=self.vocabulary, seed=f"{seed}/first")
         with OpenAiEndpoint(self.url) as engine:
             serve(engine, first, rate=math.inf, output_tokens=answer)
+            foreign = _ForeignWork(engine.worker_pids())
             result = serve(
                 engine,
                 prompts,
@@ -338,17 +348,20 @@ class Bench:
                 seed=seed,
                 timeout_s=RUN_S,
             )
+            foreign_cores = foreign.cores()
         started_s = [request.submitted_s for request in result.served]
         return Run(
             figures=our_figures(result),
             prompt_tokens=result.prompt_tokens,
             output_tokens=result.output_tokens,
             late_p99_s=lateness_p99_s(started_s, work.due_s(seed)),
-            load_average=os.getloadavg()[0],
+            foreign_cores=foreign_cores,
         )
 
     def theirs(self, seed: int) -> Run:
         """One run of `vllm bench serve`."""
+        port = urllib.parse.urlsplit(self.url).port
+        foreign = _ForeignWork(() if port is None else server_pids(port))
         told = self._told(self._arguments(seed))
         is_same = self.work.arrivals == "same"
         return Run(
@@ -356,7 +369,7 @@ class Bench:
             prompt_tokens=sum(told["input_lens"]),
             output_tokens=sum(told["output_lens"]),
             late_p99_s=lateness_p99_s(told["start_times"], self.work.due_s(seed)) if is_same else None,
-            load_average=os.getloadavg()[0],
+            foreign_cores=foreign.cores(),
         )
 
     def _arguments(self, seed: int) -> list[str]:
@@ -408,6 +421,32 @@ class Bench:
             )
         told: dict[str, Any] = json.loads(path.read_text())
         return told
+
+
+class _ForeignWork:
+    """Processor time of this machine that is neither this process's, its ended children's nor the server's.
+
+    Args:
+        server: Process numbers.
+    """
+
+    def __init__(self, server: Sequence[int]) -> None:
+        self._server = server
+        self._start_s = time.monotonic()
+        self._start_cpu_s = self._cpu_s()
+
+    def cores(self) -> float:
+        """Mean since this was made, in cores."""
+        return max(0.0, (self._cpu_s() - self._start_cpu_s) / (time.monotonic() - self._start_s))
+
+    def _cpu_s(self) -> float:
+        import psutil
+
+        all_times, own = psutil.cpu_times(), os.times()
+        # Time of guests is in the users' already.
+        all_s = sum(all_times) - all_times.idle - all_times.iowait - all_times.guest - all_times.guest_nice
+        own_s = own.user + own.system + own.children_user + own.children_system
+        return all_s - own_s - sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in self._server)
 
 
 def write_model(folder: Path, size: str, *, position_count: int) -> Path:
@@ -504,7 +543,9 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _outcome(work: Work, pairs: Sequence[Pair], rows: Sequence[Row]) -> dict[str, object]:
+def _outcome(
+    work: Work, pairs: Sequence[Pair], aside: Sequence[Pair], rows: Sequence[Row]
+) -> dict[str, object]:
     return {
         "format": 1,
         "created": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -513,6 +554,7 @@ def _outcome(work: Work, pairs: Sequence[Pair], rows: Sequence[Row]) -> dict[str
         "work": asdict(work),
         "rows": [{**asdict(row), "verdict": row.verdict} for row in rows],
         "pairs": [asdict(pair) for pair in pairs],
+        "set_aside": [asdict(pair) for pair in aside],
     }
 
 
@@ -520,13 +562,14 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--arrivals", choices=("same", "own"), default="same")
     parser.add_argument("--pairs", type=int, default=10)
-    parser.add_argument("--requests", type=int, default=100, help="of one run")
-    parser.add_argument("--rate", type=float, default=4.0, help="requests a second")
+    parser.add_argument("--requests", type=int, default=75, help="of one run")
+    parser.add_argument("--rate", type=float, default=2.5, help="requests a second")
     parser.add_argument("--burstiness", type=float, default=1.0)
     parser.add_argument("--prompt-tokens", type=int, default=128)
-    parser.add_argument("--output-tokens", type=int, default=32)
+    parser.add_argument("--output-tokens", type=int, default=24)
     parser.add_argument("--size", default="12M", help="of the model: benchmarks.llm.models.SIZES")
     parser.add_argument("--seed", type=int, default=1, help="of the first pair; the next has the next")
+    parser.add_argument("--most-foreign", type=float, default=0.5, help="cores that others may be busy on")
     parser.add_argument("--out", type=Path, help="JSON file for all runs")
     parser.add_argument("--url", help="of a server that runs, its prefix cache off; needs --model")
     parser.add_argument("--model", type=Path, help="folder of that server's model")
@@ -556,17 +599,30 @@ def _exit_on_terminate() -> None:
     signal.signal(signal.SIGTERM, leave)
 
 
-def _measure(options: argparse.Namespace, work: Work) -> list[Pair]:
+def _measure(options: argparse.Namespace, work: Work) -> tuple[list[Pair], list[Pair]]:
+    """Pairs that count, and those set aside."""
+    counted: list[Pair] = []
+    aside: list[Pair] = []
     with tempfile.TemporaryDirectory() as name, _target(options, Path(name), work) as (url, model):
         vocabulary = json.loads((model / "config.json").read_text())["vocab_size"]
         bench = Bench(url=url, model=model, vocabulary=vocabulary, folder=Path(name), work=work)
-        pairs: list[Pair] = []
-        for number in range(options.pairs):
-            pairs.append(bench.pair(number, options.seed + number))
-            theirs, ours = pairs[-1].theirs.figures, pairs[-1].ours.figures
-            ratios = (f"{figure} {ours[figure] / theirs[figure]:.3f}" for figure, _, _ in NAMES)
-            print(f"pair {number + 1} of {options.pairs}: {', '.join(ratios)}", flush=True)  # noqa: T201
-        return pairs
+        for number in range(2 * options.pairs):
+            # The turn is that of the pair whose place it takes.
+            pair = bench.pair(len(counted), options.seed + number)
+            (counted if pair.foreign_cores <= options.most_foreign else aside).append(pair)
+            print(_line(pair), flush=True)  # noqa: T201
+            if len(counted) == options.pairs:
+                return counted, aside
+    raise NotMeasurable(
+        f"{len(aside)} of {2 * options.pairs} pairs had other processes busy on more than "
+        f"{options.most_foreign:g} cores beside them; end those processes or allow more with --most-foreign"
+    )
+
+
+def _line(pair: Pair) -> str:
+    theirs, ours = pair.theirs.figures, pair.ours.figures
+    ratios = ", ".join(f"{name} {ours[name] / theirs[name]:.3f}" for name, _, _ in NAMES[:-1])
+    return f"seed {pair.seed}, {pair.foreign_cores:.2f} cores of others: {ratios}"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -583,14 +639,14 @@ def main(arguments: Sequence[str]) -> int:
             burstiness=options.burstiness,
             arrivals=options.arrivals,
         )
-        pairs = _measure(options, work)
+        pairs, aside = _measure(options, work)
     except (EnergyError, subprocess.TimeoutExpired) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     rows = compared(pairs)
     print(table(rows))  # noqa: T201
     if options.out is not None:
-        options.out.write_text(f"{json.dumps(_outcome(work, pairs, rows), indent=1)}\n")
+        options.out.write_text(f"{json.dumps(_outcome(work, pairs, aside, rows), indent=1)}\n")
     return 0 if all(row.verdict == "agrees" for row in rows) else 1
 
 

@@ -199,6 +199,7 @@ class _Found:
             duration_ratio=duration_ratio,
             power_ratio=self.bounds.ratio / duration_ratio,
             differences=shown_differences(self.before, self.after),
+            tolerance=question.tolerance,
             note="; ".join(filter(None, (taken, self.bounds.note))),
         )
 

@@ -58,7 +58,14 @@ FULL = replace(
     outcome="failed",
     verdict=Verdict.REGRESSION,
     budget=Budget(budget_j=1.0, budget_per_sample_j=2.0, budget_per_token_j=3.0),
-    comparison=replace(comparison(1.3), basis="net joules a sample", creep="+3 % since May", note="a prior"),
+    comparison=replace(
+        comparison(1.3),
+        basis="net joules a sample",
+        tolerance=0.05,
+        session_energies_j=(9.5, 10.5),
+        creep="+3 % since May",
+        note="a prior",
+    ),
 )
 FULL = replace(
     FULL,

@@ -365,6 +365,29 @@ class TestNotComparable:
         assert "provenance: measured in the baseline, replayed now" in judgement.reason
 
 
+class TestWhatAComparisonKeeps:
+    def test_it_keeps_the_tolerance_and_the_level_of_each_session(self) -> None:
+        """Who draws the comparison has what it was held against: 100 and 104 J, 5 %."""
+        found = judged(record(), baseline(record(), record(energy_j=104.0))).comparison
+        assert found is not None
+        assert found.tolerance == 0.05
+        assert found.session_energies_j == pytest.approx((100.0, 104.0), rel=0.01)
+
+
+class TestAnEstimate:
+    def test_a_void_estimate_says_why_in_its_first_line(self) -> None:
+        """What the reader can mend comes first; the way to let estimates count comes with it."""
+        fresh = record(provenance=Provenance.ESTIMATED, void_because="half the CPU time was others'")
+        found = judged(fresh)
+        assert found.verdict is Verdict.UNMEASURED
+        assert "half the CPU time was others'" in found.reason.splitlines()[0]
+
+    def test_the_command_lets_estimates_count(self) -> None:
+        """A baseline of estimates is written only where they count: the printed command must work."""
+        found = judged(record(provenance=Provenance.ESTIMATED), policy=Policy(gates_estimates=True))
+        assert "--energy-baseline=add --energy-estimates=gate" in found.reason
+
+
 class TestUnusableJoules:
     def test_void_before_all(self) -> None:
         """A void record is not judged, whatever its joules, baseline and budget."""
