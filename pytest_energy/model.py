@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import pairwise
 
 from pytest_energy.errors import FormatError, NotMeasurable
 from pytest_energy.wire import Fields, JsonDict, plain_numbers
@@ -246,7 +247,10 @@ class Reading:
             those whose ticks don't tell.
         temperatures_c: Temperature at the window's end by channel; without those that don't tell.
         call_count: Calls of the work that the window held, one after another; joules, seconds and uncertainty
-            are those of one. Phases and the trace are the whole window's.
+            are those of one. Phases, power and the trace are the whole window's.
+        power_trace: Channel name to the steps of its power: pairs of seconds since the window opened and of
+            watts from then until the next pair. The last pair ends the last step and repeats its watts.
+            Without the channels that don't tick; empty where nobody knows.
         trace: The raw ticks, for recording; not part of the JSON form.
     """
 
@@ -261,6 +265,7 @@ class Reading:
     quiet_power_w: Mapping[str, float] = field(default_factory=dict)
     temperatures_c: Mapping[str, float] = field(default_factory=dict)
     call_count: int = 1
+    power_trace: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict, repr=False)
     trace: Trace | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -278,7 +283,10 @@ class Reading:
         return None if self.void_because is not None else math.fsum(self.channels.values())
 
     def for_one_of(self, call_count: int) -> "Reading":
-        """The reading of one call, out of a window that held *call_count* of them."""
+        """The reading of one call, out of a window that held *call_count* of them.
+
+        Its `power_trace` stays the whole window's.
+        """
         return replace(
             self,
             channels={name: energy_j / call_count for name, energy_j in self.channels.items()},
@@ -290,8 +298,8 @@ class Reading:
     def counting(self, name: str, scale: float) -> "Reading":
         """The reading of the phase *name* alone, as if *scale* of them had followed one another.
 
-        What is known of the whole window stays: usage, quiet power, temperatures, quality. A phase without
-        joules makes the reading void.
+        What is known of the whole window stays: usage, quiet power, temperatures, quality, and power over
+        time. A phase without joules makes the reading void.
 
         Raises:
             NotMeasurable: There is no such phase.
@@ -328,6 +336,11 @@ class Reading:
         told = {"quiet_power_w": self.quiet_power_w, "temperatures_c": self.temperatures_c}
         if self.call_count != 1:
             fields["call_count"] = self.call_count
+        if self.power_trace:
+            fields["power_trace"] = {
+                name: [[float(time_s), float(power_w)] for time_s, power_w in steps]
+                for name, steps in self.power_trace.items()
+            }
         return fields | {name: plain_numbers(values) for name, values in told.items() if values}
 
     @classmethod
@@ -344,7 +357,16 @@ class Reading:
             call_count=fields.integer("call_count") if "call_count" in fields else 1,
             quiet_power_w=fields.numbers("quiet_power_w") if fields.has_value("quiet_power_w") else {},
             temperatures_c=fields.numbers("temperatures_c") if fields.has_value("temperatures_c") else {},
+            power_trace=_power_trace(fields.child("power_trace")) if "power_trace" in fields else {},
         )
+
+
+def _power_trace(fields: Fields) -> dict[str, tuple[tuple[float, float], ...]]:
+    trace = {name: fields.number_pairs(name) for name in fields.names()}
+    for name, steps in trace.items():
+        if len(steps) < 2 or any(before[0] >= after[0] for before, after in pairwise(steps)):
+            raise FormatError(f"{fields.where}: {name} is no steps of power: two pairs or more, times rising")
+    return trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -178,9 +178,13 @@ class Fields:
 
     def number_pairs(self, name: str) -> tuple[tuple[float, float], ...]:
         """The list *name* of two-number lists, such as ticks `[[t_s, joules], ...]`."""
-        return tuple(
-            _pair(value, f"{self._at(name)}[{index}]") for index, value in enumerate(self.items(name))
-        )
+        values, pairs = self.items(name), []
+        for index, value in enumerate(values):
+            if isinstance(value, list) and len(value) == 2 and _are_floats(value):  # nearly all of them
+                pairs.append((value[0], value[1]))
+            else:
+                pairs.append(_pair(value, f"{self._at(name)}[{index}]"))
+        return tuple(pairs)
 
 
 def _are_floats(values: Iterable[object]) -> bool:

@@ -4,14 +4,15 @@ Rule 1: every format ever written still loads; a newer one is refused by its num
 Rule 2: all sessions of a baseline can be compared with one another, so one question answers for all.
 Rule 3: a change shows as what it is: sorted keys, one round a line, new sessions at the end.
 Rule 4: nothing is written that would not load again.
-Rule 5: what a person or a merge has made of a file is found when it is read: a session that is there twice,
+Rule 5: what judges nothing, power over time, is not kept: a file grows with its rounds alone.
+Rule 6: what a person or a merge has made of a file is found when it is read: a session that is there twice,
 from the future, of another test, with joules that can't be.
 """
 
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from pytest_energy.baselines.machine import check_comparable
@@ -83,14 +84,18 @@ class Baseline:
 
 
 def extended(sessions: Sequence[Record], added: Sequence[Record]) -> tuple[Record, ...]:
-    """*sessions* with those of *added* at the end that are not in it yet."""
+    """*sessions* with those of *added* at the end, as they are kept, that are not in it yet."""
     result, seen = list(sessions), [record.to_json() for record in sessions]
-    for record in added:
+    for record in map(_without_power, added):
         content = record.to_json()
         if content not in seen:
             result.append(record)
             seen.append(content)
     return tuple(result)
+
+
+def _without_power(record: Record) -> Record:
+    return replace(record, rounds=tuple(replace(reading, power_trace={}) for reading in record.rounds))
 
 
 def kept(sessions: Sequence[Record], keep: int) -> tuple[Record, ...]:
@@ -149,7 +154,9 @@ def to_json_text(baseline: Baseline) -> str:
     Raises:
         BaselineError: A value in it has no form in JSON (NaN, infinity), or it is too long to be read again.
     """
-    sessions = ",\n".join(f"    {_opened(record.to_json(), '    ')}" for record in baseline.sessions)
+    sessions = ",\n".join(
+        f"    {_opened(_without_power(record).to_json(), '    ')}" for record in baseline.sessions
+    )
     text = (
         "{\n"
         f'  "format": {FORMAT_VERSION},\n'

@@ -43,13 +43,13 @@ def register(commands: "Commands") -> None:
         "--baselines",
         type=Path,
         metavar="DIR",
-        help="folder of the baselines: with --tests, draw the baseline's sessions, too",
+        help="folder of the baselines: with --tests, draw each round of the baseline's sessions",
     )
     plot.add_argument(
         "--tolerance",
         type=_share,
         metavar="SHARE",
-        help="with --tests, draw this accepted rise as a band: markers are not in a run's JSON",
+        help="with --tests, draw this accepted rise as a band, instead of the run's own",
     )
     plot.set_defaults(run=_plot)
 

@@ -30,6 +30,7 @@ from pytest_energy.meter.integrate import (
     Tick,
     integrate,
 )
+from pytest_energy.meter.power import most_steps, power_steps
 from pytest_energy.meter.quality import Watched
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
 from pytest_energy.meter.ticks import SeenTick
@@ -580,8 +581,27 @@ class _LiveWindow:
             quality=(*reading.quality, *notes),
             temperatures_c=temperatures_c,
             phases=self._measured_phases(stop_s),
+            power_trace=self._power_trace(stop_s),
             usage=usage,
         )
+
+    def _power_trace(self, stop_s: float) -> dict[str, tuple[tuple[float, float], ...]]:
+        """Power between the ticks that were surely inside the window, by channel; without those of no two."""
+        most = most_steps(len(self._ticked))
+        steps = {
+            name: power_steps(_ticks(self._ticks_inside(name, stop_s)), self._start_s, most=most)
+            for name in self._ticked
+        }
+        return {name: found for name, found in steps.items() if found}
+
+    def _ticks_inside(self, name: str, stop_s: float) -> Sequence[SeenTick]:
+        ticks = self._rig.sampler.ticks(name)
+        first, last = (bisect_right(ticks, time_s, key=_time_s) for time_s in (self._start_s, stop_s))
+        while first < last and ticks[first].straddles(self._start_s):
+            first += 1
+        while first < last and ticks[last - 1].straddles(stop_s):
+            last -= 1
+        return ticks[first:last]
 
     def _sampling_j(self, stop_s: float) -> float:
         """What integrating power from samples leaves open, of all channels where that is done."""

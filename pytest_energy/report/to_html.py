@@ -167,7 +167,6 @@ def _data_text(view: View) -> str:
     data = {
         "heads": HEADS,
         "labels": _LABELS,
-        "unknown": entries.NO_SESSIONS,
         "verdicts": {found.value: _verdict(found, count) for found, count in view.counts.items()},
         "failing": sorted(FAILING & set(view.counts)),
         "tests": [entries.entry(row) for row in view.rows],

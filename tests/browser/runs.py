@@ -13,7 +13,7 @@ from pytest_energy.model import (
     Verdict,
 )
 from tests.fakes.judgements import comparison, judgement
-from tests.fakes.sessions import gpu_session
+from tests.fakes.sessions import gpu_session, steps
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
@@ -29,7 +29,7 @@ HOSTILE = (
 
 
 def rounds(count: int = 6, *, level_j: float = 300.0, quality: str = "") -> tuple[Reading, ...]:
-    """Rounds of three channels, with a phase and a temperature each."""
+    """Rounds of three channels, with a phase, a temperature and the GPU's power over time each."""
     return tuple(
         Reading(
             channels={
@@ -43,6 +43,7 @@ def rounds(count: int = 6, *, level_j: float = 300.0, quality: str = "") -> tupl
             quality=(quality,) if quality else (),
             phases=(Phase(name=f"prefill {quality}", energy_j=10.0, uncertainty_j=1.0, duration_s=0.2),),
             temperatures_c={"gpu:0": 44.0},
+            power_trace={"gpu:0": steps(0.013 * number, 2.0 * number)},
         )
         for number in range(count)
     )

@@ -12,6 +12,9 @@ from tests.browser.runs import HOSTILE, hostile_run, many_run, mixed_run
 
 H100 = ("h100-cnn.json", "h100-first.json", "h100-ab-planted.json")
 _IS_HIDDEN = "return getComputedStyle(document.querySelector('{}')).display === 'none'"
+_DRAWN = (
+    "return [...document.querySelectorAll('tr.detail svg path')].map((e) => e.getAttribute('d')).join(' ')"
+)
 _TOO_WIDE = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 _HEAD = ".tests > thead th:nth-child({}) button"
 _NAMES = ".tests > tbody > tr > td.name .opener"
@@ -157,9 +160,15 @@ def test_a_test_opens_to_what_is_behind_its_verdict(page: Page, mixed: Path) -> 
         "+8.0 %: a rise that would have been told",
         "from below: gpu:0, cpu:package-0, dram:package-0",
         "575.57.08",
-        "the tolerance stands in the reason",
+        "tolerance +5 %: up to 324.6 J",
+        "level of a session of the baseline, S1 the oldest",
+        "levels of the baseline's sessions, the oldest first: 305.2 J",
+        "Power over time, gpu:0mean 323.9 W",
+        "6 rounds, one over the other",
+        "no power over time of cpu:package-0, dram:package-0",
     ):
         assert told in detail
+    assert not {"NaN", "undefined"} & {*re.findall(r"NaN|undefined", str(page.ask(_DRAWN)))}
     page.find(_NAMES).click()
     assert page.find_all("tr.detail") == []
 

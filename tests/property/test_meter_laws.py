@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_energy.meter.integrate import Cumulative, Tick, integrate
+from pytest_energy.meter.power import MOST_POINTS, power_steps
 
 gaps = st.lists(st.floats(min_value=0.001, max_value=1.0), min_size=12, max_size=40)
 powers = st.floats(min_value=0.1, max_value=2000.0)
@@ -83,3 +84,24 @@ def test_uncertainty_is_a_finite_number(gaps_s: list[float], rises_j: list[float
     integral = integrate(ticks, start_s, stop_s, spreads_s=[spread_s] * len(ticks))
     assert math.isfinite(integral.energy_j)
     assert 0.0 <= integral.uncertainty_j < math.inf
+
+
+@given(
+    gaps_s=st.lists(st.floats(min_value=1e-5, max_value=1.0), min_size=0, max_size=200),
+    rises_j=st.lists(st.floats(min_value=0.0, max_value=500.0), min_size=200, max_size=200),
+)
+def test_steps_of_power_keep_the_joules(gaps_s: list[float], rises_j: list[float]) -> None:
+    """However they are merged, watts times seconds are the counter's difference, to rounding."""
+    ticks = list(zip(accumulate(gaps_s), accumulate(rises_j), strict=False))
+    steps = power_steps(ticks, 0.0)
+    assert len(steps) <= MOST_POINTS
+    assert all(before < after for (before, _), (after, _) in pairwise(steps))
+    if not steps:
+        return
+    assert steps[-1][1] == steps[-2][1]
+    energies_j = [power_w * (until_s - from_s) for (from_s, power_w), (until_s, _) in pairwise(steps)]
+    lasts = [joules for time_s, joules in ticks if round(time_s, 3) == steps[-1][0]]  # of one millisecond
+    swings_w = math.fsum(abs(after - before) for (_, before), (_, after) in pairwise(steps))
+    rounding_j = 5e-4 * (steps[0][1] + swings_w + steps[-1][1]) * 1.001
+    energy_j = math.fsum(energies_j) + ticks[0][1]
+    assert any(abs(energy_j - last) <= rounding_j + 6e-4 * (last - ticks[0][1]) + 1e-9 for last in lasts)

@@ -86,6 +86,15 @@ class TestStoredForm:
         one = replace(record(), rounds=(traced,))
         assert "ticks" not in to_json_text(baseline(one))
 
+    def test_power_over_time_is_left_out(self) -> None:
+        """What judges nothing makes no file longer; a session that is there already is not added again."""
+        steps = {"gpu:0": ((0.0, 300.0), (0.1, 300.0))}
+        plain = record()
+        traced = replace(plain, rounds=tuple(replace(one, power_trace=steps) for one in plain.rounds))
+        assert to_json_text(baseline(traced)) == to_json_text(baseline(plain))
+        assert extended((), (traced,)) == (plain,)
+        assert extended((plain,), (traced,)) == (plain,)
+
     def test_an_unpaired_surrogate_survives(self) -> None:
         """The name of a test file need not be UTF-8."""
         odd = "tests/test_\udcff.py::test_x"

@@ -48,6 +48,7 @@ READING = Reading(
     quiet_power_w={"gpu:0": 70.0},
     temperatures_c={"gpu:0": 41.0},
     call_count=3,
+    power_trace={"gpu:0": ((0.021, 212.4), (0.121, 640.1), (0.221, 640.1))},
 )
 VOID = replace(READING, channels={}, void_because="thermal slowdown")
 
@@ -177,6 +178,7 @@ def test_a_fresh_baseline_is_valid() -> None:
     record = FULL.record
     baseline = Baseline(test_id=record.test_id, machine_key=record.machine.key, sessions=(record,))
     BASELINE.validate(json.loads(to_json_text(baseline)))
+    assert "power_trace" not in to_json_text(baseline)
 
 
 def test_the_verdicts_are_those_of_the_model() -> None:
@@ -198,6 +200,8 @@ def test_the_verdicts_are_those_of_the_model() -> None:
         (("tests", 0, "rounds", 0), "surprise", 1),
         (("tests", 0, "rounds", 0), "energy_j", None),
         (("tests", 0, "rounds", 0), "channels", {"disk:0": 1.0}),
+        (("tests", 0, "rounds", 0), "power_trace", {"gpu:0": [[0.1, 200.0]]}),
+        (("tests", 0, "rounds", 0), "power_trace", {"gpu:0": [[0.1, 200.0, 1.0], [0.2, 200.0]]}),
         (("tests", 0, "baseline"), "ratio_ci", [1.0]),
         (("machine",), "surprise", 1),
         (("sensors", 0), "provenance", "guessed"),

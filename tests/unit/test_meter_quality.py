@@ -8,6 +8,7 @@ from itertools import accumulate
 
 import pytest
 
+from pytest_energy.errors import FormatError
 from pytest_energy.meter import quality
 from pytest_energy.meter.integrate import How, Integral
 from pytest_energy.meter.quality import Watched
@@ -260,6 +261,46 @@ def test_quiet_power_and_temperature_go_through_json() -> None:
     loaded = Reading.from_json(Fields(older, "round"), Provenance.MEASURED)
     assert (loaded.quiet_power_w, loaded.temperatures_c) == ({}, {})
     assert loaded.to_json() == older
+
+
+def test_power_over_time_goes_through_json() -> None:
+    """Steps of power come back; a document without them loads, and none is written of none."""
+    reading = replace(
+        one_round(61.0), power_trace={"gpu:0": ((0.021, 212.4), (0.121, 640.1), (0.221, 640.1))}
+    )
+    document = reading.to_json()
+    assert document["power_trace"] == {"gpu:0": [[0.021, 212.4], [0.121, 640.1], [0.221, 640.1]]}
+    assert Reading.from_json(Fields(document, "round"), Provenance.MEASURED) == reading
+    older = {key: document[key] for key in document if key != "power_trace"}
+    loaded = Reading.from_json(Fields(older, "round"), Provenance.MEASURED)
+    assert loaded.power_trace == {}
+    assert loaded.to_json() == older
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ([], "gpu:0 is no steps of power: two pairs or more, times rising"),
+        ([[0.1, 200.0]], "gpu:0 is no steps of power"),
+        ([[0.1, 200.0], [0.1, 200.0]], "gpu:0 is no steps of power"),
+        ([[0.1, 200.0], [0.2]], r"gpu:0\[1\] is \[0.2\], not a pair of numbers"),
+        ([[0.1, 200.0], [0.2, "a"]], r"gpu:0\[1\] is 'a', not a number"),
+    ],
+)
+def test_power_that_is_no_steps_is_refused(steps: list[object], said: str) -> None:
+    """A step takes time, and two pairs; the place in the document is named."""
+    document = one_round(61.0).to_json() | {"power_trace": {"gpu:0": steps}}
+    with pytest.raises(FormatError, match=f"round: power_trace: {said}"):
+        Reading.from_json(Fields(document, "round"), Provenance.MEASURED)
+
+
+def test_one_call_and_the_part_that_counts_keep_the_windows_power() -> None:
+    """Power over time is the whole window's, of however many calls and whatever part of it counts."""
+    steps = {"gpu:0": ((0.0, 300.0), (0.1, 300.0))}
+    part = Phase(name="steady", energy_j=9.0, uncertainty_j=0.1, duration_s=0.1, channels={"gpu:0": 9.0})
+    reading = replace(one_round(61.0), power_trace=steps, phases=(part,))
+    assert reading.for_one_of(4).power_trace == steps
+    assert reading.counting("steady", 2.0).power_trace == steps
 
 
 def test_a_record_is_ready_as_its_first_round_was() -> None:

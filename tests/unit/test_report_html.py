@@ -6,16 +6,18 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_energy.errors import SettingsError
-from pytest_energy.model import FAILING, Judgement, Reading, Verdict
+from pytest_energy.model import FAILING, Judgement, Reading, SensorStatus, Verdict
 from pytest_energy.report import cells, formats, to_html, to_json, view
-from pytest_energy.report.html import entries, tables
+from pytest_energy.report.html import entries, power, tables
 from pytest_energy.report.view import SEVERITY
 from tests.browser.runs import HOSTILE, hostile_run, many_run, mixed_run, rounds
 from tests.fakes.judgements import CREATED, comparison, judgement
@@ -181,22 +183,141 @@ def test_no_change_reads_as_zero_that_is_none() -> None:
     assert "0.0 %" not in json.dumps(change["bounds"])
 
 
-def test_what_a_run_does_not_hold_is_said() -> None:
-    """Neither sessions nor tolerance are drawn: the page says why."""
-    assert "the tolerance stands in the reason" in json.dumps(
-        _run(_page(judgement(compared=comparison(1.1))))
-    )
+def _drawn(found: Judgement, name: str) -> dict[str, Any]:
+    """One chart of the only test."""
+    drawn = _entry(found)[name]
+    assert isinstance(drawn, dict)
+    return drawn
+
+
+HELD = replace(comparison(1.1), tolerance=0.05, session_energies_j=(11.5, 12.0, 12.5))
+
+
+def test_the_rounds_stand_beside_sessions_and_tolerance() -> None:
+    """The chart has each session's level and the band from the baseline up to what is accepted, in words."""
+    level = _drawn(judgement(compared=HELD), "level")
+    assert level["sessions"] == [11.5, 12.0, 12.5]
+    assert level["allowed"] == [12.0, 12.6, "tolerance +5 %: up to 12.6 J"]
+    change = _drawn(judgement(compared=HELD), "change")
+    assert change["tolerance"] == [0.05, "tolerance: up to +5 %"]
+    told = "levels of the baseline's sessions, the oldest first: 11.5 J, 12 J, 12.5 J"
+    assert change["notes"] == [told]
+
+
+def test_what_an_older_run_does_not_hold_is_said() -> None:
+    """Neither levels nor tolerance are drawn: the page says so."""
+    found = judgement(compared=comparison(1.1))
+    assert _drawn(found, "change")["notes"] == [
+        (
+            "not in this run's JSON: the levels of the baseline's sessions; "
+            "the tolerance, which stands in the reason"
+        )
+    ]
+    assert "allowed" not in _drawn(found, "level")
+    assert "tolerance" not in _drawn(found, "change")
+
+
+def test_a_comparison_with_one_session_lacks_none() -> None:
+    """The level of a single session is the baseline's; so with two sides of a change."""
+    compared = replace(comparison(1.1, session_count=1), tolerance=0.05)
+    assert _drawn(judgement(compared=compared), "change")["notes"] == []
 
 
 def test_a_baseline_of_another_quantity_is_not_drawn_among_rounds() -> None:
     """Joules a sample are no joules of a round: no line beside them; the change tells its basis."""
-    compared = replace(comparison(1.1), basis="joules a sample")
-    entry = _entry(judgement(compared=compared))
-    level, change = entry["level"], entry["change"]
-    assert isinstance(level, dict)
-    assert isinstance(change, dict)
-    assert level["lines"] == []
+    found = judgement(compared=replace(HELD, basis="joules a sample"))
+    level, change = _drawn(found, "level"), _drawn(found, "change")
+    assert level["lines"] == level["sessions"] == []
+    assert "allowed" not in level
     assert change["basis"] == "joules a sample"
+    assert change["tolerance"] == [0.05, "tolerance: up to +5 %"]
+    assert change["notes"][0].startswith("levels of the baseline's sessions (joules a sample)")
+
+
+# ---- power over time ----
+
+STEPS = ((0.02, 100.0), (0.12, 300.0), (0.22, 300.0))
+
+
+def _with_power(*traces: Mapping[str, tuple[tuple[float, float], ...]], **changes: Any) -> Judgement:
+    """A test of a round for each of *traces*."""
+    found = judgement(round_count=1)
+    (reading,) = found.record.rounds
+    rounds = tuple(replace(reading, power_trace=trace, **changes) for trace in traces)
+    return replace(found, record=replace(found.record, rounds=rounds))
+
+
+def _power(found: Judgement) -> list[dict[str, Any]]:
+    charts = _entry(found).get("power", [])
+    assert isinstance(charts, list)
+    return charts
+
+
+def test_power_over_time_is_drawn_by_channel() -> None:
+    """A chart for each channel: a line a round, the mean as a number, lowest and highest step in words."""
+    found = _with_power({"gpu:0": STEPS, "gpu:1": STEPS}, {"gpu:0": STEPS})
+    one, other = _power(found)
+    assert (one["title"], other["title"]) == ("Power over time, gpu:0", "Power over time, gpu:1")
+    assert one["caption"] == ["mean 200 W; steps from 100 W to 300 W"]
+    assert one["lines"] == [[list(step) for step in STEPS]] * 2
+    assert one["mean"] == [200.0, "mean 200 W, between the first tick and the last in each window"]
+    assert one["key"] == "2 rounds, one over the other: mean power from tick to tick"
+    assert other["key"] == "1 round: mean power from tick to tick"
+    assert one["y"]["ticks"][0] == [0.0, "0 W"]
+    assert "unpowered" not in _entry(found)
+
+
+def test_power_of_several_calls_says_whose_it_is() -> None:
+    """A round's joules are of one call, its power of the window that held several."""
+    (chart,) = _power(_with_power({"gpu:0": STEPS}, call_count=34))
+    assert chart["caption"][1] == "of whole windows, each of 34 calls"
+    found = _with_power({"gpu:0": STEPS}, {"gpu:0": STEPS})
+    first, second = found.record.rounds
+    rounds_ = (replace(first, call_count=2), replace(second, call_count=3))
+    (chart,) = _power(replace(found, record=replace(found.record, rounds=rounds_)))
+    assert chart["caption"][1] == "of whole windows, each of 2 to 3 calls"
+
+
+def test_power_of_very_many_rounds_is_counted() -> None:
+    """Some of them are drawn, the first and the last among them; the mean is of all."""
+    traces = [{"gpu:0": ((0.0, 100.0 + number), (0.1, 100.0 + number))} for number in range(101)]
+    (chart,) = _power(_with_power(*traces))
+    assert len(chart["lines"]) == power.MOST_LINES
+    assert chart["lines"][0][0] == [0.0, 100.0]
+    assert chart["lines"][-1][0] == [0.0, 200.0]
+    assert chart["key"].startswith("24 of 101 rounds, one over the other")
+    assert chart["mean"][0] == pytest.approx(150.0)
+
+
+def test_why_a_channel_has_no_power_over_time() -> None:
+    """One line names each channel that lacks it: read at edges, too short a window, an older run."""
+    found = judgement()
+    rapl = SensorStatus(name="rapl", channels=("cpu:package-0",), provenance=found.record.provenance)
+    record = replace(found.record, sensors=(*found.record.sensors, rapl))
+    (reading, *_) = record.rounds
+    both = {"gpu:0": 300.0, "cpu:package-0": 80.0}
+    for duration_s, because in (
+        (1.0, "not in this run's JSON"),
+        (0.15, "a window is shorter than two ticks"),
+    ):
+        one = replace(reading, channels=both, duration_s=duration_s)
+        told = _entry(replace(found, record=replace(record, rounds=(one,))))["unpowered"]
+        assert isinstance(told, str)
+        assert told.startswith(f"no power over time of gpu:0 ({because}")
+        assert told.endswith("; cpu:package-0 (read at a window's edges alone)")
+    stranger = replace(found, record=replace(record, sensors=()))
+    assert _entry(stranger)["unpowered"] == "no power over time of gpu:0 (not in this run's JSON)"
+
+
+def test_nothing_is_said_of_power_that_nobody_measured() -> None:
+    """An estimate, a replay, a void test and one without rounds have no line about power over time."""
+    for found in (
+        estimated_session()[0],
+        replayed_session()[0],
+        judgement(verdict=Verdict.VOID),
+        judgement(energy_j=None, verdict=Verdict.UNMEASURED),
+    ):
+        assert not {"power", "unpowered"} & _entry(found).keys()
 
 
 def test_a_round_without_joules_is_a_gap_and_has_its_reason() -> None:

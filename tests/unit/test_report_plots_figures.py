@@ -448,15 +448,35 @@ def test_rounds_level_bounds_and_tolerance() -> None:
     assert bars(axes, "level of this run")[0, :, 1].tolist() == pytest.approx([0.99 * 12, 1.05 * 12])
     (band,) = [patch for patch in axes.patches if patch.get_label() == "tolerance +5 %"]
     assert band.get_path().get_extents(band.get_patch_transform()).y1 == pytest.approx(12.6)
-    assert "The sessions themselves are not in a run's JSON" in flat(figure)
-    assert "The tolerance is not in a run's JSON" not in flat(figure)
+    assert "The levels of the sessions are not in this run's JSON" in flat(figure)
+    assert "The tolerance is not in this run's JSON" not in flat(figure)
+
+
+def test_what_the_run_holds_is_drawn() -> None:
+    """The run's own tolerance and its sessions' levels, where no others are given; nothing is lacking."""
+    held = replace(comparison(1.02), tolerance=0.04, session_energies_j=(11.9, 12.1, 12.0))
+    figure, axes = rounds_figure(judgement(compared=held))
+    levels = [(1, 11.9), (2, 12.1), (3, 12.0)]
+    assert points(labelled(axes, "levels of the baseline's sessions")) == levels
+    assert points(labelled(axes, "rounds of this run"))[0] == (4, 12.0)
+    assert [patch for patch in axes.patches if patch.get_label() == "tolerance +4 %"]
+    assert "not in this run's JSON" not in flat(figure)
+    _, axes = rounds_figure(judgement(compared=held), older=sessions(2), tolerance=0.1)
+    assert points(labelled(axes, "rounds of the baseline's sessions")) == [(1, 10.0), (2, 11.0)]
+    assert [patch for patch in axes.patches if patch.get_label() == "tolerance +10 %"]
+
+
+def test_one_session_is_the_baseline() -> None:
+    """The level of a single session is the baseline's: nothing is lacking."""
+    figure, _ = rounds_figure(judgement(compared=comparison(1.02, session_count=1)), tolerance=0.05)
+    assert "not in this run's JSON" not in flat(figure)
 
 
 def test_a_tolerance_that_nobody_gave_is_not_drawn() -> None:
-    """No band is invented; the figure says how to get one."""
+    """Of a run that doesn't hold it no band is invented; the figure says how to get one."""
     figure, axes = rounds_figure(judgement(compared=comparison(1.02, note="a CV of 3 % a round is assumed")))
     assert not any(str(patch.get_label()).startswith("tolerance") for patch in axes.patches)
-    assert "The tolerance is not in a run's JSON; --tolerance draws its band." in flat(figure)
+    assert "The tolerance is not in this run's JSON; --tolerance draws its band." in flat(figure)
     assert "a CV of 3 % a round is assumed." in flat(figure)
 
 

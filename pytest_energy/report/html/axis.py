@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from pytest_energy.report.plots.canvas import spans_decade, with_room
 from pytest_energy.report.plots.words import tick
+from pytest_energy.wire import JsonDict
 
 _MOST_STEPS = 5  # intervals of a linear axis: what a phone's width has room for
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _MARGIN = 0.08  # of the span, so that no mark stands on the frame
+_DRAWN_DIGITS = 9  # of a number that is drawn or sorted by
 _EXACT_DIGITS = 12  # what binary fractions add behind these is no part of a tick
 
 
@@ -31,6 +33,19 @@ class Axis:
         if self.is_log:
             return math.log(value / self.lower) / math.log(self.upper / self.lower)
         return (value - self.lower) / (self.upper - self.lower)
+
+
+def rounded(value: float | None) -> float | None:
+    """*value* for the page's script, which draws and sorts by it; `None` for what is no number."""
+    return None if value is None or not math.isfinite(value) else float(f"{value:.{_DRAWN_DIGITS}g}")
+
+
+def axis_json(axis: Axis) -> JsonDict:
+    """*axis* for the page's script."""
+    return {
+        "ends": [rounded(axis.lower), rounded(axis.upper)],
+        "ticks": [[rounded(value), text] for value, text in axis.ticks],
+    }
 
 
 def axis_of(values: Sequence[float], unit: str = "") -> Axis:

@@ -1,7 +1,7 @@
 """What the page's script shows of each test: texts as in every report, and numbers only to draw and to sort.
 
 Rule 1: every number that is read is a text made here; the script writes no number of its own.
-Rule 2: what the run does not hold (the tolerance, the joules of the baseline's sessions) is said, not drawn.
+Rule 2: what the run does not hold (the tolerance, the levels of the baseline's sessions) is said, not drawn.
 """
 
 import math
@@ -9,19 +9,13 @@ from collections.abc import Iterable, Sequence
 
 from pytest_energy.model import FAILING, Comparison, Judgement, Provenance, Reading
 from pytest_energy.report import cells
-from pytest_energy.report.html.axis import Axis, linear_axis
+from pytest_energy.report.html import power
+from pytest_energy.report.html.axis import axis_json, linear_axis, rounded
 from pytest_energy.report.plots.words import tick
 from pytest_energy.report.view import SEVERITY, Row
 from pytest_energy.units import to_text, with_uncertainty_text
 from pytest_energy.verdict import change_text, count_text
 from pytest_energy.wire import JsonDict
-
-_DIGITS = 9  # of a number that is drawn or sorted by
-
-NO_SESSIONS = (
-    "A run holds what the baseline's sessions come to, not their joules one by one; the tolerance stands in "
-    "the reason."
-)
 
 
 def entry(row: Row) -> JsonDict:
@@ -40,6 +34,8 @@ def entry(row: Row) -> JsonDict:
         "rounds": _rounds(judgement),
         "level": _level(judgement),
         "channels": _channels(judgement),
+        "power": power.charts(record),
+        "unpowered": power.why_not_drawn(record),
         "change": None if judgement.comparison is None else _change(judgement.comparison),
         "phases": _phases(judgement),
         "metrics": _metrics(judgement),
@@ -65,7 +61,7 @@ def sort_keys(row: Row) -> list[float | None]:
     return [
         SEVERITY.index(row.verdict),
         *map(
-            _rounded,
+            rounded,
             (
                 row.energy_j,
                 row.power_w,
@@ -85,10 +81,6 @@ def reason(judgement: Judgement) -> str:
 def headline(row: Row) -> str:
     """First line of the reason of a test that fails; the others say it by their verdict."""
     return cells.first_line(row.judgement.reason) if row.verdict in FAILING else ""
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(f"{value:.{_DIGITS}g}")
 
 
 def _pair(name: str, text: str) -> list[str]:
@@ -213,13 +205,6 @@ def _metrics(judgement: Judgement) -> list[list[str]]:
 # ---- charts ----
 
 
-def _axis(axis: Axis) -> JsonDict:
-    return {
-        "ends": [_rounded(axis.lower), _rounded(axis.upper)],
-        "ticks": [[_rounded(value), text] for value, text in axis.ticks],
-    }
-
-
 def _level(judgement: Judgement) -> JsonDict | None:
     """Joules of each round, the interval of their mean, and what they are held against."""
     rounds, summary = judgement.record.rounds, judgement.summary
@@ -227,17 +212,39 @@ def _level(judgement: Judgement) -> JsonDict | None:
     known = [point for point in points if point is not None]
     if not known or judgement.record.void_because is not None:
         return None
-    lines = _held_against(judgement)
+    lines, comparison = _held_against(judgement), _of_rounds(judgement.comparison)
     band = [] if summary is None else list(summary.energy_ci_j)
+    sessions_j = [] if comparison is None else list(comparison.session_energies_j)
+    allowed = None if comparison is None else _allowed(comparison)
     ends_j = [energy_j + sign * error_j for energy_j, error_j in known for sign in (-1, 1)]
-    axis = linear_axis([*ends_j, *band, *(value_j for value_j, _ in lines)], "J")
-    return {
+    against_j = [*sessions_j, *(value_j for value_j, _ in lines), *([] if allowed is None else [allowed[1]])]
+    axis = linear_axis([*ends_j, *band, *against_j], "J")
+    drawn: JsonDict = {
         "title": _of_each_round(judgement),
-        "axis": _axis(axis),
-        "points": [None if point is None else [_rounded(value) for value in point] for point in points],
-        "band": [_rounded(value) for value in band],
-        "lines": [[_rounded(value_j), text] for value_j, text in lines],
+        "axis": axis_json(axis),
+        "points": [None if point is None else [rounded(value) for value in point] for point in points],
+        "band": [rounded(value) for value in band],
+        "lines": [[rounded(value_j), text] for value_j, text in lines],
+        "sessions": [rounded(level_j) for level_j in sessions_j],
     }
+    if allowed is not None:
+        from_j, until_j, text = allowed
+        drawn["allowed"] = [rounded(from_j), rounded(until_j), text]
+    return drawn
+
+
+def _of_rounds(comparison: Comparison | None) -> Comparison | None:
+    """*comparison*, if its joules are those of a round."""
+    return None if comparison is None or comparison.basis else comparison
+
+
+def _allowed(comparison: Comparison) -> tuple[float, float, str] | None:
+    """The joules from the baseline up to what the tolerance accepts, and what they are called."""
+    if comparison.tolerance is None:
+        return None
+    limit_j = comparison.energy_j * (1 + comparison.tolerance)
+    text = f"tolerance +{comparison.tolerance * 100:g} %: up to {to_text(limit_j, 'J')}"
+    return comparison.energy_j, limit_j, text
 
 
 def _of_each_round(judgement: Judgement) -> str:
@@ -249,9 +256,9 @@ def _of_each_round(judgement: Judgement) -> str:
 
 def _held_against(judgement: Judgement) -> list[tuple[float, str]]:
     """Baseline and budget in joules a round, each with its name."""
-    comparison, budget_j = judgement.comparison, judgement.budget.budget_j
+    comparison, budget_j = _of_rounds(judgement.comparison), judgement.budget.budget_j
     lines = []
-    if comparison is not None and not comparison.basis:  # else they aren't joules of a round
+    if comparison is not None:
         sessions = count_text(comparison.session_count, "session")
         lines.append((comparison.energy_j, f"baseline {to_text(comparison.energy_j, 'J')} ({sessions})"))
     if budget_j is not None:
@@ -268,32 +275,54 @@ def _channels(judgement: Judgement) -> JsonDict | None:
     highest_j = max(math.fsum(reading.channels.values()) for _, reading in usable)
     return {
         "title": f"{_of_each_round(judgement)} by channel",
-        "axis": _axis(linear_axis([highest_j], "J", has_zero=True)),
+        "axis": axis_json(linear_axis([highest_j], "J", has_zero=True)),
         "names": [cells.printable(name) for name in names],
         "rounds": [
-            [number, *(_rounded(reading.channels.get(name, 0.0)) for name in names)]
+            [number, *(rounded(reading.channels.get(name, 0.0)) for name in names)]
             for number, reading in usable
         ],
     }
 
 
 def _change(comparison: Comparison) -> JsonDict:
-    """The ratio with its bounds, why it is what it is, and what else differs."""
-    bounds = comparison.ratio_ci
+    """The ratio with its bounds, what is accepted, why it is what it is, and what else differs."""
+    bounds, tolerance = comparison.ratio_ci, comparison.tolerance
     shown = [comparison.ratio - 1, *(ratio - 1 for ratio in bounds), comparison.detectable_ratio - 1, 0.0]
-    axis = linear_axis(shown, text=lambda change: change_text(1 + change))
-    return {
-        "axis": _axis(axis),
-        "ratio": [_rounded(comparison.ratio - 1), change_text(comparison.ratio)],
-        "bounds": [[_rounded(ratio - 1), change_text(ratio)] for ratio in bounds],
-        "detectable": [_rounded(comparison.detectable_ratio - 1), change_text(comparison.detectable_ratio)],
+    axis = linear_axis(
+        [*shown, *([] if tolerance is None else [tolerance])], text=lambda change: change_text(1 + change)
+    )
+    drawn: JsonDict = {
+        "axis": axis_json(axis),
+        "ratio": [rounded(comparison.ratio - 1), change_text(comparison.ratio)],
+        "bounds": [[rounded(ratio - 1), change_text(ratio)] for ratio in bounds],
+        "detectable": [rounded(comparison.detectable_ratio - 1), change_text(comparison.detectable_ratio)],
         "basis": comparison.basis or "joules a round",
         "why": _why(comparison),
         "differences": [
             [cells.printable(text) for text in (name, *pair)] for name, pair in comparison.differences.items()
         ],
-        "notes": [cells.printable(text) for text in (comparison.creep, comparison.note) if text],
+        "notes": [
+            *(cells.printable(text) for text in (comparison.creep, comparison.note) if text),
+            *_of_the_baseline(comparison),
+        ],
     }
+    if tolerance is not None:
+        drawn["tolerance"] = [rounded(tolerance), f"tolerance: up to +{tolerance * 100:g} %"]
+    return drawn
+
+
+def _of_the_baseline(comparison: Comparison) -> list[str]:
+    """Levels of the sessions in words; and what a run that was written before they were kept lacks."""
+    levels_j, told = comparison.session_energies_j, []
+    if len(levels_j) > 1:
+        of_what = f" ({comparison.basis})" if comparison.basis else ""
+        levels = ", ".join(to_text(level_j, "J") for level_j in levels_j)
+        told.append(f"levels of the baseline's sessions{of_what}, the oldest first: {levels}")
+    lacks = [
+        *(["the levels of the baseline's sessions"] if comparison.session_count > 1 and not levels_j else []),
+        *(["the tolerance, which stands in the reason"] if comparison.tolerance is None else []),
+    ]
+    return [*told, *([f"not in this run's JSON: {'; '.join(lacks)}"] if lacks else [])]
 
 
 def _why(comparison: Comparison) -> list[list[object]]:
@@ -305,4 +334,4 @@ def _why(comparison: Comparison) -> list[list[object]]:
     }
     if min(ratios.values()) <= 0:
         return []
-    return [[name, _rounded(math.log(ratio)), change_text(ratio)] for name, ratio in ratios.items()]
+    return [[name, rounded(math.log(ratio)), change_text(ratio)] for name, ratio in ratios.items()]

@@ -38,7 +38,7 @@ class RoundsContext:
 
     Attributes:
         sessions: Machine key and test id to the sessions of that baseline.
-        tolerance: Accepted rise, a share.
+        tolerance: Accepted rise, a share, instead of the run's own.
     """
 
     sessions: Mapping[tuple[str, str], Sequence[Record]] = field(default_factory=dict)

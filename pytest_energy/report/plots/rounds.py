@@ -1,8 +1,8 @@
 """The rounds of one test against its baseline.
 
 Rule 1: joules are those that were compared: gross or net, of a round or of a sample.
-Rule 2: a run's document holds the baseline's level, not its sessions or the tolerance: those are drawn where
-    they are given, and said to be lacking where they aren't.
+Rule 2: the tolerance and the sessions' levels are those of the run's document, unless others are given: a
+    baseline's folder has the sessions' rounds, too. What neither holds, as in an older run, is said.
 """
 
 import math
@@ -38,7 +38,9 @@ class Rounds:
         energies_j: Joules of each round, as they were compared.
         confirming_count: How many of the last are a second batch.
         sessions_j: The same of the baseline's sessions, the first accepted first; empty where not given.
-        tolerance: Accepted rise, a share; `None` where not given.
+        levels_j: Level of each session, as the run holds them; empty where it doesn't or where *sessions_j*
+            are given.
+        tolerance: Accepted rise, a share; `None` where nothing tells.
         budget_j: What a round may use, where that is in the joules compared.
     """
 
@@ -49,6 +51,7 @@ class Rounds:
     energies_j: tuple[float, ...]
     confirming_count: int
     sessions_j: tuple[tuple[float, ...], ...] = ()
+    levels_j: tuple[float, ...] = ()
     tolerance: float | None = None
     budget_j: float | None = None
 
@@ -70,7 +73,7 @@ def rounds_of(row: Row, *, sessions: Sequence[Record], tolerance: float | None) 
     Args:
         row: One test of the run.
         sessions: Of its baseline as it is now; those that the run can't have known are left out.
-        tolerance: Accepted rise, a share.
+        tolerance: Accepted rise, a share, instead of the run's own.
     """
     record, comparison = row.judgement.record, row.judgement.comparison
     if comparison is None:
@@ -87,6 +90,7 @@ def rounds_of(row: Row, *, sessions: Sequence[Record], tolerance: float | None) 
         budget_j = None
     else:
         budget_j = budget.budget_per_sample_j if basis.is_per_sample else budget.budget_j
+    sessions_j = tuple(_sessions_j(basis, record, sessions))
     return Rounds(
         row=row,
         name=row.short_id,
@@ -94,8 +98,9 @@ def rounds_of(row: Row, *, sessions: Sequence[Record], tolerance: float | None) 
         basis=basis,
         energies_j=energies_j,
         confirming_count=record.confirming_count,
-        sessions_j=tuple(_sessions_j(basis, record, sessions)),
-        tolerance=tolerance,
+        sessions_j=sessions_j,
+        levels_j=() if sessions_j else comparison.session_energies_j,
+        tolerance=comparison.tolerance if tolerance is None else tolerance,
         budget_j=budget_j,
     )
 
@@ -126,10 +131,10 @@ def notes(found: Rounds) -> tuple[str, ...]:
             f"The baseline's file has {len(found.sessions_j)} sessions older than this run: "
             "it has changed since."
         )
-    if not found.sessions_j:
-        told.append("The sessions themselves are not in a run's JSON; --baselines draws them.")
+    if not found.sessions_j and not found.levels_j and count > 1:
+        told.append("The levels of the sessions are not in this run's JSON; --baselines draws the sessions.")
     if found.tolerance is None:
-        told.append("The tolerance is not in a run's JSON; --tolerance draws its band.")
+        told.append("The tolerance is not in this run's JSON; --tolerance draws its band.")
     return (*told, *([f"{short(comparison.note)}."] if comparison.note else []))
 
 
@@ -181,11 +186,10 @@ def _label(found: Rounds, provenance: Provenance) -> str:
 
 
 def _draw_sessions(axes: "Axes", found: Rounds, theme: Theme) -> int:
-    """Each session's rounds one above the other at its place; returns the next place."""
-    count = len(found.sessions_j)
-    spots = [
-        (number, energy_j) for number, rounds_j in enumerate(found.sessions_j, 1) for energy_j in rounds_j
-    ]
+    """Each session's rounds one above the other at its place, or its level; returns the next place."""
+    sessions_j = found.sessions_j or tuple((level_j,) for level_j in found.levels_j)
+    count = len(sessions_j)
+    spots = [(number, energy_j) for number, rounds_j in enumerate(sessions_j, 1) for energy_j in rounds_j]
     if spots:
         axes.plot(
             [number for number, _ in spots],
@@ -194,7 +198,7 @@ def _draw_sessions(axes: "Axes", found: Rounds, theme: Theme) -> int:
             color=theme.faint,
             ms=5,
             mfc="none",
-            label="rounds of the baseline's sessions",
+            label=f"{'rounds' if found.sessions_j else 'levels'} of the baseline's sessions",
         )
         axes.axvline(count + 0.5, color=theme.faint, lw=0.8)
     return count + 1

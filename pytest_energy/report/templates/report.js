@@ -47,7 +47,7 @@
       shape("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": [title, ...caption].join(". ") }, ...shapes),
       keys.length ? make("ul", { class: "keys" }, ...keys) : null);
   const key = (mark, text) =>
-    make("li", {}, shape("svg", { viewBox: "0 0 24 16", width: 24, height: 16, "aria-hidden": "true" }, mark), text);
+    make("li", {}, shape("svg", { viewBox: "0 0 24 16", width: 24, height: 16, "aria-hidden": "true" }, ...[mark].flat()), text);
 
   const upright = (axis, foot) => {
     const y = scale(axis, foot, TOP);
@@ -55,8 +55,8 @@
       [path("grid", `M${LEFT} ${y(value)}H${WIDTH - RIGHT}`), label(LEFT - 6, y(value) + 4, text, "tick", "end")]);
     return [y, grid];
   };
-  const roundNumbers = (numbers, x, foot) => {
-    const step = Math.ceil(numbers.length / 10);
+  const roundNumbers = (numbers, x, foot, others = 0) => {
+    const step = Math.ceil((numbers.length + others) / 10);
     return [
       path("axis", `M${LEFT} ${foot}H${WIDTH - RIGHT}`),
       ...numbers.filter((_, place) => place % step === 0).map((number) => label(x(number), foot + 16, String(number), "tick", "middle")),
@@ -64,12 +64,13 @@
     ];
   };
 
-  const levelChart = ({ title, axis, points, band, lines }) => {
-    const foot = 186, [y, grid] = upright(axis, foot);
-    const x = scale({ ends: [0.4, points.length + 0.6] }, LEFT, WIDTH - RIGHT);
+  const levelChart = ({ title, axis, points, band, lines, sessions, allowed }) => {
+    const foot = 186, [y, grid] = upright(axis, foot), before = sessions.length;
+    const x = scale({ ends: [0.4 - before, points.length + 0.6] }, LEFT, WIDTH - RIGHT);
     const shapes = [];
+    if (allowed) shapes.push(path("allowed", `M${LEFT} ${y(allowed[0])}H${WIDTH - RIGHT}V${y(allowed[1])}H${LEFT}z`));
     if (band.length) shapes.push(path("band", `M${LEFT} ${y(band[0])}H${WIDTH - RIGHT}V${y(band[1])}H${LEFT}z`));
-    shapes.push(...grid, ...roundNumbers(points.map((_, place) => place + 1), x, foot));
+    shapes.push(...grid, ...roundNumbers(points.map((_, place) => place + 1), x, foot, before));
     const kinds = ["line dashed", "line dotted"];
     const keys = [key(path("mark circle first", "M8 8a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z"), "a round, with its standard uncertainty")];
     if (band.length) keys.push(key(path("band", "M1 3h22v10h-22z"), "95 % interval of the mean of the rounds"));
@@ -78,6 +79,20 @@
       shapes.push(path(kind, `M${LEFT} ${y(value)}H${WIDTH - RIGHT}`));
       keys.push(key(path(kind, "M1 8H23"), text));
     });
+    if (allowed) {
+      shapes.push(path("line third limit", `M${LEFT} ${y(allowed[1])}H${WIDTH - RIGHT}`));
+      keys.push(key([path("allowed", "M1 3h22v12h-22z"), path("line third limit", "M1 3H23")], allowed[2]));
+    }
+    if (before) {
+      const square = "m-3.5 -3.5h7v7h-7z";
+      shapes.push(path("axis", `M${x(0.5)} ${TOP - 6}V${foot}`));
+      sessions.forEach((value, place) => {
+        const at = x(place + 1 - before);
+        shapes.push(path("mark hollow", `M${at} ${y(value)}${square}`));
+        if (!place || x(2) - x(1) > 22) shapes.push(label(at, foot + 16, `S${place + 1}`, "tick", "middle"));
+      });
+      keys.push(key(path("mark hollow", `M12 8${square}`), "level of a session of the baseline, S1 the oldest"));
+    }
     points.forEach((point, place) => {
       const at = x(place + 1);
       if (point === null) {
@@ -92,10 +107,12 @@
     return chart(title, ["the axis does not begin at 0"], 222, shapes, keys);
   };
 
-  const changeChart = ({ axis, ratio, bounds, detectable, basis }) => {
+  const changeChart = ({ axis, ratio, bounds, detectable, basis, tolerance }) => {
     const foot = 74, x = scale(axis, 24, WIDTH - 24), middle = 36;
     const [lower, upper] = bounds;
     const shapes = [
+      tolerance ? path("allowed", `M${x(0)} ${TOP}H${x(tolerance[0])}V${foot}H${x(0)}z`) : null,
+      tolerance ? path("line third limit", `M${x(tolerance[0])} ${TOP}V${foot}`) : null,
       ...axis.ticks.flatMap(([value, text]) => [path("grid", `M${x(value)} ${TOP}V${foot}`), label(x(value), foot + 16, text, "tick", "middle")]),
       path("axis", `M24 ${foot}H${WIDTH - 24}`),
       path("line ink", `M${x(0)} ${TOP - 6}V${foot}`),
@@ -106,6 +123,7 @@
     return chart("Change against the baseline", [`${ratio[1]}, bounds ${lower[1]} to ${upper[1]} (${basis})`], 96, shapes, [
       key(path("mark circle first", "M7 8a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z"), "change, with its bounds"),
       key(path("line ink", "M1 8H23"), "no change"),
+      tolerance ? key([path("allowed", "M1 2h20v13h-20z"), path("line third limit", "M21 1V16")], tolerance[1]) : null,
       key(path("line dotted", "M1 8H23"), `${detectable[1]}: a rise that would have been told with 80 % power`),
     ]);
   };
@@ -144,6 +162,22 @@
     return chart(title, [`from below: ${names.join(", ")}`], 222, shapes, keys);
   };
 
+  const powerChart = ({ title, caption, x: seconds, y: watts, lines, mean, key: text }) => {
+    const foot = 186, [y, grid] = upright(watts, foot), x = scale(seconds, LEFT, WIDTH - RIGHT);
+    const shapes = [...grid, path("axis", `M${LEFT} ${foot}H${WIDTH - RIGHT}`),
+      ...seconds.ticks.map(([value, number]) => label(x(value), foot + 16, number, "tick", "middle")),
+      label(WIDTH - RIGHT, foot + 31, "seconds since the window opened", "label", "end")];
+    for (const line of lines) {
+      // Through the middle of each step; the last pair only ends the last one.
+      const middles = line.slice(1).map(([until], place) => `L${x((line[place][0] + until) / 2)} ${y(line[place][1])}`);
+      const [first, last] = [line[0], line[line.length - 1]].map(([time, power]) => `${x(time)} ${y(power)}`);
+      shapes.push(path(lines.length > 1 ? "line first thin" : "line first", `M${first}${middles.join("")}L${last}`));
+    }
+    shapes.push(path("line dashed", `M${LEFT} ${y(mean[0])}H${WIDTH - RIGHT}`));
+    return chart(title, caption, 222, shapes, [
+      key(path("line first", "M1 12L8 5L15 9L23 4"), text), key(path("line dashed", "M1 8H23"), mean[1])]);
+  };
+
   // ---- one test ----
 
   const tableOf = (caption, heads, rows, kind = "plain") => make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
@@ -163,13 +197,15 @@
       if (change.why.length) figures.push(whyChart(change));
     }
     if (test.channels) figures.push(channelChart(test.channels));
+    for (const power of test.power || []) figures.push(powerChart(power));
     if (test.rounds) figures.push(tableOf("Rounds", test.rounds.head, test.rounds.rows, "plain rounds"));
     parts.push(make("div", { class: "drawn" }, ...figures));
+    if (test.unpowered) parts.push(listOf([test.unpowered]));
     if (change) {
       parts.push(change.differences.length
         ? tableOf("What differs from the baseline", ["fact", "baseline", "now"], change.differences, "plain texts")
         : listOf(["no recorded fact differs from the baseline"]));
-      parts.push(listOf([...change.notes, run.unknown]));
+      if (change.notes.length) parts.push(listOf(change.notes));
     }
     if (test.phases) parts.push(folded("Phases of the rounds", tableOf("Phases", ["round", "phase", "energy", "s"], test.phases)));
     if (test.metrics) parts.push(folded("Metrics of this test", tableOf("Metrics", ["metric", "value"], test.metrics)));
