@@ -62,6 +62,8 @@ MAX_BATCH = 16
 SERVER_START_S = 300.0  # 20 s on two free cores
 SERVER_END_S = 30.0
 RUN_S = 600.0  # of either client: a run takes half a minute
+QUIET_S = 30.0  # longest wait for other processes to end their work
+QUIET_LOOK_S = 2.0
 LOG_LENGTH = 4000  # characters of a log that an error repeats
 
 SERVER_ENVIRONMENT = {
@@ -271,7 +273,9 @@ def check_same_work(theirs: Run, ours: Run) -> None:
 
 
 def compared(pairs: Sequence[Pair]) -> tuple[Row, ...]:
-    """Each figure of both clients and the bounds of its ratio, over all *pairs*."""
+    """Each figure of both clients and the bounds of its ratio; none of too few *pairs*."""
+    if len(pairs) < LEAST_PAIR_COUNT:
+        return ()
     return tuple(
         _row(name, [pair.theirs.figures[name] for pair in pairs], [pair.ours.figures[name] for pair in pairs])
         for name, _, _ in NAMES
@@ -320,6 +324,15 @@ class Bench:
     folder: Path
     work: Work
 
+    def await_quiet(self, most_foreign: float) -> None:
+        """Wait until other processes take less than *most_foreign* cores, but not longer than `QUIET_S`."""
+        deadline_s = time.monotonic() + QUIET_S
+        while time.monotonic() < deadline_s:
+            foreign = _ForeignWork(self._server_pids())
+            time.sleep(QUIET_LOOK_S)
+            if foreign.cores() <= most_foreign:
+                return
+
     def pair(self, number: int, seed: int) -> Pair:
         """Let both clients run, in the order that is the turn of *number*."""
         is_ours_first = is_turned(number)
@@ -338,7 +351,7 @@ class Bench:
         first = random_tokens(WARM_UP_COUNT, length, vocabulary=self.vocabulary, seed=f"{seed}/first")
         with OpenAiEndpoint(self.url) as engine:
             serve(engine, first, rate=math.inf, output_tokens=answer)
-            foreign = _ForeignWork(engine.worker_pids())
+            foreign = _ForeignWork(self._server_pids())
             result = serve(
                 engine,
                 prompts,
@@ -360,8 +373,7 @@ class Bench:
 
     def theirs(self, seed: int) -> Run:
         """One run of `vllm bench serve`."""
-        port = urllib.parse.urlsplit(self.url).port
-        foreign = _ForeignWork(() if port is None else server_pids(port))
+        foreign = _ForeignWork(self._server_pids())
         told = self._told(self._arguments(seed))
         is_same = self.work.arrivals == "same"
         return Run(
@@ -371,6 +383,10 @@ class Bench:
             late_p99_s=lateness_p99_s(told["start_times"], self.work.due_s(seed)) if is_same else None,
             foreign_cores=foreign.cores(),
         )
+
+    def _server_pids(self) -> tuple[int, ...]:
+        port = urllib.parse.urlsplit(self.url).port
+        return () if port is None else server_pids(port)
 
     def _arguments(self, seed: int) -> list[str]:
         work = self.work
@@ -543,33 +559,43 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _outcome(
-    work: Work, pairs: Sequence[Pair], aside: Sequence[Pair], rows: Sequence[Row]
-) -> dict[str, object]:
+def _outcome(work: Work, pairs: Sequence[Pair], aside: Sequence[Pair]) -> dict[str, object]:
     return {
         "format": 1,
         "created": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "command": shlex.join(["python", "-m", "benchmarks.llm.versus_bench_serve", *sys.argv[1:]]),
         "facts": _facts(),
         "work": asdict(work),
-        "rows": [{**asdict(row), "verdict": row.verdict} for row in rows],
+        "rows": [_told_row(row) for row in compared(pairs)],
         "pairs": [asdict(pair) for pair in pairs],
         "set_aside": [asdict(pair) for pair in aside],
+    }
+
+
+def _told_row(row: Row) -> dict[str, object]:
+    return {
+        "name": row.name,
+        "theirs": row.theirs,
+        "ours": row.ours,
+        "ratio": row.bounds.ratio,
+        "lower": row.bounds.lower,
+        "upper": row.bounds.upper,
+        "verdict": row.verdict,
     }
 
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--arrivals", choices=("same", "own"), default="same")
-    parser.add_argument("--pairs", type=int, default=10)
-    parser.add_argument("--requests", type=int, default=75, help="of one run")
+    parser.add_argument("--pairs", type=int, default=8)
+    parser.add_argument("--requests", type=int, default=40, help="of one run")
     parser.add_argument("--rate", type=float, default=2.5, help="requests a second")
     parser.add_argument("--burstiness", type=float, default=1.0)
     parser.add_argument("--prompt-tokens", type=int, default=128)
     parser.add_argument("--output-tokens", type=int, default=24)
     parser.add_argument("--size", default="12M", help="of the model: benchmarks.llm.models.SIZES")
     parser.add_argument("--seed", type=int, default=1, help="of the first pair; the next has the next")
-    parser.add_argument("--most-foreign", type=float, default=0.5, help="cores that others may be busy on")
+    parser.add_argument("--most-foreign", type=float, default=0.1, help="cores that others may be busy on")
     parser.add_argument("--out", type=Path, help="JSON file for all runs")
     parser.add_argument("--url", help="of a server that runs, its prefix cache off; needs --model")
     parser.add_argument("--model", type=Path, help="folder of that server's model")
@@ -606,17 +632,19 @@ def _measure(options: argparse.Namespace, work: Work) -> tuple[list[Pair], list[
     with tempfile.TemporaryDirectory() as name, _target(options, Path(name), work) as (url, model):
         vocabulary = json.loads((model / "config.json").read_text())["vocab_size"]
         bench = Bench(url=url, model=model, vocabulary=vocabulary, folder=Path(name), work=work)
+        bench.ours(options.seed - 1)  # not counted: the server's first run reads up to a third high
         for number in range(2 * options.pairs):
+            bench.await_quiet(options.most_foreign)
             # The turn is that of the pair whose place it takes.
             pair = bench.pair(len(counted), options.seed + number)
             (counted if pair.foreign_cores <= options.most_foreign else aside).append(pair)
             print(_line(pair), flush=True)  # noqa: T201
+            if options.out is not None:  # now, so that a run that is broken off leaves what it has
+                outcome = _outcome(work, counted, aside)
+                options.out.write_text(f"{json.dumps(outcome, indent=1)}\n")
             if len(counted) == options.pairs:
-                return counted, aside
-    raise NotMeasurable(
-        f"{len(aside)} of {2 * options.pairs} pairs had other processes busy on more than "
-        f"{options.most_foreign:g} cores beside them; end those processes or allow more with --most-foreign"
-    )
+                break
+    return counted, aside
 
 
 def _line(pair: Pair) -> str:
@@ -644,10 +672,19 @@ def main(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     rows = compared(pairs)
+    if not rows:
+        print(_too_few(options, pairs, aside), file=sys.stderr)  # noqa: T201
+        return 2
     print(table(rows))  # noqa: T201
-    if options.out is not None:
-        options.out.write_text(f"{json.dumps(_outcome(work, pairs, aside, rows), indent=1)}\n")
+    print(f"{len(pairs)} pairs, {len(aside)} more set aside")  # noqa: T201
     return 0 if all(row.verdict == "agrees" for row in rows) else 1
+
+
+def _too_few(options: argparse.Namespace, pairs: Sequence[Pair], aside: Sequence[Pair]) -> str:
+    return (
+        f"other processes were busy on more than {options.most_foreign:g} cores beside {len(aside)} of "
+        f"{len(pairs) + len(aside)} pairs; end those processes, or allow more with --most-foreign"
+    )
 
 
 if __name__ == "__main__":

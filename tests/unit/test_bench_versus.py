@@ -183,6 +183,11 @@ def test_scatter_is_no_agreement() -> None:
     assert {row.verdict for row in compared(pairs(0.5, 1.5, 0.7, 1.4, 1.0, 1.1))} == {"undecided"}
 
 
+def test_few_pairs_are_no_comparison() -> None:
+    """The spread of less than five is hardly known."""
+    assert compared(pairs(1.0, 1.0, 1.0, 1.0)) == ()
+
+
 def test_table_shows_times_in_milliseconds() -> None:
     """A line for each figure, its verdict last."""
     lines = table(compared(pairs(1.0, 1.001, 0.999, 1.0, 1.0))).splitlines()
