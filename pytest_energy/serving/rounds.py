@@ -106,11 +106,17 @@ class LoadPlan:
             "concurrency": "no limit" if self.concurrency is None else str(self.concurrency),
             "schedule_seed": str(self.seed),
             "prompt_tokens": str(sum(map(len, prompts))),
-            "output_tokens": str(sum(output_tokens)),
-            "prompts": prompts_digest(prompts, output_tokens),
+            "output_tokens": _lengths_text(output_tokens),
+            "prompts": prompts_digest(prompts),
             **({} if facts.parameters is None else {"parameters": str(facts.parameters)}),
             **facts.flags,
         }
+
+
+def _lengths_text(output_tokens: Sequence[int]) -> str:
+    """The tokens of all answers, and where these differ in length a name for how they do."""
+    lengths = "" if len({*output_tokens}) == 1 else f", lengths {prompts_digest([output_tokens])}"
+    return f"{sum(output_tokens)}{lengths}"
 
 
 def tuning(facts: EngineFacts) -> dict[str, str]:

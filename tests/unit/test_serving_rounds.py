@@ -189,7 +189,14 @@ def test_work_names_what_makes_two_loads_equal() -> None:
     assert work["output_tokens"] == "120"
     assert work["served_model"] == "none"
     more = rounds(plan(output_tokens=4)).work
-    assert {name for name in work if work[name] != more[name]} == {"output_tokens", "prompts"}
+    assert {name for name in work if work[name] != more[name]} == {"output_tokens"}
+
+
+def test_answers_of_other_lengths_are_other_work() -> None:
+    """As many tokens in all, drawn otherwise: the lengths have a name of their own."""
+    one, other = (rounds(plan(output_tokens=[2, 4, *[3] * 38][::step])).work for step in (1, -1))
+    assert one["output_tokens"].startswith("120, lengths ")
+    assert {name for name in one if one[name] != other[name]} == {"output_tokens"}
 
 
 def test_saturation_of_one_round_is_that_of_the_test() -> None:
