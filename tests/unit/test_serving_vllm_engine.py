@@ -329,8 +329,13 @@ def test_an_interrupted_load_ends_what_it_started(vllm: FakeVllm, model: Path) -
         is_closing.wait()
 
     vllm.on_load = interrupt
-    with pytest.raises(KeyboardInterrupt):
-        Watched(model)
+    # A process that was started in the background may ignore interruptions.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Watched(model)
+    finally:
+        signal.signal(signal.SIGINT, handler)
     assert vllm.engines[0].is_shut_down
     assert set(threading.enumerate()) == before
 
