@@ -5,7 +5,7 @@ from typing import Any
 
 
 def server_pids(port: int) -> tuple[int, ...]:
-    """Processes that listen on *port*, with all that they started, this one aside.
+    """Processes that listen on *port*, with all that they started; this one and its own aside.
 
     Needs no rights for one's own processes. A server of another user, or behind a container's proxy, isn't
     seen: then this is empty.
@@ -13,13 +13,13 @@ def server_pids(port: int) -> tuple[int, ...]:
     import psutil
 
     found: set[int] = set()
-    for pid in _listeners(port):
+    for pid in _listeners(port) - {os.getpid()}:
         try:
             family = psutil.Process(pid).children(recursive=True)
         except psutil.NoSuchProcess:
             continue
         found.update((pid, *(child.pid for child in family)))
-    return tuple(sorted(found - {os.getpid()}))
+    return tuple(sorted(found))
 
 
 def _listeners(port: int) -> set[int]:
