@@ -22,7 +22,7 @@ from pytest_energy.stats.paired import compare_pairs
 from pytest_energy.units import to_text, with_uncertainty_text
 from pytest_energy.verdict import change_text, count_text, shown_differences, verdict_of
 
-_UNUSABLE = frozenset({Verdict.UNMEASURED, Verdict.VOID})
+_UNUSABLE = frozenset({Verdict.SATURATED, Verdict.UNMEASURED, Verdict.VOID})
 
 _MOST_TEXT_LINES = 12  # of a test's own failure: the end of it holds the error
 

@@ -114,11 +114,11 @@ def check_comparable(old: Record, new: Record, *, besides: Collection[str] = ())
 def _comparable_facts(record: Record) -> dict[str, str]:
     channels = sorted({name for reading in record.rounds for name in reading.channels})
     return {
+        **record.work,  # first: a setting of an engine must not hide a fact of the machine
         **record.machine.fixed,
         "provenance": record.provenance.value,
         "samples": "not given" if record.samples is None else str(record.samples),
         "channels": ", ".join(channels) or "none",
-        **record.work,
     }
 
 

@@ -431,12 +431,17 @@ class Energy:
         """What this test measured, or `None` if it is unmarked and measured nothing.
 
         Raises:
-            EnergyError: A limit for each sample was set and the samples are not known.
+            EnergyError: A limit for each sample or token was set and their number is not known.
         """
         if self._mark.budget_per_sample_j is not None and self._samples is None:
             raise EnergyError(
                 f"{self._test_id}: budget_per_sample_j={self._mark.budget_per_sample_j:g} needs the samples "
                 "in a round: give samples= to the marker, energy.measure or energy.window"
+            )
+        if self._mark.budget_per_token_j is not None and self._loads is None:
+            raise EnergyError(
+                f"{self._test_id}: budget_per_token_j={self._mark.budget_per_token_j:g} needs tokens that an "
+                "engine counts: measure the load with energy.requests"
             )
         rounds = self._rounds if self._rounds is not None else _rounds_of(self._windows)
         unmeasured_because = self._unmeasured_because
@@ -445,15 +450,16 @@ class Energy:
                 return None
             unmeasured_because = "the test uses the fixture energy, but called neither measure nor window"
         record = self._bare_record(rounds, self._confirming_count, unmeasured_because)
-        record = replace(record, metrics=self._metrics, absent=self._absent)
-        return self._session.with_metrics(record, self._facts, self._served())
+        served = self._served(len(rounds))
+        record = replace(record, metrics=self._metrics, absent={**self._absent, **_untold(served)})
+        return self._session.with_metrics(record, self._facts, served)
 
-    def _served(self) -> Loads | None:
+    def _served(self, round_count: int) -> Loads | None:
         """The loads of the rounds that count."""
         loads = self._loads
-        if loads is None or len(loads.loads) <= self._warmup_count:
+        if loads is None or not loads.loads:
             return None
-        measured = tuple(loads.loads[self._warmup_count :])
+        measured = loads.newest(round_count)
         return Loads(measured=measured, engine_facts=loads.plan.engine.facts, slo=self._slo)
 
     def _bare_record(
@@ -475,25 +481,33 @@ class Energy:
             sensors=self._session.statuses,
             void_because=next((r.void_because for r in rounds if r.void_because is not None), None),
             unmeasured_because=None if rounds else unmeasured_because,
-            **self._of_load(),
+            **self._of_load(len(rounds)),
         )
 
-    def _of_load(self) -> "_OfLoad":
-        """What a record says of the requests in its rounds."""
+    def _of_load(self, round_count: int) -> "_OfLoad":
+        """What a record of so many rounds says of their requests; the warm-up's are not among them."""
         loads = self._loads
         if loads is None:
             return {"work": self._work}
         from pytest_energy.serving.rounds import saturation, tuning
 
-        is_saturated, because = saturation(loads.loads[self._warmup_count :])
-        if is_saturated is None:
-            self._absent["saturation"] = because
+        is_saturated, because = saturation(loads.newest(round_count))
         return {
             "output_tokens": loads.output_tokens,
             "work": loads.work,
             "tuning": tuning(loads.plan.engine.facts),
             "saturated_because": because if is_saturated else None,
         }
+
+
+def _untold(served: Loads | None) -> dict[str, str]:
+    """Why it isn't known whether a server kept up, if it isn't."""
+    if served is None:
+        return {}
+    from pytest_energy.serving.rounds import saturation
+
+    is_saturated, because = saturation(served.measured)
+    return {"saturation": because} if is_saturated is None else {}
 
 
 def _rounds_of(windows: Sequence[Window]) -> tuple[Reading, ...]:

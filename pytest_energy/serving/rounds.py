@@ -99,6 +99,7 @@ class LoadPlan:
         """What makes two loads the same work, beside the number of requests."""
         facts = self.engine.facts
         return {
+            **facts.flags,  # first: none of them may hide what follows
             "engine": self.engine.name,
             "served_model": facts.model,
             "rate": "all at once" if math.isinf(self.rate) else f"{self.rate:g}/s",
@@ -109,7 +110,6 @@ class LoadPlan:
             "output_tokens": _lengths_text(output_tokens),
             "prompts": prompts_digest(prompts),
             **({} if facts.parameters is None else {"parameters": str(facts.parameters)}),
-            **facts.flags,
         }
 
 
@@ -197,6 +197,10 @@ class LoadRounds:
             self._first = self.plan.requests(0)
         return self._first
 
+    def newest(self, round_count: int) -> tuple[LoadResult, ...]:
+        """The loads of the newest rounds; all where no round was measured."""
+        return tuple(self.loads[-round_count:])
+
     def prepare(self) -> None:
         """Make the next round's prompts, before its window is open.
 
@@ -237,14 +241,19 @@ class LoadRounds:
         return load
 
     def counted(self, reading: Reading) -> Reading:
-        """*reading* of the newest load, as all its requests would have cost in the part that counts."""
+        """*reading* of the newest load, as all its requests would have cost in the part that counts.
+
+        Raises:
+            NotMeasurable: The load is one of which a part counts, and its window does not hold that part.
+        """
         load, part = self.loads[-1], self._part
         if load.late_because is not None:
             reading = replace(reading, quality=(*reading.quality, load.late_because))
-        if part is None or not any(phase.name == PART for phase in reading.phases):
-            is_measured_load = len(self.loads) > 1 or not self.has_warm_up
+        if self.has_warm_up and len(self.loads) == 1:
+            return reading
+        if part is None:
             note = f"the whole load counts, its start and its tail included: {self._whole_because}"
-            return replace(reading, quality=(*reading.quality, note)) if is_measured_load else reading
+            return replace(reading, quality=(*reading.quality, note))
         stretch = f"from {part[0]:.2f} s to {part[1]:.2f} s of each load, without its start and its tail"
         worth = part_of(load, *part).requests_worth
         if worth <= 0:

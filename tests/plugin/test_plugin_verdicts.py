@@ -53,6 +53,15 @@ def test_a_budget_a_sample_divides_by_the_samples(project: Project) -> None:
     assert run.test()["energy_per_sample_j"] == pytest.approx(2.5)
 
 
+def test_a_budget_a_token_without_tokens_is_an_error(project: Project) -> None:
+    """Nor because no engine counted tokens, on a machine that measures nothing either."""
+    project.write(MEASURED.format(arguments="budget_per_token_j=2"))
+    project.replay({"test_work": rounds(10)})
+    run = project.run()
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "measure the load with energy.requests" in run.text
+
+
 def test_a_budget_a_sample_without_samples_is_an_error(project: Project) -> None:
     """A limit for each sample can't be silently skipped because nobody said how many samples there are."""
     project.write(MEASURED.format(arguments="budget_per_sample_j=2"))

@@ -162,6 +162,23 @@ def test_estimates_are_marked() -> None:
     assert "a round (estimated), there" in found.reason.splitlines()[0]
 
 
+def test_a_side_that_fell_behind_its_load_is_held_against_nothing() -> None:
+    """Joules of no rate have no ratio: the side and its reason are told, on either side."""
+    what = taken(100.0, 300.0)
+    before, after = what.ended
+    for ended in ((_saturated(before), after), (before, _saturated(after))):
+        found = judgement(replace(what, ended=ended))
+        assert found.verdict is Verdict.SATURATED
+        assert "90 answers to 160 requests" in found.reason
+        assert found.comparison is None
+
+
+def _saturated(done: Done) -> Done:
+    assert done.judgement is not None
+    reason = "saturated: 90 answers to 160 requests"
+    return replace(done, judgement=replace(done.judgement, verdict=Verdict.SATURATED, reason=reason))
+
+
 def test_a_round_of_no_joules_is_void() -> None:
     """A ratio to nothing has no meaning."""
     what = taken()

@@ -130,6 +130,32 @@ def test_a_part_without_joules_makes_the_round_void() -> None:
     assert loads.counted(whole).void_because == "a fault"
 
 
+def test_a_window_without_the_part_is_no_round() -> None:
+    """Joules of a whole load never stand among those of steady parts."""
+    loads = rounds(plan(), FakeWindow())
+    loads.take(0)
+    loads.take(1)
+    with pytest.raises(NotMeasurable, match="no phase 'steady part'"):
+        loads.counted(reading())
+
+
+def test_the_newest_loads_are_those_of_the_rounds() -> None:
+    """The warm-up's load says nothing of whether the engine keeps up: it may be cold."""
+    loads = rounds(plan())
+    first = loads.take(0)
+    later = tuple(loads.take(index) for index in (1, 2, 3))
+    assert all(one is other for one, other in zip(loads.newest(3), later, strict=True))
+    assert loads.newest(0)[0] is first
+
+
+def test_a_setting_of_the_engine_hides_nothing_of_the_load() -> None:
+    """A flag with the name of a fact doesn't stand in its place."""
+    engine = FakeEngine()
+    engine.facts = replace(FakeEngine.facts, flags={"rate": "any", "data_type": "float32"})
+    work = rounds(plan(engine=engine)).work
+    assert (work["rate"], work["data_type"]) == ("4/s", "float32")
+
+
 def test_a_missing_phase_is_an_error() -> None:
     """A reading can't count a phase that it doesn't hold."""
     with pytest.raises(NotMeasurable, match="no phase 'steady part'"):
