@@ -619,6 +619,7 @@ class Comparison:
             80 % power.
         duration_ratio: Seconds, fresh over baseline.
         power_ratio: Watts, fresh over baseline; `ratio = duration_ratio x power_ratio`.
+        latency_ratio: Median time from request to last token, fresh over baseline; `None` without requests.
         differences: Shown facts of machine and engine that differ: name to (baseline's newest session, now).
         tolerance: Accepted rise, a share; `None` where it isn't known.
         session_energies_j: Level of each session of the baseline, the oldest first; empty where not known.
@@ -634,6 +635,7 @@ class Comparison:
     detectable_ratio: float
     duration_ratio: float
     power_ratio: float
+    latency_ratio: float | None = None
     differences: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     tolerance: float | None = None
     session_energies_j: tuple[float, ...] = ()
@@ -650,6 +652,7 @@ class Comparison:
             "detectable_ratio": self.detectable_ratio,
             "duration_ratio": self.duration_ratio,
             "power_ratio": self.power_ratio,
+            **({} if self.latency_ratio is None else {"latency_ratio": self.latency_ratio}),
             "differences": {name: list(pair) for name, pair in self.differences.items()},
             **({} if self.tolerance is None else {"tolerance": self.tolerance}),
             **({"session_energies_j": list(self.session_energies_j)} if self.session_energies_j else {}),
@@ -669,6 +672,7 @@ class Comparison:
             detectable_ratio=fields.number("detectable_ratio"),
             duration_ratio=fields.number("duration_ratio"),
             power_ratio=fields.number("power_ratio"),
+            latency_ratio=fields.number("latency_ratio") if fields.has_value("latency_ratio") else None,
             differences={name: _text_pair(differences, name) for name in differences.names()},
             tolerance=fields.number("tolerance") if fields.has_value("tolerance") else None,
             session_energies_j=fields.number_list("session_energies_j")

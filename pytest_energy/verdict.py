@@ -9,7 +9,8 @@ Rule 4: the first line of a reason stands by itself; tables show no more. The re
 Rule 5: a regression is one only if it is confirmed: by a second batch of rounds where one was taken, and,
     among many tests, by bounds at alpha over their number that exclude no change at all.
 Rule 6: a load that its server did not keep up with is `saturated`: shown, and held against nothing.
-Rule 7: a figure is shown with as many digits as keep it on its own side of the limit it is held against.
+Rule 7: joules saved by slower answers are a saving, and said to be one of that kind.
+Rule 8: a figure is shown with as many digits as keep it on its own side of the limit it is held against.
 """
 
 import math
@@ -65,6 +66,7 @@ PRECEDENCE = (
 """Where several things are to be said of a record, the last of them here is the verdict."""
 
 NOT_RECORDED = "not recorded"
+LATENCY = "e2e_p50_s"
 
 _GATE = "--energy-estimates=gate"  # without it, no estimate is judged or kept
 _COMMIT_LENGTH = 10  # as git shows a commit in short
@@ -509,7 +511,7 @@ def _compared(
         verdict=verdict,
         headline=_comparison_headline(case, comparison, verdict),
         details=_comparison_details(case, sessions, comparison),
-        advice=_comparison_advice(case.record, verdict),
+        advice=_comparison_advice(case.record, comparison, verdict),
         comparison=comparison,
     )
 
@@ -582,11 +584,18 @@ def _comparison(record: Record, sessions: Sequence[Record], bounds: Bounds, poli
         detectable_ratio=bounds.detectable_ratio,
         duration_ratio=duration_ratio,
         power_ratio=bounds.ratio / duration_ratio,
+        latency_ratio=_latency_ratio(record, sessions),
         differences=shown_differences(sessions[-1], record),
         tolerance=policy.tolerance,
         basis=policy.basis.text,
         note=bounds.note,
     )
+
+
+def _latency_ratio(record: Record, sessions: Sequence[Record]) -> float | None:
+    now_s, *then_s = (one.metrics.get(LATENCY) for one in (record, *sessions))
+    known_s = [latency_s for latency_s in then_s if latency_s]
+    return centre_ratio([now_s], [[latency_s] for latency_s in known_s]) if now_s and known_s else None
 
 
 def _durations_s(record: Record) -> tuple[float, ...]:
@@ -617,12 +626,26 @@ def _comparison_headline(case: _Case, comparison: Comparison, verdict: Verdict) 
         f"{comparison.basis or 'energy'} {change} against the baseline, {said} (bounds {lower} to {upper}): "
         f"{_energy_text(case.record, case.summary)}, baseline {to_text(comparison.energy_j, 'J')}"
         f"{f' ({comparison.basis})' if comparison.basis else ''}"
+        f"{f'; {_latency_text(comparison)}' if _is_bought_with_time(comparison, verdict) else ''}"
     )
+
+
+def _is_bought_with_time(comparison: Comparison, verdict: Verdict) -> bool:
+    """Whether joules were saved by slower answers: at a fixed rate more of them then share a step."""
+    limit = 1 + (comparison.tolerance or 0.0)
+    return verdict is Verdict.IMPROVEMENT and (comparison.latency_ratio or 0.0) > limit
+
+
+def _latency_text(comparison: Comparison) -> str:
+    return f"answers take {comparison.latency_ratio:.3g} times as long"
 
 
 def _comparison_details(case: _Case, sessions: Sequence[Record], comparison: Comparison) -> tuple[str, ...]:
     record = case.record
     lines = [_why_line(comparison)]
+    if comparison.latency_ratio is not None:
+        now = to_text(record.metrics[LATENCY] or 0.0, "s")
+        lines.append(f"{_latency_text(comparison)}: a median of {now} from request to last token")
     if len({name for reading in record.usable_rounds for name in reading.channels}) > 1:
         lines.append(_channel_line(record, sessions))
     if record.samples is not None and not comparison.basis:
@@ -683,13 +706,15 @@ def _differences_line(comparison: Comparison) -> str:
     return f"differs from the baseline's newest session: {'; '.join(texts)}"
 
 
-def _comparison_advice(record: Record, verdict: Verdict) -> tuple[str, ...]:
+def _comparison_advice(record: Record, comparison: Comparison, verdict: Verdict) -> tuple[str, ...]:
     match verdict:
         case Verdict.REGRESSION:
             command = _command(record, "--energy-baseline=replace")
             return (f"what to do: find the cause above; if the rise is meant, accept it: {command}",)
         case Verdict.IMPROVEMENT:
             command = _command(record, "--energy-baseline=replace")
+            if _is_bought_with_time(comparison, verdict):
+                return (f"what to do: find what made answers slower; if they may be, keep this: {command}",)
             return (f"what to do: keep the saving, so that losing it fails: {command}",)
         case Verdict.INCONCLUSIVE:
             command = _command(record, "--energy-baseline=add")

@@ -65,6 +65,7 @@ FULL = replace(
         tolerance=0.05,
         session_energies_j=(9.5, 10.5),
         creep="+3 % since May",
+        latency_ratio=1.02,
         note="a prior",
     ),
 )

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.errors import SettingsError
-from pytest_energy.model import Budget, Judgement, Record, Verdict
+from pytest_energy.model import Budget, Comparison, Judgement, Record, Verdict
 from pytest_energy.verdict import Policy, judge, more_rounds
 from pytest_energy.wire import Fields
 from tests.verdict_builders import baseline, judged, record
@@ -50,6 +50,39 @@ def test_equal_work_is_compared_and_a_slower_server_is_a_regression() -> None:
     assert found.comparison is not None
     assert found.comparison.differences == {"cuda_graphs": ("on", "off")}
     assert "cuda_graphs" in found.reason
+
+
+def answered_in(latency_s: float, *, energy_j: float) -> Record:
+    return replace(load(energy_j), metrics={"e2e_p50_s": latency_s})
+
+
+def test_joules_saved_by_slower_answers_are_said_to_be() -> None:
+    """At a fixed rate a slower engine answers more requests in each step: fewer joules, longer waits."""
+    then = answered_in(0.25, energy_j=100.0)
+    found = judged(answered_in(1.5, energy_j=70.0), baseline(then, then, then))
+    assert found.verdict is Verdict.IMPROVEMENT
+    assert "answers take 6 times as long" in found.reason.splitlines()[0]
+    assert "what to do: find what made answers slower" in found.reason
+    assert found.comparison is not None
+    assert found.comparison.latency_ratio == pytest.approx(6.0)
+    assert Comparison.from_json(Fields(found.comparison.to_json(), "here")) == found.comparison
+
+
+def test_a_saving_with_equal_latency_is_to_be_kept() -> None:
+    """Times within the tolerance are no price; the median is shown all the same."""
+    then = answered_in(0.25, energy_j=100.0)
+    found = judged(answered_in(0.26, energy_j=70.0), baseline(then, then, then))
+    assert "times as long" not in found.reason.splitlines()[0]
+    assert "answers take 1.04 times as long: a median of 260 ms" in found.reason
+    assert "what to do: keep the saving" in found.reason
+
+
+def test_without_latencies_nothing_is_said_of_them() -> None:
+    """A baseline from before they were recorded, or work that has no requests."""
+    found = judged(answered_in(0.25, energy_j=70.0), baseline(load(), load(), load()))
+    assert found.comparison is not None
+    assert found.comparison.latency_ratio is None
+    assert "times as long" not in found.reason
 
 
 @pytest.mark.parametrize(("hit_rate", "is_comparable"), [(0.505, True), (0.52, False), (None, True)])
