@@ -130,6 +130,21 @@ class LlmSweep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LlmClosedLoop:
+    """A load as fast as the engine can, so that its speed shows in the joules of a GPU that is never idle.
+
+    Attributes:
+        model_size: Name out of `benchmarks.llm.models.SIZES`.
+        concurrency: Requests under way.
+        requests: Of one round.
+    """
+
+    model_size: str
+    concurrency: int
+    requests: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LlmProfile:
     """Size of the serving tests.
 
@@ -146,7 +161,9 @@ class LlmProfile:
         rounds: Measured rounds of a test.
         warmup: Rounds run first and dropped.
         max_time_s: Longest time for all rounds of one test.
-        sweep: Further tests, or `None`.
+        sweep: Further tests.
+        closed_loop: One more.
+        engine_cores: Physical cores that an engine of several processes has for itself.
         is_eager: The engine replays no CUDA graphs and compiles nothing: the same work, done slower.
     """
 
@@ -162,7 +179,9 @@ class LlmProfile:
     warmup: int
     max_time_s: float
     sweep: LlmSweep
+    closed_loop: LlmClosedLoop
     quantization: str | None = None
+    engine_cores: int = 1
     is_eager: bool = False
 
     def request_count(self, rate: float) -> int:
@@ -254,6 +273,7 @@ QUICK = Profile(
         warmup=1,
         max_time_s=20.0,
         sweep=LlmSweep(model_size="1M", rate=32.0, output_tokens=(4, 32), shared_shares=(0.5,)),
+        closed_loop=LlmClosedLoop(model_size="1M", concurrency=8, requests=32),
     ),
 )
 
@@ -303,6 +323,7 @@ GPU = Profile(
             output_tokens=(16, 32, 64, 256),
             shared_shares=(0.0, 0.5, 0.75),
         ),
+        closed_loop=LlmClosedLoop(model_size="1B", concurrency=64, requests=512),
     ),
 )
 
