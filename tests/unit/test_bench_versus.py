@@ -4,25 +4,24 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from benchmarks.llm.versus_bench_serve import (
-    LIMITS,
+from benchmarks.llm.versus_bench_serve.__main__ import main
+from benchmarks.llm.versus_bench_serve.figures import (
     NAMES,
     Pair,
-    Row,
     Run,
-    Work,
     check_same_work,
-    compared,
     lateness_p99_s,
-    main,
     our_figures,
-    table,
+    our_span_s,
     their_figures,
-    trace,
+    their_span_s,
 )
+from benchmarks.llm.versus_bench_serve.judging import LIMITS, Row, compared, table
+from benchmarks.llm.versus_bench_serve.work import Work, trace
 from pytest_energy.errors import NotMeasurable, SettingsError
 from pytest_energy.serving.arrivals import schedule
 from pytest_energy.serving.served import LoadResult, Served
@@ -41,13 +40,20 @@ def work(*, rate: float = 2.0, output_tokens: int = 3) -> Work:
     )
 
 
-def run(*, scale: float = 1.0, output_tokens: int = 12, foreign_cores: float = 0.0) -> Run:
+def run(
+    *,
+    scale: float = 1.0,
+    output_tokens: int = 12,
+    foreign_cores: float = 0.0,
+    server_cpu_s: float | None = None,
+) -> Run:
     return Run(
         figures={name: scale for name, _, _ in NAMES},
         prompt_tokens=20,
         output_tokens=output_tokens,
         late_p99_s=None,
         foreign_cores=foreign_cores,
+        server_cpu_s=server_cpu_s,
     )
 
 
@@ -56,6 +62,15 @@ def pairs(*ratios: float) -> list[Pair]:
         Pair(seed=seed, is_ours_first=False, theirs=run(), ours=run(scale=ratio))
         for seed, ratio in enumerate(ratios)
     ]
+
+
+def replaced(pair: Pair, theirs_s: float | None, ours_s: float | None) -> Pair:
+    """*pair* with these processor times of the server."""
+    return replace(
+        pair,
+        theirs=replace(pair.theirs, server_cpu_s=theirs_s),
+        ours=replace(pair.ours, server_cpu_s=ours_s),
+    )
 
 
 def load(*token_times_s: tuple[float, ...]) -> LoadResult:
@@ -97,6 +112,13 @@ def test_lost_request_ends_the_comparison() -> None:
     told = {"completed": 3, **{theirs: 2.0 for _, theirs, _ in NAMES}}
     with pytest.raises(NotMeasurable, match="3 of 4"):
         their_figures(told, 4)
+
+
+def test_load_ends_with_the_last_token() -> None:
+    """From the first request on, whichever request ends last."""
+    told = {"start_times": [5.0, 6.0], "latencies": [3.5, 1.25]}
+    assert their_span_s(told) == (5.0, 8.5)
+    assert our_span_s(replace(load((0.1, 3.0), (0.2, 0.3)), started_s=5.0)) == (5.0, 8.0)
 
 
 def test_our_figures_are_those_of_the_load() -> None:
@@ -197,15 +219,36 @@ def test_table_shows_times_in_milliseconds() -> None:
     assert lines[-1].startswith("| output token rate, 1/s | 1 | 1 |")
 
 
+def test_server_that_works_more_for_one_client_differs() -> None:
+    """Its processor time is judged as the clients' figures are, and is the last line, in seconds."""
+    shares = (1.2, 1.21, 1.2, 1.19, 1.2)
+    row = compared(
+        [replaced(pair, 4.0, 4.0 * share) for pair, share in zip(pairs(*shares), shares, strict=True)]
+    )[-1]
+    assert (row.name, row.verdict) == ("server_cpu_s", "differs")
+    assert table([row]).splitlines()[-1].startswith("| server CPU, s | 4 | 4.8 | 1.2")
+
+
+def test_server_elsewhere_has_no_row() -> None:
+    """Absent is not zero: one run without the server's time leaves the row out."""
+    some = [replaced(pair, 4.0, 4.0) for pair in pairs(1.0, 1.0, 1.0, 1.0, 1.0)]
+    assert len(compared(some)) == len(NAMES) + 1
+    assert [row.name for row in compared([*some[:-1], replaced(some[-1], 4.0, None)])] == [
+        n for n, _, _ in NAMES
+    ]
+
+
 def test_pair_is_as_disturbed_as_its_worse_run() -> None:
     """Quiet beside one client doesn't make up for work beside the other."""
     pair = Pair(seed=1, is_ours_first=True, theirs=run(foreign_cores=0.1), ours=run(foreign_cores=0.9))
     assert pair.foreign_cores == 0.9
 
 
-@pytest.mark.parametrize("arguments", [["--url", "http://127.0.0.1:1"], ["--model", "."], ["--pairs", "4"]])
+@pytest.mark.parametrize(
+    "arguments", [["--url", "http://127.0.0.1:1"], ["--model", "."], ["--pairs", "4"], ["--device", "tpu"]]
+)
 def test_bad_options_are_refused_before_anything_starts(arguments: list[str]) -> None:
-    """A server needs its model's folder, and few pairs have no spread."""
+    """A server needs its model's folder, few pairs have no spread, and a device is one that is known."""
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
@@ -213,6 +256,6 @@ def test_bad_options_are_refused_before_anything_starts(arguments: list[str]) ->
 
 def test_import_loads_no_library_of_models() -> None:
     """Only a run needs torch, transformers and scipy."""
-    heavy = "{'torch', 'transformers', 'scipy', 'vllm'} & set(sys.modules)"
-    code = f"import sys, benchmarks.llm.versus_bench_serve; sys.exit(bool({heavy}))"
+    heavy = "{'torch', 'transformers', 'scipy', 'vllm', 'pynvml', 'psutil'} & set(sys.modules)"
+    code = f"import sys, benchmarks.llm.versus_bench_serve.__main__; sys.exit(bool({heavy}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
