@@ -108,9 +108,9 @@ def test_their_figures_are_in_our_units() -> None:
 
 
 def test_lost_request_ends_the_comparison() -> None:
-    """A run in which not all requests were answered is no measurement."""
-    told = {"completed": 3, **{theirs: 2.0 for _, theirs, _ in NAMES}}
-    with pytest.raises(NotMeasurable, match="3 of 4"):
+    """A run in which not all requests were answered is no measurement, and the first reason is told."""
+    told = {"completed": 3, "errors": ["", "Bad Request"], **{theirs: 2.0 for _, theirs, _ in NAMES}}
+    with pytest.raises(NotMeasurable, match="3 of 4 requests were answered; the first error: Bad Request"):
         their_figures(told, 4)
 
 
