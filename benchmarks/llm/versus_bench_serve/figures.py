@@ -67,10 +67,9 @@ def their_figures(told: Mapping[str, Any], count: int) -> Figures:
         NotMeasurable: Not all of *count* requests were answered.
     """
     if told["completed"] != count:
-        error = next(filter(None, told.get("errors", ())), "no error told")
-        raise NotMeasurable(
-            f"vllm bench serve: {told['completed']} of {count} requests were answered; the first error: {error}"
-        )
+        answered = f"{told['completed']} of {count} requests were answered"
+        error = next(filter(None, told.get("errors", ())), "none told")
+        raise NotMeasurable(f"vllm bench serve: {answered}; the first error: {error}")
     return {ours: float(told[theirs]) * scale for ours, theirs, scale in NAMES}
 
 
