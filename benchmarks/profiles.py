@@ -163,7 +163,8 @@ class LlmProfile:
         max_time_s: Longest time for all rounds of one test.
         sweep: Further tests.
         closed_loop: One more.
-        engine_cores: Physical cores that an engine of several processes has for itself.
+        process_cores: Physical cores that each process of the engine has for itself; 0 binds none, as where
+            the engine computes on these cores.
         is_eager: The engine replays no CUDA graphs and compiles nothing: the same work, done slower.
     """
 
@@ -181,7 +182,7 @@ class LlmProfile:
     sweep: LlmSweep
     closed_loop: LlmClosedLoop
     quantization: str | None = None
-    engine_cores: int = 1
+    process_cores: int = 0
     is_eager: bool = False
 
     def request_count(self, rate: float) -> int:
@@ -324,6 +325,7 @@ GPU = Profile(
             shared_shares=(0.0, 0.5, 0.75),
         ),
         closed_loop=LlmClosedLoop(model_size="1B", concurrency=64, requests=512),
+        process_cores=1,
     ),
 )
 

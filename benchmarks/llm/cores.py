@@ -57,7 +57,7 @@ def left_free_by(pids: Iterable[int]) -> Cores:
 def apart(pids: Collection[int], core_count: int) -> Iterator[None]:
     """Keep *pids* on *core_count* physical cores and this process on the others.
 
-    Nobody is bound where there are too few cores, no *pids*, or a system that doesn't bind threads.
+    Nobody is bound where there are too few cores or no *pids*, or the system doesn't bind threads.
     """
     parts = None
     if pids and sys.platform == "linux":

@@ -129,7 +129,8 @@ def engine(
         pytest.importorskip("vllm", reason="vllm serves this profile: pip install 'pytest-energy[vllm]'")
     engine = made_engine(str(request.param), profile, tmp_path_factory.mktemp("model"))
     try:
-        with apart(engine.worker_pids(), profile.llm.engine_cores):
+        pids = engine.worker_pids()
+        with apart(pids, profile.llm.process_cores * len(pids)):
             yield engine
     finally:
         engine.close()

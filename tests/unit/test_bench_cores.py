@@ -1,6 +1,7 @@
 """Cores of an engine's own: which there are, who gets them, and that nobody keeps them."""
 
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
@@ -95,6 +96,22 @@ def test_cores_that_threads_are_bound_to_are_not_free(other_thread: int) -> None
     assert left_free_by([os.getpid()]) == usable
     os.sched_setaffinity(other_thread, {min(usable)})
     assert left_free_by([os.getpid()]) == usable - {min(usable)}
+
+
+@needs_affinity
+def test_an_engine_of_another_process_is_kept_apart() -> None:
+    """It has its cores, this process the others, and with no cores asked for nobody is bound."""
+    usable = frozenset(os.sched_getaffinity(0))
+    parts = halves(physical_cores(usable), 1)
+    if parts is None:
+        pytest.skip("one core: there is none for the clients")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as engine:
+        with apart([engine.pid], 1):
+            assert os.sched_getaffinity(engine.pid) == parts[0]
+            assert os.sched_getaffinity(0) == parts[1]
+        with apart([engine.pid], 0):
+            assert os.sched_getaffinity(engine.pid) == os.sched_getaffinity(0) == usable
+        engine.communicate(b"\n")
 
 
 @needs_affinity
