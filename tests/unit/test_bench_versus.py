@@ -107,6 +107,13 @@ def test_their_figures_are_in_our_units() -> None:
     assert figures["achieved_rate"] == 2.0
 
 
+def test_server_has_room_for_a_prompt_as_text() -> None:
+    """A space beside each word: the bound is of so many of the longest words without."""
+    asked, word = work(), "w9"
+    text = " ".join([word] * asked.prompt_tokens)
+    assert len(text) <= (asked.room - asked.output_tokens) * len(word)
+
+
 def test_lost_request_ends_the_comparison() -> None:
     """A run in which not all requests were answered is no measurement, and the first reason is told."""
     told = {"completed": 3, "errors": ["", "Bad Request"], **{theirs: 2.0 for _, theirs, _ in NAMES}}

@@ -80,9 +80,9 @@ def _target(options: argparse.Namespace, folder: Path, work: Work) -> Iterator[t
     if options.url is not None:
         yield options.url, options.model
         return
-    model = write_model(folder / "model", work.size, position_count=work.longest)
+    model = write_model(folder / "model", work.size, position_count=work.room)
     device = DEVICES[options.device]
-    with running_server(model, folder, device, longest=work.longest) as url:
+    with running_server(model, folder, device, longest=work.room) as url:
         yield url, model
 
 
