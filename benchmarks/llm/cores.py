@@ -71,16 +71,16 @@ def apart(pids: Collection[int], core_count: int) -> Iterator[None]:
 
 @contextmanager
 def bound(pids: Collection[int], cores: Cores) -> Iterator[None]:
-    """Keep all threads of *pids* on *cores* while the block runs."""
-    before = _bindings(pids)
-    for tid in before:
-        _bind(tid, cores)
+    """Keep all threads of *pids* on *cores* while the block runs; where they are, if there are no *cores*."""
+    before = _bindings(pids) if cores else {}
     try:
+        for tid in before:
+            _bind(tid, cores)
         yield
     finally:
-        for pid in pids:
+        for pid in before.keys() & set(pids):
             for tid in _bindings([pid]):
-                _bind(tid, before.get(tid) or before.get(pid) or cores)
+                _bind(tid, before.get(tid, before[pid]))
 
 
 def _bindings(pids: Iterable[int]) -> dict[int, Collection[int]]:

@@ -80,6 +80,15 @@ def test_all_threads_are_bound_and_set_free_again(other_thread: int) -> None:
 
 
 @needs_affinity
+def test_where_no_core_is_left_nobody_is_bound() -> None:
+    """A server may have bound its threads to all of them."""
+    before = os.sched_getaffinity(0)
+    with bound([os.getpid()], frozenset()):
+        assert os.sched_getaffinity(0) == before
+    assert os.sched_getaffinity(0) == before
+
+
+@needs_affinity
 def test_a_process_that_is_gone_is_passed_over() -> None:
     """An engine may have ended before its cores are given back."""
     gone = int(Path("/proc/sys/kernel/pid_max").read_text()) + 1

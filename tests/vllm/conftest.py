@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+
+from benchmarks.llm.versus_bench_serve.server import end_server
 
 VOCABULARY = 2048  # of the tokenizer that is trained here
 LONGEST = 512
 MAX_BATCH = 4
 PAGE_TOKENS = 128  # vLLM's own on a CPU
 SERVER_START_S = 300.0  # 30 s on two free cores
-SERVER_END_S = 30.0
 
 if (spec := importlib.util.find_spec("vllm")) is None or spec.origin is None:
     collect_ignore_glob = ["test_*.py"]
@@ -73,7 +73,7 @@ def server_url(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             _await_health(f"http://127.0.0.1:{port}/health", server, log_path)
             yield f"http://127.0.0.1:{port}"
         finally:
-            _end(server)
+            end_server(server)
 
 
 def _free_port() -> int:
@@ -90,16 +90,3 @@ def _await_health(url: str, server: subprocess.Popen[bytes], log_path: Path) -> 
         except (urllib.error.URLError, OSError):
             time.sleep(0.5)
     pytest.fail(f"vllm serve did not start; the end of its log:\n{log_path.read_text()[-4000:]}")
-
-
-def _end(server: subprocess.Popen[bytes]) -> None:
-    """End the server and all that it started."""
-    family = psutil.Process(server.pid).children(recursive=True) if server.poll() is None else []
-    server.terminate()
-    try:
-        server.wait(SERVER_END_S)
-    except subprocess.TimeoutExpired:
-        server.kill()
-    _, alive = psutil.wait_procs(family, timeout=SERVER_END_S)
-    for process in alive:
-        process.kill()

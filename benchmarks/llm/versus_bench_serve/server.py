@@ -84,7 +84,7 @@ def running_server(model: Path, folder: Path, device: Device, *, longest: int) -
             _await_health(f"{url}/health", server, log_path, longest_s=device.start_s)
             yield url
         finally:
-            _end(server)
+            end_server(server)
 
 
 def _await_health(url: str, server: subprocess.Popen[bytes], log_path: Path, *, longest_s: float) -> None:
@@ -99,7 +99,7 @@ def _await_health(url: str, server: subprocess.Popen[bytes], log_path: Path, *, 
     raise NotMeasurable(f"the server did not start within {longest_s:g} s; its last words:\n{log}")
 
 
-def _end(server: subprocess.Popen[bytes]) -> None:
+def end_server(server: subprocess.Popen[bytes]) -> None:
     """End the server and all that it started."""
     import psutil
 
