@@ -35,7 +35,7 @@ GROWTH_SHARE = 5 / 8  # of the time between them: from the middle of the first q
 FIRST = 8  # requests that find the engine as good as empty
 LEAST_QUEUE_SAMPLES = 3  # in a quarter; the lowest of fewer is too often low by chance
 
-# What chance may do, in requests. The numbers are set by simulation (tests/unit/test_serving_steady.py): no
+# What chance may do, in requests. The numbers are set by simulation (tests/unit/serving/test_steady.py): no
 # false call at 0.8 of the capacity in 500 seeds of any load there.
 IN_SERVICE_DEVIATIONS = 3.0  # standard deviations of the requests in service
 QUEUE_ALLOWANCE = 8.0  # for each unit of squared variation of gaps and of service times

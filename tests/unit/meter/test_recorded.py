@@ -10,7 +10,7 @@ import pytest
 
 from pytest_energy.meter.integrate import Integral, Tick, integrate
 
-DATA = Path(__file__).parents[1] / "data" / "nvml"
+DATA = Path(__file__).parents[2] / "data" / "nvml"
 
 # The load began about 1.0 s into each series and lasted 1.014 s; it is surely over at 2.05 s.
 LOAD_START_S, LOAD_STOP_S = 0.95, 2.05

@@ -38,7 +38,7 @@ from benchmarks.conftest import _count, _counts, _rate
 from benchmarks.profiles import PAPER, PROFILES, QUICK, Overrides, Profile, chosen_dataset, grown
 from pytest_energy.model import Machine, Provenance, Reading, Record
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 @pytest.fixture(scope="module")

@@ -535,7 +535,7 @@ for n in range(first, first + count):
 def writer(folder: Path, first: int, count: int, *, dies_at: str = "") -> subprocess.Popen[bytes]:
     """A process that adds *count* sessions from number *first* on, one by one."""
     command = [sys.executable, "-c", WRITER, str(folder), str(first), str(count), dies_at]
-    return subprocess.Popen(command, cwd=Path(__file__).parents[2])  # noqa: S603  # our own words
+    return subprocess.Popen(command, cwd=Path(__file__).parents[3])  # noqa: S603  # our own words
 
 
 class TestProcesses:

@@ -15,7 +15,7 @@ import pytest
 
 from pytest_energy.ab.command import register
 from pytest_energy.errors import EnergyError
-from tests.unit.test_ab_worktree import git, trees
+from tests.unit.ab.test_worktree import git, trees
 
 # A counter that only the work moves, so that every joule is known. A round has to have a length that is real,
 # and is made longer until it is known well enough: an accepted rise of 10 % asks for less of that than 2 %.

@@ -22,7 +22,7 @@ from pytest_energy.errors import BaselineError
 from pytest_energy.model import Provenance, Reading, Record, Trace
 from tests.baseline_builders import KEY, TEST_ID, numbers, reading, record, sessions
 
-EXAMPLE = Path(__file__).parents[1] / "data" / "baselines" / "format-1.json"
+EXAMPLE = Path(__file__).parents[2] / "data" / "baselines" / "format-1.json"
 
 
 def baseline(*records: Record) -> Baseline:

@@ -27,7 +27,7 @@ from pytest_energy.report import schema, to_json, view
 from tests.fakes.judgements import CREATED, ESTIMATE, LAPTOP, comparison, judgement
 from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SCHEMAS: dict[str, dict[str, Any]] = {name: json.loads(schema.text(name)) for name in schema.NAMES}
 SESSION, BASELINE = (Draft202012Validator(SCHEMAS[name]) for name in ("session", "baseline"))
 

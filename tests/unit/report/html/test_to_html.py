@@ -23,7 +23,7 @@ from tests.browser.runs import HOSTILE, hostile_run, many_run, mixed_run, rounds
 from tests.fakes.judgements import CREATED, comparison, judgement
 from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
 
-CNN = Path(__file__).parents[2] / "docs" / "results" / "h100-cnn.json"
+CNN = Path(__file__).parents[4] / "docs" / "results" / "h100-cnn.json"
 _VOID_TAGS = {"meta", "input", "wbr"}
 
 

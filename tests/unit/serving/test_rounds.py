@@ -10,7 +10,7 @@ from pytest_energy.meter.window import OpenPhase
 from pytest_energy.model import Phase, Provenance, Reading
 from pytest_energy.serving.prompts import PromptSet
 from pytest_energy.serving.rounds import PART, LoadPlan, LoadRounds, saturation
-from tests.unit.test_serving_load import FakeEngine, JumpingLoop
+from tests.unit.serving.test_load import FakeEngine, JumpingLoop
 
 PROMPTS = [(1, 2, 3), (4, 5)]
 

@@ -16,7 +16,7 @@ from tests.fakes.hand_clock import HandClock
 from tests.fakes.meter import Bench, NvmlBench, SimulatedCounter, StillSystem
 from tests.fakes.nvml import FakeGpu, FakeNvml, NVMLError_NotSupported
 
-DATA = Path(__file__).parents[1] / "data" / "nvml"
+DATA = Path(__file__).parents[2] / "data" / "nvml"
 
 
 def measured(bench: NvmlBench, duration_s: float = 2.0, **in_the_middle: Any) -> Reading:

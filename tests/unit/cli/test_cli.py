@@ -14,7 +14,7 @@ from pytest_energy.report import formats, view
 from tests.fakes.judgements import CREATED
 from tests.fakes.sessions import gpu_session
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 @pytest.fixture
