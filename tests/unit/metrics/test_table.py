@@ -48,7 +48,7 @@ def test_claim_request_rate_leads_the_generative_metrics() -> None:
 
 def test_every_layer_type_has_its_figures_and_ranks_nothing() -> None:
     """What `energy.layers` records is explained in the table, and no rows are ranked by it."""
-    from pytest_energy.profiling.layers import LayerType
+    from pytest_energy.profiling.layer_types import LayerType
 
     figures = ("energy_j", "uncertainty_j", "duration_s")
     names = {f"layer_{layer_type}_{figure}" for layer_type in LayerType for figure in figures}

@@ -1,0 +1,72 @@
+"""What a layer does, told from where its class is defined; and the layers of a model that are replayed."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+class LayerType(StrEnum):
+    """What a layer does, as far as its energy goes."""
+
+    CONVOLUTION = "convolution"
+    LINEAR = "linear"
+    NORMALISATION = "normalisation"
+    ACTIVATION = "activation"
+    POOLING = "pooling"
+    ATTENTION = "attention"
+    EMBEDDING = "embedding"
+    OTHER = "other"
+
+
+# Where torch defines a layer, or one that a layer inherits from.
+_BY_HOME = {
+    "torch.nn.modules.conv": LayerType.CONVOLUTION,
+    "torch.nn.modules.linear": LayerType.LINEAR,
+    "torch.nn.modules.batchnorm": LayerType.NORMALISATION,
+    "torch.nn.modules.instancenorm": LayerType.NORMALISATION,
+    "torch.nn.modules.normalization": LayerType.NORMALISATION,
+    "torch.nn.modules.activation": LayerType.ACTIVATION,
+    "torch.nn.modules.pooling": LayerType.POOLING,
+    "torch.nn.modules.sparse": LayerType.EMBEDDING,
+}
+
+# Layers of other libraries that inherit from `Module` alone, by the end of their class's name.
+_BY_ENDING = {
+    "Norm": LayerType.NORMALISATION,  # LlamaRMSNorm
+    "Activation": LayerType.ACTIVATION,  # transformers.activations
+}
+
+
+def layer_type(module: "torch.nn.Module") -> LayerType:
+    """The type of one layer; `other` for whatever is not known, and for a layer that does nothing."""
+    from torch import nn
+
+    if isinstance(module, nn.MultiheadAttention):  # torch has it among the activations
+        return LayerType.ATTENTION
+    if isinstance(module, nn.Identity):  # among the linear layers
+        return LayerType.OTHER
+    for kind in type(module).__mro__:
+        if kind.__module__ in _BY_HOME:
+            return _BY_HOME[kind.__module__]
+    name = type(module).__name__
+    return next((found for end, found in _BY_ENDING.items() if name.endswith(end)), LayerType.OTHER)
+
+
+def layers_of(module: "torch.nn.Module") -> tuple[tuple[str, "torch.nn.Module", LayerType], ...]:
+    """The layers that are replayed, with their names: of a known type, or without modules inside.
+
+    Each once, whatever the number of its names.
+    """
+    return tuple({id(found[1]): found for found in _layers_below(module, "")}.values())
+
+
+def _layers_below(module: "torch.nn.Module", name: str) -> Iterator[tuple[str, "torch.nn.Module", LayerType]]:
+    found, children = layer_type(module), tuple(module.named_children())
+    if found is not LayerType.OTHER or not children:
+        yield name, module, found
+        return
+    for child_name, child in children:
+        yield from _layers_below(child, f"{name}.{child_name}" if name else child_name)
