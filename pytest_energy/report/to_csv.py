@@ -6,6 +6,9 @@ Rule 3: line breaks inside a text are line feeds: writers leave a lone carriage 
     readers then take it for a new row.
 """
 
+import csv
+import io
+import math
 from collections.abc import Iterator, Sequence
 
 from pytest_energy.model import Judgement, Record
@@ -53,11 +56,11 @@ def render_rounds(view: View) -> str:
 
 
 def _text(columns: Sequence[str], rows: Sequence[JsonDict]) -> str:
-    import pandas as pd
-
-    cells = [[_inert(row.get(name)) for name in columns] for row in rows]
-    table = pd.DataFrame(cells, columns=[_inert(name) for name in columns], dtype=object)
-    return table.to_csv(index=False, lineterminator="\n")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([_inert(name) for name in columns])
+    writer.writerows([_inert(row.get(name)) for name in columns] for row in rows)
+    return text.getvalue()
 
 
 def _round_rows(record: Record) -> Iterator[JsonDict]:
@@ -100,7 +103,9 @@ def _row(judgement: Judgement) -> JsonDict:
 
 
 def _inert(cell: object) -> object:
-    """*cell*; a text as one that no spreadsheet runs and every file can hold."""
+    """*cell*, empty for NaN; a text as one that no spreadsheet runs and every file can hold."""
+    if isinstance(cell, float) and math.isnan(cell):
+        return None
     if not isinstance(cell, str):
         return cell
     one_break = cell.replace("\r\n", "\n").replace("\r", "\n")

@@ -375,25 +375,17 @@ def _absences(name: str, records: Iterable[Record]) -> tuple[str, ...]:
 
 def _model_rows(records: Sequence[Record], metrics: Sequence[str]) -> tuple[ModelRow, ...]:
     """Means over the tests of each model in each configuration, as many rows as there are of those."""
-    import pandas as pd
-
-    table = pd.DataFrame(
-        [[record.energy_per_sample_j, *map(record.metrics.get, metrics)] for record in records],
-        columns=[AGAINST, *metrics],
-        dtype=float,
-    )
-    keys = [_row_key(record) for record in records]
-    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    by_row = table.groupby([numbers[key] for key in keys])
-    rows = zip(numbers, by_row.size().tolist(), by_row.mean().to_numpy().tolist(), strict=True)
+    members: dict[tuple[str, ...], list[Record]] = {}
+    for record in records:
+        members.setdefault(_row_key(record), []).append(record)
     return tuple(
         ModelRow(
             model=key[0],
-            test_count=count,
-            energy_per_sample_j=_present(energy_j),
-            metrics={metric: _present(value) for metric, value in zip(metrics, values, strict=True)},
+            test_count=len(repeats),
+            energy_per_sample_j=_mean(record.energy_per_sample_j for record in repeats),
+            metrics={metric: _mean(record.metrics.get(metric) for record in repeats) for metric in metrics},
         )
-        for key, count, (energy_j, *values) in rows
+        for key, repeats in members.items()
     )
 
 
@@ -404,9 +396,10 @@ def _row_key(record: Record) -> tuple[str, ...]:
     return (record.model, *(str(record.metrics.get(name)) for name in _CONFIGURATION))
 
 
-def _present(value: float) -> float | None:
-    """The number, or `None` for the NaN that pandas has in an empty cell."""
-    return None if math.isnan(value) else value
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Mean of those that are there; `None` where none is."""
+    present = [value for value in values if value is not None]
+    return math.fsum(present) / len(present) if present else None
 
 
 def _correlation(metric: str, rows: Iterable[ModelRow]) -> "Correlation":

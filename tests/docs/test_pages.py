@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np  # noqa: F401  # a run in this process forgets the modules that it loaded, and numpy loads once
-import pandas as pd  # noqa: F401
 import pytest
 import scipy.special  # noqa: F401
 import torch  # noqa: F401

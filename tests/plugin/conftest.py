@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Loaded here, because a run in this process forgets the modules that it loaded, and numpy loads only once.
-import pandas as pd  # noqa: F401
 import pytest
-import scipy.special  # noqa: F401
+import scipy.special  # noqa: F401  # a run in this process forgets what it loaded, and numpy loads only once
 
 TEST_FILE = "test_work.py"
 

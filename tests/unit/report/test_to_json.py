@@ -141,7 +141,7 @@ def test_without_notes_of_the_run_there_is_no_such_field() -> None:
     assert "run_notes" not in _document(judgement())
 
 
-@settings(deadline=None)  # the first example imports pandas
+@settings(deadline=None)  # no clock: a busy machine is slow
 @given(
     test_id=st.text(),
     energy_j=st.floats(0, 1e9),

@@ -61,7 +61,7 @@ def test_hostile_names_are_inert(hostile: str) -> None:
     assert set(columns) == {8, 5}
 
 
-@settings(deadline=None)  # the first example imports pandas
+@settings(deadline=None)  # no clock: a busy machine is slow
 @given(st.text())
 def test_any_name_is_one_cell(name: str) -> None:
     """Whatever the name, its row has the columns of the head and is one line."""

@@ -38,7 +38,7 @@ def _judgements() -> st.SearchStrategy[Judgement]:
     )
 
 
-@settings(max_examples=40, deadline=None)  # the first example imports pandas
+@settings(max_examples=40, deadline=None)  # no clock: a busy machine is slow
 @given(st.lists(_judgements(), max_size=4), st.integers(80, 200))
 def test_no_line_is_longer_than_the_width(judgements: list[Judgement], width: int) -> None:
     """From 80 columns on everything fits, whatever names and numbers there are."""
@@ -46,7 +46,7 @@ def test_no_line_is_longer_than_the_width(judgements: list[Judgement], width: in
     assert max(map(len, lines)) <= width
 
 
-@settings(max_examples=20, deadline=None)  # the first example imports pandas
+@settings(max_examples=20, deadline=None)  # no clock: a busy machine is slow
 @given(st.lists(_judgements(), min_size=1, max_size=4))
 def test_everything_is_printable(judgements: list[Judgement]) -> None:
     """No name and no reason can move the cursor."""
