@@ -249,7 +249,7 @@ def serving_page() -> str:
     values = (
         ("serving/slo.py", "Slo"),
         ("serving/prompts.py", "PromptSet"),
-        ("serving/served.py", "LoadResult"),
+        ("serving/load_result.py", "LoadResult"),
     )
     return page(
         "Request loads",

@@ -1,5 +1,18 @@
 """What can go wrong, each with the place, the value seen and what to do about it."""
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """In place of a value that can't be had, where that is no error.
+
+    Attributes:
+        because: Why, for people.
+    """
+
+    because: str
+
 
 class EnergyError(Exception):
     """Base of every error that this package raises on purpose."""

@@ -18,7 +18,8 @@ from multiprocessing.connection import Connection
 
 from pytest_energy.serving.engines.openai_endpoint import OpenAiEndpoint
 from pytest_energy.serving.engines.protocol import CacheCounters, Engine, EngineFacts, Request, TokenEvent
-from pytest_energy.serving.load import percentile, serve
+from pytest_energy.serving.load import serve
+from pytest_energy.serving.load_result import percentile
 
 RATES = (100.0, 1000.0)
 DURATION_S = 10.0

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from pytest_energy.sensors.replay import ReplayRound
     from pytest_energy.serving.engines.protocol import Engine
     from pytest_energy.serving.load import Prompts
+    from pytest_energy.serving.load_result import LoadResult
     from pytest_energy.serving.prompts import PromptSet
     from pytest_energy.serving.rounds import LoadRounds
-    from pytest_energy.serving.served import LoadResult
     from pytest_energy.serving.slo import Slo
     from pytest_energy.verdict import More
 
@@ -278,7 +278,7 @@ class Energy:
         """Send *prompts* to *engine* at a request rate, in rounds, and measure each.
 
         The schedule is open-loop (requests don't wait for answers) and the same in every round. Joules are
-        those of the steady part of the load, scaled to all requests: joules a sample are joules a request.
+        those of the steady state of the load, scaled to all requests: joules a sample are joules a request.
         A load that the engine falls behind is `saturated`: reported, and held against nothing.
 
         Args:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_energy.sensors.detect import Found, Opener
     from pytest_energy.sensors.replay import Replay
     from pytest_energy.serving.engines.protocol import EngineFacts
-    from pytest_energy.serving.served import LoadResult
+    from pytest_energy.serving.load_result import LoadResult
     from pytest_energy.serving.slo import Slo
     from pytest_energy.verdict import More, Policy
 
@@ -183,7 +183,7 @@ class EnergySession:
             found, reasons = metrics_of(record, replace(facts, accuracy=accuracy))
             metrics, absent = {**metrics, **found}, {**absent, **reasons}
         if served is not None:
-            from pytest_energy.serving.results import generative_metrics, timing_metrics, token_metrics
+            from pytest_energy.serving.load_metrics import generative_metrics, timing_metrics, token_metrics
 
             for found, reasons in (
                 timing_metrics(served.measured, slo=served.slo),

@@ -10,11 +10,11 @@ from pytest_energy.serving.engines.protocol import (
     TokenEvent,
 )
 from pytest_energy.serving.load import Prompts, serve
+from pytest_energy.serving.load_metrics import generative_metrics, timing_metrics
+from pytest_energy.serving.load_result import Lateness, LoadResult, QueueSample, Served
 from pytest_energy.serving.prompts import PromptSet, drawn_lengths, prompt_file, prompts_digest, random_tokens
-from pytest_energy.serving.results import generative_metrics, timing_metrics
-from pytest_energy.serving.served import Lateness, LoadResult, QueueSample, Served
 from pytest_energy.serving.slo import Slo
-from pytest_energy.serving.steady import Steadiness, SteadyPart, counted_part, part_of, steadiness
+from pytest_energy.serving.steady import Steadiness, SteadyState, state_between, steadiness, steady_span
 
 __all__ = [
     "CacheCounters",
@@ -31,16 +31,16 @@ __all__ = [
     "Served",
     "Slo",
     "Steadiness",
-    "SteadyPart",
+    "SteadyState",
     "TokenEvent",
-    "counted_part",
     "drawn_lengths",
     "generative_metrics",
-    "part_of",
     "prompt_file",
     "prompts_digest",
     "random_tokens",
     "serve",
+    "state_between",
     "steadiness",
+    "steady_span",
     "timing_metrics",
 ]

@@ -19,20 +19,8 @@ from operator import itemgetter
 from pytest_energy.errors import SettingsError
 from pytest_energy.serving.arrivals import schedule
 from pytest_energy.serving.engines.protocol import Engine, EngineError, Request
-from pytest_energy.serving.on_time import frozen_heap, on_time_loop
-from pytest_energy.serving.served import LoadResult, Percentiles, QueueSample, Served, percentile
-
-__all__ = [
-    "LoadResult",
-    "Milestone",
-    "Percentiles",
-    "Prompt",
-    "Prompts",
-    "QueueSample",
-    "Served",
-    "percentile",
-    "serve",
-]
+from pytest_energy.serving.event_loop import frozen_heap, on_time_loop
+from pytest_energy.serving.load_result import LoadResult, QueueSample, Served
 
 Prompt = Sequence[int]
 """Token ids."""
@@ -47,9 +35,8 @@ makes fresh ones of the same lengths, unless that share is the point.
 Milestone = tuple[float, Callable[[], None]]
 """Seconds since the load began, and what to do then; it holds the event loop, so it must be over at once."""
 
-QUEUE_INTERVAL_S = (
-    1.0  # an engine behind HTTP is asked by a request of its own: seldom enough to cost nothing
-)
+# An engine behind HTTP is asked by a request of its own: seldom enough to cost nothing.
+QUEUE_INTERVAL_S = 1.0
 
 
 def serve(

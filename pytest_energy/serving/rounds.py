@@ -13,14 +13,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 
-from pytest_energy.errors import SettingsError
+from pytest_energy.errors import Absent, SettingsError
 from pytest_energy.meter.window import OpenPhase, OpenWindow
 from pytest_energy.model import Reading
 from pytest_energy.serving.engines.protocol import Engine, EngineFacts
 from pytest_energy.serving.load import Milestone, Prompt, Prompts, serve
+from pytest_energy.serving.load_result import LoadResult
 from pytest_energy.serving.prompts import PromptSet, prompts_digest
-from pytest_energy.serving.served import LoadResult
-from pytest_energy.serving.steady import counted_part, part_of, steadiness
+from pytest_energy.serving.steady import state_between, steadiness, steady_span
+from pytest_energy.units import to_text
 
 PART = "steady part"
 
@@ -134,8 +135,20 @@ def saturation(loads: Sequence[LoadResult]) -> tuple[bool | None, str]:
     return None, "no load was run"
 
 
-class _Stretch:
-    """The part of a load that counts, as a phase of its window."""
+def lateness_note(load: LoadResult) -> str:
+    """For people: how late the requests of *load* left, what would have been harmless, and what to do."""
+    p99, longest, limit = (
+        to_text(time_s, "s", digits=2)
+        for time_s in (load.lateness.p99_s, load.lateness.max_s, load.harmless_lateness_s)
+    )
+    return (
+        f"requests left late: {p99} at p99, {longest} at most, where up to {limit} changes nothing. "
+        "Something holds the event loop or the CPU: see what else runs there, or lower the rate"
+    )
+
+
+class _SteadyPhase:
+    """The steady state of a load, as a phase of its window."""
 
     def __init__(self, window: OpenWindow) -> None:
         self._window = window
@@ -223,7 +236,7 @@ class LoadRounds:
         prompts, lengths = self._next or self._first_requests
         self._next = None
         window, part, plan = self.window(), self._part, self.plan
-        milestones = () if window is None or part is None else _Stretch(window).milestones(*part)
+        milestones = () if window is None or part is None else _SteadyPhase(window).milestones(*part)
         load = serve(
             plan.engine,
             prompts,
@@ -247,15 +260,15 @@ class LoadRounds:
             NotMeasurable: The load is one of which a part counts, and its window does not hold that part.
         """
         load, part = self.loads[-1], self._part
-        if load.late_because is not None:
-            reading = replace(reading, quality=(*reading.quality, load.late_because))
+        if load.is_late:
+            reading = replace(reading, quality=(*reading.quality, lateness_note(load)))
         if self.has_warm_up and len(self.loads) == 1:
             return reading
         if part is None:
             note = f"the whole load counts, its start and its tail included: {self._whole_because}"
             return replace(reading, quality=(*reading.quality, note))
         stretch = f"from {part[0]:.2f} s to {part[1]:.2f} s of each load, without its start and its tail"
-        worth = part_of(load, *part).requests_worth
+        worth = state_between(load, *part).requests_worth
         if worth <= 0:
             because = f"no token was written in the part that counts, {stretch}"
             return replace(reading, channels={}, void_because=because, phases=())
@@ -269,9 +282,9 @@ class LoadRounds:
         if load.is_closed_loop:
             self._whole_because = "in a closed loop the load is steady for another stretch in each round"
             return
-        part = counted_part(load)
-        if isinstance(part, str):
-            self._whole_because = part
+        part = steady_span(load)
+        if isinstance(part, Absent):
+            self._whole_because = part.because
         else:
             self._part = part
 

@@ -1,6 +1,6 @@
-"""Which part of a load counts as steady, and whether the engine kept up.
+"""When a load is in its steady state, and whether the engine kept up.
 
-Rule 1: the steady part of an open loop lies between three p95 latencies after the start, when the queue has
+Rule 1: the steady state of an open loop lies between three p95 latencies after the start, when the queue has
 its usual length, and the last arrival, before the load drains. In there it is the longest span in which
 answers come at the asked rate: the arrivals of a short load are uneven, and power at rest, which the answers
 share, would count for too few of them or too many. That of a closed loop is a span of requests.
@@ -8,7 +8,7 @@ Rule 2: an engine is saturated when it answers less than 0.98 of what arrives, a
 answered grow by more than chance allows. A figure above saturation is not comparable with one below.
 Rule 3: an engine is called unsaturated when one that is asked for 1.3 times its capacity would have been seen
 to fall behind; a load too short to tell is said to be so.
-Rule 4: a part that is decided on one load may be cut out of another: what is counted does not depend on it.
+Rule 4: a span that is decided on one load may be cut out of another: what is counted does not depend on it.
 """
 
 import math
@@ -18,15 +18,14 @@ from dataclasses import dataclass
 from itertools import accumulate
 from statistics import fmean, pvariance
 
-from pytest_energy.errors import NotMeasurable
-from pytest_energy.serving.served import LoadResult, Served, percentile
+from pytest_energy.errors import Absent, NotMeasurable
+from pytest_energy.serving.load_result import LoadResult, Served, percentile
 
 LATENCIES_TO_SETTLE = 3.0  # p95 latencies until the number in flight no longer remembers the empty start
 LEAST_ACHIEVED_SHARE = 0.98  # of the asked rate; the next 2 % are a queue that grows without end
-LEAST_ARRIVALS = (
-    8  # in the steady part; with fewer, one request at an edge is more than an eighth of the rate
-)
-LEAST_SPAN_SHARE = 0.5  # of the settled part: a shorter span at the asked rate is one of too few arrivals
+# In the steady state; with fewer, one request at an edge is more than an eighth of the rate.
+LEAST_ARRIVALS = 8
+LEAST_SPAN_SHARE = 0.5  # of the settled time: a shorter span at the asked rate is one of too few arrivals
 SPAN_STEPS = 100  # in which the ends of a span are moved
 RATE_PRECISION = 0.01  # of the asked rate
 INSTANTS = 65  # at which requests in flight are counted: 17 in each quarter, both edges included
@@ -42,14 +41,13 @@ QUEUE_ALLOWANCE = 8.0  # for each unit of squared variation of gaps and of servi
 LEAST_ALLOWANCE = 3.0  # with constant gaps and answers: requests at the edges of the quarters
 OVERLOAD = 1.3  # of the capacity: what a load must be able to show before an engine is called unsaturated
 OVERLOAD_DEVIATIONS = 2.5  # of what such an overload leaves unanswered: 1 in 160 is taken for less
-BRIDGE_SHARE = (
-    3 / 8
-)  # a schedule's length is fixed, so arrivals in 5/8 of it vary by 3/8 of their usual variance
+# A schedule's length is fixed, so arrivals in 5/8 of it vary by 3/8 of their usual variance.
+BRIDGE_SHARE = 3 / 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SteadyPart:
-    """A part of a load that counts. Times are seconds since the load began.
+class SteadyState:
+    """A stretch of a load. Times are seconds since the load began.
 
     Attributes:
         start_s: Where it starts.
@@ -57,7 +55,7 @@ class SteadyPart:
         arrivals: Requests sent in it.
         answers: Requests finished in it.
         output_tokens: Tokens produced in it.
-        requests_worth: Those tokens in whole answers: the divisor for joules a request in this part.
+        requests_worth: Those tokens in whole answers: the divisor for joules a request in it.
         mean_in_flight: Requests under way, averaged over its time.
     """
 
@@ -89,34 +87,34 @@ class Steadiness:
     """What is known of a load's steady state.
 
     Attributes:
-        part: The steady part, or `None` where the load has none.
+        state: The steady state, or `None` where the load has none.
         is_saturated: Whether the engine fell behind; `None` where this load can't tell.
-        because: Why `part` or `is_saturated` is what it is, for people.
+        because: Why `state` or `is_saturated` is what it is, for people.
     """
 
-    part: SteadyPart | None
+    state: SteadyState | None
     is_saturated: bool | None
     because: str
 
 
 def steadiness(result: LoadResult) -> Steadiness:
-    """Steady part and saturation of one load.
+    """Steady state and saturation of one load.
 
     Source:
-        Counting only a settled part: the ML.ENERGY benchmark. The rules of saturation are this project's.
+        Counting only settled time: the ML.ENERGY benchmark. The rules of saturation are this project's.
     """
     is_saturated, because = None, "no rate was asked, so there is none to fall behind"
     if math.isfinite(result.rate):
         is_saturated, because = _saturation(result)
-    span = counted_part(result) if is_saturated is not True else "an engine that falls behind is never steady"
-    if isinstance(span, str):
-        because = span if is_saturated is None else f"{because}; {span}"
-        return Steadiness(part=None, is_saturated=is_saturated, because=because)
-    return Steadiness(part=part_of(result, *span), is_saturated=is_saturated, because=because)
+    span = Absent("an engine that falls behind is never steady") if is_saturated else steady_span(result)
+    if isinstance(span, Absent):
+        because = span.because if is_saturated is None else f"{because}; {span.because}"
+        return Steadiness(state=None, is_saturated=is_saturated, because=because)
+    return Steadiness(state=state_between(result, *span), is_saturated=is_saturated, because=because)
 
 
-def counted_part(result: LoadResult) -> tuple[float, float] | str:
-    """Start and stop of the steady part, in seconds since the load began, or why there is none.
+def steady_span(result: LoadResult) -> tuple[float, float] | Absent:
+    """Start and stop of the steady state, in seconds since the load began, or why there is none.
 
     Decided on a warm-up load, the span of an open loop may be cut out of every load with the same schedule,
     whatever its latencies are. That of a closed loop is to be asked of each load: it is a span of requests,
@@ -127,14 +125,14 @@ def counted_part(result: LoadResult) -> tuple[float, float] | str:
         token to the moment that all but the cap and one have finished.
     """
     if result.is_closed_loop:
-        return _closed_part(result)
+        return _closed_span(result)
     if math.isinf(result.rate):
-        return "all requests at once: the load only fills and drains"
+        return Absent("all requests at once: the load only fills and drains")
     start_s = LATENCIES_TO_SETTLE * percentile([_response_s(request) for request in result.served], 0.95)
     stop_s = result.served[-1].due_s
     arrivals = sum(start_s < request.due_s < stop_s for request in result.served)
     if arrivals < LEAST_ARRIVALS:
-        return (
+        return Absent(
             f"too short: it settles after {start_s:.2f} s (three p95 latencies) and its last request left at "
             f"{stop_s:.2f} s; {arrivals} requests lie between, {LEAST_ARRIVALS} are needed"
         )
@@ -167,23 +165,23 @@ def _at_asked_rate(result: LoadResult, start_s: float, stop_s: float) -> tuple[f
     return longest or min(spans, key=lambda span: deviation(*span))
 
 
-def part_of(result: LoadResult, start_s: float, stop_s: float) -> SteadyPart:
+def state_between(result: LoadResult, start_s: float, stop_s: float) -> SteadyState:
     """What happened in *result* from *start_s* to *stop_s*, in seconds since the load began.
 
     Raises:
         NotMeasurable: The span is empty.
     """
     if not start_s < stop_s:
-        raise NotMeasurable(f"a part of a load from {start_s:.3f} s to {stop_s:.3f} s holds no time")
+        raise NotMeasurable(f"a stretch of a load from {start_s:.3f} s to {stop_s:.3f} s holds no time")
     served = result.served
     tokens = [_tokens_between(request, start_s, stop_s) for request in served]
     in_flight_s = math.fsum(
         max(0.0, min(request.finished_s, stop_s) - max(request.submitted_s, start_s)) for request in served
     )
-    return SteadyPart(
+    return SteadyState(
         start_s=start_s,
         stop_s=stop_s,
-        # The request that ends the part is left out of it: it is in flight by choice, not by chance.
+        # The request that ends the stretch is left out of it: it is in flight by choice, not by chance.
         arrivals=sum(start_s < request.submitted_s < stop_s for request in served),
         answers=sum(start_s < request.finished_s <= stop_s for request in served),
         output_tokens=sum(tokens),
@@ -199,7 +197,7 @@ def _tokens_between(request: Served, start_s: float, stop_s: float) -> int:
     return bisect_right(times_s, stop_s) - bisect_right(times_s, start_s)
 
 
-def _closed_part(result: LoadResult) -> tuple[float, float] | str:
+def _closed_span(result: LoadResult) -> tuple[float, float] | Absent:
     cap, count = result.concurrency or 0, len(result.served)
     first_s = sorted(request.first_token_s for request in result.served)
     finished_s = sorted(request.finished_s for request in result.served)
@@ -207,7 +205,7 @@ def _closed_part(result: LoadResult) -> tuple[float, float] | str:
     start_s, stop_s = first_s[min(cap, count) - 1], finished_s[last - 1] if last > 0 else 0.0
     answers = last - bisect_right(finished_s, start_s)
     if answers < LEAST_ARRIVALS:
-        return (
+        return Absent(
             f"too short: {max(0, answers)} of {count} requests end from the first token of {cap} requests "
             f"to the end of all but {cap + 1}; {LEAST_ARRIVALS} are needed, so send {3 * cap + 9} or more"
         )

@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.serving.served import LoadResult, percentile
+from pytest_energy.serving.load_result import LoadResult, percentile
 
 Figures = Mapping[str, float]
 

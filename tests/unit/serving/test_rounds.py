@@ -9,8 +9,8 @@ from pytest_energy.errors import NotMeasurable, SettingsError
 from pytest_energy.meter.window import OpenPhase
 from pytest_energy.model import Phase, Provenance, Reading
 from pytest_energy.serving.prompts import PromptSet
-from pytest_energy.serving.rounds import PART, LoadPlan, LoadRounds, saturation
-from tests.unit.serving.test_load import FakeEngine, JumpingLoop
+from pytest_energy.serving.rounds import PART, LoadPlan, LoadRounds, lateness_note, saturation
+from tests.unit.serving.test_load import FakeEngine, JumpingLoop, delayed, load
 
 PROMPTS = [(1, 2, 3), (4, 5)]
 
@@ -235,3 +235,11 @@ def test_saturation_of_one_round_is_that_of_the_test() -> None:
     is_saturated, because = saturation([kept_up.take(1), slow.take(0)])
     assert is_saturated is True
     assert "(1 of 2 rounds)" in because
+
+
+def test_a_load_that_left_late_says_how_late() -> None:
+    """What was measured, what is harmless, what to do."""
+    assert lateness_note(delayed(load(FakeEngine()), 0.02)) == (
+        "requests left late: 20 ms at p99, 20 ms at most, where up to 5 ms changes nothing. "
+        "Something holds the event loop or the CPU: see what else runs there, or lower the rate"
+    )

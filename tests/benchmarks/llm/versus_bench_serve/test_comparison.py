@@ -24,7 +24,7 @@ from benchmarks.llm.versus_bench_serve.judging import LIMITS, Row, compared, tab
 from benchmarks.llm.versus_bench_serve.work import Work, trace
 from pytest_energy.errors import NotMeasurable, SettingsError
 from pytest_energy.serving.arrivals import schedule
-from pytest_energy.serving.served import LoadResult, Served
+from pytest_energy.serving.load_result import LoadResult, Served
 from pytest_energy.stats.compare import Bounds
 
 

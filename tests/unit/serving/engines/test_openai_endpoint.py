@@ -13,7 +13,8 @@ import pytest
 from pytest_energy.errors import SettingsError
 from pytest_energy.serving.engines.openai_endpoint import LARGE_BODY_BYTES, OpenAiEndpoint
 from pytest_energy.serving.engines.protocol import EngineError, Request, TokenEvent
-from pytest_energy.serving.load import LoadResult, serve
+from pytest_energy.serving.load import serve
+from pytest_energy.serving.load_result import LoadResult
 from tests.fakes.listening_process import listening_process
 from tests.fakes.openai_server import (
     CUT,

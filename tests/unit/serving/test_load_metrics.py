@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.metrics import generative
 from pytest_energy.serving.engines.protocol import CacheCounters, DecoderShape, EngineFacts
-from pytest_energy.serving.load import LoadResult, Served
-from pytest_energy.serving.results import (
+from pytest_energy.serving.load_metrics import (
     generative_metrics,
     request_macs,
     timing_metrics,
     token_metrics,
 )
+from pytest_energy.serving.load_result import LoadResult, Served
 from pytest_energy.serving.slo import Slo
 from tests.verdict_builders import record
 

@@ -8,8 +8,8 @@ from contextlib import closing
 
 import pytest
 
-from pytest_energy.serving import on_time
-from pytest_energy.serving.on_time import frozen_heap, on_time_loop
+from pytest_energy.serving import event_loop
+from pytest_energy.serving.event_loop import frozen_heap, on_time_loop
 
 
 def test_a_loop_runs_what_it_is_given() -> None:
@@ -27,9 +27,9 @@ def test_a_loop_runs_what_it_is_given() -> None:
 @pytest.mark.parametrize("limit", [0, 1024])
 def test_a_file_that_is_ready_ends_the_wait(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
     """Also where select(2) can't be used, as with a thousand files open."""
-    monkeypatch.setattr(on_time, "SELECT_LIMIT", limit)
+    monkeypatch.setattr(event_loop, "SELECT_LIMIT", limit)
     near, far = socket.socketpair()
-    with closing(near), closing(far), closing(on_time._exact_selector()) as selector:
+    with closing(near), closing(far), closing(event_loop._exact_selector()) as selector:
         selector.register(near, selectors.EVENT_READ)
         far.send(b"x")
         assert [key.fileobj for key, _ in selector.select(1000.0)] == [near]
@@ -40,7 +40,7 @@ def test_a_file_that_is_ready_ends_the_wait(monkeypatch: pytest.MonkeyPatch, lim
 @pytest.mark.skipif(not hasattr(selectors, "EpollSelector"), reason="epoll is Linux")
 def test_a_wait_shorter_than_a_millisecond_ends() -> None:
     """Nothing is ready, and no file is made up."""
-    with closing(on_time._exact_selector()) as selector:
+    with closing(event_loop._exact_selector()) as selector:
         assert selector.select(1e-6) == []
 
 

@@ -13,7 +13,7 @@ from pytest_energy.errors import NotMeasurable
 from pytest_energy.metrics import generative
 from pytest_energy.model import Record
 from pytest_energy.serving.engines.protocol import CacheCounters, DecoderShape, EngineFacts
-from pytest_energy.serving.served import Lateness, LoadResult, Percentiles
+from pytest_energy.serving.load_result import Lateness, LoadResult, Percentiles
 from pytest_energy.serving.slo import Slo
 
 _TIMES_ABSENT = {

@@ -8,7 +8,6 @@ from itertools import pairwise
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.serving.engines.protocol import CacheCounters
 from pytest_energy.serving.slo import Slo
-from pytest_energy.units import to_text
 
 # A decode step of a served model takes 5 ms and more, and a request waits for the next one anyway.
 HARMLESS_LATENESS_S = 0.005
@@ -236,23 +235,17 @@ class LoadResult:
         return self.lateness.max_s
 
     @property
-    def late_because(self) -> str | None:
-        """Why this is not the asked load, for people; `None` where its requests left on time.
+    def harmless_lateness_s(self) -> float:
+        """How late requests may leave without making another load of it."""
+        if not math.isinf(self.rate):
+            return max(HARMLESS_LATENESS_S, HARMLESS_GAP_SHARE / self.rate)
+        # All at once there is no pattern in time to be kept.
+        return math.inf if self.concurrency is None else HARMLESS_LATENESS_S
 
-        One in a hundred may leave later than 5 ms, or than a twentieth of the mean gap where that is longer.
-        """
-        if math.isinf(self.rate) and self.concurrency is None:
-            return None  # all at once: there is no pattern in time to be kept
-        limit_s = max(HARMLESS_LATENESS_S, 0.0 if math.isinf(self.rate) else HARMLESS_GAP_SHARE / self.rate)
-        late = self.lateness
-        if late.p99_s <= limit_s:
-            return None
-        times_s = late.p99_s, late.max_s, limit_s
-        p99, longest, limit = (to_text(time_s, "s", digits=2) for time_s in times_s)
-        return (
-            f"requests left late: {p99} at p99, {longest} at most, where up to {limit} changes nothing. "
-            "Something holds the event loop or the CPU: see what else runs there, or lower the rate"
-        )
+    @property
+    def is_late(self) -> bool:
+        """Whether this is not the asked load: more than one request in a hundred left too late."""
+        return self.lateness.p99_s > self.harmless_lateness_s
 
     @property
     def ttft(self) -> Percentiles:
