@@ -10,7 +10,7 @@ import pytest
 
 from pytest_energy.model import Judgement
 from pytest_energy.report import to_html, to_json, view
-from tests.fakes.judgements import CREATED
+from tests.builders import CREATED
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome

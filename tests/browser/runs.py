@@ -12,7 +12,7 @@ from pytest_energy.model import (
     SensorStatus,
     Verdict,
 )
-from tests.fakes.judgements import comparison, judgement
+from tests.builders import comparison, judgement
 from tests.fakes.sessions import gpu_session, steps
 
 HOSTILE = (

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from pytest_energy.model import Judgement, Provenance, SensorStatus, Verdict
-from tests.fakes.judgements import ESTIMATE, LAPTOP, comparison, judgement
+from tests.builders import ESTIMATE, LAPTOP, comparison, judgement
 
 # Joules an epoch, parameters in millions, MACs of an image in millions, as CNNs for CIFAR-10 have them.
 _CNNS = (

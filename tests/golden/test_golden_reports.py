@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pytest_energy.report import formats, to_terminal, view
-from tests.fakes.judgements import CREATED
+from tests.builders import CREATED
 from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
 
 FOLDER = Path(__file__).parent

@@ -7,7 +7,7 @@ import pytest
 
 from pytest_energy.plugin.ci import STEP_LIMIT_BYTES, append_step_summary
 from pytest_energy.report import to_markdown, view
-from tests.fakes.judgements import judgement
+from tests.builders import judgement
 from tests.plugin.conftest import Project
 
 OVER = """

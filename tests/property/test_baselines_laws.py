@@ -21,7 +21,7 @@ from pytest_energy.baselines.store import Store
 from pytest_energy.errors import BaselineError
 from pytest_energy.model import Machine, Phase, Provenance, Reading, Record, SensorStatus, Usage
 from pytest_energy.sensors.protocol import Facts
-from tests.baseline_builders import KEY, TEST_ID, record, sessions
+from tests.builders import KEY, TEST_ID, record, sessions
 
 # Node ids as people and generators write them, and as nobody should.
 ANY_TEXT = st.text(st.characters(codec=None, categories=None, exclude_categories=()), max_size=40)

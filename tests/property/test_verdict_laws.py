@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pytest_energy.model import Budget, Judgement, Reading, Record, Verdict
 from pytest_energy.verdict import Policy, judge
 from pytest_energy.wire import Fields
-from tests.verdict_builders import baseline, judged, reading, record
+from tests.builders import baseline, judged, reading, record
 
 MILDEST_FIRST = (
     Verdict.IMPROVEMENT,
@@ -39,7 +39,7 @@ def records(draw: st.DrawFn, *, channels: tuple[str, ...] = ("gpu:0",)) -> Recor
     share = draw(st.floats(min_value=0.0, max_value=0.4))
     rounds = [
         reading(
-            {name: energy_j / len(channels) for name in channels},
+            channels={name: energy_j / len(channels) for name in channels},
             duration_s=draw(st.floats(min_value=0.1, max_value=10.0)),
             uncertainty_j=share * min(energies_j),
         )
@@ -52,7 +52,7 @@ def raised(one: Record, factor: float, *, with_uncertainty: bool) -> Record:
     """*one* with every round's joules *factor* times as high."""
     rounds: list[Reading] = [
         reading(
-            {name: energy_j * factor for name, energy_j in old.channels.items()},
+            channels={name: energy_j * factor for name, energy_j in old.channels.items()},
             duration_s=old.duration_s,
             uncertainty_j=old.uncertainty_j * (factor if with_uncertainty else 1.0),
         )

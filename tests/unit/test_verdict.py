@@ -15,7 +15,7 @@ from pytest_energy.model import (
     Verdict,
 )
 from pytest_energy.verdict import PRECEDENCE, Policy, is_failing
-from tests.verdict_builders import KEY, STEADY, TEST_ID, baseline, judged, reading, record
+from tests.builders import KEY, STEADY, TEST_ID, baseline, judged, reading, record
 
 ADD = f"pytest '{TEST_ID}' --energy-baseline=add"
 REPLACE = f"pytest '{TEST_ID}' --energy-baseline=replace"
@@ -32,7 +32,7 @@ def first_line(judgement: Judgement) -> str:
 def two_channels(gpu_j: float, cpu_j: float) -> Record:
     return record(
         rounds=[
-            reading({"gpu:0": gpu_j * share, "cpu:package-0": cpu_j * share}, duration_s=share)
+            reading(channels={"gpu:0": gpu_j * share, "cpu:package-0": cpu_j * share}, duration_s=share)
             for share in STEADY
         ]
     )
@@ -88,14 +88,14 @@ class TestAgainstTheBaseline:
 
     def test_a_session_without_joules_is_left_out_and_told(self) -> None:
         """A session of 0 J has no ratio; the note counts it."""
-        judgement = judged(record(), baseline(record([0.0, 0.0]), record()))
+        judgement = judged(record(), baseline(record(0.0, 0.0), record()))
         assert judgement.comparison is not None
         assert judgement.comparison.session_count == 1
         assert "1 session of the baseline left out" in judgement.reason
 
     def test_a_baseline_of_such_sessions_is_none(self) -> None:
         """Without a usable session there is nothing to compare with, and the text says which case it is."""
-        judgement = judged(record(), baseline(record([0.0])))
+        judgement = judged(record(), baseline(record(0.0)))
         assert judgement.verdict is Verdict.NO_BASELINE
         assert first_line(judgement).startswith("no session with usable joules in the baseline")
 
@@ -160,7 +160,7 @@ class TestReasonOfAComparison:
 
     def test_a_prior_that_was_used_is_told(self) -> None:
         """One round against one round rests on an assumed spread."""
-        reason = judged(record([100.0]), baseline(record([100.0]))).reason
+        reason = judged(record(100.0), baseline(record(100.0))).reason
         assert (
             "note: no record has two rounds to take a spread from: a CV of 3 % a round is assumed" in reason
         )
@@ -178,7 +178,7 @@ class TestReasonOfAComparison:
 
     def test_one_round_is_told_how_to_become_more(self) -> None:
         """A body without the fixture can't be repeated from the command line."""
-        reason = judged(record([105.0]), baseline()).reason
+        reason = judged(record(105.0), baseline()).reason
         assert "take more rounds: measure the work with energy.measure(...)" in reason
 
     def test_a_pass_asks_for_nothing(self) -> None:
@@ -188,9 +188,9 @@ class TestReasonOfAComparison:
     def test_quality_is_counted_over_the_rounds(self) -> None:
         """What a reader should know of the readings, once, with how often it was so."""
         rounds = [
-            reading({"gpu:0": 100.0}, quality=("a tick was late",)),
-            reading({"gpu:0": 101.0}, quality=("a tick was late", "edges\ninterpolated")),
-            reading({"gpu:0": 99.0}),
+            reading(100.0, quality=("a tick was late",)),
+            reading(101.0, quality=("a tick was late", "edges\ninterpolated")),
+            reading(99.0),
         ]
         reason = judged(record(rounds=rounds), baseline()).reason
         assert "seen in 2 of 3 rounds: a tick was late" in reason
@@ -211,14 +211,14 @@ class TestReasonOfAComparison:
 
 class TestFiguresDoNotLie:
     def shown_bounds(self, energy_j: float) -> tuple[float, float, Judgement]:
-        judgement = judged(record([energy_j] * 5), baseline(record([100.0] * 5)))
+        judgement = judged(record(*[energy_j] * 5), baseline(record(*[100.0] * 5)))
         inside = first_line(judgement).partition("(bounds ")[2].partition(")")[0]
         lower, upper = (float(text.removesuffix(" %")) for text in inside.split(" to "))
         return lower, upper, judgement
 
     def limit_energy_j(self, *, is_lower: bool) -> float:
         """Joules whose bound is exactly the tolerance: the bounds only shift with the energy."""
-        comparison = judged(record([100.0] * 5), baseline(record([100.0] * 5))).comparison
+        comparison = judged(record(*[100.0] * 5), baseline(record(*[100.0] * 5))).comparison
         assert comparison is not None
         return 105.0 / comparison.ratio_ci[0 if is_lower else 1]
 
@@ -237,20 +237,20 @@ class TestFiguresDoNotLie:
     @pytest.mark.parametrize(("factor", "verdict"), [(1 + 1e-7, "over-budget"), (1 - 1e-7, "pass")])
     def test_joules_beside_a_budget_keep_their_side(self, factor: float, verdict: str) -> None:
         """Bounds that are a hair from the budget are not shown as the budget."""
-        judgement = judged(record([500 * factor] * 5), budget_j=500.0)
+        judgement = judged(record(*[500 * factor] * 5), budget_j=500.0)
         assert judgement.verdict.value == verdict
         assert "bounds of the mean: 500 J to 500 J" not in judgement.reason
 
     def test_joules_at_the_budget_are_shown_as_it(self) -> None:
         """Exactly the budget is within it."""
-        judgement = judged(record([500.0] * 5), budget_j=500.0)
+        judgement = judged(record(*[500.0] * 5), budget_j=500.0)
         assert judgement.verdict is Verdict.PASS
         assert "bounds of the mean: 500 J to 500 J" in judgement.reason
 
     def test_neighbouring_floats_are_told_apart(self) -> None:
         """Even the next float above a budget is shown above it."""
         limit_j = 0.1
-        judgement = judged(record([math.nextafter(limit_j, 1)] * 4), budget_j=limit_j)
+        judgement = judged(record(*[math.nextafter(limit_j, 1)] * 4), budget_j=limit_j)
         assert judgement.verdict is Verdict.OVER_BUDGET
         assert "bounds of the mean: 100.00000000000001 mJ to 100.00000000000001 mJ" in judgement.reason
 
@@ -293,12 +293,12 @@ class TestBudget:
 
     def test_one_round_tells_its_assumed_spread(self) -> None:
         """A mean of one round rests on the prior."""
-        reason = judged(record([100.0]), budget_j=50.0).reason
+        reason = judged(record(100.0), budget_j=50.0).reason
         assert "one round has no spread of its own: a CV of 3 % a round is assumed" in reason
 
     def test_trimming_is_told(self) -> None:
         """Rounds that are not in the mean are counted."""
-        assert "1 of 9 rounds at each end" in judged(record([100.0] * 9), budget_j=50.0).reason
+        assert "1 of 9 rounds at each end" in judged(record(*[100.0] * 9), budget_j=50.0).reason
 
     def test_inconclusive_tells_how_to_know_more(self) -> None:
         """Twice the rounds."""
@@ -348,7 +348,7 @@ class TestNotComparable:
         assert first_line(judgement).startswith(
             "gpu_model, samples differ from the baseline's, so 100.00 +- "
         )
-        assert "\n  gpu_model: H100 in the baseline, H200 now" in judgement.reason
+        assert "\n  gpu_model: NVIDIA H100 80GB HBM3 in the baseline, H200 now" in judgement.reason
         assert "\n  samples: not given in the baseline, 50 now" in judgement.reason
         assert "a100_nvml" in judgement.reason
         assert REPLACE in judgement.reason
@@ -400,7 +400,10 @@ class TestUnusableJoules:
 
     def test_rounds_that_are_all_void(self) -> None:
         """A record whose every round is void is void, with the first reason."""
-        rounds = [reading({}, void_because="counter reset"), reading({}, void_because="missed ticks")]
+        rounds = [
+            reading(channels={}, void_because="counter reset"),
+            reading(channels={}, void_because="missed ticks"),
+        ]
         judgement = judged(record(rounds=rounds), baseline())
         assert judgement.verdict is Verdict.VOID
         assert first_line(judgement) == "no usable joules: counter reset"
@@ -408,7 +411,7 @@ class TestUnusableJoules:
     def test_a_void_round_among_others_is_not_used(self) -> None:
         """Its joules and seconds count for nothing."""
         rounds: list[Reading] = [
-            reading({}, duration_s=99.0, void_because="counter reset"),
+            reading(channels={}, duration_s=99.0, void_because="counter reset"),
             *record().rounds,
         ]
         judgement = judged(record(rounds=rounds), baseline())
@@ -418,13 +421,13 @@ class TestUnusableJoules:
 
     def test_a_round_of_no_joules_is_void(self) -> None:
         """0 J is a fault, not a pass."""
-        judgement = judged(record([100.0, 0.0]), baseline(), budget_j=500.0)
+        judgement = judged(record(100.0, 0.0), baseline(), budget_j=500.0)
         assert judgement.verdict is Verdict.VOID
         assert "reads 0.0 J" in first_line(judgement)
 
     def test_a_clock_that_stood_still_is_void(self) -> None:
         """Joules in no time have no power."""
-        judgement = judged(record(rounds=[reading({"gpu:0": 10.0}, duration_s=0.0)]), budget_j=500.0)
+        judgement = judged(record(rounds=[reading(10.0, duration_s=0.0)]), budget_j=500.0)
         assert judgement.verdict is Verdict.VOID
         assert first_line(judgement) == "no usable joules: a round took 0 s: the clock stood still"
 

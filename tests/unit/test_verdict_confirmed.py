@@ -11,7 +11,7 @@ from pytest_energy.errors import NotMeasurable
 from pytest_energy.model import Provenance, Record, Verdict
 from pytest_energy.stats.drift import creep
 from pytest_energy.verdict import More, Policy, more_rounds
-from tests.verdict_builders import STEADY, baseline, judged, reading, record
+from tests.builders import STEADY, baseline, judged, reading, record
 
 CAP = 20
 
@@ -19,7 +19,7 @@ CAP = 20
 def batches(first_j: float, second_j: float) -> Record:
     """Five rounds around *first_j*, and five that confirm, around *second_j*."""
     energies_j = [first_j * share for share in STEADY] + [second_j * share for share in STEADY]
-    return replace(record(energies_j), confirming_count=5)
+    return replace(record(*energies_j), confirming_count=5)
 
 
 def asked(fresh: Record, *, policy: Policy | None = None) -> More | None:
@@ -70,8 +70,8 @@ class TestConfirmation:
 class TestMoreRounds:
     def test_what_rounds_could_tell_gets_rounds_to_the_cap(self) -> None:
         """Rounds that scatter by 5 % around no change would tell if there were twenty."""
-        fresh = record([94.0, 109.0, 96.0, 107.0, 101.0])
-        many = baseline(*(record([95.0, 105.0, 97.0, 103.0, 100.0] * 4) for _ in range(5)))
+        fresh = record(94.0, 109.0, 96.0, 107.0, 101.0)
+        many = baseline(*(record(*[95.0, 105.0, 97.0, 103.0, 100.0] * 4) for _ in range(5)))
         policy = Policy(tolerance=0.05)
         assert judged(fresh, many).verdict is Verdict.INCONCLUSIVE
         assert more_rounds(fresh, baseline=many, policy=policy, cap=CAP) == More(
@@ -119,7 +119,7 @@ class TestManyTests:
 class TestBasis:
     @staticmethod
     def idling(energy_j: float, *, duration_s: float = 1.0, samples: int | None = None) -> Record:
-        rounds = [reading({"gpu:0": energy_j * share}, duration_s=duration_s) for share in STEADY]
+        rounds = [reading(energy_j * share, duration_s=duration_s) for share in STEADY]
         return replace(record(rounds=rounds, samples=samples), idle_power_w={"gpu:0": 50.0})
 
     def test_net_joules_leave_idle_power_out(self) -> None:

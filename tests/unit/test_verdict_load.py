@@ -9,7 +9,7 @@ from pytest_energy.errors import SettingsError
 from pytest_energy.model import Budget, Comparison, Judgement, Record, Verdict
 from pytest_energy.verdict import Policy, judge, more_rounds
 from pytest_energy.wire import Fields
-from tests.verdict_builders import baseline, judged, record
+from tests.builders import baseline, judged, record
 
 WORK = {"rate": "8/s", "output_tokens": "1280", "prompts": "0123456789ab"}
 

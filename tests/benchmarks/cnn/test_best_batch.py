@@ -10,7 +10,7 @@ from benchmarks.cnn.best_batch import to_text
 from pytest_energy.model import Judgement, Provenance, Verdict
 from pytest_energy.report import formats, view
 from pytest_energy.report.batch import Size
-from tests.fakes.judgements import CREATED, judgement
+from tests.builders import CREATED, judgement
 
 
 def size(batch_size: int, energy_j: float, *, samples_per_s: float = 100.0) -> Size:

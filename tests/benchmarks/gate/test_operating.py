@@ -27,7 +27,7 @@ from pytest_energy.model import Judgement, Verdict
 from pytest_energy.plugin.rounds import LEAST_ROUND_COUNT, MOST_ROUND_COUNT
 from pytest_energy.stats.compare import Sample, compare
 from pytest_energy.verdict import Policy, more_rounds
-from tests.verdict_builders import baseline, judged, record
+from tests.builders import baseline, judged, record
 
 SEED = 3
 
@@ -64,13 +64,13 @@ def gated(rounds: Sequence[float], change: float, against: Baseline) -> Judgemen
     energies_j = [energy_j * (1 + change) for energy_j in rounds]
     count, confirming_count = 6, 0
     while more := more_rounds(
-        replace(record(energies_j[:count]), confirming_count=confirming_count),
+        replace(record(*energies_j[:count]), confirming_count=confirming_count),
         baseline=against,
         policy=Policy(),
         cap=MOST_ROUND_COUNT,
     ):
         count, confirming_count = count + more.count, more.count * more.is_confirming
-    return judged(replace(record(energies_j[:count]), confirming_count=confirming_count), against)
+    return judged(replace(record(*energies_j[:count]), confirming_count=confirming_count), against)
 
 
 def test_the_gates_verdicts_are_the_products() -> None:
@@ -83,7 +83,7 @@ def test_the_gates_verdicts_are_the_products() -> None:
             for rounds in (Rounds(cv=0.03, count=60), Rounds(cv=0.03), Rounds(cv=0.03))
         )
         gate = Gate(fresh, 6, sessions, 0.05)
-        against = baseline(*(record(session.energies_j) for session in sessions))
+        against = baseline(*(record(*session.energies_j) for session in sessions))
         for change in CHANGES:
             judgement = gated(fresh.energies_j, change, against)
             seen.add((judgement.verdict, len(judgement.record.rounds)))
@@ -104,9 +104,9 @@ def test_the_verdicts_are_the_products() -> None:
     for _ in range(30):
         fresh, *sessions = (drawn(rng, cv=0.02, own_share=0.0) for _ in range(3))
         bounds = compare(fresh, sessions, tolerance=0.05, alpha=ALPHA)
-        against = baseline(*(record(session.energies_j) for session in sessions))
+        against = baseline(*(record(*session.energies_j) for session in sessions))
         for change in CHANGES:
-            judgement = judged(record(grown(fresh, 1 + change).energies_j), against)
+            judgement = judged(record(*grown(fresh, 1 + change).energies_j), against)
             seen.add(judgement.verdict)
             assert verdict_at(bounds, change, 0.05) is judgement.verdict
     assert seen == {Verdict.PASS, Verdict.REGRESSION, Verdict.IMPROVEMENT, Verdict.INCONCLUSIVE}
@@ -118,7 +118,7 @@ def test_the_budgets_verdicts_are_the_products(share: float) -> None:
     rounds = Rounds(cv=0.03)
     rng = random.Random(f"{SEED} budget {rounds}")  # noqa: S311  # the draw that is simulated
     fresh = sample_of(energies_of(rounds, rng, tolerance=0.05), rounds)
-    judgement = judged(record(fresh.energies_j), budget_j=100 / share)
+    judgement = judged(record(*fresh.energies_j), budget_j=100 / share)
     (simulated,) = budget_shares(rounds, 1, seed=SEED)[share]
     assert simulated is judgement.verdict
 

@@ -9,8 +9,8 @@ from pytest_energy.ab.interleave import PairPlan, Taken, interleave
 from pytest_energy.ab.protocol import Done, Ready
 from pytest_energy.ab.side import TestEnded
 from pytest_energy.model import Reading
+from tests.builders import reading
 from tests.fakes.hand_clock import HandClock
-from tests.verdict_builders import reading
 
 READY = Ready(
     call_count=1,
@@ -51,8 +51,8 @@ class FakeSide:
             raise TestEnded(Done(outcome="failed", text="it broke", sources={}))
         self.log.append(self.name)
         if number in self.void_rounds:
-            return reading({}, void_because="somebody else computed")
-        return reading({"gpu:0": self.energy_j(number)})
+            return reading(channels={}, void_because="somebody else computed")
+        return reading(self.energy_j(number))
 
     def finish(self) -> Done:
         self.log.append(f"finish {self.name}")

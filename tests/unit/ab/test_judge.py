@@ -9,7 +9,7 @@ from pytest_energy.ab.interleave import Taken
 from pytest_energy.ab.judge import Problem, Question, judge_pairs
 from pytest_energy.ab.protocol import Done
 from pytest_energy.model import Judgement, Provenance, Reading, Record, Verdict
-from tests.verdict_builders import TEST_ID, judged, reading, record
+from tests.builders import TEST_ID, judged, reading, record
 
 QUESTION = Question(
     test_id=TEST_ID, before="main (abc1234)", after="the working tree", tolerance=0.02, alpha=0.05
@@ -18,9 +18,7 @@ NOISE = (1.0, 1.004, 0.997, 1.002, 0.999, 1.001)
 
 
 def rounds(energy_j: float, *, noise: Sequence[float] = NOISE, power_w: float = 100.0) -> tuple[Reading, ...]:
-    return tuple(
-        reading({"gpu:0": energy_j * n}, duration_s=energy_j * n / power_w, uncertainty_j=0.01) for n in noise
-    )
+    return tuple(reading(energy_j * n, duration_s=energy_j * n / power_w, uncertainty_j=0.01) for n in noise)
 
 
 def done(one: Record | None, *, outcome: str = "passed", text: str = "") -> Done:
@@ -182,7 +180,7 @@ def _saturated(done: Done) -> Done:
 def test_a_round_of_no_joules_is_void() -> None:
     """A ratio to nothing has no meaning."""
     what = taken()
-    nothing = tuple(reading({"gpu:0": 0.0}) for _ in what.before)
+    nothing = tuple(reading(0.0) for _ in what.before)
     assert judgement(replace(what, before=nothing)).verdict is Verdict.VOID
 
 

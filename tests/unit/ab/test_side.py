@@ -11,7 +11,7 @@ from pytest_energy.ab.protocol import Collected, Done, Link, Ready, round_from_j
 from pytest_energy.ab.side import SideEnded, Tree, own_sources, shared_sources, worker
 from pytest_energy.errors import FormatError
 from pytest_energy.wire import Fields
-from tests.verdict_builders import judged, reading, record
+from tests.builders import judged, reading, record
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_messages_survive_the_wire() -> None:
         is_judged=True,
     )
     done = Done(outcome="failed", text="E", judgement=judged(record()), sources={})
-    one = reading({"gpu:0": 3.0}, uncertainty_j=0.1)
+    one = reading(3.0, uncertainty_j=0.1)
     assert Collected.from_json(sent(collected.to_json())) == collected
     assert Ready.from_json(sent(ready.to_json())) == ready
     assert Done.from_json(sent(done.to_json())) == done

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_energy.baselines.accept import why_not_accepted
 from pytest_energy.model import Judgement, Provenance, Verdict
-from tests.fakes.judgements import judgement
+from tests.builders import judgement
 
 UNUSABLE = {Verdict.SATURATED, Verdict.VOID, Verdict.UNMEASURED}
 USABLE = [verdict for verdict in Verdict if verdict not in UNUSABLE]

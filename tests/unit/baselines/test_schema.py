@@ -20,7 +20,7 @@ from pytest_energy.baselines.schema import (
 )
 from pytest_energy.errors import BaselineError
 from pytest_energy.model import Provenance, Reading, Record, Trace
-from tests.baseline_builders import KEY, TEST_ID, numbers, reading, record, sessions
+from tests.builders import KEY, TEST_ID, numbers, reading, record, sessions
 
 EXAMPLE = Path(__file__).parents[2] / "data" / "baselines" / "format-1.json"
 
@@ -232,7 +232,7 @@ class TestBrokenFiles:
             ),
             ({"provenance": "estimated"}, "'measured' in the baseline, 'estimated' now"),
             ({"void_because": "it was hot"}, "no joules to compare with: it was hot"),
-            ({"samples": 7}, "samples: '512' in the baseline, '7' now"),
+            ({"samples": 7}, "samples: 'not given' in the baseline, '7' now"),
         ],
     )
     def test_sessions_that_do_not_belong(self, members: dict[str, object], because: str) -> None:

@@ -18,7 +18,7 @@ from pytest_energy.baselines.schema import Baseline, to_json_text
 from pytest_energy.baselines.store import Store
 from pytest_energy.errors import BaselineError
 from pytest_energy.model import Provenance
-from tests.baseline_builders import KEY, TEST_ID, numbers, record, sessions
+from tests.builders import KEY, TEST_ID, numbers, record, sessions
 
 
 @pytest.fixture(autouse=True)
@@ -374,9 +374,7 @@ class TestWrite:
     def test_only_baselines_in_the_folder(self, store: Store) -> None:
         """Neither locks nor temporary files are left among the baselines."""
         store.write(KEY, TEST_ID, sessions(1), "add")
-        assert file_names(store.folder) == [
-            f"{KEY}/benchmarks/cnn/test_training.py/test_training[resnet18].json"
-        ]
+        assert file_names(store.folder) == [f"{KEY}/tests/test_model.py/test_training[resnet18].json"]
 
     def test_permissions_are_the_user_s(self, store: Store) -> None:
         """The file is as open as any that the user makes: others read it from a shared checkout."""
@@ -520,7 +518,7 @@ WRITER = """
 import os, signal, sys
 from pathlib import Path
 from pytest_energy.baselines.store import Store
-from tests.baseline_builders import KEY, TEST_ID, record, sessions
+from tests.builders import KEY, TEST_ID, record, sessions
 
 folder, first, count, dies_at = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 if dies_at == "fsync":

@@ -10,7 +10,7 @@ from pytest_energy.baselines.store import Store
 from pytest_energy.cli import main
 from pytest_energy.model import Judgement, Provenance, Verdict
 from pytest_energy.report import formats, view
-from tests.fakes.judgements import CREATED, H100, judgement
+from tests.builders import CREATED, H100, judgement
 
 PAST = "2025-11-20T10:00:00Z"
 WORK = "t.py::test_work"

@@ -12,8 +12,7 @@ from pytest_energy.baselines.store import Store
 from pytest_energy.cli import main
 from pytest_energy.model import Provenance, Record
 from pytest_energy.report import formats, view
-from tests.baseline_builders import KEY, record, sessions
-from tests.fakes.judgements import CREATED, judgement
+from tests.builders import CREATED, KEY, judgement, record, sessions
 
 A, B = "tests/test_a.py::test_a", "tests/test_a.py::test_b"
 

@@ -11,7 +11,7 @@ from pytest_energy import doctor
 from pytest_energy.cli import main
 from pytest_energy.doctor import Report
 from pytest_energy.report import formats, view
-from tests.fakes.judgements import CREATED
+from tests.builders import CREATED
 from tests.fakes.sessions import gpu_session
 
 GOLDEN = Path(__file__).parents[2] / "golden"

@@ -11,8 +11,7 @@ from pytest_energy.baselines.store import Store
 from pytest_energy.cli import main
 from pytest_energy.model import Judgement, Record
 from pytest_energy.report import formats, view
-from tests.baseline_builders import sessions
-from tests.fakes.judgements import CREATED, TEST_ID, comparison, judgement
+from tests.builders import CREATED, TEST_ID, comparison, judgement, sessions
 
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
@@ -76,7 +75,7 @@ def test_tests_have_figures_if_asked_for(
     )
     assert status == 0
     assert "2 of 3 tests were compared with no baseline" in out
-    text = (folder / "rounds-test_training.svg").read_text(encoding="utf-8")
+    text = (folder / "rounds-test_training-resnet18.svg").read_text(encoding="utf-8")
     assert "rounds of the baseline's sessions" in text
     assert "tolerance +3 %" in text
 

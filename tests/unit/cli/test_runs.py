@@ -12,8 +12,7 @@ from pytest_energy.baselines.store import Store
 from pytest_energy.cli import documents, main
 from pytest_energy.model import Judgement, Provenance, Verdict
 from pytest_energy.report import formats, view
-from tests.baseline_builders import KEY, TEST_ID, record, sessions
-from tests.fakes.judgements import CREATED, judgement
+from tests.builders import CREATED, KEY, TEST_ID, judgement, record, sessions
 
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
@@ -38,7 +37,7 @@ def at(energy_j: float | None, test_id: str = "t.py::test_work", **more: object)
 
 # show TEST
 
-OTHER_ID = "tests/test_a.py::test_other[x-1]"
+OTHER_ID = "tests/test_other.py::test_other[x-1]"
 
 
 @pytest.fixture

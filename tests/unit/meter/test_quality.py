@@ -15,7 +15,7 @@ from pytest_energy.meter.quality import Watched
 from pytest_energy.model import Phase, Provenance, Reading
 from pytest_energy.sensors.protocol import Condition, Look, Slowdown
 from pytest_energy.wire import Fields
-from tests.baseline_builders import record
+from tests.builders import record
 
 
 def integral(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pytest_energy.model import Judgement, Provenance, Verdict
 from pytest_energy.report import cells, view
 from pytest_energy.stats.correlate import Correlation
-from tests.fakes.judgements import comparison, judgement
+from tests.builders import comparison, judgement
 from tests.fakes.sessions import estimated_session, replayed_session
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.report import formats
-from tests.fakes.judgements import CREATED, judgement
+from tests.builders import CREATED, TEST_ID, judgement
 
 
 @pytest.mark.parametrize("suffix", formats.SUFFIXES)
@@ -15,7 +15,7 @@ def test_every_suffix_is_written(tmp_path: Path, suffix: str) -> None:
     """The suffix picks the format; folders on the way are made."""
     path = tmp_path / "new" / f"energy{suffix}"
     formats.write([judgement()], path, created=CREATED)
-    assert "tests/test_model.py::test_training" in path.read_text() or suffix == ".md"
+    assert TEST_ID in path.read_text() or suffix == ".md"
 
 
 def test_json_holds_the_time_it_was_made(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.model import Provenance, Record
 from pytest_energy.report.history import ASCII_BLOCKS, BLOCKS, chart, drift_text, points, render
-from tests.baseline_builders import KEY, TEST_ID, record
+from tests.builders import KEY, TEST_ID, record
 
 COMMIT = {"git_commit": "3f786850e387550fdab836ed7e6dc881de23001b", "git_dirty": "no"}
 
@@ -59,9 +59,9 @@ def test_the_whole_history() -> None:
     dirty = COMMIT | {"git_dirty": "yes"}
     text = render(
         baseline(
-            record(10.0, 10.0, shown=COMMIT),
-            record(10.5, 10.5, created="2025-11-21T12:30:00+02:00", shown=dirty),
-            record(11.0, created="2025-11-22T10:00:00Z"),
+            record(10.0, 10.0, shown=COMMIT, uncertainty_j=0.1),
+            record(10.5, 10.5, created="2025-11-21T12:30:00+02:00", shown=dirty, uncertainty_j=0.1),
+            record(11.0, uncertainty_j=0.1, created="2025-11-22T10:00:00Z"),
         ),
         is_ascii=False,
     )

@@ -24,7 +24,7 @@ from pytest_energy.model import (
     Verdict,
 )
 from pytest_energy.report import schema, to_json, view
-from tests.fakes.judgements import CREATED, ESTIMATE, LAPTOP, comparison, judgement
+from tests.builders import CREATED, ESTIMATE, LAPTOP, comparison, judgement
 from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
 
 ROOT = Path(__file__).parents[3]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_energy.model import Judgement, Verdict
 from pytest_energy.report import to_csv, view
-from tests.fakes.judgements import comparison, judgement
+from tests.builders import comparison, judgement
 
 
 def _rows(*judgements: Judgement) -> list[dict[str, str]]:

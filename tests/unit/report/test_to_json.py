@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pytest_energy.errors import FormatError
 from pytest_energy.model import Judgement, Provenance, Verdict
 from pytest_energy.report import to_json, view
-from tests.fakes.judgements import CREATED, LAPTOP, NVML, comparison, judgement
+from tests.builders import CREATED, LAPTOP, NVML, comparison, judgement
 from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_energy.model import Judgement, Verdict
 from pytest_energy.report import to_markdown, view
-from tests.fakes.judgements import comparison, judgement
+from tests.builders import comparison, judgement
 from tests.fakes.sessions import estimated_session, gpu_session
 
 HOSTILE = (

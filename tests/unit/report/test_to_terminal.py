@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pytest_energy.model import Judgement, Provenance, Verdict
 from pytest_energy.report import to_terminal, view
-from tests.fakes.judgements import LAPTOP, comparison, judgement
+from tests.builders import LAPTOP, comparison, judgement
 from tests.fakes.sessions import estimated_session, gpu_session
 
 
@@ -81,13 +81,13 @@ def test_a_narrow_screen_sets_bounds_below_the_change() -> None:
 def test_a_wide_screen_shows_the_whole_name() -> None:
     """With room enough the test's id is whole and the bounds stand beside the change."""
     lines = _table_lines(_text([judgement(compared=comparison(1.304, (1.27, 1.34)))], 160))
-    assert lines[2].startswith("tests/test_model.py::test_training  12.00 +- 0.20 J")
+    assert lines[2].startswith("tests/test_model.py::test_training[resnet18]  12.00 +- 0.20 J")
     assert "+30.4 % [+27, +34]" in lines[2]
 
 
 def test_between_them_the_name_has_its_file() -> None:
     """Names are as long as the width allows, and columns without a value take none of it."""
-    lines = _table_lines(_text([judgement()], 80))
+    lines = _table_lines(_text([judgement(test_id="tests/test_model.py::test_training")], 80))
     assert "vs baseline" not in lines[0]
     assert lines[2].startswith("test_model.py::test_training  ")
 
@@ -110,7 +110,10 @@ def test_a_crowded_table_may_set_bounds_below_too() -> None:
         compared=comparison(0.111111, (0.1234567, 0.1234589)),
     )
     lines = _table_lines(_text([wide, judgement(test_id="t.py::last", duration_s=0.0000123)]))
-    assert [line for line in lines if "last" in line or "training" in line] == ["test_training", "last"]
+    assert [line for line in lines if "last" in line or "training" in line] == [
+        "test_training[resnet18]",
+        "last",
+    ]
     above = lines[: lines.index("last")]
     assert [line.split()[-1] for line in above[-2:]] == ["[-87.65433,", "-87.65411]"]
 

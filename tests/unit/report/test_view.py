@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_energy.model import Judgement, Provenance, Reading, Verdict
 from pytest_energy.report import view
-from tests.fakes.judgements import (
+from tests.builders import (
     ESTIMATE,
     H100,
     LAPTOP,

@@ -17,7 +17,7 @@ from pytest_energy.serving.load_metrics import (
 )
 from pytest_energy.serving.load_result import LoadResult, Served
 from pytest_energy.serving.slo import Slo
-from tests.verdict_builders import record
+from tests.builders import record
 
 SHAPE = DecoderShape(block_parameters=1000, head_parameters=100, layer_count=2, attention_width=8)
 NAMES = {
@@ -148,7 +148,7 @@ def test_goodput_counts_the_answers_within_the_limits() -> None:
 
 def test_joules_a_token_are_over_written_and_over_all_tokens() -> None:
     """10 J for 4 requests of 5 prompt tokens and 3 answers; net ones are absent without idle power."""
-    one = replace(record([10.0]), samples=4, output_tokens=12)
+    one = replace(record(10.0), samples=4, output_tokens=12)
     figures, absent = token_metrics(one, [load()])
     assert figures["energy_per_output_token"] == pytest.approx(10 / 12)
     assert figures["energy_per_token"] == pytest.approx(10 / 32)

@@ -19,7 +19,7 @@ from pytest_energy.stats.compare import (
     summarise,
     trimmed_count,
 )
-from tests.verdict_builders import sample, steady_sample
+from tests.builders import sample, steady_sample
 
 
 def bounds(fresh: Sample, *sessions: Sample, tolerance: float = 0.05, alpha: float = 0.05) -> Bounds:

@@ -11,7 +11,7 @@ from scipy import stats
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.stats.compare import Bounds, Sample
 from pytest_energy.stats.paired import compare_pairs, is_turned, needs_more_pairs
-from tests.verdict_builders import sample
+from tests.builders import sample
 
 BEFORE = (100.0, 102.0, 99.0, 101.0, 100.5)
 AFTER = (101.0, 103.5, 101.0, 102.5, 101.0)

@@ -13,7 +13,7 @@ from pytest_energy.report.html import charts, tables
 from pytest_energy.report.html.axis import axis_of, doubling_axis, linear_axis
 from pytest_energy.report.html.figure import WIDTH, Figure
 from tests.browser.runs import mixed_run, sweep
-from tests.fakes.judgements import judgement
+from tests.builders import judgement
 from tests.fakes.sessions import gpu_session
 
 _energies = st.floats(min_value=1e-9, max_value=1e12)

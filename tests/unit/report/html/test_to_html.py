@@ -20,7 +20,7 @@ from pytest_energy.report import cells, formats, to_html, to_json, view
 from pytest_energy.report.html import entries, power, tables
 from pytest_energy.report.view import SEVERITY
 from tests.browser.runs import HOSTILE, hostile_run, many_run, mixed_run, rounds
-from tests.fakes.judgements import CREATED, comparison, judgement
+from tests.builders import CREATED, comparison, judgement
 from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
 
 CNN = Path(__file__).parents[4] / "docs" / "results" / "h100-cnn.json"

@@ -5,7 +5,7 @@ import pytest
 from pytest_energy.model import Judgement, Provenance, Verdict
 from pytest_energy.report import view
 from pytest_energy.report.batch import Size, Sweep, best, saturation, sweeps, ties
-from tests.fakes.judgements import judgement
+from tests.builders import judgement
 
 
 def size(batch_size: int, energy_j: float, *, half_j: float = 0.01, samples_per_s: float = 100.0) -> Size:

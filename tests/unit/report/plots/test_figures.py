@@ -19,8 +19,7 @@ from pytest_energy.report.plots import batch_size, correlation, request_rate, ro
 from pytest_energy.report.plots.canvas import DARK, LIGHT, styled, with_room
 from pytest_energy.report.plots.words import heading
 from pytest_energy.report.view import View
-from tests.baseline_builders import record, sessions
-from tests.fakes.judgements import comparison, judgement
+from tests.builders import comparison, judgement, record, sessions
 
 
 @pytest.fixture(autouse=True)

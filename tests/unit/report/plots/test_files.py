@@ -13,7 +13,7 @@ from pytest_energy.report import view
 from pytest_energy.report.plots.canvas import Format
 from pytest_energy.report.plots.files import Plan, RoundsContext, plans, write
 from pytest_energy.report.plots.names import distinct, slug
-from tests.fakes.judgements import comparison, judgement
+from tests.builders import comparison, judgement
 
 HOSTILE = [
     "../../etc/passwd",

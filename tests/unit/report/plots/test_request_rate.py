@@ -9,7 +9,7 @@ from pytest_energy.model import Judgement, Verdict
 from pytest_energy.report import view
 from pytest_energy.report.rates import RateSeries, fit, rate_series, saturated_because
 from pytest_energy.stats.rate_fit import RateFit
-from tests.fakes.judgements import judgement
+from tests.builders import judgement
 
 
 def served(model: str, rate: float, energy_per_request_j: float | None = 5.0, **more: object) -> Judgement:

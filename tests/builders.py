@@ -1,0 +1,247 @@
+"""Builders of readings, records, baselines and judgements: a call names the one fact that matters."""
+
+from collections.abc import Mapping, Sequence
+
+from pytest_energy.baselines.schema import Baseline
+from pytest_energy.model import (
+    Budget,
+    Comparison,
+    Judgement,
+    Machine,
+    Provenance,
+    Reading,
+    Record,
+    SensorStatus,
+    Summary,
+    Verdict,
+)
+from pytest_energy.stats.compare import Sample
+from pytest_energy.verdict import Policy, judge
+
+TEST_ID = "tests/test_model.py::test_training[resnet18]"
+CREATED = "2026-11-21T10:00:00Z"  # of a judgement
+ACCEPTED = "2025-11-20T10:00:00Z"  # of a record, which is a year older
+
+KEY = "h100-80gb-hbm3_xeon-8480_nvml"
+FIXED = {"gpu_model": "NVIDIA H100 80GB HBM3"}
+H100 = Machine(
+    key=KEY,
+    fixed=FIXED | {"gpu_count": "1", "gpu_power_limit_w": "700"},
+    shown={"driver": "580.159.04", "torch": "2.9.0", "commit": "3f2c1ab"},
+)
+LAPTOP = Machine(key="core-i7-1260p_estimate", fixed={"cpu_model": "12th Gen Intel Core i7-1260P"})
+
+NVML = SensorStatus(name="nvml", channels=("gpu:0",), provenance=Provenance.MEASURED, tick_s=0.1)
+NO_RAPL = SensorStatus(
+    name="rapl",
+    provenance=Provenance.MEASURED,
+    absent_because="/sys/class/powercap/intel-rapl:0/energy_uj is readable by root alone (mode 0400)",
+)
+ESTIMATE = SensorStatus(name="estimate", channels=("cpu:machine",), provenance=Provenance.ESTIMATED)
+
+# Five rounds with a CV of 1 % around 1, the mean exactly 1.
+STEADY = (0.988, 1.012, 0.996, 1.004, 1.0)
+
+_CHANNELS = {Provenance.MEASURED: "gpu:0", Provenance.ESTIMATED: "cpu:machine", Provenance.REPLAYED: "gpu:0"}
+
+
+def sample(*energies_j: float, uncertainty_j: float = 0.0) -> Sample:
+    return Sample(energies_j=energies_j, uncertainties_j=(uncertainty_j,) * len(energies_j))
+
+
+def steady_sample(energy_j: float = 100.0, *, uncertainty_j: float = 0.0) -> Sample:
+    """Five rounds with a CV of 1 %."""
+    return sample(*(energy_j * share for share in STEADY), uncertainty_j=uncertainty_j)
+
+
+def reading(
+    energy_j: float = 10.0,
+    *,
+    channels: Mapping[str, float] | None = None,
+    duration_s: float = 1.0,
+    uncertainty_j: float = 0.0,
+    provenance: Provenance = Provenance.MEASURED,
+    quality: Sequence[str] = (),
+    void_because: str | None = None,
+) -> Reading:
+    """A reading of *energy_j* on the one channel of its provenance, or of *channels*."""
+    return Reading(
+        channels={_CHANNELS[provenance]: energy_j} if channels is None else channels,
+        duration_s=duration_s,
+        uncertainty_j=uncertainty_j,
+        provenance=provenance,
+        quality=tuple(quality),
+        void_because=void_because,
+    )
+
+
+def record(
+    *energies_j: float,
+    energy_j: float = 100.0,
+    power_w: float = 100.0,
+    uncertainty_j: float = 0.0,
+    rounds: Sequence[Reading] | None = None,
+    test_id: str = TEST_ID,
+    created: str = ACCEPTED,
+    key: str = KEY,
+    fixed: Mapping[str, str] = FIXED,
+    shown: Mapping[str, str] | None = None,
+    provenance: Provenance = Provenance.MEASURED,
+    samples: int | None = None,
+    metrics: Mapping[str, float | None] | None = None,
+    sensors: Sequence[SensorStatus] = (),
+    void_because: str | None = None,
+    unmeasured_because: str | None = None,
+) -> Record:
+    """A record of *rounds*, or of one round for each of *energies_j*, or of five around *energy_j*."""
+    if rounds is None:
+        rounds = [
+            reading(
+                value,
+                duration_s=value / power_w if value else 1.0,
+                uncertainty_j=uncertainty_j,
+                provenance=provenance,
+            )
+            for value in energies_j or [energy_j * share for share in STEADY]
+        ]
+    return Record(
+        test_id=test_id,
+        created=created,
+        provenance=provenance,
+        machine=Machine(key=key, fixed=fixed, shown={"torch": "2.8.0"} if shown is None else shown),
+        rounds=tuple(rounds),
+        samples=samples,
+        metrics=metrics or {},
+        sensors=tuple(sensors),
+        void_because=void_because,
+        unmeasured_because=unmeasured_because,
+    )
+
+
+def sessions(count: int, *, first: int = 0, test_id: str = TEST_ID, key: str = KEY) -> tuple[Record, ...]:
+    """*count* sessions that differ: session number n was made n minutes after ten and used 10 + n J."""
+    return tuple(
+        record(10.0 + n, power_w=10.0 + n, test_id=test_id, key=key, created=f"2025-11-20T10:{n:02}:00Z")
+        for n in range(first, first + count)
+    )
+
+
+def numbers(records: Sequence[Record]) -> list[int]:
+    """The numbers of what `sessions` made."""
+    return [int(one.created[14:16]) for one in records]
+
+
+def baseline(*sessions: Record) -> Baseline:
+    """A baseline of *sessions*; without any, of one around 100 J."""
+    return Baseline(test_id=TEST_ID, machine_key=KEY, sessions=sessions or (record(),))
+
+
+def judged(
+    fresh: Record,
+    against: Baseline | None = None,
+    *,
+    other_machines: tuple[str, ...] = (),
+    budget_j: float | None = None,
+    budget_per_sample_j: float | None = None,
+    policy: Policy | None = None,
+) -> Judgement:
+    """*fresh* judged by the gate itself."""
+    return judge(
+        fresh,
+        baseline=against,
+        other_machines=other_machines,
+        budget=Budget(budget_j=budget_j, budget_per_sample_j=budget_per_sample_j),
+        policy=policy or Policy(),
+    )
+
+
+def judgement(
+    *,
+    test_id: str = TEST_ID,
+    energy_j: float | None = 12.0,
+    verdict: Verdict = Verdict.PASS,
+    reason: str | None = None,
+    provenance: Provenance = Provenance.MEASURED,
+    uncertainty_j: float = 0.2,
+    duration_s: float = 1.0,
+    round_count: int = 5,
+    samples: int | None = 16,
+    group: str | None = None,
+    model: str | None = None,
+    metrics: Mapping[str, float | None] | None = None,
+    absent: Mapping[str, str] | None = None,
+    quality: Sequence[str] = (),
+    idle_power_w: float | None = 2.0,
+    machine: Machine = H100,
+    sensors: Sequence[SensorStatus] = (NVML, NO_RAPL),
+    budget_j: float | None = None,
+    compared: Comparison | None = None,
+    created: str = CREATED,
+) -> Judgement:
+    """A judgement of *round_count* equal rounds; `energy_j=None` is a test that nothing measured.
+
+    A verdict `void` keeps its rounds and says that they must not be used.
+    """
+    channel = _CHANNELS[provenance]
+    is_void, is_measured = verdict is Verdict.VOID, energy_j is not None
+    one_round = reading(
+        energy_j or 0.0,
+        duration_s=duration_s,
+        uncertainty_j=uncertainty_j,
+        provenance=provenance,
+        quality=quality,
+    )
+    record = Record(
+        test_id=test_id,
+        created=created,
+        provenance=provenance,
+        machine=machine,
+        rounds=(one_round,) * round_count if is_measured else (),
+        samples=samples,
+        warmup_count=1,
+        group=group,
+        model=model,
+        metrics=metrics or {},
+        absent=absent or {},
+        idle_power_w=None if idle_power_w is None else {channel: idle_power_w},
+        sensors=tuple(sensors),
+        void_because="thermal slowdown in every round" if is_void else None,
+        unmeasured_because=None if is_measured or is_void else "no sensor on this machine",
+    )
+    summary = None
+    if record.energy_j is not None:
+        summary = Summary(
+            energy_j=record.energy_j,
+            energy_ci_j=(record.energy_j - 2 * uncertainty_j, record.energy_j + 2 * uncertainty_j),
+            uncertainty_j=uncertainty_j,
+        )
+    return Judgement(
+        record=record,
+        verdict=verdict,
+        reason=f"the test is {verdict.value}" if reason is None else reason,
+        summary=summary,
+        budget=Budget(budget_j=budget_j),
+        comparison=compared,
+    )
+
+
+def comparison(
+    ratio: float = 1.0,
+    ratio_ci: tuple[float, float] | None = None,
+    *,
+    energy_j: float = 12.0,
+    session_count: int = 3,
+    note: str = "",
+) -> Comparison:
+    """A comparison whose change is all time; bounds are 3 % to each side unless given."""
+    return Comparison(
+        session_count=session_count,
+        energy_j=energy_j,
+        ratio=ratio,
+        ratio_ci=(ratio - 0.03, ratio + 0.03) if ratio_ci is None else ratio_ci,
+        detectable_ratio=1.08,
+        duration_ratio=ratio,
+        power_ratio=1.0,
+        differences={"driver": ("575.57.08", "580.159.04")},
+        note=note,
+    )
