@@ -19,42 +19,42 @@ from pytest_energy.plugin.mark import EnergyMark, is_energy_test
 from pytest_energy.wire import Fields
 
 if TYPE_CHECKING:
-    from pytest_energy.plugin.rounds import Hold, RoundLoop, RoundsTaken
-    from pytest_energy.plugin.session import EnergySession
+    from pytest_energy.plugin.rounds import DeviceLock, MeasuredRounds, RoundLoop
+    from pytest_energy.plugin.run import EnergyRun
 
 T = TypeVar("T")
 
 
 @pytest.hookimpl(trylast=True)  # after the plugin has registered what writes and shows
 def pytest_configure(config: pytest.Config) -> None:
-    from pytest_energy.plugin.session import session_of
+    from pytest_energy.plugin.run import run_of
 
-    collector = config.pluginmanager.get_plugin("energy-collector")
-    if collector is not None:
-        config.pluginmanager.unregister(collector)
+    controller = config.pluginmanager.get_plugin("energy-controller")
+    if controller is not None:
+        config.pluginmanager.unregister(controller)
     try:
-        link, session = Link.from_text(os.environ.pop(PIPES, "")), session_of(config)
+        link, run = Link.from_text(os.environ.pop(PIPES, "")), run_of(config)
     except EnergyError as error:
         raise pytest.UsageError(str(error)) from error
-    session.kin_pid = os.getppid()  # the other side is no stranger: it is known to be quiet
-    session.conductor = Turns(link, session)
+    run.kin_pid = os.getppid()  # the other side is no stranger: it is known to be quiet
+    run.scheduler = Interleaved(link, run)
     config.pluginmanager.register(Worker(link), "energy-ab-worker")
 
 
-class Turns:
+class Interleaved:
     """Takes a round whenever it is this side's turn, and holds the devices no longer than that."""
 
-    def __init__(self, link: Link, session: "EnergySession") -> None:
-        self._link, self._session = link, session
+    def __init__(self, link: Link, run: "EnergyRun") -> None:
+        self._link, self._run = link, run
 
-    def conduct(self, loop: "RoundLoop[T]", hold: "Hold") -> "RoundsTaken[T]":
-        with hold():
+    def schedule(self, loop: "RoundLoop[T]", lock: "DeviceLock") -> "MeasuredRounds[T]":
+        with lock():
             loop.warm_up()
         self._link.say(self._ready(loop).to_json())
-        taken: RoundsTaken[T] | None = None
+        taken: MeasuredRounds[T] | None = None
         while (order := _heard(self._link)).text("kind") == "round":
             loop.call_count = order.integer("call_count")
-            with hold():
+            with lock():
                 result, reading = loop.take_one()
             if reading.void_because is None:
                 loop.rounds.append(reading)
@@ -65,7 +65,7 @@ class Turns:
         return taken
 
     def _ready(self, loop: "RoundLoop[T]") -> Ready:
-        plan, session = loop.plan, self._session
+        plan, run = loop.plan, self._run
         return Ready(
             call_count=loop.call_count,
             may_repeat=plan.may_repeat,
@@ -73,7 +73,7 @@ class Turns:
             round_count=plan.count,
             void_retry_count=plan.void_retry_count,
             max_time_s=plan.max_time_s,
-            is_judged=session.settings.gates_estimates or session.provenance is not Provenance.ESTIMATED,
+            is_judged=run.settings.gates_estimates or run.provenance is not Provenance.ESTIMATED,
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_energy.plugin import calls, hookspecs, mark, options
+from pytest_energy.plugin import hookspecs, lifecycle, mark, options
 
 if TYPE_CHECKING:
     from pytest_energy.plugin.fixture import Energy
@@ -25,38 +25,36 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", mark.marker_line())
-    calls.configure(config)
+    lifecycle.configure(config)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    calls.unconfigure(config)
+    lifecycle.unconfigure(config)
 
 
 @pytest.hookimpl(trylast=True)  # after other plugins have deselected
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    calls.check_items(config, items)
+    lifecycle.check_items(config, items)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    calls.prepare(item)
+    lifecycle.prepare(item)
 
 
 @pytest.fixture
 def energy(request: pytest.FixtureRequest) -> "Energy":
     """Measure the energy of this test: `measure`, `window`, `model`, `record`, `requests`."""
-    from pytest_energy.plugin.fixture import energy_of
-
-    return energy_of(request.node)
+    return lifecycle.energy_of(request.node)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)  # innermost: other plugins' work around a call isn't the test's
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    return (yield from calls.measured_call(item))
+    return (yield from lifecycle.measured_call(item))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    return calls.with_energy(item, (yield))
+    return lifecycle.with_energy(item, (yield))

@@ -20,15 +20,14 @@ import pytest
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.model import Reading
-from pytest_energy.plugin.calls import JUDGEMENT
-from pytest_energy.plugin.fixture import ENERGY, Energy, at_once
-from pytest_energy.plugin.mark import IS_BENCHMARK, NAME
+from pytest_energy.plugin.fixture import Energy, at_once
+from pytest_energy.plugin.mark import NAME
+from pytest_energy.plugin.stash import ENERGY, IS_BENCHMARK, IS_REPEATED, JUDGEMENT
 
 R = TypeVar("R")
 
 _COMMON, _CODSPEED = "benchmark", "codspeed_benchmark"  # fixtures and markers have the same names
 _MEASURED = "_energy_of_test"  # set on the class of a fixture that is measured
-_IS_REPEATED = pytest.StashKey[bool]()
 _EXPLANATION = (
     "--energy-benchmark had called the benchmarked function again, in rounds of its own, before this test "
     "failed. If the test counts calls or looks at what they have changed, run it without."
@@ -91,10 +90,10 @@ class Benchmarks:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         is_of_test = report.failed and report.when == "call" and JUDGEMENT not in item.stash
-        if is_of_test and item.stash.get(_IS_REPEATED, False):
+        if is_of_test and item.stash.get(IS_REPEATED, False):
             report.sections.append(("energy", _EXPLANATION))
         if report.when == "teardown":  # a plugin that repeats a failed test does so with the same item
-            item.stash[_IS_REPEATED] = False
+            item.stash[IS_REPEATED] = False
         return report
 
 
@@ -270,7 +269,7 @@ def _guarded(work: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
 
 def _measure(calls: Calls, what: str, item: pytest.Item) -> None:
     energy = item.stash[ENERGY]
-    item.stash[_IS_REPEATED] = True
+    item.stash[IS_REPEATED] = True
     edges = _Edges(calls)
     try:
         energy.measure_again(

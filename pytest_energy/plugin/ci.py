@@ -63,7 +63,7 @@ def annotations(
     """One workflow command for each test that its energy has failed; none outside GitHub Actions.
 
     Args:
-        reports: With what `calls.with_energy` puts on them.
+        reports: With what `lifecycle.with_energy` puts on them.
         root: The folder that the places of tests are relative to.
         environ: Of the process.
     """

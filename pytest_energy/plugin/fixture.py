@@ -13,19 +13,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, TypedDict, TypeVar
 
-import pytest
-
 from pytest_energy.errors import EnergyError
 from pytest_energy.model import Phase, Provenance, Reading, Record
+from pytest_energy.plugin.device_lock import locked
 from pytest_energy.plugin.mark import EnergyMark
-from pytest_energy.plugin.session import Loads, session_of
-from pytest_energy.plugin.xdist import held
+from pytest_energy.plugin.run import Loads
 
 if TYPE_CHECKING:
     from pytest_energy.meter.window import OpenWindow
     from pytest_energy.metrics.discriminative import ModelFacts
     from pytest_energy.plugin.rounds import RoundPlan
-    from pytest_energy.plugin.session import EnergySession
+    from pytest_energy.plugin.run import EnergyRun
     from pytest_energy.profiling.layers import LayerEnergy
     from pytest_energy.sensors.replay import ReplayRound
     from pytest_energy.serving.engines.protocol import Engine
@@ -77,10 +75,10 @@ class Window:
 class Energy:
     """What one test measures."""
 
-    def __init__(self, test_id: str, mark: EnergyMark, session: "EnergySession") -> None:
+    def __init__(self, test_id: str, mark: EnergyMark, run: "EnergyRun") -> None:
         self._test_id = test_id
         self._mark = mark
-        self._session = session
+        self._run = run
         self._samples = mark.samples
         self._rounds: tuple[Reading, ...] | None = None
         self._warmup_count = self._confirming_count = 0
@@ -153,7 +151,7 @@ class Energy:
         loads: "LoadRounds | None" = None,
         around: Around = at_once,
     ) -> R:
-        from pytest_energy.plugin.rounds import Alone, take_rounds
+        from pytest_energy.plugin.rounds import Sequential, take_rounds
 
         if self._has_begun or self._windows:
             raise EnergyError(
@@ -164,42 +162,42 @@ class Energy:
         self._samples = self._samples if samples is None else samples
         if not self._can_measure():
             return work(0)
-        devices = self._session.meter.devices(self._mark.domains)
+        devices = self._run.meter.devices(self._mark.domains)
         plan = self._plan(self._test_id, may_repeat=may_repeat, time_share=time_share)
-        with self._session.progress(self._test_id) as say:
+        with self._run.progress(self._test_id) as say:
             taken = take_rounds(
                 work,
                 measured=lambda calls: around(lambda: self._measured(calls, loads=loads)),
                 plan=replace(plan, call_count=call_count),
-                clock=self._session.clock,
+                clock=self._run.clock,
                 progress=say,
-                conductor=self._session.conductor or Alone(self._more_rounds),
-                hold=lambda: held(devices),
+                scheduler=self._run.scheduler or Sequential(self._more_rounds),
+                lock=lambda: locked(devices),
             )
         self._warmup_count, self._rounds = taken.warmup_count, taken.rounds
         self._confirming_count = taken.confirming_count
         return taken.result
 
     def _more_rounds(self, rounds: tuple[Reading, ...]) -> "More | None":
-        return self._session.more_rounds(self._bare_record(rounds), self._mark)
+        return self._run.more_rounds(self._bare_record(rounds), self._mark)
 
     def _can_measure(self) -> bool:
         """Whether this run measures this test; if not, remembers why."""
-        if self._session.settings.is_off:
+        if self._run.settings.is_off:
             return False
-        self._unmeasured_because = self._session.meter.why_unmeasured(self._test_id)
+        self._unmeasured_because = self._run.meter.why_unmeasured(self._test_id)
         return self._unmeasured_because is None
 
     def _plan(self, test_id: str, *, may_repeat: bool, time_share: float = 1.0) -> "RoundPlan":
         from pytest_energy.plugin.rounds import RoundPlan
         from pytest_energy.stats.rounds import precision_for
 
-        settings, mark = self._session.settings, self._mark
-        limit = self._session.meter.rounds_left(test_id)
+        settings, mark = self._run.settings, self._mark
+        limit = self._run.meter.rounds_left(test_id)
         return RoundPlan(
             count=settings.round_count if mark.rounds is None else mark.rounds,
             limit=limit,
-            precision=precision_for(self._session.tolerance(mark)),
+            precision=precision_for(self._run.tolerance(mark)),
             warmup_count=mark.warmup if limit is None else 0,  # replayed joules are warm already
             may_repeat=may_repeat and limit is None,
             max_time_s=time_share * (settings.max_time_s if mark.max_time_s is None else mark.max_time_s),
@@ -216,7 +214,7 @@ class Energy:
         test_id = self._test_id if test_id is None else test_id
         if loads is not None:
             loads.prepare()
-        self._open = opened = self._session.meter.open(test_id, domains=self._mark.domains)
+        self._open = opened = self._run.meter.open(test_id, domains=self._mark.domains)
         try:
             result, reading = work(), opened.close()
         finally:
@@ -251,8 +249,8 @@ class Energy:
         if self._has_begun or not self._can_measure():  # a warm-up run, or nothing measures
             yield window
             return
-        with held(self._session.meter.devices(self._mark.domains)):
-            self._open = opened = self._session.meter.open(self._test_id, domains=self._mark.domains)
+        with locked(self._run.meter.devices(self._mark.domains)):
+            self._open = opened = self._run.meter.open(self._test_id, domains=self._mark.domains)
             try:
                 yield window
                 window.reading = opened.close()
@@ -312,12 +310,12 @@ class Energy:
             concurrency=concurrency,
             seed=seed,
         )
-        is_off = self._session.settings.is_off
+        is_off = self._run.settings.is_off
         has_warm_up = not is_off and self._plan(self._test_id, may_repeat=False).warmup_count != 0
         self._loads = loads = LoadRounds(plan=plan, window=lambda: self._open, has_warm_up=has_warm_up)
         self._slo = slo
         if not is_off:
-            self._session.meter.adopt(engine.worker_pids())
+            self._run.meter.adopt(engine.worker_pids())
         return self._measure_rounds(loads.take, loads.request_count, may_repeat=False, loads=loads)
 
     def model(self, module: object, example_input: object) -> None:
@@ -336,8 +334,8 @@ class Energy:
             raise EnergyError(
                 f"{self._test_id}: energy.model inside a window would be measured itself; call it before"
             )
-        if not self._session.settings.is_off:
-            by_thop = self._session.settings.counts_macs_by_thop
+        if not self._run.settings.is_off:
+            by_thop = self._run.settings.counts_macs_by_thop
             self._facts = model_facts(module, example_input, by_thop=by_thop)
 
     def layers(self, module: object, example_input: object, *, samples: int | None = None) -> "LayerEnergy":
@@ -386,21 +384,21 @@ class Energy:
         from pytest_energy.plugin.rounds import take_rounds
 
         test_id = f"{self._test_id}#{part}"
-        because = self._session.meter.why_unmeasured(test_id)
+        because = self._run.meter.why_unmeasured(test_id)
         if because is not None:
             return because
         plan = self._plan(test_id, may_repeat=True, time_share=time_share)
         if plan.limit is None:  # a few layers may take microseconds: how many calls it takes must be found
             plan = replace(plan, warmup_count=None)
-        devices = self._session.meter.devices(self._mark.domains)
-        with self._session.progress(test_id) as say:
+        devices = self._run.meter.devices(self._mark.domains)
+        with self._run.progress(test_id) as say:
             return take_rounds(
                 lambda _: work(),
                 measured=lambda calls: self._measured(calls, test_id),
                 plan=plan,
-                clock=self._session.clock,
+                clock=self._run.clock,
                 progress=say,
-                hold=lambda: held(devices),
+                lock=lambda: locked(devices),
             ).rounds
 
     def record(self, **metrics: float | None) -> None:
@@ -452,7 +450,7 @@ class Energy:
         record = self._bare_record(rounds, self._confirming_count, unmeasured_because)
         served = self._served(len(rounds))
         record = replace(record, metrics=self._metrics, absent={**self._absent, **_untold(served)})
-        return self._session.with_metrics(record, self._facts, served)
+        return self._run.with_metrics(record, self._facts, served)
 
     def _served(self, round_count: int) -> Loads | None:
         """The loads of the rounds that count."""
@@ -469,16 +467,16 @@ class Energy:
         return Record(
             test_id=self._test_id,
             created=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            provenance=self._session.provenance,
-            machine=self._session.machine,
+            provenance=self._run.provenance,
+            machine=self._run.machine,
             rounds=rounds,
             samples=self._samples,
             warmup_count=self._warmup_count,
             confirming_count=confirming_count,
             group=self._mark.group,
             model=self._mark.model,
-            idle_power_w=self._session.meter.idle_power_w() if rounds else None,
-            sensors=self._session.statuses,
+            idle_power_w=self._run.meter.idle_power_w() if rounds else None,
+            sensors=self._run.statuses,
             void_because=next((r.void_because for r in rounds if r.void_because is not None), None),
             unmeasured_because=None if rounds else unmeasured_because,
             **self._of_load(len(rounds)),
@@ -552,12 +550,3 @@ def _joined(parts: Sequence[Window]) -> Reading:
         void_because=next((r.void_because for r in readings if r.void_because is not None), None),
         phases=tuple(_phase(part, part.reading) for part in parts if part.reading is not None),
     )
-
-
-ENERGY = pytest.StashKey[Energy]()
-
-
-def energy_of(item: pytest.Item) -> Energy:
-    """A fresh one for *item*, kept where its call will look for it."""
-    item.stash[ENERGY] = Energy(item.nodeid, EnergyMark.of(item), session_of(item.config))
-    return item.stash[ENERGY]

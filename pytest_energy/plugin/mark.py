@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_energy.errors import SettingsError
+from pytest_energy.plugin.stash import IS_BENCHMARK
 
 if TYPE_CHECKING:
     from pytest_energy.model import Budget, Domain
 
 NAME = "energy"
-IS_BENCHMARK = pytest.StashKey[bool]()
-"""Set on a test whose benchmark is measured: see `benchmarks`."""
 
 
 def _positive_number(value: object) -> float:

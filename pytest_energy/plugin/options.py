@@ -157,7 +157,7 @@ def add_options(parser: pytest.Parser) -> None:
         )
 
 
-def is_said(config: pytest.Config) -> bool:
+def is_any_set(config: pytest.Config) -> bool:
     """Whether any option was set, on the command line or in the ini file."""
     return any(
         config.getoption(option.flag) is not None or config.getini(option.ini) != option.ini_default

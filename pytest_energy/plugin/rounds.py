@@ -5,7 +5,7 @@ Rule 1: the loop stops on the width of the interval or on a cap, never on the ve
 Rule 2: warm-up rounds are measured like any, to see when they are flat and how long a round must be.
 Rule 3: a round holds as many calls as its uncertainty needs; its joules are always those of one call.
 Rule 4: a void round is repeated a few times; then the record is void, with the reason.
-Rule 5: the devices are held while rounds are taken; a conductor that takes turns with another process lets
+Rule 5: the devices are held while rounds are taken; a scheduler that takes turns with another process lets
     them go in between.
 """
 
@@ -66,7 +66,7 @@ class RoundPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RoundsTaken(Generic[T]):
+class MeasuredRounds(Generic[T]):
     """The rounds that were measured, and what the last call returned.
 
     A void round that was repeated in vain is the last one; otherwise there is none.
@@ -81,19 +81,19 @@ class RoundsTaken(Generic[T]):
     confirming_count: int = 0
 
 
-Hold = Callable[[], AbstractContextManager[None]]
+DeviceLock = Callable[[], AbstractContextManager[None]]
 """Owns the devices for as long as its block runs."""
 
 
-class Conductor(Protocol):
+class RoundScheduler(Protocol):
     """Says when rounds are taken, and when there are enough."""
 
-    def conduct(self, loop: "RoundLoop[T]", hold: Hold) -> RoundsTaken[T]:
+    def schedule(self, loop: "RoundLoop[T]", lock: DeviceLock) -> MeasuredRounds[T]:
         """Have *loop* take its rounds, each while the devices are held."""
         ...
 
 
-class Alone:
+class Sequential:
     """Takes all rounds one after the other, and gives the devices back at the end.
 
     Args:
@@ -103,8 +103,8 @@ class Alone:
     def __init__(self, judge: Judge = lambda _: None) -> None:
         self._judge = judge
 
-    def conduct(self, loop: "RoundLoop[T]", hold: Hold) -> RoundsTaken[T]:
-        with hold():
+    def schedule(self, loop: "RoundLoop[T]", lock: DeviceLock) -> MeasuredRounds[T]:
+        with lock():
             loop.warm_up()
             return loop.take(self._judge)
 
@@ -116,9 +116,9 @@ def take_rounds(
     plan: RoundPlan,
     clock: Clock,
     progress: Progress,
-    conductor: Conductor | None = None,
-    hold: Hold = nullcontext,
-) -> RoundsTaken[T]:
+    scheduler: RoundScheduler | None = None,
+    lock: DeviceLock = nullcontext,
+) -> MeasuredRounds[T]:
     """Run *work* until *plan* is satisfied, each round in a window of its own.
 
     Args:
@@ -127,11 +127,11 @@ def take_rounds(
         plan: How many rounds.
         clock: For the time caps.
         progress: Told of each round, outside the windows.
-        conductor: Says when; by default the rounds follow each other.
-        hold: Owns what only one process at a time may measure.
+        scheduler: Says when; by default the rounds follow each other.
+        lock: Owns what only one process at a time may measure.
     """
     loop = RoundLoop(work, measured, plan, clock, progress)
-    return (conductor or Alone()).conduct(loop, hold)
+    return (scheduler or Sequential()).schedule(loop, lock)
 
 
 class RoundLoop(Generic[T]):
@@ -221,7 +221,7 @@ class RoundLoop(Generic[T]):
 
     # Rounds
 
-    def take(self, judge: Judge) -> RoundsTaken[T]:
+    def take(self, judge: Judge) -> MeasuredRounds[T]:
         """Take rounds until the plan is satisfied, and those that *judge* asks for then."""
         last = self._take_while(self._wants_more)
         may_extend = self.plan.count is None
@@ -234,7 +234,7 @@ class RoundLoop(Generic[T]):
             last = self._take_to(len(self.rounds) + more.count)
         return self._ended(last)
 
-    def _confirm(self, count: int, last: "_Last[T]") -> RoundsTaken[T]:
+    def _confirm(self, count: int, last: "_Last[T]") -> MeasuredRounds[T]:
         first_count, limit = len(self.rounds), self.plan.limit
         if limit is not None:
             count = min(count, limit - first_count - self._void_count)
@@ -262,14 +262,14 @@ class RoundLoop(Generic[T]):
             if not wants_more():
                 return _Last(result, None)
 
-    def _ended(self, last: "_Last[T]", *, confirming_count: int = 0) -> RoundsTaken[T]:
+    def _ended(self, last: "_Last[T]", *, confirming_count: int = 0) -> MeasuredRounds[T]:
         void = () if last.void is None else (last.void,)
         taken = self.taken([*self.rounds, *void], last.result)
         return replace(taken, confirming_count=0 if void else confirming_count)
 
-    def taken(self, rounds: Iterable[Reading], result: T) -> RoundsTaken[T]:
+    def taken(self, rounds: Iterable[Reading], result: T) -> MeasuredRounds[T]:
         """What is to be said of *rounds*, the last of which returned *result*."""
-        return RoundsTaken(rounds=tuple(rounds), result=result, warmup_count=self._warmup_count)
+        return MeasuredRounds(rounds=tuple(rounds), result=result, warmup_count=self._warmup_count)
 
     def _is_out(self) -> bool:
         """Whether no more rounds can be had: the time is up, or the source has no more."""

@@ -14,6 +14,7 @@ import pytest
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.plugin.options import OPTIONS, Option
+from pytest_energy.plugin.stash import SETTINGS
 
 T = TypeVar("T")
 
@@ -91,18 +92,15 @@ class Settings:
         )
 
 
-_SETTINGS = pytest.StashKey[Settings]()
-
-
 def settings_of(config: pytest.Config) -> Settings:
     """The run's own, read when first asked for.
 
     Raises:
         SettingsError: A value can't be understood.
     """
-    if _SETTINGS not in config.stash:
-        config.stash[_SETTINGS] = Settings.from_pytest_config(config)
-    return config.stash[_SETTINGS]
+    if SETTINGS not in config.stash:
+        config.stash[SETTINGS] = Settings.from_pytest_config(config)
+    return config.stash[SETTINGS]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

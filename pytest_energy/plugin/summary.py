@@ -15,7 +15,7 @@ import pytest
 
 from pytest_energy.errors import EnergyError
 from pytest_energy.model import Judgement
-from pytest_energy.plugin.settings import BaselineMode, Settings
+from pytest_energy.plugin.settings import BaselineMode, Settings, settings_of
 from pytest_energy.wire import Fields
 
 
@@ -46,6 +46,13 @@ class Summary:
         self._run_notes = (*run_notes, *(f"{test_id}: {text}" for test_id, text in creeps if text))
         self._recorded = {r.nodeid: r.energy["replay_rounds"] for r in ordered if r.energy["replay_rounds"]}
         self._notices: list[str] = []
+
+    @classmethod
+    def of_run(
+        cls, config: pytest.Config, reports: Iterable[pytest.TestReport], run_notes: tuple[str, ...]
+    ) -> "Summary":
+        """The summary of the run of *config*."""
+        return cls(settings_of(config), reports, run_notes)
 
     def write(self) -> bool:
         """Write the baselines and outputs that were asked for; `False` if one could not be written."""

@@ -9,9 +9,9 @@ from pytest_energy.model import Phase, Provenance, Reading
 from pytest_energy.plugin.rounds import (
     MOST_ROUND_COUNT,
     MOST_WARMUP_COUNT,
-    Alone,
+    MeasuredRounds,
     RoundPlan,
-    RoundsTaken,
+    Sequential,
     take_rounds,
 )
 from pytest_energy.verdict import More
@@ -61,7 +61,7 @@ class Bench:
         max_time_s: float = 1000.0,
         void_retry_count: int = 2,
         judge: Callable[[tuple[Reading, ...]], More | None] = lambda _: None,
-    ) -> RoundsTaken[str]:
+    ) -> MeasuredRounds[str]:
         plan = RoundPlan(
             count=count,
             limit=limit,
@@ -77,7 +77,7 @@ class Bench:
             plan=plan,
             clock=self.clock,
             progress=self.said.append,
-            conductor=Alone(judge),
+            scheduler=Sequential(judge),
         )
 
 

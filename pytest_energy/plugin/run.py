@@ -11,9 +11,10 @@ import pytest
 
 from pytest_energy.errors import BaselineError
 from pytest_energy.model import Judgement, Machine, Provenance, Record, SensorStatus, Verdict
+from pytest_energy.plugin.device_lock import locked
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.settings import BaselineMode, Settings, settings_of
-from pytest_energy.plugin.xdist import held
+from pytest_energy.plugin.stash import RUN
 
 if TYPE_CHECKING:
     from pytest_energy.baselines.schema import Baseline
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_energy.meter.clock import Clock
     from pytest_energy.meter.window import Meter
     from pytest_energy.metrics.discriminative import ModelFacts
-    from pytest_energy.plugin.rounds import Conductor, Progress
+    from pytest_energy.plugin.rounds import Progress, RoundScheduler
     from pytest_energy.sensors.detect import Found, Opener
     from pytest_energy.sensors.replay import Replay
     from pytest_energy.serving.engines.protocol import EngineFacts
@@ -47,17 +48,17 @@ class Loads:
     slo: "Slo | None" = None
 
 
-class EnergySession:
+class EnergyRun:
     """What one process needs to measure and judge. Everything is made when first needed.
 
     Attributes:
-        conductor: Says when each test's rounds are taken, or `None`: one after the other.
+        scheduler: Says when each test's rounds are taken, or `None`: one after the other.
         kin_pid: A process whose descendants are no strangers on a device, or `None`.
     """
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self.settings = settings
-        self.conductor: Conductor | None = None
+        self.scheduler: RoundScheduler | None = None
         self.kin_pid: int | None = None
         self._config = config
         self._has_baseline: dict[str, bool] = {}
@@ -130,7 +131,7 @@ class EnergySession:
                 rng=random.Random(),  # noqa: S311  # a delay that breaks lockstep, not a secret
                 system=PsutilSystem(self.kin_pid),
             )
-        with held(meter.devices(None)):  # idle power is read here: nobody else may be at work
+        with locked(meter.devices(None)):  # idle power is read here: nobody else may be at work
             meter.start()
         self._started_meter = meter
         return meter
@@ -293,7 +294,7 @@ class EnergySession:
         meter = self._started_meter
         if meter is None or meter.provenance is not Provenance.MEASURED:
             return ()
-        with held(meter.devices(None)):
+        with locked(meter.devices(None)):
             return meter.drift_notes()
 
     def close(self) -> None:
@@ -304,11 +305,8 @@ class EnergySession:
                 sensor.close()
 
 
-SESSION = pytest.StashKey[EnergySession]()
-
-
-def session_of(config: pytest.Config) -> EnergySession:
+def run_of(config: pytest.Config) -> EnergyRun:
     """The run's own, made when first asked for."""
-    if SESSION not in config.stash:
-        config.stash[SESSION] = EnergySession(config, settings_of(config))
-    return config.stash[SESSION]
+    if RUN not in config.stash:
+        config.stash[RUN] = EnergyRun(config, settings_of(config))
+    return config.stash[RUN]

@@ -15,9 +15,9 @@ def drift_notes(session):
     return ("{DRIFTED}",)
 
 def pytest_configure(config):
-    from pytest_energy.plugin.session import EnergySession
+    from pytest_energy.plugin.run import EnergyRun
     patch = pytest.MonkeyPatch()
-    patch.setattr(EnergySession, "drift_notes", drift_notes)
+    patch.setattr(EnergyRun, "drift_notes", drift_notes)
     config.add_cleanup(patch.undo)
 """
 TESTS = """

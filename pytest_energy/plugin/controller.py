@@ -1,15 +1,18 @@
-"""Collects the reports of energy tests, of this process or of its workers, and ends the run with them."""
+"""The controller's side: collects the reports of energy tests, of its workers' too, and ends the run."""
 
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_energy.plugin.run_notes import notes_of_this_process
+from pytest_energy.plugin.worker import WORKER_NOTES
+
 if TYPE_CHECKING:
     from pytest_energy.plugin.summary import Summary
 
 
-class Collector:
-    """Registered where nobody is above: in the controller, or in the only process."""
+class Controller:
+    """Registered in the controller, or in the only process."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -19,8 +22,6 @@ class Collector:
 
     @pytest.hookimpl(optionalhook=True)  # of xdist
     def pytest_testnodedown(self, node: object) -> None:
-        from pytest_energy.plugin.ending import WORKER_NOTES
-
         output = getattr(node, "workeroutput", {})  # a worker that crashed has none
         self._run_notes |= dict.fromkeys(output.get(WORKER_NOTES, ()))
 
@@ -30,12 +31,10 @@ class Collector:
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self._reports:
-            from pytest_energy.plugin.ending import notes_of_this_process
-            from pytest_energy.plugin.settings import settings_of
             from pytest_energy.plugin.summary import Summary
 
             self._run_notes |= dict.fromkeys(notes_of_this_process(self._config, exitstatus))
-            self._summary = Summary(settings_of(self._config), self._reports.values(), tuple(self._run_notes))
+            self._summary = Summary.of_run(self._config, self._reports.values(), tuple(self._run_notes))
             if not self._summary.write():
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
 

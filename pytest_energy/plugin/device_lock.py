@@ -1,7 +1,6 @@
-"""Several pytest processes on one machine: who writes, and who measures when.
+"""One lock for each device, held by whoever measures it.
 
-Rule 1: workers measure and judge; only the controller (or the only process) writes and shows.
-Rule 2: two windows on one device would measure each other, so a device is held while it is measured.
+Rule 1: two windows on one device would measure each other, so a device is held while it is measured.
 """
 
 import re
@@ -10,16 +9,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pytest
-
-
-def is_worker(config: pytest.Config) -> bool:
-    """Whether this process is one of several that a controller started."""
-    return hasattr(config, "workerinput")
-
 
 @contextmanager
-def held(devices: Iterable[str]) -> Iterator[None]:
+def locked(devices: Iterable[str]) -> Iterator[None]:
     """Own *devices* among all processes of this machine, waiting for as long as another one owns them."""
     from filelock import FileLock
 

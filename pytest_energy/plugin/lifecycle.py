@@ -1,59 +1,66 @@
 """What the hooks do: start a run, check its tests, measure a call, judge it, report it."""
 
-import sys
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_energy.errors import EnergyError
-from pytest_energy.plugin.collector import Collector
-from pytest_energy.plugin.mark import IS_BENCHMARK, NAME, EnergyMark, is_energy_test
-from pytest_energy.plugin.options import is_said
-from pytest_energy.plugin.xdist import is_worker
+from pytest_energy.plugin.controller import Controller
+from pytest_energy.plugin.mark import NAME, EnergyMark, is_energy_test
+from pytest_energy.plugin.options import is_any_set
+from pytest_energy.plugin.stash import (
+    ENERGY,
+    IS_BENCHMARK,
+    IS_FAILING,
+    JUDGEMENT,
+    REFUSAL,
+    REPLAY_ROUNDS,
+    RUN,
+)
+from pytest_energy.plugin.worker import Worker, is_worker
 
 if TYPE_CHECKING:
     from pytest_energy.model import Judgement
     from pytest_energy.plugin.fixture import Energy
-    from pytest_energy.wire import JsonDict
-
-JUDGEMENT: "pytest.StashKey[Judgement]" = pytest.StashKey()
-REFUSAL = pytest.StashKey[str]()
-REPLAY_ROUNDS: "pytest.StashKey[list[JsonDict]]" = pytest.StashKey()
-IS_FAILING = pytest.StashKey[bool]()
+    from pytest_energy.plugin.run import EnergyRun
 
 _PROPERTIES = frozenset({"energy_verdict", "energy_j", "energy_ratio"})
 
 
 def configure(config: pytest.Config) -> None:
-    """Understand what was said of energy, if anything; where nobody is above, be ready to show and write."""
-    if is_said(config):
-        from pytest_energy.plugin.session import session_of
-
+    """Check the energy options, if any is set; register what shows and writes, or what reports to it."""
+    if is_any_set(config):
         try:
-            session = session_of(config)
-            session.check_settings()
-            if session.settings.measures_benchmarks:
-                from pytest_energy.plugin.benchmarks import measure_benchmarks
-
-                measure_benchmarks(config, is_off=session.settings.is_off)
+            _check_options(config)
         except EnergyError as error:
             raise pytest.UsageError(str(error)) from error
     if is_worker(config):
-        from pytest_energy.plugin.ending import Messenger
-
-        config.pluginmanager.register(Messenger(config), "energy-messenger")
+        config.pluginmanager.register(Worker(config), "energy-worker")
     else:
-        config.pluginmanager.register(Collector(config), "energy-collector")
+        config.pluginmanager.register(Controller(config), "energy-controller")
+
+
+def _check_options(config: pytest.Config) -> None:
+    run = _run(config)
+    run.check_settings()
+    if run.settings.measures_benchmarks:
+        from pytest_energy.plugin.benchmarks import measure_benchmarks
+
+        measure_benchmarks(config, is_off=run.settings.is_off)
+
+
+def _run(config: pytest.Config) -> "EnergyRun":
+    """The run's own; from here on what measures and judges is imported."""
+    from pytest_energy.plugin.run import run_of
+
+    return run_of(config)
 
 
 def unconfigure(config: pytest.Config) -> None:
-    if "pytest_energy.plugin.session" in sys.modules:  # else no energy test has come
-        from pytest_energy.plugin.session import SESSION
-
-        session = config.stash.get(SESSION, None)
-        if session is not None:
-            session.close()
+    run = config.stash.get(RUN, None)
+    if run is not None:
+        run.close()
 
 
 def check_items(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
@@ -61,14 +68,12 @@ def check_items(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     energy_items = [item for item in items if is_energy_test(item)]
     if not energy_items:
         return
-    from pytest_energy.plugin.session import session_of
-
     try:
         for item in energy_items:
             EnergyMark.of(item)
-        session = session_of(config)
-        if not (session.settings.is_off or config.getoption("collectonly")):
-            session.load_baselines(item.nodeid for item in energy_items)
+        run = _run(config)
+        if not (run.settings.is_off or config.getoption("collectonly")):
+            run.load_baselines(item.nodeid for item in energy_items)
     except EnergyError as error:
         if not is_worker(config):
             raise pytest.UsageError(str(error)) from error
@@ -76,11 +81,7 @@ def check_items(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
 
 
 def _is_measured(item: pytest.Item) -> bool:
-    if not is_energy_test(item):
-        return False
-    from pytest_energy.plugin.settings import settings_of
-
-    return not settings_of(item.config).is_off
+    return is_energy_test(item) and not _run(item.config).settings.is_off
 
 
 def prepare(item: pytest.Item) -> None:
@@ -93,21 +94,23 @@ def prepare(item: pytest.Item) -> None:
     refusal = item.config.stash.get(REFUSAL, None)
     if refusal is not None:
         pytest.fail(refusal, pytrace=False)
-    from pytest_energy.plugin.session import session_of
-
-    session_of(item.config).start()
+    _run(item.config).start()
     if item.stash.get(IS_BENCHMARK, False):
-        from pytest_energy.plugin.fixture import energy_of
-
         energy_of(item)
+
+
+def energy_of(item: pytest.Item) -> "Energy":
+    """A fresh one for *item*, kept where its call will look for it."""
+    from pytest_energy.plugin.fixture import Energy
+
+    item.stash[ENERGY] = Energy(item.nodeid, EnergyMark.of(item), _run(item.config))
+    return item.stash[ENERGY]
 
 
 def measured_call(item: pytest.Item) -> Generator[None, None, None]:
     """Measure and judge the call phase of *item*; a failing verdict fails it like any failed check."""
     if not _is_measured(item):
         return (yield)
-    from pytest_energy.plugin.fixture import ENERGY, energy_of
-
     _forget_earlier_run(item)
     if NAME in getattr(item, "fixturenames", ()):
         energy = item.stash[ENERGY]
@@ -131,18 +134,16 @@ def _forget_earlier_run(item: pytest.Item) -> None:
     if JUDGEMENT in item.stash:
         del item.stash[JUDGEMENT]
         item.stash[REPLAY_ROUNDS] = []
-        item.user_properties[:] = [said for said in item.user_properties if said[0] not in _PROPERTIES]
+        item.user_properties[:] = [pair for pair in item.user_properties if pair[0] not in _PROPERTIES]
 
 
 def _judge(item: pytest.Item, energy: "Energy") -> None:
-    from pytest_energy.plugin.session import session_of
-
-    record, session = energy.to_record(), session_of(item.config)
+    record, run = energy.to_record(), _run(item.config)
     if record is None:
         return
-    judgement = session.judge(record, EnergyMark.of(item))
-    item.stash[JUDGEMENT], item.stash[IS_FAILING] = judgement, session.is_failing(judgement)
-    if session.settings.record_path is not None and record.is_measured:
+    judgement = run.judge(record, EnergyMark.of(item))
+    item.stash[JUDGEMENT], item.stash[IS_FAILING] = judgement, run.is_failing(judgement)
+    if run.settings.record_path is not None and record.is_measured:
         item.stash[REPLAY_ROUNDS] = [one_round.to_json() for one_round in energy.replay_rounds()]
     _set_properties(item, judgement)
     if item.stash[IS_FAILING]:

@@ -1,0 +1,31 @@
+"""Every key under which the plugin keeps something on pytest's config and items.
+
+Rule 1: imported in every run of pytest, so it imports nothing that a run without energy tests doesn't.
+"""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_energy.model import Judgement
+    from pytest_energy.plugin.fixture import Energy
+    from pytest_energy.plugin.run import EnergyRun
+    from pytest_energy.plugin.settings import Settings
+    from pytest_energy.wire import JsonDict
+
+# On the config: the run's.
+RUN: "pytest.StashKey[EnergyRun]" = pytest.StashKey()
+SETTINGS: "pytest.StashKey[Settings]" = pytest.StashKey()
+REFUSAL = pytest.StashKey[str]()
+"""Why a worker's tests must fail: what would have stopped the run at collection."""
+
+# On an item: the test's.
+ENERGY: "pytest.StashKey[Energy]" = pytest.StashKey()
+IS_BENCHMARK = pytest.StashKey[bool]()
+"""Set on a test whose benchmark is measured: see `benchmarks`."""
+IS_REPEATED = pytest.StashKey[bool]()
+"""The function that a benchmark calls was called again, in rounds."""
+JUDGEMENT: "pytest.StashKey[Judgement]" = pytest.StashKey()
+IS_FAILING = pytest.StashKey[bool]()
+REPLAY_ROUNDS: "pytest.StashKey[list[JsonDict]]" = pytest.StashKey()
