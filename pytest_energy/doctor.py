@@ -16,9 +16,8 @@ from pathlib import Path
 from pytest_energy.errors import NotMeasurable, SensorError, SensorUnavailable
 from pytest_energy.meter.clock import Clock, SystemClock
 from pytest_energy.meter.idle import idle_power
-from pytest_energy.meter.integrate import Tick
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
-from pytest_energy.model import Channel, Domain, Provenance, SensorStatus
+from pytest_energy.model import Channel, Domain, Provenance, SensorStatus, Tick
 from pytest_energy.profiling.load import CpuLoad, GpuLoad, Load
 from pytest_energy.sensors.detect import ONLY_BY_NAME, Found, Opener, builtin_openers, detect
 from pytest_energy.sensors.perf import PerfPaths
@@ -320,7 +319,7 @@ def _watched(
     stop_s = clock.now_s()
     _read(sampler, unticked, clock, seen)
     for name in ticked:
-        seen[name] = [(t.time_s, t.joules) for t in sampler.ticks(name) if start_s <= t.time_s <= stop_s]
+        seen[name] = [t.tick for t in sampler.ticks(name) if start_s <= t.time_s <= stop_s]
     return seen
 
 
@@ -333,7 +332,7 @@ def _are_searched(sampler: Sampler, ticked: Iterable[str]) -> bool:
 def _read(sampler: Sampler, names: Iterable[str], clock: Clock, into: Mapping[str, list[Tick]]) -> None:
     for name in names:
         try:
-            into[name].append((clock.now_s(), sampler.read_j(name)))
+            into[name].append(Tick(clock.now_s(), sampler.read_j(name)))
         except SensorError:
             continue  # the missing end says so: it hasn't moved
 
@@ -349,7 +348,7 @@ def _has_moved(ticks: Sequence[Tick], channel: Channel) -> bool:
     """Each tick is a change; of two reads the second must be more."""
     if channel.is_ticked:
         return bool(ticks)
-    return len(ticks) > 1 and ticks[-1][1] > ticks[0][1]
+    return len(ticks) > 1 and ticks[-1].joules > ticks[0].joules
 
 
 def look_at_others(openers: Mapping[str, Opener]) -> dict[str, str | None]:

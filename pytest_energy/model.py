@@ -167,27 +167,38 @@ class Usage:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One update of a counter.
+
+    Attributes:
+        time_s: When it was seen.
+        joules: What the counter showed from then on.
+        spread_s: Standard uncertainty of the time, or `None` where nobody knows it.
+    """
+
+    time_s: float
+    joules: float
+    spread_s: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """Raw counter ticks around one window, enough to integrate it again anywhere.
 
     Attributes:
-        ticks: Channel name to (time in seconds, cumulative joules), at the moment each update was seen.
-            Times share one clock with *start_s* and *stop_s*.
+        ticks: Channel name to the updates of its counter. Times share one clock with *start_s* and *stop_s*.
         start_s: When the window opened.
         stop_s: When the window closed.
         quiet_s: Stretches of time (from, to) before the window in which nothing was at work, in order; empty
             where nobody knows, and then the ticks right before the window must speak for themselves.
         edges_s: Channel name to its `Channel.edge_s`, where that is not 0.
-        spreads_s: Channel name to the standard uncertainty of each tick's time; without the channels whose
-            times are exact or whose uncertainty nobody knows.
     """
 
-    ticks: Mapping[str, tuple[tuple[float, float], ...]]
+    ticks: Mapping[str, tuple[Tick, ...]]
     start_s: float
     stop_s: float
     quiet_s: tuple[tuple[float, float], ...] = ()
-    spreads_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     edges_s: Mapping[str, float] = field(default_factory=dict)
 
 

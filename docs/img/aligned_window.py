@@ -17,10 +17,12 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from pytest_energy.meter.integrate import Tick
 from pytest_energy.meter.window import to_reading
-from pytest_energy.model import Provenance, Trace
+from pytest_energy.model import Provenance, Tick, Trace
 from pytest_energy.sensors.nvml import COUNTER_EDGE_S
+
+Point = tuple[float, float]
+"""Seconds and joules: a place in the picture."""
 
 HERE = Path(__file__).parent
 SERIES = HERE.parents[1] / "tests" / "data" / "nvml" / "step_h100-80gb-hbm3.json"
@@ -46,16 +48,16 @@ class Window:
         uncertainty_j: As the meter states it.
     """
 
-    ticks: tuple[Tick, ...]
+    ticks: tuple[Point, ...]
     start_s: float
     stop_s: float
-    before: Tick
-    after: Tick
+    before: Point
+    after: Point
     head_w: float
     energy_j: float
     uncertainty_j: float
 
-    def last_tick(self, time_s: float) -> Tick:
+    def last_tick(self, time_s: float) -> Point:
         """The tick before *time_s*: whoever reads the counter then gets its joules."""
         return max(tick for tick in self.ticks if tick[0] <= time_s)
 
@@ -87,12 +89,12 @@ def recorded_window() -> Window:
     stop_s = START_S + series["load_duration_s"]
     # As a live window: it waits for the second tick past the stop, and sees no further.
     count = next(index for index, (time_s, _) in enumerate(ticks) if time_s > stop_s) + 2
+    updates = tuple(Tick((a + b) / 2, joules, (b - a) / math.sqrt(12)) for a, b, joules in changes[:count])
     trace = Trace(
-        ticks={CHANNEL: ticks[:count]},
+        ticks={CHANNEL: updates},
         start_s=START_S,
         stop_s=stop_s,
         quiet_s=((0.0, START_S),),
-        spreads_s={CHANNEL: tuple((b - a) / math.sqrt(12) for a, b, _ in changes[:count])},
         edges_s={CHANNEL: COUNTER_EDGE_S},
     )
     reading = to_reading(trace, Provenance.MEASURED, resolutions_j={CHANNEL: 1e-3})
@@ -158,11 +160,11 @@ def draw_ticks(axes: Axes, window: Window) -> None:
             axes.plot(time_s, bottom + 0.03 * (top - bottom), "|", color=INK, ms=11, mew=1.8, zorder=5)
 
 
-def write(axes: Axes, text: str, at: Tick, *, colour: str = INK, align: str = "center") -> None:
+def write(axes: Axes, text: str, at: Point, *, colour: str = INK, align: str = "center") -> None:
     axes.text(*at, text, color=colour, ha=align, va="center", zorder=7)
 
 
-def point_to(axes: Axes, text: str, at: Tick, to: Tick, colour: str) -> None:
+def point_to(axes: Axes, text: str, at: Point, to: Point, colour: str) -> None:
     """Write *text* at *at* with a line to *to*."""
     axes.annotate(
         text,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.meter.integrate import Tick
+from pytest_energy.model import Tick
 
 # Long enough for 30 ticks of NVML's 100 ms, or 3 of the slowest counter known.
 IDLE_S = 3.0
@@ -44,21 +44,23 @@ def idle_power(ticks: Sequence[Tick]) -> IdlePower:
     Raises:
         NotMeasurable: Fewer than two ticks, or the counter doesn't move.
 
-    >>> idle_power([(0.0, 0.0), (1.0, 70.0), (2.0, 140.0)]).power_w
+    >>> idle_power([Tick(0.0, 0.0), Tick(1.0, 70.0), Tick(2.0, 140.0)]).power_w
     70.0
     """
     if len(ticks) < 2:
         raise NotMeasurable(f"{len(ticks)} tick(s) at rest; power needs two")
-    (first_s, first_j), (last_s, last_j) = ticks[0], ticks[-1]
-    duration_s = last_s - first_s
+    first, last = ticks[0], ticks[-1]
+    duration_s = last.time_s - first.time_s
     if not duration_s > 0:
-        raise NotMeasurable(f"the counter was read at {first_s} s and {last_s} s: no time passed")
-    power_w = (last_j - first_j) / duration_s
+        raise NotMeasurable(f"the counter was read at {first.time_s} s and {last.time_s} s: no time passed")
+    power_w = (last.joules - first.joules) / duration_s
     if not power_w > 0:
-        raise NotMeasurable(f"the counter went from {first_j} to {last_j} J in {duration_s:g} s at rest")
+        raise NotMeasurable(
+            f"the counter went from {first.joules} to {last.joules} J in {duration_s:g} s at rest"
+        )
     errors = [
-        (after_j - before_j) - power_w * (after_s - before_s)
-        for (before_s, before_j), (after_s, after_j) in pairwise(ticks)
+        (after.joules - before.joules) - power_w * (after.time_s - before.time_s)
+        for before, after in pairwise(ticks)
     ]
     # Errors of neighbouring intervals mostly cancel; taken as independent they are an upper bound.
     spread_w = math.sqrt(math.fsum(e * e for e in errors)) / duration_s

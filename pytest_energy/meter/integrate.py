@@ -26,9 +26,7 @@ from itertools import pairwise, takewhile
 from statistics import fmean, median
 
 from pytest_energy.errors import NotMeasurable
-
-Tick = tuple[float, float]
-"""When an update of the counter was seen, in seconds; and the counter then, in joules."""
+from pytest_energy.model import Tick
 
 Span = tuple[float, float]
 """From when to when, in seconds."""
@@ -111,7 +109,6 @@ def integrate(
     start_s: float,
     stop_s: float,
     *,
-    spreads_s: Sequence[float] = (),
     quiet_s: Sequence[Span] = (),
     resolution_j: float = 0.0,
 ) -> Integral:
@@ -119,11 +116,11 @@ def integrate(
 
     Args:
         ticks: Ticks of one counter in the order of time, from before the start to after the stop. A counter
-            that was read at the edges has its reads at exactly *start_s* and *stop_s*.
+            that was read at the edges has its reads at exactly *start_s* and *stop_s*. Where the uncertainty
+            of a tick's time isn't known, the times are taken as they are, and how badly they keep to a beat
+            is the uncertainty of all.
         start_s: When the window opened, on the clock of the ticks.
         stop_s: When the window closed, with the work really over.
-        spreads_s: Standard uncertainty of each tick's time. Without it the times are taken as they are, and
-            their uncertainty is how badly they keep to a beat.
         quiet_s: Stretches before the window that are known to be quiet. Without them the ticks right before
             the window count as quiet as far back as their power stays the same.
         resolution_j: Smallest step of the counter.
@@ -131,49 +128,53 @@ def integrate(
     Raises:
         NotMeasurable: The ticks don't reach around the window, fall, or aren't finite.
 
-    >>> quiet = [(0.1 * k, 12.0 * k) for k in range(8)]  # 120 W, a tick each 100 ms
-    >>> burst = [(t, j + 33.0 * (t > 0.35)) for t, j in quiet]  # 50 ms at 780 W
-    >>> round(integrate(burst, 0.32, 0.37).energy_j, 6)
+    >>> times_s = [0.1 * number for number in range(8)]  # a tick each 100 ms
+    >>> ticks = [Tick(time_s, 120 * time_s + 33 * (time_s > 0.35)) for time_s in times_s]
+    >>> round(integrate(ticks, 0.32, 0.37).energy_j, 6)
     39.0
     """
-    _check(ticks, spreads_s, start_s, stop_s)
+    _check(ticks, start_s, stop_s)
     edges = _reads_at(ticks, start_s, stop_s)
     if edges is not None:
         return _between_edges(*edges, resolution_j)
-    return _Aligned(
-        ticks, start_s, stop_s, spreads_s=spreads_s, quiet_s=quiet_s, resolution_j=resolution_j
-    ).integral()
+    return _Aligned(ticks, start_s, stop_s, quiet_s=quiet_s, resolution_j=resolution_j).integral()
 
 
-def _check(ticks: Sequence[Tick], spreads_s: Sequence[float], start_s: float, stop_s: float) -> None:
+def _check(ticks: Sequence[Tick], start_s: float, stop_s: float) -> None:
     if not (math.isfinite(start_s) and math.isfinite(stop_s) and start_s < stop_s):
         raise NotMeasurable(f"the window goes from {start_s} s to {stop_s} s: the clock went back or stood")
-    if not all(math.isfinite(number) for tick in ticks for number in tick):
+    if not all(math.isfinite(tick.time_s) and math.isfinite(tick.joules) for tick in ticks):
         raise NotMeasurable("a tick is not finite")
-    for (before_s, before_j), (after_s, after_j) in pairwise(ticks):
-        if before_s >= after_s:
-            raise NotMeasurable(f"a tick at {after_s} s follows one at {before_s} s: the clock went back")
-        if before_j > after_j:
-            raise NotMeasurable(f"the counter fell from {before_j} J to {after_j} J at {after_s} s")
-    if spreads_s and len(spreads_s) != len(ticks):
-        raise NotMeasurable(f"{len(ticks)} ticks have {len(spreads_s)} spreads")
-    if not ticks or ticks[0][0] > start_s:
+    for before, after in pairwise(ticks):
+        if before.time_s >= after.time_s:
+            raise NotMeasurable(
+                f"a tick at {after.time_s} s follows one at {before.time_s} s: the clock went back"
+            )
+        if before.joules > after.joules:
+            raise NotMeasurable(
+                f"the counter fell from {before.joules} J to {after.joules} J at {after.time_s} s"
+            )
+    if not ticks or ticks[0].time_s > start_s:
         raise NotMeasurable("the counter has no tick before the window's start")
-    if ticks[-1][0] < stop_s:
+    if ticks[-1].time_s < stop_s:
         raise NotMeasurable("the counter has no tick after the window's stop")
+
+
+def _time_s(tick: Tick) -> float:
+    return tick.time_s
 
 
 def _reads_at(ticks: Sequence[Tick], start_s: float, stop_s: float) -> tuple[Tick, Tick] | None:
     """The ticks at exactly these moments, if there are both."""
-    first, last = (ticks[bisect_left(ticks, (time_s, -math.inf))] for time_s in (start_s, stop_s))
-    return (first, last) if (first[0], last[0]) == (start_s, stop_s) else None
+    first, last = (ticks[bisect_left(ticks, time_s, key=_time_s)] for time_s in (start_s, stop_s))
+    return (first, last) if (first.time_s, last.time_s) == (start_s, stop_s) else None
 
 
 def _between_edges(start: Tick, stop: Tick, resolution_j: float) -> Integral:
-    energy_j = stop[1] - start[1]
-    power_w = energy_j / (stop[0] - start[0])
+    energy_j, duration_s = stop.joules - start.joules, stop.time_s - start.time_s
+    power_w = energy_j / duration_s
     # Each read is 0 to _EDGE_AGE_S old: a uniform error whose root mean square is the age over sqrt(3).
-    age_j = power_w * min(_EDGE_AGE_S, stop[0] - start[0]) * math.sqrt(2 / 3)
+    age_j = power_w * min(_EDGE_AGE_S, duration_s) * math.sqrt(2 / 3)
     return Integral(
         energy_j=energy_j, uncertainty_j=math.hypot(age_j, resolution_j / math.sqrt(6)), how=How.EDGES
     )
@@ -339,18 +340,19 @@ class _Aligned:
         start_s: float,
         stop_s: float,
         *,
-        spreads_s: Sequence[float],
         quiet_s: Sequence[Span],
         resolution_j: float,
     ) -> None:
         self.ticks, self.start_s, self.stop_s, self._resolution_j = ticks, start_s, stop_s, resolution_j
-        self._seen_s = [tick[0] for tick in ticks]
+        self._seen_s = [tick.time_s for tick in ticks]
         self._head_stop = bisect_right(self._seen_s, start_s)
         self._tail_start = bisect_left(self._seen_s, stop_s)
-        self._beats = self._keep_beats(spreads_s)
+        spreads_s = [tick.spread_s for tick in ticks if tick.spread_s is not None]
+        self._is_sure = len(spreads_s) == len(ticks)
+        self._beats = self._keep_beats(spreads_s if self._is_sure else ())
         self.after = min(self._tail_start + 1, len(ticks) - 1)
         head, tail = self._quiet_intervals(quiet_s)
-        self.before = self._tick_before(head, is_sure=bool(spreads_s))
+        self.before = self._tick_before(head)
         self._set_quiet(_best_known(head), tail)
 
     # Times of ticks
@@ -375,10 +377,10 @@ class _Aligned:
         beat = self._beat(index)
         return beat.spreads_s[index - beat.first]
 
-    def _tick_before(self, head: Sequence[_Interval], *, is_sure: bool) -> int:
+    def _tick_before(self, head: Sequence[_Interval]) -> int:
         """The tick to count from: the last before the start, unless another quiet one is known better."""
         last = self._head_stop - 1
-        if not is_sure:
+        if not self._is_sure:
             # A tick that was seen just before the start may have happened after it and hold some work.
             guard_s = 4 * self.spread_s(last)
             return max(0, bisect_right(self._seen_s, self.start_s - guard_s) - 1)
@@ -395,7 +397,7 @@ class _Aligned:
         return _Interval(
             index,
             max(self.time_s(index + 1) - self.time_s(index), 1e-9),
-            self.ticks[index + 1][1] - self.ticks[index][1],
+            self.ticks[index + 1].joules - self.ticks[index].joules,
             math.hypot(self.spread_s(index), self.spread_s(index + 1)),
         )
 
@@ -464,7 +466,7 @@ class _Aligned:
 
     @property
     def _span_j(self) -> float:
-        return self.ticks[self.after][1] - self.ticks[self.before][1]
+        return self.ticks[self.after].joules - self.ticks[self.before].joules
 
     def integral(self) -> Integral:
         if self.quiet is None:
@@ -570,7 +572,6 @@ class Cumulative:
         ticks: As for `integrate`; every tick inside the window makes it more certain.
         start_s: When the window opened.
         stop_s: When the window closed.
-        spreads_s: As for `integrate`.
         quiet_s: As for `integrate`.
         resolution_j: Smallest step of the counter.
 
@@ -584,27 +585,21 @@ class Cumulative:
         start_s: float,
         stop_s: float,
         *,
-        spreads_s: Sequence[float] = (),
         quiet_s: Sequence[Span] = (),
         resolution_j: float = 0.0,
     ) -> None:
-        _check(ticks, spreads_s, start_s, stop_s)
-        window = _Aligned(
-            ticks, start_s, stop_s, spreads_s=spreads_s, quiet_s=quiet_s, resolution_j=resolution_j
-        )
+        _check(ticks, start_s, stop_s)
+        window = _Aligned(ticks, start_s, stop_s, quiet_s=quiet_s, resolution_j=resolution_j)
         self._whole = whole = window.integral()
         self._quiet_w = 0.0 if window.quiet is None else window.quiet[0].power_w
-        seen = (
-            [(t, j, s) for (t, j), s in zip(ticks, spreads_s, strict=True)]
-            if spreads_s
-            else [(t, j, window.spread_s(window.before)) for t, j in ticks]
-        )
-        offset_j, whole_j = ticks[window.before][1] + window.head_j, max(0.0, whole.energy_j)
+        usual_spread_s = window.spread_s(window.before)
+        offset_j, whole_j = ticks[window.before].joules + window.head_j, max(0.0, whole.energy_j)
         self._times, self._joules, self._spreads = [start_s], [0.0], [0.0]
-        for time_s, joules, spread_s in seen[window.before : window.after]:
-            if start_s + spread_s < time_s < stop_s - spread_s:
-                self._times.append(time_s)
-                self._joules.append(min(max(joules - offset_j, self._joules[-1]), whole_j))
+        for tick in ticks[window.before : window.after]:
+            spread_s = usual_spread_s if tick.spread_s is None else tick.spread_s
+            if start_s + spread_s < tick.time_s < stop_s - spread_s:
+                self._times.append(tick.time_s)
+                self._joules.append(min(max(tick.joules - offset_j, self._joules[-1]), whole_j))
                 self._spreads.append(spread_s)
         self._times.append(stop_s)
         self._joules.append(whole_j)

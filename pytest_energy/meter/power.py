@@ -10,7 +10,7 @@ Rule 3: times are those at which ticks were seen. A step of one tick is known as
 from collections.abc import Sequence
 from itertools import pairwise
 
-from pytest_energy.meter.integrate import Tick
+from pytest_energy.model import Tick
 
 MOST_POINTS = 60
 """Pairs that are kept of one channel: more than the width of a small chart tells apart."""
@@ -47,16 +47,16 @@ def power_steps(
     last = len(ticks) - 1
     count = min(most, last)
     ends: list[Tick] = []
-    for time_s, joules in (ticks[number * last // count] for number in range(count + 1)):
-        if not ends or _rounded_s(time_s - start_s) > _rounded_s(ends[-1][0] - start_s):
-            ends.append((time_s, joules))
+    for tick in (ticks[number * last // count] for number in range(count + 1)):
+        if not ends or _rounded_s(tick.time_s - start_s) > _rounded_s(ends[-1].time_s - start_s):
+            ends.append(tick)
     if len(ends) < 2:
         return ()
     powers_w = [
-        float(f"{(stop_j - from_j) / (stop_s - from_s):.{_DIGITS}g}")
-        for (from_s, from_j), (stop_s, stop_j) in pairwise(ends)
+        float(f"{(after.joules - before.joules) / (after.time_s - before.time_s):.{_DIGITS}g}")
+        for before, after in pairwise(ends)
     ]
-    times_s = [_rounded_s(time_s - start_s) for time_s, _ in ends]
+    times_s = [_rounded_s(tick.time_s - start_s) for tick in ends]
     return tuple(zip(times_s, (*powers_w, powers_w[-1]), strict=True))
 
 

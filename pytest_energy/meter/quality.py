@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import fmean, median, stdev
 
-from pytest_energy.meter.integrate import How, Integral, Tick
-from pytest_energy.model import Channel, Domain, Provenance, Reading
+from pytest_energy.meter.integrate import How, Integral
+from pytest_energy.model import Channel, Domain, Provenance, Reading, Tick
 from pytest_energy.sensors.protocol import Condition, Look, Slowdown
 from pytest_energy.units import to_text
 
@@ -332,5 +332,5 @@ def sampling_uncertainty_j(ticks: Sequence[Tick]) -> float:
     Args:
         ticks: The sum after each step, over the window and the steps beside its edges.
     """
-    energies_j = [after_j - before_j for (_, before_j), (_, after_j) in pairwise(ticks)]
+    energies_j = [after.joules - before.joules for before, after in pairwise(ticks)]
     return math.sqrt(math.fsum((b - a) ** 2 for a, b in pairwise(energies_j)) / 2)

@@ -13,6 +13,7 @@ import math
 from dataclasses import dataclass, replace
 
 from pytest_energy.meter.beat import NARROW, WIDEST_SHARE, Beat
+from pytest_energy.model import Tick
 
 # A counter that hasn't moved for this long doesn't tick: the slowest known one ticks once a second.
 SILENT_S = 2.5
@@ -93,6 +94,10 @@ class SeenTick:
     spread_s: float
     after_s: float
     before_s: float
+
+    @property
+    def tick(self) -> Tick:
+        return Tick(self.time_s, self.joules, self.spread_s)
 
     def straddles(self, time_s: float) -> bool:
         """Whether it can't be told if the tick was before or after *time_s*."""

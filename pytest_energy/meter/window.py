@@ -27,7 +27,6 @@ from pytest_energy.meter.integrate import (
     Cumulative,
     Integral,
     Span,
-    Tick,
     integrate,
 )
 from pytest_energy.meter.power import most_steps, power_steps
@@ -36,7 +35,7 @@ from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
 from pytest_energy.meter.ticks import SeenTick
 from pytest_energy.meter.usage import LOOK_S, CpuUse, PsutilSystem, System, UsageProbe
 from pytest_energy.meter.watch import WATCH_S, Watch
-from pytest_energy.model import Channel, Domain, Phase, Provenance, Reading, SensorStatus, Trace, Usage
+from pytest_energy.model import Channel, Domain, Phase, Provenance, Reading, SensorStatus, Tick, Trace, Usage
 from pytest_energy.sensors.protocol import Sensor
 from pytest_energy.sensors.replay import Replay, ReplayRound
 
@@ -216,9 +215,7 @@ class LiveMeter:
             clock.sleep_s(0.05)
         after = self._read_untickeds()
         at_rest = {name: [before[name], after[name]] for name in before if name in after}
-        at_rest |= {
-            name: [(t.time_s, t.joules) for t in sampler.ticks(name) if t.time_s >= start_s] for name in names
-        }
+        at_rest |= {name: [t.tick for t in sampler.ticks(name) if t.time_s >= start_s] for name in names}
         # Not kept as quiet for the first window: by then a device that is opened has another quiet.
         found = {}
         for name, ticks in at_rest.items():
@@ -241,7 +238,7 @@ class LiveMeter:
                     joules = self._rig.sampler.read_j(channel.name)
                 except SensorError:
                     continue  # the windows over this channel will say so
-                found[channel.name] = (self._rig.clock.now_s(), joules)
+                found[channel.name] = Tick(self._rig.clock.now_s(), joules)
         return found
 
     def statuses(self) -> tuple[SensorStatus, ...]:
@@ -353,14 +350,6 @@ class _Quiet:
 
 def _time_s(tick: SeenTick) -> float:
     return tick.time_s
-
-
-def _ticks(seen: Iterable[SeenTick]) -> tuple[Tick, ...]:
-    return tuple((tick.time_s, tick.joules) for tick in seen)
-
-
-def _spreads_s(seen: Iterable[SeenTick]) -> tuple[float, ...]:
-    return tuple(tick.spread_s for tick in seen)
 
 
 class _LiveWindow:
@@ -536,11 +525,11 @@ class _LiveWindow:
         if self._void_because is not None:
             return replace(self._void_reading(duration_s), usage=usage)
         ticks: dict[str, tuple[Tick, ...]] = {
-            name: ((self._start_s, self._start_reads[name]), (stop_s, joules))
+            name: (Tick(self._start_s, self._start_reads[name]), Tick(stop_s, joules))
             for name, joules in stop_reads.items()
         }
         seen = {name: self._seen_around(name, stop_s, is_whole=False) for name in self._ticked}
-        ticks |= {name: _ticks(around) for name, around in seen.items()}
+        ticks |= {name: tuple(tick.tick for tick in around) for name, around in seen.items()}
         trace = Trace(
             ticks=ticks,
             start_s=self._start_s,
@@ -548,7 +537,6 @@ class _LiveWindow:
             quiet_s=self._quiet_s(
                 min((around[0].time_s for around in seen.values() if around), default=stop_s)
             ),
-            spreads_s={name: _spreads_s(around) for name, around in seen.items()},
             edges_s={channel.name: channel.edge_s for channel in self._channels if channel.edge_s},
         )
         resolutions_j = {channel.name: channel.resolution_j for channel in self._channels}
@@ -589,7 +577,7 @@ class _LiveWindow:
         """Power between the ticks that were surely inside the window, by channel; without those of no two."""
         most = most_steps(len(self._ticked))
         steps = {
-            name: power_steps(_ticks(self._ticks_inside(name, stop_s)), self._start_s, most=most)
+            name: power_steps([t.tick for t in self._ticks_inside(name, stop_s)], self._start_s, most=most)
             for name in self._ticked
         }
         return {name: found for name, found in steps.items() if found}
@@ -609,7 +597,7 @@ class _LiveWindow:
         for name in self._sampled:
             seen = self._seen_around(name, stop_s, is_whole=True)
             first = bisect_right(seen, self._start_s, key=_time_s)
-            beside = _ticks(seen[max(0, first - _QUIET_TICKS) :])
+            beside = [tick.tick for tick in seen[max(0, first - _QUIET_TICKS) :]]
             uncertainties_j.append(quality.sampling_uncertainty_j(beside))
         return math.hypot(*uncertainties_j)
 
@@ -654,10 +642,9 @@ class _LiveWindow:
     def _cumulative(self, channel: Channel, stop_s: float) -> Cumulative:
         seen = self._seen_around(channel.name, stop_s, is_whole=True)
         return Cumulative(
-            _ticks(seen),
+            [tick.tick for tick in seen],
             self._start_s,
             stop_s,
-            spreads_s=_spreads_s(seen),
             quiet_s=self._quiet_s(seen[0].time_s) if seen else (),
             resolution_j=channel.resolution_j,
         )
@@ -707,7 +694,9 @@ class _LivePhase:
         try:
             integrals = {
                 name: integrate(
-                    [(self._start_s, self._start_reads[name]), (stop_s, joules)], self._start_s, stop_s
+                    [Tick(self._start_s, self._start_reads[name]), Tick(stop_s, joules)],
+                    self._start_s,
+                    stop_s,
                 )
                 for name, joules in stop_reads.items()
             }
@@ -765,7 +754,6 @@ def to_reading(
                 ticks,
                 trace.start_s,
                 trace.stop_s,
-                spreads_s=trace.spreads_s.get(name, ()),
                 quiet_s=trace.quiet_s,
                 resolution_j=resolution_j,
             )

@@ -11,7 +11,7 @@ Format 1 (each round is either what was measured, or the raw ticks it was measur
         {"ticks": {"gpu:0": [[t_s, joules], ...]}, "start_s": 0.5, "stop_s": 1.5}]}}}
 
 `energy_j` (the sum of the channels), `uncertainty_j` and `phases` may be left out. Beside ticks there may be
-`quiet_s` (`[[from_s, to_s], ...]`) and `spreads_s` (`{"gpu:0": [s, ...]}`): see `model.Trace`.
+`quiet_s` (`[[from_s, to_s], ...]`) and `spreads_s` (`{"gpu:0": [s, ...]}`): see `model.Tick`.
 """
 
 import json
@@ -25,7 +25,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from pytest_energy.errors import FormatError, NotMeasurable, SettingsError
-from pytest_energy.model import Domain, Phase, Reading, Trace
+from pytest_energy.model import Domain, Phase, Reading, Tick, Trace
 from pytest_energy.wire import Fields, JsonDict, parse, plain_numbers
 
 FORMAT_VERSION = 1
@@ -117,12 +117,13 @@ class ReplayRound:
     def to_json(self) -> JsonDict:
         json_round: JsonDict
         if self.trace is not None:
-            ticks = {name: [list(tick) for tick in ticks] for name, ticks in self.trace.ticks.items()}
+            ticks = {n: [[t.time_s, t.joules] for t in ticks] for n, ticks in self.trace.ticks.items()}
             json_round = {"ticks": ticks, "start_s": self.trace.start_s, "stop_s": self.trace.stop_s}
             if self.trace.quiet_s:
                 json_round["quiet_s"] = [list(span) for span in self.trace.quiet_s]
-            if self.trace.spreads_s:
-                json_round["spreads_s"] = {name: list(s) for name, s in self.trace.spreads_s.items()}
+            spreads_s = {name: _spreads_s(ticks) for name, ticks in self.trace.ticks.items()}
+            if any(spreads_s.values()):
+                json_round["spreads_s"] = {name: spreads for name, spreads in spreads_s.items() if spreads}
             if self.trace.edges_s:
                 json_round["edges_s"] = plain_numbers(self.trace.edges_s)
             if self.call_count != 1:
@@ -164,12 +165,12 @@ class ReplayRound:
                         f"{fields.where} has both 'ticks' and {name!r}; one of them is the truth"
                     )
             ticks = fields.child("ticks")
+            spreads_s = fields.child("spreads_s") if fields.has_value("spreads_s") else None
             trace = Trace(
-                ticks={name: ticks.number_pairs(name) for name in ticks.names()},
+                ticks={name: _ticks(name, ticks, spreads_s) for name in ticks.names()},
                 start_s=fields.number("start_s"),
                 stop_s=fields.number("stop_s"),
                 quiet_s=fields.number_pairs("quiet_s") if fields.has_value("quiet_s") else (),
-                spreads_s=_spreads_s(fields.child("spreads_s")) if fields.has_value("spreads_s") else {},
                 edges_s=fields.numbers("edges_s") if fields.has_value("edges_s") else {},
             )
             duration_s = trace.stop_s - trace.start_s
@@ -279,9 +280,20 @@ def _phase(fields: Fields) -> Phase:
     )
 
 
-def _spreads_s(fields: Fields) -> dict[str, tuple[float, ...]]:
-    """Uncertainty of each tick's time, by channel."""
-    return {name: fields.number_list(name) for name in fields.names()}
+def _ticks(name: str, ticks: Fields, spreads_s: Fields | None) -> tuple[Tick, ...]:
+    """Ticks of the channel *name*, with the uncertainty of their times where it is there."""
+    pairs = ticks.number_pairs(name)
+    spreads = () if spreads_s is None or name not in spreads_s else spreads_s.number_list(name)
+    if not spreads:
+        return tuple(Tick(*pair) for pair in pairs)
+    if len(spreads) != len(pairs):
+        raise NotMeasurable(f"spreads_s: {name} has {len(spreads)} for {len(pairs)} ticks")
+    return tuple(Tick(*pair, spread_s) for pair, spread_s in zip(pairs, spreads, strict=True))
+
+
+def _spreads_s(ticks: Sequence[Tick]) -> list[float]:
+    """Uncertainty of the ticks' times, as far as it is known."""
+    return [tick.spread_s for tick in ticks if tick.spread_s is not None]
 
 
 def _check_channels(channels: Mapping[str, float], energy_j: float | None) -> None:
@@ -303,26 +315,34 @@ def _check_trace(trace: Trace) -> None:
         raise NotMeasurable("ticks is empty; it needs at least one channel, such as 'gpu:0'")
     for name, ticks in trace.ticks.items():
         _check_name(name)
-        if len(ticks) < 2:
-            raise NotMeasurable(f"ticks: {name} has {len(ticks)} tick(s); joules are the difference of two")
-        if not all(math.isfinite(number) for tick in ticks for number in tick):
-            raise NotMeasurable(f"ticks: {name} holds a number that is not finite")
-        for (before_s, before_j), (after_s, after_j) in pairwise(ticks):
-            if after_s <= before_s:
-                raise NotMeasurable(f"ticks: {name} goes from {before_s} s to {after_s} s; time goes on")
-            if after_j < before_j:
-                raise NotMeasurable(f"ticks: {name} falls from {before_j} J to {after_j} J at {after_s} s")
-
-        _check_spreads(name, trace.spreads_s.get(name, ()), len(ticks))
+        _check_ticks(name, ticks)
+        _check_spreads(name, ticks)
     if not (math.isfinite(trace.start_s) and math.isfinite(trace.stop_s) and trace.start_s < trace.stop_s):
         raise NotMeasurable(
             f"start_s is {trace.start_s} and stop_s {trace.stop_s}; a round takes more than 0 s"
         )
 
 
-def _check_spreads(name: str, spreads_s: Sequence[float], tick_count: int) -> None:
-    if spreads_s and len(spreads_s) != tick_count:
-        raise NotMeasurable(f"spreads_s: {name} has {len(spreads_s)} for {tick_count} ticks")
+def _check_ticks(name: str, ticks: Sequence[Tick]) -> None:
+    if len(ticks) < 2:
+        raise NotMeasurable(f"ticks: {name} has {len(ticks)} tick(s); joules are the difference of two")
+    if not all(math.isfinite(tick.time_s) and math.isfinite(tick.joules) for tick in ticks):
+        raise NotMeasurable(f"ticks: {name} holds a number that is not finite")
+    for before, after in pairwise(ticks):
+        if after.time_s <= before.time_s:
+            raise NotMeasurable(
+                f"ticks: {name} goes from {before.time_s} s to {after.time_s} s; time goes on"
+            )
+        if after.joules < before.joules:
+            raise NotMeasurable(
+                f"ticks: {name} falls from {before.joules} J to {after.joules} J at {after.time_s} s"
+            )
+
+
+def _check_spreads(name: str, ticks: Sequence[Tick]) -> None:
+    spreads_s = _spreads_s(ticks)
+    if spreads_s and len(spreads_s) != len(ticks):
+        raise NotMeasurable(f"spreads_s: {name} has {len(spreads_s)} for {len(ticks)} ticks")
     if not all(math.isfinite(spread_s) and spread_s >= 0 for spread_s in spreads_s):
         raise NotMeasurable(f"spreads_s: {name} holds a number that is negative or not finite")
 

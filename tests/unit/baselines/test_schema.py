@@ -19,7 +19,7 @@ from pytest_energy.baselines.schema import (
     to_json_text,
 )
 from pytest_energy.errors import BaselineError
-from pytest_energy.model import Provenance, Reading, Record, Trace
+from pytest_energy.model import Provenance, Reading, Record, Tick, Trace
 from tests.builders import KEY, TEST_ID, numbers, reading, record, sessions
 
 EXAMPLE = Path(__file__).parents[2] / "data" / "baselines" / "format-1.json"
@@ -75,7 +75,7 @@ class TestStoredForm:
 
     def test_traces_are_left_out(self) -> None:
         """Raw ticks belong into a recording, not into version control."""
-        trace = Trace(ticks={"gpu:0": ((0.0, 1.0), (0.1, 2.0))}, start_s=0.0, stop_s=0.1)
+        trace = Trace(ticks={"gpu:0": (Tick(0.0, 1.0), Tick(0.1, 2.0))}, start_s=0.0, stop_s=0.1)
         traced = Reading(
             channels={"gpu:0": 1.0},
             duration_s=0.1,

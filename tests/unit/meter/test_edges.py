@@ -5,12 +5,11 @@ import math
 import pytest
 
 from pytest_energy.meter.window import to_reading
-from pytest_energy.model import Provenance, Trace
+from pytest_energy.model import Provenance, Tick, Trace
 from pytest_energy.sensors.replay import ReplayRound
 
 # 120 W quiet, a tick each 100 ms, and 39 J of work between 0.92 s and 0.97 s.
-QUIET = tuple((0.1 * k, 12.0 * k) for k in range(20))
-TICKS = tuple((t, joules + 33.0 * (t > 0.95)) for t, joules in QUIET)
+TICKS = tuple(Tick(0.1 * k, 12.0 * k + 33.0 * (0.1 * k > 0.95)) for k in range(20))
 TRACE = Trace(ticks={"gpu:0": TICKS}, start_s=0.92, stop_s=0.97, quiet_s=((0.0, 0.92),))
 
 

@@ -1,11 +1,13 @@
 """Joules of a window from ticks whose truth is known by construction."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.meter.integrate import Cumulative, How, Tick, integrate
+from pytest_energy.meter.integrate import Cumulative, How, integrate
+from pytest_energy.model import Tick
 
 QUIET_W = 120.0
 
@@ -20,7 +22,12 @@ def trace(
 ) -> list[Tick]:
     """Ticks at 0, *tick_s*, ...; a burst adds *burst_j* from *burst_s* on."""
     times = [tick_s * number for number in range(count)]
-    return [(time_s, quiet_w * time_s + (burst_j if time_s >= burst_s else 0.0)) for time_s in times]
+    return [Tick(time_s, quiet_w * time_s + (burst_j if time_s >= burst_s else 0.0)) for time_s in times]
+
+
+def more(tick: Tick, joules: float) -> Tick:
+    """*tick* of a counter that shows so much more."""
+    return replace(tick, joules=tick.joules + joules)
 
 
 def test_a_burst_shorter_than_a_tick_is_found_whole() -> None:
@@ -32,7 +39,7 @@ def test_a_burst_shorter_than_a_tick_is_found_whole() -> None:
 
 def test_the_second_tick_after_the_stop_is_counted_to() -> None:
     """The first tick after the stop may lack the work's end: what the second adds counts, with a doubt."""
-    late = [(t, j - (3.0 if 1.02 < t < 1.15 else 0.0)) for t, j in trace(burst_j=6.6)]
+    late = [more(t, -3.0 if 1.02 < t.time_s < 1.15 else 0.0) for t in trace(burst_j=6.6)]
     integral = integrate(late[:13], 1.01, 1.02, quiet_s=((0.0, 1.01),))
     assert abs(integral.energy_j - 6.6 - QUIET_W * 0.01) < 2 * integral.uncertainty_j
     assert integral.energy_j > 5.0
@@ -40,7 +47,7 @@ def test_the_second_tick_after_the_stop_is_counted_to() -> None:
 
 def test_reads_at_the_edges_are_simply_subtracted() -> None:
     """A counter that is read at the edges has its ticks there, and nothing is aligned."""
-    integral = integrate([(1.0, 50.0), (2.0, 80.0)], 1.0, 2.0, resolution_j=1e-6)
+    integral = integrate([Tick(1.0, 50.0), Tick(2.0, 80.0)], 1.0, 2.0, resolution_j=1e-6)
     assert integral.energy_j == 30.0
     assert integral.how is How.EDGES
     assert integral.uncertainty_j == pytest.approx(30.0 * 1e-3 * math.sqrt(2 / 3))
@@ -55,7 +62,7 @@ def test_quiet_power_is_reported_for_both_sides() -> None:
 
 def test_another_power_state_after_the_window_has_its_own_power() -> None:
     """A tail of twice the head's power is subtracted at nearly its own, with the doubt that it leaves."""
-    ticks = [(t, j + max(0.0, t - 1.02) * QUIET_W) for t, j in trace(burst_j=40.0)]
+    ticks = [more(t, max(0.0, t.time_s - 1.02) * QUIET_W) for t in trace(burst_j=40.0)]
     integral = integrate(ticks, 1.01, 1.02)
     assert abs(integral.energy_j - 40.0 - QUIET_W * 0.01) < 2 * integral.uncertainty_j
     assert integral.uncertainty_j < 10.0
@@ -64,7 +71,7 @@ def test_another_power_state_after_the_window_has_its_own_power() -> None:
 def test_a_short_tick_after_a_load_hardly_moves_the_joules() -> None:
     """One quiet tick 18 % short, as seen on an H100, is no new power state, but raises the uncertainty."""
     plain = trace(burst_j=700.0, count=13)
-    dipped = [*plain[:-1], (plain[-1][0], plain[-1][1] - 2.2)]
+    dipped = [*plain[:-1], more(plain[-1], -2.2)]
     calm, odd = integrate(plain, 1.01, 1.02), integrate(dipped, 1.01, 1.02)
     assert abs(odd.energy_j - calm.energy_j) < 3.0
     assert odd.uncertainty_j > calm.uncertainty_j + 0.5
@@ -72,7 +79,7 @@ def test_a_short_tick_after_a_load_hardly_moves_the_joules() -> None:
 
 def test_without_a_quiet_tick_the_power_outside_is_unknown() -> None:
     """Two ticks around a window: joules are spread evenly, and the uncertainty is that of not knowing."""
-    integral = integrate([(0.0, 0.0), (1.0, 100.0)], 0.25, 0.75)
+    integral = integrate([Tick(0.0, 0.0), Tick(1.0, 100.0)], 0.25, 0.75)
     assert integral.energy_j == pytest.approx(50.0)
     assert integral.uncertainty_j == pytest.approx(50.0 / math.sqrt(3), rel=0.01)
     assert integral.how is How.INTERPOLATED
@@ -82,10 +89,9 @@ def test_seen_times_are_taken_back_to_the_beat() -> None:
     """Reads that err by 3 ms each, on a steady beat, cost far less than 3 ms of quiet power."""
     spread_s = 3e-3 / math.sqrt(3)
     errors_s = [3e-3 * (2 * ((0.618 * k) % 1.0) - 1.0) for k in range(40)]
-    ticks = [
-        (t + e, j) for (t, j), e in zip(trace(burst_j=6.6, burst_s=3.02, count=40), errors_s, strict=True)
-    ]
-    integral = integrate(ticks, 3.01, 3.02, spreads_s=[spread_s] * 40, quiet_s=((0.0, 3.01),))
+    exact = trace(burst_j=6.6, burst_s=3.02, count=40)
+    ticks = [Tick(t.time_s + e, t.joules, spread_s) for t, e in zip(exact, errors_s, strict=True)]
+    integral = integrate(ticks, 3.01, 3.02, quiet_s=((0.0, 3.01),))
     assert abs(integral.energy_j - 6.6 - QUIET_W * 0.01) < 0.1
     assert integral.uncertainty_j < 0.1 < QUIET_W * spread_s
 
@@ -93,23 +99,22 @@ def test_seen_times_are_taken_back_to_the_beat() -> None:
 def test_ticks_that_keep_to_no_beat_are_believed_as_seen() -> None:
     """Irregular ticks that were seen exactly give exact joules."""
     times = [0.1 * k + 0.03 * math.sin(7.0 * k * k) for k in range(20)]
-    ticks = [(t, QUIET_W * t + (6.6 if t >= 1.02 else 0.0)) for t in times]
-    integral = integrate(ticks, 1.015, 1.02, spreads_s=[1e-6] * 20, quiet_s=((-1.0, 1.015),))
+    ticks = [Tick(t, QUIET_W * t + (6.6 if t >= 1.02 else 0.0), 1e-6) for t in times]
+    integral = integrate(ticks, 1.015, 1.02, quiet_s=((-1.0, 1.015),))
     assert integral.energy_j == pytest.approx(6.6 + QUIET_W * 0.005, abs=1e-3)
 
 
 def test_one_held_up_read_is_no_lever() -> None:
     """A tick that was seen 24 ms late by its own account doesn't bend the beat."""
-    ticks = trace(burst_j=6.6, burst_s=3.02, count=40)
-    ticks[20] = (ticks[20][0] + 0.024, ticks[20][1])
-    spreads_s = [1e-3] * 40
-    integral = integrate(ticks, 3.01, 3.02, spreads_s=spreads_s, quiet_s=((0.0, 3.01),))
+    ticks = [replace(tick, spread_s=1e-3) for tick in trace(burst_j=6.6, burst_s=3.02, count=40)]
+    ticks[20] = replace(ticks[20], time_s=ticks[20].time_s + 0.024)
+    integral = integrate(ticks, 3.01, 3.02, quiet_s=((0.0, 3.01),))
     assert integral.energy_j == pytest.approx(6.6 + QUIET_W * 0.01, abs=0.3)
 
 
 def test_only_known_quiet_counts_as_quiet() -> None:
     """Ticks outside the quiet stretches, however like, don't tell the quiet power."""
-    ticks = [(t, j + 0.3 * min(10, round(t / 0.1))) for t, j in trace(burst_j=6.6, burst_s=1.62)]
+    ticks = [more(t, 0.3 * min(10, round(t.time_s / 0.1))) for t in trace(burst_j=6.6, burst_s=1.62)]
     integral = integrate(ticks, 1.61, 1.62, quiet_s=((1.0, 1.61),))
     assert integral.energy_j == pytest.approx(6.6 + QUIET_W * 0.01)
 
@@ -134,17 +139,19 @@ def test_a_coarse_counter_is_less_certain() -> None:
     ],
 )
 def test_what_cannot_be_told_is_an_error(
-    ticks: list[Tick], edges_s: tuple[float, float], reason: str
+    ticks: list[tuple[float, float]], edges_s: tuple[float, float], reason: str
 ) -> None:
     """Ticks that don't reach around the window, or aren't a counter's, give no joules."""
     with pytest.raises(NotMeasurable, match=reason):
-        integrate(ticks, *edges_s)
+        integrate([Tick(*tick) for tick in ticks], *edges_s)
 
 
-def test_spreads_must_match_the_ticks() -> None:
-    """An uncertainty belongs to each tick or to none."""
-    with pytest.raises(NotMeasurable, match="2 ticks have 1 spreads"):
-        integrate([(0.0, 0.0), (2.0, 1.0)], 0.5, 1.5, spreads_s=[0.1])
+def test_one_tick_whose_time_nobody_knows_leaves_all_to_their_beat() -> None:
+    """An uncertainty that isn't known is none of 0: the times are taken as if none were known."""
+    ticks = [replace(tick, spread_s=1e-3) for tick in trace(burst_j=6.6, count=13)]
+    ticks[3] = replace(ticks[3], spread_s=None)
+    unknown = [replace(tick, spread_s=None) for tick in ticks]
+    assert integrate(ticks, 1.01, 1.02) == integrate(unknown, 1.01, 1.02)
 
 
 def phased() -> Cumulative:
@@ -153,7 +160,9 @@ def phased() -> Cumulative:
     joules = [
         QUIET_W * t + 80.0 * min(max(t - 2.0, 0.0), 0.5) + 280.0 * min(max(t - 2.5, 0.0), 0.5) for t in times
     ]
-    return Cumulative(list(zip(times, joules, strict=True)), 2.0, 3.0, quiet_s=((0.0, 2.0),))
+    return Cumulative(
+        [Tick(*pair) for pair in zip(times, joules, strict=True)], 2.0, 3.0, quiet_s=((0.0, 2.0),)
+    )
 
 
 def test_a_stretch_is_interpolated_between_ticks() -> None:

@@ -12,7 +12,7 @@ from pytest_energy.errors import FormatError
 from pytest_energy.meter import quality
 from pytest_energy.meter.integrate import How, Integral
 from pytest_energy.meter.quality import Watched
-from pytest_energy.model import Phase, Provenance, Reading
+from pytest_energy.model import Phase, Provenance, Reading, Tick
 from pytest_energy.sensors.protocol import Condition, Look, Slowdown
 from pytest_energy.wire import Fields
 from tests.builders import record
@@ -238,14 +238,14 @@ def test_a_first_round_has_no_band() -> None:
 
 def test_samples_of_steady_power_leave_nothing_open() -> None:
     """Samples that are all alike miss nothing in between."""
-    assert quality.sampling_uncertainty_j([(0.1 * n, 12.0 * n) for n in range(20)]) == pytest.approx(0.0)
+    assert quality.sampling_uncertainty_j([Tick(0.1 * n, 12.0 * n) for n in range(20)]) == pytest.approx(0.0)
 
 
 def test_samples_of_independent_power_add_in_squares() -> None:
     """The sum of n samples without relation is uncertain by their spread times the root of n."""
     rng = random.Random(1)  # noqa: S311  # a seeded simulation
     energies_j = [rng.gauss(30.0, 4.0) for _ in range(2000)]
-    ticks = [(0.1 * n, joules) for n, joules in enumerate(accumulate(energies_j))]
+    ticks = [Tick(0.1 * n, joules) for n, joules in enumerate(accumulate(energies_j))]
     assert quality.sampling_uncertainty_j(ticks) == pytest.approx(4.0 * math.sqrt(2000), rel=0.05)
 
 

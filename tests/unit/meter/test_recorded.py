@@ -8,7 +8,8 @@ from statistics import fmean, pstdev
 
 import pytest
 
-from pytest_energy.meter.integrate import Integral, Tick, integrate
+from pytest_energy.meter.integrate import Integral, integrate
+from pytest_energy.model import Tick
 
 DATA = Path(__file__).parents[2] / "data" / "nvml"
 
@@ -16,22 +17,21 @@ DATA = Path(__file__).parents[2] / "data" / "nvml"
 LOAD_START_S, LOAD_STOP_S = 0.95, 2.05
 
 
-def recorded(name: str) -> tuple[list[Tick], list[float]]:
+def recorded(name: str) -> list[Tick]:
     """Ticks with their times' uncertainty: each change lies between two polls about 6.5 ms apart."""
     samples = json.loads((DATA / name).read_text(encoding="utf-8"))["samples"]
     changes = [(a[0], b[0], b[1] * 1e-3) for a, b in pairwise(samples) if a[1] != b[1]]
-    return [((a + b) / 2, j) for a, b, j in changes], [(b - a) / math.sqrt(12) for a, b, _ in changes]
+    return [Tick((a + b) / 2, joules, (b - a) / math.sqrt(12)) for a, b, joules in changes]
 
 
 def window(name: str, start_s: float, stop_s: float) -> Integral:
     """A window over a series that ends, as a live one does, with the second tick after the stop."""
-    ticks, spreads_s = recorded(name)
-    count = next(index for index, (time_s, _) in enumerate(ticks) if time_s > stop_s) + 2
+    ticks = recorded(name)
+    count = next(index for index, tick in enumerate(ticks) if tick.time_s > stop_s) + 2
     return integrate(
         ticks[:count],
         start_s,
         stop_s,
-        spreads_s=spreads_s[:count],
         quiet_s=((0.0, start_s),),
         resolution_j=1e-3,
     )

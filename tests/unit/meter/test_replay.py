@@ -6,7 +6,7 @@ import pytest
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.meter.window import ReplayMeter
-from pytest_energy.model import Domain, Phase, Provenance, Trace
+from pytest_energy.model import Domain, Phase, Provenance, Tick, Trace
 from pytest_energy.sensors.replay import Replay, ReplayRound, load_replay, save_replay
 from tests.fakes.meter import Bench, VirtualClock
 
@@ -71,7 +71,7 @@ def test_a_round_of_ticks_is_integrated_as_live_ones_are(tmp_path: Path) -> None
 
 def test_ticks_that_do_not_reach_around_the_window_are_void() -> None:
     """The reason of the integration names the channel."""
-    trace = Trace(ticks={"gpu:0": ((0.0, 1.0), (1.0, 2.0))}, start_s=0.5, stop_s=1.5)
+    trace = Trace(ticks={"gpu:0": (Tick(0.0, 1.0), Tick(1.0, 2.0))}, start_s=0.5, stop_s=1.5)
     reading = meter_over(ReplayRound.from_trace(trace)).open(TEST).close()
     assert reading.void_because == "gpu:0: the counter has no tick after the window's stop"
 

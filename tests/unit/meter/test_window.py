@@ -53,7 +53,6 @@ def test_the_trace_gives_the_same_joules_again() -> None:
                 ticks,
                 trace.start_s,
                 trace.stop_s,
-                spreads_s=trace.spreads_s[name],
                 quiet_s=trace.quiet_s,
             )
             assert again.energy_j == reading.channels[name]
@@ -587,10 +586,10 @@ def test_the_steps_of_power_are_the_counters_joules(seed: int) -> None:
         trace = reading.trace
         assert trace is not None
         for name, steps in reading.power_trace.items():
-            inside = [tick for tick in trace.ticks[name] if trace.start_s <= tick[0] <= trace.stop_s]
-            assert steps[0][0] == round(inside[0][0] - trace.start_s, 3)
-            assert steps[-1][0] == round(inside[-1][0] - trace.start_s, 3)
-            counted_j = inside[-1][1] - inside[0][1]
+            inside = [tick for tick in trace.ticks[name] if trace.start_s <= tick.time_s <= trace.stop_s]
+            assert steps[0][0] == round(inside[0].time_s - trace.start_s, 3)
+            assert steps[-1][0] == round(inside[-1].time_s - trace.start_s, 3)
+            counted_j = inside[-1].joules - inside[0].joules
             assert abs(steps_j(steps) - counted_j) <= rounding_j(steps)
         assert reading.power_trace.keys() == {"gpu:0", "gpu:1", "gpu:2"}
 

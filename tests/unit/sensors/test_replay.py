@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_energy.errors import NotMeasurable, SettingsError
-from pytest_energy.model import Phase, Provenance, Reading, Trace
+from pytest_energy.model import Phase, Provenance, Reading, Tick, Trace
 from pytest_energy.sensors.replay import Replay, ReplayRound, load_replay, save_replay
 
 TEST_ID = "tests/test_model.py::test_training[resnet18]"
@@ -44,7 +44,11 @@ def refusal(path: Path) -> str:
 
 
 def trace(**change: object) -> Trace:
-    values: dict[str, object] = {"ticks": {"gpu:0": ((0.0, 1.0), (0.1, 2.0))}, "start_s": 0.0, "stop_s": 0.1}
+    values: dict[str, object] = {
+        "ticks": {"gpu:0": (Tick(0.0, 1.0), Tick(0.1, 2.0))},
+        "start_s": 0.0,
+        "stop_s": 0.1,
+    }
     return Trace(**(values | change))  # type: ignore[arg-type]
 
 
@@ -74,7 +78,7 @@ def test_a_round_may_hold_ticks(tmp_path: Path) -> None:
     """Raw ticks come back as a trace to integrate; joules are then not told by the file."""
     read = loaded(tmp_path, TICKED)
     assert read.trace == Trace(
-        ticks={"gpu:0": ((0.0, 5.0), (0.1, 6.0), (0.2, 8.0))}, start_s=0.05, stop_s=0.15
+        ticks={"gpu:0": (Tick(0.0, 5.0), Tick(0.1, 6.0), Tick(0.2, 8.0))}, start_s=0.05, stop_s=0.15
     )
     assert read.energy_j is None
     assert read.channels == {}
@@ -282,11 +286,13 @@ PHASES = st.lists(
     ),
     max_size=2,
 ).map(tuple)
-TICKS = st.lists(st.tuples(st.integers(1, 10_000), st.integers(0, 10_000)), min_size=2, max_size=8).map(
-    lambda steps: tuple(
-        (sum(dt for dt, _ in steps[: n + 1]) / 1e3, sum(dj for _, dj in steps[: n + 1]) / 1e3)
+TICKS = st.builds(
+    lambda steps, spread_s: tuple(
+        Tick(sum(dt for dt, _ in steps[: n + 1]) / 1e3, sum(dj for _, dj in steps[: n + 1]) / 1e3, spread_s)
         for n in range(len(steps))
-    )
+    ),
+    st.lists(st.tuples(st.integers(1, 10_000), st.integers(0, 10_000)), min_size=2, max_size=8),
+    st.none() | st.floats(0, 1),
 )
 PLAIN_ROUNDS = st.builds(
     ReplayRound.from_channels,
@@ -348,11 +354,17 @@ def test_a_void_reading_is_not_recorded() -> None:
         ReplayRound.from_reading(reading(void_because="the counter was reset", channels={}))
 
 
-@pytest.mark.parametrize("ticks", [((0.0, 1.0), (float("nan"), 2.0)), ((0.0, 1.0), (0.1, float("inf")))])
-def test_ticks_are_finite(ticks: tuple[tuple[float, float], ...]) -> None:
+@pytest.mark.parametrize("tick", [Tick(float("nan"), 2.0), Tick(0.1, float("inf"))])
+def test_ticks_are_finite(tick: Tick) -> None:
     """NaN and infinity are no ticks, also where no JSON keeps them out."""
     with pytest.raises(NotMeasurable, match="not finite"):
-        ReplayRound.from_trace(trace(ticks={"gpu:0": ticks}))
+        ReplayRound.from_trace(trace(ticks={"gpu:0": (Tick(0.0, 1.0), tick)}))
+
+
+def test_each_ticks_time_has_an_uncertainty_or_none_has() -> None:
+    """What the file can't hold is refused before it is written."""
+    with pytest.raises(NotMeasurable, match="gpu:0 has 1 for 2 ticks"):
+        ReplayRound.from_trace(trace(ticks={"gpu:0": (Tick(0.0, 1.0, 0.01), Tick(0.1, 2.0))}))
 
 
 @pytest.mark.parametrize("edges", [{"start_s": float("nan")}, {"stop_s": float("inf")}])
