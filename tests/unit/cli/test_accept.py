@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from pytest_energy.baselines.store import Store
-from pytest_energy.cli import main
 from pytest_energy.model import Judgement, Provenance, Verdict
-from pytest_energy.report import formats, view
-from tests.builders import CREATED, H100, judgement
+from pytest_energy.report import view
+from tests.builders import H100, judgement
+from tests.unit.cli.conftest import Cli, Ran, written
 
 PAST = "2025-11-20T10:00:00Z"
 WORK = "t.py::test_work"
@@ -32,21 +32,12 @@ def failed(verdict: Verdict = Verdict.REGRESSION, test_id: str = WORK, energy_j:
 
 def run_of(tmp_path: Path, *judgements: Judgement) -> Path:
     """A run of *judgements*, as --energy-out writes it."""
-    path = tmp_path / "run.json"
-    path.write_text(formats.RENDERERS[".json"](view.of(judgements), CREATED), encoding="utf-8")
-    return path
+    return written(tmp_path / "run.json", *judgements)
 
 
-def accepted(
-    capsys: pytest.CaptureFixture[str], run: Path, folder: Path, *options: str
-) -> tuple[int, str, str]:
-    """Status, output and errors of the command."""
-    try:
-        status = main(["accept", str(run), "--baselines", str(folder), *options])
-    except SystemExit as stopped:  # argparse ends the process itself
-        status = int(stopped.code or 0)
-    captured = capsys.readouterr()
-    return status, captured.out, captured.err
+def accepted(cli: Cli, run: Path, folder: Path, *options: str) -> Ran:
+    """`pytest-energy accept` of *run* into the baselines of *folder*."""
+    return cli("accept", run, "--baselines", folder, *options)
 
 
 def energies_j(folder: Path, test_id: str = WORK) -> list[float | None] | None:
@@ -55,10 +46,10 @@ def energies_j(folder: Path, test_id: str = WORK) -> list[float | None] | None:
     return None if stored is None else [session.energy_j for session in stored.sessions]
 
 
-def test_what_passed_is_taken(capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path) -> None:
+def test_what_passed_is_taken(cli: Cli, tmp_path: Path, folder: Path) -> None:
     """Each test that passed is a session, and where it was written is said."""
     run = run_of(tmp_path, at(), at(20.0, "t.py::test_other", verdict=Verdict.NO_BASELINE))
-    status, out, err = accepted(capsys, run, folder)
+    status, out, err = accepted(cli, run, folder)
     assert (status, err) == (0, "")
     assert energies_j(folder) == [10.0]
     assert out.splitlines() == [
@@ -68,32 +59,30 @@ def test_what_passed_is_taken(capsys: pytest.CaptureFixture[str], tmp_path: Path
     ]
 
 
-def test_what_is_stored_is_the_run_s_record(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path
-) -> None:
+def test_what_is_stored_is_the_run_s_record(cli: Cli, tmp_path: Path, folder: Path) -> None:
     """Nothing is lost on the way through the run's JSON."""
     one = view.of([at()]).judgements[0]
-    accepted(capsys, run_of(tmp_path, one), folder)
+    accepted(cli, run_of(tmp_path, one), folder)
     (stored,) = Store(folder).baselines()
     assert stored.sessions == (one.record,)
 
 
-def test_twice_is_once(capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path) -> None:
+def test_twice_is_once(cli: Cli, tmp_path: Path, folder: Path) -> None:
     """The same run again adds nothing and says so."""
     run = run_of(tmp_path, at())
-    accepted(capsys, run, folder)
+    accepted(cli, run, folder)
     before = Store(folder).path(H100.key, WORK).read_bytes()
-    status, out, _ = accepted(capsys, run, folder)
+    status, out, _ = accepted(cli, run, folder)
     assert status == 0
     assert out.startswith(f"there already: {WORK}: ")
     assert out.endswith(f"1 there already of {run}\n")
     assert Store(folder).path(H100.key, WORK).read_bytes() == before
 
 
-def test_what_failed_is_left_out(capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path) -> None:
+def test_what_failed_is_left_out(cli: Cli, tmp_path: Path, folder: Path) -> None:
     """A test that failed is named with why, and stays as it was; the others are taken."""
     run = run_of(tmp_path, failed(), failed(Verdict.PASS, "t.py::test_broken"), at(5.0, "t.py::test_good"))
-    status, out, _ = accepted(capsys, run, folder, "--replace")
+    status, out, _ = accepted(cli, run, folder, "--replace")
     assert status == 0
     assert f"left out: {WORK}: the test did not pass (failed)" in out
     assert "left out: t.py::test_broken: the test did not pass (failed)" in out
@@ -101,12 +90,10 @@ def test_what_failed_is_left_out(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert len(Store(folder).paths()) == 1
 
 
-def test_a_named_test_is_taken_alone(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path
-) -> None:
+def test_a_named_test_is_taken_alone(cli: Cli, tmp_path: Path, folder: Path) -> None:
     """Only the tests that are named are taken, whatever their verdict."""
     run = run_of(tmp_path, failed(), failed(Verdict.OVER_BUDGET, "t.py::test_b"), at(5.0, "t.py::test_c"))
-    status, out, _ = accepted(capsys, run, folder, f"--test={WORK}", "--test=t.py::test_b")
+    status, out, _ = accepted(cli, run, folder, f"--test={WORK}", "--test=t.py::test_b")
     assert status == 0
     assert "2 taken of" in out
     assert energies_j(folder) == [13.0]
@@ -115,98 +102,90 @@ def test_a_named_test_is_taken_alone(
 
 @pytest.mark.parametrize("verdict", [Verdict.VOID, Verdict.UNMEASURED])
 def test_a_named_test_without_joules_is_status_1(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path, verdict: Verdict
+    cli: Cli, tmp_path: Path, folder: Path, verdict: Verdict
 ) -> None:
     """What was asked for by name and can't be had is no success."""
     run = run_of(tmp_path, at(None if verdict is Verdict.UNMEASURED else 10.0, verdict=verdict))
-    assert accepted(capsys, run, folder)[0] == 0
-    status, out, _ = accepted(capsys, run, folder, f"--test={WORK}")
+    assert accepted(cli, run, folder)[0] == 0
+    status, out, _ = accepted(cli, run, folder, f"--test={WORK}")
     assert status == 1
     assert f"left out: {WORK}: its verdict is {verdict}: " in out
     assert not folder.exists()
 
 
-def test_a_name_that_the_run_has_not(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path
-) -> None:
+def test_a_name_that_the_run_has_not(cli: Cli, tmp_path: Path, folder: Path) -> None:
     """A misspelt name stops it all before anything is written."""
     run = run_of(tmp_path, at())
-    status, out, err = accepted(capsys, run, folder, f"--test={WORK}", "--test=t.py::test_wrok")
+    status, out, err = accepted(cli, run, folder, f"--test={WORK}", "--test=t.py::test_wrok")
     assert (status, out) == (2, "")
     assert f"{run} has no test t.py::test_wrok; it has {WORK}. A test whose own checks failed" in err
     assert not folder.exists()
 
 
-def test_replace_starts_anew(capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path) -> None:
+def test_replace_starts_anew(cli: Cli, tmp_path: Path, folder: Path) -> None:
     """With --replace the old sessions go; without, the new one stands beside them."""
-    accepted(capsys, run_of(tmp_path, at(10.0)), folder)
-    accepted(capsys, run_of(tmp_path, at(10.1, created="2025-11-21T10:00:00Z")), folder)
+    accepted(cli, run_of(tmp_path, at(10.0)), folder)
+    accepted(cli, run_of(tmp_path, at(10.1, created="2025-11-21T10:00:00Z")), folder)
     assert energies_j(folder) == pytest.approx([10.0, 10.1])
-    status, out, _ = accepted(capsys, run_of(tmp_path, failed()), folder, "--replace", f"--test={WORK}")
+    status, out, _ = accepted(cli, run_of(tmp_path, failed()), folder, "--replace", f"--test={WORK}")
     assert status == 0
     assert "now 1 session in" in out
     assert energies_j(folder) == [13.0]
 
 
-def test_keep_limits_the_sessions(capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path) -> None:
+def test_keep_limits_the_sessions(cli: Cli, tmp_path: Path, folder: Path) -> None:
     """Of more than --keep the first and the newest stay."""
     for day in range(1, 7):
         run = run_of(tmp_path, at(10.0 + day, created=f"2025-11-{day:02}T10:00:00Z"))
-        accepted(capsys, run, folder, "--keep=4")
+        accepted(cli, run, folder, "--keep=4")
     assert energies_j(folder) == [11.0, 12.0, 13.0, 16.0]
-    status, _, err = accepted(capsys, run_of(tmp_path, at()), folder, "--keep=0")
+    status, _, err = accepted(cli, run_of(tmp_path, at()), folder, "--keep=0")
     assert status == 2
     assert "'0' is no number of sessions from 1 on" in err
 
 
-def test_estimates_are_taken_where_asked(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path
-) -> None:
+def test_estimates_are_taken_where_asked(cli: Cli, tmp_path: Path, folder: Path) -> None:
     """An estimate enters only with --estimates, although no verdict was made of it."""
     run = run_of(tmp_path, at(verdict=Verdict.UNMEASURED, provenance=Provenance.ESTIMATED))
-    _, out, _ = accepted(capsys, run, folder)
+    _, out, _ = accepted(cli, run, folder)
     assert "its joules are an estimate; its verdict is unmeasured" in out
     assert not folder.exists()
-    _, out, _ = accepted(capsys, run, folder, "--estimates")
+    _, out, _ = accepted(cli, run, folder, "--estimates")
     assert "1 taken of" in out
     assert energies_j(folder) == [10.0]
 
 
-def test_what_can_not_stand_beside_is_left_out(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path
-) -> None:
+def test_what_can_not_stand_beside_is_left_out(cli: Cli, tmp_path: Path, folder: Path) -> None:
     """Joules of another provenance never join; the difference and the way to start anew are told."""
-    accepted(capsys, run_of(tmp_path, at()), folder)
+    accepted(cli, run_of(tmp_path, at()), folder)
     run = run_of(tmp_path, at(provenance=Provenance.REPLAYED, created="2025-11-21T10:00:00Z"))
-    status, out, _ = accepted(capsys, run, folder)
+    status, out, _ = accepted(cli, run, folder)
     assert status == 0
     assert "provenance: 'measured' in the baseline, 'replayed' now" in out
     assert "--replace starts anew" in out
     assert energies_j(folder) == [10.0]
-    assert accepted(capsys, run, folder, "--replace")[1].startswith("taken: ")
+    assert accepted(cli, run, folder, "--replace")[1].startswith("taken: ")
 
 
-def test_an_empty_run_takes_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path) -> None:
+def test_an_empty_run_takes_nothing(cli: Cli, tmp_path: Path, folder: Path) -> None:
     """A run without energy tests is said to have none."""
     run = run_of(tmp_path)
-    assert accepted(capsys, run, folder) == (0, f"no test of {run}\n", "")
+    assert accepted(cli, run, folder) == (0, f"no test of {run}\n", "")
 
 
 # Bad input: nothing is written
 
 
-def test_a_broken_baseline_stops_it_all(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path
-) -> None:
+def test_a_broken_baseline_stops_it_all(cli: Cli, tmp_path: Path, folder: Path) -> None:
     """Every broken file is named before anything is written, so that none is written by halves."""
     ids = [f"t.py::test_{name}" for name in "abc"]
-    accepted(capsys, run_of(tmp_path, *(at(10.0, test_id) for test_id in ids)), folder)
+    accepted(cli, run_of(tmp_path, *(at(10.0, test_id) for test_id in ids)), folder)
     paths = [Store(folder).path(H100.key, test_id) for test_id in ids]
     paths[1].write_text("<<<<<<< HEAD\n{")
     paths[2].write_text('{"format": 9}')
     before = [path.read_bytes() for path in paths]
     run = run_of(tmp_path, *(at(11.0, test_id, created="2025-11-21T10:00:00Z") for test_id in ids))
-    status, out, err = accepted(capsys, run, folder)
+    status, out, err = accepted(cli, run, folder)
     assert (status, out) == (2, "")
     assert err.startswith("pytest-energy: nothing was written:\n")
     assert f"{paths[1]} line 1 is '<<<<<<< HEAD': a merge was left unfinished" in err
@@ -214,36 +193,34 @@ def test_a_broken_baseline_stops_it_all(
     assert [path.read_bytes() for path in paths] == before
 
 
-def test_a_run_from_the_future_is_refused(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path
-) -> None:
+def test_a_run_from_the_future_is_refused(cli: Cli, tmp_path: Path, folder: Path) -> None:
     """A record made by a clock that is wrong enters nothing."""
     run = run_of(tmp_path, at(created="2999-01-01T00:00:00Z"))
-    status, _, err = accepted(capsys, run, folder)
+    status, _, err = accepted(cli, run, folder)
     assert status == 2
     assert f"the run's record of {WORK}: sessions[0] is from the future: created 2999-01-01" in err
     assert not folder.exists()
 
 
-def test_a_folder_that_is_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path) -> None:
+def test_a_folder_that_is_a_file(cli: Cli, tmp_path: Path, folder: Path) -> None:
     """The path is named as a file, and stays one."""
     folder.write_text("mine")
     for options in ((), ("--replace",)):
-        status, _, err = accepted(capsys, run_of(tmp_path, at()), folder, *options)
+        status, _, err = accepted(cli, run_of(tmp_path, at()), folder, *options)
         assert status == 2
         assert f"{folder} is a file, not a folder; mend that, or name another folder" in err
     assert folder.read_text() == "mine"
 
 
-def test_a_disk_that_takes_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_disk_that_takes_nothing(cli: Cli, tmp_path: Path) -> None:
     """A read-only place is named with the system's reason."""
-    status, _, err = accepted(capsys, run_of(tmp_path, at()), Path("/proc/baselines"))
+    status, _, err = accepted(cli, run_of(tmp_path, at()), Path("/proc/baselines"))
     assert status == 2
     assert "can't write /proc/baselines/" in err
 
 
 def test_a_disk_that_is_full_half_way(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was taken before the disk was full is said and sound; the rest is as it was."""
     run = run_of(tmp_path, at(), at(20.0, "t.py::test_z"))
@@ -259,9 +236,9 @@ def test_a_disk_that_is_full_half_way(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fill_up)
-        status, out, err = accepted(capsys, run, folder)
+        status, out, err = accepted(cli, run, folder)
     assert status == 2
     assert out.startswith(f"taken: {WORK}: ")
     assert "No space left on device" in err
     assert [baseline.test_id for baseline in Store(folder).baselines()] == [WORK]
-    assert accepted(capsys, run, folder)[1].endswith(f"1 taken, 1 there already of {run}\n")
+    assert accepted(cli, run, folder)[1].endswith(f"1 taken, 1 there already of {run}\n")

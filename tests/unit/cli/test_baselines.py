@@ -9,22 +9,11 @@ from pathlib import Path
 import pytest
 
 from pytest_energy.baselines.store import Store
-from pytest_energy.cli import main
 from pytest_energy.model import Provenance, Record
-from pytest_energy.report import formats, view
-from tests.builders import CREATED, KEY, judgement, record, sessions
+from tests.builders import KEY, judgement, record, sessions
+from tests.unit.cli.conftest import Cli, written
 
 A, B = "tests/test_a.py::test_a", "tests/test_a.py::test_b"
-
-
-def told(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
-    """Status, output and errors of `baselines` with *arguments*."""
-    try:
-        status = main(["baselines", *(str(argument) for argument in arguments)])
-    except SystemExit as stopped:  # argparse ends the process itself
-        status = int(stopped.code or 0)
-    captured = capsys.readouterr()
-    return status, captured.out, captured.err
 
 
 def of(test_id: str, count: int = 1, *, key: str = KEY, first: int = 0) -> list[Record]:
@@ -53,10 +42,10 @@ WHOLE = {(KEY, A): 6, (KEY, B): 2, ("t4", A): 1}
 # list
 
 
-def test_list_tells_each_machine(capsys: pytest.CaptureFixture[str], store: Store) -> None:
+def test_list_tells_each_machine(cli: Cli, store: Store) -> None:
     """A line a machine: its tests, sessions, provenance and newest session."""
     store.write("e", B, [record(test_id=B, key="e", provenance=Provenance.ESTIMATED)], "add")
-    status, out, _ = told(capsys, "list", "--baselines", store.folder)
+    status, out, _ = cli("baselines", "list", "--baselines", store.folder)
     assert status == 0
     assert [line.split() for line in out.splitlines()] == [
         ["machine", "tests", "sessions", "joules", "newest", "(UTC)"],
@@ -66,34 +55,34 @@ def test_list_tells_each_machine(capsys: pytest.CaptureFixture[str], store: Stor
     ]
 
 
-def test_list_tells_what_is_broken(capsys: pytest.CaptureFixture[str], store: Store) -> None:
+def test_list_tells_what_is_broken(cli: Cli, store: Store) -> None:
     """The sound files are listed all the same, and the status says that not all are."""
     store.path("t4", A).write_text("{")
-    status, out, _ = told(capsys, "list", "--baselines", store.folder)
+    status, out, _ = cli("baselines", "list", "--baselines", store.folder)
     assert status == 2
     assert KEY in out
     assert f"problem: {store.path('t4', A)} is not JSON" in out
 
 
-def test_list_of_an_empty_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_list_of_an_empty_folder(cli: Cli, tmp_path: Path) -> None:
     """A folder that holds none says so."""
-    assert told(capsys, "list", "--baselines", tmp_path) == (0, f"no baselines in {tmp_path}\n", "")
+    assert cli("baselines", "list", "--baselines", tmp_path) == (0, f"no baselines in {tmp_path}\n", "")
 
 
 @pytest.mark.parametrize("command", ["list", "validate", "prune --keep=4", "diff"])
-def test_a_folder_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str) -> None:
+def test_a_folder_that_is_not_there(cli: Cli, tmp_path: Path, command: str) -> None:
     """A misspelt folder has nothing wrong in it, so it is refused."""
     folder = tmp_path / "baslines"
     where = (folder, folder) if command == "diff" else ("--baselines", folder)
-    status, out, err = told(capsys, *command.split(), *where)
+    status, out, err = cli("baselines", *command.split(), *where)
     assert (status, out) == (2, "")
     assert f"there is no folder {folder}" in err
 
 
-def test_a_folder_that_is_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_folder_that_is_a_file(cli: Cli, tmp_path: Path) -> None:
     """It is named as that."""
     (tmp_path / "file").touch()
-    status, _, err = told(capsys, "validate", "--baselines", tmp_path / "file")
+    status, _, err = cli("baselines", "validate", "--baselines", tmp_path / "file")
     assert status == 2
     assert f"{tmp_path}/file is a file, not a folder" in err
 
@@ -101,9 +90,9 @@ def test_a_folder_that_is_a_file(capsys: pytest.CaptureFixture[str], tmp_path: P
 # validate
 
 
-def test_validate_finds_nothing_wrong(capsys: pytest.CaptureFixture[str], store: Store) -> None:
+def test_validate_finds_nothing_wrong(cli: Cli, store: Store) -> None:
     """Sound files are counted."""
-    status, out, _ = told(capsys, "validate", "--baselines", store.folder)
+    status, out, _ = cli("baselines", "validate", "--baselines", store.folder)
     assert (status, out) == (0, f"3 files in {store.folder}: all sound\n")
 
 
@@ -156,13 +145,13 @@ def in_round(**members: object) -> Callable[[str], str]:
     ],
 )
 def test_validate_finds_what_is_wrong(
-    capsys: pytest.CaptureFixture[str], store: Store, damage: Callable[[str], str], what: str
+    cli: Cli, store: Store, damage: Callable[[str], str], what: str
 ) -> None:
     """Each is told with its file and what to do, the file is left as it is, and the status is 2."""
     path = store.path(KEY, A)
     path.write_text(damage(path.read_text()))
     before = path.read_bytes()
-    status, out, _ = told(capsys, "validate", "--baselines", store.folder)
+    status, out, _ = cli("baselines", "validate", "--baselines", store.folder)
     assert status == 2
     problem, summary = out.splitlines()
     assert problem.startswith(f"problem: {path}")
@@ -174,28 +163,28 @@ def test_validate_finds_what_is_wrong(
     assert path.read_bytes() == before
 
 
-def test_validate_finds_a_huge_file(capsys: pytest.CaptureFixture[str], store: Store) -> None:
+def test_validate_finds_a_huge_file(cli: Cli, store: Store) -> None:
     """100 MB are refused by their size."""
     os.truncate(store.path(KEY, A), 100_000_000)
-    status, out, _ = told(capsys, "validate", "--baselines", store.folder)
+    status, out, _ = cli("baselines", "validate", "--baselines", store.folder)
     assert status == 2
     assert "has 100,000,000 bytes, and a baseline has at most 10,000,000: it was not read" in out
 
 
-def test_validate_finds_a_file_in_another_s_place(capsys: pytest.CaptureFixture[str], store: Store) -> None:
+def test_validate_finds_a_file_in_another_s_place(cli: Cli, store: Store) -> None:
     """A copy under another name is told with the place it belongs to."""
     other = store.path(KEY, A).with_name("test_c.json")
     other.write_bytes(store.path(KEY, A).read_bytes())
-    status, out, _ = told(capsys, "validate", "--baselines", store.folder)
+    status, out, _ = cli("baselines", "validate", "--baselines", store.folder)
     assert status == 2
     assert f"{other} holds the baseline of {A!r}" in out
 
 
-def test_validate_finds_all_at_once(capsys: pytest.CaptureFixture[str], store: Store) -> None:
+def test_validate_finds_all_at_once(cli: Cli, store: Store) -> None:
     """One broken file hides no other."""
     for path in store.paths():
         path.write_text("{")
-    status, out, _ = told(capsys, "validate", "--baselines", store.folder)
+    status, out, _ = cli("baselines", "validate", "--baselines", store.folder)
     assert status == 2
     assert out.endswith(f"3 files in {store.folder}: 3 problems\n")
     assert len(out.splitlines()) == 4
@@ -211,14 +200,12 @@ def run_json(tmp_path: Path, ids: Sequence[str], *, key: str = KEY) -> Path:
         replace(one, record=replace(one.record, machine=replace(one.record.machine, key=key)))
         for one in found
     ]
-    path = tmp_path / "run.json"
-    path.write_text(formats.RENDERERS[".json"](view.of(moved), CREATED), encoding="utf-8")
-    return path
+    return written(tmp_path / "run.json", *moved)
 
 
-def test_prune_only_says_what_would_go(capsys: pytest.CaptureFixture[str], store: Store) -> None:
+def test_prune_only_says_what_would_go(cli: Cli, store: Store) -> None:
     """Without --yes nothing is removed."""
-    status, out, _ = told(capsys, "prune", "--keep=4", "--baselines", store.folder)
+    status, out, _ = cli("baselines", "prune", "--keep=4", "--baselines", store.folder)
     assert status == 0
     assert out.splitlines() == [
         f"would be removed: {A}: 2 of 6 sessions: {store.path(KEY, A)}",
@@ -228,21 +215,21 @@ def test_prune_only_says_what_would_go(capsys: pytest.CaptureFixture[str], store
     assert counts(store) == WHOLE
 
 
-def test_prune_keeps_the_first_and_the_newest(capsys: pytest.CaptureFixture[str], store: Store) -> None:
+def test_prune_keeps_the_first_and_the_newest(cli: Cli, store: Store) -> None:
     """--keep leaves the pinned sessions and the newest."""
-    status, out, _ = told(capsys, "prune", "--keep=4", "--yes", "--baselines", store.folder)
+    status, out, _ = cli("baselines", "prune", "--keep=4", "--yes", "--baselines", store.folder)
     assert status == 0
     assert out.splitlines()[-1] == "removed: 2 sessions in 1 of 3 files"
     assert [one.energy_j for one in store.read(store.path(KEY, A)).sessions] == [10.0, 11.0, 12.0, 15.0]
 
 
-def test_prune_never_takes_a_pinned_session_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_prune_never_takes_a_pinned_session_alone(cli: Cli, tmp_path: Path) -> None:
     """Of old sessions before young ones the first three stay."""
     store = Store(tmp_path / "baselines")
     old = [replace(one, created=one.created.replace("2025", "2015")) for one in of(A, 5)]
     young = replace(of(A, 1, first=9)[0], created=_now())
     store.write(KEY, A, [*old, young], "add")
-    told(capsys, "prune", "--older-than=365", "--yes", "--baselines", store.folder)
+    cli("baselines", "prune", "--older-than=365", "--yes", "--baselines", store.folder)
     assert [one.energy_j for one in store.read(store.path(KEY, A)).sessions] == [10.0, 11.0, 12.0, 19.0]
 
 
@@ -252,30 +239,30 @@ def _now() -> str:
     return now_text()
 
 
-def test_prune_takes_a_file_whose_sessions_are_all_old(
-    capsys: pytest.CaptureFixture[str], store: Store
-) -> None:
+def test_prune_takes_a_file_whose_sessions_are_all_old(cli: Cli, store: Store) -> None:
     """A baseline that nothing was added to for so long goes whole, pinned sessions included."""
-    _, out, _ = told(capsys, "prune", "--older-than=0", "--machine=t4", "--yes", "--baselines", store.folder)
+    _, out, _ = cli(
+        "baselines", "prune", "--older-than=0", "--machine=t4", "--yes", "--baselines", store.folder
+    )
     assert f"removed: {A}: the whole file: {store.path('t4', A)}" in out
     assert counts(store) == {(KEY, A): 6, (KEY, B): 2}
     assert not (store.folder / "t4").exists()
 
 
-def test_prune_keeps_what_is_young(capsys: pytest.CaptureFixture[str], store: Store) -> None:
+def test_prune_keeps_what_is_young(cli: Cli, store: Store) -> None:
     """What is not older stays, whatever the number of days."""
     for age_days in ("40000", "1e300"):
-        _, out, _ = told(capsys, "prune", f"--older-than={age_days}", "--yes", "--baselines", store.folder)
+        _, out, _ = cli(
+            "baselines", "prune", f"--older-than={age_days}", "--yes", "--baselines", store.folder
+        )
         assert out == "removed: 0 sessions in 0 of 3 files\n"
     assert counts(store) == WHOLE
 
 
-def test_prune_takes_tests_that_a_run_has_not(
-    capsys: pytest.CaptureFixture[str], store: Store, tmp_path: Path
-) -> None:
+def test_prune_takes_tests_that_a_run_has_not(cli: Cli, store: Store, tmp_path: Path) -> None:
     """Tests that are gone lose their baseline on the run's machine; of another one a run tells nothing."""
     run = run_json(tmp_path, [B])
-    told(capsys, "prune", f"--missing-tests-from={run}", "--yes", "--baselines", store.folder)
+    cli("baselines", "prune", f"--missing-tests-from={run}", "--yes", "--baselines", store.folder)
     assert counts(store) == {(KEY, B): 2, ("t4", A): 1}
 
 
@@ -292,22 +279,18 @@ def test_prune_takes_tests_that_a_run_has_not(
         (["--missing-tests-from=none.json"], "none.json can't be read"),
     ],
 )
-def test_prune_refuses_what_says_too_little(
-    capsys: pytest.CaptureFixture[str], store: Store, options: list[str], text: str
-) -> None:
+def test_prune_refuses_what_says_too_little(cli: Cli, store: Store, options: list[str], text: str) -> None:
     """What can't be meant is refused with what to give, and nothing is removed."""
-    status, _, err = told(capsys, "prune", *options, "--yes", "--baselines", store.folder)
+    status, _, err = cli("baselines", "prune", *options, "--yes", "--baselines", store.folder)
     assert status == 2
     assert text in err
     assert counts(store) == WHOLE
 
 
-def test_prune_touches_nothing_where_a_file_is_broken(
-    capsys: pytest.CaptureFixture[str], store: Store
-) -> None:
+def test_prune_touches_nothing_where_a_file_is_broken(cli: Cli, store: Store) -> None:
     """What can't be understood is looked at by a person first."""
     store.path("t4", A).write_text("{")
-    status, _, err = told(capsys, "prune", "--older-than=0", "--yes", "--baselines", store.folder)
+    status, _, err = cli("baselines", "prune", "--older-than=0", "--yes", "--baselines", store.folder)
     assert status == 2
     assert f"1 file in {store.folder} broken:\n{store.path('t4', A)} is not JSON" in err
     assert len(store.paths()) == 3
@@ -316,15 +299,13 @@ def test_prune_touches_nothing_where_a_file_is_broken(
 # diff
 
 
-def test_diff_tells_what_was_added_removed_and_changed(
-    capsys: pytest.CaptureFixture[str], store: Store, tmp_path: Path
-) -> None:
+def test_diff_tells_what_was_added_removed_and_changed(cli: Cli, store: Store, tmp_path: Path) -> None:
     """A line each, the level's ratio where the sessions differ, and the count of those that don't."""
     other = Store(tmp_path / "other")
     other.write(KEY, A, of(A, 6), "add")
     other.write(KEY, B, [replace(one, rounds=one.rounds * 2) for one in of(B, 1, first=10)], "add")
     other.write("a100", A, of(A, 2, key="a100"), "add")
-    status, out, _ = told(capsys, "diff", store.folder, other.folder)
+    status, out, _ = cli("baselines", "diff", store.folder, other.folder)
     assert status == 0
     level = 20 / (10 * 11) ** 0.5
     assert out.splitlines() == [
@@ -335,9 +316,9 @@ def test_diff_tells_what_was_added_removed_and_changed(
     ]
 
 
-def test_diff_of_a_folder_with_itself(capsys: pytest.CaptureFixture[str], store: Store) -> None:
+def test_diff_of_a_folder_with_itself(cli: Cli, store: Store) -> None:
     """Nothing differs."""
-    _, out, _ = told(capsys, "diff", store.folder, store.folder)
+    _, out, _ = cli("baselines", "diff", store.folder, store.folder)
     assert out == "0 added, 0 removed, 0 changed, 3 the same\n"
 
 
@@ -351,25 +332,21 @@ def test_diff_of_a_folder_with_itself(capsys: pytest.CaptureFixture[str], store:
         (record(0.0, test_id=B), "a round reads 0 J"),
     ],
 )
-def test_diff_of_what_has_no_ratio(
-    capsys: pytest.CaptureFixture[str], store: Store, tmp_path: Path, one: Record, what: str
-) -> None:
+def test_diff_of_what_has_no_ratio(cli: Cli, store: Store, tmp_path: Path, one: Record, what: str) -> None:
     """Levels that can't be compared have no ratio, and the reason."""
     other = Store(tmp_path / "other")
     other.write(KEY, B, [one], "add")
-    _, out, _ = told(capsys, "diff", store.folder, other.folder)
+    _, out, _ = cli("baselines", "diff", store.folder, other.folder)
     assert f"changed: {B} on {KEY}: levels can't be compared: {what}; 2 -> 1 session" in out
 
 
-def test_diff_names_the_broken_files_of_both(
-    capsys: pytest.CaptureFixture[str], store: Store, tmp_path: Path
-) -> None:
+def test_diff_names_the_broken_files_of_both(cli: Cli, store: Store, tmp_path: Path) -> None:
     """One side's broken file hides not the other's."""
     other = Store(tmp_path / "other")
     other.write(KEY, A, of(A), "add")
     for path in (store.path("t4", A), other.path(KEY, A)):
         path.write_text("{")
-    status, _, err = told(capsys, "diff", store.folder, other.folder)
+    status, _, err = cli("baselines", "diff", store.folder, other.folder)
     assert status == 2
     assert str(store.path("t4", A)) in err
     assert str(other.path(KEY, A)) in err

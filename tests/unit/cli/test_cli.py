@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from pytest_energy import doctor
-from pytest_energy.cli import main
 from pytest_energy.doctor import Report
-from pytest_energy.report import formats, view
-from tests.builders import CREATED
+from pytest_energy.report import formats
 from tests.fakes.sessions import gpu_session
+from tests.unit.cli.conftest import Cli, written
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 
@@ -20,19 +19,7 @@ GOLDEN = Path(__file__).parents[2] / "golden"
 @pytest.fixture
 def run_json(tmp_path: Path) -> Path:
     """A run, as --energy-out writes it."""
-    path = tmp_path / "run.json"
-    path.write_text(formats.RENDERERS[".json"](view.of(gpu_session()), CREATED), encoding="utf-8")
-    return path
-
-
-def told(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
-    """Status, output and errors of one command."""
-    try:
-        status = main([str(argument) for argument in arguments])
-    except SystemExit as stopped:  # argparse ends the process itself
-        status = int(stopped.code or 0)
-    captured = capsys.readouterr()
-    return status, captured.out, captured.err
+    return written(tmp_path / "run.json", *gpu_session())
 
 
 # doctor
@@ -51,13 +38,13 @@ def report(*gates: str) -> Report:
 @pytest.mark.parametrize(("gates", "expected"), [(("gpu:0",), 0), ((), 1)])
 def test_doctor_ends_with_1_where_nothing_measures(
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    cli: Cli,
     gates: tuple[str, ...],
     expected: int,
 ) -> None:
     """The status says whether anything measures; the text says it too."""
     monkeypatch.setattr(doctor, "diagnose", lambda: report(*gates))
-    status, out, err = told(capsys, "doctor")
+    status, out, err = cli("doctor")
     assert status == expected
     assert out.startswith("This machine measures" if gates else "Nothing measures here")
     assert not err
@@ -66,13 +53,13 @@ def test_doctor_ends_with_1_where_nothing_measures(
 @pytest.mark.parametrize(("gates", "expected"), [(("gpu:0",), 0), ((), 1)])
 def test_doctor_speaks_json(
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    cli: Cli,
     gates: tuple[str, ...],
     expected: int,
 ) -> None:
     """With --json the output is one document, and the status is the same."""
     monkeypatch.setattr(doctor, "diagnose", lambda: report(*gates))
-    status, out, _ = told(capsys, "doctor", "--json")
+    status, out, _ = cli("doctor", "--json")
     assert status == expected
     document = json.loads(out)
     assert document["measures"] is bool(gates)
@@ -82,32 +69,30 @@ def test_doctor_speaks_json(
 # show
 
 
-def test_show_is_what_the_run_showed(capsys: pytest.CaptureFixture[str], run_json: Path) -> None:
+def test_show_is_what_the_run_showed(cli: Cli, run_json: Path) -> None:
     """The summary of a run read again is letter by letter the one that the run printed."""
-    status, out, _ = told(capsys, "show", run_json)
+    status, out, _ = cli("show", run_json)
     assert status == 0
     assert out == (GOLDEN / "gpu_100.txt").read_text(encoding="utf-8")
 
 
-def test_show_is_as_wide_as_asked(capsys: pytest.CaptureFixture[str], run_json: Path) -> None:
+def test_show_is_as_wide_as_asked(cli: Cli, run_json: Path) -> None:
     """--width sets the columns."""
-    _, out, _ = told(capsys, "show", run_json, "--width", "80")
+    _, out, _ = cli("show", run_json, "--width", "80")
     assert out == (GOLDEN / "gpu_80.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("width", ["79", "-80", "wide", "1e3"])
-def test_show_refuses_a_width_that_is_none(
-    capsys: pytest.CaptureFixture[str], run_json: Path, width: str
-) -> None:
+def test_show_refuses_a_width_that_is_none(cli: Cli, run_json: Path, width: str) -> None:
     """A width that nothing fits in, or that is no number, is refused with the least."""
-    status, _, err = told(capsys, "show", run_json, f"--width={width}")
+    status, _, err = cli("show", run_json, f"--width={width}")
     assert status == 2
     assert f"'{width}' is no number of columns from 80 on" in err
 
 
-def test_show_needs_a_file_that_is_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_show_needs_a_file_that_is_there(cli: Cli, tmp_path: Path) -> None:
     """A missing file is named, with what to give instead; no traceback."""
-    status, out, err = told(capsys, "show", tmp_path / "none.json")
+    status, out, err = cli("show", tmp_path / "none.json")
     assert (status, out) == (2, "")
     assert err.startswith(f"pytest-energy: {tmp_path}/none.json can't be read: ")
     assert err.endswith("give a file written by --energy-out\n")
@@ -118,13 +103,11 @@ def test_show_needs_a_file_that_is_there(capsys: pytest.CaptureFixture[str], tmp
     [b"", b"{", b"[]", b'{"format": 99, "tests": []}', b'{"format": 1}', b"\xff\xfe"],
     ids=["empty", "cut", "a list", "a newer format", "no tests", "no text"],
 )
-def test_show_refuses_what_is_no_run(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes
-) -> None:
+def test_show_refuses_what_is_no_run(cli: Cli, tmp_path: Path, content: bytes) -> None:
     """A file that holds no run is named with what is wrong in it; no traceback."""
     path = tmp_path / "run.json"
     path.write_bytes(content)
-    status, out, err = told(capsys, "show", path)
+    status, out, err = cli("show", path)
     assert (status, out) == (2, "")
     assert err.startswith("pytest-energy: ")
     assert str(path) in err
@@ -134,12 +117,10 @@ def test_show_refuses_what_is_no_run(
 
 
 @pytest.mark.parametrize("suffix", formats.SUFFIXES)
-def test_export_writes_what_the_run_would_have(
-    capsys: pytest.CaptureFixture[str], run_json: Path, tmp_path: Path, suffix: str
-) -> None:
+def test_export_writes_what_the_run_would_have(cli: Cli, run_json: Path, tmp_path: Path, suffix: str) -> None:
     """Each format comes out of the JSON as it came out of the run, but for the time of writing."""
     out_path = tmp_path / "folder" / f"run{suffix}"
-    status, out, _ = told(capsys, "export", run_json, out_path)
+    status, out, _ = cli("export", run_json, out_path)
     assert (status, out) == (0, f"written to {out_path}\n")
     written = _without_time(out_path.read_text(encoding="utf-8"))
     assert written == _without_time((GOLDEN / f"gpu{suffix}").read_text(encoding="utf-8"))
@@ -149,22 +130,18 @@ def _without_time(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if '"created"' not in line and "created" not in line)
 
 
-def test_export_needs_a_suffix_that_it_knows(
-    capsys: pytest.CaptureFixture[str], run_json: Path, tmp_path: Path
-) -> None:
+def test_export_needs_a_suffix_that_it_knows(cli: Cli, run_json: Path, tmp_path: Path) -> None:
     """An unknown suffix is told with those there are, and nothing is written."""
-    status, _, err = told(capsys, "export", run_json, tmp_path / "run.xls")
+    status, _, err = cli("export", run_json, tmp_path / "run.xls")
     assert status == 2
     assert ".csv" in err
     assert not (tmp_path / "run.xls").exists()
 
 
-def test_export_needs_a_place_to_write(
-    capsys: pytest.CaptureFixture[str], run_json: Path, tmp_path: Path
-) -> None:
+def test_export_needs_a_place_to_write(cli: Cli, run_json: Path, tmp_path: Path) -> None:
     """A file that can't be written is named with the system's reason."""
     (tmp_path / "file").touch()
-    status, _, err = told(capsys, "export", run_json, tmp_path / "file" / "run.csv")
+    status, _, err = cli("export", run_json, tmp_path / "file" / "run.csv")
     assert status == 2
     assert f"{tmp_path}/file/run.csv can't be written" in err
 
@@ -188,11 +165,9 @@ def test_export_needs_a_place_to_write(
         (["baselines", "prune", "--help"], ["--yes", "--keep N", "without, nothing is removed", "pinned"]),
     ],
 )
-def test_help_says_what_to_give(
-    capsys: pytest.CaptureFixture[str], arguments: list[str], words: list[str]
-) -> None:
+def test_help_says_what_to_give(cli: Cli, arguments: list[str], words: list[str]) -> None:
     """Each help names its arguments and what they are."""
-    status, out, _ = told(capsys, *arguments)
+    status, out, _ = cli(*arguments)
     assert status == 0
     text = " ".join(out.split())
     for word in words:
@@ -212,11 +187,9 @@ def test_help_says_what_to_give(
         (["doctor", "--jsn"], "unrecognized arguments: --jsn"),
     ],
 )
-def test_what_cant_be_understood_is_status_2(
-    capsys: pytest.CaptureFixture[str], arguments: list[str], text: str
-) -> None:
+def test_what_cant_be_understood_is_status_2(cli: Cli, arguments: list[str], text: str) -> None:
     """A missing or misspelt argument is told beside the usage."""
-    status, out, err = told(capsys, *arguments)
+    status, out, err = cli(*arguments)
     assert (status, out) == (2, "")
     assert err.startswith("usage: pytest-energy")
     assert text in err

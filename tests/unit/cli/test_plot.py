@@ -8,26 +8,9 @@ from pathlib import Path
 import pytest
 
 from pytest_energy.baselines.store import Store
-from pytest_energy.cli import main
-from pytest_energy.model import Judgement, Record
-from pytest_energy.report import formats, view
-from tests.builders import CREATED, TEST_ID, comparison, judgement, sessions
-
-
-def told(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
-    """Status, output and errors of one command."""
-    try:
-        status = main([str(argument) for argument in arguments])
-    except SystemExit as stopped:  # argparse ends the process itself
-        status = int(stopped.code or 0)
-    captured = capsys.readouterr()
-    return status, captured.out, captured.err
-
-
-def written(path: Path, *judgements: Judgement) -> Path:
-    """A run of *judgements*, as --energy-out writes it."""
-    path.write_text(formats.RENDERERS[".json"](view.of(judgements), CREATED), encoding="utf-8")
-    return path
+from pytest_energy.model import Record
+from tests.builders import TEST_ID, comparison, judgement, sessions
+from tests.unit.cli.conftest import Cli, written
 
 
 @pytest.fixture
@@ -46,7 +29,7 @@ def names(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize(("arguments", "suffix"), [((), "png"), (("--format", "svg", "--dark"), "svg")])
 def test_figures_are_written_and_said(
-    capsys: pytest.CaptureFixture[str],
+    cli: Cli,
     run_json: Path,
     tmp_path: Path,
     arguments: tuple[str, ...],
@@ -54,22 +37,19 @@ def test_figures_are_written_and_said(
 ) -> None:
     """0, a file a figure in a folder that is made, and each named."""
     folder = tmp_path / "new" / "figures"
-    status, out, err = told(capsys, "plot", run_json, "--out", folder, *arguments)
+    status, out, err = cli("plot", run_json, "--out", folder, *arguments)
     assert (status, err) == (0, "")
     assert names(folder) == [f"correlation-g.{suffix}"]
     assert out == f"written to {folder / f'correlation-g.{suffix}'}\n"
 
 
-def test_tests_have_figures_if_asked_for(
-    capsys: pytest.CaptureFixture[str], run_json: Path, tmp_path: Path
-) -> None:
+def test_tests_have_figures_if_asked_for(cli: Cli, run_json: Path, tmp_path: Path) -> None:
     """--tests draws what was compared, with the baseline's sessions and the tolerance if given."""
     store = Store(tmp_path / "baselines")
     key = judgement().record.machine.key
     store.write(key, TEST_ID, sessions_of(key), "add")
     folder = tmp_path / "figures"
-    status, out, _ = told(
-        capsys,
+    status, out, _ = cli(
         *("plot", run_json, "--out", folder, "--format", "svg", "--tests"),
         *("--baselines", store.folder, "--tolerance", "0.03"),
     )
@@ -85,48 +65,44 @@ def sessions_of(key: str) -> list[Record]:
     return [replace(one, test_id=TEST_ID, machine=replace(one.machine, key=key)) for one in sessions(2)]
 
 
-def test_options_without_effect_are_refused(
-    capsys: pytest.CaptureFixture[str], run_json: Path, tmp_path: Path
-) -> None:
+def test_options_without_effect_are_refused(cli: Cli, run_json: Path, tmp_path: Path) -> None:
     """--tolerance without --tests would change nothing: 2, and what to add."""
-    status, _, err = told(capsys, "plot", run_json, "--out", tmp_path / "f", "--tolerance", "0.05")
+    status, _, err = cli("plot", run_json, "--out", tmp_path / "f", "--tolerance", "0.05")
     assert status == 2
     assert "add --tests" in err
     assert not (tmp_path / "f").exists()
 
 
 @pytest.mark.parametrize("value", ["-1", "nan", "much"])
-def test_a_tolerance_is_a_share(
-    capsys: pytest.CaptureFixture[str], run_json: Path, tmp_path: Path, value: str
-) -> None:
+def test_a_tolerance_is_a_share(cli: Cli, run_json: Path, tmp_path: Path, value: str) -> None:
     """Anything else is refused with the value."""
-    status, _, err = told(capsys, "plot", run_json, "--out", tmp_path, "--tests", f"--tolerance={value}")
+    status, _, err = cli("plot", run_json, "--out", tmp_path, "--tests", f"--tolerance={value}")
     assert status == 2
     assert f"{value!r} is no share" in err
 
 
-def test_nothing_to_draw(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_nothing_to_draw(cli: Cli, tmp_path: Path) -> None:
     """A run without groups: 2, what is needed, and no folder."""
     run = written(tmp_path / "run.json", judgement())
-    status, _, err = told(capsys, "plot", run, "--out", tmp_path / "f")
+    status, _, err = cli("plot", run, "--out", tmp_path / "f")
     assert status == 2
     assert "has nothing that a figure shows" in err
     assert not (tmp_path / "f").exists()
 
 
-def test_no_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_no_run(cli: Cli, tmp_path: Path) -> None:
     """A file that isn't there is 2 with its name."""
-    status, _, err = told(capsys, "plot", tmp_path / "none.json", "--out", tmp_path)
+    status, _, err = cli("plot", tmp_path / "none.json", "--out", tmp_path)
     assert status == 2
     assert "none.json" in err
 
 
 def test_without_matplotlib(
-    capsys: pytest.CaptureFixture[str], run_json: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, run_json: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """2 and the extra that brings it."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    status, _, err = told(capsys, "plot", run_json, "--out", tmp_path / "f")
+    status, _, err = cli("plot", run_json, "--out", tmp_path / "f")
     assert status == 2
     assert "pip install 'pytest-energy[plot]'" in err
 
