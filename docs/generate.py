@@ -250,6 +250,7 @@ def serving_page() -> str:
         ("serving/slo.py", "Slo"),
         ("serving/prompts.py", "PromptSet"),
         ("serving/load_result.py", "LoadResult"),
+        ("serving/arrivals.py", "Schedule"),
     )
     return page(
         "Request loads",

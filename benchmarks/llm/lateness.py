@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
+from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.openai_endpoint import OpenAiEndpoint
 from pytest_energy.serving.engines.protocol import CacheCounters, Engine, EngineFacts, Request, TokenEvent
 from pytest_energy.serving.load import serve
@@ -121,7 +122,7 @@ def measure(engine: Engine, rate: float, duration_s: float) -> str:
     """Drive *engine* at *rate*; one line of figures."""
     prompts = [[*range(PROMPT_TOKENS)]] * round(rate * duration_s)
     start_cpu_s = time.thread_time()
-    result = serve(engine, prompts, rate=rate, output_tokens=1)
+    result = serve(engine, prompts, Schedule(rate=rate), output_tokens=1)
     cpu_s = time.thread_time() - start_cpu_s
     late_ms = [1000 * (request.submitted_s - request.due_s) for request in result.served]
     ttft_ms = [1000 * request.ttft_s for request in result.served]

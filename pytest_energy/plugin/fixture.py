@@ -298,17 +298,15 @@ class Energy:
         Raises:
             EnergyError: The engine failed, the arguments make no load, or rounds were measured already.
         """
+        from pytest_energy.serving.arrivals import Schedule
         from pytest_energy.serving.rounds import LoadPlan, LoadRounds
 
         plan = LoadPlan(
             engine=engine,
             prompts=prompts,
-            rate=rate,
+            schedule=Schedule(rate=rate, burstiness=burstiness, concurrency=concurrency, seed=seed),
             output_tokens=output_tokens,
             duration_s=duration_s,
-            burstiness=burstiness,
-            concurrency=concurrency,
-            seed=seed,
         )
         is_off = self._run.settings.is_off
         has_warm_up = not is_off and self._plan(self._test_id, may_repeat=False).warmup_count != 0

@@ -1,5 +1,6 @@
 """Requests against a model server: a load, what each request saw, the paper's metrics of it."""
 
+from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import (
     CacheCounters,
     DecoderShape,
@@ -28,6 +29,7 @@ __all__ = [
     "Prompts",
     "QueueSample",
     "Request",
+    "Schedule",
     "Served",
     "Slo",
     "Steadiness",

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from pytest_energy.errors import SettingsError
-from pytest_energy.serving.arrivals import schedule
+from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import Engine, EngineError, Request
 from pytest_energy.serving.event_loop import frozen_heap, on_time_loop
 from pytest_energy.serving.load_result import LoadResult, QueueSample, Served
@@ -42,12 +42,9 @@ QUEUE_INTERVAL_S = 1.0
 def serve(
     engine: Engine,
     prompts: Prompts,
+    schedule: Schedule,
     *,
-    rate: float,
     output_tokens: int | Sequence[int],
-    burstiness: float = 1.0,
-    concurrency: int | None = None,
-    seed: int = 0,
     round_index: int = 0,
     timeout_s: float = 600.0,
     milestones: Sequence[Milestone] = (),
@@ -55,18 +52,14 @@ def serve(
 ) -> LoadResult:
     """Send *prompts* to *engine* and wait for all answers.
 
-    An open loop at *rate*; with *concurrency* the same loop capped; with *concurrency* and an infinite rate a
-    closed loop. Runs an event loop of its own, so it can't be called from inside one. The same *seed* gives
-    the same schedule in every round.
+    Runs an event loop of its own, so it can't be called from inside one. Latencies run from the moment that a
+    request got its place under the schedule's cap.
 
     Args:
         engine: Ready to serve.
         prompts: Token ids, one sequence a request, or a function from *round_index* to them.
-        rate: Requests a second; infinity sends all at once, as far as *concurrency* lets them.
+        schedule: When requests leave; the same in every round.
         output_tokens: Length of every answer, or one for each prompt.
-        burstiness: 1 is a Poisson process; see `arrivals.schedule`.
-        concurrency: Most requests under way at once; `None` is no cap.
-        seed: Of the schedule.
         round_index: Handed to *prompts* where that is a function.
         timeout_s: Longest time for the whole load.
         milestones: What to do at which time of the load; an exception of one ends the load and is raised.
@@ -76,32 +69,23 @@ def serve(
     Raises:
         EngineError: The engine failed, answered with another length, or did not answer in time.
         SettingsError: The load has no prompts, or an argument is outside its range.
-
-    Source:
-        Rate, burstiness and cap as in `vllm bench serve`: `--request-rate`, `--burstiness`,
-        `--max-concurrency`; latencies run from the moment that a request got its place.
     """
     requests = _requests(prompts(round_index) if callable(prompts) else prompts, output_tokens)
-    due_s = schedule(len(requests), rate, burstiness=burstiness, seed=seed)
+    due_s = schedule.due_s(len(requests))
     if not timeout_s > 0:
         raise SettingsError(f"timeout_s is {timeout_s}; it must be above 0")
-    if concurrency is not None and concurrency < 1:
-        raise SettingsError(f"concurrency is {concurrency}; it must be at least 1, or None for no cap")
     before = engine.cache_counters()
-    traffic = _Traffic(engine, requests, due_s, concurrency, milestones)
+    traffic = _Traffic(engine, requests, due_s, schedule.concurrency, milestones)
     with asyncio.Runner(loop_factory=loop_factory or on_time_loop) as runner, frozen_heap():
-        seen = runner.run(traffic.run(timeout_s))
+        course = runner.run(traffic.run(timeout_s))
     after = engine.cache_counters()
     return LoadResult(
         engine=engine.name,
-        rate=rate,
-        burstiness=burstiness,
-        seed=seed,
-        served=seen.served,
+        schedule=schedule,
+        served=course.served,
         cache=None if before is None or after is None else after.since(before),
-        started_s=seen.started_s,
-        concurrency=concurrency,
-        queue=seen.queue,
+        started_s=course.started_s,
+        queue=course.queue,
     )
 
 
@@ -120,8 +104,8 @@ def _requests(prompts: Sequence[Prompt], output_tokens: int | Sequence[int]) -> 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    """What comes out of one run of `_Traffic`."""
+class _Course:
+    """How one run of `_Traffic` went."""
 
     started_s: float
     served: tuple[Served, ...]
@@ -148,7 +132,7 @@ class _Traffic:
         self._unanswered = len(requests)
         self._queue: list[QueueSample] = []
 
-    async def run(self, timeout_s: float) -> _Seen:
+    async def run(self, timeout_s: float) -> _Course:
         """Send all, wait for all, and leave nothing behind."""
         self._loop = asyncio.get_running_loop()
         self._start_s = self._loop.time()
@@ -168,7 +152,7 @@ class _Traffic:
             self._raise_first_failure(timeout_s)
             while self._milestones:
                 self._milestones.popleft()[1]()
-            return _Seen(
+            return _Course(
                 started_s=self._start_s,
                 served=tuple(answer.result() for answer in self._answers),
                 queue=tuple(self._queue),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pytest_energy.errors import NotMeasurable
+from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import CacheCounters
 from pytest_energy.serving.slo import Slo
 
@@ -153,31 +154,20 @@ class LoadResult:
 
     Attributes:
         engine: Name of the engine.
-        rate: Asked requests a second; infinity is all at once, or as fast as *concurrency* lets them.
-        burstiness: Of the schedule.
-        seed: Of the schedule.
+        schedule: When its requests were to leave.
         served: Every request, in the order of sending. None is missing: a load that loses one fails.
         cache: The prefix cache's counters over this load, or `None` where the engine has none to tell.
         started_s: When the load began, on its event loop's clock; the default loop's is `time.monotonic`,
             which is the meter's too. `None` in a result that no load made.
-        concurrency: Most requests under way at once, or `None` without a cap.
         queue: Requests that waited in the engine, about once a second; empty where it doesn't tell.
     """
 
     engine: str
-    rate: float
-    burstiness: float
-    seed: int
+    schedule: Schedule
     served: tuple[Served, ...]
     cache: CacheCounters | None = None
     started_s: float | None = None
-    concurrency: int | None = None
     queue: tuple[QueueSample, ...] = ()
-
-    @property
-    def is_closed_loop(self) -> bool:
-        """Whether only answers let further requests go: a cap, and no schedule."""
-        return self.concurrency is not None and math.isinf(self.rate)
 
     @property
     def duration_s(self) -> float:
@@ -237,10 +227,10 @@ class LoadResult:
     @property
     def harmless_lateness_s(self) -> float:
         """How late requests may leave without making another load of it."""
-        if not math.isinf(self.rate):
-            return max(HARMLESS_LATENESS_S, HARMLESS_GAP_SHARE / self.rate)
+        if not math.isinf(self.schedule.rate):
+            return max(HARMLESS_LATENESS_S, HARMLESS_GAP_SHARE / self.schedule.rate)
         # All at once there is no pattern in time to be kept.
-        return math.inf if self.concurrency is None else HARMLESS_LATENESS_S
+        return HARMLESS_LATENESS_S if self.schedule.is_closed_loop else math.inf
 
     @property
     def is_late(self) -> bool:

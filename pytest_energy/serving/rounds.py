@@ -16,6 +16,7 @@ from itertools import cycle, islice
 from pytest_energy.errors import Absent, SettingsError
 from pytest_energy.meter.window import OpenPhase, OpenWindow
 from pytest_energy.model import Reading
+from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import Engine, EngineFacts
 from pytest_energy.serving.load import Milestone, Prompt, Prompts, serve
 from pytest_energy.serving.load_result import LoadResult
@@ -37,12 +38,9 @@ class LoadPlan:
         engine: Ready to serve.
         prompts: Token ids, a set of them with the lengths of their answers, or a function from the round's
             number to token ids.
-        rate: Requests a second; infinity is all at once, as far as *concurrency* lets them.
+        schedule: When requests leave.
         output_tokens: Length of every answer, or one for each; `None` where the set says it.
         duration_s: How long requests arrive; `None` sends each prompt once.
-        burstiness: 1 is a Poisson process.
-        concurrency: Most requests under way, or `None`.
-        seed: Of the schedule.
 
     Raises:
         SettingsError: Nothing says how long the answers are, or how many requests *duration_s* makes.
@@ -50,12 +48,9 @@ class LoadPlan:
 
     engine: Engine
     prompts: Prompts | PromptSet
-    rate: float
+    schedule: Schedule
     output_tokens: int | Sequence[int] | None = None
     duration_s: float | None = None
-    burstiness: float = 1.0
-    concurrency: int | None = None
-    seed: int = 0
 
     def __post_init__(self) -> None:
         if self._lengths is None:
@@ -63,7 +58,7 @@ class LoadPlan:
         if self.duration_s is not None:
             if not self.duration_s > 0:
                 raise SettingsError(f"energy.requests: duration_s is {self.duration_s}; it must be above 0")
-            if math.isinf(self.rate):
+            if math.isinf(self.schedule.rate):
                 raise SettingsError(
                     "energy.requests: duration_s needs a finite rate; all at once they arrive in no time"
                 )
@@ -93,20 +88,22 @@ class LoadPlan:
                 f"energy.requests: {len(prompts)} prompts and {len(lengths)} lengths of answers; give at "
                 "least one prompt, and one length for all or for each"
             )
-        count = len(prompts) if self.duration_s is None else max(1, round(self.rate * self.duration_s))
+        count = (
+            len(prompts) if self.duration_s is None else max(1, round(self.schedule.rate * self.duration_s))
+        )
         return list(islice(cycle(prompts), count)), list(islice(cycle(lengths), count))
 
     def work(self, prompts: Sequence[Prompt], output_tokens: Sequence[int]) -> dict[str, str]:
         """What makes two loads the same work, beside the number of requests."""
-        facts = self.engine.facts
+        facts, schedule = self.engine.facts, self.schedule
         return {
             **facts.flags,  # first: none of them may hide what follows
             "engine": self.engine.name,
             "served_model": facts.model,
-            "rate": "all at once" if math.isinf(self.rate) else f"{self.rate:g}/s",
-            "burstiness": f"{self.burstiness:g}",
-            "concurrency": "no limit" if self.concurrency is None else str(self.concurrency),
-            "schedule_seed": str(self.seed),
+            "rate": "all at once" if math.isinf(schedule.rate) else f"{schedule.rate:g}/s",
+            "burstiness": f"{schedule.burstiness:g}",
+            "concurrency": "no limit" if schedule.concurrency is None else str(schedule.concurrency),
+            "schedule_seed": str(schedule.seed),
             "prompt_tokens": str(sum(map(len, prompts))),
             "output_tokens": _lengths_text(output_tokens),
             "prompts": prompts_digest(prompts),
@@ -240,11 +237,8 @@ class LoadRounds:
         load = serve(
             plan.engine,
             prompts,
-            rate=plan.rate,
+            plan.schedule,
             output_tokens=lengths,
-            burstiness=plan.burstiness,
-            concurrency=plan.concurrency,
-            seed=plan.seed,
             milestones=milestones,
             loop_factory=self.loop_factory,
         )
@@ -279,7 +273,7 @@ class LoadRounds:
         return replace(counted, quality=(*counted.quality, note))
 
     def _decide(self, load: LoadResult) -> None:
-        if load.is_closed_loop:
+        if load.schedule.is_closed_loop:
             self._whole_because = "in a closed loop the load is steady for another stretch in each round"
             return
         part = steady_span(load)

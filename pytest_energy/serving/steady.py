@@ -104,7 +104,7 @@ def steadiness(result: LoadResult) -> Steadiness:
         Counting only settled time: the ML.ENERGY benchmark. The rules of saturation are this project's.
     """
     is_saturated, because = None, "no rate was asked, so there is none to fall behind"
-    if math.isfinite(result.rate):
+    if math.isfinite(result.schedule.rate):
         is_saturated, because = _saturation(result)
     span = Absent("an engine that falls behind is never steady") if is_saturated else steady_span(result)
     if isinstance(span, Absent):
@@ -124,9 +124,9 @@ def steady_span(result: LoadResult) -> tuple[float, float] | Absent:
         Closed loop: the ML.ENERGY benchmark, from the moment that as many requests as its cap have a first
         token to the moment that all but the cap and one have finished.
     """
-    if result.is_closed_loop:
+    if result.schedule.is_closed_loop:
         return _closed_span(result)
-    if math.isinf(result.rate):
+    if math.isinf(result.schedule.rate):
         return Absent("all requests at once: the load only fills and drains")
     start_s = LATENCIES_TO_SETTLE * percentile([_response_s(request) for request in result.served], 0.95)
     stop_s = result.served[-1].due_s
@@ -153,7 +153,7 @@ def _at_asked_rate(result: LoadResult, start_s: float, stop_s: float) -> tuple[f
 
     def deviation(first_s: float, last_s: float) -> float:
         worth = answers[bisect_right(times_s, last_s)] - answers[bisect_right(times_s, first_s)]
-        return abs(worth / ((last_s - first_s) * result.rate) - 1)
+        return abs(worth / ((last_s - first_s) * result.schedule.rate) - 1)
 
     spans = [
         (start_s + head * step_s, stop_s - tail * step_s)
@@ -198,7 +198,7 @@ def _tokens_between(request: Served, start_s: float, stop_s: float) -> int:
 
 
 def _closed_span(result: LoadResult) -> tuple[float, float] | Absent:
-    cap, count = result.concurrency or 0, len(result.served)
+    cap, count = result.schedule.concurrency or 0, len(result.served)
     first_s = sorted(request.first_token_s for request in result.served)
     finished_s = sorted(request.finished_s for request in result.served)
     last = count - cap - 1
@@ -227,13 +227,13 @@ def _saturation(result: LoadResult) -> tuple[bool | None, str]:
     served = result.served
     stop_s = served[-1].due_s
     filled_s = _filled_s(served, stop_s)
-    arrivals = GROWTH_SHARE * result.rate * (stop_s - filled_s)
+    arrivals = GROWTH_SHARE * result.schedule.rate * (stop_s - filled_s)
     if arrivals <= 0:
         return (
             None,
             f"too short: first answers took {filled_s:.2f} s, and the last request left at {stop_s:.2f} s",
         )
-    variations = 1.0 / result.burstiness, _service_variation(served)
+    variations = 1.0 / result.schedule.burstiness, _service_variation(served)
     growth, usual = _growth(_in_flight(served, filled_s, stop_s), QUARTER)
     lost = (1.0 - LEAST_ACHIEVED_SHARE) * arrivals
     waiting_chance = max(LEAST_ALLOWANCE, QUEUE_ALLOWANCE * sum(variations))

@@ -10,6 +10,7 @@ from contextlib import aclosing
 
 import pytest
 
+from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import CacheCounters, Engine, EngineError, Request
 from pytest_energy.serving.load import serve
 
@@ -58,7 +59,7 @@ class EngineContract:
         """Load after load, each on an event loop of its own, with the same ids."""
         for load in range(3):
             prompts = [self.prompt(f"{load}/{position}") for position in range(3 * self.max_batch)]
-            result = serve(engine, prompts, rate=ALL_AT_ONCE, output_tokens=5)
+            result = serve(engine, prompts, Schedule(rate=ALL_AT_ONCE), output_tokens=5)
             assert [request.output_tokens for request in result.served] == [5] * len(prompts)
 
     def test_tokens_tell_what_they_are_where_they_tell_at_all(self, engine: Engine) -> None:
@@ -92,7 +93,7 @@ class EngineContract:
             return await asyncio.gather(*map(first_event, range(self.max_batch)))
 
         assert all(count >= 1 for count in asyncio.run(withdraw_all()))
-        result = serve(engine, [self.prompt("after")], rate=ALL_AT_ONCE, output_tokens=long)
+        result = serve(engine, [self.prompt("after")], Schedule(rate=ALL_AT_ONCE), output_tokens=long)
         assert result.output_tokens == long
         if produced_tokens is not None and before is not None:
             assert long <= produced_tokens() - before < long + self.max_batch * long / 2
@@ -104,8 +105,8 @@ class EngineContract:
             return
         length = 2 * self.page_tokens + 3
         prompts = [self.prompt("cache", length)]
-        first = serve(engine, prompts, rate=ALL_AT_ONCE, output_tokens=2).cache
-        again = serve(engine, prompts, rate=ALL_AT_ONCE, output_tokens=2).cache
+        first = serve(engine, prompts, Schedule(rate=ALL_AT_ONCE), output_tokens=2).cache
+        again = serve(engine, prompts, Schedule(rate=ALL_AT_ONCE), output_tokens=2).cache
         assert first == CacheCounters(queried_tokens=length, hit_tokens=0)
         assert again is not None
         assert again.queried_tokens == length
@@ -116,7 +117,7 @@ class EngineContract:
         if self.page_tokens is None:
             return
         prompts = [self.prompt(f"one/{position}", 10 + position) for position in range(2 * self.max_batch)]
-        cache = serve(engine, prompts, rate=ALL_AT_ONCE, output_tokens=1).cache
+        cache = serve(engine, prompts, Schedule(rate=ALL_AT_ONCE), output_tokens=1).cache
         assert cache is not None
         assert cache.queried_tokens == sum(map(len, prompts))
 
@@ -145,14 +146,12 @@ class EngineContract:
     def test_a_request_that_can_not_be_answered_is_named(self, engine: Engine) -> None:
         """The error tells the engine and the request; the engine serves on."""
         with pytest.raises(EngineError, match=f"engine {engine.name}, request 0: ") as caught:
-            serve(
-                engine,
-                [self.prompt("long", self.longest)],
-                rate=ALL_AT_ONCE,
-                output_tokens=10,
-            )
+            serve(engine, [self.prompt("long", self.longest)], Schedule(rate=ALL_AT_ONCE), output_tokens=10)
         assert caught.value.request_id == "0"
-        assert serve(engine, [self.prompt("then")], rate=ALL_AT_ONCE, output_tokens=2).output_tokens == 2
+        assert (
+            serve(engine, [self.prompt("then")], Schedule(rate=ALL_AT_ONCE), output_tokens=2).output_tokens
+            == 2
+        )
 
     def test_facts_name_the_model_and_the_settings(self, engine: Engine) -> None:
         """What a record needs in order to be comparable."""

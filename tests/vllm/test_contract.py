@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.openai_endpoint import OpenAiEndpoint
 from pytest_energy.serving.engines.prometheus_text import metric_sum
 from pytest_energy.serving.engines.vllm_engine import VllmEngine
@@ -64,7 +65,7 @@ class TestVllmInThisProcess(EngineContract):
 
     def test_the_cache_is_counted_as_vllm_counts_it(self, engine: VllmEngine) -> None:
         """The same numbers as in the Prometheus counters that vLLM itself keeps."""
-        serve(engine, [self.prompt("mine", 200)] * 2, rate=float("inf"), output_tokens=2)
+        serve(engine, [self.prompt("mine", 200)] * 2, Schedule(rate=float("inf")), output_tokens=2)
         counters = engine.cache_counters()
         assert counters is not None
         assert counters.queried_tokens == _registered("vllm:prefix_cache_queries_total") > 0
@@ -73,9 +74,9 @@ class TestVllmInThisProcess(EngineContract):
     def test_a_reset_cache_knows_no_prompt(self, engine: VllmEngine) -> None:
         """Rounds can start alike."""
         prompts = [self.prompt("reset", 200)]
-        serve(engine, prompts, rate=float("inf"), output_tokens=2)
+        serve(engine, prompts, Schedule(rate=float("inf")), output_tokens=2)
         engine.reset_prefix_cache()
-        cache = serve(engine, prompts, rate=float("inf"), output_tokens=2).cache
+        cache = serve(engine, prompts, Schedule(rate=float("inf")), output_tokens=2).cache
         assert cache is not None
         assert (cache.queried_tokens, cache.hit_tokens) == (200, 0)
 

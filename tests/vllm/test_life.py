@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import EngineError, Request
 from pytest_energy.serving.engines.vllm_engine import EngineFailed, VllmEngine
 from pytest_energy.serving.load import serve
@@ -48,12 +49,12 @@ def test_a_core_that_dies_in_mid_load_fails_it_and_leaves_nothing(model: Path) -
         assert set(engine.worker_pids()) == descendants() - before[0]
         assert engine.facts.flags["detokenisation"] == "on"
         assert asyncio.run(answered_text(engine))
-        assert serve(engine, [[1, 2, 3]], rate=float("inf"), output_tokens=2).cache is None
+        assert serve(engine, [[1, 2, 3]], Schedule(rate=float("inf")), output_tokens=2).cache is None
         began_s = time.monotonic()
         with pytest.raises(EngineError, match=r"engine vllm, request \d: vLLM's core process has died"):
             asyncio.run(kill_in_mid_answer(engine))
         with pytest.raises(EngineError, match="has died"):
-            serve(engine, [[1]], rate=float("inf"), output_tokens=1)
+            serve(engine, [[1]], Schedule(rate=float("inf")), output_tokens=1)
         assert time.monotonic() - began_s < NOTICED_S
     finally:
         engine.close()

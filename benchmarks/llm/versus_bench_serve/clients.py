@@ -25,6 +25,7 @@ from benchmarks.llm.versus_bench_serve.processor_time import ProcessorTime
 from benchmarks.llm.versus_bench_serve.server import LOG_LENGTH, OFFLINE
 from benchmarks.llm.versus_bench_serve.work import Work, trace
 from pytest_energy.errors import NotMeasurable
+from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.endpoint_http import Address
 from pytest_energy.serving.engines.endpoint_processes import server_pids
 from pytest_energy.serving.engines.openai_endpoint import OpenAiEndpoint
@@ -89,16 +90,14 @@ class Bench:
         prompts = random_tokens(work.count, length, vocabulary=self.vocabulary, seed=seed)
         first = random_tokens(WARM_UP_COUNT, length, vocabulary=self.vocabulary, seed=f"{seed}/first")
         with OpenAiEndpoint(self.url) as engine:
-            serve(engine, first, rate=math.inf, output_tokens=answer)
+            serve(engine, first, Schedule(rate=math.inf), output_tokens=answer)
             processors = ProcessorTime(self.server_pids())
             with processors.sampled() as readings:
                 result = serve(
                     engine,
                     prompts,
-                    rate=work.rate,
+                    Schedule(rate=work.rate, burstiness=work.burstiness, seed=seed),
                     output_tokens=answer,
-                    burstiness=work.burstiness,
-                    seed=seed,
                     timeout_s=RUN_S,
                 )
             foreign_cores = processors.foreign_cores()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pytest_energy.errors import SettingsError
-from pytest_energy.serving.arrivals import schedule
+from pytest_energy.serving.arrivals import Schedule
 
 Arrivals = Literal["same", "own"]
 
@@ -55,7 +55,7 @@ class Work:
 
     def due_s(self, seed: int) -> tuple[float, ...]:
         """When our load generator sends each request."""
-        return schedule(self.count, self.rate, burstiness=self.burstiness, seed=seed)
+        return Schedule(rate=self.rate, burstiness=self.burstiness, seed=seed).due_s(self.count)
 
 
 def trace(work: Work, seed: int) -> str:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_energy.errors import NotMeasurable, SettingsError
-from pytest_energy.serving.arrivals import schedule
+from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import (
     CacheCounters,
     Engine,
@@ -130,11 +130,8 @@ def load(
     return serve(
         engine,
         [PROMPT] * count,
-        rate=rate,
+        Schedule(rate=rate, burstiness=burstiness, concurrency=concurrency, seed=seed),
         output_tokens=output_tokens,
-        burstiness=burstiness,
-        concurrency=concurrency,
-        seed=seed,
         timeout_s=timeout_s,
         loop_factory=loop_factory,
     )
@@ -143,7 +140,7 @@ def load(
 def test_requests_leave_when_the_schedule_says() -> None:
     """Open loop: a request does not wait for the answers before it."""
     result = load(FakeEngine(prefill_s=100.0), count=6, rate=3.0, burstiness=1.0, seed=5)
-    due_s = schedule(6, 3.0, seed=5)
+    due_s = Schedule(rate=3.0, seed=5).due_s(6)
     assert [request.submitted_s for request in result.served] == pytest.approx(due_s, abs=1e-9)
     assert result.lateness_s == pytest.approx(0.0, abs=1e-9)
 
@@ -211,7 +208,7 @@ def test_a_closed_loop_sends_when_an_answer_ends() -> None:
     result = load(engine, count=6, rate=math.inf, concurrency=2, output_tokens=3)
     assert [request.submitted_s for request in result.served] == pytest.approx([0, 0, 1, 1, 2, 2])
     assert engine.most_under_way == 2
-    assert result.is_closed_loop
+    assert result.schedule.is_closed_loop
     assert result.lateness_s == pytest.approx(0.0)
     assert not result.is_late
 
@@ -224,7 +221,7 @@ def test_a_cap_holds_back_an_open_loop() -> None:
     assert [request.submitted_s for request in result.served] == pytest.approx([0.5, 1.75, 3.0, 4.25])
     assert result.e2e.p99_s == pytest.approx(1.25)
     assert result.lateness_s == pytest.approx(0.0)
-    assert not result.is_closed_loop
+    assert not result.schedule.is_closed_loop
 
 
 def test_a_cap_that_is_never_reached_changes_nothing() -> None:
@@ -311,9 +308,8 @@ def reached(*times_s: float, count: int = 4) -> list[tuple[float, float]]:
     serve(
         FakeEngine(prefill_s=0.5, decode_s=0.125),
         [PROMPT] * count,
-        rate=2.0,
+        Schedule(rate=2.0, burstiness=math.inf),
         output_tokens=3,
-        burstiness=math.inf,
         milestones=[(time_s, lambda t=time_s: found.append((t, loops[0].now_s))) for time_s in times_s],  # type: ignore[misc]
         loop_factory=made_loop,
     )
@@ -338,7 +334,7 @@ def test_a_milestone_that_fails_ends_the_load() -> None:
         serve(
             engine,
             [PROMPT] * 9,
-            rate=1.0,
+            Schedule(rate=1.0),
             output_tokens=1,
             milestones=[(2.5, lambda: [][1 // 0])],
             loop_factory=JumpingLoop,
@@ -383,7 +379,7 @@ def delayed(result: LoadResult, late_s: float, *, rate: float = 100.0) -> LoadRe
     """*result* at another rate, every request *late_s* late."""
     return replace(
         result,
-        rate=rate,
+        schedule=replace(result.schedule, rate=rate),
         served=tuple(replace(r, due_s=0.5, submitted_s=0.5 + late_s) for r in result.served),
     )
 
@@ -412,7 +408,7 @@ def test_prompts_may_be_a_function_of_the_round() -> None:
     serve(
         engine,
         lambda round_index: [(round_index, 7)],
-        rate=1.0,
+        Schedule(rate=1.0),
         output_tokens=1,
         round_index=3,
         loop_factory=JumpingLoop,
@@ -490,13 +486,15 @@ def test_an_engine_without_counters_has_no_hit_share() -> None:
 def test_a_request_that_asks_nothing_is_refused(prompt: tuple[int, ...], output_tokens: int) -> None:
     """An empty prompt or an empty answer is a mistake of the caller."""
     with pytest.raises(SettingsError, match="request 0"):
-        serve(FakeEngine(), [prompt], rate=1.0, output_tokens=output_tokens, loop_factory=JumpingLoop)
+        serve(
+            FakeEngine(), [prompt], Schedule(rate=1.0), output_tokens=output_tokens, loop_factory=JumpingLoop
+        )
 
 
 def test_a_load_without_prompts_or_time_is_refused() -> None:
     """Nothing to send, or no time to wait, is said before anything runs."""
     with pytest.raises(SettingsError, match="0 requests"):
-        serve(FakeEngine(), [], rate=1.0, output_tokens=1)
+        serve(FakeEngine(), [], Schedule(rate=1.0), output_tokens=1)
     with pytest.raises(SettingsError, match="timeout_s is 0"):
         load(FakeEngine(), timeout_s=0)
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.metrics import generative
+from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import CacheCounters, DecoderShape, EngineFacts
 from pytest_energy.serving.load_metrics import (
     generative_metrics,
@@ -45,9 +46,7 @@ def load(
     due_s = [last_due_s * (position + 1) / count for position in range(count)]
     return LoadResult(
         engine="fake",
-        rate=count / last_due_s if last_due_s else float("inf"),
-        burstiness=1.0,
-        seed=0,
+        schedule=Schedule(rate=count / last_due_s if last_due_s else float("inf")),
         served=tuple(
             Served(
                 request_id=str(position),

@@ -2,12 +2,14 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from pytest_energy.errors import NotMeasurable, SettingsError
 from pytest_energy.meter.window import OpenPhase
 from pytest_energy.model import Phase, Provenance, Reading
+from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.prompts import PromptSet
 from pytest_energy.serving.rounds import PART, LoadPlan, LoadRounds, lateness_note, saturation
 from tests.unit.serving.test_load import FakeEngine, JumpingLoop, delayed, load
@@ -41,16 +43,15 @@ class FakeWindow:
         raise AssertionError("the load's rounds don't close the window")
 
 
-def plan(**changes: object) -> LoadPlan:
-    arguments: dict[str, object] = {
+def plan(*, rate: float = 4.0, concurrency: int | None = None, **changes: Any) -> LoadPlan:
+    arguments: dict[str, Any] = {
         "engine": FakeEngine(),
         "prompts": [(1, 2, 3)] * 40,
-        "rate": 4.0,
+        "schedule": Schedule(rate=rate, burstiness=math.inf, concurrency=concurrency),
         "output_tokens": 3,
-        "burstiness": math.inf,
         **changes,
     }
-    return LoadPlan(**arguments)  # type: ignore[arg-type]  # each is what the field takes
+    return LoadPlan(**arguments)
 
 
 def rounds(load_plan: LoadPlan, window: FakeWindow | None = None, *, has_warm_up: bool = True) -> LoadRounds:
@@ -185,14 +186,14 @@ def test_lengths_come_from_the_prompt_set() -> None:
         ({"duration_s": 1.0, "rate": math.inf}, "finite rate"),
     ],
 )
-def test_what_makes_no_load_is_refused(changes: dict[str, object], match: str) -> None:
+def test_what_makes_no_load_is_refused(changes: dict[str, Any], match: str) -> None:
     """Before anything is sent."""
     with pytest.raises(SettingsError, match=match):
         plan(**changes)
 
 
 @pytest.mark.parametrize("changes", [{"prompts": []}, {"output_tokens": [1, 2, 3]}])
-def test_prompts_and_lengths_must_pair(changes: dict[str, object]) -> None:
+def test_prompts_and_lengths_must_pair(changes: dict[str, Any]) -> None:
     """No prompts, or other lengths than prompts, are refused with both numbers."""
     with pytest.raises(SettingsError, match="lengths of answers"):
         _ = rounds(plan(**changes)).request_count

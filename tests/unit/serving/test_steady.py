@@ -10,19 +10,17 @@ from statistics import fmean, median
 import pytest
 
 from pytest_energy.errors import Absent, NotMeasurable
-from pytest_energy.serving.arrivals import schedule
+from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.load_result import LoadResult, QueueSample, Served
 from pytest_energy.serving.steady import state_between, steadiness, steady_span
 
 
 def load(latency_s: Callable[[float], float], *, count: int, rate: float, seed: int = 0) -> LoadResult:
     """A load whose answers take `latency_s(time of sending)` and have two tokens, the second at the end."""
-    due_s = schedule(count, rate, seed=seed)
+    due_s = Schedule(rate=rate, seed=seed).due_s(count)
     return LoadResult(
         engine="fake",
-        rate=rate,
-        burstiness=1.0,
-        seed=seed,
+        schedule=Schedule(rate=rate, seed=seed),
         served=tuple(
             Served(
                 request_id=str(position),
@@ -40,7 +38,7 @@ def queued(service_s: float, *, count: int, rate: float, seed: int = 0) -> LoadR
     """A load on a single server that takes *service_s* for each request, one after another."""
     free_s = 0.0
     finished: dict[float, float] = {}
-    for due in schedule(count, rate, seed=seed):
+    for due in Schedule(rate=rate, seed=seed).due_s(count):
         free_s = max(free_s, due) + service_s
         finished[due] = free_s
     return load(lambda due: finished[due] - due, count=count, rate=rate, seed=seed)
@@ -126,13 +124,11 @@ def simulated(
         seed: Of arrivals and service times.
         tells_queue: Whether the engine tells how many wait, once a second.
     """
-    due_s = schedule(round(rate * seconds), rate, seed=seed)
+    due_s = Schedule(rate=rate, seed=seed).due_s(round(rate * seconds))
     begun_s, finished_s = _served_by(due_s, servers, utilisation * servers / rate, variation, seed)
     return LoadResult(
         engine="simulated",
-        rate=rate,
-        burstiness=1.0,
-        seed=seed,
+        schedule=Schedule(rate=rate, seed=seed),
         served=tuple(
             Served(
                 request_id=str(position),
@@ -287,7 +283,7 @@ def test_waiting_for_a_place_under_a_cap_is_a_queue_too() -> None:
     free = simulated(utilisation=1.5, rate=32.0, seconds=20.0, servers=8)
     capped = replace(
         free,
-        concurrency=8,
+        schedule=replace(free.schedule, concurrency=8),
         served=tuple(
             replace(r, submitted_s=r.finished_s - 0.375, freed_s=r.finished_s - 0.375) for r in free.served
         ),
@@ -309,7 +305,7 @@ def closed(*, count: int, cap: int) -> LoadResult:
         for position in range(count)
         for start_s in (position // cap + (position % cap) / cap,)
     )
-    return LoadResult(engine="fake", rate=math.inf, burstiness=1.0, seed=0, served=served, concurrency=cap)
+    return LoadResult(engine="fake", schedule=Schedule(rate=math.inf, concurrency=cap), served=served)
 
 
 def test_the_steady_state_of_a_closed_loop_is_counted_in_requests() -> None:

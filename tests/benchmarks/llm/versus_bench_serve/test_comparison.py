@@ -23,7 +23,7 @@ from benchmarks.llm.versus_bench_serve.figures import (
 from benchmarks.llm.versus_bench_serve.judging import LIMITS, Row, compared, table
 from benchmarks.llm.versus_bench_serve.work import Work, trace
 from pytest_energy.errors import NotMeasurable, SettingsError
-from pytest_energy.serving.arrivals import schedule
+from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.load_result import LoadResult, Served
 from pytest_energy.stats.compare import Bounds
 
@@ -79,13 +79,13 @@ def load(*token_times_s: tuple[float, ...]) -> LoadResult:
         Served(request_id=str(position), due_s=0.0, submitted_s=0.0, token_times_s=times_s, prompt_tokens=5)
         for position, times_s in enumerate(token_times_s)
     )
-    return LoadResult(engine="any", rate=2.0, burstiness=1.0, seed=0, served=served)
+    return LoadResult(engine="any", schedule=Schedule(rate=2.0), served=served)
 
 
 def test_trace_has_our_schedule_and_lengths() -> None:
     """The other client replays the very times at which ours sends, and the same lengths."""
     rows = [json.loads(line) for line in trace(work(), seed=7).splitlines()]
-    assert [row["timestamp"] for row in rows] == list(schedule(4, 2.0, seed=7))
+    assert [row["timestamp"] for row in rows] == list(Schedule(rate=2.0, seed=7).due_s(4))
     assert {(row["input_length"], row["output_length"]) for row in rows} == {(5, 3)}
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_energy.errors import SettingsError
+from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.openai_endpoint import LARGE_BODY_BYTES, OpenAiEndpoint
 from pytest_energy.serving.engines.protocol import EngineError, Request, TokenEvent
 from pytest_energy.serving.load import serve
@@ -53,7 +54,7 @@ def engine(server: FakeOpenAiServer) -> Iterator[OpenAiEndpoint]:
 
 
 def load(engine: OpenAiEndpoint, *, count: int = 1, output_tokens: int = 2) -> LoadResult:
-    return serve(engine, [PROMPT] * count, rate=ALL_AT_ONCE, output_tokens=output_tokens)
+    return serve(engine, [PROMPT] * count, Schedule(rate=ALL_AT_ONCE), output_tokens=output_tokens)
 
 
 def scripted(*steps: bytes | str, **head: object) -> Callable[[Asked], Reply]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_energy.errors import SettingsError
+from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import EngineError, Request, TokenEvent
 from pytest_energy.serving.load import serve
 
@@ -117,7 +118,7 @@ def test_a_load_is_served_round_after_round(engine: TransformersEngine) -> None:
         result = serve(
             engine,
             lambda index: random_prompts(6, seed=index),
-            rate=200.0,
+            Schedule(rate=200.0),
             output_tokens=OUTPUT_TOKENS,
             round_index=round_index,
         )
@@ -132,8 +133,8 @@ def test_a_seen_prompt_is_answered_from_the_prefix_cache(model: Any) -> None:
     with TransformersEngine(
         model, max_batch=2, max_request_tokens=64, page_tokens=8, has_prefix_cache=True
     ) as engine:
-        first = serve(engine, [prompt], rate=100.0, output_tokens=2).cache
-        second = serve(engine, [prompt], rate=100.0, output_tokens=2).cache
+        first = serve(engine, [prompt], Schedule(rate=100.0), output_tokens=2).cache
+        second = serve(engine, [prompt], Schedule(rate=100.0), output_tokens=2).cache
     assert first is not None
     assert second is not None
     assert (first.queried_tokens, first.hit_tokens) == (24, 0)
@@ -210,9 +211,9 @@ def test_an_engine_whose_model_fails_says_so_and_ends_its_thread(model: Any) -> 
     hook = model.register_forward_pre_hook(fall_over)
     try:
         with pytest.raises(EngineError, match="engine transformers, request 0: out of memory, say"):
-            serve(engine, [[1, 2]], rate=100.0, output_tokens=4)
+            serve(engine, [[1, 2]], Schedule(rate=100.0), output_tokens=4)
         with pytest.raises(EngineError, match="has stopped"):
-            serve(engine, [[1, 2]], rate=100.0, output_tokens=4)
+            serve(engine, [[1, 2]], Schedule(rate=100.0), output_tokens=4)
     finally:
         hook.remove()
         engine.close()
@@ -241,7 +242,7 @@ def test_a_request_longer_than_the_engine_was_made_for_is_refused(engine: Transf
     with pytest.raises(
         EngineError, match="request 0: 70 tokens with its answer; this engine was made for 64"
     ):
-        serve(engine, [[1] * 60], rate=1000.0, output_tokens=10)
+        serve(engine, [[1] * 60], Schedule(rate=1000.0), output_tokens=10)
 
 
 def test_limits_below_one_are_refused(model: Any) -> None:

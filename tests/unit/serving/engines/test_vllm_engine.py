@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_energy.errors import SettingsError
+from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import EngineError, Request
 from pytest_energy.serving.load import serve
 from tests.contract.engine_contract import EngineContract
@@ -96,7 +97,7 @@ class TestKeepsTheContract(EngineContract):
 
 def test_decoding_is_greedy_and_of_the_asked_length(vllm: FakeVllm, engine: VllmEngine) -> None:
     """The end of a sequence does not end an answer; every event tells only what is new."""
-    serve(engine, [[1, 2]], rate=100.0, output_tokens=3)
+    serve(engine, [[1, 2]], Schedule(rate=100.0), output_tokens=3)
     ((_, sampling),) = vllm.asked
     assert (sampling.temperature, sampling.top_p, sampling.max_tokens) == (0.0, 1.0, 3)
     assert sampling.ignore_eos
@@ -107,7 +108,7 @@ def test_decoding_is_greedy_and_of_the_asked_length(vllm: FakeVllm, engine: Vllm
 def test_ids_never_repeat_over_loads(vllm: FakeVllm, engine: VllmEngine) -> None:
     """A load counts its requests from 0; vLLM takes an id once."""
     for _ in range(2):
-        serve(engine, [[1], [2]], rate=float("inf"), output_tokens=1)
+        serve(engine, [[1], [2]], Schedule(rate=float("inf")), output_tokens=1)
     ids = [request_id for request_id, _ in vllm.asked]
     assert len(set(ids)) == 4
 
@@ -198,10 +199,10 @@ def test_detokenisation_is_part_of_the_work_when_asked(vllm: FakeVllm, model: Pa
 def test_a_reset_cache_knows_no_prompt(vllm: FakeVllm, engine: VllmEngine) -> None:
     """Also where a withdrawn request still holds a part of it for some steps."""
     prompt = [[*range(40)]]
-    serve(engine, prompt, rate=float("inf"), output_tokens=1)
+    serve(engine, prompt, Schedule(rate=float("inf")), output_tokens=1)
     vllm.refused_resets = 2
     engine.reset_prefix_cache()
-    again = serve(engine, prompt, rate=float("inf"), output_tokens=1).cache
+    again = serve(engine, prompt, Schedule(rate=float("inf")), output_tokens=1).cache
     assert again is not None
     assert (again.queried_tokens, again.hit_tokens) == (40, 0)
 
@@ -228,7 +229,7 @@ def test_a_cache_in_use_is_not_reset(
 def test_an_engine_without_prefix_cache_counts_none(vllm: FakeVllm, model: Path) -> None:
     """Absent is not zero."""
     with VllmEngine(model, has_prefix_cache=False) as engine:
-        assert serve(engine, [[1]], rate=float("inf"), output_tokens=1).cache is None
+        assert serve(engine, [[1]], Schedule(rate=float("inf")), output_tokens=1).cache is None
     assert not vllm.engines[0].args.enable_prefix_caching
 
 
@@ -239,9 +240,9 @@ def test_the_death_of_the_core_fails_the_requests_and_all_later_ones(
     vllm.dies_after_steps = 5
     died = "engine vllm, request 0: vLLM's core process has died .*; make a new engine"
     with pytest.raises(EngineError, match=died):
-        serve(engine, [[1]], rate=float("inf"), output_tokens=50)
+        serve(engine, [[1]], Schedule(rate=float("inf")), output_tokens=50)
     with pytest.raises(EngineError, match=died):
-        serve(engine, [[1]], rate=float("inf"), output_tokens=50)
+        serve(engine, [[1]], Schedule(rate=float("inf")), output_tokens=50)
     with pytest.raises(EngineFailed, match="engine vllm, model llama: vLLM's core process has died"):
         engine.reset_prefix_cache()
 
@@ -250,14 +251,14 @@ def test_a_failure_of_the_front_end_is_told_by_its_cause(vllm: FakeVllm, engine:
     """Its own error has no words."""
     vllm.next_failure = RuntimeError("the prompt\nis odd")
     with pytest.raises(EngineError, match="request 0: RuntimeError: the prompt is odd"):
-        serve(engine, [[1]], rate=float("inf"), output_tokens=1)
+        serve(engine, [[1]], Schedule(rate=float("inf")), output_tokens=1)
 
 
 @pytest.mark.parametrize("token", [-1, 97])
 def test_a_token_outside_the_vocabulary_is_refused(engine: VllmEngine, token: int) -> None:
     """Workers of vLLM die of one when no tokenizer checks it."""
     with pytest.raises(EngineError, match="the model knows 0 to 96"):
-        serve(engine, [[5, token]], rate=float("inf"), output_tokens=1)
+        serve(engine, [[5, token]], Schedule(rate=float("inf")), output_tokens=1)
 
 
 def test_closing_fails_the_requests_under_way(vllm: FakeVllm, model: Path) -> None:
@@ -272,7 +273,7 @@ def test_closing_fails_the_requests_under_way(vllm: FakeVllm, model: Path) -> No
     with pytest.raises(EngineError, match="closed before the answer was complete"):
         asyncio.run(close_within())
     with pytest.raises(EngineError, match="the engine is closed"):
-        serve(engine, [[1]], rate=float("inf"), output_tokens=1)
+        serve(engine, [[1]], Schedule(rate=float("inf")), output_tokens=1)
     with pytest.raises(EngineFailed, match="it is closed"):
         engine.reset_prefix_cache()
     assert vllm.engines[0].is_shut_down
