@@ -13,6 +13,7 @@ import random
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
@@ -31,6 +32,7 @@ from pytest_energy.meter.integrate import (
 )
 from pytest_energy.meter.power import most_steps, power_steps
 from pytest_energy.meter.quality import Watched
+from pytest_energy.meter.rest import at_rest
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
 from pytest_energy.meter.ticks import SeenTick
 from pytest_energy.meter.usage import LOOK_S, CpuUse, PsutilSystem, System, UsageProbe
@@ -48,9 +50,6 @@ _QUIET_TICKS = 2
 
 # How long to wait for them: a tick that comes late by a whole period, and a held-up thread.
 _WAIT_TICKS, _WAIT_S = 4.0, 1.0
-
-# Finding the period takes three ticks, of a second at most; a counter that hasn't moved in SILENT_S has none.
-_FIND_S = 5.0
 
 
 class OpenPhase(Protocol):
@@ -206,40 +205,13 @@ class LiveMeter:
 
     def _at_rest(self) -> dict[str, IdlePower]:
         """Power of each channel over the next seconds, in which nothing is at work."""
-        clock, sampler = self._rig.clock, self._rig.sampler
-        start_s = clock.now_s()
-        before = self._read_untickeds()
-        clock.sleep_s(IDLE_S)
-        names = [channel.name for channel in self._channels if channel.is_ticked]
-        while clock.now_s() - start_s < _FIND_S and any(self._is_searched(name) for name in names):
-            clock.sleep_s(0.05)
-        after = self._read_untickeds()
-        at_rest = {name: [before[name], after[name]] for name in before if name in after}
-        at_rest |= {name: [t.tick for t in sampler.ticks(name) if t.time_s >= start_s] for name in names}
         # Not kept as quiet for the first window: by then a device that is opened has another quiet.
-        found = {}
-        for name, ticks in at_rest.items():
-            try:
-                found[name] = idle_power(ticks)
-            except NotMeasurable:
-                continue  # a counter that stands still has no idle power; its windows will say so
-        return found
-
-    def _is_searched(self, name: str) -> bool:
-        sampler = self._rig.sampler
-        return sampler.failure is None and sampler.tick_s(name) is None and not sampler.is_silent(name)
-
-    def _read_untickeds(self) -> dict[str, Tick]:
-        """A read of each channel that doesn't tick; one that fails is left out."""
-        found = {}
-        for channel in self._channels:
-            if not channel.is_ticked:
-                try:
-                    joules = self._rig.sampler.read_j(channel.name)
-                except SensorError:
-                    continue  # the windows over this channel will say so
-                found[channel.name] = Tick(self._rig.clock.now_s(), joules)
-        return found
+        ticks = at_rest(self._rig.sampler, self._channels, self._rig.clock, IDLE_S)
+        idle: dict[str, IdlePower] = {}
+        for name in ticks:
+            with suppress(NotMeasurable):  # a counter that stands still; its windows will say so
+                idle[name] = idle_power(ticks[name])
+        return idle
 
     def statuses(self) -> tuple[SensorStatus, ...]:
         return tuple(

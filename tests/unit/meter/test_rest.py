@@ -1,0 +1,81 @@
+"""Ticks of counters over some seconds at rest."""
+
+import pytest
+
+from pytest_energy.errors import SensorError
+from pytest_energy.meter.rest import FIND_S, at_rest
+from pytest_energy.meter.sampler import Sampler
+from pytest_energy.model import Tick
+from tests.fakes.meter import Bench, SimulatedCounter
+
+
+class Rest:
+    """Counters of one bench at rest."""
+
+    def __init__(self, bench: Bench, *others: SimulatedCounter) -> None:
+        self.bench, self.sensors = bench, (*bench.counters, *others)
+        self.sampler = Sampler(self.sensors, bench.clock, bench.clock)
+        self.sampler.start()
+        self.start_s = bench.clock.now_s()
+
+    def ticks(self, duration_s: float, **limits: float) -> dict[str, list[Tick]]:
+        channels = [channel for sensor in self.sensors for channel in sensor.channels]
+        return at_rest(self.sampler, channels, self.bench.clock, duration_s, **limits)
+
+    @property
+    def passed_s(self) -> float:
+        return self.bench.clock.now_s() - self.start_s
+
+
+def edge_counter(bench: Bench) -> SimulatedCounter:
+    return SimulatedCounter(bench.device, bench.clock, tick_s=0.0, name="cpu:package-0", is_ticked=False)
+
+
+def test_a_channel_that_ticks_gives_its_ticks() -> None:
+    """Every tick of that time is there, and none from before it."""
+    rest = Rest(Bench())
+    rest.bench.clock.sleep_s(2.0)
+    ticks = rest.ticks(3.0)["gpu:0"]
+    assert len(ticks) == pytest.approx(30, abs=2)
+    assert ticks[0].time_s >= rest.start_s + 2.0
+
+
+def test_a_channel_without_ticks_is_read_at_either_end() -> None:
+    """Two reads, as far apart as was asked."""
+    bench = Bench()
+    first, last = Rest(bench, edge_counter(bench)).ticks(3.0)["cpu:package-0"]
+    assert last.time_s - first.time_s == pytest.approx(3.0, abs=0.02)
+    assert last.joules - first.joules == pytest.approx(360.0, rel=0.01)
+
+
+def test_a_slow_counter_is_waited_for() -> None:
+    """A period that the time doesn't show is searched for somewhat longer, if that is asked for."""
+    rest = Rest(Bench(1.2))
+    rest.ticks(1.0)
+    assert rest.sampler.tick_s("gpu:0") == pytest.approx(1.2, rel=0.02)
+    assert 1.0 < rest.passed_s < FIND_S
+
+
+def test_without_a_search_the_time_is_what_was_asked_for() -> None:
+    """A load runs for its seconds, whatever the counters show."""
+    rest = Rest(Bench(1.2))
+    rest.ticks(1.0, find_s=0.0)
+    assert rest.passed_s == pytest.approx(1.0)
+
+
+def test_a_counter_that_stands_still_is_not_searched_for_long() -> None:
+    """It has no ticks, and nobody waits for them."""
+    bench = Bench()
+    bench.counters[0].is_stuck = True
+    rest = Rest(bench)
+    assert rest.ticks(1.0) == {"gpu:0": []}
+    assert rest.passed_s < FIND_S
+
+
+def test_a_read_that_fails_is_missing() -> None:
+    """A counter that fails between its reads has one, which nobody takes for power."""
+    bench = Bench()
+    counter = edge_counter(bench)
+    rest = Rest(bench, counter)
+    rest.sampler.add_chore(lambda: setattr(counter, "fault", SensorError("gone")), 1.0)
+    assert len(rest.ticks(3.0)["cpu:package-0"]) == 1
