@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.model import Reading, Record
-from pytest_energy.stats.compare import Sample
+from pytest_energy.stats.compare import RoundEnergies
 from pytest_energy.units import to_text
 
 GROSS, NET = "gross", "net"
@@ -35,7 +35,7 @@ class Basis:
         """Facts of two records that may differ although they are compared."""
         return frozenset({"samples"}) if self.is_per_sample else frozenset()
 
-    def sample(self, record: Record) -> Sample:
+    def sample(self, record: Record) -> RoundEnergies:
         """The rounds of *record* that have joules.
 
         Raises:
@@ -47,7 +47,7 @@ class Basis:
                 raise NotMeasurable("the samples of a round are not known; give samples=")
             share = record.samples
         usable = record.usable_rounds
-        return Sample(
+        return RoundEnergies(
             energies_j=tuple(self._energy_j(reading, record) / share for reading in usable),
             uncertainties_j=tuple(reading.uncertainty_j / share for reading in usable),
         )

@@ -36,7 +36,7 @@ from pytest_energy.model import (
 )
 from pytest_energy.stats.compare import (
     Bounds,
-    Sample,
+    RoundEnergies,
     assumed_spread_text,
     baseline_centre_j,
     budget_bounds,
@@ -109,7 +109,7 @@ class _Case:
     """A record with usable joules, and what is asked of it."""
 
     record: Record
-    sample: Sample
+    sample: RoundEnergies
     summary: Summary
     policy: Policy
 
@@ -250,8 +250,8 @@ def _ordered(findings: Sequence[_Finding]) -> list[_Finding]:
 # ---- joules that can't be used ----
 
 
-def _sample(record: Record) -> Sample:
-    return Sample(
+def _sample(record: Record) -> RoundEnergies:
+    return RoundEnergies(
         energies_j=record.round_energies_j,
         uncertainties_j=tuple(reading.uncertainty_j for reading in record.usable_rounds),
     )
@@ -397,7 +397,7 @@ def _budget_advice(record: Record, verdict: Verdict) -> tuple[str, ...]:
             return ()
 
 
-def _spread_lines(sample: Sample) -> tuple[str, ...]:
+def _spread_lines(sample: RoundEnergies) -> tuple[str, ...]:
     count = len(sample.energies_j)
     if count == 1:
         return (f"one round has no spread of its own: {assumed_spread_text()}",)
@@ -422,7 +422,7 @@ def _against_baseline(case: _Case, baseline: "Baseline | None", other_machines: 
     return _compared(case, fresh, sessions, unused_count=len(baseline.sessions) - len(sessions))
 
 
-def _sessions(record: Record, baseline: "Baseline", policy: Policy) -> list[tuple[Record, Sample]]:
+def _sessions(record: Record, baseline: "Baseline", policy: Policy) -> list[tuple[Record, RoundEnergies]]:
     """The sessions of *baseline* with usable joules, and those joules.
 
     Raises:
@@ -487,7 +487,7 @@ def _other_machines_line(other_machines: Sequence[str]) -> str:
 
 
 def _compared(
-    case: _Case, fresh: Sample, found: Sequence[tuple[Record, Sample]], *, unused_count: int
+    case: _Case, fresh: RoundEnergies, found: Sequence[tuple[Record, RoundEnergies]], *, unused_count: int
 ) -> _Finding:
     policy = case.policy
     sessions, samples = [session for session, _ in found], [sample for _, sample in found]
@@ -517,12 +517,12 @@ def _compared(
 
 
 def _bounds(
-    fresh: Sample, samples: Sequence[Sample], policy: Policy, *, round_count: int | None = None
+    fresh: RoundEnergies, samples: Sequence[RoundEnergies], policy: Policy, *, round_count: int | None = None
 ) -> Bounds:
     return compare(fresh, samples, tolerance=policy.tolerance, alpha=policy.alpha, round_count=round_count)
 
 
-def _doubt(case: _Case, fresh: Sample, samples: Sequence[Sample]) -> str | None:
+def _doubt(case: _Case, fresh: RoundEnergies, samples: Sequence[RoundEnergies]) -> str | None:
     """Why what looks like a regression isn't sure enough (rule 5), or `None`."""
     policy, count = case.policy, case.record.confirming_count
     if count:
@@ -542,7 +542,7 @@ def _doubt(case: _Case, fresh: Sample, samples: Sequence[Sample]) -> str | None:
     return None
 
 
-def _creep_text(records: Sequence[Record], samples: Sequence[Sample]) -> str:
+def _creep_text(records: Sequence[Record], samples: Sequence[RoundEnergies]) -> str:
     """That the newest of *records*, which hold *samples*, have crept up from the first, or empty."""
     if len(records) <= PINNED_COUNT:
         return ""

@@ -15,7 +15,7 @@ from pytest_energy.model import (
     Summary,
     Verdict,
 )
-from pytest_energy.stats.compare import Sample
+from pytest_energy.stats.compare import RoundEnergies
 from pytest_energy.verdict import Policy, judge
 
 TEST_ID = "tests/test_model.py::test_training[resnet18]"
@@ -45,13 +45,13 @@ STEADY = (0.988, 1.012, 0.996, 1.004, 1.0)
 _CHANNELS = {Provenance.MEASURED: "gpu:0", Provenance.ESTIMATED: "cpu:machine", Provenance.REPLAYED: "gpu:0"}
 
 
-def sample(*energies_j: float, uncertainty_j: float = 0.0) -> Sample:
-    return Sample(energies_j=energies_j, uncertainties_j=(uncertainty_j,) * len(energies_j))
+def rounds_of(*energies_j: float, uncertainty_j: float = 0.0) -> RoundEnergies:
+    return RoundEnergies(energies_j=energies_j, uncertainties_j=(uncertainty_j,) * len(energies_j))
 
 
-def steady_sample(energy_j: float = 100.0, *, uncertainty_j: float = 0.0) -> Sample:
+def steady_rounds(energy_j: float = 100.0, *, uncertainty_j: float = 0.0) -> RoundEnergies:
     """Five rounds with a CV of 1 %."""
-    return sample(*(energy_j * share for share in STEADY), uncertainty_j=uncertainty_j)
+    return rounds_of(*(energy_j * share for share in STEADY), uncertainty_j=uncertainty_j)
 
 
 def reading(

@@ -25,7 +25,7 @@ if not __package__:  # run as a file: the folder above `benchmarks` isn't on the
 from pytest_energy.baselines.schema import KEPT_COUNT, PINNED_COUNT
 from pytest_energy.model import Verdict
 from pytest_energy.plugin.rounds import LEAST_CONFIRMING_COUNT, LEAST_ROUND_COUNT, MOST_ROUND_COUNT
-from pytest_energy.stats.compare import Bounds, Sample, budget_bounds, compare
+from pytest_energy.stats.compare import Bounds, RoundEnergies, budget_bounds, compare
 from pytest_energy.stats.drift import creep
 from pytest_energy.stats.rounds import needs_more, precision_for
 
@@ -132,10 +132,10 @@ def energies_of(
     return tuple(energies)
 
 
-def sample_of(energies: Sequence[float], rounds: Rounds, *, offset: float = 0.0) -> Sample:
+def sample_of(energies: Sequence[float], rounds: Rounds, *, offset: float = 0.0) -> RoundEnergies:
     """A record of about 100 J, *offset* in ln J away from it."""
     energies_j = tuple(100 * math.exp(offset) * energy for energy in energies)
-    return Sample(
+    return RoundEnergies(
         energies_j=energies_j, uncertainties_j=tuple(rounds.own_share * energy_j for energy_j in energies_j)
     )
 
@@ -163,9 +163,9 @@ class Gate:
 
     def __init__(
         self,
-        fresh: Sample,
+        fresh: RoundEnergies,
         first_count: int,
-        sessions: Sequence[Sample],
+        sessions: Sequence[RoundEnergies],
         tolerance: float,
         *,
         may_extend: bool = True,
@@ -178,7 +178,7 @@ class Gate:
         """Bounds of the rounds from *start* to *stop*, or as if they were *round_count*."""
         key = start, stop, round_count
         if key not in self._known:
-            part = Sample(
+            part = RoundEnergies(
                 energies_j=self._fresh.energies_j[start:stop],
                 uncertainties_j=self._fresh.uncertainties_j[start:stop],
             )
@@ -309,7 +309,7 @@ def budget_shares(
     return {share: {v: n / repetitions for v, n in counted.items()} for share, counted in counts.items()}
 
 
-def _budget_verdict(sample: Sample, budget_j: float) -> Verdict:
+def _budget_verdict(sample: RoundEnergies, budget_j: float) -> Verdict:
     lower_j, upper_j = budget_bounds(sample, ALPHA)
     if lower_j > budget_j:
         return Verdict.OVER_BUDGET

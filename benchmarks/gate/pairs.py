@@ -21,7 +21,7 @@ if not __package__:  # run as a file: the folder above `benchmarks` isn't on the
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from pytest_energy.ab.command import DEFAULT_TOLERANCE
-from pytest_energy.stats.compare import Bounds, Sample
+from pytest_energy.stats.compare import Bounds, RoundEnergies
 from pytest_energy.stats.paired import (
     LEAST_PAIR_COUNT,
     MOST_PAIR_COUNT,
@@ -113,7 +113,7 @@ class Operation:
     pair_count: float
 
 
-def pairs(cell: Cell, rng: random.Random) -> tuple[Sample, Sample]:
+def pairs(cell: Cell, rng: random.Random) -> tuple[RoundEnergies, RoundEnergies]:
     """The pairs of one comparison of a revision with itself, around 100 J."""
     count = MOST_PAIR_COUNT if cell.pair_count is None else cell.pair_count
     before: list[float] = []
@@ -127,8 +127,8 @@ def pairs(cell: Cell, rng: random.Random) -> tuple[Sample, Sample]:
     return _sample(before), _sample(after)
 
 
-def _sample(energies_j: Sequence[float]) -> Sample:
-    return Sample(energies_j=tuple(energies_j), uncertainties_j=(0.0,) * len(energies_j))
+def _sample(energies_j: Sequence[float]) -> RoundEnergies:
+    return RoundEnergies(energies_j=tuple(energies_j), uncertainties_j=(0.0,) * len(energies_j))
 
 
 def _needs_more(before: Sequence[float], after: Sequence[float], tolerance: float) -> bool:

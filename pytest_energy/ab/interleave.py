@@ -13,7 +13,7 @@ from pytest_energy.ab.side import TestEnded
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.clock import Clock
 from pytest_energy.model import Reading
-from pytest_energy.stats.compare import Sample
+from pytest_energy.stats.compare import RoundEnergies
 from pytest_energy.stats.paired import is_turned, needs_more_pairs
 from pytest_energy.stats.rounds import precision_for
 
@@ -185,8 +185,8 @@ class _Pairs:
         return needs_more_pairs(*samples, precision=precision, least=self._plan.least, cap=self._plan.cap)
 
 
-def _sample(rounds: list[Reading]) -> Sample:
-    return Sample(
+def _sample(rounds: list[Reading]) -> RoundEnergies:
+    return RoundEnergies(
         energies_j=tuple(energy_j for reading in rounds if (energy_j := reading.energy_j) is not None),
         uncertainties_j=tuple(reading.uncertainty_j for reading in rounds),
     )

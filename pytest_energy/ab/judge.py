@@ -17,7 +17,7 @@ from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.basis import Basis
 from pytest_energy.errors import NotComparable, NotMeasurable
 from pytest_energy.model import Comparison, Judgement, Provenance, Reading, Record, Summary, Verdict
-from pytest_energy.stats.compare import Bounds, Sample, centre_ratio, summarise
+from pytest_energy.stats.compare import Bounds, RoundEnergies, centre_ratio, summarise
 from pytest_energy.stats.paired import compare_pairs
 from pytest_energy.units import to_text, with_uncertainty_text
 from pytest_energy.verdict import change_text, count_text, shown_differences, verdict_of
@@ -144,12 +144,12 @@ def _judged(taken: Taken, before: Record, after: Record, question: Question) -> 
     return found.judgement(question)
 
 
-def _one_sample(record: Record) -> Sample:
+def _one_sample(record: Record) -> RoundEnergies:
     """The mean of a record's rounds as one round: they were not taken in turns."""
     rounds = Basis().sample(record)
     summary = summarise(rounds.energies_j, rounds.uncertainties_j)
     uncertainty_j = rounds.relative_uncertainty * summary.energy_j
-    return Sample(energies_j=(summary.energy_j,), uncertainties_j=(uncertainty_j,))
+    return RoundEnergies(energies_j=(summary.energy_j,), uncertainties_j=(uncertainty_j,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

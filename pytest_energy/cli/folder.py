@@ -213,13 +213,13 @@ def _validate(options: argparse.Namespace) -> int:
 
 def unusable_sessions(baseline: "Baseline") -> Iterator[str]:
     """What is wrong with each session that loads, but that no run can be held against."""
-    from pytest_energy.stats.compare import Sample
+    from pytest_energy.stats.compare import RoundEnergies
 
     for index, record in enumerate(baseline.sessions):
         usable = [reading for reading in record.rounds if reading.energy_j is not None]
         because = None if all(r.duration_s > 0 for r in usable) else "a round took 0 s: the clock stood still"
         try:
-            Sample(
+            RoundEnergies(
                 energies_j=record.round_energies_j,
                 uncertainties_j=tuple(reading.uncertainty_j for reading in usable),
             )

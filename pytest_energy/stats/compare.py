@@ -25,9 +25,11 @@ Source:
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import fmean, variance
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.model import Summary
+from pytest_energy.stats.centre import Centre, centre_of, half_width, plain_centre_of, trimmed_count
 
 PRIOR_BETWEEN_SD = 0.01
 """tau0: standard deviation in ln J between sessions of unchanged code, where no baseline tells. On an H100
@@ -41,16 +43,12 @@ session with some reserve over 80 % (simulated at tolerance 5 %, 5 rounds of CV 
 PRIOR_ROUND_CV = 0.03
 """Spread of rounds when there is nothing to take it from: the middle of the 1 to 5 % that GPU work shows."""
 
-TRIM_FROM_ROUNDS = 8
-"""From this many rounds a 20 % trim takes at least one at each end and leaves six."""
-
-TRIM_SHARE = 0.2
 POWER = 0.8
 _LARGEST_EXPONENT = 700.0  # math.exp overflows at 709.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class RoundEnergies:
     """The rounds of one record.
 
     Attributes:
@@ -83,7 +81,7 @@ class Sample:
     def relative_uncertainty(self) -> float:
         """Mean over the rounds of uncertainty over energy: what is left if all of it is common to them."""
         pairs = zip(self.energies_j, self.uncertainties_j, strict=True)
-        return _mean([uncertainty_j / energy_j for energy_j, uncertainty_j in pairs])
+        return fmean([uncertainty_j / energy_j for energy_j, uncertainty_j in pairs])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,24 +105,9 @@ class Bounds:
     note: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Centre:
-    """Where values lie. *variance* is per value: that of *centre* is variance / count."""
-
-    centre: float
-    variance: float
-    df: int
-    count: int
-    trimmed_count: int = 0
-
-    @property
-    def centre_variance(self) -> float:
-        return self.variance / self.count
-
-
 def compare(
-    fresh: Sample,
-    sessions: Sequence[Sample],
+    fresh: RoundEnergies,
+    sessions: Sequence[RoundEnergies],
     *,
     tolerance: float,
     alpha: float,
@@ -151,8 +134,8 @@ def compare(
     olds = [_log_centre(session.energies_j) for session in sessions]
     pooled, pooled_df = _pooled_variance([new, *olds])
     new_count = new.count if round_count is None else round_count
-    baseline_ln = _mean([old.centre for old in olds])
-    between = shrunk_variance([old.centre for old in olds], known=_mean([pooled / old.count for old in olds]))
+    baseline_ln = fmean([old.centre for old in olds])
+    between = shrunk_variance([old.centre for old in olds], known=fmean([pooled / old.count for old in olds]))
     count, between_df = len(olds), PRIOR_BETWEEN_DF + len(olds) - 1
     v_between = between * (1 + 1 / count)
     v_within = (
@@ -160,24 +143,21 @@ def compare(
     )
     v_own = fresh.relative_uncertainty**2 + math.fsum(s.relative_uncertainty**2 for s in sessions) / count**2
     df = _satterthwaite_df((v_between, between_df), (v_within, pooled_df))
-
-    def half_width(tail: float) -> float:
-        return math.hypot(
-            _t_quantile(df, tail) * math.sqrt(v_between + v_within), _z_quantile(tail) * math.sqrt(v_own)
-        )
-
-    difference, half = new.centre - baseline_ln, half_width(alpha)
+    half, half_at_power = (
+        half_width(v_between + v_within, df, math.sqrt(v_own), tail) for tail in (alpha, 1 - POWER)
+    )
+    difference = new.centre - baseline_ln
     return Bounds(
         ratio=_exp(difference),
         lower=_exp(difference - half),
         upper=_exp(difference + half),
-        detectable_ratio=(1 + tolerance) * _exp(half + half_width(1 - POWER)),
+        detectable_ratio=(1 + tolerance) * _exp(half + half_at_power),
         baseline_j=_exp(baseline_ln),
         note=_note(new, pooled_df),
     )
 
 
-def baseline_centre_j(sample: Sample) -> float:
+def baseline_centre_j(sample: RoundEnergies) -> float:
     """Level of one record as `compare` takes it: (trimmed) geometric mean of its rounds."""
     return _exp(_log_centre(sample.energies_j).centre)
 
@@ -192,7 +172,7 @@ def centre_ratio(fresh: Sequence[float], sessions: Iterable[Sequence[float]]) ->
     Source:
         The module's docstring, rule 2: exp(f - b).
     """
-    return _exp(_log_centre(fresh).centre - _mean([_log_centre(session).centre for session in sessions]))
+    return _exp(_log_centre(fresh).centre - fmean([_log_centre(session).centre for session in sessions]))
 
 
 def shrunk_variance(values: Sequence[float], *, known: float = 0.0) -> float:
@@ -206,8 +186,12 @@ def shrunk_variance(values: Sequence[float], *, known: float = 0.0) -> float:
         The module's docstring, rule 2: tau^2.
     """
     df = len(values) - 1
-    seen = max(0.0, _variance(values) - known) if df else 0.0
-    return (PRIOR_BETWEEN_DF * PRIOR_BETWEEN_SD**2 + df * seen) / (PRIOR_BETWEEN_DF + df)
+    return towards_prior(max(0.0, variance(values) - known) if df else 0.0, df)
+
+
+def towards_prior(variance: float, df: float) -> float:
+    """*variance*, known with *df* degrees of freedom, drawn towards that of sessions in general."""
+    return (PRIOR_BETWEEN_DF * PRIOR_BETWEEN_SD**2 + df * variance) / (PRIOR_BETWEEN_DF + df)
 
 
 def summarise(energies_j: Sequence[float], uncertainties_j: Sequence[float]) -> Summary:
@@ -222,8 +206,8 @@ def summarise(energies_j: Sequence[float], uncertainties_j: Sequence[float]) -> 
     Source:
         JCGM 100:2008 (GUM), sections 4.2 (type A) and 5.2 (correlated inputs).
     """
-    sample = Sample(energies_j=tuple(energies_j), uncertainties_j=tuple(uncertainties_j))
-    rounds, own_j = _plain_centre(sample.energies_j), _mean(sample.uncertainties_j)
+    sample = RoundEnergies(energies_j=tuple(energies_j), uncertainties_j=tuple(uncertainties_j))
+    rounds, own_j = plain_centre_of(sample.energies_j), fmean(sample.uncertainties_j)
     lower_j, upper_j = _linear_bounds(rounds, own_j, tail=0.025)
     return Summary(
         energy_j=rounds.centre,
@@ -232,7 +216,7 @@ def summarise(energies_j: Sequence[float], uncertainties_j: Sequence[float]) -> 
     )
 
 
-def budget_bounds(sample: Sample, alpha: float) -> tuple[float, float]:
+def budget_bounds(sample: RoundEnergies, alpha: float) -> tuple[float, float]:
     """Bounds of the true mean joules of a round, each at confidence 1 - *alpha*.
 
     From 8 rounds on of the 20 % trimmed mean. One round has no scatter: the prior CV of 3 % stands in.
@@ -240,12 +224,7 @@ def budget_bounds(sample: Sample, alpha: float) -> tuple[float, float]:
     Source:
         Yuen 1974, Biometrika 61, 165; JCGM 100:2008 (GUM), section 5.2.
     """
-    return _linear_bounds(_centre(sample.energies_j), _mean(sample.uncertainties_j), tail=alpha)
-
-
-def trimmed_count(round_count: int) -> int:
-    """Rounds that are set aside at each end before the mean is taken."""
-    return int(TRIM_SHARE * round_count) if round_count >= TRIM_FROM_ROUNDS else 0
+    return _linear_bounds(centre_of(sample.energies_j), fmean(sample.uncertainties_j), tail=alpha)
 
 
 def trimming_text(round_count: int) -> str:
@@ -262,21 +241,20 @@ def assumed_spread_text() -> str:
     return f"a CV of {PRIOR_ROUND_CV * 100:g} % a round is assumed"
 
 
-def _linear_bounds(rounds: _Centre, own_j: float, *, tail: float) -> tuple[float, float]:
+def _linear_bounds(rounds: Centre, own_j: float, *, tail: float) -> tuple[float, float]:
     known = _with_prior(rounds)
-    quantile = _t_quantile(rounds.df, tail) if rounds.df else _z_quantile(tail)
-    half_j = math.hypot(quantile * math.sqrt(known.centre_variance), _z_quantile(tail) * own_j)
+    half_j = half_width(known.centre_variance, rounds.df, own_j, tail)
     return max(0.0, rounds.centre - half_j), rounds.centre + half_j
 
 
-def _with_prior(rounds: _Centre) -> _Centre:
+def _with_prior(rounds: Centre) -> Centre:
     """*rounds*, with the prior spread in place of one that a single round can't have."""
     if rounds.df:
         return rounds
-    return _Centre(centre=rounds.centre, variance=(PRIOR_ROUND_CV * rounds.centre) ** 2, df=0, count=1)
+    return Centre(centre=rounds.centre, variance=(PRIOR_ROUND_CV * rounds.centre) ** 2, df=0, count=1)
 
 
-def _note(fresh: _Centre, pooled_df: int) -> str:
+def _note(fresh: Centre, pooled_df: int) -> str:
     notes = []
     if pooled_df == 0:
         notes.append(f"no record has two rounds to take a spread from: {assumed_spread_text()}")
@@ -287,7 +265,7 @@ def _note(fresh: _Centre, pooled_df: int) -> str:
     return "; ".join(notes)
 
 
-def _pooled_variance(records: Sequence[_Centre]) -> tuple[float, int]:
+def _pooled_variance(records: Sequence[Centre]) -> tuple[float, int]:
     """Variance of a round within a record, with its degrees of freedom; the prior and 0 without any."""
     df = sum(record.df for record in records)
     if df == 0:
@@ -306,58 +284,8 @@ def _satterthwaite_df(*terms: tuple[float, int]) -> float:
     return 1 / spread
 
 
-def _log_centre(values: Sequence[float]) -> _Centre:
-    return _centre([math.log(value) for value in values])
-
-
-def _centre(values: Sequence[float]) -> _Centre:
-    """Mean of *values* below 8, from there the 20 % trimmed mean with its winsorised variance.
-
-    Source:
-        Yuen 1974, Biometrika 61, 165: variance of the trimmed mean (n-1) s_w^2 / (h (h-1)), h - 1 degrees of
-        freedom, h values left.
-    """
-    count, cut = len(values), trimmed_count(len(values))
-    if cut == 0:
-        return _plain_centre(values)
-    kept = sorted(values)[cut:-cut]
-    winsorised = [kept[0]] * cut + kept + [kept[-1]] * cut
-    centre_variance = (count - 1) * _variance(winsorised) / (len(kept) * (len(kept) - 1))
-    return _Centre(
-        centre=_mean(kept),
-        variance=centre_variance * count,
-        df=len(kept) - 1,
-        count=count,
-        trimmed_count=cut,
-    )
-
-
-def _plain_centre(values: Sequence[float]) -> _Centre:
-    df = len(values) - 1
-    return _Centre(centre=_mean(values), variance=_variance(values) if df else 0.0, df=df, count=len(values))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
-
-
-def _variance(values: Sequence[float]) -> float:
-    mean = _mean(values)
-    return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
-
-
-def _t_quantile(df: float, tail: float) -> float:
-    """The value that Student's t with *df* degrees of freedom passes with chance *tail*."""
-    from scipy.special import stdtrit
-
-    return -float(stdtrit(df, tail))
-
-
-def _z_quantile(tail: float) -> float:
-    """The value that a standard normal variable passes with chance *tail*."""
-    from scipy.special import ndtri
-
-    return -float(ndtri(tail))
+def _log_centre(values: Sequence[float]) -> Centre:
+    return centre_of([math.log(value) for value in values])
 
 
 def _exp(value: float) -> float:

@@ -23,18 +23,13 @@ Source:
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.stats.compare import (
-    POWER,
-    PRIOR_ROUND_CV,
-    Bounds,
-    Sample,
-    assumed_spread_text,
-    trimmed_count,
-)
+from pytest_energy.stats.centre import centre_of, half_width, trimmed_count
+from pytest_energy.stats.compare import POWER, PRIOR_ROUND_CV, Bounds, RoundEnergies, assumed_spread_text
+from pytest_energy.stats.rounds import wants_another
 
 LEAST_PAIR_COUNT = 5  # below it the spread of the differences is hardly known
 MOST_PAIR_COUNT = 30  # enough to tell 1 % at a CV of 1 %, and 2 % at one of 3 %
@@ -63,13 +58,10 @@ class _Difference:
     own_sd: float
 
     def half_width(self, tail: float) -> float:
-        """Distance from the centre to a bound that the truth passes with chance *tail*."""
-        quantile = _t_quantile(self.df, tail) if self.df else _z_quantile(tail)
-        scatter = quantile * math.sqrt(self.centre_variance)
-        return math.hypot(scatter, _z_quantile(tail) * self.own_sd)
+        return half_width(self.centre_variance, self.df, self.own_sd, tail)
 
 
-def compare_pairs(before: Sample, after: Sample, *, tolerance: float, alpha: float) -> Bounds:
+def compare_pairs(before: RoundEnergies, after: RoundEnergies, *, tolerance: float, alpha: float) -> Bounds:
     """Bounds of the true ratio of *after* to *before*.
 
     Args:
@@ -84,19 +76,21 @@ def compare_pairs(before: Sample, after: Sample, *, tolerance: float, alpha: flo
     Source:
         The module's docstring.
     """
-    found = _difference(before, after)
-    half = found.half_width(alpha)
+    change = _difference(before, after)
+    half = change.half_width(alpha)
     return Bounds(
-        ratio=math.exp(found.centre),
-        lower=math.exp(found.centre - half),
-        upper=math.exp(found.centre + half),
-        detectable_ratio=(1 + tolerance) * math.exp(half + found.half_width(1 - POWER)),
-        baseline_j=math.exp(math.fsum(map(math.log, before.energies_j)) / len(before.energies_j)),
+        ratio=math.exp(change.centre),
+        lower=math.exp(change.centre - half),
+        upper=math.exp(change.centre + half),
+        detectable_ratio=(1 + tolerance) * math.exp(half + change.half_width(1 - POWER)),
+        baseline_j=math.exp(fmean(map(math.log, before.energies_j))),
         note=_note(len(before.energies_j)),
     )
 
 
-def needs_more_pairs(before: Sample, after: Sample, *, precision: float, least: int, cap: int) -> bool:
+def needs_more_pairs(
+    before: RoundEnergies, after: RoundEnergies, *, precision: float, least: int, cap: int
+) -> bool:
     """Whether another pair should be taken.
 
     Args:
@@ -112,28 +106,24 @@ def needs_more_pairs(before: Sample, after: Sample, *, precision: float, least: 
     Source:
         Fixed-width sequential interval: Chow and Robbins 1965, Annals of Mathematical Statistics 36, 457.
     """
-    count = len(before.energies_j)
-    if count >= cap:
-        return False
-    if count <= least:
-        return True
-    lengths = (count - 1, count)
-    return not all(_is_narrow(_first(before, n), _first(after, n), precision) for n in lengths)
+
+    def is_narrow(count: int) -> bool:
+        return _is_narrow(_first(before, count), _first(after, count), precision)
+
+    return wants_another(len(before.energies_j), is_narrow, least=least, cap=cap)
 
 
-def _is_narrow(before: Sample, after: Sample, precision: float) -> bool:
+def _is_narrow(before: RoundEnergies, after: RoundEnergies, precision: float) -> bool:
     """Whether what more pairs could narrow is narrow enough."""
-    found = _difference(before, after)
-    if not found.df:
-        return False
-    return _t_quantile(found.df, 0.025) * math.sqrt(found.centre_variance) <= precision
+    change = _difference(before, after)
+    return bool(change.df) and half_width(change.centre_variance, change.df, 0.0, 0.025) <= precision
 
 
-def _first(sample: Sample, count: int) -> Sample:
-    return Sample(energies_j=sample.energies_j[:count], uncertainties_j=sample.uncertainties_j[:count])
+def _first(rounds: RoundEnergies, count: int) -> RoundEnergies:
+    return RoundEnergies(energies_j=rounds.energies_j[:count], uncertainties_j=rounds.uncertainties_j[:count])
 
 
-def _difference(before: Sample, after: Sample) -> _Difference:
+def _difference(before: RoundEnergies, after: RoundEnergies) -> _Difference:
     if len(before.energies_j) != len(after.energies_j):
         raise NotMeasurable(
             f"{len(before.energies_j)} rounds before, {len(after.energies_j)} after; a pair has one of each"
@@ -145,28 +135,13 @@ def _difference(before: Sample, after: Sample) -> _Difference:
     if len(changes) == 1:
         variance = 2 * PRIOR_ROUND_CV**2 + own_variance
         return _Difference(centre=changes[0], centre_variance=variance, df=0, own_sd=own_sd)
-    centre, centre_variance, df = _trimmed(changes)
+    middle = centre_of(changes)
     return _Difference(
-        centre=centre,
-        centre_variance=max(centre_variance, own_variance / len(changes)),
-        df=df,
+        centre=middle.centre,
+        centre_variance=max(middle.centre_variance, own_variance / len(changes)),
+        df=middle.df,
         own_sd=own_sd,
     )
-
-
-def _trimmed(values: Sequence[float]) -> tuple[float, float, int]:
-    """Trimmed mean of two values or more, the variance of that mean, and its degrees of freedom.
-
-    Source:
-        Yuen 1974, Biometrika 61, 165; without trimming the plain mean.
-    """
-    count, cut = len(values), trimmed_count(len(values))
-    kept = sorted(values)[cut : count - cut]
-    winsorised = [kept[0]] * cut + kept + [kept[-1]] * cut
-    middle = math.fsum(winsorised) / count
-    squares = math.fsum((value - middle) ** 2 for value in winsorised)
-    left = len(kept)
-    return math.fsum(kept) / left, squares / (left * (left - 1)), left - 1
 
 
 def _note(pair_count: int) -> str:
@@ -178,17 +153,3 @@ def _note(pair_count: int) -> str:
     return (
         f"20 % trimmed mean: {cut} of {pair_count} differences at each end kept out of the mean, none deleted"
     )
-
-
-def _t_quantile(df: int, tail: float) -> float:
-    """The value that Student's t with *df* degrees of freedom passes with chance *tail*."""
-    from scipy.special import stdtrit
-
-    return -float(stdtrit(df, tail))
-
-
-def _z_quantile(tail: float) -> float:
-    """The value that a standard normal variable passes with chance *tail*."""
-    from scipy.special import ndtri
-
-    return -float(ndtri(tail))

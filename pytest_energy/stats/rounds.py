@@ -5,15 +5,15 @@ Rule 2: one narrow interval may be luck, so two in a row are asked for.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from statistics import fmean
 
 from pytest_energy.errors import NotMeasurable
+from pytest_energy.stats.centre import z_quantile
 from pytest_energy.stats.compare import summarise
 
 WIDEST_PRECISION = 0.02
 """Above a tolerance of 4 % a better mean than this buys little: the noise between sessions is the larger."""
-
-_Z_95 = 1.959963984540054  # two-sided 95 % point of the normal distribution
 
 
 def precision_for(tolerance: float) -> float:
@@ -81,13 +81,25 @@ def needs_more(
     Source:
         Fixed-width sequential interval: Chow and Robbins 1965, Annals of Mathematical Statistics 36, 457.
     """
-    count = len(energies_j)
-    if count >= cap:
-        return False
-    if count <= least:
-        return True
-    lengths = (count - 1, count)
-    return not all(_is_narrow(energies_j[:length], uncertainties_j[:length], precision) for length in lengths)
+
+    def is_narrow(count: int) -> bool:
+        return _is_narrow(energies_j[:count], uncertainties_j[:count], precision)
+
+    return wants_another(len(energies_j), is_narrow, least=least, cap=cap)
+
+
+def wants_another(count: int, is_narrow: Callable[[int], bool], *, least: int, cap: int) -> bool:
+    """Whether after *count* rounds or pairs another is wanted.
+
+    Args:
+        count: How many there are.
+        is_narrow: Whether the interval of the first so many is narrow enough.
+        least: As for `needs_more`.
+        cap: As for `needs_more`.
+    """
+    if least < count < cap:
+        return not (is_narrow(count - 1) and is_narrow(count))
+    return count < cap
 
 
 def _is_narrow(energies_j: Sequence[float], uncertainties_j: Sequence[float], precision: float) -> bool:
@@ -97,6 +109,6 @@ def _is_narrow(energies_j: Sequence[float], uncertainties_j: Sequence[float], pr
     except NotMeasurable:  # a round of 0 J: no width is known, the cap ends it
         return False
     half_j = summary.energy_ci_j[1] - summary.energy_j
-    own_half_j = _Z_95 * math.fsum(uncertainties_j) / len(uncertainties_j)
+    own_half_j = z_quantile(0.025) * fmean(uncertainties_j)
     scatter_half_j = math.sqrt(max(0.0, half_j**2 - own_half_j**2))
     return half_j <= precision * summary.energy_j or scatter_half_j <= own_half_j

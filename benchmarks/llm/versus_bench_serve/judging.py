@@ -6,7 +6,7 @@ from statistics import median
 from typing import Literal
 
 from benchmarks.llm.versus_bench_serve.figures import NAMES, Pair
-from pytest_energy.stats.compare import Bounds, Sample
+from pytest_energy.stats.compare import Bounds, RoundEnergies
 from pytest_energy.stats.paired import LEAST_PAIR_COUNT, compare_pairs
 
 LIMITS = (0.95, 1.05)
@@ -82,6 +82,6 @@ def _row(name: str, theirs: Sequence[float], ours: Sequence[float]) -> Row:
     return Row(name=name, theirs=median(theirs), ours=median(ours), bounds=bounds)
 
 
-def _sample(values: Sequence[float]) -> Sample:
+def _sample(values: Sequence[float]) -> RoundEnergies:
     """*values* for the statistics of pairs, which are of ratios and so ask for joules in name only."""
-    return Sample(energies_j=tuple(values), uncertainties_j=(0.0,) * len(values))
+    return RoundEnergies(energies_j=tuple(values), uncertainties_j=(0.0,) * len(values))

@@ -25,20 +25,20 @@ from benchmarks.gate.operating import (
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.model import Judgement, Verdict
 from pytest_energy.plugin.rounds import LEAST_ROUND_COUNT, MOST_ROUND_COUNT
-from pytest_energy.stats.compare import Sample, compare
+from pytest_energy.stats.compare import RoundEnergies, compare
 from pytest_energy.verdict import Policy, more_rounds
 from tests.builders import baseline, judged, record
 
 SEED = 3
 
 
-def drawn(rng: random.Random, *, cv: float = 0.03, own_share: float = 0.005) -> Sample:
+def drawn(rng: random.Random, *, cv: float = 0.03, own_share: float = 0.005) -> RoundEnergies:
     rounds = Rounds(cv=cv, own_share=own_share)
     return sample_of(energies_of(rounds, rng, tolerance=0.05), rounds, offset=rng.gauss(0.0, 0.02))
 
 
-def grown(sample: Sample, ratio: float) -> Sample:
-    return Sample(
+def grown(sample: RoundEnergies, ratio: float) -> RoundEnergies:
+    return RoundEnergies(
         energies_j=tuple(ratio * energy_j for energy_j in sample.energies_j),
         uncertainties_j=tuple(ratio * uncertainty_j for uncertainty_j in sample.uncertainties_j),
     )

@@ -11,27 +11,28 @@ from pytest_energy.stats.compare import (
     PRIOR_BETWEEN_SD,
     PRIOR_ROUND_CV,
     Bounds,
-    Sample,
+    RoundEnergies,
     budget_bounds,
     centre_ratio,
     compare,
     shrunk_variance,
     summarise,
-    trimmed_count,
 )
-from tests.builders import sample, steady_sample
+from tests.builders import rounds_of, steady_rounds
 
 
-def bounds(fresh: Sample, *sessions: Sample, tolerance: float = 0.05, alpha: float = 0.05) -> Bounds:
+def bounds(
+    fresh: RoundEnergies, *sessions: RoundEnergies, tolerance: float = 0.05, alpha: float = 0.05
+) -> Bounds:
     return compare(fresh, sessions, tolerance=tolerance, alpha=alpha)
 
 
 def drawn(
     rng: random.Random, *, ratio: float = 1.0, cv: float, between_sd: float, round_count: int = 5
-) -> Sample:
+) -> RoundEnergies:
     """A session of 100 J with noise between and within sessions."""
     centre = math.log(100 * ratio) + rng.gauss(0, between_sd)
-    return sample(*(math.exp(centre + rng.gauss(0, cv)) for _ in range(round_count)))
+    return rounds_of(*(math.exp(centre + rng.gauss(0, cv)) for _ in range(round_count)))
 
 
 def regression_share(
@@ -47,28 +48,28 @@ def regression_share(
     return called / trials
 
 
-class TestSample:
+class TestRoundEnergies:
     @pytest.mark.parametrize("energy_j", [0.0, -1.0, math.nan, math.inf])
     def test_a_round_without_a_logarithm_is_refused(self, energy_j: float) -> None:
         """A round that is 0, negative or not finite can't be compared, and the message shows it."""
         with pytest.raises(NotMeasurable, match=f"reads {energy_j} J"):
-            sample(10.0, energy_j)
+            rounds_of(10.0, energy_j)
 
     @pytest.mark.parametrize("uncertainty_j", [-0.1, math.nan, math.inf])
     def test_an_uncertainty_that_is_none_is_refused(self, uncertainty_j: float) -> None:
         """An uncertainty is finite and not negative."""
         with pytest.raises(NotMeasurable, match="uncertainty"):
-            sample(10.0, uncertainty_j=uncertainty_j)
+            rounds_of(10.0, uncertainty_j=uncertainty_j)
 
     def test_no_round_is_no_sample(self) -> None:
         """A sample has at least one round."""
         with pytest.raises(NotMeasurable, match="without rounds"):
-            sample()
+            rounds_of()
 
     def test_each_round_has_its_uncertainty(self) -> None:
         """As many uncertainties as rounds."""
         with pytest.raises(NotMeasurable, match="2 rounds but 1 uncertainties"):
-            Sample(energies_j=(1.0, 2.0), uncertainties_j=(0.1,))
+            RoundEnergies(energies_j=(1.0, 2.0), uncertainties_j=(0.1,))
 
 
 class TestCompare:
@@ -80,7 +81,7 @@ class TestCompare:
         between, within = 2 * PRIOR_BETWEEN_SD**2, max(pooled, stdev(f) ** 2) / 3 + pooled / 3
         df = (between + within) ** 2 / (between**2 / PRIOR_BETWEEN_DF + within**2 / 4)
         half = float(t.ppf(0.95, df)) * math.sqrt(between + within)
-        result = bounds(sample(*fresh), sample(*old))
+        result = bounds(rounds_of(*fresh), rounds_of(*old))
         assert result.ratio == pytest.approx(math.exp(fmean(f) - fmean(b)))
         assert result.lower == pytest.approx(math.exp(fmean(f) - fmean(b) - half))
         assert result.upper == pytest.approx(math.exp(fmean(f) - fmean(b) + half))
@@ -95,54 +96,57 @@ class TestCompare:
         between, within = tau2 * 4 / 3, max(pooled, stdev(f) ** 2) / 2 + pooled / 6
         df = (between + within) ** 2 / (between**2 / (PRIOR_BETWEEN_DF + 2) + within**2 / 4)
         expected = fmean(f) - fmean(map(fmean, bs)) - float(t.ppf(0.95, df)) * math.sqrt(between + within)
-        assert bounds(sample(*fresh), *(sample(*old) for old in olds)).lower == pytest.approx(
+        assert bounds(rounds_of(*fresh), *(rounds_of(*old) for old in olds)).lower == pytest.approx(
             math.exp(expected)
         )
 
     def test_own_uncertainty_is_not_averaged_away(self) -> None:
         """With u = 2 % in each of a hundred rounds, the bounds stay at least z 2 % sqrt(1 + 1/K) apart."""
-        fresh, old = sample(*[100.0] * 100, uncertainty_j=2.0), sample(*[100.0] * 100, uncertainty_j=2.0)
+        fresh, old = (
+            rounds_of(*[100.0] * 100, uncertainty_j=2.0),
+            rounds_of(*[100.0] * 100, uncertainty_j=2.0),
+        )
         floor = float(norm.ppf(0.95)) * 0.02 * math.sqrt(2)
         assert math.log(bounds(fresh, old).upper) > floor
 
     def test_own_uncertainty_adds_in_quadrature(self) -> None:
         """half^2 grows by z^2 (u_f^2 + sum u_k^2 / K^2), each u the mean of its rounds."""
         own = float(norm.ppf(0.95)) ** 2 * (0.03**2 + (0.02**2 + 0.04**2) / 4)
-        plain = bounds(sample(100.0, 100.0), sample(50.0, 50.0), sample(200.0, 200.0))
-        fresh = Sample(energies_j=(100.0, 100.0), uncertainties_j=(2.0, 4.0))
-        olds = sample(50.0, 50.0, uncertainty_j=1.0), sample(200.0, 200.0, uncertainty_j=8.0)
+        plain = bounds(rounds_of(100.0, 100.0), rounds_of(50.0, 50.0), rounds_of(200.0, 200.0))
+        fresh = RoundEnergies(energies_j=(100.0, 100.0), uncertainties_j=(2.0, 4.0))
+        olds = rounds_of(50.0, 50.0, uncertainty_j=1.0), rounds_of(200.0, 200.0, uncertainty_j=8.0)
         half = math.log(bounds(fresh, *olds).upper / plain.ratio)
         assert half**2 == pytest.approx(math.log(plain.upper / plain.ratio) ** 2 + own)
 
     def test_own_uncertainty_widens(self) -> None:
         """A larger uncertainty of the rounds gives wider bounds around the same ratio."""
-        sure, unsure = (bounds(steady_sample(uncertainty_j=u), steady_sample()) for u in (0.0, 3.0))
+        sure, unsure = (bounds(steady_rounds(uncertainty_j=u), steady_rounds()) for u in (0.0, 3.0))
         assert unsure.ratio == sure.ratio
         assert unsure.lower < sure.lower
         assert unsure.upper > sure.upper
 
     def test_sessions_that_differ_widen(self) -> None:
         """Five sessions 3 % apart give wider bounds than five equal ones."""
-        equal = bounds(steady_sample(), *[steady_sample()] * 5)
-        apart = bounds(steady_sample(), *(steady_sample(100 * (1 + 0.03 * i)) for i in (-2, -1, 0, 1, 2)))
+        equal = bounds(steady_rounds(), *[steady_rounds()] * 5)
+        apart = bounds(steady_rounds(), *(steady_rounds(100 * (1 + 0.03 * i)) for i in (-2, -1, 0, 1, 2)))
         assert apart.upper / apart.lower > equal.upper / equal.lower
 
     def test_a_noisy_run_is_not_judged_by_quiet_sessions(self) -> None:
         """The fresh record's own spread counts where it is larger than the pooled one."""
-        noisy = sample(80.0, 120.0, 95.0, 105.0, 100.0)
-        quiet = [sample(100.0, 100.1, 99.9, 100.0, 100.0)] * 9
+        noisy = rounds_of(80.0, 120.0, 95.0, 105.0, 100.0)
+        quiet = [rounds_of(100.0, 100.1, 99.9, 100.0, 100.0)] * 9
         own = stdev([math.log(v) for v in noisy.energies_j]) / math.sqrt(5)
         assert math.log(bounds(noisy, *quiet).upper / bounds(noisy, *quiet).ratio) > 1.645 * own
 
     def test_one_fresh_round_takes_the_baselines_spread(self) -> None:
         """A record of one round pools from the sessions and says so."""
-        result = bounds(sample(100.0), steady_sample())
+        result = bounds(rounds_of(100.0), steady_rounds())
         assert result.note == "one round has no spread of its own: the baseline's is used"
         assert math.isfinite(result.lower)
 
     def test_nothing_to_pool_takes_the_prior(self) -> None:
         """Single rounds everywhere: the prior CV of 3 % stands in and the note says so."""
-        result = bounds(sample(100.0), sample(100.0))
+        result = bounds(rounds_of(100.0), rounds_of(100.0))
         between, within = 2 * PRIOR_BETWEEN_SD**2, 2 * PRIOR_ROUND_CV**2
         df = (between + within) ** 2 / (between**2 / PRIOR_BETWEEN_DF)
         half = float(t.ppf(0.95, df)) * math.sqrt(between + within)
@@ -151,28 +155,31 @@ class TestCompare:
 
     def test_plenty_of_rounds_has_no_note(self) -> None:
         """Nothing is noted where nothing was assumed or left out."""
-        assert bounds(steady_sample(), steady_sample()).note == ""
+        assert bounds(steady_rounds(), steady_rounds()).note == ""
 
     def test_a_spike_does_not_move_the_trimmed_mean(self) -> None:
         """One round of ten at three times the energy changes neither centre nor verdict."""
         calm = [100.0 + i * 0.1 for i in range(10)]
         spiked = [*calm[:-1], 300.0]
-        assert bounds(sample(*spiked), sample(*calm)).ratio == bounds(sample(*calm), sample(*calm)).ratio
+        assert (
+            bounds(rounds_of(*spiked), rounds_of(*calm)).ratio
+            == bounds(rounds_of(*calm), rounds_of(*calm)).ratio
+        )
 
     def test_trimming_is_told(self) -> None:
         """The note says how many rounds are not in the mean."""
-        note = bounds(sample(*[100.0] * 12), steady_sample()).note
+        note = bounds(rounds_of(*[100.0] * 12), steady_rounds()).note
         assert "2 of 12 rounds at each end" in note
 
     def test_trimmed_mean_is_yuens(self) -> None:
         """From 8 rounds on the centre is the 20 % trimmed mean of ln J."""
         values = (90.0, 97.0, 99.0, 100.0, 100.5, 101.0, 103.0, 104.0, 106.0, 140.0)
         expected = float(trim_mean([math.log(v) for v in values], 0.2))
-        assert math.log(bounds(sample(*values), sample(1.0, 1.0)).ratio) == pytest.approx(expected)
+        assert math.log(bounds(rounds_of(*values), rounds_of(1.0, 1.0)).ratio) == pytest.approx(expected)
 
     def test_baseline_energy_is_the_geometric_mean_of_sessions(self) -> None:
         """Each session counts once, however many rounds it has."""
-        result = bounds(sample(1.0), sample(100.0, 100.0, 100.0), sample(400.0))
+        result = bounds(rounds_of(1.0), rounds_of(100.0, 100.0, 100.0), rounds_of(400.0))
         assert result.baseline_j == pytest.approx(200.0)
 
     def test_detectable_ratio_is_caught_with_80_percent_power(self) -> None:
@@ -188,22 +195,22 @@ class TestCompare:
 
     def test_detectable_ratio_is_past_the_tolerance(self) -> None:
         """What can be told starts above what is allowed."""
-        assert bounds(steady_sample(), steady_sample(), tolerance=0.2).detectable_ratio > 1.2
+        assert bounds(steady_rounds(), steady_rounds(), tolerance=0.2).detectable_ratio > 1.2
 
     def test_a_smaller_alpha_widens(self) -> None:
         """Fewer false alarms cost width."""
-        wide, narrow = (bounds(steady_sample(), steady_sample(), alpha=a) for a in (0.01, 0.1))
+        wide, narrow = (bounds(steady_rounds(), steady_rounds(), alpha=a) for a in (0.01, 0.1))
         assert wide.lower < narrow.lower
         assert wide.upper > narrow.upper
 
     def test_no_session_is_refused(self) -> None:
         """Nothing to compare with is an error, not a ratio of 1."""
         with pytest.raises(NotMeasurable, match="without sessions"):
-            bounds(steady_sample())
+            bounds(steady_rounds())
 
     def test_bounds_of_absurd_noise_stay_finite(self) -> None:
         """No overflow, however wide the bounds."""
-        result = bounds(sample(1e-300, 1e300), sample(1e300, 1e-300), alpha=1e-6)
+        result = bounds(rounds_of(1e-300, 1e300), rounds_of(1e300, 1e-300), alpha=1e-6)
         assert all(math.isfinite(value) for value in (result.lower, result.upper, result.detectable_ratio))
 
 
@@ -282,13 +289,13 @@ class TestBudgetBounds:
         """Each bound is one-sided at alpha."""
         values = (99.0, 100.0, 103.0)
         half = float(t.ppf(0.95, 2)) * stdev(values) / math.sqrt(3)
-        assert budget_bounds(sample(*values), 0.05) == pytest.approx(
+        assert budget_bounds(rounds_of(*values), 0.05) == pytest.approx(
             (fmean(values) - half, fmean(values) + half)
         )
 
     def test_one_round_has_the_prior_spread(self) -> None:
         """One round is known to z times 3 %."""
-        assert budget_bounds(sample(100.0), 0.05)[1] == pytest.approx(100 + 3 * 1.644854)
+        assert budget_bounds(rounds_of(100.0), 0.05)[1] == pytest.approx(100 + 3 * 1.644854)
 
     def test_yuen_from_eight_rounds(self) -> None:
         """The bounds are the trimmed mean's, with the winsorised variance."""
@@ -296,13 +303,7 @@ class TestBudgetBounds:
         winsorised = (97.0, 97.0, 99.0, 100.0, 101.0, 103.0, 104.0, 104.0)
         error = math.sqrt(7 * stdev(winsorised) ** 2 / (6 * 5))
         upper = float(trim_mean(values, 0.2)) + float(t.ppf(0.95, 5)) * error
-        assert budget_bounds(sample(*values), 0.05)[1] == pytest.approx(upper)
-
-
-@pytest.mark.parametrize(("round_count", "cut"), [(1, 0), (7, 0), (8, 1), (10, 2), (14, 2), (20, 4)])
-def test_trimmed_count(round_count: int, cut: int) -> None:
-    """A fifth at each end, from 8 rounds on."""
-    assert trimmed_count(round_count) == cut
+        assert budget_bounds(rounds_of(*values), 0.05)[1] == pytest.approx(upper)
 
 
 def test_centre_ratio_is_the_ratio_of_geometric_means() -> None:

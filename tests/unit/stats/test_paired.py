@@ -9,21 +9,23 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.stats.compare import Bounds, Sample
+from pytest_energy.stats.compare import Bounds, RoundEnergies
 from pytest_energy.stats.paired import compare_pairs, is_turned, needs_more_pairs
-from tests.builders import sample
+from tests.builders import rounds_of
 
 BEFORE = (100.0, 102.0, 99.0, 101.0, 100.5)
 AFTER = (101.0, 103.5, 101.0, 102.5, 101.0)
 
 
-def compared(before: Sample, after: Sample, *, alpha: float = 0.05, tolerance: float = 0.0) -> Bounds:
+def compared(
+    before: RoundEnergies, after: RoundEnergies, *, alpha: float = 0.05, tolerance: float = 0.0
+) -> Bounds:
     return compare_pairs(before, after, tolerance=tolerance, alpha=alpha)
 
 
 def test_the_bounds_are_those_of_a_paired_t_test() -> None:
     """Below 8 pairs: exp(mean D -+ t s_D / sqrt(n)), as scipy's paired test has it."""
-    bounds = compared(sample(*BEFORE), sample(*AFTER))
+    bounds = compared(rounds_of(*BEFORE), rounds_of(*AFTER))
     paired = stats.ttest_rel([math.log(b) for b in AFTER], [math.log(a) for a in BEFORE])
     interval = paired.confidence_interval(0.9)  # 5 % on each side
     assert (bounds.lower, bounds.upper) == pytest.approx((math.exp(interval.low), math.exp(interval.high)))
@@ -34,17 +36,19 @@ def test_what_both_rounds_of_a_pair_share_cancels() -> None:
     """A drift that multiplies both rounds of a pair changes no bound."""
     drift = (1.0, 1.3, 0.8, 2.0, 1.1)
     drifted = [
-        sample(*(value * factor for value, factor in zip(values, drift, strict=True)))
+        rounds_of(*(value * factor for value, factor in zip(values, drift, strict=True)))
         for values in (BEFORE, AFTER)
     ]
-    plain, moved = compared(sample(*BEFORE), sample(*AFTER)), compared(*drifted)
+    plain, moved = compared(rounds_of(*BEFORE), rounds_of(*AFTER)), compared(*drifted)
     assert (moved.lower, moved.ratio, moved.upper) == pytest.approx((plain.lower, plain.ratio, plain.upper))
 
 
 @given(st.lists(st.floats(1.0, 1e6), min_size=1, max_size=30), st.floats(0.0, 0.05))
 def test_a_side_against_itself_is_never_a_change(energies_j: list[float], own_share: float) -> None:
     """The bounds of a sample against itself hold 1."""
-    one = Sample(energies_j=tuple(energies_j), uncertainties_j=tuple(own_share * e for e in energies_j))
+    one = RoundEnergies(
+        energies_j=tuple(energies_j), uncertainties_j=tuple(own_share * e for e in energies_j)
+    )
     bounds = compared(one, one)
     assert bounds.lower <= 1.0 <= bounds.upper
 
@@ -55,14 +59,14 @@ def test_a_side_against_itself_is_never_a_change(energies_j: list[float], own_sh
 )
 def test_swapped_sides_give_the_inverse(pairs: list[tuple[float, float]], unit: float) -> None:
     """A against B is one over B against A, whatever the unit."""
-    before, after = (sample(*(unit * pair[side] for pair in pairs)) for side in (0, 1))
+    before, after = (rounds_of(*(unit * pair[side] for pair in pairs)) for side in (0, 1))
     there, back = compared(before, after), compared(after, before)
     assert (there.lower, there.upper) == pytest.approx((1 / back.upper, 1 / back.lower), rel=1e-6)
 
 
 def test_what_windows_of_one_machine_share_cancels() -> None:
     """The same relative uncertainty on both sides widens only by its independent share, over sqrt(n)."""
-    before, after = (sample(*[100.0] * 5, uncertainty_j=1.0) for _ in range(2))
+    before, after = (rounds_of(*[100.0] * 5, uncertainty_j=1.0) for _ in range(2))
     bounds = compared(before, after)
     t = float(stats.t.ppf(0.95, 4))
     assert math.log(bounds.upper) == pytest.approx(t * math.sqrt(2 * 0.01**2 / 5))
@@ -71,21 +75,21 @@ def test_what_windows_of_one_machine_share_cancels() -> None:
 def test_a_difference_of_uncertainty_is_not_divided() -> None:
     """What only one side doesn't know stays, however many pairs there are."""
     many = 30
-    before, after = sample(*[100.0] * many), sample(*[100.0] * many, uncertainty_j=1.0)
+    before, after = rounds_of(*[100.0] * many), rounds_of(*[100.0] * many, uncertainty_j=1.0)
     assert math.log(compared(before, after).upper) > 1.6 * 0.01
 
 
 def test_scatter_is_not_believed_below_the_readings() -> None:
     """Equal readings of a coarse counter don't have bounds of no width."""
-    exact = compared(sample(*[100.0] * 5), sample(*[100.0] * 5))
-    coarse = compared(sample(*[100.0] * 5, uncertainty_j=2.0), sample(*[100.0] * 5, uncertainty_j=2.0))
+    exact = compared(rounds_of(*[100.0] * 5), rounds_of(*[100.0] * 5))
+    coarse = compared(rounds_of(*[100.0] * 5, uncertainty_j=2.0), rounds_of(*[100.0] * 5, uncertainty_j=2.0))
     assert exact.upper == pytest.approx(1.0)
     assert coarse.upper > 1.02
 
 
 def test_one_pair_takes_an_assumed_spread() -> None:
     """One pair has no scatter: 3 % a round stands in, and the note says so."""
-    bounds = compared(sample(100.0), sample(100.0))
+    bounds = compared(rounds_of(100.0), rounds_of(100.0))
     assert math.log(bounds.upper) == pytest.approx(1.6448536 * math.sqrt(2) * 0.03, rel=1e-4)
     assert bounds.note == "one pair has no spread of its own: a CV of 3 % a round is assumed"
 
@@ -93,7 +97,7 @@ def test_one_pair_takes_an_assumed_spread() -> None:
 def test_a_spike_is_trimmed_and_told() -> None:
     """From 8 pairs on one that is far off moves the ratio little; the note says what was kept out."""
     quiet, spiky = [100.0, 101.0] * 5, [100.0, 101.0] * 4 + [100.0, 150.0]
-    bounds = compared(sample(*quiet), sample(*spiky))
+    bounds = compared(rounds_of(*quiet), rounds_of(*spiky))
     assert bounds.ratio == pytest.approx(1.0)
     assert bounds.note == (
         "20 % trimmed mean: 2 of 10 differences at each end kept out of the mean, none deleted"
@@ -102,14 +106,14 @@ def test_a_spike_is_trimmed_and_told() -> None:
 
 def test_the_detectable_change_is_past_the_tolerance() -> None:
     """What would have been told is more than what is accepted, by the width of the bounds."""
-    bounds = compared(sample(*BEFORE), sample(*AFTER), tolerance=0.02)
+    bounds = compared(rounds_of(*BEFORE), rounds_of(*AFTER), tolerance=0.02)
     assert bounds.detectable_ratio > 1.02 * bounds.upper / bounds.ratio
 
 
 def test_sides_of_different_length_are_refused() -> None:
     """A pair has a round of each side."""
     with pytest.raises(NotMeasurable, match="2 rounds before, 1 after"):
-        compared(sample(1.0, 2.0), sample(1.0))
+        compared(rounds_of(1.0, 2.0), rounds_of(1.0))
 
 
 @pytest.mark.parametrize("degree", [0, 1])
@@ -129,8 +133,8 @@ def test_the_width_decides_when_to_stop() -> None:
                 count
                 for count in range(1, 31)
                 if not needs_more_pairs(
-                    sample(*rounds[0][:count]),
-                    sample(*(ratio * value for value in rounds[1][:count])),
+                    rounds_of(*rounds[0][:count]),
+                    rounds_of(*(ratio * value for value in rounds[1][:count])),
                     precision=0.01,
                     least=5,
                     cap=12,
