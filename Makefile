@@ -1,6 +1,7 @@
 # make bench   set up .venv and run the benchmarks with the energy summary
 # make test    set up .venv and run lint, types, layers and tests
 # make test-vllm   set up .venv-vllm (VLLM_VENV=DIR names another) and run tests/vllm against vLLM on the CPU
+# make release   set up .venv, build sdist and wheel, and run them in empty environments; PYTHONS= names some
 # make docs    set up .venv and build the documentation as a site in build/docs; a warning is an error
 # An active virtual environment is used instead of .venv; VENV=DIR names another. ARGS= goes to pytest.
 
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --progress-bar off --disable-pip-version-check -q
 ARGS ?=
 
-.PHONY: bench test test-vllm lint types layers tests golden docs clean
+.PHONY: bench test test-vllm release lint types layers tests golden docs clean
 .DELETE_ON_ERROR:
 
 bench: $(VENV)/.installed-bench
@@ -48,6 +49,15 @@ tests: $(VENV)/.installed-dev
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
+
+PYTHONS ?=
+
+$(VENV)/.installed-release: pyproject.toml | $(BIN)/python
+	$(PIP_INSTALL) -e '.[release]'
+	touch $@
+
+release: $(VENV)/.installed-release
+	$(BIN)/python tests/release/check.py $(PYTHONS)
 
 VLLM_VENV ?= .venv-vllm
 VLLM_PYTHON := $(VLLM_VENV)/bin/python

@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from pytest_energy.ab import command as ab
 from pytest_energy.cli import accepting, folder, machine, plotting, runs, schema
@@ -46,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         "against.",
         epilog="Measuring is pytest's work: see `pytest --help` for its options --energy-...",
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('pytest-energy')}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for group in _GROUPS:
         group.register(commands)
