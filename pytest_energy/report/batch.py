@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from pytest_energy.model import Judgement, Machine, Provenance, Record
+from pytest_energy.report.per_sample import by_model, case_of, per_sample
 from pytest_energy.report.view import View
 
 GROUP = "batch"
@@ -82,78 +83,56 @@ class Sweep:
 
 def sweeps(run: View) -> tuple[Sweep, ...]:
     """Every model's sweep in the group `batch` of *run*, in the order met."""
-    members: dict[tuple[str, str, Provenance, str], list[Judgement]] = {}
-    for judgement in run.judgements:
-        record = judgement.record
-        if record.group == GROUP:
-            test = record.test_id.partition("[")[0]
-            key = (test, model_of(record), record.provenance, record.machine.key)
-            members.setdefault(key, []).append(judgement)
-    found = [_sweep(model, judgements) for (_, model, _, _), judgements in members.items()]
-    return tuple(_with_missing(sweep, found) for sweep in found)
+    all_sweeps = [_sweep(model, judgements) for model, judgements in by_model(run, GROUP, model_of)]
+    return tuple(_with_missing(sweep, all_sweeps) for sweep in all_sweeps)
 
 
-def _sweep(model: str, judgements: Sequence[Judgement]) -> Sweep:
-    sizes, lost = [], []
-    for judgement in judgements:
-        size = _size(judgement)
-        if isinstance(size, Size):
-            sizes.append(size)
-        else:
-            lost.append(size)
+def _sweep(model: str, judgements: tuple[Judgement, ...]) -> Sweep:
+    points = [_size(judgement) for judgement in judgements]
+    sizes = [point for point in points if isinstance(point, Size)]
+    lost = [point for point in points if isinstance(point, LostSize)]
     return Sweep(
         model=model,
         provenance=judgements[0].record.provenance,
         machine=judgements[0].record.machine,
         sizes=tuple(sorted(sizes, key=lambda size: size.batch_size)),
         lost=tuple(sorted(lost, key=lambda size: size.batch_size or 0)),
-        judgements=tuple(judgements),
+        judgements=judgements,
     )
 
 
 def _with_missing(sweep: Sweep, all_sweeps: Iterable[Sweep]) -> Sweep:
     others = (
-        _known(other)
+        _batch_sizes(other)
         for other in all_sweeps
         if (other.machine.key, other.provenance) == (sweep.machine.key, sweep.provenance)
     )
-    return replace(sweep, missing=tuple(sorted(set().union(*others) - _known(sweep))))
+    return replace(sweep, missing=tuple(sorted(set().union(*others) - _batch_sizes(sweep))))
 
 
-def _known(sweep: Sweep) -> set[int]:
+def _batch_sizes(sweep: Sweep) -> set[int]:
     lost = {size.batch_size for size in sweep.lost if size.batch_size is not None}
     return lost | {size.batch_size for size in sweep.sizes}
 
 
 def _size(judgement: Judgement) -> Size | LostSize:
-    record, summary = judgement.record, judgement.summary
-    batch_size = batch_size_of(record)
+    record, batch_size, spent = judgement.record, batch_size_of(judgement.record), per_sample(judgement)
     durations_s = [reading.duration_s for reading in record.usable_rounds]
-    because = _why_lost(judgement, batch_size)
-    if because or summary is None or record.samples is None or batch_size is None or not record.duration_s:
-        return LostSize(name=_case(record), batch_size=batch_size, because=because)
-    samples = record.samples
-    return Size(
-        batch_size=batch_size,
-        energy_per_sample_j=summary.energy_j / samples,
-        interval_j=(summary.energy_ci_j[0] / samples, summary.energy_ci_j[1] / samples),
-        samples_per_s=samples / record.duration_s,
-        samples_per_s_range=(samples / max(durations_s), samples / min(durations_s)),
-    )
-
-
-def _why_lost(judgement: Judgement, batch_size: int | None) -> str:
-    """Why a size has no joules a sample, or empty."""
-    record = judgement.record
-    if judgement.summary is None or record.energy_j is None:
-        return record.absent.get("energy_j") or judgement.reason
-    if record.samples is None:
-        return record.absent.get("energy_per_sample_j", "the test does not say its samples")
-    if batch_size is None:
-        return "the test records no batch_size"
-    if min(reading.duration_s for reading in record.usable_rounds) <= 0:
-        return "a round took no time that the clock can tell"
-    return ""
+    if isinstance(spent, str):
+        because = spent
+    elif batch_size is None:
+        because = "the test records no batch_size"
+    elif min(durations_s) <= 0 or not record.duration_s:
+        because = "a round took no time that the clock can tell"
+    else:
+        return Size(
+            batch_size=batch_size,
+            energy_per_sample_j=spent.energy_j,
+            interval_j=spent.interval_j,
+            samples_per_s=spent.samples / record.duration_s,
+            samples_per_s_range=(spent.samples / max(durations_s), spent.samples / min(durations_s)),
+        )
+    return LostSize(name=case_of(record), batch_size=batch_size, because=because)
 
 
 def batch_size_of(record: Record) -> int | None:
@@ -167,18 +146,13 @@ def batch_size_of(record: Record) -> int | None:
 
 def model_of(record: Record) -> str:
     """The model's name without the batch size, with what the test's parameters say besides: `vgg16-amp`."""
-    case, size = _case(record), batch_size_of(record)
+    case, size = case_of(record), batch_size_of(record)
     name = record.model or case.partition("-")[0]
     if size is None:
         return name
     stem = name.removesuffix(f"@{size}")
     variant = case.removeprefix(f"{stem}-{size}") if case.startswith(f"{stem}-{size}") else ""
     return stem + variant if variant.startswith("-") else stem
-
-
-def _case(record: Record) -> str:
-    """What is in the brackets of the test's id, or the id."""
-    return record.test_id.partition("[")[2].removesuffix("]") or record.test_id
 
 
 def best(sizes: Sequence[Size]) -> Size:

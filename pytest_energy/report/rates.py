@@ -5,11 +5,11 @@ Rule 2: what the run does not say of saturation is not guessed from rates: a loa
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.model import Judgement, Machine, Provenance, Record
+from pytest_energy.report.per_sample import by_model, per_sample
 from pytest_energy.report.view import View
 from pytest_energy.stats.rate_fit import RateFit, fit_rates
 
@@ -64,14 +64,7 @@ class RateSeries:
 
 def rate_series(run: View) -> tuple[RateSeries, ...]:
     """Every model's rates in the group `requests` of *run*, in the order met."""
-    members: dict[tuple[str, str, Provenance, str], list[Judgement]] = {}
-    for judgement in run.judgements:
-        record = judgement.record
-        if record.group == GROUP:
-            test = record.test_id.partition("[")[0]
-            key = (test, model_of(record), record.provenance, record.machine.key)
-            members.setdefault(key, []).append(judgement)
-    return tuple(_series(model, judgements) for (_, model, _, _), judgements in members.items())
+    return tuple(_series(model, judgements) for model, judgements in by_model(run, GROUP, model_of))
 
 
 def fit(series: RateSeries) -> RateFit | str:
@@ -87,46 +80,33 @@ def fit(series: RateSeries) -> RateFit | str:
         return str(error)
 
 
-def _series(model: str, judgements: Sequence[Judgement]) -> RateSeries:
-    points, lost = [], []
-    for judgement in judgements:
-        point = _point(judgement)
-        if isinstance(point, RatePoint):
-            points.append(point)
-        else:
-            lost.append((judgement.record.model or judgement.record.test_id, point))
+def _series(model: str, judgements: tuple[Judgement, ...]) -> RateSeries:
+    named = [(one.record.model or one.record.test_id, _point(one)) for one in judgements]
+    points = [point for _, point in named if isinstance(point, RatePoint)]
     return RateSeries(
         model=model,
         provenance=judgements[0].record.provenance,
         machine=judgements[0].record.machine,
         points=tuple(sorted(points, key=lambda point: point.rate)),
-        lost=tuple(lost),
-        judgements=tuple(judgements),
+        lost=tuple((name, because) for name, because in named if isinstance(because, str)),
+        judgements=judgements,
     )
 
 
 def _point(judgement: Judgement) -> RatePoint | str:
     """The point, or why there is none."""
-    record, summary, rate = judgement.record, judgement.summary, rate_of(judgement.record)
-    if summary is None or record.energy_j is None:
-        return record.absent.get("energy_j") or judgement.reason
-    if record.samples is None:
-        return record.absent.get("energy_per_sample_j", "the test does not say its requests")
+    spent, rate = per_sample(judgement, samples="requests"), rate_of(judgement.record)
+    if isinstance(spent, str):
+        return spent
     if rate is None or not rate > 0:
         return "the test has no request_rate"
     return RatePoint(
         rate=rate,
-        energy_per_request_j=summary.energy_j / record.samples,
-        interval_j=(summary.energy_ci_j[0] / record.samples, summary.energy_ci_j[1] / record.samples),
-        uncertainty_j=summary.uncertainty_j / record.samples,
-        saturated_because=saturated_because(record),
+        energy_per_request_j=spent.energy_j,
+        interval_j=spent.interval_j,
+        uncertainty_j=spent.uncertainty_j,
+        saturated_because=judgement.record.saturated_because or None,
     )
-
-
-def saturated_because(record: object) -> str | None:
-    """Why the server fell behind its load, where *record* says that it did."""
-    because: object = getattr(record, "saturated_because", None)
-    return because if isinstance(because, str) and because else None
 
 
 def rate_of(record: Record) -> float | None:
@@ -134,8 +114,8 @@ def rate_of(record: Record) -> float | None:
     recorded = record.metrics.get("request_rate")
     if recorded is not None:
         return recorded
-    found = _AT_RATE.search(record.model or "")
-    return float(found["rate"]) if found else None
+    match = _AT_RATE.search(record.model or "")
+    return float(match["rate"]) if match else None
 
 
 def model_of(record: Record) -> str:

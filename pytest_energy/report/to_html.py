@@ -20,7 +20,7 @@ from pytest_energy.errors import SettingsError
 from pytest_energy.model import FAILING, Verdict
 from pytest_energy.report import cells
 from pytest_energy.report.html import charts, entries, tables
-from pytest_energy.report.plots.words import heading
+from pytest_energy.report.text import heading
 from pytest_energy.report.view import AGAINST, Row, View
 from pytest_energy.wire import JsonDict
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pytest_energy.report.plots.canvas import spans_decade, with_room
-from pytest_energy.report.plots.words import tick
+from pytest_energy.report.text import tick
 from pytest_energy.wire import JsonDict
 
 _MOST_STEPS = 5  # intervals of a linear axis: what a phone's width has room for

@@ -14,8 +14,8 @@ from pytest_energy.report.html.axis import axis_of, doubling_axis, linear_axis, 
 from pytest_energy.report.html.figure import Figure, Frame, Key, Shape, cloud, key, mark
 from pytest_energy.report.plots import batch_size, correlation, request_rate
 from pytest_energy.report.plots.correlation import Panel
-from pytest_energy.report.plots.words import joules_label, short, tick, with_error
 from pytest_energy.report.rates import RatePoint, RateSeries
+from pytest_energy.report.text import joules_label, short, tick, with_error
 from pytest_energy.report.view import Group, View
 from pytest_energy.stats.rate_fit import RateFit
 

@@ -11,7 +11,7 @@ from pytest_energy.model import FAILING, Comparison, Judgement, Provenance, Read
 from pytest_energy.report import cells
 from pytest_energy.report.html import power
 from pytest_energy.report.html.axis import axis_json, linear_axis, rounded
-from pytest_energy.report.plots.words import tick
+from pytest_energy.report.text import tick
 from pytest_energy.report.view import SEVERITY, Row
 from pytest_energy.units import to_text, with_uncertainty_text
 from pytest_energy.verdict import change_text, count_text

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pytest_energy.report.batch import LEAST_GAIN, Sweep, best, saturation, ties
 from pytest_energy.report.plots.canvas import Head, Theme, page, scale, steps_of_two
-from pytest_energy.report.plots.words import INTERVAL_NOTE, heading, joules_label, listed, short
+from pytest_energy.report.text import INTERVAL_NOTE, heading, joules_label, listed, short
 from pytest_energy.units import to_text
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pytest_energy.errors import SettingsError
-from pytest_energy.report.plots.words import tick
+from pytest_energy.report.text import tick
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

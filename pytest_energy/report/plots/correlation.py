@@ -18,7 +18,7 @@ from pytest_energy.report.plots.canvas import (
     without_glyph_warnings,
 )
 from pytest_energy.report.plots.labels import label_points
-from pytest_energy.report.plots.words import heading, joules_label, listed, short
+from pytest_energy.report.text import heading, joules_label, listed, short
 from pytest_energy.report.view import AGAINST, Group, MetricCorrelation, View
 
 if TYPE_CHECKING:

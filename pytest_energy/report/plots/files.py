@@ -15,7 +15,7 @@ from pytest_energy.report import batch, rates
 from pytest_energy.report.cells import printable
 from pytest_energy.report.plots import batch_size, correlation, request_rate, rounds, training_inference
 from pytest_energy.report.plots.canvas import DARK, LIGHT, Format, Theme, save, styled
-from pytest_energy.report.plots.names import distinct, slug
+from pytest_energy.report.slugs import distinct, slug
 from pytest_energy.report.view import View
 
 if TYPE_CHECKING:

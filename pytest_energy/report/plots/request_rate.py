@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pytest_energy.report.plots.canvas import Head, Theme, page, scale, steps_of_two
-from pytest_energy.report.plots.words import INTERVAL_NOTE, heading, joules_label, short, tick, with_error
 from pytest_energy.report.rates import RatePoint, RateSeries, fit
+from pytest_energy.report.text import INTERVAL_NOTE, heading, joules_label, short, tick, with_error
 from pytest_energy.stats.rate_fit import RateFit
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pytest_energy.errors import NotMeasurable
 from pytest_energy.model import Comparison, Provenance, Record
 from pytest_energy.report import cells
 from pytest_energy.report.plots.canvas import Head, Theme, page, scale
-from pytest_energy.report.plots.words import heading, joules_label, short
+from pytest_energy.report.text import heading, joules_label, short
 from pytest_energy.report.view import Row
 from pytest_energy.units import percent_change_text, to_text
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_energy.model import Judgement, Machine, Provenance
 from pytest_energy.report.plots.canvas import Head, Theme, page, scale
-from pytest_energy.report.plots.words import (
+from pytest_energy.report.text import (
     INTERVAL_NOTE,
     heading,
     joules_label,

@@ -17,7 +17,7 @@ from pytest_energy.model import Judgement, Machine, Provenance, Record, Verdict
 from pytest_energy.report import batch, rates, view
 from pytest_energy.report.plots import batch_size, correlation, request_rate, rounds, training_inference
 from pytest_energy.report.plots.canvas import DARK, LIGHT, styled, with_room
-from pytest_energy.report.plots.words import heading
+from pytest_energy.report.text import heading
 from pytest_energy.report.view import View
 from tests.builders import comparison, judgement, record, sessions
 

@@ -12,7 +12,7 @@ from pytest_energy.model import Judgement
 from pytest_energy.report import view
 from pytest_energy.report.plots.canvas import Format
 from pytest_energy.report.plots.files import Plan, RoundsContext, plans, write
-from pytest_energy.report.plots.names import distinct, slug
+from pytest_energy.report.slugs import distinct, slug
 from tests.builders import comparison, judgement
 
 HOSTILE = [

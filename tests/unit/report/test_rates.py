@@ -1,13 +1,12 @@
 """Joules a request by rate, as the figure tells them."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
 from pytest_energy.model import Judgement, Verdict
 from pytest_energy.report import view
-from pytest_energy.report.rates import RateSeries, fit, rate_series, saturated_because
+from pytest_energy.report.rates import RateSeries, fit, rate_series
 from pytest_energy.stats.rate_fit import RateFit
 from tests.builders import judgement
 
@@ -86,15 +85,10 @@ def test_no_fit_has_its_reason() -> None:
     assert "2 different rates" in str(fit(series(served("1B", 1.0), served("1B", 2.0))))
 
 
-@pytest.mark.parametrize(
-    ("record", "said"),
-    [
-        (SimpleNamespace(), None),
-        (SimpleNamespace(saturated_because=None), None),
-        (SimpleNamespace(saturated_because=""), None),
-        (SimpleNamespace(saturated_because="the queue grew"), "the queue grew"),
-    ],
-)
-def test_saturation_is_read_where_it_is_told(record: object, said: str | None) -> None:
-    """A record may say that its load saturated the server, and needn't."""
-    assert saturated_because(record) == said
+def test_saturation_is_the_records() -> None:
+    """A rate is saturated where its record says so, and why."""
+    judged = served("1B", 8.0)
+    record = replace(judged.record, saturated_because="the queue grew")
+    (point,) = series(replace(judged, record=record)).points
+    assert point.saturated_because == "the queue grew"
+    assert series(judged).points[0].saturated_because is None

@@ -1,0 +1,62 @@
+"""Joules of one sample, test by test and model by model, as tables and charts take them. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pytest_energy.model import Judgement, Record
+from pytest_energy.report.view import View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerSample:
+    """What a sample of one test used.
+
+    Attributes:
+        samples: In a round.
+        energy_j: Mean over the rounds.
+        interval_j: Its 95 % interval.
+        uncertainty_j: Its standard uncertainty.
+        net_j: Less idle power; `None` where that is not known.
+    """
+
+    samples: int
+    energy_j: float
+    interval_j: tuple[float, float]
+    uncertainty_j: float
+    net_j: float | None
+
+
+def per_sample(judgement: Judgement, *, samples: str = "samples") -> PerSample | str:
+    """What a sample used, or why nobody can say. *samples* is what they are called."""
+    record, summary = judgement.record, judgement.summary
+    if summary is None or record.energy_j is None:
+        return record.absent.get("energy_j") or judgement.reason
+    if record.samples is None:
+        return record.absent.get("energy_per_sample_j", f"the test does not say its {samples}")
+    lower_j, upper_j = summary.energy_ci_j
+    return PerSample(
+        samples=record.samples,
+        energy_j=summary.energy_j / record.samples,
+        interval_j=(lower_j / record.samples, upper_j / record.samples),
+        uncertainty_j=summary.uncertainty_j / record.samples,
+        net_j=None if record.net_energy_j is None else record.net_energy_j / record.samples,
+    )
+
+
+def by_model(
+    run: View, group: str, model_of: Callable[[Record], str]
+) -> list[tuple[str, tuple[Judgement, ...]]]:
+    """Each model of *group* with its judgements; two tests, provenances or machines are two entries."""
+    members: dict[tuple[str, ...], list[Judgement]] = {}
+    for judgement in run.judgements:
+        record = judgement.record
+        if record.group == group:
+            test = record.test_id.partition("[")[0]
+            key = (model_of(record), test, record.provenance, record.machine.key)
+            members.setdefault(key, []).append(judgement)
+    return [(model, tuple(judgements)) for (model, *_), judgements in members.items()]
+
+
+def case_of(record: Record) -> str:
+    """What is in the brackets of the test's id, or the id."""
+    return record.test_id.partition("[")[2].removesuffix("]") or record.test_id
