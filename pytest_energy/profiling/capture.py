@@ -2,36 +2,32 @@
 
 What is replayed is the work of the pass: same modules, shapes, types of numbers and device. Inputs are copied
 before the layer sees them. A layer that works in place is replayed out of place, so that its input stays; one
-that changes its input and can't be told not to gets a fresh copy each time.
+that changes its input whatever it is asked gets a fresh copy each time.
 """
 
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TypeVar, cast
+
+import psutil
 
 from pytest_energy.errors import EnergyError, NotMeasurable
 from pytest_energy.profiling.layer_types import LayerType, layers_of
+from pytest_energy.profiling.lazy_torch import torch
 from pytest_energy.profiling.macs import FAULTS, fault_text
 from pytest_energy.units import to_text
-
-if TYPE_CHECKING:
-    import torch
 
 T = TypeVar("T")
 
 
 def free_bytes(device: "torch.device") -> int | None:
     """Memory that is left on *device*, in bytes; `None` where nobody tells."""
-    import torch
-
     if device.type == "cuda":
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + unused
     if device.type == "cpu":
-        import psutil
-
         return int(psutil.virtual_memory().available)
     return None
 
@@ -66,8 +62,6 @@ def captured(
     free: "Callable[[torch.device], int | None]",
 ) -> list[LayerCall]:
     """One real pass, and the calls of its layers in order."""
-    import torch
-
     capture = _Capture(type(module).__name__, free)
     plain = {id(tensor): _copy(tensor) for tensor in _tensors((args, kwargs)) if tensor.is_inference()}
     args, kwargs = _mapped((args, kwargs), lambda tensor: plain.get(id(tensor), tensor))
@@ -92,15 +86,16 @@ class _Capture:
     kind: str
     free: "Callable[[torch.device], int | None]"
     calls: list[LayerCall] = field(default_factory=list)
-    _taken_bytes: int = 0
+    _copied_bytes: int = 0
     _open: list[tuple[str, LayerCall, tuple[int, ...]]] = field(default_factory=list)
     _copies: "dict[int, tuple[weakref.ref[torch.Tensor], int, torch.Tensor]]" = field(default_factory=dict)
 
     @contextmanager
     def hooked(self, module: "torch.nn.Module") -> Iterator[None]:
         with ExitStack() as stack:
-            for name, layer, found in layers_of(module):
-                handle = layer.register_forward_pre_hook(self._enter(name, found), with_kwargs=True)
+            for name, layer, layer_type in layers_of(module):
+                enter = self._enter(name, layer_type)
+                handle = layer.register_forward_pre_hook(enter, with_kwargs=True)
                 stack.callback(handle.remove)
                 stack.callback(layer.register_forward_hook(self._leave, with_kwargs=True).remove)
             yield
@@ -114,13 +109,16 @@ class _Capture:
         layer = f"layer {name!r} ({type(call.layer).__name__}) of {self.kind}" if name else self.kind
         return f"{layer} can't take {', '.join(_shapes((call.args, call.kwargs)))}"
 
-    def _enter(self, name: str, found: LayerType) -> Callable[..., None]:
+    def _enter(self, name: str, layer_type: LayerType) -> Callable[..., None]:
         def hook(layer: "torch.nn.Module", args: tuple[object, ...], kwargs: dict[str, object]) -> None:
-            def kept(tensor: "torch.Tensor") -> "torch.Tensor":
+            def copy_of(tensor: "torch.Tensor") -> "torch.Tensor":
                 return self._copy_of(tensor, name)
 
             call = LayerCall(
-                layer=layer, layer_type=found, args=_mapped(args, kept), kwargs=_mapped(kwargs, kept)
+                layer=layer,
+                layer_type=layer_type,
+                args=_mapped(args, copy_of),
+                kwargs=_mapped(kwargs, copy_of),
             )
             self._open.append((name, call, _versions((args, kwargs))))
 
@@ -138,26 +136,24 @@ class _Capture:
 
     def _copy_of(self, tensor: "torch.Tensor", name: str) -> "torch.Tensor":
         """A copy of *tensor* as it is now; layers that are given the same tensor share it."""
-        known = self._copies.get(id(tensor))
-        if known is not None and known[0]() is tensor and known[1] == _version(tensor):
-            return known[2]
+        earlier = self._copies.get(id(tensor))
+        if earlier is not None and earlier[0]() is tensor and earlier[1] == _version(tensor):
+            return earlier[2]
         left_bytes, wanted_bytes = self.free(tensor.device), tensor.numel() * tensor.element_size()
         if left_bytes is not None and wanted_bytes > left_bytes:
             raise NotMeasurable(
                 f"energy.layers: the inputs of the layers of {self.kind} don't fit in memory: at layer "
                 f"{name!r} {to_text(wanted_bytes, 'B')} are wanted and {to_text(left_bytes, 'B')} are free "
-                f"on {tensor.device}, after {to_text(self._taken_bytes, 'B')}; give a smaller batch"
+                f"on {tensor.device}, after {to_text(self._copied_bytes, 'B')}; give a smaller batch"
             )
         copied = _copy(tensor)
-        self._taken_bytes += wanted_bytes
+        self._copied_bytes += wanted_bytes
         self._copies[id(tensor)] = (weakref.ref(tensor), _version(tensor), copied)
         return copied
 
 
 def _mapped(value: T, change: "Callable[[torch.Tensor], torch.Tensor]") -> T:
     """*value* with every tensor in it changed; what is in no tuple, list or dict stays as it is."""
-    import torch
-
     if isinstance(value, torch.Tensor):
         return cast("T", change(value))
     if isinstance(value, tuple) and type(value) is tuple:  # a named tuple takes its parts one by one
@@ -171,14 +167,14 @@ def _mapped(value: T, change: "Callable[[torch.Tensor], torch.Tensor]") -> T:
 
 def _tensors(value: object) -> "list[torch.Tensor]":
     """Every tensor that `_mapped` would change."""
-    found: list[torch.Tensor] = []
+    tensors: list[torch.Tensor] = []
 
-    def keep(tensor: "torch.Tensor") -> "torch.Tensor":
-        found.append(tensor)
+    def add(tensor: "torch.Tensor") -> "torch.Tensor":
+        tensors.append(tensor)
         return tensor
 
-    _mapped(value, keep)
-    return found
+    _mapped(value, add)
+    return tensors
 
 
 def _shapes(value: object) -> list[str]:
@@ -216,21 +212,19 @@ def eval_mode(module: "torch.nn.Module") -> Iterator[None]:
 def out_of_place(calls: Sequence[LayerCall]) -> Iterator[None]:
     """Have the replay leave the captured inputs as they are (rule 2)."""
     changing = [call for call in calls if call.changes_input]
-    told = [call.layer for call in changing if getattr(call.layer, "inplace", None) is True]
-    for layer in told:
+    in_place = [call.layer for call in changing if getattr(call.layer, "inplace", None) is True]
+    for layer in in_place:
         layer.inplace = False  # type: ignore[assignment]  # a plain attribute, and no module
     try:
         for call in changing:
             call.is_copied = _still_changes(call)
         yield
     finally:
-        for layer in told:
+        for layer in in_place:
             layer.inplace = True  # type: ignore[assignment]
 
 
 def _still_changes(call: LayerCall) -> bool:
-    import torch
-
     with torch.no_grad():
         args, kwargs = _mapped(call.args, _copy), _mapped(call.kwargs, _copy)
         before = _versions((args, kwargs))

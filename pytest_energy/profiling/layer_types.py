@@ -1,11 +1,9 @@
-"""What a layer does, told from where its class is defined; and the layers of a model that are replayed."""
+"""What a layer does, judged by where its class is defined; and the layers of a model that are replayed."""
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import torch
+from pytest_energy.profiling.lazy_torch import torch
 
 
 class LayerType(StrEnum):
@@ -42,17 +40,15 @@ _BY_ENDING = {
 
 def layer_type(module: "torch.nn.Module") -> LayerType:
     """The type of one layer; `other` for whatever is not known, and for a layer that does nothing."""
-    from torch import nn
-
-    if isinstance(module, nn.MultiheadAttention):  # torch has it among the activations
+    if isinstance(module, torch.nn.MultiheadAttention):  # torch has it among the activations
         return LayerType.ATTENTION
-    if isinstance(module, nn.Identity):  # among the linear layers
+    if isinstance(module, torch.nn.Identity):  # among the linear layers
         return LayerType.OTHER
-    for kind in type(module).__mro__:
-        if kind.__module__ in _BY_HOME:
-            return _BY_HOME[kind.__module__]
+    for ancestor in type(module).__mro__:
+        if ancestor.__module__ in _BY_HOME:
+            return _BY_HOME[ancestor.__module__]
     name = type(module).__name__
-    return next((found for end, found in _BY_ENDING.items() if name.endswith(end)), LayerType.OTHER)
+    return next((kind for end, kind in _BY_ENDING.items() if name.endswith(end)), LayerType.OTHER)
 
 
 def layers_of(module: "torch.nn.Module") -> tuple[tuple[str, "torch.nn.Module", LayerType], ...]:
@@ -60,13 +56,13 @@ def layers_of(module: "torch.nn.Module") -> tuple[tuple[str, "torch.nn.Module", 
 
     Each once, whatever the number of its names.
     """
-    return tuple({id(found[1]): found for found in _layers_below(module, "")}.values())
+    return tuple({id(layer[1]): layer for layer in _layers_below(module, "")}.values())
 
 
 def _layers_below(module: "torch.nn.Module", name: str) -> Iterator[tuple[str, "torch.nn.Module", LayerType]]:
-    found, children = layer_type(module), tuple(module.named_children())
-    if found is not LayerType.OTHER or not children:
-        yield name, module, found
+    kind, children = layer_type(module), tuple(module.named_children())
+    if kind is not LayerType.OTHER or not children:
+        yield name, module, kind
         return
     for child_name, child in children:
         yield from _layers_below(child, f"{name}.{child_name}" if name else child_name)

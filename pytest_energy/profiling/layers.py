@@ -16,19 +16,16 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from pytest_energy.errors import EnergyError, NotMeasurable
 from pytest_energy.model import Reading
 from pytest_energy.profiling.capture import LayerCall, captured, eval_mode, free_bytes, out_of_place
 from pytest_energy.profiling.layer_types import LayerType, layers_of
+from pytest_energy.profiling.lazy_torch import torch
 from pytest_energy.profiling.macs import count_macs_by, to_arguments, unwrapped
 from pytest_energy.stats.compare import summarise
 from pytest_energy.units import to_text, with_uncertainty_text
-
-if TYPE_CHECKING:
-    import torch
-
 
 # What it came to
 
@@ -51,7 +48,7 @@ class Cost:
 
     @classmethod
     def of(cls, rounds: Sequence[Reading] | str) -> "Cost":
-        """The cost that *rounds* tell, or absent for the reason given in their place."""
+        """The mean cost of *rounds*, or absent for the reason given in their place."""
         if isinstance(rounds, str):
             return cls(absent_because=rounds)
         because = next((reading.void_because for reading in rounds if reading.void_because is not None), None)
@@ -108,7 +105,7 @@ class LayerEnergy:
 
     @property
     def absent_because(self) -> str | None:
-        """Why the share explained can't be told, or `None`."""
+        """Why there is no share explained, or `None`."""
         if self.whole.absent_because is not None:
             return self.whole.absent_because
         return next(
@@ -155,12 +152,12 @@ class LayerEnergy:
     @property
     def metrics(self) -> dict[str, float | None]:
         """The figures under the names that a record keeps them by."""
-        found: dict[str, float | None] = {}
+        figures: dict[str, float | None] = {}
         for part in self.parts:
-            found[f"layer_{part.layer_type}_energy_j"] = part.cost.energy_j
-            found[f"layer_{part.layer_type}_uncertainty_j"] = part.cost.uncertainty_j
-            found[f"layer_{part.layer_type}_duration_s"] = part.cost.duration_s
-        return found | {
+            figures[f"layer_{part.layer_type}_energy_j"] = part.cost.energy_j
+            figures[f"layer_{part.layer_type}_uncertainty_j"] = part.cost.uncertainty_j
+            figures[f"layer_{part.layer_type}_duration_s"] = part.cost.duration_s
+        return figures | {
             "layers_explained_share": self.explained_share,
             "layers_explained_share_uncertainty": self.explained_share_uncertainty,
             "layers_explained_time_share": self.explained_time_share,
@@ -216,8 +213,8 @@ def _cost_text(cost: Cost, whole: Cost) -> str:
         return f"-  ({cost.absent_because})"
     energy = with_uncertainty_text(cost.energy_j, cost.uncertainty_j, "J")
     share = _ratio([cost.energy_j], whole.energy_j)
-    shown = "" if share is None else f"  {100 * share:5.1f} %"
-    return f"{energy:>22}{shown}  {to_text(cost.duration_s, 's')}"
+    share_text = "" if share is None else f"  {100 * share:5.1f} %"
+    return f"{energy:>22}{share_text}  {to_text(cost.duration_s, 's')}"
 
 
 # Measuring
@@ -260,8 +257,6 @@ def measure_layers(
         EnergyError: *module* is none, its forward pass fails, or has no layers.
         NotMeasurable: The layers' inputs don't fit in memory.
     """
-    import torch
-
     if not isinstance(module, torch.nn.Module):
         raise EnergyError(f"energy.layers: the model is a {type(module).__name__}, not a torch.nn.Module")
     args, kwargs = to_arguments(example_input)
@@ -269,9 +264,7 @@ def measure_layers(
         stack.enter_context(eval_mode(module))
         calls = captured(unwrapped(module), args, kwargs, free)
         by_type = {
-            found: tuple(c for c in calls if c.layer_type is found)
-            for found in LayerType
-            if any(c.layer_type is found for c in calls)
+            kind: own for kind in LayerType if (own := tuple(c for c in calls if c.layer_type is kind))
         }
         time_share = 1 / (1 + len(by_type))
         whole = Cost.of(take_rounds(None, _whole(module, args, kwargs), time_share=time_share))
@@ -279,10 +272,10 @@ def measure_layers(
         if whole.absent_because is None:
             stack.enter_context(out_of_place(calls))
             costs = {
-                found: Cost.of(take_rounds(found.value, _replay(of_type), time_share=time_share))
-                for found, of_type in by_type.items()
+                kind: Cost.of(take_rounds(kind.value, _replay(own), time_share=time_share))
+                for kind, own in by_type.items()
             }
-    return _result(module, example_input, whole, {found: (costs[found], by_type[found]) for found in by_type})
+    return _result(module, example_input, whole, {kind: (costs[kind], by_type[kind]) for kind in by_type})
 
 
 def _result(
@@ -296,7 +289,7 @@ def _result(
     macs_absent_because: str | None = None
     try:
         macs, by_type = count_macs_by(
-            module, example_input, lambda twin: [(layer, found.value) for _, layer, found in layers_of(twin)]
+            module, example_input, lambda twin: [(layer, kind.value) for _, layer, kind in layers_of(twin)]
         )
     except NotMeasurable as error:
         macs_absent_because = str(error)
@@ -304,12 +297,12 @@ def _result(
         whole=whole,
         parts=tuple(
             LayerPart(
-                layer_type=found,
+                layer_type=kind,
                 call_count=len(calls),
                 cost=cost,
-                macs=None if macs is None else by_type.get(found.value, 0),
+                macs=None if macs is None else by_type.get(kind.value, 0),
             )
-            for found, (cost, calls) in parts.items()
+            for kind, (cost, calls) in parts.items()
         ),
         macs=macs,
         macs_absent_because=macs_absent_because,
@@ -318,14 +311,12 @@ def _result(
 
 
 def _notes(module: "torch.nn.Module", calls: Sequence[LayerCall]) -> Iterator[str]:
-    from torch import nn
-
     if unwrapped(module) is not module:
         yield (
             f"the whole pass is {type(module).__name__}'s, the parts are run without it: "
             "what it fuses is in the whole alone"
         )
-    fused = sum(isinstance(layer, nn.TransformerEncoderLayer) for layer in module.modules())
+    fused = sum(isinstance(layer, torch.nn.TransformerEncoderLayer) for layer in module.modules())
     if fused:
         yield (
             f"{fused} TransformerEncoderLayer may run as one kernel each in the whole pass; "
@@ -339,8 +330,6 @@ def _notes(module: "torch.nn.Module", calls: Sequence[LayerCall]) -> Iterator[st
 def _whole(
     module: "torch.nn.Module", args: tuple[object, ...], kwargs: dict[str, object]
 ) -> Callable[[], None]:
-    import torch
-
     def work() -> None:
         with torch.inference_mode():
             module(*args, **kwargs)
@@ -349,8 +338,6 @@ def _whole(
 
 
 def _replay(calls: Sequence[LayerCall]) -> Callable[[], None]:
-    import torch
-
     def work() -> None:
         with torch.inference_mode():
             for call in calls:

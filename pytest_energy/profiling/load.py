@@ -11,14 +11,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.model import Domain
+from pytest_energy.profiling.lazy_torch import torch
 from pytest_energy.profiling.pytorch import synchronize
-
-if TYPE_CHECKING:
-    import torch
 
 # A process that nobody stops ends by itself: rule 3.
 _LIMIT_S = 30.0
@@ -123,8 +121,6 @@ class GpuLoad:
     def start(self) -> None:
         if importlib.util.find_spec("torch") is None:
             raise NotMeasurable("torch is not installed: pip install torch")
-        import torch
-
         devices = self._devices
         if devices is None:
             if not torch.cuda.is_available():
@@ -162,8 +158,6 @@ class GpuLoad:
             self._failure = error
 
     def _work(self) -> None:
-        import torch
-
         for _ in range(_BATCH):
             for matrix, product in self._pairs:
                 torch.mm(matrix, matrix, out=product)
@@ -179,8 +173,6 @@ def make_current(devices: "Iterable[torch.device]") -> None:
     Args:
         devices: That the thread will work on; without CUDA nothing is done.
     """
-    import torch
-
     for device in devices:
         if device.type == "cuda":
             torch.cuda.set_device(device)

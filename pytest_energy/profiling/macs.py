@@ -20,9 +20,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_energy.errors import NotMeasurable
+from pytest_energy.profiling.lazy_torch import torch
 
 if TYPE_CHECKING:
-    import torch
+    from torch.utils.flop_counter import FlopCounterMode
 
 # What somebody else's forward pass may raise on shapes without values; anything else is not ours to catch.
 FAULTS = (
@@ -52,10 +53,9 @@ def count_macs(module: "torch.nn.Module", example_input: object) -> int:
     Source:
         PyTorch, `torch.utils.flop_counter`: a product of [m, k] and [k, n] counts 2 m n k operations.
     """
-    from torch.utils.flop_counter import FlopCounterMode
 
     def count(twin: "torch.nn.Module", args: tuple[object, ...], kwargs: dict[str, object]) -> int:
-        with FlopCounterMode(display=False) as counter:
+        with _flop_counter() as counter:
             twin(*args, **kwargs)
         return int(counter.get_total_flops()) // 2
 
@@ -113,12 +113,10 @@ def count_macs_by(
     Source:
         As `count_macs`.
     """
-    from torch.utils.flop_counter import FlopCounterMode
-
     flops: dict[str, int] = {}
 
     def count(twin: "torch.nn.Module", args: tuple[object, ...], kwargs: dict[str, object]) -> int:
-        with FlopCounterMode(display=False) as counter:
+        with _flop_counter() as counter:
 
             def add(name: str, sign: int) -> Callable[..., None]:
                 def hook(*_: object) -> None:
@@ -136,13 +134,17 @@ def count_macs_by(
     return total, {name: operations // 2 for name, operations in flops.items()}
 
 
+def _flop_counter() -> "FlopCounterMode":
+    from torch.utils.flop_counter import FlopCounterMode
+
+    return FlopCounterMode(display=False)
+
+
 def _counted(
     module: "torch.nn.Module",
     example_input: object,
     count: Callable[["torch.nn.Module", tuple[object, ...], dict[str, object]], int],
 ) -> int:
-    import torch
-
     kind = type(module).__name__
     entered: list[str] = []
     with _explained(kind, lambda: "it can't be copied without its weights"):
@@ -183,8 +185,6 @@ def _place(entered: list[str]) -> str:
 
 def _without_weights(module: "torch.nn.Module") -> "torch.nn.Module":
     """Copy on `meta`, in eval mode, without hooks. No weight is copied, so it costs no memory."""
-    import torch
-
     module = unwrapped(module)
     memo: dict[int, object] = {}
     for tensor in _tensors(module):
@@ -203,8 +203,6 @@ def _without_weights(module: "torch.nn.Module") -> "torch.nn.Module":
 
 def unwrapped(module: "torch.nn.Module") -> "torch.nn.Module":
     """The module itself out of `torch.compile` and the data-parallel wrappers, which can't run on `meta`."""
-    import torch
-
     module = getattr(module, "_orig_mod", module)
     if isinstance(module, torch.nn.DataParallel | torch.nn.parallel.DistributedDataParallel):
         return unwrapped(module.module)
@@ -213,8 +211,6 @@ def unwrapped(module: "torch.nn.Module") -> "torch.nn.Module":
 
 def _tensors(module: "torch.nn.Module") -> Iterator["torch.Tensor"]:
     """Parameters, buffers, and tensors kept as plain attributes."""
-    import torch
-
     yield from module.parameters()
     yield from module.buffers()
     for layer in module.modules():
@@ -231,8 +227,8 @@ def _note_layers(module: "torch.nn.Module", entered: list[str]) -> None:
         entered.pop()
 
     for name, layer in module.named_modules():
-        shown = f"layer {name!r} ({type(layer).__name__})" if name else f"{type(layer).__name__}.forward"
-        layer.register_forward_pre_hook(enter(shown))
+        place = f"layer {name!r} ({type(layer).__name__})" if name else f"{type(layer).__name__}.forward"
+        layer.register_forward_pre_hook(enter(place))
         layer.register_forward_hook(leave)
 
 
@@ -251,8 +247,6 @@ def to_arguments(example_input: object) -> tuple[tuple[object, ...], dict[str, o
 
 def _one_sample(kind: str, example_input: object) -> tuple[tuple[object, ...], dict[str, object]]:
     """Positional and keyword arguments of a batch of one, on `meta`."""
-    import torch
-
     args, kwargs = to_arguments(example_input)
     tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, torch.Tensor) and value.ndim]
     if not tensors:

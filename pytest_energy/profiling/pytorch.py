@@ -6,14 +6,11 @@ change the idle power that is being measured.
 """
 
 import sys
-from typing import TYPE_CHECKING
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.metrics.discriminative import ModelFacts
-
-if TYPE_CHECKING:
-    import torch
-
+from pytest_energy.profiling.lazy_torch import torch
+from pytest_energy.profiling.macs import count_macs, count_macs_thop
 
 # Ways to count that differ by more than this share count different things.
 _APART_SHARE = 0.2
@@ -37,8 +34,6 @@ def model_facts(
     Raises:
         NotMeasurable: *module* is no `torch.nn.Module`, or has parameters whose shape is not known yet.
     """
-    import torch
-
     if not isinstance(module, torch.nn.Module):
         raise NotMeasurable(f"the model is a {type(module).__name__}, not a torch.nn.Module")
     _check_shapes_are_known(module)
@@ -65,8 +60,6 @@ def _macs(module: "torch.nn.Module", example_input: object, *, by_thop: bool) ->
     Raises:
         NotMeasurable: They can't be counted in the way that was asked for.
     """
-    from pytest_energy.profiling.macs import count_macs, count_macs_thop
-
     if not by_thop:
         return count_macs(module, example_input), {}
     macs = count_macs_thop(module, example_input)
@@ -90,10 +83,8 @@ def size_bytes(module: "torch.nn.Module") -> int:
 
 
 def _check_shapes_are_known(module: "torch.nn.Module") -> None:
-    from torch.nn.parameter import is_lazy
-
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
-        if is_lazy(tensor):
+        if torch.nn.parameter.is_lazy(tensor):
             raise NotMeasurable(
                 f"{name!r} of {type(module).__name__} is lazy and has no shape yet: run the model once first"
             )
