@@ -12,7 +12,7 @@ from benchmarks.meter.bursts import Rig
 from benchmarks.meter.truth import changes_in, ticks_of
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.clock import Clock
-from pytest_energy.meter.usage import System
+from pytest_energy.meter.host_usage import System
 from pytest_energy.meter.window import LiveMeter
 from pytest_energy.sensors.estimate import EstimateSensor
 from pytest_energy.sensors.protocol import Sensor

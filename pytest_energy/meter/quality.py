@@ -1,6 +1,6 @@
 """What makes a reading void, and what a reader should know of one that isn't. Pure.
 
-Rule 1: a reason is one sentence that names the channel and the value seen.
+Rule 1: a reason is one sentence that names the channel and the value device.
 Rule 2: what can be told wrong is void; what is only worth knowing is a note.
 """
 
@@ -12,7 +12,7 @@ from statistics import fmean, median, stdev
 
 from pytest_energy.meter.integrate import How, Integral
 from pytest_energy.model import Channel, Domain, Provenance, Reading, Tick
-from pytest_energy.sensors.protocol import Condition, Look, Slowdown
+from pytest_energy.sensors.protocol import DeviceSnapshot, DeviceState, Slowdown
 from pytest_energy.units import to_text
 
 # Two reads of two clocks differ by microseconds; a machine that sleeps does so for seconds.
@@ -27,13 +27,13 @@ _QUIET_SHARE = 0.1
 
 # A hardware slowdown without a cause is also reported for a moment when clocks change (nvml.h): seen once it
 # may be that, seen twice it isn't.
-_LONE_LOOKS = 2
+_LONE_COUNT = 2
 
 # Counter and integrated power of an H100 and an H200 agreed within 3 % and 0.5 % over 3.5 s. Of shorter
 # windows, and of few powers, the edges and the delay of the power are too much.
 _POWER_SHARE = 0.05
 _POWER_S = 5.0
-_POWER_LOOKS = 10
+_POWER_COUNT = 10
 
 # Silicon leaks more when it is hot. No figure for these boards is at hand, so this is an assumption: 0.1 to
 # 0.5 % of the power for each degree. Then 10 degrees are 1 to 5 %, worth a word beside the default tolerance
@@ -48,19 +48,19 @@ _FOREIGN_ESTIMATE_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
+class DeviceHistory:
     """How the device of one channel was during a window.
 
     Attributes:
         before: Shortly before the start.
         after: Just after the stop.
-        looks: In between, and one just after the stop.
+        snapshots: In between, and one just after the stop.
         is_kin: Process id to whether it belongs to this run; `None` where it can't be seen from here.
     """
 
-    before: Condition
-    after: Condition
-    looks: tuple[Look, ...] = ()
+    before: DeviceState
+    after: DeviceState
+    snapshots: tuple[DeviceSnapshot, ...] = ()
     is_kin: Mapping[int, bool | None] = field(default_factory=dict)
 
 
@@ -135,33 +135,33 @@ def phase_notes(integrals: Mapping[str, Integral]) -> tuple[str, ...]:
 # How the devices were
 
 
-def why_disturbed(watched: Mapping[str, Watched]) -> str | None:
+def why_disturbed(devices: Mapping[str, DeviceHistory]) -> str | None:
     """Why a window's joules aren't those of its work at the device's usual speed, or `None`."""
-    for name, seen in watched.items():
-        because = _why_slowed(seen.looks) or _why_shared(seen) or _why_changed(seen)
+    for name, device in devices.items():
+        because = _why_slowed(device.snapshots) or _why_shared(device) or _why_changed(device)
         if because is not None:
             return f"{name}: {because}"
     return None
 
 
-def _why_slowed(looks: Sequence[Look]) -> str | None:
-    slowed = [look for look in looks if look.slowdowns - {Slowdown.HARDWARE}]
-    lone = [look for look in looks if look.slowdowns == {Slowdown.HARDWARE}]
-    if not slowed and len(lone) < _LONE_LOOKS:
+def _why_slowed(snapshots: Sequence[DeviceSnapshot]) -> str | None:
+    slowed = [snapshot for snapshot in snapshots if snapshot.slowdowns - {Slowdown.HARDWARE}]
+    lone = [snapshot for snapshot in snapshots if snapshot.slowdowns == {Slowdown.HARDWARE}]
+    if not slowed and len(lone) < _LONE_COUNT:
         return None
     slowed += lone
-    names = ", ".join(sorted(set().union(*(look.slowdowns for look in slowed))))
-    return f"{names} in {len(slowed)} of {len(looks)} looks during the window"
+    names = ", ".join(sorted(set().union(*(snapshot.slowdowns for snapshot in slowed))))
+    return f"{names} in {len(slowed)} of {len(snapshots)} looks during the window"
 
 
-def _why_shared(seen: Watched) -> str | None:
-    for pid, is_kin in seen.is_kin.items():
+def _why_shared(device: DeviceHistory) -> str | None:
+    for pid, is_kin in device.is_kin.items():
         if is_kin is not False:
             continue
         process = f"process {pid}, which isn't this run's,"
-        if (pid in seen.before.processes) != (pid in seen.after.processes):
+        if (pid in device.before.processes) != (pid in device.after.processes):
             return f"{process} came or went during the window"
-        is_busy = seen.after.processes[pid]
+        is_busy = device.after.processes[pid]
         if is_busy is None:
             return f"{process} may have computed during the window; this device doesn't tell"
         if is_busy:
@@ -169,30 +169,30 @@ def _why_shared(seen: Watched) -> str | None:
     return None
 
 
-def _why_changed(seen: Watched) -> str | None:
-    for name, before in seen.before.settings.items():
-        after = seen.after.settings.get(name, before)
+def _why_changed(device: DeviceHistory) -> str | None:
+    for name, before in device.before.settings.items():
+        after = device.after.settings.get(name, before)
         if after != before:
             return f"{name} went from {before} to {after} during the window"
     return None
 
 
 def why_counter_disagrees(
-    channels: Mapping[str, float], duration_s: float, watched: Mapping[str, Watched]
+    channels: Mapping[str, float], duration_s: float, devices: Mapping[str, DeviceHistory]
 ) -> str | None:
     """Why a counter isn't to be believed: its device's power says otherwise; or `None`.
 
     Args:
         channels: Joules by channel.
         duration_s: Seconds of the window.
-        watched: How the devices were; those that don't tell their power are believed.
+        devices: How the devices were; those that don't tell their power are believed.
     """
     if duration_s < _POWER_S:
         return None
-    for name, seen in watched.items():
+    for name, device in devices.items():
         # The first may be from before the start: NVML shows power with a delay of up to 0.1 s.
-        powers_w = [look.power_w for look in seen.looks[1:] if look.power_w is not None]
-        if len(powers_w) < _POWER_LOOKS:
+        powers_w = [s.power_w for s in device.snapshots[1:] if s.power_w is not None]
+        if len(powers_w) < _POWER_COUNT:
             continue
         counted_w, power_w = channels[name] / duration_s, fmean(powers_w)
         chance_w = 3 * stdev(powers_w) / math.sqrt(len(powers_w))
@@ -204,14 +204,14 @@ def why_counter_disagrees(
     return None
 
 
-def condition_notes(watched: Mapping[str, Watched]) -> tuple[str, ...]:
+def condition_notes(devices: Mapping[str, DeviceHistory]) -> tuple[str, ...]:
     """What a reader should know of the devices during a window that isn't void."""
     found = []
-    for name, seen in watched.items():
-        if any(look.slowdowns == {Slowdown.HARDWARE} for look in seen.looks):
+    for name, device in devices.items():
+        if any(snapshot.slowdowns == {Slowdown.HARDWARE} for snapshot in device.snapshots):
             found.append(f"{name}: {Slowdown.HARDWARE} in one look, perhaps only a change of clocks")
-        for pid, is_kin in seen.is_kin.items():
-            was_idle = pid in seen.before.processes and seen.after.processes.get(pid) is False
+        for pid, is_kin in device.is_kin.items():
+            was_idle = pid in device.before.processes and device.after.processes.get(pid) is False
             if is_kin is False and was_idle:
                 found.append(f"{name}: process {pid}, which isn't this run's, holds it but didn't compute")
             elif is_kin is None and not was_idle:

@@ -226,15 +226,15 @@ class Sampler:
             raise SensorError(f"{channel}: the sensor {sensor.name} gave {joules} J")
         return joules
 
-    def hurry(self, channels: Sequence[str]) -> None:
+    def poll_eagerly(self, channels: Sequence[str]) -> None:
         """See each tick of *channels* as soon as it happens: somebody waits."""
         for name in channels:
-            self._followed[name].tracker.hurry()
+            self._followed[name].tracker.poll_eagerly()
         self._runner.wake()
 
-    def relax(self, channels: Sequence[str]) -> None:
+    def poll_normally(self, channels: Sequence[str]) -> None:
         for name in channels:
-            self._followed[name].tracker.relax()
+            self._followed[name].tracker.poll_normally()
 
     def step(self) -> float:
         """Do what is due, if anything is.

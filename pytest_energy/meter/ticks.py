@@ -12,7 +12,7 @@ Rule 3: nothing is assumed of the period but that it lies between a millisecond 
 import math
 from dataclasses import dataclass, replace
 
-from pytest_energy.meter.beat import NARROW, WIDEST_SHARE, Beat
+from pytest_energy.meter.tick_filter import NARROW, WIDEST_SHARE, TickFilter
 from pytest_energy.model import Tick
 
 # A counter that hasn't moved for this long doesn't tick: the slowest known one ticks once a second.
@@ -51,7 +51,7 @@ _LONG_CALL, _LONG_CALL_SHARE = 2.0, 0.3
 _CALL_GAIN = 0.05
 
 # A read right after a tick may cost several times the processor time of a later one (an H100's waits, busily,
-# until 15 ms after the tick). Where nobody hurries it is put off by this share of a tick more after a call
+# until 15 ms after the tick). where nobody waits it is put off by this share of a tick more after a call
 # that took so much longer than the shortest, and comes back slowly.
 _PUT_OFF_SHARE = 0.02
 _WAITED_S = 5e-3
@@ -128,22 +128,22 @@ class TickTracker:
         due_s: When the next read is wanted.
         read_count: Reads so far.
         tick_count: Ticks seen so far.
-        is_hurried: Somebody waits for the next tick: follow each one, whatever it costs.
+        is_eager: Somebody waits for the next tick: follow each one, whatever it costs.
     """
 
     def __init__(self, now_s: float) -> None:
         self.due_s = now_s
         self.read_count = 0
         self.tick_count = 0
-        self.is_hurried = False
-        self._has_new_hurry = self._is_passing_over = False
+        self.is_eager = False
+        self._is_newly_eager = self._is_passing_over = False
         self._last: _Read | None = None
         self._last_tick_s = now_s
         self._call_s = self._mean_call_s = 0.0
         self._late_s = self._usual_late_s = 0.0
         self._first_ticks: list[SeenTick] = []
         self._worst_gap_s = 0.0  # between late reads since the last tick
-        self._beat: Beat | None = None
+        self._beat: TickFilter | None = None
         self._reach_s = 0.0
         self._after_s = 0.0  # by which the read after a tick is put off
         self._early_count = 0  # ticks in a row that came before the first read
@@ -189,18 +189,18 @@ class TickTracker:
         """Ask for no read before *due_s*: the last one failed."""
         self.due_s = due_s
 
-    def hurry(self) -> None:
-        """Follow each tick from now on, until `relax`; may be called by another thread."""
-        self.is_hurried = self._has_new_hurry = True
+    def poll_eagerly(self) -> None:
+        """Follow each tick from now on, until `poll_normally`; may be called by another thread."""
+        self.is_eager = self._is_newly_eager = True
 
-    def relax(self) -> None:
-        self.is_hurried = False
+    def poll_normally(self) -> None:
+        self.is_eager = False
 
     def look_up(self, now_s: float) -> None:
-        """Plan anew if somebody has asked to hurry since the last plan."""
-        if not self._has_new_hurry:
+        """Plan anew if somebody has begun to wait since the last plan."""
+        if not self._is_newly_eager:
             return
-        self._has_new_hurry = False
+        self._is_newly_eager = False
         if self._beat is None:
             return
         if self._is_passing_over:
@@ -246,12 +246,12 @@ class TickTracker:
         if math.sqrt(2 * variance) / length_s * self._stride(period_s) > _COUNT_SHARE:
             return
         reach_s = max(self._least_reach_s(), 2 * _SEARCH_SHARE * period_s)
-        self._beat = Beat(tick.time_s, period_s, reach_s, seen_count=count)
+        self._beat = TickFilter(tick.time_s, period_s, reach_s, seen_count=count)
         self._expect(self._beat, self._last.ended_s if self._last else tick.before_s)
 
     # From then on
 
-    def _follow(self, beat: Beat, last: _Read, read: _Read) -> SeenTick | None:
+    def _follow(self, beat: TickFilter, last: _Read, read: _Read) -> SeenTick | None:
         gap_s = read.middle_s - last.middle_s
         late_s = min(self._late_s, WIDEST_SHARE * beat.period_s)
         self._usual_late_s += _LATE_GAIN * (late_s - self._usual_late_s)
@@ -288,7 +288,7 @@ class TickTracker:
             # much, but who knows; a gap as wide again as it was meant to be says so.
             gap_s = min(gap_s, 2 * max(2 * self._reach_s, self._call_s) + self._late_s)
         seen = _between(last, read, gap_s)
-        if self._unchanged_count == 1 and not self.is_hurried:
+        if self._unchanged_count == 1 and not self.is_eager:
             # The read was put off, the tick wasn't.
             seen = replace(seen, time_s=seen.time_s - self._after_s / 2)
             is_long = read.ended_s - read.started_s > self._call_s + _WAITED_S
@@ -296,7 +296,7 @@ class TickTracker:
             most_s = WIDEST_SHARE * beat.period_s
             self._after_s = min(longer_s, most_s) if is_long else NARROW * self._after_s
         tick = self._keep(seen)
-        is_met = self._unchanged_count == 1 or (self.is_hurried and self._unchanged_count > 1)
+        is_met = self._unchanged_count == 1 or (self.is_eager and self._unchanged_count > 1)
         beat.learn_reach(self._telling_share, is_met=is_met, least_s=self._least_reach_s())
         # Early again: it is the phase that is wrong, not the period.
         share = self._telling_share if self._early_count <= 1 else 0.0
@@ -311,10 +311,10 @@ class TickTracker:
         self._last_tick_s = tick.time_s
         return tick
 
-    def _expect(self, beat: Beat, now_s: float) -> None:
+    def _expect(self, beat: TickFilter, now_s: float) -> None:
         """Plan the reads around the next tick."""
         self._unchanged_count, self._telling_share = 0, 1.0
-        stride = 1 if self.is_hurried else self._stride(beat.period_s)
+        stride = 1 if self.is_eager else self._stride(beat.period_s)
         self._is_passing_over = stride > 1
         next_s = beat.time_s + stride * beat.period_s
         if next_s - beat.reach_s < now_s:  # reads are slower than ticks, or this thread was held up
@@ -327,20 +327,20 @@ class TickTracker:
         # evenly than chance.
         self._dither = (self._dither + _GOLDEN_SHARE) % 1.0
         self._next_s = next_s + (self._dither - _EARLIER_SHARE) * self._reach_s
-        lead_s = (2 if self.is_hurried else 1) * self._reach_s + _ALLOWED_LATE * self._usual_late_s
+        lead_s = (2 if self.is_eager else 1) * self._reach_s + _ALLOWED_LATE * self._usual_late_s
         self.due_s = max(now_s, self._next_s - lead_s)
 
     def _least_reach_s(self) -> float:
         return max(self._call_s, _SEARCH_GAP_S)
 
-    def _look_again(self, beat: Beat, now_s: float) -> None:
+    def _look_again(self, beat: TickFilter, now_s: float) -> None:
         """Plan the next read while the tick is still to come."""
         late_s = now_s - self._next_s
-        if self.is_hurried and abs(late_s) < 2 * self._reach_s:
+        if self.is_eager and abs(late_s) < 2 * self._reach_s:
             # A tick beside a window: its time is worth some reads more, where the counter is irregular.
             self.due_s = now_s + max(0.0, self._reach_s / 4 - self._call_s)
         elif late_s < 0:
-            after_s = 0.0 if self.is_hurried else self._after_s
+            after_s = 0.0 if self.is_eager else self._after_s
             self.due_s = max(now_s, self._next_s + self._reach_s + after_s - self._call_s)
         elif late_s < SILENT_S:
             # The tick is late. Look again soon, then less and less often, but more often than it ticks.

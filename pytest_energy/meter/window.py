@@ -21,6 +21,8 @@ from typing import Protocol
 from pytest_energy.errors import NotMeasurable, SensorError
 from pytest_energy.meter import quality
 from pytest_energy.meter.clock import Clock
+from pytest_energy.meter.device_monitor import DEVICE_LOOK_S, DeviceMonitor
+from pytest_energy.meter.host_usage import HOST_LOOK_S, CpuTime, HostMonitor, PsutilSystem, System
 from pytest_energy.meter.idle import IDLE_S, IdlePower, idle_power
 from pytest_energy.meter.integrate import (
     HEAD_TICKS,
@@ -31,12 +33,10 @@ from pytest_energy.meter.integrate import (
     integrate,
 )
 from pytest_energy.meter.power import most_steps, power_steps
-from pytest_energy.meter.quality import Watched
+from pytest_energy.meter.quality import DeviceHistory
 from pytest_energy.meter.rest import at_rest
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
 from pytest_energy.meter.ticks import SeenTick
-from pytest_energy.meter.usage import LOOK_S, CpuUse, PsutilSystem, System, UsageProbe
-from pytest_energy.meter.watch import WATCH_S, Watch
 from pytest_energy.model import Channel, Domain, Phase, Provenance, Reading, SensorStatus, Tick, Trace, Usage
 from pytest_energy.sensors.protocol import Sensor
 from pytest_energy.sensors.replay import Replay, ReplayRound
@@ -107,7 +107,7 @@ class Meter(Protocol):
     def open(self, test_id: str, *, domains: frozenset[Domain] | None = None) -> OpenWindow:
         """Open an outermost window over the channels of *domains*, or all.
 
-        One window is open at a time. One that was left open (its work raised) is given up.
+        One window is open at a time. One that was left open (its work raised) is abandoned.
         """
         ...
 
@@ -134,13 +134,13 @@ class Meter(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Rig:
-    """What a live meter and its windows work with."""
+class _Instruments:
+    """What a live meter and its windows share."""
 
     clock: Clock
     sampler: Sampler
-    probe: UsageProbe
-    watch: Watch
+    host: HostMonitor
+    devices: DeviceMonitor
     system: System
     synchronize: Callable[[], None]
     rng: random.Random
@@ -180,33 +180,33 @@ class LiveMeter:
         self.provenance = _one_provenance(self._sensors)
         sampler = Sampler(self._sensors, clock, ThreadRunner(clock) if runner is None else runner)
         system = PsutilSystem() if system is None else system
-        probe, watch = UsageProbe(self._sensors, clock, system), Watch(self._sensors, system)
-        sampler.add_chore(probe.look, LOOK_S)
-        for name in watch.names:
-            sampler.add_chore(partial(watch.look, name), WATCH_S)
-        self._rig = _Rig(
+        host, devices = HostMonitor(self._sensors, clock, system), DeviceMonitor(self._sensors, system)
+        sampler.add_chore(host.look, HOST_LOOK_S)
+        for name in devices.names:
+            sampler.add_chore(partial(devices.look, name), DEVICE_LOOK_S)
+        self._instruments = _Instruments(
             clock=clock,
             sampler=sampler,
-            probe=probe,
-            watch=watch,
+            host=host,
+            devices=devices,
             system=system,
             synchronize=synchronize,
             rng=rng,
             provenance=self.provenance,
         )
         self._idle: dict[str, IdlePower] = {}
-        self._quiet = _Quiet()
+        self._quiet = _QuietSpans()
         self._last: _LiveWindow | None = None
 
     def start(self) -> None:
-        self._rig.sampler.start()
+        self._instruments.sampler.start()
         if self.provenance is Provenance.MEASURED and self._channels:
             self._idle = self._at_rest()
 
     def _at_rest(self) -> dict[str, IdlePower]:
         """Power of each channel over the next seconds, in which nothing is at work."""
         # Not kept as quiet for the first window: by then a device that is opened has another quiet.
-        ticks = at_rest(self._rig.sampler, self._channels, self._rig.clock, IDLE_S)
+        ticks = at_rest(self._instruments.sampler, self._channels, self._instruments.clock, IDLE_S)
         idle: dict[str, IdlePower] = {}
         for name in ticks:
             with suppress(NotMeasurable):  # a counter that stands still; its windows will say so
@@ -220,7 +220,7 @@ class LiveMeter:
 
     def _slowest_tick_s(self, names: Sequence[str]) -> float | None:
         ticked = [channel.name for channel in self._channels if channel.is_ticked and channel.name in names]
-        ticks_s = [self._rig.sampler.tick_s(name) for name in ticked]
+        ticks_s = [self._instruments.sampler.tick_s(name) for name in ticked]
         return max((tick_s for tick_s in ticks_s if tick_s is not None), default=None)
 
     def rounds_left(self, test_id: str) -> int | None:
@@ -243,9 +243,9 @@ class LiveMeter:
         before_w = {name: idle.power_w for name, idle in self._idle.items() if not is_ticked[name]}
         before_w |= self._quiet.first_power_w
         is_asked = self.provenance is Provenance.MEASURED and self._last is not None
-        if not (is_asked and before_w) or self._rig.sampler.failure is not None:
+        if not (is_asked and before_w) or self._instruments.sampler.failure is not None:
             return ()
-        self._rig.synchronize()
+        self._instruments.synchronize()
         after_w = {name: rest.power_w for name, rest in self._at_rest().items()}
         return quality.drift_notes(before_w, after_w)
 
@@ -262,14 +262,14 @@ class LiveMeter:
     def open(self, test_id: str, *, domains: frozenset[Domain] | None = None) -> OpenWindow:
         last, channels = self._last, self._of(domains)
         if last is not None:
-            last.give_up(f"it was still open when {test_id} opened another window")
+            last.abandon(f"it was still open when {test_id} opened another window")
         reason = None if channels else _why_no_channel(domains, self._channels)
-        self._last = window = _LiveWindow(self._rig, channels, self._quiet, reason)
+        self._last = window = _LiveWindow(self._instruments, channels, self._quiet, reason)
         window.begin()
         return window
 
     def adopt(self, pids: Iterable[int]) -> None:
-        self._rig.system.adopt(pids)
+        self._instruments.system.adopt(pids)
 
     def close(self) -> None:
         """End the sampling.
@@ -277,7 +277,7 @@ class LiveMeter:
         Raises:
             Exception: What ended it before, if something did.
         """
-        self._rig.sampler.stop()
+        self._instruments.sampler.stop()
 
 
 def _one_provenance(sensors: Sequence[Sensor]) -> Provenance:
@@ -294,7 +294,7 @@ def _why_no_channel(domains: frozenset[Domain] | None, channels: Sequence[Channe
     return f"no channel of {wanted} here; this run measures {there}"
 
 
-class _Quiet:
+class _QuietSpans:
     """Stretches of time in which nothing was at work, known because a window waited through them."""
 
     def __init__(self) -> None:
@@ -328,15 +328,19 @@ class _LiveWindow:
     """One outermost window over *channels*."""
 
     def __init__(
-        self, rig: _Rig, channels: Sequence[Channel], quiet: _Quiet, void_because: str | None
+        self,
+        instruments: _Instruments,
+        channels: Sequence[Channel],
+        quiet: _QuietSpans,
+        void_because: str | None,
     ) -> None:
-        self._rig, self._channels, self._quiet = rig, tuple(channels), quiet
+        self._instruments, self._channels, self._quiet = instruments, tuple(channels), quiet
         self._ticked = tuple(channel.name for channel in channels if channel.is_ticked)
         self._sampled = frozenset(channel.name for channel in channels if channel.sampled_s is not None)
         self._void_because = void_because
         self._phases: list[_LivePhase] = []
         self._reading: Reading | None = None
-        self._opened_s = self._start_s = rig.clock.now_s()
+        self._opened_s = self._start_s = instruments.clock.now_s()
         self._start_reads: Mapping[str, float] = {}
         self._suspended_s: float | None = None
 
@@ -344,15 +348,15 @@ class _LiveWindow:
 
     def begin(self) -> None:
         """Wait for quiet, then start."""
-        rig = self._rig
+        instruments = self._instruments
         quiet_since_s = self._wait_for_quiet() if self._ticked else None
         if self._void_because is None:
-            rig.watch.open(channel.name for channel in self._channels)
-        rig.probe.open()
-        self._suspended_s = rig.clock.suspended_s()
-        rig.synchronize()
-        self._start_reads = self.read_untickeds()
-        self._start_s = rig.clock.now_s()
+            instruments.devices.open(channel.name for channel in self._channels)
+        instruments.host.open()
+        self._suspended_s = instruments.clock.suspended_s()
+        instruments.synchronize()
+        self._start_reads = self.read_edge_channels()
+        self._start_s = instruments.clock.now_s()
         if quiet_since_s is not None:
             self._quiet.add(quiet_since_s, self._start_s)
 
@@ -362,22 +366,22 @@ class _LiveWindow:
         Returns:
             Since when it has been quiet, or `None` where the channels can't be followed.
         """
-        clock, quiet = self._rig.clock, self._quiet
+        clock, quiet = self._instruments.clock, self._quiet
         self._void(self._why_not_followed())
         if self._void_because is not None:
             return None
         tick_s, quiet_since_s = self._slowest_tick_s(), quiet.until_s
         is_back_to_back = clock.now_s() - quiet_since_s <= _BACK_TO_BACK_SHARE * tick_s
         if not (is_back_to_back and quiet.names >= set(self._ticked)):
-            self._rig.synchronize()
+            self._instruments.synchronize()
             quiet_since_s = clock.now_s()
             why_not_ticked = self._wait_for_ticks(quiet_since_s)
             self._void(self._why_faulty() or why_not_ticked)
-        clock.sleep_s(self._rig.rng.random() * tick_s)
+        clock.sleep_s(self._instruments.rng.random() * tick_s)
         return quiet_since_s
 
     def _why_not_followed(self) -> str | None:
-        sampler = self._rig.sampler
+        sampler = self._instruments.sampler
         if sampler.failure is not None:
             return f"the sampling has ended: {sampler.failure!r}"
         for name in self._ticked:
@@ -391,16 +395,16 @@ class _LiveWindow:
         return None
 
     def _slowest_tick_s(self) -> float:
-        ticks_s = [self._rig.sampler.tick_s(name) for name in self._ticked]
+        ticks_s = [self._instruments.sampler.tick_s(name) for name in self._ticked]
         return max((tick_s for tick_s in ticks_s if tick_s is not None), default=0.0)
 
     def _wait_for_ticks(self, since_s: float) -> str | None:
         """Wait until each ticked channel has ticked twice after *since_s*; if one doesn't, why."""
-        clock, sampler = self._rig.clock, self._rig.sampler
+        clock, sampler = self._instruments.clock, self._instruments.sampler
         tick_s = self._slowest_tick_s()
         limit_s = since_s + _WAIT_TICKS * tick_s + _WAIT_S
         missing = list(self._ticked)
-        sampler.hurry(missing)
+        sampler.poll_eagerly(missing)
         try:
             while missing and sampler.failure is None:
                 now_s = clock.now_s()
@@ -409,7 +413,7 @@ class _LiveWindow:
                 clock.sleep_s(min(max(tick_s / 50, 2e-4), 2e-3))
                 missing = [n for n in missing if sampler.count_after(n, since_s) < self._late_ticks(n)]
         finally:
-            sampler.relax(self._ticked)
+            sampler.poll_normally(self._ticked)
         return None
 
     def _late_ticks(self, name: str) -> int:
@@ -421,13 +425,13 @@ class _LiveWindow:
         if self._void_because is None:
             self._void_because = because
 
-    def read_untickeds(self) -> dict[str, float]:
+    def read_edge_channels(self) -> dict[str, float]:
         """Joules of the channels that are read at edges; a fault makes the window void."""
         reads = {}
         for channel in self._channels:
             if not channel.is_ticked:
                 try:
-                    reads[channel.name] = self._rig.sampler.read_j(channel.name)
+                    reads[channel.name] = self._instruments.sampler.read_j(channel.name)
                 except SensorError as error:
                     self._void(str(error))
         return reads
@@ -435,52 +439,54 @@ class _LiveWindow:
     # Inside
 
     def phase(self, name: str, *, samples: int | None = None, waits_for_gpu: bool = True) -> OpenPhase:
-        synchronize = self._rig.synchronize if waits_for_gpu else _go_on
+        synchronize = self._instruments.synchronize if waits_for_gpu else _go_on
         synchronize()
-        phase = _LivePhase(self, name, samples, self._rig.clock, synchronize)
+        phase = _LivePhase(self, name, samples, self._instruments.clock, synchronize)
         self._phases.append(phase)
         return phase
 
     # Closing
 
-    def give_up(self, because: str) -> None:
+    def abandon(self, because: str) -> None:
         """End the window without a wait; its reading is void."""
         if self._reading is None:
             self._void(because)
-            self._rig.probe.shut()
-            self._rig.watch.leave()
-            duration_s = max(0.0, self._rig.clock.now_s() - self._start_s)
+            self._instruments.host.abandon()
+            self._instruments.devices.abandon()
+            duration_s = max(0.0, self._instruments.clock.now_s() - self._start_s)
             self._reading = self._void_reading(duration_s)
 
     def close(self) -> Reading:
         if self._reading is None:
-            self._rig.synchronize()
-            stop_s = self._rig.clock.now_s()
+            self._instruments.synchronize()
+            stop_s = self._instruments.clock.now_s()
             self._reading = self._close_at(stop_s)
         return self._reading
 
     def _close_at(self, stop_s: float) -> Reading:
-        rig = self._rig
-        stop_reads = self.read_untickeds()
-        cpu = rig.probe.shut()
-        watched = rig.watch.shut()
+        instruments = self._instruments
+        stop_reads = self.read_edge_channels()
+        cpu = instruments.host.close()
+        devices = instruments.devices.close()
         self._void(
-            quality.why_clock_is_wrong(self._start_s, stop_s, self._suspended_s, rig.clock.suspended_s())
+            quality.why_clock_is_wrong(
+                self._start_s, stop_s, self._suspended_s, instruments.clock.suspended_s()
+            )
         )
         self._void(self._why_faulty())
         if self._void_because is None and self._ticked:
             why_not_ticked = self._wait_for_ticks(stop_s)
             self._void(self._why_faulty() or why_not_ticked)
-            self._quiet.add(stop_s, rig.clock.now_s())
+            self._quiet.add(stop_s, instruments.clock.now_s())
             self._quiet.names = frozenset(self._ticked)
-        usage = rig.probe.usage(cpu)
+        usage = instruments.host.usage(cpu)
         self._void(self._why_not_followed() if self._ticked else None)
-        self._void(quality.why_disturbed(watched))
-        return self._integrated(stop_s, stop_reads, watched, cpu, usage)
+        self._void(quality.why_disturbed(devices))
+        return self._integrated(stop_s, stop_reads, devices, cpu, usage)
 
     def _why_faulty(self) -> str | None:
         for channel in self._channels:
-            fault = self._rig.sampler.fault_since(channel.name, self._opened_s)
+            fault = self._instruments.sampler.fault_since(channel.name, self._opened_s)
             if fault is not None:
                 return fault.because
         return None
@@ -489,8 +495,8 @@ class _LiveWindow:
         self,
         stop_s: float,
         stop_reads: Mapping[str, float],
-        watched: Mapping[str, Watched],
-        cpu: CpuUse,
+        devices: Mapping[str, DeviceHistory],
+        cpu: CpuTime,
         usage: Usage,
     ) -> Reading:
         duration_s = max(0.0, stop_s - self._start_s)
@@ -512,14 +518,14 @@ class _LiveWindow:
             edges_s={channel.name: channel.edge_s for channel in self._channels if channel.edge_s},
         )
         resolutions_j = {channel.name: channel.resolution_j for channel in self._channels}
-        reading = to_reading(trace, self._rig.provenance, resolutions_j=resolutions_j)
+        reading = to_reading(trace, self._instruments.provenance, resolutions_j=resolutions_j)
         if self._sampled:
             uncertainty_j = math.hypot(reading.uncertainty_j, self._sampling_j(stop_s))
             reading = replace(reading, uncertainty_j=uncertainty_j)
         because = (
             reading.void_because
-            or _why_unlikely(reading, watched)
-            or quality.why_not_ours(self._rig.provenance, cpu.foreign_share)
+            or _why_unlikely(reading, devices)
+            or quality.why_not_ours(self._instruments.provenance, cpu.foreign_share)
         )
         if because is not None:
             self._void(because)
@@ -528,13 +534,13 @@ class _LiveWindow:
             self._quiet.first_power_w.setdefault(name, power_w)
         notes = (
             *quality.sampling_notes(self._channels),
-            *quality.condition_notes(watched),
+            *quality.condition_notes(devices),
             *quality.foreign_notes(reading.channels, cpu.foreign_share),
         )
         temperatures_c = {
-            name: seen.after.temperature_c
-            for name, seen in watched.items()
-            if seen.after.temperature_c is not None
+            name: device.after.temperature_c
+            for name, device in devices.items()
+            if device.after.temperature_c is not None
         }
         return replace(
             reading,
@@ -555,7 +561,7 @@ class _LiveWindow:
         return {name: found for name, found in steps.items() if found}
 
     def _ticks_inside(self, name: str, stop_s: float) -> Sequence[SeenTick]:
-        ticks = self._rig.sampler.ticks(name)
+        ticks = self._instruments.sampler.ticks(name)
         first, last = (bisect_right(ticks, time_s, key=_time_s) for time_s in (self._start_s, stop_s))
         while first < last and ticks[first].straddles(self._start_s):
             first += 1
@@ -590,7 +596,7 @@ class _LiveWindow:
             stop_s: When the window stopped.
             is_whole: With every tick inside the window; else only those beside its edges.
         """
-        ticks = self._rig.sampler.ticks(name)
+        ticks = self._instruments.sampler.ticks(name)
         first, last = (bisect_right(ticks, time_s, key=_time_s) for time_s in (self._start_s, stop_s))
         low, end = max(0, first - HEAD_TICKS - 1), last + self._late_ticks(name)
         while end < len(ticks) and ticks[end - 1].after_s < stop_s:
@@ -622,9 +628,9 @@ class _LiveWindow:
         )
 
     def _void_reading(self, duration_s: float) -> Reading:
-        because = self._void_because or "it was given up"
+        because = self._void_because or "it was abandoned"
         phases = tuple(phase.without_joules("the window around it is void") for phase in self._phases)
-        return replace(_void(because, duration_s, self._rig.provenance), phases=phases)
+        return replace(_void(because, duration_s, self._instruments.provenance), phases=phases)
 
 
 def _go_on() -> None:
@@ -645,14 +651,14 @@ class _LivePhase:
         self._window, self._name, self._samples = window, name, samples
         self._clock, self._synchronize = clock, synchronize
         self._stop: tuple[float, Mapping[str, float]] | None = None
-        self._start_reads = window.read_untickeds()
+        self._start_reads = window.read_edge_channels()
         self._start_s = clock.now_s()
 
     def close(self) -> None:
         if self._stop is None:
             self._synchronize()
             stop_s = self._clock.now_s()
-            self._stop = stop_s, self._window.read_untickeds()
+            self._stop = stop_s, self._window.read_edge_channels()
 
     def to_phase(self, cumulative: Mapping[str, Cumulative]) -> Phase:
         """What it used.
@@ -698,11 +704,11 @@ class _LivePhase:
         )
 
 
-def _why_unlikely(reading: Reading, watched: Mapping[str, Watched]) -> str | None:
+def _why_unlikely(reading: Reading, devices: Mapping[str, DeviceHistory]) -> str | None:
     """Why the joules of a whole reading can't be used after all, or `None`."""
     energy_j = math.fsum(reading.channels.values())
     return quality.why_too_uncertain(energy_j, reading.uncertainty_j) or quality.why_counter_disagrees(
-        reading.channels, reading.duration_s, watched
+        reading.channels, reading.duration_s, devices
     )
 
 

@@ -116,7 +116,7 @@ class EnergyRun:
     @cached_property
     def meter(self) -> "Meter":
         """The meter, started: it has found its ticks and measured idle power."""
-        from pytest_energy.meter.usage import PsutilSystem
+        from pytest_energy.meter.host_usage import PsutilSystem
         from pytest_energy.meter.window import LiveMeter, ReplayMeter
 
         meter: Meter

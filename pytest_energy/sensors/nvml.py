@@ -16,7 +16,7 @@ from typing import Any
 
 from pytest_energy.errors import SensorError, SensorUnavailable
 from pytest_energy.model import Channel, Domain, Provenance, Usage
-from pytest_energy.sensors.protocol import Condition, Facts, Look, Slowdown
+from pytest_energy.sensors.protocol import DeviceSnapshot, DeviceState, Facts, Slowdown
 from pytest_energy.units import JOULES_PER_MILLIJOULE, WATTS_PER_MILLIWATT
 
 NAME = "nvml"
@@ -259,7 +259,7 @@ class NvmlSensor:
             memory_bytes = None
         return Usage(gpu_utilisation_share=utilisation_share, gpu_memory_used_bytes=memory_bytes)
 
-    def look(self, channel: str) -> Look:
+    def snapshot(self, channel: str) -> DeviceSnapshot:
         """What slows one GPU down now, and its power as the counter's cross-check: two calls."""
         gpu = self._gpus[channel]
         reasons = self._told("nvmlDeviceGetCurrentClocksEventReasons", gpu.handle)
@@ -268,7 +268,7 @@ class NvmlSensor:
         slowdowns = (s for s, bit in _SLOWDOWN_BITS.items() if reasons is not None and reasons & bit)
         # Power that was integrated can't check itself, and a module's joules aren't its GPU's.
         is_another = gpu.power is None and _counter_scope(gpu.model) == "whole GPU"
-        return Look(
+        return DeviceSnapshot(
             slowdowns=frozenset(slowdowns), power_w=self._power_or_none_w(gpu) if is_another else None
         )
 
@@ -278,10 +278,10 @@ class NvmlSensor:
         except self._nvml.NVMLError:
             return None
 
-    def condition(self, channel: str) -> Condition:
+    def state(self, channel: str) -> DeviceState:
         """Processes, settings and temperature of one GPU: seven calls."""
         gpu = self._gpus[channel]
-        return Condition(
+        return DeviceState(
             processes=self._processes(gpu),
             settings=self._settings(gpu),
             temperature_c=self._told("nvmlDeviceGetTemperature", gpu.handle, self._nvml.NVML_TEMPERATURE_GPU),

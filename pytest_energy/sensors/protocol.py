@@ -34,7 +34,7 @@ class Slowdown(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class DeviceSnapshot:
     """What is seen of a device in the middle of its work, at the price of a call or two.
 
     Attributes:
@@ -47,7 +47,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class DeviceState:
     """What joules of a device depend on beside its work.
 
     Attributes:
@@ -98,13 +98,13 @@ class Sensor(Protocol):
 
 
 @runtime_checkable
-class Observant(Protocol):
+class MonitorsDevice(Protocol):
     """A sensor that also tells how its devices are. What can't be told is left out; nothing is raised."""
 
-    def look(self, channel: str) -> Look:
+    def snapshot(self, channel: str) -> DeviceSnapshot:
         """The device of *channel*, in a few milliseconds at most; called again and again during a window."""
         ...
 
-    def condition(self, channel: str) -> Condition:
+    def state(self, channel: str) -> DeviceState:
         """The device of *channel*; called once before each window and once after it."""
         ...

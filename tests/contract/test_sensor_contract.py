@@ -12,7 +12,7 @@ from pytest_energy.model import Provenance
 from pytest_energy.sensors.estimate import EstimateSensor
 from pytest_energy.sensors.nvml import NvmlSensor
 from pytest_energy.sensors.perf import PerfSensor
-from pytest_energy.sensors.protocol import Observant, Sensor
+from pytest_energy.sensors.protocol import MonitorsDevice, Sensor
 from pytest_energy.sensors.rapl import RaplSensor
 from tests.fakes.cpu_times import FakeCpuTimes
 from tests.fakes.hand_clock import HandClock
@@ -207,15 +207,15 @@ def test_usage_is_told_or_absent(rig: Rig) -> None:
         assert used_bytes is None or used_bytes >= 0
 
 
-def test_an_observant_sensor_tells_or_leaves_out(rig: Rig) -> None:
+def test_a_sensor_that_monitors_its_device_leaves_out_what_it_cannot_tell(rig: Rig) -> None:
     """How a device is can be asked at any time, also when it fails; nothing is raised."""
-    if not isinstance(rig.sensor, Observant):
+    if not isinstance(rig.sensor, MonitorsDevice):
         pytest.skip(f"{rig.sensor.name} says nothing of its devices")
     for _ in range(2):
-        look, condition = rig.sensor.look(rig.channel), rig.sensor.condition(rig.channel)
-        assert look.power_w is None or look.power_w >= 0
-        assert condition.temperature_c is None or math.isfinite(condition.temperature_c)
-        assert all(name and text for name, text in condition.settings.items())
+        snapshot, state = rig.sensor.snapshot(rig.channel), rig.sensor.state(rig.channel)
+        assert snapshot.power_w is None or snapshot.power_w >= 0
+        assert state.temperature_c is None or math.isfinite(state.temperature_c)
+        assert all(name and text for name, text in state.settings.items())
         rig.fail()
 
 

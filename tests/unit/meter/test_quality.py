@@ -11,9 +11,9 @@ import pytest
 from pytest_energy.errors import FormatError
 from pytest_energy.meter import quality
 from pytest_energy.meter.integrate import How, Integral
-from pytest_energy.meter.quality import Watched
+from pytest_energy.meter.quality import DeviceHistory
 from pytest_energy.model import Phase, Provenance, Reading, Tick
-from pytest_energy.sensors.protocol import Condition, Look, Slowdown
+from pytest_energy.sensors.protocol import DeviceSnapshot, DeviceState, Slowdown
 from pytest_energy.wire import Fields
 from tests.builders import record
 
@@ -115,17 +115,17 @@ def test_only_interpolated_channels_are_named_in_a_phase() -> None:
 def watched(
     *slowdowns: set[Slowdown],
     powers_w: tuple[float, ...] = (),
-    before: Condition | None = None,
-    after: Condition | None = None,
+    before: DeviceState | None = None,
+    after: DeviceState | None = None,
     is_kin: Mapping[int, bool | None] | None = None,
-) -> dict[str, Watched]:
-    looks = [Look(slowdowns=frozenset(causes)) for causes in slowdowns]
-    looks += [Look(power_w=power_w) for power_w in powers_w]
+) -> dict[str, DeviceHistory]:
+    snapshots = [DeviceSnapshot(slowdowns=frozenset(causes)) for causes in slowdowns]
+    snapshots += [DeviceSnapshot(power_w=power_w) for power_w in powers_w]
     return {
-        "gpu:0": Watched(
-            before=before or Condition(),
-            after=after or Condition(),
-            looks=tuple(looks),
+        "gpu:0": DeviceHistory(
+            before=before or DeviceState(),
+            after=after or DeviceState(),
+            snapshots=tuple(snapshots),
             is_kin=is_kin or {},
         )
     }
@@ -164,7 +164,7 @@ def test_all_causes_are_named() -> None:
 def test_a_setting_that_is_told_once_only_has_not_changed() -> None:
     """What can't be told at one of the edges is no change."""
     seen = watched(
-        before=Condition(settings={"MIG": "off"}), after=Condition(settings={"power limit": "1 W"})
+        before=DeviceState(settings={"MIG": "off"}), after=DeviceState(settings={"power limit": "1 W"})
     )
     assert quality.why_disturbed(seen) is None
 

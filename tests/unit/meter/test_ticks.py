@@ -78,9 +78,9 @@ def test_a_hurry_follows_each_tick() -> None:
     """While somebody waits, each tick of a fast counter is seen."""
     reads = Reads(0.01, call_s=2e-5)
     reads.until(2.0)
-    reads.tracker.hurry()
+    reads.tracker.poll_eagerly()
     assert len(reads.until(3.0)) == pytest.approx(100, abs=3)
-    reads.tracker.relax()
+    reads.tracker.poll_normally()
     assert len(reads.until(4.0)) < 60
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_energy.errors import SensorError, SensorUnavailable
 from pytest_energy.model import Channel, Domain
 from pytest_energy.sensors.nvml import COUNTER_EDGE_S, NvmlSensor, visible_gpus
-from pytest_energy.sensors.protocol import Condition, Look, Slowdown
+from pytest_energy.sensors.protocol import DeviceSnapshot, DeviceState, Slowdown
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.nvml import (
     FakeGpu,
@@ -379,33 +379,33 @@ def test_usage_that_cant_be_told_is_none(function: str, field: str) -> None:
 )
 def test_slowdowns_are_those_that_no_load_explains(bits: int, slowdowns: set[Slowdown]) -> None:
     """Heat and the power brake are slowdowns; idle, a power cap at full load and sync boost are none."""
-    assert opened(FakeGpu(event_reasons=bits)).look("gpu:0").slowdowns == slowdowns
+    assert opened(FakeGpu(event_reasons=bits)).snapshot("gpu:0").slowdowns == slowdowns
 
 
 def test_slowdowns_are_found_by_their_old_name() -> None:
     """Drivers before 535 know the reasons as throttle reasons."""
     gpu = FakeGpu(event_reasons=0x40)
     gpu.failures["nvmlDeviceGetCurrentClocksEventReasons"] = NVMLError_FunctionNotFound()
-    assert opened(gpu).look("gpu:0").slowdowns == {Slowdown.HARDWARE_THERMAL}
+    assert opened(gpu).snapshot("gpu:0").slowdowns == {Slowdown.HARDWARE_THERMAL}
 
 
 def test_a_look_has_the_power_that_checks_the_counter() -> None:
     """Power of the moment is told in watts; not where it can't be, nor where the scopes differ."""
-    assert opened(FakeGpu(instant_power_mw=431_500)).look("gpu:0").power_w == pytest.approx(431.5)
-    assert opened(FakeGpu(instant_power_mw=None)).look("gpu:0").power_w is None
-    assert opened(FakeGpu(model="NVIDIA GH200 480GB")).look("gpu:0").power_w is None
-    assert opened(without_counter()).look("gpu:0").power_w is None
+    assert opened(FakeGpu(instant_power_mw=431_500)).snapshot("gpu:0").power_w == pytest.approx(431.5)
+    assert opened(FakeGpu(instant_power_mw=None)).snapshot("gpu:0").power_w is None
+    assert opened(FakeGpu(model="NVIDIA GH200 480GB")).snapshot("gpu:0").power_w is None
+    assert opened(without_counter()).snapshot("gpu:0").power_w is None
 
 
 def test_a_condition_tells_settings_and_temperature() -> None:
     """Power limit, MIG, application clocks and temperature are told with their units."""
-    condition = opened(FakeGpu(power_limit_mw=350_000, temperature_c=61)).condition("gpu:0")
-    assert condition.settings == {
+    state = opened(FakeGpu(power_limit_mw=350_000, temperature_c=61)).state("gpu:0")
+    assert state.settings == {
         "power limit": "350 W",
         "MIG": "off",
         "application clocks": "1980 MHz, memory 2619 MHz",
     }
-    assert condition.temperature_c == 61
+    assert state.temperature_c == 61
 
 
 def test_a_condition_leaves_out_what_cant_be_told() -> None:
@@ -414,8 +414,8 @@ def test_a_condition_leaves_out_what_cant_be_told() -> None:
     sensor = opened(gpu)
     functions = [name for name in dir(FakeNvml) if name.startswith("nvmlDevice")]
     gpu.failures = dict.fromkeys(functions, NVMLError_GpuIsLost())
-    assert sensor.condition("gpu:0") == Condition()
-    assert sensor.look("gpu:0") == Look()
+    assert sensor.state("gpu:0") == DeviceState()
+    assert sensor.snapshot("gpu:0") == DeviceSnapshot()
 
 
 def test_a_function_that_pynvml_lacks_tells_nothing() -> None:
@@ -424,25 +424,25 @@ def test_a_function_that_pynvml_lacks_tells_nothing() -> None:
     class Older(FakeNvml):
         nvmlDeviceGetApplicationsClock = None  # type: ignore[assignment]  # noqa: N815
 
-    condition = NvmlSensor.open(nvml=Older(FakeGpu()), environ={}).condition("gpu:0")
-    assert set(condition.settings) == {"power limit", "MIG"}
+    state = NvmlSensor.open(nvml=Older(FakeGpu()), environ={}).state("gpu:0")
+    assert set(state.settings) == {"power limit", "MIG"}
 
 
 def test_processes_are_busy_by_what_they_did_since() -> None:
     """A process counts as busy if a sample since the last call says so, and only then."""
     gpu = FakeGpu(processes=(41, 42), samples=((1_000, 41, 80), (2_000, 42, 0)))
     sensor = opened(gpu)
-    assert sensor.condition("gpu:0").processes == {41: True, 42: False}
-    assert sensor.condition("gpu:0").processes == {41: False, 42: False}
+    assert sensor.state("gpu:0").processes == {41: True, 42: False}
+    assert sensor.state("gpu:0").processes == {41: False, 42: False}
     gpu.samples += ((3_000, 42, 5),)
-    assert sensor.condition("gpu:0").processes == {41: False, 42: True}
+    assert sensor.state("gpu:0").processes == {41: False, 42: True}
 
 
 def test_processes_whose_work_cant_be_told_are_listed() -> None:
     """Where NVML doesn't tell who computes, a process is there and nobody knows more."""
     gpu = FakeGpu(processes=(41,))
     gpu.failures["nvmlDeviceGetProcessUtilization"] = NVMLError_NotSupported()
-    assert opened(gpu).condition("gpu:0").processes == {41: None}
+    assert opened(gpu).state("gpu:0").processes == {41: None}
 
 
 def test_facts_fix_what_must_be_equal() -> None:

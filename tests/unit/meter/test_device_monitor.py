@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from pytest_energy.errors import SensorError
-from pytest_energy.meter.watch import Watch
+from pytest_energy.meter.device_monitor import DeviceMonitor
 from pytest_energy.model import Reading
 from pytest_energy.sensors.nvml import NvmlSensor
-from pytest_energy.sensors.protocol import Condition, Look
+from pytest_energy.sensors.protocol import DeviceSnapshot, DeviceState
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.meter import Bench, NvmlBench, SimulatedCounter, StillSystem
 from tests.fakes.nvml import FakeGpu, FakeNvml, NVMLError_NotSupported
@@ -164,13 +164,13 @@ def test_looking_costs_two_calls_four_times_a_second() -> None:
     """While a window is open the GPU is looked at about four times a second; else never."""
     asked: list[float] = []
     bench = NvmlBench()
-    look = bench.sensor.look
+    snapshot = bench.sensor.snapshot
 
-    def counted(channel: str) -> Look:
+    def counted(channel: str) -> DeviceSnapshot:
         asked.append(bench.clock.now_s())
-        return look(channel)
+        return snapshot(channel)
 
-    bench.sensor.look = counted  # type: ignore[method-assign]
+    bench.sensor.snapshot = counted  # type: ignore[method-assign]
     bench.clock.sleep_s(10.0)
     assert asked == []
     measured(bench, 10.0)
@@ -190,18 +190,22 @@ def test_a_sensor_that_fails_to_tell_says_nothing() -> None:
     """A `SensorError` of another package's sensor is no condition, and ends nothing."""
 
     class Mute(SimulatedCounter):
-        def look(self, channel: str) -> Look:
+        def snapshot(self, channel: str) -> DeviceSnapshot:
             raise SensorError(f"{channel}: not now")
 
-        def condition(self, channel: str) -> Condition:
+        def state(self, channel: str) -> DeviceState:
             raise SensorError(f"{channel}: not now")
 
     bench = Bench()
-    watch = Watch([Mute(bench.device, bench.clock)], StillSystem(bench.clock))
-    watch.open(["gpu:0"])
-    watch.look("gpu:0")
-    seen = watch.shut()["gpu:0"]
-    assert (seen.before, seen.after, set(seen.looks)) == (Condition(), Condition(), {Look()})
+    monitor = DeviceMonitor([Mute(bench.device, bench.clock)], StillSystem(bench.clock))
+    monitor.open(["gpu:0"])
+    monitor.look("gpu:0")
+    history = monitor.close()["gpu:0"]
+    assert (history.before, history.after, set(history.snapshots)) == (
+        DeviceState(),
+        DeviceState(),
+        {DeviceSnapshot()},
+    )
 
 
 # Without a counter

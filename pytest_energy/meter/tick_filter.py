@@ -38,7 +38,7 @@ class Seen(Protocol):
         ...
 
 
-class Beat:
+class TickFilter:
     """Where the ticks of a counter are expected.
 
     Args:

@@ -4,14 +4,14 @@ import os
 import subprocess
 import sys
 
-from pytest_energy.meter.usage import PsutilSystem
+from pytest_energy.meter.host_usage import PsutilSystem
 
 
 def test_a_child_of_the_same_command_is_kin() -> None:
     """A process beside this one is kin where both descend from the command, and not otherwise."""
     waits = [sys.executable, "-c", "import sys; sys.stdin.read()"]
     asks = (
-        "import sys; from pytest_energy.meter.usage import PsutilSystem; "
+        "import sys; from pytest_energy.meter.host_usage import PsutilSystem; "
         "print(PsutilSystem(int(sys.argv[1])).is_kin(int(sys.argv[2])), "
         "PsutilSystem().is_kin(int(sys.argv[2])))"
     )

@@ -20,7 +20,7 @@ from pytest_energy.sensors.cpu_times import cpu_times_reader
 from pytest_energy.sensors.protocol import Sensor
 
 # NVML's utilisation is a mean over up to a second and asking takes milliseconds; memory changes slowly.
-LOOK_S = 2.0
+HOST_LOOK_S = 2.0
 
 # A window too short to be looked into takes memory that was seen so long ago at most; the sampler looks again
 # between windows before it is older.
@@ -43,7 +43,7 @@ _SUSPECT_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CpuUse:
+class CpuTime:
     """Processor seconds of a window.
 
     Attributes:
@@ -176,7 +176,7 @@ class PsutilSystem:
             return None
 
 
-class UsageProbe:
+class HostMonitor:
     """Looks at the machine from time to time while a window is open."""
 
     def __init__(self, sensors: Sequence[Sensor], clock: Clock, system: System) -> None:
@@ -196,11 +196,11 @@ class UsageProbe:
         self._own_before_s = self._system.own_cpu_s(may_search=False)
         self._cpu_before = self._system.cpu_times_s()
 
-    def shut(self) -> CpuUse:
+    def close(self) -> CpuTime:
         """End the window; call it just after its stop."""
         busy_s, total_s = self._system.cpu_times_s()
         self._is_open = False
-        cpu = CpuUse(
+        cpu = CpuTime(
             busy_s=busy_s - self._cpu_before[0],
             total_s=total_s - self._cpu_before[1],
             own_s=self._own_s(may_search=False),
@@ -208,6 +208,10 @@ class UsageProbe:
         if (cpu.foreign_share or 0.0) >= _SUSPECT_SHARE:
             cpu = replace(cpu, own_s=self._own_s(may_search=True))
         return cpu
+
+    def abandon(self) -> None:
+        """End the window without a figure."""
+        self._is_open = False
 
     def _own_s(self, *, may_search: bool) -> float | None:
         own_s, before_s = self._system.own_cpu_s(may_search=may_search), self._own_before_s
@@ -222,14 +226,14 @@ class UsageProbe:
         """
         if self._is_open:
             self._looks.append(self._look())
-        elif math.isfinite(self._ram_s) and self._clock.now_s() - self._ram_s > _FRESH_S - 2 * LOOK_S:
+        elif math.isfinite(self._ram_s) and self._clock.now_s() - self._ram_s > _FRESH_S - 2 * HOST_LOOK_S:
             self._look_at_memory()
 
-    def usage(self, cpu: CpuUse) -> Usage:
+    def usage(self, cpu: CpuTime) -> Usage:
         """The window's usage.
 
         Args:
-            cpu: What `shut` returned.
+            cpu: What `close` returned.
         """
         looks = tuple(self._looks)
         if not looks:

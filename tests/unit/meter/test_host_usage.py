@@ -8,42 +8,42 @@ import time
 import pytest
 
 from pytest_energy.errors import SensorError
-from pytest_energy.meter.usage import CpuUse, PsutilSystem, UsageProbe
+from pytest_energy.meter.host_usage import CpuTime, HostMonitor, PsutilSystem
 from pytest_energy.model import Usage
 from tests.fakes.meter import Bench, SimulatedCounter, StillSystem
 
 
-def probe_over(bench: Bench) -> UsageProbe:
-    return UsageProbe(bench.counters, bench.clock, bench.system)
+def monitor_over(bench: Bench) -> HostMonitor:
+    return HostMonitor(bench.counters, bench.clock, bench.system)
 
 
 def test_processor_share_is_of_the_window() -> None:
-    """Busy over total processor seconds between open and shut."""
+    """Busy over total processor seconds between open and close."""
     bench = Bench()
-    probe = probe_over(bench)
-    probe.open()
+    monitor = monitor_over(bench)
+    monitor.open()
     bench.clock.sleep_s(2.0)
-    assert probe.usage(probe.shut()).cpu_utilisation_share == pytest.approx(0.5)
+    assert monitor.usage(monitor.close()).cpu_utilisation_share == pytest.approx(0.5)
 
 
 def test_a_share_that_the_clock_cannot_resolve_is_unknown() -> None:
     """Processor times count hundredths of a second: a shorter window has no share."""
     bench = Bench()
-    probe = probe_over(bench)
-    probe.open()
+    monitor = monitor_over(bench)
+    monitor.open()
     bench.clock.sleep_s(0.01)
-    assert probe.usage(probe.shut()).cpu_utilisation_share is None
+    assert monitor.usage(monitor.close()).cpu_utilisation_share is None
 
 
 def test_looks_inside_the_window_are_averaged() -> None:
     """A GPU's share is the mean of what was seen while the window was open."""
     bench = Bench()
-    probe = probe_over(bench)
-    probe.open()
+    monitor = monitor_over(bench)
+    monitor.open()
     for share in (0.2, 0.4, 0.9):
         bench.counters[0].usages = Usage(gpu_utilisation_share=share)
-        probe.look()
-    usage = probe.usage(probe.shut())
+        monitor.look()
+    usage = monitor.usage(monitor.close())
     assert usage.gpu_utilisation_share == pytest.approx(0.5)
     assert usage.gpu_memory_used_bytes is None
 
@@ -51,44 +51,44 @@ def test_looks_inside_the_window_are_averaged() -> None:
 def test_looks_outside_a_window_cost_nothing() -> None:
     """With no window open nobody looks."""
     bench = Bench()
-    probe = probe_over(bench)
-    probe.look()
+    monitor = monitor_over(bench)
+    monitor.look()
     assert bench.system.search_count == 0
 
 
 def test_short_windows_share_one_look_at_memory() -> None:
     """Walking the process table takes milliseconds: it is not done for each short window."""
     bench = Bench()
-    probe = probe_over(bench)
+    monitor = monitor_over(bench)
     for _ in range(10):
-        probe.open()
+        monitor.open()
         bench.clock.sleep_s(0.1)
-        assert probe.usage(probe.shut()).ram_used_bytes == 1e9
+        assert monitor.usage(monitor.close()).ram_used_bytes == 1e9
     assert bench.system.search_count == 1
 
 
 def test_memory_is_looked_at_between_windows() -> None:
     """Where windows are short the sampler keeps memory fresh between them, so that no edge has to."""
     bench = Bench()
-    probe = probe_over(bench)
-    probe.open()
-    probe.usage(probe.shut())
+    monitor = monitor_over(bench)
+    monitor.open()
+    monitor.usage(monitor.close())
     bench.clock.sleep_s(8.0)
-    probe.look()
+    monitor.look()
     bench.clock.sleep_s(8.0)
-    probe.open()
-    assert probe.usage(probe.shut()).ram_used_bytes == 1e9
+    monitor.open()
+    assert monitor.usage(monitor.close()).ram_used_bytes == 1e9
 
 
 def test_memory_that_was_seen_long_ago_is_unknown() -> None:
     """With nobody to look in between, an old value isn't passed off as this window's, nor looked up."""
     bench = Bench()
-    probe = probe_over(bench)
-    probe.open()
-    probe.usage(probe.shut())
+    monitor = monitor_over(bench)
+    monitor.open()
+    monitor.usage(monitor.close())
     bench.clock.sleep_s(20.0)
-    probe.open()
-    assert probe.usage(probe.shut()).ram_used_bytes is None
+    monitor.open()
+    assert monitor.usage(monitor.close()).ram_used_bytes is None
     assert bench.system.search_count == 1
 
 
@@ -101,10 +101,10 @@ def test_memory_that_nobody_tells_is_unknown() -> None:
             return None
 
     bench = Bench()
-    probe = UsageProbe(bench.counters, bench.clock, Silent(bench.clock))
-    probe.open()
-    probe.look()
-    assert probe.usage(probe.shut()).ram_used_bytes is None
+    monitor = HostMonitor(bench.counters, bench.clock, Silent(bench.clock))
+    monitor.open()
+    monitor.look()
+    assert monitor.usage(monitor.close()).ram_used_bytes is None
 
 
 def test_this_machine_has_processors_and_memory() -> None:
@@ -161,39 +161,39 @@ def test_a_childs_processor_time_is_ours_while_it_runs_and_after_it() -> None:
 )
 def test_others_have_what_is_left(busy_s: float, own_s: float | None, expected: float | None) -> None:
     """Foreign is busy less ours, never negative; unknown where the clock or the system doesn't tell."""
-    found = CpuUse(busy_s=busy_s, total_s=20.0, own_s=own_s).foreign_share
-    assert found == (None if expected is None else pytest.approx(expected))
+    share = CpuTime(busy_s=busy_s, total_s=20.0, own_s=own_s).foreign_share
+    assert share == (None if expected is None else pytest.approx(expected))
 
 
 def test_descendants_are_searched_before_others_are_blamed() -> None:
     """A worker started since the last search is ours: it is looked for where others seem to have worked."""
     bench = Bench()
     bench.system.own_share, bench.system.found_share = 0.2, 1.0
-    probe = probe_over(bench)
-    probe.open()
+    monitor = monitor_over(bench)
+    monitor.open()
     bench.clock.sleep_s(1.0)
-    assert probe.shut().foreign_share == 0.0
+    assert monitor.close().foreign_share == 0.0
     assert bench.system.search_count == 1
 
 
 def test_nobody_searches_where_all_the_time_was_ours() -> None:
     """Walking the process table takes milliseconds: only doubt is worth it."""
     bench = Bench()
-    probe = probe_over(bench)
-    probe.open()
+    monitor = monitor_over(bench)
+    monitor.open()
     bench.clock.sleep_s(1.0)
-    assert probe.shut().foreign_share == 0.0
+    assert monitor.close().foreign_share == 0.0
     assert bench.system.search_count == 0
 
 
 def test_a_descendant_that_took_its_seconds_with_it_leaves_the_share_unknown() -> None:
     """Our time that falls tells that one ended unwaited for: what it used in the window nobody knows."""
     bench = Bench()
-    probe = probe_over(bench)
-    probe.open()
+    monitor = monitor_over(bench)
+    monitor.open()
     bench.clock.sleep_s(1.0)
     bench.system.own_share = 0.5
-    assert probe.shut().foreign_share is None
+    assert monitor.close().foreign_share is None
 
 
 def test_kin_are_this_process_and_its_descendants() -> None:
@@ -215,9 +215,9 @@ def test_a_sensor_that_cannot_tell_how_busy_it_is_is_left_out() -> None:
         def usage(self) -> Usage:
             raise SensorError("gpu:0: no utilisation here")
 
-    probe = UsageProbe([Mute(bench.device, bench.clock)], bench.clock, bench.system)
-    probe.open()
+    monitor = HostMonitor([Mute(bench.device, bench.clock)], bench.clock, bench.system)
+    monitor.open()
     bench.clock.sleep_s(1.0)
-    usage = probe.usage(probe.shut())
+    usage = monitor.usage(monitor.close())
     assert usage.gpu_utilisation_share is None
     assert usage.ram_used_bytes == 1e9

@@ -1,0 +1,98 @@
+"""How the devices are while a window measures them: asked before it, after it, and now and then in between.
+
+Rule 1: nothing is asked between a window's edges but by the sampler, between ticks; and before the start and
+        after the stop only where the joules are counted already or not yet.
+Rule 2: a sensor that doesn't tell says nothing, and that is no reason for anything.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pytest_energy.errors import SensorError
+from pytest_energy.meter.host_usage import System
+from pytest_energy.meter.quality import DeviceHistory
+from pytest_energy.sensors.protocol import DeviceSnapshot, DeviceState, MonitorsDevice, Sensor
+
+# Often enough to see twice what slows a window of half a second down, and to have 20 powers of one of 5 s.
+# Each time it costs two calls, and NVML's longest take 3 ms.
+DEVICE_LOOK_S = 0.25
+
+
+class DeviceMonitor:
+    """Throttling, processes, settings and temperature of the devices whose sensors tell.
+
+    Args:
+        sensors: Open sensors, of which some monitor their device.
+        system: Knows whose a process is.
+    """
+
+    def __init__(self, sensors: Iterable[Sensor], system: System) -> None:
+        self._system = system
+        self._sensors: dict[str, MonitorsDevice] = {
+            channel.name: sensor
+            for sensor in sensors
+            if isinstance(sensor, MonitorsDevice)
+            for channel in sensor.channels
+        }
+        self._before: dict[str, DeviceState] = {}
+        self._snapshots: dict[str, list[DeviceSnapshot]] = {}
+        self._is_kin: dict[int, bool | None] = {}
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The channels whose device can be monitored."""
+        return tuple(self._sensors)
+
+    def open(self, channels: Iterable[str]) -> None:
+        """Begin a window over *channels*; call it shortly before its start."""
+        self._before = {name: self._state(name) for name in channels if name in self._sensors}
+        self._is_kin = self._kin(self._before.values())
+        self._snapshots = {name: [] for name in self._before}
+
+    def look(self, channel: str) -> None:
+        """Look at *channel* if a window over it is open; called between ticks by the sampler."""
+        snapshots = self._snapshots.get(channel)
+        if snapshots is not None:
+            snapshots.append(self._snapshot(channel))
+
+    def close(self) -> Mapping[str, DeviceHistory]:
+        """End the window; call it just after its stop.
+
+        Returns:
+            How the device of each channel was.
+        """
+        snapshots, before = self._snapshots, self._before
+        self.abandon()
+        # The power of the last isn't the work's.
+        last = {name: DeviceSnapshot(slowdowns=self._snapshot(name).slowdowns) for name in snapshots}
+        after = {name: self._state(name) for name in snapshots}
+        self._is_kin |= {pid: kin for pid, kin in self._kin(after.values()).items() if kin is not None}
+        return {
+            name: DeviceHistory(
+                before=before[name],
+                after=after[name],
+                snapshots=(*snapshots[name], last[name]),
+                is_kin={
+                    pid: self._is_kin.get(pid) for pid in (*before[name].processes, *after[name].processes)
+                },
+            )
+            for name in snapshots
+        }
+
+    def abandon(self) -> None:
+        """End the window without another look."""
+        self._snapshots = {}
+
+    def _kin(self, states: Iterable[DeviceState]) -> dict[int, bool | None]:
+        return {pid: self._system.is_kin(pid) for state in states for pid in state.processes}
+
+    def _snapshot(self, channel: str) -> DeviceSnapshot:
+        try:
+            return self._sensors[channel].snapshot(channel)
+        except SensorError:
+            return DeviceSnapshot()
+
+    def _state(self, channel: str) -> DeviceState:
+        try:
+            return self._sensors[channel].state(channel)
+        except SensorError:
+            return DeviceState()
