@@ -296,7 +296,7 @@ def value(path: str, name: str) -> str:
 
 
 def command_page() -> str:
-    parser = cli._parser()  # noqa: SLF001  # the command itself only runs it
+    parser = cli.parser()
     return page(
         "The command pytest-energy",
         "pytest_energy/cli",

@@ -20,7 +20,7 @@ if not __package__:  # run as a file: the folder above `benchmarks` isn't on the
 
 from tabulate import tabulate
 
-from pytest_energy.cli.documents import read_run
+from pytest_energy.cli.files import read_run
 from pytest_energy.errors import EnergyError, SettingsError
 from pytest_energy.model import Provenance
 from pytest_energy.report.batch import LEAST_GAIN, Size, Sweep, best, saturation, sweeps, ties

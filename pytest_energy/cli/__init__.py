@@ -1,7 +1,7 @@
 """The command `pytest-energy`: what this machine can measure, past runs, and the stored baselines.
 
-Rule 1: a command imports what it needs when it runs; asking for help costs nothing.
-Rule 2: nothing is written that was not asked for, and what was written is said.
+Rule 1: of the commands, the one that is asked for is imported; what is heavy it imports when it runs.
+Rule 2: nothing is written that was not asked for, and what was written is reported.
 Rule 3: the exit status is 2 for a file or a value that can't be used, whatever the command.
 """
 
@@ -9,13 +9,22 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
 
-from pytest_energy.ab import command as ab
-from pytest_energy.cli import accepting, folder, machine, plotting, runs, schema
 from pytest_energy.errors import EnergyError
 
-_GROUPS = (machine, ab, runs, plotting, accepting, folder, schema)
+_MODULES = {
+    "doctor": "pytest_energy.cli.doctor",
+    "ab": "pytest_energy.ab.command",
+    "show": "pytest_energy.cli.show",
+    "export": "pytest_energy.cli.export",
+    "compare": "pytest_energy.cli.compare",
+    "plot": "pytest_energy.cli.plot",
+    "accept": "pytest_energy.cli.accept",
+    "baselines": "pytest_energy.cli.baselines",
+    "schema": "pytest_energy.cli.schema",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,12 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The command's own status (each help says which), 1 where the reader of the output has gone, or 2 for
         a file or a value that can't be used.
     """
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = parser(words[:1]).parse_args(words)
     try:
         status: int = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader has seen enough; what is left in the buffer goes nowhere, instead of failing at exit.
+        # The reader needs no more; what is left in the buffer goes nowhere, instead of failing at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except EnergyError as error:
@@ -40,15 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser of the command that *words* begin with, or of all where they begin with none."""
+    top = argparse.ArgumentParser(
         prog="pytest-energy",
         description="What measures energy on this machine, the energy of past runs, and what runs are held "
         "against.",
         epilog="Measuring is pytest's work: see `pytest --help` for its options --energy-...",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {version('pytest-energy')}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for group in _GROUPS:
-        group.register(commands)
-    return parser
+    top.add_argument("--version", action="version", version=f"%(prog)s {version('pytest-energy')}")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name in [word for word in words[:1] if word in _MODULES] or _MODULES:
+        import_module(_MODULES[name]).register(commands)
+    return top

@@ -2,19 +2,21 @@
 
 import argparse
 import math
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  # argparse's own type for it
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # its own type
 
 BASELINES = Path("baselines")
 
+_LEAST_WIDTH = 80  # in fewer columns the tables don't fit
+
 
 def add_command(
-    commands: "Commands", name: str, short: str, *, description: str, epilog: str
+    commands: Commands, name: str, short: str, *, description: str, epilog: str
 ) -> argparse.ArgumentParser:
-    """A command's parser; *epilog* tells its exit statuses."""
+    """A command's parser; *epilog* says what its exit statuses mean."""
     return commands.add_parser(name, help=short, description=description, epilog=epilog)
 
 
@@ -33,17 +35,43 @@ def add_baselines(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def session_count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of sessions from 1 on")
-    return int(text)
+def add_width(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--width", type=_width, default=100, metavar="COLUMNS", help=what)
+
+
+def share(text: str) -> float:
+    """A tolerance, in the range that pytest's option has."""
+    return _number(text, "a share of at least 0 and below 10, such as 0.05", is_one=lambda v: 0.0 <= v < 10.0)
+
+
+def chance(text: str) -> float:
+    """An alpha, in the range that pytest's option has."""
+    return _number(text, "a chance above 0 and below 0.5, such as 0.05", is_one=lambda v: 0.0 < v < 0.5)
 
 
 def days(text: str) -> float:
+    return _number(text, "a number of days of at least 0", is_one=lambda v: 0.0 <= v < math.inf)
+
+
+def session_count(text: str) -> int:
+    return _whole_number(text, least=1)
+
+
+def _width(text: str) -> int:
+    return _whole_number(text, least=_LEAST_WIDTH)
+
+
+def _number(text: str, wanted: str, *, is_one: Callable[[float], bool]) -> float:
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of days from 0 on")
+    if not is_one(value):
+        raise argparse.ArgumentTypeError(f"{text!r}: give {wanted}")
     return value
+
+
+def _whole_number(text: str, *, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number of at least {least}")
+    return int(text)

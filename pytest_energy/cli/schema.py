@@ -1,16 +1,12 @@
 """`pytest-energy schema`: what the JSON of runs and of baselines looks like, for programs."""
 
 import argparse
-from typing import TYPE_CHECKING
 
-from pytest_energy.cli.arguments import add_command
-from pytest_energy.cli.documents import say
-
-if TYPE_CHECKING:
-    from pytest_energy.cli.arguments import Commands
+from pytest_energy.cli.arguments import Commands, add_command
+from pytest_energy.cli.files import say
 
 
-def register(commands: "Commands") -> None:
+def register(commands: Commands) -> None:
     """Add this module's command to *commands*."""
     schema = add_command(
         commands,

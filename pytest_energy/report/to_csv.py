@@ -9,7 +9,8 @@ Rule 3: line breaks inside a text are line feeds: writers leave a lone carriage 
 import csv
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from pytest_energy.model import Judgement, Record
 from pytest_energy.report.view import View
@@ -42,24 +43,46 @@ _OF_ROUND = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows by column name; a value that is absent is left out or `None`."""
+
+    columns: tuple[str, ...]
+    rows: tuple[JsonDict, ...]
+
+
+def table_of_tests(view: View) -> Table:
+    """One row a test, in the view's order."""
+    metrics = dict.fromkeys(name for judgement in view.judgements for name in judgement.record.metrics)
+    return Table(
+        columns=(*_COLUMNS, *(_METRIC_PREFIX + name for name in metrics)),
+        rows=tuple(map(_row, view.judgements)),
+    )
+
+
+def table_of_rounds(view: View) -> Table:
+    """One row a round, tests in the view's order."""
+    rows = tuple(row for judgement in view.judgements for row in _round_rows(judgement.record))
+    fixed = dict.fromkeys(_OF_ROUND)
+    names = dict.fromkeys(name for row in rows for name in row if name not in fixed)
+    return Table(columns=(*fixed, *names), rows=rows)
+
+
 def render(view: View) -> str:
     """One row a test: text with a header, lines ended by a newline."""
-    metrics = dict.fromkeys(name for judgement in view.judgements for name in judgement.record.metrics)
-    return _text([*_COLUMNS, *(_METRIC_PREFIX + name for name in metrics)], list(map(_row, view.judgements)))
+    return _text(table_of_tests(view))
 
 
 def render_rounds(view: View) -> str:
     """One row a round, tests in the view's order: text with a header, lines ended by a newline."""
-    rows = [row for judgement in view.judgements for row in _round_rows(judgement.record)]
-    fixed = dict.fromkeys(_OF_ROUND)
-    return _text([*fixed, *dict.fromkeys(name for row in rows for name in row if name not in fixed)], rows)
+    return _text(table_of_rounds(view))
 
 
-def _text(columns: Sequence[str], rows: Sequence[JsonDict]) -> str:
+def _text(table: Table) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([_inert(name) for name in columns])
-    writer.writerows([_inert(row.get(name)) for name in columns] for row in rows)
+    writer.writerow([_inert(name) for name in table.columns])
+    writer.writerows([_inert(row.get(name)) for name in table.columns] for row in table.rows)
     return text.getvalue()
 
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean, variance
 
+from pytest_energy.stats import student
+
 TRIM_FROM_COUNT = 8
 """From this many values a 20 % trim takes at least one at each end and leaves six."""
 
@@ -75,9 +77,7 @@ def t_quantile(df: float, tail: float) -> float:
 
     No degrees of freedom means a spread that is assumed, and so known.
     """
-    from scipy.special import stdtrit
-
-    return -float(stdtrit(df, tail)) if df else z_quantile(tail)
+    return student.t_quantile(df, tail) if df else z_quantile(tail)
 
 
 def z_quantile(tail: float) -> float:

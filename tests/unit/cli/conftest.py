@@ -8,7 +8,8 @@ import pytest
 from pytest_energy.cli import main
 from pytest_energy.model import Judgement
 from pytest_energy.report import formats, view
-from tests.builders import CREATED
+from tests.builders import CREATED, judgement
+from tests.fakes.sessions import gpu_session
 
 
 class Ran(NamedTuple):
@@ -42,3 +43,13 @@ def written(path: Path, *judgements: Judgement) -> Path:
     """A run of *judgements*, as --energy-out writes it."""
     path.write_text(formats.RENDERERS[".json"](view.of(judgements), CREATED), encoding="utf-8")
     return path
+
+
+def at(energy_j: float | None, test_id: str = "t.py::test_work", **more: object) -> Judgement:
+    return judgement(test_id=test_id, energy_j=energy_j, uncertainty_j=0.02, **more)  # type: ignore[arg-type]  # its own words
+
+
+@pytest.fixture
+def run_json(tmp_path: Path) -> Path:
+    """A run, as --energy-out writes it."""
+    return written(tmp_path / "run.json", *gpu_session())

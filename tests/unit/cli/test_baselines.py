@@ -234,7 +234,7 @@ def test_prune_never_takes_a_pinned_session_alone(cli: Cli, tmp_path: Path) -> N
 
 
 def _now() -> str:
-    from pytest_energy.cli.documents import now_text
+    from pytest_energy.cli.files import now_text
 
     return now_text()
 
@@ -272,9 +272,9 @@ def test_prune_takes_tests_that_a_run_has_not(cli: Cli, store: Store, tmp_path: 
         ([], "nothing says what may go: give --keep, --older-than or --missing-tests-from"),
         (["--machine=t4"], "everything: --machine=KEY --older-than=0"),
         (["--keep=3"], "--keep=3: the first 3 sessions are pinned and the newest stays; give 4 or more"),
-        (["--keep=some"], "'some' is no number of sessions"),
-        (["--older-than=-1"], "'-1' is no number of days"),
-        (["--older-than=nan"], "'nan' is no number of days"),
+        (["--keep=some"], "'some': give a whole number of at least 1"),
+        (["--older-than=-1"], "'-1': give a number of days of at least 0"),
+        (["--older-than=nan"], "'nan': give a number of days of at least 0"),
         (["--keep=4", "--machine=h200"], "no baseline is of the machine 'h200'; there are h100"),
         (["--missing-tests-from=none.json"], "none.json can't be read"),
     ],

@@ -1,152 +1,13 @@
 """The command `pytest-energy`: what it prints, and with which status it ends."""
 
-import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from pytest_energy import doctor
-from pytest_energy.doctor import Report
-from pytest_energy.report import formats
-from tests.fakes.sessions import gpu_session
-from tests.unit.cli.conftest import Cli, written
-
-GOLDEN = Path(__file__).parents[2] / "golden"
-
-
-@pytest.fixture
-def run_json(tmp_path: Path) -> Path:
-    """A run, as --energy-out writes it."""
-    return written(tmp_path / "run.json", *gpu_session())
-
-
-# doctor
-
-
-def report(*gates: str) -> Report:
-    return Report(
-        machine_key="h100_nvml",
-        sensors=(),
-        permissions=(),
-        gates=gates,
-        gates_not={"dram": "no channel here"},
-    )
-
-
-@pytest.mark.parametrize(("gates", "expected"), [(("gpu:0",), 0), ((), 1)])
-def test_doctor_ends_with_1_where_nothing_measures(
-    monkeypatch: pytest.MonkeyPatch,
-    cli: Cli,
-    gates: tuple[str, ...],
-    expected: int,
-) -> None:
-    """The status says whether anything measures; the text says it too."""
-    monkeypatch.setattr(doctor, "diagnose", lambda: report(*gates))
-    status, out, err = cli("doctor")
-    assert status == expected
-    assert out.startswith("This machine measures" if gates else "Nothing measures here")
-    assert not err
-
-
-@pytest.mark.parametrize(("gates", "expected"), [(("gpu:0",), 0), ((), 1)])
-def test_doctor_speaks_json(
-    monkeypatch: pytest.MonkeyPatch,
-    cli: Cli,
-    gates: tuple[str, ...],
-    expected: int,
-) -> None:
-    """With --json the output is one document, and the status is the same."""
-    monkeypatch.setattr(doctor, "diagnose", lambda: report(*gates))
-    status, out, _ = cli("doctor", "--json")
-    assert status == expected
-    document = json.loads(out)
-    assert document["measures"] is bool(gates)
-    assert document["gates"] == list(gates)
-
-
-# show
-
-
-def test_show_is_what_the_run_showed(cli: Cli, run_json: Path) -> None:
-    """The summary of a run read again is letter by letter the one that the run printed."""
-    status, out, _ = cli("show", run_json)
-    assert status == 0
-    assert out == (GOLDEN / "gpu_100.txt").read_text(encoding="utf-8")
-
-
-def test_show_is_as_wide_as_asked(cli: Cli, run_json: Path) -> None:
-    """--width sets the columns."""
-    _, out, _ = cli("show", run_json, "--width", "80")
-    assert out == (GOLDEN / "gpu_80.txt").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("width", ["79", "-80", "wide", "1e3"])
-def test_show_refuses_a_width_that_is_none(cli: Cli, run_json: Path, width: str) -> None:
-    """A width that nothing fits in, or that is no number, is refused with the least."""
-    status, _, err = cli("show", run_json, f"--width={width}")
-    assert status == 2
-    assert f"'{width}' is no number of columns from 80 on" in err
-
-
-def test_show_needs_a_file_that_is_there(cli: Cli, tmp_path: Path) -> None:
-    """A missing file is named, with what to give instead; no traceback."""
-    status, out, err = cli("show", tmp_path / "none.json")
-    assert (status, out) == (2, "")
-    assert err.startswith(f"pytest-energy: {tmp_path}/none.json can't be read: ")
-    assert err.endswith("give a file written by --energy-out\n")
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"{", b"[]", b'{"format": 99, "tests": []}', b'{"format": 1}', b"\xff\xfe"],
-    ids=["empty", "cut", "a list", "a newer format", "no tests", "no text"],
-)
-def test_show_refuses_what_is_no_run(cli: Cli, tmp_path: Path, content: bytes) -> None:
-    """A file that holds no run is named with what is wrong in it; no traceback."""
-    path = tmp_path / "run.json"
-    path.write_bytes(content)
-    status, out, err = cli("show", path)
-    assert (status, out) == (2, "")
-    assert err.startswith("pytest-energy: ")
-    assert str(path) in err
-
-
-# export
-
-
-@pytest.mark.parametrize("suffix", formats.SUFFIXES)
-def test_export_writes_what_the_run_would_have(cli: Cli, run_json: Path, tmp_path: Path, suffix: str) -> None:
-    """Each format comes out of the JSON as it came out of the run, but for the time of writing."""
-    out_path = tmp_path / "folder" / f"run{suffix}"
-    status, out, _ = cli("export", run_json, out_path)
-    assert (status, out) == (0, f"written to {out_path}\n")
-    written = _without_time(out_path.read_text(encoding="utf-8"))
-    assert written == _without_time((GOLDEN / f"gpu{suffix}").read_text(encoding="utf-8"))
-
-
-def _without_time(text: str) -> str:
-    return "\n".join(line for line in text.splitlines() if '"created"' not in line and "created" not in line)
-
-
-def test_export_needs_a_suffix_that_it_knows(cli: Cli, run_json: Path, tmp_path: Path) -> None:
-    """An unknown suffix is told with those there are, and nothing is written."""
-    status, _, err = cli("export", run_json, tmp_path / "run.xls")
-    assert status == 2
-    assert ".csv" in err
-    assert not (tmp_path / "run.xls").exists()
-
-
-def test_export_needs_a_place_to_write(cli: Cli, run_json: Path, tmp_path: Path) -> None:
-    """A file that can't be written is named with the system's reason."""
-    (tmp_path / "file").touch()
-    status, _, err = cli("export", run_json, tmp_path / "file" / "run.csv")
-    assert status == 2
-    assert f"{tmp_path}/file/run.csv can't be written" in err
-
-
-# Everything else
+from tests.unit.cli.conftest import Cli
 
 
 @pytest.mark.parametrize(
@@ -223,3 +84,28 @@ def test_the_installed_command_runs() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603  # our own
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("usage: pytest-energy")
+
+
+def test_the_version_is_the_distributions(cli: Cli) -> None:
+    """--version says which release is installed."""
+    assert cli("--version") == (0, f"pytest-energy {version('pytest-energy')}\n", "")
+
+
+def test_the_package_runs_as_the_command_does() -> None:
+    """`python -m pytest_energy` is the command: the same output, the same status."""
+    command = [sys.executable, "-m", "pytest_energy", "show", "none.json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("pytest-energy: none.json can't be read: ")
+
+
+def test_only_the_module_of_a_command_is_imported() -> None:
+    """A command that isn't asked for costs no import."""
+    code = (
+        "import sys\n"
+        "from pytest_energy.cli import parser\n"
+        "parser(['schema'])\n"
+        "print(*sorted(name for name in sys.modules if name.startswith('pytest_energy.cli.')))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603  # our own
+    assert done.stdout.split() == [f"pytest_energy.cli.{name}" for name in ("arguments", "files", "schema")]

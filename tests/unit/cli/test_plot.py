@@ -73,12 +73,12 @@ def test_options_without_effect_are_refused(cli: Cli, run_json: Path, tmp_path: 
     assert not (tmp_path / "f").exists()
 
 
-@pytest.mark.parametrize("value", ["-1", "nan", "much"])
+@pytest.mark.parametrize("value", ["-1", "10", "nan", "much"])
 def test_a_tolerance_is_a_share(cli: Cli, run_json: Path, tmp_path: Path, value: str) -> None:
     """Anything else is refused with the value."""
     status, _, err = cli("plot", run_json, "--out", tmp_path, "--tests", f"--tolerance={value}")
     assert status == 2
-    assert f"{value!r} is no share" in err
+    assert f"{value!r}: give a share of at least 0 and below 10" in err
 
 
 def test_nothing_to_draw(cli: Cli, tmp_path: Path) -> None:

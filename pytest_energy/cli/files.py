@@ -1,4 +1,4 @@
-"""Runs that are read again, reports that are written, and lines that are said.
+"""Runs that are read again, reports that are written, and lines that are printed.
 
 Rule 1: a file is looked at before it is read whole: one far larger than any run is refused by its size.
 Rule 2: joules that can't be are refused wherever they stand in it.
@@ -7,13 +7,12 @@ Rule 2: joules that can't be are refused wherever they stand in it.
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pytest_energy.errors import FormatError, SettingsError
-
-if TYPE_CHECKING:
-    from pytest_energy.model import Judgement
-    from pytest_energy.report.view import View
+from pytest_energy.model import Judgement
+from pytest_energy.report.formats import write
+from pytest_energy.report.to_json import read
+from pytest_energy.report.view import View
 
 MOST_BYTES = 64_000_000
 """Of a run's JSON: 10,000 tests of 10 rounds have 52 MB. Parsed it takes some ten times its size."""
@@ -32,14 +31,12 @@ def now_text() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def read_run(path: Path) -> "View":
+def read_run(path: Path) -> View:
     """The run in the file *path*.
 
     Raises:
         SettingsError: It can't be read, is too large, or is no run.
     """
-    from pytest_energy.report.to_json import read
-
     try:
         with path.open("rb") as file:
             size_bytes = path.stat().st_size
@@ -63,7 +60,7 @@ def read_run(path: Path) -> "View":
     return run
 
 
-def _check_joules(judgement: "Judgement", where: str) -> None:
+def _check_joules(judgement: Judgement, where: str) -> None:
     summary = judgement.summary
     if summary is not None and min(summary.energy_j, summary.uncertainty_j) < 0:
         raise FormatError(
@@ -76,27 +73,25 @@ def _check_joules(judgement: "Judgement", where: str) -> None:
             )
 
 
-def by_test(run: "View", path: Path) -> "dict[str, Judgement]":
+def by_test(run: View, path: Path) -> dict[str, Judgement]:
     """The judgements of *run* by their tests' ids.
 
     Raises:
         SettingsError: A test is there twice, so that nobody can tell which one is meant.
     """
-    found: dict[str, Judgement] = {}
+    judgements: dict[str, Judgement] = {}
     for judgement in run.judgements:
         test_id = judgement.record.test_id
-        if test_id in found:
+        if test_id in judgements:
             raise SettingsError(f"{path} has {test_id} twice; give a file of one run on one machine")
-        found[test_id] = judgement
-    return found
+        judgements[test_id] = judgement
+    return judgements
 
 
 def write_reports(
-    judgements: "Sequence[Judgement]", paths: Iterable[Path], *, run_notes: Iterable[str]
+    judgements: Sequence[Judgement], paths: Iterable[Path], *, run_notes: Iterable[str]
 ) -> None:
     """Write the report of *judgements* to each of *paths*, and say so."""
-    from pytest_energy.report.formats import write
-
     notes = tuple(run_notes)
     for path in paths:
         write(judgements, path, created=now_text(), run_notes=notes)

@@ -11,23 +11,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pytest_energy.cli.arguments import add_baselines, add_command, days, session_count
-from pytest_energy.cli.documents import by_test, read_run, say
-from pytest_energy.errors import BaselineError, EnergyError, NotMeasurable, SettingsError
+from tabulate import tabulate
 
-if TYPE_CHECKING:
-    from pytest_energy.baselines.schema import Baseline
-    from pytest_energy.baselines.store import Store
-    from pytest_energy.cli.arguments import Commands
-    from pytest_energy.model import Record
+from pytest_energy.baselines.machine import check_comparable
+from pytest_energy.baselines.schema import PINNED_COUNT, Baseline, kept, moment_of
+from pytest_energy.baselines.store import Store
+from pytest_energy.cli.arguments import Commands, add_baselines, add_command, days, session_count
+from pytest_energy.cli.files import by_test, read_run, say
+from pytest_energy.errors import BaselineError, EnergyError, NotComparable, NotMeasurable, SettingsError
+from pytest_energy.model import Record
+from pytest_energy.report.cells import printable
+from pytest_energy.stats.compare import RoundEnergies, centre_ratio
+from pytest_energy.units import percent_change_text
 
 Key = tuple[str, str]
 """Machine key and test id."""
 
 
-def register(commands: "Commands") -> None:
+def register(commands: Commands) -> None:
     """Add this module's commands to *commands*."""
     baselines = add_command(
         commands,
@@ -72,7 +74,7 @@ def register(commands: "Commands") -> None:
     diff.set_defaults(run=_diff)
 
 
-def _register_prune(actions: "Commands") -> None:
+def _register_prune(actions: Commands) -> None:
     prune = add_command(
         actions,
         "prune",
@@ -108,14 +110,12 @@ def _register_prune(actions: "Commands") -> None:
 # ---- reading a folder ----
 
 
-def _store(folder: Path) -> "Store":
+def _store(folder: Path) -> Store:
     """The baselines in *folder*, which must be there: a misspelt one has nothing wrong in it.
 
     Raises:
         SettingsError: It is not.
     """
-    from pytest_energy.baselines.store import Store
-
     if not folder.exists():
         raise SettingsError(
             f"there is no folder {folder}; name that of the baselines, such as --baselines=DIR"
@@ -123,7 +123,7 @@ def _store(folder: Path) -> "Store":
     return Store(folder)
 
 
-def _read_all(store: "Store") -> "tuple[dict[Path, Baseline], list[str]]":
+def _read_all(store: Store) -> tuple[dict[Path, Baseline], list[str]]:
     """Every sound baseline by its file, and what is wrong with each of the others."""
     sound, problems = {}, []
     for path in store.paths():
@@ -134,7 +134,7 @@ def _read_all(store: "Store") -> "tuple[dict[Path, Baseline], list[str]]":
     return sound, problems
 
 
-def _all_of(store: "Store") -> "dict[Path, Baseline]":
+def _all_of(store: Store) -> dict[Path, Baseline]:
     """Every baseline by its file.
 
     Raises:
@@ -156,8 +156,6 @@ def _count(count: int, noun: str) -> str:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from tabulate import tabulate
-
     store = _store(options.baselines)
     sound, problems = _read_all(store)
     by_machine: dict[str, list[Baseline]] = {}
@@ -171,13 +169,10 @@ def _list(options: argparse.Namespace) -> int:
         say(*(line.rstrip() for line in text.splitlines()))
     else:
         say(f"no baselines in {store.folder}")
-    return _told(problems)
+    return _reported(problems)
 
 
-def _machine_row(key: str, baselines: "Sequence[Baseline]") -> tuple[str, ...]:
-    from pytest_energy.baselines.schema import moment_of
-    from pytest_energy.report.cells import printable
-
+def _machine_row(key: str, baselines: Sequence[Baseline]) -> tuple[str, ...]:
     records = [record for baseline in baselines for record in baseline.sessions]
     newest = max(moment_of(record) for record in records).astimezone(UTC)
     provenances = sorted({record.provenance.value for record in records})
@@ -190,8 +185,8 @@ def _machine_row(key: str, baselines: "Sequence[Baseline]") -> tuple[str, ...]:
     )
 
 
-def _told(problems: Sequence[str]) -> int:
-    """Say each problem; the exit status for them."""
+def _reported(problems: Sequence[str]) -> int:
+    """Print each problem; the exit status for them."""
     say(*(f"problem: {problem}" for problem in problems))
     return 2 if problems else 0
 
@@ -205,16 +200,14 @@ def _validate(options: argparse.Namespace) -> int:
     file_count = len(sound) + len(problems)
     for path, baseline in sound.items():
         problems += (f"{path}: {problem}" for problem in unusable_sessions(baseline))
-    status = _told(problems)
-    found = _count(len(problems), "problem") if problems else "all sound"
-    say(f"{_count(file_count, 'file')} in {store.folder}: {found}")
+    status = _reported(problems)
+    state = _count(len(problems), "problem") if problems else "all sound"
+    say(f"{_count(file_count, 'file')} in {store.folder}: {state}")
     return status
 
 
-def unusable_sessions(baseline: "Baseline") -> Iterator[str]:
+def unusable_sessions(baseline: Baseline) -> Iterator[str]:
     """What is wrong with each session that loads, but that no run can be held against."""
-    from pytest_energy.stats.compare import RoundEnergies
-
     for index, record in enumerate(baseline.sessions):
         usable = [reading for reading in record.rounds if reading.energy_j is not None]
         because = None if all(r.duration_s > 0 for r in usable) else "a round took 0 s: the clock stood still"
@@ -249,10 +242,8 @@ class Pruning:
     tests: Mapping[str, frozenset[str]] | None = None
     machine_key: str | None = None
 
-    def stays(self, baseline: "Baseline") -> "tuple[Record, ...]":
+    def stays(self, baseline: Baseline) -> tuple[Record, ...]:
         """The sessions of *baseline* that stay, in their order; none where the file goes."""
-        from pytest_energy.baselines.schema import PINNED_COUNT, kept, moment_of
-
         sessions = baseline.sessions
         if self.machine_key is not None and baseline.machine_key != self.machine_key:
             return sessions
@@ -270,8 +261,6 @@ class Pruning:
 
 
 def _pruning(options: argparse.Namespace) -> Pruning:
-    from pytest_energy.baselines.schema import PINNED_COUNT
-
     if options.keep is None and options.older_than is None and options.missing_tests_from is None:
         raise SettingsError(
             "nothing says what may go: give --keep, --older-than or --missing-tests-from (of one machine, "
@@ -304,8 +293,6 @@ def _before(age_days: float) -> datetime:
 
 
 def _prune(options: argparse.Namespace) -> int:
-    from pytest_energy.report.cells import printable
-
     pruning, store = _pruning(options), _store(options.baselines)
     baselines = _all_of(store)
     machines = {baseline.machine_key for baseline in baselines.values()}
@@ -332,7 +319,7 @@ def _prune(options: argparse.Namespace) -> int:
     return 0
 
 
-def _list_of(names: "set[str]") -> str:
+def _list_of(names: set[str]) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
@@ -340,8 +327,6 @@ def _list_of(names: "set[str]") -> str:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    from pytest_energy.report.cells import printable
-
     problems: list[str] = []
     sides = []
     for folder in (options.folder_a, options.folder_b):
@@ -356,7 +341,7 @@ def _diff(options: argparse.Namespace) -> int:
     return 0
 
 
-def differences(old: "Mapping[Key, Baseline]", new: "Mapping[Key, Baseline]") -> Iterator[str]:
+def differences(old: Mapping[Key, Baseline], new: Mapping[Key, Baseline]) -> Iterator[str]:
     """What *new* has added, removed and changed, a line each, and how many of each."""
     added, removed = sorted(new.keys() - old.keys()), sorted(old.keys() - new.keys())
     common = sorted(old.keys() & new.keys())
@@ -374,12 +359,7 @@ def _named(key: Key) -> str:
     return f"{key[1]} on {key[0]}"
 
 
-def _change(old: "Baseline", new: "Baseline") -> str:
-    from pytest_energy.baselines.machine import check_comparable
-    from pytest_energy.errors import NotComparable
-    from pytest_energy.stats.compare import centre_ratio
-    from pytest_energy.units import percent_change_text
-
+def _change(old: Baseline, new: Baseline) -> str:
     counts = f"{len(old.sessions)} -> {_count(len(new.sessions), 'session')}"
     try:
         check_comparable(old.sessions[0], new.sessions[0])
@@ -393,5 +373,5 @@ def _change(old: "Baseline", new: "Baseline") -> str:
     return f"level {percent_change_text(1.0 if math.isclose(ratio, 1.0, rel_tol=1e-12) else ratio)}; {counts}"
 
 
-def _energies_j(baseline: "Baseline") -> list[tuple[float, ...]]:
+def _energies_j(baseline: Baseline) -> list[tuple[float, ...]]:
     return [record.round_energies_j for record in baseline.sessions]

@@ -2,16 +2,13 @@
 
 import argparse
 import json
-from typing import TYPE_CHECKING
 
-from pytest_energy.cli.arguments import add_command
-from pytest_energy.cli.documents import say
-
-if TYPE_CHECKING:
-    from pytest_energy.cli.arguments import Commands
+from pytest_energy.cli.arguments import Commands, add_command
+from pytest_energy.cli.files import say
+from pytest_energy.doctor import diagnose, render, to_json
 
 
-def register(commands: "Commands") -> None:
+def register(commands: Commands) -> None:
     """Add this module's command to *commands*."""
     doctor = add_command(
         commands,
@@ -27,8 +24,6 @@ def register(commands: "Commands") -> None:
 
 def _doctor(options: argparse.Namespace) -> int:
     """Exit status 1 where nothing measures: an estimate is no measurement."""
-    from pytest_energy.doctor import diagnose, render, to_json
-
     report = diagnose()
     say(json.dumps(to_json(report), indent=2) if options.json else render(report))
     return 0 if report.measures else 1

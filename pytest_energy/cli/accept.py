@@ -9,21 +9,22 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from pytest_energy.cli.arguments import add_baselines, add_command, add_run, session_count
-from pytest_energy.cli.documents import by_test, read_run, say
+from pytest_energy.baselines.accept import why_not_accepted
+from pytest_energy.baselines.machine import check_comparable
+from pytest_energy.baselines.schema import KEPT_COUNT, Baseline, check_times
+from pytest_energy.baselines.store import Mode, Store
+from pytest_energy.cli.arguments import Commands, add_baselines, add_command, add_run, session_count
+from pytest_energy.cli.files import by_test, read_run, say
 from pytest_energy.errors import BaselineError, NotComparable, SettingsError
-
-if TYPE_CHECKING:
-    from pytest_energy.baselines.store import Mode, Store
-    from pytest_energy.cli.arguments import Commands
-    from pytest_energy.model import Judgement, Record
+from pytest_energy.model import Judgement, Record
+from pytest_energy.report.cells import printable
 
 _NAMED_TESTS = 5  # of those that a message lists
 
 
-def register(commands: "Commands") -> None:
+def register(commands: Commands) -> None:
     """Add this module's command to *commands*."""
     from_run = add_command(
         commands,
@@ -50,9 +51,9 @@ def register(commands: "Commands") -> None:
     from_run.add_argument(
         "--keep",
         type=session_count,
-        default=None,
+        default=KEPT_COUNT,
         metavar="N",
-        help="sessions that a baseline keeps; default: 10",
+        help="sessions that a baseline keeps; default: %(default)s",
     )
     from_run.set_defaults(run=_accept)
 
@@ -65,15 +66,12 @@ class Decision:
         because: Why it is left out, or empty.
     """
 
-    record: "Record"
+    record: Record
     what: Literal["taken", "there already", "left out"]
     because: str = ""
 
 
 def _accept(options: argparse.Namespace) -> int:
-    from pytest_energy.baselines.schema import KEPT_COUNT
-    from pytest_energy.baselines.store import Store
-
     run, store = by_test(read_run(options.run_json), options.run_json), Store(options.baselines)
     named = frozenset(options.test)
     if unknown := named - run.keys():
@@ -86,22 +84,21 @@ def _accept(options: argparse.Namespace) -> int:
     decisions = decide(
         chosen, store, mode=mode, takes_estimates=options.estimates, named=named, now=datetime.now(UTC)
     )
-    keep = KEPT_COUNT if options.keep is None else options.keep
-    for line in _carried_out(decisions, store, mode=mode, keep=keep):
+    for line in _carried_out(decisions, store, mode=mode, keep=options.keep):
         say(line)
     counts = Counter(decision.what for decision in decisions)
-    told = ", ".join(
+    outcomes = ", ".join(
         f"{counts[what]} {what}" for what in ("taken", "there already", "left out") if counts[what]
     )
-    say(f"{told or 'no test'} of {options.run_json}")
+    say(f"{outcomes or 'no test'} of {options.run_json}")
     return 1 if any(one.what == "left out" and one.record.test_id in named for one in decisions) else 0
 
 
 def decide(
-    judgements: "Sequence[Judgement]",
-    store: "Store",
+    judgements: Sequence[Judgement],
+    store: Store,
     *,
-    mode: "Mode",
+    mode: Mode,
     takes_estimates: bool,
     named: Collection[str],
     now: datetime,
@@ -119,8 +116,6 @@ def decide(
     Raises:
         BaselineError: A baseline is broken, or a record can't be one's session; it names all.
     """
-    from pytest_energy.baselines.accept import why_not_accepted
-
     decisions, problems = [], []
     for judgement in judgements:
         record = judgement.record
@@ -142,11 +137,8 @@ def decide(
     return decisions
 
 
-def _with_baseline(record: "Record", store: "Store", mode: "Mode", now: datetime) -> Decision:
+def _with_baseline(record: Record, store: Store, mode: Mode, now: datetime) -> Decision:
     """What is to become of *record*, which may enter, beside what is stored."""
-    from pytest_energy.baselines.machine import check_comparable
-    from pytest_energy.baselines.schema import Baseline, check_times
-
     try:
         Baseline(test_id=record.test_id, machine_key=record.machine.key, sessions=(record,))
         check_times((record,), now)
@@ -165,10 +157,8 @@ def _with_baseline(record: "Record", store: "Store", mode: "Mode", now: datetime
     return Decision(record=record, what="taken")
 
 
-def _carried_out(decisions: Iterable[Decision], store: "Store", *, mode: "Mode", keep: int) -> Iterator[str]:
+def _carried_out(decisions: Iterable[Decision], store: Store, *, mode: Mode, keep: int) -> Iterator[str]:
     """Write what is taken, and say of each record what became of it."""
-    from pytest_energy.report.cells import printable
-
     for decision in decisions:
         record = decision.record
         name = printable(record.test_id)

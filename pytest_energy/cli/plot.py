@@ -1,21 +1,17 @@
 """`pytest-energy plot`: figures of a run."""
 
 import argparse
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pytest_energy.cli.arguments import add_command, add_run
-from pytest_energy.cli.documents import read_run, say
+from pytest_energy.baselines.store import Store
+from pytest_energy.cli.arguments import Commands, add_command, add_run, share
+from pytest_energy.cli.files import read_run, say
 from pytest_energy.errors import SettingsError
-
-if TYPE_CHECKING:
-    from pytest_energy.cli.arguments import Commands
-    from pytest_energy.report.plots.files import RoundsContext
-    from pytest_energy.report.view import View
+from pytest_energy.report.plots.files import RoundsContext, plans, write
+from pytest_energy.report.view import View
 
 
-def register(commands: "Commands") -> None:
+def register(commands: Commands) -> None:
     """Add this module's command to *commands*."""
     plot = add_command(
         commands,
@@ -47,45 +43,30 @@ def register(commands: "Commands") -> None:
     )
     plot.add_argument(
         "--tolerance",
-        type=_share,
+        type=share,
         metavar="SHARE",
         help="with --tests, draw this accepted rise as a band, instead of the run's own",
     )
     plot.set_defaults(run=_plot)
 
 
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is no share of at least 0, such as 0.05")
-    return value
-
-
 def _plot(options: argparse.Namespace) -> int:
-    from pytest_energy.report.plots.files import plans, write
-
     if not options.tests and (options.baselines is not None or options.tolerance is not None):
         raise SettingsError("--baselines and --tolerance say what the figures of --tests show; add --tests")
     run = read_run(options.run_json)
-    found, not_drawn = plans(run, rounds_of=_rounds_context(options, run) if options.tests else None)
+    figures, not_drawn = plans(run, rounds_of=_rounds_context(options, run) if options.tests else None)
     say(*not_drawn)
-    if not found:
+    if not figures:
         raise SettingsError(
             f"{options.run_json} has nothing that a figure shows: figures take tests with a group and "
             "metrics, or --tests and a comparison with a baseline (docs/plots.md)"
         )
-    for path in write(found, options.out, form=options.format, is_dark=options.dark):
+    for path in write(figures, options.out, form=options.format, is_dark=options.dark):
         say(f"written to {path}")
     return 0
 
 
-def _rounds_context(options: argparse.Namespace, run: "View") -> "RoundsContext":
-    from pytest_energy.baselines.store import Store
-    from pytest_energy.report.plots.files import RoundsContext
-
+def _rounds_context(options: argparse.Namespace, run: View) -> RoundsContext:
     sessions = {}
     if options.baselines is not None:
         store = Store(options.baselines)

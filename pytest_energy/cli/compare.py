@@ -1,0 +1,125 @@
+"""`pytest-energy compare`: the tests of one run judged against those of another."""
+
+import argparse
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from pytest_energy.baselines.schema import Baseline
+from pytest_energy.cli.arguments import Commands, add_command, add_run, add_width, chance, share
+from pytest_energy.cli.files import by_test, now_text, read_run, say, write_reports
+from pytest_energy.errors import BaselineError
+from pytest_energy.model import Budget, Judgement
+from pytest_energy.report import to_json, to_terminal, view
+from pytest_energy.report.formats import renderer_of
+from pytest_energy.verdict import Policy, is_failing, judge
+
+
+def register(commands: Commands) -> None:
+    """Add this module's command to *commands*."""
+    compare = add_command(
+        commands,
+        "compare",
+        "judge the tests of one run against those of another",
+        description="Judge each test of run B against the same test of run A as a baseline of one session, "
+        "by the gate's own rule. Budgets, and what B was judged against when it ran, play no part.",
+        epilog="Exit status: 0, 1 where a test fails, or 2 where a file or a value can't be used.",
+    )
+    add_run(compare, "run_a", "A.json")
+    add_run(compare, "run_b", "B.json")
+    _add_policy(compare)
+    compare.add_argument(
+        "--json", action="store_true", help="for programs: one JSON document, as --energy-out writes it"
+    )
+    compare.add_argument(
+        "--out",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="also write the report to PATH; the suffix picks the format (repeatable)",
+    )
+    add_width(compare, "80 or more; default: %(default)s")
+    compare.set_defaults(run=_compare)
+
+
+def _add_policy(compare: argparse.ArgumentParser) -> None:
+    compare.add_argument(
+        "--tolerance",
+        type=share,
+        default=0.05,
+        metavar="SHARE",
+        help="rise that is still accepted, for every test: markers are not in a run's JSON; "
+        "default: %(default)s",
+    )
+    compare.add_argument(
+        "--alpha",
+        type=chance,
+        default=0.05,
+        metavar="SHARE",
+        help="accepted chance of a false alarm at the edge of the tolerance, one-sided; default: %(default)s",
+    )
+    compare.add_argument("--estimates", action="store_true", help="judge estimated joules, too")
+    compare.add_argument(
+        "--strict", action="store_true", help="fail also what can't be told, and tests of one run only"
+    )
+
+
+def _compare(options: argparse.Namespace) -> int:
+    for path in options.out:
+        renderer_of(path)  # before the work
+    policy = Policy(tolerance=options.tolerance, alpha=options.alpha, gates_estimates=options.estimates)
+    old = by_test(read_run(options.run_a), options.run_a)
+    new = by_test(read_run(options.run_b), options.run_b)
+    judgements, notes = compared(old, new, policy=policy, names=(str(options.run_a), str(options.run_b)))
+    run = view.of(judgements, run_notes=notes)
+    if options.json:
+        say(to_json.render(run, created=now_text()).rstrip("\n"))
+    else:
+        say(to_terminal.render(run, width=options.width))
+    write_reports(judgements, options.out, run_notes=notes)
+    fails = any(is_failing(judgement, strict=options.strict) for judgement in judgements)
+    return 1 if fails or (options.strict and notes) else 0
+
+
+def compared(
+    old: Mapping[str, Judgement],
+    new: Mapping[str, Judgement],
+    *,
+    policy: Policy,
+    names: tuple[str, str],
+) -> tuple[tuple[Judgement, ...], tuple[str, ...]]:
+    """Each test of *new* that *old* has joules of, judged against those; and what is left over, in words.
+
+    Args:
+        old: Of run A, by test id.
+        new: Of run B, by test id.
+        policy: For every test.
+        names: What the runs are called.
+    """
+    baselines, without = {}, {}
+    for test_id in (test_id for test_id in new if test_id in old):
+        record = old[test_id].record
+        try:
+            baselines[test_id] = Baseline(test_id=test_id, machine_key=record.machine.key, sessions=(record,))
+        except BaselineError:
+            without[test_id] = old[test_id].verdict
+    policy = replace(policy, test_count=max(1, len(baselines)))
+    judgements = tuple(
+        judge(new[test_id].record, baseline=baseline, other_machines=(), budget=Budget(), policy=policy)
+        for test_id, baseline in baselines.items()
+    )
+    notes = [
+        *_one_sided(names[0], [test_id for test_id in old if test_id not in new]),
+        *_one_sided(names[1], [test_id for test_id in new if test_id not in old]),
+        *(
+            f"{names[0]} has no usable joules of {test_id} ({verdict}), so it was not compared"
+            for test_id, verdict in without.items()
+        ),
+    ]
+    return judgements, tuple(notes)
+
+
+def _one_sided(name: str, test_ids: list[str]) -> Iterator[str]:
+    if test_ids:
+        yield f"only in {name}, so not compared: {', '.join(test_ids)}"

@@ -1,0 +1,28 @@
+"""`pytest-energy export`: a run in another format."""
+
+import argparse
+from pathlib import Path
+
+from pytest_energy.cli.arguments import Commands, add_command, add_run
+from pytest_energy.cli.files import read_run, write_reports
+
+
+def register(commands: Commands) -> None:
+    """Add this module's command to *commands*."""
+    export = add_command(
+        commands,
+        "export",
+        "write a run in another format",
+        description="Write a run in the format that the suffix of OUT names, as --energy-out would have "
+        "done.",
+        epilog="Exit status: 0, or 2 where a file can't be used.",
+    )
+    add_run(export, "run_json", "RUN.json")
+    export.add_argument("out", type=Path, metavar="OUT", help="a file that ends in .json, .csv, .md or .html")
+    export.set_defaults(run=_export)
+
+
+def _export(options: argparse.Namespace) -> int:
+    run = read_run(options.run_json)
+    write_reports(run.judgements, [options.out], run_notes=run.run_notes)
+    return 0

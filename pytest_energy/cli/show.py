@@ -1,0 +1,87 @@
+"""`pytest-energy show`: a run, or the history of a test, read again."""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from pytest_energy.baselines.store import Store
+from pytest_energy.cli.arguments import Commands, add_baselines, add_command, add_width
+from pytest_energy.cli.files import read_run, say
+from pytest_energy.errors import SettingsError
+from pytest_energy.report import history, to_terminal
+
+_NAMED_TESTS = 5  # of those that a message lists
+
+
+def register(commands: Commands) -> None:
+    """Add this module's command to *commands*."""
+    show = add_command(
+        commands,
+        "show",
+        "show the summary of a run, or the history of a test",
+        description="Show the summary that a run showed with --energy-report, or, for each machine, the "
+        "sessions of a test in the baselines: when, at which commit, how many joules, how they moved, and "
+        "whether they creep.",
+        epilog="Exit status: 0, or 2 where a file can't be used or no test has that name.",
+    )
+    show.add_argument(
+        "what",
+        metavar="RUN.json|TEST",
+        help="a file written by --energy-out=RUN.json; or a test's id, a part of it, or a pattern with * "
+        "and ?",
+    )
+    add_baselines(show)
+    add_width(show, "of a run's summary, 80 or more; default: %(default)s")
+    show.add_argument("--ascii", action="store_true", help="draw a history's trend in plain characters")
+    show.set_defaults(run=_show)
+
+
+def _show(options: argparse.Namespace) -> int:
+    path = Path(options.what)
+    if path.is_file() or path.suffix == ".json":
+        say(to_terminal.render(read_run(path), width=options.width))
+        return 0
+    store = Store(options.baselines)
+    is_ascii = options.ascii or not _takes_unicode()
+    baselines = [store.read(file) for file in _paths_named(store, options.what)]
+    say("\n\n".join(history.render(baseline, is_ascii=is_ascii) for baseline in baselines))
+    return 0
+
+
+def _takes_unicode() -> bool:
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+
+
+def _paths_named(store: Store, name: str) -> list[Path]:
+    """Files of the tests that *name* means: that very id, else those it is part of, else those it fits.
+
+    Raises:
+        SettingsError: There is none.
+    """
+    if exact := store.paths_of(name):
+        return list(exact)
+    ids = {path: store.test_id_of(path) for path in store.paths()}
+    paths = [path for path, test_id in ids.items() if name in test_id]
+    paths = paths or [path for path, test_id in ids.items() if _fits(test_id, name)]
+    if paths:
+        return sorted(paths, key=lambda path: (ids[path], path))
+    if not ids:
+        raise SettingsError(
+            f"{store.folder} holds no baselines, so none of {name!r}; name their folder with --baselines, or "
+            "make them with pytest --energy-baseline=add"
+        )
+    raise SettingsError(f"no baseline in {store.folder} is of {name!r}; {_near_text(name, ids.values())}")
+
+
+def _fits(test_id: str, pattern: str) -> bool:
+    """Whether *pattern* is *test_id*, `*` any text and `?` any character; a bracket is a bracket."""
+    return fnmatchcase(test_id, pattern.replace("[", "[[]"))
+
+
+def _near_text(name: str, ids: Iterable[str]) -> str:
+    known = sorted(set(ids))
+    near = get_close_matches(name, known, n=_NAMED_TESTS, cutoff=0.5) or known[:_NAMED_TESTS]
+    return f"there are {len(known)} tests, such as {', '.join(near)}"

@@ -1,0 +1,50 @@
+"""`pytest-energy doctor`: its text, its JSON and its status."""
+
+import json
+
+import pytest
+
+from pytest_energy.cli import doctor
+from pytest_energy.doctor import Report
+from tests.unit.cli.conftest import Cli
+
+
+def report(*gates: str) -> Report:
+    return Report(
+        machine_key="h100_nvml",
+        sensors=(),
+        permissions=(),
+        gates=gates,
+        gates_not={"dram": "no channel here"},
+    )
+
+
+@pytest.mark.parametrize(("gates", "expected"), [(("gpu:0",), 0), ((), 1)])
+def test_doctor_ends_with_1_where_nothing_measures(
+    monkeypatch: pytest.MonkeyPatch,
+    cli: Cli,
+    gates: tuple[str, ...],
+    expected: int,
+) -> None:
+    """The status says whether anything measures; the text says it too."""
+    monkeypatch.setattr(doctor, "diagnose", lambda: report(*gates))
+    status, out, err = cli("doctor")
+    assert status == expected
+    assert out.startswith("This machine measures" if gates else "Nothing measures here")
+    assert not err
+
+
+@pytest.mark.parametrize(("gates", "expected"), [(("gpu:0",), 0), ((), 1)])
+def test_doctor_speaks_json(
+    monkeypatch: pytest.MonkeyPatch,
+    cli: Cli,
+    gates: tuple[str, ...],
+    expected: int,
+) -> None:
+    """With --json the output is one document, and the status is the same."""
+    monkeypatch.setattr(doctor, "diagnose", lambda: report(*gates))
+    status, out, _ = cli("doctor", "--json")
+    assert status == expected
+    document = json.loads(out)
+    assert document["measures"] is bool(gates)
+    assert document["gates"] == list(gates)

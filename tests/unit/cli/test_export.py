@@ -1,0 +1,40 @@
+"""`pytest-energy export`: a run in another format."""
+
+from pathlib import Path
+
+import pytest
+
+from pytest_energy.report import formats
+from tests.unit.cli.conftest import Cli
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+
+
+@pytest.mark.parametrize("suffix", formats.SUFFIXES)
+def test_export_writes_what_the_run_would_have(cli: Cli, run_json: Path, tmp_path: Path, suffix: str) -> None:
+    """Each format comes out of the JSON as it came out of the run, but for the time of writing."""
+    out_path = tmp_path / "folder" / f"run{suffix}"
+    status, out, _ = cli("export", run_json, out_path)
+    assert (status, out) == (0, f"written to {out_path}\n")
+    written = _without_time(out_path.read_text(encoding="utf-8"))
+    assert written == _without_time((GOLDEN / f"gpu{suffix}").read_text(encoding="utf-8"))
+
+
+def _without_time(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if '"created"' not in line and "created" not in line)
+
+
+def test_export_needs_a_suffix_that_it_knows(cli: Cli, run_json: Path, tmp_path: Path) -> None:
+    """An unknown suffix is told with those there are, and nothing is written."""
+    status, _, err = cli("export", run_json, tmp_path / "run.xls")
+    assert status == 2
+    assert ".csv" in err
+    assert not (tmp_path / "run.xls").exists()
+
+
+def test_export_needs_a_place_to_write(cli: Cli, run_json: Path, tmp_path: Path) -> None:
+    """A file that can't be written is named with the system's reason."""
+    (tmp_path / "file").touch()
+    status, _, err = cli("export", run_json, tmp_path / "file" / "run.csv")
+    assert status == 2
+    assert f"{tmp_path}/file/run.csv can't be written" in err
