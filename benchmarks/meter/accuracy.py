@@ -29,7 +29,7 @@ from benchmarks.meter.procedure import Choices, Found, measure_on, to_run
 from benchmarks.meter.result import Run, reads_json, to_json, to_markdown
 from pytest_energy.errors import EnergyError, SensorUnavailable
 from pytest_energy.meter.clock import SystemClock
-from pytest_energy.meter.window import LiveMeter
+from pytest_energy.meter.live import LiveMeter
 from pytest_energy.model import SensorStatus
 from pytest_energy.sensors.nvml import NvmlSensor
 

@@ -12,7 +12,7 @@ from typing import Protocol
 from benchmarks.meter.truth import Read, Stretch
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.clock import Clock
-from pytest_energy.meter.window import LiveMeter
+from pytest_energy.meter.live import LiveMeter
 from pytest_energy.model import Reading
 from pytest_energy.sensors.protocol import Sensor
 

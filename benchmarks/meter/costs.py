@@ -13,7 +13,7 @@ from benchmarks.meter.truth import changes_in, ticks_of
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.host_usage import System
-from pytest_energy.meter.window import LiveMeter
+from pytest_energy.meter.live import LiveMeter
 from pytest_energy.sensors.estimate import EstimateSensor
 from pytest_energy.sensors.protocol import Sensor
 from pytest_energy.sensors.rapl import RaplSensor, read_small

@@ -17,7 +17,7 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from pytest_energy.meter.window import to_reading
+from pytest_energy.meter.reading import to_reading
 from pytest_energy.model import Provenance, Tick, Trace
 from pytest_energy.sensors.nvml import COUNTER_EDGE_S
 

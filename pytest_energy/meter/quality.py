@@ -204,7 +204,7 @@ def why_counter_disagrees(
     return None
 
 
-def condition_notes(devices: Mapping[str, DeviceHistory]) -> tuple[str, ...]:
+def device_notes(devices: Mapping[str, DeviceHistory]) -> tuple[str, ...]:
     """What a reader should know of the devices during a window that isn't void."""
     found = []
     for name, device in devices.items():

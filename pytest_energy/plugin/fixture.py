@@ -20,7 +20,7 @@ from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.run import Loads
 
 if TYPE_CHECKING:
-    from pytest_energy.meter.window import OpenWindow
+    from pytest_energy.meter.protocol import OpenWindow
     from pytest_energy.metrics.discriminative import ModelFacts
     from pytest_energy.plugin.rounds import RoundPlan
     from pytest_energy.plugin.run import EnergyRun

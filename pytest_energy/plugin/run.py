@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_energy.baselines.schema import Baseline
     from pytest_energy.baselines.store import Store
     from pytest_energy.meter.clock import Clock
-    from pytest_energy.meter.window import Meter
+    from pytest_energy.meter.protocol import Meter
     from pytest_energy.metrics.discriminative import ModelFacts
     from pytest_energy.plugin.rounds import Progress, RoundScheduler
     from pytest_energy.sensors.detect import Found, Opener
@@ -117,7 +117,8 @@ class EnergyRun:
     def meter(self) -> "Meter":
         """The meter, started: it has found its ticks and measured idle power."""
         from pytest_energy.meter.host_usage import PsutilSystem
-        from pytest_energy.meter.window import LiveMeter, ReplayMeter
+        from pytest_energy.meter.live import LiveMeter
+        from pytest_energy.meter.replay import ReplayMeter
 
         meter: Meter
         if self._replay is not None:

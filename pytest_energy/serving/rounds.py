@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 
 from pytest_energy.errors import Absent, SettingsError
-from pytest_energy.meter.window import OpenPhase, OpenWindow
+from pytest_energy.meter.protocol import OpenPhase, OpenWindow
 from pytest_energy.model import Reading
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import Engine, EngineFacts

@@ -11,8 +11,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pytest_energy.meter.live import LiveMeter
 from pytest_energy.meter.sampler import Sampler
-from pytest_energy.meter.window import LiveMeter
 from pytest_energy.model import Channel, Domain, Provenance, Reading, SensorStatus, Usage
 from pytest_energy.sensors.nvml import NvmlSensor
 from pytest_energy.sensors.protocol import Facts, Sensor

@@ -22,12 +22,12 @@ from tests.unit.ab.test_worktree import git, trees
 CONFTEST = """
 import os
 import sys
-from pytest_energy.meter import window
+from pytest_energy.meter import live
 from pytest_energy.model import Channel, Domain, Provenance, Usage
 from pytest_energy.sensors.protocol import Facts
 
 COUNTER_J = [0.0]
-window.IDLE_S = 0.0  # nothing here draws power at rest
+live.IDLE_S = 0.0  # nothing here draws power at rest
 sys.path.append(os.environ.get("AB_ORIGIN", ""))
 
 

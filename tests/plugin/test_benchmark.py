@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from pytest_energy.meter import window
+from pytest_energy.meter import live
 from tests.plugin.conftest import UNTOLD, Project, Run
 
 ROUNDS_J = [9.9, 10.0, 10.1, 9.95, 10.05]
@@ -241,7 +241,7 @@ def test_what_setup_and_teardown_use_does_not_count(
     benchmarks: Benchmarks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Joules of a setup and a teardown are in no round."""
-    monkeypatch.setattr(window, "IDLE_S", 0.0)  # nothing here draws power at rest
+    monkeypatch.setattr(live, "IDLE_S", 0.0)  # nothing here draws power at rest
     benchmarks.live(
         """
 def test_work(benchmark):
@@ -255,7 +255,7 @@ def test_a_teardown_alone_keeps_their_iterations(
     benchmarks: Benchmarks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As many calls are between two teardowns as in their rounds, and the joules are those of one call."""
-    monkeypatch.setattr(window, "IDLE_S", 0.0)
+    monkeypatch.setattr(live, "IDLE_S", 0.0)
     benchmarks.live(
         """
 def test_work(benchmark):
@@ -275,7 +275,7 @@ def test_a_round_without_setup_holds_many_calls(
     benchmarks: Benchmarks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Short work is called until its joules are known, whatever their rounds and iterations are."""
-    monkeypatch.setattr(window, "IDLE_S", 0.0)
+    monkeypatch.setattr(live, "IDLE_S", 0.0)
     benchmarks.live(
         "def test_work(benchmark):\n    benchmark.pedantic(use, args=[0.25], iterations=2, rounds=3)\n"
     )
@@ -286,7 +286,7 @@ def test_a_round_without_setup_holds_many_calls(
 
 def test_a_setup_explains_a_void_round(stand_in: Benchmarks, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where one call is too short to be known the reason says why a round doesn't hold more."""
-    monkeypatch.setattr(window, "IDLE_S", 0.0)
+    monkeypatch.setattr(live, "IDLE_S", 0.0)
     stand_in.live("def test_work(benchmark):\n    benchmark.pedantic(use, args=[-1.0], setup=lambda: None)\n")
     run = stand_in.run()
     assert run.verdict() == "void"
@@ -316,7 +316,7 @@ def test_the_next_test_is_measured_after_one_that_could_not_be(
     stand_in: Benchmarks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A round that broke off in the middle of its window leaves nothing behind."""
-    monkeypatch.setattr(window, "IDLE_S", 0.0)
+    monkeypatch.setattr(live, "IDLE_S", 0.0)
     stand_in.live(
         """
 def test_broken(benchmark):

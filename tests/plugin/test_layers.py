@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_energy.meter import window
+from pytest_energy.meter import live
 from tests.plugin.conftest import Project
 
 WORK = """
@@ -63,7 +63,7 @@ def pytest_energy_sensors(config):
 def steady(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """A project whose layers have known joules, measured live."""
     project.write(SENSOR, "conftest.py")
-    monkeypatch.setattr(window, "IDLE_S", 0.0)  # nothing here draws power at rest
+    monkeypatch.setattr(live, "IDLE_S", 0.0)  # nothing here draws power at rest
 
 
 @pytest.mark.usefixtures("steady")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_energy.meter import window
+from pytest_energy.meter import live
 from tests.plugin.conftest import Project, Run
 
 DOCS = Path(__file__).parents[2] / "docs" / "sensors.md"
@@ -34,7 +34,7 @@ def counter(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = project.path / "energy1_input"
     path.write_text("123000000")
     monkeypatch.setenv("BOARD_COUNTER", str(path))
-    monkeypatch.setattr(window, "IDLE_S", 0.0)  # nothing here draws power at rest
+    monkeypatch.setattr(live, "IDLE_S", 0.0)  # nothing here draws power at rest
     project.write(WORK)
     return path
 
@@ -65,7 +65,7 @@ def test_its_power_without_work_is_asked_for_at_the_end(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that measured asks its meter for what has changed, and says it."""
-    monkeypatch.setattr(window.LiveMeter, "drift_notes", lambda _: ("cpu:board: it drifted",))
+    monkeypatch.setattr(live.LiveMeter, "drift_notes", lambda _: ("cpu:board: it drifted",))
     run = project.run("--energy-sensors=board")
     assert "energy: note: cpu:board: it drifted" in run.text
 

@@ -135,7 +135,7 @@ def test_nothing_seen_is_no_reason() -> None:
     """Devices that don't tell disturb nothing."""
     assert quality.why_disturbed({}) is None
     assert quality.why_disturbed(watched()) is None
-    assert quality.condition_notes(watched()) == ()
+    assert quality.device_notes(watched()) == ()
     assert quality.why_counter_disagrees({"gpu:0": 1.0}, 60.0, watched()) is None
 
 
@@ -149,7 +149,7 @@ def test_a_slowdown_without_a_cause_is_a_reason_when_seen_twice() -> None:
     """Hardware slowdown alone is also seen when clocks change: once is a note, twice a reason."""
     once, twice = watched(set(), {Slowdown.HARDWARE}), watched({Slowdown.HARDWARE}, {Slowdown.HARDWARE})
     assert quality.why_disturbed(once) is None
-    assert quality.condition_notes(once) == (
+    assert quality.device_notes(once) == (
         "gpu:0: hardware slowdown in one look, perhaps only a change of clocks",
     )
     assert quality.why_disturbed(twice) == "gpu:0: hardware slowdown in 2 of 2 looks during the window"

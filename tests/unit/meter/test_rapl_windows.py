@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_energy.meter.window import LiveMeter
+from pytest_energy.meter.live import LiveMeter
 from pytest_energy.model import Reading, SensorStatus
 from pytest_energy.sensors.rapl import RaplSensor
 from tests.fakes.meter import Device, StillSystem, VirtualClock

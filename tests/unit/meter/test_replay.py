@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pytest_energy.errors import SettingsError
-from pytest_energy.meter.window import ReplayMeter
+from pytest_energy.meter.replay import ReplayMeter
 from pytest_energy.model import Domain, Phase, Provenance, Tick, Trace
 from pytest_energy.sensors.replay import Replay, ReplayRound, load_replay, save_replay
 from tests.fakes.meter import Bench, VirtualClock

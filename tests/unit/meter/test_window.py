@@ -10,7 +10,7 @@ import pytest
 
 from pytest_energy.errors import NotMeasurable, SensorError
 from pytest_energy.meter.integrate import integrate
-from pytest_energy.meter.window import LiveMeter
+from pytest_energy.meter.live import LiveMeter
 from pytest_energy.model import Domain, Provenance, Reading, SensorStatus, Usage
 from pytest_energy.sensors.replay import ReplayRound
 from tests.fakes.meter import Bench, SimulatedCounter, StillSystem

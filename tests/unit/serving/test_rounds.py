@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_energy.errors import NotMeasurable, SettingsError
-from pytest_energy.meter.window import OpenPhase
+from pytest_energy.meter.protocol import OpenPhase
 from pytest_energy.model import Phase, Provenance, Reading
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.prompts import PromptSet

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pytest_energy.meter.window import to_reading
+from pytest_energy.meter.reading import to_reading
 from pytest_energy.model import Provenance, Tick, Trace
 from pytest_energy.sensors.replay import ReplayRound
 

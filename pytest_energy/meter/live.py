@@ -1,0 +1,166 @@
+"""Readings from the sensors of this machine."""
+
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+
+from pytest_energy.errors import NotMeasurable
+from pytest_energy.meter import quality
+from pytest_energy.meter.clock import Clock
+from pytest_energy.meter.device_monitor import DEVICE_LOOK_S, DeviceMonitor
+from pytest_energy.meter.host_usage import HOST_LOOK_S, HostMonitor, PsutilSystem, System
+from pytest_energy.meter.idle import IDLE_S, IdlePower, idle_power
+from pytest_energy.meter.protocol import OpenWindow
+from pytest_energy.meter.quiet_spans import QuietSpans
+from pytest_energy.meter.rest import at_rest
+from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
+from pytest_energy.meter.waiting import slowest_tick_s
+from pytest_energy.meter.window import Instruments, LiveWindow
+from pytest_energy.model import Channel, Domain, Provenance, SensorStatus
+from pytest_energy.sensors.protocol import Sensor
+
+
+class LiveMeter:
+    """Readings from the sensors of this machine.
+
+    Args:
+        sensors: Open sensors, all of one provenance. They stay the caller's to close.
+        statuses: What was found on this machine, present and absent.
+        clock: The clock of all times.
+        synchronize: Waits until the work that was started has ended. What it raises is the work's own
+            error, and passes through.
+        rng: For the delays before windows.
+        runner: What runs the sampler; a thread by default.
+        system: What is asked of the operating system; psutil by default.
+
+    Raises:
+        NotMeasurable: The sensors are of different provenance.
+    """
+
+    def __init__(
+        self,
+        sensors: Iterable[Sensor],
+        statuses: Iterable[SensorStatus],
+        *,
+        clock: Clock,
+        synchronize: Callable[[], None],
+        rng: random.Random,
+        runner: Runner | None = None,
+        system: System | None = None,
+    ) -> None:
+        self._sensors, self._statuses = tuple(sensors), tuple(statuses)
+        self._channels = tuple(channel for sensor in self._sensors for channel in sensor.channels)
+        self.provenance = _one_provenance(self._sensors)
+        sampler = Sampler(self._sensors, clock, ThreadRunner(clock) if runner is None else runner)
+        system = PsutilSystem() if system is None else system
+        host, devices = HostMonitor(self._sensors, clock, system), DeviceMonitor(self._sensors, system)
+        sampler.add_chore(host.look, HOST_LOOK_S)
+        for name in devices.names:
+            sampler.add_chore(partial(devices.look, name), DEVICE_LOOK_S)
+        self._instruments = Instruments(
+            clock=clock,
+            sampler=sampler,
+            host=host,
+            devices=devices,
+            system=system,
+            synchronize=synchronize,
+            rng=rng,
+            provenance=self.provenance,
+        )
+        self._idle: dict[str, IdlePower] = {}
+        self._quiet = QuietSpans()
+        self._last: LiveWindow | None = None
+
+    def start(self) -> None:
+        self._instruments.sampler.start()
+        if self.provenance is Provenance.MEASURED and self._channels:
+            self._idle = self._at_rest()
+
+    def _at_rest(self) -> dict[str, IdlePower]:
+        """Power of each channel over the next seconds, in which nothing is at work."""
+        # Not kept as quiet for the first window: by then a device that is opened has another quiet.
+        ticks = at_rest(self._instruments.sampler, self._channels, self._instruments.clock, IDLE_S)
+        idle: dict[str, IdlePower] = {}
+        for name in ticks:
+            with suppress(NotMeasurable):  # a counter that stands still; its windows will say so
+                idle[name] = idle_power(ticks[name])
+        return idle
+
+    def statuses(self) -> tuple[SensorStatus, ...]:
+        return tuple(replace(status, tick_s=self._tick_s(status.channels)) for status in self._statuses)
+
+    def _tick_s(self, names: Sequence[str]) -> float | None:
+        channels = (channel for channel in self._channels if channel.name in names)
+        return slowest_tick_s(self._instruments.sampler, channels)
+
+    def rounds_left(self, test_id: str) -> int | None:
+        del test_id
+        return None
+
+    def why_unmeasured(self, test_id: str) -> str | None:
+        del test_id
+        if self._channels:
+            return None
+        reasons = "; ".join(f"{s.name}: {s.absent_because}" for s in self._statuses if s.absent_because)
+        return f"no sensor on this machine ({reasons})" if reasons else "no sensor on this machine"
+
+    def idle_power_w(self) -> Mapping[str, float] | None:
+        return {name: idle.power_w for name, idle in self._idle.items()} or None
+
+    def drift_notes(self) -> tuple[str, ...]:
+        """See `Meter`. Channels that tick are compared with the first window's quiet, its devices open."""
+        is_ticked = {channel.name: channel.is_ticked for channel in self._channels}
+        before_w = {name: idle.power_w for name, idle in self._idle.items() if not is_ticked[name]}
+        before_w |= self._quiet.first_power_w
+        is_asked = self.provenance is Provenance.MEASURED and self._last is not None
+        if not (is_asked and before_w) or self._instruments.sampler.failure is not None:
+            return ()
+        self._instruments.synchronize()
+        after_w = {name: rest.power_w for name, rest in self._at_rest().items()}
+        return quality.drift_notes(before_w, after_w)
+
+    def idle(self) -> Mapping[str, IdlePower]:
+        """Power at rest by channel, with its uncertainty; without those where it isn't known."""
+        return dict(self._idle)
+
+    def devices(self, domains: frozenset[Domain] | None) -> tuple[str, ...]:
+        return tuple(sorted({channel.device for channel in self._of(domains)}))
+
+    def _of(self, domains: frozenset[Domain] | None) -> tuple[Channel, ...]:
+        return tuple(c for c in self._channels if domains is None or c.domain in domains)
+
+    def open(self, test_id: str, *, domains: frozenset[Domain] | None = None) -> OpenWindow:
+        last, channels = self._last, self._of(domains)
+        if last is not None:
+            last.abandon(f"it was still open when {test_id} opened another window")
+        reason = None if channels else _why_no_channel(domains, self._channels)
+        self._last = window = LiveWindow(self._instruments, channels, self._quiet, reason)
+        window.begin()
+        return window
+
+    def adopt(self, pids: Iterable[int]) -> None:
+        self._instruments.system.adopt(pids)
+
+    def close(self) -> None:
+        """End the sampling.
+
+        Raises:
+            Exception: What ended it before, if something did.
+        """
+        self._instruments.sampler.stop()
+
+
+def _one_provenance(sensors: Sequence[Sensor]) -> Provenance:
+    provenances = {sensor.provenance for sensor in sensors}
+    if len(provenances) > 1:
+        names = ", ".join(f"{sensor.name} ({sensor.provenance})" for sensor in sensors)
+        raise NotMeasurable(f"{names}: joules of different provenance are never mixed; choose one")
+    return provenances.pop() if provenances else Provenance.MEASURED
+
+
+def _why_no_channel(domains: frozenset[Domain] | None, channels: Sequence[Channel]) -> str:
+    wanted = "any domain" if domains is None else "the domains " + ", ".join(sorted(domains))
+    there = ", ".join(channel.name for channel in channels) or "nothing"
+    return f"no channel of {wanted} here; this run measures {there}"

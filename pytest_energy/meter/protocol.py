@@ -1,0 +1,87 @@
+"""What a meter promises: windows that become readings."""
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from pytest_energy.model import Domain, Provenance, Reading, SensorStatus
+
+
+class OpenPhase(Protocol):
+    """A named stretch inside an open window."""
+
+    def close(self) -> None:
+        """End the stretch. What it used is in the window's reading, once that is closed."""
+        ...
+
+
+class OpenWindow(Protocol):
+    """A window whose joules are being counted."""
+
+    def phase(self, name: str, *, samples: int | None = None, waits_for_gpu: bool = True) -> OpenPhase:
+        """Begin a named stretch inside this window; stretches may nest and overlap.
+
+        Nothing waits for the sensors, so its edges are known less well than the window's: where the counter
+        ticks they are interpolated.
+
+        Args:
+            name: What it is called.
+            samples: Samples that it works on.
+            waits_for_gpu: Its edges wait until the GPU has done what it was given; not where the stretch is
+                one of time, in a flow of work that doesn't stop.
+        """
+        ...
+
+    def close(self) -> Reading:
+        """End the window. A fault of a sensor makes the reading void, with the reason; it isn't raised."""
+        ...
+
+
+class Meter(Protocol):
+    """Where readings come from."""
+
+    @property
+    def provenance(self) -> Provenance: ...
+
+    def statuses(self) -> tuple[SensorStatus, ...]:
+        """The sensors with the tick that was found, and those that are absent."""
+        ...
+
+    def start(self) -> None:
+        """Begin; takes about 3 s where something is measured: ticks are found, idle power is measured."""
+        ...
+
+    def rounds_left(self, test_id: str) -> int | None:
+        """Rounds that can still be read for the test *test_id*; `None` where there is no limit."""
+        ...
+
+    def why_unmeasured(self, test_id: str) -> str | None:
+        """Why the test *test_id* can't be measured at all, or `None`."""
+        ...
+
+    def open(self, test_id: str, *, domains: frozenset[Domain] | None = None) -> OpenWindow:
+        """Open an outermost window over the channels of *domains*, or all.
+
+        One window is open at a time. One that was left open (its work raised) is abandoned.
+        """
+        ...
+
+    def idle_power_w(self) -> Mapping[str, float] | None:
+        """Power at rest by channel, or `None` where it isn't known."""
+        ...
+
+    def drift_notes(self) -> tuple[str, ...]:
+        """What a reader should know of power without work that has changed since the run's start.
+
+        To be asked at the end of the run, with nothing at work; takes about 3 s where something is measured.
+        """
+        ...
+
+    def devices(self, domains: frozenset[Domain] | None) -> tuple[str, ...]:
+        """What only one process at a time may measure: GPU UUIDs, CPU packages."""
+        ...
+
+    def adopt(self, pids: Iterable[int]) -> None:
+        """Take these processes for this run's own: a server that it asks, not a stranger beside it."""
+        ...
+
+    def close(self) -> None: ...

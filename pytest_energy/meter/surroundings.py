@@ -1,0 +1,142 @@
+"""The ticks that tell the joules of one window: before, beside, inside and after it."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_energy.meter import quality
+from pytest_energy.meter.integrate import HEAD_TICKS, INNER_TICKS, Cumulative, Span
+from pytest_energy.meter.power import most_steps, power_steps
+from pytest_energy.meter.sampler import Sampler
+from pytest_energy.meter.ticks import SeenTick
+from pytest_energy.meter.waiting import QUIET_TICKS, late_ticks
+from pytest_energy.model import Channel, Tick, Trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """A closed window among the ticks of its channels.
+
+    Attributes:
+        sampler: Has seen the ticks, up to the last that the window waited for.
+        channels: Of the window.
+        start_s: When it opened.
+        stop_s: When it closed.
+        quiet_s: Quiet stretches before it.
+    """
+
+    sampler: Sampler
+    channels: tuple[Channel, ...]
+    start_s: float
+    stop_s: float
+    quiet_s: tuple[Span, ...]
+
+    @property
+    def _ticked(self) -> tuple[Channel, ...]:
+        return tuple(channel for channel in self.channels if channel.is_ticked)
+
+    def trace(self, edge_reads: Mapping[str, tuple[Tick, ...]]) -> Trace:
+        """What it takes to integrate the window, here or anywhere.
+
+        Args:
+            edge_reads: Reads at start and stop of the channels that don't tick.
+        """
+        ticks = {channel.name: self._ticks_around(channel, is_whole=False) for channel in self._ticked}
+        first_s = min((around[0].time_s for around in ticks.values() if around), default=self.stop_s)
+        return Trace(
+            ticks={**edge_reads, **ticks},
+            start_s=self.start_s,
+            stop_s=self.stop_s,
+            quiet_s=self._quiet_since(first_s),
+            edges_s={channel.name: channel.edge_s for channel in self.channels if channel.edge_s},
+        )
+
+    def cumulative(self) -> dict[str, Cumulative]:
+        """Joules at any moment inside the window, of each channel that ticks."""
+        return {channel.name: self._cumulative(channel) for channel in self._ticked}
+
+    def _cumulative(self, channel: Channel) -> Cumulative:
+        ticks = self._ticks_around(channel, is_whole=True)
+        return Cumulative(
+            ticks,
+            self.start_s,
+            self.stop_s,
+            quiet_s=self._quiet_since(ticks[0].time_s) if ticks else (),
+            resolution_j=channel.resolution_j,
+        )
+
+    def sampling_uncertainty_j(self) -> float:
+        """What integrating power from samples leaves open, of all channels where that is done."""
+        uncertainties_j = []
+        for channel in self.channels:
+            if channel.sampled_s is not None:
+                ticks = self._ticks_around(channel, is_whole=True)
+                first = bisect_right(ticks, self.start_s, key=_time_s)
+                beside = ticks[max(0, first - QUIET_TICKS) :]
+                uncertainties_j.append(quality.sampling_uncertainty_j(beside))
+        return math.hypot(*uncertainties_j)
+
+    def power_trace(self) -> dict[str, tuple[tuple[float, float], ...]]:
+        """Power between the ticks that were surely inside the window, by channel; without those of no two."""
+        most = most_steps(len(self._ticked))
+        steps = {
+            channel.name: power_steps(self._ticks_inside(channel.name), self.start_s, most=most)
+            for channel in self._ticked
+        }
+        return {name: pairs for name, pairs in steps.items() if pairs}
+
+    def _places(self, name: str) -> tuple[Sequence[SeenTick], int, int]:
+        """All ticks of a channel, and the index of the first after the start and after the stop."""
+        ticks = self.sampler.ticks(name)
+        first, last = (bisect_right(ticks, edge_s, key=_time_s) for edge_s in (self.start_s, self.stop_s))
+        return ticks, first, last
+
+    def _ticks_inside(self, name: str) -> tuple[Tick, ...]:
+        ticks, first, last = self._places(name)
+        while first < last and ticks[first].straddles(self.start_s):
+            first += 1
+        while first < last and ticks[last - 1].straddles(self.stop_s):
+            last -= 1
+        return _ticks(ticks[first:last])
+
+    def _ticks_around(self, channel: Channel, *, is_whole: bool) -> tuple[Tick, ...]:
+        """Ticks before, beside and after the window: all that integrating it takes.
+
+        Left out are ticks that may have been on either side of an edge of this window or an earlier one:
+        an interval is then all work or all quiet.
+
+        Args:
+            channel: Whose ticks.
+            is_whole: With every tick inside the window; else only those beside its edges.
+        """
+        ticks, first, last = self._places(channel.name)
+        low, end = max(0, first - HEAD_TICKS - 1), last + late_ticks(channel)
+        while end < len(ticks) and ticks[end - 1].after_s < self.stop_s:
+            end += 1  # reads slower than ticks: this one may still be from before the stop
+        around = ticks[low:end]
+        if not is_whole and last - first > 2 * INNER_TICKS + 1:
+            around = [*ticks[low : first + INNER_TICKS + 1], *ticks[last - INNER_TICKS : end]]
+        edges_s = self._edges_s(ticks[low].time_s) if ticks else ()
+        late = ticks[last : last + late_ticks(channel) - QUIET_TICKS]
+        return _ticks(
+            tick
+            for tick in around
+            if tick not in late and not any(tick.straddles(edge_s) for edge_s in edges_s)
+        )
+
+    def _edges_s(self, since_s: float) -> Iterable[float]:
+        spans_s = self._quiet_since(since_s)
+        return {edge_s for span_s in spans_s for edge_s in span_s} | {self.start_s, self.stop_s}
+
+    def _quiet_since(self, since_s: float) -> tuple[Span, ...]:
+        """Quiet stretches that reach past *since_s*."""
+        return tuple(span_s for span_s in self.quiet_s if since_s < span_s[1])
+
+
+def _time_s(tick: SeenTick | Tick) -> float:
+    return tick.time_s
+
+
+def _ticks(seen: Iterable[SeenTick]) -> tuple[Tick, ...]:
+    return tuple(tick.tick for tick in seen)
