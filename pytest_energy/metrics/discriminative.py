@@ -12,6 +12,7 @@ Source:
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import TypeVar
 
 from pytest_energy.errors import NotMeasurable
@@ -360,12 +361,13 @@ class _Known:
     def _mean_usage(self, what: str, of: Callable[[Usage], float | None]) -> float:
         """Mean over the rounds; a round that doesn't tell leaves the mean unknown."""
         self._measured(self.record.duration_s)
-        told = [of(reading.usage) for reading in self.record.rounds if reading.usage is not None]
-        values = [value for value in told if value is not None]
-        round_count = len(self.record.rounds)
-        if len(values) < round_count:
-            raise NotMeasurable(f"{what} is not known in {round_count - len(values)} of {round_count} rounds")
-        return math.fsum(values) / round_count
+        usages = [reading.usage for reading in self.record.rounds]
+        values = [of(usage) if usage is not None else None for usage in usages]
+        present = [value for value in values if value is not None]
+        absent_count = len(values) - len(present)
+        if absent_count:
+            raise NotMeasurable(f"{what} is not known in {absent_count} of {len(values)} rounds")
+        return fmean(present)
 
 
 def _trainable(parameters_trainable: int) -> float:

@@ -3,6 +3,8 @@
 import os
 from typing import Any
 
+import psutil
+
 
 def server_pids(port: int) -> tuple[int, ...]:
     """Processes that listen on *port*, with all that they started; this one and its own aside.
@@ -10,21 +12,17 @@ def server_pids(port: int) -> tuple[int, ...]:
     Needs no rights for one's own processes. A server of another user, or behind a container's proxy, isn't
     seen: then this is empty.
     """
-    import psutil
-
-    found: set[int] = set()
+    pids: set[int] = set()
     for pid in _listeners(port) - {os.getpid()}:
         try:
             family = psutil.Process(pid).children(recursive=True)
         except psutil.NoSuchProcess:
             continue
-        found.update((pid, *(child.pid for child in family)))
-    return tuple(sorted(found))
+        pids.update((pid, *(child.pid for child in family)))
+    return tuple(sorted(pids))
 
 
 def _listeners(port: int) -> set[int]:
-    import psutil
-
     try:
         connections = psutil.net_connections(kind="tcp")
     except psutil.AccessDenied:  # macOS shows the sockets of all processes only to root
@@ -33,8 +31,6 @@ def _listeners(port: int) -> set[int]:
 
 
 def _is_listener(process: Any, port: int) -> bool:
-    import psutil
-
     try:
         return any(_listens(connection, port) for connection in process.net_connections(kind="tcp"))
     except (psutil.AccessDenied, psutil.NoSuchProcess):

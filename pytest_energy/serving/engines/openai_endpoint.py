@@ -17,6 +17,7 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pytest_energy.errors import EnergyError, SettingsError
+from pytest_energy.lazy_module import LazyModule
 from pytest_energy.serving.engines.endpoint_http import Address, get, reason_of
 from pytest_energy.serving.engines.endpoint_processes import server_pids
 from pytest_energy.serving.engines.loop_sessions import LoopSessions
@@ -32,6 +33,8 @@ from pytest_energy.serving.engines.protocol import (
 
 if TYPE_CHECKING:
     import aiohttp
+else:
+    aiohttp = LazyModule("aiohttp")
 
 NAME = "openai-endpoint"
 
@@ -144,8 +147,6 @@ class OpenAiEndpoint:
 
     async def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:
         """Token events of one answer; see `Engine.generate`."""
-        import aiohttp
-
         if self._is_closed:
             raise self._error(request.request_id, self._completions_url, "the engine is closed")
         session = await self._sessions.current()
@@ -185,8 +186,6 @@ class OpenAiEndpoint:
         Raises:
             EngineError: The server doesn't answer, or with something else than metrics.
         """
-        import aiohttp
-
         session = await self._sessions.current()
         try:
             async with session.get(f"{self._address.root}/metrics", allow_redirects=False) as response:
@@ -216,8 +215,6 @@ class OpenAiEndpoint:
         self.close()
 
     def _session(self) -> "aiohttp.ClientSession":
-        import aiohttp
-
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_CONNECTION_S, ttl_dns_cache=None),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -249,8 +246,8 @@ class OpenAiEndpoint:
             cards = json.loads(content)["data"]
             return [{**card, "id": str(card["id"])} for card in cards]
         except (ValueError, KeyError, TypeError) as error:
-            told = shortened(content.decode(errors="replace"))
-            raise self._get_error(path, f"this is no list of models: {told}") from error
+            text = shortened(content.decode(errors="replace"))
+            raise self._get_error(path, f"this is no list of models: {text}") from error
 
     def _version(self) -> str | None:
         """The server's version, where it has a page for it."""
@@ -282,7 +279,7 @@ class OpenAiEndpoint:
 
 def _require_aiohttp() -> None:
     try:
-        import aiohttp  # noqa: F401 (only whether it is there)
+        _ = aiohttp.ClientSession
     except ImportError as error:
         raise SettingsError(
             "OpenAiEndpoint needs the package aiohttp: pip install 'pytest-energy[serving]'"
@@ -326,19 +323,19 @@ async def _check_is_stream(response: "aiohttp.ClientResponse") -> None:
         target = response.headers.get("Location")
         raise ServerFault(_refusal(response.status, await response.read(), target))
     if response.content_type != "text/event-stream":
-        told = shortened((await response.read()).decode(errors="replace"))
-        raise ServerFault(f"the answer is {response.content_type}, not a stream of events: {told}")
+        text = shortened((await response.read()).decode(errors="replace"))
+        raise ServerFault(f"the answer is {response.content_type}, not a stream of events: {text}")
 
 
 def _refusal(status: int, content: bytes, target: str | None = None) -> str:
     if target is not None or 300 <= status < 400:
         return f"HTTP {status}, a redirect to {target}; it isn't followed, give the final address"
     try:
-        told = message_of(json.loads(content))
+        message = message_of(json.loads(content))
     except ValueError:
-        told = shortened(content.decode(errors="replace"))
+        message = shortened(content.decode(errors="replace"))
     is_about_fields = status in (http.HTTPStatus.BAD_REQUEST, http.HTTPStatus.UNPROCESSABLE_ENTITY)
-    return f"HTTP {status}: {told}{REFUSED_PROMPT_HINT if is_about_fields else ''}"
+    return f"HTTP {status}: {message}{REFUSED_PROMPT_HINT if is_about_fields else ''}"
 
 
 def _progress(answer: Answer, request: Request) -> str:

@@ -157,11 +157,11 @@ def message_of(failure: object) -> str:
     OpenAI, vLLM, SGLang and llama.cpp put a message into an object `error` or beside it, TGI a text into
     `error`, FastAPI anything into `detail`.
     """
-    told = failure
+    message = failure
     for key in ("error", "message", "detail"):
-        if isinstance(told, dict) and told.get(key) is not None:
-            told = told[key]
-    return shortened(told if isinstance(told, str) else json.dumps(told))
+        if isinstance(message, dict) and message.get(key) is not None:
+            message = message[key]
+    return shortened(message if isinstance(message, str) else json.dumps(message))
 
 
 def shortened(text: str) -> str:
@@ -174,8 +174,8 @@ def _json_object(content: bytes) -> dict[str, Any]:
     try:
         chunk = json.loads(content)
     except ValueError as error:
-        told = shortened(content.decode(errors="replace"))
-        raise ServerFault(f"a chunk is no JSON ({error}): {told}") from error
+        text = shortened(content.decode(errors="replace"))
+        raise ServerFault(f"a chunk is no JSON ({error}): {text}") from error
     if not isinstance(chunk, dict):
         raise ServerFault(f"a chunk is no JSON object: {shortened(json.dumps(chunk))}")
     return chunk

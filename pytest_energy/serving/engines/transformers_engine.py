@@ -8,7 +8,7 @@ greedily, holds every answer to its asked length, and counts what the prefix cac
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from importlib.metadata import version
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -33,6 +33,46 @@ if TYPE_CHECKING:
 NO_TOKEN_ID = -1  # no token has it, so decoding never stops early
 GRAPH_CACHE_STEP = 8192  # cached tokens from one graph to the next: 64 requests of 128 tokens share one
 CACHED_PREFIX_ROOM = 4  # times the pages of a full batch, so that prefixes are not evicted in mid-load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batching:
+    """How requests share steps and the key-value cache; the arguments of `TransformersEngine`, checked."""
+
+    max_batch: int
+    max_request_tokens: int
+    step_tokens: int
+    page_tokens: int
+    has_prefix_cache: bool
+    has_cuda_graphs: bool
+
+    def __post_init__(self) -> None:
+        for limit, value in {**self.limits, "max_request_tokens": self.max_request_tokens}.items():
+            if value < 1:
+                raise SettingsError(f"{limit} is {value}; it must be at least 1")
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """Those that change how the same work is done."""
+        return {
+            "max_batch": self.max_batch,
+            "step_tokens": self.step_tokens,
+            "page_tokens": self.page_tokens,
+        }
+
+    @property
+    def manager_settings(self) -> dict[str, int]:
+        """What the manager is given under names that all versions of transformers share."""
+        request_pages = -(-self.max_request_tokens // self.page_tokens) + 1
+        room = CACHED_PREFIX_ROOM if self.has_prefix_cache else 1
+        return {
+            "num_blocks": self.max_batch * request_pages * room,
+            "max_batch_tokens": max(self.step_tokens, self.max_batch),
+            "max_requests_per_batch": self.max_batch,
+            "allow_block_sharing": self.has_prefix_cache,
+            "use_cuda_graph": self.has_cuda_graphs,
+            "kv_padding_interval_size": GRAPH_CACHE_STEP,
+        }
 
 
 class TransformersEngine:
@@ -69,38 +109,18 @@ class TransformersEngine:
         has_cuda_graphs: bool = True,
         decode: Callable[[list[int]], str] | None = None,
     ) -> None:
-        self._max_request_tokens = max_request_tokens
-        self._decode = decode
-        self._has_prefix_cache = has_prefix_cache
-        limits = {"max_batch": max_batch, "step_tokens": step_tokens, "page_tokens": page_tokens}
-        for limit, value in {**limits, "max_request_tokens": max_request_tokens}.items():
-            if value < 1:
-                raise SettingsError(f"{limit} is {value}; it must be at least 1")
-        has_cuda_graphs = has_cuda_graphs and model.device.type == "cuda"
-        self._facts = _facts(
-            model,
-            name=name or type(model).__name__,
-            flags={
-                "prefix_cache": "on" if has_prefix_cache else "off",
-                "detokenisation": "off" if decode is None else "on",
-            },
-            tuning={
-                **{limit: str(value) for limit, value in limits.items()},
-                "cuda_graphs": "on" if has_cuda_graphs else "off",
-            },
-        )
-        request_pages = -(-max_request_tokens // page_tokens) + 1
-        room = CACHED_PREFIX_ROOM if has_prefix_cache else 1
-        self._manager: Any = _greedy_manager(
-            model,
-            num_blocks=max_batch * request_pages * room,
-            max_batch_tokens=max(step_tokens, max_batch),
-            max_requests_per_batch=max_batch,
-            allow_block_sharing=has_prefix_cache,
-            use_cuda_graph=has_cuda_graphs,
-            kv_padding_interval_size=GRAPH_CACHE_STEP,
+        batching = _Batching(
+            max_batch=max_batch,
+            max_request_tokens=max_request_tokens,
+            step_tokens=step_tokens,
             page_tokens=page_tokens,
+            has_prefix_cache=has_prefix_cache,
+            has_cuda_graphs=has_cuda_graphs and model.device.type == "cuda",
         )
+        self._batching = batching
+        self._decode = decode
+        self._facts = _facts(model, batching, name=name, has_text=decode is not None)
+        self._manager = _greedy_manager(model, batching)
         self._serial = itertools.count()
         self._queried_tokens = 0
         self._hit_tokens = 0
@@ -119,9 +139,9 @@ class TransformersEngine:
 
     async def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:
         """Token events of one answer; see `Engine.generate`."""
-        length = len(request.prompt) + request.output_tokens
-        if length > self._max_request_tokens:
-            because = f"{length} tokens with its answer; this engine was made for {self._max_request_tokens}"
+        length, longest = len(request.prompt) + request.output_tokens, self._batching.max_request_tokens
+        if length > longest:
+            because = f"{length} tokens with its answer; this engine was made for {longest}"
             raise EngineError(self.name, request.request_id, because)
         outputs: asyncio.Queue[GenerationOutput] = asyncio.Queue()
         # Ids of the manager must not repeat over loads; the load's own ids do.
@@ -150,7 +170,7 @@ class TransformersEngine:
 
     def cache_counters(self) -> CacheCounters | None:
         """Counts of the prefix cache since the start, or `None` with the cache off."""
-        if not self._has_prefix_cache:
+        if not self._batching.has_prefix_cache:
             return None
         return CacheCounters(queried_tokens=self._queried_tokens, hit_tokens=self._hit_tokens)
 
@@ -210,28 +230,28 @@ class TransformersEngine:
         cache.search_prefix_match = counted_search
 
 
-def _greedy_manager(model: Any, *, page_tokens: int, **settings: int) -> Any:
+def _greedy_manager(model: Any, batching: _Batching) -> Any:
     """The manager of *model*, with the settings' names of the installed transformers."""
     known = {field.name for field in fields(ContinuousBatchingConfig)}
-    settings["page_size" if "page_size" in known else "block_size"] = page_tokens  # renamed after 5.17
+    settings = batching.manager_settings
+    # Renamed after 5.17.
+    settings["page_size" if "page_size" in known else "block_size"] = batching.page_tokens
     if "auto_switch_to_flash" in known:
         settings["auto_switch_to_flash"] = False  # what runs is the attention that the model was made with
     decoding: Any = GenerationConfig
-    batching: Any = ContinuousBatchingConfig
+    config: Any = ContinuousBatchingConfig
     return model.init_continuous_batching(
         generation_config=decoding(do_sample=False, eos_token_id=NO_TOKEN_ID),
         # No safety margin: the pages hold a full batch of the longest requests by construction.
-        continuous_batching_config=batching(safety_margin=0.0, **settings),
+        continuous_batching_config=config(safety_margin=0.0, **settings),
     )
 
 
-def _facts(
-    model: PreTrainedModel, *, name: str, flags: dict[str, str], tuning: dict[str, str]
-) -> EngineFacts:
+def _facts(model: PreTrainedModel, batching: _Batching, *, name: str | None, has_text: bool) -> EngineFacts:
     weights = list(model.parameters())
     buffers = list(model.buffers())
     return EngineFacts(
-        model=name,
+        model=name or type(model).__name__,
         parameters=sum(weight.numel() for weight in weights),
         size_bytes=float(sum(tensor.numel() * tensor.element_size() for tensor in weights + buffers)),
         vram_bytes=_vram_bytes(model.device),
@@ -239,11 +259,13 @@ def _facts(
         flags={
             "data_type": str(model.dtype).removeprefix("torch."),
             "decoding": "greedy",
-            **flags,
+            "prefix_cache": "on" if batching.has_prefix_cache else "off",
+            "detokenisation": "on" if has_text else "off",
         },
         tuning={
             "attention": str(model.config._attn_implementation),  # noqa: SLF001 (it has no public name)
-            **tuning,
+            **{limit: str(value) for limit, value in batching.limits.items()},
+            "cuda_graphs": "on" if batching.has_cuda_graphs else "off",
         },
         versions={package: version(package) for package in ("torch", "transformers")},
     )

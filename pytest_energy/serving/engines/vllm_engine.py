@@ -15,13 +15,13 @@ import threading
 import traceback as tracebacks
 import warnings
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import fields
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-from pytest_energy.errors import EnergyError, SettingsError
+from pytest_energy.errors import EnergyError
 from pytest_energy.serving.engines.loop_thread import LoopThread, Mailbox
 from pytest_energy.serving.engines.process_family import ProcessFamily
 from pytest_energy.serving.engines.protocol import (
@@ -33,12 +33,9 @@ from pytest_energy.serving.engines.protocol import (
 )
 from pytest_energy.serving.engines.vllm_facts import engine_facts
 from pytest_energy.serving.engines.vllm_library import StepCounts, VllmLibrary, spawned_processes
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
+from pytest_energy.serving.engines.vllm_settings import VllmSettings
 
 NAME = "vllm"
-WORKER_EXTENSION = "pytest_energy.serving.engines.vllm_worker.WeightReport"
 MONITOR_THREAD = "MPClientEngineMonitor"  # vLLM's; ends by itself after the processes that it watches
 # vLLM hands out 128 answers of a step in each turn of its loop, and counts the step after the last of them.
 TURNS_OF_A_STEP = 16
@@ -110,28 +107,19 @@ class VllmEngine:
         parameters: int | None = None,
         extra: Mapping[str, object] | None = None,
     ) -> None:
-        _check_model(os.fspath(model))
-        _check_counts(
-            tensor_parallel_size=tensor_parallel_size, max_model_len=max_model_len, max_batch=max_batch
+        settings = VllmSettings(
+            model=os.fspath(model),
+            load_format=load_format,
+            quantization=quantization,
+            data_type=data_type,
+            has_prefix_cache=has_prefix_cache,
+            tensor_parallel_size=tensor_parallel_size,
+            max_model_len=max_model_len,
+            max_batch=max_batch,
+            gpu_memory_share=gpu_memory_share,
+            enforce_eager=enforce_eager,
+            skip_tokenizer=skip_tokenizer,
         )
-        if gpu_memory_share is not None and not 0 < gpu_memory_share <= 1:
-            raise SettingsError(f"gpu_memory_share is {gpu_memory_share}; it must be above 0 and at most 1")
-        arguments: dict[str, object] = {
-            "model": os.fspath(model),
-            "load_format": load_format,
-            "quantization": quantization,
-            "dtype": data_type or "auto",
-            "enable_prefix_caching": has_prefix_cache,
-            "tensor_parallel_size": tensor_parallel_size,
-            "max_num_seqs": max_batch,
-            "enforce_eager": enforce_eager,
-            "skip_tokenizer_init": skip_tokenizer,
-            "disable_log_stats": False,
-            "worker_extension_cls": WORKER_EXTENSION,
-            **({} if max_model_len is None else {"max_model_len": max_model_len}),
-            **({} if gpu_memory_share is None else {"gpu_memory_utilization": gpu_memory_share}),
-        }
-        extra = dict(extra or {})
         self._model = name or Path(model).name
         self._detokenises = not skip_tokenizer
         self._counts = StepCounts()
@@ -142,15 +130,18 @@ class VllmEngine:
         self._family = ProcessFamily()
         self._monitors: tuple[threading.Thread, ...] = ()
         self._is_closed = False
+        self._start(settings, dict(extra or {}), parameters)
+
+    def _start(self, settings: VllmSettings, extra: Mapping[str, object], parameters: int | None) -> None:
+        """Import vLLM and have it load the model; what was started ends again where that fails."""
         with warnings.catch_warnings(), spawned_processes():
-            warnings.simplefilter(
-                "ignore"
-            )  # vLLM's own at its import; the test that starts it can't mend them
+            # vLLM's own at its import; the test that starts it can't mend them.
+            warnings.simplefilter("ignore")
             self._vllm = VllmLibrary.imported()
-            _check_extra(extra, arguments, self._vllm)
+            arguments = settings.arguments(extra, self._vllm)
             self._loop = LoopThread(f"pytest-energy {NAME}")
             try:
-                config, workers = self._load({**arguments, **extra})
+                config, workers = self._load(arguments)
                 self._vocabulary = int(config.model_config.get_vocab_size())
                 self._longest = int(config.model_config.max_model_len)
                 self._facts = engine_facts(
@@ -292,7 +283,7 @@ class VllmEngine:
             self._mailbox = Mailbox(loop)
         return self._mailbox
 
-    def _submit(self, request: Request, send: Callable[[Outcome], None]) -> "Future[None]":
+    def _submit(self, request: Request, send: Callable[[Outcome], None]) -> Future[None]:
         answer = self._loop.start(self._answer(request, send))
         self._under_way.add(answer)
         answer.add_done_callback(partial(self._conclude, request, send))
@@ -321,7 +312,7 @@ class VllmEngine:
                     TokenEvent(count=len(ids), token_ids=ids, text=fresh.text if self._detokenises else None)
                 )
 
-    def _conclude(self, request: Request, send: Callable[[Outcome], None], answer: "Future[None]") -> None:
+    def _conclude(self, request: Request, send: Callable[[Outcome], None], answer: Future[None]) -> None:
         self._under_way.discard(answer)
         error = asyncio.CancelledError() if answer.cancelled() else answer.exception()
         send(None if error is None else EngineError(NAME, request.request_id, self._reason(error)))
@@ -342,33 +333,6 @@ class VllmEngine:
                 return True
             await asyncio.sleep(RESET_PAUSE_S)
         return False
-
-
-def _check_model(model: str) -> None:
-    """Refuse a folder without a configuration; what looks like no folder may be a name on a hub."""
-    folder = Path(model)
-    is_meant_as_folder = folder.is_absolute() or model.startswith((".", "~")) or folder.is_dir()
-    if is_meant_as_folder and not (folder / "config.json").is_file():
-        because = "holds no config.json" if folder.is_dir() else "is no folder"
-        need = "give a folder with a config.json, or a name on a hub"
-        raise SettingsError(f"engine {NAME}: model {model!r} {because}; {need}")
-
-
-def _check_counts(**counts: int | None) -> None:
-    for argument, count in counts.items():
-        if count is not None and count < 1:
-            raise SettingsError(f"{argument} is {count}; it must be at least 1")
-
-
-def _check_extra(extra: Mapping[str, object], arguments: Mapping[str, object], vllm: VllmLibrary) -> None:
-    """Refuse names that are `VllmEngine`'s own arguments, or none of vLLM's."""
-    if own := sorted(extra.keys() & arguments.keys()):
-        raise SettingsError(f"extra holds {', '.join(own)}, which VllmEngine sets itself; leave it out there")
-    if unknown := sorted(extra.keys() - {field.name for field in fields(vllm.engine_args)}):
-        msg = (
-            f"extra holds {', '.join(unknown)}, which vLLM {vllm.version} does not know; see AsyncEngineArgs"
-        )
-        raise SettingsError(msg)
 
 
 async def _shut_down(llm: Any) -> None:
@@ -401,6 +365,6 @@ def _load_failure(vllm_version: str, error: BaseException) -> str:
 
 
 def _one_line(error: BaseException) -> str:
-    told = getattr(error, "errors", None)  # pydantic's, whose text repeats all of vLLM's settings
-    text = "; ".join(str(entry["msg"]) for entry in told()) if callable(told) else str(error)
+    entries = getattr(error, "errors", None)  # pydantic's, whose text repeats all of vLLM's settings
+    text = "; ".join(str(entry["msg"]) for entry in entries()) if callable(entries) else str(error)
     return f"{type(error).__name__}: {' '.join(text.split())}" if text else type(error).__name__

@@ -34,7 +34,7 @@ def engine_facts(
     if parameters is None and bare is not None:
         parameters = parameter_count(bare)
     attention = sorted({kernels for worker in workers for kernels in worker["attention"]})
-    told = {name: str(value) for name, value in sorted(extra.items())}
+    more = {name: str(value) for name, value in sorted(extra.items())}
     return EngineFacts(
         model=model,
         parameters=parameters,
@@ -43,12 +43,12 @@ def engine_facts(
         shape=None if bare is None else decoder_shape(bare),
         flags={
             **_flags(config),
-            **{name: value for name, value in told.items() if name in WORK_ARGUMENTS},
+            **{name: value for name, value in more.items() if name in WORK_ARGUMENTS},
         },
         tuning={
             **_tuning(config),
             "attention": ", ".join(attention),
-            **{name: value for name, value in told.items() if name not in WORK_ARGUMENTS},
+            **{name: value for name, value in more.items() if name not in WORK_ARGUMENTS},
         },
         versions={"vllm": vllm_version, "torch": version("torch"), "transformers": version("transformers")},
     )
