@@ -214,14 +214,14 @@ METHODS = ("measure", "window", "record", "model", "requests", "layers")
 
 
 def fixture_page() -> str:
-    found = classes("plugin/fixture.py")
-    methods = {node.name: part(node, "energy.") for node in public(found["Energy"])}
+    energy, window = classes("plugin/fixture.py")["Energy"], classes("plugin/windows.py")["Window"]
+    methods = {node.name: part(node, "energy.") for node in public(energy)}
     return page(
         "The fixture",
         "pytest_energy/plugin/fixture.py",
         "A test that takes the fixture `energy` is an energy test, marked or not.",
         *(methods[name] for name in METHODS),
-        f"## `Window`\n\nWhat `energy.window` gives.\n\n{docs_of(found['Window'])}",
+        f"## `Window`\n\nWhat `energy.window` gives.\n\n{docs_of(window)}",
     )
 
 

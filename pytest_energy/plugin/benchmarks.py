@@ -14,20 +14,28 @@ import inspect
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import wraps
+from importlib import metadata
 from typing import Any, TypeVar
 
 import pytest
 
 from pytest_energy.errors import SettingsError
-from pytest_energy.model import Reading
-from pytest_energy.plugin.fixture import Energy, at_once
+from pytest_energy.meter.protocol import OpenWindow
+from pytest_energy.model import Reading, Record
 from pytest_energy.plugin.mark import NAME
-from pytest_energy.plugin.stash import ENERGY, IS_BENCHMARK, IS_REPEATED, JUDGEMENT
+from pytest_energy.plugin.measurement import Measurement
+from pytest_energy.plugin.stash import IS_BENCHMARK, IS_REPEATED, JUDGEMENT, MEASUREMENT
+from pytest_energy.work import Metrics, WorkDescription
 
 R = TypeVar("R")
 
 _COMMON, _CODSPEED = "benchmark", "codspeed_benchmark"  # fixtures and markers have the same names
 _MEASURED = "_energy_of_test"  # set on the class of a fixture that is measured
+# Packages that bring a fixture, by the name of their module: the major versions that this was tried with.
+_KNOWN_VERSIONS = {
+    "pytest_benchmark": ("pytest-benchmark", ("4", "5")),
+    "pytest_codspeed": ("pytest-codspeed", ("4", "5")),
+}
 _EXPLANATION = (
     "--energy-benchmark had called the benchmarked function again, in rounds of its own, before this test "
     "failed. If the test counts calls or looks at what they have changed, run it without."
@@ -41,15 +49,15 @@ def measure_benchmarks(config: pytest.Config, *, is_off: bool) -> None:
     Raises:
         SettingsError: No plugin brings a fixture that could be measured.
     """
-    known = {name for name in (_COMMON, _CODSPEED) if _is_brought(config, name)}
-    if not known:
+    brought = {name for name in (_COMMON, _CODSPEED) if _is_brought(config, name)}
+    if not brought:
         raise SettingsError(
             "--energy-benchmark (ini value energy_benchmark) measures tests with the fixture benchmark, and "
             "no plugin of this run brings one: install pytest-benchmark or pytest-codspeed, or leave it out"
         )
     are_skipped = config.getoption("--benchmark-skip", default=False)
     if not (is_off or are_skipped):
-        config.pluginmanager.register(Benchmarks(has_codspeed=_CODSPEED in known), "energy-benchmarks")
+        config.pluginmanager.register(Benchmarks(has_codspeed=_CODSPEED in brought), "energy-benchmarks")
 
 
 def _is_brought(config: pytest.Config, fixture: str) -> bool:
@@ -101,15 +109,15 @@ def _has_fixture(item: pytest.Item) -> bool:
     return not {_COMMON, _CODSPEED}.isdisjoint(getattr(item, "fixturenames", ()))
 
 
-def finish(item: pytest.Item, energy: Energy) -> None:
+def finish(item: pytest.Item, measurement: Measurement) -> None:
     """After the body of a benchmark: measure it whole if that is what is benchmarked.
 
     Where no call of `benchmark` came to its end there are no rounds, and the record says so.
     """
     if _has_fixture(item):
-        energy.give_up("the test has the fixture benchmark, but no call of it came to its end")
+        measurement.give_up("the test has the fixture benchmark, but no call of it came to its end")
     else:  # pytest-codspeed replaces `runtest` of the item, so that of its class is the test
-        _measure(Calls(target=type(item).runtest, args=(item,)), "the whole test", item)
+        _measure(BenchmarkWork(what="the whole test", target=type(item).runtest, args=(item,)), item)
 
 
 # The fixture
@@ -124,6 +132,10 @@ def _stand_behind(fixture: object, item: pytest.Item) -> None:
     kind = type(fixture)
     if not hasattr(kind, "pedantic") or hasattr(kind, _MEASURED):
         return
+    because = _why_unknown(kind)
+    if because is not None:
+        item.stash[MEASUREMENT].give_up(because)
+        return
     methods = {
         "__module__": kind.__module__,
         "__qualname__": kind.__qualname__,
@@ -131,19 +143,38 @@ def _stand_behind(fixture: object, item: pytest.Item) -> None:
         "pedantic": _measured_pedantic(kind, item),
         _MEASURED: True,
     }
-    # Not by assignment: pytest-codspeed's fixture has a `__class__` of its own, which can't be set.
-    vars(object)["__class__"].__set__(fixture, type(kind.__name__, (kind,), methods))
+    try:
+        # Not by assignment: pytest-codspeed's fixture has a `__class__` of its own, which can't be set.
+        vars(object)["__class__"].__set__(fixture, type(kind.__name__, (kind,), methods))
+    except TypeError as error:  # an object whose class can't be another's
+        item.stash[MEASUREMENT].give_up(f"the fixture {kind.__name__} can't be measured: {error}")
+
+
+def _why_unknown(kind: type) -> str | None:
+    """Why a fixture of the class *kind* is left as it is; `None`: it is known, or a project's own."""
+    name, majors = _KNOWN_VERSIONS.get(kind.__module__.partition(".")[0], ("", ()))
+    if not name:
+        return None
+    version = metadata.version(name)
+    if version.partition(".")[0] in majors:
+        return None
+    return (
+        f"{name} {version} is not known to work with --energy-benchmark; install one of its versions "
+        f"{', '.join(majors)}, or measure the work with the fixture energy"
+    )
 
 
 def _measured_call(kind: Any, item: pytest.Item) -> Callable[..., object]:
     @wraps(kind.__call__)
     def call(self: object, *args: Any, **kwargs: Any) -> object:
         result: object = kind.__call__(self, *args, **kwargs)
-        said = inspect.signature(kind.__call__).bind(self, *args, **kwargs)
-        said.apply_defaults()
-        _, target, target_args, target_kwargs = said.arguments.values()  # the names differ in the two
-        calls = Calls(target=target, args=target_args, kwargs=target_kwargs)
-        _measure(calls, "one call of benchmark(...)", item)
+        bound = inspect.signature(kind.__call__).bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        _, target, target_args, target_kwargs = bound.arguments.values()  # the names differ in the two
+        work = BenchmarkWork(
+            what="one call of benchmark(...)", target=target, args=target_args, kwargs=target_kwargs
+        )
+        _measure(work, item)
         return result
 
     return call
@@ -153,23 +184,24 @@ def _measured_pedantic(kind: Any, item: pytest.Item) -> Callable[..., object]:
     @wraps(kind.pedantic)
     def pedantic(self: object, *args: Any, **kwargs: Any) -> object:
         try:
-            said = inspect.signature(kind.pedantic).bind(self, *args, **kwargs)
+            bound = inspect.signature(kind.pedantic).bind(self, *args, **kwargs)
         except TypeError:  # theirs to say
             return kind.pedantic(self, *args, **kwargs)
-        said.apply_defaults()
-        setup = said.arguments["setup"]
+        bound.apply_defaults()
+        setup = bound.arguments["setup"]
         watched = None if setup is None else Setup(setup)
-        said.arguments["setup"] = watched
-        result: object = kind.pedantic(*said.args, **said.kwargs)
-        calls = Calls(
-            target=said.arguments["target"],
-            args=said.arguments["args"],
-            kwargs=said.arguments["kwargs"] or {},
+        bound.arguments["setup"] = watched
+        result: object = kind.pedantic(*bound.args, **bound.kwargs)
+        work = BenchmarkWork(
+            what="one call of benchmark.pedantic(...)",
+            target=bound.arguments["target"],
+            args=bound.arguments["args"],
+            kwargs=bound.arguments["kwargs"] or {},
             setup=watched,
-            teardown=said.arguments.get("teardown"),
-            iterations=said.arguments["iterations"],
+            teardown=bound.arguments.get("teardown"),
+            iterations=bound.arguments["iterations"],
         )
-        _measure(calls, "one call of benchmark.pedantic(...)", item)
+        _measure(work, item)
         return result
 
     return pedantic
@@ -202,62 +234,65 @@ class _CantRepeat(Exception):
     """The function, its setup or its teardown raised an error, which is the cause."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calls:
-    """What was benchmarked.
+@dataclass(slots=True, kw_only=True)
+class BenchmarkWork:
+    """What was benchmarked, to be done again in rounds of ours.
 
     Attributes:
+        what: What a round measures: records of something else in the same test are not comparable.
         iterations: Calls between a setup and a teardown.
     """
 
+    what: str
     target: Callable[..., object]
     args: Sequence[object] = ()
     kwargs: Mapping[str, object] = field(default_factory=dict)
     setup: Setup | None = None
     teardown: Callable[..., object] | None = None
     iterations: int = 1
+    samples: int | None = None
+    _arguments: tuple[Sequence[object], Mapping[str, object]] = ((), {})
 
     @property
-    def has_edges(self) -> bool:
-        return self.setup is not None or self.teardown is not None
+    def may_repeat(self) -> bool:
+        """Only what needs no setup and no teardown (rule 3)."""
+        return self.setup is None and self.teardown is None
 
-    def prepared(self) -> "Calls":
-        """Set up, with the arguments that the setup gave."""
-        given = None if self.setup is None else _guarded(self.setup.again)
-        return replace(self, args=given[0], kwargs=given[1]) if given else self
+    @property
+    def call_count(self) -> int:
+        return 1 if self.may_repeat else self.iterations
 
-    def tear_down(self) -> None:
-        if self.teardown is not None:
-            _guarded(self.teardown, *self.args, **self.kwargs)
+    def prepare(self) -> None:
+        """Set up, and take the arguments that the setup gives."""
+        arguments = None if self.setup is None else _guarded(self.setup.again)
+        self._arguments = arguments or (self.args, self.kwargs)
 
-
-class _Edges:
-    """Rounds with a setup before and a teardown after, and the call between them."""
-
-    def __init__(self, calls: Calls) -> None:
-        self._calls = self._prepared = calls
-
-    def call(self, _: int) -> object:
-        calls = self._prepared
+    def run(self, call_index: int, window: OpenWindow | None) -> object:
+        del call_index, window
+        args, kwargs = self._arguments
         try:  # here, as what is called in between costs joules as well
-            return calls.target(*calls.args, **calls.kwargs)
+            return self.target(*args, **kwargs)
         except Exception as error:  # whatever someone's function raises
             raise _CantRepeat from error
 
-    def around(self, take: Callable[[], tuple[R, Reading]], /) -> tuple[R, Reading]:
-        self._prepared = self._calls.prepared()
-        result, reading = take()
-        self._prepared.tear_down()
-        return result, _with_reason(reading, self._calls.iterations)
+    def conclude(self, reading: Reading) -> Reading:
+        """Tear down; a void reading says why there was not more work in its round."""
+        if self.teardown is not None:
+            args, kwargs = self._arguments
+            _guarded(self.teardown, *args, **kwargs)
+        if self.may_repeat or reading.void_because is None:
+            return reading
+        calls = "one call" if self.iterations == 1 else f"{self.iterations} calls"
+        why = f"a round holds {calls}, as benchmark.pedantic was given a setup or a teardown"
+        return replace(reading, void_because=f"{reading.void_because} ({why})")
 
+    def description(self, round_count: int) -> WorkDescription:
+        del round_count
+        return WorkDescription(workload={"measured": self.what})
 
-def _with_reason(reading: Reading, call_count: int) -> Reading:
-    """*reading*, and if it is void why there was not more work in its round."""
-    if reading.void_because is None:
-        return reading
-    held = "one call" if call_count == 1 else f"{call_count} calls"
-    why = f"a round holds {held}, as benchmark.pedantic was given a setup or a teardown"
-    return replace(reading, void_because=f"{reading.void_because} ({why})")
+    def metrics(self, record: Record) -> Metrics:
+        del record
+        return Metrics()
 
 
 def _guarded(work: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
@@ -267,18 +302,15 @@ def _guarded(work: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
         raise _CantRepeat from error
 
 
-def _measure(calls: Calls, what: str, item: pytest.Item) -> None:
-    energy = item.stash[ENERGY]
+def _measure(work: BenchmarkWork, item: pytest.Item) -> None:
+    """Measure work that has been done already, and do it no more where nothing measures."""
+    measurement = item.stash[MEASUREMENT]
     item.stash[IS_REPEATED] = True
-    edges = _Edges(calls)
+    if not measurement.can_measure():
+        return
     try:
-        energy.measure_again(
-            edges.call,
-            what=what,
-            call_count=calls.iterations if calls.has_edges else None,
-            around=edges.around if calls.has_edges else at_once,
-        )
+        measurement.measure(work)
     except _CantRepeat as failure:
         error = failure.__cause__
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        energy.give_up(f"the benchmark can't be run again: {said[:_LONGEST_ERROR]}")
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        measurement.give_up(f"the benchmark can't be run again: {text[:_LONGEST_ERROR]}")

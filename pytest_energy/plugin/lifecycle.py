@@ -10,10 +10,10 @@ from pytest_energy.plugin.controller import Controller
 from pytest_energy.plugin.mark import NAME, EnergyMark, is_energy_test
 from pytest_energy.plugin.options import is_any_set
 from pytest_energy.plugin.stash import (
-    ENERGY,
     IS_BENCHMARK,
     IS_FAILING,
     JUDGEMENT,
+    MEASUREMENT,
     REFUSAL,
     REPLAY_ROUNDS,
     RUN,
@@ -23,6 +23,7 @@ from pytest_energy.plugin.worker import Worker, is_worker
 if TYPE_CHECKING:
     from pytest_energy.model import Judgement
     from pytest_energy.plugin.fixture import Energy
+    from pytest_energy.plugin.measurement import Measurement
     from pytest_energy.plugin.run import EnergyRun
 
 _PROPERTIES = frozenset({"energy_verdict", "energy_j", "energy_ratio"})
@@ -96,15 +97,22 @@ def prepare(item: pytest.Item) -> None:
         pytest.fail(refusal, pytrace=False)
     _run(item.config).start()
     if item.stash.get(IS_BENCHMARK, False):
-        energy_of(item)
+        measurement_of(item)
+
+
+def measurement_of(item: pytest.Item) -> "Measurement":
+    """A fresh one for *item*, kept where its call will look for it."""
+    from pytest_energy.plugin.measurement import Measurement
+
+    item.stash[MEASUREMENT] = Measurement(item.nodeid, EnergyMark.of(item), _run(item.config))
+    return item.stash[MEASUREMENT]
 
 
 def energy_of(item: pytest.Item) -> "Energy":
-    """A fresh one for *item*, kept where its call will look for it."""
+    """The value of the fixture for *item*."""
     from pytest_energy.plugin.fixture import Energy
 
-    item.stash[ENERGY] = Energy(item.nodeid, EnergyMark.of(item), _run(item.config))
-    return item.stash[ENERGY]
+    return Energy(measurement_of(item))
 
 
 def measured_call(item: pytest.Item) -> Generator[None, None, None]:
@@ -113,19 +121,19 @@ def measured_call(item: pytest.Item) -> Generator[None, None, None]:
         return (yield)
     _forget_earlier_run(item)
     if NAME in getattr(item, "fixturenames", ()):
-        energy = item.stash[ENERGY]
+        measurement = item.stash[MEASUREMENT]
         result = yield
     elif item.stash.get(IS_BENCHMARK, False):
         from pytest_energy.plugin.benchmarks import finish
 
-        energy = item.stash[ENERGY]
+        measurement = item.stash[MEASUREMENT]
         result = yield
-        finish(item, energy)
+        finish(item, measurement)
     else:
-        energy = energy_of(item)
-        with energy.window("call"):
+        measurement = measurement_of(item)
+        with measurement.window("call", samples=None):
             result = yield
-    _judge(item, energy)
+    _judge(item, measurement)
     return result
 
 
@@ -137,14 +145,14 @@ def _forget_earlier_run(item: pytest.Item) -> None:
         item.user_properties[:] = [pair for pair in item.user_properties if pair[0] not in _PROPERTIES]
 
 
-def _judge(item: pytest.Item, energy: "Energy") -> None:
-    record, run = energy.to_record(), _run(item.config)
+def _judge(item: pytest.Item, measurement: "Measurement") -> None:
+    record, run = measurement.to_record(), _run(item.config)
     if record is None:
         return
     judgement = run.judge(record, EnergyMark.of(item))
     item.stash[JUDGEMENT], item.stash[IS_FAILING] = judgement, run.is_failing(judgement)
     if run.settings.record_path is not None and record.is_measured:
-        item.stash[REPLAY_ROUNDS] = [one_round.to_json() for one_round in energy.replay_rounds()]
+        item.stash[REPLAY_ROUNDS] = [one_round.to_json() for one_round in measurement.replay_rounds()]
     _set_properties(item, judgement)
     if item.stash[IS_FAILING]:
         pytest.fail(f"energy {judgement.verdict}: {judgement.reason}", pytrace=False)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_energy.verdict import More
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 LEAST_ROUND_COUNT = 5  # below it the spread of the rounds is hardly known
 MOST_ROUND_COUNT = 20  # past it the interval narrows by less than 3 % a round
@@ -66,7 +67,7 @@ class RoundPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MeasuredRounds(Generic[T]):
+class MeasuredRounds(Generic[T_co]):
     """The rounds that were measured, and what the last call returned.
 
     A void round that was repeated in vain is the last one; otherwise there is none.
@@ -76,7 +77,7 @@ class MeasuredRounds(Generic[T]):
     """
 
     rounds: tuple[Reading, ...]
-    result: T
+    result: T_co
     warmup_count: int
     confirming_count: int = 0
 

@@ -1,34 +1,38 @@
 """One run of pytest: what measures, what it is compared with, and what is written at its end."""
 
 import random
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_energy import verdict
+from pytest_energy.baselines.machine import fingerprint
+from pytest_energy.baselines.schema import Baseline
+from pytest_energy.baselines.store import Store
+from pytest_energy.basis import NET, SAMPLE, Basis
 from pytest_energy.errors import BaselineError
+from pytest_energy.meter.clock import Clock, SystemClock
+from pytest_energy.meter.host_usage import PsutilSystem
+from pytest_energy.meter.live import LiveMeter
+from pytest_energy.meter.protocol import Meter
+from pytest_energy.meter.replay import ReplayMeter
+from pytest_energy.meter.synchronize import synchronize
+from pytest_energy.metrics.discriminative import ModelFacts, metrics_of
 from pytest_energy.model import Judgement, Machine, Provenance, Record, SensorStatus, Verdict
 from pytest_energy.plugin.device_lock import locked
 from pytest_energy.plugin.mark import EnergyMark
+from pytest_energy.plugin.progress import live_line
+from pytest_energy.plugin.rounds import MOST_ROUND_COUNT, RoundScheduler
 from pytest_energy.plugin.settings import BaselineMode, Settings, settings_of
 from pytest_energy.plugin.stash import RUN
-
-if TYPE_CHECKING:
-    from pytest_energy.baselines.schema import Baseline
-    from pytest_energy.baselines.store import Store
-    from pytest_energy.meter.clock import Clock
-    from pytest_energy.meter.protocol import Meter
-    from pytest_energy.metrics.discriminative import ModelFacts
-    from pytest_energy.plugin.rounds import Progress, RoundScheduler
-    from pytest_energy.sensors.detect import Found, Opener
-    from pytest_energy.sensors.replay import Replay
-    from pytest_energy.serving.engines.protocol import EngineFacts
-    from pytest_energy.serving.load_result import LoadResult
-    from pytest_energy.serving.slo import Slo
-    from pytest_energy.verdict import More, Policy
+from pytest_energy.report.formats import renderer_of
+from pytest_energy.sensors.detect import Found, Opener, builtin_openers, check_names, detect
+from pytest_energy.sensors.replay import Replay, load_replay
+from pytest_energy.verdict import More, Policy
+from pytest_energy.work import DescribesWork, Metrics
 
 # Verdicts that a run answers by writing a baseline (or by not looking at any), so that they are no failure.
 _ANSWERED = {
@@ -37,15 +41,6 @@ _ANSWERED = {
     BaselineMode.ADD: frozenset({Verdict.NO_BASELINE}),
     BaselineMode.REPLACE: frozenset({Verdict.NO_BASELINE, Verdict.NOT_COMPARABLE, Verdict.REGRESSION}),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loads:
-    """The request loads of the measured rounds, and the engine that served them."""
-
-    measured: "tuple[LoadResult, ...]"
-    engine_facts: "EngineFacts"
-    slo: "Slo | None" = None
 
 
 class EnergyRun:
@@ -66,17 +61,13 @@ class EnergyRun:
         self._started_meter: Meter | None = None
 
     @cached_property
-    def clock(self) -> "Clock":
-        from pytest_energy.meter.clock import SystemClock
-
+    def clock(self) -> Clock:
         return SystemClock()
 
     @cached_property
-    def _replay(self) -> "Replay | None":
+    def _replay(self) -> Replay | None:
         if self.settings.replay_path is None:
             return None
-        from pytest_energy.sensors.replay import load_replay
-
         return load_replay(self.settings.replay_path)
 
     def check_settings(self) -> None:
@@ -86,26 +77,19 @@ class EnergyRun:
             SettingsError: A sensor's name or an output's suffix is unknown, or the replay can't be used.
         """
         if self._replay is None and self.settings.sensor_names is not None:
-            from pytest_energy.sensors.detect import builtin_openers, check_names
-
             check_names(self.settings.sensor_names, (*builtin_openers(), *self._offered_sensors))
-        if self.settings.out_paths:
-            from pytest_energy.report.formats import renderer_of
-
-            for path in self.settings.out_paths:
-                renderer_of(path)
+        for path in self.settings.out_paths:
+            renderer_of(path)
 
     @cached_property
-    def _offered_sensors(self) -> "dict[str, Opener]":
+    def _offered_sensors(self) -> dict[str, Opener]:
         """Sensors of other plugins, by name."""
         offers = self._config.hook.pytest_energy_sensors(config=self._config)
         return {name: opener for offer in offers for name, opener in (offer or {}).items()}
 
     @cached_property
-    def found(self) -> "Found":
+    def sensors(self) -> Found:
         """The sensors of this machine; none for a replay."""
-        from pytest_energy.sensors.detect import Found, detect
-
         if self._replay is not None:
             status = SensorStatus(name="replay", provenance=Provenance.REPLAYED)
             return Found(sensors=(), statuses=(status,))
@@ -114,19 +98,15 @@ class EnergyRun:
         )
 
     @cached_property
-    def meter(self) -> "Meter":
+    def meter(self) -> Meter:
         """The meter, started: it has found its ticks and measured idle power."""
-        from pytest_energy.meter.host_usage import PsutilSystem
-        from pytest_energy.meter.live import LiveMeter
-        from pytest_energy.meter.replay import ReplayMeter
-
         meter: Meter
         if self._replay is not None:
             meter = ReplayMeter(self._replay, clock=self.clock)
         else:
             meter = LiveMeter(
-                self.found.sensors,
-                self.found.statuses,
+                self.sensors.sensors,
+                self.sensors.statuses,
                 clock=self.clock,
                 synchronize=self._synchronize,
                 rng=random.Random(),  # noqa: S311  # a delay that breaks lockstep, not a secret
@@ -137,30 +117,22 @@ class EnergyRun:
         self._started_meter = meter
         return meter
 
-    @contextmanager
-    def progress(self, test_id: str) -> "Iterator[Progress]":
+    def progress(self, test_id: str) -> AbstractContextManager[Callable[[str], None]]:
         """What shows how far the rounds of *test_id* are: a line on a terminal, nothing in a log."""
-        from pytest_energy.plugin.progress import live_line
-
-        with live_line(self._config, test_id) as say:
-            yield say
+        return live_line(self._config, test_id)
 
     def start(self) -> None:
         """Start the meter now, rather than with the first window."""
         _ = self.meter
 
     def _synchronize(self) -> None:
-        from pytest_energy.profiling.pytorch import synchronize
-
         synchronize()
         self._config.hook.pytest_energy_synchronize()
 
     @cached_property
     def machine(self) -> Machine:
-        from pytest_energy.baselines.machine import fingerprint
-
-        names = ("replay",) if self._replay is not None else tuple(s.name for s in self.found.sensors)
-        facts = tuple(sensor.facts() for sensor in self.found.sensors)
+        names = ("replay",) if self._replay is not None else tuple(s.name for s in self.sensors.sensors)
+        facts = tuple(sensor.facts() for sensor in self.sensors.sensors)
         return fingerprint(facts, names, self.provenance, folder=self._config.rootpath)
 
     @property
@@ -168,42 +140,29 @@ class EnergyRun:
         """Of every joule of this run; of a run that can't measure: `measured`, of which there are none."""
         if self._replay is not None:
             return Provenance.REPLAYED
-        return self.found.sensors[0].provenance if self.found.sensors else Provenance.MEASURED
+        return self.sensors.sensors[0].provenance if self.sensors.sensors else Provenance.MEASURED
 
     @property
     def statuses(self) -> tuple[SensorStatus, ...]:
-        return self.found.statuses if self._started_meter is None else self._started_meter.statuses()
+        return self.sensors.statuses if self._started_meter is None else self._started_meter.statuses()
 
-    def with_metrics(self, record: Record, facts: "ModelFacts | None", served: "Loads | None") -> Record:
-        """*record* with the metrics that can be computed; what the test itself recorded wins."""
-        metrics: dict[str, float | None] = {}
-        absent: dict[str, str] = {}
-        if facts is not None:
-            from pytest_energy.metrics.discriminative import metrics_of
+    def with_metrics(self, record: Record, facts: ModelFacts | None, work: DescribesWork) -> Record:
+        """*record* with the metrics that can be computed; what the test itself recorded wins.
 
-            accuracy = record.metrics.get("accuracy", facts.accuracy)
-            found, reasons = metrics_of(record, replace(facts, accuracy=accuracy))
-            metrics, absent = {**metrics, **found}, {**absent, **reasons}
-        if served is not None:
-            from pytest_energy.serving.load_metrics import generative_metrics, timing_metrics, token_metrics
-
-            for found, reasons in (
-                timing_metrics(served.measured, slo=served.slo),
-                token_metrics(record, served.measured),
-                generative_metrics(
-                    served.measured, energy_j=record.energy_j, engine_facts=served.engine_facts
-                ),
-            ):
-                metrics, absent = {**metrics, **found}, {**absent, **reasons}
+        Args:
+            record: With the test's own metrics.
+            facts: Of the model at work, if the test has described it.
+            work: Whose joules they are.
+        """
+        metrics = Metrics() if facts is None else _model_metrics(record, facts)
+        metrics |= work.metrics(record)
         for offer in self._config.hook.pytest_energy_metrics(config=self._config):
-            for name, formula in (offer or {}).items():
-                metrics[name] = formula(record)
-        return replace(record, metrics={**metrics, **record.metrics}, absent={**absent, **record.absent})
+            metrics |= Metrics({name: formula(record) for name, formula in (offer or {}).items()})
+        metrics |= Metrics(record.metrics, record.absent)
+        return replace(record, metrics=metrics.values, absent=metrics.absent)
 
     @cached_property
-    def store(self) -> "Store":
-        from pytest_energy.baselines.store import Store
-
+    def store(self) -> Store:
         return Store(self.settings.baselines_path)
 
     def load_baselines(self, test_ids: Iterable[str]) -> None:
@@ -218,7 +177,7 @@ class EnergyRun:
             for test_id in test_ids:
                 self._has_baseline[test_id] = self.store.load(self.machine.key, test_id) is not None
 
-    def _baseline(self, test_id: str) -> "Baseline | None":
+    def _baseline(self, test_id: str) -> Baseline | None:
         """The baseline of *test_id*; that of the test at hand is read once.
 
         Raises:
@@ -242,26 +201,21 @@ class EnergyRun:
 
     def judge(self, record: Record, mark: EnergyMark) -> Judgement:
         """Hold *record* against its budget and baseline."""
-        from pytest_energy.verdict import judge
-
         baseline = self._baseline(record.test_id)
         other_machines: tuple[str, ...] = ()
         if baseline is None and self.settings.baseline_mode is not BaselineMode.OFF:
             other_machines = self.store.other_machines(record.test_id, besides=self.machine.key)
-        judgement = judge(
+        judgement = verdict.judge(
             record,
             baseline=baseline,
             other_machines=other_machines,
             budget=mark.budget,
             policy=self._policy(mark),
         )
-        changed: Judgement | None = self._config.hook.pytest_energy_verdict(judgement=judgement)
-        return judgement if changed is None else changed
+        replacement: Judgement | None = self._config.hook.pytest_energy_verdict(judgement=judgement)
+        return judgement if replacement is None else replacement
 
-    def _policy(self, mark: EnergyMark) -> "Policy":
-        from pytest_energy.basis import NET, SAMPLE, Basis
-        from pytest_energy.verdict import Policy
-
+    def _policy(self, mark: EnergyMark) -> Policy:
         return Policy(
             tolerance=self.tolerance(mark),
             alpha=self.settings.alpha,
@@ -270,21 +224,16 @@ class EnergyRun:
             test_count=max(1, sum(self._has_baseline.values())),
         )
 
-    def more_rounds(self, record: Record, mark: EnergyMark) -> "More | None":
+    def more_rounds(self, record: Record, mark: EnergyMark) -> More | None:
         """The rounds that *record* should have before it is judged."""
-        from pytest_energy.plugin.rounds import MOST_ROUND_COUNT
-        from pytest_energy.verdict import more_rounds
-
         baseline = self._baseline(record.test_id)
-        return more_rounds(record, baseline=baseline, policy=self._policy(mark), cap=MOST_ROUND_COUNT)
+        return verdict.more_rounds(record, baseline=baseline, policy=self._policy(mark), cap=MOST_ROUND_COUNT)
 
     def is_failing(self, judgement: Judgement) -> bool:
         """Whether the test must fail: always for a regression or a budget, under strict for any doubt."""
-        from pytest_energy.verdict import is_failing
-
         if judgement.verdict in _ANSWERED[self.settings.baseline_mode]:
             return False
-        return is_failing(judgement, strict=self.settings.is_strict)
+        return verdict.is_failing(judgement, strict=self.settings.is_strict)
 
     def drift_notes(self) -> tuple[str, ...]:
         """What has changed since the run's start; takes 3 s if something was measured, else none.
@@ -301,8 +250,8 @@ class EnergyRun:
     def close(self) -> None:
         if self._started_meter is not None:
             self._started_meter.close()
-        if "found" in vars(self):
-            for sensor in self.found.sensors:
+        if "sensors" in vars(self):
+            for sensor in self.sensors.sensors:
                 sensor.close()
 
 
@@ -311,3 +260,8 @@ def run_of(config: pytest.Config) -> EnergyRun:
     if RUN not in config.stash:
         config.stash[RUN] = EnergyRun(config, settings_of(config))
     return config.stash[RUN]
+
+
+def _model_metrics(record: Record, facts: ModelFacts) -> Metrics:
+    accuracy = record.metrics.get("accuracy", facts.accuracy)
+    return Metrics(*metrics_of(record, replace(facts, accuracy=accuracy)))

@@ -9,7 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_energy.model import Judgement
-    from pytest_energy.plugin.fixture import Energy
+    from pytest_energy.plugin.measurement import Measurement
     from pytest_energy.plugin.run import EnergyRun
     from pytest_energy.plugin.settings import Settings
     from pytest_energy.wire import JsonDict
@@ -21,7 +21,7 @@ REFUSAL = pytest.StashKey[str]()
 """Why a worker's tests must fail: what would have stopped the run at collection."""
 
 # On an item: the test's.
-ENERGY: "pytest.StashKey[Energy]" = pytest.StashKey()
+MEASUREMENT: "pytest.StashKey[Measurement]" = pytest.StashKey()
 IS_BENCHMARK = pytest.StashKey[bool]()
 """Set on a test whose benchmark is measured: see `benchmarks`."""
 IS_REPEATED = pytest.StashKey[bool]()

@@ -26,6 +26,7 @@ from pytest_energy.profiling.lazy_torch import torch
 from pytest_energy.profiling.macs import count_macs_by, to_arguments, unwrapped
 from pytest_energy.stats.compare import summarise
 from pytest_energy.units import to_text, with_uncertainty_text
+from pytest_energy.work import CallWork
 
 # What it came to
 
@@ -223,14 +224,12 @@ def _cost_text(cost: Cost, whole: Cost) -> str:
 class TakeRounds(Protocol):
     """Measures work in rounds, each round a window."""
 
-    def __call__(
-        self, part: str | None, work: Callable[[], None], *, time_share: float
-    ) -> Sequence[Reading] | str:
+    def __call__(self, work: CallWork[None], part: str | None, time_share: float) -> Sequence[Reading] | str:
         """The rounds of *work*, or why nothing measures it; it is called at least once for the whole pass.
 
         Args:
+            work: A pass, whole or through the layers of one type.
             part: The type of layer, or `None` for the whole pass.
-            work: Does the same each time.
             time_share: Of the time that the test has.
         """
         ...
@@ -241,6 +240,7 @@ def measure_layers(
     example_input: object,
     take_rounds: TakeRounds,
     *,
+    samples: int | None = None,
     free: "Callable[[torch.device], int | None]" = free_bytes,
 ) -> LayerEnergy:
     """Energy of *module*'s forward pass in eval mode, whole and by the type of its layers.
@@ -251,6 +251,7 @@ def measure_layers(
         module: A `torch.nn.Module`.
         example_input: A tensor, a sequence of positional arguments, or a mapping of keyword arguments.
         take_rounds: Measures.
+        samples: Samples in the input, or `None`.
         free: Memory left on a device, in bytes.
 
     Raises:
@@ -267,12 +268,13 @@ def measure_layers(
             kind: own for kind in LayerType if (own := tuple(c for c in calls if c.layer_type is kind))
         }
         time_share = 1 / (1 + len(by_type))
-        whole = Cost.of(take_rounds(None, _whole(module, args, kwargs), time_share=time_share))
+        whole_pass = CallWork(call=_whole(module, args, kwargs), samples=samples)
+        whole = Cost.of(take_rounds(whole_pass, None, time_share))
         costs = dict.fromkeys(by_type, Cost(absent_because=whole.absent_because))
         if whole.absent_because is None:
             stack.enter_context(out_of_place(calls))
             costs = {
-                kind: Cost.of(take_rounds(kind.value, _replay(own), time_share=time_share))
+                kind: Cost.of(take_rounds(CallWork(call=_replay(own)), kind.value, time_share))
                 for kind, own in by_type.items()
             }
     return _result(module, example_input, whole, {kind: (costs[kind], by_type[kind]) for kind in by_type})

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from pytest_energy.errors import NotMeasurable
+from pytest_energy.meter.synchronize import synchronize
 from pytest_energy.model import Domain
 from pytest_energy.profiling.lazy_torch import torch
-from pytest_energy.profiling.pytorch import synchronize
 
 # A process that nobody stops ends by itself: rule 3.
 _LIMIT_S = 30.0

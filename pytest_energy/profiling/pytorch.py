@@ -1,11 +1,8 @@
-"""What PyTorch tells of a model, and when a device has finished its work.
+"""What PyTorch tells of a model.
 
 Rule 1: importing this module does not import torch.
-Rule 2: nothing here initialises CUDA, or opens a context on a GPU that the work doesn't use: that would
-change the idle power that is being measured.
+Rule 2: nothing here initialises CUDA, or opens a context on a GPU that the work doesn't use.
 """
-
-import sys
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.metrics.discriminative import ModelFacts
@@ -88,18 +85,3 @@ def _check_shapes_are_known(module: "torch.nn.Module") -> None:
             raise NotMeasurable(
                 f"{name!r} of {type(module).__name__} is lazy and has no shape yet: run the model once first"
             )
-
-
-def synchronize() -> None:
-    """Wait until the GPUs in use have finished their work; does nothing where torch or CUDA is not in use.
-
-    The GPUs in use are the current one and each on which torch's allocator holds memory.
-    """
-    torch = sys.modules.get("torch")
-    cuda = getattr(torch, "cuda", None)  # absent while another thread is importing torch
-    if cuda is None or not cuda.is_initialized():
-        return
-    current = cuda.current_device()
-    for index in range(cuda.device_count()):
-        if index == current or cuda.memory_reserved(index) > 0:
-            cuda.synchronize(index)

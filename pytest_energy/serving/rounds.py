@@ -15,14 +15,17 @@ from itertools import cycle, islice
 
 from pytest_energy.errors import Absent, SettingsError
 from pytest_energy.meter.protocol import OpenPhase, OpenWindow
-from pytest_energy.model import Reading
+from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import Engine, EngineFacts
 from pytest_energy.serving.load import Milestone, Prompt, Prompts, serve
+from pytest_energy.serving.load_metrics import generative_metrics, timing_metrics, token_metrics
 from pytest_energy.serving.load_result import LoadResult
 from pytest_energy.serving.prompts import PromptSet, prompts_digest
+from pytest_energy.serving.slo import Slo
 from pytest_energy.serving.steady import state_between, steadiness, steady_span
 from pytest_energy.units import to_text
+from pytest_energy.work import Metrics, WorkDescription
 
 PART = "steady part"
 
@@ -93,7 +96,7 @@ class LoadPlan:
         )
         return list(islice(cycle(prompts), count)), list(islice(cycle(lengths), count))
 
-    def work(self, prompts: Sequence[Prompt], output_tokens: Sequence[int]) -> dict[str, str]:
+    def workload(self, prompts: Sequence[Prompt], output_tokens: Sequence[int]) -> dict[str, str]:
         """What makes two loads the same work, beside the number of requests."""
         facts, schedule = self.engine.facts, self.schedule
         return {
@@ -117,18 +120,18 @@ def _lengths_text(output_tokens: Sequence[int]) -> str:
     return f"{sum(output_tokens)}{lengths}"
 
 
-def tuning(facts: EngineFacts) -> dict[str, str]:
+def engine_settings(facts: EngineFacts) -> dict[str, str]:
     """What may explain a change of the joules: how the engine works, and its versions."""
     return {**facts.tuning, **{f"{name} (engine)": version for name, version in facts.versions.items()}}
 
 
 def saturation(loads: Sequence[LoadResult]) -> tuple[bool | None, str]:
     """Whether the engine fell behind in one of *loads*, and why that is said; `None` can't be told."""
-    found = [steadiness(load) for load in loads]
-    for verdict in (True, None, False):
-        so_said = [one for one in found if one.is_saturated is verdict]
-        if so_said:
-            return verdict, f"{so_said[0].because} ({len(so_said)} of {len(found)} rounds)"
+    states = [steadiness(load) for load in loads]
+    for is_saturated in (True, None, False):
+        alike = [state for state in states if state.is_saturated is is_saturated]
+        if alike:
+            return is_saturated, f"{alike[0].because} ({len(alike)} of {len(states)} rounds)"
     return None, "no load was run"
 
 
@@ -164,20 +167,20 @@ class _SteadyPhase:
 
 
 @dataclass(slots=True, kw_only=True)
-class LoadRounds:
+class LoadWork:
     """The loads of one test, one a round.
 
     Attributes:
         plan: What is asked.
-        window: Gives the window that is open, or `None` where nothing measures.
         has_warm_up: The first load isn't measured, and decides which part counts.
+        slo: Limits of latency, for the goodput.
         loop_factory: Makes the event loop of each load; see `serve`.
         loads: Those so far, warm-up included.
     """
 
     plan: LoadPlan
-    window: Callable[[], OpenWindow | None]
     has_warm_up: bool
+    slo: Slo | None = None
     loop_factory: Callable[[], AbstractEventLoop] | None = None
     loads: list[LoadResult] = field(default_factory=list)
     _part: tuple[float, float] | None = None
@@ -186,9 +189,17 @@ class LoadRounds:
     _next: Batch | None = None
 
     @property
-    def request_count(self) -> int:
+    def samples(self) -> int:
         """Requests of every round."""
         return len(self._first_requests[0])
+
+    @property
+    def call_count(self) -> int:
+        return 1
+
+    @property
+    def may_repeat(self) -> bool:
+        return False
 
     @property
     def output_tokens(self) -> int:
@@ -196,10 +207,10 @@ class LoadRounds:
         return sum(self._first_requests[1])
 
     @property
-    def work(self) -> Mapping[str, str]:
+    def workload(self) -> Mapping[str, str]:
         """What makes another load the same work."""
         counted = "whole load" if self._part is None else PART
-        return {**self.plan.work(*self._first_requests), "counted": counted}
+        return {**self.plan.workload(*self._first_requests), "counted": counted}
 
     @property
     def _first_requests(self) -> Batch:
@@ -212,7 +223,7 @@ class LoadRounds:
         return tuple(self.loads[-round_count:])
 
     def prepare(self) -> None:
-        """Make the next round's prompts, before its window is open.
+        """Make the next round's prompts.
 
         Raises:
             SettingsError: The round is not the work of the first one.
@@ -221,56 +232,70 @@ class LoadRounds:
         self._next = self._first_requests if round_index == 0 else self.plan.requests(round_index)
         self._check_same_work(round_index, *self._next)
 
-    def take(self, round_index: int) -> LoadResult:
-        """Run the load of one round, prepared or not.
+    def run(self, call_index: int, window: OpenWindow | None) -> LoadResult:
+        """Run the load of one round.
 
         Raises:
             EngineError: The engine failed.
-            SettingsError: The round is not the work of the first one.
         """
-        if self._next is None:
-            self.prepare()
         prompts, lengths = self._next or self._first_requests
-        self._next = None
-        window, part, plan = self.window(), self._part, self.plan
-        milestones = () if window is None or part is None else _SteadyPhase(window).milestones(*part)
+        milestones = (
+            () if window is None or self._part is None else _SteadyPhase(window).milestones(*self._part)
+        )
         load = serve(
-            plan.engine,
+            self.plan.engine,
             prompts,
-            plan.schedule,
+            self.plan.schedule,
             output_tokens=lengths,
             milestones=milestones,
             loop_factory=self.loop_factory,
         )
         self.loads.append(load)
-        if round_index == 0 and self.has_warm_up:
+        if call_index == 0 and self.has_warm_up:
             self._decide(load)
         return load
 
-    def counted(self, reading: Reading) -> Reading:
+    def conclude(self, reading: Reading) -> Reading:
         """*reading* of the newest load, as all its requests would have cost in the part that counts.
+
+        A replayed one is that already.
 
         Raises:
             NotMeasurable: The load is one of which a part counts, and its window does not hold that part.
         """
-        load, part = self.loads[-1], self._part
+        if reading.provenance is Provenance.REPLAYED:
+            return reading
+        load = self.loads[-1]
         if load.is_late:
             reading = replace(reading, quality=(*reading.quality, lateness_note(load)))
         if self.has_warm_up and len(self.loads) == 1:
             return reading
-        if part is None:
+        if self._part is None:
             note = f"the whole load counts, its start and its tail included: {self._whole_because}"
             return replace(reading, quality=(*reading.quality, note))
-        stretch = f"from {part[0]:.2f} s to {part[1]:.2f} s of each load, without its start and its tail"
-        worth = state_between(load, *part).requests_worth
-        if worth <= 0:
-            because = f"no token was written in the part that counts, {stretch}"
-            return replace(reading, channels={}, void_because=because, phases=())
-        counted = reading.counting(PART, len(load.served) / worth)
-        if counted.void_because is not None:
-            return counted
-        note = f"counted {stretch}; joules are scaled to all {len(load.served)} requests"
-        return replace(counted, quality=(*counted.quality, note))
+        return _scaled(reading, load, self._part)
+
+    def description(self, round_count: int) -> WorkDescription:
+        is_saturated, because = saturation(self.newest(round_count))
+        return WorkDescription(
+            output_tokens=self.output_tokens,
+            workload=self.workload,
+            engine_settings=engine_settings(self.plan.engine.facts),
+            saturated_because=because if is_saturated else None,
+        )
+
+    def metrics(self, record: Record) -> Metrics:
+        """Times, rates and tokens of the loads whose rounds count; why saturation is unknown, if it is."""
+        loads, facts = self.newest(len(record.rounds)), self.plan.engine.facts
+        if not loads:
+            return Metrics()
+        is_saturated, because = saturation(loads)
+        return (
+            Metrics(*timing_metrics(loads, slo=self.slo))
+            | Metrics(*token_metrics(record, loads))
+            | Metrics(*generative_metrics(loads, energy_j=record.energy_j, engine_facts=facts))
+            | Metrics({}, {"saturation": because} if is_saturated is None else {})
+        )
 
     def _decide(self, load: LoadResult) -> None:
         if load.schedule.is_closed_loop:
@@ -295,3 +320,17 @@ class LoadRounds:
                 f"energy.requests: round {round_index} has {now}, the first had {first}; rounds of "
                 "different work are not comparable"
             )
+
+
+def _scaled(reading: Reading, load: LoadResult, part: tuple[float, float]) -> Reading:
+    """*reading* of the *part* of *load* that counts, scaled to all its requests (rule 3)."""
+    span = f"from {part[0]:.2f} s to {part[1]:.2f} s of each load, without its start and its tail"
+    worth = state_between(load, *part).requests_worth
+    if worth <= 0:
+        because = f"no token was written in the part that counts, {span}"
+        return replace(reading, channels={}, void_because=because, phases=())
+    counted = reading.counting(PART, len(load.served) / worth)
+    if counted.void_because is not None:
+        return counted
+    note = f"counted {span}; joules are scaled to all {len(load.served)} requests"
+    return replace(counted, quality=(*counted.quality, note))

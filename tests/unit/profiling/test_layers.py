@@ -11,6 +11,7 @@ from pytest_energy.errors import EnergyError, NotMeasurable
 from pytest_energy.model import Provenance, Reading
 from pytest_energy.profiling.layers import LayerEnergy, measure_layers
 from pytest_energy.profiling.macs import count_macs_by
+from pytest_energy.work import CallWork
 
 
 def reading(energy_j: float = 10.0, uncertainty_j: float = 0.0, void_because: str | None = None) -> Reading:
@@ -33,13 +34,11 @@ class Bench:
     before: Callable[[str | None], None] = lambda _: None
     time_shares: dict[str | None, float] = field(default_factory=dict)
 
-    def __call__(
-        self, part: str | None, work: Callable[[], None], *, time_share: float
-    ) -> Sequence[Reading] | str:
+    def __call__(self, work: CallWork[None], part: str | None, time_share: float) -> Sequence[Reading] | str:
         self.time_shares[part] = time_share
         self.before(part)
         for _ in range(3):
-            work()
+            work.call()
         return self.instead.get(part, 3 * (reading(self.energies_j.get(part, 10.0), self.uncertainty_j),))
 
 

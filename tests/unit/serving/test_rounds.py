@@ -10,8 +10,9 @@ from pytest_energy.errors import NotMeasurable, SettingsError
 from pytest_energy.meter.protocol import OpenPhase
 from pytest_energy.model import Phase, Provenance, Reading
 from pytest_energy.serving.arrivals import Schedule
+from pytest_energy.serving.load_result import LoadResult
 from pytest_energy.serving.prompts import PromptSet
-from pytest_energy.serving.rounds import PART, LoadPlan, LoadRounds, lateness_note, saturation
+from pytest_energy.serving.rounds import PART, LoadPlan, LoadWork, lateness_note, saturation
 from tests.unit.serving.test_load import FakeEngine, JumpingLoop, delayed, load
 
 PROMPTS = [(1, 2, 3), (4, 5)]
@@ -54,10 +55,14 @@ def plan(*, rate: float = 4.0, concurrency: int | None = None, **changes: Any) -
     return LoadPlan(**arguments)
 
 
-def rounds(load_plan: LoadPlan, window: FakeWindow | None = None, *, has_warm_up: bool = True) -> LoadRounds:
-    return LoadRounds(
-        plan=load_plan, window=lambda: window, has_warm_up=has_warm_up, loop_factory=JumpingLoop
-    )
+def loads_of(load_plan: LoadPlan, *, has_warm_up: bool = True) -> LoadWork:
+    return LoadWork(plan=load_plan, has_warm_up=has_warm_up, loop_factory=JumpingLoop)
+
+
+def take(loads: LoadWork, call_index: int, window: FakeWindow | None = None) -> LoadResult:
+    """One round, as it is taken in a test."""
+    loads.prepare()
+    return loads.run(call_index, window)
 
 
 def reading(*, part_j: float | None = None, energy_j: float = 100.0) -> Reading:
@@ -74,21 +79,21 @@ def reading(*, part_j: float | None = None, energy_j: float = 100.0) -> Reading:
 def test_the_warm_up_decides_the_part_and_later_rounds_cut_it_out() -> None:
     """The first load has no phase; the second has the steady part as one, begun and ended."""
     window = FakeWindow()
-    loads = rounds(plan(), window)
-    loads.take(0)
+    loads = loads_of(plan())
+    take(loads, 0, window)
     assert window.names == []
-    loads.take(1)
+    take(loads, 1, window)
     assert window.names == [PART]
     assert window.phases[0].is_closed
-    assert loads.work["counted"] == PART
+    assert loads.workload["counted"] == PART
 
 
 def test_joules_of_the_part_are_scaled_to_all_requests() -> None:
     """Answers take 0.75 s: from 2.25 s to 10 s of 40 requests at 4/s come the tokens of 31 of them."""
-    loads = rounds(plan(), FakeWindow())
-    loads.take(0)
-    loads.take(1)
-    counted = loads.counted(reading(part_j=31.0))
+    loads = loads_of(plan())
+    take(loads, 0)
+    take(loads, 1)
+    counted = loads.conclude(reading(part_j=31.0))
     assert counted.energy_j == pytest.approx(40.0, rel=0.02)
     assert counted.duration_s == pytest.approx(5.0 * 40 / 31, rel=0.02)
     assert counted.uncertainty_j == pytest.approx(40 / 31, rel=0.02)
@@ -98,28 +103,28 @@ def test_joules_of_the_part_are_scaled_to_all_requests() -> None:
 def test_a_short_load_counts_whole_and_says_so() -> None:
     """Four requests have no steady part: the reading stays, with a sentence, and is other work."""
     window = FakeWindow()
-    loads = rounds(plan(prompts=[(1, 2)] * 4), window)
-    loads.take(0)
-    loads.take(1)
-    counted = loads.counted(reading())
+    loads = loads_of(plan(prompts=[(1, 2)] * 4))
+    take(loads, 0, window)
+    take(loads, 1, window)
+    counted = loads.conclude(reading())
     assert window.names == []
     assert counted.energy_j == 100.0
     assert any("the whole load counts" in text and "too short" in text for text in counted.quality)
-    assert loads.work["counted"] == "whole load"
+    assert loads.workload["counted"] == "whole load"
 
 
 def test_without_a_warm_up_the_whole_load_counts() -> None:
     """Nothing has shown where the steady part is."""
-    loads = rounds(plan(), FakeWindow(), has_warm_up=False)
-    loads.take(0)
-    assert "no warm-up" in loads.counted(reading()).quality[0]
+    loads = loads_of(plan(), has_warm_up=False)
+    take(loads, 0)
+    assert "no warm-up" in loads.conclude(reading()).quality[0]
 
 
 def test_a_part_without_joules_makes_the_round_void() -> None:
     """Absent is not zero."""
-    loads = rounds(plan(), FakeWindow())
-    loads.take(0)
-    loads.take(1)
+    loads = loads_of(plan())
+    take(loads, 0)
+    take(loads, 1)
     part = Phase(name=PART, energy_j=None, uncertainty_j=None, duration_s=5.0, quality=("a fault",))
     whole = Reading(
         channels={"gpu:0": 9.0},
@@ -128,23 +133,23 @@ def test_a_part_without_joules_makes_the_round_void() -> None:
         provenance=Provenance.MEASURED,
         phases=(part,),
     )
-    assert loads.counted(whole).void_because == "a fault"
+    assert loads.conclude(whole).void_because == "a fault"
 
 
 def test_a_window_without_the_part_is_no_round() -> None:
     """Joules of a whole load never stand among those of steady parts."""
-    loads = rounds(plan(), FakeWindow())
-    loads.take(0)
-    loads.take(1)
+    loads = loads_of(plan())
+    take(loads, 0)
+    take(loads, 1)
     with pytest.raises(NotMeasurable, match="no phase 'steady part'"):
-        loads.counted(reading())
+        loads.conclude(reading())
 
 
 def test_the_newest_loads_are_those_of_the_rounds() -> None:
     """The warm-up's load says nothing of whether the engine keeps up: it may be cold."""
-    loads = rounds(plan())
-    first = loads.take(0)
-    later = tuple(loads.take(index) for index in (1, 2, 3))
+    loads = loads_of(plan())
+    first = take(loads, 0)
+    later = tuple(take(loads, index) for index in (1, 2, 3))
     assert all(one is other for one, other in zip(loads.newest(3), later, strict=True))
     assert loads.newest(0)[0] is first
 
@@ -153,7 +158,7 @@ def test_a_setting_of_the_engine_hides_nothing_of_the_load() -> None:
     """A flag with the name of a fact doesn't stand in its place."""
     engine = FakeEngine()
     engine.facts = replace(FakeEngine.facts, flags={"rate": "any", "data_type": "float32"})
-    work = rounds(plan(engine=engine)).work
+    work = loads_of(plan(engine=engine)).workload
     assert (work["rate"], work["data_type"]) == ("4/s", "float32")
 
 
@@ -165,17 +170,17 @@ def test_a_missing_phase_is_an_error() -> None:
 
 def test_duration_repeats_the_prompts() -> None:
     """8 requests a second for half a second are 4 requests; two prompts are sent twice."""
-    loads = rounds(plan(prompts=PROMPTS, rate=8.0, duration_s=0.5, output_tokens=[2, 5]))
-    assert loads.request_count == 4
+    loads = loads_of(plan(prompts=PROMPTS, rate=8.0, duration_s=0.5, output_tokens=[2, 5]))
+    assert loads.samples == 4
     assert loads.output_tokens == 14
-    assert [len(request.token_times_s) for request in loads.take(0).served] == [2, 5, 2, 5]
+    assert [len(request.token_times_s) for request in take(loads, 0).served] == [2, 5, 2, 5]
 
 
 def test_lengths_come_from_the_prompt_set() -> None:
     """A set of prompts says how long its answers are; what the call says wins."""
     prompts = PromptSet(prompts=tuple(PROMPTS), output_tokens=(2, 5))
-    assert rounds(plan(prompts=prompts, output_tokens=None)).output_tokens == 7
-    assert rounds(plan(prompts=prompts, output_tokens=1)).output_tokens == 2
+    assert loads_of(plan(prompts=prompts, output_tokens=None)).output_tokens == 7
+    assert loads_of(plan(prompts=prompts, output_tokens=1)).output_tokens == 2
 
 
 @pytest.mark.parametrize(
@@ -196,44 +201,44 @@ def test_what_makes_no_load_is_refused(changes: dict[str, Any], match: str) -> N
 def test_prompts_and_lengths_must_pair(changes: dict[str, Any]) -> None:
     """No prompts, or other lengths than prompts, are refused with both numbers."""
     with pytest.raises(SettingsError, match="lengths of answers"):
-        _ = rounds(plan(**changes)).request_count
+        _ = loads_of(plan(**changes)).samples
 
 
 def test_a_round_of_other_work_stops_the_test() -> None:
     """Prompts may be fresh in each round, but as many and as long."""
-    loads = rounds(plan(prompts=lambda index: [(1,) * (3 + index)] * 2))
-    loads.take(0)
+    loads = loads_of(plan(prompts=lambda index: [(1,) * (3 + index)] * 2))
+    take(loads, 0)
     with pytest.raises(
         SettingsError, match=r"round 1 has 2 prompts of 8 tokens.* the first had 2 prompts of 6"
     ):
-        loads.take(1)
+        take(loads, 1)
 
 
 def test_work_names_what_makes_two_loads_equal() -> None:
     """Rate, lengths, prompts, seed, model and the engine's flags; more output tokens are other work."""
-    work = rounds(plan()).work
+    work = loads_of(plan()).workload
     assert work["rate"] == "4/s"
     assert work["output_tokens"] == "120"
     assert work["served_model"] == "none"
-    more = rounds(plan(output_tokens=4)).work
+    more = loads_of(plan(output_tokens=4)).workload
     assert {name for name in work if work[name] != more[name]} == {"output_tokens"}
 
 
 def test_answers_of_other_lengths_are_other_work() -> None:
     """As many tokens in all, drawn otherwise: the lengths have a name of their own."""
-    one, other = (rounds(plan(output_tokens=[2, 4, *[3] * 38][::step])).work for step in (1, -1))
+    one, other = (loads_of(plan(output_tokens=[2, 4, *[3] * 38][::step])).workload for step in (1, -1))
     assert one["output_tokens"].startswith("120, lengths ")
     assert {name for name in one if one[name] != other[name]} == {"output_tokens"}
 
 
 def test_saturation_of_one_round_is_that_of_the_test() -> None:
     """One load that fell behind is enough; loads too short to tell leave it open."""
-    slow = rounds(plan(prompts=[(1,)] * 200, rate=20.0, concurrency=2))
-    kept_up = rounds(plan(prompts=[(1,)] * 200, rate=20.0))
-    short = rounds(plan(prompts=[(1,)] * 2))
-    assert saturation([kept_up.take(0)])[0] is False
-    assert saturation([short.take(0)])[0] is None
-    is_saturated, because = saturation([kept_up.take(1), slow.take(0)])
+    slow = loads_of(plan(prompts=[(1,)] * 200, rate=20.0, concurrency=2))
+    kept_up = loads_of(plan(prompts=[(1,)] * 200, rate=20.0))
+    short = loads_of(plan(prompts=[(1,)] * 2))
+    assert saturation([take(kept_up, 0)])[0] is False
+    assert saturation([take(short, 0)])[0] is None
+    is_saturated, because = saturation([take(kept_up, 1), take(slow, 0)])
     assert is_saturated is True
     assert "(1 of 2 rounds)" in because
 

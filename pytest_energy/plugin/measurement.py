@@ -1,0 +1,308 @@
+"""The state of one test: its work, the rounds that were measured of it, and the record that comes of them.
+
+Rule 1: a test has one work. Where it hands over none, its outermost windows are it.
+Rule 2: a window inside another is a phase of its round; its joules are part of the round's, never added.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from pytest_energy.errors import EnergyError
+from pytest_energy.meter.protocol import OpenWindow
+from pytest_energy.metrics.discriminative import ModelFacts
+from pytest_energy.model import Reading, Record
+from pytest_energy.plugin.device_lock import locked
+from pytest_energy.plugin.mark import EnergyMark
+from pytest_energy.plugin.rounds import MeasuredRounds, RoundPlan, RoundScheduler, Sequential, take_rounds
+from pytest_energy.plugin.run import EnergyRun
+from pytest_energy.plugin.windows import Window, WindowWork
+from pytest_energy.sensors.replay import ReplayRound
+from pytest_energy.stats.rounds import precision_for
+from pytest_energy.verdict import More
+from pytest_energy.work import DescribesWork, Metrics, Work
+
+R = TypeVar("R")
+
+
+class Measurement:
+    """What one test measures.
+
+    Attributes:
+        test_id: The test's node id.
+        run: Of which the test is a part.
+        facts: Of the model at work, if the test has described it.
+    """
+
+    def __init__(self, test_id: str, mark: EnergyMark, run: EnergyRun) -> None:
+        self.test_id = test_id
+        self.run = run
+        self.facts: ModelFacts | None = None
+        self._mark = mark
+        self._windows = WindowWork()
+        self._work: DescribesWork = self._windows
+        self._has_begun = False
+        self._measured: MeasuredRounds[object] | None = None
+        self._open: OpenWindow | None = None
+        self._unmeasured_because: str | None = None
+        self._own_metrics = Metrics()
+
+    # Before the rounds
+
+    @property
+    def is_off(self) -> bool:
+        return self.run.settings.is_off
+
+    @property
+    def has_warm_up(self) -> bool:
+        """Whether rounds of this test begin with some that don't count."""
+        return not self.is_off and self._warmup_count(self.test_id) != 0
+
+    def can_measure(self) -> bool:
+        """Whether this run measures this test; if not, remembers why."""
+        if self.is_off:
+            return False
+        self._unmeasured_because = self.run.meter.why_unmeasured(self.test_id)
+        return self._unmeasured_because is None
+
+    def give_up(self, because: str) -> None:
+        """Remember why there are no rounds, unless a reason is known."""
+        self._unmeasured_because = self._unmeasured_because or because
+
+    def adopt(self, pids: Iterable[int]) -> None:
+        """Take these processes, and those that they start, for the run's own."""
+        if not self.is_off:
+            self.run.meter.adopt(pids)
+
+    def refuse_inside_window(self, because: str) -> None:
+        """Stop what would be measured itself.
+
+        Raises:
+            EnergyError: A window is open.
+        """
+        if self._open is not None:
+            raise EnergyError(f"{self.test_id}: {because}")
+
+    # Rounds
+
+    def measure(self, work: Work[R], *, time_share: float = 1.0) -> R:
+        """Run *work* in rounds, or once where nothing measures.
+
+        Args:
+            work: The work of this test.
+            time_share: Of the time that the test has.
+
+        Returns:
+            What the last call returned.
+
+        Raises:
+            EnergyError: Rounds were measured already, or a window is open.
+        """
+        if self._has_begun or self._windows.windows:
+            raise EnergyError(
+                f"{self.test_id}: rounds can be measured once in a test, and not beside outermost windows; "
+                "name the parts of one round with energy.window inside the function that is measured"
+            )
+        self._has_begun, self._work = True, work
+        if not self.can_measure():
+            work.prepare()
+            return work.run(0, None)
+        scheduler = self.run.scheduler or Sequential(self._more_rounds)
+        rounds = self._take_rounds(work, self.test_id, time_share, scheduler)
+        self._measured = rounds
+        return rounds.result
+
+    def measure_part(
+        self, work: Work[object], part: str | None, time_share: float
+    ) -> tuple[Reading, ...] | str:
+        """Rounds of a part of the test's work, or why there are none.
+
+        Args:
+            work: The part.
+            part: Its name; `None`: all of the test's work, whose rounds are those of the test.
+            time_share: Of the time that the test has.
+        """
+        if part is None:
+            self.measure(work, time_share=time_share)
+            return self.rounds or self._unmeasured_because or "this run measures nothing: --energy-off"
+        test_id = f"{self.test_id}#{part}"
+        because = self.run.meter.why_unmeasured(test_id)
+        if because is not None:
+            return because
+        return self._take_rounds(work, test_id, time_share, Sequential()).rounds
+
+    def _take_rounds(
+        self, work: Work[R], test_id: str, time_share: float, scheduler: RoundScheduler
+    ) -> MeasuredRounds[R]:
+        devices = self.run.meter.devices(self._mark.domains)
+        with self.run.progress(test_id) as show:
+            return take_rounds(
+                lambda call_index: work.run(call_index, self._open),
+                measured=lambda calls: self._in_window(calls, work, test_id),
+                plan=self._plan(work, test_id, time_share),
+                clock=self.run.clock,
+                progress=show,
+                scheduler=scheduler,
+                lock=lambda: locked(devices),
+            )
+
+    def _in_window(self, calls: Callable[[], R], work: Work[R], test_id: str) -> tuple[R, Reading]:
+        """One round: what the last of *calls* returned, and what all of them used."""
+        work.prepare()
+        self._open = opened = self.run.meter.open(test_id, domains=self._mark.domains)
+        try:
+            result, reading = calls(), opened.close()
+        finally:
+            self._open = None
+        return result, work.conclude(reading)
+
+    def _plan(self, work: Work[object], test_id: str, time_share: float) -> RoundPlan:
+        settings, mark = self.run.settings, self._mark
+        limit = self.run.meter.rounds_left(test_id)
+        return RoundPlan(
+            count=settings.round_count if mark.rounds is None else mark.rounds,
+            limit=limit,
+            precision=precision_for(self.run.tolerance(mark)),
+            warmup_count=self._warmup_count(test_id),
+            may_repeat=work.may_repeat and limit is None,
+            max_time_s=time_share * (settings.max_time_s if mark.max_time_s is None else mark.max_time_s),
+            void_retry_count=settings.void_retry_count,
+            call_count=work.call_count,
+        )
+
+    def _warmup_count(self, test_id: str) -> int | None:
+        if self.run.meter.rounds_left(test_id) is not None:
+            return 0  # replayed joules are warm already
+        # A part may take microseconds: how many calls of it make a round must be found in any case.
+        return self._mark.warmup if test_id == self.test_id else None
+
+    def _more_rounds(self, rounds: tuple[Reading, ...]) -> More | None:
+        return self.run.more_rounds(self._bare_record(rounds), self._mark)
+
+    @contextmanager
+    def window(self, name: str, samples: int | None) -> Iterator[Window]:
+        """Measure the block: a phase inside a round, or else a window of its own.
+
+        Raises:
+            EnergyError: It is outside the rounds that were measured.
+        """
+        window = Window(name, samples)
+        if self._open is not None:
+            phase = self._open.phase(name, samples=samples)
+            yield window
+            phase.close()
+            return
+        if self._measured is not None:
+            raise EnergyError(
+                f"{self.test_id}: the window {name!r} is outside the rounds that energy.measure has taken; "
+                "open it inside the function that is measured"
+            )
+        if self._has_begun or not self.can_measure():  # a run before the rounds, or nothing measures
+            yield window
+            return
+        with locked(self.run.meter.devices(self._mark.domains)):
+            self._open = opened = self.run.meter.open(self.test_id, domains=self._mark.domains)
+            try:
+                yield window
+                window.reading = opened.close()
+            finally:
+                self._open = None
+        self._windows.windows.append(window)
+
+    # After them
+
+    @property
+    def rounds(self) -> tuple[Reading, ...]:
+        """Those that were measured; none where nothing was."""
+        return self._windows.rounds if self._measured is None else self._measured.rounds
+
+    def record(self, name: str, value: float | None) -> None:
+        """Keep a metric of the test's own.
+
+        Raises:
+            EnergyError: The value is neither a finite number nor `None`.
+        """
+        if value is not None and not math.isfinite(value):
+            raise EnergyError(f"{self.test_id}: energy.record({name}={value!r}): give a finite number")
+        if value is None:
+            self.keep(Metrics({name: None}, {name: "recorded as None by the test"}))
+        else:
+            self.keep(Metrics({name: float(value)}))
+
+    def keep(self, metrics: Metrics) -> None:
+        """Keep *metrics* for the record; they win over those that are computed from it."""
+        self._own_metrics |= metrics
+
+    def replay_rounds(self) -> tuple[ReplayRound, ...]:
+        """The rounds that were measured, to be written down: a replay opens its windows in the same order.
+
+        Raises:
+            NotMeasurable: One of them is void.
+        """
+        windows = [window.reading for window in self._windows.windows if window.reading is not None]
+        readings = windows if self._measured is None else self._measured.rounds
+        return tuple(ReplayRound.from_reading(reading) for reading in readings)
+
+    def to_record(self) -> Record | None:
+        """What this test measured, or `None` if it is unmarked and measured nothing.
+
+        Raises:
+            EnergyError: A limit for each sample or token was set and their number is not known.
+        """
+        rounds = self.rounds
+        self._check_budgets()
+        if not rounds and self._unmeasured_because is None:
+            if self._mark == EnergyMark():
+                return None
+            self.give_up("the test uses the fixture energy, but called neither measure nor window")
+        confirming_count = 0 if self._measured is None else self._measured.confirming_count
+        record = replace(
+            self._bare_record(rounds),
+            confirming_count=confirming_count,
+            metrics=self._own_metrics.values,
+            absent=self._own_metrics.absent,
+        )
+        return self.run.with_metrics(record, self.facts, self._work)
+
+    def _check_budgets(self) -> None:
+        mark = self._mark
+        if mark.budget_per_sample_j is not None and self._samples is None:
+            raise EnergyError(
+                f"{self.test_id}: budget_per_sample_j={mark.budget_per_sample_j:g} needs the samples "
+                "in a round: give samples= to the marker, energy.measure or energy.window"
+            )
+        if mark.budget_per_token_j is not None and self._work.description(0).output_tokens is None:
+            raise EnergyError(
+                f"{self.test_id}: budget_per_token_j={mark.budget_per_token_j:g} needs tokens that an "
+                "engine counts: measure the load with energy.requests"
+            )
+
+    @property
+    def _samples(self) -> int | None:
+        return self._mark.samples if self._work.samples is None else self._work.samples
+
+    def _bare_record(self, rounds: tuple[Reading, ...]) -> Record:
+        """The record without metrics; the only place in which a description becomes a part of one."""
+        description = self._work.description(len(rounds))
+        return Record(
+            test_id=self.test_id,
+            created=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            provenance=self.run.provenance,
+            machine=self.run.machine,
+            rounds=rounds,
+            samples=self._samples,
+            output_tokens=description.output_tokens,
+            work=description.workload,
+            tuning=description.engine_settings,
+            warmup_count=0 if self._measured is None else self._measured.warmup_count,
+            group=self._mark.group,
+            model=self._mark.model,
+            idle_power_w=self.run.meter.idle_power_w() if rounds else None,
+            sensors=self.run.statuses,
+            saturated_because=description.saturated_because,
+            void_because=next((r.void_because for r in rounds if r.void_because is not None), None),
+            unmeasured_because=None if rounds else self._unmeasured_because,
+        )

@@ -1,0 +1,133 @@
+"""The seam between the core and its wings: what a test measures, as a value that speaks for itself.
+
+Rule 1: the core repeats, measures and judges any `Work` and knows none by name; a new kind of work is a file
+that makes one, and a method of the fixture that hands it over.
+Rule 2: only `run` is inside the window. What comes before (`prepare`) and after (`conclude`) is in no joules.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from pytest_energy.meter.protocol import OpenWindow
+from pytest_energy.model import Reading, Record
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkDescription:
+    """What a record says of its work; nothing by default.
+
+    Attributes:
+        output_tokens: Tokens that a model wrote in one round, or `None` where it writes none.
+        workload: What else the work is made of, name to value: records of other work are not comparable.
+        engine_settings: How the work is done, name to value: a difference may explain a change of the joules.
+        saturated_because: Why a server did not keep up with its load, or `None`.
+    """
+
+    output_tokens: int | None = None
+    workload: Mapping[str, str] = field(default_factory=dict)
+    engine_settings: Mapping[str, str] = field(default_factory=dict)
+    saturated_because: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Metrics by name, and why the absent ones are.
+
+    Attributes:
+        values: Metric name to value, or to `None` where it could not be computed.
+        absent: Name of a missing value to the reason.
+    """
+
+    values: Mapping[str, float | None] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
+
+    def __or__(self, other: "Metrics") -> "Metrics":
+        """Both; where they share a name *other* wins."""
+        return Metrics({**self.values, **other.values}, {**self.absent, **other.absent})
+
+
+class DescribesWork(Protocol):
+    """What a record needs to know of the work whose joules it holds."""
+
+    @property
+    def samples(self) -> int | None:
+        """Samples (images, requests) in one round, or `None`: then those of the marker."""
+        ...
+
+    def description(self, round_count: int) -> WorkDescription:
+        """What a record of the newest *round_count* rounds says of the work; 0 where nothing measures."""
+        ...
+
+    def metrics(self, record: Record) -> Metrics:
+        """What can be computed from *record*, which has no metrics of the work yet."""
+        ...
+
+
+class Work(DescribesWork, Protocol[R_co]):
+    """What one test measures, in rounds."""
+
+    @property
+    def call_count(self) -> int:
+        """Calls of `run` in one round; the least, if it may repeat."""
+        ...
+
+    @property
+    def may_repeat(self) -> bool:
+        """A round may hold more calls, as many as it takes for its joules to be known."""
+        ...
+
+    def prepare(self) -> None:
+        """Get ready for one round, before its window opens."""
+        ...
+
+    def run(self, call_index: int, window: OpenWindow | None) -> R_co:
+        """One call of the work.
+
+        Args:
+            call_index: Calls before this one, warm-up included.
+            window: The round's, in which phases can be begun; `None` where nothing measures.
+        """
+        ...
+
+    def conclude(self, reading: Reading) -> Reading:
+        """End one round, after its window was closed.
+
+        Args:
+            reading: Of all its calls together.
+
+        Returns:
+            What of it counts; *reading* itself where all of it does.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallWork(Generic[R]):
+    """Calls of a function that does the same work each time, and of which nothing else is known."""
+
+    call: Callable[[], R]
+    samples: int | None = None
+    call_count: int = 1
+    may_repeat: bool = True
+
+    def prepare(self) -> None:
+        """Nothing: the function is ready."""
+
+    def run(self, call_index: int, window: OpenWindow | None) -> R:
+        del call_index, window
+        return self.call()
+
+    def conclude(self, reading: Reading) -> Reading:
+        return reading
+
+    def description(self, round_count: int) -> WorkDescription:
+        del round_count
+        return WorkDescription()
+
+    def metrics(self, record: Record) -> Metrics:
+        del record
+        return Metrics()
