@@ -35,7 +35,7 @@ class Basis:
         """Facts of two records that may differ although they are compared."""
         return frozenset({"samples"}) if self.is_per_sample else frozenset()
 
-    def sample(self, record: Record) -> RoundEnergies:
+    def round_energies(self, record: Record) -> RoundEnergies:
         """The rounds of *record* that have joules.
 
         Raises:
@@ -67,3 +67,19 @@ class Basis:
                 "no more than idle power does in that time"
             )
         return net_j
+
+
+def why_void(record: Record) -> str | None:
+    """Why the joules of *record* must not be used, or `None`; `None` also where it has none at all."""
+    if record.void_because is not None or record.unmeasured_because is not None:
+        return record.void_because
+    usable = record.usable_rounds
+    if not usable:
+        return next(reading.void_because for reading in record.rounds if reading.void_because is not None)
+    try:
+        Basis().round_energies(record)
+    except NotMeasurable as error:
+        return str(error)
+    if not all(reading.duration_s > 0 for reading in usable):
+        return "a round took 0 s: the clock stood still"
+    return None

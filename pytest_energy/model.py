@@ -60,6 +60,35 @@ UNDECIDED = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Severity:
+    """How bad a verdict is, in two orders: 0 is the worst.
+
+    Attributes:
+        of_findings: Of several findings of one test the worst is its verdict. Joules that must not be used
+            are worst here: while they are unusable no other finding holds.
+        of_rows: In a report the worst test comes first. Failures are worst here: they are what a reader has
+            to act on, and a test without usable joules has failed nothing.
+    """
+
+    of_findings: int
+    of_rows: int
+
+
+SEVERITY = {
+    Verdict.VOID: Severity(of_findings=0, of_rows=2),
+    Verdict.UNMEASURED: Severity(of_findings=1, of_rows=6),
+    Verdict.SATURATED: Severity(of_findings=2, of_rows=4),
+    Verdict.OVER_BUDGET: Severity(of_findings=3, of_rows=1),
+    Verdict.REGRESSION: Severity(of_findings=4, of_rows=0),
+    Verdict.NOT_COMPARABLE: Severity(of_findings=5, of_rows=3),
+    Verdict.INCONCLUSIVE: Severity(of_findings=6, of_rows=5),
+    Verdict.NO_BASELINE: Severity(of_findings=7, of_rows=7),
+    Verdict.IMPROVEMENT: Severity(of_findings=8, of_rows=8),
+    Verdict.PASS: Severity(of_findings=9, of_rows=9),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
     """One thing whose energy is read.
 

@@ -16,7 +16,8 @@ from pytest_energy.model import (
     Verdict,
 )
 from pytest_energy.stats.compare import RoundEnergies
-from pytest_energy.verdict import Policy, judge
+from pytest_energy.verdict.judge import judge
+from pytest_energy.verdict.policy import Policy
 
 TEST_ID = "tests/test_model.py::test_training[resnet18]"
 CREATED = "2026-11-21T10:00:00Z"  # of a judgement

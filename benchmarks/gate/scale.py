@@ -39,7 +39,8 @@ from pytest_energy.model import (
     Usage,
 )
 from pytest_energy.report import to_json, view
-from pytest_energy.verdict import Policy, judge
+from pytest_energy.verdict.judge import judge
+from pytest_energy.verdict.policy import Policy
 from pytest_energy.wire import parse
 
 TEST_COUNT, SESSION_COUNT, ROUND_COUNT = 10_000, 10, 5

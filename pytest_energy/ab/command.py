@@ -205,7 +205,7 @@ class _Outcome:
         """Show and write it; the exit status."""
         from pytest_energy.report import to_terminal, view
         from pytest_energy.report.formats import write
-        from pytest_energy.verdict import is_failing
+        from pytest_energy.verdict.policy import is_failing
 
         failing = [problem.text for problem in self.problems if problem.is_failing]
         self.notes += [problem.text for problem in self.problems if not problem.is_failing]
@@ -308,6 +308,7 @@ class _Comparing:
         from pytest_energy.ab.interleave import interleave
         from pytest_energy.ab.judge import Problem, Question, judge_pairs
         from pytest_energy.meter.clock import SystemClock
+        from pytest_energy.verdict.policy import Policy
 
         said = self._options.tolerance
         tolerance = next(one for one in (said, marked, DEFAULT_TOLERANCE) if one is not None)
@@ -316,8 +317,7 @@ class _Comparing:
             test_id=test_id,
             before=self._sides[0].tree.name,
             after=self._sides[1].tree.name,
-            tolerance=tolerance,
-            alpha=self._options.alpha,
+            policy=Policy(tolerance=tolerance, alpha=self._options.alpha),
         )
         found = judge_pairs(taken, question)
         if isinstance(found, Problem):

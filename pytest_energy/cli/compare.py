@@ -12,7 +12,8 @@ from pytest_energy.errors import BaselineError
 from pytest_energy.model import Budget, Judgement
 from pytest_energy.report import to_json, to_terminal, view
 from pytest_energy.report.formats import renderer_of
-from pytest_energy.verdict import Policy, is_failing, judge
+from pytest_energy.verdict.judge import judge
+from pytest_energy.verdict.policy import Policy, is_failing
 
 
 def register(commands: Commands) -> None:

@@ -22,7 +22,7 @@ from pytest_energy.plugin.run import EnergyRun
 from pytest_energy.plugin.windows import Window, WindowWork
 from pytest_energy.sensors.replay import ReplayRound
 from pytest_energy.stats.rounds import precision_for
-from pytest_energy.verdict import More
+from pytest_energy.verdict.policy import RoundsWanted
 from pytest_energy.work import DescribesWork, Metrics, Work
 
 R = TypeVar("R")
@@ -179,7 +179,7 @@ class Measurement:
         # A part may take microseconds: how many calls of it make a round must be found in any case.
         return self._mark.warmup if test_id == self.test_id else None
 
-    def _more_rounds(self, rounds: tuple[Reading, ...]) -> More | None:
+    def _more_rounds(self, rounds: tuple[Reading, ...]) -> RoundsWanted | None:
         return self.run.more_rounds(self._bare_record(rounds), self._mark)
 
     @contextmanager

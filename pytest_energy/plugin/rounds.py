@@ -20,7 +20,7 @@ from pytest_energy.model import Reading
 from pytest_energy.stats.rounds import calls_for, is_flat, needs_more, relative_half_width
 
 if TYPE_CHECKING:
-    from pytest_energy.verdict import More
+    from pytest_energy.verdict.policy import RoundsWanted
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -37,7 +37,7 @@ LEAST_CONFIRMING_COUNT = 2  # one round has no spread, and confirms little
 Progress = Callable[[str], None]
 """Told how far the rounds are."""
 
-Judge = Callable[[tuple[Reading, ...]], "More | None"]
+Judge = Callable[[tuple[Reading, ...]], "RoundsWanted | None"]
 """Given the rounds so far: which more it takes before the verdict."""
 
 

@@ -8,7 +8,6 @@ from functools import cached_property
 
 import pytest
 
-from pytest_energy import verdict
 from pytest_energy.baselines.machine import fingerprint
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.baselines.store import Store
@@ -31,7 +30,9 @@ from pytest_energy.plugin.stash import RUN
 from pytest_energy.report.formats import renderer_of
 from pytest_energy.sensors.detect import Found, Opener, builtin_openers, check_names, detect
 from pytest_energy.sensors.replay import Replay, load_replay
-from pytest_energy.verdict import More, Policy
+from pytest_energy.verdict import policy, rules
+from pytest_energy.verdict.judge import judge
+from pytest_energy.verdict.policy import Policy, RoundsWanted
 from pytest_energy.work import DescribesWork, Metrics
 
 # Verdicts that a run answers by writing a baseline (or by not looking at any), so that they are no failure.
@@ -205,7 +206,7 @@ class EnergyRun:
         other_machines: tuple[str, ...] = ()
         if baseline is None and self.settings.baseline_mode is not BaselineMode.OFF:
             other_machines = self.store.other_machines(record.test_id, besides=self.machine.key)
-        judgement = verdict.judge(
+        judgement = judge(
             record,
             baseline=baseline,
             other_machines=other_machines,
@@ -224,16 +225,16 @@ class EnergyRun:
             test_count=max(1, sum(self._has_baseline.values())),
         )
 
-    def more_rounds(self, record: Record, mark: EnergyMark) -> More | None:
+    def more_rounds(self, record: Record, mark: EnergyMark) -> RoundsWanted | None:
         """The rounds that *record* should have before it is judged."""
         baseline = self._baseline(record.test_id)
-        return verdict.more_rounds(record, baseline=baseline, policy=self._policy(mark), cap=MOST_ROUND_COUNT)
+        return rules.more_rounds(record, baseline=baseline, policy=self._policy(mark), cap=MOST_ROUND_COUNT)
 
     def is_failing(self, judgement: Judgement) -> bool:
         """Whether the test must fail: always for a regression or a budget, under strict for any doubt."""
         if judgement.verdict in _ANSWERED[self.settings.baseline_mode]:
             return False
-        return verdict.is_failing(judgement, strict=self.settings.is_strict)
+        return policy.is_failing(judgement, strict=self.settings.is_strict)
 
     def drift_notes(self) -> tuple[str, ...]:
         """What has changed since the run's start; takes 3 s if something was measured, else none.

@@ -12,24 +12,10 @@ from dataclasses import astuple, dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pytest_energy.model import Judgement, Machine, Provenance, Record, SensorStatus, Verdict
+from pytest_energy.model import SEVERITY, Judgement, Machine, Provenance, Record, SensorStatus, Verdict
 
 if TYPE_CHECKING:
     from pytest_energy.stats.correlate import Correlation
-
-SEVERITY = (
-    Verdict.REGRESSION,
-    Verdict.OVER_BUDGET,
-    Verdict.VOID,
-    Verdict.NOT_COMPARABLE,
-    Verdict.SATURATED,
-    Verdict.INCONCLUSIVE,
-    Verdict.UNMEASURED,
-    Verdict.NO_BASELINE,
-    Verdict.IMPROVEMENT,
-    Verdict.PASS,
-)
-"""Verdicts, worst first: failures, then joules that can't be used or judged, then good news."""
 
 AGAINST = "energy_per_sample_j"
 """What every metric is correlated with."""
@@ -180,7 +166,10 @@ class View:
     def counts(self) -> dict[Verdict, int]:
         """Tests by verdict, worst first, without verdicts that no test has."""
         found = Counter(judgement.verdict for judgement in self.judgements)
-        return {verdict: found[verdict] for verdict in SEVERITY if verdict in found}
+        return {
+            verdict: found[verdict]
+            for verdict in sorted(found, key=lambda verdict: SEVERITY[verdict].of_rows)
+        }
 
 
 def of(judgements: Sequence[Judgement], *, run_notes: Iterable[str] = ()) -> View:
@@ -213,7 +202,7 @@ def _rows(judgements: Sequence[Judgement]) -> tuple[Row, ...]:
         rows.append(
             Row(judgement=judgement, short_id=short if short_count[short] == 1 else file_id, file_id=file_id)
         )
-    return tuple(sorted(rows, key=lambda row: SEVERITY.index(row.verdict)))
+    return tuple(sorted(rows, key=lambda row: SEVERITY[row.verdict].of_rows))
 
 
 def _names(test_id: str) -> tuple[str, str]:

@@ -1,12 +1,14 @@
 """Where values lie and how well that is known. Pure.
 
-Rule 1: no value is deleted silently: from 8 values on the mean is trimmed, and the centre says by how many.
+Rule 1: no value is deleted silently: from 8 values on the mean is trimmed, and how many it leaves out stands
+    beside it.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean, variance
+from typing import Literal
 
 from pytest_energy.stats import student
 
@@ -37,6 +39,27 @@ class Centre:
     @property
     def centre_variance(self) -> float:
         return self.variance / self.count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """What the bounds of a mean rest on.
+
+    Attributes:
+        source: Where the spread of the values is from: they show it themselves; there is one value, and the
+            baseline shows it; nothing shows it, and a usual one is assumed.
+        count: Values: rounds, or pairs of them.
+        trimmed_count: Values that the mean leaves out at each end.
+    """
+
+    source: Literal["own", "baseline", "assumed"]
+    count: int
+    trimmed_count: int = 0
+
+
+def spread_of(count: int) -> Spread:
+    """What bounds rest on where *count* values stand by themselves."""
+    return Spread(source="own" if count > 1 else "assumed", count=count, trimmed_count=trimmed_count(count))
 
 
 def trimmed_count(count: int) -> int:

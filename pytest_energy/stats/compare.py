@@ -14,7 +14,7 @@ Rule 2: one formula for every number of sessions K. With f the centre of the fre
     Satterthwaite degrees of freedom of its two terms (nu0 + K - 1 and those of the pool).
 Rule 3: a round's own uncertainty is not divided by the number of rounds. What part of it is the same in each
     round is not known, and that part does not average away.
-Rule 4: no round is deleted silently: from 8 rounds on the mean is trimmed, and the note says by how many.
+Rule 4: no round is deleted silently: from 8 rounds on the mean is trimmed, and the bounds say by how many.
 
 Source:
     Shrunk variance: the posterior scale of a scaled inverse chi-square prior, Gelman et al., Bayesian Data
@@ -26,10 +26,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, variance
+from typing import Literal
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.model import Summary
-from pytest_energy.stats.centre import Centre, centre_of, half_width, plain_centre_of, trimmed_count
+from pytest_energy.stats.centre import Centre, Spread, centre_of, half_width, plain_centre_of
 
 PRIOR_BETWEEN_SD = 0.01
 """tau0: standard deviation in ln J between sessions of unchanged code, where no baseline tells. On an H100
@@ -94,7 +95,7 @@ class Bounds:
         upper: The true ratio is below this, at confidence 1 - alpha.
         detectable_ratio: Smallest true ratio whose lower bound passes the tolerance with 80 % power.
         baseline_j: Joules of the baseline: geometric mean of the sessions' (trimmed) geometric means.
-        note: What a reader should know of the bounds, or empty.
+        spread: What the bounds rest on.
     """
 
     ratio: float
@@ -102,7 +103,7 @@ class Bounds:
     upper: float
     detectable_ratio: float
     baseline_j: float
-    note: str
+    spread: Spread
 
 
 def compare(
@@ -153,7 +154,7 @@ def compare(
         upper=_exp(difference + half),
         detectable_ratio=(1 + tolerance) * _exp(half + half_at_power),
         baseline_j=_exp(baseline_ln),
-        note=_note(new, pooled_df),
+        spread=_spread(new, pooled_df),
     )
 
 
@@ -227,20 +228,6 @@ def budget_bounds(sample: RoundEnergies, alpha: float) -> tuple[float, float]:
     return _linear_bounds(centre_of(sample.energies_j), fmean(sample.uncertainties_j), tail=alpha)
 
 
-def trimming_text(round_count: int) -> str:
-    """What was done to *round_count* rounds, or empty."""
-    count = trimmed_count(round_count)
-    if not count:
-        return ""
-    return (
-        f"20 % trimmed mean: {count} of {round_count} rounds at each end kept out of the mean, none deleted"
-    )
-
-
-def assumed_spread_text() -> str:
-    return f"a CV of {PRIOR_ROUND_CV * 100:g} % a round is assumed"
-
-
 def _linear_bounds(rounds: Centre, own_j: float, *, tail: float) -> tuple[float, float]:
     known = _with_prior(rounds)
     half_j = half_width(known.centre_variance, rounds.df, own_j, tail)
@@ -254,15 +241,11 @@ def _with_prior(rounds: Centre) -> Centre:
     return Centre(centre=rounds.centre, variance=(PRIOR_ROUND_CV * rounds.centre) ** 2, df=0, count=1)
 
 
-def _note(fresh: Centre, pooled_df: int) -> str:
-    notes = []
-    if pooled_df == 0:
-        notes.append(f"no record has two rounds to take a spread from: {assumed_spread_text()}")
-    elif fresh.count == 1:
-        notes.append("one round has no spread of its own: the baseline's is used")
-    if fresh.trimmed_count:
-        notes.append(trimming_text(fresh.count))
-    return "; ".join(notes)
+def _spread(fresh: Centre, pooled_df: int) -> Spread:
+    source: Literal["own", "baseline", "assumed"] = "own" if fresh.df else "baseline"
+    return Spread(
+        source=source if pooled_df else "assumed", count=fresh.count, trimmed_count=fresh.trimmed_count
+    )
 
 
 def _pooled_variance(records: Sequence[Centre]) -> tuple[float, int]:

@@ -13,7 +13,7 @@ Rule 2: with D_i = ln B_i - ln A_i, n pairs, their centre d and variance s_D^2, 
     window is in s_D, which is not believed below what the readings themselves don't know.
 Rule 3: when to stop is decided by the width of the interval of d, never by the verdict, and two narrow ones
     in a row are asked for.
-Rule 4: no pair is deleted silently: from 8 pairs on d is the 20 % trimmed mean, and the note says so.
+Rule 4: no pair is deleted silently: from 8 pairs on d is the 20 % trimmed mean, and the bounds say so.
 Rule 5: one pair has no spread: an assumed one stands in, and it proves nothing.
 
 Source:
@@ -27,8 +27,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.stats.centre import centre_of, half_width, trimmed_count
-from pytest_energy.stats.compare import POWER, PRIOR_ROUND_CV, Bounds, RoundEnergies, assumed_spread_text
+from pytest_energy.stats.centre import centre_of, half_width, spread_of
+from pytest_energy.stats.compare import POWER, PRIOR_ROUND_CV, Bounds, RoundEnergies
 from pytest_energy.stats.rounds import wants_another
 
 LEAST_PAIR_COUNT = 5  # below it the spread of the differences is hardly known
@@ -84,7 +84,7 @@ def compare_pairs(before: RoundEnergies, after: RoundEnergies, *, tolerance: flo
         upper=math.exp(change.centre + half),
         detectable_ratio=(1 + tolerance) * math.exp(half + change.half_width(1 - POWER)),
         baseline_j=math.exp(fmean(map(math.log, before.energies_j))),
-        note=_note(len(before.energies_j)),
+        spread=spread_of(len(before.energies_j)),
     )
 
 
@@ -141,15 +141,4 @@ def _difference(before: RoundEnergies, after: RoundEnergies) -> _Difference:
         centre_variance=max(middle.centre_variance, own_variance / len(changes)),
         df=middle.df,
         own_sd=own_sd,
-    )
-
-
-def _note(pair_count: int) -> str:
-    if pair_count == 1:
-        return f"one pair has no spread of its own: {assumed_spread_text()}"
-    cut = trimmed_count(pair_count)
-    if not cut:
-        return ""
-    return (
-        f"20 % trimmed mean: {cut} of {pair_count} differences at each end kept out of the mean, none deleted"
     )

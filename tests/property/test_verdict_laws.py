@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_energy.model import Budget, Judgement, Reading, Record, Verdict
-from pytest_energy.verdict import Policy, judge
+from pytest_energy.verdict.judge import judge
+from pytest_energy.verdict.policy import Policy
 from pytest_energy.wire import Fields
 from tests.builders import baseline, judged, reading, record
 

@@ -6,6 +6,7 @@ import pytest
 from pytest_energy.errors import SettingsError
 from pytest_energy.model import (
     FAILING,
+    SEVERITY,
     UNDECIDED,
     Judgement,
     Provenance,
@@ -14,7 +15,7 @@ from pytest_energy.model import (
     SensorStatus,
     Verdict,
 )
-from pytest_energy.verdict import PRECEDENCE, Policy, is_failing
+from pytest_energy.verdict.policy import Policy, is_failing
 from tests.builders import KEY, STEADY, TEST_ID, baseline, judged, reading, record
 
 ADD = f"pytest '{TEST_ID}' --energy-baseline=add"
@@ -495,8 +496,10 @@ class TestPrecedence:
         assert judged(record(energy_j=80.0), baseline(), budget_j=80.0).verdict is Verdict.INCONCLUSIVE
 
     def test_every_verdict_has_its_place(self) -> None:
-        """No verdict is missing from the order."""
-        assert set(PRECEDENCE) == set(Verdict)
+        """No verdict is missing from either order, and no two share a place."""
+        assert set(SEVERITY) == set(Verdict)
+        for places in zip(*((one.of_findings, one.of_rows) for one in SEVERITY.values()), strict=True):
+            assert sorted(places) == list(range(len(Verdict)))
 
 
 class TestPolicy:

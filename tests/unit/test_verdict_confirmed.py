@@ -7,7 +7,8 @@ import pytest
 from pytest_energy.basis import Basis
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.model import Provenance, Record, Verdict
-from pytest_energy.verdict import More, Policy, more_rounds
+from pytest_energy.verdict.policy import Policy, RoundsWanted
+from pytest_energy.verdict.rules import more_rounds
 from tests.builders import STEADY, baseline, judged, reading, record
 
 CAP = 20
@@ -19,14 +20,14 @@ def batches(first_j: float, second_j: float) -> Record:
     return replace(record(*energies_j), confirming_count=5)
 
 
-def asked(fresh: Record, *, policy: Policy | None = None) -> More | None:
+def asked(fresh: Record, *, policy: Policy | None = None) -> RoundsWanted | None:
     return more_rounds(fresh, baseline=baseline(), policy=policy or Policy(), cap=CAP)
 
 
 class TestConfirmation:
     def test_what_looks_like_a_regression_is_to_be_confirmed(self) -> None:
         """A second batch as large as the first is asked for, once."""
-        assert asked(record(energy_j=120.0)) == More(count=5, is_confirming=True)
+        assert asked(record(energy_j=120.0)) == RoundsWanted(count=5, is_confirming=True)
         assert asked(batches(120.0, 120.0)) is None
 
     def test_a_confirmed_regression_is_one_and_says_so(self) -> None:
@@ -71,7 +72,7 @@ class TestMoreRounds:
         many = baseline(*(record(*[95.0, 105.0, 97.0, 103.0, 100.0] * 4) for _ in range(5)))
         policy = Policy(tolerance=0.05)
         assert judged(fresh, many).verdict is Verdict.INCONCLUSIVE
-        assert more_rounds(fresh, baseline=many, policy=policy, cap=CAP) == More(
+        assert more_rounds(fresh, baseline=many, policy=policy, cap=CAP) == RoundsWanted(
             count=15, is_confirming=False
         )
 

@@ -7,7 +7,9 @@ import pytest
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.errors import SettingsError
 from pytest_energy.model import Budget, Comparison, Judgement, Record, Verdict
-from pytest_energy.verdict import Policy, judge, more_rounds
+from pytest_energy.verdict.judge import judge
+from pytest_energy.verdict.policy import Policy
+from pytest_energy.verdict.rules import more_rounds
 from pytest_energy.wire import Fields
 from tests.builders import baseline, judged, record
 

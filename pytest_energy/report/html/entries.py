@@ -7,14 +7,14 @@ Rule 2: what the run does not hold (the tolerance, the levels of the baseline's 
 import math
 from collections.abc import Iterable, Sequence
 
-from pytest_energy.model import FAILING, Comparison, Judgement, Provenance, Reading
+from pytest_energy.model import FAILING, SEVERITY, Comparison, Judgement, Provenance, Reading
 from pytest_energy.report import cells
 from pytest_energy.report.html import power
 from pytest_energy.report.html.axis import axis_json, linear_axis, rounded
 from pytest_energy.report.text import tick
-from pytest_energy.report.view import SEVERITY, Row
+from pytest_energy.report.view import Row
 from pytest_energy.units import to_text, with_uncertainty_text
-from pytest_energy.verdict import change_text, count_text
+from pytest_energy.verdict.figures import change_text, count_text
 from pytest_energy.wire import JsonDict
 
 
@@ -59,7 +59,7 @@ def sort_keys(row: Row) -> list[float | None]:
     """A number for each of `values`, and the verdict's place before them."""
     comparison = row.judgement.comparison
     return [
-        SEVERITY.index(row.verdict),
+        SEVERITY[row.verdict].of_rows,
         *map(
             rounded,
             (

@@ -12,7 +12,7 @@ from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.report import cells
 from pytest_energy.report.html.axis import Axis, axis_json, linear_axis, rounded
 from pytest_energy.units import to_text
-from pytest_energy.verdict import count_text
+from pytest_energy.verdict.figures import count_text
 from pytest_energy.wire import JsonDict
 
 MOST_LINES = 24

@@ -82,7 +82,7 @@ def rounds_of(row: Row, *, sessions: Sequence[Record], tolerance: float | None) 
     if basis is None:
         return f"it was compared by {comparison.basis!r}, which this version doesn't know"
     try:
-        energies_j = basis.sample(record).energies_j
+        energies_j = basis.round_energies(record).energies_j
     except NotMeasurable as error:
         return str(error)
     budget = row.judgement.budget
@@ -110,7 +110,7 @@ def _sessions_j(basis: Basis, record: Record, sessions: Sequence[Record]) -> Ite
     for session in sessions:
         if moment_of(session) < moment_of(record):
             try:
-                yield basis.sample(session).energies_j
+                yield basis.round_energies(session).energies_j
             except NotMeasurable:
                 continue  # the gate leaves it out as well
 

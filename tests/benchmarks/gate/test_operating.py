@@ -26,7 +26,8 @@ from pytest_energy.baselines.schema import Baseline
 from pytest_energy.model import Judgement, Verdict
 from pytest_energy.plugin.rounds import LEAST_ROUND_COUNT, MOST_ROUND_COUNT
 from pytest_energy.stats.compare import RoundEnergies, compare
-from pytest_energy.verdict import Policy, more_rounds
+from pytest_energy.verdict.policy import Policy
+from pytest_energy.verdict.rules import more_rounds
 from tests.builders import baseline, judged, record
 
 SEED = 3

@@ -9,10 +9,11 @@ from pytest_energy.ab.interleave import Taken
 from pytest_energy.ab.judge import Problem, Question, judge_pairs
 from pytest_energy.ab.protocol import Done
 from pytest_energy.model import Judgement, Provenance, Reading, Record, Verdict
+from pytest_energy.verdict.policy import Policy
 from tests.builders import TEST_ID, judged, reading, record
 
 QUESTION = Question(
-    test_id=TEST_ID, before="main (abc1234)", after="the working tree", tolerance=0.02, alpha=0.05
+    test_id=TEST_ID, before="main (abc1234)", after="the working tree", policy=Policy(tolerance=0.02)
 )
 NOISE = (1.0, 1.004, 0.997, 1.002, 0.999, 1.001)
 
@@ -77,7 +78,7 @@ def test_the_reason_says_against_what() -> None:
     assert headline.startswith(
         "energy +30.0 % against main (abc1234), more than the 2 % allowed (bounds +29."
     ), headline
-    assert headline.endswith("J a round, there 100 J")
+    assert headline.endswith("J a round (6 rounds), there 100 J")
     assert "6 pairs of rounds, taken in turns, bounds each at 95 % confidence" in found.reason
     assert "why: time +30.0 %, power 0 %" in found.reason
     assert found.comparison is not None
@@ -157,7 +158,7 @@ def test_estimates_are_marked() -> None:
     gated = replace(done(both), judgement=replace(judged(both), verdict=Verdict.NO_BASELINE))
     found = judgement(Taken(before=one, after=one, ended=(gated, gated), is_interleaved=True))
     assert found.verdict is Verdict.PASS
-    assert "a round (estimated), there" in found.reason.splitlines()[0]
+    assert "a round (estimated, 6 rounds), there" in found.reason.splitlines()[0]
 
 
 def test_a_side_that_fell_behind_its_load_is_held_against_nothing() -> None:
@@ -217,6 +218,6 @@ def test_a_test_that_measured_nothing(is_both: bool, is_failing: bool) -> None: 
 
 def test_a_bound_stays_on_its_side_of_the_tolerance() -> None:
     """A bound just past the tolerance doesn't read as the tolerance."""
-    found = judgement(taken(100.0, 102.0, count=6), replace(QUESTION, tolerance=0.0199999))
+    found = judgement(taken(100.0, 102.0, count=6), replace(QUESTION, policy=Policy(tolerance=0.0199999)))
     assert "allowed" in found.reason.splitlines()[0]
     assert "+2.0 % against" in found.reason.splitlines()[0]

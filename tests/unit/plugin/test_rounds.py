@@ -14,7 +14,7 @@ from pytest_energy.plugin.rounds import (
     Sequential,
     take_rounds,
 )
-from pytest_energy.verdict import More
+from pytest_energy.verdict.policy import RoundsWanted
 from tests.fakes.hand_clock import HandClock
 
 
@@ -60,7 +60,7 @@ class Bench:
         may_repeat: bool = True,
         max_time_s: float = 1000.0,
         void_retry_count: int = 2,
-        judge: Callable[[tuple[Reading, ...]], More | None] = lambda _: None,
+        judge: Callable[[tuple[Reading, ...]], RoundsWanted | None] = lambda _: None,
     ) -> MeasuredRounds[str]:
         plan = RoundPlan(
             count=count,
@@ -206,11 +206,11 @@ def test_the_time_left_is_at_most_that_of_the_cap() -> None:
 def test_the_time_left_of_a_confirming_batch_is_its_own() -> None:
     """After five rounds of a second each, the confirming batch has five more to go."""
     bench = Bench()
-    bench.take(count=5, judge=asking(More(count=5, is_confirming=True)))
+    bench.take(count=5, judge=asking(RoundsWanted(count=5, is_confirming=True)))
     assert bench.said[6].endswith(", about 5 s left")
 
 
-def asking(*wanted: More | None) -> Callable[[tuple[Reading, ...]], More | None]:
+def asking(*wanted: RoundsWanted | None) -> Callable[[tuple[Reading, ...]], RoundsWanted | None]:
     """A judge that gives these answers, one after the other, and then wants no more."""
     answers = list(wanted)
     return lambda _: answers.pop(0) if answers else None
@@ -219,32 +219,32 @@ def asking(*wanted: More | None) -> Callable[[tuple[Reading, ...]], More | None]
 def test_a_second_batch_confirms_with_a_time_of_its_own() -> None:
     """The rounds that are asked for to confirm follow the first, though the time of those is up."""
     bench = Bench()
-    taken = bench.take(count=5, max_time_s=6.0, judge=asking(More(count=5, is_confirming=True)))
+    taken = bench.take(count=5, max_time_s=6.0, judge=asking(RoundsWanted(count=5, is_confirming=True)))
     assert (len(taken.rounds), taken.confirming_count) == (10, 5)
 
 
 def test_rounds_that_tell_more_are_taken_once() -> None:
     """Whoever asks again and again gets one extension: looking each time would be peeking."""
-    more = More(count=4, is_confirming=False)
+    more = RoundsWanted(count=4, is_confirming=False)
     taken = Bench().take(count=None, judge=asking(more, more, more))
     assert (len(taken.rounds), taken.confirming_count) == (6 + 4, 0)
 
 
 def test_a_fixed_number_of_rounds_is_not_extended() -> None:
     """Who asks for five rounds gets five."""
-    assert len(Bench().take(count=5, judge=asking(More(count=4, is_confirming=False))).rounds) == 5
+    assert len(Bench().take(count=5, judge=asking(RoundsWanted(count=4, is_confirming=False))).rounds) == 5
 
 
 def test_an_extension_may_be_confirmed() -> None:
     """What the extension makes look like a regression is confirmed like any."""
-    judge = asking(More(count=4, is_confirming=False), More(count=10, is_confirming=True))
+    judge = asking(RoundsWanted(count=4, is_confirming=False), RoundsWanted(count=10, is_confirming=True))
     taken = Bench().take(count=None, judge=judge)
     assert (len(taken.rounds), taken.confirming_count) == (20, 10)
 
 
 def test_a_replay_without_rounds_left_confirms_nothing() -> None:
     """A source of seven rounds has two left to confirm five; one of six has too few."""
-    confirming = More(count=5, is_confirming=True)
+    confirming = RoundsWanted(count=5, is_confirming=True)
     assert Bench().take(count=5, limit=7, judge=asking(confirming)).confirming_count == 2
     taken = Bench().take(count=5, limit=6, judge=asking(confirming))
     assert (len(taken.rounds), taken.confirming_count) == (5, 0)
@@ -253,6 +253,6 @@ def test_a_replay_without_rounds_left_confirms_nothing() -> None:
 def test_nobody_is_asked_about_void_rounds() -> None:
     """A round that was void in vain ends it: there is nothing to confirm."""
     bench = Bench(void_calls=frozenset(range(1, 20)))
-    taken = bench.take(judge=asking(More(count=5, is_confirming=True)))
+    taken = bench.take(judge=asking(RoundsWanted(count=5, is_confirming=True)))
     assert taken.rounds[-1].void_because is not None
     assert taken.confirming_count == 0

@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import norm, t, trim_mean
 
 from pytest_energy.errors import NotMeasurable
+from pytest_energy.stats.centre import Spread
 from pytest_energy.stats.compare import (
     PRIOR_BETWEEN_DF,
     PRIOR_BETWEEN_SD,
@@ -141,21 +142,21 @@ class TestCompare:
     def test_one_fresh_round_takes_the_baselines_spread(self) -> None:
         """A record of one round pools from the sessions and says so."""
         result = bounds(rounds_of(100.0), steady_rounds())
-        assert result.note == "one round has no spread of its own: the baseline's is used"
+        assert result.spread == Spread(source="baseline", count=1)
         assert math.isfinite(result.lower)
 
     def test_nothing_to_pool_takes_the_prior(self) -> None:
-        """Single rounds everywhere: the prior CV of 3 % stands in and the note says so."""
+        """Single rounds everywhere: the prior CV of 3 % stands in, and that is told."""
         result = bounds(rounds_of(100.0), rounds_of(100.0))
         between, within = 2 * PRIOR_BETWEEN_SD**2, 2 * PRIOR_ROUND_CV**2
         df = (between + within) ** 2 / (between**2 / PRIOR_BETWEEN_DF)
         half = float(t.ppf(0.95, df)) * math.sqrt(between + within)
-        assert "CV of 3 %" in result.note
+        assert result.spread == Spread(source="assumed", count=1)
         assert result.upper == pytest.approx(math.exp(half))
 
-    def test_plenty_of_rounds_has_no_note(self) -> None:
-        """Nothing is noted where nothing was assumed or left out."""
-        assert bounds(steady_rounds(), steady_rounds()).note == ""
+    def test_several_rounds_show_their_own_spread(self) -> None:
+        """Nothing is assumed or left out."""
+        assert bounds(steady_rounds(), steady_rounds()).spread == Spread(source="own", count=5)
 
     def test_a_spike_does_not_move_the_trimmed_mean(self) -> None:
         """One round of ten at three times the energy changes neither centre nor verdict."""
@@ -167,9 +168,9 @@ class TestCompare:
         )
 
     def test_trimming_is_told(self) -> None:
-        """The note says how many rounds are not in the mean."""
-        note = bounds(rounds_of(*[100.0] * 12), steady_rounds()).note
-        assert "2 of 12 rounds at each end" in note
+        """How many rounds are not in the mean is counted."""
+        spread = bounds(rounds_of(*[100.0] * 12), steady_rounds()).spread
+        assert spread == Spread(source="own", count=12, trimmed_count=2)
 
     def test_trimmed_mean_is_yuens(self) -> None:
         """From 8 rounds on the centre is the 20 % trimmed mean of ln J."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pytest_energy.errors import NotMeasurable
+from pytest_energy.stats.centre import Spread
 from pytest_energy.stats.compare import Bounds, RoundEnergies
 from pytest_energy.stats.paired import compare_pairs, is_turned, needs_more_pairs
 from tests.builders import rounds_of
@@ -88,20 +89,18 @@ def test_scatter_is_not_believed_below_the_readings() -> None:
 
 
 def test_one_pair_takes_an_assumed_spread() -> None:
-    """One pair has no scatter: 3 % a round stands in, and the note says so."""
+    """One pair has no scatter: 3 % a round stands in, and that is told."""
     bounds = compared(rounds_of(100.0), rounds_of(100.0))
     assert math.log(bounds.upper) == pytest.approx(1.6448536 * math.sqrt(2) * 0.03, rel=1e-4)
-    assert bounds.note == "one pair has no spread of its own: a CV of 3 % a round is assumed"
+    assert bounds.spread == Spread(source="assumed", count=1)
 
 
 def test_a_spike_is_trimmed_and_told() -> None:
-    """From 8 pairs on one that is far off moves the ratio little; the note says what was kept out."""
+    """From 8 pairs on one that is far off moves the ratio little; what was kept out is counted."""
     quiet, spiky = [100.0, 101.0] * 5, [100.0, 101.0] * 4 + [100.0, 150.0]
     bounds = compared(rounds_of(*quiet), rounds_of(*spiky))
     assert bounds.ratio == pytest.approx(1.0)
-    assert bounds.note == (
-        "20 % trimmed mean: 2 of 10 differences at each end kept out of the mean, none deleted"
-    )
+    assert bounds.spread == Spread(source="own", count=10, trimmed_count=2)
 
 
 def test_the_detectable_change_is_past_the_tolerance() -> None:

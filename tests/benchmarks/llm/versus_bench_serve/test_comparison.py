@@ -25,6 +25,7 @@ from benchmarks.llm.versus_bench_serve.work import Work, trace
 from pytest_energy.errors import NotMeasurable, SettingsError
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.load_result import LoadResult, Served
+from pytest_energy.stats.centre import spread_of
 from pytest_energy.stats.compare import Bounds
 
 
@@ -196,7 +197,9 @@ def test_other_work_is_not_compared() -> None:
 )
 def test_verdict_is_where_the_interval_lies(lower: float, upper: float, verdict: str) -> None:
     """Only an interval within the limits is agreement; one across a limit proves nothing."""
-    bounds = Bounds(ratio=1.0, lower=lower, upper=upper, detectable_ratio=1.1, baseline_j=1.0, note="")
+    bounds = Bounds(
+        ratio=1.0, lower=lower, upper=upper, detectable_ratio=1.1, baseline_j=1.0, spread=spread_of(5)
+    )
     assert Row(name="ttft_p50_s", theirs=1.0, ours=1.0, bounds=bounds).verdict == verdict
 
 

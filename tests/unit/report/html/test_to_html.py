@@ -18,7 +18,6 @@ from pytest_energy.errors import SettingsError
 from pytest_energy.model import FAILING, Judgement, Reading, SensorStatus, Verdict
 from pytest_energy.report import cells, formats, to_html, to_json, view
 from pytest_energy.report.html import entries, power, tables
-from pytest_energy.report.view import SEVERITY
 from tests.browser.runs import HOSTILE, hostile_run, many_run, mixed_run, rounds
 from tests.builders import CREATED, comparison, judgement
 from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
@@ -379,7 +378,7 @@ def test_estimates_and_replays_keep_their_mark() -> None:
 
 def test_every_verdict_has_a_shape_beside_its_word() -> None:
     """No two verdicts share a symbol, so none needs its colour."""
-    symbols = [to_html._verdict(found, 1)["symbol"] for found in SEVERITY]
+    symbols = [to_html._verdict(found, 1)["symbol"] for found in Verdict]
     assert len({*symbols}) == len([*Verdict])
     assert all(to_html._verdict(found, 1)["tone"] == "bad" for found in FAILING)
 

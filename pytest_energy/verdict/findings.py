@@ -1,0 +1,216 @@
+"""What is to be said of a record, as values without a sentence.
+
+Each finding has a verdict; of several findings the most severe is the record's. `words` makes sentences of
+them. A `because` is the reason that a record or an error brings along, as it is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from pytest_energy.model import Budget, Comparison, Record, Summary, Verdict
+from pytest_energy.stats.centre import Spread
+
+Unit = Literal["round", "sample", "token"]
+Batch = Literal["first", "confirming"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Void:
+    """Joules that must not be used.
+
+    Attributes:
+        because: Why.
+        pair_count: Pairs of rounds that could be used, where two sides took turns; else `None`.
+    """
+
+    verdict: ClassVar = Verdict.VOID
+    because: str
+    pair_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmeasured:
+    """No joules at all."""
+
+    verdict: ClassVar = Verdict.UNMEASURED
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnlyEstimated:
+    """Estimated joules, where estimates neither pass nor fail a test.
+
+    Attributes:
+        void_because: Why not even the estimate may be used, or `None`.
+    """
+
+    verdict: ClassVar = Verdict.UNMEASURED
+    void_because: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saturated:
+    """Joules of a load that its server did not keep up with."""
+
+    verdict: ClassVar = Verdict.SATURATED
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgainstBudget:
+    """Joules held against a budget.
+
+    Attributes:
+        limit_j: The budget, of one *unit*.
+        unit: What the budget is of.
+        mean_j: Mean joules of one unit.
+        bounds_j: Bounds of the true mean, each at confidence 1 - *alpha*.
+        alpha: Chance that the true mean lies beyond a bound.
+        spread: What the bounds rest on.
+    """
+
+    verdict: Verdict
+    limit_j: float
+    unit: Unit
+    mean_j: float
+    bounds_j: tuple[float, float]
+    alpha: float
+    spread: Spread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoBaseline:
+    """Nothing to compare with.
+
+    Attributes:
+        is_unusable: There is a baseline, but no session of it has usable joules.
+        other_machines: Keys of the machines that do have a baseline for the test.
+    """
+
+    verdict: ClassVar = Verdict.NO_BASELINE
+    is_unusable: bool
+    other_machines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactsDiffer:
+    """What must be equal and is not, so that a ratio would mean nothing.
+
+    Attributes:
+        differences: Name to (then, now).
+        other_machines: As in `NoBaseline`; `None` where two revisions are compared and no baseline.
+    """
+
+    verdict: ClassVar = Verdict.NOT_COMPARABLE
+    differences: Mapping[str, tuple[str, str]]
+    other_machines: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoSuchJoules:
+    """The joules that are asked to be compared are not there.
+
+    Attributes:
+        basis: Which: `net joules`; empty for plain ones.
+        because: Why.
+    """
+
+    verdict: ClassVar = Verdict.NOT_COMPARABLE
+    basis: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotConfirmed:
+    """A batch of rounds that shows no regression by itself, although all rounds together do."""
+
+    batch: Batch
+    round_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByChance:
+    """Among *test_count* tests such a rise is no surprise: at *alpha* no change at all isn't excluded."""
+
+    test_count: int
+    alpha: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreepSince:
+    """A level that has crept up over the baseline's sessions.
+
+    Attributes:
+        ratio: Level now over that of the first sessions.
+        created: When the first of the higher sessions was made, ISO 8601.
+        commit: Of the code at that time; empty where it isn't known.
+    """
+
+    ratio: float
+    created: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """Rounds of two revisions that were measured side by side: in turns, or each side's by themselves."""
+
+    is_interleaved: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """Joules compared with the sessions of a baseline, or with those of another revision.
+
+    Attributes:
+        comparison: The figures; *note* and *creep* are still empty.
+        alpha: Chance that the true ratio lies beyond a bound.
+        spread: What the bounds rest on.
+        channels: Mean joules of a round (then, now) by channel; empty where there is but one.
+        pairs: How the other revision was measured; `None` where the other side is a baseline.
+        unused_count: Sessions of the baseline without usable joules.
+        doubt: Why what looks like a regression is not called one, or `None`.
+        creep: That the level has crept up over the baseline's sessions, or `None`.
+    """
+
+    verdict: Verdict
+    comparison: Comparison
+    alpha: float
+    spread: Spread
+    channels: Mapping[str, tuple[float, float]]
+    pairs: Pairs | None = None
+    unused_count: int = 0
+    doubt: NotConfirmed | ByChance | None = None
+    creep: CreepSince | None = None
+
+
+Unusable = Void | Unmeasured | OnlyEstimated
+Finding = Unusable | Saturated | AgainstBudget | NoBaseline | FactsDiffer | NoSuchJoules | Compared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """All that is to be said of a record.
+
+    Attributes:
+        findings: At least one, the most severe first.
+        summary: Mean joules of a round, where they may be shown.
+        quality: What readings say of themselves, and how many of *reading_count* do so, where they count.
+    """
+
+    record: Record
+    findings: tuple[Finding, ...]
+    budget: Budget = field(default_factory=Budget)
+    summary: Summary | None = None
+    quality: Mapping[str, int] = field(default_factory=dict)
+    reading_count: int = 0
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.findings[0].verdict
+
+    @property
+    def compared(self) -> Compared | None:
+        """The finding that holds a comparison, if there is one."""
+        return next((finding for finding in self.findings if isinstance(finding, Compared)), None)

@@ -1,0 +1,54 @@
+"""What is asked of a record: how far it may be from its baseline, and how sure that must be."""
+
+import math
+from dataclasses import dataclass, field
+
+from pytest_energy.basis import Basis
+from pytest_energy.errors import SettingsError
+from pytest_energy.model import FAILING, UNDECIDED, Judgement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What is asked of a record.
+
+    Attributes:
+        tolerance: Accepted rise, a share, at least 0.
+        alpha: Accepted chance of a false alarm at the edge of the tolerance, one-sided, 0 to 0.5.
+        gates_estimates: Estimated joules may pass and fail tests.
+        basis: Which joules are compared with the baseline.
+        test_count: Tests of this run that have a baseline: so many chances for a false alarm.
+
+    Raises:
+        SettingsError: *tolerance* or *alpha* is out of its range.
+    """
+
+    tolerance: float = 0.05
+    alpha: float = 0.05
+    gates_estimates: bool = False
+    basis: Basis = field(default_factory=Basis)
+    test_count: int = 1
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.tolerance) and self.tolerance >= 0):
+            raise SettingsError(f"tolerance is {self.tolerance}; it is a share of at least 0, such as 0.05")
+        if not 0 < self.alpha < 0.5:
+            raise SettingsError(f"alpha is {self.alpha}; it is a chance above 0 and below 0.5, such as 0.05")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundsWanted:
+    """Rounds that are wanted before the verdict.
+
+    Attributes:
+        count: How many.
+        is_confirming: A second batch, to confirm a regression; else to decide what is in doubt.
+    """
+
+    count: int
+    is_confirming: bool
+
+
+def is_failing(judgement: Judgement, *, strict: bool) -> bool:
+    """Whether the test must fail: always past a limit, under *strict* for any doubt."""
+    return judgement.verdict in FAILING or (strict and judgement.verdict in UNDECIDED)
