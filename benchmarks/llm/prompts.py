@@ -7,7 +7,13 @@ work; the rest is new in every round, so that rounds stay equal.
 import random
 
 from benchmarks.llm.tokenizer import corpus_ids, trained_tokenizer
-from pytest_energy.serving.prompts import QUESTIONS
+
+# Sanchez-Mompo et al. 2025, section 6.2: the prompts it names.
+QUESTIONS = (
+    "What is the difference between OpenCL and CUDA?",
+    "Why did my parent not invite me to their wedding?",
+    "Fuji vs. Nikon, which is better?",
+)
 
 
 def fresh_prompts(count: int, *, length: int, seed: str, round_index: int) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""Requests against a model server: a load, what each request saw, the paper's metrics of it."""
+"""Requests against a model server: engines, prompts, a load and what each of its requests saw."""
 
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import (
@@ -11,11 +11,9 @@ from pytest_energy.serving.engines.protocol import (
     TokenEvent,
 )
 from pytest_energy.serving.load import Prompts, serve
-from pytest_energy.serving.load_metrics import generative_metrics, timing_metrics
-from pytest_energy.serving.load_result import Lateness, LoadResult, QueueSample, Served
-from pytest_energy.serving.prompts import PromptSet, drawn_lengths, prompt_file, prompts_digest, random_tokens
+from pytest_energy.serving.load_result import LoadResult, Percentiles, QueueSample, Served
+from pytest_energy.serving.prompts import PromptSet, drawn_lengths, prompt_file, random_tokens
 from pytest_energy.serving.slo import Slo
-from pytest_energy.serving.steady import Steadiness, SteadyState, state_between, steadiness, steady_span
 
 __all__ = [
     "CacheCounters",
@@ -23,8 +21,8 @@ __all__ = [
     "Engine",
     "EngineError",
     "EngineFacts",
-    "Lateness",
     "LoadResult",
+    "Percentiles",
     "PromptSet",
     "Prompts",
     "QueueSample",
@@ -32,17 +30,9 @@ __all__ = [
     "Schedule",
     "Served",
     "Slo",
-    "Steadiness",
-    "SteadyState",
     "TokenEvent",
     "drawn_lengths",
-    "generative_metrics",
     "prompt_file",
-    "prompts_digest",
     "random_tokens",
     "serve",
-    "state_between",
-    "steadiness",
-    "steady_span",
-    "timing_metrics",
 ]

@@ -41,11 +41,10 @@ QUEUE_INTERVAL_S = 1.0
 
 def serve(
     engine: Engine,
-    prompts: Prompts,
+    prompts: Sequence[Prompt],
     schedule: Schedule,
     *,
     output_tokens: int | Sequence[int],
-    round_index: int = 0,
     timeout_s: float = 600.0,
     milestones: Sequence[Milestone] = (),
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
@@ -57,10 +56,9 @@ def serve(
 
     Args:
         engine: Ready to serve.
-        prompts: Token ids, one sequence a request, or a function from *round_index* to them.
+        prompts: Token ids, one sequence a request.
         schedule: When requests leave; the same in every round.
         output_tokens: Length of every answer, or one for each prompt.
-        round_index: Handed to *prompts* where that is a function.
         timeout_s: Longest time for the whole load.
         milestones: What to do at which time of the load; an exception of one ends the load and is raised.
         loop_factory: Makes the event loop, whose `time()` is the load's clock. Without it, one that wakes on
@@ -70,7 +68,7 @@ def serve(
         EngineError: The engine failed, answered with another length, or did not answer in time.
         SettingsError: The load has no prompts, or an argument is outside its range.
     """
-    requests = _requests(prompts(round_index) if callable(prompts) else prompts, output_tokens)
+    requests = _requests(prompts, output_tokens)
     due_s = schedule.due_s(len(requests))
     if not timeout_s > 0:
         raise SettingsError(f"timeout_s is {timeout_s}; it must be above 0")

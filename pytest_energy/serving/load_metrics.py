@@ -13,7 +13,7 @@ from pytest_energy.errors import NotMeasurable
 from pytest_energy.metrics import generative
 from pytest_energy.model import Record
 from pytest_energy.serving.engines.protocol import CacheCounters, DecoderShape, EngineFacts
-from pytest_energy.serving.load_result import Lateness, LoadResult, Percentiles
+from pytest_energy.serving.load_result import LoadResult, Percentiles
 from pytest_energy.serving.slo import Slo
 
 _TIMES_ABSENT = {
@@ -71,7 +71,7 @@ def timing_metrics(
         Metric name to value or `None`; metric name to the reason for the `None`.
     """
     served = [request for load in loads for request in load.served]
-    lateness = Lateness.of([request.late_s for request in served])
+    lateness = Percentiles.of([request.late_s for request in served])
     depths = [load.max_queue_depth for load in loads]
     known_depths = [depth for depth in depths if depth is not None]
     figures: dict[str, float | None] = {

@@ -35,11 +35,12 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Percentiles:
-    """Three percentiles of a time over the requests, in seconds."""
+    """Percentiles of a time over the requests, and the longest, in seconds."""
 
     p50_s: float
     p90_s: float
     p99_s: float
+    max_s: float
 
     @classmethod
     def of(cls, values_s: Sequence[float]) -> "Percentiles":
@@ -55,28 +56,7 @@ class Percentiles:
             p50_s=percentile(values_s, 0.50),
             p90_s=percentile(values_s, 0.90),
             p99_s=percentile(values_s, 0.99),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lateness:
-    """How long after they should have left requests did leave, in seconds."""
-
-    p50_s: float
-    p99_s: float
-    max_s: float
-
-    @classmethod
-    def of(cls, values_s: Sequence[float]) -> "Lateness":
-        """Percentiles and the longest.
-
-        Raises:
-            NotMeasurable: There are no values.
-        """
-        return cls(
-            p50_s=percentile(values_s, 0.50),
-            p99_s=percentile(values_s, 0.99),
-            max_s=percentile(values_s, 1.0),
+            max_s=max(values_s),
         )
 
 
@@ -216,13 +196,9 @@ class LoadResult:
         return max((sample.depth for sample in self.queue), default=None)
 
     @property
-    def lateness(self) -> Lateness:
-        return Lateness.of([request.late_s for request in self.served])
-
-    @property
-    def lateness_s(self) -> float:
-        """Longest lateness of all."""
-        return self.lateness.max_s
+    def lateness(self) -> Percentiles:
+        """How long after they should have left requests did leave."""
+        return Percentiles.of([request.late_s for request in self.served])
 
     @property
     def harmless_lateness_s(self) -> float:

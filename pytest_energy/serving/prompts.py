@@ -16,13 +16,6 @@ from typing import TypeGuard
 
 from pytest_energy.errors import SettingsError
 
-# Sanchez-Mompo et al. 2025, section 6.2: the prompts it names.
-QUESTIONS = (
-    "What is the difference between OpenCL and CUDA?",
-    "Why did my parent not invite me to their wedding?",
-    "Fuji vs. Nikon, which is better?",
-)
-
 DIGEST_LENGTH = 12  # hex digits: two of a million loads have the same with a chance of 1 in 500
 
 
@@ -154,12 +147,8 @@ def prompt_file(
     return PromptSet(prompts=tuple(prompt for _, prompt, _ in entries), output_tokens=known or None)
 
 
-def prompts_digest(prompts: Sequence[Sequence[int]], output_tokens: int | Sequence[int] | None = None) -> str:
-    """Name of the work that *prompts* are: equal for equal token ids in equal order, and equal lengths.
-
-    Args:
-        prompts: Token ids.
-        output_tokens: Lengths of the answers, where they are part of what is compared.
+def prompts_digest(prompts: Sequence[Sequence[int]]) -> str:
+    """Name of the work that *prompts* are: equal for equal token ids in equal order.
 
     >>> prompts_digest([[1, 2], [3]]) == prompts_digest([[1], [2, 3]])
     False
@@ -167,9 +156,6 @@ def prompts_digest(prompts: Sequence[Sequence[int]], output_tokens: int | Sequen
     digest = hashlib.sha256()
     for prompt in prompts:
         digest.update(f"{len(prompt)}:{','.join(map(str, prompt))};".encode())
-    if output_tokens is not None:
-        lengths = [output_tokens] * len(prompts) if isinstance(output_tokens, int) else output_tokens
-        digest.update(f"answers:{','.join(map(str, lengths))}".encode())
     return digest.hexdigest()[:DIGEST_LENGTH]
 
 

@@ -1,9 +1,14 @@
 """The processes behind a port of this machine."""
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psutil
+from pytest_energy.lazy_module import LazyModule
+
+if TYPE_CHECKING:
+    import psutil
+else:
+    psutil = LazyModule("psutil")
 
 
 def server_pids(port: int) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ import io
 import json
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from pytest_energy.errors import EnergyError, SettingsError
@@ -209,9 +209,7 @@ class OpenAiEndpoint:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _session(self) -> "aiohttp.ClientSession":

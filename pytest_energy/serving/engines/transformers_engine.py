@@ -10,7 +10,6 @@ import itertools
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, fields
 from importlib.metadata import version
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
@@ -193,9 +192,7 @@ class TransformersEngine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _submit(self, request: Request, manager_id: str) -> None:

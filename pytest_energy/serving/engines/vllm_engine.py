@@ -18,7 +18,6 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from pytest_energy.errors import EnergyError
@@ -231,9 +230,7 @@ class VllmEngine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _load(self, arguments: Mapping[str, object]) -> tuple[Any, list[dict[str, Any]]]:

@@ -9,9 +9,8 @@ pytest.importorskip("transformers")
 pytest.importorskip("tokenizers")
 
 from benchmarks.llm.models import SIZES, llama  # noqa: E402
-from benchmarks.llm.prompts import fresh_prompts  # noqa: E402
+from benchmarks.llm.prompts import QUESTIONS, fresh_prompts  # noqa: E402
 from benchmarks.llm.tokenizer import VOCABULARY, trained_tokenizer  # noqa: E402
-from pytest_energy.serving.prompts import QUESTIONS  # noqa: E402
 
 UNITS = {"M": 1e6, "B": 1e9}
 

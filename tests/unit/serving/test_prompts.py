@@ -217,10 +217,3 @@ def test_equal_prompts_have_one_name() -> None:
 def test_other_prompts_have_another_name(other: list[list[int]]) -> None:
     """Other ids, another order, other lengths, one more or less."""
     assert prompts_digest(other) != prompts_digest([[1, 2], [3]])
-
-
-def test_lengths_of_answers_are_part_of_the_work() -> None:
-    """One number for all is the same as that number for each."""
-    prompts = [[1], [2]]
-    assert prompts_digest(prompts, 5) == prompts_digest(prompts, [5, 5])
-    assert len({prompts_digest(prompts), prompts_digest(prompts, 5), prompts_digest(prompts, 6)}) == 3

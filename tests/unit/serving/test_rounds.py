@@ -249,3 +249,9 @@ def test_a_load_that_left_late_says_how_late() -> None:
         "requests left late: 20 ms at p99, 20 ms at most, where up to 5 ms changes nothing. "
         "Something holds the event loop or the CPU: see what else runs there, or lower the rate"
     )
+
+
+def test_prompts_may_be_a_function_of_the_round() -> None:
+    """Each round can bring fresh prompts."""
+    load_plan = plan(prompts=lambda index: [(index, 7)], output_tokens=1)
+    assert load_plan.requests(3) == ([(3, 7)], [1])

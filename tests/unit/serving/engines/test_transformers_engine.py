@@ -117,10 +117,9 @@ def test_a_load_is_served_round_after_round(engine: TransformersEngine) -> None:
     for round_index in range(3):
         result = serve(
             engine,
-            lambda index: random_prompts(6, seed=index),
+            random_prompts(6, seed=round_index),
             Schedule(rate=200.0),
             output_tokens=OUTPUT_TOKENS,
-            round_index=round_index,
         )
         assert result.output_tokens == 6 * OUTPUT_TOKENS
         assert all(request.ttft_s > 0 and min(request.itl_s) >= 0 for request in result.served)
