@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter import quality
 from pytest_energy.meter.clock import Clock
-from pytest_energy.meter.integrate import Cumulative, Integral, integrate
+from pytest_energy.meter.integrate import Integral, integrate
+from pytest_energy.meter.interpolate import Cumulative
 from pytest_energy.model import Phase, Tick
 
 

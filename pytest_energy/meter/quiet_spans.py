@@ -4,7 +4,8 @@ import math
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from pytest_energy.meter.integrate import HEAD_TICKS, Span
+from pytest_energy.meter.quiet_power import Span
+from pytest_energy.meter.tick_times import HEAD_TICKS
 
 
 class QuietSpans:

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_energy.meter import quality
-from pytest_energy.meter.integrate import HEAD_TICKS, INNER_TICKS, Cumulative, Span
+from pytest_energy.meter.interpolate import Cumulative, interpolate
 from pytest_energy.meter.power import most_steps, power_steps
+from pytest_energy.meter.quiet_power import Span
 from pytest_energy.meter.sampler import Sampler
+from pytest_energy.meter.tick_times import HEAD_TICKS, INNER_TICKS
 from pytest_energy.meter.ticks import SeenTick
 from pytest_energy.meter.waiting import QUIET_TICKS, late_ticks
 from pytest_energy.model import Channel, Tick, Trace
@@ -58,7 +60,7 @@ class Surroundings:
 
     def _cumulative(self, channel: Channel) -> Cumulative:
         ticks = self._ticks_around(channel, is_whole=True)
-        return Cumulative(
+        return interpolate(
             ticks,
             self.start_s,
             self.stop_s,

@@ -6,7 +6,8 @@ from itertools import accumulate, pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_energy.meter.integrate import Cumulative, integrate
+from pytest_energy.meter.integrate import integrate
+from pytest_energy.meter.interpolate import interpolate
 from pytest_energy.meter.power import MOST_POINTS, power_steps
 from pytest_energy.model import Tick
 
@@ -46,7 +47,7 @@ def test_adjoining_stretches_add_up(gaps_s: list[float], rises_j: list[float], c
     """Stretches that adjoin add up to their window, and none is negative."""
     ticks = rising(gaps_s, rises_j)
     start_s, stop_s = (ticks[3].time_s + ticks[4].time_s) / 2, (ticks[-4].time_s + ticks[-3].time_s) / 2
-    cumulative = Cumulative(ticks, start_s, stop_s)
+    cumulative = interpolate(ticks, start_s, stop_s)
     edges = sorted({start_s, stop_s, *(start_s + cut * (stop_s - start_s) for cut in cuts)})
     edges = [edge for edge in edges if start_s <= edge <= stop_s]
     if len(edges) == 2:

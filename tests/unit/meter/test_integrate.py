@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.meter.integrate import Cumulative, How, integrate
+from pytest_energy.meter.integrate import How, integrate
 from pytest_energy.model import Tick
 
 QUIET_W = 120.0
@@ -85,33 +85,6 @@ def test_without_a_quiet_tick_the_power_outside_is_unknown() -> None:
     assert integral.how is How.INTERPOLATED
 
 
-def test_seen_times_are_taken_back_to_the_beat() -> None:
-    """Reads that err by 3 ms each, on a steady beat, cost far less than 3 ms of quiet power."""
-    spread_s = 3e-3 / math.sqrt(3)
-    errors_s = [3e-3 * (2 * ((0.618 * k) % 1.0) - 1.0) for k in range(40)]
-    exact = trace(burst_j=6.6, burst_s=3.02, count=40)
-    ticks = [Tick(t.time_s + e, t.joules, spread_s) for t, e in zip(exact, errors_s, strict=True)]
-    integral = integrate(ticks, 3.01, 3.02, quiet_s=((0.0, 3.01),))
-    assert abs(integral.energy_j - 6.6 - QUIET_W * 0.01) < 0.1
-    assert integral.uncertainty_j < 0.1 < QUIET_W * spread_s
-
-
-def test_ticks_that_keep_to_no_beat_are_believed_as_seen() -> None:
-    """Irregular ticks that were seen exactly give exact joules."""
-    times = [0.1 * k + 0.03 * math.sin(7.0 * k * k) for k in range(20)]
-    ticks = [Tick(t, QUIET_W * t + (6.6 if t >= 1.02 else 0.0), 1e-6) for t in times]
-    integral = integrate(ticks, 1.015, 1.02, quiet_s=((-1.0, 1.015),))
-    assert integral.energy_j == pytest.approx(6.6 + QUIET_W * 0.005, abs=1e-3)
-
-
-def test_one_held_up_read_is_no_lever() -> None:
-    """A tick that was seen 24 ms late by its own account doesn't bend the beat."""
-    ticks = [replace(tick, spread_s=1e-3) for tick in trace(burst_j=6.6, burst_s=3.02, count=40)]
-    ticks[20] = replace(ticks[20], time_s=ticks[20].time_s + 0.024)
-    integral = integrate(ticks, 3.01, 3.02, quiet_s=((0.0, 3.01),))
-    assert integral.energy_j == pytest.approx(6.6 + QUIET_W * 0.01, abs=0.3)
-
-
 def test_only_known_quiet_counts_as_quiet() -> None:
     """Ticks outside the quiet stretches, however like, don't tell the quiet power."""
     ticks = [more(t, 0.3 * min(10, round(t.time_s / 0.1))) for t in trace(burst_j=6.6, burst_s=1.62)]
@@ -152,41 +125,3 @@ def test_one_tick_whose_time_nobody_knows_leaves_all_to_their_beat() -> None:
     ticks[3] = replace(ticks[3], spread_s=None)
     unknown = [replace(tick, spread_s=None) for tick in ticks]
     assert integrate(ticks, 1.01, 1.02) == integrate(unknown, 1.01, 1.02)
-
-
-def phased() -> Cumulative:
-    """0.5 s at 200 W, then 0.5 s at 400 W, quiet around."""
-    times = [0.1 * k + 0.03 for k in range(40)]
-    joules = [
-        QUIET_W * t + 80.0 * min(max(t - 2.0, 0.0), 0.5) + 280.0 * min(max(t - 2.5, 0.0), 0.5) for t in times
-    ]
-    return Cumulative(
-        [Tick(*pair) for pair in zip(times, joules, strict=True)], 2.0, 3.0, quiet_s=((0.0, 2.0),)
-    )
-
-
-def test_a_stretch_is_interpolated_between_ticks() -> None:
-    """Away from a change of power the interpolation is exact, and near it the uncertainty covers it."""
-    steady, across = phased().between(2.03, 2.33), phased().between(2.0, 2.5)
-    assert steady.energy_j == pytest.approx(60.0, rel=1e-3)
-    assert abs(across.energy_j - 100.0) <= 2 * across.uncertainty_j
-    assert across.uncertainty_j > steady.uncertainty_j
-    assert across.how is How.INTERPOLATED
-
-
-def test_the_whole_window_is_no_interpolation() -> None:
-    """A stretch that is the window has the window's joules and uncertainty."""
-    assert phased().between(2.0, 3.0).how is How.ALIGNED
-
-
-def test_a_stretch_outside_its_window_is_an_error() -> None:
-    """What the window doesn't hold it can't tell."""
-    with pytest.raises(NotMeasurable, match="leaves its window"):
-        phased().between(1.9, 2.5)
-
-
-def test_a_window_inside_one_tick_says_little_of_its_stretches() -> None:
-    """With no tick inside, half the time may have used nearly nothing or nearly all."""
-    ticks = trace(burst_j=33.0, burst_s=1.07)
-    half = Cumulative(ticks, 1.01, 1.07, quiet_s=((0.0, 1.01),)).between(1.01, 1.04)
-    assert half.uncertainty_j > 0.1 * half.energy_j

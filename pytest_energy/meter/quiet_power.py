@@ -1,0 +1,163 @@
+"""Power beside a window, where nothing is at work, from whole quiet ticks. Pure."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from statistics import fmean
+
+from pytest_energy.meter.tick_times import HEAD_TICKS, TimedTicks
+
+Span = tuple[float, float]
+"""From when to when, in seconds."""
+
+# Quiet ticks of H100 and H200 agree within 0.2 % (1 sigma), and drift by 1.5 % after a load. More than this
+# is no longer the same quiet.
+_SAME_QUIET_SHARE = 0.05
+
+# A tick after the load that differs by less than this is more likely a fit of the counter (18 % short was
+# seen on an H100) or a rest of the work; by more, another power state (a CUDA context adds 70 %).
+_PASSING_SHARE = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A stretch between two neighbouring ticks, by the first one's index."""
+
+    index: int
+    duration_s: float
+    energy_j: float
+    spread_s: float
+
+    @property
+    def power_w(self) -> float:
+        return self.energy_j / self.duration_s
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Quiet power of one side of a window, and the intervals that it comes from."""
+
+    power_w: float
+    intervals: tuple[Interval, ...]
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class QuietPower:
+    """Quiet power of both sides of a window.
+
+    Attributes:
+        head: Before the start.
+        tail: After the stop; the same as *head*, unless it is clearly another quiet.
+        difference_w: By how much the two sides differ beyond what the ticks' times explain.
+    """
+
+    head: Level
+    tail: Level
+    difference_w: float = 0.0
+
+    def variance(self, quiet_s: float) -> float:
+        """What quiet power that isn't quite constant leaves open over *quiet_s*, in J^2."""
+        intervals = {i.index: i for i in (*self.head.intervals, *self.tail.intervals)}.values()
+        count, duration_s = len(intervals), math.fsum(i.duration_s for i in intervals)
+        wander = 0.0  # of the joules, in J^2/s
+        power_w = self.head.power_w
+        if count >= 3 and self.head == self.tail:
+            all_of_it = math.fsum((i.energy_j - power_w * i.duration_s) ** 2 for i in intervals) / (count - 1)
+            of_times = fmean(i.spread_s**2 for i in intervals) * power_w**2
+            wander = max(0.0, all_of_it - 2 * of_times) * count / duration_s
+        return wander * (quiet_s + quiet_s**2 / duration_s) + (self.difference_w * quiet_s / 2) ** 2
+
+
+def quiet_intervals(ticks: TimedTicks, quiet_s: Sequence[Span]) -> tuple[list[Interval], list[Interval]]:
+    """Quiet intervals before the window, and after it.
+
+    Args:
+        ticks: Those around the window.
+        quiet_s: As for `integrate`.
+    """
+    low = max(0, ticks.head_stop - HEAD_TICKS)
+    head = [_interval(ticks, index) for index in range(low, ticks.head_stop - 1)]
+    tail = [_interval(ticks, index) for index in range(ticks.tail_start, len(ticks.ticks) - 1)]
+    if quiet_s:
+        head = [i for i in head if any(_lies_in(ticks, i, span_s) for span_s in quiet_s)]
+        level_w = _latest_power_w(head)
+        return [i for i in head if _is_same_quiet(i, level_w, _PASSING_SHARE)], tail
+    level_w = head[-1].power_w if head else 0.0
+    same = takewhile(lambda i: _is_same_quiet(i, level_w, _SAME_QUIET_SHARE), reversed(head))
+    return list(same)[::-1], tail
+
+
+def _interval(ticks: TimedTicks, index: int) -> Interval:
+    return Interval(
+        index,
+        max(ticks.time_s(index + 1) - ticks.time_s(index), 1e-9),
+        ticks.ticks[index + 1].joules - ticks.ticks[index].joules,
+        math.hypot(ticks.spread_s(index), ticks.spread_s(index + 1)),
+    )
+
+
+def _lies_in(ticks: TimedTicks, interval: Interval, span_s: Span) -> bool:
+    before, after = ticks.ticks[interval.index], ticks.ticks[interval.index + 1]
+    return span_s[0] <= before.time_s and after.time_s <= span_s[1]
+
+
+def quiet_power(head: Sequence[Interval], tail: Sequence[Interval]) -> QuietPower | None:
+    """Quiet power of both sides: the same, unless the tail is clearly another quiet.
+
+    Args:
+        head: Quiet intervals before the window.
+        tail: Those after it.
+
+    Returns:
+        `None` where no whole tick is quiet.
+    """
+    head = _best_known(head)
+    before, after, both = _level(head), _level(tail), _level([*head, *tail])
+    if both is None:
+        return None
+    if before is None or after is None:
+        return QuietPower(both, both)
+    difference_w = after.power_w - before.power_w
+    if all(_is_same_quiet(i, before.power_w, _SAME_QUIET_SHARE) for i in tail):
+        expected_w = 2 * max(i.spread_s / i.duration_s for i in tail) * before.power_w
+        beyond_w = math.copysign(max(0.0, abs(difference_w) - expected_w), difference_w)
+        return QuietPower(both, both, beyond_w)
+    # A small difference is a passing fit of the counter, a large one another power state. Between the
+    # two nobody knows, and the uncertainty says so.
+    weight = difference_w**2 / (difference_w**2 + (_PASSING_SHARE * before.power_w) ** 2)
+    blend = Level(before.power_w + weight * difference_w, after.intervals, after.duration_s)
+    return QuietPower(before, blend, 2 * math.sqrt(weight * (1 - weight)) * difference_w)
+
+
+def _is_same_quiet(interval: Interval, power_w: float, share: float) -> bool:
+    """Whether the interval can be one of *power_w*, given how badly its length is known."""
+    slack_s = share * interval.duration_s + 4 * interval.spread_s
+    return abs(interval.energy_j - power_w * interval.duration_s) <= power_w * slack_s
+
+
+def _latest_power_w(intervals: Sequence[Interval]) -> float:
+    """Power of the last intervals, of as many as it takes to know it to 5 %."""
+    energy_j = duration_s = 0.0
+    for interval in reversed(intervals):
+        energy_j, duration_s = energy_j + interval.energy_j, duration_s + interval.duration_s
+        if duration_s >= 20 * interval.spread_s:
+            break
+    return energy_j / duration_s if duration_s else 0.0
+
+
+def _best_known(intervals: Sequence[Interval]) -> list[Interval]:
+    """Those whose length isn't known much worse than others'."""
+    if not intervals:
+        return []
+    spreads_s = sorted(interval.spread_s for interval in intervals)
+    limit_s = 2 * spreads_s[len(spreads_s) // 4]
+    return [interval for interval in intervals if interval.spread_s <= limit_s]
+
+
+def _level(intervals: Sequence[Interval]) -> Level | None:
+    if not intervals:
+        return None
+    duration_s = math.fsum(i.duration_s for i in intervals)
+    return Level(math.fsum(i.energy_j for i in intervals) / duration_s, tuple(intervals), duration_s)

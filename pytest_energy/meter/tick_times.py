@@ -1,0 +1,272 @@
+"""When the ticks around a window happened, better than each was seen. Pure.
+
+When a tick happened is known only to be between two reads. Where the ticks keep to a beat, the beat says
+more: each seen time is beat + the tick's own jitter + an error of seeing. The jitter's variance is what the
+distances from the beat have more than the errors of seeing would give; each time is taken back to the beat as
+far as its own uncertainty is larger than the beat's.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean, median
+
+from pytest_energy.model import Tick
+
+HEAD_TICKS = 64
+"""Ticks before the start that are looked at: enough to know the beat (to 1/sqrt(64) of a seen time's spread)
+and to hold some quiet gaps between earlier rounds; few enough to be written down with each round."""
+
+INNER_TICKS = 32
+"""Ticks inside the window, beside each edge, that help to know the beat."""
+
+# Fewer ticks make no beat: two are the line, two more say how well they keep to it.
+_BEAT_TICKS = 4
+
+# A tick's time is known to about 2 % of a tick where nobody tells: 3 ms of 100 ms, uniform.
+_UNKNOWN_TIME_SHARE = 0.02
+
+# No time is known better than a clock is read; it also keeps weights finite.
+_LEAST_SPREAD_S = 1e-9
+
+# A time that is known to a tenth of a beat miscounts one in 2000 (3.5 sigma of the difference of two).
+_COUNT_SHARE = 0.1
+
+# Standard deviations off the beat that chance doesn't reach, within the 64 ticks or so that are looked at.
+_WILD = 3.5
+
+# More such ticks than this share, and there is no beat.
+_WILD_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _NumberedTick:
+    """A seen time, and the beats up to it; 0 and not counted where the time isn't known well enough."""
+
+    time_s: float
+    spread_s: float
+    number: float
+    is_counted: bool
+
+    @property
+    def variance(self) -> float:
+        return max(self.spread_s, _LEAST_SPREAD_S) ** 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Beat:
+    """A weighted line through the times of numbered ticks, and the sums that its own variance takes."""
+
+    origin_s: float
+    mean_s: float
+    centre: float
+    period_s: float
+    weight: float
+    square: float
+
+    def distance_s(self, tick: _NumberedTick) -> float:
+        return tick.time_s - self.origin_s - self.mean_s - self.period_s * (tick.number - self.centre)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickTimes:
+    """Times of neighbouring ticks.
+
+    Attributes:
+        first: Index of the first of these ticks.
+        times_s: Best time of each.
+        spreads_s: Uncertainty of each that is its own.
+        numbers: Beats up to each.
+        shrinks: How far each was taken back to the beat, from 0 to 1.
+        beat: What they were taken back to, or `None`.
+    """
+
+    first: int
+    times_s: tuple[float, ...]
+    spreads_s: tuple[float, ...]
+    numbers: tuple[float, ...] = ()
+    shrinks: tuple[float, ...] = ()
+    beat: _Beat | None = None
+
+    def variance(self, weights: Mapping[int, float]) -> float:
+        """Variance of the sum of weight x time over these ticks."""
+        inside = [(i - self.first, w) for i, w in weights.items() if 0 <= i - self.first < len(self.times_s)]
+        own = math.fsum((w * self.spreads_s[i]) ** 2 for i, w in inside)
+        if self.beat is None or not any(self.shrinks):
+            return own
+        centre = self.beat.centre
+        offset = math.fsum(w * self.shrinks[i] for i, w in inside)
+        slope = math.fsum(w * self.shrinks[i] * (self.numbers[i] - centre) for i, w in inside)
+        return own + offset**2 / self.beat.weight + slope**2 / self.beat.square
+
+
+def fit_tick_times(first: int, times_s: Sequence[float], spreads_s: Sequence[float] = ()) -> TickTimes:
+    """Times of ticks, taken back to their beat as far as they keep to one.
+
+    Args:
+        first: Index of the first of these ticks.
+        times_s: When they were seen.
+        spreads_s: Uncertainty of each. Without it the times stay as they are, and how badly they keep to a
+            beat is the uncertainty of all.
+    """
+    gaps_s = [after - before for before, after in pairwise(times_s)]
+    period_s = median(gaps_s) if gaps_s else 0.0
+    known_s = tuple(spreads_s) or (_UNKNOWN_TIME_SHARE * period_s,) * len(times_s)
+    as_seen = TickTimes(first=first, times_s=tuple(times_s), spreads_s=known_s)
+    ticks = _numbered(times_s, known_s, gaps_s)
+    if sum(tick.is_counted for tick in ticks) < _BEAT_TICKS:
+        return as_seen
+    if spreads_s:
+        return _kept_to_beat(first, ticks) or as_seen
+    beat = _fit(ticks, [1.0] * len(ticks))
+    strays_s = [b - a for a, b in pairwise(map(beat.distance_s, ticks))]
+    usual_s = _robust_spread(strays_s) / math.sqrt(2)
+    return TickTimes(first=first, times_s=tuple(times_s), spreads_s=(usual_s,) * len(times_s))
+
+
+def _numbered(
+    times_s: Sequence[float], spreads_s: Sequence[float], gaps_s: Sequence[float]
+) -> list[_NumberedTick]:
+    """Count the beats up to each tick, as far as the times are known well enough to count."""
+    # Some ticks were passed over, so a gap may be many beats; the short ones are single beats.
+    shortest_s = sorted(gaps_s)[len(gaps_s) // 10] if gaps_s else 0.0
+    beat_s = median([gap_s for gap_s in gaps_s if gap_s <= 1.5 * shortest_s] or [0.0])
+    ticks: list[_NumberedTick] = []
+    last: _NumberedTick | None = None
+    for time_s, spread_s in zip(times_s, spreads_s, strict=True):
+        is_counted = spread_s <= _COUNT_SHARE * beat_s and bool(gaps_s)
+        number = 0.0
+        if is_counted and last is not None:
+            number = last.number + max(1, round((time_s - last.time_s) / beat_s))
+        ticks.append(_NumberedTick(time_s, spread_s, number, is_counted))
+        last = ticks[-1] if is_counted else last
+    return ticks
+
+
+def _kept_to_beat(first: int, ticks: Sequence[_NumberedTick]) -> TickTimes | None:
+    """The ticks' times, each with its share of the beat; `None` where there is no beat."""
+    beat, jitter = _fit_with_jitter(ticks)
+    distances_s = [beat.distance_s(tick) for tick in ticks]
+    is_kept = [
+        tick.is_counted and d * d <= _WILD**2 * (tick.variance + jitter)
+        for tick, d in zip(ticks, distances_s, strict=True)
+    ]
+    if sum(is_kept) < (1 - _WILD_SHARE) * sum(tick.is_counted for tick in ticks):
+        return None  # the beats were miscounted, or there is none
+    shrinks = [
+        tick.variance / (tick.variance + jitter) if kept else 0.0
+        for tick, kept in zip(ticks, is_kept, strict=True)
+    ]
+    spreads_s = [
+        math.sqrt(jitter * shrink) if kept else _own_spread_s(tick, d, beat)
+        for tick, d, shrink, kept in zip(ticks, distances_s, shrinks, is_kept, strict=True)
+    ]
+    times_s = [tick.time_s - s * d for tick, s, d in zip(ticks, shrinks, distances_s, strict=True)]
+    return TickTimes(
+        first=first,
+        times_s=tuple(times_s),
+        spreads_s=tuple(spreads_s),
+        numbers=tuple(tick.number for tick in ticks),
+        shrinks=tuple(shrinks),
+        beat=beat,
+    )
+
+
+def _fit_with_jitter(ticks: Sequence[_NumberedTick]) -> tuple[_Beat, float]:
+    """The beat, and the variance of the ticks' own jitter around it."""
+    jitter = 0.0
+    # Jitter and fit hang on one another; from no jitter on they settle in a few turns.
+    for _ in range(4):
+        beat = _fit(ticks, [1.0 / (t.variance + jitter) if t.is_counted else 0.0 for t in ticks])
+        jitter = _excess([(beat.distance_s(tick), tick.variance) for tick in ticks if tick.is_counted])
+    return beat, jitter
+
+
+def _fit(ticks: Sequence[_NumberedTick], weights: Sequence[float]) -> _Beat:
+    origin_s, weight = ticks[0].time_s, math.fsum(weights)
+    centre = math.fsum(w * tick.number for tick, w in zip(ticks, weights, strict=True)) / weight
+    parts = [(w, t.number - centre, t.time_s - origin_s) for t, w in zip(ticks, weights, strict=True)]
+    square = math.fsum(w * offset * offset for w, offset, _ in parts)
+    return _Beat(
+        origin_s=origin_s,
+        mean_s=math.fsum(w * length_s for w, _, length_s in parts) / weight,
+        centre=centre,
+        period_s=math.fsum(w * offset * length_s for w, offset, length_s in parts) / square,
+        weight=weight,
+        square=square,
+    )
+
+
+def _own_spread_s(tick: _NumberedTick, distance_s: float, beat: _Beat) -> float:
+    """Spread of a tick that the beat contradicts: it may err by its distance from the beat."""
+    off_s = abs(distance_s) % beat.period_s
+    return max(math.sqrt(tick.variance), min(off_s, beat.period_s - off_s))
+
+
+def _excess(counted: Sequence[tuple[float, float]]) -> float:
+    """Variance that distances have over that of seeing them, pairs of the two; 0 if chance could make it."""
+    ratios = [d * d / variance for d, variance in counted]
+    # Chance: the mean of n squared standard distances is 1 +- sqrt(2/n); 2 are lost to the line.
+    count = len(ratios)
+    if math.fsum(ratios) / (count - 2) <= 1 + 1.5 * math.sqrt(2 / count):
+        return 0.0
+    spread = math.fsum(d * d for d, _ in counted) / (count - 2)
+    return max(0.0, spread - fmean(variance for _, variance in counted))
+
+
+def _robust_spread(errors: Iterable[float]) -> float:
+    """Standard deviation around 0, as the median tells it, so that some wild ones don't matter."""
+    return 1.4826 * median(abs(error) for error in errors)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedTicks:
+    """The ticks around a window with their best times.
+
+    Attributes:
+        ticks: As they were seen.
+        head_stop: Index of the first tick after the start.
+        tail_start: Index of the first tick at or after the stop.
+        spans: Times of those that matter; a long window has two beats, as over so many ticks the two clocks
+            drift apart.
+        is_sure: The uncertainty of each seen time is known.
+    """
+
+    ticks: Sequence[Tick]
+    head_stop: int
+    tail_start: int
+    spans: tuple[TickTimes, ...]
+    is_sure: bool
+
+    def _span(self, index: int) -> TickTimes:
+        return next(span for span in reversed(self.spans) if span.first <= index)
+
+    def time_s(self, index: int) -> float:
+        """The best time of the tick *index*."""
+        span = self._span(index)
+        return span.times_s[index - span.first]
+
+    def spread_s(self, index: int) -> float:
+        """The uncertainty of that time which no other tick shares."""
+        span = self._span(index)
+        return span.spreads_s[index - span.first]
+
+    def variance(self, weights: Mapping[int, float]) -> float:
+        """Variance of the sum of weight x time."""
+        return math.fsum(span.variance(weights) for span in self.spans)
+
+
+def timed(ticks: Sequence[Tick], head_stop: int, tail_start: int) -> TimedTicks:
+    """Find the best times of the ticks around a window; see `TimedTicks`."""
+    times_s = [tick.time_s for tick in ticks]
+    spreads_s = [tick.spread_s for tick in ticks if tick.spread_s is not None]
+    is_sure = len(spreads_s) == len(ticks)
+    low, end = max(0, head_stop - HEAD_TICKS), len(ticks)
+    inner_start, inner_stop = head_stop + INNER_TICKS, tail_start - INNER_TICKS
+    places = [(low, end)] if inner_start >= inner_stop else [(low, inner_start), (inner_stop, end)]
+    spans = tuple(
+        fit_tick_times(first, times_s[first:stop], spreads_s[first:stop] if is_sure else ())
+        for first, stop in places
+    )
+    return TimedTicks(ticks=ticks, head_stop=head_stop, tail_start=tail_start, spans=spans, is_sure=is_sure)

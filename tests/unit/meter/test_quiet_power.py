@@ -1,0 +1,56 @@
+"""Power beside a window, where nothing is at work."""
+
+import pytest
+
+from pytest_energy.meter.quiet_power import QuietPower, quiet_intervals, quiet_power
+from pytest_energy.meter.tick_times import timed
+from pytest_energy.model import Tick
+
+
+def around(*powers_w: float, after: tuple[float, ...] = ()) -> QuietPower | None:
+    """Quiet power where whole ticks of 100 ms drew *powers_w* before a window, and others after it."""
+    ticks, joules = [Tick(0.0, 0.0, 1e-6)], 0.0
+    for number, power_w in enumerate((*powers_w, 700.0, *after), start=1):
+        joules += 0.1 * power_w
+        ticks.append(Tick(0.1 * number, joules, 1e-6))
+    start = len(powers_w) + 1
+    return quiet_power(*quiet_intervals(timed(ticks, start, start), ()))
+
+
+def test_both_sides_of_one_quiet_have_its_power() -> None:
+    """Head and tail that agree are one level of all their ticks, with nothing left to explain."""
+    quiet = around(120.0, 120.0, 120.0, after=(120.0, 120.0))
+    assert quiet is not None
+    assert quiet.head == quiet.tail
+    assert quiet.head.power_w == pytest.approx(120.0)
+    assert len(quiet.head.intervals) == 5
+    assert quiet.difference_w == pytest.approx(0.0, abs=1e-9)
+
+
+def test_another_power_state_has_nearly_its_own_power() -> None:
+    """A tail of five times the power is no passing fit."""
+    quiet = around(100.0, 100.0, 100.0, after=(500.0, 500.0))
+    assert quiet is not None
+    assert quiet.head.power_w == pytest.approx(100.0)
+    assert quiet.tail.power_w == pytest.approx(500.0, rel=0.01)
+
+
+def test_a_small_difference_is_believed_in_part_and_leaves_the_rest_open() -> None:
+    """Between a passing fit and another state the power is blended, and uncertain."""
+    quiet = around(100.0, 100.0, 100.0, after=(130.0, 130.0))
+    assert quiet is not None
+    assert 100.0 < quiet.tail.power_w < 130.0
+    assert quiet.difference_w > 0.0
+    assert quiet.variance(0.1) > 0.0
+
+
+def test_without_a_whole_quiet_tick_nobody_knows() -> None:
+    """No power is made up."""
+    assert around() is None
+
+
+def test_quiet_ends_where_the_power_was_another() -> None:
+    """Going back from the start, ticks count as quiet as long as they agree with the last."""
+    quiet = around(300.0, 120.0, 120.0)
+    assert quiet is not None
+    assert [interval.index for interval in quiet.head.intervals] == [1, 2]
