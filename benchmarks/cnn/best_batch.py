@@ -24,7 +24,7 @@ from pytest_energy.cli.files import read_run
 from pytest_energy.errors import EnergyError, SettingsError
 from pytest_energy.model import Provenance
 from pytest_energy.report.batch import LEAST_GAIN, Size, Sweep, best, saturation, sweeps, ties
-from pytest_energy.report.plots.files import Plan, of_sweep, write
+from pytest_energy.report.catalogue import Plan, of_sweep, write
 
 
 def measured_sweeps(path: Path) -> tuple[Sweep, ...]:

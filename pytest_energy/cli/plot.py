@@ -7,7 +7,7 @@ from pytest_energy.baselines.store import Store
 from pytest_energy.cli.arguments import Commands, add_command, add_run, share
 from pytest_energy.cli.files import read_run, say
 from pytest_energy.errors import SettingsError
-from pytest_energy.report.plots.files import RoundsContext, plans, write
+from pytest_energy.report.catalogue import RoundsContext, plans, write
 from pytest_energy.report.view import View
 
 

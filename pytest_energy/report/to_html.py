@@ -11,6 +11,7 @@ Rule 4: without the script the page still tells the verdicts, the first tests wi
 import base64
 import hashlib
 import json
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from importlib.util import find_spec
@@ -18,9 +19,12 @@ from typing import TYPE_CHECKING
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.model import FAILING, Verdict
-from pytest_energy.report import cells
-from pytest_energy.report.html import charts, entries, tables
-from pytest_energy.report.text import heading
+from pytest_energy.report import batch, cells, rates
+from pytest_energy.report.charts import batch_size, request_rate
+from pytest_energy.report.html import entries, tables
+from pytest_energy.report.html.script import Shared
+from pytest_energy.report.html.svg import Figure, draw
+from pytest_energy.report.text import heading, short
 from pytest_energy.report.view import AGAINST, Row, View
 from pytest_energy.wire import JsonDict
 
@@ -105,7 +109,7 @@ def _context(view: View, created: str) -> JsonDict:
     from markupsafe import Markup
 
     style, script = _own_text("report.css"), _own_text("report.js")
-    batch_curves, rate_curves = charts.batch_curves(view), charts.rate_curves(view)
+    batch_curves, rate_curves = _batch_curves(view), _rate_curves(view)
     return {
         "style": Markup(style),  # noqa: S704  # our own file
         "script": Markup(script),  # noqa: S704  # our own file
@@ -114,7 +118,7 @@ def _context(view: View, created: str) -> JsonDict:
         "created": cells.printable(created),
         "title": f"Energy of {cells.summary(view)}",
         "heading": heading(view.machine, view.judgements) if view.machine else "",
-        "verdicts": [_verdict(found, count) for found, count in view.counts.items()],
+        "verdicts": [_verdict(verdict, count) for verdict, count in view.counts.items()],
         "notes": [cells.printable(note) for note in (*view.run_notes, *view.notes)],
         "legend": cells.legend(view),
         "columns": list(zip(HEADS, _LABELS, strict=True)),
@@ -136,20 +140,55 @@ def _context(view: View, created: str) -> JsonDict:
     }
 
 
-def _verdict(found: Verdict, count: int) -> JsonDict:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Curves:
+    """The charts of one model, and what must be said of them."""
+
+    title: str
+    figures: tuple[Figure, ...]
+    notes: tuple[str, ...]
+
+
+def _batch_curves(view: View) -> list[_Curves]:
+    """Each model's sweep over the batch size, if it has a size with joules."""
+    return [
+        _Curves(
+            title=short(sweep.model),
+            figures=tuple(map(draw, batch_size.charts(sweep))),
+            notes=batch_size.notes(sweep),
+        )
+        for sweep in batch.sweeps(view)
+        if sweep.sizes
+    ]
+
+
+def _rate_curves(view: View) -> list[_Curves]:
+    """Each model's joules over the request rate, if it has a rate with joules."""
+    fits = [(series, rates.fit(series)) for series in rates.rate_series(view) if series.points]
+    return [
+        _Curves(
+            title=short(series.model),
+            figures=(draw(request_rate.chart(series, fit)),),
+            notes=request_rate.notes(series, fit),
+        )
+        for series, fit in fits
+    ]
+
+
+def _verdict(verdict: Verdict, count: int) -> JsonDict:
     return {
-        "name": found.value,
-        "text": cells.verdict(found),
+        "name": verdict.value,
+        "text": cells.verdict(verdict),
         "count": count,
-        "symbol": _SYMBOLS[found],
-        "tone": _tone(found),
+        "symbol": _SYMBOLS[verdict],
+        "tone": _tone(verdict),
     }
 
 
-def _tone(found: Verdict) -> str:
-    if found in FAILING:
+def _tone(verdict: Verdict) -> str:
+    if verdict in FAILING:
         return "bad"
-    return "good" if found in _GOOD else "open"
+    return "good" if verdict in _GOOD else "open"
 
 
 def _static_row(row: Row) -> JsonDict:
@@ -164,12 +203,15 @@ def _static_row(row: Row) -> JsonDict:
 
 def _data_text(view: View) -> str:
     """What the script reads, as JSON in which nothing ends a script or begins markup."""
+    shared = Shared()
+    tests = [entries.entry(row, shared) for row in view.rows]
     data = {
         "heads": HEADS,
         "labels": _LABELS,
-        "verdicts": {found.value: _verdict(found, count) for found, count in view.counts.items()},
+        "verdicts": {verdict.value: _verdict(verdict, count) for verdict, count in view.counts.items()},
         "failing": sorted(FAILING & set(view.counts)),
-        "tests": [entries.entry(row) for row in view.rows],
+        "shared": shared.values,
+        "tests": tests,
     }
     text = json.dumps(data, allow_nan=False, separators=(",", ":"))  # ASCII alone: no U+2028, no U+2029
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from pytest_energy.model import Machine, SensorStatus
 from pytest_energy.report import cells
-from pytest_energy.report.html.charts import scatters
-from pytest_energy.report.html.figure import Figure
-from pytest_energy.report.plots.correlation import notes as scatter_notes
+from pytest_energy.report.charts import correlation
+from pytest_energy.report.html.svg import Figure, draw
 from pytest_energy.report.view import Group, MetricCorrelation, Rest, View
 from pytest_energy.units import to_text
 
@@ -77,14 +76,14 @@ def groups(view: View) -> tuple[GroupPart, ...]:
 
 
 def _group(view: View, group: Group) -> GroupPart:
-    figures = scatters(group)
+    figures = tuple(map(draw, correlation.charts(group)))
     return GroupPart(
         title=cells.printable(group.name),
         size=cells.group_size(view, group),
         metrics=_metrics(group),
         correlations=_correlations(group) if group.correlations else None,
         figures=figures,
-        notes=scatter_notes(group) if figures else (),
+        notes=correlation.notes(group) if figures else (),
     )
 
 
@@ -113,17 +112,17 @@ def _correlations(group: Group) -> Table:
     hardware = cells.hardware(group)
     return Table(
         heads=("metric", "rho", "n", "p", "95 % interval", *(f"paper {name}" for name in hardware)),
-        rows=tuple(_correlation(found, hardware) for found in group.correlations),
+        rows=tuple(_correlation(metric, hardware) for metric in group.correlations),
         notes=(*cells.correlation_notes(group), *paper_notes([group])),
     )
 
 
-def _correlation(found: MetricCorrelation, hardware: Sequence[str]) -> tuple[Cell, ...]:
-    texts = cells.correlation(found, hardware)
-    shades = {_RHO_PLACE: _shade(found.correlation.rho)}
-    shades |= {_PAPER_PLACE + place: _shade(found.paper.get(name)) for place, name in enumerate(hardware)}
-    told = (Cell(text=text, shade=shades.get(place, "")) for place, text in enumerate(texts))
-    return (Cell(text=cells.printable(found.metric)), *told)
+def _correlation(metric: MetricCorrelation, hardware: Sequence[str]) -> tuple[Cell, ...]:
+    texts = cells.correlation(metric, hardware)
+    shades = {_RHO_PLACE: _shade(metric.correlation.rho)}
+    shades |= {_PAPER_PLACE + place: _shade(metric.paper.get(name)) for place, name in enumerate(hardware)}
+    values = (Cell(text=text, shade=shades.get(place, "")) for place, text in enumerate(texts))
+    return (Cell(text=cells.printable(metric.metric)), *values)
 
 
 def _shade(rho: float | None) -> str:
@@ -140,52 +139,54 @@ def _shade(rho: float | None) -> str:
 
 def heat_map(view: View) -> Table | None:
     """Every group's rho side by side, the paper's beside each; `None` where there are no two to compare."""
-    shown = [group for group in view.groups[:MOST_GROUPS] if group.correlations]
-    if len(shown) < 2:
+    groups = [group for group in view.groups[:MOST_GROUPS] if group.correlations]
+    if len(groups) < 2:
         return None
-    columns = [(group, name) for group in shown for name in (None, *cells.hardware(group))]
-    metrics = dict.fromkeys(found.metric for group in shown for found in group.correlations)
+    columns = [(group, name) for group in groups for name in (None, *cells.hardware(group))]
+    names = dict.fromkeys(metric.metric for group in groups for metric in group.correlations)
     heads = ("this run" if name is None else f"paper {name}" for _, name in columns)
-    spans = ((cells.printable(group.name), 1 + len(cells.hardware(group))) for group in shown)
-    by_group = [{found.metric: found for found in group.correlations} for group, _ in columns]
-    rows = tuple(
+    spans = ((cells.printable(group.name), 1 + len(cells.hardware(group))) for group in groups)
+    by_group = [{metric.metric: metric for metric in group.correlations} for group, _ in columns]
+    rows = (
         (
             Cell(text=cells.printable(metric)),
             *(
-                _heat_cell(found.get(metric), name)
-                for found, (_, name) in zip(by_group, columns, strict=True)
+                _heat_cell(metrics.get(metric), name)
+                for metrics, (_, name) in zip(by_group, columns, strict=True)
             ),
         )
-        for metric in metrics
+        for metric in names
     )
-    return Table(heads=("metric", *heads), spans=(("", 1), *spans), rows=rows, notes=paper_notes(shown))
+    return Table(
+        heads=("metric", *heads), spans=(("", 1), *spans), rows=tuple(rows), notes=paper_notes(groups)
+    )
 
 
-def paper_notes(shown: Sequence[Group]) -> tuple[str, ...]:
+def paper_notes(groups: Sequence[Group]) -> tuple[str, ...]:
     """What the paper's columns are measured on."""
-    names = dict.fromkeys(name for group in shown for name in cells.hardware(group))
-    told = [f"{name}: {_PAPER_HARDWARE[name]}" for name in names if name in _PAPER_HARDWARE]
-    return (f"the paper's hardware: {', '.join(told)}",) if told else ()
+    names = dict.fromkeys(name for group in groups for name in cells.hardware(group))
+    machines = [f"{name}: {_PAPER_HARDWARE[name]}" for name in names if name in _PAPER_HARDWARE]
+    return (f"the paper's hardware: {', '.join(machines)}",) if machines else ()
 
 
-def _heat_cell(found: MetricCorrelation | None, name: str | None) -> Cell:
+def _heat_cell(metric: MetricCorrelation | None, name: str | None) -> Cell:
     """Of this run, or of the paper's hardware *name*."""
-    if found is None:
+    if metric is None:
         return Cell(text=cells.ABSENT)
     if name is None:
-        return Cell(text=cells.correlation(found, ())[_RHO_PLACE], shade=_shade(found.correlation.rho))
-    return Cell(text=cells.correlation(found, (name,))[_PAPER_PLACE], shade=_shade(found.paper.get(name)))
+        return Cell(text=cells.correlation(metric, ())[_RHO_PLACE], shade=_shade(metric.correlation.rho))
+    return Cell(text=cells.correlation(metric, (name,))[_PAPER_PLACE], shade=_shade(metric.paper.get(name)))
 
 
 def sensors(view: View) -> tuple[Sensor, ...]:
-    """Each sensor as it was found."""
-    return tuple(_sensor(found) for found in view.sensors)
+    """Each sensor, there or not."""
+    return tuple(map(_sensor, view.sensors))
 
 
-def _sensor(found: SensorStatus) -> Sensor:
-    name = cells.printable(found.name)
-    text = cells.sensor(found).removeprefix(f"{name}: ").removeprefix("absent: ")
-    return Sensor(name=name, is_there=found.absent_because is None, text=text)
+def _sensor(status: SensorStatus) -> Sensor:
+    name = cells.printable(status.name)
+    text = cells.sensor(status).removeprefix(f"{name}: ").removeprefix("absent: ")
+    return Sensor(name=name, is_there=status.absent_because is None, text=text)
 
 
 def rests(view: View) -> Table | None:

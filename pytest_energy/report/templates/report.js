@@ -33,149 +33,53 @@
 
   // ---- charts of one test ----
 
-  const WIDTH = 360, LEFT = 62, RIGHT = 12, TOP = 14;
-  const path = (kind, d) => shape("path", { class: kind, d });
-  const label = (x, y, text, kind = "label", anchor = "start") =>
-    shape("text", { x, y, class: kind, "text-anchor": anchor }, text);
-  const scale = (axis, from, to) => (value) => {
-    const [lower, upper] = axis.ends;
-    return from + ((value - lower) / (upper - lower)) * (to - from);
+  // As `html/svg.py` draws them; what the charts share stands in `run.shared`.
+  const WIDTH = 360, LEFT = 62, RIGHT = 12, TOP = 26, BOTTOM = 42;
+  const path = (look, d) => shape("path", { class: look, d });
+  const texts = (x, y, text, look, anchor = "start") => text.split("\n").map((line, place, all) =>
+    shape("text", { x, y: y + 12 * (place - (all.length - 1) / 2), class: look, "text-anchor": anchor }, line));
+  const scale = ({ ends: [lower, upper] }, from, to) => (value) => from + ((value - lower) / (upper - lower)) * (to - from);
+
+  const drawLayer = {
+    Marks: ({ look, form, bar, isLying }, points, { x, y }) => points.flatMap(([left, up, ...ends]) => {
+      const [a, b] = ends.map(isLying ? x : y), mark = path(look, `M${x(left)} ${y(up)}${form}`);
+      if (!ends.length) return [mark];
+      const across = isLying ? `M${a} ${y(up) - 3}v6M${b} ${y(up) - 3}v6M${a} ${y(up)}H${b}`
+        : `M${x(left) - 3} ${a}h6M${x(left) - 3} ${b}h6M${x(left)} ${a}V${b}`;
+      return [path(bar, across), mark];
+    }),
+    Crosses: ({ look }, places, { x, foot, height }) =>
+      places.map((place) => path(look, `M${x(place)} ${foot - 0.04 * height}m-4 -4l8 8m0 -8l-8 8`)),
+    Line: ({ look }, points, { x, y }) => [path(look, `M${points.map(([a, b]) => `${x(a)} ${y(b)}`).join("L")}`)],
+    Rule: ({ look, isUpright }, [at], { x, y, foot }) =>
+      [path(look, isUpright ? `M${x(at)} ${TOP}V${foot}` : `M${LEFT} ${y(at)}H${WIDTH - RIGHT}`)],
+    Band: ({ look, isUpright }, [from, to], { x, y, foot }) => [path(look, isUpright
+      ? `M${x(from)} ${TOP}H${x(to)}V${foot}H${x(from)}z` : `M${LEFT} ${y(from)}H${WIDTH - RIGHT}V${y(to)}H${LEFT}z`)],
+    Boxes: ({ look }, boxes, { x, y }) =>
+      boxes.map(([left, right, lower, upper]) => path(look, `M${x(left)} ${y(lower)}H${x(right)}V${y(upper)}H${x(left)}z`)),
   };
-  const chart = (title, caption, height, shapes, keys = []) =>
-    make("figure", {},
+  const drawAxes = (across, up, { x, y, foot, height }) => [
+    ...up.ticks.flatMap(([value, text]) =>
+      [path("grid", `M${LEFT} ${y(value)}H${WIDTH - RIGHT}`), ...texts(LEFT - 6, y(value) + 4, text, "tick", "end")]),
+    ...across.ticks.flatMap(([value, text]) =>
+      [path("axis", `M${x(value)} ${foot}v4`), ...texts(x(value), foot + 16, text, "tick", "middle")]),
+    path("axis", `M${LEFT} ${foot}H${WIDTH - RIGHT}`),
+    ...texts(4, 14, up.label, "label"), ...texts(WIDTH - RIGHT, height - 8, across.label, "label", "end"),
+  ];
+  const keyOf = ({ look, sample, key }) =>
+    make("li", {}, shape("svg", { viewBox: "0 0 24 16", width: 24, height: 16, "aria-hidden": "true" }, path(look, sample)), key);
+  const drawChart = ([headPlace, xPlace, yPlace, numbered]) => {
+    const [{ title, caption, isLow }, across, up] = [headPlace, xPlace, yPlace].map((place) => run.shared[place]);
+    const height = isLow ? 190 : 250, foot = height - BOTTOM;
+    const frame = { x: scale(across, LEFT, WIDTH - RIGHT), y: scale(up, foot, TOP), foot, height };
+    const layers = numbered.map(([place, numbers]) => [run.shared[place], numbers]);
+    const shapes = layers.flatMap(([layer, numbers]) => drawLayer[layer.kind](layer, numbers, frame));
+    const keys = layers.filter(([layer]) => layer.key).map(([layer]) => keyOf(layer));
+    return make("figure", {},
       make("figcaption", {}, make("strong", {}, title), ...caption.map((line) => make("span", {}, line))),
-      shape("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": [title, ...caption].join(". ") }, ...shapes),
+      shape("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": [title, ...caption].join(". ") },
+        ...drawAxes(across, up, frame), ...shapes),
       keys.length ? make("ul", { class: "keys" }, ...keys) : null);
-  const key = (mark, text) =>
-    make("li", {}, shape("svg", { viewBox: "0 0 24 16", width: 24, height: 16, "aria-hidden": "true" }, ...[mark].flat()), text);
-
-  const upright = (axis, foot) => {
-    const y = scale(axis, foot, TOP);
-    const grid = axis.ticks.flatMap(([value, text]) =>
-      [path("grid", `M${LEFT} ${y(value)}H${WIDTH - RIGHT}`), label(LEFT - 6, y(value) + 4, text, "tick", "end")]);
-    return [y, grid];
-  };
-  const roundNumbers = (numbers, x, foot, others = 0) => {
-    const step = Math.ceil((numbers.length + others) / 10);
-    return [
-      path("axis", `M${LEFT} ${foot}H${WIDTH - RIGHT}`),
-      ...numbers.filter((_, place) => place % step === 0).map((number) => label(x(number), foot + 16, String(number), "tick", "middle")),
-      label(WIDTH - RIGHT, foot + 31, "round", "label", "end"),
-    ];
-  };
-
-  const levelChart = ({ title, axis, points, band, lines, sessions, allowed }) => {
-    const foot = 186, [y, grid] = upright(axis, foot), before = sessions.length;
-    const x = scale({ ends: [0.4 - before, points.length + 0.6] }, LEFT, WIDTH - RIGHT);
-    const shapes = [];
-    if (allowed) shapes.push(path("allowed", `M${LEFT} ${y(allowed[0])}H${WIDTH - RIGHT}V${y(allowed[1])}H${LEFT}z`));
-    if (band.length) shapes.push(path("band", `M${LEFT} ${y(band[0])}H${WIDTH - RIGHT}V${y(band[1])}H${LEFT}z`));
-    shapes.push(...grid, ...roundNumbers(points.map((_, place) => place + 1), x, foot, before));
-    const kinds = ["line dashed", "line dotted"];
-    const keys = [key(path("mark circle first", "M8 8a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z"), "a round, with its standard uncertainty")];
-    if (band.length) keys.push(key(path("band", "M1 3h22v10h-22z"), "95 % interval of the mean of the rounds"));
-    lines.forEach(([value, text], place) => {
-      const kind = text.startsWith("budget") ? kinds[1] : kinds[0];
-      shapes.push(path(kind, `M${LEFT} ${y(value)}H${WIDTH - RIGHT}`));
-      keys.push(key(path(kind, "M1 8H23"), text));
-    });
-    if (allowed) {
-      shapes.push(path("line third limit", `M${LEFT} ${y(allowed[1])}H${WIDTH - RIGHT}`));
-      keys.push(key([path("allowed", "M1 3h22v12h-22z"), path("line third limit", "M1 3H23")], allowed[2]));
-    }
-    if (before) {
-      const square = "m-3.5 -3.5h7v7h-7z";
-      shapes.push(path("axis", `M${x(0.5)} ${TOP - 6}V${foot}`));
-      sessions.forEach((value, place) => {
-        const at = x(place + 1 - before);
-        shapes.push(path("mark hollow", `M${at} ${y(value)}${square}`));
-        if (!place || x(2) - x(1) > 22) shapes.push(label(at, foot + 16, `S${place + 1}`, "tick", "middle"));
-      });
-      keys.push(key(path("mark hollow", `M12 8${square}`), "level of a session of the baseline, S1 the oldest"));
-    }
-    points.forEach((point, place) => {
-      const at = x(place + 1);
-      if (point === null) {
-        shapes.push(path("mark cross", `M${at - 4} ${foot - 10}l8 8m0 -8l-8 8`));
-        return;
-      }
-      const [value, error] = point, top = y(value + error), end = y(value - error);
-      shapes.push(path("line first", `M${at - 3} ${top}h6M${at - 3} ${end}h6M${at} ${top}V${end}`));
-      shapes.push(path("mark circle first", `M${at - 4} ${y(value)}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z`));
-    });
-    if (points.includes(null)) keys.push(key(path("mark cross", "M8 4l8 8m0 -8l-8 8"), "a round without usable joules"));
-    return chart(title, ["the axis does not begin at 0"], 222, shapes, keys);
-  };
-
-  const changeChart = ({ axis, ratio, bounds, detectable, basis, tolerance }) => {
-    const foot = 74, x = scale(axis, 24, WIDTH - 24), middle = 36;
-    const [lower, upper] = bounds;
-    const shapes = [
-      tolerance ? path("allowed", `M${x(0)} ${TOP}H${x(tolerance[0])}V${foot}H${x(0)}z`) : null,
-      tolerance ? path("line third limit", `M${x(tolerance[0])} ${TOP}V${foot}`) : null,
-      ...axis.ticks.flatMap(([value, text]) => [path("grid", `M${x(value)} ${TOP}V${foot}`), label(x(value), foot + 16, text, "tick", "middle")]),
-      path("axis", `M24 ${foot}H${WIDTH - 24}`),
-      path("line ink", `M${x(0)} ${TOP - 6}V${foot}`),
-      path("line dotted", `M${x(detectable[0])} ${TOP}V${foot}`),
-      path("line first", `M${x(lower[0])} ${middle}H${x(upper[0])}M${x(lower[0])} ${middle - 6}v12M${x(upper[0])} ${middle - 6}v12`),
-      path("mark circle first", `M${x(ratio[0]) - 5} ${middle}a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z`),
-    ];
-    return chart("Change against the baseline", [`${ratio[1]}, bounds ${lower[1]} to ${upper[1]} (${basis})`], 96, shapes, [
-      key(path("mark circle first", "M7 8a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z"), "change, with its bounds"),
-      key(path("line ink", "M1 8H23"), "no change"),
-      tolerance ? key([path("allowed", "M1 2h20v13h-20z"), path("line third limit", "M21 1V16")], tolerance[1]) : null,
-      key(path("line dotted", "M1 8H23"), `${detectable[1]}: a rise that would have been told with 80 % power`),
-    ]);
-  };
-
-  const whyChart = ({ why }) => {
-    const most = Math.max(...why.map(([, size]) => Math.abs(size))) || 1;
-    const middle = 195, half = 90;
-    const shapes = why.flatMap(([name, size, text], place) => {
-      const top = 12 + place * 30, width = Math.abs(size / most) * half;
-      return [
-        label(4, top + 14, name, place ? "label" : "label strong"),
-        path(`fill ${size < 0 ? "down" : "up"}`, `M${size < 0 ? middle - width : middle} ${top}h${width}v18h${-width}z`),
-        label(WIDTH - 2, top + 14, text, "label", "end"),
-      ];
-    });
-    shapes.push(path("axis", `M${middle} 4V${12 + why.length * 30}`));
-    return chart("Why: time and power", ["energy = time x power; bars are logarithms of the ratios, and add up"], 20 + why.length * 30, shapes);
-  };
-
-  const channelChart = ({ title, axis, names, rounds }) => {
-    const foot = 186, [y, grid] = upright(axis, foot);
-    const x = scale({ ends: [0.4, rounds.length + 0.6] }, LEFT, WIDTH - RIGHT);
-    const numbers = rounds.map(([number]) => number), place = new Map(numbers.map((number, at) => [number, at + 1]));
-    const half = Math.min(16, (x(1.8) - x(1)) / 2);
-    const shapes = [...grid];
-    for (const [number, ...values] of rounds) {
-      let sum = 0;
-      values.forEach((value, channel) => {
-        const left = x(place.get(number)) - half;
-        shapes.push(path(`fill c${channel % 4}`, `M${left} ${y(sum)}h${2 * half}V${y(sum + value)}h${-2 * half}z`));
-        sum += value;
-      });
-    }
-    shapes.push(...roundNumbers(numbers, (number) => x(place.get(number)), foot));
-    const keys = names.map((name, channel) => key(path(`fill c${channel % 4}`, "M2 2h20v12h-20z"), name));
-    return chart(title, [`from below: ${names.join(", ")}`], 222, shapes, keys);
-  };
-
-  const powerChart = ({ title, caption, x: seconds, y: watts, lines, mean, key: text }) => {
-    const foot = 186, [y, grid] = upright(watts, foot), x = scale(seconds, LEFT, WIDTH - RIGHT);
-    const shapes = [...grid, path("axis", `M${LEFT} ${foot}H${WIDTH - RIGHT}`),
-      ...seconds.ticks.map(([value, number]) => label(x(value), foot + 16, number, "tick", "middle")),
-      label(WIDTH - RIGHT, foot + 31, "seconds since the window opened", "label", "end")];
-    for (const line of lines) {
-      // Through the middle of each step; the last pair only ends the last one.
-      const middles = line.slice(1).map(([until], place) => `L${x((line[place][0] + until) / 2)} ${y(line[place][1])}`);
-      const [first, last] = [line[0], line[line.length - 1]].map(([time, power]) => `${x(time)} ${y(power)}`);
-      shapes.push(path(lines.length > 1 ? "line first thin" : "line first", `M${first}${middles.join("")}L${last}`));
-    }
-    shapes.push(path("line dashed", `M${LEFT} ${y(mean[0])}H${WIDTH - RIGHT}`));
-    return chart(title, caption, 222, shapes, [
-      key(path("line first", "M1 12L8 5L15 9L23 4"), text), key(path("line dashed", "M1 8H23"), mean[1])]);
   };
 
   // ---- one test ----
@@ -190,14 +94,8 @@
   const folded = (title, ...content) => make("details", { class: "fold" }, make("summary", {}, title), ...content);
 
   const detailOf = (test) => {
-    const figures = [], parts = [make("pre", {}, test.reason)], change = test.change;
-    if (test.level) figures.push(levelChart(test.level));
-    if (change) {
-      figures.push(changeChart(change));
-      if (change.why.length) figures.push(whyChart(change));
-    }
-    if (test.channels) figures.push(channelChart(test.channels));
-    for (const power of test.power || []) figures.push(powerChart(power));
+    const parts = [make("pre", {}, test.reason)], change = test.change;
+    const figures = (test.charts || []).map(drawChart);
     if (test.rounds) figures.push(tableOf("Rounds", test.rounds.head, test.rounds.rows, "plain rounds"));
     parts.push(make("div", { class: "drawn" }, ...figures));
     if (test.unpowered) parts.push(listOf([test.unpowered]));

@@ -6,18 +6,17 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pytest_energy.errors import SettingsError
-from pytest_energy.model import FAILING, Judgement, Reading, SensorStatus, Verdict
+from pytest_energy.model import FAILING, Comparison, Judgement, Reading, Verdict
 from pytest_energy.report import cells, formats, to_html, to_json, view
-from pytest_energy.report.html import entries, power, tables
+from pytest_energy.report.html import entries, tables
+from pytest_energy.report.html.script import Shared
 from tests.browser.runs import HOSTILE, hostile_run, many_run, mixed_run, rounds
 from tests.builders import CREATED, comparison, judgement
 from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
@@ -77,7 +76,7 @@ def _run(page: str) -> dict[str, object]:
 
 
 def _entry(found: Judgement) -> dict[str, object]:
-    return entries.entry(view.of([found]).rows[0])
+    return entries.entry(view.of([found]).rows[0], Shared())
 
 
 @pytest.mark.parametrize(
@@ -173,154 +172,49 @@ def test_the_numbers_are_those_of_the_other_reports() -> None:
         assert entry["reason"].splitlines()[0] == cells.first_line(row.judgement.reason)
 
 
-def test_no_change_reads_as_zero_that_is_none() -> None:
-    """A change too small for one decimal is still told, in the cell and in the chart."""
-    entry = _entry(judgement(compared=comparison(1.0002, (0.9999, 1.0005))))
-    change = entry["change"]
-    assert isinstance(change, dict)
-    assert change["ratio"][1] == "+0.02 %"
-    assert "0.0 %" not in json.dumps(change["bounds"])
-
-
-def _drawn(found: Judgement, name: str) -> dict[str, Any]:
-    """One chart of the only test."""
-    drawn = _entry(found)[name]
-    assert isinstance(drawn, dict)
-    return drawn
-
-
 HELD = replace(comparison(1.1), tolerance=0.05, session_energies_j=(11.5, 12.0, 12.5))
+NOT_HELD = (
+    "not in this run's JSON: the levels of the baseline's sessions; the tolerance, which stands in the reason"
+)
 
 
-def test_the_rounds_stand_beside_sessions_and_tolerance() -> None:
-    """The chart has each session's level and the band from the baseline up to what is accepted, in words."""
-    level = _drawn(judgement(compared=HELD), "level")
-    assert level["sessions"] == [11.5, 12.0, 12.5]
-    assert level["allowed"] == [12.0, 12.6, "tolerance +5 %: up to 12.6 J"]
-    change = _drawn(judgement(compared=HELD), "change")
-    assert change["tolerance"] == [0.05, "tolerance: up to +5 %"]
-    told = "levels of the baseline's sessions, the oldest first: 11.5 J, 12 J, 12.5 J"
-    assert change["notes"] == [told]
+def _notes(compared: Comparison) -> object:
+    change = _entry(judgement(compared=compared))["change"]
+    assert isinstance(change, dict)
+    return change["notes"]
+
+
+def test_the_levels_of_the_sessions_stand_in_words() -> None:
+    """They are listed with what they are of."""
+    levels = "the oldest first: 11.5 J, 12 J, 12.5 J"
+    assert _notes(HELD) == [f"levels of the baseline's sessions, {levels}"]
+    per_sample = replace(HELD, basis="joules a sample")
+    assert _notes(per_sample) == [f"levels of the baseline's sessions (joules a sample), {levels}"]
 
 
 def test_what_an_older_run_does_not_hold_is_said() -> None:
-    """Neither levels nor tolerance are drawn: the page says so."""
-    found = judgement(compared=comparison(1.1))
-    assert _drawn(found, "change")["notes"] == [
-        (
-            "not in this run's JSON: the levels of the baseline's sessions; "
-            "the tolerance, which stands in the reason"
-        )
+    """Neither levels nor tolerance are drawn: the page says so; a single session has no levels."""
+    assert _notes(comparison(1.1)) == [NOT_HELD]
+    assert _notes(replace(comparison(1.1, session_count=1), tolerance=0.05)) == []
+
+
+def test_each_test_has_its_charts() -> None:
+    """Rounds, the change, the channels and power over time, where there is something to draw."""
+    titles = {
+        row.short_id: [chart.title for chart in entries.charts(row.judgement)]
+        for row in view.of(mixed_run()).rows
+    }
+    assert titles["test_training[resnet18]"] == [
+        "Joules of each round",
+        "Change against the baseline",
+        "Joules of each round by channel",
+        "Power over time, gpu:0",
     ]
-    assert "allowed" not in _drawn(found, "level")
-    assert "tolerance" not in _drawn(found, "change")
+    assert titles["test_batch_size[vgg16-4096]"] == []
 
 
-def test_a_comparison_with_one_session_lacks_none() -> None:
-    """The level of a single session is the baseline's; so with two sides of a change."""
-    compared = replace(comparison(1.1, session_count=1), tolerance=0.05)
-    assert _drawn(judgement(compared=compared), "change")["notes"] == []
-
-
-def test_a_baseline_of_another_quantity_is_not_drawn_among_rounds() -> None:
-    """Joules a sample are no joules of a round: no line beside them; the change tells its basis."""
-    found = judgement(compared=replace(HELD, basis="joules a sample"))
-    level, change = _drawn(found, "level"), _drawn(found, "change")
-    assert level["lines"] == level["sessions"] == []
-    assert "allowed" not in level
-    assert change["basis"] == "joules a sample"
-    assert change["tolerance"] == [0.05, "tolerance: up to +5 %"]
-    assert change["notes"][0].startswith("levels of the baseline's sessions (joules a sample)")
-
-
-# ---- power over time ----
-
-STEPS = ((0.02, 100.0), (0.12, 300.0), (0.22, 300.0))
-
-
-def _with_power(*traces: Mapping[str, tuple[tuple[float, float], ...]], **changes: Any) -> Judgement:
-    """A test of a round for each of *traces*."""
-    found = judgement(round_count=1)
-    (reading,) = found.record.rounds
-    rounds = tuple(replace(reading, power_trace=trace, **changes) for trace in traces)
-    return replace(found, record=replace(found.record, rounds=rounds))
-
-
-def _power(found: Judgement) -> list[dict[str, Any]]:
-    charts = _entry(found).get("power", [])
-    assert isinstance(charts, list)
-    return charts
-
-
-def test_power_over_time_is_drawn_by_channel() -> None:
-    """A chart for each channel: a line a round, the mean as a number, lowest and highest step in words."""
-    found = _with_power({"gpu:0": STEPS, "gpu:1": STEPS}, {"gpu:0": STEPS})
-    one, other = _power(found)
-    assert (one["title"], other["title"]) == ("Power over time, gpu:0", "Power over time, gpu:1")
-    assert one["caption"] == ["mean 200 W; steps from 100 W to 300 W"]
-    assert one["lines"] == [[list(step) for step in STEPS]] * 2
-    assert one["mean"] == [200.0, "mean 200 W, between the first tick and the last in each window"]
-    assert one["key"] == "2 rounds, one over the other: mean power from tick to tick"
-    assert other["key"] == "1 round: mean power from tick to tick"
-    assert one["y"]["ticks"][0] == [0.0, "0 W"]
-    assert "unpowered" not in _entry(found)
-
-
-def test_power_of_several_calls_says_whose_it_is() -> None:
-    """A round's joules are of one call, its power of the window that held several."""
-    (chart,) = _power(_with_power({"gpu:0": STEPS}, call_count=34))
-    assert chart["caption"][1] == "of whole windows, each of 34 calls"
-    found = _with_power({"gpu:0": STEPS}, {"gpu:0": STEPS})
-    first, second = found.record.rounds
-    rounds_ = (replace(first, call_count=2), replace(second, call_count=3))
-    (chart,) = _power(replace(found, record=replace(found.record, rounds=rounds_)))
-    assert chart["caption"][1] == "of whole windows, each of 2 to 3 calls"
-
-
-def test_power_of_very_many_rounds_is_counted() -> None:
-    """Some of them are drawn, the first and the last among them; the mean is of all."""
-    traces = [{"gpu:0": ((0.0, 100.0 + number), (0.1, 100.0 + number))} for number in range(101)]
-    (chart,) = _power(_with_power(*traces))
-    assert len(chart["lines"]) == power.MOST_LINES
-    assert chart["lines"][0][0] == [0.0, 100.0]
-    assert chart["lines"][-1][0] == [0.0, 200.0]
-    assert chart["key"].startswith("24 of 101 rounds, one over the other")
-    assert chart["mean"][0] == pytest.approx(150.0)
-
-
-def test_why_a_channel_has_no_power_over_time() -> None:
-    """One line names each channel that lacks it: read at edges, too short a window, an older run."""
-    found = judgement()
-    rapl = SensorStatus(name="rapl", channels=("cpu:package-0",), provenance=found.record.provenance)
-    record = replace(found.record, sensors=(*found.record.sensors, rapl))
-    (reading, *_) = record.rounds
-    both = {"gpu:0": 300.0, "cpu:package-0": 80.0}
-    for duration_s, because in (
-        (1.0, "not in this run's JSON"),
-        (0.15, "a window is shorter than two ticks"),
-    ):
-        one = replace(reading, channels=both, duration_s=duration_s)
-        told = _entry(replace(found, record=replace(record, rounds=(one,))))["unpowered"]
-        assert isinstance(told, str)
-        assert told.startswith(f"no power over time of gpu:0 ({because}")
-        assert told.endswith("; cpu:package-0 (read at a window's edges alone)")
-    stranger = replace(found, record=replace(record, sensors=()))
-    assert _entry(stranger)["unpowered"] == "no power over time of gpu:0 (not in this run's JSON)"
-
-
-def test_nothing_is_said_of_power_that_nobody_measured() -> None:
-    """An estimate, a replay, a void test and one without rounds have no line about power over time."""
-    for found in (
-        estimated_session()[0],
-        replayed_session()[0],
-        judgement(verdict=Verdict.VOID),
-        judgement(energy_j=None, verdict=Verdict.UNMEASURED),
-    ):
-        assert not {"power", "unpowered"} & _entry(found).keys()
-
-
-def test_a_round_without_joules_is_a_gap_and_has_its_reason() -> None:
-    """A void round is no 0: the chart has no point there, the table a dash and why."""
+def test_a_round_without_joules_has_its_reason() -> None:
+    """A void round is no 0: the table has a dash and why."""
     lost = Reading(
         channels={},
         duration_s=1.0,
@@ -328,30 +222,18 @@ def test_a_round_without_joules_is_a_gap_and_has_its_reason() -> None:
         provenance=rounds()[0].provenance,
         void_because="the counter stood",
     )
-    found = judgement()
-    entry = _entry(replace(found, record=replace(found.record, rounds=(*rounds(2), lost))))
-    level, table = entry["level"], entry["rounds"]
-    assert isinstance(level, dict)
+    judged = judgement()
+    table = _entry(replace(judged, record=replace(judged.record, rounds=(*rounds(2), lost))))["rounds"]
     assert isinstance(table, dict)
-    assert level["points"][2] is None
     assert table["rows"][2][1] == cells.ABSENT
-    assert "the counter stood" in table["rows"][2][-1]
+    assert table["rows"][2][-1] == "void: the counter stood"
 
 
 def test_a_test_without_joules_has_no_chart() -> None:
     """Nothing measured, nothing drawn; the reason stands there."""
     entry = _entry(judgement(energy_j=None, verdict=Verdict.UNMEASURED, reason="no sensor"))
-    assert "level" not in entry
-    assert "rounds" not in entry
+    assert not {"charts", "rounds"} & entry.keys()
     assert entry["reason"] == "no sensor"
-
-
-def test_a_ratio_of_zero_has_no_logarithm() -> None:
-    """A round that took no time leaves out the sum of logarithms, not the comparison."""
-    compared = replace(comparison(1.1), duration_ratio=0.0)
-    change = _entry(judgement(compared=compared))["change"]
-    assert isinstance(change, dict)
-    assert change["why"] == []
 
 
 def test_confirming_rounds_and_calls_are_told() -> None:
@@ -368,12 +250,9 @@ def test_confirming_rounds_and_calls_are_told() -> None:
 def test_estimates_and_replays_keep_their_mark() -> None:
     """A joule that was not measured here has its mark in the table of rounds, too."""
     for session, mark in ((estimated_session, "~"), (replayed_session, "r")):
-        entry = _entry(session()[0])
-        table, level = entry["rounds"], entry["level"]
+        table = _entry(session()[0])["rounds"]
         assert isinstance(table, dict)
-        assert isinstance(level, dict)
         assert table["rows"][0][1].startswith(mark)
-        assert level["title"].split()[0] in {"Estimated", "Replayed"}
 
 
 def test_every_verdict_has_a_shape_beside_its_word() -> None:

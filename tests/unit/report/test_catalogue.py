@@ -10,43 +10,9 @@ import pytest
 from pytest_energy.errors import SettingsError
 from pytest_energy.model import Judgement
 from pytest_energy.report import view
-from pytest_energy.report.plots.canvas import Format
-from pytest_energy.report.plots.files import Plan, RoundsContext, plans, write
-from pytest_energy.report.slugs import distinct, slug
+from pytest_energy.report.catalogue import Plan, RoundsContext, plans, write
+from pytest_energy.report.plots.painter import Format
 from tests.builders import comparison, judgement
-
-HOSTILE = [
-    "../../etc/passwd",
-    "..",
-    ".hidden",
-    "/",
-    "\x00\x1b[31m",
-    "CON",
-    "a\nb",
-    "$x^2$",
-    "漢字",
-    "x" * 500,
-    'a"b<c>|?*:',
-    "\u202egnp",
-]
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_slug_is_safe(name: str) -> None:
-    """Whatever a test is called, its part of a file's name is short ASCII that leads nowhere."""
-    found = slug(name)
-    assert found
-    assert len(found) <= 100
-    assert set(found) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-")
-    assert ".." not in found
-    assert not found.startswith((".", "-"))
-
-
-def test_distinct_counts_on() -> None:
-    """Names that a file system may take for one get numbers, also where that number is a name."""
-    found = distinct(["a", "A", "a-2", "a"])
-    assert found[0] == "a"
-    assert len({name.lower() for name in found}) == 4
 
 
 def swept(model: str, batch_size: int) -> Judgement:
@@ -172,4 +138,4 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
         list(write(found, tmp_path / "file"))
     (tmp_path / "x.png").mkdir()
     with pytest.raises(SettingsError, match=r"figure .*x\.png can't be written"):
-        list(write([Plan(stem="x", draw=found[0].draw)], tmp_path))
+        list(write([Plan(stem="x", sheet=found[0].sheet)], tmp_path))

@@ -7,29 +7,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.model import Record
 from pytest_energy.report import batch, rates
 from pytest_energy.report.cells import printable
-from pytest_energy.report.plots import batch_size, correlation, request_rate, rounds, training_inference
-from pytest_energy.report.plots.canvas import DARK, LIGHT, Format, Theme, save, styled
+from pytest_energy.report.charts import batch_size, correlation, request_rate, rounds, training_inference
+from pytest_energy.report.charts.spec import Sheet
+from pytest_energy.report.plots.painter import DARK, LIGHT, Format, draw, save, styled
 from pytest_energy.report.slugs import distinct, slug
 from pytest_energy.report.view import View
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-Draw = Callable[[Theme], "Figure"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A figure that can be drawn: what its file is called, without the suffix, and how."""
+    """A figure that can be drawn: what its file is called, without the suffix, and what is on it."""
 
     stem: str
-    draw: Draw
+    sheet: Callable[[], Sheet]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,37 +47,35 @@ def plans(run: View, *, rounds_of: RoundsContext | None = None) -> tuple[tuple[P
         run: The run.
         rounds_of: Draw also the rounds of each test that was compared with a baseline.
     """
-    found, told = [], []
-    for one in (*_group_plans(run), *(_rounds_plans(run, rounds_of) if rounds_of is not None else ())):
-        if isinstance(one, Plan):
-            found.append(one)
-        else:
-            told.append(printable(one))
-    return tuple(found), tuple(told)
+    outcomes = [*_group_plans(run), *(_rounds_plans(run, rounds_of) if rounds_of is not None else ())]
+    return (
+        tuple(one for one in outcomes if isinstance(one, Plan)),
+        tuple(printable(one) for one in outcomes if isinstance(one, str)),
+    )
 
 
 def _group_plans(run: View) -> Iterator[Plan | str]:
     for group in run.groups:
-        if correlation.panels(group):
-            yield Plan(stem=f"correlation-{slug(group.name)}", draw=partial(correlation.draw, run, group))
+        if correlation.charts(group):
+            yield Plan(stem=f"correlation-{slug(group.name)}", sheet=partial(correlation.sheet, run, group))
         else:
             yield f"group {group.name} has no metric of two models with joules: no correlation figure"
     for sweep in batch.sweeps(run):
         yield of_sweep(sweep)
     for series in rates.rate_series(run):
         if series.points:
-            yield Plan(stem=f"request-rate-{slug(series.model)}", draw=partial(request_rate.draw, series))
+            yield Plan(stem=f"request-rate-{slug(series.model)}", sheet=partial(request_rate.sheet, series))
         else:
             yield f"{series.model} has no rate with joules: no figure of its request rate"
-    for found in training_inference.pairs(run):
-        yield Plan(stem="training-vs-inference", draw=partial(training_inference.draw, found))
+    for paired in training_inference.pairs(run):
+        yield Plan(stem="training-vs-inference", sheet=partial(training_inference.sheet, paired))
 
 
 def of_sweep(sweep: batch.Sweep) -> Plan | str:
     """The figure of one model's batch sizes, or that there is none."""
     if not sweep.sizes:
         return f"{sweep.model} has no batch size with joules: no figure of its batch size"
-    return Plan(stem=f"batch-size-{slug(sweep.model)}", draw=partial(batch_size.draw, sweep))
+    return Plan(stem=f"batch-size-{slug(sweep.model)}", sheet=partial(batch_size.sheet, sweep))
 
 
 def _rounds_plans(run: View, context: RoundsContext) -> Iterator[Plan | str]:
@@ -92,13 +85,16 @@ def _rounds_plans(run: View, context: RoundsContext) -> Iterator[Plan | str]:
     for row in run.rows:
         if row.judgement.comparison is None:
             continue
-        key = (row.judgement.record.machine.key, row.test_id)
-        sessions = context.sessions.get(key, ())
-        found = rounds.rounds_of(row, sessions=sessions, tolerance=context.tolerance)
-        if isinstance(found, str):
-            yield f"{row.file_id}: no figure of its rounds: {found}"
+        record = row.judgement.record
+        compared = rounds.compared_rounds(
+            row.judgement,
+            sessions=context.sessions.get((record.machine.key, record.test_id), ()),
+            tolerance=context.tolerance,
+        )
+        if isinstance(compared, str):
+            yield f"{row.file_id}: no figure of its rounds: {compared}"
         else:
-            yield Plan(stem=f"rounds-{slug(row.short_id)}", draw=partial(rounds.draw, found))
+            yield Plan(stem=f"rounds-{slug(row.short_id)}", sheet=partial(rounds.sheet, row, compared))
 
 
 def write(
@@ -118,5 +114,5 @@ def write(
     for stem, plan in zip(distinct(plan.stem for plan in all_plans), all_plans, strict=True):
         path = folder / f"{stem}.{form}"
         with styled(theme):
-            save(plan.draw(theme), path, form)
+            save(draw(plan.sheet(), theme), path, form)
         yield path

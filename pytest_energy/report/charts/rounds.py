@@ -1,0 +1,353 @@
+"""The rounds of one test: beside its baseline, by channel.
+
+Rule 1: joules beside a baseline are those that were compared: gross or net, of a round or of a sample.
+Rule 2: the tolerance and the sessions' levels are those of the run's document, unless others are given: a
+    baseline's folder has the sessions' rounds, too. What neither holds, as in an older run, is said.
+Rule 3: a round without usable joules is a cross at the foot, never a value.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pytest_energy.baselines.schema import moment_of
+from pytest_energy.basis import Basis
+from pytest_energy.errors import NotMeasurable
+from pytest_energy.model import Comparison, Judgement, Provenance, Record
+from pytest_energy.report import cells
+from pytest_energy.report.charts.axes import linear_axis
+from pytest_energy.report.charts.spec import Axis, Band, Boxes, Chart, Crosses, Layer, Marks, Rule, Sheet
+from pytest_energy.report.text import heading, joules_label, short
+from pytest_energy.report.view import Row
+from pytest_energy.units import percent_change_text, to_text
+from pytest_energy.verdict.figures import count_text
+
+_NUMBERS = 10  # that fit side by side in the narrowest chart
+_BASES = tuple(Basis(is_net=net, is_per_sample=each) for net in (False, True) for each in (False, True))
+_GROSS = Basis()
+_HALF_BOX = 0.35  # of the way from a round to the next
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounds:
+    """The rounds of one test, and what they are held against.
+
+    Attributes:
+        provenance: Of the joules.
+        rounds_j: Joules of each round with their standard uncertainty; `None` for one without.
+        basis: Which joules they are.
+        confirming_count: How many of the last are a second batch.
+        interval_j: 95 % interval of their mean, where that is of these joules.
+        comparison: With the baseline, where it is of these joules.
+        sessions_j: Rounds of each session of the baseline, or its level alone; the oldest first.
+        tolerance: Accepted rise, a share; `None` where nothing tells.
+        budget_j: What a round may use, where that is in these joules.
+    """
+
+    provenance: Provenance
+    rounds_j: tuple[tuple[float, float] | None, ...]
+    basis: Basis = _GROSS
+    confirming_count: int = 0
+    interval_j: tuple[float, float] | None = None
+    comparison: Comparison | None = None
+    sessions_j: tuple[tuple[float, ...], ...] = ()
+    has_session_rounds: bool = False
+    tolerance: float | None = None
+    budget_j: float | None = None
+
+    @property
+    def bounds_j(self) -> tuple[float, float] | None:
+        """Bounds of the run's level: those of the ratio, times the baseline's."""
+        if self.comparison is None:
+            return None
+        lower, upper = self.comparison.ratio_ci
+        return lower * self.comparison.energy_j, upper * self.comparison.energy_j
+
+
+def gross_rounds(judgement: Judgement) -> Rounds | None:
+    """Gross joules of the rounds of *judgement*, compared or not; `None` where none may be used."""
+    record, comparison = judgement.record, judgement.comparison
+    rounds_j = tuple(
+        None if reading.energy_j is None else (reading.energy_j, reading.uncertainty_j)
+        for reading in record.rounds
+    )
+    if record.void_because is not None or not any(rounds_j):
+        return None
+    if comparison is not None and comparison.basis:
+        comparison = None
+    return Rounds(
+        provenance=record.provenance,
+        rounds_j=rounds_j,
+        confirming_count=record.confirming_count,
+        interval_j=None if judgement.summary is None else judgement.summary.energy_ci_j,
+        comparison=comparison,
+        sessions_j=() if comparison is None else tuple((j,) for j in comparison.session_energies_j),
+        tolerance=None if comparison is None else comparison.tolerance,
+        budget_j=judgement.budget.budget_j,
+    )
+
+
+def compared_rounds(
+    judgement: Judgement, *, sessions: Sequence[Record] = (), tolerance: float | None = None
+) -> Rounds | str:
+    """The rounds in the joules that were compared, or why there are none.
+
+    Args:
+        judgement: One test of the run.
+        sessions: Of its baseline as it is now; those that the run can't have known are left out.
+        tolerance: Accepted rise, a share, instead of the run's own.
+    """
+    record, comparison = judgement.record, judgement.comparison
+    if comparison is None:
+        return "it was compared with no baseline"
+    basis = next((basis for basis in _BASES if basis.text == comparison.basis), None)
+    if basis is None:
+        return f"it was compared by {comparison.basis!r}, which this version doesn't know"
+    try:
+        rounds_j = _rounds_j(basis, record)
+    except NotMeasurable as error:
+        return str(error)
+    session_rounds_j = tuple(_session_rounds_j(basis, record, sessions))
+    levels_j = tuple((level_j,) for level_j in comparison.session_energies_j)
+    return Rounds(
+        provenance=record.provenance,
+        rounds_j=rounds_j,
+        basis=basis,
+        confirming_count=record.confirming_count,
+        interval_j=judgement.summary.energy_ci_j if judgement.summary and basis == _GROSS else None,
+        comparison=comparison,
+        sessions_j=session_rounds_j or levels_j,
+        has_session_rounds=bool(session_rounds_j),
+        tolerance=comparison.tolerance if tolerance is None else tolerance,
+        budget_j=_budget_j(judgement, basis),
+    )
+
+
+def _rounds_j(basis: Basis, record: Record) -> tuple[tuple[float, float] | None, ...]:
+    chosen = basis.round_energies(record)
+    usable = iter(zip(chosen.energies_j, chosen.uncertainties_j, strict=True))
+    return tuple(None if reading.energy_j is None else next(usable) for reading in record.rounds)
+
+
+def _budget_j(judgement: Judgement, basis: Basis) -> float | None:
+    if basis.is_net:
+        return None
+    return judgement.budget.budget_per_sample_j if basis.is_per_sample else judgement.budget.budget_j
+
+
+def _session_rounds_j(
+    basis: Basis, record: Record, sessions: Sequence[Record]
+) -> Iterable[tuple[float, ...]]:
+    """Rounds of the sessions that are older than *record*, without those that have no such joules."""
+    for session in sessions:
+        if moment_of(session) < moment_of(record):
+            try:
+                yield basis.round_energies(session).energies_j
+            except NotMeasurable:
+                continue  # the gate leaves it out as well
+
+
+# ---- the chart ----
+
+
+def chart(rounds: Rounds) -> Chart:
+    """Sessions, where they are known, then the rounds of this run, then its level with its bounds."""
+    layers = (
+        *_accepted(rounds),
+        *_sessions(rounds),
+        *_held_against(rounds),
+        *_rounds(rounds),
+        *_level(rounds),
+    )
+    of_what = "sample" if rounds.basis.is_per_sample else "round"
+    net = "net " if rounds.basis.is_net else ""
+    return Chart(
+        title=f"{_origin(rounds.provenance)}joules of each round".capitalize(),
+        caption=("the axis does not begin at 0",),
+        x=_numbers(rounds),
+        y=linear_axis(_shown_j(rounds), "J", label=net + joules_label(rounds.provenance, of_what)),
+        layers=layers,
+    )
+
+
+def _origin(provenance: Provenance) -> str:
+    """A chart's title never shows an estimate or a replay as a measurement."""
+    return "" if provenance is Provenance.MEASURED else f"{provenance.value} "
+
+
+def _shown_j(rounds: Rounds) -> list[float]:
+    """All joules that the chart must have room for."""
+    ends_j = [end_j for one in rounds.rounds_j if one for end_j in (one[0] - one[1], one[0] + one[1])]
+    against_j = [rounds.budget_j, _limit_j(rounds)]
+    if rounds.comparison is not None:
+        against_j.append(rounds.comparison.energy_j)
+    return [
+        *ends_j,
+        *(rounds.interval_j or ()),
+        *(rounds.bounds_j or ()),
+        *(energy_j for session_j in rounds.sessions_j for energy_j in session_j),
+        *(energy_j for energy_j in against_j if energy_j is not None),
+    ]
+
+
+def _limit_j(rounds: Rounds) -> float | None:
+    if rounds.tolerance is None or rounds.comparison is None:
+        return None
+    return rounds.comparison.energy_j * (1 + rounds.tolerance)
+
+
+def _numbers(rounds: Rounds) -> Axis:
+    """Sessions from 1 on, then rounds, then the level; as many numbers as have room."""
+    before, count = len(rounds.sessions_j), len(rounds.rounds_j)
+    step = math.ceil((before + count) / _NUMBERS)
+    ticks = [
+        *((place, f"S{place}") for place in range(1, before + 1, step)),
+        *((before + number, str(number)) for number in range(1, count + 1, step)),
+    ]
+    if rounds.comparison is not None:
+        ticks.append((before + count + 1, "level"))
+    label = "session of the baseline (S1, ...), round of this run" if before else "round"
+    upper = before + count + (1.6 if rounds.comparison is not None else 0.6)
+    return Axis(label=label, lower=0.4, upper=upper, ticks=tuple(ticks))
+
+
+def _accepted(rounds: Rounds) -> Iterable[Layer]:
+    """The interval of the mean, and what the tolerance accepts above the baseline."""
+    if rounds.interval_j is not None:
+        yield Band(ends=rounds.interval_j, colour="first", key="95 % interval of the mean of the rounds")
+    limit_j = _limit_j(rounds)
+    if limit_j is not None and rounds.comparison is not None:
+        text = f"tolerance +{(rounds.tolerance or 0.0) * 100:g} %: up to {to_text(limit_j, 'J')}"
+        yield Band(ends=(rounds.comparison.energy_j, limit_j), colour="third")
+        yield Rule(at=limit_j, colour="third", dash="dashdot", key=text)
+
+
+def _sessions(rounds: Rounds) -> Iterable[Layer]:
+    if not rounds.sessions_j:
+        return
+    points = [
+        (float(place), energy_j) for place, all_j in enumerate(rounds.sessions_j, 1) for energy_j in all_j
+    ]
+    of_each = "rounds" if rounds.has_session_rounds else "level"
+    text = f"{of_each} of a session of the baseline, S1 the oldest"
+    yield Rule(at=len(rounds.sessions_j) + 0.5, colour="faint", is_upright=True)
+    yield Marks(points=tuple(points), form="square", colour="faint", is_hollow=True, key=text)
+
+
+def _held_against(rounds: Rounds) -> Iterable[Layer]:
+    comparison = rounds.comparison
+    if comparison is not None:
+        sessions = count_text(comparison.session_count, "session")
+        text = f"baseline {to_text(comparison.energy_j, 'J')} ({sessions})"
+        yield Rule(at=comparison.energy_j, colour="ink", dash="dashed", key=text)
+    if rounds.budget_j is not None:
+        text = f"budget {to_text(rounds.budget_j, 'J')}"
+        yield Rule(at=rounds.budget_j, colour="second", dash="dotted", key=text)
+
+
+def _rounds(rounds: Rounds) -> Iterable[Layer]:
+    """The rounds from the last session on, those that confirm as triangles."""
+    numbered = list(enumerate(rounds.rounds_j, len(rounds.sessions_j) + 1))
+    first = max(0, len(numbered) - rounds.confirming_count)
+    for part, form, text in (
+        (numbered[:first], "circle", "a round, with its standard uncertainty"),
+        (numbered[first:], "triangle", "a round that confirms"),
+    ):
+        usable = [(place, *one) for place, one in part if one is not None]
+        if usable:
+            yield Marks(
+                points=tuple((place, energy_j) for place, energy_j, _ in usable),
+                bars=tuple((energy_j - error_j, energy_j + error_j) for _, energy_j, error_j in usable),
+                form="circle" if form == "circle" else "triangle",
+                colour="first",
+                key=text,
+            )
+    lost = tuple(float(place) for place, one in numbered if one is None)
+    if lost:
+        yield Crosses(places=lost, key="a round without usable joules")
+
+
+def _level(rounds: Rounds) -> Iterable[Layer]:
+    if rounds.comparison is None or rounds.bounds_j is None:
+        return
+    place = len(rounds.sessions_j) + len(rounds.rounds_j) + 1
+    level_j = rounds.comparison.ratio * rounds.comparison.energy_j
+    yield Marks(
+        points=((place, level_j),),
+        bars=(rounds.bounds_j,),
+        form="diamond",
+        colour="second",
+        key="level of this run, with its bounds",
+    )
+
+
+# ---- the page ----
+
+
+def sheet(row: Row, rounds: Rounds) -> Sheet:
+    """The chart of *row* as a page."""
+    judgement = row.judgement
+    return Sheet(
+        title=f"{short(row.short_id)}: rounds against the baseline",
+        heading=heading(judgement.record.machine, [judgement]),
+        charts=(chart(rounds),),
+        notes=notes(judgement, rounds),
+    )
+
+
+def notes(judgement: Judgement, rounds: Rounds) -> tuple[str, ...]:
+    """What the page says of a comparison, in words."""
+    comparison = rounds.comparison
+    if comparison is None:
+        return ()
+    ratio = percent_change_text(round(comparison.ratio, 11))
+    verdict, bounds = cells.verdict(judgement.verdict), cells.bounds(comparison.ratio_ci)
+    count, sessions_j = comparison.session_count, rounds.sessions_j
+    lines = [
+        f"{verdict}: {ratio} against the baseline, bounds {bounds} %.",
+        f"Baseline: {to_text(comparison.energy_j, 'J')}, level of {count_text(count, 'session')}.",
+    ]
+    if rounds.has_session_rounds and len(sessions_j) != count:
+        lines.append(
+            f"The baseline's file has {len(sessions_j)} sessions older than this run: it has changed since."
+        )
+    if not sessions_j and count > 1:
+        lines.append("The levels of the sessions are not in this run's JSON; --baselines draws the sessions.")
+    if rounds.tolerance is None:
+        lines.append("The tolerance is not in this run's JSON; --tolerance draws its band.")
+    return (*lines, *([f"{short(comparison.note)}."] if comparison.note else []))
+
+
+# ---- channels ----
+
+
+def channel_chart(record: Record) -> Chart | None:
+    """Joules of each round by channel, one on the other; nothing to see in a single channel."""
+    usable = [(number, r.channels) for number, r in enumerate(record.rounds, 1) if r.energy_j is not None]
+    names = dict.fromkeys(name for _, channels in usable for name in channels)
+    if len(names) < 2:
+        return None
+    highest_j = max(math.fsum(channels.values()) for _, channels in usable)
+    foots_j = dict.fromkeys((number for number, _ in usable), 0.0)
+    layers = []
+    for fill, name in enumerate(names):
+        boxes = []
+        for number, channels in usable:
+            foot_j = foots_j[number]
+            foots_j[number] += channels.get(name, 0.0)
+            boxes.append((number - _HALF_BOX, number + _HALF_BOX, foot_j, foots_j[number]))
+        layers.append(Boxes(boxes=tuple(boxes), fill=fill % 4, key=cells.printable(name)))
+    listed = ", ".join(map(cells.printable, names))
+    return Chart(
+        title=f"{_origin(record.provenance)}joules of each round".capitalize() + " by channel",
+        caption=(f"from below: {listed}",),
+        x=_round_numbers(len(record.rounds)),
+        y=linear_axis([highest_j], "J", label=joules_label(record.provenance, "round"), has_zero=True),
+        layers=tuple(layers),
+    )
+
+
+def _round_numbers(count: int) -> Axis:
+    step = math.ceil(count / _NUMBERS)
+    ticks = tuple((float(number), str(number)) for number in range(1, count + 1, step))
+    return Axis(label="round", lower=0.4, upper=count + 0.6, ticks=ticks)

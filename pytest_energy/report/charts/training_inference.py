@@ -1,0 +1,193 @@
+"""Energy of training and of inference, gross and net, model by model.
+
+Rule 1: joules are those of a sample: a round of training and one of inference hold different numbers of them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from pytest_energy.model import Judgement, Machine, Provenance, Record
+from pytest_energy.report.charts.axes import category_axis, linear_axis, log_axis
+from pytest_energy.report.charts.spec import Axis, Chart, Colour, Form, Marks, Sheet
+from pytest_energy.report.per_sample import PerSample, case_of, per_sample
+from pytest_energy.report.text import INTERVAL_NOTE, heading, joules_label, listed, short, tick
+from pytest_energy.report.view import View
+
+TRAINING, INFERENCE = "training", "inference"
+_SYMBOLS = {TRAINING: "E_tr", INFERENCE: "E_in"}  # as the paper calls them
+_ROW_IN = 0.5
+_NET_SHIFT = 0.16  # of a row: net stands below gross, where they are nearly the same
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """One model: what its tests of each group spent."""
+
+    model: str
+    parameters: float | None
+    training: tuple[PerSample, ...]
+    inference: tuple[PerSample, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """The models of one machine and provenance.
+
+    Attributes:
+        rows: Fewest parameters first, then those whose parameters nobody counted.
+        lost: Tests without joules a sample, and why.
+        judgements: All that they are made of.
+    """
+
+    provenance: Provenance
+    machine: Machine
+    rows: tuple[Pair, ...]
+    lost: tuple[tuple[str, str], ...]
+    judgements: tuple[Judgement, ...]
+
+
+def pairs(run: View) -> tuple[Pairs, ...]:
+    """The models of *run* by machine and provenance, where both groups have joules."""
+    members: dict[tuple[Provenance, str], list[Judgement]] = {}
+    for judgement in run.judgements:
+        if judgement.record.group in {TRAINING, INFERENCE}:
+            key = (judgement.record.provenance, judgement.record.machine.key)
+            members.setdefault(key, []).append(judgement)
+    all_pairs = (_pairs(judgements) for judgements in members.values())
+    return tuple(
+        one
+        for one in all_pairs
+        if any(row.training for row in one.rows) and any(row.inference for row in one.rows)
+    )
+
+
+def _pairs(judgements: Sequence[Judgement]) -> Pairs:
+    models: dict[str, list[Judgement]] = {}
+    for judgement in judgements:
+        models.setdefault(_model(judgement.record), []).append(judgement)
+    rows = [
+        Pair(
+            model=model,
+            parameters=_parameters(members),
+            training=_spent(members, TRAINING),
+            inference=_spent(members, INFERENCE),
+        )
+        for model, members in models.items()
+    ]
+    return Pairs(
+        provenance=judgements[0].record.provenance,
+        machine=judgements[0].record.machine,
+        rows=tuple(sorted(rows, key=lambda row: (row.parameters is None, row.parameters or 0.0))),
+        lost=tuple(
+            (f"{judgement.record.group} of {_model(judgement.record)}", because)
+            for judgement in judgements
+            if isinstance(because := per_sample(judgement), str)
+        ),
+        judgements=tuple(judgements),
+    )
+
+
+def _model(record: Record) -> str:
+    return record.model or case_of(record)
+
+
+def _parameters(members: Sequence[Judgement]) -> float | None:
+    values = (one.record.metrics.get("parameters") for one in members)
+    return next((value for value in values if value is not None), None)
+
+
+def _spent(members: Sequence[Judgement], group: str) -> tuple[PerSample, ...]:
+    spent = (per_sample(one) for one in members if one.record.group == group)
+    return tuple(one for one in spent if isinstance(one, PerSample))
+
+
+def notes(paired: Pairs) -> tuple[str, ...]:
+    """What isn't drawn, and what the bars are."""
+    lines = [f"Without joules a sample: {short(name)} ({short(because)})." for name, because in paired.lost]
+    for group in (TRAINING, INFERENCE):
+        spent = {row.model: getattr(row, group) for row in paired.rows}
+        ran = {_model(one.record) for one in paired.judgements if one.record.group == group}
+        missing = [model for model in spent if model not in ran]
+        lines += [f"Not in the run: {group} of {listed(missing)}."] if missing else []
+        without = [model for model, all_of in spent.items() if any(one.net_j is None for one in all_of)]
+        below = [
+            model
+            for model, all_of in spent.items()
+            if any(one.net_j is not None and one.net_j <= 0 for one in all_of)
+        ]
+        lines += [f"No net joules in {group}, idle power is not known: {listed(without)}."] if without else []
+        lines += (
+            [f"No more than idle in {group}, so not on this axis: net of {listed(below)}."] if below else []
+        )
+    return (
+        *lines,
+        "E_tr, E_in: joules of training and of inference, divided by samples. Net: less idle power x time.",
+        f"{INTERVAL_NOTE}; that of net is gross's, what idle power adds is not in it.",
+    )
+
+
+def sheet(paired: Pairs) -> Sheet:
+    """The chart as a page."""
+    return Sheet(
+        title="Energy of training and of inference",
+        heading=heading(paired.machine, paired.judgements),
+        charts=(chart(paired),),
+        notes=notes(paired),
+        width_in=8.0,
+        height_in=1.0 + _ROW_IN * len(paired.rows),
+    )
+
+
+def chart(paired: Pairs) -> Chart:
+    """A row a model; training above inference, gross above net."""
+    layers = (
+        *_marks(paired, TRAINING, "first", "circle", first_row=-0.26),
+        *_marks(paired, INFERENCE, "second", "square", first_row=0.1),
+    )
+    ends_j = [end_j for layer in layers for bar in layer.bars for end_j in bar if end_j > 0]
+    scale = log_axis if max(ends_j) > min(ends_j) else linear_axis
+    x = scale(ends_j, "J", label=joules_label(paired.provenance, "sample"))
+    return Chart(
+        title="Energy of training and of inference",
+        x=x,
+        y=category_axis([_row_text(row) for row in paired.rows], label="model, by parameters"),
+        layers=tuple(_within(layer, x) for layer in layers),
+    )
+
+
+def _within(marks: Marks, x: Axis) -> Marks:
+    """The same with bars that end on the axis: below 0 a logarithmic one has no place."""
+    return replace(marks, bars=tuple((max(lower, x.lower), upper) for lower, upper in marks.bars))
+
+
+def _row_text(row: Pair) -> str:
+    count = "unknown" if row.parameters is None else tick(row.parameters)
+    return f"{short(row.model)}\n{count}"
+
+
+def _marks(paired: Pairs, group: str, colour: Colour, form: Form, *, first_row: float) -> Iterable[Marks]:
+    """Gross joules with their interval, then net ones, each with the interval of gross."""
+    spots = [(n + first_row, spent) for n, row in enumerate(paired.rows) for spent in getattr(row, group)]
+    gross = [(place, spent.energy_j, spent) for place, spent in spots]
+    net = [
+        (place + _NET_SHIFT, spent.net_j, spent)
+        for place, spent in spots
+        if spent.net_j is not None and spent.net_j > 0
+    ]
+    for word, marks in (("gross", gross), ("net", net)):
+        if marks:
+            yield Marks(
+                points=tuple((energy_j, place) for place, energy_j, _ in marks),
+                bars=tuple(
+                    (
+                        energy_j + spent.interval_j[0] - spent.energy_j,
+                        energy_j + spent.interval_j[1] - spent.energy_j,
+                    )
+                    for _, energy_j, spent in marks
+                ),
+                is_lying=True,
+                form=form,
+                colour=colour,
+                is_hollow=word == "net",
+                key=f"{_SYMBOLS[group]}, {group}, {word}",
+            )
