@@ -18,18 +18,38 @@ class EnergyError(Exception):
     """Base of every error that this package raises on purpose."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something is absent, and what mends it.
+
+    Attributes:
+        remedies: Each the command or the line for a file, with its case in front where there are several.
+    """
+
+    because: str
+    remedies: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return ". ".join((self.because, *self.remedies))
+
+
 class SensorUnavailable(EnergyError):
     """A sensor can't be used on this machine.
 
     Attributes:
         sensor: Name of the sensor, such as `"rapl"`.
-        because: Why it is absent and, where there is one, the command that mends it.
+        reasons: One for each way to its counters that is barred.
     """
 
-    def __init__(self, sensor: str, because: str) -> None:
-        super().__init__(f"{sensor}: {because}")
+    def __init__(self, sensor: str, *reasons: Reason | str) -> None:
         self.sensor = sensor
-        self.because = because
+        self.reasons = tuple(Reason(one) if isinstance(one, str) else one for one in reasons)
+        super().__init__(f"{sensor}: {self.because}")
+
+    @property
+    def because(self) -> str:
+        """The reasons with their remedies, in one line."""
+        return "; ".join(str(reason) for reason in self.reasons)
 
 
 class SensorError(EnergyError):

@@ -113,6 +113,11 @@ class Channel:
     sampled_s: float | None = None
     edge_s: float = 0.0
 
+    @staticmethod
+    def domain_of(name: str) -> Domain:
+        """The domain of the channel that is called *name*."""
+        return Domain(name.partition(":")[0])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SensorStatus:

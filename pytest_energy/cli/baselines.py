@@ -17,12 +17,13 @@ from tabulate import tabulate
 from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.baselines.schema import PINNED_COUNT, Baseline, kept, moment_of
 from pytest_energy.baselines.store import Store
+from pytest_energy.basis import why_void
 from pytest_energy.cli.arguments import Commands, add_baselines, add_command, days, session_count
 from pytest_energy.cli.files import by_test, read_run, say
-from pytest_energy.errors import BaselineError, EnergyError, NotComparable, NotMeasurable, SettingsError
+from pytest_energy.errors import BaselineError, EnergyError, NotComparable, SettingsError
 from pytest_energy.model import Record
 from pytest_energy.report.cells import printable
-from pytest_energy.stats.compare import RoundEnergies, centre_ratio
+from pytest_energy.stats.compare import centre_ratio
 from pytest_energy.units import percent_change_text
 
 Key = tuple[str, str]
@@ -209,15 +210,7 @@ def _validate(options: argparse.Namespace) -> int:
 def unusable_sessions(baseline: Baseline) -> Iterator[str]:
     """What is wrong with each session that loads, but that no run can be held against."""
     for index, record in enumerate(baseline.sessions):
-        usable = [reading for reading in record.rounds if reading.energy_j is not None]
-        because = None if all(r.duration_s > 0 for r in usable) else "a round took 0 s: the clock stood still"
-        try:
-            RoundEnergies(
-                energies_j=record.round_energies_j,
-                uncertainties_j=tuple(reading.uncertainty_j for reading in usable),
-            )
-        except NotMeasurable as error:
-            because = str(error)
+        because = why_void(record)
         if because is not None:
             where = f"sessions[{index}] (created {record.created})"
             yield f"{where} is left out of comparisons: {because}; delete it"

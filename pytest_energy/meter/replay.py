@@ -6,7 +6,7 @@ from dataclasses import replace
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.protocol import OpenPhase, OpenWindow
 from pytest_energy.meter.reading import to_reading, void_reading
-from pytest_energy.model import Domain, Phase, Provenance, Reading, SensorStatus
+from pytest_energy.model import Channel, Domain, Phase, Provenance, Reading, SensorStatus
 from pytest_energy.sensors.replay import Replay, ReplayRound
 
 
@@ -80,7 +80,7 @@ def _channel_names(one_round: ReplayRound) -> Iterable[str]:
 
 def _replayed(one_round: ReplayRound, domains: frozenset[Domain] | None) -> Reading:
     names = tuple(_channel_names(one_round))
-    kept = tuple(n for n in names if domains is None or Domain(n.partition(":")[0]) in domains)
+    kept = tuple(n for n in names if domains is None or Channel.domain_of(n) in domains)
     if not kept:
         because = (
             f"no channel of the domains {', '.join(sorted(domains or ()))} in the replay file's round; "

@@ -28,7 +28,7 @@ from pytest_energy.plugin.rounds import MOST_ROUND_COUNT, RoundScheduler
 from pytest_energy.plugin.settings import BaselineMode, Settings, settings_of
 from pytest_energy.plugin.stash import RUN
 from pytest_energy.report.formats import renderer_of
-from pytest_energy.sensors.detect import Found, Opener, builtin_openers, check_names, detect
+from pytest_energy.sensors.detect import Opener, SensorSet, builtin_openers, check_names, detect
 from pytest_energy.sensors.replay import Replay, load_replay
 from pytest_energy.verdict import policy, rules
 from pytest_energy.verdict.judge import judge
@@ -89,11 +89,11 @@ class EnergyRun:
         return {name: opener for offer in offers for name, opener in (offer or {}).items()}
 
     @cached_property
-    def sensors(self) -> Found:
+    def sensors(self) -> SensorSet:
         """The sensors of this machine; none for a replay."""
         if self._replay is not None:
             status = SensorStatus(name="replay", provenance=Provenance.REPLAYED)
-            return Found(sensors=(), statuses=(status,))
+            return SensorSet(sensors=(), statuses=(status,))
         return detect(
             self.settings.sensor_names, cpu_tdp_w=self.settings.cpu_tdp_w, extra=self._offered_sensors
         )

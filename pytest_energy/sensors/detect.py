@@ -4,39 +4,54 @@ Rule 1: joules of different provenance never meet in one run; an estimate is tak
         measures.
 Rule 2: a sensor asked for by name that is absent is reported absent; no other takes its place.
 Rule 3: no channel is read by two sensors.
-Rule 4: a sensor that repeats another's joules is taken only when it is asked for by name.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
-from pytest_energy.errors import SensorUnavailable, SettingsError
+from pytest_energy.errors import Reason, SensorUnavailable, SettingsError
 from pytest_energy.model import Provenance, SensorStatus
-from pytest_energy.sensors import estimate, nvml, perf, pyrapl, rapl
+from pytest_energy.sensors import estimate, nvml, perf, rapl
 from pytest_energy.sensors.protocol import Sensor
 
 Opener = Callable[[], Sensor]
 
-# Sensors that are there for comparison with other people's numbers, never taken by themselves.
-ONLY_BY_NAME = frozenset({pyrapl.NAME})
+# Sensors that this package had, and what to ask for now.
+_FORMER: Mapping[str, str] = MappingProxyType({"pyrapl": "rapl reads the same counters"})
 
 _NONE_EXTRA: Mapping[str, Opener] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class SensorSet:
     """The sensors of this machine.
 
     Attributes:
         sensors: Those to measure with, open; all of one provenance. Empty where there are none.
         statuses: One for each sensor that was tried: there with its channels, or absent and why; and one
             for each device that a sensor which is there can't read.
+        reasons: Why each absent one is, with what mends it, by the name in its status.
     """
 
     sensors: tuple[Sensor, ...]
     statuses: tuple[SensorStatus, ...]
+    reasons: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Absence:
+    """A sensor, or one of its channels, that is not there."""
+
+    name: str
+    provenance: Provenance
+    reasons: tuple[Reason, ...]
+
+    @property
+    def status(self) -> SensorStatus:
+        because = "; ".join(map(str, self.reasons))
+        return SensorStatus(name=self.name, provenance=self.provenance, absent_because=because)
 
 
 @runtime_checkable
@@ -52,7 +67,6 @@ def builtin_openers(cpu_tdp_w: float | None = None) -> dict[str, Opener]:
     return {
         nvml.NAME: nvml.NvmlSensor.open,
         rapl.NAME: open_rapl,
-        pyrapl.NAME: pyrapl.PyraplSensor.open,
         estimate.NAME: lambda: estimate.EstimateSensor.open(cpu_tdp_w=cpu_tdp_w),
     }
 
@@ -66,16 +80,13 @@ def open_rapl(
     Raises:
         SensorUnavailable: Neither works, with both reasons.
     """
-    try:
-        return powercap()
-    except SensorUnavailable as error:
-        no_powercap = error.because
-    try:
-        return perf_events()
-    except SensorUnavailable as error:
-        raise SensorUnavailable(
-            rapl.NAME, f"through powercap: {no_powercap}; through perf: {error.because}"
-        ) from error
+    reasons: list[Reason] = []
+    for way, opener in (("powercap", powercap), ("perf", perf_events)):
+        try:
+            return opener()
+        except SensorUnavailable as error:
+            reasons += (replace(one, because=f"through {way}: {one.because}") for one in error.reasons)
+    raise SensorUnavailable(rapl.NAME, *reasons)
 
 
 def detect(
@@ -84,7 +95,7 @@ def detect(
     openers: Mapping[str, Opener] | None = None,
     cpu_tdp_w: float | None = None,
     extra: Mapping[str, Opener] = _NONE_EXTRA,
-) -> Found:
+) -> SensorSet:
     """Open the sensors *names*, or those that this machine has.
 
     Args:
@@ -97,26 +108,21 @@ def detect(
         SettingsError: A name is unknown or taken twice, or the sensors asked for differ in provenance.
     """
     own = builtin_openers(cpu_tdp_w) if openers is None else openers
-    if taken := sorted(set(own) & set(extra)):
+    if clashes := sorted(set(own) & set(extra)):
         raise SettingsError(
-            f"a plugin offers a sensor named {', '.join(taken)}, which this package has; rename it"
+            f"a plugin offers a sensor named {', '.join(clashes)}, which this package has; rename it"
         )
     known = {**own, **extra}
     if names is not None:
         return _named(names, known)
-    auto = {name: known[name] for name in known if name != estimate.NAME and name not in ONLY_BY_NAME}
-    opened, statuses = _open_each(auto)
+    opened, absences = _open_each({name: known[name] for name in known if name != estimate.NAME})
     opened, estimates = _measured_first(opened)
-    statuses += [
-        _absent(
-            sensor.name, "it estimates, and measured and estimated joules are never mixed", sensor.provenance
-        )
-        for sensor in estimates
-    ]
+    needless = (Reason("it estimates, and measured and estimated joules are never mixed"),)
+    absences += [_Absence(sensor.name, sensor.provenance, needless) for sensor in estimates]
     if not opened and estimate.NAME in known:
         opened, more = _open_each({estimate.NAME: known[estimate.NAME]})
-        statuses += more
-    return _found(opened, statuses)
+        absences += more
+    return _sensor_set(opened, absences)
 
 
 def check_names(names: Iterable[str], known: Iterable[str]) -> None:
@@ -128,41 +134,42 @@ def check_names(names: Iterable[str], known: Iterable[str]) -> None:
     asked, offered = tuple(names), tuple(known)
     unknown = [name for name in asked if name not in offered]
     if unknown or not asked:
-        what = f"no sensor is named {', '.join(unknown)}" if unknown else "no sensor is named"
+        named = ", ".join(f"{name} ({_FORMER[name]})" if name in _FORMER else name for name in unknown)
+        what = f"no sensor is named {named}".rstrip()
         raise SettingsError(f"--energy-sensors: {what}; there are auto, {', '.join(offered)} and replay:FILE")
 
 
-def _named(names: Iterable[str], known: Mapping[str, Opener]) -> Found:
+def _named(names: Iterable[str], known: Mapping[str, Opener]) -> SensorSet:
     asked = tuple(dict.fromkeys(names))
     check_names(asked, known)
-    opened, statuses = _open_each({name: known[name] for name in asked})
+    opened, absences = _open_each({name: known[name] for name in asked})
     if len({sensor.provenance for sensor in opened}) > 1:
         _close(opened)
         kinds = ", ".join(f"{sensor.name} ({sensor.provenance})" for sensor in opened)
         raise SettingsError(f"--energy-sensors: joules of different provenance are never mixed: {kinds}")
-    return _found(opened, statuses)
+    return _sensor_set(opened, absences)
 
 
-def _open_each(openers: Mapping[str, Opener]) -> tuple[list[Sensor], list[SensorStatus]]:
-    """The sensors that open and read channels of their own, and the status of those that don't."""
+def _open_each(openers: Mapping[str, Opener]) -> tuple[list[Sensor], list[_Absence]]:
+    """The sensors that open and read channels of their own, and why the others don't."""
     opened: list[Sensor] = []
-    absent: list[SensorStatus] = []
+    absences: list[_Absence] = []
     for name, opener in openers.items():
         try:
             sensor = opener()
         except SensorUnavailable as error:
             kind = Provenance.ESTIMATED if name == estimate.NAME else Provenance.MEASURED
-            absent.append(_absent(name, error.because, kind))
+            absences.append(_Absence(name, kind, error.reasons))
             continue
         except BaseException:
             _close(opened)
             raise
         if clash := _clash(sensor, opened):
             sensor.close()
-            absent.append(_absent(name, clash, sensor.provenance))
+            absences.append(_Absence(name, sensor.provenance, (Reason(clash),)))
         else:
             opened.append(sensor)
-    return opened, absent
+    return opened, absences
 
 
 def _clash(sensor: Sensor, opened: Iterable[Sensor]) -> str | None:
@@ -184,7 +191,7 @@ def _measured_first(opened: list[Sensor]) -> tuple[list[Sensor], list[Sensor]]:
     return measured, estimates
 
 
-def _found(opened: Iterable[Sensor], absent: Iterable[SensorStatus]) -> Found:
+def _sensor_set(opened: Iterable[Sensor], absences: Iterable[_Absence]) -> SensorSet:
     sensors = tuple(opened)
     there = [
         SensorStatus(
@@ -195,16 +202,17 @@ def _found(opened: Iterable[Sensor], absent: Iterable[SensorStatus]) -> Found:
         for sensor in sensors
     ]
     left_out = [
-        _absent(f"{sensor.name} {channel}", why, sensor.provenance)
+        _Absence(f"{sensor.name} {channel}", sensor.provenance, (Reason(because),))
         for sensor in sensors
         if isinstance(sensor, _LeavesOut)
-        for channel, why in sensor.left_out.items()
+        for channel, because in sensor.left_out.items()
     ]
-    return Found(sensors=sensors, statuses=(*there, *left_out, *absent))
-
-
-def _absent(name: str, because: str, provenance: Provenance) -> SensorStatus:
-    return SensorStatus(name=name, provenance=provenance, absent_because=because)
+    every = [*left_out, *absences]
+    return SensorSet(
+        sensors=sensors,
+        statuses=(*there, *(absence.status for absence in every)),
+        reasons={absence.name: absence.reasons for absence in every},
+    )
 
 
 def _close(sensors: Iterable[Sensor]) -> None:

@@ -243,8 +243,8 @@ def read_cpu_model(cpuinfo: Path) -> str:
         text = cpuinfo.read_text(errors="replace")
     except OSError:
         return "unknown"
-    found = re.search(r"^model name[ \t]*:[ \t]*(\S.*?)[ \t]*$", text, re.MULTILINE)
-    return "unknown" if found is None else found[1]
+    line = re.search(r"^model name[ \t]*:[ \t]*(\S.*?)[ \t]*$", text, re.MULTILINE)
+    return "unknown" if line is None else line[1]
 
 
 def _busy_s(times: object) -> float:

@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from pytest_energy.errors import SensorError, SensorUnavailable
+from pytest_energy.errors import Reason, SensorError, SensorUnavailable
 from pytest_energy.model import Channel, Domain, Provenance, Usage
 from pytest_energy.sensors.protocol import Facts
 from pytest_energy.sensors.rapl import NAME, STILL_S, find_still
@@ -139,7 +139,7 @@ class PerfSensor:
         paths = PerfPaths() if paths is None else paths
         events = KernelPerfEvents() if events is None else events
         if not (paths.power / "events" / "energy-pkg").is_file():
-            raise SensorUnavailable(NAME, _no_event_text(paths.power))
+            raise SensorUnavailable(NAME, _no_event_reason(paths.power))
         with ExitStack() as undo:
             try:
                 counters = _open_counters(paths, events, undo)
@@ -149,7 +149,7 @@ class PerfSensor:
                     sleep_s=sleep_s,
                 )
             except PermissionError as error:
-                raise SensorUnavailable(NAME, _permission_text(paths.paranoid)) from error
+                raise SensorUnavailable(NAME, _permission_reason(paths.paranoid)) from error
             except (OSError, ValueError) as error:
                 because = f"the RAPL events under {paths.power} can't be used: {error}"
                 raise SensorUnavailable(NAME, because) from error
@@ -159,7 +159,7 @@ class PerfSensor:
                 for name in sorted(still)
             }
             if not any(counter.channel.domain is Domain.CPU for counter in moving):
-                raise SensorUnavailable(NAME, "; ".join(left_out.values()))
+                raise SensorUnavailable(NAME, *left_out.values())
             undo.pop_all()
         _close_each(events, [counter for counter in counters if counter not in moving])
         return cls(moving, left_out, events)
@@ -184,12 +184,11 @@ class PerfSensor:
         return Usage()
 
     def facts(self) -> Facts:
-        shown = {"rapl_interface": "perf"}
+        variable = {"rapl_interface": "perf"}
         if self.left_out:
-            shown["rapl_left_out"] = "; ".join(f"{name}: {why}" for name, why in self.left_out.items())
-        return Facts(
-            fixed={"rapl_channels": ", ".join(channel.name for channel in self.channels)}, shown=shown
-        )
+            variable["rapl_left_out"] = "; ".join(f"{name}: {why}" for name, why in self.left_out.items())
+        channels = ", ".join(channel.name for channel in self.channels)
+        return Facts(fixed={"rapl_channels": channels}, shown=variable)
 
     def close(self) -> None:
         """Close the counters; a read after this is a `SensorError`."""
@@ -200,11 +199,12 @@ class PerfSensor:
             _close_each(self._events, counters)
 
 
-def _no_event_text(power: Path) -> str:
+def _no_event_reason(power: Path) -> Reason:
     if not power.is_dir():
-        return f"there is no {power}: no RAPL events here; on a machine of your own: sudo modprobe rapl"
+        remedy = "On a machine of your own: sudo modprobe rapl"
+        return Reason(f"there is no {power}: no RAPL events here", (remedy,))
     names = sorted(path.name for path in (power / "events").glob("energy-*") if "." not in path.name)
-    return f"{power}/events has {', '.join(names) or 'no energy event'}, but not energy-pkg"
+    return Reason(f"{power}/events has {', '.join(names) or 'no energy event'}, but not energy-pkg")
 
 
 def _open_counters(paths: PerfPaths, events: PerfEvents, undo: ExitStack) -> list[_Counter]:
@@ -229,9 +229,9 @@ def _open_counters(paths: PerfPaths, events: PerfEvents, undo: ExitStack) -> lis
 def _config(file: Path) -> int:
     """The event's number: `event=0x02`, which is bits 0 to 7 of the configuration."""
     text = file.read_text().strip()
-    if (found := re.fullmatch(r"event=(0x[0-9a-f]+)", text)) is None:
+    if (event := re.fullmatch(r"event=(0x[0-9a-f]+)", text)) is None:
         raise ValueError(f"{file} holds {text!r}, not an event such as event=0x02")
-    return int(found[1], 16)
+    return int(event[1], 16)
 
 
 def _scale_j(file: Path) -> float:
@@ -274,18 +274,20 @@ def _cpu_list(text: str) -> tuple[int, ...]:
     return tuple(cpus)
 
 
-def _permission_text(paranoid: Path) -> str:
+def _permission_reason(paranoid: Path) -> Reason:
     try:
         level = paranoid.read_text().strip()
     except OSError:
         level = "unknown"
-    return (
+    return Reason(
         f"machine-wide events may not be counted: {paranoid} is {level} and must be 0 or less, "
-        "or this Python needs the capability CAP_PERFMON. "
-        "Until the next boot: sudo sysctl kernel.perf_event_paranoid=0. "
-        "For good: echo kernel.perf_event_paranoid=0 | sudo tee /etc/sysctl.d/70-perf.conf. "
-        "For one Python only: sudo setcap cap_perfmon+ep $(readlink -f $(which python)). "
-        "In Docker: --cap-add PERFMON"
+        "or this Python needs the capability CAP_PERFMON",
+        (
+            "Until the next boot: sudo sysctl kernel.perf_event_paranoid=0",
+            "For good: echo kernel.perf_event_paranoid=0 | sudo tee /etc/sysctl.d/70-perf.conf",
+            "For one Python only: sudo setcap cap_perfmon+ep $(readlink -f $(which python))",
+            "In Docker: --cap-add PERFMON",
+        ),
     )
 
 

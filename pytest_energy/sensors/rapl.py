@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from pytest_energy.errors import SensorError, SensorUnavailable
+from pytest_energy.errors import Reason, SensorError, SensorUnavailable
 from pytest_energy.model import Channel, Domain, Provenance, Usage
 from pytest_energy.sensors.protocol import Facts
 from pytest_energy.units import JOULES_PER_MICROJOULE
@@ -32,6 +32,10 @@ POWERCAP = Path("/sys/class/powercap")
 # `intel-rapl:0` and `intel-rapl:0:2`, on AMD too; `intel-rapl-mmio:0` repeats a package and must not match.
 _ZONE = re.compile(r"intel-rapl:\d+(:\d+)?")
 _PACKAGE = re.compile(r"package-\d+(-die-\d+)?")
+
+_UDEV_RULE = 'SUBSYSTEM=="powercap", ACTION=="add", RUN+="/bin/chmod a+r /sys%p/energy_uj"'
+_NEW_GROUP = "sudo groupadd -f rapl; sudo usermod -aG rapl $USER"
+_LOAD_MODULE = "On a machine of your own: sudo modprobe intel_rapl_msr"
 
 # A count of 20 digits, or a name.
 _LINE_BYTES = 256
@@ -51,6 +55,123 @@ class _Zone:
     channel: Channel
     counter: Path
     range_uj: int
+
+
+class _Powercap:
+    """The kernel's tree of zones, and how its files are read."""
+
+    def __init__(self, root: Path, read_text: Callable[[Path], str]) -> None:
+        self._root, self._read_text = root, read_text
+
+    def zones(self) -> tuple[_Zone, ...]:
+        """The packages and their memory.
+
+        Raises:
+            SensorUnavailable: There is no package, or a zone that counts can't be read.
+        """
+        if not self._root.is_dir():
+            because = (
+                f"there is no {self._root}: this kernel shows no RAPL, as is usual in virtual machines, "
+                "containers and hosted CI"
+            )
+            raise SensorUnavailable(NAME, Reason(because, (_LOAD_MODULE,)))
+        paths = sorted((path for path in self._root.iterdir() if _ZONE.fullmatch(path.name)), key=_place)
+        names = {path.name: name for path in paths if (name := self._name(path)) is not None}
+        zones = tuple(zone for path in paths if (zone := self._zone(path, names)) is not None)
+        if not any(zone.channel.domain is Domain.CPU for zone in zones):
+            others = ", ".join(f"{place} ({name})" for place, name in names.items()) or "no readable zone"
+            because = (
+                f"{self._root} shows {others}, but no CPU package: virtual machines and hosted CI don't pass "
+                "RAPL on, and Docker masks it (docker run --security-opt systempaths=unconfined)"
+            )
+            raise SensorUnavailable(NAME, Reason(because, (_LOAD_MODULE,)))
+        return zones
+
+    def _name(self, path: Path) -> str | None:
+        try:
+            return self._read_text(path / "name").strip()
+        except OSError:
+            return None  # a container's mask leaves empty folders behind
+
+    def _zone(self, path: Path, names: Mapping[str, str]) -> _Zone | None:
+        """The zone at *path* if it counts, else `None`."""
+        name = names.get(path.name)
+        parent = names.get(path.name.rpartition(":")[0], "")
+        if name is not None and _PACKAGE.fullmatch(name):
+            domain, package = Domain.CPU, name
+        elif name == "dram" and _PACKAGE.fullmatch(parent):
+            domain, package = Domain.DRAM, parent
+        else:
+            return None
+        channel = Channel(
+            name=f"{domain}:{package}",
+            domain=domain,
+            device=package,
+            is_ticked=False,
+            resolution_j=JOULES_PER_MICROJOULE,
+        )
+        return _Zone(channel=channel, counter=path / "energy_uj", range_uj=self._range_uj(path))
+
+    def _range_uj(self, path: Path) -> int:
+        """Where the counter of the zone at *path*, which can be read, wraps."""
+        counter, file = path / "energy_uj", path / "max_energy_range_uj"
+        try:
+            self.count_uj(counter)
+            range_uj = self.count_uj(file)
+        except SensorError as error:
+            is_refused = isinstance(error.__cause__, PermissionError)
+            raise SensorUnavailable(NAME, permission_reason(counter) if is_refused else str(error)) from error
+        if range_uj <= 0:
+            raise SensorUnavailable(NAME, f"{file} holds {range_uj}: wraps can't be told")
+        return range_uj
+
+    def count_uj(self, path: Path) -> int:
+        """The count in the file *path*.
+
+        Raises:
+            SensorError: It can't be read, or holds none.
+        """
+        try:
+            text = self._read_text(path)
+        except OSError as error:
+            raise SensorError(f"{path} can't be read: {error.strerror or error}") from error
+        try:
+            return int(text)
+        except ValueError as error:
+            raise SensorError(f"{path} holds {text!r}, not a count of microjoules") from error
+
+    def each_joule_once(self, zones: Iterable[_Zone]) -> tuple[list[_Zone], list[str]]:
+        """The zones less those that repeat another, and a sentence on each of the latter."""
+        counted: list[_Zone] = []
+        mirrors: list[str] = []
+        for zone in zones:
+            original = next((other for other in counted if self._is_mirror(other, zone)), None)
+            if original is None:
+                counted.append(zone)
+            else:
+                mirrors.append(
+                    f"{zone.counter.parent.name} ({zone.channel.name}) repeats {original.channel.name}"
+                )
+        return counted, mirrors
+
+    def _is_mirror(self, original: _Zone, zone: _Zone) -> bool:
+        """Whether both zones show one counter.
+
+        A mirror read between two reads of the original lies between them. Two counters of their own, anywhere
+        in 65 kJ or more, don't meet within the millijoules that pass meanwhile.
+        """
+        if original.channel.name == zone.channel.name:
+            return True
+        if original.channel.domain is not zone.channel.domain:
+            return False
+        before_uj = self.count_uj(original.counter)
+        between_uj = self.count_uj(zone.counter)
+        after_uj = self.count_uj(original.counter)
+        return (between_uj - before_uj) % original.range_uj <= (after_uj - before_uj) % original.range_uj
+
+
+def _place(path: Path) -> tuple[int, ...]:
+    return tuple(int(number) for number in path.name.split(":")[1:])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,24 +196,22 @@ class RaplSensor:
 
     def __init__(
         self,
+        powercap: _Powercap,
         zones: Sequence[_Zone],
         left_out: Mapping[str, str],
-        mirrors: Sequence[str],
         *,
-        read_text: Callable[[Path], str],
         now_s: Callable[[], float],
     ) -> None:
-        self._read_text = read_text
-        self._now_s = now_s
+        counted, self._mirrors = powercap.each_joule_once(zones)
+        self._powercap, self._now_s = powercap, now_s
         self._lock = threading.Lock()
-        self._zones = {zone.channel.name: zone for zone in zones}
+        self._zones = {zone.channel.name: zone for zone in counted}
         self._unwrapped = {
-            zone.channel.name: _Unwrapped(raw_uj=_count_uj(read_text, zone.counter), at_s=now_s())
-            for zone in zones
+            zone.channel.name: _Unwrapped(raw_uj=powercap.count_uj(zone.counter), at_s=now_s())
+            for zone in counted
         }
-        self.channels = tuple(zone.channel for zone in zones)
+        self.channels = tuple(zone.channel for zone in counted)
         self.left_out = left_out
-        self._mirrors = tuple(mirrors)
 
     @classmethod
     def open(
@@ -103,7 +222,7 @@ class RaplSensor:
         now_s: Callable[[], float] = time.monotonic,
         sleep_s: Callable[[float], None] = time.sleep,
     ) -> "RaplSensor":
-        """Find the zones that count and see them move; takes a few milliseconds.
+        """Find the zones that count and watch them move; takes a few milliseconds.
 
         Args:
             root: Folder of the powercap tree.
@@ -114,11 +233,11 @@ class RaplSensor:
         Raises:
             SensorUnavailable: No zones, no permission, or counters that stand still.
         """
-        read_text = read_small if read_text is None else read_text
-        zones = _find_zones(root, read_text)
+        powercap = _Powercap(root, read_small if read_text is None else read_text)
+        zones = powercap.zones()
         try:
             still = find_still(
-                {zone.counter: partial(_count_uj, read_text, zone.counter) for zone in zones},
+                {zone.counter: partial(powercap.count_uj, zone.counter) for zone in zones},
                 now_s=now_s,
                 sleep_s=sleep_s,
             )
@@ -127,11 +246,10 @@ class RaplSensor:
                 for zone in zones
                 if zone.counter in still
             }
-            moving = tuple(zone for zone in zones if zone.counter not in still)
+            moving = [zone for zone in zones if zone.counter not in still]
             if not any(zone.channel.domain is Domain.CPU for zone in moving):
-                raise SensorUnavailable(NAME, "; ".join(left_out.values()))
-            counted, mirrors = _each_joule_once(moving, read_text)
-            return cls(counted, left_out, mirrors, read_text=read_text, now_s=now_s)
+                raise SensorUnavailable(NAME, *left_out.values())
+            return cls(powercap, moving, left_out, now_s=now_s)
         except SensorError as error:
             raise SensorUnavailable(NAME, str(error)) from error
 
@@ -169,19 +287,19 @@ class RaplSensor:
         return Usage()
 
     def facts(self) -> Facts:
-        shown = {"rapl_interface": "powercap"}
+        variable = {"rapl_interface": "powercap"}
         if self.left_out:
-            shown["rapl_left_out"] = "; ".join(f"{name}: {why}" for name, why in self.left_out.items())
+            variable["rapl_left_out"] = "; ".join(f"{name}: {why}" for name, why in self.left_out.items())
         if self._mirrors:
-            shown["rapl_mirrors"] = "; ".join(self._mirrors)
-        return Facts(fixed={"rapl_channels": ", ".join(self._zones)}, shown=shown)
+            variable["rapl_mirrors"] = "; ".join(self._mirrors)
+        return Facts(fixed={"rapl_channels": ", ".join(self._zones)}, shown=variable)
 
     def close(self) -> None:
         """Nothing is held open."""
 
     def _raw_uj(self, zone: _Zone) -> int:
         try:
-            return _count_uj(self._read_text, zone.counter)
+            return self._powercap.count_uj(zone.counter)
         except SensorError as error:
             raise SensorError(f"{zone.channel.name}: {error}") from error
 
@@ -199,94 +317,23 @@ def read_small(path: Path) -> str:
         os.close(descriptor)
 
 
-def _find_zones(root: Path, read_text: Callable[[Path], str]) -> tuple[_Zone, ...]:
-    if not root.is_dir():
-        raise SensorUnavailable(
-            NAME,
-            f"there is no {root}: this kernel shows no RAPL, as is usual in virtual machines, containers and "
-            "hosted CI; on a machine of your own: sudo modprobe intel_rapl_msr",
-        )
-    paths = sorted((path for path in root.iterdir() if _ZONE.fullmatch(path.name)), key=_place)
-    names = {path.name: name for path in paths if (name := _zone_name(path, read_text)) is not None}
-    zones = tuple(zone for path in paths if (zone := _zone(path, names, read_text)) is not None)
-    if not any(zone.channel.domain is Domain.CPU for zone in zones):
-        seen = ", ".join(f"{place} ({name})" for place, name in names.items()) or "no readable zone"
-        raise SensorUnavailable(
-            NAME,
-            f"{root} shows {seen}, but no CPU package: virtual machines and hosted CI don't pass RAPL on, "
-            "and Docker masks it (docker run --security-opt systempaths=unconfined); "
-            "on a machine of your own: sudo modprobe intel_rapl_msr",
-        )
-    return zones
-
-
-def _place(path: Path) -> tuple[int, ...]:
-    return tuple(int(number) for number in path.name.split(":")[1:])
-
-
-def _zone_name(path: Path, read_text: Callable[[Path], str]) -> str | None:
-    try:
-        return read_text(path / "name").strip()
-    except OSError:
-        return None  # a container's mask leaves empty folders behind
-
-
-def _zone(path: Path, names: Mapping[str, str], read_text: Callable[[Path], str]) -> _Zone | None:
-    """The zone at *path* if it counts, else `None`."""
-    name = names.get(path.name)
-    parent = names.get(path.name.rpartition(":")[0], "")
-    if name is not None and _PACKAGE.fullmatch(name):
-        domain, package = Domain.CPU, name
-    elif name == "dram" and _PACKAGE.fullmatch(parent):
-        domain, package = Domain.DRAM, parent
-    else:
-        return None
-    counter = path / "energy_uj"
-    channel = Channel(
-        name=f"{domain}:{package}",
-        domain=domain,
-        device=package,
-        is_ticked=False,
-        resolution_j=JOULES_PER_MICROJOULE,
-    )
-    try:
-        _count_uj(read_text, counter)
-        range_uj = _count_uj(read_text, path / "max_energy_range_uj")
-    except SensorError as error:
-        if isinstance(error.__cause__, PermissionError):
-            raise SensorUnavailable(NAME, permission_text(counter)) from error
-        raise SensorUnavailable(NAME, str(error)) from error
-    if range_uj <= 0:
-        raise SensorUnavailable(NAME, f"{path / 'max_energy_range_uj'} holds {range_uj}: wraps can't be told")
-    return _Zone(channel=channel, counter=counter, range_uj=range_uj)
-
-
-def _count_uj(read_text: Callable[[Path], str], path: Path) -> int:
-    try:
-        text = read_text(path)
-    except OSError as error:
-        raise SensorError(f"{path} can't be read: {error.strerror or error}") from error
-    try:
-        return int(text)
-    except ValueError as error:
-        raise SensorError(f"{path} holds {text!r}, not a count of microjoules") from error
-
-
-def permission_text(counter: Path) -> str:
+def permission_reason(counter: Path) -> Reason:
     """What the file allows, and three ways to be allowed to read it."""
     pattern = counter.parent.parent / "intel-rapl:*" / "energy_uj"
-    return (
-        f"{counter} has mode {_mode_text(counter)}; since Linux 5.10 only root may read it (CVE-2020-8694). "
-        f"Until the next boot: sudo chmod a+r {pattern}. "
-        "For good, in /etc/udev/rules.d/70-rapl.rules: "
-        'SUBSYSTEM=="powercap", ACTION=="add", RUN+="/bin/chmod a+r /sys%p/energy_uj". '
-        "For one group only: sudo groupadd -f rapl; sudo usermod -aG rapl $USER; "
-        f"sudo chgrp rapl {pattern}; sudo chmod g+r {pattern}; then log in again. "
-        "Readable RAPL lets other users of the machine guess at secrets from power"
+    group = f"{_NEW_GROUP}; sudo chgrp rapl {pattern}; sudo chmod g+r {pattern}; then log in again"
+    return Reason(
+        f"{counter} has mode {mode_text(counter)}; since Linux 5.10 only root may read it (CVE-2020-8694)",
+        (
+            f"Until the next boot: sudo chmod a+r {pattern}",
+            f"For good, in /etc/udev/rules.d/70-rapl.rules: {_UDEV_RULE}",
+            f"For one group only: {group}",
+            "Readable RAPL lets other users of the machine guess at secrets from power",
+        ),
     )
 
 
-def _mode_text(path: Path) -> str:
+def mode_text(path: Path) -> str:
+    """The permissions of a file, such as `0400`."""
     try:
         return f"{path.stat().st_mode & 0o7777:04o}"
     except OSError:
@@ -307,36 +354,3 @@ def find_still(
         sleep_s(_LOOK_S)
         still = {name for name in still if counts[name]() == first[name]}
     return frozenset(still)
-
-
-def _each_joule_once(
-    zones: Iterable[_Zone], read_text: Callable[[Path], str]
-) -> tuple[tuple[_Zone, ...], tuple[str, ...]]:
-    """The zones less those that repeat another, and a sentence on each of the latter."""
-    counted: list[_Zone] = []
-    mirrors: list[str] = []
-    for zone in zones:
-        original = next((other for other in counted if _is_mirror(other, zone, read_text)), None)
-        if original is None:
-            counted.append(zone)
-        else:
-            mirrors.append(
-                f"{zone.counter.parent.name} ({zone.channel.name}) repeats {original.channel.name}"
-            )
-    return tuple(counted), tuple(mirrors)
-
-
-def _is_mirror(original: _Zone, zone: _Zone, read_text: Callable[[Path], str]) -> bool:
-    """Whether both zones show one counter.
-
-    A mirror read between two reads of the original lies between them. Two counters of their own, anywhere in
-    65 kJ or more, don't meet within the millijoules that pass meanwhile.
-    """
-    if original.channel.name == zone.channel.name:
-        return True
-    if original.channel.domain is not zone.channel.domain:
-        return False
-    before_uj = _count_uj(read_text, original.counter)
-    between_uj = _count_uj(read_text, zone.counter)
-    after_uj = _count_uj(read_text, original.counter)
-    return (between_uj - before_uj) % original.range_uj <= (after_uj - before_uj) % original.range_uj

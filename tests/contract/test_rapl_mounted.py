@@ -196,7 +196,7 @@ def test_pyrapl_reads_the_same_counters() -> None:
     pytest.importorskip("pyRAPL", reason="pyRAPL is not installed")
     seen = told(
         """
-        from pytest_energy.sensors.pyrapl import PyraplSensor
+        from benchmarks.meter.pyrapl import PyraplSensor
 
         package = zone("intel-rapl/intel-rapl:0", "package-0", 262_100_000_000)
         memory = zone("intel-rapl/intel-rapl:0/intel-rapl:0:0", "dram", 7_000_000)

@@ -13,7 +13,7 @@ from typing import Any
 
 from pytest_energy.meter.live import LiveMeter
 from pytest_energy.meter.sampler import Sampler
-from pytest_energy.model import Channel, Domain, Provenance, Reading, SensorStatus, Usage
+from pytest_energy.model import Channel, Provenance, Reading, SensorStatus, Usage
 from pytest_energy.sensors.nvml import NvmlSensor
 from pytest_energy.sensors.protocol import Facts, Sensor
 from tests.fakes.nvml import FakeGpu, FakeNvml, NVMLError_NotSupported
@@ -147,7 +147,7 @@ class SimulatedCounter:
         self._device, self._clock = device, clock
         self._tick_s, self._jitter_s, self._is_wandering = tick_s, jitter_share * tick_s, is_wandering
         self._call_s, self._rng = call_s, random.Random(7) if rng is None else rng  # noqa: S311  # a seeded simulation
-        domain = Domain(name.partition(":")[0])
+        domain = Channel.domain_of(name)
         self.channels: tuple[Channel, ...] = (
             Channel(
                 name=name,

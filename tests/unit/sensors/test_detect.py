@@ -144,11 +144,10 @@ def test_an_unknown_name_lists_the_known(names: tuple[str, ...], what: str) -> N
     assert what in str(caught.value)
 
 
-def test_pyrapl_is_never_taken_by_itself() -> None:
-    """Auto mode doesn't open pyrapl, whose joules are rapl's; by name it is taken."""
-    again = OtherSensor("pyrapl", "cpu:package-0")
-    assert detect(None, openers={"pyrapl": there(again), **NOTHING_MEASURES}).sensors == (ESTIMATE,)
-    assert detect(("pyrapl",), openers={"pyrapl": there(again)}).sensors == (again,)
+def test_a_former_sensor_is_refused_with_what_took_its_place() -> None:
+    """Who asks for a sensor that this package had is told by which one its counters are read."""
+    with pytest.raises(SettingsError, match=r"named pyrapl \(rapl reads the same counters\); there are auto"):
+        detect(("pyrapl",), openers=ALL)
 
 
 def test_a_plugin_s_sensor_is_taken_too() -> None:
@@ -188,8 +187,8 @@ def test_a_plugin_may_not_take_our_name() -> None:
 
 def test_no_channel_is_read_twice() -> None:
     """A sensor whose channel another reads already is closed and reported: each joule counts once."""
-    second = OtherSensor("pyrapl", "cpu:package-0")
-    found = detect(("rapl", "pyrapl"), openers=ALL, extra={"pyrapl": there(second)})
+    second = OtherSensor("board", "cpu:package-0")
+    found = detect(("rapl", "board"), openers=ALL, extra={"board": there(second)})
     assert found.sensors == (RAPL,)
     assert second.close_count == 1
     assert found.statuses[-1].absent_because == (
@@ -240,7 +239,7 @@ def test_rapl_is_absent_with_both_reasons() -> None:
 def test_the_builtin_sensors_are_these() -> None:
     """The package has these, and the TDP goes to the estimate."""
     openers = builtin_openers(cpu_tdp_w=42.0)
-    assert list(openers) == ["nvml", "rapl", "pyrapl", "estimate"]
+    assert list(openers) == ["nvml", "rapl", "estimate"]
     assert openers["estimate"]().facts().fixed["cpu_tdp_w"] == "42"
 
 

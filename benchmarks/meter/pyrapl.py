@@ -1,6 +1,9 @@
-"""CPU packages and their memory, through the package pyRAPL, for comparison with what it tells.
+"""CPU packages and their memory, through the package pyRAPL, for comparison with numbers made with it.
 
-Rule 1: it is taken only when it is asked for by name; it reads the counters that `rapl` reads.
+It reads the counters that the sensor `rapl` reads, so it is none of the package's; this plugin offers it:
+`pytest -p benchmarks.meter.pyrapl --energy-sensors=pyrapl`.
+
+Rule 1: its channels have the names that `rapl` gives them.
 Rule 2: pyRAPL doesn't know that counters wrap, so one that fell gives no joules, whatever made it fall.
 Rule 3: a counter that never moves is absent, not frugal.
 
@@ -13,22 +16,27 @@ import logging
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pytest_energy.errors import SensorError, SensorUnavailable
+from pytest_energy.errors import Reason, SensorError, SensorUnavailable
 from pytest_energy.model import Channel, Domain, Provenance, Usage
-from pytest_energy.sensors.protocol import Facts
-from pytest_energy.sensors.rapl import STILL_S, find_still, permission_text
+from pytest_energy.sensors.protocol import Facts, Sensor
+from pytest_energy.sensors.rapl import STILL_S, find_still, permission_reason
 from pytest_energy.units import JOULES_PER_MICROJOULE
 
 NAME = "pyrapl"
 
 # A socket's values, in pyRAPL's order.
 _DOMAINS = (Domain.CPU, Domain.DRAM)
+
+
+def pytest_energy_sensors() -> Mapping[str, Callable[[], Sensor]]:
+    """Offer it by its name."""
+    return {NAME: PyraplSensor.open}
 
 
 class PyraplSensor:
@@ -92,10 +100,10 @@ class PyraplSensor:
             }
             moving = {name: place for name, place in places.items() if name not in still}
             if not any(_channel(name).domain is Domain.CPU for name in moving):
-                raise SensorUnavailable(NAME, "; ".join(left_out.values()) or "pyRAPL shows no CPU package")
+                raise SensorUnavailable(NAME, *(left_out.values() or ["pyRAPL shows no CPU package"]))
             return cls(source, faults, moving, left_out, str(getattr(pyrapl, "__version__", "unknown")))
         except PermissionError as error:
-            raise SensorUnavailable(NAME, permission_text(Path(str(error.filename)))) from error
+            raise SensorUnavailable(NAME, permission_reason(Path(str(error.filename)))) from error
         except (*faults, SensorError) as error:
             because = f"pyRAPL finds no counters ({_text(error)}); the sensor rapl knows more than Intel's"
             raise SensorUnavailable(NAME, because) from error
@@ -121,10 +129,10 @@ class PyraplSensor:
         return Usage()
 
     def facts(self) -> Facts:
-        shown = {"rapl_interface": f"pyRAPL {self._version}"}
+        variable = {"rapl_interface": f"pyRAPL {self._version}"}
         if self.left_out:
-            shown["rapl_left_out"] = "; ".join(f"{name}: {why}" for name, why in self.left_out.items())
-        return Facts(fixed={"rapl_channels": ", ".join(self._places)}, shown=shown)
+            variable["rapl_left_out"] = "; ".join(f"{name}: {why}" for name, why in self.left_out.items())
+        return Facts(fixed={"rapl_channels": ", ".join(self._places)}, shown=variable)
 
     def close(self) -> None:
         """Let go of pyRAPL's files; a read after this is a `SensorError`."""
@@ -143,7 +151,7 @@ def _import_pyrapl() -> Any:
         with _quietly():
             return importlib.import_module("pyRAPL")
     except ImportError as error:
-        raise SensorUnavailable(NAME, f"{error}; pip install pyRAPL") from error
+        raise SensorUnavailable(NAME, Reason(str(error), ("pip install pyRAPL",))) from error
 
 
 @contextmanager
@@ -179,11 +187,10 @@ def _one_uj(source: Any, place: int) -> int:
 
 
 def _channel(name: str) -> Channel:
-    domain, _, package = name.partition(":")
     return Channel(
         name=name,
-        domain=Domain(domain),
-        device=package,
+        domain=Channel.domain_of(name),
+        device=name.partition(":")[2],
         is_ticked=False,
         resolution_j=JOULES_PER_MICROJOULE,
     )

@@ -5,10 +5,10 @@ import warnings
 
 import pytest
 
+from benchmarks.meter.pyrapl import PyraplSensor, pytest_energy_sensors
 from pytest_energy.errors import SensorError, SensorUnavailable
 from pytest_energy.model import Domain, Provenance
 from pytest_energy.sensors.detect import detect
-from pytest_energy.sensors.pyrapl import PyraplSensor
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.pyrapl import FakePyrapl, PyRAPLCantRecordEnergyConsumption
 
@@ -102,16 +102,16 @@ def test_a_closed_sensor_reads_nothing() -> None:
 def test_not_installed_says_how_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the package the sensor is absent, with the command that installs it."""
     monkeypatch.setitem(sys.modules, "pyRAPL", None)
-    found = detect(("pyrapl",))
+    found = detect(("pyrapl",), extra=pytest_energy_sensors())
     assert found.sensors == ()
-    assert str(found.statuses[0].absent_because).endswith("; pip install pyRAPL")
+    assert str(found.statuses[0].absent_because).endswith(". pip install pyRAPL")
 
 
 def test_what_is_installed_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """The package is imported when the sensor is opened."""
     module = FakePyrapl(5e6, -1)
     monkeypatch.setitem(sys.modules, "pyRAPL", module)
-    found = detect(("pyrapl",))
+    found = detect(("pyrapl",), extra=pytest_energy_sensors())
     assert [sensor.name for sensor in found.sensors] == ["pyrapl"]
 
 

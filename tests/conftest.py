@@ -1,4 +1,4 @@
-"""Laws are checked without a limit on time: the first example of a law may import scipy."""
+"""Laws are checked without a limit on time: a busy machine is not a broken law."""
 
 from hypothesis import settings
 

@@ -1,0 +1,91 @@
+"""What this user must be allowed to read, or the kernel to let count, and whether it is allowed."""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pytest_energy.sensors.perf import PerfPaths
+from pytest_energy.sensors.rapl import POWERCAP, mode_text
+
+# Source: include/uapi/linux/capability.h; CAP_SYS_ADMIN does what CAP_PERFMON does.
+_CAP_SYS_ADMIN, _CAP_PERFMON = 21, 38
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permission:
+    """Something that this user must be allowed to read, or the kernel to let count.
+
+    Attributes:
+        sensor: The sensor that needs it.
+        what: The file and its state.
+        is_granted: Whether it is allowed.
+        fix: The command that allows it until the next boot; `None` where it is allowed.
+    """
+
+    sensor: str
+    what: str
+    is_granted: bool
+    fix: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardedPaths:
+    """The files that decide who may read energy."""
+
+    powercap: Path = POWERCAP
+    perf: PerfPaths = field(default_factory=PerfPaths)
+    devices: Path = Path("/dev")
+    status: Path = Path("/proc/self/status")
+
+
+def permissions(
+    paths: GuardedPaths | None = None, *, may_access: Callable[[Path, int], bool] = os.access
+) -> tuple[Permission, ...]:
+    """What there is on this machine to be permitted, and whether it is.
+
+    Args:
+        paths: Where to look.
+        may_access: Whether this user may do what a mode of `os.access` says with a file.
+    """
+    paths = GuardedPaths() if paths is None else paths
+    needed: list[Permission] = []
+    gpus = sorted(paths.devices.glob("nvidia[0-9]*"))
+    for file in [path for path in (paths.devices / "nvidiactl", *gpus) if path.exists()]:
+        fix = f"sudo chmod a+rw {file}"
+        needed.append(_file_permission("nvml", file, fix, is_granted=may_access(file, os.R_OK | os.W_OK)))
+    counters = sorted(paths.powercap.glob("intel-rapl:*/energy_uj"))
+    if counters:
+        refused = [file for file in counters if not may_access(file, os.R_OK)]
+        fix = f"sudo chmod a+r {paths.powercap}/intel-rapl:*/energy_uj"
+        needed.append(_file_permission("rapl", (refused or counters)[0], fix, is_granted=not refused))
+    if (paths.perf.power / "events" / "energy-pkg").exists():
+        needed.append(_perf_permission(paths))
+    return tuple(needed)
+
+
+def _file_permission(sensor: str, file: Path, fix: str, *, is_granted: bool) -> Permission:
+    what = f"{file} (mode {mode_text(file)})"
+    return Permission(sensor=sensor, what=what, is_granted=is_granted, fix=None if is_granted else fix)
+
+
+def _perf_permission(paths: GuardedPaths) -> Permission:
+    level = _text_of(paths.perf.paranoid) or "unknown"
+    capabilities = re.search(r"^CapEff:\s*([0-9a-f]+)$", _text_of(paths.status), re.MULTILINE)
+    mask = int(capabilities[1], 16) if capabilities else 0
+    is_open = level.lstrip("-").isdecimal() and int(level) <= 0
+    is_granted = is_open or bool(mask & (1 << _CAP_PERFMON | 1 << _CAP_SYS_ADMIN))
+    return Permission(
+        sensor="rapl",
+        what=f"{paths.perf.paranoid} is {level}",
+        is_granted=is_granted,
+        fix=None if is_granted else "sudo sysctl kernel.perf_event_paranoid=0",
+    )
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,88 @@
+"""The doctor's words on a screen."""
+
+import math
+from collections.abc import Iterable
+
+from tabulate import tabulate
+
+from pytest_energy.doctor.report import Diagnosis, Report
+from pytest_energy.units import to_text
+
+_HEADERS = ("channel", "sensor", "joules are", "tick", "call", "idle", "load", "under")
+_UNKNOWN = "-"
+
+
+def render(diagnosis: Diagnosis) -> str:
+    """The diagnosis for a screen. Commands stay in one line each, so that they can be copied."""
+    report = diagnosis.report
+    sections = [
+        [_headline(report)],
+        _table(report),
+        _titled("absent", _absences(diagnosis)),
+        _titled("there, but not taken", _not_taken(report)),
+        _titled("permissions", _permission_lines(report)),
+        _titled("may fail a test", report.gates or ["nothing"]),
+        _titled("may not", [f"{name}: {why}" for name, why in report.gates_not.items()]),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines)
+
+
+def _headline(report: Report) -> str:
+    if report.measures:
+        return f"This machine measures. Its baselines are kept under {report.machine_key}."
+    return (
+        "Nothing measures here. Tests are unmeasured: budgets and baselines neither pass nor fail, unless "
+        "--energy-estimates=gate lets the estimate judge them."
+    )
+
+
+def _table(report: Report) -> list[str]:
+    rows = [
+        (
+            channel.name,
+            sensor.name,
+            f"{sensor.provenance}: {channel.source}",
+            _value(channel.tick_s, "s") if channel.is_ticked else "at edges",
+            _value(channel.call_s, "s"),
+            _value(channel.idle_power_w, "W"),
+            _value(channel.load_power_w, "W"),
+            channel.load,
+        )
+        for sensor in report.sensors
+        for channel in sensor.channels
+    ]
+    return tabulate(rows, headers=_HEADERS, tablefmt="plain").splitlines() if rows else []
+
+
+def _value(value: float | None, unit: str) -> str:
+    return _UNKNOWN if value is None or math.isnan(value) else to_text(value, unit, digits=3)
+
+
+def _titled(title: str, lines: Iterable[str]) -> list[str]:
+    indented = [f"  {line}" for line in lines]
+    return [title, *indented] if indented else []
+
+
+def _absences(diagnosis: Diagnosis) -> list[str]:
+    """The absent sensors, each with a line for a reason and for a remedy."""
+    lines = []
+    for sensor in diagnosis.report.sensors:
+        if sensor.absent_because is not None:
+            lines.append(sensor.name)
+            for reason in diagnosis.reasons[sensor.name]:
+                lines += (f"  {line}" for line in (reason.because, *reason.remedies))
+    return lines
+
+
+def _not_taken(report: Report) -> list[str]:
+    return [f"{s.name}: {s.not_taken_because}" for s in report.sensors if s.not_taken_because is not None]
+
+
+def _permission_lines(report: Report) -> list[str]:
+    lines = []
+    for permission in report.permissions:
+        state = "granted" if permission.is_granted else "refused; until the next boot:"
+        lines.append(f"{permission.sensor}: {permission.what}: {state}")
+        if permission.fix is not None:
+            lines.append(f"  {permission.fix}")
+    return lines
