@@ -23,7 +23,7 @@ from pytest_energy.serving.load_metrics import generative_metrics, timing_metric
 from pytest_energy.serving.load_result import LoadResult
 from pytest_energy.serving.prompts import PromptSet, prompts_digest
 from pytest_energy.serving.slo import Slo
-from pytest_energy.serving.steady import state_between, steadiness, steady_span
+from pytest_energy.serving.steady import answers_between, steadiness, steady_span
 from pytest_energy.units import to_text
 from pytest_energy.work import Metrics, WorkDescription
 
@@ -325,7 +325,7 @@ class LoadWork:
 def _scaled(reading: Reading, load: LoadResult, part: tuple[float, float]) -> Reading:
     """*reading* of the *part* of *load* that counts, scaled to all its requests (rule 3)."""
     span = f"from {part[0]:.2f} s to {part[1]:.2f} s of each load, without its start and its tail"
-    worth = state_between(load, *part).requests_worth
+    worth = answers_between(load, *part)
     if worth <= 0:
         because = f"no token was written in the part that counts, {span}"
         return replace(reading, channels={}, void_because=because, phases=())

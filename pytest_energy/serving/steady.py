@@ -46,53 +46,16 @@ BRIDGE_SHARE = 3 / 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SteadyState:
-    """A stretch of a load. Times are seconds since the load began.
-
-    Attributes:
-        start_s: Where it starts.
-        stop_s: Where it stops.
-        arrivals: Requests sent in it.
-        answers: Requests finished in it.
-        output_tokens: Tokens produced in it.
-        requests_worth: Those tokens in whole answers: the divisor for joules a request in it.
-        mean_in_flight: Requests under way, averaged over its time.
-    """
-
-    start_s: float
-    stop_s: float
-    arrivals: int
-    answers: int
-    output_tokens: int
-    requests_worth: float
-    mean_in_flight: float
-
-    @property
-    def duration_s(self) -> float:
-        return self.stop_s - self.start_s
-
-    @property
-    def achieved_rate(self) -> float:
-        """Answered requests a second."""
-        return self.answers / self.duration_s
-
-    @property
-    def output_token_rate(self) -> float:
-        """Output tokens a second."""
-        return self.output_tokens / self.duration_s
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Steadiness:
     """What is known of a load's steady state.
 
     Attributes:
-        state: The steady state, or `None` where the load has none.
+        span: Start and stop of the steady state, in seconds since the load began; `None` where it has none.
         is_saturated: Whether the engine fell behind; `None` where this load can't tell.
-        because: Why `state` or `is_saturated` is what it is, for people.
+        because: Why `span` or `is_saturated` is what it is, for people.
     """
 
-    state: SteadyState | None
+    span: tuple[float, float] | None
     is_saturated: bool | None
     because: str
 
@@ -109,8 +72,8 @@ def steadiness(result: LoadResult) -> Steadiness:
     span = Absent("an engine that falls behind is never steady") if is_saturated else steady_span(result)
     if isinstance(span, Absent):
         because = span.because if is_saturated is None else f"{because}; {span.because}"
-        return Steadiness(state=None, is_saturated=is_saturated, because=because)
-    return Steadiness(state=state_between(result, *span), is_saturated=is_saturated, because=because)
+        return Steadiness(span=None, is_saturated=is_saturated, because=because)
+    return Steadiness(span=span, is_saturated=is_saturated, because=because)
 
 
 def steady_span(result: LoadResult) -> tuple[float, float] | Absent:
@@ -165,36 +128,19 @@ def _at_asked_rate(result: LoadResult, start_s: float, stop_s: float) -> tuple[f
     return longest or min(spans, key=lambda span: deviation(*span))
 
 
-def state_between(result: LoadResult, start_s: float, stop_s: float) -> SteadyState:
-    """What happened in *result* from *start_s* to *stop_s*, in seconds since the load began.
+def answers_between(result: LoadResult, start_s: float, stop_s: float) -> float:
+    """Tokens that came from *start_s* to *stop_s*, in whole answers: the divisor for joules a request.
 
     Raises:
         NotMeasurable: The span is empty.
     """
     if not start_s < stop_s:
         raise NotMeasurable(f"a stretch of a load from {start_s:.3f} s to {stop_s:.3f} s holds no time")
-    served = result.served
-    tokens = [_tokens_between(request, start_s, stop_s) for request in served]
-    in_flight_s = math.fsum(
-        max(0.0, min(request.finished_s, stop_s) - max(request.submitted_s, start_s)) for request in served
+    return math.fsum(
+        (bisect_right(request.token_times_s, stop_s) - bisect_right(request.token_times_s, start_s))
+        / request.output_tokens
+        for request in result.served
     )
-    return SteadyState(
-        start_s=start_s,
-        stop_s=stop_s,
-        # The request that ends the stretch is left out of it: it is in flight by choice, not by chance.
-        arrivals=sum(start_s < request.submitted_s < stop_s for request in served),
-        answers=sum(start_s < request.finished_s <= stop_s for request in served),
-        output_tokens=sum(tokens),
-        requests_worth=math.fsum(
-            count / request.output_tokens for count, request in zip(tokens, served, strict=True)
-        ),
-        mean_in_flight=in_flight_s / (stop_s - start_s),
-    )
-
-
-def _tokens_between(request: Served, start_s: float, stop_s: float) -> int:
-    times_s = request.token_times_s
-    return bisect_right(times_s, stop_s) - bisect_right(times_s, start_s)
 
 
 def _closed_span(result: LoadResult) -> tuple[float, float] | Absent:

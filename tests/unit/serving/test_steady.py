@@ -12,7 +12,7 @@ import pytest
 from pytest_energy.errors import Absent, NotMeasurable
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.load_result import LoadResult, QueueSample, Served
-from pytest_energy.serving.steady import state_between, steadiness, steady_span
+from pytest_energy.serving.steady import answers_between, steadiness, steady_span
 
 
 def load(latency_s: Callable[[float], float], *, count: int, rate: float, seed: int = 0) -> LoadResult:
@@ -46,20 +46,16 @@ def queued(service_s: float, *, count: int, rate: float, seed: int = 0) -> LoadR
 
 def test_the_steady_state_lies_between_settling_and_the_last_arrival() -> None:
     """Three p95 latencies are dropped at the start, the draining at the end; half of the rest counts."""
-    part = steadiness(load(lambda _: 0.5, count=100, rate=10.0)).state
-    assert part is not None
-    assert 1.5 <= part.start_s < part.stop_s <= 10.0
-    assert part.duration_s >= 8.5 / 2
+    start_s, stop_s = steadiness(load(lambda _: 0.5, count=100, rate=10.0)).span or (0.0, 0.0)
+    assert 1.5 <= start_s < stop_s <= 10.0
+    assert stop_s - start_s >= 8.5 / 2
 
 
-def test_work_is_counted_by_the_tokens_that_fall_in_the_part() -> None:
-    """Constant latency and gaps: as many tokens in the part as two for each request sent in it."""
-    part = steadiness(load(lambda _: 0.5, count=1000, rate=10.0)).state
-    assert part is not None
-    assert part.output_tokens == pytest.approx(2 * part.arrivals, rel=0.02)
-    assert part.requests_worth == part.output_tokens / 2
-    assert part.mean_in_flight == pytest.approx(5.0, rel=0.1)  # Little: 10/s x 0.5 s
-    assert part.achieved_rate == pytest.approx(10.0, rel=0.1)
+def test_work_is_counted_by_the_tokens_that_fall_between() -> None:
+    """Each of the two tokens of an answer, at 0.5 and 1 s, is half of it; a token at the stop is in."""
+    result = closed(count=1, cap=1)
+    assert [answers_between(result, 0.0, stop_s) for stop_s in (0.4, 0.5, 0.9, 1.0)] == [0.0, 0.5, 0.5, 1.0]
+    assert answers_between(result, 0.5, 1.0) == 0.5
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -79,7 +75,7 @@ def test_a_server_asked_for_more_than_it_can_do_is_saturated(seed: int) -> None:
 def test_a_backlog_that_chance_cannot_explain_is_saturation() -> None:
     """Latency doubles in a hundred seconds: 5.7 % of the answers are missing, far above chance."""
     found = steadiness(load(lambda due: 6.0 + 0.06 * due, count=3000, rate=30.0))
-    assert (found.state, found.is_saturated) == (None, True)
+    assert (found.span, found.is_saturated) == (None, True)
     assert "under way grew by" in found.because
 
 
@@ -93,13 +89,13 @@ def test_a_load_too_short_to_settle_is_not_judged() -> None:
 def test_few_arrivals_in_the_part_are_not_judged() -> None:
     """With a handful of requests one at an edge would decide."""
     found = steadiness(load(lambda _: 0.1, count=5, rate=5.0))
-    assert (found.state, found.is_saturated) == (None, None)
+    assert (found.span, found.is_saturated) == (None, None)
 
 
 def test_all_at_once_has_no_rate_to_fall_behind() -> None:
     """Without an asked rate there is no saturation to speak of."""
     found = steadiness(load(lambda _: 1.0, count=8, rate=math.inf))
-    assert (found.state, found.is_saturated) == (None, None)
+    assert (found.span, found.is_saturated) == (None, None)
     assert "at once" in found.because
 
 
@@ -311,10 +307,7 @@ def closed(*, count: int, cap: int) -> LoadResult:
 def test_the_steady_state_of_a_closed_loop_is_counted_in_requests() -> None:
     """From the cap's first tokens to all but the cap and one finished: of 20 at 4, the 4th and the 15th."""
     found = steadiness(closed(count=20, cap=4))
-    assert found.state is not None
-    assert (found.state.start_s, found.state.stop_s) == pytest.approx((1.25, 4.5))
-    assert found.state.mean_in_flight == pytest.approx(4.0)
-    assert found.state.output_token_rate == pytest.approx(8.0)
+    assert found.span == pytest.approx((1.25, 4.5))
     assert found.is_saturated is None
 
 
@@ -322,19 +315,18 @@ def test_the_steady_state_of_a_closed_loop_is_counted_in_requests() -> None:
 def test_a_closed_loop_that_only_fills_and_drains_has_no_steady_state(count: int) -> None:
     """It is said that more requests are needed."""
     found = steadiness(closed(count=count, cap=4))
-    assert found.state is None
+    assert found.span is None
     assert "too short" in found.because
 
 
 def test_a_part_decided_on_one_load_is_cut_out_of_another() -> None:
-    """The span is kept to the digit; only what happened in it is another."""
+    """What happened in it is another load's own: there too answers come at the asked rate."""
     warmup = load(lambda _: 0.5, count=200, rate=10.0)
     span = steady_span(warmup)
     assert not isinstance(span, Absent)
     assert 1.5 <= span[0] < span[1] <= 20.0
-    part = state_between(load(lambda _: 0.1, count=200, rate=10.0), *span)
-    assert (part.start_s, part.stop_s) == span
-    assert part.mean_in_flight == pytest.approx(1.0, rel=0.1)
+    worth = answers_between(load(lambda _: 0.1, count=200, rate=10.0), *span)
+    assert worth == pytest.approx(10.0 * (span[1] - span[0]), rel=0.1)
 
 
 @pytest.mark.parametrize(("count", "rate"), [(20, 1.0), (40, 4.0), (160, 16.0)])
@@ -346,11 +338,9 @@ def test_answers_come_at_the_asked_rate_in_the_steady_state(count: int, rate: fl
         result = load(lambda _: 0.5, count=count, rate=rate, seed=seed)
         span = steady_span(result)
         assert not isinstance(span, Absent)
-        for part, deviations in (
-            (state_between(result, *span), chosen),
-            (state_between(result, 1.5, count / rate), settled),
-        ):
-            deviations.append(abs(part.requests_worth / (part.duration_s * rate) - 1))
+        for (start_s, stop_s), deviations in ((span, chosen), ((1.5, count / rate), settled)):
+            worth = answers_between(result, start_s, stop_s)
+            deviations.append(abs(worth / ((stop_s - start_s) * rate) - 1))
     assert median(chosen) <= 0.0101
     assert fmean(chosen) < fmean(settled) / 2
 
@@ -358,20 +348,18 @@ def test_answers_come_at_the_asked_rate_in_the_steady_state(count: int, rate: fl
 def test_parts_side_by_side_hold_what_the_whole_holds() -> None:
     """No token is counted twice or lost at an edge."""
     result = load(lambda _: 0.5, count=100, rate=10.0)
-    halves = state_between(result, -1.0, 5.0), state_between(result, 5.0, 100.0)
-    assert sum(half.output_tokens for half in halves) == result.output_tokens
-    assert sum(half.requests_worth for half in halves) == pytest.approx(100)
-    assert sum(half.answers for half in halves) == 100
+    halves = answers_between(result, -1.0, 5.0), answers_between(result, 5.0, 100.0)
+    assert sum(halves) == pytest.approx(100)
 
 
 def test_a_part_without_time_is_refused() -> None:
     """Joules a token of no time have no meaning."""
     with pytest.raises(NotMeasurable, match="holds no time"):
-        state_between(load(lambda _: 0.5, count=10, rate=10.0), 1.0, 1.0)
+        answers_between(load(lambda _: 0.5, count=10, rate=10.0), 1.0, 1.0)
 
 
 def test_a_load_that_takes_longer_to_answer_than_to_send_is_not_judged() -> None:
     """The engine has never had its usual requests under way."""
     found = steadiness(load(lambda _: 30.0, count=100, rate=10.0))
-    assert (found.state, found.is_saturated) == (None, None)
+    assert (found.span, found.is_saturated) == (None, None)
     assert "too short" in found.because
