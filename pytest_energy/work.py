@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from pytest_energy.meter.protocol import OpenWindow
+from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Reading, Record
 
 R = TypeVar("R")
@@ -31,23 +32,6 @@ class WorkDescription:
     workload: Mapping[str, str] = field(default_factory=dict)
     engine_settings: Mapping[str, str] = field(default_factory=dict)
     saturated_because: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Metrics:
-    """Metrics by name, and why the absent ones are.
-
-    Attributes:
-        values: Metric name to value, or to `None` where it could not be computed.
-        absent: Name of a missing value to the reason.
-    """
-
-    values: Mapping[str, float | None] = field(default_factory=dict)
-    absent: Mapping[str, str] = field(default_factory=dict)
-
-    def __or__(self, other: "Metrics") -> "Metrics":
-        """Both; where they share a name *other* wins."""
-        return Metrics({**self.values, **other.values}, {**self.absent, **other.absent})
 
 
 class DescribesWork(Protocol):

@@ -35,7 +35,7 @@ def epoch_metric(name: str, record: Record, epoch_samples: int) -> float | None:
     facts = ModelFacts(
         parameters=int(parameters), macs=None, size_bytes=0, accuracy=record.metrics.get("accuracy")
     )
-    values, _ = metrics_of(scaled_to(record, epoch_samples / record.samples), facts)
+    values = metrics_of(scaled_to(record, epoch_samples / record.samples), facts).values
     return values[name]
 
 

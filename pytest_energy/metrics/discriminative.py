@@ -16,6 +16,7 @@ from statistics import fmean
 from typing import TypeVar
 
 from pytest_energy.errors import NotMeasurable
+from pytest_energy.metrics.evaluation import Metrics, evaluated
 from pytest_energy.metrics.ratios import finite, positive, share
 from pytest_energy.model import Domain, Record, Usage
 
@@ -261,15 +262,12 @@ def model_size_to_ram(size_bytes: float, memory_used_bytes: float) -> float:
     )
 
 
-def metrics_of(record: Record, facts: ModelFacts) -> tuple[dict[str, float | None], dict[str, str]]:
+def metrics_of(record: Record, facts: ModelFacts) -> Metrics:
     """Every metric of one record, and why those that are `None` are.
 
     Args:
         record: The rounds; may be void or unmeasured. Values are means over the rounds.
         facts: The model at work.
-
-    Returns:
-        Metric name to value, and metric name to reason for each value that is `None`.
     """
     known = _Known(record, facts)
     formulas: dict[str, Callable[[], float]] = {
@@ -287,14 +285,8 @@ def metrics_of(record: Record, facts: ModelFacts) -> tuple[dict[str, float | Non
         "model_size_to_ram": lambda: model_size_to_ram(facts.size_bytes, known.ram_used_bytes()),
         "samples_per_s": lambda: samples_per_s(known.samples(), known.duration_s()),
     }
-    values: dict[str, float | None] = {name: float(macs) for name, macs in facts.counted_macs.items()}
-    reasons: dict[str, str] = {}
-    for name, formula in formulas.items():
-        try:
-            values[name] = finite(formula(), name)  # a duration of almost nothing overflows
-        except NotMeasurable as error:
-            values[name], reasons[name] = None, str(error)
-    return values, reasons
+    counts = Metrics({name: float(macs) for name, macs in facts.counted_macs.items()})
+    return counts | evaluated(formulas)
 
 
 @dataclass(frozen=True, slots=True)

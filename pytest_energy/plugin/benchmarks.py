@@ -21,11 +21,12 @@ import pytest
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.meter.protocol import OpenWindow
+from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Reading, Record
 from pytest_energy.plugin.mark import NAME
 from pytest_energy.plugin.measurement import Measurement
 from pytest_energy.plugin.stash import IS_BENCHMARK, IS_REPEATED, JUDGEMENT, MEASUREMENT
-from pytest_energy.work import Metrics, WorkDescription
+from pytest_energy.work import WorkDescription
 
 R = TypeVar("R")
 

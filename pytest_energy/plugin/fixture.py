@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.plugin.measurement import Measurement
 from pytest_energy.plugin.windows import Window
-from pytest_energy.work import CallWork, Metrics
+from pytest_energy.work import CallWork
 
 if TYPE_CHECKING:
     from pytest_energy.profiling.layers import LayerEnergy

@@ -11,9 +11,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from pytest_energy.errors import EnergyError
+from pytest_energy.errors import Absent, EnergyError
 from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.metrics.discriminative import ModelFacts
+from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Reading, Record
 from pytest_energy.plugin.device_lock import locked
 from pytest_energy.plugin.mark import EnergyMark
@@ -23,7 +24,7 @@ from pytest_energy.plugin.windows import Window, WindowWork
 from pytest_energy.sensors.replay import ReplayRound
 from pytest_energy.stats.rounds import precision_for
 from pytest_energy.verdict.policy import RoundsWanted
-from pytest_energy.work import DescribesWork, Metrics, Work
+from pytest_energy.work import DescribesWork, Work
 
 R = TypeVar("R")
 
@@ -117,7 +118,7 @@ class Measurement:
 
     def measure_part(
         self, work: Work[object], part: str | None, time_share: float
-    ) -> tuple[Reading, ...] | str:
+    ) -> tuple[Reading, ...] | Absent:
         """Rounds of a part of the test's work, or why there are none.
 
         Args:
@@ -127,11 +128,13 @@ class Measurement:
         """
         if part is None:
             self.measure(work, time_share=time_share)
-            return self.rounds or self._unmeasured_because or "this run measures nothing: --energy-off"
+            return self.rounds or Absent(
+                self._unmeasured_because or "this run measures nothing: --energy-off"
+            )
         test_id = f"{self.test_id}#{part}"
         because = self.run.meter.why_unmeasured(test_id)
         if because is not None:
-            return because
+            return Absent(because)
         return self._take_rounds(work, test_id, time_share, Sequential()).rounds
 
     def _take_rounds(

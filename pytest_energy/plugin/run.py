@@ -20,6 +20,7 @@ from pytest_energy.meter.protocol import Meter
 from pytest_energy.meter.replay import ReplayMeter
 from pytest_energy.meter.synchronize import synchronize
 from pytest_energy.metrics.discriminative import ModelFacts, metrics_of
+from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Judgement, Machine, Provenance, Record, SensorStatus, Verdict
 from pytest_energy.plugin.device_lock import locked
 from pytest_energy.plugin.mark import EnergyMark
@@ -33,7 +34,7 @@ from pytest_energy.sensors.replay import Replay, load_replay
 from pytest_energy.verdict import policy, rules
 from pytest_energy.verdict.judge import judge
 from pytest_energy.verdict.policy import Policy, RoundsWanted
-from pytest_energy.work import DescribesWork, Metrics
+from pytest_energy.work import DescribesWork
 
 # Verdicts that a run answers by writing a baseline (or by not looking at any), so that they are no failure.
 _ANSWERED = {
@@ -265,4 +266,4 @@ def run_of(config: pytest.Config) -> EnergyRun:
 
 def _model_metrics(record: Record, facts: ModelFacts) -> Metrics:
     accuracy = record.metrics.get("accuracy", facts.accuracy)
-    return Metrics(*metrics_of(record, replace(facts, accuracy=accuracy)))
+    return metrics_of(record, replace(facts, accuracy=accuracy))

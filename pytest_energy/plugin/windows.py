@@ -7,8 +7,9 @@ import math
 from collections.abc import Sequence
 from itertools import takewhile
 
+from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Phase, Reading, Record
-from pytest_energy.work import Metrics, WorkDescription
+from pytest_energy.work import WorkDescription
 
 
 class Window:

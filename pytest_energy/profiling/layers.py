@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Protocol
 
-from pytest_energy.errors import EnergyError, NotMeasurable
+from pytest_energy.errors import Absent, EnergyError, NotMeasurable
 from pytest_energy.model import Reading
 from pytest_energy.profiling.capture import LayerCall, captured, eval_mode, free_bytes, out_of_place
 from pytest_energy.profiling.layer_types import LayerType, layers_of
@@ -48,10 +48,10 @@ class Cost:
     absent_because: str | None = None
 
     @classmethod
-    def of(cls, rounds: Sequence[Reading] | str) -> "Cost":
-        """The mean cost of *rounds*, or absent for the reason given in their place."""
-        if isinstance(rounds, str):
-            return cls(absent_because=rounds)
+    def of(cls, rounds: Sequence[Reading] | Absent) -> "Cost":
+        """The mean cost of *rounds*, absent where they are."""
+        if isinstance(rounds, Absent):
+            return cls(absent_because=rounds.because)
         because = next((reading.void_because for reading in rounds if reading.void_because is not None), None)
         if because is not None:
             return cls(absent_because=because)
@@ -224,7 +224,9 @@ def _cost_text(cost: Cost, whole: Cost) -> str:
 class TakeRounds(Protocol):
     """Measures work in rounds, each round a window."""
 
-    def __call__(self, work: CallWork[None], part: str | None, time_share: float) -> Sequence[Reading] | str:
+    def __call__(
+        self, work: CallWork[None], part: str | None, time_share: float
+    ) -> Sequence[Reading] | Absent:
         """The rounds of *work*, or why nothing measures it; it is called at least once for the whole pass.
 
         Args:

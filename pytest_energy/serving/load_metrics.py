@@ -11,6 +11,7 @@ from statistics import fmean
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.metrics import generative
+from pytest_energy.metrics.evaluation import Metrics, evaluated
 from pytest_energy.model import Record
 from pytest_energy.serving.engines.protocol import CacheCounters, DecoderShape, EngineFacts
 from pytest_energy.serving.load_result import LoadResult, Percentiles
@@ -23,22 +24,18 @@ _TIMES_ABSENT = {
 
 
 def generative_metrics(
-    results: LoadResult | Sequence[LoadResult], *, energy_j: float | None, engine_facts: EngineFacts
-) -> tuple[dict[str, float | None], dict[str, str]]:
+    loads: Sequence[LoadResult], *, energy_j: float | None, engine_facts: EngineFacts
+) -> Metrics:
     """The seven metrics of the paper for one test, and the reason for each that is missing.
 
     Args:
-        results: One load, or those of all measured rounds.
+        loads: Those of all measured rounds.
         energy_j: Mean energy of one round, idle share included, or `None` where it was not measured.
         engine_facts: Of the engine that served.
-
-    Returns:
-        Metric name to value or `None`; metric name to the reason for the `None`.
 
     Source:
         Sanchez-Mompo et al. 2025, section 6.2.2.
     """
-    loads = (results,) if isinstance(results, LoadResult) else tuple(results)
     if not loads:
         raise NotMeasurable("no load was run, so there is nothing to compute metrics of")
     formulas: dict[str, Callable[[], float]] = {
@@ -52,24 +49,11 @@ def generative_metrics(
             sum(load.output_tokens for load in loads), sum(len(load.served) for load in loads)
         ),
     }
-    values: dict[str, float | None] = {}
-    reasons: dict[str, str] = {}
-    for name, formula in formulas.items():
-        try:
-            values[name] = formula()
-        except NotMeasurable as error:
-            values[name], reasons[name] = None, str(error)
-    return values, reasons
+    return evaluated(formulas)
 
 
-def timing_metrics(
-    loads: Sequence[LoadResult], *, slo: Slo | None = None
-) -> tuple[dict[str, float | None], dict[str, str]]:
-    """Times and rates of all requests of *loads*, by the names that a record keeps them under.
-
-    Returns:
-        Metric name to value or `None`; metric name to the reason for the `None`.
-    """
+def timing_metrics(loads: Sequence[LoadResult], *, slo: Slo | None = None) -> Metrics:
+    """Times and rates of all requests of *loads*, by the names that a record keeps them under."""
     served = [request for load in loads for request in load.served]
     lateness = Percentiles.of([request.late_s for request in served])
     depths = [load.max_queue_depth for load in loads]
@@ -94,17 +78,11 @@ def timing_metrics(
         figures[f"{name}_p90_s"] = None if times is None else times.p90_s
         figures[f"{name}_p99_s"] = None if times is None else times.p99_s
     absent = [name for name, value in figures.items() if value is None]
-    return figures, {name: _TIMES_ABSENT.get(name, "every answer has one token") for name in absent}
+    return Metrics(figures, {name: _TIMES_ABSENT.get(name, "every answer has one token") for name in absent})
 
 
-def token_metrics(
-    record: Record, loads: Sequence[LoadResult]
-) -> tuple[dict[str, float | None], dict[str, str]]:
-    """Joules a token, gross and net, and net joules a request.
-
-    Returns:
-        Metric name to value or `None`; metric name to the reason for the `None`.
-    """
+def token_metrics(record: Record, loads: Sequence[LoadResult]) -> Metrics:
+    """Joules a token, gross and net, and net joules a request."""
     written = record.output_tokens
     all_tokens = loads[0].prompt_tokens + loads[0].output_tokens if loads else None
     gross_j, net_j = record.energy_j, record.net_energy_j
@@ -115,15 +93,12 @@ def token_metrics(
         "net_energy_per_token": (net_j, all_tokens),
         "net_energy_per_sample": (net_j, record.samples),
     }
-    figures: dict[str, float | None] = {}
-    absent: dict[str, str] = {}
-    for name, (energy_j, count) in quotients.items():
-        figures[name] = None if energy_j is None or not count else energy_j / count
-        if gross_j is None:
-            absent[name] = "the energy of the load was not measured"
-        elif figures[name] is None:
-            absent[name] = "idle power is not known"
-    return figures, absent
+    figures = {
+        name: None if energy_j is None or not count else energy_j / count
+        for name, (energy_j, count) in quotients.items()
+    }
+    because = "the energy of the load was not measured" if gross_j is None else "idle power is not known"
+    return Metrics(figures, {name: because for name, figure in figures.items() if figure is None})
 
 
 def request_macs(shape: DecoderShape, *, prompt_tokens: int, output_tokens: int) -> int:

@@ -15,6 +15,7 @@ from itertools import cycle, islice
 
 from pytest_energy.errors import Absent, SettingsError
 from pytest_energy.meter.protocol import OpenPhase, OpenWindow
+from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import Engine, EngineFacts
@@ -25,7 +26,7 @@ from pytest_energy.serving.prompts import PromptSet, prompts_digest
 from pytest_energy.serving.slo import Slo
 from pytest_energy.serving.steady import answers_between, steadiness, steady_span
 from pytest_energy.units import to_text
-from pytest_energy.work import Metrics, WorkDescription
+from pytest_energy.work import WorkDescription
 
 PART = "steady part"
 
@@ -291,9 +292,9 @@ class LoadWork:
             return Metrics()
         is_saturated, because = saturation(loads)
         return (
-            Metrics(*timing_metrics(loads, slo=self.slo))
-            | Metrics(*token_metrics(record, loads))
-            | Metrics(*generative_metrics(loads, energy_j=record.energy_j, engine_facts=facts))
+            timing_metrics(loads, slo=self.slo)
+            | token_metrics(record, loads)
+            | generative_metrics(loads, energy_j=record.energy_j, engine_facts=facts)
             | Metrics({}, {"saturation": because} if is_saturated is None else {})
         )
 

@@ -50,13 +50,13 @@ def record(
 
 
 def value_of(name: str, record_: Record, facts: ModelFacts = RESNET18) -> float | None:
-    return metrics_of(record_, facts)[0][name]
+    return metrics_of(record_, facts).values[name]
 
 
 def reason_of(name: str, record_: Record, facts: ModelFacts = RESNET18) -> str:
-    values, reasons = metrics_of(record_, facts)
-    assert values[name] is None
-    return reasons[name]
+    metrics = metrics_of(record_, facts)
+    assert metrics.values[name] is None
+    return metrics.absent[name]
 
 
 class TestEnergyPerSample:
@@ -242,15 +242,15 @@ class TestMetricsOf:
 
     def test_all_are_known_on_a_machine_that_tells_everything(self) -> None:
         """Nothing is absent where rounds, samples, usage, accuracy and MACs are known."""
-        values, reasons = metrics_of(record(reading()), RESNET18)
-        assert None not in values.values()
-        assert reasons == {}
+        metrics = metrics_of(record(reading()), RESNET18)
+        assert None not in metrics.values.values()
+        assert metrics.absent == {}
 
     def test_the_paper_s_table_is_covered(self) -> None:
         """Each metric that the paper correlates is there under the paper's name, and described."""
-        values, _ = metrics_of(record(reading()), RESNET18)
-        assert set(PAPER_RHO["training"]["HC-1"]) | {"samples_per_s", "macs"} == set(values)
-        assert set(values) <= set(METRICS)
+        metrics = metrics_of(record(reading()), RESNET18)
+        assert set(PAPER_RHO["training"]["HC-1"]) | {"samples_per_s", "macs"} == set(metrics.values)
+        assert set(metrics.values) <= set(METRICS)
 
     @pytest.mark.parametrize(
         "bad",
@@ -261,10 +261,10 @@ class TestMetricsOf:
     )
     def test_void_and_unmeasured_records_give_no_measured_metric(self, bad: Record) -> None:
         """Only what describes the model is known; the rest is absent for the record's own reason."""
-        values, reasons = metrics_of(bad, RESNET18)
-        known = {name for name, value in values.items() if value is not None}
+        metrics = metrics_of(bad, RESNET18)
+        known = {name for name, value in metrics.values.items() if value is not None}
         assert known == {"parameters", "macs", "macs_param"}
-        assert set(reasons.values()) == {"the GPU was throttled"}
+        assert set(metrics.absent.values()) == {"the GPU was throttled"}
 
     @given(
         gpu_j=st.floats(0, 1e6),
@@ -285,9 +285,9 @@ class TestMetricsOf:
         """Whatever the numbers: a value is a finite number, or `None` with a reason."""
         usage = Usage(cpu_utilisation_share=cpu_share, gpu_utilisation_share=0.5)
         facts = ModelFacts(parameters=parameters, macs=10, size_bytes=4.0, accuracy=accuracy)
-        values, reasons = metrics_of(record(reading(gpu_j=gpu_j, duration_s=duration_s, usage=usage)), facts)
-        assert {name for name, value in values.items() if value is None} == set(reasons)
-        assert all(math.isfinite(value) for value in values.values() if value is not None)
+        metrics = metrics_of(record(reading(gpu_j=gpu_j, duration_s=duration_s, usage=usage)), facts)
+        assert {name for name, value in metrics.values.items() if value is None} == set(metrics.absent)
+        assert all(math.isfinite(value) for value in metrics.values.values() if value is not None)
 
 
 class TestModelFacts:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pytest_energy.errors import EnergyError, NotMeasurable
+from pytest_energy.errors import Absent, EnergyError, NotMeasurable
 from pytest_energy.model import Provenance, Reading
 from pytest_energy.profiling.layers import LayerEnergy, measure_layers
 from pytest_energy.profiling.macs import count_macs_by
@@ -29,12 +29,14 @@ class Bench:
     """Runs each work three times; joules by the name of the part, 10 J for one that has none."""
 
     energies_j: dict[str | None, float] = field(default_factory=dict)
-    instead: dict[str | None, Sequence[Reading] | str] = field(default_factory=dict)
+    instead: dict[str | None, Sequence[Reading] | Absent] = field(default_factory=dict)
     uncertainty_j: float = 0.0
     before: Callable[[str | None], None] = lambda _: None
     time_shares: dict[str | None, float] = field(default_factory=dict)
 
-    def __call__(self, work: CallWork[None], part: str | None, time_share: float) -> Sequence[Reading] | str:
+    def __call__(
+        self, work: CallWork[None], part: str | None, time_share: float
+    ) -> Sequence[Reading] | Absent:
         self.time_shares[part] = time_share
         self.before(part)
         for _ in range(3):
@@ -332,7 +334,7 @@ class TestShares:
 
     def test_without_the_whole_nothing_is_run(self) -> None:
         """Where nothing measures the whole pass the parts aren't run, and all figures have the reason."""
-        bench = Bench(instead={None: "no sensor"})
+        bench = Bench(instead={None: Absent("no sensor")})
         found = self.found(bench)
         assert list(bench.time_shares) == [None]
         assert found.whole.energy_j is None
@@ -347,7 +349,7 @@ class TestShares:
         assert " ".join(text[0].split()) == "linear 1 calls 15.00 +- 0.10 J 75.0 % 150 ms"
         assert text[2].split()[:2] == ["whole", "pass"]
         assert text[3:] == ["the parts explain 95.0 +- 0.9 %", "0.0 % of the MACs lie between the layers"]
-        assert "-  (no sensor)" in str(self.found(Bench(instead={None: "no sensor"})))
+        assert "-  (no sensor)" in str(self.found(Bench(instead={None: Absent("no sensor")})))
 
 
 class TestErrors:

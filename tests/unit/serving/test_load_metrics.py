@@ -63,10 +63,10 @@ def load(
 
 def test_all_seven_metrics_with_their_values() -> None:
     """One load of 4 requests at 2/s, 3 tokens each, 12 J."""
-    values, reasons = generative_metrics(load(), energy_j=12.0, engine_facts=facts())
-    assert reasons == {}
+    metrics = generative_metrics([load()], energy_j=12.0, engine_facts=facts())
+    assert metrics.absent == {}
     macs = 7 * 1000 + 3 * 100 + 2 * 2 * 8 * (7 * 8 // 2)
-    assert values == {
+    assert metrics.values == {
         "energy_per_sample": 3.0,
         "flops": 2.0 * macs,
         "model_size_to_ram": 0.25,
@@ -79,7 +79,7 @@ def test_all_seven_metrics_with_their_values() -> None:
 
 def test_rounds_are_pooled_with_the_mean_energy_of_one() -> None:
     """Three equal rounds have the metrics of one."""
-    one = generative_metrics(load(), energy_j=12.0, engine_facts=facts())
+    one = generative_metrics([load()], energy_j=12.0, engine_facts=facts())
     assert generative_metrics([load()] * 3, energy_j=12.0, engine_facts=facts()) == one
 
 
@@ -97,11 +97,11 @@ def test_a_metric_that_cannot_be_had_is_none_with_its_reason(
     name: str, result: LoadResult, energy_j: float | None, engine_facts: EngineFacts, reason: str
 ) -> None:
     """Absent is not zero; the other six are still there."""
-    values, reasons = generative_metrics(result, energy_j=energy_j, engine_facts=engine_facts)
-    assert set(values) == NAMES
-    assert [missing for missing, value in values.items() if value is None] == [name]
-    assert reason in reasons[name]
-    assert set(reasons) == {name}
+    metrics = generative_metrics([result], energy_j=energy_j, engine_facts=engine_facts)
+    assert set(metrics.values) == NAMES
+    assert [missing for missing, value in metrics.values.items() if value is None] == [name]
+    assert reason in metrics.absent[name]
+    assert set(metrics.absent) == {name}
 
 
 def test_metrics_of_no_load_are_refused() -> None:
@@ -112,8 +112,8 @@ def test_metrics_of_no_load_are_refused() -> None:
 
 def test_every_metric_is_a_formula_of_the_metrics_layer() -> None:
     """The names are the functions of `metrics/generative.py`."""
-    values, _ = generative_metrics(load(), energy_j=1.0, engine_facts=facts())
-    assert all(callable(getattr(generative, name)) for name in values)
+    metrics = generative_metrics([load()], energy_j=1.0, engine_facts=facts())
+    assert all(callable(getattr(generative, name)) for name in metrics.values)
 
 
 @given(st.integers(1, 300), st.integers(1, 300))
@@ -128,28 +128,28 @@ def test_macs_equal_those_of_running_token_by_token(prompt_tokens: int, output_t
 
 def test_timing_metrics_name_their_unit_and_keep_what_is_absent() -> None:
     """Over the requests of all loads, in seconds; None with its reason where an answer has one token."""
-    figures, absent = timing_metrics([load(), load()])
-    assert figures["ttft_p50_s"] == pytest.approx(0.5)
-    assert figures["tpot_p99_s"] == pytest.approx(0.25)
-    assert figures["e2e_p90_s"] == pytest.approx(1.0)
-    assert figures["achieved_rate"] == pytest.approx(4 / 3)
-    assert set(absent) == {"goodput", "queue_depth"}
-    figures, absent = timing_metrics([load(output_tokens=1)])
-    assert figures["tpot_p50_s"] is None
-    assert "one token" in absent["tpot_p50_s"]
+    metrics = timing_metrics([load(), load()])
+    assert metrics.values["ttft_p50_s"] == pytest.approx(0.5)
+    assert metrics.values["tpot_p99_s"] == pytest.approx(0.25)
+    assert metrics.values["e2e_p90_s"] == pytest.approx(1.0)
+    assert metrics.values["achieved_rate"] == pytest.approx(4 / 3)
+    assert set(metrics.absent) == {"goodput", "queue_depth"}
+    metrics = timing_metrics([load(output_tokens=1)])
+    assert metrics.values["tpot_p50_s"] is None
+    assert "one token" in metrics.absent["tpot_p50_s"]
 
 
 def test_goodput_counts_the_answers_within_the_limits() -> None:
     """All within a generous limit, none within a mean one."""
-    assert timing_metrics([load()], slo=Slo(e2e_s=9.0))[0]["goodput"] == pytest.approx(4 / 3)
-    assert timing_metrics([load()], slo=Slo(e2e_s=0.1))[0]["goodput"] == 0
+    assert timing_metrics([load()], slo=Slo(e2e_s=9.0)).values["goodput"] == pytest.approx(4 / 3)
+    assert timing_metrics([load()], slo=Slo(e2e_s=0.1)).values["goodput"] == 0
 
 
 def test_joules_a_token_are_over_written_and_over_all_tokens() -> None:
     """10 J for 4 requests of 5 prompt tokens and 3 answers; net ones are absent without idle power."""
     one = replace(record(10.0), samples=4, output_tokens=12)
-    figures, absent = token_metrics(one, [load()])
-    assert figures["energy_per_output_token"] == pytest.approx(10 / 12)
-    assert figures["energy_per_token"] == pytest.approx(10 / 32)
-    assert figures["net_energy_per_token"] is None
-    assert "idle power" in absent["net_energy_per_token"]
+    metrics = token_metrics(one, [load()])
+    assert metrics.values["energy_per_output_token"] == pytest.approx(10 / 12)
+    assert metrics.values["energy_per_token"] == pytest.approx(10 / 32)
+    assert metrics.values["net_energy_per_token"] is None
+    assert "idle power" in metrics.absent["net_energy_per_token"]
