@@ -1,6 +1,28 @@
-"""Laws are checked without a limit on time: a busy machine is not a broken law."""
+"""Laws without a limit on time, and runs of pytest within tests."""
 
+import pkgutil
+from importlib import import_module
+
+import pytest
 from hypothesis import settings
 
+from pytest_energy import plugin
+
+# A busy machine is not a broken law.
 settings.register_profile("without a deadline", deadline=None)
 settings.load_profile("without a deadline")
+
+
+@pytest.fixture(scope="session")
+def _loaded() -> None:
+    """A run in this process forgets what it loaded: numpy loads only once, and our own modules take time."""
+    import_module("scipy.special")
+    for module in pkgutil.iter_modules(plugin.__path__, f"{plugin.__name__}."):
+        import_module(module.name)
+
+
+@pytest.fixture
+def pytester(_loaded: None, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """Without hypothesis's plugin, which loads it at the end of a run: a second for each process."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+    return pytester

@@ -125,20 +125,21 @@ class EngineContract:
         """While they wait; none are left in it afterwards."""
         count = 3 * self.max_batch
 
-        async def tokens(position: int) -> int:
+        async def answer(position: int) -> tuple[int, int]:
+            """Its tokens, and the deepest queue as one of them came."""
             request = Request(
                 request_id=str(position), prompt=self.prompt(f"queue/{position}"), output_tokens=20
             )
-            return sum([event.count async for event in engine.generate(request)])
+            tokens = depth = 0
+            async for event in engine.generate(request):
+                tokens += event.count
+                depth = max(depth, await engine.queue_depth() or 0)
+            return tokens, depth
 
         async def deepest() -> int:
-            answers = asyncio.gather(*map(tokens, range(count)))
-            depth = 0
-            while not answers.done():
-                depth = max(depth, await engine.queue_depth() or 0)
-                await asyncio.sleep(0)
-            assert await answers == [20] * count
-            return depth
+            answers = await asyncio.gather(*map(answer, range(count)))
+            assert {tokens for tokens, _ in answers} == {20}
+            return max(depth for _, depth in answers)
 
         assert 1 <= asyncio.run(deepest()) <= count - self.max_batch
         assert asyncio.run(engine.queue_depth()) == 0

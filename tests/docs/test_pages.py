@@ -19,10 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np  # noqa: F401  # a run in this process forgets the modules that it loaded, and numpy loads once
 import pytest
-import scipy.special  # noqa: F401
-import torch  # noqa: F401
+import torch  # noqa: F401  # a run in this process forgets what it loaded, and torch loads only once
 
 import pytest_energy.profiling.pytorch  # noqa: F401
 from docs import generate

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import scipy.special  # noqa: F401  # a run in this process forgets what it loaded, and numpy loads only once
 
 TEST_FILE = "test_work.py"
 

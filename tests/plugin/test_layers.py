@@ -1,6 +1,7 @@
 """The fixture's `layers`: rounds of the whole pass, parts beside them, and where nothing measures."""
 
 import pytest
+import torch  # noqa: F401  # a run in this process forgets what it loaded, and torch loads only once
 
 from pytest_energy.meter import live
 from tests.plugin.conftest import Project
