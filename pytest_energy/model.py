@@ -1,18 +1,17 @@
-"""The values that travel from the hardware to the verdict. Frozen, validated once, exact through JSON.
+"""The values that travel from the hardware to the verdict. Frozen, validated once.
 
 Rule 1: absent is not zero. A value that was not measured is `None`, and its reason travels with it.
 Rule 2: joules of different provenance never meet in one value.
-Rule 3: `from_json(to_json(x)) == x`; the JSON keys are the Python names.
+Rule 3: nothing here knows JSON: `documents` says what of these values is written, and under which keys.
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from itertools import pairwise
 
-from pytest_energy.errors import FormatError, NotMeasurable
-from pytest_energy.wire import Fields, JsonDict, plain_numbers
+from pytest_energy.errors import NotMeasurable
 
 
 class Provenance(StrEnum):
@@ -129,25 +128,6 @@ class SensorStatus:
     tick_s: float | None = None
     absent_because: str | None = None
 
-    def to_json(self) -> JsonDict:
-        return {
-            "name": self.name,
-            "channels": list(self.channels),
-            "provenance": self.provenance.value,
-            "tick_s": self.tick_s,
-            "absent_because": self.absent_because,
-        }
-
-    @classmethod
-    def from_json(cls, fields: Fields) -> "SensorStatus":
-        return cls(
-            name=fields.text("name"),
-            channels=fields.text_list("channels"),
-            provenance=Provenance(fields.choice("provenance", Provenance)),
-            tick_s=fields.number_or_none("tick_s"),
-            absent_because=fields.text_or_none("absent_because"),
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
@@ -163,13 +143,6 @@ class Machine:
     fixed: Mapping[str, str] = field(default_factory=dict)
     shown: Mapping[str, str] = field(default_factory=dict)
 
-    def to_json(self) -> JsonDict:
-        return {"key": self.key, "fixed": dict(self.fixed), "shown": dict(self.shown)}
-
-    @classmethod
-    def from_json(cls, fields: Fields) -> "Machine":
-        return cls(key=fields.text("key"), fixed=fields.texts("fixed"), shown=fields.texts("shown"))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
@@ -182,23 +155,6 @@ class Usage:
     gpu_utilisation_share: float | None = None
     ram_used_bytes: float | None = None
     gpu_memory_used_bytes: float | None = None
-
-    def to_json(self) -> JsonDict:
-        return {
-            "cpu_utilisation_share": self.cpu_utilisation_share,
-            "gpu_utilisation_share": self.gpu_utilisation_share,
-            "ram_used_bytes": self.ram_used_bytes,
-            "gpu_memory_used_bytes": self.gpu_memory_used_bytes,
-        }
-
-    @classmethod
-    def from_json(cls, fields: Fields) -> "Usage":
-        return cls(
-            cpu_utilisation_share=fields.number_or_none("cpu_utilisation_share"),
-            gpu_utilisation_share=fields.number_or_none("gpu_utilisation_share"),
-            ram_used_bytes=fields.number_or_none("ram_used_bytes"),
-            gpu_memory_used_bytes=fields.number_or_none("gpu_memory_used_bytes"),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +197,7 @@ class Phase:
     """A named window inside a round. `energy_j` is `None` where it could not be told; *quality* says why.
 
     Attributes:
-        channels: Joules by channel, empty without joules; not part of the JSON form.
+        channels: Joules by channel, empty without joules; not written to JSON.
     """
 
     name: str
@@ -251,27 +207,6 @@ class Phase:
     samples: int | None = None
     quality: tuple[str, ...] = ()
     channels: Mapping[str, float] = field(default_factory=dict, compare=False, repr=False)
-
-    def to_json(self) -> JsonDict:
-        return {
-            "name": self.name,
-            "energy_j": self.energy_j,
-            "uncertainty_j": self.uncertainty_j,
-            "duration_s": self.duration_s,
-            "samples": self.samples,
-            "quality": list(self.quality),
-        }
-
-    @classmethod
-    def from_json(cls, fields: Fields) -> "Phase":
-        return cls(
-            name=fields.text("name"),
-            energy_j=fields.number_or_none("energy_j"),
-            uncertainty_j=fields.number_or_none("uncertainty_j"),
-            duration_s=fields.number("duration_s"),
-            samples=fields.integer_or_none("samples"),
-            quality=fields.text_list("quality"),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,7 +231,7 @@ class Reading:
         power_trace: Channel name to the steps of its power: pairs of seconds since the window opened and of
             watts from then until the next pair. The last pair ends the last step and repeats its watts.
             Without the channels that don't tick; empty where nobody knows.
-        trace: The raw ticks, for recording; not part of the JSON form.
+        trace: The raw ticks, for recording; not written to JSON.
     """
 
     channels: Mapping[str, float]
@@ -366,52 +301,6 @@ class Reading:
             phases=(),
             trace=None,
         )
-
-    def to_json(self) -> JsonDict:
-        fields: JsonDict = {
-            "energy_j": self.energy_j,
-            "duration_s": self.duration_s,
-            "uncertainty_j": self.uncertainty_j,
-            "channels": plain_numbers(self.channels),
-            "quality": list(self.quality),
-            "void_because": self.void_because,
-            "usage": None if self.usage is None else self.usage.to_json(),
-            "phases": [phase.to_json() for phase in self.phases],
-        }
-        told = {"quiet_power_w": self.quiet_power_w, "temperatures_c": self.temperatures_c}
-        if self.call_count != 1:
-            fields["call_count"] = self.call_count
-        if self.power_trace:
-            fields["power_trace"] = {
-                name: [[float(time_s), float(power_w)] for time_s, power_w in steps]
-                for name, steps in self.power_trace.items()
-            }
-        return fields | {name: plain_numbers(values) for name, values in told.items() if values}
-
-    @classmethod
-    def from_json(cls, fields: Fields, provenance: Provenance) -> "Reading":
-        return cls(
-            channels=fields.numbers("channels"),
-            duration_s=fields.number("duration_s"),
-            uncertainty_j=fields.number("uncertainty_j"),
-            provenance=provenance,
-            quality=fields.text_list("quality"),
-            void_because=fields.text_or_none("void_because"),
-            usage=Usage.from_json(fields.child("usage")) if fields.has_value("usage") else None,
-            phases=tuple(map(Phase.from_json, fields.children("phases"))),
-            call_count=fields.integer("call_count") if "call_count" in fields else 1,
-            quiet_power_w=fields.numbers("quiet_power_w") if fields.has_value("quiet_power_w") else {},
-            temperatures_c=fields.numbers("temperatures_c") if fields.has_value("temperatures_c") else {},
-            power_trace=_power_trace(fields.child("power_trace")) if "power_trace" in fields else {},
-        )
-
-
-def _power_trace(fields: Fields) -> dict[str, tuple[tuple[float, float], ...]]:
-    trace = {name: fields.number_pairs(name) for name in fields.names()}
-    for name, steps in trace.items():
-        if len(steps) < 2 or any(before[0] >= after[0] for before, after in pairwise(steps)):
-            raise FormatError(f"{fields.where}: {name} is no steps of power: two pairs or more, times rising")
-    return trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -501,20 +390,31 @@ class Record:
 
     @property
     def duration_s(self) -> float | None:
-        """Mean seconds of a round."""
-        if not self.is_measured:
-            return None
-        return math.fsum(reading.duration_s for reading in self.rounds) / len(self.rounds)
+        """Mean seconds of a round that has joules."""
+        durations_s = [reading.duration_s for reading in self.usable_rounds]
+        return math.fsum(durations_s) / len(durations_s) if durations_s and self.is_measured else None
 
     @property
     def channels(self) -> dict[str, float] | None:
-        """Mean joules of a round by channel."""
-        if not self.is_measured:
+        """Mean joules of a round by channel, of the channels that every round with joules has."""
+        rounds = self.usable_rounds
+        if not rounds or not self.is_measured:
             return None
-        names = self.rounds[0].channels
         return {
-            name: math.fsum(r.channels.get(name, 0.0) for r in self.rounds) / len(self.rounds)
-            for name in names
+            name: math.fsum(reading.channels[name] for reading in rounds) / len(rounds)
+            for name in rounds[0].channels
+            if name not in self.partial_channels
+        }
+
+    @property
+    def partial_channels(self) -> dict[str, str]:
+        """Channels without a mean, because a round with joules lacks them: name to that reason."""
+        rounds = self.usable_rounds
+        counts = Counter(name for reading in rounds for name in reading.channels)
+        return {
+            name: f"only {count} of {len(rounds)} rounds have joules of it"
+            for name, count in counts.items()
+            if count < len(rounds)
         }
 
     @property
@@ -556,71 +456,13 @@ class Record:
             or self.duration_s is None
             or self.idle_power_w is None
             or self.channels is None
+            or self.partial_channels
         ):
             return None
         if any(name not in self.idle_power_w for name in self.channels):
             return None
         idle_w = math.fsum(self.idle_power_w[name] for name in self.channels)
         return self.energy_j - idle_w * self.duration_s
-
-    def to_json(self) -> JsonDict:
-        return {
-            "id": self.test_id,
-            "created": self.created,
-            "provenance": self.provenance.value,
-            "group": self.group,
-            "model": self.model,
-            "samples": self.samples,
-            **self._load_json(),
-            "warmup_count": self.warmup_count,
-            **({"confirming_count": self.confirming_count} if self.confirming_count else {}),
-            "rounds": [reading.to_json() for reading in self.rounds],
-            "metrics": {
-                name: None if value is None else float(value) for name, value in self.metrics.items()
-            },
-            "absent": dict(self.absent),
-            "idle_power_w": None if self.idle_power_w is None else plain_numbers(self.idle_power_w),
-            "machine": self.machine.to_json(),
-            "sensors": [sensor.to_json() for sensor in self.sensors],
-            "void_because": self.void_because,
-            "unmeasured_because": self.unmeasured_because,
-        }
-
-    def _load_json(self) -> JsonDict:
-        """What only a request load has, left out where there is none."""
-        known: JsonDict = {
-            "output_tokens": self.output_tokens,
-            "work": dict(self.work),
-            "tuning": dict(self.tuning),
-            "saturated_because": self.saturated_because,
-        }
-        return {name: value for name, value in known.items() if value}
-
-    @classmethod
-    def from_json(cls, fields: Fields) -> "Record":
-        provenance = Provenance(fields.choice("provenance", Provenance))
-        return cls(
-            test_id=fields.text("id"),
-            created=fields.text("created"),
-            provenance=provenance,
-            machine=Machine.from_json(fields.child("machine")),
-            rounds=tuple(Reading.from_json(child, provenance) for child in fields.children("rounds")),
-            samples=fields.integer_or_none("samples"),
-            output_tokens=fields.integer_or_none("output_tokens"),
-            work=fields.texts("work") if fields.has_value("work") else {},
-            tuning=fields.texts("tuning") if fields.has_value("tuning") else {},
-            warmup_count=fields.integer("warmup_count"),
-            confirming_count=fields.integer_or_none("confirming_count") or 0,
-            group=fields.text_or_none("group"),
-            model=fields.text_or_none("model"),
-            metrics=fields.numbers_or_none("metrics"),
-            absent=fields.texts("absent"),
-            idle_power_w=fields.numbers("idle_power_w") if fields.has_value("idle_power_w") else None,
-            sensors=tuple(SensorStatus.from_json(child) for child in fields.children("sensors")),
-            saturated_because=fields.text_or_none("saturated_because"),
-            void_because=fields.text_or_none("void_because"),
-            unmeasured_because=fields.text_or_none("unmeasured_because"),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -656,8 +498,8 @@ class Comparison:
     """A fresh record against its baseline.
 
     Attributes:
-        session_count: Sessions in the baseline.
-        energy_j: The baseline's mean joules a round: geometric mean of the sessions' means.
+        session_count: Entries in the baseline.
+        energy_j: The baseline's mean joules a round: geometric mean of the entries' means.
         ratio: Fresh over baseline.
         ratio_ci: Bounds of the true ratio, each one-sided at alpha.
         detectable_ratio: Smallest true ratio that this comparison would have called a regression with
@@ -665,11 +507,11 @@ class Comparison:
         duration_ratio: Seconds, fresh over baseline.
         power_ratio: Watts, fresh over baseline; `ratio = duration_ratio x power_ratio`.
         latency_ratio: Median time from request to last token, fresh over baseline; `None` without requests.
-        differences: Shown facts of machine and engine that differ: name to (baseline's newest session, now).
+        differences: Varying facts of machine and engine that differ: name to (baseline's newest entry, now).
         tolerance: Accepted rise, a share; `None` where it isn't known.
-        session_energies_j: Level of each session of the baseline, the oldest first; empty where not known.
+        session_energies_j: Level of each entry of the baseline, the oldest first; empty where not known.
         basis: What was compared, where it wasn't gross joules a round: `net joules a sample`.
-        creep: That the level has crept up over the baseline's sessions, and since when, or empty.
+        creep: That the level has crept up over the baseline's entries, and since when, or empty.
         note: What a reader should know of the bounds (a prior that was used), or empty.
     """
 
@@ -688,61 +530,13 @@ class Comparison:
     creep: str = ""
     note: str = ""
 
-    def to_json(self) -> JsonDict:
-        return {
-            "sessions": self.session_count,
-            "energy_j": self.energy_j,
-            "ratio": self.ratio,
-            "ratio_ci": list(self.ratio_ci),
-            "detectable_ratio": self.detectable_ratio,
-            "duration_ratio": self.duration_ratio,
-            "power_ratio": self.power_ratio,
-            **({} if self.latency_ratio is None else {"latency_ratio": self.latency_ratio}),
-            "differences": {name: list(pair) for name, pair in self.differences.items()},
-            **({} if self.tolerance is None else {"tolerance": self.tolerance}),
-            **({"session_energies_j": list(self.session_energies_j)} if self.session_energies_j else {}),
-            **({"basis": self.basis} if self.basis else {}),
-            **({"creep": self.creep} if self.creep else {}),
-            "note": self.note,
-        }
-
-    @classmethod
-    def from_json(cls, fields: Fields) -> "Comparison":
-        differences = fields.child("differences")
-        return cls(
-            session_count=fields.integer("sessions"),
-            energy_j=fields.number("energy_j"),
-            ratio=fields.number("ratio"),
-            ratio_ci=fields.number_pair("ratio_ci"),
-            detectable_ratio=fields.number("detectable_ratio"),
-            duration_ratio=fields.number("duration_ratio"),
-            power_ratio=fields.number("power_ratio"),
-            latency_ratio=fields.number("latency_ratio") if fields.has_value("latency_ratio") else None,
-            differences={name: _text_pair(differences, name) for name in differences.names()},
-            tolerance=fields.number("tolerance") if fields.has_value("tolerance") else None,
-            session_energies_j=fields.number_list("session_energies_j")
-            if fields.has_value("session_energies_j")
-            else (),
-            basis=fields.text_or_none("basis") or "",
-            creep=fields.text_or_none("creep") or "",
-            note=fields.text("note"),
-        )
-
-
-def _text_pair(fields: Fields, name: str) -> tuple[str, str]:
-    texts = fields.text_list(name)
-    if len(texts) != 2:
-        raise FormatError(f"{fields.where}: {name} holds {len(texts)} texts, not the old and the new one")
-    return texts[0], texts[1]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """A record, what it was compared with, the verdict, and the reason in words.
 
     Attributes:
-        outcome: What became of the test itself, in pytest's words: `passed`, `failed`, `skipped`; in the
-            JSON form only where it is not `passed`.
+        outcome: What became of the test itself, in pytest's words: `passed`, `failed`, `skipped`.
     """
 
     record: Record
@@ -752,54 +546,3 @@ class Judgement:
     budget: Budget = field(default_factory=Budget)
     comparison: Comparison | None = None
     outcome: str = "passed"
-
-    def to_json(self) -> JsonDict:
-        """The test's entry in the session document, format 1, with its machine and sensors."""
-        record, summary = self.record, self.summary
-        budget_per_token_j = self.budget.budget_per_token_j
-        return {
-            **record.to_json(),
-            "verdict": self.verdict.value,
-            **({} if self.outcome == "passed" else {"outcome": self.outcome}),
-            "reason": self.reason,
-            "energy_j": None if summary is None else summary.energy_j,
-            "energy_ci_j": None if summary is None else list(summary.energy_ci_j),
-            "uncertainty_j": None if summary is None else summary.uncertainty_j,
-            "net_energy_j": record.net_energy_j,
-            "power_w": record.power_w,
-            "duration_s": record.duration_s,
-            "energy_per_sample_j": record.energy_per_sample_j,
-            **({"energy_per_token_j": record.energy_per_token_j} if record.output_tokens else {}),
-            "channels": record.channels,
-            "budget_j": self.budget.budget_j,
-            "budget_per_sample_j": self.budget.budget_per_sample_j,
-            **({"budget_per_token_j": budget_per_token_j} if budget_per_token_j is not None else {}),
-            "baseline": None if self.comparison is None else self.comparison.to_json(),
-        }
-
-    @classmethod
-    def from_json(cls, fields: Fields) -> "Judgement":
-        summary = None
-        if fields.has_value("energy_j"):
-            summary = Summary(
-                energy_j=fields.number("energy_j"),
-                energy_ci_j=fields.number_pair("energy_ci_j"),
-                uncertainty_j=fields.number("uncertainty_j"),
-            )
-        return cls(
-            record=Record.from_json(fields),
-            verdict=Verdict(fields.choice("verdict", Verdict)),
-            reason=fields.text("reason"),
-            summary=summary,
-            budget=Budget(
-                budget_j=fields.number_or_none("budget_j"),
-                budget_per_sample_j=fields.number_or_none("budget_per_sample_j"),
-                budget_per_token_j=fields.number("budget_per_token_j")
-                if fields.has_value("budget_per_token_j")
-                else None,
-            ),
-            comparison=Comparison.from_json(fields.child("baseline"))
-            if fields.has_value("baseline")
-            else None,
-            outcome=fields.text("outcome") if "outcome" in fields else "passed",
-        )

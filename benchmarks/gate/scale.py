@@ -28,6 +28,8 @@ if not __package__:  # run as a file: the folder above `benchmarks` isn't on the
 
 from pytest_energy.baselines.schema import Baseline, to_json_text
 from pytest_energy.baselines.store import Store
+from pytest_energy.codec import parse
+from pytest_energy.conversion import judgement_from_json, judgement_to_json
 from pytest_energy.model import (
     Budget,
     Judgement,
@@ -41,7 +43,6 @@ from pytest_energy.model import (
 from pytest_energy.report import to_json, view
 from pytest_energy.verdict.judge import judge
 from pytest_energy.verdict.policy import Policy
-from pytest_energy.wire import parse
 
 TEST_COUNT, SESSION_COUNT, ROUND_COUNT = 10_000, 10, 5
 MOST_S, MOST_BYTES = 20.0, 500e6
@@ -186,7 +187,7 @@ def judged_by_workers(
                 if not line.startswith("{"):  # the last: what it has taken
                     peaks_bytes.append(float(line))
                     break
-                yield Judgement.from_json(parse(line, "a worker's judgement"))
+                yield judgement_from_json(parse(line, "a worker's judgement"), "a worker's judgement")
 
 
 def _words(folder: Path, test_count: int, round_count: int, process_count: int) -> list[str]:
@@ -249,7 +250,7 @@ def main() -> int:
     if options.share is not None:
         numbers = range(options.share, options.tests, options.processes)
         for judgement in judged(options.folder, numbers, options.tests, options.rounds):
-            sys.stdout.write(json.dumps(judgement.to_json()) + "\n")
+            sys.stdout.write(json.dumps(judgement_to_json(judgement)) + "\n")
         sys.stdout.write(f"{own_peak_bytes()}\n")
         return 0
     if options.check:

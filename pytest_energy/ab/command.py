@@ -9,12 +9,12 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from pytest_energy.ab.worktree import Revision, repository_root, resolve, worktree
+from pytest_energy.documents import now_text
 from pytest_energy.errors import EnergyError, SettingsError
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ class _Outcome:
             print(to_terminal.render(view.of(self.judgements), width=width))
         for note in run_notes:
             print(note if note.startswith("ERROR") else f"note: {note}")
-        created = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        created = now_text()
         for path in options.out:
             write(self.judgements, path, created=created, run_notes=run_notes)
             print(f"report written to {path}")

@@ -15,11 +15,13 @@ Rule 1: a pipe that has ended means that the other process has; nothing else is 
 import json
 import os
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Any, TextIO, TypeVar
 
+from pytest_energy import documents
+from pytest_energy.codec import NULLABLE, Document, Number, decode, encode, parse
+from pytest_energy.conversion import judgement_from_json, judgement_to_json, reading_of, round_document
 from pytest_energy.errors import FormatError
 from pytest_energy.model import Judgement, Provenance, Reading
-from pytest_energy.wire import Fields, JsonDict, parse
 
 PIPES = "PYTEST_ENERGY_AB_PIPES"
 """Environment variable of a worker: the descriptors that it reads from and writes to, `3,4`."""
@@ -27,8 +29,38 @@ PIPES = "PYTEST_ENERGY_AB_PIPES"
 PLUGIN = "pytest_energy.ab.worker"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collected:
+M = TypeVar("M", bound=Document)
+N = TypeVar("N", bound=Document)
+
+
+class Order(Document, frozen=True, kw_only=True, tag_field="kind"):
+    """What the command says."""
+
+
+class TestOrder(Order, frozen=True, kw_only=True, tag="test"):
+    """Set a test up and warm it up; fixtures that the next one needs stay."""
+
+    __test__ = False  # not a test, for pytest
+
+    id: str
+    next_id: str | None = NULLABLE
+
+
+class RoundOrder(Order, frozen=True, kw_only=True, tag="round"):
+    """Take one round of so many calls."""
+
+    call_count: int
+
+
+class FinishOrder(Order, frozen=True, kw_only=True, tag="finish"):
+    """End the test."""
+
+
+class EndOrder(Order, frozen=True, kw_only=True, tag="end"):
+    """End the process."""
+
+
+class Collected(Document, frozen=True, kw_only=True, tag_field="kind", tag="collected"):
     """What a side has collected.
 
     Attributes:
@@ -37,29 +69,12 @@ class Collected:
         sources: Top-level module to the file that it was imported from.
     """
 
-    tolerances: dict[str, float | None]
+    tolerances: dict[str, Number | None]
     other_count: int
     sources: dict[str, str]
 
-    def to_json(self) -> JsonDict:
-        return {
-            "kind": "collected",
-            "tolerances": dict(self.tolerances),
-            "other_count": self.other_count,
-            "sources": dict(self.sources),
-        }
 
-    @classmethod
-    def from_json(cls, fields: Fields) -> "Collected":
-        return cls(
-            tolerances=fields.numbers_or_none("tolerances"),
-            other_count=fields.integer("other_count"),
-            sources=fields.texts("sources"),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
+class Ready(Document, frozen=True, kw_only=True, tag_field="kind", tag="ready"):
     """A test that is warm and waits for its turns.
 
     Attributes:
@@ -74,35 +89,25 @@ class Ready:
 
     call_count: int
     may_repeat: bool
-    limit: int | None
-    round_count: int | None
+    limit: int | None = NULLABLE
+    round_count: int | None = NULLABLE
     void_retry_count: int
-    max_time_s: float
+    max_time_s: Number
     is_judged: bool
 
-    def to_json(self) -> JsonDict:
-        return {
-            "kind": "ready",
-            "call_count": self.call_count,
-            "may_repeat": int(self.may_repeat),
-            "limit": self.limit,
-            "round_count": self.round_count,
-            "void_retry_count": self.void_retry_count,
-            "max_time_s": self.max_time_s,
-            "is_judged": int(self.is_judged),
-        }
+
+class RoundMessage(Document, frozen=True, kw_only=True, tag_field="kind", tag="round"):
+    """A round that was taken."""
+
+    provenance: Provenance
+    reading: documents.Round
 
     @classmethod
-    def from_json(cls, fields: Fields) -> "Ready":
-        return cls(
-            call_count=fields.integer("call_count"),
-            may_repeat=bool(fields.integer("may_repeat")),
-            limit=fields.integer_or_none("limit"),
-            round_count=fields.integer_or_none("round_count"),
-            void_retry_count=fields.integer("void_retry_count"),
-            max_time_s=fields.number("max_time_s"),
-            is_judged=bool(fields.integer("is_judged")),
-        )
+    def of(cls, reading: Reading) -> "RoundMessage":
+        return cls(provenance=reading.provenance, reading=round_document(reading))
+
+    def value(self, where: str) -> Reading:
+        return reading_of(self.reading, self.provenance, where)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,32 +126,46 @@ class Done:
     judgement: Judgement | None = None
     sources: dict[str, str]
 
-    def to_json(self) -> JsonDict:
-        return {
-            "kind": "done",
-            "outcome": self.outcome,
-            "text": self.text,
-            "judgement": None if self.judgement is None else self.judgement.to_json(),
-            "sources": dict(self.sources),
-        }
+
+class DoneMessage(Document, frozen=True, kw_only=True, tag_field="kind", tag="done"):
+    """`Done`, with the judgement as it stands in a run's document."""
+
+    outcome: str
+    text: str
+    judgement: dict[str, Any] | None = NULLABLE
+    sources: dict[str, str]
 
     @classmethod
-    def from_json(cls, fields: Fields) -> "Done":
-        has_one = fields.has_value("judgement")
-        return cls(
-            outcome=fields.text("outcome"),
-            text=fields.text("text"),
-            judgement=Judgement.from_json(fields.child("judgement")) if has_one else None,
-            sources=fields.texts("sources"),
-        )
+    def of(cls, done: Done) -> "DoneMessage":
+        judgement = None if done.judgement is None else judgement_to_json(done.judgement)
+        return cls(outcome=done.outcome, text=done.text, judgement=judgement, sources=done.sources)
+
+    def value(self, where: str) -> Done:
+        judgement = None if self.judgement is None else judgement_from_json(self.judgement, where)
+        return Done(outcome=self.outcome, text=self.text, judgement=judgement, sources=self.sources)
 
 
-def round_to_json(reading: Reading) -> JsonDict:
-    return {"kind": "round", "provenance": reading.provenance.value, **reading.to_json()}
+def to_line(message: Document) -> str:
+    return json.dumps(encode(message)) + "\n"
 
 
-def round_from_json(fields: Fields) -> Reading:
-    return Reading.from_json(fields, Provenance(fields.choice("provenance", Provenance)))
+class _AnyMessage(Document, frozen=True, kw_only=True):
+    kind: str
+
+
+def from_line(line: str, where: str, kind: type[M], *others: type[N]) -> M | N:
+    """The message that *line* is, a *kind* or one of *others*.
+
+    Raises:
+        FormatError: It is none of them.
+    """
+    value = parse(line, where)
+    kinds: tuple[type[M | N], ...] = (kind, *others)
+    by_name = {kind.__struct_config__.tag: kind for kind in kinds}
+    name = decode(value, _AnyMessage, where).kind
+    if name not in by_name:
+        raise FormatError(f"{where}: kind is {name!r}, not one of {', '.join(map(str, by_name))}")
+    return decode(value, by_name[name], where)
 
 
 class Link:
@@ -177,16 +196,18 @@ class Link:
             os.set_inheritable(descriptor, False)  # noqa: FBT003  # the standard library's signature
         return cls(os.fdopen(read_fd, encoding="utf-8"), os.fdopen(write_fd, "w", encoding="utf-8"))
 
-    def say(self, message: JsonDict) -> None:
+    def say(self, message: Document) -> None:
         """Send *message*.
 
         Raises:
             BrokenPipeError: Nobody is there any more.
         """
-        self._writer.write(json.dumps(message) + "\n")
+        self._writer.write(to_line(message))
         self._writer.flush()
 
-    def hear(self) -> Fields | None:
-        """The next message, or `None` when there will be no more."""
+    def hear(self) -> Order | None:
+        """The next order, or `None` when there will be no more."""
         line = self._reader.readline()
-        return parse(line, "a message of pytest-energy ab") if line else None
+        if not line:
+            return None
+        return from_line(line, "a message of pytest-energy ab", TestOrder, RoundOrder, FinishOrder, EndOrder)

@@ -6,7 +6,6 @@ Rule 2: a process that ends before it is told to is an error that shows the last
 Rule 3: no process outlives the command: first it is asked to end, then its whole group is made to.
 """
 
-import json
 import os
 import select
 import signal
@@ -17,19 +16,30 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeVar
 
 from pytest_energy.ab.protocol import (
     PIPES,
     PLUGIN,
     Collected,
     Done,
+    DoneMessage,
+    EndOrder,
+    FinishOrder,
     Ready,
-    round_from_json,
+    RoundMessage,
+    RoundOrder,
+    TestOrder,
+    from_line,
+    to_line,
 )
 from pytest_energy.ab.worktree import without_git_variables
+from pytest_energy.codec import Document
 from pytest_energy.errors import EnergyError
 from pytest_energy.model import Reading
-from pytest_energy.wire import Fields, JsonDict, parse
+
+M = TypeVar("M", bound=Document)
+N = TypeVar("N", bound=Document)
 
 _TAIL_LINES = 20  # enough for the end of a traceback and pytest's last line
 _LOOK_S = 1.0  # how often a silent worker is looked after
@@ -160,7 +170,7 @@ class Worker:
         Raises:
             SideEnded: It can't collect.
         """
-        collected = Collected.from_json(self._hear("collected"))
+        collected = self._hear(Collected)
         self.sources |= collected.sources
         return collected
 
@@ -171,9 +181,9 @@ class Worker:
             test_id: The test.
             next_id: The one that will come after it, or `None`: fixtures that it needs stay.
         """
-        self._say({"kind": "test", "id": test_id, "next_id": next_id})
-        answer = self._hear("ready", "done")
-        return Ready.from_json(answer) if answer.text("kind") == "ready" else self._done(answer)
+        self._say(TestOrder(id=test_id, next_id=next_id))
+        answer = self._hear(Ready, DoneMessage)
+        return answer if isinstance(answer, Ready) else self._done(answer)
 
     def take_round(self, call_count: int) -> Reading:
         """Have it take one round.
@@ -181,40 +191,42 @@ class Worker:
         Raises:
             TestEnded: The test has ended instead.
         """
-        self._say({"kind": "round", "call_count": call_count})
-        answer = self._hear("round", "done")
-        if answer.text("kind") == "done":
+        self._say(RoundOrder(call_count=call_count))
+        answer = self._hear(RoundMessage, DoneMessage)
+        if isinstance(answer, DoneMessage):
             raise TestEnded(self._done(answer))
-        return round_from_json(answer)
+        return answer.value(self._where)
 
     def finish(self) -> Done:
         """Have it end the test."""
-        self._say({"kind": "finish"})
-        return self._done(self._hear("done"))
+        self._say(FinishOrder())
+        return self._done(self._hear(DoneMessage))
 
-    def _done(self, answer: Fields) -> Done:
-        done = Done.from_json(answer)
+    def _done(self, answer: DoneMessage) -> Done:
+        done = answer.value(self._where)
         self.sources |= done.sources
         return done
 
     # How it is talked to
 
-    def _say(self, message: JsonDict) -> None:
+    @property
+    def _where(self) -> str:
+        return f"a message of {self.tree.name}"
+
+    def _say(self, message: Document) -> None:
         try:
-            os.write(self._writes, json.dumps(message).encode() + b"\n")
+            os.write(self._writes, to_line(message).encode())
         except BrokenPipeError as error:
             raise self._ended() from error
 
-    def _hear(self, *kinds: str) -> Fields:
+    def _hear(self, kind: type[M], *others: type[N]) -> M | N:
         while b"\n" not in self._heard:
             self._heard += self._more()
         line, _, self._heard = self._heard.partition(b"\n")
         try:
-            fields = parse(line.decode(), f"a message of {self.tree.name}")
-            fields.choice("kind", kinds)
+            return from_line(line.decode(), self._where, kind, *others)
         except EnergyError as error:
             raise SideEnded(f"{error}; is the same pytest-energy installed on both sides?") from error
-        return fields
 
     def _more(self) -> bytes:
         """The next bytes; a worker that has ended may have left its pipe to a process of its own."""
@@ -241,7 +253,7 @@ class Worker:
         """Have it end: by a word and, if that takes too long or is urgent, by signals to its whole group."""
         if self._process.poll() is None:
             with suppress(OSError):
-                os.write(self._writes, b'{"kind": "end"}\n')
+                os.write(self._writes, to_line(EndOrder()).encode())
         os.close(self._writes)
         try:
             self._process.wait(0.0 if is_urgent else _END_S)

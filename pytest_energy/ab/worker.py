@@ -12,11 +12,23 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from pytest_energy.ab.protocol import PIPES, Collected, Done, Link, Ready, round_to_json
+from pytest_energy.ab.protocol import (
+    PIPES,
+    Collected,
+    Done,
+    DoneMessage,
+    EndOrder,
+    Link,
+    Order,
+    Ready,
+    RoundMessage,
+    RoundOrder,
+    TestOrder,
+)
+from pytest_energy.conversion import judgement_from_json
 from pytest_energy.errors import EnergyError
-from pytest_energy.model import Judgement, Provenance
+from pytest_energy.model import Provenance
 from pytest_energy.plugin.mark import EnergyMark, is_energy_test
-from pytest_energy.wire import Fields
 
 if TYPE_CHECKING:
     from pytest_energy.plugin.rounds import DeviceLock, MeasuredRounds, RoundLoop
@@ -50,16 +62,16 @@ class Interleaved:
     def schedule(self, loop: "RoundLoop[T]", lock: "DeviceLock") -> "MeasuredRounds[T]":
         with lock():
             loop.warm_up()
-        self._link.say(self._ready(loop).to_json())
+        self._link.say(self._ready(loop))
         taken: MeasuredRounds[T] | None = None
-        while (order := _heard(self._link)).text("kind") == "round":
-            loop.call_count = order.integer("call_count")
+        while isinstance(order := _heard(self._link), RoundOrder):
+            loop.call_count = order.call_count
             with lock():
                 result, reading = loop.take_one()
             if reading.void_because is None:
                 loop.rounds.append(reading)
             taken = loop.taken(loop.rounds or [reading], result)
-            self._link.say(round_to_json(reading))
+            self._link.say(RoundMessage.of(reading))
         if taken is None:
             pytest.skip("the other side has no round to set against one of this test")
         return taken
@@ -77,10 +89,10 @@ class Interleaved:
         )
 
 
-def _heard(link: Link) -> Fields:
+def _heard(link: Link) -> Order:
     """The next order; without one the run ends, wherever it is."""
     order = link.hear()
-    if order is None or order.text("kind") == "end":
+    if order is None or isinstance(order, EndOrder):
         pytest.exit("pytest-energy ab has ended", returncode=pytest.ExitCode.INTERRUPTED)
     return order
 
@@ -103,13 +115,12 @@ class Worker:
             other_count=len(session.items) - len(items),
             sources=self._new_sources(),
         )
-        self._link.say(collected.to_json())
-        while (order := self._link.hear()) is not None and order.text("kind") == "test":
-            next_id = order.text_or_none("next_id")
-            item, next_item = items[order.text("id")], None if next_id is None else items[next_id]
+        self._link.say(collected)
+        while isinstance(order := self._link.hear(), TestOrder):
+            item, next_item = items[order.id], None if order.next_id is None else items[order.next_id]
             self._reports = []
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=next_item)
-            self._link.say(self._done().to_json())
+            self._link.say(DoneMessage.of(self._done()))
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -123,9 +134,7 @@ class Worker:
         return Done(
             outcome=wrong[0].outcome if wrong else "passed",
             text=text,
-            judgement=None
-            if told is None
-            else Judgement.from_json(Fields(told, "the judgement of this side")),
+            judgement=None if told is None else judgement_from_json(told, "the judgement of this side"),
             sources=self._new_sources(),
         )
 

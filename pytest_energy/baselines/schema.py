@@ -11,16 +11,21 @@ from the future, of another test, with joules that can't be.
 
 import json
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from pytest_energy.baselines.machine import check_comparable
+from pytest_energy.codec import Document, JsonDict, decode, parse
+from pytest_energy.conversion import record_of, record_to_json
+from pytest_energy.documents import Record as RecordDocument
+from pytest_energy.documents import format_of
 from pytest_energy.errors import BaselineError, FormatError, NotComparable, NotMeasurable
 from pytest_energy.model import Record
-from pytest_energy.wire import Fields, JsonDict, parse
 
-# 1: {"format", "id", "machine_key", "sessions": [Record.to_json(), ...]}, oldest accepted session first.
+# 1: {"format", "id", "machine_key", "sessions": [documents.Record, ...]}, oldest accepted session first.
 FORMAT_VERSION = 1
 
 # The first ones stay for good: a creep of +0.3 % a session, which the newest alone would follow, shows
@@ -85,12 +90,12 @@ class Baseline:
 
 def extended(sessions: Sequence[Record], added: Sequence[Record]) -> tuple[Record, ...]:
     """*sessions* with those of *added* at the end, as they are kept, that are not in it yet."""
-    result, seen = list(sessions), [record.to_json() for record in sessions]
+    result, contents = list(sessions), [record_to_json(record) for record in sessions]
     for record in map(_without_power, added):
-        content = record.to_json()
-        if content not in seen:
+        content = record_to_json(record)
+        if content not in contents:
             result.append(record)
-            seen.append(content)
+            contents.append(content)
     return tuple(result)
 
 
@@ -155,7 +160,7 @@ def to_json_text(baseline: Baseline) -> str:
         BaselineError: A value in it has no form in JSON (NaN, infinity), or it is too long to be read again.
     """
     sessions = ",\n".join(
-        f"    {_opened(_without_power(record).to_json(), '    ')}" for record in baseline.sessions
+        f"    {_opened(record_to_json(_without_power(record)), '    ')}" for record in baseline.sessions
     )
     text = (
         "{\n"
@@ -171,7 +176,7 @@ def to_json_text(baseline: Baseline) -> str:
             f"{MOST_CHARACTERS:,} is read; keep fewer sessions, or take fewer rounds and windows"
         )
     try:
-        _baseline(parse(text, f"the new baseline of {baseline.test_id}"))
+        _from_text(text, f"the new baseline of {baseline.test_id}")
     except FormatError as error:
         raise BaselineError(f"{error}; mend what recorded it, it can't be stored") from error
     return text
@@ -189,10 +194,14 @@ def from_json_text(text: str, source: str) -> Baseline:
             place in it, the value seen and what to do.
     """
     try:
-        return _baseline(parse(text, source))
+        return _from_text(text, source)
     except FormatError as error:
         _check_merged(text, source)  # no JSON has such lines, so there is an error wherever they are
         raise BaselineError(f"{error}; {HOW_TO_MEND}") from error
+
+
+def _from_text(text: str, source: str) -> Baseline:
+    return _baseline(parse(text, source), source)
 
 
 def _check_merged(text: str, source: str) -> None:
@@ -204,21 +213,39 @@ def _check_merged(text: str, source: str) -> None:
             )
 
 
-def _baseline(fields: Fields) -> Baseline:
-    version = fields.integer("format")
+class StoredBaseline(Document, frozen=True, kw_only=True, rename={"test_id": "id"}):
+    """A file in the folder of baselines: the accepted sessions of one test on one machine.
+
+    Attributes:
+        test_id: The test's node id.
+        machine_key: The key of every session's machine.
+        sessions: The oldest accepted first.
+    """
+
+    format: Literal[1]
+    test_id: str
+    machine_key: str
+    sessions: tuple[RecordDocument, ...]
+
+
+def _baseline(value: object, source: str) -> Baseline:
+    version = format_of(value, source)
     if version > FORMAT_VERSION:
         raise BaselineError(
-            f"{fields.where} is of format {version}; this pytest-energy reads up to {FORMAT_VERSION}: "
+            f"{source} is of format {version}; this pytest-energy reads up to {FORMAT_VERSION}: "
             "upgrade it (pip install --upgrade pytest-energy)"
         )
     if version < 1:
-        raise FormatError(f"{fields.where}: format is {version}; the first format is 1")
-    sessions = tuple(_session(child) for child in fields.children("sessions"))
-    _check_once(sessions, fields.where)
+        raise FormatError(f"{source}: format is {version}; the first format is 1")
+    stored = decode(value, StoredBaseline, source)
+    sessions = tuple(
+        _session(record, f"{source}: sessions[{index}]") for index, record in enumerate(stored.sessions)
+    )
+    _check_once(sessions, source)
     try:
-        return Baseline(test_id=fields.text("id"), machine_key=fields.text("machine_key"), sessions=sessions)
+        return Baseline(test_id=stored.test_id, machine_key=stored.machine_key, sessions=sessions)
     except BaselineError as error:
-        raise FormatError(f"{fields.where}: {error}") from error
+        raise FormatError(f"{source}: {error}") from error
 
 
 def _check_once(sessions: Sequence[Record], where: str) -> None:
@@ -233,28 +260,29 @@ def _check_once(sessions: Sequence[Record], where: str) -> None:
         places[record.created].append(index)
 
 
-def _session(fields: Fields) -> Record:
+def _session(written: RecordDocument, where: str) -> Record:
     try:
-        record = Record.from_json(fields)
+        record = record_of(written, where)
     except NotMeasurable as error:
-        raise FormatError(f"{fields.where}: {error}") from error
-    for index, (reading, written) in enumerate(zip(record.rounds, fields.items("rounds"), strict=True)):
+        raise FormatError(f"{where}: {error}") from error
+    for index, (reading, one_round) in enumerate(zip(record.rounds, written.rounds, strict=True)):
         if reading.uncertainty_j < 0:
             raise FormatError(
-                f"{fields.where}: rounds[{index}]: uncertainty_j is {reading.uncertainty_j}; it is 0 or more"
+                f"{where}: rounds[{index}]: uncertainty_j is {reading.uncertainty_j}; it is 0 or more"
             )
-        said_j = written.get("energy_j") if isinstance(written, dict) else None
-        if said_j is not None and said_j != (energy_j := reading.energy_j):
-            _check_sum(said_j, energy_j, f"{fields.where}: rounds[{index}]")
+        written_j, energy_j = one_round.energy_j, reading.energy_j
+        if written_j is not None and written_j != energy_j:
+            _check_sum(written_j, energy_j, f"{where}: rounds[{index}]")
     return record
 
 
-def _check_sum(said_j: object, energy_j: float | None, where: str) -> None:
-    said = said_j if isinstance(said_j, int | float) else math.nan
-    if energy_j is not None and math.isclose(said, energy_j, rel_tol=_SUM_DIGITS):
+def _check_sum(written_j: object, energy_j: float | None, where: str) -> None:
+    number = written_j if isinstance(written_j, int | float) else math.nan
+    is_finite = abs(number) <= sys.float_info.max
+    if is_finite and energy_j is not None and math.isclose(number, energy_j, rel_tol=_SUM_DIGITS):
         return
     has = "it is void" if energy_j is None else f"its channels have {energy_j} J"
-    raise FormatError(f"{where}: energy_j is {said_j!r:.60}, but {has}")
+    raise FormatError(f"{where}: energy_j is {written_j!r:.60}, but {has}")
 
 
 def _opened(members: JsonDict, indent: str) -> str:

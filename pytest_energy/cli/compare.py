@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.cli.arguments import Commands, add_command, add_run, add_width, chance, share
-from pytest_energy.cli.files import by_test, now_text, read_run, say, write_reports
+from pytest_energy.cli.files import by_test, read_run, say, write_reports
+from pytest_energy.documents import now_text
 from pytest_energy.errors import BaselineError
 from pytest_energy.model import Budget, Judgement
 from pytest_energy.report import to_json, to_terminal, view

@@ -5,9 +5,9 @@ Rule 2: joules that can't be are refused wherever they stand in it.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
+from pytest_energy.documents import now_text
 from pytest_energy.errors import FormatError, SettingsError
 from pytest_energy.model import Judgement
 from pytest_energy.report.formats import write
@@ -24,11 +24,6 @@ def say(*lines: str) -> None:
     """Print each of *lines*."""
     for line in lines:
         print(line)  # noqa: T201  # a command line prints
-
-
-def now_text() -> str:
-    """The time for a document's head: UTC, ISO 8601 with `Z`."""
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def read_run(path: Path) -> View:

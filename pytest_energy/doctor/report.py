@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+from pytest_energy.codec import JsonDict
 from pytest_energy.doctor.examine import Observations
 from pytest_energy.doctor.permissions import Permission
 from pytest_energy.errors import NotMeasurable, Reason
@@ -11,7 +12,6 @@ from pytest_energy.model import Channel, Domain, Provenance, SensorStatus, Tick
 from pytest_energy.sensors.detect import SensorSet
 from pytest_energy.sensors.protocol import Sensor
 from pytest_energy.units import to_text
-from pytest_energy.wire import JsonDict
 
 FORMAT_VERSION = 1
 

@@ -152,7 +152,9 @@ def _judge(item: pytest.Item, measurement: "Measurement") -> None:
     judgement = run.judge(record, EnergyMark.of(item))
     item.stash[JUDGEMENT], item.stash[IS_FAILING] = judgement, run.is_failing(judgement)
     if run.settings.record_path is not None and record.is_measured:
-        item.stash[REPLAY_ROUNDS] = [one_round.to_json() for one_round in measurement.replay_rounds()]
+        from pytest_energy.sensors.replay import round_to_json
+
+        item.stash[REPLAY_ROUNDS] = [round_to_json(one_round) for one_round in measurement.replay_rounds()]
     _set_properties(item, judgement)
     if item.stash[IS_FAILING]:
         pytest.fail(f"energy {judgement.verdict}: {judgement.reason}", pytrace=False)
@@ -170,6 +172,8 @@ def _set_properties(item: pytest.Item, judgement: "Judgement") -> None:
 def with_energy(item: pytest.Item, report: pytest.TestReport) -> pytest.TestReport:
     """*report* of the call phase with the judgement as a plain dict, fit for any transport."""
     if report.when == "call" and JUDGEMENT in item.stash:
+        from pytest_energy.conversion import judgement_to_json
+
         more = {"replay_rounds": item.stash.get(REPLAY_ROUNDS, []), "is_failing": item.stash[IS_FAILING]}
-        vars(report)["energy"] = item.stash[JUDGEMENT].to_json() | more
+        vars(report)["energy"] = judgement_to_json(item.stash[JUDGEMENT]) | more
     return report

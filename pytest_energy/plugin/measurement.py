@@ -8,9 +8,9 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TypeVar
 
+from pytest_energy.documents import now_text
 from pytest_energy.errors import Absent, EnergyError
 from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.metrics.discriminative import ModelFacts
@@ -292,7 +292,7 @@ class Measurement:
         description = self._work.description(len(rounds))
         return Record(
             test_id=self.test_id,
-            created=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            created=now_text("milliseconds"),
             provenance=self.run.provenance,
             machine=self.run.machine,
             rounds=rounds,

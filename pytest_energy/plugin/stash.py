@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pytest_energy.codec import JsonDict
     from pytest_energy.model import Judgement
     from pytest_energy.plugin.measurement import Measurement
     from pytest_energy.plugin.run import EnergyRun
     from pytest_energy.plugin.settings import Settings
-    from pytest_energy.wire import JsonDict
 
 # On the config: the run's.
 RUN: "pytest.StashKey[EnergyRun]" = pytest.StashKey()

@@ -8,15 +8,15 @@ import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from pytest_energy.conversion import judgement_from_json
+from pytest_energy.documents import now_text
 from pytest_energy.errors import EnergyError
 from pytest_energy.model import Judgement
 from pytest_energy.plugin.settings import BaselineMode, Settings, settings_of
-from pytest_energy.wire import Fields
 
 
 class Summary:
@@ -37,7 +37,7 @@ class Summary:
         self._reports = ordered
         self._judgements = tuple(
             replace(
-                Judgement.from_json(Fields(report.energy, f"energy of {report.nodeid}")),
+                judgement_from_json(report.energy, f"energy of {report.nodeid}"),
                 outcome=report.outcome,
             )
             for report in ordered
@@ -113,19 +113,18 @@ class Summary:
     def _write_outputs(self) -> None:
         from pytest_energy.report.formats import write
 
-        created = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         for path in self._settings.out_paths:
-            write(self._judgements, path, created=created, run_notes=self._run_notes)
+            write(self._judgements, path, created=now_text(), run_notes=self._run_notes)
             self._notices.append(f"summary written to {path}")
 
     def _write_recording(self) -> None:
         path = self._settings.record_path
         if path is None:
             return
-        from pytest_energy.sensors.replay import ReplayRound, save_replay
+        from pytest_energy.sensors.replay import round_from_json, save_replay
 
         rounds = {
-            test_id: [ReplayRound.from_json(Fields(one_round, f"round of {test_id}")) for one_round in found]
+            test_id: [round_from_json(one_round, f"round of {test_id}") for one_round in found]
             for test_id, found in self._recorded.items()
         }
         save_replay(path, rounds)

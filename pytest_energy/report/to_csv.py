@@ -12,9 +12,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pytest_energy.codec import JsonDict
+from pytest_energy.conversion import comparison_to_json, judgement_to_json
 from pytest_energy.model import Judgement, Record
 from pytest_energy.report.view import View
-from pytest_energy.wire import JsonDict
 
 # What spreadsheets take for a formula at the start of a cell, with the full-width forms that some of them
 # fold into the plain ones. Source: OWASP, "CSV Injection".
@@ -114,13 +115,13 @@ def _round_rows(record: Record) -> Iterator[JsonDict]:
 def _row(judgement: Judgement) -> JsonDict:
     """The cells of one test by column; what is not there is left out or `None`."""
     record, summary, comparison = judgement.record, judgement.summary, judgement.comparison
-    row = judgement.to_json()
+    row = judgement_to_json(judgement)
     row |= {"round_count": len(record.rounds), "machine_key": record.machine.key}
     row["absent"] = "; ".join(f"{name}: {because}" for name, because in record.absent.items())
     if summary is not None:
         row["energy_ci_lower_j"], row["energy_ci_upper_j"] = summary.energy_ci_j
     if comparison is not None:
-        row |= {f"baseline_{name}": value for name, value in comparison.to_json().items()}
+        row |= {f"baseline_{name}": value for name, value in comparison_to_json(comparison).items()}
         row["baseline_ratio_ci_lower"], row["baseline_ratio_ci_upper"] = comparison.ratio_ci
     return row | {_METRIC_PREFIX + name: value for name, value in record.metrics.items()}
 

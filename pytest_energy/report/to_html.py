@@ -17,6 +17,7 @@ from importlib.resources import files
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from pytest_energy.codec import JsonDict
 from pytest_energy.errors import SettingsError
 from pytest_energy.model import FAILING, Verdict
 from pytest_energy.report import batch, cells, rates
@@ -26,7 +27,6 @@ from pytest_energy.report.html.script import Shared
 from pytest_energy.report.html.svg import Figure, draw
 from pytest_energy.report.text import heading, short
 from pytest_energy.report.view import AGAINST, Row, View
-from pytest_energy.wire import JsonDict
 
 if TYPE_CHECKING:
     from jinja2 import Environment

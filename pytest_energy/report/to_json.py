@@ -7,17 +7,88 @@ Rule 3: machine and sensors stand at the top, and in a test's entry only where t
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
 
+from pytest_energy.codec import NULLABLE, Document, JsonDict, Number, decode, encode
+from pytest_energy.codec import parse as parse_text
+from pytest_energy.conversion import (
+    as_document,
+    judgement_from_json,
+    judgement_to_json,
+    machine_to_json,
+    plain,
+    sensor_to_json,
+)
+from pytest_energy.documents import Interval, Machine, Sensor, Test, Time, format_of, written
 from pytest_energy.errors import FormatError, NotMeasurable
-from pytest_energy.model import Judgement, Machine
+from pytest_energy.model import Judgement, Provenance
 from pytest_energy.report.view import AGAINST, Group, MetricCorrelation, View, of
-from pytest_energy.wire import Fields, JsonDict
-from pytest_energy.wire import parse as parse_object
 
 FORMAT_VERSION = 1
 # 1: first format. A reader takes no other; a new key is no new format, a changed or removed one is.
 
 _HOISTED = ("machine", "sensors")
+
+_Share = Annotated[Number, written(minimum=0, maximum=1)]
+_Rho = Annotated[Number, written(minimum=-1, maximum=1)]
+_Count = Annotated[int, written(minimum=0)]
+
+
+class Correlation(Document, frozen=True, kw_only=True):
+    """Rank correlation of a metric with joules a sample over a group.
+
+    Attributes:
+        against: What the metric is ranked with.
+        rho: Spearman's rho; null where note says why.
+        n: Rows: models or configurations.
+        p_exact: Two-sided, over all orders; of 5 to 9 rows.
+        p_monte_carlo: Two-sided, over random orders; from 10 rows on.
+        ci: 95 % bootstrap interval.
+        paper: The paper's rho by its hardware.
+    """
+
+    group: str
+    metric: str
+    against: str
+    rho: _Rho | None = NULLABLE
+    n: _Count
+    p_exact: _Share | None = NULLABLE
+    p_monte_carlo: _Share | None = NULLABLE
+    ci: Interval | None = NULLABLE
+    paper: dict[str, _Rho]
+    provenance: Provenance
+    machine_key: str
+    note: str
+
+
+class Run(Document, frozen=True, kw_only=True):
+    """What pytest --energy-out=RUN.json writes: everything that a run measured and judged.
+
+    A value that was not measured is null, never 0. Machine and sensors stand at the top, and in a test only
+    where they differ.
+
+    Attributes:
+        notes: What a reader should know of the run.
+        run_notes: What went on in the run itself; left out where nothing did.
+    """
+
+    format: Literal[1]
+    created: Time
+    machine: Machine | None = NULLABLE
+    sensors: tuple[Sensor, ...]
+    notes: tuple[str, ...]
+    run_notes: tuple[str, ...] = ()
+    tests: tuple[Test, ...]
+    correlations: tuple[Correlation, ...]
+
+
+class _ReadRun(Document, frozen=True, kw_only=True):
+    """What is read of a run: the rest is worked out anew, and a test is read with what the top says."""
+
+    machine: Machine | None = NULLABLE
+    sensors: list[Any]
+    run_notes: tuple[str, ...] = ()
+    tests: list[Any]
 
 
 def render(view: View, *, created: str) -> str:
@@ -28,8 +99,8 @@ def render(view: View, *, created: str) -> str:
         created: UTC time of the document, ISO 8601 with `Z`.
     """
     top: JsonDict = {
-        "machine": None if view.machine is None else view.machine.to_json(),
-        "sensors": [sensor.to_json() for sensor in view.sensors],
+        "machine": None if view.machine is None else machine_to_json(view.machine),
+        "sensors": [sensor_to_json(sensor) for sensor in view.sensors],
     }
     members = {
         "format": _compact(FORMAT_VERSION),
@@ -37,9 +108,9 @@ def render(view: View, *, created: str) -> str:
         **{name: _compact(value) for name, value in top.items()},
         "notes": _compact(list(view.notes)),
         **({"run_notes": _compact(list(view.run_notes))} if view.run_notes else {}),
-        "tests": _list(_without(judgement.to_json(), top) for judgement in view.judgements),
+        "tests": _list(_without(judgement_to_json(judgement), top) for judgement in view.judgements),
         "correlations": _list(
-            _correlation(group, found) for group in view.groups for found in group.correlations
+            _correlation(group, metric) for group in view.groups for metric in group.correlations
         ),
     }
     return "{" + ",".join(f"\n{_compact(name)}: {text}" for name, text in members.items()) + "\n}\n"
@@ -60,26 +131,26 @@ def read(text: str, source: str) -> View:
     Raises:
         FormatError: *text* is not a session document of this format; says where and what it holds.
     """
-    fields = parse_object(text, source)
-    version = fields.integer("format")
+    value = parse_text(text, source)
+    version = format_of(value, source)
     if version != FORMAT_VERSION:
         raise FormatError(
             f"{source}: format is {version}; this version of pytest-energy reads format {FORMAT_VERSION}"
         )
-    top: JsonDict = {"sensors": list(fields.items("sensors"))}
-    if fields.has_value("machine"):
-        top["machine"] = Machine.from_json(fields.child("machine")).to_json()
+    run = decode(value, _ReadRun, source)
+    top: JsonDict = {"sensors": run.sensors}
+    if run.machine is not None:
+        top["machine"] = encode(run.machine)
     judgements = tuple(
-        _judgement(entry, top, f"{source}: tests[{number}]")
-        for number, entry in enumerate(fields.items("tests"))
+        _judgement(entry, top, f"{source}: tests[{number}]") for number, entry in enumerate(run.tests)
     )
-    return of(judgements, run_notes=fields.text_list("run_notes") if "run_notes" in fields else ())
+    return of(judgements, run_notes=run.run_notes)
 
 
 def _judgement(entry: object, top: JsonDict, where: str) -> Judgement:
     whole = {**top, **entry} if isinstance(entry, dict) else entry
     try:
-        return Judgement.from_json(Fields(whole, where))
+        return judgement_from_json(whole, where)
     except NotMeasurable as error:
         raise FormatError(f"{where} can't be a record: {error}") from error
 
@@ -88,22 +159,19 @@ def _without(entry: JsonDict, top: Mapping[str, object]) -> JsonDict:
     return {name: value for name, value in entry.items() if name not in _HOISTED or value != top[name]}
 
 
-def _correlation(group: Group, found: MetricCorrelation) -> JsonDict:
-    correlation = found.correlation
-    return {
-        "group": group.name,
-        "metric": found.metric,
-        "against": AGAINST,
-        "rho": correlation.rho,
-        "n": correlation.n,
-        "p_exact": correlation.p_exact,
-        "p_monte_carlo": correlation.p_monte_carlo,
-        "ci": None if correlation.ci is None else list(correlation.ci),
-        "paper": dict(found.paper),
-        "provenance": group.provenance.value,
-        "machine_key": group.machine_key,
-        "note": correlation.note,
-    }
+def _correlation(group: Group, metric: MetricCorrelation) -> JsonDict:
+    return encode(
+        as_document(
+            Correlation,
+            metric.correlation,
+            group=group.name,
+            metric=metric.metric,
+            against=AGAINST,
+            paper=plain(metric.paper),
+            provenance=group.provenance,
+            machine_key=group.machine_key,
+        )
+    )
 
 
 def _list(values: Iterable[object]) -> str:

@@ -8,7 +8,7 @@ Rule 3: a value that is absent has its reason in the record by the time it is he
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -221,7 +221,7 @@ def _with_reasons(judgement: Judgement) -> Judgement:
         summary = None
     if summary is None:
         absent |= dict.fromkeys(_OF_SUMMARY, "the rounds have no summary of finite numbers")
-    if comparison is not None and not _is_finite(comparison.to_json()):
+    if comparison is not None and not _is_finite(asdict(comparison)):
         comparison, absent["baseline"] = None, "the comparison holds a number that is not finite"
     metrics = {name: value if _is_finite(value) else None for name, value in record.metrics.items()}
     absent |= {name: _why(record.metrics[name]) for name, value in metrics.items() if value is None}
@@ -257,6 +257,9 @@ def _reasons(record: Record) -> dict[str, str]:
         reasons["power_w"] = "a round took no time that the clock can tell"
     if record.net_energy_j is None:
         reasons["net_energy_j"] = "idle power was not measured for every channel"
+    if partial := record.partial_channels:
+        reasons["net_energy_j"] = "a channel is missing in some rounds"
+        reasons |= {f"channels.{name}": because for name, because in partial.items()}
     return reasons
 
 

@@ -23,10 +23,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+from msgspec.structs import asdict
+
+from pytest_energy.codec import NULLABLE, Document, JsonDict, Number, decode, encode, parse
+from pytest_energy.conversion import as_document, plain
+from pytest_energy.documents import format_of
 from pytest_energy.errors import FormatError, NotMeasurable, SettingsError
 from pytest_energy.model import Domain, Phase, Reading, Tick, Trace
-from pytest_energy.wire import Fields, JsonDict, parse, plain_numbers
 
 FORMAT_VERSION = 1
 
@@ -114,83 +119,6 @@ class ReplayRound:
             reading.channels, reading.duration_s, uncertainty_j=reading.uncertainty_j, phases=reading.phases
         )
 
-    def to_json(self) -> JsonDict:
-        json_round: JsonDict
-        if self.trace is not None:
-            ticks = {n: [[t.time_s, t.joules] for t in ticks] for n, ticks in self.trace.ticks.items()}
-            json_round = {"ticks": ticks, "start_s": self.trace.start_s, "stop_s": self.trace.stop_s}
-            if self.trace.quiet_s:
-                json_round["quiet_s"] = [list(span) for span in self.trace.quiet_s]
-            spreads_s = {name: _spreads_s(ticks) for name, ticks in self.trace.ticks.items()}
-            if any(spreads_s.values()):
-                json_round["spreads_s"] = {name: spreads for name, spreads in spreads_s.items() if spreads}
-            if self.trace.edges_s:
-                json_round["edges_s"] = plain_numbers(self.trace.edges_s)
-            if self.call_count != 1:
-                json_round["call_count"] = self.call_count
-        else:
-            json_round = {
-                "energy_j": self.energy_j,
-                "duration_s": self.duration_s,
-                "channels": plain_numbers(self.channels),
-            }
-        if self.uncertainty_j is not None:
-            json_round["uncertainty_j"] = self.uncertainty_j
-        if self.phases:
-            json_round["phases"] = [phase.to_json() for phase in self.phases]
-        return json_round
-
-    @classmethod
-    def from_json(cls, fields: Fields) -> "ReplayRound":
-        """Round from one member of `rounds`.
-
-        Raises:
-            FormatError: It isn't one, with the place and the value.
-        """
-        try:
-            return cls._from_json(fields)
-        except NotMeasurable as error:
-            raise FormatError(f"{fields.where}: {error}") from error
-
-    @classmethod
-    def _from_json(cls, fields: Fields) -> "ReplayRound":
-        uncertainty_j = fields.number_or_none("uncertainty_j")
-        phases = (
-            tuple(_phase(child) for child in fields.children("phases")) if fields.has_value("phases") else ()
-        )
-        if "ticks" in fields:
-            for name in ("energy_j", "channels"):
-                if name in fields:
-                    raise FormatError(
-                        f"{fields.where} has both 'ticks' and {name!r}; one of them is the truth"
-                    )
-            ticks = fields.child("ticks")
-            spreads_s = fields.child("spreads_s") if fields.has_value("spreads_s") else None
-            trace = Trace(
-                ticks={name: _ticks(name, ticks, spreads_s) for name in ticks.names()},
-                start_s=fields.number("start_s"),
-                stop_s=fields.number("stop_s"),
-                quiet_s=fields.number_pairs("quiet_s") if fields.has_value("quiet_s") else (),
-                edges_s=fields.numbers("edges_s") if fields.has_value("edges_s") else {},
-            )
-            duration_s = trace.stop_s - trace.start_s
-            return cls(
-                duration_s=duration_s,
-                uncertainty_j=uncertainty_j,
-                trace=trace,
-                phases=phases,
-                call_count=fields.integer("call_count") if "call_count" in fields else 1,
-            )
-        channels = fields.numbers("channels")
-        energy_j = fields.number_or_none("energy_j")
-        return cls(
-            duration_s=fields.number("duration_s"),
-            energy_j=math.fsum(channels.values()) if energy_j is None else energy_j,
-            channels=channels,
-            uncertainty_j=uncertainty_j,
-            phases=phases,
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
@@ -212,7 +140,7 @@ def load_replay(path: Path) -> Replay:
     except UnicodeDecodeError as error:
         raise SettingsError(f"the replay file {path} is not UTF-8 text: {error}") from error
     try:
-        return _from_json(parse(text, str(path)))
+        return _from_json(parse(text, str(path)), str(path))
     except FormatError as error:
         raise SettingsError(f"not a replay file of format {FORMAT_VERSION}: {error}") from error
 
@@ -234,7 +162,9 @@ def _to_text(tests: Mapping[str, Sequence[ReplayRound]]) -> str:
     """The document with one round a line, so that two recordings can be told apart by eye."""
     entries = []
     for test_id, rounds in sorted(tests.items()):
-        lines = ",\n".join("  " + json.dumps(one_round.to_json(), allow_nan=False) for one_round in rounds)
+        lines = ",\n".join(
+            "  " + json.dumps(round_to_json(one_round), allow_nan=False) for one_round in rounds
+        )
         entries.append(f'{json.dumps(test_id)}: {{"rounds": [\n{lines}\n]}}')
     return f'{{"format": {FORMAT_VERSION}, "tests": {{\n' + ",\n".join(entries) + "\n}}\n"
 
@@ -256,39 +186,146 @@ def _write_whole(path: Path, text: str) -> None:
         raise
 
 
-def _from_json(fields: Fields) -> Replay:
-    version = fields.integer("format")
+class _Test(Document, frozen=True, kw_only=True):
+    rounds: tuple[Any, ...]
+
+
+class _Replay(Document, frozen=True, kw_only=True):
+    tests: dict[str, _Test]
+
+
+class _Phase(Document, frozen=True, kw_only=True):
+    name: str
+    energy_j: Number | None = NULLABLE
+    uncertainty_j: Number | None = NULLABLE
+    duration_s: Number
+    samples: int | None = NULLABLE
+    quality: tuple[str, ...] | None = NULLABLE
+
+
+class _PlainRound(Document, frozen=True, kw_only=True):
+    """What was measured."""
+
+    energy_j: Number | None = NULLABLE
+    duration_s: Number
+    channels: dict[str, Number]
+    uncertainty_j: Number | None = None
+    phases: tuple[_Phase, ...] | None = None
+
+
+class _TickedRound(Document, frozen=True, kw_only=True):
+    """The raw ticks that it was measured from."""
+
+    ticks: dict[str, tuple[tuple[Number, Number], ...]]
+    start_s: Number
+    stop_s: Number
+    quiet_s: tuple[tuple[Number, Number], ...] | None = None
+    spreads_s: dict[str, tuple[Number, ...]] | None = None
+    edges_s: dict[str, Number] | None = None
+    call_count: int = 1
+    uncertainty_j: Number | None = None
+    phases: tuple[_Phase, ...] | None = None
+
+
+def _from_json(value: object, source: str) -> Replay:
+    version = format_of(value, source)
     if version != FORMAT_VERSION:
-        raise FormatError(f"{fields.where}: format is {version}; this version reads {FORMAT_VERSION}")
-    tests = fields.child("tests")
+        raise FormatError(f"{source}: format is {version}; this version reads {FORMAT_VERSION}")
+    tests = decode(value, _Replay, source).tests
     return Replay(
         tests={
-            test_id: tuple(ReplayRound.from_json(child) for child in tests.child(test_id).children("rounds"))
-            for test_id in tests.names()
+            test_id: tuple(
+                round_from_json(one_round, f"{source}: tests: {test_id}: rounds[{number}]")
+                for number, one_round in enumerate(test.rounds)
+            )
+            for test_id, test in tests.items()
         }
     )
 
 
-def _phase(fields: Fields) -> Phase:
-    return Phase(
-        name=fields.text("name"),
-        energy_j=fields.number_or_none("energy_j"),
-        uncertainty_j=fields.number_or_none("uncertainty_j"),
-        duration_s=fields.number("duration_s"),
-        samples=fields.integer_or_none("samples"),
-        quality=fields.text_list("quality") if fields.has_value("quality") else (),
+def round_from_json(value: object, where: str) -> ReplayRound:
+    """Round from one member of `rounds`.
+
+    Raises:
+        FormatError: It isn't one; says where, and what it holds.
+    """
+    try:
+        if not isinstance(value, dict) or "ticks" not in value:
+            return _of_joules(decode(value, _PlainRound, where))
+        for name in ("energy_j", "channels"):
+            if name in value:
+                raise FormatError(f"{where} has both 'ticks' and {name!r}; one of them is the truth")
+        return _of_ticks(decode(value, _TickedRound, where))
+    except NotMeasurable as error:
+        raise FormatError(f"{where}: {error}") from error
+
+
+def _of_joules(written: _PlainRound) -> ReplayRound:
+    energy_j = math.fsum(written.channels.values()) if written.energy_j is None else written.energy_j
+    return ReplayRound(
+        duration_s=written.duration_s,
+        energy_j=energy_j,
+        channels=written.channels,
+        uncertainty_j=written.uncertainty_j,
+        phases=_phases(written.phases),
     )
 
 
-def _ticks(name: str, ticks: Fields, spreads_s: Fields | None) -> tuple[Tick, ...]:
+def _of_ticks(written: _TickedRound) -> ReplayRound:
+    spreads_s = written.spreads_s or {}
+    trace = Trace(
+        ticks={name: _ticks(name, pairs, spreads_s.get(name)) for name, pairs in written.ticks.items()},
+        start_s=written.start_s,
+        stop_s=written.stop_s,
+        quiet_s=written.quiet_s or (),
+        edges_s=written.edges_s or {},
+    )
+    return ReplayRound(
+        duration_s=trace.stop_s - trace.start_s,
+        uncertainty_j=written.uncertainty_j,
+        trace=trace,
+        phases=_phases(written.phases),
+        call_count=written.call_count,
+    )
+
+
+def _phases(written: Sequence[_Phase] | None) -> tuple[Phase, ...]:
+    return tuple(Phase(**{**asdict(phase), "quality": phase.quality or ()}) for phase in written or ())
+
+
+def _ticks(
+    name: str, pairs: Sequence[tuple[float, float]], spreads_s: Sequence[float] | None
+) -> tuple[Tick, ...]:
     """Ticks of the channel *name*, with the uncertainty of their times where it is there."""
-    pairs = ticks.number_pairs(name)
-    spreads = () if spreads_s is None or name not in spreads_s else spreads_s.number_list(name)
-    if not spreads:
+    if not spreads_s:
         return tuple(Tick(*pair) for pair in pairs)
-    if len(spreads) != len(pairs):
-        raise NotMeasurable(f"spreads_s: {name} has {len(spreads)} for {len(pairs)} ticks")
-    return tuple(Tick(*pair, spread_s) for pair, spread_s in zip(pairs, spreads, strict=True))
+    if len(spreads_s) != len(pairs):
+        raise NotMeasurable(f"spreads_s: {name} has {len(spreads_s)} for {len(pairs)} ticks")
+    return tuple(Tick(*pair, spread_s) for pair, spread_s in zip(pairs, spreads_s, strict=True))
+
+
+def round_to_json(one_round: ReplayRound) -> JsonDict:
+    """*one_round* as a member of `rounds`."""
+    phases = [as_document(_Phase, phase) for phase in one_round.phases] or None
+    trace = one_round.trace
+    if trace is None:
+        return encode(as_document(_PlainRound, one_round, phases=phases))
+    spreads_s = {name: _spreads_s(ticks) for name, ticks in trace.ticks.items()}
+    return encode(
+        as_document(
+            _TickedRound,
+            trace,
+            ticks={
+                name: [[tick.time_s, tick.joules] for tick in ticks] for name, ticks in trace.ticks.items()
+            },
+            quiet_s=[list(span) for span in trace.quiet_s] or None,
+            spreads_s={name: spreads for name, spreads in spreads_s.items() if spreads} or None,
+            edges_s=plain(trace.edges_s) or None,
+            call_count=one_round.call_count,
+            uncertainty_j=one_round.uncertainty_j,
+            phases=phases,
+        )
+    )
 
 
 def _spreads_s(ticks: Sequence[Tick]) -> list[float]:

@@ -3,10 +3,10 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_energy.model import Budget, Judgement, Reading, Record, Verdict
+from pytest_energy.conversion import judgement_from_json, judgement_to_json
+from pytest_energy.model import Budget, Reading, Record, Verdict
 from pytest_energy.verdict.judge import judge
 from pytest_energy.verdict.policy import Policy
-from pytest_energy.wire import Fields
 from tests.builders import baseline, judged, reading, record
 
 MILDEST_FIRST = (
@@ -114,8 +114,8 @@ def test_every_judgement_survives_json(
     """What crosses to the controller or into a report comes back as it was."""
     kept = baseline(*sessions) if sessions else None
     judgement = judge(fresh, baseline=kept, other_machines=("m",), budget=budget, policy=policy)
-    text = json.dumps(judgement.to_json(), allow_nan=False)
-    assert Judgement.from_json(Fields(json.loads(text), "judgement")) == judgement
+    text = json.dumps(judgement_to_json(judgement), allow_nan=False)
+    assert judgement_from_json(json.loads(text), "judgement") == judgement
 
 
 @given(records(), st.lists(records(), max_size=2), budgets, policies)

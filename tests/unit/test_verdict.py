@@ -3,6 +3,7 @@ import math
 
 import pytest
 
+from pytest_energy.conversion import judgement_to_json
 from pytest_energy.errors import SettingsError
 from pytest_energy.model import (
     FAILING,
@@ -529,5 +530,6 @@ class TestIsFailing:
 
 def test_the_json_of_a_judgement_is_json() -> None:
     """No NaN and no infinity in what is written."""
-    text = json.dumps(judged(record(energy_j=120.0), baseline(), budget_j=50.0).to_json(), allow_nan=False)
+    over = judged(record(energy_j=120.0), baseline(), budget_j=50.0)
+    text = json.dumps(judgement_to_json(over), allow_nan=False)
     assert json.loads(text)["verdict"] == "over-budget"

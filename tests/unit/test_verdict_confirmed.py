@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from pytest_energy import documents
 from pytest_energy.basis import Basis
+from pytest_energy.codec import decode
+from pytest_energy.conversion import record_of, record_to_json
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.model import Provenance, Record, Verdict
 from pytest_energy.verdict.policy import Policy, RoundsWanted
@@ -54,10 +57,9 @@ class TestConfirmation:
 
     def test_confirming_rounds_survive_json_and_are_not_written_where_there_are_none(self) -> None:
         """The number of confirming rounds is optional in the file."""
-        from pytest_energy.wire import Fields
-
-        assert Record.from_json(Fields(batches(1.0, 1.0).to_json(), "here")).confirming_count == 5
-        assert "confirming_count" not in record().to_json()
+        written = decode(record_to_json(batches(1.0, 1.0)), documents.Record, "here")
+        assert record_of(written, "here").confirming_count == 5
+        assert "confirming_count" not in record_to_json(record())
 
     def test_more_confirming_rounds_than_rounds_are_refused(self) -> None:
         """A record can't be confirmed by rounds that it hasn't."""

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from pytest_energy.baselines.schema import Baseline
+from pytest_energy.conversion import judgement_from_json, judgement_to_json, record_to_json
 from pytest_energy.errors import SettingsError
-from pytest_energy.model import Budget, Comparison, Judgement, Record, Verdict
+from pytest_energy.model import Budget, Judgement, Record, Verdict
 from pytest_energy.verdict.judge import judge
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.rules import more_rounds
-from pytest_energy.wire import Fields
 from tests.builders import baseline, judged, record
 
 WORK = {"rate": "8/s", "output_tokens": "1280", "prompts": "0123456789ab"}
@@ -67,7 +67,7 @@ def test_joules_saved_by_slower_answers_are_said_to_be() -> None:
     assert "what to do: find what made answers slower" in found.reason
     assert found.comparison is not None
     assert found.comparison.latency_ratio == pytest.approx(6.0)
-    assert Comparison.from_json(Fields(found.comparison.to_json(), "here")) == found.comparison
+    assert judgement_from_json(judgement_to_json(found), "here").comparison == found.comparison
 
 
 def test_a_saving_with_equal_latency_is_to_be_kept() -> None:
@@ -126,8 +126,8 @@ def test_what_a_load_adds_survives_json() -> None:
     """Work, tuning, tokens and saturation come back as they were; other records don't mention them."""
     fresh = replace(load(), saturated_because="it fell behind")
     found = judged_by_token(fresh, 0.1)
-    again = Judgement.from_json(Fields(found.to_json(), "here"))
+    again = judgement_from_json(judgement_to_json(found), "here")
     assert again.record == fresh
     assert again.budget == found.budget
-    assert found.to_json()["energy_per_token_j"] == pytest.approx(100 / 1280)
-    assert not {"work", "tuning", "output_tokens", "saturated_because"} & {*record().to_json()}
+    assert judgement_to_json(found)["energy_per_token_j"] == pytest.approx(100 / 1280)
+    assert not {"work", "tuning", "output_tokens", "saturated_because"} & {*record_to_json(record())}

@@ -6,6 +6,7 @@ Rule 2: what the run does not hold (the tolerance, the levels of the baseline's 
 
 from collections.abc import Iterator, Sequence
 
+from pytest_energy.codec import JsonDict
 from pytest_energy.model import FAILING, SEVERITY, Comparison, Judgement, Provenance, Reading
 from pytest_energy.report import cells
 from pytest_energy.report.charts import change, power, rounds
@@ -15,7 +16,6 @@ from pytest_energy.report.text import tick
 from pytest_energy.report.view import Row
 from pytest_energy.units import to_text, with_uncertainty_text
 from pytest_energy.verdict.figures import count_text
-from pytest_energy.wire import JsonDict
 
 
 def entry(row: Row, shared: Shared) -> JsonDict:

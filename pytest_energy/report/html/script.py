@@ -7,9 +7,9 @@ import json
 import math
 from typing import assert_never
 
+from pytest_energy.codec import JsonDict
 from pytest_energy.report.charts.spec import Axis, Band, Boxes, Chart, Crosses, Layer, Line, Marks, Rule
 from pytest_energy.report.html.svg import FORMS, bar_look, look_of, sample_of
-from pytest_energy.wire import JsonDict
 
 _DRAWN_DIGITS = 9  # of a number that is drawn or sorted by
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
+from msgspec.structs import replace as changed
 
 from pytest_energy.ab.interleave import PairPlan, Taken, interleave
 from pytest_energy.ab.protocol import Done, Ready
@@ -117,7 +118,7 @@ def test_the_time_ends_it(bench: Bench) -> None:
     """No pair is started after the time cap, which is the test's own on each side unless one is said."""
     bench.after.energy_j = lambda number: 100.0 * (1 + number % 3)
     assert len(bench.take(replace(PLAN, max_time_s=6.0)).before) == 3
-    bench.before.ready = bench.after.ready = replace(READY, max_time_s=4.0)
+    bench.before.ready = bench.after.ready = changed(READY, max_time_s=4.0)
     assert len(bench.take().before) == 4
 
 
@@ -173,35 +174,35 @@ def test_alike_sides_have_rounds_of_one_length(
     bench: Bench, counts: tuple[int, int], called: tuple[int, int]
 ) -> None:
     """The longer round is both sides', unless it is more than twice the other."""
-    bench.before.ready, bench.after.ready = (replace(READY, call_count=count) for count in counts)
+    bench.before.ready, bench.after.ready = (changed(READY, call_count=count) for count in counts)
     bench.take()
     assert (bench.before.calls[0], bench.after.calls[0]) == called
 
 
 def test_work_that_may_not_be_repeated_is_not(bench: Bench) -> None:
     """A side whose rounds hold one call keeps it."""
-    bench.before.ready = replace(READY, may_repeat=False)
-    bench.after.ready = replace(READY, call_count=2)
+    bench.before.ready = changed(READY, may_repeat=False)
+    bench.after.ready = changed(READY, call_count=2)
     bench.take()
     assert (bench.before.calls[0], bench.after.calls[0]) == (1, 2)
 
 
 def test_a_number_of_rounds_that_was_asked_for_is_taken(bench: Bench) -> None:
     """A marker's rounds= is so many pairs, and the cap still holds."""
-    bench.after.ready = replace(READY, round_count=3)
+    bench.after.ready = changed(READY, round_count=3)
     assert len(bench.take().before) == 3
     assert len(bench.take(replace(PLAN, cap=2)).before) == 2
 
 
 def test_a_source_that_runs_out_ends_it(bench: Bench) -> None:
     """No more rounds are taken than a replay has."""
-    bench.before.ready = replace(READY, limit=3)
+    bench.before.ready = changed(READY, limit=3)
     assert len(bench.take().before) == 3
 
 
 def test_joules_that_are_not_judged_take_one_pair(bench: Bench) -> None:
     """An estimate that neither passes nor fails is only shown."""
-    bench.before.ready = bench.after.ready = replace(READY, is_judged=False)
+    bench.before.ready = bench.after.ready = changed(READY, is_judged=False)
     assert len(bench.take().before) == 1
 
 

@@ -8,6 +8,7 @@ import pytest
 from pytest_energy.ab.interleave import Taken
 from pytest_energy.ab.judge import Problem, Question, judge_pairs
 from pytest_energy.ab.protocol import Done
+from pytest_energy.conversion import judgement_from_json, judgement_to_json
 from pytest_energy.model import Judgement, Provenance, Reading, Record, Verdict
 from pytest_energy.verdict.policy import Policy
 from tests.builders import TEST_ID, judged, reading, record
@@ -88,10 +89,8 @@ def test_the_reason_says_against_what() -> None:
 
 def test_a_judgement_survives_its_json() -> None:
     """What is written can be read again."""
-    from pytest_energy.wire import Fields
-
     found = judgement(taken(100.0, 130.0))
-    assert Judgement.from_json(Fields(found.to_json(), "a judgement")) == found
+    assert judgement_from_json(judgement_to_json(found), "a judgement") == found
 
 
 def test_the_record_is_the_candidates_rounds() -> None:

@@ -1,17 +1,28 @@
 """Where a side's code comes from, and the talk with a worker that doesn't do as it should."""
 
-import json
 import sys
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from pytest_energy.ab import side
-from pytest_energy.ab.protocol import Collected, Done, Link, Ready, round_from_json, round_to_json
+from pytest_energy.ab.protocol import (
+    Collected,
+    Done,
+    DoneMessage,
+    Link,
+    Ready,
+    RoundMessage,
+    from_line,
+    to_line,
+)
 from pytest_energy.ab.side import SideEnded, Tree, own_sources, shared_sources, worker
+from pytest_energy.codec import Document
 from pytest_energy.errors import FormatError
-from pytest_energy.wire import Fields
 from tests.builders import judged, reading, record
+
+M = TypeVar("M", bound=Document)
 
 
 @pytest.fixture
@@ -161,8 +172,8 @@ def test_the_command_line(tree: Tree) -> None:
 def test_messages_survive_the_wire() -> None:
     """What one process says is what the other hears."""
 
-    def sent(message: dict[str, object]) -> Fields:
-        return Fields(json.loads(json.dumps(message)), "a message")
+    def sent(message: M) -> M:
+        return from_line(to_line(message), "a message", type(message))
 
     collected = Collected(tolerances={"a": None, "b": 0.1}, other_count=2, sources={"m": "/m.py"})
     ready = Ready(
@@ -176,10 +187,10 @@ def test_messages_survive_the_wire() -> None:
     )
     done = Done(outcome="failed", text="E", judgement=judged(record()), sources={})
     one = reading(3.0, uncertainty_j=0.1)
-    assert Collected.from_json(sent(collected.to_json())) == collected
-    assert Ready.from_json(sent(ready.to_json())) == ready
-    assert Done.from_json(sent(done.to_json())) == done
-    assert round_from_json(sent(round_to_json(one))) == one
+    assert sent(collected) == collected
+    assert sent(ready) == ready
+    assert sent(DoneMessage.of(done)).value("a message") == done
+    assert sent(RoundMessage.of(one)).value("a message") == one
 
 
 @pytest.mark.parametrize("text", ["", "1", "1,2,3", "a,b"])

@@ -234,7 +234,7 @@ def test_prune_never_takes_a_pinned_session_alone(cli: Cli, tmp_path: Path) -> N
 
 
 def _now() -> str:
-    from pytest_energy.cli.files import now_text
+    from pytest_energy.documents import now_text
 
     return now_text()
 

@@ -8,13 +8,15 @@ from itertools import accumulate
 
 import pytest
 
+from pytest_energy import documents
+from pytest_energy.codec import JsonDict, decode
+from pytest_energy.conversion import reading_of, reading_to_json
 from pytest_energy.errors import FormatError
 from pytest_energy.meter import quality
 from pytest_energy.meter.integrate import How, Integral
 from pytest_energy.meter.quality import DeviceHistory
 from pytest_energy.model import Phase, Provenance, Reading, Tick
 from pytest_energy.sensors.protocol import DeviceSnapshot, DeviceState, Slowdown
-from pytest_energy.wire import Fields
 from tests.builders import record
 
 
@@ -252,15 +254,20 @@ def test_samples_of_independent_power_add_in_squares() -> None:
 # The new values travel
 
 
+def read(document: JsonDict) -> Reading:
+    """The reading that *document*, at the place `round`, describes."""
+    return reading_of(decode(document, documents.Round, "round"), Provenance.MEASURED, "round")
+
+
 def test_quiet_power_and_temperature_go_through_json() -> None:
     """What a reading tells of quiet power and temperature comes back; documents without it load."""
     reading = replace(one_round(61.0), quiet_power_w={"gpu:0": 119.5})
-    document = reading.to_json()
-    assert Reading.from_json(Fields(document, "round"), Provenance.MEASURED) == reading
+    document = reading_to_json(reading)
+    assert read(document) == reading
     older = {key: document[key] for key in document if key not in {"quiet_power_w", "temperatures_c"}}
-    loaded = Reading.from_json(Fields(older, "round"), Provenance.MEASURED)
+    loaded = read(older)
     assert (loaded.quiet_power_w, loaded.temperatures_c) == ({}, {})
-    assert loaded.to_json() == older
+    assert reading_to_json(loaded) == older
 
 
 def test_power_over_time_goes_through_json() -> None:
@@ -268,13 +275,13 @@ def test_power_over_time_goes_through_json() -> None:
     reading = replace(
         one_round(61.0), power_trace={"gpu:0": ((0.021, 212.4), (0.121, 640.1), (0.221, 640.1))}
     )
-    document = reading.to_json()
+    document = reading_to_json(reading)
     assert document["power_trace"] == {"gpu:0": [[0.021, 212.4], [0.121, 640.1], [0.221, 640.1]]}
-    assert Reading.from_json(Fields(document, "round"), Provenance.MEASURED) == reading
+    assert read(document) == reading
     older = {key: document[key] for key in document if key != "power_trace"}
-    loaded = Reading.from_json(Fields(older, "round"), Provenance.MEASURED)
+    loaded = read(older)
     assert loaded.power_trace == {}
-    assert loaded.to_json() == older
+    assert reading_to_json(loaded) == older
 
 
 @pytest.mark.parametrize(
@@ -289,9 +296,9 @@ def test_power_over_time_goes_through_json() -> None:
 )
 def test_power_that_is_no_steps_is_refused(steps: list[object], said: str) -> None:
     """A step takes time, and two pairs; the place in the document is named."""
-    document = one_round(61.0).to_json() | {"power_trace": {"gpu:0": steps}}
+    document = reading_to_json(one_round(61.0)) | {"power_trace": {"gpu:0": steps}}
     with pytest.raises(FormatError, match=f"round: power_trace: {said}"):
-        Reading.from_json(Fields(document, "round"), Provenance.MEASURED)
+        read(document)
 
 
 def test_one_call_and_the_part_that_counts_keep_the_windows_power() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_energy.meter.reading import to_reading
 from pytest_energy.model import Provenance, Tick, Trace
-from pytest_energy.sensors.replay import ReplayRound
+from pytest_energy.sensors.replay import ReplayRound, round_to_json
 
 # 120 W quiet, a tick each 100 ms, and 39 J of work between 0.92 s and 0.97 s.
 TICKS = tuple(Tick(0.1 * k, 12.0 * k + 33.0 * (0.1 * k > 0.95)) for k in range(20))
@@ -32,5 +32,5 @@ def test_the_step_in_power_times_the_edge_is_added_to_the_uncertainty() -> None:
 def test_a_recorded_round_keeps_the_edge() -> None:
     """So that it is judged again with the uncertainty that it had."""
     trace = Trace(ticks=TRACE.ticks, start_s=0.92, stop_s=0.97, edges_s={"gpu:0": 3e-3})
-    written = ReplayRound.from_trace(trace).to_json()
+    written = round_to_json(ReplayRound.from_trace(trace))
     assert written["edges_s"] == {"gpu:0": 3e-3}

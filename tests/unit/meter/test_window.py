@@ -4,15 +4,17 @@ import json
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import pairwise
 
 import pytest
 
+from pytest_energy.conversion import reading_to_json
 from pytest_energy.errors import NotMeasurable, SensorError
 from pytest_energy.meter.integrate import integrate
 from pytest_energy.meter.live import LiveMeter
 from pytest_energy.model import Domain, Provenance, Reading, SensorStatus, Usage
-from pytest_energy.sensors.replay import ReplayRound
+from pytest_energy.sensors.replay import ReplayRound, round_to_json
 from tests.fakes.meter import Bench, SimulatedCounter, StillSystem
 
 BURST = (0.05, 700.0)
@@ -545,7 +547,7 @@ def test_usage_is_of_the_window() -> None:
     bench.counters[0].usages = Usage(gpu_utilisation_share=0.8, gpu_memory_used_bytes=4e9)
     reading = bench.measure((3.0, 500.0))
     assert reading.usage is not None
-    assert reading.usage.to_json() == pytest.approx(
+    assert asdict(reading.usage) == pytest.approx(
         {
             "cpu_utilisation_share": 0.5,
             "gpu_utilisation_share": 0.8,
@@ -621,7 +623,7 @@ def test_twenty_long_rounds_take_forty_kilobytes(channels: int, most: int) -> No
     """Long windows and many channels are thinned, so that a test's power over time stays small in JSON."""
     reading = started(*[0.1] * channels, call_s=(1e-4, 2e-4)).measure((20.0, 412.3))
     assert {len(steps) for steps in reading.power_trace.values()} == {most}
-    text = json.dumps(reading.to_json()["power_trace"])
+    text = json.dumps(reading_to_json(reading)["power_trace"])
     assert 20 * len(text) < 42_000
 
 
@@ -629,4 +631,4 @@ def test_a_recording_holds_the_ticks_not_the_steps() -> None:
     """A replay integrates its ticks again; power over time is no part of it."""
     reading = started().measure((1.0, 300.0))
     assert reading.power_trace
-    assert "power_trace" not in ReplayRound.from_reading(reading).to_json()
+    assert "power_trace" not in round_to_json(ReplayRound.from_reading(reading))

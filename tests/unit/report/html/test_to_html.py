@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_energy.conversion import judgement_from_json, judgement_to_json
 from pytest_energy.errors import SettingsError
 from pytest_energy.model import FAILING, Comparison, Judgement, Reading, Verdict
 from pytest_energy.report import cells, formats, to_html, to_json, view
@@ -99,12 +100,10 @@ def test_hostile_text_makes_no_element_and_no_attribute() -> None:
 
 
 def _with_harmless_names(found: Judgement) -> Judgement:
-    text = json.dumps(found.to_json())
+    text = json.dumps(judgement_to_json(found))
     for hostile in HOSTILE:
         text = text.replace(json.dumps(hostile)[1:-1], "harmless")
-    from pytest_energy.wire import parse
-
-    return Judgement.from_json(parse(text, "a test"))
+    return judgement_from_json(json.loads(text), "a test")
 
 
 def test_the_data_holds_nothing_that_ends_a_script() -> None:

@@ -1,0 +1,268 @@
+"""The JSON of format 1: what stands in runs, baselines, replay files and messages between processes.
+
+Rule 1: the types here describe the JSON, `model` the values; `conversion` leads from one to the other.
+Rule 2: what is `null`, and what is left out, is fixed: programs read these keys. The JSON Schemas in
+`report/schema` are made of these types and of what is written about their attributes.
+Rule 3: what is worked out of the rounds is written for those who read the file, and never read back.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from pytest_energy.codec import NULLABLE, Document, JsonDict, Number, decode
+from pytest_energy.model import Provenance, Verdict
+
+
+def written(**rules: object) -> Meta:
+    """What the schema says of all that is written; a reader judges by the values' own rules."""
+    return Meta(extra_json_schema={"written": rules})
+
+
+_CHANNEL_NAMES: JsonDict = {"pattern": "^(gpu|cpu|dram):"}
+_INTERVAL: JsonDict = {"items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+_AMOUNT: JsonDict = {"type": "number", "minimum": 0}
+
+Amount = Annotated[Number, written(minimum=0)]
+Positive = Annotated[Number, written(exclusiveMinimum=0)]
+CountFrom0 = Annotated[int, written(minimum=0)]
+CountFrom1 = Annotated[int, written(minimum=1)]
+CountFrom2 = Annotated[int, written(minimum=2)]
+Sentence = Annotated[str, written(minLength=1)]
+Time = Annotated[str, written(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$")]
+Interval = tuple[Number, Number]
+Channels = Annotated[dict[str, Amount], written(propertyNames=_CHANNEL_NAMES)]
+Steps = Annotated[tuple[tuple[Number, Number], ...], written(minItems=2)]
+PowerTrace = Annotated[dict[str, Steps], written(propertyNames=_CHANNEL_NAMES)]
+
+# Rule 3: these are not read.
+DerivedNumber = Annotated[Any, written(type=["number", "null"])]
+DerivedAmount = Annotated[Any, written(type=["number", "null"], minimum=0)]
+DerivedInterval = Annotated[Any, written(type=["array", "null"], **_INTERVAL)]
+DerivedChannels = Annotated[
+    Any, written(type=["object", "null"], additionalProperties=_AMOUNT, propertyNames=_CHANNEL_NAMES)
+]
+
+
+class Machine(Document, frozen=True, kw_only=True):
+    """Machine and software that a record was made on.
+
+    Attributes:
+        key: Readable name of what must be equal: the folder of the baselines.
+        fixed: Facts that must be equal for two records to be compared.
+        shown: Facts that may differ, and are shown when they do.
+    """
+
+    key: str
+    fixed: dict[str, str]
+    shown: dict[str, str]
+
+
+class Sensor(Document, frozen=True, kw_only=True):
+    """A sensor as it was found: there with its channels, or absent and why.
+
+    Attributes:
+        tick_s: Seconds from one update of its counter to the next.
+        absent_because: Why it is not there, or null.
+    """
+
+    name: str
+    channels: tuple[str, ...]
+    provenance: Provenance
+    tick_s: Positive | None = NULLABLE
+    absent_because: str | None = NULLABLE
+
+
+class Usage(Document, frozen=True, kw_only=True):
+    """How busy the machine was; null where nothing tells."""
+
+    cpu_utilisation_share: Amount | None = NULLABLE
+    gpu_utilisation_share: Amount | None = NULLABLE
+    ram_used_bytes: Amount | None = NULLABLE
+    gpu_memory_used_bytes: Amount | None = NULLABLE
+
+
+class Phase(Document, frozen=True, kw_only=True):
+    """A named window inside a round."""
+
+    name: str
+    energy_j: Number | None = NULLABLE
+    uncertainty_j: Amount | None = NULLABLE
+    duration_s: Amount
+    samples: int | None = NULLABLE
+    quality: tuple[str, ...]
+
+
+class Round(Document, frozen=True, kw_only=True):
+    """One reading: joules, seconds and uncertainty of one call of the work.
+
+    Attributes:
+        energy_j: Sum of the channels; null where void_because says why.
+        uncertainty_j: Standard uncertainty of energy_j.
+        channels: Joules by channel: a domain and a position, such as gpu:0 or cpu:package-0.
+        quality: What a reader should know of this reading.
+        void_because: Why these joules must not be used, or null.
+        call_count: Calls of the work in the window; left out where it is 1.
+        quiet_power_w: Power by channel just before the window.
+        temperatures_c: Temperature by channel at the window's end.
+        power_trace: Power by channel over the whole window, where its counter ticks: pairs of seconds since
+            the window opened and watts from then until the next pair; the last pair ends the last step. Left
+            out where none is known, and in baselines.
+    """
+
+    energy_j: DerivedAmount = NULLABLE
+    duration_s: Amount
+    uncertainty_j: Amount
+    channels: Channels
+    quality: tuple[str, ...]
+    void_because: str | None = NULLABLE
+    usage: Usage | None = NULLABLE
+    phases: tuple[Phase, ...]
+    call_count: CountFrom2 = 1
+    power_trace: PowerTrace = field(default_factory=dict)
+    quiet_power_w: dict[str, Number] | None = None
+    temperatures_c: dict[str, Number] | None = None
+
+
+class Record(Document, frozen=True, kw_only=True, rename={"test_id": "id"}):
+    """All rounds of one test in one run.
+
+    Attributes:
+        test_id: The test's node id.
+        created: UTC, ISO 8601 with Z.
+        provenance: Where joules come from; joules of different provenance are never compared.
+        group: Tests that are correlated together.
+        model: The model at work.
+        samples: Samples (images, requests) in a round.
+        output_tokens: Tokens written in a round; only of a request load.
+        work: What else the work is made of: records of other work are not comparable.
+        tuning: How the work is done: a difference may explain a change.
+        saturated_because: Why the server did not keep up with its load; left out where it did.
+        warmup_count: Rounds that were run first and dropped.
+        confirming_count: How many of the last rounds are a second batch; left out where none is.
+        metrics: By name; null where it could not be computed, with the reason in absent.
+        absent: Name of a missing value to the reason.
+        idle_power_w: Power at rest by channel.
+        void_because: Why the rounds must not be used, or null.
+        unmeasured_because: Why there are no rounds that count, or null.
+    """
+
+    test_id: str
+    created: Time
+    provenance: Provenance
+    group: str | None = NULLABLE
+    model: str | None = NULLABLE
+    samples: CountFrom1 | None = NULLABLE
+    output_tokens: CountFrom1 | None = None
+    work: dict[str, str] | None = None
+    tuning: dict[str, str] | None = None
+    saturated_because: Sentence | None = None
+    warmup_count: CountFrom0
+    confirming_count: CountFrom1 | None = None
+    rounds: tuple[Round, ...]
+    metrics: dict[str, Number | None]
+    absent: dict[str, str]
+    idle_power_w: dict[str, Number] | None = NULLABLE
+    machine: Machine
+    sensors: tuple[Sensor, ...]
+    void_because: str | None = NULLABLE
+    unmeasured_because: str | None = NULLABLE
+
+
+class Comparison(Document, frozen=True, kw_only=True, rename={"session_count": "sessions"}):
+    """A record against its baseline.
+
+    Attributes:
+        session_count: Sessions in the baseline.
+        energy_j: The baseline's mean joules a round.
+        ratio: This run over the baseline.
+        ratio_ci: Bounds of the true ratio, each one-sided.
+        detectable_ratio: Smallest true ratio that would have been called a regression with 80 % power.
+        duration_ratio: Seconds, this run over the baseline.
+        power_ratio: Watts, this run over the baseline.
+        latency_ratio: Median time from request to last token, this run over the baseline; left out where no
+            requests were served.
+        differences: Facts that differ: name to the old one and the new one.
+        tolerance: Accepted rise, a share.
+        session_energies_j: Level of each session of the baseline, the oldest first.
+        basis: What was compared where it wasn't gross joules a round, such as net joules a sample.
+        creep: That the level crept up over the baseline's sessions, and since when.
+        note: What a reader should know of the bounds, or empty.
+    """
+
+    session_count: CountFrom1
+    energy_j: Amount
+    ratio: Positive
+    ratio_ci: Interval
+    detectable_ratio: Number
+    duration_ratio: Number
+    power_ratio: Number
+    latency_ratio: Positive | None = None
+    differences: dict[str, tuple[str, str]]
+    tolerance: Amount | None = None
+    session_energies_j: tuple[Positive, ...] | None = None
+    basis: Sentence | None = None
+    creep: Sentence | None = None
+    note: str
+
+
+class Test(Record, frozen=True, kw_only=True):
+    """One test: its record, what was worked out of it, and the verdict.
+
+    Attributes:
+        outcome: What became of the test itself; left out where it passed.
+        reason: The verdict in words.
+        energy_j: Mean joules of a round.
+        energy_ci_j: 95 % interval of energy_j.
+        uncertainty_j: Standard uncertainty of energy_j.
+        net_energy_j: Mean joules of a round above power at rest; may be below 0.
+        duration_s: Mean seconds of a round.
+        energy_per_token_j: Only of a request load.
+        channels: Mean joules of a round by channel.
+        budget_per_token_j: Left out where there is none.
+        baseline: What it was compared with, or null.
+    """
+
+    verdict: Verdict
+    outcome: Annotated[str, Meta(extra_json_schema={"enum": ["failed", "skipped"]})] = "passed"
+    reason: str
+    energy_j: DerivedAmount = NULLABLE
+    energy_ci_j: DerivedInterval = NULLABLE
+    uncertainty_j: DerivedAmount = NULLABLE
+    net_energy_j: DerivedNumber = NULLABLE
+    power_w: DerivedAmount = NULLABLE
+    duration_s: DerivedAmount = NULLABLE
+    energy_per_sample_j: DerivedAmount = NULLABLE
+    energy_per_token_j: DerivedAmount | UnsetType = UNSET
+    channels: DerivedChannels = NULLABLE
+    budget_j: Positive | None = NULLABLE
+    budget_per_sample_j: Positive | None = NULLABLE
+    budget_per_token_j: Positive | None = None
+    baseline: Comparison | None = NULLABLE
+
+
+class Summary(Document, frozen=True, kw_only=True):
+    """What a test's entry says of its mean, where it has one."""
+
+    energy_j: Number
+    energy_ci_j: Interval
+    uncertainty_j: Number
+
+
+class _Versioned(Document, frozen=True, kw_only=True):
+    format: int
+
+
+def format_of(value: object, source: str) -> int:
+    """The number of the format of *value*, a whole document, which says how the rest of it is to be read.
+
+    Raises:
+        FormatError: It has none.
+    """
+    return decode(value, _Versioned, source).format
+
+
+def now_text(timespec: str = "seconds") -> str:
+    """The time, for a document: UTC, ISO 8601 with `Z`."""
+    return datetime.now(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
