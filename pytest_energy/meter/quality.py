@@ -111,19 +111,19 @@ def total_uncertainty_j(integrals: Mapping[str, Integral]) -> float:
 
 def notes(integrals: Mapping[str, Integral]) -> tuple[str, ...]:
     """What a reader should know of a window's joules, one sentence each."""
-    found = []
+    sentences = []
     for name, integral in integrals.items():
         head_w, tail_w = integral.head_power_w, integral.tail_power_w
         if integral.how is How.INTERPOLATED:
-            found.append(
+            sentences.append(
                 f"{name}: no whole quiet tick beside the window; its edges are interpolated between ticks"
             )
         elif head_w is not None and tail_w is not None and abs(tail_w - head_w) > _QUIET_SHARE * head_w:
-            found.append(
+            sentences.append(
                 f"{name}: {to_text(head_w, 'W', digits=3)} before the window, "
                 f"{to_text(tail_w, 'W', digits=3)} after it: it wasn't equally quiet"
             )
-    return tuple(found)
+    return tuple(sentences)
 
 
 def phase_notes(integrals: Mapping[str, Integral]) -> tuple[str, ...]:
@@ -206,20 +206,22 @@ def why_counter_disagrees(
 
 def device_notes(devices: Mapping[str, DeviceHistory]) -> tuple[str, ...]:
     """What a reader should know of the devices during a window that isn't void."""
-    found = []
+    sentences = []
     for name, device in devices.items():
         if any(snapshot.slowdowns == {Slowdown.HARDWARE} for snapshot in device.snapshots):
-            found.append(f"{name}: {Slowdown.HARDWARE} in one look, perhaps only a change of clocks")
+            sentences.append(f"{name}: {Slowdown.HARDWARE} in one look, perhaps only a change of clocks")
         for pid, is_kin in device.is_kin.items():
             was_idle = pid in device.before.processes and device.after.processes.get(pid) is False
             if is_kin is False and was_idle:
-                found.append(f"{name}: process {pid}, which isn't this run's, holds it but didn't compute")
+                sentences.append(
+                    f"{name}: process {pid}, which isn't this run's, holds it but didn't compute"
+                )
             elif is_kin is None and not was_idle:
-                found.append(
+                sentences.append(
                     f"{name}: process {pid} may have computed on it; whose it is can't be seen from here "
                     "(another container, or this one's by its number outside)"
                 )
-    return tuple(found)
+    return tuple(sentences)
 
 
 # Whose processor time it was

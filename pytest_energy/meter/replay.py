@@ -25,7 +25,7 @@ class ReplayMeter:
 
     def __init__(self, replay: Replay, clock: Clock) -> None:
         self._replay, self._clock = replay, clock
-        self._taken: dict[str, int] = {}
+        self._next: dict[str, int] = {}  # test to the index of its next round
 
     def statuses(self) -> tuple[SensorStatus, ...]:
         names = sorted(
@@ -42,7 +42,7 @@ class ReplayMeter:
         """Nothing to find: a file has no ticks of its own."""
 
     def rounds_left(self, test_id: str) -> int | None:
-        return len(self._replay.tests.get(test_id, ())) - self._taken.get(test_id, 0)
+        return len(self._replay.tests.get(test_id, ())) - self._next.get(test_id, 0)
 
     def why_unmeasured(self, test_id: str) -> str | None:
         if self._replay.tests.get(test_id):
@@ -50,12 +50,12 @@ class ReplayMeter:
         return f"the replay file has no rounds for {test_id}"
 
     def open(self, test_id: str, *, domains: frozenset[Domain] | None = None) -> OpenWindow:
-        rounds, taken = self._replay.tests.get(test_id, ()), self._taken.get(test_id, 0)
-        self._taken[test_id] = taken + 1
-        if taken >= len(rounds):
+        rounds, index = self._replay.tests.get(test_id, ()), self._next.get(test_id, 0)
+        self._next[test_id] = index + 1
+        if index >= len(rounds):
             because = f"the replay file has {len(rounds)} round(s) for {test_id}, all of them taken"
             return _ReplayWindow(void_reading(because, 0.0, self.provenance), self._clock)
-        return _ReplayWindow(_replayed(rounds[taken], domains), self._clock)
+        return _ReplayWindow(_replayed(rounds[index], domains), self._clock)
 
     def idle_power_w(self) -> Mapping[str, float] | None:
         return None
@@ -118,8 +118,8 @@ class _ReplayWindow:
 
     def close(self) -> Reading:
         known = {phase.name for phase in self._reading.phases}
-        untold = tuple(phase.without_joules() for phase in self._phases if phase.name not in known)
-        return replace(self._reading, phases=(*self._reading.phases, *untold))
+        others = tuple(phase.without_joules() for phase in self._phases if phase.name not in known)
+        return replace(self._reading, phases=(*self._reading.phases, *others))
 
 
 class _ReplayPhase:

@@ -38,9 +38,7 @@ def at_rest(
     while clock.now_s() - start_s < find_s and _is_searching(sampler, ticked):
         clock.sleep_s(_LOOK_S)
     ticks = {name: [*before[name], *_read(sampler, name, clock)] for name in edge_channels}
-    return ticks | {
-        name: [seen.tick for seen in sampler.ticks(name) if seen.time_s >= start_s] for name in ticked
-    }
+    return ticks | {name: [t.tick for t in sampler.ticks(name) if t.time_s >= start_s] for name in ticked}
 
 
 def _is_searching(sampler: Sampler, ticked: Sequence[str]) -> bool:

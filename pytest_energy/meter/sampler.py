@@ -18,7 +18,8 @@ from typing import Protocol
 
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.clock import Clock
-from pytest_energy.meter.ticks import SeenTick, TickTracker
+from pytest_energy.meter.tick_tracker import TickTracker
+from pytest_energy.meter.ticks import SeenTick
 from pytest_energy.model import Channel
 from pytest_energy.sensors.protocol import Sensor
 from pytest_energy.units import to_text
@@ -258,7 +259,7 @@ class Sampler:
     def _do_one(self) -> None:
         now_s = self._clock.now_s()
         for followed in self._followed.values():
-            followed.tracker.look_up(now_s)
+            followed.tracker.update_plan(now_s)
         following = min(self._followed.values(), key=lambda f: f.tracker.due_s, default=None)
         if following is not None and following.tracker.due_s <= now_s:
             self._read(following)

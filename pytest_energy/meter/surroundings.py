@@ -140,5 +140,5 @@ def _time_s(tick: SeenTick | Tick) -> float:
     return tick.time_s
 
 
-def _ticks(seen: Iterable[SeenTick]) -> tuple[Tick, ...]:
-    return tuple(tick.tick for tick in seen)
+def _ticks(ticks: Iterable[SeenTick]) -> tuple[Tick, ...]:
+    return tuple(tick.tick for tick in ticks)

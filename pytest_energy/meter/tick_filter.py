@@ -5,7 +5,8 @@ Rule 2: ticks that nobody saw make the phase vaguer; a vague phase takes the nex
 """
 
 import math
-from typing import Protocol
+
+from pytest_energy.meter.ticks import LEAST_GAP_S, SeenTick
 
 # Gains of the filter that follows phase and period (an alpha-beta filter that starts with a growing memory,
 # as in Brookner, "Tracking and Kalman Filtering Made Easy", 1998, section 1.2.10): low enough to average the
@@ -21,21 +22,6 @@ WIDEST_SHARE = 0.25
 
 # Over each tick that nobody saw the phase becomes vaguer by this share of the period.
 _VAGUER_SHARE = 2e-3
-
-# No reads are made closer to one another than this.
-LEAST_REACH_S = 2e-4
-
-
-class Seen(Protocol):
-    """A tick, as well as it was seen."""
-
-    @property
-    def time_s(self) -> float: ...
-
-    @property
-    def spread_s(self) -> float:
-        """Standard uncertainty of the time."""
-        ...
 
 
 class TickFilter:
@@ -60,7 +46,7 @@ class TickFilter:
 
     @property
     def _widest_s(self) -> float:
-        return max(WIDEST_SHARE * self.period_s, LEAST_REACH_S)
+        return max(WIDEST_SHARE * self.period_s, LEAST_GAP_S)
 
     def pass_over(self, count: int) -> None:
         """Know that nobody saw so many ticks."""
@@ -77,7 +63,7 @@ class TickFilter:
         reach_s = max(self.reach_s * (NARROW if is_met else _WIDEN) ** share, least_s)
         self.reach_s = min(reach_s, self._widest_s)
 
-    def take(self, tick: Seen, *, usual_spread_s: float, period_share: float) -> None:
+    def take(self, tick: SeenTick, *, usual_spread_s: float, period_share: float) -> None:
         """Learn from a tick, the less the worse it was seen; and that much of it for the period."""
         periods = max(1, round((tick.time_s - self.time_s) / self.period_s))
         predicted_s = self.time_s + periods * self.period_s

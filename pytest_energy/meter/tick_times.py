@@ -45,13 +45,9 @@ class _NumberedTick:
     """A seen time, and the beats up to it; 0 and not counted where the time isn't known well enough."""
 
     time_s: float
-    spread_s: float
+    variance: float
     number: float
     is_counted: bool
-
-    @property
-    def variance(self) -> float:
-        return max(self.spread_s, _LEAST_SPREAD_S) ** 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +135,7 @@ def _numbered(
         number = 0.0
         if is_counted and last is not None:
             number = last.number + max(1, round((time_s - last.time_s) / beat_s))
-        ticks.append(_NumberedTick(time_s, spread_s, number, is_counted))
+        ticks.append(_NumberedTick(time_s, max(spread_s, _LEAST_SPREAD_S) ** 2, number, is_counted))
         last = ticks[-1] if is_counted else last
     return ticks
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_energy.meter.ticks import SILENT_S, SeenTick, TickTracker
+from pytest_energy.meter.tick_tracker import TickTracker
+from pytest_energy.meter.ticks import SILENT_S, SeenTick
 
 
 class Reads:
@@ -21,7 +22,7 @@ class Reads:
         self._number = 0
 
     def read(self) -> SeenTick | None:
-        self.tracker.look_up(self.now_s)
+        self.tracker.update_plan(self.now_s)
         self.now_s = started_s = max(self.now_s, self.tracker.due_s)
         looked_s = started_s + self.call_s / 2
         while self.tick_at(self._number + 1) <= looked_s:
@@ -196,7 +197,7 @@ class WaitingReads(Reads):
     in_calls_s = 0.0
 
     def read(self) -> SeenTick | None:
-        self.tracker.look_up(self.now_s)
+        self.tracker.update_plan(self.now_s)
         started_s = max(self.now_s, self.tracker.due_s) + 2e-4
         self.now_s = started_s + self.call_s
         while self.tick_at(self._number + 1) <= self.now_s:

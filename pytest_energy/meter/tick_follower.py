@@ -1,0 +1,176 @@
+"""Following the ticks of a counter whose period is known, with two reads a tick.
+
+Rule 1: a read just before the tick that is expected, one just after it; more only where it is late.
+Rule 2: where that would cost too much only some ticks are followed, and those between are passed over.
+Rule 3: while somebody waits each tick is followed, whatever it costs.
+"""
+
+import math
+from dataclasses import replace
+
+from pytest_energy.meter.tick_filter import NARROW, WIDEST_SHARE, TickFilter
+from pytest_energy.meter.ticks import LEAST_GAP_S, SILENT_S, Plan, Read, Reader, SeenTick, Why, between
+
+# A silent counter is looked at so often: it may come back.
+_SILENT_GAP_S = 0.5
+
+# Between reads this far apart, in ticks, there may have been more than one: nobody knows when the last was.
+_HELD_UP_TICKS = 1.5
+
+# A thread wakes later than it asked: by some 0.1 ms on an idle machine, by 5 ms and more while another thread
+# keeps the interpreter. The first read at a tick is asked for earlier by this many times the usual lateness.
+_ALLOWED_LATE = 2.0
+
+# Reads that were later than this and a quarter of the reach say nothing of where a tick was, only of this
+# thread. Little says a call that took longer than the mean and this many times the shortest: an H100's wait
+# until 15 ms after a tick if they begin in that time.
+_PROMPT_S = 5e-4
+_LONG_CALL, _LONG_CALL_SHARE = 2.0, 0.3
+
+# A read right after a tick may cost several times the processor time of a later one (an H100's waits, busily,
+# until 15 ms after the tick). Where nobody waits it is put off by this share of a tick more after a call
+# that took so much longer than the shortest, and comes back slowly.
+_PUT_OFF_SHARE = 0.02
+_WAITED_S = 5e-3
+
+# After so many ticks in a row that came before the first read the phase is wrong, nobody knows by how much.
+_LOST_TICKS = 3
+
+# Reads are shifted by up to a reach around the expected tick (see `expect`), a little more to after it: a
+# tick before the first read costs one read, one after the second costs three; two is what a tick may cost.
+_EARLIER_SHARE = 0.35
+_GOLDEN_SHARE = (math.sqrt(5) - 1) / 2
+
+
+class TickFollower:
+    """Plans the reads around each expected tick, and learns from what they show.
+
+    Args:
+        beat: Where ticks are expected.
+        reader: Whoever reads the counter.
+    """
+
+    def __init__(self, beat: TickFilter, reader: Reader) -> None:
+        self._beat, self._reader = beat, reader
+        self._next_s = beat.time_s  # the tick that is waited for
+        self._reach_s = beat.reach_s  # distance from it to the reads around it
+        self._unchanged_count = 0  # reads that were before it
+        self._telling_share = 1.0  # how much those reads say of where it was
+        self._put_off_s = 0.0  # by which the read after a tick is put off
+        self._early_count = 0  # ticks in a row that came before the first read
+        self._dither = 0.0
+
+    @property
+    def tick_s(self) -> float:
+        return self._beat.period_s
+
+    def hurry(self, plan: Plan, now_s: float) -> Plan:
+        """A plan in place of *plan*, for somebody who has begun to wait."""
+        if plan.why is Why.PASSING_OVER:
+            return self.expect(now_s)
+        if plan.due_s > now_s + 2 * self._reader.call_s:
+            return Plan(now_s, Why.PUT_IN, replace(plan.resumed or plan, due_s=plan.due_s))
+        return plan
+
+    def see(self, last: Read, read: Read, plan: Plan, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
+        """Take in a read; as for `TickSearch.see`."""
+        self._judge(read)
+        now_s = read.ended_s
+        if read.joules == last.joules:
+            return None, self._go_on(plan, now_s)
+        if plan.why is Why.PASSING_OVER:
+            self._next_s = max(self._next_s, now_s)
+            self._unchanged_count = 1
+            return None, self._look_again(now_s)
+        if read.middle_s - last.middle_s > _HELD_UP_TICKS * self._beat.period_s:
+            return None, self.expect(now_s)  # several ticks may have passed: this thread was held up
+        self._count_early()
+        tick = self._put_on(self._tick(last, read), read).later_than(last_tick_s)
+        self._learn(tick)
+        return tick, self.expect(now_s)
+
+    def _judge(self, read: Read) -> None:
+        """Know how much this read says of where the tick was."""
+        reader = self._reader
+        reader.learn_late(WIDEST_SHARE * self._beat.period_s)
+        if reader.late_s > _PROMPT_S + self._reach_s / 4:
+            self._telling_share = 0.0
+        elif read.ended_s - read.started_s > max(_LONG_CALL * reader.call_s, reader.mean_call_s):
+            self._telling_share = min(self._telling_share, _LONG_CALL_SHARE)
+
+    def _go_on(self, plan: Plan, now_s: float) -> Plan:
+        """What comes after *plan*, whose read showed no tick."""
+        if plan.resumed is not None:
+            return replace(plan.resumed, due_s=max(plan.resumed.due_s, now_s))
+        self._unchanged_count += 1
+        return self._look_again(now_s)
+
+    def _count_early(self) -> None:
+        is_early = self._unchanged_count == 0 and self._telling_share > 0
+        self._early_count = self._early_count + 1 if is_early else 0
+        if self._early_count == _LOST_TICKS:
+            self._beat.lose()
+
+    def _tick(self, last: Read, read: Read) -> SeenTick:
+        gap_s = read.middle_s - last.middle_s
+        if self._unchanged_count == 0:
+            # The read before is from before a sleep, and the tick came earlier than expected: probably not by
+            # much, but who knows; a gap as wide again as it was meant to be says so.
+            gap_s = min(gap_s, 2 * max(2 * self._reach_s, self._reader.call_s) + self._reader.late_s)
+        return between(last, read, gap_s)
+
+    def _put_on(self, tick: SeenTick, read: Read) -> SeenTick:
+        """*tick* without what its read was put off by; and know by how much to put off the next."""
+        if self._unchanged_count != 1 or self._reader.is_eager:
+            return tick
+        # The read was put off, the tick wasn't.
+        tick = replace(tick, time_s=tick.time_s - self._put_off_s / 2)
+        is_long = read.ended_s - read.started_s > self._reader.call_s + _WAITED_S
+        longer_s = self._put_off_s + _PUT_OFF_SHARE * self._beat.period_s
+        most_s = WIDEST_SHARE * self._beat.period_s
+        self._put_off_s = min(longer_s, most_s) if is_long else NARROW * self._put_off_s
+        return tick
+
+    def _learn(self, tick: SeenTick) -> None:
+        is_met = self._unchanged_count == 1 or (self._reader.is_eager and self._unchanged_count > 1)
+        self._beat.learn_reach(self._telling_share, is_met=is_met, least_s=self._reader.least_reach_s)
+        # Early again: it is the phase that is wrong, not the period.
+        share = self._telling_share if self._early_count <= 1 else 0.0
+        self._beat.take(tick, usual_spread_s=max(self._reach_s, self._reader.call_s), period_share=share)
+
+    def expect(self, now_s: float) -> Plan:
+        """Plan the first read at the next tick."""
+        beat, reader = self._beat, self._reader
+        self._unchanged_count, self._telling_share = 0, 1.0
+        stride = 1 if reader.is_eager else reader.stride(beat.period_s)
+        next_s = beat.time_s + stride * beat.period_s
+        if next_s - beat.reach_s < now_s:  # reads are slower than ticks, or this thread was held up
+            missed = math.ceil((now_s + beat.reach_s - next_s) / beat.period_s)
+            beat.pass_over(missed)
+            next_s += missed * beat.period_s
+        self._reach_s = beat.widened_reach_s
+        # Reads at always the same distance from the tick would err by always the same; with a distance that
+        # changes, errors are independent and average out. Multiples of the golden ratio are spread more
+        # evenly than chance.
+        self._dither = (self._dither + _GOLDEN_SHARE) % 1.0
+        self._next_s = next_s + (self._dither - _EARLIER_SHARE) * self._reach_s
+        lead_s = (2 if reader.is_eager else 1) * self._reach_s + _ALLOWED_LATE * reader.usual_late_s
+        why = Why.PASSING_OVER if stride > 1 else Why.BEFORE_TICK
+        return Plan(max(now_s, self._next_s - lead_s), why)
+
+    def _look_again(self, now_s: float) -> Plan:
+        """Plan the next read while the tick is still to come."""
+        late_s, call_s, is_eager = now_s - self._next_s, self._reader.call_s, self._reader.is_eager
+        if is_eager and abs(late_s) < 2 * self._reach_s:
+            # A tick beside a window: its time is worth some reads more, where the counter is irregular.
+            due_s = now_s + max(0.0, self._reach_s / 4 - call_s)
+        elif late_s < 0:
+            put_off_s = 0.0 if is_eager else self._put_off_s
+            due_s = max(now_s, self._next_s + self._reach_s + put_off_s - call_s)
+        elif late_s < SILENT_S:
+            # The tick is late. Look again soon, then less and less often, but more often than it ticks.
+            gap_s = max(self._reach_s - call_s, min(0.1 * late_s, WIDEST_SHARE * self._beat.period_s))
+            due_s = now_s + max(gap_s, 0.5 * LEAST_GAP_S)
+        else:
+            due_s = now_s + _SILENT_GAP_S
+        return Plan(due_s, Why.AFTER_TICK)
