@@ -18,6 +18,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+import pytest_energy
 from pytest_energy import cli
 from pytest_energy.metrics.table import METRICS, PAPER_RHO
 from pytest_energy.plugin.mark import EnergyMark
@@ -235,6 +236,39 @@ def hooks_page() -> str:
     )
 
 
+def api_page() -> str:
+    """Every public name, from the package's own list of them."""
+    return page(
+        "Public names",
+        "pytest_energy/__init__.py",
+        "`from pytest_energy import Energy, Window, load`: these names stay as they are, or change with a note "
+        "in the changelog. A module below `pytest_energy` is private. The command line, the options, the marker "
+        "and the JSON are public too and have pages of their own.",
+        *(
+            public_name(f"{module.removeprefix('pytest_energy.').replace('.', '/')}.py", name)
+            for module, names in pytest_energy._MODULES.items()  # noqa: SLF001
+            for name in names
+        ),
+    )
+
+
+def public_name(path: str, name: str) -> str:
+    if name in functions(path):
+        return part(functions(path)[name])
+    node = classes(path)[name]
+    methods = [
+        one
+        for one in public(node)
+        if not any(isinstance(mark, ast.Name) and mark.id == "property" for mark in one.decorator_list)
+    ]
+    listed = "\n".join(f"- `{signature(one)}`: {first_line(one)}" for one in methods)
+    return value(path, name, level="##") + (f"\n\nMethods:\n\n{listed}" if listed else "")
+
+
+def first_line(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    return (ast.get_docstring(node) or "").partition("\n")[0]
+
+
 ENGINES = (
     ("serving/engines/vllm_engine.py", "VllmEngine"),
     ("serving/engines/openai_endpoint.py", "OpenAiEndpoint"),
@@ -279,17 +313,17 @@ def public_and_init(owner: ast.ClassDef) -> Iterator[ast.FunctionDef]:
             yield node
 
 
-def value(path: str, name: str) -> str:
+def value(path: str, name: str, level: str = "###") -> str:
     """A frozen value: its attributes, and what is worked out of them."""
     node = classes(path)[name]
-    told = [
-        (one.name, (ast.get_docstring(one) or "").partition("\n")[0])
+    properties = [
+        (one.name, first_line(one))
         for one in public(node)
         if any(isinstance(mark, ast.Name) and mark.id == "property" for mark in one.decorator_list)
     ]
-    lines = "\n".join(f"- `{name}`: {said}" if said else f"- `{name}`" for name, said in told)
-    more = f"\n\nWorked out of them:\n\n{lines}" if told else ""
-    return f"### `{name}`\n\n{docs_of(node)}{more}"
+    lines = "\n".join(f"- `{name}`: {meaning}" if meaning else f"- `{name}`" for name, meaning in properties)
+    more = f"\n\nWorked out of them:\n\n{lines}" if properties else ""
+    return f"{level} `{name}`\n\n{docs_of(node)}{more}"
 
 
 # ---- the command ----
@@ -419,6 +453,7 @@ def typed(name: str, node: Mapping[str, Any]) -> str:
 # ---- all of them ----
 
 PAGES = {
+    "api.md": api_page,
     "options.md": options_page,
     "marker.md": marker_page,
     "fixture.md": fixture_page,

@@ -1,23 +1,148 @@
-"""pytest-energy: gate the energy of machine-learning code, test by test."""
+"""pytest-energy: gate the energy of machine-learning code, test by test.
 
-from pytest_energy.errors import (
-    BaselineError,
-    EnergyError,
-    FormatError,
-    NotComparable,
-    NotMeasurable,
-    SensorError,
-    SensorUnavailable,
-    SettingsError,
-)
+The names in `__all__` are public and stay. Every module below is private: it may change in any release.
+
+Rule 1: `import pytest_energy` imports nothing else; a name is imported at its first use.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # for type checkers and editors; `__getattr__` gives the same at run time
+    from pytest_energy.analysis import load
+    from pytest_energy.errors import (
+        Absent,
+        BaselineError,
+        EnergyError,
+        FormatError,
+        NotComparable,
+        NotMeasurable,
+        SensorError,
+        SensorUnavailable,
+        SettingsError,
+    )
+    from pytest_energy.model import (
+        Budget,
+        Channel,
+        Comparison,
+        Domain,
+        Judgement,
+        Machine,
+        Phase,
+        Provenance,
+        Reading,
+        Record,
+        SensorStatus,
+        Summary,
+        Usage,
+        Verdict,
+    )
+    from pytest_energy.plugin.fixture import Energy
+    from pytest_energy.plugin.windows import Window
+    from pytest_energy.profiling.layers import Cost, LayerEnergy, LayerPart
+    from pytest_energy.sensors.protocol import Facts, Sensor
+    from pytest_energy.serving.engines.openai_endpoint import OpenAiEndpoint
+    from pytest_energy.serving.engines.protocol import Engine, EngineError
+    from pytest_energy.serving.engines.transformers_engine import TransformersEngine
+    from pytest_energy.serving.engines.vllm_engine import VllmEngine
+    from pytest_energy.serving.load_result import LoadResult
+    from pytest_energy.serving.prompts import PromptSet, drawn_lengths, prompt_file, random_tokens
+    from pytest_energy.serving.slo import Slo
 
 __all__ = [
+    "Absent",
     "BaselineError",
+    "Budget",
+    "Channel",
+    "Comparison",
+    "Cost",
+    "Domain",
+    "Energy",
     "EnergyError",
+    "Engine",
+    "EngineError",
+    "Facts",
     "FormatError",
+    "Judgement",
+    "LayerEnergy",
+    "LayerPart",
+    "LoadResult",
+    "Machine",
     "NotComparable",
     "NotMeasurable",
+    "OpenAiEndpoint",
+    "Phase",
+    "PromptSet",
+    "Provenance",
+    "Reading",
+    "Record",
+    "Sensor",
     "SensorError",
+    "SensorStatus",
     "SensorUnavailable",
     "SettingsError",
+    "Slo",
+    "Summary",
+    "TransformersEngine",
+    "Usage",
+    "Verdict",
+    "VllmEngine",
+    "Window",
+    "drawn_lengths",
+    "load",
+    "prompt_file",
+    "random_tokens",
 ]
+
+_MODULES = {
+    "pytest_energy.analysis": ("load",),
+    "pytest_energy.errors": (
+        "Absent",
+        "BaselineError",
+        "EnergyError",
+        "FormatError",
+        "NotComparable",
+        "NotMeasurable",
+        "SensorError",
+        "SensorUnavailable",
+        "SettingsError",
+    ),
+    "pytest_energy.model": (
+        "Budget",
+        "Channel",
+        "Comparison",
+        "Domain",
+        "Judgement",
+        "Machine",
+        "Phase",
+        "Provenance",
+        "Reading",
+        "Record",
+        "SensorStatus",
+        "Summary",
+        "Usage",
+        "Verdict",
+    ),
+    "pytest_energy.plugin.fixture": ("Energy",),
+    "pytest_energy.plugin.windows": ("Window",),
+    "pytest_energy.profiling.layers": ("Cost", "LayerEnergy", "LayerPart"),
+    "pytest_energy.sensors.protocol": ("Facts", "Sensor"),
+    "pytest_energy.serving.engines.openai_endpoint": ("OpenAiEndpoint",),
+    "pytest_energy.serving.engines.protocol": ("Engine", "EngineError"),
+    "pytest_energy.serving.engines.transformers_engine": ("TransformersEngine",),
+    "pytest_energy.serving.engines.vllm_engine": ("VllmEngine",),
+    "pytest_energy.serving.load_result": ("LoadResult",),
+    "pytest_energy.serving.prompts": ("PromptSet", "drawn_lengths", "prompt_file", "random_tokens"),
+    "pytest_energy.serving.slo": ("Slo",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'pytest_energy' has no attribute {name!r}")
+    return getattr(import_module(_MODULE_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
