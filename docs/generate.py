@@ -163,7 +163,8 @@ def named(argument: ast.arg, default: ast.expr | None) -> str:
 
 def annotation(node: ast.expr) -> str:
     """*node* without the quotes that keep an import away."""
-    return source(node).replace('"', "")
+    text = source(node)
+    return text if text.startswith("Literal[") else text.replace('"', "")
 
 
 def source(node: ast.expr) -> str:
@@ -241,9 +242,9 @@ def api_page() -> str:
     return page(
         "Public names",
         "pytest_energy/__init__.py",
-        "`from pytest_energy import Energy, Window, load`: these names stay as they are, or change with a note "
-        "in the changelog. A module below `pytest_energy` is private. The command line, the options, the marker "
-        "and the JSON are public too and have pages of their own.",
+        "`from pytest_energy import Energy, Window, load`: these names stay, and a change is noted in the "
+        "changelog. Every module below `pytest_energy` is private. The options, the marker, the command line "
+        "and the JSON are public too; each has its own page.",
         *(
             public_name(f"{module.removeprefix('pytest_energy.').replace('.', '/')}.py", name)
             for module, names in pytest_energy._MODULES.items()  # noqa: SLF001
