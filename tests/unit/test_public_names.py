@@ -48,7 +48,7 @@ def test_type_checkers_read_the_names_that_a_run_gives() -> None:
 def test_another_name_is_an_attribute_error() -> None:
     """A name that is not public is refused as Python does, with the name."""
     with pytest.raises(AttributeError, match="energy_of_everything"):
-        _ = pytest_energy.energy_of_everything  # type: ignore[attr-defined]
+        _ = pytest_energy.energy_of_everything
 
 
 def test_importing_the_package_imports_none_of_its_modules() -> None:
