@@ -212,7 +212,7 @@ def part(node: ast.FunctionDef | ast.AsyncFunctionDef, prefix: str = "", level: 
 
 
 # Those that a test calls, in the order in which one learns them.
-METHODS = ("measure", "window", "record", "model", "requests", "layers")
+METHODS = ("measure", "window", "command", "record", "model", "requests", "layers")
 
 
 def fixture_page() -> str:

@@ -4,9 +4,10 @@ Rule 1: each method makes a `Work` and hands it over; a wing is imported by the 
 Rule 2: what describes the work (model statistics, metrics) stays outside every window.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
+from os import PathLike
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_energy.metrics.evaluation import Metrics
@@ -15,6 +16,7 @@ from pytest_energy.plugin.windows import Window
 from pytest_energy.work import CallWork
 
 if TYPE_CHECKING:
+    from pytest_energy.command import CommandResult
     from pytest_energy.profiling.layers import LayerEnergy
     from pytest_energy.serving.engines.protocol import Engine
     from pytest_energy.serving.load import Prompts
@@ -168,6 +170,51 @@ class Energy:
         energy = measure_layers(module, example_input, self._measurement.measure_part, samples=samples)
         self._measurement.keep(Metrics(energy.metrics, energy.absent))
         return energy
+
+    def command(
+        self,
+        args: Sequence[str | PathLike[str]],
+        *,
+        samples: int | None = None,
+        timeout_s: float | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | PathLike[str] | None = None,
+        check: bool = True,
+        may_repeat: bool = False,
+    ) -> "CommandResult":
+        """Run a command in rounds, as `measure` runs a function, and measure each with all that it starts.
+
+        Every process that it starts is a part of the work, and ends with its round: SIGTERM, then SIGKILL.
+        Its input is empty; what it writes is returned, and shown in the report of the test where it fails.
+
+        Args:
+            args: The program and its arguments, such as `[sys.executable, "train.py"]`; no shell reads them.
+            samples: Samples that one run works on. Without it the marker's.
+            timeout_s: Longest time of one run, in seconds.
+            env: Variables beside those of this process, or in their place.
+            cwd: Folder to run it in.
+            check: Another exit status than 0 is an error.
+            may_repeat: Run it several times in a round where one run is too short to be known.
+
+        Returns:
+            Exit status and output of the last run.
+
+        Raises:
+            EnergyError: It could not be started, failed, or took longer than *timeout_s*; or rounds were
+                measured already.
+        """
+        from pytest_energy.command import CommandWork
+
+        work = CommandWork(
+            args=args,
+            samples=samples,
+            timeout_s=timeout_s,
+            env=env or {},
+            cwd=cwd,
+            is_checked=check,
+            may_repeat=may_repeat,
+        )
+        return self._measurement.measure(work)
 
     def record(self, **metrics: float | None) -> None:
         """Keep metrics of your own beside the joules; `accuracy`, a share, also feeds overall_efficiency.

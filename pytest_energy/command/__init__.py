@@ -1,0 +1,256 @@
+"""A command as work: a program that is run once a call, with all the processes that it starts.
+
+Rule 1: the tree of processes ends with its call. Whatever is left of it when the command has ended, its time
+is up or the test is interrupted gets SIGTERM, and SIGKILL if it stays.
+Rule 2: a command that fails is no round: an exit status other than 0 stops the test with what it wrote.
+Rule 3: output goes to files: a pipe would have to be emptied while it is measured, and would stay open for as
+long as any process of the tree held it.
+"""
+
+import math
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+import psutil
+
+from pytest_energy.errors import EnergyError, SettingsError
+from pytest_energy.meter.protocol import OpenWindow
+from pytest_energy.metrics.evaluation import Metrics
+from pytest_energy.model import Reading, Record
+from pytest_energy.work import WorkDescription
+
+GRACE_S = 5.0  # between SIGTERM and SIGKILL: some frameworks write a checkpoint
+_KILLED_S = 5.0  # a killed process is gone at once, unless the kernel waits for a device
+_LOOK_S = 0.01
+_LINE_COUNT = 20  # of its output in an error: all of it is in the test's captured output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandResult:
+    """What one call of a command came to.
+
+    Attributes:
+        args: The program and its arguments.
+        exit_status: As the program gave it; -N if signal N has ended it.
+        stdout: What it and its children wrote there; bytes that are no UTF-8 are replaced.
+        stderr: The same.
+    """
+
+    args: tuple[str, ...]
+    exit_status: int
+    stdout: str
+    stderr: str
+
+
+class CommandError(EnergyError):
+    """A command could not be started, failed, or took too long.
+
+    Attributes:
+        command: The program and its arguments.
+        result: What came of it; `None` if it could not be started.
+    """
+
+    def __init__(self, command: Sequence[str], because: str, result: CommandResult | None = None) -> None:
+        name, lines = "stderr", _last_lines(result.stderr if result else "")
+        if result and not lines:
+            name, lines = "stdout", _last_lines(result.stdout)
+        wrote = f"; the end of its {name}:" if lines else ""
+        super().__init__("\n  ".join([f"{shlex.join(command)}: {because}{wrote}", *lines]))
+        self.command, self.result = tuple(command), result
+
+
+def _last_lines(text: str) -> list[str]:
+    return text.strip().splitlines()[-_LINE_COUNT:]
+
+
+@dataclass(slots=True, kw_only=True)
+class CommandWork:
+    """Calls of one command.
+
+    Attributes:
+        args: The program and its arguments.
+        samples: Samples that one call works on, or `None`.
+        timeout_s: Longest time of one call, or `None`.
+        env: Variables beside those of this process, or in their place.
+        cwd: Where it runs; `None` is where this process does.
+        is_checked: Another exit status than 0 is an error.
+        may_repeat: A round may hold several calls.
+        grace_s: Seconds between SIGTERM and SIGKILL.
+
+    Raises:
+        SettingsError: There is no program, or an argument is outside its range.
+    """
+
+    args: Sequence[str | os.PathLike[str]]
+    samples: int | None = None
+    timeout_s: float | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: str | os.PathLike[str] | None = None
+    is_checked: bool = True
+    may_repeat: bool = False
+    grace_s: float = GRACE_S
+    _left_count: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.args, str):
+            raise SettingsError(
+                f"energy.command takes a list of words, which no shell reads: {shlex.split(self.args)!r}"
+            )
+        if not self.args:
+            raise SettingsError("energy.command: the list is empty; its first word is the program")
+        if self.timeout_s is not None and not 0 < self.timeout_s < math.inf:
+            raise SettingsError(f"energy.command: timeout_s is {self.timeout_s}; it must be above 0")
+        if self.cwd is not None and not Path(self.cwd).is_dir():
+            raise SettingsError(f"energy.command: cwd is {os.fspath(self.cwd)!r}, which is no folder")
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return tuple(os.fspath(word) for word in self.args)
+
+    @property
+    def call_count(self) -> int:
+        return 1
+
+    def prepare(self) -> None:
+        self._left_count = 0
+
+    def run(self, call_index: int, window: OpenWindow | None) -> CommandResult:
+        """Run the command to its end.
+
+        Raises:
+            CommandError: It could not be started, failed, or took too long.
+        """
+        del call_index, window
+        with TemporaryFile() as stdout, TemporaryFile() as stderr:
+            exit_status, is_late = self._wait_for(self._started(stdout, stderr))
+            result = CommandResult(
+                args=self.words, exit_status=exit_status, stdout=_text(stdout), stderr=_text(stderr)
+            )
+        because = self._why_failed(exit_status, is_late=is_late)
+        if because is not None:
+            sys.stdout.write(result.stdout)  # whole, for the report of the test
+            sys.stderr.write(result.stderr)
+            raise CommandError(self.words, because, result)
+        return result
+
+    def _started(self, stdout: IO[bytes], stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(  # noqa: S603  # the command that the test gives
+                self.words,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                env={**os.environ, **self.env},
+                cwd=self.cwd,
+                start_new_session=True,  # by which its processes are known, whoever their parent is by then
+            )
+        except OSError as error:
+            raise CommandError(self.words, f"can't be started: {error.strerror or error}") from error
+
+    def _wait_for(self, process: subprocess.Popen[bytes]) -> tuple[int, bool]:
+        """The exit status, however the end comes, and whether it came because the time was up."""
+        is_late = threading.Event()
+
+        def end() -> None:
+            is_late.set()
+            _end_tree(process.pid, self.grace_s)
+
+        # Not `wait(timeout)`, which looks from time to time only, and up to 50 ms late.
+        timer = None if self.timeout_s is None else threading.Timer(self.timeout_s, end)
+        if timer is not None:
+            timer.start()
+        try:
+            process.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
+                timer.join()
+            self._left_count += _end_tree(process.pid, self.grace_s)
+            exit_status = process.wait()
+        return exit_status, is_late.is_set()
+
+    def _why_failed(self, exit_status: int, *, is_late: bool) -> str | None:
+        if is_late:
+            return f"not over after timeout_s={self.timeout_s:g}; it was ended with all that it had started"
+        if exit_status == 0 or not self.is_checked:
+            return None
+        if exit_status < 0:
+            return f"ended by {signal.Signals(-exit_status).name}"
+        return f"exit status {exit_status}"
+
+    def conclude(self, reading: Reading) -> Reading:
+        if not self._left_count:
+            return reading
+        note = f"{self._left_count} process(es) that the command had left behind were ended with its round"
+        return replace(reading, quality=(*reading.quality, note))
+
+    def description(self, round_count: int) -> WorkDescription:
+        """The words explain a change, and don't forbid to compare: a path in them may differ in each run."""
+        del round_count
+        return WorkDescription(
+            workload={"measured": "a command"}, engine_settings={"command": shlex.join(self.words)}
+        )
+
+    def metrics(self, record: Record) -> Metrics:
+        del record
+        return Metrics()
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
+
+
+# The tree
+
+
+def _end_tree(leader: int, grace_s: float) -> int:
+    """End the session of the process *leader*, and what its members have started; how many there were."""
+    tree = _tree(leader)
+    for process in tree:
+        with suppress(psutil.Error):  # it has ended, or is somebody else's by now
+            process.terminate()
+    _await_end(tree, grace_s)
+    stubborn = {*_tree(leader), *filter(_is_alive, tree)}
+    for process in stubborn:
+        with suppress(psutil.Error):
+            process.kill()
+    _await_end(stubborn, _KILLED_S)
+    return len(tree)
+
+
+def _tree(leader: int) -> set[psutil.Process]:
+    members = set()
+    for pid in psutil.pids():
+        with suppress(OSError, psutil.Error):  # it has ended
+            if os.getsid(pid) == leader:
+                members.add(psutil.Process(pid))
+    for process in tuple(members):
+        with suppress(psutil.Error):
+            members |= {*process.children(recursive=True)}  # also those that began a session of their own
+    return {process for process in members if _is_alive(process)}
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _await_end(processes: Collection[psutil.Process], longest_s: float) -> None:
+    """Look rather than wait: the end of a child is for its own `Popen` to collect."""
+    stop_s = time.monotonic() + longest_s
+    while time.monotonic() < stop_s and any(map(_is_alive, processes)):
+        time.sleep(_LOOK_S)
