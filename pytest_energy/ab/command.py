@@ -1,28 +1,30 @@
 """`pytest-energy ab REF`: two revisions of the code measured in turns on this machine, test by test."""
 
 import argparse
-import math
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 
-from pytest_energy.ab.worktree import Revision, repository_root, resolve, worktree
+from pytest_energy.ab.interleave import PairPlan, interleave
+from pytest_energy.ab.judge import Problem, Question, judge_pairs
+from pytest_energy.ab.protocol import Collected
+from pytest_energy.ab.side import Tree, Worker, own_sources, shared_sources, worker
+from pytest_energy.ab.worktree import SHORT_LENGTH, Revision, repository_root, resolve, worktree
+from pytest_energy.baselines.machine import commit
 from pytest_energy.documents import now_text
 from pytest_energy.errors import EnergyError, SettingsError
-
-if TYPE_CHECKING:
-    from pytest_energy.ab.interleave import PairPlan
-    from pytest_energy.ab.judge import Problem
-    from pytest_energy.ab.protocol import Collected
-    from pytest_energy.ab.side import Worker
-    from pytest_energy.model import Judgement
+from pytest_energy.meter.clock import SystemClock
+from pytest_energy.model import Judgement
+from pytest_energy.report import to_terminal, view
+from pytest_energy.report.formats import renderer_of, write
+from pytest_energy.stats.paired import LEAST_PAIR_COUNT
+from pytest_energy.verdict.policy import Policy, is_failing
 
 DEFAULT_TOLERANCE = 0.02
 """Of a test whose marker names none: rounds in turns tell what stored baselines, 1 % apart from session to
@@ -33,102 +35,6 @@ _LEAST_TOLERANCE = 0.01
 
 _MOST_WIDTH, _LEAST_WIDTH = 160, 80
 _SIGNALLED = 128  # a shell's exit status for a process that a signal has ended, plus the signal's number
-
-
-class _Parser(argparse.ArgumentParser):
-    """Keeps what stands after `--` for pytest, wherever the options before it stand."""
-
-    def parse_known_args(  # type: ignore[override]  # one of its overloads: argparse calls no other
-        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
-    ) -> tuple[argparse.Namespace, list[str]]:
-        words = list(args or ())
-        cut = words.index("--") if "--" in words else len(words)
-        options, rest = super().parse_known_args(words[:cut], namespace)
-        options.pytest_arguments = words[cut + 1 :]
-        return options, rest
-
-
-def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command `ab`."""
-    parser = commands.add_parser(
-        "ab",
-        help="compare the working tree with another revision, measured in turns",
-        usage="%(prog)s [OPTIONS] REF [-- PYTEST-ARGUMENT ...]",
-        description="Run the energy tests of REF and of the working tree side by side, their rounds in turns "
-        "(A B, B A, ...: what drifts with time cancels), and judge each test by its pairs of "
-        "rounds. Needs no baseline. REF is checked out to a temporary worktree, which is removed at the end; "
-        "it holds what git knows of REF and nothing else. The working tree is measured as it is.",
-        epilog="Exit status: 0, or 1 where energy has risen or a test is on one side only or failed, or 2 "
-        "where there is nothing to compare: no such REF, a side that pytest can't collect.",
-    )
-    parser.__class__ = _Parser  # argparse makes every command's parser of one class
-    parser.add_argument("ref", metavar="REF", help="branch, tag or commit to compare with")
-    parser.add_argument(
-        "--tolerance",
-        type=_share,
-        metavar="SHARE",
-        help=f"rise that is still accepted (default: what the test's marker says, else {DEFAULT_TOLERANCE})",
-    )
-    parser.add_argument(
-        "--alpha",
-        type=_chance,
-        default=0.05,
-        metavar="SHARE",
-        help="accepted chance of a false alarm at the edge of the tolerance (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--pairs",
-        type=_count,
-        default=30,
-        metavar="N",
-        help="pairs of rounds a test at the most; fewer if they tell enough (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--max-time",
-        type=_seconds,
-        metavar="S",
-        help="seconds after which a test takes no more pairs (default: the test's own time, for each side)",
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="PATH",
-        help="also write the report to PATH; the suffix picks the format (repeatable)",
-    )
-    parser.add_argument(
-        "--strict", action="store_true", help="also fail where nothing can be told: inconclusive, void, ..."
-    )
-    parser.set_defaults(run=run)
-
-
-def _number(text: str, wanted: str, *, above: float, below: float) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not above < value < below:
-        raise argparse.ArgumentTypeError(f"{text!r}: give {wanted}")
-    return value
-
-
-def _share(text: str) -> float:
-    return _number(text, "a share of at least 0, such as 0.02", above=-1e-300, below=10.0)
-
-
-def _chance(text: str) -> float:
-    return _number(text, "a chance above 0 and below 0.5, such as 0.05", above=0.0, below=0.5)
-
-
-def _seconds(text: str) -> float:
-    return _number(text, "a number of seconds above 0", above=0.0, below=math.inf)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number of at least 1")
-    return int(text)
 
 
 class _Interrupted(BaseException):
@@ -169,8 +75,6 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         EnergyError: REF is no commit, or a side can't collect, or a report can't be written.
     """
-    from pytest_energy.report.formats import renderer_of
-
     for path in options.out:
         renderer_of(path)  # before the work, not after it
     root = repository_root(Path.cwd())
@@ -196,17 +100,13 @@ class _Outcome:
         broken: Why it did not come to its end, or `None`.
     """
 
-    judgements: "list[Judgement]" = field(default_factory=list)
-    problems: "list[Problem]" = field(default_factory=list)
+    judgements: list[Judgement] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     broken: str | None = None
 
     def report(self, options: argparse.Namespace) -> int:
         """Show and write it; the exit status."""
-        from pytest_energy.report import to_terminal, view
-        from pytest_energy.report.formats import write
-        from pytest_energy.verdict.policy import is_failing
-
         failing = [problem.text for problem in self.problems if problem.is_failing]
         self.notes += [problem.text for problem in self.problems if not problem.is_failing]
         run_notes = [*self.notes, *(f"ERROR: {text}" for text in failing)]
@@ -227,8 +127,6 @@ class _Outcome:
 
 
 def _compare(root: Path, revision: Revision, options: argparse.Namespace) -> _Outcome:
-    from pytest_energy.ab.side import Tree, worker
-
     folder = Path.cwd().resolve().relative_to(root)
     with ExitStack() as stack:
         other = stack.enter_context(worktree(root, revision))
@@ -252,9 +150,6 @@ def _compare(root: Path, revision: Revision, options: argparse.Namespace) -> _Ou
 
 def _state(root: Path) -> str:
     """Commit of the working tree, and whether it has changes."""
-    from pytest_energy.ab.worktree import SHORT_LENGTH
-    from pytest_energy.baselines.machine import commit
-
     facts = commit(root)
     if not facts:
         return ""
@@ -265,14 +160,14 @@ def _state(root: Path) -> str:
 class _Comparing:
     """Goes through the tests of two running workers."""
 
-    def __init__(self, sides: "tuple[Worker, Worker]", root: Path, options: argparse.Namespace) -> None:
+    def __init__(self, sides: tuple[Worker, Worker], root: Path, options: argparse.Namespace) -> None:
         self._sides, self._root, self._options = sides, root, options
         self._outcome = _Outcome()
 
     def outcome(self) -> _Outcome:
         before, after = (side.collected() for side in self._sides)
         test_ids = [test_id for test_id in after.tolerances if test_id in before.tolerances]
-        self._tell_what_is_left_out(before, after)
+        self._note_what_is_left_out(before, after)
         if not (before.tolerances or after.tolerances):
             raise SettingsError("no test on either side is marked energy or uses the fixture energy")
         try:
@@ -281,12 +176,10 @@ class _Comparing:
                 self._measure(test_id, next_id, after.tolerances[test_id])
         except EnergyError as error:
             self._outcome.broken = str(error)
-        self._tell_sources()
+        self._note_sources()
         return self._outcome
 
-    def _tell_what_is_left_out(self, before: "Collected", after: "Collected") -> None:
-        from pytest_energy.ab.judge import Problem
-
+    def _note_what_is_left_out(self, before: Collected, after: Collected) -> None:
         one, other = (side.tree.name for side in self._sides)
         left_out = [
             *(
@@ -305,33 +198,25 @@ class _Comparing:
             self._outcome.notes.append(f"tests without energy, which were not run: {after.other_count}")
 
     def _measure(self, test_id: str, next_id: str | None, marked: float | None) -> None:
-        from pytest_energy.ab.interleave import interleave
-        from pytest_energy.ab.judge import Problem, Question, judge_pairs
-        from pytest_energy.meter.clock import SystemClock
-        from pytest_energy.verdict.policy import Policy
-
-        said = self._options.tolerance
-        tolerance = next(one for one in (said, marked, DEFAULT_TOLERANCE) if one is not None)
-        taken = interleave(*self._sides, test_id, next_id, plan=self._plan(tolerance), clock=SystemClock())
+        asked = self._options.tolerance
+        tolerance = next(one for one in (asked, marked, DEFAULT_TOLERANCE) if one is not None)
+        pairs = interleave(*self._sides, test_id, next_id, plan=self._plan(tolerance), clock=SystemClock())
         question = Question(
             test_id=test_id,
             before=self._sides[0].tree.name,
             after=self._sides[1].tree.name,
             policy=Policy(tolerance=tolerance, alpha=self._options.alpha),
         )
-        found = judge_pairs(taken, question)
-        if isinstance(found, Problem):
-            self._outcome.problems.append(found)
+        judgement = judge_pairs(pairs, question)
+        if isinstance(judgement, Problem):
+            self._outcome.problems.append(judgement)
             print(f"{test_id}: nothing to compare", flush=True)
         else:
-            self._outcome.judgements.append(found)
-            headline = found.reason.splitlines()[0]
-            print(f"{test_id}: {found.verdict}: {headline}", flush=True)
+            self._outcome.judgements.append(judgement)
+            headline = judgement.reason.splitlines()[0]
+            print(f"{test_id}: {judgement.verdict}: {headline}", flush=True)
 
-    def _plan(self, tolerance: float) -> "PairPlan":
-        from pytest_energy.ab.interleave import PairPlan
-        from pytest_energy.stats.paired import LEAST_PAIR_COUNT
-
+    def _plan(self, tolerance: float) -> PairPlan:
         return PairPlan(
             least=min(LEAST_PAIR_COUNT, self._options.pairs),
             cap=self._options.pairs,
@@ -339,10 +224,8 @@ class _Comparing:
             max_time_s=self._options.max_time,
         )
 
-    def _tell_sources(self) -> None:
-        """Say where each side's code came from, and warn of code that both sides have shared."""
-        from pytest_energy.ab.side import own_sources, shared_sources
-
+    def _note_sources(self) -> None:
+        """Note where each side's code came from, and warn of code that both sides have shared."""
         for side in self._sides:
             names = ", ".join(own_sources(side.sources, side.tree.root)) or "no module"
             self._outcome.notes.append(f"{side.tree.name} imported from its own tree: {names}")

@@ -16,7 +16,7 @@ from pytest_energy.errors import EnergyError
 
 _MODULES = {
     "doctor": "pytest_energy.cli.doctor",
-    "ab": "pytest_energy.ab.command",
+    "ab": "pytest_energy.cli.ab",
     "show": "pytest_energy.cli.show",
     "export": "pytest_energy.cli.export",
     "compare": "pytest_energy.cli.compare",
@@ -34,8 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The command's own status (each help says which), 1 where the reader of the output has gone, or 2 for
         a file or a value that can't be used.
     """
-    words = sys.argv[1:] if arguments is None else arguments
-    options = parser(words[:1]).parse_args(words)
+    options = parsed(sys.argv[1:] if arguments is None else arguments)
     try:
         status: int = options.run(options)
         sys.stdout.flush()
@@ -48,6 +47,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"pytest-energy: {error}\n")
         return 2
     return status
+
+
+def parsed(words: Sequence[str]) -> argparse.Namespace:
+    """The options that *words* give; those after `--` are pytest's, wherever the others stand.
+
+    Raises:
+        SystemExit: They can't be understood, or ask for help.
+    """
+    cut = words.index("--") if list(words[:1]) == ["ab"] and "--" in words else len(words)
+    pytest_arguments = list(words[cut + 1 :])
+    return parser(words).parse_args(words[:cut], argparse.Namespace(pytest_arguments=pytest_arguments))
 
 
 def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:

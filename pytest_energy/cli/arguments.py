@@ -53,7 +53,15 @@ def days(text: str) -> float:
     return _number(text, "a number of days of at least 0", is_one=lambda v: 0.0 <= v < math.inf)
 
 
+def seconds(text: str) -> float:
+    return _number(text, "a number of seconds above 0", is_one=lambda v: 0.0 < v < math.inf)
+
+
 def session_count(text: str) -> int:
+    return _whole_number(text, least=1)
+
+
+def pair_count(text: str) -> int:
     return _whole_number(text, least=1)
 
 

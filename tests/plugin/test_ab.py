@@ -1,6 +1,5 @@
 """`pytest-energy ab` over a scratch repository: real git, real workers, joules from a counter of its own."""
 
-import argparse
 import json
 import os
 import signal
@@ -13,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from pytest_energy.ab.command import register
-from pytest_energy.errors import EnergyError
+from pytest_energy.cli import main
 from tests.unit.ab.test_worktree import git, trees
 
 # A counter that only the work moves, so that every joule is known. A round has to have a length that is real,
@@ -157,23 +155,12 @@ class Repository:
         return ["ab", ref, f"--out={self.root / 'out.json'}", *words, "--", sensors]
 
 
-def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog="pytest-energy")
-    register(made.add_subparsers(required=True))
-    return made
-
-
 def run(repository: Repository, capfd: pytest.CaptureFixture[str], ref: str, *words: str) -> Outcome:
-    """Run the command in *repository*, with the `main` of the command line in miniature."""
-    options = parser().parse_args(repository.words(ref, *words))
+    """Run the command in *repository*."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(repository.root)
         patch.setenv("AB_ORIGIN", str(repository.root))
-        try:
-            status = options.run(options)
-        except EnergyError as error:
-            status = 2
-            sys.stderr.write(f"pytest-energy: {error}\n")
+        status = main(repository.words(ref, *words))
     captured = capfd.readouterr()
     out = repository.root / "out.json"
     document = json.loads(out.read_text()) if out.exists() else None
@@ -301,12 +288,8 @@ def test_waiting(energy):
     signal.pause()
 """
 MAIN = """
-import argparse
-from pytest_energy.ab.command import register
-parser = argparse.ArgumentParser()
-register(parser.add_subparsers())
-options = parser.parse_args()
-raise SystemExit(options.run(options))
+from pytest_energy.cli import main
+raise SystemExit(main())
 """
 
 
@@ -337,32 +320,3 @@ def test_a_signal_leaves_nothing_behind(
     assert list(temporary.glob("pytest-energy-ab-*")) == []
     with pytest.raises(ProcessLookupError):
         os.kill(worker_pid, 0)
-
-
-def test_options_may_stand_on_either_side_of_the_revision() -> None:
-    """What stands after `--` is pytest's, whatever it looks like."""
-    for words in (["--pairs", "7", "main"], ["main", "--pairs", "7"]):
-        options = parser().parse_args(["ab", *words, "--", "-k", "one", "--pairs=3", "tests"])
-        assert (options.ref, options.pairs) == ("main", 7)
-        assert options.pytest_arguments == ["-k", "one", "--pairs=3", "tests"]
-    assert parser().parse_args(["ab", "main"]).pytest_arguments == []
-
-
-@pytest.mark.parametrize(
-    ("word", "wanted"),
-    [
-        ("--tolerance=-0.1", "give a share of at least 0"),
-        ("--tolerance=nan", "give a share of at least 0"),
-        ("--alpha=0.5", "give a chance above 0 and below 0.5"),
-        ("--pairs=0", "give a whole number of at least 1"),
-        ("--pairs=x", "give a whole number of at least 1"),
-        ("--max-time=0", "give a number of seconds above 0"),
-        ("--nonsense", "unrecognized arguments: --nonsense"),
-    ],
-)
-def test_a_wrong_value_is_an_error(word: str, wanted: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit status 2 with the value and what to give instead."""
-    with pytest.raises(SystemExit) as raised:
-        parser().parse_args(["ab", "main", word])
-    assert raised.value.code == 2
-    assert wanted in capsys.readouterr().err

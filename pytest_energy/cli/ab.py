@@ -1,0 +1,66 @@
+"""`pytest-energy ab`: two revisions of the code measured in turns."""
+
+import argparse
+from pathlib import Path
+
+from pytest_energy.ab.command import DEFAULT_TOLERANCE, run
+from pytest_energy.cli.arguments import Commands, add_command, chance, pair_count, seconds, share
+
+
+def register(commands: Commands) -> None:
+    """Add this module's command to *commands*."""
+    ab = add_command(
+        commands,
+        "ab",
+        "compare the working tree with another revision, measured in turns",
+        description="Run the energy tests of REF and of the working tree side by side, their rounds in turns "
+        "(A B, B A, ...: what drifts with time cancels), and judge each test by its pairs of "
+        "rounds. Needs no baseline. REF is checked out to a temporary worktree, which is removed at the end; "
+        "it holds what git knows of REF and nothing else. The working tree is measured as it is.",
+        epilog="Exit status: 0, or 1 where energy has risen or a test is on one side only or failed, or 2 "
+        "where there is nothing to compare: no such REF, a side that pytest can't collect.",
+    )
+    ab.usage = "%(prog)s [OPTIONS] REF [-- PYTEST-ARGUMENT ...]"
+    ab.add_argument("ref", metavar="REF", help="branch, tag or commit to compare with")
+    _add_rule(ab)
+    ab.add_argument(
+        "--out",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="also write the report to PATH; the suffix picks the format (repeatable)",
+    )
+    ab.add_argument(
+        "--strict", action="store_true", help="also fail where nothing can be told: inconclusive, void, ..."
+    )
+    ab.set_defaults(run=run)
+
+
+def _add_rule(ab: argparse.ArgumentParser) -> None:
+    ab.add_argument(
+        "--tolerance",
+        type=share,
+        metavar="SHARE",
+        help=f"rise that is still accepted (default: what the test's marker says, else {DEFAULT_TOLERANCE})",
+    )
+    ab.add_argument(
+        "--alpha",
+        type=chance,
+        default=0.05,
+        metavar="SHARE",
+        help="accepted chance of a false alarm at the edge of the tolerance (default: %(default)s)",
+    )
+    ab.add_argument(
+        "--pairs",
+        type=pair_count,
+        default=30,
+        metavar="N",
+        help="pairs of rounds a test at the most; fewer if they tell enough (default: %(default)s)",
+    )
+    ab.add_argument(
+        "--max-time",
+        type=seconds,
+        metavar="S",
+        help="seconds after which a test takes no more pairs (default: the test's own time, for each side)",
+    )

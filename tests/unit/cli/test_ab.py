@@ -1,0 +1,34 @@
+"""`pytest-energy ab`: how its words are understood."""
+
+import pytest
+
+from pytest_energy.cli import parsed
+from tests.unit.cli.conftest import Cli
+
+
+def test_options_may_stand_on_either_side_of_the_revision() -> None:
+    """What stands after `--` is pytest's, whatever it looks like."""
+    for words in (["--pairs", "7", "main"], ["main", "--pairs", "7"]):
+        options = parsed(["ab", *words, "--", "-k", "one", "--pairs=3", "tests"])
+        assert (options.ref, options.pairs) == ("main", 7)
+        assert options.pytest_arguments == ["-k", "one", "--pairs=3", "tests"]
+    assert parsed(["ab", "main"]).pytest_arguments == []
+
+
+@pytest.mark.parametrize(
+    ("word", "wanted"),
+    [
+        ("--tolerance=-0.1", "give a share of at least 0"),
+        ("--tolerance=nan", "give a share of at least 0"),
+        ("--alpha=0.5", "give a chance above 0 and below 0.5"),
+        ("--pairs=0", "give a whole number of at least 1"),
+        ("--pairs=x", "give a whole number of at least 1"),
+        ("--max-time=0", "give a number of seconds above 0"),
+        ("--nonsense", "unrecognized arguments: --nonsense"),
+    ],
+)
+def test_a_wrong_value_is_an_error(cli: Cli, word: str, wanted: str) -> None:
+    """Exit status 2 with the value and what to give instead."""
+    status, _, err = cli("ab", "main", word)
+    assert status == 2
+    assert wanted in err
