@@ -16,8 +16,10 @@ from pytest_energy.model import (
     Verdict,
 )
 from pytest_energy.stats.compare import RoundEnergies
+from pytest_energy.verdict.findings import Decision
 from pytest_energy.verdict.judge import judge
 from pytest_energy.verdict.policy import Policy
+from pytest_energy.verdict.rules import decide
 
 TEST_ID = "tests/test_model.py::test_training[resnet18]"
 CREATED = "2026-11-21T10:00:00Z"  # of a judgement
@@ -135,6 +137,24 @@ def numbers(records: Sequence[Record]) -> list[int]:
 def baseline(*sessions: Record) -> Baseline:
     """A baseline of *sessions*; without any, of one around 100 J."""
     return Baseline(test_id=TEST_ID, machine_key=KEY, sessions=sessions or (record(),))
+
+
+def decided(
+    fresh: Record,
+    against: Baseline | None = None,
+    *,
+    other_machines: tuple[str, ...] = (),
+    budget: Budget | None = None,
+    policy: Policy | None = None,
+) -> Decision:
+    """What the gate's rules find of *fresh*."""
+    return decide(
+        fresh,
+        baseline=against,
+        other_machines=other_machines,
+        budget=budget or Budget(),
+        policy=policy or Policy(),
+    )
 
 
 def judged(

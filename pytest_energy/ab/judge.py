@@ -18,9 +18,9 @@ from pytest_energy.stats.compare import RoundEnergies
 from pytest_energy.stats.paired import compare_pairs
 from pytest_energy.verdict.findings import Compared, Decision, FactsDiffer, Pairs, Void
 from pytest_energy.verdict.judge import in_words
+from pytest_energy.verdict.paragraph import revision
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.rules import channel_means_j, comparison_of, summary_of, verdict_of, with_quality
-from pytest_energy.verdict.words import revision
 
 _UNUSABLE = frozenset({Verdict.SATURATED, Verdict.UNMEASURED, Verdict.VOID})
 

@@ -5,7 +5,10 @@ Rule 1: a figure is shown with as many digits as keep it on its own side of the 
 
 import math
 
-from pytest_energy.units import percent_change_text, to_text
+from pytest_energy.model import Provenance, Record, Summary
+from pytest_energy.stats.centre import Spread
+from pytest_energy.stats.compare import PRIOR_ROUND_CV
+from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
 
 DUST = 1e-12  # a change smaller than this is the rounding of floats, not of energy
 _EXACT_DIGITS = 17  # as many significant digits as tell any two floats apart
@@ -45,3 +48,36 @@ def joules_beside(value_j: float, limit_j: float) -> str:
 
 def _is_same_side(rounded: float, value: float, limit: float) -> bool:
     return (rounded > limit) == (value > limit) and (rounded < limit) == (value < limit)
+
+
+def energy_text(record: Record, summary: Summary) -> str:
+    """Mean joules a round with their standard uncertainty; provenance too, where it is not `measured`."""
+    is_dust = summary.uncertainty_j < DUST * summary.energy_j
+    energy = with_uncertainty_text(summary.energy_j, 0.0 if is_dust else summary.uncertainty_j, "J")
+    mark = "" if record.provenance is Provenance.MEASURED else f"{record.provenance}, "
+    return f"{energy} a round ({mark}{count_text(len(record.usable_rounds), 'round')})"
+
+
+def confidence_text(alpha: float) -> str:
+    return f"{(1 - alpha) * 100:.6g} % confidence"
+
+
+def spread_notes(spread: Spread, without: str, noun: str) -> tuple[str, ...]:
+    """What bounds rest on, where that isn't the spread of all values themselves.
+
+    Args:
+        spread: What they rest on.
+        without: That there is no spread to be had.
+        noun: What the values are.
+    """
+    notes = []
+    if spread.source == "assumed":
+        notes.append(f"{without}: a CV of {PRIOR_ROUND_CV * 100:g} % a round is assumed")
+    elif spread.source == "baseline":
+        notes.append("one round has no spread of its own: the baseline's is used")
+    if spread.trimmed_count:
+        notes.append(
+            f"20 % trimmed mean: {spread.trimmed_count} of {spread.count} {noun} at each end kept out of the "
+            "mean, none deleted"
+        )
+    return tuple(notes)

@@ -11,6 +11,9 @@ from typing import ClassVar, Literal
 from pytest_energy.model import Budget, Comparison, Record, Summary, Verdict
 from pytest_energy.stats.centre import Spread
 
+LATENCY = "e2e_p50_s"
+"""The metric that a saving is asked about: did it come from slower answers?"""
+
 Unit = Literal["round", "sample", "token"]
 Batch = Literal["first", "confirming"]
 

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.model import Budget, Judgement, Record
-from pytest_energy.verdict import words
+from pytest_energy.verdict.comparison_words import full_comparison
 from pytest_energy.verdict.findings import Decision
+from pytest_energy.verdict.paragraph import THE_BASELINE, Reference
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.rules import decide
+from pytest_energy.verdict.words import reason
 
 
 def judge(
@@ -27,13 +29,13 @@ def judge(
     return in_words(decision)
 
 
-def in_words(decision: Decision, reference: words.Reference = words.THE_BASELINE) -> Judgement:
+def in_words(decision: Decision, reference: Reference = THE_BASELINE) -> Judgement:
     """*decision* as it is shown and kept, held against what *reference* names."""
     return Judgement(
         record=decision.record,
         verdict=decision.verdict,
-        reason=words.reason(decision, reference),
+        reason=reason(decision, reference),
         summary=decision.summary,
         budget=decision.budget,
-        comparison=words.comparison(decision, reference),
+        comparison=full_comparison(decision, reference),
     )

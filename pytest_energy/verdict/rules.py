@@ -32,6 +32,7 @@ from pytest_energy.stats.compare import (
 )
 from pytest_energy.stats.drift import creep
 from pytest_energy.verdict.findings import (
+    LATENCY,
     AgainstBudget,
     Batch,
     ByChance,
@@ -52,7 +53,6 @@ from pytest_energy.verdict.findings import (
 from pytest_energy.verdict.policy import Policy, RoundsWanted
 
 NOT_RECORDED = "not recorded"
-LATENCY = "e2e_p50_s"
 
 _NO_UNITS = {
     "sample": "how many samples a round has is not known; pass samples= to the marker or to energy.measure",

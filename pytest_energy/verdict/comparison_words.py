@@ -1,0 +1,220 @@
+"""A comparison in words: how far, how sure, why, and what to do.
+
+Rule 1: joules saved by slower answers are a saving, and said to be one of that kind.
+"""
+
+from dataclasses import replace
+
+from pytest_energy.baselines.schema import PINNED_COUNT
+from pytest_energy.model import Comparison, Record, Verdict
+from pytest_energy.units import to_text
+from pytest_energy.verdict.figures import change_text, confidence_text, count_text, ln_text, spread_notes
+from pytest_energy.verdict.findings import (
+    LATENCY,
+    ByChance,
+    Compared,
+    CreepSince,
+    Decision,
+    NotConfirmed,
+    Pairs,
+)
+from pytest_energy.verdict.paragraph import THE_BASELINE, Paragraph, Reference, Subject
+
+_COMMIT_LENGTH = 10  # as git shows a commit in short
+_DAY_LENGTH = len("2026-11-20")
+_LEAST_PAIRS_ADVISED = 10  # twice the least that are measured in any case
+
+
+def compared(finding: Compared, subject: Subject) -> Paragraph:
+    details = tuple(filter(None, _comparison_details(finding, subject)))
+    if finding.pairs is None:
+        advice = _baseline_advice(finding, subject)
+    else:
+        advice = _revision_advice(finding, finding.pairs, subject.reference)
+    return Paragraph(_comparison_headline(finding, subject), details, advice)
+
+
+def _comparison_headline(finding: Compared, subject: Subject) -> str:
+    comparison, reference = finding.comparison, subject.reference
+    tolerance = comparison.tolerance or 0.0
+    percent = f"{tolerance * 100:g} %"
+    meaning = {
+        Verdict.REGRESSION: f"more than the {percent} allowed",
+        Verdict.IMPROVEMENT: f"a saving of more than {percent}",
+        Verdict.PASS: f"within the {percent} allowed",
+        Verdict.INCONCLUSIVE: f"can't tell whether within the {percent} allowed",
+    }[finding.verdict]
+    change = change_text(comparison.ratio, tolerance)
+    lower, upper = (change_text(ratio, tolerance) for ratio in comparison.ratio_ci)
+    return (
+        f"{comparison.basis or 'energy'} {change} against {reference.name}, {meaning} "
+        f"(bounds {lower} to {upper}): {subject.energy}, "
+        f"{reference.level} {to_text(comparison.energy_j, 'J')}"
+        f"{f' ({comparison.basis})' if comparison.basis else ''}"
+        f"{f'; {_latency_text(comparison)}' if _is_bought_with_time(finding) else ''}"
+    )
+
+
+def _is_bought_with_time(finding: Compared) -> bool:
+    """Whether joules were saved by slower answers: at a fixed rate more of them then share a step."""
+    comparison = finding.comparison
+    limit = 1 + (comparison.tolerance or 0.0)
+    return finding.verdict is Verdict.IMPROVEMENT and (comparison.latency_ratio or 0.0) > limit
+
+
+def _latency_text(comparison: Comparison) -> str:
+    return f"answers take {comparison.latency_ratio:.3g} times as long"
+
+
+def _comparison_details(finding: Compared, subject: Subject) -> tuple[str, ...]:
+    """The lines below the headline; an empty one is not to be shown."""
+    comparison, note = finding.comparison, "; ".join(_notes(finding, subject.record))
+    return (
+        _why_line(comparison),
+        _latency_line(comparison, subject.record),
+        _channel_line(finding),
+        _sample_line(comparison, subject.record),
+        _differences_line(comparison, subject.reference),
+        _evidence(finding, subject.record),
+        _creep_text(finding.creep),
+        note and f"note: {note}",
+    )
+
+
+def _why_line(comparison: Comparison) -> str:
+    """The change as a sum: ln(E'/E) = ln(T'/T) + ln(P'/P)."""
+    ratios = (comparison.ratio, comparison.duration_ratio, comparison.power_ratio)
+    change, time, power = (ln_text(ratio) for ratio in ratios)
+    return (
+        f"why: time {change_text(comparison.duration_ratio)}, power {change_text(comparison.power_ratio)} "
+        f"(ln: {change} = {time} time {power} power)"
+    )
+
+
+def _latency_line(comparison: Comparison, record: Record) -> str:
+    if comparison.latency_ratio is None:
+        return ""
+    now = to_text(record.metrics[LATENCY] or 0.0, "s")
+    return f"{_latency_text(comparison)}: a median of {now} from request to last token"
+
+
+def _channel_line(finding: Compared) -> str:
+    texts = []
+    for name, (then_j, now_j) in finding.channels.items():
+        change = f" ({change_text(now_j / then_j)})" if then_j > 0 else ""
+        texts.append(f"{name} {to_text(then_j, 'J')} -> {to_text(now_j, 'J')}{change}")
+    return f"by channel: {', '.join(sorted(texts))}" if texts else ""
+
+
+def _sample_line(comparison: Comparison, record: Record) -> str:
+    if record.samples is None or comparison.basis:
+        return ""
+    then_j = comparison.energy_j / record.samples
+    then, now = to_text(then_j, "J"), to_text(comparison.ratio * then_j, "J")
+    return f"a sample ({record.samples} a round): {then} -> {now}"
+
+
+def _differences_line(comparison: Comparison, reference: Reference) -> str:
+    if not comparison.differences:
+        return f"no recorded fact differs from {reference.facts}"
+    texts = (f"{name} {old} -> {new}" for name, (old, new) in comparison.differences.items())
+    return f"differs from {reference.facts}: {'; '.join(texts)}"
+
+
+def _evidence(finding: Compared, record: Record) -> str:
+    """What this comparison could have told: the detectable change, unless it proves nothing."""
+    bounds, pairs = f"bounds each at {confidence_text(finding.alpha)}", finding.pairs
+    if pairs is not None and not pairs.is_interleaved:
+        return (
+            f"{_pairs_text(finding, pairs)}, so that what drifts between the sides counts as theirs, and one "
+            f"pair of means proves nothing ({bounds})"
+        )
+    if pairs is not None and finding.spread.count == 1:
+        return f"one pair of rounds proves nothing ({bounds})"
+    if pairs is not None:
+        counts = _pairs_text(finding, pairs)
+    else:
+        rounds = count_text(len(record.usable_rounds), "round")
+        counts = f"{rounds} against {count_text(finding.comparison.session_count, 'session')}"
+    change = change_text(finding.comparison.detectable_ratio)
+    return f"a rise of {change} would have been told with 80 % power: {counts}, {bounds}"
+
+
+def _pairs_text(finding: Compared, pairs: Pairs) -> str:
+    if pairs.is_interleaved:
+        return f"{count_text(finding.spread.count, 'pair')} of rounds, taken in turns"
+    return "the rounds could not be taken in turns"
+
+
+def _baseline_advice(finding: Compared, subject: Subject) -> tuple[str, ...]:
+    add, accept = (subject.command(f"--energy-baseline={mode}") for mode in ("add", "replace"))
+    match finding.verdict:
+        case Verdict.REGRESSION:
+            return (f"find the cause above; if the rise is meant, accept it: {accept}",)
+        case Verdict.IMPROVEMENT if _is_bought_with_time(finding):
+            return (f"find what made answers slower; if they may be, keep this: {accept}",)
+        case Verdict.IMPROVEMENT:
+            return (f"keep the saving, so that losing it fails: {accept}",)
+        case Verdict.INCONCLUSIVE:
+            unchanged = "or, where the code is known to be unchanged, add this as a session"
+            return (subject.more_rounds, f"{unchanged}: {add}")
+        case _:
+            return ()
+
+
+def _revision_advice(finding: Compared, pairs: Pairs, reference: Reference) -> tuple[str, ...]:
+    match finding.verdict:
+        case Verdict.REGRESSION:
+            return (f"find the cause in what has changed since {reference.name}",)
+        case Verdict.INCONCLUSIVE if not pairs.is_interleaved:
+            return ("measure the work with energy.measure(...), which can take turns",)
+        case Verdict.INCONCLUSIVE:
+            count = max(_LEAST_PAIRS_ADVISED, 2 * finding.spread.count)
+            return (f"take more pairs: --pairs={count}, with --max-time if that ends it",)
+        case _:
+            return ()
+
+
+def full_comparison(decision: Decision, reference: Reference = THE_BASELINE) -> Comparison | None:
+    """The figures of the comparison with their note and creep in words, or `None`."""
+    finding = decision.compared
+    if finding is None:
+        return None
+    notes = _notes(finding, decision.record)
+    if finding.pairs is not None:
+        notes = (f"against {reference.name}: {_pairs_text(finding, finding.pairs)}", *notes)
+    return replace(finding.comparison, note="; ".join(notes), creep=_creep_text(finding.creep))
+
+
+def _notes(finding: Compared, record: Record) -> tuple[str, ...]:
+    """What a reader should know of the bounds and of the verdict on them."""
+    if finding.pairs is not None:
+        return spread_notes(finding.spread, "one pair has no spread of its own", "differences")
+    notes = list(spread_notes(finding.spread, "no record has two rounds to take a spread from", "rounds"))
+    if finding.unused_count:
+        sessions = count_text(finding.unused_count, "session")
+        notes.append(f"{sessions} of the baseline left out for want of usable joules")
+    if finding.doubt is not None:
+        notes.append(_doubt_text(finding.doubt))
+    elif finding.verdict is Verdict.REGRESSION and record.confirming_count:
+        notes.append(f"confirmed by a second batch of {count_text(record.confirming_count, 'round')}")
+    return tuple(notes)
+
+
+def _doubt_text(doubt: NotConfirmed | ByChance) -> str:
+    if isinstance(doubt, NotConfirmed):
+        return f"not confirmed: the {doubt.batch} batch of {doubt.round_count} rounds alone can't tell"
+    return (
+        f"among {doubt.test_count} tests one such rise is no surprise: "
+        f"no change at all isn't excluded at {confidence_text(doubt.alpha)}"
+    )
+
+
+def _creep_text(creep: CreepSince | None) -> str:
+    if creep is None:
+        return ""
+    commit = f" (commit {creep.commit[:_COMMIT_LENGTH]})" if creep.commit else ""
+    return (
+        f"creep: now {change_text(creep.ratio)} against the first {PINNED_COUNT} sessions, higher since "
+        f"about {creep.created[:_DAY_LENGTH]}{commit}"
+    )

@@ -1,0 +1,76 @@
+"""What a sentence about a verdict is about, and what several of them make."""
+
+import shlex
+from dataclasses import dataclass
+
+from pytest_energy.model import Provenance, Record
+
+_GATE = "--energy-estimates=gate"  # without it, no estimate is judged or kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """What joules are held against, as sentences call it.
+
+    Attributes:
+        name: `against ...`
+        level: `..., ... 100 J`
+        facts: `differs from ...`
+        then: `samples: 10 ...`
+        now: `..., 20 ...`
+    """
+
+    name: str
+    level: str
+    facts: str
+    then: str
+    now: str
+
+
+THE_BASELINE = Reference(
+    name="the baseline",
+    level="baseline",
+    facts="the baseline's newest session",
+    then="in the baseline",
+    now="now",
+)
+
+
+def revision(before: str, after: str) -> Reference:
+    """The side *before*, held against which the side *after* is judged."""
+    return Reference(name=before, level="there", facts=before, then=f"on {before}", now=f"on {after}")
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """One finding in words."""
+
+    headline: str
+    details: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+
+    @property
+    def advice_lines(self) -> tuple[str, ...]:
+        return tuple(f"what to do: {line}" for line in self.advice[:1]) + self.advice[1:]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What the sentences are about: a record, its joules in words (empty without), and a reference."""
+
+    record: Record
+    energy: str
+    reference: Reference
+
+    def command(self, *options: str) -> str:
+        """How to run the test again."""
+        gate = () if self.record.provenance is not Provenance.ESTIMATED else (_GATE,)
+        return " ".join(("pytest", shlex.quote(self.record.test_id), *options, *gate))
+
+    @property
+    def more_rounds(self) -> str:
+        """How to have more rounds than there are."""
+        count = len(self.record.usable_rounds)
+        if count == 1:
+            return "take more rounds: measure the work with energy.measure(...), which repeats it"
+        return f"take more rounds: {self.command(f'--energy-rounds={2 * count}')}"

@@ -1,0 +1,229 @@
+"""Every finding in words, letter by letter. `ENERGY_GOLDEN=accept` writes them anew; then read the diff."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from pytest_energy.basis import Basis
+from pytest_energy.model import Budget, Judgement, Provenance, Reading, Record, SensorStatus, Verdict
+from pytest_energy.stats.centre import spread_of
+from pytest_energy.verdict.findings import (
+    Compared,
+    CreepSince,
+    Decision,
+    FactsDiffer,
+    Finding,
+    NoSuchJoules,
+    Pairs,
+    Unmeasured,
+    Void,
+)
+from pytest_energy.verdict.judge import in_words
+from pytest_energy.verdict.paragraph import THE_BASELINE, Reference, revision
+from pytest_energy.verdict.policy import Policy
+from pytest_energy.verdict.rules import summary_of
+from tests.builders import STEADY, baseline, decided, reading, record
+
+FOLDER = Path(__file__).parent / "verdict"
+ABSENT_RAPL = SensorStatus(
+    name="rapl", provenance=Provenance.MEASURED, absent_because="energy_uj is 0400;\nsudo chmod a+r it"
+)
+MAIN = revision("main (abc1234)", "the working tree")
+GATES = Policy(gates_estimates=True)
+
+
+def estimated(*, void_because: str | None = None) -> Record:
+    return record(
+        energy_j=200.0,
+        provenance=Provenance.ESTIMATED,
+        sensors=(ABSENT_RAPL,),
+        void_because=void_because,
+    )
+
+
+def unmeasured(provenance: Provenance) -> Record:
+    return record(
+        rounds=(), provenance=provenance, sensors=(ABSENT_RAPL,), unmeasured_because="no sensor\nworks here"
+    )
+
+
+def two_channels(gpu_j: float, cpu_j: float) -> Record:
+    rounds: list[Reading] = [
+        reading(channels={"gpu:0": gpu_j * share, "cpu:package-0": cpu_j * share}, duration_s=share)
+        for share in STEADY
+    ]
+    return record(rounds=rounds)
+
+
+def confirmed(*levels_j: float) -> Record:
+    energies_j = [level_j * share for level_j in levels_j for share in STEADY]
+    return replace(record(*energies_j), confirming_count=5)
+
+
+def answered_in(latency_s: float, energy_j: float) -> Record:
+    return record(energy_j=energy_j, metrics={"e2e_p50_s": latency_s})
+
+
+def noted() -> Record:
+    rounds = [
+        reading(100.0, quality=("a tick was late", "edges\n interpolated")),
+        reading(101.0),
+        reading(99.0),
+    ]
+    return record(rounds=rounds)
+
+
+def pairs(
+    verdict: Verdict, *, count: int = 6, is_interleaved: bool = True, energy_j: float = 120.0
+) -> Decision:
+    """A decision on two revisions: the figures are those of the gate, the evidence is that of pairs."""
+    fresh = replace(record(energy_j=energy_j), samples=None)
+    finding = decided(fresh, baseline(record(shown={"torch": "2.7.0"}))).compared
+    assert finding is not None
+    changed = replace(
+        finding,
+        verdict=verdict,
+        spread=spread_of(count),
+        pairs=Pairs(is_interleaved=is_interleaved),
+    )
+    return Decision(record=fresh, findings=(changed,), summary=summary_of(fresh), reading_count=2 * count)
+
+
+Case = Callable[[], Decision]
+
+UNUSABLE: Mapping[str, Case] = {
+    "void": lambda: decided(record(void_because="another process\ncomputed on gpu:0")),
+    "unmeasured": lambda: decided(unmeasured(Provenance.MEASURED)),
+    "unmeasured, the sensor named in the reason": lambda: Decision(
+        record=unmeasured(Provenance.MEASURED),
+        findings=(Unmeasured(because="rapl: energy_uj is 0400; sudo chmod a+r it"),),
+    ),
+    "unmeasured in a replay": lambda: decided(replace(unmeasured(Provenance.REPLAYED), sensors=())),
+    "an estimate": lambda: decided(estimated(), baseline(), budget=Budget(budget_j=1.0)),
+    "a void estimate": lambda: decided(estimated(void_because="half the CPU time was others'")),
+    "saturated": lambda: decided(replace(noted(), saturated_because="90 answers to\n160 requests")),
+}
+
+BUDGETS: Mapping[str, Case] = {
+    "over": lambda: decided(record(), budget=Budget(budget_j=50.0)),
+    "within": lambda: decided(record(), budget=Budget(budget_j=150.0)),
+    "in doubt": lambda: decided(record(), budget=Budget(budget_j=100.0)),
+    "in doubt, one round": lambda: decided(record(100.0), budget=Budget(budget_j=100.0)),
+    "nothing allowed": lambda: decided(record(), budget=Budget(budget_j=0.0)),
+    "trimmed": lambda: decided(record(*[100.0] * 9), budget=Budget(budget_j=1234567.0)),
+    "just over": lambda: decided(record(*[500.0 * (1 + 1e-7)] * 4), budget=Budget(budget_j=500.0)),
+    "a sample, and a round": lambda: decided(
+        record(samples=50), budget=Budget(budget_j=150.0, budget_per_sample_j=1.5)
+    ),
+    "a token": lambda: decided(replace(record(), output_tokens=1280), budget=Budget(budget_per_token_j=0.05)),
+    "before a regression": lambda: decided(record(energy_j=120.0), baseline(), budget=Budget(budget_j=50.0)),
+}
+
+NOTHING_TO_COMPARE: Mapping[str, Case] = {
+    "no baseline": lambda: decided(record()),
+    "no baseline here, but elsewhere": lambda: decided(record(), other_machines=("a100_nvml", "h200_nvml")),
+    "no baseline of estimates": lambda: decided(estimated(), policy=GATES),
+    "no usable session": lambda: decided(record(), baseline(record(0.0))),
+    "one fact differs": lambda: decided(record(samples=50), baseline()),
+    "two facts differ": lambda: decided(
+        record(samples=50, fixed={"gpu_model": "H200"}),
+        baseline(record(fixed={"gpu_model": "H100"})),
+        other_machines=("a100_nvml",),
+    ),
+    "no net joules": lambda: decided(record(), baseline(), policy=Policy(basis=Basis(is_net=True))),
+    "no joules": lambda: Decision(
+        record=record(), findings=(NoSuchJoules(basis="", because="why"),), summary=summary_of(record())
+    ),
+}
+
+COMPARED: Mapping[str, Case] = {
+    "regression": lambda: decided(record(energy_j=120.0), baseline()),
+    "regression, confirmed": lambda: decided(confirmed(120.0, 121.0), baseline()),
+    "not confirmed": lambda: decided(confirmed(112.0, 106.5), baseline(*[record()] * 5)),
+    "by chance": lambda: decided(record(energy_j=109.0), baseline(), policy=Policy(test_count=1000)),
+    "improvement": lambda: decided(record(energy_j=80.0), baseline()),
+    "improvement bought with time": lambda: decided(
+        answered_in(1.5, 70.0), baseline(answered_in(0.25, 100.0))
+    ),
+    "improvement, as fast": lambda: decided(answered_in(0.26, 70.0), baseline(answered_in(0.25, 100.0))),
+    "in doubt": lambda: decided(record(energy_j=106.0), baseline()),
+    "in doubt, one round": lambda: decided(record(106.0), baseline()),
+    "one round against one": lambda: decided(record(100.0), baseline(record(100.0))),
+    "pass": lambda: decided(noted(), baseline()),
+    "pass, two channels": lambda: decided(two_channels(100.0, 1.0), baseline(two_channels(100.0, 0.0))),
+    "pass, samples": lambda: decided(record(samples=50), baseline(record(samples=50))),
+    "pass, facts differ": lambda: decided(record(shown={"torch": "2.9.0\n+cu13"}), baseline()),
+    "pass, sessions left out": lambda: decided(record(), baseline(record(0.0), record(0.0), record())),
+    "pass, estimates that gate": lambda: decided(estimated(), baseline(estimated()), policy=GATES),
+    "a factor": lambda: decided(record(energy_j=1e4), baseline()),
+    "net joules": lambda: decided(
+        replace(record(energy_j=106.0, power_w=106.0), idle_power_w={"gpu:0": 50.0}),
+        baseline(replace(record(), idle_power_w={"gpu:0": 50.0})),
+        policy=Policy(basis=Basis(is_net=True)),
+    ),
+    "creep": lambda: crept(commit="5" * 40),
+    "creep, no commit": lambda: crept(commit=""),
+}
+
+REVISIONS: Mapping[str, Case] = {
+    "regression": lambda: pairs(Verdict.REGRESSION),
+    "improvement": lambda: pairs(Verdict.IMPROVEMENT, energy_j=80.0),
+    "pass, trimmed": lambda: pairs(Verdict.PASS, count=10, energy_j=100.0),
+    "in doubt": lambda: pairs(Verdict.INCONCLUSIVE, energy_j=104.0),
+    "one pair": lambda: pairs(Verdict.INCONCLUSIVE, count=1),
+    "not in turns": lambda: pairs(Verdict.INCONCLUSIVE, count=1, is_interleaved=False),
+    "facts differ": lambda: Decision(
+        record=record(),
+        findings=(FactsDiffer(differences={"samples": ("10", "20")}, other_machines=None),),
+        summary=summary_of(record()),
+    ),
+    "void": lambda: Decision(
+        record=record(), findings=(Void(because="somebody else computed", pair_count=3),)
+    ),
+}
+
+
+def crept(*, commit: str) -> Decision:
+    decision = decided(record(energy_j=104.0), baseline(), policy=Policy(tolerance=0.2))
+    finding = decision.findings[0]
+    assert isinstance(finding, Compared)
+    creep = CreepSince(ratio=1.041, created="2026-05-05T08:00:00Z", commit=commit)
+    return replace(decision, findings=(replace(finding, creep=creep),))
+
+
+def words(name: str, judgement: Judgement) -> str:
+    comparison = judgement.comparison
+    kept = "" if comparison is None else f"(note: {comparison.note!r}, creep: {comparison.creep!r})\n"
+    return f"==== {name} ====\n{judgement.verdict}: {judgement.reason}\n{kept}"
+
+
+@pytest.mark.parametrize(
+    ("name", "cases", "reference"),
+    [
+        ("unusable", UNUSABLE, THE_BASELINE),
+        ("budgets", BUDGETS, THE_BASELINE),
+        ("nothing_to_compare", NOTHING_TO_COMPARE, THE_BASELINE),
+        ("compared", COMPARED, THE_BASELINE),
+        ("revisions", REVISIONS, MAIN),
+    ],
+)
+def test_words(name: str, cases: Mapping[str, Case], reference: Reference) -> None:
+    """The reason of each case, first line and all, is as accepted."""
+    text = "\n".join(words(case, in_words(decision(), reference)) for case, decision in cases.items())
+    path = FOLDER / f"{name}.txt"
+    if os.environ.get("ENERGY_GOLDEN") == "accept":
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8"), (
+        f"{path.name} differs; `make golden` accepts what is said now"
+    )
+
+
+def test_every_kind_of_finding_is_in_words() -> None:
+    """No finding is without a golden text."""
+    groups = (UNUSABLE, BUDGETS, NOTHING_TO_COMPARE, COMPARED, REVISIONS)
+    decisions = [decision() for group in groups for decision in group.values()]
+    assert {type(finding) for decision in decisions for finding in decision.findings} == {*get_args(Finding)}

@@ -1,0 +1,92 @@
+"""Verdicts on request loads: equal work, saturation, answers that take longer."""
+
+from dataclasses import replace
+
+import pytest
+
+from pytest_energy.conversion import judgement_from_json, judgement_to_json, record_to_json
+from pytest_energy.model import Budget, Record, Verdict
+from pytest_energy.verdict.findings import FactsDiffer, Saturated
+from tests.builders import baseline, decided, judged, record
+
+WORK = {"rate": "8/s", "output_tokens": "1280", "prompts": "0123456789ab"}
+
+
+def load(energy_j: float = 100.0, *, hit_rate: float | None = 0.5, **work: str) -> Record:
+    return replace(
+        record(energy_j=energy_j),
+        samples=10,
+        output_tokens=1280,
+        work={**WORK, **work},
+        tuning={"cuda_graphs": "on"},
+        metrics={"cache_hit_rate": hit_rate},
+    )
+
+
+def answered_in(latency_s: float, *, energy_j: float) -> Record:
+    return replace(load(energy_j), metrics={"e2e_p50_s": latency_s})
+
+
+def test_other_work_is_not_comparable_and_names_the_field() -> None:
+    """10 % more output tokens cost 10 % more joules: that is no regression of the server."""
+    decision = decided(load(110.0, output_tokens="1408"), baseline(load()))
+    differences = {"output_tokens": ("1280", "1408")}
+    assert decision.findings == (FactsDiffer(differences=differences, other_machines=()),)
+
+
+def test_equal_work_is_compared_and_a_slower_server_is_a_regression() -> None:
+    """The same load at 30 % more joules; how the engine works is a reason, not another work."""
+    slower = replace(load(130.0), tuning={"cuda_graphs": "off"})
+    decision = decided(slower, baseline(load(), load(), load()))
+    assert decision.verdict is Verdict.REGRESSION
+    assert decision.compared is not None
+    assert decision.compared.comparison.differences == {"cuda_graphs": ("on", "off")}
+
+
+@pytest.mark.parametrize(("latency_s", "ratio"), [(1.5, 6.0), (0.26, 1.04)])
+def test_how_much_longer_answers_take_is_kept(latency_s: float, ratio: float) -> None:
+    """At a fixed rate a slower engine answers more requests in each step: fewer joules, longer waits."""
+    then = answered_in(0.25, energy_j=100.0)
+    judgement = judged(answered_in(latency_s, energy_j=70.0), baseline(then, then, then))
+    assert judgement.verdict is Verdict.IMPROVEMENT
+    assert judgement.comparison is not None
+    assert judgement.comparison.latency_ratio == pytest.approx(ratio)
+    again = judgement_from_json(judgement_to_json(judgement), "here")
+    assert again.comparison == judgement.comparison
+
+
+def test_latencies_that_are_not_there_have_no_ratio() -> None:
+    """A baseline from before they were recorded, or work that has no requests."""
+    decision = decided(answered_in(0.25, energy_j=70.0), baseline(load(), load(), load()))
+    assert decision.compared is not None
+    assert decision.compared.comparison.latency_ratio is None
+
+
+@pytest.mark.parametrize("hit_rate", [0.505, None])
+def test_hit_rates_of_the_prefix_cache_agree_within_a_point(hit_rate: float | None) -> None:
+    """Half a point is chance; unknown says nothing."""
+    assert decided(load(hit_rate=hit_rate), baseline(load(), load(), load())).compared is not None
+
+
+def test_other_hit_rates_are_other_work() -> None:
+    """Two points are prompts that had to be computed."""
+    finding = decided(load(hit_rate=0.52), baseline(load(), load(), load())).findings[0]
+    assert isinstance(finding, FactsDiffer)
+    assert finding.differences == {"cache_hit_rate": ("50.0%", "52.0%")}
+
+
+def test_a_saturated_load_is_held_against_nothing() -> None:
+    """Neither budget nor baseline judge it; its joules are shown."""
+    fresh = replace(load(900.0), saturated_because="90 answers to 160 requests")
+    decision = decided(fresh, baseline(load()), budget=Budget(budget_j=1.0))
+    assert decision.findings == (Saturated(because="90 answers to 160 requests"),)
+    assert decision.summary is not None
+
+
+def test_what_a_load_adds_survives_json() -> None:
+    """Work, tuning, tokens and saturation come back as they were; other records don't mention them."""
+    fresh = replace(load(), saturated_because="it fell behind")
+    written = judgement_to_json(judged(fresh, budget_j=100.0))
+    assert judgement_from_json(written, "here").record == fresh
+    assert written["energy_per_token_j"] == pytest.approx(100 / 1280)
+    assert not {"work", "tuning", "output_tokens", "saturated_because"} & {*record_to_json(record())}
