@@ -1,5 +1,6 @@
 # make bench   set up .venv and run the benchmarks with the energy summary
-# make test    set up .venv and run lint, types, layers and tests
+# make test    set up .venv and run lint, types and layers beside the tests
+# make tests   the tests alone; make tests-slow   simulations and whole runs in their full length
 # make test-vllm   set up .venv-vllm (VLLM_VENV=DIR names another) and run tests/vllm against vLLM on the CPU
 # make release   set up .venv, build sdist and wheel, and run them in empty environments; PYTHONS= names some
 # make docs    set up .venv and build the documentation as a site in build/docs; a warning is an error
@@ -8,16 +9,31 @@
 PYTHON ?= python3
 VENV ?= $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
 BIN := $(VENV)/bin
-PIP_INSTALL := $(BIN)/python -m pip install --progress-bar off --disable-pip-version-check -q
+VLLM_VENV ?= .venv-vllm
+# Compiled at the first import: most of what torch brings is never imported.
+PIP_OPTIONS := --progress-bar off --disable-pip-version-check --no-compile -q
+PIP_INSTALL := $(BIN)/python -m pip install $(PIP_OPTIONS)
 ARGS ?=
+WORKERS ?= logical
+SPREAD := --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal
 
-.PHONY: bench test test-vllm release lint types layers tests golden docs clean
+# The tests start some hundred processes, each of which would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: bench test checks environments test-vllm release lint types layers tests tests-slow golden docs clean
 .DELETE_ON_ERROR:
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m pytest benchmarks --energy-report $(ARGS)
 
-test: lint types layers tests
+# The output of each side comes as it ends; a failure of either fails both.
+test: $(VENV)/.installed-dev
+	$(MAKE) --no-print-directory -j2 --output-sync=target tests checks
+
+checks: lint layers types
+
+# What CI installs, side by side: pip uses one core.
+environments: $(VENV)/.installed-dev $(VLLM_VENV)/.installed
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -46,9 +62,12 @@ layers: $(VENV)/.installed-dev
 
 tests: $(VENV)/.installed-dev
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage run -m pytest -m 'not slow' $(SPREAD) $(ARGS)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
+
+tests-slow: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m slow $(SPREAD) $(ARGS)
 
 PYTHONS ?=
 
@@ -59,9 +78,8 @@ $(VENV)/.installed-release: pyproject.toml | $(BIN)/python
 release: $(VENV)/.installed-release
 	$(BIN)/python tests/release/check.py $(PYTHONS)
 
-VLLM_VENV ?= .venv-vllm
 VLLM_PYTHON := $(VLLM_VENV)/bin/python
-VLLM_PIP_INSTALL := $(VLLM_PYTHON) -m pip install --progress-bar off --disable-pip-version-check -q
+VLLM_PIP_INSTALL := $(VLLM_PYTHON) -m pip install $(PIP_OPTIONS)
 
 # transformers imports these where they are, and their CUDA builds fail beside a torch for CPUs.
 NOT_BESIDE_CPU_TORCH := torchvision torchaudio torchcodec
