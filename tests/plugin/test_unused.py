@@ -26,18 +26,21 @@ LIMIT_S = 0.020
 
 
 def test_a_run_without_energy_tests_imports_nothing_heavy(pytester: pytest.Pytester) -> None:
-    """After a run with no energy test none of the libraries that measure or compare is loaded."""
+    """After a run with no energy test no library that measures or compares is loaded, and no other room."""
     pytester.makepyfile("def test_plain():\n    pass\n")
     pytester.makeconftest(
         "import sys\n"
         "def pytest_unconfigure(config):\n"
         f"    print('LOADED', sorted(set({HEAVY!r}) & set(sys.modules)))\n"
+        "    own = [name.split('.')[1] for name in sys.modules if name.startswith('pytest_energy.')]\n"
+        "    print('ROOMS', sorted({*own} - {'plugin', 'errors', 'units'}))\n"
     )
     result = pytester.runpytest_subprocess("-s")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["*LOADED []*"])
+    result.stdout.fnmatch_lines(["*LOADED []*", "*ROOMS []*"])
 
 
+@pytest.mark.slow
 def test_collecting_nothing_is_hardly_slower(tmp_path: Path) -> None:
     """`pytest --collect-only` on an empty folder takes at most 20 ms more than without the plugin.
 

@@ -70,6 +70,7 @@ def test_another_document_is_refused(document: object) -> None:
         rows_of(document)
 
 
+@pytest.mark.slow
 def test_the_tables_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Both groups side by side, a missing one as a dash; then the rhos with their intervals."""
     path = tmp_path / "run.json"

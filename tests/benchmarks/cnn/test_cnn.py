@@ -58,6 +58,7 @@ class TestModels:
         assert module.train()(batch).shape == (4, 10)
         assert module.eval()(batch).shape == (4, 10)
 
+    @pytest.mark.slow
     def test_table_is_that_of_the_code(self) -> None:
         """docs/models.md holds the table that the code gives."""
         assert to_markdown() in (DOCS / "models.md").read_text(encoding="utf-8")

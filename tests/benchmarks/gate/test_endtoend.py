@@ -9,11 +9,11 @@ from benchmarks.gate.endtoend import Checked, _disagreements, check_gate, expect
 from pytest_energy.model import Verdict
 
 
-@pytest.fixture(scope="module")
-def checks(tmp_path_factory: pytest.TempPathFactory) -> list[Checked]:
-    """Twenty tests with two sessions each, unchanged and 15 % up."""
+@pytest.fixture(scope="module", params=[4, pytest.param(20, marks=pytest.mark.slow)])
+def checks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Checked]:
+    """Four or twenty tests with two sessions each, unchanged and 15 % up."""
     folder = tmp_path_factory.mktemp("gate")
-    return check_gate(folder, test_count=20, session_count=2, changes=(0.0, 0.15))
+    return check_gate(folder, test_count=request.param, session_count=2, changes=(0.0, 0.15))
 
 
 def test_unchanged_passes_and_a_rise_fails(checks: list[Checked]) -> None:
@@ -21,9 +21,9 @@ def test_unchanged_passes_and_a_rise_fails(checks: list[Checked]) -> None:
     unchanged, risen = checks
     assert unchanged.counts.keys() <= {Verdict.PASS, Verdict.INCONCLUSIVE}
     assert unchanged.exit_status == 0
-    assert risen.counts[Verdict.REGRESSION] >= 19
+    assert risen.counts[Verdict.REGRESSION] >= 0.95 * len(risen.verdicts)
     assert risen.exit_status == 1
-    assert len(unchanged.verdicts) == len(risen.verdicts) == 20
+    assert len(unchanged.verdicts) == len(risen.verdicts) >= 4
 
 
 def test_the_outputs_agree(checks: list[Checked]) -> None:
@@ -79,6 +79,7 @@ def test_the_table_has_found_and_expected() -> None:
     assert text.splitlines()[1].endswith("0  yes")
 
 
+@pytest.mark.slow
 def test_the_expectation_is_the_operating_tables() -> None:
     """Shares of all verdicts add up at each change."""
     shares = expected_shares(1, (0.0, 0.15))

@@ -37,13 +37,15 @@ def test_bursts_on_a_slow_counter_are_unbiased(duration_s: float, share: float) 
     assert all(ratio == pytest.approx(1.0, abs=share) for ratio in ratios)
 
 
-def test_the_truth_lies_within_two_standard_uncertainties() -> None:
-    """Of 1,000 windows and as many phases over all kinds of counters, 93 to 99 % hold the truth."""
+# Of 252 windows a share of 96 % is known within 1.2 % (one standard error), of 1,008 within 0.6 %.
+@pytest.mark.parametrize("count", [21, pytest.param(84, marks=pytest.mark.slow)])
+def test_the_truth_lies_within_two_standard_uncertainties(count: int) -> None:
+    """Of *count* windows and as many phases of each of the counters, 93 to 99 % hold the truth."""
     hits, phase_hits, void_count = [], [], 0
     for seed, (tick_s, jitter_share, is_wandering, call_s) in enumerate(COUNTERS):
         bench = Bench(tick_s, seed=seed, jitter_share=jitter_share, is_wandering=is_wandering, call_s=call_s)
         bench.meter.start()
-        for _ in range(84):
+        for _ in range(count):
             duration_s = bench.rng.choice((0.02, 0.1, 0.4, 1.2))
             if bench.rng.random() < 0.3:
                 bench.clock.sleep_s(3 * tick_s * bench.rng.random())
@@ -76,9 +78,10 @@ def test_the_truth_lies_within_two_standard_uncertainties() -> None:
     assert fmean(phase_hits) >= 0.93
 
 
-def test_a_lone_short_window_is_never_void() -> None:
+@pytest.mark.parametrize("seeds", [range(50), pytest.param(range(50, 200), marks=pytest.mark.slow)])
+def test_a_lone_short_window_is_never_void(seeds: range) -> None:
     """The first window of a run, 10 ms on a counter of 100 ms, has its joules wherever a tick falls."""
-    for seed in range(200):
+    for seed in seeds:
         bench = Bench(0.1, seed=seed, call_s=(0.002, 0.004))
         bench.meter.start()
         assert bench.measure((0.01, 780.0)).void_because is None
