@@ -12,6 +12,7 @@ from pytest_energy.report import cells
 from pytest_energy.report.charts import change, power, rounds
 from pytest_energy.report.charts.spec import Chart
 from pytest_energy.report.html.script import Shared, rounded
+from pytest_energy.report.html.svg import draw
 from pytest_energy.report.text import tick
 from pytest_energy.report.view import Row
 from pytest_energy.units import to_text, with_uncertainty_text
@@ -32,7 +33,7 @@ def entry(row: Row, shared: Shared) -> JsonDict:
         "reason": reason(judgement),
         "facts": _facts(judgement),
         "rounds": _rounds(judgement),
-        "charts": [shared.chart(chart) for chart in charts(judgement)],
+        "charts": [shared.figure(draw(chart)) for chart in charts(judgement)],
         "unpowered": power.why_not_drawn(record),
         "change": None if judgement.comparison is None else _change(judgement.comparison),
         "phases": _phases(judgement),

@@ -1,10 +1,11 @@
-"""A chart as SVG shapes, which the template writes; `templates/report.js` draws the same for single tests.
+"""A chart as SVG shapes: the template writes them, the page's script makes those of single tests. Pure.
 
-Rule 1: a shape's tag and the names of its attributes are ours; foreign text is only ever text.
+Rule 1: foreign text is only ever text: looks, paths and places are ours.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import assert_never
 
 from pytest_energy.report.charts.label_layout import Box, place_names
@@ -25,77 +26,93 @@ WIDTH = 360.0
 """Of a chart. A phone shows it at its size, so that its letters stay as large as they are."""
 
 _HEIGHT, _LOW_HEIGHT = 250.0, 190.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62.0, 12.0, 26.0, 42.0
+_LEFT, _END, _TOP, _BOTTOM = 62.0, WIDTH - 12.0, 26.0, 42.0
 _NUMBERS = 11  # of three digits that fit side by side
 _LETTER, _LINE = 5.8, 11.0  # of a point's name: width of a letter, about, and height
+_TICK_LINE = 12.0
 _HALF_MARK, _GAP = 4.0, 5.0
 _MOST_NAMED = 40  # points; beyond them there is no room for a name
 _MOST_TITLED = 300  # points with a shape and a text of their own
 _FOOT_SHARE = 0.04  # height of the crosses over the foot of a chart
 
-FORMS = {
+_FORMS = {
     "circle": "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z",
     "square": "m-4 -4h8v8h-8z",
     "diamond": "m0 -7l7 7l-7 7l-7 -7z",
     "triangle": "m0 -5l5 9h-10z",
     "star": "m0 -9l2.6 5.6l6.1 .8l-4.5 4.2l1.1 6.1l-5.3 -3l-5.3 3l1.1 -6.1l-4.5 -4.2l6.1 -.8z",
     "cross": "m-4 -4l8 8m0 -8l-8 8",
-}
-"""Path of a mark around its place."""
+}  # paths around a place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """One SVG element: *text* inside it, *title* for a pointer that rests on it."""
+class Path:
+    """A path, or a mark of one *form* at several places.
 
-    tag: str
-    attributes: Mapping[str, str | float]
-    text: str = ""
+    Attributes:
+        look: The classes by which `templates/report.css` draws it.
+        places: `x y` of each mark, with commas between; or the path's own commands.
+        form: The mark around a place; empty for a path.
+        title: For a pointer that rests on it.
+    """
+
+    look: str
+    places: str
+    form: str = ""
     title: str = ""
 
+    @property
+    def commands(self) -> str:
+        """What stands in the attribute `d`."""
+        if not self.form:
+            return self.places
+        return "".join(f"M{place}{self.form}" for place in self.places.split(","))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """One line of a legend: a sample of the layer, and what it is."""
+class Text:
+    """One line of text; *anchor* is which end of it stands at x."""
 
-    shape: Shape
+    look: str
+    x: str
+    y: str
+    anchor: str
     text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A chart: what it is called, what stands under it, and its shapes in the order they are drawn."""
+    """A chart: what it is called, its shapes in the order they are drawn, and its legend.
+
+    Attributes:
+        parts: Shapes of the x axis, of the y axis, and of what they measure.
+        keys: A sample of a layer, and what it is.
+    """
 
     title: str
     caption: tuple[str, ...]
-    shapes: tuple[Shape, ...]
-    keys: tuple[Key, ...]
     height: float
+    parts: tuple[tuple[Path | Text, ...], ...]
+    keys: tuple[tuple[Path, str], ...]
     width: float = WIDTH
 
 
 def draw(chart: Chart) -> Figure:
     """The figure of *chart*."""
-    frame = _Frame(x=chart.x.thinned(_NUMBERS), y=chart.y, height=_LOW_HEIGHT if chart.is_low else _HEIGHT)
+    height = _LOW_HEIGHT if chart.is_low else _HEIGHT
+    frame = _Frame(x=chart.x.thinned(_NUMBERS), y=chart.y, height=height)
+    layers = (shape for layer in chart.layers for shape in frame.layer(layer))
     return Figure(
         title=chart.title,
         caption=chart.caption,
-        shapes=(
-            *frame.axes(),
-            *(shape for layer in chart.layers for shape in frame.shapes(layer)),
-            *frame.names(chart.names),
+        height=height,
+        parts=(
+            _x_axis(frame.x, frame.foot),
+            tuple(_y_axis(frame.y, frame.foot)),
+            (*layers, *frame.names(chart.names)),
         ),
-        keys=tuple(
-            Key(shape=_path(look_of(layer), sample_of(layer)), text=layer.key)
-            for layer in chart.layers
-            if layer.key
-        ),
-        height=frame.height,
+        keys=tuple((_sample(layer), layer.key) for layer in chart.layers if layer.key),
     )
-
-
-def _key(layer: Layer) -> Key:
-    return Key(shape=_path(look_of(layer), sample_of(layer)), text=layer.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,85 +127,63 @@ class _Frame:
     def foot(self) -> float:
         return self.height - _BOTTOM
 
-    def x_at(self, x: float) -> float:
-        return round(_LEFT + self.x.share(x) * (WIDTH - _LEFT - _RIGHT), 1)
-
-    def y_at(self, y: float) -> float:
-        return round(self.foot - self.y.share(y) * (self.foot - _TOP), 1)
-
     def at(self, place: Place) -> Place:
-        return self.x_at(place[0]), self.y_at(place[1])
+        return _across(self.x, place[0]), _up(self.y, place[1], self.foot)
 
-    def axes(self) -> Iterator[Shape]:
-        """Grid, ticks and the names of both axes."""
-        for value, text in self.y.ticks:
-            y = self.y_at(value)
-            yield _path("grid", f"M{_LEFT} {y}H{WIDTH - _RIGHT}")
-            yield _text(_LEFT - 6, y + 4, text, "tick", anchor="end")
-        for value, text in self.x.ticks:
-            x = self.x_at(value)
-            yield _path("axis", f"M{x} {self.foot}V{self.foot + 4}")
-            yield _text(x, self.foot + 16, text, "tick", anchor="middle")
-        yield _path("axis", f"M{_LEFT} {self.foot}H{WIDTH - _RIGHT}")
-        yield _text(4, 14, self.y.label, "label")
-        yield _text(WIDTH - _RIGHT, self.height - 8, self.x.label, "label", anchor="end")
-
-    def shapes(self, layer: Layer) -> Iterable[Shape]:
+    def layer(self, layer: Layer) -> Iterable[Path | Text]:
+        look = _look(layer)
         match layer:
             case Marks():
-                return self._marks(layer)
+                return self._marks(layer, look)
             case Crosses():
-                return self._crosses(layer)
+                y = _n(self.foot - _FOOT_SHARE * self.height)
+                places = [f"{_n(_across(self.x, place))} {y}" for place in layer.places]
+                return _spots(look, places, _FORMS["cross"], layer.titles)
             case Line():
-                path = "L".join(f"{x} {y}" for x, y in map(self.at, layer.points))
-                return [_path(look_of(layer), f"M{path}")] if path else []
+                points = "L".join(f"{_n(x)} {_n(y)}" for x, y in map(self.at, layer.points))
+                return [_path(look, f"M{points}")] if points else []
             case Rule():
-                x, y = (self.x_at(layer.at), _TOP) if layer.is_upright else (_LEFT, self.y_at(layer.at))
-                end = f"V{self.foot}" if layer.is_upright else f"H{WIDTH - _RIGHT}"
-                return [_path(look_of(layer), f"M{x} {y}{end}")]
+                edge = self.at((layer.at, self.y.upper) if layer.is_upright else (self.x.lower, layer.at))
+                end = f"V{_n(self.foot)}" if layer.is_upright else f"H{_n(_END)}"
+                return [_path(look, f"M{_n(edge[0])} {_n(edge[1])}{end}")]
             case Band():
-                return [self._band(layer)]
+                across, up = (self.x.lower, self.x.upper), (self.y.lower, self.y.upper)
+                sides = (*layer.ends, *up) if layer.is_upright else (*across, *layer.ends)
+                return [_path(look, self._box(*sides))]
             case Boxes():
-                return [_path(look_of(layer), self._box(*box)) for box in layer.boxes]
+                return [_path(look, "".join(self._box(*box) for box in layer.boxes))]
         assert_never(layer)
-
-    def _band(self, band: Band) -> Shape:
-        across = (self.y.lower, self.y.upper) if band.is_upright else (self.x.lower, self.x.upper)
-        left, right, lower, upper = (*band.ends, *across) if band.is_upright else (*across, *band.ends)
-        return _path(look_of(band), self._box(left, right, lower, upper))
 
     def _box(self, left: float, right: float, lower: float, upper: float) -> str:
         (x, y), (end_x, end_y) = self.at((left, lower)), self.at((right, upper))
-        return f"M{x} {y}H{end_x}V{end_y}H{x}z"
+        return f"M{_n(x)} {_n(y)}H{_n(end_x)}V{_n(end_y)}H{_n(x)}z"
 
-    def _marks(self, marks: Marks) -> Iterator[Shape]:
-        for (x, y), ends in zip(marks.points, marks.bars, strict=False):
-            yield _path(bar_look(marks), self._bar(x, y, *ends, is_lying=marks.is_lying))
+    def _marks(self, marks: Marks, look: str) -> Iterator[Path | Text]:
+        if marks.bars:
+            bars = zip(marks.points, marks.bars, strict=True)
+            bar = "".join(self._bar(point, ends, is_lying=marks.is_lying) for point, ends in bars)
+            yield _path(f"line {marks.colour}", bar)
         places = list(map(self.at, marks.points))
-        if len(places) > _MOST_TITLED:  # one shape, without their texts
-            yield _path("dots", "".join(f"M{x} {y}h0" for x, y in places))
+        texts = [f"{_n(x)} {_n(y)}" for x, y in places]
+        if len(places) > _MOST_TITLED:
+            yield _path("dots", "".join(f"M{text}h0" for text in texts))
             return
-        titles = marks.titles or ("",) * len(places)
-        for (x, y), title in zip(places, titles, strict=True):
-            yield _path(look_of(marks), f"M{x} {y}{FORMS[marks.form]}", title=title)
-            if marks.word:
-                yield _text(x, y - 10, marks.word, "name", anchor="middle")
+        yield from _spots(look, texts, _FORMS[marks.form], marks.titles)
+        for x, y in places if marks.word else ():
+            yield _text(x, y - 10, marks.word, "name", anchor="middle")
 
-    def _bar(self, x: float, y: float, lower: float, upper: float, *, is_lying: bool) -> str:
+    def _bar(self, point: Place, ends: tuple[float, float], *, is_lying: bool) -> str:
         """An error bar with its caps."""
+        (x, y), (lower, upper) = point, ends
         if is_lying:
-            (left, place), (right, _) = self.at((lower, y)), self.at((upper, y))
-            return f"M{left} {place - 3}v6M{right} {place - 3}v6M{left} {place}H{right}"
-        (place, foot), (_, top) = self.at((x, lower)), self.at((x, upper))
-        return f"M{place - 3} {top}h6M{place - 3} {foot}h6M{place} {top}V{foot}"
+            (left, at_y), (right, _) = self.at((lower, y)), self.at((upper, y))
+            cap = _n(at_y - 3)
+            return f"M{_n(left)} {cap}v6M{_n(right)} {cap}v6M{_n(left)} {_n(at_y)}H{_n(right)}"
+        (at_x, foot), (_, top) = self.at((x, lower)), self.at((x, upper))
+        cap = _n(at_x - 3)
+        return f"M{cap} {_n(top)}h6M{cap} {_n(foot)}h6M{_n(at_x)} {_n(top)}V{_n(foot)}"
 
-    def _crosses(self, crosses: Crosses) -> Iterator[Shape]:
-        y = self.foot - _FOOT_SHARE * self.height
-        titles = crosses.titles or ("",) * len(crosses.places)
-        for place, title in zip(crosses.places, titles, strict=True):
-            yield _path(look_of(crosses), f"M{self.x_at(place)} {y}{FORMS['cross']}", title=title)
-
-    def names(self, named: Sequence[tuple[Place, str]]) -> Iterator[Shape]:
+    def names(self, named: Sequence[tuple[Place, str]]) -> Iterator[Text]:
         """Each name beside its point, where it has room."""
         if len(named) > _MOST_NAMED:
             return
@@ -205,8 +200,39 @@ class _Frame:
                 yield _text((box.left + box.right) / 2, box.bottom - 2.5, name, "name", anchor="middle")
 
 
-def look_of(layer: Layer) -> str:
-    """The classes by which `templates/report.css` draws *layer*."""
+def _across(axis: Axis, value: float) -> float:
+    return _LEFT + axis.share(value) * (_END - _LEFT)
+
+
+def _up(axis: Axis, value: float, foot: float) -> float:
+    return foot - axis.share(value) * (foot - _TOP)
+
+
+@lru_cache(maxsize=256)
+def _x_axis(axis: Axis, foot: float) -> tuple[Path | Text, ...]:
+    """Ticks, their texts and the label; remembered, since thousands of tests have as many rounds."""
+    places = [(_across(axis, value), text) for value, text in axis.ticks]
+    ticks = "".join(f"M{_n(x)} {_n(foot)}v4" for x, _ in places)
+    return (
+        _path("axis", f"{ticks}M{_n(_LEFT)} {_n(foot)}H{_n(_END)}"),
+        *(_text(x, foot + 16, text, "tick", anchor="middle") for x, text in places if text),
+        _text(_END, foot + _BOTTOM - 8, axis.label, "label", anchor="end"),
+    )
+
+
+def _y_axis(axis: Axis, foot: float) -> Iterator[Path | Text]:
+    """The grid, its texts and the label."""
+    places = [(_up(axis, value, foot), text) for value, text in axis.ticks]
+    yield _path("grid", "".join(f"M{_n(_LEFT)} {_n(y)}H{_n(_END)}" for y, _ in places))
+    for y, text in places:
+        lines = text.split("\n")
+        first = y + 4 - _TICK_LINE * (len(lines) - 1) / 2
+        for number, line in enumerate(lines):
+            yield _text(_LEFT - 6, first + _TICK_LINE * number, line, "tick", anchor="end")
+    yield _text(4, 14, axis.label, "label")
+
+
+def _look(layer: Layer) -> str:
     match layer:
         case Marks():
             return f"mark {layer.form} {layer.colour}{' hollow' if layer.is_hollow else ''}"
@@ -223,34 +249,34 @@ def look_of(layer: Layer) -> str:
     assert_never(layer)
 
 
-def bar_look(marks: Marks) -> str:
-    """The classes of the error bars of *marks*."""
-    return f"line {marks.colour}"
+def _sample(layer: Layer) -> Path:
+    """What stands for *layer* in a legend of 24 by 16."""
+    if isinstance(layer, Marks | Crosses):
+        form = layer.form if isinstance(layer, Marks) else "cross"
+        return Path(look=_look(layer), places="12 8", form=_FORMS[form])
+    if isinstance(layer, Band | Boxes):
+        return _path(_look(layer), "M2 2h20v12h-20z")
+    is_upright = isinstance(layer, Rule) and layer.is_upright
+    return _path(_look(layer), "M12 1V15" if is_upright else "M1 8H23")
 
 
-def sample_of(layer: Layer) -> str:
-    """The path that stands for *layer* in a legend of 24 by 16."""
-    match layer:
-        case Marks():
-            return f"M12 8{FORMS[layer.form]}"
-        case Crosses():
-            return f"M12 8{FORMS['cross']}"
-        case Line():
-            return "M1 8H23"
-        case Rule():
-            return "M12 1V15" if layer.is_upright else "M1 8H23"
-        case Band() | Boxes():
-            return "M2 2h20v12h-20z"
-    assert_never(layer)
+def _spots(look: str, places: Sequence[str], form: str, titles: Sequence[str]) -> Iterable[Path]:
+    """Marks with a title each, or all of them as one path."""
+    if not titles:
+        return [Path(look=look, places=",".join(places), form=form)]
+    pairs = zip(places, titles, strict=True)
+    return [Path(look=look, places=place, form=form, title=title) for place, title in pairs]
 
 
-def _path(look: str, path: str, *, title: str = "") -> Shape:
-    return Shape(tag="path", attributes={"class": look, "d": path}, title=title)
+def _path(look: str, commands: str) -> Path:
+    return Path(look=look, places=commands)
 
 
-def _text(x: float, y: float, text: str, look: str, *, anchor: str = "start") -> Shape:
-    return Shape(
-        tag="text",
-        attributes={"class": look, "x": round(x, 1), "y": round(y, 1), "text-anchor": anchor},
-        text=text,
-    )
+def _text(x: float, y: float, text: str, look: str, *, anchor: str = "start") -> Text:
+    return Text(look=look, x=_n(x), y=_n(y), anchor=anchor, text=text)
+
+
+def _n(value: float) -> str:
+    """A place, to a tenth of a unit."""
+    text = f"{value:.1f}"
+    return text.removesuffix(".0")

@@ -33,53 +33,24 @@
 
   // ---- charts of one test ----
 
-  // As `html/svg.py` draws them; what the charts share stands in `run.shared`.
-  const WIDTH = 360, LEFT = 62, RIGHT = 12, TOP = 26, BOTTOM = 42;
-  const path = (look, d) => shape("path", { class: look, d });
-  const texts = (x, y, text, look, anchor = "start") => text.split("\n").map((line, place, all) =>
-    shape("text", { x, y: y + 12 * (place - (all.length - 1) / 2), class: look, "text-anchor": anchor }, line));
-  const scale = ({ ends: [lower, upper] }, from, to) => (value) => from + ((value - lower) / (upper - lower)) * (to - from);
-
-  const drawLayer = {
-    Marks: ({ look, form, bar, isLying }, points, { x, y }) => points.flatMap(([left, up, ...ends]) => {
-      const [a, b] = ends.map(isLying ? x : y), mark = path(look, `M${x(left)} ${y(up)}${form}`);
-      if (!ends.length) return [mark];
-      const across = isLying ? `M${a} ${y(up) - 3}v6M${b} ${y(up) - 3}v6M${a} ${y(up)}H${b}`
-        : `M${x(left) - 3} ${a}h6M${x(left) - 3} ${b}h6M${x(left)} ${a}V${b}`;
-      return [path(bar, across), mark];
-    }),
-    Crosses: ({ look }, places, { x, foot, height }) =>
-      places.map((place) => path(look, `M${x(place)} ${foot - 0.04 * height}m-4 -4l8 8m0 -8l-8 8`)),
-    Line: ({ look }, points, { x, y }) => [path(look, `M${points.map(([a, b]) => `${x(a)} ${y(b)}`).join("L")}`)],
-    Rule: ({ look, isUpright }, [at], { x, y, foot }) =>
-      [path(look, isUpright ? `M${x(at)} ${TOP}V${foot}` : `M${LEFT} ${y(at)}H${WIDTH - RIGHT}`)],
-    Band: ({ look, isUpright }, [from, to], { x, y, foot }) => [path(look, isUpright
-      ? `M${x(from)} ${TOP}H${x(to)}V${foot}H${x(from)}z` : `M${LEFT} ${y(from)}H${WIDTH - RIGHT}V${y(to)}H${LEFT}z`)],
-    Boxes: ({ look }, boxes, { x, y }) =>
-      boxes.map(([left, right, lower, upper]) => path(look, `M${x(left)} ${y(lower)}H${x(right)}V${y(upper)}H${x(left)}z`)),
+  // `html/svg.py` has made the shapes; what charts have in common stands in `run.shared`.
+  const shapeOf = ([place, ...rest]) => {
+    const [look, other] = run.shared[place];
+    if (rest.length === 1) {
+      const d = other ? rest[0].split(",").map((spot) => `M${spot}${other}`).join("") : rest[0];
+      return shape("path", { class: look, d });
+    }
+    return shape("text", { class: look, x: rest[0], y: rest[1], "text-anchor": other }, rest[2]);
   };
-  const drawAxes = (across, up, { x, y, foot, height }) => [
-    ...up.ticks.flatMap(([value, text]) =>
-      [path("grid", `M${LEFT} ${y(value)}H${WIDTH - RIGHT}`), ...texts(LEFT - 6, y(value) + 4, text, "tick", "end")]),
-    ...across.ticks.flatMap(([value, text]) =>
-      [path("axis", `M${x(value)} ${foot}v4`), ...texts(x(value), foot + 16, text, "tick", "middle")]),
-    path("axis", `M${LEFT} ${foot}H${WIDTH - RIGHT}`),
-    ...texts(4, 14, up.label, "label"), ...texts(WIDTH - RIGHT, height - 8, across.label, "label", "end"),
-  ];
-  const keyOf = ({ look, sample, key }) =>
-    make("li", {}, shape("svg", { viewBox: "0 0 24 16", width: 24, height: 16, "aria-hidden": "true" }, path(look, sample)), key);
-  const drawChart = ([headPlace, xPlace, yPlace, numbered]) => {
-    const [{ title, caption, isLow }, across, up] = [headPlace, xPlace, yPlace].map((place) => run.shared[place]);
-    const height = isLow ? 190 : 250, foot = height - BOTTOM;
-    const frame = { x: scale(across, LEFT, WIDTH - RIGHT), y: scale(up, foot, TOP), foot, height };
-    const layers = numbered.map(([place, numbers]) => [run.shared[place], numbers]);
-    const shapes = layers.flatMap(([layer, numbers]) => drawLayer[layer.kind](layer, numbers, frame));
-    const keys = layers.filter(([layer]) => layer.key).map(([layer]) => keyOf(layer));
+  const keyOf = ([sample, text]) =>
+    make("li", {}, shape("svg", { viewBox: "0 0 24 16", width: 24, height: 16, "aria-hidden": "true" }, shapeOf(sample)), text);
+  const chart = ([head, parts, keys]) => {
+    const [title, caption, height] = run.shared[head];
     return make("figure", {},
       make("figcaption", {}, make("strong", {}, title), ...caption.map((line) => make("span", {}, line))),
-      shape("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": [title, ...caption].join(". ") },
-        ...drawAxes(across, up, frame), ...shapes),
-      keys.length ? make("ul", { class: "keys" }, ...keys) : null);
+      shape("svg", { viewBox: `0 0 360 ${height}`, role: "img", "aria-label": [title, ...caption].join(". ") },
+        ...parts.flatMap((place) => run.shared[place].map(shapeOf))),
+      keys.length ? make("ul", { class: "keys" }, ...keys.map((place) => keyOf(run.shared[place]))) : null);
   };
 
   // ---- one test ----
@@ -95,7 +66,7 @@
 
   const detailOf = (test) => {
     const parts = [make("pre", {}, test.reason)], change = test.change;
-    const figures = (test.charts || []).map(drawChart);
+    const figures = (test.charts || []).map(chart);
     if (test.rounds) figures.push(tableOf("Rounds", test.rounds.head, test.rounds.rows, "plain rounds"));
     parts.push(make("div", { class: "drawn" }, ...figures));
     if (test.unpowered) parts.push(listOf([test.unpowered]));
