@@ -70,7 +70,7 @@ class Interleaved:
                 result, reading = loop.take_one()
             if reading.void_because is None:
                 loop.rounds.append(reading)
-            taken = loop.taken(loop.rounds or [reading], result)
+            taken = loop.to_measured(loop.rounds or [reading], result)
             self._link.say(RoundMessage.of(reading))
         if taken is None:
             pytest.skip("the other side has no round to set against one of this test")

@@ -1,6 +1,6 @@
 """What GitHub Actions shows beside the exit status: the job's summary, and notes at the lines of tests.
 
-Rule 1: what can't be shown there is said in the log and fails nothing.
+Rule 1: what can't be shown there is named in the log and fails nothing.
 Rule 2: a summary past its limit is refused whole by GitHub, with all that other commands of the step wrote;
 so nothing is appended that doesn't fit.
 Rule 3: a note at a line is an error exactly where an energy verdict has failed a test.
@@ -13,12 +13,11 @@ Source:
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from pytest_energy.report.view import View
+from pytest_energy.report import to_markdown
+from pytest_energy.report.view import View
 
 STEP_LIMIT_BYTES = 1024 * 1024
 """What one step may write into its summary."""
@@ -28,7 +27,7 @@ _LONGEST = STEP_LIMIT_BYTES // 4  # characters: in UTF-8 one takes 4 bytes at mo
 _MESSAGE_LIMIT = 4_000  # characters of a reason at a line: some dozens of lines
 
 
-def append_step_summary(view: "View", path: Path) -> str:
+def append_step_summary(view: View, path: Path) -> str:
     """Append the Markdown report of *view* to a step's summary, as much of it as there is room for.
 
     Args:
@@ -38,8 +37,6 @@ def append_step_summary(view: "View", path: Path) -> str:
     Returns:
         What to say of it in the log.
     """
-    from pytest_energy.report import to_markdown
-
     try:
         used_bytes = path.stat().st_size if path.exists() else 0
         for limit in (_LONGEST, to_markdown.LIMIT):
@@ -84,8 +81,8 @@ def _error_at(
         **({} if line is None else {"line": str(line + 1)}),  # pytest counts from 0
         "title": f"energy {verdict}: {name}",
     }
-    said = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
-    return f"::error {said}::{_message(reason[:_MESSAGE_LIMIT])}"
+    attributes = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    return f"::error {attributes}::{_message(reason[:_MESSAGE_LIMIT])}"
 
 
 def _in_workspace(path: Path, workspace: str | None) -> str:

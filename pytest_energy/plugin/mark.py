@@ -16,7 +16,7 @@ from pytest_energy.errors import SettingsError
 from pytest_energy.plugin.stash import IS_BENCHMARK
 
 if TYPE_CHECKING:
-    from pytest_energy.model import Budget, Domain
+    from pytest_energy.model import Domain
 
 NAME = "energy"
 
@@ -123,16 +123,6 @@ class EnergyMark:
     )
     group: str | None = field(default=None, metadata=_means(_text, "tests that are ranked in one table"))
 
-    @property
-    def budget(self) -> "Budget":
-        from pytest_energy.model import Budget
-
-        return Budget(
-            budget_j=self.budget_j,
-            budget_per_sample_j=self.budget_per_sample_j,
-            budget_per_token_j=self.budget_per_token_j,
-        )
-
     @classmethod
     def of(cls, item: pytest.Item) -> "EnergyMark":
         """The markers on *item*, merged.
@@ -140,15 +130,16 @@ class EnergyMark:
         Raises:
             SettingsError: An argument is unknown, positional, or not what it must be.
         """
-        said: dict[str, object] = {}
+        arguments: dict[str, object] = {}
         for mark in item.iter_markers(NAME):
             if mark.args:
                 raise SettingsError(
                     f"{item.nodeid}: @pytest.mark.energy takes no positional arguments, got "
                     f"{mark.args[0]!r}; name it, for instance budget_j={mark.args[0]!r}"
                 )
-            said = {**{name: _checked(item, name, value) for name, value in mark.kwargs.items()}, **said}
-        return cls(**said)  # type: ignore[arg-type]  # each value has passed its field's check
+            checked = {name: _checked(item, name, value) for name, value in mark.kwargs.items()}
+            arguments = checked | arguments
+        return cls(**arguments)  # type: ignore[arg-type]  # each value has passed its field's check
 
 
 _CHECKS: dict[str, Callable[[object], object]] = {f.name: f.metadata["check"] for f in fields(EnergyMark)}

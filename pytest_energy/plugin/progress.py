@@ -6,12 +6,9 @@ Rule 2: it is written between the windows, so that it is never measured.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from _pytest.capture import CaptureManager
+from _pytest.capture import CaptureManager
 
 
 @contextmanager
@@ -21,19 +18,20 @@ def live_line(config: pytest.Config, test_id: str) -> Iterator[Callable[[str], N
     if reporter is None or not reporter.isatty() or config.get_verbosity() < 0:
         yield lambda _: None
         return
-    capture: CaptureManager | None = config.pluginmanager.get_plugin("capturemanager")
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    uncaptured = capture.global_and_fixture_disabled if isinstance(capture, CaptureManager) else nullcontext
     width = config.get_terminal_writer().fullwidth - 1
     name = test_id.rpartition("::")[2]
 
-    def say(text: str) -> None:
-        with nullcontext() if capture is None else capture.global_and_fixture_disabled():
+    def show(text: str) -> None:
+        with uncaptured():
             reporter.ensure_newline()  # keeps the line of dots
             reporter.rewrite(f"{name}: {text}"[:width], erase=True)
             reporter.flush()
 
     try:
-        yield say
+        yield show
     finally:
-        with nullcontext() if capture is None else capture.global_and_fixture_disabled():
+        with uncaptured():
             reporter.rewrite(" " * width)
             reporter.rewrite("")

@@ -12,15 +12,13 @@ Rule 5: the devices are held while rounds are taken; a scheduler that takes turn
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.quality import beside
 from pytest_energy.model import Reading
 from pytest_energy.stats.rounds import calls_for, is_flat, needs_more, relative_half_width
-
-if TYPE_CHECKING:
-    from pytest_energy.verdict.policy import RoundsWanted
+from pytest_energy.verdict.policy import RoundsWanted
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -37,7 +35,7 @@ LEAST_CONFIRMING_COUNT = 2  # one round has no spread, and confirms little
 Progress = Callable[[str], None]
 """Told how far the rounds are."""
 
-Judge = Callable[[tuple[Reading, ...]], "RoundsWanted | None"]
+Judge = Callable[[tuple[Reading, ...]], RoundsWanted | None]
 """Given the rounds so far: which more it takes before the verdict."""
 
 
@@ -235,7 +233,7 @@ class RoundLoop(Generic[T]):
             last = self._take_to(len(self.rounds) + more.count)
         return self._ended(last)
 
-    def _confirm(self, count: int, last: "_Last[T]") -> MeasuredRounds[T]:
+    def _confirm(self, count: int, last: "_LastRound[T]") -> MeasuredRounds[T]:
         first_count, limit = len(self.rounds), self.plan.limit
         if limit is not None:
             count = min(count, limit - first_count - self._void_count)
@@ -245,11 +243,11 @@ class RoundLoop(Generic[T]):
         last = self._take_to(first_count + count)
         return self._ended(last, confirming_count=len(self.rounds) - first_count)
 
-    def _take_to(self, count: int) -> "_Last[T]":
+    def _take_to(self, count: int) -> "_LastRound[T]":
         self._target = count
         return self._take_while(lambda: len(self.rounds) < count and not self._is_out())
 
-    def _take_while(self, wants_more: Callable[[], bool]) -> "_Last[T]":
+    def _take_while(self, wants_more: Callable[[], bool]) -> "_LastRound[T]":
         """Take rounds until no more are wanted, at least one."""
         while True:
             self._progress(self._so_far(self.rounds))
@@ -259,17 +257,17 @@ class RoundLoop(Generic[T]):
             else:
                 self._void_count += 1
                 if self._void_count > self.plan.void_retry_count or self._is_out():
-                    return _Last(result, reading)
+                    return _LastRound(result, reading)
             if not wants_more():
-                return _Last(result, None)
+                return _LastRound(result, None)
 
-    def _ended(self, last: "_Last[T]", *, confirming_count: int = 0) -> MeasuredRounds[T]:
+    def _ended(self, last: "_LastRound[T]", *, confirming_count: int = 0) -> MeasuredRounds[T]:
         void = () if last.void is None else (last.void,)
-        taken = self.taken([*self.rounds, *void], last.result)
-        return replace(taken, confirming_count=0 if void else confirming_count)
+        measured = self.to_measured([*self.rounds, *void], last.result)
+        return replace(measured, confirming_count=0 if void else confirming_count)
 
-    def taken(self, rounds: Iterable[Reading], result: T) -> MeasuredRounds[T]:
-        """What is to be said of *rounds*, the last of which returned *result*."""
+    def to_measured(self, rounds: Iterable[Reading], result: T) -> MeasuredRounds[T]:
+        """*rounds* so far, the last of which returned *result*."""
         return MeasuredRounds(rounds=tuple(rounds), result=result, warmup_count=self._warmup_count)
 
     def _is_out(self) -> bool:
@@ -308,7 +306,7 @@ class RoundLoop(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Last(Generic[T]):
+class _LastRound(Generic[T]):
     """What the last round returned, and the round itself if it was void in vain."""
 
     result: T

@@ -21,7 +21,7 @@ from pytest_energy.meter.replay import ReplayMeter
 from pytest_energy.meter.synchronize import synchronize
 from pytest_energy.metrics.discriminative import ModelFacts, metrics_of
 from pytest_energy.metrics.evaluation import Metrics
-from pytest_energy.model import Judgement, Machine, Provenance, Record, SensorStatus, Verdict
+from pytest_energy.model import Budget, Judgement, Machine, Provenance, Record, SensorStatus, Verdict
 from pytest_energy.plugin.device_lock import locked
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.progress import live_line
@@ -211,7 +211,11 @@ class EnergyRun:
             record,
             baseline=baseline,
             other_machines=other_machines,
-            budget=mark.budget,
+            budget=Budget(
+                budget_j=mark.budget_j,
+                budget_per_sample_j=mark.budget_per_sample_j,
+                budget_per_token_j=mark.budget_per_token_j,
+            ),
             policy=self._policy(mark),
         )
         replacement: Judgement | None = self._config.hook.pytest_energy_verdict(judgement=judgement)

@@ -113,9 +113,9 @@ class _Value:
 
     @classmethod
     def read(cls, config: pytest.Config, option: Option) -> "_Value":
-        said = config.getoption(option.flag)
-        if said is not None:
-            texts = tuple(said) if isinstance(said, list) else (str(said),)
+        argument = config.getoption(option.flag)
+        if argument is not None:
+            texts = tuple(argument) if isinstance(argument, list) else (str(argument),)
             return cls(source=option.flag, texts=texts, folder=config.invocation_params.dir)
         ini = config.getini(option.ini)
         texts = tuple(ini) if isinstance(ini, list) else (str(ini),)

@@ -1,6 +1,6 @@
 """The end of a run: baselines written, outputs written, the summary shown.
 
-Rule 1: nothing is written that was not asked for, and what was written is said.
+Rule 1: nothing is written that was not asked for, and what was written is named.
 Rule 2: a test that did not pass, or whose joules don't count, never enters a baseline.
 """
 
@@ -12,11 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from pytest_energy.baselines.accept import why_not_accepted
+from pytest_energy.baselines.store import Store
 from pytest_energy.conversion import judgement_from_json
 from pytest_energy.documents import now_text
 from pytest_energy.errors import EnergyError
 from pytest_energy.model import Judgement
+from pytest_energy.plugin.ci import annotations, append_step_summary
 from pytest_energy.plugin.settings import BaselineMode, Settings, settings_of
+from pytest_energy.report import to_terminal, view
+from pytest_energy.report.formats import write
+from pytest_energy.sensors.replay import round_from_json, save_replay
 
 
 class Summary:
@@ -25,7 +31,7 @@ class Summary:
     Args:
         settings: Of the run.
         reports: Those that carry a judgement.
-        run_notes: What was found at the end of the run, one sentence each.
+        run_notes: What changed by the end of the run, one sentence each.
     """
 
     def __init__(
@@ -59,9 +65,6 @@ class Summary:
         is_whole = self._write_files()
         step_summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if step_summary and self._settings.shows_report:
-            from pytest_energy.plugin.ci import append_step_summary
-            from pytest_energy.report import view
-
             run = view.of(self._judgements, run_notes=self._run_notes)
             self._notices.append(append_step_summary(run, Path(step_summary)))
         return is_whole
@@ -80,8 +83,6 @@ class Summary:
         mode = self._settings.baseline_mode
         if mode not in {BaselineMode.ADD, BaselineMode.REPLACE}:
             return
-        from pytest_energy.baselines.store import Store
-
         store, written = Store(self._settings.baselines_path), Counter[str]()
         for judgement in self._judgements:
             record = judgement.record
@@ -102,8 +103,6 @@ class Summary:
         self._notices.extend(f"{count} baseline(s) {verb} {folder / key}" for key, count in written.items())
 
     def _why_not_stored(self, judgement: Judgement) -> str | None:
-        from pytest_energy.baselines.accept import why_not_accepted
-
         return why_not_accepted(
             judgement,
             replaces=self._settings.baseline_mode is BaselineMode.REPLACE,
@@ -111,8 +110,6 @@ class Summary:
         )
 
     def _write_outputs(self) -> None:
-        from pytest_energy.report.formats import write
-
         for path in self._settings.out_paths:
             write(self._judgements, path, created=now_text(), run_notes=self._run_notes)
             self._notices.append(f"summary written to {path}")
@@ -121,14 +118,12 @@ class Summary:
         path = self._settings.record_path
         if path is None:
             return
-        from pytest_energy.sensors.replay import round_from_json, save_replay
-
-        rounds = {
-            test_id: [round_from_json(one_round, f"round of {test_id}") for one_round in found]
-            for test_id, found in self._recorded.items()
+        recording = {
+            test_id: [round_from_json(one_round, f"round of {test_id}") for one_round in rounds]
+            for test_id, rounds in self._recorded.items()
         }
-        save_replay(path, rounds)
-        self._notices.append(f"rounds of {len(rounds)} test(s) written to {path}")
+        save_replay(path, recording)
+        self._notices.append(f"rounds of {len(recording)} test(s) written to {path}")
 
     def show(self, terminalreporter: pytest.TerminalReporter, *, width: int, is_verbose: bool) -> None:
         """Show the tables if they were asked for, else the verdicts in one line; then notes and files.
@@ -139,21 +134,17 @@ class Summary:
             is_verbose: Tell what a reader rarely asks for, such as power without work.
         """
         if self._settings.shows_report:
-            from pytest_energy.report import to_terminal, view
-
             terminalreporter.section("energy")
             text = to_terminal.render(view.of(self._judgements), width=width, shows_rest=is_verbose)
             terminalreporter.write_line(text)
         else:
             counts = Counter(judgement.verdict for judgement in self._judgements)
-            said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
-            terminalreporter.write_line(f"energy: {said} (--energy-report shows the joules)")
+            verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
+            terminalreporter.write_line(f"energy: {verdicts} (--energy-report shows the joules)")
         for note in self._run_notes:
             terminalreporter.write_line(f"energy: note: {note}")
         for notice in self._notices:
             terminalreporter.write_line(f"energy: {notice}", red=notice.startswith("ERROR"))
-        from pytest_energy.plugin.ci import annotations
-
         root = terminalreporter.config.rootpath
         for command in annotations(self._reports, root=root, environ=os.environ):
             terminalreporter.write_line(command)

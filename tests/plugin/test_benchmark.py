@@ -587,3 +587,49 @@ def test_an_estimate_is_shown(stand_in: Benchmarks) -> None:
     run.result.assert_outcomes(passed=1)
     assert run.test()["provenance"] == "estimated"
     assert run.test()["rounds"]
+
+
+def test_an_unknown_version_is_left_alone(stand_in: Benchmarks) -> None:
+    """Insides that nobody has looked at aren't changed: the benchmark runs, unmeasured, with the reason."""
+    installed = stand_in.project.path / "pytest_benchmark-99.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: pytest-benchmark\nVersion: 99.0\n")
+    stand_in.write(
+        WORK,
+        conftest='Benchmark.__module__ = "pytest_benchmark.fixture"\nimport sys\nsys.path.insert(0, ".")\n',
+    )
+    run = stand_in.run()
+    run.result.assert_outcomes(passed=1)
+    assert run.verdict() == "unmeasured"
+    assert run.test()["unmeasured_because"].startswith("pytest-benchmark 99.0 is not known to work")
+
+
+SLOTTED = """
+class Slotted:
+    __slots__ = ("inner",)
+
+    def __init__(self):
+        self.inner = Benchmark()
+
+    def __call__(self, target, *args, **kwargs):
+        return self.inner(target, *args, **kwargs)
+
+    def pedantic(self, *args, **kwargs):
+        return self.inner.pedantic(*args, **kwargs)
+
+@pytest.fixture
+def benchmark():
+    return Slotted()
+"""
+
+
+def test_a_fixture_that_can_not_be_changed_is_left_alone(stand_in: Benchmarks) -> None:
+    """Where the class of the object can't be another the benchmark runs, unmeasured, with the reason."""
+    stand_in.write(
+        WORK,
+        conftest=SLOTTED,
+    )
+    run = stand_in.run()
+    run.result.assert_outcomes(passed=1)
+    assert run.verdict() == "unmeasured"
+    assert run.test()["unmeasured_because"].startswith("the fixture Slotted can't be measured")

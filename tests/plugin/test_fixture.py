@@ -228,3 +228,16 @@ def test_outputs_of_several_formats_agree(project: Project) -> None:
     with (project.path / "out.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["id"] for row in rows] == ["test_work.py::test_work"]
+
+
+def test_a_users_completion_list_has_what_a_user_needs(project: Project) -> None:
+    """Nothing of the plugin's own stands among the names of the fixture and of a window."""
+    project.write(
+        "def test_work(energy):\n"
+        "    with energy.window('w') as window:\n        pass\n"
+        "    names = [n for n in dir(energy) if not n.startswith('_')]\n"
+        "    assert names == ['command', 'layers', 'measure', 'model', 'record', 'requests', 'window']\n"
+        "    assert [n for n in dir(window) if not n.startswith('_')] == ['name', 'reading', 'samples']\n"
+    )
+    project.replay({"test_work": TEN_J})
+    project.run().result.assert_outcomes(passed=1)
