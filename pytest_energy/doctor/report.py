@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pytest_energy.codec import JsonDict
 from pytest_energy.doctor.examine import Observations
 from pytest_energy.doctor.permissions import Permission
-from pytest_energy.errors import NotMeasurable, Reason
-from pytest_energy.meter.idle import idle_power
+from pytest_energy.errors import Reason
+from pytest_energy.meter.rest import mean_power_w
 from pytest_energy.model import Channel, Domain, Provenance, SensorStatus, Tick
 from pytest_energy.sensors.detect import SensorSet
 from pytest_energy.sensors.protocol import Sensor
@@ -182,8 +182,8 @@ def _channel_report(channel: Channel, provenance: Provenance, observations: Obse
         is_ticked=channel.is_ticked,
         tick_s=observations.ticks_s[name],
         call_s=observations.calls_s[name],
-        idle_power_w=_power_w(at_rest),
-        load_power_w=_power_w(under_load),
+        idle_power_w=mean_power_w(at_rest),
+        load_power_w=mean_power_w(under_load),
         load=_no_load_text(channel.domain, observations) if load is None else load,
         absent_because=observations.faults.get(name)
         or _still_text(channel, at_rest if load is None else under_load, load),
@@ -200,13 +200,6 @@ def _source(channel: Channel, provenance: Provenance) -> str:
 
 def _no_load_text(domain: Domain, observations: Observations) -> str:
     return f"no load: {observations.unloaded.get(domain, 'none is known for this domain')}"
-
-
-def _power_w(ticks: Sequence[Tick]) -> float | None:
-    try:
-        return idle_power(ticks).power_w
-    except NotMeasurable:
-        return None
 
 
 def _still_text(channel: Channel, ticks: Sequence[Tick], load: str | None) -> str | None:

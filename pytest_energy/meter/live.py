@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -11,10 +10,9 @@ from pytest_energy.meter import quality
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.device_monitor import DEVICE_LOOK_S, DeviceMonitor
 from pytest_energy.meter.host_usage import HOST_LOOK_S, HostMonitor, PsutilSystem, System
-from pytest_energy.meter.idle import IDLE_S, IdlePower, idle_power
 from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.meter.quiet_spans import QuietSpans
-from pytest_energy.meter.rest import at_rest
+from pytest_energy.meter.rest import IDLE_S, at_rest, mean_power_w
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
 from pytest_energy.meter.waiting import slowest_tick_s
 from pytest_energy.meter.window import Instruments, LiveWindow
@@ -69,24 +67,22 @@ class LiveMeter:
             rng=rng,
             provenance=self.provenance,
         )
-        self._idle: dict[str, IdlePower] = {}
+        self._idle_w: dict[str, float] = {}
         self._quiet = QuietSpans()
         self._last: LiveWindow | None = None
 
     def start(self) -> None:
         self._instruments.sampler.start()
         if self.provenance is Provenance.MEASURED and self._channels:
-            self._idle = self._at_rest()
+            self._idle_w = self._at_rest()
 
-    def _at_rest(self) -> dict[str, IdlePower]:
+    def _at_rest(self) -> dict[str, float]:
         """Power of each channel over the next seconds, in which nothing is at work."""
         # Not kept as quiet for the first window: by then a device that is opened has another quiet.
         ticks = at_rest(self._instruments.sampler, self._channels, self._instruments.clock, IDLE_S)
-        idle: dict[str, IdlePower] = {}
-        for name in ticks:
-            with suppress(NotMeasurable):  # a counter that stands still; its windows will say so
-                idle[name] = idle_power(ticks[name])
-        return idle
+        # A counter that stands still has no idle power; its windows will say so.
+        powers_w = {name: mean_power_w(ticks[name]) for name in ticks}
+        return {name: power_w for name, power_w in powers_w.items() if power_w is not None}
 
     def statuses(self) -> tuple[SensorStatus, ...]:
         return tuple(replace(status, tick_s=self._tick_s(status.channels)) for status in self._statuses)
@@ -107,23 +103,18 @@ class LiveMeter:
         return f"no sensor on this machine ({reasons})" if reasons else "no sensor on this machine"
 
     def idle_power_w(self) -> Mapping[str, float] | None:
-        return {name: idle.power_w for name, idle in self._idle.items()} or None
+        return dict(self._idle_w) or None
 
     def drift_notes(self) -> tuple[str, ...]:
         """See `Meter`. Channels that tick are compared with the first window's quiet, its devices open."""
         is_ticked = {channel.name: channel.is_ticked for channel in self._channels}
-        before_w = {name: idle.power_w for name, idle in self._idle.items() if not is_ticked[name]}
+        before_w = {name: idle_w for name, idle_w in self._idle_w.items() if not is_ticked[name]}
         before_w |= self._quiet.first_power_w
         is_asked = self.provenance is Provenance.MEASURED and self._last is not None
         if not (is_asked and before_w) or self._instruments.sampler.failure is not None:
             return ()
         self._instruments.synchronize()
-        after_w = {name: rest.power_w for name, rest in self._at_rest().items()}
-        return quality.drift_notes(before_w, after_w)
-
-    def idle(self) -> Mapping[str, IdlePower]:
-        """Power at rest by channel, with its uncertainty; without those where it isn't known."""
-        return dict(self._idle)
+        return quality.drift_notes(before_w, self._at_rest())
 
     def devices(self, domains: frozenset[Domain] | None) -> tuple[str, ...]:
         return tuple(sorted({channel.device for channel in self._of(domains)}))

@@ -11,7 +11,7 @@ import math
 import threading
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -173,11 +173,6 @@ class Sampler:
     def failure(self) -> Exception | None:
         """What ended the sampling, if something did."""
         return self._failure
-
-    @property
-    def read_counts(self) -> Mapping[str, tuple[int, int]]:
-        """Channel to reads and ticks so far: what following it costs."""
-        return {n: (f.tracker.read_count, f.tracker.tick_count) for n, f in self._followed.items()}
 
     def tick_s(self, channel: str) -> float | None:
         """Period of a ticked channel; `None` while it is unknown, or when the counter has fallen silent."""

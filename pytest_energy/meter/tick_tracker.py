@@ -21,13 +21,10 @@ class TickTracker:
 
     Attributes:
         plan: The next read, and what it is for.
-        read_count: Reads so far.
-        tick_count: Ticks seen so far.
     """
 
     def __init__(self, now_s: float) -> None:
         self.plan = Plan(now_s, Why.SEARCHING)
-        self.read_count = self.tick_count = 0
         self._last: Read | None = None
         self._last_tick_s = now_s
         self._reader = Reader()
@@ -56,7 +53,6 @@ class TickTracker:
         """
         read, last = Read(started_s, ended_s, joules), self._last
         self._last = read
-        self.read_count += 1
         self._reader.take(read, self.due_s, is_first=last is None)
         if last is None:
             self.plan = self._search.plan(ended_s, self._last_tick_s)
@@ -65,7 +61,6 @@ class TickTracker:
         tick, self.plan = state.see(last, read, self.plan, self._last_tick_s)
         if tick is not None:
             self._last_tick_s = tick.time_s
-            self.tick_count += 1
             self._follow_if_known(ended_s)
         return tick
 

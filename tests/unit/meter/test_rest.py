@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_energy.errors import SensorError
-from pytest_energy.meter.rest import FIND_S, at_rest
+from pytest_energy.meter.rest import FIND_S, at_rest, mean_power_w
 from pytest_energy.meter.sampler import Sampler
 from pytest_energy.model import Tick
 from tests.fakes.meter import Bench, SimulatedCounter
@@ -79,3 +79,24 @@ def test_a_read_that_fails_is_missing() -> None:
     rest = Rest(bench, counter)
     rest.sampler.add_chore(lambda: setattr(counter, "fault", SensorError("gone")), 1.0)
     assert len(rest.ticks(3.0)["cpu:package-0"]) == 1
+
+
+def test_power_is_joules_over_whole_ticks() -> None:
+    """It is the counter's rise from the first tick to the last, over that time."""
+    ticks = [Tick(0.1 * number, 7.5 * number + (0.3 if number == 15 else 0.0)) for number in range(31)]
+    assert mean_power_w(ticks) == pytest.approx(75.0)
+
+
+@pytest.mark.parametrize(
+    "ticks",
+    [
+        [],
+        [Tick(0.0, 1.0)],
+        [Tick(0.0, 1.0), Tick(0.0, 2.0)],
+        [Tick(0.0, 1.0), Tick(3.0, 1.0)],
+    ],
+    ids=["none", "one", "no time passed", "stands still"],
+)
+def test_no_power_is_made_up(ticks: list[Tick]) -> None:
+    """Where the counter doesn't tell, power is unknown, never 0."""
+    assert mean_power_w(ticks) is None

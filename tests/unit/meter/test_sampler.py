@@ -21,11 +21,13 @@ def test_each_channel_is_followed_with_its_own_phase() -> None:
     bench = Bench(0.1, 0.1, 0.1, 0.1, call_s=(0.002, 0.004))
     sampler = sampler_over(bench)
     bench.clock.sleep_s(3.0)
-    before = dict(sampler.read_counts)
+    before = [counter.read_count for counter in bench.counters]
+    start_s = bench.clock.now_s()
     bench.clock.sleep_s(20.0)
-    for name, (reads, ticks) in sampler.read_counts.items():
-        assert ticks - before[name][1] == pytest.approx(200, abs=6)
-        assert (reads - before[name][0]) / (ticks - before[name][1]) <= 2.1
+    for counter, count in zip(bench.counters, before, strict=True):
+        tick_count = sampler.count_after(counter.channels[0].name, start_s)
+        assert tick_count == pytest.approx(200, abs=6)
+        assert (counter.read_count - count) / tick_count <= 2.1
 
 
 def test_an_untickeds_wrap_is_looked_after() -> None:

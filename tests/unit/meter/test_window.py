@@ -328,13 +328,12 @@ def test_a_fault_at_an_edge_makes_the_window_void() -> None:
 
 
 def test_idle_power_is_measured_at_the_start() -> None:
-    """Idle power comes from at least 3 s of whole ticks, with its uncertainty."""
+    """Idle power comes from at least 3 s of whole ticks."""
     bench = Bench(0.1, 1.0, quiet_w=75.0)
     before_s = bench.clock.now_s()
     bench.meter.start()
     assert 3.0 <= bench.clock.now_s() - before_s <= 5.1
     assert bench.meter.idle_power_w() == pytest.approx({"gpu:0": 75.0, "gpu:1": 75.0}, rel=0.01)
-    assert abs(bench.meter.idle()["gpu:0"].power_w - 75.0) < 3 * bench.meter.idle()["gpu:0"].uncertainty_w
 
 
 def test_an_estimate_has_no_idle_power_and_no_wait() -> None:
