@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import sys
 import threading
@@ -22,26 +21,11 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from pytest_energy.serving.engines import vllm_engine  # noqa: E402
-from pytest_energy.serving.engines.decoder import decoder_shape, parameter_count, skeleton  # noqa: E402
 from pytest_energy.serving.engines.vllm_engine import EngineFailed, VllmEngine  # noqa: E402
-from pytest_energy.serving.engines.vllm_library import START_METHOD, spawned_processes  # noqa: E402
-from pytest_energy.serving.engines.vllm_worker import WeightReport, weight_report  # noqa: E402
 from tests.fakes.vllm_library import PAGE_TOKENS, FakeVllm  # noqa: E402
+from tests.unit.serving.engines.test_decoder import CONFIG  # noqa: E402
 
 STEP_S = 0.005  # as slow as a GPU, so that something can be done between two tokens
-CONFIG = {
-    "architectures": ["LlamaForCausalLM"],
-    "model_type": "llama",
-    "vocab_size": 97,
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 96,
-    "bos_token_id": None,
-    "eos_token_id": None,
-}
 
 
 def write_model(folder: Path, **changes: object) -> Path:
@@ -294,7 +278,7 @@ def test_closing_twice_leaves_no_thread(vllm: FakeVllm, model: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("failure", "told"),
+    ("failure", "because"),
     [
         (ValueError("unknown quantization"), "could not load it: ValueError: unknown quantization$"),
         (
@@ -304,12 +288,12 @@ def test_closing_twice_leaves_no_thread(vllm: FakeVllm, model: Path) -> None:
     ],
 )
 def test_a_failed_load_says_what_and_leaves_no_thread(
-    vllm: FakeVllm, model: Path, failure: Exception, told: str
+    vllm: FakeVllm, model: Path, failure: Exception, because: str
 ) -> None:
     """A wrong argument is told in full by vLLM; what goes wrong in its processes is told above, by them."""
     before = set(threading.enumerate())
     vllm.load_failure = failure
-    with pytest.raises(EngineFailed, match=f"(?s)engine vllm, model llama: vLLM 0.99 .*{told}") as caught:
+    with pytest.raises(EngineFailed, match=f"(?s)engine vllm, model llama: vLLM 0.99 .*{because}") as caught:
         VllmEngine(model)
     assert (caught.value.engine, caught.value.model) == ("vllm", "llama")
     assert set(threading.enumerate()) == before
@@ -350,117 +334,11 @@ def test_vllm_that_can_not_be_imported_is_told(monkeypatch: pytest.MonkeyPatch, 
     assert set(threading.enumerate()) == before
 
 
-def test_a_folder_without_a_configuration_is_refused(tmp_path: Path) -> None:
-    """Before vLLM is imported, which takes seconds."""
-    with pytest.raises(SettingsError, match="holds no config"):
-        VllmEngine(tmp_path)
-    with pytest.raises(SettingsError, match="is no folder; give a folder with a config"):
-        VllmEngine(tmp_path / "nowhere")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        ({"max_batch": 0}, "max_batch is 0; it must be at least 1"),
-        ({"max_model_len": -1}, "max_model_len is -1"),
-        ({"tensor_parallel_size": 0}, "tensor_parallel_size is 0"),
-        ({"gpu_memory_share": 1.5}, "gpu_memory_share is 1.5; it must be above 0 and at most 1"),
-        ({"extra": {"max_num_seqs": 2}}, "max_num_seqs, which VllmEngine sets itself"),
-        ({"extra": {"max_sequences": 2}}, "max_sequences, which vLLM 0.99 does not know"),
-    ],
-)
-def test_wrong_arguments_are_refused(
-    vllm: FakeVllm, model: Path, arguments: dict[str, Any], told: str
-) -> None:
-    """With the value and what is right."""
-    with pytest.raises(SettingsError, match=told):
+@pytest.mark.parametrize("arguments", [{"max_batch": 0}, {"extra": {"max_sequences": 2}}])
+def test_wrong_arguments_start_nothing(vllm: FakeVllm, model: Path, arguments: dict[str, Any]) -> None:
+    """Neither a process nor a thread."""
+    before = set(threading.enumerate())
+    with pytest.raises(SettingsError):
         VllmEngine(model, **arguments)
     assert vllm.engines == []
-
-
-def test_processes_are_spawned_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the environment is as before."""
-    monkeypatch.delenv(START_METHOD, raising=False)
-    with spawned_processes():
-        assert os.environ[START_METHOD] == "spawn"
-    assert START_METHOD not in os.environ
-    monkeypatch.setenv(START_METHOD, "fork")
-    with spawned_processes():
-        assert os.environ[START_METHOD] == "fork"
-    assert os.environ[START_METHOD] == "fork"
-
-
-def llama(**changes: object) -> Any:
-    return transformers.LlamaConfig(**{**CONFIG, **changes})
-
-
-def test_tied_weights_count_once() -> None:
-    """An output head that is the embedding is no second matrix."""
-    apart, tied = skeleton(llama()), skeleton(llama(tie_word_embeddings=True))
-    assert parameter_count(apart) - parameter_count(tied) == 97 * 32
-    shape = decoder_shape(tied)
-    assert shape is not None
-    assert shape.head_parameters == 97 * 32
-
-
-def test_a_skeleton_takes_no_memory() -> None:
-    """Its weights have shapes only."""
-    bare = skeleton(llama())
-    assert bare is not None
-    assert {weight.device.type for weight in bare.parameters()} == {"meta"}
-
-
-def test_a_sparse_model_tells_no_shape() -> None:
-    """Its tokens meet only some of the experts, so counting all weights would be wrong."""
-    config = transformers.MixtralConfig(
-        **{**CONFIG, "architectures": ["MixtralForCausalLM"], "model_type": "mixtral"}, num_local_experts=2
-    )
-    sparse = skeleton(config)
-    assert parameter_count(sparse) > 0
-    assert decoder_shape(sparse) is None
-
-
-def test_a_configuration_of_no_language_model_has_no_skeleton() -> None:
-    """Nothing is counted of another model instead."""
-    assert skeleton(transformers.PretrainedConfig()) is None
-
-
-class FakeLayer:
-    """An attention layer, which tells its kernels."""
-
-    @staticmethod
-    def get_attn_backend() -> Any:
-        return type("Backend", (), {"get_name": staticmethod(lambda: "FLASH_ATTN")})
-
-
-class FakeWorker(WeightReport):
-    """A worker of vLLM with a model on a device."""
-
-    def __init__(self, model: Any, device: str) -> None:
-        self.model = model
-        self.device = torch.device(device)
-        context = {"layers.0.attn": FakeLayer(), "layers.0.mlp": object()}
-        compilation = type("Compilation", (), {"static_forward_context": context})
-        self.vllm_config = type("Config", (), {"compilation_config": compilation})
-
-    def get_model(self) -> Any:
-        return self.model
-
-
-def test_a_worker_on_a_cpu_tells_its_kernels_but_no_size() -> None:
-    """Kernels for CPUs repack weights out of sight."""
-    told = FakeWorker(torch.nn.Linear(3, 5), "cpu").report_weights()
-    assert told == {"size_bytes": None, "vram_bytes": None, "attention": ["FLASH_ATTN"]}
-
-
-def test_a_worker_on_a_gpu_tells_the_bytes_of_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Buffers included, memory that two names share once."""
-    model = torch.nn.Sequential(torch.nn.Linear(4, 4, bias=False), torch.nn.Linear(4, 4, bias=False))
-    model[1].weight = model[0].weight
-    model.register_buffer("scale", torch.zeros(3, dtype=torch.bfloat16))
-    model.register_buffer("view", model.scale[1:])
-    properties = type("Properties", (), {"total_memory": 80})
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
-    worker = FakeWorker(model, "cuda")
-    told = weight_report(worker.model, worker.device, worker.vllm_config)
-    assert told == {"size_bytes": 4 * 16 + 2 * 3, "vram_bytes": 80, "attention": ["FLASH_ATTN"]}
+    assert set(threading.enumerate()) == before
