@@ -100,7 +100,7 @@ $(VLLM_VENV)/.installed: pyproject.toml $(VLLM_VENV)/.installed-vllm
 
 golden: $(VENV)/.installed-dev
 	ENERGY_GOLDEN=accept $(BIN)/python -m pytest tests/golden
-	git diff --stat tests/golden
+	git diff --stat tests/golden pytest_energy/report/schema
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/python docs/generate.py

@@ -398,17 +398,21 @@ def json_page() -> str:
     for name in schema.NAMES:
         document = json.loads(schema.text(name))
         parts.append(f"## {document['title']}\n\n{document['description']}\n\n{members(document)}")
-    definitions = json.loads(schema.text("session"))["$defs"]
+    definitions = {
+        name: node
+        for document in schema.NAMES
+        for name, node in json.loads(schema.text(document))["$defs"].items()
+    }
     shown = (
         f"### `{name}`\n\n{node.get('description', '')}\n\n{members(node)}"
-        for name, node in definitions.items()
+        for name, node in sorted(definitions.items())
         if "properties" in node
     )
     return page(
         "JSON",
         "pytest_energy/report/schema",
         "Two documents are written for programs. Their JSON Schemas (draft 2020-12) come with the package:",
-        "```sh\npytest-energy schema session\npytest-energy schema baseline\n```",
+        "```sh\npytest-energy schema run\npytest-energy schema baseline\n```",
         "A new key is no new format, a changed or removed one is. A value that was not measured is `null`, "
         "never 0.",
         *parts,

@@ -80,12 +80,34 @@ def decode(value: object, kind: type[T], where: str) -> T:
     except msgspec.ValidationError as error:
         fault = _fault(value, inspect.type_info(kind), where)
         raise FormatError(fault or f"{where}: {error}") from error
+    except UnicodeEncodeError as error:  # msgspec looks up no key that has half a surrogate pair
+        if fault := _fault(value, inspect.type_info(kind), where):
+            raise FormatError(fault) from error
+        return msgspec.convert(_known_part(value, inspect.type_info(kind)), kind)
 
 
 def encode(document: object) -> JsonDict:
     """*document*, or a dataclass, as plain values; numbers of other libraries become built-in ones."""
     members: JsonDict = msgspec.to_builtins(document, enc_hook=float)
     return members
+
+
+def _known_part(value: object, kind: inspect.Type) -> object:
+    """*value*, which has no fault, without the keys that *kind* doesn't know."""
+    match kind:
+        case inspect.Metadata(type=inner):
+            return _known_part(value, inner)
+        case inspect.UnionType(types=kinds) if value is not None:
+            (kind,) = (kind for kind in kinds if not isinstance(kind, inspect.NoneType))
+            return _known_part(value, kind)
+    if isinstance(value, dict) and isinstance(kind, inspect.StructType):
+        known = (field for field in kind.fields if field.encode_name in value)
+        return {field.encode_name: _known_part(value[field.encode_name], field.type) for field in known}
+    if isinstance(value, dict) and isinstance(kind, inspect.DictType):
+        return {key: _known_part(item, kind.value_type) for key, item in value.items()}
+    if isinstance(value, list) and isinstance(kind, inspect.ListType | inspect.VarTupleType):
+        return [_known_part(item, kind.item_type) for item in value]
+    return value
 
 
 def _fault(value: object, kind: inspect.Type, where: str) -> str | None:

@@ -15,13 +15,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
 from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.codec import Document, JsonDict, decode, parse
 from pytest_energy.conversion import record_of, record_to_json
 from pytest_energy.documents import Record as RecordDocument
-from pytest_energy.documents import format_of
+from pytest_energy.documents import format_of, written
 from pytest_energy.errors import BaselineError, FormatError, NotComparable, NotMeasurable
 from pytest_energy.model import Record
 
@@ -213,6 +213,9 @@ def _check_merged(text: str, source: str) -> None:
             )
 
 
+_Session = Annotated[RecordDocument, written(properties={"rounds": {"minItems": 1}})]
+
+
 class StoredBaseline(Document, frozen=True, kw_only=True, rename={"test_id": "id"}):
     """A file in the folder of baselines: the accepted sessions of one test on one machine.
 
@@ -225,7 +228,7 @@ class StoredBaseline(Document, frozen=True, kw_only=True, rename={"test_id": "id
     format: Literal[1]
     test_id: str
     machine_key: str
-    sessions: tuple[RecordDocument, ...]
+    sessions: Annotated[tuple[_Session, ...], written(minItems=1)]
 
 
 def _baseline(value: object, source: str) -> Baseline:
@@ -260,12 +263,12 @@ def _check_once(sessions: Sequence[Record], where: str) -> None:
         places[record.created].append(index)
 
 
-def _session(written: RecordDocument, where: str) -> Record:
+def _session(stored: RecordDocument, where: str) -> Record:
     try:
-        record = record_of(written, where)
+        record = record_of(stored, where)
     except NotMeasurable as error:
         raise FormatError(f"{where}: {error}") from error
-    for index, (reading, one_round) in enumerate(zip(record.rounds, written.rounds, strict=True)):
+    for index, (reading, one_round) in enumerate(zip(record.rounds, stored.rounds, strict=True)):
         if reading.uncertainty_j < 0:
             raise FormatError(
                 f"{where}: rounds[{index}]: uncertainty_j is {reading.uncertainty_j}; it is 0 or more"

@@ -5,6 +5,8 @@ import argparse
 from pytest_energy.cli.arguments import Commands, add_command
 from pytest_energy.cli.files import say
 
+_OLD_NAME = "session"  # of a run, until it was called one; scripts may still ask for it
+
 
 def register(commands: Commands) -> None:
     """Add this module's command to *commands*."""
@@ -16,12 +18,17 @@ def register(commands: Commands) -> None:
         "or of a file in the folder of baselines.",
         epilog="Exit status: 0.",
     )
-    schema.add_argument("document", choices=("session", "baseline"), help="the document that it describes")
+    schema.add_argument(
+        "document",
+        choices=("run", "baseline", _OLD_NAME),
+        metavar="{run,baseline}",
+        help="the document that it describes",
+    )
     schema.set_defaults(run=_schema)
 
 
 def _schema(options: argparse.Namespace) -> int:
     from pytest_energy.report.schema import text
 
-    say(text(options.document).rstrip("\n"))
+    say(text("run" if options.document == _OLD_NAME else options.document).rstrip("\n"))
     return 0

@@ -27,7 +27,7 @@ from pytest_energy.report.view import AGAINST, Group, MetricCorrelation, View, o
 FORMAT_VERSION = 1
 # 1: first format. A reader takes no other; a new key is no new format, a changed or removed one is.
 
-_HOISTED = ("machine", "sensors")
+HOISTED = ("machine", "sensors")
 
 _Share = Annotated[Number, written(minimum=0, maximum=1)]
 _Rho = Annotated[Number, written(minimum=-1, maximum=1)]
@@ -68,6 +68,7 @@ class Run(Document, frozen=True, kw_only=True):
     where they differ.
 
     Attributes:
+        created: UTC, ISO 8601 with Z.
         notes: What a reader should know of the run.
         run_notes: What went on in the run itself; left out where nothing did.
     """
@@ -156,7 +157,7 @@ def _judgement(entry: object, top: JsonDict, where: str) -> Judgement:
 
 
 def _without(entry: JsonDict, top: Mapping[str, object]) -> JsonDict:
-    return {name: value for name, value in entry.items() if name not in _HOISTED or value != top[name]}
+    return {name: value for name, value in entry.items() if name not in HOISTED or value != top[name]}
 
 
 def _correlation(group: Group, metric: MetricCorrelation) -> JsonDict:
