@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pytest_energy.errors import SensorError, SensorUnavailable, SettingsError
 from pytest_energy.model import Channel, Domain, Provenance, Usage
-from pytest_energy.sensors.cpu_times import cpu_times_reader
+from pytest_energy.sensors.cpu_times import CpuTimes, cpu_times_reader
 from pytest_energy.sensors.protocol import Facts
 
 NAME = "estimate"
@@ -68,10 +68,6 @@ _TDP_TABLE: tuple[tuple[str, float, int], ...] = (
     ("Ryzen 9 7950X", 170.0, 32),
     ("Ryzen Threadripper PRO 3975WX", 280.0, 64),
 )
-
-# Fields of the machine's CPU times in which a CPU works for this machine. Not among them: `guest`, which is
-# inside `user`; `steal`, in which the CPU worked for another machine; `iowait`, in which it rests.
-_BUSY = ("user", "nice", "system", "irq", "softirq")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +135,7 @@ class EstimateSensor:
         cpu_model: str,
         cpu_count: int,
         tdp: Tdp,
-        cpu_times: Callable[[], object],
+        cpu_times: Callable[[], CpuTimes],
         now_s: Callable[[], float],
         clock_tick_s: float,
     ) -> None:
@@ -152,7 +148,7 @@ class EstimateSensor:
         self._idle_w = IDLE_SHARE * tdp.power_w
         self._busy_w = (1.0 - IDLE_SHARE) * tdp.power_w / cpu_count
         self._start_s = now_s()
-        self._start_busy_s = _busy_s(cpu_times())
+        self._start_busy_s = cpu_times().busy_s
         self._last_j = 0.0
         self.channels = (
             Channel(
@@ -171,7 +167,7 @@ class EstimateSensor:
         cpu_tdp_w: float | None = None,
         cpuinfo: Path = Path("/proc/cpuinfo"),
         cpu_count: int | None = None,
-        cpu_times: Callable[[], object] | None = None,
+        cpu_times: Callable[[], CpuTimes] | None = None,
         now_s: Callable[[], float] = time.monotonic,
     ) -> "EstimateSensor":
         """Look up the CPU and begin to count.
@@ -208,7 +204,7 @@ class EstimateSensor:
             raise SensorError(f"{channel}: the estimate has {CHANNEL}, not this channel")
         with self._lock:
             elapsed_s = self._now_s() - self._start_s
-            busy_s = _busy_s(self._cpu_times()) - self._start_busy_s
+            busy_s = self._cpu_times().busy_s - self._start_busy_s
             energy_j = self._idle_w * elapsed_s + self._busy_w * busy_s
             # Written so that NaN is a fault too.
             if not energy_j >= self._last_j:
@@ -245,8 +241,3 @@ def read_cpu_model(cpuinfo: Path) -> str:
         return "unknown"
     line = re.search(r"^model name[ \t]*:[ \t]*(\S.*?)[ \t]*$", text, re.MULTILINE)
     return "unknown" if line is None else line[1]
-
-
-def _busy_s(times: object) -> float:
-    """Seconds that the machine's CPUs have worked, summed over them."""
-    return math.fsum(float(getattr(times, name, 0.0)) for name in _BUSY)

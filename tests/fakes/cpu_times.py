@@ -1,6 +1,8 @@
 """CPU times of a whole machine, as psutil gives them, that a test moves."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+
+from pytest_energy.sensors.cpu_times import CpuTimes
 
 
 @dataclass(slots=True, kw_only=True)
@@ -18,5 +20,5 @@ class FakeCpuTimes:
     guest: float = 0.0
     guest_nice: float = 0.0
 
-    def __call__(self) -> "FakeCpuTimes":
-        return self
+    def __call__(self) -> CpuTimes:
+        return CpuTimes(**asdict(self))

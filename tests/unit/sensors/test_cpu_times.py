@@ -2,7 +2,9 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from pytest_energy.sensors import cpu_times
@@ -66,6 +68,12 @@ def test_where_there_is_no_such_file_psutil_is_asked(tmp_path: Path, text: str |
 
 
 @pytest.mark.skipif(not cpu_times.STAT.exists(), reason="this system has no /proc/stat")
+def test_a_system_that_counts_fewer_kinds_has_none_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kind that psutil doesn't have on this system counts as no seconds."""
+    monkeypatch.setattr(psutil, "cpu_times", lambda: SimpleNamespace(user=3.0, system=2.0, idle=5.0))
+    assert psutil_times() == CpuTimes(user=3.0, nice=0.0, system=2.0, idle=5.0)
+
+
 def test_both_ways_say_the_same() -> None:
     """psutil, asked between two reads of the file, is between them."""
     read = cpu_times_reader()

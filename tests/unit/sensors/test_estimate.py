@@ -59,17 +59,6 @@ def test_rest_and_others_work_dont_count(kind: str) -> None:
     assert sensor.read_j(CHANNEL) == 0.0
 
 
-def test_a_machine_without_some_kinds_of_time_counts() -> None:
-    """Systems that don't tell `nice` or `irq` are estimated from what they tell."""
-
-    class Times:
-        user = 3.0
-        system = 2.0
-
-    sensor = EstimateSensor.open(cpu_tdp_w=10.0, cpu_count=1, cpu_times=Times, now_s=lambda: 0.0)
-    assert sensor.read_j(CHANNEL) == 0.0
-
-
 def test_time_that_goes_back_is_a_fault() -> None:
     """A clock that went back is a `SensorError`, not less energy."""
     times = FakeCpuTimes()
