@@ -25,16 +25,16 @@ def why_not_accepted(
         is_named: A person asked for this very test.
     """
     record, verdict = judgement.record, judgement.verdict
-    said = f"its verdict is {verdict}: {next(iter(judgement.reason.splitlines()), '')}"
+    reason = f"its verdict is {verdict}: {next(iter(judgement.reason.splitlines()), '')}"
     is_estimate = record.provenance is Provenance.ESTIMATED and record.is_measured
     if judgement.outcome != "passed" and not is_named:
         return f"the test did not pass ({judgement.outcome})"
     if is_estimate and not takes_estimates:
-        return f"its joules are an estimate; {said}"
+        return f"its joules are an estimate; {reason}"
     if is_estimate and verdict is Verdict.UNMEASURED:
         verdict = Verdict.NO_BASELINE  # only for want of leave to judge it
     if verdict in _UNUSABLE or not (is_named or verdict in (_REPLACING if replaces else _JOINING)):
-        return said
+        return reason
     if not record.round_energies_j or min(record.round_energies_j) <= 0:
-        return f"it has no joules to compare with; {said}"
+        return f"it has no joules to compare with; {reason}"
     return None

@@ -68,14 +68,14 @@ def fingerprint(
         cpuinfo: Linux's list of processors.
     """
     sensors = ", ".join(sorted(set(sensor_names)))
-    shown = {"python": platform.python_version(), "platform": platform.platform()}
-    shown |= installed_versions() | commit(Path.cwd() if folder is None else folder)
+    variable = {"python": platform.python_version(), "platform": platform.platform()}
+    variable |= installed_versions() | commit(Path.cwd() if folder is None else folder)
     if provenance is Provenance.REPLAYED:
-        return Machine(key=REPLAY_KEY, fixed={"sensors": sensors}, shown=shown)
+        return Machine(key=REPLAY_KEY, fixed={"sensors": sensors}, shown=variable)
     cpu = cpu_model(cpuinfo)
     cpu_part = _slug(cpu)
     fixed = _merged(fact.fixed for fact in facts)
-    shown |= {"cpu_count": str(os.cpu_count()), **_merged(fact.shown for fact in facts)}
+    variable |= {"cpu_count": str(os.cpu_count()), **_merged(fact.shown for fact in facts)}
     parts = (
         *_gpu_parts(facts, cpu_part),
         cpu_part,
@@ -86,7 +86,7 @@ def fingerprint(
     return Machine(
         key=key[:_KEY_LENGTH].rstrip("-") or "unknown",
         fixed=fixed,
-        shown={name: value for name, value in shown.items() if name not in fixed},
+        shown={name: value for name, value in variable.items() if name not in fixed},
     )
 
 
@@ -135,7 +135,7 @@ def _merged(mappings: Iterable[Mapping[str, str]]) -> dict[str, str]:
     for mapping in mappings:
         for name, value in mapping.items():
             values.setdefault(name, set()).add(value)
-    return {name: ", ".join(sorted(found)) for name, found in sorted(values.items())}
+    return {name: ", ".join(sorted(texts)) for name, texts in sorted(values.items())}
 
 
 def _slug(name: str) -> str:
@@ -179,12 +179,12 @@ def installed_versions(
     distributions: Mapping[str, tuple[str, ...]] = _DISTRIBUTIONS,
 ) -> dict[str, str]:
     """Versions of what is installed, found without importing it (torch takes seconds)."""
-    found = {}
-    for shown_name, names in distributions.items():
+    installed = {}
+    for fact_name, names in distributions.items():
         versions = (_version(name) for name in names)
         if version := next(filter(None, versions), None):
-            found[shown_name] = version
-    return found
+            installed[fact_name] = version
+    return installed
 
 
 def _version(distribution: str) -> str | None:

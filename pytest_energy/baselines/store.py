@@ -132,12 +132,12 @@ class Store:
         """
         try:
             with path.open("rb") as file:
-                found = _ID_LINE.search(file.read(_HEAD_BYTES))
+                line = _ID_LINE.search(file.read(_HEAD_BYTES))
         except OSError as error:
             raise _cant("read", path, error) from error
-        if found is not None:
+        if line is not None:
             with suppress(ValueError):
-                return str(json.loads(found[1]))
+                return str(json.loads(line[1]))
         return self.read(path).test_id
 
     def paths_of(self, test_id: str) -> tuple[Path, ...]:
@@ -419,6 +419,6 @@ def _cant(
     because = error.strerror or error
     if root is not None and isinstance(error, NotADirectoryError | FileExistsError):
         folders = [root, *reversed([f for f in path.parents if f.is_relative_to(root)])]
-        taken = next((folder for folder in folders if folder.exists() and not folder.is_dir()), None)
-        because = because if taken is None else f"{taken} is a file, not a folder"
+        obstacle = next((folder for folder in folders if folder.exists() and not folder.is_dir()), None)
+        because = because if obstacle is None else f"{obstacle} is a file, not a folder"
     return BaselineError(f"can't {verb} {path}: {because}; mend that, or {instead}")
