@@ -85,7 +85,7 @@ class TickFollower:
         if read.middle_s - last.middle_s > _HELD_UP_TICKS * self._beat.period_s:
             return None, self.expect(now_s)  # several ticks may have passed: this thread was held up
         self._count_early()
-        tick = self._put_on(self._tick(last, read), read).later_than(last_tick_s)
+        tick = self._without_delay(self._tick(last, read), read).later_than(last_tick_s)
         self._learn(tick)
         return tick, self.expect(now_s)
 
@@ -119,7 +119,7 @@ class TickFollower:
             gap_s = min(gap_s, 2 * max(2 * self._reach_s, self._reader.call_s) + self._reader.late_s)
         return between(last, read, gap_s)
 
-    def _put_on(self, tick: SeenTick, read: Read) -> SeenTick:
+    def _without_delay(self, tick: SeenTick, read: Read) -> SeenTick:
         """*tick* without what its read was put off by; and know by how much to put off the next."""
         if self._unchanged_count != 1 or self._reader.is_eager:
             return tick

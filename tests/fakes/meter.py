@@ -18,6 +18,9 @@ from pytest_energy.sensors.nvml import NvmlSensor
 from pytest_energy.sensors.protocol import Facts, Sensor
 from tests.fakes.nvml import FakeGpu, FakeNvml, NVMLError_NotSupported
 
+BURST = (0.05, 700.0)
+"""Work that is shorter than a tick: seconds and watts."""
+
 
 class VirtualClock:
     """A clock that the test advances, by sleeping on it.
@@ -322,3 +325,29 @@ class NvmlBench(Bench):
 
     def _draw_mw(self) -> int:
         return round(self.device.seen_power_w(self.clock.now_s()) * self.draw_share * 1e3)
+
+
+def started(*tick_s: float, **counter: Any) -> Bench:
+    """A bench whose meter has found its ticks."""
+    bench = Bench(*tick_s, **counter)
+    bench.meter.start()
+    return bench
+
+
+def edge_meter(bench: Bench, provenance: Provenance = Provenance.MEASURED) -> LiveMeter:
+    """A started meter over a processor's counter that is read at the edges."""
+    rapl = SimulatedCounter(
+        bench.device, bench.clock, tick_s=0.0, call_s=(0.0, 0.0), name="cpu:package-0", is_ticked=False
+    )
+    rapl.provenance = provenance
+    meter = bench.meter_over(rapl)
+    meter.start()
+    return meter
+
+
+def why_void(reading: Reading) -> str:
+    """The reason of a void reading, which has no joules."""
+    assert reading.void_because is not None
+    assert reading.channels == {}
+    assert reading.energy_j is None
+    return reading.void_because

@@ -30,7 +30,7 @@ def test_each_channel_is_followed_with_its_own_phase() -> None:
         assert (counter.read_count - count) / tick_count <= 2.1
 
 
-def test_an_untickeds_wrap_is_looked_after() -> None:
+def test_the_wrap_of_an_edge_channel_is_looked_after() -> None:
     """A channel that doesn't tick is read at least every 20 s, so that its wraps can be counted."""
     bench = Bench()
     rapl = SimulatedCounter(

@@ -1,36 +1,14 @@
 """Windows of the live meter, on a virtual clock with a known truth."""
 
-import json
 import math
-import random
-from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import pairwise
 
 import pytest
 
-from pytest_energy.conversion import reading_to_json
-from pytest_energy.errors import NotMeasurable, SensorError
-from pytest_energy.meter.integrate import integrate
+from pytest_energy.errors import SensorError
 from pytest_energy.meter.live import LiveMeter
-from pytest_energy.model import Domain, Provenance, Reading, SensorStatus, Usage
-from pytest_energy.sensors.replay import ReplayRound, round_to_json
-from tests.fakes.meter import Bench, SimulatedCounter, StillSystem
-
-BURST = (0.05, 700.0)
-
-
-def started(*tick_s: float, **counter: object) -> Bench:
-    bench = Bench(*tick_s, **counter)  # type: ignore[arg-type]  # passed through to the counters
-    bench.meter.start()
-    return bench
-
-
-def why_void(reading: Reading) -> str:
-    assert reading.void_because is not None
-    assert reading.channels == {}
-    assert reading.energy_j is None
-    return reading.void_because
+from pytest_energy.model import Provenance, Reading, Usage
+from tests.fakes.meter import BURST, Bench, SimulatedCounter, edge_meter, started, why_void
 
 
 def test_a_burst_is_measured_whole() -> None:
@@ -41,30 +19,6 @@ def test_a_burst_is_measured_whole() -> None:
         assert reading.void_because is None
         assert abs(reading.channels["gpu:0"] - bench.truth_j(reading)) <= 4 * reading.uncertainty_j
         assert reading.channels["gpu:0"] == pytest.approx(35.0, rel=0.01)
-
-
-def test_the_trace_gives_the_same_joules_again() -> None:
-    """Integrating a reading's trace reproduces it to the last bit."""
-    bench = started(0.1, 0.02)
-    for steps in ((BURST,), ((0.9, 300.0), (0.3, 500.0)), ((12.0, 400.0),)):
-        reading = bench.measure(*steps)
-        trace = reading.trace
-        assert trace is not None
-        for name, ticks in trace.ticks.items():
-            again = integrate(
-                ticks,
-                trace.start_s,
-                trace.stop_s,
-                quiet_s=trace.quiet_s,
-            )
-            assert again.energy_j == reading.channels[name]
-
-
-def test_a_long_windows_trace_is_short() -> None:
-    """Of a long window only the ticks beside its edges are kept."""
-    reading = started().measure((60.0, 300.0))
-    assert reading.trace is not None
-    assert len(reading.trace.ticks["gpu:0"]) < 140
 
 
 def test_channels_have_their_own_phases() -> None:
@@ -156,9 +110,6 @@ def test_an_error_of_the_work_passes_through_synchronize() -> None:
     assert window.close().void_because is None
 
 
-# Faults
-
-
 def test_a_sensor_that_raises_makes_the_window_void_and_the_next_one_good() -> None:
     """A fault in the middle voids its window, with the reason; the run goes on."""
     bench = started()
@@ -246,36 +197,6 @@ def test_zero_joules_are_void_never_zero() -> None:
     assert why_void(window.close()).startswith("dram:package-0 reads 0 J")
 
 
-def test_domains_choose_channels() -> None:
-    """A window over a domain reads its channels only; over a domain that isn't there it is void."""
-    bench = started()
-    rapl = SimulatedCounter(
-        bench.device, bench.clock, tick_s=0.0, call_s=(0.0, 0.0), name="cpu:package-0", is_ticked=False
-    )
-    meter = bench.meter_over(*bench.counters, rapl)
-    meter.start()
-    window = meter.open("test", domains=frozenset({Domain.CPU}))
-    bench.device.work((BURST,))
-    assert set(window.close().channels) == {"cpu:package-0"}
-    reading = meter.open("test", domains=frozenset({Domain.DRAM})).close()
-    assert why_void(reading) == (
-        "no channel of the domains dram here; this run measures gpu:0, cpu:package-0"
-    )
-    assert meter.devices(frozenset({Domain.CPU})) == ("device-of-cpu:package-0",)
-    assert meter.devices(None) == ("device-of-cpu:package-0", "device-of-gpu:0")
-
-
-def test_a_window_left_open_is_given_up() -> None:
-    """A window whose work raised is given up by the next; its own close then says so."""
-    bench = started()
-    abandoned = bench.meter.open("first")
-    bench.clock.sleep_s(0.3)
-    second = bench.meter.open("second")
-    bench.device.work((BURST,))
-    assert second.close().void_because is None
-    assert "second opened another window" in why_void(abandoned.close())
-
-
 def test_closing_twice_gives_the_same_reading() -> None:
     """A window is closed once."""
     bench = started()
@@ -284,23 +205,10 @@ def test_closing_twice_gives_the_same_reading() -> None:
     assert window.close() is window.close()
 
 
-# Channels that are read at the edges
-
-
-def untickeds(bench: Bench, provenance: Provenance = Provenance.MEASURED) -> LiveMeter:
-    rapl = SimulatedCounter(
-        bench.device, bench.clock, tick_s=0.0, call_s=(0.0, 0.0), name="cpu:package-0", is_ticked=False
-    )
-    rapl.provenance = provenance
-    meter = bench.meter_over(rapl)
-    meter.start()
-    return meter
-
-
 def test_without_a_ticked_channel_nothing_waits() -> None:
     """Opening and closing take no time of the clock where no channel ticks."""
     bench = Bench()
-    meter = untickeds(bench)
+    meter = edge_meter(bench)
     before_s = bench.clock.now_s()
     window = meter.open("test")
     bench.device.work((BURST,))
@@ -324,88 +232,11 @@ def test_a_fault_at_an_edge_makes_the_window_void() -> None:
     assert why_void(window.close()) == "cpu:package-0: permission denied"
 
 
-# Idle
-
-
-def test_idle_power_is_measured_at_the_start() -> None:
-    """Idle power comes from at least 3 s of whole ticks."""
-    bench = Bench(0.1, 1.0, quiet_w=75.0)
-    before_s = bench.clock.now_s()
-    bench.meter.start()
-    assert 3.0 <= bench.clock.now_s() - before_s <= 5.1
-    assert bench.meter.idle_power_w() == pytest.approx({"gpu:0": 75.0, "gpu:1": 75.0}, rel=0.01)
-
-
-def test_an_estimate_has_no_idle_power_and_no_wait() -> None:
-    """Where nothing is measured, start takes no time and idle power isn't known."""
-    bench = Bench()
-    before_s = bench.clock.now_s()
-    meter = untickeds(bench, Provenance.ESTIMATED)
-    assert bench.clock.now_s() == before_s
-    assert meter.idle_power_w() is None
-
-
-# Ready
-
-
-def test_ready_power_is_the_quiet_before_the_first_round() -> None:
-    """A device that was opened after idle was measured has its own quiet power, told by a reading."""
-    bench = started(quiet_w=75.0)
-    bench.device.quiet_w = 120.0
-    bench.device.plan(bench.clock.now_s(), 120.0)
-    reading = bench.measure(BURST)
-    assert bench.meter.idle_power_w() == pytest.approx({"gpu:0": 75.0}, rel=0.01)
-    assert reading.quiet_power_w == pytest.approx({"gpu:0": 120.0}, rel=0.01)
-
-
-@pytest.mark.parametrize(("end_w", "has_drifted"), [(121.0, False), (150.0, True)])
-def test_quiet_that_drifts_over_the_run_is_noted(end_w: float, *, has_drifted: bool) -> None:
-    """At the end, quiet power of a ticked channel is compared with the first window's; 10 % off is told."""
-    bench = started(quiet_w=120.0)
-    bench.measure(BURST)
-    bench.device.quiet_w = end_w
-    bench.measure(BURST)
-    notes = bench.meter.drift_notes()
-    assert len(notes) == has_drifted
-    assert all(note.startswith("gpu:0: 120 W without work at the start of the run, 15") for note in notes)
-
-
-def test_idle_that_drifts_of_a_channel_read_at_edges_is_noted() -> None:
-    """A channel that doesn't tick is compared with its idle power."""
-    bench = Bench(quiet_w=50.0)
-    meter = untickeds(bench)
-    meter.open("test").close()
-    bench.device.plan(bench.clock.now_s(), 80.0)
-    (note,) = meter.drift_notes()
-    assert note.startswith("cpu:package-0: 50 W without work at the start of the run, 80 W")
-
-
-def test_without_a_window_nothing_has_drifted() -> None:
-    """A meter that was started and took no window isn't asked for 3 s more."""
-    bench = Bench(quiet_w=50.0)
-    meter = untickeds(bench)
-    bench.device.plan(bench.clock.now_s(), 80.0)
-    before_s = bench.clock.now_s()
-    assert meter.drift_notes() == ()
-    assert bench.clock.now_s() == before_s
-
-
-def test_an_estimate_does_not_drift() -> None:
-    """Where nothing is measured there is no power at rest to compare."""
-    bench = Bench(quiet_w=50.0)
-    meter = untickeds(bench, Provenance.ESTIMATED)
-    meter.open("test").close()
-    assert meter.drift_notes() == ()
-
-
-# Other processes
-
-
 def foreign_reading(own_share: float | None, provenance: Provenance) -> Reading:
     """One second over a processor's counter; others had the rest of the processor time."""
     bench = Bench()
     bench.system.own_share = own_share
-    window = untickeds(bench, provenance).open("test")
+    window = edge_meter(bench, provenance).open("test")
     bench.device.work(((1.0, 50.0),))
     return window.close()
 
@@ -431,115 +262,6 @@ def test_where_nobody_tells_whose_time_it_was_nothing_is_said() -> None:
     assert (reading.void_because, reading.quality) == (None, ())
 
 
-def test_a_run_that_measured_nothing_has_no_drift_and_no_wait() -> None:
-    """Where no window was measured, nothing is compared and no time is spent."""
-    bench = started()
-    before_s = bench.clock.now_s()
-    assert bench.meter.drift_notes() == ()
-    assert bench.clock.now_s() == before_s
-
-
-# Phases
-
-
-def test_phases_of_a_round_add_up() -> None:
-    """Phases that adjoin add up to the round, and each is right within its uncertainty."""
-    bench = started()
-    window = bench.meter.open("test")
-    edges_s = [bench.clock.now_s()]
-    for name, power_w in (("prefill", 700.0), ("decode", 300.0)):
-        phase = window.phase(name, samples=8)
-        bench.device.plan(bench.clock.now_s(), power_w)
-        bench.clock.sleep_s(0.73)
-        phase.close()
-        edges_s.append(bench.clock.now_s())
-    bench.device.plan(bench.clock.now_s(), 120.0)
-    reading = window.close()
-    prefill, decode = reading.phases
-    assert (prefill.name, prefill.samples, decode.name) == ("prefill", 8, "decode")
-    assert prefill.energy_j is not None
-    assert decode.energy_j is not None
-    assert prefill.energy_j + decode.energy_j == pytest.approx(reading.energy_j)
-    for phase_, start_s, stop_s in zip(reading.phases, edges_s, edges_s[1:], strict=False):
-        assert phase_.uncertainty_j is not None
-        assert phase_.energy_j is not None
-        assert abs(phase_.energy_j - bench.device.joules_between(start_s, stop_s)) <= 2 * phase_.uncertainty_j
-        assert phase_.uncertainty_j > reading.uncertainty_j
-        assert phase_.quality == ("gpu:0: interpolated between ticks, the power isn't quiet at its edges",)
-
-
-def test_a_phase_of_an_unticked_channel_is_exact() -> None:
-    """Channels that are read at edges are read at a phase's edges too."""
-    bench = Bench()
-    meter = untickeds(bench)
-    window = meter.open("test")
-    phase = window.phase("first")
-    bench.device.work(((0.2, 500.0),))
-    phase.close()
-    bench.device.work(((0.2, 300.0),))
-    (first,) = window.close().phases
-    assert first.energy_j == pytest.approx(100.0, rel=1e-4)
-    assert first.quality == ()
-
-
-def test_a_phase_that_was_never_closed_has_no_joules() -> None:
-    """A phase without a stop is unknown, not zero."""
-    bench = started()
-    window = bench.meter.open("test")
-    window.phase("forgotten")
-    bench.device.work((BURST,))
-    (forgotten,) = window.close().phases
-    assert forgotten.energy_j is None
-    assert forgotten.quality == ("it was never closed",)
-
-
-def test_phases_of_a_void_window_have_no_joules() -> None:
-    """What a void window says of its phases is nothing."""
-    bench = started()
-    window = bench.meter.open("test")
-    window.phase("lost").close()
-    bench.clock.slept_s = 30.0
-    bench.clock.sleep_s(0.1)
-    reading = window.close()
-    assert [phase.energy_j for phase in reading.phases] == [None]
-
-
-# The rest of the meter
-
-
-def test_statuses_tell_the_tick_that_was_found() -> None:
-    """A ticked sensor's status has its tick after the start; the others' stay as they were."""
-    bench = started(0.1)
-    (status,) = bench.meter.statuses()
-    assert status.tick_s == pytest.approx(0.1, rel=0.01)
-
-
-def test_a_meter_without_sensors_says_why() -> None:
-    """With nothing to measure, the reasons of the absent sensors are told."""
-    bench = Bench()
-    meter = LiveMeter(
-        (),
-        [SensorStatus(name="rapl", provenance=Provenance.MEASURED, absent_because="no permission")],
-        clock=bench.clock,
-        synchronize=lambda: None,
-        rng=random.Random(1),  # noqa: S311  # a seeded simulation
-        runner=bench.clock,
-        system=StillSystem(bench.clock),
-    )
-    meter.start()
-    assert meter.why_unmeasured("test") == "no sensor on this machine (rapl: no permission)"
-    assert "no channel" in why_void(meter.open("test").close())
-    assert meter.rounds_left("test") is None
-
-
-def test_provenances_are_never_mixed() -> None:
-    """Sensors of different provenance can't be in one meter."""
-    bench = Bench(0.1, 0.1)
-    bench.counters[1].provenance = Provenance.ESTIMATED
-    with pytest.raises(NotMeasurable, match="never mixed"):
-        bench.meter_over(*bench.counters)
-
-
 def test_usage_is_of_the_window() -> None:
     """The reading tells how busy the machine was, and what the sensors say of themselves."""
     bench = started()
@@ -563,71 +285,3 @@ def test_the_sampler_is_cheap() -> None:
     bench.measure((20.0, 500.0))
     assert bench.counters[0].read_count - before <= 2.1 * 200 + 25
     assert math.isfinite(bench.clock.now_s())
-
-
-# Power over time
-
-
-def steps_j(steps: Sequence[tuple[float, float]]) -> float:
-    return math.fsum(power_w * (until_s - from_s) for (from_s, power_w), (until_s, _) in pairwise(steps))
-
-
-def rounding_j(steps: Sequence[tuple[float, float]]) -> float:
-    """What times of 1 ms and watts of 4 digits may change of the joules of *steps*."""
-    swings_w = math.fsum(abs(after - before) for (_, before), (_, after) in pairwise(steps))
-    return 5e-4 * steps_j(steps) + 5e-4 * (steps[0][1] + swings_w + steps[-1][1])
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_the_steps_of_power_are_the_counters_joules(seed: int) -> None:
-    """Watts times seconds are the counter's difference between the first tick inside and the last."""
-    bench = started(0.1, 0.02, 0.25, seed=seed, jitter_share=0.02)
-    for work in (((0.4, 200.0), (0.9, 600.0), (0.7, 350.0)), ((30.0, 500.0), (0.3, 150.0), (10.0, 300.0))):
-        reading = bench.measure(*work)
-        trace = reading.trace
-        assert trace is not None
-        for name, steps in reading.power_trace.items():
-            inside = [tick for tick in trace.ticks[name] if trace.start_s <= tick.time_s <= trace.stop_s]
-            assert steps[0][0] == round(inside[0].time_s - trace.start_s, 3)
-            assert steps[-1][0] == round(inside[-1].time_s - trace.start_s, 3)
-            counted_j = inside[-1].joules - inside[0].joules
-            assert abs(steps_j(steps) - counted_j) <= rounding_j(steps)
-        assert reading.power_trace.keys() == {"gpu:0", "gpu:1", "gpu:2"}
-
-
-def test_steps_of_power_follow_the_work() -> None:
-    """Where the work draws more, the steps do; none of them has the quiet beside the window in it."""
-    reading = started(call_s=(1e-4, 2e-4)).measure((1.0, 300.0), (1.0, 600.0))
-    steps = reading.power_trace["gpu:0"]
-    assert all(power_w == pytest.approx(300.0, rel=0.05) for time_s, power_w in steps if time_s < 0.85)
-    assert all(power_w == pytest.approx(600.0, rel=0.05) for time_s, power_w in steps if time_s > 1.05)
-
-
-def test_a_window_without_two_ticks_has_no_steps_of_power() -> None:
-    """A burst, a channel that is read at edges, and a void window tell no power over time."""
-    bench = started()
-    assert bench.measure(BURST).power_trace == {}
-    assert bench.measure((1.0, 300.0)).power_trace.keys() == {"gpu:0"}
-    window = bench.meter.open("test")
-    bench.device.work([(1.0, 300.0)])
-    bench.clock.jump(-30.0)
-    assert window.close().power_trace == {}
-    bench = Bench()
-    bench.meter = untickeds(bench)
-    assert bench.measure((1.0, 300.0)).power_trace == {}
-
-
-@pytest.mark.parametrize(("channels", "most"), [(1, 60), (2, 60), (8, 15), (16, 7)])
-def test_twenty_long_rounds_take_forty_kilobytes(channels: int, most: int) -> None:
-    """Long windows and many channels are thinned, so that a test's power over time stays small in JSON."""
-    reading = started(*[0.1] * channels, call_s=(1e-4, 2e-4)).measure((20.0, 412.3))
-    assert {len(steps) for steps in reading.power_trace.values()} == {most}
-    text = json.dumps(reading_to_json(reading)["power_trace"])
-    assert 20 * len(text) < 42_000
-
-
-def test_a_recording_holds_the_ticks_not_the_steps() -> None:
-    """A replay integrates its ticks again; power over time is no part of it."""
-    reading = started().measure((1.0, 300.0))
-    assert reading.power_trace
-    assert "power_trace" not in round_to_json(ReplayRound.from_reading(reading))
