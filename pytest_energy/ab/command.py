@@ -13,7 +13,7 @@ from types import FrameType
 
 from pytest_energy.ab.interleave import PairPlan, interleave
 from pytest_energy.ab.judge import Problem, Question, judge_pairs
-from pytest_energy.ab.protocol import Collected
+from pytest_energy.ab.protocol import CollectedTests
 from pytest_energy.ab.side import Tree, Worker, own_sources, shared_sources, worker
 from pytest_energy.ab.worktree import SHORT_LENGTH, Revision, repository_root, resolve, worktree
 from pytest_energy.baselines.machine import commit
@@ -179,21 +179,14 @@ class _Comparing:
         self._note_sources()
         return self._outcome
 
-    def _note_what_is_left_out(self, before: Collected, after: Collected) -> None:
+    def _note_what_is_left_out(self, before: CollectedTests, after: CollectedTests) -> None:
         one, other = (side.tree.name for side in self._sides)
-        left_out = [
-            *(
-                f"{test_id} is on one side only: {one} has it, {other} doesn't"
-                for test_id in before.tolerances
-                if test_id not in after.tolerances
-            ),
-            *(
-                f"{test_id} is on one side only: {other} has it, {one} doesn't"
-                for test_id in after.tolerances
-                if test_id not in before.tolerances
-            ),
-        ]
-        self._outcome.problems += [Problem(text=text) for text in left_out]
+        for here, there, name, missing in ((before, after, one, other), (after, before, other, one)):
+            self._outcome.problems += [
+                Problem(text=f"{test_id} is on one side only: {name} has it, {missing} doesn't")
+                for test_id in here.tolerances
+                if test_id not in there.tolerances
+            ]
         if after.other_count:
             self._outcome.notes.append(f"tests without energy, which were not run: {after.other_count}")
 

@@ -8,8 +8,8 @@ Rule 3: a pair with a void round doesn't count and is taken again, in the same o
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from pytest_energy.ab.protocol import Done, Ready
-from pytest_energy.ab.side import TestEnded
+from pytest_energy.ab.protocol import FinishedTest, ReadyTest
+from pytest_energy.ab.side import EndedEarly
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.clock import Clock
 from pytest_energy.model import Reading
@@ -25,7 +25,7 @@ _ALIKE_CALLS = 2
 class Side(Protocol):
     """One side of the comparison."""
 
-    def begin(self, test_id: str, next_id: str | None) -> Ready | Done:
+    def begin(self, test_id: str, next_id: str | None) -> ReadyTest | FinishedTest:
         """Set up and warm up a test, or run it whole where it takes no rounds."""
         ...
 
@@ -33,11 +33,11 @@ class Side(Protocol):
         """Take one round.
 
         Raises:
-            TestEnded: The test has ended instead.
+            EndedEarly: The test has ended instead.
         """
         ...
 
-    def finish(self) -> Done:
+    def finish(self) -> FinishedTest:
         """End the test."""
         ...
 
@@ -61,7 +61,7 @@ class PairPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class PairedRounds:
     """What two sides have measured of one test.
 
     Attributes:
@@ -74,14 +74,14 @@ class Taken:
 
     before: tuple[Reading, ...] = ()
     after: tuple[Reading, ...] = ()
-    ended: tuple[Done, Done]
+    ended: tuple[FinishedTest, FinishedTest]
     is_interleaved: bool
     void_because: str | None = None
 
 
 def interleave(
     before: Side, after: Side, test_id: str, next_id: str | None, *, plan: PairPlan, clock: Clock
-) -> Taken:
+) -> PairedRounds:
     """Measure *test_id* on both sides.
 
     Args:
@@ -94,13 +94,13 @@ def interleave(
     """
     sides = (before, after)
     begun = tuple(side.begin(test_id, next_id) for side in sides)
-    waiting = [first for first in begun if isinstance(first, Ready)]
+    waiting = [first for first in begun if isinstance(first, ReadyTest)]
     if len(waiting) < len(sides):
         one, other = (
-            first if isinstance(first, Done) else side.finish()
+            first if isinstance(first, FinishedTest) else side.finish()
             for side, first in zip(sides, begun, strict=True)
         )
-        return Taken(ended=(one, other), is_interleaved=False)
+        return PairedRounds(ended=(one, other), is_interleaved=False)
     return _Pairs(sides, (waiting[0], waiting[1]), plan, clock).take()
 
 
@@ -108,7 +108,7 @@ class _Pairs:
     """The pairs of one test."""
 
     def __init__(
-        self, sides: tuple[Side, Side], ready: tuple[Ready, Ready], plan: PairPlan, clock: Clock
+        self, sides: tuple[Side, Side], ready: tuple[ReadyTest, ReadyTest], plan: PairPlan, clock: Clock
     ) -> None:
         self._sides, self._clock = sides, clock
         self._plan = _narrowed(plan, ready)
@@ -121,12 +121,12 @@ class _Pairs:
         self._started_s = clock.now_s()
         self._rounds: tuple[list[Reading], list[Reading]] = ([], [])
 
-    def take(self) -> Taken:
+    def take(self) -> PairedRounds:
         void_count, void_because = 0, None
         while True:
             try:
                 pair = self._pair(is_turned=is_turned(len(self._rounds[0])))
-            except TestEnded as ended:
+            except EndedEarly as ended:
                 return self._cut_short(ended.done)
             because = next((r.void_because for r in pair if r.void_because is not None), None)
             if because is None:
@@ -139,7 +139,7 @@ class _Pairs:
                 break
             if not self._wants_more(void_count):
                 break
-        return self._taken((self._sides[0].finish(), self._sides[1].finish()), void_because)
+        return self._paired((self._sides[0].finish(), self._sides[1].finish()), void_because)
 
     def _pair(self, *, is_turned: bool) -> tuple[Reading, Reading]:
         """One round of each side; *is_turned*: the other side's comes first."""
@@ -152,14 +152,14 @@ class _Pairs:
         self._turn = number
         return self._sides[number].take_round(self._call_counts[number])
 
-    def _cut_short(self, done: Done) -> Taken:
+    def _cut_short(self, done: FinishedTest) -> PairedRounds:
         """One side's test has ended in the middle; the other's is ended too."""
         other = self._sides[1 - self._turn].finish()
-        return self._taken((done, other) if self._turn == 0 else (other, done), None)
+        return self._paired((done, other) if self._turn == 0 else (other, done), None)
 
-    def _taken(self, ended: tuple[Done, Done], void_because: str | None) -> Taken:
+    def _paired(self, ended: tuple[FinishedTest, FinishedTest], void_because: str | None) -> PairedRounds:
         before, after = self._rounds
-        return Taken(
+        return PairedRounds(
             before=tuple(before),
             after=tuple(after),
             ended=ended,
@@ -169,9 +169,9 @@ class _Pairs:
 
     def _is_out(self, void_count: int) -> bool:
         """Whether no more pairs can be had: the time is up, or a source of joules has no more."""
-        taken_count = len(self._rounds[0]) + void_count
+        pair_count = len(self._rounds[0]) + void_count
         is_late = self._clock.now_s() - self._started_s >= self._max_time_s
-        return is_late or (self._limit is not None and taken_count >= self._limit)
+        return is_late or (self._limit is not None and pair_count >= self._limit)
 
     def _wants_more(self, void_count: int) -> bool:
         before, after = self._rounds
@@ -192,7 +192,7 @@ def _sample(rounds: list[Reading]) -> RoundEnergies:
     )
 
 
-def _narrowed(plan: PairPlan, ready: tuple[Ready, Ready]) -> PairPlan:
+def _narrowed(plan: PairPlan, ready: tuple[ReadyTest, ReadyTest]) -> PairPlan:
     """*plan* for a test whose author or user asked for a number of rounds, or that can't be judged anyway."""
     if not all(one.is_judged for one in ready):
         return replace(plan, least=1, cap=1)
@@ -203,7 +203,7 @@ def _narrowed(plan: PairPlan, ready: tuple[Ready, Ready]) -> PairPlan:
     return replace(plan, least=count, cap=count)
 
 
-def _call_counts(ready: tuple[Ready, Ready]) -> tuple[int, int]:
+def _call_counts(ready: tuple[ReadyTest, ReadyTest]) -> tuple[int, int]:
     """Calls in a round of each side: the same, where the sides are alike."""
     one, other = (first.call_count for first in ready)
     longest = max(one, other)

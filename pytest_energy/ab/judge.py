@@ -8,8 +8,8 @@ Rule 3: a test that did not end the same way on both sides is a problem, never a
 
 from dataclasses import dataclass, replace
 
-from pytest_energy.ab.interleave import Taken
-from pytest_energy.ab.protocol import Done
+from pytest_energy.ab.interleave import PairedRounds
+from pytest_energy.ab.protocol import FinishedTest
 from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.basis import Basis
 from pytest_energy.errors import NotComparable, NotMeasurable
@@ -57,50 +57,50 @@ class Problem:
     is_failing: bool = True
 
 
-def judge_pairs(taken: Taken, question: Question) -> Judgement | Problem:
+def judge_pairs(rounds: PairedRounds, question: Question) -> Judgement | Problem:
     """What the rounds of both sides say.
 
     Args:
-        taken: The rounds, and how the test ended.
+        rounds: The rounds, and how the test ended.
         question: What is asked.
     """
-    problem = _problem(taken, question)
+    problem = _problem(rounds, question)
     if problem is not None:
         return problem
-    before, after = (done.judgement for done in taken.ended)
-    if before is None or after is None:  # said above already
+    before, after = (done.judgement for done in rounds.ended)
+    if before is None or after is None:  # a problem, above
         raise NotMeasurable(f"{question.test_id}: a side without a record can't be judged")
     for name, judgement in ((question.before, before), (question.after, after)):
         if judgement.verdict in _UNUSABLE:
             reason = f"on {name}: {judgement.reason}"
             return replace(after, verdict=judgement.verdict, reason=reason, comparison=None)
-    decision = decide_pairs(taken, before.record, after.record, question.policy)
+    decision = decide_pairs(rounds, before.record, after.record, question.policy)
     return in_words(decision, revision(question.before, question.after))
 
 
-def decide_pairs(taken: Taken, before: Record, after: Record, policy: Policy) -> Decision:
+def decide_pairs(rounds: PairedRounds, before: Record, after: Record, policy: Policy) -> Decision:
     """What is to be said of *after*, held against *before*.
 
     Args:
-        taken: The rounds that the sides took in turns, if they did.
+        rounds: The rounds that the sides took in turns, if they did.
         before: What one side measured by itself.
         after: What the other did.
         policy: What is asked.
     """
-    if taken.void_because is not None:
-        void = Void(because=taken.void_because, pair_count=len(taken.before))
+    if rounds.void_because is not None:
+        void = Void(because=rounds.void_because, pair_count=len(rounds.before))
         return Decision(record=after, findings=(void,))
     try:
         check_comparable(before, after)
     except NotComparable as error:
         differ = FactsDiffer(differences=error.differences, other_machines=None)
         return Decision(record=after, findings=(differ,), summary=summary_of(after))
-    if taken.is_interleaved:
-        before, after = replace(before, rounds=taken.before), replace(after, rounds=taken.after)
+    if rounds.is_interleaved:
+        before, after = replace(before, rounds=rounds.before), replace(after, rounds=rounds.after)
     try:
-        finding = _compared(before, after, policy, is_interleaved=taken.is_interleaved)
+        finding = _compared(before, after, policy, is_interleaved=rounds.is_interleaved)
     except NotMeasurable as error:
-        void = Void(because=str(error), pair_count=len(taken.before))
+        void = Void(because=str(error), pair_count=len(rounds.before))
         return Decision(record=after, findings=(void,))
     decision = Decision(record=after, findings=(finding,), summary=summary_of(after))
     return with_quality(decision, (*before.usable_rounds, *after.usable_rounds))
@@ -109,9 +109,9 @@ def decide_pairs(taken: Taken, before: Record, after: Record, policy: Policy) ->
 # ---- nothing to compare ----
 
 
-def _problem(taken: Taken, question: Question) -> Problem | None:
+def _problem(rounds: PairedRounds, question: Question) -> Problem | None:
     test_id, names = question.test_id, (question.before, question.after)
-    ended = tuple(zip(names, taken.ended, strict=True))
+    ended = tuple(zip(names, rounds.ended, strict=True))
     failed = [(name, done) for name, done in ended if done.outcome == "failed"]
     if failed:
         name, done = failed[0]
@@ -130,7 +130,7 @@ def _problem(taken: Taken, question: Question) -> Problem | None:
     return None
 
 
-def _tail(done: Done) -> str:
+def _tail(done: FinishedTest) -> str:
     return "\n".join(f"  | {line}" for line in done.text.splitlines()[-_MOST_TEXT_LINES:])
 
 

@@ -60,7 +60,7 @@ class EndOrder(Order, frozen=True, kw_only=True, tag="end"):
     """End the process."""
 
 
-class Collected(Document, frozen=True, kw_only=True, tag_field="kind", tag="collected"):
+class CollectedTests(Document, frozen=True, kw_only=True, tag_field="kind", tag="collected"):
     """What a side has collected.
 
     Attributes:
@@ -74,7 +74,7 @@ class Collected(Document, frozen=True, kw_only=True, tag_field="kind", tag="coll
     sources: dict[str, str]
 
 
-class Ready(Document, frozen=True, kw_only=True, tag_field="kind", tag="ready"):
+class ReadyTest(Document, frozen=True, kw_only=True, tag_field="kind", tag="ready"):
     """A test that is warm and waits for its turns.
 
     Attributes:
@@ -111,14 +111,14 @@ class RoundMessage(Document, frozen=True, kw_only=True, tag_field="kind", tag="r
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class FinishedTest:
     """A test that has ended.
 
     Attributes:
         outcome: In pytest's words: `passed`, `failed`, `skipped`.
         text: What pytest says of a test that did not pass, or empty.
         judgement: What was measured, as the side by itself judges it; `None` where there is no record.
-        sources: Modules that were imported since the last time, as in `Collected`.
+        sources: Modules that were imported since the last time, as in `CollectedTests`.
     """
 
     outcome: str
@@ -127,8 +127,8 @@ class Done:
     sources: dict[str, str]
 
 
-class DoneMessage(Document, frozen=True, kw_only=True, tag_field="kind", tag="done"):
-    """`Done`, with the judgement as it stands in a run's document."""
+class FinishedMessage(Document, frozen=True, kw_only=True, tag_field="kind", tag="done"):
+    """`FinishedTest`, with the judgement as it stands in a run's document."""
 
     outcome: str
     text: str
@@ -136,13 +136,13 @@ class DoneMessage(Document, frozen=True, kw_only=True, tag_field="kind", tag="do
     sources: dict[str, str]
 
     @classmethod
-    def of(cls, done: Done) -> "DoneMessage":
+    def of(cls, done: FinishedTest) -> "FinishedMessage":
         judgement = None if done.judgement is None else judgement_to_json(done.judgement)
         return cls(outcome=done.outcome, text=done.text, judgement=judgement, sources=done.sources)
 
-    def value(self, where: str) -> Done:
+    def value(self, where: str) -> FinishedTest:
         judgement = None if self.judgement is None else judgement_from_json(self.judgement, where)
-        return Done(outcome=self.outcome, text=self.text, judgement=judgement, sources=self.sources)
+        return FinishedTest(outcome=self.outcome, text=self.text, judgement=judgement, sources=self.sources)
 
 
 def to_line(message: Document) -> str:

@@ -21,12 +21,12 @@ from typing import TypeVar
 from pytest_energy.ab.protocol import (
     PIPES,
     PLUGIN,
-    Collected,
-    Done,
-    DoneMessage,
+    CollectedTests,
     EndOrder,
+    FinishedMessage,
+    FinishedTest,
     FinishOrder,
-    Ready,
+    ReadyTest,
     RoundMessage,
     RoundOrder,
     TestOrder,
@@ -52,16 +52,14 @@ class SideEnded(EnergyError):
     """A worker has ended before it was told to, or says what can't be understood."""
 
 
-class TestEnded(Exception):
+class EndedEarly(Exception):
     """A test of one side has ended instead of taking a round; no error by itself.
 
     Attributes:
         done: How.
     """
 
-    __test__ = False  # not a test, for pytest
-
-    def __init__(self, done: Done) -> None:
+    def __init__(self, done: FinishedTest) -> None:
         super().__init__(done.outcome)
         self.done = done
 
@@ -103,10 +101,10 @@ class Tree:
         """
         own = (self.working_folder, self.working_folder / "src", self.root, self.root / "src")
         installed = [Path(word) for word in search_path if _is_source(Path(word), self.origin)]
-        said = [self.moved(word) for word in python_path.split(os.pathsep) if word]
+        added = [self.moved(word) for word in python_path.split(os.pathsep) if word]
         moved = [self.moved(str(path)) for path in installed]
         there = [str(path) for path in own if path.is_dir()]
-        return os.pathsep.join(dict.fromkeys([*there, *moved, *said]))
+        return os.pathsep.join(dict.fromkeys([*there, *moved, *added]))
 
 
 def _is_source(path: Path, origin: Path) -> bool:
@@ -164,17 +162,17 @@ class Worker:
 
     # What it is told
 
-    def collected(self) -> Collected:
+    def collected(self) -> CollectedTests:
         """What it has collected; waits for that.
 
         Raises:
             SideEnded: It can't collect.
         """
-        collected = self._hear(Collected)
+        collected = self._hear(CollectedTests)
         self.sources |= collected.sources
         return collected
 
-    def begin(self, test_id: str, next_id: str | None) -> Ready | Done:
+    def begin(self, test_id: str, next_id: str | None) -> ReadyTest | FinishedTest:
         """Have it set up and warm up a test.
 
         Args:
@@ -182,27 +180,27 @@ class Worker:
             next_id: The one that will come after it, or `None`: fixtures that it needs stay.
         """
         self._say(TestOrder(id=test_id, next_id=next_id))
-        answer = self._hear(Ready, DoneMessage)
-        return answer if isinstance(answer, Ready) else self._done(answer)
+        answer = self._hear(ReadyTest, FinishedMessage)
+        return answer if isinstance(answer, ReadyTest) else self._done(answer)
 
     def take_round(self, call_count: int) -> Reading:
         """Have it take one round.
 
         Raises:
-            TestEnded: The test has ended instead.
+            EndedEarly: The test has ended instead.
         """
         self._say(RoundOrder(call_count=call_count))
-        answer = self._hear(RoundMessage, DoneMessage)
-        if isinstance(answer, DoneMessage):
-            raise TestEnded(self._done(answer))
+        answer = self._hear(RoundMessage, FinishedMessage)
+        if isinstance(answer, FinishedMessage):
+            raise EndedEarly(self._done(answer))
         return answer.value(self._where)
 
-    def finish(self) -> Done:
+    def finish(self) -> FinishedTest:
         """Have it end the test."""
         self._say(FinishOrder())
-        return self._done(self._hear(DoneMessage))
+        return self._done(self._hear(FinishedMessage))
 
-    def _done(self, answer: DoneMessage) -> Done:
+    def _done(self, answer: FinishedMessage) -> FinishedTest:
         done = answer.value(self._where)
         self.sources |= done.sources
         return done
@@ -242,10 +240,10 @@ class Worker:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_S)
         status = self._process.poll()
-        said = "is still running, but says nothing" if status is None else f"ended with exit status {status}"
+        state = "is still running, but says nothing" if status is None else f"ended with exit status {status}"
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
         output = "\n".join(f"  | {line}" for line in lines) or "  | (nothing)"
-        return SideEnded(f"pytest on {self.tree.name} {said}; the last lines of its output:\n{output}")
+        return SideEnded(f"pytest on {self.tree.name} {state}; the last lines of its output:\n{output}")
 
     # How it ends
 

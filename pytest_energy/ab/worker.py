@@ -14,13 +14,13 @@ import pytest
 
 from pytest_energy.ab.protocol import (
     PIPES,
-    Collected,
-    Done,
-    DoneMessage,
+    CollectedTests,
     EndOrder,
+    FinishedMessage,
+    FinishedTest,
     Link,
     Order,
-    Ready,
+    ReadyTest,
     RoundMessage,
     RoundOrder,
     TestOrder,
@@ -63,22 +63,22 @@ class Interleaved:
         with lock():
             loop.warm_up()
         self._link.say(self._ready(loop))
-        taken: MeasuredRounds[T] | None = None
+        rounds: MeasuredRounds[T] | None = None
         while isinstance(order := _heard(self._link), RoundOrder):
             loop.call_count = order.call_count
             with lock():
                 result, reading = loop.take_one()
             if reading.void_because is None:
                 loop.rounds.append(reading)
-            taken = loop.to_measured(loop.rounds or [reading], result)
+            rounds = loop.to_measured(loop.rounds or [reading], result)
             self._link.say(RoundMessage.of(reading))
-        if taken is None:
+        if rounds is None:
             pytest.skip("the other side has no round to set against one of this test")
-        return taken
+        return rounds
 
-    def _ready(self, loop: "RoundLoop[T]") -> Ready:
+    def _ready(self, loop: "RoundLoop[T]") -> ReadyTest:
         plan, run = loop.plan, self._run
-        return Ready(
+        return ReadyTest(
             call_count=loop.call_count,
             may_repeat=plan.may_repeat,
             limit=plan.limit,
@@ -110,7 +110,7 @@ class Worker:
         if session.testsfailed and not session.config.option.continue_on_collection_errors:
             raise session.Interrupted(f"{session.testsfailed} errors during collection")
         items = {item.nodeid: item for item in session.items if is_energy_test(item)}
-        collected = Collected(
+        collected = CollectedTests(
             tolerances={test_id: EnergyMark.of(item).tolerance for test_id, item in items.items()},
             other_count=len(session.items) - len(items),
             sources=self._new_sources(),
@@ -120,32 +120,32 @@ class Worker:
             item, next_item = items[order.id], None if order.next_id is None else items[order.next_id]
             self._reports = []
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=next_item)
-            self._link.say(DoneMessage.of(self._done()))
+            self._link.say(FinishedMessage.of(self._done()))
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._reports.append(report)
 
-    def _done(self) -> Done:
+    def _done(self) -> FinishedTest:
         call = [report for report in self._reports if report.when == "call"][-1:]
-        told = next((vars(report)["energy"] for report in call if "energy" in vars(report)), None)
+        energy = next((vars(report)["energy"] for report in call if "energy" in vars(report)), None)
         wrong = [r for r in self._reports if not r.passed and not _is_of_energy(r)]
         text = wrong[0].longreprtext if wrong else ""
-        return Done(
+        return FinishedTest(
             outcome=wrong[0].outcome if wrong else "passed",
             text=text,
-            judgement=None if told is None else judgement_from_json(told, "the judgement of this side"),
+            judgement=None if energy is None else judgement_from_json(energy, "the judgement of this side"),
             sources=self._new_sources(),
         )
 
     def _new_sources(self) -> dict[str, str]:
-        found = {
+        sources = {
             name: str(file.resolve())
             for name, module in list(sys.modules.items())
             if "." not in name and name not in sys.stdlib_module_names
             if (file := _file_of(module)) is not None
         }
-        new = {name: file for name, file in found.items() if name not in self._sources}
+        new = {name: file for name, file in sources.items() if name not in self._sources}
         self._sources |= new
         return new
 

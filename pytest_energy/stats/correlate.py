@@ -117,9 +117,9 @@ def _rho(x_ranks: "Ranks", y_ranks: "Ranks") -> float | None:
 
 def _exact_p(x_ranks: "Ranks", y_ranks: "Ranks") -> float:
     """Share of all orders of the rows whose |rho| is at least the one seen."""
-    seen = abs(int(_centred_products(x_ranks, y_ranks)))
+    product = abs(int(_centred_products(x_ranks, y_ranks)))
     orders = x_ranks[_permutations(len(x_ranks))]
-    return float((abs(_centred_products(orders, y_ranks)) >= seen).mean())
+    return float((abs(_centred_products(orders, y_ranks)) >= product).mean())
 
 
 def _permutations(count: int) -> "Ranks":

@@ -37,8 +37,8 @@ def test_a_budget_that_is_exceeded_fails_with_joules_and_budget(project: Project
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED
     assert run.verdict() == "over-budget"
     assert "energy over-budget:" in run.text
-    assert "10" in run.test()["reason"]
-    assert "8" in run.test()["reason"]
+    assert run.test()["energy_j"] == pytest.approx(10, rel=1e-9)
+    assert run.test()["budget_j"] == 8
     assert "Traceback" not in run.text
 
 
@@ -71,14 +71,13 @@ def test_a_budget_a_sample_without_samples_is_an_error(project: Project) -> None
     assert "needs the samples in a round" in run.text
 
 
-def test_the_first_run_has_no_baseline_and_says_how_to_make_one(project: Project) -> None:
+def test_the_first_run_has_no_baseline(project: Project) -> None:
     """Without baseline and budget there is nothing to judge; that is a verdict, not a failure."""
     project.replay({"test_work": rounds(10)})
     project.write(MEASURED.format(arguments=""))
     run = project.run("--energy-report")
     assert run.result.ret == 0
     assert run.verdict() == "no-baseline"
-    assert "--energy-baseline=add" in run.test()["reason"]
     assert project.baseline_paths == []
 
 
@@ -98,7 +97,7 @@ def test_add_writes_one_file_and_the_next_run_is_compared(project: Project) -> N
     assert run.test()["baseline"]["ratio"] == pytest.approx(1.0)
 
 
-def test_a_regression_fails_and_says_ratio_and_cause(project: Project) -> None:
+def test_a_regression_fails_with_its_ratio_and_cause(project: Project) -> None:
     """30 % more joules at equal seconds: the test fails, exit 1, and power is named as the cause."""
     project.write(MEASURED.format(arguments=""))
     project.replay({"test_work": rounds(10)})
@@ -110,9 +109,7 @@ def test_a_regression_fails_and_says_ratio_and_cause(project: Project) -> None:
     assert run.test()["baseline"]["ratio"] == pytest.approx(1.3)
     assert run.test()["baseline"]["power_ratio"] == pytest.approx(1.3)
     assert run.test()["baseline"]["duration_ratio"] == pytest.approx(1.0)
-    assert "+30.0 %" in run.text
-    assert "power" in run.test()["reason"]
-    assert "--energy-baseline=replace" in run.test()["reason"]
+    assert run.test()["reason"].splitlines()[0] in run.text
 
 
 def test_a_regression_is_never_added(project: Project) -> None:
@@ -182,14 +179,13 @@ def test_a_test_the_replay_does_not_name_is_unmeasured(project: Project) -> None
 
 
 def test_an_estimate_is_never_judged_unless_asked(project: Project) -> None:
-    """On a machine without sensors a budget is neither kept nor broken: unmeasured, with the reason."""
+    """On a machine without sensors a budget is neither kept nor broken: unmeasured."""
     work = MEASURED.replace("sum, [1, 2]) == 3", "sum, range(10**7)) > 0")
     project.write(work.format(arguments="budget_j=1e-9, rounds=1, warmup=0"))
     project.write(UNTOLD, "conftest.py")
     run = project.run("--energy-sensors=estimate")
     assert run.result.ret == 0
     assert run.verdict() == "unmeasured"
-    assert "--energy-estimates=gate" in run.test()["reason"]
     assert run.test()["provenance"] == "estimated"
     assert project.run("--energy-sensors=estimate", "--energy-strict").result.ret == 1
     gated = project.run("--energy-sensors=estimate", "--energy-estimates=gate")
@@ -229,7 +225,7 @@ def with_sessions(project: Project, *levels_j: float) -> None:
 
 
 def test_a_regression_is_confirmed_by_a_second_batch(project: Project) -> None:
-    """Rounds that look like a regression are taken again before the test fails, and the reason says so."""
+    """Rounds that look like a regression are taken again before the test fails, and the reason notes it."""
     project.write(MEASURED.format(arguments="rounds=5"))
     with_sessions(project, 10.0, 10.0)
     project.replay({"test_work": [*rounds(12), *rounds(12.1)]})
@@ -238,7 +234,7 @@ def test_a_regression_is_confirmed_by_a_second_batch(project: Project) -> None:
     assert run.verdict() == "regression"
     assert len(run.test()["rounds"]) == 10
     assert run.test()["confirming_count"] == 5
-    assert "confirmed by a second batch of 5 rounds" in run.test()["reason"]
+    assert run.test()["baseline"]["note"] in run.test()["reason"]
 
 
 def test_a_rise_that_a_second_batch_does_not_show_fails_nothing(project: Project) -> None:
@@ -283,7 +279,7 @@ def test_creep_is_noted_in_the_summary(project: Project) -> None:
     run = project.run()
     assert run.result.ret == 0
     assert "energy: note: " in run.text
-    assert "creep: now +" in run.text
+    assert run.test()["baseline"]["creep"] in " ".join(run.text.split())
 
 
 def test_a_baseline_that_goes_while_the_run_lasts_fails_its_test(project: Project) -> None:

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 import pytest
 from msgspec.structs import replace as changed
 
-from pytest_energy.ab.interleave import PairPlan, Taken, interleave
-from pytest_energy.ab.protocol import Done, Ready
-from pytest_energy.ab.side import TestEnded
+from pytest_energy.ab.interleave import PairedRounds, PairPlan, interleave
+from pytest_energy.ab.protocol import FinishedTest, ReadyTest
+from pytest_energy.ab.side import EndedEarly
 from pytest_energy.model import Reading
 from tests.builders import reading
 from tests.fakes.hand_clock import HandClock
 
-READY = Ready(
+READY = ReadyTest(
     call_count=1,
     may_repeat=True,
     limit=None,
@@ -23,7 +23,7 @@ READY = Ready(
     is_judged=True,
 )
 PLAN = PairPlan(least=5, cap=30, tolerance=0.02, max_time_s=None)
-DONE = Done(outcome="passed", sources={})
+DONE = FinishedTest(outcome="passed", sources={})
 
 
 @dataclass
@@ -33,13 +33,13 @@ class FakeSide:
     name: str
     log: list[str]
     clock: HandClock
-    ready: Ready | Done = READY
+    ready: ReadyTest | FinishedTest = READY
     energy_j: Callable[[int], float] = lambda number: 100.0 + number % 2
     void_rounds: frozenset[int] = frozenset()
     ends_at: int | None = None
     calls: list[int] = field(default_factory=list)
 
-    def begin(self, test_id: str, next_id: str | None) -> Ready | Done:
+    def begin(self, test_id: str, next_id: str | None) -> ReadyTest | FinishedTest:
         del next_id
         self.log.append(f"begin {self.name} {test_id}")
         return self.ready
@@ -49,13 +49,13 @@ class FakeSide:
         self.calls.append(call_count)
         self.clock.sleep_s(1.0)
         if number == self.ends_at:
-            raise TestEnded(Done(outcome="failed", text="it broke", sources={}))
+            raise EndedEarly(FinishedTest(outcome="failed", text="it broke", sources={}))
         self.log.append(self.name)
         if number in self.void_rounds:
             return reading(channels={}, void_because="somebody else computed")
         return reading(self.energy_j(number))
 
-    def finish(self) -> Done:
+    def finish(self) -> FinishedTest:
         self.log.append(f"finish {self.name}")
         return DONE
 
@@ -70,7 +70,7 @@ class Bench:
     def __post_init__(self) -> None:
         self.before, self.after = (FakeSide(name, self.log, self.clock) for name in "AB")
 
-    def take(self, plan: PairPlan = PLAN) -> Taken:
+    def take(self, plan: PairPlan = PLAN) -> PairedRounds:
         return interleave(self.before, self.after, "test_work", None, plan=plan, clock=self.clock)
 
     @property
@@ -161,7 +161,7 @@ def test_a_test_without_rounds_is_run_on_each_side(bench: Bench) -> None:
 
 def test_one_side_without_rounds_ends_the_other(bench: Bench) -> None:
     """A side that waits for its turn is told to end when the other has none."""
-    bench.before.ready = Done(outcome="failed", sources={})
+    bench.before.ready = FinishedTest(outcome="failed", sources={})
     taken = bench.take()
     assert taken.ended == (bench.before.ready, DONE)
     assert bench.log[-1] == "finish B"

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_energy.ab.interleave import Taken
+from pytest_energy.ab.interleave import PairedRounds
 from pytest_energy.ab.judge import Problem, Question, decide_pairs, judge_pairs
-from pytest_energy.ab.protocol import Done
+from pytest_energy.ab.protocol import FinishedTest
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
 from pytest_energy.model import Judgement, Provenance, Reading, Record, Verdict
 from pytest_energy.stats.centre import Spread
@@ -25,22 +25,24 @@ def rounds(energy_j: float, *, noise: Sequence[float] = NOISE, power_w: float = 
     return tuple(reading(energy_j * n, duration_s=energy_j * n / power_w, uncertainty_j=0.01) for n in noise)
 
 
-def done(one: Record | None, *, outcome: str = "passed", text: str = "") -> Done:
-    return Done(outcome=outcome, text=text, judgement=None if one is None else judged(one), sources={})
+def done(one: Record | None, *, outcome: str = "passed", text: str = "") -> FinishedTest:
+    return FinishedTest(
+        outcome=outcome, text=text, judgement=None if one is None else judged(one), sources={}
+    )
 
 
 def taken(
     before_j: float = 100.0,
     after_j: float = 100.0,
     *,
-    before: Done | None = None,
-    after: Done | None = None,
+    before: FinishedTest | None = None,
+    after: FinishedTest | None = None,
     count: int = 6,
     is_interleaved: bool = True,
-) -> Taken:
+) -> PairedRounds:
     """Six pairs of rounds that differ by less than 1 %."""
     one, other = rounds(before_j)[:count], rounds(after_j, noise=NOISE[::-1])[:count]
-    return Taken(
+    return PairedRounds(
         before=one if is_interleaved else (),
         after=other if is_interleaved else (),
         ended=(before or done(record(rounds=one)), after or done(record(rounds=other))),
@@ -48,7 +50,7 @@ def taken(
     )
 
 
-def decided(what: Taken) -> Decision:
+def decided(what: PairedRounds) -> Decision:
     """What the rules find of both sides."""
     before, after = (done.judgement for done in what.ended)
     assert before is not None
@@ -56,13 +58,13 @@ def decided(what: Taken) -> Decision:
     return decide_pairs(what, before.record, after.record, QUESTION.policy)
 
 
-def judgement(what: Taken, question: Question = QUESTION) -> Judgement:
+def judgement(what: PairedRounds, question: Question = QUESTION) -> Judgement:
     result = judge_pairs(what, question)
     assert isinstance(result, Judgement)
     return result
 
 
-def problem(what: Taken) -> Problem:
+def problem(what: PairedRounds) -> Problem:
     result = judge_pairs(what, QUESTION)
     assert isinstance(result, Problem)
     return result
@@ -167,7 +169,7 @@ def test_estimates_that_gate_are_compared() -> None:
     one = tuple(replace(r, provenance=Provenance.ESTIMATED) for r in rounds(100.0))
     both = record(rounds=one, provenance=Provenance.ESTIMATED)
     gated = replace(done(both), judgement=replace(judged(both), verdict=Verdict.NO_BASELINE))
-    result = judgement(Taken(before=one, after=one, ended=(gated, gated), is_interleaved=True))
+    result = judgement(PairedRounds(before=one, after=one, ended=(gated, gated), is_interleaved=True))
     assert result.verdict is Verdict.PASS
 
 
@@ -182,7 +184,7 @@ def test_a_side_that_fell_behind_its_load_is_held_against_nothing() -> None:
         assert result.comparison is None
 
 
-def _saturated(done: Done) -> Done:
+def _saturated(done: FinishedTest) -> FinishedTest:
     assert done.judgement is not None
     reason = "saturated: 90 answers to 160 requests"
     return replace(done, judgement=replace(done.judgement, verdict=Verdict.SATURATED, reason=reason))

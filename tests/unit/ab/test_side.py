@@ -8,11 +8,11 @@ import pytest
 
 from pytest_energy.ab import side
 from pytest_energy.ab.protocol import (
-    Collected,
-    Done,
-    DoneMessage,
+    CollectedTests,
+    FinishedMessage,
+    FinishedTest,
     Link,
-    Ready,
+    ReadyTest,
     RoundMessage,
     from_line,
     to_line,
@@ -175,8 +175,8 @@ def test_messages_survive_the_wire() -> None:
     def sent(message: M) -> M:
         return from_line(to_line(message), "a message", type(message))
 
-    collected = Collected(tolerances={"a": None, "b": 0.1}, other_count=2, sources={"m": "/m.py"})
-    ready = Ready(
+    collected = CollectedTests(tolerances={"a": None, "b": 0.1}, other_count=2, sources={"m": "/m.py"})
+    ready = ReadyTest(
         call_count=3,
         may_repeat=False,
         limit=4,
@@ -185,11 +185,11 @@ def test_messages_survive_the_wire() -> None:
         max_time_s=60.0,
         is_judged=True,
     )
-    done = Done(outcome="failed", text="E", judgement=judged(record()), sources={})
+    done = FinishedTest(outcome="failed", text="E", judgement=judged(record()), sources={})
     one = reading(3.0, uncertainty_j=0.1)
     assert sent(collected) == collected
     assert sent(ready) == ready
-    assert sent(DoneMessage.of(done)).value("a message") == done
+    assert sent(FinishedMessage.of(done)).value("a message") == done
     assert sent(RoundMessage.of(one)).value("a message") == one
 
 
