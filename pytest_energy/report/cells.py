@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from pytest_energy.model import FAILING, Comparison, Provenance, SensorStatus, Verdict
-from pytest_energy.report.view import AGAINST, Group, MetricCorrelation, ModelRow, Rest, Row, View
+from pytest_energy.report.view import AGAINST, Group, IdlePower, MetricCorrelation, ModelRow, Row, View
 from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
 
 ABSENT = "-"
@@ -38,16 +38,16 @@ def first_line(text: str) -> str:
     return printable(next(iter(text.strip().splitlines()), ""))
 
 
-def verdict(found: Verdict) -> str:
+def verdict(outcome: Verdict) -> str:
     """The verdict; one that fails the test is in capitals."""
-    return found.value.upper() if found in FAILING else found.value
+    return outcome.value.upper() if outcome in FAILING else outcome.value
 
 
 def summary(view: View) -> str:
     """Tests by verdict, worst first: `5 tests: 1 REGRESSION, 4 pass`."""
     if not view.rows:
         return "0 tests"
-    counts = ", ".join(f"{count} {verdict(found)}" for found, count in view.counts.items())
+    counts = ", ".join(f"{count} {verdict(outcome)}" for outcome, count in view.counts.items())
     used = _used(view)
     origin = f", every joule {used[0].value}" if len(used) == 1 and Provenance.MEASURED not in used else ""
     return f"{len(view.rows)} {'test' if len(view.rows) == 1 else 'tests'}{origin}: {counts}"
@@ -59,41 +59,43 @@ def _used(view: View) -> list[Provenance]:
 
 
 def _is_shown(row: Row, provenance: Provenance) -> bool:
-    return row.provenance is provenance and row.energy_j is not None
+    return row.record.provenance is provenance and row.energy_j is not None
 
 
-def shared_reasons(rows: Iterable[Row], told: Callable[[str], str]) -> list[tuple[Verdict, str, list[Row]]]:
+def shared_reasons(
+    rows: Iterable[Row], text_of: Callable[[str], str]
+) -> list[tuple[Verdict, str, list[Row]]]:
     """Verdict and reason of every test that is no pass; tests that share both, in one entry.
 
     Args:
-        rows: In the order to tell them.
-        told: What is told of a reason, for instance `first_line`.
+        rows: In their order.
+        text_of: What is text_of of a reason, for instance `first_line`.
     """
     shared: dict[tuple[Verdict, str], list[Row]] = {}
     for row in rows:
         if row.verdict is not Verdict.PASS:
-            shared.setdefault((row.verdict, told(row.judgement.reason)), []).append(row)
+            shared.setdefault((row.verdict, text_of(row.judgement.reason)), []).append(row)
     return [(verdict, reason, members) for (verdict, reason), members in shared.items()]
 
 
-def sensor(found: SensorStatus) -> str:
+def sensor(status: SensorStatus) -> str:
     """One sensor in a line: `nvml: gpu:0, measured, a new value every 100 ms`, or why it is absent."""
-    name = printable(found.name)
-    if found.absent_because is not None:
-        return f"{name}: absent: {printable(found.absent_because)}"
-    tick = "" if found.tick_s is None else f", a new value every {to_text(found.tick_s, 's', digits=3)}"
-    return f"{name}: {printable(', '.join(found.channels))}, {found.provenance.value}{tick}"
+    name = printable(status.name)
+    if status.absent_because is not None:
+        return f"{name}: absent: {printable(status.absent_because)}"
+    tick = "" if status.tick_s is None else f", a new value every {to_text(status.tick_s, 's', digits=3)}"
+    return f"{name}: {printable(', '.join(status.channels))}, {status.provenance.value}{tick}"
 
 
-def rest(found: Rest) -> str:
+def idle_power(power: IdlePower) -> str:
     """A channel's power without work: `gpu:0: idle 77.8 W, ready 121 W`."""
-    powers_w = {"idle": found.idle_power_w, "ready": found.ready_power_w}
-    told = (
+    powers_w = {"idle": power.idle_power_w, "ready": power.ready_power_w}
+    parts = (
         f"{name} {to_text(power_w, 'W', digits=3)}"
         for name, power_w in powers_w.items()
         if power_w is not None
     )
-    return f"{printable(found.channel)}: {', '.join(told)}"
+    return f"{printable(power.channel)}: {', '.join(parts)}"
 
 
 def machine(view: View) -> list[str]:
@@ -119,7 +121,7 @@ def energy(row: Row) -> str:
     """Joules of a round with their uncertainty, such as `~12.31 +- 0.22 J`."""
     if row.energy_j is None:
         return ABSENT
-    mark = MARKS[row.provenance]
+    mark = MARKS[row.record.provenance]
     if row.uncertainty_j is None:
         return mark + to_text(row.energy_j, "J")
     return mark + with_uncertainty_text(row.energy_j, row.uncertainty_j, "J")
@@ -127,15 +129,19 @@ def energy(row: Row) -> str:
 
 def power(row: Row) -> str:
     """Watts, marked like the joules that they come from."""
-    return ABSENT if row.power_w is None else MARKS[row.provenance] + plain(row.power_w, digits=3)
+    return (
+        ABSENT
+        if row.record.power_w is None
+        else MARKS[row.record.provenance] + plain(row.record.power_w, digits=3)
+    )
 
 
 def duration(row: Row) -> str:
     """Seconds of a round; a replay's come from its file."""
-    if row.duration_s is None:
+    if row.record.duration_s is None:
         return ABSENT
-    mark = MARKS[row.provenance] if row.provenance is Provenance.REPLAYED else ""
-    return mark + plain(row.duration_s, digits=3)
+    mark = MARKS[row.record.provenance] if row.record.provenance is Provenance.REPLAYED else ""
+    return mark + plain(row.record.duration_s, digits=3)
 
 
 def energy_per_sample(provenance: Provenance, energy_per_sample_j: float | None) -> str:
@@ -176,8 +182,8 @@ def _outward(value: float, decimals: int, rounded: Callable[[float], int]) -> st
     exact = round(value, _MOST_DECIMALS)
     if exact == 0:
         return "0"
-    shown = rounded(round(exact * 10**decimals, 6)) / 10**decimals
-    return f"{shown:+.{decimals}f}" if shown else _outward(value, decimals + 1, rounded)
+    rounded_value = rounded(round(exact * 10**decimals, 6)) / 10**decimals
+    return f"{rounded_value:+.{decimals}f}" if rounded_value else _outward(value, decimals + 1, rounded)
 
 
 def metric_columns(group: Group) -> tuple[str, ...]:
@@ -224,30 +230,29 @@ def group_size(view: View, group: Group) -> str:
 
 def hardware(group: Group) -> tuple[str, ...]:
     """Columns of the paper's values."""
-    return tuple(dict.fromkeys(name for found in group.correlations for name in found.paper))
+    return tuple(dict.fromkeys(name for metric in group.correlations for name in metric.paper))
 
 
-def correlation(found: MetricCorrelation, columns: Sequence[str]) -> list[str]:
+def correlation(ranked: MetricCorrelation, columns: Sequence[str]) -> list[str]:
     """Rho, n, p, 95 % interval, and the paper's rho on the hardware of each of *columns*."""
-    rho, ci = found.correlation.rho, found.correlation.ci
-    p_value = (
-        found.correlation.p_monte_carlo if found.correlation.p_exact is None else found.correlation.p_exact
-    )
+    rho, ci = ranked.correlation.rho, ranked.correlation.ci
+    exact, drawn = ranked.correlation.p_exact, ranked.correlation.p_monte_carlo
+    p_value = drawn if exact is None else exact
     return [
         ABSENT if rho is None else _rho(rho),
-        str(found.correlation.n),
+        str(ranked.correlation.n),
         ABSENT if p_value is None else _p_value(p_value),
         ABSENT if ci is None else interval(*ci, decimals=2),
-        *(_rho(found.paper[name]) if name in found.paper else ABSENT for name in columns),
+        *(_rho(ranked.paper[name]) if name in ranked.paper else ABSENT for name in columns),
     ]
 
 
 def correlation_notes(group: Group) -> list[str]:
     """What limits the correlations, each note once with the metrics that it is true of."""
     metrics: dict[str, list[str]] = {}
-    for found in group.correlations:
-        if found.correlation.note:
-            metrics.setdefault(found.correlation.note, []).append(found.metric)
+    for ranked in group.correlations:
+        if ranked.correlation.note:
+            metrics.setdefault(ranked.correlation.note, []).append(ranked.metric)
     return [
         printable(note if len(names) == len(group.correlations) else f"{', '.join(names)}: {note}")
         for note, names in metrics.items()

@@ -118,9 +118,9 @@ def _table(history: Sequence[Point]) -> list[str]:
 
 def _commit_text(record: Record) -> str:
     """Short name of the commit, with a `+` where files differed from it."""
-    shown = record.machine.shown
-    commit = printable(shown.get("git_commit", ABSENT)[:_COMMIT_LENGTH])
-    return f"{commit}+" if shown.get("git_dirty") == "yes" else commit
+    facts = record.machine.shown
+    commit = printable(facts.get("git_commit", ABSENT)[:_COMMIT_LENGTH])
+    return f"{commit}+" if facts.get("git_dirty") == "yes" else commit
 
 
 def _energy_text(point: Point) -> str:
@@ -160,17 +160,17 @@ def drift_text(baseline: Baseline) -> str:
             f"drift  needs {_LEAST_FOR_DRIFT} sessions to be told, the first {PINNED_COUNT} for a reference"
         )
     try:
-        found = creep(
+        drift = creep(
             [statistics.fmean(record.round_energies_j) for record in sessions], pinned_count=PINNED_COUNT
         )
     except NotMeasurable as error:
         return f"drift  can't be told: {error}"
-    if found is None:
+    if drift is None:
         return f"drift  none that stands out from chance, against the first {PINNED_COUNT} sessions"
-    since = PINNED_COUNT + found.began
+    since = PINNED_COUNT + drift.began
     began = sessions[since]
     return (
-        f"drift  {percent_change_text(found.ratio)} against the first {PINNED_COUNT} sessions, since session "
+        f"drift  {percent_change_text(drift.ratio)} against the first {PINNED_COUNT} sessions, since session "
         f"{since + 1} ({_time_text(began, '%Y-%m-%d')}, commit {_commit_text(began)})"
     )
 

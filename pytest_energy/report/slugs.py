@@ -30,13 +30,13 @@ def distinct(stems: Iterable[str]) -> list[str]:
     >>> distinct(["a", "A", "a", "a-2"])
     ['a', 'A-2', 'a-3', 'a-2-2']
     """
-    taken: set[str] = set()
-    found = []
+    used: set[str] = set()
+    names = []
     for stem in stems:
         name, number = stem, 1
-        while name.lower() in taken:
+        while name.lower() in used:
             number += 1
             name = f"{stem}-{number}"
-        taken.add(name.lower())
-        found.append(name)
-    return found
+        used.add(name.lower())
+        names.append(name)
+    return names

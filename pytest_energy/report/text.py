@@ -68,8 +68,8 @@ def joules_label(provenance: Provenance, of_what: str) -> str:
 
 def short(text: str) -> str:
     """A name that anybody may have given, on one line and not too long."""
-    shown = printable(text)
-    return shown if len(shown) <= _NAME_LENGTH else f"{shown[: _NAME_LENGTH - 3]}..."
+    line = printable(text)
+    return line if len(line) <= _NAME_LENGTH else f"{line[: _NAME_LENGTH - 3]}..."
 
 
 def listed(names: Sequence[str]) -> str:

@@ -134,7 +134,7 @@ def _context(view: View, created: str) -> JsonDict:
             ("rates", "Request rates", rate_curves[:MOST_CURVES], len(rate_curves[MOST_CURVES:])),
         ],
         "sensors": tables.sensors(view),
-        "rests": tables.rests(view),
+        "idle_powers": tables.idle_powers(view),
         "machine_key": cells.printable(view.machine.key) if view.machine else "",
         "facts": tables.facts(view.machine) if view.machine else (),
     }

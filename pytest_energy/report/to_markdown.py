@@ -77,7 +77,7 @@ def _values(row: Row) -> Iterator[str]:
     yield cells.energy(row)
     yield cells.power(row)
     yield cells.duration(row)
-    yield cells.energy_per_sample(row.provenance, row.energy_per_sample_j)
+    yield cells.energy_per_sample(row.record.provenance, row.record.energy_per_sample_j)
     yield " ".join(filter(None, cells.change(row.judgement.comparison)))
     yield f"**{cells.verdict(row.verdict)}**" if row.verdict in FAILING else cells.verdict(row.verdict)
 
@@ -120,13 +120,13 @@ def _correlations(group: Group) -> str:
         return ""
     hardware = cells.hardware(group)
     headers = ["metric", "rho", "n", "p", "95 % interval", *(f"paper {name}" for name in hardware)]
-    rows = [[_code(found.metric), *cells.correlation(found, hardware)] for found in group.correlations]
+    rows = [[_code(metric.metric), *cells.correlation(metric, hardware)] for metric in group.correlations]
     notes = [f"- {_inline(note)}" for note in cells.correlation_notes(group)]
     return "\n".join([f"Spearman's rho with `{AGAINST}`:", "", *_table_lines(headers, rows), "", *notes])
 
 
 def _behind(view: View) -> str:
-    lines = [*cells.legend(view), *map(cells.sensor, view.sensors), *map(cells.rest, view.rests)]
+    lines = [*cells.legend(view), *map(cells.sensor, view.sensors), *map(cells.idle_power, view.idle_powers)]
     lines += cells.machine(view)
     return _block("\n".join(lines)[: _BEHIND_ROOM // 2]) if lines else ""
 
@@ -160,20 +160,20 @@ def _folded(title: str, body: str, *, is_open: bool = False) -> str:
 
 def _inline(text: str) -> str:
     """Foreign text in a sentence."""
-    shown = cells.printable(text)
-    return shown if _SAFE_TEXT.fullmatch(shown) else _code(shown)
+    line = cells.printable(text)
+    return line if _SAFE_TEXT.fullmatch(line) else _code(line)
 
 
 def _code(text: str) -> str:
     """Foreign text as code, in a table's cell or a sentence."""
-    shown = _shortened(cells.printable(text), _NAME_LIMIT)
-    return f"`{shown}`" if _SAFE_CODE.fullmatch(shown) else _html_code(shown)
+    name = _shortened(cells.printable(text), _NAME_LIMIT)
+    return f"`{name}`" if _SAFE_CODE.fullmatch(name) else _html_code(name)
 
 
 def _html_code(text: str) -> str:
     """Foreign text as code where backticks don't work: what could mean anything to Markdown is an entity."""
-    shown = re.sub(r"[^\w ,:]|_|:(?! )", lambda found: f"&#{ord(found[0])};", text)
-    return f"<code>{shown}</code>"
+    escaped = re.sub(r"[^\w ,:]|_|:(?! )", lambda match: f"&#{ord(match[0])};", text)
+    return f"<code>{escaped}</code>"
 
 
 def _block(text: str) -> str:

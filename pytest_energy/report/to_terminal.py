@@ -1,15 +1,23 @@
 """The report on a screen: one table of tests, then why, then what is behind it.
 
-Rule 1: no line is longer than the width asked for; what does not fit beside is put below, never left out.
+Rule 1: no line is longer than the width asked for, in cells of the screen, as tabulate counts them too; what
+    does not fit beside is put below, never left out.
 Rule 2: no colours: the text says everything, whoever prints it may colour it.
 """
 
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
+from pytest_energy.lazy_module import LazyModule
 from pytest_energy.report import cells
 from pytest_energy.report.view import AGAINST, Group, Row, View
+
+if TYPE_CHECKING:
+    import wcwidth
+else:
+    wcwidth = LazyModule("wcwidth")
 
 _HEADERS = ("test", "energy", "W", "s", "J/sample", "vs baseline", "verdict")
 _ALIGNMENT = ("left", "right", "right", "right", "right", "right", "left")
@@ -32,7 +40,10 @@ def render(view: View, *, width: int, shows_rest: bool = False) -> str:
         width: No line is longer; 80 or more.
         shows_rest: Tell the power without work of each channel, too.
     """
-    sensors = [*map(cells.sensor, view.sensors), *map(cells.rest, view.rests if shows_rest else ())]
+    sensors = [
+        *map(cells.sensor, view.sensors),
+        *map(cells.idle_power, view.idle_powers if shows_rest else ()),
+    ]
     sections = [
         _wrapped([f"energy of {cells.summary(view)}"], width, hanging="  "),
         [*_test_table(view, width), *_wrapped(cells.legend(view), width)],
@@ -54,9 +65,8 @@ def _wrapped(texts: Iterable[str], width: int, *, indent: str = "", hanging: str
     lines: list[str] = []
     for text in texts:
         glued = re.sub(r"(?<=\d) (?=\S)", "\xa0", text)
-        lines += textwrap.wrap(
-            glued, width, initial_indent=indent, subsequent_indent=hanging, break_on_hyphens=False
-        )
+        wrap = textwrap.wrap if _width(glued) == len(glued) else wcwidth.wrap
+        lines += wrap(glued, width, initial_indent=indent, subsequent_indent=hanging, break_on_hyphens=False)
     return [line.replace("\xa0", " ") for line in lines]
 
 
@@ -72,12 +82,13 @@ def _test_table(view: View, width: int) -> list[str]:
     headers = [_HEADERS[0], *layouts[0][0]]
     alignment = [_ALIGNMENT[_HEADERS.index(header)] for header in headers]
     rooms = [_room(rows, width) for rows in layouts]
-    for names in (_names(view, "test_id"), _names(view, "file_id"), _names(view, "short_id")):
-        if max(map(len, names)) <= rooms[0]:
-            return _table(headers, _joined(names, layouts[0][1:]), alignment)
-    names = _names(view, "short_id")
+    names = _printable(row.short_id for row in view.rows)
+    whole_names = _printable(row.record.test_id for row in view.rows)
+    for longer in (whole_names, _printable(row.file_id for row in view.rows), names):
+        if max(map(_width, longer)) <= rooms[0]:
+            return _table(headers, _joined(longer, layouts[0][1:]), alignment)
     parts = [re.split(r"(?=\[)", name, maxsplit=1) for name in names]
-    if max(len(part) for name_parts in parts for part in name_parts) <= rooms[1]:
+    if max(_width(part) for name_parts in parts for part in name_parts) <= rooms[1]:
         return _table(headers, _joined(["\n".join(p) for p in parts], layouts[1][1:]), alignment)
     fitting = (rows for rows, room in zip(layouts, rooms, strict=True) if room >= 0)
     return _headed(names, next(fitting, layouts[-1]), alignment, width)
@@ -107,8 +118,8 @@ def _room(rows: Sequence[Sequence[str]], width: int) -> int:
     return width - sum(_column_widths(rows)) - _GAP * len(rows[0])
 
 
-def _names(view: View, attribute: str) -> list[str]:
-    return [cells.printable(getattr(row, attribute)) for row in view.rows]
+def _printable(names: Iterable[str]) -> list[str]:
+    return list(map(cells.printable, names))
 
 
 def _joined(names: Sequence[str], values: Table) -> Table:
@@ -125,7 +136,7 @@ def _values(view: View, folds: int) -> Table:
             cells.energy(row).replace(" +-", "\n+-" if folds == 2 else " +-"),
             cells.power(row),
             cells.duration(row),
-            cells.energy_per_sample(row.provenance, row.energy_per_sample_j),
+            cells.energy_per_sample(row.record.provenance, row.record.energy_per_sample_j),
             _change(row, folds),
             cells.verdict(row.verdict),
         ]
@@ -151,12 +162,12 @@ def _folded(name: str, width: int) -> str:
 
 
 def _name_lines(name: str, most: int, width: int) -> list[str]:
-    """*name*, its middle left out if it has more than *most* characters, in lines of *width*."""
+    """*name*, its middle left out if it has more than *most* characters, in lines of *width* cells."""
     if len(name) > most:
         head = (most - 3) // 2
         name = f"{name[:head]}...{name[head + 3 - most :]}"
     lines = []
-    while len(name) > width:
+    while _width(name) > width:
         end = _line_end(name, width)
         lines.append(name[:end])
         name = name[end:]
@@ -165,10 +176,16 @@ def _name_lines(name: str, most: int, width: int) -> list[str]:
 
 def _line_end(name: str, width: int) -> int:
     """Where the first line of *name* ends: before its bracket, else after the last joint that fits."""
-    bracket = name.find("[", 1, width + 1)
-    if bracket >= width // 3:
+    most = next(end for end in range(width, 0, -1) if _width(name[:end]) <= width or end == 1)
+    bracket = name.find("[", 1, most + 1)
+    if bracket >= most // 3:
         return bracket
-    return next((end for end in range(width, width // 3, -1) if name[end - 1] in _JOINTS), width)
+    return next((end for end in range(most, most // 3, -1) if name[end - 1] in _JOINTS), most)
+
+
+def _width(text: str) -> int:
+    """Cells of a screen that *text* takes: two for a character of Chinese, Japanese or Korean."""
+    return max(wcwidth.wcswidth(text), 0) if not text.isascii() else len(text)
 
 
 def _reasons(view: View) -> Iterator[str]:
@@ -180,9 +197,9 @@ def _reasons(view: View) -> Iterator[str]:
 
 
 def _notes(view: View) -> list[str]:
-    told = (*view.run_notes, *view.notes)
-    notes = [cells.printable(note) for note in told[:_NOTE_LIMIT]]
-    more = len(told) - _NOTE_LIMIT
+    sentences = (*view.run_notes, *view.notes)
+    notes = [cells.printable(note) for note in sentences[:_NOTE_LIMIT]]
+    more = len(sentences) - _NOTE_LIMIT
     return [*notes, f"and {more} more, all in the JSON report"] if more > 0 else notes
 
 
@@ -231,9 +248,9 @@ def _correlations(group: Group, width: int) -> list[str]:
         return []
     hardware = cells.hardware(group)
     headers = ["metric", "rho", "n", "p", "95 % interval", *(f"paper\n{name}" for name in hardware)]
-    values = [cells.correlation(found, hardware) for found in group.correlations]
+    values = [cells.correlation(metric, hardware) for metric in group.correlations]
     room = max(_LEAST_NAME_WIDTH, _room([headers[1:], *values], width))
-    names = [_folded(cells.printable(found.metric), room) for found in group.correlations]
+    names = [_folded(cells.printable(metric.metric), room) for metric in group.correlations]
     table = _table(headers, _joined(names, values), ["left", *["right"] * (len(headers) - 1)])
     title = f"Spearman's rho with {AGAINST}"
     return ["", title, *table, *_wrapped(cells.correlation_notes(group), width, hanging="  ")]
@@ -241,7 +258,8 @@ def _correlations(group: Group, width: int) -> list[str]:
 
 def _column_widths(rows: Sequence[Sequence[str]]) -> list[int]:
     return [
-        max(len(line) for cell in column for line in cell.split("\n")) for column in zip(*rows, strict=True)
+        max(_width(line) for cell in column for line in cell.split("\n"))
+        for column in zip(*rows, strict=True)
     ]
 
 

@@ -46,38 +46,23 @@ class Row:
     file_id: str
 
     @property
-    def test_id(self) -> str:
-        return self.judgement.record.test_id
+    def record(self) -> Record:
+        return self.judgement.record
 
     @property
     def verdict(self) -> Verdict:
         return self.judgement.verdict
 
     @property
-    def provenance(self) -> Provenance:
-        return self.judgement.record.provenance
-
-    @property
     def energy_j(self) -> float | None:
+        """As the summary has it; joules that can't be summed up are the record's."""
         summary = self.judgement.summary
-        return self.judgement.record.energy_j if summary is None else summary.energy_j
+        return self.record.energy_j if summary is None else summary.energy_j
 
     @property
     def uncertainty_j(self) -> float | None:
         summary = self.judgement.summary
         return None if summary is None else summary.uncertainty_j
-
-    @property
-    def power_w(self) -> float | None:
-        return self.judgement.record.power_w
-
-    @property
-    def duration_s(self) -> float | None:
-        return self.judgement.record.duration_s
-
-    @property
-    def energy_per_sample_j(self) -> float | None:
-        return self.judgement.record.energy_per_sample_j
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +109,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rest:
+class IdlePower:
     """Power of one channel without work, as it was measured; `None` where it wasn't.
 
     Attributes:
@@ -146,11 +131,11 @@ class View:
         judgements: In the order given, reasons for absent values added.
         rows: Worst verdict first.
         groups: Metric tables and correlations.
-        sensors: Each sensor as it was found, those there first.
+        sensors: Each sensor, those that are there first.
         machine: Where the tests ran; the first record's if there are several. `None` without tests.
         notes: What a reader must know of the whole, one sentence each; all of it is in the judgements.
         run_notes: The same of the run itself, which no judgement holds.
-        rests: Power without work, one a channel that was measured.
+        idle_powers: Power without work, one a channel that was measured.
     """
 
     judgements: tuple[Judgement, ...]
@@ -160,15 +145,15 @@ class View:
     machine: Machine | None
     notes: tuple[str, ...]
     run_notes: tuple[str, ...]
-    rests: tuple[Rest, ...]
+    idle_powers: tuple[IdlePower, ...]
 
     @property
     def counts(self) -> dict[Verdict, int]:
         """Tests by verdict, worst first, without verdicts that no test has."""
-        found = Counter(judgement.verdict for judgement in self.judgements)
+        tests = Counter(judgement.verdict for judgement in self.judgements)
         return {
-            verdict: found[verdict]
-            for verdict in sorted(found, key=lambda verdict: SEVERITY[verdict].of_rows)
+            verdict: tests[verdict]
+            for verdict in sorted(tests, key=lambda verdict: SEVERITY[verdict].of_rows)
         }
 
 
@@ -177,19 +162,19 @@ def of(judgements: Sequence[Judgement], *, run_notes: Iterable[str] = ()) -> Vie
 
     Args:
         judgements: In the order that a reader expects: that of the files and of the tests in them.
-        run_notes: What was found at the end of the run, one sentence each; told once if there twice.
+        run_notes: What the end of the run showed, one sentence each; none stands twice.
     """
-    told = tuple(_with_reasons(judgement) for judgement in judgements)
-    records = [judgement.record for judgement in told]
+    completed = tuple(_with_reasons(judgement) for judgement in judgements)
+    records = [judgement.record for judgement in completed]
     return View(
-        judgements=told,
-        rows=_rows(told),
-        groups=_groups(told),
+        judgements=completed,
+        rows=_rows(completed),
+        groups=_groups(completed),
         sensors=_sensors(records),
         machine=records[0].machine if records else None,
-        notes=_notes(told),
+        notes=_notes(completed),
         run_notes=tuple(dict.fromkeys(run_notes)),
-        rests=_rests(records),
+        idle_powers=_idle_powers(records),
     )
 
 
@@ -265,15 +250,15 @@ def _reasons(record: Record) -> dict[str, str]:
 
 def _sensors(records: Iterable[Record]) -> tuple[SensorStatus, ...]:
     """Each sensor once: as the first record that has it says, one that is there before one that is absent."""
-    found: dict[str, SensorStatus] = {}
+    by_name: dict[str, SensorStatus] = {}
     for sensor in (sensor for record in records for sensor in record.sensors):
-        known = found.get(sensor.name)
+        known = by_name.get(sensor.name)
         if known is None or (known.absent_because is not None and sensor.absent_because is None):
-            found[sensor.name] = sensor
-    return tuple(sorted(found.values(), key=lambda sensor: sensor.absent_because is not None))
+            by_name[sensor.name] = sensor
+    return tuple(sorted(by_name.values(), key=lambda sensor: sensor.absent_because is not None))
 
 
-def _rests(records: Sequence[Record]) -> tuple[Rest, ...]:
+def _idle_powers(records: Sequence[Record]) -> tuple[IdlePower, ...]:
     """Idle and ready power of each channel, as the first record that has it says."""
     idle_w: dict[str, float] = {}
     ready_w: dict[str, float] = {}
@@ -282,7 +267,7 @@ def _rests(records: Sequence[Record]) -> tuple[Rest, ...]:
             idle_w = {**(record.idle_power_w or {}), **idle_w}
             ready_w = {**(record.ready_power_w or {}), **ready_w}
     return tuple(
-        Rest(channel=name, idle_power_w=idle_w.get(name), ready_power_w=ready_w.get(name))
+        IdlePower(channel=name, idle_power_w=idle_w.get(name), ready_power_w=ready_w.get(name))
         for name in sorted({*idle_w, *ready_w})
     )
 
@@ -295,10 +280,10 @@ def _notes(judgements: Sequence[Judgement]) -> tuple[str, ...]:
     elsewhere = sum(record.machine.key != records[0].machine.key for record in records)
     if elsewhere:
         notes.append(f"{elsewhere} of {len(records)} tests ran on another machine")
-    notes += _told_once(
+    notes += _each_once(
         (judgement.comparison.note,) for judgement in judgements if judgement.comparison is not None
     )
-    notes += _told_once(
+    notes += _each_once(
         {sentence: None for reading in record.rounds for sentence in reading.quality} for record in records
     )
     return tuple(notes)
@@ -320,7 +305,7 @@ def _provenance_notes(records: Sequence[Record]) -> Iterable[str]:
             yield f"the joules of {count} of {len(measured)} tests are {what}"
 
 
-def _told_once(sentences_by_test: Iterable[Iterable[str]]) -> list[str]:
+def _each_once(sentences_by_test: Iterable[Iterable[str]]) -> list[str]:
     """Each sentence once, with the number of tests that it is said of."""
     count = Counter(sentence for sentences in sentences_by_test for sentence in sentences if sentence)
     return [sentence if tests == 1 else f"{sentence} ({tests} tests)" for sentence, tests in count.items()]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("pynvml", "numpy", "scipy", "pandas", "torch", "psutil", "filelock", "tabulate")
+HEAVY = ("pynvml", "numpy", "scipy", "pandas", "torch", "psutil", "filelock", "tabulate", "wcwidth")
 
 # What pytest itself loads is there when the plugin comes; what the plugin loads then is its own.
 STARTS = """

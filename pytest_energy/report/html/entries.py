@@ -23,7 +23,7 @@ def entry(row: Row, shared: Shared) -> JsonDict:
     """One test; what it has nothing of is left out, what its charts have in common is *shared*."""
     judgement, record = row.judgement, row.judgement.record
     fields: JsonDict = {
-        "id": cells.printable(row.test_id),
+        "id": cells.printable(row.record.test_id),
         "name": cells.printable(row.short_id),
         "verdict": row.verdict.value,
         "group": None if record.group is None else cells.printable(record.group),
@@ -49,7 +49,7 @@ def values(row: Row) -> list[str]:
         cells.energy(row),
         cells.power(row),
         cells.duration(row),
-        cells.energy_per_sample(row.provenance, row.energy_per_sample_j),
+        cells.energy_per_sample(row.record.provenance, row.record.energy_per_sample_j),
         " ".join(filter(None, cells.change(row.judgement.comparison))),
     ]
 
@@ -63,9 +63,9 @@ def sort_keys(row: Row) -> list[float | None]:
             rounded,
             (
                 row.energy_j,
-                row.power_w,
-                row.duration_s,
-                row.energy_per_sample_j,
+                row.record.power_w,
+                row.record.duration_s,
+                row.record.energy_per_sample_j,
                 None if comparison is None else comparison.ratio,
             ),
         ),

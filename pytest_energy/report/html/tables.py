@@ -3,14 +3,14 @@
 Rule 1: a cell's text is that of every other report; a colour only repeats it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_energy.model import Machine, SensorStatus
 from pytest_energy.report import cells
 from pytest_energy.report.charts import correlation
 from pytest_energy.report.html.svg import Figure, draw
-from pytest_energy.report.view import Group, MetricCorrelation, Rest, View
+from pytest_energy.report.view import Group, MetricCorrelation, View
 from pytest_energy.units import to_text
 
 MOST_MODELS = 100
@@ -189,35 +189,30 @@ def _sensor(status: SensorStatus) -> Sensor:
     return Sensor(name=name, is_there=status.absent_because is None, text=text)
 
 
-def rests(view: View) -> Table | None:
+def idle_powers(view: View) -> Table | None:
     """Power without work, by channel."""
-    if not view.rests:
+    if not view.idle_powers:
         return None
-    return Table(heads=("channel", "idle", "ready"), rows=tuple(_rest(rest) for rest in view.rests))
+    rows = (
+        _row([cells.printable(one.channel), *map(_watts, (one.idle_power_w, one.ready_power_w))])
+        for one in view.idle_powers
+    )
+    return Table(heads=("channel", "idle", "ready"), rows=tuple(rows))
 
 
-def _rest(rest: Rest) -> tuple[Cell, ...]:
-    powers_w = (rest.idle_power_w, rest.ready_power_w)
-    texts = (cells.ABSENT if power_w is None else to_text(power_w, "W", digits=3) for power_w in powers_w)
-    return _row([cells.printable(rest.channel), *texts])
+def _watts(power_w: float | None) -> str:
+    return cells.ABSENT if power_w is None else to_text(power_w, "W", digits=3)
 
 
 def facts(machine: Machine) -> tuple[tuple[str, Table], ...]:
     """What must be equal for two records to be compared, and what may differ."""
-    parts = (
-        ("must be equal to compare", machine.fixed),
-        ("may differ, and is told if it does", machine.shown),
-    )
-    return tuple(
-        (
-            title,
-            Table(
-                heads=("fact", "value"),
-                rows=tuple(
-                    _row([cells.printable(name), cells.printable(value)]) for name, value in values.items()
-                ),
-            ),
-        )
-        for title, values in parts
-        if values
-    )
+    parts = {
+        "must be equal to compare": machine.fixed,
+        "may differ, and is told if it does": machine.shown,
+    }
+    return tuple((title, _facts(values)) for title, values in parts.items() if values)
+
+
+def _facts(values: Mapping[str, str]) -> Table:
+    rows = (_row([cells.printable(name), cells.printable(value)]) for name, value in values.items())
+    return Table(heads=("fact", "value"), rows=tuple(rows))

@@ -29,8 +29,8 @@ def test_power_without_work_is_told_as_far_as_it_is_known(
     idle_w: float | None, ready_w: float | None, told: str
 ) -> None:
     """A power that wasn't measured is left out, never 0."""
-    rest = view.Rest(channel="gpu:0", idle_power_w=idle_w, ready_power_w=ready_w)
-    assert cells.rest(rest) == told
+    rest = view.IdlePower(channel="gpu:0", idle_power_w=idle_w, ready_power_w=ready_w)
+    assert cells.idle_power(rest) == told
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_joules_carry_the_mark_of_their_origin(provenance: Provenance, mark: str
     row = _row(judgement(energy_j=12.0, uncertainty_j=0.2, samples=16, provenance=provenance))
     assert cells.energy(row) == f"{mark}12.00 +- 0.20 J"
     assert cells.power(row) == f"{mark}12.0"
-    assert cells.energy_per_sample(row.provenance, row.energy_per_sample_j) == f"{mark}750 mJ"
+    assert cells.energy_per_sample(row.record.provenance, row.record.energy_per_sample_j) == f"{mark}750 mJ"
 
 
 def test_joules_without_summary_have_no_uncertainty() -> None:
@@ -65,7 +65,7 @@ def test_absent_is_a_dash(verdict: Verdict) -> None:
         cells.energy(row),
         cells.power(row),
         cells.duration(row),
-        cells.energy_per_sample(row.provenance, None),
+        cells.energy_per_sample(row.record.provenance, None),
     ]
     assert texts == ["-"] * 4
 

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wcwidth import wcswidth
 
 from pytest_energy.model import Judgement, Provenance, Verdict
 from pytest_energy.report import to_terminal, view
@@ -43,7 +44,26 @@ def _judgements() -> st.SearchStrategy[Judgement]:
 def test_no_line_is_longer_than_the_width(judgements: list[Judgement], width: int) -> None:
     """From 80 columns on everything fits, whatever names and numbers there are."""
     lines = _text(judgements, width).split("\n")
-    assert max(map(len, lines)) <= width
+    assert max(map(wcswidth, lines)) <= width
+
+
+def test_a_wide_character_takes_two_cells() -> None:
+    """Names and reasons in Chinese, Japanese or Korean stay within the width, and columns in line."""
+    name = "測試_模型訓練" * 8
+    judgements = [
+        judgement(test_id=f"t.py::{name}[訓練]", model="模型" * 30, group="組", metrics={"指標" * 9: 1.0}),
+        judgement(test_id="t.py::b", verdict=Verdict.VOID, reason="溫度過高 " * 40, group="組", model="b"),
+    ]
+    for width in (80, 100, 133):
+        lines = _text(judgements, width).split("\n")
+        assert max(map(wcswidth, lines)) <= width
+
+
+def test_columns_stand_in_line_beside_a_wide_name() -> None:
+    """The verdicts begin in one cell of the screen, whatever stands left of them."""
+    lines = _text([judgement(test_id="t.py::漢字"), judgement(test_id="t.py::ascii")], 100).split("\n")
+    places = {wcswidth(line[: line.index("pass")]) for line in lines if "t.py::" in line}
+    assert len(places) == 1
 
 
 @settings(max_examples=20, deadline=None)  # no clock: a busy machine is slow

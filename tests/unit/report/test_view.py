@@ -28,14 +28,16 @@ def test_worst_verdict_first_then_the_given_order() -> None:
             judgement(test_id="t.py::d", verdict=Verdict.REGRESSION),
         ]
     )
-    assert [row.test_id for row in found.rows] == ["t.py::d", "t.py::c", "t.py::b", "t.py::a"]
+    assert [row.record.test_id for row in found.rows] == ["t.py::d", "t.py::c", "t.py::b", "t.py::a"]
 
 
 @given(st.lists(st.sampled_from(Verdict), max_size=20))
 def test_every_judgement_has_one_row(verdicts: list[Verdict]) -> None:
     """No test is left out or shown twice, and the counts add up."""
     found = view.of([judgement(test_id=f"t.py::t{i}", verdict=v) for i, v in enumerate(verdicts)])
-    assert sorted(row.test_id for row in found.rows) == sorted(f"t.py::t{i}" for i in range(len(verdicts)))
+    assert sorted(row.record.test_id for row in found.rows) == sorted(
+        f"t.py::t{i}" for i in range(len(verdicts))
+    )
     assert sum(found.counts.values()) == len(verdicts)
 
 
@@ -65,7 +67,13 @@ def test_unusable_joules_are_absent(verdict: Verdict) -> None:
     """A void or unmeasured test shows no joules, watts or seconds, and says why."""
     energy_j = 12.0 if verdict is Verdict.VOID else None
     (row,) = view.of([judgement(verdict=verdict, energy_j=energy_j)]).rows
-    values = (row.energy_j, row.uncertainty_j, row.power_w, row.duration_s, row.energy_per_sample_j)
+    values = (
+        row.energy_j,
+        row.uncertainty_j,
+        row.record.power_w,
+        row.record.duration_s,
+        row.record.energy_per_sample_j,
+    )
     assert values == (None,) * 5
     assert {"energy_j", "energy_ci_j", "net_energy_j", "power_w"} <= row.judgement.record.absent.keys()
 
@@ -76,7 +84,7 @@ def test_a_record_found_void_when_judged_is_void() -> None:
     void = replace(measured, verdict=Verdict.VOID, reason="0 J\nwhat to do", summary=None)
     (row,) = view.of([void]).rows
     assert row.energy_j is None
-    assert row.power_w is None
+    assert row.record.power_w is None
     assert row.judgement.record.void_because == "0 J\nwhat to do"
 
 
@@ -325,16 +333,16 @@ def _at_rest(
 def test_power_without_work_is_the_first_that_is_known() -> None:
     """Each channel once: idle and ready power as the first record that has them says."""
     found = view.of([_at_rest(75.0, None), _at_rest(76.0, 120.0), _at_rest(77.0, 130.0)])
-    assert found.rests == (view.Rest(channel="gpu:0", idle_power_w=75.0, ready_power_w=120.0),)
+    assert found.idle_powers == (view.IdlePower(channel="gpu:0", idle_power_w=75.0, ready_power_w=120.0),)
 
 
 @pytest.mark.parametrize("provenance", [Provenance.ESTIMATED, Provenance.REPLAYED])
 def test_only_measured_power_without_work_is_told(provenance: Provenance) -> None:
     """A replayed quiet is not this machine's, and an estimate has none."""
-    assert view.of([_at_rest(75.0, 120.0, provenance)]).rests == ()
+    assert view.of([_at_rest(75.0, 120.0, provenance)]).idle_powers == ()
 
 
 def test_power_without_work_is_of_one_machine() -> None:
     """A record of another machine tells nothing of the one that is shown."""
     elsewhere = judgement(machine=LAPTOP, idle_power_w=3.0)
-    assert view.of([judgement(idle_power_w=None), elsewhere]).rests == ()
+    assert view.of([judgement(idle_power_w=None), elsewhere]).idle_powers == ()
