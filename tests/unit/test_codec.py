@@ -1,0 +1,176 @@
+"""JSON read as types: what is refused is named with its place, and nothing else ever comes out."""
+
+import json
+import random
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_energy.baselines.schema import from_json_text, to_json_text
+from pytest_energy.codec import NULLABLE, Document, Number, decode, encode
+from pytest_energy.errors import BaselineError, FormatError, SettingsError
+from pytest_energy.report import to_json, view
+from pytest_energy.sensors.replay import load_replay, save_replay
+from tests.fakes.sessions import gpu_session
+
+DATA = Path(__file__).parents[1]
+CREATED = "2026-11-20T10:00:00Z"
+RUN = to_json.render(view.of(gpu_session()[:2]), created=CREATED)
+BASELINE = (DATA / "data" / "baselines" / "format-1.json").read_text(encoding="utf-8")
+TICKS = {"gpu:0": [[0.0, 0.0], [0.5, 4.0], [1.0, 9.0], [2.0, 20.0]]}
+REPLAY = json.dumps(
+    {
+        "format": 1,
+        "tests": {
+            "t.py::a": {
+                "rounds": [
+                    {
+                        "energy_j": 9.0,
+                        "duration_s": 1.0,
+                        "channels": {"gpu:0": 9.0},
+                        "phases": [{"name": "p", "energy_j": 1.0, "duration_s": 0.5, "quality": ["short"]}],
+                    },
+                    {"ticks": TICKS, "start_s": 0.25, "stop_s": 1.5, "spreads_s": {"gpu:0": [0.01] * 4}},
+                ]
+            }
+        },
+    }
+)
+
+# What no place in a document expects: each is right somewhere, and wrong nearly everywhere.
+VALUES: tuple[object, ...] = (
+    *(None, True, False, 0, -0.0, -1, 1.5, 10**30, 10**400, -(10**400), float("nan"), float("inf")),
+    *("", "x", "\ud800", "gpu:0", "measured", "void", "passed", "2026-11-20T10:00:00Z"),
+    *([], {}, [[]], [None], {"\ud800": 1}, {"a": {}}),
+)
+
+
+class Inner(Document, frozen=True, kw_only=True):
+    by_name: dict[str, tuple[Number, ...]]
+
+
+class Outer(Document, frozen=True, kw_only=True):
+    inner: tuple[Inner, ...] = ()
+    nothing: Number | None = NULLABLE
+    is_on: bool = False
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ([], "f holds [], not an object"),
+        ({"inner": 3}, "f: inner is 3, not a list"),
+        ({"inner": [{}]}, "f: inner[0] has no 'by_name'"),
+        (
+            {"inner": [{"by_name": {"a": [1], "b": [1, "2"]}}]},
+            "f: inner[0]: by_name: b[1] is '2', not a number",
+        ),
+        ({"inner": [{"by_name": {"a": [True]}}]}, "f: inner[0]: by_name: a[0] is True, not a number"),
+        ({"nothing": float("nan")}, "f: nothing is nan, not a finite number"),
+        ({"nothing": -(10**400)}, f"f: nothing is {'-1' + '0' * 55}..., too large for a number"),
+        ({"is_on": 1}, "f: is_on is 1, not true or false"),
+        ({"\ud800": 1, "is_on": "\ud800"}, "f: is_on is '\\ud800', not true or false"),
+    ],
+)
+def test_a_fault_is_named_with_its_place(value: object, fault: str) -> None:
+    """The document, every step to the value, the key of a mapping too, the value, and what it should be."""
+    with pytest.raises(FormatError) as error:
+        decode(value, Outer, "f")
+    assert str(error.value) == fault
+
+
+def test_a_key_that_nobody_knows_is_left_alone() -> None:
+    """A new key is no new format, not even one that has no form in UTF-8; a mapping keeps its own."""
+    inner = {"by_name": {"\ud800": [1.0]}, "\ud800": 1}
+    known = decode({"more": float("nan"), "\ud800": [], "inner": [inner], "nothing": None}, Outer, "f")
+    assert known == Outer(inner=(Inner(by_name={"\ud800": (1.0,)}),))
+
+
+def test_what_is_the_default_is_left_out_and_what_is_nullable_is_not() -> None:
+    """A key without a value is written as null only where it always is; numbers become plain ones."""
+    assert encode(Outer()) == {"nothing": None}
+    assert encode(Outer(nothing=np.float32(0.5), is_on=True)) == {"nothing": 0.5, "is_on": True}  # type: ignore[arg-type]
+
+
+def _places(node: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    return [path, *(place for key, value in items for place in _places(value, (*path, key)))]
+
+
+def _at(node: Any, path: tuple[str | int, ...]) -> Any:
+    for step in path:
+        node = node[step]
+    return node
+
+
+def _mutated(text: str, rng: random.Random) -> str:
+    """*text* with values replaced, deleted, renamed, repeated or moved, or with damaged letters."""
+    if rng.random() < 0.25:
+        start = rng.randrange(len(text))
+        damage = rng.choice([*'{}],"\x00é', "", "NaN", "1e999", "[" * 100_000, "9" * 5000])
+        rest = text[start + rng.randrange(30) :] if rng.random() < 0.75 else ""
+        return f"{text[:start]}{damage}{rest}"
+    document = json.loads(text)
+    for _ in range(rng.choice([1, 1, 2, 3])):
+        places = [place for place in _places(document) if place]
+        if not places:
+            break
+        *outer, key = rng.choice(places)
+        parent, other = _at(document, tuple(outer)), deepcopy(_at(document, rng.choice(places)))
+        match rng.randrange(5):
+            case 0:
+                del parent[key]
+            case 1:
+                parent[key] = other
+            case 2 if isinstance(parent, dict):
+                parent[rng.choice(["more", "\ud800", "energy_j"])] = parent.pop(key)
+            case 3:
+                parent[key] = [parent[key]] if rng.random() < 0.5 else str(parent[key])
+            case _:
+                parent[key] = rng.choice(VALUES)
+    mutant = json.dumps(document)
+    return (
+        mutant.replace('"duration_s":', '"duration_s": "twice", "duration_s":')
+        if rng.random() < 0.1
+        else mutant
+    )
+
+
+def _again_run(text: str, _: Path) -> None:
+    loaded = to_json.read(text, "f.json")
+    assert to_json.read(to_json.render(loaded, created=CREATED), "f.json") == loaded
+
+
+def _again_baseline(text: str, _: Path) -> None:
+    loaded = from_json_text(text, "f.json")
+    assert from_json_text(to_json_text(loaded), "f.json") == loaded
+
+
+def _again_replay(text: str, folder: Path) -> None:
+    path = folder / "f.json"
+    path.write_text(text, encoding="utf-8", errors="surrogatepass")
+    loaded = load_replay(path)
+    save_replay(path, loaded.tests)
+    assert load_replay(path) == loaded
+
+
+@pytest.mark.parametrize(
+    ("text", "again"), [(RUN, _again_run), (BASELINE, _again_baseline), (REPLAY, _again_replay)]
+)
+def test_a_mutant_is_read_as_what_it_says_or_refused_in_words(
+    text: str, again: Callable[[str, Path], None], tmp_path: Path
+) -> None:
+    """No mutant of a document brings another error than ours; what is accepted reads the same again."""
+    rng, refusals, accepted = random.Random(20261126), [], 0  # noqa: S311  # the same mutants every time
+    for _ in range(400):
+        try:
+            again(_mutated(text, rng), tmp_path)
+            accepted += 1
+        except (FormatError, BaselineError, SettingsError) as error:
+            refusals.append(str(error))
+    assert min(accepted, len(refusals)) >= 20
+    assert all("f.json" in refusal for refusal in refusals)
