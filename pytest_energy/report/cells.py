@@ -80,11 +80,16 @@ def shared_reasons(
 
 def sensor(status: SensorStatus) -> str:
     """One sensor in a line: `nvml: gpu:0, measured, a new value every 100 ms`, or why it is absent."""
-    name = printable(status.name)
+    absent = "" if status.absent_because is None else "absent: "
+    return f"{printable(status.name)}: {absent}{sensor_text(status)}"
+
+
+def sensor_text(status: SensorStatus) -> str:
+    """What a sensor reads and how often, or why it is absent."""
     if status.absent_because is not None:
-        return f"{name}: absent: {printable(status.absent_because)}"
+        return printable(status.absent_because)
     tick = "" if status.tick_s is None else f", a new value every {to_text(status.tick_s, 's', digits=3)}"
-    return f"{name}: {printable(', '.join(status.channels))}, {status.provenance.value}{tick}"
+    return f"{printable(', '.join(status.channels))}, {status.provenance.value}{tick}"
 
 
 def idle_power(power: IdlePower) -> str:

@@ -11,7 +11,6 @@ Rule 4: without the script the page still tells the verdicts, the first tests wi
 import base64
 import hashlib
 import json
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from importlib.util import find_spec
@@ -133,30 +132,21 @@ def _context(view: View, created: str) -> JsonDict:
             ("batch", "Batch sizes", batch_curves[:MOST_CURVES], len(batch_curves[MOST_CURVES:])),
             ("rates", "Request rates", rate_curves[:MOST_CURVES], len(rate_curves[MOST_CURVES:])),
         ],
-        "sensors": tables.sensors(view),
+        "sensors": [(status, cells.sensor_text(status)) for status in view.sensors],
+        "printable": cells.printable,
         "idle_powers": tables.idle_powers(view),
         "machine_key": cells.printable(view.machine.key) if view.machine else "",
         "facts": tables.facts(view.machine) if view.machine else (),
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Curves:
-    """The charts of one model, and what must be said of them."""
-
-    title: str
-    figures: tuple[Figure, ...]
-    notes: tuple[str, ...]
+_Curves = tuple[str, list[Figure], tuple[str, ...]]  # a model, its charts and what must be said of them
 
 
 def _batch_curves(view: View) -> list[_Curves]:
     """Each model's sweep over the batch size, if it has a size with joules."""
     return [
-        _Curves(
-            title=short(sweep.model),
-            figures=tuple(map(draw, batch_size.charts(sweep))),
-            notes=batch_size.notes(sweep),
-        )
+        (short(sweep.model), list(map(draw, batch_size.charts(sweep))), batch_size.notes(sweep))
         for sweep in batch.sweeps(view)
         if sweep.sizes
     ]
@@ -166,10 +156,10 @@ def _rate_curves(view: View) -> list[_Curves]:
     """Each model's joules over the request rate, if it has a rate with joules."""
     fits = [(series, rates.fit(series)) for series in rates.rate_series(view) if series.points]
     return [
-        _Curves(
-            title=short(series.model),
-            figures=(draw(request_rate.chart(series, fit)),),
-            notes=request_rate.notes(series, fit),
+        (
+            short(series.model),
+            [draw(request_rate.chart(series, fit))],
+            request_rate.notes(series, fit),
         )
         for series, fit in fits
     ]

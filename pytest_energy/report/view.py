@@ -10,12 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
+from pytest_energy.metrics.table import METRICS, PAPER_RHO
 from pytest_energy.model import SEVERITY, Judgement, Machine, Provenance, Record, SensorStatus, Verdict
-
-if TYPE_CHECKING:
-    from pytest_energy.stats.correlate import Correlation
+from pytest_energy.stats.correlate import Correlation, spearman
 
 AGAINST = "energy_per_sample_j"
 """What every metric is correlated with."""
@@ -80,7 +78,7 @@ class MetricCorrelation:
     """Spearman's rho of one metric with `AGAINST` over the rows of a group, the paper's values beside it."""
 
     metric: str
-    correlation: "Correlation"
+    correlation: Correlation
     paper: Mapping[str, float]
 
 
@@ -320,8 +318,6 @@ def _groups(judgements: Iterable[Judgement]) -> tuple[Group, ...]:
 
 
 def _group(name: str, provenance: Provenance, machine_key: str, records: Sequence[Record]) -> Group:
-    from pytest_energy.metrics.table import METRICS, PAPER_RHO
-
     unranked = {AGAINST, *(metric.name for metric in METRICS.values() if not metric.is_ranked)}
     met = dict.fromkeys(m for record in records for m in record.metrics if m not in unranked)
     metrics = (*(metric for metric in METRICS if metric in met), *(m for m in met if m not in METRICS))
@@ -379,7 +375,7 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return math.fsum(present) / len(present) if present else None
 
 
-def _correlation(metric: str, rows: Iterable[ModelRow]) -> "Correlation":
+def _correlation(metric: str, rows: Iterable[ModelRow]) -> Correlation:
     pairs = [
         (value, row.energy_per_sample_j)
         for row in rows
@@ -389,8 +385,6 @@ def _correlation(metric: str, rows: Iterable[ModelRow]) -> "Correlation":
 
 
 @lru_cache(maxsize=1024)
-def _spearman(x: tuple[float, ...], y: tuple[float, ...]) -> "Correlation":
+def _spearman(x: tuple[float, ...], y: tuple[float, ...]) -> Correlation:
     """Remembered: thousands of permutations take 0.1 s, and one session is written in several forms."""
-    from pytest_energy.stats.correlate import spearman
-
     return spearman(x, y, seed=SEED)

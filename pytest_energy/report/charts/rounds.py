@@ -8,7 +8,7 @@ Rule 3: a round without usable joules is a cross at the foot, never a value.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_energy.baselines.schema import moment_of
 from pytest_energy.basis import Basis
@@ -73,18 +73,7 @@ def gross_rounds(judgement: Judgement) -> Rounds | None:
     )
     if record.void_because is not None or not any(rounds_j):
         return None
-    if comparison is not None and comparison.basis:
-        comparison = None
-    return Rounds(
-        provenance=record.provenance,
-        rounds_j=rounds_j,
-        confirming_count=record.confirming_count,
-        interval_j=None if judgement.summary is None else judgement.summary.energy_ci_j,
-        comparison=comparison,
-        sessions_j=() if comparison is None else tuple((j,) for j in comparison.session_energies_j),
-        tolerance=None if comparison is None else comparison.tolerance,
-        budget_j=judgement.budget.budget_j,
-    )
+    return _rounds(judgement, None if comparison is None or comparison.basis else comparison, rounds_j)
 
 
 def compared_rounds(
@@ -104,21 +93,34 @@ def compared_rounds(
     if basis is None:
         return f"it was compared by {comparison.basis!r}, which this version doesn't know"
     try:
-        rounds_j = _rounds_j(basis, record)
+        rounds = _rounds(judgement, comparison, _rounds_j(basis, record), basis=basis)
     except NotMeasurable as error:
         return str(error)
+    if tolerance is not None:
+        rounds = replace(rounds, tolerance=tolerance)
     session_rounds_j = tuple(_session_rounds_j(basis, record, sessions))
-    levels_j = tuple((level_j,) for level_j in comparison.session_energies_j)
+    if session_rounds_j:
+        rounds = replace(rounds, sessions_j=session_rounds_j, has_session_rounds=True)
+    return rounds
+
+
+def _rounds(
+    judgement: Judgement,
+    comparison: Comparison | None,
+    rounds_j: tuple[tuple[float, float] | None, ...],
+    *,
+    basis: Basis = _GROSS,
+) -> Rounds:
+    """The rounds with what the run's document holds of a baseline."""
     return Rounds(
-        provenance=record.provenance,
+        provenance=judgement.record.provenance,
         rounds_j=rounds_j,
         basis=basis,
-        confirming_count=record.confirming_count,
+        confirming_count=judgement.record.confirming_count,
         interval_j=judgement.summary.energy_ci_j if judgement.summary and basis == _GROSS else None,
         comparison=comparison,
-        sessions_j=session_rounds_j or levels_j,
-        has_session_rounds=bool(session_rounds_j),
-        tolerance=comparison.tolerance if tolerance is None else tolerance,
+        sessions_j=() if comparison is None else tuple((j,) for j in comparison.session_energies_j),
+        tolerance=None if comparison is None else comparison.tolerance,
         budget_j=_budget_j(judgement, basis),
     )
 
@@ -152,13 +154,6 @@ def _session_rounds_j(
 
 def chart(rounds: Rounds) -> Chart:
     """Sessions, where they are known, then the rounds of this run, then its level with its bounds."""
-    layers = (
-        *_accepted(rounds),
-        *_sessions(rounds),
-        *_held_against(rounds),
-        *_rounds(rounds),
-        *_level(rounds),
-    )
     of_what = "sample" if rounds.basis.is_per_sample else "round"
     net = "net " if rounds.basis.is_net else ""
     return Chart(
@@ -166,7 +161,13 @@ def chart(rounds: Rounds) -> Chart:
         caption=("the axis does not begin at 0",),
         x=_numbers(rounds),
         y=linear_axis(_shown_j(rounds), "J", label=net + joules_label(rounds.provenance, of_what)),
-        layers=layers,
+        layers=(
+            *_accepted(rounds),
+            *_sessions(rounds),
+            *_held_against(rounds),
+            *_marks(rounds),
+            *_level(rounds),
+        ),
     )
 
 
@@ -245,23 +246,20 @@ def _held_against(rounds: Rounds) -> Iterable[Layer]:
         yield Rule(at=rounds.budget_j, colour="second", dash="dotted", key=text)
 
 
-def _rounds(rounds: Rounds) -> Iterable[Layer]:
+def _marks(rounds: Rounds) -> Iterable[Layer]:
     """The rounds from the last session on, those that confirm as triangles."""
     numbered = list(enumerate(rounds.rounds_j, len(rounds.sessions_j) + 1))
     first = max(0, len(numbered) - rounds.confirming_count)
-    for part, form, text in (
-        (numbered[:first], "circle", "a round, with its standard uncertainty"),
-        (numbered[first:], "triangle", "a round that confirms"),
+    circles = Marks(points=(), form="circle", colour="first", key="a round, with its standard uncertainty")
+    for part, style in (
+        (numbered[:first], circles),
+        (numbered[first:], replace(circles, form="triangle", key="a round that confirms")),
     ):
         usable = [(place, *one) for place, one in part if one is not None]
+        points = tuple((place, energy_j) for place, energy_j, _ in usable)
+        bars = tuple((energy_j - error_j, energy_j + error_j) for _, energy_j, error_j in usable)
         if usable:
-            yield Marks(
-                points=tuple((place, energy_j) for place, energy_j, _ in usable),
-                bars=tuple((energy_j - error_j, energy_j + error_j) for _, energy_j, error_j in usable),
-                form="circle" if form == "circle" else "triangle",
-                colour="first",
-                key=text,
-            )
+            yield replace(style, points=points, bars=bars)
     lost = tuple(float(place) for place, one in numbered if one is None)
     if lost:
         yield Crosses(places=lost, key="a round without usable joules")
@@ -341,13 +339,7 @@ def channel_chart(record: Record) -> Chart | None:
     return Chart(
         title=f"{_origin(record.provenance)}joules of each round".capitalize() + " by channel",
         caption=(f"from below: {listed}",),
-        x=_round_numbers(len(record.rounds)),
+        x=_numbers(Rounds(provenance=record.provenance, rounds_j=(None,) * len(record.rounds))),
         y=linear_axis([highest_j], "J", label=joules_label(record.provenance, "round"), has_zero=True),
         layers=tuple(layers),
     )
-
-
-def _round_numbers(count: int) -> Axis:
-    step = math.ceil(count / _NUMBERS)
-    ticks = tuple((float(number), str(number)) for number in range(1, count + 1, step))
-    return Axis(label="round", lower=0.4, upper=count + 0.6, ticks=ticks)

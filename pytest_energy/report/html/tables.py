@@ -6,7 +6,7 @@ Rule 1: a cell's text is that of every other report; a colour only repeats it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_energy.model import Machine, SensorStatus
+from pytest_energy.model import Machine
 from pytest_energy.report import cells
 from pytest_energy.report.charts import correlation
 from pytest_energy.report.html.svg import Figure, draw
@@ -47,15 +47,6 @@ class Table:
     spans: tuple[tuple[str, int], ...] = ()
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sensor:
-    """A sensor that was there, and what it reads; or one that was absent, and why."""
-
-    name: str
-    is_there: bool
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,17 +167,6 @@ def _heat_cell(metric: MetricCorrelation | None, name: str | None) -> Cell:
     if name is None:
         return Cell(text=cells.correlation(metric, ())[_RHO_PLACE], shade=_shade(metric.correlation.rho))
     return Cell(text=cells.correlation(metric, (name,))[_PAPER_PLACE], shade=_shade(metric.paper.get(name)))
-
-
-def sensors(view: View) -> tuple[Sensor, ...]:
-    """Each sensor, there or not."""
-    return tuple(map(_sensor, view.sensors))
-
-
-def _sensor(status: SensorStatus) -> Sensor:
-    name = cells.printable(status.name)
-    text = cells.sensor(status).removeprefix(f"{name}: ").removeprefix("absent: ")
-    return Sensor(name=name, is_there=status.absent_because is None, text=text)
 
 
 def idle_powers(view: View) -> Table | None:
