@@ -95,7 +95,7 @@ $(VLLM_VENV)/.installed-vllm:
 	touch $@
 
 $(VLLM_VENV)/.installed: pyproject.toml $(VLLM_VENV)/.installed-vllm
-	$(VLLM_PIP_INSTALL) -e .
+	$(VLLM_PIP_INSTALL) -e . hypothesis
 	touch $@
 
 golden: $(VENV)/.installed-dev

@@ -1,12 +1,10 @@
 """A user's tests, with every annotation that `mypy --strict` asks for."""
 
+import sys
 from typing import assert_type
 
-from pytest_energy.model import Reading
-from pytest_energy.plugin.fixture import Energy
-from pytest_energy.plugin.windows import Window
-from pytest_energy.profiling.layers import LayerEnergy
-from pytest_energy.serving import Engine, LoadResult, Schedule, Slo, random_tokens
+from pytest_energy import Energy, Engine, LayerEnergy, LoadResult, Reading, Slo, Window, random_tokens
+from pytest_energy.command import CommandResult
 
 
 def repeated(word: str, *, times: int) -> str:
@@ -32,7 +30,7 @@ def test_requests(energy: Energy, engine: Engine) -> None:
     """Prompts may be token ids, or a function from the round to them."""
     answers = energy.requests(engine, [(1, 2, 3)], rate=2.0, output_tokens=8, slo=Slo(ttft_s=0.5))
     assert_type(answers, LoadResult)
-    assert_type(answers.schedule, Schedule)
+    assert_type(answers.ttft.p50_s, float)
     energy.requests(
         engine,
         lambda round_index: random_tokens(4, 16, vocabulary=100, round_index=round_index),
@@ -45,6 +43,12 @@ def test_model(energy: Energy, module: object) -> None:
     """Any object is taken, so that a test need not import torch's types."""
     energy.model(module, (1, 2))
     assert_type(energy.layers(module, {"x": 1}, samples=2), LayerEnergy)
+
+
+def test_command(energy: Energy) -> None:
+    """Arguments as `subprocess` takes them."""
+    result = energy.command([sys.executable, "train.py"], samples=100, timeout_s=60.0, env={"SEED": "1"})
+    assert_type(result, CommandResult)
 
 
 def test_mistakes_are_seen(energy: Energy) -> None:

@@ -2,7 +2,7 @@
 # mypy: allow-untyped-defs, allow-incomplete-defs
 # ruff: noqa: ANN001, ANN201
 
-from pytest_energy.serving import Slo
+from pytest_energy import Slo
 
 
 def test_measure(energy):
