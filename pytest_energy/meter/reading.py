@@ -21,44 +21,47 @@ def to_reading(
         resolutions_j: Smallest step of each counter, where it is known.
     """
     duration_s = max(0.0, trace.stop_s - trace.start_s)
-    integrals: dict[str, Integral] = {}
-    because: str | None = None
-    for name, ticks in trace.ticks.items():
-        resolution_j = 0.0 if resolutions_j is None else resolutions_j.get(name, 0.0)
-        try:
-            integral = integrate(
-                ticks,
-                trace.start_s,
-                trace.stop_s,
-                quiet_s=trace.quiet_s,
-                resolution_j=resolution_j,
-            )
-        except NotMeasurable as error:
-            because = f"{name}: {error}"
-            break
-        integrals[name] = _with_edges(integral, duration_s, trace.edges_s.get(name, 0.0))
-    if because is None:
-        because = quality.why_joules_are_wrong(integrals)
+    try:
+        integrals = _integrals(trace, resolutions_j or {})
+    except NotMeasurable as error:
+        return void_reading(str(error), duration_s, provenance)
+    because = quality.why_joules_are_wrong(integrals)
     if because is not None:
         return void_reading(because, duration_s, provenance)
+    quiet_power_w = {name: integral.head_power_w for name, integral in integrals.items()}
     return Reading(
         channels={name: integral.energy_j for name, integral in integrals.items()},
         duration_s=duration_s,
         uncertainty_j=quality.total_uncertainty_j(integrals),
         provenance=provenance,
         quality=quality.notes(integrals),
-        quiet_power_w={
-            name: integral.head_power_w
-            for name, integral in integrals.items()
-            if integral.head_power_w is not None
-        },
+        quiet_power_w={name: power_w for name, power_w in quiet_power_w.items() if power_w is not None},
         trace=trace,
     )
 
 
+def _integrals(trace: Trace, resolutions_j: Mapping[str, float]) -> dict[str, Integral]:
+    """Joules by channel; `NotMeasurable` names the first whose ticks don't tell them."""
+    integrals = {}
+    for name, ticks in trace.ticks.items():
+        try:
+            integral = integrate(
+                ticks,
+                trace.start_s,
+                trace.stop_s,
+                quiet_s=trace.quiet_s,
+                resolution_j=resolutions_j.get(name, 0.0),
+            )
+        except NotMeasurable as error:
+            raise NotMeasurable(f"{name}: {error}") from error
+        edge_s = trace.edges_s.get(name, 0.0)
+        integrals[name] = _with_edges(integral, trace.stop_s - trace.start_s, edge_s)
+    return integrals
+
+
 def _with_edges(integral: Integral, duration_s: float, edge_s: float) -> Integral:
     """*integral* with what a counter that samples power leaves open at the window's edges."""
-    if edge_s == 0 or duration_s <= 0:
+    if edge_s == 0:
         return integral
     step_w = abs(integral.energy_j / duration_s - (integral.head_power_w or 0.0))
     return replace(integral, uncertainty_j=math.hypot(integral.uncertainty_j, step_w * edge_s))

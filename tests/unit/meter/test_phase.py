@@ -56,6 +56,19 @@ def test_a_phase_that_was_never_closed_has_no_joules() -> None:
     assert forgotten.quality == ("it was never closed",)
 
 
+def test_a_phase_in_which_no_time_passed_has_no_joules() -> None:
+    """Where the clock stood nothing can be divided; the phase says so, and the window is whole."""
+    bench = Bench()
+    window = edge_meter(bench).open("test")
+    window.phase("nothing").close()
+    bench.device.work(((0.2, 500.0),))
+    reading = window.close()
+    (nothing,) = reading.phases
+    assert (nothing.energy_j, nothing.duration_s) == (None, 0.0)
+    assert nothing.quality[0].endswith("the clock went back or stood")
+    assert reading.energy_j == pytest.approx(100.0, rel=1e-4)
+
+
 def test_phases_of_a_void_window_have_no_joules() -> None:
     """What a void window says of its phases is nothing."""
     bench = started()
