@@ -217,6 +217,7 @@ METHODS = ("measure", "window", "command", "record", "model", "requests", "layer
 
 def fixture_page() -> str:
     energy, window = classes("plugin/fixture.py")["Energy"], classes("plugin/windows.py")["Window"]
+    result = classes("command/__init__.py")["CommandResult"]
     methods = {node.name: part(node, "energy.") for node in public(energy)}
     return page(
         "The fixture",
@@ -224,6 +225,7 @@ def fixture_page() -> str:
         "A test that takes the fixture `energy` is an energy test, marked or not.",
         *(methods[name] for name in METHODS),
         f"## `Window`\n\nWhat `energy.window` gives.\n\n{docs_of(window)}",
+        f"## `CommandResult`\n\nWhat `energy.command` returns.\n\n{docs_of(result)}",
     )
 
 

@@ -1,14 +1,13 @@
 """The controller's side: collects the reports of energy tests, of its workers' too, and ends the run."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 
 from pytest_energy.plugin.run_notes import notes_of_this_process
 from pytest_energy.plugin.worker import WORKER_NOTES
 
-if TYPE_CHECKING:
-    from pytest_energy.plugin.summary import Summary
+Show = Callable[[pytest.TerminalReporter], None]
 
 
 class Controller:
@@ -18,7 +17,7 @@ class Controller:
         self._config = config
         self._reports: dict[str, pytest.TestReport] = {}
         self._run_notes: dict[str, None] = {}  # each once, in the order met
-        self._summary: Summary | None = None
+        self._show: Show | None = None
 
     @pytest.hookimpl(optionalhook=True)  # of xdist
     def pytest_testnodedown(self, node: object) -> None:
@@ -34,12 +33,11 @@ class Controller:
             from pytest_energy.plugin.summary import Summary
 
             self._run_notes |= dict.fromkeys(notes_of_this_process(self._config, exitstatus))
-            self._summary = Summary.of_run(self._config, self._reports.values(), tuple(self._run_notes))
-            if not self._summary.write():
+            summary = Summary.of_run(self._config, self._reports.values(), tuple(self._run_notes))
+            self._show = summary.show
+            if not summary.write():
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self._summary is not None:
-            width = self._config.get_terminal_writer().fullwidth
-            is_verbose = self._config.get_verbosity() > 0
-            self._summary.show(terminalreporter, width=width, is_verbose=is_verbose)
+        if self._show is not None:
+            self._show(terminalreporter)

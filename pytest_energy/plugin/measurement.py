@@ -102,7 +102,7 @@ class Measurement:
         Raises:
             EnergyError: Rounds were measured already, or a window is open.
         """
-        if self._has_begun or self._windows.windows:
+        if self._has_begun or self._windows.windows or self._open is not None:
             raise EnergyError(
                 f"{self.test_id}: rounds can be measured once in a test, and not beside outermost windows; "
                 "name the parts of one round with energy.window inside the function that is measured"

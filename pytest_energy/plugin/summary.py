@@ -125,15 +125,11 @@ class Summary:
         save_replay(path, recording)
         self._notices.append(f"rounds of {len(recording)} test(s) written to {path}")
 
-    def show(self, terminalreporter: pytest.TerminalReporter, *, width: int, is_verbose: bool) -> None:
-        """Show the tables if they were asked for, else the verdicts in one line; then notes and files.
-
-        Args:
-            terminalreporter: Where to.
-            width: Of a line, in characters.
-            is_verbose: Tell what a reader rarely asks for, such as power without work.
-        """
+    def show(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Show the tables if they were asked for, else the verdicts in one line; then notes and files."""
+        config = terminalreporter.config
         if self._settings.shows_report:
+            width, is_verbose = config.get_terminal_writer().fullwidth, config.get_verbosity() > 0
             terminalreporter.section("energy")
             text = to_terminal.render(view.of(self._judgements), width=width, shows_rest=is_verbose)
             terminalreporter.write_line(text)
@@ -145,6 +141,5 @@ class Summary:
             terminalreporter.write_line(f"energy: note: {note}")
         for notice in self._notices:
             terminalreporter.write_line(f"energy: {notice}", red=notice.startswith("ERROR"))
-        root = terminalreporter.config.rootpath
-        for command in annotations(self._reports, root=root, environ=os.environ):
+        for command in annotations(self._reports, root=config.rootpath, environ=os.environ):
             terminalreporter.write_line(command)

@@ -308,7 +308,7 @@ def test_work(benchmark):
     run = benchmarks.run()
     run.result.assert_outcomes(passed=1)
     assert run.verdict() == "unmeasured"
-    assert "can't be run again: StopIteration" in run.test()["reason"]
+    assert run.test()["unmeasured_because"] == "the benchmark can't be run again: StopIteration:"
     benchmarks.run("--energy-strict").result.assert_outcomes(failed=1)
 
 
@@ -414,7 +414,8 @@ def test_a_benchmark_that_did_not_happen_is_unmeasured(stand_in: Benchmarks) -> 
     stand_in.write("def test_work(benchmark):\n    pass\n")
     run = stand_in.run()
     assert run.verdict() == "unmeasured"
-    assert "no call of it came to its end" in run.test()["reason"]
+    because = "the test has the fixture benchmark, but no call of it came to its end"
+    assert run.test()["unmeasured_because"] == because
 
 
 def test_a_benchmark_in_another_fixture_is_measured(benchmarks: Benchmarks) -> None:

@@ -98,7 +98,8 @@ def test_a_fault_makes_the_test_void(project: Project) -> None:
     project.write(WORK.replace("+ 10_000_000", "- 10_000_000"))
     run = project.run("--energy-sensors=board")
     assert run.verdict() == "void"
-    assert "fell from" in run.test()["reason"]
+    assert run.test()["void_because"].startswith("cpu:board: ")
+    assert run.test()["void_because"].endswith(" fell from 123000000 to 113000000")
     assert run.test()["energy_j"] is None
 
 
