@@ -5,7 +5,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -223,8 +223,7 @@ class _Comparing:
             names = ", ".join(own_sources(side.sources, side.tree.root)) or "no module"
             self._outcome.notes.append(f"{side.tree.name} imported from its own tree: {names}")
         before, after = (side.sources for side in self._sides)
-        shared: Mapping[str, str] = shared_sources(before, after, self._root)
         self._outcome.notes += [
             f"WARNING: both sides imported {name} from {file}, so a change in it was not compared"
-            for name, file in shared.items()
+            for name, file in shared_sources(before, after, self._root).items()
         ]

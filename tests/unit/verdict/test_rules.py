@@ -526,6 +526,13 @@ class TestBasis:
         decision = decided(fresh, old, policy=Policy(basis=basis))
         assert decision.findings == (NoSuchJoules(basis=name, because=because),)
 
+    def test_a_session_without_such_joules_is_left_out_and_counted(self) -> None:
+        """A session below idle power has no net joules; the others are compared with."""
+        sessions = (self.idling(40.0), self.idling(100.0))
+        policy = Policy(basis=Basis(is_net=True))
+        finding = compared(decided(self.idling(100.0), baseline(*sessions), policy=policy))
+        assert (finding.comparison.session_count, finding.unused_count) == (1, 1)
+
 
 class TestCreep:
     def test_a_creep_has_the_session_where_it_began(self) -> None:
