@@ -1,4 +1,4 @@
-"""Request loads in rounds: equal work, and the steady part of each."""
+"""Request loads in rounds: equal work, and the steady state of each."""
 
 import math
 from dataclasses import replace
@@ -66,7 +66,7 @@ def take(loads: LoadWork, call_index: int, window: FakeWindow | None = None) -> 
 
 
 def reading(*, part_j: float | None = None, energy_j: float = 100.0) -> Reading:
-    """A window of 100 J in 12 s, with the steady part in it where that has joules."""
+    """A window of 100 J in 12 s, with the steady state in it where that has joules."""
     whole = Reading(
         channels={"gpu:0": energy_j}, duration_s=12.0, uncertainty_j=0.5, provenance=Provenance.MEASURED
     )
@@ -77,7 +77,7 @@ def reading(*, part_j: float | None = None, energy_j: float = 100.0) -> Reading:
 
 
 def test_the_warm_up_decides_the_part_and_later_rounds_cut_it_out() -> None:
-    """The first load has no phase; the second has the steady part as one, begun and ended."""
+    """The first load has no phase; the second has the steady state as one, begun and ended."""
     window = FakeWindow()
     loads = loads_of(plan())
     take(loads, 0, window)
@@ -101,7 +101,7 @@ def test_joules_of_the_part_are_scaled_to_all_requests() -> None:
 
 
 def test_a_short_load_counts_whole_and_says_so() -> None:
-    """Four requests have no steady part: the reading stays, with a sentence, and is other work."""
+    """Four requests have no steady state: the reading stays, with a sentence, and is other work."""
     window = FakeWindow()
     loads = loads_of(plan(prompts=[(1, 2)] * 4))
     take(loads, 0, window)
@@ -114,7 +114,7 @@ def test_a_short_load_counts_whole_and_says_so() -> None:
 
 
 def test_without_a_warm_up_the_whole_load_counts() -> None:
-    """Nothing has shown where the steady part is."""
+    """Nothing has shown where the steady state is."""
     loads = loads_of(plan(), has_warm_up=False)
     take(loads, 0)
     assert "no warm-up" in loads.conclude(reading()).quality[0]
@@ -137,7 +137,7 @@ def test_a_part_without_joules_makes_the_round_void() -> None:
 
 
 def test_a_window_without_the_part_is_no_round() -> None:
-    """Joules of a whole load never stand among those of steady parts."""
+    """Joules of a whole load never stand among those of steady states."""
     loads = loads_of(plan())
     take(loads, 0)
     take(loads, 1)
