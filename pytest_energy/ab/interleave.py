@@ -143,10 +143,8 @@ class _Pairs:
 
     def _pair(self, *, is_turned: bool) -> tuple[Reading, Reading]:
         """One round of each side; *is_turned*: the other side's comes first."""
-        if is_turned:
-            second = self._round(1)
-            return self._round(0), second
-        return self._round(0), self._round(1)
+        readings = {number: self._round(number) for number in ((1, 0) if is_turned else (0, 1))}
+        return readings[0], readings[1]
 
     def _round(self, number: int) -> Reading:
         self._turn = number
@@ -158,13 +156,9 @@ class _Pairs:
         return self._paired((done, other) if self._turn == 0 else (other, done), None)
 
     def _paired(self, ended: tuple[FinishedTest, FinishedTest], void_because: str | None) -> PairedRounds:
-        before, after = self._rounds
+        before, after = map(tuple, self._rounds)
         return PairedRounds(
-            before=tuple(before),
-            after=tuple(after),
-            ended=ended,
-            is_interleaved=True,
-            void_because=void_because,
+            before=before, after=after, ended=ended, is_interleaved=True, void_because=void_because
         )
 
     def _is_out(self, void_count: int) -> bool:
@@ -178,14 +172,14 @@ class _Pairs:
         if self._is_out(void_count):
             return False
         try:
-            samples = _sample(before), _sample(after)
+            energies = _energies(before), _energies(after)
         except NotMeasurable:  # no pair yet, or a round of 0 J: no width is known, a cap ends it
             return len(before) < self._plan.cap
         precision = precision_for(self._plan.tolerance)
-        return needs_more_pairs(*samples, precision=precision, least=self._plan.least, cap=self._plan.cap)
+        return needs_more_pairs(*energies, precision=precision, least=self._plan.least, cap=self._plan.cap)
 
 
-def _sample(rounds: list[Reading]) -> RoundEnergies:
+def _energies(rounds: list[Reading]) -> RoundEnergies:
     return RoundEnergies(
         energies_j=tuple(energy_j for reading in rounds if (energy_j := reading.energy_j) is not None),
         uncertainties_j=tuple(reading.uncertainty_j for reading in rounds),

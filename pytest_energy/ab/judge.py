@@ -88,8 +88,7 @@ def decide_pairs(rounds: PairedRounds, before: Record, after: Record, policy: Po
         policy: What is asked.
     """
     if rounds.void_because is not None:
-        void = Void(because=rounds.void_because, pair_count=len(rounds.before))
-        return Decision(record=after, findings=(void,))
+        return _void(after, rounds.void_because, rounds)
     try:
         check_comparable(before, after)
     except NotComparable as error:
@@ -100,13 +99,16 @@ def decide_pairs(rounds: PairedRounds, before: Record, after: Record, policy: Po
     try:
         finding = _compared(before, after, policy, is_interleaved=rounds.is_interleaved)
     except NotMeasurable as error:
-        void = Void(because=str(error), pair_count=len(rounds.before))
-        return Decision(record=after, findings=(void,))
+        return _void(after, str(error), rounds)
     decision = Decision(record=after, findings=(finding,), summary=summary_of(after))
     return with_quality(decision, (*before.usable_rounds, *after.usable_rounds))
 
 
 # ---- nothing to compare ----
+
+
+def _void(after: Record, because: str, rounds: PairedRounds) -> Decision:
+    return Decision(record=after, findings=(Void(because=because, pair_count=len(rounds.before)),))
 
 
 def _problem(rounds: PairedRounds, question: Question) -> Problem | None:
