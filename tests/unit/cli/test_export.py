@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_energy.report import formats
+from pytest_energy.report import formats, view
+from tests.builders import CREATED
+from tests.fakes.sessions import gpu_session
 from tests.unit.cli.conftest import Cli
-
-GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 @pytest.mark.parametrize("suffix", formats.SUFFIXES)
@@ -17,7 +17,7 @@ def test_export_writes_what_the_run_would_have(cli: Cli, run_json: Path, tmp_pat
     status, out, _ = cli("export", run_json, out_path)
     assert (status, out) == (0, f"written to {out_path}\n")
     written = _without_time(out_path.read_text(encoding="utf-8"))
-    assert written == _without_time((GOLDEN / f"gpu{suffix}").read_text(encoding="utf-8"))
+    assert written == _without_time(formats.RENDERERS[suffix](view.of(gpu_session()), CREATED))
 
 
 def _without_time(text: str) -> str:
