@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_energy.cli import main
+from pytest_energy.stats.paired import LEAST_PAIR_COUNT
 from tests.unit.ab.test_worktree import git, trees
 
 # A counter that only the work moves, so that every joule is known. A round has to have a length that is real,
@@ -182,7 +183,7 @@ def test_a_planted_rise_is_found(repository: Repository, capfd: pytest.CaptureFi
     assert (heavy["verdict"], light["verdict"]) == ("regression", "pass"), found.text
     assert heavy["baseline"]["ratio"] == pytest.approx(1.3)
     assert light["baseline"]["ratio"] == pytest.approx(1.0)
-    assert len(heavy["rounds"]) == 6
+    assert len(heavy["rounds"]) >= LEAST_PAIR_COUNT  # a pair that a busy machine spoils is taken again
     commit = git(repository.root, "rev-parse", "--short=7", "HEAD~1")
     assert heavy["reason"].startswith(f"energy +30.0 % against HEAD~1 ({commit}), more than the 10 % allowed")
     assert "test_calc.py::test_added is on one side only: the working tree" in found.text

@@ -320,7 +320,7 @@ def test_what_is_written_comes_back(
     tests: dict[str, tuple[ReplayRound, ...]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Reading what was written gives the same rounds, to the last bit."""
-    path = tmp_path_factory.mktemp("replay") / "replay.json"
+    path = tmp_path_factory.getbasetemp() / "replay.json"
     save_replay(path, tests)
     assert load_replay(path) == Replay(tests=tests)
 

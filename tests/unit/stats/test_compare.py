@@ -216,26 +216,32 @@ class TestCompare:
 
 
 class TestOperatingCharacteristics:
-    """The table of the gate at a tolerance of 5 % and 5 rounds, on 2000 seeded trials a cell."""
+    """The table of the gate at a tolerance of 5 % and 5 rounds, on 2000 seeded trials a cell.
 
-    @pytest.mark.parametrize("sessions", [1, 5])
+    Cells that are slow tests have as many trials as the others.
+    """
+
+    @pytest.mark.parametrize("sessions", [1, pytest.param(5, marks=pytest.mark.slow)])
     @pytest.mark.parametrize("cv", [0.01, 0.03])
-    @pytest.mark.parametrize("between_sd", [0.0, 0.02])
+    @pytest.mark.parametrize("between_sd", [pytest.param(0.0, marks=pytest.mark.slow), 0.02])
     def test_no_change_is_no_regression(self, cv: float, between_sd: float, sessions: int) -> None:
         """At most 1 % false regressions with up to 2 % between sessions."""
         assert regression_share(ratio=1.0, cv=cv, between_sd=between_sd, sessions=sessions) <= 0.01
 
+    @pytest.mark.slow
     def test_no_change_between_sessions_that_differ_much(self) -> None:
         """At most 3 % false regressions with 3 % between sessions, from five sessions."""
         assert regression_share(ratio=1.0, cv=0.01, between_sd=0.03, sessions=5) <= 0.03
 
-    @pytest.mark.parametrize("sessions", [1, 5, 10])
+    @pytest.mark.parametrize(
+        "sessions", [1, *(pytest.param(count, marks=pytest.mark.slow) for count in (5, 10))]
+    )
     @pytest.mark.parametrize("cv", [0.01, 0.03])
     def test_at_the_tolerance_few_regressions(self, cv: float, sessions: int) -> None:
         """At most 7 % called at exactly +5 %."""
         assert regression_share(ratio=1.05, cv=cv, between_sd=0.01, sessions=sessions, trials=1000) <= 0.07
 
-    @pytest.mark.parametrize(("sessions", "least"), [(1, 0.8), (5, 0.95)])
+    @pytest.mark.parametrize(("sessions", "least"), [(1, 0.8), pytest.param(5, 0.95, marks=pytest.mark.slow)])
     def test_ten_percent_is_caught(self, sessions: int, least: float) -> None:
         """+10 % is caught four times in five from one session, and nearly always from five."""
         assert regression_share(ratio=1.1, cv=0.01, between_sd=0.01, sessions=sessions) >= least

@@ -81,7 +81,7 @@ def answers(engine: TransformersEngine, prompts: list[list[int]]) -> list[list[i
 @pytest.mark.parametrize("prefix_cache", ["off", "on"])
 def test_batched_answers_equal_greedy_decoding_of_each_prompt_alone(model: Any, prefix_cache: str) -> None:
     """Neither neighbours in the batch nor a cached prefix changes a token; more prompts than fit at once."""
-    prompts = random_prompts(12)
+    prompts = random_prompts(6)
     prompts += [prompts[0][:16] + prompts[1], prompts[0]]
     expected = [greedy_alone(model, prompt, OUTPUT_TOKENS) for prompt in prompts]
     with TransformersEngine(
