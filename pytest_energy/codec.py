@@ -33,8 +33,8 @@ A field with an ordinary default is left out of the JSON where it has that defau
 """
 
 
-class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A JSON object: its fields are the keys, in their order."""
+class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A JSON object: its fields are the keys, in their order. It holds no circle, so none is looked for."""
 
 
 def is_always_written(field: msgspec.structs.FieldInfo | inspect.Field) -> bool:

@@ -19,6 +19,9 @@ from pytest_energy.model import Judgement, Provenance, Reading
 
 D = TypeVar("D", bound=Document)
 
+# What is written as it is: nearly all values are of these, and nothing is asked of them.
+_PLAIN = frozenset({float, int, str, bool, type(None)})
+
 
 def record_to_json(record: model.Record) -> JsonDict:
     return encode(_record(documents.Record, record))
@@ -126,16 +129,21 @@ def sensor_to_json(sensor: model.SensorStatus) -> JsonDict:
 
 
 def as_document(kind: type[D], source: object, **members: object) -> D:
-    """A *kind* with *members*, and the attributes of *source* that have its fields' names."""
-    names = (name for name in kind.__struct_fields__ if name not in members)
-    return kind(**{name: plain(getattr(source, name)) for name in names}, **members)
+    """A *kind* with *members*, and the attributes of *source* that have its other fields' names."""
+    for name in kind.__struct_fields__:
+        if name not in members:
+            value = getattr(source, name)
+            members[name] = value if type(value) in _PLAIN else plain(value)
+    return kind(**members)
 
 
 def plain(value: object) -> object:
     """*value* with lists for tuples, and with floats for what numbers it has by name."""
+    if isinstance(value, tuple):
+        return list(value)
     if isinstance(value, Mapping):
         return {name: float(item) if isinstance(item, int) else item for name, item in value.items()}
-    return list(value) if isinstance(value, tuple) else value
+    return value
 
 
 def _present(document: Document) -> dict[str, Any]:

@@ -379,7 +379,7 @@ class Record:
     @property
     def usable_rounds(self) -> tuple[Reading, ...]:
         """The rounds that have joules."""
-        return tuple(reading for reading in self.rounds if reading.energy_j is not None)
+        return tuple(reading for reading in self.rounds if reading.void_because is None)
 
     @property
     def round_energies_j(self) -> tuple[float, ...]:
@@ -397,19 +397,21 @@ class Record:
     @property
     def channels(self) -> dict[str, float] | None:
         """Mean joules of a round by channel, of the channels that every round with joules has."""
-        rounds = self.usable_rounds
+        rounds, partial = self.usable_rounds, self.partial_channels
         if not rounds or not self.is_measured:
             return None
         return {
             name: math.fsum(reading.channels[name] for reading in rounds) / len(rounds)
             for name in rounds[0].channels
-            if name not in self.partial_channels
+            if name not in partial
         }
 
     @property
     def partial_channels(self) -> dict[str, str]:
         """Channels without a mean, because a round with joules lacks them: name to that reason."""
         rounds = self.usable_rounds
+        if all(reading.channels.keys() == rounds[0].channels.keys() for reading in rounds):
+            return {}
         counts = Counter(name for reading in rounds for name in reading.channels)
         return {
             name: f"only {count} of {len(rounds)} rounds have joules of it"
