@@ -18,7 +18,7 @@ from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Reading, Record
 from pytest_energy.plugin.device_lock import locked
 from pytest_energy.plugin.mark import EnergyMark
-from pytest_energy.plugin.rounds import MeasuredRounds, RoundPlan, RoundScheduler, Sequential, take_rounds
+from pytest_energy.plugin.rounds import MeasuredRounds, RoundLoop, RoundPlan, RoundScheduler, Sequential
 from pytest_energy.plugin.run import EnergyRun
 from pytest_energy.plugin.windows import Window, WindowWork
 from pytest_energy.sensors.replay import ReplayRound
@@ -142,15 +142,14 @@ class Measurement:
     ) -> MeasuredRounds[R]:
         devices = self.run.meter.devices(self._mark.domains)
         with self.run.progress(test_id) as show:
-            return take_rounds(
+            loop = RoundLoop(
                 lambda call_index: work.run(call_index, self._open),
                 measured=lambda calls: self._in_window(calls, work, test_id),
                 plan=self._plan(work, test_id, time_share),
                 clock=self.run.clock,
                 progress=show,
-                scheduler=scheduler,
-                lock=lambda: locked(devices),
             )
+            return scheduler.schedule(loop, lambda: locked(devices))
 
     def _in_window(self, calls: Callable[[], R], work: Work[R], test_id: str) -> tuple[R, Reading]:
         """One round: what the last of *calls* returned, and what all of them used."""

@@ -10,7 +10,7 @@ Rule 5: the devices are held while rounds are taken; a scheduler that takes turn
 """
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
@@ -108,17 +108,8 @@ class Sequential:
             return loop.take(self._judge)
 
 
-def take_rounds(
-    work: Callable[[int], T],
-    *,
-    measured: Callable[[Callable[[], T]], tuple[T, Reading]],
-    plan: RoundPlan,
-    clock: Clock,
-    progress: Progress,
-    scheduler: RoundScheduler | None = None,
-    lock: DeviceLock = nullcontext,
-) -> MeasuredRounds[T]:
-    """Run *work* until *plan* is satisfied, each round in a window of its own.
+class RoundLoop(Generic[T]):
+    """The work of one test and what has been measured of it so far.
 
     Args:
         work: The work under test; gets the number of its call, warm-up included, counted from 0.
@@ -126,15 +117,6 @@ def take_rounds(
         plan: How many rounds.
         clock: For the time caps.
         progress: Told of each round, outside the windows.
-        scheduler: Says when; by default the rounds follow each other.
-        lock: Owns what only one process at a time may measure.
-    """
-    loop = RoundLoop(work, measured, plan, clock, progress)
-    return (scheduler or Sequential()).schedule(loop, lock)
-
-
-class RoundLoop(Generic[T]):
-    """The work of one test and what has been measured of it so far.
 
     Attributes:
         plan: How many rounds are wanted.
@@ -145,6 +127,7 @@ class RoundLoop(Generic[T]):
     def __init__(
         self,
         work: Callable[[int], T],
+        *,
         measured: Callable[[Callable[[], T]], tuple[T, Reading]],
         plan: RoundPlan,
         clock: Clock,

@@ -18,6 +18,8 @@ from pytest_energy.plugin.stash import SETTINGS
 
 T = TypeVar("T")
 
+_TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
+
 
 class BaselineMode(StrEnum):
     """What a run does with stored baselines."""
@@ -158,20 +160,10 @@ class _Value:
         return value
 
     def boolean(self) -> bool:
-        words = {
-            "true": True,
-            "1": True,
-            "yes": True,
-            "on": True,
-            "false": False,
-            "0": False,
-            "no": False,
-            "off": False,
-        }
-        try:
-            return words[self.text.lower()]
-        except KeyError:
-            raise self._wrong("true or false") from None
+        word = self.text.lower()
+        if word not in _TRUE | _FALSE:
+            raise self._wrong("true or false")
+        return word in _TRUE
 
     def choice(self, choices: tuple[str, ...]) -> str:
         if self.text not in choices:

@@ -1,6 +1,7 @@
 """The loop of rounds, with work and windows of its own and a clock that the test moves."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,9 +11,9 @@ from pytest_energy.plugin.rounds import (
     MOST_ROUND_COUNT,
     MOST_WARMUP_COUNT,
     MeasuredRounds,
+    RoundLoop,
     RoundPlan,
     Sequential,
-    take_rounds,
 )
 from pytest_energy.verdict.policy import RoundsWanted
 from tests.fakes.hand_clock import HandClock
@@ -28,7 +29,7 @@ class Bench:
     call_s: float = 1.0
     phases: tuple[Phase, ...] = ()
     calls: list[int] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    progress: list[str] = field(default_factory=list)
     clock: HandClock = field(default_factory=HandClock)
 
     def work(self, index: int) -> str:
@@ -71,14 +72,14 @@ class Bench:
             max_time_s=max_time_s,
             void_retry_count=void_retry_count,
         )
-        return take_rounds(
+        loop = RoundLoop(
             self.work,
             measured=self.measured,
             plan=plan,
             clock=self.clock,
-            progress=self.said.append,
-            scheduler=Sequential(judge),
+            progress=self.progress.append,
         )
+        return Sequential(judge).schedule(loop, nullcontext)
 
 
 def test_warm_up_rounds_are_dropped() -> None:
@@ -190,24 +191,24 @@ def test_progress_says_round_joules_and_precision() -> None:
     """Someone who watches sees the round, the mean so far, how well it is known, and the time left."""
     bench = Bench(energies_j=lambda index: 10.0 + 0.1 * (index % 2))
     bench.take(count=3)
-    assert bench.said[:3] == ["warm-up 1", "round 1", "round 2, 10.1 J, about 2 s left"]
-    assert bench.said[3].startswith("round 3, 10.05 J +- ")
-    assert bench.said[3].endswith(", about 1 s left")
+    assert bench.progress[:3] == ["warm-up 1", "round 1", "round 2, 10.1 J, about 2 s left"]
+    assert bench.progress[3].startswith("round 3, 10.05 J +- ")
+    assert bench.progress[3].endswith(", about 1 s left")
 
 
 def test_the_time_left_is_at_most_that_of_the_cap() -> None:
     """Where precision decides, no more than the most rounds and the time that there is are told."""
     bench = Bench()
     bench.take(count=None, max_time_s=8.0)
-    assert "at most" in bench.said[2]
-    assert all(float(text.split("at most ")[1].split()[0]) <= 8 for text in bench.said[2:])
+    assert "at most" in bench.progress[2]
+    assert all(float(text.split("at most ")[1].split()[0]) <= 8 for text in bench.progress[2:])
 
 
 def test_the_time_left_of_a_confirming_batch_is_its_own() -> None:
     """After five rounds of a second each, the confirming batch has five more to go."""
     bench = Bench()
     bench.take(count=5, judge=asking(RoundsWanted(count=5, is_confirming=True)))
-    assert bench.said[6].endswith(", about 5 s left")
+    assert bench.progress[6].endswith(", about 5 s left")
 
 
 def asking(*wanted: RoundsWanted | None) -> Callable[[tuple[Reading, ...]], RoundsWanted | None]:
