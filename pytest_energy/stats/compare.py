@@ -78,6 +78,12 @@ class RoundEnergies:
                     f"a round's uncertainty reads {uncertainty_j} J; it is finite and not negative"
                 )
 
+    def part(self, start: int, stop: int) -> "RoundEnergies":
+        """The rounds from number *start* on, to the one before number *stop*."""
+        return RoundEnergies(
+            energies_j=self.energies_j[start:stop], uncertainties_j=self.uncertainties_j[start:stop]
+        )
+
     @property
     def relative_uncertainty(self) -> float:
         """Mean over the rounds of uncertainty over energy: what is left if all of it is common to them."""

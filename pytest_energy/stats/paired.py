@@ -108,7 +108,7 @@ def needs_more_pairs(
     """
 
     def is_narrow(count: int) -> bool:
-        return _is_narrow(_first(before, count), _first(after, count), precision)
+        return _is_narrow(before.part(0, count), after.part(0, count), precision)
 
     return wants_another(len(before.energies_j), is_narrow, least=least, cap=cap)
 
@@ -117,10 +117,6 @@ def _is_narrow(before: RoundEnergies, after: RoundEnergies, precision: float) ->
     """Whether what more pairs could narrow is narrow enough."""
     change = _difference(before, after)
     return bool(change.df) and half_width(change.centre_variance, change.df, 0.0, 0.025) <= precision
-
-
-def _first(rounds: RoundEnergies, count: int) -> RoundEnergies:
-    return RoundEnergies(energies_j=rounds.energies_j[:count], uncertainties_j=rounds.uncertainties_j[:count])
 
 
 def _difference(before: RoundEnergies, after: RoundEnergies) -> _Difference:

@@ -123,7 +123,7 @@ def more_rounds(
     if verdict is Verdict.REGRESSION and not record.confirming_count:
         return RoundsWanted(count=count, is_confirming=True)
     if verdict is Verdict.INCONCLUSIVE and count < cap:
-        at_cap = verdict_of(_bounds(fresh, energies, policy, round_count=cap), policy.tolerance)
+        at_cap = verdict_of(_bounds(fresh, energies, policy, cap), policy.tolerance)
         if at_cap is not Verdict.INCONCLUSIVE:
             return RoundsWanted(count=cap - count, is_confirming=False)
     return None
@@ -283,11 +283,7 @@ def _compared(
 
 
 def _bounds(
-    fresh: RoundEnergies,
-    sessions: Sequence[RoundEnergies],
-    policy: Policy,
-    *,
-    round_count: int | None = None,
+    fresh: RoundEnergies, sessions: Sequence[RoundEnergies], policy: Policy, round_count: int | None = None
 ) -> Bounds:
     return compare(fresh, sessions, tolerance=policy.tolerance, alpha=policy.alpha, round_count=round_count)
 
@@ -298,31 +294,21 @@ def _doubt(
     """Why what looks like a regression isn't sure enough (rule 4), or `None`."""
     if record.confirming_count:
         confirming = record.rounds[-record.confirming_count :]
-        first_count = len(fresh.energies_j) - sum(one.energy_j is not None for one in confirming)
-        parts: tuple[tuple[Batch, slice], ...] = (
-            ("first", slice(first_count)),
-            ("confirming", slice(first_count, None)),
+        count = len(fresh.energies_j)
+        first_count = count - sum(reading.energy_j is not None for reading in confirming)
+        batches: tuple[tuple[Batch, int, int], ...] = (
+            ("first", 0, first_count),
+            ("confirming", first_count, count),
         )
-        for batch, part in parts:
-            energies_j, uncertainties_j = fresh.energies_j[part], fresh.uncertainties_j[part]
-            if not energies_j or not _is_past(
-                RoundEnergies(energies_j=energies_j, uncertainties_j=uncertainties_j),
-                sessions,
-                policy,
-                policy.tolerance,
-            ):
-                return NotConfirmed(batch=batch, round_count=len(energies_j))
+        for batch, start, stop in batches:
+            limit = 1 + policy.tolerance
+            if start == stop or _bounds(fresh.part(start, stop), sessions, policy).lower <= limit:
+                return NotConfirmed(batch=batch, round_count=stop - start)
     if policy.test_count > 1:
         strict = replace(policy, alpha=policy.alpha / policy.test_count)
-        if not _is_past(fresh, sessions, strict, 0.0):
+        if _bounds(fresh, sessions, strict).lower <= 1:
             return ByChance(test_count=policy.test_count, alpha=strict.alpha)
     return None
-
-
-def _is_past(
-    fresh: RoundEnergies, sessions: Sequence[RoundEnergies], policy: Policy, tolerance: float
-) -> bool:
-    return _bounds(fresh, sessions, policy).lower > 1 + tolerance
 
 
 def _creep(records: Sequence[Record], levels_j: Sequence[float]) -> CreepSince | None:
