@@ -45,18 +45,18 @@ DerivedChannels = Annotated[
 ]
 
 
-class Machine(Document, frozen=True, kw_only=True):
+class Machine(Document, frozen=True, kw_only=True, rename={"varying": "shown"}):
     """Machine and software that a record was made on.
 
     Attributes:
         key: Readable name of what must be equal: the folder of the baselines.
         fixed: Facts that must be equal for two records to be compared.
-        shown: Facts that may differ, and are shown when they do.
+        varying: Facts that may differ, and are shown when they do.
     """
 
     key: str
     fixed: dict[str, str]
-    shown: dict[str, str]
+    varying: dict[str, str]
 
 
 class Sensor(Document, frozen=True, kw_only=True):
@@ -125,7 +125,12 @@ class Round(Document, frozen=True, kw_only=True):
     temperatures_c: dict[str, Number] | None = None
 
 
-class Record(Document, frozen=True, kw_only=True, rename={"test_id": "id"}):
+class Record(
+    Document,
+    frozen=True,
+    kw_only=True,
+    rename={"test_id": "id", "workload": "work", "engine_settings": "tuning"},
+):
     """All rounds of one test in one run.
 
     Attributes:
@@ -136,8 +141,8 @@ class Record(Document, frozen=True, kw_only=True, rename={"test_id": "id"}):
         model: The model at work.
         samples: Samples (images, requests) in a round.
         output_tokens: Tokens written in a round; only of a request load.
-        work: What else the work is made of: records of other work are not comparable.
-        tuning: How the work is done: a difference may explain a change.
+        workload: What else the work is made of: records of other work are not comparable.
+        engine_settings: How the work is done: a difference may explain a change.
         saturated_because: Why the server did not keep up with its load; left out where it did.
         warmup_count: Rounds that were run first and dropped.
         confirming_count: How many of the last rounds are a second batch; left out where none is.
@@ -155,8 +160,8 @@ class Record(Document, frozen=True, kw_only=True, rename={"test_id": "id"}):
     model: str | None = NULLABLE
     samples: CountFrom1 | None = NULLABLE
     output_tokens: CountFrom1 | None = None
-    work: dict[str, str] | None = None
-    tuning: dict[str, str] | None = None
+    workload: dict[str, str] | None = None
+    engine_settings: dict[str, str] | None = None
     saturated_because: Sentence | None = None
     warmup_count: CountFrom0
     confirming_count: CountFrom1 | None = None

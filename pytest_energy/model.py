@@ -136,12 +136,12 @@ class Machine:
     Attributes:
         key: Readable name of what must be equal, such as `h100-80gb-hbm3_xeon-8480_nvml`.
         fixed: Facts that must be equal for two records to be compared.
-        shown: Facts that may differ and are shown when they do (driver, torch, commit).
+        varying: Facts that may differ and are shown when they do (driver, torch, commit).
     """
 
     key: str
     fixed: Mapping[str, str] = field(default_factory=dict)
-    shown: Mapping[str, str] = field(default_factory=dict)
+    varying: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,8 +314,8 @@ class Record:
         rounds: One reading a round; empty when nothing was measured.
         samples: Samples (images, requests) in one round: the unit of work, or `None`.
         output_tokens: Tokens that a model wrote in one round, or `None` where it writes none.
-        work: What else the work is made of, name to value: records of other work are not comparable.
-        tuning: How the work is done, name to value: a difference may explain a change of the joules.
+        workload: What else the work is made of, name to value: records of other work are not comparable.
+        engine_settings: How the work is done, name to value: a difference may explain a change of the joules.
         warmup_count: Rounds that were run first and dropped.
         confirming_count: How many of the last rounds are a second batch, taken because the rounds before
             them looked like a regression.
@@ -339,8 +339,8 @@ class Record:
     rounds: tuple[Reading, ...] = ()
     samples: int | None = None
     output_tokens: int | None = None
-    work: Mapping[str, str] = field(default_factory=dict)
-    tuning: Mapping[str, str] = field(default_factory=dict)
+    workload: Mapping[str, str] = field(default_factory=dict)
+    engine_settings: Mapping[str, str] = field(default_factory=dict)
     warmup_count: int = 0
     confirming_count: int = 0
     group: str | None = None

@@ -30,7 +30,7 @@ FIXED = {"gpu_model": "NVIDIA H100 80GB HBM3"}
 H100 = Machine(
     key=KEY,
     fixed=FIXED | {"gpu_count": "1", "gpu_power_limit_w": "700"},
-    shown={"driver": "580.159.04", "torch": "2.9.0", "commit": "3f2c1ab"},
+    varying={"driver": "580.159.04", "torch": "2.9.0", "commit": "3f2c1ab"},
 )
 LAPTOP = Machine(key="core-i7-1260p_estimate", fixed={"cpu_model": "12th Gen Intel Core i7-1260P"})
 
@@ -111,7 +111,7 @@ def record(
         test_id=test_id,
         created=created,
         provenance=provenance,
-        machine=Machine(key=key, fixed=fixed, shown={"torch": "2.8.0"} if shown is None else shown),
+        machine=Machine(key=key, fixed=fixed, varying={"torch": "2.8.0"} if shown is None else shown),
         rounds=tuple(rounds),
         samples=samples,
         metrics=metrics or {},

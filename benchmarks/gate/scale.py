@@ -62,7 +62,7 @@ _MACHINE = Machine(
         "provenance": "measured",
         "sensors": "nvml",
     },
-    shown={
+    varying={
         "cuda": "12.8.90",
         "driver": "580.159.04",
         "git_commit": "3f786850e387550fdab836ed7e6dc881de23001b",

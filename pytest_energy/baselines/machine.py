@@ -71,7 +71,7 @@ def fingerprint(
     variable = {"python": platform.python_version(), "platform": platform.platform()}
     variable |= installed_versions() | commit(Path.cwd() if folder is None else folder)
     if provenance is Provenance.REPLAYED:
-        return Machine(key=REPLAY_KEY, fixed={"sensors": sensors}, shown=variable)
+        return Machine(key=REPLAY_KEY, fixed={"sensors": sensors}, varying=variable)
     cpu = cpu_model(cpuinfo)
     cpu_part = _slug(cpu)
     fixed = _merged(fact.fixed for fact in facts)
@@ -86,7 +86,7 @@ def fingerprint(
     return Machine(
         key=key[:_KEY_LENGTH].rstrip("-") or "unknown",
         fixed=fixed,
-        shown={name: value for name, value in variable.items() if name not in fixed},
+        varying={name: value for name, value in variable.items() if name not in fixed},
     )
 
 
@@ -114,7 +114,7 @@ def check_comparable(old: Record, new: Record, *, besides: Collection[str] = ())
 def _comparable_facts(record: Record) -> dict[str, str]:
     channels = sorted({name for reading in record.rounds for name in reading.channels})
     return {
-        **record.work,  # first: a setting of an engine must not hide a fact of the machine
+        **record.workload,  # first: a setting of an engine must not hide a fact of the machine
         **record.machine.fixed,
         "provenance": record.provenance.value,
         "samples": "not given" if record.samples is None else str(record.samples),

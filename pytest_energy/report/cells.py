@@ -107,7 +107,7 @@ def machine(view: View) -> list[str]:
     """The machine's key and, in a line each, what must be equal and what may differ."""
     if view.machine is None:
         return []
-    facts = (view.machine.fixed, view.machine.shown)
+    facts = (view.machine.fixed, view.machine.varying)
     lines = ("; ".join(f"{name} {value}" for name, value in group.items()) for group in facts)
     return [printable(line) for line in (view.machine.key, *lines) if line]
 

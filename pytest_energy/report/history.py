@@ -118,7 +118,7 @@ def _table(history: Sequence[Point]) -> list[str]:
 
 def _commit_text(record: Record) -> str:
     """Short name of the commit, with a `+` where files differed from it."""
-    facts = record.machine.shown
+    facts = record.machine.varying
     commit = printable(facts.get("git_commit", ABSENT)[:_COMMIT_LENGTH])
     return f"{commit}+" if facts.get("git_dirty") == "yes" else commit
 

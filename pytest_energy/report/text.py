@@ -44,11 +44,11 @@ def _days(moments: Iterable[str]) -> str:
 
 
 def _commit(machine: Machine) -> str:
-    commit = machine.shown.get("git_commit") or machine.shown.get("commit")
+    commit = machine.varying.get("git_commit") or machine.varying.get("commit")
     if not commit:
         return "commit not recorded"
     return f"commit {commit[:_COMMIT_LENGTH]}" + (
-        " with changes" if machine.shown.get("git_dirty") == "yes" else ""
+        " with changes" if machine.varying.get("git_dirty") == "yes" else ""
     )
 
 

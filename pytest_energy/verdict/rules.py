@@ -320,7 +320,7 @@ def _creep(records: Sequence[Record], levels_j: Sequence[float]) -> CreepSince |
         return None
     since = records[PINNED_COUNT + rise.began]
     return CreepSince(
-        ratio=rise.ratio, created=since.created, commit=since.machine.shown.get("git_commit", "")
+        ratio=rise.ratio, created=since.created, commit=since.machine.varying.get("git_commit", "")
     )
 
 
@@ -357,7 +357,7 @@ def _latency_ratio(record: Record, references: Sequence[Record]) -> float | None
 
 def _shown_differences(old: Record, new: Record) -> dict[str, tuple[str, str]]:
     """Shown facts, of the machine and of how the work is done, that are not the same: (then, now)."""
-    then, now = {**old.machine.shown, **old.tuning}, {**new.machine.shown, **new.tuning}
+    then, now = {**old.machine.varying, **old.engine_settings}, {**new.machine.varying, **new.engine_settings}
     pairs = {
         name: (then.get(name, NOT_RECORDED), now.get(name, NOT_RECORDED)) for name in sorted({*then, *now})
     }

@@ -65,7 +65,7 @@ def _hostile(text: str, number: int) -> Judgement:
         absent={f"absent {text}": whole},
         reason=f"{text}\n  {whole}",
         verdict=Verdict.REGRESSION,
-        machine=Machine(key=f"key {whole}", fixed={text: whole}, shown={text: whole}),
+        machine=Machine(key=f"key {whole}", fixed={text: whole}, varying={text: whole}),
         sensors=(
             SensorStatus(name=text, provenance=Provenance.MEASURED, channels=(whole,), tick_s=0.1),
             SensorStatus(name=f"no {text}", provenance=Provenance.MEASURED, absent_because=whole),
@@ -78,7 +78,10 @@ def _hostile(text: str, number: int) -> Judgement:
     return replace(
         ordinary,
         record=replace(
-            ordinary.record, rounds=rounds(quality=whole), work={text: whole}, tuning={text: whole}
+            ordinary.record,
+            rounds=rounds(quality=whole),
+            workload={text: whole},
+            engine_settings={text: whole},
         ),
     )
 

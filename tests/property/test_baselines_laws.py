@@ -78,7 +78,7 @@ RECORDS = st.builds(
     created=TEXTS,
     provenance=st.just(Provenance.MEASURED),
     machine=st.builds(
-        Machine, key=st.just(KEY), fixed=st.just({}), shown=st.dictionaries(TEXTS, TEXTS, max_size=3)
+        Machine, key=st.just(KEY), fixed=st.just({}), varying=st.dictionaries(TEXTS, TEXTS, max_size=3)
     ),
     rounds=st.lists(READINGS, min_size=1, max_size=3).map(tuple),
     samples=st.just(512),

@@ -105,8 +105,8 @@ def _facts(judgement: Judgement) -> list[list[str]]:
         "budget a token": _limit(budget.budget_per_token_j),
         "outcome of the test": None if judgement.outcome == "passed" else judgement.outcome,
         "joules are": None if record.provenance is Provenance.MEASURED else record.provenance.value,
-        **record.work,
-        **record.tuning,
+        **record.workload,
+        **record.engine_settings,
     }
     return [_pair(name, text) for name, text in facts.items() if text is not None]
 

@@ -188,7 +188,7 @@ def facts(machine: Machine) -> tuple[tuple[str, Table], ...]:
     """What must be equal for two records to be compared, and what may differ."""
     parts = {
         "must be equal to compare": machine.fixed,
-        "may differ, and is told if it does": machine.shown,
+        "may differ, and is told if it does": machine.varying,
     }
     return tuple((title, _facts(values)) for title, values in parts.items() if values)
 

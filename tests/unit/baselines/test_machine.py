@@ -121,7 +121,7 @@ class TestFingerprint:
 
     def test_shown_facts(self, tmp_path: Path) -> None:
         """What may differ is there to be shown; outside a checkout there is no commit."""
-        shown = fingerprint([gpu_facts(H100)], ["nvml"], Provenance.MEASURED, folder=tmp_path).shown
+        shown = fingerprint([gpu_facts(H100)], ["nvml"], Provenance.MEASURED, folder=tmp_path).varying
         assert shown["driver"] == "580.159.04"
         assert shown["python"] == platform.python_version()
         assert shown["pytest_energy"] == metadata.version("pytest-energy")
@@ -139,13 +139,13 @@ class TestFingerprint:
         found = fingerprint([], ["replay"], Provenance.REPLAYED, folder=tmp_path)
         assert found.key == "replay"
         assert found.fixed == {"sensors": "replay"}
-        assert "cpu_count" not in found.shown
+        assert "cpu_count" not in found.varying
 
     def test_folder_is_the_working_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Without a folder the commit is that of the working folder."""
         head = checkout(tmp_path)
         monkeypatch.chdir(tmp_path)
-        assert fingerprint([], ["replay"], Provenance.REPLAYED).shown["git_commit"] == head
+        assert fingerprint([], ["replay"], Provenance.REPLAYED).varying["git_commit"] == head
 
 
 class TestCpuModel:
@@ -294,6 +294,6 @@ def test_a_real_machine(tmp_path: Path) -> None:
     """On the machine of this run the key names its CPU and is a folder's name."""
     found = fingerprint([], ["estimate"], Provenance.ESTIMATED, folder=tmp_path)
     assert found.fixed["cpu_model"] == cpu_model()
-    assert found.shown["cpu_count"] == str(os.cpu_count())
+    assert found.varying["cpu_count"] == str(os.cpu_count())
     assert found.key.endswith("_estimate")
     assert "/" not in found.key

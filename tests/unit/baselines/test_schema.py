@@ -126,7 +126,7 @@ class TestFrozenExample:
         assert first.rounds[0].usage is not None
         assert second.rounds[1].void_because == "the GPU slowed down from heat"
         assert second.sensors[1].absent_because == "perf: no such event source"
-        assert second.machine.shown["git_dirty"] == "yes"
+        assert second.machine.varying["git_dirty"] == "yes"
 
     @pytest.mark.skipif(FORMAT_VERSION != 1, reason="the form of today is another")
     def test_is_what_is_written(self) -> None:

@@ -10,7 +10,7 @@ def test_heading_names_machine_date_commit_and_rounds() -> None:
     two = Machine(
         key="k",
         fixed={"gpu_model": "NVIDIA H100", "gpu_count": "2"},
-        shown={"git_commit": "c3d65e191a9f", "git_dirty": "yes"},
+        varying={"git_commit": "c3d65e191a9f", "git_dirty": "yes"},
     )
     some = [judgement(round_count=3), judgement(round_count=5, created="2026-11-22T01:00:00Z")]
     assert heading(two, some).split("   ") == [

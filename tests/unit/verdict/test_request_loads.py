@@ -17,8 +17,8 @@ def load(energy_j: float = 100.0, *, hit_rate: float | None = 0.5, **work: str) 
         record(energy_j=energy_j),
         samples=10,
         output_tokens=1280,
-        work={**WORK, **work},
-        tuning={"cuda_graphs": "on"},
+        workload={**WORK, **work},
+        engine_settings={"cuda_graphs": "on"},
         metrics={"cache_hit_rate": hit_rate},
     )
 
@@ -36,7 +36,7 @@ def test_other_work_is_not_comparable_and_names_the_field() -> None:
 
 def test_equal_work_is_compared_and_a_slower_server_is_a_regression() -> None:
     """The same load at 30 % more joules; how the engine works is a reason, not another work."""
-    slower = replace(load(130.0), tuning={"cuda_graphs": "off"})
+    slower = replace(load(130.0), engine_settings={"cuda_graphs": "off"})
     decision = decided(slower, baseline(load(), load(), load()))
     assert decision.verdict is Verdict.REGRESSION
     assert decision.compared is not None
