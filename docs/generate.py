@@ -248,11 +248,16 @@ def api_page() -> str:
         "changelog. Every module below `pytest_energy` is private. The options, the marker, the command line "
         "and the JSON are public too; each has its own page.",
         *(
-            public_name(f"{module.removeprefix('pytest_energy.').replace('.', '/')}.py", name)
+            public_name(file_of(module), name)
             for module, names in pytest_energy._MODULES.items()  # noqa: SLF001
             for name in names
         ),
     )
+
+
+def file_of(module: str) -> str:
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    return str((path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).relative_to(PACKAGE))
 
 
 def public_name(path: str, name: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # for type checkers and editors; `__getattr__` gives the same at run time
     from pytest_energy.analysis import load
+    from pytest_energy.command import CommandError, CommandResult
     from pytest_energy.errors import (
         Absent,
         BaselineError,
@@ -55,6 +56,8 @@ __all__ = [
     "BaselineError",
     "Budget",
     "Channel",
+    "CommandError",
+    "CommandResult",
     "Comparison",
     "Cost",
     "Domain",
@@ -98,6 +101,7 @@ __all__ = [
 
 _MODULES = {
     "pytest_energy.analysis": ("load",),
+    "pytest_energy.command": ("CommandError", "CommandResult"),
     "pytest_energy.errors": (
         "Absent",
         "BaselineError",
