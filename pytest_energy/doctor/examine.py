@@ -83,7 +83,7 @@ def examine(
         ticks_s=ticks_s,
         at_rest=idle,
         under_load=busy,
-        faults={name: fault.because for name, fault in faults.items() if fault is not None},
+        faults={name: because for name, because in faults.items() if because is not None},
         loads={d: load.what for load in working for d in load.domains if d not in unloaded},
         unloaded=unloaded,
     )

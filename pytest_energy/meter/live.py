@@ -11,10 +11,9 @@ from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.device_monitor import DEVICE_LOOK_S, DeviceMonitor
 from pytest_energy.meter.host_usage import HOST_LOOK_S, HostMonitor, PsutilSystem, System
 from pytest_energy.meter.protocol import OpenWindow
-from pytest_energy.meter.quiet_spans import QuietSpans
 from pytest_energy.meter.rest import IDLE_S, at_rest, mean_power_w
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
-from pytest_energy.meter.waiting import slowest_tick_s
+from pytest_energy.meter.waiting import QuietSpans, slowest_tick_s
 from pytest_energy.meter.window import Instruments, LiveWindow
 from pytest_energy.model import Channel, Domain, Provenance, SensorStatus
 from pytest_energy.sensors.protocol import Sensor
@@ -66,9 +65,9 @@ class LiveMeter:
             synchronize=synchronize,
             rng=rng,
             provenance=self.provenance,
+            quiet=QuietSpans(),
         )
         self._idle_w: dict[str, float] = {}
-        self._quiet = QuietSpans()
         self._last: LiveWindow | None = None
 
     def start(self) -> None:
@@ -109,7 +108,7 @@ class LiveMeter:
         """See `Meter`. Channels that tick are compared with the first window's quiet, its devices open."""
         is_ticked = {channel.name: channel.is_ticked for channel in self._channels}
         before_w = {name: idle_w for name, idle_w in self._idle_w.items() if not is_ticked[name]}
-        before_w |= self._quiet.first_power_w
+        before_w |= self._instruments.quiet.first_power_w
         is_asked = self.provenance is Provenance.MEASURED and self._last is not None
         if not (is_asked and before_w) or self._instruments.sampler.failure is not None:
             return ()
@@ -127,7 +126,7 @@ class LiveMeter:
         if last is not None:
             last.abandon(f"it was still open when {test_id} opened another window")
         reason = None if channels else _why_no_channel(domains, self._channels)
-        self._last = window = LiveWindow(self._instruments, channels, self._quiet, reason)
+        self._last = window = LiveWindow(self._instruments, channels, reason)
         window.begin()
         return window
 

@@ -12,7 +12,6 @@ import threading
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -39,14 +38,6 @@ _CHORE_ROOM_S = 0.01
 
 _HISTORY_TICKS = 1 << 16
 _RECENT_TICKS = 1 << 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """A read that gave no value."""
-
-    time_s: float
-    because: str
 
 
 class Runner(Protocol):
@@ -138,7 +129,7 @@ class Sampler:
         self._followed = {
             channel.name: _Followed(sensor, channel, now_s) for sensor, channel in pairs if channel.is_ticked
         }
-        self._faults: dict[str, deque[Fault]] = {channel.name: deque(maxlen=64) for _, channel in pairs}
+        self._faults: dict[str, deque[tuple[float, str]]] = {c.name: deque(maxlen=64) for _, c in pairs}
         self._chores: list[_Chore] = []
         untouched = [channel.name for _, channel in pairs if not channel.is_ticked]
         if untouched:
@@ -146,7 +137,8 @@ class Sampler:
         for _, channel in pairs:
             if channel.sampled_s is not None:
                 self.add_chore(partial(self._touch, [channel.name]), channel.sampled_s)
-        self._failure: Exception | None = None
+        self.failure: Exception | None = None
+        """What ended the sampling, if something did."""
         self._is_started = False
 
     def start(self) -> None:
@@ -162,17 +154,12 @@ class Sampler:
         if self._is_started:
             self._is_started = False
             self._runner.stop()
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
 
     def add_chore(self, action: Callable[[], None], period_s: float) -> None:
         """Call *action* about every *period_s*, between the ticks."""
         self._chores.append(_Chore(action, period_s, self._clock.now_s()))
-
-    @property
-    def failure(self) -> Exception | None:
-        """What ended the sampling, if something did."""
-        return self._failure
 
     def tick_s(self, channel: str) -> float | None:
         """Period of a ticked channel; `None` while it is unknown, or when the counter has fallen silent."""
@@ -193,12 +180,13 @@ class Sampler:
         first = bisect_right(ticks, time_s, key=_time_s)
         return sum(tick.after_s >= time_s for tick in ticks[first:])
 
-    def fault_since(self, channel: str, time_s: float) -> Fault | None:
-        """The first failed read of *channel* at or after *time_s*."""
-        return next((fault for fault in tuple(self._faults[channel]) if fault.time_s >= time_s), None)
+    def fault_since(self, channel: str, since_s: float) -> str | None:
+        """Why the first read of *channel* that failed at or after *since_s* did; or `None`."""
+        faults = tuple(self._faults[channel])
+        return next((because for time_s, because in faults if time_s >= since_s), None)
 
-    def fault_since_last_tick(self, channel: str) -> Fault | None:
-        """The first failed read of a ticked channel after its last tick: why there have been no more."""
+    def fault_since_last_tick(self, channel: str) -> str | None:
+        """Why a ticked channel hasn't ticked since its last tick, if reads failed; or `None`."""
         ticks = self._followed[channel].ticks
         return self.fault_since(channel, ticks[-1].time_s if ticks else -math.inf)
 
@@ -238,12 +226,12 @@ class Sampler:
         Returns:
             When something is due again; never, once the sampling has ended.
         """
-        if self._failure is not None:
+        if self.failure is not None:
             return math.inf
         try:
             self._do_one()
         except Exception as error:  # noqa: BLE001  # kept, and raised again at stop()
-            self._failure = error
+            self.failure = error
             return math.inf
         return self._due_s()
 
@@ -290,4 +278,4 @@ class Sampler:
                 self._keep_fault(name, error)
 
     def _keep_fault(self, channel: str, error: SensorError) -> None:
-        self._faults[channel].append(Fault(time_s=self._clock.now_s(), because=str(error)))
+        self._faults[channel].append((self._clock.now_s(), str(error)))

@@ -1,9 +1,13 @@
 """Waiting for ticks beside a window: what comes before its start and after its stop is then known."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 
 from pytest_energy.meter.clock import Clock
+from pytest_energy.meter.quiet_power import Span
 from pytest_energy.meter.sampler import Sampler
+from pytest_energy.meter.tick_times import HEAD_TICKS
 from pytest_energy.model import Channel
 
 QUIET_TICKS = 2
@@ -31,10 +35,8 @@ def why_not_followed(sampler: Sampler, ticked: Iterable[Channel]) -> str | None:
     for channel in ticked:
         name = channel.name
         if sampler.is_silent(name):
-            fault = sampler.fault_since_last_tick(name)
-            if fault is not None:
-                return fault.because
-            return f"{name}: its counter stands still; one that never moves measures nothing"
+            still = f"{name}: its counter stands still; one that never moves measures nothing"
+            return sampler.fault_since_last_tick(name) or still
         if sampler.tick_s(name) is None:
             return f"{name}: the period of its counter hasn't been found"
     return None
@@ -56,3 +58,42 @@ def wait_for_ticks(sampler: Sampler, clock: Clock, ticked: Sequence[Channel], si
     finally:
         sampler.poll_normally(names)
     return None
+
+
+class QuietSpans:
+    """Stretches of time in which nothing was at work, shared by the windows of one meter."""
+
+    def __init__(self) -> None:
+        self._spans: deque[Span] = deque(maxlen=HEAD_TICKS)
+        self.names: frozenset[str] = frozenset()
+        """The channels whose ticks were waited for in the last stretch."""
+        self.first_power_w: dict[str, float] = {}
+        """Quiet power before the first window over each channel."""
+
+    def add(self, from_s: float, until_s: float, names: Iterable[str] | None = None) -> None:
+        """Know of a stretch; one that continues the last makes it longer.
+
+        Args:
+            from_s: When it began.
+            until_s: When it ended.
+            names: The channels whose ticks were waited for in it; those of the last by default.
+        """
+        if self._spans and self._spans[-1][1] == from_s:
+            from_s = self._spans.pop()[0]
+        self._spans.append((from_s, until_s))
+        if names is not None:
+            self.names = frozenset(names)
+
+    def add_power(self, power_w: Mapping[str, float]) -> None:
+        """Know of quiet power before a window, by channel."""
+        for name, channel_power_w in power_w.items():
+            self.first_power_w.setdefault(name, channel_power_w)
+
+    @property
+    def until_s(self) -> float:
+        """Until when it is known to have been quiet."""
+        return self._spans[-1][1] if self._spans else -math.inf
+
+    def until(self, stop_s: float) -> tuple[Span, ...]:
+        """The stretches that ended by *stop_s*, oldest first."""
+        return tuple(span_s for span_s in self._spans if span_s[1] <= stop_s)

@@ -1,4 +1,4 @@
-"""A window of a live meter: a stretch of time goes in, a `Reading` comes out.
+"""A window of a live meter, and the named stretches inside it: time goes in, a `Reading` comes out.
 
 Rule 1: `close` never raises for a fault of a sensor or a clock. The reading is void and says why.
 Rule 2: both edges are taken after the device has been synchronised: the work is really over at the stop.
@@ -13,19 +13,19 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pytest_energy.errors import SensorError
+from pytest_energy.errors import NotMeasurable, SensorError
 from pytest_energy.meter import quality
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.device_monitor import DeviceMonitor
 from pytest_energy.meter.host_usage import CpuTime, HostMonitor, System
-from pytest_energy.meter.phase import LivePhase
+from pytest_energy.meter.integrate import integrate
+from pytest_energy.meter.interpolate import Cumulative
 from pytest_energy.meter.protocol import OpenPhase
 from pytest_energy.meter.quality import DeviceHistory
-from pytest_energy.meter.quiet_spans import QuietSpans
 from pytest_energy.meter.reading import to_reading, void_reading
 from pytest_energy.meter.sampler import Sampler
 from pytest_energy.meter.surroundings import Surroundings
-from pytest_energy.meter.waiting import slowest_tick_s, wait_for_ticks, why_not_followed
+from pytest_energy.meter.waiting import QuietSpans, slowest_tick_s, wait_for_ticks, why_not_followed
 from pytest_energy.model import Channel, Phase, Provenance, Reading, Tick
 
 # A window that is opened so soon after another was closed has the other's quiet tail as its head: in 5 % of a
@@ -35,7 +35,13 @@ _BACK_TO_BACK_SHARE = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruments:
-    """What a live meter and its windows share."""
+    """What a live meter and its windows share.
+
+    Attributes:
+        synchronize: Waits until the work that was started has ended.
+        rng: For the delays before windows.
+        quiet: When nothing was at work, as far as the windows know.
+    """
 
     clock: Clock
     sampler: Sampler
@@ -45,6 +51,86 @@ class Instruments:
     synchronize: Callable[[], None]
     rng: random.Random
     provenance: Provenance
+    quiet: QuietSpans
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """A moment, and the joules then of the channels that don't tick."""
+
+    time_s: float
+    reads_j: Mapping[str, float]
+
+
+def _reads_at(start: _Edge, stop: _Edge) -> dict[str, tuple[Tick, Tick]]:
+    """Reads of the channels that don't tick, at exactly these edges."""
+    return {
+        name: (Tick(start.time_s, start.reads_j[name]), Tick(stop.time_s, joules))
+        for name, joules in stop.reads_j.items()
+    }
+
+
+class LivePhase:
+    """A stretch of a live window, begun when it is made.
+
+    Args:
+        name: What it is called.
+        samples: Samples that it works on.
+        clock: For its edges.
+        synchronize: Waits until the work that was started has ended.
+        read_edge_channels: Joules now of the channels that don't tick.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        samples: int | None,
+        *,
+        clock: Clock,
+        synchronize: Callable[[], None],
+        read_edge_channels: Callable[[], Mapping[str, float]],
+    ) -> None:
+        self._name, self._samples = name, samples
+        self._clock, self._synchronize, self._read = clock, synchronize, read_edge_channels
+        self._stop: _Edge | None = None
+        synchronize()
+        reads_j = read_edge_channels()
+        self._start = _Edge(clock.now_s(), reads_j)
+
+    def close(self) -> None:
+        if self._stop is None:
+            self._synchronize()
+            stop_s = self._clock.now_s()
+            self._stop = _Edge(stop_s, self._read())
+
+    def to_phase(self, cumulative: Mapping[str, Cumulative]) -> Phase:
+        """What it used, from the window's joules by ticked channel."""
+        if self._stop is None:
+            return self.without_joules("it was never closed")
+        start_s, stop_s, reads = self._start.time_s, self._stop.time_s, _reads_at(self._start, self._stop)
+        try:
+            integrals = {name: integrate(ticks, start_s, stop_s) for name, ticks in reads.items()}
+            integrals |= {name: joules.between(start_s, stop_s) for name, joules in cumulative.items()}
+        except NotMeasurable as error:
+            return self.without_joules(str(error))
+        channels = {name: max(0.0, integral.energy_j) for name, integral in integrals.items()}
+        return replace(
+            self.without_joules(*quality.phase_notes(integrals)),
+            energy_j=math.fsum(channels.values()),
+            uncertainty_j=quality.total_uncertainty_j(integrals),
+            channels=channels,
+        )
+
+    def without_joules(self, *notes: str) -> Phase:
+        stop = self._stop or self._start
+        return Phase(
+            name=self._name,
+            energy_j=None,
+            uncertainty_j=None,
+            duration_s=max(0.0, stop.time_s - self._start.time_s),
+            samples=self._samples,
+            quality=notes,
+        )
 
 
 class LiveWindow:
@@ -53,25 +139,20 @@ class LiveWindow:
     Args:
         instruments: Of its meter.
         channels: What is measured.
-        quiet: When nothing was at work, as far as its meter's windows know.
         void_because: Why its reading will be void, or `None`.
     """
 
     def __init__(
-        self,
-        instruments: Instruments,
-        channels: Sequence[Channel],
-        quiet: QuietSpans,
-        void_because: str | None,
+        self, instruments: Instruments, channels: Sequence[Channel], void_because: str | None
     ) -> None:
-        self._instruments, self._channels, self._quiet = instruments, tuple(channels), quiet
-        self._clock, self._sampler = instruments.clock, instruments.sampler
+        self._instruments, self._channels = instruments, tuple(channels)
+        self._clock, self._sampler, self._quiet = instruments.clock, instruments.sampler, instruments.quiet
         self._ticked = tuple(channel for channel in channels if channel.is_ticked)
         self._void_because = void_because
         self._phases: list[LivePhase] = []
         self._reading: Reading | None = None
-        self._opened_s = self._start_s = self._clock.now_s()
-        self._start_reads: Mapping[str, float] = {}
+        self._opened_s = self._clock.now_s()
+        self._start = _Edge(self._opened_s, {})
         self._suspended_s: float | None = None
 
     # Opening
@@ -85,10 +166,10 @@ class LiveWindow:
         instruments.host.open()
         self._suspended_s = self._clock.suspended_s()
         instruments.synchronize()
-        self._start_reads = self._read_edge_channels()
-        self._start_s = self._clock.now_s()
+        reads_j = self._read_edge_channels()
+        self._start = _Edge(self._clock.now_s(), reads_j)
         if quiet_since_s is not None:
-            self._quiet.add(quiet_since_s, self._start_s)
+            self._quiet.add(quiet_since_s, self._start.time_s)
 
     def _wait_for_quiet(self) -> float | None:
         """Wait until the time before now is quiet, and a moment more.
@@ -113,11 +194,8 @@ class LiveWindow:
         self._void(self._why_faulty() or why_not_ticked)
 
     def _why_faulty(self) -> str | None:
-        for channel in self._channels:
-            fault = self._sampler.fault_since(channel.name, self._opened_s)
-            if fault is not None:
-                return fault.because
-        return None
+        reasons = (self._sampler.fault_since(channel.name, self._opened_s) for channel in self._channels)
+        return next((because for because in reasons if because is not None), None)
 
     def _void(self, because: str | None) -> None:
         """Keep the first reason."""
@@ -162,15 +240,14 @@ class LiveWindow:
         if self._reading is None:
             self._instruments.synchronize()
             stop_s = self._clock.now_s()
-            self._reading = self._close_at(stop_s)
+            self._reading = self._close_at(_Edge(stop_s, self._read_edge_channels()))
         return self._reading
 
-    def _close_at(self, stop_s: float) -> Reading:
-        stop_reads = self._read_edge_channels()
+    def _close_at(self, stop: _Edge) -> Reading:
         cpu = self._instruments.host.close()
         devices = self._instruments.devices.close()
-        suspended_s = self._clock.suspended_s()
-        self._void(quality.why_clock_is_wrong(self._start_s, stop_s, self._suspended_s, suspended_s))
+        suspended_s, stop_s = self._clock.suspended_s(), stop.time_s
+        self._void(quality.why_clock_is_wrong(self._start.time_s, stop_s, self._suspended_s, suspended_s))
         self._void(self._why_faulty())
         if self._void_because is None and self._ticked:
             self._wait_for_ticks(stop_s)
@@ -178,87 +255,58 @@ class LiveWindow:
         usage = self._instruments.host.usage(cpu)
         self._void(why_not_followed(self._sampler, self._ticked) if self._ticked else None)
         self._void(quality.why_disturbed(devices))
-        return replace(self._judged(stop_s, stop_reads, devices, cpu), usage=usage)
+        return replace(self._judged(stop, devices, cpu), usage=usage)
 
-    def _judged(
-        self,
-        stop_s: float,
-        stop_reads: Mapping[str, float],
-        devices: Mapping[str, DeviceHistory],
-        cpu: CpuTime,
-    ) -> Reading:
+    def _judged(self, stop: _Edge, devices: Mapping[str, DeviceHistory], cpu: CpuTime) -> Reading:
         """The reading, or a void one."""
         if self._void_because is not None:
-            return self._void_reading(stop_s)
+            return self._void_reading(stop.time_s)
         surroundings = Surroundings(
             sampler=self._sampler,
             channels=self._channels,
-            start_s=self._start_s,
-            stop_s=stop_s,
-            quiet_s=self._quiet.until(self._start_s),
+            start_s=self._start.time_s,
+            stop_s=stop.time_s,
+            quiet_s=self._quiet.until(self._start.time_s),
         )
-        reading = self._integrated(surroundings, stop_reads)
+        reading = self._integrated(surroundings, stop)
         because = (
             reading.void_because
-            or _why_unlikely(reading, devices)
+            or quality.why_too_uncertain(math.fsum(reading.channels.values()), reading.uncertainty_j)
+            or quality.why_counter_disagrees(reading.channels, reading.duration_s, devices)
             or quality.why_not_ours(self._instruments.provenance, cpu.foreign_share)
         )
         if because is not None:
             self._void(because)
-            return self._void_reading(stop_s)
+            return self._void_reading(stop.time_s)
         self._quiet.add_power(reading.quiet_power_w)
+        cumulative = surroundings.cumulative() if self._phases else {}
+        temperatures_c = {name: device.after.temperature_c for name, device in devices.items()}
         return replace(
             reading,
-            quality=(*reading.quality, *self._notes(reading, devices, cpu)),
-            temperatures_c=_temperatures_c(devices),
-            phases=self._measured_phases(surroundings),
+            quality=(
+                *reading.quality,
+                *quality.sampling_notes(self._channels),
+                *quality.device_notes(devices),
+                *quality.foreign_notes(reading.channels, cpu.foreign_share),
+            ),
+            temperatures_c={name: value for name, value in temperatures_c.items() if value is not None},
+            phases=tuple(phase.to_phase(cumulative) for phase in self._phases),
             power_trace=surroundings.power_trace(),
         )
 
-    def _integrated(self, surroundings: Surroundings, stop_reads: Mapping[str, float]) -> Reading:
-        edge_reads = {
-            name: (Tick(self._start_s, self._start_reads[name]), Tick(surroundings.stop_s, joules))
-            for name, joules in stop_reads.items()
-        }
+    def _integrated(self, surroundings: Surroundings, stop: _Edge) -> Reading:
         resolutions_j = {channel.name: channel.resolution_j for channel in self._channels}
-        reading = to_reading(
-            surroundings.trace(edge_reads), self._instruments.provenance, resolutions_j=resolutions_j
-        )
+        trace = surroundings.trace(_reads_at(self._start, stop))
+        reading = to_reading(trace, self._instruments.provenance, resolutions_j=resolutions_j)
         uncertainty_j = math.hypot(reading.uncertainty_j, surroundings.sampling_uncertainty_j())
         return replace(reading, uncertainty_j=uncertainty_j)
-
-    def _notes(self, reading: Reading, devices: Mapping[str, DeviceHistory], cpu: CpuTime) -> tuple[str, ...]:
-        return (
-            *quality.sampling_notes(self._channels),
-            *quality.device_notes(devices),
-            *quality.foreign_notes(reading.channels, cpu.foreign_share),
-        )
-
-    def _measured_phases(self, surroundings: Surroundings) -> tuple[Phase, ...]:
-        if not self._phases:
-            return ()
-        cumulative = surroundings.cumulative()
-        return tuple(phase.to_phase(cumulative) for phase in self._phases)
 
     def _void_reading(self, stop_s: float) -> Reading:
         because = self._void_because or "it was abandoned"
         phases = tuple(phase.without_joules("the window around it is void") for phase in self._phases)
-        duration_s = max(0.0, stop_s - self._start_s)
+        duration_s = max(0.0, stop_s - self._start.time_s)
         return replace(void_reading(because, duration_s, self._instruments.provenance), phases=phases)
 
 
 def _go_on() -> None:
     """Wait for nothing."""
-
-
-def _temperatures_c(devices: Mapping[str, DeviceHistory]) -> dict[str, float]:
-    after = {name: device.after.temperature_c for name, device in devices.items()}
-    return {name: temperature_c for name, temperature_c in after.items() if temperature_c is not None}
-
-
-def _why_unlikely(reading: Reading, devices: Mapping[str, DeviceHistory]) -> str | None:
-    """Why the joules of a whole reading can't be used after all, or `None`."""
-    energy_j = math.fsum(reading.channels.values())
-    return quality.why_too_uncertain(energy_j, reading.uncertainty_j) or quality.why_counter_disagrees(
-        reading.channels, reading.duration_s, devices
-    )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_energy.meter.integrate import integrate
 from pytest_energy.meter.interpolate import interpolate
-from pytest_energy.meter.power import MOST_POINTS, power_steps
+from pytest_energy.meter.surroundings import MOST_POINTS, power_steps
 from pytest_energy.model import Tick
 
 gaps = st.lists(st.floats(min_value=0.001, max_value=1.0), min_size=12, max_size=40)
