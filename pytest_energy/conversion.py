@@ -184,7 +184,7 @@ def _comparison(comparison: model.Comparison) -> documents.Comparison:
         documents.Comparison,
         comparison,
         differences={name: list(pair) for name, pair in comparison.differences.items()},
-        session_energies_j=list(comparison.session_energies_j) or None,
+        entry_energies_j=list(comparison.entry_energies_j) or None,
         basis=comparison.basis or None,
         creep=comparison.creep or None,
     )

@@ -175,11 +175,16 @@ class Record(
     unmeasured_because: str | None = NULLABLE
 
 
-class Comparison(Document, frozen=True, kw_only=True, rename={"session_count": "sessions"}):
+class Comparison(
+    Document,
+    frozen=True,
+    kw_only=True,
+    rename={"entry_count": "sessions", "entry_energies_j": "session_energies_j"},
+):
     """A record against its baseline.
 
     Attributes:
-        session_count: Sessions in the baseline.
+        entry_count: Sessions in the baseline.
         energy_j: The baseline's mean joules a round.
         ratio: This run over the baseline.
         ratio_ci: Bounds of the true ratio, each one-sided.
@@ -190,13 +195,13 @@ class Comparison(Document, frozen=True, kw_only=True, rename={"session_count": "
             requests were served.
         differences: Facts that differ: name to the old one and the new one.
         tolerance: Accepted rise, a share.
-        session_energies_j: Level of each session of the baseline, the oldest first.
+        entry_energies_j: Level of each session of the baseline, the oldest first.
         basis: What was compared where it wasn't gross joules a round, such as net joules a sample.
         creep: That the level crept up over the baseline's sessions, and since when.
         note: What a reader should know of the bounds, or empty.
     """
 
-    session_count: CountFrom1
+    entry_count: CountFrom1
     energy_j: Amount
     ratio: Positive
     ratio_ci: Interval
@@ -206,7 +211,7 @@ class Comparison(Document, frozen=True, kw_only=True, rename={"session_count": "
     latency_ratio: Positive | None = None
     differences: dict[str, tuple[str, str]]
     tolerance: Amount | None = None
-    session_energies_j: tuple[Positive, ...] | None = None
+    entry_energies_j: tuple[Positive, ...] | None = None
     basis: Sentence | None = None
     creep: Sentence | None = None
     note: str

@@ -500,7 +500,7 @@ class Comparison:
     """A fresh record against its baseline.
 
     Attributes:
-        session_count: Entries in the baseline.
+        entry_count: Entries in the baseline.
         energy_j: The baseline's mean joules a round: geometric mean of the entries' means.
         ratio: Fresh over baseline.
         ratio_ci: Bounds of the true ratio, each one-sided at alpha.
@@ -511,13 +511,13 @@ class Comparison:
         latency_ratio: Median time from request to last token, fresh over baseline; `None` without requests.
         differences: Varying facts of machine and engine that differ: name to (baseline's newest entry, now).
         tolerance: Accepted rise, a share; `None` where it isn't known.
-        session_energies_j: Level of each entry of the baseline, the oldest first; empty where not known.
+        entry_energies_j: Level of each entry of the baseline, the oldest first; empty where not known.
         basis: What was compared, where it wasn't gross joules a round: `net joules a sample`.
         creep: That the level has crept up over the baseline's entries, and since when, or empty.
         note: What a reader should know of the bounds (a prior that was used), or empty.
     """
 
-    session_count: int
+    entry_count: int
     energy_j: float
     ratio: float
     ratio_ci: tuple[float, float]
@@ -527,7 +527,7 @@ class Comparison:
     latency_ratio: float | None = None
     differences: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     tolerance: float | None = None
-    session_energies_j: tuple[float, ...] = ()
+    entry_energies_j: tuple[float, ...] = ()
     basis: str = ""
     creep: str = ""
     note: str = ""

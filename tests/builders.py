@@ -251,12 +251,12 @@ def comparison(
     ratio_ci: tuple[float, float] | None = None,
     *,
     energy_j: float = 12.0,
-    session_count: int = 3,
+    entry_count: int = 3,
     note: str = "",
 ) -> Comparison:
     """A comparison whose change is all time; bounds are 3 % to each side unless given."""
     return Comparison(
-        session_count=session_count,
+        entry_count=entry_count,
         energy_j=energy_j,
         ratio=ratio,
         ratio_ci=(ratio - 0.03, ratio + 0.03) if ratio_ci is None else ratio_ci,

@@ -135,7 +135,7 @@ def _evidence(finding: Compared, record: Record) -> str:
         counts = _pairs_text(finding, pairs)
     else:
         rounds = count_text(len(record.usable_rounds), "round")
-        counts = f"{rounds} against {count_text(finding.comparison.session_count, 'session')}"
+        counts = f"{rounds} against {count_text(finding.comparison.entry_count, 'session')}"
     change = change_text(finding.comparison.detectable_ratio)
     return f"a rise of {change} would have been told with 80 % power: {counts}, {bounds}"
 

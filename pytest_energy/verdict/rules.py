@@ -272,7 +272,7 @@ def _compared(
     comparison = comparison_of(record, records, bounds, policy)
     return Compared(
         verdict=verdict,
-        comparison=replace(comparison, session_energies_j=levels_j),
+        comparison=replace(comparison, entry_energies_j=levels_j),
         alpha=policy.alpha,
         spread=bounds.spread,
         channels=channel_means_j(record, records),
@@ -331,7 +331,7 @@ def comparison_of(record: Record, references: Sequence[Record], bounds: Bounds, 
     """The figures of *record* against *references*, the newest last; its texts are left empty."""
     duration_ratio = centre_ratio(_durations_s(record), [_durations_s(old) for old in references])
     return Comparison(
-        session_count=len(references),
+        entry_count=len(references),
         energy_j=bounds.baseline_j,
         ratio=bounds.ratio,
         ratio_ci=(bounds.lower, bounds.upper),

@@ -31,9 +31,9 @@ def _training() -> tuple[Judgement, ...]:
         "resnet18": (
             Verdict.REGRESSION,
             replace(
-                comparison(1.304, (1.2713, 1.3391), energy_j=309.1, session_count=6),
+                comparison(1.304, (1.2713, 1.3391), energy_j=309.1, entry_count=6),
                 tolerance=0.05,
-                session_energies_j=_SESSIONS_J,
+                entry_energies_j=_SESSIONS_J,
             ),
             "403.1 J a round, 30.4 % above the baseline of 309.1 J (+27.1 to +33.9 %, tolerance 5 %)\n"
             + _WHY,
@@ -43,7 +43,7 @@ def _training() -> tuple[Judgement, ...]:
         "densenet121": (
             Verdict.INCONCLUSIVE,
             comparison(
-                1.041, (0.992, 1.092), session_count=1, note="1 session: spread between runs taken as 1 %"
+                1.041, (0.992, 1.092), entry_count=1, note="1 session: spread between runs taken as 1 %"
             ),
             "the change is between -0.8 % and +9.2 %: it may be within the tolerance of 5 % or above it",
         ),

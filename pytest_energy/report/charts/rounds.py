@@ -119,7 +119,7 @@ def _rounds(
         confirming_count=judgement.record.confirming_count,
         interval_j=judgement.summary.energy_ci_j if judgement.summary and basis == _GROSS else None,
         comparison=comparison,
-        sessions_j=() if comparison is None else tuple((j,) for j in comparison.session_energies_j),
+        sessions_j=() if comparison is None else tuple((j,) for j in comparison.entry_energies_j),
         tolerance=None if comparison is None else comparison.tolerance,
         budget_j=_budget_j(judgement, basis),
     )
@@ -238,7 +238,7 @@ def _sessions(rounds: Rounds) -> Iterable[Layer]:
 def _held_against(rounds: Rounds) -> Iterable[Layer]:
     comparison = rounds.comparison
     if comparison is not None:
-        sessions = count_text(comparison.session_count, "session")
+        sessions = count_text(comparison.entry_count, "session")
         text = f"baseline {to_text(comparison.energy_j, 'J')} ({sessions})"
         yield Rule(at=comparison.energy_j, colour="ink", dash="dashed", key=text)
     if rounds.budget_j is not None:
@@ -300,7 +300,7 @@ def notes(judgement: Judgement, rounds: Rounds) -> tuple[str, ...]:
         return ()
     ratio = percent_change_text(round(comparison.ratio, 11))
     verdict, bounds = cells.verdict(judgement.verdict), cells.bounds(comparison.ratio_ci)
-    count, sessions_j = comparison.session_count, rounds.sessions_j
+    count, sessions_j = comparison.entry_count, rounds.sessions_j
     lines = [
         f"{verdict}: {ratio} against the baseline, bounds {bounds} %.",
         f"Baseline: {to_text(comparison.energy_j, 'J')}, level of {count_text(count, 'session')}.",

@@ -228,13 +228,13 @@ def _change(comparison: Comparison) -> JsonDict:
 
 def _of_the_baseline(comparison: Comparison) -> list[str]:
     """Levels of the sessions in words; and what a run that was written before they were kept lacks."""
-    levels_j, lines = comparison.session_energies_j, []
+    levels_j, lines = comparison.entry_energies_j, []
     if len(levels_j) > 1:
         of_what = f" ({comparison.basis})" if comparison.basis else ""
         levels = ", ".join(to_text(level_j, "J") for level_j in levels_j)
         lines.append(f"levels of the baseline's sessions{of_what}, the oldest first: {levels}")
     lacks = [
-        *(["the levels of the baseline's sessions"] if comparison.session_count > 1 and not levels_j else []),
+        *(["the levels of the baseline's sessions"] if comparison.entry_count > 1 and not levels_j else []),
         *(["the tolerance, which stands in the reason"] if comparison.tolerance is None else []),
     ]
     return [*lines, *([f"not in this run's JSON: {'; '.join(lacks)}"] if lacks else [])]

@@ -63,7 +63,7 @@ FULL = replace(
         comparison(1.3),
         basis="net joules a sample",
         tolerance=0.05,
-        session_energies_j=(9.5, 10.5),
+        entry_energies_j=(9.5, 10.5),
         creep="+3 % since May",
         latency_ratio=1.02,
         note="a prior",

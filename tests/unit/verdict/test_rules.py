@@ -82,7 +82,7 @@ class TestAgainstTheBaseline:
         assert comparison.power_ratio == pytest.approx(0.8)
         assert comparison.ratio == pytest.approx(1.2)
         assert comparison.energy_j == pytest.approx(100.0, rel=1e-3)
-        assert comparison.session_count == 1
+        assert comparison.entry_count == 1
 
     def test_differences_are_to_the_newest_session(self) -> None:
         """Facts that differ from the session accepted last, with both values."""
@@ -99,12 +99,12 @@ class TestAgainstTheBaseline:
         """Who draws the comparison has what it was held against: 100 and 104 J, 5 %."""
         comparison = compared(decided(record(), baseline(record(), record(energy_j=104.0)))).comparison
         assert comparison.tolerance == 0.05
-        assert comparison.session_energies_j == pytest.approx((100.0, 104.0), rel=0.01)
+        assert comparison.entry_energies_j == pytest.approx((100.0, 104.0), rel=0.01)
 
     def test_a_session_without_joules_is_left_out_and_counted(self) -> None:
         """A session of 0 J has no ratio."""
         finding = compared(decided(record(), baseline(record(0.0, 0.0), record())))
-        assert (finding.comparison.session_count, finding.unused_count) == (1, 1)
+        assert (finding.comparison.entry_count, finding.unused_count) == (1, 1)
 
     def test_a_baseline_of_such_sessions_is_none(self) -> None:
         """Without a usable session there is nothing to compare with, and it is said which case it is."""
@@ -531,7 +531,7 @@ class TestBasis:
         sessions = (self.idling(40.0), self.idling(100.0))
         policy = Policy(basis=Basis(is_net=True))
         finding = compared(decided(self.idling(100.0), baseline(*sessions), policy=policy))
-        assert (finding.comparison.session_count, finding.unused_count) == (1, 1)
+        assert (finding.comparison.entry_count, finding.unused_count) == (1, 1)
 
 
 class TestCreep:

@@ -15,7 +15,7 @@ from tests.builders import comparison, judgement, record, sessions
 from tests.fakes.sessions import estimated_session, replayed_session
 from tests.unit.report.charts.layers import keys, layer, layers
 
-HELD = replace(comparison(1.02), tolerance=0.04, session_energies_j=(11.9, 12.1, 12.0))
+HELD = replace(comparison(1.02), tolerance=0.04, entry_energies_j=(11.9, 12.1, 12.0))
 NO_TOLERANCE = "The tolerance is not in this run's JSON; --tolerance draws its band."
 NO_LEVELS = "The levels of the sessions are not in this run's JSON; --baselines draws the sessions."
 
@@ -74,7 +74,7 @@ def test_what_the_run_holds_is_drawn() -> None:
 
 def test_one_session_is_the_baseline() -> None:
     """The level of a single session is the baseline's: nothing is lacking."""
-    judged = judgement(compared=comparison(1.02, session_count=1))
+    judged = judgement(compared=comparison(1.02, entry_count=1))
     noted = rounds.notes(judged, compared(judged, tolerance=0.05))
     assert not {NO_LEVELS, NO_TOLERANCE} & set(noted)
 

@@ -171,7 +171,7 @@ def test_the_numbers_are_those_of_the_other_reports() -> None:
         assert entry["reason"].splitlines()[0] == cells.first_line(row.judgement.reason)
 
 
-HELD = replace(comparison(1.1), tolerance=0.05, session_energies_j=(11.5, 12.0, 12.5))
+HELD = replace(comparison(1.1), tolerance=0.05, entry_energies_j=(11.5, 12.0, 12.5))
 NOT_HELD = (
     "not in this run's JSON: the levels of the baseline's sessions; the tolerance, which stands in the reason"
 )
@@ -194,7 +194,7 @@ def test_the_levels_of_the_sessions_stand_in_words() -> None:
 def test_what_an_older_run_does_not_hold_is_said() -> None:
     """Neither levels nor tolerance are drawn: the page says so; a single session has no levels."""
     assert _notes(comparison(1.1)) == [NOT_HELD]
-    assert _notes(replace(comparison(1.1, session_count=1), tolerance=0.05)) == []
+    assert _notes(replace(comparison(1.1, entry_count=1), tolerance=0.05)) == []
 
 
 def test_each_test_has_its_charts() -> None:
