@@ -43,6 +43,7 @@ if TYPE_CHECKING:  # for type checkers and editors; `__getattr__` gives the same
     from pytest_energy.plugin.windows import Window
     from pytest_energy.profiling.layers import Cost, LayerEnergy, LayerPart
     from pytest_energy.sensors.protocol import Facts, Sensor
+    from pytest_energy.serving.arrivals import Schedule
     from pytest_energy.serving.engines.openai_endpoint import OpenAiEndpoint
     from pytest_energy.serving.engines.protocol import Engine, EngineError
     from pytest_energy.serving.engines.transformers_engine import TransformersEngine
@@ -81,6 +82,7 @@ __all__ = [
     "Reading",
     "Reason",
     "Record",
+    "Schedule",
     "Sensor",
     "SensorError",
     "SensorStatus",
@@ -134,6 +136,7 @@ _MODULES = {
     "pytest_energy.plugin.windows": ("Window",),
     "pytest_energy.profiling.layers": ("Cost", "LayerEnergy", "LayerPart"),
     "pytest_energy.sensors.protocol": ("Facts", "Sensor"),
+    "pytest_energy.serving.arrivals": ("Schedule",),
     "pytest_energy.serving.engines.openai_endpoint": ("OpenAiEndpoint",),
     "pytest_energy.serving.engines.protocol": ("Engine", "EngineError"),
     "pytest_energy.serving.engines.transformers_engine": ("TransformersEngine",),
