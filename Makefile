@@ -60,6 +60,9 @@ types: $(VENV)/.installed-dev
 layers: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
+# There are as many workers as cores: further threads of torch would only wait for each other.
+tests tests-slow: export OMP_NUM_THREADS := 1
+
 tests: $(VENV)/.installed-dev
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -m 'not slow' $(SPREAD) $(ARGS)
