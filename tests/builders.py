@@ -136,7 +136,7 @@ def numbers(records: Sequence[Record]) -> list[int]:
 
 def baseline(*sessions: Record) -> Baseline:
     """A baseline of *sessions*; without any, of one around 100 J."""
-    return Baseline(test_id=TEST_ID, machine_key=KEY, sessions=sessions or (record(),))
+    return Baseline(test_id=TEST_ID, machine_key=KEY, entries=sessions or (record(),))
 
 
 def decided(

@@ -142,7 +142,7 @@ def write_baselines(folder: Path, test_count: int, session_count: int, round_cou
         path = store.path(_MACHINE.key, test_id(number))
         if not path.exists():
             sessions = tuple(record(number, session, round_count) for session in range(session_count))
-            baseline = Baseline(test_id=test_id(number), machine_key=_MACHINE.key, sessions=sessions)
+            baseline = Baseline(test_id=test_id(number), machine_key=_MACHINE.key, entries=sessions)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(to_json_text(baseline), encoding="ascii")
         size_bytes += path.stat().st_size

@@ -164,7 +164,7 @@ def _outcome(folder: Path, said: Sequence[str], place: str) -> Outcome:
         except BaselineError as error:
             broken.append(str(error))
             continue
-        for record in baseline.sessions:
+        for record in baseline.entries:
             writer, number = (int(record.metrics[name] or 0) for name in ("writer", "number"))
             found[_name(baseline.test_id, writer, number)] += 1
     return Outcome(

@@ -57,7 +57,7 @@ class Baseline:
     Attributes:
         test_id: The test's node id.
         machine_key: `Machine.key` of every session.
-        sessions: Accepted records in the order of their acceptance; at least one.
+        entries: Accepted records in the order of their acceptance; at least one.
 
     Raises:
         BaselineError: There is no session, or one that has no joules, that is another test's or
@@ -66,12 +66,12 @@ class Baseline:
 
     test_id: str
     machine_key: str
-    sessions: tuple[Record, ...]
+    entries: tuple[Record, ...]
 
     def __post_init__(self) -> None:
-        if not self.sessions:
+        if not self.entries:
             raise BaselineError("sessions is empty; a baseline has at least one")
-        for index, record in enumerate(self.sessions):
+        for index, record in enumerate(self.entries):
             self._check(record, f"sessions[{index}] (created {record.created})")
 
     def _check(self, record: Record, where: str) -> None:
@@ -83,7 +83,7 @@ class Baseline:
             because = record.void_because or record.unmeasured_because or "every round is void"
             raise BaselineError(f"{where} has no joules to compare with: {because}")
         try:
-            check_comparable(self.sessions[0], record)
+            check_comparable(self.entries[0], record)
         except NotComparable as error:
             raise BaselineError(f"{where} can't stand beside the sessions before it: {error}") from error
 
@@ -160,7 +160,7 @@ def to_json_text(baseline: Baseline) -> str:
         BaselineError: A value in it has no form in JSON (NaN, infinity), or it is too long to be read again.
     """
     sessions = ",\n".join(
-        f"    {_opened(record_to_json(_without_power(record)), '    ')}" for record in baseline.sessions
+        f"    {_opened(record_to_json(_without_power(record)), '    ')}" for record in baseline.entries
     )
     text = (
         "{\n"
@@ -246,7 +246,7 @@ def _baseline(value: object, source: str) -> Baseline:
     )
     _check_once(sessions, source)
     try:
-        return Baseline(test_id=stored.test_id, machine_key=stored.machine_key, sessions=sessions)
+        return Baseline(test_id=stored.test_id, machine_key=stored.machine_key, entries=sessions)
     except BaselineError as error:
         raise FormatError(f"{source}: {error}") from error
 

@@ -115,7 +115,7 @@ class Store:
         if text is None:
             return None
         baseline = from_json_text(text, str(path))
-        self._check_times(baseline.sessions, path)
+        self._check_times(baseline.entries, path)
         return baseline
 
     def _check_times(self, sessions: Sequence[Record], path: Path) -> None:
@@ -201,11 +201,11 @@ class Store:
         path = self.path(machine_key, test_id)
         with self._locked():
             old = self.load(machine_key, test_id) if mode == "add" else None
-            sessions = kept(extended(() if old is None else old.sessions, records), keep)
-            if old is not None and sessions == old.sessions:
+            sessions = kept(extended(() if old is None else old.entries, records), keep)
+            if old is not None and sessions == old.entries:
                 return old
             try:
-                new = Baseline(test_id=test_id, machine_key=machine_key, sessions=sessions)
+                new = Baseline(test_id=test_id, machine_key=machine_key, entries=sessions)
             except BaselineError as error:
                 can_replace = old is not None and isinstance(error.__cause__, NotComparable)
                 advice = (
@@ -236,17 +236,17 @@ class Store:
         with self._locked():
             old = self.read(path)
             sessions = tuple(choose(old))
-            if sessions == old.sessions:
+            if sessions == old.entries:
                 return 0
             try:
                 if sessions:
-                    new = Baseline(test_id=old.test_id, machine_key=old.machine_key, sessions=sessions)
+                    new = Baseline(test_id=old.test_id, machine_key=old.machine_key, entries=sessions)
                     _write_whole(path, to_json_text(new), self.folder)
                 else:
                     _remove(path, self.folder)
             except OSError as error:
                 raise _cant("write", path, error, root=self.folder) from error
-        return len(old.sessions) - len(sessions)
+        return len(old.entries) - len(sessions)
 
     def _misplaced(self, baseline: Baseline, path: Path) -> BaselineError:
         place = self.path(baseline.machine_key, baseline.test_id)

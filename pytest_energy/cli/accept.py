@@ -140,17 +140,17 @@ def decide(
 def _with_baseline(record: Record, store: Store, mode: Mode, now: datetime) -> Decision:
     """What is to become of *record*, which may enter, beside what is stored."""
     try:
-        Baseline(test_id=record.test_id, machine_key=record.machine.key, sessions=(record,))
+        Baseline(test_id=record.test_id, machine_key=record.machine.key, entries=(record,))
         check_times((record,), now)
     except BaselineError as error:
         raise BaselineError(f"the run's record of {record.test_id}: {error}") from error
     old = store.load(record.machine.key, record.test_id) if mode == "add" else None
     if old is None:
         return Decision(record=record, what="taken")
-    if record in old.sessions:
+    if record in old.entries:
         return Decision(record=record, what="there already")
     try:
-        check_comparable(old.sessions[0], record)
+        check_comparable(old.entries[0], record)
     except NotComparable as error:
         because = f"it can't stand beside the stored sessions: {error}; --replace starts anew"
         return Decision(record=record, what="left out", because=because)
@@ -164,7 +164,7 @@ def _carried_out(decisions: Iterable[Decision], store: Store, *, mode: Mode, kee
         name = printable(record.test_id)
         if decision.what == "taken":
             stored = store.write(record.machine.key, record.test_id, (record,), mode, keep)
-            count = len(stored.sessions)
+            count = len(stored.entries)
             path = store.path(record.machine.key, record.test_id)
             yield f"taken: {name}: now {count} {'session' if count == 1 else 'sessions'} in {path}"
         elif decision.what == "there already":

@@ -174,7 +174,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _machine_row(key: str, baselines: Sequence[Baseline]) -> tuple[str, ...]:
-    records = [record for baseline in baselines for record in baseline.sessions]
+    records = [record for baseline in baselines for record in baseline.entries]
     newest = max(moment_of(record) for record in records).astimezone(UTC)
     provenances = sorted({record.provenance.value for record in records})
     return (
@@ -209,7 +209,7 @@ def _validate(options: argparse.Namespace) -> int:
 
 def unusable_sessions(baseline: Baseline) -> Iterator[str]:
     """What is wrong with each session that loads, but that no run can be held against."""
-    for index, record in enumerate(baseline.sessions):
+    for index, record in enumerate(baseline.entries):
         because = why_void(record)
         if because is not None:
             where = f"sessions[{index}] (created {record.created})"
@@ -237,7 +237,7 @@ class Pruning:
 
     def stays(self, baseline: Baseline) -> tuple[Record, ...]:
         """The sessions of *baseline* that stay, in their order; none where the file goes."""
-        sessions = baseline.sessions
+        sessions = baseline.entries
         if self.machine_key is not None and baseline.machine_key != self.machine_key:
             return sessions
         if self.tests is not None:
@@ -297,12 +297,12 @@ def _prune(options: argparse.Namespace) -> int:
     file_count = session_count_gone = 0
     for path, baseline in baselines.items():
         stays = pruning.stays(baseline)
-        gone = len(baseline.sessions) - len(stays)
+        gone = len(baseline.entries) - len(stays)
         if not gone:
             continue
         if options.yes:
             gone = store.reduce(path, pruning.stays)
-        what = "the whole file" if not stays else f"{gone} of {_count(len(baseline.sessions), 'session')}"
+        what = "the whole file" if not stays else f"{gone} of {_count(len(baseline.entries), 'session')}"
         say(f"{verb}: {printable(baseline.test_id)}: {what}: {path}")
         file_count, session_count_gone = file_count + 1, session_count_gone + gone
     sessions = _count(session_count_gone, "session")
@@ -338,9 +338,9 @@ def differences(old: Mapping[Key, Baseline], new: Mapping[Key, Baseline]) -> Ite
     """What *new* has added, removed and changed, a line each, and how many of each."""
     added, removed = sorted(new.keys() - old.keys()), sorted(old.keys() - new.keys())
     common = sorted(old.keys() & new.keys())
-    changed = [key for key in common if old[key].sessions != new[key].sessions]
-    yield from (f"added: {_named(key)}: {_count(len(new[key].sessions), 'session')}" for key in added)
-    yield from (f"removed: {_named(key)}: {_count(len(old[key].sessions), 'session')}" for key in removed)
+    changed = [key for key in common if old[key].entries != new[key].entries]
+    yield from (f"added: {_named(key)}: {_count(len(new[key].entries), 'session')}" for key in added)
+    yield from (f"removed: {_named(key)}: {_count(len(old[key].entries), 'session')}" for key in removed)
     yield from (f"changed: {_named(key)}: {_change(old[key], new[key])}" for key in changed)
     yield (
         f"{len(added):,} added, {len(removed):,} removed, {len(changed):,} changed, "
@@ -353,9 +353,9 @@ def _named(key: Key) -> str:
 
 
 def _change(old: Baseline, new: Baseline) -> str:
-    counts = f"{len(old.sessions)} -> {_count(len(new.sessions), 'session')}"
+    counts = f"{len(old.entries)} -> {_count(len(new.entries), 'session')}"
     try:
-        check_comparable(old.sessions[0], new.sessions[0])
+        check_comparable(old.entries[0], new.entries[0])
     except NotComparable as error:
         return f"levels can't be compared: {error}; {counts}"
     levels = [_energies_j(baseline) for baseline in (old, new)]
@@ -367,4 +367,4 @@ def _change(old: Baseline, new: Baseline) -> str:
 
 
 def _energies_j(baseline: Baseline) -> list[tuple[float, ...]]:
-    return [record.round_energies_j for record in baseline.sessions]
+    return [record.round_energies_j for record in baseline.entries]

@@ -103,7 +103,7 @@ def compared(
     for test_id in (test_id for test_id in new if test_id in old):
         record = old[test_id].record
         try:
-            baselines[test_id] = Baseline(test_id=test_id, machine_key=record.machine.key, sessions=(record,))
+            baselines[test_id] = Baseline(test_id=test_id, machine_key=record.machine.key, entries=(record,))
         except BaselineError:
             without[test_id] = old[test_id].verdict
     policy = replace(policy, test_count=max(1, len(baselines)))

@@ -76,5 +76,5 @@ def _rounds_context(options: argparse.Namespace, run: View) -> RoundsContext:
                 continue
             baseline = store.load(record.machine.key, record.test_id)
             if baseline is not None:
-                sessions[record.machine.key, record.test_id] = baseline.sessions
+                sessions[record.machine.key, record.test_id] = baseline.entries
     return RoundsContext(sessions=sessions, tolerance=options.tolerance)

@@ -48,7 +48,7 @@ class Point:
 
 def points(baseline: Baseline) -> tuple[Point, ...]:
     """The sessions of *baseline*, the first accepted first."""
-    return tuple(_point(record, baseline.sessions[0]) for record in baseline.sessions)
+    return tuple(_point(record, baseline.entries[0]) for record in baseline.entries)
 
 
 def _point(record: Record, first: Record) -> Point:
@@ -154,7 +154,7 @@ def chart(values: Sequence[float], *, is_ascii: bool) -> str:
 
 def drift_text(baseline: Baseline) -> str:
     """Whether the newest sessions have crept up from the pinned ones, in a sentence."""
-    sessions = baseline.sessions
+    sessions = baseline.entries
     if len(sessions) < _LEAST_FOR_DRIFT:
         return (
             f"drift  needs {_LEAST_FOR_DRIFT} sessions to be told, the first {PINNED_COUNT} for a reference"

@@ -228,7 +228,7 @@ def _against_baseline(
         return NoSuchJoules(basis=policy.basis.text, because=str(error))
     if not sessions:
         return NoBaseline(is_unusable=True, other_machines=other_machines)
-    unused_count = len(baseline.sessions) - len(sessions)
+    unused_count = len(baseline.entries) - len(sessions)
     return _compared(record, fresh, sessions, policy, unused_count=unused_count)
 
 
@@ -239,7 +239,7 @@ def _sessions(record: Record, baseline: Baseline, policy: Policy) -> Sequence[tu
         NotComparable: One of them can't be compared with *record*.
     """
     sessions = []
-    usable = [session for session in baseline.sessions if _has_joules(session)]
+    usable = [session for session in baseline.entries if _has_joules(session)]
     for session in usable[:1]:  # all sessions of a baseline can be compared with one another
         check_comparable(session, record, besides=policy.basis.free_facts)
     for session in usable:

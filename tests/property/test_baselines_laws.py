@@ -100,7 +100,7 @@ def _each_once(records: list[Record]) -> list[Record]:
 @given(st.lists(RECORDS, min_size=1, max_size=3).map(_each_once))
 def test_round_trip_is_the_identity(records: list[Record]) -> None:
     """Every baseline loads from its text as what it was, to the last bit, and renders the same again."""
-    baseline = Baseline(test_id=TEST_ID, machine_key=KEY, sessions=tuple(records))
+    baseline = Baseline(test_id=TEST_ID, machine_key=KEY, entries=tuple(records))
     text = to_json_text(baseline)
     assert from_json_text(text, "x") == baseline
     assert to_json_text(from_json_text(text, "x")) == text
@@ -109,7 +109,7 @@ def test_round_trip_is_the_identity(records: list[Record]) -> None:
 @given(st.data())
 def test_no_damage_goes_through(data: st.DataObject) -> None:
     """A damaged text is a baseline still or a BaselineError, and never another exception."""
-    text = to_json_text(Baseline(test_id=TEST_ID, machine_key=KEY, sessions=sessions(2)))
+    text = to_json_text(Baseline(test_id=TEST_ID, machine_key=KEY, entries=sessions(2)))
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(len(text), start + 200)))
     inserted = data.draw(

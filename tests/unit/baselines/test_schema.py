@@ -26,7 +26,7 @@ EXAMPLE = Path(__file__).parents[2] / "data" / "baselines" / "format-1.json"
 
 
 def baseline(*records: Record) -> Baseline:
-    return Baseline(test_id=TEST_ID, machine_key=KEY, sessions=records or sessions(2))
+    return Baseline(test_id=TEST_ID, machine_key=KEY, entries=records or sessions(2))
 
 
 def changed(change: Callable[[dict[str, object]], object]) -> str:
@@ -98,7 +98,7 @@ class TestStoredForm:
     def test_an_unpaired_surrogate_survives(self) -> None:
         """The name of a test file need not be UTF-8."""
         odd = "tests/test_\udcff.py::test_x"
-        stored = Baseline(test_id=odd, machine_key=KEY, sessions=(record(test_id=odd),))
+        stored = Baseline(test_id=odd, machine_key=KEY, entries=(record(test_id=odd),))
         assert from_json_text(to_json_text(stored), "x") == stored
 
     @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -114,7 +114,7 @@ class TestFrozenExample:
     def test_loads(self) -> None:
         """A file of format 1 loads, whatever the format of today."""
         stored = from_json_text(EXAMPLE.read_text(encoding="utf-8"), str(EXAMPLE))
-        first, second = stored.sessions
+        first, second = stored.entries
         assert stored.test_id == "benchmarks/cnn/test_training.py::test_training[resnet18]"
         assert stored.machine_key == "h100-80gb-hbm3_xeon-8480c_nvml-rapl"
         assert first.round_energies_j == pytest.approx((421.75, 419.5, 420.25))
@@ -287,7 +287,7 @@ class TestMended:
     def test_two_sessions_of_one_moment(self) -> None:
         """Two runs that began at once are two sessions if they read differently."""
         both = (record(10.0, 10.0), record(10.0, 11.0))
-        assert from_json_text(to_json_text(baseline(*both)), "x").sessions == both
+        assert from_json_text(to_json_text(baseline(*both)), "x").entries == both
 
     def test_too_long_to_be_read_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What would be refused when it is read is not written."""
@@ -339,7 +339,7 @@ class TestBaseline:
             channels={}, duration_s=1.0, uncertainty_j=0.0, provenance=Provenance.MEASURED, void_because="hot"
         )
         one = replace(record(), rounds=(reading(), void))
-        assert from_json_text(to_json_text(baseline(one)), "x").sessions == (one,)
+        assert from_json_text(to_json_text(baseline(one)), "x").entries == (one,)
 
 
 class TestKept:

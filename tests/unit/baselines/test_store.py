@@ -86,7 +86,7 @@ class TestPath:
         (path,) = store.paths()
         assert path == store.path(key, test_id)
         assert path.resolve().is_relative_to(store.folder.resolve())
-        assert store.load(key, test_id) == Baseline(test_id=test_id, machine_key=key, sessions=(one,))
+        assert store.load(key, test_id) == Baseline(test_id=test_id, machine_key=key, entries=(one,))
 
 
 class TestLoad:
@@ -231,15 +231,15 @@ class TestReduce:
         """What is chosen stays, in its order; the count says how many went."""
         store.write(KEY, TEST_ID, sessions(5), "add")
         path = store.path(KEY, TEST_ID)
-        assert store.reduce(path, lambda old: old.sessions[:2]) == 3
-        assert store.read(path).sessions == sessions(2)
+        assert store.reduce(path, lambda old: old.entries[:2]) == 3
+        assert store.read(path).entries == sessions(2)
 
     def test_none_go(self, store: Store) -> None:
         """Where all stay nothing is written."""
         store.write(KEY, TEST_ID, sessions(2), "add")
         path = store.path(KEY, TEST_ID)
         os.utime(path, (1, 1))
-        assert store.reduce(path, lambda old: old.sessions) == 0
+        assert store.reduce(path, lambda old: old.entries) == 0
         assert path.stat().st_mtime == 1
 
     def test_all_go(self, store: Store) -> None:
@@ -266,7 +266,7 @@ class TestReduce:
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", no_space)
             with pytest.raises(BaselineError, match="No space left on device"):
-                store.reduce(store.path(KEY, TEST_ID), lambda old: old.sessions[:1])
+                store.reduce(store.path(KEY, TEST_ID), lambda old: old.entries[:1])
         assert store.load(KEY, TEST_ID) == before
 
 
@@ -304,7 +304,7 @@ class TestWrite:
         """What is added comes after what is there, and what is stored now is returned."""
         store.write(KEY, TEST_ID, sessions(2), "add")
         stored = store.write(KEY, TEST_ID, sessions(1, first=2), "add")
-        assert stored.sessions == sessions(3)
+        assert stored.entries == sessions(3)
         assert store.load(KEY, TEST_ID) == stored
 
     def test_replace(self, store: Store) -> None:
@@ -312,7 +312,7 @@ class TestWrite:
         store.write(KEY, TEST_ID, sessions(5), "add")
         stored = store.write(KEY, TEST_ID, sessions(1, first=9), "replace")
         assert store.load(KEY, TEST_ID) == stored
-        assert numbers(stored.sessions) == [9]
+        assert numbers(stored.entries) == [9]
 
     def test_first_sessions_stay_pinned(self, store: Store) -> None:
         """Whatever is added, one by one, the first three accepted stay and then the newest."""
@@ -320,25 +320,25 @@ class TestWrite:
             store.write(KEY, TEST_ID, sessions(1, first=n), "add", keep=6)
         loaded = store.load(KEY, TEST_ID)
         assert loaded is not None
-        assert numbers(loaded.sessions) == [0, 1, 2, 11, 12, 13]
+        assert numbers(loaded.entries) == [0, 1, 2, 11, 12, 13]
 
     def test_ten_are_kept(self, store: Store) -> None:
         """Ten sessions are kept unless asked otherwise."""
-        assert len(store.write(KEY, TEST_ID, sessions(30), "add").sessions) == 10
+        assert len(store.write(KEY, TEST_ID, sessions(30), "add").entries) == 10
 
     def test_a_session_again(self, store: Store) -> None:
         """A session that is there already changes nothing, not even the file's time."""
         store.write(KEY, TEST_ID, sessions(2), "add")
         path = store.path(KEY, TEST_ID)
         os.utime(path, (1, 1))
-        assert store.write(KEY, TEST_ID, sessions(2), "add").sessions == sessions(2)
+        assert store.write(KEY, TEST_ID, sessions(2), "add").entries == sessions(2)
         assert path.stat().st_mtime == 1
 
     def test_fewer_are_kept_from_now_on(self, store: Store) -> None:
         """A smaller limit takes hold at the next write, also of a session that is there."""
         store.write(KEY, TEST_ID, sessions(8), "add")
         stored = store.write(KEY, TEST_ID, sessions(1), "add", keep=4)
-        assert numbers(stored.sessions) == [0, 1, 2, 7]
+        assert numbers(stored.entries) == [0, 1, 2, 7]
 
     def test_nothing_to_write(self, store: Store) -> None:
         """A baseline of no sessions is not written."""
@@ -461,7 +461,7 @@ class TestFaults:
             patch.setattr(os, "fsync", fail_for_folders)
             with pytest.raises(BaselineError, match="Input/output error"):
                 store.write(KEY, TEST_ID, sessions(1), "add")
-        assert [one.sessions for one in store.baselines()] == [sessions(1)]
+        assert [one.entries for one in store.baselines()] == [sessions(1)]
 
 
 class TestLock:
@@ -543,7 +543,7 @@ class TestProcesses:
         assert [one.wait(timeout=60) for one in writers] == [0, 0, 0, 0]
         loaded = store.load(KEY, TEST_ID)
         assert loaded is not None
-        assert sorted(numbers(loaded.sessions)) == [f + n for f in (0, 10, 20, 30) for n in range(8)]
+        assert sorted(numbers(loaded.entries)) == [f + n for f in (0, 10, 20, 30) for n in range(8)]
 
     @pytest.mark.parametrize("place", ["fsync", "replace"])
     def test_a_writer_that_is_killed(self, store: Store, place: str) -> None:
@@ -569,7 +569,7 @@ def counts_seen(store: Store, process: subprocess.Popen[bytes]) -> Iterator[int]
     while not is_over:
         is_over = process.poll() is not None
         loaded = store.load(KEY, TEST_ID)
-        yield 0 if loaded is None else len(loaded.sessions)
+        yield 0 if loaded is None else len(loaded.entries)
 
 
 def test_what_is_stored_is_the_schema_s_text(store: Store) -> None:

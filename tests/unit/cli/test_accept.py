@@ -43,7 +43,7 @@ def accepted(cli: Cli, run: Path, folder: Path, *options: str) -> Ran:
 def energies_j(folder: Path, test_id: str = WORK) -> list[float | None] | None:
     """The sessions' mean joules of one test, or `None` without a baseline."""
     stored = Store(folder).load(H100.key, test_id)
-    return None if stored is None else [session.energy_j for session in stored.sessions]
+    return None if stored is None else [session.energy_j for session in stored.entries]
 
 
 def test_what_passed_is_taken(cli: Cli, tmp_path: Path, folder: Path) -> None:
@@ -64,7 +64,7 @@ def test_what_is_stored_is_the_run_s_record(cli: Cli, tmp_path: Path, folder: Pa
     one = view.of([at()]).judgements[0]
     accepted(cli, run_of(tmp_path, one), folder)
     (stored,) = Store(folder).baselines()
-    assert stored.sessions == (one.record,)
+    assert stored.entries == (one.record,)
 
 
 def test_twice_is_once(cli: Cli, tmp_path: Path, folder: Path) -> None:

@@ -33,7 +33,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def counts(store: Store) -> dict[tuple[str, str], int]:
-    return {(one.machine_key, one.test_id): len(one.sessions) for one in store.baselines()}
+    return {(one.machine_key, one.test_id): len(one.entries) for one in store.baselines()}
 
 
 WHOLE = {(KEY, A): 6, (KEY, B): 2, ("t4", A): 1}
@@ -220,7 +220,7 @@ def test_prune_keeps_the_first_and_the_newest(cli: Cli, store: Store) -> None:
     status, out, _ = cli("baselines", "prune", "--keep=4", "--yes", "--baselines", store.folder)
     assert status == 0
     assert out.splitlines()[-1] == "removed: 2 sessions in 1 of 3 files"
-    assert [one.energy_j for one in store.read(store.path(KEY, A)).sessions] == [10.0, 11.0, 12.0, 15.0]
+    assert [one.energy_j for one in store.read(store.path(KEY, A)).entries] == [10.0, 11.0, 12.0, 15.0]
 
 
 def test_prune_never_takes_a_pinned_session_alone(cli: Cli, tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_prune_never_takes_a_pinned_session_alone(cli: Cli, tmp_path: Path) -> N
     young = replace(of(A, 1, first=9)[0], created=_now())
     store.write(KEY, A, [*old, young], "add")
     cli("baselines", "prune", "--older-than=365", "--yes", "--baselines", store.folder)
-    assert [one.energy_j for one in store.read(store.path(KEY, A)).sessions] == [10.0, 11.0, 12.0, 19.0]
+    assert [one.energy_j for one in store.read(store.path(KEY, A)).entries] == [10.0, 11.0, 12.0, 19.0]
 
 
 def _now() -> str:

@@ -11,7 +11,7 @@ COMMIT = {"git_commit": "3f786850e387550fdab836ed7e6dc881de23001b", "git_dirty":
 
 
 def baseline(*sessions: Record) -> Baseline:
-    return Baseline(test_id=TEST_ID, machine_key=KEY, sessions=sessions)
+    return Baseline(test_id=TEST_ID, machine_key=KEY, entries=sessions)
 
 
 def rising(count: int, *, share: float) -> Baseline:
@@ -128,6 +128,6 @@ def test_a_long_history_has_a_chart_of_several_lines() -> None:
 def test_foreign_text_moves_no_cursor() -> None:
     """A commit or a key that holds control characters is shown with them visible."""
     one = record(10.0, shown={"git_commit": "\x1b[2Jabc"}, key="k\n")
-    text = render(Baseline(test_id=TEST_ID, machine_key="k\n", sessions=(one,)), is_ascii=True)
+    text = render(Baseline(test_id=TEST_ID, machine_key="k\n", entries=(one,)), is_ascii=True)
     assert "\x1b" not in text
     assert "on k\\n:" in text

@@ -175,7 +175,7 @@ def test_the_full_judgement_is_full() -> None:
 def test_a_fresh_baseline_is_valid() -> None:
     """What the store writes fits the schema, with every field of a record."""
     record = FULL.record
-    baseline = Baseline(test_id=record.test_id, machine_key=record.machine.key, sessions=(record,))
+    baseline = Baseline(test_id=record.test_id, machine_key=record.machine.key, entries=(record,))
     BASELINE.validate(json.loads(to_json_text(baseline)))
     assert "power_trace" not in to_json_text(baseline)
 
