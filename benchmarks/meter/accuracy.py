@@ -115,7 +115,7 @@ def _show_first_gpus(count: int) -> None:
 
 
 def _open_sensor(count: int) -> NvmlSensor:
-    sensor = NvmlSensor.open()
+    sensor = NvmlSensor()
     if len(sensor.channels) != count:
         sensor.close()
         names = ", ".join(channel.name for channel in sensor.channels)

@@ -171,8 +171,8 @@ def powercap_sensor(root: Path) -> RaplSensor:
         counts[path] = counts.get(path, 0) + _STEP_UJ
         return f"{int(text) + counts[path]}\n"
 
-    return RaplSensor.open(root=root, read_text=read_text)
+    return RaplSensor(root=root, read_text=read_text)
 
 
 def estimate_sensor() -> EstimateSensor:
-    return EstimateSensor.open()
+    return EstimateSensor()

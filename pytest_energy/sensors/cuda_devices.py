@@ -1,28 +1,12 @@
 """CUDA's list of devices: which GPUs a program sees, and by which numbers. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 WHOLE_GPU = "its energy counter is the whole GPU's, so a slice can't be told from its neighbours"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VisibleGpu:
-    """One place in CUDA's list of devices.
-
-    Attributes:
-        position: CUDA's number for it.
-        index: NVML's number for it, or `None` where it is none that can be read.
-        refused_because: Why it can't be read, or `None`.
-    """
-
-    position: int
-    index: int | None = None
-    refused_because: str | None = None
-
-
-def visible_gpus(setting: str | None, uuids: Sequence[str]) -> tuple[VisibleGpu, ...]:
-    """The GPUs that CUDA sees, in its order.
+def visible_gpus(setting: str | None, uuids: Sequence[str]) -> list[int | str]:
+    """NVML's index of each GPU that CUDA sees, in CUDA's order; why it can't be read in place of some.
 
     Args:
         setting: Value of `CUDA_VISIBLE_DEVICES`, or `None` where it isn't set.
@@ -32,30 +16,28 @@ def visible_gpus(setting: str | None, uuids: Sequence[str]) -> tuple[VisibleGpu,
         CUDA Programming Guide, section CUDA_VISIBLE_DEVICES: indices or UUIDs that may be cut to a unique
         prefix; devices after the first invalid entry aren't seen; an empty list shows none.
 
-    >>> [gpu.index for gpu in visible_gpus("2,1,-1,0", ["GPU-a", "GPU-b", "GPU-c"])]
+    >>> visible_gpus("2,1,-1,0", ["GPU-a", "GPU-b", "GPU-c"])
     [2, 1]
     """
     if setting is None:
-        return tuple(VisibleGpu(position=index, index=index) for index in range(len(uuids)))
-    gpus: list[VisibleGpu] = []
+        return list(range(len(uuids)))
+    gpus: list[int | str] = []
     entries = [entry.strip() for entry in setting.split(",")] if setting.strip() else []
-    for position, entry in enumerate(entries):
+    for entry in entries:
         if entry.startswith("-"):
             break
-        gpu = _named_gpu(position, entry, uuids)
-        if gpu.index is not None and any(gpu.index == other.index for other in gpus):
-            reason = f"CUDA_VISIBLE_DEVICES names it twice ({entry}); its joules count once"
-            gpu = VisibleGpu(position=position, refused_because=reason)
+        gpu = _named_gpu(entry, uuids)
+        if isinstance(gpu, int) and gpu in gpus:
+            gpu = f"CUDA_VISIBLE_DEVICES names it twice ({entry}); its joules count once"
         gpus.append(gpu)
-        if gpu.index is None and not entry.upper().startswith("MIG-"):
+        if isinstance(gpu, str) and not entry.upper().startswith("MIG-"):
             break
-    return tuple(gpus)
+    return gpus
 
 
-def _named_gpu(position: int, entry: str, uuids: Sequence[str]) -> VisibleGpu:
+def _named_gpu(entry: str, uuids: Sequence[str]) -> int | str:
     if entry.upper().startswith("MIG-"):
-        reason = f"{entry} is a MIG slice: {WHOLE_GPU}; use a whole GPU"
-        return VisibleGpu(position=position, refused_because=reason)
+        return f"{entry} is a MIG slice: {WHOLE_GPU}; use a whole GPU"
     if entry.isdecimal():
         matches = [int(entry)] if int(entry) < len(uuids) else []
     else:
@@ -63,12 +45,11 @@ def _named_gpu(position: int, entry: str, uuids: Sequence[str]) -> VisibleGpu:
         is_uuid = prefix.startswith("gpu-")
         matches = [i for i, uuid in enumerate(uuids) if is_uuid and uuid.casefold().startswith(prefix)]
     if len(matches) == 1:
-        return VisibleGpu(position=position, index=matches[0])
+        return matches[0]
     how_many = f"{len(matches)} GPUs" if matches else "no GPU"
-    reason = (
+    return (
         f"CUDA_VISIBLE_DEVICES holds {entry!r}, which names {how_many} here; CUDA sees nothing from there on"
     )
-    return VisibleGpu(position=position, refused_because=reason)
 
 
 def why_order_is_unknown(setting: str | None, order: str | None, models: Sequence[str]) -> str | None:

@@ -8,7 +8,6 @@ Rule 3: no channel is read by two sensors.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from pytest_energy.errors import Reason, SensorUnavailable, SettingsError
@@ -17,11 +16,10 @@ from pytest_energy.sensors import estimate, nvml, perf, rapl
 from pytest_energy.sensors.protocol import Sensor
 
 Opener = Callable[[], Sensor]
+_Absence = tuple[SensorStatus, tuple[Reason, ...]]
 
 # Sensors that this package had, and what to ask for now.
-_FORMER: Mapping[str, str] = MappingProxyType({"pyrapl": "rapl reads the same counters"})
-
-_NONE_EXTRA: Mapping[str, Opener] = MappingProxyType({})
+_FORMER = {"pyrapl": "rapl reads the same counters"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,20 +38,6 @@ class SensorSet:
     reasons: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Absence:
-    """A sensor, or one of its channels, that is not there."""
-
-    name: str
-    provenance: Provenance
-    reasons: tuple[Reason, ...]
-
-    @property
-    def status(self) -> SensorStatus:
-        because = "; ".join(map(str, self.reasons))
-        return SensorStatus(name=self.name, provenance=self.provenance, absent_because=because)
-
-
 @runtime_checkable
 class _LeavesOut(Protocol):
     """A sensor that can't read all of its hardware: channel name to why not."""
@@ -65,15 +49,15 @@ class _LeavesOut(Protocol):
 def builtin_openers(cpu_tdp_w: float | None = None) -> dict[str, Opener]:
     """The sensors of this package, by name."""
     return {
-        nvml.NAME: nvml.NvmlSensor.open,
+        nvml.NAME: nvml.NvmlSensor,
         rapl.NAME: open_rapl,
-        estimate.NAME: lambda: estimate.EstimateSensor.open(cpu_tdp_w=cpu_tdp_w),
+        estimate.NAME: lambda: estimate.EstimateSensor(cpu_tdp_w=cpu_tdp_w),
     }
 
 
 def open_rapl(
-    powercap: Opener = rapl.RaplSensor.open,
-    perf_events: Opener = perf.PerfSensor.open,
+    powercap: Opener = rapl.RaplSensor,
+    perf_events: Opener = perf.PerfSensor,
 ) -> Sensor:
     """RAPL by the first way that works: powercap, then perf.
 
@@ -94,7 +78,7 @@ def detect(
     *,
     openers: Mapping[str, Opener] | None = None,
     cpu_tdp_w: float | None = None,
-    extra: Mapping[str, Opener] = _NONE_EXTRA,
+    extra: Mapping[str, Opener] | None = None,
 ) -> SensorSet:
     """Open the sensors *names*, or those that this machine has.
 
@@ -108,6 +92,7 @@ def detect(
         SettingsError: A name is unknown or taken twice, or the sensors asked for differ in provenance.
     """
     own = builtin_openers(cpu_tdp_w) if openers is None else openers
+    extra = {} if extra is None else extra
     if clashes := sorted(set(own) & set(extra)):
         raise SettingsError(
             f"a plugin offers a sensor named {', '.join(clashes)}, which this package has; rename it"
@@ -116,9 +101,12 @@ def detect(
     if names is not None:
         return _named(names, known)
     opened, absences = _open_each({name: known[name] for name in known if name != estimate.NAME})
-    opened, estimates = _measured_first(opened)
-    needless = (Reason("it estimates, and measured and estimated joules are never mixed"),)
-    absences += [_Absence(sensor.name, sensor.provenance, needless) for sensor in estimates]
+    if measured := [sensor for sensor in opened if sensor.provenance is Provenance.MEASURED]:
+        estimates = [sensor for sensor in opened if sensor not in measured]
+        _close(estimates)
+        needless = Reason("it estimates, and measured and estimated joules are never mixed")
+        absences += [_absence(sensor.name, sensor.provenance, needless) for sensor in estimates]
+        opened = measured
     if not opened and estimate.NAME in known:
         opened, more = _open_each({estimate.NAME: known[estimate.NAME]})
         absences += more
@@ -159,14 +147,14 @@ def _open_each(openers: Mapping[str, Opener]) -> tuple[list[Sensor], list[_Absen
             sensor = opener()
         except SensorUnavailable as error:
             kind = Provenance.ESTIMATED if name == estimate.NAME else Provenance.MEASURED
-            absences.append(_Absence(name, kind, error.reasons))
+            absences.append(_absence(name, kind, *error.reasons))
             continue
         except BaseException:
             _close(opened)
             raise
         if clash := _clash(sensor, opened):
             sensor.close()
-            absences.append(_Absence(name, sensor.provenance, (Reason(clash),)))
+            absences.append(_absence(name, sensor.provenance, Reason(clash)))
         else:
             opened.append(sensor)
     return opened, absences
@@ -181,16 +169,6 @@ def _clash(sensor: Sensor, opened: Iterable[Sensor]) -> str | None:
     return None
 
 
-def _measured_first(opened: list[Sensor]) -> tuple[list[Sensor], list[Sensor]]:
-    """The sensors to keep, and estimates that measured ones make needless, closed."""
-    measured = [sensor for sensor in opened if sensor.provenance is Provenance.MEASURED]
-    if not measured:
-        return opened, []
-    estimates = [sensor for sensor in opened if sensor not in measured]
-    _close(estimates)
-    return measured, estimates
-
-
 def _sensor_set(opened: Iterable[Sensor], absences: Iterable[_Absence]) -> SensorSet:
     sensors = tuple(opened)
     there = [
@@ -202,7 +180,7 @@ def _sensor_set(opened: Iterable[Sensor], absences: Iterable[_Absence]) -> Senso
         for sensor in sensors
     ]
     left_out = [
-        _Absence(f"{sensor.name} {channel}", sensor.provenance, (Reason(because),))
+        _absence(f"{sensor.name} {channel}", sensor.provenance, Reason(because))
         for sensor in sensors
         if isinstance(sensor, _LeavesOut)
         for channel, because in sensor.left_out.items()
@@ -210,9 +188,15 @@ def _sensor_set(opened: Iterable[Sensor], absences: Iterable[_Absence]) -> Senso
     every = [*left_out, *absences]
     return SensorSet(
         sensors=sensors,
-        statuses=(*there, *(absence.status for absence in every)),
-        reasons={absence.name: absence.reasons for absence in every},
+        statuses=(*there, *(status for status, _ in every)),
+        reasons={status.name: reasons for status, reasons in every},
     )
+
+
+def _absence(name: str, provenance: Provenance, *reasons: Reason) -> _Absence:
+    """A sensor, or one of its channels, that is not there, and why."""
+    because = "; ".join(map(str, reasons))
+    return SensorStatus(name=name, provenance=provenance, absent_because=because), reasons
 
 
 def _close(sensors: Iterable[Sensor]) -> None:

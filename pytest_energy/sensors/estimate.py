@@ -10,8 +10,8 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pytest_energy.errors import SensorError, SensorUnavailable, SettingsError
 from pytest_energy.model import Channel, Domain, Provenance, Usage
@@ -70,14 +70,8 @@ _TDP_TABLE: tuple[tuple[str, float, int], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tdp:
-    """The design power that an estimate rests on.
-
-    Attributes:
-        power_w: Of all CPUs that this machine has, together.
-        source: Where the figure is from: override, table or generic default.
-    """
+class Tdp(NamedTuple):
+    """The design power of all CPUs of this machine, together, and where the figure is from."""
 
     power_w: float
     source: str
@@ -105,14 +99,14 @@ def find_tdp(cpu_model: str, cpu_count: int, cpu_tdp_w: float | None) -> Tdp:
             raise SettingsError(
                 f"energy_cpu_tdp_w is {cpu_tdp_w}; it is the TDP of all CPUs in watts, above 0"
             )
-        return Tdp(power_w=cpu_tdp_w, source="override (energy_cpu_tdp_w)")
+        return Tdp(cpu_tdp_w, "override (energy_cpu_tdp_w)")
     words = f" {_plain(cpu_model)} "
     for name, socket_w, thread_count in _TDP_TABLE:
         if f" {_plain(name)} " in words:
             source = f"table ({name}: {socket_w:g} W for {thread_count} threads)"
-            return Tdp(power_w=socket_w * cpu_count / thread_count, source=source)
+            return Tdp(socket_w * cpu_count / thread_count, source)
     source = f"generic default ({_GENERIC_FULL_W:g} W a logical CPU; this CPU model isn't in the table)"
-    return Tdp(power_w=_GENERIC_FULL_W * cpu_count, source=source)
+    return Tdp(_GENERIC_FULL_W * cpu_count, source)
 
 
 def _plain(cpu_model: str) -> str:
@@ -132,44 +126,12 @@ class EstimateSensor:
     def __init__(
         self,
         *,
-        cpu_model: str,
-        cpu_count: int,
-        tdp: Tdp,
-        cpu_times: Callable[[], CpuTimes],
-        now_s: Callable[[], float],
-        clock_tick_s: float,
-    ) -> None:
-        self._cpu_model = cpu_model
-        self._cpu_count = cpu_count
-        self._tdp = tdp
-        self._cpu_times = cpu_times
-        self._now_s = now_s
-        self._lock = threading.Lock()
-        self._idle_w = IDLE_SHARE * tdp.power_w
-        self._busy_w = (1.0 - IDLE_SHARE) * tdp.power_w / cpu_count
-        self._start_s = now_s()
-        self._start_busy_s = cpu_times().busy_s
-        self._last_j = 0.0
-        self.channels = (
-            Channel(
-                name=CHANNEL,
-                domain=Domain.CPU,
-                device="machine",
-                is_ticked=False,
-                resolution_j=clock_tick_s * self._busy_w,
-            ),
-        )
-
-    @classmethod
-    def open(
-        cls,
-        *,
         cpu_tdp_w: float | None = None,
         cpuinfo: Path = Path("/proc/cpuinfo"),
         cpu_count: int | None = None,
         cpu_times: Callable[[], CpuTimes] | None = None,
         now_s: Callable[[], float] = time.monotonic,
-    ) -> "EstimateSensor":
+    ) -> None:
         """Look up the CPU and begin to count.
 
         Args:
@@ -188,14 +150,24 @@ class EstimateSensor:
         count = psutil.cpu_count() if cpu_count is None else cpu_count
         if not count:
             raise SensorUnavailable(NAME, "this machine doesn't tell how many CPUs it has")
-        model = read_cpu_model(cpuinfo)
-        return cls(
-            cpu_model=model,
-            cpu_count=count,
-            tdp=find_tdp(model, count, cpu_tdp_w),
-            cpu_times=cpu_times_reader() if cpu_times is None else cpu_times,
-            now_s=now_s,
-            clock_tick_s=1.0 / os.sysconf("SC_CLK_TCK"),
+        self._cpu_model, self._cpu_count = read_cpu_model(cpuinfo), count
+        self._tdp = find_tdp(self._cpu_model, count, cpu_tdp_w)
+        self._cpu_times = cpu_times_reader() if cpu_times is None else cpu_times
+        self._now_s = now_s
+        self._lock = threading.Lock()
+        self._idle_w = IDLE_SHARE * self._tdp.power_w
+        self._busy_w = (1.0 - IDLE_SHARE) * self._tdp.power_w / count
+        self._start_s, self._start_busy_s = now_s(), self._cpu_times().busy_s
+        self._last_j = 0.0
+        resolution_j = self._busy_w / os.sysconf("SC_CLK_TCK")
+        self.channels = (
+            Channel(
+                name=CHANNEL,
+                domain=Domain.CPU,
+                device="machine",
+                is_ticked=False,
+                resolution_j=resolution_j,
+            ),
         )
 
     def read_j(self, channel: str) -> float:

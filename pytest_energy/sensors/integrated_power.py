@@ -82,7 +82,7 @@ def integrated_power(
     if ask_w is None:
         return "NVML doesn't tell its power of the moment, a mean over a second at best"
     try:
-        limit_w = int(nvml.nvmlDeviceGetEnforcedPowerLimit(handle)) * WATTS_PER_MILLIWATT
+        limit_w = power_limit_w(nvml, handle)
     except nvml.NVMLError as error:
         return f"how sure integrated power would be can't be told without its power limit: {error}"
     return IntegratedPower(channel, ask_w, limit_w=limit_w, now_s=now_s)
@@ -94,14 +94,17 @@ def _power_source(nvml: Any, channel: str, handle: object) -> Callable[[], float
     Source:
         NVML API reference, nvmlDeviceGetPowerUsage: a mean over 1 s on Ampere (except GA100) and newer.
     """
+    power_w = instant_power_w
     try:
         instant_power_w(nvml, handle)
     except nvml.NVMLError:
         power_w = _power_usage_w
-    else:
-        power_w = instant_power_w
-    if power_w is _power_usage_w and not _shows_power_of_the_moment(nvml, handle):
-        return None
+        try:
+            _power_usage_w(nvml, handle)
+            if nvml.nvmlDeviceGetArchitecture(handle) >= nvml.NVML_DEVICE_ARCH_AMPERE:
+                return None
+        except nvml.NVMLError:
+            return None
 
     def ask_w() -> float:
         try:
@@ -112,17 +115,12 @@ def _power_source(nvml: Any, channel: str, handle: object) -> Callable[[], float
     return ask_w
 
 
-def _shows_power_of_the_moment(nvml: Any, handle: object) -> bool:
-    """Whether power usage can be asked, and isn't a mean."""
-    try:
-        _power_usage_w(nvml, handle)
-        return bool(nvml.nvmlDeviceGetArchitecture(handle) < nvml.NVML_DEVICE_ARCH_AMPERE)
-    except nvml.NVMLError:
-        return False
-
-
 def _power_usage_w(nvml: Any, handle: object) -> float:
     return float(nvml.nvmlDeviceGetPowerUsage(handle) * WATTS_PER_MILLIWATT)
+
+
+def power_limit_w(nvml: Any, handle: object) -> float:
+    return int(nvml.nvmlDeviceGetEnforcedPowerLimit(handle)) * WATTS_PER_MILLIWATT
 
 
 def instant_power_w(nvml: Any, handle: object) -> float:

@@ -9,7 +9,9 @@ Rule 3: channels are numbered as CUDA numbers its devices, so `gpu:0` is what a 
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, TypeVar
@@ -17,9 +19,14 @@ from typing import Any, TypeVar
 from pytest_energy.errors import Reason, SensorError, SensorUnavailable
 from pytest_energy.model import Channel, Domain, Provenance, Usage
 from pytest_energy.sensors.cuda_devices import WHOLE_GPU, visible_gpus, why_order_is_unknown
-from pytest_energy.sensors.integrated_power import IntegratedPower, instant_power_w, integrated_power
+from pytest_energy.sensors.integrated_power import (
+    IntegratedPower,
+    instant_power_w,
+    integrated_power,
+    power_limit_w,
+)
 from pytest_energy.sensors.protocol import DeviceSnapshot, DeviceState, Facts, Slowdown
-from pytest_energy.units import JOULES_PER_MILLIJOULE, WATTS_PER_MILLIWATT
+from pytest_energy.units import JOULES_PER_MILLIJOULE
 
 T = TypeVar("T")
 
@@ -39,12 +46,13 @@ _SLOWDOWN_BITS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Gpu:
     channel: Channel
     handle: object
     model: str
-    energy_mj: int
+    highest_mj: int = 0
+    last_sample_us: int = 0
     power: IntegratedPower | None = None
 
 
@@ -58,24 +66,13 @@ class NvmlSensor:
     name = NAME
     provenance = Provenance.MEASURED
 
-    def __init__(self, nvml: Any, gpus: Sequence[_Gpu], left_out: Mapping[str, str]) -> None:
-        self._nvml = nvml
-        self._gpus = {gpu.channel.name: gpu for gpu in gpus}
-        self._highest_mj = {gpu.channel.name: gpu.energy_mj for gpu in gpus}
-        self._last_sample_us = {gpu.channel.name: 0 for gpu in gpus}
-        self._lock = threading.Lock()
-        self._is_open = True
-        self.channels = tuple(gpu.channel for gpu in gpus)
-        self.left_out = left_out
-
-    @classmethod
-    def open(
-        cls,
+    def __init__(
+        self,
         *,
         nvml: Any = None,
         environ: Mapping[str, str] | None = None,
         now_s: Callable[[], float] = time.monotonic,
-    ) -> "NvmlSensor":
+    ) -> None:
         """Start NVML and find the GPUs that CUDA sees.
 
         Args:
@@ -86,18 +83,20 @@ class NvmlSensor:
         Raises:
             SensorUnavailable: No driver, no GPU, or no GPU whose energy can be read.
         """
-        nvml = _import_nvml() if nvml is None else nvml
-        environ = os.environ if environ is None else environ
+        self._nvml = nvml = _import_nvml() if nvml is None else nvml
         _start(nvml)
         try:
-            gpus, left_out = _find(nvml, environ, now_s)
+            gpus, self.left_out = _find(nvml, os.environ if environ is None else environ, now_s)
         except nvml.NVMLError as error:
             nvml.nvmlShutdown()
             raise SensorUnavailable(NAME, f"NVML can't list the GPUs: {error}") from error
         except SensorUnavailable:
             nvml.nvmlShutdown()
             raise
-        return cls(nvml, gpus, left_out)
+        self._gpus = {gpu.channel.name: gpu for gpu in gpus}
+        self._lock = threading.Lock()
+        self._is_open = True
+        self.channels = tuple(gpu.channel for gpu in gpus)
 
     def read_j(self, channel: str) -> float:
         """Joules of one GPU since its driver was loaded; since its first read where power is integrated."""
@@ -112,14 +111,13 @@ class NvmlSensor:
                 energy_mj = int(self._nvml.nvmlDeviceGetTotalEnergyConsumption(gpu.handle))
             except self._nvml.NVMLError as error:
                 raise SensorError(f"{channel}: NVML can't read the energy counter: {error}") from error
-            highest_mj = self._highest_mj[channel]
-            if energy_mj < highest_mj:
+            if energy_mj < gpu.highest_mj:
                 # The mark stays: until the counter is past it no difference can be trusted.
                 raise SensorError(
-                    f"{channel}: the energy counter fell from {highest_mj} to {energy_mj} mJ; "
+                    f"{channel}: the energy counter fell from {gpu.highest_mj} to {energy_mj} mJ; "
                     "the GPU was reset or its driver loaded anew: start the run again"
                 )
-            self._highest_mj[channel] = energy_mj
+            gpu.highest_mj = energy_mj
         return energy_mj * JOULES_PER_MILLIJOULE
 
     def usage(self) -> Usage:
@@ -170,34 +168,24 @@ class NvmlSensor:
 
     def _busy_processes(self, gpu: _Gpu) -> frozenset[int] | None:
         """Processes that have computed since the last call, as NVML's samples of up to a second tell."""
-        nvml, name = self._nvml, gpu.channel.name
-        since_us = self._last_sample_us[name]
+        nvml, since_us = self._nvml, gpu.last_sample_us
         try:
             samples = nvml.nvmlDeviceGetProcessUtilization(gpu.handle, since_us)
         except nvml.NVMLError as error:
             has_none = error.value in {nvml.NVML_ERROR_NOT_FOUND, nvml.NVML_SUCCESS}
             return frozenset() if has_none else None
         new = [sample for sample in samples if sample.timeStamp > since_us]
-        self._last_sample_us[name] = max((sample.timeStamp for sample in new), default=since_us)
+        gpu.last_sample_us = max((sample.timeStamp for sample in new), default=since_us)
         return frozenset(sample.pid for sample in new if sample.smUtil > 0)
 
     def _settings(self, gpu: _Gpu) -> dict[str, str]:
-        limit_mw = self._or_none(lambda nvml: nvml.nvmlDeviceGetEnforcedPowerLimit(gpu.handle))
-        is_mig_on = self._or_none(lambda nvml: _is_mig_enabled(nvml, gpu.handle))
-        clocks_mhz = self._or_none(
-            lambda nvml: [
-                nvml.nvmlDeviceGetApplicationsClock(gpu.handle, kind)
-                for kind in (nvml.NVML_CLOCK_GRAPHICS, nvml.NVML_CLOCK_MEM)
-            ]
-        )
-        settings = {}
-        if limit_mw is not None:
-            settings["power limit"] = f"{limit_mw * WATTS_PER_MILLIWATT:g} W"
-        if is_mig_on is not None:
-            settings["MIG"] = "on" if is_mig_on else "off"
-        if clocks_mhz is not None:
-            settings["application clocks"] = "{} MHz, memory {} MHz".format(*clocks_mhz)
-        return settings
+        handle = gpu.handle
+        asked: dict[str, Callable[[Any], str]] = {
+            "power limit": lambda nvml: f"{power_limit_w(nvml, handle):g} W",
+            "MIG": lambda nvml: "on" if _is_mig_on(nvml, handle) else "off",
+            "application clocks": lambda nvml: _clocks_text(nvml, handle),
+        }
+        return {name: text for name, ask in asked.items() if (text := self._or_none(ask)) is not None}
 
     def _or_none(self, ask: Callable[[Any], T]) -> T | None:
         """What *ask* has of NVML, or `None` where this GPU, driver or pynvml doesn't offer it."""
@@ -211,7 +199,7 @@ class NvmlSensor:
         models = tuple(gpu.model for gpu in gpus)
         variable = {
             "gpu_uuid": ", ".join(gpu.channel.device for gpu in gpus),
-            "gpu_driver": self._text_of(self._nvml.nvmlSystemGetDriverVersion),
+            "gpu_driver": self._text_of(lambda nvml: str(nvml.nvmlSystemGetDriverVersion())),
             "gpu_counter_scope": "; ".join(sorted({_counter_scope(model) for model in models})),
         }
         if self.left_out:
@@ -219,7 +207,7 @@ class NvmlSensor:
         fixed = {
             "gpu_model": ", ".join(models),
             "gpu_count": str(len(gpus)),
-            "gpu_power_limit_w": ", ".join(self._power_limit_text(gpu) for gpu in gpus),
+            "gpu_power_limit_w": ", ".join(map(self._power_limit_text, gpus)),
             "mig": "off",
         }
         integrated = [gpu.channel.name for gpu in gpus if gpu.power is not None]
@@ -234,15 +222,11 @@ class NvmlSensor:
             self._nvml.nvmlShutdown()
 
     def _power_limit_text(self, gpu: _Gpu) -> str:
-        try:
-            limit_mw = int(self._nvml.nvmlDeviceGetEnforcedPowerLimit(gpu.handle))
-        except self._nvml.NVMLError as error:
-            return f"unknown ({error})"
-        return f"{limit_mw * WATTS_PER_MILLIWATT:g}"
+        return self._text_of(lambda nvml: f"{power_limit_w(nvml, gpu.handle):g}")
 
-    def _text_of(self, ask: Any) -> str:
+    def _text_of(self, ask: Callable[[Any], str]) -> str:
         try:
-            return str(ask())
+            return ask(self._nvml)
         except self._nvml.NVMLError as error:
             return f"unknown ({error})"
 
@@ -284,12 +268,10 @@ def _find(
         raise SensorUnavailable(NAME, because)
     gpus: list[_Gpu] = []
     left_out: dict[str, str] = {}
-    for visible in visible_gpus(setting, [nvml.nvmlDeviceGetUUID(handle) for handle in handles]):
-        channel = f"gpu:{visible.position}"
-        if visible.index is None:
-            left_out[channel] = str(visible.refused_because)
-            continue
-        gpu = _examine(nvml, channel, handles[visible.index], now_s)
+    uuids = [nvml.nvmlDeviceGetUUID(handle) for handle in handles]
+    for position, visible in enumerate(visible_gpus(setting, uuids)):
+        channel = f"gpu:{position}"
+        gpu = visible if isinstance(visible, str) else _examine(nvml, channel, handles[visible], now_s)
         if isinstance(gpu, str):
             left_out[channel] = gpu
         else:
@@ -323,39 +305,35 @@ def _examine(nvml: Any, channel: str, handle: object, now_s: Callable[[], float]
         power = integrated_power(nvml, channel, handle, now_s)
         if isinstance(power, str):
             return f"{model} has no energy counter ({error}; Volta and newer GPUs have one), and {power}"
-        return _Gpu(channel=power.of(whole), handle=handle, model=model, energy_mj=0, power=power)
+        return _Gpu(channel=power.of(whole), handle=handle, model=model, power=power)
     except nvml.NVMLError as error:
         return f"NVML can't read the energy counter of {model}: {error}"
-    return _Gpu(channel=whole, handle=handle, model=model, energy_mj=energy_mj)
+    return _Gpu(channel=whole, handle=handle, model=model, highest_mj=energy_mj)
 
 
 def _why_shared(nvml: Any, handle: object) -> str | None:
-    if _is_mig_on(nvml, handle):
-        return f"MIG is on: {WHOLE_GPU}; sudo nvidia-smi -mig 0"
-    if _is_shared_by_vgpu(nvml, handle):
-        return f"it is a vGPU or shared out as vGPUs: {WHOLE_GPU}"
+    # GPUs before Ampere and drivers before 450 know no MIG.
+    unknown = nvml.NVMLError_NotSupported, nvml.NVMLError_FunctionNotFound
+    with suppress(*unknown):
+        if _is_mig_on(nvml, handle):
+            return f"MIG is on: {WHOLE_GPU}; sudo nvidia-smi -mig 0"
+    # Passed through whole, a GPU is its guest's alone: that is as good as bare metal.
+    alone = nvml.NVML_GPU_VIRTUALIZATION_MODE_NONE, nvml.NVML_GPU_VIRTUALIZATION_MODE_PASSTHROUGH
+    with suppress(*unknown):
+        if nvml.nvmlDeviceGetVirtualizationMode(handle) not in alone:
+            return f"it is a vGPU or shared out as vGPUs: {WHOLE_GPU}"
     return None
 
 
 def _is_mig_on(nvml: Any, handle: object) -> bool:
-    try:
-        return _is_mig_enabled(nvml, handle)
-    except (nvml.NVMLError_NotSupported, nvml.NVMLError_FunctionNotFound):
-        return False  # GPUs before Ampere and drivers before 450 know no MIG
-
-
-def _is_mig_enabled(nvml: Any, handle: object) -> bool:
     current, _pending = nvml.nvmlDeviceGetMigMode(handle)
     return bool(current == nvml.NVML_DEVICE_MIG_ENABLE)
 
 
-def _is_shared_by_vgpu(nvml: Any, handle: object) -> bool:
-    try:
-        mode = nvml.nvmlDeviceGetVirtualizationMode(handle)
-    except (nvml.NVMLError_NotSupported, nvml.NVMLError_FunctionNotFound):
-        return False
-    # Passed through whole, a GPU is its guest's alone: that is as good as bare metal.
-    return mode not in {nvml.NVML_GPU_VIRTUALIZATION_MODE_NONE, nvml.NVML_GPU_VIRTUALIZATION_MODE_PASSTHROUGH}
+def _clocks_text(nvml: Any, handle: object) -> str:
+    graphics_mhz = nvml.nvmlDeviceGetApplicationsClock(handle, nvml.NVML_CLOCK_GRAPHICS)
+    memory_mhz = nvml.nvmlDeviceGetApplicationsClock(handle, nvml.NVML_CLOCK_MEM)
+    return f"{graphics_mhz} MHz, memory {memory_mhz} MHz"
 
 
 def _counter_scope(model: str) -> str:
@@ -365,5 +343,4 @@ def _counter_scope(model: str) -> str:
 
 def _key_parts(models: Sequence[str]) -> tuple[str, ...]:
     """Each model once, with its count where there are several."""
-    counts = {model: models.count(model) for model in models}
-    return tuple(model if count == 1 else f"{count}x {model}" for model, count in counts.items())
+    return tuple(model if count == 1 else f"{count}x {model}" for model, count in Counter(models).items())

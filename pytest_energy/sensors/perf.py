@@ -14,7 +14,7 @@ import re
 import struct
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -114,55 +114,47 @@ class PerfSensor:
     name = NAME
     provenance = Provenance.MEASURED
 
-    def __init__(self, counters: Sequence[_Counter], left_out: dict[str, str], events: PerfEvents) -> None:
-        self._events = events
-        self._counters = {counter.channel.name: counter for counter in counters}
-        self._highest = dict.fromkeys(self._counters, 0)
-        self._lock = threading.Lock()
-        self.channels = tuple(counter.channel for counter in counters)
-        self.left_out = left_out
-
-    @classmethod
-    def open(
-        cls,
+    def __init__(
+        self,
         *,
         paths: PerfPaths | None = None,
         events: PerfEvents | None = None,
         now_s: Callable[[], float] = time.monotonic,
         sleep_s: Callable[[float], None] = time.sleep,
-    ) -> "PerfSensor":
+    ) -> None:
         """Open the events that count and see them move; takes a few milliseconds.
 
         Raises:
             SensorUnavailable: No events, no permission, or counters that stand still.
         """
         paths = PerfPaths() if paths is None else paths
-        events = KernelPerfEvents() if events is None else events
+        self._events = KernelPerfEvents() if events is None else events
         if not (paths.power / "events" / "energy-pkg").is_file():
             raise SensorUnavailable(NAME, _no_event_reason(paths.power))
         with ExitStack() as undo:
             try:
-                counters = _open_counters(paths, events, undo)
-                still = find_still(
-                    {counter.channel.name: partial(events.count, counter.descriptor) for counter in counters},
-                    now_s=now_s,
-                    sleep_s=sleep_s,
-                )
+                counters = _open_counters(paths, self._events, undo)
+                counts = {c.channel.name: partial(self._events.count, c.descriptor) for c in counters}
+                still = find_still(counts, now_s=now_s, sleep_s=sleep_s)
             except PermissionError as error:
                 raise SensorUnavailable(NAME, _permission_reason(paths.paranoid)) from error
             except (OSError, ValueError) as error:
                 because = f"the RAPL events under {paths.power} can't be used: {error}"
                 raise SensorUnavailable(NAME, because) from error
-            moving = [counter for counter in counters if counter.channel.name not in still]
-            left_out = {
+            self.left_out = {
                 name: f"perf's counter of {name} did not move for {STILL_S:g} s: it is no sensor"
                 for name in sorted(still)
             }
-            if not any(counter.channel.domain is Domain.CPU for counter in moving):
-                raise SensorUnavailable(NAME, *left_out.values())
+            self._counters = {c.channel.name: c for c in counters if c.channel.name not in still}
+            self.channels = tuple(counter.channel for counter in self._counters.values())
+            if not any(channel.domain is Domain.CPU for channel in self.channels):
+                raise SensorUnavailable(NAME, *self.left_out.values())
             undo.pop_all()
-        _close_each(events, [counter for counter in counters if counter not in moving])
-        return cls(moving, left_out, events)
+        for counter in counters:
+            if counter.channel.name in still:
+                self._events.close(counter.descriptor)
+        self._highest = dict.fromkeys(self._counters, 0)
+        self._lock = threading.Lock()
 
     def read_j(self, channel: str) -> float:
         """Joules of *channel* since the sensor was opened."""
@@ -193,10 +185,10 @@ class PerfSensor:
     def close(self) -> None:
         """Close the counters; a read after this is a `SensorError`."""
         with self._lock:
-            counters = tuple(self._counters.values())
             # Forgotten first: the kernel may give a closed descriptor's number to another file.
-            self._counters = {}
-            _close_each(self._events, counters)
+            counters, self._counters = self._counters, {}
+            for counter in counters.values():
+                self._events.close(counter.descriptor)
 
 
 def _no_event_reason(power: Path) -> Reason:
@@ -289,8 +281,3 @@ def _permission_reason(paranoid: Path) -> Reason:
             "In Docker: --cap-add PERFMON",
         ),
     )
-
-
-def _close_each(events: PerfEvents, counters: Sequence[_Counter]) -> None:
-    for counter in counters:
-        events.close(counter.descriptor)

@@ -13,7 +13,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -50,11 +50,30 @@ STILL_S = 1.0
 _LOOK_S = 0.002
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def read_small(path: Path) -> str:
+    """What a file of one line holds, in a fifth of the time of `Path.read_text`: windows wait for it.
+
+    Raises:
+        OSError: It can't be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _LINE_BYTES).decode("ascii", "replace")
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(slots=True, kw_only=True)
 class _Zone:
+    """A zone that counts; its counter's last raw value, when that was, and the sum of all steps."""
+
     channel: Channel
     counter: Path
     range_uj: int
+    raw_uj: int = 0
+    at_s: float = 0.0
+    sum_uj: int = 0
+    is_read: bool = False
 
 
 class _Powercap:
@@ -174,16 +193,6 @@ def _place(path: Path) -> tuple[int, ...]:
     return tuple(int(number) for number in path.name.split(":")[1:])
 
 
-@dataclass(slots=True, kw_only=True)
-class _Unwrapped:
-    """How far one counter has come: its last raw value, when that was, and the sum of all steps."""
-
-    raw_uj: int
-    at_s: float
-    sum_uj: int = 0
-    is_read: bool = False
-
-
 class RaplSensor:
     """RAPL counters of the kernel's powercap tree.
 
@@ -196,62 +205,44 @@ class RaplSensor:
 
     def __init__(
         self,
-        powercap: _Powercap,
-        zones: Sequence[_Zone],
-        left_out: Mapping[str, str],
-        *,
-        now_s: Callable[[], float],
-    ) -> None:
-        counted, self._mirrors = powercap.each_joule_once(zones)
-        self._powercap, self._now_s = powercap, now_s
-        self._lock = threading.Lock()
-        self._zones = {zone.channel.name: zone for zone in counted}
-        self._unwrapped = {
-            zone.channel.name: _Unwrapped(raw_uj=powercap.count_uj(zone.counter), at_s=now_s())
-            for zone in counted
-        }
-        self.channels = tuple(zone.channel for zone in counted)
-        self.left_out = left_out
-
-    @classmethod
-    def open(
-        cls,
         *,
         root: Path = POWERCAP,
-        read_text: Callable[[Path], str] | None = None,
+        read_text: Callable[[Path], str] = read_small,
         now_s: Callable[[], float] = time.monotonic,
         sleep_s: Callable[[float], None] = time.sleep,
-    ) -> "RaplSensor":
+    ) -> None:
         """Find the zones that count and watch them move; takes a few milliseconds.
 
         Args:
             root: Folder of the powercap tree.
-            read_text: Reads one of its files; `read_small` by default.
+            read_text: Reads one of its files.
             now_s: Clock.
             sleep_s: Waits.
 
         Raises:
             SensorUnavailable: No zones, no permission, or counters that stand still.
         """
-        powercap = _Powercap(root, read_small if read_text is None else read_text)
-        zones = powercap.zones()
+        self._powercap, self._now_s = _Powercap(root, read_text), now_s
+        self._lock = threading.Lock()
+        zones = self._powercap.zones()
+        counts = {zone.counter: partial(self._powercap.count_uj, zone.counter) for zone in zones}
         try:
-            still = find_still(
-                {zone.counter: partial(powercap.count_uj, zone.counter) for zone in zones},
-                now_s=now_s,
-                sleep_s=sleep_s,
-            )
-            left_out = {
+            still = find_still(counts, now_s=now_s, sleep_s=sleep_s)
+            self.left_out = {
                 zone.channel.name: f"{zone.counter} did not move for {STILL_S:g} s: it is no sensor"
                 for zone in zones
                 if zone.counter in still
             }
             moving = [zone for zone in zones if zone.counter not in still]
             if not any(zone.channel.domain is Domain.CPU for zone in moving):
-                raise SensorUnavailable(NAME, *left_out.values())
-            return cls(powercap, moving, left_out, now_s=now_s)
+                raise SensorUnavailable(NAME, *self.left_out.values())
+            counted, self._mirrors = self._powercap.each_joule_once(moving)
+            for zone in counted:
+                zone.raw_uj, zone.at_s = counts[zone.counter](), now_s()
         except SensorError as error:
             raise SensorUnavailable(NAME, str(error)) from error
+        self._zones = {zone.channel.name: zone for zone in counted}
+        self.channels = tuple(zone.channel for zone in counted)
 
     def read_j(self, channel: str) -> float:
         """Joules of *channel* since the sensor was opened."""
@@ -260,13 +251,14 @@ class RaplSensor:
             raise SensorError(f"{channel}: RAPL reads {', '.join(self._zones)}, not this channel")
         # Two threads may read; without the lock an older value could look like a counter that fell.
         with self._lock:
-            raw_uj = self._raw_uj(zone)
+            try:
+                raw_uj = self._powercap.count_uj(zone.counter)
+            except SensorError as error:
+                raise SensorError(f"{channel}: {error}") from error
             now_s = self._now_s()
-            state = self._unwrapped[channel]
-            before_uj, elapsed_s = state.raw_uj, now_s - state.at_s
+            before_uj, elapsed_s, is_first = zone.raw_uj, now_s - zone.at_s, not zone.is_read
             step_uj = (raw_uj - before_uj) % zone.range_uj
-            is_first = not state.is_read
-            state.raw_uj, state.at_s, state.is_read = raw_uj, now_s, True
+            zone.raw_uj, zone.at_s, zone.is_read = raw_uj, now_s, True
             most_j = _MOST_POWER_W * (elapsed_s + _SLACK_S)
             if most_j >= zone.range_uj * JOULES_PER_MICROJOULE:
                 if is_first:
@@ -280,8 +272,8 @@ class RaplSensor:
                     f"{channel}: {zone.counter} went from {before_uj} to {raw_uj} uJ in {elapsed_s:.3f} s, "
                     "which is neither use nor a wrap: the machine slept or the driver was loaded anew"
                 )
-            state.sum_uj += step_uj
-            return state.sum_uj * JOULES_PER_MICROJOULE
+            zone.sum_uj += step_uj
+            return zone.sum_uj * JOULES_PER_MICROJOULE
 
     def usage(self) -> Usage:
         return Usage()
@@ -296,25 +288,6 @@ class RaplSensor:
 
     def close(self) -> None:
         """Nothing is held open."""
-
-    def _raw_uj(self, zone: _Zone) -> int:
-        try:
-            return self._powercap.count_uj(zone.counter)
-        except SensorError as error:
-            raise SensorError(f"{zone.channel.name}: {error}") from error
-
-
-def read_small(path: Path) -> str:
-    """What a file of one line holds, in a fifth of the time of `Path.read_text`: windows wait for it.
-
-    Raises:
-        OSError: It can't be read.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(descriptor, _LINE_BYTES).decode("ascii", "replace")
-    finally:
-        os.close(descriptor)
 
 
 def permission_reason(counter: Path) -> Reason:

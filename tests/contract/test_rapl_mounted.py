@@ -110,7 +110,7 @@ def test_joules_are_exact_over_a_wrap() -> None:
         psys = zone("intel-rapl:1", "psys", 9_000_000_000)
         copy = zone("intel-rapl-mmio:0", "package-0", 11_000_000_000)
         with Idling(package, core, memory, psys, copy):
-            sensor = RaplSensor.open()
+            sensor = RaplSensor()
         names = [channel.name for channel in sensor.channels]
         before_j, before_uj = [sensor.read_j(name) for name in names], int(package.read_text())
         use(package, 10_000_000), use(memory, 2_500_000), use(core, 8_000_000), use(psys, 15_000_000)
@@ -144,7 +144,7 @@ def test_permissions_are_the_kernels() -> None:
         """
         counter = zone("intel-rapl:0", "package-0", 5_000_000)
         with Idling(counter):
-            sensor = RaplSensor.open()
+            sensor = RaplSensor()
         sensor.read_j("cpu:package-0")
         try:
             os.seteuid(65534)
@@ -156,7 +156,7 @@ def test_permissions_are_the_kernels() -> None:
         except EnergyError as error:
             lost = str(error)
         try:
-            RaplSensor.open()
+            RaplSensor()
         except EnergyError as error:
             absent = str(error)
         print(json.dumps({"lost": lost, "absent": absent}))
@@ -177,7 +177,7 @@ def test_a_counter_that_is_unmounted_is_a_fault() -> None:
         """
         counter = zone("intel-rapl:0", "package-0", 5_000_000)
         with Idling(counter):
-            sensor = RaplSensor.open()
+            sensor = RaplSensor()
         sensor.read_j("cpu:package-0")
         counter.unlink()
         try:

@@ -34,7 +34,7 @@ class Rig:
 
 def nvml_rig(_folder: Path) -> Rig:
     gpu = FakeGpu()
-    sensor = NvmlSensor.open(nvml=FakeNvml(gpu), environ={})
+    sensor = NvmlSensor(nvml=FakeNvml(gpu), environ={})
 
     def use_j(energy_j: float) -> None:
         gpu.energy_mj += round(energy_j * 1e3)
@@ -51,7 +51,7 @@ def nvml_rig(_folder: Path) -> Rig:
 def nvml_power_rig(_folder: Path) -> Rig:
     gpu, clock = FakeGpu(power_limit_mw=5_000), HandClock()
     gpu.failures["nvmlDeviceGetTotalEnergyConsumption"] = NVMLError_NotSupported()
-    sensor = NvmlSensor.open(nvml=FakeNvml(gpu), environ={}, now_s=clock.now_s)
+    sensor = NvmlSensor(nvml=FakeNvml(gpu), environ={}, now_s=clock.now_s)
     clock.sleep_s(0.005)  # off the steps
     sensor.read_j("gpu:0")
 
@@ -69,9 +69,7 @@ def nvml_power_rig(_folder: Path) -> Rig:
 def rapl_rig(folder: Path) -> Rig:
     tree, clock = FakePowercap(folder), HandClock()
     counter = tree.add("intel-rapl:0", "package-0", energy_uj=100_000_000_000)
-    sensor = RaplSensor.open(
-        root=tree.root, read_text=tree.read_text, now_s=clock.now_s, sleep_s=clock.sleep_s
-    )
+    sensor = RaplSensor(root=tree.root, read_text=tree.read_text, now_s=clock.now_s, sleep_s=clock.sleep_s)
     tree.stop_idling()
     sensor.read_j("cpu:package-0")
 
@@ -89,9 +87,7 @@ def rapl_rig(folder: Path) -> Rig:
 
 def perf_rig(folder: Path) -> Rig:
     events, clock = FakePerfEvents(), HandClock()
-    sensor = PerfSensor.open(
-        paths=perf_paths(folder), events=events, now_s=clock.now_s, sleep_s=clock.sleep_s
-    )
+    sensor = PerfSensor(paths=perf_paths(folder), events=events, now_s=clock.now_s, sleep_s=clock.sleep_s)
     events.idle_counts = 0
 
     def fail() -> None:
@@ -108,7 +104,7 @@ def perf_rig(folder: Path) -> Rig:
 
 def estimate_rig(_folder: Path) -> Rig:
     times, clock = FakeCpuTimes(), HandClock()
-    sensor = EstimateSensor.open(
+    sensor = EstimateSensor(
         cpu_tdp_w=100.0, cpuinfo=Path("/nowhere"), cpu_count=4, cpu_times=times, now_s=clock.now_s
     )
 

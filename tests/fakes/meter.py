@@ -316,7 +316,7 @@ class NvmlBench(Bench):
             self.gpu.failures["nvmlDeviceGetTotalEnergyConsumption"] = NVMLError_NotSupported()
         self.lost_mj = 0
         self.draw_share = 1.0
-        self.sensor = NvmlSensor.open(nvml=FakeNvml(self.gpu), environ={}, now_s=self.clock.now_s)
+        self.sensor = NvmlSensor(nvml=FakeNvml(self.gpu), environ={}, now_s=self.clock.now_s)
         self.meter = self.meter_over(self.sensor)
         self.meter.start()
 

@@ -248,7 +248,7 @@ def test_recorded_power_integrates_to_the_recorded_counter(name: str) -> None:
     clock = HandClock()
     gpu = FakeGpu()
     gpu.failures["nvmlDeviceGetTotalEnergyConsumption"] = NVMLError_NotSupported()
-    sensor = NvmlSensor.open(nvml=FakeNvml(gpu), environ={}, now_s=clock.now_s)
+    sensor = NvmlSensor(nvml=FakeNvml(gpu), environ={}, now_s=clock.now_s)
     last_s, sums_j = samples[0][0], []
     for sample in samples:
         clock.sleep_s(sample[0] - last_s)

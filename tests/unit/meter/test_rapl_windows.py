@@ -59,7 +59,7 @@ class Rig:
         return int(self.read_text(counter))
 
     def opened(self) -> RaplSensor:
-        return RaplSensor.open(
+        return RaplSensor(
             root=self.tree.root,
             read_text=self.read_text,
             now_s=self.clock.now_s,

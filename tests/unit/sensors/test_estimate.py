@@ -17,7 +17,7 @@ CHANNEL = "cpu:machine"
 def opened(
     times: FakeCpuTimes, clock: HandClock, *, cpu_tdp_w: float = 100.0, cpus: int = 4
 ) -> EstimateSensor:
-    return EstimateSensor.open(
+    return EstimateSensor(
         cpu_tdp_w=cpu_tdp_w, cpuinfo=Path("/nowhere"), cpu_count=cpus, cpu_times=times, now_s=clock.now_s
     )
 
@@ -63,7 +63,7 @@ def test_time_that_goes_back_is_a_fault() -> None:
     """A clock that went back is a `SensorError`, not less energy."""
     times = FakeCpuTimes()
     moments = iter([10.0, 20.0, 15.0])
-    sensor = EstimateSensor.open(cpu_tdp_w=100.0, cpu_count=1, cpu_times=times, now_s=lambda: next(moments))
+    sensor = EstimateSensor(cpu_tdp_w=100.0, cpu_count=1, cpu_times=times, now_s=lambda: next(moments))
     sensor.read_j(CHANNEL)
     with pytest.raises(SensorError, match=r"cpu:machine: the estimate fell .* clock \(5\.0 s\)"):
         sensor.read_j(CHANNEL)
@@ -147,7 +147,7 @@ def test_facts_say_what_was_assumed(tmp_path: Path) -> None:
     """CPU model, TDP, its source and the idle share are fixed facts: other assumptions aren't comparable."""
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text("processor\t: 0\nmodel name\t: AMD EPYC 7763 64-Core Processor \nflags\t: fpu\n")
-    sensor = EstimateSensor.open(cpuinfo=cpuinfo, cpu_count=4, cpu_times=FakeCpuTimes())
+    sensor = EstimateSensor(cpuinfo=cpuinfo, cpu_count=4, cpu_times=FakeCpuTimes())
     assert sensor.facts().fixed == {
         "cpu_tdp_model": "AMD EPYC 7763 64-Core Processor",
         "cpu_tdp_w": "8.75",
@@ -168,11 +168,11 @@ def test_a_cpu_without_name_is_unknown(tmp_path: Path, text: str) -> None:
 def test_a_machine_without_cpu_count_is_no_sensor() -> None:
     """Without a number of CPUs there is no share of a TDP."""
     with pytest.raises(SensorUnavailable, match="how many CPUs"):
-        EstimateSensor.open(cpu_count=0)
+        EstimateSensor(cpu_count=0)
 
 
 def test_this_machine_is_estimated() -> None:
     """By default the machine's own CPUs and times are taken, and reads don't fall."""
-    sensor = EstimateSensor.open()
+    sensor = EstimateSensor()
     first_j = sensor.read_j(CHANNEL)
     assert 0 <= first_j <= sensor.read_j(CHANNEL)

@@ -16,12 +16,12 @@ from tests.fakes.nvml import (
 
 
 def opened(*gpu_list: FakeGpu, **environ: str) -> NvmlSensor:
-    return NvmlSensor.open(nvml=FakeNvml(*gpu_list), environ=environ)
+    return NvmlSensor(nvml=FakeNvml(*gpu_list), environ=environ)
 
 
 def why_absent(nvml: FakeNvml, **environ: str) -> str:
     with pytest.raises(SensorUnavailable) as caught:
-        NvmlSensor.open(nvml=nvml, environ=environ)
+        NvmlSensor(nvml=nvml, environ=environ)
     assert caught.value.sensor == "nvml"
     return caught.value.because
 
@@ -44,7 +44,7 @@ def test_a_gpu_without_counter_has_its_power_integrated(instant_mw: int | None) 
     """Power of the moment is summed up in steps of 200 ms; the channel and the facts say so."""
     clock = HandClock()
     gpu = without_counter(instant_power_mw=instant_mw, power_usage_mw=200_000)
-    sensor = NvmlSensor.open(nvml=FakeNvml(gpu), environ={}, now_s=clock.now_s)
+    sensor = NvmlSensor(nvml=FakeNvml(gpu), environ={}, now_s=clock.now_s)
     (channel,) = sensor.channels
     assert channel.sampled_s == 0.05
     assert channel.resolution_j == pytest.approx(25.0)
@@ -62,7 +62,7 @@ def test_a_gpu_without_counter_has_its_power_integrated(instant_mw: int | None) 
 def test_power_that_was_not_sampled_is_unknown() -> None:
     """After a second without a read nobody knows the joules: that is told once, then it counts again."""
     clock = HandClock()
-    sensor = NvmlSensor.open(nvml=FakeNvml(without_counter()), environ={}, now_s=clock.now_s)
+    sensor = NvmlSensor(nvml=FakeNvml(without_counter()), environ={}, now_s=clock.now_s)
     before_j = sensor.read_j("gpu:0")
     clock.sleep_s(3.0)
     with pytest.raises(SensorError, match="gpu:0: its power wasn't sampled for 3 s"):
@@ -76,7 +76,7 @@ def test_power_that_cant_be_read_is_a_fault(instant_mw: int | None) -> None:
     """A GPU that is lost while its power is integrated is a `SensorError` with the channel."""
     clock = HandClock()
     gpu = without_counter(instant_power_mw=instant_mw)
-    sensor = NvmlSensor.open(nvml=FakeNvml(gpu), environ={}, now_s=clock.now_s)
+    sensor = NvmlSensor(nvml=FakeNvml(gpu), environ={}, now_s=clock.now_s)
     gpu.failures["nvmlDeviceGetFieldValues"] = gpu.failures["nvmlDeviceGetPowerUsage"] = NVMLError_GpuIsLost()
     with pytest.raises(SensorError, match="gpu:0: NVML can't read its power"):
         sensor.read_j("gpu:0")

@@ -30,12 +30,12 @@ def gpus(*models: str) -> tuple[FakeGpu, ...]:
 
 
 def opened(*gpu_list: FakeGpu, **environ: str) -> NvmlSensor:
-    return NvmlSensor.open(nvml=FakeNvml(*gpu_list), environ=environ)
+    return NvmlSensor(nvml=FakeNvml(*gpu_list), environ=environ)
 
 
 def why_absent(nvml: FakeNvml, **environ: str) -> str:
     with pytest.raises(SensorUnavailable) as caught:
-        NvmlSensor.open(nvml=nvml, environ=environ)
+        NvmlSensor(nvml=nvml, environ=environ)
     assert caught.value.sensor == "nvml"
     return caught.value.because
 
@@ -220,7 +220,7 @@ def test_one_thread_reads_at_a_time() -> None:
             locked.append(sensor._lock.locked() if locked else False)
             return super().nvmlDeviceGetTotalEnergyConsumption(handle)
 
-    sensor = NvmlSensor.open(nvml=Watched(FakeGpu()), environ={})
+    sensor = NvmlSensor(nvml=Watched(FakeGpu()), environ={})
     sensor.read_j("gpu:0")
     assert locked == [False, True]
 
@@ -313,7 +313,7 @@ def test_a_function_that_pynvml_lacks_tells_nothing() -> None:
         def nvmlDeviceGetApplicationsClock(self) -> None:  # type: ignore[override]  # noqa: N802
             raise AttributeError
 
-    state = NvmlSensor.open(nvml=Older(FakeGpu()), environ={}).state("gpu:0")
+    state = NvmlSensor(nvml=Older(FakeGpu()), environ={}).state("gpu:0")
     assert set(state.settings) == {"power limit", "MIG"}
 
 
@@ -361,7 +361,7 @@ def test_facts_say_what_they_cant_tell() -> None:
     """A fact that NVML doesn't give is `unknown` with NVML's text, never an empty or invented one."""
     gpu = FakeGpu(failures={"nvmlDeviceGetEnforcedPowerLimit": NVMLError_NotSupported()})
     nvml = FakeNvml(gpu, failures={"nvmlSystemGetDriverVersion": NVMLError_GpuIsLost()})
-    facts = NvmlSensor.open(nvml=nvml, environ={}).facts()
+    facts = NvmlSensor(nvml=nvml, environ={}).facts()
     assert facts.fixed["gpu_power_limit_w"] == "unknown (Not Supported)"
     assert facts.shown["gpu_driver"] == "unknown (GPU is lost)"
 
@@ -394,7 +394,7 @@ def test_closing_stops_nvml_once() -> None:
     """Closing gives back the one start of this sensor, and a read after it is a fault."""
     nvml = FakeNvml(FakeGpu())
     nvml.nvmlInit()
-    sensor = NvmlSensor.open(nvml=nvml, environ={})
+    sensor = NvmlSensor(nvml=nvml, environ={})
     sensor.close()
     sensor.close()
     assert nvml.is_started
@@ -407,7 +407,7 @@ def test_the_environment_is_the_process_s(monkeypatch: pytest.MonkeyPatch) -> No
     """Without an environment handed in, the variables of this process count."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     with pytest.raises(SensorUnavailable, match="hides every GPU"):
-        NvmlSensor.open(nvml=FakeNvml(FakeGpu()))
+        NvmlSensor(nvml=FakeNvml(FakeGpu()))
 
 
 def test_the_module_is_imported_when_first_needed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -418,14 +418,14 @@ def test_the_module_is_imported_when_first_needed(monkeypatch: pytest.MonkeyPatc
         if not name.startswith("_"):
             setattr(module, name, getattr(nvml, name))
     monkeypatch.setitem(sys.modules, "pynvml", module)
-    assert NvmlSensor.open(environ={}).read_j("gpu:0") == 5000.0
+    assert NvmlSensor(environ={}).read_j("gpu:0") == 5000.0
 
 
 def test_a_missing_module_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without nvidia-ml-py the sensor is absent, and the reason says what to install."""
     monkeypatch.setitem(sys.modules, "pynvml", None)
     with pytest.raises(SensorUnavailable, match="pip install nvidia-ml-py"):
-        NvmlSensor.open(environ={})
+        NvmlSensor(environ={})
 
 
 def test_the_fake_has_only_names_of_the_real_module() -> None:
@@ -447,7 +447,7 @@ def test_the_fake_has_only_names_of_the_real_module() -> None:
 def test_a_real_gpu_counts() -> None:
     """On a machine with an NVIDIA GPU, two reads don't fall and the facts name it."""
     try:
-        sensor = NvmlSensor.open()
+        sensor = NvmlSensor()
     except SensorUnavailable as error:
         pytest.skip(str(error))
     channel = sensor.channels[0].name

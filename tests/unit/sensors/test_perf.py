@@ -16,7 +16,7 @@ PACKAGE_EVENT, MEMORY_EVENT = 2, 3
 
 def opened(paths: PerfPaths, events: FakePerfEvents) -> PerfSensor:
     clock = HandClock()
-    return PerfSensor.open(paths=paths, events=events, now_s=clock.now_s, sleep_s=clock.sleep_s)
+    return PerfSensor(paths=paths, events=events, now_s=clock.now_s, sleep_s=clock.sleep_s)
 
 
 def why_absent(paths: PerfPaths, events: FakePerfEvents | None = None) -> str:
@@ -222,4 +222,4 @@ def test_the_paths_are_the_kernel_s() -> None:
     assert str(paths.power) == "/sys/bus/event_source/devices/power"
     if not paths.power.is_dir():
         with pytest.raises(SensorUnavailable, match=str(paths.power)):
-            PerfSensor.open()
+            PerfSensor()

@@ -27,7 +27,7 @@ def clock() -> HandClock:
 
 
 def opened(tree: FakePowercap, clock: HandClock) -> RaplSensor:
-    return RaplSensor.open(root=tree.root, read_text=tree.read_text, now_s=clock.now_s, sleep_s=clock.sleep_s)
+    return RaplSensor(root=tree.root, read_text=tree.read_text, now_s=clock.now_s, sleep_s=clock.sleep_s)
 
 
 def why_absent(tree: FakePowercap) -> str:
@@ -255,7 +255,7 @@ def test_a_counter_that_holds_no_number_is_named(tree: FakePowercap, clock: Hand
 def test_no_powercap_says_where_that_is_usual(tmp_path: Path) -> None:
     """Without the folder the reason names it, and where it is missing as a rule."""
     with pytest.raises(SensorUnavailable, match="virtual machines, containers and hosted CI") as caught:
-        RaplSensor.open(root=tmp_path / "powercap")
+        RaplSensor(root=tmp_path / "powercap")
     assert str(tmp_path / "powercap") in caught.value.because
 
 
@@ -351,14 +351,14 @@ def test_a_counter_that_fails_while_it_is_watched_is_told(tree: FakePowercap) ->
         tree.failures[counter] = OSError(19, "No such device")
 
     with pytest.raises(SensorUnavailable, match="No such device"):
-        RaplSensor.open(root=tree.root, read_text=tree.read_text, now_s=clock.now_s, sleep_s=fail_then)
+        RaplSensor(root=tree.root, read_text=tree.read_text, now_s=clock.now_s, sleep_s=fail_then)
 
 
 @pytest.mark.hardware
 def test_a_real_package_counts() -> None:
     """On a machine with RAPL, reads don't fall."""
     try:
-        sensor = RaplSensor.open()
+        sensor = RaplSensor()
     except SensorUnavailable as error:
         pytest.skip(str(error))
     channel = sensor.channels[0].name
