@@ -2,9 +2,11 @@
 
 from typing import Any
 
-import torch
-
+from pytest_energy.lazy_module import LazyModule
 from pytest_energy.serving.engines.protocol import DecoderShape
+
+torch: Any = LazyModule("torch")
+transformers: Any = LazyModule("transformers")
 
 EXPERT_COUNTS = ("num_experts", "num_local_experts", "n_routed_experts")  # in the configs of sparse models
 
@@ -15,11 +17,10 @@ def skeleton(config: Any) -> Any | None:
     `None` where transformers has no causal language model of that architecture, so that a count of its
     weights would be one of another model.
     """
-    from transformers import AutoModelForCausalLM
-
+    language_model = transformers.AutoModelForCausalLM
     try:
         with torch.device("meta"):
-            model: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+            model = language_model.from_config(config)
     except (AttributeError, ImportError, KeyError, ValueError):  # what configs of other architectures raise
         return None
     names = getattr(config, "architectures", None) or []

@@ -12,11 +12,8 @@ from dataclasses import dataclass, fields
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Self
 
-import torch
-from transformers import GenerationConfig, PreTrainedModel
-from transformers.generation.configuration_utils import ContinuousBatchingConfig
-
 from pytest_energy.errors import SettingsError
+from pytest_energy.lazy_module import LazyModule
 from pytest_energy.serving.engines.decoder import decoder_shape
 from pytest_energy.serving.engines.protocol import (
     CacheCounters,
@@ -27,7 +24,14 @@ from pytest_energy.serving.engines.protocol import (
 )
 
 if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
     from transformers.generation.continuous_batching.requests import GenerationOutput
+else:
+    torch = LazyModule("torch")
+
+transformers: Any = LazyModule("transformers")
+generation: Any = LazyModule("transformers.generation.configuration_utils")
 
 NO_TOKEN_ID = -1  # no token has it, so decoding never stops early
 GRAPH_CACHE_STEP = 8192  # cached tokens from one graph to the next: 64 requests of 128 tokens share one
@@ -97,7 +101,7 @@ class TransformersEngine:
 
     def __init__(
         self,
-        model: PreTrainedModel,
+        model: "PreTrainedModel",
         *,
         name: str | None = None,
         max_batch: int = 64,
@@ -229,22 +233,20 @@ class TransformersEngine:
 
 def _greedy_manager(model: Any, batching: _Batching) -> Any:
     """The manager of *model*, with the settings' names of the installed transformers."""
-    known = {field.name for field in fields(ContinuousBatchingConfig)}
+    known = {field.name for field in fields(generation.ContinuousBatchingConfig)}
     settings = batching.manager_settings
     # Renamed after 5.17.
     settings["page_size" if "page_size" in known else "block_size"] = batching.page_tokens
     if "auto_switch_to_flash" in known:
         settings["auto_switch_to_flash"] = False  # what runs is the attention that the model was made with
-    decoding: Any = GenerationConfig
-    config: Any = ContinuousBatchingConfig
     return model.init_continuous_batching(
-        generation_config=decoding(do_sample=False, eos_token_id=NO_TOKEN_ID),
+        generation_config=transformers.GenerationConfig(do_sample=False, eos_token_id=NO_TOKEN_ID),
         # No safety margin: the pages hold a full batch of the longest requests by construction.
-        continuous_batching_config=config(safety_margin=0.0, **settings),
+        continuous_batching_config=generation.ContinuousBatchingConfig(safety_margin=0.0, **settings),
     )
 
 
-def _facts(model: PreTrainedModel, batching: _Batching, *, name: str | None, has_text: bool) -> EngineFacts:
+def _facts(model: "PreTrainedModel", batching: _Batching, *, name: str | None, has_text: bool) -> EngineFacts:
     weights = list(model.parameters())
     buffers = list(model.buffers())
     return EngineFacts(
@@ -268,7 +270,7 @@ def _facts(model: PreTrainedModel, batching: _Batching, *, name: str | None, has
     )
 
 
-def _vram_bytes(device: torch.device) -> float | None:
+def _vram_bytes(device: "torch.device") -> float | None:
     if device.type != "cuda":
         return None
     return float(torch.cuda.get_device_properties(device).total_memory)
