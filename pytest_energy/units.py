@@ -9,10 +9,7 @@ import math
 JOULES_PER_MILLIJOULE = 1e-3
 JOULES_PER_MICROJOULE = 1e-6
 WATTS_PER_MILLIWATT = 1e-3
-SECONDS_PER_MILLISECOND = 1e-3
-SECONDS_PER_MICROSECOND = 1e-6
 JOULES_PER_KILOWATT_HOUR = 3.6e6
-BYTES_PER_MEBIBYTE = 1024.0**2
 
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"))
 
@@ -56,10 +53,10 @@ def with_uncertainty_text(value: float, uncertainty: float, unit: str) -> str:
 
 
 def _rounded_pair(value: float, uncertainty: float) -> str:
-    shown = float(f"{max(uncertainty, abs(value) * 1e-5):.1e}")
-    decimals = max(1 - math.floor(math.log10(shown)), -math.floor(math.log10(abs(value))))
+    error = float(f"{max(uncertainty, abs(value) * 1e-5):.1e}")
+    decimals = max(1 - math.floor(math.log10(error)), -math.floor(math.log10(abs(value))))
     places = max(decimals, 0)
-    return f"{round(value, decimals):.{places}f} +- {round(shown, decimals):.{places}f}"
+    return f"{round(value, decimals):.{places}f} +- {round(error, decimals):.{places}f}"
 
 
 def percent_change_text(ratio: float) -> str:
@@ -77,8 +74,3 @@ def percent_change_text(ratio: float) -> str:
         return "0 %"
     decimals = max(1, min(12, -math.floor(math.log10(abs(change)))))
     return f"{change:+.{decimals}f} %"
-
-
-def grams_co2e(energy_j: float, carbon_g_per_kwh: float) -> float:
-    """Grams of CO2 equivalent for *energy_j* at a grid intensity in g/kWh."""
-    return energy_j / JOULES_PER_KILOWATT_HOUR * carbon_g_per_kwh

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pytest_energy.model import FAILING, Comparison, Provenance, SensorStatus, Verdict
 from pytest_energy.report.view import AGAINST, Group, IdlePower, MetricCorrelation, ModelRow, Row, View
 from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
+from pytest_energy.verdict.figures import count_text
 
 ABSENT = "-"
 
@@ -50,27 +51,19 @@ def summary(view: View) -> str:
     counts = ", ".join(f"{count} {verdict(outcome)}" for outcome, count in view.counts.items())
     used = _used(view)
     origin = f", every joule {used[0].value}" if len(used) == 1 and Provenance.MEASURED not in used else ""
-    return f"{len(view.rows)} {'test' if len(view.rows) == 1 else 'tests'}{origin}: {counts}"
+    return f"{count_text(len(view.rows), 'test')}{origin}: {counts}"
 
 
 def _used(view: View) -> list[Provenance]:
-    """Provenances of the joules that are shown."""
-    return [known for known in Provenance if any(_is_shown(row, known) for row in view.rows)]
-
-
-def _is_shown(row: Row, provenance: Provenance) -> bool:
-    return row.record.provenance is provenance and row.energy_j is not None
+    """Provenances of the joules in the tables."""
+    used = {row.record.provenance for row in view.rows if row.energy_j is not None}
+    return [provenance for provenance in Provenance if provenance in used]
 
 
 def shared_reasons(
     rows: Iterable[Row], text_of: Callable[[str], str]
 ) -> list[tuple[Verdict, str, list[Row]]]:
-    """Verdict and reason of every test that is no pass; tests that share both, in one entry.
-
-    Args:
-        rows: In their order.
-        text_of: What is text_of of a reason, for instance `first_line`.
-    """
+    """Verdict and what *text_of* leaves of the reason of every test that is no pass; the same once."""
     shared: dict[tuple[Verdict, str], list[Row]] = {}
     for row in rows:
         if row.verdict is not Verdict.PASS:
@@ -95,12 +88,12 @@ def sensor_text(status: SensorStatus) -> str:
 def idle_power(power: IdlePower) -> str:
     """A channel's power without work: `gpu:0: idle 77.8 W, ready 121 W`."""
     powers_w = {"idle": power.idle_power_w, "ready": power.ready_power_w}
-    parts = (
-        f"{name} {to_text(power_w, 'W', digits=3)}"
-        for name, power_w in powers_w.items()
-        if power_w is not None
-    )
+    parts = (f"{name} {watts(power_w)}" for name, power_w in powers_w.items() if power_w is not None)
     return f"{printable(power.channel)}: {', '.join(parts)}"
+
+
+def watts(power_w: float | None) -> str:
+    return ABSENT if power_w is None else to_text(power_w, "W", digits=3)
 
 
 def machine(view: View) -> list[str]:
@@ -122,31 +115,39 @@ def legend(view: View) -> list[str]:
     return lines
 
 
-def energy(row: Row) -> str:
-    """Joules of a round with their uncertainty, such as `~12.31 +- 0.22 J`."""
-    if row.energy_j is None:
+def values(row: Row) -> list[str]:
+    """What a table of tests says of each: energy, power and duration of a round, J/sample, and change."""
+    record, provenance = row.record, row.record.provenance
+    return [
+        energy(provenance, row.energy_j, row.uncertainty_j),
+        power(provenance, record.power_w),
+        duration(provenance, record.duration_s),
+        energy_per_sample(provenance, record.energy_per_sample_j),
+        change(row.judgement.comparison),
+    ]
+
+
+def energy(provenance: Provenance, energy_j: float | None, uncertainty_j: float | None = None) -> str:
+    """Joules with their uncertainty where it is known, such as `~12.31 +- 0.22 J`."""
+    if energy_j is None:
         return ABSENT
-    mark = MARKS[row.record.provenance]
-    if row.uncertainty_j is None:
-        return mark + to_text(row.energy_j, "J")
-    return mark + with_uncertainty_text(row.energy_j, row.uncertainty_j, "J")
+    mark = MARKS[provenance]
+    if uncertainty_j is None:
+        return mark + to_text(energy_j, "J")
+    return mark + with_uncertainty_text(energy_j, uncertainty_j, "J")
 
 
-def power(row: Row) -> str:
+def power(provenance: Provenance, power_w: float | None) -> str:
     """Watts, marked like the joules that they come from."""
-    return (
-        ABSENT
-        if row.record.power_w is None
-        else MARKS[row.record.provenance] + plain(row.record.power_w, digits=3)
-    )
+    return ABSENT if power_w is None else MARKS[provenance] + plain(power_w, digits=3)
 
 
-def duration(row: Row) -> str:
-    """Seconds of a round; a replay's come from its file."""
-    if row.record.duration_s is None:
+def duration(provenance: Provenance, duration_s: float | None) -> str:
+    """Seconds; a replay's come from its file."""
+    if duration_s is None:
         return ABSENT
-    mark = MARKS[row.record.provenance] if row.record.provenance is Provenance.REPLAYED else ""
-    return mark + plain(row.record.duration_s, digits=3)
+    mark = MARKS[provenance] if provenance is Provenance.REPLAYED else ""
+    return mark + plain(duration_s, digits=3)
 
 
 def energy_per_sample(provenance: Provenance, energy_per_sample_j: float | None) -> str:
@@ -155,12 +156,14 @@ def energy_per_sample(provenance: Provenance, energy_per_sample_j: float | None)
     return MARKS[provenance] + to_text(energy_per_sample_j, "J", digits=3)
 
 
-def change(comparison: Comparison | None) -> tuple[str, str]:
-    """Change against the baseline in percent, and its bounds; the second is empty without a baseline."""
-    if comparison is None:
-        return ABSENT, ""
-    ratio = round(comparison.ratio, 11)  # beyond that it is the rounding of floats, not a change
-    return percent_change_text(ratio), bounds(comparison.ratio_ci)
+def change(comparison: Comparison | None) -> str:
+    """Change against the baseline in percent with its bounds, such as `+30.4 % [+27, +34]`."""
+    return ABSENT if comparison is None else f"{percent(comparison.ratio)} {bounds(comparison.ratio_ci)}"
+
+
+def percent(ratio: float) -> str:
+    """Change of *ratio* from 1; what is beyond 11 decimals is the rounding of floats, no change."""
+    return percent_change_text(round(ratio, 11))
 
 
 def bounds(ratio_ci: tuple[float, float]) -> str:
@@ -225,7 +228,7 @@ def _has_joules(group: Group, name: str) -> bool:
 
 def group_size(view: View, group: Group) -> str:
     """Such as `14 rows, estimated`, with the machine where it is not the report's."""
-    parts = [f"{len(group.rows)} {'row' if len(group.rows) == 1 else 'rows'}"]
+    parts = [count_text(len(group.rows), "row")]
     if group.provenance is not Provenance.MEASURED:
         parts.append(group.provenance.value)
     if view.machine is None or view.machine.key != group.machine_key:
@@ -236,6 +239,11 @@ def group_size(view: View, group: Group) -> str:
 def hardware(group: Group) -> tuple[str, ...]:
     """Columns of the paper's values."""
     return tuple(dict.fromkeys(name for metric in group.correlations for name in metric.paper))
+
+
+def correlation_heads(group: Group) -> list[str]:
+    """Heads of the table of correlations: the metric's, and those of the cells of `correlation`."""
+    return ["metric", "rho", "n", "p", "95 % interval", *(f"paper {name}" for name in hardware(group))]
 
 
 def correlation(ranked: MetricCorrelation, columns: Sequence[str]) -> list[str]:

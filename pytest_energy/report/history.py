@@ -12,10 +12,11 @@ from datetime import UTC
 from pytest_energy.baselines.schema import PINNED_COUNT, Baseline, moment_of
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.model import Record
-from pytest_energy.report.cells import ABSENT, LEGEND, MARKS, printable
+from pytest_energy.report.cells import ABSENT, LEGEND, energy, percent, printable
 from pytest_energy.stats.compare import centre_ratio, summarise
 from pytest_energy.stats.drift import creep
-from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
+from pytest_energy.units import percent_change_text, to_text
+from pytest_energy.verdict.figures import count_text
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII_BLOCKS = "_.-~=+*#"  # each fills more of its place than the one before
@@ -81,10 +82,9 @@ def render(baseline: Baseline, *, is_ascii: bool) -> str:
     """
     history = points(baseline)
     count, provenance = len(history), history[0].record.provenance
-    sessions = f"{count} {'session' if count == 1 else 'sessions'}"
     lines = [
         printable(baseline.test_id),
-        f"on {printable(baseline.machine_key)}: {sessions}, {provenance}",
+        f"on {printable(baseline.machine_key)}: {count_text(count, 'session')}, {provenance}",
         "",
         *_table(history),
         "",
@@ -105,9 +105,9 @@ def _table(history: Sequence[Point]) -> list[str]:
             _time_text(point.record, "%Y-%m-%d %H:%M"),
             _commit_text(point.record),
             str(len(point.record.round_energies_j)),
-            _energy_text(point),
+            energy(point.record.provenance, point.energy_j, point.uncertainty_j),
             ABSENT if point.cv is None else f"{point.cv * 100:.2g} %",
-            ABSENT if point.ratio is None else percent_change_text(round(point.ratio, 11)),
+            ABSENT if point.ratio is None else percent(point.ratio),
             "pinned" if number <= PINNED_COUNT else "",
         ]
         for number, point in enumerate(history, start=1)
@@ -121,13 +121,6 @@ def _commit_text(record: Record) -> str:
     facts = record.machine.varying
     commit = printable(facts.get("git_commit", ABSENT)[:_COMMIT_LENGTH])
     return f"{commit}+" if facts.get("git_dirty") == "yes" else commit
-
-
-def _energy_text(point: Point) -> str:
-    mark = MARKS[point.record.provenance]
-    if point.uncertainty_j is None:
-        return mark + to_text(point.energy_j, "J")
-    return mark + with_uncertainty_text(point.energy_j, point.uncertainty_j, "J")
 
 
 def _trend_lines(history: Sequence[Point], *, is_ascii: bool) -> list[str]:

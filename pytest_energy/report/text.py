@@ -37,10 +37,13 @@ def _hardware(machine: Machine) -> str:
 
 
 def _days(moments: Iterable[str]) -> str:
-    days = sorted({moment[:_DAY_LENGTH] for moment in moments})
-    if not days:
-        return "no date"
-    return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    return range_text({moment[:_DAY_LENGTH] for moment in moments}) or "no date"
+
+
+def range_text(values: Iterable[int] | Iterable[str]) -> str:
+    """The only one of *values*, or the first to the last; empty for none."""
+    ordered = sorted(values)
+    return " to ".join(dict.fromkeys(map(str, (*ordered[:1], *ordered[-1:]))))
 
 
 def _commit(machine: Machine) -> str:
@@ -53,12 +56,10 @@ def _commit(machine: Machine) -> str:
 
 
 def _rounds(judgements: Sequence[Judgement]) -> str:
-    counts = sorted({count for judgement in judgements if (count := len(judgement.record.round_energies_j))})
+    counts = {len(judgement.record.round_energies_j) for judgement in judgements} - {0}
     if not counts:
         return "no usable round"
-    if len(counts) == 1:
-        return f"{counts[0]} {'round' if counts[0] == 1 else 'rounds'} a test"
-    return f"{counts[0]} to {counts[-1]} rounds a test"
+    return f"{range_text(counts)} {'round' if counts == {1} else 'rounds'} a test"
 
 
 def joules_label(provenance: Provenance, of_what: str) -> str:

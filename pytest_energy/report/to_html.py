@@ -185,7 +185,7 @@ def _static_row(row: Row) -> JsonDict:
     return {
         "name": cells.printable(row.short_id),
         "verdict": _verdict(row.verdict, 1),
-        "cells": entries.values(row),
+        "cells": cells.values(row),
         "headline": entries.headline(row),
         "reason": entries.reason(row.judgement),
     }

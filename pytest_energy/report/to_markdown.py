@@ -74,11 +74,7 @@ def _test_table(rows: Sequence[Row], room: int) -> str:
 
 
 def _values(row: Row) -> Iterator[str]:
-    yield cells.energy(row)
-    yield cells.power(row)
-    yield cells.duration(row)
-    yield cells.energy_per_sample(row.record.provenance, row.record.energy_per_sample_j)
-    yield " ".join(filter(None, cells.change(row.judgement.comparison)))
+    yield from cells.values(row)
     yield f"**{cells.verdict(row.verdict)}**" if row.verdict in FAILING else cells.verdict(row.verdict)
 
 
@@ -119,7 +115,7 @@ def _correlations(group: Group) -> str:
     if not group.correlations:
         return ""
     hardware = cells.hardware(group)
-    headers = ["metric", "rho", "n", "p", "95 % interval", *(f"paper {name}" for name in hardware)]
+    headers = cells.correlation_heads(group)
     rows = [[_code(metric.metric), *cells.correlation(metric, hardware)] for metric in group.correlations]
     notes = [f"- {_inline(note)}" for note in cells.correlation_notes(group)]
     return "\n".join([f"Spearman's rho with `{AGAINST}`:", "", *_table_lines(headers, rows), "", *notes])

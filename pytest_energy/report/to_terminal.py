@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_energy.lazy_module import LazyModule
 from pytest_energy.report import cells
-from pytest_energy.report.view import AGAINST, Group, Row, View
+from pytest_energy.report.view import AGAINST, Group, View
 
 if TYPE_CHECKING:
     import wcwidth
@@ -131,24 +131,11 @@ def _values(view: View, folds: int) -> Table:
 
     With one fold the bounds of a change stand below it, with two an uncertainty and an upper bound do too.
     """
-    return [
-        [
-            cells.energy(row).replace(" +-", "\n+-" if folds == 2 else " +-"),
-            cells.power(row),
-            cells.duration(row),
-            cells.energy_per_sample(row.record.provenance, row.record.energy_per_sample_j),
-            _change(row, folds),
-            cells.verdict(row.verdict),
-        ]
-        for row in view.rows
-    ]
-
-
-def _change(row: Row, folds: int) -> str:
-    change, bounds = cells.change(row.judgement.comparison)
-    if folds == 2:
-        bounds = bounds.replace(", ", ",\n")
-    return ("\n" if folds else " ").join(filter(None, (change, bounds)))
+    folded = [(" [", "\n["), (" +-", "\n+-"), (", ", ",\n")][: (0, 1, 3)[folds]]
+    rows = [[*cells.values(row), cells.verdict(row.verdict)] for row in view.rows]
+    for space, line_break in folded:
+        rows = [[cell.replace(space, line_break) for cell in row] for row in rows]
+    return rows
 
 
 def _folded(name: str, width: int) -> str:
@@ -247,7 +234,7 @@ def _correlations(group: Group, width: int) -> list[str]:
     if not group.correlations:
         return []
     hardware = cells.hardware(group)
-    headers = ["metric", "rho", "n", "p", "95 % interval", *(f"paper\n{name}" for name in hardware)]
+    headers = [head.replace("paper ", "paper\n") for head in cells.correlation_heads(group)]
     values = [cells.correlation(metric, hardware) for metric in group.correlations]
     room = max(_LEAST_NAME_WIDTH, _room([headers[1:], *values], width))
     names = [_folded(cells.printable(metric.metric), room) for metric in group.correlations]

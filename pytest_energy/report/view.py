@@ -65,10 +65,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRow:
-    """One model (in one configuration) of a group: means over the *test_count* tests that have it."""
+    """One model (in one configuration) of a group: means over the tests that have it."""
 
     model: str
-    test_count: int
     energy_per_sample_j: float | None
     metrics: Mapping[str, float | None]
 
@@ -354,7 +353,6 @@ def _model_rows(records: Sequence[Record], metrics: Sequence[str]) -> tuple[Mode
     return tuple(
         ModelRow(
             model=key[0],
-            test_count=len(repeats),
             energy_per_sample_j=_mean(record.energy_per_sample_j for record in repeats),
             metrics={metric: _mean(record.metrics.get(metric) for record in repeats) for metric in metrics},
         )

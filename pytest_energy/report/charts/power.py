@@ -12,6 +12,7 @@ from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.report import cells
 from pytest_energy.report.charts.axes import linear_axis
 from pytest_energy.report.charts.spec import Chart, Line, Rule
+from pytest_energy.report.text import range_text
 from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import count_text
 
@@ -102,11 +103,8 @@ def _mean_w(traces: Sequence[Steps]) -> float:
 
 def _of_the_windows(rounds: Sequence[Reading]) -> list[str]:
     """That a window held more than what a round's joules are of."""
-    counts = sorted({reading.call_count for reading in rounds})
-    if counts == [1]:
-        return []
-    several = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return [f"of whole windows, each of {several} calls"]
+    counts = {reading.call_count for reading in rounds}
+    return [] if counts == {1} else [f"of whole windows, each of {range_text(counts)} calls"]
 
 
 # ---- what is not drawn ----

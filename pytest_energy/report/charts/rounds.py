@@ -19,7 +19,7 @@ from pytest_energy.report.charts.axes import linear_axis
 from pytest_energy.report.charts.spec import Axis, Band, Boxes, Chart, Crosses, Layer, Marks, Rule, Sheet
 from pytest_energy.report.text import heading, joules_label, short
 from pytest_energy.report.view import Row
-from pytest_energy.units import percent_change_text, to_text
+from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import count_text
 
 _NUMBERS = 10  # that fit side by side in the narrowest chart
@@ -298,11 +298,10 @@ def notes(judgement: Judgement, rounds: Rounds) -> tuple[str, ...]:
     comparison = rounds.comparison
     if comparison is None:
         return ()
-    ratio = percent_change_text(round(comparison.ratio, 11))
-    verdict, bounds = cells.verdict(judgement.verdict), cells.bounds(comparison.ratio_ci)
+    ratio, bounds = cells.percent(comparison.ratio), cells.bounds(comparison.ratio_ci)
     count, sessions_j = comparison.entry_count, rounds.sessions_j
     lines = [
-        f"{verdict}: {ratio} against the baseline, bounds {bounds} %.",
+        f"{cells.verdict(judgement.verdict)}: {ratio} against the baseline, bounds {bounds} %.",
         f"Baseline: {to_text(comparison.energy_j, 'J')}, level of {count_text(count, 'session')}.",
     ]
     if rounds.has_session_rounds and len(sessions_j) != count:

@@ -15,7 +15,7 @@ from pytest_energy.report.html.script import Shared, rounded
 from pytest_energy.report.html.svg import draw
 from pytest_energy.report.text import tick
 from pytest_energy.report.view import Row
-from pytest_energy.units import to_text, with_uncertainty_text
+from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import count_text
 
 
@@ -28,7 +28,7 @@ def entry(row: Row, shared: Shared) -> JsonDict:
         "verdict": row.verdict.value,
         "group": None if record.group is None else cells.printable(record.group),
         "model": None if record.model is None else cells.printable(record.model),
-        "cells": values(row),
+        "cells": cells.values(row),
         "sort": sort_keys(row),
         "reason": reason(judgement),
         "facts": _facts(judgement),
@@ -43,33 +43,12 @@ def entry(row: Row, shared: Shared) -> JsonDict:
     return {name: value for name, value in fields.items() if value is not None and value != []}
 
 
-def values(row: Row) -> list[str]:
-    """The cells of the table of tests behind name and verdict."""
-    return [
-        cells.energy(row),
-        cells.power(row),
-        cells.duration(row),
-        cells.energy_per_sample(row.record.provenance, row.record.energy_per_sample_j),
-        " ".join(filter(None, cells.change(row.judgement.comparison))),
-    ]
-
-
 def sort_keys(row: Row) -> list[float | None]:
-    """A number for each of `values`, and the verdict's place before them."""
-    comparison = row.judgement.comparison
-    return [
-        SEVERITY[row.verdict].of_rows,
-        *map(
-            rounded,
-            (
-                row.energy_j,
-                row.record.power_w,
-                row.record.duration_s,
-                row.record.energy_per_sample_j,
-                None if comparison is None else comparison.ratio,
-            ),
-        ),
-    ]
+    """A number for each of `cells.values`, and the verdict's place before them."""
+    record, comparison = row.record, row.judgement.comparison
+    ratio = None if comparison is None else comparison.ratio
+    numbers = (row.energy_j, record.power_w, record.duration_s, record.energy_per_sample_j, ratio)
+    return [SEVERITY[row.verdict].of_rows, *map(rounded, numbers)]
 
 
 def reason(judgement: Judgement) -> str:
@@ -89,7 +68,6 @@ def _pair(name: str, text: str) -> list[str]:
 def _facts(judgement: Judgement) -> list[list[str]]:
     record, budget = judgement.record, judgement.budget
     net_j = record.net_energy_j
-    mark = cells.MARKS[record.provenance]
     facts = {
         "test": record.test_id,
         "measured": record.created,
@@ -98,7 +76,7 @@ def _facts(judgement: Judgement) -> list[list[str]]:
         "samples a round": None if record.samples is None else str(record.samples),
         "output tokens a round": None if record.output_tokens is None else str(record.output_tokens),
         "rounds": f"{count_text(len(record.rounds), 'round')}, {record.warmup_count} before them to warm up",
-        "energy above idle": None if net_j is None else mark + to_text(net_j, "J"),
+        "energy above idle": None if net_j is None else cells.energy(record.provenance, net_j),
         "95 % interval of the mean": _interval_text(judgement),
         "budget a round": _limit(budget.budget_j),
         "budget a sample": _limit(budget.budget_per_sample_j),
@@ -148,20 +126,13 @@ def _rounds(judgement: Judgement) -> JsonDict | None:
 
 
 def _round_cells(reading: Reading, provenance: Provenance, channels: Sequence[str]) -> list[str]:
-    mark = cells.MARKS[provenance]
-    duration = (mark if provenance is Provenance.REPLAYED else "") + cells.plain(reading.duration_s, digits=3)
-    energy_j = reading.energy_j
-    if energy_j is None:
-        return [cells.ABSENT, duration, cells.ABSENT, *[cells.ABSENT] * len(channels)]
-    has_power = reading.duration_s > 0
+    energy_j, duration_s = reading.energy_j, reading.duration_s
+    is_usable = energy_j is not None
     return [
-        mark + with_uncertainty_text(energy_j, reading.uncertainty_j, "J"),
-        duration,
-        mark + cells.plain(energy_j / reading.duration_s, digits=3) if has_power else cells.ABSENT,
-        *(
-            mark + to_text(reading.channels[name], "J") if name in reading.channels else cells.ABSENT
-            for name in channels
-        ),
+        cells.energy(provenance, energy_j, reading.uncertainty_j),
+        cells.duration(provenance, duration_s),
+        cells.power(provenance, None if energy_j is None or duration_s <= 0 else energy_j / duration_s),
+        *(cells.energy(provenance, reading.channels.get(name) if is_usable else None) for name in channels),
     ]
 
 
@@ -176,16 +147,14 @@ def _round_notes(reading: Reading) -> str:
 
 def _phases(judgement: Judgement) -> list[list[str]]:
     """Named windows inside the rounds: round, name, joules, seconds."""
-    record = judgement.record
-    mark = cells.MARKS[record.provenance]
     return [
         [
             str(number),
             cells.printable(phase.name),
-            cells.ABSENT if phase.energy_j is None else mark + to_text(phase.energy_j, "J"),
+            cells.energy(judgement.record.provenance, phase.energy_j),
             cells.plain(phase.duration_s, digits=3),
         ]
-        for number, reading in enumerate(record.rounds, 1)
+        for number, reading in enumerate(judgement.record.rounds, 1)
         for phase in reading.phases
     ]
 

@@ -11,7 +11,6 @@ from pytest_energy.report import cells
 from pytest_energy.report.charts import correlation
 from pytest_energy.report.html.svg import Figure, draw
 from pytest_energy.report.view import Group, MetricCorrelation, View
-from pytest_energy.units import to_text
 
 MOST_MODELS = 100
 """Rows of a metric table; what is beyond is counted, and stands in the JSON."""
@@ -102,7 +101,7 @@ def _row(texts: Sequence[str]) -> tuple[Cell, ...]:
 def _correlations(group: Group) -> Table:
     hardware = cells.hardware(group)
     return Table(
-        heads=("metric", "rho", "n", "p", "95 % interval", *(f"paper {name}" for name in hardware)),
+        heads=tuple(cells.correlation_heads(group)),
         rows=tuple(_correlation(metric, hardware) for metric in group.correlations),
         notes=(*cells.correlation_notes(group), *paper_notes([group])),
     )
@@ -174,14 +173,10 @@ def idle_powers(view: View) -> Table | None:
     if not view.idle_powers:
         return None
     rows = (
-        _row([cells.printable(one.channel), *map(_watts, (one.idle_power_w, one.ready_power_w))])
+        _row([cells.printable(one.channel), *map(cells.watts, (one.idle_power_w, one.ready_power_w))])
         for one in view.idle_powers
     )
     return Table(heads=("channel", "idle", "ready"), rows=tuple(rows))
-
-
-def _watts(power_w: float | None) -> str:
-    return cells.ABSENT if power_w is None else to_text(power_w, "W", digits=3)
 
 
 def facts(machine: Machine) -> tuple[tuple[str, Table], ...]:

@@ -215,13 +215,13 @@ def _group(*judgements: Judgement) -> view.Group:
 
 
 def test_one_row_a_model() -> None:
-    """Tests of one model are one row: their mean, with their number."""
+    """Tests of one model are one row: their mean."""
     group = _group(
         _modelled("a", 1.0, loss=1.0), _modelled("b", 5.0, loss=4.0), _modelled("a", 3.0, loss=2.0)
     )
-    assert [(row.model, row.test_count, row.energy_per_sample_j) for row in group.rows] == [
-        ("a", 2, 2.0),
-        ("b", 1, 5.0),
+    assert [(row.model, row.energy_per_sample_j) for row in group.rows] == [
+        ("a", 2.0),
+        ("b", 5.0),
     ]
     assert [row.metrics for row in group.rows] == [{"loss": 1.5}, {"loss": 4.0}]
 
