@@ -5,7 +5,7 @@ Rule 1: nothing is asked between a window's edges but by the sampler, between ti
 Rule 2: a sensor that doesn't tell says nothing, and that is no reason for anything.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.host_usage import System
@@ -18,12 +18,7 @@ DEVICE_LOOK_S = 0.25
 
 
 class DeviceMonitor:
-    """Throttling, processes, settings and temperature of the devices whose sensors tell.
-
-    Args:
-        sensors: Open sensors, of which some monitor their device.
-        system: Knows whose a process is.
-    """
+    """Throttling, processes, settings and temperature of the devices whose sensors tell."""
 
     def __init__(self, sensors: Iterable[Sensor], system: System) -> None:
         self._system = system
@@ -33,14 +28,11 @@ class DeviceMonitor:
             if isinstance(sensor, MonitorsDevice)
             for channel in sensor.channels
         }
+        self.names = tuple(self._sensors)
+        """The channels whose device can be monitored."""
         self._before: dict[str, DeviceState] = {}
         self._snapshots: dict[str, list[DeviceSnapshot]] = {}
         self._is_kin: dict[int, bool | None] = {}
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The channels whose device can be monitored."""
-        return tuple(self._sensors)
 
     def open(self, channels: Iterable[str]) -> None:
         """Begin a window over *channels*; call it shortly before its start."""
@@ -55,11 +47,7 @@ class DeviceMonitor:
             snapshots.append(self._snapshot(channel))
 
     def close(self) -> Mapping[str, DeviceHistory]:
-        """End the window; call it just after its stop.
-
-        Returns:
-            How the device of each channel was.
-        """
+        """End the window, just after its stop; how the device of each channel was."""
         snapshots, before = self._snapshots, self._before
         self.abandon()
         # The power of the last isn't the work's.

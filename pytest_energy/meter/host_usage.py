@@ -8,10 +8,12 @@ descendants; pages that they share count in each.
 import math
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
+
+import psutil
 
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.clock import Clock
@@ -29,7 +31,6 @@ _FRESH_S = 10.0
 # Walking the process table takes milliseconds; workers are started rarely.
 _FAMILY_S = 5.0
 
-
 # Linux counts processor time in hundredths of a second: below ten of them a share says nothing.
 _LEAST_CPU_S = 0.1
 
@@ -44,12 +45,9 @@ _SUSPECT_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CpuTime:
-    """Processor seconds of a window.
+    """Processor seconds of a window: busy for whomever, of all processors, and this process's own.
 
-    Attributes:
-        busy_s: In which a processor of this machine worked, for whomever.
-        total_s: Of all processors, at work or not.
-        own_s: Of this process and its descendants; `None` where they can't be told.
+    Those of its descendants are its own too; `None` where they can't be told.
     """
 
     busy_s: float
@@ -79,10 +77,9 @@ class System(Protocol):
         ...
 
     def own_cpu_s(self, *, may_search: bool) -> float | None:
-        """Processor seconds so far of this process, its known descendants and those it has waited for.
+        """Processor seconds so far of this process, its descendants and those it has waited for.
 
-        Args:
-            may_search: Look for new descendants first.
+        Descendants that are not known yet count if it *may_search* for them.
         """
         ...
 
@@ -108,9 +105,6 @@ class PsutilSystem:
     """
 
     def __init__(self, kin_pid: int | None = None) -> None:
-        import psutil
-
-        self._psutil = psutil
         self._heads = {kin_pid}
         self._adopted: list[psutil.Process] = []
         self._family = [psutil.Process()]
@@ -121,58 +115,57 @@ class PsutilSystem:
         return times.busy_s, times.total_s
 
     def own_cpu_s(self, *, may_search: bool) -> float | None:
-        try:
-            if may_search:
-                self._search()
-        except self._psutil.Error:
-            return None
         # Each process's own seconds, and those of its children that it has waited for: what a child used
         # moves from the one to the other when it ends, and the sum stays. A child that nobody waits for
         # takes its seconds with it.
-        own_s = sum(os.times()[:4])
+        return self._of_family(
+            lambda: sum(os.times()[:4]), lambda child: sum(child.cpu_times()[:4]), may_search=may_search
+        )
+
+    def ram_used_bytes(self, *, may_search: bool) -> float | None:
+        own = self._family[0]
+        return self._of_family(
+            lambda: float(own.memory_info().rss),
+            lambda child: float(child.memory_info().rss),
+            may_search=may_search,
+        )
+
+    def _of_family(
+        self, own: Callable[[], float], of: Callable[[psutil.Process], float], *, may_search: bool
+    ) -> float | None:
+        """A sum over this process and its descendants; `None` where it can't be told."""
+        try:
+            if may_search:
+                self._search()
+            total = own()
+        except psutil.Error:
+            return None
         for process in self._family[1:]:
-            try:
-                own_s += sum(process.cpu_times()[:4])
-            except self._psutil.Error:
-                continue  # it has ended, or is somebody else's
-        return own_s
+            with suppress(psutil.Error):  # it has ended, or is somebody else's
+                total += of(process)
+        return total
 
     def _search(self) -> None:
         own = self._family[0]
         family = [own, *own.children(recursive=True)]
         for process in self._adopted:
-            with suppress(self._psutil.Error):  # it has ended
+            with suppress(psutil.Error):  # it has ended
                 family += [one for one in (process, *process.children(recursive=True)) if one not in family]
         self._family = family
 
     def adopt(self, pids: Iterable[int]) -> None:
         for pid in {*pids} - {process.pid for process in (*self._family, *self._adopted)}:
-            with suppress(self._psutil.Error):  # it has ended, or can't be seen
-                self._adopted = [*self._adopted, self._psutil.Process(pid)]
+            with suppress(psutil.Error):  # it has ended, or can't be seen
+                self._adopted = [*self._adopted, psutil.Process(pid)]
                 self._heads = {*self._heads, pid}
                 self._search()
-
-    def ram_used_bytes(self, *, may_search: bool) -> float | None:
-        used_bytes = 0.0
-        try:
-            if may_search:
-                self._search()
-            used_bytes = float(self._family[0].memory_info().rss)
-        except self._psutil.Error:
-            return None
-        for process in self._family[1:]:
-            try:
-                used_bytes += float(process.memory_info().rss)
-            except self._psutil.Error:
-                continue  # it has ended, or is somebody else's
-        return used_bytes
 
     def is_kin(self, pid: int) -> bool | None:
         heads = {self._family[0].pid, *self._heads}
         try:
-            process = self._psutil.Process(pid)
+            process = psutil.Process(pid)
             return not heads.isdisjoint({pid, *(parent.pid for parent in process.parents())})
-        except self._psutil.Error:
+        except psutil.Error:
             return None
 
 
@@ -225,28 +218,19 @@ class HostMonitor:
         begun to ask for it.
         """
         if self._is_open:
-            self._looks.append(self._look())
+            self._looks.append(self._with_sensors(self._look_at_memory()))
         elif math.isfinite(self._ram_s) and self._clock.now_s() - self._ram_s > _FRESH_S - 2 * HOST_LOOK_S:
             self._look_at_memory()
 
     def usage(self, cpu: CpuTime) -> Usage:
-        """The window's usage.
-
-        Args:
-            cpu: What `close` returned.
-        """
-        looks = tuple(self._looks)
-        if not looks:
-            looks = (self._look_at_what_is_cheap(),)
+        """The window's usage, with what `close` returned."""
+        looks = tuple(self._looks) or (self._look_at_what_is_cheap(),)
         return Usage(
             cpu_utilisation_share=cpu.busy_share,
             gpu_utilisation_share=_mean([look.gpu_utilisation_share for look in looks]),
             ram_used_bytes=_mean([look.ram_used_bytes for look in looks]),
             gpu_memory_used_bytes=_mean([look.gpu_memory_used_bytes for look in looks]),
         )
-
-    def _look(self) -> Usage:
-        return self._with_sensors(self._look_at_memory())
 
     def _look_at_memory(self) -> float | None:
         with self._lock:
@@ -260,7 +244,7 @@ class HostMonitor:
     def _look_at_what_is_cheap(self) -> Usage:
         """Memory as it was seen last; it is looked at here only if it has never been."""
         if not math.isfinite(self._ram_s):
-            return self._look()
+            self._look_at_memory()
         is_fresh = self._clock.now_s() - self._ram_s <= _FRESH_S
         return self._with_sensors(self._last_ram_bytes if is_fresh else None)
 
@@ -271,10 +255,9 @@ class HostMonitor:
                 usages.append(sensor.usage())
             except SensorError:
                 continue  # a sensor that can't tell how busy it is may still count its joules
-        gpu = [u.gpu_utilisation_share for u in usages if u.gpu_utilisation_share is not None]
         memory = [u.gpu_memory_used_bytes for u in usages if u.gpu_memory_used_bytes is not None]
         return Usage(
-            gpu_utilisation_share=sum(gpu) / len(gpu) if gpu else None,
+            gpu_utilisation_share=_mean([usage.gpu_utilisation_share for usage in usages]),
             ram_used_bytes=ram_used_bytes,
             gpu_memory_used_bytes=sum(memory) if memory else None,
         )

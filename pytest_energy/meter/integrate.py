@@ -16,19 +16,14 @@ Rule 5: what can't be told is `NotMeasurable`, never 0.
 
 import math
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.meter.quiet_power import (
-    Interval,
-    QuietPower,
-    Span,
-    quiet_intervals,
-    quiet_power,
-)
+from pytest_energy.meter.quiet_power import Interval, QuietPower, Span, quiet_intervals, quiet_power
 from pytest_energy.meter.tick_times import TimedTicks, timed
 from pytest_energy.model import Tick
 
@@ -53,14 +48,10 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Integral:
-    """Joules between two moments.
+    """Joules between two moments, and quiet power beside them where there was any.
 
     Attributes:
-        energy_j: The joules; may be negative where the truth is near 0 and the uncertainty is not.
-        uncertainty_j: Their standard uncertainty.
-        how: The way in which they were found.
-        head_power_w: Quiet power before the window, where there was any.
-        tail_power_w: Quiet power after it.
+        energy_j: May be negative where the truth is near 0 and the uncertainty is not.
     """
 
     energy_j: float
@@ -127,13 +118,11 @@ def check_ticks(ticks: Sequence[Tick], start_s: float, stop_s: float) -> None:
         raise NotMeasurable("the counter has no tick after the window's stop")
 
 
-def _time_s(tick: Tick) -> float:
-    return tick.time_s
-
-
 def _reads_at(ticks: Sequence[Tick], start_s: float, stop_s: float) -> tuple[Tick, Tick] | None:
     """The ticks at exactly these moments, if there are both."""
-    first, last = (ticks[bisect_left(ticks, time_s, key=_time_s)] for time_s in (start_s, stop_s))
+    first, last = (
+        ticks[bisect_left(ticks, time_s, key=lambda tick: tick.time_s)] for time_s in (start_s, stop_s)
+    )
     return (first, last) if (first.time_s, last.time_s) == (start_s, stop_s) else None
 
 
@@ -152,13 +141,9 @@ class Aligned:
     """One outermost window between two ticks outside it.
 
     Attributes:
-        ticks: Those around the window.
-        start_s: When it opened.
-        stop_s: When it closed.
         before: Index of the tick before the start that is counted from.
         after: Index of the tick after the stop that is counted to.
         quiet: Quiet power of both sides, or `None` where no whole tick is quiet.
-        resolution_j: Smallest step of the counter.
     """
 
     ticks: TimedTicks
@@ -207,14 +192,16 @@ class Aligned:
 
     def _tick_variance(self, quiet: QuietPower) -> float:
         """What the ticks' times and the counter's steps leave open, each with its weight in the result."""
-        weights: dict[int, float] = {}  # of the times, in W; those of the joules are the same over -power
-        _add(weights, self.before, quiet.head.power_w)
-        _add(weights, self.after, -quiet.tail.power_w)
+        weights: dict[int, float] = defaultdict(
+            float
+        )  # of the times, in W; of the joules the same over -power
+        weights[self.before] += quiet.head.power_w
+        weights[self.after] -= quiet.tail.power_w
         for level, quiet_s in ((quiet.head, self.head_s), (quiet.tail, self.tail_s)):
             rate_w = level.power_w * quiet_s / level.duration_s
             for interval in level.intervals:
-                _add(weights, interval.index + 1, rate_w)
-                _add(weights, interval.index, -rate_w)
+                weights[interval.index + 1] += rate_w
+                weights[interval.index] -= rate_w
         least_w = min(quiet.head.power_w, quiet.tail.power_w)
         square = math.fsum((w / least_w) ** 2 for w in weights.values()) if least_w > 0 else 2.0
         return self.ticks.variance(weights) + square * self.resolution_j**2 / 12
@@ -239,8 +226,8 @@ def align(
     """Find the ticks to count from and to, and quiet power; arguments as for `integrate`."""
     around = timed(
         ticks,
-        head_stop=bisect_right(ticks, start_s, key=_time_s),
-        tail_start=bisect_left(ticks, stop_s, key=_time_s),
+        head_stop=bisect_right(ticks, start_s, key=lambda tick: tick.time_s),
+        tail_start=bisect_left(ticks, stop_s, key=lambda tick: tick.time_s),
     )
     head, tail = quiet_intervals(around, quiet_s)
     return Aligned(
@@ -260,14 +247,10 @@ def _tick_before(ticks: TimedTicks, start_s: float, head: Sequence[Interval]) ->
     if not ticks.is_sure:
         # A tick that was seen just before the start may have happened after it and hold some work.
         guard_s = 4 * ticks.spread_s(last)
-        return max(0, bisect_right(ticks.ticks, start_s - guard_s, key=_time_s) - 1)
+        return max(0, bisect_right(ticks.ticks, start_s - guard_s, key=lambda tick: tick.time_s) - 1)
     quiet = {interval.index for interval in head}
     candidates = [last]
     while len(candidates) < _CANDIDATE_TICKS and candidates[-1] - 1 in quiet:
         candidates.append(candidates[-1] - 1)
     best_s = min(ticks.spread_s(index) for index in candidates)
     return next(index for index in candidates if ticks.spread_s(index) <= 2 * best_s)
-
-
-def _add(weights: dict[int, float], index: int, weight: float) -> None:
-    weights[index] = weights.get(index, 0.0) + weight

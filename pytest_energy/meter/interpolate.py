@@ -32,12 +32,10 @@ class Cumulative:
     Attributes:
         points: The window's edges and the ticks between them.
         whole: Joules of the window.
-        quiet_w: Quiet power before it, 0 where nobody knows.
     """
 
     points: tuple[_Point, ...]
     whole: Integral
-    quiet_w: float
 
     def between(self, start_s: float, stop_s: float) -> Integral:
         """Joules from *start_s* to *stop_s*.
@@ -101,7 +99,7 @@ class Cumulative:
         # like half a tick of such swings (uniform: a twelfth of their square), 98 % of 10,000 simulated
         # stretches hold the truth within twice the uncertainty.
         mean_w = self.points[-1].joules / (self.points[-1].time_s - self.points[0].time_s)
-        prior = max(0.0, mean_w - self.quiet_w) ** 2 / 24 * self._length_s(index)
+        prior = max(0.0, mean_w - (self.whole.head_power_w or 0.0)) ** 2 / 24 * self._length_s(index)
         return (math.fsum(steps) + prior) / (len(steps) + 1)
 
     def _time_variance(self, time_s: float) -> float:
@@ -120,17 +118,9 @@ def interpolate(
     quiet_s: Sequence[Span] = (),
     resolution_j: float = 0.0,
 ) -> Cumulative:
-    """Joules at any moment of a window.
+    """Joules at any moment of a window; arguments and errors as for `integrate`.
 
-    Args:
-        ticks: As for `integrate`; every tick inside the window makes it more certain.
-        start_s: When the window opened.
-        stop_s: When the window closed.
-        quiet_s: As for `integrate`.
-        resolution_j: Smallest step of the counter.
-
-    Raises:
-        NotMeasurable: As for `integrate`.
+    Every tick inside the window makes it more certain.
     """
     check_ticks(ticks, start_s, stop_s)
     window = align(ticks, start_s, stop_s, quiet_s=quiet_s, resolution_j=resolution_j)
@@ -143,4 +133,4 @@ def interpolate(
             joules = min(max(tick.joules - offset_j, points[-1].joules), whole_j)
             points.append(_Point(tick.time_s, joules, spread_s))
     points.append(_Point(stop_s, whole_j, 0.0))
-    return Cumulative(points=tuple(points), whole=whole, quiet_w=whole.head_power_w or 0.0)
+    return Cumulative(points=tuple(points), whole=whole)

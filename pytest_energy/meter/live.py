@@ -47,12 +47,12 @@ class LiveMeter:
         runner: Runner | None = None,
         system: System | None = None,
     ) -> None:
-        self._sensors, self._statuses = tuple(sensors), tuple(statuses)
-        self._channels = tuple(channel for sensor in self._sensors for channel in sensor.channels)
-        self.provenance = _one_provenance(self._sensors)
-        sampler = Sampler(self._sensors, clock, ThreadRunner(clock) if runner is None else runner)
-        system = PsutilSystem() if system is None else system
-        host, devices = HostMonitor(self._sensors, clock, system), DeviceMonitor(self._sensors, system)
+        sensors, self._statuses = tuple(sensors), tuple(statuses)
+        self._channels = tuple(channel for sensor in sensors for channel in sensor.channels)
+        self.provenance = _one_provenance(sensors)
+        sampler = Sampler(sensors, clock, runner or ThreadRunner(clock))
+        system = system or PsutilSystem()
+        host, devices = HostMonitor(sensors, clock, system), DeviceMonitor(sensors, system)
         sampler.add_chore(host.look, HOST_LOOK_S)
         for name in devices.names:
             sampler.add_chore(partial(devices.look, name), DEVICE_LOOK_S)
@@ -84,11 +84,11 @@ class LiveMeter:
         return {name: power_w for name, power_w in powers_w.items() if power_w is not None}
 
     def statuses(self) -> tuple[SensorStatus, ...]:
-        return tuple(replace(status, tick_s=self._tick_s(status.channels)) for status in self._statuses)
-
-    def _tick_s(self, names: Sequence[str]) -> float | None:
-        channels = (channel for channel in self._channels if channel.name in names)
-        return slowest_tick_s(self._instruments.sampler, channels)
+        sampler, statuses = self._instruments.sampler, []
+        for status in self._statuses:
+            channels = [channel for channel in self._channels if channel.name in status.channels]
+            statuses.append(replace(status, tick_s=slowest_tick_s(sampler, channels)))
+        return tuple(statuses)
 
     def rounds_left(self, test_id: str) -> int | None:
         del test_id

@@ -1,7 +1,8 @@
-"""Readings from a replay file: the work runs, its joules and seconds come from the file."""
+"""The meter over a replay file."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import chain
 
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.protocol import OpenPhase, OpenWindow
@@ -28,14 +29,8 @@ class ReplayMeter:
         self._next: dict[str, int] = {}  # test to the index of its next round
 
     def statuses(self) -> tuple[SensorStatus, ...]:
-        names = sorted(
-            {
-                name
-                for rounds in self._replay.tests.values()
-                for one_round in rounds
-                for name in _channel_names(one_round)
-            }
-        )
+        rounds = chain.from_iterable(self._replay.tests.values())
+        names = sorted(set(chain.from_iterable(map(_channel_names, rounds))))
         return (SensorStatus(name="replay", channels=tuple(names), provenance=self.provenance),)
 
     def start(self) -> None:

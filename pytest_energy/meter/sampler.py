@@ -19,7 +19,6 @@ from pytest_energy.errors import SensorError
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.tick_tracker import TickTracker
 from pytest_energy.meter.ticks import SeenTick
-from pytest_energy.model import Channel
 from pytest_energy.sensors.protocol import Sensor
 from pytest_energy.units import to_text
 
@@ -88,9 +87,8 @@ class ThreadRunner:
 class _Followed:
     """One ticked channel: its tracker and what it has seen."""
 
-    def __init__(self, sensor: Sensor, channel: Channel, now_s: float) -> None:
-        self.sensor, self.channel = sensor, channel
-        self.tracker = TickTracker(now_s)
+    def __init__(self, name: str, now_s: float) -> None:
+        self.name, self.tracker = name, TickTracker(now_s)
         self.ticks: list[SeenTick] = []
 
     def keep(self, tick: SeenTick) -> None:
@@ -98,10 +96,6 @@ class _Followed:
         if len(self.ticks) > _HISTORY_TICKS:
             # A new list: somebody may be looking at the old one.
             self.ticks = [*self.ticks[:-_RECENT_TICKS:2], *self.ticks[-_RECENT_TICKS:]]
-
-
-def _time_s(tick: SeenTick) -> float:
-    return tick.time_s
 
 
 class _Chore:
@@ -113,36 +107,29 @@ class _Chore:
 class Sampler:
     """Ticks of the channels that tick, reads of those that don't.
 
-    Args:
-        sensors: Open sensors; read by this sampler from now on.
-        clock: For the times of reads.
-        runner: What calls `step`.
+    Its sensors are open, and nobody else reads them from now on.
     """
 
     def __init__(self, sensors: Sequence[Sensor], clock: Clock, runner: Runner) -> None:
         self._clock, self._runner = clock, runner
         now_s = clock.now_s()
-        pairs = [(sensor, channel) for sensor in sensors for channel in sensor.channels]
-        self._sensors = {channel.name: sensor for sensor, channel in pairs}
+        channels = [channel for sensor in sensors for channel in sensor.channels]
+        self._sensors = {channel.name: sensor for sensor in sensors for channel in sensor.channels}
         # A sensor's wrap count and the like must not be changed by two threads at once.
         self._locks = {id(sensor): threading.Lock() for sensor in sensors}
-        self._followed = {
-            channel.name: _Followed(sensor, channel, now_s) for sensor, channel in pairs if channel.is_ticked
-        }
-        self._faults: dict[str, deque[tuple[float, str]]] = {c.name: deque(maxlen=64) for _, c in pairs}
+        self._followed = {c.name: _Followed(c.name, now_s) for c in channels if c.is_ticked}
+        self._faults: dict[str, deque[tuple[float, str]]] = {c.name: deque(maxlen=64) for c in channels}
         self._chores: list[_Chore] = []
-        untouched = [channel.name for _, channel in pairs if not channel.is_ticked]
+        untouched = [channel.name for channel in channels if not channel.is_ticked]
         if untouched:
-            self.add_chore(lambda: self._touch(untouched), TOUCH_S)
-        for _, channel in pairs:
+            self.add_chore(partial(self._touch, untouched), TOUCH_S)
+        for channel in channels:
             if channel.sampled_s is not None:
                 self.add_chore(partial(self._touch, [channel.name]), channel.sampled_s)
         self.failure: Exception | None = None
         """What ended the sampling, if something did."""
-        self._is_started = False
 
     def start(self) -> None:
-        self._is_started = True
         self._runner.start(self)
 
     def stop(self) -> None:
@@ -151,9 +138,7 @@ class Sampler:
         Raises:
             Exception: What ended it before, if something did.
         """
-        if self._is_started:
-            self._is_started = False
-            self._runner.stop()
+        self._runner.stop()
         if self.failure is not None:
             raise self.failure
 
@@ -177,7 +162,7 @@ class Sampler:
     def count_after(self, channel: str, time_s: float) -> int:
         """Ticks of *channel* that were surely after *time_s*."""
         ticks = self._followed[channel].ticks
-        first = bisect_right(ticks, time_s, key=_time_s)
+        first = bisect_right(ticks, time_s, key=lambda tick: tick.time_s)
         return sum(tick.after_s >= time_s for tick in ticks[first:])
 
     def fault_since(self, channel: str, since_s: float) -> str | None:
@@ -258,7 +243,7 @@ class Sampler:
                 return
 
     def _read(self, followed: _Followed) -> None:
-        name = followed.channel.name
+        name = followed.name
         started_s = self._clock.now_s()
         try:
             joules = self.read_j(name)

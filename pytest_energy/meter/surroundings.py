@@ -33,14 +33,9 @@ _DECIMALS = 3  # of a time in seconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """A closed window among the ticks of its channels.
+    """A closed window among the ticks of its channels, with the quiet stretches before it.
 
-    Attributes:
-        sampler: Has seen the ticks, up to the last that the window waited for.
-        channels: Of the window.
-        start_s: When it opened.
-        stop_s: When it closed.
-        quiet_s: Quiet stretches before it.
+    The sampler has seen the ticks, up to the last that the window waited for.
     """
 
     sampler: Sampler
@@ -89,7 +84,7 @@ class Surroundings:
         for channel in self.channels:
             if channel.sampled_s is not None:
                 ticks = self._ticks_around(channel, is_whole=True)
-                first = bisect_right(ticks, self.start_s, key=_time_s)
+                first = bisect_right(ticks, self.start_s, key=lambda tick: tick.time_s)
                 beside = ticks[max(0, first - QUIET_TICKS) :]
                 uncertainties_j.append(quality.sampling_uncertainty_j(beside))
         return math.hypot(*uncertainties_j)
@@ -107,7 +102,10 @@ class Surroundings:
     def _places(self, name: str) -> tuple[Sequence[SeenTick], int, int]:
         """All ticks of a channel, and the index of the first after the start and after the stop."""
         ticks = self.sampler.ticks(name)
-        first, last = (bisect_right(ticks, edge_s, key=_time_s) for edge_s in (self.start_s, self.stop_s))
+        first, last = (
+            bisect_right(ticks, edge_s, key=lambda tick: tick.time_s)
+            for edge_s in (self.start_s, self.stop_s)
+        )
         return ticks, first, last
 
     def _ticks_inside(self, name: str) -> tuple[Tick, ...]:
@@ -150,10 +148,6 @@ class Surroundings:
     def _quiet_since(self, since_s: float) -> tuple[Span, ...]:
         """Quiet stretches that reach past *since_s*."""
         return tuple(span_s for span_s in self.quiet_s if since_s < span_s[1])
-
-
-def _time_s(tick: SeenTick | Tick) -> float:
-    return tick.time_s
 
 
 def _ticks(ticks: Iterable[SeenTick]) -> tuple[Tick, ...]:

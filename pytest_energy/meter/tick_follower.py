@@ -3,12 +3,13 @@
 Rule 1: a read just before the tick that is expected, one just after it; more only where it is late.
 Rule 2: where that would cost too much only some ticks are followed, and those between are passed over.
 Rule 3: while somebody waits each tick is followed, whatever it costs.
+Rule 4: a tick that was seen badly, because the reader was held up, changes little.
+Rule 5: ticks that nobody saw make the phase vaguer; a vague phase takes the next tick at its word.
 """
 
 import math
 from dataclasses import replace
 
-from pytest_energy.meter.tick_filter import NARROW, WIDEST_SHARE, TickFilter
 from pytest_energy.meter.ticks import LEAST_GAP_S, SILENT_S, Plan, Read, Reader, SeenTick, Why, between
 
 # A silent counter is looked at so often: it may come back.
@@ -40,6 +41,77 @@ _LOST_TICKS = 3
 # tick before the first read costs one read, one after the second costs three; two is what a tick may cost.
 _EARLIER_SHARE = 0.35
 _GOLDEN_SHARE = (math.sqrt(5) - 1) / 2
+
+# Gains of the filter that follows phase and period (an alpha-beta filter that starts with a growing memory,
+# as in Brookner, "Tracking and Kalman Filtering Made Easy", 1998, section 1.2.10): low enough to average the
+# error of seeing, high enough to follow a period that changes by a few percent.
+_PHASE_GAIN = 0.2
+_PERIOD_GAIN = 0.02
+
+# How the distance between the expected tick and the reads around it learns: a tick outside them widens it, a
+# tick between them narrows it. They balance where about one tick in ten is missed.
+_WIDEN = 1.3
+_NARROW = 0.97
+_WIDEST_SHARE = 0.25
+
+# Over each tick that nobody saw the phase becomes vaguer by this share of the period.
+_VAGUER_SHARE = 2e-3
+
+
+class TickFilter:
+    """Where the ticks of a counter are expected.
+
+    Args:
+        time_s: The last tick.
+        period_s: Time between ticks.
+        reach_s: Distance from an expected tick to the reads around it.
+        seen_count: Ticks that these come from.
+    """
+
+    def __init__(self, time_s: float, period_s: float, reach_s: float, *, seen_count: int) -> None:
+        self.time_s, self.period_s, self.reach_s = time_s, period_s, reach_s
+        self._seen_count = seen_count
+        self._vague_s = 0.0  # what is not known of the phase since ticks went by unseen
+
+    @property
+    def widened_reach_s(self) -> float:
+        """The reach while the phase is vague."""
+        return min(math.hypot(self.reach_s, self._vague_s), self._widest_s)
+
+    @property
+    def _widest_s(self) -> float:
+        return max(_WIDEST_SHARE * self.period_s, LEAST_GAP_S)
+
+    def pass_over(self, count: int) -> None:
+        """Know that nobody saw so many ticks."""
+        self._vague_s += count * _VAGUER_SHARE * self.period_s
+
+    def lose(self) -> None:
+        """Know nothing of the phase any more."""
+        self._vague_s = self.period_s / 2
+
+    def learn_reach(self, share: float, *, is_met: bool, least_s: float) -> None:
+        """Know whether a tick was met between its two reads, and how much that says."""
+        if is_met:
+            share = math.ceil(share)  # a tick that was met was met, however long the calls took
+        reach_s = max(self.reach_s * (_NARROW if is_met else _WIDEN) ** share, least_s)
+        self.reach_s = min(reach_s, self._widest_s)
+
+    def take(self, tick: SeenTick, *, usual_spread_s: float, period_share: float) -> None:
+        """Learn from a tick, the less the worse it was seen; and that much of it for the period."""
+        periods = max(1, round((tick.time_s - self.time_s) / self.period_s))
+        predicted_s = self.time_s + periods * self.period_s
+        limit_s = _WIDEST_SHARE * self.period_s
+        error_s = min(limit_s, max(-limit_s, tick.time_s - predicted_s))
+        self._seen_count += 1
+        n = self._seen_count
+        weight = min(1.0, (usual_spread_s / tick.spread_s) ** 2)
+        vague = self._vague_s**2 / (self._vague_s**2 + tick.spread_s**2)
+        phase_gain = max(vague, weight * max(_PHASE_GAIN, 2 * (2 * n - 1) / (n * (n + 1))))
+        period_gain = (1 - vague) * period_share * weight * max(_PERIOD_GAIN, 6 / (n * (n + 1)))
+        self.time_s = predicted_s + phase_gain * error_s
+        self.period_s += period_gain * error_s / periods
+        self._vague_s *= math.sqrt(1 - vague)
 
 
 class TickFollower:
@@ -73,7 +145,7 @@ class TickFollower:
         return plan
 
     def see(self, last: Read, read: Read, plan: Plan, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
-        """Take in a read; as for `TickSearch.see`."""
+        """Take in a read; as for the search's `see`."""
         self._judge(read)
         now_s = read.ended_s
         if read.joules == last.joules:
@@ -92,7 +164,7 @@ class TickFollower:
     def _judge(self, read: Read) -> None:
         """Know how much this read says of where the tick was."""
         reader = self._reader
-        reader.learn_late(WIDEST_SHARE * self._beat.period_s)
+        reader.learn_late(_WIDEST_SHARE * self._beat.period_s)
         if reader.late_s > _PROMPT_S + self._reach_s / 4:
             self._telling_share = 0.0
         elif read.ended_s - read.started_s > max(_LONG_CALL * reader.call_s, reader.mean_call_s):
@@ -127,8 +199,8 @@ class TickFollower:
         tick = replace(tick, time_s=tick.time_s - self._put_off_s / 2)
         is_long = read.ended_s - read.started_s > self._reader.call_s + _WAITED_S
         longer_s = self._put_off_s + _PUT_OFF_SHARE * self._beat.period_s
-        most_s = WIDEST_SHARE * self._beat.period_s
-        self._put_off_s = min(longer_s, most_s) if is_long else NARROW * self._put_off_s
+        most_s = _WIDEST_SHARE * self._beat.period_s
+        self._put_off_s = min(longer_s, most_s) if is_long else _NARROW * self._put_off_s
         return tick
 
     def _learn(self, tick: SeenTick) -> None:
@@ -169,7 +241,7 @@ class TickFollower:
             due_s = max(now_s, self._next_s + self._reach_s + put_off_s - call_s)
         elif late_s < SILENT_S:
             # The tick is late. Look again soon, then less and less often, but more often than it ticks.
-            gap_s = max(self._reach_s - call_s, min(0.1 * late_s, WIDEST_SHARE * self._beat.period_s))
+            gap_s = max(self._reach_s - call_s, min(0.1 * late_s, _WIDEST_SHARE * self._beat.period_s))
             due_s = now_s + max(gap_s, 0.5 * LEAST_GAP_S)
         else:
             due_s = now_s + _SILENT_GAP_S

@@ -7,7 +7,7 @@ far as its own uncertainty is larger than the beat's.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean, median
@@ -67,11 +67,10 @@ class _Beat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickTimes:
-    """Times of neighbouring ticks.
+    """Best times of neighbouring ticks.
 
     Attributes:
         first: Index of the first of these ticks.
-        times_s: Best time of each.
         spreads_s: Uncertainty of each that is its own.
         numbers: Beats up to each.
         shrinks: How far each was taken back to the beat, from 0 to 1.
@@ -117,7 +116,8 @@ def fit_tick_times(first: int, times_s: Sequence[float], spreads_s: Sequence[flo
         return _kept_to_beat(first, ticks) or as_seen
     beat = _fit(ticks, [1.0] * len(ticks))
     strays_s = [b - a for a, b in pairwise(map(beat.distance_s, ticks))]
-    usual_s = _robust_spread(strays_s) / math.sqrt(2)
+    # Standard deviation as the median tells it, so that some wild ones don't matter.
+    usual_s = 1.4826 * median(map(abs, strays_s)) / math.sqrt(2)
     return TickTimes(first=first, times_s=tuple(times_s), spreads_s=(usual_s,) * len(times_s))
 
 
@@ -211,17 +211,11 @@ def _excess(counted: Sequence[tuple[float, float]]) -> float:
     return max(0.0, spread - fmean(variance for _, variance in counted))
 
 
-def _robust_spread(errors: Iterable[float]) -> float:
-    """Standard deviation around 0, as the median tells it, so that some wild ones don't matter."""
-    return 1.4826 * median(abs(error) for error in errors)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedTicks:
     """The ticks around a window with their best times.
 
     Attributes:
-        ticks: As they were seen.
         head_stop: Index of the first tick after the start.
         tail_start: Index of the first tick at or after the stop.
         spans: Times of those that matter; a long window has two beats, as over so many ticks the two clocks

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.quiet_power import Span
@@ -71,23 +71,12 @@ class QuietSpans:
         """Quiet power before the first window over each channel."""
 
     def add(self, from_s: float, until_s: float, names: Iterable[str] | None = None) -> None:
-        """Know of a stretch; one that continues the last makes it longer.
-
-        Args:
-            from_s: When it began.
-            until_s: When it ended.
-            names: The channels whose ticks were waited for in it; those of the last by default.
-        """
+        """Know of a stretch, *names* those of the last by default; one that continues it makes it longer."""
         if self._spans and self._spans[-1][1] == from_s:
             from_s = self._spans.pop()[0]
         self._spans.append((from_s, until_s))
         if names is not None:
             self.names = frozenset(names)
-
-    def add_power(self, power_w: Mapping[str, float]) -> None:
-        """Know of quiet power before a window, by channel."""
-        for name, channel_power_w in power_w.items():
-            self.first_power_w.setdefault(name, channel_power_w)
 
     @property
     def until_s(self) -> float:

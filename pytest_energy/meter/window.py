@@ -278,7 +278,8 @@ class LiveWindow:
         if because is not None:
             self._void(because)
             return self._void_reading(stop.time_s)
-        self._quiet.add_power(reading.quiet_power_w)
+        for name, power_w in reading.quiet_power_w.items():
+            self._quiet.first_power_w.setdefault(name, power_w)
         cumulative = surroundings.cumulative() if self._phases else {}
         temperatures_c = {name: device.after.temperature_c for name, device in devices.items()}
         return replace(
