@@ -17,9 +17,9 @@ from pytest_energy.model import (
 )
 from pytest_energy.stats.compare import RoundEnergies
 from pytest_energy.verdict.findings import Decision
-from pytest_energy.verdict.judge import judge
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.rules import decide
+from pytest_energy.verdict.words import in_words
 
 TEST_ID = "tests/test_model.py::test_training[resnet18]"
 CREATED = "2026-11-21T10:00:00Z"  # of a judgement
@@ -167,13 +167,8 @@ def judged(
     policy: Policy | None = None,
 ) -> Judgement:
     """*fresh* judged by the gate itself."""
-    return judge(
-        fresh,
-        baseline=against,
-        other_machines=other_machines,
-        budget=Budget(budget_j=budget_j, budget_per_sample_j=budget_per_sample_j),
-        policy=policy or Policy(),
-    )
+    budget = Budget(budget_j=budget_j, budget_per_sample_j=budget_per_sample_j)
+    return in_words(decided(fresh, against, other_machines=other_machines, budget=budget, policy=policy))
 
 
 def judgement(

@@ -41,8 +41,9 @@ from pytest_energy.model import (
     Usage,
 )
 from pytest_energy.report import to_json, view
-from pytest_energy.verdict.judge import judge
 from pytest_energy.verdict.policy import Policy
+from pytest_energy.verdict.rules import decide
+from pytest_energy.verdict.words import in_words
 
 TEST_COUNT, SESSION_COUNT, ROUND_COUNT = 10_000, 10, 5
 MOST_S, MOST_BYTES = 20.0, 500e6
@@ -155,7 +156,8 @@ def judged(folder: Path, numbers: Iterable[int], test_count: int, round_count: i
     for number in numbers:
         baseline = store.load(_MACHINE.key, test_id(number))
         fresh = record(number, 23, round_count)
-        yield judge(fresh, baseline=baseline, other_machines=(), budget=Budget(), policy=policy)
+        decision = decide(fresh, baseline=baseline, other_machines=(), budget=Budget(), policy=policy)
+        yield in_words(decision)
 
 
 def own_peak_bytes() -> float:

@@ -16,11 +16,11 @@ from pytest_energy.errors import NotComparable, NotMeasurable
 from pytest_energy.model import Judgement, Record, Verdict
 from pytest_energy.stats.compare import RoundEnergies
 from pytest_energy.stats.paired import compare_pairs
-from pytest_energy.verdict.findings import Compared, Decision, FactsDiffer, Pairs, Void
-from pytest_energy.verdict.judge import in_words
+from pytest_energy.verdict.findings import Compared, Decision, FactsDiffer, Void
 from pytest_energy.verdict.paragraph import revision
 from pytest_energy.verdict.policy import Policy
-from pytest_energy.verdict.rules import channel_means_j, comparison_of, summary_of, verdict_of, with_quality
+from pytest_energy.verdict.rules import channel_means_j, comparison_of, summary_of, verdict_of
+from pytest_energy.verdict.words import in_words
 
 _UNUSABLE = frozenset({Verdict.SATURATED, Verdict.UNMEASURED, Verdict.VOID})
 
@@ -100,8 +100,12 @@ def decide_pairs(rounds: PairedRounds, before: Record, after: Record, policy: Po
         finding = _compared(before, after, policy, is_interleaved=rounds.is_interleaved)
     except NotMeasurable as error:
         return _void(after, str(error), rounds)
-    decision = Decision(record=after, findings=(finding,), summary=summary_of(after))
-    return with_quality(decision, (*before.usable_rounds, *after.usable_rounds))
+    return Decision(
+        record=after,
+        findings=(finding,),
+        summary=summary_of(after),
+        readings=(*before.usable_rounds, *after.usable_rounds),
+    )
 
 
 # ---- nothing to compare ----
@@ -151,7 +155,7 @@ def _compared(before: Record, after: Record, policy: Policy, *, is_interleaved: 
         alpha=policy.alpha,
         spread=bounds.spread,
         channels=channel_means_j(after, [before]),
-        pairs=Pairs(is_interleaved=is_interleaved),
+        is_interleaved=is_interleaved,
     )
 
 

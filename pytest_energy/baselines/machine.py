@@ -102,13 +102,19 @@ def check_comparable(old: Record, new: Record, *, besides: Collection[str] = ())
         old_facts[HIT_RATE], new_facts[HIT_RATE] = f"{then:.1%}", f"{now:.1%}"
     if old_facts == new_facts:
         return
-    pairs = {
-        name: (old_facts.get(name, "not recorded"), new_facts.get(name, "not recorded"))
-        for name in sorted({*old_facts, *new_facts} - set(besides))
+    different = {
+        name: pair for name, pair in differences(old_facts, new_facts).items() if name not in besides
     }
-    differences = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
-    if differences:
-        raise NotComparable(differences)
+    if different:
+        raise NotComparable(different)
+
+
+def differences(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """What is not the same in two records' facts: name to (then, now)."""
+    pairs = {
+        name: (old.get(name, "not recorded"), new.get(name, "not recorded")) for name in sorted({*old, *new})
+    }
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def _comparable_facts(record: Record) -> dict[str, str]:

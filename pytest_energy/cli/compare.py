@@ -13,8 +13,9 @@ from pytest_energy.errors import BaselineError
 from pytest_energy.model import Budget, Judgement
 from pytest_energy.report import to_json, to_terminal, view
 from pytest_energy.report.formats import renderer_of
-from pytest_energy.verdict.judge import judge
 from pytest_energy.verdict.policy import Policy, is_failing
+from pytest_energy.verdict.rules import decide
+from pytest_energy.verdict.words import in_words
 
 
 def register(commands: Commands) -> None:
@@ -108,7 +109,9 @@ def compared(
             without[test_id] = old[test_id].verdict
     policy = replace(policy, test_count=max(1, len(baselines)))
     judgements = tuple(
-        judge(new[test_id].record, baseline=baseline, other_machines=(), budget=Budget(), policy=policy)
+        in_words(
+            decide(new[test_id].record, baseline=baseline, other_machines=(), budget=Budget(), policy=policy)
+        )
         for test_id, baseline in baselines.items()
     )
     notes = [

@@ -32,8 +32,8 @@ from pytest_energy.report.formats import renderer_of
 from pytest_energy.sensors.detect import Opener, SensorSet, builtin_openers, check_names, detect
 from pytest_energy.sensors.replay import Replay, load_replay
 from pytest_energy.verdict import policy, rules
-from pytest_energy.verdict.judge import judge
 from pytest_energy.verdict.policy import Policy, RoundsWanted
+from pytest_energy.verdict.words import in_words
 from pytest_energy.work import DescribesWork
 
 # Verdicts that a run answers by writing a baseline (or by not looking at any), so that they are no failure.
@@ -207,7 +207,7 @@ class EnergyRun:
         other_machines: tuple[str, ...] = ()
         if baseline is None and self.settings.baseline_mode is not BaselineMode.OFF:
             other_machines = self.store.other_machines(record.test_id, besides=self.machine.key)
-        judgement = judge(
+        decision = rules.decide(
             record,
             baseline=baseline,
             other_machines=other_machines,
@@ -218,6 +218,7 @@ class EnergyRun:
             ),
             policy=self._policy(mark),
         )
+        judgement = in_words(decision)
         replacement: Judgement | None = self._config.hook.pytest_energy_verdict(judgement=judgement)
         return judgement if replacement is None else replacement
 

@@ -9,16 +9,8 @@ from pytest_energy.baselines.schema import PINNED_COUNT
 from pytest_energy.model import Comparison, Record, Verdict
 from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import change_text, confidence_text, count_text, ln_text, spread_notes
-from pytest_energy.verdict.findings import (
-    LATENCY,
-    ByChance,
-    Compared,
-    CreepSince,
-    Decision,
-    NotConfirmed,
-    Pairs,
-)
-from pytest_energy.verdict.paragraph import THE_BASELINE, Paragraph, Reference, Subject
+from pytest_energy.verdict.findings import LATENCY, ByChance, Compared, CreepSince, Decision, NotConfirmed
+from pytest_energy.verdict.paragraph import Paragraph, Reference, Subject
 
 _COMMIT_LENGTH = 10  # as git shows a commit in short
 _DAY_LENGTH = len("2026-11-20")
@@ -26,11 +18,20 @@ _LEAST_PAIRS_ADVISED = 10  # twice the least that are measured in any case
 
 
 def compared(finding: Compared, subject: Subject) -> Paragraph:
-    details = tuple(filter(None, _comparison_details(finding, subject)))
-    if finding.pairs is None:
-        advice = _baseline_advice(finding, subject)
-    else:
-        advice = _revision_advice(finding, finding.pairs, subject.reference)
+    comparison, record, reference = finding.comparison, subject.record, subject.reference
+    note = "; ".join(_notes(finding, record))
+    details = (
+        _why_line(comparison),
+        _latency_line(comparison, record),
+        _channel_line(finding),
+        _sample_line(comparison, record),
+        _differences_line(comparison, reference),
+        _evidence(finding, record),
+        _creep_text(finding.creep),
+        note and f"note: {note}",
+    )
+    has_baseline = finding.is_interleaved is None
+    advice = _baseline_advice(finding, subject) if has_baseline else _revision_advice(finding, reference)
     return Paragraph(_comparison_headline(finding, subject), details, advice)
 
 
@@ -64,21 +65,6 @@ def _is_bought_with_time(finding: Compared) -> bool:
 
 def _latency_text(comparison: Comparison) -> str:
     return f"answers take {comparison.latency_ratio:.3g} times as long"
-
-
-def _comparison_details(finding: Compared, subject: Subject) -> tuple[str, ...]:
-    """The lines below the headline; an empty one is not to be shown."""
-    comparison, note = finding.comparison, "; ".join(_notes(finding, subject.record))
-    return (
-        _why_line(comparison),
-        _latency_line(comparison, subject.record),
-        _channel_line(finding),
-        _sample_line(comparison, subject.record),
-        _differences_line(comparison, subject.reference),
-        _evidence(finding, subject.record),
-        _creep_text(finding.creep),
-        note and f"note: {note}",
-    )
 
 
 def _why_line(comparison: Comparison) -> str:
@@ -123,25 +109,25 @@ def _differences_line(comparison: Comparison, reference: Reference) -> str:
 
 def _evidence(finding: Compared, record: Record) -> str:
     """What this comparison could have told: the detectable change, unless it proves nothing."""
-    bounds, pairs = f"bounds each at {confidence_text(finding.alpha)}", finding.pairs
-    if pairs is not None and not pairs.is_interleaved:
-        return (
-            f"{_pairs_text(finding, pairs)}, so that what drifts between the sides counts as theirs, and one "
-            f"pair of means proves nothing ({bounds})"
-        )
-    if pairs is not None and finding.spread.count == 1:
-        return f"one pair of rounds proves nothing ({bounds})"
-    if pairs is not None:
-        counts = _pairs_text(finding, pairs)
-    else:
+    bounds = f"bounds each at {confidence_text(finding.alpha)}"
+    if finding.is_interleaved is None:
         rounds = count_text(len(record.usable_rounds), "round")
         counts = f"{rounds} against {count_text(finding.comparison.entry_count, 'session')}"
+    else:
+        counts = _pairs_text(finding)
+    if finding.is_interleaved is False:
+        return (
+            f"{counts}, so that what drifts between the sides counts as theirs, and one pair of means proves "
+            f"nothing ({bounds})"
+        )
+    if finding.is_interleaved and finding.spread.count == 1:
+        return f"one pair of rounds proves nothing ({bounds})"
     change = change_text(finding.comparison.detectable_ratio)
     return f"a rise of {change} would have been told with 80 % power: {counts}, {bounds}"
 
 
-def _pairs_text(finding: Compared, pairs: Pairs) -> str:
-    if pairs.is_interleaved:
+def _pairs_text(finding: Compared) -> str:
+    if finding.is_interleaved:
         return f"{count_text(finding.spread.count, 'pair')} of rounds, taken in turns"
     return "the rounds could not be taken in turns"
 
@@ -162,11 +148,11 @@ def _baseline_advice(finding: Compared, subject: Subject) -> tuple[str, ...]:
             return ()
 
 
-def _revision_advice(finding: Compared, pairs: Pairs, reference: Reference) -> tuple[str, ...]:
+def _revision_advice(finding: Compared, reference: Reference) -> tuple[str, ...]:
     match finding.verdict:
         case Verdict.REGRESSION:
             return (f"find the cause in what has changed since {reference.name}",)
-        case Verdict.INCONCLUSIVE if not pairs.is_interleaved:
+        case Verdict.INCONCLUSIVE if not finding.is_interleaved:
             return ("measure the work with energy.measure(...), which can take turns",)
         case Verdict.INCONCLUSIVE:
             count = max(_LEAST_PAIRS_ADVISED, 2 * finding.spread.count)
@@ -175,20 +161,20 @@ def _revision_advice(finding: Compared, pairs: Pairs, reference: Reference) -> t
             return ()
 
 
-def full_comparison(decision: Decision, reference: Reference = THE_BASELINE) -> Comparison | None:
+def full_comparison(decision: Decision, reference: Reference) -> Comparison | None:
     """The figures of the comparison with their note and creep in words, or `None`."""
     finding = decision.compared
     if finding is None:
         return None
     notes = _notes(finding, decision.record)
-    if finding.pairs is not None:
-        notes = (f"against {reference.name}: {_pairs_text(finding, finding.pairs)}", *notes)
+    if finding.is_interleaved is not None:
+        notes = (f"against {reference.name}: {_pairs_text(finding)}", *notes)
     return replace(finding.comparison, note="; ".join(notes), creep=_creep_text(finding.creep))
 
 
 def _notes(finding: Compared, record: Record) -> tuple[str, ...]:
     """What a reader should know of the bounds and of the verdict on them."""
-    if finding.pairs is not None:
+    if finding.is_interleaved is not None:
         return spread_notes(finding.spread, "one pair has no spread of its own", "differences")
     notes = list(spread_notes(finding.spread, "no record has two rounds to take a spread from", "rounds"))
     if finding.unused_count:

@@ -4,11 +4,12 @@ Each finding has a verdict; of several findings the most severe is the record's.
 them. A `because` is the reason that a record or an error brings along, as it is.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from pytest_energy.model import Budget, Comparison, Record, Summary, Verdict
+from pytest_energy.model import Budget, Comparison, Reading, Record, Summary, Verdict
 from pytest_energy.stats.centre import Spread
 
 LATENCY = "e2e_p50_s"
@@ -20,12 +21,7 @@ Batch = Literal["first", "confirming"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Void:
-    """Joules that must not be used.
-
-    Attributes:
-        because: Why.
-        pair_count: Pairs of rounds that could be used, where two sides took turns; else `None`.
-    """
+    """Joules that must not be used, of *pair_count* pairs of rounds where two sides took turns."""
 
     verdict: ClassVar = Verdict.VOID
     because: str
@@ -42,11 +38,7 @@ class Unmeasured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnlyEstimated:
-    """Estimated joules, where estimates neither pass nor fail a test.
-
-    Attributes:
-        void_because: Why not even the estimate may be used, or `None`.
-    """
+    """Estimated joules (or void ones), where estimates neither pass nor fail a test."""
 
     verdict: ClassVar = Verdict.UNMEASURED
     void_because: str | None
@@ -62,14 +54,11 @@ class Saturated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgainstBudget:
-    """Joules held against a budget.
+    """Joules held against a budget of *limit_j* for one *unit*.
 
     Attributes:
-        limit_j: The budget, of one *unit*.
-        unit: What the budget is of.
         mean_j: Mean joules of one unit.
         bounds_j: Bounds of the true mean, each at confidence 1 - *alpha*.
-        alpha: Chance that the true mean lies beyond a bound.
         spread: What the bounds rest on.
     """
 
@@ -112,12 +101,7 @@ class FactsDiffer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoSuchJoules:
-    """The joules that are asked to be compared are not there.
-
-    Attributes:
-        basis: Which: `net joules`; empty for plain ones.
-        because: Why.
-    """
+    """The joules that are asked to be compared (`net joules`; empty for plain ones) are not there."""
 
     verdict: ClassVar = Verdict.NOT_COMPARABLE
     basis: str
@@ -156,13 +140,6 @@ class CreepSince:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pairs:
-    """Rounds of two revisions that were measured side by side: in turns, or each side's by themselves."""
-
-    is_interleaved: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
     """Joules compared with the sessions of a baseline, or with those of another revision.
 
@@ -171,7 +148,7 @@ class Compared:
         alpha: Chance that the true ratio lies beyond a bound.
         spread: What the bounds rest on.
         channels: Mean joules of a round (then, now) by channel; empty where there is but one.
-        pairs: How the other revision was measured; `None` where the other side is a baseline.
+        is_interleaved: Whether the rounds of two revisions were taken in turns; `None` against a baseline.
         unused_count: Sessions of the baseline without usable joules.
         doubt: Why what looks like a regression is not called one, or `None`.
         creep: That the level has crept up over the baseline's sessions, or `None`.
@@ -182,7 +159,7 @@ class Compared:
     alpha: float
     spread: Spread
     channels: Mapping[str, tuple[float, float]]
-    pairs: Pairs | None = None
+    is_interleaved: bool | None = None
     unused_count: int = 0
     doubt: NotConfirmed | ByChance | None = None
     creep: CreepSince | None = None
@@ -199,15 +176,19 @@ class Decision:
     Attributes:
         findings: At least one, the most severe first.
         summary: Mean joules of a round, where they may be shown.
-        quality: What readings say of themselves, and how many of *reading_count* do so, where they count.
+        readings: Those that say something of it; none where it is held against nothing.
     """
 
     record: Record
     findings: tuple[Finding, ...]
     budget: Budget = field(default_factory=Budget)
     summary: Summary | None = None
-    quality: Mapping[str, int] = field(default_factory=dict)
-    reading_count: int = 0
+    readings: tuple[Reading, ...] = ()
+
+    @property
+    def quality(self) -> Mapping[str, int]:
+        """What the readings say of themselves, each sentence with how many of them say it."""
+        return Counter(text for reading in self.readings for text in dict.fromkeys(reading.quality))
 
     @property
     def verdict(self) -> Verdict:

@@ -43,15 +43,11 @@ def revision(before: str, after: str) -> Reference:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """One finding in words."""
+    """One finding in words; an empty detail is not to be shown."""
 
     headline: str
     details: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
-
-    @property
-    def advice_lines(self) -> tuple[str, ...]:
-        return tuple(f"what to do: {line}" for line in self.advice[:1]) + self.advice[1:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

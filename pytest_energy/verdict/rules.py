@@ -10,16 +10,15 @@ Rule 4: a regression is one only if it is confirmed: by a second batch of rounds
 Rule 5: a load that its server did not keep up with is `saturated`: shown, and held against nothing.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from pytest_energy.baselines.machine import check_comparable
+from pytest_energy.baselines.machine import check_comparable, differences
 from pytest_energy.baselines.schema import PINNED_COUNT, Baseline
 from pytest_energy.basis import Basis, why_void
 from pytest_energy.errors import NotComparable, NotMeasurable, SettingsError
-from pytest_energy.model import SEVERITY, Budget, Comparison, Provenance, Reading, Record, Summary, Verdict
+from pytest_energy.model import SEVERITY, Budget, Comparison, Provenance, Record, Summary, Verdict
 from pytest_energy.stats.centre import spread_of
 from pytest_energy.stats.compare import (
     Bounds,
@@ -52,8 +51,6 @@ from pytest_energy.verdict.findings import (
 )
 from pytest_energy.verdict.policy import Policy, RoundsWanted
 
-NOT_RECORDED = "not recorded"
-
 _NO_UNITS = {
     "sample": "how many samples a round has is not known; pass samples= to the marker or to energy.measure",
     "token": "no tokens were counted; measure the load with energy.requests",
@@ -80,20 +77,21 @@ def decide(
     Raises:
         SettingsError: There is a budget a sample or a token, but the record doesn't say of how many.
     """
-    void_because, unjudged = why_void(record), _unjudged(record, policy)
-    has_joules = void_because is None and record.unmeasured_because is None
-    summary = summary_of(record) if has_joules else None
+    unjudged = _unjudged(record, policy)
     if unjudged is not None:
-        decision = Decision(record=record, findings=(unjudged,), budget=budget, summary=summary)
-        return with_quality(decision, record.usable_rounds) if isinstance(unjudged, Saturated) else decision
-    against_baseline = _against_baseline(record, baseline, tuple(other_machines), policy)
-    against_budgets = _against_budgets(record, budget, policy.alpha)
-    if budget and isinstance(against_baseline, NoBaseline):  # a budget is a gate by itself
-        findings: Sequence[Finding] = (*_worst_first(against_budgets), against_baseline)
+        findings: list[Finding] = [unjudged]
     else:
-        findings = _worst_first((*against_budgets, against_baseline))
-    decision = Decision(record=record, findings=tuple(findings), budget=budget, summary=summary)
-    return with_quality(decision, record.usable_rounds)
+        findings = [*_against_budgets(record, budget, policy.alpha)]
+        findings.append(_against_baseline(record, baseline, tuple(other_machines), policy))
+        # A budget is a gate by itself: that there is no baseline comes after it.
+        findings.sort(key=lambda one: (isinstance(one, NoBaseline), SEVERITY[one.verdict].of_findings))
+    return Decision(
+        record=record,
+        findings=tuple(findings),
+        budget=budget,
+        summary=summary_of(record) if _has_joules(record) else None,
+        readings=record.usable_rounds if isinstance(unjudged, Saturated | None) else (),
+    )
 
 
 def more_rounds(
@@ -145,12 +143,6 @@ def summary_of(record: Record) -> Summary:
     return summarise(rounds.energies_j, rounds.uncertainties_j)
 
 
-def with_quality(decision: Decision, readings: Sequence[Reading]) -> Decision:
-    """*decision* with what *readings* say of themselves, each sentence once."""
-    quality = Counter(text for reading in readings for text in dict.fromkeys(reading.quality))
-    return replace(decision, quality=quality, reading_count=len(readings))
-
-
 def _unjudged(record: Record, policy: Policy) -> Void | Unmeasured | OnlyEstimated | Saturated | None:
     """Why *record* is held against nothing, or `None`."""
     void_because = why_void(record)
@@ -165,10 +157,6 @@ def _unjudged(record: Record, policy: Policy) -> Void | Unmeasured | OnlyEstimat
     return None
 
 
-def _worst_first(findings: Sequence[Finding]) -> Sequence[Finding]:
-    return sorted(findings, key=lambda finding: SEVERITY[finding.verdict].of_findings)
-
-
 # ---- budgets ----
 
 
@@ -178,14 +166,14 @@ def _against_budgets(record: Record, budget: Budget, alpha: float) -> tuple[Agai
         ("sample", budget.budget_per_sample_j, record.samples),
         ("token", budget.budget_per_token_j, record.output_tokens),
     )
-    findings = []
+    rounds, findings = Basis().round_energies(record), []
     for unit, limit_j, count in limits:
         if limit_j is None:
             continue
         if not count:
             msg = f"{record.test_id}: budget_per_{unit}_j is {limit_j:g} J, but {_NO_UNITS[unit]}"
             raise SettingsError(msg)
-        findings.append(_against_budget(Basis().round_energies(record), limit_j, unit, count, alpha))
+        findings.append(_against_budget(rounds, limit_j, unit, count, alpha))
     return tuple(findings)
 
 
@@ -319,9 +307,8 @@ def _creep(records: Sequence[Record], levels_j: Sequence[float]) -> CreepSince |
     if rise is None:
         return None
     since = records[PINNED_COUNT + rise.began]
-    return CreepSince(
-        ratio=rise.ratio, created=since.created, commit=since.machine.varying.get("git_commit", "")
-    )
+    commit = since.machine.varying.get("git_commit", "")
+    return CreepSince(ratio=rise.ratio, created=since.created, commit=commit)
 
 
 # ---- figures of a comparison, whatever it is with ----
@@ -356,12 +343,9 @@ def _latency_ratio(record: Record, references: Sequence[Record]) -> float | None
 
 
 def _shown_differences(old: Record, new: Record) -> dict[str, tuple[str, str]]:
-    """Shown facts, of the machine and of how the work is done, that are not the same: (then, now)."""
-    then, now = {**old.machine.varying, **old.engine_settings}, {**new.machine.varying, **new.engine_settings}
-    pairs = {
-        name: (then.get(name, NOT_RECORDED), now.get(name, NOT_RECORDED)) for name in sorted({*then, *now})
-    }
-    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    """Facts that may differ, of the machine and of how the work is done, and do: (then, now)."""
+    then, now = ({**one.machine.varying, **one.engine_settings} for one in (old, new))
+    return differences(then, now)
 
 
 def channel_means_j(record: Record, references: Sequence[Record]) -> dict[str, tuple[float, float]]:

@@ -5,9 +5,9 @@ Rule 1: the first line of a reason stands by itself; tables show no more. The re
 
 from functools import singledispatch
 
-from pytest_energy.model import Provenance, Record, Verdict
+from pytest_energy.model import Judgement, Provenance, Record, Verdict
 from pytest_energy.units import to_text
-from pytest_energy.verdict.comparison_words import compared
+from pytest_energy.verdict.comparison_words import compared, full_comparison
 from pytest_energy.verdict.figures import (
     change_text,
     confidence_text,
@@ -31,18 +31,38 @@ from pytest_energy.verdict.findings import (
 from pytest_energy.verdict.paragraph import THE_BASELINE, Paragraph, Reference, Subject
 
 
+def in_words(decision: Decision, reference: Reference = THE_BASELINE) -> Judgement:
+    """*decision* as it is shown and kept, held against what *reference* names."""
+    return Judgement(
+        record=decision.record,
+        verdict=decision.verdict,
+        reason=reason(decision, reference),
+        summary=decision.summary,
+        budget=decision.budget,
+        comparison=full_comparison(decision, reference),
+    )
+
+
 def reason(decision: Decision, reference: Reference = THE_BASELINE) -> str:
     """The worst finding's headline, then all the rest of what there is to say."""
     record, summary = decision.record, decision.summary
     energy = "" if summary is None else energy_text(record, summary)
     subject = Subject(record=record, energy=energy, reference=reference)
     worst, *others = (_paragraph(finding, subject) for finding in decision.findings)
-    lines = list(worst.details)
+    lines = list(filter(None, worst.details))
     for other in others:
-        lines += [f"also: {other.headline}", *(f"  {line}" for line in other.details)]
-    readings = count_text(decision.reading_count, "round")
-    lines += (f"seen in {count} of {readings}: {one_line(text)}" for text, count in decision.quality.items())
-    return _lines(worst.headline, *lines, *(line for part in (worst, *others) for line in part.advice_lines))
+        lines += [f"also: {other.headline}", *(f"  {line}" for line in filter(None, other.details))]
+    readings = count_text(len(decision.readings), "round")
+    lines += (f"seen in {count} of {readings}: {_one_line(text)}" for text, count in decision.quality.items())
+    for paragraph in (worst, *others):
+        lines += (f"what to do: {line}" for line in paragraph.advice[:1])
+        lines += paragraph.advice[1:]
+    # What others wrote into a line starts no line of its own.
+    return "\n".join((_one_line(worst.headline), *(f"  {' '.join(line.splitlines())}" for line in lines)))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 @singledispatch
@@ -81,9 +101,8 @@ def _only_estimated(finding: OnlyEstimated, subject: Subject) -> Paragraph:
     headline = "nothing measures here, and an estimate neither passes nor fails a test"
     if finding.void_because is not None:
         headline = f"no joules, not even estimated: {finding.void_because}"
-    details = (*filter(None, (subject.energy,)), *_absent_sensor_lines(subject.record))
-    mend = "mend a sensor (`pytest-energy doctor` says how)"
-    return Paragraph(headline, details, (f"{mend}, or let estimates count: {subject.command()}",))
+    advice = f"mend a sensor (`pytest-energy doctor` says how), or let estimates count: {subject.command()}"
+    return Paragraph(headline, (subject.energy, *_absent_sensor_lines(subject.record)), (advice,))
 
 
 @_paragraph.register
@@ -95,7 +114,7 @@ def _saturated(finding: Saturated, subject: Subject) -> Paragraph:
 
 def _absent_sensor_lines(record: Record) -> tuple[str, ...]:
     return tuple(
-        f"{sensor.name}: {one_line(sensor.absent_because)}"
+        f"{sensor.name}: {_one_line(sensor.absent_because)}"
         for sensor in record.sensors
         if sensor.absent_because
     )
@@ -124,12 +143,8 @@ def _against_budget(finding: AgainstBudget, subject: Subject) -> Paragraph:
     advice = {
         Verdict.OVER_BUDGET: ("use less energy, or raise the budget in the test's energy marker",),
         Verdict.INCONCLUSIVE: (subject.more_rounds,),
-    }
-    return Paragraph(
-        f"{energy}, {relation} the budget of {budget}{change}",
-        (bounds, *notes),
-        advice.get(finding.verdict, ()),
-    )
+    }.get(finding.verdict, ())
+    return Paragraph(f"{energy}, {relation} the budget of {budget}{change}", (bounds, *notes), advice)
 
 
 # ---- nothing to compare with ----
@@ -169,15 +184,3 @@ def _machines_line(other_machines: tuple[str, ...]) -> str:
     if not other_machines:
         return "no other machine has a baseline for this test"
     return f"other machines that have a baseline for this test: {', '.join(other_machines)}"
-
-
-# ---- lines ----
-
-
-def _lines(headline: str, *details: str) -> str:
-    """*headline* and, indented below it, *details*: what others wrote into them starts no line of its own."""
-    return "\n".join((one_line(headline), *(f"  {' '.join(line.splitlines())}" for line in details)))
-
-
-def one_line(text: str) -> str:
-    return " ".join(text.split())

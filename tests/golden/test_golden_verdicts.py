@@ -18,14 +18,13 @@ from pytest_energy.verdict.findings import (
     FactsDiffer,
     Finding,
     NoSuchJoules,
-    Pairs,
     Unmeasured,
     Void,
 )
-from pytest_energy.verdict.judge import in_words
 from pytest_energy.verdict.paragraph import THE_BASELINE, Reference, revision
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.rules import summary_of
+from pytest_energy.verdict.words import in_words
 from tests.builders import STEADY, baseline, decided, reading, record
 
 FOLDER = Path(__file__).parent / "verdict"
@@ -88,9 +87,9 @@ def pairs(
         finding,
         verdict=verdict,
         spread=spread_of(count),
-        pairs=Pairs(is_interleaved=is_interleaved),
+        is_interleaved=is_interleaved,
     )
-    return Decision(record=fresh, findings=(changed,), summary=summary_of(fresh), reading_count=2 * count)
+    return Decision(record=fresh, findings=(changed,), summary=summary_of(fresh))
 
 
 Case = Callable[[], Decision]

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
 from pytest_energy.model import Budget, Reading, Record, Verdict
-from pytest_energy.verdict.judge import judge
 from pytest_energy.verdict.policy import Policy
-from tests.builders import baseline, judged, reading, record
+from pytest_energy.verdict.words import in_words
+from tests.builders import baseline, decided, judged, reading, record
 
 MILDEST_FIRST = (
     Verdict.IMPROVEMENT,
@@ -82,7 +82,7 @@ def test_a_verdict_never_gets_milder_when_energy_rises(
     """All rounds rise together, their uncertainty with them or not: the verdict stays or gets worse."""
     kept = baseline(*sessions) if sessions else None
     before, after = (
-        judge(one, baseline=kept, other_machines=(), budget=budget, policy=policy).verdict
+        decided(one, kept, budget=budget, policy=policy).verdict
         for one in (fresh, raised(fresh, factor, with_uncertainty=with_uncertainty))
     )
     assert MILDEST_FIRST.index(before) <= MILDEST_FIRST.index(after)
@@ -100,10 +100,7 @@ def test_judging_changes_nothing_and_repeats(
     fresh: Record, sessions: list[Record], budget: Budget, policy: Policy
 ) -> None:
     """The same question has the same answer."""
-    answers = [
-        judge(fresh, baseline=baseline(*sessions), other_machines=(), budget=budget, policy=policy)
-        for _ in range(2)
-    ]
+    answers = [in_words(decided(fresh, baseline(*sessions), budget=budget, policy=policy)) for _ in range(2)]
     assert answers[0] == answers[1]
 
 
@@ -113,7 +110,7 @@ def test_every_judgement_survives_json(
 ) -> None:
     """What crosses to the controller or into a report comes back as it was."""
     kept = baseline(*sessions) if sessions else None
-    judgement = judge(fresh, baseline=kept, other_machines=("m",), budget=budget, policy=policy)
+    judgement = in_words(decided(fresh, kept, other_machines=("m",), budget=budget, policy=policy))
     text = json.dumps(judgement_to_json(judgement), allow_nan=False)
     assert judgement_from_json(json.loads(text), "judgement") == judgement
 
@@ -124,7 +121,7 @@ def test_every_reason_has_a_first_line_that_stands_alone(
 ) -> None:
     """All that follows is indented below it, and the joules are in the reason."""
     kept = baseline(*sessions) if sessions else None
-    reason = judge(fresh, baseline=kept, other_machines=(), budget=budget, policy=policy).reason
+    reason = in_words(decided(fresh, kept, budget=budget, policy=policy)).reason
     first, *rest = reason.splitlines()
     assert first
     assert not first.startswith(" ")

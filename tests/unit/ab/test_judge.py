@@ -11,7 +11,7 @@ from pytest_energy.ab.protocol import FinishedTest
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
 from pytest_energy.model import Judgement, Provenance, Reading, Record, Verdict
 from pytest_energy.stats.centre import Spread
-from pytest_energy.verdict.findings import Decision, FactsDiffer, Pairs, Void
+from pytest_energy.verdict.findings import Decision, FactsDiffer, Void
 from pytest_energy.verdict.policy import Policy
 from tests.builders import TEST_ID, judged, reading, record
 
@@ -122,7 +122,7 @@ def test_one_pair_proves_nothing(count: int, *, is_interleaved: bool, spread: Sp
     finding = decided(rounds).compared
     assert finding is not None
     assert finding.verdict is Verdict.INCONCLUSIVE
-    assert (finding.spread, finding.pairs) == (spread, Pairs(is_interleaved=is_interleaved))
+    assert (finding.spread, finding.is_interleaved) == (spread, is_interleaved)
     assert finding.comparison.ratio == pytest.approx(3.0, rel=1e-3)
 
 
@@ -161,7 +161,7 @@ def test_what_readings_say_is_counted_over_both_sides() -> None:
     what = taken()
     late = replace(what.before[0], quality=("a tick was late",))
     decision = decided(replace(what, before=(late, *what.before[1:])))
-    assert (decision.quality, decision.reading_count) == ({"a tick was late": 1}, 12)
+    assert (decision.quality, len(decision.readings)) == ({"a tick was late": 1}, 12)
 
 
 def test_estimates_that_gate_are_compared() -> None:

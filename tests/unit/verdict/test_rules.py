@@ -135,7 +135,7 @@ class TestAgainstTheBaseline:
         ]
         decision = decided(record(rounds=rounds), baseline())
         assert decision.quality == {"a tick was late": 2, "edges interpolated": 1}
-        assert decision.reading_count == 3
+        assert len(decision.readings) == 3
 
     def test_estimates_that_gate_are_compared(self) -> None:
         """With estimates=gate they pass and fail like any joules."""
