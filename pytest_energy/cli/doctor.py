@@ -24,6 +24,6 @@ def register(commands: Commands) -> None:
 
 def _doctor(options: argparse.Namespace) -> int:
     """Exit status 1 where nothing measures: an estimate is no measurement."""
-    diagnosis = diagnose()
-    say(json.dumps(to_json(diagnosis.report), indent=2) if options.json else render(diagnosis))
-    return 0 if diagnosis.report.measures else 1
+    report = diagnose()
+    say(json.dumps(to_json(report), indent=2) if options.json else render(report))
+    return 0 if report.measures else 1

@@ -5,8 +5,61 @@ Rule 2: looking (`examine`, `permissions`) touches hardware and clock; what is m
         words (`text`) are pure.
 """
 
-from pytest_energy.doctor.diagnosis import diagnose
-from pytest_energy.doctor.report import Diagnosis, Report, to_json
-from pytest_energy.doctor.text import render
+from collections.abc import Iterable, Mapping
 
-__all__ = ["Diagnosis", "Report", "diagnose", "render", "to_json"]
+from pytest_energy.baselines.machine import fingerprint
+from pytest_energy.doctor.examine import examine
+from pytest_energy.doctor.permissions import permissions
+from pytest_energy.doctor.report import Report, report_of, to_json
+from pytest_energy.doctor.text import render
+from pytest_energy.errors import Reason, SensorUnavailable
+from pytest_energy.meter.clock import Clock, SystemClock
+from pytest_energy.meter.sampler import Runner
+from pytest_energy.model import Provenance
+from pytest_energy.profiling.load import CpuLoad, GpuLoad, Load
+from pytest_energy.sensors.detect import Opener, builtin_openers, detect
+
+__all__ = ["Report", "diagnose", "render", "to_json"]
+
+
+def diagnose(
+    openers: Mapping[str, Opener] | None = None,
+    *,
+    loads: Iterable[Load] | None = None,
+    clock: Clock | None = None,
+    runner: Runner | None = None,
+) -> Report:
+    """Look at this machine: 4 s, and some more where torch must be imported to load a GPU.
+
+    Args:
+        openers: Sensors by name; those of this package by default.
+        loads: What to put on the machine; all its GPUs, then also all its CPUs, by default.
+        clock: The machine's by default.
+        runner: What runs the sampler; a thread by default.
+    """
+    openers = builtin_openers() if openers is None else openers
+    sensor_set = detect(None, openers=openers)
+    sensors = sensor_set.sensors
+    try:
+        names = [sensor.name for sensor in sensors]
+        provenance = sensors[0].provenance if sensors else Provenance.MEASURED
+        machine = fingerprint([sensor.facts() for sensor in sensors], names, provenance)
+        loads = [GpuLoad(), CpuLoad()] if loads is None else loads
+        observations = examine(sensors, loads, SystemClock() if clock is None else clock, runner)
+    finally:
+        for sensor in sensors:
+            sensor.close()
+    tried = {status.name for status in sensor_set.statuses}
+    others = {name: _why_absent(opener) for name, opener in openers.items() if name not in tried}
+    return report_of(
+        sensor_set, observations, others=others, permissions=permissions(), machine_key=machine.key
+    )
+
+
+def _why_absent(opener: Opener) -> tuple[Reason, ...]:
+    """Why a sensor that a run doesn't use by itself is absent; no reason where it is there."""
+    try:
+        opener().close()
+    except SensorUnavailable as error:
+        return error.reasons
+    return ()

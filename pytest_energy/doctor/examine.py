@@ -8,7 +8,7 @@ from pytest_energy.errors import NotMeasurable, SensorError
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.rest import at_rest
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
-from pytest_energy.model import Channel, Domain, Tick
+from pytest_energy.model import Domain, Tick
 from pytest_energy.profiling.load import Load
 from pytest_energy.sensors.protocol import Sensor
 
@@ -61,7 +61,7 @@ def examine(
         Exception: What a sensor raised that is no `SensorError`.
     """
     channels = [channel for sensor in sensors for channel in sensor.channels]
-    calls_s = {name: _call_s(sensor, name, clock) for sensor in sensors for name in _names(sensor.channels)}
+    calls_s = {c.name: _call_s(sensor, c.name, clock) for sensor in sensors for c in sensor.channels}
     since_s = clock.now_s()
     sampler = Sampler(sensors, clock, ThreadRunner(clock) if runner is None else runner)
     sampler.start()
@@ -75,7 +75,7 @@ def examine(
             busy = at_rest(sampler, channels, clock, load_s, find_s=0.0) if working else {}
         finally:
             unloaded |= _stopped(working)
-        faults = {name: sampler.fault_since(name, since_s) for name in _names(channels)}
+        faults = {c.name: sampler.fault_since(c.name, since_s) for c in channels}
     finally:
         sampler.stop()
     return Observations(
@@ -87,10 +87,6 @@ def examine(
         loads={d: load.what for load in working for d in load.domains if d not in unloaded},
         unloaded=unloaded,
     )
-
-
-def _names(channels: Iterable[Channel]) -> list[str]:
-    return [channel.name for channel in channels]
 
 
 def _call_s(sensor: Sensor, channel: str, clock: Clock) -> float | None:

@@ -15,7 +15,7 @@ _CAP_SYS_ADMIN, _CAP_PERFMON = 21, 38
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
-    """Something that this user must be allowed to read, or the kernel to let count.
+    """One thing to be allowed.
 
     Attributes:
         sensor: The sensor that needs it.
@@ -66,7 +66,10 @@ def permissions(
 
 
 def _file_permission(sensor: str, file: Path, fix: str, *, is_granted: bool) -> Permission:
-    what = f"{file} (mode {mode_text(file)})"
+    return _permission(sensor, f"{file} (mode {mode_text(file)})", fix, is_granted=is_granted)
+
+
+def _permission(sensor: str, what: str, fix: str, *, is_granted: bool) -> Permission:
     return Permission(sensor=sensor, what=what, is_granted=is_granted, fix=None if is_granted else fix)
 
 
@@ -76,12 +79,8 @@ def _perf_permission(paths: GuardedPaths) -> Permission:
     mask = int(capabilities[1], 16) if capabilities else 0
     is_open = level.lstrip("-").isdecimal() and int(level) <= 0
     is_granted = is_open or bool(mask & (1 << _CAP_PERFMON | 1 << _CAP_SYS_ADMIN))
-    return Permission(
-        sensor="rapl",
-        what=f"{paths.perf.paranoid} is {level}",
-        is_granted=is_granted,
-        fix=None if is_granted else "sudo sysctl kernel.perf_event_paranoid=0",
-    )
+    fix = "sudo sysctl kernel.perf_event_paranoid=0"
+    return _permission("rapl", f"{paths.perf.paranoid} is {level}", fix, is_granted=is_granted)
 
 
 def _text_of(file: Path) -> str:

@@ -8,7 +8,7 @@ from pytest_energy.doctor.examine import Observations
 from pytest_energy.doctor.permissions import Permission
 from pytest_energy.errors import Reason
 from pytest_energy.meter.rest import mean_power_w
-from pytest_energy.model import Channel, Domain, Provenance, SensorStatus, Tick
+from pytest_energy.model import Channel, Domain, Provenance, Tick
 from pytest_energy.sensors.detect import SensorSet
 from pytest_energy.sensors.protocol import Sensor
 from pytest_energy.units import to_text
@@ -23,10 +23,6 @@ class ChannelReport:
     Attributes:
         source: What its joules are made of.
         is_ticked: Windows wait for its ticks; otherwise it is read at their edges.
-        tick_s: Period of its updates; `None` where it has none that can be followed.
-        call_s: Median duration of one read, or `None` where one failed.
-        idle_power_w: Mean power at rest, without a GPU context of ours.
-        load_power_w: Mean power under load.
         load: What worked while power under load was read, or why nothing did.
         absent_because: Why its joules can't be used, or `None`.
     """
@@ -67,6 +63,7 @@ class Report:
         machine_key: The key under which baselines of this machine are kept.
         gates: Channels that may fail a test.
         gates_not: Domain or channel to why it may not.
+        reasons: Why absent sensors are, by name; for people, not in JSON.
     """
 
     machine_key: str
@@ -74,37 +71,28 @@ class Report:
     gates_not: Mapping[str, str] = field(default_factory=dict)
     sensors: tuple[SensorReport, ...]
     permissions: tuple[Permission, ...]
+    reasons: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
 
     @property
     def measures(self) -> bool:
         return bool(self.gates)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
-    """A report, and why what is absent is.
-
-    Attributes:
-        reasons: By the name of the sensor.
-    """
-
-    report: Report
-    reasons: Mapping[str, tuple[Reason, ...]]
-
-
 def to_json(report: Report) -> JsonDict:
     """The report as plain values; what isn't known is `null`."""
-    return {"format": FORMAT_VERSION, "measures": report.measures, **asdict(report)}
+    document = {"format": FORMAT_VERSION, "measures": report.measures, **asdict(report)}
+    del document["reasons"]
+    return document
 
 
-def diagnosis_of(
+def report_of(
     sensor_set: SensorSet,
     observations: Observations,
     *,
     others: Mapping[str, tuple[Reason, ...]],
     permissions: tuple[Permission, ...],
     machine_key: str,
-) -> Diagnosis:
+) -> Report:
     """What there is to say of a machine.
 
     Args:
@@ -117,7 +105,11 @@ def diagnosis_of(
     """
     there = {sensor.name: sensor for sensor in sensor_set.sensors}
     sensors = [
-        _sensor_report(there[status.name], observations) if status.name in there else _absent_report(status)
+        _sensor_report(there[status.name], observations)
+        if status.name in there
+        else SensorReport(
+            name=status.name, provenance=status.provenance, absent_because=status.absent_because
+        )
         for status in sensor_set.statuses
     ]
     sensors += [_other_report(name, reasons) for name, reasons in others.items()]
@@ -127,19 +119,15 @@ def diagnosis_of(
         for channel in sensor.channels
         if sensor.provenance is Provenance.MEASURED and channel.absent_because is None
     )
-    report = Report(
+    still = {s.name: (Reason(s.absent_because),) for s in sensors if s.absent_because is not None}
+    return Report(
         machine_key=machine_key,
         sensors=tuple(sensors),
         permissions=permissions,
         gates=gates,
         gates_not=_gates_not(sensors, gates),
+        reasons={**still, **others, **sensor_set.reasons},
     )
-    still = {s.name: (Reason(s.absent_because),) for s in sensors if s.absent_because is not None}
-    return Diagnosis(report=report, reasons={**still, **others, **sensor_set.reasons})
-
-
-def _absent_report(status: SensorStatus) -> SensorReport:
-    return SensorReport(name=status.name, provenance=status.provenance, absent_because=status.absent_because)
 
 
 def _other_report(name: str, reasons: Sequence[Reason]) -> SensorReport:

@@ -5,21 +5,22 @@ from collections.abc import Iterable
 
 from tabulate import tabulate
 
-from pytest_energy.doctor.report import Diagnosis, Report
+from pytest_energy.doctor.report import Report
 from pytest_energy.units import to_text
 
 _HEADERS = ("channel", "sensor", "joules are", "tick", "call", "idle", "load", "under")
-_UNKNOWN = "-"
 
 
-def render(diagnosis: Diagnosis) -> str:
-    """The diagnosis for a screen. Commands stay in one line each, so that they can be copied."""
-    report = diagnosis.report
+def render(report: Report) -> str:
+    """The report for a screen. Commands stay in one line each, so that they can be copied."""
     sections = [
         [_headline(report)],
         _table(report),
-        _titled("absent", _absences(diagnosis)),
-        _titled("there, but not taken", _not_taken(report)),
+        _titled("absent", _absences(report)),
+        _titled(
+            "there, but not taken",
+            [f"{s.name}: {s.not_taken_because}" for s in report.sensors if s.not_taken_because is not None],
+        ),
         _titled("permissions", _permission_lines(report)),
         _titled("may fail a test", report.gates or ["nothing"]),
         _titled("may not", [f"{name}: {why}" for name, why in report.gates_not.items()]),
@@ -55,7 +56,7 @@ def _table(report: Report) -> list[str]:
 
 
 def _value(value: float | None, unit: str) -> str:
-    return _UNKNOWN if value is None or math.isnan(value) else to_text(value, unit, digits=3)
+    return "-" if value is None or math.isnan(value) else to_text(value, unit, digits=3)
 
 
 def _titled(title: str, lines: Iterable[str]) -> list[str]:
@@ -63,19 +64,15 @@ def _titled(title: str, lines: Iterable[str]) -> list[str]:
     return [title, *indented] if indented else []
 
 
-def _absences(diagnosis: Diagnosis) -> list[str]:
+def _absences(report: Report) -> list[str]:
     """The absent sensors, each with a line for a reason and for a remedy."""
     lines = []
-    for sensor in diagnosis.report.sensors:
+    for sensor in report.sensors:
         if sensor.absent_because is not None:
             lines.append(sensor.name)
-            for reason in diagnosis.reasons[sensor.name]:
+            for reason in report.reasons[sensor.name]:
                 lines += (f"  {line}" for line in (reason.because, *reason.remedies))
     return lines
-
-
-def _not_taken(report: Report) -> list[str]:
-    return [f"{s.name}: {s.not_taken_because}" for s in report.sensors if s.not_taken_because is not None]
 
 
 def _permission_lines(report: Report) -> list[str]:

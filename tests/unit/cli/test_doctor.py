@@ -5,19 +5,18 @@ import json
 import pytest
 
 from pytest_energy.cli import doctor
-from pytest_energy.doctor import Diagnosis, Report
+from pytest_energy.doctor import Report
 from tests.unit.cli.conftest import Cli
 
 
-def diagnosis(*gates: str) -> Diagnosis:
-    report = Report(
+def report(*gates: str) -> Report:
+    return Report(
         machine_key="h100_nvml",
         sensors=(),
         permissions=(),
         gates=gates,
         gates_not={"dram": "no channel here"},
     )
-    return Diagnosis(report=report, reasons={})
 
 
 @pytest.mark.parametrize(("gates", "expected"), [(("gpu:0",), 0), ((), 1)])
@@ -28,7 +27,7 @@ def test_doctor_ends_with_1_where_nothing_measures(
     expected: int,
 ) -> None:
     """The status says whether anything measures; the text says it too."""
-    monkeypatch.setattr(doctor, "diagnose", lambda: diagnosis(*gates))
+    monkeypatch.setattr(doctor, "diagnose", lambda: report(*gates))
     status, out, err = cli("doctor")
     assert status == expected
     assert out.startswith("This machine measures" if gates else "Nothing measures here")
@@ -43,7 +42,7 @@ def test_doctor_speaks_json(
     expected: int,
 ) -> None:
     """With --json the output is one document, and the status is the same."""
-    monkeypatch.setattr(doctor, "diagnose", lambda: diagnosis(*gates))
+    monkeypatch.setattr(doctor, "diagnose", lambda: report(*gates))
     status, out, _ = cli("doctor", "--json")
     assert status == expected
     document = json.loads(out)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_energy.doctor import Diagnosis, Report, diagnose
+from pytest_energy.doctor import Report, diagnose
 from pytest_energy.errors import NotMeasurable, Reason, SensorUnavailable
 from pytest_energy.model import Domain
 from pytest_energy.sensors.protocol import Sensor
@@ -78,11 +78,8 @@ class Bench:
     def load(self, **options: Any) -> FakeLoad:
         return FakeLoad(self.clock, *self.devices, **options)
 
-    def diagnosis(self, *loads: FakeLoad) -> Diagnosis:
-        return diagnose(self.openers, loads=loads or [self.load()], clock=self.clock, runner=self.clock)
-
     def report(self, *loads: FakeLoad) -> Report:
-        return self.diagnosis(*loads).report
+        return diagnose(self.openers, loads=loads or [self.load()], clock=self.clock, runner=self.clock)
 
 
 @pytest.fixture

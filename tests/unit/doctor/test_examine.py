@@ -155,12 +155,11 @@ def test_estimates_gate_nothing(bench: Bench) -> None:
     bench.add("estimate", "cpu:machine", tick_s=0.0, is_ticked=False)
     sensor = bench.openers["estimate"]()
     sensor.provenance = Provenance.ESTIMATED  # type: ignore[misc]  # a fake's
-    diagnosis = bench.diagnosis(bench.load(domain=Domain.CPU))
-    report = diagnosis.report
+    report = bench.report(bench.load(domain=Domain.CPU))
     assert not report.measures
     assert report.gates_not["cpu:machine"].startswith("estimated")
     assert only_channel(report).source == "CPU time and design power"
-    assert "Nothing measures here" in render(diagnosis)
+    assert "Nothing measures here" in render(report)
 
 
 def test_a_sensor_that_is_not_used_is_listed_with_how_to_ask(bench: Bench) -> None:

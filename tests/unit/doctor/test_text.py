@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_energy.doctor import Diagnosis, render, to_json
+from pytest_energy.doctor import Report, render, to_json
 from pytest_energy.doctor.permissions import Permission
 from pytest_energy.errors import Reason, SensorError
 from tests.unit.doctor.conftest import Bench
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def diagnosis(bench: Bench) -> Diagnosis:
+def report(bench: Bench) -> Report:
     """A machine with everything that a report can hold."""
     bench.add("nvml", "gpu:0", call_s=(0.003, 0.003))
     bench.add("estimate", "cpu:package-0")
@@ -32,14 +32,12 @@ def diagnosis(bench: Bench) -> Diagnosis:
         sensor="rapl", what="/sys/x (mode 0400)", is_granted=False, fix="sudo chmod a+r /sys/x"
     )
     granted = Permission(sensor="nvml", what="/dev/nvidia0 (mode 0666)", is_granted=True, fix=None)
-    whole = bench.diagnosis()
-    report = replace(whole.report, permissions=(granted, refused), machine_key="h100_nvml")
-    return replace(whole, report=report)
+    return replace(bench.report(), permissions=(granted, refused), machine_key="h100_nvml")
 
 
-def test_the_text_says_it_all(diagnosis: Diagnosis) -> None:
+def test_the_text_says_it_all(report: Report) -> None:
     """One line a channel; absences sentence by sentence, commands whole; what gates and what doesn't."""
-    lines = render(diagnosis).splitlines()
+    lines = render(report).splitlines()
     assert lines[0] == "This machine measures. Its baselines are kept under h100_nvml."
     (row,) = [line for line in lines if line.startswith("gpu:0")]
     assert row.split()[:5] == ["gpu:0", "nvml", "measured:", "energy", "counter"]
@@ -62,14 +60,17 @@ def test_the_text_says_it_all(diagnosis: Diagnosis) -> None:
 def test_what_isnt_known_is_a_dash(bench: Bench) -> None:
     """On the screen an unknown value is `-`, never 0."""
     bench.add("nvml", "gpu:0").fault = SensorError("gpu:0: GPU is lost")
-    (row,) = [line for line in render(bench.diagnosis()).splitlines() if line.startswith("gpu:0")]
+    (row,) = [line for line in render(bench.report()).splitlines() if line.startswith("gpu:0")]
     assert row.split().count("-") == 4
     assert "0 W" not in row
 
 
-def test_the_json_says_the_same(diagnosis: Diagnosis) -> None:
+def test_the_json_says_the_same(report: Report) -> None:
     """Keys are the Python names, units last, and it is JSON."""
-    document = json.loads(json.dumps(to_json(diagnosis.report), allow_nan=False))
+    document = json.loads(json.dumps(to_json(report), allow_nan=False))
+    assert set(document) == {
+        *("format", "measures", "machine_key", "gates", "gates_not", "sensors", "permissions"),
+    }
     assert document["format"] == 1
     assert document["measures"] is True
     assert document["machine_key"] == "h100_nvml"
