@@ -14,17 +14,8 @@ from importlib.metadata import version
 
 from pytest_energy.errors import EnergyError
 
-_MODULES = {
-    "doctor": "pytest_energy.cli.doctor",
-    "ab": "pytest_energy.cli.ab",
-    "show": "pytest_energy.cli.show",
-    "export": "pytest_energy.cli.export",
-    "compare": "pytest_energy.cli.compare",
-    "plot": "pytest_energy.cli.plot",
-    "accept": "pytest_energy.cli.accept",
-    "baselines": "pytest_energy.cli.baselines",
-    "schema": "pytest_energy.cli.schema",
-}
+# Each is a module of this package.
+_COMMANDS = ("doctor", "ab", "show", "export", "compare", "plot", "accept", "baselines", "schema")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,6 +61,6 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {version('pytest-energy')}")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name in [word for word in words[:1] if word in _MODULES] or _MODULES:
-        import_module(_MODULES[name]).register(commands)
+    for name in [word for word in words[:1] if word in _COMMANDS] or _COMMANDS:
+        import_module(f"{__name__}.{name}").register(commands)
     return top

@@ -1,18 +1,17 @@
 """`pytest-energy ab`: two revisions of the code measured in turns."""
 
 import argparse
-from pathlib import Path
+import math
 
 from pytest_energy.ab.command import DEFAULT_TOLERANCE, run
-from pytest_energy.cli.arguments import Commands, add_command, chance, pair_count, seconds, share
+from pytest_energy.cli.arguments import Commands, add_out, chance, number, share, whole_number
 
 
 def register(commands: Commands) -> None:
     """Add this module's command to *commands*."""
-    ab = add_command(
-        commands,
+    ab = commands.add_parser(
         "ab",
-        "compare the working tree with another revision, measured in turns",
+        help="compare the working tree with another revision, measured in turns",
         description="Run the energy tests of REF and of the working tree side by side, their rounds in turns "
         "(A B, B A, ...: what drifts with time cancels), and judge each test by its pairs of "
         "rounds. Needs no baseline. REF is checked out to a temporary worktree, which is removed at the end; "
@@ -23,14 +22,7 @@ def register(commands: Commands) -> None:
     ab.usage = "%(prog)s [OPTIONS] REF [-- PYTEST-ARGUMENT ...]"
     ab.add_argument("ref", metavar="REF", help="branch, tag or commit to compare with")
     _add_rule(ab)
-    ab.add_argument(
-        "--out",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="PATH",
-        help="also write the report to PATH; the suffix picks the format (repeatable)",
-    )
+    add_out(ab)
     ab.add_argument(
         "--strict", action="store_true", help="also fail where nothing can be told: inconclusive, void, ..."
     )
@@ -53,14 +45,14 @@ def _add_rule(ab: argparse.ArgumentParser) -> None:
     )
     ab.add_argument(
         "--pairs",
-        type=pair_count,
+        type=whole_number,
         default=30,
         metavar="N",
         help="pairs of rounds a test at the most; fewer if they tell enough (default: %(default)s)",
     )
     ab.add_argument(
         "--max-time",
-        type=seconds,
+        type=number("a number of seconds above 0", lambda value: 0.0 < value < math.inf),
         metavar="S",
         help="seconds after which a test takes no more pairs (default: the test's own time, for each side)",
     )

@@ -15,8 +15,8 @@ from pytest_energy.baselines.accept import why_not_accepted
 from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.baselines.schema import KEPT_COUNT, Baseline, check_times
 from pytest_energy.baselines.store import Mode, Store
-from pytest_energy.cli.arguments import Commands, add_baselines, add_command, add_run, session_count
-from pytest_energy.cli.files import by_test, read_run, say
+from pytest_energy.cli.arguments import Commands, add_baselines, add_run, whole_number
+from pytest_energy.cli.files import read_by_test, say
 from pytest_energy.errors import BaselineError, NotComparable, SettingsError
 from pytest_energy.model import Judgement, Record
 from pytest_energy.report.cells import printable
@@ -26,10 +26,9 @@ _NAMED_TESTS = 5  # of those that a message lists
 
 def register(commands: Commands) -> None:
     """Add this module's command to *commands*."""
-    from_run = add_command(
-        commands,
+    from_run = commands.add_parser(
         "accept",
-        "take the joules of a run into the baselines",
+        help="take the joules of a run into the baselines",
         description="Add what a run measured to the baselines, without measuring again: of every test that "
         "passed, by the rule of --energy-baseline=add, or of the tests that --test names, whatever their "
         "verdict, unless their joules are void or none. Taken twice, a run is in the baselines once.",
@@ -50,7 +49,7 @@ def register(commands: Commands) -> None:
     from_run.add_argument("--estimates", action="store_true", help="take estimated joules, too")
     from_run.add_argument(
         "--keep",
-        type=session_count,
+        type=whole_number,
         default=KEPT_COUNT,
         metavar="N",
         help="sessions that a baseline keeps; default: %(default)s",
@@ -59,12 +58,8 @@ def register(commands: Commands) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What is to become of one record.
-
-    Attributes:
-        because: Why it is left out, or empty.
-    """
+class _Decision:
+    """What is to become of one record, and why it is left out."""
 
     record: Record
     what: Literal["taken", "there already", "left out"]
@@ -72,7 +67,7 @@ class Decision:
 
 
 def _accept(options: argparse.Namespace) -> int:
-    run, store = by_test(read_run(options.run_json), options.run_json), Store(options.baselines)
+    run, store = read_by_test(options.run_json), Store(options.baselines)
     named = frozenset(options.test)
     if unknown := named - run.keys():
         raise SettingsError(
@@ -81,7 +76,7 @@ def _accept(options: argparse.Namespace) -> int:
         )
     chosen = [judgement for test_id, judgement in run.items() if not named or test_id in named]
     mode: Mode = "replace" if options.replace else "add"
-    decisions = decide(
+    decisions = _decide(
         chosen, store, mode=mode, takes_estimates=options.estimates, named=named, now=datetime.now(UTC)
     )
     for line in _carried_out(decisions, store, mode=mode, keep=options.keep):
@@ -94,7 +89,7 @@ def _accept(options: argparse.Namespace) -> int:
     return 1 if any(one.what == "left out" and one.record.test_id in named for one in decisions) else 0
 
 
-def decide(
+def _decide(
     judgements: Sequence[Judgement],
     store: Store,
     *,
@@ -102,16 +97,8 @@ def decide(
     takes_estimates: bool,
     named: Collection[str],
     now: datetime,
-) -> list[Decision]:
+) -> list[_Decision]:
     """What is to become of each record; nothing is written yet.
-
-    Args:
-        judgements: Of the tests that are asked for.
-        store: The baselines.
-        mode: How records are to be stored.
-        takes_estimates: Estimated joules may enter.
-        named: Ids of the tests that a person named.
-        now: No record may be made after it.
 
     Raises:
         BaselineError: A baseline is broken, or a record can't be one's session; it names all.
@@ -126,7 +113,7 @@ def decide(
             is_named=record.test_id in named,
         )
         if because is not None:
-            decisions.append(Decision(record=record, what="left out", because=because))
+            decisions.append(_Decision(record=record, what="left out", because=because))
             continue
         try:
             decisions.append(_with_baseline(record, store, mode, now))
@@ -137,7 +124,7 @@ def decide(
     return decisions
 
 
-def _with_baseline(record: Record, store: Store, mode: Mode, now: datetime) -> Decision:
+def _with_baseline(record: Record, store: Store, mode: Mode, now: datetime) -> _Decision:
     """What is to become of *record*, which may enter, beside what is stored."""
     try:
         Baseline(test_id=record.test_id, machine_key=record.machine.key, entries=(record,))
@@ -146,18 +133,18 @@ def _with_baseline(record: Record, store: Store, mode: Mode, now: datetime) -> D
         raise BaselineError(f"the run's record of {record.test_id}: {error}") from error
     old = store.load(record.machine.key, record.test_id) if mode == "add" else None
     if old is None:
-        return Decision(record=record, what="taken")
+        return _Decision(record=record, what="taken")
     if record in old.entries:
-        return Decision(record=record, what="there already")
+        return _Decision(record=record, what="there already")
     try:
         check_comparable(old.entries[0], record)
     except NotComparable as error:
         because = f"it can't stand beside the stored sessions: {error}; --replace starts anew"
-        return Decision(record=record, what="left out", because=because)
-    return Decision(record=record, what="taken")
+        return _Decision(record=record, what="left out", because=because)
+    return _Decision(record=record, what="taken")
 
 
-def _carried_out(decisions: Iterable[Decision], store: Store, *, mode: Mode, keep: int) -> Iterator[str]:
+def _carried_out(decisions: Iterable[_Decision], store: Store, *, mode: Mode, keep: int) -> Iterator[str]:
     """Write what is taken, and say of each record what became of it."""
     for decision in decisions:
         record = decision.record

@@ -3,6 +3,7 @@
 import argparse
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -11,13 +12,6 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # n
 BASELINES = Path("baselines")
 
 _LEAST_WIDTH = 80  # in fewer columns the tables don't fit
-
-
-def add_command(
-    commands: Commands, name: str, short: str, *, description: str, epilog: str
-) -> argparse.ArgumentParser:
-    """A command's parser; *epilog* says what its exit statuses mean."""
-    return commands.add_parser(name, help=short, description=description, epilog=epilog)
 
 
 def add_run(parser: argparse.ArgumentParser, name: str, metavar: str) -> None:
@@ -36,50 +30,42 @@ def add_baselines(parser: argparse.ArgumentParser) -> None:
 
 
 def add_width(parser: argparse.ArgumentParser, what: str) -> None:
-    parser.add_argument("--width", type=_width, default=100, metavar="COLUMNS", help=what)
+    width = partial(whole_number, least=_LEAST_WIDTH)
+    parser.add_argument("--width", type=width, default=100, metavar="COLUMNS", help=what)
 
 
-def share(text: str) -> float:
-    """A tolerance, in the range that pytest's option has."""
-    return _number(text, "a share of at least 0 and below 10, such as 0.05", is_one=lambda v: 0.0 <= v < 10.0)
+def add_out(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--out",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="also write the report to PATH; the suffix picks the format (repeatable)",
+    )
 
 
-def chance(text: str) -> float:
-    """An alpha, in the range that pytest's option has."""
-    return _number(text, "a chance above 0 and below 0.5, such as 0.05", is_one=lambda v: 0.0 < v < 0.5)
+def number(wanted: str, is_one: Callable[[float], bool]) -> Callable[[str], float]:
+    """What reads a number for which *is_one* holds; *wanted* says which those are."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not is_one(value):
+            raise argparse.ArgumentTypeError(f"{text!r}: give {wanted}")
+        return value
+
+    return read
 
 
-def days(text: str) -> float:
-    return _number(text, "a number of days of at least 0", is_one=lambda v: 0.0 <= v < math.inf)
+# A tolerance and an alpha, in the ranges that pytest's options have.
+share = number("a share of at least 0 and below 10, such as 0.05", lambda value: 0.0 <= value < 10.0)
+chance = number("a chance above 0 and below 0.5, such as 0.05", lambda value: 0.0 < value < 0.5)
 
 
-def seconds(text: str) -> float:
-    return _number(text, "a number of seconds above 0", is_one=lambda v: 0.0 < v < math.inf)
-
-
-def session_count(text: str) -> int:
-    return _whole_number(text, least=1)
-
-
-def pair_count(text: str) -> int:
-    return _whole_number(text, least=1)
-
-
-def _width(text: str) -> int:
-    return _whole_number(text, least=_LEAST_WIDTH)
-
-
-def _number(text: str, wanted: str, *, is_one: Callable[[float], bool]) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not is_one(value):
-        raise argparse.ArgumentTypeError(f"{text!r}: give {wanted}")
-    return value
-
-
-def _whole_number(text: str, *, least: int) -> int:
+def whole_number(text: str, *, least: int = 1) -> int:
     if not text.isdecimal() or int(text) < least:
         raise argparse.ArgumentTypeError(f"{text!r}: give a whole number of at least {least}")
     return int(text)

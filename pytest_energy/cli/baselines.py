@@ -7,8 +7,7 @@ Rule 3: the sessions that are pinned go only with their whole file.
 
 import argparse
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.baselines.schema import PINNED_COUNT, Baseline, kept, moment_of
 from pytest_energy.baselines.store import Store
 from pytest_energy.basis import why_void
-from pytest_energy.cli.arguments import Commands, add_baselines, add_command, days, session_count
-from pytest_energy.cli.files import by_test, read_run, say
+from pytest_energy.cli.arguments import Commands, add_baselines, number, whole_number
+from pytest_energy.cli.files import read_by_test, say
 from pytest_energy.errors import BaselineError, EnergyError, NotComparable, SettingsError
 from pytest_energy.model import Record
 from pytest_energy.report.cells import printable
@@ -32,28 +31,25 @@ Key = tuple[str, str]
 
 def register(commands: Commands) -> None:
     """Add this module's commands to *commands*."""
-    baselines = add_command(
-        commands,
+    baselines = commands.add_parser(
         "baselines",
-        "list, check, prune or compare the stored baselines",
+        help="list, check, prune or compare the stored baselines",
         description="What runs are held against: one file a test and machine, in a folder.",
         epilog="See `pytest-energy baselines COMMAND --help`.",
     )
     actions = baselines.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    listing = add_command(
-        actions,
+    listing = actions.add_parser(
         "list",
-        "say which machines have baselines, and of how many tests",
+        help="say which machines have baselines, and of how many tests",
         description="A line for each machine: its tests, their sessions, where their joules come from, and "
         "the newest session's time.",
         epilog="Exit status: 0, or 2 where a file is broken.",
     )
     add_baselines(listing)
     listing.set_defaults(run=_list)
-    validate = add_command(
-        actions,
+    validate = actions.add_parser(
         "validate",
-        "read every file and say what is wrong with it",
+        help="read every file and say what is wrong with it",
         description="Read every baseline as a run would and more: its form, its size, its place, merges left "
         "unfinished, sessions that are there twice, from the future, of another test, machine or provenance, "
         "joules that can't be.",
@@ -62,10 +58,9 @@ def register(commands: Commands) -> None:
     add_baselines(validate)
     validate.set_defaults(run=_validate)
     _register_prune(actions)
-    diff = add_command(
-        actions,
+    diff = actions.add_parser(
         "diff",
-        "say what differs between two folders of baselines",
+        help="say what differs between two folders of baselines",
         description="Tests that B has and A hasn't, those that A has and B hasn't, and those whose sessions "
         "differ, with the ratio of B's level to A's.",
         epilog="Exit status: 0, whether they differ or not, or 2 where a file is broken.",
@@ -76,10 +71,9 @@ def register(commands: Commands) -> None:
 
 
 def _register_prune(actions: Commands) -> None:
-    prune = add_command(
-        actions,
+    prune = actions.add_parser(
         "prune",
-        "remove sessions and baselines that are no longer wanted",
+        help="remove sessions and baselines that are no longer wanted",
         description="Say what would go, and with --yes remove it. The first sessions of a baseline are "
         "pinned: they show a slow creep, and go only with the whole file.",
         epilog="Exit status: 0, or 2 where a file or a value can't be used; then nothing is removed.",
@@ -87,13 +81,13 @@ def _register_prune(actions: Commands) -> None:
     add_baselines(prune)
     prune.add_argument(
         "--keep",
-        type=session_count,
+        type=whole_number,
         metavar="N",
         help="of each baseline, the pinned sessions and the newest, N in all; 4 or more",
     )
     prune.add_argument(
         "--older-than",
-        type=days,
+        type=number("a number of days of at least 0", lambda value: 0.0 <= value < math.inf),
         metavar="DAYS",
         help="sessions made before that; a baseline goes whole where all of its are",
     )
@@ -106,9 +100,6 @@ def _register_prune(actions: Commands) -> None:
     )
     prune.add_argument("--yes", action="store_true", help="do it; without, nothing is removed")
     prune.set_defaults(run=_prune)
-
-
-# ---- reading a folder ----
 
 
 def _store(folder: Path) -> Store:
@@ -153,9 +144,6 @@ def _count(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-# ---- list ----
-
-
 def _list(options: argparse.Namespace) -> int:
     store = _store(options.baselines)
     sound, problems = _read_all(store)
@@ -192,22 +180,19 @@ def _reported(problems: Sequence[str]) -> int:
     return 2 if problems else 0
 
 
-# ---- validate ----
-
-
 def _validate(options: argparse.Namespace) -> int:
     store = _store(options.baselines)
     sound, problems = _read_all(store)
     file_count = len(sound) + len(problems)
     for path, baseline in sound.items():
-        problems += (f"{path}: {problem}" for problem in unusable_sessions(baseline))
+        problems += (f"{path}: {problem}" for problem in _unusable_sessions(baseline))
     status = _reported(problems)
     state = _count(len(problems), "problem") if problems else "all sound"
     say(f"{_count(file_count, 'file')} in {store.folder}: {state}")
     return status
 
 
-def unusable_sessions(baseline: Baseline) -> Iterator[str]:
+def _unusable_sessions(baseline: Baseline) -> Iterator[str]:
     """What is wrong with each session that loads, but that no run can be held against."""
     for index, record in enumerate(baseline.entries):
         because = why_void(record)
@@ -216,44 +201,8 @@ def unusable_sessions(baseline: Baseline) -> Iterator[str]:
             yield f"{where} is left out of comparisons: {because}; delete it"
 
 
-# ---- prune ----
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pruning:
-    """What is to stay of a baseline.
-
-    Attributes:
-        keep: Sessions of each, or `None` for as many as there are.
-        oldest: Time before which an unpinned session goes, or `None`.
-        tests: Of each machine that the run was on, the tests that it had; `None` without a run.
-        machine_key: Only this machine's baselines are touched, or `None` for all.
-    """
-
-    keep: int | None = None
-    oldest: datetime | None = None
-    tests: Mapping[str, frozenset[str]] | None = None
-    machine_key: str | None = None
-
-    def stays(self, baseline: Baseline) -> tuple[Record, ...]:
-        """The sessions of *baseline* that stay, in their order; none where the file goes."""
-        sessions = baseline.entries
-        if self.machine_key is not None and baseline.machine_key != self.machine_key:
-            return sessions
-        if self.tests is not None:
-            known = self.tests.get(baseline.machine_key)
-            if known is not None and baseline.test_id not in known:
-                return ()
-        if self.oldest is not None:
-            is_young = [moment_of(record) >= self.oldest for record in sessions]
-            if not any(is_young):
-                return ()
-            stays = zip(sessions, is_young, range(len(sessions)), strict=True)
-            sessions = tuple(record for record, young, place in stays if young or place < PINNED_COUNT)
-        return sessions if self.keep is None else kept(sessions, self.keep)
-
-
-def _pruning(options: argparse.Namespace) -> Pruning:
+def _stays_of(options: argparse.Namespace) -> Callable[[Baseline], tuple[Record, ...]]:
+    """What gives the sessions of a baseline that stay, in their order; none where the file goes."""
     if options.keep is None and options.older_than is None and options.missing_tests_from is None:
         raise SettingsError(
             "nothing says what may go: give --keep, --older-than or --missing-tests-from (of one machine, "
@@ -264,17 +213,28 @@ def _pruning(options: argparse.Namespace) -> Pruning:
             f"--keep={options.keep}: the first {PINNED_COUNT} sessions are pinned and the newest stays; give "
             f"{PINNED_COUNT + 1} or more"
         )
-    tests = None
+    oldest = None if options.older_than is None else _before(options.older_than)
+    tests: dict[str, frozenset[str]] = {}
     if options.missing_tests_from is not None:
-        run = by_test(read_run(options.missing_tests_from), options.missing_tests_from)
-        machines = {judgement.record.machine.key for judgement in run.values()}
-        tests = dict.fromkeys(machines, frozenset(run))
-    return Pruning(
-        keep=options.keep,
-        oldest=None if options.older_than is None else _before(options.older_than),
-        tests=tests,
-        machine_key=options.machine,
-    )
+        run = read_by_test(options.missing_tests_from)
+        # A machine that the run was not on keeps all its tests.
+        tests = dict.fromkeys((one.record.machine.key for one in run.values()), frozenset(run))
+
+    def stays(baseline: Baseline) -> tuple[Record, ...]:
+        sessions = baseline.entries
+        if options.machine is not None and baseline.machine_key != options.machine:
+            return sessions
+        if baseline.test_id not in tests.get(baseline.machine_key, {baseline.test_id}):
+            return ()
+        if oldest is not None:
+            is_young = [moment_of(record) >= oldest for record in sessions]
+            if not any(is_young):
+                return ()
+            places = zip(sessions, is_young, range(len(sessions)), strict=True)
+            sessions = tuple(record for record, young, place in places if young or place < PINNED_COUNT)
+        return sessions if options.keep is None else kept(sessions, options.keep)
+
+    return stays
 
 
 def _before(age_days: float) -> datetime:
@@ -286,22 +246,21 @@ def _before(age_days: float) -> datetime:
 
 
 def _prune(options: argparse.Namespace) -> int:
-    pruning, store = _pruning(options), _store(options.baselines)
+    stays_of, store = _stays_of(options), _store(options.baselines)
     baselines = _all_of(store)
     machines = {baseline.machine_key for baseline in baselines.values()}
-    if pruning.machine_key is not None and pruning.machine_key not in machines:
-        raise SettingsError(
-            f"no baseline is of the machine {pruning.machine_key!r}; there are {_list_of(machines)}"
-        )
+    if options.machine is not None and options.machine not in machines:
+        known = ", ".join(sorted(machines)) or "none"
+        raise SettingsError(f"no baseline is of the machine {options.machine!r}; there are {known}")
     verb = "removed" if options.yes else "would be removed"
     file_count = session_count_gone = 0
     for path, baseline in baselines.items():
-        stays = pruning.stays(baseline)
+        stays = stays_of(baseline)
         gone = len(baseline.entries) - len(stays)
         if not gone:
             continue
         if options.yes:
-            gone = store.reduce(path, pruning.stays)
+            gone = store.reduce(path, stays_of)
         what = "the whole file" if not stays else f"{gone} of {_count(len(baseline.entries), 'session')}"
         say(f"{verb}: {printable(baseline.test_id)}: {what}: {path}")
         file_count, session_count_gone = file_count + 1, session_count_gone + gone
@@ -310,13 +269,6 @@ def _prune(options: argparse.Namespace) -> int:
     if file_count and not options.yes:
         say("give --yes to do it")
     return 0
-
-
-def _list_of(names: set[str]) -> str:
-    return ", ".join(sorted(names)) or "none"
-
-
-# ---- diff ----
 
 
 def _diff(options: argparse.Namespace) -> int:
@@ -330,11 +282,11 @@ def _diff(options: argparse.Namespace) -> int:
     if problems:
         raise BaselineError("\n".join(problems))
     old, new = sides
-    say(*(printable(line) for line in differences(old, new)))
+    say(*(printable(line) for line in _differences(old, new)))
     return 0
 
 
-def differences(old: Mapping[Key, Baseline], new: Mapping[Key, Baseline]) -> Iterator[str]:
+def _differences(old: Mapping[Key, Baseline], new: Mapping[Key, Baseline]) -> Iterator[str]:
     """What *new* has added, removed and changed, a line each, and how many of each."""
     added, removed = sorted(new.keys() - old.keys()), sorted(old.keys() - new.keys())
     common = sorted(old.keys() & new.keys())
@@ -358,13 +310,9 @@ def _change(old: Baseline, new: Baseline) -> str:
         check_comparable(old.entries[0], new.entries[0])
     except NotComparable as error:
         return f"levels can't be compared: {error}; {counts}"
-    levels = [_energies_j(baseline) for baseline in (old, new)]
+    levels = [[record.round_energies_j for record in baseline.entries] for baseline in (old, new)]
     if min(min(energies_j) for level in levels for energies_j in level) <= 0:
         return f"levels can't be compared: a round reads 0 J; {counts}"
     # One joule over each: what is left is the levels' own ratio, centred as the gate does.
     ratio = centre_ratio((1.0,), levels[0]) / centre_ratio((1.0,), levels[1])
     return f"level {percent_change_text(1.0 if math.isclose(ratio, 1.0, rel_tol=1e-12) else ratio)}; {counts}"
-
-
-def _energies_j(baseline: Baseline) -> list[tuple[float, ...]]:
-    return [record.round_energies_j for record in baseline.entries]

@@ -3,11 +3,10 @@
 import argparse
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from pytest_energy.baselines.schema import Baseline
-from pytest_energy.cli.arguments import Commands, add_command, add_run, add_width, chance, share
-from pytest_energy.cli.files import by_test, read_run, say, write_reports
+from pytest_energy.cli.arguments import Commands, add_out, add_run, add_width, chance, share
+from pytest_energy.cli.files import read_by_test, say, write_reports
 from pytest_energy.documents import now_text
 from pytest_energy.errors import BaselineError
 from pytest_energy.model import Budget, Judgement
@@ -20,10 +19,9 @@ from pytest_energy.verdict.words import in_words
 
 def register(commands: Commands) -> None:
     """Add this module's command to *commands*."""
-    compare = add_command(
-        commands,
+    compare = commands.add_parser(
         "compare",
-        "judge the tests of one run against those of another",
+        help="judge the tests of one run against those of another",
         description="Judge each test of run B against the same test of run A as a baseline of one session, "
         "by the gate's own rule. Budgets, and what B was judged against when it ran, play no part.",
         epilog="Exit status: 0, 1 where a test fails, or 2 where a file or a value can't be used.",
@@ -34,14 +32,7 @@ def register(commands: Commands) -> None:
     compare.add_argument(
         "--json", action="store_true", help="for programs: one JSON document, as --energy-out writes it"
     )
-    compare.add_argument(
-        "--out",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="PATH",
-        help="also write the report to PATH; the suffix picks the format (repeatable)",
-    )
+    add_out(compare)
     add_width(compare, "80 or more; default: %(default)s")
     compare.set_defaults(run=_compare)
 
@@ -72,9 +63,8 @@ def _compare(options: argparse.Namespace) -> int:
     for path in options.out:
         renderer_of(path)  # before the work
     policy = Policy(tolerance=options.tolerance, alpha=options.alpha, gates_estimates=options.estimates)
-    old = by_test(read_run(options.run_a), options.run_a)
-    new = by_test(read_run(options.run_b), options.run_b)
-    judgements, notes = compared(old, new, policy=policy, names=(str(options.run_a), str(options.run_b)))
+    old, new = read_by_test(options.run_a), read_by_test(options.run_b)
+    judgements, notes = _compared(old, new, policy=policy, names=(str(options.run_a), str(options.run_b)))
     run = view.of(judgements, run_notes=notes)
     if options.json:
         say(to_json.render(run, created=now_text()).rstrip("\n"))
@@ -85,21 +75,10 @@ def _compare(options: argparse.Namespace) -> int:
     return 1 if fails or (options.strict and notes) else 0
 
 
-def compared(
-    old: Mapping[str, Judgement],
-    new: Mapping[str, Judgement],
-    *,
-    policy: Policy,
-    names: tuple[str, str],
+def _compared(
+    old: Mapping[str, Judgement], new: Mapping[str, Judgement], *, policy: Policy, names: tuple[str, str]
 ) -> tuple[tuple[Judgement, ...], tuple[str, ...]]:
-    """Each test of *new* that *old* has joules of, judged against those; and what is left over, in words.
-
-    Args:
-        old: Of run A, by test id.
-        new: Of run B, by test id.
-        policy: For every test.
-        names: What the runs are called.
-    """
+    """Each test of *new* that *old* has joules of, judged against those; and what is left over, in words."""
     baselines, without = {}, {}
     for test_id in (test_id for test_id in new if test_id in old):
         record = old[test_id].record

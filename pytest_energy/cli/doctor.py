@@ -3,17 +3,16 @@
 import argparse
 import json
 
-from pytest_energy.cli.arguments import Commands, add_command
+from pytest_energy.cli.arguments import Commands
 from pytest_energy.cli.files import say
 from pytest_energy.doctor import diagnose, render, to_json
 
 
 def register(commands: Commands) -> None:
     """Add this module's command to *commands*."""
-    doctor = add_command(
-        commands,
+    doctor = commands.add_parser(
         "doctor",
-        "say what measures on this machine, and why the rest doesn't",
+        help="say what measures on this machine, and why the rest doesn't",
         description="Look for sensors, read each at rest and under a load of 2 s on all CPUs and GPUs, and "
         "say what may fail a test here and which command makes more measurable.",
         epilog="Exit status: 0 where something measures, 1 where nothing does.",

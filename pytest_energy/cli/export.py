@@ -3,16 +3,15 @@
 import argparse
 from pathlib import Path
 
-from pytest_energy.cli.arguments import Commands, add_command, add_run
+from pytest_energy.cli.arguments import Commands, add_run
 from pytest_energy.cli.files import read_run, write_reports
 
 
 def register(commands: Commands) -> None:
     """Add this module's command to *commands*."""
-    export = add_command(
-        commands,
+    export = commands.add_parser(
         "export",
-        "write a run in another format",
+        help="write a run in another format",
         description="Write a run in the format that the suffix of OUT names, as --energy-out would have "
         "done.",
         epilog="Exit status: 0, or 2 where a file can't be used.",

@@ -68,14 +68,14 @@ def _check_joules(judgement: Judgement, where: str) -> None:
             )
 
 
-def by_test(run: View, path: Path) -> dict[str, Judgement]:
-    """The judgements of *run* by their tests' ids.
+def read_by_test(path: Path) -> dict[str, Judgement]:
+    """The judgements of the run in the file *path* by their tests' ids.
 
     Raises:
-        SettingsError: A test is there twice, so that nobody can tell which one is meant.
+        SettingsError: As for `read_run`; or a test is there twice, so that nobody can tell which is meant.
     """
     judgements: dict[str, Judgement] = {}
-    for judgement in run.judgements:
+    for judgement in read_run(path).judgements:
         test_id = judgement.record.test_id
         if test_id in judgements:
             raise SettingsError(f"{path} has {test_id} twice; give a file of one run on one machine")

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from pytest_energy.baselines.store import Store
-from pytest_energy.cli.arguments import Commands, add_command, add_run, share
+from pytest_energy.cli.arguments import Commands, add_run, share
 from pytest_energy.cli.files import read_run, say
 from pytest_energy.errors import SettingsError
 from pytest_energy.report.catalogue import RoundsContext, plans, write
@@ -13,10 +13,9 @@ from pytest_energy.report.view import View
 
 def register(commands: Commands) -> None:
     """Add this module's command to *commands*."""
-    plot = add_command(
-        commands,
+    plot = commands.add_parser(
         "plot",
-        "draw the figures of a run",
+        help="draw the figures of a run",
         description="Draw what a run shows: metrics against joules with their correlations, joules by batch "
         "size and by request rate, training beside inference. Needs matplotlib: pip install "
         "'pytest-energy[plot]'.",

@@ -2,7 +2,7 @@
 
 import argparse
 
-from pytest_energy.cli.arguments import Commands, add_command
+from pytest_energy.cli.arguments import Commands
 from pytest_energy.cli.files import say
 
 _OLD_NAME = "session"  # of a run, until it was called one; scripts may still ask for it
@@ -10,10 +10,9 @@ _OLD_NAME = "session"  # of a run, until it was called one; scripts may still as
 
 def register(commands: Commands) -> None:
     """Add this module's command to *commands*."""
-    schema = add_command(
-        commands,
+    schema = commands.add_parser(
         "schema",
-        "print the JSON Schema of a run or of a baseline",
+        help="print the JSON Schema of a run or of a baseline",
         description="Print the JSON Schema (draft 2020-12) of what --energy-out=RUN.json writes, "
         "or of a file in the folder of baselines.",
         epilog="Exit status: 0.",

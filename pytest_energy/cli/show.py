@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pytest_energy.baselines.store import Store
-from pytest_energy.cli.arguments import Commands, add_baselines, add_command, add_width
+from pytest_energy.cli.arguments import Commands, add_baselines, add_width
 from pytest_energy.cli.files import read_run, say
 from pytest_energy.errors import SettingsError
 from pytest_energy.report import history, to_terminal
@@ -18,10 +18,9 @@ _NAMED_TESTS = 5  # of those that a message lists
 
 def register(commands: Commands) -> None:
     """Add this module's command to *commands*."""
-    show = add_command(
-        commands,
+    show = commands.add_parser(
         "show",
-        "show the summary of a run, or the history of a test",
+        help="show the summary of a run, or the history of a test",
         description="Show the summary that a run showed with --energy-report, or, for each machine, the "
         "sessions of a test in the baselines: when, at which commit, how many joules, how they moved, and "
         "whether they creep.",
