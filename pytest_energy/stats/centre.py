@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import NormalDist, fmean, variance
 from typing import Literal
 
-from pytest_energy.stats import student
+from pytest_energy.stats.student import t_quantile
 
 TRIM_FROM_COUNT = 8
 """From this many values a 20 % trim takes at least one at each end and leaves six."""
@@ -23,7 +23,6 @@ class Centre:
     """A mean, trimmed or not.
 
     Attributes:
-        centre: The mean.
         variance: Of one value: that of the mean is this over *count*. 0 where one value has none.
         df: Degrees of freedom of *variance*.
         count: Values, those that the trimmed mean leaves out among them.
@@ -57,9 +56,10 @@ class Spread:
     trimmed_count: int = 0
 
 
-def spread_of(count: int) -> Spread:
-    """What bounds rest on where *count* values stand by themselves."""
-    return Spread(source="own" if count > 1 else "assumed", count=count, trimmed_count=trimmed_count(count))
+def spread_of(count: int, *, has_baseline: bool = False) -> Spread:
+    """What bounds rest on: *count* values, and a baseline if it shows a spread."""
+    source: Literal["baseline", "assumed"] = "baseline" if has_baseline else "assumed"
+    return Spread(source="own" if count > 1 else source, count=count, trimmed_count=trimmed_count(count))
 
 
 def trimmed_count(count: int) -> int:
@@ -95,14 +95,6 @@ def plain_centre_of(values: Sequence[float]) -> Centre:
     return Centre(centre=fmean(values), variance=variance(values) if df else 0.0, df=df, count=len(values))
 
 
-def t_quantile(df: float, tail: float) -> float:
-    """The value that Student's t passes with chance *tail*; the normal one's where *df* is 0.
-
-    No degrees of freedom means a spread that is assumed, and so known.
-    """
-    return student.t_quantile(df, tail) if df else z_quantile(tail)
-
-
 def z_quantile(tail: float) -> float:
     """The value that a standard normal variable passes with chance *tail*."""
     return -NormalDist().inv_cdf(tail)
@@ -113,11 +105,12 @@ def half_width(scatter_variance: float, df: float, own_sd: float, tail: float) -
 
     Args:
         scatter_variance: Variance of the mean, estimated with *df* degrees of freedom.
-        df: 0 where it is assumed.
+        df: 0 where it is assumed, and so known: the normal quantile then stands in for Student's.
         own_sd: Standard uncertainty that does not average away.
         tail: Chance of one side.
 
     Source:
         JCGM 100:2008 (GUM), sections 5.1 and 5.2: what is independent adds in squares.
     """
-    return math.hypot(t_quantile(df, tail) * math.sqrt(scatter_variance), z_quantile(tail) * own_sd)
+    quantile = t_quantile(df, tail) if df else z_quantile(tail)
+    return math.hypot(quantile * math.sqrt(scatter_variance), z_quantile(tail) * own_sd)

@@ -24,13 +24,12 @@ Source:
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, variance
-from typing import Literal
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.model import Summary
-from pytest_energy.stats.centre import Centre, Spread, centre_of, half_width, plain_centre_of
+from pytest_energy.stats.centre import Centre, Spread, centre_of, half_width, plain_centre_of, spread_of
 
 PRIOR_BETWEEN_SD = 0.01
 """tau0: standard deviation in ln J between sessions of unchanged code, where no baseline tells. On an H100
@@ -84,6 +83,10 @@ class RoundEnergies:
             energies_j=self.energies_j[start:stop], uncertainties_j=self.uncertainties_j[start:stop]
         )
 
+    def first(self, count: int) -> "RoundEnergies":
+        """The first *count* of these rounds."""
+        return RoundEnergies(energies_j=self.energies_j[:count], uncertainties_j=self.uncertainties_j[:count])
+
     @property
     def relative_uncertainty(self) -> float:
         """Mean over the rounds of uncertainty over energy: what is left if all of it is common to them."""
@@ -120,7 +123,7 @@ def compare(
     alpha: float,
     round_count: int | None = None,
 ) -> Bounds:
-    """Bounds of the true ratio of *fresh* to the baseline *sessions*.
+    """Bounds of the true ratio of *fresh* to the baseline *sessions*: rule 2.
 
     Args:
         fresh: The record to judge.
@@ -131,9 +134,6 @@ def compare(
 
     Raises:
         NotMeasurable: There is no session.
-
-    Source:
-        The module's docstring.
     """
     if not sessions:
         raise NotMeasurable("a baseline without sessions can't be compared with")
@@ -160,7 +160,7 @@ def compare(
         upper=_exp(difference + half),
         detectable_ratio=(1 + tolerance) * _exp(half + half_at_power),
         baseline_j=_exp(baseline_ln),
-        spread=_spread(new, pooled_df),
+        spread=spread_of(new.count, has_baseline=pooled_df > 0),
     )
 
 
@@ -170,27 +170,16 @@ def baseline_centre_j(sample: RoundEnergies) -> float:
 
 
 def centre_ratio(fresh: Sequence[float], sessions: Iterable[Sequence[float]]) -> float:
-    """Ratio of fresh values to the baseline's, centred as `compare` does.
-
-    Args:
-        fresh: One value a round, above 0: seconds, for instance.
-        sessions: The same of each session.
-
-    Source:
-        The module's docstring, rule 2: exp(f - b).
-    """
+    """Ratio of fresh values, such as seconds of each round, to the sessions': exp(f - b) of rule 2."""
     return _exp(_log_centre(fresh).centre - fmean([_log_centre(session).centre for session in sessions]))
 
 
 def shrunk_variance(values: Sequence[float], *, known: float = 0.0) -> float:
-    """Between-session variance of ln J, drawn towards the prior.
+    """Between-session variance of ln J, drawn towards the prior: tau^2 of rule 2.
 
     Args:
         values: ln J of each session, at least one.
         known: The share of their variance that is explained otherwise, and taken out.
-
-    Source:
-        The module's docstring, rule 2: tau^2.
     """
     df = len(values) - 1
     return towards_prior(max(0.0, variance(values) - known) if df else 0.0, df)
@@ -235,23 +224,13 @@ def budget_bounds(sample: RoundEnergies, alpha: float) -> tuple[float, float]:
 
 
 def _linear_bounds(rounds: Centre, own_j: float, *, tail: float) -> tuple[float, float]:
-    known = _with_prior(rounds)
-    half_j = half_width(known.centre_variance, rounds.df, own_j, tail)
+    half_j = half_width(_with_prior(rounds).centre_variance, rounds.df, own_j, tail)
     return max(0.0, rounds.centre - half_j), rounds.centre + half_j
 
 
 def _with_prior(rounds: Centre) -> Centre:
     """*rounds*, with the prior spread in place of one that a single round can't have."""
-    if rounds.df:
-        return rounds
-    return Centre(centre=rounds.centre, variance=(PRIOR_ROUND_CV * rounds.centre) ** 2, df=0, count=1)
-
-
-def _spread(fresh: Centre, pooled_df: int) -> Spread:
-    source: Literal["own", "baseline", "assumed"] = "own" if fresh.df else "baseline"
-    return Spread(
-        source=source if pooled_df else "assumed", count=fresh.count, trimmed_count=fresh.trimmed_count
-    )
+    return rounds if rounds.df else replace(rounds, variance=(PRIOR_ROUND_CV * rounds.centre) ** 2)
 
 
 def _pooled_variance(records: Sequence[Centre]) -> tuple[float, int]:

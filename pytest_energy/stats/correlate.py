@@ -11,13 +11,18 @@ One row a model or configuration: rounds or epochs of one model are not independ
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, permutations
 from typing import TYPE_CHECKING
+
+from pytest_energy.lazy_module import LazyModule
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     Ranks = NDArray[np.int64]
+else:
+    np = LazyModule("numpy")
 
 LEAST_ROW_COUNT = 5
 """With four rows the smallest two-sided p is 1/12: nothing could be significant at 5 %."""
@@ -92,8 +97,6 @@ def spearman(x: Sequence[float], y: Sequence[float], *, seed: int) -> Correlatio
 
 def _doubled_ranks(values: Sequence[float]) -> "Ranks":
     """Twice the mean rank of each value: whole numbers, so that sums of products are exact."""
-    import numpy as np
-
     _, places, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
     doubled = 2 * np.cumsum(counts) - counts + 1
     ranks: Ranks = doubled[places].astype(np.int64)
@@ -118,18 +121,9 @@ def _rho(x_ranks: "Ranks", y_ranks: "Ranks") -> float | None:
 def _exact_p(x_ranks: "Ranks", y_ranks: "Ranks") -> float:
     """Share of all orders of the rows whose |rho| is at least the one seen."""
     product = abs(int(_centred_products(x_ranks, y_ranks)))
-    orders = x_ranks[_permutations(len(x_ranks))]
+    ranks = chain.from_iterable(permutations(x_ranks.tolist()))
+    orders = np.fromiter(ranks, dtype=np.int64).reshape(-1, len(x_ranks))
     return float((abs(_centred_products(orders, y_ranks)) >= product).mean())
-
-
-def _permutations(count: int) -> "Ranks":
-    """All orders of *count* places, one a row."""
-    import numpy as np
-
-    orders = np.zeros((1, 1), dtype=np.int64)
-    for size in range(1, count):
-        orders = np.concatenate([np.insert(orders, place, size, axis=1) for place in range(size + 1)])
-    return orders
 
 
 def _monte_carlo_p(x_ranks: "Ranks", y_ranks: "Ranks", seed: int) -> float:
@@ -138,8 +132,6 @@ def _monte_carlo_p(x_ranks: "Ranks", y_ranks: "Ranks", seed: int) -> float:
     Source:
         Phipson and Smyth 2010, Statistical Applications in Genetics and Molecular Biology 9, 39.
     """
-    import numpy as np
-
     orders = np.random.default_rng(seed).permuted(np.tile(x_ranks, (PERMUTATION_COUNT, 1)), axis=1)
     as_extreme = abs(_centred_products(orders, y_ranks)) >= abs(int(_centred_products(x_ranks, y_ranks)))
     return (1 + int(as_extreme.sum())) / (1 + PERMUTATION_COUNT)
@@ -147,8 +139,6 @@ def _monte_carlo_p(x_ranks: "Ranks", y_ranks: "Ranks", seed: int) -> float:
 
 def _bootstrap_interval(x_ranks: "Ranks", y_ranks: "Ranks", seed: int) -> tuple[float, float]:
     """Middle 95 % of rho over resampled rows; a resample without an order has no rho and is left out."""
-    import numpy as np
-
     n = len(x_ranks)
     # How often each row is in each resample: ranks and products then need no resampled columns.
     # As floats, whose products are fast and, of whole numbers below 2^53, exact.

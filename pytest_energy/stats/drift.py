@@ -28,38 +28,11 @@ CREEP_LIMIT = 3.2
 _LEAST_LATER = 2
 
 
-def deviations(energies_j: Sequence[float], *, pinned_count: int) -> tuple[float, ...]:
-    """How far each session after the pinned ones is from them, in standard deviations of ln J.
-
-    Args:
-        energies_j: Mean joules of each session, oldest first, above 0.
-        pinned_count: How many of the first are the reference.
-
-    Raises:
-        NotMeasurable: Fewer sessions than *pinned_count*, none pinned, or a session without joules.
-
-    Source:
-        Standardised as for a control chart (Montgomery, Introduction to Statistical Quality Control, chapter
-        9), by the prediction variance s^2 (1 + 1/m) of one more value after m, s^2 as in `compare`.
-    """
-    if not 1 <= pinned_count <= len(energies_j):
-        raise NotMeasurable(
-            f"{pinned_count} sessions to pin of {len(energies_j)}; at least 1, and no more than there are"
-        )
-    if not all(math.isfinite(energy_j) and energy_j > 0 for energy_j in energies_j):
-        raise NotMeasurable("a session without joules above 0 has no place in a history")
-    logs = [math.log(energy_j) for energy_j in energies_j]
-    pinned = logs[:pinned_count]
-    reference = fmean(pinned)
-    sigma = math.sqrt(shrunk_variance(pinned) * (1 + 1 / pinned_count))
-    return tuple((value - reference) / sigma for value in logs[pinned_count:])
-
-
 def cusum(values: Sequence[float]) -> tuple[float, ...]:
     """Sum of what *values* exceed the slack by, never below 0, after each of them.
 
     Args:
-        values: Standardised deviations, as `deviations` gives them.
+        values: Deviations from the pinned sessions, in standard deviations.
 
     Source:
         Page 1954, Biometrika 41, 100: S = max(0, S + z - k).
@@ -92,26 +65,36 @@ def creep(energies_j: Sequence[float], *, pinned_count: int) -> Creep | None:
         pinned_count: How many of the first are the reference.
 
     Raises:
-        NotMeasurable: As for `deviations`.
+        NotMeasurable: Fewer sessions than *pinned_count*, none pinned, or a session without joules.
 
     Source:
         Roberts 1959 (EWMA); sigma from successive differences: von Neumann 1941, Annals of Mathematical
-        Statistics 12, 367, with two thirds of the degrees of freedom, shrunk as in `compare`.
+        Statistics 12, 367, with two thirds of the degrees of freedom, shrunk as in `compare`. Where it began:
+        `cusum`, standardised as for a control chart (Montgomery, Introduction to Statistical Quality Control,
+        chapter 9), by the prediction variance s^2 (1 + 1/m) of one more value after m, s^2 as in `compare`.
     """
-    later = deviations(energies_j, pinned_count=pinned_count)
+    if not 1 <= pinned_count <= len(energies_j):
+        raise NotMeasurable(
+            f"{pinned_count} sessions to pin of {len(energies_j)}; at least 1, and no more than there are"
+        )
+    if not all(math.isfinite(energy_j) and energy_j > 0 for energy_j in energies_j):
+        raise NotMeasurable("a session without joules above 0 has no place in a history")
+    logs = [math.log(energy_j) for energy_j in energies_j]
+    pinned, later = logs[:pinned_count], logs[pinned_count:]
     if len(later) < _LEAST_LATER:
         return None
-    logs = [math.log(energy_j) for energy_j in energies_j]
-    reference = fmean(logs[:pinned_count])
+    reference = fmean(pinned)
+    rises = [value - reference for value in later]
     weights = [EWMA_WEIGHT * (1 - EWMA_WEIGHT) ** age for age in reversed(range(len(later)))]
     total = math.fsum(weights)
     weights = [weight / total for weight in weights]
-    rises = [value - reference for value in logs[pinned_count:]]
     rise = math.fsum(weight * value for weight, value in zip(weights, rises, strict=True))
     spread = math.sqrt(math.fsum(weight**2 for weight in weights) + 1 / pinned_count)
     if rise <= CREEP_LIMIT * math.sqrt(_successive_variance(logs)) * spread:
         return None
-    began = max((place + 1 for place, height in enumerate(cusum(later)) if height == 0), default=0)
+    sigma = math.sqrt(shrunk_variance(pinned) * (1 + 1 / pinned_count))
+    heights = cusum([value / sigma for value in rises])
+    began = max((place + 1 for place, height in enumerate(heights) if height == 0), default=0)
     return Creep(ratio=math.exp(rise), began=min(began, len(later) - 1))
 
 

@@ -23,11 +23,11 @@ Source:
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 from statistics import fmean
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.stats.centre import centre_of, half_width, spread_of
+from pytest_energy.stats.centre import Centre, centre_of, half_width, spread_of
 from pytest_energy.stats.compare import POWER, PRIOR_ROUND_CV, Bounds, RoundEnergies
 from pytest_energy.stats.rounds import wants_another
 
@@ -48,21 +48,8 @@ def is_turned(number: int) -> bool:
     return number.bit_count() % 2 == 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Difference:
-    """Centre of the differences, its variance and degrees of freedom, and what can't average away."""
-
-    centre: float
-    centre_variance: float
-    df: int
-    own_sd: float
-
-    def half_width(self, tail: float) -> float:
-        return half_width(self.centre_variance, self.df, self.own_sd, tail)
-
-
 def compare_pairs(before: RoundEnergies, after: RoundEnergies, *, tolerance: float, alpha: float) -> Bounds:
-    """Bounds of the true ratio of *after* to *before*.
+    """Bounds of the true ratio of *after* to *before*: rule 2.
 
     Args:
         before: One round of each pair.
@@ -72,17 +59,16 @@ def compare_pairs(before: RoundEnergies, after: RoundEnergies, *, tolerance: flo
 
     Raises:
         NotMeasurable: One side has more rounds than the other.
-
-    Source:
-        The module's docstring.
     """
-    change = _difference(before, after)
-    half = change.half_width(alpha)
+    change, own_sd = _change(before, after)
+    half, half_at_power = (
+        half_width(change.centre_variance, change.df, own_sd, tail) for tail in (alpha, 1 - POWER)
+    )
     return Bounds(
         ratio=math.exp(change.centre),
         lower=math.exp(change.centre - half),
         upper=math.exp(change.centre + half),
-        detectable_ratio=(1 + tolerance) * math.exp(half + change.half_width(1 - POWER)),
+        detectable_ratio=(1 + tolerance) * math.exp(half + half_at_power),
         baseline_j=math.exp(fmean(map(math.log, before.energies_j))),
         spread=spread_of(len(before.energies_j)),
     )
@@ -108,33 +94,21 @@ def needs_more_pairs(
     """
 
     def is_narrow(count: int) -> bool:
-        return _is_narrow(before.part(0, count), after.part(0, count), precision)
+        """Whether what more pairs could narrow is narrow enough."""
+        change, _ = _change(before.first(count), after.first(count))
+        return bool(change.df) and half_width(change.centre_variance, change.df, 0.0, 0.025) <= precision
 
     return wants_another(len(before.energies_j), is_narrow, least=least, cap=cap)
 
 
-def _is_narrow(before: RoundEnergies, after: RoundEnergies, precision: float) -> bool:
-    """Whether what more pairs could narrow is narrow enough."""
-    change = _difference(before, after)
-    return bool(change.df) and half_width(change.centre_variance, change.df, 0.0, 0.025) <= precision
-
-
-def _difference(before: RoundEnergies, after: RoundEnergies) -> _Difference:
+def _change(before: RoundEnergies, after: RoundEnergies) -> tuple[Centre, float]:
+    """Centre of the differences, and the standard uncertainty that can't average away."""
     if len(before.energies_j) != len(after.energies_j):
         raise NotMeasurable(
             f"{len(before.energies_j)} rounds before, {len(after.energies_j)} after; a pair has one of each"
         )
-    changes = [math.log(b / a) for a, b in zip(before.energies_j, after.energies_j, strict=True)]
+    centre = centre_of([math.log(b / a) for a, b in zip(before.energies_j, after.energies_j, strict=True)])
     u_before, u_after = before.relative_uncertainty, after.relative_uncertainty
     own_variance = u_before**2 + u_after**2
-    own_sd = abs(u_after - u_before)
-    if len(changes) == 1:
-        variance = 2 * PRIOR_ROUND_CV**2 + own_variance
-        return _Difference(centre=changes[0], centre_variance=variance, df=0, own_sd=own_sd)
-    middle = centre_of(changes)
-    return _Difference(
-        centre=middle.centre,
-        centre_variance=max(middle.centre_variance, own_variance / len(changes)),
-        df=middle.df,
-        own_sd=own_sd,
-    )
+    variance = max(centre.variance, own_variance) if centre.df else 2 * PRIOR_ROUND_CV**2 + own_variance
+    return replace(centre, variance=variance), abs(u_after - u_before)

@@ -8,6 +8,7 @@ Rule 2: two constants take three rates at least: through two every curve passes,
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from pytest_energy.errors import NotMeasurable
 
@@ -77,7 +78,7 @@ def fit_rates(
     spacings_s = [1 / rate for rate in rates]
     weights = [1 / uncertainty_j**2 for uncertainty_j in uncertainties_j]
     total = math.fsum(weights)
-    mean_s, mean_j = _weighted_mean(weights, spacings_s), _weighted_mean(weights, energies_j)
+    mean_s, mean_j = fmean(spacings_s, weights), fmean(energies_j, weights)
     spread = math.fsum(w * (s - mean_s) ** 2 for w, s in zip(weights, spacings_s, strict=True))
     points = list(zip(weights, spacings_s, energies_j, strict=True))
     power_w = math.fsum(w * (s - mean_s) * (e - mean_j) for w, s, e in points) / spread
@@ -111,7 +112,3 @@ def _check(rates: Sequence[float], energies_j: Sequence[float], uncertainties_j:
             raise NotMeasurable(
                 f"a standard uncertainty of {uncertainty_j} J at {rate:g}/s; a weight takes one above 0"
             )
-
-
-def _weighted_mean(weights: Sequence[float], values: Sequence[float]) -> float:
-    return math.fsum(w * value for w, value in zip(weights, values, strict=True)) / math.fsum(weights)

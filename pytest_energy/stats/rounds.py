@@ -83,32 +83,24 @@ def needs_more(
     """
 
     def is_narrow(count: int) -> bool:
-        return _is_narrow(energies_j[:count], uncertainties_j[:count], precision)
+        """Whether the interval is within *precision*, or what is left of it is not for rounds to narrow."""
+        try:
+            summary = summarise(energies_j[:count], uncertainties_j[:count])
+        except NotMeasurable:  # a round of 0 J: no width is known, the cap ends it
+            return False
+        half_j = summary.energy_ci_j[1] - summary.energy_j
+        own_half_j = z_quantile(0.025) * fmean(uncertainties_j[:count])
+        scatter_half_j = math.sqrt(max(0.0, half_j**2 - own_half_j**2))
+        return half_j <= precision * summary.energy_j or scatter_half_j <= own_half_j
 
     return wants_another(len(energies_j), is_narrow, least=least, cap=cap)
 
 
 def wants_another(count: int, is_narrow: Callable[[int], bool], *, least: int, cap: int) -> bool:
-    """Whether after *count* rounds or pairs another is wanted.
+    """Whether after *count* rounds or pairs another is wanted; *least* and *cap* as for `needs_more`.
 
-    Args:
-        count: How many there are.
-        is_narrow: Whether the interval of the first so many is narrow enough.
-        least: As for `needs_more`.
-        cap: As for `needs_more`.
+    *is_narrow* tells whether the interval of the first so many is narrow enough.
     """
     if least < count < cap:
         return not (is_narrow(count - 1) and is_narrow(count))
     return count < cap
-
-
-def _is_narrow(energies_j: Sequence[float], uncertainties_j: Sequence[float], precision: float) -> bool:
-    """Whether the interval is within *precision*, or what is left of it is not for more rounds to narrow."""
-    try:
-        summary = summarise(energies_j, uncertainties_j)
-    except NotMeasurable:  # a round of 0 J: no width is known, the cap ends it
-        return False
-    half_j = summary.energy_ci_j[1] - summary.energy_j
-    own_half_j = z_quantile(0.025) * fmean(uncertainties_j)
-    scatter_half_j = math.sqrt(max(0.0, half_j**2 - own_half_j**2))
-    return half_j <= precision * summary.energy_j or scatter_half_j <= own_half_j

@@ -3,14 +3,8 @@ import statistics
 import pytest
 from scipy.stats import norm, t, trim_mean
 
-from pytest_energy.stats.centre import (
-    centre_of,
-    half_width,
-    plain_centre_of,
-    t_quantile,
-    trimmed_count,
-    z_quantile,
-)
+from pytest_energy.stats.centre import centre_of, half_width, plain_centre_of, trimmed_count, z_quantile
+from pytest_energy.stats.student import t_quantile
 
 VALUES = (3.0, 1.0, 2.0, 900.0, 4.0, 2.5, 3.5, 0.1)
 
@@ -44,10 +38,10 @@ def test_one_value_has_no_spread() -> None:
 
 @pytest.mark.parametrize("tail", [0.4, 0.2, 0.05, 0.025, 0.0005])
 def test_quantiles_are_those_of_the_distributions(tail: float) -> None:
-    """Student's t, whole degrees of freedom or not, and the normal one."""
-    assert t_quantile(3.7, tail) == pytest.approx(float(t.isf(tail, 3.7)), rel=1e-12)
+    """Student's t, whole degrees of freedom or not; the normal one where the spread is assumed."""
+    assert half_width(1.0, 3.7, 0.0, tail) == pytest.approx(float(t.isf(tail, 3.7)), rel=1e-12)
     assert z_quantile(tail) == pytest.approx(float(norm.isf(tail)), rel=1e-12)
-    assert t_quantile(0, tail) == z_quantile(tail)
+    assert half_width(1.0, 0, 0.0, tail) == z_quantile(tail)
 
 
 def test_scatter_and_uncertainty_add_in_squares() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.stats.compare import PRIOR_BETWEEN_SD
-from pytest_energy.stats.drift import creep, cusum, deviations
+from pytest_energy.stats.drift import creep, cusum
 
 
 class TestCusum:
@@ -22,25 +22,6 @@ class TestCusum:
         assert cusum([]) == ()
 
 
-class TestDeviations:
-    def test_they_are_in_sigma_of_the_pinned_sessions(self) -> None:
-        """One pinned session: the prior's 1 %, times sqrt 2 for the reference's own chance."""
-        values = deviations([100.0, 100 * math.exp(0.01)], pinned_count=1)
-        assert values == pytest.approx((0.01 / (PRIOR_BETWEEN_SD * math.sqrt(2)),))
-
-    @pytest.mark.parametrize("pinned_count", [0, 3])
-    def test_the_pinned_sessions_must_be_there(self, pinned_count: int) -> None:
-        """No reference, no chart."""
-        with pytest.raises(NotMeasurable, match=f"{pinned_count} sessions to pin of 2"):
-            deviations([100.0, 100.0], pinned_count=pinned_count)
-
-    @pytest.mark.parametrize("energy_j", [0.0, math.nan])
-    def test_a_session_without_joules_is_refused(self, energy_j: float) -> None:
-        """A session of 0 J is not a fall in energy."""
-        with pytest.raises(NotMeasurable, match="without joules"):
-            deviations([100.0, energy_j], pinned_count=1)
-
-
 class TestCreep:
     def test_it_tells_how_far_and_since_when(self) -> None:
         """Flat until the fourth session, then 5 % up: the level is 4 to 6 % up, from the fifth on."""
@@ -48,6 +29,26 @@ class TestCreep:
         assert rise is not None
         assert rise.ratio == pytest.approx(1.04, abs=0.01)
         assert rise.began == 1
+
+    @pytest.mark.parametrize(("rise", "began"), [(0.45, 1), (0.55, 0)])
+    def test_it_began_where_a_session_is_half_a_sigma_up(self, rise: float, began: int) -> None:
+        """One pinned session: sigma is the prior's 1 %, times sqrt 2 for the reference's own chance."""
+        first = 100 * math.exp(rise * PRIOR_BETWEEN_SD * math.sqrt(2))
+        creeping = creep([100.0, first, *[108.0] * 9], pinned_count=1)
+        assert creeping is not None
+        assert creeping.began == began
+
+    @pytest.mark.parametrize("pinned_count", [0, 3])
+    def test_the_pinned_sessions_must_be_there(self, pinned_count: int) -> None:
+        """No reference, no chart."""
+        with pytest.raises(NotMeasurable, match=f"{pinned_count} sessions to pin of 2"):
+            creep([100.0, 100.0], pinned_count=pinned_count)
+
+    @pytest.mark.parametrize("energy_j", [0.0, math.nan])
+    def test_a_session_without_joules_is_refused(self, energy_j: float) -> None:
+        """A session of 0 J is not a fall in energy."""
+        with pytest.raises(NotMeasurable, match="without joules"):
+            creep([100.0, energy_j], pinned_count=1)
 
     def test_a_fall_is_no_creep(self) -> None:
         """Energy that falls is welcome."""
