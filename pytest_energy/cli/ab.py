@@ -8,7 +8,6 @@ from pytest_energy.cli.arguments import Commands, add_out, chance, number, share
 
 
 def register(commands: Commands) -> None:
-    """Add this module's command to *commands*."""
     ab = commands.add_parser(
         "ab",
         help="compare the working tree with another revision, measured in turns",

@@ -25,7 +25,6 @@ _NAMED_TESTS = 5  # of those that a message lists
 
 
 def register(commands: Commands) -> None:
-    """Add this module's command to *commands*."""
     from_run = commands.add_parser(
         "accept",
         help="take the joules of a run into the baselines",

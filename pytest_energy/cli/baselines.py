@@ -30,7 +30,6 @@ Key = tuple[str, str]
 
 
 def register(commands: Commands) -> None:
-    """Add this module's commands to *commands*."""
     baselines = commands.add_parser(
         "baselines",
         help="list, check, prune or compare the stored baselines",

@@ -1,7 +1,7 @@
 """`pytest-energy compare`: the tests of one run judged against those of another."""
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pytest_energy.baselines.schema import Baseline
@@ -18,7 +18,6 @@ from pytest_energy.verdict.words import in_words
 
 
 def register(commands: Commands) -> None:
-    """Add this module's command to *commands*."""
     compare = commands.add_parser(
         "compare",
         help="judge the tests of one run against those of another",
@@ -94,16 +93,12 @@ def _compared(
         for test_id, baseline in baselines.items()
     )
     notes = [
-        *_one_sided(names[0], [test_id for test_id in old if test_id not in new]),
-        *_one_sided(names[1], [test_id for test_id in new if test_id not in old]),
-        *(
-            f"{names[0]} has no usable joules of {test_id} ({verdict}), so it was not compared"
-            for test_id, verdict in without.items()
-        ),
+        f"only in {name}, so not compared: {', '.join(alone)}"
+        for name, own, other in ((names[0], old, new), (names[1], new, old))
+        if (alone := [test_id for test_id in own if test_id not in other])
+    ]
+    notes += [
+        f"{names[0]} has no usable joules of {test_id} ({verdict}), so it was not compared"
+        for test_id, verdict in without.items()
     ]
     return judgements, tuple(notes)
-
-
-def _one_sided(name: str, test_ids: list[str]) -> Iterator[str]:
-    if test_ids:
-        yield f"only in {name}, so not compared: {', '.join(test_ids)}"

@@ -9,7 +9,6 @@ from pytest_energy.doctor import diagnose, render, to_json
 
 
 def register(commands: Commands) -> None:
-    """Add this module's command to *commands*."""
     doctor = commands.add_parser(
         "doctor",
         help="say what measures on this machine, and why the rest doesn't",

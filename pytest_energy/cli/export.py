@@ -8,7 +8,6 @@ from pytest_energy.cli.files import read_run, write_reports
 
 
 def register(commands: Commands) -> None:
-    """Add this module's command to *commands*."""
     export = commands.add_parser(
         "export",
         help="write a run in another format",

@@ -12,7 +12,6 @@ from pytest_energy.report.view import View
 
 
 def register(commands: Commands) -> None:
-    """Add this module's command to *commands*."""
     plot = commands.add_parser(
         "plot",
         help="draw the figures of a run",
@@ -69,11 +68,8 @@ def _rounds_context(options: argparse.Namespace, run: View) -> RoundsContext:
     sessions = {}
     if options.baselines is not None:
         store = Store(options.baselines)
-        for judgement in run.judgements:
-            record = judgement.record
-            if judgement.comparison is None:
-                continue
-            baseline = store.load(record.machine.key, record.test_id)
-            if baseline is not None:
-                sessions[record.machine.key, record.test_id] = baseline.entries
+        for record in [one.record for one in run.judgements if one.comparison is not None]:
+            place = record.machine.key, record.test_id
+            if (baseline := store.load(*place)) is not None:
+                sessions[place] = baseline.entries
     return RoundsContext(sessions=sessions, tolerance=options.tolerance)

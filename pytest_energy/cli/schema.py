@@ -9,7 +9,6 @@ _OLD_NAME = "session"  # of a run, until it was called one; scripts may still as
 
 
 def register(commands: Commands) -> None:
-    """Add this module's command to *commands*."""
     schema = commands.add_parser(
         "schema",
         help="print the JSON Schema of a run or of a baseline",

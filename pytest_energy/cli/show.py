@@ -17,7 +17,6 @@ _NAMED_TESTS = 5  # of those that a message lists
 
 
 def register(commands: Commands) -> None:
-    """Add this module's command to *commands*."""
     show = commands.add_parser(
         "show",
         help="show the summary of a run, or the history of a test",
@@ -44,14 +43,10 @@ def _show(options: argparse.Namespace) -> int:
         say(to_terminal.render(read_run(path), width=options.width))
         return 0
     store = Store(options.baselines)
-    is_ascii = options.ascii or not _takes_unicode()
+    is_ascii = options.ascii or (sys.stdout.encoding or "").lower() not in {"utf-8", "utf8"}
     baselines = [store.read(file) for file in _paths_named(store, options.what)]
     say("\n\n".join(history.render(baseline, is_ascii=is_ascii) for baseline in baselines))
     return 0
-
-
-def _takes_unicode() -> bool:
-    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
 
 
 def _paths_named(store: Store, name: str) -> list[Path]:
@@ -64,7 +59,8 @@ def _paths_named(store: Store, name: str) -> list[Path]:
         return list(exact)
     ids = {path: store.test_id_of(path) for path in store.paths()}
     paths = [path for path, test_id in ids.items() if name in test_id]
-    paths = paths or [path for path, test_id in ids.items() if _fits(test_id, name)]
+    pattern = name.replace("[", "[[]")  # `*` is any text and `?` any character, a bracket is a bracket
+    paths = paths or [path for path, test_id in ids.items() if fnmatchcase(test_id, pattern)]
     if paths:
         return sorted(paths, key=lambda path: (ids[path], path))
     if not ids:
@@ -73,11 +69,6 @@ def _paths_named(store: Store, name: str) -> list[Path]:
             "make them with pytest --energy-baseline=add"
         )
     raise SettingsError(f"no baseline in {store.folder} is of {name!r}; {_near_text(name, ids.values())}")
-
-
-def _fits(test_id: str, pattern: str) -> bool:
-    """Whether *pattern* is *test_id*, `*` any text and `?` any character; a bracket is a bracket."""
-    return fnmatchcase(test_id, pattern.replace("[", "[[]"))
 
 
 def _near_text(name: str, ids: Iterable[str]) -> str:

@@ -8,12 +8,11 @@ Rule 3: no channel is read by two sensors.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol, runtime_checkable
 
 from pytest_energy.errors import Reason, SensorUnavailable, SettingsError
 from pytest_energy.model import Provenance, SensorStatus
 from pytest_energy.sensors import estimate, nvml, perf, rapl
-from pytest_energy.sensors.protocol import Sensor
+from pytest_energy.sensors.protocol import LeavesOut, Sensor
 
 Opener = Callable[[], Sensor]
 _Absence = tuple[SensorStatus, tuple[Reason, ...]]
@@ -36,14 +35,6 @@ class SensorSet:
     sensors: tuple[Sensor, ...]
     statuses: tuple[SensorStatus, ...]
     reasons: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
-
-
-@runtime_checkable
-class _LeavesOut(Protocol):
-    """A sensor that can't read all of its hardware: channel name to why not."""
-
-    @property
-    def left_out(self) -> Mapping[str, str]: ...
 
 
 def builtin_openers(cpu_tdp_w: float | None = None) -> dict[str, Opener]:
@@ -182,7 +173,7 @@ def _sensor_set(opened: Iterable[Sensor], absences: Iterable[_Absence]) -> Senso
     left_out = [
         _absence(f"{sensor.name} {channel}", sensor.provenance, Reason(because))
         for sensor in sensors
-        if isinstance(sensor, _LeavesOut)
+        if isinstance(sensor, LeavesOut)
         for channel, because in sensor.left_out.items()
     ]
     every = [*left_out, *absences]

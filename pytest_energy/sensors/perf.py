@@ -24,7 +24,7 @@ from typing import Protocol
 from pytest_energy.errors import Reason, SensorError, SensorUnavailable
 from pytest_energy.model import Channel, Domain, Provenance, Usage
 from pytest_energy.sensors.protocol import Facts
-from pytest_energy.sensors.rapl import NAME, STILL_S, find_still
+from pytest_energy.sensors.rapl import NAME, STILL_S, find_still, rapl_facts
 
 _EVENTS = ((Domain.CPU, "energy-pkg"), (Domain.DRAM, "energy-ram"))
 
@@ -105,11 +105,7 @@ class _Counter:
 
 
 class PerfSensor:
-    """RAPL counters through perf; to its user the same sensor as powercap's, with the same channels.
-
-    Attributes:
-        left_out: Channel name to why it can't be counted.
-    """
+    """RAPL counters through perf; to its user the same sensor as powercap's, with the same channels."""
 
     name = NAME
     provenance = Provenance.MEASURED
@@ -176,11 +172,7 @@ class PerfSensor:
         return Usage()
 
     def facts(self) -> Facts:
-        variable = {"rapl_interface": "perf"}
-        if self.left_out:
-            variable["rapl_left_out"] = "; ".join(f"{name}: {why}" for name, why in self.left_out.items())
-        channels = ", ".join(channel.name for channel in self.channels)
-        return Facts(fixed={"rapl_channels": channels}, shown=variable)
+        return rapl_facts("perf", [channel.name for channel in self.channels], self.left_out)
 
     def close(self) -> None:
         """Close the counters; a read after this is a `SensorError`."""

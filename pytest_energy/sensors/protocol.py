@@ -98,6 +98,14 @@ class Sensor(Protocol):
 
 
 @runtime_checkable
+class LeavesOut(Protocol):
+    """A sensor that can't read all of its hardware: channel name to why not."""
+
+    @property
+    def left_out(self) -> Mapping[str, str]: ...
+
+
+@runtime_checkable
 class MonitorsDevice(Protocol):
     """A sensor that also tells how its devices are. What can't be told is left out; nothing is raised."""
 

@@ -194,11 +194,7 @@ def _place(path: Path) -> tuple[int, ...]:
 
 
 class RaplSensor:
-    """RAPL counters of the kernel's powercap tree.
-
-    Attributes:
-        left_out: Channel name to why it can't be counted.
-    """
+    """RAPL counters of the kernel's powercap tree."""
 
     name = NAME
     provenance = Provenance.MEASURED
@@ -279,15 +275,23 @@ class RaplSensor:
         return Usage()
 
     def facts(self) -> Facts:
-        variable = {"rapl_interface": "powercap"}
-        if self.left_out:
-            variable["rapl_left_out"] = "; ".join(f"{name}: {why}" for name, why in self.left_out.items())
-        if self._mirrors:
-            variable["rapl_mirrors"] = "; ".join(self._mirrors)
-        return Facts(fixed={"rapl_channels": ", ".join(self._zones)}, shown=variable)
+        return rapl_facts("powercap", self._zones, self.left_out, self._mirrors)
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def rapl_facts(
+    interface: str, channels: Iterable[str], left_out: Mapping[str, str], mirrors: Iterable[str] = ()
+) -> Facts:
+    """What is told of a sensor that reads RAPL, through whichever *interface*."""
+    texts = {
+        "rapl_interface": interface,
+        "rapl_left_out": "; ".join(f"{name}: {why}" for name, why in left_out.items()),
+        "rapl_mirrors": "; ".join(mirrors),
+    }
+    present = {name: text for name, text in texts.items() if text}
+    return Facts(fixed={"rapl_channels": ", ".join(channels)}, shown=present)
 
 
 def permission_reason(counter: Path) -> Reason:
