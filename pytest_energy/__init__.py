@@ -23,21 +23,17 @@ if TYPE_CHECKING:  # for type checkers and editors; `__getattr__` gives the same
         SensorUnavailable,
         SettingsError,
     )
+    from pytest_energy.judgement import Budget, Comparison, Judgement, Summary, Verdict
     from pytest_energy.model import (
-        Budget,
         Channel,
-        Comparison,
         Domain,
-        Judgement,
         Machine,
         Phase,
         Provenance,
         Reading,
         Record,
         SensorStatus,
-        Summary,
         Usage,
-        Verdict,
     )
     from pytest_energy.plugin.fixture import Energy
     from pytest_energy.plugin.windows import Window
@@ -116,21 +112,17 @@ _MODULES = {
         "SensorUnavailable",
         "SettingsError",
     ),
+    "pytest_energy.judgement": ("Budget", "Comparison", "Judgement", "Summary", "Verdict"),
     "pytest_energy.model": (
-        "Budget",
         "Channel",
-        "Comparison",
         "Domain",
-        "Judgement",
         "Machine",
         "Phase",
         "Provenance",
         "Reading",
         "Record",
         "SensorStatus",
-        "Summary",
         "Usage",
-        "Verdict",
     ),
     "pytest_energy.plugin.fixture": ("Energy",),
     "pytest_energy.plugin.windows": ("Window",),

@@ -15,7 +15,8 @@ from msgspec.structs import asdict
 from pytest_energy import documents, model
 from pytest_energy.codec import Document, JsonDict, decode, encode
 from pytest_energy.errors import FormatError, NotMeasurable
-from pytest_energy.model import Judgement, Provenance, Reading
+from pytest_energy.judgement import Budget, Comparison, Judgement, Summary
+from pytest_energy.model import Provenance, Reading
 
 D = TypeVar("D", bound=Document)
 
@@ -79,18 +80,18 @@ def judgement_from_json(value: object, where: str) -> Judgement:
         record=record_of(test, where),
         verdict=test.verdict,
         reason=test.reason,
-        summary=None if summary is None else model.Summary(**asdict(summary)),
-        budget=model.Budget(
+        summary=None if summary is None else Summary(**asdict(summary)),
+        budget=Budget(
             budget_j=test.budget_j,
             budget_per_sample_j=test.budget_per_sample_j,
             budget_per_token_j=test.budget_per_token_j,
         ),
-        comparison=None if test.baseline is None else model.Comparison(**_present(test.baseline)),
+        comparison=None if test.baseline is None else Comparison(**_present(test.baseline)),
         outcome=test.outcome,
     )
 
 
-def comparison_to_json(comparison: model.Comparison) -> JsonDict:
+def comparison_to_json(comparison: Comparison) -> JsonDict:
     return encode(_comparison(comparison))
 
 
@@ -179,7 +180,7 @@ def _record(kind: type[D], record: model.Record, **members: object) -> D:
     )
 
 
-def _comparison(comparison: model.Comparison) -> documents.Comparison:
+def _comparison(comparison: Comparison) -> documents.Comparison:
     return as_document(
         documents.Comparison,
         comparison,

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, UnsetType, field
 
 from pytest_energy.codec import NULLABLE, Document, JsonDict, Number, decode
-from pytest_energy.model import Provenance, Verdict
+from pytest_energy.judgement import Verdict
+from pytest_energy.model import Provenance
 
 
 def written(**rules: object) -> Meta:

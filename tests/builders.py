@@ -3,18 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from pytest_energy.baselines.schema import Baseline
-from pytest_energy.model import (
-    Budget,
-    Comparison,
-    Judgement,
-    Machine,
-    Provenance,
-    Reading,
-    Record,
-    SensorStatus,
-    Summary,
-    Verdict,
-)
+from pytest_energy.judgement import Budget, Comparison, Judgement, Summary, Verdict
+from pytest_energy.model import Machine, Provenance, Reading, Record, SensorStatus
 from pytest_energy.stats.compare import RoundEnergies
 from pytest_energy.verdict.findings import Decision
 from pytest_energy.verdict.policy import Policy

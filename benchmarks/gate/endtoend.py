@@ -28,7 +28,7 @@ if not __package__:  # run as a file: the folder above `benchmarks` isn't on the
 import pytest
 
 from benchmarks.gate.operating import SEED, Cell, Rounds, energies_of, operations
-from pytest_energy.model import FAILING, Verdict
+from pytest_energy.judgement import FAILING, Verdict
 from pytest_energy.plugin.rounds import MOST_ROUND_COUNT
 from pytest_energy.sensors.replay import ReplayRound, save_replay
 

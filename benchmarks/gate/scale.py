@@ -30,16 +30,8 @@ from pytest_energy.baselines.schema import Baseline, to_json_text
 from pytest_energy.baselines.store import Store
 from pytest_energy.codec import parse
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
-from pytest_energy.model import (
-    Budget,
-    Judgement,
-    Machine,
-    Provenance,
-    Reading,
-    Record,
-    SensorStatus,
-    Usage,
-)
+from pytest_energy.judgement import Budget, Judgement
+from pytest_energy.model import Machine, Provenance, Reading, Record, SensorStatus, Usage
 from pytest_energy.report import to_json, view
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.rules import decide

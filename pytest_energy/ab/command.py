@@ -19,8 +19,8 @@ from pytest_energy.ab.worktree import SHORT_LENGTH, Revision, repository_root, r
 from pytest_energy.baselines.machine import commit
 from pytest_energy.documents import now_text
 from pytest_energy.errors import EnergyError, SettingsError
+from pytest_energy.judgement import Judgement
 from pytest_energy.meter.clock import SystemClock
-from pytest_energy.model import Judgement
 from pytest_energy.report import to_terminal, view
 from pytest_energy.report.formats import renderer_of, write
 from pytest_energy.stats.paired import LEAST_PAIR_COUNT

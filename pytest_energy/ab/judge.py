@@ -13,7 +13,8 @@ from pytest_energy.ab.protocol import FinishedTest
 from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.basis import Basis
 from pytest_energy.errors import NotComparable, NotMeasurable
-from pytest_energy.model import Judgement, Record, Verdict
+from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.model import Record
 from pytest_energy.stats.compare import RoundEnergies
 from pytest_energy.stats.paired import compare_pairs
 from pytest_energy.verdict.findings import Compared, Decision, FactsDiffer, Void

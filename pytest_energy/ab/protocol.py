@@ -21,7 +21,8 @@ from pytest_energy import documents
 from pytest_energy.codec import NULLABLE, Document, Number, decode, encode, parse
 from pytest_energy.conversion import judgement_from_json, judgement_to_json, reading_of, round_document
 from pytest_energy.errors import FormatError
-from pytest_energy.model import Judgement, Provenance, Reading
+from pytest_energy.judgement import Judgement
+from pytest_energy.model import Provenance, Reading
 
 PIPES = "PYTEST_ENERGY_AB_PIPES"
 """Environment variable of a worker: the descriptors that it reads from and writes to, `3,4`."""

@@ -5,7 +5,8 @@ Rule 2: a test that a person names may have failed; its joules must count all th
 Rule 3: an estimate enters only where estimates are asked for.
 """
 
-from pytest_energy.model import Judgement, Provenance, Verdict
+from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.model import Provenance
 
 # Verdicts whose record may join a baseline. A replacement also takes what the old baseline refuses.
 _JOINING = frozenset({Verdict.PASS, Verdict.IMPROVEMENT, Verdict.INCONCLUSIVE, Verdict.NO_BASELINE})

@@ -18,7 +18,8 @@ from pytest_energy.baselines.store import Mode, Store
 from pytest_energy.cli.arguments import Commands, add_baselines, add_run, whole_number
 from pytest_energy.cli.files import read_by_test, say
 from pytest_energy.errors import BaselineError, NotComparable, SettingsError
-from pytest_energy.model import Judgement, Record
+from pytest_energy.judgement import Judgement
+from pytest_energy.model import Record
 from pytest_energy.report.cells import printable
 
 _NAMED_TESTS = 5  # of those that a message lists

@@ -9,7 +9,7 @@ from pytest_energy.cli.arguments import Commands, add_out, add_run, add_width, c
 from pytest_energy.cli.files import read_by_test, say, write_reports
 from pytest_energy.documents import now_text
 from pytest_energy.errors import BaselineError
-from pytest_energy.model import Budget, Judgement
+from pytest_energy.judgement import Budget, Judgement
 from pytest_energy.report import to_json, to_terminal, view
 from pytest_energy.report.formats import renderer_of
 from pytest_energy.verdict.policy import Policy, is_failing

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytest_energy.documents import now_text
 from pytest_energy.errors import FormatError, SettingsError
-from pytest_energy.model import Judgement
+from pytest_energy.judgement import Judgement
 from pytest_energy.report.formats import write
 from pytest_energy.report.to_json import read
 from pytest_energy.report.view import View

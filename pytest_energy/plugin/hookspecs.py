@@ -7,7 +7,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_energy.model import Judgement, Record
+    from pytest_energy.judgement import Judgement
+    from pytest_energy.model import Record
     from pytest_energy.sensors.protocol import Sensor
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_energy.codec import JsonDict
 from pytest_energy.conversion import judgement_to_json
-from pytest_energy.model import Judgement
+from pytest_energy.judgement import Judgement
 from pytest_energy.plugin import benchmarks
 from pytest_energy.plugin.fixture import Energy
 from pytest_energy.plugin.mark import NAME, EnergyMark

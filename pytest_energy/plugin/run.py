@@ -13,6 +13,7 @@ from pytest_energy.baselines.schema import Baseline
 from pytest_energy.baselines.store import Store
 from pytest_energy.basis import NET, SAMPLE, Basis
 from pytest_energy.errors import BaselineError
+from pytest_energy.judgement import Budget, Judgement, Verdict
 from pytest_energy.meter.clock import Clock, SystemClock
 from pytest_energy.meter.host_usage import PsutilSystem
 from pytest_energy.meter.live import LiveMeter
@@ -21,7 +22,7 @@ from pytest_energy.meter.replay import ReplayMeter
 from pytest_energy.meter.synchronize import synchronize
 from pytest_energy.metrics.discriminative import ModelFacts, metrics_of
 from pytest_energy.metrics.evaluation import Metrics
-from pytest_energy.model import Budget, Judgement, Machine, Provenance, Record, SensorStatus, Verdict
+from pytest_energy.model import Machine, Provenance, Record, SensorStatus
 from pytest_energy.plugin.device_lock import locked
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.progress import live_line

@@ -9,7 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_energy.codec import JsonDict
-    from pytest_energy.model import Judgement
+    from pytest_energy.judgement import Judgement
     from pytest_energy.plugin.measurement import Measurement
     from pytest_energy.plugin.run import EnergyRun
     from pytest_energy.plugin.settings import Settings

@@ -17,7 +17,7 @@ from pytest_energy.baselines.store import Store
 from pytest_energy.conversion import judgement_from_json
 from pytest_energy.documents import now_text
 from pytest_energy.errors import EnergyError
-from pytest_energy.model import Judgement
+from pytest_energy.judgement import Judgement
 from pytest_energy.plugin.ci import annotations, append_step_summary
 from pytest_energy.plugin.settings import BaselineMode, Settings, settings_of
 from pytest_energy.report import to_terminal, view

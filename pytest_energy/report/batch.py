@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from pytest_energy.model import Judgement, Machine, Provenance, Record
+from pytest_energy.judgement import Judgement
+from pytest_energy.model import Machine, Provenance, Record
 from pytest_energy.report.per_sample import by_model, case_of, per_sample
 from pytest_energy.report.view import View
 

@@ -7,7 +7,8 @@ Rule 2: a value that is absent is `-`, never 0; a value that is not 0 never read
 import math
 from collections.abc import Callable, Iterable, Sequence
 
-from pytest_energy.model import FAILING, Comparison, Provenance, SensorStatus, Verdict
+from pytest_energy.judgement import FAILING, Comparison, Verdict
+from pytest_energy.model import Provenance, SensorStatus
 from pytest_energy.report.view import AGAINST, Group, IdlePower, MetricCorrelation, ModelRow, Row, View
 from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
 from pytest_energy.verdict.figures import count_text

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_energy.errors import SettingsError
-from pytest_energy.model import Judgement
+from pytest_energy.judgement import Judgement
 from pytest_energy.report import to_csv, to_html, to_json, to_markdown, view
 from pytest_energy.report.view import View
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pytest_energy.model import Judgement, Record
+from pytest_energy.judgement import Judgement
+from pytest_energy.model import Record
 from pytest_energy.report.view import View
 
 

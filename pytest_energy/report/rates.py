@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass, field
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.model import Judgement, Machine, Provenance, Record
+from pytest_energy.judgement import Judgement
+from pytest_energy.model import Machine, Provenance, Record
 from pytest_energy.report.per_sample import by_model, per_sample
 from pytest_energy.report.view import View
 from pytest_energy.stats.rate_fit import RateFit, fit_rates

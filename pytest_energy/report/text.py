@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from pytest_energy.model import Judgement, Machine, Provenance
+from pytest_energy.judgement import Judgement
+from pytest_energy.model import Machine, Provenance
 from pytest_energy.report.cells import printable
 from pytest_energy.units import to_text, with_uncertainty_text
 

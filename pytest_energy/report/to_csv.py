@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from pytest_energy.codec import JsonDict
 from pytest_energy.conversion import comparison_to_json, judgement_to_json
-from pytest_energy.model import Judgement, Record
+from pytest_energy.judgement import Judgement
+from pytest_energy.model import Record
 from pytest_energy.report.view import View
 
 # What spreadsheets take for a formula at the start of a cell, with the full-width forms that some of them

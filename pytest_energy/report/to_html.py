@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from pytest_energy.codec import JsonDict
 from pytest_energy.errors import SettingsError
-from pytest_energy.model import FAILING, Verdict
+from pytest_energy.judgement import FAILING, Verdict
 from pytest_energy.report import batch, cells, rates
 from pytest_energy.report.charts import batch_size, request_rate
 from pytest_energy.report.html import entries, tables

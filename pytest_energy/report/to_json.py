@@ -21,7 +21,8 @@ from pytest_energy.conversion import (
 )
 from pytest_energy.documents import Interval, Machine, Sensor, Test, Time, format_of, written
 from pytest_energy.errors import FormatError, NotMeasurable
-from pytest_energy.model import Judgement, Provenance
+from pytest_energy.judgement import Judgement
+from pytest_energy.model import Provenance
 from pytest_energy.report.view import AGAINST, Group, MetricCorrelation, View, of
 
 FORMAT_VERSION = 1

@@ -8,7 +8,7 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 
-from pytest_energy.model import FAILING, Verdict
+from pytest_energy.judgement import FAILING, Verdict
 from pytest_energy.report import cells
 from pytest_energy.report.view import AGAINST, Group, Row, View
 

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from functools import lru_cache
 
+from pytest_energy.judgement import SEVERITY, Judgement, Verdict
 from pytest_energy.metrics.table import METRICS, PAPER_RHO
-from pytest_energy.model import SEVERITY, Judgement, Machine, Provenance, Record, SensorStatus, Verdict
+from pytest_energy.model import Machine, Provenance, Record, SensorStatus
 from pytest_energy.stats.correlate import Correlation, spearman
 
 AGAINST = "energy_per_sample_j"

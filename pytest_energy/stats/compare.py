@@ -28,7 +28,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean, variance
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.model import Summary
+from pytest_energy.judgement import Summary
 from pytest_energy.stats.centre import Centre, Spread, centre_of, half_width, plain_centre_of, spread_of
 
 PRIOR_BETWEEN_SD = 0.01

@@ -6,7 +6,8 @@ Rule 1: joules saved by slower answers are a saving, and said to be one of that 
 from dataclasses import replace
 
 from pytest_energy.baselines.schema import PINNED_COUNT
-from pytest_energy.model import Comparison, Record, Verdict
+from pytest_energy.judgement import Comparison, Verdict
+from pytest_energy.model import Record
 from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import change_text, confidence_text, count_text, ln_text, spread_notes
 from pytest_energy.verdict.findings import LATENCY, ByChance, Compared, CreepSince, Decision, NotConfirmed

@@ -5,7 +5,8 @@ Rule 1: a figure is shown with as many digits as keep it on its own side of the 
 
 import math
 
-from pytest_energy.model import Provenance, Record, Summary
+from pytest_energy.judgement import Summary
+from pytest_energy.model import Provenance, Record
 from pytest_energy.stats.centre import Spread
 from pytest_energy.stats.compare import PRIOR_ROUND_CV
 from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text

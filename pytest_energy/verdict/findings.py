@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from pytest_energy.model import Budget, Comparison, Reading, Record, Summary, Verdict
+from pytest_energy.judgement import Budget, Comparison, Summary, Verdict
+from pytest_energy.model import Reading, Record
 from pytest_energy.stats.centre import Spread
 
 LATENCY = "e2e_p50_s"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pytest_energy.basis import Basis
 from pytest_energy.errors import SettingsError
-from pytest_energy.model import FAILING, UNDECIDED, Judgement
+from pytest_energy.judgement import FAILING, UNDECIDED, Judgement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,8 @@ from pytest_energy.baselines.machine import check_comparable, differences
 from pytest_energy.baselines.schema import PINNED_COUNT, Baseline
 from pytest_energy.basis import Basis, why_void
 from pytest_energy.errors import NotComparable, NotMeasurable, SettingsError
-from pytest_energy.model import SEVERITY, Budget, Comparison, Provenance, Record, Summary, Verdict
+from pytest_energy.judgement import SEVERITY, Budget, Comparison, Summary, Verdict
+from pytest_energy.model import Provenance, Record
 from pytest_energy.stats.centre import spread_of
 from pytest_energy.stats.compare import (
     Bounds,

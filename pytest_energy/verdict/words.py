@@ -5,7 +5,8 @@ Rule 1: the first line of a reason stands by itself; tables show no more. The re
 
 from functools import singledispatch
 
-from pytest_energy.model import Judgement, Provenance, Record, Verdict
+from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.model import Provenance, Record
 from pytest_energy.units import to_text
 from pytest_energy.verdict.comparison_words import compared, full_comparison
 from pytest_energy.verdict.figures import (

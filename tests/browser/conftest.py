@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_energy.model import Judgement
+from pytest_energy.judgement import Judgement
 from pytest_energy.report import to_html, to_json, view
 from tests.builders import CREATED
 

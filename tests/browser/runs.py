@@ -2,16 +2,8 @@
 
 from dataclasses import replace
 
-from pytest_energy.model import (
-    Budget,
-    Judgement,
-    Machine,
-    Phase,
-    Provenance,
-    Reading,
-    SensorStatus,
-    Verdict,
-)
+from pytest_energy.judgement import Budget, Judgement, Verdict
+from pytest_energy.model import Machine, Phase, Provenance, Reading, SensorStatus
 from tests.builders import comparison, judgement
 from tests.fakes.sessions import gpu_session, steps
 

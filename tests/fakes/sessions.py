@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from pytest_energy.model import Judgement, Provenance, SensorStatus, Verdict
+from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.model import Provenance, SensorStatus
 from tests.builders import ESTIMATE, LAPTOP, comparison, judgement
 
 # Joules an epoch, parameters in millions, MACs of an image in millions, as CNNs for CIFAR-10 have them.

@@ -9,7 +9,8 @@ from typing import get_args
 import pytest
 
 from pytest_energy.basis import Basis
-from pytest_energy.model import Budget, Judgement, Provenance, Reading, Record, SensorStatus, Verdict
+from pytest_energy.judgement import Budget, Judgement, Verdict
+from pytest_energy.model import Provenance, Reading, Record, SensorStatus
 from pytest_energy.stats.centre import spread_of
 from pytest_energy.verdict.findings import (
     Compared,

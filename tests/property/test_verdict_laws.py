@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
-from pytest_energy.model import Budget, Reading, Record, Verdict
+from pytest_energy.judgement import Budget, Verdict
+from pytest_energy.model import Reading, Record
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.words import in_words
 from tests.builders import baseline, decided, judged, reading, record

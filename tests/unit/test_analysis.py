@@ -8,7 +8,7 @@ import pytest
 
 from pytest_energy.analysis import load
 from pytest_energy.errors import SettingsError
-from pytest_energy.model import Verdict
+from pytest_energy.judgement import Verdict
 from pytest_energy.report import formats, view
 from tests.builders import CREATED, judgement
 from tests.fakes.sessions import gpu_session

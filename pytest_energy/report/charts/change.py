@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from pytest_energy.model import Comparison
+from pytest_energy.judgement import Comparison
 from pytest_energy.report.charts.axes import category_axis, linear_axis
 from pytest_energy.report.charts.spec import Band, Boxes, Chart, Layer, Marks, Rule
 from pytest_energy.verdict.figures import change_text

@@ -3,7 +3,7 @@
 Rule 1: the numbers in a chart's caption are the cells of the report's table.
 """
 
-from pytest_energy.model import Judgement
+from pytest_energy.judgement import Judgement
 from pytest_energy.report import cells, rates
 from pytest_energy.report.charts.axes import axis_of
 from pytest_energy.report.charts.spec import Chart, Marks, Sheet

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from pytest_energy.baselines.schema import moment_of
 from pytest_energy.basis import Basis
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.model import Comparison, Judgement, Provenance, Record
+from pytest_energy.judgement import Comparison, Judgement
+from pytest_energy.model import Provenance, Record
 from pytest_energy.report import cells
 from pytest_energy.report.charts.axes import linear_axis
 from pytest_energy.report.charts.spec import Axis, Band, Boxes, Chart, Crosses, Layer, Marks, Rule, Sheet

@@ -6,7 +6,8 @@ Rule 1: joules are those of a sample: a round of training and one of inference h
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from pytest_energy.model import Judgement, Machine, Provenance, Record
+from pytest_energy.judgement import Judgement
+from pytest_energy.model import Machine, Provenance, Record
 from pytest_energy.report.charts.axes import category_axis, linear_axis, log_axis
 from pytest_energy.report.charts.spec import Axis, Chart, Colour, Form, Marks, Sheet
 from pytest_energy.report.per_sample import PerSample, case_of, per_sample

@@ -7,7 +7,8 @@ Rule 2: what the run does not hold (the tolerance, the levels of the baseline's 
 from collections.abc import Iterator, Sequence
 
 from pytest_energy.codec import JsonDict
-from pytest_energy.model import FAILING, SEVERITY, Comparison, Judgement, Provenance, Reading
+from pytest_energy.judgement import FAILING, SEVERITY, Comparison, Judgement
+from pytest_energy.model import Provenance, Reading
 from pytest_energy.report import cells
 from pytest_energy.report.charts import change, power, rounds
 from pytest_energy.report.charts.spec import Chart

@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks.cnn import best_batch
 from benchmarks.cnn.best_batch import to_text
-from pytest_energy.model import Judgement, Provenance, Verdict
+from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.model import Provenance
 from pytest_energy.report import formats, view
 from pytest_energy.report.batch import Size
 from tests.builders import CREATED, judgement

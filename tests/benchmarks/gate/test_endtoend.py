@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.gate.endtoend import Checked, _disagreements, check_gate, expected_shares, main, table
-from pytest_energy.model import Verdict
+from pytest_energy.judgement import Verdict
 
 
 @pytest.fixture(scope="module", params=[4, pytest.param(20, marks=pytest.mark.slow)])

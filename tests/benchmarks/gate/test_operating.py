@@ -23,7 +23,7 @@ from benchmarks.gate.operating import (
     verdict_at,
 )
 from pytest_energy.baselines.schema import Baseline
-from pytest_energy.model import Judgement, Verdict
+from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.plugin.rounds import LEAST_ROUND_COUNT, MOST_ROUND_COUNT
 from pytest_energy.stats.compare import RoundEnergies, compare
 from pytest_energy.verdict.policy import Policy

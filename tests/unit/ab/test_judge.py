@@ -9,7 +9,8 @@ from pytest_energy.ab.interleave import PairedRounds
 from pytest_energy.ab.judge import Problem, Question, decide_pairs, judge_pairs
 from pytest_energy.ab.protocol import FinishedTest
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
-from pytest_energy.model import Judgement, Provenance, Reading, Record, Verdict
+from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.stats.centre import Spread
 from pytest_energy.verdict.findings import Decision, FactsDiffer, Void
 from pytest_energy.verdict.policy import Policy

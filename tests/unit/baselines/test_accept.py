@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from pytest_energy.baselines.accept import why_not_accepted
-from pytest_energy.model import Judgement, Provenance, Verdict
+from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.model import Provenance
 from tests.builders import judgement
 
 UNUSABLE = {Verdict.SATURATED, Verdict.VOID, Verdict.UNMEASURED}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from pytest_energy.cli import main
-from pytest_energy.model import Judgement
+from pytest_energy.judgement import Judgement
 from pytest_energy.report import formats, view
 from tests.builders import CREATED, judgement
 from tests.fakes.sessions import gpu_session

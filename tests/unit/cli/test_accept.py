@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pytest_energy.baselines.store import Store
-from pytest_energy.model import Judgement, Provenance, Verdict
+from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.model import Provenance
 from pytest_energy.report import view
 from tests.builders import H100, judgement
 from tests.unit.cli.conftest import Cli, Ran, written

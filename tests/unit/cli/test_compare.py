@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_energy.model import Provenance, Verdict
+from pytest_energy.judgement import Verdict
+from pytest_energy.model import Provenance
 from tests.unit.cli.conftest import Cli, at, written
 
 

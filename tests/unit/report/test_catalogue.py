@@ -8,7 +8,7 @@ import matplotlib as mpl
 import pytest
 
 from pytest_energy.errors import SettingsError
-from pytest_energy.model import Judgement
+from pytest_energy.judgement import Judgement
 from pytest_energy.report import view
 from pytest_energy.report.catalogue import Plan, RoundsContext, plans, write
 from pytest_energy.report.plots.painter import Format

@@ -12,17 +12,8 @@ from jsonschema.exceptions import ValidationError
 
 from pytest_energy.baselines.schema import Baseline, to_json_text
 from pytest_energy.cli import main
-from pytest_energy.model import (
-    Budget,
-    Comparison,
-    Judgement,
-    Phase,
-    Provenance,
-    Reading,
-    Record,
-    Usage,
-    Verdict,
-)
+from pytest_energy.judgement import Budget, Comparison, Judgement, Verdict
+from pytest_energy.model import Phase, Provenance, Reading, Record, Usage
 from pytest_energy.report import schema, to_json, view
 from tests.builders import CREATED, ESTIMATE, LAPTOP, comparison, judgement
 from tests.fakes.sessions import estimated_session, gpu_session, replayed_session

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_energy.model import Verdict
+from pytest_energy.judgement import Verdict
 from pytest_energy.report import view
 from pytest_energy.report.per_sample import PerSample, by_model, case_of, per_sample
 from tests.builders import LAPTOP, judgement

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_energy.model import Judgement, Verdict
+from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.report import view
 from pytest_energy.report.rates import RateSeries, fit, rate_series
 from pytest_energy.stats.rate_fit import RateFit

@@ -1,6 +1,7 @@
 """The words of charts: heading, names, numbers."""
 
-from pytest_energy.model import Machine, Verdict
+from pytest_energy.judgement import Verdict
+from pytest_energy.model import Machine
 from pytest_energy.report.text import heading, listed, short
 from tests.builders import judgement
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_energy.model import Judgement, Verdict
+from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.report import to_csv, view
 from tests.builders import comparison, judgement
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from pytest_energy.conversion import sensor_to_json
 from pytest_energy.errors import FormatError
-from pytest_energy.model import Judgement, Provenance, Verdict
+from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.model import Provenance
 from pytest_energy.report import to_json, view
 from tests.builders import CREATED, LAPTOP, NVML, comparison, judgement
 from tests.fakes.sessions import estimated_session, gpu_session, replayed_session

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_energy.model import Judgement, Verdict
+from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.report import to_markdown, view
 from tests.builders import comparison, judgement
 from tests.fakes.sessions import estimated_session, gpu_session

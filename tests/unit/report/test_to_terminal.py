@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
-from pytest_energy.model import Judgement, Provenance, Verdict
+from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.model import Provenance
 from pytest_energy.report import to_terminal, view
 from tests.builders import LAPTOP, comparison, judgement
 from tests.fakes.sessions import estimated_session, gpu_session

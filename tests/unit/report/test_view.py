@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_energy.model import Judgement, Provenance, Reading, Verdict
+from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.model import Provenance, Reading
 from pytest_energy.report import view
 from tests.builders import (
     ESTIMATE,

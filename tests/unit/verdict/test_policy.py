@@ -3,7 +3,7 @@ import math
 import pytest
 
 from pytest_energy.errors import SettingsError
-from pytest_energy.model import FAILING, SEVERITY, UNDECIDED, Judgement, Verdict
+from pytest_energy.judgement import FAILING, SEVERITY, UNDECIDED, Judgement, Verdict
 from pytest_energy.verdict.policy import Policy, is_failing
 from tests.builders import record
 

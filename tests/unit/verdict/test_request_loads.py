@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from pytest_energy.conversion import judgement_from_json, judgement_to_json, record_to_json
-from pytest_energy.model import Budget, Record, Verdict
+from pytest_energy.judgement import Budget, Verdict
+from pytest_energy.model import Record
 from pytest_energy.verdict.findings import FactsDiffer, Saturated
 from tests.builders import baseline, decided, judged, record
 

@@ -7,7 +7,8 @@ import pytest
 
 from pytest_energy.basis import Basis
 from pytest_energy.errors import NotMeasurable, SettingsError
-from pytest_energy.model import Budget, Provenance, Reading, Record, Verdict
+from pytest_energy.judgement import Budget, Verdict
+from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.stats.centre import Spread
 from pytest_energy.verdict.findings import (
     AgainstBudget,

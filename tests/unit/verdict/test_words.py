@@ -5,7 +5,7 @@ from typing import cast
 import pytest
 
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
-from pytest_energy.model import Comparison
+from pytest_energy.judgement import Comparison
 from pytest_energy.verdict.findings import Compared, Decision, Finding, Void
 from pytest_energy.verdict.words import in_words, reason
 from tests.builders import baseline, decided, judged, record

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pytest_energy.model import Judgement, Provenance, Verdict
+from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.model import Provenance
 from pytest_energy.report import batch, view
 from pytest_energy.report.charts import batch_size
 from pytest_energy.report.charts.spec import Chart, Crosses, Line, Marks, Rule

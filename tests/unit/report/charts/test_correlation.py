@@ -2,7 +2,8 @@
 
 import pytest
 
-from pytest_energy.model import Judgement, Provenance, Verdict
+from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.model import Provenance
 from pytest_energy.report import view
 from pytest_energy.report.charts import correlation
 from pytest_energy.report.charts.spec import Chart, Marks

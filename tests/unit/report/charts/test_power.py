@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pytest_energy.model import Judgement, SensorStatus, Verdict
+from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.model import SensorStatus
 from pytest_energy.report.charts import power
 from pytest_energy.report.charts.spec import Line, Rule
 from tests.builders import judgement

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_energy.model import Judgement, Provenance, Reading, Record, Verdict
+from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.report import view
 from pytest_energy.report.charts import rounds
 from pytest_energy.report.charts.rounds import Rounds

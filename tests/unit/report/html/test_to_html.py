@@ -14,7 +14,8 @@ import pytest
 
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
 from pytest_energy.errors import SettingsError
-from pytest_energy.model import FAILING, Comparison, Judgement, Reading, Verdict
+from pytest_energy.judgement import FAILING, Comparison, Judgement, Verdict
+from pytest_energy.model import Reading
 from pytest_energy.report import cells, formats, to_html, to_json, view
 from pytest_energy.report.html import entries, tables
 from pytest_energy.report.html.script import Shared

@@ -1,0 +1,147 @@
+"""What is said of a record: what it was compared with, the verdict, and how bad that is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pytest_energy.model import Record
+
+
+class Verdict(StrEnum):
+    """What is said of one test in one run."""
+
+    PASS = "pass"
+    REGRESSION = "regression"
+    OVER_BUDGET = "over-budget"
+    IMPROVEMENT = "improvement"
+    INCONCLUSIVE = "inconclusive"
+    NO_BASELINE = "no-baseline"
+    NOT_COMPARABLE = "not-comparable"
+    SATURATED = "saturated"
+    VOID = "void"
+    UNMEASURED = "unmeasured"
+
+
+FAILING = frozenset({Verdict.REGRESSION, Verdict.OVER_BUDGET})
+UNDECIDED = frozenset(
+    {
+        Verdict.INCONCLUSIVE,
+        Verdict.NO_BASELINE,
+        Verdict.NOT_COMPARABLE,
+        Verdict.SATURATED,
+        Verdict.VOID,
+        Verdict.UNMEASURED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Severity:
+    """How bad a verdict is, in two orders: 0 is the worst.
+
+    Attributes:
+        of_findings: Of several findings of one test the worst is its verdict. Joules that must not be used
+            are worst here: while they are unusable no other finding holds.
+        of_rows: In a report the worst test comes first. Failures are worst here: they are what a reader has
+            to act on, and a test without usable joules has failed nothing.
+    """
+
+    of_findings: int
+    of_rows: int
+
+
+SEVERITY = {
+    Verdict.VOID: Severity(of_findings=0, of_rows=2),
+    Verdict.UNMEASURED: Severity(of_findings=1, of_rows=6),
+    Verdict.SATURATED: Severity(of_findings=2, of_rows=4),
+    Verdict.OVER_BUDGET: Severity(of_findings=3, of_rows=1),
+    Verdict.REGRESSION: Severity(of_findings=4, of_rows=0),
+    Verdict.NOT_COMPARABLE: Severity(of_findings=5, of_rows=3),
+    Verdict.INCONCLUSIVE: Severity(of_findings=6, of_rows=5),
+    Verdict.NO_BASELINE: Severity(of_findings=7, of_rows=7),
+    Verdict.IMPROVEMENT: Severity(of_findings=8, of_rows=8),
+    Verdict.PASS: Severity(of_findings=9, of_rows=9),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Joules that a test may use: a round, a sample, an output token, or several of them."""
+
+    budget_j: float | None = None
+    budget_per_sample_j: float | None = None
+    budget_per_token_j: float | None = None
+
+    def __bool__(self) -> bool:
+        limits_j = (self.budget_j, self.budget_per_sample_j, self.budget_per_token_j)
+        return any(limit_j is not None for limit_j in limits_j)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A record's mean joules a round, with how well they are known.
+
+    Attributes:
+        energy_j: Mean of the rounds.
+        energy_ci_j: 95 % interval of the mean, from the spread of the rounds and their own uncertainty.
+        uncertainty_j: Standard uncertainty of the mean.
+    """
+
+    energy_j: float
+    energy_ci_j: tuple[float, float]
+    uncertainty_j: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A fresh record against its baseline.
+
+    Attributes:
+        entry_count: Entries in the baseline.
+        energy_j: The baseline's mean joules a round: geometric mean of the entries' means.
+        ratio: Fresh over baseline.
+        ratio_ci: Bounds of the true ratio, each one-sided at alpha.
+        detectable_ratio: Smallest true ratio that this comparison would have called a regression with
+            80 % power.
+        duration_ratio: Seconds, fresh over baseline.
+        power_ratio: Watts, fresh over baseline; `ratio = duration_ratio x power_ratio`.
+        latency_ratio: Median time from request to last token, fresh over baseline; `None` without requests.
+        differences: Varying facts of machine and engine that differ: name to (baseline's newest entry, now).
+        tolerance: Accepted rise, a share; `None` where it isn't known.
+        entry_energies_j: Level of each entry of the baseline, the oldest first; empty where not known.
+        basis: What was compared, where it wasn't gross joules a round: `net joules a sample`.
+        creep: That the level has crept up over the baseline's entries, and since when, or empty.
+        note: What a reader should know of the bounds (a prior that was used), or empty.
+    """
+
+    entry_count: int
+    energy_j: float
+    ratio: float
+    ratio_ci: tuple[float, float]
+    detectable_ratio: float
+    duration_ratio: float
+    power_ratio: float
+    latency_ratio: float | None = None
+    differences: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    tolerance: float | None = None
+    entry_energies_j: tuple[float, ...] = ()
+    basis: str = ""
+    creep: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A record, what it was compared with, the verdict, and the reason in words.
+
+    Attributes:
+        outcome: What became of the test itself, in pytest's words: `passed`, `failed`, `skipped`.
+    """
+
+    record: Record
+    verdict: Verdict
+    reason: str
+    summary: Summary | None = None
+    budget: Budget = field(default_factory=Budget)
+    comparison: Comparison | None = None
+    outcome: str = "passed"
