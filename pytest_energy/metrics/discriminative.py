@@ -16,8 +16,7 @@ from statistics import fmean
 from typing import TypeVar
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.metrics.evaluation import Metrics, evaluated
-from pytest_energy.metrics.ratios import finite, positive, share
+from pytest_energy.metrics.evaluation import Metrics, evaluated, finite, known, positive, share
 from pytest_energy.model import Domain, Record, Usage
 
 T = TypeVar("T")
@@ -44,24 +43,14 @@ class ModelFacts:
     counted_macs: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, value in (
-            ("parameters", self.parameters),
-            ("macs", self.macs),
-            ("size_bytes", self.size_bytes),
-        ):
+        for name in ("parameters", "macs", "size_bytes"):
+            value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise NotMeasurable(f"{name} of a model is {value}; it is a count of at least 0")
 
 
 def energy_per_sample(energy_j: float, samples: int) -> float:
-    """Mean energy of one sample, in joules.
-
-    Args:
-        energy_j: Energy of a round, idle share included.
-        samples: Samples that the round works on, at least 1.
-
-    Raises:
-        NotMeasurable: *samples* is 0, or *energy_j* is not a finite number of at least 0.
+    """Mean energy of one sample of a round, idle share included, in joules.
 
     Source:
         Sanchez-Mompo et al. 2025, section 6.1.3; they take it from inference.
@@ -75,9 +64,6 @@ def energy_per_sample(energy_j: float, samples: int) -> float:
 def parameters(parameters_trainable: int) -> float:
     """Trainable parameters of the model, a plain number.
 
-    Raises:
-        NotMeasurable: None is trainable, so there is no size to rank the model by.
-
     Source:
         Sanchez-Mompo et al. 2025, section 6.1.3.
 
@@ -89,13 +75,6 @@ def parameters(parameters_trainable: int) -> float:
 
 def macs_param(macs: int, parameters_trainable: int) -> float:
     """MACs of one sample for each trainable parameter, a plain number.
-
-    Args:
-        macs: Multiply-accumulates of the forward pass of one sample.
-        parameters_trainable: Trainable parameters, at least 1.
-
-    Raises:
-        NotMeasurable: No parameter is trainable, so the ratio has no meaning.
 
     Source:
         Sanchez-Mompo et al. 2025, section 6.1.3 and figure 6.
@@ -113,13 +92,6 @@ def work_done(parameters_trainable: int, duration_s: float) -> float:
     parameters by the duration of an epoch, and that is what this does. It does not count the samples, so
     it compares models only at equal work; `samples_per_s` stands beside it.
 
-    Args:
-        parameters_trainable: Trainable parameters, at least 1.
-        duration_s: Mean duration of a round, above 0.
-
-    Raises:
-        NotMeasurable: No parameter is trainable, or the round took no time.
-
     Source:
         Sanchez-Mompo et al. 2025, section 6.1.3; formula as in the authors' notebook for it.
 
@@ -131,9 +103,6 @@ def work_done(parameters_trainable: int, duration_s: float) -> float:
 
 def samples_per_s(samples: int, duration_s: float) -> float:
     """Samples over the seconds of a round, in 1/s.
-
-    Raises:
-        NotMeasurable: There are no samples, or the round took no time.
 
     Source:
         Ours, beside `work_done`, which does not count samples.
@@ -147,9 +116,6 @@ def samples_per_s(samples: int, duration_s: float) -> float:
 def system_utilisation_share(cpu_utilisation_share: float, gpu_utilisation_share: float) -> float:
     """Mean of the utilisation of CPU and GPU, each a share of 0 to 1.
 
-    Raises:
-        NotMeasurable: A share is outside 0 to 1.
-
     Source:
         Sanchez-Mompo et al. 2025, section 6.1.3 ("the system's utilisation").
 
@@ -162,15 +128,7 @@ def system_utilisation_share(cpu_utilisation_share: float, gpu_utilisation_share
 
 
 def overall_efficiency(accuracy: float, work_done_per_s: float, utilisation_share: float) -> float:
-    """Accuracy times work done over the system's utilisation, in 1/s.
-
-    Args:
-        accuracy: Share of samples that the model gets right, 0 to 1.
-        work_done_per_s: See `work_done`.
-        utilisation_share: See `system_utilisation_share`; above 0.
-
-    Raises:
-        NotMeasurable: *accuracy* is outside 0 to 1 (a percentage?), or the system stood idle.
+    """Accuracy, a share of 0 to 1, times work done over the system's utilisation, in 1/s.
 
     Source:
         Sanchez-Mompo et al. 2025, section 6.1.3.
@@ -183,14 +141,7 @@ def overall_efficiency(accuracy: float, work_done_per_s: float, utilisation_shar
 
 
 def work_per_unit_power(work_done_per_s: float, power_w: float) -> float:
-    """Work done for each watt of mean power, in 1/(s W).
-
-    Args:
-        work_done_per_s: See `work_done`.
-        power_w: Mean power over the round, idle share included, above 0.
-
-    Raises:
-        NotMeasurable: *power_w* is 0.
+    """Work done for each watt of mean power over the round, idle share included, in 1/(s W).
 
     Source:
         Sanchez-Mompo et al. 2025, section 6.1.3.
@@ -204,13 +155,7 @@ def work_per_unit_power(work_done_per_s: float, power_w: float) -> float:
 def energy_scaling_factor(power_w: float, parameters_trainable: int) -> float:
     """Total power for each trainable parameter, in W.
 
-    Args:
-        power_w: Mean power of all channels: the paper's are CPU, GPU and DRAM. Which of them a record
-            holds is told by its channels.
-        parameters_trainable: Trainable parameters, at least 1.
-
-    Raises:
-        NotMeasurable: No parameter is trainable.
+    It is the mean power of all channels: the paper's are CPU, GPU and DRAM, a record's are told by it.
 
     Source:
         Sanchez-Mompo et al. 2025, section 6.1.3.
@@ -222,14 +167,7 @@ def energy_scaling_factor(power_w: float, parameters_trainable: int) -> float:
 
 
 def gpu_energy_scaling_factor(gpu_power_w: float, parameters_trainable: int) -> float:
-    """GPU power for each trainable parameter, in W.
-
-    Args:
-        gpu_power_w: Mean power of the GPU channels, idle share included.
-        parameters_trainable: Trainable parameters, at least 1.
-
-    Raises:
-        NotMeasurable: No parameter is trainable.
+    """Mean power of the GPU channels for each trainable parameter, idle share included, in W.
 
     Source:
         Sanchez-Mompo et al. 2025, section 6.1.3.
@@ -241,15 +179,9 @@ def gpu_energy_scaling_factor(gpu_power_w: float, parameters_trainable: int) -> 
 
 
 def model_size_to_ram(size_bytes: float, memory_used_bytes: float) -> float:
-    """Size of the model over the memory in use, a plain number.
+    """Size of the model over the main memory in use during the round, a plain number.
 
-    Args:
-        size_bytes: Parameters and buffers.
-        memory_used_bytes: Main memory in use during the round, above 0. It is RAM on a GPU machine too, as
-            the name says; the generative metric of this name takes the GPU's memory.
-
-    Raises:
-        NotMeasurable: *memory_used_bytes* is 0.
+    It is RAM on a GPU machine too, as the name says; the generative metric of this name takes the GPU's.
 
     Source:
         Sanchez-Mompo et al. 2025, section 6.1.3 ("compares model size to memory usage").
@@ -269,28 +201,30 @@ def metrics_of(record: Record, facts: ModelFacts) -> Metrics:
         record: The rounds; may be void or unmeasured. Values are means over the rounds.
         facts: The model at work.
     """
-    known = _Known(record, facts)
+    inputs = _Inputs(record, facts)
     formulas: dict[str, Callable[[], float]] = {
-        "energy_per_sample": lambda: energy_per_sample(known.energy_j(), known.samples()),
+        "energy_per_sample": lambda: energy_per_sample(inputs.energy_j(), inputs.samples()),
         "parameters": lambda: parameters(facts.parameters),
-        "macs": lambda: finite(known.macs(), "MACs of one sample"),
-        "macs_param": lambda: macs_param(known.macs(), facts.parameters),
-        "work_done": lambda: work_done(facts.parameters, known.duration_s()),
+        "macs": lambda: finite(inputs.macs(), "MACs of one sample"),
+        "macs_param": lambda: macs_param(inputs.macs(), facts.parameters),
+        "work_done": lambda: work_done(facts.parameters, inputs.duration_s()),
         "overall_efficiency": lambda: overall_efficiency(
-            known.accuracy(), known.work_done_per_s(), known.utilisation_share()
+            inputs.accuracy(), inputs.work_done_per_s(), inputs.utilisation_share()
         ),
-        "work_per_unit_power": lambda: work_per_unit_power(known.work_done_per_s(), known.power_w()),
-        "energy_scaling_factor": lambda: energy_scaling_factor(known.power_w(), facts.parameters),
-        "gpu_energy_scaling_factor": lambda: gpu_energy_scaling_factor(known.gpu_power_w(), facts.parameters),
-        "model_size_to_ram": lambda: model_size_to_ram(facts.size_bytes, known.ram_used_bytes()),
-        "samples_per_s": lambda: samples_per_s(known.samples(), known.duration_s()),
+        "work_per_unit_power": lambda: work_per_unit_power(inputs.work_done_per_s(), inputs.power_w()),
+        "energy_scaling_factor": lambda: energy_scaling_factor(inputs.power_w(), facts.parameters),
+        "gpu_energy_scaling_factor": lambda: gpu_energy_scaling_factor(
+            inputs.gpu_power_w(), facts.parameters
+        ),
+        "model_size_to_ram": lambda: model_size_to_ram(facts.size_bytes, inputs.ram_used_bytes()),
+        "samples_per_s": lambda: samples_per_s(inputs.samples(), inputs.duration_s()),
     }
     counts = Metrics({name: float(macs) for name, macs in facts.counted_macs.items()})
     return counts | evaluated(formulas)
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _Inputs:
     """The formulas' inputs out of a record and a model; one that is not known raises `NotMeasurable`."""
 
     record: Record
@@ -316,21 +250,15 @@ class _Known:
         return math.fsum(energies_j) / positive(self.duration_s(), "duration of a round in s")
 
     def samples(self) -> int:
-        if self.record.samples is None:
-            raise NotMeasurable(
-                "the samples of a round were not declared: give samples= to the marker or to measure"
-            )
-        return self.record.samples
+        because = "the samples of a round were not declared: give samples= to the marker or to measure"
+        return known(self.record.samples, because)
 
     def macs(self) -> int:
-        if self.facts.macs is None:
-            raise NotMeasurable(self.facts.macs_absent_because or "the MACs of the model were not counted")
-        return self.facts.macs
+        because = self.facts.macs_absent_because or "the MACs of the model were not counted"
+        return known(self.facts.macs, because)
 
     def accuracy(self) -> float:
-        if self.facts.accuracy is None:
-            raise NotMeasurable("no accuracy was recorded: energy.record(accuracy=...)")
-        return self.facts.accuracy
+        return known(self.facts.accuracy, "no accuracy was recorded: energy.record(accuracy=...)")
 
     def work_done_per_s(self) -> float:
         return work_done(self.facts.parameters, self.duration_s())
@@ -345,21 +273,18 @@ class _Known:
         return self._mean_usage("main memory in use", lambda usage: usage.ram_used_bytes)
 
     def _measured(self, value: T | None) -> T:
-        if value is None:
-            record = self.record
-            raise NotMeasurable(record.void_because or record.unmeasured_because or "no round was measured")
-        return value
+        record = self.record
+        return known(value, record.void_because or record.unmeasured_because or "no round was measured")
 
     def _mean_usage(self, what: str, of: Callable[[Usage], float | None]) -> float:
         """Mean over the rounds; a round that doesn't tell leaves the mean unknown."""
         self._measured(self.record.duration_s)
         usages = [reading.usage for reading in self.record.rounds]
-        values = [of(usage) if usage is not None else None for usage in usages]
-        present = [value for value in values if value is not None]
-        absent_count = len(values) - len(present)
+        values = [value for usage in usages if usage is not None and (value := of(usage)) is not None]
+        absent_count = len(usages) - len(values)
         if absent_count:
-            raise NotMeasurable(f"{what} is not known in {absent_count} of {len(values)} rounds")
-        return fmean(present)
+            raise NotMeasurable(f"{what} is not known in {absent_count} of {len(usages)} rounds")
+        return fmean(values)
 
 
 def _trainable(parameters_trainable: int) -> float:

@@ -1,10 +1,13 @@
-"""Metrics by name, as far as they can be computed."""
+"""Metrics by name, as far as they can be computed, and what the numbers in a formula must be."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.metrics.ratios import finite
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +37,50 @@ def evaluated(formulas: Mapping[str, Callable[[], float]]) -> Metrics:
         except NotMeasurable as error:
             values[name], absent[name] = None, str(error)
     return Metrics(values, absent)
+
+
+# What the numbers must be, so that no formula divides by nothing or passes on a NaN
+
+
+def known(value: T | None, because: str) -> T:
+    """The value itself, if there is one.
+
+    Raises:
+        NotMeasurable: It is `None`, *because*.
+    """
+    if value is None:
+        raise NotMeasurable(because)
+    return value
+
+
+def finite(value: float, what: str) -> float:
+    """The number itself, if it is finite and at least 0.
+
+    Raises:
+        NotMeasurable: It is negative, infinite or NaN.
+    """
+    if not (math.isfinite(value) and value >= 0):
+        raise NotMeasurable(f"{what} is {value}; it must be a finite number of at least 0")
+    return value
+
+
+def positive(value: float, what: str) -> float:
+    """The number itself, if one can divide by it: finite and above 0.
+
+    Raises:
+        NotMeasurable: It is 0, negative, infinite or NaN.
+    """
+    if not (math.isfinite(value) and value > 0):
+        raise NotMeasurable(f"{what} is {value}; the ratio needs a finite number above 0")
+    return value
+
+
+def share(value: float, what: str) -> float:
+    """The number itself, if it is a share of 0 to 1.
+
+    Raises:
+        NotMeasurable: It lies outside, as a percentage does.
+    """
+    if not 0 <= value <= 1:
+        raise NotMeasurable(f"{what} is {value}; it must be a share of 0 to 1, not a percentage")
+    return value

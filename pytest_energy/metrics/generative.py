@@ -1,7 +1,8 @@
 """The seven metrics of generative models behind a server, one function a formula.
 
 Rule 1: a function is called what the paper calls its metric; the unit stands in its first line.
-Rule 2: token counts are the server's; a client that counts answers itself is a few percent off.
+Rule 2: an input that is missing or has no meaning, such as no answered request, raises `NotMeasurable`.
+Rule 3: token counts are the server's; a client that counts answers itself is a few percent off.
 
 Source:
     Sanchez-Mompo, Mavromatis, Li, Katsaros, Khan: Green MLOps to Green GenOps: An Empirical Study of Energy
@@ -9,20 +10,13 @@ Source:
 """
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.metrics.ratios import finite, positive
+from pytest_energy.metrics.evaluation import finite, positive
 
 FLOPS_PER_MAC = 2  # one multiplication and one addition
 
 
 def energy_per_sample(energy_j: float, request_count: int) -> float:
-    """Mean energy of one request, in joules.
-
-    Args:
-        energy_j: Energy of the load, idle share included.
-        request_count: Requests that it answered, at least 1.
-
-    Raises:
-        NotMeasurable: No request was answered.
+    """Mean energy of one answered request of a load, idle share included, in joules.
 
     Source:
         Sanchez-Mompo et al. 2025, section 6.2.2.
@@ -37,12 +31,6 @@ def energy_per_sample(energy_j: float, request_count: int) -> float:
 
 def flops(macs: int) -> float:
     """Floating-point operations of the forward pass of one request, a plain number.
-
-    Args:
-        macs: Multiply-accumulates of that pass; each is one multiplication and one addition.
-
-    Raises:
-        NotMeasurable: *macs* is negative.
 
     Source:
         Sanchez-Mompo et al. 2025, section 6.2.2.
@@ -60,9 +48,6 @@ def model_size_to_ram(model_size_bytes: float, gpu_memory_total_bytes: float) ->
         model_size_bytes: What the weights take on the GPU, after quantisation.
         gpu_memory_total_bytes: Memory that the GPUs have, in use or not; above 0.
 
-    Raises:
-        NotMeasurable: *gpu_memory_total_bytes* is 0.
-
     Source:
         Sanchez-Mompo et al. 2025, section 6.2.2.
 
@@ -77,9 +62,6 @@ def model_size_to_ram(model_size_bytes: float, gpu_memory_total_bytes: float) ->
 def parameters(parameter_count: int) -> float:
     """All parameters of the model, trainable or not, a plain number.
 
-    Raises:
-        NotMeasurable: The model has none.
-
     Source:
         Sanchez-Mompo et al. 2025, section 6.2.2 ("full parameter count").
 
@@ -90,14 +72,7 @@ def parameters(parameter_count: int) -> float:
 
 
 def request_rate(request_count: int, duration_s: float) -> float:
-    """Inference requests a second, in 1/s.
-
-    Args:
-        request_count: Requests that arrived in the counted part of the load.
-        duration_s: Seconds of that part, above 0.
-
-    Raises:
-        NotMeasurable: The part took no time.
+    """Inference requests a second that arrived in the counted part of the load, in 1/s.
 
     Source:
         Sanchez-Mompo et al. 2025, section 6.2.2.
@@ -109,14 +84,7 @@ def request_rate(request_count: int, duration_s: float) -> float:
 
 
 def cache_hit_rate(cached_token_count: int, prompt_token_count: int) -> float:
-    """Share of the prompt tokens that the prefix cache answered, 0 to 1.
-
-    Args:
-        cached_token_count: Prompt tokens found in the cache.
-        prompt_token_count: Prompt tokens looked up in it, at least 1.
-
-    Raises:
-        NotMeasurable: No token was looked up, or more were found than looked up.
+    """Share of the prompt tokens that the prefix cache answered, of those looked up in it, 0 to 1.
 
     Source:
         Sanchez-Mompo et al. 2025, section 6.2.2; counted in tokens, as vLLM does.
@@ -136,13 +104,6 @@ def cache_hit_rate(cached_token_count: int, prompt_token_count: int) -> float:
 
 def average_output_token_length(output_token_count: int, request_count: int) -> float:
     """Mean length of an answer, in tokens.
-
-    Args:
-        output_token_count: Tokens generated for all answered requests.
-        request_count: Requests that were answered, at least 1.
-
-    Raises:
-        NotMeasurable: No request was answered.
 
     Source:
         Sanchez-Mompo et al. 2025, section 6.2.2.
