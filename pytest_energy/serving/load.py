@@ -13,7 +13,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 
 from pytest_energy.errors import SettingsError
@@ -73,17 +73,19 @@ def serve(
     if not timeout_s > 0:
         raise SettingsError(f"timeout_s is {timeout_s}; it must be above 0")
     before = engine.cache_counters()
-    traffic = _Traffic(engine, requests, due_s, schedule.concurrency, milestones)
+    traffic = _Traffic(
+        engine, requests, due_s, schedule.concurrency, deque(sorted(milestones, key=itemgetter(0)))
+    )
     with asyncio.Runner(loop_factory=loop_factory or on_time_loop) as runner, frozen_heap():
-        course = runner.run(traffic.run(timeout_s))
+        served = runner.run(traffic.run(timeout_s))
     after = engine.cache_counters()
     return LoadResult(
         engine=engine.name,
         schedule=schedule,
-        served=course.served,
+        served=served,
         cache=None if before is None or after is None else after.since(before),
-        started_s=course.started_s,
-        queue=course.queue,
+        started_s=traffic.start_s,
+        queue=tuple(traffic.queue),
     )
 
 
@@ -101,39 +103,24 @@ def _requests(prompts: Sequence[Prompt], output_tokens: int | Sequence[int]) -> 
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Course:
-    """How one run of `_Traffic` went."""
-
-    started_s: float
-    served: tuple[Served, ...]
-    queue: tuple[QueueSample, ...]
-
-
+@dataclass
 class _Traffic:
     """The requests of one load on their way; made for one run."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        requests: Sequence[Request],
-        due_s: Sequence[float],
-        concurrency: int | None,
-        milestones: Sequence[Milestone],
-    ) -> None:
-        self._engine = engine
-        self._requests = requests
-        self._due_s = due_s
-        self._concurrency = concurrency
-        self._milestones = deque(sorted(milestones, key=itemgetter(0)))
-        self._answers: list[asyncio.Task[Served]] = []
-        self._unanswered = len(requests)
-        self._queue: list[QueueSample] = []
+    _engine: Engine
+    _requests: Sequence[Request]
+    _due_s: Sequence[float]
+    _concurrency: int | None
+    _milestones: deque[Milestone]
+    _answers: list[asyncio.Task[Served]] = field(default_factory=list)
+    start_s: float = 0.0
+    queue: list[QueueSample] = field(default_factory=list)
 
-    async def run(self, timeout_s: float) -> _Course:
+    async def run(self, timeout_s: float) -> tuple[Served, ...]:
         """Send all, wait for all, and leave nothing behind."""
         self._loop = asyncio.get_running_loop()
-        self._start_s = self._loop.time()
+        self.start_s = self._loop.time()
+        self._unanswered = len(self._requests)
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._places: asyncio.Queue[float] = asyncio.Queue()  # when each free place came free
         for _ in range(self._concurrency or 0):
@@ -150,11 +137,7 @@ class _Traffic:
             self._raise_first_failure(timeout_s)
             while self._milestones:
                 self._milestones.popleft()[1]()
-            return _Course(
-                started_s=self._start_s,
-                served=tuple(answer.result() for answer in self._answers),
-                queue=tuple(self._queue),
-            )
+            return tuple(answer.result() for answer in self._answers)
         finally:
             left = [task for task in (*aside, *self._answers) if not task.done()]
             for unfinished in left:
@@ -162,7 +145,7 @@ class _Traffic:
             await asyncio.gather(*left, return_exceptions=True)
 
     def _now_s(self) -> float:
-        return self._loop.time() - self._start_s
+        return self._loop.time() - self.start_s
 
     async def _send_all(self) -> None:
         """Make each request a task when it is due and, under a cap, has a place."""
@@ -177,7 +160,7 @@ class _Traffic:
     async def _answer(self, request: Request, due_s: float, freed_s: float | None) -> Served:
         """Send one request now, and stamp its tokens."""
         submitted_s = self._now_s()
-        loop, start_s = self._loop, self._start_s
+        loop, start_s = self._loop, self.start_s
         token_times_s: list[float] = []
         async with aclosing(self._engine.generate(request)) as events:
             async for event in events:
@@ -218,7 +201,7 @@ class _Traffic:
                 return
             if depth is None:
                 return
-            self._queue.append(QueueSample(time_s=self._now_s(), depth=depth))
+            self.queue.append(QueueSample(time_s=self._now_s(), depth=depth))
             await asyncio.sleep(QUEUE_INTERVAL_S)
 
     async def _reach_milestones(self) -> None:

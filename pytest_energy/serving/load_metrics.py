@@ -6,21 +6,23 @@ Rule 2: the formulas live in `metrics/generative.py`; here is only which number 
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from statistics import fmean
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.metrics import generative
-from pytest_energy.metrics.evaluation import Metrics, evaluated
+from pytest_energy.metrics.evaluation import Metrics, evaluated, known
 from pytest_energy.model import Record
-from pytest_energy.serving.engines.protocol import CacheCounters, DecoderShape, EngineFacts
-from pytest_energy.serving.load_result import LoadResult, Percentiles
+from pytest_energy.serving.engines.protocol import DecoderShape, EngineFacts
+from pytest_energy.serving.load_result import LoadResult
 from pytest_energy.serving.slo import Slo
 
 _TIMES_ABSENT = {
     "goodput": "no limits of latency were given: energy.requests(slo=...)",
     "queue_depth": "the engine does not tell how many requests wait",
 }
+_VRAM_ABSENT = "the engine runs without a GPU, so there is no GPU memory to compare with"
 
 
 def generative_metrics(
@@ -38,15 +40,23 @@ def generative_metrics(
     """
     if not loads:
         raise NotMeasurable("no load was run, so there is nothing to compute metrics of")
+    request_count = sum(len(load.served) for load in loads)
     formulas: dict[str, Callable[[], float]] = {
-        "energy_per_sample": lambda: _energy_per_sample(loads, energy_j),
+        "energy_per_sample": lambda: generative.energy_per_sample(
+            known(energy_j, "the energy of the load was not measured") * len(loads), request_count
+        ),
         "flops": lambda: _flops(loads, engine_facts.shape),
-        "model_size_to_ram": lambda: _model_size_to_ram(engine_facts),
-        "parameters": lambda: _parameters(engine_facts),
+        "model_size_to_ram": lambda: generative.model_size_to_ram(
+            known(engine_facts.size_bytes, "the engine does not tell the size of its model"),
+            known(engine_facts.vram_bytes, _VRAM_ABSENT),
+        ),
+        "parameters": lambda: generative.parameters(
+            known(engine_facts.parameters, "the engine does not tell its parameters")
+        ),
         "request_rate": lambda: _request_rate(loads),
         "cache_hit_rate": lambda: _cache_hit_rate(loads),
         "average_output_token_length": lambda: generative.average_output_token_length(
-            sum(load.output_tokens for load in loads), sum(len(load.served) for load in loads)
+            sum(load.output_tokens for load in loads), request_count
         ),
     }
     return evaluated(formulas)
@@ -54,8 +64,8 @@ def generative_metrics(
 
 def timing_metrics(loads: Sequence[LoadResult], *, slo: Slo | None = None) -> Metrics:
     """Times and rates of all requests of *loads*, by the names that a record keeps them under."""
-    served = [request for load in loads for request in load.served]
-    lateness = Percentiles.of([request.late_s for request in served])
+    pooled = replace(loads[0], served=tuple(request for load in loads for request in load.served))
+    lateness = pooled.lateness
     depths = [load.max_queue_depth for load in loads]
     known_depths = [depth for depth in depths if depth is not None]
     figures: dict[str, float | None] = {
@@ -67,16 +77,10 @@ def timing_metrics(loads: Sequence[LoadResult], *, slo: Slo | None = None) -> Me
         "lateness_p99_s": lateness.p99_s,
         "lateness_s": lateness.max_s,
     }
-    for name, times_s in (
-        ("ttft", [request.ttft_s for request in served]),
-        ("tpot", [time_s for request in served if (time_s := request.tpot_s) is not None]),
-        ("itl", [time_s for request in served for time_s in request.itl_s]),
-        ("e2e", [request.e2e_s for request in served]),
-    ):
-        times = Percentiles.of(times_s) if times_s else None
-        figures[f"{name}_p50_s"] = None if times is None else times.p50_s
-        figures[f"{name}_p90_s"] = None if times is None else times.p90_s
-        figures[f"{name}_p99_s"] = None if times is None else times.p99_s
+    for name in ("ttft", "tpot", "itl", "e2e"):
+        times = getattr(pooled, name)
+        for point in ("p50_s", "p90_s", "p99_s"):
+            figures[f"{name}_{point}"] = None if times is None else getattr(times, point)
     absent = [name for name, value in figures.items() if value is None]
     return Metrics(figures, {name: _TIMES_ABSENT.get(name, "every answer has one token") for name in absent})
 
@@ -121,49 +125,28 @@ def request_macs(shape: DecoderShape, *, prompt_tokens: int, output_tokens: int)
     return shape.block_parameters * tokens + shape.head_parameters * output_tokens + attention
 
 
-def _energy_per_sample(loads: Sequence[LoadResult], energy_j: float | None) -> float:
-    if energy_j is None:
-        raise NotMeasurable("the energy of the load was not measured")
-    return generative.energy_per_sample(energy_j * len(loads), sum(len(load.served) for load in loads))
-
-
 def _flops(loads: Sequence[LoadResult], shape: DecoderShape | None) -> float:
-    if shape is None:
-        raise NotMeasurable("the engine does not tell its decoder's shape, so operations can't be counted")
+    because = "the engine does not tell its decoder's shape, so operations can't be counted"
+    dense = known(shape, because)
     counts = [
-        request_macs(shape, prompt_tokens=request.prompt_tokens, output_tokens=request.output_tokens)
+        request_macs(dense, prompt_tokens=request.prompt_tokens, output_tokens=request.output_tokens)
         for load in loads
         for request in load.served
     ]
     return generative.flops(round(Fraction(sum(counts), len(counts))))
 
 
-def _parameters(facts: EngineFacts) -> float:
-    if facts.parameters is None:
-        raise NotMeasurable("the engine does not tell its parameters")
-    return generative.parameters(facts.parameters)
-
-
-def _model_size_to_ram(facts: EngineFacts) -> float:
-    if facts.size_bytes is None:
-        raise NotMeasurable("the engine does not tell the size of its model")
-    if facts.vram_bytes is None:
-        raise NotMeasurable("the engine runs without a GPU, so there is no GPU memory to compare with")
-    return generative.model_size_to_ram(facts.size_bytes, facts.vram_bytes)
-
-
 def _request_rate(loads: Sequence[LoadResult]) -> float:
     """Arrivals over the time they were spread over: the asked rate, since a schedule ends at count / rate."""
-    spans_s = [load.served[-1].due_s for load in loads]
-    if math.fsum(spans_s) <= 0:
+    span_s = math.fsum(load.served[-1].due_s for load in loads)
+    if span_s <= 0:
         raise NotMeasurable("all requests were sent at once, so they have no rate")
-    return generative.request_rate(sum(len(load.served) for load in loads), math.fsum(spans_s))
+    return generative.request_rate(sum(len(load.served) for load in loads), span_s)
 
 
 def _cache_hit_rate(loads: Sequence[LoadResult]) -> float:
-    known: list[CacheCounters] = [load.cache for load in loads if load.cache is not None]
-    if len(known) < len(loads):
-        raise NotMeasurable("the engine has no prefix cache, or does not count its hits")
+    because = "the engine has no prefix cache, or does not count its hits"
+    caches = [known(load.cache, because) for load in loads]
     return generative.cache_hit_rate(
-        sum(cache.hit_tokens for cache in known), sum(cache.queried_tokens for cache in known)
+        sum(cache.hit_tokens for cache in caches), sum(cache.queried_tokens for cache in caches)
     )

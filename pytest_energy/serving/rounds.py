@@ -9,7 +9,7 @@ round, so that a round is always the same work.
 
 import math
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 
@@ -18,7 +18,7 @@ from pytest_energy.meter.protocol import OpenPhase, OpenWindow
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.serving.arrivals import Schedule
-from pytest_energy.serving.engines.protocol import Engine, EngineFacts
+from pytest_energy.serving.engines.protocol import Engine
 from pytest_energy.serving.load import Milestone, Prompt, Prompts, serve
 from pytest_energy.serving.load_metrics import generative_metrics, timing_metrics, token_metrics
 from pytest_energy.serving.load_result import LoadResult
@@ -121,11 +121,6 @@ def _lengths_text(output_tokens: Sequence[int]) -> str:
     return f"{sum(output_tokens)}{lengths}"
 
 
-def engine_settings(facts: EngineFacts) -> dict[str, str]:
-    """What may explain a change of the joules: how the engine works, and its versions."""
-    return {**facts.tuning, **{f"{name} (engine)": version for name, version in facts.versions.items()}}
-
-
 def saturation(loads: Sequence[LoadResult]) -> tuple[bool | None, str]:
     """Whether the engine fell behind in one of *loads*, and why that is said; `None` can't be told."""
     states = [steadiness(load) for load in loads]
@@ -148,23 +143,17 @@ def lateness_note(load: LoadResult) -> str:
     )
 
 
-class _SteadyPhase:
-    """The steady state of a load, as a phase of its window."""
+def _steady_phase(window: OpenWindow, start_s: float, stop_s: float) -> tuple[Milestone, Milestone]:
+    """What is to be done at both ends of a load's steady state, to have it as a phase of *window*."""
+    phases: list[OpenPhase] = []
 
-    def __init__(self, window: OpenWindow) -> None:
-        self._window = window
-        self._phase: OpenPhase | None = None
+    def begin() -> None:
+        phases.append(window.phase(PART, waits_for_gpu=False))
 
-    def milestones(self, start_s: float, stop_s: float) -> tuple[Milestone, Milestone]:
-        """What is to be done at both ends of it."""
-        return (start_s, self._begin), (stop_s, self._end)
+    def end() -> None:
+        phases.pop().close()
 
-    def _begin(self) -> None:
-        self._phase = self._window.phase(PART, waits_for_gpu=False)
-
-    def _end(self) -> None:
-        if self._phase is not None:
-            self._phase.close()
+    return (start_s, begin), (stop_s, end)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -203,17 +192,6 @@ class LoadWork:
         return False
 
     @property
-    def output_tokens(self) -> int:
-        """Tokens that are written in every round."""
-        return sum(self._first_requests[1])
-
-    @property
-    def workload(self) -> Mapping[str, str]:
-        """What makes another load the same work."""
-        counted = "whole load" if self._part is None else PART
-        return {**self.plan.workload(*self._first_requests), "counted": counted}
-
-    @property
     def _first_requests(self) -> Batch:
         if self._first is None:
             self._first = self.plan.requests(0)
@@ -240,9 +218,7 @@ class LoadWork:
             EngineError: The engine failed.
         """
         prompts, lengths = self._next or self._first_requests
-        milestones = (
-            () if window is None or self._part is None else _SteadyPhase(window).milestones(*self._part)
-        )
+        milestones = () if window is None or self._part is None else _steady_phase(window, *self._part)
         load = serve(
             self.plan.engine,
             prompts,
@@ -278,10 +254,14 @@ class LoadWork:
 
     def description(self, round_count: int) -> WorkDescription:
         is_saturated, because = saturation(self.newest(round_count))
+        prompts, output_tokens = self._first_requests
+        facts = self.plan.engine.facts
+        versions = {f"{name} (engine)": version for name, version in facts.versions.items()}
+        counted = "whole load" if self._part is None else PART
         return WorkDescription(
-            output_tokens=self.output_tokens,
-            workload=self.workload,
-            engine_settings=engine_settings(self.plan.engine.facts),
+            output_tokens=sum(output_tokens),
+            workload={**self.plan.workload(prompts, output_tokens), "counted": counted},
+            engine_settings={**facts.tuning, **versions},
             saturated_because=because if is_saturated else None,
         )
 

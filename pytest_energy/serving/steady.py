@@ -119,10 +119,9 @@ def _at_asked_rate(result: LoadResult, start_s: float, stop_s: float) -> tuple[f
         return abs(worth / ((last_s - first_s) * result.schedule.rate) - 1)
 
     spans = [
-        (start_s + head * step_s, stop_s - tail * step_s)
+        (start_s + head * step_s, stop_s - (cut - head) * step_s)
         for cut in range(SPAN_STEPS + 1)
         for head in range(cut + 1)
-        for tail in (cut - head,)
     ]
     longest = next((span for span in spans if deviation(*span) <= RATE_PRECISION), None)
     return longest or min(spans, key=lambda span: deviation(*span))

@@ -74,11 +74,6 @@ class CacheCounters:
             hit_tokens=self.hit_tokens - earlier.hit_tokens,
         )
 
-    @property
-    def hit_share(self) -> float | None:
-        """Share of the prompt tokens that came from the cache; `None` when none was looked up."""
-        return self.hit_tokens / self.queried_tokens if self.queried_tokens else None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderShape:

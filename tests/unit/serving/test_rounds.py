@@ -85,7 +85,7 @@ def test_the_warm_up_decides_the_part_and_later_rounds_cut_it_out() -> None:
     take(loads, 1, window)
     assert window.names == [PART]
     assert window.phases[0].is_closed
-    assert loads.workload["counted"] == PART
+    assert loads.description(0).workload["counted"] == PART
 
 
 def test_joules_of_the_part_are_scaled_to_all_requests() -> None:
@@ -110,7 +110,7 @@ def test_a_short_load_counts_whole_and_says_so() -> None:
     assert window.names == []
     assert counted.energy_j == 100.0
     assert any("the whole load counts" in text and "too short" in text for text in counted.quality)
-    assert loads.workload["counted"] == "whole load"
+    assert loads.description(0).workload["counted"] == "whole load"
 
 
 def test_without_a_warm_up_the_whole_load_counts() -> None:
@@ -158,7 +158,7 @@ def test_a_setting_of_the_engine_hides_nothing_of_the_load() -> None:
     """A flag with the name of a fact doesn't stand in its place."""
     engine = FakeEngine()
     engine.facts = replace(FakeEngine.facts, flags={"rate": "any", "data_type": "float32"})
-    work = loads_of(plan(engine=engine)).workload
+    work = loads_of(plan(engine=engine)).description(0).workload
     assert (work["rate"], work["data_type"]) == ("4/s", "float32")
 
 
@@ -172,15 +172,15 @@ def test_duration_repeats_the_prompts() -> None:
     """8 requests a second for half a second are 4 requests; two prompts are sent twice."""
     loads = loads_of(plan(prompts=PROMPTS, rate=8.0, duration_s=0.5, output_tokens=[2, 5]))
     assert loads.samples == 4
-    assert loads.output_tokens == 14
+    assert loads.description(0).output_tokens == 14
     assert [len(request.token_times_s) for request in take(loads, 0).served] == [2, 5, 2, 5]
 
 
 def test_lengths_come_from_the_prompt_set() -> None:
     """A set of prompts says how long its answers are; what the call says wins."""
     prompts = PromptSet(prompts=tuple(PROMPTS), output_tokens=(2, 5))
-    assert loads_of(plan(prompts=prompts, output_tokens=None)).output_tokens == 7
-    assert loads_of(plan(prompts=prompts, output_tokens=1)).output_tokens == 2
+    assert loads_of(plan(prompts=prompts, output_tokens=None)).description(0).output_tokens == 7
+    assert loads_of(plan(prompts=prompts, output_tokens=1)).description(0).output_tokens == 2
 
 
 @pytest.mark.parametrize(
@@ -216,17 +216,19 @@ def test_a_round_of_other_work_stops_the_test() -> None:
 
 def test_work_names_what_makes_two_loads_equal() -> None:
     """Rate, lengths, prompts, seed, model and the engine's flags; more output tokens are other work."""
-    work = loads_of(plan()).workload
+    work = loads_of(plan()).description(0).workload
     assert work["rate"] == "4/s"
     assert work["output_tokens"] == "120"
     assert work["served_model"] == "none"
-    more = loads_of(plan(output_tokens=4)).workload
+    more = loads_of(plan(output_tokens=4)).description(0).workload
     assert {name for name in work if work[name] != more[name]} == {"output_tokens"}
 
 
 def test_answers_of_other_lengths_are_other_work() -> None:
     """As many tokens in all, drawn otherwise: the lengths have a name of their own."""
-    one, other = (loads_of(plan(output_tokens=[2, 4, *[3] * 38][::step])).workload for step in (1, -1))
+    one, other = (
+        loads_of(plan(output_tokens=[2, 4, *[3] * 38][::step])).description(0).workload for step in (1, -1)
+    )
     assert one["output_tokens"].startswith("120, lengths ")
     assert {name for name in one if one[name] != other[name]} == {"output_tokens"}
 
