@@ -8,7 +8,7 @@ Rule 2: the marker nearest to the test wins, argument by argument (function over
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import pytest
 
@@ -21,19 +21,18 @@ if TYPE_CHECKING:
 NAME = "energy"
 
 
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _positive_number(value: object) -> float:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not math.isfinite(value)
-        or value <= 0
-    ):
+    if not (_is_number(value) and 0 < value < math.inf):
         raise ValueError("a finite number above 0")
     return float(value)
 
 
 def _share(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10:
+    if not (_is_number(value) and 0 <= value < 10):
         raise ValueError("a share of at least 0, such as 0.05 for 5 %")
     return float(value)
 
@@ -66,62 +65,41 @@ def _domains(value: object) -> "frozenset[Domain]":
     from pytest_energy.model import Domain
 
     names = (value,) if isinstance(value, str) else value
-    known = tuple(Domain)
-    if (
-        not isinstance(names, Iterable)
-        or not (chosen := tuple(names))
-        or any(name not in known for name in chosen)
-    ):
-        raise ValueError(f"one or more of {', '.join(known)}")
+    chosen = tuple(names) if isinstance(names, Iterable) else ()
+    if not chosen or any(name not in tuple(Domain) for name in chosen):
+        raise ValueError(f"one or more of {', '.join(Domain)}")
     return frozenset(Domain(name) for name in chosen)
 
 
-def _means(check: Callable[[object], object], meaning: str) -> dict[str, object]:
-    return {"check": check, "help": meaning}
+def _argument(check: Callable[[object], object], meaning: str) -> Any:
+    return field(default=None, metadata={"check": check, "help": meaning})
 
 
 @dataclass(frozen=True, kw_only=True)  # slots would build the class twice, in every run of pytest
 class EnergyMark:
     """What `@pytest.mark.energy(...)` says of a test. `None` is "not said"."""
 
-    budget_j: float | None = field(default=None, metadata=_means(_positive_number, "joules a round may use"))
-    budget_per_sample_j: float | None = field(
-        default=None, metadata=_means(_positive_number, "joules a sample may use; needs samples=")
+    budget_j: float | None = _argument(_positive_number, "joules a round may use")
+    budget_per_sample_j: float | None = _argument(_positive_number, "joules a sample may use; needs samples=")
+    budget_per_token_j: float | None = _argument(
+        _positive_number, "joules a written token may use, of energy.requests"
     )
-    budget_per_token_j: float | None = field(
-        default=None, metadata=_means(_positive_number, "joules a written token may use, of energy.requests")
+    tolerance: float | None = _argument(_share, "accepted rise over the baseline: 0.05 is 5 %")
+    rounds: int | None = _argument(_count_from(1), "how many are measured; without it, as many as it takes")
+    warmup: int | None = _argument(_count_from(0), "rounds that are run first and dropped")
+    max_time_s: float | None = _argument(_positive_number, "seconds after which no more rounds begin")
+    domains: frozenset["Domain"] | None = _argument(
+        _domains, "what counts: 'gpu', 'cpu', 'dram', or several in a list"
     )
-    tolerance: float | None = field(
-        default=None, metadata=_means(_share, "accepted rise over the baseline: 0.05 is 5 %")
+    basis: str | None = _argument(
+        _one_of("gross", "net"), "compare joules 'gross' (default) or 'net' of idle power"
     )
-    rounds: int | None = field(
-        default=None,
-        metadata=_means(_count_from(1), "how many are measured; without it, as many as it takes"),
+    per: str | None = _argument(
+        _one_of("round", "sample"), "compare joules of a 'round' (default) or a 'sample'"
     )
-    warmup: int | None = field(
-        default=None, metadata=_means(_count_from(0), "rounds that are run first and dropped")
-    )
-    max_time_s: float | None = field(
-        default=None, metadata=_means(_positive_number, "seconds after which no more rounds begin")
-    )
-    domains: "frozenset[Domain] | None" = field(
-        default=None, metadata=_means(_domains, "what counts: 'gpu', 'cpu', 'dram', or several in a list")
-    )
-    basis: str | None = field(
-        default=None,
-        metadata=_means(_one_of("gross", "net"), "compare joules 'gross' (default) or 'net' of idle power"),
-    )
-    per: str | None = field(
-        default=None,
-        metadata=_means(_one_of("round", "sample"), "compare joules of a 'round' (default) or a 'sample'"),
-    )
-    samples: int | None = field(
-        default=None, metadata=_means(_count_from(1), "samples (images, requests) in a round")
-    )
-    model: str | None = field(
-        default=None, metadata=_means(_text, "the model at work: a row of the group's table")
-    )
-    group: str | None = field(default=None, metadata=_means(_text, "tests that are ranked in one table"))
+    samples: int | None = _argument(_count_from(1), "samples (images, requests) in a round")
+    model: str | None = _argument(_text, "the model at work: a row of the group's table")
+    group: str | None = _argument(_text, "tests that are ranked in one table")
 
     @classmethod
     def of(cls, item: pytest.Item) -> "EnergyMark":

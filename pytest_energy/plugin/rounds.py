@@ -9,9 +9,11 @@ Rule 5: the devices are held while rounds are taken; a scheduler that takes turn
     them go in between.
 """
 
+import itertools
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Generic, Protocol, TypeVar
 
 from pytest_energy.meter.clock import Clock
@@ -28,8 +30,6 @@ MOST_ROUND_COUNT = 20  # past it the interval narrows by less than 3 % a round
 MOST_WARMUP_COUNT = 5  # work that is not flat by then never will be in the time
 WARMUP_TIME_SHARE = 0.25  # of the time cap
 ROUND_TIME_SHARE = 0.05  # of the time cap: twenty rounds fit
-
-
 LEAST_CONFIRMING_COUNT = 2  # one round has no spread, and confirms little
 
 Progress = Callable[[str], None]
@@ -79,6 +79,10 @@ class MeasuredRounds(Generic[T_co]):
     warmup_count: int
     confirming_count: int = 0
 
+    @property
+    def is_void(self) -> bool:
+        return self.rounds[-1].void_because is not None
+
 
 DeviceLock = Callable[[], AbstractContextManager[None]]
 """Owns the devices for as long as its block runs."""
@@ -114,7 +118,6 @@ class RoundLoop(Generic[T]):
     Args:
         work: The work under test; gets the number of its call, warm-up included, counted from 0.
         measured: Runs one round inside a window.
-        plan: How many rounds.
         clock: For the time caps.
         progress: Told of each round, outside the windows.
 
@@ -137,7 +140,7 @@ class RoundLoop(Generic[T]):
         self._progress = progress
         self._began_s = self._started_s = clock.now_s()  # of the loop, and of the batch
         self._target = plan.count
-        self._calls_so_far = 0
+        self._call_index = itertools.count()
         self.call_count = plan.call_count
         self._warmup_count = 0
         self.rounds: list[Reading] = []
@@ -153,12 +156,8 @@ class RoundLoop(Generic[T]):
 
     def _calls(self) -> T:
         for _ in range(self.call_count - 1):
-            self._call()
-        return self._call()
-
-    def _call(self) -> T:
-        self._calls_so_far += 1
-        return self._work(self._calls_so_far - 1)
+            self._work(next(self._call_index))
+        return self._work(next(self._call_index))
 
     # Warm-up
 
@@ -205,49 +204,44 @@ class RoundLoop(Generic[T]):
 
     def take(self, judge: Judge) -> MeasuredRounds[T]:
         """Take rounds until the plan is satisfied, and those that *judge* asks for then."""
-        last = self._take_while(self._wants_more)
+        measured = self._take_while(self._wants_more)
         may_extend = self.plan.count is None
-        while last.is_good and (more := judge(tuple(self.rounds))):
+        while not measured.is_void and (more := judge(measured.rounds)):
             if more.is_confirming:
-                return self._confirm(more.count, last)
+                return self._confirm(more.count, measured)
             if not may_extend or self._is_out():
                 break
             may_extend = False
-            last = self._take_to(len(self.rounds) + more.count)
-        return self._ended(last)
+            measured = self._take_to(len(self.rounds) + more.count)
+        return measured
 
-    def _confirm(self, count: int, last: "_LastRound[T]") -> MeasuredRounds[T]:
+    def _confirm(self, count: int, first: MeasuredRounds[T]) -> MeasuredRounds[T]:
         first_count, limit = len(self.rounds), self.plan.limit
         if limit is not None:
             count = min(count, limit - first_count - self._void_count)
         if count < LEAST_CONFIRMING_COUNT:
-            return self._ended(last)
+            return first
         self._started_s = self._clock.now_s()  # a second batch has a time of its own
-        last = self._take_to(first_count + count)
-        return self._ended(last, confirming_count=len(self.rounds) - first_count)
+        both = self._take_to(first_count + count)
+        return both if both.is_void else replace(both, confirming_count=len(both.rounds) - first_count)
 
-    def _take_to(self, count: int) -> "_LastRound[T]":
+    def _take_to(self, count: int) -> MeasuredRounds[T]:
         self._target = count
         return self._take_while(lambda: len(self.rounds) < count and not self._is_out())
 
-    def _take_while(self, wants_more: Callable[[], bool]) -> "_LastRound[T]":
+    def _take_while(self, wants_more: Callable[[], bool]) -> MeasuredRounds[T]:
         """Take rounds until no more are wanted, at least one."""
         while True:
-            self._progress(self._so_far(self.rounds))
+            self._progress(self._so_far())
             result, reading = self.take_one()
             if reading.void_because is None:
                 self.rounds.append(reading)
             else:
                 self._void_count += 1
                 if self._void_count > self.plan.void_retry_count or self._is_out():
-                    return _LastRound(result, reading)
+                    return self.to_measured([*self.rounds, reading], result)
             if not wants_more():
-                return _LastRound(result, None)
-
-    def _ended(self, last: "_LastRound[T]", *, confirming_count: int = 0) -> MeasuredRounds[T]:
-        void = () if last.void is None else (last.void,)
-        measured = self.to_measured([*self.rounds, *void], last.result)
-        return replace(measured, confirming_count=0 if void else confirming_count)
+                return self.to_measured(self.rounds, result)
 
     def to_measured(self, rounds: Iterable[Reading], result: T) -> MeasuredRounds[T]:
         """*rounds* so far, the last of which returned *result*."""
@@ -270,14 +264,14 @@ class RoundLoop(Generic[T]):
             *_energies(rounds), precision=self.plan.precision, least=LEAST_ROUND_COUNT, cap=MOST_ROUND_COUNT
         )
 
-    def _so_far(self, rounds: list[Reading]) -> str:
-        number = f"round {len(rounds) + 1}"
-        if not rounds:
+    def _so_far(self) -> str:
+        number = f"round {len(self.rounds) + 1}"
+        if not self.rounds:
             return number
-        energies_j, uncertainties_j = _energies(rounds)
+        energies_j, uncertainties_j = _energies(self.rounds)
         width = relative_half_width(energies_j, uncertainties_j)
         known = "" if width is None else f" +- {width:.1%}"
-        return f"{number}, {sum(energies_j) / len(energies_j):.4g} J{known}, {self._left()}"
+        return f"{number}, {fmean(energies_j):.4g} J{known}, {self._left()}"
 
     def _left(self) -> str:
         """How long the rounds will still take, if they take as long as those so far."""
@@ -286,18 +280,6 @@ class RoundLoop(Generic[T]):
         wanted = (MOST_ROUND_COUNT if self._target is None else self._target) - count
         left_s = min(wanted * round_s, self.plan.max_time_s - self._elapsed_s())
         return f"{'at most' if self._target is None else 'about'} {max(0.0, left_s):.0f} s left"
-
-
-@dataclass(frozen=True, slots=True)
-class _LastRound(Generic[T]):
-    """What the last round returned, and the round itself if it was void in vain."""
-
-    result: T
-    void: Reading | None
-
-    @property
-    def is_good(self) -> bool:
-        return self.void is None
 
 
 def _energies(rounds: list[Reading]) -> tuple[tuple[float, ...], tuple[float, ...]]:
