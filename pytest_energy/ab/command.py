@@ -7,12 +7,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from types import FrameType
 
 from pytest_energy.ab.interleave import PairPlan, interleave
-from pytest_energy.ab.judge import Problem, Question, judge_pairs
+from pytest_energy.ab.judge import Problem, judge_pairs
 from pytest_energy.ab.protocol import CollectedTests
 from pytest_energy.ab.side import Tree, Worker, own_sources, shared_sources, worker
 from pytest_energy.ab.worktree import SHORT_LENGTH, Revision, repository_root, resolve, worktree
@@ -38,11 +38,7 @@ _SIGNALLED = 128  # a shell's exit status for a process that a signal has ended,
 
 
 class _Interrupted(BaseException):
-    """A signal has ended the command; like `KeyboardInterrupt`, nothing but clean-up stops it.
-
-    Attributes:
-        number: The signal's.
-    """
+    """The signal *number* has ended the command; like `KeyboardInterrupt`, nothing but clean-up stops it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -81,52 +77,15 @@ def run(options: argparse.Namespace) -> int:
     revision = resolve(root, options.ref)
     try:
         with _ended_by_signals():
-            outcome = _compare(root, revision, options)
+            comparison = _compare(root, revision, options)
     except _Interrupted as interrupted:
         name = signal.Signals(interrupted.number).name
         print(f"pytest-energy ab: ended by {name}; the worktree is removed", file=sys.stderr)
         return _SIGNALLED + interrupted.number
-    return outcome.report(options)
+    return comparison.report()
 
 
-@dataclass(slots=True, kw_only=True)
-class _Outcome:
-    """What has come of the comparison so far.
-
-    Attributes:
-        judgements: One a test, in order.
-        problems: Tests of which nothing can be said.
-        notes: What a reader should know of the whole.
-        broken: Why it did not come to its end, or `None`.
-    """
-
-    judgements: list[Judgement] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    broken: str | None = None
-
-    def report(self, options: argparse.Namespace) -> int:
-        """Show and write it; the exit status."""
-        failing = [problem.text for problem in self.problems if problem.is_failing]
-        self.notes += [problem.text for problem in self.problems if not problem.is_failing]
-        run_notes = [*self.notes, *(f"ERROR: {text}" for text in failing)]
-        if self.broken is not None:
-            run_notes.append(f"ERROR: {self.broken}")
-        if self.judgements:
-            width = min(_MOST_WIDTH, max(_LEAST_WIDTH, shutil.get_terminal_size().columns))
-            print(to_terminal.render(view.of(self.judgements), width=width))
-        for note in run_notes:
-            print(note if note.startswith("ERROR") else f"note: {note}")
-        created = now_text()
-        for path in options.out:
-            write(self.judgements, path, created=created, run_notes=run_notes)
-            print(f"report written to {path}")
-        if self.broken is not None:
-            return 2
-        return int(bool(failing) or any(is_failing(one, strict=options.strict) for one in self.judgements))
-
-
-def _compare(root: Path, revision: Revision, options: argparse.Namespace) -> _Outcome:
+def _compare(root: Path, revision: Revision, options: argparse.Namespace) -> "_Comparison":
     folder = Path.cwd().resolve().relative_to(root)
     with ExitStack() as stack:
         other = stack.enter_context(worktree(root, revision))
@@ -145,7 +104,9 @@ def _compare(root: Path, revision: Revision, options: argparse.Namespace) -> _Ou
             stack.enter_context(worker(tree, words, logs / f"{number}.log"))
             for number, tree in enumerate(trees)
         )
-        return _Comparing((sides[0], sides[1]), root, options).outcome()
+        comparison = _Comparison((sides[0], sides[1]), root, options)
+        comparison.measure_all()
+        return comparison
 
 
 def _state(root: Path) -> str:
@@ -157,55 +118,52 @@ def _state(root: Path) -> str:
     return f" ({facts['git_commit'][:SHORT_LENGTH]}{changes})"
 
 
-class _Comparing:
-    """Goes through the tests of two running workers."""
+class _Comparison:
+    """The tests of two running workers, and what has come of them so far."""
 
     def __init__(self, sides: tuple[Worker, Worker], root: Path, options: argparse.Namespace) -> None:
         self._sides, self._root, self._options = sides, root, options
-        self._outcome = _Outcome()
+        self._judgements: list[Judgement] = []
+        self._problems: list[Problem] = []
+        self._notes: list[str] = []
+        self._broken: str | None = None  # why it did not come to its end
 
-    def outcome(self) -> _Outcome:
+    def measure_all(self) -> None:
         before, after = (side.collected() for side in self._sides)
         test_ids = [test_id for test_id in after.tolerances if test_id in before.tolerances]
         self._note_what_is_left_out(before, after)
         if not (before.tolerances or after.tolerances):
             raise SettingsError("no test on either side is marked energy or uses the fixture energy")
         try:
-            for number, test_id in enumerate(test_ids):
-                next_id = test_ids[number + 1] if number + 1 < len(test_ids) else None
+            for test_id, next_id in zip_longest(test_ids, test_ids[1:]):
                 self._measure(test_id, next_id, after.tolerances[test_id])
         except EnergyError as error:
-            self._outcome.broken = str(error)
+            self._broken = str(error)
         self._note_sources()
-        return self._outcome
 
     def _note_what_is_left_out(self, before: CollectedTests, after: CollectedTests) -> None:
         one, other = (side.tree.name for side in self._sides)
         for here, there, name, missing in ((before, after, one, other), (after, before, other, one)):
-            self._outcome.problems += [
+            self._problems += [
                 Problem(text=f"{test_id} is on one side only: {name} has it, {missing} doesn't")
                 for test_id in here.tolerances
                 if test_id not in there.tolerances
             ]
         if after.other_count:
-            self._outcome.notes.append(f"tests without energy, which were not run: {after.other_count}")
+            self._notes.append(f"tests without energy, which were not run: {after.other_count}")
 
     def _measure(self, test_id: str, next_id: str | None, marked: float | None) -> None:
         asked = self._options.tolerance
         tolerance = next(one for one in (asked, marked, DEFAULT_TOLERANCE) if one is not None)
         pairs = interleave(*self._sides, test_id, next_id, plan=self._plan(tolerance), clock=SystemClock())
-        question = Question(
-            test_id=test_id,
-            before=self._sides[0].tree.name,
-            after=self._sides[1].tree.name,
-            policy=Policy(tolerance=tolerance, alpha=self._options.alpha),
-        )
-        judgement = judge_pairs(pairs, question)
+        names = (self._sides[0].tree.name, self._sides[1].tree.name)
+        policy = Policy(tolerance=tolerance, alpha=self._options.alpha)
+        judgement = judge_pairs(pairs, test_id, names, policy)
         if isinstance(judgement, Problem):
-            self._outcome.problems.append(judgement)
+            self._problems.append(judgement)
             print(f"{test_id}: nothing to compare", flush=True)
         else:
-            self._outcome.judgements.append(judgement)
+            self._judgements.append(judgement)
             headline = judgement.reason.splitlines()[0]
             print(f"{test_id}: {judgement.verdict}: {headline}", flush=True)
 
@@ -221,9 +179,29 @@ class _Comparing:
         """Note where each side's code came from, and warn of code that both sides have shared."""
         for side in self._sides:
             names = ", ".join(own_sources(side.sources, side.tree.root)) or "no module"
-            self._outcome.notes.append(f"{side.tree.name} imported from its own tree: {names}")
+            self._notes.append(f"{side.tree.name} imported from its own tree: {names}")
         before, after = (side.sources for side in self._sides)
-        self._outcome.notes += [
+        self._notes += [
             f"WARNING: both sides imported {name} from {file}, so a change in it was not compared"
             for name, file in shared_sources(before, after, self._root).items()
         ]
+
+    def report(self) -> int:
+        """Show and write it; the exit status."""
+        failing = [problem.text for problem in self._problems if problem.is_failing]
+        notes = [*self._notes, *(problem.text for problem in self._problems if not problem.is_failing)]
+        errors = failing if self._broken is None else [*failing, self._broken]
+        notes += (f"ERROR: {text}" for text in errors)
+        if self._judgements:
+            width = min(_MOST_WIDTH, max(_LEAST_WIDTH, shutil.get_terminal_size().columns))
+            print(to_terminal.render(view.of(self._judgements), width=width))
+        for note in notes:
+            print(note if note.startswith("ERROR") else f"note: {note}")
+        created = now_text()
+        for path in self._options.out:
+            write(self._judgements, path, created=created, run_notes=notes)
+            print(f"report written to {path}")
+        if self._broken is not None:
+            return 2
+        is_strict = self._options.strict
+        return int(bool(failing) or any(is_failing(one, strict=is_strict) for one in self._judgements))

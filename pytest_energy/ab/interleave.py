@@ -26,7 +26,7 @@ class Side(Protocol):
     """One side of the comparison."""
 
     def begin(self, test_id: str, next_id: str | None) -> ReadyTest | FinishedTest:
-        """Set up and warm up a test, or run it whole where it takes no rounds."""
+        """Set up and warm up a test, or run it whole where it takes no rounds; what *next_id* needs stays."""
         ...
 
     def take_round(self, call_count: int) -> Reading:
@@ -82,16 +82,7 @@ class PairedRounds:
 def interleave(
     before: Side, after: Side, test_id: str, next_id: str | None, *, plan: PairPlan, clock: Clock
 ) -> PairedRounds:
-    """Measure *test_id* on both sides.
-
-    Args:
-        before: The side to compare with.
-        after: The side that is judged.
-        test_id: The test.
-        next_id: The test that comes next, or `None`.
-        plan: How many pairs.
-        clock: For the time cap.
-    """
+    """Measure *test_id* on both sides; *next_id* is the test that comes after it."""
     sides = (before, after)
     begun = tuple(side.begin(test_id, next_id) for side in sides)
     waiting = [first for first in begun if isinstance(first, ReadyTest)]
@@ -122,44 +113,41 @@ class _Pairs:
         self._rounds: tuple[list[Reading], list[Reading]] = ([], [])
 
     def take(self) -> PairedRounds:
-        void_count, void_because = 0, None
+        early: dict[int, FinishedTest] = {}
+        void_because = None
+        try:
+            void_because = self._take_pairs()
+        except EndedEarly as ended:  # in the middle: the other side's test is ended too
+            early[self._turn] = ended.done
+        one, other = (early.get(number) or side.finish() for number, side in enumerate(self._sides))
+        before, after = map(tuple, self._rounds)
+        return PairedRounds(
+            before=before, after=after, ended=(one, other), is_interleaved=True, void_because=void_because
+        )
+
+    def _take_pairs(self) -> str | None:
+        """Take pairs until there are enough; why there won't be, or `None`."""
+        void_count = 0
         while True:
-            try:
-                pair = self._pair(is_turned=is_turned(len(self._rounds[0])))
-            except EndedEarly as ended:
-                return self._cut_short(ended.done)
-            because = next((r.void_because for r in pair if r.void_because is not None), None)
+            pair = self._pair()
+            because = next((one.void_because for one in pair if one.void_because is not None), None)
             if because is None:
                 for rounds, reading in zip(self._rounds, pair, strict=True):
                     rounds.append(reading)
             else:
                 void_count += 1
             if void_count > self._retry_count or (because and self._is_out(void_count)):
-                void_because = because
-                break
+                return because
             if not self._wants_more(void_count):
-                break
-        return self._paired((self._sides[0].finish(), self._sides[1].finish()), void_because)
+                return None
 
-    def _pair(self, *, is_turned: bool) -> tuple[Reading, Reading]:
-        """One round of each side; *is_turned*: the other side's comes first."""
-        readings = {number: self._round(number) for number in ((1, 0) if is_turned else (0, 1))}
+    def _pair(self) -> tuple[Reading, Reading]:
+        """One round of each side, in the order of this pair."""
+        readings = {}
+        for number in (1, 0) if is_turned(len(self._rounds[0])) else (0, 1):
+            self._turn = number
+            readings[number] = self._sides[number].take_round(self._call_counts[number])
         return readings[0], readings[1]
-
-    def _round(self, number: int) -> Reading:
-        self._turn = number
-        return self._sides[number].take_round(self._call_counts[number])
-
-    def _cut_short(self, done: FinishedTest) -> PairedRounds:
-        """One side's test has ended in the middle; the other's is ended too."""
-        other = self._sides[1 - self._turn].finish()
-        return self._paired((done, other) if self._turn == 0 else (other, done), None)
-
-    def _paired(self, ended: tuple[FinishedTest, FinishedTest], void_because: str | None) -> PairedRounds:
-        before, after = map(tuple, self._rounds)
-        return PairedRounds(
-            before=before, after=after, ended=ended, is_interleaved=True, void_because=void_because
-        )
 
     def _is_out(self, void_count: int) -> bool:
         """Whether no more pairs can be had: the time is up, or a source of joules has no more."""

@@ -12,6 +12,7 @@ from pytest_energy.ab.interleave import PairedRounds
 from pytest_energy.ab.protocol import FinishedTest
 from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.basis import Basis
+from pytest_energy.conversion import judgement_from_json
 from pytest_energy.errors import NotComparable, NotMeasurable
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.model import Record
@@ -29,65 +30,44 @@ _MOST_TEXT_LINES = 12  # of a test's own failure: the end of it holds the error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What is asked of one test.
-
-    Attributes:
-        test_id: The test.
-        before: Name of the side that is compared with: `main (abc1234)`.
-        after: Name of the side that is judged.
-        policy: How far the sides may be apart, and how sure that must be.
-    """
-
-    test_id: str
-    before: str
-    after: str
-    policy: Policy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """A test of which nothing can be said.
-
-    Attributes:
-        text: Which test, on which side, why.
-        is_failing: Whether that fails the comparison.
-    """
+    """A test of which nothing can be said: which, where, why, and whether that fails the comparison."""
 
     text: str
     is_failing: bool = True
 
 
-def judge_pairs(rounds: PairedRounds, question: Question) -> Judgement | Problem:
-    """What the rounds of both sides say.
+def judge_pairs(
+    rounds: PairedRounds, test_id: str, names: tuple[str, str], policy: Policy
+) -> Judgement | Problem:
+    """What the rounds of both sides say of *test_id*.
 
     Args:
         rounds: The rounds, and how the test ended.
-        question: What is asked.
+        test_id: The test.
+        names: Of the side that is compared with, such as `main (abc1234)`, and of the side that is judged.
+        policy: How far the sides may be apart, and how sure that must be.
+
+    Raises:
+        FormatError: A side's judgement is none.
     """
-    problem = _problem(rounds, question)
+    problem = _problem(rounds, test_id, names)
     if problem is not None:
         return problem
-    before, after = (done.judgement for done in rounds.ended)
-    if before is None or after is None:  # a problem, above
-        raise NotMeasurable(f"{question.test_id}: a side without a record can't be judged")
-    for name, judgement in ((question.before, before), (question.after, after)):
+    before, after = (
+        judgement_from_json(test.judgement, f"a message of {name}")
+        for name, test in zip(names, rounds.ended, strict=True)
+    )
+    for name, judgement in zip(names, (before, after), strict=True):
         if judgement.verdict in _UNUSABLE:
             reason = f"on {name}: {judgement.reason}"
             return replace(after, verdict=judgement.verdict, reason=reason, comparison=None)
-    decision = decide_pairs(rounds, before.record, after.record, question.policy)
-    return in_words(decision, revision(question.before, question.after))
+    decision = decide_pairs(rounds, before.record, after.record, policy)
+    return in_words(decision, revision(*names))
 
 
 def decide_pairs(rounds: PairedRounds, before: Record, after: Record, policy: Policy) -> Decision:
-    """What is to be said of *after*, held against *before*.
-
-    Args:
-        rounds: The rounds that the sides took in turns, if they did.
-        before: What one side measured by itself.
-        after: What the other did.
-        policy: What is asked.
-    """
+    """What is to be said of *after*, held against *before*, by *rounds* if those were taken in turns."""
     if rounds.void_because is not None:
         return _void(after, rounds.void_because, rounds)
     try:
@@ -116,8 +96,7 @@ def _void(after: Record, because: str, rounds: PairedRounds) -> Decision:
     return Decision(record=after, findings=(Void(because=because, pair_count=len(rounds.before)),))
 
 
-def _problem(rounds: PairedRounds, question: Question) -> Problem | None:
-    test_id, names = question.test_id, (question.before, question.after)
+def _problem(rounds: PairedRounds, test_id: str, names: tuple[str, str]) -> Problem | None:
     ended = tuple(zip(names, rounds.ended, strict=True))
     failed = [(name, done) for name, done in ended if done.outcome == "failed"]
     if failed:

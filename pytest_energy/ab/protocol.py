@@ -15,20 +15,17 @@ Rule 1: a pipe that has ended means that the other process has; nothing else is 
 import json
 import os
 from dataclasses import dataclass
-from typing import Any, TextIO, TypeVar
+from typing import TextIO, TypeVar
 
 from pytest_energy import documents
-from pytest_energy.codec import NULLABLE, Document, Number, decode, encode, parse
-from pytest_energy.conversion import judgement_from_json, judgement_to_json, reading_of, round_document
+from pytest_energy.codec import NULLABLE, Document, JsonDict, Number, decode, encode, parse
 from pytest_energy.errors import FormatError
-from pytest_energy.judgement import Judgement
-from pytest_energy.model import Provenance, Reading
+from pytest_energy.model import Provenance
 
 PIPES = "PYTEST_ENERGY_AB_PIPES"
 """Environment variable of a worker: the descriptors that it reads from and writes to, `3,4`."""
 
 PLUGIN = "pytest_energy.ab.worker"
-
 
 M = TypeVar("M", bound=Document)
 N = TypeVar("N", bound=Document)
@@ -103,47 +100,22 @@ class RoundMessage(Document, frozen=True, kw_only=True, tag_field="kind", tag="r
     provenance: Provenance
     reading: documents.Round
 
-    @classmethod
-    def of(cls, reading: Reading) -> "RoundMessage":
-        return cls(provenance=reading.provenance, reading=round_document(reading))
 
-    def value(self, where: str) -> Reading:
-        return reading_of(self.reading, self.provenance, where)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FinishedTest:
+class FinishedTest(Document, frozen=True, kw_only=True, tag_field="kind", tag="done"):
     """A test that has ended.
 
     Attributes:
         outcome: In pytest's words: `passed`, `failed`, `skipped`.
         text: What pytest says of a test that did not pass, or empty.
-        judgement: What was measured, as the side by itself judges it; `None` where there is no record.
+        judgement: What was measured, as the side by itself judges it, in the form of a run's document; `None`
+            where there is no record.
         sources: Modules that were imported since the last time, as in `CollectedTests`.
     """
 
     outcome: str
     text: str = ""
-    judgement: Judgement | None = None
+    judgement: JsonDict | None = NULLABLE
     sources: dict[str, str]
-
-
-class FinishedMessage(Document, frozen=True, kw_only=True, tag_field="kind", tag="done"):
-    """`FinishedTest`, with the judgement as it stands in a run's document."""
-
-    outcome: str
-    text: str
-    judgement: dict[str, Any] | None = NULLABLE
-    sources: dict[str, str]
-
-    @classmethod
-    def of(cls, done: FinishedTest) -> "FinishedMessage":
-        judgement = None if done.judgement is None else judgement_to_json(done.judgement)
-        return cls(outcome=done.outcome, text=done.text, judgement=judgement, sources=done.sources)
-
-    def value(self, where: str) -> FinishedTest:
-        judgement = None if self.judgement is None else judgement_from_json(self.judgement, where)
-        return FinishedTest(outcome=self.outcome, text=self.text, judgement=judgement, sources=self.sources)
 
 
 def to_line(message: Document) -> str:
@@ -169,16 +141,12 @@ def from_line(line: str, where: str, kind: type[M], *others: type[N]) -> M | N:
     return decode(value, by_name[name], where)
 
 
+@dataclass(frozen=True, slots=True)
 class Link:
-    """The worker's end of the two pipes.
+    """The worker's end of the two pipes: it reads what the command says, and writes what that is told."""
 
-    Args:
-        reader: What the command says.
-        writer: What it is told.
-    """
-
-    def __init__(self, reader: TextIO, writer: TextIO) -> None:
-        self._reader, self._writer = reader, writer
+    reader: TextIO
+    writer: TextIO
 
     @classmethod
     def from_text(cls, text: str) -> "Link":
@@ -198,17 +166,12 @@ class Link:
         return cls(os.fdopen(read_fd, encoding="utf-8"), os.fdopen(write_fd, "w", encoding="utf-8"))
 
     def say(self, message: Document) -> None:
-        """Send *message*.
-
-        Raises:
-            BrokenPipeError: Nobody is there any more.
-        """
-        self._writer.write(to_line(message))
-        self._writer.flush()
+        self.writer.write(to_line(message))
+        self.writer.flush()
 
     def hear(self) -> Order | None:
         """The next order, or `None` when there will be no more."""
-        line = self._reader.readline()
+        line = self.reader.readline()
         if not line:
             return None
         return from_line(line, "a message of pytest-energy ab", TestOrder, RoundOrder, FinishOrder, EndOrder)

@@ -23,7 +23,6 @@ from pytest_energy.ab.protocol import (
     PLUGIN,
     CollectedTests,
     EndOrder,
-    FinishedMessage,
     FinishedTest,
     FinishOrder,
     ReadyTest,
@@ -35,6 +34,7 @@ from pytest_energy.ab.protocol import (
 )
 from pytest_energy.ab.worktree import without_git_variables
 from pytest_energy.codec import Document
+from pytest_energy.conversion import reading_of
 from pytest_energy.errors import EnergyError
 from pytest_energy.model import Reading
 
@@ -93,11 +93,9 @@ class Tree:
         return f"{option}{equals}{self.root}{value.removeprefix(str(self.origin))}"
 
     def import_path(self, search_path: Sequence[str], python_path: str) -> str:
-        """`PYTHONPATH` for this side.
+        """`PYTHONPATH` for this side, from this process's `sys.path` and `PYTHONPATH`, which may be empty.
 
-        Args:
-            search_path: `sys.path` of this process: an editable install has put a tree into it.
-            python_path: The variable as it is, or empty.
+        An editable install has put a tree into the former.
         """
         own = (self.working_folder, self.working_folder / "src", self.root, self.root / "src")
         installed = [Path(word) for word in search_path if _is_source(Path(word), self.origin)]
@@ -116,11 +114,7 @@ def _is_source(path: Path, origin: Path) -> bool:
 def shared_sources(before: Mapping[str, str], after: Mapping[str, str], origin: Path) -> dict[str, str]:
     """Modules of the project that both sides have from one file: they are not what is compared.
 
-    Args:
-        before: Top-level module to its file, of one side.
-        after: The same of the other.
-        origin: Top of the working tree: what lies in it, or has the name of something in it, is the
-            project's.
+    What lies in *origin*, the working tree, or has the name of something in it, is the project's.
     """
     return {
         name: file
@@ -142,14 +136,10 @@ def _is_named_in(name: str, origin: Path) -> bool:
 
 
 class Worker:
-    """A running worker.
+    """A running worker, heard on the descriptor *reads* and spoken to on *writes*; *log* has what it prints.
 
-    Args:
-        tree: Its files.
-        process: Its process.
-        reads: Descriptor that it is heard on.
-        writes: Descriptor that it is spoken to on.
-        log: What it prints.
+    Attributes:
+        sources: Modules that it has imported, as in `CollectedTests`.
     """
 
     def __init__(
@@ -163,47 +153,30 @@ class Worker:
     # What it is told
 
     def collected(self) -> CollectedTests:
-        """What it has collected; waits for that.
-
-        Raises:
-            SideEnded: It can't collect.
-        """
+        """What it has collected; waits for that."""
         collected = self._hear(CollectedTests)
         self.sources |= collected.sources
         return collected
 
     def begin(self, test_id: str, next_id: str | None) -> ReadyTest | FinishedTest:
-        """Have it set up and warm up a test.
-
-        Args:
-            test_id: The test.
-            next_id: The one that will come after it, or `None`: fixtures that it needs stay.
-        """
         self._say(TestOrder(id=test_id, next_id=next_id))
-        answer = self._hear(ReadyTest, FinishedMessage)
+        answer = self._hear(ReadyTest, FinishedTest)
         return answer if isinstance(answer, ReadyTest) else self._done(answer)
 
     def take_round(self, call_count: int) -> Reading:
-        """Have it take one round.
-
-        Raises:
-            EndedEarly: The test has ended instead.
-        """
         self._say(RoundOrder(call_count=call_count))
-        answer = self._hear(RoundMessage, FinishedMessage)
-        if isinstance(answer, FinishedMessage):
+        answer = self._hear(RoundMessage, FinishedTest)
+        if isinstance(answer, FinishedTest):
             raise EndedEarly(self._done(answer))
-        return answer.value(self._where)
+        return reading_of(answer.reading, answer.provenance, self._where)
 
     def finish(self) -> FinishedTest:
-        """Have it end the test."""
         self._say(FinishOrder())
-        return self._done(self._hear(FinishedMessage))
+        return self._done(self._hear(FinishedTest))
 
-    def _done(self, answer: FinishedMessage) -> FinishedTest:
-        done = answer.value(self._where)
-        self.sources |= done.sources
-        return done
+    def _done(self, test: FinishedTest) -> FinishedTest:
+        self.sources |= test.sources
+        return test
 
     # How it is talked to
 
@@ -271,13 +244,7 @@ class Worker:
 
 @contextmanager
 def worker(tree: Tree, arguments: Sequence[str], log: Path) -> Iterator[Worker]:
-    """A worker over *tree*, for as long as the block runs.
-
-    Args:
-        tree: Its files.
-        arguments: Of its pytest, as the user said them.
-        log: File for what it prints.
-    """
+    """A worker over *tree*, for as long as the block runs: pytest with the user's *arguments*."""
     to_read, to_write = os.pipe()
     its_read, its_write = os.pipe()
     environ = without_git_variables(os.environ) | {

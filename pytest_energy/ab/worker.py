@@ -8,7 +8,7 @@ Rule 3: when the command has gone the process ends as well, its fixtures torn do
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import pytest
 
@@ -16,7 +16,6 @@ from pytest_energy.ab.protocol import (
     PIPES,
     CollectedTests,
     EndOrder,
-    FinishedMessage,
     FinishedTest,
     Link,
     Order,
@@ -25,22 +24,18 @@ from pytest_energy.ab.protocol import (
     RoundOrder,
     TestOrder,
 )
-from pytest_energy.conversion import judgement_from_json
+from pytest_energy.conversion import round_document
 from pytest_energy.errors import EnergyError
 from pytest_energy.model import Provenance
 from pytest_energy.plugin.mark import EnergyMark, is_energy_test
-
-if TYPE_CHECKING:
-    from pytest_energy.plugin.rounds import DeviceLock, MeasuredRounds, RoundLoop
-    from pytest_energy.plugin.run import EnergyRun
+from pytest_energy.plugin.rounds import DeviceLock, MeasuredRounds, RoundLoop
+from pytest_energy.plugin.run import EnergyRun, run_of
 
 T = TypeVar("T")
 
 
 @pytest.hookimpl(trylast=True)  # after the plugin has registered what writes and shows
 def pytest_configure(config: pytest.Config) -> None:
-    from pytest_energy.plugin.run import run_of
-
     controller = config.pluginmanager.get_plugin("energy-controller")
     if controller is not None:
         config.pluginmanager.unregister(controller)
@@ -56,10 +51,10 @@ def pytest_configure(config: pytest.Config) -> None:
 class Interleaved:
     """Takes a round whenever it is this side's turn, and holds the devices no longer than that."""
 
-    def __init__(self, link: Link, run: "EnergyRun") -> None:
+    def __init__(self, link: Link, run: EnergyRun) -> None:
         self._link, self._run = link, run
 
-    def schedule(self, loop: "RoundLoop[T]", lock: "DeviceLock") -> "MeasuredRounds[T]":
+    def schedule(self, loop: RoundLoop[T], lock: DeviceLock) -> MeasuredRounds[T]:
         with lock():
             loop.warm_up()
         self._link.say(self._ready(loop))
@@ -71,12 +66,12 @@ class Interleaved:
             if reading.void_because is None:
                 loop.rounds.append(reading)
             rounds = loop.to_measured(loop.rounds or [reading], result)
-            self._link.say(RoundMessage.of(reading))
+            self._link.say(RoundMessage(provenance=reading.provenance, reading=round_document(reading)))
         if rounds is None:
             pytest.skip("the other side has no round to set against one of this test")
         return rounds
 
-    def _ready(self, loop: "RoundLoop[T]") -> ReadyTest:
+    def _ready(self, loop: RoundLoop[T]) -> ReadyTest:
         plan, run = loop.plan, self._run
         return ReadyTest(
             call_count=loop.call_count,
@@ -120,7 +115,7 @@ class Worker:
             item, next_item = items[order.id], None if order.next_id is None else items[order.next_id]
             self._reports = []
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=next_item)
-            self._link.say(FinishedMessage.of(self._done()))
+            self._link.say(self._done())
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -128,13 +123,11 @@ class Worker:
 
     def _done(self) -> FinishedTest:
         call = [report for report in self._reports if report.when == "call"][-1:]
-        energy = next((vars(report)["energy"] for report in call if "energy" in vars(report)), None)
-        wrong = [r for r in self._reports if not r.passed and not _is_of_energy(r)]
-        text = wrong[0].longreprtext if wrong else ""
+        wrong = [report for report in self._reports if not report.passed and not _is_of_energy(report)]
         return FinishedTest(
             outcome=wrong[0].outcome if wrong else "passed",
-            text=text,
-            judgement=None if energy is None else judgement_from_json(energy, "the judgement of this side"),
+            text=wrong[0].longreprtext if wrong else "",
+            judgement=vars(call[0]).get("energy") if call else None,
             sources=self._new_sources(),
         )
 

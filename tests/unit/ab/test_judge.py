@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from pytest_energy.ab.interleave import PairedRounds
-from pytest_energy.ab.judge import Problem, Question, decide_pairs, judge_pairs
+from pytest_energy.ab.judge import Problem, decide_pairs, judge_pairs
 from pytest_energy.ab.protocol import FinishedTest
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
 from pytest_energy.judgement import Judgement, Verdict
@@ -16,9 +17,8 @@ from pytest_energy.verdict.findings import Decision, FactsDiffer, Void
 from pytest_energy.verdict.policy import Policy
 from tests.builders import TEST_ID, judged, reading, record
 
-QUESTION = Question(
-    test_id=TEST_ID, before="main (abc1234)", after="the working tree", policy=Policy(tolerance=0.02)
-)
+NAMES = ("main (abc1234)", "the working tree")
+POLICY = Policy(tolerance=0.02)
 NOISE = (1.0, 1.004, 0.997, 1.002, 0.999, 1.001)
 
 
@@ -27,9 +27,14 @@ def rounds(energy_j: float, *, noise: Sequence[float] = NOISE, power_w: float = 
 
 
 def done(one: Record | None, *, outcome: str = "passed", text: str = "") -> FinishedTest:
-    return FinishedTest(
-        outcome=outcome, text=text, judgement=None if one is None else judged(one), sources={}
-    )
+    measured = None if one is None else judgement_to_json(judged(one))
+    return FinishedTest(outcome=outcome, text=text, judgement=measured, sources={})
+
+
+def changed(done: FinishedTest, **members: str) -> FinishedTest:
+    """*done* with a judgement that says something else."""
+    assert done.judgement is not None
+    return structs.replace(done, judgement=done.judgement | members)
 
 
 def taken(
@@ -53,20 +58,18 @@ def taken(
 
 def decided(what: PairedRounds) -> Decision:
     """What the rules find of both sides."""
-    before, after = (done.judgement for done in what.ended)
-    assert before is not None
-    assert after is not None
-    return decide_pairs(what, before.record, after.record, QUESTION.policy)
+    before, after = (judgement_from_json(done.judgement, "a side").record for done in what.ended)
+    return decide_pairs(what, before, after, POLICY)
 
 
-def judgement(what: PairedRounds, question: Question = QUESTION) -> Judgement:
-    result = judge_pairs(what, question)
+def judgement(what: PairedRounds) -> Judgement:
+    result = judge_pairs(what, TEST_ID, NAMES, POLICY)
     assert isinstance(result, Judgement)
     return result
 
 
 def problem(what: PairedRounds) -> Problem:
-    result = judge_pairs(what, QUESTION)
+    result = judge_pairs(what, TEST_ID, NAMES, POLICY)
     assert isinstance(result, Problem)
     return result
 
@@ -142,7 +145,7 @@ def test_a_side_that_measured_nothing_is_told(side: int) -> None:
     ended = (unmeasured, what.ended[1]) if side == 0 else (what.ended[0], unmeasured)
     result = judgement(replace(what, ended=ended))
     assert result.verdict is Verdict.UNMEASURED
-    name = (QUESTION.before, QUESTION.after)[side]
+    name = NAMES[side]
     assert result.reason.startswith(f"on {name}: nothing was measured: no sensor on this machine")
 
 
@@ -169,7 +172,7 @@ def test_estimates_that_gate_are_compared() -> None:
     """Joules that were not measured pass and fail where they may on each side."""
     one = tuple(replace(r, provenance=Provenance.ESTIMATED) for r in rounds(100.0))
     both = record(rounds=one, provenance=Provenance.ESTIMATED)
-    gated = replace(done(both), judgement=replace(judged(both), verdict=Verdict.NO_BASELINE))
+    gated = changed(done(both), verdict=Verdict.NO_BASELINE)
     result = judgement(PairedRounds(before=one, after=one, ended=(gated, gated), is_interleaved=True))
     assert result.verdict is Verdict.PASS
 
@@ -186,9 +189,8 @@ def test_a_side_that_fell_behind_its_load_is_held_against_nothing() -> None:
 
 
 def _saturated(done: FinishedTest) -> FinishedTest:
-    assert done.judgement is not None
     reason = "saturated: 90 answers to 160 requests"
-    return replace(done, judgement=replace(done.judgement, verdict=Verdict.SATURATED, reason=reason))
+    return changed(done, verdict=Verdict.SATURATED, reason=reason)
 
 
 def test_a_round_of_no_joules_is_void() -> None:

@@ -9,7 +9,6 @@ import pytest
 from pytest_energy.ab import side
 from pytest_energy.ab.protocol import (
     CollectedTests,
-    FinishedMessage,
     FinishedTest,
     Link,
     ReadyTest,
@@ -19,6 +18,7 @@ from pytest_energy.ab.protocol import (
 )
 from pytest_energy.ab.side import SideEnded, Tree, own_sources, shared_sources, worker
 from pytest_energy.codec import Document
+from pytest_energy.conversion import judgement_to_json, reading_of, round_document
 from pytest_energy.errors import FormatError
 from tests.builders import judged, reading, record
 
@@ -185,12 +185,13 @@ def test_messages_survive_the_wire() -> None:
         max_time_s=60.0,
         is_judged=True,
     )
-    done = FinishedTest(outcome="failed", text="E", judgement=judged(record()), sources={})
+    done = FinishedTest(outcome="failed", text="E", judgement=judgement_to_json(judged(record())), sources={})
     one = reading(3.0, uncertainty_j=0.1)
+    heard = sent(RoundMessage(provenance=one.provenance, reading=round_document(one)))
     assert sent(collected) == collected
     assert sent(ready) == ready
-    assert sent(FinishedMessage.of(done)).value("a message") == done
-    assert sent(RoundMessage.of(one)).value("a message") == one
+    assert sent(done) == done
+    assert reading_of(heard.reading, heard.provenance, "a message") == one
 
 
 @pytest.mark.parametrize("text", ["", "1", "1,2,3", "a,b"])
