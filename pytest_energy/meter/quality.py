@@ -49,11 +49,9 @@ _FOREIGN_ESTIMATE_SHARE = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceHistory:
-    """How the device of one channel was during a window.
+    """How the device of one channel was shortly before a window, inside, and just after it.
 
     Attributes:
-        before: Shortly before the start.
-        after: Just after the stop.
         snapshots: In between, and one just after the stop.
         is_kin: Process id to whether it belongs to this run; `None` where it can't be seen from here.
     """
@@ -78,11 +76,7 @@ def why_clock_is_wrong(
 
 
 def why_joules_are_wrong(integrals: Mapping[str, Integral]) -> str | None:
-    """Why the joules of a window can't be used, or `None`.
-
-    Args:
-        integrals: By channel name; at least one.
-    """
+    """Why the joules of a window can't be used, or `None`."""
     for name, integral in integrals.items():
         if integral.energy_j <= 0:
             return (
@@ -182,10 +176,7 @@ def why_counter_disagrees(
 ) -> str | None:
     """Why a counter isn't to be believed: its device's power says otherwise; or `None`.
 
-    Args:
-        channels: Joules by channel.
-        duration_s: Seconds of the window.
-        devices: How the devices were; those that don't tell their power are believed.
+    Channels whose device doesn't tell its power are believed.
     """
     if duration_s < _POWER_S:
         return None
@@ -231,11 +222,7 @@ def why_not_ours(provenance: Provenance, foreign_share: float | None) -> str | N
     """Why joules of other processes' processor time can't be used, or `None`.
 
     A measurement stays: a server that somebody else started may be the work. Of an estimate nothing else is
-    known.
-
-    Args:
-        provenance: Where the joules come from.
-        foreign_share: Share of the machine's busy processor time that other processes had, if it is known.
+    known than the share of the machine's busy processor time that other processes had.
     """
     if provenance is not Provenance.ESTIMATED or foreign_share is None:
         return None
@@ -245,11 +232,7 @@ def why_not_ours(provenance: Provenance, foreign_share: float | None) -> str | N
 
 
 def foreign_notes(channels: Mapping[str, float], foreign_share: float | None) -> tuple[str, ...]:
-    """What a reader should know of joules that count the whole machine's processors.
-
-    Args:
-        channels: Joules by channel.
-        foreign_share: Share of the machine's busy processor time that other processes had, if it is known.
+    """What a reader should know of joules, by channel, that count the whole machine's processors.
 
     >>> foreign_notes({"cpu:package-0": 20.0, "gpu:0": 20.0}, 0.3)[0].partition(";")[0]
     "about 30 % of the machine's CPU time was other processes'"
@@ -272,12 +255,7 @@ def _foreign_sentence(foreign_share: float) -> str:
 
 
 def beside(reading: Reading, others: Iterable[Reading]) -> Reading:
-    """*reading* with what its temperature says, compared with the other rounds of its test.
-
-    Args:
-        reading: One round.
-        others: The rounds that count so far, or all.
-    """
+    """*reading* with what its temperature says, beside the rounds of its test that count so far, or all."""
     if reading.void_because is not None:
         return reading
     others = tuple(others)
@@ -298,12 +276,7 @@ def beside(reading: Reading, others: Iterable[Reading]) -> Reading:
 
 
 def drift_notes(before_w: Mapping[str, float], after_w: Mapping[str, float]) -> tuple[str, ...]:
-    """What a reader should know of power without work that changed over the run.
-
-    Args:
-        before_w: By channel, at the run's start.
-        after_w: By channel, at its end.
-    """
+    """What a reader should know of power without work that changed over the run."""
     return tuple(
         f"{name}: {to_text(power_w, 'W', digits=3)} without work at the start of the run, "
         f"{to_text(after_w[name], 'W', digits=3)} at its end"

@@ -48,8 +48,6 @@ class QuietPower:
     """Quiet power of both sides of a window.
 
     Attributes:
-        head: Before the start.
-        tail: After the stop; the same as *head*, unless it is clearly another quiet.
         difference_w: By how much the two sides differ beyond what the ticks' times explain.
     """
 
@@ -71,12 +69,7 @@ class QuietPower:
 
 
 def quiet_intervals(ticks: TimedTicks, quiet_s: Sequence[Span]) -> tuple[list[Interval], list[Interval]]:
-    """Quiet intervals before the window, and after it.
-
-    Args:
-        ticks: Those around the window.
-        quiet_s: As for `integrate`.
-    """
+    """Quiet intervals before the window, and after it; *quiet_s* as for `integrate`."""
     low = max(0, ticks.head_stop - HEAD_TICKS)
     head = [_interval(ticks, index) for index in range(low, ticks.head_stop - 1)]
     tail = [_interval(ticks, index) for index in range(ticks.tail_start, len(ticks.ticks) - 1)]
@@ -106,12 +99,7 @@ def _lies_in(ticks: TimedTicks, interval: Interval, span_s: Span) -> bool:
 def quiet_power(head: Sequence[Interval], tail: Sequence[Interval]) -> QuietPower | None:
     """Quiet power of both sides: the same, unless the tail is clearly another quiet.
 
-    Args:
-        head: Quiet intervals before the window.
-        tail: Those after it.
-
-    Returns:
-        `None` where no whole tick is quiet.
+    `None` where no whole tick is quiet.
     """
     head = _best_known(head)
     before, after, both = _level(head), _level(tail), _level([*head, *tail])

@@ -15,10 +15,7 @@ def to_reading(
 ) -> Reading:
     """The reading of a window from its ticks; void, with the reason, where they don't tell.
 
-    Args:
-        trace: Ticks of each channel, and the window's edges.
-        provenance: Where the ticks come from.
-        resolutions_j: Smallest step of each counter, where it is known.
+    *resolutions_j* is the smallest step of each counter, where it is known.
     """
     duration_s = max(0.0, trace.stop_s - trace.start_s)
     try:

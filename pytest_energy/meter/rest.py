@@ -28,12 +28,12 @@ _LOOK_S = 0.05  # half of NVML's period
 def at_rest(
     sampler: Sampler, channels: Iterable[Channel], clock: Clock, duration_s: float, *, find_s: float = FIND_S
 ) -> dict[str, list[Tick]]:
-    """Ticks of *channels* from now on, by name.
+    """Ticks of *channels* from now on, by name; their sampler is running.
 
     Args:
-        sampler: Follows them, and is running.
-        channels: Of that sampler.
-        clock: Of that sampler.
+        sampler: Follows them.
+        channels: All, or some.
+        clock: The sampler's.
         duration_s: For how long, at least.
         find_s: For how long at most, while the period of a counter is still searched for.
     """

@@ -105,10 +105,7 @@ class _Chore:
 
 
 class Sampler:
-    """Ticks of the channels that tick, reads of those that don't.
-
-    Its sensors are open, and nobody else reads them from now on.
-    """
+    """Ticks of channels that tick, reads of those that don't; nobody else reads the sensors from now on."""
 
     def __init__(self, sensors: Sequence[Sensor], clock: Clock, runner: Runner) -> None:
         self._clock, self._runner = clock, runner

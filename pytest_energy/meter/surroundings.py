@@ -49,11 +49,7 @@ class Surroundings:
         return tuple(channel for channel in self.channels if channel.is_ticked)
 
     def trace(self, edge_reads: Mapping[str, tuple[Tick, ...]]) -> Trace:
-        """What it takes to integrate the window, here or anywhere.
-
-        Args:
-            edge_reads: Reads at start and stop of the channels that don't tick.
-        """
+        """What it takes to integrate the window, with *edge_reads* at start and stop of what doesn't tick."""
         ticks = {channel.name: self._ticks_around(channel, is_whole=False) for channel in self._ticked}
         first_s = min((around[0].time_s for around in ticks.values() if around), default=self.stop_s)
         return Trace(
@@ -66,17 +62,14 @@ class Surroundings:
 
     def cumulative(self) -> dict[str, Cumulative]:
         """Joules at any moment inside the window, of each channel that ticks."""
-        return {channel.name: self._cumulative(channel) for channel in self._ticked}
-
-    def _cumulative(self, channel: Channel) -> Cumulative:
-        ticks = self._ticks_around(channel, is_whole=True)
-        return interpolate(
-            ticks,
-            self.start_s,
-            self.stop_s,
-            quiet_s=self._quiet_since(ticks[0].time_s) if ticks else (),
-            resolution_j=channel.resolution_j,
-        )
+        cumulative = {}
+        for channel in self._ticked:
+            ticks = self._ticks_around(channel, is_whole=True)
+            quiet_s = self._quiet_since(ticks[0].time_s) if ticks else ()
+            cumulative[channel.name] = interpolate(
+                ticks, self.start_s, self.stop_s, quiet_s=quiet_s, resolution_j=channel.resolution_j
+            )
+        return cumulative
 
     def sampling_uncertainty_j(self) -> float:
         """What integrating power from samples leaves open, of all channels where that is done."""
@@ -117,14 +110,10 @@ class Surroundings:
         return _ticks(ticks[first:last])
 
     def _ticks_around(self, channel: Channel, *, is_whole: bool) -> tuple[Tick, ...]:
-        """Ticks before, beside and after the window: all that integrating it takes.
+        """Ticks before, beside and after the window, with every tick inside if it *is_whole*.
 
         Left out are ticks that may have been on either side of an edge of this window or an earlier one:
         an interval is then all work or all quiet.
-
-        Args:
-            channel: Whose ticks.
-            is_whole: With every tick inside the window; else only those beside its edges.
         """
         ticks, first, last = self._places(channel.name)
         low, end = max(0, first - HEAD_TICKS - 1), last + late_ticks(channel)
@@ -133,17 +122,14 @@ class Surroundings:
         around = ticks[low:end]
         if not is_whole and last - first > 2 * INNER_TICKS + 1:
             around = [*ticks[low : first + INNER_TICKS + 1], *ticks[last - INNER_TICKS : end]]
-        edges_s = self._edges_s(ticks[low].time_s) if ticks else ()
+        quiet_s = self._quiet_since(ticks[low].time_s) if ticks else ()
+        edges_s = {self.start_s, self.stop_s}.union(*quiet_s)
         late = ticks[last : last + late_ticks(channel) - QUIET_TICKS]
         return _ticks(
             tick
             for tick in around
             if tick not in late and not any(tick.straddles(edge_s) for edge_s in edges_s)
         )
-
-    def _edges_s(self, since_s: float) -> Iterable[float]:
-        spans_s = self._quiet_since(since_s)
-        return {edge_s for span_s in spans_s for edge_s in span_s} | {self.start_s, self.stop_s}
 
     def _quiet_since(self, since_s: float) -> tuple[Span, ...]:
         """Quiet stretches that reach past *since_s*."""
@@ -159,34 +145,20 @@ def power_steps(
 ) -> tuple[tuple[float, float], ...]:
     """Pairs of seconds since *start_s* and the watts from then until the next pair.
 
-    The last pair ends the last step and repeats its watts. Times are rounded to 1 ms, watts to 4 significant
-    digits.
-
-    Args:
-        ticks: Those inside one window, in order.
-        start_s: When the window opened.
-        most: Steps that are kept.
-
-    Returns:
-        Nothing where no two ticks are a millisecond apart.
+    The last pair ends the last step, of at *most* so many, and repeats its watts. Times are rounded to 1 ms,
+    watts to 4 significant digits. Nothing where no two ticks are a millisecond apart.
     """
     if len(ticks) < 2:
         return ()
     last = len(ticks) - 1
     count = min(most, last)
-    ends: list[Tick] = []
+    ends: dict[float, Tick] = {}
     for tick in (ticks[number * last // count] for number in range(count + 1)):
-        if not ends or _rounded_s(tick.time_s - start_s) > _rounded_s(ends[-1].time_s - start_s):
-            ends.append(tick)
+        ends.setdefault(round(tick.time_s - start_s, _DECIMALS), tick)
     if len(ends) < 2:
         return ()
     powers_w = [
         float(f"{(after.joules - before.joules) / (after.time_s - before.time_s):.{_DIGITS}g}")
-        for before, after in pairwise(ends)
+        for before, after in pairwise(ends.values())
     ]
-    times_s = [_rounded_s(tick.time_s - start_s) for tick in ends]
-    return tuple(zip(times_s, (*powers_w, powers_w[-1]), strict=True))
-
-
-def _rounded_s(time_s: float) -> float:
-    return round(time_s, _DECIMALS)
+    return tuple(zip(ends, (*powers_w, powers_w[-1]), strict=True))

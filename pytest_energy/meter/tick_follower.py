@@ -59,18 +59,12 @@ _VAGUER_SHARE = 2e-3
 
 
 class TickFilter:
-    """Where the ticks of a counter are expected.
-
-    Args:
-        time_s: The last tick.
-        period_s: Time between ticks.
-        reach_s: Distance from an expected tick to the reads around it.
-        seen_count: Ticks that these come from.
-    """
+    """Where the ticks of a counter are expected, from the last tick and the time between ticks."""
 
     def __init__(self, time_s: float, period_s: float, reach_s: float, *, seen_count: int) -> None:
-        self.time_s, self.period_s, self.reach_s = time_s, period_s, reach_s
-        self._seen_count = seen_count
+        self.time_s, self.period_s = time_s, period_s
+        self.reach_s = reach_s  # distance from an expected tick to the reads around it
+        self._seen_count = seen_count  # ticks that these come from
         self._vague_s = 0.0  # what is not known of the phase since ticks went by unseen
 
     @property
@@ -115,15 +109,10 @@ class TickFilter:
 
 
 class TickFollower:
-    """Plans the reads around each expected tick, and learns from what they show.
-
-    Args:
-        beat: Where ticks are expected.
-        reader: Whoever reads the counter.
-    """
+    """Plans the reads around each expected tick, and learns from what they show."""
 
     def __init__(self, beat: TickFilter, reader: Reader) -> None:
-        self._beat, self._reader = beat, reader
+        self.beat, self._reader = beat, reader
         self._next_s = beat.time_s  # the tick that is waited for
         self._reach_s = beat.reach_s  # distance from it to the reads around it
         self._unchanged_count = 0  # reads that were before it
@@ -131,10 +120,6 @@ class TickFollower:
         self._put_off_s = 0.0  # by which the read after a tick is put off
         self._early_count = 0  # ticks in a row that came before the first read
         self._dither = 0.0
-
-    @property
-    def tick_s(self) -> float:
-        return self._beat.period_s
 
     def hurry(self, plan: Plan, now_s: float) -> Plan:
         """A plan in place of *plan*, for somebody who has begun to wait."""
@@ -154,7 +139,7 @@ class TickFollower:
             self._next_s = max(self._next_s, now_s)
             self._unchanged_count = 1
             return None, self._look_again(now_s)
-        if read.middle_s - last.middle_s > _HELD_UP_TICKS * self._beat.period_s:
+        if read.middle_s - last.middle_s > _HELD_UP_TICKS * self.beat.period_s:
             return None, self.expect(now_s)  # several ticks may have passed: this thread was held up
         self._count_early()
         tick = self._without_delay(self._tick(last, read), read).later_than(last_tick_s)
@@ -164,7 +149,7 @@ class TickFollower:
     def _judge(self, read: Read) -> None:
         """Know how much this read says of where the tick was."""
         reader = self._reader
-        reader.learn_late(_WIDEST_SHARE * self._beat.period_s)
+        reader.learn_late(_WIDEST_SHARE * self.beat.period_s)
         if reader.late_s > _PROMPT_S + self._reach_s / 4:
             self._telling_share = 0.0
         elif read.ended_s - read.started_s > max(_LONG_CALL * reader.call_s, reader.mean_call_s):
@@ -181,7 +166,7 @@ class TickFollower:
         is_early = self._unchanged_count == 0 and self._telling_share > 0
         self._early_count = self._early_count + 1 if is_early else 0
         if self._early_count == _LOST_TICKS:
-            self._beat.lose()
+            self.beat.lose()
 
     def _tick(self, last: Read, read: Read) -> SeenTick:
         gap_s = read.middle_s - last.middle_s
@@ -198,21 +183,21 @@ class TickFollower:
         # The read was put off, the tick wasn't.
         tick = replace(tick, time_s=tick.time_s - self._put_off_s / 2)
         is_long = read.ended_s - read.started_s > self._reader.call_s + _WAITED_S
-        longer_s = self._put_off_s + _PUT_OFF_SHARE * self._beat.period_s
-        most_s = _WIDEST_SHARE * self._beat.period_s
+        longer_s = self._put_off_s + _PUT_OFF_SHARE * self.beat.period_s
+        most_s = _WIDEST_SHARE * self.beat.period_s
         self._put_off_s = min(longer_s, most_s) if is_long else _NARROW * self._put_off_s
         return tick
 
     def _learn(self, tick: SeenTick) -> None:
         is_met = self._unchanged_count == 1 or (self._reader.is_eager and self._unchanged_count > 1)
-        self._beat.learn_reach(self._telling_share, is_met=is_met, least_s=self._reader.least_reach_s)
+        self.beat.learn_reach(self._telling_share, is_met=is_met, least_s=self._reader.least_reach_s)
         # Early again: it is the phase that is wrong, not the period.
         share = self._telling_share if self._early_count <= 1 else 0.0
-        self._beat.take(tick, usual_spread_s=max(self._reach_s, self._reader.call_s), period_share=share)
+        self.beat.take(tick, usual_spread_s=max(self._reach_s, self._reader.call_s), period_share=share)
 
     def expect(self, now_s: float) -> Plan:
         """Plan the first read at the next tick."""
-        beat, reader = self._beat, self._reader
+        beat, reader = self.beat, self._reader
         self._unchanged_count, self._telling_share = 0, 1.0
         stride = 1 if reader.is_eager else reader.stride(beat.period_s)
         next_s = beat.time_s + stride * beat.period_s
@@ -241,7 +226,7 @@ class TickFollower:
             due_s = max(now_s, self._next_s + self._reach_s + put_off_s - call_s)
         elif late_s < SILENT_S:
             # The tick is late. Look again soon, then less and less often, but more often than it ticks.
-            gap_s = max(self._reach_s - call_s, min(0.1 * late_s, _WIDEST_SHARE * self._beat.period_s))
+            gap_s = max(self._reach_s - call_s, min(0.1 * late_s, _WIDEST_SHARE * self.beat.period_s))
             due_s = now_s + max(gap_s, 0.5 * LEAST_GAP_S)
         else:
             due_s = now_s + _SILENT_GAP_S

@@ -99,11 +99,8 @@ class TickTimes:
 def fit_tick_times(first: int, times_s: Sequence[float], spreads_s: Sequence[float] = ()) -> TickTimes:
     """Times of ticks, taken back to their beat as far as they keep to one.
 
-    Args:
-        first: Index of the first of these ticks.
-        times_s: When they were seen.
-        spreads_s: Uncertainty of each. Without it the times stay as they are, and how badly they keep to a
-            beat is the uncertainty of all.
+    Without *spreads_s*, the uncertainty of each, the times stay as they are, and how badly they keep to a
+    beat is the uncertainty of all. *first* is the index of the first of these ticks.
     """
     gaps_s = [after - before for before, after in pairwise(times_s)]
     period_s = median(gaps_s) if gaps_s else 0.0

@@ -32,11 +32,7 @@ _COUNT_SHARE = 0.1
 
 
 class _Search:
-    """The ticks of a counter so far, until they tell its period.
-
-    Args:
-        reader: Whoever reads the counter.
-    """
+    """The ticks of a counter so far, until they tell its period."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -45,17 +41,7 @@ class _Search:
         self._unchanged_count = self._moved_count = 0
 
     def see(self, last: Read, read: Read, plan: Plan, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
-        """Take in a read.
-
-        Args:
-            last: The one before it.
-            read: The one that was planned.
-            plan: What it was planned for.
-            last_tick_s: The tick is after this one.
-
-        Returns:
-            The tick that it shows, or `None`; and the next read.
-        """
+        """Take in the *read* of a *plan*, after the *last*; the tick that it shows, and the next read."""
         gap_s, planned_s = read.middle_s - last.middle_s, plan.due_s - last.ended_s + self._reader.call_s
         has_moved = read.joules != last.joules
         if gap_s > _LATE * planned_s:
@@ -96,11 +82,7 @@ class _Search:
 
 
 class TickTracker:
-    """Searches for the period of one counter, then follows it.
-
-    Attributes:
-        plan: The next read, and what it is for.
-    """
+    """Searches for the period of one counter, then follows it."""
 
     def __init__(self, now_s: float) -> None:
         self.plan = Plan(now_s, Why.SEARCHING)
@@ -122,14 +104,10 @@ class TickTracker:
 
         A counter that ticks faster than it can be read has the period of its reads.
         """
-        return None if self._follower is None else self._follower.tick_s
+        return None if self._follower is None else self._follower.beat.period_s
 
     def see(self, started_s: float, ended_s: float, joules: float) -> SeenTick | None:
-        """Take in one read.
-
-        Returns:
-            The tick that it shows, or `None`.
-        """
+        """Take in one read; the tick that it shows, or `None`."""
         read, last = Read(started_s, ended_s, joules), self._last
         self._last = read
         self._reader.take(read, self.due_s, is_first=last is None)

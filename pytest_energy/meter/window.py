@@ -71,15 +71,7 @@ def _reads_at(start: _Edge, stop: _Edge) -> dict[str, tuple[Tick, Tick]]:
 
 
 class LivePhase:
-    """A stretch of a live window, begun when it is made.
-
-    Args:
-        name: What it is called.
-        samples: Samples that it works on.
-        clock: For its edges.
-        synchronize: Waits until the work that was started has ended.
-        read_edge_channels: Joules now of the channels that don't tick.
-    """
+    """A stretch of a live window, begun when it is made; its edges are those of a window."""
 
     def __init__(
         self,
@@ -134,13 +126,7 @@ class LivePhase:
 
 
 class LiveWindow:
-    """One outermost window.
-
-    Args:
-        instruments: Of its meter.
-        channels: What is measured.
-        void_because: Why its reading will be void, or `None`.
-    """
+    """One outermost window, whose reading will be void if there is a reason from the start."""
 
     def __init__(
         self, instruments: Instruments, channels: Sequence[Channel], void_because: str | None

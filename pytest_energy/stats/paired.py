@@ -77,20 +77,10 @@ def compare_pairs(before: RoundEnergies, after: RoundEnergies, *, tolerance: flo
 def needs_more_pairs(
     before: RoundEnergies, after: RoundEnergies, *, precision: float, least: int, cap: int
 ) -> bool:
-    """Whether another pair should be taken.
-
-    Args:
-        before: One round of each pair so far.
-        after: The other.
-        precision: Half-width, in ln J, of the 95 % interval of the change that is good enough.
-        least: Pairs that come first in any case; the width is looked at from there on.
-        cap: Pairs after which no more are taken.
+    """Whether another pair should be taken: as `needs_more`, with the *precision* of the change in ln J.
 
     Raises:
         NotMeasurable: One side has more rounds than the other.
-
-    Source:
-        Fixed-width sequential interval: Chow and Robbins 1965, Annals of Mathematical Statistics 36, 457.
     """
 
     def is_narrow(count: int) -> bool:

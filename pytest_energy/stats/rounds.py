@@ -52,11 +52,8 @@ def is_flat(before_j: float, after_j: float, *, precision: float) -> bool:
 def calls_for(uncertainty_share: float, *, precision: float) -> int:
     """Calls of the work in one round, so that a round is known to a quarter of *precision*.
 
-    What a window doesn't know lies at its edges, so its share falls as the round gets longer.
-
-    Args:
-        uncertainty_share: Standard uncertainty of one call's joules, as a share of them.
-        precision: Of the mean that is wanted.
+    What a window doesn't know lies at its edges, so its share of one call's joules falls as the round gets
+    longer.
 
     >>> calls_for(0.02, precision=0.02)
     4
