@@ -45,15 +45,13 @@ def diagnose(
         provenance = sensors[0].provenance if sensors else Provenance.MEASURED
         machine = fingerprint([sensor.facts() for sensor in sensors], names, provenance)
         loads = [GpuLoad(), CpuLoad()] if loads is None else loads
-        observations = examine(sensors, loads, SystemClock() if clock is None else clock, runner)
+        channels = examine(sensors, loads, SystemClock() if clock is None else clock, runner)
     finally:
         for sensor in sensors:
             sensor.close()
     tried = {status.name for status in sensor_set.statuses}
     others = {name: _why_absent(opener) for name, opener in openers.items() if name not in tried}
-    return report_of(
-        sensor_set, observations, others=others, permissions=permissions(), machine_key=machine.key
-    )
+    return report_of(sensor_set, channels, others=others, permissions=permissions(), machine_key=machine.key)
 
 
 def _why_absent(opener: Opener) -> tuple[Reason, ...]:

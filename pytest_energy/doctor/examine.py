@@ -1,14 +1,14 @@
 """Reading each channel at rest and under load."""
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
+from pytest_energy.doctor.report import ChannelReport, channel_report
 from pytest_energy.errors import NotMeasurable, SensorError
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.rest import at_rest
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
-from pytest_energy.model import Domain, Tick
+from pytest_energy.model import Domain
 from pytest_energy.profiling.load import Load
 from pytest_energy.sensors.protocol import Sensor
 
@@ -22,33 +22,10 @@ _LOAD_S = 2.0
 _LEAST_TICKS = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observations:
-    """What the channels of a machine showed, by channel name.
-
-    Attributes:
-        calls_s: Median duration of one read, or `None` where one failed.
-        ticks_s: Period of the updates; `None` where there is none that can be followed.
-        at_rest: Ticks without a load, or reads at both ends, without a GPU context of ours.
-        under_load: The same under load; empty where nothing could be put to work.
-        faults: Why a read gave no value, where one didn't.
-        loads: Domain to what worked there.
-        unloaded: Domain to why nothing did.
-    """
-
-    calls_s: Mapping[str, float | None]
-    ticks_s: Mapping[str, float | None]
-    at_rest: Mapping[str, Sequence[Tick]]
-    under_load: Mapping[str, Sequence[Tick]]
-    faults: Mapping[str, str]
-    loads: Mapping[Domain, str]
-    unloaded: Mapping[Domain, str]
-
-
 def examine(
     sensors: Sequence[Sensor], loads: Iterable[Load], clock: Clock, runner: Runner | None = None
-) -> Observations:
-    """Read each channel at rest and under load.
+) -> dict[str, ChannelReport]:
+    """Read each channel at rest and under load; what there is to say of it, by its name.
 
     Args:
         sensors: Open sensors.
@@ -60,8 +37,9 @@ def examine(
     Raises:
         Exception: What a sensor raised that is no `SensorError`.
     """
-    channels = [channel for sensor in sensors for channel in sensor.channels]
-    calls_s = {c.name: _call_s(sensor, c.name, clock) for sensor in sensors for c in sensor.channels}
+    by_channel = {channel: sensor for sensor in sensors for channel in sensor.channels}
+    channels = tuple(by_channel)
+    calls_s = {channel.name: _call_s(sensor, channel.name, clock) for channel, sensor in by_channel.items()}
     since_s = clock.now_s()
     sampler = Sampler(sensors, clock, ThreadRunner(clock) if runner is None else runner)
     sampler.start()
@@ -78,15 +56,20 @@ def examine(
         faults = {c.name: sampler.fault_since(c.name, since_s) for c in channels}
     finally:
         sampler.stop()
-    return Observations(
-        calls_s=calls_s,
-        ticks_s=ticks_s,
-        at_rest=idle,
-        under_load=busy,
-        faults={name: because for name, because in faults.items() if because is not None},
-        loads={d: load.what for load in working for d in load.domains if d not in unloaded},
-        unloaded=unloaded,
-    )
+    worked = {d: load.what for load in working for d in load.domains if d not in unloaded}
+    return {
+        c.name: channel_report(
+            c,
+            sensor.provenance,
+            tick_s=ticks_s[c.name],
+            call_s=calls_s[c.name],
+            idle=idle[c.name],
+            busy=busy[c.name] if c.domain in worked else None,
+            load=worked.get(c.domain) or unloaded.get(c.domain, "none is known for this domain"),
+            fault=faults[c.name],
+        )
+        for c, sensor in by_channel.items()
+    }
 
 
 def _call_s(sensor: Sensor, channel: str, clock: Clock) -> float | None:

@@ -4,13 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from pytest_energy.codec import JsonDict
-from pytest_energy.doctor.examine import Observations
 from pytest_energy.doctor.permissions import Permission
 from pytest_energy.errors import Reason
 from pytest_energy.meter.rest import mean_power_w
-from pytest_energy.model import Channel, Domain, Provenance, Tick
+from pytest_energy.model import Channel, Domain, Provenance, SensorStatus, Tick
 from pytest_energy.sensors.detect import SensorSet
-from pytest_energy.sensors.protocol import Sensor
 from pytest_energy.units import to_text
 
 FORMAT_VERSION = 1
@@ -23,6 +21,8 @@ class ChannelReport:
     Attributes:
         source: What its joules are made of.
         is_ticked: Windows wait for its ticks; otherwise it is read at their edges.
+        tick_s: Period of its updates; `None` where there is none that can be followed.
+        call_s: Median duration of one read, or `None` where one failed.
         load: What worked while power under load was read, or why nothing did.
         absent_because: Why its joules can't be used, or `None`.
     """
@@ -85,9 +85,59 @@ def to_json(report: Report) -> JsonDict:
     return document
 
 
+def channel_report(
+    channel: Channel,
+    provenance: Provenance,
+    *,
+    tick_s: float | None,
+    call_s: float | None,
+    idle: Sequence[Tick],
+    busy: Sequence[Tick] | None,
+    load: str,
+    fault: str | None,
+) -> ChannelReport:
+    """What there is to say of *channel*.
+
+    *idle* are its ticks, or reads at both ends, without a load and without a GPU context of ours; *busy* are
+    those under load, or `None` where nothing worked; *load* says what worked, or why nothing did.
+    """
+    return ChannelReport(
+        name=channel.name,
+        domain=channel.domain,
+        device=channel.device,
+        source=_source(channel, provenance),
+        is_ticked=channel.is_ticked,
+        tick_s=tick_s,
+        call_s=call_s,
+        idle_power_w=mean_power_w(idle),
+        load_power_w=None if busy is None else mean_power_w(busy),
+        load=f"no load: {load}" if busy is None else load,
+        absent_because=fault or _still_text(channel, idle, busy, load),
+    )
+
+
+def _source(channel: Channel, provenance: Provenance) -> str:
+    if provenance is Provenance.ESTIMATED:
+        return "CPU time and design power"
+    if channel.sampled_s is not None:
+        return f"power, sampled each {to_text(channel.sampled_s, 's')} and integrated"
+    return "energy counter"
+
+
+def _still_text(channel: Channel, idle: Sequence[Tick], busy: Sequence[Tick] | None, load: str) -> str | None:
+    """That the counter of *channel* stood still, or `None` where it moved."""
+    ticks = idle if busy is None else busy
+    # Each tick is a change; of two reads the second must be more.
+    has_moved = bool(ticks) if channel.is_ticked else len(ticks) > 1 and ticks[-1].joules > ticks[0].joules
+    if has_moved:
+        return None
+    while_what = "at rest, and nothing could be put to work" if busy is None else f"under load ({load})"
+    return f"its counter stood still {while_what}: it measures nothing"
+
+
 def report_of(
     sensor_set: SensorSet,
-    observations: Observations,
+    channels: Mapping[str, ChannelReport],
     *,
     others: Mapping[str, tuple[Reason, ...]],
     permissions: tuple[Permission, ...],
@@ -97,21 +147,13 @@ def report_of(
 
     Args:
         sensor_set: The sensors that a run uses here, and why it doesn't use others.
-        observations: Of their channels.
+        channels: Of those sensors, by name.
         others: Sensors that a run uses only when it is asked to, with why they are absent; with no reason
             where they are there.
         permissions: What must be permitted.
         machine_key: The key under which baselines of this machine are kept.
     """
-    there = {sensor.name: sensor for sensor in sensor_set.sensors}
-    sensors = [
-        _sensor_report(there[status.name], observations)
-        if status.name in there
-        else SensorReport(
-            name=status.name, provenance=status.provenance, absent_because=status.absent_because
-        )
-        for status in sensor_set.statuses
-    ]
+    sensors = [_sensor_report(status, channels) for status in sensor_set.statuses]
     sensors += [_other_report(name, reasons) for name, reasons in others.items()]
     gates = tuple(
         channel.name
@@ -140,64 +182,18 @@ def _other_report(name: str, reasons: Sequence[Reason]) -> SensorReport:
     )
 
 
-def _sensor_report(sensor: Sensor, observations: Observations) -> SensorReport:
-    channels = tuple(_channel_report(channel, sensor.provenance, observations) for channel in sensor.channels)
-    is_absent = all(channel.absent_because is not None for channel in channels)
-    reasons = (
+def _sensor_report(status: SensorStatus, by_name: Mapping[str, ChannelReport]) -> SensorReport:
+    channels = tuple(by_name[name] for name in status.channels)
+    because = status.absent_because
+    if because is None and all(channel.absent_because is not None for channel in channels):
         # A sensor's own words begin with the channel that they are about.
-        channel.absent_because
-        if str(channel.absent_because).startswith(f"{channel.name}: ")
-        else f"{channel.name}: {channel.absent_because}"
-        for channel in channels
-    )
+        because = "; ".join(
+            f"{channel.name}: {str(channel.absent_because).removeprefix(f'{channel.name}: ')}"
+            for channel in channels
+        )
     return SensorReport(
-        name=sensor.name,
-        provenance=sensor.provenance,
-        channels=channels,
-        absent_because="; ".join(map(str, reasons)) if is_absent else None,
+        name=status.name, provenance=status.provenance, channels=channels, absent_because=because
     )
-
-
-def _channel_report(channel: Channel, provenance: Provenance, observations: Observations) -> ChannelReport:
-    name, load = channel.name, observations.loads.get(channel.domain)
-    at_rest = observations.at_rest[name]
-    under_load = [] if load is None else observations.under_load[name]
-    return ChannelReport(
-        name=name,
-        domain=channel.domain,
-        device=channel.device,
-        source=_source(channel, provenance),
-        is_ticked=channel.is_ticked,
-        tick_s=observations.ticks_s[name],
-        call_s=observations.calls_s[name],
-        idle_power_w=mean_power_w(at_rest),
-        load_power_w=mean_power_w(under_load),
-        load=_no_load_text(channel.domain, observations) if load is None else load,
-        absent_because=observations.faults.get(name)
-        or _still_text(channel, at_rest if load is None else under_load, load),
-    )
-
-
-def _source(channel: Channel, provenance: Provenance) -> str:
-    if provenance is Provenance.ESTIMATED:
-        return "CPU time and design power"
-    if channel.sampled_s is not None:
-        return f"power, sampled each {to_text(channel.sampled_s, 's')} and integrated"
-    return "energy counter"
-
-
-def _no_load_text(domain: Domain, observations: Observations) -> str:
-    return f"no load: {observations.unloaded.get(domain, 'none is known for this domain')}"
-
-
-def _still_text(channel: Channel, ticks: Sequence[Tick], load: str | None) -> str | None:
-    """That the counter of *channel* stood still, or `None` where it moved."""
-    # Each tick is a change; of two reads the second must be more.
-    has_moved = bool(ticks) if channel.is_ticked else len(ticks) > 1 and ticks[-1].joules > ticks[0].joules
-    if has_moved:
-        return None
-    while_what = "at rest, and nothing could be put to work" if load is None else f"under load ({load})"
-    return f"its counter stood still {while_what}: it measures nothing"
 
 
 def _gates_not(sensors: Iterable[SensorReport], gates: Iterable[str]) -> dict[str, str]:
