@@ -6,7 +6,7 @@ that changes its input whatever it is asked gets a fresh copy each time.
 """
 
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
@@ -32,21 +32,16 @@ def free_bytes(device: "torch.device") -> int | None:
     return None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class LayerCall:
-    """One call of a layer in the real pass, with copies of what it was given.
-
-    Attributes:
-        changes_input: It wrote to a tensor that it was given.
-        is_copied: Its input is copied before each call.
-    """
+    """One call of a layer in the real pass, with copies of what it was given."""
 
     layer: "torch.nn.Module"
     layer_type: LayerType
     args: tuple[object, ...]
     kwargs: dict[str, object]
-    changes_input: bool = False
-    is_copied: bool = False
+    changes_input: bool = False  # it wrote to a tensor that it was given
+    is_copied: bool = False  # its input is copied before each call
 
     def again(self) -> None:
         if self.is_copied:
@@ -111,15 +106,8 @@ class _Capture:
 
     def _enter(self, name: str, layer_type: LayerType) -> Callable[..., None]:
         def hook(layer: "torch.nn.Module", args: tuple[object, ...], kwargs: dict[str, object]) -> None:
-            def copy_of(tensor: "torch.Tensor") -> "torch.Tensor":
-                return self._copy_of(tensor, name)
-
-            call = LayerCall(
-                layer=layer,
-                layer_type=layer_type,
-                args=_mapped(args, copy_of),
-                kwargs=_mapped(kwargs, copy_of),
-            )
+            inputs = _mapped((args, kwargs), lambda tensor: self._copy_of(tensor, name))
+            call = LayerCall(layer, layer_type, *inputs)
             self._open.append((name, call, _versions((args, kwargs))))
 
         return hook
@@ -167,14 +155,12 @@ def _mapped(value: T, change: "Callable[[torch.Tensor], torch.Tensor]") -> T:
 
 def _tensors(value: object) -> "list[torch.Tensor]":
     """Every tensor that `_mapped` would change."""
-    tensors: list[torch.Tensor] = []
-
-    def add(tensor: "torch.Tensor") -> "torch.Tensor":
-        tensors.append(tensor)
-        return tensor
-
-    _mapped(value, add)
-    return tensors
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if type(value) not in {tuple, list, dict}:
+        return []
+    parts = value.values() if isinstance(value, dict) else cast("Iterable[object]", value)
+    return [tensor for part in parts for tensor in _tensors(part)]
 
 
 def _shapes(value: object) -> list[str]:

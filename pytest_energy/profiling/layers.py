@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from pytest_energy.errors import Absent, EnergyError, NotMeasurable
@@ -153,40 +154,29 @@ class LayerEnergy:
     @property
     def metrics(self) -> dict[str, float | None]:
         """The figures under the names that a record keeps them by."""
-        figures: dict[str, float | None] = {}
-        for part in self.parts:
-            figures[f"layer_{part.layer_type}_energy_j"] = part.cost.energy_j
-            figures[f"layer_{part.layer_type}_uncertainty_j"] = part.cost.uncertainty_j
-            figures[f"layer_{part.layer_type}_duration_s"] = part.cost.duration_s
-        return figures | {
-            "layers_explained_share": self.explained_share,
-            "layers_explained_share_uncertainty": self.explained_share_uncertainty,
-            "layers_explained_time_share": self.explained_time_share,
-            "layers_unexplained_macs_share": self.unexplained_macs_share,
-        }
+        return {name: figure for name, (figure, _) in self._figures.items()}
 
     @property
     def absent(self) -> dict[str, str]:
         """Why each of `metrics` that is `None` is."""
-        reasons = {
-            f"layer_{part.layer_type}_{figure}": part.cost.absent_because
+        return {
+            name: because or "the whole pass has none"
+            for name, (figure, because) in self._figures.items()
+            if figure is None
+        }
+
+    @property
+    def _figures(self) -> dict[str, tuple[float | None, str | None]]:
+        """Each figure by its name in a record, and why it is absent if it is."""
+        figures: dict[str, tuple[float | None, str | None]] = {
+            f"layer_{part.layer_type}_{figure}": (getattr(part.cost, figure), part.cost.absent_because)
             for part in self.parts
             for figure in ("energy_j", "uncertainty_j", "duration_s")
         }
-        reasons |= dict.fromkeys(
-            (
-                "layers_explained_share",
-                "layers_explained_share_uncertainty",
-                "layers_explained_time_share",
-            ),
-            self.absent_because,
-        )
-        reasons["layers_unexplained_macs_share"] = self.macs_absent_because
-        return {
-            name: reasons[name] or "the whole pass has none"
-            for name, value in self.metrics.items()
-            if value is None
-        }
+        for name in ("explained_share", "explained_share_uncertainty", "explained_time_share"):
+            figures[f"layers_{name}"] = (getattr(self, name), self.absent_because)
+        figures["layers_unexplained_macs_share"] = (self.unexplained_macs_share, self.macs_absent_because)
+        return figures
 
     def __str__(self) -> str:
         """A line for each type, and what they sum up to."""
@@ -270,8 +260,8 @@ def measure_layers(
             kind: own for kind in LayerType if (own := tuple(c for c in calls if c.layer_type is kind))
         }
         time_share = 1 / (1 + len(by_type))
-        whole_pass = CallWork(call=_whole(module, args, kwargs), samples=samples)
-        whole = Cost.of(take_rounds(whole_pass, None, time_share))
+        whole_pass = torch.inference_mode()(partial(module, *args, **kwargs))
+        whole = Cost.of(take_rounds(CallWork(call=whole_pass, samples=samples), None, time_share))
         costs = dict.fromkeys(by_type, Cost(absent_because=whole.absent_because))
         if whole.absent_because is None:
             stack.enter_context(out_of_place(calls))
@@ -329,16 +319,6 @@ def _notes(module: "torch.nn.Module", calls: Sequence[LayerCall]) -> Iterator[st
     copied = dict.fromkeys(type(call.layer).__name__ for call in calls if call.is_copied)
     if copied:
         yield f"{', '.join(copied)} change their input: each call of the replay works on a fresh copy of it"
-
-
-def _whole(
-    module: "torch.nn.Module", args: tuple[object, ...], kwargs: dict[str, object]
-) -> Callable[[], None]:
-    def work() -> None:
-        with torch.inference_mode():
-            module(*args, **kwargs)
-
-    return work
 
 
 def _replay(calls: Sequence[LayerCall]) -> Callable[[], None]:

@@ -37,9 +37,7 @@ class Load(Protocol):
     """Work that goes on from `start` to `stop`."""
 
     @property
-    def what(self) -> str:
-        """What works, in words."""
-        ...
+    def what(self) -> str: ...
 
     @property
     def domains(self) -> frozenset[Domain]:

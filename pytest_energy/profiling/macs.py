@@ -17,13 +17,13 @@ pass changes outside its module (globals, objects caught in closures) is changed
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Any
 
 from pytest_energy.errors import NotMeasurable
+from pytest_energy.lazy_module import LazyModule
 from pytest_energy.profiling.lazy_torch import torch
 
-if TYPE_CHECKING:
-    from torch.utils.flop_counter import FlopCounterMode
+flop_counter: Any = LazyModule("torch.utils.flop_counter")
 
 # What somebody else's forward pass may raise on shapes without values; anything else is not ours to catch.
 FAULTS = (
@@ -55,7 +55,7 @@ def count_macs(module: "torch.nn.Module", example_input: object) -> int:
     """
 
     def count(twin: "torch.nn.Module", args: tuple[object, ...], kwargs: dict[str, object]) -> int:
-        with _flop_counter() as counter:
+        with flop_counter.FlopCounterMode(display=False) as counter:
             twin(*args, **kwargs)
         return int(counter.get_total_flops()) // 2
 
@@ -96,27 +96,21 @@ def count_macs_by(
     example_input: object,
     find: Callable[["torch.nn.Module"], Iterable[tuple["torch.nn.Module", str]]],
 ) -> tuple[int, dict[str, int]]:
-    """MACs of one sample, all of them and those inside chosen layers.
+    """MACs of one sample as `count_macs` counts them: all, and by name those inside chosen layers.
 
     Args:
         module: Any module; it is left as it is.
         example_input: As for `count_macs`.
         find: Gives the chosen layers of a copy of *module*, each with the name to count it under; none of
-            them inside another.
-
-    Returns:
-        MACs of the whole pass, and MACs by name; without names under which nothing was run.
+            them inside another. Names under which nothing was run have no count.
 
     Raises:
         NotMeasurable: As `count_macs`.
-
-    Source:
-        As `count_macs`.
     """
     flops: dict[str, int] = {}
 
     def count(twin: "torch.nn.Module", args: tuple[object, ...], kwargs: dict[str, object]) -> int:
-        with _flop_counter() as counter:
+        with flop_counter.FlopCounterMode(display=False) as counter:
 
             def add(name: str, sign: int) -> Callable[..., None]:
                 def hook(*_: object) -> None:
@@ -132,12 +126,6 @@ def count_macs_by(
 
     total = _counted(module, example_input, count)
     return total, {name: operations // 2 for name, operations in flops.items()}
-
-
-def _flop_counter() -> "FlopCounterMode":
-    from torch.utils.flop_counter import FlopCounterMode
-
-    return FlopCounterMode(display=False)
 
 
 def _counted(

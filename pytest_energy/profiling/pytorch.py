@@ -4,6 +4,8 @@ Rule 1: importing this module does not import torch.
 Rule 2: nothing here initialises CUDA, or opens a context on a GPU that the work doesn't use.
 """
 
+from dataclasses import replace
+
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.metrics.discriminative import ModelFacts
 from pytest_energy.profiling.lazy_torch import torch
@@ -34,29 +36,18 @@ def model_facts(
     if not isinstance(module, torch.nn.Module):
         raise NotMeasurable(f"the model is a {type(module).__name__}, not a torch.nn.Module")
     _check_shapes_are_known(module)
-    macs: int | None = None
-    macs_absent_because: str | None = None
-    counted: dict[str, int] = {}
+    facts = ModelFacts(
+        parameters=trainable_parameters(module), macs=None, size_bytes=size_bytes(module), accuracy=accuracy
+    )
     try:
         macs, counted = _macs(module, example_input, by_thop=by_thop)
     except NotMeasurable as error:
-        macs_absent_because = str(error)
-    return ModelFacts(
-        parameters=trainable_parameters(module),
-        macs=macs,
-        size_bytes=size_bytes(module),
-        accuracy=accuracy,
-        macs_absent_because=macs_absent_because,
-        counted_macs=counted,
-    )
+        return replace(facts, macs_absent_because=str(error))
+    return replace(facts, macs=macs, counted_macs=counted)
 
 
 def _macs(module: "torch.nn.Module", example_input: object, *, by_thop: bool) -> tuple[int, dict[str, int]]:
-    """MACs of one sample; and, where thop is asked for and differs much, both ways to count them.
-
-    Raises:
-        NotMeasurable: They can't be counted in the way that was asked for.
-    """
+    """MACs of one sample; and, where thop is asked for and differs much, both ways to count them."""
     if not by_thop:
         return count_macs(module, example_input), {}
     macs = count_macs_thop(module, example_input)
