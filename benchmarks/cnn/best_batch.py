@@ -53,7 +53,7 @@ def to_text(title: str, sizes: Sequence[Size]) -> str:
     rows = [
         (
             size.batch_size,
-            f"{size.energy_per_sample_j:.4g}",
+            f"{size.energy_j:.4g}",
             f"{size.interval_j[0]:.4g} to {size.interval_j[1]:.4g}",
             f"{size.samples_per_s:.4g}",
             "best" if size is first else "tie" if size.batch_size in tied else "",
@@ -63,9 +63,7 @@ def to_text(title: str, sizes: Sequence[Size]) -> str:
     headers = ("batch size", "J/sample", "95 % interval", "samples/s", "")
     table = tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True, stralign="right")
     low_j, high_j = first.interval_j
-    said = [
-        f"best: {first.batch_size}, {first.energy_per_sample_j:.4g} J/sample ({low_j:.4g} to {high_j:.4g})"
-    ]
+    said = [f"best: {first.batch_size}, {first.energy_j:.4g} J/sample ({low_j:.4g} to {high_j:.4g})"]
     if tied:
         said.append(f"tied with it: {', '.join(map(str, tied))}; their intervals overlap")
     if saturated is not None:

@@ -8,12 +8,12 @@ Rule 3: a size without joules is told with its reason; one that the run has no r
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 
 from pytest_energy.judgement import Judgement
-from pytest_energy.model import Machine, Provenance, Record
-from pytest_energy.report.per_sample import by_model, case_of, per_sample
+from pytest_energy.model import Provenance, Record
+from pytest_energy.report.per_sample import PerSample, by_model, case_of, per_sample
 from pytest_energy.report.view import View
 
 GROUP = "batch"
@@ -26,20 +26,16 @@ _OUT_OF_MEMORY = re.compile(r"out of memory", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
+class Size(PerSample):
     """What one batch size of one model used.
 
     Attributes:
         batch_size: Samples in a step.
-        energy_per_sample_j: Mean over the rounds.
-        interval_j: Its 95 % interval.
         samples_per_s: Mean over the rounds.
         samples_per_s_range: Of the slowest round and of the fastest.
     """
 
     batch_size: int
-    energy_per_sample_j: float
-    interval_j: tuple[float, float]
     samples_per_s: float
     samples_per_s_range: tuple[float, float]
 
@@ -75,11 +71,20 @@ class Sweep:
 
     model: str
     provenance: Provenance
-    machine: Machine
     sizes: tuple[Size, ...]
-    lost: tuple[LostSize, ...] = ()
+    lost: tuple[LostSize, ...]
     missing: tuple[int, ...] = ()
-    judgements: tuple[Judgement, ...] = field(default=(), repr=False)
+    judgements: tuple[Judgement, ...] = field(repr=False)
+
+    @property
+    def batch_sizes(self) -> frozenset[int]:
+        """All that the run has a record of, as far as that tells its size."""
+        lost = {size.batch_size for size in self.lost if size.batch_size is not None}
+        return frozenset(lost | {size.batch_size for size in self.sizes})
+
+    @property
+    def machine_key(self) -> str:
+        return self.judgements[0].record.machine.key
 
 
 def sweeps(run: View) -> tuple[Sweep, ...]:
@@ -95,7 +100,6 @@ def _sweep(model: str, judgements: tuple[Judgement, ...]) -> Sweep:
     return Sweep(
         model=model,
         provenance=judgements[0].record.provenance,
-        machine=judgements[0].record.machine,
         sizes=tuple(sorted(sizes, key=lambda size: size.batch_size)),
         lost=tuple(sorted(lost, key=lambda size: size.batch_size or 0)),
         judgements=judgements,
@@ -104,16 +108,11 @@ def _sweep(model: str, judgements: tuple[Judgement, ...]) -> Sweep:
 
 def _with_missing(sweep: Sweep, all_sweeps: Iterable[Sweep]) -> Sweep:
     others = (
-        _batch_sizes(other)
+        other.batch_sizes
         for other in all_sweeps
-        if (other.machine.key, other.provenance) == (sweep.machine.key, sweep.provenance)
+        if (other.machine_key, other.provenance) == (sweep.machine_key, sweep.provenance)
     )
-    return replace(sweep, missing=tuple(sorted(set().union(*others) - _batch_sizes(sweep))))
-
-
-def _batch_sizes(sweep: Sweep) -> set[int]:
-    lost = {size.batch_size for size in sweep.lost if size.batch_size is not None}
-    return lost | {size.batch_size for size in sweep.sizes}
+    return replace(sweep, missing=tuple(sorted(set().union(*others) - sweep.batch_sizes)))
 
 
 def _size(judgement: Judgement) -> Size | LostSize:
@@ -128,10 +127,9 @@ def _size(judgement: Judgement) -> Size | LostSize:
     else:
         return Size(
             batch_size=batch_size,
-            energy_per_sample_j=spent.energy_j,
-            interval_j=spent.interval_j,
             samples_per_s=spent.samples / record.duration_s,
             samples_per_s_range=(spent.samples / max(durations_s), spent.samples / min(durations_s)),
+            **asdict(spent),
         )
     return LostSize(name=case_of(record), batch_size=batch_size, because=because)
 
@@ -158,7 +156,7 @@ def model_of(record: Record) -> str:
 
 def best(sizes: Sequence[Size]) -> Size:
     """The one with the fewest joules a sample; of equals the smallest."""
-    return min(sizes, key=lambda size: (size.energy_per_sample_j, size.batch_size))
+    return min(sizes, key=lambda size: (size.energy_j, size.batch_size))
 
 
 def ties(sizes: Sequence[Size]) -> tuple[int, ...]:
@@ -171,7 +169,7 @@ def saturation(sizes: Sequence[Size]) -> int | None:
     """Smallest batch size after which the next one brings neither speed nor joules; `None` if each does."""
     for size, larger in pairwise(sizes):
         is_faster = larger.samples_per_s >= size.samples_per_s * (1 + LEAST_GAIN)
-        is_frugaler = larger.energy_per_sample_j < size.energy_per_sample_j
+        is_frugaler = larger.energy_j < size.energy_j
         if not is_faster and not is_frugaler:
             return size.batch_size
     return None

@@ -200,10 +200,10 @@ def metric_columns(group: Group) -> tuple[str, ...]:
     return (AGAINST, *(name for name in group.metrics if name != "energy_per_sample"))
 
 
-def metric_unit(group: Group, name: str) -> str:
-    """Unit for a column's title; empty where there is none, or where it stands in the cells."""
+def metric_unit(group: Group, name: str, form: str) -> str:
+    """Unit for a column's title, in *form*; empty where there is none, or where it stands in the cells."""
     unit = group.units.get(name, "1")
-    return "" if unit in {"1", "J"} else unit
+    return "" if unit in {"1", "J"} else form.format(unit)
 
 
 def absences(group: Group) -> list[str]:

@@ -13,8 +13,8 @@ Renderer = Callable[[View, str], str]
 
 RENDERERS: Mapping[str, Renderer] = {
     ".json": lambda view, created: to_json.render(view, created=created),
-    ".rounds.csv": lambda view, _: to_csv.render_rounds(view),
-    ".csv": lambda view, _: to_csv.render(view),
+    ".rounds.csv": lambda view, _: to_csv.render(to_csv.table_of_rounds(view)),
+    ".csv": lambda view, _: to_csv.render(to_csv.table_of_tests(view)),
     ".md": lambda view, _: to_markdown.render(view),
     ".html": lambda view, created: to_html.render(view, created=created),
 }

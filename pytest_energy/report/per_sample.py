@@ -10,13 +10,10 @@ from pytest_energy.report.view import View
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PerSample:
-    """What a sample of one test used.
+    """What a sample of one test used: mean over the rounds, its 95 % interval, its standard uncertainty.
 
     Attributes:
         samples: In a round.
-        energy_j: Mean over the rounds.
-        interval_j: Its 95 % interval.
-        uncertainty_j: Its standard uncertainty.
         net_j: Less idle power; `None` where that is not known.
     """
 

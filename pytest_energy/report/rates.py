@@ -5,12 +5,12 @@ Rule 2: what the run does not say of saturation is not guessed from rates: a loa
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import Judgement
-from pytest_energy.model import Machine, Provenance, Record
-from pytest_energy.report.per_sample import by_model, per_sample
+from pytest_energy.model import Provenance, Record
+from pytest_energy.report.per_sample import PerSample, by_model, per_sample
 from pytest_energy.report.view import View
 from pytest_energy.stats.rate_fit import RateFit, fit_rates
 
@@ -21,21 +21,15 @@ _AT_RATE = re.compile(r"@(?P<rate>\d+(\.\d+)?(e[+-]?\d+)?)/s$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RatePoint:
+class RatePoint(PerSample):
     """Joules of a request at one rate.
 
     Attributes:
         rate: Requests a second that were asked for.
-        energy_per_request_j: Mean over the rounds.
-        interval_j: Its 95 % interval.
-        uncertainty_j: Its standard uncertainty.
         saturated_because: Why the server did not keep up, or `None`.
     """
 
     rate: float
-    energy_per_request_j: float
-    interval_j: tuple[float, float]
-    uncertainty_j: float
     saturated_because: str | None
 
 
@@ -52,15 +46,18 @@ class RateSeries:
 
     model: str
     provenance: Provenance
-    machine: Machine
     points: tuple[RatePoint, ...]
-    lost: tuple[tuple[str, str], ...] = ()
-    judgements: tuple[Judgement, ...] = field(default=(), repr=False)
+    lost: tuple[tuple[str, str], ...]
+    judgements: tuple[Judgement, ...] = field(repr=False)
 
     @property
     def fitted_points(self) -> tuple[RatePoint, ...]:
         """The points that the server is not known to have fallen behind at."""
         return tuple(point for point in self.points if point.saturated_because is None)
+
+    @property
+    def saturated_points(self) -> tuple[RatePoint, ...]:
+        return tuple(point for point in self.points if point.saturated_because is not None)
 
 
 def rate_series(run: View) -> tuple[RateSeries, ...]:
@@ -74,7 +71,7 @@ def fit(series: RateSeries) -> RateFit | str:
     try:
         return fit_rates(
             [point.rate for point in points],
-            [point.energy_per_request_j for point in points],
+            [point.energy_j for point in points],
             [point.uncertainty_j for point in points],
         )
     except NotMeasurable as error:
@@ -87,7 +84,6 @@ def _series(model: str, judgements: tuple[Judgement, ...]) -> RateSeries:
     return RateSeries(
         model=model,
         provenance=judgements[0].record.provenance,
-        machine=judgements[0].record.machine,
         points=tuple(sorted(points, key=lambda point: point.rate)),
         lost=tuple((name, because) for name, because in named if isinstance(because, str)),
         judgements=judgements,
@@ -101,13 +97,7 @@ def _point(judgement: Judgement) -> RatePoint | str:
         return spent
     if rate is None or not rate > 0:
         return "the test has no request_rate"
-    return RatePoint(
-        rate=rate,
-        energy_per_request_j=spent.energy_j,
-        interval_j=spent.interval_j,
-        uncertainty_j=spent.uncertainty_j,
-        saturated_because=judgement.record.saturated_because or None,
-    )
+    return RatePoint(rate=rate, saturated_because=judgement.record.saturated_because or None, **asdict(spent))
 
 
 def rate_of(record: Record) -> float | None:

@@ -17,13 +17,14 @@ _NOTED = 5  # names that a note lists
 _ORIGINS = {Provenance.MEASURED: "", Provenance.ESTIMATED: "estimated ", Provenance.REPLAYED: "replayed "}
 
 
-def heading(machine: Machine, judgements: Sequence[Judgement]) -> str:
-    """Where, when, at which commit and of how many rounds the figure is."""
+def heading(judgements: Sequence[Judgement]) -> str:
+    """Where, when, at which commit and of how many rounds the figure of *judgements* is."""
+    machine = judgements[0].record.machine
     return "   ".join(
         printable(part)
         for part in (
             _hardware(machine),
-            _days(judgement.record.created for judgement in judgements),
+            range_text({judgement.record.created[:_DAY_LENGTH] for judgement in judgements}),
             _commit(machine),
             _rounds(judgements),
         )
@@ -37,14 +38,10 @@ def _hardware(machine: Machine) -> str:
     return f"{count} x {name}" if is_several else name
 
 
-def _days(moments: Iterable[str]) -> str:
-    return range_text({moment[:_DAY_LENGTH] for moment in moments}) or "no date"
-
-
 def range_text(values: Iterable[int] | Iterable[str]) -> str:
-    """The only one of *values*, or the first to the last; empty for none."""
+    """The only one of *values*, or the first to the last."""
     ordered = sorted(values)
-    return " to ".join(dict.fromkeys(map(str, (*ordered[:1], *ordered[-1:]))))
+    return " to ".join(dict.fromkeys(map(str, (ordered[0], ordered[-1]))))
 
 
 def _commit(machine: Machine) -> str:

@@ -70,17 +70,8 @@ def table_of_rounds(view: View) -> Table:
     return Table(columns=(*fixed, *names), rows=rows)
 
 
-def render(view: View) -> str:
-    """One row a test: text with a header, lines ended by a newline."""
-    return _text(table_of_tests(view))
-
-
-def render_rounds(view: View) -> str:
-    """One row a round, tests in the view's order: text with a header, lines ended by a newline."""
-    return _text(table_of_rounds(view))
-
-
-def _text(table: Table) -> str:
+def render(table: Table) -> str:
+    """Text with a header, lines ended by a newline."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([_inert(name) for name in table.columns])

@@ -22,8 +22,7 @@ from pytest_energy.judgement import FAILING, Verdict
 from pytest_energy.report import batch, cells, rates
 from pytest_energy.report.charts import batch_size, request_rate
 from pytest_energy.report.html import entries, tables
-from pytest_energy.report.html.script import Shared
-from pytest_energy.report.html.svg import Figure, draw
+from pytest_energy.report.html.svg import draw
 from pytest_energy.report.text import heading, short
 from pytest_energy.report.view import AGAINST, Row, View
 
@@ -52,16 +51,14 @@ _SYMBOLS = {
 
 _GOOD = frozenset({Verdict.PASS, Verdict.IMPROVEMENT})
 
-HEADS = ("energy", "W", "s", "J/sample", "vs baseline")
-"""Columns of the table of tests behind name and verdict."""
-
-_LABELS = (
-    "energy a round",
-    "mean power, W",
-    "duration of a round, s",
-    "energy a sample",
-    "against the baseline",
-)
+_COLUMNS = {
+    "energy": "energy a round",
+    "W": "mean power, W",
+    "s": "duration of a round, s",
+    "J/sample": "energy a sample",
+    "vs baseline": "against the baseline",
+}
+"""Heads and titles of the table of tests behind name and verdict."""
 
 
 def check_installed() -> None:
@@ -108,7 +105,8 @@ def _context(view: View, created: str) -> JsonDict:
     from markupsafe import Markup
 
     style, script = _own_text("report.css"), _own_text("report.js")
-    batch_curves, rate_curves = _batch_curves(view), _rate_curves(view)
+    sweeps = [sweep for sweep in batch.sweeps(view) if sweep.sizes]
+    series = [one for one in rates.rate_series(view) if one.points]
     return {
         "style": Markup(style),  # noqa: S704  # our own file
         "script": Markup(script),  # noqa: S704  # our own file
@@ -116,11 +114,11 @@ def _context(view: View, created: str) -> JsonDict:
         "policy": _policy(style, script),
         "created": cells.printable(created),
         "title": f"Energy of {cells.summary(view)}",
-        "heading": heading(view.machine, view.judgements) if view.machine else "",
+        "heading": heading(view.judgements) if view.judgements else "",
         "verdicts": [_verdict(verdict, count) for verdict, count in view.counts.items()],
         "notes": [cells.printable(note) for note in (*view.run_notes, *view.notes)],
         "legend": cells.legend(view),
-        "columns": list(zip(HEADS, _LABELS, strict=True)),
+        "columns": list(_COLUMNS.items()),
         "rows": [_static_row(row) for row in view.rows[:STATIC_ROWS]],
         "test_count": len(view.rows),
         "group_names": list(dict.fromkeys(cells.printable(group.name) for group in view.groups)),
@@ -129,40 +127,17 @@ def _context(view: View, created: str) -> JsonDict:
         "groups": tables.groups(view),
         "left_out_groups": max(0, len(view.groups) - tables.MOST_GROUPS),
         "curves": [
-            ("batch", "Batch sizes", batch_curves[:MOST_CURVES], len(batch_curves[MOST_CURVES:])),
-            ("rates", "Request rates", rate_curves[:MOST_CURVES], len(rate_curves[MOST_CURVES:])),
+            ("batch", "Batch sizes", sweeps[:MOST_CURVES], batch_size.sheet, len(sweeps[MOST_CURVES:])),
+            ("rates", "Request rates", series[:MOST_CURVES], request_rate.sheet, len(series[MOST_CURVES:])),
         ],
         "sensors": [(status, cells.sensor_text(status)) for status in view.sensors],
+        "draw": draw,
         "printable": cells.printable,
+        "short": short,
         "idle_powers": tables.idle_powers(view),
         "machine_key": cells.printable(view.machine.key) if view.machine else "",
         "facts": tables.facts(view.machine) if view.machine else (),
     }
-
-
-_Curves = tuple[str, list[Figure], tuple[str, ...]]  # a model, its charts and what must be said of them
-
-
-def _batch_curves(view: View) -> list[_Curves]:
-    """Each model's sweep over the batch size, if it has a size with joules."""
-    return [
-        (short(sweep.model), list(map(draw, batch_size.charts(sweep))), batch_size.notes(sweep))
-        for sweep in batch.sweeps(view)
-        if sweep.sizes
-    ]
-
-
-def _rate_curves(view: View) -> list[_Curves]:
-    """Each model's joules over the request rate, if it has a rate with joules."""
-    fits = [(series, rates.fit(series)) for series in rates.rate_series(view) if series.points]
-    return [
-        (
-            short(series.model),
-            [draw(request_rate.chart(series, fit))],
-            request_rate.notes(series, fit),
-        )
-        for series, fit in fits
-    ]
 
 
 def _verdict(verdict: Verdict, count: int) -> JsonDict:
@@ -171,14 +146,8 @@ def _verdict(verdict: Verdict, count: int) -> JsonDict:
         "text": cells.verdict(verdict),
         "count": count,
         "symbol": _SYMBOLS[verdict],
-        "tone": _tone(verdict),
+        "tone": "bad" if verdict in FAILING else "good" if verdict in _GOOD else "open",
     }
-
-
-def _tone(verdict: Verdict) -> str:
-    if verdict in FAILING:
-        return "bad"
-    return "good" if verdict in _GOOD else "open"
 
 
 def _static_row(row: Row) -> JsonDict:
@@ -193,11 +162,11 @@ def _static_row(row: Row) -> JsonDict:
 
 def _data_text(view: View) -> str:
     """What the script reads, as JSON in which nothing ends a script or begins markup."""
-    shared = Shared()
+    shared = entries.Shared()
     tests = [entries.entry(row, shared) for row in view.rows]
     data = {
-        "heads": HEADS,
-        "labels": _LABELS,
+        "heads": list(_COLUMNS),
+        "labels": list(_COLUMNS.values()),
         "verdicts": {verdict.value: _verdict(verdict, count) for verdict, count in view.counts.items()},
         "failing": sorted(FAILING & set(view.counts)),
         "shared": shared.values,

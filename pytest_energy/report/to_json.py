@@ -9,8 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pytest_energy.codec import NULLABLE, Document, JsonDict, Number, decode, encode
-from pytest_energy.codec import parse as parse_text
+from pytest_energy.codec import NULLABLE, Document, JsonDict, Number, decode, encode, parse
 from pytest_energy.conversion import (
     as_document,
     judgement_from_json,
@@ -118,11 +117,6 @@ def render(view: View, *, created: str) -> str:
     return "{" + ",".join(f"\n{_compact(name)}: {text}" for name, text in members.items()) + "\n}\n"
 
 
-def parse(text: str, source: str) -> tuple[Judgement, ...]:
-    """Judgements of the session document *text*, in its order; see `read`."""
-    return read(text, source).judgements
-
-
 def read(text: str, source: str) -> View:
     """The view that the session document *text* was made of.
 
@@ -133,7 +127,7 @@ def read(text: str, source: str) -> View:
     Raises:
         FormatError: *text* is not a session document of this format; says where and what it holds.
     """
-    value = parse_text(text, source)
+    value = parse(text, source)
     version = format_of(value, source)
     if version != FORMAT_VERSION:
         raise FormatError(

@@ -104,8 +104,7 @@ def _groups(view: View, room: int) -> Iterator[str]:
 
 def _metric_table(group: Group) -> str:
     names = cells.metric_columns(group)
-    units = {name: f" ({unit})" if (unit := cells.metric_unit(group, name)) else "" for name in names}
-    headers = ["model", *(f"{_code(name)}{units[name]}" for name in names)]
+    headers = ["model", *(f"{_code(name)}{cells.metric_unit(group, name, ' ({})')}" for name in names)]
     rows = [[_code(row.model), *(cells.metric(group, row, name) for name in names)] for row in group.rows]
     absences = [f"- {_inline(text)}" for text in cells.absences(group)]
     return "\n".join([*_table_lines(headers, rows), "", *absences])

@@ -213,8 +213,7 @@ def _metric_tables(group: Group, width: int) -> list[str]:
 
 def _title(group: Group, name: str) -> str:
     """A column's title over several lines, its unit in the last."""
-    unit = cells.metric_unit(group, name)
-    return _folded(cells.printable(name), _TITLE_WIDTH) + (f"\n({unit})" if unit else "")
+    return _folded(cells.printable(name), _TITLE_WIDTH) + cells.metric_unit(group, name, "\n({})")
 
 
 def _packed(columns: Table, room: int) -> Iterator[Table]:

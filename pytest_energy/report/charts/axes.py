@@ -9,9 +9,7 @@ from collections.abc import Callable, Sequence
 from pytest_energy.report.charts.spec import Axis
 from pytest_energy.report.text import tick
 
-DECADE = 10.0
-"""Values that span more than this are told apart on a logarithmic axis only."""
-
+_DECADE = 10.0  # values that span more than this are told apart on a logarithmic axis only
 _MOST_STEPS = 5  # intervals of a linear axis: what a phone's width has room for
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _LOG_STEPS = (  # factors of a power of ten that have a tick, by how many decades the axis has
@@ -24,15 +22,12 @@ _MARGIN = 0.08  # of the span, so that no mark stands on the frame
 _EXACT_DIGITS = 12  # what binary fractions add behind these is no part of a tick
 
 
-def spans_decade(values: Sequence[float]) -> bool:
-    """Whether *values* are all above 0 and the largest is more than ten times the smallest."""
-    return bool(values) and min(values) > 0 and max(values) > DECADE * min(values)
-
-
-def axis_of(values: Sequence[float], unit: str = "", *, label: str = "") -> Axis:
-    """Logarithmic where *values* span a decade, else linear."""
-    scale = log_axis if spans_decade(values) else linear_axis
-    return scale(values, unit, label=label)
+def axis_of(
+    values: Sequence[float], unit: str = "", *, label: str = "", most_linear: float = _DECADE
+) -> Axis:
+    """Logarithmic where *values* are above 0 and the largest is over *most_linear* times the smallest."""
+    is_log = min(values) > 0 and max(values) > most_linear * min(values)
+    return (_log_axis if is_log else linear_axis)(values, unit, label=label)
 
 
 def linear_axis(
@@ -84,7 +79,7 @@ def _digits(places: Sequence[float], step: float) -> int:
     return max(3, math.ceil(math.log10(largest / step)) + 2) if largest > 0 else 3
 
 
-def log_axis(values: Sequence[float], unit: str = "", *, label: str = "") -> Axis:
+def _log_axis(values: Sequence[float], unit: str = "", *, label: str = "") -> Axis:
     """A logarithmic axis that shows all of *values*, each above 0 and not all the same."""
     decades = math.log10(max(values) / min(values))
     room = 10 ** (_MARGIN * decades)

@@ -22,7 +22,7 @@ def sheet(sweep: Sweep) -> Sheet:
     """Both charts, one over the other, as a page."""
     return Sheet(
         title=f"{short(sweep.model)}: energy and speed over the batch size",
-        heading=heading(sweep.machine, sweep.judgements),
+        heading=heading(sweep.judgements),
         charts=charts(sweep),
         notes=notes(sweep),
         height_in=2.6,
@@ -34,7 +34,7 @@ def notes(sweep: Sweep) -> tuple[str, ...]:
     """What the figure says, in words."""
     first, tied, saturated = best(sweep.sizes), ties(sweep.sizes), saturation(sweep.sizes)
     lines = [
-        f"Best: {first.batch_size}, {to_text(first.energy_per_sample_j, 'J')} a sample"
+        f"Best: {first.batch_size}, {to_text(first.energy_j, 'J')} a sample"
         + (f"; {_sizes_text(tied)} can't be told from it, their intervals overlap." if tied else ".")
     ]
     if saturated is not None:
@@ -59,8 +59,7 @@ def _sizes_text(sizes: Iterable[int]) -> str:
 
 
 def _all_sizes(sweep: Sweep) -> list[float]:
-    lost = [size.batch_size for size in sweep.lost if size.batch_size is not None]
-    return [float(size) for size in (*(size.batch_size for size in sweep.sizes), *lost, *sweep.missing)]
+    return [float(size) for size in (*sweep.batch_sizes, *sweep.missing)]
 
 
 def _energy(sweep: Sweep) -> Chart:
@@ -77,10 +76,10 @@ def _energy(sweep: Sweep) -> Chart:
 def _energies(sweep: Sweep, label: str) -> Iterable[Layer]:
     """All sizes, then the best of them, then those that can't be told from it."""
     first, tied = best(sweep.sizes), ties(sweep.sizes)
-    points = {size.batch_size: (float(size.batch_size), size.energy_per_sample_j) for size in sweep.sizes}
+    points = {size.batch_size: (float(size.batch_size), size.energy_j) for size in sweep.sizes}
     texts = {
-        size.batch_size: f"{size.batch_size}: {energy_per_sample(sweep.provenance, size.energy_per_sample_j)}"
-        for size in sweep.sizes
+        size: f"{size}: {energy_per_sample(sweep.provenance, energy_j)}"
+        for size, (_, energy_j) in points.items()
     }
     yield Line(points=tuple(points.values()), colour="first")
     yield Marks(

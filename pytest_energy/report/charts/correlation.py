@@ -124,7 +124,7 @@ def sheet(run: View, group: Group) -> Sheet:
     width_in, height_in = _CHART_IN
     return Sheet(
         title=f"{short(group.name)}: energy against each metric",
-        heading=heading(members[0].record.machine, members),
+        heading=heading(members),
         charts=drawn,
         notes=(*notes(group), "A name with no room beside its point is left out."),
         columns=columns,

@@ -4,69 +4,54 @@ Rule 1: what is saturated, fitted or left out is judged by `report.rates`: here 
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from pytest_energy.report.cells import energy_per_sample
-from pytest_energy.report.charts.axes import doubling_axis, linear_axis, log_axis
+from pytest_energy.report.charts.axes import axis_of, doubling_axis
 from pytest_energy.report.charts.spec import Axis, Chart, Layer, Line, Marks, Sheet
-from pytest_energy.report.rates import RatePoint, RateSeries, fit
+from pytest_energy.report.rates import RateSeries, fit
 from pytest_energy.report.text import INTERVAL_NOTE, heading, joules_label, short, tick, with_error
 from pytest_energy.stats.rate_fit import RateFit
 
 _CURVE_POINTS = 60  # enough for a smooth line
-_LEAST_LOG_RATIO = 3.0  # between the ends of an axis: with less a logarithmic one has too few numbers
+_MOST_LINEAR = 3.0  # between the ends of an axis: with less a logarithmic one has too few numbers
 
 
 def chart(series: RateSeries, fitted: RateFit | str) -> Chart:
     """The chart of *series*, which has a measured rate at least."""
-    y = _joules_axis(series)
+    label = joules_label(series.provenance, "request")
+    ends_j = [end_j for point in series.points for end_j in point.interval_j]
+    y = axis_of(ends_j, "J", label=label, most_linear=_MOST_LINEAR)
     return Chart(
         title="Energy of a request",
         x=doubling_axis([point.rate for point in series.points], label="request rate (requests/s)"),
         y=y,
-        layers=(*_fit(series, fitted, y), *_points(series, y.label)),
+        layers=(*_fit(series, fitted, y), *_points(series, label)),
     )
-
-
-def _joules_axis(series: RateSeries) -> Axis:
-    label = joules_label(series.provenance, "request")
-    ends_j = [end_j for point in series.points for end_j in point.interval_j]
-    is_log = min(ends_j) > 0 and max(ends_j) > _LEAST_LOG_RATIO * min(ends_j)
-    return (log_axis if is_log else linear_axis)(ends_j, "J", label=label)
 
 
 def _points(series: RateSeries, label: str) -> Iterable[Layer]:
-    saturated = [point for point in series.points if point.saturated_because is not None]
-    if series.fitted_points:
-        yield Marks(
-            points=_places(series.fitted_points),
-            bars=tuple(point.interval_j for point in series.fitted_points),
-            titles=_titles(series, series.fitted_points),
-            form="circle",
-            colour="first",
-            key=f"{label}, 95 % interval",
-        )
-    if saturated:
-        yield Marks(
-            points=_places(saturated),
-            bars=tuple(point.interval_j for point in saturated),
-            titles=_titles(series, saturated),
-            form="square",
-            colour="second",
-            is_hollow=True,
-            word="saturated",
-            key="saturated: not in the fit",
-        )
-
-
-def _places(points: Iterable[RatePoint]) -> tuple[tuple[float, float], ...]:
-    return tuple((point.rate, point.energy_per_request_j) for point in points)
-
-
-def _titles(series: RateSeries, points: Iterable[RatePoint]) -> tuple[str, ...]:
-    return tuple(
-        f"{tick(point.rate)}/s: {energy_per_sample(series.provenance, point.energy_per_request_j)}"
-        for point in points
+    """Circles for the rates that the fit is of, squares for saturated ones."""
+    circles = Marks(points=(), form="circle", colour="first", key=f"{label}, 95 % interval")
+    squares = Marks(
+        points=(),
+        form="square",
+        colour="second",
+        is_hollow=True,
+        word="saturated",
+        key="saturated: not in the fit",
     )
+    for style, points in ((circles, series.fitted_points), (squares, series.saturated_points)):
+        if points:
+            yield replace(
+                style,
+                points=tuple((point.rate, point.energy_j) for point in points),
+                bars=tuple(point.interval_j for point in points),
+                titles=tuple(
+                    f"{tick(point.rate)}/s: {energy_per_sample(series.provenance, point.energy_j)}"
+                    for point in points
+                ),
+            )
 
 
 def _fit(series: RateSeries, fitted: RateFit | str, y: Axis) -> Iterable[Layer]:
@@ -91,7 +76,7 @@ def sheet(series: RateSeries) -> Sheet:
     fitted = fit(series)
     return Sheet(
         title=f"{short(series.model)}: energy of a request over the request rate",
-        heading=heading(series.machine, series.judgements),
+        heading=heading(series.judgements),
         charts=(chart(series, fitted),),
         notes=notes(series, fitted),
     )
@@ -111,11 +96,9 @@ def notes(series: RateSeries, fitted: RateFit | str) -> tuple[str, ...]:
         )
         if fitted.static_power_w < 0 or fitted.dynamic_energy_j < 0:
             lines.append("A constant below 0 has no meaning: these rates don't follow the model.")
-    saturated = [point for point in series.points if point.saturated_because is not None]
     lines += [
-        f"Saturated at {tick(point.rate)}/s: {short(point.saturated_because or '')}." for point in saturated
-    ]
-    if not saturated:
-        lines.append("No rate is recorded as saturated.")
+        f"Saturated at {tick(point.rate)}/s: {short(point.saturated_because or '')}."
+        for point in series.saturated_points
+    ] or ["No rate is recorded as saturated."]
     lines += [f"Without joules: {short(name)} ({short(because)})." for name, because in series.lost]
     return (*lines, f"{INTERVAL_NOTE}.")

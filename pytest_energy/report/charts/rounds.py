@@ -288,7 +288,7 @@ def sheet(row: Row, rounds: Rounds) -> Sheet:
     judgement = row.judgement
     return Sheet(
         title=f"{short(row.short_id)}: rounds against the baseline",
-        heading=heading(judgement.record.machine, [judgement]),
+        heading=heading([judgement]),
         charts=(chart(rounds),),
         notes=notes(judgement, rounds),
     )

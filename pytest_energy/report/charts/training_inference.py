@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_energy.judgement import Judgement
-from pytest_energy.model import Machine, Provenance, Record
-from pytest_energy.report.charts.axes import category_axis, linear_axis, log_axis
+from pytest_energy.model import Provenance, Record
+from pytest_energy.report.charts.axes import axis_of, category_axis
 from pytest_energy.report.charts.spec import Axis, Chart, Colour, Form, Marks, Sheet
 from pytest_energy.report.per_sample import PerSample, case_of, per_sample
 from pytest_energy.report.text import INTERVAL_NOTE, heading, joules_label, listed, short, tick
@@ -41,7 +41,6 @@ class Pairs:
     """
 
     provenance: Provenance
-    machine: Machine
     rows: tuple[Pair, ...]
     lost: tuple[tuple[str, str], ...]
     judgements: tuple[Judgement, ...]
@@ -77,7 +76,6 @@ def _pairs(judgements: Sequence[Judgement]) -> Pairs:
     ]
     return Pairs(
         provenance=judgements[0].record.provenance,
-        machine=judgements[0].record.machine,
         rows=tuple(sorted(rows, key=lambda row: (row.parameters is None, row.parameters or 0.0))),
         lost=tuple(
             (f"{judgement.record.group} of {_model(judgement.record)}", because)
@@ -131,7 +129,7 @@ def sheet(paired: Pairs) -> Sheet:
     """The chart as a page."""
     return Sheet(
         title="Energy of training and of inference",
-        heading=heading(paired.machine, paired.judgements),
+        heading=heading(paired.judgements),
         charts=(chart(paired),),
         notes=notes(paired),
         width_in=8.0,
@@ -146,8 +144,7 @@ def chart(paired: Pairs) -> Chart:
         *_marks(paired, INFERENCE, "second", "square", first_row=0.1),
     )
     ends_j = [end_j for layer in layers for bar in layer.bars for end_j in bar if end_j > 0]
-    scale = log_axis if max(ends_j) > min(ends_j) else linear_axis
-    x = scale(ends_j, "J", label=joules_label(paired.provenance, "sample"))
+    x = axis_of(ends_j, "J", label=joules_label(paired.provenance, "sample"), most_linear=1.0)
     return Chart(
         title="Energy of training and of inference",
         x=x,
@@ -180,11 +177,9 @@ def _marks(paired: Pairs, group: str, colour: Colour, form: Form, *, first_row: 
             yield Marks(
                 points=tuple((energy_j, place) for place, energy_j, _ in marks),
                 bars=tuple(
-                    (
-                        energy_j + spent.interval_j[0] - spent.energy_j,
-                        energy_j + spent.interval_j[1] - spent.energy_j,
-                    )
+                    (energy_j + lower_j - spent.energy_j, energy_j + upper_j - spent.energy_j)
                     for _, energy_j, spent in marks
+                    for lower_j, upper_j in [spent.interval_j]
                 ),
                 is_lying=True,
                 form=form,

@@ -2,8 +2,10 @@
 
 Rule 1: every number that is read is a text made here; the script writes no number of its own.
 Rule 2: what the run does not hold (the tolerance, the levels of the baseline's sessions) is said, not drawn.
+Rule 3: what charts have in common, such as looks, axes and keys, is written once: 10,000 tests stay light.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 
 from pytest_energy.codec import JsonDict
@@ -12,12 +14,41 @@ from pytest_energy.model import Provenance, Reading
 from pytest_energy.report import cells
 from pytest_energy.report.charts import change, power, rounds
 from pytest_energy.report.charts.spec import Chart
-from pytest_energy.report.html.script import Shared, rounded
-from pytest_energy.report.html.svg import draw
+from pytest_energy.report.html.svg import Figure, Path, Text, draw
 from pytest_energy.report.text import tick
 from pytest_energy.report.view import Row
 from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import count_text
+
+_SORTED_DIGITS = 9  # of a number that is sorted by
+
+
+class Shared:
+    """Values that charts have in common, each once, in the order of their places."""
+
+    def __init__(self) -> None:
+        self._places: dict[object, int] = {}
+
+    @property
+    def values(self) -> list[object]:
+        return list(self._places)
+
+    def place(self, value: object) -> int:
+        """Where *value*, of tuples, stands now or from now on."""
+        return self._places.setdefault(value, len(self._places))
+
+    def figure(self, figure: Figure) -> list[object]:
+        """Places of the title with caption and height, of each part's shapes, and of the keys."""
+        head = self.place((figure.title, figure.caption, figure.height))
+        parts = [self.place(tuple(map(self._shape, part))) for part in figure.parts]
+        keys = [self.place((self._shape(sample), text)) for sample, text in figure.keys]
+        return [head, parts, keys]
+
+    def _shape(self, shape: Path | Text) -> tuple[object, ...]:
+        """Look and form of a path, and its places; or of a text its look, its place and itself."""
+        if isinstance(shape, Path):
+            return self.place((shape.look, shape.form)), shape.places
+        return self.place((shape.look, shape.anchor)), shape.x, shape.y, shape.text
 
 
 def entry(row: Row, shared: Shared) -> JsonDict:
@@ -55,6 +86,11 @@ def sort_keys(row: Row) -> list[float | None]:
 def reason(judgement: Judgement) -> str:
     """The whole reason, a line each."""
     return "\n".join(map(cells.printable, judgement.reason.strip().splitlines()))
+
+
+def rounded(value: float | None) -> float | None:
+    """*value* for the page's script, which sorts by it; `None` for what is no number."""
+    return None if value is None or not math.isfinite(value) else float(f"{value:.{_SORTED_DIGITS}g}")
 
 
 def headline(row: Row) -> str:

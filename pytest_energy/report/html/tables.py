@@ -3,13 +3,13 @@
 Rule 1: a cell's text is that of every other report; a colour only repeats it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_energy.model import Machine
 from pytest_energy.report import cells
 from pytest_energy.report.charts import correlation
-from pytest_energy.report.html.svg import Figure, draw
+from pytest_energy.report.charts.spec import Chart
 from pytest_energy.report.view import Group, MetricCorrelation, View
 
 MOST_MODELS = 100
@@ -56,7 +56,7 @@ class GroupPart:
     size: str
     metrics: Table
     correlations: Table | None
-    figures: tuple[Figure, ...]
+    charts: tuple[Chart, ...]
     notes: tuple[str, ...]
 
 
@@ -66,20 +66,20 @@ def groups(view: View) -> tuple[GroupPart, ...]:
 
 
 def _group(view: View, group: Group) -> GroupPart:
-    figures = tuple(map(draw, correlation.charts(group)))
+    charts = correlation.charts(group)
     return GroupPart(
         title=cells.printable(group.name),
         size=cells.group_size(view, group),
         metrics=_metrics(group),
         correlations=_correlations(group) if group.correlations else None,
-        figures=figures,
-        notes=correlation.notes(group) if figures else (),
+        charts=charts,
+        notes=correlation.notes(group),
     )
 
 
 def _metrics(group: Group) -> Table:
     names = cells.metric_columns(group)
-    heads = (f"{cells.printable(name)}{_in_brackets(cells.metric_unit(group, name))}" for name in names)
+    heads = (f"{cells.printable(name)}{cells.metric_unit(group, name, ' ({})')}" for name in names)
     rows = [
         _row([cells.printable(row.model), *(cells.metric(group, row, name) for name in names)])
         for row in group.rows[:MOST_MODELS]
@@ -90,11 +90,7 @@ def _metrics(group: Group) -> Table:
     return Table(heads=("model", *heads), rows=tuple(rows), notes=tuple(notes))
 
 
-def _in_brackets(unit: str) -> str:
-    return f" ({unit})" if unit else ""
-
-
-def _row(texts: Sequence[str]) -> tuple[Cell, ...]:
+def _row(texts: Iterable[str]) -> tuple[Cell, ...]:
     return tuple(Cell(text=text) for text in texts)
 
 
@@ -185,9 +181,14 @@ def facts(machine: Machine) -> tuple[tuple[str, Table], ...]:
         "must be equal to compare": machine.fixed,
         "may differ, and is told if it does": machine.varying,
     }
-    return tuple((title, _facts(values)) for title, values in parts.items() if values)
-
-
-def _facts(values: Mapping[str, str]) -> Table:
-    rows = (_row([cells.printable(name), cells.printable(value)]) for name, value in values.items())
-    return Table(heads=("fact", "value"), rows=tuple(rows))
+    return tuple(
+        (
+            title,
+            Table(
+                heads=("fact", "value"),
+                rows=tuple(_row(map(cells.printable, pair)) for pair in values.items()),
+            ),
+        )
+        for title, values in parts.items()
+        if values
+    )

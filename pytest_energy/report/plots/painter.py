@@ -7,9 +7,8 @@ Rule 2: no name is read as mathematics, and text in an SVG is text.
 
 import textwrap
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, assert_never
 
@@ -20,6 +19,7 @@ from pytest_energy.report.charts.spec import (
     Band,
     Boxes,
     Chart,
+    Colour,
     Crosses,
     Layer,
     Line,
@@ -50,28 +50,25 @@ _SIZES_PT = {"star": 13.0, "diamond": 8.0}
 _DASHES = {"solid": "-", "dashed": "--", "dotted": ":", "dashdot": "-."}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Theme:
-    """Colours of one kind of page: those of Okabe and Ito's palette that stand out on its paper.
-
-    Source:
-        Okabe and Ito 2008, Color Universal Design.
-    """
-
-    paper: str
-    ink: str
-    faint: str
-    first: str
-    second: str
-    third: str
-
-
-LIGHT = Theme(
-    paper="#FFFFFF", ink="#222222", faint="#9A9A9A", first="#0072B2", second="#D55E00", third="#009E73"
-)
-DARK = Theme(
-    paper="#0D1117", ink="#E6EDF3", faint="#7D8590", first="#56B4E9", second="#E69F00", third="#2FC79A"
-)
+# Colours of one kind of page: those of the palette that stand out on its paper.
+# Source: Okabe and Ito 2008, Color Universal Design.
+Theme = Mapping[Colour | Literal["paper"], str]
+LIGHT: Theme = {
+    "paper": "#FFFFFF",
+    "ink": "#222222",
+    "faint": "#9A9A9A",
+    "first": "#0072B2",
+    "second": "#D55E00",
+    "third": "#009E73",
+}
+DARK: Theme = {
+    "paper": "#0D1117",
+    "ink": "#E6EDF3",
+    "faint": "#7D8590",
+    "first": "#56B4E9",
+    "second": "#E69F00",
+    "third": "#2FC79A",
+}
 
 
 @contextmanager
@@ -92,33 +89,33 @@ def styled(theme: Theme) -> Iterator[None]:
         mpl.rcParams.update(
             {
                 "axes.axisbelow": True,
-                "axes.edgecolor": theme.faint,
-                "axes.facecolor": theme.paper,
+                "axes.edgecolor": theme["faint"],
+                "axes.facecolor": theme["paper"],
                 "axes.grid": True,
-                "axes.labelcolor": theme.ink,
+                "axes.labelcolor": theme["ink"],
                 "axes.labelsize": 9,
                 "axes.spines.right": False,
                 "axes.spines.top": False,
                 "axes.titlesize": 7.5,
-                "figure.facecolor": theme.paper,
+                "figure.facecolor": theme["paper"],
                 "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
                 "font.size": 8,
                 "grid.alpha": 0.3,
-                "grid.color": theme.faint,
+                "grid.color": theme["faint"],
                 "grid.linewidth": 0.6,
-                "legend.edgecolor": theme.faint,
-                "legend.facecolor": theme.paper,
+                "legend.edgecolor": theme["faint"],
+                "legend.facecolor": theme["paper"],
                 "legend.framealpha": 0.85,
                 "legend.fontsize": 8,
-                "savefig.facecolor": theme.paper,
+                "savefig.facecolor": theme["paper"],
                 "svg.fonttype": "none",
                 "svg.hashsalt": "pytest-energy",
-                "text.color": theme.ink,
+                "text.color": theme["ink"],
                 "text.parse_math": False,
-                "xtick.color": theme.faint,
-                "xtick.labelcolor": theme.ink,
-                "ytick.color": theme.faint,
-                "ytick.labelcolor": theme.ink,
+                "xtick.color": theme["faint"],
+                "xtick.labelcolor": theme["ink"],
+                "ytick.color": theme["faint"],
+                "ytick.labelcolor": theme["ink"],
             }
         )
         yield
@@ -163,7 +160,7 @@ def _page(sheet: Sheet, theme: Theme) -> "Figure":
 
     def write(lines: Sequence[str], top: float, *, size: float, weight: str = "normal") -> None:
         text = "\n".join(lines)
-        figure.text(left, top / height_in, text, va="top", fontsize=size, color=theme.ink, weight=weight)
+        figure.text(left, top / height_in, text, va="top", fontsize=size, color=theme["ink"], weight=weight)
 
     write(title, height_in - _MARGIN_IN, size=_TITLE_PT, weight="bold")
     write(heading, height_in - _MARGIN_IN - title_in, size=_HEADING_PT)
@@ -265,17 +262,16 @@ def _draw_layer(axes: "Axes", layer: Layer, theme: Theme) -> None:
         case Crosses():
             places = [0.05] * len(layer.places)
             at_foot = axes.get_xaxis_transform()
-            axes.plot(layer.places, places, "X", color=theme.ink, ms=8, transform=at_foot, label=label)
+            axes.plot(layer.places, places, "X", color=theme["ink"], ms=8, transform=at_foot, label=label)
         case Line():
-            (line,) = axes.plot(*_columns(layer.points), color=getattr(theme, layer.colour), label=label)
+            (line,) = axes.plot(*_columns(layer.points), color=theme[layer.colour], label=label)
             line.set(ls=_DASHES[layer.dash], lw=0.8 if layer.is_thin else 1.2)
         case Rule():
             rule = axes.axvline if layer.is_upright else axes.axhline
-            colour = getattr(theme, layer.colour)
-            rule(layer.at, color=colour, ls=_DASHES[layer.dash], lw=1.2, zorder=1, label=label)
+            rule(layer.at, color=theme[layer.colour], ls=_DASHES[layer.dash], lw=1.2, zorder=1, label=label)
         case Band():
             span = axes.axvspan if layer.is_upright else axes.axhspan
-            span(*layer.ends, facecolor=getattr(theme, layer.colour), alpha=0.18, zorder=0, label=label)
+            span(*layer.ends, facecolor=theme[layer.colour], alpha=0.18, zorder=0, label=label)
         case Boxes():
             _draw_boxes(axes, layer, label, theme)
         case _:
@@ -287,7 +283,7 @@ def _columns(points: Sequence[Place]) -> tuple[list[float], list[float]]:
 
 
 def _draw_marks(axes: "Axes", marks: Marks, label: str, theme: Theme) -> None:
-    colour = getattr(theme, marks.colour)
+    colour = theme[marks.colour]
     values = [point[0 if marks.is_lying else 1] for point in marks.points]
     halves = (
         [max(0.0, value - lower) for value, (lower, _) in zip(values, marks.bars, strict=False)],
@@ -299,8 +295,8 @@ def _draw_marks(axes: "Axes", marks: Marks, label: str, theme: Theme) -> None:
         yerr=halves if marks.bars and not marks.is_lying else None,
         fmt=_FORMS[marks.form],
         color=colour,
-        mfc=theme.paper if marks.is_hollow else colour,
-        mec=colour if marks.is_hollow or marks.bars else theme.paper,
+        mfc=theme["paper"] if marks.is_hollow else colour,
+        mec=colour if marks.is_hollow or marks.bars else theme["paper"],
         mew=1.4 if marks.is_hollow else 0.5,
         ms=_SIZES_PT.get(marks.form, 5.5),
         capsize=3,
@@ -310,12 +306,12 @@ def _draw_marks(axes: "Axes", marks: Marks, label: str, theme: Theme) -> None:
     )
     for place in marks.points if marks.word else ():
         axes.annotate(
-            marks.word, place, xytext=(0, 8), textcoords="offset points", ha="center", color=theme.ink
+            marks.word, place, xytext=(0, 8), textcoords="offset points", ha="center", color=theme["ink"]
         )
 
 
 def _draw_boxes(axes: "Axes", boxes: Boxes, label: str, theme: Theme) -> None:
-    colour = (theme.first, theme.second, theme.third, theme.faint)[boxes.fill % 4]
+    colour = (theme["first"], theme["second"], theme["third"], theme["faint"])[boxes.fill % 4]
     lefts = [left for left, *_ in boxes.boxes]
     axes.bar(
         lefts,

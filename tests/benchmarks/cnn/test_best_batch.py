@@ -17,8 +17,11 @@ from tests.builders import CREATED, judgement
 def size(batch_size: int, energy_j: float, *, samples_per_s: float = 100.0) -> Size:
     return Size(
         batch_size=batch_size,
-        energy_per_sample_j=energy_j,
+        samples=10,
+        energy_j=energy_j,
         interval_j=(energy_j - 0.01, energy_j + 0.01),
+        uncertainty_j=0.005,
+        net_j=None,
         samples_per_s=samples_per_s,
         samples_per_s_range=(samples_per_s, samples_per_s),
     )

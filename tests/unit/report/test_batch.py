@@ -12,8 +12,11 @@ from tests.builders import judgement
 def size(batch_size: int, energy_j: float, *, half_j: float = 0.01, samples_per_s: float = 100.0) -> Size:
     return Size(
         batch_size=batch_size,
-        energy_per_sample_j=energy_j,
+        samples=10,
+        energy_j=energy_j,
         interval_j=(energy_j - half_j, energy_j + half_j),
+        uncertainty_j=half_j / 2,
+        net_j=None,
         samples_per_s=samples_per_s,
         samples_per_s_range=(samples_per_s, samples_per_s),
     )
@@ -76,7 +79,7 @@ def test_read_from_a_run() -> None:
         "vgg16-amp": [4],
     }
     first = found["vgg16"].sizes[0]
-    assert (first.energy_per_sample_j, first.samples_per_s) == (8.0, 5.0)
+    assert (first.energy_j, first.samples_per_s) == (8.0, 5.0)
     assert first.interval_j == pytest.approx((7.96, 8.04))
     assert first.samples_per_s_range == (5.0, 5.0)
 

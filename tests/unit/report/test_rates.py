@@ -34,7 +34,7 @@ def test_rates_of_one_model() -> None:
     """Rates go up; joules, interval and uncertainty are those of a request."""
     found = series(served("1B", 16.0, 4.0), served("1B", 4.0, 10.0))
     assert found.model == "1B"
-    assert [(point.rate, point.energy_per_request_j) for point in found.points] == [(4.0, 10.0), (16.0, 4.0)]
+    assert [(point.rate, point.energy_j) for point in found.points] == [(4.0, 10.0), (16.0, 4.0)]
     assert found.points[0].uncertainty_j == pytest.approx(0.02)
     assert found.points[0].interval_j == pytest.approx((9.96, 10.04))
 
@@ -68,9 +68,7 @@ def test_fit_leaves_saturated_rates_out() -> None:
     """Constants come from the unsaturated rates alone."""
     found = series(*(served("1B", rate, 10 / rate + 2) for rate in (1.0, 2.0, 4.0, 8.0)))
     high = tuple(
-        replace(point, energy_per_request_j=50.0, saturated_because="the queue grew")
-        if point.rate == 8.0
-        else point
+        replace(point, energy_j=50.0, saturated_because="the queue grew") if point.rate == 8.0 else point
         for point in found.points
     )
     fitted = fit(replace(found, points=high))

@@ -13,23 +13,25 @@ def test_heading_names_machine_date_commit_and_rounds() -> None:
         fixed={"gpu_model": "NVIDIA H100", "gpu_count": "2"},
         varying={"git_commit": "c3d65e191a9f", "git_dirty": "yes"},
     )
-    some = [judgement(round_count=3), judgement(round_count=5, created="2026-11-22T01:00:00Z")]
-    assert heading(two, some).split("   ") == [
+    some = [
+        judgement(round_count=3, machine=two),
+        judgement(round_count=5, machine=two, created="2026-11-22T01:00:00Z"),
+    ]
+    assert heading(some).split("   ") == [
         "2 x NVIDIA H100",
         "2026-11-21 to 2026-11-22",
         "commit c3d65e1 with changes",
         "3 to 5 rounds a test",
     ]
     bare = Machine(key="some-key")
-    unmeasured = [judgement(energy_j=None, verdict=Verdict.UNMEASURED)]
-    assert heading(bare, unmeasured).split("   ") == [
+    unmeasured = [judgement(energy_j=None, verdict=Verdict.UNMEASURED, machine=bare)]
+    assert heading(unmeasured).split("   ") == [
         "some-key",
         "2026-11-21",
         "commit not recorded",
         "no usable round",
     ]
-    assert heading(bare, []).split("   ")[1] == "no date"
-    assert heading(bare, [judgement(round_count=1)]).endswith("1 round a test")
+    assert heading([judgement(round_count=1)]).endswith("1 round a test")
 
 
 def test_names_are_shortened_and_counted() -> None:

@@ -12,7 +12,9 @@ from tests.builders import comparison, judgement
 
 
 def _rows(*judgements: Judgement) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(to_csv.render(view.of(judgements)), newline="")))
+    return list(
+        csv.DictReader(io.StringIO(to_csv.render(to_csv.table_of_tests(view.of(judgements))), newline=""))
+    )
 
 
 def test_one_row_a_test_in_their_order() -> None:
@@ -67,7 +69,7 @@ def test_negative_numbers_stay_numbers() -> None:
 @given(st.text(), st.text())
 def test_any_text_can_be_written_and_never_runs(test_id: str, reason: str) -> None:
     """Whatever the names, the file can be encoded, has one row a test, and no cell of text is a formula."""
-    text = to_csv.render(view.of([judgement(test_id=test_id, reason=reason)]))
+    text = to_csv.render(to_csv.table_of_tests(view.of([judgement(test_id=test_id, reason=reason)])))
     text.encode("utf-8")
     _, row = csv.reader(io.StringIO(text, newline=""))
     assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row)
@@ -76,7 +78,7 @@ def test_any_text_can_be_written_and_never_runs(test_id: str, reason: str) -> No
 def test_no_tests_is_a_header() -> None:
     """A session without tests is a table without rows."""
     assert _rows() == []
-    assert to_csv.render(view.of([])).startswith("id,verdict,reason,")
+    assert to_csv.render(to_csv.table_of_tests(view.of([]))).startswith("id,verdict,reason,")
 
 
 def test_two_thousand_tests() -> None:

@@ -160,13 +160,13 @@ def test_any_judgement_read_back_is_the_same(
     """The round trip is the identity for every text and number."""
     compared = None if ratio is None else comparison(ratio)
     found = view.of([judgement(metrics=metrics, compared=compared, **given_values)])  # type: ignore[arg-type]
-    assert to_json.parse(to_json.render(found, created=CREATED), "x.json") == found.judgements
+    assert to_json.read(to_json.render(found, created=CREATED), "x.json").judgements == found.judgements
 
 
 def test_a_second_rendering_is_the_same_text() -> None:
     """What is read and written again is the same, correlations included."""
     text = _rendered(*gpu_session())
-    assert _rendered(*to_json.parse(text, "x.json")) == text
+    assert _rendered(*to_json.read(text, "x.json").judgements) == text
 
 
 def _changed(**members: object) -> str:
@@ -192,7 +192,7 @@ def _changed(**members: object) -> str:
 def test_a_document_that_is_none_says_where(text: str, said: str) -> None:
     """A broken document is named with the place and the value."""
     with pytest.raises(FormatError) as error:
-        to_json.parse(text, "x.json")
+        to_json.read(text, "x.json")
     assert said in str(error.value)
 
 
@@ -201,4 +201,4 @@ def test_a_record_that_can_not_be_says_why() -> None:
     document = _document(judgement())
     document["tests"][0]["samples"] = 0
     with pytest.raises(FormatError, match=r"tests\[0\] can't be a record: .*samples is 0"):
-        to_json.parse(json.dumps(document), "x.json")
+        to_json.read(json.dumps(document), "x.json")

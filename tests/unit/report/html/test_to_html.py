@@ -18,7 +18,6 @@ from pytest_energy.judgement import FAILING, Comparison, Judgement, Verdict
 from pytest_energy.model import Reading
 from pytest_energy.report import cells, formats, to_html, to_json, view
 from pytest_energy.report.html import entries, tables
-from pytest_energy.report.html.script import Shared
 from tests.browser.runs import HOSTILE, hostile_run, many_run, mixed_run, rounds
 from tests.builders import CREATED, comparison, judgement
 from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
@@ -78,7 +77,7 @@ def _run(page: str) -> dict[str, object]:
 
 
 def _entry(found: Judgement) -> dict[str, object]:
-    return entries.entry(view.of([found]).rows[0], Shared())
+    return entries.entry(view.of([found]).rows[0], entries.Shared())
 
 
 @pytest.mark.parametrize(

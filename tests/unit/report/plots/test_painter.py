@@ -95,7 +95,7 @@ def test_marks_have_their_bars_form_and_fill() -> None:
     ends = np.array(first[2][0].get_segments())[:, :, 1]
     assert ends.tolist() == [pytest.approx([3.0, 5.0]), pytest.approx([6.0, 8.0])]
     assert (first[0].get_marker(), second[0].get_marker()) == ("o", "s")
-    assert second[0].get_markerfacecolor() == LIGHT.paper
+    assert second[0].get_markerfacecolor() == LIGHT["paper"]
     assert [text.get_text() for text in axes.texts] == ["saturated"]
 
 
@@ -204,4 +204,4 @@ def test_dark_figures_are_light_on_dark() -> None:
     with styled(DARK):
         figure = draw(Sheet(title="t", heading="h", charts=(chart(),)), DARK)
     assert figure.get_facecolor() == pytest.approx((0x0D / 255, 0x11 / 255, 0x17 / 255, 1.0))
-    assert {text.get_color() for text in figure.texts if text.get_text()} == {DARK.ink}
+    assert {text.get_color() for text in figure.texts if text.get_text()} == {DARK["ink"]}

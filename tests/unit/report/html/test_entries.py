@@ -1,4 +1,4 @@
-"""Charts as the page's script reads them."""
+"""Tests and their charts as the page's script reads them."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pytest_energy.report.charts.spec import Axis, Chart, Marks, Rule
-from pytest_energy.report.html.script import Shared, rounded
+from pytest_energy.report.html.entries import Shared, rounded
 from pytest_energy.report.html.svg import Figure, draw
 
 TEN = Axis(label="J", lower=0.0, upper=10.0, ticks=((0.0, "0 J"),))
