@@ -8,8 +8,8 @@ from pytest_energy.model import Reading, Record
 from pytest_energy.stats.compare import RoundEnergies
 from pytest_energy.units import to_text
 
-GROSS, NET = "gross", "net"
-ROUND, SAMPLE = "round", "sample"
+# Of the marker's `basis` and `per`; the others, `gross` and `round`, are what a basis is without.
+NET, SAMPLE = "net", "sample"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +27,10 @@ class Basis:
     @property
     def text(self) -> str:
         """What is compared, or empty for gross joules a round."""
-        parts = ["net joules" if self.is_net else "joules"] * (self.is_net or self.is_per_sample)
-        return " ".join([*parts, *(["a sample"] * self.is_per_sample)])
+        joules = "net joules" if self.is_net else "joules"
+        if self.is_per_sample:
+            return f"{joules} a sample"
+        return joules if self.is_net else ""
 
     @property
     def free_facts(self) -> frozenset[str]:
@@ -41,15 +43,13 @@ class Basis:
         Raises:
             NotMeasurable: There are no such joules, with the reason.
         """
-        share = 1
-        if self.is_per_sample:
-            if record.samples is None:
-                raise NotMeasurable("the samples of a round are not known; give samples=")
-            share = record.samples
+        count = record.samples if self.is_per_sample else 1
+        if count is None:
+            raise NotMeasurable("the samples of a round are not known; give samples=")
         usable = record.usable_rounds
         return RoundEnergies(
-            energies_j=tuple(self._energy_j(reading, record) / share for reading in usable),
-            uncertainties_j=tuple(reading.uncertainty_j / share for reading in usable),
+            energies_j=tuple(self._energy_j(reading, record) / count for reading in usable),
+            uncertainties_j=tuple(reading.uncertainty_j / count for reading in usable),
         )
 
     def _energy_j(self, reading: Reading, record: Record) -> float:

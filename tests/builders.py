@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from pytest_energy.baselines.schema import Baseline
+from pytest_energy.baselines.store import Store
 from pytest_energy.judgement import Budget, Comparison, Judgement, Summary, Verdict
 from pytest_energy.model import Machine, Provenance, Reading, Record, SensorStatus
 from pytest_energy.stats.compare import RoundEnergies
@@ -122,6 +123,11 @@ def sessions(count: int, *, first: int = 0, test_id: str = TEST_ID, key: str = K
 def numbers(records: Sequence[Record]) -> list[int]:
     """The numbers of what `sessions` made."""
     return [int(one.created[14:16]) for one in records]
+
+
+def stored(store: Store) -> list[Baseline]:
+    """All baselines in *store*."""
+    return [store.read(path) for path in store.paths()]
 
 
 def baseline(*sessions: Record) -> Baseline:

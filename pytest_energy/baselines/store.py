@@ -18,8 +18,9 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -52,14 +53,11 @@ _HASH_LENGTH = 12
 
 _OTHER_FOLDER = "name another folder (pytest: --energy-baselines, pytest-energy: --baselines)"
 _OTHER_LOCKS = "set TMPDIR to another folder"
+_START_ANEW = "; to start anew, use --energy-baseline=replace or accept --replace"
 
 # Bytes in which a file of ours has told whose it is: it is the third line, and ids have some hundred bytes.
 _HEAD_BYTES = 8192
 _ID_LINE = re.compile(rb'^  "id": (".*"),$', re.MULTILINE)
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ class Store:
 
     folder: Path
     lock_timeout_s: float = field(default=60.0, kw_only=True)
-    now: Callable[[], datetime] = field(default=_utc_now, kw_only=True)
+    now: Callable[[], datetime] = field(default=partial(datetime.now, UTC), kw_only=True)
 
     def path(self, machine_key: str, test_id: str) -> Path:
         """File of the baseline of *test_id* on *machine_key*, whether it is there or not."""
@@ -130,11 +128,8 @@ class Store:
         Raises:
             BaselineError: The file can't be read, or tells it only as a whole and is broken.
         """
-        try:
-            with path.open("rb") as file:
-                line = _ID_LINE.search(file.read(_HEAD_BYTES))
-        except OSError as error:
-            raise _cant("read", path, error) from error
+        with _may_fail("read", path), path.open("rb") as file:
+            line = _ID_LINE.search(file.read(_HEAD_BYTES))
         if line is not None:
             with suppress(ValueError):
                 return str(json.loads(line[1]))
@@ -155,18 +150,8 @@ class Store:
         Raises:
             BaselineError: A folder can't be listed.
         """
-        try:
+        with _may_fail("list", self.folder, root=self.folder):
             return tuple(sorted(_json_files(self.folder)))
-        except OSError as error:
-            raise _cant("list", self.folder, error, root=self.folder) from error
-
-    def baselines(self) -> tuple[Baseline, ...]:
-        """All baselines in the folder.
-
-        Raises:
-            BaselineError: As for `read`, for the first file that is broken.
-        """
-        return tuple(self.read(path) for path in self.paths())
 
     def other_machines(self, test_id: str, *, besides: str | None = None) -> tuple[str, ...]:
         """Sorted keys of the machines, other than *besides*, that have a baseline of *test_id*.
@@ -176,14 +161,13 @@ class Store:
         """
         path_in_machine = _path_of(test_id)
         own_name = None if besides is None else _name_of(besides)
-        try:
-            folders = [
-                f for f in self.folder.iterdir() if f.name != own_name and (f / path_in_machine).is_file()
-            ]
-        except FileNotFoundError:
-            return ()
-        except OSError as error:
-            raise _cant("list", self.folder, error, root=self.folder) from error
+        with _may_fail("list", self.folder, root=self.folder):
+            try:
+                folders = [
+                    f for f in self.folder.iterdir() if f.name != own_name and (f / path_in_machine).is_file()
+                ]
+            except FileNotFoundError:
+                return ()
         return tuple(sorted(folder.name for folder in folders))
 
     def write(
@@ -208,18 +192,12 @@ class Store:
                 new = Baseline(test_id=test_id, machine_key=machine_key, entries=sessions)
             except BaselineError as error:
                 can_replace = old is not None and isinstance(error.__cause__, NotComparable)
-                advice = (
-                    "; to start anew, use --energy-baseline=replace or accept --replace"
-                    if can_replace
-                    else ""
-                )
+                advice = _START_ANEW if can_replace else ""
                 raise BaselineError(f"{path} was not written: {error}{advice}") from error
             self._check_times(sessions, path)
             text = to_json_text(new)
-            try:
+            with _may_fail("write", path, root=self.folder):
                 _write_whole(path, text, self.folder)
-            except OSError as error:
-                raise _cant("write", path, error, root=self.folder) from error
         return new
 
     def reduce(self, path: Path, choose: Callable[[Baseline], Sequence[Record]]) -> int:
@@ -238,14 +216,11 @@ class Store:
             sessions = tuple(choose(old))
             if sessions == old.entries:
                 return 0
-            try:
+            with _may_fail("write", path, root=self.folder):
                 if sessions:
-                    new = Baseline(test_id=old.test_id, machine_key=old.machine_key, entries=sessions)
-                    _write_whole(path, to_json_text(new), self.folder)
+                    _write_whole(path, to_json_text(replace(old, entries=sessions)), self.folder)
                 else:
                     _remove(path, self.folder)
-            except OSError as error:
-                raise _cant("write", path, error, root=self.folder) from error
         return len(old.entries) - len(sessions)
 
     def _misplaced(self, baseline: Baseline, path: Path) -> BaselineError:
@@ -263,15 +238,14 @@ class Store:
         name = hashlib.sha256(os.fsencode(os.path.realpath(self.folder))).hexdigest()
         lock_path = _lock_folder() / f"baselines-{name[:32]}.lock"
         lock = FileLock(lock_path)
-        try:
-            lock.acquire(timeout=self.lock_timeout_s)
-        except Timeout as error:
-            raise BaselineError(
-                f"{self.folder} was being written by another process for {self.lock_timeout_s:g} s; "
-                f"end that one (fuser {lock_path} names it) or run again"
-            ) from error
-        except OSError as error:
-            raise _cant("lock", lock_path, error, instead=_OTHER_LOCKS) from error
+        with _may_fail("lock", lock_path, instead=_OTHER_LOCKS):
+            try:
+                lock.acquire(timeout=self.lock_timeout_s)
+            except Timeout as error:
+                raise BaselineError(
+                    f"{self.folder} was being written by another process for {self.lock_timeout_s:g} s; "
+                    f"end that one (fuser {lock_path} names it) or run again"
+                ) from error
         try:
             yield
         finally:
@@ -319,19 +293,21 @@ def _json_files(folder: Path) -> Iterator[Path]:
 
 
 def _text_in(path: Path, root: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
+    with _may_fail("read", path, root=root):
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
+            return None
+        with file:
             size_bytes = os.fstat(file.fileno()).st_size
-            if size_bytes > MOST_CHARACTERS:
-                raise BaselineError(
-                    f"{path} has {size_bytes:,} bytes, and a baseline has at most {MOST_CHARACTERS:,}: "
-                    f"it was not read; {HOW_TO_MEND}"
-                )
-            return file.read().decode("utf-8")
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise _cant("read", path, error, root=root) from error
+            content = file.read() if size_bytes <= MOST_CHARACTERS else None
+    if content is None:
+        raise BaselineError(
+            f"{path} has {size_bytes:,} bytes, and a baseline has at most {MOST_CHARACTERS:,}: "
+            f"it was not read; {HOW_TO_MEND}"
+        )
+    try:
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise BaselineError(
             f"{path} is not text: byte {error.start} is {error.object[error.start]:#04x}; {HOW_TO_MEND}"
@@ -398,13 +374,12 @@ def _lock_folder() -> Path:
     It is one a user: Linux lets nobody open another user's file in a shared temporary folder to create it
     (sysctl fs.protected_regular).
     """
-    folder = Path(f"pytest-energy-{os.getuid()}")
-    try:
-        folder = tempfile.gettempdir() / folder
+    name = f"pytest-energy-{os.getuid()}"
+    with _may_fail("make", Path(name), instead=_OTHER_LOCKS):
+        folder = Path(tempfile.gettempdir(), name)
+    with _may_fail("make", folder, instead=_OTHER_LOCKS):
         folder.mkdir(mode=0o700, exist_ok=True)
         status = folder.lstat()
-    except OSError as error:
-        raise _cant("make", folder, error, instead=_OTHER_LOCKS) from error
     # In a shared folder anyone may have been first, with a link to another's file for instance.
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
         raise BaselineError(
@@ -413,12 +388,17 @@ def _lock_folder() -> Path:
     return folder
 
 
-def _cant(
-    verb: str, path: Path, error: OSError, *, instead: str = _OTHER_FOLDER, root: Path | None = None
-) -> BaselineError:
-    because = error.strerror or error
-    if root is not None and isinstance(error, NotADirectoryError | FileExistsError):
-        folders = [root, *reversed([f for f in path.parents if f.is_relative_to(root)])]
-        obstacle = next((folder for folder in folders if folder.exists() and not folder.is_dir()), None)
-        because = because if obstacle is None else f"{obstacle} is a file, not a folder"
-    return BaselineError(f"can't {verb} {path}: {because}; mend that, or {instead}")
+@contextmanager
+def _may_fail(
+    verb: str, path: Path, *, instead: str = _OTHER_FOLDER, root: Path | None = None
+) -> Iterator[None]:
+    """Tell what the system refuses in the block, to *verb* the *path*, as a `BaselineError`."""
+    try:
+        yield
+    except OSError as error:
+        because = error.strerror or error
+        if root is not None and isinstance(error, NotADirectoryError | FileExistsError):
+            folders = [root, *reversed([f for f in path.parents if f.is_relative_to(root)])]
+            obstacle = next((folder for folder in folders if folder.exists() and not folder.is_dir()), None)
+            because = because if obstacle is None else f"{obstacle} is a file, not a folder"
+        raise BaselineError(f"can't {verb} {path}: {because}; mend that, or {instead}") from error

@@ -18,7 +18,7 @@ from pytest_energy.baselines.schema import Baseline, to_json_text
 from pytest_energy.baselines.store import Store
 from pytest_energy.errors import BaselineError
 from pytest_energy.model import Provenance
-from tests.builders import KEY, TEST_ID, numbers, record, sessions
+from tests.builders import KEY, TEST_ID, numbers, record, sessions, stored
 
 
 @pytest.fixture(autouse=True)
@@ -139,7 +139,7 @@ class TestLoad:
         questions: list[Callable[[], object]] = [
             lambda: store.load(KEY, TEST_ID),
             lambda: store.other_machines(TEST_ID),
-            store.baselines,
+            store.paths,
             lambda: store.write(KEY, TEST_ID, sessions(1), "add"),
             lambda: store.write(KEY, TEST_ID, sessions(1), "replace"),
         ]
@@ -282,7 +282,7 @@ class TestList:
             store.write(key, TEST_ID, [record(key=key)], "add")
         (store.folder / "README.md").write_text("ours")
         (store.folder / "a" / ".hidden.json").write_text("{}")
-        assert [one.machine_key for one in store.baselines()] == ["a", "b"]
+        assert [one.machine_key for one in stored(store)] == ["a", "b"]
 
     def test_other_machines(self, store: Store) -> None:
         """The machines that have this test are named; those that have other tests are not."""
@@ -461,7 +461,7 @@ class TestFaults:
             patch.setattr(os, "fsync", fail_for_folders)
             with pytest.raises(BaselineError, match="Input/output error"):
                 store.write(KEY, TEST_ID, sessions(1), "add")
-        assert [one.entries for one in store.baselines()] == [sessions(1)]
+        assert [one.entries for one in stored(store)] == [sessions(1)]
 
 
 class TestLock:
@@ -552,7 +552,7 @@ class TestProcesses:
         assert writer(store.folder, 7, 1, dies_at=place).wait(timeout=60) == -signal.SIGKILL
         assert [store.read(path) for path in store.paths()] == [before]
         after = store.write(KEY, TEST_ID, sessions(3), "add")
-        assert store.baselines() == (after,)
+        assert stored(store) == [after]
         assert len(file_names(store.folder)) == 1
 
     def test_a_reader_never_sees_half_a_file(self, store: Store) -> None:

@@ -10,7 +10,7 @@ from pytest_energy.baselines.store import Store
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.model import Provenance
 from pytest_energy.report import view
-from tests.builders import H100, judgement
+from tests.builders import H100, judgement, stored
 from tests.unit.cli.conftest import Cli, Ran, written
 
 PAST = "2025-11-20T10:00:00Z"
@@ -64,8 +64,8 @@ def test_what_is_stored_is_the_run_s_record(cli: Cli, tmp_path: Path, folder: Pa
     """Nothing is lost on the way through the run's JSON."""
     one = view.of([at()]).judgements[0]
     accepted(cli, run_of(tmp_path, one), folder)
-    (stored,) = Store(folder).baselines()
-    assert stored.entries == (one.record,)
+    (baseline,) = stored(Store(folder))
+    assert baseline.entries == (one.record,)
 
 
 def test_twice_is_once(cli: Cli, tmp_path: Path, folder: Path) -> None:
@@ -241,5 +241,5 @@ def test_a_disk_that_is_full_half_way(
     assert status == 2
     assert out.startswith(f"taken: {WORK}: ")
     assert "No space left on device" in err
-    assert [baseline.test_id for baseline in Store(folder).baselines()] == [WORK]
+    assert [baseline.test_id for baseline in stored(Store(folder))] == [WORK]
     assert accepted(cli, run, folder)[1].endswith(f"1 taken, 1 there already of {run}\n")

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_energy.baselines.store import Store
 from pytest_energy.model import Provenance, Record
-from tests.builders import KEY, judgement, record, sessions
+from tests.builders import KEY, judgement, record, sessions, stored
 from tests.unit.cli.conftest import Cli, written
 
 A, B = "tests/test_a.py::test_a", "tests/test_a.py::test_b"
@@ -33,7 +33,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def counts(store: Store) -> dict[tuple[str, str], int]:
-    return {(one.machine_key, one.test_id): len(one.entries) for one in store.baselines()}
+    return {(one.machine_key, one.test_id): len(one.entries) for one in stored(store)}
 
 
 WHOLE = {(KEY, A): 6, (KEY, B): 2, ("t4", A): 1}
