@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_energy.errors import EnergyError
-from pytest_energy.plugin.controller import Controller
 from pytest_energy.plugin.mark import EnergyMark, is_energy_test
 from pytest_energy.plugin.options import is_any_set
+from pytest_energy.plugin.processes import Controller, Worker, is_worker
 from pytest_energy.plugin.stash import JUDGEMENT, REFUSAL, RUN
-from pytest_energy.plugin.worker import Worker, is_worker
 
 if TYPE_CHECKING:
     from pytest_energy.plugin.fixture import Energy

@@ -18,6 +18,7 @@ from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Reading, Record
 from pytest_energy.plugin.device_lock import locked
 from pytest_energy.plugin.mark import EnergyMark
+from pytest_energy.plugin.progress import live_line
 from pytest_energy.plugin.rounds import MeasuredRounds, RoundLoop, RoundPlan, RoundScheduler, Sequential
 from pytest_energy.plugin.run import EnergyRun
 from pytest_energy.plugin.windows import Window, WindowWork
@@ -141,7 +142,7 @@ class Measurement:
         self, work: Work[R], test_id: str, time_share: float, scheduler: RoundScheduler
     ) -> MeasuredRounds[R]:
         devices = self.run.meter.devices(self._mark.domains)
-        with self.run.progress(test_id) as show:
+        with live_line(self.run.config, test_id) as show:
             loop = RoundLoop(
                 lambda call_index: work.run(call_index, self._open),
                 measured=lambda calls: self._in_window(calls, work, test_id),

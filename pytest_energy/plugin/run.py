@@ -1,8 +1,7 @@
 """One run of pytest: what measures, what it is compared with, and what is written at its end."""
 
 import random
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
 
@@ -25,9 +24,8 @@ from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Machine, Provenance, Record, SensorStatus
 from pytest_energy.plugin.device_lock import locked
 from pytest_energy.plugin.mark import EnergyMark
-from pytest_energy.plugin.progress import live_line
 from pytest_energy.plugin.rounds import MOST_ROUND_COUNT, RoundScheduler
-from pytest_energy.plugin.settings import BaselineMode, Settings, settings_of
+from pytest_energy.plugin.settings import BaselineMode, Settings
 from pytest_energy.plugin.stash import RUN
 from pytest_energy.report.formats import renderer_of
 from pytest_energy.sensors.detect import Opener, SensorSet, builtin_openers, check_names, detect
@@ -50,28 +48,24 @@ class EnergyRun:
     """What one process needs to measure and judge. Everything is made when first needed.
 
     Attributes:
+        config: Of pytest.
         scheduler: Says when each test's rounds are taken, or `None`: one after the other.
         kin_pid: A process whose descendants are no strangers on a device, or `None`.
     """
 
-    def __init__(self, config: pytest.Config, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, config: pytest.Config) -> None:
+        self.settings = Settings.from_pytest_config(config)
+        self.clock: Clock = SystemClock()
         self.scheduler: RoundScheduler | None = None
         self.kin_pid: int | None = None
-        self._config = config
+        self.config = config
         self._has_baseline: dict[str, bool] = {}
         self._newest_baseline: tuple[str, Baseline] | None = None
         self._started_meter: Meter | None = None
 
     @cached_property
-    def clock(self) -> Clock:
-        return SystemClock()
-
-    @cached_property
     def _replay(self) -> Replay | None:
-        if self.settings.replay_path is None:
-            return None
-        return load_replay(self.settings.replay_path)
+        return None if self.settings.replay_path is None else load_replay(self.settings.replay_path)
 
     def check_settings(self) -> None:
         """Refuse, before any test, what is sure to fail: an unknown sensor, a bad replay, an odd output.
@@ -87,7 +81,7 @@ class EnergyRun:
     @cached_property
     def _offered_sensors(self) -> dict[str, Opener]:
         """Sensors of other plugins, by name."""
-        offers = self._config.hook.pytest_energy_sensors(config=self._config)
+        offers = self.config.hook.pytest_energy_sensors(config=self.config)
         return {name: opener for offer in offers for name, opener in (offer or {}).items()}
 
     @cached_property
@@ -120,23 +114,19 @@ class EnergyRun:
         self._started_meter = meter
         return meter
 
-    def progress(self, test_id: str) -> AbstractContextManager[Callable[[str], None]]:
-        """What shows how far the rounds of *test_id* are: a line on a terminal, nothing in a log."""
-        return live_line(self._config, test_id)
-
     def start(self) -> None:
         """Start the meter now, rather than with the first window."""
         _ = self.meter
 
     def _synchronize(self) -> None:
         synchronize()
-        self._config.hook.pytest_energy_synchronize()
+        self.config.hook.pytest_energy_synchronize()
 
     @cached_property
     def machine(self) -> Machine:
         names = ("replay",) if self._replay is not None else tuple(s.name for s in self.sensors.sensors)
         facts = tuple(sensor.facts() for sensor in self.sensors.sensors)
-        return fingerprint(facts, names, self.provenance, folder=self._config.rootpath)
+        return fingerprint(facts, names, self.provenance, folder=self.config.rootpath)
 
     @property
     def provenance(self) -> Provenance:
@@ -150,16 +140,13 @@ class EnergyRun:
         return self.sensors.statuses if self._started_meter is None else self._started_meter.statuses()
 
     def with_metrics(self, record: Record, facts: ModelFacts | None, work: DescribesWork) -> Record:
-        """*record* with the metrics that can be computed; what the test itself recorded wins.
-
-        Args:
-            record: With the test's own metrics.
-            facts: Of the model at work, if the test has described it.
-            work: Whose joules they are.
-        """
-        metrics = Metrics() if facts is None else _model_metrics(record, facts)
+        """*record* with the metrics that can be computed; those that the test itself recorded win."""
+        metrics = Metrics()
+        if facts is not None:
+            accuracy = record.metrics.get("accuracy", facts.accuracy)
+            metrics = metrics_of(record, replace(facts, accuracy=accuracy))
         metrics |= work.metrics(record)
-        for offer in self._config.hook.pytest_energy_metrics(config=self._config):
+        for offer in self.config.hook.pytest_energy_metrics(config=self.config):
             metrics |= Metrics({name: formula(record) for name, formula in (offer or {}).items()})
         metrics |= Metrics(record.metrics, record.absent)
         return replace(record, metrics=metrics.values, absent=metrics.absent)
@@ -220,8 +207,8 @@ class EnergyRun:
             policy=self._policy(mark),
         )
         judgement = in_words(decision)
-        replacement: Judgement | None = self._config.hook.pytest_energy_verdict(judgement=judgement)
-        return judgement if replacement is None else replacement
+        replacement: Judgement | None = self.config.hook.pytest_energy_verdict(judgement=judgement)
+        return replacement or judgement
 
     def _policy(self, mark: EnergyMark) -> Policy:
         return Policy(
@@ -266,10 +253,5 @@ class EnergyRun:
 def run_of(config: pytest.Config) -> EnergyRun:
     """The run's own, made when first asked for."""
     if RUN not in config.stash:
-        config.stash[RUN] = EnergyRun(config, settings_of(config))
+        config.stash[RUN] = EnergyRun(config)
     return config.stash[RUN]
-
-
-def _model_metrics(record: Record, facts: ModelFacts) -> Metrics:
-    accuracy = record.metrics.get("accuracy", facts.accuracy)
-    return metrics_of(record, replace(facts, accuracy=accuracy))

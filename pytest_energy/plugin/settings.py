@@ -14,7 +14,6 @@ import pytest
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.plugin.options import OPTIONS, Option
-from pytest_energy.plugin.stash import SETTINGS
 
 T = TypeVar("T")
 
@@ -94,17 +93,6 @@ class Settings:
         )
 
 
-def settings_of(config: pytest.Config) -> Settings:
-    """The run's own, read when first asked for.
-
-    Raises:
-        SettingsError: A value can't be understood.
-    """
-    if SETTINGS not in config.stash:
-        config.stash[SETTINGS] = Settings.from_pytest_config(config)
-    return config.stash[SETTINGS]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Value:
     """One option's text, with where it was said and what relative paths are relative to."""
@@ -141,12 +129,9 @@ class _Value:
             raise self._wrong(wanted) from error
 
     def number(self, *, least: float = -math.inf, above: float = -math.inf, below: float = math.inf) -> float:
-        bounds = [
-            *([f"at least {least:g}"] if least > -math.inf else []),
-            *([f"above {above:g}"] if above > -math.inf else []),
-            *([f"below {below:g}"] if below < math.inf else []),
-        ]
-        wanted = " ".join(["a number", " and ".join(bounds)]).strip()
+        limits = {"at least": least, "above": above, "below": below}
+        bounds = [f"{name} {limit:g}" for name, limit in limits.items() if math.isfinite(limit)]
+        wanted = f"a number {' and '.join(bounds)}"
         value = self._parsed(float, wanted)
         if not (math.isfinite(value) and value >= least and above < value < below):
             raise self._wrong(wanted)

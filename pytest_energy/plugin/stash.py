@@ -12,11 +12,9 @@ if TYPE_CHECKING:
     from pytest_energy.judgement import Judgement
     from pytest_energy.plugin.measurement import Measurement
     from pytest_energy.plugin.run import EnergyRun
-    from pytest_energy.plugin.settings import Settings
 
 # On the config: the run's.
 RUN: "pytest.StashKey[EnergyRun]" = pytest.StashKey()
-SETTINGS: "pytest.StashKey[Settings]" = pytest.StashKey()
 REFUSAL = pytest.StashKey[str]()
 """Why a worker's tests must fail: what would have stopped the run at collection."""
 

@@ -17,9 +17,9 @@ from pytest_energy.baselines.store import Store
 from pytest_energy.conversion import judgement_from_json
 from pytest_energy.documents import now_text
 from pytest_energy.errors import EnergyError
-from pytest_energy.judgement import Judgement
 from pytest_energy.plugin.ci import annotations, append_step_summary
-from pytest_energy.plugin.settings import BaselineMode, Settings, settings_of
+from pytest_energy.plugin.run import run_of
+from pytest_energy.plugin.settings import BaselineMode
 from pytest_energy.report import to_terminal, view
 from pytest_energy.report.formats import write
 from pytest_energy.sensors.replay import round_from_json, save_replay
@@ -29,55 +29,42 @@ class Summary:
     """The judgements of one run, in the order of collection.
 
     Args:
-        settings: Of the run.
+        config: Of the run.
         reports: Those that carry a judgement.
         run_notes: What changed by the end of the run, one sentence each.
     """
 
     def __init__(
-        self, settings: Settings, reports: Iterable[pytest.TestReport], run_notes: tuple[str, ...] = ()
+        self, config: pytest.Config, reports: Iterable[pytest.TestReport], run_notes: Iterable[str]
     ) -> None:
         # Workers report in the order that they finish, with the place that collection gave the test.
         ordered = sorted(reports, key=lambda report: getattr(report, "item_index", 0))
-        self._settings = settings
+        self._settings = run_of(config).settings
         self._reports = ordered
         self._judgements = tuple(
-            replace(
-                judgement_from_json(report.energy, f"energy of {report.nodeid}"),
-                outcome=report.outcome,
-            )
-            for report in ordered
+            replace(judgement_from_json(r.energy, f"energy of {r.nodeid}"), outcome=r.outcome)
+            for r in ordered
         )
         creeps = ((j.record.test_id, j.comparison.creep) for j in self._judgements if j.comparison)
         self._run_notes = (*run_notes, *(f"{test_id}: {text}" for test_id, text in creeps if text))
         self._recorded = {r.nodeid: r.energy["replay_rounds"] for r in ordered if r.energy["replay_rounds"]}
         self._notices: list[str] = []
 
-    @classmethod
-    def of_run(
-        cls, config: pytest.Config, reports: Iterable[pytest.TestReport], run_notes: tuple[str, ...]
-    ) -> "Summary":
-        """The summary of the run of *config*."""
-        return cls(settings_of(config), reports, run_notes)
-
     def write(self) -> bool:
         """Write the baselines and outputs that were asked for; `False` if one could not be written."""
-        is_whole = self._write_files()
-        step_summary = os.environ.get("GITHUB_STEP_SUMMARY")
-        if step_summary and self._settings.shows_report:
-            run = view.of(self._judgements, run_notes=self._run_notes)
-            self._notices.append(append_step_summary(run, Path(step_summary)))
-        return is_whole
-
-    def _write_files(self) -> bool:
+        is_whole = True
         try:
             self._write_baselines()
             self._write_outputs()
             self._write_recording()
         except EnergyError as error:
             self._notices.append(f"ERROR: {error}")
-            return False
-        return True
+            is_whole = False
+        step_summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if step_summary and self._settings.shows_report:
+            run = view.of(self._judgements, run_notes=self._run_notes)
+            self._notices.append(append_step_summary(run, Path(step_summary)))
+        return is_whole
 
     def _write_baselines(self) -> None:
         mode = self._settings.baseline_mode
@@ -86,7 +73,11 @@ class Summary:
         store, written = Store(self._settings.baselines_path), Counter[str]()
         for judgement in self._judgements:
             record = judgement.record
-            refusal = self._why_not_stored(judgement)
+            refusal = why_not_accepted(
+                judgement,
+                replaces=mode is BaselineMode.REPLACE,
+                takes_estimates=self._settings.gates_estimates,
+            )
             if refusal is not None:
                 self._notices.append(f"no baseline written for {record.test_id}: {refusal}")
                 continue
@@ -101,13 +92,6 @@ class Summary:
         verb = "added to" if mode is BaselineMode.ADD else "replaced in"
         folder = self._settings.baselines_path
         self._notices.extend(f"{count} baseline(s) {verb} {folder / key}" for key, count in written.items())
-
-    def _why_not_stored(self, judgement: Judgement) -> str | None:
-        return why_not_accepted(
-            judgement,
-            replaces=self._settings.baseline_mode is BaselineMode.REPLACE,
-            takes_estimates=self._settings.gates_estimates,
-        )
 
     def _write_outputs(self) -> None:
         for path in self._settings.out_paths:
