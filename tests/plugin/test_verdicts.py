@@ -207,7 +207,7 @@ def test_a_hook_may_change_the_verdict(project: Project) -> None:
     project.replay({"test_work": rounds(10)})
     (project.path / "conftest.py").write_text(
         "from dataclasses import replace\n"
-        "from pytest_energy.model import Verdict\n"
+        "from pytest_energy import Verdict\n"
         "def pytest_energy_verdict(judgement):\n"
         "    return replace(judgement, verdict=Verdict.PASS, reason='tolerated')\n",
         encoding="utf-8",
