@@ -68,27 +68,23 @@ def _joined(parts: Sequence[Window]) -> Reading:
     readings = [part.reading for part in parts if part.reading is not None]
     if len(readings) == 1:
         return readings[0]
-    channels: dict[str, float] = {}
-    for reading in readings:
-        for name, energy_j in reading.channels.items():
-            channels[name] = channels.get(name, 0.0) + energy_j
+    names = dict.fromkeys(name for reading in readings for name in reading.channels)
     return Reading(
-        channels=channels,
+        channels={name: math.fsum(r.channels.get(name, 0.0) for r in readings) for name in names},
         duration_s=math.fsum(reading.duration_s for reading in readings),
         uncertainty_j=math.hypot(*(reading.uncertainty_j for reading in readings)),
         provenance=readings[0].provenance,
         quality=tuple(dict.fromkeys(sentence for reading in readings for sentence in reading.quality)),
         void_because=next((r.void_because for r in readings if r.void_because is not None), None),
-        phases=tuple(_phase(part, part.reading) for part in parts if part.reading is not None),
-    )
-
-
-def _phase(window: Window, reading: Reading) -> Phase:
-    return Phase(
-        name=window.name,
-        energy_j=reading.energy_j,
-        uncertainty_j=reading.uncertainty_j,
-        duration_s=reading.duration_s,
-        samples=window.samples,
-        quality=reading.quality,
+        phases=tuple(
+            Phase(
+                name=part.name,
+                energy_j=reading.energy_j,
+                uncertainty_j=reading.uncertainty_j,
+                duration_s=reading.duration_s,
+                samples=part.samples,
+                quality=reading.quality,
+            )
+            for part, reading in zip(parts, readings, strict=True)
+        ),
     )
