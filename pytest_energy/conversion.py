@@ -16,19 +16,38 @@ from pytest_energy import documents, model
 from pytest_energy.codec import Document, JsonDict, decode, encode
 from pytest_energy.errors import FormatError, NotMeasurable
 from pytest_energy.judgement import Budget, Comparison, Judgement, Summary
-from pytest_energy.model import Provenance, Reading
+from pytest_energy.model import Provenance, Reading, Record
 
 D = TypeVar("D", bound=Document)
 
 # What is written as it is: nearly all values are of these, and nothing is asked of them.
 _PLAIN = frozenset({float, int, str, bool, type(None)})
 
+_DOCUMENTS: dict[type, type[Document]] = {
+    Record: documents.Record,
+    Reading: documents.Round,
+    Comparison: documents.Comparison,
+    model.Machine: documents.Machine,
+    model.SensorStatus: documents.Sensor,
+    model.Phase: documents.Phase,
+    model.Usage: documents.Usage,
+}
 
-def record_to_json(record: model.Record) -> JsonDict:
-    return encode(_record(documents.Record, record))
+_OF_SUMMARY = documents.Summary.__struct_fields__
+_OF_BUDGET = ("budget_j", "budget_per_sample_j", "budget_per_token_j")
+
+_LEFT_OUT_WHERE_EMPTY = {
+    *("output_tokens", "workload", "engine_settings", "saturated_because", "confirming_count"),
+    *("quiet_power_w", "temperatures_c"),
+    *("entry_energies_j", "basis", "creep"),
+}
 
 
-def record_of(record: documents.Record, where: str) -> model.Record:
+def to_json(value: Record | Comparison | Reading | model.Machine | model.SensorStatus) -> JsonDict:
+    return encode(plain(value))
+
+
+def record_of(record: documents.Record, where: str) -> Record:
     """The record that *record*, from the place *where*, describes.
 
     Raises:
@@ -43,26 +62,22 @@ def record_of(record: documents.Record, where: str) -> model.Record:
     values["machine"] = model.Machine(**asdict(record.machine))
     values["sensors"] = tuple(model.SensorStatus(**asdict(sensor)) for sensor in record.sensors)
     names = [name for name in documents.Record.__struct_fields__ if name in values]  # a test has more
-    return model.Record(**{name: values[name] for name in names})
+    return Record(**{name: values[name] for name in names})
 
 
 def judgement_to_json(judgement: Judgement) -> JsonDict:
     """The test's entry in a run's document, with its machine and sensors."""
-    record, summary, budget = judgement.record, judgement.summary, judgement.budget
-    test = _record(
+    record = judgement.record
+    test = as_document(
         documents.Test,
         record,
         verdict=judgement.verdict,
         outcome=intern(judgement.outcome),  # left out where it *is* the default
         reason=judgement.reason,
-        energy_j=None if summary is None else summary.energy_j,
-        energy_ci_j=None if summary is None else list(summary.energy_ci_j),
-        uncertainty_j=None if summary is None else summary.uncertainty_j,
         energy_per_token_j=record.energy_per_token_j if record.output_tokens else UNSET,
-        budget_j=budget.budget_j,
-        budget_per_sample_j=budget.budget_per_sample_j,
-        budget_per_token_j=budget.budget_per_token_j,
-        baseline=None if judgement.comparison is None else _comparison(judgement.comparison),
+        baseline=plain(judgement.comparison),
+        **{name: plain(getattr(judgement.summary, name, None)) for name in _OF_SUMMARY},
+        **{name: getattr(judgement.budget, name) for name in _OF_BUDGET},
     )
     return encode(test)
 
@@ -81,22 +96,10 @@ def judgement_from_json(value: object, where: str) -> Judgement:
         verdict=test.verdict,
         reason=test.reason,
         summary=None if summary is None else Summary(**asdict(summary)),
-        budget=Budget(
-            budget_j=test.budget_j,
-            budget_per_sample_j=test.budget_per_sample_j,
-            budget_per_token_j=test.budget_per_token_j,
-        ),
+        budget=Budget(**{name: getattr(test, name) for name in _OF_BUDGET}),
         comparison=None if test.baseline is None else Comparison(**_present(test.baseline)),
         outcome=test.outcome,
     )
-
-
-def comparison_to_json(comparison: Comparison) -> JsonDict:
-    return encode(_comparison(comparison))
-
-
-def reading_to_json(reading: Reading) -> JsonDict:
-    return encode(round_document(reading))
 
 
 def reading_of(one_round: documents.Round, provenance: Provenance, where: str) -> Reading:
@@ -121,71 +124,27 @@ def reading_of(one_round: documents.Round, provenance: Provenance, where: str) -
         raise FormatError(f"{where}: {error}") from error
 
 
-def machine_to_json(machine: model.Machine) -> JsonDict:
-    return encode(as_document(documents.Machine, machine))
-
-
-def sensor_to_json(sensor: model.SensorStatus) -> JsonDict:
-    return encode(as_document(documents.Sensor, sensor))
-
-
 def as_document(kind: type[D], source: object, **members: object) -> D:
     """A *kind* with *members*, and the attributes of *source* that have its other fields' names."""
     for name in kind.__struct_fields__:
         if name not in members:
-            value = getattr(source, name)
-            members[name] = value if type(value) in _PLAIN else plain(value)
+            value = plain(getattr(source, name))
+            members[name] = value or None if name in _LEFT_OUT_WHERE_EMPTY else value
     return kind(**members)
 
 
 def plain(value: object) -> object:
-    """*value* with lists for tuples, and with floats for what numbers it has by name."""
+    """*value* as its document, with lists for tuples, and with floats for what numbers it has by name."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, tuple):
-        return list(value)
+        return [plain(item) for item in value]
     if isinstance(value, Mapping):
-        return {name: float(item) if isinstance(item, int) else item for name, item in value.items()}
-    return value
+        return {name: float(item) if isinstance(item, int) else plain(item) for name, item in value.items()}
+    kind = _DOCUMENTS.get(type(value))
+    return value if kind is None else as_document(kind, value)
 
 
 def _present(document: Document) -> dict[str, Any]:
     """The fields that are not `null`, by name."""
     return {name: value for name, value in asdict(document).items() if value is not None}
-
-
-def round_document(reading: Reading) -> documents.Round:
-    return as_document(
-        documents.Round,
-        reading,
-        usage=None if reading.usage is None else as_document(documents.Usage, reading.usage),
-        phases=[as_document(documents.Phase, phase) for phase in reading.phases],
-        power_trace={name: [list(step) for step in steps] for name, steps in reading.power_trace.items()},
-        quiet_power_w=reading.quiet_power_w or None,
-        temperatures_c=reading.temperatures_c or None,
-    )
-
-
-def _record(kind: type[D], record: model.Record, **members: object) -> D:
-    return as_document(
-        kind,
-        record,
-        output_tokens=record.output_tokens or None,
-        workload=record.workload or None,
-        engine_settings=record.engine_settings or None,
-        saturated_because=record.saturated_because or None,
-        confirming_count=record.confirming_count or None,
-        rounds=[round_document(reading) for reading in record.rounds],
-        machine=as_document(documents.Machine, record.machine),
-        sensors=[as_document(documents.Sensor, sensor) for sensor in record.sensors],
-        **members,
-    )
-
-
-def _comparison(comparison: Comparison) -> documents.Comparison:
-    return as_document(
-        documents.Comparison,
-        comparison,
-        differences={name: list(pair) for name, pair in comparison.differences.items()},
-        entry_energies_j=list(comparison.entry_energies_j) or None,
-        basis=comparison.basis or None,
-        creep=comparison.creep or None,
-    )

@@ -24,7 +24,8 @@ from pytest_energy.ab.protocol import (
     RoundOrder,
     TestOrder,
 )
-from pytest_energy.conversion import round_document
+from pytest_energy.conversion import as_document
+from pytest_energy.documents import Round
 from pytest_energy.errors import EnergyError
 from pytest_energy.model import Provenance
 from pytest_energy.plugin.mark import EnergyMark, is_energy_test
@@ -66,7 +67,7 @@ class Interleaved:
             if reading.void_because is None:
                 loop.rounds.append(reading)
             rounds = loop.to_measured(loop.rounds or [reading], result)
-            self._link.say(RoundMessage(provenance=reading.provenance, reading=round_document(reading)))
+            self._link.say(RoundMessage(provenance=reading.provenance, reading=as_document(Round, reading)))
         if rounds is None:
             pytest.skip("the other side has no round to set against one of this test")
         return rounds

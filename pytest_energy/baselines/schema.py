@@ -19,7 +19,7 @@ from typing import Annotated, Literal
 
 from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.codec import Document, JsonDict, decode, parse
-from pytest_energy.conversion import record_of, record_to_json
+from pytest_energy.conversion import record_of, to_json
 from pytest_energy.documents import Record as RecordDocument
 from pytest_energy.documents import format_of, written
 from pytest_energy.errors import BaselineError, FormatError, NotComparable, NotMeasurable
@@ -90,9 +90,9 @@ class Baseline:
 
 def extended(sessions: Sequence[Record], added: Sequence[Record]) -> tuple[Record, ...]:
     """*sessions* with those of *added* at the end, as they are kept, that are not in it yet."""
-    result, contents = list(sessions), [record_to_json(record) for record in sessions]
+    result, contents = list(sessions), [to_json(record) for record in sessions]
     for record in map(_without_power, added):
-        content = record_to_json(record)
+        content = to_json(record)
         if content not in contents:
             result.append(record)
             contents.append(content)
@@ -160,7 +160,7 @@ def to_json_text(baseline: Baseline) -> str:
         BaselineError: A value in it has no form in JSON (NaN, infinity), or it is too long to be read again.
     """
     sessions = ",\n".join(
-        f"    {_opened(record_to_json(_without_power(record)), '    ')}" for record in baseline.entries
+        f"    {_opened(to_json(_without_power(record)), '    ')}" for record in baseline.entries
     )
     text = (
         "{\n"

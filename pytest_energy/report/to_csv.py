@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pytest_energy.codec import JsonDict
-from pytest_energy.conversion import comparison_to_json, judgement_to_json
+from pytest_energy.conversion import judgement_to_json, to_json
 from pytest_energy.judgement import Judgement
 from pytest_energy.model import Record
 from pytest_energy.report.view import View
@@ -113,7 +113,7 @@ def _row(judgement: Judgement) -> JsonDict:
     if summary is not None:
         row["energy_ci_lower_j"], row["energy_ci_upper_j"] = summary.energy_ci_j
     if comparison is not None:
-        row |= {f"baseline_{name}": value for name, value in comparison_to_json(comparison).items()}
+        row |= {f"baseline_{name}": value for name, value in to_json(comparison).items()}
         row["baseline_ratio_ci_lower"], row["baseline_ratio_ci_upper"] = comparison.ratio_ci
     return row | {_METRIC_PREFIX + name: value for name, value in record.metrics.items()}
 

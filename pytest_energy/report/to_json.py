@@ -14,9 +14,8 @@ from pytest_energy.conversion import (
     as_document,
     judgement_from_json,
     judgement_to_json,
-    machine_to_json,
     plain,
-    sensor_to_json,
+    to_json,
 )
 from pytest_energy.documents import Interval, Machine, Sensor, Test, Time, format_of, written
 from pytest_energy.errors import FormatError, NotMeasurable
@@ -100,8 +99,8 @@ def render(view: View, *, created: str) -> str:
         created: UTC time of the document, ISO 8601 with `Z`.
     """
     top: JsonDict = {
-        "machine": None if view.machine is None else machine_to_json(view.machine),
-        "sensors": [sensor_to_json(sensor) for sensor in view.sensors],
+        "machine": None if view.machine is None else to_json(view.machine),
+        "sensors": [to_json(sensor) for sensor in view.sensors],
     }
     members = {
         "format": _compact(FORMAT_VERSION),

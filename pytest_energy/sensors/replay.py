@@ -306,7 +306,7 @@ def _ticks(
 
 def round_to_json(one_round: ReplayRound) -> JsonDict:
     """*one_round* as a member of `rounds`."""
-    phases = [as_document(_Phase, phase) for phase in one_round.phases] or None
+    phases = plain(one_round.phases) or None
     trace = one_round.trace
     if trace is None:
         return encode(as_document(_PlainRound, one_round, phases=phases))
@@ -318,7 +318,7 @@ def round_to_json(one_round: ReplayRound) -> JsonDict:
             ticks={
                 name: [[tick.time_s, tick.joules] for tick in ticks] for name, ticks in trace.ticks.items()
             },
-            quiet_s=[list(span) for span in trace.quiet_s] or None,
+            quiet_s=plain(trace.quiet_s) or None,
             spreads_s={name: spreads for name, spreads in spreads_s.items() if spreads} or None,
             edges_s=plain(trace.edges_s) or None,
             call_count=one_round.call_count,

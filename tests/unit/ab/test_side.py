@@ -18,7 +18,8 @@ from pytest_energy.ab.protocol import (
 )
 from pytest_energy.ab.side import SideEnded, Tree, own_sources, shared_sources, worker
 from pytest_energy.codec import Document
-from pytest_energy.conversion import judgement_to_json, reading_of, round_document
+from pytest_energy.conversion import as_document, judgement_to_json, reading_of
+from pytest_energy.documents import Round
 from pytest_energy.errors import FormatError
 from tests.builders import judged, reading, record
 
@@ -187,7 +188,7 @@ def test_messages_survive_the_wire() -> None:
     )
     done = FinishedTest(outcome="failed", text="E", judgement=judgement_to_json(judged(record())), sources={})
     one = reading(3.0, uncertainty_j=0.1)
-    heard = sent(RoundMessage(provenance=one.provenance, reading=round_document(one)))
+    heard = sent(RoundMessage(provenance=one.provenance, reading=as_document(Round, one)))
     assert sent(collected) == collected
     assert sent(ready) == ready
     assert sent(done) == done

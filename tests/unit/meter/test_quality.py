@@ -10,7 +10,7 @@ import pytest
 
 from pytest_energy import documents
 from pytest_energy.codec import JsonDict, decode
-from pytest_energy.conversion import reading_of, reading_to_json
+from pytest_energy.conversion import reading_of, to_json
 from pytest_energy.errors import FormatError
 from pytest_energy.meter import quality
 from pytest_energy.meter.integrate import How, Integral
@@ -262,12 +262,12 @@ def read(document: JsonDict) -> Reading:
 def test_quiet_power_and_temperature_go_through_json() -> None:
     """What a reading tells of quiet power and temperature comes back; documents without it load."""
     reading = replace(one_round(61.0), quiet_power_w={"gpu:0": 119.5})
-    document = reading_to_json(reading)
+    document = to_json(reading)
     assert read(document) == reading
     older = {key: document[key] for key in document if key not in {"quiet_power_w", "temperatures_c"}}
     loaded = read(older)
     assert (loaded.quiet_power_w, loaded.temperatures_c) == ({}, {})
-    assert reading_to_json(loaded) == older
+    assert to_json(loaded) == older
 
 
 def test_power_over_time_goes_through_json() -> None:
@@ -275,13 +275,13 @@ def test_power_over_time_goes_through_json() -> None:
     reading = replace(
         one_round(61.0), power_trace={"gpu:0": ((0.021, 212.4), (0.121, 640.1), (0.221, 640.1))}
     )
-    document = reading_to_json(reading)
+    document = to_json(reading)
     assert document["power_trace"] == {"gpu:0": [[0.021, 212.4], [0.121, 640.1], [0.221, 640.1]]}
     assert read(document) == reading
     older = {key: document[key] for key in document if key != "power_trace"}
     loaded = read(older)
     assert loaded.power_trace == {}
-    assert reading_to_json(loaded) == older
+    assert to_json(loaded) == older
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_power_over_time_goes_through_json() -> None:
 )
 def test_power_that_is_no_steps_is_refused(steps: list[object], said: str) -> None:
     """A step takes time, and two pairs; the place in the document is named."""
-    document = reading_to_json(one_round(61.0)) | {"power_trace": {"gpu:0": steps}}
+    document = to_json(one_round(61.0)) | {"power_trace": {"gpu:0": steps}}
     with pytest.raises(FormatError, match=f"round: power_trace: {said}"):
         read(document)
 

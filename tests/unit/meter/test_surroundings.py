@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from pytest_energy.conversion import reading_to_json
+from pytest_energy.conversion import to_json
 from pytest_energy.meter.integrate import integrate
 from pytest_energy.sensors.replay import ReplayRound, round_to_json
 from tests.fakes.meter import BURST, Bench, edge_meter, started
@@ -91,7 +91,7 @@ def test_twenty_long_rounds_take_forty_kilobytes(channels: int, most: int) -> No
     """Long windows and many channels are thinned, so that a test's power over time stays small in JSON."""
     reading = started(*[0.1] * channels, call_s=(1e-4, 2e-4)).measure((20.0, 412.3))
     assert {len(steps) for steps in reading.power_trace.values()} == {most}
-    text = json.dumps(reading_to_json(reading)["power_trace"])
+    text = json.dumps(to_json(reading)["power_trace"])
     assert 20 * len(text) < 42_000
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_energy.conversion import sensor_to_json
+from pytest_energy import conversion
 from pytest_energy.errors import FormatError
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.model import Provenance
@@ -37,7 +37,7 @@ def test_top_of_the_document() -> None:
     assert document["format"] == 1
     assert document["created"] == CREATED
     assert document["machine"]["key"] == "h100-80gb-hbm3_xeon-8480_nvml"
-    assert document["sensors"][0] == sensor_to_json(NVML)
+    assert document["sensors"][0] == conversion.to_json(NVML)
 
 
 def test_keys_of_a_test() -> None:

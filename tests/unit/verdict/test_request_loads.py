@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_energy.conversion import judgement_from_json, judgement_to_json, record_to_json
+from pytest_energy.conversion import judgement_from_json, judgement_to_json, to_json
 from pytest_energy.judgement import Budget, Verdict
 from pytest_energy.model import Record
 from pytest_energy.verdict.findings import FactsDiffer, Saturated
@@ -90,4 +90,4 @@ def test_what_a_load_adds_survives_json() -> None:
     written = judgement_to_json(judged(fresh, budget_j=100.0))
     assert judgement_from_json(written, "here").record == fresh
     assert written["energy_per_token_j"] == pytest.approx(100 / 1280)
-    assert not {"work", "tuning", "output_tokens", "saturated_because"} & {*record_to_json(record())}
+    assert not {"work", "tuning", "output_tokens", "saturated_because"} & {*to_json(record())}
