@@ -27,8 +27,8 @@ from benchmarks.llm.versus_bench_serve.work import Work, trace
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.endpoint_http import Address
-from pytest_energy.serving.engines.endpoint_processes import server_pids
 from pytest_energy.serving.engines.openai_endpoint import OpenAiEndpoint
+from pytest_energy.serving.engines.processes import server_pids
 from pytest_energy.serving.load import serve
 from pytest_energy.serving.prompts import random_tokens
 from pytest_energy.stats.paired import is_turned

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Self
 from pytest_energy.errors import EnergyError, SettingsError
 from pytest_energy.lazy_module import LazyModule
 from pytest_energy.serving.engines.endpoint_http import Address, get, reason_of
-from pytest_energy.serving.engines.endpoint_processes import server_pids
 from pytest_energy.serving.engines.loop_sessions import LoopSessions
 from pytest_energy.serving.engines.openai_stream import Answer, ServerFault, message_of, shortened
+from pytest_energy.serving.engines.processes import server_pids
 from pytest_energy.serving.engines.prometheus_text import metric_sum
 from pytest_energy.serving.engines.protocol import (
     CacheCounters,

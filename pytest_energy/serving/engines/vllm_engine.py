@@ -22,7 +22,7 @@ from typing import Any, Self
 
 from pytest_energy.errors import EnergyError
 from pytest_energy.serving.engines.loop_thread import LoopThread, Mailbox
-from pytest_energy.serving.engines.process_family import ProcessFamily
+from pytest_energy.serving.engines.processes import ProcessFamily
 from pytest_energy.serving.engines.protocol import (
     CacheCounters,
     EngineError,
@@ -31,7 +31,16 @@ from pytest_energy.serving.engines.protocol import (
     TokenEvent,
 )
 from pytest_energy.serving.engines.vllm_facts import engine_facts
-from pytest_energy.serving.engines.vllm_library import StepCounts, VllmLibrary, spawned_processes
+from pytest_energy.serving.engines.vllm_library import (
+    StepCounts,
+    arg_utils,
+    async_llm,
+    exceptions,
+    require_vllm,
+    sampling_params,
+    spawned_processes,
+    vllm,
+)
 from pytest_energy.serving.engines.vllm_settings import VllmSettings
 
 NAME = "vllm"
@@ -136,8 +145,8 @@ class VllmEngine:
         with warnings.catch_warnings(), spawned_processes():
             # vLLM's own at its import; the test that starts it can't mend them.
             warnings.simplefilter("ignore")
-            self._vllm = VllmLibrary.imported()
-            arguments = settings.arguments(extra, self._vllm)
+            require_vllm()
+            arguments = settings.arguments(extra)
             self._loop = LoopThread(f"pytest-energy {NAME}")
             try:
                 config, workers = self._load(arguments)
@@ -149,7 +158,6 @@ class VllmEngine:
                     model=self._model,
                     parameters=parameters,
                     extra=extra,
-                    vllm_version=self._vllm.version,
                 )
             except BaseException:
                 self.close()
@@ -241,19 +249,19 @@ class VllmEngine:
             error = loading.exception()
         finally:  # also when the user interrupts
             loading.cancel()
-            self._family = ProcessFamily.of(set(multiprocessing.active_children()) - children)
+            self._family = ProcessFamily(set(multiprocessing.active_children()) - children)
             self._monitors = tuple(
                 thread for thread in set(threading.enumerate()) - threads if thread.name == MONITOR_THREAD
             )
         if error is None:
             return loading.result()
         tracebacks.clear_frames(error.__traceback__)  # they hold the half-made engine
-        raise EngineFailed(NAME, self._model, _load_failure(self._vllm.version, error)) from error
+        raise EngineFailed(NAME, self._model, _load_failure(error)) from error
 
     async def _started(self, arguments: Mapping[str, object]) -> tuple[Any, list[dict[str, Any]]]:
         await asyncio.sleep(0)  # where an interruption ends this, before any process is started
-        llm = self._vllm.async_llm.from_engine_args(
-            self._vllm.engine_args(**arguments), stat_loggers=[lambda *_: self._counts]
+        llm = async_llm.AsyncLLM.from_engine_args(
+            arg_utils.AsyncEngineArgs(**arguments), stat_loggers=[lambda *_: self._counts]
         )
         self._llm = llm
         if self._is_closed:  # interrupted while vLLM started, by one who may have seen no engine yet
@@ -289,13 +297,13 @@ class VllmEngine:
     async def _answer(self, request: Request, send: Callable[[Outcome], None]) -> None:
         """On the engine's loop: pass on what vLLM answers; cancelling this withdraws the request."""
         # No min_tokens: nothing ends an answer early here, and it is work in each step.
-        sampling = self._vllm.sampling_params(
+        sampling = sampling_params.SamplingParams(
             temperature=0.0,
             top_p=1.0,
             max_tokens=request.output_tokens,
             ignore_eos=True,
             detokenize=self._detokenises,
-            output_kind=self._vllm.delta,
+            output_kind=sampling_params.RequestOutputKind.DELTA,
         )
         prompt = {"type": "token", "prompt_token_ids": list(request.prompt)}
         # Ids in vLLM must not repeat over loads; the load's own ids do.
@@ -319,7 +327,7 @@ class VllmEngine:
             return "the engine was closed before the answer was complete"
         if isinstance(error, asyncio.CancelledError):
             return "it was withdrawn"
-        if isinstance(error, self._vllm.dead_error):
+        if isinstance(error, exceptions.EngineDeadError):
             return f"vLLM's core process has died ({_one_line(error)}); make a new engine"
         # vLLM wraps what happens in its front end in an error without words.
         return _one_line(error if str(error) or error.__cause__ is None else error.__cause__)
@@ -353,8 +361,8 @@ async def _turns(count: int) -> None:
         await asyncio.sleep(0)
 
 
-def _load_failure(vllm_version: str, error: BaseException) -> str:
-    because = f"vLLM {vllm_version} could not load it: {_one_line(error)}"
+def _load_failure(error: BaseException) -> str:
+    because = f"vLLM {vllm.__version__} could not load it: {_one_line(error)}"
     if isinstance(error, ValueError | OSError):  # an argument or the folder, and said in full
         return because
     mend = "where memory ran out, lower max_model_len or gpu_memory_share, or take a smaller model"

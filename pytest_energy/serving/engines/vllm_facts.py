@@ -6,6 +6,7 @@ from typing import Any
 
 from pytest_energy.serving.engines.decoder import decoder_shape, parameter_count, skeleton
 from pytest_energy.serving.engines.protocol import EngineFacts
+from pytest_energy.serving.engines.vllm_library import vllm
 
 # Arguments of vLLM that change what is computed; the others change how.
 WORK_ARGUMENTS = frozenset({"hf_overrides", "kv_cache_dtype", "revision", "seed", "tokenizer"})
@@ -18,7 +19,6 @@ def engine_facts(
     model: str,
     parameters: int | None,
     extra: Mapping[str, object],
-    vllm_version: str,
 ) -> EngineFacts:
     """What an engine serves, and how.
 
@@ -28,7 +28,6 @@ def engine_facts(
         model: Name of the model.
         parameters: Of the model; `None` to count them from its configuration.
         extra: Arguments of vLLM beyond those that `VllmEngine` sets itself.
-        vllm_version: The library's.
     """
     bare = skeleton(config.model_config.hf_config)
     if parameters is None and bare is not None:
@@ -50,7 +49,11 @@ def engine_facts(
             "attention": ", ".join(attention),
             **{name: value for name, value in more.items() if name not in WORK_ARGUMENTS},
         },
-        versions={"vllm": vllm_version, "torch": version("torch"), "transformers": version("transformers")},
+        versions={
+            "vllm": vllm.__version__,
+            "torch": version("torch"),
+            "transformers": version("transformers"),
+        },
     )
 
 

@@ -1,51 +1,36 @@
-"""What the engine uses of vLLM: a few names, its statistics, and how it starts processes."""
+"""What the engine uses of vLLM: a few modules, its statistics, and how it starts processes."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from pytest_energy.errors import SettingsError
+from pytest_energy.lazy_module import LazyModule
 
 START_METHOD = "VLLM_WORKER_MULTIPROC_METHOD"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VllmLibrary:
-    """Names of vLLM, at the paths that 0.24 and 0.32 share."""
+# At the paths that 0.24 and 0.32 share.
+vllm: Any = LazyModule("vllm")
+arg_utils: Any = LazyModule("vllm.engine.arg_utils")
+async_llm: Any = LazyModule("vllm.v1.engine.async_llm")
+exceptions: Any = LazyModule("vllm.v1.engine.exceptions")
+sampling_params: Any = LazyModule("vllm.sampling_params")
 
-    version: str
-    async_llm: Any
-    engine_args: Any
-    sampling_params: Any
-    delta: Any
-    dead_error: Any
 
-    @classmethod
-    def imported(cls) -> Self:
-        """Import vLLM, which takes some seconds.
+def require_vllm() -> None:
+    """Import vLLM, which takes some seconds.
 
-        Raises:
-            SettingsError: It isn't installed, or does not work here.
-        """
-        try:
-            import vllm
-            from vllm.engine.arg_utils import AsyncEngineArgs
-            from vllm.sampling_params import RequestOutputKind, SamplingParams
-            from vllm.v1.engine.async_llm import AsyncLLM
-            from vllm.v1.engine.exceptions import EngineDeadError
-        except (ImportError, OSError) as error:  # OSError: a library of another CUDA than torch's
-            need = "install it with pip install 'pytest-energy[vllm]'"
-            raise SettingsError(f"engine vllm: vLLM can't be imported ({error}); {need}") from error
-        return cls(
-            version=vllm.__version__,
-            async_llm=AsyncLLM,
-            engine_args=AsyncEngineArgs,
-            sampling_params=SamplingParams,
-            delta=RequestOutputKind.DELTA,
-            dead_error=EngineDeadError,
-        )
+    Raises:
+        SettingsError: It isn't installed, or does not work here.
+    """
+    try:
+        _ = arg_utils.AsyncEngineArgs, async_llm.AsyncLLM, exceptions.EngineDeadError
+        _ = sampling_params.RequestOutputKind, sampling_params.SamplingParams
+    except (AttributeError, ImportError, OSError) as error:  # OSError: a library of another CUDA than torch's
+        need = "install it with pip install 'pytest-energy[vllm]'"
+        raise SettingsError(f"engine vllm: vLLM can't be imported ({error}); {need}") from error
 
 
 class StepCounts:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from pytest_energy.errors import SettingsError
-from pytest_energy.serving.engines.vllm_library import VllmLibrary
+from pytest_energy.serving.engines.vllm_library import arg_utils, vllm
 
 WORKER_EXTENSION = "pytest_energy.serving.engines.vllm_worker.WeightReport"
 
@@ -40,7 +40,7 @@ class VllmSettings:
         if share is not None and not 0 < share <= 1:
             raise SettingsError(f"gpu_memory_share is {share}; it must be above 0 and at most 1")
 
-    def arguments(self, extra: Mapping[str, object], vllm: VllmLibrary) -> dict[str, object]:
+    def arguments(self, extra: Mapping[str, object]) -> dict[str, object]:
         """The arguments of vLLM's `AsyncEngineArgs`, *extra* included.
 
         Raises:
@@ -51,9 +51,9 @@ class VllmSettings:
             raise SettingsError(
                 f"extra holds {', '.join(both)}, which VllmEngine sets itself; leave it out there"
             )
-        if unknown := sorted(extra.keys() - {field.name for field in fields(vllm.engine_args)}):
+        if unknown := sorted(extra.keys() - {field.name for field in fields(arg_utils.AsyncEngineArgs)}):
             raise SettingsError(
-                f"extra holds {', '.join(unknown)}, which vLLM {vllm.version} does not know; "
+                f"extra holds {', '.join(unknown)}, which vLLM {vllm.__version__} does not know; "
                 "see AsyncEngineArgs"
             )
         return {**own, **extra}

@@ -1,17 +1,12 @@
 """What an endpoint is made of: addresses, metrics of a page, the processes behind a port."""
 
 import base64
-import os
-import socket
 
-import psutil
 import pytest
 
 from pytest_energy.errors import FormatError, SettingsError
 from pytest_energy.serving.engines.endpoint_http import Address, reason_of
-from pytest_energy.serving.engines.endpoint_processes import server_pids
 from pytest_energy.serving.engines.prometheus_text import metric_sum
-from tests.fakes.listening_process import listening_process
 
 PAGE = """\
 # HELP vllm:num_requests_waiting Number of requests waiting to be processed.
@@ -124,35 +119,3 @@ def test_loopback_is_told_by_the_address(host: str, place: str) -> None:
 def test_a_reason_is_never_empty() -> None:
     """Some errors have no text of their own."""
     assert reason_of(ConnectionResetError(), timeout_s=1.0) == "ConnectionResetError"
-
-
-def test_the_processes_behind_a_port_are_the_listener_and_its_children() -> None:
-    """A server's workers do the work; when it has ended there is none."""
-    with listening_process() as (port, pids):
-        assert set(server_pids(port)) == pids
-    assert server_pids(port) == ()
-
-
-def test_a_server_in_this_process_is_not_among_them() -> None:
-    """This process measures, and is known."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        assert os.getpid() not in server_pids(server.getsockname()[1])
-
-
-def test_a_server_that_ends_while_it_is_looked_for_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its port was seen, its process is gone."""
-    with listening_process() as (port, _):
-        seen = psutil.net_connections(kind="tcp")
-    monkeypatch.setattr(psutil, "net_connections", lambda **_: seen)
-    assert server_pids(port) == ()
-
-
-def test_where_only_root_sees_all_sockets_each_process_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on macOS."""
-
-    def refuse(**_: object) -> None:
-        raise psutil.AccessDenied
-
-    monkeypatch.setattr(psutil, "net_connections", refuse)
-    with listening_process() as (port, pids):
-        assert set(server_pids(port)) == pids

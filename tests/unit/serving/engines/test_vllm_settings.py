@@ -1,23 +1,23 @@
 """What a vLLM engine is made with: what is refused, and the names that vLLM has for it."""
 
+import sys
 from dataclasses import make_dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pytest_energy.errors import SettingsError
-from pytest_energy.serving.engines.vllm_library import VllmLibrary
 from pytest_energy.serving.engines.vllm_settings import VllmSettings
 
-LIBRARY = VllmLibrary(
-    version="0.99",
-    async_llm=None,
-    engine_args=make_dataclass("AsyncEngineArgs", ["max_num_seqs", "kv_cache_dtype"]),
-    sampling_params=None,
-    delta=None,
-    dead_error=None,
-)
+
+@pytest.fixture
+def vllm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """vLLM 0.99, as far as its arguments go."""
+    arguments = make_dataclass("AsyncEngineArgs", ["max_num_seqs", "kv_cache_dtype"])
+    monkeypatch.setitem(sys.modules, "vllm", SimpleNamespace(__version__="0.99"))
+    monkeypatch.setitem(sys.modules, "vllm.engine.arg_utils", SimpleNamespace(AsyncEngineArgs=arguments))
 
 
 def settings(**changes: Any) -> VllmSettings:
@@ -68,15 +68,17 @@ def test_arguments_outside_their_range_are_refused(arguments: dict[str, Any], be
         ({"max_sequences": 2}, "max_sequences, which vLLM 0.99 does not know"),
     ],
 )
+@pytest.mark.usefixtures("vllm")
 def test_extra_arguments_must_be_vllm_s_and_no_second_value(extra: dict[str, Any], because: str) -> None:
     """Neither is passed over in silence."""
     with pytest.raises(SettingsError, match=because):
-        settings().arguments(extra, LIBRARY)
+        settings().arguments(extra)
 
 
+@pytest.mark.usefixtures("vllm")
 def test_what_is_left_open_is_left_to_vllm() -> None:
     """Its own length and share of memory; what is given goes by vLLM's names."""
-    left_open = settings().arguments({"kv_cache_dtype": "fp8"}, LIBRARY)
-    given = settings(max_model_len=64, gpu_memory_share=0.5).arguments({}, LIBRARY)
+    left_open = settings().arguments({"kv_cache_dtype": "fp8"})
+    given = settings(max_model_len=64, gpu_memory_share=0.5).arguments({})
     assert left_open["kv_cache_dtype"] == "fp8"
     assert given.keys() - left_open.keys() == {"max_model_len", "gpu_memory_utilization"}
