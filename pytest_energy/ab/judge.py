@@ -21,7 +21,7 @@ from pytest_energy.stats.paired import compare_pairs
 from pytest_energy.verdict.findings import Compared, Decision, FactsDiffer, Void
 from pytest_energy.verdict.paragraph import revision
 from pytest_energy.verdict.policy import Policy
-from pytest_energy.verdict.rules import channel_means_j, comparison_of, summary_of, verdict_of
+from pytest_energy.verdict.rules import compared_of, summary_of
 from pytest_energy.verdict.words import in_words
 
 _UNUSABLE = frozenset({Verdict.SATURATED, Verdict.UNMEASURED, Verdict.VOID})
@@ -128,15 +128,10 @@ def _compared(before: Record, after: Record, policy: Policy, *, is_interleaved: 
     bounds = compare_pairs(
         rounds_of(before), rounds_of(after), tolerance=policy.tolerance, alpha=policy.alpha
     )
+    finding = compared_of(after, [before], bounds, policy)
     is_proof = is_interleaved and bounds.spread.count > 1
-    return Compared(
-        verdict=verdict_of(bounds, policy.tolerance) if is_proof else Verdict.INCONCLUSIVE,
-        comparison=comparison_of(after, [before], bounds, policy),
-        alpha=policy.alpha,
-        spread=bounds.spread,
-        channels=channel_means_j(after, [before]),
-        is_interleaved=is_interleaved,
-    )
+    verdict = finding.verdict if is_proof else Verdict.INCONCLUSIVE
+    return replace(finding, verdict=verdict, is_interleaved=is_interleaved)
 
 
 def _mean_as_one_round(record: Record) -> RoundEnergies:

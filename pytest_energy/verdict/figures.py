@@ -64,12 +64,9 @@ def confidence_text(alpha: float) -> str:
 
 
 def spread_notes(spread: Spread, without: str, noun: str) -> tuple[str, ...]:
-    """What bounds rest on, where that isn't the spread of all values themselves.
+    """What bounds rest on, where that isn't the spread of all values (of the *noun*) themselves.
 
-    Args:
-        spread: What they rest on.
-        without: That there is no spread to be had.
-        noun: What the values are.
+    *without* says that there is no spread to be had.
     """
     notes = []
     if spread.source == "assumed":

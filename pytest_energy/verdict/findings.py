@@ -74,11 +74,9 @@ class AgainstBudget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoBaseline:
-    """Nothing to compare with.
+    """Nothing to compare with: no baseline here, or one that *is_unusable*, with no session of usable joules.
 
-    Attributes:
-        is_unusable: There is a baseline, but no session of it has usable joules.
-        other_machines: Keys of the machines that do have a baseline for the test.
+    *other_machines* are the keys of those that do have a baseline for the test.
     """
 
     verdict: ClassVar = Verdict.NO_BASELINE
@@ -127,12 +125,9 @@ class ByChance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreepSince:
-    """A level that has crept up over the baseline's sessions.
+    """A level that has crept up to *ratio* of the first sessions', from the session *created* then on.
 
-    Attributes:
-        ratio: Level now over that of the first sessions.
-        created: When the first of the higher sessions was made, ISO 8601.
-        commit: Of the code at that time; empty where it isn't known.
+    The *commit* of the code at that time is empty where it isn't known.
     """
 
     ratio: float

@@ -38,12 +38,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundsWanted:
-    """Rounds that are wanted before the verdict.
-
-    Attributes:
-        count: How many.
-        is_confirming: A second batch, to confirm a regression; else to decide what is in doubt.
-    """
+    """Rounds that are wanted before the verdict: to confirm a regression, or to decide what is in doubt."""
 
     count: int
     is_confirming: bool

@@ -10,7 +10,7 @@ Rule 4: a regression is one only if it is confirmed: by a second batch of rounds
 Rule 5: a load that its server did not keep up with is `saturated`: shown, and held against nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from statistics import fmean
 
@@ -103,40 +103,23 @@ def more_rounds(
     What looks like a regression is to be confirmed by a second batch as large as the first. What is in doubt
     gets rounds up to *cap* at once if they could decide it, were they like those before: looking after each
     round would be peeking.
-
-    Args:
-        record: The rounds so far.
-        baseline: As for `decide`.
-        policy: As for `decide`.
-        cap: Rounds after which no more are measured to decide what is in doubt.
     """
     if baseline is None or _unjudged(record, policy) is not None:
         return None
     try:
         energies = [rounds for _, rounds in _sessions(record, baseline, policy)]
         fresh = policy.basis.round_energies(record)
-        verdict = verdict_of(_bounds(fresh, energies, policy), policy.tolerance)
+        verdict = _verdict_of(_bounds(fresh, energies, policy), policy.tolerance)
     except (NotComparable, NotMeasurable):
         return None
     count = len(fresh.energies_j)
     if verdict is Verdict.REGRESSION and not record.confirming_count:
         return RoundsWanted(count=count, is_confirming=True)
     if verdict is Verdict.INCONCLUSIVE and count < cap:
-        at_cap = verdict_of(_bounds(fresh, energies, policy, cap), policy.tolerance)
+        at_cap = _verdict_of(_bounds(fresh, energies, policy, cap), policy.tolerance)
         if at_cap is not Verdict.INCONCLUSIVE:
             return RoundsWanted(count=cap - count, is_confirming=False)
     return None
-
-
-def verdict_of(bounds: Bounds, tolerance: float) -> Verdict:
-    """What *bounds* of a ratio say, held against *tolerance*."""
-    if bounds.lower > 1 + tolerance:
-        return Verdict.REGRESSION
-    if bounds.upper < 1 - tolerance:
-        return Verdict.IMPROVEMENT
-    if bounds.upper < 1 + tolerance:
-        return Verdict.PASS
-    return Verdict.INCONCLUSIVE
 
 
 def summary_of(record: Record) -> Summary:
@@ -161,43 +144,33 @@ def _unjudged(record: Record, policy: Policy) -> Void | Unmeasured | OnlyEstimat
 # ---- budgets ----
 
 
-def _against_budgets(record: Record, budget: Budget, alpha: float) -> tuple[AgainstBudget, ...]:
+def _against_budgets(record: Record, budget: Budget, alpha: float) -> Iterator[AgainstBudget]:
     limits: tuple[tuple[Unit, float | None, int | None], ...] = (
         ("round", budget.budget_j, 1),
         ("sample", budget.budget_per_sample_j, record.samples),
         ("token", budget.budget_per_token_j, record.output_tokens),
     )
-    rounds, findings = Basis().round_energies(record), []
+    rounds = Basis().round_energies(record)
     for unit, limit_j, count in limits:
         if limit_j is None:
             continue
         if not count:
             msg = f"{record.test_id}: budget_per_{unit}_j is {limit_j:g} J, but {_NO_UNITS[unit]}"
             raise SettingsError(msg)
-        findings.append(_against_budget(rounds, limit_j, unit, count, alpha))
-    return tuple(findings)
-
-
-def _against_budget(
-    rounds: RoundEnergies, limit_j: float, unit: Unit, count: int, alpha: float
-) -> AgainstBudget:
-    """What the budget *limit_j* says of one of the *count* units in a round."""
-    lower_j, upper_j = (bound_j / count for bound_j in budget_bounds(rounds, alpha))
-    if lower_j > limit_j:
-        verdict = Verdict.OVER_BUDGET
-    elif upper_j <= limit_j:
-        verdict = Verdict.PASS
-    else:
-        verdict = Verdict.INCONCLUSIVE
-    return AgainstBudget(
-        verdict=verdict,
-        limit_j=limit_j,
-        unit=unit,
-        mean_j=fmean(rounds.energies_j) / count,
-        bounds_j=(lower_j, upper_j),
-        alpha=alpha,
-        spread=spread_of(len(rounds.energies_j)),
-    )
+        lower_j, upper_j = (bound_j / count for bound_j in budget_bounds(rounds, alpha))
+        if lower_j > limit_j:
+            verdict = Verdict.OVER_BUDGET
+        else:
+            verdict = Verdict.PASS if upper_j <= limit_j else Verdict.INCONCLUSIVE
+        yield AgainstBudget(
+            verdict=verdict,
+            limit_j=limit_j,
+            unit=unit,
+            mean_j=fmean(rounds.energies_j) / count,
+            bounds_j=(lower_j, upper_j),
+            alpha=alpha,
+            spread=spread_of(len(rounds.energies_j)),
+        )
 
 
 # ---- the baseline ----
@@ -217,8 +190,19 @@ def _against_baseline(
         return NoSuchJoules(basis=policy.basis.text, because=str(error))
     if not sessions:
         return NoBaseline(is_unusable=True, other_machines=other_machines)
-    unused_count = len(baseline.entries) - len(sessions)
-    return _compared(record, fresh, sessions, policy, unused_count=unused_count)
+    records, energies = [old for old, _ in sessions], [rounds for _, rounds in sessions]
+    finding = compared_of(record, records, _bounds(fresh, energies, policy), policy)
+    is_rise = finding.verdict is Verdict.REGRESSION
+    doubt = _doubt(record, fresh, energies, policy) if is_rise else None
+    levels_j = tuple(map(baseline_centre_j, energies))
+    return replace(
+        finding,
+        verdict=finding.verdict if doubt is None else Verdict.INCONCLUSIVE,
+        comparison=replace(finding.comparison, entry_energies_j=levels_j),
+        unused_count=len(baseline.entries) - len(sessions),
+        doubt=doubt,
+        creep=_creep([*records, record], [*levels_j, baseline_centre_j(fresh)]),
+    )
 
 
 def _sessions(record: Record, baseline: Baseline, policy: Policy) -> Sequence[tuple[Record, RoundEnergies]]:
@@ -228,7 +212,7 @@ def _sessions(record: Record, baseline: Baseline, policy: Policy) -> Sequence[tu
         NotComparable: One of them can't be compared with *record*.
     """
     sessions = []
-    usable = [session for session in baseline.entries if _has_joules(session)]
+    usable = list(filter(_has_joules, baseline.entries))
     for session in usable[:1]:  # all sessions of a baseline can be compared with one another
         check_comparable(session, record, besides=policy.basis.free_facts)
     for session in usable:
@@ -241,34 +225,6 @@ def _sessions(record: Record, baseline: Baseline, policy: Policy) -> Sequence[tu
 
 def _has_joules(session: Record) -> bool:
     return why_void(session) is None and session.unmeasured_because is None
-
-
-def _compared(
-    record: Record,
-    fresh: RoundEnergies,
-    sessions: Sequence[tuple[Record, RoundEnergies]],
-    policy: Policy,
-    *,
-    unused_count: int,
-) -> Compared:
-    records, energies = [old for old, _ in sessions], [rounds for _, rounds in sessions]
-    bounds = _bounds(fresh, energies, policy)
-    verdict, doubt = verdict_of(bounds, policy.tolerance), None
-    if verdict is Verdict.REGRESSION:
-        doubt = _doubt(record, fresh, energies, policy)
-        verdict = verdict if doubt is None else Verdict.INCONCLUSIVE
-    levels_j = tuple(map(baseline_centre_j, energies))
-    comparison = comparison_of(record, records, bounds, policy)
-    return Compared(
-        verdict=verdict,
-        comparison=replace(comparison, entry_energies_j=levels_j),
-        alpha=policy.alpha,
-        spread=bounds.spread,
-        channels=channel_means_j(record, records),
-        unused_count=unused_count,
-        doubt=doubt,
-        creep=_creep([*records, record], [*levels_j, baseline_centre_j(fresh)]),
-    )
 
 
 def _bounds(
@@ -289,8 +245,8 @@ def _doubt(
             ("first", 0, first_count),
             ("confirming", first_count, count),
         )
+        limit = 1 + policy.tolerance
         for batch, start, stop in batches:
-            limit = 1 + policy.tolerance
             if start == stop or _bounds(fresh.part(start, stop), sessions, policy).lower <= limit:
                 return NotConfirmed(batch=batch, round_count=stop - start)
     if policy.test_count > 1:
@@ -315,10 +271,10 @@ def _creep(records: Sequence[Record], levels_j: Sequence[float]) -> CreepSince |
 # ---- figures of a comparison, whatever it is with ----
 
 
-def comparison_of(record: Record, references: Sequence[Record], bounds: Bounds, policy: Policy) -> Comparison:
-    """The figures of *record* against *references*, the newest last; its texts are left empty."""
+def compared_of(record: Record, references: Sequence[Record], bounds: Bounds, policy: Policy) -> Compared:
+    """*record* against *references*, the newest last, by *bounds* alone."""
     duration_ratio = centre_ratio(_durations_s(record), [_durations_s(old) for old in references])
-    return Comparison(
+    comparison = Comparison(
         entry_count=len(references),
         energy_j=bounds.baseline_j,
         ratio=bounds.ratio,
@@ -331,6 +287,24 @@ def comparison_of(record: Record, references: Sequence[Record], bounds: Bounds, 
         tolerance=policy.tolerance,
         basis=policy.basis.text,
     )
+    return Compared(
+        verdict=_verdict_of(bounds, policy.tolerance),
+        comparison=comparison,
+        alpha=policy.alpha,
+        spread=bounds.spread,
+        channels=_channel_means_j(record, references),
+    )
+
+
+def _verdict_of(bounds: Bounds, tolerance: float) -> Verdict:
+    """What *bounds* of a ratio say, held against *tolerance*."""
+    if bounds.lower > 1 + tolerance:
+        return Verdict.REGRESSION
+    if bounds.upper < 1 - tolerance:
+        return Verdict.IMPROVEMENT
+    if bounds.upper < 1 + tolerance:
+        return Verdict.PASS
+    return Verdict.INCONCLUSIVE
 
 
 def _durations_s(record: Record) -> tuple[float, ...]:
@@ -349,7 +323,7 @@ def _shown_differences(old: Record, new: Record) -> dict[str, tuple[str, str]]:
     return differences(then, now)
 
 
-def channel_means_j(record: Record, references: Sequence[Record]) -> dict[str, tuple[float, float]]:
+def _channel_means_j(record: Record, references: Sequence[Record]) -> dict[str, tuple[float, float]]:
     """Mean joules of a round (then, now) of each channel that both have; empty where there is but one."""
     then, now = _means_j(references), _means_j([record])
     if len(now) < 2:
