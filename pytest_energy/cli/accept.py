@@ -7,9 +7,8 @@ Rule 2: everything is looked at before anything is written: a file that is broke
 import argparse
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pytest_energy.baselines.accept import why_not_accepted
 from pytest_energy.baselines.machine import check_comparable
@@ -57,8 +56,7 @@ def register(commands: Commands) -> None:
     from_run.set_defaults(run=_accept)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Decision:
+class _Decision(NamedTuple):
     """What is to become of one record, and why it is left out."""
 
     record: Record
@@ -113,7 +111,7 @@ def _decide(
             is_named=record.test_id in named,
         )
         if because is not None:
-            decisions.append(_Decision(record=record, what="left out", because=because))
+            decisions.append(_Decision(record, "left out", because))
             continue
         try:
             decisions.append(_with_baseline(record, store, mode, now))
@@ -133,15 +131,15 @@ def _with_baseline(record: Record, store: Store, mode: Mode, now: datetime) -> _
         raise BaselineError(f"the run's record of {record.test_id}: {error}") from error
     old = store.load(record.machine.key, record.test_id) if mode == "add" else None
     if old is None:
-        return _Decision(record=record, what="taken")
+        return _Decision(record, "taken")
     if record in old.entries:
-        return _Decision(record=record, what="there already")
+        return _Decision(record, "there already")
     try:
         check_comparable(old.entries[0], record)
     except NotComparable as error:
         because = f"it can't stand beside the stored sessions: {error}; --replace starts anew"
-        return _Decision(record=record, what="left out", because=because)
-    return _Decision(record=record, what="taken")
+        return _Decision(record, "left out", because)
+    return _Decision(record, "taken")
 
 
 def _carried_out(decisions: Iterable[_Decision], store: Store, *, mode: Mode, keep: int) -> Iterator[str]:

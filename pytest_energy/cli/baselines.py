@@ -252,7 +252,7 @@ def _prune(options: argparse.Namespace) -> int:
         known = ", ".join(sorted(machines)) or "none"
         raise SettingsError(f"no baseline is of the machine {options.machine!r}; there are {known}")
     verb = "removed" if options.yes else "would be removed"
-    file_count = session_count_gone = 0
+    counts = []
     for path, baseline in baselines.items():
         stays = stays_of(baseline)
         gone = len(baseline.entries) - len(stays)
@@ -262,10 +262,9 @@ def _prune(options: argparse.Namespace) -> int:
             gone = store.reduce(path, stays_of)
         what = "the whole file" if not stays else f"{gone} of {_count(len(baseline.entries), 'session')}"
         say(f"{verb}: {printable(baseline.test_id)}: {what}: {path}")
-        file_count, session_count_gone = file_count + 1, session_count_gone + gone
-    sessions = _count(session_count_gone, "session")
-    say(f"{verb}: {sessions} in {file_count:,} of {_count(len(baselines), 'file')}")
-    if file_count and not options.yes:
+        counts.append(gone)
+    say(f"{verb}: {_count(sum(counts), 'session')} in {len(counts):,} of {_count(len(baselines), 'file')}")
+    if counts and not options.yes:
         say("give --yes to do it")
     return 0
 

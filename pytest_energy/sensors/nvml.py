@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from statistics import fmean
@@ -123,15 +123,13 @@ class NvmlSensor:
     def usage(self) -> Usage:
         """Mean utilisation of the GPUs over NVML's last sample period, and the sum of their memory in use."""
         handles = [gpu.handle for gpu in self._gpus.values()]
-        shares = self._or_none(
-            lambda nvml: [nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100.0 for handle in handles]
-        )
-        memory_bytes = self._or_none(
-            lambda nvml: float(sum(nvml.nvmlDeviceGetMemoryInfo(handle).used for handle in handles))
-        )
         return Usage(
-            gpu_utilisation_share=None if shares is None else fmean(shares),
-            gpu_memory_used_bytes=memory_bytes,
+            gpu_utilisation_share=self._or_none(
+                lambda nvml: fmean(nvml.nvmlDeviceGetUtilizationRates(h).gpu / 100.0 for h in handles)
+            ),
+            gpu_memory_used_bytes=self._or_none(
+                lambda nvml: float(sum(nvml.nvmlDeviceGetMemoryInfo(handle).used for handle in handles))
+            ),
         )
 
     def snapshot(self, channel: str) -> DeviceSnapshot:
@@ -213,7 +211,9 @@ class NvmlSensor:
         integrated = [gpu.channel.name for gpu in gpus if gpu.power is not None]
         if integrated:
             fixed["gpu_power_integrated"] = ", ".join(integrated)
-        return Facts(fixed=fixed, shown=variable, key_parts=_key_parts(models))
+        # Each model once, with its count where there are several.
+        parts = (name if count == 1 else f"{count}x {name}" for name, count in Counter(models).items())
+        return Facts(fixed=fixed, shown=variable, key_parts=tuple(parts))
 
     def close(self) -> None:
         """Stop NVML. What was read stays valid; a read after this is a `SensorError`."""
@@ -339,8 +339,3 @@ def _clocks_text(nvml: Any, handle: object) -> str:
 def _counter_scope(model: str) -> str:
     # Seen on GH200 (ml-energy/zeus issue 172): CPU and memory of the module may be in the counter.
     return "GPU or its whole module" if "GH200" in model else "whole GPU"
-
-
-def _key_parts(models: Sequence[str]) -> tuple[str, ...]:
-    """Each model once, with its count where there are several."""
-    return tuple(model if count == 1 else f"{count}x {model}" for model, count in Counter(models).items())
