@@ -102,11 +102,7 @@ def _register_prune(actions: Commands) -> None:
 
 
 def _store(folder: Path) -> Store:
-    """The baselines in *folder*, which must be there: a misspelt one has nothing wrong in it.
-
-    Raises:
-        SettingsError: It is not.
-    """
+    """The baselines in *folder*, which must be there: a misspelt one has nothing wrong in it."""
     if not folder.exists():
         raise SettingsError(
             f"there is no folder {folder}; name that of the baselines, such as --baselines=DIR"
@@ -126,11 +122,7 @@ def _read_all(store: Store) -> tuple[dict[Path, Baseline], list[str]]:
 
 
 def _all_of(store: Store) -> dict[Path, Baseline]:
-    """Every baseline by its file.
-
-    Raises:
-        BaselineError: Some are broken; it names all of them.
-    """
+    """Every baseline by its file; where some are broken, an error that names all of them."""
     sound, problems = _read_all(store)
     if problems:
         raise BaselineError(

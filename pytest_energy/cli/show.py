@@ -50,11 +50,7 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _paths_named(store: Store, name: str) -> list[Path]:
-    """Files of the tests that *name* means: that very id, else those it is part of, else those it fits.
-
-    Raises:
-        SettingsError: There is none.
-    """
+    """Files of the tests that *name* means: that very id, else those it is part of, else those it fits."""
     if exact := store.paths_of(name):
         return list(exact)
     ids = {path: store.test_id_of(path) for path in store.paths()}

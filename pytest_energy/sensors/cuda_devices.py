@@ -57,12 +57,7 @@ def why_order_is_unknown(setting: str | None, order: str | None, models: Sequenc
 
     NVML counts in PCI bus order; CUDA does so only under `CUDA_DEVICE_ORDER=PCI_BUS_ID` and otherwise puts
     the fastest first. With GPUs of one model both orders are the same; with several, an index that picks
-    some of them could have us read a GPU that does nothing.
-
-    Args:
-        setting: Value of `CUDA_VISIBLE_DEVICES`, or `None` where it isn't set.
-        order: Value of `CUDA_DEVICE_ORDER`, or `None`.
-        models: Name of each GPU, in NVML's order.
+    some of them could have us read a GPU that does nothing. *models* names each GPU, in NVML's order.
     """
     picks_by_index = setting is not None and any(entry.strip().isdecimal() for entry in setting.split(","))
     if not picks_by_index or order == "PCI_BUS_ID" or len(set(models)) <= 1:

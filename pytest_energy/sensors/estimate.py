@@ -138,7 +138,7 @@ class EstimateSensor:
             cpu_tdp_w: TDP of all CPUs of this machine together, in watts, instead of the table's.
             cpuinfo: Where the kernel names the CPU.
             cpu_count: Logical CPUs; asked of the machine when `None`.
-            cpu_times: Gives the whole machine's seconds by kind; asked of the machine when `None`.
+            cpu_times: Of the whole machine; asked of it when `None`.
             now_s: A clock that never goes back.
 
         Raises:

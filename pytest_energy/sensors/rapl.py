@@ -209,12 +209,6 @@ class RaplSensor:
     ) -> None:
         """Find the zones that count and watch them move; takes a few milliseconds.
 
-        Args:
-            root: Folder of the powercap tree.
-            read_text: Reads one of its files.
-            now_s: Clock.
-            sleep_s: Waits.
-
         Raises:
             SensorUnavailable: No zones, no permission, or counters that stand still.
         """
