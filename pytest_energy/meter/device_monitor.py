@@ -50,20 +50,20 @@ class DeviceMonitor:
         """End the window, just after its stop; how the device of each channel was."""
         snapshots, before = self._snapshots, self._before
         self.abandon()
-        # The power of the last isn't the work's.
-        last = {name: DeviceSnapshot(slowdowns=self._snapshot(name).slowdowns) for name in snapshots}
+        for name, looks in snapshots.items():  # the last one's power isn't the work's
+            looks.append(DeviceSnapshot(slowdowns=self._snapshot(name).slowdowns))
         after = {name: self._state(name) for name in snapshots}
         self._is_kin |= {pid: kin for pid, kin in self._kin(after.values()).items() if kin is not None}
         return {
             name: DeviceHistory(
                 before=before[name],
                 after=after[name],
-                snapshots=(*snapshots[name], last[name]),
+                snapshots=tuple(looks),
                 is_kin={
                     pid: self._is_kin.get(pid) for pid in (*before[name].processes, *after[name].processes)
                 },
             )
-            for name in snapshots
+            for name, looks in snapshots.items()
         }
 
     def abandon(self) -> None:

@@ -143,6 +143,9 @@ class Aligned:
     Attributes:
         before: Index of the tick before the start that is counted from.
         after: Index of the tick after the stop that is counted to.
+        head_s: Quiet time between the tick before the start and the start.
+        tail_s: Quiet time between the stop and the tick after it.
+        span_j: Joules between these ticks.
         quiet: Quiet power of both sides, or `None` where no whole tick is quiet.
     """
 
@@ -151,18 +154,11 @@ class Aligned:
     stop_s: float
     before: int
     after: int
+    head_s: float
+    tail_s: float
+    span_j: float
     quiet: QuietPower | None
     resolution_j: float
-
-    @property
-    def head_s(self) -> float:
-        """Quiet time between the tick before the start and the start."""
-        return max(0.0, self.start_s - self.ticks.time_s(self.before))
-
-    @property
-    def tail_s(self) -> float:
-        """Quiet time between the stop and the tick after it."""
-        return max(0.0, self.ticks.time_s(self.after) - self.stop_s)
 
     @property
     def head_j(self) -> float:
@@ -170,16 +166,12 @@ class Aligned:
         if self.quiet is not None:
             return self.quiet.head.power_w * self.head_s
         duration_s = self.head_s + self.stop_s - self.start_s + self.tail_s
-        return self._span_j * self.head_s / duration_s
-
-    @property
-    def _span_j(self) -> float:
-        return self.ticks.ticks[self.after].joules - self.ticks.ticks[self.before].joules
+        return self.span_j * self.head_s / duration_s
 
     def integral(self) -> Integral:
         if self.quiet is None:
             return self._without_quiet()
-        head_w, tail_w, span_j = self.quiet.head.power_w, self.quiet.tail.power_w, self._span_j
+        head_w, tail_w, span_j = self.quiet.head.power_w, self.quiet.tail.power_w, self.span_j
         variance = self._tick_variance(self.quiet) + self.quiet.variance(self.head_s + self.tail_s)
         variance += (1e-9 * span_j) ** 2  # rounding
         return Integral(
@@ -209,13 +201,13 @@ class Aligned:
     def _without_quiet(self) -> Integral:
         """No whole quiet tick: the power outside is anything from 0 to the mean."""
         duration_s, outside_s = self.stop_s - self.start_s, self.head_s + self.tail_s
-        power_w = self._span_j / (duration_s + outside_s)
+        power_w = self.span_j / (duration_s + outside_s)
         # Evenly spread power, with the spread of a uniform share between none and all of it.
         uncertainty_j = power_w * outside_s / math.sqrt(3)
-        time_j = power_w * math.hypot(self.ticks.spread_s(self.before), self.ticks.spread_s(self.after))
+        spreads_s = [self.ticks.best(index).spread_s for index in (self.before, self.after)]
         return Integral(
             energy_j=power_w * duration_s,
-            uncertainty_j=math.hypot(uncertainty_j, time_j, self.resolution_j),
+            uncertainty_j=math.hypot(uncertainty_j, power_w * math.hypot(*spreads_s), self.resolution_j),
             how=How.INTERPOLATED,
         )
 
@@ -230,12 +222,16 @@ def align(
         tail_start=bisect_left(ticks, stop_s, key=lambda tick: tick.time_s),
     )
     head, tail = quiet_intervals(around, quiet_s)
+    before, after = _tick_before(around, start_s, head), min(around.tail_start + 1, len(ticks) - 1)
     return Aligned(
         ticks=around,
         start_s=start_s,
         stop_s=stop_s,
-        before=_tick_before(around, start_s, head),
-        after=min(around.tail_start + 1, len(ticks) - 1),
+        before=before,
+        after=after,
+        head_s=max(0.0, start_s - around.best(before).time_s),
+        tail_s=max(0.0, around.best(after).time_s - stop_s),
+        span_j=ticks[after].joules - ticks[before].joules,
         quiet=quiet_power(head, tail),
         resolution_j=resolution_j,
     )
@@ -246,11 +242,11 @@ def _tick_before(ticks: TimedTicks, start_s: float, head: Sequence[Interval]) ->
     last = ticks.head_stop - 1
     if not ticks.is_sure:
         # A tick that was seen just before the start may have happened after it and hold some work.
-        guard_s = 4 * ticks.spread_s(last)
+        guard_s = 4 * ticks.best(last).spread_s
         return max(0, bisect_right(ticks.ticks, start_s - guard_s, key=lambda tick: tick.time_s) - 1)
     quiet = {interval.index for interval in head}
     candidates = [last]
     while len(candidates) < _CANDIDATE_TICKS and candidates[-1] - 1 in quiet:
         candidates.append(candidates[-1] - 1)
-    best_s = min(ticks.spread_s(index) for index in candidates)
-    return next(index for index in candidates if ticks.spread_s(index) <= 2 * best_s)
+    best_s = min(ticks.best(index).spread_s for index in candidates)
+    return next(index for index in candidates if ticks.best(index).spread_s <= 2 * best_s)

@@ -128,7 +128,7 @@ def interpolate(
     offset_j, whole_j = ticks[window.before].joules + window.head_j, max(0.0, whole.energy_j)
     points = [_Point(start_s, 0.0, 0.0)]
     for tick in ticks[window.before : window.after]:
-        spread_s = window.ticks.spread_s(window.before) if tick.spread_s is None else tick.spread_s
+        spread_s = window.ticks.best(window.before).spread_s if tick.spread_s is None else tick.spread_s
         if start_s + spread_s < tick.time_s < stop_s - spread_s:
             joules = min(max(tick.joules - offset_j, points[-1].joules), whole_j)
             points.append(_Point(tick.time_s, joules, spread_s))

@@ -18,16 +18,11 @@ class OpenWindow(Protocol):
     """A window whose joules are being counted."""
 
     def phase(self, name: str, *, samples: int | None = None, waits_for_gpu: bool = True) -> OpenPhase:
-        """Begin a named stretch inside this window; stretches may nest and overlap.
+        """Begin a named stretch inside this window, of so many samples; stretches may nest and overlap.
 
         Nothing waits for the sensors, so its edges are known less well than the window's: where the counter
-        ticks they are interpolated.
-
-        Args:
-            name: What it is called.
-            samples: Samples that it works on.
-            waits_for_gpu: Its edges wait until the GPU has done what it was given; not where the stretch is
-                one of time, in a flow of work that doesn't stop.
+        ticks they are interpolated. If it *waits_for_gpu* they come when the GPU has done what it was given;
+        not where the stretch is one of time, in a flow of work that doesn't stop.
         """
         ...
 

@@ -1,6 +1,6 @@
 """What makes a reading void, and what a reader should know of one that isn't. Pure.
 
-Rule 1: a reason is one sentence that names the channel and the value device.
+Rule 1: a reason is one sentence that names the channel and the value that was read.
 Rule 2: what can be told wrong is void; what is only worth knowing is a note.
 """
 

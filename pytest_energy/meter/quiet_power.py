@@ -85,9 +85,9 @@ def quiet_intervals(ticks: TimedTicks, quiet_s: Sequence[Span]) -> tuple[list[In
 def _interval(ticks: TimedTicks, index: int) -> Interval:
     return Interval(
         index,
-        max(ticks.time_s(index + 1) - ticks.time_s(index), 1e-9),
+        max(ticks.best(index + 1).time_s - ticks.best(index).time_s, 1e-9),
         ticks.ticks[index + 1].joules - ticks.ticks[index].joules,
-        math.hypot(ticks.spread_s(index), ticks.spread_s(index + 1)),
+        math.hypot(ticks.best(index).spread_s, ticks.best(index + 1).spread_s),
     )
 
 

@@ -145,8 +145,7 @@ class Sampler:
 
     def tick_s(self, channel: str) -> float | None:
         """Period of a ticked channel; `None` while it is unknown, or when the counter has fallen silent."""
-        tracker = self._followed[channel].tracker
-        return None if tracker.is_silent(self._clock.now_s()) else tracker.tick_s
+        return None if self.is_silent(channel) else self._followed[channel].tracker.tick_s
 
     def is_silent(self, channel: str) -> bool:
         """Whether a ticked channel has stood still for too long."""
@@ -215,11 +214,8 @@ class Sampler:
         except Exception as error:  # noqa: BLE001  # kept, and raised again at stop()
             self.failure = error
             return math.inf
-        return self._due_s()
-
-    def _due_s(self) -> float:
-        dues = [followed.tracker.due_s for followed in self._followed.values()]
-        return min((*dues, *(chore.due_s for chore in self._chores)), default=math.inf)
+        dues_s = [followed.tracker.due_s for followed in self._followed.values()]
+        return min((*dues_s, *(chore.due_s for chore in self._chores)), default=math.inf)
 
     def _do_one(self) -> None:
         now_s = self._clock.now_s()

@@ -134,7 +134,10 @@ class TickFollower:
         self._judge(read)
         now_s = read.ended_s
         if read.joules == last.joules:
-            return None, self._go_on(plan, now_s)
+            if plan.resumed is not None:
+                return None, replace(plan.resumed, due_s=max(plan.resumed.due_s, now_s))
+            self._unchanged_count += 1
+            return None, self._look_again(now_s)
         if plan.why is Why.PASSING_OVER:
             self._next_s = max(self._next_s, now_s)
             self._unchanged_count = 1
@@ -154,13 +157,6 @@ class TickFollower:
             self._telling_share = 0.0
         elif read.ended_s - read.started_s > max(_LONG_CALL * reader.call_s, reader.mean_call_s):
             self._telling_share = min(self._telling_share, _LONG_CALL_SHARE)
-
-    def _go_on(self, plan: Plan, now_s: float) -> Plan:
-        """What comes after *plan*, whose read showed no tick."""
-        if plan.resumed is not None:
-            return replace(plan.resumed, due_s=max(plan.resumed.due_s, now_s))
-        self._unchanged_count += 1
-        return self._look_again(now_s)
 
     def _count_early(self) -> None:
         is_early = self._unchanged_count == 0 and self._telling_share > 0

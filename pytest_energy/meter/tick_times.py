@@ -65,34 +65,39 @@ class _Beat:
         return tick.time_s - self.origin_s - self.mean_s - self.period_s * (tick.number - self.centre)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TickTimes:
-    """Best times of neighbouring ticks.
+@dataclass(frozen=True, slots=True)
+class BestTime:
+    """When a tick happened.
 
     Attributes:
-        first: Index of the first of these ticks.
-        spreads_s: Uncertainty of each that is its own.
-        numbers: Beats up to each.
-        shrinks: How far each was taken back to the beat, from 0 to 1.
-        beat: What they were taken back to, or `None`.
+        spread_s: Uncertainty that no other tick shares.
+        number: Beats up to it.
+        shrink: How far it was taken back to the beat, from 0 to 1.
     """
 
+    time_s: float
+    spread_s: float
+    number: float = 0.0
+    shrink: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickTimes:
+    """Times of neighbouring ticks, the first of which has the index *first*, and the beat they keep to."""
+
     first: int
-    times_s: tuple[float, ...]
-    spreads_s: tuple[float, ...]
-    numbers: tuple[float, ...] = ()
-    shrinks: tuple[float, ...] = ()
+    ticks: tuple[BestTime, ...]
     beat: _Beat | None = None
 
     def variance(self, weights: Mapping[int, float]) -> float:
         """Variance of the sum of weight x time over these ticks."""
-        inside = [(i - self.first, w) for i, w in weights.items() if 0 <= i - self.first < len(self.times_s)]
-        own = math.fsum((w * self.spreads_s[i]) ** 2 for i, w in inside)
-        if self.beat is None or not any(self.shrinks):
+        places = [(index - self.first, weight) for index, weight in weights.items()]
+        inside = [(self.ticks[place], w) for place, w in places if 0 <= place < len(self.ticks)]
+        own = math.fsum((w * tick.spread_s) ** 2 for tick, w in inside)
+        if self.beat is None or not any(tick.shrink for tick in self.ticks):
             return own
-        centre = self.beat.centre
-        offset = math.fsum(w * self.shrinks[i] for i, w in inside)
-        slope = math.fsum(w * self.shrinks[i] * (self.numbers[i] - centre) for i, w in inside)
+        offset = math.fsum(w * tick.shrink for tick, w in inside)
+        slope = math.fsum(w * tick.shrink * (tick.number - self.beat.centre) for tick, w in inside)
         return own + offset**2 / self.beat.weight + slope**2 / self.beat.square
 
 
@@ -105,7 +110,7 @@ def fit_tick_times(first: int, times_s: Sequence[float], spreads_s: Sequence[flo
     gaps_s = [after - before for before, after in pairwise(times_s)]
     period_s = median(gaps_s) if gaps_s else 0.0
     known_s = tuple(spreads_s) or (_UNKNOWN_TIME_SHARE * period_s,) * len(times_s)
-    as_seen = TickTimes(first=first, times_s=tuple(times_s), spreads_s=known_s)
+    as_seen = TickTimes(first=first, ticks=tuple(map(BestTime, times_s, known_s)))
     ticks = _numbered(times_s, known_s, gaps_s)
     if sum(tick.is_counted for tick in ticks) < _BEAT_TICKS:
         return as_seen
@@ -115,7 +120,7 @@ def fit_tick_times(first: int, times_s: Sequence[float], spreads_s: Sequence[flo
     strays_s = [b - a for a, b in pairwise(map(beat.distance_s, ticks))]
     # Standard deviation as the median tells it, so that some wild ones don't matter.
     usual_s = 1.4826 * median(map(abs, strays_s)) / math.sqrt(2)
-    return TickTimes(first=first, times_s=tuple(times_s), spreads_s=(usual_s,) * len(times_s))
+    return TickTimes(first=first, ticks=tuple(BestTime(time_s, usual_s) for time_s in times_s))
 
 
 def _numbered(
@@ -140,30 +145,20 @@ def _numbered(
 def _kept_to_beat(first: int, ticks: Sequence[_NumberedTick]) -> TickTimes | None:
     """The ticks' times, each with its share of the beat; `None` where there is no beat."""
     beat, jitter = _fit_with_jitter(ticks)
-    distances_s = [beat.distance_s(tick) for tick in ticks]
-    is_kept = [
-        tick.is_counted and d * d <= _WILD**2 * (tick.variance + jitter)
-        for tick, d in zip(ticks, distances_s, strict=True)
-    ]
-    if sum(is_kept) < (1 - _WILD_SHARE) * sum(tick.is_counted for tick in ticks):
+    best: list[BestTime] = []
+    kept_count = 0
+    for tick in ticks:
+        distance_s = beat.distance_s(tick)
+        if tick.is_counted and distance_s * distance_s <= _WILD**2 * (tick.variance + jitter):
+            kept_count += 1
+            shrink = tick.variance / (tick.variance + jitter)
+            spread_s = math.sqrt(jitter * shrink)
+        else:
+            shrink, spread_s = 0.0, _own_spread_s(tick, distance_s, beat)
+        best.append(BestTime(tick.time_s - shrink * distance_s, spread_s, tick.number, shrink))
+    if kept_count < (1 - _WILD_SHARE) * sum(tick.is_counted for tick in ticks):
         return None  # the beats were miscounted, or there is none
-    shrinks = [
-        tick.variance / (tick.variance + jitter) if kept else 0.0
-        for tick, kept in zip(ticks, is_kept, strict=True)
-    ]
-    spreads_s = [
-        math.sqrt(jitter * shrink) if kept else _own_spread_s(tick, d, beat)
-        for tick, d, shrink, kept in zip(ticks, distances_s, shrinks, is_kept, strict=True)
-    ]
-    times_s = [tick.time_s - s * d for tick, s, d in zip(ticks, shrinks, distances_s, strict=True)]
-    return TickTimes(
-        first=first,
-        times_s=tuple(times_s),
-        spreads_s=tuple(spreads_s),
-        numbers=tuple(tick.number for tick in ticks),
-        shrinks=tuple(shrinks),
-        beat=beat,
-    )
+    return TickTimes(first=first, ticks=tuple(best), beat=beat)
 
 
 def _fit_with_jitter(ticks: Sequence[_NumberedTick]) -> tuple[_Beat, float]:
@@ -226,18 +221,10 @@ class TimedTicks:
     spans: tuple[TickTimes, ...]
     is_sure: bool
 
-    def _span(self, index: int) -> TickTimes:
-        return next(span for span in reversed(self.spans) if span.first <= index)
-
-    def time_s(self, index: int) -> float:
-        """The best time of the tick *index*."""
-        span = self._span(index)
-        return span.times_s[index - span.first]
-
-    def spread_s(self, index: int) -> float:
-        """The uncertainty of that time which no other tick shares."""
-        span = self._span(index)
-        return span.spreads_s[index - span.first]
+    def best(self, index: int) -> BestTime:
+        """When the tick *index* happened."""
+        span = next(span for span in reversed(self.spans) if span.first <= index)
+        return span.ticks[index - span.first]
 
     def variance(self, weights: Mapping[int, float]) -> float:
         """Variance of the sum of weight x time."""

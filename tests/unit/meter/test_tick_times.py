@@ -26,7 +26,7 @@ def test_times_on_a_beat_are_known_better_than_they_were_seen() -> None:
     """Errors of seeing average out over 40 ticks, and the stated uncertainty says so."""
     times_s = [0.1 * number + error_s for number, error_s in enumerate(ERRORS_S)]
     fit = fit_tick_times(0, times_s, [SPREAD_S] * 40)
-    errors_s = [time_s - 0.1 * number for number, time_s in enumerate(fit.times_s)]
+    errors_s = [time_s - 0.1 * number for number, time_s in enumerate(tick.time_s for tick in fit.ticks)]
     assert max(map(abs, errors_s)) < pstdev(ERRORS_S) / 4
     assert math.sqrt(fit.variance({20: 1.0})) < SPREAD_S / 4
 
@@ -35,16 +35,16 @@ def test_without_uncertainties_the_times_stay_and_share_one() -> None:
     """How badly the ticks keep to a beat is the uncertainty of each."""
     times_s = [0.1 * number + error_s for number, error_s in enumerate(ERRORS_S)]
     fit = fit_tick_times(0, times_s)
-    assert fit.times_s == tuple(times_s)
-    assert set(fit.spreads_s) == {fit.spreads_s[0]}
-    assert fit.spreads_s[0] == pytest.approx(SPREAD_S, rel=0.5)
+    assert [tick.time_s for tick in fit.ticks] == times_s
+    (spread_s,) = {tick.spread_s for tick in fit.ticks}
+    assert spread_s == pytest.approx(SPREAD_S, rel=0.5)
 
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_too_few_ticks_make_no_beat(count: int) -> None:
     """Fewer than four stay as they were seen."""
     fit = fit_tick_times(0, [0.1 * number for number in range(count)], [1e-3] * count)
-    assert fit.spreads_s == (1e-3,) * count
+    assert [tick.spread_s for tick in fit.ticks] == [1e-3] * count
     assert fit.beat is None
 
 
@@ -52,17 +52,17 @@ def test_ticks_that_keep_to_no_beat_stay_as_they_were_seen() -> None:
     """A jitter far beyond the errors of seeing leaves nothing to take the times back to."""
     times_s = [0.1 * number + 0.03 * math.sin(7.0 * number * number) for number in range(20)]
     fit = fit_tick_times(0, times_s, [1e-6] * 20)
-    assert fit.times_s == pytest.approx(times_s, abs=1e-6)
+    assert [tick.time_s for tick in fit.ticks] == pytest.approx(times_s, abs=1e-6)
 
 
 def test_a_long_window_has_two_beats() -> None:
     """Ticks far inside aren't looked at."""
     ticks = timed(trace(count=400), head_stop=100, tail_start=300)
-    assert [(span.first, len(span.times_s)) for span in ticks.spans] == [
+    assert [(span.first, len(span.ticks)) for span in ticks.spans] == [
         (100 - HEAD_TICKS, HEAD_TICKS + INNER_TICKS),
         (300 - INNER_TICKS, 100 + INNER_TICKS),
     ]
-    assert ticks.time_s(350) == pytest.approx(35.0)
+    assert ticks.best(350).time_s == pytest.approx(35.0)
 
 
 def test_seen_times_are_taken_back_to_the_beat() -> None:
