@@ -22,36 +22,23 @@ class WorkDescription:
     """What a record says of its work; nothing by default.
 
     Attributes:
+        samples: Samples (images, requests) in one round, or `None`: then those of the marker.
         output_tokens: Tokens that a model wrote in one round, or `None` where it writes none.
         workload: What else the work is made of, name to value: records of other work are not comparable.
         engine_settings: How the work is done, name to value: a difference may explain a change of the joules.
         saturated_because: Why a server did not keep up with its load, or `None`.
+        metrics: What can be computed from a record that has no metrics of the work yet.
     """
 
+    samples: int | None = None
     output_tokens: int | None = None
     workload: Mapping[str, str] = field(default_factory=dict)
     engine_settings: Mapping[str, str] = field(default_factory=dict)
     saturated_because: str | None = None
+    metrics: Callable[[Record], Metrics] = lambda _: Metrics()
 
 
-class DescribesWork(Protocol):
-    """What a record needs to know of the work whose joules it holds."""
-
-    @property
-    def samples(self) -> int | None:
-        """Samples (images, requests) in one round, or `None`: then those of the marker."""
-        ...
-
-    def description(self, round_count: int) -> WorkDescription:
-        """What a record of the newest *round_count* rounds says of the work; 0 where nothing measures."""
-        ...
-
-    def metrics(self, record: Record) -> Metrics:
-        """What can be computed from *record*, which has no metrics of the work yet."""
-        ...
-
-
-class Work(DescribesWork, Protocol[R_co]):
+class Work(Protocol[R_co]):
     """What one test measures, in rounds."""
 
     @property
@@ -68,7 +55,7 @@ class Work(DescribesWork, Protocol[R_co]):
         """Get ready for one round, before its window opens."""
         ...
 
-    def run(self, call_index: int, window: OpenWindow | None) -> R_co:
+    def run(self, call_index: int, window: OpenWindow | None, /) -> R_co:
         """One call of the work.
 
         Args:
@@ -88,6 +75,10 @@ class Work(DescribesWork, Protocol[R_co]):
         """
         ...
 
+    def description(self, round_count: int, /) -> WorkDescription:
+        """What a record of the newest *round_count* rounds says of the work; 0 where nothing measures."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallWork(Generic[R]):
@@ -101,17 +92,11 @@ class CallWork(Generic[R]):
     def prepare(self) -> None:
         """Nothing: the function is ready."""
 
-    def run(self, call_index: int, window: OpenWindow | None) -> R:
-        del call_index, window
+    def run(self, _index: int, _window: OpenWindow | None, /) -> R:
         return self.call()
 
     def conclude(self, reading: Reading) -> Reading:
         return reading
 
-    def description(self, round_count: int) -> WorkDescription:
-        del round_count
-        return WorkDescription()
-
-    def metrics(self, record: Record) -> Metrics:
-        del record
-        return Metrics()
+    def description(self, _round_count: int, /) -> WorkDescription:
+        return WorkDescription(samples=self.samples)

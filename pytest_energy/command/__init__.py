@@ -26,8 +26,7 @@ import psutil
 
 from pytest_energy.errors import EnergyError, SettingsError
 from pytest_energy.meter.protocol import OpenWindow
-from pytest_energy.metrics.evaluation import Metrics
-from pytest_energy.model import Reading, Record
+from pytest_energy.model import Reading
 from pytest_energy.work import WorkDescription
 
 GRACE_S = 5.0  # between SIGTERM and SIGKILL: some frameworks write a checkpoint
@@ -62,30 +61,19 @@ class CommandError(EnergyError):
     """
 
     def __init__(self, command: Sequence[str], because: str, result: CommandResult | None = None) -> None:
-        name, lines = "stderr", _last_lines(result.stderr if result else "")
-        if result and not lines:
-            name, lines = "stdout", _last_lines(result.stdout)
-        wrote = f"; the end of its {name}:" if lines else ""
+        outputs = {"stderr": result.stderr, "stdout": result.stdout} if result else {}
+        name = next((name for name, text in outputs.items() if text.strip()), None)
+        wrote = f"; the end of its {name}:" if name else ""
+        lines = outputs[name].strip().splitlines()[-_LINE_COUNT:] if name else []
         super().__init__("\n  ".join([f"{shlex.join(command)}: {because}{wrote}", *lines]))
         self.command, self.result = tuple(command), result
 
 
-def _last_lines(text: str) -> list[str]:
-    return text.strip().splitlines()[-_LINE_COUNT:]
-
-
 @dataclass(slots=True, kw_only=True)
 class CommandWork:
-    """Calls of one command.
+    """Calls of one command; the other attributes are the arguments of `energy.command`.
 
     Attributes:
-        args: The program and its arguments.
-        samples: Samples that one call works on, or `None`.
-        timeout_s: Longest time of one call, or `None`.
-        env: Variables beside those of this process, or in their place.
-        cwd: Where it runs; `None` is where this process does.
-        is_checked: Another exit status than 0 is an error.
-        may_repeat: A round may hold several calls.
         grace_s: Seconds between SIGTERM and SIGKILL.
 
     Raises:
@@ -125,13 +113,12 @@ class CommandWork:
     def prepare(self) -> None:
         self._left_count = 0
 
-    def run(self, call_index: int, window: OpenWindow | None) -> CommandResult:
+    def run(self, _index: int, _window: OpenWindow | None, /) -> CommandResult:
         """Run the command to its end.
 
         Raises:
             CommandError: It could not be started, failed, or took too long.
         """
-        del call_index, window
         with TemporaryFile() as stdout, TemporaryFile() as stderr:
             exit_status, is_late = self._wait_for(self._started(stdout, stderr))
             result = CommandResult(
@@ -195,16 +182,13 @@ class CommandWork:
         note = f"{self._left_count} process(es) that the command had left behind were ended with its round"
         return replace(reading, quality=(*reading.quality, note))
 
-    def description(self, round_count: int) -> WorkDescription:
+    def description(self, _round_count: int, /) -> WorkDescription:
         """The words explain a change, and don't forbid to compare: a path in them may differ in each run."""
-        del round_count
         return WorkDescription(
-            workload={"measured": "a command"}, engine_settings={"command": shlex.join(self.words)}
+            samples=self.samples,
+            workload={"measured": "a command"},
+            engine_settings={"command": shlex.join(self.words)},
         )
-
-    def metrics(self, record: Record) -> Metrics:
-        del record
-        return Metrics()
 
 
 def _text(file: IO[bytes]) -> str:

@@ -21,8 +21,7 @@ import pytest
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.meter.protocol import OpenWindow
-from pytest_energy.metrics.evaluation import Metrics
-from pytest_energy.model import Reading, Record
+from pytest_energy.model import Reading
 from pytest_energy.plugin.mark import NAME
 from pytest_energy.plugin.measurement import Measurement
 from pytest_energy.plugin.stash import IS_BENCHMARK, IS_REPEATED, JUDGEMENT, MEASUREMENT
@@ -251,7 +250,6 @@ class BenchmarkWork:
     setup: Setup | None = None
     teardown: Callable[..., object] | None = None
     iterations: int = 1
-    samples: int | None = None
     _arguments: tuple[Sequence[object], Mapping[str, object]] = ((), {})
 
     @property
@@ -268,8 +266,7 @@ class BenchmarkWork:
         arguments = None if self.setup is None else _guarded(self.setup.again)
         self._arguments = arguments or (self.args, self.kwargs)
 
-    def run(self, call_index: int, window: OpenWindow | None) -> object:
-        del call_index, window
+    def run(self, _index: int, _window: OpenWindow | None, /) -> object:
         args, kwargs = self._arguments
         try:  # here, as what is called in between costs joules as well
             return self.target(*args, **kwargs)
@@ -287,13 +284,8 @@ class BenchmarkWork:
         why = f"a round holds {calls}, as benchmark.pedantic was given a setup or a teardown"
         return replace(reading, void_because=f"{reading.void_because} ({why})")
 
-    def description(self, round_count: int) -> WorkDescription:
-        del round_count
+    def description(self, _round_count: int, /) -> WorkDescription:
         return WorkDescription(workload={"measured": self.what})
-
-    def metrics(self, record: Record) -> Metrics:
-        del record
-        return Metrics()
 
 
 def _guarded(work: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:

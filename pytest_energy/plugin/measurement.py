@@ -25,7 +25,7 @@ from pytest_energy.plugin.windows import Window, WindowWork
 from pytest_energy.sensors.replay import ReplayRound
 from pytest_energy.stats.rounds import precision_for
 from pytest_energy.verdict.policy import RoundsWanted
-from pytest_energy.work import DescribesWork, Work
+from pytest_energy.work import Work, WorkDescription
 
 R = TypeVar("R")
 
@@ -45,7 +45,7 @@ class Measurement:
         self.facts: ModelFacts | None = None
         self._mark = mark
         self._windows = WindowWork()
-        self._work: DescribesWork = self._windows
+        self._work: Work[object] | WindowWork = self._windows
         self._has_begun = False
         self._measured: MeasuredRounds[object] | None = None
         self._open: OpenWindow | None = None
@@ -183,7 +183,8 @@ class Measurement:
         return self._mark.warmup if test_id == self.test_id else None
 
     def _more_rounds(self, rounds: tuple[Reading, ...]) -> RoundsWanted | None:
-        return self.run.more_rounds(self._bare_record(rounds), self._mark)
+        record = self._bare_record(rounds, self._work.description(len(rounds)))
+        return self.run.more_rounds(record, self._mark)
 
     @contextmanager
     def window(self, name: str, samples: int | None) -> Iterator[Window]:
@@ -256,47 +257,45 @@ class Measurement:
             EnergyError: A limit for each sample or token was set and their number is not known.
         """
         rounds = self.rounds
-        self._check_budgets()
+        description = self._work.description(len(rounds))
+        self._check_budgets(description)
         if not rounds and self._unmeasured_because is None:
             if self._mark == EnergyMark():
                 return None
             self.give_up("the test uses the fixture energy, but called neither measure nor window")
-        confirming_count = 0 if self._measured is None else self._measured.confirming_count
         record = replace(
-            self._bare_record(rounds),
-            confirming_count=confirming_count,
+            self._bare_record(rounds, description),
+            confirming_count=0 if self._measured is None else self._measured.confirming_count,
             metrics=self._own_metrics.values,
             absent=self._own_metrics.absent,
         )
-        return self.run.with_metrics(record, self.facts, self._work)
+        return self.run.with_metrics(record, self.facts, description.metrics)
 
-    def _check_budgets(self) -> None:
+    def _check_budgets(self, description: WorkDescription) -> None:
         mark = self._mark
-        if mark.budget_per_sample_j is not None and self._samples is None:
+        if mark.budget_per_sample_j is not None and self._samples(description) is None:
             raise EnergyError(
                 f"{self.test_id}: budget_per_sample_j={mark.budget_per_sample_j:g} needs the samples "
                 "in a round: give samples= to the marker, energy.measure or energy.window"
             )
-        if mark.budget_per_token_j is not None and self._work.description(0).output_tokens is None:
+        if mark.budget_per_token_j is not None and description.output_tokens is None:
             raise EnergyError(
                 f"{self.test_id}: budget_per_token_j={mark.budget_per_token_j:g} needs tokens that an "
                 "engine counts: measure the load with energy.requests"
             )
 
-    @property
-    def _samples(self) -> int | None:
-        return self._mark.samples if self._work.samples is None else self._work.samples
+    def _samples(self, description: WorkDescription) -> int | None:
+        return self._mark.samples if description.samples is None else description.samples
 
-    def _bare_record(self, rounds: tuple[Reading, ...]) -> Record:
+    def _bare_record(self, rounds: tuple[Reading, ...], description: WorkDescription) -> Record:
         """The record without metrics; the only place in which a description becomes a part of one."""
-        description = self._work.description(len(rounds))
         return Record(
             test_id=self.test_id,
             created=now_text("milliseconds"),
             provenance=self.run.provenance,
             machine=self.run.machine,
             rounds=rounds,
-            samples=self._samples,
+            samples=self._samples(description),
             output_tokens=description.output_tokens,
             workload=description.workload,
             engine_settings=description.engine_settings,

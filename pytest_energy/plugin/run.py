@@ -1,7 +1,7 @@
 """One run of pytest: what measures, what it is compared with, and what is written at its end."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
 
@@ -33,7 +33,6 @@ from pytest_energy.sensors.replay import Replay, load_replay
 from pytest_energy.verdict import policy, rules
 from pytest_energy.verdict.policy import Policy, RoundsWanted
 from pytest_energy.verdict.words import in_words
-from pytest_energy.work import DescribesWork
 
 # Verdicts that a run answers by writing a baseline (or by not looking at any), so that they are no failure.
 _ANSWERED = {
@@ -139,13 +138,15 @@ class EnergyRun:
     def statuses(self) -> tuple[SensorStatus, ...]:
         return self.sensors.statuses if self._started_meter is None else self._started_meter.statuses()
 
-    def with_metrics(self, record: Record, facts: ModelFacts | None, work: DescribesWork) -> Record:
+    def with_metrics(
+        self, record: Record, facts: ModelFacts | None, of_work: Callable[[Record], Metrics]
+    ) -> Record:
         """*record* with the metrics that can be computed; those that the test itself recorded win."""
         metrics = Metrics()
         if facts is not None:
             accuracy = record.metrics.get("accuracy", facts.accuracy)
             metrics = metrics_of(record, replace(facts, accuracy=accuracy))
-        metrics |= work.metrics(record)
+        metrics |= of_work(record)
         for offer in self.config.hook.pytest_energy_metrics(config=self.config):
             metrics |= Metrics({name: formula(record) for name, formula in (offer or {}).items()})
         metrics |= Metrics(record.metrics, record.absent)

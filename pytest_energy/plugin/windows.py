@@ -7,8 +7,7 @@ import math
 from collections.abc import Sequence
 from itertools import takewhile
 
-from pytest_energy.metrics.evaluation import Metrics
-from pytest_energy.model import Phase, Reading, Record
+from pytest_energy.model import Phase, Reading
 from pytest_energy.work import WorkDescription
 
 
@@ -39,12 +38,6 @@ class WindowWork:
         self.windows: list[Window] = []
 
     @property
-    def samples(self) -> int | None:
-        """Those of the windows that were opened before one of another name came."""
-        first = takewhile(lambda window: window.name == self.windows[0].name, self.windows)
-        return next((w.samples for w in reversed([*first]) if w.samples is not None), None)
-
-    @property
     def rounds(self) -> tuple[Reading, ...]:
         """Rule 1; names that were opened unequally often don't pair up, and all together are one round."""
         by_name: dict[str, list[Window]] = {}
@@ -54,13 +47,12 @@ class WindowWork:
             return (_joined(self.windows),)
         return tuple(_joined(parts) for parts in zip(*by_name.values(), strict=True))
 
-    def description(self, round_count: int) -> WorkDescription:
-        del round_count
-        return WorkDescription()
-
-    def metrics(self, record: Record) -> Metrics:
-        del record
-        return Metrics()
+    def description(self, _round_count: int, /) -> WorkDescription:
+        """The samples are those of the windows that were opened before one of another name came."""
+        first = takewhile(lambda window: window.name == self.windows[0].name, self.windows)
+        return WorkDescription(
+            samples=next((w.samples for w in reversed([*first]) if w.samples is not None), None)
+        )
 
 
 def _joined(parts: Sequence[Window]) -> Reading:

@@ -179,11 +179,6 @@ class LoadWork:
     _next: Batch | None = None
 
     @property
-    def samples(self) -> int:
-        """Requests of every round."""
-        return len(self._first_requests[0])
-
-    @property
     def call_count(self) -> int:
         return 1
 
@@ -259,10 +254,12 @@ class LoadWork:
         versions = {f"{name} (engine)": version for name, version in facts.versions.items()}
         counted = "whole load" if self._part is None else PART
         return WorkDescription(
+            samples=len(prompts),
             output_tokens=sum(output_tokens),
             workload={**self.plan.workload(prompts, output_tokens), "counted": counted},
             engine_settings={**facts.tuning, **versions},
             saturated_because=because if is_saturated else None,
+            metrics=self.metrics,
         )
 
     def metrics(self, record: Record) -> Metrics:

@@ -171,7 +171,7 @@ def test_a_missing_phase_is_an_error() -> None:
 def test_duration_repeats_the_prompts() -> None:
     """8 requests a second for half a second are 4 requests; two prompts are sent twice."""
     loads = loads_of(plan(prompts=PROMPTS, rate=8.0, duration_s=0.5, output_tokens=[2, 5]))
-    assert loads.samples == 4
+    assert loads.description(0).samples == 4
     assert loads.description(0).output_tokens == 14
     assert [len(request.token_times_s) for request in take(loads, 0).served] == [2, 5, 2, 5]
 
@@ -201,7 +201,7 @@ def test_what_makes_no_load_is_refused(changes: dict[str, Any], match: str) -> N
 def test_prompts_and_lengths_must_pair(changes: dict[str, Any]) -> None:
     """No prompts, or other lengths than prompts, are refused with both numbers."""
     with pytest.raises(SettingsError, match="lengths of answers"):
-        _ = loads_of(plan(**changes)).samples
+        loads_of(plan(**changes)).description(0)
 
 
 def test_a_round_of_other_work_stops_the_test() -> None:
