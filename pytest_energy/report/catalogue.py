@@ -100,7 +100,9 @@ def _rounds_plans(run: View, context: RoundsContext) -> Iterator[Plan | str]:
         if isinstance(compared, str):
             yield f"{row.file_id}: no figure of its rounds: {compared}"
         else:
-            yield Plan(stem=f"rounds-{slug(row.short_id)}", sheet=partial(rounds.sheet, row, compared))
+            yield Plan(
+                stem=f"rounds-{slug(row.short_id)}", sheet=partial(rounds.sheet, row.short_id, compared)
+            )
 
 
 def write(

@@ -19,7 +19,6 @@ from pytest_energy.report import cells
 from pytest_energy.report.charts.axes import linear_axis
 from pytest_energy.report.charts.spec import Axis, Band, Boxes, Chart, Crosses, Layer, Marks, Rule, Sheet
 from pytest_energy.report.text import heading, joules_label, short
-from pytest_energy.report.view import Row
 from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import count_text
 
@@ -34,27 +33,26 @@ class Rounds:
     """The rounds of one test, and what they are held against.
 
     Attributes:
-        provenance: Of the joules.
         rounds_j: Joules of each round with their standard uncertainty; `None` for one without.
-        basis: Which joules they are.
-        confirming_count: How many of the last are a second batch.
-        interval_j: 95 % interval of their mean, where that is of these joules.
         comparison: With the baseline, where it is of these joules.
+        basis: Which joules they are.
         sessions_j: Rounds of each session of the baseline, or its level alone; the oldest first.
         tolerance: Accepted rise, a share; `None` where nothing tells.
-        budget_j: What a round may use, where that is in these joules.
     """
 
-    provenance: Provenance
+    judgement: Judgement
     rounds_j: tuple[tuple[float, float] | None, ...]
+    comparison: Comparison | None
     basis: Basis = _GROSS
-    confirming_count: int = 0
-    interval_j: tuple[float, float] | None = None
-    comparison: Comparison | None = None
     sessions_j: tuple[tuple[float, ...], ...] = ()
     has_session_rounds: bool = False
     tolerance: float | None = None
-    budget_j: float | None = None
+
+    @property
+    def interval_j(self) -> tuple[float, float] | None:
+        """95 % interval of their mean, where that is of these joules."""
+        summary = self.judgement.summary
+        return summary.energy_ci_j if summary is not None and self.basis == _GROSS else None
 
     @property
     def bounds_j(self) -> tuple[float, float] | None:
@@ -64,17 +62,28 @@ class Rounds:
         lower, upper = self.comparison.ratio_ci
         return lower * self.comparison.energy_j, upper * self.comparison.energy_j
 
+    @property
+    def limit_j(self) -> float | None:
+        """What the tolerance accepts."""
+        if self.tolerance is None or self.comparison is None:
+            return None
+        return self.comparison.energy_j * (1 + self.tolerance)
+
+    @property
+    def budget_j(self) -> float | None:
+        """What a round, or a sample, may use, where that is in these joules."""
+        if self.basis.is_net:
+            return None
+        budget = self.judgement.budget
+        return budget.budget_per_sample_j if self.basis.is_per_sample else budget.budget_j
+
 
 def gross_rounds(judgement: Judgement) -> Rounds | None:
     """Gross joules of the rounds of *judgement*, compared or not; `None` where none may be used."""
     record, comparison = judgement.record, judgement.comparison
-    rounds_j = tuple(
-        None if reading.energy_j is None else (reading.energy_j, reading.uncertainty_j)
-        for reading in record.rounds
-    )
-    if record.void_because is not None or not any(rounds_j):
+    if record.void_because is not None or record.energy_j is None:
         return None
-    return _rounds(judgement, None if comparison is None or comparison.basis else comparison, rounds_j)
+    return _rounds(judgement, None if comparison is None or comparison.basis else comparison, _GROSS)
 
 
 def compared_rounds(
@@ -94,7 +103,7 @@ def compared_rounds(
     if basis is None:
         return f"it was compared by {comparison.basis!r}, which this version doesn't know"
     try:
-        rounds = _rounds(judgement, comparison, _rounds_j(basis, record), basis=basis)
+        rounds = _rounds(judgement, comparison, basis)
     except NotMeasurable as error:
         return str(error)
     if tolerance is not None:
@@ -105,37 +114,18 @@ def compared_rounds(
     return rounds
 
 
-def _rounds(
-    judgement: Judgement,
-    comparison: Comparison | None,
-    rounds_j: tuple[tuple[float, float] | None, ...],
-    *,
-    basis: Basis = _GROSS,
-) -> Rounds:
+def _rounds(judgement: Judgement, comparison: Comparison | None, basis: Basis) -> Rounds:
     """The rounds with what the run's document holds of a baseline."""
+    chosen = basis.round_energies(judgement.record)
+    usable = iter(zip(chosen.energies_j, chosen.uncertainties_j, strict=True))
     return Rounds(
-        provenance=judgement.record.provenance,
-        rounds_j=rounds_j,
-        basis=basis,
-        confirming_count=judgement.record.confirming_count,
-        interval_j=judgement.summary.energy_ci_j if judgement.summary and basis == _GROSS else None,
+        judgement=judgement,
+        rounds_j=tuple(None if one.energy_j is None else next(usable) for one in judgement.record.rounds),
         comparison=comparison,
+        basis=basis,
         sessions_j=() if comparison is None else tuple((j,) for j in comparison.entry_energies_j),
         tolerance=None if comparison is None else comparison.tolerance,
-        budget_j=_budget_j(judgement, basis),
     )
-
-
-def _rounds_j(basis: Basis, record: Record) -> tuple[tuple[float, float] | None, ...]:
-    chosen = basis.round_energies(record)
-    usable = iter(zip(chosen.energies_j, chosen.uncertainties_j, strict=True))
-    return tuple(None if reading.energy_j is None else next(usable) for reading in record.rounds)
-
-
-def _budget_j(judgement: Judgement, basis: Basis) -> float | None:
-    if basis.is_net:
-        return None
-    return judgement.budget.budget_per_sample_j if basis.is_per_sample else judgement.budget.budget_j
 
 
 def _session_rounds_j(
@@ -157,11 +147,12 @@ def chart(rounds: Rounds) -> Chart:
     """Sessions, where they are known, then the rounds of this run, then its level with its bounds."""
     of_what = "sample" if rounds.basis.is_per_sample else "round"
     net = "net " if rounds.basis.is_net else ""
+    provenance = rounds.judgement.record.provenance
     return Chart(
-        title=f"{_origin(rounds.provenance)}joules of each round".capitalize(),
+        title=f"{_origin(provenance)}joules of each round".capitalize(),
         caption=("the axis does not begin at 0",),
-        x=_numbers(rounds),
-        y=linear_axis(_shown_j(rounds), "J", label=net + joules_label(rounds.provenance, of_what)),
+        x=_numbers(len(rounds.rounds_j), len(rounds.sessions_j), has_level=rounds.comparison is not None),
+        y=linear_axis(_shown_j(rounds), "J", label=net + joules_label(provenance, of_what)),
         layers=(
             *_accepted(rounds),
             *_sessions(rounds),
@@ -180,7 +171,7 @@ def _origin(provenance: Provenance) -> str:
 def _shown_j(rounds: Rounds) -> list[float]:
     """All joules that the chart must have room for."""
     ends_j = [end_j for one in rounds.rounds_j if one for end_j in (one[0] - one[1], one[0] + one[1])]
-    against_j = [rounds.budget_j, _limit_j(rounds)]
+    against_j = [rounds.budget_j, rounds.limit_j]
     if rounds.comparison is not None:
         against_j.append(rounds.comparison.energy_j)
     return [
@@ -192,32 +183,25 @@ def _shown_j(rounds: Rounds) -> list[float]:
     ]
 
 
-def _limit_j(rounds: Rounds) -> float | None:
-    if rounds.tolerance is None or rounds.comparison is None:
-        return None
-    return rounds.comparison.energy_j * (1 + rounds.tolerance)
-
-
-def _numbers(rounds: Rounds) -> Axis:
+def _numbers(count: int, before: int = 0, *, has_level: bool = False) -> Axis:
     """Sessions from 1 on, then rounds, then the level; as many numbers as have room."""
-    before, count = len(rounds.sessions_j), len(rounds.rounds_j)
     step = math.ceil((before + count) / _NUMBERS)
     ticks = [
         *((place, f"S{place}") for place in range(1, before + 1, step)),
         *((before + number, str(number)) for number in range(1, count + 1, step)),
+        *([(before + count + 1, "level")] if has_level else []),
     ]
-    if rounds.comparison is not None:
-        ticks.append((before + count + 1, "level"))
     label = "session of the baseline (S1, ...), round of this run" if before else "round"
-    upper = before + count + (1.6 if rounds.comparison is not None else 0.6)
-    return Axis(label=label, lower=0.4, upper=upper, ticks=tuple(ticks))
+    return Axis(
+        label=label, lower=0.4, upper=before + count + (1.6 if has_level else 0.6), ticks=tuple(ticks)
+    )
 
 
 def _accepted(rounds: Rounds) -> Iterable[Layer]:
     """The interval of the mean, and what the tolerance accepts above the baseline."""
     if rounds.interval_j is not None:
         yield Band(ends=rounds.interval_j, colour="first", key="95 % interval of the mean of the rounds")
-    limit_j = _limit_j(rounds)
+    limit_j = rounds.limit_j
     if limit_j is not None and rounds.comparison is not None:
         text = f"tolerance +{(rounds.tolerance or 0.0) * 100:g} %: up to {to_text(limit_j, 'J')}"
         yield Band(ends=(rounds.comparison.energy_j, limit_j), colour="third")
@@ -250,7 +234,7 @@ def _held_against(rounds: Rounds) -> Iterable[Layer]:
 def _marks(rounds: Rounds) -> Iterable[Layer]:
     """The rounds from the last session on, those that confirm as triangles."""
     numbered = list(enumerate(rounds.rounds_j, len(rounds.sessions_j) + 1))
-    first = max(0, len(numbered) - rounds.confirming_count)
+    first = max(0, len(numbered) - rounds.judgement.record.confirming_count)
     circles = Marks(points=(), form="circle", colour="first", key="a round, with its standard uncertainty")
     for part, style in (
         (numbered[:first], circles),
@@ -283,18 +267,17 @@ def _level(rounds: Rounds) -> Iterable[Layer]:
 # ---- the page ----
 
 
-def sheet(row: Row, rounds: Rounds) -> Sheet:
-    """The chart of *row* as a page."""
-    judgement = row.judgement
+def sheet(name: str, rounds: Rounds) -> Sheet:
+    """The chart of the test *name* as a page."""
     return Sheet(
-        title=f"{short(row.short_id)}: rounds against the baseline",
-        heading=heading([judgement]),
+        title=f"{short(name)}: rounds against the baseline",
+        heading=heading([rounds.judgement]),
         charts=(chart(rounds),),
-        notes=notes(judgement, rounds),
+        notes=notes(rounds),
     )
 
 
-def notes(judgement: Judgement, rounds: Rounds) -> tuple[str, ...]:
+def notes(rounds: Rounds) -> tuple[str, ...]:
     """What the page says of a comparison, in words."""
     comparison = rounds.comparison
     if comparison is None:
@@ -302,7 +285,7 @@ def notes(judgement: Judgement, rounds: Rounds) -> tuple[str, ...]:
     ratio, bounds = cells.percent(comparison.ratio), cells.bounds(comparison.ratio_ci)
     count, sessions_j = comparison.entry_count, rounds.sessions_j
     lines = [
-        f"{cells.verdict(judgement.verdict)}: {ratio} against the baseline, bounds {bounds} %.",
+        f"{cells.verdict(rounds.judgement.verdict)}: {ratio} against the baseline, bounds {bounds} %.",
         f"Baseline: {to_text(comparison.energy_j, 'J')}, level of {count_text(count, 'session')}.",
     ]
     if rounds.has_session_rounds and len(sessions_j) != count:
@@ -339,7 +322,7 @@ def channel_chart(record: Record) -> Chart | None:
     return Chart(
         title=f"{_origin(record.provenance)}joules of each round".capitalize() + " by channel",
         caption=(f"from below: {listed}",),
-        x=_numbers(Rounds(provenance=record.provenance, rounds_j=(None,) * len(record.rounds))),
+        x=_numbers(len(record.rounds)),
         y=linear_axis([highest_j], "J", label=joules_label(record.provenance, "round"), has_zero=True),
         layers=tuple(layers),
     )

@@ -8,19 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import assert_never
 
+from pytest_energy.report.charts import spec
 from pytest_energy.report.charts.label_layout import Box, place_names
-from pytest_energy.report.charts.spec import (
-    Axis,
-    Band,
-    Boxes,
-    Chart,
-    Crosses,
-    Layer,
-    Line,
-    Marks,
-    Place,
-    Rule,
-)
 
 WIDTH = 360.0
 """Of a chart. A phone shows it at its size, so that its letters stay as large as they are."""
@@ -45,7 +34,7 @@ _FORMS = {
 }  # paths around a place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Path:
     """A path, or a mark of one *form* at several places.
 
@@ -97,7 +86,7 @@ class Figure:
     width: float = WIDTH
 
 
-def draw(chart: Chart) -> Figure:
+def draw(chart: spec.Chart) -> Figure:
     """The figure of *chart*."""
     height = _LOW_HEIGHT if chart.is_low else _HEIGHT
     frame = _Frame(x=chart.x.thinned(_NUMBERS), y=chart.y, height=height)
@@ -119,60 +108,60 @@ def draw(chart: Chart) -> Figure:
 class _Frame:
     """Where values stand in a chart of two axes."""
 
-    x: Axis
-    y: Axis
+    x: spec.Axis
+    y: spec.Axis
     height: float
 
     @property
     def foot(self) -> float:
         return self.height - _BOTTOM
 
-    def at(self, place: Place) -> Place:
+    def at(self, place: spec.Place) -> spec.Place:
         return _across(self.x, place[0]), _up(self.y, place[1], self.foot)
 
-    def layer(self, layer: Layer) -> Iterable[Path | Text]:
+    def layer(self, layer: spec.Layer) -> Iterable[Path | Text]:
         look = _look(layer)
         match layer:
-            case Marks():
+            case spec.Marks():
                 return self._marks(layer, look)
-            case Crosses():
+            case spec.Crosses():
                 y = _n(self.foot - _FOOT_SHARE * self.height)
                 places = [f"{_n(_across(self.x, place))} {y}" for place in layer.places]
                 return _spots(look, places, _FORMS["cross"], layer.titles)
-            case Line():
+            case spec.Line():
                 points = "L".join(f"{_n(x)} {_n(y)}" for x, y in map(self.at, layer.points))
-                return [_path(look, f"M{points}")] if points else []
-            case Rule():
+                return [Path(look, f"M{points}")] if points else []
+            case spec.Rule():
                 edge = self.at((layer.at, self.y.upper) if layer.is_upright else (self.x.lower, layer.at))
                 end = f"V{_n(self.foot)}" if layer.is_upright else f"H{_n(_END)}"
-                return [_path(look, f"M{_n(edge[0])} {_n(edge[1])}{end}")]
-            case Band():
+                return [Path(look, f"M{_n(edge[0])} {_n(edge[1])}{end}")]
+            case spec.Band():
                 across, up = (self.x.lower, self.x.upper), (self.y.lower, self.y.upper)
                 sides = (*layer.ends, *up) if layer.is_upright else (*across, *layer.ends)
-                return [_path(look, self._box(*sides))]
-            case Boxes():
-                return [_path(look, "".join(self._box(*box) for box in layer.boxes))]
+                return [Path(look, self._box(*sides))]
+            case spec.Boxes():
+                return [Path(look, "".join(self._box(*box) for box in layer.boxes))]
         assert_never(layer)
 
     def _box(self, left: float, right: float, lower: float, upper: float) -> str:
         (x, y), (end_x, end_y) = self.at((left, lower)), self.at((right, upper))
         return f"M{_n(x)} {_n(y)}H{_n(end_x)}V{_n(end_y)}H{_n(x)}z"
 
-    def _marks(self, marks: Marks, look: str) -> Iterator[Path | Text]:
+    def _marks(self, marks: spec.Marks, look: str) -> Iterator[Path | Text]:
         if marks.bars:
             bars = zip(marks.points, marks.bars, strict=True)
             bar = "".join(self._bar(point, ends, is_lying=marks.is_lying) for point, ends in bars)
-            yield _path(f"line {marks.colour}", bar)
+            yield Path(f"line {marks.colour}", bar)
         places = list(map(self.at, marks.points))
         texts = [f"{_n(x)} {_n(y)}" for x, y in places]
         if len(places) > _MOST_TITLED:
-            yield _path("dots", "".join(f"M{text}h0" for text in texts))
+            yield Path("dots", "".join(f"M{text}h0" for text in texts))
             return
         yield from _spots(look, texts, _FORMS[marks.form], marks.titles)
         for x, y in places if marks.word else ():
             yield _text(x, y - 10, marks.word, "name", anchor="middle")
 
-    def _bar(self, point: Place, ends: tuple[float, float], *, is_lying: bool) -> str:
+    def _bar(self, point: spec.Place, ends: tuple[float, float], *, is_lying: bool) -> str:
         """An error bar with its caps."""
         (x, y), (lower, upper) = point, ends
         if is_lying:
@@ -183,7 +172,7 @@ class _Frame:
         cap = _n(at_x - 3)
         return f"M{cap} {_n(top)}h6M{cap} {_n(foot)}h6M{_n(at_x)} {_n(top)}V{_n(foot)}"
 
-    def names(self, named: Sequence[tuple[Place, str]]) -> Iterator[Text]:
+    def names(self, named: Sequence[tuple[spec.Place, str]]) -> Iterator[Text]:
         """Each name beside its point, where it has room."""
         if len(named) > _MOST_NAMED:
             return
@@ -200,30 +189,30 @@ class _Frame:
                 yield _text((box.left + box.right) / 2, box.bottom - 2.5, name, "name", anchor="middle")
 
 
-def _across(axis: Axis, value: float) -> float:
+def _across(axis: spec.Axis, value: float) -> float:
     return _LEFT + axis.share(value) * (_END - _LEFT)
 
 
-def _up(axis: Axis, value: float, foot: float) -> float:
+def _up(axis: spec.Axis, value: float, foot: float) -> float:
     return foot - axis.share(value) * (foot - _TOP)
 
 
 @lru_cache(maxsize=256)
-def _x_axis(axis: Axis, foot: float) -> tuple[Path | Text, ...]:
+def _x_axis(axis: spec.Axis, foot: float) -> tuple[Path | Text, ...]:
     """Ticks, their texts and the label; remembered, since thousands of tests have as many rounds."""
     places = [(_across(axis, value), text) for value, text in axis.ticks]
     ticks = "".join(f"M{_n(x)} {_n(foot)}v4" for x, _ in places)
     return (
-        _path("axis", f"{ticks}M{_n(_LEFT)} {_n(foot)}H{_n(_END)}"),
+        Path("axis", f"{ticks}M{_n(_LEFT)} {_n(foot)}H{_n(_END)}"),
         *(_text(x, foot + 16, text, "tick", anchor="middle") for x, text in places if text),
         _text(_END, foot + _BOTTOM - 8, axis.label, "label", anchor="end"),
     )
 
 
-def _y_axis(axis: Axis, foot: float) -> Iterator[Path | Text]:
+def _y_axis(axis: spec.Axis, foot: float) -> Iterator[Path | Text]:
     """The grid, its texts and the label."""
     places = [(_up(axis, value, foot), text) for value, text in axis.ticks]
-    yield _path("grid", "".join(f"M{_n(_LEFT)} {_n(y)}H{_n(_END)}" for y, _ in places))
+    yield Path("grid", "".join(f"M{_n(_LEFT)} {_n(y)}H{_n(_END)}" for y, _ in places))
     for y, text in places:
         lines = text.split("\n")
         first = y + 4 - _TICK_LINE * (len(lines) - 1) / 2
@@ -232,44 +221,40 @@ def _y_axis(axis: Axis, foot: float) -> Iterator[Path | Text]:
     yield _text(4, 14, axis.label, "label")
 
 
-def _look(layer: Layer) -> str:
+def _look(layer: spec.Layer) -> str:
     match layer:
-        case Marks():
+        case spec.Marks():
             return f"mark {layer.form} {layer.colour}{' hollow' if layer.is_hollow else ''}"
-        case Crosses():
+        case spec.Crosses():
             return "mark cross ink"
-        case Line():
+        case spec.Line():
             return f"line {layer.colour} {layer.dash}{' thin' if layer.is_thin else ''}"
-        case Rule():
+        case spec.Rule():
             return f"line {layer.colour} {layer.dash}"
-        case Band():
+        case spec.Band():
             return f"area {layer.colour}"
-        case Boxes():
+        case spec.Boxes():
             return f"fill c{layer.fill}"
     assert_never(layer)
 
 
-def _sample(layer: Layer) -> Path:
+def _sample(layer: spec.Layer) -> Path:
     """What stands for *layer* in a legend of 24 by 16."""
-    if isinstance(layer, Marks | Crosses):
-        form = layer.form if isinstance(layer, Marks) else "cross"
-        return Path(look=_look(layer), places="12 8", form=_FORMS[form])
-    if isinstance(layer, Band | Boxes):
-        return _path(_look(layer), "M2 2h20v12h-20z")
-    is_upright = isinstance(layer, Rule) and layer.is_upright
-    return _path(_look(layer), "M12 1V15" if is_upright else "M1 8H23")
+    if isinstance(layer, spec.Marks | spec.Crosses):
+        form = layer.form if isinstance(layer, spec.Marks) else "cross"
+        return Path(_look(layer), "12 8", form=_FORMS[form])
+    if isinstance(layer, spec.Band | spec.Boxes):
+        return Path(_look(layer), "M2 2h20v12h-20z")
+    is_upright = isinstance(layer, spec.Rule) and layer.is_upright
+    return Path(_look(layer), "M12 1V15" if is_upright else "M1 8H23")
 
 
 def _spots(look: str, places: Sequence[str], form: str, titles: Sequence[str]) -> Iterable[Path]:
     """Marks with a title each, or all of them as one path."""
     if not titles:
-        return [Path(look=look, places=",".join(places), form=form)]
+        return [Path(look, ",".join(places), form)]
     pairs = zip(places, titles, strict=True)
-    return [Path(look=look, places=place, form=form, title=title) for place, title in pairs]
-
-
-def _path(look: str, commands: str) -> Path:
-    return Path(look=look, places=commands)
+    return [Path(look, place, form, title) for place, title in pairs]
 
 
 def _text(x: float, y: float, text: str, look: str, *, anchor: str = "start") -> Text:

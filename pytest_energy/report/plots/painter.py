@@ -13,21 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from pytest_energy.errors import SettingsError
+from pytest_energy.report.charts import spec
 from pytest_energy.report.charts.label_layout import Box, place_names
-from pytest_energy.report.charts.spec import (
-    Axis,
-    Band,
-    Boxes,
-    Chart,
-    Colour,
-    Crosses,
-    Layer,
-    Line,
-    Marks,
-    Place,
-    Rule,
-    Sheet,
-)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +39,7 @@ _DASHES = {"solid": "-", "dashed": "--", "dotted": ":", "dashdot": "-."}
 
 # Colours of one kind of page: those of the palette that stand out on its paper.
 # Source: Okabe and Ito 2008, Color Universal Design.
-Theme = Mapping[Colour | Literal["paper"], str]
+Theme = Mapping[spec.Colour | Literal["paper"], str]
 LIGHT: Theme = {
     "paper": "#FFFFFF",
     "ink": "#222222",
@@ -121,7 +108,7 @@ def styled(theme: Theme) -> Iterator[None]:
         yield
 
 
-def draw(sheet: Sheet, theme: Theme) -> "Figure":
+def draw(sheet: spec.Sheet, theme: Theme) -> "Figure":
     """The figure of *sheet*; inside `styled`."""
     figure = _page(sheet, theme)
     row_count = -(-len(sheet.charts) // sheet.columns)
@@ -141,7 +128,7 @@ def draw(sheet: Sheet, theme: Theme) -> "Figure":
     return figure
 
 
-def _page(sheet: Sheet, theme: Theme) -> "Figure":
+def _page(sheet: spec.Sheet, theme: Theme) -> "Figure":
     """An empty figure with head and notes written; its axes fill what is between."""
     from matplotlib.figure import Figure
 
@@ -168,17 +155,11 @@ def _page(sheet: Sheet, theme: Theme) -> "Figure":
     return figure
 
 
-def _body_in(sheet: Sheet) -> float:
+def _body_in(sheet: spec.Sheet) -> float:
     """Height that the charts share: their rows, and the keys above each."""
-    rows = [
-        sheet.charts[place : place + sheet.columns] for place in range(0, len(sheet.charts), sheet.columns)
-    ]
-    return sum(sheet.height_in + max(map(_keys_in, row)) for row in rows)
-
-
-def _keys_in(chart: Chart) -> float:
-    count = sum(1 for layer in chart.layers if layer.key)
-    return _KEY_IN * -(-count // _KEY_COLUMNS)
+    counts = [sum(bool(layer.key) for layer in chart.layers) for chart in sheet.charts]
+    rows = (counts[place : place + sheet.columns] for place in range(0, len(counts), sheet.columns))
+    return sum(sheet.height_in + _KEY_IN * -(-max(row) // _KEY_COLUMNS) for row in rows)
 
 
 def _lines(text: str, width_in: float, *, size_pt: float, is_bold: bool = False) -> list[str]:
@@ -213,14 +194,14 @@ def _without_glyph_warnings() -> Iterator[None]:
 # ---- one chart ----
 
 
-def _draw_chart(axes: "Axes", chart: Chart, theme: Theme, *, has_x_texts: bool) -> None:
+def _draw_chart(axes: "Axes", chart: spec.Chart, theme: Theme, *, has_x_texts: bool) -> None:
     for layer in chart.layers:
         _draw_layer(axes, layer, theme)
     x, y = chart.x.thinned(_NUMBERS), chart.y
     axes.set_xscale("log" if x.is_log else "linear")
     axes.set_yscale("log" if y.is_log else "linear")
-    axes.set_xticks(*_ticks(x))
-    axes.set_yticks(*_ticks(y))
+    axes.set_xticks([value for value, _ in x.ticks], [text for _, text in x.ticks])
+    axes.set_yticks([value for value, _ in y.ticks], [text for _, text in y.ticks])
     axes.minorticks_off()
     axes.set_xlim(x.lower, x.upper)
     axes.set_ylim(y.lower, y.upper)
@@ -250,39 +231,35 @@ def _draw_keys(axes: "Axes", keys: Sequence[str]) -> None:
     )
 
 
-def _ticks(axis: Axis) -> tuple[list[float], list[str]]:
-    return [value for value, _ in axis.ticks], [text for _, text in axis.ticks]
-
-
-def _draw_layer(axes: "Axes", layer: Layer, theme: Theme) -> None:
+def _draw_layer(axes: "Axes", layer: spec.Layer, theme: Theme) -> None:
     label = layer.key or "_"  # what begins so is not in matplotlib's legend
     match layer:
-        case Marks():
+        case spec.Marks():
             _draw_marks(axes, layer, label, theme)
-        case Crosses():
+        case spec.Crosses():
             places = [0.05] * len(layer.places)
             at_foot = axes.get_xaxis_transform()
             axes.plot(layer.places, places, "X", color=theme["ink"], ms=8, transform=at_foot, label=label)
-        case Line():
+        case spec.Line():
             (line,) = axes.plot(*_columns(layer.points), color=theme[layer.colour], label=label)
             line.set(ls=_DASHES[layer.dash], lw=0.8 if layer.is_thin else 1.2)
-        case Rule():
+        case spec.Rule():
             rule = axes.axvline if layer.is_upright else axes.axhline
             rule(layer.at, color=theme[layer.colour], ls=_DASHES[layer.dash], lw=1.2, zorder=1, label=label)
-        case Band():
+        case spec.Band():
             span = axes.axvspan if layer.is_upright else axes.axhspan
             span(*layer.ends, facecolor=theme[layer.colour], alpha=0.18, zorder=0, label=label)
-        case Boxes():
+        case spec.Boxes():
             _draw_boxes(axes, layer, label, theme)
         case _:
             assert_never(layer)
 
 
-def _columns(points: Sequence[Place]) -> tuple[list[float], list[float]]:
+def _columns(points: Sequence[spec.Place]) -> tuple[list[float], list[float]]:
     return [x for x, _ in points], [y for _, y in points]
 
 
-def _draw_marks(axes: "Axes", marks: Marks, label: str, theme: Theme) -> None:
+def _draw_marks(axes: "Axes", marks: spec.Marks, label: str, theme: Theme) -> None:
     colour = theme[marks.colour]
     values = [point[0 if marks.is_lying else 1] for point in marks.points]
     halves = (
@@ -310,7 +287,7 @@ def _draw_marks(axes: "Axes", marks: Marks, label: str, theme: Theme) -> None:
         )
 
 
-def _draw_boxes(axes: "Axes", boxes: Boxes, label: str, theme: Theme) -> None:
+def _draw_boxes(axes: "Axes", boxes: spec.Boxes, label: str, theme: Theme) -> None:
     colour = (theme["first"], theme["second"], theme["third"], theme["faint"])[boxes.fill % 4]
     lefts = [left for left, *_ in boxes.boxes]
     axes.bar(
@@ -324,7 +301,7 @@ def _draw_boxes(axes: "Axes", boxes: Boxes, label: str, theme: Theme) -> None:
     )
 
 
-def _draw_names(axes: "Axes", named: Sequence[tuple[Place, str]], *, points_a_pixel: float) -> None:
+def _draw_names(axes: "Axes", named: Sequence[tuple[spec.Place, str]], *, points_a_pixel: float) -> None:
     """Each name beside its point, where it has room; the layout must be final."""
     if not named:
         return

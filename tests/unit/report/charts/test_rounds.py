@@ -55,7 +55,7 @@ def test_rounds_level_bounds_and_tolerance() -> None:
     (band,) = [band for band in layers(chart, Band) if band.colour == "third"]
     assert band.ends == pytest.approx((12.0, 12.6))
     assert layer(chart, Rule, "tolerance +5 %: up to 12.6 J").at == pytest.approx(12.6)
-    noted = rounds.notes(judged, compared(judged, tolerance=0.05))
+    noted = rounds.notes(compared(judged, tolerance=0.05))
     assert NO_LEVELS in noted
     assert NO_TOLERANCE not in noted
 
@@ -67,7 +67,7 @@ def test_what_the_run_holds_is_drawn() -> None:
     assert layer(chart, Marks, "level of a session").points == ((1, 11.9), (2, 12.1), (3, 12.0))
     assert layer(chart, Marks, "a round, with").points[0] == (4, 12.0)
     assert layer(chart, Rule, "tolerance +4 %").at == pytest.approx(12.48)
-    assert not {NO_LEVELS, NO_TOLERANCE} & set(rounds.notes(judged, compared(judged)))
+    assert not {NO_LEVELS, NO_TOLERANCE} & set(rounds.notes(compared(judged)))
     given = chart_of(judged, older=sessions(2), tolerance=0.1)
     assert layer(given, Marks, "rounds of a session").points[0] == (1, 10.0)
     assert layer(given, Rule, "tolerance +10 %").at == pytest.approx(13.2)
@@ -76,7 +76,7 @@ def test_what_the_run_holds_is_drawn() -> None:
 def test_one_session_is_the_baseline() -> None:
     """The level of a single session is the baseline's: nothing is lacking."""
     judged = judgement(compared=comparison(1.02, entry_count=1))
-    noted = rounds.notes(judged, compared(judged, tolerance=0.05))
+    noted = rounds.notes(compared(judged, tolerance=0.05))
     assert not {NO_LEVELS, NO_TOLERANCE} & set(noted)
 
 
@@ -84,7 +84,7 @@ def test_a_tolerance_that_nobody_gave_is_not_drawn() -> None:
     """Of a run that doesn't hold it no band is invented; the figure says how to get one."""
     judged = judgement(compared=comparison(1.02, note="a CV of 3 % a round is assumed"))
     assert [band.colour for band in layers(chart_of(judged), Band)] == ["first"]
-    noted = rounds.notes(judged, compared(judged))
+    noted = rounds.notes(compared(judged))
     assert noted[-2:] == (NO_TOLERANCE, "a CV of 3 % a round is assumed.")
 
 
@@ -97,7 +97,7 @@ def test_sessions_older_than_the_run() -> None:
     chart = rounds.chart(shown)
     assert layer(chart, Marks, "a round, with").points[0] == (3, 12.0)
     assert [text for _, text in chart.x.ticks][:3] == ["S1", "S2", "1"]
-    noted = rounds.notes(judged, shown)
+    noted = rounds.notes(shown)
     assert "The baseline's file has 2 sessions older than this run: it has changed since." in noted
 
 
@@ -109,7 +109,7 @@ def test_confirming_rounds_have_their_own_shape() -> None:
     first, second = layer(chart, Marks, "a round, with"), layer(chart, Marks, "a round that confirms")
     assert [x for x, _ in second.points] == [4, 5, 6]
     assert first.form != second.form
-    assert rounds.notes(judged, compared(judged))[0].startswith("REGRESSION: +10.0 % against the baseline")
+    assert rounds.notes(compared(judged))[0].startswith("REGRESSION: +10.0 % against the baseline")
 
 
 def test_rounds_are_the_joules_that_were_compared() -> None:
@@ -144,7 +144,7 @@ def test_the_page_is_called_for_the_test() -> None:
     """Title, chart and notes are those of the test."""
     judged = judgement(compared=HELD)
     (row,) = view.of([judged]).rows
-    sheet = rounds.sheet(row, compared(judged))
+    sheet = rounds.sheet(row.short_id, compared(judged))
     assert sheet.title == "test_training[resnet18]: rounds against the baseline"
     assert sheet.charts == (chart_of(judged),)
 
