@@ -20,11 +20,11 @@ from pytest_energy.codec import JsonDict
 from pytest_energy.errors import SettingsError
 from pytest_energy.judgement import FAILING, Verdict
 from pytest_energy.report import batch, cells, rates
-from pytest_energy.report.charts import batch_size, request_rate
+from pytest_energy.report.charts import batch_size, correlation, request_rate
 from pytest_energy.report.html import entries, tables
 from pytest_energy.report.html.svg import draw
 from pytest_energy.report.text import heading, short
-from pytest_energy.report.view import AGAINST, Row, View
+from pytest_energy.report.view import AGAINST, View
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -112,31 +112,24 @@ def _context(view: View, created: str) -> JsonDict:
         "script": Markup(script),  # noqa: S704  # our own file
         "data": Markup(_data_text(view)),  # noqa: S704  # `_data_text` leaves nothing that means anything
         "policy": _policy(style, script),
-        "created": cells.printable(created),
-        "title": f"Energy of {cells.summary(view)}",
-        "heading": heading(view.judgements) if view.judgements else "",
-        "verdicts": [_verdict(verdict, count) for verdict, count in view.counts.items()],
-        "notes": [cells.printable(note) for note in (*view.run_notes, *view.notes)],
-        "legend": cells.legend(view),
+        "created": created,
+        "view": view,
+        "cells": cells,
+        "tables": tables,
+        "correlation": correlation,
+        "entries": entries,
+        "draw": draw,
+        "heading": heading,
+        "short": short,
+        "look_of": _verdict,
         "columns": list(_COLUMNS.items()),
-        "rows": [_static_row(row) for row in view.rows[:STATIC_ROWS]],
-        "test_count": len(view.rows),
-        "group_names": list(dict.fromkeys(cells.printable(group.name) for group in view.groups)),
+        "static_rows": STATIC_ROWS,
         "against": AGAINST,
-        "heat_map": tables.heat_map(view),
-        "groups": tables.groups(view),
-        "left_out_groups": max(0, len(view.groups) - tables.MOST_GROUPS),
+        "group_names": list(dict.fromkeys(cells.printable(group.name) for group in view.groups)),
         "curves": [
             ("batch", "Batch sizes", sweeps[:MOST_CURVES], batch_size.sheet, len(sweeps[MOST_CURVES:])),
             ("rates", "Request rates", series[:MOST_CURVES], request_rate.sheet, len(series[MOST_CURVES:])),
         ],
-        "sensors": [(status, cells.sensor_text(status)) for status in view.sensors],
-        "draw": draw,
-        "printable": cells.printable,
-        "short": short,
-        "idle_powers": tables.idle_powers(view),
-        "machine_key": cells.printable(view.machine.key) if view.machine else "",
-        "facts": tables.facts(view.machine) if view.machine else (),
     }
 
 
@@ -147,16 +140,6 @@ def _verdict(verdict: Verdict, count: int) -> JsonDict:
         "count": count,
         "symbol": _SYMBOLS[verdict],
         "tone": "bad" if verdict in FAILING else "good" if verdict in _GOOD else "open",
-    }
-
-
-def _static_row(row: Row) -> JsonDict:
-    return {
-        "name": cells.printable(row.short_id),
-        "verdict": _verdict(row.verdict, 1),
-        "cells": cells.values(row),
-        "headline": entries.headline(row),
-        "reason": entries.reason(row.judgement),
     }
 
 

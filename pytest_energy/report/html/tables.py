@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from pytest_energy.model import Machine
 from pytest_energy.report import cells
-from pytest_energy.report.charts import correlation
-from pytest_energy.report.charts.spec import Chart
 from pytest_energy.report.view import Group, MetricCorrelation, View
 
 MOST_MODELS = 100
@@ -48,36 +46,8 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupPart:
-    """A group as the page shows it."""
-
-    title: str
-    size: str
-    metrics: Table
-    correlations: Table | None
-    charts: tuple[Chart, ...]
-    notes: tuple[str, ...]
-
-
-def groups(view: View) -> tuple[GroupPart, ...]:
-    """The first `MOST_GROUPS` groups."""
-    return tuple(_group(view, group) for group in view.groups[:MOST_GROUPS])
-
-
-def _group(view: View, group: Group) -> GroupPart:
-    charts = correlation.charts(group)
-    return GroupPart(
-        title=cells.printable(group.name),
-        size=cells.group_size(view, group),
-        metrics=_metrics(group),
-        correlations=_correlations(group) if group.correlations else None,
-        charts=charts,
-        notes=correlation.notes(group),
-    )
-
-
-def _metrics(group: Group) -> Table:
+def metrics(group: Group) -> Table:
+    """A row a model."""
     names = cells.metric_columns(group)
     heads = (f"{cells.printable(name)}{cells.metric_unit(group, name, ' ({})')}" for name in names)
     rows = [
@@ -94,7 +64,8 @@ def _row(texts: Iterable[str]) -> tuple[Cell, ...]:
     return tuple(Cell(text=text) for text in texts)
 
 
-def _correlations(group: Group) -> Table:
+def correlations(group: Group) -> Table:
+    """A row a metric."""
     hardware = cells.hardware(group)
     return Table(
         heads=tuple(cells.correlation_heads(group)),
@@ -164,10 +135,8 @@ def _heat_cell(metric: MetricCorrelation | None, name: str | None) -> Cell:
     return Cell(text=cells.correlation(metric, (name,))[_PAPER_PLACE], shade=_shade(metric.paper.get(name)))
 
 
-def idle_powers(view: View) -> Table | None:
+def idle_powers(view: View) -> Table:
     """Power without work, by channel."""
-    if not view.idle_powers:
-        return None
     rows = (
         _row([cells.printable(one.channel), *map(cells.watts, (one.idle_power_w, one.ready_power_w))])
         for one in view.idle_powers

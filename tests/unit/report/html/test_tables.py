@@ -29,7 +29,7 @@ def test_a_missing_rho_has_no_shade() -> None:
     """No number, no colour."""
     row = next(
         row
-        for row in tables.groups(view.of(gpu_session()))[0].correlations.rows  # type: ignore[union-attr]
+        for row in tables.correlations(view.of(gpu_session()).groups[0]).rows
         if row[0].text == "overall_efficiency"
     )
     assert (row[1].text, row[1].shade) == ("-", "")
