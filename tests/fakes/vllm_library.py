@@ -43,7 +43,6 @@ class AsyncEngineArgs:
 
     model: str
     load_format: str
-    quantization: str | None
     dtype: str
     enable_prefix_caching: bool
     tensor_parallel_size: int
@@ -52,6 +51,7 @@ class AsyncEngineArgs:
     skip_tokenizer_init: bool
     disable_log_stats: bool
     worker_extension_cls: str
+    quantization: str | None = None
     max_model_len: int | None = None
     gpu_memory_utilization: float = 0.9
     kv_cache_dtype: str = "auto"

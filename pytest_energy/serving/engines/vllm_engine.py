@@ -35,15 +35,18 @@ from pytest_energy.serving.engines.vllm_library import (
     StepCounts,
     arg_utils,
     async_llm,
+    check_model,
+    check_ranges,
     exceptions,
+    merged_arguments,
     require_vllm,
     sampling_params,
     spawned_processes,
     vllm,
 )
-from pytest_energy.serving.engines.vllm_settings import VllmSettings
 
 NAME = "vllm"
+WORKER_EXTENSION = "pytest_energy.serving.engines.vllm_worker.WeightReport"
 MONITOR_THREAD = "MPClientEngineMonitor"  # vLLM's; ends by itself after the processes that it watches
 # vLLM hands out 128 answers of a step in each turn of its loop, and counts the step after the last of them.
 TURNS_OF_A_STEP = 16
@@ -97,6 +100,12 @@ class VllmEngine:
         EngineFailed: vLLM could not load the model.
     """
 
+    _mailbox: Mailbox[Outcome] | None = None
+    _llm: Any = None
+    _family = ProcessFamily()
+    _monitors: tuple[threading.Thread, ...] = ()
+    _is_closed = False
+
     def __init__(
         self,
         model: str | os.PathLike[str],
@@ -115,38 +124,38 @@ class VllmEngine:
         parameters: int | None = None,
         extra: Mapping[str, object] | None = None,
     ) -> None:
-        settings = VllmSettings(
-            model=os.fspath(model),
-            load_format=load_format,
-            quantization=quantization,
-            data_type=data_type,
-            has_prefix_cache=has_prefix_cache,
-            tensor_parallel_size=tensor_parallel_size,
-            max_model_len=max_model_len,
-            max_batch=max_batch,
-            gpu_memory_share=gpu_memory_share,
-            enforce_eager=enforce_eager,
-            skip_tokenizer=skip_tokenizer,
-        )
+        check_model(os.fspath(model))
+        counts = {"tensor_parallel_size": tensor_parallel_size, "max_model_len": max_model_len}
+        check_ranges(gpu_memory_share=gpu_memory_share, max_batch=max_batch, **counts)
+        own = {
+            "model": os.fspath(model),
+            "load_format": load_format,
+            "quantization": quantization,
+            "dtype": data_type or "auto",
+            "enable_prefix_caching": has_prefix_cache,
+            "tensor_parallel_size": tensor_parallel_size,
+            "max_model_len": max_model_len,
+            "max_num_seqs": max_batch,
+            "gpu_memory_utilization": gpu_memory_share,
+            "enforce_eager": enforce_eager,
+            "skip_tokenizer_init": skip_tokenizer,
+            "disable_log_stats": False,
+            "worker_extension_cls": WORKER_EXTENSION,
+        }
         self._model = name or Path(model).name
         self._detokenises = not skip_tokenizer
         self._counts = StepCounts()
         self._serial = itertools.count()
         self._under_way: set[Future[None]] = set()
-        self._mailbox: Mailbox[Outcome] | None = None
-        self._llm: Any = None
-        self._family = ProcessFamily()
-        self._monitors: tuple[threading.Thread, ...] = ()
-        self._is_closed = False
-        self._start(settings, dict(extra or {}), parameters)
+        self._start(own, dict(extra or {}), parameters)
 
-    def _start(self, settings: VllmSettings, extra: Mapping[str, object], parameters: int | None) -> None:
+    def _start(self, own: Mapping[str, object], extra: Mapping[str, object], parameters: int | None) -> None:
         """Import vLLM and have it load the model; what was started ends again where that fails."""
         with warnings.catch_warnings(), spawned_processes():
             # vLLM's own at its import; the test that starts it can't mend them.
             warnings.simplefilter("ignore")
             require_vllm()
-            arguments = settings.arguments(extra)
+            arguments = merged_arguments(own, extra)
             self._loop = LoopThread(f"pytest-energy {NAME}")
             try:
                 config, workers = self._load(arguments)

@@ -1,8 +1,10 @@
-"""What the engine uses of vLLM: a few modules, its statistics, and how it starts processes."""
+"""What the engine uses of vLLM: a few modules, its arguments, its statistics, and how it starts processes."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from pytest_energy.errors import SettingsError
@@ -31,6 +33,44 @@ def require_vllm() -> None:
     except (AttributeError, ImportError, OSError) as error:  # OSError: a library of another CUDA than torch's
         need = "install it with pip install 'pytest-energy[vllm]'"
         raise SettingsError(f"engine vllm: vLLM can't be imported ({error}); {need}") from error
+
+
+def check_model(model: str) -> None:
+    """Refuse a folder without a configuration; what looks like no folder may be a name on a hub."""
+    folder = Path(model)
+    is_meant_as_folder = folder.is_absolute() or model.startswith((".", "~")) or folder.is_dir()
+    if is_meant_as_folder and not (folder / "config.json").is_file():
+        because = "holds no config.json" if folder.is_dir() else "is no folder"
+        need = "give a folder with a config.json, or a name on a hub"
+        raise SettingsError(f"engine vllm: model {model!r} {because}; {need}")
+
+
+def check_ranges(*, gpu_memory_share: float | None, **counts: int | None) -> None:
+    """Refuse a share or a count that means nothing, before vLLM is imported; `None` is left to vLLM."""
+    for argument, count in counts.items():
+        if count is not None and count < 1:
+            raise SettingsError(f"{argument} is {count}; it must be at least 1")
+    if gpu_memory_share is not None and not 0 < gpu_memory_share <= 1:
+        raise SettingsError(f"gpu_memory_share is {gpu_memory_share}; it must be above 0 and at most 1")
+
+
+def merged_arguments(own: Mapping[str, object], extra: Mapping[str, object]) -> dict[str, object]:
+    """The arguments of vLLM's `AsyncEngineArgs`: *own*, without those that are `None`, and *extra*.
+
+    Raises:
+        SettingsError: A name in *extra* is one of *own*, or none of vLLM's.
+    """
+    given = {name: value for name, value in own.items() if value is not None}
+    if both := sorted(extra.keys() & given.keys()):
+        raise SettingsError(
+            f"extra holds {', '.join(both)}, which VllmEngine sets itself; leave it out there"
+        )
+    if unknown := sorted(extra.keys() - {field.name for field in fields(arg_utils.AsyncEngineArgs)}):
+        raise SettingsError(
+            f"extra holds {', '.join(unknown)}, which vLLM {vllm.__version__} does not know; "
+            "see AsyncEngineArgs"
+        )
+    return {**given, **extra}
 
 
 class StepCounts:

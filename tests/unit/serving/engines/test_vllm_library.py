@@ -1,10 +1,79 @@
-"""How vLLM is made to start its processes."""
+"""What a vLLM engine is made with, under vLLM's names, and how vLLM is made to start its processes."""
 
 import os
+import sys
+from dataclasses import make_dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from pytest_energy.serving.engines.vllm_library import START_METHOD, spawned_processes
+from pytest_energy.errors import SettingsError
+from pytest_energy.serving.engines.vllm_library import (
+    START_METHOD,
+    check_model,
+    check_ranges,
+    merged_arguments,
+    spawned_processes,
+)
+
+OWN = {"model": "a/name-on-a-hub", "max_num_seqs": 256, "max_model_len": None}
+
+
+@pytest.fixture
+def vllm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """vLLM 0.99, as far as its arguments go."""
+    arguments = make_dataclass("AsyncEngineArgs", ["max_num_seqs", "kv_cache_dtype"])
+    monkeypatch.setitem(sys.modules, "vllm", SimpleNamespace(__version__="0.99"))
+    monkeypatch.setitem(sys.modules, "vllm.engine.arg_utils", SimpleNamespace(AsyncEngineArgs=arguments))
+
+
+def test_a_folder_without_a_configuration_is_refused(tmp_path: Path) -> None:
+    """A name on a hub is none."""
+    check_model("a/name-on-a-hub")
+    with pytest.raises(SettingsError, match="holds no config"):
+        check_model(str(tmp_path))
+    with pytest.raises(SettingsError, match="is no folder; give a folder with a config"):
+        check_model(str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "because"),
+    [
+        ({"max_batch": 0}, "max_batch is 0; it must be at least 1"),
+        ({"max_model_len": -1}, "max_model_len is -1"),
+        ({"tensor_parallel_size": 0}, "tensor_parallel_size is 0"),
+        ({"gpu_memory_share": 1.5}, "gpu_memory_share is 1.5; it must be above 0 and at most 1"),
+    ],
+)
+def test_arguments_outside_their_range_are_refused(arguments: dict[str, Any], because: str) -> None:
+    """With the value and what is right; what is left open is left to vLLM."""
+    left_open = {"gpu_memory_share": None, "max_model_len": None, "max_batch": 256, "tensor_parallel_size": 1}
+    check_ranges(**left_open)
+    with pytest.raises(SettingsError, match=because):
+        check_ranges(**{**left_open, **arguments})
+
+
+@pytest.mark.usefixtures("vllm")
+@pytest.mark.parametrize(
+    ("extra", "because"),
+    [
+        ({"max_num_seqs": 2}, "max_num_seqs, which VllmEngine sets itself"),
+        ({"max_sequences": 2}, "max_sequences, which vLLM 0.99 does not know"),
+    ],
+)
+def test_extra_arguments_must_be_vllm_s_and_no_second_value(extra: dict[str, Any], because: str) -> None:
+    """Neither is passed over in silence."""
+    with pytest.raises(SettingsError, match=because):
+        merged_arguments(OWN, extra)
+
+
+@pytest.mark.usefixtures("vllm")
+def test_what_is_left_open_is_left_to_vllm() -> None:
+    """What is given goes to it, the extra ones too."""
+    arguments = merged_arguments(OWN, {"kv_cache_dtype": "fp8"})
+    assert arguments == {"model": "a/name-on-a-hub", "max_num_seqs": 256, "kv_cache_dtype": "fp8"}
 
 
 def test_processes_are_spawned_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
