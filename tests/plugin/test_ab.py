@@ -108,6 +108,13 @@ def test_broken(energy):
     assert "pytest-energy-ab-" not in __file__, "it breaks in a temporary tree"
     energy.measure(calc.light)
 """
+DYING = """
+
+@pytest.mark.energy
+def test_zero(energy):
+    import os
+    os._exit(3)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +163,12 @@ class Repository:
         return ["ab", ref, f"--out={self.root / 'out.json'}", *words, "--", sensors]
 
 
-def run(repository: Repository, capfd: pytest.CaptureFixture[str], ref: str, *words: str) -> Outcome:
-    """Run the command in *repository*."""
+def run(
+    repository: Repository, capfd: pytest.CaptureFixture[str], ref: str, *words: str, folder: str = "."
+) -> Outcome:
+    """Run the command in *folder* of *repository*."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(repository.root)
+        patch.chdir(repository.root / folder)
         patch.setenv("AB_ORIGIN", str(repository.root))
         status = main(repository.words(ref, *words))
     captured = capfd.readouterr()
@@ -244,6 +253,32 @@ def test_a_side_that_does_not_import_is_an_error(
     assert "pytest on HEAD~1 (" in found.text
     assert "No module named 'nowhere_to_be_found'" in found.text
     assert found.document is None
+    assert trees(repository.root) == 1
+
+
+def test_a_side_that_dies_ends_it_with_what_is_known(
+    repository: Repository, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A process that ends in the middle is an error; the tests before it are reported all the same."""
+    repository.replay([10.0, 10.1, 9.9] * 3)
+    repository.commit(heavy_j=10.0, tests=TESTS + DYING)
+    found = run(repository, capfd, "main", "--tolerance=0.02")
+    assert found.status == 2, found.text
+    assert found.test("test_light")["verdict"] == "pass"
+    assert "ERROR: pytest on main (" in found.text
+    assert "ended with exit status 3" in found.text
+    assert trees(repository.root) == 1
+
+
+def test_a_folder_that_a_side_has_not_is_an_error(
+    repository: Repository, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The command can't start where one side has nothing."""
+    repository.commit(heavy_j=10.0)
+    (repository.root / "new").mkdir()
+    found = run(repository, capfd, "main", folder="new")
+    assert found.status == 2
+    assert "has no folder new; start the command in one it has" in found.text
     assert trees(repository.root) == 1
 
 
