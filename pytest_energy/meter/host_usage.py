@@ -178,7 +178,7 @@ class HostMonitor:
         self._is_open = False
         self._looks: list[Usage] = []
         self._last_ram_bytes: float | None = None
-        self._ram_s = self._family_s = -float("inf")
+        self._ram_s = self._family_s = -math.inf
         self._cpu_before = (0.0, 0.0)
         self._own_before_s: float | None = None
 
@@ -224,7 +224,12 @@ class HostMonitor:
 
     def usage(self, cpu: CpuTime) -> Usage:
         """The window's usage, with what `close` returned."""
-        looks = tuple(self._looks) or (self._look_at_what_is_cheap(),)
+        looks = tuple(self._looks)
+        if not looks:  # memory as it was seen last; it is looked at here only if it has never been
+            if not math.isfinite(self._ram_s):
+                self._look_at_memory()
+            is_fresh = self._clock.now_s() - self._ram_s <= _FRESH_S
+            looks = (self._with_sensors(self._last_ram_bytes if is_fresh else None),)
         return Usage(
             cpu_utilisation_share=cpu.busy_share,
             gpu_utilisation_share=_mean([look.gpu_utilisation_share for look in looks]),
@@ -240,13 +245,6 @@ class HostMonitor:
                 self._family_s = now_s
             self._last_ram_bytes, self._ram_s = self._system.ram_used_bytes(may_search=may_search), now_s
             return self._last_ram_bytes
-
-    def _look_at_what_is_cheap(self) -> Usage:
-        """Memory as it was seen last; it is looked at here only if it has never been."""
-        if not math.isfinite(self._ram_s):
-            self._look_at_memory()
-        is_fresh = self._clock.now_s() - self._ram_s <= _FRESH_S
-        return self._with_sensors(self._last_ram_bytes if is_fresh else None)
 
     def _with_sensors(self, ram_used_bytes: float | None) -> Usage:
         usages = []

@@ -184,9 +184,8 @@ class Aligned:
 
     def _tick_variance(self, quiet: QuietPower) -> float:
         """What the ticks' times and the counter's steps leave open, each with its weight in the result."""
-        weights: dict[int, float] = defaultdict(
-            float
-        )  # of the times, in W; of the joules the same over -power
+        # Of the times, in W; those of the joules are the same over -power.
+        weights: dict[int, float] = defaultdict(float)
         weights[self.before] += quiet.head.power_w
         weights[self.after] -= quiet.tail.power_w
         for level, quiet_s in ((quiet.head, self.head_s), (quiet.tail, self.tail_s)):

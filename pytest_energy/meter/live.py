@@ -51,7 +51,7 @@ class LiveMeter:
         self._channels = tuple(channel for sensor in sensors for channel in sensor.channels)
         self.provenance = _one_provenance(sensors)
         sampler = Sampler(sensors, clock, runner or ThreadRunner(clock))
-        system = system or PsutilSystem()
+        self._system = system = system or PsutilSystem()
         host, devices = HostMonitor(sensors, clock, system), DeviceMonitor(sensors, system)
         sampler.add_chore(host.look, HOST_LOOK_S)
         for name in devices.names:
@@ -61,7 +61,6 @@ class LiveMeter:
             sampler=sampler,
             host=host,
             devices=devices,
-            system=system,
             synchronize=synchronize,
             rng=rng,
             provenance=self.provenance,
@@ -131,7 +130,7 @@ class LiveMeter:
         return window
 
     def adopt(self, pids: Iterable[int]) -> None:
-        self._instruments.system.adopt(pids)
+        self._system.adopt(pids)
 
     def close(self) -> None:
         """End the sampling.

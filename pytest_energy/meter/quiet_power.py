@@ -29,10 +29,6 @@ class Interval:
     energy_j: float
     spread_s: float
 
-    @property
-    def power_w(self) -> float:
-        return self.energy_j / self.duration_s
-
 
 @dataclass(frozen=True, slots=True)
 class Level:
@@ -77,7 +73,7 @@ def quiet_intervals(ticks: TimedTicks, quiet_s: Sequence[Span]) -> tuple[list[In
         head = [i for i in head if any(_lies_in(ticks, i, span_s) for span_s in quiet_s)]
         level_w = _latest_power_w(head)
         return [i for i in head if _is_same_quiet(i, level_w, _PASSING_SHARE)], tail
-    level_w = head[-1].power_w if head else 0.0
+    level_w = head[-1].energy_j / head[-1].duration_s if head else 0.0
     same = takewhile(lambda i: _is_same_quiet(i, level_w, _SAME_QUIET_SHARE), reversed(head))
     return list(same)[::-1], tail
 

@@ -28,15 +28,7 @@ _FOLLOW_GAP_S = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenTick:
-    """One update of a counter, as well as it was seen.
-
-    Attributes:
-        time_s: When it happened.
-        joules: The counter from then on.
-        spread_s: Standard uncertainty of the time.
-        after_s: It happened after this moment, surely.
-        before_s: It happened before this moment, surely.
-    """
+    """One update of a counter, as well as it was seen: surely after *after_s* and before *before_s*."""
 
     time_s: float
     joules: float
@@ -103,8 +95,6 @@ class Plan:
     """The next read.
 
     Attributes:
-        due_s: When it is wanted.
-        why: What for.
         resumed: What was planned before a read was put in.
     """
 
@@ -132,7 +122,7 @@ class Reader:
         """Learn from a read that was due at *due_s*."""
         call_s = read.ended_s - read.started_s
         self.call_s = call_s if is_first else min(self.call_s, call_s)
-        self.call_s += 0.05 * min(call_s - self.call_s, self.call_s)
+        self.call_s += _CALL_GAIN * min(call_s - self.call_s, self.call_s)
         self.mean_call_s += call_s if is_first else _CALL_GAIN * (call_s - self.mean_call_s)
         self.late_s = max(0.0, read.started_s - due_s)
 

@@ -17,7 +17,7 @@ from pytest_energy.errors import NotMeasurable, SensorError
 from pytest_energy.meter import quality
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.device_monitor import DeviceMonitor
-from pytest_energy.meter.host_usage import CpuTime, HostMonitor, System
+from pytest_energy.meter.host_usage import CpuTime, HostMonitor
 from pytest_energy.meter.integrate import integrate
 from pytest_energy.meter.interpolate import Cumulative
 from pytest_energy.meter.protocol import OpenPhase
@@ -35,19 +35,12 @@ _BACK_TO_BACK_SHARE = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruments:
-    """What a live meter and its windows share.
-
-    Attributes:
-        synchronize: Waits until the work that was started has ended.
-        rng: For the delays before windows.
-        quiet: When nothing was at work, as far as the windows know.
-    """
+    """What a live meter and its windows share."""
 
     clock: Clock
     sampler: Sampler
     host: HostMonitor
     devices: DeviceMonitor
-    system: System
     synchronize: Callable[[], None]
     rng: random.Random
     provenance: Provenance
@@ -141,8 +134,6 @@ class LiveWindow:
         self._start = _Edge(self._opened_s, {})
         self._suspended_s: float | None = None
 
-    # Opening
-
     def begin(self) -> None:
         """Wait for quiet, then start."""
         instruments = self._instruments
@@ -199,8 +190,6 @@ class LiveWindow:
                     self._void(str(error))
         return reads
 
-    # Inside
-
     def phase(self, name: str, *, samples: int | None = None, waits_for_gpu: bool = True) -> OpenPhase:
         phase = LivePhase(
             name,
@@ -211,8 +200,6 @@ class LiveWindow:
         )
         self._phases.append(phase)
         return phase
-
-    # Closing
 
     def abandon(self, because: str) -> None:
         """End the window without a wait; its reading is void."""
