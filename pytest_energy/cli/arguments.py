@@ -9,10 +9,6 @@ from typing import TypeAlias
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # its own type
 
-BASELINES = Path("baselines")
-
-_LEAST_WIDTH = 80  # in fewer columns the tables don't fit
-
 
 def add_run(parser: argparse.ArgumentParser, name: str, metavar: str) -> None:
     parser.add_argument(name, type=Path, metavar=metavar, help=f"a run, written by --energy-out={metavar}")
@@ -22,7 +18,7 @@ def add_baselines(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--baselines",
         type=Path,
-        default=BASELINES,
+        default=Path("baselines"),
         metavar="DIR",
         help="folder of the baselines; default: %(default)s in the working folder (pytest's ini value "
         "energy_baselines is not known here)",
@@ -30,7 +26,7 @@ def add_baselines(parser: argparse.ArgumentParser) -> None:
 
 
 def add_width(parser: argparse.ArgumentParser, what: str) -> None:
-    width = partial(whole_number, least=_LEAST_WIDTH)
+    width = partial(whole_number, least=80)  # in fewer columns the tables don't fit
     parser.add_argument("--width", type=width, default=100, metavar="COLUMNS", help=what)
 
 

@@ -98,12 +98,6 @@ class KernelPerfEvents:
         os.close(descriptor)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Counter:
-    channel: Channel
-    descriptor: int
-
-
 class PerfSensor:
     """RAPL counters through perf; to its user the same sensor as powercap's, with the same channels."""
 
@@ -130,7 +124,7 @@ class PerfSensor:
         with ExitStack() as undo:
             try:
                 counters = _open_counters(paths, self._events, undo)
-                counts = {c.channel.name: partial(self._events.count, c.descriptor) for c in counters}
+                counts = {c.name: partial(self._events.count, number) for c, number in counters.items()}
                 still = find_still(counts, now_s=now_s, sleep_s=sleep_s)
             except PermissionError as error:
                 raise SensorUnavailable(NAME, _permission_reason(paths.paranoid)) from error
@@ -141,32 +135,32 @@ class PerfSensor:
                 name: f"perf's counter of {name} did not move for {STILL_S:g} s: it is no sensor"
                 for name in sorted(still)
             }
-            self._counters = {c.channel.name: c for c in counters if c.channel.name not in still}
-            self.channels = tuple(counter.channel for counter in self._counters.values())
+            self.channels = tuple(channel for channel in counters if channel.name not in still)
             if not any(channel.domain is Domain.CPU for channel in self.channels):
                 raise SensorUnavailable(NAME, *self.left_out.values())
             undo.pop_all()
-        for counter in counters:
-            if counter.channel.name in still:
-                self._events.close(counter.descriptor)
+        for channel, descriptor in counters.items():
+            if channel.name in still:
+                self._events.close(descriptor)
+        self._counters = {channel.name: (channel, counters[channel]) for channel in self.channels}
         self._highest = dict.fromkeys(self._counters, 0)
         self._lock = threading.Lock()
 
     def read_j(self, channel: str) -> float:
         """Joules of *channel* since the sensor was opened."""
         with self._lock:
-            counter = self._counters.get(channel)
-            if counter is None:
+            if channel not in self._counters:
                 raise SensorError(f"{channel}: perf reads {', '.join(self._counters) or 'nothing now'}")
+            counted, descriptor = self._counters[channel]
             try:
-                count = self._events.count(counter.descriptor)
+                count = self._events.count(descriptor)
             except OSError as error:
                 raise SensorError(f"{channel}: perf can't read its counter: {error}") from error
             highest = self._highest[channel]
             if count < highest:
                 raise SensorError(f"{channel}: perf's counter fell from {highest} to {count}")
             self._highest[channel] = count
-        return count * counter.channel.resolution_j
+        return count * counted.resolution_j
 
     def usage(self) -> Usage:
         return Usage()
@@ -179,8 +173,8 @@ class PerfSensor:
         with self._lock:
             # Forgotten first: the kernel may give a closed descriptor's number to another file.
             counters, self._counters = self._counters, {}
-            for counter in counters.values():
-                self._events.close(counter.descriptor)
+            for _, descriptor in counters.values():
+                self._events.close(descriptor)
 
 
 def _no_event_reason(power: Path) -> Reason:
@@ -191,11 +185,11 @@ def _no_event_reason(power: Path) -> Reason:
     return Reason(f"{power}/events has {', '.join(names) or 'no energy event'}, but not energy-pkg")
 
 
-def _open_counters(paths: PerfPaths, events: PerfEvents, undo: ExitStack) -> list[_Counter]:
-    """A counter of each event for each package; *undo* closes them."""
+def _open_counters(paths: PerfPaths, events: PerfEvents, undo: ExitStack) -> dict[Channel, int]:
+    """The descriptor of a counter of each event for each package; *undo* closes them."""
     pmu = int((paths.power / "type").read_text())
     places = _places(paths)
-    counters: list[_Counter] = []
+    counters: dict[Channel, int] = {}
     for domain, event in _EVENTS:
         file = paths.power / "events" / event
         if not file.is_file():
@@ -206,7 +200,7 @@ def _open_counters(paths: PerfPaths, events: PerfEvents, undo: ExitStack) -> lis
             undo.callback(events.close, descriptor)
             name = f"{domain}:{package}"
             channel = Channel(name=name, domain=domain, device=package, is_ticked=False, resolution_j=scale_j)
-            counters.append(_Counter(channel=channel, descriptor=descriptor))
+            counters[channel] = descriptor
     return counters
 
 
