@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_energy.sensors.perf import PerfPaths
@@ -30,38 +30,32 @@ class Permission:
     fix: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuardedPaths:
-    """The files that decide who may read energy."""
-
-    powercap: Path = POWERCAP
-    perf: PerfPaths = field(default_factory=PerfPaths)
-    devices: Path = Path("/dev")
-    status: Path = Path("/proc/self/status")
-
-
 def permissions(
-    paths: GuardedPaths | None = None, *, may_access: Callable[[Path, int], bool] = os.access
+    *,
+    powercap: Path = POWERCAP,
+    perf: PerfPaths | None = None,
+    devices: Path = Path("/dev"),
+    status: Path = Path("/proc/self/status"),
+    may_access: Callable[[Path, int], bool] = os.access,
 ) -> tuple[Permission, ...]:
     """What there is on this machine to be permitted, and whether it is.
 
-    Args:
-        paths: Where to look.
-        may_access: Whether this user may do what a mode of `os.access` says with a file.
+    The paths are where to look, and *may_access* tells whether this user may do with a file what a mode of
+    `os.access` says.
     """
-    paths = GuardedPaths() if paths is None else paths
+    perf = PerfPaths() if perf is None else perf
     needed: list[Permission] = []
-    gpus = sorted(paths.devices.glob("nvidia[0-9]*"))
-    for file in [path for path in (paths.devices / "nvidiactl", *gpus) if path.exists()]:
+    gpus = sorted(devices.glob("nvidia[0-9]*"))
+    for file in [path for path in (devices / "nvidiactl", *gpus) if path.exists()]:
         fix = f"sudo chmod a+rw {file}"
         needed.append(_file_permission("nvml", file, fix, is_granted=may_access(file, os.R_OK | os.W_OK)))
-    counters = sorted(paths.powercap.glob("intel-rapl:*/energy_uj"))
+    counters = sorted(powercap.glob("intel-rapl:*/energy_uj"))
     if counters:
         refused = [file for file in counters if not may_access(file, os.R_OK)]
-        fix = f"sudo chmod a+r {paths.powercap}/intel-rapl:*/energy_uj"
+        fix = f"sudo chmod a+r {powercap}/intel-rapl:*/energy_uj"
         needed.append(_file_permission("rapl", (refused or counters)[0], fix, is_granted=not refused))
-    if (paths.perf.power / "events" / "energy-pkg").exists():
-        needed.append(_perf_permission(paths))
+    if (perf.power / "events" / "energy-pkg").exists():
+        needed.append(_perf_permission(perf.paranoid, status))
     return tuple(needed)
 
 
@@ -73,14 +67,14 @@ def _permission(sensor: str, what: str, fix: str, *, is_granted: bool) -> Permis
     return Permission(sensor=sensor, what=what, is_granted=is_granted, fix=None if is_granted else fix)
 
 
-def _perf_permission(paths: GuardedPaths) -> Permission:
-    level = _text_of(paths.perf.paranoid) or "unknown"
-    capabilities = re.search(r"^CapEff:\s*([0-9a-f]+)$", _text_of(paths.status), re.MULTILINE)
+def _perf_permission(paranoid: Path, status: Path) -> Permission:
+    level = _text_of(paranoid) or "unknown"
+    capabilities = re.search(r"^CapEff:\s*([0-9a-f]+)$", _text_of(status), re.MULTILINE)
     mask = int(capabilities[1], 16) if capabilities else 0
     is_open = level.lstrip("-").isdecimal() and int(level) <= 0
     is_granted = is_open or bool(mask & (1 << _CAP_PERFMON | 1 << _CAP_SYS_ADMIN))
     fix = "sudo sysctl kernel.perf_event_paranoid=0"
-    return _permission("rapl", f"{paths.perf.paranoid} is {level}", fix, is_granted=is_granted)
+    return _permission("rapl", f"{paranoid} is {level}", fix, is_granted=is_granted)
 
 
 def _text_of(file: Path) -> str:
