@@ -51,17 +51,12 @@ def _integrals(trace: Trace, resolutions_j: Mapping[str, float]) -> dict[str, In
             )
         except NotMeasurable as error:
             raise NotMeasurable(f"{name}: {error}") from error
-        edge_s = trace.edges_s.get(name, 0.0)
-        integrals[name] = _with_edges(integral, trace.stop_s - trace.start_s, edge_s)
+        if name in trace.edges_s:  # a counter that samples power leaves joules open at the window's edges
+            power_w = integral.energy_j / (trace.stop_s - trace.start_s)
+            edge_j = abs(power_w - (integral.head_power_w or 0.0)) * trace.edges_s[name]
+            integral = replace(integral, uncertainty_j=math.hypot(integral.uncertainty_j, edge_j))
+        integrals[name] = integral
     return integrals
-
-
-def _with_edges(integral: Integral, duration_s: float, edge_s: float) -> Integral:
-    """*integral* with what a counter that samples power leaves open at the window's edges."""
-    if edge_s == 0:
-        return integral
-    step_w = abs(integral.energy_j / duration_s - (integral.head_power_w or 0.0))
-    return replace(integral, uncertainty_j=math.hypot(integral.uncertainty_j, step_w * edge_s))
 
 
 def void_reading(because: str, duration_s: float, provenance: Provenance) -> Reading:

@@ -166,11 +166,6 @@ class Sampler:
         faults = tuple(self._faults[channel])
         return next((because for time_s, because in faults if time_s >= since_s), None)
 
-    def fault_since_last_tick(self, channel: str) -> str | None:
-        """Why a ticked channel hasn't ticked since its last tick, if reads failed; or `None`."""
-        ticks = self._followed[channel].ticks
-        return self.fault_since(channel, ticks[-1].time_s if ticks else -math.inf)
-
     def read_j(self, channel: str) -> float:
         """Joules of *channel* now, from any thread.
 

@@ -154,7 +154,9 @@ def _kept_to_beat(first: int, ticks: Sequence[_NumberedTick]) -> TickTimes | Non
             shrink = tick.variance / (tick.variance + jitter)
             spread_s = math.sqrt(jitter * shrink)
         else:
-            shrink, spread_s = 0.0, _own_spread_s(tick, distance_s, beat)
+            # The beat contradicts it: it may err by its distance from the beat.
+            off_s = abs(distance_s) % beat.period_s
+            shrink, spread_s = 0.0, max(math.sqrt(tick.variance), min(off_s, beat.period_s - off_s))
         best.append(BestTime(tick.time_s - shrink * distance_s, spread_s, tick.number, shrink))
     if kept_count < (1 - _WILD_SHARE) * sum(tick.is_counted for tick in ticks):
         return None  # the beats were miscounted, or there is none
@@ -184,12 +186,6 @@ def _fit(ticks: Sequence[_NumberedTick], weights: Sequence[float]) -> _Beat:
         weight=weight,
         square=square,
     )
-
-
-def _own_spread_s(tick: _NumberedTick, distance_s: float, beat: _Beat) -> float:
-    """Spread of a tick that the beat contradicts: it may err by its distance from the beat."""
-    off_s = abs(distance_s) % beat.period_s
-    return max(math.sqrt(tick.variance), min(off_s, beat.period_s - off_s))
 
 
 def _excess(counted: Sequence[tuple[float, float]]) -> float:

@@ -36,7 +36,8 @@ def why_not_followed(sampler: Sampler, ticked: Iterable[Channel]) -> str | None:
         name = channel.name
         if sampler.is_silent(name):
             still = f"{name}: its counter stands still; one that never moves measures nothing"
-            return sampler.fault_since_last_tick(name) or still
+            ticks = sampler.ticks(name)
+            return sampler.fault_since(name, ticks[-1].time_s if ticks else -math.inf) or still
         if sampler.tick_s(name) is None:
             return f"{name}: the period of its counter hasn't been found"
     return None

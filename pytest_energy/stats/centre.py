@@ -26,14 +26,12 @@ class Centre:
         variance: Of one value: that of the mean is this over *count*. 0 where one value has none.
         df: Degrees of freedom of *variance*.
         count: Values, those that the trimmed mean leaves out among them.
-        trimmed_count: Values left out at each end.
     """
 
     centre: float
     variance: float
     df: int
     count: int
-    trimmed_count: int = 0
 
     @property
     def centre_variance(self) -> float:
@@ -85,7 +83,6 @@ def centre_of(values: Sequence[float]) -> Centre:
         variance=centre_variance * count,
         df=len(kept) - 1,
         count=count,
-        trimmed_count=cut,
     )
 
 

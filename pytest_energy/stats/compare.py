@@ -83,10 +83,6 @@ class RoundEnergies:
             energies_j=self.energies_j[start:stop], uncertainties_j=self.uncertainties_j[start:stop]
         )
 
-    def first(self, count: int) -> "RoundEnergies":
-        """The first *count* of these rounds."""
-        return RoundEnergies(energies_j=self.energies_j[:count], uncertainties_j=self.uncertainties_j[:count])
-
     @property
     def relative_uncertainty(self) -> float:
         """Mean over the rounds of uncertainty over energy: what is left if all of it is common to them."""

@@ -85,7 +85,7 @@ def needs_more_pairs(
 
     def is_narrow(count: int) -> bool:
         """Whether what more pairs could narrow is narrow enough."""
-        change, _ = _change(before.first(count), after.first(count))
+        change, _ = _change(before.part(0, count), after.part(0, count))
         return bool(change.df) and half_width(change.centre_variance, change.df, 0.0, 0.025) <= precision
 
     return wants_another(len(before.energies_j), is_narrow, least=least, cap=cap)
