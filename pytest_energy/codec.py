@@ -7,7 +7,7 @@ Rule 3: a key that a type doesn't have is left alone: a new key is no new format
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -133,16 +133,10 @@ def _fault_of_object(value: object, kind: inspect.StructType | inspect.DictType,
         return f"{where} holds {_short(value)}, not an object"
     if isinstance(kind, inspect.DictType):
         return _first(_fault(item, kind.value_type, f"{where}: {key}") for key, item in value.items())
-    return _fault_of_members(value, kind.fields, where)
-
-
-def _fault_of_members(
-    members: Mapping[str, object], fields: Iterable[inspect.Field], where: str
-) -> str | None:
-    for field in fields:
+    for field in kind.fields:
         name = field.encode_name
-        if name in members:
-            if fault := _fault(members[name], field.type, f"{where}: {name}"):
+        if name in value:
+            if fault := _fault(value[name], field.type, f"{where}: {name}"):
                 return fault
         elif field.required:
             return f"{where} has no {name!r}"
@@ -158,7 +152,8 @@ def _fault_of_list(
         items = enumerate(value)
         return _first(_fault(item, kind.item_type, f"{where}[{number}]") for number, item in items)
     if not isinstance(value, list) or len(value) != len(kind.item_types):
-        return f"{where} is {_short(value)}, not a pair of {_plural(kind.item_types[0])}"
+        plural = "numbers" if isinstance(kind.item_types[0], inspect.FloatType) else "texts"
+        return f"{where} is {_short(value)}, not a pair of {plural}"
     pairs = zip(value, kind.item_types, strict=True)
     return _first(_fault(item, item_kind, where) for item, item_kind in pairs)
 
@@ -200,10 +195,6 @@ def _fault_of_choice(value: object, choices: Iterable[object], where: str) -> st
 
 def _first(faults: Iterable[str | None]) -> str | None:
     return next(filter(None, faults), None)
-
-
-def _plural(kind: inspect.Type) -> str:
-    return "numbers" if isinstance(kind, inspect.FloatType) else "texts"
 
 
 def _short(value: object) -> str:

@@ -23,16 +23,7 @@ class Verdict(StrEnum):
 
 
 FAILING = frozenset({Verdict.REGRESSION, Verdict.OVER_BUDGET})
-UNDECIDED = frozenset(
-    {
-        Verdict.INCONCLUSIVE,
-        Verdict.NO_BASELINE,
-        Verdict.NOT_COMPARABLE,
-        Verdict.SATURATED,
-        Verdict.VOID,
-        Verdict.UNMEASURED,
-    }
-)
+UNDECIDED = frozenset(Verdict) - FAILING - {Verdict.PASS, Verdict.IMPROVEMENT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -200,10 +200,6 @@ def from_json_text(text: str, source: str) -> Baseline:
         raise BaselineError(f"{error}; {HOW_TO_MEND}") from error
 
 
-def _from_text(text: str, source: str) -> Baseline:
-    return _baseline(parse(text, source), source)
-
-
 def _check_merged(text: str, source: str) -> None:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.startswith(_CONFLICT_MARKERS):
@@ -231,7 +227,8 @@ class StoredBaseline(Document, frozen=True, kw_only=True, rename={"test_id": "id
     sessions: Annotated[tuple[_Session, ...], written(minItems=1)]
 
 
-def _baseline(value: object, source: str) -> Baseline:
+def _from_text(text: str, source: str) -> Baseline:
+    value = parse(text, source)
     version = format_of(value, source)
     if version > FORMAT_VERSION:
         raise BaselineError(

@@ -17,9 +17,8 @@ Format 1 (each round is either what was measured, or the raw ticks it was measur
 import json
 import math
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -171,19 +170,16 @@ def _to_text(tests: Mapping[str, Sequence[ReplayRound]]) -> str:
 
 def _write_whole(path: Path, text: str) -> None:
     """Write beside *path*, then rename: a reader sees the old file or the new one, never a part."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}"
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with temporary.open("x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes files for their owner alone; a recording is for everyone who may read the folder.
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
-        raise
+        temporary.chmod(0o644)  # a recording is for everyone who may read the folder
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 class _Test(Document, frozen=True, kw_only=True):
@@ -262,13 +258,7 @@ def round_from_json(value: object, where: str) -> ReplayRound:
 
 def _of_joules(written: _PlainRound) -> ReplayRound:
     energy_j = math.fsum(written.channels.values()) if written.energy_j is None else written.energy_j
-    return ReplayRound(
-        duration_s=written.duration_s,
-        energy_j=energy_j,
-        channels=written.channels,
-        uncertainty_j=written.uncertainty_j,
-        phases=_phases(written.phases),
-    )
+    return ReplayRound(**asdict(written) | {"energy_j": energy_j, "phases": _phases(written.phases)})
 
 
 def _of_ticks(written: _TickedRound) -> ReplayRound:
@@ -386,10 +376,9 @@ def _check_spreads(name: str, ticks: Sequence[Tick]) -> None:
 
 def _check_name(channel: str) -> None:
     domain, colon, position = channel.partition(":")
-    if domain not in {known.value for known in Domain} or not colon or not position:
-        domains = ", ".join(known.value for known in Domain)
+    if domain not in list(Domain) or not colon or not position:
         raise NotMeasurable(
-            f"{channel!r} is no channel; one is named DOMAIN:POSITION with a domain of {domains}"
+            f"{channel!r} is no channel; one is named DOMAIN:POSITION with a domain of {', '.join(Domain)}"
         )
 
 
