@@ -13,7 +13,7 @@ Rule 5: a test with the fixture `energy` says itself what is measured; `benchmar
 import inspect
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import wraps
+from functools import partial, wraps
 from importlib import metadata
 from typing import Any, TypeVar
 
@@ -31,11 +31,9 @@ R = TypeVar("R")
 
 _COMMON, _CODSPEED = "benchmark", "codspeed_benchmark"  # fixtures and markers have the same names
 _MEASURED = "_energy_of_test"  # set on the class of a fixture that is measured
-# Packages that bring a fixture, by the name of their module: the major versions that this was tried with.
-_KNOWN_VERSIONS = {
-    "pytest_benchmark": ("pytest-benchmark", ("4", "5")),
-    "pytest_codspeed": ("pytest-codspeed", ("4", "5")),
-}
+_PACKAGES = {"pytest_benchmark": "pytest-benchmark", "pytest_codspeed": "pytest-codspeed"}  # by module
+# Tried: pytest-benchmark 4.0.0 (runs with pytest 8 only), 5.3.1; pytest-codspeed 4.5.0, 5.0.4.
+_KNOWN_MAJORS = ("4", "5")
 _EXPLANATION = (
     "--energy-benchmark had called the benchmarked function again, in rounds of its own, before this test "
     "failed. If the test counts calls or looks at what they have changed, run it without."
@@ -49,7 +47,8 @@ def measure_benchmarks(config: pytest.Config, *, is_off: bool) -> None:
     Raises:
         SettingsError: No plugin brings a fixture that could be measured.
     """
-    brought = {name for name in (_COMMON, _CODSPEED) if _is_brought(config, name)}
+    plugins = config.pluginmanager.get_plugins()  # with each `conftest.py` that is loaded by now
+    brought = {name for name in (_COMMON, _CODSPEED) if any(hasattr(plugin, name) for plugin in plugins)}
     if not brought:
         raise SettingsError(
             "--energy-benchmark (ini value energy_benchmark) measures tests with the fixture benchmark, and "
@@ -58,11 +57,6 @@ def measure_benchmarks(config: pytest.Config, *, is_off: bool) -> None:
     are_skipped = config.getoption("--benchmark-skip", default=False)
     if not (is_off or are_skipped):
         config.pluginmanager.register(Benchmarks(has_codspeed=_CODSPEED in brought), "energy-benchmarks")
-
-
-def _is_brought(config: pytest.Config, fixture: str) -> bool:
-    """Whether a plugin, or a `conftest.py` that is loaded by now, defines *fixture*."""
-    return any(hasattr(plugin, fixture) for plugin in config.pluginmanager.get_plugins())
 
 
 class Benchmarks:
@@ -152,15 +146,15 @@ def _stand_behind(fixture: object, item: pytest.Item) -> None:
 
 def _why_unknown(kind: type) -> str | None:
     """Why a fixture of the class *kind* is left as it is; `None`: it is known, or a project's own."""
-    name, majors = _KNOWN_VERSIONS.get(kind.__module__.partition(".")[0], ("", ()))
-    if not name:
+    name = _PACKAGES.get(kind.__module__.partition(".")[0])
+    if name is None:
         return None
     version = metadata.version(name)
-    if version.partition(".")[0] in majors:
+    if version.partition(".")[0] in _KNOWN_MAJORS:
         return None
     return (
         f"{name} {version} is not known to work with --energy-benchmark; install one of its versions "
-        f"{', '.join(majors)}, or measure the work with the fixture energy"
+        f"{', '.join(_KNOWN_MAJORS)}, or measure the work with the fixture energy"
     )
 
 
@@ -218,16 +212,11 @@ class Setup:
 
     def __init__(self, setup: Callable[..., Any]) -> None:
         self._setup = setup
-        self._args: tuple[object, ...] = ()
-        self._kwargs: Mapping[str, object] = {}
+        self.again: Callable[[], Any] = setup
 
     def __call__(self, *args: object, **kwargs: object) -> Any:
-        self._args, self._kwargs = args, kwargs
-        return self._setup(*args, **kwargs)
-
-    def again(self) -> Any:
-        """Call it as it was called before."""
-        return self._setup(*self._args, **self._kwargs)
+        self.again = partial(self._setup, *args, **kwargs)
+        return self.again()
 
 
 class _CantRepeat(Exception):

@@ -121,7 +121,8 @@ class Energy:
             duration_s=duration_s,
         )
         work = LoadWork(plan=plan, has_warm_up=self._measurement.has_warm_up, slo=slo)
-        self._measurement.adopt(engine.worker_pids())
+        if not self._measurement.is_off:  # processes of the engine are no strangers to the run
+            self._measurement.run.meter.adopt(engine.worker_pids())
         return self._measurement.measure(work)
 
     def model(self, module: object, example_input: object) -> None:

@@ -5,7 +5,7 @@ Rule 2: a window inside another is a phase of its round; its joules are part of 
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
@@ -73,11 +73,6 @@ class Measurement:
     def give_up(self, because: str) -> None:
         """Remember why there are no rounds, unless a reason is known."""
         self._unmeasured_because = self._unmeasured_because or because
-
-    def adopt(self, pids: Iterable[int]) -> None:
-        """Take these processes, and those that they start, for the run's own."""
-        if not self.is_off:
-            self.run.meter.adopt(pids)
 
     def refuse_inside_window(self, because: str) -> None:
         """Stop what would be measured itself.
@@ -229,12 +224,12 @@ class Measurement:
         Raises:
             EnergyError: The value is neither a finite number nor `None`.
         """
-        if value is not None and not math.isfinite(value):
-            raise EnergyError(f"{self.test_id}: energy.record({name}={value!r}): give a finite number")
         if value is None:
             self.keep(Metrics({name: None}, {name: "recorded as None by the test"}))
-        else:
+        elif math.isfinite(value):
             self.keep(Metrics({name: float(value)}))
+        else:
+            raise EnergyError(f"{self.test_id}: energy.record({name}={value!r}): give a finite number")
 
     def keep(self, metrics: Metrics) -> None:
         """Keep *metrics* for the record; they win over those that are computed from it."""

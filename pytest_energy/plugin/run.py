@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import pytest
 
@@ -59,7 +59,7 @@ class EnergyRun:
         self.kin_pid: int | None = None
         self.config = config
         self._has_baseline: dict[str, bool] = {}
-        self._newest_baseline: tuple[str, Baseline] | None = None
+        self._load_baseline = lru_cache(maxsize=1)(self._stored_baseline)
         self._started_meter: Meter | None = None
 
     @cached_property
@@ -166,7 +166,7 @@ class EnergyRun:
         """
         if self.settings.baseline_mode is not BaselineMode.OFF:
             for test_id in test_ids:
-                self._has_baseline[test_id] = self.store.load(self.machine.key, test_id) is not None
+                self._has_baseline[test_id] = self._stored_baseline(test_id) is not None
 
     def _baseline(self, test_id: str) -> Baseline | None:
         """The baseline of *test_id*; that of the test at hand is read once.
@@ -176,15 +176,16 @@ class EnergyRun:
         """
         if not self._has_baseline.get(test_id):
             return None
-        if self._newest_baseline is None or self._newest_baseline[0] != test_id:
-            baseline = self.store.load(self.machine.key, test_id)
-            if baseline is None:
-                raise BaselineError(
-                    f"{self.store.path(self.machine.key, test_id)} was there when the run began and is gone: "
-                    "something else has removed it; restore it and run again"
-                )
-            self._newest_baseline = test_id, baseline
-        return self._newest_baseline[1]
+        baseline = self._load_baseline(test_id)
+        if baseline is None:
+            raise BaselineError(
+                f"{self.store.path(self.machine.key, test_id)} was there when the run began and is gone: "
+                "something else has removed it; restore it and run again"
+            )
+        return baseline
+
+    def _stored_baseline(self, test_id: str) -> Baseline | None:
+        return self.store.load(self.machine.key, test_id)
 
     def tolerance(self, mark: EnergyMark) -> float:
         """Accepted rise for a test with *mark*, as a share."""

@@ -122,27 +122,23 @@ class _Value:
     def _wrong(self, wanted: str) -> SettingsError:
         return SettingsError(f"{self.source}={self.text!r}: give {wanted}")
 
-    def _parsed(self, kind: Callable[[str], T], wanted: str) -> T:
+    def _parsed(self, kind: Callable[[str], T], is_right: Callable[[T], bool], wanted: str) -> T:
         try:
-            return kind(self.text)
+            value = kind(self.text)
         except ValueError as error:
             raise self._wrong(wanted) from error
+        if not is_right(value):
+            raise self._wrong(wanted)
+        return value
 
     def number(self, *, least: float = -math.inf, above: float = -math.inf, below: float = math.inf) -> float:
         limits = {"at least": least, "above": above, "below": below}
         bounds = [f"{name} {limit:g}" for name, limit in limits.items() if math.isfinite(limit)]
         wanted = f"a number {' and '.join(bounds)}"
-        value = self._parsed(float, wanted)
-        if not (math.isfinite(value) and value >= least and above < value < below):
-            raise self._wrong(wanted)
-        return value
+        return self._parsed(float, lambda x: math.isfinite(x) and x >= least and above < x < below, wanted)
 
     def integer(self, *, least: int) -> int:
-        wanted = f"a whole number of at least {least}"
-        value = self._parsed(int, wanted)
-        if value < least:
-            raise self._wrong(wanted)
-        return value
+        return self._parsed(int, lambda count: count >= least, f"a whole number of at least {least}")
 
     def boolean(self) -> bool:
         word = self.text.lower()

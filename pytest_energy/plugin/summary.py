@@ -55,7 +55,9 @@ class Summary:
         is_whole = True
         try:
             self._write_baselines()
-            self._write_outputs()
+            for path in self._settings.out_paths:
+                write(self._judgements, path, created=now_text(), run_notes=self._run_notes)
+                self._notices.append(f"summary written to {path}")
             self._write_recording()
         except EnergyError as error:
             self._notices.append(f"ERROR: {error}")
@@ -93,11 +95,6 @@ class Summary:
         folder = self._settings.baselines_path
         self._notices.extend(f"{count} baseline(s) {verb} {folder / key}" for key, count in written.items())
 
-    def _write_outputs(self) -> None:
-        for path in self._settings.out_paths:
-            write(self._judgements, path, created=now_text(), run_notes=self._run_notes)
-            self._notices.append(f"summary written to {path}")
-
     def _write_recording(self) -> None:
         path = self._settings.record_path
         if path is None:
@@ -114,8 +111,8 @@ class Summary:
         config = terminalreporter.config
         if self._settings.shows_report:
             width, is_verbose = config.get_terminal_writer().fullwidth, config.get_verbosity() > 0
-            terminalreporter.section("energy")
             text = to_terminal.render(view.of(self._judgements), width=width, shows_rest=is_verbose)
+            terminalreporter.section("energy")
             terminalreporter.write_line(text)
         else:
             counts = Counter(judgement.verdict for judgement in self._judgements)
