@@ -204,7 +204,15 @@ class LoadWork:
         """
         round_index = len(self.loads)
         self._next = self._first_requests if round_index == 0 else self.plan.requests(round_index)
-        self._check_same_work(round_index, *self._next)
+        first, now = (
+            f"{len(prompts)} prompts of {sum(map(len, prompts))} tokens, {sum(lengths)} to be answered"
+            for prompts, lengths in (self._first_requests, self._next)
+        )
+        if first != now:
+            raise SettingsError(
+                f"energy.requests: round {round_index} has {now}, the first had {first}; rounds of "
+                "different work are not comparable"
+            )
 
     def run(self, call_index: int, window: OpenWindow | None) -> LoadResult:
         """Run the load of one round.
@@ -284,20 +292,6 @@ class LoadWork:
             self._whole_because = part.because
         else:
             self._part = part
-
-    def _check_same_work(
-        self, round_index: int, prompts: Sequence[Prompt], output_tokens: Sequence[int]
-    ) -> None:
-        first_prompts, first_lengths = self._first_requests
-        first, now = (
-            f"{len(batch)} prompts of {sum(map(len, batch))} tokens, {sum(lengths)} to be answered"
-            for batch, lengths in ((first_prompts, first_lengths), (prompts, output_tokens))
-        )
-        if first != now:
-            raise SettingsError(
-                f"energy.requests: round {round_index} has {now}, the first had {first}; rounds of "
-                "different work are not comparable"
-            )
 
 
 def _scaled(reading: Reading, load: LoadResult, part: tuple[float, float]) -> Reading:

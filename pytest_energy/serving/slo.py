@@ -42,8 +42,5 @@ class Slo:
         >>> Slo(ttft_s=0.2).is_kept(ttft_s=0.2, tpot_s=None, e2e_s=9.0)
         True
         """
-        return (
-            (self.ttft_s is None or ttft_s <= self.ttft_s)
-            and (self.tpot_s is None or tpot_s is None or tpot_s <= self.tpot_s)
-            and (self.e2e_s is None or e2e_s <= self.e2e_s)
-        )
+        pairs = ((ttft_s, self.ttft_s), (tpot_s, self.tpot_s), (e2e_s, self.e2e_s))
+        return all(time_s is None or limit_s is None or time_s <= limit_s for time_s, limit_s in pairs)

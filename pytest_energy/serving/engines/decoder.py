@@ -1,4 +1,4 @@
-"""Counting the weights of a model from its configuration, with no weight in memory."""
+"""What a model weighs: counted from its configuration with no weight in memory; and its GPU's memory."""
 
 from typing import Any
 
@@ -46,3 +46,8 @@ def decoder_shape(model: Any) -> DecoderShape | None:
         layer_count=config.num_hidden_layers,
         attention_width=config.num_attention_heads * head_size,
     )
+
+
+def vram_bytes(device: Any) -> float | None:
+    """All memory of *device*, a `torch.device`; `None` for what is no GPU."""
+    return float(torch.cuda.get_device_properties(device).total_memory) if device.type == "cuda" else None

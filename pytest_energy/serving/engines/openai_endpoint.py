@@ -92,6 +92,8 @@ class OpenAiEndpoint:
         EngineError: The server doesn't answer.
     """
 
+    name = NAME
+
     def __init__(
         self,
         base_url: str,
@@ -135,10 +137,6 @@ class OpenAiEndpoint:
         self._is_closed = False
 
     @property
-    def name(self) -> str:
-        return NAME
-
-    @property
     def facts(self) -> EngineFacts:
         if self._has_running_usage is None:
             return self._facts
@@ -161,7 +159,9 @@ class OpenAiEndpoint:
                         yield event
                 answer.end()
         except (ServerFault, aiohttp.ClientError, OSError) as error:
-            because = f"{self._reason(error)}{_progress(answer, request)}"
+            count, length = answer.token_count, request.output_tokens
+            progress = f" (after {count} of {length} tokens)" if count else ""
+            because = f"{self._reason(error)}{progress}"
             raise self._error(request.request_id, self._completions_url, because) from error
         self._has_running_usage = answer.has_running_usage
 
@@ -334,12 +334,6 @@ def _refusal(status: int, content: bytes, target: str | None = None) -> str:
         message = shortened(content.decode(errors="replace"))
     is_about_fields = status in (http.HTTPStatus.BAD_REQUEST, http.HTTPStatus.UNPROCESSABLE_ENTITY)
     return f"HTTP {status}: {message}{REFUSED_PROMPT_HINT if is_about_fields else ''}"
-
-
-def _progress(answer: Answer, request: Request) -> str:
-    if not answer.token_count:
-        return ""
-    return f" (after {answer.token_count} of {request.output_tokens} tokens)"
 
 
 def _cache_counters(page: str) -> CacheCounters | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.lazy_module import LazyModule
-from pytest_energy.serving.engines.decoder import decoder_shape
+from pytest_energy.serving.engines.decoder import decoder_shape, vram_bytes
 from pytest_energy.serving.engines.protocol import (
     CacheCounters,
     EngineError,
@@ -24,11 +24,8 @@ from pytest_energy.serving.engines.protocol import (
 )
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel
     from transformers.generation.continuous_batching.requests import GenerationOutput
-else:
-    torch = LazyModule("torch")
 
 transformers: Any = LazyModule("transformers")
 generation: Any = LazyModule("transformers.generation.configuration_utils")
@@ -99,6 +96,8 @@ class TransformersEngine:
         SettingsError: A limit is below 1.
     """
 
+    name = "transformers"
+
     def __init__(
         self,
         model: "PreTrainedModel",
@@ -122,7 +121,7 @@ class TransformersEngine:
         )
         self._batching = batching
         self._decode = decode
-        self._facts = _facts(model, batching, name=name, has_text=decode is not None)
+        self.facts = _facts(model, batching, name=name, has_text=decode is not None)
         self._manager = _greedy_manager(model, batching)
         self._serial = itertools.count()
         self._queried_tokens = 0
@@ -131,14 +130,6 @@ class TransformersEngine:
         self._manager.warmup()  # makes the paged cache now: too little memory is an error of this line
         self._count_prefix_hits()
         self._manager.start()
-
-    @property
-    def name(self) -> str:
-        return "transformers"
-
-    @property
-    def facts(self) -> EngineFacts:
-        return self._facts
 
     async def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:
         """Token events of one answer; see `Engine.generate`."""
@@ -253,7 +244,7 @@ def _facts(model: "PreTrainedModel", batching: _Batching, *, name: str | None, h
         model=name or type(model).__name__,
         parameters=sum(weight.numel() for weight in weights),
         size_bytes=float(sum(tensor.numel() * tensor.element_size() for tensor in weights + buffers)),
-        vram_bytes=_vram_bytes(model.device),
+        vram_bytes=vram_bytes(model.device),
         shape=decoder_shape(model),
         flags={
             "data_type": str(model.dtype).removeprefix("torch."),
@@ -268,9 +259,3 @@ def _facts(model: "PreTrainedModel", batching: _Batching, *, name: str | None, h
         },
         versions={package: version(package) for package in ("torch", "transformers")},
     )
-
-
-def _vram_bytes(device: "torch.device") -> float | None:
-    if device.type != "cuda":
-        return None
-    return float(torch.cuda.get_device_properties(device).total_memory)

@@ -100,6 +100,8 @@ class VllmEngine:
         EngineFailed: vLLM could not load the model.
     """
 
+    name = NAME
+    facts: EngineFacts
     _mailbox: Mailbox[Outcome] | None = None
     _llm: Any = None
     _family = ProcessFamily()
@@ -161,7 +163,7 @@ class VllmEngine:
                 config, workers = self._load(arguments)
                 self._vocabulary = int(config.model_config.get_vocab_size())
                 self._longest = int(config.model_config.max_model_len)
-                self._facts = engine_facts(
+                self.facts = engine_facts(
                     config,
                     workers,
                     model=self._model,
@@ -171,14 +173,6 @@ class VllmEngine:
             except BaseException:
                 self.close()
                 raise
-
-    @property
-    def name(self) -> str:
-        return NAME
-
-    @property
-    def facts(self) -> EngineFacts:
-        return self._facts
 
     async def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:
         """Token events of one answer; see `Engine.generate`."""
@@ -196,7 +190,7 @@ class VllmEngine:
 
     def cache_counters(self) -> CacheCounters | None:
         """Counts of the prefix cache since the start, or `None` with the cache off."""
-        if self._facts.flags["prefix_cache"] == "off":
+        if self.facts.flags["prefix_cache"] == "off":
             return None
         if not self._is_closed:
             self._loop.run(_turns(TURNS_OF_A_STEP))

@@ -1,5 +1,6 @@
 """The facts of a vLLM engine, from the configuration that vLLM made of its arguments and from its workers."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -85,9 +86,5 @@ def _tuning(config: Any) -> dict[str, str]:
 
 def _total(parts: Iterable[float | None]) -> float | None:
     """The sum, or `None` where a part isn't known."""
-    total = 0.0
-    for part in parts:
-        if part is None:
-            return None
-        total += part
-    return total
+    values = list(parts)
+    return None if None in values else math.fsum(filter(None, values))

@@ -3,6 +3,8 @@
 from itertools import chain
 from typing import Any
 
+from pytest_energy.serving.engines.decoder import vram_bytes
+
 
 class WeightReport:
     """Mixed into vLLM's worker class, so that `collective_rpc("report_weights")` calls it in every worker."""
@@ -19,10 +21,13 @@ def weight_report(model: Any, device: Any, vllm_config: Any) -> dict[str, Any]:
     On a CPU the size is `None`: its kernels keep repacked copies of weights where PyTorch does not see them.
     """
     layers = vllm_config.compilation_config.static_forward_context.values()
+    attention = {
+        layer.get_attn_backend().get_name() for layer in layers if hasattr(layer, "get_attn_backend")
+    }
     return {
         "size_bytes": _size_bytes(model) if device.type == "cuda" else None,
-        "vram_bytes": _vram_bytes(device),
-        "attention": sorted({layer.get_attn_backend().get_name() for layer in layers if _attends(layer)}),
+        "vram_bytes": vram_bytes(device),
+        "attention": sorted(attention),
     }
 
 
@@ -30,15 +35,3 @@ def _size_bytes(model: Any) -> int:
     storages = [tensor.untyped_storage() for tensor in chain(model.parameters(), model.buffers())]
     # Weights that share memory count once.
     return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
-
-
-def _vram_bytes(device: Any) -> int | None:
-    if device.type != "cuda":
-        return None
-    import torch
-
-    return int(torch.cuda.get_device_properties(device).total_memory)
-
-
-def _attends(layer: Any) -> bool:
-    return hasattr(layer, "get_attn_backend")
