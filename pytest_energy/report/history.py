@@ -33,7 +33,6 @@ class Point:
     """One session of a history.
 
     Attributes:
-        record: The session.
         energy_j: Mean joules of a round.
         uncertainty_j: Standard uncertainty of that; `None` where the rounds don't tell.
         cv: Standard deviation of the rounds over their mean; `None` for a single round.

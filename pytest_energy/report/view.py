@@ -88,12 +88,9 @@ class Group:
 
     Attributes:
         name: As the marker gives it, such as `training`.
-        machine_key: Of the machine that made every row.
         metrics: Names of the columns: the paper's first, then others in the order met.
         units: Unit of a column, for those that the metric table knows.
-        rows: In the order met.
         absent: Column with a missing value to the reasons for that.
-        correlations: One a metric.
     """
 
     name: str
@@ -111,7 +108,6 @@ class IdlePower:
     """Power of one channel without work, as it was measured; `None` where it wasn't.
 
     Attributes:
-        channel: Name.
         idle_power_w: Before the first test, no device open.
         ready_power_w: Just before the first round that counts, device open.
     """
@@ -128,12 +124,10 @@ class View:
     Attributes:
         judgements: In the order given, reasons for absent values added.
         rows: Worst verdict first.
-        groups: Metric tables and correlations.
         sensors: Each sensor, those that are there first.
         machine: Where the tests ran; the first record's if there are several. `None` without tests.
         notes: What a reader must know of the whole, one sentence each; all of it is in the judgements.
         run_notes: The same of the run itself, which no judgement holds.
-        idle_powers: Power without work, one a channel that was measured.
     """
 
     judgements: tuple[Judgement, ...]

@@ -3,7 +3,6 @@
 Rule 1: the numbers in a chart's caption are the cells of the report's table.
 """
 
-from pytest_energy.judgement import Judgement
 from pytest_energy.report import cells, rates
 from pytest_energy.report.charts.axes import axis_of
 from pytest_energy.report.charts.spec import Chart, Marks, Sheet
@@ -106,20 +105,15 @@ def _with_reasons(group: Group, metrics: list[str]) -> str:
     return cells.printable(", ".join(reasons))
 
 
-def judgements_of(run: View, group: Group) -> tuple[Judgement, ...]:
-    """The tests that *group* is made of."""
-    return tuple(
-        judgement
-        for judgement in run.judgements
-        if (record := judgement.record).group == group.name
-        and record.provenance is group.provenance
-        and record.machine.key == group.machine_key
-    )
-
-
 def sheet(run: View, group: Group) -> Sheet:
     """The charts of *group*, which has one at least, as a page."""
-    members, drawn = judgements_of(run, group), charts(group)
+    of_group = (group.name, group.provenance, group.machine_key)
+    members = [
+        judgement
+        for judgement in run.judgements
+        if (judgement.record.group, judgement.record.provenance, judgement.record.machine.key) == of_group
+    ]
+    drawn = charts(group)
     columns = min(_COLUMNS, len(drawn))
     width_in, height_in = _CHART_IN
     return Sheet(

@@ -3,7 +3,7 @@
 Rule 1: joules are those of a sample: a round of training and one of inference hold different numbers of them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_energy.judgement import Judgement
@@ -26,8 +26,7 @@ class Pair:
 
     model: str
     parameters: float | None
-    training: tuple[PerSample, ...]
-    inference: tuple[PerSample, ...]
+    spent: Mapping[str, tuple[PerSample, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +49,12 @@ def pairs(run: View) -> tuple[Pairs, ...]:
     """The models of *run* by machine and provenance, where both groups have joules."""
     members: dict[tuple[Provenance, str], list[Judgement]] = {}
     for judgement in run.judgements:
-        if judgement.record.group in {TRAINING, INFERENCE}:
+        if judgement.record.group in _SYMBOLS:
             key = (judgement.record.provenance, judgement.record.machine.key)
             members.setdefault(key, []).append(judgement)
     all_pairs = (_pairs(judgements) for judgements in members.values())
     return tuple(
-        one
-        for one in all_pairs
-        if any(row.training for row in one.rows) and any(row.inference for row in one.rows)
+        one for one in all_pairs if all(any(row.spent[group] for row in one.rows) for group in _SYMBOLS)
     )
 
 
@@ -69,8 +66,7 @@ def _pairs(judgements: Sequence[Judgement]) -> Pairs:
         Pair(
             model=model,
             parameters=_parameters(members),
-            training=_spent(members, TRAINING),
-            inference=_spent(members, INFERENCE),
+            spent={group: _spent(members, group) for group in _SYMBOLS},
         )
         for model, members in models.items()
     ]
@@ -103,21 +99,17 @@ def _spent(members: Sequence[Judgement], group: str) -> tuple[PerSample, ...]:
 def notes(paired: Pairs) -> tuple[str, ...]:
     """What isn't drawn, and what the bars are."""
     lines = [f"Without joules a sample: {short(name)} ({short(because)})." for name, because in paired.lost]
-    for group in (TRAINING, INFERENCE):
-        spent = {row.model: getattr(row, group) for row in paired.rows}
+    for group in _SYMBOLS:
+        nets_j = {row.model: [one.net_j for one in row.spent[group]] for row in paired.rows}
         ran = {_model(one.record) for one in paired.judgements if one.record.group == group}
-        missing = [model for model in spent if model not in ran]
-        lines += [f"Not in the run: {group} of {listed(missing)}."] if missing else []
-        without = [model for model, all_of in spent.items() if any(one.net_j is None for one in all_of)]
-        below = [
-            model
-            for model, all_of in spent.items()
-            if any(one.net_j is not None and one.net_j <= 0 for one in all_of)
-        ]
-        lines += [f"No net joules in {group}, idle power is not known: {listed(without)}."] if without else []
-        lines += (
-            [f"No more than idle in {group}, so not on this axis: net of {listed(below)}."] if below else []
-        )
+        without = [model for model, net_j in nets_j.items() if None in net_j]
+        below = [model for model, net_j in nets_j.items() if any(j is not None and j <= 0 for j in net_j)]
+        sentences = {
+            f"Not in the run: {group} of": [model for model in nets_j if model not in ran],
+            f"No net joules in {group}, idle power is not known:": without,
+            f"No more than idle in {group}, so not on this axis: net of": below,
+        }
+        lines += [f"{sentence} {listed(models)}." for sentence, models in sentences.items() if models]
     return (
         *lines,
         "E_tr, E_in: joules of training and of inference, divided by samples. Net: less idle power x time.",
@@ -165,7 +157,7 @@ def _row_text(row: Pair) -> str:
 
 def _marks(paired: Pairs, group: str, colour: Colour, form: Form, *, first_row: float) -> Iterable[Marks]:
     """Gross joules with their interval, then net ones, each with the interval of gross."""
-    spots = [(n + first_row, spent) for n, row in enumerate(paired.rows) for spent in getattr(row, group)]
+    spots = [(n + first_row, spent) for n, row in enumerate(paired.rows) for spent in row.spent[group]]
     gross = [(place, spent.energy_j, spent) for place, spent in spots]
     net = [
         (place + _NET_SHIFT, spent.net_j, spent)

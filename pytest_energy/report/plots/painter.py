@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, assert_never
+from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.report.charts import spec
@@ -39,7 +39,8 @@ _DASHES = {"solid": "-", "dashed": "--", "dotted": ":", "dashdot": "-."}
 
 # Colours of one kind of page: those of the palette that stand out on its paper.
 # Source: Okabe and Ito 2008, Color Universal Design.
-Theme = Mapping[spec.Colour | Literal["paper"], str]
+_Colour = spec.Colour | Literal["paper"]
+Theme = Mapping[_Colour, str]
 LIGHT: Theme = {
     "paper": "#FFFFFF",
     "ink": "#222222",
@@ -58,6 +59,29 @@ DARK: Theme = {
 }
 
 
+_COLOURED: Mapping[_Colour, tuple[Any, ...]] = {
+    "paper": ("axes.facecolor", "figure.facecolor", "savefig.facecolor"),
+    "ink": ("axes.labelcolor", "text.color", "xtick.labelcolor", "ytick.labelcolor"),
+    "faint": ("axes.edgecolor", "grid.color", "xtick.color", "ytick.color"),
+}
+_SETTINGS: Mapping[Any, object] = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.labelsize": 9,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 7.5,
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
+    "font.size": 8,
+    "grid.alpha": 0.3,
+    "grid.linewidth": 0.6,
+    "legend.fontsize": 8,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "pytest-energy",
+    "text.parse_math": False,
+}
+
+
 @contextmanager
 def styled(theme: Theme) -> Iterator[None]:
     """Draw and save in here: settings of *theme*, and none of the reader's own.
@@ -73,38 +97,8 @@ def styled(theme: Theme) -> Iterator[None]:
         ) from error
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(
-            {
-                "axes.axisbelow": True,
-                "axes.edgecolor": theme["faint"],
-                "axes.facecolor": theme["paper"],
-                "axes.grid": True,
-                "axes.labelcolor": theme["ink"],
-                "axes.labelsize": 9,
-                "axes.spines.right": False,
-                "axes.spines.top": False,
-                "axes.titlesize": 7.5,
-                "figure.facecolor": theme["paper"],
-                "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
-                "font.size": 8,
-                "grid.alpha": 0.3,
-                "grid.color": theme["faint"],
-                "grid.linewidth": 0.6,
-                "legend.edgecolor": theme["faint"],
-                "legend.facecolor": theme["paper"],
-                "legend.framealpha": 0.85,
-                "legend.fontsize": 8,
-                "savefig.facecolor": theme["paper"],
-                "svg.fonttype": "none",
-                "svg.hashsalt": "pytest-energy",
-                "text.color": theme["ink"],
-                "text.parse_math": False,
-                "xtick.color": theme["faint"],
-                "xtick.labelcolor": theme["ink"],
-                "ytick.color": theme["faint"],
-                "ytick.labelcolor": theme["ink"],
-            }
-        )
+        mpl.rcParams.update(_SETTINGS)
+        mpl.rcParams.update({name: theme[colour] for colour, names in _COLOURED.items() for name in names})
         yield
 
 
