@@ -116,8 +116,12 @@ def legend(view: View) -> list[str]:
     return lines
 
 
+HEADS = ("energy", "W", "s", "J/sample", "vs baseline")
+"""Of a table of tests, for the cells of `values`; the test's name stands before them, its verdict behind."""
+
+
 def values(row: Row) -> list[str]:
-    """What a table of tests says of each: energy, power and duration of a round, J/sample, and change."""
+    """What a table of tests says of each."""
     record, provenance = row.record, row.record.provenance
     return [
         energy(provenance, row.energy_j, row.uncertainty_j),

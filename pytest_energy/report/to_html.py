@@ -51,14 +51,13 @@ _SYMBOLS = {
 
 _GOOD = frozenset({Verdict.PASS, Verdict.IMPROVEMENT})
 
-_COLUMNS = {
-    "energy": "energy a round",
-    "W": "mean power, W",
-    "s": "duration of a round, s",
-    "J/sample": "energy a sample",
-    "vs baseline": "against the baseline",
-}
-"""Heads and titles of the table of tests behind name and verdict."""
+_LABELS = (
+    "energy a round",
+    "mean power, W",
+    "duration of a round, s",
+    "energy a sample",
+    "against the baseline",
+)  # of `cells.HEADS`, in full
 
 
 def check_installed() -> None:
@@ -122,7 +121,7 @@ def _context(view: View, created: str) -> JsonDict:
         "heading": heading,
         "short": short,
         "look_of": _verdict,
-        "columns": list(_COLUMNS.items()),
+        "columns": list(zip(cells.HEADS, _LABELS, strict=True)),
         "static_rows": STATIC_ROWS,
         "against": AGAINST,
         "group_names": list(dict.fromkeys(cells.printable(group.name) for group in view.groups)),
@@ -148,8 +147,8 @@ def _data_text(view: View) -> str:
     shared = entries.Shared()
     tests = [entries.entry(row, shared) for row in view.rows]
     data = {
-        "heads": list(_COLUMNS),
-        "labels": list(_COLUMNS.values()),
+        "heads": cells.HEADS,
+        "labels": _LABELS,
         "verdicts": {verdict.value: _verdict(verdict, count) for verdict, count in view.counts.items()},
         "failing": sorted(FAILING & set(view.counts)),
         "shared": shared.values,

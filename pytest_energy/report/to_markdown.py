@@ -68,14 +68,13 @@ def render(view: View, *, limit: int = LIMIT) -> str:
 def _test_table(rows: Sequence[Row], room: int) -> str:
     if not rows:
         return ""
-    head = _table_lines(("test", "energy", "W", "s", "J/sample", "vs baseline", "verdict"), ())
-    lines = [_line([_code(row.short_id), *_values(row)]) for row in rows]
+    head = _table_lines(("test", *cells.HEADS, "verdict"), ())
+    lines = [_line([_code(row.short_id), *cells.values(row), _verdict(row.verdict)]) for row in rows]
     return "\n".join([*head, _within(lines, room, "tests")])
 
 
-def _values(row: Row) -> Iterator[str]:
-    yield from cells.values(row)
-    yield f"**{cells.verdict(row.verdict)}**" if row.verdict in FAILING else cells.verdict(row.verdict)
+def _verdict(verdict: Verdict) -> str:
+    return f"**{cells.verdict(verdict)}**" if verdict in FAILING else cells.verdict(verdict)
 
 
 def _reasons(rows: Sequence[Row], room: int) -> str:

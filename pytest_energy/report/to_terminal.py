@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 else:
     wcwidth = LazyModule("wcwidth")
 
-_HEADERS = ("test", "energy", "W", "s", "J/sample", "vs baseline", "verdict")
+_HEADERS = ("test", *cells.HEADS, "verdict")
 _ALIGNMENT = ("left", "right", "right", "right", "right", "right", "left")
 _GAP = 2  # spaces that tabulate puts between the columns of its format "plain"
 _LEAST_NAME_WIDTH = 12  # narrower than this a name can't be told from its neighbour's

@@ -6,7 +6,6 @@ Rule 1: a cell's text is that of every other report; a colour only repeats it.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pytest_energy.model import Machine
 from pytest_energy.report import cells
 from pytest_energy.report.view import Group, MetricCorrelation, View
 
@@ -49,19 +48,20 @@ class Table:
 def metrics(group: Group) -> Table:
     """A row a model."""
     names = cells.metric_columns(group)
-    heads = (f"{cells.printable(name)}{cells.metric_unit(group, name, ' ({})')}" for name in names)
-    rows = [
-        _row([cells.printable(row.model), *(cells.metric(group, row, name) for name in names)])
-        for row in group.rows[:MOST_MODELS]
-    ]
+    heads = (f"{name}{cells.metric_unit(group, name, ' ({})')}" for name in names)
+    rows = (
+        [row.model, *(cells.metric(group, row, name) for name in names)] for row in group.rows[:MOST_MODELS]
+    )
     notes = cells.absences(group)
     if len(group.rows) > MOST_MODELS:
         notes.append(f"{len(group.rows) - MOST_MODELS} more rows are in the run's JSON")
-    return Table(heads=("model", *heads), rows=tuple(rows), notes=tuple(notes))
+    return of_texts(["model", *heads], rows, notes)
 
 
-def _row(texts: Iterable[str]) -> tuple[Cell, ...]:
-    return tuple(Cell(text=text) for text in texts)
+def of_texts(heads: Sequence[str], rows: Iterable[Iterable[str]], notes: Sequence[str] = ()) -> Table:
+    """A table without shades."""
+    texts = (tuple(Cell(text=cells.printable(text)) for text in row) for row in rows)
+    return Table(heads=tuple(map(cells.printable, heads)), rows=tuple(texts), notes=tuple(notes))
 
 
 def correlations(group: Group) -> Table:
@@ -138,26 +138,7 @@ def _heat_cell(metric: MetricCorrelation | None, name: str | None) -> Cell:
 def idle_powers(view: View) -> Table:
     """Power without work, by channel."""
     rows = (
-        _row([cells.printable(one.channel), *map(cells.watts, (one.idle_power_w, one.ready_power_w))])
+        [one.channel, cells.watts(one.idle_power_w), cells.watts(one.ready_power_w)]
         for one in view.idle_powers
     )
-    return Table(heads=("channel", "idle", "ready"), rows=tuple(rows))
-
-
-def facts(machine: Machine) -> tuple[tuple[str, Table], ...]:
-    """What must be equal for two records to be compared, and what may differ."""
-    parts = {
-        "must be equal to compare": machine.fixed,
-        "may differ, and is told if it does": machine.varying,
-    }
-    return tuple(
-        (
-            title,
-            Table(
-                heads=("fact", "value"),
-                rows=tuple(_row(map(cells.printable, pair)) for pair in values.items()),
-            ),
-        )
-        for title, values in parts.items()
-        if values
-    )
+    return of_texts(["channel", "idle", "ready"], rows)
