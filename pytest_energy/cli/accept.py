@@ -6,8 +6,7 @@ Rule 2: everything is looked at before anything is written: a file that is broke
 
 import argparse
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from pytest_energy.baselines.accept import why_not_accepted
@@ -74,9 +73,7 @@ def _accept(options: argparse.Namespace) -> int:
         )
     chosen = [judgement for test_id, judgement in run.items() if not named or test_id in named]
     mode: Mode = "replace" if options.replace else "add"
-    decisions = _decide(
-        chosen, store, mode=mode, takes_estimates=options.estimates, named=named, now=datetime.now(UTC)
-    )
+    decisions = _decide(chosen, store, options)
     for line in _carried_out(decisions, store, mode=mode, keep=options.keep):
         say(line)
     counts = Counter(decision.what for decision in decisions)
@@ -87,15 +84,7 @@ def _accept(options: argparse.Namespace) -> int:
     return 1 if any(one.what == "left out" and one.record.test_id in named for one in decisions) else 0
 
 
-def _decide(
-    judgements: Sequence[Judgement],
-    store: Store,
-    *,
-    mode: Mode,
-    takes_estimates: bool,
-    named: Collection[str],
-    now: datetime,
-) -> list[_Decision]:
+def _decide(judgements: Iterable[Judgement], store: Store, options: argparse.Namespace) -> list[_Decision]:
     """What is to become of each record; nothing is written yet.
 
     Raises:
@@ -106,15 +95,15 @@ def _decide(
         record = judgement.record
         because = why_not_accepted(
             judgement,
-            replaces=mode == "replace",
-            takes_estimates=takes_estimates,
-            is_named=record.test_id in named,
+            replaces=options.replace,
+            takes_estimates=options.estimates,
+            is_named=record.test_id in options.test,
         )
         if because is not None:
             decisions.append(_Decision(record, "left out", because))
             continue
         try:
-            decisions.append(_with_baseline(record, store, mode, now))
+            decisions.append(_with_baseline(record, store, replaces=options.replace))
         except BaselineError as error:
             problems.append(str(error))
     if problems:
@@ -122,14 +111,14 @@ def _decide(
     return decisions
 
 
-def _with_baseline(record: Record, store: Store, mode: Mode, now: datetime) -> _Decision:
+def _with_baseline(record: Record, store: Store, *, replaces: bool) -> _Decision:
     """What is to become of *record*, which may enter, beside what is stored."""
     try:
         Baseline(test_id=record.test_id, machine_key=record.machine.key, entries=(record,))
-        check_times((record,), now)
+        check_times((record,), store.now())
     except BaselineError as error:
         raise BaselineError(f"the run's record of {record.test_id}: {error}") from error
-    old = store.load(record.machine.key, record.test_id) if mode == "add" else None
+    old = None if replaces else store.load(record.machine.key, record.test_id)
     if old is None:
         return _Decision(record, "taken")
     if record in old.entries:
@@ -146,14 +135,13 @@ def _carried_out(decisions: Iterable[_Decision], store: Store, *, mode: Mode, ke
     """Write what is taken, and say of each record what became of it."""
     for decision in decisions:
         record = decision.record
-        name = printable(record.test_id)
+        name, path = printable(record.test_id), store.path(record.machine.key, record.test_id)
         if decision.what == "taken":
             stored = store.write(record.machine.key, record.test_id, (record,), mode, keep)
             count = len(stored.entries)
-            path = store.path(record.machine.key, record.test_id)
             yield f"taken: {name}: now {count} {'session' if count == 1 else 'sessions'} in {path}"
         elif decision.what == "there already":
-            yield f"there already: {name}: {store.path(record.machine.key, record.test_id)} has this session"
+            yield f"there already: {name}: {path} has this session"
         else:
             yield f"left out: {name}: {printable(decision.because)}"
 

@@ -46,10 +46,7 @@ def builtin_openers(cpu_tdp_w: float | None = None) -> dict[str, Opener]:
     }
 
 
-def open_rapl(
-    powercap: Opener = rapl.RaplSensor,
-    perf_events: Opener = perf.PerfSensor,
-) -> Sensor:
+def open_rapl(powercap: Opener = rapl.RaplSensor, perf_events: Opener = perf.PerfSensor) -> Sensor:
     """RAPL by the first way that works: powercap, then perf.
 
     Raises:
