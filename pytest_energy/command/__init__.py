@@ -87,6 +87,7 @@ class CommandWork:
     cwd: str | os.PathLike[str] | None = None
     is_checked: bool = True
     may_repeat: bool = False
+    call_count: int = 1
     grace_s: float = GRACE_S
     _left_count: int = 0
 
@@ -105,10 +106,6 @@ class CommandWork:
     @property
     def words(self) -> tuple[str, ...]:
         return tuple(os.fspath(word) for word in self.args)
-
-    @property
-    def call_count(self) -> int:
-        return 1
 
     def prepare(self) -> None:
         self._left_count = 0

@@ -21,9 +21,9 @@ from pytest_energy.report.view import View
 
 STEP_LIMIT_BYTES = 1024 * 1024
 """What one step may write into its summary."""
-
 _LONGEST = STEP_LIMIT_BYTES // 4  # characters: in UTF-8 one takes 4 bytes at most
-
+_IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_IN_PROPERTY = _IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
 _MESSAGE_LIMIT = 4_000  # characters of a reason at a line: some dozens of lines
 
 
@@ -81,8 +81,8 @@ def _error_at(
         **({} if line is None else {"line": str(line + 1)}),  # pytest counts from 0
         "title": f"energy {verdict}: {name}",
     }
-    attributes = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
-    return f"::error {attributes}::{_message(reason[:_MESSAGE_LIMIT])}"
+    attributes = ",".join(f"{key}={value.translate(_IN_PROPERTY)}" for key, value in properties.items())
+    return f"::error {attributes}::{reason[:_MESSAGE_LIMIT].translate(_IN_MESSAGE)}"
 
 
 def _in_workspace(path: Path, workspace: str | None) -> str:
@@ -91,11 +91,3 @@ def _in_workspace(path: Path, workspace: str | None) -> str:
     if workspace and whole.is_relative_to(folder := Path(workspace).resolve()):
         return whole.relative_to(folder).as_posix()
     return whole.as_posix()
-
-
-def _message(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _message(text).replace(":", "%3A").replace(",", "%2C")

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from pytest_energy.serving.prompts import PromptSet
     from pytest_energy.serving.slo import Slo
 
-__all__ = ["Energy", "Window"]
-
 R = TypeVar("R")
 
 

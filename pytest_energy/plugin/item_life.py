@@ -20,7 +20,7 @@ _PROPERTIES = frozenset({"energy_verdict", "energy_j", "energy_ratio"})
 
 def prepare(item: pytest.Item) -> None:
     """Start what measures; a benchmark has no fixture of ours that would make its measurement."""
-    run_of(item.config).start()
+    _ = run_of(item.config).meter  # started now, rather than with the first window
     if item.stash.get(IS_BENCHMARK, False):
         measurement_of(item)
 
@@ -39,13 +39,12 @@ def energy_of(item: pytest.Item) -> Energy:
 def measured_call(item: pytest.Item) -> Generator[None, None, None]:
     """Measure and judge the call phase of *item*; a failing verdict fails it like any failed check."""
     _forget_earlier_run(item)
-    if NAME in getattr(item, "fixturenames", ()):
+    is_benchmark = item.stash.get(IS_BENCHMARK, False)
+    if is_benchmark or NAME in getattr(item, "fixturenames", ()):
         measurement = item.stash[MEASUREMENT]
         result = yield
-    elif item.stash.get(IS_BENCHMARK, False):
-        measurement = item.stash[MEASUREMENT]
-        result = yield
-        benchmarks.finish(item, measurement)
+        if is_benchmark:
+            benchmarks.finish(item, measurement)
     else:
         measurement = measurement_of(item)
         with measurement.window("call", samples=None):

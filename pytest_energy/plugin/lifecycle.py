@@ -27,10 +27,8 @@ def configure(config: pytest.Config) -> None:
             _check_options(config)
         except EnergyError as error:
             raise pytest.UsageError(str(error)) from error
-    if is_worker(config):
-        config.pluginmanager.register(Worker(config), "energy-worker")
-    else:
-        config.pluginmanager.register(Controller(config), "energy-controller")
+    role, name = (Worker, "energy-worker") if is_worker(config) else (Controller, "energy-controller")
+    config.pluginmanager.register(role(config), name)
 
 
 def _check_options(config: pytest.Config) -> None:

@@ -16,11 +16,10 @@ from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.metrics.discriminative import ModelFacts
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Reading, Record
-from pytest_energy.plugin.device_lock import locked
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.progress import live_line
 from pytest_energy.plugin.rounds import MeasuredRounds, RoundLoop, RoundPlan, RoundScheduler, Sequential
-from pytest_energy.plugin.run import EnergyRun
+from pytest_energy.plugin.run import EnergyRun, locked
 from pytest_energy.plugin.windows import Window, WindowWork
 from pytest_energy.sensors.replay import ReplayRound
 from pytest_energy.stats.rounds import precision_for

@@ -32,9 +32,6 @@ WARMUP_TIME_SHARE = 0.25  # of the time cap
 ROUND_TIME_SHARE = 0.05  # of the time cap: twenty rounds fit
 LEAST_CONFIRMING_COUNT = 2  # one round has no spread, and confirms little
 
-Progress = Callable[[str], None]
-"""Told how far the rounds are."""
-
 Judge = Callable[[tuple[Reading, ...]], RoundsWanted | None]
 """Given the rounds so far: which more it takes before the verdict."""
 
@@ -96,20 +93,20 @@ class RoundScheduler(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
 class Sequential:
     """Takes all rounds one after the other, and gives the devices back at the end.
 
-    Args:
+    Attributes:
         judge: Asked whether more are wanted once the plan is satisfied.
     """
 
-    def __init__(self, judge: Judge = lambda _: None) -> None:
-        self._judge = judge
+    judge: Judge = lambda _: None
 
     def schedule(self, loop: "RoundLoop[T]", lock: DeviceLock) -> MeasuredRounds[T]:
         with lock():
             loop.warm_up()
-            return loop.take(self._judge)
+            return loop.take(self.judge)
 
 
 class RoundLoop(Generic[T]):
@@ -134,7 +131,7 @@ class RoundLoop(Generic[T]):
         measured: Callable[[Callable[[], T]], tuple[T, Reading]],
         plan: RoundPlan,
         clock: Clock,
-        progress: Progress,
+        progress: Callable[[str], None],
     ) -> None:
         self._work, self._measured, self.plan, self._clock = work, measured, plan, clock
         self._progress = progress

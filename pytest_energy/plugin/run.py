@@ -1,9 +1,13 @@
 """One run of pytest: what measures, what it is compared with, and what is written at its end."""
 
 import random
-from collections.abc import Callable, Iterable
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cached_property, lru_cache
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +26,6 @@ from pytest_energy.meter.synchronize import synchronize
 from pytest_energy.metrics.discriminative import ModelFacts, metrics_of
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Machine, Provenance, Record, SensorStatus
-from pytest_energy.plugin.device_lock import locked
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.rounds import MOST_ROUND_COUNT, RoundScheduler
 from pytest_energy.plugin.settings import BaselineMode, Settings
@@ -112,10 +115,6 @@ class EnergyRun:
             meter.start()
         self._started_meter = meter
         return meter
-
-    def start(self) -> None:
-        """Start the meter now, rather than with the first window."""
-        _ = self.meter
 
     def _synchronize(self) -> None:
         synchronize()
@@ -250,6 +249,22 @@ class EnergyRun:
         if "sensors" in vars(self):
             for sensor in self.sensors.sensors:
                 sensor.close()
+
+
+@contextmanager
+def locked(devices: Iterable[str]) -> Iterator[None]:
+    """Own *devices* among all processes of this machine, waiting for as long as another one owns them.
+
+    Two windows on one device would measure each other.
+    """
+    from filelock import FileLock
+
+    with ExitStack() as stack:
+        for device in sorted(set(devices)):  # one order for everyone, so that nobody waits in a circle
+            name = "pytest-energy-" + re.sub(r"[^A-Za-z0-9.-]", "_", device) + ".lock"
+            # Readable and writable by all: the device is the machine's, not the user's.
+            stack.enter_context(FileLock(Path(tempfile.gettempdir(), name), mode=0o666))
+        yield
 
 
 def run_of(config: pytest.Config) -> EnergyRun:

@@ -103,17 +103,12 @@ class _Value:
 
     @classmethod
     def read(cls, config: pytest.Config, option: Option) -> "_Value":
-        argument = config.getoption(option.flag)
-        if argument is not None:
-            texts = tuple(argument) if isinstance(argument, list) else (str(argument),)
-            return cls(source=option.flag, texts=texts, folder=config.invocation_params.dir)
-        ini = config.getini(option.ini)
-        texts = tuple(ini) if isinstance(ini, list) else (str(ini),)
-        return cls(
-            source=f"ini value {option.ini}",
-            texts=texts,
-            folder=config.inipath.parent if config.inipath else config.rootpath,
-        )
+        value, source, folder = config.getoption(option.flag), option.flag, config.invocation_params.dir
+        if value is None:
+            value, source = config.getini(option.ini), f"ini value {option.ini}"
+            folder = config.inipath.parent if config.inipath else config.rootpath
+        texts = tuple(value) if isinstance(value, list) else (str(value),)
+        return cls(source=source, texts=texts, folder=folder)
 
     @property
     def text(self) -> str:
