@@ -7,6 +7,7 @@ Source:
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 _DISCRIMINATIVE_SOURCE = "Sanchez-Mompo et al. 2025, section 6.1.3"
 _GENERATIVE_SOURCE = "Sanchez-Mompo et al. 2025, section 6.2.2"
@@ -144,6 +145,8 @@ _METRICS = (
     ),
 )
 
+_unranked = partial(Metric, is_ranked=False)
+
 _LATENCIES = {
     "ttft": ("time to first token", "first token - sent"),
     "tpot": ("time per output token", "(latency - TTFT) / (output tokens - 1)"),
@@ -152,25 +155,23 @@ _LATENCIES = {
 }
 _TIMES = (
     *(
-        Metric(
+        _unranked(
             name=f"{name}_p{percentile}_s",
             unit="s",
             source="vLLM, `vllm bench serve`",
             formula=formula,
             meaning=f"{meaning}, percentile {percentile} of the requests",
-            is_ranked=False,
         )
         for name, (meaning, formula) in _LATENCIES.items()
         for percentile in (50, 90, 99)
     ),
     *(
-        Metric(
+        _unranked(
             name=name,
             unit="s",
             source=_OURS,
             formula=f"{which} time from a request's schedule to its sending",
             meaning="how well the load kept to its schedule",
-            is_ranked=False,
         )
         for name, which in (
             ("lateness_p50_s", "median"),
@@ -178,42 +179,38 @@ _TIMES = (
             ("lateness_s", "longest"),
         )
     ),
-    Metric(
+    _unranked(
         name="achieved_rate",
         unit="1/s",
         source=_OURS,
         formula="answers / time from the first request to the last token",
         meaning="answers a second; below request_rate by the tail, or by saturation",
-        is_ranked=False,
     ),
-    Metric(
+    _unranked(
         name="output_token_rate",
         unit="1/s",
         source="vLLM, `vllm bench serve`",
         formula="output tokens / time from the first request to the last token",
         meaning="tokens written a second",
-        is_ranked=False,
     ),
-    Metric(
+    _unranked(
         name="goodput",
         unit="1/s",
         source="vLLM, `vllm bench serve --goodput`",
         formula="answers that keep all limits of latency / time of the load",
         meaning="good answers a second",
-        is_ranked=False,
     ),
-    Metric(
+    _unranked(
         name="queue_depth",
         unit="1",
         source="vLLM, `vllm:num_requests_waiting`",
         formula="most requests seen waiting in the engine",
         meaning="asked about once a second",
-        is_ranked=False,
     ),
 )
 
 _PER_TOKEN = tuple(
-    Metric(name=name, unit="J", source=_OURS, formula=formula, meaning=meaning, is_ranked=False)
+    _unranked(name=name, unit="J", source=_OURS, formula=formula, meaning=meaning)
     for name, formula, meaning in (
         ("energy_per_output_token", "joules of a round / output tokens", "the price of a written token"),
         ("energy_per_token", "joules of a round / prompt and output tokens", "the same over all tokens"),
@@ -240,19 +237,18 @@ _LAYER_FIGURES = {
 }
 _LAYERS = (
     *(
-        Metric(
+        _unranked(
             name=f"layer_{layer_type}_{figure}",
             unit=unit,
             source=_OURS,
             formula="mean over rounds / passes in a round",
             meaning=meaning,
-            is_ranked=False,
         )
         for layer_type in _LAYER_TYPES
         for figure, (unit, meaning) in _LAYER_FIGURES.items()
     ),
     *(
-        Metric(name=name, unit="1", source=_OURS, formula=formula, meaning=meaning, is_ranked=False)
+        _unranked(name=name, unit="1", source=_OURS, formula=formula, meaning=meaning)
         for name, formula, meaning in (
             (
                 "layers_explained_share",
@@ -271,13 +267,12 @@ _LAYERS = (
 )
 
 _COUNTERS = tuple(
-    Metric(
+    _unranked(
         name=name,
         unit="1",
         source=_OURS,
         formula=f"MACs of one sample by {counter}",
         meaning="shown where the two ways to count differ by more than 20 %",
-        is_ranked=False,
     )
     for name, counter in (("macs_flop_counter", "torch's flop counter"), ("macs_thop", "thop"))
 )

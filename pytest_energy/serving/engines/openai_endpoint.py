@@ -11,18 +11,19 @@ the environment not asked, and no text holds a credential.
 import http.client
 import io
 import json
+import math
+import re
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
-from pytest_energy.errors import EnergyError, SettingsError
+from pytest_energy.errors import EnergyError, FormatError, SettingsError
 from pytest_energy.lazy_module import LazyModule
 from pytest_energy.serving.engines.endpoint_http import Address, get, reason_of
 from pytest_energy.serving.engines.loop_sessions import LoopSessions
 from pytest_energy.serving.engines.openai_stream import Answer, ServerFault, message_of, shortened
 from pytest_energy.serving.engines.processes import server_pids
-from pytest_energy.serving.engines.prometheus_text import metric_sum
 from pytest_energy.serving.engines.protocol import (
     CacheCounters,
     EngineError,
@@ -345,3 +346,32 @@ def _cache_counters(page: str) -> CacheCounters | None:
         # SGLang makes this counter at the first hit; before, none is the true count.
         hit = metric_sum(page, "sglang:cached_tokens_total") or 0
     return None if queried is None else CacheCounters(queried_tokens=queried, hit_tokens=hit)
+
+
+def metric_sum(page: str, name: str) -> int | None:
+    r"""Sum of the metric *name* over its label sets (engines, ranks), or `None` where the page has none.
+
+    A page of vLLM has a thousand lines, most of them histograms, and is read while a load runs on the same
+    thread: so only the lines of the asked name are looked at.
+
+    Raises:
+        FormatError: A value is no whole number.
+
+    Source:
+        Prometheus documentation, "Exposition formats", text-based format.
+
+    >>> metric_sum('hits_total{engine="0"} 3.0\nhits_total{engine="1"} 4.0\n', "hits_total")
+    7
+    """
+    samples = re.findall(rf"^{re.escape(name)}(?:[ \t]*\{{.*\}})?[ \t]+(\S+)", page, re.MULTILINE)
+    return sum(_whole(name, value) for value in samples) if samples else None
+
+
+def _whole(name: str, text: str) -> int:
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise FormatError(f"metric {name} is {text!r}, not a number") from error
+    if not math.isfinite(value) or value != round(value) or value < 0:
+        raise FormatError(f"metric {name} is {text}, not a count")
+    return round(value)

@@ -1,4 +1,4 @@
-"""What an endpoint is made of: addresses, metrics of a page, the processes behind a port."""
+"""What an endpoint is made of: addresses, and metrics of a page."""
 
 import base64
 
@@ -6,7 +6,7 @@ import pytest
 
 from pytest_energy.errors import FormatError, SettingsError
 from pytest_energy.serving.engines.endpoint_http import Address, reason_of
-from pytest_energy.serving.engines.prometheus_text import metric_sum
+from pytest_energy.serving.engines.openai_endpoint import metric_sum
 
 PAGE = """\
 # HELP vllm:num_requests_waiting Number of requests waiting to be processed.
