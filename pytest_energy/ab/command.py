@@ -155,7 +155,13 @@ class _Comparison:
     def _measure(self, test_id: str, next_id: str | None, marked: float | None) -> None:
         asked = self._options.tolerance
         tolerance = next(one for one in (asked, marked, DEFAULT_TOLERANCE) if one is not None)
-        pairs = interleave(*self._sides, test_id, next_id, plan=self._plan(tolerance), clock=SystemClock())
+        plan = PairPlan(
+            least=min(LEAST_PAIR_COUNT, self._options.pairs),
+            cap=self._options.pairs,
+            tolerance=tolerance,
+            max_time_s=self._options.max_time,
+        )
+        pairs = interleave(*self._sides, test_id, next_id, plan=plan, clock=SystemClock())
         names = (self._sides[0].tree.name, self._sides[1].tree.name)
         policy = Policy(tolerance=tolerance, alpha=self._options.alpha)
         judgement = judge_pairs(pairs, test_id, names, policy)
@@ -166,14 +172,6 @@ class _Comparison:
             self._judgements.append(judgement)
             headline = judgement.reason.splitlines()[0]
             print(f"{test_id}: {judgement.verdict}: {headline}", flush=True)
-
-    def _plan(self, tolerance: float) -> PairPlan:
-        return PairPlan(
-            least=min(LEAST_PAIR_COUNT, self._options.pairs),
-            cap=self._options.pairs,
-            tolerance=tolerance,
-            max_time_s=self._options.max_time,
-        )
 
     def _note_sources(self) -> None:
         """Note where each side's code came from, and warn of code that both sides have shared."""

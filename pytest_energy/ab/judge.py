@@ -9,7 +9,6 @@ Rule 3: a test that did not end the same way on both sides is a problem, never a
 from dataclasses import dataclass, replace
 
 from pytest_energy.ab.interleave import PairedRounds
-from pytest_energy.ab.protocol import FinishedTest
 from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.basis import Basis
 from pytest_energy.conversion import judgement_from_json
@@ -102,7 +101,8 @@ def _problem(rounds: PairedRounds, test_id: str, names: tuple[str, str]) -> Prob
     if failed:
         name, done = failed[0]
         where = "both sides" if len(failed) > 1 else name
-        return Problem(text=f"{test_id} failed on {where}:\n{_tail(done)}")
+        tail = "\n".join(f"  | {line}" for line in done.text.splitlines()[-_MOST_TEXT_LINES:])
+        return Problem(text=f"{test_id} failed on {where}:\n{tail}")
     skipped = [name for name, done in ended if done.outcome == "skipped"]
     if len(skipped) == len(names):
         return Problem(text=f"{test_id} was skipped on both sides", is_failing=False)
@@ -114,10 +114,6 @@ def _problem(rounds: PairedRounds, test_id: str, names: tuple[str, str]) -> Prob
     if silent:
         return Problem(text=f"{test_id} measured nothing on {silent[0]}, but did on the other side")
     return None
-
-
-def _tail(done: FinishedTest) -> str:
-    return "\n".join(f"  | {line}" for line in done.text.splitlines()[-_MOST_TEXT_LINES:])
 
 
 # ---- both sides have joules ----

@@ -76,12 +76,8 @@ def fingerprint(
     cpu_part = _slug(cpu)
     fixed = _merged(fact.fixed for fact in facts)
     variable |= {"cpu_count": str(os.cpu_count()), **_merged(fact.shown for fact in facts)}
-    parts = (
-        *_gpu_parts(facts, cpu_part),
-        cpu_part,
-        "-".join(filter(None, (_slug(name) for name in sorted(set(sensor_names))))),
-    )
-    key = "_".join(part for part in parts if part)
+    sensors_part = "-".join(filter(None, map(_slug, sorted(set(sensor_names)))))
+    key = "_".join(filter(None, (*_gpu_parts(facts, cpu_part), cpu_part, sensors_part)))
     fixed |= {"cpu_model": cpu, "sensors": sensors, "provenance": provenance.value}
     return Machine(
         key=key[:_KEY_LENGTH].rstrip("-") or "unknown",
@@ -102,10 +98,8 @@ def check_comparable(old: Record, new: Record, *, besides: Collection[str] = ())
         old_facts[HIT_RATE], new_facts[HIT_RATE] = f"{then:.1%}", f"{now:.1%}"
     if old_facts == new_facts:
         return
-    different = {
-        name: pair for name, pair in differences(old_facts, new_facts).items() if name not in besides
-    }
-    if different:
+    pairs = differences(old_facts, new_facts).items()
+    if different := {name: pair for name, pair in pairs if name not in besides}:
         raise NotComparable(different)
 
 
