@@ -37,11 +37,6 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     """A JSON object: its fields are the keys, in their order. It holds no circle, so none is looked for."""
 
 
-def is_always_written(field: msgspec.structs.FieldInfo | inspect.Field) -> bool:
-    """Whether *field* of a `Document` stands in all JSON that is written."""
-    return field.required or field.default_factory is _null
-
-
 def parse(text: str, source: str) -> object:
     """What the JSON *text* holds.
 

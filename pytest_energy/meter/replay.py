@@ -29,7 +29,7 @@ class ReplayMeter:
         self._next: dict[str, int] = {}  # test to the index of its next round
 
     def statuses(self) -> tuple[SensorStatus, ...]:
-        rounds = chain.from_iterable(self._replay.tests.values())
+        rounds = chain.from_iterable(self._replay.values())
         names = sorted(set(chain.from_iterable(map(_channel_names, rounds))))
         return (SensorStatus(name="replay", channels=tuple(names), provenance=self.provenance),)
 
@@ -37,15 +37,15 @@ class ReplayMeter:
         """Nothing to find: a file has no ticks of its own."""
 
     def rounds_left(self, test_id: str) -> int | None:
-        return len(self._replay.tests.get(test_id, ())) - self._next.get(test_id, 0)
+        return len(self._replay.get(test_id, ())) - self._next.get(test_id, 0)
 
     def why_unmeasured(self, test_id: str) -> str | None:
-        if self._replay.tests.get(test_id):
+        if self._replay.get(test_id):
             return None
         return f"the replay file has no rounds for {test_id}"
 
     def open(self, test_id: str, *, domains: frozenset[Domain] | None = None) -> OpenWindow:
-        rounds, index = self._replay.tests.get(test_id, ()), self._next.get(test_id, 0)
+        rounds, index = self._replay.get(test_id, ()), self._next.get(test_id, 0)
         self._next[test_id] = index + 1
         if index >= len(rounds):
             because = f"the replay file has {len(rounds)} round(s) for {test_id}, all of them taken"

@@ -119,11 +119,8 @@ class ReplayRound:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replay:
-    """What a replay file holds: the rounds of each test, by node id."""
-
-    tests: Mapping[str, tuple[ReplayRound, ...]]
+Replay = Mapping[str, tuple[ReplayRound, ...]]
+"""What a replay file holds: the rounds of each test, by node id."""
 
 
 def load_replay(path: Path) -> Replay:
@@ -227,16 +224,13 @@ def _from_json(value: object, source: str) -> Replay:
     version = format_of(value, source)
     if version != FORMAT_VERSION:
         raise FormatError(f"{source}: format is {version}; this version reads {FORMAT_VERSION}")
-    tests = decode(value, _Replay, source).tests
-    return Replay(
-        tests={
-            test_id: tuple(
-                round_from_json(one_round, f"{source}: tests: {test_id}: rounds[{number}]")
-                for number, one_round in enumerate(test.rounds)
-            )
-            for test_id, test in tests.items()
-        }
-    )
+    return {
+        test_id: tuple(
+            round_from_json(one_round, f"{source}: tests: {test_id}: rounds[{number}]")
+            for number, one_round in enumerate(test.rounds)
+        )
+        for test_id, test in decode(value, _Replay, source).tests.items()
+    }
 
 
 def round_from_json(value: object, where: str) -> ReplayRound:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from pytest_energy.baselines.schema import StoredBaseline
-from pytest_energy.codec import Document, is_always_written
+from pytest_energy.codec import NULLABLE, Document
 from pytest_energy.report.to_json import HOISTED, Run
 
 Node = dict[str, Any]
@@ -76,14 +76,18 @@ def _definition(node: Node, kind: type[Document] | None) -> Node:
     words, properties, required = _attributes(kind), made["properties"], []
     for field in msgspec.structs.fields(kind):
         member = properties[field.encode_name]
-        if field.default is None and not is_always_written(field):
+        if field.default is None and not _is_always_written(field):
             member = _without_null(member)
         if field.name in words:
             member = {"description": words[field.name]} | member
         properties[field.encode_name] = member
-        if is_always_written(field) and not (kind.__name__ == "Test" and field.name in HOISTED):
+        if _is_always_written(field) and not (kind.__name__ == "Test" and field.name in HOISTED):
             required.append(field.encode_name)
     return made | {"required": required, "additionalProperties": False} | RULES.get(kind.__name__.lower(), {})
+
+
+def _is_always_written(field: msgspec.structs.FieldInfo) -> bool:
+    return field.required or field.default_factory is NULLABLE.default_factory
 
 
 def _summary(docstring: str) -> str:

@@ -154,7 +154,7 @@ def _again_replay(text: str, folder: Path) -> None:
     path = folder / "f.json"
     path.write_text(text, encoding="utf-8", errors="surrogatepass")
     loaded = load_replay(path)
-    save_replay(path, loaded.tests)
+    save_replay(path, loaded)
     assert load_replay(path) == loaded
 
 

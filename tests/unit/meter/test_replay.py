@@ -7,14 +7,14 @@ import pytest
 from pytest_energy.errors import SettingsError
 from pytest_energy.meter.replay import ReplayMeter
 from pytest_energy.model import Domain, Phase, Provenance, Tick, Trace
-from pytest_energy.sensors.replay import Replay, ReplayRound, load_replay, save_replay
+from pytest_energy.sensors.replay import ReplayRound, load_replay, save_replay
 from tests.fakes.meter import Bench, VirtualClock
 
 TEST = "tests/test_x.py::test_x"
 
 
 def meter_over(*rounds: ReplayRound) -> ReplayMeter:
-    return ReplayMeter(Replay(tests={TEST: rounds}), clock=VirtualClock())
+    return ReplayMeter({TEST: rounds}, clock=VirtualClock())
 
 
 def joules(energy_j: float, **channels: float) -> ReplayRound:

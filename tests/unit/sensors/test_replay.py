@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_energy.errors import NotMeasurable, SettingsError
 from pytest_energy.model import Phase, Provenance, Reading, Tick, Trace
-from pytest_energy.sensors.replay import Replay, ReplayRound, load_replay, save_replay
+from pytest_energy.sensors.replay import ReplayRound, load_replay, save_replay
 
 TEST_ID = "tests/test_model.py::test_training[resnet18]"
 PLAIN: dict[str, object] = {
@@ -32,7 +32,7 @@ def written(path: Path, *rounds: object, **members: object) -> Path:
 
 
 def loaded(path: Path, one_round: object) -> ReplayRound:
-    (read,) = load_replay(written(path / "replay.json", one_round)).tests[TEST_ID]
+    (read,) = load_replay(written(path / "replay.json", one_round))[TEST_ID]
     return read
 
 
@@ -118,8 +118,8 @@ def test_members_of_other_formats_are_no_harm(tmp_path: Path) -> None:
 def test_a_test_may_have_no_rounds(tmp_path: Path) -> None:
     """A test that the file names with no rounds has none; one it doesn't name isn't there."""
     replay = load_replay(written(tmp_path / "replay.json"))
-    assert replay.tests[TEST_ID] == ()
-    assert "other" not in replay.tests
+    assert replay[TEST_ID] == ()
+    assert "other" not in replay
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     path = tmp_path / "replay.json"
     save_replay(path, {"a": [ReplayRound.from_channels({"gpu:0": 1.0}, 1.0)]})
     save_replay(path, {"b": []})
-    assert load_replay(path) == Replay(tests={"b": ()})
+    assert load_replay(path) == {"b": ()}
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -259,7 +259,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(SettingsError, match=r"replay\.json can't be written: No space left"):
         save_replay(path, {"new": []})
-    assert load_replay(path) == Replay(tests={"old": ()})
+    assert load_replay(path) == {"old": ()}
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -322,7 +322,7 @@ def test_what_is_written_comes_back(
     """Reading what was written gives the same rounds, to the last bit."""
     path = tmp_path_factory.getbasetemp() / "replay.json"
     save_replay(path, tests)
-    assert load_replay(path) == Replay(tests=tests)
+    assert load_replay(path) == tests
 
 
 def reading(**change: object) -> Reading:
