@@ -54,17 +54,14 @@ class DeviceMonitor:
             looks.append(DeviceSnapshot(slowdowns=self._snapshot(name).slowdowns))
         after = {name: self._state(name) for name in snapshots}
         self._is_kin |= {pid: kin for pid, kin in self._kin(after.values()).items() if kin is not None}
-        return {
-            name: DeviceHistory(
-                before=before[name],
-                after=after[name],
-                snapshots=tuple(looks),
-                is_kin={
-                    pid: self._is_kin.get(pid) for pid in (*before[name].processes, *after[name].processes)
-                },
+        histories = {}
+        for name, looks in snapshots.items():
+            pids = (*before[name].processes, *after[name].processes)
+            is_kin = {pid: self._is_kin.get(pid) for pid in pids}
+            histories[name] = DeviceHistory(
+                before=before[name], after=after[name], snapshots=tuple(looks), is_kin=is_kin
             )
-            for name, looks in snapshots.items()
-        }
+        return histories
 
     def abandon(self) -> None:
         """End the window without another look."""

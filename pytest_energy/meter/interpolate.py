@@ -51,13 +51,10 @@ class Cumulative:
         if (start_s, stop_s) == (first_s, last_s):
             return self.whole
         share = (stop_s - start_s) / (last_s - first_s)
+        (start_j, start_variance), (stop_j, stop_variance) = self._at(start_s), self._at(stop_s)
         variance = share * self.whole.uncertainty_j**2 + self._walked_variance(start_s, stop_s)
-        variance += self._time_variance(start_s) + self._time_variance(stop_s)
-        return Integral(
-            energy_j=self._joules_at(stop_s) - self._joules_at(start_s),
-            uncertainty_j=math.sqrt(variance),
-            how=How.INTERPOLATED,
-        )
+        variance += start_variance + stop_variance
+        return Integral(energy_j=stop_j - start_j, uncertainty_j=math.sqrt(variance), how=How.INTERPOLATED)
 
     def _length_s(self, index: int) -> float:
         return self.points[index + 1].time_s - self.points[index].time_s
@@ -71,20 +68,21 @@ class Cumulative:
         index = min(max(0, after - 1), len(self.points) - 2)
         return index, (time_s - self.points[index].time_s) / self._length_s(index)
 
-    def _joules_at(self, time_s: float) -> float:
+    def _at(self, time_s: float) -> tuple[float, float]:
+        """Joules at a moment, and what the ticks' times leave open of them: power times spread, squared."""
         index, share = self._place(time_s)
         before, after = self.points[index : index + 2]
-        return before.joules + share * (after.joules - before.joules)
+        spread = (before.spread_s * (1 - share)) ** 2 + (after.spread_s * share) ** 2
+        return before.joules + share * (after.joules - before.joules), self._power_w(index) ** 2 * spread
 
     def _walked_variance(self, start_s: float, stop_s: float) -> float:
         """Variance of a pinned random walk between the two moments."""
         (first, start_share), (last, stop_share) = self._place(start_s), self._place(stop_s)
+        shares = [(first, start_share), (last, stop_share)]
         if first == last:
-            share = stop_share - start_share
-            return self._walk(first) * self._length_s(first) * share * (1 - share)
+            shares = [(first, stop_share - start_share)]
         return math.fsum(
-            self._walk(index) * self._length_s(index) * share * (1 - share)
-            for index, share in ((first, start_share), (last, stop_share))
+            self._walk(index) * self._length_s(index) * share * (1 - share) for index, share in shares
         )
 
     def _walk(self, index: int) -> float:
@@ -101,13 +99,6 @@ class Cumulative:
         mean_w = self.points[-1].joules / (self.points[-1].time_s - self.points[0].time_s)
         prior = max(0.0, mean_w - (self.whole.head_power_w or 0.0)) ** 2 / 24 * self._length_s(index)
         return (math.fsum(steps) + prior) / (len(steps) + 1)
-
-    def _time_variance(self, time_s: float) -> float:
-        """What the ticks' times leave open at an edge: the power there times the time's spread."""
-        index, share = self._place(time_s)
-        before, after = self.points[index : index + 2]
-        spread = (before.spread_s * (1 - share)) ** 2 + (after.spread_s * share) ** 2
-        return self._power_w(index) ** 2 * spread
 
 
 def interpolate(
