@@ -14,7 +14,8 @@ _DAY_LENGTH = len("2026-11-20")
 _NAME_LENGTH = 100  # characters of a heading
 _NOTED = 5  # names that a note lists
 
-_ORIGINS = {Provenance.MEASURED: "", Provenance.ESTIMATED: "estimated ", Provenance.REPLAYED: "replayed "}
+ORIGINS = {Provenance.MEASURED: "", Provenance.ESTIMATED: "estimated ", Provenance.REPLAYED: "replayed "}
+"""Before what is not measured, so that no title and no axis shows it as that."""
 
 
 def heading(judgements: Sequence[Judgement]) -> str:
@@ -62,7 +63,7 @@ def _rounds(judgements: Sequence[Judgement]) -> str:
 
 def joules_label(provenance: Provenance, of_what: str) -> str:
     """Such as `J/sample`, or `estimated J/sample`: an axis never shows an estimate as a measurement."""
-    return f"{_ORIGINS[provenance]}J/{of_what}"
+    return f"{ORIGINS[provenance]}J/{of_what}"
 
 
 def short(text: str) -> str:

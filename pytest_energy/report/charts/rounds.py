@@ -14,11 +14,11 @@ from pytest_energy.baselines.schema import moment_of
 from pytest_energy.basis import Basis
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import Comparison, Judgement
-from pytest_energy.model import Provenance, Record
+from pytest_energy.model import Record
 from pytest_energy.report import cells
 from pytest_energy.report.charts.axes import linear_axis
 from pytest_energy.report.charts.spec import Axis, Band, Boxes, Chart, Crosses, Layer, Marks, Rule, Sheet
-from pytest_energy.report.text import heading, joules_label, short
+from pytest_energy.report.text import ORIGINS, heading, joules_label, short
 from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import count_text
 
@@ -149,7 +149,7 @@ def chart(rounds: Rounds) -> Chart:
     net = "net " if rounds.basis.is_net else ""
     provenance = rounds.judgement.record.provenance
     return Chart(
-        title=f"{_origin(provenance)}joules of each round".capitalize(),
+        title=f"{ORIGINS[provenance]}joules of each round".capitalize(),
         caption=("the axis does not begin at 0",),
         x=_numbers(len(rounds.rounds_j), len(rounds.sessions_j), has_level=rounds.comparison is not None),
         y=linear_axis(_shown_j(rounds), "J", label=net + joules_label(provenance, of_what)),
@@ -161,11 +161,6 @@ def chart(rounds: Rounds) -> Chart:
             *_level(rounds),
         ),
     )
-
-
-def _origin(provenance: Provenance) -> str:
-    """A chart's title never shows an estimate or a replay as a measurement."""
-    return "" if provenance is Provenance.MEASURED else f"{provenance.value} "
 
 
 def _shown_j(rounds: Rounds) -> list[float]:
@@ -320,7 +315,7 @@ def channel_chart(record: Record) -> Chart | None:
         layers.append(Boxes(boxes=tuple(boxes), fill=fill % 4, key=cells.printable(name)))
     listed = ", ".join(map(cells.printable, names))
     return Chart(
-        title=f"{_origin(record.provenance)}joules of each round".capitalize() + " by channel",
+        title=f"{ORIGINS[record.provenance]}joules of each round".capitalize() + " by channel",
         caption=(f"from below: {listed}",),
         x=_numbers(len(record.rounds)),
         y=linear_axis([highest_j], "J", label=joules_label(record.provenance, "round"), has_zero=True),

@@ -103,8 +103,12 @@ def _pair(name: str, text: str) -> list[str]:
 
 
 def _facts(judgement: Judgement) -> list[list[str]]:
-    record, budget = judgement.record, judgement.budget
-    net_j = record.net_energy_j
+    record, budget, net_j = judgement.record, judgement.budget, judgement.record.net_energy_j
+    limits_j = {
+        "budget a round": budget.budget_j,
+        "budget a sample": budget.budget_per_sample_j,
+        "budget a token": budget.budget_per_token_j,
+    }
     facts = {
         "test": record.test_id,
         "measured": record.created,
@@ -115,19 +119,13 @@ def _facts(judgement: Judgement) -> list[list[str]]:
         "rounds": f"{count_text(len(record.rounds), 'round')}, {record.warmup_count} before them to warm up",
         "energy above idle": None if net_j is None else cells.energy(record.provenance, net_j),
         "95 % interval of the mean": _interval_text(judgement),
-        "budget a round": _limit(budget.budget_j),
-        "budget a sample": _limit(budget.budget_per_sample_j),
-        "budget a token": _limit(budget.budget_per_token_j),
+        **{name: to_text(limit_j, "J") for name, limit_j in limits_j.items() if limit_j is not None},
         "outcome of the test": None if judgement.outcome == "passed" else judgement.outcome,
         "joules are": None if record.provenance is Provenance.MEASURED else record.provenance.value,
         **record.workload,
         **record.engine_settings,
     }
     return [_pair(name, text) for name, text in facts.items() if text is not None]
-
-
-def _limit(limit_j: float | None) -> str | None:
-    return None if limit_j is None else to_text(limit_j, "J")
 
 
 def _interval_text(judgement: Judgement) -> str | None:
