@@ -3,7 +3,7 @@ import math
 import pytest
 
 from pytest_energy.errors import SettingsError
-from pytest_energy.judgement import FAILING, SEVERITY, UNDECIDED, Judgement, Verdict
+from pytest_energy.judgement import FAILING, UNDECIDED, Judgement, Verdict
 from pytest_energy.verdict.policy import Policy, is_failing
 from tests.builders import record
 
@@ -30,10 +30,3 @@ def test_what_fails(verdict: Verdict, *, strict: bool) -> None:
     expected = verdict in FAILING or (strict and verdict in UNDECIDED)
     assert is_failing(judgement, strict=strict) is expected
     assert not is_failing(Judgement(record=record(), verdict=Verdict.PASS, reason=""), strict=strict)
-
-
-def test_every_verdict_has_its_place_in_both_orders() -> None:
-    """No verdict is missing from the table of severity, and no two share a place."""
-    assert set(SEVERITY) == set(Verdict)
-    for places in zip(*((one.of_findings, one.of_rows) for one in SEVERITY.values()), strict=True):
-        assert sorted(places) == list(range(len(Verdict)))
