@@ -133,8 +133,8 @@ def _stand_behind(fixture: object, item: pytest.Item) -> None:
     methods = {
         "__module__": kind.__module__,
         "__qualname__": kind.__qualname__,
-        "__call__": _measured_call(kind, item),
-        "pedantic": _measured_pedantic(kind, item),
+        "__call__": _measured_method(kind.__call__, "benchmark", item),
+        "pedantic": _measured_method(kind.pedantic, "benchmark.pedantic", item),
         _MEASURED: True,
     }
     try:
@@ -158,47 +158,34 @@ def _why_unknown(kind: type) -> str | None:
     )
 
 
-def _measured_call(kind: Any, item: pytest.Item) -> Callable[..., object]:
-    @wraps(kind.__call__)
-    def call(self: object, *args: Any, **kwargs: Any) -> object:
-        result: object = kind.__call__(self, *args, **kwargs)
-        bound = inspect.signature(kind.__call__).bind(self, *args, **kwargs)
-        bound.apply_defaults()
-        _, target, target_args, target_kwargs = bound.arguments.values()  # the names differ in the two
-        work = BenchmarkWork(
-            what="one call of benchmark(...)", target=target, args=target_args, kwargs=target_kwargs
-        )
-        _measure(work, item)
-        return result
+def _measured_method(theirs: Callable[..., object], what: str, item: pytest.Item) -> Callable[..., object]:
+    """*theirs*, a method of a fixture, followed by rounds of the work that it was called with."""
 
-    return call
-
-
-def _measured_pedantic(kind: Any, item: pytest.Item) -> Callable[..., object]:
-    @wraps(kind.pedantic)
-    def pedantic(self: object, *args: Any, **kwargs: Any) -> object:
+    @wraps(theirs)
+    def method(*args: Any, **kwargs: Any) -> object:
         try:
-            bound = inspect.signature(kind.pedantic).bind(self, *args, **kwargs)
+            bound = inspect.signature(theirs).bind(*args, **kwargs)
         except TypeError:  # theirs to say
-            return kind.pedantic(self, *args, **kwargs)
+            return theirs(*args, **kwargs)
         bound.apply_defaults()
-        setup = bound.arguments["setup"]
-        watched = None if setup is None else Setup(setup)
-        bound.arguments["setup"] = watched
-        result: object = kind.pedantic(*bound.args, **bound.kwargs)
+        _, target, target_args, target_kwargs, *_ = bound.arguments.values()  # their names differ
+        setup = bound.arguments.get("setup")
+        if setup is not None:
+            setup = bound.arguments["setup"] = Setup(setup)
+        result = theirs(*bound.args, **bound.kwargs)
         work = BenchmarkWork(
-            what="one call of benchmark.pedantic(...)",
-            target=bound.arguments["target"],
-            args=bound.arguments["args"],
-            kwargs=bound.arguments["kwargs"] or {},
-            setup=watched,
+            what=f"one call of {what}(...)",
+            target=target,
+            args=target_args,
+            kwargs=target_kwargs or {},
+            setup=setup,
             teardown=bound.arguments.get("teardown"),
-            iterations=bound.arguments["iterations"],
+            iterations=bound.arguments.get("iterations", 1),
         )
         _measure(work, item)
         return result
 
-    return pedantic
+    return method
 
 
 # The calls
