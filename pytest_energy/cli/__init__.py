@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from pytest_energy.errors import EnergyError
 
@@ -59,8 +59,15 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
         "against.",
         epilog="Measuring is pytest's work: see `pytest --help` for its options --energy-...",
     )
-    top.add_argument("--version", action="version", version=f"%(prog)s {version('pytest-energy')}")
+    top.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name in [word for word in words[:1] if word in _COMMANDS] or _COMMANDS:
         import_module(f"{__name__}.{name}").register(commands)
     return top
+
+
+def _version() -> str:
+    try:
+        return version("pytest-energy")
+    except PackageNotFoundError:  # a copy of the source that is on the path
+        return "(not installed)"

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
@@ -89,6 +89,16 @@ def test_the_installed_command_runs() -> None:
 def test_the_version_is_the_distributions(cli: Cli) -> None:
     """--version says which release is installed."""
     assert cli("--version") == (0, f"pytest-energy {version('pytest-energy')}\n", "")
+
+
+def test_a_copy_that_is_not_installed_has_no_version(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a folder on the path every command runs, and --version says that nothing is installed."""
+
+    def absent(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("pytest_energy.cli.version", absent)
+    assert cli("--version") == (0, "pytest-energy (not installed)\n", "")
 
 
 def test_the_package_runs_as_the_command_does() -> None:
