@@ -11,15 +11,19 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Protocol
-
-import psutil
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_energy.errors import SensorError
+from pytest_energy.lazy_module import LazyModule
 from pytest_energy.meter.clock import Clock
 from pytest_energy.model import Usage
 from pytest_energy.sensors.cpu_times import cpu_times_reader
 from pytest_energy.sensors.protocol import Sensor
+
+if TYPE_CHECKING:
+    import psutil
+else:
+    psutil = LazyModule("psutil")
 
 # NVML's utilisation is a mean over up to a second and asking takes milliseconds; memory changes slowly.
 HOST_LOOK_S = 2.0
@@ -131,7 +135,7 @@ class PsutilSystem:
         )
 
     def _of_family(
-        self, own: Callable[[], float], of: Callable[[psutil.Process], float], *, may_search: bool
+        self, own: Callable[[], float], of: "Callable[[psutil.Process], float]", *, may_search: bool
     ) -> float | None:
         """A sum over this process and its descendants; `None` where it can't be told."""
         try:
