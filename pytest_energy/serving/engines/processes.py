@@ -4,9 +4,14 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psutil
+from pytest_energy.lazy_module import LazyModule
+
+if TYPE_CHECKING:
+    import psutil
+else:
+    psutil = LazyModule("psutil")
 
 
 class ProcessFamily:
