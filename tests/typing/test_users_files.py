@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
 
@@ -20,6 +22,7 @@ follow_imports = skip
 """
 
 
+@pytest.mark.slow
 def test_strict_mypy_accepts_a_user_s_files(tmp_path: Path) -> None:
     """With annotations and without; what the fixture returns has its type, and a wrong use is an error."""
     (tmp_path / "mypy.ini").write_text(SETTINGS)
