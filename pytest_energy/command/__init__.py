@@ -170,7 +170,7 @@ class CommandWork:
         if exit_status == 0 or not self.is_checked:
             return None
         if exit_status < 0:
-            return f"ended by {signal.Signals(-exit_status).name}"
+            return f"ended by {_signal_name(-exit_status)}"
         return f"exit status {exit_status}"
 
     def conclude(self, reading: Reading) -> Reading:
@@ -186,6 +186,13 @@ class CommandWork:
             workload={"measured": "a command"},
             engine_settings={"command": shlex.join(self.words)},
         )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have no name
+        return f"signal {number}"
 
 
 def _text(file: IO[bytes]) -> str:

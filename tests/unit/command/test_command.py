@@ -106,6 +106,15 @@ def test_a_signal_is_named() -> None:
     assert caught.value.result.exit_status == -signal.SIGKILL
 
 
+def test_a_signal_without_a_name_has_its_number() -> None:
+    """Most real-time signals have no name; the command that one ends is an error all the same."""
+    number = signal.SIGRTMIN + 1
+    with pytest.raises(CommandError, match=rf": ended by signal {number}$") as caught:
+        python(f"import os; os.kill(os.getpid(), {number})").run(0, None)
+    assert caught.value.result is not None
+    assert caught.value.result.exit_status == -number
+
+
 def test_an_unchecked_status_is_no_error() -> None:
     """Who looks at the status himself gets it."""
     assert python("import sys; sys.exit(3)", is_checked=False).run(0, None).exit_status == 3
