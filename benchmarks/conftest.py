@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.cnn.planting import extra_percent, plant_from, refuse_unfit
 from benchmarks.profiles import DATASETS, PROFILES, QUICK, Profile, chosen, grown
 
 
@@ -43,11 +44,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "networks on one (quick).",
     )
     group.addoption(
-        "--bench-extra-steps",
-        type=int,
-        default=0,
-        metavar="PERCENT",
-        help="Do this many percent more steps in the CNN tests than they declare: a planted regression (0).",
+        "--bench-plant",
+        type=plant_from,
+        metavar="KIND:AMOUNT",
+        help="Do more in the training and inference tests than they declare: steps:PERCENT more steps, "
+        "active:PERCENT more active joules and no more steps, sleep:MS after each step, sync:COUNT waits for "
+        "the device after each step.",
     )
     group.addoption(
         "--cifar10",
@@ -107,7 +109,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Stop before anything runs if the options can't be followed."""
-    profile, percent = chosen(config), config.getoption("--bench-extra-steps", default=0)
+    profile, plant = chosen(config), config.getoption("--bench-plant", default=None)
+    refuse_unfit(plant, profile.device)
+    percent = extra_percent(plant)
     for name in profile.cnn.models:
         grown(profile.cnn.train_steps_of(name), percent)
         grown(profile.cnn.inference_steps_of(name), percent)

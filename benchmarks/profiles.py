@@ -473,7 +473,7 @@ def grown(step_count: int, percent: int) -> int:
     hundredths = step_count * (100 + percent)
     if hundredths % 100 or hundredths < 100:
         raise pytest.UsageError(
-            f"--bench-extra-steps={percent}: {step_count} steps can't grow by {percent} % to a whole number; "
+            f"--bench-plant=steps:{percent}: {step_count} steps can't grow by {percent} % to a whole number; "
             "multiples of 10 always can, from -90 on"
         )
     return hundredths // 100

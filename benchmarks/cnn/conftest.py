@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
+from benchmarks.cnn.active_joules import active_j_of
 from benchmarks.cnn.epoch import epoch_metrics
 from benchmarks.cnn.images import Labelled, cifar10, digits, synthetic
 from benchmarks.cnn.models import TOKEN_ARCHITECTURES
+from benchmarks.cnn.planting import Planted, Planter
+from benchmarks.cnn.products import CudaProducts
 from benchmarks.cnn.tokens import tokens
 from benchmarks.profiles import Profile, chosen
 
@@ -51,9 +54,20 @@ def labelled(load: Callable[[str], Labelled], architecture: str) -> Labelled:
 
 
 @pytest.fixture(scope="session")
-def extra_percent(pytestconfig: pytest.Config) -> int:
-    """Percent of undeclared work: 0, or the regression planted with `--bench-extra-steps`."""
-    return int(pytestconfig.getoption("--bench-extra-steps", default=0))
+def planter(pytestconfig: pytest.Config) -> Planter:
+    """Plants what `--bench-plant` says."""
+    return Planter(
+        plant=pytestconfig.getoption("--bench-plant", default=None),
+        active_j=lambda test_id: active_j_of(test_id, torch.cuda.get_device_name()),
+        products=cache(CudaProducts),
+        synchronize=torch.cuda.synchronize,
+    )
+
+
+@pytest.fixture
+def plant_into(request: pytest.FixtureRequest, planter: Planter) -> Callable[[int], Planted]:
+    """From the steps that the test declares to those that it really does."""
+    return lambda step_count: planter.into(request.node.nodeid, step_count)
 
 
 @pytest.fixture(autouse=True, scope="module")

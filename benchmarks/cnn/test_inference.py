@@ -1,5 +1,6 @@
 """Energy of forward passes, architecture by architecture."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -7,9 +8,10 @@ import pytest
 from benchmarks.cnn.attention import CLASS_COUNT
 from benchmarks.cnn.cases import parametrize_models
 from benchmarks.cnn.images import Labelled
+from benchmarks.cnn.planting import Planted
 from benchmarks.cnn.subject import held_out_accuracy, subject
 from benchmarks.cnn.training import classify, fitting_memory, optimiser, rounds_of_batches, train
-from benchmarks.profiles import Profile, chosen, grown
+from benchmarks.profiles import Profile, chosen
 from pytest_energy.profiling.pytorch import trainable_parameters
 
 if TYPE_CHECKING:
@@ -23,11 +25,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.mark.energy(group="inference")
 def test_inference(
-    energy: "Energy", architecture: str, profile: Profile, labelled: Labelled, extra_percent: int
+    energy: "Energy",
+    architecture: str,
+    profile: Profile,
+    labelled: Labelled,
+    plant_into: Callable[[int], Planted],
 ) -> None:
     """The accuracy is that of the network as measured: after `fit_steps`, untrained if there are none."""
     size = profile.cnn
     network = subject(architecture, profile)
+    planted = plant_into(size.inference_steps_of(architecture))
     energy.model(network.bare, labelled.test[:1])
     with fitting_memory(architecture, batch_size=size.batch_size):
         (fit,) = rounds_of_batches(
@@ -43,13 +50,14 @@ def test_inference(
             labelled.train,
             labelled.train_labels,
             batch_size=size.batch_size,
-            step_count=grown(size.inference_steps_of(architecture), extra_percent),
+            step_count=planted.step_count,
             round_count=1,
         )
-        scores = energy.measure(classify, network.module, steps)
+        scores = energy.measure(lambda: classify(network.module, planted.over(steps)))
     energy.record(
         accuracy=held_out_accuracy(network.module, labelled, size),
         parameters=trainable_parameters(network.bare),
+        **planted.facts,
     )
     assert scores.shape == (size.batch_size, CLASS_COUNT)
     assert scores.isfinite().all()

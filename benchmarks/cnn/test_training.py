@@ -1,5 +1,6 @@
 """Energy of training steps, architecture by architecture."""
 
+from collections.abc import Callable
 from itertools import cycle
 from typing import TYPE_CHECKING
 
@@ -7,9 +8,10 @@ import pytest
 
 from benchmarks.cnn.cases import parametrize_models
 from benchmarks.cnn.images import Labelled
+from benchmarks.cnn.planting import Planted
 from benchmarks.cnn.subject import held_out_accuracy, subject
 from benchmarks.cnn.training import finite_loss, fitting_memory, optimiser, rounds_of_batches, train
-from benchmarks.profiles import Profile, chosen, grown
+from benchmarks.profiles import Profile, chosen
 from pytest_energy.profiling.pytorch import trainable_parameters
 
 if TYPE_CHECKING:
@@ -23,11 +25,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.mark.energy(group="training")
 def test_training(
-    energy: "Energy", architecture: str, profile: Profile, labelled: Labelled, extra_percent: int
+    energy: "Energy",
+    architecture: str,
+    profile: Profile,
+    labelled: Labelled,
+    plant_into: Callable[[int], Planted],
 ) -> None:
     """Each round goes on from the last with new images; the accuracy is that after all of them."""
     size = profile.cnn
     network = subject(architecture, profile)
+    planted = plant_into(size.train_steps_of(architecture))
     energy.model(network.bare, labelled.test[:1])
     optimiser_ = optimiser(network.module, learning_rate=size.learning_rate)
     with fitting_memory(architecture, batch_size=size.batch_size):
@@ -36,13 +43,14 @@ def test_training(
                 labelled.train,
                 labelled.train_labels,
                 batch_size=size.batch_size,
-                step_count=grown(size.train_steps_of(architecture), extra_percent),
+                step_count=planted.step_count,
                 round_count=size.warmup + size.rounds,
             )
         )
-        loss = energy.measure(lambda: train(network.module, next(rounds), optimiser_))
+        loss = energy.measure(lambda: train(network.module, planted.over(next(rounds)), optimiser_))
     energy.record(
         loss=finite_loss(loss, learning_rate=size.learning_rate),
         accuracy=held_out_accuracy(network.module, labelled, size),
         parameters=trainable_parameters(network.bare),
+        **planted.facts,
     )

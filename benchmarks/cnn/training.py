@@ -8,7 +8,7 @@ Source:
 """
 
 import math
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from itertools import islice
 
@@ -65,7 +65,7 @@ def rounds_of_batches(
     return tuple(tuple(islice(drawn, step_count)) for _ in range(round_count))
 
 
-def train(module: nn.Module, steps: Sequence[Batch], optimiser_: torch.optim.Optimizer) -> Tensor:
+def train(module: nn.Module, steps: Iterable[Batch], optimiser_: torch.optim.Optimizer) -> Tensor:
     """One optimiser step a batch, in training mode.
 
     Returns:
@@ -85,7 +85,7 @@ def train(module: nn.Module, steps: Sequence[Batch], optimiser_: torch.optim.Opt
 
 
 @torch.inference_mode()
-def classify(module: nn.Module, steps: Sequence[Batch]) -> Tensor:
+def classify(module: nn.Module, steps: Iterable[Batch]) -> Tensor:
     """Class scores `[N, 10]` of the last batch, after a forward pass of each, in eval mode.
 
     Raises:
