@@ -1,4 +1,9 @@
-"""Which joules of a record are compared: gross or net, of a round or of a sample. Pure."""
+"""Which joules of a record are compared: gross or net, of a round or of a sample, and their two parts. Pure.
+
+Rule 1: a round's joules are E = A + q t: ready power q at the temperature of the round for its t seconds,
+    and active joules A, which is what the work itself used. A wait adds to the first part alone.
+Rule 2: there are parts only where every channel has a ready power: a sum that lacks one channel is none.
+"""
 
 import math
 from dataclasses import dataclass
@@ -10,6 +15,26 @@ from pytest_energy.units import to_text
 
 # Of the marker's `basis` and `per`; the others, `gross` and `round`, are what a basis is without.
 NET, SAMPLE = "net", "sample"
+
+
+IDLE_UNCERTAINTY_SHARE = 0.05
+"""Of idle power, in net joules: it is read once a run, before the first test, and a room warms up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The two parts of a record's rounds.
+
+    Attributes:
+        active: Active joules of each round.
+        durations_s: Seconds of each round.
+        waiting_powers_w: Ready power of each round, all channels: what a second of waiting costs, in the
+            joules of the basis.
+    """
+
+    active: RoundEnergies
+    durations_s: tuple[float, ...]
+    waiting_powers_w: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +68,51 @@ class Basis:
         Raises:
             NotMeasurable: There are no such joules, with the reason.
         """
+        count = self._unit_count(record)
+        usable = record.usable_rounds
+        idle_share = IDLE_UNCERTAINTY_SHARE if self.is_net else 0.0
+        idle_w = math.fsum((record.idle_power_w or {}).values())
+        return RoundEnergies(
+            energies_j=tuple(self._energy_j(reading, record) / count for reading in usable),
+            uncertainties_j=tuple(
+                math.hypot(reading.uncertainty_j, idle_share * idle_w * reading.duration_s) / count
+                for reading in usable
+            ),
+        )
+
+    def parts(self, record: Record) -> Parts:
+        """The two parts of the rounds of *record* that have joules.
+
+        Raises:
+            NotMeasurable: They can't be had, with the reason.
+        """
+        count, usable = self._unit_count(record), record.usable_rounds
+        ready_w = [_ready_power_w(reading, record) for reading in usable]
+        error_w = math.hypot(*(line.uncertainty_w for line in record.ready_power.values()))
+        active_j = [
+            math.fsum(r.channels.values()) - q * r.duration_s for r, q in zip(usable, ready_w, strict=True)
+        ]
+        least_j = min(active_j, default=0.0)
+        if least_j <= 0:
+            raise NotMeasurable(f"a round has {to_text(least_j, 'J')} above ready power: too little to tell")
+        idle_w = math.fsum((record.idle_power_w or {}).values()) if self.is_net else 0.0
+        return Parts(
+            active=RoundEnergies(
+                energies_j=tuple(one_j / count for one_j in active_j),
+                uncertainties_j=tuple(
+                    math.hypot(reading.uncertainty_j, error_w * reading.duration_s) / count
+                    for reading in usable
+                ),
+            ),
+            durations_s=tuple(reading.duration_s for reading in usable),
+            waiting_powers_w=tuple((one_w - idle_w) / count for one_w in ready_w),
+        )
+
+    def _unit_count(self, record: Record) -> int:
         count = record.samples if self.is_per_sample else 1
         if count is None:
             raise NotMeasurable("the samples of a round are not known; give samples=")
-        usable = record.usable_rounds
-        return RoundEnergies(
-            energies_j=tuple(self._energy_j(reading, record) / count for reading in usable),
-            uncertainties_j=tuple(reading.uncertainty_j / count for reading in usable),
-        )
+        return count
 
     def _energy_j(self, reading: Reading, record: Record) -> float:
         energy_j = math.fsum(reading.channels.values())
@@ -67,6 +129,16 @@ class Basis:
                 "no more than idle power does in that time"
             )
         return net_j
+
+
+def _ready_power_w(reading: Reading, record: Record) -> float:
+    """Ready power of all channels at the temperature of *reading*."""
+    missing = sorted(reading.channels.keys() - record.ready_power.keys())
+    if missing:
+        raise NotMeasurable(f"ready power of {', '.join(missing)} is not known")
+    return math.fsum(
+        record.ready_power[name].at(reading.temperatures_c.get(name)) for name in reading.channels
+    )
 
 
 def why_void(record: Record) -> str | None:

@@ -31,6 +31,7 @@ _DOCUMENTS: dict[type, type[Document]] = {
     model.SensorStatus: documents.Sensor,
     model.Phase: documents.Phase,
     model.Usage: documents.Usage,
+    model.ReadyPower: documents.ReadyPower,
 }
 
 _OF_SUMMARY = documents.Summary.__struct_fields__
@@ -38,7 +39,7 @@ _OF_BUDGET = ("budget_j", "budget_per_sample_j", "budget_per_token_j")
 
 _LEFT_OUT_WHERE_EMPTY = {
     *("output_tokens", "workload", "engine_settings", "saturated_because", "confirming_count"),
-    *("quiet_power_w", "temperatures_c"),
+    *("quiet_power_w", "temperatures_c", "ready_power", "session"),
     *("entry_energies_j", "basis", "creep"),
 }
 
@@ -61,6 +62,10 @@ def record_of(record: documents.Record, where: str) -> Record:
     )
     values["machine"] = model.Machine(**asdict(record.machine))
     values["sensors"] = tuple(model.SensorStatus(**asdict(sensor)) for sensor in record.sensors)
+    if record.ready_power is not None:
+        values["ready_power"] = {
+            name: model.ReadyPower(**asdict(line)) for name, line in record.ready_power.items()
+        }
     names = [name for name in documents.Record.__struct_fields__ if name in values]  # a test has more
     return Record(**{name: values[name] for name in names})
 

@@ -126,6 +126,22 @@ class Round(Document, frozen=True, kw_only=True):
     temperatures_c: dict[str, Number] | None = None
 
 
+class ReadyPower(Document, frozen=True, kw_only=True):
+    """Power of a channel whose device is open while nothing is at work: a line over temperature.
+
+    Attributes:
+        power_w: At temperature_c.
+        temperature_c: Mean temperature of the readings behind it, or null.
+        slope_w_per_k: Rise with temperature; 0 where it can't be told.
+        uncertainty_w: Standard uncertainty of power_w.
+    """
+
+    power_w: Number
+    temperature_c: Number | None = NULLABLE
+    slope_w_per_k: Number = 0.0
+    uncertainty_w: Amount = 0.0
+
+
 class Record(
     Document,
     frozen=True,
@@ -150,6 +166,9 @@ class Record(
         metrics: By name; null where it could not be computed, with the reason in absent.
         absent: Name of a missing value to the reason.
         idle_power_w: Power at rest by channel.
+        ready_power: Power with the device open and nothing at work, by channel, from all rounds of the
+            session; left out where no channel tells.
+        session: Names the process that measured; left out where nobody wrote it down.
         void_because: Why the rounds must not be used, or null.
         unmeasured_because: Why there are no rounds that count, or null.
     """
@@ -170,6 +189,8 @@ class Record(
     metrics: dict[str, Number | None]
     absent: dict[str, str]
     idle_power_w: dict[str, Number] | None = NULLABLE
+    ready_power: dict[str, ReadyPower] | None = None
+    session: Sentence | None = None
     machine: Machine
     sensors: tuple[Sensor, ...]
     void_because: str | None = NULLABLE

@@ -247,6 +247,29 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyPower:
+    """Power of a channel whose device is open while nothing is at work, as a line over temperature.
+
+    Attributes:
+        power_w: At *temperature_c*.
+        temperature_c: Mean temperature of the readings that it comes from, or `None` without temperatures.
+        slope_w_per_k: How power rises with temperature; 0 where that can't be told.
+        uncertainty_w: Standard uncertainty of *power_w*.
+    """
+
+    power_w: float
+    temperature_c: float | None = None
+    slope_w_per_k: float = 0.0
+    uncertainty_w: float = 0.0
+
+    def at(self, temperature_c: float | None) -> float:
+        """Watts at *temperature_c*; those of the mean temperature where there is none."""
+        if temperature_c is None or self.temperature_c is None:
+            return self.power_w
+        return self.power_w + self.slope_w_per_k * (temperature_c - self.temperature_c)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """All rounds of one test in one run.
 
@@ -267,6 +290,10 @@ class Record:
         metrics: Metric name to value; `None` where it could not be computed.
         absent: Name of a missing value (a metric, `net_energy_j`, ...) to the reason.
         idle_power_w: Channel name to power at rest before the first test, or `None`.
+        ready_power: Channel name to power with the device open and nothing at work, from all rounds of the
+            session; without the channels that don't tell.
+        session: Names the process that measured: records of one session share its card, host and hour. `None`
+            where nobody wrote it down.
         machine: Where it was made.
         sensors: What was there to measure with, and what was not.
         saturated_because: Why a server did not keep up with its load, so that the joules are those of no
@@ -291,6 +318,8 @@ class Record:
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)
     idle_power_w: Mapping[str, float] | None = None
+    ready_power: Mapping[str, ReadyPower] = field(default_factory=dict)
+    session: str | None = None
     sensors: tuple[SensorStatus, ...] = ()
     saturated_because: str | None = None
     void_because: str | None = None
