@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from pytest_energy.codec import NULLABLE, Document, JsonDict, Number, decode
 from pytest_energy.judgement import Verdict
-from pytest_energy.model import Provenance
+from pytest_energy.model import JoinedAs, Provenance
 
 
 def written(**rules: object) -> Meta:
@@ -163,6 +163,8 @@ class Record(
         saturated_because: Why the server did not keep up with its load; left out where it did.
         warmup_count: Rounds that were run first and dropped.
         confirming_count: How many of the last rounds are a second batch; left out where none is.
+        joined_as: How the record came into its baseline, where that matters: as an improvement, or as the
+            first of a new level, before which nothing judges any more. Left out elsewhere.
         metrics: By name; null where it could not be computed, with the reason in absent.
         absent: Name of a missing value to the reason.
         idle_power_w: Power at rest by channel.
@@ -185,6 +187,7 @@ class Record(
     saturated_because: Sentence | None = None
     warmup_count: CountFrom0
     confirming_count: CountFrom1 | None = None
+    joined_as: JoinedAs | None = None
     rounds: tuple[Round, ...]
     metrics: dict[str, Number | None]
     absent: dict[str, str]

@@ -22,6 +22,13 @@ class Provenance(StrEnum):
     REPLAYED = "replayed"
 
 
+class JoinedAs(StrEnum):
+    """How a record came into its baseline, where the baseline must remember it (`baselines/levels.py`)."""
+
+    IMPROVEMENT = "improvement"
+    LEVEL = "level"
+
+
 class Domain(StrEnum):
     """The kind of hardware that a channel belongs to."""
 
@@ -296,6 +303,7 @@ class Record:
             where nobody wrote it down.
         machine: Where it was made.
         sensors: What was there to measure with, and what was not.
+        joined_as: How it came into its baseline, if as an improvement or as the first of a new level.
         saturated_because: Why a server did not keep up with its load, so that the joules are those of no
             rate that could be asked of it again; or `None`.
         void_because: Why the rounds must not be used, or `None`.
@@ -321,6 +329,7 @@ class Record:
     ready_power: Mapping[str, ReadyPower] = field(default_factory=dict)
     session: str | None = None
     sensors: tuple[SensorStatus, ...] = ()
+    joined_as: JoinedAs | None = None
     saturated_because: str | None = None
     void_because: str | None = None
     unmeasured_because: str | None = None

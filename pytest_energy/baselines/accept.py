@@ -1,12 +1,16 @@
-"""Which judged records may enter a baseline. Pure: the one rule for a run and for `pytest-energy accept`.
+"""Which judged records may enter a baseline, and as what. Pure: one rule for a run and for `accept`.
 
 Rule 1: a test that did not pass, or whose joules don't count, enters no baseline on its own.
 Rule 2: a test that a person names may have failed; its joules must count all the same.
 Rule 3: an estimate enters only where estimates are asked for.
+Rule 4: a change that is accepted starts a level anew. A run that adds what it measured only notes that it was
+an improvement: nobody has looked at it yet.
 """
 
+from dataclasses import replace
+
 from pytest_energy.judgement import Judgement, Verdict
-from pytest_energy.model import Provenance
+from pytest_energy.model import JoinedAs, Provenance, Record
 
 # Verdicts whose record may join a baseline. A replacement also takes what the old baseline refuses.
 _JOINING = frozenset({Verdict.PASS, Verdict.IMPROVEMENT, Verdict.INCONCLUSIVE, Verdict.NO_BASELINE})
@@ -39,3 +43,20 @@ def why_not_accepted(
     if not record.round_energies_j or min(record.round_energies_j) <= 0:
         return f"it has no joules to compare with; {reason}"
     return None
+
+
+def joining(judgement: Judgement, *, is_accepted: bool) -> Record:
+    """The record of *judgement*, which may enter, as its baseline is to remember it.
+
+    Args:
+        judgement: Made against the baseline that the record joins.
+        is_accepted: By `pytest-energy accept`, as a person does or a pipeline after a merge.
+    """
+    match judgement.verdict:
+        case Verdict.IMPROVEMENT | Verdict.REGRESSION if is_accepted:
+            joined_as: JoinedAs | None = JoinedAs.LEVEL
+        case Verdict.IMPROVEMENT:
+            joined_as = JoinedAs.IMPROVEMENT
+        case _:
+            joined_as = None
+    return replace(judgement.record, joined_as=joined_as)

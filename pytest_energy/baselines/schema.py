@@ -28,8 +28,8 @@ from pytest_energy.model import Record
 # 1: {"format", "id", "machine_key", "sessions": [documents.Record, ...]}, oldest accepted session first.
 FORMAT_VERSION = 1
 
-# The first ones stay for good: a creep of +0.3 % a session, which the newest alone would follow, shows
-# against them (stats/drift.py). Three, so that one odd session among them is outvoted.
+# Of a level (levels.py) the first ones stay: a creep of +0.3 % a session, which the newest alone would
+# follow, shows against them. Three, so that one odd session among them is outvoted.
 PINNED_COUNT = 3
 
 # Ten leave seven for what is true now. Twenty would narrow the bounds by 8 %: t(.95, K-1) sqrt(1 + 1/K).
@@ -88,35 +88,9 @@ class Baseline:
             raise BaselineError(f"{where} can't stand beside the sessions before it: {error}") from error
 
 
-def extended(sessions: Sequence[Record], added: Sequence[Record]) -> tuple[Record, ...]:
-    """*sessions* with those of *added* at the end, as they are kept, that are not in it yet."""
-    result, contents = list(sessions), [to_json(record) for record in sessions]
-    for record in map(_without_power, added):
-        content = to_json(record)
-        if content not in contents:
-            result.append(record)
-            contents.append(content)
-    return tuple(result)
-
-
-def _without_power(record: Record) -> Record:
+def as_stored(record: Record) -> Record:
+    """*record* as a baseline keeps it: rule 5."""
     return replace(record, rounds=tuple(replace(reading, power_trace={}) for reading in record.rounds))
-
-
-def kept(sessions: Sequence[Record], keep: int) -> tuple[Record, ...]:
-    """At most *keep* of *sessions*: the first accepted `PINNED_COUNT`, then the newest.
-
-    At least one place is always the newest session's, so a *keep* of 3 pins two and a *keep* of 1 none.
-
-    Raises:
-        BaselineError: *keep* is below 1.
-    """
-    if keep < 1:
-        raise BaselineError(f"a baseline can't keep {keep} sessions; keep at least 1")
-    if len(sessions) <= keep:
-        return tuple(sessions)
-    pinned_count = min(PINNED_COUNT, keep - 1)
-    return (*sessions[:pinned_count], *sessions[len(sessions) - keep + pinned_count :])
 
 
 def check_times(sessions: Sequence[Record], now: datetime) -> None:
@@ -159,9 +133,7 @@ def to_json_text(baseline: Baseline) -> str:
     Raises:
         BaselineError: A value in it has no form in JSON (NaN, infinity), or it is too long to be read again.
     """
-    sessions = ",\n".join(
-        f"    {_opened(to_json(_without_power(record)), '    ')}" for record in baseline.entries
-    )
+    sessions = ",\n".join(f"    {_opened(to_json(as_stored(record)), '    ')}" for record in baseline.entries)
     text = (
         "{\n"
         f'  "format": {FORMAT_VERSION},\n'
@@ -252,7 +224,7 @@ def _check_once(sessions: Sequence[Record], where: str) -> None:
     places: dict[str, list[int]] = {}
     for index, record in enumerate(sessions):
         for earlier in places.setdefault(record.created, []):
-            if sessions[earlier] == record:
+            if replace(sessions[earlier], joined_as=record.joined_as) == record:
                 raise FormatError(
                     f"{where}: sessions[{index}] (created {record.created}) is sessions[{earlier}] again, as "
                     "a merge may leave it: delete one of the two"

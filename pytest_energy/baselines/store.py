@@ -24,15 +24,14 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from pytest_energy.baselines.levels import extended, kept
 from pytest_energy.baselines.schema import (
     HOW_TO_MEND,
     KEPT_COUNT,
     MOST_CHARACTERS,
     Baseline,
     check_times,
-    extended,
     from_json_text,
-    kept,
     to_json_text,
 )
 from pytest_energy.errors import BaselineError, NotComparable
@@ -175,8 +174,9 @@ class Store:
     ) -> Baseline:
         """Add *records* to a baseline or put them in its place; returns what is stored now.
 
-        A record that the baseline has already is not added again. Of more than *keep* sessions the first
-        accepted and the newest stay (`schema.kept`). To replace, the old file is not read: it may be broken.
+        A record that the baseline has already is not added again. Of the current level the first accepted and
+        the newest stay, *keep* in all; what was before it goes (`levels.kept`). To replace, the old file is
+        not read: it may be broken.
 
         Raises:
             BaselineError: The old file is broken, a record doesn't belong to this baseline, or the file

@@ -2,6 +2,7 @@
 
 Rule 1: what may enter is decided by `baselines.accept`, as in a run of pytest.
 Rule 2: everything is looked at before anything is written: a file that is broken stops it all.
+Rule 3: a change that is accepted starts a level anew, and what goes with the old level is said.
 """
 
 import argparse
@@ -9,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from pytest_energy.baselines.accept import why_not_accepted
+from pytest_energy.baselines.accept import joining, why_not_accepted
+from pytest_energy.baselines.levels import extended, level_of
 from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.baselines.schema import KEPT_COUNT, Baseline, check_times
 from pytest_energy.baselines.store import Mode, Store
@@ -29,7 +31,9 @@ def register(commands: Commands) -> None:
         help="take the joules of a run into the baselines",
         description="Add what a run measured to the baselines, without measuring again: of every test that "
         "passed, by the rule of --energy-baseline=add, or of the tests that --test names, whatever their "
-        "verdict, unless their joules are void or none. Taken twice, a run is in the baselines once.",
+        "verdict, unless their joules are void or none. An improvement, and a regression that --test names, "
+        "starts the level anew: what was measured before it goes, and judges nothing any more. Taken twice, "
+        "a run is in the baselines once.",
         epilog="Exit status: 0, 1 where a test that was named was left out, or 2 where a file can't be used.",
     )
     add_run(from_run, "run_json", "RUN.json")
@@ -56,11 +60,12 @@ def register(commands: Commands) -> None:
 
 
 class _Decision(NamedTuple):
-    """What is to become of one record, and why it is left out."""
+    """What is to become of one record, why it is left out, and how many sessions a new level ends."""
 
     record: Record
     what: Literal["taken", "there already", "left out"]
     because: str = ""
+    gone_count: int = 0
 
 
 def _accept(options: argparse.Namespace) -> int:
@@ -103,7 +108,8 @@ def _decide(judgements: Iterable[Judgement], store: Store, options: argparse.Nam
             decisions.append(_Decision(record, "left out", because))
             continue
         try:
-            decisions.append(_with_baseline(record, store, replaces=options.replace))
+            joins = joining(judgement, is_accepted=True)
+            decisions.append(_with_baseline(joins, store, replaces=options.replace))
         except BaselineError as error:
             problems.append(str(error))
     if problems:
@@ -121,14 +127,15 @@ def _with_baseline(record: Record, store: Store, *, replaces: bool) -> _Decision
     old = None if replaces else store.load(record.machine.key, record.test_id)
     if old is None:
         return _Decision(record, "taken")
-    if record in old.entries:
+    new = extended(old.entries, (record,))
+    if new == old.entries:
         return _Decision(record, "there already")
     try:
         check_comparable(old.entries[0], record)
     except NotComparable as error:
         because = f"it can't stand beside the stored sessions: {error}; --replace starts anew"
         return _Decision(record, "left out", because)
-    return _Decision(record, "taken")
+    return _Decision(record, "taken", gone_count=level_of(new).earlier_count)
 
 
 def _carried_out(decisions: Iterable[_Decision], store: Store, *, mode: Mode, keep: int) -> Iterator[str]:
@@ -138,12 +145,17 @@ def _carried_out(decisions: Iterable[_Decision], store: Store, *, mode: Mode, ke
         name, path = printable(record.test_id), store.path(record.machine.key, record.test_id)
         if decision.what == "taken":
             stored = store.write(record.machine.key, record.test_id, (record,), mode, keep)
-            count = len(stored.entries)
-            yield f"taken: {name}: now {count} {'session' if count == 1 else 'sessions'} in {path}"
+            gone = f"a new level, and {_sessions(decision.gone_count)} of the old one gone; "
+            now = f"now {_sessions(len(stored.entries))} in {path}"
+            yield f"taken: {name}: {gone if decision.gone_count else ''}{now}"
         elif decision.what == "there already":
             yield f"there already: {name}: {path} has this session"
         else:
             yield f"left out: {name}: {printable(decision.because)}"
+
+
+def _sessions(count: int) -> str:
+    return f"{count} {'session' if count == 1 else 'sessions'}"
 
 
 def _some(names: Sequence[str]) -> str:

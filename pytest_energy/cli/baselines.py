@@ -13,8 +13,9 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from pytest_energy.baselines.levels import kept, level_of
 from pytest_energy.baselines.machine import check_comparable
-from pytest_energy.baselines.schema import PINNED_COUNT, Baseline, kept, moment_of
+from pytest_energy.baselines.schema import PINNED_COUNT, Baseline, moment_of
 from pytest_energy.baselines.store import Store
 from pytest_energy.basis import why_void
 from pytest_energy.cli.arguments import Commands, add_baselines, number, whole_number
@@ -40,8 +41,8 @@ def register(commands: Commands) -> None:
     listing = actions.add_parser(
         "list",
         help="say which machines have baselines, and of how many tests",
-        description="A line for each machine: its tests, their sessions, where their joules come from, and "
-        "the newest session's time.",
+        description="A line for each machine: its tests, their sessions, how many tests have a level that an "
+        "accepted change started, where their joules come from, and the newest session's time.",
         epilog="Exit status: 0, or 2 where a file is broken.",
     )
     add_baselines(listing)
@@ -73,8 +74,8 @@ def _register_prune(actions: Commands) -> None:
     prune = actions.add_parser(
         "prune",
         help="remove sessions and baselines that are no longer wanted",
-        description="Say what would go, and with --yes remove it. The first sessions of a baseline are "
-        "pinned: they show a slow creep, and go only with the whole file.",
+        description="Say what would go, and with --yes remove it. The first sessions of a level are pinned: "
+        "they show a slow creep, and go only with the whole file.",
         epilog="Exit status: 0, or 2 where a file or a value can't be used; then nothing is removed.",
     )
     add_baselines(prune)
@@ -143,23 +144,28 @@ def _list(options: argparse.Namespace) -> int:
         by_machine.setdefault(baseline.machine_key, []).append(baseline)
     rows = [_machine_row(key, baselines) for key, baselines in sorted(by_machine.items())]
     if rows:
-        headers = ("machine", "tests", "sessions", "joules", "newest (UTC)")
-        alignment = ("left", "right", "right", "left", "left")
+        headers = ("machine", "tests", "sessions", "new levels", "joules", "newest (UTC)")
+        alignment = ("left", "right", "right", "right", "left", "left")
         text = tabulate([headers, *rows], tablefmt="plain", disable_numparse=True, colalign=alignment)
         say(*(line.rstrip() for line in text.splitlines()))
     else:
         say(f"no baselines in {store.folder}")
+    over_count = sum(level_of(baseline.entries).earlier_count for baseline in sound.values())
+    if over_count:
+        say(f"{_count(over_count, 'session')} before a new level: judge nothing, and go at the next write")
     return _reported(problems)
 
 
 def _machine_row(key: str, baselines: Sequence[Baseline]) -> tuple[str, ...]:
     records = [record for baseline in baselines for record in baseline.entries]
+    new_count = sum(level_of(baseline.entries).is_new for baseline in baselines)
     newest = max(moment_of(record) for record in records).astimezone(UTC)
     provenances = sorted({record.provenance.value for record in records})
     return (
         printable(key),
         f"{len(baselines):,}",
         f"{len(records):,}",
+        f"{new_count:,}",
         ", ".join(provenances),
         f"{newest:%Y-%m-%d %H:%M}",
     )
@@ -221,8 +227,10 @@ def _stays_of(options: argparse.Namespace) -> Callable[[Baseline], tuple[Record,
             is_young = [moment_of(record) >= oldest for record in sessions]
             if not any(is_young):
                 return ()
+            first = level_of(sessions).earlier_count
+            pinned = range(first, first + PINNED_COUNT)
             places = zip(sessions, is_young, range(len(sessions)), strict=True)
-            sessions = tuple(record for record, young, place in places if young or place < PINNED_COUNT)
+            sessions = tuple(record for record, young, place in places if young or place in pinned)
         return sessions if options.keep is None else kept(sessions, options.keep)
 
     return stays
@@ -296,11 +304,16 @@ def _named(key: Key) -> str:
 
 def _change(old: Baseline, new: Baseline) -> str:
     counts = f"{len(old.entries)} -> {_count(len(new.entries), 'session')}"
+    level = level_of(new.entries)
+    first = level.entries[0]
+    if level.is_new and first not in old.entries:
+        counts += f"; a new level since {first.created}"
     try:
         check_comparable(old.entries[0], new.entries[0])
     except NotComparable as error:
         return f"levels can't be compared: {error}; {counts}"
-    levels = [[record.round_energies_j for record in baseline.entries] for baseline in (old, new)]
+    entries = [level_of(baseline.entries).entries for baseline in (old, new)]
+    levels = [[record.round_energies_j for record in level] for level in entries]
     if min(min(energies_j) for level in levels for energies_j in level) <= 0:
         return f"levels can't be compared: a round reads 0 J; {counts}"
     # One joule over each: what is left is the levels' own ratio, centred as the gate does.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_energy.baselines.accept import why_not_accepted
+from pytest_energy.baselines.accept import joining, why_not_accepted
 from pytest_energy.baselines.store import Store
 from pytest_energy.conversion import judgement_from_json
 from pytest_energy.documents import now_text
@@ -86,7 +86,7 @@ class Summary:
             store.write(
                 record.machine.key,
                 record.test_id,
-                (record,),
+                (joining(judgement, is_accepted=False),),
                 mode="add" if mode is BaselineMode.ADD else "replace",
                 keep=self._settings.baseline_session_count,
             )

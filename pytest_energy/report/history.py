@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
+from pytest_energy.baselines.levels import level_of
 from pytest_energy.baselines.schema import PINNED_COUNT, Baseline, moment_of
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.model import Record
@@ -85,7 +86,7 @@ def render(baseline: Baseline, *, is_ascii: bool) -> str:
         printable(baseline.test_id),
         f"on {printable(baseline.machine_key)}: {count_text(count, 'session')}, {provenance}",
         "",
-        *_table(history),
+        *_table(history, _marks(baseline)),
         "",
         *(_trend_lines(history, is_ascii=is_ascii) if count > 1 else ()),
         drift_text(baseline),
@@ -95,7 +96,17 @@ def render(baseline: Baseline, *, is_ascii: bool) -> str:
     return "\n".join(lines)
 
 
-def _table(history: Sequence[Point]) -> list[str]:
+def _marks(baseline: Baseline) -> list[str]:
+    """What each session is to the level that judges, in a word or two; nothing for most."""
+    level = level_of(baseline.entries)
+    pinned_count, later_count = len(level.pinned), len(level.entries) - len(level.pinned)
+    marks = [*["no longer used"] * level.earlier_count, *["pinned"] * pinned_count, *[""] * later_count]
+    if level.is_new:
+        marks[level.earlier_count] = "pinned, a new level"
+    return marks
+
+
+def _table(history: Sequence[Point], marks: Sequence[str]) -> list[str]:
     from tabulate import tabulate
 
     rows = [
@@ -107,9 +118,9 @@ def _table(history: Sequence[Point]) -> list[str]:
             energy(point.record.provenance, point.energy_j, point.uncertainty_j),
             ABSENT if point.cv is None else f"{point.cv * 100:.2g} %",
             ABSENT if point.ratio is None else percent(point.ratio),
-            "pinned" if number <= PINNED_COUNT else "",
+            mark,
         ]
-        for number, point in enumerate(history, start=1)
+        for number, (point, mark) in enumerate(zip(history, marks, strict=True), start=1)
     ]
     text = tabulate([_HEADERS, *rows], tablefmt="plain", disable_numparse=True, colalign=_ALIGNMENT)
     return [line.rstrip() for line in text.splitlines()]
@@ -146,7 +157,8 @@ def chart(values: Sequence[float], *, is_ascii: bool) -> str:
 
 def drift_text(baseline: Baseline) -> str:
     """Whether the newest sessions have crept up from the pinned ones, in a sentence."""
-    sessions = baseline.entries
+    level = level_of(baseline.entries)
+    sessions = level.entries
     if len(sessions) < _LEAST_FOR_DRIFT:
         return (
             f"drift  needs {_LEAST_FOR_DRIFT} sessions to be told, the first {PINNED_COUNT} for a reference"
@@ -163,7 +175,7 @@ def drift_text(baseline: Baseline) -> str:
     began = sessions[since]
     return (
         f"drift  {percent_change_text(drift.ratio)} against the first {PINNED_COUNT} sessions, since session "
-        f"{since + 1} ({_time_text(began, '%Y-%m-%d')}, commit {_commit_text(began)})"
+        f"{level.earlier_count + since + 1} ({_time_text(began, '%Y-%m-%d')}, commit {_commit_text(began)})"
     )
 
 

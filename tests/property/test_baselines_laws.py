@@ -2,24 +2,24 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pytest_energy.baselines.levels import extended, kept
 from pytest_energy.baselines.machine import check_comparable, fingerprint
 from pytest_energy.baselines.schema import (
     PINNED_COUNT,
     Baseline,
-    extended,
     from_json_text,
-    kept,
     to_json_text,
 )
 from pytest_energy.baselines.store import Store
 from pytest_energy.errors import BaselineError
-from pytest_energy.model import Machine, Phase, Provenance, Reading, Record, SensorStatus, Usage
+from pytest_energy.model import JoinedAs, Machine, Phase, Provenance, Reading, Record, SensorStatus, Usage
 from pytest_energy.sensors.protocol import Facts
 from tests.builders import KEY, TEST_ID, record, sessions
 
@@ -89,12 +89,14 @@ RECORDS = st.builds(
     absent=st.dictionaries(TEXTS, TEXTS, max_size=2),
     idle_power_w=st.none() | st.dictionaries(TEXTS, NUMBERS, max_size=2),
     sensors=st.lists(SENSORS, max_size=2).map(tuple),
+    joined_as=st.none() | st.sampled_from(JoinedAs),
 )
 
 
 def _each_once(records: list[Record]) -> list[Record]:
     """A file with a session twice is refused."""
-    return [record for number, record in enumerate(records) if record not in records[:number]]
+    plain = [replace(record, joined_as=None) for record in records]
+    return [record for number, record in enumerate(records) if plain[number] not in plain[:number]]
 
 
 @given(st.lists(RECORDS, min_size=1, max_size=3).map(_each_once))

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_energy.baselines.accept import why_not_accepted
+from pytest_energy.baselines.accept import joining, why_not_accepted
 from pytest_energy.judgement import Judgement, Verdict
-from pytest_energy.model import Provenance
+from pytest_energy.model import JoinedAs, Provenance
 from tests.builders import judgement
 
 UNUSABLE = {Verdict.SATURATED, Verdict.VOID, Verdict.UNMEASURED}
@@ -87,3 +87,25 @@ def test_a_reason_of_many_lines_is_told_by_its_first() -> None:
     """What is said is one line."""
     one = judgement(verdict=Verdict.REGRESSION, reason="+30 %\n  why: time")
     assert why(one) == "its verdict is regression: +30 %"
+
+
+@pytest.mark.parametrize("verdict", USABLE)
+def test_an_accepted_change_starts_a_level(verdict: Verdict) -> None:
+    """A saving or a rise that a person takes is the new truth; all else stands beside what is there."""
+    is_change = verdict in {Verdict.IMPROVEMENT, Verdict.REGRESSION}
+    joins = joining(judgement(verdict=verdict), is_accepted=True)
+    assert joins.joined_as is (JoinedAs.LEVEL if is_change else None)
+
+
+@pytest.mark.parametrize("verdict", USABLE)
+def test_a_run_that_adds_remembers_an_improvement(verdict: Verdict) -> None:
+    """Nobody has looked at it yet: a second one running makes it the level's start."""
+    joins = joining(judgement(verdict=verdict), is_accepted=False)
+    assert joins.joined_as is (JoinedAs.IMPROVEMENT if verdict is Verdict.IMPROVEMENT else None)
+
+
+def test_a_record_joins_as_it_was_measured() -> None:
+    """How it joined is all that is written to it, and a mark from elsewhere is not believed."""
+    one = judgement(verdict=Verdict.PASS)
+    marked = replace(one, record=replace(one.record, joined_as=JoinedAs.LEVEL))
+    assert joining(marked, is_accepted=True) == one.record

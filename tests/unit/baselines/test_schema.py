@@ -9,18 +9,14 @@ import pytest
 
 from pytest_energy.baselines.schema import (
     FORMAT_VERSION,
-    KEPT_COUNT,
-    PINNED_COUNT,
     Baseline,
     check_times,
-    extended,
     from_json_text,
-    kept,
     to_json_text,
 )
 from pytest_energy.errors import BaselineError
-from pytest_energy.model import Provenance, Reading, Record, Tick, Trace
-from tests.builders import KEY, TEST_ID, numbers, reading, record, sessions
+from pytest_energy.model import JoinedAs, Provenance, Reading, Record, Tick, Trace
+from tests.builders import KEY, TEST_ID, reading, record, sessions
 
 EXAMPLE = Path(__file__).parents[2] / "data" / "baselines" / "format-1.json"
 
@@ -47,6 +43,15 @@ class TestStoredForm:
     def test_round_trip(self) -> None:
         """What is written loads as what it was."""
         stored = baseline(record(9.5, metrics={"accuracy": 0.91, "loss": None}), *sessions(2))
+        assert from_json_text(to_json_text(stored), "x") == stored
+
+    @pytest.mark.parametrize("joined_as", JoinedAs)
+    def test_how_a_session_joined(self, joined_as: JoinedAs) -> None:
+        """It is written under a key of its own, which a session that just joined doesn't have."""
+        stored = baseline(record(), replace(record(9.5), joined_as=joined_as))
+        plain, marked = json.loads(to_json_text(stored))["sessions"]
+        assert "joined_as" not in plain
+        assert marked["joined_as"] == joined_as.value
         assert from_json_text(to_json_text(stored), "x") == stored
 
     def test_one_round_a_line(self) -> None:
@@ -87,13 +92,11 @@ class TestStoredForm:
         assert "ticks" not in to_json_text(baseline(one))
 
     def test_power_over_time_is_left_out(self) -> None:
-        """What judges nothing makes no file longer; a session that is there already is not added again."""
+        """What judges nothing makes no file longer."""
         steps = {"gpu:0": ((0.0, 300.0), (0.1, 300.0))}
         plain = record()
         traced = replace(plain, rounds=tuple(replace(one, power_trace=steps) for one in plain.rounds))
         assert to_json_text(baseline(traced)) == to_json_text(baseline(plain))
-        assert extended((), (traced,)) == (plain,)
-        assert extended((plain,), (traced,)) == (plain,)
 
     def test_an_unpaired_surrogate_survives(self) -> None:
         """The name of a test file need not be UTF-8."""
@@ -284,6 +287,13 @@ class TestMended:
         ):
             from_json_text(text, "b.json")
 
+    def test_a_session_twice_of_which_one_is_marked(self) -> None:
+        """One run that two branches added, and one of them as an improvement, is one session."""
+        one = record()
+        both = baseline(one, replace(record(), joined_as=JoinedAs.LEVEL))
+        with pytest.raises(BaselineError, match=r"sessions\[1\] .* is sessions\[0\] again"):
+            to_json_text(both)
+
     def test_two_sessions_of_one_moment(self) -> None:
         """Two runs that began at once are two sessions if they read differently."""
         both = (record(10.0, 10.0), record(10.0, 11.0))
@@ -340,39 +350,3 @@ class TestBaseline:
         )
         one = replace(record(), rounds=(reading(), void))
         assert from_json_text(to_json_text(baseline(one)), "x").entries == (one,)
-
-
-class TestKept:
-    def test_first_and_newest(self) -> None:
-        """The first three accepted sessions stay for good, the rest are the newest."""
-        assert numbers(kept(sessions(14), 10)) == [0, 1, 2, 7, 8, 9, 10, 11, 12, 13]
-
-    def test_all_when_there_is_room(self) -> None:
-        """Nothing goes before there are too many."""
-        assert kept(sessions(KEPT_COUNT), KEPT_COUNT) == sessions(KEPT_COUNT)
-
-    @pytest.mark.parametrize(
-        ("keep", "stay"),
-        [(1, [5]), (2, [0, 5]), (PINNED_COUNT, [0, 1, 5]), (PINNED_COUNT + 1, [0, 1, 2, 5])],
-    )
-    def test_the_newest_always_stays(self, keep: int, stay: list[int]) -> None:
-        """However few are kept, an accepted session is among them."""
-        assert numbers(kept(sessions(6), keep)) == stay
-
-    @pytest.mark.parametrize("keep", [0, -3])
-    def test_at_least_one(self, keep: int) -> None:
-        """To keep none is no baseline."""
-        with pytest.raises(BaselineError, match=f"can't keep {keep} sessions"):
-            kept(sessions(2), keep)
-
-
-class TestExtended:
-    def test_a_session_is_added_once(self) -> None:
-        """The same run accepted twice, or twice in one go, is one session."""
-        again = sessions(3)
-        assert extended(sessions(2), (*again, *again)) == sessions(3)
-
-    def test_equal_joules_at_another_time_are_another_session(self) -> None:
-        """Two runs that read the same are two sessions."""
-        one, other = record(created="2025-11-20T10:00:00Z"), record(created="2025-11-20T11:00:00Z")
-        assert extended((one,), (other,)) == (one, other)

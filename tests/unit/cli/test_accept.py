@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_energy.baselines.accept import joining
 from pytest_energy.baselines.store import Store
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.model import Provenance
@@ -132,6 +133,41 @@ def test_replace_starts_anew(cli: Cli, tmp_path: Path, folder: Path) -> None:
     assert status == 0
     assert "now 1 session in" in out
     assert energies_j(folder) == [13.0]
+
+
+@pytest.mark.parametrize(
+    ("one", "options"),
+    [
+        (at(8.0, verdict=Verdict.IMPROVEMENT, created="2025-11-25T10:00:00Z"), ()),
+        (replace(at(8.0, verdict=Verdict.IMPROVEMENT), outcome="failed"), (f"--test={WORK}",)),
+        (failed(), (f"--test={WORK}",)),
+    ],
+    ids=["improvement", "improvement of a named test", "regression of a named test"],
+)
+def test_an_accepted_change_starts_the_level_anew(
+    cli: Cli, tmp_path: Path, folder: Path, one: Judgement, options: tuple[str, ...]
+) -> None:
+    """What was measured before it goes, is counted, and what comes after joins the new level."""
+    for day in (1, 2, 3):
+        accepted(cli, run_of(tmp_path, at(10.0 + day, created=f"2025-11-0{day}T10:00:00Z")), folder)
+    _, out, _ = accepted(cli, run_of(tmp_path, one), folder, *options)
+    path = Store(folder).path(H100.key, WORK)
+    assert out.startswith(
+        f"taken: {WORK}: a new level, and 3 sessions of the old one gone; now 1 session in {path}\n"
+    )
+    assert energies_j(folder) == [one.record.energy_j]
+    accepted(cli, run_of(tmp_path, at(9.0, created="2025-11-26T10:00:00Z")), folder)
+    assert energies_j(folder) == [one.record.energy_j, 9.0]
+
+
+def test_an_improvement_that_added_itself_is_accepted(cli: Cli, tmp_path: Path, folder: Path) -> None:
+    """A run added what it measured, and a person accepts that run: it is there once, and the level is new."""
+    one = at(8.0, verdict=Verdict.IMPROVEMENT)
+    accepted(cli, run_of(tmp_path, at(10.0, created="2025-11-01T10:00:00Z")), folder)
+    Store(folder).write(H100.key, WORK, [joining(one, is_accepted=False)], "add")
+    run = run_of(tmp_path, one)
+    assert "a new level, and 1 session of the old one gone; now 1 session" in accepted(cli, run, folder)[1]
+    assert accepted(cli, run, folder)[1].endswith(f"1 there already of {run}\n")
 
 
 def test_keep_limits_the_sessions(cli: Cli, tmp_path: Path, folder: Path) -> None:

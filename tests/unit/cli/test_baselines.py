@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_energy.baselines.schema import Baseline, to_json_text
 from pytest_energy.baselines.store import Store
-from pytest_energy.model import Provenance, Record
+from pytest_energy.model import JoinedAs, Provenance, Record
 from tests.builders import KEY, judgement, record, sessions, stored
 from tests.unit.cli.conftest import Cli, written
 
@@ -36,6 +37,13 @@ def counts(store: Store) -> dict[tuple[str, str], int]:
     return {(one.machine_key, one.test_id): len(one.entries) for one in stored(store)}
 
 
+def merged(store: Store, sessions: Sequence[Record], start: int) -> None:
+    """Put *sessions* of A as a merge leaves them, where number *start* is the first of a new level."""
+    entries = (*sessions[:start], replace(sessions[start], joined_as=JoinedAs.LEVEL), *sessions[start + 1 :])
+    text = to_json_text(Baseline(test_id=A, machine_key=KEY, entries=entries))
+    store.path(KEY, A).write_text(text)
+
+
 WHOLE = {(KEY, A): 6, (KEY, B): 2, ("t4", A): 1}
 
 
@@ -48,10 +56,10 @@ def test_list_tells_each_machine(cli: Cli, store: Store) -> None:
     status, out, _ = cli("baselines", "list", "--baselines", store.folder)
     assert status == 0
     assert [line.split() for line in out.splitlines()] == [
-        ["machine", "tests", "sessions", "joules", "newest", "(UTC)"],
-        ["e", "1", "1", "estimated", "2025-11-20", "10:00"],
-        [KEY, "2", "8", "measured", "2025-11-20", "10:05"],
-        ["t4", "1", "1", "measured", "2025-11-20", "10:00"],
+        ["machine", "tests", "sessions", "new", "levels", "joules", "newest", "(UTC)"],
+        ["e", "1", "1", "0", "estimated", "2025-11-20", "10:00"],
+        [KEY, "2", "8", "0", "measured", "2025-11-20", "10:05"],
+        ["t4", "1", "1", "0", "measured", "2025-11-20", "10:00"],
     ]
 
 
@@ -190,6 +198,19 @@ def test_validate_finds_all_at_once(cli: Cli, store: Store) -> None:
     assert len(out.splitlines()) == 4
 
 
+def test_list_tells_what_a_new_level_leaves(cli: Cli, store: Store) -> None:
+    """Levels that an accepted change started are counted, and so is what a merge left before one."""
+    merged(store, of(A, 6), 4)
+    _, out, _ = cli("baselines", "list", "--baselines", store.folder)
+    lines = out.splitlines()
+    assert lines[1].split()[:4] == [KEY, "2", "8", "1"]
+    assert lines[-1] == "4 sessions before a new level: judge nothing, and go at the next write"
+    store.write(KEY, A, of(A, 1, first=9), "add")
+    lines = cli("baselines", "list", "--baselines", store.folder)[1].splitlines()
+    assert lines[1].split()[:4] == [KEY, "2", "5", "1"]
+    assert len(lines) == 3
+
+
 # prune
 
 
@@ -231,6 +252,14 @@ def test_prune_never_takes_a_pinned_session_alone(cli: Cli, tmp_path: Path) -> N
     store.write(KEY, A, [*old, young], "add")
     cli("baselines", "prune", "--older-than=365", "--yes", "--baselines", store.folder)
     assert [one.energy_j for one in store.read(store.path(KEY, A)).entries] == [10.0, 11.0, 12.0, 19.0]
+
+
+def test_prune_pins_the_first_of_the_level(cli: Cli, store: Store) -> None:
+    """What was before a new level is not pinned; the first three of the level are."""
+    sessions = [replace(one, created=one.created.replace("2025", "2015")) for one in of(A, 6)]
+    merged(store, [*sessions, replace(of(A, 1, first=9)[0], created=_now())], 2)
+    cli("baselines", "prune", "--older-than=365", "--yes", "--baselines", store.folder)
+    assert [one.energy_j for one in store.read(store.path(KEY, A)).entries] == [12.0, 13.0, 14.0, 19.0]
 
 
 def _now() -> str:
@@ -314,6 +343,19 @@ def test_diff_tells_what_was_added_removed_and_changed(cli: Cli, store: Store, t
         f"changed: {B} on {KEY}: level +{(level - 1) * 100:.1f} %; 2 -> 1 session",
         "1 added, 1 removed, 1 changed, 1 the same",
     ]
+
+
+def test_diff_tells_a_new_level(cli: Cli, store: Store, tmp_path: Path) -> None:
+    """That sessions went shows in their number, and why in the new level's time."""
+    other = Store(tmp_path / "other")
+    other.write(KEY, A, of(A, 6), "add")
+    other.write(KEY, B, [*of(B, 2), replace(of(B, 1, first=6)[0], joined_as=JoinedAs.LEVEL)], "add")
+    _, out, _ = cli("baselines", "diff", store.folder, other.folder)
+    level = 16 / (10 * 11) ** 0.5
+    assert out.splitlines()[1] == (
+        f"changed: {B} on {KEY}: level +{(level - 1) * 100:.1f} %; 2 -> 1 session; "
+        "a new level since 2025-11-20T10:06:00Z"
+    )
 
 
 def test_diff_of_a_folder_with_itself(cli: Cli, store: Store) -> None:

@@ -1,9 +1,11 @@
 """The sessions of one baseline on a screen."""
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_energy.baselines.schema import Baseline
-from pytest_energy.model import Provenance, Record
+from pytest_energy.model import JoinedAs, Provenance, Record
 from pytest_energy.report.history import ASCII_BLOCKS, BLOCKS, chart, drift_text, points, render
 from tests.builders import KEY, TEST_ID, record
 
@@ -93,6 +95,18 @@ def test_a_creep_is_told_with_where_it_began() -> None:
     text = drift_text(rising(10, share=0.02))
     assert text.startswith("drift  +")
     assert "since session 4 (2025-11-04, commit 3f78685)" in text
+
+
+def test_a_new_level_has_a_history_of_its_own() -> None:
+    """What a merge left before it is neither pinned nor any reference of a drift."""
+    old = rising(12, share=0.01).entries
+    level = (replace(old[2], joined_as=JoinedAs.LEVEL), *old[3:])
+    text = render(baseline(*old[:2], *level), is_ascii=True)
+    marks = [line.split(" %")[-1].strip() for line in text.splitlines()[4:16]]
+    assert marks == [*["no longer used"] * 2, "pinned, a new level", "pinned", "pinned", *[""] * 7]
+    alone, after = drift_text(baseline(*level)), drift_text(baseline(*old[:2], *level))
+    assert "since session 4 (2025-11-06" in alone
+    assert after == alone.replace("session 4", "session 6")
 
 
 def test_chance_is_no_creep() -> None:

@@ -13,7 +13,7 @@ from jsonschema.exceptions import ValidationError
 from pytest_energy.baselines.schema import Baseline, to_json_text
 from pytest_energy.cli import main
 from pytest_energy.judgement import Budget, Comparison, Judgement, Verdict
-from pytest_energy.model import Phase, Provenance, Reading, Record, Usage
+from pytest_energy.model import JoinedAs, Phase, Provenance, Reading, Record, Usage
 from pytest_energy.report import schema, to_json, view
 from tests.builders import CREATED, ESTIMATE, LAPTOP, comparison, judgement
 from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
@@ -69,6 +69,7 @@ FULL = replace(
         workload={"rate": "8/s"},
         engine_settings={"cuda_graphs": "on"},
         confirming_count=1,
+        joined_as=JoinedAs.LEVEL,
         saturated_because="requests under way grew by 40 of 100 arrivals",
     ),
 )

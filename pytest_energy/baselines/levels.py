@@ -1,0 +1,118 @@
+"""Which entries of a baseline judge a fresh record, and which are kept. Pure.
+
+Rule 1: a level is what a test uses while nobody changes it on purpose. An accepted change starts one anew,
+    and so do two improvements running: what came before is another test's joules by now, and neither judges
+    nor is kept.
+Rule 2: the newest entries of the level judge. Drivers, cards and rooms change, and what a test used half a
+    year ago says nothing of how it differs from run to run today.
+Rule 3: the first entries of the level are a gate of their own, which only a person moves. What judges
+    follows a creep; these don't, so that it fails at last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pytest_energy.baselines.schema import KEPT_COUNT, PINNED_COUNT, as_stored
+from pytest_energy.codec import JsonDict
+from pytest_energy.conversion import to_json
+from pytest_energy.errors import BaselineError
+from pytest_energy.model import JoinedAs, Record
+
+JUDGING_COUNT = KEPT_COUNT - PINNED_COUNT
+"""As many as a full baseline keeps beside its pinned ones. With fewer entries all judge, pinned ones too:
+bounds from three sessions are wider than those from seven by a third, t(.95, K-1) sqrt(1 + 1/K)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """The entries of a baseline since its level was last started anew.
+
+    Attributes:
+        entries: The oldest first; at least one.
+        earlier_count: Entries of the baseline before them, which judge nothing any more.
+    """
+
+    entries: tuple[Record, ...]
+    earlier_count: int
+
+    @property
+    def judging(self) -> tuple[Record, ...]:
+        """The newest entries, at most `JUDGING_COUNT`: what a fresh record is compared with."""
+        return self.entries[-JUDGING_COUNT:]
+
+    @property
+    def pinned(self) -> tuple[Record, ...]:
+        """The first entries, at most `PINNED_COUNT`."""
+        return self.entries[:PINNED_COUNT]
+
+    @property
+    def is_new(self) -> bool:
+        """Whether an accepted change started it; else it is as old as the baseline."""
+        return self.entries[0].joined_as is JoinedAs.LEVEL
+
+    @property
+    def has_pinned_gate(self) -> bool:
+        """Whether `pinned` can say something else than `judging`: they are not the same entries."""
+        return self.pinned != self.judging
+
+
+def level_of(entries: Sequence[Record]) -> Level:
+    """The current level of a baseline with *entries*, the oldest first.
+
+    Give it all of a baseline's entries, also those whose joules are of no use for a comparison: the mark of
+    a level's start may stand on one of them.
+
+    Args:
+        entries: At least one. In files from before there were levels none is marked: then all are one level.
+
+    Raises:
+        BaselineError: There is no entry.
+    """
+    if not entries:
+        raise BaselineError("sessions is empty; a baseline has at least one")
+    starts = (place for place, entry in enumerate(entries) if entry.joined_as is JoinedAs.LEVEL)
+    start = max(starts, default=0)
+    return Level(entries=tuple(entries[start:]), earlier_count=start)
+
+
+def kept(entries: Sequence[Record], keep: int) -> tuple[Record, ...]:
+    """At most *keep* of the current level of *entries*: its first `PINNED_COUNT`, then the newest.
+
+    At least one place is always the newest entry's, so a *keep* of 3 pins two and a *keep* of 1 none.
+
+    Raises:
+        BaselineError: *keep* is below 1.
+    """
+    if keep < 1:
+        raise BaselineError(f"a baseline can't keep {keep} sessions; keep at least 1")
+    level = level_of(entries).entries if entries else ()
+    if len(level) <= keep:
+        return level
+    pinned_count = min(PINNED_COUNT, keep - 1)
+    return (*level[:pinned_count], *level[len(level) - keep + pinned_count :])
+
+
+def extended(entries: Sequence[Record], added: Sequence[Record]) -> tuple[Record, ...]:
+    """*entries* with those of *added* at the end, as they are kept, that are not among them yet.
+
+    An entry that is there and is now accepted as the start of a level becomes that. Of two improvements
+    running the first becomes it: one may be chance, a quiet host for instance; two are the code.
+    """
+    result, contents = list(entries), [_content(record) for record in entries]
+    for record in map(as_stored, added):
+        content = _content(record)
+        if content not in contents:
+            if result and result[-1].joined_as is record.joined_as is JoinedAs.IMPROVEMENT:
+                result[-1] = replace(result[-1], joined_as=JoinedAs.LEVEL)
+            result.append(record)
+            contents.append(content)
+        elif record.joined_as is JoinedAs.LEVEL:
+            result[contents.index(content)] = replace(
+                result[contents.index(content)], joined_as=JoinedAs.LEVEL
+            )
+    return tuple(result)
+
+
+def _content(record: Record) -> JsonDict:
+    """What tells whether two entries are one run's: all but how it joined."""
+    return to_json(replace(record, joined_as=None))
