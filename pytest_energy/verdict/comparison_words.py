@@ -134,14 +134,19 @@ def _pairs_text(finding: Compared) -> str:
 
 
 def _baseline_advice(finding: Compared, subject: Subject) -> tuple[str, ...]:
-    add, accept = (subject.command(f"--energy-baseline={mode}") for mode in ("add", "replace"))
+    add, replace_all = (subject.command(f"--energy-baseline={mode}") for mode in ("add", "replace"))
     match finding.verdict:
         case Verdict.REGRESSION:
-            return (f"find the cause above; if the rise is meant, accept it: {accept}",)
+            return (f"find the cause above; if the rise is meant, accept it: {replace_all}",)
         case Verdict.IMPROVEMENT if _is_bought_with_time(finding):
-            return (f"find what made answers slower; if they may be, keep this: {accept}",)
+            return (f"find what made answers slower; if they may be, keep this: {subject.acceptance}",)
         case Verdict.IMPROVEMENT:
-            return (f"keep the saving, so that losing it fails: {accept}",)
+            return (f"keep the saving, so that losing it fails: {subject.acceptance}",)
+        case Verdict.INCONCLUSIVE if finding.comparison.ratio_ci[0] > 1 + (
+            finding.comparison.tolerance or 0.0
+        ):
+            # As a session of the baseline it would pass for chance from then on.
+            return (subject.more_rounds, f"or hold it against a revision that was good: {subject.ab}")
         case Verdict.INCONCLUSIVE:
             unchanged = "or, where the code is known to be unchanged, add this as a session"
             return (subject.more_rounds, f"{unchanged}: {add}")

@@ -60,8 +60,22 @@ class Subject:
 
     def command(self, *options: str) -> str:
         """How to run the test again."""
-        gate = () if self.record.provenance is not Provenance.ESTIMATED else (_GATE,)
-        return " ".join(("pytest", shlex.quote(self.record.test_id), *options, *gate))
+        return " ".join(("pytest", shlex.quote(self.record.test_id), *options, *self._gate))
+
+    @property
+    def _gate(self) -> tuple[str, ...]:
+        return (_GATE,) if self.record.provenance is Provenance.ESTIMATED else ()
+
+    @property
+    def acceptance(self) -> str:
+        """How to take this run's joules for a new level, as the documented pipeline does after a merge."""
+        estimates = " --estimates" if self._gate else ""
+        return f"pytest-energy accept RUN.json{estimates} (written by --energy-out=RUN.json)"
+
+    @property
+    def ab(self) -> str:
+        """How to measure the test against another revision."""
+        return " ".join(("pytest-energy ab REVISION --", shlex.quote(self.record.test_id), *self._gate))
 
     @property
     def more_rounds(self) -> str:

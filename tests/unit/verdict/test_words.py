@@ -5,8 +5,10 @@ from typing import cast
 import pytest
 
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
-from pytest_energy.judgement import Comparison
+from pytest_energy.judgement import Comparison, Verdict
+from pytest_energy.model import Provenance
 from pytest_energy.verdict.findings import Compared, Decision, Finding, Void
+from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.words import in_words, reason
 from tests.builders import baseline, decided, judged, record
 
@@ -56,6 +58,32 @@ def test_the_json_of_a_judgement_is_json() -> None:
     over = judged(record(energy_j=120.0), baseline(), budget_j=50.0)
     text = json.dumps(judgement_to_json(over), allow_nan=False)
     assert json.loads(text)["verdict"] == "over-budget"
+
+
+@pytest.mark.parametrize(
+    ("provenance", "policy", "option"),
+    [
+        (Provenance.MEASURED, Policy(), ""),
+        (Provenance.ESTIMATED, Policy(gates_estimates=True), " --estimates"),
+    ],
+)
+def test_a_saving_is_kept_as_the_pipeline_keeps_it(
+    provenance: Provenance, policy: Policy, option: str
+) -> None:
+    """The command that is advised takes this run; of estimates it says so."""
+    before, after = (record(energy_j=energy_j, provenance=provenance) for energy_j in (100.0, 80.0))
+    text = judged(after, baseline(before), policy=policy).reason
+    assert f"keep the saving, so that losing it fails: pytest-energy accept RUN.json{option} (" in text
+
+
+def test_a_rise_past_the_tolerance_is_never_to_be_added() -> None:
+    """In a baseline it would pass for chance; what is only wide may be added."""
+    past, wide = record(energy_j=109.0), record(energy_j=104.0)
+    doubted = judged(past, baseline(), policy=Policy(test_count=1000))
+    assert doubted.verdict is judged(wide, baseline()).verdict is Verdict.INCONCLUSIVE
+    assert "--energy-baseline=add" not in doubted.reason
+    assert "pytest-energy ab REVISION -- " in doubted.reason
+    assert "--energy-baseline=add" in judged(wide, baseline()).reason
 
 
 def test_confirming_rounds_are_written_where_there_are_some() -> None:
