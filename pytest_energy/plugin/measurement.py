@@ -288,6 +288,7 @@ class Measurement:
             created=now_text("milliseconds"),
             provenance=self.run.provenance,
             machine=self.run.machine,
+            session=self.run.session_id,
             rounds=rounds,
             samples=self._samples(description),
             output_tokens=description.output_tokens,

@@ -2,10 +2,11 @@
 
 import random
 import re
+import secrets
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pytest_energy.baselines.machine import fingerprint
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.baselines.store import Store
 from pytest_energy.basis import NET, SAMPLE, Basis
+from pytest_energy.documents import now_text
 from pytest_energy.errors import BaselineError
 from pytest_energy.judgement import Budget, Judgement, Verdict
 from pytest_energy.meter.clock import Clock, SystemClock
@@ -46,6 +48,21 @@ _ANSWERED = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """What is said at the end of a run, of all tests that one process measured.
+
+    Attributes:
+        judgements: The final ones, in the order of those that were given.
+        failure: Why the run fails as a whole, or `None`.
+        notes: What a reader should know of the run, one sentence each.
+    """
+
+    judgements: tuple[Judgement, ...]
+    failure: str | None = None
+    notes: tuple[str, ...] = ()
+
+
 class EnergyRun:
     """What one process needs to measure and judge. Everything is made when first needed.
 
@@ -62,8 +79,14 @@ class EnergyRun:
         self.kin_pid: int | None = None
         self.config = config
         self._has_baseline: dict[str, bool] = {}
+        self._marks: dict[str, EnergyMark] = {}
         self._load_baseline = lru_cache(maxsize=1)(self._stored_baseline)
         self._started_meter: Meter | None = None
+
+    @cached_property
+    def session_id(self) -> str:
+        """Names this process in its records: when it began, and that no other one is meant."""
+        return f"{now_text()}-{secrets.token_hex(3)}"
 
     @cached_property
     def _replay(self) -> Replay | None:
@@ -191,7 +214,8 @@ class EnergyRun:
         return self.settings.tolerance if mark.tolerance is None else mark.tolerance
 
     def judge(self, record: Record, mark: EnergyMark) -> Judgement:
-        """Hold *record* against its budget and baseline."""
+        """Hold *record* against its budget and baseline, by itself: the end of the run may say more."""
+        self._marks[record.test_id] = mark
         baseline = self._baseline(record.test_id)
         other_machines: tuple[str, ...] = ()
         if baseline is None and self.settings.baseline_mode is not BaselineMode.OFF:
@@ -210,6 +234,24 @@ class EnergyRun:
         judgement = in_words(decision)
         replacement: Judgement | None = self.config.hook.pytest_energy_verdict(judgement=judgement)
         return replacement or judgement
+
+    def suspects(self, judgements: Sequence[Judgement]) -> dict[str, int]:
+        """The tests that look like a regression which nothing has confirmed, where one would fail.
+
+        Returns:
+            Test id to the number of rounds that should confirm it.
+        """
+        if Verdict.REGRESSION in _ANSWERED[self.settings.baseline_mode]:
+            return {}
+        return {one.record.test_id: len(one.record.usable_rounds) for one in judgements if _looks_worse(one)}
+
+    def conclude(self, judgements: Sequence[Judgement]) -> Conclusion:
+        """Judge all tests of this process together, once all of them have run.
+
+        Args:
+            judgements: What `judge` has said of each, the confirming batches included.
+        """
+        return Conclusion(judgements=tuple(judgements))
 
     def _policy(self, mark: EnergyMark) -> Policy:
         return Policy(
@@ -249,6 +291,14 @@ class EnergyRun:
         if "sensors" in vars(self):
             for sensor in self.sensors.sensors:
                 sensor.close()
+
+
+def _looks_worse(judgement: Judgement) -> bool:
+    """Whether bounds alone say regression, and no second batch has been asked."""
+    found = judgement.comparison
+    if found is None or found.tolerance is None or judgement.record.confirming_count:
+        return False
+    return found.ratio_ci[0] > 1 + found.tolerance
 
 
 @contextmanager
