@@ -28,6 +28,10 @@ Kind = Literal["steps", "active", "sleep", "sync"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NEEDS_CUDA: tuple[Kind, ...] = ("active", "sync")
 
+# Beside a network's kernels a product uses more than alone, as both take longer: on one H100 ten training tests
+# used 1.27 times what their products use alone (docs/results/h100-sessions.md).
+BESIDE_RATIO = 1.27
+
 LEAST_PRODUCT_COUNT = 50  # rounding to whole products then moves what is added by 1 % of itself at most
 
 
@@ -98,7 +102,7 @@ class Products(Protocol):
     """Rows of the square matrices that there are, largest first."""
 
     def active_j(self, side: int) -> float:
-        """Joules of one product above those of the device at rest."""
+        """Joules of one product above those of the device at rest, alone on it."""
         ...
 
     def launch(self, side: int, count: int) -> None:
@@ -113,12 +117,17 @@ class ProductPlan:
     Attributes:
         side: Rows of the square matrices.
         count: How many.
-        each_j: Active joules of one.
+        alone_j: Active joules of one, alone on the device.
     """
 
     side: int
     count: int
-    each_j: float
+    alone_j: float
+
+    @property
+    def active_j(self) -> float:
+        """What all of them are expected to add beside a network's kernels."""
+        return self.count * self.alone_j * BESIDE_RATIO
 
 
 def product_plan(wanted_j: float, products: Products) -> ProductPlan:
@@ -128,9 +137,9 @@ def product_plan(wanted_j: float, products: Products) -> ProductPlan:
         ValueError: Not one product of the smallest fits.
     """
     plans = (
-        ProductPlan(side=side, count=round(wanted_j / each_j), each_j=each_j)
+        ProductPlan(side=side, count=round(wanted_j / (alone_j * BESIDE_RATIO)), alone_j=alone_j)
         for side in products.sides
-        if (each_j := products.active_j(side)) > 0
+        if (alone_j := products.active_j(side)) > 0
     )
     smallest = None
     for plan in plans:
@@ -231,7 +240,7 @@ class Planter:
             facts={
                 "planted_products": float(plan.count),
                 "planted_product_side": float(plan.side),
-                "planted_product_j": plan.each_j,
-                "planted_active_j": plan.count * plan.each_j,
+                "planted_product_j": plan.alone_j,
+                "planted_active_j": plan.active_j,
             },
         )

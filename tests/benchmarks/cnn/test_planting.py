@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from benchmarks.cnn.planting import (
+    BESIDE_RATIO,
     LEAST_PRODUCT_COUNT,
     Plant,
     Planted,
@@ -19,8 +20,11 @@ from benchmarks.cnn.planting import (
 )
 
 
+ALONE_J = {400: 1.0 / BESIDE_RATIO, 200: 0.1 / BESIDE_RATIO, 100: 0.01 / BESIDE_RATIO}
+
+
 class FakeProducts:
-    """Products of 1 J, 0.1 J and 0.01 J, which are only counted."""
+    """Products that use 1 J, 0.1 J and 0.01 J beside other work, and are only counted."""
 
     sides: Sequence[int] = (400, 200, 100)
 
@@ -28,7 +32,7 @@ class FakeProducts:
         self.launched: list[tuple[int, int]] = []
 
     def active_j(self, side: int) -> float:
-        return {400: 1.0, 200: 0.1, 100: 0.01}[side]
+        return ALONE_J[side]
 
     def launch(self, side: int, count: int) -> None:
         self.launched.append((side, count))
@@ -123,19 +127,23 @@ class TestDevice:
             refuse_unfit(plant, "cpu")
 
 
+def plan(*, side: int, count: int) -> ProductPlan:
+    return ProductPlan(side=side, count=count, alone_j=ALONE_J[side])
+
+
 class TestProductPlan:
     """How many products make the joules."""
 
     def test_the_largest_that_is_fine_enough(self) -> None:
         """A count of at least fifty rounds by 1 % at most."""
-        assert product_plan(80.2, FakeProducts()) == ProductPlan(side=400, count=80, each_j=1.0)
-        assert product_plan(5.0, FakeProducts()) == ProductPlan(side=200, count=50, each_j=0.1)
-        assert product_plan(4.0, FakeProducts()) == ProductPlan(side=100, count=400, each_j=0.01)
+        assert product_plan(80.2, FakeProducts()) == plan(side=400, count=80)
+        assert product_plan(5.0, FakeProducts()) == plan(side=200, count=50)
+        assert product_plan(4.0, FakeProducts()) == plan(side=100, count=400)
         assert LEAST_PRODUCT_COUNT == 50
 
     def test_the_smallest_where_none_is(self) -> None:
         """Coarser than wanted, and the facts say what it is."""
-        assert product_plan(0.104, FakeProducts()) == ProductPlan(side=100, count=10, each_j=0.01)
+        assert product_plan(0.104, FakeProducts()) == plan(side=100, count=10)
 
     def test_less_than_one_product_is_an_error(self) -> None:
         """Nothing planted would pass for something planted."""
@@ -191,6 +199,6 @@ class TestPlanted:
         assert planted.facts == {
             "planted_products": 50.0,
             "planted_product_side": 200.0,
-            "planted_product_j": 0.1,
+            "planted_product_j": ALONE_J[200],
             "planted_active_j": pytest.approx(5.0),
         }
