@@ -28,8 +28,8 @@ Kind = Literal["steps", "active", "sleep", "sync"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NEEDS_CUDA: tuple[Kind, ...] = ("active", "sync")
 
-# Beside a network's kernels a product uses more than alone, as both take longer: on one H100 ten training tests
-# used 1.27 times what their products use alone (docs/results/h100-sessions.md).
+# Active joules that products added to ten training tests on one H100, over what as many use alone
+# (docs/results/h100-sessions.md).
 BESIDE_RATIO = 1.27
 
 LEAST_PRODUCT_COUNT = 50  # rounding to whole products then moves what is added by 1 % of itself at most

@@ -19,7 +19,6 @@ from benchmarks.cnn.planting import (
     share_of_step,
 )
 
-
 ALONE_J = {400: 1.0 / BESIDE_RATIO, 200: 0.1 / BESIDE_RATIO, 100: 0.01 / BESIDE_RATIO}
 
 
