@@ -5,14 +5,14 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from types import FrameType
 
-from pytest_energy.ab.interleave import PairPlan, interleave
-from pytest_energy.ab.judge import Problem, judge_pairs
+from pytest_energy.ab.interleave import PairedRounds, PairPlan, interleave
+from pytest_energy.ab.judge import Problem, judge_pairs, known_levels
 from pytest_energy.ab.protocol import CollectedTests
 from pytest_energy.ab.side import Tree, Worker, own_sources, shared_sources, worker
 from pytest_energy.ab.worktree import SHORT_LENGTH, Revision, repository_root, resolve, worktree
@@ -23,7 +23,9 @@ from pytest_energy.judgement import Judgement
 from pytest_energy.meter.clock import SystemClock
 from pytest_energy.report import to_terminal, view
 from pytest_energy.report.formats import renderer_of, write
-from pytest_energy.stats.paired import LEAST_PAIR_COUNT
+from pytest_energy.stats.paired import LEAST_PAIR_COUNT, is_turned
+from pytest_energy.stats.process_levels import PRIOR_LEVELS, ProcessLevels
+from pytest_energy.verdict.figures import count_text
 from pytest_energy.verdict.policy import Policy, is_failing
 
 DEFAULT_TOLERANCE = 0.02
@@ -98,13 +100,7 @@ def _compare(root: Path, revision: Revision, options: argparse.Namespace) -> "_C
             if not tree.working_folder.is_dir():
                 raise SettingsError(f"{tree.name} has no folder {folder}; start the command in one it has")
         print(f"comparing {trees[1].name} with {trees[0].name}", flush=True)
-        tolerance = DEFAULT_TOLERANCE if options.tolerance is None else options.tolerance
-        words = [f"--energy-tolerance={max(tolerance, _LEAST_TOLERANCE)}", *options.pytest_arguments]
-        sides = tuple(
-            stack.enter_context(worker(tree, words, logs / f"{number}.log"))
-            for number, tree in enumerate(trees)
-        )
-        comparison = _Comparison((sides[0], sides[1]), root, options)
+        comparison = _Comparison(trees, root, logs, options)
         comparison.measure_all()
         return comparison
 
@@ -119,30 +115,82 @@ def _state(root: Path) -> str:
 
 
 class _Comparison:
-    """The tests of two running workers, and what has come of them so far."""
+    """The tests of two trees in blocks of fresh workers, and what has come of them so far."""
 
-    def __init__(self, sides: tuple[Worker, Worker], root: Path, options: argparse.Namespace) -> None:
-        self._sides, self._root, self._options = sides, root, options
+    def __init__(self, trees: tuple[Tree, Tree], root: Path, logs: Path, options: argparse.Namespace) -> None:
+        self._trees, self._root, self._logs, self._options = trees, root, logs, options
+        self._block_count = min(options.blocks, options.pairs)
+        self._blocks: dict[str, list[PairedRounds]] = {}
+        self._tolerances: dict[str, float] = {}
+        self._sources: tuple[dict[str, str], dict[str, str]] = ({}, {})
         self._judgements: list[Judgement] = []
         self._problems: list[Problem] = []
         self._notes: list[str] = []
         self._broken: str | None = None  # why it did not come to its end
 
+    # Measuring
+
     def measure_all(self) -> None:
-        before, after = (side.collected() for side in self._sides)
-        test_ids = [test_id for test_id in after.tolerances if test_id in before.tolerances]
+        for number in range(self._block_count):
+            if number and not self._open_tests():
+                break
+            with self._workers(number) as sides:
+                self._measure_block(number, sides)
+            if self._broken is not None:
+                break
+        self._judge_all()
+        self._note_sources()
+
+    @contextmanager
+    def _workers(self, number: int) -> Iterator[tuple[Worker, Worker]]:
+        """Fresh workers for block *number*; in every second one the other side starts first."""
+        tolerance = DEFAULT_TOLERANCE if self._options.tolerance is None else self._options.tolerance
+        words = [f"--energy-tolerance={max(tolerance, _LEAST_TOLERANCE)}", *self._options.pytest_arguments]
+        sides: dict[int, Worker] = {}
+        with ExitStack() as stack:
+            for side in (1, 0) if is_turned(0, block=number) else (0, 1):
+                log = self._logs / f"{number}-{side}.log"
+                sides[side] = stack.enter_context(worker(self._trees[side], words, log))
+            yield sides[0], sides[1]
+
+    def _measure_block(self, number: int, sides: tuple[Worker, Worker]) -> None:
+        before, after = (side.collected() for side in sides)
+        if number == 0:
+            self._begin(before, after)
+        test_ids = self._open_tests()
+        try:
+            for place, (test_id, next_id) in enumerate(zip_longest(test_ids, test_ids[1:]), start=1):
+                self._measure(sides, test_id, next_id)
+                pair_count = len(self._blocks[test_id][-1].before)
+                print(
+                    f"block {number + 1} of {self._block_count}, test {place} of {len(test_ids)}: {test_id}: "
+                    f"{count_text(pair_count, 'pair')}",
+                    flush=True,
+                )
+        except EnergyError as error:
+            self._broken = str(error)
+        finally:
+            for known, side in zip(self._sources, sides, strict=True):
+                known.update(side.sources)
+
+    def _begin(self, before: CollectedTests, after: CollectedTests) -> None:
         self._note_what_is_left_out(before, after)
         if not (before.tolerances or after.tolerances):
             raise SettingsError("no test on either side is marked energy or uses the fixture energy")
-        try:
-            for test_id, next_id in zip_longest(test_ids, test_ids[1:]):
-                self._measure(test_id, next_id, after.tolerances[test_id])
-        except EnergyError as error:
-            self._broken = str(error)
-        self._note_sources()
+        asked = self._options.tolerance
+        for test_id, marked in after.tolerances.items():
+            if test_id in before.tolerances:
+                known = (one for one in (asked, marked, DEFAULT_TOLERANCE) if one is not None)
+                self._tolerances[test_id], self._blocks[test_id] = next(known), []
+
+    def _open_tests(self) -> list[str]:
+        """The tests that another block has something to add to."""
+        return [
+            test_id for test_id, blocks in self._blocks.items() if not (blocks and blocks[-1].is_complete)
+        ]
 
     def _note_what_is_left_out(self, before: CollectedTests, after: CollectedTests) -> None:
-        one, other = (side.tree.name for side in self._sides)
+        one, other = (tree.name for tree in self._trees)
         for here, there, name, missing in ((before, after, one, other), (after, before, other, one)):
             self._problems += [
                 Problem(text=f"{test_id} is on one side only: {name} has it, {missing} doesn't")
@@ -152,19 +200,31 @@ class _Comparison:
         if after.other_count:
             self._notes.append(f"tests without energy, which were not run: {after.other_count}")
 
-    def _measure(self, test_id: str, next_id: str | None, marked: float | None) -> None:
-        asked = self._options.tolerance
-        tolerance = next(one for one in (asked, marked, DEFAULT_TOLERANCE) if one is not None)
+    def _measure(self, sides: tuple[Worker, Worker], test_id: str, next_id: str | None) -> None:
         plan = PairPlan(
             least=min(LEAST_PAIR_COUNT, self._options.pairs),
             cap=self._options.pairs,
-            tolerance=tolerance,
+            tolerance=self._tolerances[test_id],
             max_time_s=self._options.max_time,
+            block_count=self._block_count,
         )
-        pairs = interleave(*self._sides, test_id, next_id, plan=plan, clock=SystemClock())
-        names = (self._sides[0].tree.name, self._sides[1].tree.name)
-        policy = Policy(tolerance=tolerance, alpha=self._options.alpha)
-        judgement = judge_pairs(pairs, test_id, names, policy)
+        earlier = self._blocks[test_id]
+        earlier.append(
+            interleave(*sides, test_id, next_id, plan=plan, clock=SystemClock(), earlier=tuple(earlier))
+        )
+
+    # Judging
+
+    def _judge_all(self) -> None:
+        measured = {test_id: blocks for test_id, blocks in self._blocks.items() if blocks}
+        levels = known_levels(measured)
+        for test_id, blocks in measured.items():
+            self._judge(test_id, blocks, levels.get(test_id, PRIOR_LEVELS))
+
+    def _judge(self, test_id: str, blocks: Sequence[PairedRounds], levels: ProcessLevels) -> None:
+        names = (self._trees[0].name, self._trees[1].name)
+        policy = Policy(tolerance=self._tolerances[test_id], alpha=self._options.alpha)
+        judgement = judge_pairs(blocks, test_id, names, policy, levels)
         if isinstance(judgement, Problem):
             self._problems.append(judgement)
             print(f"{test_id}: nothing to compare", flush=True)
@@ -175,10 +235,10 @@ class _Comparison:
 
     def _note_sources(self) -> None:
         """Note where each side's code came from, and warn of code that both sides have shared."""
-        for side in self._sides:
-            names = ", ".join(own_sources(side.sources, side.tree.root)) or "no module"
-            self._notes.append(f"{side.tree.name} imported from its own tree: {names}")
-        before, after = (side.sources for side in self._sides)
+        for tree, sources in zip(self._trees, self._sources, strict=True):
+            names = ", ".join(own_sources(sources, tree.root)) or "no module"
+            self._notes.append(f"{tree.name} imported from its own tree: {names}")
+        before, after = self._sources
         self._notes += [
             f"WARNING: both sides imported {name} from {file}, so a change in it was not compared"
             for name, file in shared_sources(before, after, self._root).items()

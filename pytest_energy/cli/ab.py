@@ -5,6 +5,7 @@ import math
 
 from pytest_energy.ab.command import DEFAULT_TOLERANCE, run
 from pytest_energy.cli.arguments import Commands, add_out, chance, number, share, whole_number
+from pytest_energy.stats.paired import BLOCK_COUNT, MOST_PAIR_COUNT
 
 
 def register(commands: Commands) -> None:
@@ -12,9 +13,10 @@ def register(commands: Commands) -> None:
         "ab",
         help="compare the working tree with another revision, measured in turns",
         description="Run the energy tests of REF and of the working tree side by side, their rounds in turns "
-        "(A B, B A, ...: what drifts with time cancels), and judge each test by its pairs of "
-        "rounds. Needs no baseline. REF is checked out to a temporary worktree, which is removed at the end; "
-        "it holds what git knows of REF and nothing else. The working tree is measured as it is.",
+        "(A B, B A, ...: what drifts with time cancels), in blocks of fresh processes, and judge each test "
+        "by its pairs of rounds. Needs no baseline. REF is checked out to a temporary worktree, which is "
+        "removed at the end; it holds what git knows of REF and nothing else. The working tree is measured "
+        "as it is.",
         epilog="Exit status: 0, or 1 where energy has risen or a test is on one side only or failed, or 2 "
         "where there is nothing to compare: no such REF, a side that pytest can't collect.",
     )
@@ -45,13 +47,23 @@ def _add_rule(ab: argparse.ArgumentParser) -> None:
     ab.add_argument(
         "--pairs",
         type=whole_number,
-        default=30,
+        default=MOST_PAIR_COUNT,
         metavar="N",
-        help="pairs of rounds a test at the most; fewer if they tell enough (default: %(default)s)",
+        help="pairs of rounds a test at the most, over all blocks; fewer if they tell enough "
+        "(default: %(default)s)",
+    )
+    ab.add_argument(
+        "--blocks",
+        type=whole_number,
+        default=BLOCK_COUNT,
+        metavar="N",
+        help="how often both sides are started anew and all tests set up again: a process has a level of its "
+        "own, which no number of pairs averages away (default: %(default)s)",
     )
     ab.add_argument(
         "--max-time",
         type=number("a number of seconds above 0", lambda value: 0.0 < value < math.inf),
         metavar="S",
-        help="seconds after which a test takes no more pairs (default: the test's own time, for each side)",
+        help="seconds after which a test takes no more pairs, over all blocks and without set-up and warm-up "
+        "(default: the test's own time, for each side)",
     )

@@ -145,7 +145,7 @@ def compare(
         max(pooled, new.variance) / new_count + math.fsum(pooled / old.count for old in olds) / count**2
     )
     v_own = fresh.relative_uncertainty**2 + math.fsum(s.relative_uncertainty**2 for s in sessions) / count**2
-    df = _satterthwaite_df((v_between, between_df), (v_within, pooled_df))
+    df = satterthwaite_df((v_between, between_df), (v_within, pooled_df))
     half, half_at_power = (
         half_width(v_between + v_within, df, math.sqrt(v_own), tail) for tail in (alpha, 1 - POWER)
     )
@@ -237,7 +237,7 @@ def _pooled_variance(records: Sequence[Centre]) -> tuple[float, int]:
     return math.fsum(record.df * record.variance for record in records) / df, df
 
 
-def _satterthwaite_df(*terms: tuple[float, int]) -> float:
+def satterthwaite_df(*terms: tuple[float, float]) -> float:
     """Degrees of freedom of a sum of variances; a term with none is known, not estimated.
 
     Source:

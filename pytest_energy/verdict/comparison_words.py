@@ -15,6 +15,7 @@ from pytest_energy.verdict.paragraph import Paragraph, Reference, Subject
 
 _COMMIT_LENGTH = 10  # as git shows a commit in short
 _DAY_LENGTH = len("2026-11-20")
+_MORE_BLOCKS_ADVISED = 2  # one more changes little
 _LEAST_PAIRS_ADVISED = 10  # twice the least that are measured in any case
 
 
@@ -129,7 +130,8 @@ def _evidence(finding: Compared, record: Record) -> str:
 
 def _pairs_text(finding: Compared) -> str:
     if finding.is_interleaved:
-        return f"{count_text(finding.spread.count, 'pair')} of rounds, taken in turns"
+        blocks = f" in {finding.block_count} blocks" if finding.block_count > 1 else ""
+        return f"{count_text(finding.spread.count, 'pair')} of rounds, taken in turns{blocks}"
     return "the rounds could not be taken in turns"
 
 
@@ -162,7 +164,11 @@ def _revision_advice(finding: Compared, reference: Reference) -> tuple[str, ...]
             return ("measure the work with energy.measure(...), which can take turns",)
         case Verdict.INCONCLUSIVE:
             count = max(_LEAST_PAIRS_ADVISED, 2 * finding.spread.count)
-            return (f"take more pairs: --pairs={count}, with --max-time if that ends it",)
+            blocks = finding.block_count + _MORE_BLOCKS_ADVISED
+            return (
+                f"take more pairs: --pairs={count}, with --max-time if that ends it",
+                f"or, where the processes differ more than the rounds, more blocks: --blocks={blocks}",
+            )
         case _:
             return ()
 

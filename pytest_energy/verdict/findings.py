@@ -145,6 +145,7 @@ class Compared:
         spread: What the bounds rest on.
         channels: Mean joules of a round (then, now) by channel; empty where there is but one.
         is_interleaved: Whether the rounds of two revisions were taken in turns; `None` against a baseline.
+        block_count: Blocks of fresh processes in which they were.
         unused_count: Sessions of the baseline without usable joules.
         doubt: Why what looks like a regression is not called one, or `None`.
         creep: That the level has crept up over the baseline's sessions, or `None`.
@@ -156,6 +157,7 @@ class Compared:
     spread: Spread
     channels: Mapping[str, tuple[float, float]]
     is_interleaved: bool | None = None
+    block_count: int = 1
     unused_count: int = 0
     doubt: NotConfirmed | ByChance | None = None
     creep: CreepSince | None = None

@@ -229,6 +229,49 @@ def test_changes_that_are_not_committed_are_measured(
     assert "with changes that are not committed) with main (" in found.text.splitlines()[0]
 
 
+LEVELS = """
+import os
+from pathlib import Path
+import pytest
+from conftest import COUNTER_J
+
+# The first process of the working tree uses 10 J, its others 10.5 J; those of the other side use 10 J.
+SIDE = "before" if "pytest-energy-ab-" in __file__ else "after"
+PLACES = Path(os.environ["AB_PLACES"]) / SIDE
+BEFORE_ME = PLACES.read_text().splitlines() if PLACES.exists() else []
+PLACES.write_text("".join(f"{line}\\n" for line in [*BEFORE_ME, os.getpid()]))
+LEVEL_J = 10.5 if SIDE == "after" and BEFORE_ME else 10.0
+
+
+@pytest.mark.energy(tolerance=0.1, warmup=1)
+def test_levels(energy):
+    def work():
+        sum(range(300_000))
+        COUNTER_J[0] += LEVEL_J
+
+    energy.measure(work)
+"""
+
+
+def test_a_block_has_fresh_processes_whose_levels_average(
+    repository: Repository, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each block starts both sides anew, and the levels of their processes average over the blocks."""
+    places = repository.root.parent / "places"
+    places.mkdir()
+    monkeypatch.setenv("AB_PLACES", str(places))
+    repository.commit(heavy_j=10.0, tests=LEVELS)
+    outcome = run(repository, capfd, "HEAD", "--pairs=6")
+    process_ids = [line for side in ("before", "after") for line in (places / side).read_text().splitlines()]
+    assert len(process_ids) == len(set(process_ids)) == 6, outcome.text
+    test = outcome.test("test_levels")
+    assert test["baseline"]["ratio"] == pytest.approx(1.05 ** (2 / 3), rel=1e-6)
+    assert "6 pairs of rounds, taken in turns in 3 blocks" in test["baseline"]["note"]
+    assert [round(one["energy_j"], 6) for one in test["rounds"]] == [10.0, 10.0, 10.5, 10.5, 10.5, 10.5]
+    assert "block 3 of 3, test 1 of 1: test_calc.py::test_levels: 2 pairs" in outcome.text
+    assert trees(repository.root) == 1
+
+
 def test_what_can_not_be_compared_is_told(repository: Repository, capfd: pytest.CaptureFixture[str]) -> None:
     """A test without turns is inconclusive, one that breaks on a side an error, shared code a warning."""
     repository.commit(heavy_j=10.0, tests=MARKED)

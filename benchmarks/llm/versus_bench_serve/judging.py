@@ -7,7 +7,7 @@ from typing import Literal
 
 from benchmarks.llm.versus_bench_serve.figures import NAMES, Pair
 from pytest_energy.stats.compare import Bounds, RoundEnergies
-from pytest_energy.stats.paired import LEAST_PAIR_COUNT, compare_pairs
+from pytest_energy.stats.paired import LEAST_PAIR_COUNT, PairBlock, compare_pairs
 
 LIMITS = (0.95, 1.05)
 SERVER_CPU = "server_cpu_s"
@@ -78,7 +78,8 @@ def _shown(name: str) -> tuple[str, float]:
 
 
 def _row(name: str, theirs: Sequence[float], ours: Sequence[float]) -> Row:
-    bounds = compare_pairs(_sample(theirs), _sample(ours), tolerance=LIMITS[1] - 1, alpha=TAIL)
+    pairs = PairBlock(before=_sample(theirs), after=_sample(ours))
+    bounds = compare_pairs([pairs], tolerance=LIMITS[1] - 1, alpha=TAIL, levels=None)
     return Row(name=name, theirs=median(theirs), ours=median(ours), bounds=bounds)
 
 

@@ -73,6 +73,14 @@ class Bench:
     def take(self, plan: PairPlan = PLAN) -> PairedRounds:
         return interleave(self.before, self.after, "test_work", None, plan=plan, clock=self.clock)
 
+    def take_blocks(self, plan: PairPlan) -> list[PairedRounds]:
+        """Blocks until the test is complete."""
+        blocks: list[PairedRounds] = []
+        while not (blocks and blocks[-1].is_complete):
+            sides = (self.before, self.after)
+            blocks.append(interleave(*sides, "test_work", None, plan=plan, clock=self.clock, earlier=blocks))
+        return blocks
+
     @property
     def order(self) -> str:
         return "".join(word for word in self.log if word in {"A", "B"})
@@ -187,11 +195,61 @@ def test_work_that_may_not_be_repeated_is_not(bench: Bench) -> None:
     assert (bench.before.calls[0], bench.after.calls[0]) == (1, 2)
 
 
-def test_a_number_of_rounds_that_was_asked_for_is_taken(bench: Bench) -> None:
-    """A marker's rounds= is so many pairs, and the cap still holds."""
-    bench.after.ready = changed(READY, round_count=3)
-    assert len(bench.take().before) == 3
-    assert len(bench.take(replace(PLAN, cap=2)).before) == 2
+def test_rounds_that_were_asked_for_are_taken_at_least(bench: Bench) -> None:
+    """A marker's rounds= is so many pairs where fewer would tell enough, and the cap still holds."""
+    bench.after.ready = changed(READY, round_count=9)
+    assert len(bench.take().before) == 10  # two narrow ones in a row from there
+    assert len(bench.take(replace(PLAN, cap=4)).before) == 4
+
+
+def test_work_that_can_not_be_repeated_is_one_pair_a_block(bench: Bench) -> None:
+    """A marker's rounds=1 has every process do it once."""
+    bench.after.ready = changed(READY, round_count=1)
+    blocks = bench.take_blocks(replace(PLAN, block_count=3))
+    assert [len(block.before) for block in blocks] == [1, 1, 1]
+
+
+def test_every_block_has_its_share_and_its_order(bench: Bench) -> None:
+    """Pairs are shared out; in every second block the sides are the other way round, set-up included."""
+    blocks = bench.take_blocks(replace(PLAN, least=7, cap=7, block_count=3))
+    assert [len(block.before) for block in blocks] == [3, 2, 2]
+    assert bench.order == "ABBABA" + "BAAB" + "ABBA"
+    begun = [word.split()[1] for word in bench.log if word.startswith("begin")]
+    assert "".join(begun) == "ABBAAB"
+    assert [block.is_complete for block in blocks] == [False, False, True]
+
+
+def test_every_block_has_its_share_of_the_time(bench: Bench) -> None:
+    """The time cap is that of a test over all blocks."""
+    bench.after.energy_j = lambda number: 100.0 * (1 + number % 3)
+    blocks = bench.take_blocks(replace(PLAN, max_time_s=12.0, block_count=3))
+    assert [len(block.before) for block in blocks] == [2, 2, 2]
+
+
+def test_quiet_blocks_end_by_their_width(bench: Bench) -> None:
+    """A quiet test takes little more than the least in each block, a noisy one its whole share."""
+    assert [len(one.before) for one in bench.take_blocks(replace(PLAN, block_count=3))] == [3, 3, 3]
+    bench.after.energy_j = lambda number: 100.0 * (1 + number % 3)
+    blocks = bench.take_blocks(replace(PLAN, block_count=3))
+    assert [len(one.before) for one in blocks] == [10, 10, 10]
+
+
+def test_a_replay_is_measured_in_one_block(bench: Bench) -> None:
+    """Fresh processes read the same rounds again, which proves nothing."""
+    bench.before.ready = bench.after.ready = changed(READY, limit=9)
+    (block,) = bench.take_blocks(replace(PLAN, block_count=3))
+    assert (len(block.before), block.is_complete) == (6, True)
+
+
+def test_a_test_that_has_ended_early_needs_no_more_blocks(bench: Bench) -> None:
+    """What broke once, or has no usable joules, is what the test is said to be."""
+    bench.after.ends_at = 1
+    (block,) = bench.take_blocks(replace(PLAN, block_count=3))
+    assert block.is_complete
+    bench.after.ends_at = None
+    bench.before.void_rounds = frozenset(range(30))
+    (block,) = bench.take_blocks(replace(PLAN, block_count=3))
+    assert block.void_because == "somebody else computed"
 
 
 def test_a_source_that_runs_out_ends_it(bench: Bench) -> None:

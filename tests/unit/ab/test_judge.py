@@ -7,7 +7,7 @@ import pytest
 from msgspec import structs
 
 from pytest_energy.ab.interleave import PairedRounds
-from pytest_energy.ab.judge import Problem, decide_pairs, judge_pairs
+from pytest_energy.ab.judge import Problem, decide_pairs, judge_pairs, known_levels
 from pytest_energy.ab.protocol import FinishedTest
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
 from pytest_energy.judgement import Judgement, Verdict
@@ -59,17 +59,17 @@ def taken(
 def decided(what: PairedRounds) -> Decision:
     """What the rules find of both sides."""
     before, after = (judgement_from_json(done.judgement, "a side").record for done in what.ended)
-    return decide_pairs(what, before, after, POLICY)
+    return decide_pairs([what], before, after, POLICY)
 
 
 def judgement(what: PairedRounds) -> Judgement:
-    result = judge_pairs(what, TEST_ID, NAMES, POLICY)
+    result = judge_pairs([what], TEST_ID, NAMES, POLICY)
     assert isinstance(result, Judgement)
     return result
 
 
 def problem(what: PairedRounds) -> Problem:
-    result = judge_pairs(what, TEST_ID, NAMES, POLICY)
+    result = judge_pairs([what], TEST_ID, NAMES, POLICY)
     assert isinstance(result, Problem)
     return result
 
@@ -229,3 +229,57 @@ def test_a_test_that_measured_nothing(is_both: bool, is_failing: bool) -> None: 
     result = problem(taken(before=silent, after=silent if is_both else None))
     assert result.is_failing is is_failing
     assert "measured nothing" in result.text
+
+
+# ---- blocks ----
+
+
+def in_blocks(*changes: float) -> list[PairedRounds]:
+    """A block for each of *changes*, of six pairs that differ by so much and a little noise."""
+    return [taken(100.0, 100.0 * (1 + change)) for change in changes]
+
+
+def of_blocks(blocks: Sequence[PairedRounds]) -> Judgement:
+    result = judge_pairs(blocks, TEST_ID, NAMES, POLICY)
+    assert isinstance(result, Judgement)
+    return result
+
+
+def test_blocks_are_judged_together() -> None:
+    """The ratio is that of all blocks, the record holds the rounds of all, and the note counts both."""
+    result = of_blocks(in_blocks(0.04, 0.05, 0.06))
+    assert result.comparison is not None
+    assert result.verdict is Verdict.REGRESSION
+    assert result.comparison.ratio == pytest.approx(1.05, rel=1e-3)
+    assert result.comparison.note.startswith(
+        "against main (abc1234): 18 pairs of rounds, taken in turns in 3 blocks"
+    )
+    assert len(result.record.rounds) == 18
+
+
+def test_blocks_that_differ_leave_it_open() -> None:
+    """Six pairs that all show a rise, in one pair of processes, are none if other processes show none."""
+    assert of_blocks(in_blocks(0.05)).verdict is Verdict.REGRESSION
+    assert of_blocks(in_blocks(0.05, 0.0, 0.0)).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_what_is_wrong_in_one_block_is_the_tests(place: int) -> None:
+    """A failure or void joules in any block are told, not outvoted."""
+    blocks = in_blocks(0.0, 0.0, 0.0)
+    blocks[place] = replace(blocks[place], void_because="somebody else computed")
+    assert of_blocks(blocks).verdict is Verdict.VOID
+    blocks[place] = taken(after=done(None, outcome="failed", text="E  boom"))
+    result = judge_pairs(blocks, TEST_ID, NAMES, POLICY)
+    assert isinstance(result, Problem)
+    assert "E  boom" in result.text
+
+
+def test_a_suite_tells_its_levels_where_there_are_pairs() -> None:
+    """A test without a usable pair has none, and takes nothing from the others."""
+    nothing = replace(taken(), before=(), after=())
+    levels = known_levels(
+        {"calm": in_blocks(0.0, 0.0, 0.0), "wild": in_blocks(0.05, 0.0, -0.05), "none": [nothing]}
+    )
+    assert levels.keys() == {"calm", "wild"}
+    assert levels["calm"].variance > levels["wild"].variance

@@ -23,6 +23,7 @@ def test_options_may_stand_on_either_side_of_the_revision() -> None:
         ("--alpha=0.5", "give a chance above 0 and below 0.5"),
         ("--pairs=0", "give a whole number of at least 1"),
         ("--pairs=x", "give a whole number of at least 1"),
+        ("--blocks=0", "give a whole number of at least 1"),
         ("--max-time=0", "give a number of seconds above 0"),
         ("--nonsense", "unrecognized arguments: --nonsense"),
     ],

@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -11,17 +12,31 @@ from scipy import stats
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.stats.centre import Spread
 from pytest_energy.stats.compare import Bounds, RoundEnergies
-from pytest_energy.stats.paired import compare_pairs, is_turned, needs_more_pairs
+from pytest_energy.stats.paired import (
+    PairBlock,
+    compare_pairs,
+    is_turned,
+    needs_more_pairs,
+    share_of,
+    suite_levels,
+)
+from pytest_energy.stats.process_levels import PRIOR_LEVELS, ProcessLevels
 from tests.builders import rounds_of
 
 BEFORE = (100.0, 102.0, 99.0, 101.0, 100.5)
 AFTER = (101.0, 103.5, 101.0, 102.5, 101.0)
 
 
+def block(before_j: Sequence[float], after_j: Sequence[float]) -> PairBlock:
+    return PairBlock(before=rounds_of(*before_j), after=rounds_of(*after_j))
+
+
 def compared(
     before: RoundEnergies, after: RoundEnergies, *, alpha: float = 0.05, tolerance: float = 0.0
 ) -> Bounds:
-    return compare_pairs(before, after, tolerance=tolerance, alpha=alpha)
+    """Bounds of one block, whose pairs are each of fresh processes."""
+    block = PairBlock(before=before, after=after)
+    return compare_pairs([block], tolerance=tolerance, alpha=alpha, levels=None)
 
 
 def test_the_bounds_are_those_of_a_paired_t_test() -> None:
@@ -132,11 +147,114 @@ def test_the_width_decides_when_to_stop() -> None:
                 count
                 for count in range(1, 31)
                 if not needs_more_pairs(
-                    rounds_of(*rounds[0][:count]),
-                    rounds_of(*(ratio * value for value in rounds[1][:count])),
+                    [block(rounds[0][:count], [ratio * value for value in rounds[1][:count]])],
                     precision=0.01,
                     least=5,
                     cap=12,
+                    block_count=1,
                 )
             )
             assert taken == last
+
+
+# ---- blocks ----
+
+
+def changed_by(*changes: float) -> PairBlock:
+    """Pairs of these changes in ln J."""
+    return block([100.0] * len(changes), [100.0 * math.exp(change) for change in changes])
+
+
+def apart(*levels: float, scatter: float = 0.001) -> list[PairBlock]:
+    """A block around each of *levels*, of four pairs that scatter little."""
+    return [changed_by(*(level + sign * scatter for sign in (1, -1, 1, -1))) for level in levels]
+
+
+def half_width(blocks: Sequence[PairBlock], levels: ProcessLevels | None = PRIOR_LEVELS) -> float:
+    bounds = compare_pairs(blocks, tolerance=0.02, alpha=0.05, levels=levels)
+    return math.log(bounds.upper / bounds.ratio)
+
+
+def test_every_block_counts_alike() -> None:
+    """The ratio is the mean of the blocks' levels, however many pairs each has."""
+    blocks = [changed_by(0.01, 0.01), changed_by(*[0.04] * 5)]
+    bounds = compare_pairs(blocks, tolerance=0.02, alpha=0.05)
+    assert math.log(bounds.ratio) == pytest.approx(0.025)
+    assert bounds.spread.count == 7
+
+
+def test_a_block_is_the_unit_and_not_a_pair() -> None:
+    """Blocks that are far apart have wide bounds, and more pairs in each don't narrow them."""
+    few, many = (
+        [changed_by(*[level + 0.0001, level - 0.0001] * count) for level in (-0.02, 0.0, 0.02)]
+        for count in (2, 7)
+    )
+    assert half_width(few) > 0.015
+    assert half_width(many) == pytest.approx(half_width(few), rel=0.01)
+    assert half_width(few, None) < 0.001
+
+
+def test_two_processes_are_never_taken_for_alike() -> None:
+    """One block shows nothing of how far processes differ: what is known beforehand stands in."""
+    quiet = apart(0.0, scatter=1e-6)
+    t = float(stats.t.ppf(0.95, 2))
+    assert half_width(quiet) == pytest.approx(t * math.sqrt(2) * 0.003, rel=0.01)
+
+
+def test_blocks_that_agree_are_believed_more_the_more_there_are() -> None:
+    """Five blocks of one level have narrower bounds than three, and those than one."""
+    widths = [half_width(apart(*[0.0] * count)) for count in (1, 3, 5)]
+    assert widths == sorted(widths, reverse=True)
+
+
+def test_blocks_of_one_pair_are_pairs_of_fresh_processes() -> None:
+    """Without a spread within blocks there is one variance, that of the pairs."""
+    one_by_one = [changed_by(change) for change in (0.01, 0.02, 0.04)]
+    assert half_width(one_by_one) == pytest.approx(half_width([changed_by(0.01, 0.02, 0.04)], None))
+
+
+def test_a_spike_in_a_block_is_trimmed_over_all() -> None:
+    """One pair of twelve that is far off, be it in a small block, moves the ratio by less than a tenth."""
+    quiet = apart(0.0, 0.0, 0.0)
+    spiky = [*quiet[:2], changed_by(0.001, -0.001, 0.001, 0.3)]
+    bounds = compare_pairs(spiky, tolerance=0.02, alpha=0.05)
+    assert abs(math.log(bounds.ratio)) < 0.3 / 12 / 10
+    assert bounds.spread == Spread(source="own", count=12, trimmed_count=2)
+
+
+def test_pairs_are_shared_out_over_the_blocks() -> None:
+    """Every block gets its share, the first ones what is left over."""
+    assert [share_of(7, block=number, block_count=3) for number in range(3)] == [3, 2, 2]
+
+
+def test_every_second_block_is_the_other_way_round() -> None:
+    """What the second place of a pair costs is as often one side's as the other's."""
+    orders = [[is_turned(number, block=which) for number in range(5)] for which in (0, 1)]
+    assert [not turned for turned in orders[0]] == orders[1]
+
+
+def test_a_block_stops_as_soon_as_all_of_its_like_would_be_narrow() -> None:
+    """With more blocks to come, or after one that has shown the spread, a block needs fewer pairs."""
+
+    def needs_more(*blocks: PairBlock, block_count: int) -> bool:
+        return needs_more_pairs(blocks, precision=0.018, least=2, cap=30, block_count=block_count)
+
+    last = changed_by(0.01, -0.01, 0.01, -0.01)
+    assert needs_more(last, block_count=1)
+    assert not needs_more(last, block_count=3)
+    assert needs_more(last, block_count=2)
+    assert not needs_more(changed_by(0.01, -0.01, 0.01), last, block_count=2)
+
+
+def test_a_comparison_needs_a_block() -> None:
+    """No pair has no ratio."""
+    with pytest.raises(NotMeasurable, match="without pairs"):
+        compare_pairs([], tolerance=0.02, alpha=0.05)
+
+
+def test_the_other_tests_say_how_far_processes_differ() -> None:
+    """A test is judged more sharply in a suite whose blocks agree, less where those of the others don't."""
+    mine = apart(0.0, 0.001, -0.001)
+    calm, wild = apart(0.0, 0.0005, -0.0005), apart(0.02, -0.02, 0.0)
+    in_calm, in_wild = (suite_levels([mine, *[other] * 8])[0] for other in (calm, wild))
+    assert half_width(mine, in_calm) < half_width(mine) < half_width(mine, in_wild)
