@@ -3,7 +3,8 @@
 Rule 1: what can't be shown there is named in the log and fails nothing.
 Rule 2: a summary past its limit is refused whole by GitHub, with all that other commands of the step wrote;
 so nothing is appended that doesn't fit.
-Rule 3: a note at a line is an error exactly where an energy verdict has failed a test.
+Rule 3: a note at a line is an error exactly where an energy verdict has failed a test; why a run fails as a
+whole is an error without a line.
 
 Source:
     GitHub, "Workflow commands for GitHub Actions": error messages, job summaries and their limits; the
@@ -55,17 +56,26 @@ def append_step_summary(view: View, path: Path) -> str:
 
 
 def annotations(
-    reports: Iterable[pytest.TestReport], *, root: Path, environ: Mapping[str, str]
+    reports: Iterable[pytest.TestReport],
+    *,
+    root: Path,
+    environ: Mapping[str, str],
+    failures: Iterable[str] = (),
 ) -> Iterator[str]:
-    """One workflow command for each test that its energy has failed; none outside GitHub Actions.
+    """A workflow command for each test that its energy has failed, and for each failure of the whole run.
+
+    There are none outside GitHub Actions.
 
     Args:
         reports: With what `lifecycle.with_energy` puts on them.
         root: The folder that the places of tests are relative to.
         environ: Of the process.
+        failures: Why the run fails as a whole.
     """
     if environ.get("GITHUB_ACTIONS") != "true":
         return
+    for failure in failures:
+        yield f"::error title=energy::{failure[:_MESSAGE_LIMIT].translate(_IN_MESSAGE)}"
     for report in reports:
         energy = vars(report).get("energy", {})
         if report.failed and energy.get("is_failing"):

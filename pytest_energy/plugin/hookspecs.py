@@ -51,6 +51,10 @@ def pytest_energy_metrics(config: pytest.Config) -> "Mapping[str, Callable[[Reco
 def pytest_energy_verdict(judgement: "Judgement") -> "Judgement | None":
     """Change the verdict of a test, or return `None` to leave it.
 
+    Asked once for each test, of its final judgement: at the end of the run, in the process that measured. Of
+    a test that must fail at once (`-x`, an expected failure, a test that another plugin repeats) it is asked
+    when the test ends.
+
     Example::
 
         def pytest_energy_verdict(judgement):

@@ -13,7 +13,7 @@ from pytest_energy.errors import EnergyError
 from pytest_energy.plugin.mark import EnergyMark, is_energy_test
 from pytest_energy.plugin.options import is_any_set
 from pytest_energy.plugin.processes import Controller, Worker, is_worker
-from pytest_energy.plugin.stash import JUDGEMENT, REFUSAL, RUN
+from pytest_energy.plugin.stash import FIRST_BATCH, JUDGEMENT, REFUSAL, REPORTS, RUN, TRIALS, WAITS
 
 if TYPE_CHECKING:
     from pytest_energy.plugin.fixture import Energy
@@ -74,6 +74,20 @@ def _is_measured(item: pytest.Item) -> bool:
     return is_energy_test(item) and not _run(item.config).settings.is_off
 
 
+def run_item(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Run *item* here if its verdict may wait for the end of the run; `None` leaves it to others."""
+    if _is_measured(item):
+        from pytest_energy.plugin.trials import trials_of
+        from pytest_energy.plugin.waiting import may_wait
+
+        item.stash[WAITS] = FIRST_BATCH in item.stash or may_wait(item)
+        if item.stash[WAITS]:
+            trials_of(item.config).run(item, nextitem)
+            return True
+    trials = item.config.stash.get(TRIALS, None)
+    return None if trials is None or nextitem is not None else trials.run_last(item)
+
+
 def prepare(item: pytest.Item) -> None:
     """Before the fixtures of a test: idle power is read while nothing has touched the device yet.
 
@@ -107,8 +121,10 @@ def measured_call(item: pytest.Item) -> Generator[None, None, None]:
 
 def with_energy(item: pytest.Item, report: pytest.TestReport) -> pytest.TestReport:
     """*report* of the call phase of an energy test with its judgement."""
+    if REPORTS in item.stash:
+        item.stash[REPORTS].append(report)
     if report.when == "call" and JUDGEMENT in item.stash:
         from pytest_energy.plugin import item_life
 
-        vars(report)["energy"] = item_life.judgement_json(item)
+        item_life.add_judgement(item, report)
     return report

@@ -18,7 +18,14 @@ from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Reading, Record
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.progress import live_line
-from pytest_energy.plugin.rounds import MeasuredRounds, RoundLoop, RoundPlan, RoundScheduler, Sequential
+from pytest_energy.plugin.rounds import (
+    LEAST_CONFIRMING_COUNT,
+    MeasuredRounds,
+    RoundLoop,
+    RoundPlan,
+    RoundScheduler,
+    Sequential,
+)
 from pytest_energy.plugin.run import EnergyRun, locked
 from pytest_energy.plugin.windows import Window, WindowWork
 from pytest_energy.sensors.replay import ReplayRound
@@ -32,17 +39,30 @@ R = TypeVar("R")
 class Measurement:
     """What one test measures.
 
+    Args:
+        confirming_count: Rounds that confirm those of an earlier run of the test, all that is wanted now.
+        confirms_later: What looks like a regression is confirmed at the end of the run, and not at once.
+
     Attributes:
         test_id: The test's node id.
         run: Of which the test is a part.
         facts: Of the model at work, if the test has described it.
     """
 
-    def __init__(self, test_id: str, mark: EnergyMark, run: EnergyRun) -> None:
+    def __init__(
+        self,
+        test_id: str,
+        mark: EnergyMark,
+        run: EnergyRun,
+        *,
+        confirming_count: int | None = None,
+        confirms_later: bool = False,
+    ) -> None:
         self.test_id = test_id
         self.run = run
         self.facts: ModelFacts | None = None
         self._mark = mark
+        self._confirming_count, self._confirms_later = confirming_count, confirms_later
         self._windows = WindowWork()
         self._work: Work[object] | WindowWork = self._windows
         self._has_begun = False
@@ -159,8 +179,9 @@ class Measurement:
     def _plan(self, work: Work[object], test_id: str, time_share: float) -> RoundPlan:
         settings, mark = self.run.settings, self._mark
         limit = self.run.meter.rounds_left(test_id)
+        count = settings.round_count if mark.rounds is None else mark.rounds
         return RoundPlan(
-            count=settings.round_count if mark.rounds is None else mark.rounds,
+            count=count if self._confirming_count is None else self._confirming_count,
             limit=limit,
             precision=precision_for(self.run.tolerance(mark)),
             warmup_count=self._warmup_count(test_id),
@@ -177,8 +198,11 @@ class Measurement:
         return self._mark.warmup if test_id == self.test_id else None
 
     def _more_rounds(self, rounds: tuple[Reading, ...]) -> RoundsWanted | None:
+        if self._confirming_count is not None:
+            return None
         record = self._bare_record(rounds, self._work.description(len(rounds)))
-        return self.run.more_rounds(record, self._mark)
+        more = self.run.more_rounds(record, self._mark)
+        return None if more is not None and more.is_confirming and self._confirms_later else more
 
     @contextmanager
     def window(self, name: str, samples: int | None) -> Iterator[Window]:
@@ -216,6 +240,11 @@ class Measurement:
     def rounds(self) -> tuple[Reading, ...]:
         """Those that were measured; none where nothing was."""
         return self._windows.rounds if self._measured is None else self._measured.rounds
+
+    @property
+    def least_confirming_count(self) -> int:
+        """Rounds of the source of joules that the test needs to run once more."""
+        return len(self._windows.windows) or min(LEAST_CONFIRMING_COUNT, len(self.rounds))
 
     def record(self, name: str, value: float | None) -> None:
         """Keep a metric of the test's own.

@@ -3,18 +3,26 @@
 Rule 1: workers measure and judge; only the controller (or the only process) writes and shows.
 Rule 2: notes at the end are asked for in every process that measured, and shown by the controller.
 Rule 3: where no energy test came nothing is imported and nothing is asked.
+Rule 4: every process that measured concludes for its own tests when they have run; reports that come of it
+are logged by the controller.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_energy.errors import EnergyError
-from pytest_energy.plugin.stash import RUN
+from pytest_energy.plugin.stash import RUN, TRIALS
+
+if TYPE_CHECKING:
+    from pytest_energy.plugin.reports import Ending
 
 Show = Callable[[pytest.TerminalReporter], None]
 
-_WORKER_NOTES = "energy_run_notes"  # the name under which a worker's notes travel to the controller
+# The names under which a worker's notes, and what its end has brought, travel to the controller.
+_WORKER_NOTES = "energy_run_notes"
+_WORKER_ENDING = "energy_ending"
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -33,11 +41,47 @@ def _notes_of_this_process(config: pytest.Config, exit_status: int) -> tuple[str
         return (f"power without work at the end of the run could not be read: {error}",)
 
 
+def _concluding(
+    config: pytest.Config, session: pytest.Session, end: "Callable[[Ending], None]"
+) -> Generator[None, object, object]:
+    """Conclude for the tests of this process once they have run, however that ends."""
+    try:
+        result = yield
+    except BaseException:  # an interrupt as well: what is known is told
+        _conclude(config, session, end, may_confirm=False)
+        raise
+    _conclude(config, session, end, may_confirm=not (session.shouldfail or session.shouldstop))
+    return result
+
+
+def _conclude(
+    config: pytest.Config,
+    session: pytest.Session,
+    end: "Callable[[Ending], None]",
+    *,
+    may_confirm: bool,
+) -> None:
+    trials = config.stash.get(TRIALS, None)
+    if trials is not None:
+        trials.conclude(session, may_confirm=may_confirm, end=end)
+
+
 class Worker:
-    """Registered in a worker: sends its notes to the controller."""
+    """Registered in a worker: sends what it has to say at the end to the controller."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        def send(ending: "Ending") -> None:
+            from pytest_energy.plugin.reports import ending_to_plain
+
+            indices = {item.nodeid: index for index, item in enumerate(session.items)}
+            plain = ending_to_plain(ending, self._config, indices)
+            vars(self._config)["workeroutput"][_WORKER_ENDING] = plain
+
+        return (yield from _concluding(self._config, session, send))
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         notes = _notes_of_this_process(self._config, exitstatus)
@@ -51,6 +95,8 @@ class Controller:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._reports: dict[str, pytest.TestReport] = {}
+        self._waiting: dict[tuple[str, str], pytest.TestReport] = {}  # of the set-up, by test and worker
+        self._failures: dict[str, None] = {}
         self._run_notes: dict[str, None] = {}  # each once, in the order met
         self._show: Show | None = None
 
@@ -58,9 +104,67 @@ class Controller:
     def pytest_testnodedown(self, node: object) -> None:
         output = getattr(node, "workeroutput", {})  # a worker that crashed has none
         self._run_notes |= dict.fromkeys(output.get(_WORKER_NOTES, ()))
+        if _WORKER_ENDING in output:
+            from pytest_energy.plugin.reports import ending_from_plain
+
+            self._end(ending_from_plain(output[_WORKER_ENDING], self._config, node))
+
+    @pytest.hookimpl(wrapper=True, trylast=True)  # innermost: the terminal then writes the last percentage
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        try:
+            return (yield from _concluding(self._config, session, self._end))
+        finally:
+            self._log_as_they_are()
+
+    def _end(self, ending: "Ending") -> None:
+        """Log the reports that the end of a process has brought, and make the earlier ones agree."""
+        from pytest_energy.plugin.retraction import retract, revise_properties
+
+        for first, *others in ending.reports:
+            earlier = self._reports.get(first.nodeid)
+            is_revised = first.when == "call" and earlier is not None and _key(earlier) == _key(first)
+            if is_revised and earlier is not None and _key(first) not in self._waiting:
+                retract(self._config, earlier)
+                first.duration = earlier.duration
+            self._log(first, *others)
+        for one in ending.revisions:
+            if one.test_id in self._reports:
+                vars(self._reports[one.test_id])["energy"] = one.energy
+                revise_properties(self._config, one.test_id, one.properties)
+        self._run_notes |= dict.fromkeys(ending.notes)
+        if ending.failure is not None:
+            self._failures[ending.failure] = None
+
+    def _log_as_they_are(self) -> None:
+        """Log what still waits because its process ended before it has concluded."""
+        if not self._waiting:
+            return
+        from pytest_energy.plugin.reports import from_plain
+
+        for setup in [*self._waiting.values()]:
+            held = [from_plain(plain, self._config, like=setup) for plain in vars(setup)["energy_held"]]
+            self._log(*held)
+
+    def _log(self, *reports: pytest.TestReport) -> None:
+        hook, of = self._config.hook, {"nodeid": reports[0].nodeid, "location": reports[0].location}
+        hook.pytest_runtest_logstart(**of)
+        for report in reports:
+            hook.pytest_runtest_logreport(report=report)
+        hook.pytest_runtest_logfinish(**of)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(
+        self, report: pytest.CollectReport | pytest.TestReport
+    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+        """A test that waits has a sign of its own; it is counted when it is over."""
+        return ("", "?", ("SUSPECT", {"yellow": True})) if hasattr(report, "energy_held") else None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call" and hasattr(report, "energy"):
+        if hasattr(report, "energy_held"):
+            self._waiting[_key(report)] = report
+            self._reports.setdefault(report.nodeid, report)  # keeps its place
+        elif report.when == "call" and hasattr(report, "energy"):
+            self._waiting.pop(_key(report), None)
             self._reports[report.nodeid] = report  # a rerun's report takes the place of the earlier one
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -68,11 +172,18 @@ class Controller:
             from pytest_energy.plugin.summary import Summary
 
             self._run_notes |= dict.fromkeys(_notes_of_this_process(self._config, exitstatus))
-            summary = Summary(self._config, self._reports.values(), self._run_notes)
+            summary = Summary(self._config, self._reports.values(), self._run_notes, self._failures)
             self._show = summary.show
+            if self._failures and exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
             if not summary.write():
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._show is not None:
             self._show(terminalreporter)
+
+
+def _key(report: pytest.TestReport) -> tuple[str, str]:
+    """The test and the worker that ran it: with `--dist=each` every worker runs every test."""
+    return report.nodeid, getattr(report, "worker_id", "")

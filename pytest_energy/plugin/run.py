@@ -231,7 +231,10 @@ class EnergyRun:
             ),
             policy=self._policy(mark),
         )
-        judgement = in_words(decision)
+        return in_words(decision)
+
+    def after_hooks(self, judgement: Judgement) -> Judgement:
+        """What other plugins make of a final judgement; each is asked once."""
         replacement: Judgement | None = self.config.hook.pytest_energy_verdict(judgement=judgement)
         return replacement or judgement
 

@@ -10,11 +10,14 @@ import pytest
 if TYPE_CHECKING:
     from pytest_energy.codec import JsonDict
     from pytest_energy.judgement import Judgement
+    from pytest_energy.plugin.batches import FirstBatch
     from pytest_energy.plugin.measurement import Measurement
     from pytest_energy.plugin.run import EnergyRun
+    from pytest_energy.plugin.trials import Trials
 
 # On the config: the run's.
 RUN: "pytest.StashKey[EnergyRun]" = pytest.StashKey()
+TRIALS: "pytest.StashKey[Trials]" = pytest.StashKey()
 REFUSAL = pytest.StashKey[str]()
 """Why a worker's tests must fail: what would have stopped the run at collection."""
 
@@ -26,4 +29,12 @@ IS_REPEATED = pytest.StashKey[bool]()
 """The function that a benchmark calls was called again, in rounds."""
 JUDGEMENT: "pytest.StashKey[Judgement]" = pytest.StashKey()
 IS_FAILING = pytest.StashKey[bool]()
+IS_SETTLED = pytest.StashKey[bool]()
+"""The judgement has failed the test at once: no later one takes its place."""
+WAITS = pytest.StashKey[bool]()
+"""A verdict that would fail the test is told at the end of the run: see `waiting`."""
+FIRST_BATCH: "pytest.StashKey[FirstBatch]" = pytest.StashKey()
+"""Set while the test runs once more."""
+REPORTS = pytest.StashKey[list[pytest.TestReport]]()
+"""Those that were made of the test while it runs."""
 REPLAY_ROUNDS: "pytest.StashKey[list[JsonDict]]" = pytest.StashKey()

@@ -32,10 +32,15 @@ class Summary:
         config: Of the run.
         reports: Those that carry a judgement.
         run_notes: What changed by the end of the run, one sentence each.
+        failures: Why the run fails as a whole, one sentence each.
     """
 
     def __init__(
-        self, config: pytest.Config, reports: Iterable[pytest.TestReport], run_notes: Iterable[str]
+        self,
+        config: pytest.Config,
+        reports: Iterable[pytest.TestReport],
+        run_notes: Iterable[str],
+        failures: Iterable[str],
     ) -> None:
         # Workers report in the order that they finish, with the place that collection gave the test.
         ordered = sorted(reports, key=lambda report: getattr(report, "item_index", 0))
@@ -46,7 +51,9 @@ class Summary:
             for r in ordered
         )
         creeps = ((j.record.test_id, j.comparison.creep) for j in self._judgements if j.comparison)
-        self._run_notes = (*run_notes, *(f"{test_id}: {text}" for test_id, text in creeps if text))
+        self._failures = tuple(failures)
+        self._notes = (*run_notes, *(f"{test_id}: {text}" for test_id, text in creeps if text))
+        self._run_notes = (*self._failures, *self._notes)
         self._recorded = {r.nodeid: r.energy["replay_rounds"] for r in ordered if r.energy["replay_rounds"]}
         self._notices: list[str] = []
 
@@ -118,9 +125,13 @@ class Summary:
             counts = Counter(judgement.verdict for judgement in self._judgements)
             verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
             terminalreporter.write_line(f"energy: {verdicts} (--energy-report shows the joules)")
-        for note in self._run_notes:
+        for failure in self._failures:
+            terminalreporter.write_line(f"energy: FAILED: {failure}", red=True)
+        for note in self._notes:
             terminalreporter.write_line(f"energy: note: {note}")
         for notice in self._notices:
             terminalreporter.write_line(f"energy: {notice}", red=notice.startswith("ERROR"))
-        for command in annotations(self._reports, root=config.rootpath, environ=os.environ):
+        for command in annotations(
+            self._reports, root=config.rootpath, environ=os.environ, failures=self._failures
+        ):
             terminalreporter.write_line(command)

@@ -1,0 +1,186 @@
+"""What pytest's reports carry of a test's energy, and how they are made anew when a verdict is final.
+
+Rule 1: what they carry is made of JSON's own kinds, so that it travels from a worker as any report does.
+"""
+
+from collections.abc import Iterable, Sequence
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from pytest_energy.codec import JsonDict
+from pytest_energy.conversion import judgement_to_json
+from pytest_energy.judgement import Judgement
+from pytest_energy.plugin.stash import IS_FAILING, JUDGEMENT, REPLAY_ROUNDS
+
+Property = tuple[str, str | float]
+Plain = dict[str, Any]
+"""JSON's own kinds."""
+
+_OF_WORKER = {"worker_id": "workerid", "testrun_uid": "testrunuid"}  # of a report, of the worker's input
+_ORIGIN = {*_OF_WORKER, "item_index", "node"}
+_PROPERTIES = frozenset({"energy_verdict", "energy_j", "energy_ratio"})
+
+
+def keep_judgement(item: pytest.Item, judgement: Judgement, *, is_failing: bool) -> None:
+    """Put *judgement* where the reports of *item* find it, in place of an earlier one."""
+    item.stash[JUDGEMENT], item.stash[IS_FAILING] = judgement, is_failing
+    item.user_properties[:] = with_properties(item.user_properties, properties_of(judgement))
+
+
+def forget_judgement(item: pytest.Item) -> None:
+    """Plugins that repeat a failed test do so with the same item."""
+    if JUDGEMENT in item.stash:
+        del item.stash[JUDGEMENT]
+        item.stash[REPLAY_ROUNDS] = []
+        item.user_properties[:] = with_properties(item.user_properties, ())
+
+
+def properties_of(judgement: Judgement) -> tuple[Property, ...]:
+    """Verdict and figures for JUnit XML and `--report-log`; what is absent is left out."""
+    figures = {
+        "energy_j": None if judgement.summary is None else judgement.summary.energy_j,
+        "energy_ratio": None if judgement.comparison is None else judgement.comparison.ratio,
+    }
+    known = ((name, figure) for name, figure in figures.items() if figure is not None)
+    return (("energy_verdict", judgement.verdict.value), *known)
+
+
+def with_properties(
+    properties: Iterable[tuple[str, object]], ours: Iterable[Property]
+) -> list[tuple[str, object]]:
+    """*properties* with *ours* in place of those that were there of the energy."""
+    return [*(pair for pair in properties if pair[0] not in _PROPERTIES), *ours]
+
+
+def judgement_json(item: pytest.Item) -> JsonDict:
+    """The judgement of *item* as a plain dict, fit for any transport, with what only its run needs."""
+    more = {"replay_rounds": item.stash.get(REPLAY_ROUNDS, []), "is_failing": item.stash[IS_FAILING]}
+    return judgement_to_json(item.stash[JUDGEMENT]) | more
+
+
+def failure_text(judgement: Judgement) -> str:
+    return f"energy {judgement.verdict}: {judgement.reason}"
+
+
+def final_reports(item: pytest.Item, held: Sequence[pytest.TestReport]) -> list[pytest.TestReport]:
+    """The reports of *item* that were held back, from its call on, with the judgement that it has now."""
+    call, *others = map(copy, held)
+    vars(call)["energy"] = judgement_json(item)
+    if item.stash[IS_FAILING]:
+        _fail(call, item)
+    for report in (call, *others):
+        report.user_properties = with_properties(report.user_properties, properties_of(item.stash[JUDGEMENT]))
+    return [call, *others]
+
+
+def late_reports(item: pytest.Item) -> list[pytest.TestReport]:
+    """Reports of a failure that is known only after those of *item* were logged."""
+    call, teardown = (_report(item, when) for when in ("call", "teardown"))
+    return final_reports(item, [call, teardown])
+
+
+def _report(item: pytest.Item, when: str) -> pytest.TestReport:
+    call = pytest.CallInfo.from_call(lambda: None, when=when)  # type: ignore[arg-type]  # one of two words
+    return pytest.TestReport.from_item_and_call(item, call)
+
+
+def _fail(report: pytest.TestReport, item: pytest.Item) -> None:
+    """Make of *report* what `pytest.fail` inside of the test would have made."""
+    text = failure_text(item.stash[JUDGEMENT])
+    call = pytest.CallInfo.from_call(lambda: pytest.fail(text, pytrace=False), when="call")
+    report.outcome, report.longrepr = "failed", pytest.TestReport.from_item_and_call(item, call).longrepr
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """A judgement that takes the place of one that was reported, and changes no outcome."""
+
+    test_id: str
+    energy: JsonDict
+    properties: tuple[Property, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What the end of a run in one process has brought.
+
+    Attributes:
+        reports: For each test whose outcome is known only now, those to be logged.
+        failure: Why the run fails as a whole, or `None`.
+        notes: What a reader should know of the run, one sentence each.
+    """
+
+    reports: tuple[Sequence[pytest.TestReport], ...] = ()
+    revisions: tuple[Revision, ...] = ()
+    failure: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def ending_to_plain(ending: Ending, config: pytest.Config, item_indices: dict[str, int]) -> Plain:
+    """*ending* for its way from a worker to the controller; its reports say what xdist puts into all."""
+    origin = {name: config.workerinput[key] for name, key in _OF_WORKER.items()}  # type: ignore[attr-defined]
+    return {
+        "reports": [
+            [
+                to_plain(report, config) | origin | {"item_index": item_indices[report.nodeid]}
+                for report in reports
+            ]
+            for reports in ending.reports
+        ],
+        "revisions": [
+            {"test_id": one.test_id, "energy": one.energy, "properties": [*map(list, one.properties)]}
+            for one in ending.revisions
+        ],
+        "failure": ending.failure,
+        "notes": list(ending.notes),
+    }
+
+
+def ending_from_plain(plain: Plain, config: pytest.Config, node: object) -> Ending:
+    """What a worker has sent.
+
+    Args:
+        plain: From `ending_to_plain`.
+        config: Of the controller.
+        node: The worker, as xdist knows it.
+    """
+    return Ending(
+        reports=tuple(
+            [from_plain(one, config, node=node) for one in reports] for reports in plain["reports"]
+        ),
+        revisions=tuple(
+            Revision(
+                test_id=one["test_id"],
+                energy=one["energy"],
+                properties=tuple((name, value) for name, value in one["properties"]),
+            )
+            for one in plain["revisions"]
+        ),
+        failure=plain["failure"],
+        notes=tuple(plain["notes"]),
+    )
+
+
+def to_plain(report: pytest.TestReport, config: pytest.Config) -> Plain:
+    plain: Plain = config.hook.pytest_report_to_serializable(config=config, report=report)
+    return plain
+
+
+def from_plain(
+    plain: Plain, config: pytest.Config, *, node: object = None, like: pytest.TestReport | None = None
+) -> pytest.TestReport:
+    """The report that `to_plain` was given.
+
+    Args:
+        plain: From `to_plain`.
+        config: Of this process.
+        node: The worker that it is from, as xdist knows it; `None` is this process.
+        like: A report that came the same way.
+    """
+    report: pytest.TestReport = config.hook.pytest_report_from_serializable(config=config, data=dict(plain))
+    origin = {} if like is None else {name: value for name, value in vars(like).items() if name in _ORIGIN}
+    vars(report).update(origin if node is None else origin | {"node": node})
+    return report

@@ -1,0 +1,467 @@
+"""The end of a run: a suspect runs once more after all other tests, and every test counts once."""
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from tests.plugin.conftest import Project, Run
+
+NOISE = (0.99, 1.0, 1.01, 0.995, 1.005)
+TESTS = """
+from pathlib import Path
+
+def work(name):
+    with Path("order").open("a") as file:
+        file.write(name + "\\n")
+
+@pytest.mark.energy(rounds=5)
+def test_work(energy):
+    work("work")
+    energy.measure(sum, [1, 2])
+
+@pytest.mark.energy(rounds=5)
+def test_other(energy):
+    work("other")
+    energy.measure(sum, [1, 2])
+
+def test_plain():
+    work("plain")
+"""
+
+
+def rounds(energy_j: float) -> list[float]:
+    return [energy_j * factor for factor in NOISE]
+
+
+@pytest.fixture
+def gated(project: Project) -> Project:
+    """Two tests with a baseline of 10 J of five sessions, and one that isn't measured."""
+    project.write(TESTS)
+    project.replay({"test_work": rounds(10), "test_other": rounds(10)})
+    for _ in range(5):
+        assert project.run("--energy-baseline=add").result.ret == 0
+    (project.path / "order").unlink()
+    return project
+
+
+def suspicious(project: Project, *options: str, second_j: float, subprocess: bool = False) -> Run:
+    """A run in which the first rounds of `test_work` are 12 J, and those after them *second_j*."""
+    project.replay({"test_work": [*rounds(12), *rounds(second_j)], "test_other": rounds(10)})
+    return project.run(*options, subprocess=subprocess)
+
+
+def order(project: Project) -> list[str]:
+    return (project.path / "order").read_text(encoding="utf-8").split()
+
+
+def junit(path: Path) -> dict[str, list[str]]:
+    """Each test case of a JUnit file, with the tags of what is in it."""
+    suite = ET.parse(path).getroot().find("testsuite")
+    assert suite is not None
+    cases = [(case.get("name", ""), [one.tag for one in case]) for case in suite.iter("testcase")]
+    assert len(dict(cases)) == len(cases), cases
+    assert int(suite.get("tests", "-1")) == len(cases)
+    assert int(suite.get("failures", "-1")) == sum("failure" in tags for _, tags in cases)
+    return dict(cases)
+
+
+def test_a_suspect_that_is_not_confirmed_passes_and_counts_once(gated: Project) -> None:
+    """A rise that the second run doesn't show fails nothing; all is counted as if the test had run once."""
+    run = suspicious(gated, "--junitxml=junit.xml", "-rA", second_j=10)
+    assert run.result.ret == 0
+    run.result.assert_outcomes(passed=3)
+    assert run.verdict() in {"pass", "inconclusive"}
+    assert (len(run.test()["rounds"]), run.test()["confirming_count"]) == (10, 5)
+    assert sum(line.startswith("PASSED test_work.py::test_work") for line in run.result.outlines) == 1
+    assert junit(gated.path / "junit.xml") == {
+        "test_work": ["properties"],
+        "test_other": ["properties"],
+        "test_plain": [],
+    }
+
+
+def test_a_suspect_that_is_confirmed_fails_once(gated: Project) -> None:
+    """A rise that both runs show is one failure: of the run, in JUnit XML, for `--lf`."""
+    run = suspicious(gated, "--junitxml=junit.xml", second_j=12.1)
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    run.result.assert_outcomes(passed=2, failed=1)
+    assert run.verdict() == "regression"
+    assert (len(run.test()["rounds"]), run.test()["confirming_count"]) == (10, 5)
+    assert run.test()["outcome"] == "failed"
+    assert "confirmed by a second batch of 5 rounds" in run.text
+    assert any(
+        line.startswith("FAILED test_work.py::test_work - Failed: energy regression: ")
+        for line in run.result.outlines
+    )
+    cases = junit(gated.path / "junit.xml")
+    assert sorted(cases["test_work"]) == ["failure", "properties"]
+    again = suspicious(gated, "--lf", second_j=12.1)
+    again.result.assert_outcomes(failed=1)
+
+
+def test_a_suspect_runs_once_more_after_all_others(gated: Project) -> None:
+    """What disturbed its first run is hardly there any more when all other tests have run."""
+    suspicious(gated, second_j=12.1)
+    assert order(gated) == ["work", "other", "plain", "work"]
+
+
+def test_the_tests_keep_their_order_in_what_is_written(gated: Project) -> None:
+    """A test that runs once more stays where collection has put it."""
+    run = suspicious(gated, second_j=12.1)
+    assert run.document is not None
+    names = [test["id"].rpartition("::")[2] for test in run.document["tests"]]
+    assert names == ["test_work", "test_other"]
+
+
+@pytest.mark.parametrize("option", ["-x", "--maxfail=2", "--stepwise"])
+def test_who_stops_at_failures_is_told_at_once(gated: Project, option: str) -> None:
+    """Then the second batch follows the first, and the failure comes before the next test."""
+    run = suspicious(gated, option, second_j=12.1)
+    assert (len(run.test()["rounds"]), run.test()["confirming_count"]) == (10, 5)
+    assert order(gated)[:2] == (["work"] if option != "--maxfail=2" else ["work", "other"])
+    assert order(gated).count("work") == 1
+    assert run.result.parseoutcomes()["failed"] == 1
+
+
+def test_an_expected_failure_is_told_at_once(gated: Project) -> None:
+    """A test that is expected to fail is confirmed at once, and expected it stays."""
+    gated.write(TESTS.replace("@pytest.mark", "@pytest.mark.xfail\n@pytest.mark", 1))
+    run = suspicious(gated, second_j=12.1)
+    run.result.assert_outcomes(passed=2, xfailed=1)
+    assert (run.verdict(), run.test()["confirming_count"]) == ("regression", 5)
+    assert order(gated) == ["work", "other", "plain"]
+
+
+def test_a_test_that_expects_to_fail_when_it_runs(gated: Project) -> None:
+    """A marker that the test gives itself is as good as one that it has."""
+    mark = "request.node.add_marker('xfail')"
+    gated.write(TESTS.replace("test_work(energy):", f"test_work(energy, request):\n    {mark}"))
+    run = suspicious(gated, second_j=12.1)
+    run.result.assert_outcomes(passed=2, xfailed=1)
+    assert run.verdict() == "regression"
+
+
+REPEATING = """
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    for _ in range(2):
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        if all(report.passed for report in reports):
+            break
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    return True
+"""
+
+
+def test_a_plugin_that_repeats_failures_is_told_at_once(gated: Project) -> None:
+    """It sees the failure, repeats the test, and the last of its runs counts."""
+    gated.write(REPEATING, "conftest.py")
+    gated.replay(
+        {"test_work": [*rounds(12), *rounds(12), *rounds(10)], "test_other": rounds(10)},
+    )
+    run = gated.run()
+    assert run.result.ret == 0
+    assert order(gated) == ["work", "work", "other", "plain"]
+    assert (run.verdict(), len(run.test()["rounds"])) == ("pass", 5)
+
+
+@pytest.mark.parametrize(("second_j", "failed"), [(10.0, 0), (12.1, 1)])
+def test_workers_confirm_at_their_end(gated: Project, second_j: float, failed: int) -> None:
+    """Under `-n2` the worker runs its suspects once more, and the controller counts them once."""
+    run = suspicious(gated, "-n2", "--junitxml=junit.xml", second_j=second_j, subprocess=True)
+    assert run.result.ret == failed
+    assert run.result.parseoutcomes().get("failed", 0) == failed
+    assert run.result.parseoutcomes()["passed"] == 3 - failed
+    assert order(gated).count("work") == 2
+    assert (len(run.test()["rounds"]), run.test()["confirming_count"]) == (10, 5)
+    assert ("failure" in junit(gated.path / "junit.xml")["test_work"]) is bool(failed)
+    assert run.document is not None
+    assert [test["id"].rpartition("::")[2] for test in run.document["tests"]] == ["test_work", "test_other"]
+
+
+def test_an_interrupted_run_loses_nothing(gated: Project) -> None:
+    """A suspect that waits when somebody stops the run is logged as it is: unconfirmed, and failed."""
+    gated.write(TESTS + "\ndef test_stop():\n    raise KeyboardInterrupt\n")
+    run = suspicious(gated, second_j=10, subprocess=True)
+    assert run.result.ret == pytest.ExitCode.INTERRUPTED
+    run.result.assert_outcomes(passed=2, failed=1)
+    assert run.verdict() == "regression"
+    assert len(run.test()["rounds"]) == 5
+
+
+def test_an_interrupt_of_the_second_run_loses_nothing(gated: Project) -> None:
+    """The same where it comes while the suspect runs once more."""
+    stop = 'if Path("order").read_text().count("work") == 2:\n        raise KeyboardInterrupt\n    '
+    gated.write(TESTS.replace('    work("work")\n    ', f'    work("work")\n    {stop}'))
+    run = suspicious(gated, second_j=10, subprocess=True)
+    assert run.result.ret == pytest.ExitCode.INTERRUPTED
+    run.result.assert_outcomes(passed=2, failed=1)
+    assert run.verdict() == "regression"
+
+
+def test_a_worker_that_dies_loses_nothing(gated: Project) -> None:
+    """What waited in a worker that crashed is logged by the controller."""
+    gated.write(TESTS + "\ndef test_die():\n    import os, time\n    time.sleep(0.2)\n    os._exit(1)\n")
+    run = suspicious(gated, "-n1", "--max-worker-restart=0", second_j=10, subprocess=True)
+    assert run.result.parseoutcomes() == {"failed": 2, "passed": 2}
+    assert run.verdict() == "regression"
+
+
+def test_a_second_run_that_does_not_pass_confirms_nothing(gated: Project) -> None:
+    """A test that can't run twice is judged by its first run, and the report shows what happened."""
+    once = 'assert not Path("ran").exists(), "it ran before"\n    Path("ran").touch()\n    '
+    gated.write(TESTS.replace('    work("work")\n    ', f'    work("work")\n    {once}'))
+    run = suspicious(gated, second_j=10)
+    run.result.assert_outcomes(passed=2, failed=1)
+    assert (run.verdict(), len(run.test()["rounds"])) == ("regression", 5)
+    assert "the second run, to confirm it, did not pass" in run.text
+    assert "it ran before" in run.text
+
+
+def test_a_marked_test_without_the_fixture_runs_once_more(project: Project) -> None:
+    """The one round of a test that is measured whole is confirmed by another."""
+    project.write("@pytest.mark.energy\ndef test_work():\n    pass\n")
+    for _ in range(5):
+        project.replay({"test_work": [10.0]})
+        project.run("--energy-baseline=add")
+    project.replay({"test_work": [14.0, 10.0]})
+    run = project.run()
+    assert (run.result.ret, len(run.test()["rounds"]), run.test()["confirming_count"]) == (0, 2, 1)
+
+
+FIXTURES = """
+@pytest.fixture(scope="session")
+def server():
+    work("up")
+    yield
+    work("down")
+
+"""
+
+
+def test_fixtures_last_until_the_suspects_have_run(gated: Project) -> None:
+    """What all tests share is not set up again for a second run, and ends after it."""
+    tests = TESTS.replace("(energy)", "(energy, server)").replace("test_plain()", "test_plain(server)")
+    gated.write(tests.replace("@pytest.mark", FIXTURES + "@pytest.mark", 1))
+    suspicious(gated, second_j=10)
+    assert order(gated) == ["up", "work", "other", "plain", "work", "down"]
+
+
+def test_a_fixture_that_fails_at_its_end_is_an_error(gated: Project) -> None:
+    """Also where it ended after the second run."""
+    tests = TESTS.replace("(energy)", "(energy, server)")
+    ending = FIXTURES.replace('work("down")', 'raise OSError("no way down")')
+    gated.write(tests.replace("@pytest.mark", ending + "@pytest.mark", 1))
+    run = suspicious(gated, second_j=10)
+    run.result.assert_outcomes(passed=3, errors=1)
+    assert "no way down" in run.text
+
+
+def test_properties_of_the_test_are_there_once(gated: Project) -> None:
+    """What a test records of itself is that of its last run."""
+    gated.write(
+        TESTS.replace("test_work(energy):", "test_work(energy, record_property):").replace(
+            '    work("work")', '    record_property("mine", 1)\n    work("work")'
+        )
+    )
+    suspicious(gated, "--junitxml=junit.xml", "-ojunit_family=xunit1", second_j=12.1)
+    names = [one.get("name") for one in ET.parse(gated.path / "junit.xml").getroot().iter("property")]
+    assert names.count("mine") == 1
+
+
+def test_a_recording_holds_both_runs(gated: Project) -> None:
+    """What `--energy-record` keeps of a suspect replays to the same verdict."""
+    gated.replay({"test_work": [*rounds(12), *rounds(12.1)], "test_other": rounds(10)})
+    first = gated.run("--energy-record=replay2.json")
+    (gated.path / "replay2.json").replace(gated.path / "replay.json")
+    again = gated.run()
+    assert again.test()["reason"] == first.test()["reason"]
+    assert len(again.test()["rounds"]) == 10
+
+
+def test_each_run_of_a_process_is_its_own(gated: Project) -> None:
+    """Nothing waits over the end of a run: the next one in the same process begins anew."""
+    suspicious(gated, second_j=12.1).result.assert_outcomes(passed=2, failed=1)
+    suspicious(gated, second_j=10).result.assert_outcomes(passed=3)
+
+
+def test_off_and_replace_hold_nothing_back(gated: Project) -> None:
+    """Where a regression fails nothing it needs no confirmation."""
+    suspicious(gated, "--energy-baseline=off", second_j=12.1).result.assert_outcomes(passed=3)
+    run = suspicious(gated, "--energy-baseline=replace", second_j=12.1)
+    run.result.assert_outcomes(passed=3)
+    assert order(gated) == ["work", "other", "plain"] * 2
+    assert run.verdict() == "regression"
+
+
+def test_a_confirmed_regression_is_not_added(gated: Project) -> None:
+    """With `add` a regression that was confirmed late stays out; one that wasn't confirmed is as any test."""
+    before = [path.read_bytes() for path in gated.baseline_paths]
+    run = suspicious(gated, "--energy-baseline=add", second_j=12.1)
+    assert "no baseline written for test_work.py::test_work" in run.text
+    after = [path.read_bytes() for path in gated.baseline_paths]
+    assert [old == new for old, new in zip(before, after, strict=True)] == [False, True]
+
+
+def test_no_terminal_is_needed(gated: Project) -> None:
+    """Without the terminal reporter the exit status is the same."""
+    assert suspicious(gated, "-p", "no:terminal", second_j=12.1).result.ret == 1
+
+
+def test_a_test_that_waits_has_a_sign_of_its_own(gated: Project) -> None:
+    """The progress shows `?`, and SUSPECT with `-v`; the percentages end at 100."""
+    assert "test_work.py ?.." in suspicious(gated, second_j=12.1).text
+    run = suspicious(gated, "-v", second_j=12.1)
+    assert "test_work.py::test_work SUSPECT" in run.text
+    assert "[100%]" in run.text
+
+
+def test_a_unittest_case_runs_once_more(project: Project) -> None:
+    """A method of a `TestCase` is a test like any."""
+    project.write(
+        "import unittest\nclass TestWork(unittest.TestCase):\n"
+        "    @pytest.mark.energy\n    def test_work(self):\n        self.assertTrue(True)\n"
+    )
+    name = "TestWork::test_work"
+    for _ in range(5):
+        project.replay({name: [10.0]})
+        project.run("--energy-baseline=add")
+    project.replay({name: [14.0, 14.0]})
+    run = project.run()
+    run.result.assert_outcomes(failed=1)
+    assert len(run.test(name)["rounds"]) == 2
+
+
+def test_records_of_a_process_share_its_session(gated: Project) -> None:
+    """All tests of one process name one session, another process names another one."""
+    names = []
+    for _ in range(2):
+        run = gated.run()
+        assert run.document is not None
+        (name,) = {test["session"] for test in run.document["tests"]}
+        names.append(name)
+    assert names[0] != names[1]
+
+
+# All tests together. A stand-in for the rules judges them so that each kind of change at the end is there.
+
+TOGETHER = """
+from dataclasses import replace
+
+from pytest_energy import Verdict
+from pytest_energy.plugin.run import Conclusion
+
+def conclude(run, judgements):
+    return Conclusion(
+        judgements=tuple(
+            replace(one, verdict=Verdict.{verdict}, reason="together it is another thing")
+            if one.record.test_id.endswith("test_other") else one for one in judgements
+        ),
+        failure={failure!r},
+        notes=("the tests were looked at together",),
+    )
+
+def pytest_configure(config):
+    from pytest_energy.plugin.run import EnergyRun
+    patch = pytest.MonkeyPatch()
+    patch.setattr(EnergyRun, "conclude", conclude)
+    config.add_cleanup(patch.undo)
+"""
+WORKERS = pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "xdist"])
+
+
+def together(project: Project, *options: str, verdict: str = "PASS", failure: str | None = None) -> Run:
+    """A run whose `test_other` gets *verdict* at the end."""
+    project.write(TOGETHER.format(verdict=verdict, failure=failure), "conftest.py")
+    project.replay({"test_work": rounds(10), "test_other": rounds(10)})
+    return project.run("--junitxml=junit.xml", *options, subprocess="-n2" in options)
+
+
+@WORKERS
+def test_a_test_that_fails_only_at_the_end_counts_once(gated: Project, workers: tuple[str, ...]) -> None:
+    """It was shown as passed; at the end it is one failure, everywhere, with the reason."""
+    run = together(gated, "-rA", *workers, verdict="REGRESSION")
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    run.result.assert_outcomes(passed=2, failed=1)
+    assert (run.verdict("test_other"), run.test("test_other")["outcome"]) == ("regression", "failed")
+    assert "energy regression: together it is another thing" in run.text
+    assert "PASSED test_work.py::test_other" not in run.result.outlines
+    cases = junit(gated.path / "junit.xml")
+    assert [*cases] == ["test_work", "test_plain", "test_other"] or workers
+    assert sorted(cases["test_other"]) == ["failure", "properties"]
+    run = together(gated, "--lf", verdict="REGRESSION")
+    run.result.assert_outcomes(failed=1)
+
+
+@WORKERS
+def test_a_verdict_that_changes_no_outcome_is_the_final_one(gated: Project, workers: tuple[str, ...]) -> None:
+    """In JSON, JUnit XML and baselines: a test that passed before all were looked at."""
+    run = together(gated, *workers, verdict="IMPROVEMENT")
+    assert run.result.ret == 0
+    assert run.verdict("test_other") == "improvement"
+    properties = {
+        case.get("name"): {one.get("name"): one.get("value") for one in case.iter("property")}
+        for case in ET.parse(gated.path / "junit.xml").getroot().iter("testcase")
+    }
+    assert properties["test_other"]["energy_verdict"] == "improvement"
+    assert properties["test_work"]["energy_verdict"] == "pass"
+    assert run.document is not None
+    assert run.document["run_notes"] == ["the tests were looked at together"]
+
+
+def test_an_expected_failure_may_come_at_the_end(gated: Project) -> None:
+    """A test that is expected to fail and passed fails nothing when its verdict does."""
+    mark = "@pytest.mark.energy(rounds=5)\ndef test_other"
+    gated.write(TESTS.replace(mark, f"@pytest.mark.xfail\n{mark}"))
+    run = together(gated, verdict="REGRESSION")
+    assert (run.result.ret, run.verdict("test_other")) == (0, "regression")
+
+
+@WORKERS
+def test_what_all_tests_have_in_common_fails_the_run_once(
+    gated: Project, workers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No test fails, the run does: status 1, one line, one note in the JSON, one error in CI."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    failure = "all 2 tests +8 %: one cause"
+    run = together(gated, *workers, failure=failure)
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    run.result.assert_outcomes(passed=3)
+    assert run.result.outlines.count(f"energy: FAILED: {failure}") == 1
+    assert run.result.outlines.count("::error title=energy::all 2 tests +8 %25: one cause") == 1
+    assert run.document is not None
+    assert run.document["run_notes"].count(failure) == 1
+
+
+def test_other_plugins_are_asked_once_a_test(gated: Project) -> None:
+    """`pytest_energy_verdict` gets the final judgement, the second run included, and may let it pass."""
+    gated.write(
+        "from dataclasses import replace\n"
+        "from pytest_energy import Verdict\n"
+        "def pytest_energy_verdict(judgement):\n"
+        "    with open('asked', 'a') as file:\n"
+        "        name = judgement.record.test_id.rpartition('::')[2]\n"
+        "        print(name, judgement.verdict, len(judgement.record.rounds), file=file)\n"
+        "    return replace(judgement, verdict=Verdict.PASS)\n",
+        "conftest.py",
+    )
+    run = suspicious(gated, second_j=12.1)
+    run.result.assert_outcomes(passed=3)
+    assert run.verdict() == "pass"
+    asked = (gated.path / "asked").read_text(encoding="utf-8").splitlines()
+    assert asked == ["test_work regression 10", "test_other pass 5"]
+
+
+def test_tests_that_can_not_be_judged_together_fail_the_run(gated: Project) -> None:
+    """The gate doesn't open because the end of the run went wrong."""
+    error = 'from pytest_energy.errors import BaselineError\n    raise BaselineError("it is gone")\n    '
+    together(gated)
+    path = gated.path / "conftest.py"
+    gated.write(path.read_text().replace("    return Conclusion", f"    {error}return Conclusion"), path.name)
+    gated.replay({"test_work": rounds(10), "test_other": rounds(10)})
+    run = gated.run()
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "energy: FAILED: the tests could not be judged together: it is gone" in run.text
