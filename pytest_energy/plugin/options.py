@@ -54,6 +54,13 @@ OPTIONS = (
     ),
     Option("baselines", "baselines", "DIR", "folder of the baselines (default: baselines)"),
     Option(
+        "attempts",
+        "",
+        "DIR",
+        "folder of earlier runs at this very commit, such as tries of a CI job before it was run again: "
+        "judge with their joules too, and put this run there",
+    ),
+    Option(
         "sensors",
         "auto",
         "auto|NAME,...|replay:FILE",

@@ -1,5 +1,6 @@
 """One run of pytest: what measures, what it is compared with, and what is written at its end."""
 
+import os
 import random
 import re
 import secrets
@@ -28,6 +29,7 @@ from pytest_energy.meter.synchronize import synchronize
 from pytest_energy.metrics.discriminative import ModelFacts, metrics_of
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Machine, Provenance, Record, SensorStatus
+from pytest_energy.plugin.attempts import Attempts
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.rounds import MOST_ROUND_COUNT, RoundScheduler
 from pytest_energy.plugin.settings import BaselineMode, Settings
@@ -96,12 +98,14 @@ class EnergyRun:
         """Refuse, before any test, what is sure to fail: an unknown sensor, a bad replay, an odd output.
 
         Raises:
-            SettingsError: A sensor's name or an output's suffix is unknown, or the replay can't be used.
+            SettingsError: A sensor's name or an output's suffix is unknown, or the replay or an earlier
+                attempt can't be used.
         """
         if self._replay is None and self.settings.sensor_names is not None:
             check_names(self.settings.sensor_names, (*builtin_openers(), *self._offered_sensors))
         for path in self.settings.out_paths:
             renderer_of(path)
+        _ = self.attempts.by_test
 
     @cached_property
     def _offered_sensors(self) -> dict[str, Opener]:
@@ -173,6 +177,11 @@ class EnergyRun:
             metrics |= Metrics({name: formula(record) for name, formula in (offer or {}).items()})
         metrics |= Metrics(record.metrics, record.absent)
         return replace(record, metrics=metrics.values, absent=metrics.absent)
+
+    @cached_property
+    def attempts(self) -> Attempts:
+        """Earlier tries at this commit: `attempts.of(record)` are judged with *record*."""
+        return Attempts(self.settings.attempts_path, os.environ)
 
     @cached_property
     def store(self) -> Store:

@@ -34,6 +34,7 @@ class Settings:
     """The options of one run, understood.
 
     Attributes:
+        attempts_path: Folder of earlier runs at the same commit, or `None`.
         sensor_names: Sensors asked for by name, or `None` for whatever is there.
         replay_path: File whose joules stand in for sensors, or `None`.
         record_path: File to write the rounds of this run to, or `None`.
@@ -44,6 +45,7 @@ class Settings:
     out_paths: tuple[Path, ...]
     baseline_mode: BaselineMode
     baselines_path: Path
+    attempts_path: Path | None
     sensor_names: tuple[str, ...] | None
     replay_path: Path | None
     record_path: Path | None
@@ -75,6 +77,7 @@ class Settings:
             out_paths=values["out"].paths(),
             baseline_mode=BaselineMode(values["baseline"].choice(tuple(BaselineMode))),
             baselines_path=values["baselines"].path(),
+            attempts_path=values["attempts"].path() if values["attempts"].text else None,
             sensor_names=None if replay_path or sensors.text == "auto" else sensors.names(),
             replay_path=replay_path,
             record_path=values["record"].path() if values["record"].text else None,

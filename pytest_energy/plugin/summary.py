@@ -44,15 +44,18 @@ class Summary:
     ) -> None:
         # Workers report in the order that they finish, with the place that collection gave the test.
         ordered = sorted(reports, key=lambda report: getattr(report, "item_index", 0))
-        self._settings = run_of(config).settings
+        self._run = run_of(config)
+        self._settings = self._run.settings
         self._reports = ordered
         self._judgements = tuple(
             replace(judgement_from_json(r.energy, f"energy of {r.nodeid}"), outcome=r.outcome)
             for r in ordered
         )
         creeps = ((j.record.test_id, j.comparison.creep) for j in self._judgements if j.comparison)
+        attempts = self._run.attempts.note(one.record for one in self._judgements if one.comparison)
         self._failures = tuple(failures)
         self._notes = (*run_notes, *(f"{test_id}: {text}" for test_id, text in creeps if text))
+        self._notes += () if attempts is None else (attempts,)
         self._run_notes = (*self._failures, *self._notes)
         self._recorded = {r.nodeid: r.energy["replay_rounds"] for r in ordered if r.energy["replay_rounds"]}
         self._notices: list[str] = []
@@ -66,6 +69,9 @@ class Summary:
                 write(self._judgements, path, created=now_text(), run_notes=self._run_notes)
                 self._notices.append(f"summary written to {path}")
             self._write_recording()
+            attempt = self._run.attempts.keep(self._judgements, self._run.session_id)
+            if attempt is not None:
+                self._notices.append(f"attempt kept as {attempt}")
         except EnergyError as error:
             self._notices.append(f"ERROR: {error}")
             is_whole = False

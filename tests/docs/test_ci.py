@@ -84,7 +84,7 @@ def test_a_github_workflow_is_whole(workflow: dict[Any, Any]) -> None:
         assert job["runs-on"]
         for step in job["steps"]:
             assert ("uses" in step) != ("run" in step)
-            assert re.fullmatch(r"actions/[\w-]+@v\d+", step.get("uses", "actions/checkout@v6"))
+            assert re.fullmatch(r"actions/[\w-]+(/[\w-]+)?@v\d+", step.get("uses", "actions/checkout@v6"))
 
 
 @pytest.mark.parametrize("workflow", ON_GITLAB)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from pytest_energy.baselines.attempts import COUNTERS
+
 TEST_FILE = "test_work.py"
 
 
@@ -97,6 +99,6 @@ class Project:
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
-    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"):
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE", *COUNTERS):
         monkeypatch.delenv(name, raising=False)  # the summary of a run on GitHub is not the tests'
     return Project(pytester)

@@ -1,0 +1,86 @@
+"""The folder of earlier attempts at a commit: read before the tests, and given this run at the end.
+
+Rule 1: a file in it that can't be read stops the run: to pass it over would forget a try in silence.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from pytest_energy.baselines.attempts import (
+    attempt_number,
+    attempts_note,
+    earlier_attempts,
+    why_no_attempts,
+)
+from pytest_energy.documents import now_text
+from pytest_energy.errors import FormatError, SettingsError
+from pytest_energy.judgement import Judgement
+from pytest_energy.model import Record
+from pytest_energy.report.formats import write
+from pytest_energy.report.to_json import read
+
+_WHAT_TO_DO = "delete it, and know that its joules are forgotten"
+
+
+class Attempts:
+    """Earlier tries, and what is to be said of them.
+
+    Args:
+        folder: Of their runs as JSON, or `None` where nobody keeps them; it need not be there yet.
+        environ: Of the process: CI's counter of tries is in it.
+    """
+
+    def __init__(self, folder: Path | None, environ: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._number = attempt_number(environ)
+
+    @cached_property
+    def by_test(self) -> Mapping[str, Sequence[Record]]:
+        """All records in the folder, by their tests' ids.
+
+        Raises:
+            SettingsError: A file in it can't be read, or is no run.
+        """
+        records: dict[str, list[Record]] = {}
+        for path in () if self._folder is None else sorted(self._folder.glob("*.json")):
+            for record in _records_in(path):
+                records.setdefault(record.test_id, []).append(record)
+        return records
+
+    def of(self, fresh: Record) -> tuple[Record, ...]:
+        """The earlier attempts at what *fresh* measured: each a session, to be judged with it."""
+        return earlier_attempts(fresh, self.by_test.get(fresh.test_id, ()))
+
+    def note(self, fresh: Iterable[Record]) -> str | None:
+        """What the end of a run says of the tries before it, or `None` of a first try.
+
+        Args:
+            fresh: The records of this run that were compared with a baseline.
+        """
+        records = list(fresh)
+        if not records:
+            return None
+        kept_count = max(len(self.of(record)) for record in records)
+        return attempts_note(self._number, kept_count, why_no_attempts(records[0]))
+
+    def keep(self, judgements: Sequence[Judgement], name: str) -> Path | None:
+        """Put a run into the folder as *name*, for the next try; the file, or `None` without a folder.
+
+        Raises:
+            SettingsError: It can't be written.
+        """
+        if self._folder is None:
+            return None
+        path = self._folder / f"{name.replace(':', '-')}.json"
+        write(judgements, path, created=now_text())
+        return path
+
+
+def _records_in(path: Path) -> tuple[Record, ...]:
+    try:
+        run = read(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError, FormatError) as error:
+        msg = f"--energy-attempts: {path} can't be read as a run: {error}; {_WHAT_TO_DO}"
+        raise SettingsError(msg) from error
+    return tuple(judgement.record for judgement in run.judgements)
