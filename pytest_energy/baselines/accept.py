@@ -5,10 +5,14 @@ Rule 2: a test that a person names may have failed; its joules must count all th
 Rule 3: an estimate enters only where estimates are asked for.
 Rule 4: a change that is accepted starts a level anew. A run that adds what it measured only notes that it was
 an improvement: nobody has looked at it yet.
+Rule 5: nothing judges a load of the yardstick: it enters where a test of its run does, if it has joules.
 """
 
 from dataclasses import replace
 
+from pytest_energy.baselines.machine import check_comparable
+from pytest_energy.baselines.schema import Baseline
+from pytest_energy.errors import NotComparable
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.model import JoinedAs, Provenance, Record
 
@@ -40,7 +44,7 @@ def why_not_accepted(
         verdict = Verdict.NO_BASELINE  # only for want of leave to judge it
     if verdict in _UNUSABLE or not (is_named or verdict in (_REPLACING if replaces else _JOINING)):
         return reason
-    if not record.round_energies_j or min(record.round_energies_j) <= 0:
+    if not has_joules(record):
         return f"it has no joules to compare with; {reason}"
     return None
 
@@ -60,3 +64,18 @@ def joining(judgement: Judgement, *, is_accepted: bool) -> Record:
         case _:
             joined_as = None
     return replace(judgement.record, joined_as=joined_as)
+
+
+def has_joules(record: Record) -> bool:
+    """Whether *record* has joules to compare with: some, and in every round above 0."""
+    return bool(record.round_energies_j) and min(record.round_energies_j) > 0
+
+
+def why_not_beside(record: Record, stored: Baseline | None) -> str | None:
+    """Why *record* can't join the sessions of *stored*, or `None`; without any it can."""
+    try:
+        if stored is not None:
+            check_comparable(stored.entries[0], record)
+    except NotComparable as error:
+        return f"it can't stand beside the stored sessions: {error}"
+    return None

@@ -3,6 +3,7 @@
 Rule 1: what may enter is decided by `baselines.accept`, as in a run of pytest.
 Rule 2: everything is looked at before anything is written: a file that is broken stops it all.
 Rule 3: a change that is accepted starts a level anew, and what goes with the old level is said.
+Rule 4: the loads of the run's yardstick enter where one of its tests does.
 """
 
 import argparse
@@ -10,17 +11,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from pytest_energy.baselines.accept import joining, why_not_accepted
+from pytest_energy.baselines.accept import has_joules, joining, why_not_accepted, why_not_beside
 from pytest_energy.baselines.levels import extended, level_of
-from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.baselines.schema import KEPT_COUNT, Baseline, check_times
 from pytest_energy.baselines.store import Mode, Store
 from pytest_energy.cli.arguments import Commands, add_baselines, add_run, whole_number
-from pytest_energy.cli.files import read_by_test, say
-from pytest_energy.errors import BaselineError, NotComparable, SettingsError
+from pytest_energy.cli.files import by_test, read_run, say
+from pytest_energy.errors import BaselineError, SettingsError
 from pytest_energy.judgement import Judgement
 from pytest_energy.model import Record
 from pytest_energy.report.cells import printable
+from pytest_energy.yardstick import Yardstick
 
 _NAMED_TESTS = 5  # of those that a message lists
 
@@ -69,7 +70,8 @@ class _Decision(NamedTuple):
 
 
 def _accept(options: argparse.Namespace) -> int:
-    run, store = read_by_test(options.run_json), Store(options.baselines)
+    whole, store = read_run(options.run_json), Store(options.baselines)
+    run = by_test(whole, options.run_json)
     named = frozenset(options.test)
     if unknown := named - run.keys():
         raise SettingsError(
@@ -78,7 +80,7 @@ def _accept(options: argparse.Namespace) -> int:
         )
     chosen = [judgement for test_id, judgement in run.items() if not named or test_id in named]
     mode: Mode = "replace" if options.replace else "add"
-    decisions = _decide(chosen, store, options)
+    decisions = _decide(chosen, whole.yardstick, store, options)
     for line in _carried_out(decisions, store, mode=mode, keep=options.keep):
         say(line)
     counts = Counter(decision.what for decision in decisions)
@@ -89,13 +91,15 @@ def _accept(options: argparse.Namespace) -> int:
     return 1 if any(one.what == "left out" and one.record.test_id in named for one in decisions) else 0
 
 
-def _decide(judgements: Iterable[Judgement], store: Store, options: argparse.Namespace) -> list[_Decision]:
+def _decide(
+    judgements: Iterable[Judgement], yardstick: Yardstick, store: Store, options: argparse.Namespace
+) -> list[_Decision]:
     """What is to become of each record; nothing is written yet.
 
     Raises:
         BaselineError: A baseline is broken, or a record can't be one's session; it names all.
     """
-    decisions, problems = [], []
+    decisions, entering = [], []
     for judgement in judgements:
         record = judgement.record
         because = why_not_accepted(
@@ -106,10 +110,19 @@ def _decide(judgements: Iterable[Judgement], store: Store, options: argparse.Nam
         )
         if because is not None:
             decisions.append(_Decision(record, "left out", because))
-            continue
+        else:
+            entering.append(joining(judgement, is_accepted=True))
+    if entering:
+        entering += filter(has_joules, yardstick.records)
+    return decisions + _beside_baselines(entering, store, replaces=options.replace)
+
+
+def _beside_baselines(records: Iterable[Record], store: Store, *, replaces: bool) -> list[_Decision]:
+    """What is to become of each of *records*, which may enter."""
+    decisions, problems = [], []
+    for record in records:
         try:
-            joins = joining(judgement, is_accepted=True)
-            decisions.append(_with_baseline(joins, store, replaces=options.replace))
+            decisions.append(_with_baseline(record, store, replaces=replaces))
         except BaselineError as error:
             problems.append(str(error))
     if problems:
@@ -130,11 +143,9 @@ def _with_baseline(record: Record, store: Store, *, replaces: bool) -> _Decision
     new = extended(old.entries, (record,))
     if new == old.entries:
         return _Decision(record, "there already")
-    try:
-        check_comparable(old.entries[0], record)
-    except NotComparable as error:
-        because = f"it can't stand beside the stored sessions: {error}; --replace starts anew"
-        return _Decision(record, "left out", because)
+    because = why_not_beside(record, old)
+    if because is not None:
+        return _Decision(record, "left out", f"{because}; --replace starts anew")
     return _Decision(record, "taken", gone_count=level_of(new).earlier_count)
 
 

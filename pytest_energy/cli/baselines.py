@@ -25,6 +25,7 @@ from pytest_energy.model import Record
 from pytest_energy.report.cells import printable
 from pytest_energy.stats.compare import centre_ratio
 from pytest_energy.units import percent_change_text
+from pytest_energy.yardstick import is_yardstick
 
 Key = tuple[str, str]
 """Machine key and test id."""
@@ -221,7 +222,10 @@ def _stays_of(options: argparse.Namespace) -> Callable[[Baseline], tuple[Record,
         sessions = baseline.entries
         if options.machine is not None and baseline.machine_key != options.machine:
             return sessions
-        if baseline.test_id not in tests.get(baseline.machine_key, {baseline.test_id}):
+        is_known = is_yardstick(baseline.test_id) or baseline.test_id in tests.get(
+            baseline.machine_key, {baseline.test_id}
+        )
+        if not is_known:
             return ()
         if oldest is not None:
             is_young = [moment_of(record) >= oldest for record in sessions]

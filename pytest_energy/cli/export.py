@@ -22,5 +22,5 @@ def register(commands: Commands) -> None:
 
 def _export(options: argparse.Namespace) -> int:
     run = read_run(options.run_json)
-    write_reports(run.judgements, [options.out], run_notes=run.run_notes)
+    write_reports(run.judgements, [options.out], run_notes=run.run_notes, yardstick=run.yardstick)
     return 0

@@ -10,9 +10,11 @@ from pathlib import Path
 from pytest_energy.documents import now_text
 from pytest_energy.errors import FormatError, SettingsError
 from pytest_energy.judgement import Judgement
+from pytest_energy.model import Record
 from pytest_energy.report.formats import write
 from pytest_energy.report.to_json import read
 from pytest_energy.report.view import View
+from pytest_energy.yardstick import Yardstick
 
 MOST_BYTES = 64_000_000
 """Of a run's JSON: 10,000 tests of 10 rounds have 52 MB. Parsed it takes some ten times its size."""
@@ -47,6 +49,8 @@ def read_run(path: Path) -> View:
         run = read(text, str(path))
         for number, judgement in enumerate(run.judgements):
             _check_joules(judgement, f"{path}: tests[{number}] ({judgement.record.test_id})")
+        for number, record in enumerate(run.yardstick.records):
+            _check_rounds(record, f"{path}: yardstick[{number}] ({record.test_id})")
     except FormatError as error:
         raise SettingsError(
             f"{error}; {_WHAT_TO_GIVE}; if a newer pytest-energy wrote it, upgrade this one "
@@ -61,7 +65,11 @@ def _check_joules(judgement: Judgement, where: str) -> None:
         raise FormatError(
             f"{where}: {summary.energy_j} +- {summary.uncertainty_j} J; joules are not negative"
         )
-    for number, reading in enumerate(judgement.record.rounds):
+    _check_rounds(judgement.record, where)
+
+
+def _check_rounds(record: Record, where: str) -> None:
+    for number, reading in enumerate(record.rounds):
         if reading.uncertainty_j < 0:
             raise FormatError(
                 f"{where}: rounds[{number}]: uncertainty_j is {reading.uncertainty_j}; it is 0 or more"
@@ -74,8 +82,17 @@ def read_by_test(path: Path) -> dict[str, Judgement]:
     Raises:
         SettingsError: As for `read_run`; or a test is there twice, so that nobody can tell which is meant.
     """
+    return by_test(read_run(path), path)
+
+
+def by_test(run: View, path: Path) -> dict[str, Judgement]:
+    """The judgements of *run*, from the file *path*, by their tests' ids.
+
+    Raises:
+        SettingsError: A test is there twice.
+    """
     judgements: dict[str, Judgement] = {}
-    for judgement in read_run(path).judgements:
+    for judgement in run.judgements:
         test_id = judgement.record.test_id
         if test_id in judgements:
             raise SettingsError(f"{path} has {test_id} twice; give a file of one run on one machine")
@@ -84,10 +101,14 @@ def read_by_test(path: Path) -> dict[str, Judgement]:
 
 
 def write_reports(
-    judgements: Sequence[Judgement], paths: Iterable[Path], *, run_notes: Iterable[str]
+    judgements: Sequence[Judgement],
+    paths: Iterable[Path],
+    *,
+    run_notes: Iterable[str],
+    yardstick: Yardstick | None = None,
 ) -> None:
     """Write the report of *judgements* to each of *paths*, and say so."""
     notes = tuple(run_notes)
     for path in paths:
-        write(judgements, path, created=now_text(), run_notes=notes)
+        write(judgements, path, created=now_text(), run_notes=notes, yardstick=yardstick)
         say(f"written to {path}")

@@ -22,12 +22,14 @@ from pytest_energy.plugin.stash import (
 )
 from pytest_energy.plugin.trials import trials_of
 from pytest_energy.plugin.waiting import is_expected_to_fail, may_run_again
+from pytest_energy.plugin.yardstick import yardstick_of
 from pytest_energy.sensors.replay import round_to_json
 
 
 def prepare(item: pytest.Item) -> None:
     """Start what measures; a benchmark has no fixture of ours that would make its measurement."""
     _ = run_of(item.config).meter  # started now, rather than with the first window
+    yardstick_of(item.config).take()
     if item.stash.get(IS_BENCHMARK, False):
         measurement_of(item)
 

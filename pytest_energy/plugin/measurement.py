@@ -286,13 +286,16 @@ class Measurement:
             if self._mark == EnergyMark():
                 return None
             self.give_up("the test uses the fixture energy, but called neither measure nor window")
-        record = replace(
-            self._bare_record(rounds, description),
+        return self.run.with_metrics(self.plain_record(), self.facts, description.metrics)
+
+    def plain_record(self) -> Record:
+        """What this test measured, without the metrics that are worked out of it."""
+        return replace(
+            self._bare_record(self.rounds, self._work.description(len(self.rounds))),
             confirming_count=0 if self._measured is None else self._measured.confirming_count,
             metrics=self._own_metrics.values,
             absent=self._own_metrics.absent,
         )
-        return self.run.with_metrics(record, self.facts, description.metrics)
 
     def _check_budgets(self, description: WorkDescription) -> None:
         mark = self._mark

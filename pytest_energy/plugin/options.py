@@ -98,6 +98,13 @@ OPTIONS = (
         "also fail tests that are inconclusive, no-baseline, not-comparable, saturated, void or unmeasured",
     ),
     Option(
+        "yardstick",
+        "auto",
+        "auto|on|off",
+        "measure fixed loads at the run's start, by which a change of the card is told from one of the code; "
+        "auto (default): where they take at most 5 % of the suite's time",
+    ),
+    Option(
         "estimates",
         "report",
         "report|gate",

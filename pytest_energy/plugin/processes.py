@@ -13,21 +13,28 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_energy.errors import EnergyError
-from pytest_energy.plugin.stash import RUN, TRIALS
+from pytest_energy.plugin.stash import RUN, TRIALS, YARDSTICK
 
 if TYPE_CHECKING:
+    from pytest_energy.codec import JsonDict
     from pytest_energy.plugin.reports import Ending
 
 Show = Callable[[pytest.TerminalReporter], None]
 
-# The names under which a worker's notes, and what its end has brought, travel to the controller.
+# The names under which a worker's notes, what its end has brought, and its yardstick travel to the controller.
 _WORKER_NOTES = "energy_run_notes"
 _WORKER_ENDING = "energy_ending"
+_WORKER_YARDSTICK = "energy_yardstick"
 
 
 def is_worker(config: pytest.Config) -> bool:
     """Whether this process is one of several that a controller started."""
     return hasattr(config, "workerinput")
+
+
+def worker_count(config: pytest.Config) -> int:
+    """Processes among which the tests are dealt out."""
+    return int(getattr(config, "workerinput", {}).get("workercount", 1))
 
 
 def _notes_of_this_process(config: pytest.Config, exit_status: int) -> tuple[str, ...]:
@@ -87,6 +94,8 @@ class Worker:
         notes = _notes_of_this_process(self._config, exitstatus)
         if notes:
             vars(self._config)["workeroutput"][_WORKER_NOTES] = list(notes)
+        if YARDSTICK in self._config.stash:
+            vars(self._config)["workeroutput"][_WORKER_YARDSTICK] = self._config.stash[YARDSTICK].to_json()
 
 
 class Controller:
@@ -98,12 +107,15 @@ class Controller:
         self._waiting: dict[tuple[str, str], pytest.TestReport] = {}  # of the set-up, by test and worker
         self._failures: dict[str, None] = {}
         self._run_notes: dict[str, None] = {}  # each once, in the order met
+        self._worker_yardsticks: list[JsonDict] = []
         self._show: Show | None = None
 
     @pytest.hookimpl(optionalhook=True)  # of xdist
     def pytest_testnodedown(self, node: object) -> None:
         output = getattr(node, "workeroutput", {})  # a worker that crashed has none
         self._run_notes |= dict.fromkeys(output.get(_WORKER_NOTES, ()))
+        if _WORKER_YARDSTICK in output:
+            self._worker_yardsticks.append(output[_WORKER_YARDSTICK])
         if _WORKER_ENDING in output:
             from pytest_energy.plugin.reports import ending_from_plain
 
@@ -170,9 +182,13 @@ class Controller:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self._reports:
             from pytest_energy.plugin.summary import Summary
+            from pytest_energy.plugin.yardstick import of_all_processes
 
             self._run_notes |= dict.fromkeys(_notes_of_this_process(self._config, exitstatus))
-            summary = Summary(self._config, self._reports.values(), self._run_notes, self._failures)
+            yardstick = of_all_processes(self._config, self._worker_yardsticks)
+            summary = Summary(
+                self._config, self._reports.values(), self._run_notes, self._failures, yardstick
+            )
             self._show = summary.show
             if self._failures and exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED

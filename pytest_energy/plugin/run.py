@@ -31,15 +31,17 @@ from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Machine, Provenance, Record, SensorStatus
 from pytest_energy.plugin.attempts import Attempts
 from pytest_energy.plugin.mark import EnergyMark
+from pytest_energy.plugin.processes import worker_count
 from pytest_energy.plugin.rounds import MOST_ROUND_COUNT, RoundScheduler
 from pytest_energy.plugin.settings import BaselineMode, Settings
-from pytest_energy.plugin.stash import RUN
+from pytest_energy.plugin.stash import RUN, YARDSTICK
 from pytest_energy.report.formats import renderer_of
 from pytest_energy.sensors.detect import Opener, SensorSet, builtin_openers, check_names, detect
 from pytest_energy.sensors.replay import Replay, load_replay
 from pytest_energy.verdict import policy, rules
 from pytest_energy.verdict.policy import Policy, RoundsWanted
 from pytest_energy.verdict.words import in_words
+from pytest_energy.yardstick.worth import seconds_of, suite_s
 
 # Verdicts that a run answers by writing a baseline (or by not looking at any), so that they are no failure.
 _ANSWERED = {
@@ -82,6 +84,7 @@ class EnergyRun:
         self.config = config
         self._has_baseline: dict[str, bool] = {}
         self._marks: dict[str, EnergyMark] = {}
+        self._tests_s: dict[str, float | None] = {}
         self._load_baseline = lru_cache(maxsize=1)(self._stored_baseline)
         self._started_meter: Meter | None = None
 
@@ -195,9 +198,16 @@ class EnergyRun:
         Raises:
             BaselineError: A file or the folder can't be read.
         """
-        if self.settings.baseline_mode is not BaselineMode.OFF:
-            for test_id in test_ids:
-                self._has_baseline[test_id] = self._stored_baseline(test_id) is not None
+        for test_id in test_ids:
+            is_off = self.settings.baseline_mode is BaselineMode.OFF
+            baseline = None if is_off else self._stored_baseline(test_id)
+            self._has_baseline[test_id] = baseline is not None
+            self._tests_s[test_id] = None if baseline is None else seconds_of(baseline.entries[-1])
+
+    @property
+    def expected_s(self) -> float:
+        """Seconds that the energy tests of this process will take, of what is known before they run."""
+        return suite_s(self._tests_s.values()) / worker_count(self.config)
 
     def _baseline(self, test_id: str) -> Baseline | None:
         """The baseline of *test_id*; that of the test at hand is read once.
@@ -217,6 +227,12 @@ class EnergyRun:
 
     def _stored_baseline(self, test_id: str) -> Baseline | None:
         return self.store.load(self.machine.key, test_id)
+
+    @property
+    def yardstick_records(self) -> tuple[Record, ...]:
+        """What the fixed loads used, so far as they were measured; one that was not says why."""
+        yardstick = self.config.stash.get(YARDSTICK, None)
+        return () if yardstick is None else yardstick.to_value().records
 
     def tolerance(self, mark: EnergyMark) -> float:
         """Accepted rise for a test with *mark*, as a share."""

@@ -29,6 +29,14 @@ class BaselineMode(StrEnum):
     OFF = "off"
 
 
+class YardstickMode(StrEnum):
+    """Whether a run measures its yardstick."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The options of one run, understood.
@@ -54,6 +62,7 @@ class Settings:
     round_count: int | None
     max_time_s: float
     is_strict: bool
+    yardstick_mode: YardstickMode
     gates_estimates: bool
     measures_benchmarks: bool
     counts_macs_by_thop: bool
@@ -86,6 +95,7 @@ class Settings:
             round_count=None if values["rounds"].text == "auto" else values["rounds"].integer(least=1),
             max_time_s=values["max-time"].number(above=0.0),
             is_strict=values["strict"].boolean(),
+            yardstick_mode=YardstickMode(values["yardstick"].choice(tuple(YardstickMode))),
             gates_estimates=values["estimates"].choice(("report", "gate")) == "gate",
             measures_benchmarks=values["benchmark"].boolean(),
             counts_macs_by_thop=values["macs"].choice(("flop-counter", "thop")) == "thop",

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from pytest_energy.plugin.measurement import Measurement
     from pytest_energy.plugin.run import EnergyRun
     from pytest_energy.plugin.trials import Trials
+    from pytest_energy.plugin.yardstick import RunYardstick
 
 # On the config: the run's.
 RUN: "pytest.StashKey[EnergyRun]" = pytest.StashKey()
 TRIALS: "pytest.StashKey[Trials]" = pytest.StashKey()
 REFUSAL = pytest.StashKey[str]()
 """Why a worker's tests must fail: what would have stopped the run at collection."""
+YARDSTICK: "pytest.StashKey[RunYardstick]" = pytest.StashKey()
 
 # On an item: the test's.
 MEASUREMENT: "pytest.StashKey[Measurement]" = pytest.StashKey()

@@ -6,23 +6,25 @@ Rule 2: a test that did not pass, or whose joules don't count, never enters a ba
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pytest_energy.baselines.accept import joining, why_not_accepted
+from pytest_energy.baselines.accept import has_joules, joining, why_not_accepted, why_not_beside
 from pytest_energy.baselines.store import Store
 from pytest_energy.conversion import judgement_from_json
 from pytest_energy.documents import now_text
 from pytest_energy.errors import EnergyError
+from pytest_energy.model import Record
 from pytest_energy.plugin.ci import annotations, append_step_summary
 from pytest_energy.plugin.run import run_of
 from pytest_energy.plugin.settings import BaselineMode
 from pytest_energy.report import to_terminal, view
 from pytest_energy.report.formats import write
 from pytest_energy.sensors.replay import round_from_json, save_replay
+from pytest_energy.yardstick import Yardstick
 
 
 class Summary:
@@ -33,6 +35,7 @@ class Summary:
         reports: Those that carry a judgement.
         run_notes: What changed by the end of the run, one sentence each.
         failures: Why the run fails as a whole, one sentence each.
+        yardstick: What the fixed loads used.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Summary:
         reports: Iterable[pytest.TestReport],
         run_notes: Iterable[str],
         failures: Iterable[str],
+        yardstick: Yardstick,
     ) -> None:
         # Workers report in the order that they finish, with the place that collection gave the test.
         ordered = sorted(reports, key=lambda report: getattr(report, "item_index", 0))
@@ -58,6 +62,7 @@ class Summary:
         self._notes += () if attempts is None else (attempts,)
         self._run_notes = (*self._failures, *self._notes)
         self._recorded = {r.nodeid: r.energy["replay_rounds"] for r in ordered if r.energy["replay_rounds"]}
+        self._yardstick = yardstick
         self._notices: list[str] = []
 
     def write(self) -> bool:
@@ -66,7 +71,13 @@ class Summary:
         try:
             self._write_baselines()
             for path in self._settings.out_paths:
-                write(self._judgements, path, created=now_text(), run_notes=self._run_notes)
+                write(
+                    self._judgements,
+                    path,
+                    created=now_text(),
+                    run_notes=self._run_notes,
+                    yardstick=self._yardstick,
+                )
                 self._notices.append(f"summary written to {path}")
             self._write_recording()
             attempt = self._run.attempts.keep(self._judgements, self._run.session_id)
@@ -96,17 +107,35 @@ class Summary:
             if refusal is not None:
                 self._notices.append(f"no baseline written for {record.test_id}: {refusal}")
                 continue
-            store.write(
-                record.machine.key,
-                record.test_id,
-                (joining(judgement, is_accepted=False),),
-                mode="add" if mode is BaselineMode.ADD else "replace",
-                keep=self._settings.baseline_session_count,
-            )
+            self._store(joining(judgement, is_accepted=False), store)
             written[record.machine.key] += 1
+        if written:
+            written.update(self._store_yardstick(store))
         verb = "added to" if mode is BaselineMode.ADD else "replaced in"
         folder = self._settings.baselines_path
         self._notices.extend(f"{count} baseline(s) {verb} {folder / key}" for key, count in written.items())
+
+    def _store(self, record: Record, store: Store) -> None:
+        is_added = self._settings.baseline_mode is BaselineMode.ADD
+        store.write(
+            record.machine.key,
+            record.test_id,
+            (record,),
+            mode="add" if is_added else "replace",
+            keep=self._settings.baseline_session_count,
+        )
+
+    def _store_yardstick(self, store: Store) -> Iterator[str]:
+        """Put the loads beside the tests; the machine key of each that was stored."""
+        is_added = self._settings.baseline_mode is BaselineMode.ADD
+        for record in filter(has_joules, self._yardstick.records):
+            key = record.machine.key
+            because = why_not_beside(record, store.load(key, record.test_id)) if is_added else None
+            if because is not None:
+                self._notices.append(f"no baseline written for {record.test_id}: {because}")
+                continue
+            self._store(record, store)
+            yield key
 
     def _write_recording(self) -> None:
         path = self._settings.record_path

@@ -7,6 +7,7 @@ from pytest_energy.errors import SettingsError
 from pytest_energy.judgement import Judgement
 from pytest_energy.report import to_csv, to_html, to_json, to_markdown, view
 from pytest_energy.report.view import View
+from pytest_energy.yardstick import Yardstick
 
 Renderer = Callable[[View, str], str]
 """From a view and the UTC time of the document (ISO 8601 with `Z`) to the file's text."""
@@ -44,7 +45,12 @@ def renderer_of(path: Path) -> Renderer:
 
 
 def write(
-    judgements: Sequence[Judgement], path: Path, *, created: str, run_notes: Iterable[str] = ()
+    judgements: Sequence[Judgement],
+    path: Path,
+    *,
+    created: str,
+    run_notes: Iterable[str] = (),
+    yardstick: Yardstick | None = None,
 ) -> None:
     """Write the report of *judgements* to *path*; folders on the way are made.
 
@@ -53,11 +59,13 @@ def write(
         path: Its suffix is one of `SUFFIXES`.
         created: UTC time of the document, ISO 8601 with `Z`.
         run_notes: What was found at the end of the run.
+        yardstick: What the fixed loads used, where any were.
 
     Raises:
         SettingsError: The suffix is not known, or the file can't be written.
     """
-    text = renderer_of(path)(view.of(judgements, run_notes=run_notes), created)
+    run = view.of(judgements, run_notes=run_notes, yardstick=yardstick)
+    text = renderer_of(path)(run, created)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="")

@@ -9,7 +9,7 @@ Rule 3: line breaks inside a text are line feeds: writers leave a lone carriage 
 import csv
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pytest_energy.codec import JsonDict
@@ -64,7 +64,16 @@ def table_of_tests(view: View) -> Table:
 
 def table_of_rounds(view: View) -> Table:
     """One row a round, tests in the view's order."""
-    rows = tuple(row for judgement in view.judgements for row in _round_rows(judgement.record))
+    return _table_of_rounds(judgement.record for judgement in view.judgements)
+
+
+def table_of_yardstick(view: View) -> Table:
+    """One row a round of the fixed loads; none where no load was measured."""
+    return _table_of_rounds(view.yardstick.records)
+
+
+def _table_of_rounds(records: Iterable[Record]) -> Table:
+    rows = tuple(row for record in records for row in _round_rows(record))
     fixed = dict.fromkeys(_OF_ROUND)
     names = dict.fromkeys(name for row in rows for name in row if name not in fixed)
     return Table(columns=(*fixed, *names), rows=rows)

@@ -2,7 +2,7 @@
 
 Rule 1: `read(render(view)) == view`.
 Rule 2: an absent value is `null`, its reason under the same name in `absent`; NaN is never written.
-Rule 3: machine and sensors stand at the top, and in a test's entry only where they differ from those.
+Rule 3: machine and sensors stand at the top, and in an entry only where they differ from those.
 """
 
 import json
@@ -15,13 +15,26 @@ from pytest_energy.conversion import (
     judgement_from_json,
     judgement_to_json,
     plain,
+    record_of,
     to_json,
 )
-from pytest_energy.documents import Interval, Machine, Sensor, Test, Time, format_of, written
+from pytest_energy.documents import (
+    Interval,
+    Machine,
+    Record,
+    Sensor,
+    Sentence,
+    Test,
+    Time,
+    format_of,
+    written,
+)
 from pytest_energy.errors import FormatError, NotMeasurable
 from pytest_energy.judgement import Judgement
 from pytest_energy.model import Provenance
+from pytest_energy.model import Record as RecordValue
 from pytest_energy.report.view import AGAINST, Group, MetricCorrelation, View, of
+from pytest_energy.yardstick import Yardstick
 
 FORMAT_VERSION = 1
 # 1: first format. A reader takes no other; a new key is no new format, a changed or removed one is.
@@ -60,16 +73,22 @@ class Correlation(Document, frozen=True, kw_only=True):
     note: str
 
 
+class YardstickLoad(Record, frozen=True, kw_only=True):
+    """The record of one fixed load."""
+
+
 class Run(Document, frozen=True, kw_only=True):
     """What pytest --energy-out=RUN.json writes: everything that a run measured and judged.
 
-    A value that was not measured is null, never 0. Machine and sensors stand at the top, and in a test only
-    where they differ.
+    A value that was not measured is null, never 0. Machine and sensors stand at the top, and in a test or a
+    load only where they differ.
 
     Attributes:
         created: UTC, ISO 8601 with Z.
         notes: What a reader should know of the run.
         run_notes: What went on in the run itself; left out where nothing did.
+        yardstick: What fixed loads used at the run's start; left out where none was asked to run.
+        yardstick_absent_because: Why none was; left out where there are some, or nobody wrote it down.
     """
 
     format: Literal[1]
@@ -79,6 +98,8 @@ class Run(Document, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     run_notes: tuple[str, ...] = ()
     tests: tuple[Test, ...]
+    yardstick: tuple[YardstickLoad, ...] = ()
+    yardstick_absent_because: Sentence | None = None
     correlations: tuple[Correlation, ...]
 
 
@@ -89,6 +110,8 @@ class _ReadRun(Document, frozen=True, kw_only=True):
     sensors: list[Any]
     run_notes: tuple[str, ...] = ()
     tests: list[Any]
+    yardstick: tuple[Any, ...] = ()
+    yardstick_absent_because: str | None = None
 
 
 def render(view: View, *, created: str) -> str:
@@ -109,6 +132,7 @@ def render(view: View, *, created: str) -> str:
         "notes": _compact(list(view.notes)),
         **({"run_notes": _compact(list(view.run_notes))} if view.run_notes else {}),
         "tests": _list(_without(judgement_to_json(judgement), top) for judgement in view.judgements),
+        **_yardstick_members(view.yardstick, top),
         "correlations": _list(
             _correlation(group, metric) for group in view.groups for metric in group.correlations
         ),
@@ -139,15 +163,41 @@ def read(text: str, source: str) -> View:
     judgements = tuple(
         _judgement(entry, top, f"{source}: tests[{number}]") for number, entry in enumerate(run.tests)
     )
-    return of(judgements, run_notes=run.run_notes)
+    return of(judgements, run_notes=run.run_notes, yardstick=_yardstick(run, top, source))
+
+
+def _yardstick_members(yardstick: Yardstick, top: Mapping[str, object]) -> dict[str, str]:
+    members: dict[str, str] = {}
+    if yardstick.records:
+        members["yardstick"] = _list(_without(to_json(record), top) for record in yardstick.records)
+    if yardstick.absent_because is not None:
+        members["yardstick_absent_because"] = _compact(yardstick.absent_because)
+    return members
+
+
+def _yardstick(run: _ReadRun, top: JsonDict, source: str) -> Yardstick:
+    records = (
+        _record(entry, top, f"{source}: yardstick[{number}]") for number, entry in enumerate(run.yardstick)
+    )
+    return Yardstick(records=tuple(records), absent_because=run.yardstick_absent_because)
+
+
+def _record(entry: object, top: JsonDict, where: str) -> RecordValue:
+    try:
+        return record_of(decode(_whole(entry, top), Record, where), where)
+    except NotMeasurable as error:
+        raise FormatError(f"{where} can't be a record: {error}") from error
 
 
 def _judgement(entry: object, top: JsonDict, where: str) -> Judgement:
-    whole = {**top, **entry} if isinstance(entry, dict) else entry
     try:
-        return judgement_from_json(whole, where)
+        return judgement_from_json(_whole(entry, top), where)
     except NotMeasurable as error:
         raise FormatError(f"{where} can't be a record: {error}") from error
+
+
+def _whole(entry: object, top: JsonDict) -> object:
+    return {**top, **entry} if isinstance(entry, dict) else entry
 
 
 def _without(entry: JsonDict, top: Mapping[str, object]) -> JsonDict:

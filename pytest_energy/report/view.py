@@ -15,6 +15,7 @@ from pytest_energy.judgement import SEVERITY, Judgement, Verdict
 from pytest_energy.metrics.table import METRICS, PAPER_RHO
 from pytest_energy.model import Machine, Provenance, Record, SensorStatus
 from pytest_energy.stats.correlate import Correlation, spearman
+from pytest_energy.yardstick import Yardstick
 
 AGAINST = "energy_per_sample_j"
 """What every metric is correlated with."""
@@ -128,6 +129,7 @@ class View:
         machine: Where the tests ran; the first record's if there are several. `None` without tests.
         notes: What a reader must know of the whole, one sentence each; all of it is in the judgements.
         run_notes: The same of the run itself, which no judgement holds.
+        yardstick: What the fixed loads used.
     """
 
     judgements: tuple[Judgement, ...]
@@ -138,6 +140,7 @@ class View:
     notes: tuple[str, ...]
     run_notes: tuple[str, ...]
     idle_powers: tuple[IdlePower, ...]
+    yardstick: Yardstick
 
     @property
     def counts(self) -> dict[Verdict, int]:
@@ -149,12 +152,15 @@ class View:
         }
 
 
-def of(judgements: Sequence[Judgement], *, run_notes: Iterable[str] = ()) -> View:
+def of(
+    judgements: Sequence[Judgement], *, run_notes: Iterable[str] = (), yardstick: Yardstick | None = None
+) -> View:
     """View of one session.
 
     Args:
         judgements: In the order that a reader expects: that of the files and of the tests in them.
         run_notes: What the end of the run showed, one sentence each; none stands twice.
+        yardstick: What the fixed loads used, where any were.
     """
     completed = tuple(_with_reasons(judgement) for judgement in judgements)
     records = [judgement.record for judgement in completed]
@@ -167,6 +173,7 @@ def of(judgements: Sequence[Judgement], *, run_notes: Iterable[str] = ()) -> Vie
         notes=_notes(completed),
         run_notes=tuple(dict.fromkeys(run_notes)),
         idle_powers=_idle_powers(records),
+        yardstick=yardstick or Yardstick(),
     )
 
 

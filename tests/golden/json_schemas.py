@@ -11,9 +11,13 @@ import msgspec
 
 from pytest_energy.baselines.schema import StoredBaseline
 from pytest_energy.codec import NULLABLE, Document
-from pytest_energy.report.to_json import HOISTED, Run
+from pytest_energy.documents import Test
+from pytest_energy.report.to_json import HOISTED, Run, YardstickLoad
 
 Node = dict[str, Any]
+
+WITHOUT_HOISTED = (Test, YardstickLoad)
+"""What says of machine and sensors only what the top of the run doesn't."""
 
 KINDS: dict[str, tuple[str, type[Document]]] = {
     "run": ("Run, format 1", Run),
@@ -81,7 +85,7 @@ def _definition(node: Node, kind: type[Document] | None) -> Node:
         if field.name in words:
             member = {"description": words[field.name]} | member
         properties[field.encode_name] = member
-        if _is_always_written(field) and not (kind.__name__ == "Test" and field.name in HOISTED):
+        if _is_always_written(field) and not (issubclass(kind, WITHOUT_HOISTED) and field.name in HOISTED):
             required.append(field.encode_name)
     return made | {"required": required, "additionalProperties": False} | RULES.get(kind.__name__.lower(), {})
 
