@@ -8,6 +8,7 @@ an improvement: nobody has looked at it yet.
 Rule 5: nothing judges a load of the yardstick: it enters where a test of its run does, if it has joules.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from pytest_energy.baselines.machine import check_comparable
@@ -44,7 +45,7 @@ def why_not_accepted(
         verdict = Verdict.NO_BASELINE  # only for want of leave to judge it
     if verdict in _UNUSABLE or not (is_named or verdict in (_REPLACING if replaces else _JOINING)):
         return reason
-    if not has_joules(record):
+    if not _has_joules(record):
         return f"it has no joules to compare with; {reason}"
     return None
 
@@ -66,9 +67,20 @@ def joining(judgement: Judgement, *, is_accepted: bool) -> Record:
     return replace(judgement.record, joined_as=joined_as)
 
 
-def has_joules(record: Record) -> bool:
-    """Whether *record* has joules to compare with: some, and in every round above 0."""
+def _has_joules(record: Record) -> bool:
     return bool(record.round_energies_j) and min(record.round_energies_j) > 0
+
+
+def storable(loads: Iterable[Record]) -> list[Record]:
+    """Those of one run's *loads* that have joules, and can stand beside the first of the same load."""
+    first: dict[tuple[str, str], Baseline] = {}
+    result = []
+    for record in filter(_has_joules, loads):
+        key = (record.machine.key, record.test_id)
+        if why_not_beside(record, first.get(key)) is None:
+            result.append(record)
+            first.setdefault(key, Baseline(machine_key=key[0], test_id=key[1], entries=(record,)))
+    return result
 
 
 def why_not_beside(record: Record, stored: Baseline | None) -> str | None:

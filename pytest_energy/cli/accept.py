@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from pytest_energy.baselines.accept import has_joules, joining, why_not_accepted, why_not_beside
+from pytest_energy.baselines.accept import joining, storable, why_not_accepted, why_not_beside
 from pytest_energy.baselines.levels import extended, level_of
 from pytest_energy.baselines.schema import KEPT_COUNT, Baseline, check_times
 from pytest_energy.baselines.store import Mode, Store
@@ -21,7 +21,7 @@ from pytest_energy.errors import BaselineError, SettingsError
 from pytest_energy.judgement import Judgement
 from pytest_energy.model import Record
 from pytest_energy.report.cells import printable
-from pytest_energy.yardstick import Yardstick
+from pytest_energy.yardstick import Yardstick, is_yardstick
 
 _NAMED_TESTS = 5  # of those that a message lists
 
@@ -81,7 +81,8 @@ def _accept(options: argparse.Namespace) -> int:
     chosen = [judgement for test_id, judgement in run.items() if not named or test_id in named]
     mode: Mode = "replace" if options.replace else "add"
     decisions = _decide(chosen, whole.yardstick, store, options)
-    for line in _carried_out(decisions, store, mode=mode, keep=options.keep):
+    keep_loads = options.keep * whole.yardstick.process_count
+    for line in _carried_out(decisions, store, mode=mode, keep=options.keep, keep_loads=keep_loads):
         say(line)
     counts = Counter(decision.what for decision in decisions)
     outcomes = ", ".join(
@@ -113,7 +114,7 @@ def _decide(
         else:
             entering.append(joining(judgement, is_accepted=True))
     if entering:
-        entering += filter(has_joules, yardstick.records)
+        entering += storable(yardstick.records)
     return decisions + _beside_baselines(entering, store, replaces=options.replace)
 
 
@@ -149,13 +150,22 @@ def _with_baseline(record: Record, store: Store, *, replaces: bool) -> _Decision
     return _Decision(record, "taken", gone_count=level_of(new).earlier_count)
 
 
-def _carried_out(decisions: Iterable[_Decision], store: Store, *, mode: Mode, keep: int) -> Iterator[str]:
-    """Write what is taken, and say of each record what became of it."""
+def _carried_out(
+    decisions: Iterable[_Decision], store: Store, *, mode: Mode, keep: int, keep_loads: int
+) -> Iterator[str]:
+    """Write what is taken, and say of each record what became of it.
+
+    A load that several processes measured has a record of each: the later ones join the first.
+    """
+    written = set[str]()
     for decision in decisions:
         record = decision.record
         name, path = printable(record.test_id), store.path(record.machine.key, record.test_id)
         if decision.what == "taken":
-            stored = store.write(record.machine.key, record.test_id, (record,), mode, keep)
+            count = keep_loads if is_yardstick(record.test_id) else keep
+            joins: Mode = "add" if record.test_id in written else mode
+            stored = store.write(record.machine.key, record.test_id, (record,), joins, count)
+            written.add(record.test_id)
             gone = f"a new level, and {_sessions(decision.gone_count)} of the old one gone; "
             now = f"now {_sessions(len(stored.entries))} in {path}"
             yield f"taken: {name}: {gone if decision.gone_count else ''}{now}"

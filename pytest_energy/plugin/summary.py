@@ -6,14 +6,14 @@ Rule 2: a test that did not pass, or whose joules don't count, never enters a ba
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pytest_energy.baselines.accept import has_joules, joining, why_not_accepted, why_not_beside
-from pytest_energy.baselines.store import Store
+from pytest_energy.baselines.accept import joining, storable, why_not_accepted, why_not_beside
+from pytest_energy.baselines.store import Mode, Store
 from pytest_energy.conversion import judgement_from_json
 from pytest_energy.documents import now_text
 from pytest_energy.errors import EnergyError
@@ -97,45 +97,43 @@ class Summary:
         if mode not in {BaselineMode.ADD, BaselineMode.REPLACE}:
             return
         store, written = Store(self._settings.baselines_path), Counter[str]()
+        is_added = mode is BaselineMode.ADD
         for judgement in self._judgements:
             record = judgement.record
             refusal = why_not_accepted(
                 judgement,
-                replaces=mode is BaselineMode.REPLACE,
+                replaces=not is_added,
                 takes_estimates=self._settings.gates_estimates,
             )
             if refusal is not None:
                 self._notices.append(f"no baseline written for {record.test_id}: {refusal}")
                 continue
-            self._store(joining(judgement, is_accepted=False), store)
+            self._store(joining(judgement, is_accepted=False), store, "add" if is_added else "replace")
             written[record.machine.key] += 1
         if written:
-            written.update(self._store_yardstick(store))
-        verb = "added to" if mode is BaselineMode.ADD else "replaced in"
+            written.update(self._store_yardstick(store, is_added=is_added))
+        verb = "added to" if is_added else "replaced in"
         folder = self._settings.baselines_path
         self._notices.extend(f"{count} baseline(s) {verb} {folder / key}" for key, count in written.items())
 
-    def _store(self, record: Record, store: Store) -> None:
-        is_added = self._settings.baseline_mode is BaselineMode.ADD
-        store.write(
-            record.machine.key,
-            record.test_id,
-            (record,),
-            mode="add" if is_added else "replace",
-            keep=self._settings.baseline_session_count,
-        )
+    def _store(self, record: Record, store: Store, mode: Mode, *, per_run: int = 1) -> None:
+        keep = per_run * self._settings.baseline_session_count
+        store.write(record.machine.key, record.test_id, (record,), mode, keep)
 
-    def _store_yardstick(self, store: Store) -> Iterator[str]:
-        """Put the loads beside the tests; the machine key of each that was stored."""
-        is_added = self._settings.baseline_mode is BaselineMode.ADD
-        for record in filter(has_joules, self._yardstick.records):
-            key = record.machine.key
-            because = why_not_beside(record, store.load(key, record.test_id)) if is_added else None
+    def _store_yardstick(self, store: Store, *, is_added: bool) -> Iterable[str]:
+        """Put the loads beside the tests; the machine keys of those that were stored."""
+        stored: dict[str, str] = {}
+        for record in storable(self._yardstick.records):
+            key, test_id = record.machine.key, record.test_id
+            is_beside = is_added or test_id in stored
+            because = why_not_beside(record, store.load(key, test_id)) if is_beside else None
             if because is not None:
-                self._notices.append(f"no baseline written for {record.test_id}: {because}")
+                self._notices.append(f"no baseline written for {test_id}: {because}")
                 continue
-            self._store(record, store)
-            yield key
+            mode: Mode = "add" if is_beside else "replace"
+            self._store(record, store, mode, per_run=self._yardstick.process_count)
+            stored[test_id] = key
+        return stored.values()
 
     def _write_recording(self) -> None:
         path = self._settings.record_path

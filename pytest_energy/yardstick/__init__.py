@@ -34,7 +34,8 @@ class Yardstick:
     """What the loads used in one run.
 
     Attributes:
-        records: One a load; a load that could not be measured says why.
+        records: One a load and process; a load that could not be measured says why. Each process has a card
+            and an hour of its own, and its records name its session.
         absent_because: Why there is none at all, or `None`.
     """
 
@@ -43,13 +44,13 @@ class Yardstick:
 
     @classmethod
     def of(cls, processes: Iterable["Yardstick"]) -> "Yardstick":
-        """That of a run of *processes*: of each load the first record with joules, or else the first."""
-        records: dict[str, Record] = {}
-        because: str | None = None
-        for one in processes:
-            because = because or one.absent_because
-            for record in one.records:
-                known = records.get(record.test_id)
-                if known is None or (record.is_measured and not known.is_measured):
-                    records[record.test_id] = record
-        return cls(records=tuple(records.values()), absent_because=None if records else because)
+        """That of a run of *processes*: the records of all; without any, the first reason for that."""
+        all_of_them = tuple(processes)
+        records = tuple(record for one in all_of_them for record in one.records)
+        reasons = (one.absent_because for one in all_of_them if one.absent_because is not None)
+        return cls(records=records, absent_because=None if records else next(reasons, None))
+
+    @property
+    def process_count(self) -> int:
+        """Of the processes that measured: a baseline of a load gets so many sessions of one run."""
+        return max(1, len({record.session for record in self.records}))

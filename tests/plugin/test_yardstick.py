@@ -117,12 +117,16 @@ def measured(project: Project, *options: str, sensors: str = "wall", subprocess:
     return project.run(f"--energy-sensors={sensors}", *options, subprocess=subprocess)
 
 
+def records(run: Run) -> list[dict[str, Any]]:
+    assert run.document is not None, run.text
+    found: list[dict[str, Any]] = run.document["yardstick"]
+    return found
+
+
 def loads(run: Run) -> dict[str, dict[str, Any]]:
     """The yardstick's records by id, each once."""
-    assert run.document is not None, run.text
-    records = run.document["yardstick"]
-    by_id = {record["id"]: record for record in records}
-    assert len(by_id) == len(records)
+    by_id = {record["id"]: record for record in records(run)}
+    assert len(by_id) == len(records(run))
     return by_id
 
 
@@ -175,12 +179,18 @@ def test_the_tests_are_none_of_it(wall: Project) -> None:
     assert "yardstick::" not in run.text
 
 
-def test_workers_measure_it_once_for_the_run(wall: Project) -> None:
-    """Each worker measures its own, and the run's document has every load once."""
-    run = measured(wall, "--energy-yardstick=on", "-n2", subprocess=True)
-    run.result.assert_outcomes(passed=2)
-    assert sorted(loads(run)) == sorted(CPU)
-    assert all(record["rounds"] for record in loads(run).values())
+def test_each_worker_measures_its_own(wall: Project) -> None:
+    """Their cards may be two: a load has a record of each session that has tests, in JSON and baselines."""
+    run = measured(
+        wall, "--energy-yardstick=on", "--energy-baseline=replace", "-n2", "--dist=each", subprocess=True
+    )
+    assert run.document is not None, run.text
+    sessions = {record["session"] for record in records(run)}
+    assert len(sessions) == 2
+    assert {test["session"] for test in run.document["tests"]} <= sessions
+    for session in sessions:
+        assert [record["id"] for record in records(run) if record["session"] == session] == CPU
+    assert stored_loads(wall) == dict.fromkeys(CPU, 2)
 
 
 def test_a_gpu_is_opened_where_the_yardstick_is_asked_for(card: Project) -> None:

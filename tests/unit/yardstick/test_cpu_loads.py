@@ -36,8 +36,8 @@ def test_a_processor_is_always_ready() -> None:
 def test_the_least_amount_runs(load: FixedLoad) -> None:
     """Each load can be made and run here, again and again."""
     repeat = load.make()
-    assert repeat(load.unit_counts[-1]) is None  # type: ignore[func-returns-value]
-    assert repeat(load.unit_counts[-1]) is None  # type: ignore[func-returns-value]
+    assert repeat(load.unit_counts[-1]) is None
+    assert repeat(load.unit_counts[-1]) is None
 
 
 def test_a_copy_is_a_copy() -> None:

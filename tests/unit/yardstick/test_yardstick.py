@@ -1,8 +1,7 @@
 """Ids of the loads, and one yardstick of several processes."""
 
+from dataclasses import replace
 from pathlib import Path
-
-import pytest
 
 from pytest_energy.baselines.store import Store
 from pytest_energy.model import Record
@@ -30,19 +29,18 @@ def test_the_id_of_a_test_is_none_of_a_load() -> None:
     assert not is_yardstick("yardstick.py::test_gpu")
 
 
-def test_of_two_processes_the_first_record_counts() -> None:
-    """Each load once: two sessions of one run would count its card twice."""
-    first, second = record(energy_j=100.0, test_id=COMPUTE), record(energy_j=101.0, test_id=COMPUTE)
-    merged = Yardstick.of([Yardstick(records=(first,)), Yardstick(records=(second,))])
-    assert merged.records == (first,)
+def test_two_processes_have_two_cards() -> None:
+    """Each keeps its records, told apart by their session."""
+    first, second = (replace(record(test_id=COMPUTE), session=name) for name in ("a", "b"))
+    merged = Yardstick.of([Yardstick(records=(first, void())), Yardstick(records=(second,))])
+    assert merged.records == (first, void(), second)
 
 
-@pytest.mark.parametrize("turn", [1, -1], ids=["first", "second"])
-def test_a_record_with_joules_counts_before_one_without(turn: int) -> None:
-    """Where one process could not measure a load and another could, there are joules."""
-    measured = record(test_id=COMPUTE)
-    processes = [Yardstick(records=(void(),)), Yardstick(records=(measured,))]
-    assert Yardstick.of(processes[::turn]).records == (measured,)
+def test_how_many_processes_there_were() -> None:
+    """A baseline of a load gets a session of each; without a record it is as if there were one."""
+    one, other = (replace(record(test_id=COMPUTE), session=name) for name in ("a", "b"))
+    assert Yardstick(records=(one, other, other)).process_count == 2
+    assert Yardstick().process_count == 1
 
 
 def test_the_reason_is_that_of_a_run_without_any_record() -> None:
