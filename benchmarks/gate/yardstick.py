@@ -3,10 +3,10 @@
     python benchmarks/gate/yardstick.py [--runs N] [--sensors NAMES] [--out DIR]
 
 Each run is a process of pytest with one short energy test, whose file imports torch where that is installed,
-and with `--energy-yardstick=on`. Printed is a line for each load and run: joules and seconds of a round, watts, the
-scatter of its rounds (CV) and their standard uncertainty, as shares of the joules; then, of several runs, the
-scatter of their means. A load that could not be measured is a line with its reason. With `--out` the runs'
-documents are kept. About 30 s a run on an H100.
+and with `--energy-yardstick=on`. Printed is a line for each load and run: joules and seconds of a round,
+watts, the scatter of its rounds (CV) and their standard uncertainty as shares of the joules; then, of several
+runs, the scatter of their means. A load that could not be measured is a line with its reason. With `--out`
+the runs' documents are kept. About 30 s a run on an H100.
 
 Exit status: 0 every load was measured, 1 one was not, 2 there is no yardstick here.
 """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Show = Callable[[pytest.TerminalReporter], None]
 
-# The names under which a worker's notes, what its end has brought, and its yardstick travel to the controller.
+# The names under which a worker's notes, what its end has brought and its yardstick travel.
 _WORKER_NOTES = "energy_run_notes"
 _WORKER_ENDING = "energy_ending"
 _WORKER_YARDSTICK = "energy_yardstick"
