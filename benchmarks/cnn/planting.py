@@ -28,9 +28,9 @@ Kind = Literal["steps", "active", "sleep", "sync"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NEEDS_CUDA: tuple[Kind, ...] = ("active", "sync")
 
-# Active joules that products added to ten training tests on one H100, over what as many use alone
-# (docs/results/h100-sessions.md).
-BESIDE_RATIO = 1.27
+# Active joules that products added to the training tests on two H100s, over what as many use alone: 1.19 on
+# one, 1.05 on the other, 1.14 of both (docs/results/h100-sessions.md).
+BESIDE_RATIO = 1.14
 
 LEAST_PRODUCT_COUNT = 50  # rounding to whole products then moves what is added by 1 % of itself at most
 
