@@ -76,7 +76,7 @@ def command(tests: Sequence[str], plant: Plant | None, out: Path, points: Iterab
         *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
         *(() if is_installed else ("-p", PLUGIN)),
         *tests,
-        *("--bench-profile=gpu", "--energy-baseline=off", f"--energy-out={out}"),
+        *("--bench-profile=gpu", "--energy-baseline=off", "--energy-yardstick=on", f"--energy-out={out}"),
         *(() if plant is None else (f"--bench-plant={plant}",)),
     ]
 

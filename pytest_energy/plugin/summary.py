@@ -151,7 +151,8 @@ class Summary:
         config = terminalreporter.config
         if self._settings.shows_report:
             width, is_verbose = config.get_terminal_writer().fullwidth, config.get_verbosity() > 0
-            text = to_terminal.render(view.of(self._judgements), width=width, shows_rest=is_verbose)
+            run = view.of(self._judgements, yardstick=self._yardstick)
+            text = to_terminal.render(run, width=width, shows_rest=is_verbose)
             terminalreporter.section("energy")
             terminalreporter.write_line(text)
         else:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from pytest_energy.judgement import FAILING, Comparison, Verdict
-from pytest_energy.model import Provenance, SensorStatus
+from pytest_energy.model import Provenance, Record, SensorStatus
 from pytest_energy.report.view import AGAINST, Group, IdlePower, MetricCorrelation, ModelRow, Row, View
 from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
 from pytest_energy.verdict.figures import count_text
@@ -91,6 +91,15 @@ def idle_power(power: IdlePower) -> str:
     powers_w = {"idle": power.idle_power_w, "ready": power.ready_power_w}
     parts = (f"{name} {watts(power_w)}" for name, power_w in powers_w.items() if power_w is not None)
     return f"{printable(power.channel)}: {', '.join(parts)}"
+
+
+def fixed_load(record: Record) -> str:
+    """What a fixed load used: `yardstick gpu-compute: 290 J in 0.52 s`, or why there is nothing."""
+    name = f"yardstick {printable(record.test_id.rpartition('::')[2])}"
+    if record.energy_j is None or record.duration_s is None:
+        because = record.void_because or record.unmeasured_because or "every round is void"
+        return f"{name}: {first_line(because)}"
+    return f"{name}: {to_text(record.energy_j, 'J')} in {to_text(record.duration_s, 's')}"
 
 
 def watts(power_w: float | None) -> str:

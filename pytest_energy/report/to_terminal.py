@@ -38,11 +38,12 @@ def render(view: View, *, width: int, shows_rest: bool = False) -> str:
     Args:
         view: The session.
         width: No line is longer; 80 or more.
-        shows_rest: Tell the power without work of each channel, too.
+        shows_rest: Tell the power without work of each channel and what the fixed loads used, too.
     """
     sensors = [
         *map(cells.sensor, view.sensors),
         *map(cells.idle_power, view.idle_powers if shows_rest else ()),
+        *map(cells.fixed_load, view.yardstick.records if shows_rest else ()),
     ]
     sections = [
         _wrapped([f"energy of {cells.summary(view)}"], width, hanging="  "),

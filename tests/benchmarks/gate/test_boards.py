@@ -46,13 +46,14 @@ class TestCommand:
             assert ("pytest_energy.plugin" in words) is named
 
     def test_the_suite_its_plant_and_no_baseline(self) -> None:
-        """The gpu profile, held against nothing, with the plant as it was given."""
+        """The gpu profile, held against nothing, with its yardstick, and with the plant as it was given."""
         words = command(("a.py", "b.py"), plant_from("sleep:4"), Path("run.json"), ())
-        assert words[-6:] == [
+        assert words[-7:] == [
             "a.py",
             "b.py",
             "--bench-profile=gpu",
             "--energy-baseline=off",
+            "--energy-yardstick=on",
             "--energy-out=run.json",
             "--bench-plant=sleep:4",
         ]

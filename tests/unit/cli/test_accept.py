@@ -10,12 +10,14 @@ from pytest_energy.baselines.accept import joining
 from pytest_energy.baselines.store import Store
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.model import Provenance
-from pytest_energy.report import view
-from tests.builders import H100, judgement, stored
+from pytest_energy.report import to_json, view
+from pytest_energy.yardstick import Yardstick
+from tests.builders import CREATED, H100, judgement, stored
 from tests.unit.cli.conftest import Cli, Ran, written
 
 PAST = "2025-11-20T10:00:00Z"
 WORK = "t.py::test_work"
+LOAD = "yardstick::gpu-compute"
 
 
 @pytest.fixture
@@ -279,3 +281,54 @@ def test_a_disk_that_is_full_half_way(
     assert "No space left on device" in err
     assert [baseline.test_id for baseline in stored(Store(folder))] == [WORK]
     assert accepted(cli, run, folder)[1].endswith(f"1 taken, 1 there already of {run}\n")
+
+
+class TestYardstick:
+    """The loads of a run enter where one of its tests does."""
+
+    def run_of(self, tmp_path: Path, *sessions: str, verdict: Verdict = Verdict.PASS) -> Path:
+        """A run of one test whose processes have each measured a load."""
+        records = tuple(
+            replace(at(test_id=LOAD).record, session=session, created=f"2025-11-20T10:00:0{number}Z")
+            for number, session in enumerate(sessions)
+        )
+        run = view.of([at(verdict=verdict)], yardstick=Yardstick(records=records))
+        path = tmp_path / "run.json"
+        path.write_text(to_json.render(run, created=CREATED), encoding="utf-8")
+        return path
+
+    def session_count(self, folder: Path) -> int:
+        stored = Store(folder).load(H100.key, LOAD)
+        return 0 if stored is None else len(stored.entries)
+
+    def test_each_process_has_a_session(self, cli: Cli, tmp_path: Path, folder: Path) -> None:
+        """Beside the stored ones, and in their place; twice is once."""
+        run = self.run_of(tmp_path, "a", "b")
+        assert accepted(cli, run, folder).out.endswith(f"3 taken of {run}\n")
+        assert self.session_count(folder) == 2
+        assert accepted(cli, run, folder).out.endswith(f"3 there already of {run}\n")
+        assert accepted(cli, self.run_of(tmp_path, "c", "d", "e"), folder, "--replace").status == 0
+        assert self.session_count(folder) == 3
+
+    def test_as_many_runs_are_kept_as_of_a_test(self, cli: Cli, tmp_path: Path, folder: Path) -> None:
+        """Two processes a run have two sessions a run."""
+        for run in ("ab", "cd", "ef"):
+            accepted(cli, self.run_of(tmp_path, *run), folder, "--keep", "2")
+        assert self.session_count(folder) == 4
+
+    def test_without_a_test_it_stays_out(self, cli: Cli, tmp_path: Path, folder: Path) -> None:
+        """Nothing of a run enters none of whose tests does."""
+        accepted(cli, self.run_of(tmp_path, "a", verdict=Verdict.VOID), folder)
+        assert self.session_count(folder) == 0
+
+    def test_what_can_not_be_compared_is_left_out(self, cli: Cli, tmp_path: Path, folder: Path) -> None:
+        """Another amount of work is named, and the test is taken all the same."""
+        accepted(cli, self.run_of(tmp_path, "a"), folder)
+        less = replace(at(test_id=LOAD).record, samples=4)
+        run = tmp_path / "other.json"
+        whole = view.of([at(11.0)], yardstick=Yardstick(records=(less,)))
+        run.write_text(to_json.render(whole, created=CREATED), encoding="utf-8")
+        status, out, _ = accepted(cli, run, folder)
+        assert status == 0
+        assert f"left out: {LOAD}: it can't stand beside the stored sessions" in out
+        assert energies_j(folder) == [10.0, 11.0]

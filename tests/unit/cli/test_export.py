@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_energy.report import formats, view
-from tests.builders import CREATED
+from pytest_energy.report import formats, to_json, view
+from pytest_energy.yardstick import Yardstick
+from tests.builders import CREATED, record
 from tests.fakes.sessions import gpu_session
 from tests.unit.cli.conftest import Cli
 
@@ -38,3 +39,12 @@ def test_export_needs_a_place_to_write(cli: Cli, run_json: Path, tmp_path: Path)
     status, _, err = cli("export", run_json, tmp_path / "file" / "run.csv")
     assert status == 2
     assert f"{tmp_path}/file/run.csv can't be written" in err
+
+
+def test_export_keeps_the_yardstick(cli: Cli, tmp_path: Path) -> None:
+    """What the fixed loads used is in the JSON that comes out."""
+    run = view.of(gpu_session(), yardstick=Yardstick(records=(record(test_id="yardstick::gpu-rest"),)))
+    (tmp_path / "run.json").write_text(to_json.render(run, created=CREATED), encoding="utf-8")
+    assert cli("export", tmp_path / "run.json", tmp_path / "again.json").status == 0
+    text = (tmp_path / "again.json").read_text(encoding="utf-8")
+    assert to_json.read(text, "again.json").yardstick == run.yardstick

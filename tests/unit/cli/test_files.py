@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 
 from pytest_energy.cli import files
+from pytest_energy.errors import SettingsError
+from pytest_energy.report import to_json, view
+from pytest_energy.yardstick import Yardstick
+from tests.builders import CREATED, reading, record
 from tests.unit.cli.conftest import Cli, at, written
 
 
@@ -82,3 +86,14 @@ def test_a_run_that_was_tampered_with(cli: Cli, tmp_path: Path, old: str, new: s
     assert err.startswith(f"pytest-energy: {path}")
     assert what in err
     assert "give a file written by --energy-out" in err
+
+
+def test_a_load_with_joules_that_can_not_be_is_named(tmp_path: Path) -> None:
+    """The yardstick is looked at as the tests are."""
+    rounds = [reading(10.0, uncertainty_j=0.125)]
+    yardstick = Yardstick(records=(record(test_id="yardstick::gpu-rest", rounds=rounds),))
+    path = tmp_path / "run.json"
+    text = to_json.render(view.of([at(10.0)], yardstick=yardstick), created=CREATED)
+    path.write_text(text.replace('"uncertainty_j": 0.125', '"uncertainty_j": -0.125'), encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"yardstick\[0\] \(yardstick::gpu-rest\): rounds\[0\]"):
+        files.read_run(path)

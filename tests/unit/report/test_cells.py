@@ -10,7 +10,7 @@ from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.model import Provenance
 from pytest_energy.report import cells, view
 from pytest_energy.stats.correlate import Correlation
-from tests.builders import comparison, judgement
+from tests.builders import comparison, judgement, reading, record
 from tests.fakes.sessions import estimated_session, replayed_session
 
 
@@ -268,3 +268,12 @@ def test_reasons_shared_by_tests_are_told_once() -> None:
     ).rows
     ((verdict, reason, members),) = cells.shared_reasons(rows, cells.first_line)
     assert (verdict, reason, [row.short_id for row in members]) == (Verdict.NO_BASELINE, "none", ["a", "b"])
+
+
+def test_a_fixed_load_is_told_with_joules_and_seconds() -> None:
+    """Its mean round, or the reason why there is none."""
+    rounds = [reading(289.0, duration_s=0.5), reading(291.0, duration_s=0.54)]
+    measured = record(test_id="yardstick::gpu-compute", rounds=rounds)
+    assert cells.fixed_load(measured) == "yardstick gpu-compute: 290 J in 520 ms"
+    absent = record(test_id="yardstick::gpu-rest", rounds=(), unmeasured_because="torch is not\nimported")
+    assert cells.fixed_load(absent) == "yardstick gpu-rest: torch is not"

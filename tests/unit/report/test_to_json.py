@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from pytest_energy.errors import FormatError
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.model import Provenance
 from pytest_energy.report import to_json, view
-from tests.builders import CREATED, LAPTOP, NVML, comparison, judgement
+from pytest_energy.yardstick import Yardstick
+from tests.builders import CREATED, H100, LAPTOP, NVML, comparison, judgement, record
 from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
 
 
@@ -202,3 +204,52 @@ def test_a_record_that_can_not_be_says_why() -> None:
     document["tests"][0]["samples"] = 0
     with pytest.raises(FormatError, match=r"tests\[0\] can't be a record: .*samples is 0"):
         to_json.read(json.dumps(document), "x.json")
+
+
+class TestYardstick:
+    """The records of the fixed loads, beside the tests."""
+
+    LOAD = record(test_id="yardstick::gpu-compute", fixed=H100.fixed)
+
+    def document(self, yardstick: Yardstick) -> dict[str, Any]:
+        text = to_json.render(view.of([judgement()], yardstick=yardstick), created=CREATED)
+        document: dict[str, Any] = json.loads(text)
+        return document
+
+    def test_what_is_read_back_is_the_same(self) -> None:
+        """Also what was made on another machine than the tests, and a load that nothing measured."""
+        elsewhere = replace(self.LOAD, machine=LAPTOP)
+        absent = record(test_id="yardstick::gpu-rest", rounds=(), unmeasured_because="torch is not imported")
+        written = view.of([judgement()], yardstick=Yardstick(records=(self.LOAD, elsewhere, absent)))
+        assert to_json.read(to_json.render(written, created=CREATED), "x.json") == written
+
+    def test_machine_and_sensors_stand_at_the_top_alone(self) -> None:
+        """Rule 3 is for the loads as well."""
+        same = replace(self.LOAD, machine=H100, sensors=judgement().record.sensors)
+        (entry,) = self.document(Yardstick(records=(same,)))["yardstick"]
+        assert not {"machine", "sensors"} & entry.keys()
+        assert entry["id"] == "yardstick::gpu-compute"
+
+    def test_without_one_there_is_no_key(self) -> None:
+        """A run of before the yardstick is written as it was."""
+        assert not {"yardstick", "yardstick_absent_because"} & self.document(Yardstick()).keys()
+
+    def test_the_reason_of_none_comes_back(self) -> None:
+        """Absent is not zero."""
+        absent = Yardstick(absent_because="--energy-yardstick=off")
+        document = self.document(absent)
+        assert document["yardstick_absent_because"] == "--energy-yardstick=off"
+        assert "yardstick" not in document
+        assert to_json.read(json.dumps(document), "x.json").yardstick == absent
+
+    @pytest.mark.parametrize(
+        ("key", "value", "said"),
+        [("samples", 0, "can't be a record"), ("rounds", None, "rounds")],
+    )
+    def test_a_load_that_can_not_be_is_named(self, key: str, value: object, said: str) -> None:
+        """Its place is in the message, as that of a test is."""
+        document = self.document(Yardstick(records=(self.LOAD,)))
+        document["yardstick"][0][key] = value
+        with pytest.raises(FormatError, match=r"yardstick\[0\]") as error:
+            to_json.read(json.dumps(document), "x.json")
+        assert said in str(error.value)

@@ -8,7 +8,8 @@ from wcwidth import wcswidth
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.model import Provenance
 from pytest_energy.report import to_terminal, view
-from tests.builders import LAPTOP, comparison, judgement
+from pytest_energy.yardstick import Yardstick
+from tests.builders import LAPTOP, comparison, judgement, reading, record
 from tests.fakes.sessions import estimated_session, gpu_session
 
 
@@ -262,3 +263,13 @@ def test_power_without_work_is_shown_when_asked(*, shows_rest: bool) -> None:
     found = view.of([judgement(idle_power_w=77.84), judgement(idle_power_w=77.84)])
     text = to_terminal.render(found, width=80, shows_rest=shows_rest)
     assert text.count("  gpu:0: idle 77.8 W") == shows_rest
+
+
+@pytest.mark.parametrize("shows_rest", [True, False])
+def test_the_yardstick_is_shown_when_asked(*, shows_rest: bool) -> None:
+    """A load a line, below the sensors; none is a row of the table."""
+    rounds = [reading(290.0, duration_s=0.5)]
+    yardstick = Yardstick(records=(record(test_id="yardstick::gpu-compute", rounds=rounds),))
+    text = to_terminal.render(view.of([judgement()], yardstick=yardstick), width=80, shows_rest=shows_rest)
+    assert text.count("  yardstick gpu-compute: 290 J in 500 ms") == shows_rest
+    assert text.count("gpu-compute") == shows_rest
