@@ -4,7 +4,7 @@ Rule 1: a test that did not pass, or whose joules don't count, enters no baselin
 Rule 2: a test that a person names may have failed; its joules must count all the same.
 Rule 3: an estimate enters only where estimates are asked for.
 Rule 4: a change that is accepted starts a level anew. A run that adds what it measured only notes that it was
-an improvement: nobody has looked at it yet.
+an improvement: nobody has looked at it yet, and it judges nothing until another follows.
 Rule 5: nothing judges a load of the yardstick: it enters where a test of its run does, if it has joules.
 """
 
@@ -55,7 +55,8 @@ def joining(judgement: Judgement, *, is_accepted: bool) -> Record:
 
     Args:
         judgement: Made against the baseline that the record joins.
-        is_accepted: By `pytest-energy accept`, as a person does or a pipeline after a merge.
+        is_accepted: By `pytest-energy accept`, as a person does or a pipeline after a merge, or in place of
+            all that was there.
     """
     match judgement.verdict:
         case Verdict.IMPROVEMENT | Verdict.REGRESSION if is_accepted:

@@ -7,6 +7,9 @@ Rule 2: the newest entries of the level judge. Drivers, cards and rooms change, 
     year ago says nothing of how it differs from run to run today.
 Rule 3: the first entries of the level are a gate of their own, which only a person moves. What judges
     follows a creep; these don't, so that it fails at last.
+Rule 4: an improvement that a run added by itself judges nothing until another follows at once, and goes
+    where none does: one may be a quiet host. A lone rise doesn't join either. To judge by it would widen the
+    bounds, so that a second one could not be told.
 """
 
 from collections.abc import Sequence
@@ -28,12 +31,14 @@ class Level:
     """The entries of a baseline since its level was last started anew.
 
     Attributes:
-        entries: The oldest first; at least one.
-        earlier_count: Entries of the baseline before them, which judge nothing any more.
+        entries: Those that count, the oldest first; at least one.
+        pending: An improvement after them that only a second one running would confirm, or `None`.
+        unused_count: Other entries of the baseline, which judge nothing any more.
     """
 
     entries: tuple[Record, ...]
-    earlier_count: int
+    pending: Record | None
+    unused_count: int
 
     @property
     def judging(self) -> tuple[Record, ...]:
@@ -71,12 +76,15 @@ def level_of(entries: Sequence[Record]) -> Level:
     if not entries:
         raise BaselineError("sessions is empty; a baseline has at least one")
     starts = (place for place, entry in enumerate(entries) if entry.joined_as is JoinedAs.LEVEL)
-    start = max(starts, default=0)
-    return Level(entries=tuple(entries[start:]), earlier_count=start)
+    newest = entries[max(starts, default=0) :]
+    settled = tuple(entry for entry in newest if entry.joined_as is not JoinedAs.IMPROVEMENT) or tuple(newest)
+    pending = None if settled[-1] is newest[-1] else newest[-1]
+    count = len(settled) + (pending is not None)
+    return Level(entries=settled, pending=pending, unused_count=len(entries) - count)
 
 
 def kept(entries: Sequence[Record], keep: int) -> tuple[Record, ...]:
-    """At most *keep* of the current level of *entries*: its first `PINNED_COUNT`, then the newest.
+    """At most *keep* of what *entries* have of use: the level's first `PINNED_COUNT`, then the newest.
 
     At least one place is always the newest entry's, so a *keep* of 3 pins two and a *keep* of 1 none.
 
@@ -85,31 +93,34 @@ def kept(entries: Sequence[Record], keep: int) -> tuple[Record, ...]:
     """
     if keep < 1:
         raise BaselineError(f"a baseline can't keep {keep} sessions; keep at least 1")
-    level = level_of(entries).entries if entries else ()
-    if len(level) <= keep:
-        return level
+    if not entries:
+        return ()
+    level = level_of(entries)
+    used = level.entries if level.pending is None else (*level.entries, level.pending)
+    if len(used) <= keep:
+        return used
     pinned_count = min(PINNED_COUNT, keep - 1)
-    return (*level[:pinned_count], *level[len(level) - keep + pinned_count :])
+    return (*used[:pinned_count], *used[len(used) - keep + pinned_count :])
 
 
 def extended(entries: Sequence[Record], added: Sequence[Record]) -> tuple[Record, ...]:
     """*entries* with those of *added* at the end, as they are kept, that are not among them yet.
 
     An entry that is there and is now accepted as the start of a level becomes that. Of two improvements
-    running the first becomes it: one may be chance, a quiet host for instance; two are the code.
+    running the first becomes it, and the second is an entry like others.
     """
     result, contents = list(entries), [_content(record) for record in entries]
     for record in map(as_stored, added):
         content = _content(record)
         if content not in contents:
             if result and result[-1].joined_as is record.joined_as is JoinedAs.IMPROVEMENT:
-                result[-1] = replace(result[-1], joined_as=JoinedAs.LEVEL)
-            result.append(record)
+                result[-1:] = (replace(result[-1], joined_as=JoinedAs.LEVEL), replace(record, joined_as=None))
+            else:
+                result.append(record)
             contents.append(content)
         elif record.joined_as is JoinedAs.LEVEL:
-            result[contents.index(content)] = replace(
-                result[contents.index(content)], joined_as=JoinedAs.LEVEL
-            )
+            place = contents.index(content)
+            result[place] = replace(result[place], joined_as=JoinedAs.LEVEL)
     return tuple(result)
 
 

@@ -19,7 +19,7 @@ from pytest_energy.cli.arguments import Commands, add_baselines, add_run, whole_
 from pytest_energy.cli.files import by_test, read_run, say
 from pytest_energy.errors import BaselineError, SettingsError
 from pytest_energy.judgement import Judgement
-from pytest_energy.model import Record
+from pytest_energy.model import JoinedAs, Record
 from pytest_energy.report.cells import printable
 from pytest_energy.yardstick import Yardstick, is_yardstick
 
@@ -147,7 +147,8 @@ def _with_baseline(record: Record, store: Store, *, replaces: bool) -> _Decision
     because = why_not_beside(record, old)
     if because is not None:
         return _Decision(record, "left out", f"{because}; --replace starts anew")
-    return _Decision(record, "taken", gone_count=level_of(new).earlier_count)
+    is_start = record.joined_as is JoinedAs.LEVEL
+    return _Decision(record, "taken", gone_count=level_of(new).unused_count if is_start else 0)
 
 
 def _carried_out(

@@ -151,9 +151,9 @@ def _list(options: argparse.Namespace) -> int:
         say(*(line.rstrip() for line in text.splitlines()))
     else:
         say(f"no baselines in {store.folder}")
-    over_count = sum(level_of(baseline.entries).earlier_count for baseline in sound.values())
-    if over_count:
-        say(f"{_count(over_count, 'session')} before a new level: judge nothing, and go at the next write")
+    unused_count = sum(level_of(baseline.entries).unused_count for baseline in sound.values())
+    if unused_count:
+        say(f"{_count(unused_count, 'session')} of no use since a new level: go at the next write")
     return _reported(problems)
 
 
@@ -231,10 +231,9 @@ def _stays_of(options: argparse.Namespace) -> Callable[[Baseline], tuple[Record,
             is_young = [moment_of(record) >= oldest for record in sessions]
             if not any(is_young):
                 return ()
-            first = level_of(sessions).earlier_count
-            pinned = range(first, first + PINNED_COUNT)
-            places = zip(sessions, is_young, range(len(sessions)), strict=True)
-            sessions = tuple(record for record, young, place in places if young or place in pinned)
+            pinned = level_of(sessions).pinned
+            ages = zip(sessions, is_young, strict=True)
+            sessions = tuple(record for record, young in ages if young or record in pinned)
         return sessions if options.keep is None else kept(sessions, options.keep)
 
     return stays

@@ -108,7 +108,8 @@ class Summary:
             if refusal is not None:
                 self._notices.append(f"no baseline written for {record.test_id}: {refusal}")
                 continue
-            self._store(joining(judgement, is_accepted=False), store, "add" if is_added else "replace")
+            joins = joining(judgement, is_accepted=not is_added)
+            self._store(joins, store, "add" if is_added else "replace")
             written[record.machine.key] += 1
         if written:
             written.update(self._store_yardstick(store, is_added=is_added))

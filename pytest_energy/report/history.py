@@ -99,11 +99,15 @@ def render(baseline: Baseline, *, is_ascii: bool) -> str:
 def _marks(baseline: Baseline) -> list[str]:
     """What each session is to the level that judges, in a word or two; nothing for most."""
     level = level_of(baseline.entries)
-    pinned_count, later_count = len(level.pinned), len(level.entries) - len(level.pinned)
-    marks = [*["no longer used"] * level.earlier_count, *["pinned"] * pinned_count, *[""] * later_count]
-    if level.is_new:
-        marks[level.earlier_count] = "pinned, a new level"
-    return marks
+
+    def mark(record: Record) -> str:
+        if record is level.pending:
+            return "judges nothing yet: an improvement, until another follows"
+        if record in level.pinned:
+            return "pinned, a new level" if level.is_new and record is level.entries[0] else "pinned"
+        return "" if record in level.entries else "no longer used"
+
+    return [mark(record) for record in baseline.entries]
 
 
 def _table(history: Sequence[Point], marks: Sequence[str]) -> list[str]:
@@ -157,8 +161,7 @@ def chart(values: Sequence[float], *, is_ascii: bool) -> str:
 
 def drift_text(baseline: Baseline) -> str:
     """Whether the newest sessions have crept up from the pinned ones, in a sentence."""
-    level = level_of(baseline.entries)
-    sessions = level.entries
+    sessions = level_of(baseline.entries).entries
     if len(sessions) < _LEAST_FOR_DRIFT:
         return (
             f"drift  needs {_LEAST_FOR_DRIFT} sessions to be told, the first {PINNED_COUNT} for a reference"
@@ -175,7 +178,7 @@ def drift_text(baseline: Baseline) -> str:
     began = sessions[since]
     return (
         f"drift  {percent_change_text(drift.ratio)} against the first {PINNED_COUNT} sessions, since session "
-        f"{level.earlier_count + since + 1} ({_time_text(began, '%Y-%m-%d')}, commit {_commit_text(began)})"
+        f"{baseline.entries.index(began) + 1} ({_time_text(began, '%Y-%m-%d')}, commit {_commit_text(began)})"
     )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from statistics import fmean
 
+from pytest_energy.baselines.levels import level_of
 from pytest_energy.baselines.machine import check_comparable, differences
 from pytest_energy.baselines.schema import PINNED_COUNT, Baseline
 from pytest_energy.basis import Basis, why_void
@@ -199,7 +200,7 @@ def _against_baseline(
         finding,
         verdict=finding.verdict if doubt is None else Verdict.INCONCLUSIVE,
         comparison=replace(finding.comparison, entry_energies_j=levels_j),
-        unused_count=len(baseline.entries) - len(sessions),
+        unused_count=len(level_of(baseline.entries).entries) - len(sessions),
         doubt=doubt,
         creep=_creep([*records, record], [*levels_j, baseline_centre_j(fresh)]),
     )
@@ -212,7 +213,7 @@ def _sessions(record: Record, baseline: Baseline, policy: Policy) -> Sequence[tu
         NotComparable: One of them can't be compared with *record*.
     """
     sessions = []
-    usable = list(filter(_has_joules, baseline.entries))
+    usable = list(filter(_has_joules, level_of(baseline.entries).entries))
     for session in usable[:1]:  # all sessions of a baseline can be compared with one another
         check_comparable(session, record, besides=policy.basis.free_facts)
     for session in usable:

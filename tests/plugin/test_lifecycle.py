@@ -91,6 +91,35 @@ def test_a_regression_is_accepted_by_its_name_only(
     assert measured(project, 13).verdict() == "pass"
 
 
+def test_a_saving_that_is_accepted_is_lost_with_a_failure(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After -20 % the old level judges nothing: to use as much as before is a regression."""
+    for energy_j in (10, 10.05, 9.95):
+        measured(project, energy_j)
+        accept(capsys, project)
+    assert measured(project, 8).verdict() == "improvement"
+    status, out = accept(capsys, project)
+    assert status == 0
+    assert "taken: test_work.py::test_work: a new level, and 3 sessions of the old one gone; now 1" in out
+    assert measured(project, 8.05).verdict() == "pass"
+    accept(capsys, project)
+    lost = measured(project, 10)
+    assert (lost.verdict(), lost.test()["baseline"]["sessions"]) == ("regression", 2)
+    assert lost.verdict("test_other") == "pass"
+
+
+def test_two_savings_that_runs_added_start_the_level_anew(project: Project) -> None:
+    """One alone judges nothing; the second running makes it the first of a new level."""
+    sessions = [
+        measured(project, energy_j, "--energy-baseline=add").test()["baseline"]
+        for energy_j in (10, 10.05, 9.95, 7, 7.05)
+    ]
+    assert [one and one["sessions"] for one in sessions] == [None, 1, 2, 3, 3]
+    again = measured(project, 7)
+    assert (again.verdict(), again.test()["baseline"]["sessions"]) == ("pass", 2)
+
+
 def test_a_test_over_its_budget_or_expected_to_fail_is_left_out(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -45,22 +45,35 @@ class TestLevel:
         """A file from before there were levels has one, which no change has started."""
         level = level_of(sessions(5))
         assert numbers(level.entries) == [0, 1, 2, 3, 4]
-        assert (level.earlier_count, level.is_new) == (0, False)
+        assert (level.unused_count, level.is_new, level.pending) == (0, False, None)
 
     def test_a_level_starts_at_its_mark(self) -> None:
         """What was before the mark is neither pinned nor judges."""
         level = level_of(marked(9, {4: LEVEL}))
         assert numbers(level.judging) == [4, 5, 6, 7, 8]
         assert numbers(level.pinned) == [4, 5, 6]
-        assert (level.earlier_count, level.is_new) == (4, True)
+        assert (level.unused_count, level.is_new, level.pending) == (4, True, None)
 
     def test_the_newest_mark_counts(self) -> None:
         """A level ends where the next begins."""
         assert numbers(level_of(marked(6, {1: LEVEL, 4: LEVEL})).entries) == [4, 5]
 
-    def test_an_improvement_alone_starts_nothing(self) -> None:
-        """One improvement may be a quiet host."""
-        assert numbers(level_of(marked(5, {3: IMPROVEMENT})).entries) == [0, 1, 2, 3, 4]
+    def test_an_improvement_judges_nothing_until_another_follows(self) -> None:
+        """One improvement may be a quiet host: it is neither the newest that judges nor pinned."""
+        level = level_of(marked(3, {2: IMPROVEMENT}))
+        assert numbers(level.judging) == numbers(level.pinned) == [0, 1]
+        assert (level.pending, level.unused_count) == (marked(3, {2: IMPROVEMENT})[2], 0)
+
+    def test_an_improvement_that_none_followed_is_of_no_use(self) -> None:
+        """What came after it says that it was chance."""
+        level = level_of(marked(5, {2: IMPROVEMENT}))
+        assert numbers(level.entries) == [0, 1, 3, 4]
+        assert (level.pending, level.unused_count) == (None, 1)
+
+    def test_improvements_alone_are_better_than_nothing(self) -> None:
+        """Where all else was pruned, they are what there is."""
+        level = level_of(marked(2, {0: IMPROVEMENT, 1: IMPROVEMENT}))
+        assert (numbers(level.judging), level.pending) == ([0, 1], None)
 
     def test_of_nothing(self) -> None:
         """A baseline without a session has no level."""
@@ -96,19 +109,21 @@ class TestKept:
         assert numbers(kept(marked(6, {4: LEVEL}), 10)) == [4, 5]
         assert numbers(kept(marked(12, {4: LEVEL}), 5)) == [4, 5, 6, 10, 11]
 
-    def test_sessions_that_went_make_no_pair(self) -> None:
-        """Two improvements with others between them start nothing when those others are dropped."""
-        entries = marked(12, {2: IMPROVEMENT, 9: IMPROVEMENT})
-        assert numbers(kept(kept(entries, 6), 6)) == [0, 1, 2, 9, 10, 11]
+    def test_an_improvement_stays_until_the_next(self) -> None:
+        """It stays while a second may follow, and goes when none has."""
+        assert numbers(kept(marked(6, {5: IMPROVEMENT}), 5)) == [0, 1, 2, 4, 5]
+        assert numbers(kept(marked(6, {3: IMPROVEMENT}), 10)) == [0, 1, 2, 4, 5]
 
 
 class TestExtended:
     def test_two_improvements_running_start_a_level(self) -> None:
-        """The first of the two is its first; a third makes the second the first."""
-        entries = marked(5, {2: IMPROVEMENT, 3: IMPROVEMENT, 4: IMPROVEMENT})
+        """The first of the two is its first; a third is one on that level, and waits for a fourth."""
+        entries = marked(6, dict.fromkeys(range(2, 6), IMPROVEMENT))
         two = extended(entries[:3], entries[3:4])
-        assert marks(two) == [None, None, LEVEL, IMPROVEMENT]
-        assert numbers(level_of(extended(two, entries[4:])).entries) == [3, 4]
+        assert marks(two) == [None, None, LEVEL, None]
+        three = extended(two, entries[4:5])
+        assert numbers(level_of(three).entries) == [2, 3]
+        assert numbers(level_of(extended(three, entries[5:])).entries) == [4, 5]
 
     def test_improvements_with_another_between_start_nothing(self) -> None:
         """Running means one after the other."""

@@ -204,7 +204,7 @@ def test_list_tells_what_a_new_level_leaves(cli: Cli, store: Store) -> None:
     _, out, _ = cli("baselines", "list", "--baselines", store.folder)
     lines = out.splitlines()
     assert lines[1].split()[:4] == [KEY, "2", "8", "1"]
-    assert lines[-1] == "4 sessions before a new level: judge nothing, and go at the next write"
+    assert lines[-1] == "4 sessions of no use since a new level: go at the next write"
     store.write(KEY, A, of(A, 1, first=9), "add")
     lines = cli("baselines", "list", "--baselines", store.folder)[1].splitlines()
     assert lines[1].split()[:4] == [KEY, "2", "5", "1"]

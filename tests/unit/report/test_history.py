@@ -109,6 +109,14 @@ def test_a_new_level_has_a_history_of_its_own() -> None:
     assert after == alone.replace("session 4", "session 6")
 
 
+def test_an_improvement_that_waits_says_so() -> None:
+    """It is shown, with what it waits for."""
+    old = rising(4, share=0.0).entries
+    text = render(baseline(*old[:3], replace(old[3], joined_as=JoinedAs.IMPROVEMENT)), is_ascii=True)
+    marks = [line.split(" %")[-1].strip() for line in text.splitlines()[4:8]]
+    assert marks == [*["pinned"] * 3, "judges nothing yet: an improvement, until another follows"]
+
+
 def test_chance_is_no_creep() -> None:
     """Sessions that only scatter have none."""
     assert drift_text(rising(10, share=0.0)).startswith("drift  none that stands out")
