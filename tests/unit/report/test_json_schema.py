@@ -13,8 +13,9 @@ from jsonschema.exceptions import ValidationError
 from pytest_energy.baselines.schema import Baseline, to_json_text
 from pytest_energy.cli import main
 from pytest_energy.judgement import Budget, Comparison, Judgement, Verdict
-from pytest_energy.model import JoinedAs, Phase, Provenance, Reading, Record, Usage
+from pytest_energy.model import JoinedAs, Phase, Provenance, Reading, ReadyPower, Record, Usage
 from pytest_energy.report import schema, to_json, view
+from pytest_energy.yardstick import Yardstick
 from tests.builders import CREATED, ESTIMATE, LAPTOP, comparison, judgement
 from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
 
@@ -70,15 +71,21 @@ FULL = replace(
         engine_settings={"cuda_graphs": "on"},
         confirming_count=1,
         joined_as=JoinedAs.LEVEL,
+        session="2026-11-21T10:00:00Z-5f3a1c",
+        ready_power={
+            "gpu:0": ReadyPower(power_w=121.3, temperature_c=41.0, slope_w_per_k=0.6, uncertainty_w=0.4)
+        },
         saturated_because="requests under way grew by 40 of 100 arrivals",
     ),
 )
 """A judgement with a value in every field."""
 
 
-def written(*judgements: Judgement, run_notes: tuple[str, ...] = ()) -> dict[str, Any]:
+def written(
+    *judgements: Judgement, run_notes: tuple[str, ...] = (), yardstick: Yardstick | None = None
+) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(
-        to_json.render(view.of(judgements, run_notes=run_notes), created=CREATED)
+        to_json.render(view.of(judgements, run_notes=run_notes, yardstick=yardstick), created=CREATED)
     )
     return document
 
@@ -151,6 +158,20 @@ def test_every_stored_baseline_is_valid() -> None:
 def test_a_fresh_document_is_valid(judgements: tuple[Judgement, ...]) -> None:
     """What is written now fits the schema."""
     RUN.validate(written(*judgements, run_notes=("power at rest has changed",)))
+
+
+@pytest.mark.parametrize(
+    "yardstick",
+    [
+        Yardstick(records=(FULL.record,)),
+        Yardstick(records=(replace(FULL.record, machine=LAPTOP, sensors=()),)),
+        Yardstick(absent_because="--energy-yardstick=off"),
+    ],
+    ids=["full", "another machine", "absent"],
+)
+def test_a_yardstick_is_valid(yardstick: Yardstick) -> None:
+    """The record of a load may have all that a test's record has."""
+    RUN.validate(written(FULL, yardstick=yardstick))
 
 
 def test_the_full_judgement_is_full() -> None:
