@@ -31,7 +31,7 @@ from pytest_energy.yardstick.gpu_loads import gpu_loads
 from pytest_energy.yardstick.load import FixedLoad, LoadSet, LoadWork
 from pytest_energy.yardstick.worth import why_not_worth
 
-_LONGEST_S = 10.0  # of one load: three rounds take two seconds, and each may be void and come again
+_LONGEST_S = 60.0  # of one load: its rounds take seconds, but a slow disk may take many to load a library
 
 
 class _OfWorker(Document, frozen=True, kw_only=True):

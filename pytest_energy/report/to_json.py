@@ -73,8 +73,8 @@ class Correlation(Document, frozen=True, kw_only=True):
     note: str
 
 
-class YardstickLoad(Record, frozen=True, kw_only=True):
-    """The record of one fixed load."""
+class Load(Record, frozen=True, kw_only=True):
+    """A fixed load of the yardstick: its record, without a verdict."""
 
 
 class Run(Document, frozen=True, kw_only=True):
@@ -98,7 +98,7 @@ class Run(Document, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     run_notes: tuple[str, ...] = ()
     tests: tuple[Test, ...]
-    yardstick: tuple[YardstickLoad, ...] = ()
+    yardstick: tuple[Load, ...] = ()
     yardstick_absent_because: Sentence | None = None
     correlations: tuple[Correlation, ...]
 

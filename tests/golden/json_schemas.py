@@ -12,11 +12,11 @@ import msgspec
 from pytest_energy.baselines.schema import StoredBaseline
 from pytest_energy.codec import NULLABLE, Document
 from pytest_energy.documents import Test
-from pytest_energy.report.to_json import HOISTED, Run, YardstickLoad
+from pytest_energy.report.to_json import HOISTED, Load, Run
 
 Node = dict[str, Any]
 
-WITHOUT_HOISTED = (Test, YardstickLoad)
+WITHOUT_HOISTED = (Test, Load)
 """What says of machine and sensors only what the top of the run doesn't."""
 
 KINDS: dict[str, tuple[str, type[Document]]] = {

@@ -202,6 +202,19 @@ def test_a_gpu_is_opened_where_the_yardstick_is_asked_for(card: Project) -> None
     assert {name for r in loads(run).values() for one in r["rounds"] for name in one["channels"]} == {"gpu:0"}
 
 
+def test_each_kind_of_device_counts_its_own_joules(card: Project) -> None:
+    """Where both are measured, the loads of the GPU are over its channel, and the CPU's over the CPU's."""
+    run = measured(card, "--energy-yardstick=on", sensors="wall,card")
+    assert list(loads(run)) == GPU + CPU
+    channels = {
+        (name, channel)
+        for name, record in loads(run).items()
+        for one in record["rounds"]
+        for channel in one["channels"]
+    }
+    assert channels == {(name, "gpu:0") for name in GPU} | {(name, "cpu:wall") for name in CPU}
+
+
 ANY_LENGTH = """
 def prepare(patch):
     from pytest_energy.yardstick import worth
