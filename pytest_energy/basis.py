@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.model import Reading, Record
-from pytest_energy.stats.compare import RoundEnergies
+from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.units import to_text
 
 # Of the marker's `basis` and `per`; the others, `gross` and `round`, are what a basis is without.

@@ -15,7 +15,7 @@ from msgspec.structs import asdict
 from pytest_energy import documents, model
 from pytest_energy.codec import Document, JsonDict, decode, encode
 from pytest_energy.errors import FormatError, NotMeasurable
-from pytest_energy.judgement import Budget, Comparison, Judgement, Summary
+from pytest_energy.judgement import Budget, Comparison, Judgement, PartComparison, Summary
 from pytest_energy.model import Provenance, Reading, Record
 
 D = TypeVar("D", bound=Document)
@@ -32,6 +32,7 @@ _DOCUMENTS: dict[type, type[Document]] = {
     model.Phase: documents.Phase,
     model.Usage: documents.Usage,
     model.ReadyPower: documents.ReadyPower,
+    PartComparison: documents.PartComparison,
 }
 
 _OF_SUMMARY = documents.Summary.__struct_fields__
@@ -40,7 +41,7 @@ _OF_BUDGET = ("budget_j", "budget_per_sample_j", "budget_per_token_j")
 _LEFT_OUT_WHERE_EMPTY = {
     *("output_tokens", "workload", "engine_settings", "saturated_because", "confirming_count"),
     *("quiet_power_w", "temperatures_c", "ready_power", "session"),
-    *("entry_energies_j", "basis", "creep"),
+    *("entry_energies_j", "basis", "creep", "parts", "no_parts_because", "session_ratio"),
 }
 
 
@@ -102,9 +103,14 @@ def judgement_from_json(value: object, where: str) -> Judgement:
         reason=test.reason,
         summary=None if summary is None else Summary(**asdict(summary)),
         budget=Budget(**{name: getattr(test, name) for name in _OF_BUDGET}),
-        comparison=None if test.baseline is None else Comparison(**_present(test.baseline)),
+        comparison=None if test.baseline is None else _comparison(test.baseline),
         outcome=test.outcome,
     )
+
+
+def _comparison(document: documents.Comparison) -> Comparison:
+    parts = tuple(PartComparison(**asdict(part)) for part in document.parts or ())
+    return Comparison(**_present(document) | {"parts": parts})
 
 
 def reading_of(one_round: documents.Round, provenance: Provenance, where: str) -> Reading:

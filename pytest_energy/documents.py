@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, UnsetType, field
 
 from pytest_energy.codec import NULLABLE, Document, JsonDict, Number, decode
-from pytest_energy.judgement import Verdict
+from pytest_energy.judgement import Part, Verdict
 from pytest_energy.model import JoinedAs, Provenance
 
 
@@ -200,6 +200,33 @@ class Record(
     unmeasured_because: str | None = NULLABLE
 
 
+class PartComparison(Document, frozen=True, kw_only=True):
+    """One part of a record against that of its baseline.
+
+    Attributes:
+        part: Active joules (work), ready power for the seconds of a round (waiting).
+        ratio: This run over the baseline, less what all tests of the session have in common: of active joules
+            for the work, of seconds for the waiting.
+        ratio_ci: Bounds of the true ratio, each one-sided.
+        detectable_ratio: Smallest true ratio that is called a regression with 80 % power.
+        allowed_ratio: What the bounds are held against.
+        energy_j: The baseline's joules of this part in a round.
+        duration_s: The baseline's seconds of a round.
+        verdict: What the bounds say of this part.
+        is_judged: Whether the verdict of the test hangs on it.
+    """
+
+    part: Part
+    ratio: Positive
+    ratio_ci: Interval
+    detectable_ratio: Number
+    allowed_ratio: Positive
+    energy_j: Amount
+    duration_s: Amount
+    verdict: Verdict
+    is_judged: bool
+
+
 class Comparison(
     Document,
     frozen=True,
@@ -220,6 +247,10 @@ class Comparison(
             requests were served.
         differences: Facts that differ: name to the old one and the new one.
         tolerance: Accepted rise, a share.
+        parts: Work and waiting by themselves; left out where joules have no parts.
+        no_parts_because: Why they have none.
+        session_ratio: What all tests of the session have in common, left out of the parts' ratios and, where
+            there are none, of ratio.
         entry_energies_j: Level of each session of the baseline, the oldest first.
         basis: What was compared where it wasn't gross joules a round, such as net joules a sample.
         creep: That the level crept up over the baseline's sessions, and since when.
@@ -236,6 +267,9 @@ class Comparison(
     latency_ratio: Positive | None = None
     differences: dict[str, tuple[str, str]]
     tolerance: Amount | None = None
+    parts: tuple[PartComparison, ...] | None = None
+    no_parts_because: Sentence | None = None
+    session_ratio: Positive | None = None
     entry_energies_j: tuple[Positive, ...] | None = None
     basis: Sentence | None = None
     creep: Sentence | None = None

@@ -83,6 +83,45 @@ class Summary:
     uncertainty_j: float
 
 
+class Part(StrEnum):
+    """What of a test's joules is judged.
+
+    `work` is active joules, those above ready power; `waiting` is ready power for the seconds that a round
+    takes; `joules` is all of them, where there are no parts or where all were asked for.
+    """
+
+    WORK = "work"
+    WAITING = "waiting"
+    JOULES = "joules"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartComparison:
+    """One part of a fresh record against that of its baseline.
+
+    Attributes:
+        ratio: Fresh over baseline, less what all tests of the session have in common: of active joules for
+            the work, of seconds for the waiting.
+        ratio_ci: Bounds of the true ratio, each one-sided at alpha.
+        detectable_ratio: Smallest true ratio that is called a regression with 80 % power.
+        allowed_ratio: What the bounds are held against.
+        energy_j: The baseline's joules of this part in a round.
+        duration_s: The baseline's seconds of a round.
+        verdict: What the bounds say of this part.
+        is_judged: Whether that counts: it was asked for, and is sharp enough to pass where nothing changed.
+    """
+
+    part: Part
+    ratio: float
+    ratio_ci: tuple[float, float]
+    detectable_ratio: float
+    allowed_ratio: float
+    energy_j: float
+    duration_s: float
+    verdict: Verdict
+    is_judged: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """A fresh record against its baseline.
@@ -99,6 +138,10 @@ class Comparison:
         latency_ratio: Median time from request to last token, fresh over baseline; `None` without requests.
         differences: Varying facts of machine and engine that differ: name to (baseline's newest entry, now).
         tolerance: Accepted rise, a share; `None` where it isn't known.
+        parts: Work and waiting, each by itself; empty where joules have no parts.
+        no_parts_because: Why they have none, or empty.
+        session_ratio: What all tests of the session have in common, which is not in *ratio*; `None` where too
+            few tests tell.
         entry_energies_j: Level of each entry of the baseline, the oldest first; empty where not known.
         basis: What was compared, where it wasn't gross joules a round: `net joules a sample`.
         creep: That the level has crept up over the baseline's entries, and since when, or empty.
@@ -115,10 +158,20 @@ class Comparison:
     latency_ratio: float | None = None
     differences: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     tolerance: float | None = None
+    parts: tuple[PartComparison, ...] = ()
+    no_parts_because: str = ""
+    session_ratio: float | None = None
     entry_energies_j: tuple[float, ...] = ()
     basis: str = ""
     creep: str = ""
     note: str = ""
+
+    @property
+    def is_rise(self) -> bool:
+        """Whether the bounds of a part, or of all joules where there are none, are past what is allowed."""
+        if self.parts:
+            return any(part.ratio_ci[0] > part.allowed_ratio for part in self.parts)
+        return self.tolerance is not None and self.ratio_ci[0] > 1 + self.tolerance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

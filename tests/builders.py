@@ -6,10 +6,12 @@ from pytest_energy.baselines.schema import Baseline
 from pytest_energy.baselines.store import Store
 from pytest_energy.judgement import Budget, Comparison, Judgement, Summary, Verdict
 from pytest_energy.model import Machine, Provenance, Reading, Record, SensorStatus
-from pytest_energy.stats.compare import RoundEnergies
+from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.verdict.findings import Decision
+from pytest_energy.verdict.history import history_of
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.rules import decide
+from pytest_energy.verdict.suite import BY_ITSELF, Suite
 from pytest_energy.verdict.words import in_words
 
 TEST_ID = "tests/test_model.py::test_training[resnet18]"
@@ -142,14 +144,16 @@ def decided(
     other_machines: tuple[str, ...] = (),
     budget: Budget | None = None,
     policy: Policy | None = None,
+    suite: Suite = BY_ITSELF,
 ) -> Decision:
     """What the gate's rules find of *fresh*."""
     return decide(
         fresh,
-        baseline=against,
+        history=None if against is None else history_of(against, (policy or Policy()).basis),
         other_machines=other_machines,
         budget=budget or Budget(),
         policy=policy or Policy(),
+        suite=suite,
     )
 
 
@@ -161,10 +165,13 @@ def judged(
     budget_j: float | None = None,
     budget_per_sample_j: float | None = None,
     policy: Policy | None = None,
+    suite: Suite = BY_ITSELF,
 ) -> Judgement:
     """*fresh* judged by the gate itself."""
     budget = Budget(budget_j=budget_j, budget_per_sample_j=budget_per_sample_j)
-    return in_words(decided(fresh, against, other_machines=other_machines, budget=budget, policy=policy))
+    return in_words(
+        decided(fresh, against, other_machines=other_machines, budget=budget, policy=policy, suite=suite)
+    )
 
 
 def judgement(

@@ -31,6 +31,7 @@ from benchmarks.gate.operating import SEED, Cell, Rounds, energies_of, operation
 from pytest_energy.judgement import FAILING, Verdict
 from pytest_energy.plugin.rounds import MOST_ROUND_COUNT
 from pytest_energy.sensors.replay import ReplayRound, save_replay
+from pytest_energy.stats.suite import LEAST_TEST_COUNT
 
 BETWEEN_SD = 0.01
 ROUND_CV = 0.01
@@ -43,6 +44,7 @@ _TEST_FILE = "test_gate.py"
 _LEVEL_J = 100.0
 _DRAWN_ROUND_COUNT = 3 * MOST_ROUND_COUNT  # the judge may ask once for more, and once for a confirming batch
 _DURATION_S = 1.0
+_PLANTED_SHARE = 5  # one test in so many
 
 # What a run of pytest inside another takes from its surroundings.
 _FOREIGN = ("GITHUB_", "PYTEST_", "COV_", "COVERAGE_")
@@ -53,20 +55,28 @@ class Checked:
     """What one run said.
 
     Attributes:
-        change: True change of every test's joules.
+        change: True change of the joules of the tests that are changed.
         verdicts: By test.
+        changed: The tests that are changed.
         exit_status: Of pytest.
         disagreements: Where the session document, JUnit XML and the exit status don't say the same.
     """
 
     change: float
     verdicts: Mapping[str, Verdict]
+    changed: frozenset[str]
     exit_status: int
     disagreements: tuple[str, ...]
 
     @property
     def counts(self) -> Counter[Verdict]:
-        return Counter(self.verdicts.values())
+        """Verdicts of the changed tests."""
+        return Counter(self.verdicts[name] for name in self.changed)
+
+    @property
+    def other_counts(self) -> Counter[Verdict]:
+        """Verdicts of the others."""
+        return Counter(verdict for name, verdict in self.verdicts.items() if name not in self.changed)
 
 
 def check_gate(
@@ -103,12 +113,18 @@ def check_gate(
     return found
 
 
+def is_planted(number: int, test_count: int) -> bool:
+    """Whether this test is changed: one in five; a change of all would be taken for the session's."""
+    return test_count < LEAST_TEST_COUNT or number % _PLANTED_SHARE == 0
+
+
 def _draw_run(folder: Path, rng: random.Random, *, test_count: int, change: float) -> None:
     """Write a run's joules: each test has its session's offset, and more rounds than it can take."""
     rounds = Rounds(cv=ROUND_CV, count=_DRAWN_ROUND_COUNT)
     tests = {}
     for number in range(test_count):
-        level_j = _LEVEL_J * (1 + change) * math.exp(rng.gauss(0.0, BETWEEN_SD))
+        planted = change if is_planted(number, test_count) else 0.0
+        level_j = _LEVEL_J * (1 + planted) * math.exp(rng.gauss(0.0, BETWEEN_SD))
         tests[f"{_TEST_FILE}::test_work[{number}]"] = [
             ReplayRound.from_channels({"gpu:0": level_j * energy}, _DURATION_S, uncertainty_j=0.0)
             for energy in energies_of(rounds, rng, tolerance=0.05)
@@ -135,6 +151,9 @@ def _checked(folder: Path, change: float, exit_status: int) -> Checked:
     return Checked(
         change=change,
         verdicts=verdicts,
+        changed=frozenset(
+            f"test_work[{number}]" for number in range(len(verdicts)) if is_planted(number, len(verdicts))
+        ),
         exit_status=exit_status,
         disagreements=tuple(_disagreements(verdicts, folder / "junit.xml", exit_status)),
     )
@@ -179,7 +198,7 @@ def table(checks: Sequence[Checked], shares: Mapping[float, Mapping[Verdict, flo
         f"{'true change':>11}  " + "".join(f"{verdict.value:>22}" for verdict in _SHOWN) + "   exit  agree"
     ]
     for check in checks:
-        count = len(check.verdicts)
+        count = len(check.changed)
         cells = []
         for verdict in _SHOWN:
             share = shares[check.change].get(verdict, 0.0)

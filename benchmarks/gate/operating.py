@@ -25,8 +25,9 @@ if not __package__:  # run as a file: the folder above `benchmarks` isn't on the
 from pytest_energy.baselines.schema import KEPT_COUNT, PINNED_COUNT
 from pytest_energy.judgement import Verdict
 from pytest_energy.plugin.rounds import LEAST_CONFIRMING_COUNT, LEAST_ROUND_COUNT, MOST_ROUND_COUNT
-from pytest_energy.stats.compare import Bounds, RoundEnergies, budget_bounds, compare
+from pytest_energy.stats.compare import Bounds, budget_bounds, compare
 from pytest_energy.stats.drift import creep
+from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.rounds import needs_more, precision_for
 
 ALPHA = 0.05

@@ -22,7 +22,8 @@ if not __package__:  # run as a file: the folder above `benchmarks` isn't on the
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from pytest_energy.ab.command import DEFAULT_TOLERANCE
-from pytest_energy.stats.compare import Bounds, RoundEnergies
+from pytest_energy.stats.compare import Bounds
+from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.paired import (
     BLOCK_COUNT,
     LEAST_BLOCK_PAIR_COUNT,

@@ -30,11 +30,12 @@ from pytest_energy.baselines.schema import Baseline, to_json_text
 from pytest_energy.baselines.store import Store
 from pytest_energy.codec import parse
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
-from pytest_energy.judgement import Budget, Judgement
+from pytest_energy.judgement import Judgement
 from pytest_energy.model import Machine, Provenance, Reading, Record, SensorStatus, Usage
 from pytest_energy.report import to_json, view
+from pytest_energy.verdict.history import history_of
 from pytest_energy.verdict.policy import Policy
-from pytest_energy.verdict.rules import decide
+from pytest_energy.verdict.session import Trial, decide_session
 from pytest_energy.verdict.words import in_words
 
 TEST_COUNT, SESSION_COUNT, ROUND_COUNT = 10_000, 10, 5
@@ -142,13 +143,16 @@ def write_baselines(folder: Path, test_count: int, session_count: int, round_cou
     return size_bytes
 
 
-def judged(folder: Path, numbers: Iterable[int], test_count: int, round_count: int) -> Iterator[Judgement]:
+def judged(folder: Path, numbers: Iterable[int], round_count: int) -> Iterator[Judgement]:
     """The judgements of the tests *numbers* out of *test_count*."""
-    store, policy = Store(folder), Policy(test_count=test_count)
+    store, policy = Store(folder), Policy()
+    trials = []
     for number in numbers:
         baseline = store.load(_MACHINE.key, test_id(number))
-        fresh = record(number, 23, round_count)
-        decision = decide(fresh, baseline=baseline, other_machines=(), budget=Budget(), policy=policy)
+        history = None if baseline is None else history_of(baseline, policy.basis)
+        trials.append(Trial(record=record(number, 23, round_count), history=history, policy=policy))
+    session = decide_session(trials, tolerance=policy.tolerance, alpha=policy.alpha)
+    for decision in session.decisions:
         yield in_words(decision)
 
 
@@ -193,7 +197,7 @@ def check(folder: Path, test_count: int, round_count: int, process_count: int) -
     """Read, judge and write all of it, in this process or, where there are several, in them and this one."""
     started_s, peaks_bytes = time.monotonic(), list[float]()
     if process_count == 1:
-        judgements = tuple(judged(folder, range(test_count), test_count, round_count))
+        judgements = tuple(judged(folder, range(test_count), round_count))
     else:
         judgements = tuple(judged_by_workers(folder, test_count, round_count, process_count, peaks_bytes))
     judged_s = time.monotonic()
@@ -243,7 +247,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.share is not None:
         numbers = range(options.share, options.tests, options.processes)
-        for judgement in judged(options.folder, numbers, options.tests, options.rounds):
+        for judgement in judged(options.folder, numbers, options.rounds):
             sys.stdout.write(json.dumps(judgement_to_json(judgement)) + "\n")
         sys.stdout.write(f"{own_peak_bytes()}\n")
         return 0

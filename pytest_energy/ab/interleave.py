@@ -16,7 +16,7 @@ from pytest_energy.ab.side import EndedEarly
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.clock import Clock
 from pytest_energy.model import Reading
-from pytest_energy.stats.compare import RoundEnergies
+from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.paired import (
     LEAST_BLOCK_PAIR_COUNT,
     PairBlock,

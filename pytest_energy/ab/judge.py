@@ -18,7 +18,7 @@ from pytest_energy.conversion import judgement_from_json
 from pytest_energy.errors import NotComparable, NotMeasurable
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.model import Record
-from pytest_energy.stats.compare import RoundEnergies
+from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.paired import PairBlock, compare_pairs, suite_levels
 from pytest_energy.stats.process_levels import PRIOR_LEVELS, ProcessLevels
 from pytest_energy.verdict.findings import Decision, FactsDiffer, Void

@@ -2,18 +2,19 @@
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import replace
 
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.cli.arguments import Commands, add_out, add_run, add_width, chance, share
 from pytest_energy.cli.files import read_by_test, say, write_reports
 from pytest_energy.documents import now_text
 from pytest_energy.errors import BaselineError
-from pytest_energy.judgement import Budget, Judgement
+from pytest_energy.judgement import Judgement
+from pytest_energy.model import Record
 from pytest_energy.report import to_json, to_terminal, view
 from pytest_energy.report.formats import renderer_of
+from pytest_energy.verdict.history import history_of
 from pytest_energy.verdict.policy import Policy, is_failing
-from pytest_energy.verdict.rules import decide
+from pytest_energy.verdict.session import Trial, decide_session, of_one_session
 from pytest_energy.verdict.words import in_words
 
 
@@ -63,36 +64,41 @@ def _compare(options: argparse.Namespace) -> int:
         renderer_of(path)  # before the work
     policy = Policy(tolerance=options.tolerance, alpha=options.alpha, gates_estimates=options.estimates)
     old, new = read_by_test(options.run_a), read_by_test(options.run_b)
-    judgements, notes = _compared(old, new, policy=policy, names=(str(options.run_a), str(options.run_b)))
+    names = (str(options.run_a), str(options.run_b))
+    judgements, notes, failure = _compared(old, new, policy=policy, names=names)
+    if failure is not None:
+        notes = (f"ERROR: {failure}", *notes)
     run = view.of(judgements, run_notes=notes)
     if options.json:
         say(to_json.render(run, created=now_text()).rstrip("\n"))
     else:
         say(to_terminal.render(run, width=options.width))
     write_reports(judgements, options.out, run_notes=notes)
-    fails = any(is_failing(judgement, strict=options.strict) for judgement in judgements)
+    fails = bool(failure) or any(is_failing(judgement, strict=options.strict) for judgement in judgements)
     return 1 if fails or (options.strict and notes) else 0
 
 
 def _compared(
     old: Mapping[str, Judgement], new: Mapping[str, Judgement], *, policy: Policy, names: tuple[str, str]
-) -> tuple[tuple[Judgement, ...], tuple[str, ...]]:
-    """Each test of *new* that *old* has joules of, judged against those; and what is left over, in words."""
-    baselines, without = {}, {}
+) -> tuple[tuple[Judgement, ...], tuple[str, ...], str | None]:
+    """Each test of *new* that *old* has joules of, judged against those; notes; why all fail together."""
+    then, now = (_records(run, name) for run, name in zip((old, new), names, strict=True))
+    histories, without = {}, {}
     for test_id in (test_id for test_id in new if test_id in old):
-        record = old[test_id].record
+        record = then[test_id]
         try:
-            baselines[test_id] = Baseline(test_id=test_id, machine_key=record.machine.key, entries=(record,))
+            baseline = Baseline(test_id=test_id, machine_key=record.machine.key, entries=(record,))
+            histories[test_id] = history_of(baseline, policy.basis)
         except BaselineError:
             without[test_id] = old[test_id].verdict
-    policy = replace(policy, test_count=max(1, len(baselines)))
-    judgements = tuple(
-        in_words(
-            decide(new[test_id].record, baseline=baseline, other_machines=(), budget=Budget(), policy=policy)
-        )
-        for test_id, baseline in baselines.items()
+    session = decide_session(
+        [Trial(record=now[test_id], history=one, policy=policy) for test_id, one in histories.items()],
+        tolerance=policy.tolerance,
+        alpha=policy.alpha,
     )
-    notes = [
+    judgements = tuple(map(in_words, session.decisions))
+    notes = [*session.notes]
+    notes += [
         f"only in {name}, so not compared: {', '.join(alone)}"
         for name, own, other in ((names[0], old, new), (names[1], new, old))
         if (alone := [test_id for test_id in own if test_id not in other])
@@ -101,4 +107,10 @@ def _compared(
         f"{names[0]} has no usable joules of {test_id} ({verdict}), so it was not compared"
         for test_id, verdict in without.items()
     ]
-    return judgements, tuple(notes)
+    return judgements, tuple(notes), session.failure
+
+
+def _records(run: Mapping[str, Judgement], name: str) -> dict[str, Record]:
+    """The records of a run, as those of one session."""
+    records = of_one_session([judgement.record for judgement in run.values()], name)
+    return {record.test_id: record for record in records}

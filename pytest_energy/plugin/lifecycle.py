@@ -59,11 +59,10 @@ def check_items(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     if not energy_items:
         return
     try:
-        for item in energy_items:
-            EnergyMark.of(item)
+        marks = {item.nodeid: EnergyMark.of(item) for item in energy_items}
         run = _run(config)
         if not (run.settings.is_off or config.getoption("collectonly")):
-            run.load_baselines(item.nodeid for item in energy_items)
+            run.load_baselines(marks)
     except EnergyError as error:
         if not is_worker(config):
             raise pytest.UsageError(str(error)) from error

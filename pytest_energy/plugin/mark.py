@@ -16,6 +16,7 @@ from pytest_energy.errors import SettingsError
 from pytest_energy.plugin.stash import IS_BENCHMARK
 
 if TYPE_CHECKING:
+    from pytest_energy.judgement import Part
     from pytest_energy.model import Domain
 
 NAME = "energy"
@@ -71,6 +72,16 @@ def _domains(value: object) -> "frozenset[Domain]":
     return frozenset(Domain(name) for name in chosen)
 
 
+def _parts(value: object) -> "frozenset[Part]":
+    from pytest_energy.judgement import Part
+
+    names = (value,) if isinstance(value, str) else value
+    chosen = tuple(names) if isinstance(names, Iterable) else ()
+    if not chosen or any(name not in tuple(Part) for name in chosen):
+        raise ValueError(f"one or more of {', '.join(Part)}")
+    return frozenset(Part(name) for name in chosen)
+
+
 def _argument(check: Callable[[object], object], meaning: str) -> Any:
     return field(default=None, metadata={"check": check, "help": meaning})
 
@@ -96,6 +107,9 @@ class EnergyMark:
     )
     per: str | None = _argument(
         _one_of("round", "sample"), "compare joules of a 'round' (default) or a 'sample'"
+    )
+    parts: frozenset["Part"] | None = _argument(
+        _parts, "what may fail the test: 'work', 'waiting', 'joules' (all of them), or several in a list"
     )
     samples: int | None = _argument(_count_from(1), "samples (images, requests) in a round")
     model: str | None = _argument(_text, "the model at work: a row of the group's table")

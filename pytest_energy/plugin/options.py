@@ -79,6 +79,12 @@ OPTIONS = (
         "rise over the baseline that is still accepted, as a share (default: 0.05)",
     ),
     Option(
+        "parts",
+        "work,waiting",
+        "work,waiting,joules",
+        "which parts of a test's joules may fail it: work, waiting (default: both), or joules for all",
+    ),
+    Option(
         "alpha",
         "0.05",
         "SHARE",

@@ -5,21 +5,18 @@ import random
 import re
 import secrets
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import pytest
 
 from pytest_energy.baselines.machine import fingerprint
-from pytest_energy.baselines.schema import Baseline
 from pytest_energy.baselines.store import Store
-from pytest_energy.basis import NET, SAMPLE, Basis
 from pytest_energy.documents import now_text
-from pytest_energy.errors import BaselineError
-from pytest_energy.judgement import Budget, Judgement, Verdict
+from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.meter.clock import Clock, SystemClock
 from pytest_energy.meter.host_usage import PsutilSystem
 from pytest_energy.meter.live import LiveMeter
@@ -30,6 +27,7 @@ from pytest_energy.metrics.discriminative import ModelFacts, metrics_of
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Machine, Provenance, Record, SensorStatus
 from pytest_energy.plugin.attempts import Attempts
+from pytest_energy.plugin.gate import Conclusion, Gate
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.processes import worker_count
 from pytest_energy.plugin.rounds import MOST_ROUND_COUNT, RoundScheduler
@@ -38,10 +36,9 @@ from pytest_energy.plugin.stash import RUN, YARDSTICK
 from pytest_energy.report.formats import renderer_of
 from pytest_energy.sensors.detect import Opener, SensorSet, builtin_openers, check_names, detect
 from pytest_energy.sensors.replay import Replay, load_replay
-from pytest_energy.verdict import policy, rules
-from pytest_energy.verdict.policy import Policy, RoundsWanted
-from pytest_energy.verdict.words import in_words
-from pytest_energy.yardstick.worth import seconds_of, suite_s
+from pytest_energy.verdict import policy
+from pytest_energy.verdict.policy import RoundsWanted
+from pytest_energy.yardstick.worth import suite_s
 
 # Verdicts that a run answers by writing a baseline (or by not looking at any), so that they are no failure.
 _ANSWERED = {
@@ -50,21 +47,6 @@ _ANSWERED = {
     BaselineMode.ADD: frozenset({Verdict.NO_BASELINE}),
     BaselineMode.REPLACE: frozenset({Verdict.NO_BASELINE, Verdict.NOT_COMPARABLE, Verdict.REGRESSION}),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conclusion:
-    """What is said at the end of a run, of all tests that one process measured.
-
-    Attributes:
-        judgements: The final ones, in the order of those that were given.
-        failure: Why the run fails as a whole, or `None`.
-        notes: What a reader should know of the run, one sentence each.
-    """
-
-    judgements: tuple[Judgement, ...]
-    failure: str | None = None
-    notes: tuple[str, ...] = ()
 
 
 class EnergyRun:
@@ -82,10 +64,6 @@ class EnergyRun:
         self.scheduler: RoundScheduler | None = None
         self.kin_pid: int | None = None
         self.config = config
-        self._has_baseline: dict[str, bool] = {}
-        self._marks: dict[str, EnergyMark] = {}
-        self._tests_s: dict[str, float | None] = {}
-        self._load_baseline = lru_cache(maxsize=1)(self._stored_baseline)
         self._started_meter: Meter | None = None
 
     @cached_property
@@ -190,43 +168,22 @@ class EnergyRun:
     def store(self) -> Store:
         return Store(self.settings.baselines_path)
 
-    def load_baselines(self, test_ids: Iterable[str]) -> None:
-        """Read the baselines of *test_ids* now, so that a broken file stops the run before the work.
+    @cached_property
+    def gate(self) -> Gate:
+        return Gate(self.settings, self.store, lambda: self.machine.key)
 
-        They are read again when they are needed: of 10,000 tests they take half a gigabyte.
+    def load_baselines(self, marks: Mapping[str, EnergyMark]) -> None:
+        """Read the baselines of the tests with these ids: a broken file stops the run before the work.
 
         Raises:
             BaselineError: A file or the folder can't be read.
         """
-        for test_id in test_ids:
-            is_off = self.settings.baseline_mode is BaselineMode.OFF
-            baseline = None if is_off else self._stored_baseline(test_id)
-            self._has_baseline[test_id] = baseline is not None
-            self._tests_s[test_id] = None if baseline is None else seconds_of(baseline.entries[-1])
+        self.gate.load(marks)
 
     @property
     def expected_s(self) -> float:
         """Seconds that the energy tests of this process will take, of what is known before they run."""
-        return suite_s(self._tests_s.values()) / worker_count(self.config)
-
-    def _baseline(self, test_id: str) -> Baseline | None:
-        """The baseline of *test_id*; that of the test at hand is read once.
-
-        Raises:
-            BaselineError: It can't be read any more, or is gone: the gate must not open because of that.
-        """
-        if not self._has_baseline.get(test_id):
-            return None
-        baseline = self._load_baseline(test_id)
-        if baseline is None:
-            raise BaselineError(
-                f"{self.store.path(self.machine.key, test_id)} was there when the run began and is gone: "
-                "something else has removed it; restore it and run again"
-            )
-        return baseline
-
-    def _stored_baseline(self, test_id: str) -> Baseline | None:
-        return self.store.load(self.machine.key, test_id)
+        return suite_s(self.gate.durations_s.values()) / worker_count(self.config)
 
     @property
     def yardstick_records(self) -> tuple[Record, ...]:
@@ -236,27 +193,11 @@ class EnergyRun:
 
     def tolerance(self, mark: EnergyMark) -> float:
         """Accepted rise for a test with *mark*, as a share."""
-        return self.settings.tolerance if mark.tolerance is None else mark.tolerance
+        return self.gate.policy(mark).tolerance
 
     def judge(self, record: Record, mark: EnergyMark) -> Judgement:
-        """Hold *record* against its budget and baseline, by itself: the end of the run may say more."""
-        self._marks[record.test_id] = mark
-        baseline = self._baseline(record.test_id)
-        other_machines: tuple[str, ...] = ()
-        if baseline is None and self.settings.baseline_mode is not BaselineMode.OFF:
-            other_machines = self.store.other_machines(record.test_id, besides=self.machine.key)
-        decision = rules.decide(
-            record,
-            baseline=baseline,
-            other_machines=other_machines,
-            budget=Budget(
-                budget_j=mark.budget_j,
-                budget_per_sample_j=mark.budget_per_sample_j,
-                budget_per_token_j=mark.budget_per_token_j,
-            ),
-            policy=self._policy(mark),
-        )
-        return in_words(decision)
+        """Hold *record* against its budget and baseline by the tests so far: the end of the run says more."""
+        return self.gate.judge(record, mark)
 
     def after_hooks(self, judgement: Judgement) -> Judgement:
         """What other plugins make of a final judgement; each is asked once."""
@@ -279,21 +220,11 @@ class EnergyRun:
         Args:
             judgements: What `judge` has said of each, the confirming batches included.
         """
-        return Conclusion(judgements=tuple(judgements))
-
-    def _policy(self, mark: EnergyMark) -> Policy:
-        return Policy(
-            tolerance=self.tolerance(mark),
-            alpha=self.settings.alpha,
-            gates_estimates=self.settings.gates_estimates,
-            basis=Basis(is_net=mark.basis == NET, is_per_sample=mark.per == SAMPLE),
-            test_count=max(1, sum(self._has_baseline.values())),
-        )
+        return self.gate.conclude(judgements)
 
     def more_rounds(self, record: Record, mark: EnergyMark) -> RoundsWanted | None:
         """The rounds that *record* should have before it is judged."""
-        baseline = self._baseline(record.test_id)
-        return rules.more_rounds(record, baseline=baseline, policy=self._policy(mark), cap=MOST_ROUND_COUNT)
+        return self.gate.more_rounds(record, mark, cap=MOST_ROUND_COUNT)
 
     def is_failing(self, judgement: Judgement) -> bool:
         """Whether the test must fail: always for a regression or a budget, under strict for any doubt."""
@@ -323,10 +254,8 @@ class EnergyRun:
 
 def _looks_worse(judgement: Judgement) -> bool:
     """Whether bounds alone say regression, and no second batch has been asked."""
-    found = judgement.comparison
-    if found is None or found.tolerance is None or judgement.record.confirming_count:
-        return False
-    return found.ratio_ci[0] > 1 + found.tolerance
+    comparison = judgement.comparison
+    return comparison is not None and comparison.is_rise and not judgement.record.confirming_count
 
 
 @contextmanager

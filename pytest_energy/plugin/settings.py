@@ -13,6 +13,7 @@ from typing import TypeVar
 import pytest
 
 from pytest_energy.errors import SettingsError
+from pytest_energy.judgement import Part
 from pytest_energy.plugin.options import OPTIONS, Option
 
 T = TypeVar("T")
@@ -58,6 +59,7 @@ class Settings:
     replay_path: Path | None
     record_path: Path | None
     tolerance: float
+    parts: frozenset[Part]
     alpha: float
     round_count: int | None
     max_time_s: float
@@ -91,6 +93,7 @@ class Settings:
             replay_path=replay_path,
             record_path=values["record"].path() if values["record"].text else None,
             tolerance=values["tolerance"].number(least=0.0, below=10.0),
+            parts=frozenset(map(Part, values["parts"].choices(tuple(Part)))),
             alpha=values["alpha"].number(above=0.0, below=0.5),
             round_count=None if values["rounds"].text == "auto" else values["rounds"].integer(least=1),
             max_time_s=values["max-time"].number(above=0.0),
@@ -158,6 +161,12 @@ class _Value:
         if self.text not in choices:
             raise self._wrong("one of " + ", ".join(choices))
         return self.text
+
+    def choices(self, choices: tuple[str, ...]) -> tuple[str, ...]:
+        words = tuple(word.strip() for word in self.text.split(",") if word.strip())
+        if not words or not set(words) <= set(choices):
+            raise self._wrong("one or more of " + ", ".join(choices))
+        return words
 
     def names(self) -> tuple[str, ...]:
         names = tuple(name.strip() for name in self.text.split(",") if name.strip())

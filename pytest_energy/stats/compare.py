@@ -1,35 +1,41 @@
-"""How far a fresh record is from its baseline, and how sure that is. Pure: joules in, bounds out.
+"""How far a fresh record is from its baseline, and how sure that is. Pure: levels in, bounds out.
 
-Rule 1: energies are compared in logarithms, so that a bound is a ratio and no unit or size matters.
-Rule 2: one formula for every number of sessions K. With f the centre of the fresh rounds, b the mean of the
-    sessions' centres (all of ln J), n and n_k their round counts, the bounds of the true ratio are
+Rule 1: one formula for every number of sessions K, for one test or many. With f the level of the fresh rounds
+    and b the mean of the sessions' levels (all of ln J, each less its session's own factor), n and n_k their
+    round counts, the bounds of the true ratio are
 
-        exp(f - b -+ sqrt(t^2 (V_between + V_within) + z^2 V_own))
+        exp(f - b -+ sqrt(t^2 (V_between + V_within + V_factor) + z^2 V_own))
         V_between = tau^2 (1 + 1/K)             tau^2 = (nu0 tau0^2 + (K-1) s_tau^2) / (nu0 + K - 1)
-        V_within  = s_f^2/n + sum(s^2/n_k)/K^2  s^2 pooled over all rounds; s_f^2 the larger of it and the
-                                                fresh record's own: a noisy run is not judged by quiet ones
+        V_within  = r (s_f^2/n + sum(s^2/n_k)/K^2)   s^2 pooled over all rounds; s_f^2 the larger of it and
+                                                the fresh record's own; r where neighbouring rounds are alike
+        V_factor  = variance of the fresh session's factor
         V_own     = u_f^2 + sum(u_k^2)/K^2      u the mean relative standard uncertainty of a record's rounds
 
-    s_tau^2 is the variance of the sessions' centres less the share of s^2 in it, never below 0; t has the
-    Satterthwaite degrees of freedom of its two terms (nu0 + K - 1 and those of the pool).
-Rule 3: a round's own uncertainty is not divided by the number of rounds. What part of it is the same in each
+    tau0 and nu0 are what is known of sessions before this test's own tell: of one test alone an assumption,
+    of many what they show together (`suite`). s_tau^2 is the variance of the sessions' levels less the share
+    of s^2 in it, never below 0; t has the Satterthwaite degrees of freedom of the terms.
+Rule 2: a round's own uncertainty is not divided by the number of rounds. What part of it is the same in each
     round is not known, and that part does not average away.
-Rule 4: no round is deleted silently: from 8 rounds on the mean is trimmed, and the bounds say by how many.
+Rule 3: a session that is off by itself is left out of b and tau, from four sessions on, and is named. Where
+    more than one in four are off, none is: sessions then differ, and that is what tau is for.
+Rule 4: one round held against single rounds proves no rise below five sessions: nothing shows their spread.
 
 Source:
     Shrunk variance: the posterior scale of a scaled inverse chi-square prior, Gelman et al., Bayesian Data
     Analysis, 3rd ed., section 2.6. Degrees of freedom: Satterthwaite 1946, Biometrics Bulletin 2, 110.
-    Trimmed mean: Yuen 1974, Biometrika 61, 165. Constants: simulated for this project.
+    Trimmed mean: Yuen 1974, Biometrika 61, 165. Median deviation: Rousseeuw and Croux 1993, Journal of the
+    American Statistical Association 88, 1273. Constants: simulated for this project.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean, variance
+from statistics import fmean, median, variance
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import Summary
-from pytest_energy.stats.centre import Centre, Spread, centre_of, half_width, plain_centre_of, spread_of
+from pytest_energy.stats.centre import Centre, Spread, half_width, plain_centre_of, spread_of
+from pytest_energy.stats.level import Level, RoundEnergies, correlation_factor, level_of, rounds_level
 
 PRIOR_BETWEEN_SD = 0.01
 """tau0: standard deviation in ln J between sessions of unchanged code, where no baseline tells. On an H100
@@ -43,51 +49,43 @@ session with some reserve over 80 % (simulated at tolerance 5 %, 5 rounds of CV 
 PRIOR_ROUND_CV = 0.03
 """Spread of rounds when there is nothing to take it from: the middle of the 1 to 5 % that GPU work shows."""
 
+PRIOR_ROUND_DF = 4
+"""What that assumption is worth where it decides a comparison."""
+
 POWER = 0.8
+"""Chance to detect a rise of just what is said to be detectable."""
+
+LEAST_PROVING_SESSIONS = 5
+"""Sessions of one round that show how single rounds differ."""
+
+_LEAST_ROBUST_SESSIONS = 4
+_MOST_ODD_SHARE = 0.25
+_ODD_LIMIT = 4.0  # standard deviations; of normal sessions one in 16,000 is beyond
+_NORMAL_MAD = 1.4826
 _LARGEST_EXPONENT = 700.0  # math.exp overflows at 709.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RoundEnergies:
-    """The rounds of one record.
+class Noise:
+    """How sessions of unchanged code differ, as far as something else than the test's own sessions tells.
 
     Attributes:
-        energies_j: Joules of each round, above 0, at least one.
-        uncertainties_j: Standard uncertainty of each round, in joules.
-
-    Raises:
-        NotMeasurable: There is no round, or one that has no logarithm or no uncertainty.
+        between_sd: Standard deviation of a level between sessions, in ln.
+        between_df: Degrees of freedom that this is worth.
+        factor: What the fresh session has in common over all tests, in ln.
+        factor_sd: Standard deviation of *factor*.
+        session_factors: The same of each session of the baseline, in their order; empty where it isn't known.
     """
 
-    energies_j: tuple[float, ...]
-    uncertainties_j: tuple[float, ...]
+    between_sd: float = PRIOR_BETWEEN_SD
+    between_df: float = PRIOR_BETWEEN_DF
+    factor: float = 0.0
+    factor_sd: float = 0.0
+    session_factors: tuple[float, ...] = ()
 
-    def __post_init__(self) -> None:
-        if not self.energies_j:
-            raise NotMeasurable("a sample without rounds can't be compared")
-        if len(self.energies_j) != len(self.uncertainties_j):
-            raise NotMeasurable(
-                f"{len(self.energies_j)} rounds but {len(self.uncertainties_j)} uncertainties; each has one"
-            )
-        for energy_j, uncertainty_j in zip(self.energies_j, self.uncertainties_j, strict=True):
-            if not (math.isfinite(energy_j) and energy_j > 0):
-                raise NotMeasurable(f"a round reads {energy_j} J; work that ran uses more than 0 J")
-            if not (math.isfinite(uncertainty_j) and uncertainty_j >= 0):
-                raise NotMeasurable(
-                    f"a round's uncertainty reads {uncertainty_j} J; it is finite and not negative"
-                )
 
-    def part(self, start: int, stop: int) -> "RoundEnergies":
-        """The rounds from number *start* on, to the one before number *stop*."""
-        return RoundEnergies(
-            energies_j=self.energies_j[start:stop], uncertainties_j=self.uncertainties_j[start:stop]
-        )
-
-    @property
-    def relative_uncertainty(self) -> float:
-        """Mean over the rounds of uncertainty over energy: what is left if all of it is common to them."""
-        pairs = zip(self.energies_j, self.uncertainties_j, strict=True)
-        return fmean([uncertainty_j / energy_j for energy_j, uncertainty_j in pairs])
+ALONE = Noise()
+"""Of a test by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,17 +96,25 @@ class Bounds:
         ratio: Fresh over baseline.
         lower: The true ratio is above this, at confidence 1 - alpha.
         upper: The true ratio is below this, at confidence 1 - alpha.
-        detectable_ratio: Smallest true ratio whose lower bound passes the tolerance with 80 % power.
+        chance_lower: As *lower*, at alpha over the number of tests: what a rise among many must exclude.
+        plain_ratio: Ratio of the plain means, in which a few large rounds count.
+        detectable_ratio: Smallest true ratio that is called a regression with 80 % power.
         baseline_j: Joules of the baseline: geometric mean of the sessions' (trimmed) geometric means.
         spread: What the bounds rest on.
+        odd_places: Places of the sessions that were left out because they are off by themselves.
+        is_proof: Whether the bounds may prove a rise (rule 4).
     """
 
     ratio: float
     lower: float
     upper: float
+    chance_lower: float
+    plain_ratio: float
     detectable_ratio: float
     baseline_j: float
     spread: Spread
+    odd_places: tuple[int, ...] = ()
+    is_proof: bool = True
 
 
 def compare(
@@ -119,13 +125,35 @@ def compare(
     alpha: float,
     round_count: int | None = None,
 ) -> Bounds:
-    """Bounds of the true ratio of *fresh* to the baseline *sessions*: rule 2.
+    """`compare_levels` of the rounds of one test by itself."""
+    return compare_levels(
+        rounds_level(fresh),
+        [rounds_level(session) for session in sessions],
+        tolerance=tolerance,
+        alpha=alpha,
+        round_count=round_count,
+    )
+
+
+def compare_levels(
+    fresh: Level,
+    sessions: Sequence[Level],
+    *,
+    tolerance: float,
+    alpha: float,
+    noise: Noise = ALONE,
+    test_count: int = 1,
+    round_count: int | None = None,
+) -> Bounds:
+    """Bounds of the true ratio of *fresh* to the baseline *sessions*: rule 1.
 
     Args:
         fresh: The record to judge.
         sessions: The baseline, at least one session.
         tolerance: Accepted rise, a share; decides only what is detectable.
         alpha: Chance, for each bound, that the true ratio lies beyond it.
+        noise: How sessions of unchanged code differ.
+        test_count: Tests that are judged together; a rise must also exclude no change at *alpha* over that.
         round_count: Rounds that *fresh* would have, of the same centre and spread; its own if `None`.
 
     Raises:
@@ -133,45 +161,96 @@ def compare(
     """
     if not sessions:
         raise NotMeasurable("a baseline without sessions can't be compared with")
-    new = _log_centre(fresh.energies_j)
-    olds = [_log_centre(session.energies_j) for session in sessions]
-    pooled, pooled_df = _pooled_variance([new, *olds])
-    new_count = new.count if round_count is None else round_count
-    baseline_ln = fmean([old.centre for old in olds])
-    between = shrunk_variance([old.centre for old in olds], known=fmean([pooled / old.count for old in olds]))
-    count, between_df = len(olds), PRIOR_BETWEEN_DF + len(olds) - 1
-    v_between = between * (1 + 1 / count)
-    v_within = (
-        max(pooled, new.variance) / new_count + math.fsum(pooled / old.count for old in olds) / count**2
-    )
-    v_own = fresh.relative_uncertainty**2 + math.fsum(s.relative_uncertainty**2 for s in sessions) / count**2
-    df = satterthwaite_df((v_between, between_df), (v_within, pooled_df))
-    half, half_at_power = (
-        half_width(v_between + v_within, df, math.sqrt(v_own), tail) for tail in (alpha, 1 - POWER)
-    )
-    difference = new.centre - baseline_ln
+    factors = noise.session_factors or (0.0,) * len(sessions)
+    odd = odd_places(sessions, factors, noise)
+    kept = [place for place in range(len(sessions)) if place not in odd]
+    olds, factors = [sessions[place] for place in kept], tuple(factors[place] for place in kept)
+    centres = [old.centre - factor for old, factor in zip(olds, factors, strict=True)]
+    error = _Error.of(fresh, olds, centres, noise, fresh.count if round_count is None else round_count)
+    half, chance_half = error.half(alpha), error.half(alpha / test_count)
+    moved = noise.factor - fmean(factors)
+    difference = fresh.centre - noise.factor - fmean(centres)
+    limit = max(math.log1p(tolerance) + half, chance_half if test_count > 1 else 0.0)
+    is_single = max(level.count for level in (fresh, *olds)) == 1
     return Bounds(
         ratio=_exp(difference),
         lower=_exp(difference - half),
         upper=_exp(difference + half),
-        detectable_ratio=(1 + tolerance) * _exp(half + half_at_power),
-        baseline_j=_exp(baseline_ln),
-        spread=spread_of(new.count, has_baseline=pooled_df > 0),
+        chance_lower=_exp(difference - chance_half),
+        plain_ratio=_exp(fresh.plain - fmean(old.plain for old in olds) - moved),
+        detectable_ratio=_exp(limit + error.half(1 - POWER)),
+        baseline_j=_exp(fmean(centres)),
+        spread=spread_of(fresh.count, has_baseline=not is_single),
+        odd_places=odd,
+        is_proof=not is_single or len(olds) >= LEAST_PROVING_SESSIONS,
     )
+
+
+def odd_places(sessions: Sequence[Level], factors: Sequence[float], noise: Noise) -> tuple[int, ...]:
+    """Places of the sessions that are off by themselves: rule 3."""
+    if len(sessions) < _LEAST_ROBUST_SESSIONS:
+        return ()
+    centres = [session.centre - factor for session, factor in zip(sessions, factors, strict=True)]
+    middle = median(centres)
+    deviations = [abs(centre - middle) for centre in centres]
+    df = len(sessions) - 1
+    known = (_NORMAL_MAD * median(deviations)) ** 2
+    between = (noise.between_df * noise.between_sd**2 + df * known) / (noise.between_df + df)
+    round_variance, _ = _pooled_variance(sessions)
+    odd = tuple(
+        place
+        for place, (session, deviation) in enumerate(zip(sessions, deviations, strict=True))
+        if deviation > _ODD_LIMIT * math.sqrt(between + round_variance / session.count)
+    )
+    return odd if len(odd) <= _MOST_ODD_SHARE * len(sessions) else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Error:
+    """The variances of rule 1, with their degrees of freedom."""
+
+    scatter: float
+    df: float
+    own_sd: float
+
+    @classmethod
+    def of(
+        cls, fresh: Level, olds: Sequence[Level], centres: Sequence[float], noise: Noise, round_count: int
+    ) -> "_Error":
+        """Of *fresh* as if it had *round_count* rounds, against *olds* whose freed centres are *centres*."""
+        pooled, round_df = _pooled_variance([fresh, *olds])
+        alike = correlation_factor([fresh, *olds])
+        count, df = len(olds), len(olds) - 1
+        explained = fmean([alike * pooled / old.count for old in olds])
+        own = max(0.0, variance(centres) - explained) if df else 0.0
+        between_df = noise.between_df + df
+        between = (noise.between_df * noise.between_sd**2 + df * own) / between_df * (1 + 1 / count)
+        within = alike * (
+            max(pooled, fresh.variance) / round_count + math.fsum(pooled / o.count for o in olds) / count**2
+        )
+        return cls(
+            scatter=between + within + noise.factor_sd**2,
+            df=satterthwaite_df((between + noise.factor_sd**2, between_df), (within, round_df)),
+            own_sd=math.sqrt(fresh.own_sd**2 + math.fsum(old.own_sd**2 for old in olds) / count**2),
+        )
+
+    def half(self, tail: float) -> float:
+        """Distance from the ratio to a bound that the truth passes with chance *tail*, in ln."""
+        return half_width(self.scatter, self.df, self.own_sd, tail)
 
 
 def baseline_centre_j(sample: RoundEnergies) -> float:
     """Level of one record as `compare` takes it: (trimmed) geometric mean of its rounds."""
-    return _exp(_log_centre(sample.energies_j).centre)
+    return rounds_level(sample).value
 
 
 def centre_ratio(fresh: Sequence[float], sessions: Iterable[Sequence[float]]) -> float:
-    """Ratio of fresh values, such as seconds of each round, to the sessions': exp(f - b) of rule 2."""
-    return _exp(_log_centre(fresh).centre - fmean([_log_centre(session).centre for session in sessions]))
+    """Ratio of fresh values, such as seconds of each round, to the sessions': exp(f - b) of rule 1."""
+    return _exp(level_of(fresh).centre - fmean([level_of(session).centre for session in sessions]))
 
 
 def shrunk_variance(values: Sequence[float], *, known: float = 0.0) -> float:
-    """Between-session variance of ln J, drawn towards the prior: tau^2 of rule 2.
+    """Between-session variance of ln J, drawn towards the prior: tau^2 of rule 1.
 
     Args:
         values: ln J of each session, at least one.
@@ -211,12 +290,13 @@ def summarise(energies_j: Sequence[float], uncertainties_j: Sequence[float]) -> 
 def budget_bounds(sample: RoundEnergies, alpha: float) -> tuple[float, float]:
     """Bounds of the true mean joules of a round, each at confidence 1 - *alpha*.
 
-    From 8 rounds on of the 20 % trimmed mean. One round has no scatter: the prior CV of 3 % stands in.
+    Of the plain mean: a budget is for what is paid, and a few large rounds are paid too. One round has no
+    scatter: the prior CV of 3 % stands in.
 
     Source:
-        Yuen 1974, Biometrika 61, 165; JCGM 100:2008 (GUM), section 5.2.
+        JCGM 100:2008 (GUM), section 5.2.
     """
-    return _linear_bounds(centre_of(sample.energies_j), fmean(sample.uncertainties_j), tail=alpha)
+    return _linear_bounds(plain_centre_of(sample.energies_j), fmean(sample.uncertainties_j), tail=alpha)
 
 
 def _linear_bounds(rounds: Centre, own_j: float, *, tail: float) -> tuple[float, float]:
@@ -229,11 +309,11 @@ def _with_prior(rounds: Centre) -> Centre:
     return rounds if rounds.df else replace(rounds, variance=(PRIOR_ROUND_CV * rounds.centre) ** 2)
 
 
-def _pooled_variance(records: Sequence[Centre]) -> tuple[float, int]:
-    """Variance of a round within a record, with its degrees of freedom; the prior and 0 without any."""
+def _pooled_variance(records: Sequence[Level]) -> tuple[float, int]:
+    """Variance of a round within a record, with its degrees of freedom; an assumption without any."""
     df = sum(record.df for record in records)
     if df == 0:
-        return PRIOR_ROUND_CV**2, 0
+        return PRIOR_ROUND_CV**2, PRIOR_ROUND_DF
     return math.fsum(record.df * record.variance for record in records) / df, df
 
 
@@ -244,12 +324,7 @@ def satterthwaite_df(*terms: tuple[float, float]) -> float:
         Satterthwaite 1946, Biometrics Bulletin 2, 110.
     """
     total = math.fsum(variance for variance, _ in terms)
-    spread = math.fsum((variance / total) ** 2 / df for variance, df in terms if df)
-    return 1 / spread
-
-
-def _log_centre(values: Sequence[float]) -> Centre:
-    return centre_of([math.log(value) for value in values])
+    return 1 / math.fsum((variance / total) ** 2 / df for variance, df in terms if df)
 
 
 def _exp(value: float) -> float:

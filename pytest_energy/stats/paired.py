@@ -38,7 +38,8 @@ from statistics import fmean, median, variance
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.stats.centre import half_width, spread_of, trimmed_count
-from pytest_energy.stats.compare import POWER, PRIOR_ROUND_CV, Bounds, RoundEnergies, satterthwaite_df
+from pytest_energy.stats.compare import POWER, PRIOR_ROUND_CV, Bounds, satterthwaite_df
+from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.process_levels import PRIOR_LEVELS, BlockSpread, ProcessLevels, levels_of_others
 from pytest_energy.stats.rounds import precision_for, wants_another
 
@@ -173,6 +174,8 @@ def compare_pairs(
         ratio=math.exp(centre),
         lower=math.exp(centre - half),
         upper=math.exp(centre + half),
+        chance_lower=math.exp(centre - half),
+        plain_ratio=math.exp(centre),
         detectable_ratio=(1 + tolerance) * math.exp(half + half_at_power),
         baseline_j=math.exp(fmean(map(math.log, before_j))),
         spread=spread_of(len(before_j)),

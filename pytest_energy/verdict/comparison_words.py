@@ -3,19 +3,32 @@
 Rule 1: joules saved by slower answers are a saving, and said to be one of that kind.
 """
 
+import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 from pytest_energy.baselines.schema import PINNED_COUNT
-from pytest_energy.judgement import Comparison, Verdict
-from pytest_energy.model import Record
+from pytest_energy.judgement import Comparison, Part, PartComparison, Verdict
+from pytest_energy.model import Provenance, Record
+from pytest_energy.stats.compare import LEAST_PROVING_SESSIONS
 from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import change_text, confidence_text, count_text, ln_text, spread_notes
-from pytest_energy.verdict.findings import LATENCY, ByChance, Compared, CreepSince, Decision, NotConfirmed
+from pytest_energy.verdict.findings import (
+    ByChance,
+    Compared,
+    CreepSince,
+    Decision,
+    FewLargeRounds,
+    NotConfirmed,
+)
+from pytest_energy.verdict.history import LATENCY
 from pytest_energy.verdict.paragraph import Paragraph, Reference, Subject
 
 _COMMIT_LENGTH = 10  # as git shows a commit in short
 _DAY_LENGTH = len("2026-11-20")
 _MORE_BLOCKS_ADVISED = 2  # one more changes little
+_SHOWN_FACTOR = 0.001  # of a session; less is not worth a line
+_PART_NAMES = {Part.WORK: "work", Part.WAITING: "waiting, seconds"}
 _LEAST_PAIRS_ADVISED = 10  # twice the least that are measured in any case
 
 
@@ -23,6 +36,7 @@ def compared(finding: Compared, subject: Subject) -> Paragraph:
     comparison, record, reference = finding.comparison, subject.record, subject.reference
     note = "; ".join(_notes(finding, record))
     details = (
+        *_part_lines(finding, subject),
         _why_line(comparison),
         _latency_line(comparison, record),
         _channel_line(finding),
@@ -39,22 +53,82 @@ def compared(finding: Compared, subject: Subject) -> Paragraph:
 
 def _comparison_headline(finding: Compared, subject: Subject) -> str:
     comparison, reference = finding.comparison, subject.reference
-    tolerance = comparison.tolerance or 0.0
-    percent = f"{tolerance * 100:g} %"
+    percent = _allowed_text(finding)
     meaning = {
         Verdict.REGRESSION: f"more than the {percent} allowed",
         Verdict.IMPROVEMENT: f"a saving of more than {percent}",
         Verdict.PASS: f"within the {percent} allowed",
         Verdict.INCONCLUSIVE: f"can't tell whether within the {percent} allowed",
     }[finding.verdict]
-    change = change_text(comparison.ratio, tolerance)
-    lower, upper = (change_text(ratio, tolerance) for ratio in comparison.ratio_ci)
+    what, ratio, ratio_ci = _decisive(finding)
+    allowed = _allowed(finding)
+    change = change_text(ratio, allowed)
+    lower, upper = (change_text(one, allowed) for one in ratio_ci)
+    name = reference.name
+    if finding.crept is not None:
+        name = f"the first {finding.crept.entry_count} sessions of {reference.name}"
     return (
-        f"{comparison.basis or 'energy'} {change} against {reference.name}, {meaning} "
+        f"{what} {change} against {name}, {meaning} "
         f"(bounds {lower} to {upper}): {subject.energy}, "
         f"{reference.level} {to_text(comparison.energy_j, 'J')}"
         f"{f' ({comparison.basis})' if comparison.basis else ''}"
         f"{f'; {_latency_text(comparison)}' if _is_bought_with_time(finding) else ''}"
+    )
+
+
+def _decisive(finding: Compared) -> tuple[str, float, tuple[float, float]]:
+    """What the verdict is of, its ratio and the bounds of that."""
+    comparison, part = finding.comparison, finding.decisive
+    what = comparison.basis or "energy"
+    if part is not None and part.part is not Part.JOULES:
+        what = _PART_NAMES[part.part]
+    if finding.crept is not None:
+        return what, finding.crept.ratio, finding.crept.ratio_ci
+    if part is not None:
+        return what, part.ratio, part.ratio_ci
+    return what, comparison.ratio, comparison.ratio_ci
+
+
+def _allowed(finding: Compared) -> float:
+    if finding.decisive is not None:
+        return finding.decisive.allowed_ratio - 1
+    return finding.comparison.tolerance or 0.0
+
+
+def _allowed_text(finding: Compared) -> str:
+    """What is allowed, with what it is for this part where that is more."""
+    tolerance, allowed = finding.comparison.tolerance or 0.0, _allowed(finding)
+    percent = f"{tolerance * 100:g} %"
+    is_same = math.isclose(allowed, tolerance, abs_tol=1e-9)
+    return percent if is_same else f"{allowed * 100:.3g} % ({percent} of its joules)"
+
+
+def _part_lines(finding: Compared, subject: Subject) -> Iterator[str]:
+    """Each part with its bounds, why there are none, and what the session has in common."""
+    comparison = finding.comparison
+    texts = [_part_text(part) for part in comparison.parts]
+    if texts:
+        yield "; ".join(texts)
+    if comparison.no_parts_because and subject.record.provenance is Provenance.MEASURED:
+        yield f"not told apart into work and waiting: {comparison.no_parts_because}"
+    if comparison.session_ratio is not None and abs(comparison.session_ratio - 1) >= _SHOWN_FACTOR:
+        yield (
+            f"all tests of this session share {change_text(comparison.session_ratio)}, "
+            "which is left out of these bounds"
+        )
+
+
+def _part_text(part: PartComparison) -> str:
+    lower, upper = (change_text(ratio, part.allowed_ratio - 1) for ratio in part.ratio_ci)
+    bounds = f"[{lower}, {upper}]"
+    if part.part is Part.WORK:
+        return f"work {change_text(part.ratio)} {bounds} of {to_text(part.energy_j, 'J')}"
+    more_s, power_w = (part.ratio - 1) * part.duration_s, part.energy_j / part.duration_s
+    sign = "+" if more_s >= 0 else "-"
+    blunt = "" if part.is_judged else ", too blunt to judge here"
+    return (
+        f"waiting {sign}{to_text(abs(more_s), 's')} at {to_text(power_w, 'W')}: "
+        f"seconds {change_text(part.ratio)} {bounds}{blunt}"
     )
 
 
@@ -124,7 +198,8 @@ def _evidence(finding: Compared, record: Record) -> str:
         )
     if finding.is_interleaved and finding.spread.count == 1:
         return f"one pair of rounds proves nothing ({bounds})"
-    change = change_text(finding.comparison.detectable_ratio)
+    part = finding.decisive
+    change = change_text(finding.comparison.detectable_ratio if part is None else part.detectable_ratio)
     return f"a rise of {change} would have been told with 80 % power: {counts}, {bounds}"
 
 
@@ -192,6 +267,9 @@ def _notes(finding: Compared, record: Record) -> tuple[str, ...]:
     if finding.unused_count:
         sessions = count_text(finding.unused_count, "session")
         notes.append(f"{sessions} of the baseline left out for want of usable joules")
+    if finding.odd_entries:
+        days = ", ".join(created[:_DAY_LENGTH] for created in finding.odd_entries)
+        notes.append(f"off by itself and left out: the session of {days}")
     if finding.doubt is not None:
         notes.append(_doubt_text(finding.doubt))
     elif finding.verdict is Verdict.REGRESSION and record.confirming_count:
@@ -199,7 +277,13 @@ def _notes(finding: Compared, record: Record) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _doubt_text(doubt: NotConfirmed | ByChance) -> str:
+def _doubt_text(doubt: NotConfirmed | ByChance | FewLargeRounds) -> str:
+    if isinstance(doubt, FewLargeRounds):
+        return (
+            f"a few large rounds: the plain mean is {change_text(doubt.plain_ratio)}, the usual round is not"
+        )
+    if isinstance(doubt, NotConfirmed) and doubt.batch == "only":
+        return f"one round against single rounds proves no rise below {LEAST_PROVING_SESSIONS} sessions"
     if isinstance(doubt, NotConfirmed):
         return f"not confirmed: the {doubt.batch} batch of {doubt.round_count} rounds alone can't tell"
     return (

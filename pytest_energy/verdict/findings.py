@@ -9,15 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from pytest_energy.judgement import Budget, Comparison, Summary, Verdict
+from pytest_energy.judgement import Budget, Comparison, PartComparison, Summary, Verdict
 from pytest_energy.model import Reading, Record
 from pytest_energy.stats.centre import Spread
 
-LATENCY = "e2e_p50_s"
-"""The metric that a saving is asked about: did it come from slower answers?"""
-
 Unit = Literal["round", "sample", "token"]
-Batch = Literal["first", "confirming"]
+Batch = Literal["first", "confirming", "only"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +113,23 @@ class NotConfirmed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FewLargeRounds:
+    """The plain mean is *plain_ratio* of the baseline's, past what is allowed; the usual round is not."""
+
+    plain_ratio: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crept:
+    """A rise over the first *entry_count* sessions of the level, the last of them made at *since*."""
+
+    ratio: float
+    ratio_ci: tuple[float, float]
+    entry_count: int
+    since: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ByChance:
     """Among *test_count* tests such a rise is no surprise: at *alpha* no change at all isn't excluded."""
 
@@ -147,7 +161,10 @@ class Compared:
         is_interleaved: Whether the rounds of two revisions were taken in turns; `None` against a baseline.
         block_count: Blocks of fresh processes in which they were.
         unused_count: Sessions of the baseline without usable joules.
-        doubt: Why what looks like a regression is not called one, or `None`.
+        decisive: The part that the verdict is of; `None` where rounds were taken in turns.
+        doubt: Why what the bounds say is not the verdict, or `None`.
+        crept: That the first sessions, which only a person moves, make it a regression; or `None`.
+        odd_entries: When the sessions were made that are off by themselves and left out.
         creep: That the level has crept up over the baseline's sessions, or `None`.
     """
 
@@ -159,7 +176,10 @@ class Compared:
     is_interleaved: bool | None = None
     block_count: int = 1
     unused_count: int = 0
-    doubt: NotConfirmed | ByChance | None = None
+    decisive: PartComparison | None = None
+    doubt: NotConfirmed | ByChance | FewLargeRounds | None = None
+    crept: Crept | None = None
+    odd_entries: tuple[str, ...] = ()
     creep: CreepSince | None = None
 
 

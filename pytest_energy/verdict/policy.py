@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pytest_energy.basis import Basis
 from pytest_energy.errors import SettingsError
-from pytest_energy.judgement import FAILING, UNDECIDED, Judgement
+from pytest_energy.judgement import FAILING, UNDECIDED, Judgement, Part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class Policy:
         alpha: Accepted chance of a false alarm at the edge of the tolerance, one-sided, 0 to 0.5.
         gates_estimates: Estimated joules may pass and fail tests.
         basis: Which joules are compared with the baseline.
-        test_count: Tests of this run that have a baseline: so many chances for a false alarm.
+        parts: Which parts of them may fail a test.
 
     Raises:
         SettingsError: *tolerance* or *alpha* is out of its range.
@@ -27,7 +27,7 @@ class Policy:
     alpha: float = 0.05
     gates_estimates: bool = False
     basis: Basis = field(default_factory=Basis)
-    test_count: int = 1
+    parts: frozenset[Part] = frozenset({Part.WORK, Part.WAITING})
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.tolerance) and self.tolerance >= 0):

@@ -1,42 +1,28 @@
 """Record, baseline, budget and policy -> what is to be said of the record. Pure, and without a sentence.
 
-Rule 1: a rise fails only when the lower bound of the ratio is past the tolerance, a budget only when the
-    lower bound of the mean is past it. What the bounds leave open is `inconclusive`, never `pass`.
-Rule 2: joules that must not be used are never judged; `void` and `unmeasured` come before all else.
-Rule 3: of what a budget and a baseline say, the worse counts, so that a verdict never gets milder when energy
-    rises.
-Rule 4: a regression is one only if it is confirmed: by a second batch of rounds where there is one, and,
-    among many tests, by bounds at alpha over their number that exclude no change at all.
-Rule 5: a load that its server did not keep up with is `saturated`: shown, and held against nothing.
+Rule 1: joules that must not be used are never judged; `void` and `unmeasured` come before all else.
+Rule 2: of what a budget and a baseline say, the worse counts, so that a verdict never gets milder when energy
+    rises; and so it is with the parts of the joules (`changes`).
+Rule 3: a load that its server did not keep up with is `saturated`: shown, and held against nothing.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from pytest_energy.baselines.levels import level_of
 from pytest_energy.baselines.machine import check_comparable, differences
-from pytest_energy.baselines.schema import PINNED_COUNT, Baseline
+from pytest_energy.baselines.schema import PINNED_COUNT
 from pytest_energy.basis import Basis, why_void
 from pytest_energy.errors import NotComparable, NotMeasurable, SettingsError
-from pytest_energy.judgement import SEVERITY, Budget, Comparison, Summary, Verdict
+from pytest_energy.judgement import SEVERITY, Budget, Comparison, Part, Summary, Verdict
 from pytest_energy.model import Provenance, Record
-from pytest_energy.stats.centre import spread_of
-from pytest_energy.stats.compare import (
-    Bounds,
-    RoundEnergies,
-    baseline_centre_j,
-    budget_bounds,
-    centre_ratio,
-    compare,
-    summarise,
-)
+from pytest_energy.stats.centre import Spread
+from pytest_energy.stats.compare import Bounds, budget_bounds, summarise
 from pytest_energy.stats.drift import creep
+from pytest_energy.verdict.changes import Question, verdict_of, worst
 from pytest_energy.verdict.findings import (
-    LATENCY,
     AgainstBudget,
-    Batch,
-    ByChance,
     Compared,
     CreepSince,
     Decision,
@@ -44,14 +30,15 @@ from pytest_energy.verdict.findings import (
     Finding,
     NoBaseline,
     NoSuchJoules,
-    NotConfirmed,
     OnlyEstimated,
     Saturated,
     Unit,
     Unmeasured,
     Void,
 )
+from pytest_energy.verdict.history import Entry, History, entry_of, has_joules
 from pytest_energy.verdict.policy import Policy, RoundsWanted
+from pytest_energy.verdict.suite import BY_ITSELF, Suite
 
 _NO_UNITS = {
     "sample": "how many samples a round has is not known; pass samples= to the marker or to energy.measure",
@@ -62,19 +49,21 @@ _NO_UNITS = {
 def decide(
     record: Record,
     *,
-    baseline: Baseline | None,
+    history: History | None,
     other_machines: Sequence[str],
     budget: Budget,
     policy: Policy,
+    suite: Suite = BY_ITSELF,
 ) -> Decision:
     """What is to be said of *record*.
 
     Args:
         record: The fresh record.
-        baseline: Accepted sessions of this test on this machine, or `None`.
+        history: What is kept of the baseline of this test on this machine, or `None` without one.
         other_machines: Keys of the machines that do have a baseline for this test.
         budget: Joules that the test may use, or an empty one.
         policy: Tolerance and strictness.
+        suite: What all tests of the session show together.
 
     Raises:
         SettingsError: There is a budget a sample or a token, but the record doesn't say of how many.
@@ -84,20 +73,20 @@ def decide(
         findings: list[Finding] = [unjudged]
     else:
         findings = [*_against_budgets(record, budget, policy.alpha)]
-        findings.append(_against_baseline(record, baseline, tuple(other_machines), policy))
+        findings.append(_against_baseline(record, history, tuple(other_machines), policy, suite))
         # A budget is a gate by itself: that there is no baseline comes after it.
         findings.sort(key=lambda one: (isinstance(one, NoBaseline), SEVERITY[one.verdict].of_findings))
     return Decision(
         record=record,
         findings=tuple(findings),
         budget=budget,
-        summary=summary_of(record) if _has_joules(record) else None,
+        summary=summary_of(record) if has_joules(record) else None,
         readings=record.usable_rounds if isinstance(unjudged, Saturated | None) else (),
     )
 
 
 def more_rounds(
-    record: Record, *, baseline: Baseline | None, policy: Policy, cap: int
+    record: Record, *, history: History | None, policy: Policy, cap: int, suite: Suite = BY_ITSELF
 ) -> RoundsWanted | None:
     """The rounds that *record* should have before it is judged, or `None`.
 
@@ -105,22 +94,35 @@ def more_rounds(
     gets rounds up to *cap* at once if they could decide it, were they like those before: looking after each
     round would be peeking.
     """
-    if baseline is None or _unjudged(record, policy) is not None:
+    if history is None or not history.entries or _unjudged(record, policy) is not None:
         return None
     try:
-        energies = [rounds for _, rounds in _sessions(record, baseline, policy)]
-        fresh = policy.basis.round_energies(record)
-        verdict = _verdict_of(_bounds(fresh, energies, policy), policy.tolerance)
+        question = _question(record, history, policy, suite)
+        change = worst(question.changes())
     except (NotComparable, NotMeasurable):
         return None
-    count = len(fresh.energies_j)
+    count = len(record.usable_rounds)
+    verdict, part = change.comparison.verdict, change.comparison.part
     if verdict is Verdict.REGRESSION and not record.confirming_count:
         return RoundsWanted(count=count, is_confirming=True)
     if verdict is Verdict.INCONCLUSIVE and count < cap:
-        at_cap = _verdict_of(_bounds(fresh, energies, policy, cap), policy.tolerance)
-        if at_cap is not Verdict.INCONCLUSIVE:
+        at_cap = question.change(part, round_count=cap)
+        if at_cap.comparison.verdict is not Verdict.INCONCLUSIVE:
             return RoundsWanted(count=cap - count, is_confirming=False)
     return None
+
+
+def _question(record: Record, history: History, policy: Policy, suite: Suite) -> Question:
+    """What is asked of *record*.
+
+    Raises:
+        NotComparable: The baseline is of something else.
+        NotMeasurable: The record has no such joules.
+    """
+    fresh = entry_of(record, policy.basis)
+    if history.newest is not None:  # all sessions of a baseline can be compared with one another
+        check_comparable(history.newest, record, besides=policy.basis.free_facts)
+    return Question(record=record, fresh=fresh, history=history, policy=policy, suite=suite)
 
 
 def summary_of(record: Record) -> Summary:
@@ -170,103 +172,81 @@ def _against_budgets(record: Record, budget: Budget, alpha: float) -> Iterator[A
             mean_j=fmean(rounds.energies_j) / count,
             bounds_j=(lower_j, upper_j),
             alpha=alpha,
-            spread=spread_of(len(rounds.energies_j)),
+            spread=_untrimmed(len(rounds.energies_j)),
         )
+
+
+def _untrimmed(count: int) -> Spread:
+    return Spread(source="own" if count > 1 else "assumed", count=count)
 
 
 # ---- the baseline ----
 
 
 def _against_baseline(
-    record: Record, baseline: Baseline | None, other_machines: tuple[str, ...], policy: Policy
+    record: Record, history: History | None, other_machines: tuple[str, ...], policy: Policy, suite: Suite
 ) -> Compared | NoBaseline | FactsDiffer | NoSuchJoules:
-    if baseline is None:
+    if history is None:
         return NoBaseline(is_unusable=False, other_machines=other_machines)
     try:
-        fresh = policy.basis.round_energies(record)
-        sessions = _sessions(record, baseline, policy)
+        question = _question(record, history, policy, suite)
     except NotComparable as error:
         return FactsDiffer(differences=error.differences, other_machines=other_machines)
     except NotMeasurable as error:
         return NoSuchJoules(basis=policy.basis.text, because=str(error))
-    if not sessions:
+    if not history.entries:
         return NoBaseline(is_unusable=True, other_machines=other_machines)
-    records, energies = [old for old, _ in sessions], [rounds for _, rounds in sessions]
-    finding = compared_of(record, records, _bounds(fresh, energies, policy), policy)
-    is_rise = finding.verdict is Verdict.REGRESSION
-    doubt = _doubt(record, fresh, energies, policy) if is_rise else None
-    levels_j = tuple(map(baseline_centre_j, energies))
-    return replace(
-        finding,
-        verdict=finding.verdict if doubt is None else Verdict.INCONCLUSIVE,
-        comparison=replace(finding.comparison, entry_energies_j=levels_j),
-        unused_count=len(level_of(baseline.entries).entries) - len(sessions),
-        doubt=doubt,
-        creep=_creep([*records, record], [*levels_j, baseline_centre_j(fresh)]),
+    return _compared(question)
+
+
+def _compared(question: Question) -> Compared:
+    changes, history, fresh = question.changes(), question.history, question.fresh
+    decisive = worst(changes)
+    joules = next(
+        (change for change in changes if change.comparison.part is Part.JOULES), None
+    ) or question.change(Part.JOULES)
+    noise = question.suite.noise(frozenset(history.entries[-1].channels_j), decisive.comparison.part)
+    parts = tuple(change.comparison for change in changes if change.comparison.part is not Part.JOULES)
+    return Compared(
+        verdict=decisive.comparison.verdict,
+        comparison=replace(
+            _comparison(fresh, history.judging, joules.bounds, question.policy),
+            latency_ratio=_latency_ratio(fresh, history.judging),
+            differences=_shown_differences(history.newest, question.record),
+            parts=parts,
+            no_parts_because="" if parts else _why_no_parts(fresh, history.judging),
+            session_ratio=math.exp(noise.factor) if noise.test_count else None,
+            entry_energies_j=tuple(entry.energy.value for entry in history.judging),
+        ),
+        alpha=question.policy.alpha,
+        spread=decisive.bounds.spread,
+        channels=_channels_j(fresh, history.judging),
+        unused_count=history.unused_count,
+        decisive=decisive.comparison,
+        doubt=decisive.doubt,
+        crept=decisive.crept,
+        odd_entries=tuple(history.judging[place].created for place in decisive.bounds.odd_places),
+        creep=_creep([*history.entries, fresh]),
     )
 
 
-def _sessions(record: Record, baseline: Baseline, policy: Policy) -> Sequence[tuple[Record, RoundEnergies]]:
-    """The sessions of *baseline* with usable joules, and those joules.
-
-    Raises:
-        NotComparable: One of them can't be compared with *record*.
-    """
-    sessions = []
-    usable = list(filter(_has_joules, level_of(baseline.entries).entries))
-    for session in usable[:1]:  # all sessions of a baseline can be compared with one another
-        check_comparable(session, record, besides=policy.basis.free_facts)
-    for session in usable:
-        try:
-            sessions.append((session, policy.basis.round_energies(session)))
-        except NotMeasurable:
-            continue  # the finding counts what was left out
-    return sessions
+def _why_no_parts(fresh: Entry, entries: Sequence[Entry]) -> str:
+    """Why the joules have no parts."""
+    if isinstance(fresh.activity, str):
+        return fresh.activity
+    reasons = [entry.activity for entry in entries if isinstance(entry.activity, str)]
+    return f"in the baseline {reasons[-1]}" if reasons else ""
 
 
-def _has_joules(session: Record) -> bool:
-    return why_void(session) is None and session.unmeasured_because is None
-
-
-def _bounds(
-    fresh: RoundEnergies, sessions: Sequence[RoundEnergies], policy: Policy, round_count: int | None = None
-) -> Bounds:
-    return compare(fresh, sessions, tolerance=policy.tolerance, alpha=policy.alpha, round_count=round_count)
-
-
-def _doubt(
-    record: Record, fresh: RoundEnergies, sessions: Sequence[RoundEnergies], policy: Policy
-) -> NotConfirmed | ByChance | None:
-    """Why what looks like a regression isn't sure enough (rule 4), or `None`."""
-    if record.confirming_count:
-        confirming = record.rounds[-record.confirming_count :]
-        count = len(fresh.energies_j)
-        first_count = count - sum(reading.energy_j is not None for reading in confirming)
-        batches: tuple[tuple[Batch, int, int], ...] = (
-            ("first", 0, first_count),
-            ("confirming", first_count, count),
-        )
-        limit = 1 + policy.tolerance
-        for batch, start, stop in batches:
-            if start == stop or _bounds(fresh.part(start, stop), sessions, policy).lower <= limit:
-                return NotConfirmed(batch=batch, round_count=stop - start)
-    if policy.test_count > 1:
-        strict = replace(policy, alpha=policy.alpha / policy.test_count)
-        if _bounds(fresh, sessions, strict).lower <= 1:
-            return ByChance(test_count=policy.test_count, alpha=strict.alpha)
-    return None
-
-
-def _creep(records: Sequence[Record], levels_j: Sequence[float]) -> CreepSince | None:
-    """That the newest of *records*, of these levels, have crept up from the first, or `None`."""
-    if len(records) <= PINNED_COUNT:
+def _creep(entries: Sequence[Entry]) -> CreepSince | None:
+    """That the newest of *entries* have crept up from the first, or `None`."""
+    if len(entries) <= PINNED_COUNT:
         return None
-    rise = creep(levels_j, pinned_count=PINNED_COUNT)
+    rise = creep([entry.energy.value for entry in entries], pinned_count=PINNED_COUNT)
     if rise is None:
         return None
-    since = records[PINNED_COUNT + rise.began]
-    commit = since.machine.varying.get("git_commit", "")
-    return CreepSince(ratio=rise.ratio, created=since.created, commit=commit)
+    since = entries[PINNED_COUNT + rise.began]
+    return CreepSince(ratio=rise.ratio, created=since.created, commit=since.commit)
 
 
 # ---- figures of a comparison, whatever it is with ----
@@ -274,67 +254,54 @@ def _creep(records: Sequence[Record], levels_j: Sequence[float]) -> CreepSince |
 
 def compared_of(record: Record, references: Sequence[Record], bounds: Bounds, policy: Policy) -> Compared:
     """*record* against *references*, the newest last, by *bounds* alone."""
-    duration_ratio = centre_ratio(_durations_s(record), [_durations_s(old) for old in references])
-    comparison = Comparison(
-        entry_count=len(references),
+    fresh, *entries = (entry_of(one, policy.basis) for one in (record, *references))
+    return Compared(
+        verdict=verdict_of(bounds, policy.tolerance),
+        comparison=replace(
+            _comparison(fresh, entries, bounds, policy),
+            latency_ratio=_latency_ratio(fresh, entries),
+            differences=_shown_differences(references[-1], record),
+        ),
+        alpha=policy.alpha,
+        spread=bounds.spread,
+        channels=_channels_j(fresh, entries),
+    )
+
+
+def _comparison(fresh: Entry, entries: Sequence[Entry], bounds: Bounds, policy: Policy) -> Comparison:
+    duration_ratio = math.exp(fresh.seconds.centre - fmean(entry.seconds.centre for entry in entries))
+    return Comparison(
+        entry_count=len(entries),
         energy_j=bounds.baseline_j,
         ratio=bounds.ratio,
         ratio_ci=(bounds.lower, bounds.upper),
         detectable_ratio=bounds.detectable_ratio,
         duration_ratio=duration_ratio,
         power_ratio=bounds.ratio / duration_ratio,
-        latency_ratio=_latency_ratio(record, references),
-        differences=_shown_differences(references[-1], record),
         tolerance=policy.tolerance,
         basis=policy.basis.text,
     )
-    return Compared(
-        verdict=_verdict_of(bounds, policy.tolerance),
-        comparison=comparison,
-        alpha=policy.alpha,
-        spread=bounds.spread,
-        channels=_channel_means_j(record, references),
-    )
 
 
-def _verdict_of(bounds: Bounds, tolerance: float) -> Verdict:
-    """What *bounds* of a ratio say, held against *tolerance*."""
-    if bounds.lower > 1 + tolerance:
-        return Verdict.REGRESSION
-    if bounds.upper < 1 - tolerance:
-        return Verdict.IMPROVEMENT
-    if bounds.upper < 1 + tolerance:
-        return Verdict.PASS
-    return Verdict.INCONCLUSIVE
+def _latency_ratio(fresh: Entry, entries: Sequence[Entry]) -> float | None:
+    then_s = [entry.latency_s for entry in entries if entry.latency_s]
+    if not (fresh.latency_s and then_s):
+        return None
+    return fresh.latency_s / math.exp(fmean(map(math.log, then_s)))
 
 
-def _durations_s(record: Record) -> tuple[float, ...]:
-    return tuple(reading.duration_s for reading in record.usable_rounds)
-
-
-def _latency_ratio(record: Record, references: Sequence[Record]) -> float | None:
-    now_s, *then_s = (one.metrics.get(LATENCY) for one in (record, *references))
-    known_s = [latency_s for latency_s in then_s if latency_s]
-    return centre_ratio([now_s], [[latency_s] for latency_s in known_s]) if now_s and known_s else None
-
-
-def _shown_differences(old: Record, new: Record) -> dict[str, tuple[str, str]]:
+def _shown_differences(old: Record | None, new: Record) -> dict[str, tuple[str, str]]:
     """Facts that may differ, of the machine and of how the work is done, and do: (then, now)."""
+    if old is None:
+        return {}
     then, now = ({**one.machine.varying, **one.engine_settings} for one in (old, new))
     return differences(then, now)
 
 
-def _channel_means_j(record: Record, references: Sequence[Record]) -> dict[str, tuple[float, float]]:
+def _channels_j(fresh: Entry, entries: Sequence[Entry]) -> dict[str, tuple[float, float]]:
     """Mean joules of a round (then, now) of each channel that both have; empty where there is but one."""
-    then, now = _means_j(references), _means_j([record])
+    now = fresh.channels_j
     if len(now) < 2:
         return {}
-    return {name: (then[name], now[name]) for name in then.keys() & now.keys()}
-
-
-def _means_j(records: Sequence[Record]) -> dict[str, float]:
-    rounds = [reading for record in records for reading in record.usable_rounds]
-    return {
-        name: fmean(reading.channels[name] for reading in rounds if name in reading.channels)
-        for name in {name for reading in rounds for name in reading.channels}
-    }
+    then = {name: [entry.channels_j[name] for entry in entries if name in entry.channels_j] for name in now}
+    return {name: (fmean(then[name]), now[name]) for name in now if then[name]}

@@ -25,6 +25,7 @@ from pytest_energy.verdict.findings import (
 from pytest_energy.verdict.paragraph import THE_BASELINE, Reference, revision
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.rules import summary_of
+from pytest_energy.verdict.suite import Suite
 from pytest_energy.verdict.words import in_words
 from tests.builders import STEADY, baseline, decided, reading, record
 
@@ -144,7 +145,7 @@ COMPARED: Mapping[str, Case] = {
     "regression": lambda: decided(record(energy_j=120.0), baseline()),
     "regression, confirmed": lambda: decided(confirmed(120.0, 121.0), baseline()),
     "not confirmed": lambda: decided(confirmed(112.0, 106.5), baseline(*[record()] * 5)),
-    "by chance": lambda: decided(record(energy_j=109.0), baseline(), policy=Policy(test_count=1000)),
+    "by chance": lambda: decided(record(energy_j=109.0), baseline(), suite=Suite(test_count=1000)),
     "improvement": lambda: decided(record(energy_j=80.0), baseline()),
     "improvement bought with time": lambda: decided(
         answered_in(1.5, 70.0), baseline(answered_in(0.25, 100.0))

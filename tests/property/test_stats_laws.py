@@ -3,9 +3,10 @@ import math
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pytest_energy.stats.compare import RoundEnergies, budget_bounds, compare, summarise
+from pytest_energy.stats.compare import budget_bounds, compare, summarise
 from pytest_energy.stats.correlate import spearman
 from pytest_energy.stats.drift import cusum
+from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.rounds import needs_more
 
 energies = st.floats(min_value=1e-3, max_value=1e6)

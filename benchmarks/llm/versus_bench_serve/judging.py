@@ -6,7 +6,8 @@ from statistics import median
 from typing import Literal
 
 from benchmarks.llm.versus_bench_serve.figures import NAMES, Pair
-from pytest_energy.stats.compare import Bounds, RoundEnergies
+from pytest_energy.stats.compare import Bounds
+from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.paired import LEAST_PAIR_COUNT, PairBlock, compare_pairs
 
 LIMITS = (0.95, 1.05)

@@ -11,17 +11,18 @@ from pytest_energy.judgement import Verdict
 
 @pytest.fixture(scope="module", params=[4, pytest.param(20, marks=pytest.mark.slow)])
 def checks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Checked]:
-    """Four or twenty tests with two sessions each, unchanged and 15 % up."""
+    """Four or twenty tests with two sessions each, unchanged, and all four or four of twenty 15 % up."""
     folder = tmp_path_factory.mktemp("gate")
     return check_gate(folder, test_count=request.param, session_count=2, changes=(0.0, 0.15))
 
 
 def test_unchanged_passes_and_a_rise_fails(checks: list[Checked]) -> None:
-    """Real runs of pytest fail none of the unchanged tests and nearly all that use 15 % more."""
+    """Real runs of pytest fail none of the unchanged tests and all that use 15 % more."""
     unchanged, risen = checks
     assert unchanged.counts.keys() <= {Verdict.PASS, Verdict.INCONCLUSIVE}
     assert unchanged.exit_status == 0
-    assert risen.counts[Verdict.REGRESSION] >= 0.95 * len(risen.verdicts)
+    assert risen.counts == {Verdict.REGRESSION: len(risen.changed)}
+    assert risen.other_counts.keys() <= {Verdict.PASS, Verdict.INCONCLUSIVE}
     assert risen.exit_status == 1
     assert len(unchanged.verdicts) == len(risen.verdicts) >= 4
 
@@ -72,7 +73,11 @@ def test_a_test_that_junit_lacks_is_found(tmp_path: Path) -> None:
 def test_the_table_has_found_and_expected() -> None:
     """Counts stand beside the simulation's, scaled to as many tests."""
     check = Checked(
-        change=0.0, verdicts={"a": Verdict.PASS, "b": Verdict.PASS}, exit_status=0, disagreements=()
+        change=0.0,
+        verdicts={"a": Verdict.PASS, "b": Verdict.PASS},
+        changed=frozenset("ab"),
+        exit_status=0,
+        disagreements=(),
     )
     text = table([check], {0.0: {Verdict.PASS: 0.5, Verdict.INCONCLUSIVE: 0.5}})
     assert "2 (  1.0 +- 0.7)" in text

@@ -23,9 +23,12 @@ from benchmarks.gate.operating import (
     verdict_at,
 )
 from pytest_energy.baselines.schema import Baseline
+from pytest_energy.basis import Basis
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.plugin.rounds import LEAST_ROUND_COUNT, MOST_ROUND_COUNT
-from pytest_energy.stats.compare import RoundEnergies, compare
+from pytest_energy.stats.compare import compare
+from pytest_energy.stats.level import RoundEnergies
+from pytest_energy.verdict.history import history_of
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.rules import more_rounds
 from tests.builders import baseline, judged, record
@@ -66,7 +69,7 @@ def gated(rounds: Sequence[float], change: float, against: Baseline) -> Judgemen
     count, confirming_count = 6, 0
     while more := more_rounds(
         replace(record(*energies_j[:count]), confirming_count=confirming_count),
-        baseline=against,
+        history=history_of(against, Basis()),
         policy=Policy(),
         cap=MOST_ROUND_COUNT,
     ):

@@ -25,12 +25,15 @@ def test_the_check_reads_judges_and_writes_all(tmp_path: Path, process_count: in
 
 
 def test_processes_judge_alike(tmp_path: Path) -> None:
-    """However many judge, every test is judged once, in the same way."""
+    """However many processes judge, every test is judged once against its whole baseline."""
     write_baselines(tmp_path, 5, 3, 5)
     peaks_bytes: list[float] = []
     shared = {one.record.test_id: one for one in judged_by_workers(tmp_path, 5, 5, 2, peaks_bytes)}
     assert len(peaks_bytes) == 2
-    assert shared == {one.record.test_id: one for one in judged(tmp_path, range(5), 5, 5)}
+    alone = {one.record.test_id: one for one in judged(tmp_path, range(5), 5)}
+    assert shared.keys() == alone.keys()
+    assert {name: one.record for name, one in shared.items()} == {n: one.record for n, one in alone.items()}
+    assert all(one.comparison is not None and one.comparison.entry_count == 3 for one in shared.values())
 
 
 def test_a_record_is_the_same_whenever_it_is_made() -> None:

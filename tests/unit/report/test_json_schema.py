@@ -12,7 +12,7 @@ from jsonschema.exceptions import ValidationError
 
 from pytest_energy.baselines.schema import Baseline, to_json_text
 from pytest_energy.cli import main
-from pytest_energy.judgement import Budget, Comparison, Judgement, Verdict
+from pytest_energy.judgement import Budget, Comparison, Judgement, Part, PartComparison, Verdict
 from pytest_energy.model import JoinedAs, Phase, Provenance, Reading, ReadyPower, Record, Usage
 from pytest_energy.report import schema, to_json, view
 from pytest_energy.yardstick import Yardstick
@@ -44,6 +44,18 @@ READING = Reading(
 )
 VOID = replace(READING, channels={}, void_because="thermal slowdown")
 
+READY = ReadyPower(power_w=120.0, temperature_c=45.0, slope_w_per_k=0.6, uncertainty_w=0.2)
+WORK = PartComparison(
+    part=Part.WORK,
+    ratio=1.08,
+    ratio_ci=(1.07, 1.09),
+    detectable_ratio=1.08,
+    allowed_ratio=1.05,
+    energy_j=23.0,
+    duration_s=1.0,
+    verdict=Verdict.REGRESSION,
+    is_judged=True,
+)
 FULL = replace(
     judgement(
         compared=comparison(1.3), group="requests", model="a", metrics={"flops": None}, absent={"flops": "?"}
@@ -58,6 +70,9 @@ FULL = replace(
         entry_energies_j=(9.5, 10.5),
         creep="+3 % since May",
         latency_ratio=1.02,
+        parts=(WORK,),
+        no_parts_because="ready power of cpu:package-0 is not known",
+        session_ratio=1.01,
         note="a prior",
     ),
 )

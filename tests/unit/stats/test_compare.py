@@ -11,14 +11,15 @@ from pytest_energy.stats.compare import (
     PRIOR_BETWEEN_DF,
     PRIOR_BETWEEN_SD,
     PRIOR_ROUND_CV,
+    PRIOR_ROUND_DF,
     Bounds,
-    RoundEnergies,
     budget_bounds,
     centre_ratio,
     compare,
     shrunk_variance,
     summarise,
 )
+from pytest_energy.stats.level import RoundEnergies
 from tests.builders import rounds_of, steady_rounds
 
 
@@ -149,7 +150,7 @@ class TestCompare:
         """Single rounds everywhere: the prior CV of 3 % stands in, and that is told."""
         result = bounds(rounds_of(100.0), rounds_of(100.0))
         between, within = 2 * PRIOR_BETWEEN_SD**2, 2 * PRIOR_ROUND_CV**2
-        df = (between + within) ** 2 / (between**2 / PRIOR_BETWEEN_DF)
+        df = (between + within) ** 2 / (between**2 / PRIOR_BETWEEN_DF + within**2 / PRIOR_ROUND_DF)
         half = float(t.ppf(0.95, df)) * math.sqrt(between + within)
         assert result.spread == Spread(source="assumed", count=1)
         assert result.upper == pytest.approx(math.exp(half))
@@ -304,12 +305,10 @@ class TestBudgetBounds:
         """One round is known to z times 3 %."""
         assert budget_bounds(rounds_of(100.0), 0.05)[1] == pytest.approx(100 + 3 * 1.644854)
 
-    def test_yuen_from_eight_rounds(self) -> None:
-        """The bounds are the trimmed mean's, with the winsorised variance."""
+    def test_all_rounds_count(self) -> None:
+        """A budget is for what is paid: a few large rounds are in the mean and in its variance."""
         values = (90.0, 97.0, 99.0, 100.0, 101.0, 103.0, 104.0, 140.0)
-        winsorised = (97.0, 97.0, 99.0, 100.0, 101.0, 103.0, 104.0, 104.0)
-        error = math.sqrt(7 * stdev(winsorised) ** 2 / (6 * 5))
-        upper = float(trim_mean(values, 0.2)) + float(t.ppf(0.95, 5)) * error
+        upper = fmean(values) + float(t.ppf(0.95, 7)) * stdev(values) / math.sqrt(8)
         assert budget_bounds(rounds_of(*values), 0.05)[1] == pytest.approx(upper)
 
 

@@ -11,7 +11,8 @@ from scipy import stats
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.stats.centre import Spread
-from pytest_energy.stats.compare import Bounds, RoundEnergies
+from pytest_energy.stats.compare import Bounds
+from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.paired import (
     PairBlock,
     compare_pairs,

@@ -24,8 +24,10 @@ from pytest_energy.verdict.findings import (
     Unmeasured,
     Void,
 )
+from pytest_energy.verdict.history import history_of
 from pytest_energy.verdict.policy import Policy, RoundsWanted
 from pytest_energy.verdict.rules import more_rounds
+from pytest_energy.verdict.suite import Suite
 from tests.builders import STEADY, baseline, decided, reading, record
 
 CAP = 20
@@ -239,11 +241,11 @@ class TestBudget:
         ("round_count", "spread"),
         [
             (1, Spread(source="assumed", count=1)),
-            (9, Spread(source="own", count=9, trimmed_count=1)),
+            (9, Spread(source="own", count=9)),
         ],
     )
     def test_what_its_bounds_rest_on(self, round_count: int, spread: Spread) -> None:
-        """A mean of one round rests on the prior; of many rounds some are not in the mean."""
+        """A mean of one round rests on the prior, one of many on all of them."""
         decision = decided(record(*[100.0] * round_count), budget=Budget(budget_j=50.0))
         assert against_budget(decision).spread == spread
 
@@ -419,20 +421,20 @@ class TestManyTests:
         """9 % from one session is a rise for one test; among a thousand no change isn't excluded."""
         fresh = record(energy_j=109.0)
         assert decided(fresh, baseline()).verdict is Verdict.REGRESSION
-        decision = decided(fresh, baseline(), policy=Policy(test_count=1000))
+        decision = decided(fresh, baseline(), suite=Suite(test_count=1000))
         assert decision.verdict is Verdict.INCONCLUSIVE
         assert compared(decision).doubt == ByChance(test_count=1000, alpha=0.05 / 1000)
 
     def test_a_large_rise_is_one_among_many_tests_too(self) -> None:
         """+25 % fails whatever the number of tests."""
-        decision = decided(record(energy_j=125.0), baseline(), policy=Policy(test_count=1000))
+        decision = decided(record(energy_j=125.0), baseline(), suite=Suite(test_count=1000))
         assert decision.verdict is Verdict.REGRESSION
 
 
 class TestMoreRounds:
     @staticmethod
     def wanted(fresh: Record) -> RoundsWanted | None:
-        return more_rounds(fresh, baseline=baseline(), policy=Policy(), cap=CAP)
+        return more_rounds(fresh, history=history_of(baseline(), Basis()), policy=Policy(), cap=CAP)
 
     def test_what_looks_like_a_regression_is_to_be_confirmed(self) -> None:
         """A second batch as large as the first is asked for, once."""
@@ -444,9 +446,9 @@ class TestMoreRounds:
         fresh = record(94.0, 109.0, 96.0, 107.0, 101.0)
         many = baseline(*(record(*[95.0, 105.0, 97.0, 103.0, 100.0] * 4) for _ in range(5)))
         assert decided(fresh, many).verdict is Verdict.INCONCLUSIVE
-        assert more_rounds(fresh, baseline=many, policy=Policy(), cap=CAP) == RoundsWanted(
-            count=15, is_confirming=False
-        )
+        assert more_rounds(
+            fresh, history=history_of(many, Basis()), policy=Policy(), cap=CAP
+        ) == RoundsWanted(count=15, is_confirming=False)
 
     @pytest.mark.parametrize("energy_j", [105.0, 100.0])
     def test_what_more_rounds_would_not_change_gets_none(self, energy_j: float) -> None:
@@ -469,7 +471,7 @@ class TestMoreRounds:
 
     def test_without_a_baseline_there_is_none(self) -> None:
         """A budget asks for no second batch."""
-        assert more_rounds(record(), baseline=None, policy=Policy(), cap=CAP) is None
+        assert more_rounds(record(), history=None, policy=Policy(), cap=CAP) is None
 
 
 class TestBasis:

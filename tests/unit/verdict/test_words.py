@@ -9,6 +9,7 @@ from pytest_energy.judgement import Comparison, Verdict
 from pytest_energy.model import Provenance
 from pytest_energy.verdict.findings import Compared, Decision, Finding, Void
 from pytest_energy.verdict.policy import Policy
+from pytest_energy.verdict.suite import Suite
 from pytest_energy.verdict.words import in_words, reason
 from tests.builders import baseline, decided, judged, record
 
@@ -79,7 +80,7 @@ def test_a_saving_is_kept_as_the_pipeline_keeps_it(
 def test_a_rise_past_the_tolerance_is_never_to_be_added() -> None:
     """In a baseline it would pass for chance; what is only wide may be added."""
     past, wide = record(energy_j=109.0), record(energy_j=104.0)
-    doubted = judged(past, baseline(), policy=Policy(test_count=1000))
+    doubted = judged(past, baseline(), suite=Suite(test_count=1000))
     assert doubted.verdict is judged(wide, baseline()).verdict is Verdict.INCONCLUSIVE
     assert "--energy-baseline=add" not in doubted.reason
     assert "pytest-energy ab REVISION -- " in doubted.reason

@@ -198,7 +198,14 @@ def test_other_work_is_not_compared() -> None:
 def test_verdict_is_where_the_interval_lies(lower: float, upper: float, verdict: str) -> None:
     """Only an interval within the limits is agreement; one across a limit proves nothing."""
     bounds = Bounds(
-        ratio=1.0, lower=lower, upper=upper, detectable_ratio=1.1, baseline_j=1.0, spread=spread_of(5)
+        ratio=1.0,
+        lower=lower,
+        chance_lower=0.0,
+        plain_ratio=1.0,
+        upper=upper,
+        detectable_ratio=1.1,
+        baseline_j=1.0,
+        spread=spread_of(5),
     )
     assert Row(name="ttft_p50_s", theirs=1.0, ours=1.0, bounds=bounds).verdict == verdict
 

@@ -1,0 +1,174 @@
+"""What a run's records are held against: what is kept of the baselines, and what its tests show together.
+
+Rule 1: a baseline is read once, at collection; a file that breaks or goes later changes no verdict.
+Rule 2: a verdict while tests are still to come rests on the tests so far; the last one is of all of them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pytest_energy.baselines.store import Store
+from pytest_energy.basis import NET, SAMPLE, Basis
+from pytest_energy.judgement import Budget, Judgement
+from pytest_energy.meter.ready_power import ready_power_of
+from pytest_energy.model import ReadyPower, Record
+from pytest_energy.plugin.mark import EnergyMark
+from pytest_energy.plugin.settings import BaselineMode, Settings
+from pytest_energy.verdict import rules
+from pytest_energy.verdict.history import History, history_of
+from pytest_energy.verdict.policy import Policy, RoundsWanted
+from pytest_energy.verdict.session import (
+    Trial,
+    case_of,
+    decide_session,
+    decision_of,
+    of_channels,
+    of_one_session,
+)
+from pytest_energy.verdict.suite import Case, Suite, suite_of
+from pytest_energy.verdict.words import in_words
+from pytest_energy.yardstick.worth import seconds_of
+
+_GROWTH = 1.25
+"""What the tests show together is worked out anew when so many times as many have run: for ten thousand tests
+some forty times, not ten thousand."""
+
+_ENOUGH_READINGS = 100
+"""Of the quiet before rounds, until the end of the run: a line through so many is known to 0.2 W."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """What the end of a process has to say of all tests that it measured.
+
+    Attributes:
+        judgements: The final one of each test, in the order given.
+        failure: Why the run fails as a whole, or `None`.
+        notes: What a reader should know, one sentence each.
+    """
+
+    judgements: tuple[Judgement, ...]
+    failure: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Gate:
+    """The baselines of one run and what has run so far.
+
+    Args:
+        settings: Of the run.
+        store: Where the baselines are.
+        machine_key: Tells the machine's; asked only where baselines are.
+
+    Attributes:
+        durations_s: Seconds that each test's newest session took, or `None` where it has none.
+    """
+
+    def __init__(self, settings: Settings, store: Store, machine_key: Callable[[], str]) -> None:
+        self._settings, self._store, self._machine_key = settings, store, machine_key
+        self.durations_s: dict[str, float | None] = {}
+        self._histories: dict[str, History] = {}
+        self._cases: dict[str, Case] = {}
+        self._trials: dict[str, Trial] = {}
+        self._suite: Suite | None = None
+        self._suite_size = 0
+        self._ready: Mapping[str, ReadyPower] = {}
+
+    def load(self, marks: Mapping[str, EnergyMark]) -> None:
+        """Read the baselines of the tests with these ids and marks, if any are to be looked at.
+
+        Raises:
+            BaselineError: A file or the folder can't be read.
+        """
+        is_off = self._settings.baseline_mode is BaselineMode.OFF
+        for test_id, mark in marks.items():
+            baseline = None if is_off else self._store.load(self._machine_key(), test_id)
+            self.durations_s[test_id] = None if baseline is None else seconds_of(baseline.entries[-1])
+            if baseline is not None:
+                history = history_of(baseline, self.policy(mark).basis)
+                self._histories[test_id] = history
+                self._cases[test_id] = Case(test_id=test_id, fresh=None, history=history)
+
+    def policy(self, mark: EnergyMark) -> Policy:
+        settings = self._settings
+        return Policy(
+            tolerance=settings.tolerance if mark.tolerance is None else mark.tolerance,
+            alpha=settings.alpha,
+            gates_estimates=settings.gates_estimates,
+            basis=Basis(is_net=mark.basis == NET, is_per_sample=mark.per == SAMPLE),
+            parts=settings.parts if mark.parts is None else mark.parts,
+        )
+
+    # ---- while tests run ----
+
+    def judge(self, record: Record, mark: EnergyMark) -> Judgement:
+        """What is to be said of *record* by what has run so far."""
+        trial = self._trial(record, mark)
+        self._trials[record.test_id] = trial
+        case = case_of(trial)
+        if case is not None:
+            self._cases[case.test_id] = case
+        return in_words(decision_of(trial, self._suite_so_far()))
+
+    def more_rounds(self, record: Record, mark: EnergyMark, *, cap: int) -> RoundsWanted | None:
+        """The rounds that *record* should have before it is judged."""
+        trial = self._trial(record, mark)
+        return rules.more_rounds(
+            record, history=trial.history, policy=trial.policy, cap=cap, suite=self._suite_so_far()
+        )
+
+    def _trial(self, record: Record, mark: EnergyMark) -> Trial:
+        history = self._histories.get(record.test_id)
+        other_machines: tuple[str, ...] = ()
+        if history is None and self._settings.baseline_mode is not BaselineMode.OFF:
+            other_machines = self._store.other_machines(record.test_id, besides=self._machine_key())
+        return Trial(
+            record=replace(record, ready_power=self._ready_power(record)),
+            history=history,
+            policy=self.policy(mark),
+            budget=Budget(
+                budget_j=mark.budget_j,
+                budget_per_sample_j=mark.budget_per_sample_j,
+                budget_per_token_j=mark.budget_per_token_j,
+            ),
+            other_machines=other_machines,
+        )
+
+    def _ready_power(self, record: Record) -> Mapping[str, ReadyPower]:
+        """Ready power of the session so far, *record* included where it still tells something new."""
+        readings = [reading for trial in self._trials.values() for reading in trial.record.rounds]
+        if len(readings) < _ENOUGH_READINGS or not self._ready:
+            self._ready = ready_power_of([*readings, *record.rounds], record.idle_power_w)
+        return of_channels(self._ready, record)
+
+    def _suite_so_far(self) -> Suite:
+        size = len(self._trials)
+        if self._suite is None or size >= max(self._suite_size + 1, _GROWTH * self._suite_size):
+            self._suite, self._suite_size = suite_of(self._cases.values()), size
+        return self._suite
+
+    # ---- when all have ----
+
+    def conclude(self, judgements: Sequence[Judgement], yardstick: Sequence[Record] = ()) -> Conclusion:
+        """What is to be said of all tests together.
+
+        Args:
+            judgements: What has been said of each, confirming batches included.
+            yardstick: The records of the fixed loads that were measured beside them.
+        """
+        records = of_one_session([*(one.record for one in judgements), *yardstick])
+        trials = [
+            replace(self._trials[record.test_id], record=record) for record in records[: len(judgements)]
+        ]
+        loads = [self._trial(record, EnergyMark()) for record in records[len(judgements) :]]
+        session = decide_session(
+            trials, tolerance=self._settings.tolerance, alpha=self._settings.alpha, yardstick=loads
+        )
+        return Conclusion(
+            judgements=tuple(
+                replace(in_words(decision), outcome=one.outcome)
+                for one, decision in zip(judgements, session.decisions, strict=True)
+            ),
+            failure=session.failure,
+            notes=session.notes,
+        )

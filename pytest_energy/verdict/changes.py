@@ -1,0 +1,239 @@
+"""One part of a record against its baseline: bounds and what they say. Pure.
+
+Rule 1: a rise fails only when the lower bound is past what is allowed; what the bounds leave open is
+    `inconclusive`, never `pass`. A pass also takes the plain mean, in which a few large rounds count.
+Rule 2: a rise is one only if it is confirmed: by a second batch of rounds where there is one, and, among many
+    tests, by bounds at alpha over their number that exclude no change at all.
+Rule 3: work is held against the tolerance by itself where it can be told that sharply; where its own noise is
+    wider than that, against the tolerance of the test's joules. Waiting always is. A part that is too blunt
+    to pass where nothing has changed doesn't count, unless it proves a rise.
+Rule 4: the first sessions of a level are a second gate, so that a rise in small steps fails at last.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from pytest_energy.errors import NotMeasurable
+from pytest_energy.judgement import SEVERITY, Part, PartComparison, Verdict
+from pytest_energy.model import Reading, Record
+from pytest_energy.stats.compare import Bounds, compare_levels
+from pytest_energy.stats.suite import LevelsOfTest
+from pytest_energy.verdict.findings import Batch, ByChance, Crept, FewLargeRounds, NotConfirmed
+from pytest_energy.verdict.history import Entry, History, entry_of
+from pytest_energy.verdict.policy import Policy
+from pytest_energy.verdict.suite import Suite, active_share, levels_of
+
+Doubt = NotConfirmed | ByChance | FewLargeRounds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One part against its baseline.
+
+    Attributes:
+        is_asked: Whether this part may fail the test.
+        bounds: Against the sessions that judge.
+        doubt: Why what the bounds say by themselves is not the verdict, or `None`.
+        crept: The rise over the first sessions that is past what is allowed, or `None`.
+    """
+
+    comparison: PartComparison
+    is_asked: bool
+    bounds: Bounds
+    doubt: Doubt | None = None
+    crept: Crept | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether the verdict of the test hangs on it."""
+        return self.comparison.is_judged or (self.is_asked and self.comparison.verdict is Verdict.REGRESSION)
+
+    @property
+    def severity(self) -> int:
+        return SEVERITY[self.comparison.verdict].of_findings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked of one record: how far each of its parts is from the baseline's.
+
+    *fresh* is what is kept of *record*.
+    """
+
+    record: Record
+    fresh: Entry
+    history: History
+    policy: Policy
+    suite: Suite
+
+    def changes(self) -> tuple[Change, ...]:
+        """Each part that both sides have, work first; all joules where there are none, or if asked for."""
+        asked = self.policy.parts
+        parts = [part for part in (Part.WORK, Part.WAITING) if self._levels(self.fresh, part) is not None]
+        if not parts or Part.JOULES in asked:
+            parts.append(Part.JOULES)
+        has_own = any(part in asked for part in parts)
+        return tuple(self.change(part, is_asked=part in asked or not has_own) for part in parts)
+
+    def change(self, part: Part, *, is_asked: bool = True, round_count: int | None = None) -> Change:
+        """The change of one part, as if the record had *round_count* rounds of the same centre and spread."""
+        allowed = self._allowed(part, round_count)
+        bounds = self._bounds(self.fresh, self.history.judging, part, allowed, round_count)
+        verdict, doubt, crept = self._verdict(part, bounds, allowed)
+        energy_j, duration_s = self._baseline_values(part)
+        comparison = PartComparison(
+            part=part,
+            ratio=bounds.ratio,
+            ratio_ci=(bounds.lower, bounds.upper),
+            detectable_ratio=bounds.detectable_ratio,
+            allowed_ratio=1 + allowed,
+            energy_j=energy_j,
+            duration_s=duration_s,
+            verdict=verdict,
+            is_judged=is_asked and (part is not Part.WAITING or _is_sharp(bounds, allowed)),
+        )
+        return Change(comparison=comparison, is_asked=is_asked, bounds=bounds, doubt=doubt, crept=crept)
+
+    # ---- what is allowed ----
+
+    def _allowed(self, part: Part, round_count: int | None) -> float:
+        """The accepted rise of *part*, a share of itself: rule 3."""
+        tolerance = self.policy.tolerance
+        if part is Part.JOULES:
+            return tolerance
+        share = self._active_share()
+        if part is Part.WAITING:
+            return tolerance / (1 - share)
+        bounds = self._bounds(self.fresh, self.history.judging, part, tolerance, round_count)
+        return tolerance if _is_sharp(bounds, tolerance) else tolerance / share
+
+    def _active_share(self) -> float:
+        parts = (entry.parts for entry in self.history.judging)
+        return active_share(activity for activity in parts if activity is not None)
+
+    def _baseline_values(self, part: Part) -> tuple[float, float]:
+        """Mean joules of *part* and seconds of a round in the sessions that judge."""
+        entries = self.history.judging
+        parts = [activity for entry in entries if (activity := entry.parts) is not None]
+        if part is Part.JOULES or not parts:
+            joules = [entry.energy.value for entry in entries]
+        else:
+            joules = [one.active_j if part is Part.WORK else one.waiting_j for one in parts]
+        return sum(joules) / len(joules), sum(entry.seconds.value for entry in entries) / len(entries)
+
+    # ---- bounds ----
+
+    def _levels(
+        self, fresh: Entry, part: Part, entries: Sequence[Entry] | None = None
+    ) -> LevelsOfTest | None:
+        return levels_of(fresh, self.history.judging if entries is None else entries, part)
+
+    def _bounds(
+        self,
+        fresh: Entry,
+        entries: Sequence[Entry],
+        part: Part,
+        allowed: float,
+        round_count: int | None = None,
+    ) -> Bounds:
+        levels = self._levels(fresh, part, entries)
+        if levels is None or levels.fresh is None:
+            raise NotMeasurable(f"{self.record.test_id}: {part} is not known on both sides")
+        channels = frozenset(self.history.entries[-1].channels_j)
+        return compare_levels(
+            levels.fresh,
+            levels.sessions,
+            tolerance=allowed,
+            alpha=self.policy.alpha,
+            noise=self.suite.noise(channels, part).of(levels),
+            test_count=self.suite.test_count,
+            round_count=round_count,
+        )
+
+    # ---- what they say ----
+
+    def _verdict(
+        self, part: Part, bounds: Bounds, allowed: float
+    ) -> tuple[Verdict, Doubt | None, Crept | None]:
+        verdict = verdict_of(bounds, allowed)
+        if verdict is Verdict.REGRESSION:
+            doubt = self._doubt(part, bounds, allowed, self.history.judging)
+            return (verdict, None, None) if doubt is None else (Verdict.INCONCLUSIVE, doubt, None)
+        crept = self._crept(part, allowed)
+        if crept is not None:
+            return Verdict.REGRESSION, None, crept
+        if verdict is Verdict.PASS and bounds.plain_ratio >= 1 + allowed:
+            return Verdict.INCONCLUSIVE, FewLargeRounds(plain_ratio=bounds.plain_ratio), None
+        return verdict, None, None
+
+    def _crept(self, part: Part, allowed: float) -> Crept | None:
+        """The rise over the pinned sessions that is past what is allowed: rule 4."""
+        pinned = self.history.pinned
+        if not pinned or self._levels(self.fresh, part, pinned) is None:
+            return None
+        bounds = self._bounds(self.fresh, pinned, part, allowed)
+        if verdict_of(bounds, allowed) is not Verdict.REGRESSION:
+            return None
+        if self._doubt(part, bounds, allowed, pinned) is not None:
+            return None
+        return Crept(
+            ratio=bounds.ratio,
+            ratio_ci=(bounds.lower, bounds.upper),
+            entry_count=len(pinned),
+            since=pinned[-1].created,
+        )
+
+    def _doubt(
+        self, part: Part, bounds: Bounds, allowed: float, entries: Sequence[Entry]
+    ) -> NotConfirmed | ByChance | None:
+        """Why what looks like a rise isn't sure enough (rule 2), or `None`."""
+        for batch, rounds in self._batches():
+            if not rounds or self._bounds(self._entry(rounds), entries, part, allowed).lower <= 1 + allowed:
+                return NotConfirmed(batch=batch, round_count=len(rounds))
+        if not bounds.is_proof:
+            return NotConfirmed(batch="only", round_count=1)
+        if bounds.chance_lower <= 1:
+            count = self.suite.test_count
+            return ByChance(test_count=count, alpha=self.policy.alpha / count)
+        return None
+
+    def _entry(self, rounds: tuple[Reading, ...]) -> Entry:
+        """What is kept of the record if it had but *rounds*."""
+        return entry_of(replace(self.record, rounds=rounds, confirming_count=0), self.policy.basis)
+
+    def _batches(self) -> Iterator[tuple[Batch, tuple[Reading, ...]]]:
+        """The rounds with joules of each batch of a record that has two."""
+        rounds, count = self.record.rounds, self.record.confirming_count
+        batches: tuple[tuple[Batch, tuple[Reading, ...]], ...] = (
+            ("first", rounds[: len(rounds) - count]),
+            ("confirming", rounds[len(rounds) - count :]),
+        )
+        for batch, readings in batches if count else ():
+            yield batch, tuple(reading for reading in readings if reading.void_because is None)
+
+
+def worst(changes: Sequence[Change]) -> Change:
+    """The change that decides: the most severe that counts, the first of equals.
+
+    Where none counts, all that were asked for being too blunt, it is the first that was asked for.
+    """
+    counting = [change for change in changes if change.counts]
+    return min(
+        counting or [change for change in changes if change.is_asked], key=lambda change: change.severity
+    )
+
+
+def verdict_of(bounds: Bounds, tolerance: float) -> Verdict:
+    """What *bounds* of a ratio say by themselves, held against *tolerance*."""
+    if bounds.lower > 1 + tolerance:
+        return Verdict.REGRESSION
+    if bounds.upper < 1 - tolerance:
+        return Verdict.IMPROVEMENT
+    if bounds.upper < 1 + tolerance:
+        return Verdict.PASS
+    return Verdict.INCONCLUSIVE
+
+
+def _is_sharp(bounds: Bounds, allowed: float) -> bool:
+    """Whether unchanged work would pass: its interval is narrower than what is allowed."""
+    return bounds.upper / bounds.ratio < 1 + allowed

@@ -1,0 +1,172 @@
+"""What is kept of a record, and of a baseline's, to compare them: levels in place of rounds.
+
+Rule 1: a suite is judged as a whole, so that the baselines of all its tests are in memory at once: of ten
+    thousand tests their levels are, their rounds are not.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from pytest_energy.baselines import levels
+from pytest_energy.baselines.levels import JUDGING_COUNT
+from pytest_energy.baselines.schema import PINNED_COUNT, Baseline
+from pytest_energy.basis import Basis, Parts, why_void
+from pytest_energy.errors import NotMeasurable
+from pytest_energy.model import Record
+from pytest_energy.stats.level import Level, level_of, rounds_level
+
+LATENCY = "e2e_p50_s"
+"""The metric that a saving is asked about: did it come from slower answers?"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """The two parts of a record's joules.
+
+    Attributes:
+        active: Level of active joules.
+        active_j: Mean active joules of a round.
+        waiting_j: Mean joules of a round at ready power.
+        duration_s: Mean seconds of a round.
+    """
+
+    active: Level
+    active_j: float
+    waiting_j: float
+    duration_s: float
+
+    @property
+    def active_share(self) -> float:
+        """Share of the joules that is active."""
+        return self.active_j / (self.active_j + self.waiting_j)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What is kept of one record.
+
+    Attributes:
+        session: Of the record, which names the process that measured.
+        created: As in the record.
+        commit: Of the code, or empty.
+        energy: Level of the joules that are compared.
+        seconds: Level of the seconds of a round.
+        activity: The two parts, or why there are none.
+        latency_s: Median time from request to last token, where there were requests.
+        channels_j: Mean joules of a round by channel.
+    """
+
+    session: str | None
+    created: str
+    commit: str
+    energy: Level
+    seconds: Level
+    activity: Activity | str
+    latency_s: float | None
+    channels_j: Mapping[str, float]
+
+    @property
+    def parts(self) -> Activity | None:
+        return self.activity if isinstance(self.activity, Activity) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What is kept of a baseline.
+
+    Attributes:
+        entries: All, the oldest first; none where no session has usable joules.
+        judging: The newest of them, which a fresh record is compared with.
+        pinned: The first of them, which a slow creep is held against; empty where they say nothing else.
+        newest: The newest session with usable joules, less its rounds but one: its facts are compared.
+        unused_count: Sessions without usable joules.
+    """
+
+    entries: tuple[Entry, ...]
+    judging: tuple[Entry, ...]
+    pinned: tuple[Entry, ...] = ()
+    newest: Record | None
+    unused_count: int = 0
+
+
+def entry_of(record: Record, basis: Basis) -> Entry:
+    """What is kept of *record*.
+
+    Raises:
+        NotMeasurable: It has no joules of this *basis*.
+    """
+    rounds = record.usable_rounds
+    first_count = _first_count(record)
+    latency_s = record.metrics.get(LATENCY)
+    return Entry(
+        session=record.session,
+        created=record.created,
+        commit=record.machine.varying.get("git_commit", ""),
+        energy=rounds_level(basis.round_energies(record), first_count),
+        seconds=level_of([reading.duration_s for reading in rounds], first_count=first_count),
+        activity=_activity(record, basis),
+        latency_s=latency_s or None,
+        channels_j=means_j([record]),
+    )
+
+
+def _activity(record: Record, basis: Basis) -> Activity | str:
+    try:
+        return activity_of(basis.parts(record), _first_count(record))
+    except NotMeasurable as error:
+        return str(error)
+
+
+def _first_count(record: Record) -> int:
+    """Rounds with joules of the first batch."""
+    rounds = record.rounds[: len(record.rounds) - record.confirming_count]
+    return sum(reading.void_because is None for reading in rounds)
+
+
+def activity_of(parts: Parts, first_count: int | None = None) -> Activity:
+    pairs = zip(parts.durations_s, parts.waiting_powers_w, strict=True)
+    return Activity(
+        active=rounds_level(parts.active, first_count),
+        active_j=fmean(parts.active.energies_j),
+        waiting_j=fmean(duration_s * power_w for duration_s, power_w in pairs),
+        duration_s=fmean(parts.durations_s),
+    )
+
+
+def history_of(baseline: Baseline, basis: Basis) -> History:
+    """What is kept of *baseline* to compare joules of this *basis*."""
+    level = levels.level_of(baseline.entries)
+    usable = list(filter(has_joules, level.entries))
+    entries = tuple(_entries(usable, basis))
+    newest = usable[-1] if usable else None
+    return History(
+        entries=entries,
+        judging=entries[-JUDGING_COUNT:],
+        pinned=entries[:PINNED_COUNT] if len(entries) > PINNED_COUNT else (),
+        newest=None
+        if newest is None
+        else replace(newest, rounds=newest.usable_rounds[:1], confirming_count=0),
+        unused_count=len(level.entries) - len(entries),
+    )
+
+
+def _entries(records: Iterable[Record], basis: Basis) -> Iterable[Entry]:
+    for record in records:
+        try:
+            yield entry_of(record, basis)
+        except NotMeasurable:
+            continue  # the finding counts what was left out
+
+
+def has_joules(record: Record) -> bool:
+    return why_void(record) is None and record.unmeasured_because is None
+
+
+def means_j(records: Sequence[Record]) -> dict[str, float]:
+    """Mean joules of a round by channel."""
+    rounds = [reading for record in records for reading in record.usable_rounds]
+    return {
+        name: fmean(reading.channels[name] for reading in rounds if name in reading.channels)
+        for name in sorted({name for reading in rounds for name in reading.channels})
+    }

@@ -1,0 +1,153 @@
+"""All tests of one session judged together. Pure.
+
+Rule 1: the verdict of a test takes the tests beside it: what they share is the session's, not the test's.
+Rule 2: a factor that all tests share fails the run once, where it is past the tolerance and the yardstick did
+    not move as far.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pytest_energy.baselines.machine import check_comparable
+from pytest_energy.errors import NotComparable, NotMeasurable
+from pytest_energy.judgement import Budget, Part
+from pytest_energy.meter.ready_power import ready_power_of
+from pytest_energy.model import ReadyPower, Record
+from pytest_energy.verdict.figures import change_text
+from pytest_energy.verdict.findings import Decision
+from pytest_energy.verdict.history import History, entry_of, has_joules
+from pytest_energy.verdict.policy import Policy
+from pytest_energy.verdict.rules import decide
+from pytest_energy.verdict.suite import Case, SessionFactor, Suite, session_factors, suite_of
+
+_NAMED_FACTOR = 0.01  # past it a session's factor is worth a note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One test that is to be judged; *history* is `None` without a baseline."""
+
+    record: Record
+    history: History | None
+    policy: Policy
+    budget: Budget = field(default_factory=Budget)
+    other_machines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionDecision:
+    """What is to be said of a session.
+
+    Attributes:
+        decisions: Of each trial, in their order.
+        factors: What the tests share, for each group of channels that enough tests measure.
+        tolerance: Accepted rise of a factor, a share.
+        alpha: Chance that a factor's truth lies beyond one of its bounds.
+    """
+
+    decisions: tuple[Decision, ...]
+    factors: tuple[SessionFactor, ...]
+    tolerance: float
+    alpha: float
+
+    @property
+    def failing_factors(self) -> tuple[SessionFactor, ...]:
+        """The factors past the tolerance that the yardstick doesn't explain."""
+        return tuple(one for one in self.factors if one.unexplained_ratio > 1 + self.tolerance)
+
+    @property
+    def failure(self) -> str | None:
+        """Why the run fails as a whole, in words, or `None`."""
+        texts = [_failure_text(factor, self.tolerance) for factor in self.failing_factors]
+        return "; ".join(texts) or None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of the session, one sentence each."""
+        named = (one for one in self.factors if abs(one.ratio - 1) > _NAMED_FACTOR)
+        return tuple(f"{_factor_text(one)}{_yardstick_text(one)}" for one in named)
+
+
+def decide_session(
+    trials: Sequence[Trial], *, tolerance: float, alpha: float, yardstick: Iterable[Trial] = ()
+) -> SessionDecision:
+    """What is to be said of each of *trials*, and of all together.
+
+    Args:
+        trials: The tests of one session.
+        tolerance: Accepted rise of what they share.
+        alpha: As in `Policy`, for what they share.
+        yardstick: The fixed loads that were measured beside them.
+    """
+    cases = [case for trial in (*trials, *yardstick) if (case := case_of(trial)) is not None]
+    suite = suite_of(cases)
+    return SessionDecision(
+        decisions=tuple(decision_of(trial, suite) for trial in trials),
+        factors=session_factors(cases, suite, alpha),
+        tolerance=tolerance,
+        alpha=alpha,
+    )
+
+
+def decision_of(trial: Trial, suite: Suite) -> Decision:
+    return decide(
+        trial.record,
+        history=trial.history,
+        other_machines=trial.other_machines,
+        budget=trial.budget,
+        policy=trial.policy,
+        suite=suite,
+    )
+
+
+def case_of(trial: Trial) -> Case | None:
+    """*trial* as one of many, or `None` where it can't be compared."""
+    record, history, basis = trial.record, trial.history, trial.policy.basis
+    if history is None or not history.entries or history.newest is None or not has_joules(record):
+        return None
+    if record.saturated_because is not None:
+        return None
+    try:
+        check_comparable(history.newest, record, besides=basis.free_facts)
+        return Case(test_id=record.test_id, fresh=entry_of(record, basis), history=history)
+    except (NotComparable, NotMeasurable):
+        return None
+
+
+def of_one_session(records: Sequence[Record], name: str | None = None) -> tuple[Record, ...]:
+    """*records* of one session: ready power is of all their rounds, *name* stands in for a missing one."""
+    idle_power_w = next((record.idle_power_w for record in records if record.idle_power_w), None)
+    ready_power = ready_power_of((reading for record in records for reading in record.rounds), idle_power_w)
+    return tuple(
+        replace(record, ready_power=of_channels(ready_power, record), session=record.session or name)
+        for record in records
+    )
+
+
+def of_channels(ready_power: Mapping[str, ReadyPower], record: Record) -> dict[str, ReadyPower]:
+    """What of *ready_power* is of a channel that *record* has measured."""
+    names = {name for reading in record.rounds for name in reading.channels}
+    return {name: line for name, line in ready_power.items() if name in names}
+
+
+# ---- in words ----
+
+
+def _failure_text(factor: SessionFactor, tolerance: float) -> str:
+    cause = "one cause, not one a test: the code that they share, or the machine (no yardstick was measured)"
+    if factor.yardstick:
+        cause = f"one cause, not one a test, and not the machine{_yardstick_text(factor)}"
+    return f"{_factor_text(factor)}, more than the {tolerance * 100:g} % allowed: {cause}"
+
+
+def _factor_text(factor: SessionFactor) -> str:
+    lower, upper = (change_text(ratio) for ratio in factor.ratio_ci)
+    what = f"{'active joules' if factor.part is Part.WORK else 'joules'} on {', '.join(factor.channels)}"
+    return f"{change_text(factor.ratio)} [{lower}, {upper}] in all {factor.test_count} tests: {what}"
+
+
+def _yardstick_text(factor: SessionFactor) -> str:
+    if not factor.yardstick:
+        return ""
+    moves = ", ".join(f"{name} {change_text(ratio)}" for name, ratio in sorted(factor.yardstick.items()))
+    return f" (yardstick: {moves})"

@@ -1,0 +1,177 @@
+"""All tests of a session together: what they have in common, and how sessions differ. Pure.
+
+Rule 1: tests are pooled with those that measure the same channels: a card's factor says nothing of a
+    processor.
+Rule 2: the yardstick's loads are no tests: what moves them is the machine, so they explain a factor and are
+    never in it.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from pytest_energy.judgement import Part
+from pytest_energy.stats.suite import LevelsOfTest, Prior, SuiteNoise, alone, suite_noise
+from pytest_energy.verdict.history import Activity, Entry, History
+
+YARDSTICK = "yardstick::"
+"""What the ids of the yardstick's loads begin with."""
+
+PRIORS = {
+    Part.JOULES: Prior(test_sd=0.008),
+    Part.WORK: Prior(test_sd=0.006),
+    Part.WAITING: Prior(test_sd=0.03),
+}
+"""By part, of a test less its session's factor. Joules: with a factor of 0.6 % between processes they make
+the 1 % of a test by itself (`stats.compare`). Work: 0.5 % of gross joules on seven H100 boards, a part of it
+the scatter of five rounds. Waiting: 2 to 12 % on hosts that are shared, 0.5 % on one's own."""
+
+ALONE_SD = {Part.JOULES: 0.01, Part.WORK: 0.01, Part.WAITING: 0.05}
+"""Of a session as a whole, where too few tests tell its factor."""
+
+Channels = frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A test with a baseline: its fresh entry (`None` where it has not run yet) and those to compare with."""
+
+    test_id: str
+    fresh: Entry | None
+    history: History
+
+    @property
+    def channels(self) -> Channels:
+        return frozenset(self.history.entries[-1].channels_j)
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """How sessions of unchanged code differ, by the channels that tests measure and by part.
+
+    Attributes:
+        noises: Of each group of tests; a test of none is by itself.
+        test_count: Tests that are judged together.
+    """
+
+    noises: Mapping[tuple[Channels, Part], SuiteNoise] = field(default_factory=dict)
+    test_count: int = 1
+
+    def noise(self, channels: Channels, part: Part) -> SuiteNoise:
+        return self.noises.get((channels, part)) or alone(ALONE_SD[part])
+
+
+BY_ITSELF = Suite()
+"""Of a test that no other is judged with."""
+
+
+def suite_of(cases: Iterable[Case]) -> Suite:
+    """What *cases* show together; the yardstick's loads among them have no say."""
+    groups: dict[Channels, list[Case]] = {}
+    for case in cases:
+        if not case.test_id.startswith(YARDSTICK) and case.history.entries:
+            groups.setdefault(case.channels, []).append(case)
+    noises = {
+        (channels, part): suite_noise(
+            [levels for case in group if (levels := levels_of(case.fresh, case.history.entries, part))],
+            PRIORS[part],
+            ALONE_SD[part],
+        )
+        for channels, group in groups.items()
+        for part in Part
+    }
+    return Suite(noises, max(1, sum(map(len, groups.values()))))
+
+
+def levels_of(fresh: Entry | None, entries: Sequence[Entry], part: Part) -> LevelsOfTest | None:
+    """The levels of *part*; `None` where no session of the baseline, or the fresh one, has that part."""
+    if part is Part.JOULES:
+        return LevelsOfTest(
+            fresh=None if fresh is None else fresh.energy,
+            sessions=tuple(entry.energy for entry in entries),
+            names=tuple(entry.session for entry in entries),
+        )
+    if fresh is not None and fresh.parts is None:
+        return None
+    pairs = [(entry, activity) for entry in entries if (activity := entry.parts) is not None]
+    if not pairs:
+        return None
+    is_work = part is Part.WORK
+    new = None if fresh is None else fresh.parts.active if is_work and fresh.parts else fresh.seconds
+    return LevelsOfTest(
+        fresh=new,
+        sessions=tuple(activity.active if is_work else entry.seconds for entry, activity in pairs),
+        names=tuple(entry.session for entry, _ in pairs),
+        scale=1 / active_share(activity for _, activity in pairs) if is_work else 1.0,
+    )
+
+
+def active_share(activities: Iterable[Activity]) -> float:
+    """Mean share of the joules that is active."""
+    return fmean(activity.active_share for activity in activities)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFactor:
+    """What all tests of a session have in common, against the sessions that judge.
+
+    Attributes:
+        part: Of work where tests have parts, else of all joules.
+        channels: That the tests measure.
+        ratio: This session over the baselines' sessions.
+        ratio_ci: Bounds of it, each one-sided at alpha.
+        test_count: Tests that it is of.
+        yardstick: By how much the yardstick's loads have moved, by name; empty without a yardstick.
+    """
+
+    part: Part
+    channels: tuple[str, ...]
+    ratio: float
+    ratio_ci: tuple[float, float]
+    test_count: int
+    yardstick: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def unexplained_ratio(self) -> float:
+        """What is left of the lower bound if the machine has moved as far as some load of the yardstick."""
+        moves = [*self.yardstick.values(), 1.0]
+        return self.ratio_ci[0] / min(max(self.ratio_ci[0], min(moves)), max(moves))
+
+
+def session_factors(cases: Sequence[Case], suite: Suite, alpha: float) -> tuple[SessionFactor, ...]:
+    """The factors of the fresh session, one for each group of tests that is large enough to tell."""
+    yardstick = [case for case in cases if case.test_id.startswith(YARDSTICK)]
+    tests = [case for case in cases if not case.test_id.startswith(YARDSTICK) and case.history.entries]
+    factors = []
+    for channels in dict.fromkeys(case.channels for case in tests):
+        work, joules = (suite.noise(channels, part) for part in (Part.WORK, Part.JOULES))
+        part, noise = (Part.WORK, work) if work.test_count else (Part.JOULES, joules)
+        if not noise.test_count:
+            continue
+        names = {
+            entry.session for case in tests if case.channels == channels for entry in case.history.judging
+        }
+        before = [noise.session_factors[name] for name in names if name in noise.session_factors]
+        level = fmean(before) if before else 0.0
+        lower, upper = noise.factor_bounds(alpha)
+        factors.append(
+            SessionFactor(
+                part=part,
+                channels=tuple(sorted(channels)),
+                ratio=math.exp(noise.factor - level),
+                ratio_ci=(lower * math.exp(-level), upper * math.exp(-level)),
+                test_count=noise.test_count,
+                yardstick=dict(_moves(yardstick, part, channels)),
+            )
+        )
+    return tuple(factors)
+
+
+def _moves(yardstick: Iterable[Case], part: Part, channels: Channels) -> Iterable[tuple[str, float]]:
+    """Name and ratio of each load of the yardstick that measures some of *channels*."""
+    for case in yardstick:
+        levels = levels_of(case.fresh, case.history.judging, part)
+        if levels is not None and levels.fresh is not None and case.channels & channels:
+            before = fmean(session.centre for session in levels.sessions)
+            yield case.test_id.removeprefix(YARDSTICK), math.exp(levels.fresh.centre - before)
