@@ -6,10 +6,11 @@ Rule 2: there are parts only where every channel has a ready power: a sum that l
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.model import Reading, Record
+from pytest_energy.model import Reading, ReadyPower, Record
 from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.units import to_text
 
@@ -87,18 +88,13 @@ class Basis:
             NotMeasurable: They can't be had, with the reason.
         """
         count, usable = self._unit_count(record), record.usable_rounds
-        ready_w = [_ready_power_w(reading, record) for reading in usable]
+        ready_w = [_ready_power_w(reading, record.ready_power) for reading in usable]
         error_w = math.hypot(*(line.uncertainty_w for line in record.ready_power.values()))
-        active_j = [
-            math.fsum(r.channels.values()) - q * r.duration_s for r, q in zip(usable, ready_w, strict=True)
-        ]
-        least_j = min(active_j, default=0.0)
-        if least_j <= 0:
-            raise NotMeasurable(f"a round has {to_text(least_j, 'J')} above ready power: too little to tell")
+        energies_j = tuple(active_j(reading, record.ready_power) / count for reading in usable)
         idle_w = math.fsum((record.idle_power_w or {}).values()) if self.is_net else 0.0
         return Parts(
             active=RoundEnergies(
-                energies_j=tuple(one_j / count for one_j in active_j),
+                energies_j=energies_j,
                 uncertainties_j=tuple(
                     math.hypot(reading.uncertainty_j, error_w * reading.duration_s) / count
                     for reading in usable
@@ -131,14 +127,25 @@ class Basis:
         return net_j
 
 
-def _ready_power_w(reading: Reading, record: Record) -> float:
+def active_j(reading: Reading, ready_power: Mapping[str, ReadyPower]) -> float:
+    """Joules of *reading* above *ready_power*: A of rule 1.
+
+    Raises:
+        NotMeasurable: There are none, or a channel's ready power is not known.
+    """
+    energy_j = math.fsum(reading.channels.values())
+    result_j = energy_j - _ready_power_w(reading, ready_power) * reading.duration_s
+    if result_j <= 0:
+        raise NotMeasurable(f"a round has {to_text(result_j, 'J')} above ready power: too little to tell")
+    return result_j
+
+
+def _ready_power_w(reading: Reading, ready_power: Mapping[str, ReadyPower]) -> float:
     """Ready power of all channels at the temperature of *reading*."""
-    missing = sorted(reading.channels.keys() - record.ready_power.keys())
+    missing = sorted(reading.channels.keys() - ready_power.keys())
     if missing:
         raise NotMeasurable(f"ready power of {', '.join(missing)} is not known")
-    return math.fsum(
-        record.ready_power[name].at(reading.temperatures_c.get(name)) for name in reading.channels
-    )
+    return math.fsum(ready_power[name].at(reading.temperatures_c.get(name)) for name in reading.channels)
 
 
 def why_void(record: Record) -> str | None:

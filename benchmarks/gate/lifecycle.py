@@ -23,12 +23,13 @@ if not __package__:  # run as a file: the folder above `benchmarks` isn't on the
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from pytest_energy.baselines.accept import joining, why_not_accepted
-from pytest_energy.baselines.levels import extended, kept, level_of
+from pytest_energy.baselines.levels import extended, kept
 from pytest_energy.baselines.schema import KEPT_COUNT, Baseline
 from pytest_energy.judgement import FAILING, Budget, Judgement, Verdict
 from pytest_energy.model import Machine, Provenance, Reading, Record
 from pytest_energy.plugin.rounds import LEAST_ROUND_COUNT, MOST_ROUND_COUNT
 from pytest_energy.stats.rounds import needs_more, precision_for
+from pytest_energy.verdict.history import history_of
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.rules import decide, more_rounds
 
@@ -108,19 +109,14 @@ def judged(draws: Sequence[float], entries: Sequence[Record], place: int) -> Jud
     """The worse of what the judging sessions of *entries* and the pinned ones say of a record of *draws*."""
     if not entries:
         return _judgement(_record(draws[: _first_count(draws)], place), Verdict.NO_BASELINE)
-    level = level_of(entries)
-    gates = [level.judging, level.pinned] if level.has_pinned_gate else [level.judging]
-    judgements = [_judged_by(draws, gate, place) for gate in gates]
-    return next((one for one in judgements if one.verdict is Verdict.REGRESSION), judgements[0])
-
-
-def _judged_by(draws: Sequence[float], entries: Sequence[Record], place: int) -> Judgement:
-    baseline = Baseline(test_id=_TEST_ID, machine_key=_MACHINE.key, entries=tuple(entries))
+    history = history_of(
+        Baseline(test_id=_TEST_ID, machine_key=_MACHINE.key, entries=tuple(entries)), _POLICY.basis
+    )
     record = _record(draws[: _first_count(draws)], place)
-    while wanted := more_rounds(record, baseline=baseline, policy=_POLICY, cap=MOST_ROUND_COUNT):
+    while wanted := more_rounds(record, history=history, policy=_POLICY, cap=MOST_ROUND_COUNT):
         record = _record(draws[: len(record.rounds) + wanted.count], place)
         record = replace(record, confirming_count=wanted.count if wanted.is_confirming else 0)
-    decision = decide(record, baseline=baseline, other_machines=(), budget=Budget(), policy=_POLICY)
+    decision = decide(record, history=history, other_machines=(), budget=Budget(), policy=_POLICY)
     return _judgement(record, decision.findings[0].verdict)
 
 

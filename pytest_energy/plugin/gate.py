@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_energy.baselines.store import Store
-from pytest_energy.basis import NET, SAMPLE, Basis
+from pytest_energy.basis import NET, SAMPLE, Basis, active_j
+from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import Budget, Judgement
 from pytest_energy.meter.ready_power import ready_power_of
-from pytest_energy.model import ReadyPower, Record
+from pytest_energy.model import Reading, ReadyPower, Record
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.settings import BaselineMode, Settings
 from pytest_energy.verdict import rules
@@ -116,6 +117,14 @@ class Gate:
         return rules.more_rounds(
             record, history=trial.history, policy=trial.policy, cap=cap, suite=self._suite_so_far()
         )
+
+    def active_joules(self, readings: Sequence[Reading]) -> tuple[float, ...]:
+        """Active joules of each of *readings*, by the ready power so far; empty where they can't be told."""
+        ready_power = self._ready or ready_power_of(readings)
+        try:
+            return tuple(active_j(reading, ready_power) for reading in readings)
+        except NotMeasurable:
+            return ()
 
     def _trial(self, record: Record, mark: EnergyMark) -> Trial:
         history = self._histories.get(record.test_id)

@@ -163,6 +163,7 @@ class Measurement:
                 plan=self._plan(work, test_id, time_share),
                 clock=self.run.clock,
                 progress=show,
+                active=self.run.gate.active_joules,
             )
             return scheduler.schedule(loop, lambda: locked(devices))
 

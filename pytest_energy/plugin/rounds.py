@@ -10,7 +10,7 @@ Rule 5: the devices are held while rounds are taken; a scheduler that takes turn
 """
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from statistics import fmean
@@ -34,6 +34,10 @@ LEAST_CONFIRMING_COUNT = 2  # one round has no spread, and confirms little
 
 Judge = Callable[[tuple[Reading, ...]], RoundsWanted | None]
 """Given the rounds so far: which more it takes before the verdict."""
+
+
+ActiveJoules = Callable[[Sequence[Reading]], tuple[float, ...]]
+"""Active joules of each of some rounds of one test; empty where they can't be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +121,8 @@ class RoundLoop(Generic[T]):
         measured: Runs one round inside a window.
         clock: For the time caps.
         progress: Told of each round, outside the windows.
+        active: Active joules of rounds, those above ready power; none where they can't be told. They are
+            to be known as well as all joules are.
 
     Attributes:
         plan: How many rounds are wanted.
@@ -132,7 +138,9 @@ class RoundLoop(Generic[T]):
         plan: RoundPlan,
         clock: Clock,
         progress: Callable[[str], None],
+        active: ActiveJoules = lambda _: (),
     ) -> None:
+        self._active = active
         self._work, self._measured, self.plan, self._clock = work, measured, plan, clock
         self._progress = progress
         self._began_s = self._started_s = clock.now_s()  # of the loop, and of the batch
@@ -188,8 +196,9 @@ class RoundLoop(Generic[T]):
         if not self.plan.may_repeat or reading.phases or reading.duration_s <= 0:
             return False
         if reading.energy_j:
+            least_j = min(reading.energy_j, *self._active((reading,)), reading.energy_j)
             wanted = calls_for(
-                reading.uncertainty_j * self.call_count / reading.energy_j, precision=self.plan.precision
+                reading.uncertainty_j * self.call_count / least_j, precision=self.plan.precision
             )
         else:  # too short to read anything
             wanted = 8 * self.call_count
@@ -257,8 +266,17 @@ class RoundLoop(Generic[T]):
             return False
         if self.plan.count is not None:
             return len(rounds) < self.plan.count
-        return needs_more(
-            *_energies(rounds), precision=self.plan.precision, least=LEAST_ROUND_COUNT, cap=MOST_ROUND_COUNT
+        energies_j, uncertainties_j = _energies(rounds)
+        return any(
+            needs_more(
+                values_j,
+                uncertainties_j,
+                precision=self.plan.precision,
+                least=LEAST_ROUND_COUNT,
+                cap=MOST_ROUND_COUNT,
+            )
+            for values_j in (energies_j, self._active(rounds))
+            if values_j
         )
 
     def _so_far(self) -> str:

@@ -220,7 +220,7 @@ class EnergyRun:
         Args:
             judgements: What `judge` has said of each, the confirming batches included.
         """
-        return self.gate.conclude(judgements)
+        return self.gate.conclude(judgements, self.yardstick_records)
 
     def more_rounds(self, record: Record, mark: EnergyMark) -> RoundsWanted | None:
         """The rounds that *record* should have before it is judged."""

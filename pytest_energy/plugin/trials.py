@@ -21,6 +21,7 @@ from _pytest.runner import pytest_runtest_protocol, runtestprotocol
 from pytest_energy.errors import EnergyError
 from pytest_energy.judgement import Judgement
 from pytest_energy.plugin.batches import FirstBatch
+from pytest_energy.plugin.gate import Conclusion
 from pytest_energy.plugin.reports import (
     Ending,
     Revision,
@@ -31,7 +32,7 @@ from pytest_energy.plugin.reports import (
     properties_of,
     to_plain,
 )
-from pytest_energy.plugin.run import Conclusion, EnergyRun, run_of
+from pytest_energy.plugin.run import EnergyRun, run_of
 from pytest_energy.plugin.stash import (
     FIRST_BATCH,
     IS_FAILING,
@@ -166,7 +167,8 @@ class Trials:
             end(self._ending())
 
     def _confirm(self, session: pytest.Session) -> None:
-        wanted = self._run.suspects([one.judgement for one in self._trials.values()])
+        # By what all tests show together: what they share is no reason to run each of them once more.
+        wanted = self._run.suspects(self._conclusion([*self._trials.values()]).judgements)
         again = [
             (trial, wanted[test_id])
             for test_id, trial in self._trials.items()
