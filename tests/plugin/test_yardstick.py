@@ -23,6 +23,7 @@ CONFTEST = """
 import os
 import sys
 import time
+from pytest_energy.errors import SensorUnavailable
 from pytest_energy.meter import live
 from pytest_energy.model import Channel, Provenance, Usage
 from pytest_energy.sensors.protocol import Facts
@@ -50,8 +51,12 @@ class Steady:
     def close(self):
         pass
 
+def absent():
+    raise SensorUnavailable("absent", "there is none")
+
 def pytest_energy_sensors(config):
     return {
+        "absent": absent,
         "wall": lambda: Steady("wall", "cpu:wall"),
         "card": lambda: Steady("card", "gpu:0"),
     }
@@ -311,6 +316,12 @@ def test_estimated_joules_have_none(project: Project) -> None:
     assert absent_because(run) == "the joules of this run are estimated, not measured"
 
 
+def test_without_a_sensor_there_is_none(wall: Project) -> None:
+    """Nothing here moves a joule that anybody counts."""
+    run = measured(wall, "--energy-yardstick=on", sensors="absent")
+    assert absent_because(run) == "this run measures no channel of a GPU, a CPU or its memory"
+
+
 def test_a_run_that_measures_nothing_has_none(wall: Project) -> None:
     """With --energy-off the tests run once and nothing else does."""
     run = measured(wall, "--energy-yardstick=on", "--energy-off")
@@ -417,6 +428,8 @@ def test_the_stored_amount_is_kept(wall: Project) -> None:
     run = measured(wall, "--energy-yardstick=on", "--energy-baseline=add")
     assert loads(run)["yardstick::cpu-compute"]["work"]["yardstick_amount"] == "16"
     assert stored_loads(wall) == dict.fromkeys(CPU, 2)
+    run = measured(wall, "--energy-yardstick=on", "--energy-baseline=off")
+    assert loads(run)["yardstick::cpu-compute"]["work"]["yardstick_amount"] == "64"
 
 
 def test_a_load_that_can_not_stand_beside_the_stored_ones_is_named(wall: Project) -> None:

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_energy.baselines.accept import joining, why_not_accepted
+from pytest_energy.baselines.accept import joining, storable, why_not_accepted, why_not_beside
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.model import JoinedAs, Provenance
-from tests.builders import judgement
+from tests.builders import baseline, judgement, reading, record
 
 UNUSABLE = {Verdict.SATURATED, Verdict.VOID, Verdict.UNMEASURED}
 USABLE = [verdict for verdict in Verdict if verdict not in UNUSABLE]
@@ -109,3 +109,27 @@ def test_a_record_joins_as_it_was_measured() -> None:
     one = judgement(verdict=Verdict.PASS)
     marked = replace(one, record=replace(one.record, joined_as=JoinedAs.LEVEL))
     assert joining(marked, is_accepted=True) == one.record
+
+
+def test_a_load_enters_if_it_has_joules() -> None:
+    """Nothing judges it; a round that reads 0 J can't be compared with."""
+    good = record(10.0)
+    absent = record(rounds=(), unmeasured_because="torch is not imported")
+    void = record(rounds=[reading(void_because="throttled", channels={})], void_because="throttled")
+    assert storable([absent, void, record(10.0, 0.0), good]) == [good]
+
+
+def test_loads_of_one_run_stand_beside_one_another() -> None:
+    """Of two processes that did different amounts the first one's enters."""
+    first, less = record(10.0, samples=320), record(3.0, samples=80)
+    assert storable([first, less, first]) == [first, first]
+
+
+def test_a_record_of_other_work_can_not_stand_beside_the_stored_ones() -> None:
+    """The reason names what differs; without a baseline there is none."""
+    stored, less = baseline(record(10.0, samples=320)), record(3.0, samples=80)
+    assert why_not_beside(less, None) is None
+    assert why_not_beside(record(11.0, samples=320), stored) is None
+    because = why_not_beside(less, stored) or ""
+    assert because.startswith("it can't stand beside the stored sessions: ")
+    assert "320" in because
