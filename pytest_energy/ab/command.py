@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from pytest_energy.ab.interleave import PairedRounds, PairPlan, interleave
-from pytest_energy.ab.judge import Problem, judge_pairs, known_levels
+from pytest_energy.ab.judge import Problem, Suite, judge_pairs
 from pytest_energy.ab.protocol import CollectedTests
 from pytest_energy.ab.side import Tree, Worker, own_sources, shared_sources, worker
 from pytest_energy.ab.worktree import SHORT_LENGTH, Revision, repository_root, resolve, worktree
@@ -24,7 +24,6 @@ from pytest_energy.meter.clock import SystemClock
 from pytest_energy.report import to_terminal, view
 from pytest_energy.report.formats import renderer_of, write
 from pytest_energy.stats.paired import LEAST_PAIR_COUNT, is_turned
-from pytest_energy.stats.process_levels import PRIOR_LEVELS, ProcessLevels
 from pytest_energy.verdict.figures import count_text
 from pytest_energy.verdict.policy import Policy, is_failing
 
@@ -217,14 +216,14 @@ class _Comparison:
 
     def _judge_all(self) -> None:
         measured = {test_id: blocks for test_id, blocks in self._blocks.items() if blocks}
-        levels = known_levels(measured)
+        suite = Suite.of(measured)
         for test_id, blocks in measured.items():
-            self._judge(test_id, blocks, levels.get(test_id, PRIOR_LEVELS))
+            self._judge(test_id, blocks, suite)
 
-    def _judge(self, test_id: str, blocks: Sequence[PairedRounds], levels: ProcessLevels) -> None:
+    def _judge(self, test_id: str, blocks: Sequence[PairedRounds], suite: Suite) -> None:
         names = (self._trees[0].name, self._trees[1].name)
         policy = Policy(tolerance=self._tolerances[test_id], alpha=self._options.alpha)
-        judgement = judge_pairs(blocks, test_id, names, policy, levels)
+        judgement = judge_pairs(blocks, test_id, names, policy, suite)
         if isinstance(judgement, Problem):
             self._problems.append(judgement)
             print(f"{test_id}: nothing to compare", flush=True)

@@ -9,17 +9,16 @@ Rule 4: every block gets its share of a test's pairs and of its time, and every 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from pytest_energy.ab.parts import pairs_so_far
 from pytest_energy.ab.protocol import FinishedTest, ReadyTest
 from pytest_energy.ab.side import EndedEarly
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.clock import Clock
 from pytest_energy.model import Reading
-from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.paired import (
     LEAST_BLOCK_PAIR_COUNT,
-    PairBlock,
     is_turned,
     needs_more_pairs,
     precision_of_pairs,
@@ -90,14 +89,6 @@ class PairedRounds:
     is_interleaved: bool
     void_because: str | None = None
     is_complete: bool = False
-
-    def block(self) -> PairBlock:
-        """Its pairs, by their gross joules.
-
-        Raises:
-            NotMeasurable: There is no pair, or a round of 0 J.
-        """
-        return PairBlock(before=_energies(self.before), after=_energies(self.after))
 
 
 def interleave(
@@ -208,8 +199,7 @@ class _Pairs:
         if self._is_out(void_count):
             return False
         try:
-            last = PairBlock(before=_energies(before), after=_energies(after))
-            blocks = [*(one.block() for one in self._earlier), last]
+            blocks = pairs_so_far([*self._earlier, _Rounds(tuple(before), tuple(after))])
         except NotMeasurable:  # no pair yet, or a round of 0 J: no width is known, a cap ends it
             return len(before) < self._block.cap
         return needs_more_pairs(
@@ -221,11 +211,11 @@ class _Pairs:
         )
 
 
-def _energies(rounds: Sequence[Reading]) -> RoundEnergies:
-    return RoundEnergies(
-        energies_j=tuple(energy_j for reading in rounds if (energy_j := reading.energy_j) is not None),
-        uncertainties_j=tuple(reading.uncertainty_j for reading in rounds),
-    )
+class _Rounds(NamedTuple):
+    """The rounds of a block so far."""
+
+    before: tuple[Reading, ...]
+    after: tuple[Reading, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

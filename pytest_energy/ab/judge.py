@@ -4,24 +4,31 @@ Rule 1: the verdict words and their limits are those of the gate against a basel
     pairs of rounds.
 Rule 2: one pair proves nothing: rounds that could not be taken in turns are shown, and `inconclusive`.
 Rule 3: a test that did not end the same way on both sides is a problem, never a pass, in whichever block.
+Rule 4: where joules have parts, work is held against the tolerance by itself if that can be told so sharply,
+    else against the tolerance of the test's joules; waiting always is. All joules count as well, so that two
+    small rises are not lost. The worst is the verdict. What is too blunt to pass where nothing has changed
+    doesn't count, unless it proves a rise at a tenth of alpha; work always counts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from pytest_energy.ab.interleave import PairedRounds
+from pytest_energy.ab.parts import ReadyPowers, TestPairs, pairs_of, ready_powers_of
 from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.basis import Basis
 from pytest_energy.conversion import judgement_from_json
 from pytest_energy.errors import NotComparable, NotMeasurable
-from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.judgement import SEVERITY, Judgement, Part, PartComparison, Verdict
 from pytest_energy.model import Record
+from pytest_energy.stats.compare import Bounds
 from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.paired import PairBlock, compare_pairs, suite_levels
-from pytest_energy.stats.process_levels import PRIOR_LEVELS, ProcessLevels
-from pytest_energy.verdict.findings import Decision, FactsDiffer, Void
+from pytest_energy.stats.process_levels import PRIOR_LEVELS, PRIOR_SECONDS_LEVELS, ProcessLevels
+from pytest_energy.verdict.changes import verdict_of
+from pytest_energy.verdict.findings import Compared, Decision, FactsDiffer, FewLargeRounds, Void
 from pytest_energy.verdict.paragraph import revision
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.rules import compared_of, summary_of
@@ -40,13 +47,52 @@ class Problem:
     is_failing: bool = True
 
 
-def known_levels(suite: Mapping[str, Sequence[PairedRounds]]) -> dict[str, ProcessLevels]:
-    """What of each test the others show of how far processes differ; without those that have no pairs."""
-    pairs = {}
-    for test_id, blocks in suite.items():
-        with suppress(NotMeasurable):
-            pairs[test_id] = [one.block() for one in blocks]
-    return dict(zip(pairs, suite_levels(list(pairs.values())), strict=True))
+PRIORS = {
+    Part.JOULES: PRIOR_LEVELS,
+    Part.WORK: PRIOR_LEVELS,
+    Part.WAITING: PRIOR_SECONDS_LEVELS,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """What all tests show together.
+
+    Attributes:
+        ready_powers: Of each block; empty where nothing is known of them.
+        levels: For each test and part, what the other tests show of how far processes differ.
+    """
+
+    ready_powers: tuple[ReadyPowers, ...] = ()
+    levels: Mapping[str, Mapping[Part, ProcessLevels]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, tests: Mapping[str, Sequence[PairedRounds]]) -> "Suite":
+        ready_powers = ready_powers_of(tests.values(), _idle_power_w(tests.values()))
+        pairs: dict[str, TestPairs] = {}
+        for test_id, blocks in tests.items():
+            with suppress(NotMeasurable):
+                pairs[test_id] = pairs_of(blocks, ready_powers)
+        levels: dict[str, dict[Part, ProcessLevels]] = {test_id: {} for test_id in pairs}
+        for part, prior in PRIORS.items():
+            parted = {test_id: one.blocks[part] for test_id, one in pairs.items() if part in one.blocks}
+            known = suite_levels(list(parted.values()), prior)
+            for test_id, one in zip(parted, known, strict=True):
+                levels[test_id][part] = one
+        return cls(ready_powers=ready_powers, levels=levels)
+
+
+BY_ITSELF = Suite()
+"""Of a test that is measured alone."""
+
+
+def _idle_power_w(tests: Iterable[Sequence[PairedRounds]]) -> Mapping[str, float] | None:
+    """Power at rest, as the first side that has measured it tells."""
+    for rounds in chain.from_iterable(tests):
+        for done in rounds.ended:
+            if done.judgement is not None and done.judgement.get("idle_power_w"):
+                return judgement_from_json(done.judgement, "a side's message").record.idle_power_w
+    return None
 
 
 def judge_pairs(
@@ -54,7 +100,7 @@ def judge_pairs(
     test_id: str,
     names: tuple[str, str],
     policy: Policy,
-    levels: ProcessLevels = PRIOR_LEVELS,
+    suite: Suite = BY_ITSELF,
 ) -> Judgement | Problem:
     """What the rounds of both sides say of *test_id*.
 
@@ -63,7 +109,7 @@ def judge_pairs(
         test_id: The test.
         names: Of the side that is compared with, such as `main (abc1234)`, and of the side that is judged.
         policy: How far the sides may be apart, and how sure that must be.
-        levels: How far processes differ, as far as that is known without this test.
+        suite: What all tests show together.
 
     Raises:
         FormatError: A side's judgement is none.
@@ -80,16 +126,12 @@ def judge_pairs(
             if judgement.verdict in _UNUSABLE:
                 reason = f"on {name}: {judgement.reason}"
                 return replace(after, verdict=judgement.verdict, reason=reason, comparison=None)
-    decision = decide_pairs(blocks, before.record, after.record, policy, levels)
+    decision = decide_pairs(blocks, before.record, after.record, policy, suite)
     return in_words(decision, revision(*names))
 
 
 def decide_pairs(
-    blocks: Sequence[PairedRounds],
-    before: Record,
-    after: Record,
-    policy: Policy,
-    levels: ProcessLevels = PRIOR_LEVELS,
+    blocks: Sequence[PairedRounds], before: Record, after: Record, policy: Policy, suite: Suite = BY_ITSELF
 ) -> Decision:
     """What is to be said of *after*, held against *before*, by *blocks* if rounds were taken in turns there.
 
@@ -103,23 +145,16 @@ def decide_pairs(
     except NotComparable as error:
         differ = FactsDiffer(differences=error.differences, other_machines=None)
         return Decision(record=after, findings=(differ,), summary=summary_of(after))
-    is_interleaved = all(one.is_interleaved for one in blocks)
-    if is_interleaved:
+    if all(one.is_interleaved for one in blocks):
         before = replace(before, rounds=tuple(chain.from_iterable(one.before for one in blocks)))
         after = replace(after, rounds=tuple(chain.from_iterable(one.after for one in blocks)))
+        compare = _compared_in_turns
+    else:
+        compare = _compared_by_means
     try:
-        pairs = [one.block() for one in blocks] if is_interleaved else [_means_as_one_pair(before, after)]
-        bounds = compare_pairs(pairs, tolerance=policy.tolerance, alpha=policy.alpha, levels=levels)
-        finding = compared_of(after, [before], bounds, policy)
+        finding = compare(blocks, before, after, policy, suite)
     except NotMeasurable as error:
         return _void(after, str(error), blocks)
-    is_proof = is_interleaved and bounds.spread.count > 1
-    finding = replace(
-        finding,
-        verdict=finding.verdict if is_proof else Verdict.INCONCLUSIVE,
-        is_interleaved=is_interleaved,
-        block_count=len(pairs),
-    )
     return Decision(
         record=after,
         findings=(finding,),
@@ -160,12 +195,124 @@ def _problem(rounds: PairedRounds, test_id: str, names: tuple[str, str]) -> Prob
 # ---- both sides have joules ----
 
 
-def _means_as_one_pair(before: Record, after: Record) -> PairBlock:
+def _compared_in_turns(
+    blocks: Sequence[PairedRounds], before: Record, after: Record, policy: Policy, suite: Suite
+) -> Compared:
+    pairs = pairs_of(blocks, suite.ready_powers or [{}] * len(blocks))
+    comparer = _Comparer(pairs, policy, suite.levels.get(after.test_id, {}))
+    finding = compared_of(after, [before], comparer.bounds(Part.JOULES), policy)
+    finding = replace(finding, is_interleaved=True, block_count=len(blocks))
+    if finding.spread.count == 1:
+        return replace(finding, verdict=Verdict.INCONCLUSIVE)
+    parts = [comparer.change(part) for part in (Part.WORK, Part.WAITING) if part in pairs.blocks]
+    joules = comparer.change(Part.JOULES)
+    decisive = _worst([*parts, joules]) if parts else joules
+    comparison = replace(
+        finding.comparison,
+        parts=tuple(change.comparison for change in parts),
+        no_parts_because=pairs.no_parts_because,
+    )
+    return replace(
+        finding,
+        verdict=decisive.comparison.verdict,
+        comparison=comparison,
+        decisive=decisive.comparison if parts else None,
+        doubt=decisive.doubt,
+    )
+
+
+def _compared_by_means(
+    blocks: Sequence[PairedRounds], before: Record, after: Record, policy: Policy, suite: Suite
+) -> Compared:
     """The means of two records' rounds as one pair: they were not taken in turns."""
-    return PairBlock(before=_mean_as_one_round(before), after=_mean_as_one_round(after))
+    del blocks, suite
+    pair = PairBlock(before=_mean_as_one_round(before), after=_mean_as_one_round(after))
+    bounds = compare_pairs([pair], tolerance=policy.tolerance, alpha=policy.alpha)
+    finding = compared_of(after, [before], bounds, policy)
+    return replace(finding, verdict=Verdict.INCONCLUSIVE, is_interleaved=False)
 
 
 def _mean_as_one_round(record: Record) -> RoundEnergies:
     energy_j = summary_of(record).energy_j
     uncertainty_j = Basis().round_energies(record).relative_uncertainty * energy_j
     return RoundEnergies(energies_j=(energy_j,), uncertainties_j=(uncertainty_j,))
+
+
+# ---- each part ----
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """One part of the pairs.
+
+    Attributes:
+        is_certain: That it has risen is proved by far.
+        doubt: Why what the bounds say is not the verdict, or `None`.
+    """
+
+    comparison: PartComparison
+    is_certain: bool
+    doubt: FewLargeRounds | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparer:
+    """Holds the parts of a test's *pairs* against what *policy* allows: rule 4."""
+
+    pairs: TestPairs
+    policy: Policy
+    levels: Mapping[Part, ProcessLevels]
+
+    def bounds(self, part: Part) -> Bounds:
+        return compare_pairs(
+            self.pairs.blocks[part],
+            tolerance=self.policy.tolerance,
+            alpha=self.policy.alpha,
+            levels=self.levels.get(part, PRIORS[part]),
+        )
+
+    def change(self, part: Part) -> _Change:
+        bounds = self.bounds(part)
+        allowed = self._allowed(part, bounds)
+        verdict, doubt = verdict_of(bounds, allowed), None
+        if verdict is Verdict.PASS and part is not Part.WAITING and bounds.plain_ratio >= 1 + allowed:
+            verdict, doubt = Verdict.INCONCLUSIVE, FewLargeRounds(plain_ratio=bounds.plain_ratio)
+        comparison = PartComparison(
+            part=part,
+            ratio=bounds.ratio,
+            ratio_ci=(bounds.lower, bounds.upper),
+            detectable_ratio=bounds.detectable_ratio * (1 + allowed) / (1 + self.policy.tolerance),
+            allowed_ratio=1 + allowed,
+            energy_j=self._energy_j(part, bounds),
+            duration_s=self.pairs.duration_s,
+            verdict=verdict,
+            is_judged=part is Part.WORK or _is_sharp(bounds, allowed),
+        )
+        is_certain = bounds.chance_lower > 1 + allowed
+        return _Change(comparison=comparison, is_certain=is_certain, doubt=doubt)
+
+    def _energy_j(self, part: Part, bounds: Bounds) -> float:
+        """Joules of *part* in a round of the first side."""
+        if part is Part.JOULES:
+            return bounds.baseline_j
+        return self.pairs.active_j if part is Part.WORK else self.pairs.waiting_j
+
+    def _allowed(self, part: Part, bounds: Bounds) -> float:
+        """The accepted rise of *part*, a share of itself."""
+        tolerance = self.policy.tolerance
+        if part is Part.WAITING:
+            return tolerance / (1 - self.pairs.active_share)
+        if part is Part.WORK and not _is_sharp(bounds, tolerance):
+            return tolerance / self.pairs.active_share
+        return tolerance
+
+
+def _is_sharp(bounds: Bounds, allowed: float) -> bool:
+    """Whether unchanged work would pass, as often as the bounds hold: they take half of what is allowed."""
+    return (bounds.upper / bounds.ratio) ** 2 <= 1 + allowed
+
+
+def _worst(changes: Sequence[_Change]) -> _Change:
+    """The change that decides: the most severe of those that count, work first."""
+    counting = [change for change in changes if change.comparison.is_judged or change.is_certain]
+    return min(counting, key=lambda change: SEVERITY[change.comparison.verdict].of_findings)

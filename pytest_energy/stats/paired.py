@@ -19,8 +19,8 @@ Rule 2: a process has a level of its own, which no number of pairs averages away
     what the readings themselves don't know.
 Rule 3: when to stop is decided by the width that the pairs leave, never by the verdict, and two narrow ones
     in a row are asked for.
-Rule 4: no pair is deleted silently: from 8 pairs on the mean is trimmed by 20 %, over the blocks together,
-    and the bounds say so.
+Rule 4: no pair is deleted silently: from 8 pairs on the mean is trimmed by up to 20 %, over the blocks
+    together, and the bounds say so.
 Rule 5: blocks of one pair each have one variance, that of rule 2 without V_between. A single pair has none:
     an assumed one stands in, and it proves nothing.
 
@@ -32,7 +32,7 @@ Source:
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from statistics import fmean, median, variance
 
@@ -46,6 +46,8 @@ from pytest_energy.stats.rounds import precision_for, wants_another
 LEAST_PAIR_COUNT = 5  # over all blocks; below it the spread of the differences is hardly known
 LEAST_BLOCK_PAIR_COUNT = 2  # one pair says nothing of the spread within its block
 MOST_PAIR_COUNT = 45  # enough to tell 1 % at a CV of 1 %, and 2 % at one of 3 %, processes alike
+_LEAST_DF = 5  # that trimming leaves: t at 5 % is 2.0 there, and 2.9 at 2
+MUCH_SURER = 10  # by so much less chance is a rise proved where noise is large, and of no known shape
 BLOCK_COUNT = 3  # the fewest whose spread is a spread; each costs the start of two processes and every set-up
 
 
@@ -128,13 +130,13 @@ def share_of(count: int, *, block: int, block_count: int) -> int:
 def precision_of_pairs(tolerance: float) -> float:
     """Half-width of the change's 95 % interval that pairs are taken for.
 
-    Half of what rounds of one side are taken for: the levels of the processes, which more pairs don't
+    A third of what rounds of one side are taken for: the levels of the processes, which more pairs don't
     narrow, have to fit in as well.
 
-    >>> precision_of_pairs(0.02)
-    0.005
+    >>> precision_of_pairs(0.06)
+    0.006666666666666667
     """
-    return precision_for(tolerance) / 2
+    return precision_for(tolerance) / 3
 
 
 def compare_pairs(
@@ -168,18 +170,27 @@ def compare_pairs(
         df = satterthwaite_df((between, own.df), (scatter, within.df))
         scatter += between
     centre, own_sd = fmean(within.centres), _own_difference(blocks)
-    half, half_at_power = (half_width(scatter, df, own_sd, tail) for tail in (alpha, 1 - POWER))
+    half, half_at_power, sure_half = (
+        half_width(scatter, df, own_sd, tail) for tail in (alpha, 1 - POWER, alpha / MUCH_SURER)
+    )
     before_j = [energy_j for block in blocks for energy_j in block.before.energies_j]
     return Bounds(
         ratio=math.exp(centre),
         lower=math.exp(centre - half),
         upper=math.exp(centre + half),
-        chance_lower=math.exp(centre - half),
-        plain_ratio=math.exp(centre),
+        chance_lower=math.exp(centre - sure_half),
+        plain_ratio=_plain_ratio(blocks),
         detectable_ratio=(1 + tolerance) * math.exp(half + half_at_power),
         baseline_j=math.exp(fmean(map(math.log, before_j))),
-        spread=spread_of(len(before_j)),
+        spread=replace(spread_of(len(before_j)), trimmed_count=_cut_of(len(before_j), count)),
     )
+
+
+def _plain_ratio(blocks: Sequence[PairBlock]) -> float:
+    """Ratio of the plain means: a few large rounds count in it."""
+    before_j = [energy_j for block in blocks for energy_j in block.before.energies_j]
+    after_j = [energy_j for block in blocks for energy_j in block.after.energies_j]
+    return fmean(after_j) / fmean(before_j)
 
 
 def _as_one(blocks: Sequence[PairBlock]) -> PairBlock:
@@ -194,9 +205,11 @@ def _as_one(blocks: Sequence[PairBlock]) -> PairBlock:
     return PairBlock(before=before, after=after)
 
 
-def suite_levels(suite: Sequence[Sequence[PairBlock]]) -> tuple[ProcessLevels, ...]:
-    """For each test of *suite*, how far processes differ as the other tests' blocks have it."""
-    return levels_of_others([_within(blocks).spread for blocks in suite])
+def suite_levels(
+    suite: Sequence[Sequence[PairBlock]], prior: ProcessLevels = PRIOR_LEVELS
+) -> tuple[ProcessLevels, ...]:
+    """For each test of *suite*, how far processes differ as *prior* and the other tests' blocks have it."""
+    return levels_of_others([_within(blocks).spread for blocks in suite], prior)
 
 
 def needs_more_pairs(
@@ -244,7 +257,7 @@ def _trimmed(changes: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], flo
     levels = [median(block) for block in changes]
     offsets = [[value - level for value in block] for block, level in zip(changes, levels, strict=True)]
     ordered = sorted(chain.from_iterable(offsets))
-    count, cut = len(ordered), trimmed_count(len(ordered))
+    count, cut = len(ordered), _cut_of(len(ordered), len(changes))
     low, high = ordered[cut], ordered[count - 1 - cut]
     left_count, df = count - 2 * cut, count - 2 * cut - len(changes)
     centres = tuple(
@@ -256,6 +269,11 @@ def _trimmed(changes: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], flo
     winsorised = [[min(high, max(low, offset)) for offset in block] for block in offsets]
     squares = math.fsum(_squares(block) for block in winsorised)
     return centres, squares * count / (left_count * df), df
+
+
+def _cut_of(pair_count: int, block_count: int) -> int:
+    """Pairs that are kept out at each end; never so many that the variance within blocks is hardly known."""
+    return min(trimmed_count(pair_count), max(0, (pair_count - block_count - _LEAST_DF) // 2))
 
 
 def _squares(values: Sequence[float]) -> float:

@@ -25,6 +25,9 @@ from dataclasses import dataclass
 PRIOR_PROCESS_SD = 0.003
 """Standard deviation in ln J between processes that run the same code one after the other on one board."""
 
+PRIOR_PROCESS_SECONDS_SD = 0.01
+"""The same of the seconds of a round: on a shared host one process may be dealt worse cores than another."""
+
 PRIOR_PROCESS_DF = 2
 """How many degrees of freedom the prior is worth: as many as three blocks show by themselves."""
 
@@ -94,28 +97,38 @@ class ProcessLevels:
 
 PRIOR_LEVELS = ProcessLevels(variance=2 * PRIOR_PROCESS_SD**2, df=PRIOR_PROCESS_DF)
 
+PRIOR_SECONDS_LEVELS = ProcessLevels(variance=2 * PRIOR_PROCESS_SECONDS_SD**2, df=PRIOR_PROCESS_DF)
+
 _GRID = tuple(PRIOR_LEVELS.variance * 2 ** (step / 4) for step in _STEPS)
 
 
-def levels_of_others(spreads: Sequence[BlockSpread]) -> tuple[ProcessLevels, ...]:
-    """For each test, what the prior and all other tests say.
+def levels_of_others(
+    spreads: Sequence[BlockSpread], prior: ProcessLevels = PRIOR_LEVELS
+) -> tuple[ProcessLevels, ...]:
+    """For each test, what *prior* and all other tests say.
 
     The tests share their processes and yet differ: all of them together are worth a few degrees of freedom.
     """
     by_test = [[one.log_likelihood(level, farthest=_FAR_OFF) for level in _GRID] for one in spreads]
     of_all = [math.fsum(column) for column in zip(*by_test, strict=True)]
     informations = [math.fsum(one.information(level) for one in spreads) for level in _GRID]
-    return tuple(_without(one, own, of_all, informations) for one, own in zip(spreads, by_test, strict=True))
+    return tuple(
+        _without(one, own, of_all, informations, prior) for one, own in zip(spreads, by_test, strict=True)
+    )
 
 
 def _without(
-    spread: BlockSpread, own: Sequence[float], of_all: Sequence[float], informations: Sequence[float]
+    spread: BlockSpread,
+    own: Sequence[float],
+    of_all: Sequence[float],
+    informations: Sequence[float],
+    prior: ProcessLevels,
 ) -> ProcessLevels:
     """What is known without the test of *spread*, from the sums over all tests at each level."""
     posterior = [
-        PRIOR_LEVELS.log_prior(level) + everything - mine
+        prior.log_prior(level) + everything - mine
         for level, everything, mine in zip(_GRID, of_all, own, strict=True)
     ]
     place = posterior.index(max(posterior))
     suite_df = informations[place] - spread.information(_GRID[place])
-    return ProcessLevels(variance=_GRID[place], df=PRIOR_PROCESS_DF + min(MOST_SUITE_DF, suite_df))
+    return ProcessLevels(variance=_GRID[place], df=prior.df + min(MOST_SUITE_DF, suite_df))

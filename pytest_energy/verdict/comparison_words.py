@@ -262,7 +262,8 @@ def full_comparison(decision: Decision, reference: Reference) -> Comparison | No
 def _notes(finding: Compared, record: Record) -> tuple[str, ...]:
     """What a reader should know of the bounds and of the verdict on them."""
     if finding.is_interleaved is not None:
-        return spread_notes(finding.spread, "one pair has no spread of its own", "differences")
+        spread = spread_notes(finding.spread, "one pair has no spread of its own", "differences")
+        return spread if finding.doubt is None else (*spread, _doubt_text(finding.doubt))
     notes = list(spread_notes(finding.spread, "no record has two rounds to take a spread from", "rounds"))
     if finding.unused_count:
         sessions = count_text(finding.unused_count, "session")

@@ -7,10 +7,10 @@ import pytest
 from msgspec import structs
 
 from pytest_energy.ab.interleave import PairedRounds
-from pytest_energy.ab.judge import Problem, decide_pairs, judge_pairs, known_levels
+from pytest_energy.ab.judge import Problem, Suite, decide_pairs, judge_pairs
 from pytest_energy.ab.protocol import FinishedTest
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
-from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.judgement import Judgement, Part, PartComparison, Verdict
 from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.stats.centre import Spread
 from pytest_energy.verdict.findings import Decision, FactsDiffer, Void
@@ -278,8 +278,127 @@ def test_what_is_wrong_in_one_block_is_the_tests(place: int) -> None:
 def test_a_suite_tells_its_levels_where_there_are_pairs() -> None:
     """A test without a usable pair has none, and takes nothing from the others."""
     nothing = replace(taken(), before=(), after=())
-    levels = known_levels(
-        {"calm": in_blocks(0.0, 0.0, 0.0), "wild": in_blocks(0.05, 0.0, -0.05), "none": [nothing]}
+    wild = in_blocks(0.05, 0.0, -0.05)
+    suite = Suite.of({"calm": in_blocks(0.0, 0.0, 0.0), "wild": wild, "none": [nothing]})
+    assert suite.levels.keys() == {"calm", "wild"}
+    assert suite.levels["calm"][Part.JOULES].variance > suite.levels["wild"][Part.JOULES].variance
+
+
+# ---- parts ----
+
+READY_W = 100.0
+
+
+def parted(
+    active_j: float,
+    seconds: Sequence[float],
+    *,
+    noise: Sequence[float] = NOISE,
+    quiet_w: float | None = READY_W,
+) -> tuple[Reading, ...]:
+    """Rounds of so many active joules, on top of ready power for *seconds*."""
+    return tuple(
+        replace(
+            reading(active_j * n + READY_W * duration_s, duration_s=duration_s, uncertainty_j=0.01),
+            quiet_power_w={} if quiet_w is None else {"gpu:0": quiet_w},
+            temperatures_c={"gpu:0": 50.0},
+        )
+        for n, duration_s in zip(noise, seconds, strict=True)
     )
-    assert levels.keys() == {"calm", "wild"}
-    assert levels["calm"].variance > levels["wild"].variance
+
+
+SHAKY = (1.0, 1.4, 0.8, 1.1, 1.3, 0.9)
+STEADY = (1.0, 1.001, 0.999, 1.0, 1.001, 0.999)
+
+
+def judged_parts(
+    *,
+    work: float = 1.0,
+    wait: float = 1.0,
+    seconds: Sequence[float] = STEADY,
+    active_j: float = 100.0,
+    noise: Sequence[float] = NOISE,
+    quiet_w: float | None = READY_W,
+) -> Judgement:
+    """Three blocks of a test whose sides differ by these factors of active joules and of seconds."""
+    before = parted(active_j, seconds, noise=noise, quiet_w=quiet_w)
+    after = parted(active_j * work, [wait * one for one in seconds[::-1]], noise=noise[::-1], quiet_w=quiet_w)
+    ended = done(record(rounds=before)), done(record(rounds=after))
+    blocks = [PairedRounds(before=before, after=after, ended=ended, is_interleaved=True)] * 3
+    result = judge_pairs(blocks, TEST_ID, NAMES, POLICY, Suite.of({TEST_ID: blocks}))
+    assert isinstance(result, Judgement)
+    return result
+
+
+def part_of(result: Judgement, part: Part) -> PartComparison:
+    assert result.comparison is not None
+    return next(one for one in result.comparison.parts if one.part is part)
+
+
+def test_seconds_that_shake_do_not_hide_the_work() -> None:
+    """Rounds that take 0.8 to 1.4 s at ready power: the work passes, and a rise of 3 % is found in it."""
+    same, more = judged_parts(seconds=SHAKY), judged_parts(seconds=SHAKY, work=1.03)
+    assert (same.verdict, more.verdict) == (Verdict.PASS, Verdict.REGRESSION)
+    assert more.reason.startswith("work +3.0 % against main (abc1234), more than the 2 % allowed")
+    assert part_of(more, Part.WORK).ratio == pytest.approx(1.03, rel=1e-3)
+    assert not part_of(same, Part.WAITING).is_judged
+
+
+def test_a_wait_is_named() -> None:
+    """Steady rounds that take 10 % longer, doing the same: waiting has moved, and the work has not."""
+    result = judged_parts(wait=1.1)
+    assert result.verdict is Verdict.REGRESSION
+    assert result.reason.startswith("waiting, seconds +10")
+    assert "work 0 %" in result.reason or "work +0.0 %" in result.reason
+    assert "waiting +100 ms at 100 W" in result.reason
+    assert part_of(result, Part.WORK).verdict is Verdict.PASS
+
+
+def test_waiting_is_held_against_the_joules_of_the_test() -> None:
+    """Of two equal halves, waiting may rise by twice the tolerance: that is the tolerance of all joules."""
+    assert part_of(judged_parts(), Part.WAITING).allowed_ratio == pytest.approx(1.04, rel=1e-3)
+    assert judged_parts(wait=1.015).verdict is Verdict.PASS
+
+
+def test_work_that_is_blunt_is_held_against_the_joules_of_the_test() -> None:
+    """Active joules of a tenth that scatter by 3 %: they may rise by ten times the tolerance."""
+    noise = (1.0, 1.03, 0.97, 1.04, 0.96, 1.0)
+    result = judged_parts(active_j=10.0, noise=noise)
+    assert part_of(result, Part.WORK).allowed_ratio == pytest.approx(1.22, rel=0.01)
+    assert result.verdict is Verdict.PASS
+
+
+def test_a_saving_that_is_waiting_does_not_hide_more_work() -> None:
+    """Gross joules fall, as the rounds are shorter, and the work rises: a regression."""
+    result = judged_parts(work=1.05, wait=0.8)
+    assert result.comparison is not None
+    assert result.comparison.ratio < 1.0
+    assert result.verdict is Verdict.REGRESSION
+
+
+def test_without_ready_power_all_joules_are_judged() -> None:
+    """No quiet, no parts: why is told, and gross joules decide."""
+    result = judged_parts(work=1.10, quiet_w=None)
+    assert result.comparison is not None
+    assert result.comparison.parts == ()
+    assert "ready power of gpu:0 is not known" in result.comparison.no_parts_because
+    assert result.verdict is Verdict.REGRESSION
+    assert result.reason.startswith("energy +5")
+
+
+def test_a_few_large_rounds_do_not_pass() -> None:
+    """One round in six uses twice as much: its pair is trimmed, and yet the mean has risen by a sixth."""
+    noise = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+    before, after = parted(100.0, STEADY, noise=noise), parted(100.0, STEADY, noise=(*noise[:5], 2.0))
+    ended = done(record(rounds=before)), done(record(rounds=after))
+    blocks = [PairedRounds(before=before, after=after, ended=ended, is_interleaved=True)] * 3
+    result = judge_pairs(blocks, TEST_ID, NAMES, POLICY, Suite.of({TEST_ID: blocks}))
+    assert isinstance(result, Judgement)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "a few large rounds: the plain mean is +16.7 %" in result.reason
+
+
+def test_parts_survive_their_json() -> None:
+    """What is written of the parts can be read again."""
+    result = judged_parts()
+    assert judgement_from_json(judgement_to_json(result), "a judgement") == result

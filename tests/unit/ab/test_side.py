@@ -166,7 +166,13 @@ def test_the_command_line(tree: Tree) -> None:
     """Pytest as this interpreter has it, without baselines and without xdist's workers."""
     words = side._words(tree, [f"{tree.origin}/tests", "-n8"])
     assert words[:4] == ["-m", "pytest", "-p", "pytest_energy.ab.worker"]
-    assert words[4:] == [f"{tree.root}/tests", "-n8", "--energy-baseline=off", "-n0"]
+    assert words[4:] == [
+        f"{tree.root}/tests",
+        "-n8",
+        "--energy-baseline=off",
+        "--energy-yardstick=off",
+        "-n0",
+    ]
     assert sys.executable
 
 
