@@ -124,7 +124,7 @@ class Trials:
         try:
             reports = runtestprotocol(item, log=False, nextitem=self.next_again(item, nextitem))
         except BaseException:  # somebody stops the run: what is known of the test is logged
-            self._log(item, item.stash[REPORTS])
+            self._log(item, self._without_held(item, item.stash[REPORTS], property_count))
             raise
         self._log(item, self._without_held(item, reports, property_count))
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -212,7 +212,11 @@ class Trials:
         item = self._last_item
         if item is None or not session._setupstate.stack:  # noqa: SLF001  # pytest has no other way to ask
             return
-        call = pytest.CallInfo.from_call(lambda: session._setupstate.teardown_exact(None), when="teardown")  # noqa: SLF001
+        call = pytest.CallInfo.from_call(
+            lambda: session._setupstate.teardown_exact(None),  # noqa: SLF001
+            when="teardown",
+            reraise=(KeyboardInterrupt, pytest.exit.Exception),
+        )
         if call.excinfo is not None:
             self._log(item, [pytest.TestReport.from_item_and_call(item, call)])
 

@@ -1,6 +1,7 @@
 """A project of one test file whose joules come from a replay file, run in this process."""
 
 import json
+import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,3 +103,64 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
     for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE", *COUNTERS):
         monkeypatch.delenv(name, raising=False)  # the summary of a run on GitHub is not the tests'
     return Project(pytester)
+
+
+# Two tests with a baseline, one of which may look like a regression at first.
+
+NOISE = (0.99, 1.0, 1.01, 0.995, 1.005)
+TWO_TESTS = """
+from pathlib import Path
+
+def work(name):
+    with Path("order").open("a") as file:
+        file.write(name + "\\n")
+
+@pytest.mark.energy(rounds=5)
+def test_work(energy):
+    work("work")
+    energy.measure(sum, [1, 2])
+
+@pytest.mark.energy(rounds=5)
+def test_other(energy):
+    work("other")
+    energy.measure(sum, [1, 2])
+
+def test_plain():
+    work("plain")
+"""
+
+
+def rounds(energy_j: float) -> list[float]:
+    return [energy_j * factor for factor in NOISE]
+
+
+@pytest.fixture
+def gated(project: Project) -> Project:
+    """Two tests with a baseline of 10 J of five sessions, and one that isn't measured."""
+    project.write(TWO_TESTS)
+    project.replay({"test_work": rounds(10), "test_other": rounds(10)})
+    for _ in range(5):
+        assert project.run("--energy-baseline=add").result.ret == 0
+    (project.path / "order").unlink()
+    return project
+
+
+def suspicious(project: Project, *options: str, second_j: float, subprocess: bool = False) -> Run:
+    """A run in which the first rounds of `test_work` are 12 J, and those after them *second_j*."""
+    project.replay({"test_work": [*rounds(12), *rounds(second_j)], "test_other": rounds(10)})
+    return project.run(*options, subprocess=subprocess)
+
+
+def order(project: Project) -> list[str]:
+    return (project.path / "order").read_text(encoding="utf-8").split()
+
+
+def junit(path: Path) -> dict[str, list[str]]:
+    """Each test case of a JUnit file, with the tags of what is in it."""
+    suite = ET.parse(path).getroot().find("testsuite")
+    assert suite is not None
+    cases = [(case.get("name", ""), [one.tag for one in case]) for case in suite.iter("testcase")]
+    assert len(dict(cases)) == len(cases), cases
+    assert int(suite.get("tests", "-1")) == len(cases)
+    assert int(suite.get("failures", "-1")) == sum("failure" in tags for _, tags in cases)
+    return dict(cases)

@@ -645,3 +645,20 @@ def test_a_fixture_that_can_not_be_changed_is_left_alone(stand_in: Benchmarks) -
     run.result.assert_outcomes(passed=1)
     assert run.verdict() == "unmeasured"
     assert run.test()["unmeasured_because"].startswith("the fixture Slotted can't be measured")
+
+
+def test_a_regression_of_a_benchmark_is_confirmed_at_once(stand_in: Benchmarks) -> None:
+    """A second run of the test would count twice in their tables; the verdict waits all the same."""
+    for _ in range(5):
+        assert stand_in.run("--energy-baseline=add").result.ret == 0
+    stand_in.write(
+        WORK.replace(
+            "    assert", "    with open('ran', 'a') as file:\n        file.write('once')\n    assert"
+        )
+    )
+    stand_in.project.replay({"test_work": [1.3 * energy_j for energy_j in [*ROUNDS_J, *ROUNDS_J]]})
+    run = stand_in.run("--energy-rounds=5")
+    run.result.assert_outcomes(failed=1)
+    assert (run.verdict(), run.test()["confirming_count"]) == ("regression", 5)
+    assert "test_work.py ?F" in run.text
+    assert (stand_in.project.path / "ran").read_text(encoding="utf-8") == "once"

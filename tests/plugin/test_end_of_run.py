@@ -1,69 +1,11 @@
 """The end of a run: a suspect runs once more after all other tests, and every test counts once."""
 
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import pytest
 
-from tests.plugin.conftest import Project, Run
-
-NOISE = (0.99, 1.0, 1.01, 0.995, 1.005)
-TESTS = """
-from pathlib import Path
-
-def work(name):
-    with Path("order").open("a") as file:
-        file.write(name + "\\n")
-
-@pytest.mark.energy(rounds=5)
-def test_work(energy):
-    work("work")
-    energy.measure(sum, [1, 2])
-
-@pytest.mark.energy(rounds=5)
-def test_other(energy):
-    work("other")
-    energy.measure(sum, [1, 2])
-
-def test_plain():
-    work("plain")
-"""
-
-
-def rounds(energy_j: float) -> list[float]:
-    return [energy_j * factor for factor in NOISE]
-
-
-@pytest.fixture
-def gated(project: Project) -> Project:
-    """Two tests with a baseline of 10 J of five sessions, and one that isn't measured."""
-    project.write(TESTS)
-    project.replay({"test_work": rounds(10), "test_other": rounds(10)})
-    for _ in range(5):
-        assert project.run("--energy-baseline=add").result.ret == 0
-    (project.path / "order").unlink()
-    return project
-
-
-def suspicious(project: Project, *options: str, second_j: float, subprocess: bool = False) -> Run:
-    """A run in which the first rounds of `test_work` are 12 J, and those after them *second_j*."""
-    project.replay({"test_work": [*rounds(12), *rounds(second_j)], "test_other": rounds(10)})
-    return project.run(*options, subprocess=subprocess)
-
-
-def order(project: Project) -> list[str]:
-    return (project.path / "order").read_text(encoding="utf-8").split()
-
-
-def junit(path: Path) -> dict[str, list[str]]:
-    """Each test case of a JUnit file, with the tags of what is in it."""
-    suite = ET.parse(path).getroot().find("testsuite")
-    assert suite is not None
-    cases = [(case.get("name", ""), [one.tag for one in case]) for case in suite.iter("testcase")]
-    assert len(dict(cases)) == len(cases), cases
-    assert int(suite.get("tests", "-1")) == len(cases)
-    assert int(suite.get("failures", "-1")) == sum("failure" in tags for _, tags in cases)
-    return dict(cases)
+from tests.plugin.conftest import TWO_TESTS as TESTS
+from tests.plugin.conftest import Project, junit, order, rounds, suspicious
 
 
 def test_a_suspect_that_is_not_confirmed_passes_and_counts_once(gated: Project) -> None:
@@ -168,6 +110,34 @@ def test_a_plugin_that_repeats_failures_is_told_at_once(gated: Project) -> None:
     assert (run.verdict(), len(run.test()["rounds"])) == ("pass", 5)
 
 
+@pytest.mark.parametrize(("count", "runs"), [("None", 2), ("0", 1), ("1", 1)])
+def test_pytest_rerunfailures_may_be_there(gated: Project, count: str, runs: int) -> None:
+    """It is often installed and asked for nothing; what it would repeat (here: *count* times) is its own."""
+    gated.write(
+        f"def get_reruns_count(item):\n    return {count}\n\ndef pytest_runtest_protocol(item):\n    pass\n",
+        "pytest_rerunfailures.py",
+    )
+    run = suspicious(gated, "-p", "pytest_rerunfailures", second_j=12.1, subprocess=True)
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    assert order(gated).count("work") == runs
+    assert run.test()["confirming_count"] == 5
+
+
+def test_what_plugins_put_around_a_test_is_around_its_second_run(gated: Project) -> None:
+    """A timeout, filters of warnings: whatever wraps the protocol of an item."""
+    gated.write(
+        "@pytest.hookimpl(wrapper=True)\n"
+        "def pytest_runtest_protocol(item):\n"
+        "    with open('around', 'a') as file:\n"
+        "        print(item.name, file=file)\n"
+        "    return (yield)\n",
+        "conftest.py",
+    )
+    suspicious(gated, second_j=12.1)
+    around = (gated.path / "around").read_text(encoding="utf-8").split()
+    assert around == ["test_work", "test_other", "test_plain", "test_work"]
+
+
 @pytest.mark.parametrize(("second_j", "failed"), [(10.0, 0), (12.1, 1)])
 def test_workers_confirm_at_their_end(gated: Project, second_j: float, failed: int) -> None:
     """Under `-n2` the worker runs its suspects once more, and the controller counts them once."""
@@ -200,6 +170,17 @@ def test_an_interrupt_of_the_second_run_loses_nothing(gated: Project) -> None:
     assert run.result.ret == pytest.ExitCode.INTERRUPTED
     run.result.assert_outcomes(passed=2, failed=1)
     assert run.verdict() == "regression"
+
+
+def test_an_interrupt_of_a_suspects_own_end_loses_nothing(gated: Project) -> None:
+    """The test that is under way has measured: it is logged with the verdict that it has by then."""
+    end = "    yield\n    raise KeyboardInterrupt\n\n"
+    stop = f"@pytest.fixture\ndef stopping():\n{end}"
+    gated.write(TESTS.replace("test_work(energy)", "test_work(energy, stopping)") + stop)
+    run = suspicious(gated, second_j=10, subprocess=True)
+    assert run.result.ret == pytest.ExitCode.INTERRUPTED
+    run.result.assert_outcomes(failed=1)
+    assert (run.verdict(), run.test()["outcome"]) == ("regression", "failed")
 
 
 def test_a_worker_that_dies_loses_nothing(gated: Project) -> None:
@@ -344,124 +325,3 @@ def test_records_of_a_process_share_its_session(gated: Project) -> None:
         (name,) = {test["session"] for test in run.document["tests"]}
         names.append(name)
     assert names[0] != names[1]
-
-
-# All tests together. A stand-in for the rules judges them so that each kind of change at the end is there.
-
-TOGETHER = """
-from dataclasses import replace
-
-from pytest_energy import Verdict
-from pytest_energy.plugin.run import Conclusion
-
-def conclude(run, judgements):
-    return Conclusion(
-        judgements=tuple(
-            replace(one, verdict=Verdict.{verdict}, reason="together it is another thing")
-            if one.record.test_id.endswith("test_other") else one for one in judgements
-        ),
-        failure={failure!r},
-        notes=("the tests were looked at together",),
-    )
-
-def pytest_configure(config):
-    from pytest_energy.plugin.run import EnergyRun
-    patch = pytest.MonkeyPatch()
-    patch.setattr(EnergyRun, "conclude", conclude)
-    config.add_cleanup(patch.undo)
-"""
-WORKERS = pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "xdist"])
-
-
-def together(project: Project, *options: str, verdict: str = "PASS", failure: str | None = None) -> Run:
-    """A run whose `test_other` gets *verdict* at the end."""
-    project.write(TOGETHER.format(verdict=verdict, failure=failure), "conftest.py")
-    project.replay({"test_work": rounds(10), "test_other": rounds(10)})
-    return project.run("--junitxml=junit.xml", *options, subprocess="-n2" in options)
-
-
-@WORKERS
-def test_a_test_that_fails_only_at_the_end_counts_once(gated: Project, workers: tuple[str, ...]) -> None:
-    """It was shown as passed; at the end it is one failure, everywhere, with the reason."""
-    run = together(gated, "-rA", *workers, verdict="REGRESSION")
-    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
-    run.result.assert_outcomes(passed=2, failed=1)
-    assert (run.verdict("test_other"), run.test("test_other")["outcome"]) == ("regression", "failed")
-    assert "energy regression: together it is another thing" in run.text
-    assert "PASSED test_work.py::test_other" not in run.result.outlines
-    cases = junit(gated.path / "junit.xml")
-    assert [*cases] == ["test_work", "test_plain", "test_other"] or workers
-    assert sorted(cases["test_other"]) == ["failure", "properties"]
-    run = together(gated, "--lf", verdict="REGRESSION")
-    run.result.assert_outcomes(failed=1)
-
-
-@WORKERS
-def test_a_verdict_that_changes_no_outcome_is_the_final_one(gated: Project, workers: tuple[str, ...]) -> None:
-    """In JSON, JUnit XML and baselines: a test that passed before all were looked at."""
-    run = together(gated, *workers, verdict="IMPROVEMENT")
-    assert run.result.ret == 0
-    assert run.verdict("test_other") == "improvement"
-    properties = {
-        case.get("name"): {one.get("name"): one.get("value") for one in case.iter("property")}
-        for case in ET.parse(gated.path / "junit.xml").getroot().iter("testcase")
-    }
-    assert properties["test_other"]["energy_verdict"] == "improvement"
-    assert properties["test_work"]["energy_verdict"] == "pass"
-    assert run.document is not None
-    assert run.document["run_notes"] == ["the tests were looked at together"]
-
-
-def test_an_expected_failure_may_come_at_the_end(gated: Project) -> None:
-    """A test that is expected to fail and passed fails nothing when its verdict does."""
-    mark = "@pytest.mark.energy(rounds=5)\ndef test_other"
-    gated.write(TESTS.replace(mark, f"@pytest.mark.xfail\n{mark}"))
-    run = together(gated, verdict="REGRESSION")
-    assert (run.result.ret, run.verdict("test_other")) == (0, "regression")
-
-
-@WORKERS
-def test_what_all_tests_have_in_common_fails_the_run_once(
-    gated: Project, workers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No test fails, the run does: status 1, one line, one note in the JSON, one error in CI."""
-    monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    failure = "all 2 tests +8 %: one cause"
-    run = together(gated, *workers, failure=failure)
-    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
-    run.result.assert_outcomes(passed=3)
-    assert run.result.outlines.count(f"energy: FAILED: {failure}") == 1
-    assert run.result.outlines.count("::error title=energy::all 2 tests +8 %25: one cause") == 1
-    assert run.document is not None
-    assert run.document["run_notes"].count(failure) == 1
-
-
-def test_other_plugins_are_asked_once_a_test(gated: Project) -> None:
-    """`pytest_energy_verdict` gets the final judgement, the second run included, and may let it pass."""
-    gated.write(
-        "from dataclasses import replace\n"
-        "from pytest_energy import Verdict\n"
-        "def pytest_energy_verdict(judgement):\n"
-        "    with open('asked', 'a') as file:\n"
-        "        name = judgement.record.test_id.rpartition('::')[2]\n"
-        "        print(name, judgement.verdict, len(judgement.record.rounds), file=file)\n"
-        "    return replace(judgement, verdict=Verdict.PASS)\n",
-        "conftest.py",
-    )
-    run = suspicious(gated, second_j=12.1)
-    run.result.assert_outcomes(passed=3)
-    assert run.verdict() == "pass"
-    asked = (gated.path / "asked").read_text(encoding="utf-8").splitlines()
-    assert asked == ["test_work regression 10", "test_other pass 5"]
-
-
-def test_tests_that_can_not_be_judged_together_fail_the_run(gated: Project) -> None:
-    """The gate doesn't open because the end of the run went wrong."""
-    error = 'from pytest_energy.errors import BaselineError\n    raise BaselineError("it is gone")\n    '
-    together(gated)
-    path = gated.path / "conftest.py"
-    gated.write(path.read_text().replace("    return Conclusion", f"    {error}return Conclusion"), path.name)
-    gated.replay({"test_work": rounds(10), "test_other": rounds(10)})
-    run = gated.run()
-    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
-    assert "energy: FAILED: the tests could not be judged together: it is gone" in run.text
