@@ -7,6 +7,7 @@ Rule 2: a verdict while tests are still to come rests on the tests so far; the l
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pytest_energy.baselines.schema import Baseline
 from pytest_energy.baselines.store import Store
 from pytest_energy.basis import NET, SAMPLE, Basis, active_j
 from pytest_energy.errors import NotMeasurable
@@ -46,11 +47,13 @@ class Conclusion:
         judgements: The final one of each test, in the order given.
         failure: Why the run fails as a whole, or `None`.
         notes: What a reader should know, one sentence each.
+        yardstick: The records of the fixed loads, with the ready power of the whole session.
     """
 
     judgements: tuple[Judgement, ...]
     failure: str | None = None
     notes: tuple[str, ...] = ()
+    yardstick: tuple[Record, ...] = ()
 
 
 class Gate:
@@ -89,6 +92,10 @@ class Gate:
                 history = history_of(baseline, self.policy(mark).basis)
                 self._histories[test_id] = history
                 self._cases[test_id] = Case(test_id=test_id, fresh=None, history=history)
+
+    def add_yardstick(self, baseline: Baseline) -> None:
+        """Have *baseline*, of a fixed load, say what the load used before; the load is no test."""
+        self._histories[baseline.test_id] = history_of(baseline, self.policy(EnergyMark()).basis)
 
     def policy(self, mark: EnergyMark) -> Policy:
         settings = self._settings
@@ -180,4 +187,5 @@ class Gate:
             ),
             failure=session.failure,
             notes=session.notes,
+            yardstick=records[len(judgements) :],
         )

@@ -32,6 +32,7 @@ from pytest_energy.sensors.replay import ReplayRound
 from pytest_energy.stats.rounds import precision_for
 from pytest_energy.verdict.policy import RoundsWanted
 from pytest_energy.work import Work, WorkDescription
+from pytest_energy.yardstick import is_yardstick
 
 R = TypeVar("R")
 
@@ -199,7 +200,7 @@ class Measurement:
         return self._mark.warmup if test_id == self.test_id else None
 
     def _more_rounds(self, rounds: tuple[Reading, ...]) -> RoundsWanted | None:
-        if self._confirming_count is not None:
+        if self._confirming_count is not None or is_yardstick(self.test_id):
             return None
         record = self._bare_record(rounds, self._work.description(len(rounds)))
         more = self.run.more_rounds(record, self._mark)

@@ -220,7 +220,10 @@ class EnergyRun:
         Args:
             judgements: What `judge` has said of each, the confirming batches included.
         """
-        return self.gate.conclude(judgements, self.yardstick_records)
+        conclusion = self.gate.conclude(judgements, self.yardstick_records)
+        if YARDSTICK in self.config.stash:
+            self.config.stash[YARDSTICK].conclude(conclusion.yardstick)
+        return conclusion
 
     def more_rounds(self, record: Record, mark: EnergyMark) -> RoundsWanted | None:
         """The rounds that *record* should have before it is judged."""

@@ -48,6 +48,7 @@ class RunYardstick:
         self._run = run
         self._records: tuple[Record, ...] = ()
         self._taken: list[LoadSet] = []
+        self._concluded: tuple[Record, ...] | None = None
 
     @cached_property
     def _sets(self) -> tuple[LoadSet, ...]:
@@ -106,18 +107,28 @@ class RunYardstick:
         return Measurement(load.test_id, mark, self._run)
 
     def _known_count(self, load: FixedLoad) -> int | None:
+        """Units of the stored sessions' rounds, which the end of the run will hold this session against."""
         run = self._run
         if run.settings.baseline_mode is BaselineMode.OFF:
             return None
         baseline = run.store.load(run.machine.key, load.test_id)
-        return None if baseline is None else baseline.entries[-1].samples
+        if baseline is None:
+            return None
+        run.gate.add_yardstick(baseline)
+        return baseline.entries[-1].samples
 
     def to_value(self) -> Yardstick:
         """What is known by now; a load that waits for its device has a record that says so."""
         if self.absent_because is not None:
             return Yardstick(absent_because=self.absent_because)
+        if self._concluded is not None:
+            return Yardstick(records=self._concluded)
         waiting = (self._unmeasured(loads) for loads in self._waiting())
         return Yardstick(records=sum(waiting, self._records))
+
+    def conclude(self, records: tuple[Record, ...]) -> None:
+        """Take *records*, those of `to_value` with what the end of the run has added, for the final ones."""
+        self._concluded = records
 
     def to_json(self) -> JsonDict:
         """`to_value` as a plain dict, fit for any transport."""

@@ -18,6 +18,8 @@ from pytest_energy.verdict.history import Activity, Entry, History
 YARDSTICK = "yardstick::"
 """What the ids of the yardstick's loads begin with."""
 
+_REST = "-rest"
+
 PRIORS = {
     Part.JOULES: Prior(test_sd=0.008),
     Part.WORK: Prior(test_sd=0.006),
@@ -169,8 +171,13 @@ def session_factors(cases: Sequence[Case], suite: Suite, alpha: float) -> tuple[
 
 
 def _moves(yardstick: Iterable[Case], part: Part, channels: Channels) -> Iterable[tuple[str, float]]:
-    """Name and ratio of each load of the yardstick that measures some of *channels*."""
+    """Name and ratio of each load of the yardstick that measures some of *channels*.
+
+    A rest has next to no active joules: their ratio would be chance, and could explain anything.
+    """
     for case in yardstick:
+        if part is Part.WORK and case.test_id.endswith(_REST):
+            continue
         levels = levels_of(case.fresh, case.history.judging, part)
         if levels is not None and levels.fresh is not None and case.channels & channels:
             before = fmean(session.centre for session in levels.sessions)

@@ -453,6 +453,50 @@ def test_a_broken_baseline_of_a_load_fails_no_test(wall: Project) -> None:
     assert str(path) in loads(run)["yardstick::cpu-compute"]["unmeasured_because"]
 
 
+def test_the_loads_share_the_ready_power_of_the_session(wall: Project) -> None:
+    """What the end of the run works out of all rounds is in their records as in the tests', also stored."""
+    idle = "\ndef prepare(patch):\n    patch.setattr(live, 'IDLE_S', 0.05)\n"
+    wall.write(CONFTEST + idle, "conftest.py")
+    run = measured(wall, "--energy-yardstick=on", "--energy-baseline=add")
+    ready_power = run.test()["ready_power"]
+    assert ready_power["cpu:wall"]["power_w"] == pytest.approx(100.0, rel=0.1)
+    assert all(record["ready_power"] == ready_power for record in loads(run).values())
+    store = Store(wall.path / "baselines")
+    baselines = [store.read(path) for path in store.paths()]
+    assert all("cpu:wall" in one.entries[0].ready_power for one in baselines)
+
+
+def test_the_end_of_the_run_knows_what_the_loads_used_before(wall: Project) -> None:
+    """The stored sessions of the loads are at hand when all is judged together, and are no tests."""
+    looking = (
+        "\ndef pytest_sessionfinish(session):\n"
+        "    from pytest_energy.plugin.run import run_of\n"
+        "    gate = run_of(session.config).gate\n"
+        "    open('known', 'w').write(' '.join(sorted({*gate._histories} - {*gate.durations_s})))\n"
+    )
+    wall.write(CONFTEST + looking, "conftest.py")
+    measured(wall, "--energy-yardstick=on", "--energy-baseline=add")
+    assert (wall.path / "known").read_text(encoding="utf-8") == ""
+    measured(wall, "--energy-yardstick=on")
+    assert (wall.path / "known").read_text(encoding="utf-8").split() == sorted(CPU)
+
+
+def test_a_load_that_has_risen_is_not_measured_again(wall: Project) -> None:
+    """What would be confirmed in a test is a card that has changed: the rounds stay three."""
+    measured(wall, "--energy-yardstick=on", "--energy-baseline=add")
+    store = Store(wall.path / "baselines")
+    for path in store.paths():
+        (stored,) = store.read(path).entries
+        tenth = tuple(
+            replace(one, channels={name: energy_j / 10 for name, energy_j in one.channels.items()})
+            for one in stored.rounds
+        )
+        store.write(stored.machine.key, stored.test_id, (replace(stored, rounds=tenth),), "replace")
+    run = measured(wall, "--energy-yardstick=on")
+    assert [len(record["rounds"]) for record in loads(run).values()] == [1, 3, 3, 3]
+    assert all("confirming_count" not in record for record in loads(run).values())
+
+
 def accepted(project: Project, capsys: pytest.CaptureFixture[str]) -> str:
     """What `pytest-energy accept` says of the project's run."""
     capsys.readouterr()

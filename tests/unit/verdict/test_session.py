@@ -176,6 +176,21 @@ def test_the_yardstick_tells_card_from_code(card: float, *, fails: bool) -> None
     assert any("compute" in note for note in decision.notes)
 
 
+def test_a_rest_has_no_work_that_could_explain_any() -> None:
+    """What is left of a rest's joules beside ready power is chance: a factor of two of it says nothing."""
+    rng = random.Random(5)  # noqa: S311
+
+    def rest(ratio: float, name: str) -> Record:
+        (one,) = of_one_session([_round_record(0, rng, work=ratio, host_sd=0.01)], name)
+        return replace(one, test_id="yardstick::gpu-rest")
+
+    yardstick = _trials([rest(2.0, "fresh")], [[rest(1.0, f"s{seed}")] for seed in (1, 2, 3)])
+    trials = _trials(_session(9, "fresh", work=1.08), BASELINE)
+    decision = decide_session(trials, tolerance=0.05, alpha=0.05, yardstick=yardstick)
+    assert decision.failure is not None
+    assert decision.factors[0].yardstick == {}
+
+
 def test_few_large_rounds_don_t_pass() -> None:
     """One round of ten that uses twice the work is no pass, although the usual round is unchanged."""
     rng = random.Random(3)  # noqa: S311
