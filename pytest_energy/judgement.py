@@ -138,7 +138,7 @@ class Comparison:
         latency_ratio: Median time from request to last token, fresh over baseline; `None` without requests.
         differences: Varying facts of machine and engine that differ: name to (baseline's newest entry, now).
         tolerance: Accepted rise, a share; `None` where it isn't known.
-        parts: Work and waiting, each by itself; empty where joules have no parts.
+        parts: Work and waiting, each by itself, and all joules if they were asked for; empty without parts.
         no_parts_because: Why they have none, or empty.
         session_ratio: What all tests of the session have in common, which is not in *ratio*; `None` where too
             few tests tell.
@@ -168,9 +168,9 @@ class Comparison:
 
     @property
     def is_rise(self) -> bool:
-        """Whether the bounds of a part, or of all joules where there are none, are past what is allowed."""
+        """Whether the bounds of what is judged are past what is allowed."""
         if self.parts:
-            return any(part.ratio_ci[0] > part.allowed_ratio for part in self.parts)
+            return any(part.is_judged and part.ratio_ci[0] > part.allowed_ratio for part in self.parts)
         return self.tolerance is not None and self.ratio_ci[0] > 1 + self.tolerance
 
 

@@ -27,7 +27,7 @@ from itertools import accumulate
 from statistics import fmean, median
 
 from pytest_energy.stats.centre import half_width
-from pytest_energy.stats.compare import PRIOR_BETWEEN_DF, PRIOR_BETWEEN_SD, Noise
+from pytest_energy.stats.compare import PRIOR_BETWEEN_DF, PRIOR_BETWEEN_SD, Noise, satterthwaite_df
 from pytest_energy.stats.level import Level
 
 LEAST_TEST_COUNT = 5
@@ -69,10 +69,12 @@ class Prior:
     Attributes:
         test_sd: tau of a scale of 1, less the session's factor.
         df: Degrees of freedom that this is worth.
+        most_test_df: What the pooled tau is worth for one test at most: tests are not all alike.
     """
 
     test_sd: float
     df: float = PRIOR_BETWEEN_DF
+    most_test_df: float = TEST_DF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +107,13 @@ class SuiteNoise:
             session_factors=tuple(self.session_factors.get(name, 0.0) for name in test.names),
         )
 
-    def factor_bounds(self, alpha: float) -> tuple[float, float]:
-        """Bounds of the fresh session's factor as a ratio, each at confidence 1 - *alpha*."""
-        half = half_width(self.factor_sd**2, max(1, self.test_count - 1), 0.0, alpha)
+    def factor_bounds(self, alpha: float, spread: tuple[float, float] = (0.0, 1.0)) -> tuple[float, float]:
+        """Bounds of the fresh session's factor as a ratio, each at confidence 1 - *alpha*.
+
+        *spread* is the variance of factors between sessions of unchanged code, with its degrees of freedom.
+        """
+        own = (self.factor_sd**2, float(max(1, self.test_count - 1)))
+        half = half_width(own[0] + spread[0], satterthwaite_df(own, spread), 0.0, alpha)
         return math.exp(self.factor - half), math.exp(self.factor + half)
 
 
@@ -156,7 +162,7 @@ def suite_noise(
         factor_sd=math.sqrt(_MEDIAN_VARIANCE * median(fresh_variances) / len(moves)) if has_factor else 0.0,
         session_factors=factors,
         test_sd=math.sqrt(square),
-        test_df=min(TEST_DF, prior.df + tau_df),
+        test_df=min(prior.most_test_df, prior.df + tau_df),
         test_count=len(moves) if has_factor else 0,
     )
 

@@ -5,8 +5,8 @@ Rule 1: a rise fails only when the lower bound is past what is allowed; what the
 Rule 2: a rise is one only if it is confirmed: by a second batch of rounds where there is one, and, among many
     tests, by bounds at alpha over their number that exclude no change at all.
 Rule 3: work is held against the tolerance by itself where it can be told that sharply; where its own noise is
-    wider than that, against the tolerance of the test's joules. Waiting always is. A part that is too blunt
-    to pass where nothing has changed doesn't count, unless it proves a rise.
+    wider than that, against the tolerance of the test's joules. Waiting always is; where it is too blunt to
+    pass if nothing has changed it is shown and has no say: a host that others share may be twice as slow.
 Rule 4: the first sessions of a level are a second gate, so that a rise in small steps fails at last.
 """
 
@@ -42,11 +42,6 @@ class Change:
     bounds: Bounds
     doubt: Doubt | None = None
     crept: Crept | None = None
-
-    @property
-    def counts(self) -> bool:
-        """Whether the verdict of the test hangs on it."""
-        return self.comparison.is_judged or (self.is_asked and self.comparison.verdict is Verdict.REGRESSION)
 
     @property
     def severity(self) -> int:
@@ -90,9 +85,13 @@ class Question:
             energy_j=energy_j,
             duration_s=duration_s,
             verdict=verdict,
-            is_judged=is_asked and (part is not Part.WAITING or _is_sharp(bounds, allowed)),
+            is_judged=is_asked and (not self._may_be_blunt(part) or _is_sharp(bounds, allowed)),
         )
         return Change(comparison=comparison, is_asked=is_asked, bounds=bounds, doubt=doubt, crept=crept)
+
+    def _may_be_blunt(self, part: Part) -> bool:
+        """Whether *part* has no say where it is blunt: waiting, unless nothing else was asked for."""
+        return part is Part.WAITING and self.policy.parts != {Part.WAITING}
 
     # ---- what is allowed ----
 
@@ -145,7 +144,7 @@ class Question:
             levels.sessions,
             tolerance=allowed,
             alpha=self.policy.alpha,
-            noise=self.suite.noise(channels, part).of(levels),
+            noise=self.suite.noise_of(levels, channels, part),
             test_count=self.suite.test_count,
             round_count=round_count,
         )
@@ -217,7 +216,7 @@ def worst(changes: Sequence[Change]) -> Change:
 
     Where none counts, all that were asked for being too blunt, it is the first that was asked for.
     """
-    counting = [change for change in changes if change.counts]
+    counting = [change for change in changes if change.comparison.is_judged]
     return min(
         counting or [change for change in changes if change.is_asked], key=lambda change: change.severity
     )

@@ -121,8 +121,8 @@ def _part_lines(finding: Compared, subject: Subject) -> Iterator[str]:
 def _part_text(part: PartComparison) -> str:
     lower, upper = (change_text(ratio, part.allowed_ratio - 1) for ratio in part.ratio_ci)
     bounds = f"[{lower}, {upper}]"
-    if part.part is Part.WORK:
-        return f"work {change_text(part.ratio)} {bounds} of {to_text(part.energy_j, 'J')}"
+    if part.part is not Part.WAITING:
+        return f"{part.part.value} {change_text(part.ratio)} {bounds} of {to_text(part.energy_j, 'J')}"
     more_s, power_w = (part.ratio - 1) * part.duration_s, part.energy_j / part.duration_s
     sign = "+" if more_s >= 0 else "-"
     blunt = "" if part.is_judged else ", too blunt to judge here"

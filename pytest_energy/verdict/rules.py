@@ -206,7 +206,7 @@ def _compared(question: Question) -> Compared:
         (change for change in changes if change.comparison.part is Part.JOULES), None
     ) or question.change(Part.JOULES)
     noise = question.suite.noise(frozenset(history.entries[-1].channels_j), decisive.comparison.part)
-    parts = tuple(change.comparison for change in changes if change.comparison.part is not Part.JOULES)
+    parts = tuple(change.comparison for change in changes) if len(changes) > 1 else ()
     return Compared(
         verdict=decisive.comparison.verdict,
         comparison=replace(

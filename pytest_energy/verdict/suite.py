@@ -8,12 +8,16 @@ Rule 2: the yardstick's loads are no tests: what moves them is the machine, so t
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from statistics import fmean
+from dataclasses import dataclass, field, replace
+from statistics import fmean, variance
 
 from pytest_energy.judgement import Part
+from pytest_energy.stats.compare import Noise
 from pytest_energy.stats.suite import LevelsOfTest, Prior, SuiteNoise, alone, suite_noise
 from pytest_energy.verdict.history import Activity, Entry, History
+
+FACTOR_PRIOR = Prior(test_sd=0.006)
+"""Of what all tests share, between sessions on one machine: five processes of an H100."""
 
 YARDSTICK = "yardstick::"
 """What the ids of the yardstick's loads begin with."""
@@ -23,11 +27,11 @@ _REST = "-rest"
 PRIORS = {
     Part.JOULES: Prior(test_sd=0.008),
     Part.WORK: Prior(test_sd=0.006),
-    Part.WAITING: Prior(test_sd=0.03),
+    Part.WAITING: Prior(test_sd=0.03, most_test_df=4),
 }
 """By part, of a test less its session's factor. Joules: with a factor of 0.6 % between processes they make
 the 1 % of a test by itself (`stats.compare`). Work: 0.5 % of gross joules on seven H100 boards, a part of it
-the scatter of five rounds. Waiting: 2 to 12 % on hosts that are shared, 0.5 % on one's own."""
+the scatter of five rounds. Waiting: 2 to 25 % on hosts that are shared, test by test, 0.5 % on one's own."""
 
 ALONE_SD = {Part.JOULES: 0.01, Part.WORK: 0.01, Part.WAITING: 0.05}
 """Of a session as a whole, where too few tests tell its factor."""
@@ -62,6 +66,21 @@ class Suite:
 
     def noise(self, channels: Channels, part: Part) -> SuiteNoise:
         return self.noises.get((channels, part)) or alone(ALONE_SD[part])
+
+    def noise_of(self, test: LevelsOfTest, channels: Channels, part: Part) -> Noise:
+        """What it is for one test.
+
+        A slow host slows those tests down that launch much and leaves the others as they are, so that what
+        seconds have in common is taken out only where it speaks for the test.
+        """
+        noise = self.noise(channels, part).of(test)
+        if part is not Part.WAITING:
+            return noise
+        return replace(
+            noise,
+            factor=max(0.0, noise.factor),
+            session_factors=tuple(min(0.0, factor) for factor in noise.session_factors),
+        )
 
 
 BY_ITSELF = Suite()
@@ -156,7 +175,8 @@ def session_factors(cases: Sequence[Case], suite: Suite, alpha: float) -> tuple[
         }
         before = [noise.session_factors[name] for name in names if name in noise.session_factors]
         level = fmean(before) if before else 0.0
-        lower, upper = noise.factor_bounds(alpha)
+        spread = _factor_spread(before, len(names))
+        lower, upper = noise.factor_bounds(alpha, spread)
         factors.append(
             SessionFactor(
                 part=part,
@@ -168,6 +188,15 @@ def session_factors(cases: Sequence[Case], suite: Suite, alpha: float) -> tuple[
             )
         )
     return tuple(factors)
+
+
+def _factor_spread(factors: Sequence[float], count: int) -> tuple[float, float]:
+    """Variance of a fresh session's factor over the mean of *count* others; its degrees of freedom."""
+    df = max(0, len(factors) - 1)
+    own = variance(factors) if df else 0.0
+    total_df = FACTOR_PRIOR.df + df
+    square = (FACTOR_PRIOR.df * FACTOR_PRIOR.test_sd**2 + df * own) / total_df
+    return square * (1 + 1 / max(1, count)), total_df
 
 
 def _moves(yardstick: Iterable[Case], part: Part, channels: Channels) -> Iterable[tuple[str, float]]:
