@@ -155,6 +155,9 @@ def compare_pairs(
         levels: How far processes differ, as far as that is known without *blocks*; `None` where each pair is
             of fresh processes.
 
+    Returns:
+        The bounds; *chance_lower* is at a tenth of *alpha*, for noise of no known shape.
+
     Raises:
         NotMeasurable: There is no block.
     """

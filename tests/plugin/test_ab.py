@@ -204,6 +204,23 @@ def test_a_planted_rise_is_found(repository: Repository, capfd: pytest.CaptureFi
     assert trees(repository.root) == 1
 
 
+def test_the_part_that_has_moved_is_named(repository: Repository, capfd: pytest.CaptureFixture[str]) -> None:
+    """Beside 100 W that are drawn at rest, +30 % of what the work adds is told as work, and no wait is."""
+    at_rest = CONFTEST.replace("live.IDLE_S = 0.0", "live.IDLE_S = 0.2").replace(
+        "return COUNTER_J[0]", "return COUNTER_J[0] + 100.0 * time.monotonic()"
+    )
+    (repository.root / "conftest.py").write_text(f"import time\n{at_rest}")
+    repository.commit(heavy_j=10.0)
+    repository.commit(heavy_j=13.0)
+    found = run(repository, capfd, "HEAD~1")
+    assert found.status == 1, found.text
+    heavy, light = found.test("test_heavy"), found.test("test_light")
+    assert (heavy["verdict"], light["verdict"]) == ("regression", "pass"), found.text
+    assert heavy["reason"].startswith("work +30")
+    work = next(part for part in heavy["baseline"]["parts"] if part["part"] == "work")
+    assert work["ratio"] == pytest.approx(1.3, rel=0.01)
+
+
 def test_unchanged_code_passes(repository: Repository, capfd: pytest.CaptureFixture[str]) -> None:
     """The same joules on both sides pass with exit status 0; the first line says what was compared."""
     repository.replay([10.0, 10.1, 9.9] * 3)
