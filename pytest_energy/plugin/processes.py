@@ -139,10 +139,12 @@ class Controller:
                 retract(self._config, earlier)
                 first.duration = earlier.duration
             self._log(first, *others)
+        properties = {}
         for one in ending.revisions:
             if one.test_id in self._reports:
                 vars(self._reports[one.test_id])["energy"] = one.energy
-                revise_properties(self._config, one.test_id, one.properties)
+                properties[one.test_id] = one.properties
+        revise_properties(self._config, properties)
         self._run_notes |= dict.fromkeys(ending.notes)
         if ending.failure is not None:
             self._failures[ending.failure] = None

@@ -24,6 +24,15 @@ _ORIGIN = {*_OF_WORKER, "item_index", "node"}
 _PROPERTIES = frozenset({"energy_verdict", "energy_j", "energy_ratio"})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """A judgement that takes the place of one that was reported, and changes no outcome."""
+
+    test_id: str
+    energy: JsonDict
+    properties: tuple[Property, ...]
+
+
 def keep_judgement(item: pytest.Item, judgement: Judgement, *, is_failing: bool) -> None:
     """Put *judgement* where the reports of *item* find it, in place of an earlier one."""
     item.stash[JUDGEMENT], item.stash[IS_FAILING] = judgement, is_failing
@@ -65,9 +74,17 @@ def failure_text(judgement: Judgement) -> str:
     return f"energy {judgement.verdict}: {judgement.reason}"
 
 
-def final_reports(item: pytest.Item, held: Sequence[pytest.TestReport]) -> list[pytest.TestReport]:
+def revision_of(item: pytest.Item) -> Revision:
+    judgement = item.stash[JUDGEMENT]
+    return Revision(test_id=item.nodeid, energy=judgement_json(item), properties=properties_of(judgement))
+
+
+def final_reports(
+    item: pytest.Item, held: Sequence[pytest.TestReport], sections: Sequence[tuple[str, str]] = ()
+) -> list[pytest.TestReport]:
     """The reports of *item* that were held back, from its call on, with the judgement that it has now."""
     call, *others = map(copy, held)
+    call.sections = [*call.sections, *sections]
     vars(call)["energy"] = judgement_json(item)
     if item.stash[IS_FAILING]:
         _fail(call, item)
@@ -76,10 +93,10 @@ def final_reports(item: pytest.Item, held: Sequence[pytest.TestReport]) -> list[
     return [call, *others]
 
 
-def late_reports(item: pytest.Item) -> list[pytest.TestReport]:
+def late_reports(item: pytest.Item, sections: Sequence[tuple[str, str]]) -> list[pytest.TestReport]:
     """Reports of a failure that is known only after those of *item* were logged."""
     call, teardown = (_report(item, when) for when in ("call", "teardown"))
-    return final_reports(item, [call, teardown])
+    return final_reports(item, [call, teardown], sections)
 
 
 def _report(item: pytest.Item, when: str) -> pytest.TestReport:
@@ -95,26 +112,18 @@ def _fail(report: pytest.TestReport, item: pytest.Item) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Revision:
-    """A judgement that takes the place of one that was reported, and changes no outcome."""
-
-    test_id: str
-    energy: JsonDict
-    properties: tuple[Property, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
     """What the end of a run in one process has brought.
 
     Attributes:
         reports: For each test whose outcome is known only now, those to be logged.
+        revisions: Made while they are asked for, as there may be one for each test of the run.
         failure: Why the run fails as a whole, or `None`.
         notes: What a reader should know of the run, one sentence each.
     """
 
     reports: tuple[Sequence[pytest.TestReport], ...] = ()
-    revisions: tuple[Revision, ...] = ()
+    revisions: Iterable[Revision] = ()
     failure: str | None = None
     notes: tuple[str, ...] = ()
 
@@ -151,7 +160,7 @@ def ending_from_plain(plain: Plain, config: pytest.Config, node: object) -> Endi
         reports=tuple(
             [from_plain(one, config, node=node) for one in reports] for reports in plain["reports"]
         ),
-        revisions=tuple(
+        revisions=(
             Revision(
                 test_id=one["test_id"],
                 energy=one["energy"],

@@ -24,12 +24,10 @@ from pytest_energy.plugin.batches import FirstBatch
 from pytest_energy.plugin.gate import Conclusion
 from pytest_energy.plugin.reports import (
     Ending,
-    Revision,
     final_reports,
-    judgement_json,
     keep_judgement,
     late_reports,
-    properties_of,
+    revision_of,
     to_plain,
 )
 from pytest_energy.plugin.run import EnergyRun, run_of
@@ -58,6 +56,7 @@ class Trial:
         is_suspect: By itself it looks like a regression.
         property_count: Properties that it had before it ran.
         mishap: A report of the end of its second run that has to be logged.
+        sections: What its reports have to say of a second run that confirmed nothing.
     """
 
     item: pytest.Item
@@ -69,6 +68,7 @@ class Trial:
     is_suspect: bool = False
     property_count: int = 0
     mishap: pytest.TestReport | None = None
+    sections: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Trials:
@@ -79,6 +79,7 @@ class Trials:
         self._trials: dict[str, Trial] = {}
         self._second: list[pytest.TestReport] = []
         self._last_item: pytest.Item | None = None
+        self._concluded: Conclusion | None = None
 
     @property
     def _run(self) -> EnergyRun:
@@ -168,7 +169,7 @@ class Trials:
 
     def _confirm(self, session: pytest.Session) -> None:
         # By what all tests show together: what they share is no reason to run each of them once more.
-        wanted = self._run.suspects(self._conclusion([*self._trials.values()]).judgements)
+        wanted = self._run.suspects(self._conclusion().judgements)
         again = [
             (trial, wanted[test_id])
             for test_id, trial in self._trials.items()
@@ -195,7 +196,7 @@ class Trials:
         item.stash[FIRST_BATCH] = FirstBatch(
             record=first.record, round_count=round_count, replay_rounds=replay_rounds
         )
-        self._second = []
+        self._second, self._concluded = [], None
         try:
             # By the hook: what other plugins put around each test (a timeout, filters of warnings) is there.
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=nextitem)
@@ -222,49 +223,48 @@ class Trials:
 
     def _ending(self) -> Ending:
         trials = [*self._trials.values()]
-        conclusion = self._conclusion(trials)
+        conclusion = self._conclusion()
         reports: list[list[pytest.TestReport]] = []
-        revisions: list[Revision] = []
+        revised: list[pytest.Item] = []
         for trial, judgement in zip(trials, conclusion.judgements, strict=True):
             if not trial.is_settled:
-                self._settle(trial, judgement, reports, revisions)
+                self._settle(trial, judgement, reports, revised)
         reports += [[trial.mishap] for trial in trials if trial.mishap is not None]
         return Ending(
             reports=tuple(reports),
-            revisions=tuple(revisions),
+            revisions=map(revision_of, revised),
             failure=conclusion.failure,
             notes=conclusion.notes,
         )
 
-    def _conclusion(self, trials: list[Trial]) -> Conclusion:
-        provisional = tuple(trial.judgement for trial in trials)
-        try:
-            return self._run.conclude(provisional)
-        except EnergyError as error:
-            return Conclusion(
-                judgements=provisional, failure=f"the tests could not be judged together: {error}"
-            )
+    def _conclusion(self) -> Conclusion:
+        """What all tests show together; worked out again only if one of them has run once more."""
+        if self._concluded is None:
+            provisional = tuple(trial.judgement for trial in self._trials.values())
+            try:
+                self._concluded = self._run.conclude(provisional)
+            except EnergyError as error:
+                self._concluded = Conclusion(
+                    judgements=provisional, failure=f"the tests could not be judged together: {error}"
+                )
+        return self._concluded
 
     def _settle(
         self,
         trial: Trial,
         judgement: Judgement,
         reports: list[list[pytest.TestReport]],
-        revisions: list[Revision],
+        revised: list[pytest.Item],
     ) -> None:
         """Make *judgement*, after other plugins were asked, the final one of *trial*."""
         item, final = trial.item, self._run.after_hooks(judgement)
         self._keep(trial, final)
         if trial.held:
-            reports.append(final_reports(item, trial.held))
-        elif final is trial.reported:
-            return
+            reports.append(final_reports(item, trial.held, trial.sections))
         elif item.stash[IS_FAILING] and not is_expected_to_fail(item):
-            reports.append(late_reports(item))
-        else:
-            revisions.append(
-                Revision(test_id=item.nodeid, energy=judgement_json(item), properties=properties_of(final))
-            )
+            reports.append(late_reports(item, trial.sections))
+        elif final != trial.reported:
+            revised.append(item)
 
     def _keep(self, trial: Trial, judgement: Judgement) -> None:
         keep_judgement(trial.item, judgement, is_failing=self._run.is_failing(judgement))
@@ -272,21 +272,20 @@ class Trials:
 
 def _take_second(trial: Trial, second: list[pytest.TestReport], *, is_confirmed: bool) -> None:
     """Have the reports of a second run take the place of those that are held back, or explain it."""
-    of = {report.when: report for report in second}
     wrong = next((report for report in second if not report.passed), None)
-    if not trial.held:
-        trial.mishap = wrong if wrong is not None and wrong.when == "teardown" else None
-    elif is_confirmed and len(second) == 3:
+    if not is_confirmed and wrong is not None:
+        text = f"{wrong.when}: {wrong.longreprtext}"
+        trial.sections.append(("energy: the second run, to confirm it, did not pass", text))
+    if is_confirmed and trial.held and len(second) == 3:
         setup, call, teardown = second
         call.duration += setup.duration + trial.held[0].duration
         teardown.duration += trial.held[-1].duration
         trial.held = [call, teardown]
-    else:
-        if wrong is not None:
-            text = f"{wrong.when}: {wrong.longreprtext}"
-            trial.held[0].sections.append(("energy: the second run, to confirm it, did not pass", text))
-        if "teardown" in of and of["teardown"].failed:
-            trial.held[-1] = of["teardown"]
+    elif second and second[-1].failed:  # the end of a test is always there
+        if trial.held:
+            trial.held[-1] = second[-1]
+        else:
+            trial.mishap = second[-1]
 
 
 def trials_of(config: pytest.Config) -> Trials:

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from tests.plugin.conftest import TWO_TESTS as TESTS
-from tests.plugin.conftest import Project, Run, junit, rounds, suspicious
+from tests.plugin.conftest import Project, Run, junit, order, rounds, suspicious
 
 # A stand-in for the rules judges them so that each kind of change at the end is there.
 
@@ -126,3 +126,31 @@ def test_tests_that_can_not_be_judged_together_fail_the_run(gated: Project) -> N
     run = gated.run()
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED
     assert "energy: FAILED: the tests could not be judged together: it is gone" in run.text
+
+
+LATE_SUSPECT = """
+def suspects(run, judgements):
+    names = {one.record.test_id: one.record for one in judgements}
+    other = names.get("test_work.py::test_other")
+    return {} if len(names) < 2 or other.confirming_count else {other.test_id: 5}
+"""
+
+
+@pytest.mark.parametrize("second", ["passes", "fails"])
+def test_a_test_may_be_suspect_only_when_all_have_run(gated: Project, second: str) -> None:
+    """It was shown as passed; it runs once more all the same, and what comes of it is told."""
+    if second == "fails":
+        once = '    work("other")\n    assert Path("order").read_text().count("other") == 1'
+        gated.write(TESTS.replace('    work("other")', once))
+    together(gated, verdict="REGRESSION")
+    (gated.path / "order").unlink()
+    source = (gated.path / "conftest.py").read_text(encoding="utf-8")
+    patch = '    patch.setattr(EnergyRun, "suspects", suspects)\n'
+    patched = source.replace("    config.add_cleanup", f"{patch}    config.add_cleanup")
+    gated.write(LATE_SUSPECT + patched, "conftest.py")
+    gated.replay({"test_work": rounds(10), "test_other": [*rounds(10), *rounds(10)]})
+    run = gated.run()
+    run.result.assert_outcomes(passed=2, failed=1)
+    assert order(gated) == ["work", "other", "plain", "other"]
+    assert run.test("test_other").get("confirming_count") == (5 if second == "passes" else None)
+    assert ("the second run, to confirm it, did not pass" in run.text) is (second == "fails")
