@@ -4,7 +4,8 @@ Rule 1: a baseline is read once, at collection; a file that breaks or goes later
 Rule 2: a verdict while tests are still to come rests on the tests so far; the last one is of all of them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from pytest_energy.baselines.schema import Baseline
@@ -17,7 +18,7 @@ from pytest_energy.model import Reading, ReadyPower, Record
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.settings import BaselineMode, Settings
 from pytest_energy.verdict import rules
-from pytest_energy.verdict.history import History, history_of
+from pytest_energy.verdict.history import Entry, History, entry_of, has_joules, history_of
 from pytest_energy.verdict.policy import Policy, RoundsWanted
 from pytest_energy.verdict.session import (
     Trial,
@@ -63,19 +64,28 @@ class Gate:
         settings: Of the run.
         store: Where the baselines are.
         machine_key: Tells the machine's; asked only where baselines are.
+        attempts_of: Tells the records of earlier attempts at the code that a record is of.
 
     Attributes:
         durations_s: Seconds that each test's newest session took, or `None` where it has none.
     """
 
-    def __init__(self, settings: Settings, store: Store, machine_key: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        machine_key: Callable[[], str],
+        attempts_of: Callable[[Record], Sequence[Record]] = lambda _: (),
+    ) -> None:
         self._settings, self._store, self._machine_key = settings, store, machine_key
+        self._attempts_of = attempts_of
         self.durations_s: dict[str, float | None] = {}
         self._histories: dict[str, History] = {}
         self._cases: dict[str, Case] = {}
         self._trials: dict[str, Trial] = {}
         self._suite: Suite | None = None
         self._suite_size = 0
+        self._readings: list[Reading] = []
         self._ready: Mapping[str, ReadyPower] = {}
 
     def load(self, marks: Mapping[str, EnergyMark]) -> None:
@@ -113,6 +123,8 @@ class Gate:
         """What is to be said of *record* by what has run so far."""
         trial = self._trial(record, mark)
         self._trials[record.test_id] = trial
+        if len(self._readings) < _ENOUGH_READINGS:
+            self._readings += record.rounds
         case = case_of(trial)
         if case is not None:
             self._cases[case.test_id] = case
@@ -122,7 +134,12 @@ class Gate:
         """The rounds that *record* should have before it is judged."""
         trial = self._trial(record, mark)
         return rules.more_rounds(
-            record, history=trial.history, policy=trial.policy, cap=cap, suite=self._suite_so_far()
+            record=trial.record,
+            history=trial.history,
+            policy=trial.policy,
+            cap=cap,
+            suite=self._suite_so_far(),
+            attempts=trial.attempts,
         )
 
     def active_joules(self, readings: Sequence[Reading]) -> tuple[float, ...]:
@@ -148,13 +165,20 @@ class Gate:
                 budget_per_token_j=mark.budget_per_token_j,
             ),
             other_machines=other_machines,
+            attempts=tuple(self._attempts(record, history, mark)),
         )
+
+    def _attempts(self, record: Record, history: History | None, mark: EnergyMark) -> Iterator[Entry]:
+        """What is kept of the earlier attempts that have joules."""
+        for attempt in () if history is None else self._attempts_of(record):
+            if has_joules(attempt):
+                with suppress(NotMeasurable):  # joules of another basis than the mark's
+                    yield entry_of(attempt, self.policy(mark).basis)
 
     def _ready_power(self, record: Record) -> Mapping[str, ReadyPower]:
         """Ready power of the session so far, *record* included where it still tells something new."""
-        readings = [reading for trial in self._trials.values() for reading in trial.record.rounds]
-        if len(readings) < _ENOUGH_READINGS or not self._ready:
-            self._ready = ready_power_of([*readings, *record.rounds], record.idle_power_w)
+        if len(self._readings) < _ENOUGH_READINGS or not self._ready:
+            self._ready = ready_power_of([*self._readings, *record.rounds], record.idle_power_w)
         return of_channels(self._ready, record)
 
     def _suite_so_far(self) -> Suite:

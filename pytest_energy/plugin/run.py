@@ -170,7 +170,7 @@ class EnergyRun:
 
     @cached_property
     def gate(self) -> Gate:
-        return Gate(self.settings, self.store, lambda: self.machine.key)
+        return Gate(self.settings, self.store, lambda: self.machine.key, self.attempts.of)
 
     def load_baselines(self, marks: Mapping[str, EnergyMark]) -> None:
         """Read the baselines of the tests with these ids: a broken file stops the run before the work.

@@ -5,7 +5,8 @@ Rule 1: one formula for every number of sessions K, for one test or many. With f
     round counts, the bounds of the true ratio are
 
         exp(f - b -+ sqrt(t^2 (V_between + V_within + V_factor) + z^2 V_own))
-        V_between = tau^2 (1 + 1/K)             tau^2 = (nu0 tau0^2 + (K-1) s_tau^2) / (nu0 + K - 1)
+        V_between = tau^2 (1/J + 1/K)           tau^2 = (nu0 tau0^2 + (K-1) s_tau^2) / (nu0 + K - 1); J is 1,
+                                                or how many attempts at the same code f is the mean of
         V_within  = r (s_f^2/n + sum(s^2/n_k)/K^2)   s^2 pooled over all rounds; s_f^2 the larger of it and
                                                 the fresh record's own; r where neighbouring rounds are alike
         V_factor  = variance of the fresh session's factor
@@ -224,7 +225,8 @@ class _Error:
         explained = fmean([alike * pooled / old.count for old in olds])
         own = max(0.0, variance(centres) - explained) if df else 0.0
         between_df = noise.between_df + df
-        between = (noise.between_df * noise.between_sd**2 + df * own) / between_df * (1 + 1 / count)
+        square = (noise.between_df * noise.between_sd**2 + df * own) / between_df
+        between = square * (1 / fresh.session_count + 1 / count)
         within = alike * (
             max(pooled, fresh.variance) / round_count + math.fsum(pooled / o.count for o in olds) / count**2
         )

@@ -74,6 +74,7 @@ class Level:
         own_sd: Mean relative standard uncertainty of the rounds, which does not average away.
         squares: Sum of squared deviations of ln x from their mean.
         lags: Sum of products of neighbouring deviations.
+        session_count: Sessions that it is the mean of.
     """
 
     centre: float
@@ -84,6 +85,7 @@ class Level:
     own_sd: float
     squares: float
     lags: float
+    session_count: int = 1
 
     @property
     def value(self) -> float:
@@ -117,6 +119,28 @@ def level_of(values: Sequence[float], own_sd: float = 0.0, first_count: int | No
 def rounds_level(rounds: RoundEnergies, first_count: int | None = None) -> Level:
     """The level of *rounds*; *first_count* as in `level_of`."""
     return level_of(rounds.energies_j, rounds.relative_uncertainty, first_count)
+
+
+def mean_level(levels: Sequence[Level]) -> Level:
+    """The level of several sessions at once: the mean of theirs, each session one vote.
+
+    Its variance is that of one round of so many that the variance of the mean comes out.
+    """
+    if len(levels) == 1:
+        return levels[0]
+    count, sessions = sum(level.count for level in levels), len(levels)
+    of_mean = math.fsum(level.variance / level.count for level in levels) / sessions**2
+    return Level(
+        centre=fmean(level.centre for level in levels),
+        plain=fmean(level.plain for level in levels),
+        variance=of_mean * count,
+        df=sum(level.df for level in levels),
+        count=count,
+        own_sd=math.hypot(*(level.own_sd for level in levels)) / sessions,
+        squares=math.fsum(level.squares for level in levels),
+        lags=math.fsum(level.lags for level in levels),
+        session_count=sum(level.session_count for level in levels),
+    )
 
 
 def correlation_factor(levels: Iterable[Level]) -> float:

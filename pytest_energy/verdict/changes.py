@@ -19,7 +19,7 @@ from pytest_energy.model import Reading, Record
 from pytest_energy.stats.compare import Bounds, compare_levels
 from pytest_energy.stats.suite import LevelsOfTest
 from pytest_energy.verdict.findings import Batch, ByChance, Crept, FewLargeRounds, NotConfirmed
-from pytest_energy.verdict.history import Entry, History, entry_of
+from pytest_energy.verdict.history import Entry, History, entry_of, mean_entry
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.suite import Suite, active_share, levels_of
 
@@ -52,7 +52,8 @@ class Change:
 class Question:
     """What is asked of one record: how far each of its parts is from the baseline's.
 
-    *fresh* is what is kept of *record*.
+    Attributes:
+        fresh: What is kept of *record*, and of earlier *attempts* at the same code: the mean of all.
     """
 
     record: Record
@@ -60,6 +61,7 @@ class Question:
     history: History
     policy: Policy
     suite: Suite
+    attempts: tuple[Entry, ...] = ()
 
     def changes(self) -> tuple[Change, ...]:
         """Each part that both sides have, work first; all joules where there are none, or if asked for."""
@@ -198,7 +200,8 @@ class Question:
 
     def _entry(self, rounds: tuple[Reading, ...]) -> Entry:
         """What is kept of the record if it had but *rounds*."""
-        return entry_of(replace(self.record, rounds=rounds, confirming_count=0), self.policy.basis)
+        batch = entry_of(replace(self.record, rounds=rounds, confirming_count=0), self.policy.basis)
+        return mean_entry([*self.attempts, batch])
 
     def _batches(self) -> Iterator[tuple[Batch, tuple[Reading, ...]]]:
         """The rounds with joules of each batch of a record that has two."""

@@ -14,7 +14,7 @@ from pytest_energy.baselines.schema import PINNED_COUNT, Baseline
 from pytest_energy.basis import Basis, Parts, why_void
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.model import Record
-from pytest_energy.stats.level import Level, level_of, rounds_level
+from pytest_energy.stats.level import Level, level_of, mean_level, rounds_level
 
 LATENCY = "e2e_p50_s"
 """The metric that a saving is asked about: did it come from slower answers?"""
@@ -108,6 +108,28 @@ def entry_of(record: Record, basis: Basis) -> Entry:
         activity=_activity(record, basis),
         latency_s=latency_s or None,
         channels_j=means_j([record]),
+    )
+
+
+def mean_entry(entries: Sequence[Entry]) -> Entry:
+    """What is kept of several attempts at the same code, the newest last: the mean of their levels."""
+    newest = entries[-1]
+    if len(entries) == 1:
+        return newest
+    activities = [one for entry in entries if (one := entry.parts) is not None]
+    activity: Activity | str = newest.activity
+    if len(activities) == len(entries):
+        activity = Activity(
+            active=mean_level([one.active for one in activities]),
+            active_j=fmean(one.active_j for one in activities),
+            waiting_j=fmean(one.waiting_j for one in activities),
+            duration_s=fmean(one.duration_s for one in activities),
+        )
+    return replace(
+        newest,
+        energy=mean_level([entry.energy for entry in entries]),
+        seconds=mean_level([entry.seconds for entry in entries]),
+        activity=activity,
     )
 
 

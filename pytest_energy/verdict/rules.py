@@ -36,7 +36,7 @@ from pytest_energy.verdict.findings import (
     Unmeasured,
     Void,
 )
-from pytest_energy.verdict.history import Entry, History, entry_of, has_joules
+from pytest_energy.verdict.history import Entry, History, entry_of, has_joules, mean_entry
 from pytest_energy.verdict.policy import Policy, RoundsWanted
 from pytest_energy.verdict.suite import BY_ITSELF, Suite
 
@@ -54,6 +54,7 @@ def decide(
     budget: Budget,
     policy: Policy,
     suite: Suite = BY_ITSELF,
+    attempts: tuple[Entry, ...] = (),
 ) -> Decision:
     """What is to be said of *record*.
 
@@ -64,6 +65,7 @@ def decide(
         budget: Joules that the test may use, or an empty one.
         policy: Tolerance and strictness.
         suite: What all tests of the session show together.
+        attempts: What is kept of earlier attempts at the same code, which are judged with *record*.
 
     Raises:
         SettingsError: There is a budget a sample or a token, but the record doesn't say of how many.
@@ -73,7 +75,9 @@ def decide(
         findings: list[Finding] = [unjudged]
     else:
         findings = [*_against_budgets(record, budget, policy.alpha)]
-        findings.append(_against_baseline(record, history, tuple(other_machines), policy, suite))
+        findings.append(
+            _against_baseline(record, history, tuple(other_machines), policy, suite=suite, attempts=attempts)
+        )
         # A budget is a gate by itself: that there is no baseline comes after it.
         findings.sort(key=lambda one: (isinstance(one, NoBaseline), SEVERITY[one.verdict].of_findings))
     return Decision(
@@ -86,7 +90,13 @@ def decide(
 
 
 def more_rounds(
-    record: Record, *, history: History | None, policy: Policy, cap: int, suite: Suite = BY_ITSELF
+    record: Record,
+    *,
+    history: History | None,
+    policy: Policy,
+    cap: int,
+    suite: Suite = BY_ITSELF,
+    attempts: tuple[Entry, ...] = (),
 ) -> RoundsWanted | None:
     """The rounds that *record* should have before it is judged, or `None`.
 
@@ -97,7 +107,7 @@ def more_rounds(
     if history is None or not history.entries or _unjudged(record, policy) is not None:
         return None
     try:
-        question = _question(record, history, policy, suite)
+        question = _question(record, history, policy, suite, attempts)
         change = worst(question.changes())
     except (NotComparable, NotMeasurable):
         return None
@@ -112,17 +122,26 @@ def more_rounds(
     return None
 
 
-def _question(record: Record, history: History, policy: Policy, suite: Suite) -> Question:
+def _question(
+    record: Record, history: History, policy: Policy, suite: Suite, attempts: tuple[Entry, ...] = ()
+) -> Question:
     """What is asked of *record*.
 
     Raises:
         NotComparable: The baseline is of something else.
         NotMeasurable: The record has no such joules.
     """
-    fresh = entry_of(record, policy.basis)
+    entry = entry_of(record, policy.basis)
     if history.newest is not None:  # all sessions of a baseline can be compared with one another
         check_comparable(history.newest, record, besides=policy.basis.free_facts)
-    return Question(record=record, fresh=fresh, history=history, policy=policy, suite=suite)
+    return Question(
+        record=record,
+        fresh=mean_entry([*attempts, entry]),
+        history=history,
+        policy=policy,
+        suite=suite,
+        attempts=attempts,
+    )
 
 
 def summary_of(record: Record) -> Summary:
@@ -184,12 +203,18 @@ def _untrimmed(count: int) -> Spread:
 
 
 def _against_baseline(
-    record: Record, history: History | None, other_machines: tuple[str, ...], policy: Policy, suite: Suite
+    record: Record,
+    history: History | None,
+    other_machines: tuple[str, ...],
+    policy: Policy,
+    *,
+    suite: Suite,
+    attempts: tuple[Entry, ...],
 ) -> Compared | NoBaseline | FactsDiffer | NoSuchJoules:
     if history is None:
         return NoBaseline(is_unusable=False, other_machines=other_machines)
     try:
-        question = _question(record, history, policy, suite)
+        question = _question(record, history, policy, suite, attempts)
     except NotComparable as error:
         return FactsDiffer(differences=error.differences, other_machines=other_machines)
     except NotMeasurable as error:

@@ -15,7 +15,7 @@ from pytest_energy.meter.ready_power import ready_power_of
 from pytest_energy.model import ReadyPower, Record
 from pytest_energy.verdict.figures import change_text
 from pytest_energy.verdict.findings import Decision
-from pytest_energy.verdict.history import History, entry_of, has_joules
+from pytest_energy.verdict.history import Entry, History, entry_of, has_joules, mean_entry
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.rules import decide
 from pytest_energy.verdict.suite import Case, SessionFactor, Suite, session_factors, suite_of
@@ -25,13 +25,19 @@ _NAMED_FACTOR = 0.01  # past it a session's factor is worth a note
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One test that is to be judged; *history* is `None` without a baseline."""
+    """One test that is to be judged.
+
+    Attributes:
+        history: `None` without a baseline.
+        attempts: What is kept of earlier attempts at the same code, the oldest first.
+    """
 
     record: Record
     history: History | None
     policy: Policy
     budget: Budget = field(default_factory=Budget)
     other_machines: tuple[str, ...] = ()
+    attempts: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +103,7 @@ def decision_of(trial: Trial, suite: Suite) -> Decision:
         budget=trial.budget,
         policy=trial.policy,
         suite=suite,
+        attempts=trial.attempts,
     )
 
 
@@ -109,7 +116,8 @@ def case_of(trial: Trial) -> Case | None:
         return None
     try:
         check_comparable(history.newest, record, besides=basis.free_facts)
-        return Case(test_id=record.test_id, fresh=entry_of(record, basis), history=history)
+        fresh = mean_entry([*trial.attempts, entry_of(record, basis)])
+        return Case(test_id=record.test_id, fresh=fresh, history=history)
     except (NotComparable, NotMeasurable):
         return None
 

@@ -11,7 +11,7 @@ from pytest_energy.baselines.schema import Baseline
 from pytest_energy.judgement import Part, Verdict
 from pytest_energy.model import Record
 from pytest_energy.verdict.findings import Compared, Crept, Decision, FewLargeRounds, NotConfirmed
-from pytest_energy.verdict.history import history_of
+from pytest_energy.verdict.history import entry_of, history_of
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.session import SessionDecision, Trial, decide_session, of_one_session
 from tests.builders import KEY, reading, record
@@ -251,3 +251,31 @@ def test_joules_without_parts_say_why() -> None:
     comparison = _compared(decision).comparison
     assert comparison.parts == ()
     assert comparison.no_parts_because == "ready power of gpu:0 is not known"
+
+
+def test_attempts_at_one_code_are_judged_together() -> None:
+    """A rise that a first attempt showed isn't gone because the third didn't: the mean of all is judged."""
+    sessions = [[record(energy_j=value)] for value in (100.0, 100.4, 99.7)]
+    (trial,) = _trials([record(energy_j=100.0)], sessions)
+    basis = trial.policy.basis
+    alone = decide_session([trial], tolerance=0.05, alpha=0.05).decisions[0]
+    earlier = tuple(entry_of(record(energy_j=value), basis) for value in (125.0, 124.0))
+    together = decide_session([replace(trial, attempts=earlier)], tolerance=0.05, alpha=0.05).decisions[0]
+    assert alone.verdict is Verdict.PASS
+    assert together.verdict is Verdict.REGRESSION
+    assert _compared(together).comparison.ratio == pytest.approx((1.25 * 1.24 * 1.0) ** (1 / 3), rel=0.01)
+
+
+def test_more_attempts_are_surer() -> None:
+    """The mean of three sessions differs less from the baseline by chance than one session does."""
+    sessions = [[record(energy_j=value)] for value in (100.0, 100.4, 99.7)]
+    (trial,) = _trials([record(energy_j=100.0)], sessions)
+    earlier = tuple(entry_of(record(energy_j=value), trial.policy.basis) for value in (100.2, 99.9))
+
+    def width(one: Trial) -> float:
+        low, high = _compared(
+            decide_session([one], tolerance=0.05, alpha=0.05).decisions[0]
+        ).comparison.ratio_ci
+        return high - low
+
+    assert width(replace(trial, attempts=earlier)) < 0.85 * width(trial)
