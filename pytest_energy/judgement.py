@@ -167,6 +167,12 @@ class Comparison:
     note: str = ""
 
     @property
+    def decisive(self) -> PartComparison | None:
+        """The part that the verdict is of: the most severe of those judged; `None` without parts."""
+        judged = [part for part in self.parts if part.is_judged]
+        return min(judged, key=lambda part: SEVERITY[part.verdict].of_findings, default=None)
+
+    @property
     def is_rise(self) -> bool:
         """Whether the bounds of what is judged are past what is allowed."""
         if self.parts:

@@ -171,8 +171,16 @@ def energy_per_sample(provenance: Provenance, energy_per_sample_j: float | None)
 
 
 def change(comparison: Comparison | None) -> str:
-    """Change against the baseline in percent with its bounds, such as `+30.4 % [+27, +34]`."""
-    return ABSENT if comparison is None else f"{percent(comparison.ratio)} {bounds(comparison.ratio_ci)}"
+    """Change against the baseline in percent with its bounds, such as `+30.4 % [+27, +34]`.
+
+    Where joules have parts it is that of the part that decided: `work +8.1 % [+7, +9]`.
+    """
+    if comparison is None:
+        return ABSENT
+    part = comparison.decisive
+    if part is not None:
+        return f"{part.part.value} {percent(part.ratio)} {bounds(part.ratio_ci)}"
+    return f"{percent(comparison.ratio)} {bounds(comparison.ratio_ci)}"
 
 
 def percent(ratio: float) -> str:

@@ -10,6 +10,7 @@ Rule 3: work is held against the tolerance by itself where it can be told that s
 Rule 4: the first sessions of a level are a second gate, so that a rise in small steps fails at last.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,8 @@ from pytest_energy.verdict.findings import Batch, ByChance, Crept, FewLargeRound
 from pytest_energy.verdict.history import Entry, History, entry_of, mean_entry
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.suite import Suite, active_share, levels_of
+
+_CREPT_SHARE = 0.5  # of what is allowed, that the newest sessions lie above the first at least
 
 Doubt = NotConfirmed | ByChance | FewLargeRounds
 
@@ -104,7 +107,7 @@ class Question:
             return tolerance
         share = self._active_share()
         if part is Part.WAITING:
-            return tolerance / (1 - share)
+            return tolerance / (1 - share) if share < 1 else math.inf
         bounds = self._bounds(self.fresh, self.history.judging, part, tolerance, round_count)
         return tolerance if _is_sharp(bounds, tolerance) else tolerance / share
 
@@ -160,20 +163,24 @@ class Question:
         if verdict is Verdict.REGRESSION:
             doubt = self._doubt(part, bounds, allowed, self.history.judging)
             return (verdict, None, None) if doubt is None else (Verdict.INCONCLUSIVE, doubt, None)
-        crept = self._crept(part, allowed)
+        crept = self._crept(part, bounds, allowed)
         if crept is not None:
             return Verdict.REGRESSION, None, crept
         if verdict is Verdict.PASS and bounds.plain_ratio >= 1 + allowed:
             return Verdict.INCONCLUSIVE, FewLargeRounds(plain_ratio=bounds.plain_ratio), None
         return verdict, None, None
 
-    def _crept(self, part: Part, allowed: float) -> Crept | None:
-        """The rise over the pinned sessions that is past what is allowed: rule 4."""
+    def _crept(self, part: Part, newest: Bounds, allowed: float) -> Crept | None:
+        """The rise over the pinned sessions that is past what is allowed: rule 4.
+
+        Half of it or more lies between the pinned sessions and the newest; else it is the same chance twice.
+        """
         pinned = self.history.pinned
         if not pinned or self._levels(self.fresh, part, pinned) is None:
             return None
         bounds = self._bounds(self.fresh, pinned, part, allowed)
-        if verdict_of(bounds, allowed) is not Verdict.REGRESSION:
+        is_rise = verdict_of(bounds, allowed) is Verdict.REGRESSION
+        if not is_rise or bounds.ratio / newest.ratio <= 1 + _CREPT_SHARE * allowed:
             return None
         if self._doubt(part, bounds, allowed, pinned) is not None:
             return None

@@ -78,7 +78,8 @@ def entry(row: Row, shared: Shared) -> JsonDict:
 def sort_keys(row: Row) -> list[float | None]:
     """A number for each of `cells.values`, and the verdict's place before them."""
     record, comparison = row.record, row.judgement.comparison
-    ratio = None if comparison is None else comparison.ratio
+    decisive = None if comparison is None else comparison.decisive or comparison
+    ratio = None if decisive is None else decisive.ratio
     numbers = (row.energy_j, record.power_w, record.duration_s, record.energy_per_sample_j, ratio)
     return [SEVERITY[row.verdict].of_rows, *map(rounded, numbers)]
 
