@@ -27,11 +27,12 @@ class ReplayMeter:
     def __init__(self, replay: Replay, clock: Clock) -> None:
         self._replay, self._clock = replay, clock
         self._next: dict[str, int] = {}  # test to the index of its next round
+        rounds = chain.from_iterable(replay.values())
+        names = sorted(set(chain.from_iterable(map(_channel_names, rounds))))
+        self._status = SensorStatus(name="replay", channels=tuple(names), provenance=self.provenance)
 
     def statuses(self) -> tuple[SensorStatus, ...]:
-        rounds = chain.from_iterable(self._replay.values())
-        names = sorted(set(chain.from_iterable(map(_channel_names, rounds))))
-        return (SensorStatus(name="replay", channels=tuple(names), provenance=self.provenance),)
+        return (self._status,)
 
     def start(self) -> None:
         """Nothing to find: a file has no ticks of its own."""
