@@ -213,6 +213,41 @@ def test_a_marked_test_without_the_fixture_runs_once_more(project: Project) -> N
     assert (run.result.ret, len(run.test()["rounds"]), run.test()["confirming_count"]) == (0, 2, 1)
 
 
+WINDOWS = """
+@pytest.mark.energy
+def test_work(energy):
+    for _ in range(2):
+        with energy.window("part"):
+            pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("second_j", "round_count", "status"),
+    [([10.0, 10.0], 4, 0), ([14.0, 14.1], 4, 1), ([10.0], 2, 1), ([], 2, 1)],
+)
+def test_windows_are_confirmed_by_as_many(
+    project: Project, second_j: list[float], round_count: int, status: int
+) -> None:
+    """A test that opens its own windows runs once more, if a replay has joules for all of them."""
+    project.write(WINDOWS)
+    for level_j in (10.0, 10.1, 9.9, 10.0, 10.0):
+        project.replay({"test_work": [level_j, level_j]})
+        assert project.run("--energy-baseline=add").result.ret == 0
+    project.replay({"test_work": [14.0, 14.1, *second_j]})
+    run = project.run()
+    assert (len(run.test()["rounds"]), run.result.ret) == (round_count, status)
+
+
+@pytest.mark.parametrize(("left", "round_count"), [(0, 5), (1, 5), (2, 7), (9, 10)])
+def test_a_replay_gives_the_rounds_that_it_has(gated: Project, left: int, round_count: int) -> None:
+    """One round confirms little, so that a second run needs two at least, and takes as many as the first."""
+    gated.replay({"test_work": [*rounds(12), *([12.0] * left)], "test_other": rounds(10)})
+    run = gated.run()
+    run.result.assert_outcomes(passed=2, failed=1)
+    assert len(run.test()["rounds"]) == round_count
+
+
 FIXTURES = """
 @pytest.fixture(scope="session")
 def server():
