@@ -118,7 +118,12 @@ class Energy:
             output_tokens=output_tokens,
             duration_s=duration_s,
         )
-        work = LoadWork(plan=plan, has_warm_up=self._measurement.has_warm_up, slo=slo)
+        work = LoadWork(
+            plan=plan,
+            has_warm_up=self._measurement.has_warm_up,
+            first_index=self._measurement.earlier_round_count,
+            slo=slo,
+        )
         if not self._measurement.is_off:  # processes of the engine are no strangers to the run
             self._measurement.run.meter.adopt(engine.worker_pids())
         return self._measurement.measure(work)

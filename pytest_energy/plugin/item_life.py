@@ -42,6 +42,7 @@ def measurement_of(item: pytest.Item) -> Measurement:
         EnergyMark.of(item),
         run_of(item.config),
         confirming_count=None if first is None else first.round_count,
+        earlier_round_count=0 if first is None else first.record.warmup_count + len(first.record.rounds),
         confirms_later=may_run_again(item),
     )
     return item.stash[MEASUREMENT]

@@ -48,6 +48,7 @@ class Measurement:
         test_id: The test's node id.
         run: Of which the test is a part.
         facts: Of the model at work, if the test has described it.
+        earlier_round_count: Rounds of an earlier run of the test, those that were dropped included.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Measurement:
         run: EnergyRun,
         *,
         confirming_count: int | None = None,
+        earlier_round_count: int = 0,
         confirms_later: bool = False,
     ) -> None:
         self.test_id = test_id
@@ -64,6 +66,7 @@ class Measurement:
         self.facts: ModelFacts | None = None
         self._mark = mark
         self._confirming_count, self._confirms_later = confirming_count, confirms_later
+        self.earlier_round_count = earlier_round_count
         self._windows = WindowWork()
         self._work: Work[object] | WindowWork = self._windows
         self._has_begun = False

@@ -163,6 +163,7 @@ class LoadWork:
     Attributes:
         plan: What is asked.
         has_warm_up: The first load isn't measured, and decides which part counts.
+        first_index: Rounds that an earlier run of the test has had; their prompts may be in a cache.
         slo: Limits of latency, for the goodput.
         loop_factory: Makes the event loop of each load; see `serve`.
         loads: Those so far, warm-up included.
@@ -170,6 +171,7 @@ class LoadWork:
 
     plan: LoadPlan
     has_warm_up: bool
+    first_index: int = 0
     slo: Slo | None = None
     loop_factory: Callable[[], AbstractEventLoop] | None = None
     loads: list[LoadResult] = field(default_factory=list)
@@ -202,7 +204,7 @@ class LoadWork:
         Raises:
             SettingsError: The round is not the work of the first one.
         """
-        round_index = len(self.loads)
+        round_index = self.first_index + len(self.loads)
         self._next = self._first_requests if round_index == 0 else self.plan.requests(round_index)
         first, now = (
             f"{len(prompts)} prompts of {sum(map(len, prompts))} tokens, {sum(lengths)} to be answered"

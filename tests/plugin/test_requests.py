@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.plugin.conftest import Project
+from tests.plugin.conftest import Project, rounds
 
 ENGINE = """
 from pytest_energy.serving.engines.protocol import EngineFacts, TokenEvent
@@ -64,3 +64,18 @@ def test_an_engine_that_breaks_its_promise_fails_the_test(project: Project) -> N
     run.result.assert_outcomes(failed=1)
     assert "engine echo, request 0" in run.text
     assert run.document is None
+
+
+def test_a_second_run_has_prompts_of_its_own(project: Project) -> None:
+    """Those of the first run may be in the engine's cache: the rounds that confirm go on from there."""
+    check = "assert Engine.rounds == [(index, last) for index in range(5) for last in (1, 2)]"
+    kept = 'Path("indices.txt").write_text(str([index for index, last in Engine.rounds if last == 1]))'
+    project.write("from pathlib import Path\n" + ENGINE.format(missing=0).replace(check, kept))
+    project.replay({"test_work": rounds(10)})
+    for _ in range(5):
+        assert project.run("--energy-rounds=5", "--energy-baseline=add").result.ret == 0
+    project.replay({"test_work": [*rounds(12), *rounds(12.1)]})
+    run = project.run("--energy-rounds=5")
+    run.result.assert_outcomes(failed=1)
+    assert run.test()["confirming_count"] == 5
+    assert (project.path / "indices.txt").read_text(encoding="utf-8") == str([*range(10)])
