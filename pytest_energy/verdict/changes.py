@@ -69,7 +69,7 @@ class Question:
     def changes(self) -> tuple[Change, ...]:
         """Each part that both sides have, work first; all joules where there are none, or if asked for."""
         asked = self.policy.parts
-        parts = [part for part in (Part.WORK, Part.WAITING) if self._levels(self.fresh, part) is not None]
+        parts = [part for part in (Part.WORK, Part.WAITING) if self._has(part)]
         if not parts or Part.JOULES in asked:
             parts.append(Part.JOULES)
         has_own = any(part in asked for part in parts)
@@ -97,6 +97,12 @@ class Question:
     def _may_be_blunt(self, part: Part) -> bool:
         """Whether *part* has no say where it is blunt: waiting, unless nothing else was asked for."""
         return part is Part.WAITING and self.policy.parts != {Part.WAITING}
+
+    def _has(self, part: Part) -> bool:
+        """Whether both sides have *part*; no joules wait where ready power is idle power and is taken off."""
+        if self._levels(self.fresh, part) is None:
+            return False
+        return part is not Part.WAITING or self._active_share() < 1
 
     # ---- what is allowed ----
 

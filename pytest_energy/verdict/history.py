@@ -38,8 +38,8 @@ class Activity:
 
     @property
     def active_share(self) -> float:
-        """Share of the joules that is active."""
-        return self.active_j / (self.active_j + self.waiting_j)
+        """Share of the joules that is active; all, where a second at ready power costs none (net joules)."""
+        return self.active_j / (self.active_j + max(0.0, self.waiting_j))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_energy.baselines.schema import Baseline
+from pytest_energy.basis import Basis
 from pytest_energy.judgement import Part, Verdict
 from pytest_energy.model import Record
 from pytest_energy.verdict.findings import Compared, Crept, Decision, FewLargeRounds, NotConfirmed
@@ -279,3 +280,22 @@ def test_more_attempts_are_surer() -> None:
         return high - low
 
     assert width(replace(trial, attempts=earlier)) < 0.85 * width(trial)
+
+
+def test_net_joules_of_a_channel_without_a_ready_power_of_its_own_do_not_wait() -> None:
+    """Idle power stands in for ready power and is taken off, so that a second of waiting costs nothing."""
+
+    def session(created: str, name: str) -> tuple[Record, ...]:
+        records = [
+            replace(record(energy_j=100.0 + number), idle_power_w={"gpu:0": 20.0}, created=created)
+            for number in range(TEST_COUNT)
+        ]
+        of_tests = [replace(one, test_id=f"t.py::test_{number}") for number, one in enumerate(records)]
+        return of_one_session(of_tests, name)
+
+    sessions = [session(f"2025-11-20T1{place}:00:00Z", f"s{place}") for place in range(2)]
+    net = Policy(basis=Basis(is_net=True))
+    decision = _judged(session("2025-11-21T10:00:00Z", "fresh"), sessions, net)
+    parts = _compared(decision.decisions[0]).comparison.parts
+    assert [part.part for part in parts] == [Part.WORK]
+    assert {one.verdict for one in decision.decisions} == {Verdict.PASS}
