@@ -15,7 +15,16 @@ from msgspec.structs import asdict
 from pytest_energy import documents, model
 from pytest_energy.codec import Document, JsonDict, decode, encode
 from pytest_energy.errors import FormatError, NotMeasurable
-from pytest_energy.judgement import Budget, Comparison, Judgement, PartComparison, Summary
+from pytest_energy.judgement import (
+    Budget,
+    Comparison,
+    Judgement,
+    PartComparison,
+    RunJudgement,
+    SessionFactor,
+    Summary,
+    Terms,
+)
 from pytest_energy.model import Provenance, Reading, Record
 
 D = TypeVar("D", bound=Document)
@@ -33,6 +42,9 @@ _DOCUMENTS: dict[type, type[Document]] = {
     model.Usage: documents.Usage,
     model.ReadyPower: documents.ReadyPower,
     PartComparison: documents.PartComparison,
+    Terms: documents.Terms,
+    SessionFactor: documents.SessionFactor,
+    RunJudgement: documents.RunJudgement,
 }
 
 _OF_SUMMARY = documents.Summary.__struct_fields__
@@ -45,7 +57,9 @@ _LEFT_OUT_WHERE_EMPTY = {
 }
 
 
-def to_json(value: Record | Comparison | Reading | model.Machine | model.SensorStatus) -> JsonDict:
+def to_json(
+    value: Record | Comparison | Reading | model.Machine | model.SensorStatus | SessionFactor | RunJudgement,
+) -> JsonDict:
     return encode(plain(value))
 
 
@@ -82,6 +96,7 @@ def judgement_to_json(judgement: Judgement) -> JsonDict:
         reason=judgement.reason,
         energy_per_token_j=record.energy_per_token_j if record.output_tokens else UNSET,
         baseline=plain(judgement.comparison),
+        judged_by=plain(judgement.terms),
         **{name: plain(getattr(judgement.summary, name, None)) for name in _OF_SUMMARY},
         **{name: getattr(judgement.budget, name) for name in _OF_BUDGET},
     )
@@ -105,7 +120,32 @@ def judgement_from_json(value: object, where: str) -> Judgement:
         budget=Budget(**{name: getattr(test, name) for name in _OF_BUDGET}),
         comparison=None if test.baseline is None else _comparison(test.baseline),
         outcome=test.outcome,
+        terms=None if test.judged_by is None else _terms(test.judged_by),
     )
+
+
+def _terms(document: documents.Terms) -> Terms:
+    return Terms(**asdict(document) | {"parts": frozenset(document.parts)})
+
+
+def run_judgement_from_json(value: object, where: str) -> RunJudgement:
+    """What *value*, of a run's document, says of the run as a whole.
+
+    Raises:
+        FormatError: It says nothing of that kind.
+    """
+    document = decode(value, documents.RunJudgement, where)
+    factors = tuple(SessionFactor(**asdict(factor)) for factor in document.factors)
+    return RunJudgement(**asdict(document) | {"factors": factors})
+
+
+def factor_from_json(value: object, where: str) -> SessionFactor:
+    """As `run_judgement_from_json`, of one factor.
+
+    Raises:
+        FormatError: It is none.
+    """
+    return SessionFactor(**asdict(decode(value, documents.SessionFactor, where)))
 
 
 def _comparison(document: documents.Comparison) -> Comparison:
@@ -150,6 +190,8 @@ def plain(value: object) -> object:
         return value
     if isinstance(value, tuple):
         return [plain(item) for item in value]
+    if isinstance(value, frozenset):
+        return sorted(value)
     if isinstance(value, Mapping):
         return {name: float(item) if isinstance(item, int) else plain(item) for name, item in value.items()}
     kind = _DOCUMENTS.get(type(value))

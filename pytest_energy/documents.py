@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, UnsetType, field
 
 from pytest_energy.codec import NULLABLE, Document, JsonDict, Number, decode
-from pytest_energy.judgement import Part, Verdict
+from pytest_energy.judgement import BaselineMode, Part, Verdict
 from pytest_energy.model import JoinedAs, Provenance
 
 
@@ -276,6 +276,68 @@ class Comparison(
     note: str
 
 
+class Terms(Document, frozen=True, kw_only=True):
+    """By what a test was judged: what its options and its marker said.
+
+    Attributes:
+        tolerance: Accepted rise, a share.
+        alpha: Accepted chance of a false alarm at the edge of the tolerance, one-sided.
+        gates_estimates: Whether estimated joules may pass and fail tests; left out where they may not.
+        is_net: Whether net joules were compared; left out where they were gross.
+        is_per_sample: Whether joules of a sample were compared; left out where they were those of a round.
+        parts: Which parts of the joules may fail a test.
+    """
+
+    tolerance: Amount
+    alpha: Positive
+    gates_estimates: bool = False
+    is_net: bool = False
+    is_per_sample: bool = False
+    parts: tuple[Part, ...]
+
+
+class SessionFactor(Document, frozen=True, kw_only=True):
+    """What all tests of one process have in common, against the baselines' sessions.
+
+    Attributes:
+        part: Active joules (work) where tests have parts, else all joules.
+        channels: That the tests measure.
+        ratio: This session over the baselines'.
+        ratio_ci: Bounds of the true ratio, each one-sided.
+        test_count: Tests that it is of.
+        yardstick: By how much the fixed loads have moved, by name.
+        session: Names the process; left out where nobody wrote it down.
+    """
+
+    part: Part
+    channels: tuple[str, ...]
+    ratio: Positive
+    ratio_ci: Interval
+    test_count: CountFrom1
+    yardstick: dict[str, Positive]
+    session: Sentence | None = None
+
+
+class RunJudgement(Document, frozen=True, kw_only=True):
+    """By what a run was judged as a whole, and what came of it.
+
+    Attributes:
+        baseline_mode: What it did with stored baselines.
+        is_strict: Whether what can't be told fails a test, too.
+        tolerance: Accepted rise of what all tests of a process have in common, a share.
+        alpha: Chance that the truth of that lies beyond one of its bounds.
+        failures: Why the run failed as a whole; none where it did not.
+        factors: What the tests of each process have in common, where there are tests enough to tell.
+    """
+
+    baseline_mode: BaselineMode
+    is_strict: bool
+    tolerance: Amount
+    alpha: Positive
+    failures: tuple[Sentence, ...]
+    factors: tuple[SessionFactor, ...]
+
+
 class Test(Record, frozen=True, kw_only=True):
     """One test: its record, what was worked out of it, and the verdict.
 
@@ -291,6 +353,7 @@ class Test(Record, frozen=True, kw_only=True):
         channels: Mean joules of a round by channel.
         budget_per_token_j: Left out where there is none.
         baseline: What it was compared with, or null.
+        judged_by: By what it was judged; left out where nobody wrote it down.
     """
 
     verdict: Verdict
@@ -309,6 +372,7 @@ class Test(Record, frozen=True, kw_only=True):
     budget_per_sample_j: Positive | None = NULLABLE
     budget_per_token_j: Positive | None = None
     baseline: Comparison | None = NULLABLE
+    judged_by: Terms | None = None
 
 
 class Summary(Document, frozen=True, kw_only=True):

@@ -181,11 +181,33 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """By what a test was judged: all that its record and its baseline don't tell.
+
+    Attributes:
+        tolerance: Accepted rise, a share.
+        alpha: Accepted chance of a false alarm at the edge of the tolerance, one-sided.
+        gates_estimates: Estimated joules may pass and fail tests.
+        is_net: Net joules are compared, not gross ones.
+        is_per_sample: Joules of a sample are compared, not those of a round.
+        parts: Which parts of the joules may fail a test.
+    """
+
+    tolerance: float
+    alpha: float
+    gates_estimates: bool
+    is_net: bool
+    is_per_sample: bool
+    parts: frozenset[Part]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """A record, what it was compared with, the verdict, and the reason in words.
 
     Attributes:
         outcome: What became of the test itself, in pytest's words: `passed`, `failed`, `skipped`.
+        terms: By what it was judged; `None` where nobody wrote it down.
     """
 
     record: Record
@@ -195,3 +217,66 @@ class Judgement:
     budget: Budget = field(default_factory=Budget)
     comparison: Comparison | None = None
     outcome: str = "passed"
+    terms: Terms | None = None
+
+
+# ---- of a run as a whole ----
+
+
+class BaselineMode(StrEnum):
+    """What a run does with stored baselines."""
+
+    CHECK = "check"
+    ADD = "add"
+    REPLACE = "replace"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFactor:
+    """What all tests of a session have in common, against the sessions that judge.
+
+    Attributes:
+        part: Of work where tests have parts, else of all joules.
+        channels: That the tests measure.
+        ratio: This session over the baselines' sessions.
+        ratio_ci: Bounds of it, each one-sided at alpha.
+        test_count: Tests that it is of.
+        yardstick: By how much the yardstick's loads have moved, by name; empty without a yardstick.
+        session: Names the process that measured; `None` where nobody wrote it down.
+    """
+
+    part: Part
+    channels: tuple[str, ...]
+    ratio: float
+    ratio_ci: tuple[float, float]
+    test_count: int
+    yardstick: Mapping[str, float] = field(default_factory=dict)
+    session: str | None = None
+
+    @property
+    def unexplained_ratio(self) -> float:
+        """What is left of the lower bound if the machine has moved as far as some load of the yardstick."""
+        moves = [*self.yardstick.values(), 1.0]
+        return self.ratio_ci[0] / min(max(self.ratio_ci[0], min(moves)), max(moves))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunJudgement:
+    """By what a run was judged as a whole, and what came of it.
+
+    Attributes:
+        baseline_mode: What it did with stored baselines.
+        is_strict: What can't be told fails a test, too.
+        tolerance: Accepted rise of what all tests of a process have in common, a share.
+        alpha: Chance that the truth of that lies beyond one of its bounds.
+        failures: Why the run failed as a whole, one sentence a process.
+        factors: What the tests of each process have in common.
+    """
+
+    baseline_mode: BaselineMode
+    is_strict: bool
+    tolerance: float
+    alpha: float
+    failures: tuple[str, ...] = ()
+    factors: tuple[SessionFactor, ...] = ()

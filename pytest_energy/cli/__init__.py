@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pytest_energy.errors import EnergyError
 
 # Each is a module of this package.
-_COMMANDS = ("doctor", "ab", "show", "export", "compare", "plot", "accept", "baselines", "schema")
+_COMMANDS = ("doctor", "ab", "show", "export", "compare", "plot", "judge", "accept", "baselines", "schema")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

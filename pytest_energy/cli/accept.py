@@ -8,7 +8,7 @@ Rule 4: the loads of the run's yardstick enter where one of its tests does.
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from pytest_energy.baselines.accept import joining, storable, why_not_accepted, why_not_beside
@@ -60,13 +60,29 @@ def register(commands: Commands) -> None:
     from_run.set_defaults(run=_accept)
 
 
-class _Decision(NamedTuple):
+class Entering(NamedTuple):
     """What is to become of one record, why it is left out, and how many sessions a new level ends."""
 
     record: Record
     what: Literal["taken", "there already", "left out"]
     because: str = ""
     gone_count: int = 0
+
+
+class Wanted(NamedTuple):
+    """What is asked for.
+
+    Attributes:
+        named: Ids of tests that enter whatever their verdict.
+        replaces: In place of the stored sessions, instead of beside them.
+        takes_estimates: Estimated joules, too.
+        keep: Sessions that a baseline keeps.
+    """
+
+    named: frozenset[str] = frozenset()
+    replaces: bool = False
+    takes_estimates: bool = False
+    keep: int = KEPT_COUNT
 
 
 def _accept(options: argparse.Namespace) -> int:
@@ -79,22 +95,49 @@ def _accept(options: argparse.Namespace) -> int:
             "whose own checks failed has no joules in it"
         )
     chosen = [judgement for test_id, judgement in run.items() if not named or test_id in named]
-    mode: Mode = "replace" if options.replace else "add"
-    decisions = _decide(chosen, whole.yardstick, store, options)
-    keep_loads = options.keep * whole.yardstick.process_count
-    for line in _carried_out(decisions, store, mode=mode, keep=options.keep, keep_loads=keep_loads):
-        say(line)
-    counts = Counter(decision.what for decision in decisions)
-    outcomes = ", ".join(
-        f"{counts[what]} {what}" for what in ("taken", "there already", "left out") if counts[what]
-    )
-    say(f"{outcomes or 'no test'} of {options.run_json}")
+    wanted = Wanted(named, options.replace, options.estimates, options.keep)
+    decisions = accept(chosen, whole.yardstick, store, wanted, say)
+    say(f"{counts_text(decisions)} of {options.run_json}")
     return 1 if any(one.what == "left out" and one.record.test_id in named for one in decisions) else 0
 
 
+def accept(
+    judgements: Iterable[Judgement],
+    yardstick: Yardstick,
+    store: Store,
+    wanted: Wanted,
+    tell: Callable[[str], None],
+) -> list[Entering]:
+    """Take what may enter of one run into *store*.
+
+    Args:
+        judgements: Made against what is stored.
+        yardstick: Of the same run.
+        store: Where the baselines are.
+        wanted: What is asked for.
+        tell: Is told what has become of each record, one line each, as soon as it is done.
+
+    Raises:
+        BaselineError: As for `_decide`; nothing is written then. Or a file can't be written.
+    """
+    mode: Mode = "replace" if wanted.replaces else "add"
+    decisions = _decide(judgements, yardstick, store, wanted)
+    keep_loads = wanted.keep * yardstick.process_count
+    for line in _carried_out(decisions, store, mode=mode, keep=wanted.keep, keep_loads=keep_loads):
+        tell(line)
+    return decisions
+
+
+def counts_text(decisions: Iterable[Entering]) -> str:
+    """How many were taken and how many were not, such as `12 taken, 2 left out`."""
+    counts = Counter(decision.what for decision in decisions)
+    words = [f"{counts[what]} {what}" for what in ("taken", "there already", "left out") if counts[what]]
+    return ", ".join(words) or "no test"
+
+
 def _decide(
-    judgements: Iterable[Judgement], yardstick: Yardstick, store: Store, options: argparse.Namespace
-) -> list[_Decision]:
+    judgements: Iterable[Judgement], yardstick: Yardstick, store: Store, wanted: Wanted
+) -> list[Entering]:
     """What is to become of each record; nothing is written yet.
 
     Raises:
@@ -105,20 +148,20 @@ def _decide(
         record = judgement.record
         because = why_not_accepted(
             judgement,
-            replaces=options.replace,
-            takes_estimates=options.estimates,
-            is_named=record.test_id in options.test,
+            replaces=wanted.replaces,
+            takes_estimates=wanted.takes_estimates,
+            is_named=record.test_id in wanted.named,
         )
         if because is not None:
-            decisions.append(_Decision(record, "left out", because))
+            decisions.append(Entering(record, "left out", because))
         else:
             entering.append(joining(judgement, is_accepted=True))
     if entering:
         entering += storable(yardstick.records)
-    return decisions + _beside_baselines(entering, store, replaces=options.replace)
+    return decisions + _beside_baselines(entering, store, replaces=wanted.replaces)
 
 
-def _beside_baselines(records: Iterable[Record], store: Store, *, replaces: bool) -> list[_Decision]:
+def _beside_baselines(records: Iterable[Record], store: Store, *, replaces: bool) -> list[Entering]:
     """What is to become of each of *records*, which may enter."""
     decisions, problems = [], []
     for record in records:
@@ -131,7 +174,7 @@ def _beside_baselines(records: Iterable[Record], store: Store, *, replaces: bool
     return decisions
 
 
-def _with_baseline(record: Record, store: Store, *, replaces: bool) -> _Decision:
+def _with_baseline(record: Record, store: Store, *, replaces: bool) -> Entering:
     """What is to become of *record*, which may enter, beside what is stored."""
     try:
         Baseline(test_id=record.test_id, machine_key=record.machine.key, entries=(record,))
@@ -140,19 +183,19 @@ def _with_baseline(record: Record, store: Store, *, replaces: bool) -> _Decision
         raise BaselineError(f"the run's record of {record.test_id}: {error}") from error
     old = None if replaces else store.load(record.machine.key, record.test_id)
     if old is None:
-        return _Decision(record, "taken")
+        return Entering(record, "taken")
     new = extended(old.entries, (record,))
     if new == old.entries:
-        return _Decision(record, "there already")
+        return Entering(record, "there already")
     because = why_not_beside(record, old)
     if because is not None:
-        return _Decision(record, "left out", f"{because}; --replace starts anew")
+        return Entering(record, "left out", f"{because}; --replace starts anew")
     is_start = record.joined_as is JoinedAs.LEVEL
-    return _Decision(record, "taken", gone_count=level_of(new).unused_count if is_start else 0)
+    return Entering(record, "taken", gone_count=level_of(new).unused_count if is_start else 0)
 
 
 def _carried_out(
-    decisions: Iterable[_Decision], store: Store, *, mode: Mode, keep: int, keep_loads: int
+    decisions: Iterable[Entering], store: Store, *, mode: Mode, keep: int, keep_loads: int
 ) -> Iterator[str]:
     """Write what is taken, and say of each record what became of it.
 

@@ -5,13 +5,16 @@ import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # its own type
 
 
-def add_run(parser: argparse.ArgumentParser, name: str, metavar: str) -> None:
-    parser.add_argument(name, type=Path, metavar=metavar, help=f"a run, written by --energy-out={metavar}")
+def add_run(
+    parser: argparse.ArgumentParser, name: str, metavar: str, *, nargs: Literal["+"] | None = None
+) -> None:
+    help_text = f"a run, written by --energy-out={metavar}"
+    parser.add_argument(name, type=Path, nargs=nargs, metavar=metavar, help=help_text)
 
 
 def add_baselines(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytest_energy.documents import now_text
 from pytest_energy.errors import FormatError, SettingsError
-from pytest_energy.judgement import Judgement
+from pytest_energy.judgement import Judgement, RunJudgement
 from pytest_energy.model import Record
 from pytest_energy.report.formats import write
 from pytest_energy.report.to_json import read
@@ -106,9 +106,17 @@ def write_reports(
     *,
     run_notes: Iterable[str],
     yardstick: Yardstick | None = None,
+    run_judgement: RunJudgement | None = None,
 ) -> None:
     """Write the report of *judgements* to each of *paths*, and say so."""
     notes = tuple(run_notes)
     for path in paths:
-        write(judgements, path, created=now_text(), run_notes=notes, yardstick=yardstick)
+        write(
+            judgements,
+            path,
+            created=now_text(),
+            run_notes=notes,
+            yardstick=yardstick,
+            run_judgement=run_judgement,
+        )
         say(f"written to {path}")

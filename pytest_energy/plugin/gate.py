@@ -4,29 +4,27 @@ Rule 1: a baseline is read once, at collection; a file that breaks or goes later
 Rule 2: a verdict while tests are still to come rests on the tests so far; the last one is of all of them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.baselines.store import Store
 from pytest_energy.basis import NET, SAMPLE, Basis, active_j
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.judgement import Budget, Judgement
+from pytest_energy.judgement import BaselineMode, Budget, Judgement, SessionFactor
 from pytest_energy.meter.ready_power import ready_power_of
 from pytest_energy.model import Reading, ReadyPower, Record
 from pytest_energy.plugin.mark import EnergyMark
-from pytest_energy.plugin.settings import BaselineMode, Settings
+from pytest_energy.plugin.settings import Settings
 from pytest_energy.verdict import rules
-from pytest_energy.verdict.history import Entry, History, entry_of, has_joules, history_of
+from pytest_energy.verdict.history import History, entries_of, history_of
 from pytest_energy.verdict.policy import Policy, RoundsWanted
 from pytest_energy.verdict.session import (
     Trial,
     case_of,
-    decide_session,
+    decide_process,
     decision_of,
     of_channels,
-    of_one_session,
 )
 from pytest_energy.verdict.suite import Case, Suite, suite_of
 from pytest_energy.verdict.words import in_words
@@ -47,12 +45,14 @@ class Conclusion:
     Attributes:
         judgements: The final one of each test, in the order given.
         failure: Why the run fails as a whole, or `None`.
+        factors: What the tests have in common.
         notes: What a reader should know, one sentence each.
         yardstick: The records of the fixed loads, with the ready power of the whole session.
     """
 
     judgements: tuple[Judgement, ...]
     failure: str | None = None
+    factors: tuple[SessionFactor, ...] = ()
     notes: tuple[str, ...] = ()
     yardstick: tuple[Record, ...] = ()
 
@@ -165,15 +165,10 @@ class Gate:
                 budget_per_token_j=mark.budget_per_token_j,
             ),
             other_machines=other_machines,
-            attempts=tuple(self._attempts(record, history, mark)),
+            attempts=()
+            if history is None
+            else entries_of(self._attempts_of(record), self.policy(mark).basis),
         )
-
-    def _attempts(self, record: Record, history: History | None, mark: EnergyMark) -> Iterator[Entry]:
-        """What is kept of the earlier attempts that have joules."""
-        for attempt in () if history is None else self._attempts_of(record):
-            if has_joules(attempt):
-                with suppress(NotMeasurable):  # joules of another basis than the mark's
-                    yield entry_of(attempt, self.policy(mark).basis)
 
     def _ready_power(self, record: Record) -> Mapping[str, ReadyPower]:
         """Ready power of the session so far, *record* included where it still tells something new."""
@@ -196,13 +191,12 @@ class Gate:
             judgements: What has been said of each, confirming batches included.
             yardstick: The records of the fixed loads that were measured beside them.
         """
-        records = of_one_session([*(one.record for one in judgements), *yardstick])
-        trials = [
-            replace(self._trials[record.test_id], record=record) for record in records[: len(judgements)]
-        ]
-        loads = [self._trial(record, EnergyMark()) for record in records[len(judgements) :]]
-        session = decide_session(
-            trials, tolerance=self._settings.tolerance, alpha=self._settings.alpha, yardstick=loads
+        trials = [replace(self._trials[one.record.test_id], record=one.record) for one in judgements]
+        session = decide_process(
+            trials,
+            tolerance=self._settings.tolerance,
+            alpha=self._settings.alpha,
+            yardstick=[self._trial(record, EnergyMark()) for record in yardstick],
         )
         return Conclusion(
             judgements=tuple(
@@ -210,6 +204,7 @@ class Gate:
                 for one, decision in zip(judgements, session.decisions, strict=True)
             ),
             failure=session.failure,
+            factors=session.factors,
             notes=session.notes,
-            yardstick=records[len(judgements) :],
+            yardstick=session.yardstick,
         )

@@ -17,6 +17,7 @@ from pytest_energy.plugin.stash import RUN, TRIALS, YARDSTICK
 
 if TYPE_CHECKING:
     from pytest_energy.codec import JsonDict
+    from pytest_energy.judgement import SessionFactor
     from pytest_energy.plugin.reports import Ending
 
 Show = Callable[[pytest.TerminalReporter], None]
@@ -106,6 +107,7 @@ class Controller:
         self._reports: dict[str, pytest.TestReport] = {}
         self._waiting: dict[tuple[str, str], pytest.TestReport] = {}  # of the set-up, by test and worker
         self._failures: dict[str, None] = {}
+        self._factors: list[SessionFactor] = []
         self._run_notes: dict[str, None] = {}  # each once, in the order met
         self._worker_yardsticks: list[JsonDict] = []
         self._show: Show | None = None
@@ -146,6 +148,7 @@ class Controller:
                 properties[one.test_id] = one.properties
         revise_properties(self._config, properties)
         self._run_notes |= dict.fromkeys(ending.notes)
+        self._factors += ending.factors
         if ending.failure is not None:
             self._failures[ending.failure] = None
 
@@ -189,7 +192,12 @@ class Controller:
             self._run_notes |= dict.fromkeys(_notes_of_this_process(self._config, exitstatus))
             yardstick = of_all_processes(self._config, self._worker_yardsticks)
             summary = Summary(
-                self._config, self._reports.values(), self._run_notes, self._failures, yardstick
+                self._config,
+                self._reports.values(),
+                run_notes=self._run_notes,
+                failures=self._failures,
+                factors=self._factors,
+                yardstick=yardstick,
             )
             self._show = summary.show
             if self._failures and exitstatus == pytest.ExitCode.OK:

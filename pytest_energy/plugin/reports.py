@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from pytest_energy.codec import JsonDict
-from pytest_energy.conversion import judgement_to_json
-from pytest_energy.judgement import Judgement
+from pytest_energy.conversion import factor_from_json, judgement_to_json, to_json
+from pytest_energy.judgement import Judgement, SessionFactor
 from pytest_energy.plugin.stash import IS_FAILING, JUDGEMENT, REPLAY_ROUNDS
 
 Property = tuple[str, str | float]
@@ -119,12 +119,14 @@ class Ending:
         reports: For each test whose outcome is known only now, those to be logged.
         revisions: Made while they are asked for, as there may be one for each test of the run.
         failure: Why the run fails as a whole, or `None`.
+        factors: What the tests of this process have in common.
         notes: What a reader should know of the run, one sentence each.
     """
 
     reports: tuple[Sequence[pytest.TestReport], ...] = ()
     revisions: Iterable[Revision] = ()
     failure: str | None = None
+    factors: tuple[SessionFactor, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -144,6 +146,7 @@ def ending_to_plain(ending: Ending, config: pytest.Config, item_indices: dict[st
             for one in ending.revisions
         ],
         "failure": ending.failure,
+        "factors": [*map(to_json, ending.factors)],
         "notes": list(ending.notes),
     }
 
@@ -169,6 +172,7 @@ def ending_from_plain(plain: Plain, config: pytest.Config, node: object) -> Endi
             for one in plain["revisions"]
         ),
         failure=plain["failure"],
+        factors=tuple(factor_from_json(one, "a worker's factor") for one in plain["factors"]),
         notes=tuple(plain["notes"]),
     )
 

@@ -31,22 +31,14 @@ from pytest_energy.plugin.gate import Conclusion, Gate
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.processes import worker_count
 from pytest_energy.plugin.rounds import MOST_ROUND_COUNT, RoundScheduler
-from pytest_energy.plugin.settings import BaselineMode, Settings
+from pytest_energy.plugin.settings import Settings
 from pytest_energy.plugin.stash import RUN, YARDSTICK
 from pytest_energy.report.formats import renderer_of
 from pytest_energy.sensors.detect import Opener, SensorSet, builtin_openers, check_names, detect
 from pytest_energy.sensors.replay import Replay, load_replay
 from pytest_energy.verdict import policy
-from pytest_energy.verdict.policy import RoundsWanted
+from pytest_energy.verdict.policy import ANSWERED, RoundsWanted
 from pytest_energy.yardstick.worth import suite_s
-
-# Verdicts that a run answers by writing a baseline (or by not looking at any), so that they are no failure.
-_ANSWERED = {
-    BaselineMode.CHECK: frozenset[Verdict](),
-    BaselineMode.OFF: frozenset({Verdict.NO_BASELINE}),
-    BaselineMode.ADD: frozenset({Verdict.NO_BASELINE}),
-    BaselineMode.REPLACE: frozenset({Verdict.NO_BASELINE, Verdict.NOT_COMPARABLE, Verdict.REGRESSION}),
-}
 
 
 class EnergyRun:
@@ -210,7 +202,7 @@ class EnergyRun:
         Returns:
             Test id to the number of rounds that should confirm it.
         """
-        if Verdict.REGRESSION in _ANSWERED[self.settings.baseline_mode]:
+        if Verdict.REGRESSION in ANSWERED[self.settings.baseline_mode]:
             return {}
         return {one.record.test_id: len(one.record.usable_rounds) for one in judgements if _looks_worse(one)}
 
@@ -231,9 +223,8 @@ class EnergyRun:
 
     def is_failing(self, judgement: Judgement) -> bool:
         """Whether the test must fail: always for a regression or a budget, under strict for any doubt."""
-        if judgement.verdict in _ANSWERED[self.settings.baseline_mode]:
-            return False
-        return policy.is_failing(judgement, strict=self.settings.is_strict)
+        settings = self.settings
+        return policy.is_failing(judgement, strict=settings.is_strict, mode=settings.baseline_mode)
 
     def drift_notes(self) -> tuple[str, ...]:
         """What has changed since the run's start; takes 3 s if something was measured, else none.

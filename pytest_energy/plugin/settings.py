@@ -4,7 +4,7 @@ Rule 1: a value that can't be understood stops the run before any test, with its
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,21 +13,12 @@ from typing import TypeVar
 import pytest
 
 from pytest_energy.errors import SettingsError
-from pytest_energy.judgement import Part
+from pytest_energy.judgement import BaselineMode, Part, RunJudgement, SessionFactor
 from pytest_energy.plugin.options import OPTIONS, Option
 
 T = TypeVar("T")
 
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
-
-
-class BaselineMode(StrEnum):
-    """What a run does with stored baselines."""
-
-    CHECK = "check"
-    ADD = "add"
-    REPLACE = "replace"
-    OFF = "off"
 
 
 class YardstickMode(StrEnum):
@@ -106,6 +97,17 @@ class Settings:
             baseline_session_count=values["baseline-sessions"].integer(least=1),
             void_retry_count=values["void-retries"].integer(least=0),
             is_off=values["off"].boolean(),
+        )
+
+    def run_judgement(self, failures: Iterable[str], factors: Iterable[SessionFactor]) -> RunJudgement:
+        """What the run's document says of the run as a whole."""
+        return RunJudgement(
+            baseline_mode=self.baseline_mode,
+            is_strict=self.is_strict,
+            tolerance=self.tolerance,
+            alpha=self.alpha,
+            failures=tuple(failures),
+            factors=tuple(factors),
         )
 
 

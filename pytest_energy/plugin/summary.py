@@ -17,10 +17,10 @@ from pytest_energy.baselines.store import Mode, Store
 from pytest_energy.conversion import judgement_from_json
 from pytest_energy.documents import now_text
 from pytest_energy.errors import EnergyError
+from pytest_energy.judgement import BaselineMode, SessionFactor
 from pytest_energy.model import Record
 from pytest_energy.plugin.ci import annotations, append_step_summary
 from pytest_energy.plugin.run import run_of
-from pytest_energy.plugin.settings import BaselineMode
 from pytest_energy.report import to_terminal, view
 from pytest_energy.report.formats import write
 from pytest_energy.sensors.replay import round_from_json, save_replay
@@ -35,6 +35,7 @@ class Summary:
         reports: Those that carry a judgement.
         run_notes: What changed by the end of the run, one sentence each.
         failures: Why the run fails as a whole, one sentence each.
+        factors: What the tests of each process have in common.
         yardstick: What the fixed loads used.
     """
 
@@ -42,8 +43,10 @@ class Summary:
         self,
         config: pytest.Config,
         reports: Iterable[pytest.TestReport],
+        *,
         run_notes: Iterable[str],
         failures: Iterable[str],
+        factors: Iterable[SessionFactor],
         yardstick: Yardstick,
     ) -> None:
         # Workers report in the order that they finish, with the place that collection gave the test.
@@ -58,6 +61,7 @@ class Summary:
         creeps = ((j.record.test_id, j.comparison.creep) for j in self._judgements if j.comparison)
         attempts = self._run.attempts.note(one.record for one in self._judgements if one.comparison)
         self._failures = tuple(failures)
+        self._run_judgement = self._settings.run_judgement(self._failures, factors)
         self._notes = (*run_notes, *(f"{test_id}: {text}" for test_id, text in creeps if text))
         self._notes += () if attempts is None else (attempts,)
         self._run_notes = (*self._failures, *self._notes)
@@ -77,6 +81,7 @@ class Summary:
                     created=now_text(),
                     run_notes=self._run_notes,
                     yardstick=self._yardstick,
+                    run_judgement=self._run_judgement,
                 )
                 self._notices.append(f"summary written to {path}")
             self._write_recording()

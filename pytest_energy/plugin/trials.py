@@ -234,6 +234,7 @@ class Trials:
             reports=tuple(reports),
             revisions=map(revision_of, revised),
             failure=conclusion.failure,
+            factors=conclusion.factors,
             notes=conclusion.notes,
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_energy.errors import SettingsError
-from pytest_energy.judgement import Judgement
+from pytest_energy.judgement import Judgement, RunJudgement
 from pytest_energy.report import to_csv, to_html, to_json, to_markdown, view
 from pytest_energy.report.view import View
 from pytest_energy.yardstick import Yardstick
@@ -51,6 +51,7 @@ def write(
     created: str,
     run_notes: Iterable[str] = (),
     yardstick: Yardstick | None = None,
+    run_judgement: RunJudgement | None = None,
 ) -> None:
     """Write the report of *judgements* to *path*; folders on the way are made.
 
@@ -60,11 +61,12 @@ def write(
         created: UTC time of the document, ISO 8601 with `Z`.
         run_notes: What was found at the end of the run.
         yardstick: What the fixed loads used, where any were.
+        run_judgement: By what the run was judged as a whole, where that is known.
 
     Raises:
         SettingsError: The suffix is not known, or the file can't be written.
     """
-    run = view.of(judgements, run_notes=run_notes, yardstick=yardstick)
+    run = view.of(judgements, run_notes=run_notes, yardstick=yardstick, run_judgement=run_judgement)
     text = renderer_of(path)(run, created)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,12 +16,14 @@ from pytest_energy.conversion import (
     judgement_to_json,
     plain,
     record_of,
+    run_judgement_from_json,
     to_json,
 )
 from pytest_energy.documents import (
     Interval,
     Machine,
     Record,
+    RunJudgement,
     Sensor,
     Sentence,
     Test,
@@ -87,6 +89,7 @@ class Run(Document, frozen=True, kw_only=True):
         created: UTC, ISO 8601 with Z.
         notes: What a reader should know of the run.
         run_notes: What went on in the run itself; left out where nothing did.
+        run_judgement: By what the run was judged as a whole; left out where nobody wrote it down.
         yardstick: What fixed loads used at the run's start; left out where none was asked to run.
         yardstick_absent_because: Why none was; left out where there are some, or nobody wrote it down.
     """
@@ -97,6 +100,7 @@ class Run(Document, frozen=True, kw_only=True):
     sensors: tuple[Sensor, ...]
     notes: tuple[str, ...]
     run_notes: tuple[str, ...] = ()
+    run_judgement: RunJudgement | None = None
     tests: tuple[Test, ...]
     yardstick: tuple[Load, ...] = ()
     yardstick_absent_because: Sentence | None = None
@@ -109,6 +113,7 @@ class _ReadRun(Document, frozen=True, kw_only=True):
     machine: Machine | None = NULLABLE
     sensors: list[Any]
     run_notes: tuple[str, ...] = ()
+    run_judgement: Any = None
     tests: list[Any]
     yardstick: tuple[Any, ...] = ()
     yardstick_absent_because: str | None = None
@@ -131,6 +136,7 @@ def render(view: View, *, created: str) -> str:
         **{name: _compact(value) for name, value in top.items()},
         "notes": _compact(list(view.notes)),
         **({"run_notes": _compact(list(view.run_notes))} if view.run_notes else {}),
+        **({"run_judgement": _compact(to_json(view.run_judgement))} if view.run_judgement else {}),
         "tests": _list(_without(judgement_to_json(judgement), top) for judgement in view.judgements),
         **_yardstick_members(view.yardstick, top),
         "correlations": _list(
@@ -163,7 +169,13 @@ def read(text: str, source: str) -> View:
     judgements = tuple(
         _judgement(entry, top, f"{source}: tests[{number}]") for number, entry in enumerate(run.tests)
     )
-    return of(judgements, run_notes=run.run_notes, yardstick=_yardstick(run, top, source))
+    whole, where = run.run_judgement, f"{source}: run_judgement"
+    return of(
+        judgements,
+        run_notes=run.run_notes,
+        yardstick=_yardstick(run, top, source),
+        run_judgement=None if whole is None else run_judgement_from_json(whole, where),
+    )
 
 
 def _yardstick_members(yardstick: Yardstick, top: Mapping[str, object]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from functools import lru_cache
 
-from pytest_energy.judgement import SEVERITY, Judgement, Verdict
+from pytest_energy.judgement import SEVERITY, Judgement, RunJudgement, Verdict
 from pytest_energy.metrics.table import METRICS, PAPER_RHO
 from pytest_energy.model import Machine, Provenance, Record, SensorStatus
 from pytest_energy.stats.correlate import Correlation, spearman
@@ -130,6 +130,7 @@ class View:
         notes: What a reader must know of the whole, one sentence each; all of it is in the judgements.
         run_notes: The same of the run itself, which no judgement holds.
         yardstick: What the fixed loads used.
+        run_judgement: By what the run was judged as a whole; `None` where nobody wrote it down.
     """
 
     judgements: tuple[Judgement, ...]
@@ -141,6 +142,7 @@ class View:
     run_notes: tuple[str, ...]
     idle_powers: tuple[IdlePower, ...]
     yardstick: Yardstick
+    run_judgement: RunJudgement | None = None
 
     @property
     def counts(self) -> dict[Verdict, int]:
@@ -153,7 +155,11 @@ class View:
 
 
 def of(
-    judgements: Sequence[Judgement], *, run_notes: Iterable[str] = (), yardstick: Yardstick | None = None
+    judgements: Sequence[Judgement],
+    *,
+    run_notes: Iterable[str] = (),
+    yardstick: Yardstick | None = None,
+    run_judgement: RunJudgement | None = None,
 ) -> View:
     """View of one session.
 
@@ -161,6 +167,7 @@ def of(
         judgements: In the order that a reader expects: that of the files and of the tests in them.
         run_notes: What the end of the run showed, one sentence each; none stands twice.
         yardstick: What the fixed loads used, where any were.
+        run_judgement: By what the run was judged as a whole, where that is known.
     """
     completed = tuple(_with_reasons(judgement) for judgement in judgements)
     records = [judgement.record for judgement in completed]
@@ -174,6 +181,7 @@ def of(
         run_notes=tuple(dict.fromkeys(run_notes)),
         idle_powers=_idle_powers(records),
         yardstick=yardstick or Yardstick(),
+        run_judgement=run_judgement,
     )
 
 

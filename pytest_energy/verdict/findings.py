@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from pytest_energy.judgement import Budget, Comparison, PartComparison, Summary, Verdict
+from pytest_energy.judgement import Budget, Comparison, PartComparison, Summary, Terms, Verdict
 from pytest_energy.model import Reading, Record
 from pytest_energy.stats.centre import Spread
 
@@ -195,6 +195,7 @@ class Decision:
         findings: At least one, the most severe first.
         summary: Mean joules of a round, where they may be shown.
         readings: Those that say something of it; none where it is held against nothing.
+        terms: By what it was judged; `None` where no policy was.
     """
 
     record: Record
@@ -202,6 +203,7 @@ class Decision:
     budget: Budget = field(default_factory=Budget)
     summary: Summary | None = None
     readings: tuple[Reading, ...] = ()
+    terms: Terms | None = None
 
     @property
     def quality(self) -> Mapping[str, int]:

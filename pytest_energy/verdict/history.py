@@ -173,6 +173,11 @@ def history_of(baseline: Baseline, basis: Basis) -> History:
     )
 
 
+def entries_of(records: Iterable[Record], basis: Basis) -> tuple[Entry, ...]:
+    """What is kept of those of *records* that have joules of this *basis*."""
+    return tuple(_entries(filter(has_joules, records), basis))
+
+
 def _entries(records: Iterable[Record], basis: Basis) -> Iterable[Entry]:
     for record in records:
         try:

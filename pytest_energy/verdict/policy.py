@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pytest_energy.basis import Basis
 from pytest_energy.errors import SettingsError
-from pytest_energy.judgement import FAILING, UNDECIDED, Judgement, Part
+from pytest_energy.judgement import FAILING, UNDECIDED, BaselineMode, Judgement, Part, Terms, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,33 @@ class Policy:
         if not 0 < self.alpha < 0.5:
             raise SettingsError(f"alpha is {self.alpha}; it is a chance above 0 and below 0.5, such as 0.05")
 
+    @classmethod
+    def of(cls, terms: Terms) -> "Policy":
+        """What was asked of a test that was judged by *terms*.
+
+        Raises:
+            SettingsError: As for a policy.
+        """
+        return cls(
+            tolerance=terms.tolerance,
+            alpha=terms.alpha,
+            gates_estimates=terms.gates_estimates,
+            basis=Basis(is_net=terms.is_net, is_per_sample=terms.is_per_sample),
+            parts=terms.parts,
+        )
+
+    @property
+    def terms(self) -> Terms:
+        """The same as it is kept with what was judged by it."""
+        return Terms(
+            tolerance=self.tolerance,
+            alpha=self.alpha,
+            gates_estimates=self.gates_estimates,
+            is_net=self.basis.is_net,
+            is_per_sample=self.basis.is_per_sample,
+            parts=self.parts,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundsWanted:
@@ -44,6 +71,17 @@ class RoundsWanted:
     is_confirming: bool
 
 
-def is_failing(judgement: Judgement, *, strict: bool) -> bool:
-    """Whether the test must fail: always past a limit, under *strict* for any doubt."""
+ANSWERED = {
+    BaselineMode.CHECK: frozenset[Verdict](),
+    BaselineMode.OFF: frozenset({Verdict.NO_BASELINE}),
+    BaselineMode.ADD: frozenset({Verdict.NO_BASELINE}),
+    BaselineMode.REPLACE: frozenset({Verdict.NO_BASELINE, Verdict.NOT_COMPARABLE, Verdict.REGRESSION}),
+}
+"""Verdicts that a run answers by writing a baseline, or by not looking at any: no failure then."""
+
+
+def is_failing(judgement: Judgement, *, strict: bool, mode: BaselineMode = BaselineMode.CHECK) -> bool:
+    """Whether the test must fail: past a limit, under *strict* for any doubt, unless *mode* answers it."""
+    if judgement.verdict in ANSWERED[mode]:
+        return False
     return judgement.verdict in FAILING or (strict and judgement.verdict in UNDECIDED)

@@ -86,6 +86,7 @@ def decide(
         budget=budget,
         summary=summary_of(record) if has_joules(record) else None,
         readings=record.usable_rounds if isinstance(unjudged, Saturated | None) else (),
+        terms=policy.terms,
     )
 
 

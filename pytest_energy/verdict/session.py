@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.errors import NotComparable, NotMeasurable
-from pytest_energy.judgement import Budget, Part
+from pytest_energy.judgement import Budget, Part, SessionFactor
 from pytest_energy.meter.ready_power import ready_power_of
 from pytest_energy.model import ReadyPower, Record
 from pytest_energy.verdict.figures import change_text
@@ -18,7 +18,7 @@ from pytest_energy.verdict.findings import Decision
 from pytest_energy.verdict.history import Entry, History, entry_of, has_joules, mean_entry
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.rules import decide
-from pytest_energy.verdict.suite import Case, SessionFactor, Suite, session_factors, suite_of
+from pytest_energy.verdict.suite import Case, Suite, session_factors, suite_of
 
 _NAMED_FACTOR = 0.01  # past it a session's factor is worth a note
 
@@ -49,12 +49,14 @@ class SessionDecision:
         factors: What the tests share, for each group of channels that enough tests measure.
         tolerance: Accepted rise of a factor, a share.
         alpha: Chance that a factor's truth lies beyond one of its bounds.
+        yardstick: The records of the fixed loads, with the ready power of the whole session.
     """
 
     decisions: tuple[Decision, ...]
     factors: tuple[SessionFactor, ...]
     tolerance: float
     alpha: float
+    yardstick: tuple[Record, ...] = ()
 
     @property
     def failing_factors(self) -> tuple[SessionFactor, ...]:
@@ -93,6 +95,18 @@ def decide_session(
         tolerance=tolerance,
         alpha=alpha,
     )
+
+
+def decide_process(
+    trials: Sequence[Trial], *, tolerance: float, alpha: float, yardstick: Sequence[Trial] = ()
+) -> SessionDecision:
+    """`decide_session` of all that one process has measured: ready power is of all its rounds."""
+    everything = [*trials, *yardstick]
+    records = of_one_session([trial.record for trial in everything])
+    whole = [replace(trial, record=record) for trial, record in zip(everything, records, strict=True)]
+    count = len(trials)
+    session = decide_session(whole[:count], tolerance=tolerance, alpha=alpha, yardstick=whole[count:])
+    return replace(session, yardstick=records[count:])
 
 
 def decision_of(trial: Trial, suite: Suite) -> Decision:

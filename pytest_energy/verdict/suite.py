@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean, variance
 
-from pytest_energy.judgement import Part
+from pytest_energy.judgement import Part, SessionFactor
 from pytest_energy.stats.compare import Noise
 from pytest_energy.stats.suite import LevelsOfTest, Prior, SuiteNoise, alone, suite_noise
 from pytest_energy.verdict.history import Activity, Entry, History
@@ -133,33 +133,6 @@ def active_share(activities: Iterable[Activity]) -> float:
     return fmean(activity.active_share for activity in activities)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionFactor:
-    """What all tests of a session have in common, against the sessions that judge.
-
-    Attributes:
-        part: Of work where tests have parts, else of all joules.
-        channels: That the tests measure.
-        ratio: This session over the baselines' sessions.
-        ratio_ci: Bounds of it, each one-sided at alpha.
-        test_count: Tests that it is of.
-        yardstick: By how much the yardstick's loads have moved, by name; empty without a yardstick.
-    """
-
-    part: Part
-    channels: tuple[str, ...]
-    ratio: float
-    ratio_ci: tuple[float, float]
-    test_count: int
-    yardstick: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def unexplained_ratio(self) -> float:
-        """What is left of the lower bound if the machine has moved as far as some load of the yardstick."""
-        moves = [*self.yardstick.values(), 1.0]
-        return self.ratio_ci[0] / min(max(self.ratio_ci[0], min(moves)), max(moves))
-
-
 def session_factors(cases: Sequence[Case], suite: Suite, alpha: float) -> tuple[SessionFactor, ...]:
     """The factors of the fresh session, one for each group of tests that is large enough to tell."""
     yardstick = [case for case in cases if case.test_id.startswith(YARDSTICK)]
@@ -185,6 +158,7 @@ def session_factors(cases: Sequence[Case], suite: Suite, alpha: float) -> tuple[
                 ratio_ci=(lower * math.exp(-level), upper * math.exp(-level)),
                 test_count=noise.test_count,
                 yardstick=dict(_moves(yardstick, part, channels)),
+                session=next((case.fresh.session for case in tests if case.fresh is not None), None),
             )
         )
     return tuple(factors)

@@ -41,6 +41,7 @@ def in_words(decision: Decision, reference: Reference = THE_BASELINE) -> Judgeme
         summary=decision.summary,
         budget=decision.budget,
         comparison=full_comparison(decision, reference),
+        terms=decision.terms,
     )
 
 

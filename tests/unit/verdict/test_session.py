@@ -296,6 +296,9 @@ def test_net_joules_of_a_channel_without_a_ready_power_of_its_own_do_not_wait() 
     sessions = [session(f"2025-11-20T1{place}:00:00Z", f"s{place}") for place in range(2)]
     net = Policy(basis=Basis(is_net=True))
     decision = _judged(session("2025-11-21T10:00:00Z", "fresh"), sessions, net)
-    parts = _compared(decision.decisions[0]).comparison.parts
-    assert [part.part for part in parts] == [Part.WORK]
+    compared = _compared(decision.decisions[0])
+    assert compared.comparison.parts == ()
+    assert compared.decisive is not None
+    assert compared.decisive.part is Part.WORK
+    assert compared.decisive.allowed_ratio == pytest.approx(1.05)
     assert {one.verdict for one in decision.decisions} == {Verdict.PASS}

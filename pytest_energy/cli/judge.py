@@ -1,0 +1,361 @@
+"""`pytest-energy judge`: the verdicts of kept runs, worked out again from their rounds, with no hardware.
+
+Rule 1: a run is judged by what its JSON says it was judged by. An option of this command goes before that;
+    what nobody wrote down is as the options are by default, and that is noted.
+Rule 2: tests are judged together as they were: those of one process, which their records name.
+Rule 3: a run that is in the baselines already is judged by the sessions before it.
+Rule 4: the folder of baselines stays as it is, unless --write says otherwise: a history is played in a copy.
+"""
+
+import argparse
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pytest_energy.baselines.attempts import earlier_attempts
+from pytest_energy.baselines.schema import Baseline
+from pytest_energy.baselines.store import Store
+from pytest_energy.cli.accept import Wanted, accept, counts_text
+from pytest_energy.cli.arguments import Commands, add_out, add_run, add_width, chance, share
+from pytest_energy.cli.files import by_test, read_run, say, write_reports
+from pytest_energy.documents import now_text
+from pytest_energy.errors import SettingsError
+from pytest_energy.judgement import UNDECIDED, BaselineMode, Judgement, RunJudgement, Terms
+from pytest_energy.model import Record
+from pytest_energy.report import to_json, to_terminal, view
+from pytest_energy.report.formats import renderer_of
+from pytest_energy.report.view import View
+from pytest_energy.verdict.figures import count_text
+from pytest_energy.verdict.history import entries_of, history_of
+from pytest_energy.verdict.policy import Policy, is_failing
+from pytest_energy.verdict.session import SessionDecision, Trial, decide_process
+from pytest_energy.verdict.words import in_words
+
+_FOLDER = Path("baselines")
+_NAMED_DIFFERENCES = 10  # of those that the notes list
+
+
+def register(commands: Commands) -> None:
+    judge = commands.add_parser(
+        "judge",
+        help="work out the verdicts of kept runs again",
+        description="Judge the tests of a run again from its rounds, by what its JSON says they were judged "
+        "by, against the baselines as they were before it: the same verdicts and the same exit status as "
+        "the run gave, with no hardware. Notes name what differs. Of several runs each is judged in turn.",
+        epilog="Exit status: 0, 1 where a test or a run as a whole fails, or 2 where a file or a value can't "
+        "be used.",
+    )
+    add_run(judge, "runs", "RUN.json", nargs="+")
+    judge.add_argument(
+        "--baselines",
+        "--energy-baselines",
+        type=Path,
+        metavar="DIR",
+        help=f"folder of the baselines; default: {_FOLDER} in the working folder, and none for a run that "
+        "looked at none (--energy-baseline=off)",
+    )
+    judge.add_argument(
+        "--attempts",
+        "--energy-attempts",
+        type=Path,
+        metavar="DIR",
+        help="folder of runs at the same commit, as the run had it: earlier ones are judged with it",
+    )
+    judge.add_argument(
+        "--accept",
+        action="store_true",
+        help="take each run into the baselines, as `pytest-energy accept` does, before the next is judged; "
+        "in a copy of the folder, which goes at the end",
+    )
+    judge.add_argument("--write", action="store_true", help="with --accept: in the folder itself")
+    _add_terms(judge)
+    judge.add_argument(
+        "--json",
+        action="store_true",
+        help="for programs: one JSON document a run, as --energy-out writes it",
+    )
+    add_out(judge)
+    add_width(judge, "80 or more; default: %(default)s")
+    judge.set_defaults(run=_judge)
+
+
+def _add_terms(judge: argparse.ArgumentParser) -> None:
+    judge.add_argument(
+        "--tolerance",
+        type=share,
+        metavar="SHARE",
+        help="rise that is still accepted, for every test; default: as the run has it, else 0.05",
+    )
+    judge.add_argument(
+        "--alpha",
+        type=chance,
+        metavar="SHARE",
+        help="accepted chance of a false alarm at the edge of the tolerance, one-sided; default: as the run "
+        "has it, else 0.05",
+    )
+    judge.add_argument("--estimates", action="store_true", help="judge estimated joules, too")
+    judge.add_argument("--strict", action="store_true", help="fail also what can't be told")
+
+
+def _judge(options: argparse.Namespace) -> int:
+    for path in options.out:
+        renderer_of(path)  # before the work
+    if options.out and len(options.runs) > 1:
+        raise SettingsError(
+            f"--out holds one run, and {len(options.runs)} are given; give one, or use --json"
+        )
+    if options.write and not options.accept:
+        raise SettingsError("--write is for --accept: without it nothing is written")
+    statuses = []
+    with _folder(options) as folder:
+        for path in options.runs:
+            if len(options.runs) > 1 and not options.json:
+                say(f"{path}:")
+            statuses.append(_judge_one(path, folder, options))
+    return max(statuses)
+
+
+@contextmanager
+def _folder(options: argparse.Namespace) -> Iterator[Path]:
+    """The folder of the baselines, or a copy of it where it would be written to and must not be."""
+    folder: Path = options.baselines or _FOLDER
+    if not options.accept or options.write:
+        yield folder
+        return
+    with TemporaryDirectory(prefix="pytest-energy-judge-") as name:
+        copy = Path(name, "baselines")
+        try:
+            if folder.exists():
+                shutil.copytree(folder, copy)
+        except (OSError, shutil.Error) as error:
+            raise SettingsError(f"{folder} can't be copied: {error}") from error
+        yield copy
+
+
+def _judge_one(path: Path, folder: Path, options: argparse.Namespace) -> int:
+    run = read_run(path)
+    by_test(run, path)  # each test once
+    judged = _Judging(_named(run, path.stem), Store(folder), options).judged()
+    notes = list(judged.notes)
+    if options.accept:
+        wanted = Wanted(takes_estimates=options.estimates)
+        entering = accept(judged.judgements, run.yardstick, Store(folder), wanted, tell=lambda _: None)
+        notes.append(f"into the baselines: {counts_text(entering)}")
+    shown = view.of(
+        judged.judgements, run_notes=notes, yardstick=run.yardstick, run_judgement=judged.run_judgement
+    )
+    if options.json:
+        say(to_json.render(shown, created=now_text()).rstrip("\n"))
+    else:
+        say(to_terminal.render(shown, width=options.width), judged.status_text)
+    write_reports(
+        judged.judgements,
+        options.out,
+        run_notes=notes,
+        yardstick=run.yardstick,
+        run_judgement=judged.run_judgement,
+    )
+    return judged.status
+
+
+def _named(run: View, name: str) -> View:
+    """*run*; *name* stands in where its records don't name their session."""
+    judgements = tuple(
+        replace(one, record=replace(one.record, session=one.record.session or name)) for one in run.judgements
+    )
+    records = tuple(replace(one, session=one.session or name) for one in run.yardstick.records)
+    return replace(run, judgements=judgements, yardstick=replace(run.yardstick, records=records))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """A run that was judged again: its judgements in the run's order."""
+
+    judgements: tuple[Judgement, ...]
+    run_judgement: RunJudgement
+    notes: tuple[str, ...]
+
+    @property
+    def failing_count(self) -> int:
+        return sum(one.outcome == "failed" for one in self.judgements)
+
+    @property
+    def status(self) -> int:
+        return 1 if self.failing_count or self.run_judgement.failures else 0
+
+    @property
+    def status_text(self) -> str:
+        count = self.failing_count
+        lines = [f"FAILED: {failure}" for failure in self.run_judgement.failures]
+        fails = f"{count_text(count, 'test')} fail{'s' if count == 1 else ''}"
+        return "\n".join([*lines, f"exit status {self.status}: {fails if count else 'no test fails'}"])
+
+
+class _Judging:
+    """One run that is to be judged again."""
+
+    def __init__(self, run: View, store: Store, options: argparse.Namespace) -> None:
+        self._run, self._store, self._options = run, store, options
+        self._was = run.run_judgement or _inferred(run.judgements)
+        now = self._was
+        if now.baseline_mode is BaselineMode.OFF and (options.baselines is not None or options.accept):
+            now = replace(now, baseline_mode=BaselineMode.CHECK)
+        self._now = replace(
+            now,
+            is_strict=now.is_strict or options.strict,
+            tolerance=now.tolerance if options.tolerance is None else options.tolerance,
+            alpha=now.alpha if options.alpha is None else options.alpha,
+        )
+        self._own_count = 0
+
+    def judged(self) -> _Judged:
+        decisions = [self._decided(name) for name in dict.fromkeys(one.record.session for one in self._tests)]
+        judgements = {
+            decision.record.test_id: in_words(decision) for one in decisions for decision in one.decisions
+        }
+        whole = replace(
+            self._now,
+            failures=tuple(dict.fromkeys(one.failure for one in decisions if one.failure is not None)),
+            factors=tuple(factor for one in decisions for factor in one.factors),
+        )
+        new = tuple(self._with_outcome(judgements[old.record.test_id], old) for old in self._tests)
+        return _Judged(
+            judgements=new,
+            run_judgement=whole,
+            notes=tuple(self._notes(new, whole, (note for one in decisions for note in one.notes))),
+        )
+
+    @property
+    def _tests(self) -> tuple[Judgement, ...]:
+        return self._run.judgements
+
+    def _decided(self, session: str | None) -> SessionDecision:
+        """What is to be said of the tests of one process."""
+        trials = [
+            replace(self._trial(one.record, self._policy(one)), budget=one.budget)
+            for one in self._tests
+            if one.record.session == session
+        ]
+        plain = Policy(tolerance=self._now.tolerance, alpha=self._now.alpha)
+        loads = [self._trial(one, plain) for one in self._run.yardstick.records if one.session == session]
+        return decide_process(trials, tolerance=self._now.tolerance, alpha=self._now.alpha, yardstick=loads)
+
+    def _policy(self, judgement: Judgement) -> Policy:
+        options = self._options
+        terms = judgement.terms or _guessed(judgement)
+        return Policy.of(
+            replace(
+                terms,
+                tolerance=terms.tolerance if options.tolerance is None else options.tolerance,
+                alpha=terms.alpha if options.alpha is None else options.alpha,
+                gates_estimates=terms.gates_estimates or options.estimates,
+            )
+        )
+
+    @cached_property
+    def _attempts(self) -> tuple[Record, ...]:
+        """All records in the folder of attempts."""
+        folder: Path | None = self._options.attempts
+        paths = () if folder is None else sorted(folder.glob("*.json"))
+        return tuple(one.record for path in paths for one in read_run(path).judgements)
+
+    def _earlier(self, record: Record) -> Iterator[Record]:
+        """The attempts at the commit of *record* that were there when it ran."""
+        of_test = (one for one in self._attempts if one.test_id == record.test_id)
+        return (one for one in earlier_attempts(record, of_test) if one.created < record.created)
+
+    def _trial(self, record: Record, policy: Policy) -> Trial:
+        if self._now.baseline_mode is BaselineMode.OFF:
+            return Trial(record=record, history=None, policy=policy)
+        key = record.machine.key
+        baseline = self._store.load(key, record.test_id)
+        before = None if baseline is None else _before(baseline, record)
+        self._own_count += before is not baseline
+        return Trial(
+            record=record,
+            history=None if before is None else history_of(before, policy.basis),
+            policy=policy,
+            other_machines=() if before else self._store.other_machines(record.test_id, besides=key),
+            attempts=() if before is None else entries_of(self._earlier(record), policy.basis),
+        )
+
+    def _with_outcome(self, new: Judgement, old: Judgement) -> Judgement:
+        """*new* with what becomes of the test: as in the run, but for what its energy changes."""
+        was, now = (
+            is_failing(judgement, strict=run.is_strict, mode=run.baseline_mode)
+            for judgement, run in ((old, self._was), (new, self._now))
+        )
+        outcome = "passed" if was and old.outcome == "failed" else old.outcome
+        return replace(new, outcome="failed" if now and outcome == "passed" else outcome)
+
+    # ---- what a reader should know ----
+
+    def _notes(
+        self, new: Sequence[Judgement], whole: RunJudgement, session_notes: Iterable[str]
+    ) -> Iterator[str]:
+        yield from whole.failures
+        yield from self._differences(new, whole)
+        yield from self._unknown()
+        if self._own_count:
+            yield (
+                f"{count_text(self._own_count, 'baseline')} had this very run: it was judged by the sessions "
+                "before it, without any that its joining may have pushed out"
+            )
+        if self._now.baseline_mode is not BaselineMode.OFF and not self._store.folder.exists():
+            yield f"there is no folder {self._options.baselines or _FOLDER}: there are no baselines"
+        yield from session_notes
+        yield from (note for note in self._run.run_notes if note not in self._was.failures)
+
+    def _differences(self, new: Sequence[Judgement], whole: RunJudgement) -> Iterator[str]:
+        pairs = [(one, old) for one, old in zip(new, self._tests, strict=True) if one.verdict != old.verdict]
+        yield f"{len(new) - len(pairs)} of {count_text(len(new), 'verdict')} as in the run"
+        for one, old in pairs[:_NAMED_DIFFERENCES]:
+            yield f"{one.record.test_id}: {one.verdict}, and {old.verdict} in the run"
+        if len(pairs) > _NAMED_DIFFERENCES:
+            yield f"{len(pairs) - _NAMED_DIFFERENCES} more verdicts differ"
+        if self._run.run_judgement is not None and bool(whole.failures) != bool(self._was.failures):
+            yield f"the run {'failed' if self._was.failures else 'did not fail'} as a whole when it ran"
+
+    def _unknown(self) -> Iterator[str]:
+        if any(one.terms is None for one in self._tests):
+            yield (
+                f"the run does not say by what its tests were judged: tolerance {self._now.tolerance:g} and "
+                f"alpha {self._now.alpha:g} were taken where nothing tells"
+            )
+
+
+def _inferred(judgements: Iterable[Judgement]) -> RunJudgement:
+    """By what a run was judged that doesn't say so: strict, if what can't be told has failed a test."""
+    plain = Policy()
+    return RunJudgement(
+        baseline_mode=BaselineMode.CHECK,
+        is_strict=any(one.outcome == "failed" and one.verdict in UNDECIDED for one in judgements),
+        tolerance=plain.tolerance,
+        alpha=plain.alpha,
+    )
+
+
+def _guessed(judgement: Judgement) -> Terms:
+    """By what a test was judged whose run doesn't say so, as far as its comparison tells."""
+    terms, comparison = Policy().terms, judgement.comparison
+    if comparison is None:
+        return terms
+    return replace(
+        terms,
+        tolerance=terms.tolerance if comparison.tolerance is None else comparison.tolerance,
+        is_net=comparison.basis.startswith("net"),
+        is_per_sample=comparison.basis.endswith("a sample"),
+    )
+
+
+def _before(baseline: Baseline, record: Record) -> Baseline | None:
+    """*baseline* as it was before *record* joined it: itself where it has not, `None` where it was empty."""
+    for place, entry in enumerate(baseline.entries):
+        names = {entry.session, record.session} - {None}
+        if entry.created == record.created and len(names) <= 1:
+            return replace(baseline, entries=baseline.entries[:place]) if place else None
+    return baseline
