@@ -155,7 +155,8 @@ def add_options(parser: pytest.Parser) -> None:
             kind = {"action": "store_const", "const": "true"}
         elif option.is_list:
             kind["action"] = "append"
-        group.addoption(option.flag, default=None, help=option.help, **kind)
+        help_text = option.help.replace("%", "%%")  # argparse fills in what follows a percent sign
+        group.addoption(option.flag, default=None, help=help_text, **kind)
         ini_type: Literal["linelist", "string"] = "linelist" if option.is_list else "string"
         parser.addini(
             option.ini, f"{option.help}; see {option.flag}", type=ini_type, default=option.ini_default
