@@ -25,7 +25,7 @@ from pytest_energy.cli.files import by_test, read_run, say, write_reports
 from pytest_energy.documents import now_text
 from pytest_energy.errors import SettingsError
 from pytest_energy.judgement import UNDECIDED, BaselineMode, Judgement, RunJudgement, Terms
-from pytest_energy.model import Record
+from pytest_energy.model import Provenance, Record
 from pytest_energy.report import to_json, to_terminal, view
 from pytest_energy.report.formats import renderer_of
 from pytest_energy.report.view import View
@@ -346,6 +346,7 @@ def _guessed(judgement: Judgement) -> Terms:
         return terms
     return replace(
         terms,
+        gates_estimates=judgement.record.provenance is Provenance.ESTIMATED,
         tolerance=terms.tolerance if comparison.tolerance is None else comparison.tolerance,
         is_net=comparison.basis.startswith("net"),
         is_per_sample=comparison.basis.endswith("a sample"),

@@ -6,7 +6,7 @@ Rule 3: machine and sensors stand at the top, and in an entry only where they di
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pytest_energy.codec import NULLABLE, Document, JsonDict, Number, decode, encode, parse
@@ -130,20 +130,20 @@ def render(view: View, *, created: str) -> str:
         "machine": None if view.machine is None else to_json(view.machine),
         "sensors": [to_json(sensor) for sensor in view.sensors],
     }
-    members = {
-        "format": _compact(FORMAT_VERSION),
-        "created": _compact(created),
-        **{name: _compact(value) for name, value in top.items()},
-        "notes": _compact(list(view.notes)),
-        **({"run_notes": _compact(list(view.run_notes))} if view.run_notes else {}),
-        **({"run_judgement": _compact(to_json(view.run_judgement))} if view.run_judgement else {}),
+    members: dict[str, Iterable[str]] = {
+        "format": [_compact(FORMAT_VERSION)],
+        "created": [_compact(created)],
+        **{name: [_compact(value)] for name, value in top.items()},
+        "notes": [_compact(list(view.notes))],
+        **({"run_notes": [_compact(list(view.run_notes))]} if view.run_notes else {}),
+        **({"run_judgement": [_compact(to_json(view.run_judgement))]} if view.run_judgement else {}),
         "tests": _list(_without(judgement_to_json(judgement), top) for judgement in view.judgements),
         **_yardstick_members(view.yardstick, top),
         "correlations": _list(
             _correlation(group, metric) for group in view.groups for metric in group.correlations
         ),
     }
-    return "{" + ",".join(f"\n{_compact(name)}: {text}" for name, text in members.items()) + "\n}\n"
+    return "".join(_chunks(members))
 
 
 def read(text: str, source: str) -> View:
@@ -178,12 +178,20 @@ def read(text: str, source: str) -> View:
     )
 
 
-def _yardstick_members(yardstick: Yardstick, top: Mapping[str, object]) -> dict[str, str]:
-    members: dict[str, str] = {}
+def _chunks(members: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    """The text of an object in pieces: of ten thousand tests a second copy would take 40 MB."""
+    for number, (name, chunks) in enumerate(members.items()):
+        yield f"{',' if number else '{'}\n{_compact(name)}: "
+        yield from chunks
+    yield "\n}\n"
+
+
+def _yardstick_members(yardstick: Yardstick, top: Mapping[str, object]) -> dict[str, Iterable[str]]:
+    members: dict[str, Iterable[str]] = {}
     if yardstick.records:
         members["yardstick"] = _list(_without(to_json(record), top) for record in yardstick.records)
     if yardstick.absent_because is not None:
-        members["yardstick_absent_because"] = _compact(yardstick.absent_because)
+        members["yardstick_absent_because"] = [_compact(yardstick.absent_because)]
     return members
 
 
@@ -231,9 +239,12 @@ def _correlation(group: Group, metric: MetricCorrelation) -> JsonDict:
     )
 
 
-def _list(values: Iterable[object]) -> str:
-    lines = ",".join(f"\n  {_compact(value)}" for value in values)
-    return f"[{lines}\n]" if lines else "[]"
+def _list(values: Iterable[object]) -> Iterator[str]:
+    is_empty = True
+    for value in values:
+        yield f"{'[' if is_empty else ','}\n  {_compact(value)}"
+        is_empty = False
+    yield "[]" if is_empty else "\n]"
 
 
 def _compact(value: object) -> str:

@@ -7,7 +7,7 @@ Rule 1: no value is deleted silently: from 8 values on the mean is trimmed, and 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist, fmean, variance
+from statistics import NormalDist, fmean
 from typing import Literal
 
 from pytest_energy.stats.student import t_quantile
@@ -84,6 +84,12 @@ def centre_of(values: Sequence[float]) -> Centre:
         df=len(kept) - 1,
         count=count,
     )
+
+
+def variance(values: Sequence[float]) -> float:
+    """Of two *values* or more; in floats: the exact fractions of `statistics` take ten times as long."""
+    middle = fmean(values)
+    return math.fsum([(value - middle) ** 2 for value in values]) / (len(values) - 1)
 
 
 def plain_centre_of(values: Sequence[float]) -> Centre:

@@ -31,11 +31,11 @@ Source:
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean, median, variance
+from statistics import fmean, median
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import Summary
-from pytest_energy.stats.centre import Centre, Spread, half_width, plain_centre_of, spread_of
+from pytest_energy.stats.centre import Centre, Spread, half_width, plain_centre_of, spread_of, variance
 from pytest_energy.stats.level import Level, RoundEnergies, correlation_factor, level_of, rounds_level
 
 PRIOR_BETWEEN_SD = 0.01

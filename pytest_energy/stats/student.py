@@ -7,11 +7,13 @@ fraction, with Lentz's method) and 6.14 (Student's t in terms of it).
 import math
 from statistics import NormalDist
 
-_TINY = 1e-300
+_TINY = 1e-300  # in place of a 0 that would be divided by
 # Of a double's 2.2e-16; the fraction takes about sqrt(df) terms, and a quantile some ten steps.
 _EPSILON = 1e-15
 _MOST_TERMS = 10_000
 _MOST_STEPS = 500
+_LAST_STEP = 1e-9  # of the value: each step squares the error, so that after such a one 1e-16 is left
+_SERIES_DF = 3.0  # below it the series in 1 / df may be far off
 _LARGE_DF = 1000.0  # the first term left out of the series for it is 1 / (20 df^5)
 
 
@@ -27,15 +29,33 @@ def t_quantile(df: float, tail: float) -> float:
     """
     if tail > 0.5:
         return -t_quantile(df, 1.0 - tail)
-    # Left of the answer, since t's tail is the heavier one; from there Newton's steps on the tail, which is
-    # convex, go right without passing it.
-    value = -NormalDist().inv_cdf(tail)
+    # The normal quantile is left of the answer, since t's tail is the heavier one; from there Newton's steps
+    # on the tail, which is convex, go right without passing it. From a value that is too large the first
+    # step leads to the left of the answer.
+    least = -NormalDist().inv_cdf(tail)
+    value = least if df < _SERIES_DF else max(least, _by_series(df, least))
     for _ in range(_MOST_STEPS):
         step = (t_tail(df, value) - tail) / _density(df, value)
-        value += step
-        if abs(step) <= _EPSILON * value:
+        value = max(least, value + step)
+        if abs(step) <= _LAST_STEP * value:
             break
     return value
+
+
+def _by_series(df: float, normal: float) -> float:
+    """The quantile, nearly, from the normal one of the same tail: four or more correct digits.
+
+    Source:
+        Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.5.
+    """
+    x, square = normal, normal**2
+    terms = (
+        x * (square + 1) / 4,
+        x * ((5 * square + 16) * square + 3) / 96,
+        x * (((3 * square + 19) * square + 17) * square - 15) / 384,
+        x * ((((79 * square + 776) * square + 1482) * square - 1920) * square - 945) / 92160,
+    )
+    return x + math.fsum(term / df**power for power, term in enumerate(terms, 1))
 
 
 def t_tail(df: float, value: float) -> float:
@@ -70,20 +90,19 @@ def _log_gamma_ratio(df: float) -> float:
 
 def _fraction(a: float, b: float, x: float) -> float:
     """The continued fraction, by Lentz's method."""
-    c, d = 1.0, _away_from_zero(1.0 - (a + b) * x / (a + 1.0))
-    d = 1.0 / d
+    # Written out: bounds of ten thousand tests take a million of these terms.
+    c, d = 1.0, 1.0 / ((1.0 - (a + b) * x / (a + 1.0)) or _TINY)
     value = d
     for m in range(1, _MOST_TERMS):
-        even = m * (b - m) * x / ((a + 2 * m - 1.0) * (a + 2 * m))
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0))
-        for term in (even, odd):
-            d = 1.0 / _away_from_zero(1.0 + term * d)
-            c = _away_from_zero(1.0 + term / c)
-            value *= d * c
+        place = a + 2 * m
+        even = m * (b - m) * x / ((place - 1.0) * place)
+        d = 1.0 / ((1.0 + even * d) or _TINY)
+        c = (1.0 + even / c) or _TINY
+        value *= d * c
+        odd = -(a + m) * (a + b + m) * x / (place * (place + 1.0))
+        d = 1.0 / ((1.0 + odd * d) or _TINY)
+        c = (1.0 + odd / c) or _TINY
+        value *= d * c
         if abs(d * c - 1.0) < _EPSILON:
             break
     return value
-
-
-def _away_from_zero(value: float) -> float:
-    return value if abs(value) > _TINY else _TINY

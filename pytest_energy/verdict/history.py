@@ -6,14 +6,17 @@ Rule 1: a suite is judged as a whole, so that the baselines of all its tests are
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from statistics import fmean
+from sys import intern
 
 from pytest_energy.baselines import levels
 from pytest_energy.baselines.levels import JUDGING_COUNT
+from pytest_energy.baselines.machine import HIT_RATE
 from pytest_energy.baselines.schema import PINNED_COUNT, Baseline
 from pytest_energy.basis import Basis, Parts, why_void
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.model import Record
+from pytest_energy.model import Machine, Reading, Record
 from pytest_energy.stats.level import Level, level_of, mean_level, rounds_level
 
 LATENCY = "e2e_p50_s"
@@ -100,9 +103,9 @@ def entry_of(record: Record, basis: Basis) -> Entry:
     first_count = _first_count(record)
     latency_s = record.metrics.get(LATENCY)
     return Entry(
-        session=record.session,
-        created=record.created,
-        commit=record.machine.varying.get("git_commit", ""),
+        session=None if record.session is None else intern(record.session),
+        created=intern(record.created),
+        commit=intern(record.machine.varying.get("git_commit", "")),
         energy=rounds_level(basis.round_energies(record), first_count),
         seconds=level_of([reading.duration_s for reading in rounds], first_count=first_count),
         activity=_activity(record, basis),
@@ -137,7 +140,7 @@ def _activity(record: Record, basis: Basis) -> Activity | str:
     try:
         return activity_of(basis.parts(record), _first_count(record))
     except NotMeasurable as error:
-        return str(error)
+        return intern(str(error))
 
 
 def _first_count(record: Record) -> int:
@@ -166,11 +169,41 @@ def history_of(baseline: Baseline, basis: Basis) -> History:
         entries=entries,
         judging=entries[-JUDGING_COUNT:],
         pinned=entries[:PINNED_COUNT] if len(entries) > PINNED_COUNT else (),
-        newest=None
-        if newest is None
-        else replace(newest, rounds=newest.usable_rounds[:1], confirming_count=0),
+        newest=None if newest is None else _facts_of(newest),
         unused_count=len(level.entries) - len(entries),
     )
+
+
+def _facts_of(record: Record) -> Record:
+    """*record* with what two are compared by before their joules are; what tests share is there once."""
+    reading = record.usable_rounds[0]
+    shown = Reading(
+        channels={intern(name): joules for name, joules in reading.channels.items()},
+        duration_s=reading.duration_s,
+        uncertainty_j=reading.uncertainty_j,
+        provenance=reading.provenance,
+    )
+    machine = record.machine
+    return Record(
+        test_id=record.test_id,
+        created=intern(record.created),
+        provenance=record.provenance,
+        machine=_shared_machine(
+            machine.key, *(tuple(one.items()) for one in (machine.fixed, machine.varying))
+        ),
+        rounds=(shown,),
+        samples=record.samples,
+        workload=record.workload,
+        engine_settings=record.engine_settings,
+        metrics={name: record.metrics[name] for name in (HIT_RATE,) if name in record.metrics},
+    )
+
+
+@lru_cache(maxsize=64)
+def _shared_machine(
+    key: str, fixed: tuple[tuple[str, str], ...], varying: tuple[tuple[str, str], ...]
+) -> Machine:
+    return Machine(key=key, fixed=dict(fixed), varying=dict(varying))
 
 
 def entries_of(records: Iterable[Record], basis: Basis) -> tuple[Entry, ...]:
@@ -194,6 +227,6 @@ def means_j(records: Sequence[Record]) -> dict[str, float]:
     """Mean joules of a round by channel."""
     rounds = [reading for record in records for reading in record.usable_rounds]
     return {
-        name: fmean(reading.channels[name] for reading in rounds if name in reading.channels)
+        intern(name): fmean([reading.channels[name] for reading in rounds if name in reading.channels])
         for name in sorted({name for reading in rounds for name in reading.channels})
     }
