@@ -17,20 +17,32 @@ Rule 1: one formula for every number of sessions K, for one test or many. With f
     of s^2 in it, never below 0; t has the Satterthwaite degrees of freedom of the terms.
 Rule 2: a round's own uncertainty is not divided by the number of rounds. What part of it is the same in each
     round is not known, and that part does not average away.
-Rule 3: a session that is off by itself is left out of b and tau, from four sessions on, and is named. Where
-    more than one in four are off, none is: sessions then differ, and that is what tau is for.
+Rule 3: a session that is off by itself is left out of b and tau, from four sessions on, and is named: one
+    that lies four standard deviations from the others, by what they show or is known before them, whichever
+    is more. Where more than one in four are off, none is: sessions then differ, and that is what tau is for.
 Rule 4: one round held against single rounds proves no rise below five sessions: nothing shows their spread.
+    From five on the sessions show it: what they differ by holds their rounds, and no scatter of rounds is
+    assumed.
+Rule 5: what is detectable holds the confirming batch. With L the limit that a rise must pass, w the part of
+    V_within that the fresh rounds have and V the sum of the variances,
+
+        detectable = exp(L + sqrt(w/pi) + sqrt(t^2 (V - w/pi) + z^2 V_own))      t, z at 1 - POWER
+        L = max(ln(1 + tolerance) + half(alpha), half(alpha / m))
+
+    as both batches must pass L, and they share all but their own rounds: the smaller of two normal values
+    lies sqrt(w/pi) below their mean, with the variance w (1 - 1/pi).
 
 Source:
     Shrunk variance: the posterior scale of a scaled inverse chi-square prior, Gelman et al., Bayesian Data
     Analysis, 3rd ed., section 2.6. Degrees of freedom: Satterthwaite 1946, Biometrics Bulletin 2, 110.
-    Trimmed mean: Yuen 1974, Biometrika 61, 165. Median deviation: Rousseeuw and Croux 1993, Journal of the
-    American Statistical Association 88, 1273. Constants: simulated for this project.
+    Trimmed mean: Yuen 1974, Biometrika 61, 165. Smaller of two normal values: David and Nagaraja, Order
+    Statistics, 3rd ed., section 3.2. Constants: simulated for this project.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import fmean, median
 
 from pytest_energy.errors import NotMeasurable
@@ -62,7 +74,6 @@ LEAST_PROVING_SESSIONS = 5
 _LEAST_ROBUST_SESSIONS = 4
 _MOST_ODD_SHARE = 0.25
 _ODD_LIMIT = 4.0  # standard deviations; of normal sessions one in 16,000 is beyond
-_NORMAL_MAD = 1.4826
 _LARGEST_EXPONENT = 700.0  # math.exp overflows at 709.8
 
 
@@ -99,6 +110,7 @@ class Bounds:
         upper: The true ratio is below this, at confidence 1 - alpha.
         chance_lower: As *lower*, at alpha over the number of tests: what a rise among many must exclude.
         plain_ratio: Ratio of the plain means, in which a few large rounds count.
+        repeated_ratio: The same if the fresh record's largest round came once more.
         detectable_ratio: Smallest true ratio that is called a regression with 80 % power.
         baseline_j: Joules of the baseline: geometric mean of the sessions' (trimmed) geometric means.
         spread: What the bounds rest on.
@@ -111,6 +123,7 @@ class Bounds:
     upper: float
     chance_lower: float
     plain_ratio: float
+    repeated_ratio: float
     detectable_ratio: float
     baseline_j: float
     spread: Spread
@@ -168,18 +181,20 @@ def compare_levels(
     olds, factors = [sessions[place] for place in kept], tuple(factors[place] for place in kept)
     centres = [old.centre - factor for old, factor in zip(olds, factors, strict=True)]
     error = _Error.of(fresh, olds, centres, noise, fresh.count if round_count is None else round_count)
-    half, chance_half = error.half(alpha), error.half(alpha / test_count)
-    moved = noise.factor - fmean(factors)
+    half = error.half(alpha)
+    chance_half = error.half(alpha / test_count) if test_count > 1 else half
+    plain = fmean(old.plain for old in olds) + noise.factor - fmean(factors)
     difference = fresh.centre - noise.factor - fmean(centres)
     limit = max(math.log1p(tolerance) + half, chance_half if test_count > 1 else 0.0)
-    is_single = max(level.count for level in (fresh, *olds)) == 1
+    is_single = _is_single(fresh, olds)
     return Bounds(
         ratio=_exp(difference),
         lower=_exp(difference - half),
         upper=_exp(difference + half),
         chance_lower=_exp(difference - chance_half),
-        plain_ratio=_exp(fresh.plain - fmean(old.plain for old in olds) - moved),
-        detectable_ratio=_exp(limit + error.half(1 - POWER)),
+        plain_ratio=_exp(fresh.plain - plain),
+        repeated_ratio=_exp(fresh.repeated - plain),
+        detectable_ratio=_exp(limit + error.reserve),
         baseline_j=_exp(fmean(centres)),
         spread=spread_of(fresh.count, has_baseline=not is_single),
         odd_places=odd,
@@ -192,53 +207,120 @@ def odd_places(sessions: Sequence[Level], factors: Sequence[float], noise: Noise
     if len(sessions) < _LEAST_ROBUST_SESSIONS:
         return ()
     centres = [session.centre - factor for session, factor in zip(sessions, factors, strict=True)]
-    middle = median(centres)
-    deviations = [abs(centre - middle) for centre in centres]
-    df = len(sessions) - 1
-    known = (_NORMAL_MAD * median(deviations)) ** 2
-    between = (noise.between_df * noise.between_sd**2 + df * known) / (noise.between_df + df)
-    round_variance, _ = _pooled_variance(sessions)
-    odd = tuple(
-        place
-        for place, (session, deviation) in enumerate(zip(sessions, deviations, strict=True))
-        if deviation > _ODD_LIMIT * math.sqrt(between + round_variance / session.count)
-    )
-    return odd if len(odd) <= _MOST_ODD_SHARE * len(sessions) else ()
+    middle, round_variance = median(centres), _pooled_variance(sessions)[0]
+    nearest_first = sorted(range(len(sessions)), key=lambda place: abs(centres[place] - middle))
+    for count in range(int(_MOST_ODD_SHARE * len(sessions)), 0, -1):
+        near, far = nearest_first[:-count], nearest_first[-count:]
+        rest = [centres[place] for place in near]
+        own = _own_variance([sessions[place] for place in near], rest, round_variance)
+        between = max(noise.between_sd**2, own)
+        limits = (
+            _ODD_LIMIT * math.sqrt((between + round_variance / sessions[place].count) * (1 + 1 / len(near)))
+            for place in far
+        )
+        if all(abs(centres[p] - fmean(rest)) > limit for p, limit in zip(far, limits, strict=True)):
+            return tuple(sorted(far))
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Error:
-    """The variances of rule 1, with their degrees of freedom."""
+    """The variances of rule 1, with their degrees of freedom.
+
+    Attributes:
+        batch_variance: Of the fresh centre, what its rounds bring; 0 where no second batch confirms them.
+    """
 
     scatter: float
     df: float
     own_sd: float
+    batch_variance: float
 
     @classmethod
     def of(
         cls, fresh: Level, olds: Sequence[Level], centres: Sequence[float], noise: Noise, round_count: int
     ) -> "_Error":
         """Of *fresh* as if it had *round_count* rounds, against *olds* whose freed centres are *centres*."""
-        pooled, round_df = _pooled_variance([fresh, *olds])
-        alike = correlation_factor([fresh, *olds])
-        count, df = len(olds), len(olds) - 1
-        explained = fmean([alike * pooled / old.count for old in olds])
-        own = max(0.0, variance(centres) - explained) if df else 0.0
-        between_df = noise.between_df + df
-        square = (noise.between_df * noise.between_sd**2 + df * own) / between_df
-        between = square * (1 / fresh.session_count + 1 / count)
-        within = alike * (
-            max(pooled, fresh.variance) / round_count + math.fsum(pooled / o.count for o in olds) / count**2
-        )
+        is_single = _is_single(fresh, olds)
+        pooled, round_df, alike = _scatter_of([fresh, *olds])
+        if is_single and len(olds) >= LEAST_PROVING_SESSIONS:
+            pooled = 0.0  # rule 4: what the sessions show holds the scatter of their rounds
+        count = len(olds)
+        own = _own_variance(olds, centres, alike * pooled)
+        between, between_df = _towards(noise, own, count - 1)
+        if is_single and own > between:
+            between, between_df = own, count - 1
+        of_fresh = alike * max(pooled, fresh.variance) / round_count
+        within = of_fresh + alike * math.fsum(pooled / old.count for old in olds) / count**2
+        session = between * (1 / fresh.session_count + 1 / count) + noise.factor_sd**2
         return cls(
-            scatter=between + within + noise.factor_sd**2,
-            df=satterthwaite_df((between + noise.factor_sd**2, between_df), (within, round_df)),
+            scatter=session + within,
+            df=satterthwaite_df((session, between_df), (within, round_df)),
             own_sd=math.sqrt(fresh.own_sd**2 + math.fsum(old.own_sd**2 for old in olds) / count**2),
+            batch_variance=of_fresh if round_count > 1 else 0.0,
         )
 
     def half(self, tail: float) -> float:
         """Distance from the ratio to a bound that the truth passes with chance *tail*, in ln."""
         return half_width(self.scatter, self.df, self.own_sd, tail)
+
+    @property
+    def reserve(self) -> float:
+        """How far past the limit a rise passes it in both batches with the chance `POWER`: rule 5."""
+        scatter = self.scatter - self.batch_variance / math.pi
+        lost = math.sqrt(self.batch_variance / math.pi)
+        return lost + half_width(scatter, self.df, self.own_sd, 1 - POWER)
+
+
+def _is_single(fresh: Level, sessions: Iterable[Level]) -> bool:
+    """Whether every record is one round."""
+    return max(level.count for level in (fresh, *sessions)) == 1
+
+
+def _towards(noise: Noise, own: float, df: float) -> tuple[float, float]:
+    """tau^2 of rule 1 and its degrees of freedom, where sessions show *own* with *df*."""
+    total = noise.between_df + df
+    return (noise.between_df * noise.between_sd**2 + df * own) / total, total
+
+
+def _own_variance(sessions: Sequence[Level], centres: Sequence[float], round_variance: float) -> float:
+    """s_tau^2 of rule 1."""
+    if len(sessions) < 2:
+        return 0.0
+    explained = fmean([round_variance / session.count for session in sessions])
+    return max(0.0, variance(centres) - explained)
+
+
+def _scatter_of(records: Sequence[Level]) -> tuple[float, float, float]:
+    """s^2 of rule 1, its degrees of freedom, and r.
+
+    Source:
+        Rounds that are alike tell less of their variance too, by (1 - r1^2) / (1 + r1^2), r1 the lag-1
+        correlation: Bayley and Hammersley 1946, JRSS Supplement 8, 184.
+    """
+    pooled, df = _pooled_variance(records)
+    alike = correlation_factor(records)
+    return pooled, df * 2 * alike / (alike**2 + 1), alike
+
+
+def informed(noise: Noise, sessions: Sequence[Level]) -> Noise:
+    """*noise* drawn towards how *sessions* of a test, the oldest first, differ: to compare with others.
+
+    Source:
+        Half the mean square of successive differences, of which a creep is hardly a part; two thirds of the
+        degrees of freedom: von Neumann et al. 1941, Annals of Mathematical Statistics 12, 153.
+    """
+    factors = noise.session_factors or (0.0,) * len(sessions)
+    odd = odd_places(sessions, factors, noise)
+    kept = [place for place in range(len(sessions)) if place not in odd]
+    if len(kept) < 2:
+        return noise
+    centres = [sessions[place].centre - factors[place] for place in kept]
+    round_variance, _, alike = _scatter_of([sessions[place] for place in kept])
+    explained = fmean([alike * round_variance / sessions[place].count for place in kept])
+    square = fmean([(after - one) ** 2 for one, after in pairwise(centres)]) / 2
+    between, df = _towards(noise, max(0.0, square - explained), 2 / 3 * (len(kept) - 1))
+    return replace(noise, between_sd=math.sqrt(between), between_df=df)
 
 
 def baseline_centre_j(sample: RoundEnergies) -> float:

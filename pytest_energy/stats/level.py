@@ -12,7 +12,7 @@ from itertools import pairwise
 from statistics import fmean
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.stats.centre import centre_of, z_quantile
+from pytest_energy.stats.centre import centre_of, trimmed_count, z_quantile
 
 _LEAST_CORRELATED = 12  # rounds, of all records together, that can show a correlation at all
 _LARGEST_CORRELATION = 0.9  # past it rounds are one long one, and no formula of a mean holds
@@ -68,6 +68,8 @@ class Level:
     Attributes:
         centre: (Trimmed) mean of ln x over the rounds.
         plain: ln of the plain mean of x: a few large rounds count in it.
+        repeated: The same if the largest round came once more: one rare round may as well be two. As *plain*
+            where rounds are too few for any to be left out of *centre*.
         variance: Of ln x of one round; that of the centre is this over *count*. 0 for one round.
         df: Degrees of freedom of *variance*.
         count: Rounds.
@@ -79,6 +81,7 @@ class Level:
 
     centre: float
     plain: float
+    repeated: float
     variance: float
     df: int
     count: int
@@ -107,6 +110,7 @@ def level_of(values: Sequence[float], own_sd: float = 0.0, first_count: int | No
     return Level(
         centre=centre.centre,
         plain=math.log(fmean(values)),
+        repeated=math.log(fmean([*values, max(values)] if trimmed_count(len(values)) else values)),
         variance=centre.variance,
         df=centre.df,
         count=centre.count,
@@ -133,6 +137,7 @@ def mean_level(levels: Sequence[Level]) -> Level:
     return Level(
         centre=fmean(level.centre for level in levels),
         plain=fmean(level.plain for level in levels),
+        repeated=fmean(level.repeated for level in levels),
         variance=of_mean * count,
         df=sum(level.df for level in levels),
         count=count,

@@ -183,6 +183,7 @@ def compare_pairs(
         upper=math.exp(centre + half),
         chance_lower=math.exp(centre - sure_half),
         plain_ratio=_plain_ratio(blocks),
+        repeated_ratio=_plain_ratio(blocks),
         detectable_ratio=(1 + tolerance) * math.exp(half + half_at_power),
         baseline_j=math.exp(fmean(map(math.log, before_j))),
         spread=replace(spread_of(len(before_j)), trimmed_count=_cut_of(len(before_j), count)),

@@ -1,7 +1,8 @@
 """One part of a record against its baseline: bounds and what they say. Pure.
 
 Rule 1: a rise fails only when the lower bound is past what is allowed; what the bounds leave open is
-    `inconclusive`, never `pass`. A pass also takes the plain mean, in which a few large rounds count.
+    `inconclusive`, never `pass`. A pass also takes the plain mean, in which a few large rounds count, and
+    stays one if the largest of them comes once more: of rare rounds one more or less is chance.
 Rule 2: a rise is one only if it is confirmed: by a second batch of rounds where there is one, and, among many
     tests, by bounds at alpha over their number that exclude no change at all.
 Rule 3: work is held against the tolerance by itself where it can be told that sharply; where its own noise is
@@ -17,14 +18,14 @@ from dataclasses import dataclass, replace
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import SEVERITY, Part, PartComparison, Verdict
 from pytest_energy.model import Reading, Record
-from pytest_energy.stats.compare import Bounds, compare_levels
+from pytest_energy.stats.compare import Bounds, Noise, compare_levels, informed
 from pytest_energy.stats.suite import LevelsOfTest
 from pytest_energy.verdict.findings import Batch, ByChance, Crept, FewLargeRounds, NotConfirmed
 from pytest_energy.verdict.history import Entry, History, entry_of, mean_entry
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.suite import Suite, active_share, levels_of
 
-_CREPT_SHARE = 0.5  # of what is allowed, that the newest sessions lie above the first at least
+CREPT_SHARE = 0.5  # of what is allowed, that the newest sessions lie above the first at least
 
 Doubt = NotConfirmed | ByChance | FewLargeRounds
 
@@ -149,16 +150,25 @@ class Question:
         levels = self._levels(fresh, part, entries)
         if levels is None or levels.fresh is None:
             raise NotMeasurable(f"{self.record.test_id}: {part} is not known on both sides")
-        channels = frozenset(self.history.entries[-1].channels_j)
         return compare_levels(
             levels.fresh,
             levels.sessions,
             tolerance=allowed,
             alpha=self.policy.alpha,
-            noise=self.suite.noise_of(levels, channels, part),
+            noise=self._noise(levels, part, entries),
             test_count=self.suite.test_count,
             round_count=round_count,
         )
+
+    def _noise(self, levels: LevelsOfTest, part: Part, entries: Sequence[Entry]) -> Noise:
+        """How sessions differ; for the pinned ones, which are few, also by those that judge."""
+        channels = frozenset(self.history.entries[-1].channels_j)
+        noise = self.suite.noise_of(levels, channels, part)
+        judging = None if entries is self.history.judging else self._levels(self.fresh, part)
+        if judging is None:
+            return noise
+        spread = informed(self.suite.noise_of(judging, channels, part), judging.sessions)
+        return replace(noise, between_sd=spread.between_sd, between_df=spread.between_df)
 
     # ---- what they say ----
 
@@ -172,8 +182,9 @@ class Question:
         crept = self._crept(part, bounds, allowed)
         if crept is not None:
             return Verdict.REGRESSION, None, crept
-        if verdict is Verdict.PASS and bounds.plain_ratio >= 1 + allowed:
-            return Verdict.INCONCLUSIVE, FewLargeRounds(plain_ratio=bounds.plain_ratio), None
+        if verdict is Verdict.PASS and bounds.repeated_ratio >= 1 + allowed:
+            large = FewLargeRounds(plain_ratio=bounds.plain_ratio, repeated_ratio=bounds.repeated_ratio)
+            return Verdict.INCONCLUSIVE, large, None
         return verdict, None, None
 
     def _crept(self, part: Part, newest: Bounds, allowed: float) -> Crept | None:
@@ -186,7 +197,7 @@ class Question:
             return None
         bounds = self._bounds(self.fresh, pinned, part, allowed)
         is_rise = verdict_of(bounds, allowed) is Verdict.REGRESSION
-        if not is_rise or bounds.ratio / newest.ratio <= 1 + _CREPT_SHARE * allowed:
+        if not is_rise or bounds.ratio / newest.ratio <= 1 + CREPT_SHARE * allowed:
             return None
         if self._doubt(part, bounds, allowed, pinned) is not None:
             return None

@@ -280,9 +280,10 @@ def _notes(finding: Compared, record: Record) -> tuple[str, ...]:
 
 def _doubt_text(doubt: NotConfirmed | ByChance | FewLargeRounds) -> str:
     if isinstance(doubt, FewLargeRounds):
-        return (
-            f"a few large rounds: the plain mean is {change_text(doubt.plain_ratio)}, the usual round is not"
-        )
+        repeated = doubt.repeated_ratio
+        more = "" if repeated is None else f" ({change_text(repeated)} with one more of them)"
+        plain = change_text(doubt.plain_ratio)
+        return f"a few large rounds: the plain mean is {plain}{more}, the usual round is not"
     if isinstance(doubt, NotConfirmed) and doubt.batch == "only":
         return f"one round against single rounds proves no rise below {LEAST_PROVING_SESSIONS} sessions"
     if isinstance(doubt, NotConfirmed):

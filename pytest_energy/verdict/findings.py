@@ -114,9 +114,15 @@ class NotConfirmed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FewLargeRounds:
-    """The plain mean is *plain_ratio* of the baseline's, past what is allowed; the usual round is not."""
+    """The plain mean is past what is allowed, or would be with one more large round; the usual round is not.
+
+    Attributes:
+        plain_ratio: Of the plain means.
+        repeated_ratio: The same if the largest round came once more; `None` where that wasn't asked.
+    """
 
     plain_ratio: float
+    repeated_ratio: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

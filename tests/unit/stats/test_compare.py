@@ -8,6 +8,7 @@ from scipy.stats import norm, t, trim_mean
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.stats.centre import Spread
 from pytest_energy.stats.compare import (
+    ALONE,
     PRIOR_BETWEEN_DF,
     PRIOR_BETWEEN_SD,
     PRIOR_ROUND_CV,
@@ -16,10 +17,13 @@ from pytest_energy.stats.compare import (
     budget_bounds,
     centre_ratio,
     compare,
+    compare_levels,
+    informed,
+    odd_places,
     shrunk_variance,
     summarise,
 )
-from pytest_energy.stats.level import RoundEnergies
+from pytest_energy.stats.level import Level, RoundEnergies, level_of, rounds_level
 from tests.builders import rounds_of, steady_rounds
 
 
@@ -315,3 +319,104 @@ class TestBudgetBounds:
 def test_centre_ratio_is_the_ratio_of_geometric_means() -> None:
     """Seconds are centred as joules are."""
     assert centre_ratio([2.0, 8.0], [[1.0, 4.0], [2.0]]) == pytest.approx(2.0)
+
+
+def levels(*centres: float, sd: float = 0.004, count: int = 6) -> list[Level]:
+    """Records of *count* rounds around *centres*, in ln, each with the same small scatter."""
+    off = [sd * (-1) ** place for place in range(count)]
+    return [level_of([math.exp(centre + one) for one in off]) for centre in centres]
+
+
+class TestOddSessions:
+    @pytest.mark.parametrize("size", [0.06, 0.12, 0.30])
+    def test_one_that_is_off_is_named(self, size: float) -> None:
+        """One of five that is far above the others is the odd one, whatever its place."""
+        sessions = levels(0.004, -0.003, size, 0.001, -0.005)
+        assert odd_places(sessions, [0.0] * 5, ALONE) == (2,)
+
+    def test_sessions_that_differ_are_not_odd(self) -> None:
+        """Where all are far apart, the farthest is no exception."""
+        sessions = levels(0.05, -0.06, 0.14, 0.02, -0.03)
+        assert odd_places(sessions, [0.0] * 5, ALONE) == ()
+
+    def test_two_of_five_are_none(self) -> None:
+        """More than one in four are a way of sessions, not an accident."""
+        assert odd_places(levels(0.0, 0.001, 0.3, 0.3, -0.002), [0.0] * 5, ALONE) == ()
+
+    def test_two_of_eight_are_named(self) -> None:
+        """Two that are off hide neither each other nor themselves."""
+        sessions = levels(0.0, 0.2, 0.003, -0.002, 0.21, 0.001, -0.004, 0.002)
+        assert odd_places(sessions, [0.0] * 8, ALONE) == (1, 4)
+
+    def test_a_factor_explains_a_session(self) -> None:
+        """What the session has in common over all tests makes it no odd one."""
+        sessions = levels(0.0, 0.001, 0.3, -0.002, 0.002)
+        assert odd_places(sessions, [0.0, 0.0, 0.3, 0.0, 0.0], ALONE) == ()
+
+
+class TestInformed:
+    def test_sessions_that_differ_widen_the_noise(self) -> None:
+        """Half the mean square of successive differences, drawn towards what was known before."""
+        noise = informed(ALONE, levels(0.0, 0.06, 0.0, 0.06, sd=0.0))
+        assert noise.between_df == pytest.approx(PRIOR_BETWEEN_DF + 2)
+        expected = (PRIOR_BETWEEN_DF * PRIOR_BETWEEN_SD**2 + 2 * 0.06**2 / 2) / (PRIOR_BETWEEN_DF + 2)
+        assert noise.between_sd == pytest.approx(math.sqrt(expected))
+
+    def test_a_creep_hardly_does(self) -> None:
+        """Seven sessions, each 1 % above the last, differ by less than sessions in general do."""
+        assert informed(ALONE, levels(*(0.01 * k for k in range(7)), sd=0.0)).between_sd < PRIOR_BETWEEN_SD
+
+    def test_one_session_tells_nothing(self) -> None:
+        """What differs takes two."""
+        assert informed(ALONE, levels(0.1)) is ALONE
+
+
+class TestSingleRounds:
+    def test_five_sessions_show_how_single_rounds_differ(self) -> None:
+        """From five sessions on the bounds are Student's of the sessions, with no assumed scatter in them."""
+        centres = [0.0, 0.08, -0.05, 0.03, -0.06]
+        fresh, *sessions = (rounds_of(100 * math.exp(centre)) for centre in (0.1, *centres))
+        found = bounds(fresh, *sessions)
+        half = float(t.isf(0.05, 4)) * stdev(centres) * math.sqrt(1 + 1 / 5)
+        assert found.is_proof
+        assert math.log(found.upper / found.ratio) == pytest.approx(half, rel=1e-9)
+
+    def test_four_prove_nothing(self) -> None:
+        """Below five no rise is proven, however large."""
+        assert not bounds(rounds_of(200.0), *[rounds_of(100.0)] * 4).is_proof
+
+
+class TestDetectable:
+    def test_it_holds_the_confirming_batch(self) -> None:
+        """The limit, what the smaller of two batches loses, and the spread that is left: rule 5."""
+        fresh, session = steady_rounds(), steady_rounds()
+        found = bounds(fresh, session)
+        scatter = stdev(math.log(energy_j) for energy_j in fresh.energies_j) ** 2 / 5
+        between = 2 * PRIOR_BETWEEN_SD**2
+        df = (between + 2 * scatter) ** 2 / (between**2 / PRIOR_BETWEEN_DF + (2 * scatter) ** 2 / 8)
+        left = between + 2 * scatter - scatter / math.pi
+        reserve = math.sqrt(scatter / math.pi) + float(t.isf(0.2, df)) * math.sqrt(left)
+        limit = math.log(1.05) + math.log(found.ratio / found.lower)
+        assert math.log(found.detectable_ratio) == pytest.approx(limit + reserve, rel=1e-9)
+
+    def test_a_rise_among_many_tests_must_be_larger(self) -> None:
+        """At no tolerance the number of tests decides what is detectable."""
+        fresh, session = (rounds_level(steady_rounds()) for _ in range(2))
+        one, many = (
+            compare_levels(fresh, [session], tolerance=0.0, alpha=0.05, test_count=count)
+            for count in (1, 200)
+        )
+        assert many.detectable_ratio / one.detectable_ratio == pytest.approx(one.lower / many.chance_lower)
+
+
+def test_a_large_round_that_may_come_again_is_in_the_repeated_ratio() -> None:
+    """Of ten rounds one of 200 J: the plain mean is +10 %, with one more of them +18 %."""
+    found = bounds(rounds_of(*[100.0] * 9, 200.0), rounds_of(*[100.0] * 10))
+    assert found.plain_ratio == pytest.approx(1.10)
+    assert found.repeated_ratio == pytest.approx(1300 / 1100)
+
+
+def test_few_rounds_leave_none_out() -> None:
+    """Below eight rounds the mean is the plain one, and no round counts twice."""
+    found = bounds(rounds_of(100.0, 100.0, 100.0, 130.0, 100.0), rounds_of(*[100.0] * 5))
+    assert found.repeated_ratio == found.plain_ratio == pytest.approx(1.06)

@@ -202,6 +202,7 @@ def test_verdict_is_where_the_interval_lies(lower: float, upper: float, verdict:
         lower=lower,
         chance_lower=0.0,
         plain_ratio=1.0,
+        repeated_ratio=1.0,
         upper=upper,
         detectable_ratio=1.1,
         baseline_j=1.0,
