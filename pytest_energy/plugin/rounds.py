@@ -30,6 +30,7 @@ MOST_ROUND_COUNT = 20  # past it the interval narrows by less than 3 % a round
 MOST_WARMUP_COUNT = 5  # work that is not flat by then never will be in the time
 WARMUP_TIME_SHARE = 0.25  # of the time cap
 ROUND_TIME_SHARE = 0.05  # of the time cap: twenty rounds fit
+ACTIVE_PRECISION_SHARE = 0.625  # of the precision of all joules: verdicts are of work, which repeats better
 LEAST_CONFIRMING_COUNT = 2  # one round has no spread, and confirms little
 
 Judge = Callable[[tuple[Reading, ...]], RoundsWanted | None]
@@ -271,11 +272,14 @@ class RoundLoop(Generic[T]):
             needs_more(
                 values_j,
                 uncertainties_j,
-                precision=self.plan.precision,
+                precision=precision,
                 least=LEAST_ROUND_COUNT,
                 cap=MOST_ROUND_COUNT,
             )
-            for values_j in (energies_j, self._active(rounds))
+            for values_j, precision in (
+                (energies_j, self.plan.precision),
+                (self._active(rounds), ACTIVE_PRECISION_SHARE * self.plan.precision),
+            )
             if values_j
         )
 

@@ -195,7 +195,7 @@ def compare_levels(
         plain_ratio=_exp(fresh.plain - plain),
         repeated_ratio=_exp(fresh.repeated - plain),
         detectable_ratio=_exp(limit + error.reserve),
-        baseline_j=_exp(fmean(centres)),
+        baseline_j=_exp(fmean(old.centre for old in olds)),
         spread=spread_of(fresh.count, has_baseline=not is_single),
         odd_places=odd,
         is_proof=not is_single or len(olds) >= LEAST_PROVING_SESSIONS,

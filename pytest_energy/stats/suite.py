@@ -21,7 +21,7 @@ Source:
 
 import math
 from bisect import bisect_left
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from statistics import fmean, median
@@ -106,6 +106,13 @@ class SuiteNoise:
             factor_sd=self.factor_sd,
             session_factors=tuple(self.session_factors.get(name, 0.0) for name in test.names),
         )
+
+    def ratio_to(self, names: Collection[Hashable | None]) -> float | None:
+        """The fresh session over the mean of those with these *names*; `None` where it can't be told."""
+        if not self.test_count:
+            return None
+        factors = [self.session_factors[name] for name in names if name in self.session_factors]
+        return math.exp(self.factor - (fmean(factors) if factors else 0.0))
 
     def factor_bounds(self, alpha: float, spread: tuple[float, float] = (0.0, 1.0)) -> tuple[float, float]:
         """Bounds of the fresh session's factor as a ratio, each at confidence 1 - *alpha*.

@@ -5,9 +5,10 @@ Rule 1: a rise fails only when the lower bound is past what is allowed; what the
     stays one if the largest of them comes once more: of rare rounds one more or less is chance.
 Rule 2: a rise is one only if it is confirmed: by a second batch of rounds where there is one, and, among many
     tests, by bounds at alpha over their number that exclude no change at all.
-Rule 3: work is held against the tolerance by itself where it can be told that sharply; where its own noise is
-    wider than that, against the tolerance of the test's joules. Waiting always is; where it is too blunt to
-    pass if nothing has changed it is shown and has no say: a host that others share may be twice as slow.
+Rule 3: work is held against the tolerance d by itself where it can be told that sharply. Where its half-width
+    h is larger it is held against 2 h - d, at most against d of the test's joules. Waiting is held against d
+    of the test's joules; where it is too blunt to pass if nothing has changed it is shown and has no say: a
+    host that others share may be twice as slow.
 Rule 4: the first sessions of a level are a second gate, so that a rise in small steps fails at last.
 """
 
@@ -105,6 +106,15 @@ class Question:
             return False
         return part is not Part.WAITING or self._active_share() < 1
 
+    def joules(self) -> Bounds:
+        """Bounds of all joules as they were measured, nothing left out that tests share: what is reported."""
+        return compare_levels(
+            self.fresh.energy,
+            [entry.energy for entry in self.history.judging],
+            tolerance=self.policy.tolerance,
+            alpha=self.policy.alpha,
+        )
+
     # ---- what is allowed ----
 
     def _allowed(self, part: Part, round_count: int | None) -> float:
@@ -116,7 +126,8 @@ class Question:
         if part is Part.WAITING:
             return tolerance / (1 - share) if share < 1 else math.inf
         bounds = self._bounds(self.fresh, self.history.judging, part, tolerance, round_count)
-        return tolerance if _is_sharp(bounds, tolerance) else tolerance / share
+        half = bounds.upper / bounds.ratio - 1
+        return min(max(tolerance, 2 * half - tolerance), tolerance / share)
 
     def _active_share(self) -> float:
         parts = (entry.parts for entry in self.history.judging)

@@ -145,7 +145,9 @@ def _latency_text(comparison: Comparison) -> str:
 
 def _why_line(comparison: Comparison) -> str:
     """The change as a sum: ln(E'/E) = ln(T'/T) + ln(P'/P)."""
-    ratios = (comparison.ratio, comparison.duration_ratio, comparison.power_ratio)
+    # Of joules as measured: `ratio` may be less what all tests of the session share.
+    ratio = comparison.duration_ratio * comparison.power_ratio
+    ratios = (ratio, comparison.duration_ratio, comparison.power_ratio)
     change, time, power = (ln_text(ratio) for ratio in ratios)
     return (
         f"why: time {change_text(comparison.duration_ratio)}, power {change_text(comparison.power_ratio)} "
@@ -219,9 +221,7 @@ def _baseline_advice(finding: Compared, subject: Subject) -> tuple[str, ...]:
             return (f"find what made answers slower; if they may be, keep this: {subject.acceptance}",)
         case Verdict.IMPROVEMENT:
             return (f"keep the saving, so that losing it fails: {subject.acceptance}",)
-        case Verdict.INCONCLUSIVE if finding.comparison.ratio_ci[0] > 1 + (
-            finding.comparison.tolerance or 0.0
-        ):
+        case Verdict.INCONCLUSIVE if _decisive(finding)[2][0] > 1 + (finding.comparison.tolerance or 0.0):
             # As a session of the baseline it would pass for chance from then on.
             return (subject.more_rounds, f"or hold it against a revision that was good: {subject.ab}")
         case Verdict.INCONCLUSIVE:

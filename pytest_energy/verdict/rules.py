@@ -228,20 +228,18 @@ def _against_baseline(
 def _compared(question: Question) -> Compared:
     changes, history, fresh = question.changes(), question.history, question.fresh
     decisive = worst(changes)
-    joules = next(
-        (change for change in changes if change.comparison.part is Part.JOULES), None
-    ) or question.change(Part.JOULES)
+    own = next((change.bounds for change in changes if change.comparison.part is Part.JOULES), None)
     noise = question.suite.noise(frozenset(history.entries[-1].channels_j), decisive.comparison.part)
     parts = tuple(change.comparison for change in changes) if len(changes) > 1 else ()
     return Compared(
         verdict=decisive.comparison.verdict,
         comparison=replace(
-            _comparison(fresh, history.judging, joules.bounds, question.policy),
+            _comparison(fresh, history.judging, own or question.joules(), question.policy),
             latency_ratio=_latency_ratio(fresh, history.judging),
             differences=_shown_differences(history.newest, question.record),
             parts=parts,
             no_parts_because="" if parts else _why_no_parts(fresh, history.judging),
-            session_ratio=math.exp(noise.factor) if noise.test_count else None,
+            session_ratio=noise.ratio_to({entry.session for entry in history.judging}),
             entry_energies_j=tuple(entry.energy.value for entry in history.judging),
         ),
         alpha=question.policy.alpha,
@@ -296,6 +294,7 @@ def compared_of(record: Record, references: Sequence[Record], bounds: Bounds, po
 
 def _comparison(fresh: Entry, entries: Sequence[Entry], bounds: Bounds, policy: Policy) -> Comparison:
     duration_ratio = math.exp(fresh.seconds.centre - fmean(entry.seconds.centre for entry in entries))
+    energy_ratio = math.exp(fresh.energy.centre - fmean(entry.energy.centre for entry in entries))
     return Comparison(
         entry_count=len(entries),
         energy_j=bounds.baseline_j,
@@ -303,7 +302,7 @@ def _comparison(fresh: Entry, entries: Sequence[Entry], bounds: Bounds, policy: 
         ratio_ci=(bounds.lower, bounds.upper),
         detectable_ratio=bounds.detectable_ratio,
         duration_ratio=duration_ratio,
-        power_ratio=bounds.ratio / duration_ratio,
+        power_ratio=energy_ratio / duration_ratio,
         tolerance=policy.tolerance,
         basis=policy.basis.text,
     )

@@ -72,7 +72,8 @@ class SessionDecision:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader should know of the session, one sentence each."""
-        named = (one for one in self.factors if abs(one.ratio - 1) > _NAMED_FACTOR)
+        failing = self.failing_factors
+        named = (one for one in self.factors if abs(one.ratio - 1) > _NAMED_FACTOR and one not in failing)
         return tuple(f"{_factor_text(one)}{_yardstick_text(one)}" for one in named)
 
 
@@ -156,10 +157,11 @@ def of_channels(ready_power: Mapping[str, ReadyPower], record: Record) -> dict[s
 
 
 def _failure_text(factor: SessionFactor, tolerance: float) -> str:
-    cause = "one cause, not one a test: the code that they share, or the machine (no yardstick was measured)"
+    cause = "the code that they share, or the machine (no stored yardstick tells which)"
     if factor.yardstick:
-        cause = f"one cause, not one a test, and not the machine{_yardstick_text(factor)}"
-    return f"{_factor_text(factor)}, more than the {tolerance * 100:g} % allowed: {cause}"
+        cause = f"and the machine is not it{_yardstick_text(factor)}"
+    limit = f"more than the {tolerance * 100:g} % allowed"
+    return f"{_factor_text(factor)}, {limit}: one cause, not one a test: {cause}"
 
 
 def _factor_text(factor: SessionFactor) -> str:

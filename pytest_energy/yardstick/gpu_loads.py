@@ -8,6 +8,7 @@ Rule 3: the data are the same in every run: what a product or a copy draws depen
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from pytest_energy.meter.clock import Clock
@@ -19,10 +20,10 @@ _SIDE = 8192  # a product large enough to fill any GPU
 _COPIED_BYTES = 2**30  # twenty times the cache of an H100
 
 # Amounts of about half a second on an H100: 1.1e12 operations a product at 7e14 a second, 2**31 bytes moved
-# a copy at 2.7e12 a second, 4 us a launch. Half a second is known to 0.6 %: docs/measurement.md.
+# a copy at 2.7e12 a second, 7 to 10 us a launch. Half a second is known to 0.6 %: docs/measurement.md.
 _PRODUCT_COUNT = 320
 _COPY_COUNT = 640
-_LAUNCH_COUNT = 98_304
+_LAUNCH_COUNT = 49_152
 
 _LONGEST_S = 1.0
 _EXPECTED_S = 9.0  # three loads of three rounds of half a second, and a third of a second to wait for ticks
@@ -36,7 +37,11 @@ def gpu_loads(clock: Clock) -> LoadSet:
             rest("gpu", clock, _open),
             _load("compute", f"product of {_SIDE} x {_SIDE} matrices in bfloat16", _PRODUCT_COUNT, _compute),
             _load("memory", "copy of 1 GiB on the device", _COPY_COUNT, _memory),
-            _load("launches", "kernel that adds 1 to one number", _LAUNCH_COUNT, _launches),
+            # One amount: how long a launch takes hangs on the host, which is not as fast in every run.
+            replace(
+                _load("launches", "kernel that adds 1 to one number", _LAUNCH_COUNT, _launches),
+                unit_counts=(_LAUNCH_COUNT,),
+            ),
         ),
         expected_s=_EXPECTED_S,
         why_not_ready=_why_not_ready,
