@@ -77,17 +77,21 @@ def read_session(path: Path) -> Session:
     )
 
 
-def judged(fresh: Mapping[str, Record], baseline: Sequence[Session]) -> SessionDecision:
+def judged(
+    fresh: Mapping[str, Record], baseline: Sequence[Session], policy: Policy | None = None
+) -> SessionDecision:
     """What the gate says of the tests in *fresh* that every session of *baseline* has."""
+    policy = policy or _POLICY
     trials = [
-        Trial(record=record, history=history_of(_baseline(test_id, baseline), Policy().basis), policy=_POLICY)
+        Trial(record=record, history=history_of(_baseline(test_id, baseline), policy.basis), policy=policy)
         for test_id, record in fresh.items()
         if all(test_id in session.records for session in baseline)
     ]
-    return decide_session(trials, tolerance=TOLERANCE, alpha=_POLICY.alpha)
+    return decide_session(trials, tolerance=TOLERANCE, alpha=policy.alpha)
 
 
 _POLICY = Policy(tolerance=TOLERANCE)
+_ALL_JOULES = Policy(tolerance=TOLERANCE, parts=frozenset({Part.JOULES}))
 
 
 def _baseline(test_id: str, sessions: Sequence[Session]) -> Baseline:
@@ -107,6 +111,7 @@ def choices(
 # ---- unchanged ----
 
 _AT_BASELINE, _ACTIVE, _TEST = "joules at the baseline's waiting", "active joules", "test"
+_GROSS = "all joules (`--energy-parts=joules`)"
 
 
 @dataclass(slots=True)
@@ -151,14 +156,14 @@ def unchanged_rows(sessions: Sequence[Session], most: int) -> Iterator[str]:
     rng = random.Random(SEED)  # noqa: S311  # a choice that repeats
     plain = [one for one in sessions if one.plant is None]
     for count in SESSION_COUNTS:
-        tallies = {
-            name: Tally(Counter()) for name in ("joules at the baseline's waiting", "active joules", "test")
-        }
+        tallies = {name: Tally(Counter()) for name in (_AT_BASELINE, _ACTIVE, _TEST, _GROSS)}
         failures, runs = 0, 0
         for fresh in plain:
             for baseline in choices(fresh, sessions, count, most, rng):
                 decision = judged(fresh.records, baseline)
                 runs, failures = runs + 1, failures + (decision.failure is not None)
+                gross = judged(fresh.records, baseline, _ALL_JOULES).decisions
+                tallies[_GROSS].counts.update(one.verdict for one in gross)
                 for one in decision.decisions:
                     tallies[_TEST].counts[one.verdict] += 1
                     work = _work(one)
