@@ -172,6 +172,8 @@ def unchanged_rows(sessions: Sequence[Session], most: int) -> Iterator[str]:
                         at_baseline = joules_at_the_baselines_waiting(one)
                         if at_baseline is not None:
                             tallies[_AT_BASELINE].counts[at_baseline] += 1
+        if not runs:  # fewer boards than that
+            continue
         for name, tally in tallies.items():
             yield f"| {name} | {count} | {tally.counts.total()} | {tally.row()} |"
         yield f"| run fails as a whole | {count} | {runs} | | {failures / runs:.2%} | |"
