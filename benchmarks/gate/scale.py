@@ -1,12 +1,15 @@
 """Whether many baselines are checked soon enough: 10,000 tests of 10 sessions, loaded, judged, written.
 
     python benchmarks/gate/scale.py [--tests N] [--sessions K] [--rounds R] [--processes P] [--folder DIR]
+        [--parts]
 
 Writes the baselines into a temporary folder (or DIR, which is used again if it is there), then checks them in
 a process of its own, whose time and largest memory are its alone: each baseline is read from its file as a
 run reads it and a fresh record held against it; then the session document of all judgements is made. Energies
-are drawn around each test's own level with a CV of 1 %. Of several processes each judges its share and sends
-its judgements as JSON to the one that makes the document, as the workers of `pytest -n2` do.
+are drawn around each test's own level with a CV of 1 %. With --parts each round has the quiet power before it
+and a temperature, as an H100's has, and each session a name: work and waiting are judged. Of several
+processes each judges its share and sends its judgements as JSON to the one that makes the document, as the
+workers of `pytest -n2` do.
 """
 
 import argparse
@@ -20,7 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 if not __package__:  # run as a file: the folder above `benchmarks` isn't on the path
@@ -31,11 +34,11 @@ from pytest_energy.baselines.store import Store
 from pytest_energy.codec import parse
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
 from pytest_energy.judgement import Judgement
-from pytest_energy.model import Machine, Provenance, Reading, Record, SensorStatus, Usage
+from pytest_energy.model import Machine, Provenance, Reading, ReadyPower, Record, SensorStatus, Usage
 from pytest_energy.report import to_json, view
 from pytest_energy.verdict.history import history_of
 from pytest_energy.verdict.policy import Policy
-from pytest_energy.verdict.session import Trial, decide_session
+from pytest_energy.verdict.session import Trial, decide_process
 from pytest_energy.verdict.words import in_words
 
 TEST_COUNT, SESSION_COUNT, ROUND_COUNT = 10_000, 10, 5
@@ -70,6 +73,9 @@ _MACHINE = Machine(
 _SENSORS = (SensorStatus(name="nvml", channels=("gpu:0",), provenance=Provenance.MEASURED, tick_s=0.1),)
 
 
+_READY_POWER = {"gpu:0": ReadyPower(power_w=125.0, temperature_c=47.0, slope_w_per_k=0.6, uncertainty_w=0.05)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """What the check took.
@@ -97,7 +103,7 @@ def test_id(number: int) -> str:
     return f"tests/layer_{number // 100}/test_scale.py::test_work[{number}]"
 
 
-def record(number: int, session: int, round_count: int) -> Record:
+def record(number: int, session: int, round_count: int, *, has_parts: bool = False) -> Record:
     """The record of one test in one session; the same whenever it is asked for."""
     rng = random.Random(f"{SEED} {number} {session}")  # noqa: S311  # noise that repeats
     level_j = 10 * math.exp((number % 100) / 25)
@@ -117,6 +123,8 @@ def record(number: int, session: int, round_count: int) -> Record:
         )
         for _ in range(round_count)
     )
+    if has_parts:
+        rounds = tuple(_after_quiet(one, rng) for one in rounds)
     return Record(
         test_id=test_id(number),
         created=f"2020-01-01T{session:02}:00:00Z",
@@ -126,16 +134,28 @@ def record(number: int, session: int, round_count: int) -> Record:
         samples=512,
         metrics={"accuracy": 0.91},
         sensors=_SENSORS,
+        session=f"session-{session}" if has_parts else None,
+        ready_power=_READY_POWER if has_parts else {},
     )
 
 
-def write_baselines(folder: Path, test_count: int, session_count: int, round_count: int) -> int:
+def _after_quiet(reading: Reading, rng: random.Random) -> Reading:
+    temperature_c = rng.uniform(40.0, 55.0)
+    power_w = _READY_POWER["gpu:0"].at(temperature_c) + rng.gauss(0.0, 1.5)
+    return replace(reading, quiet_power_w={"gpu:0": power_w}, temperatures_c={"gpu:0": temperature_c})
+
+
+def write_baselines(
+    folder: Path, test_count: int, session_count: int, round_count: int, *, has_parts: bool = False
+) -> int:
     """Write the baselines that are not there yet; the bytes of all."""
     store, size_bytes = Store(folder), 0
     for number in range(test_count):
         path = store.path(_MACHINE.key, test_id(number))
         if not path.exists():
-            sessions = tuple(record(number, session, round_count) for session in range(session_count))
+            sessions = tuple(
+                record(number, session, round_count, has_parts=has_parts) for session in range(session_count)
+            )
             baseline = Baseline(test_id=test_id(number), machine_key=_MACHINE.key, entries=sessions)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(to_json_text(baseline), encoding="ascii")
@@ -143,15 +163,18 @@ def write_baselines(folder: Path, test_count: int, session_count: int, round_cou
     return size_bytes
 
 
-def judged(folder: Path, numbers: Iterable[int], round_count: int) -> Iterator[Judgement]:
-    """The judgements of the tests *numbers* out of *test_count*."""
+def judged(
+    folder: Path, numbers: Iterable[int], round_count: int, *, has_parts: bool = False
+) -> Iterator[Judgement]:
+    """The judgements of the tests *numbers*, as a process of a run makes them at its end."""
     store, policy = Store(folder), Policy()
     trials = []
     for number in numbers:
         baseline = store.load(_MACHINE.key, test_id(number))
         history = None if baseline is None else history_of(baseline, policy.basis)
-        trials.append(Trial(record=record(number, 23, round_count), history=history, policy=policy))
-    session = decide_session(trials, tolerance=policy.tolerance, alpha=policy.alpha)
+        fresh = record(number, 23, round_count, has_parts=has_parts)
+        trials.append(Trial(record=fresh, history=history, policy=policy))
+    session = decide_process(trials, tolerance=policy.tolerance, alpha=policy.alpha)
     for decision in session.decisions:
         yield in_words(decision)
 
@@ -167,15 +190,21 @@ def own_peak_bytes() -> float:
 
 
 def judged_by_workers(
-    folder: Path, test_count: int, round_count: int, process_count: int, peaks_bytes: list[float]
+    folder: Path,
+    test_count: int,
+    round_count: int,
+    process_count: int,
+    peaks_bytes: list[float],
+    *,
+    has_parts: bool = False,
 ) -> Iterator[Judgement]:
     """The same of all tests, from processes of which each has a share of them; *peaks_bytes* gets theirs."""
     with ExitStack() as stack:
         workers = []
         for share in range(process_count):
             out = stack.enter_context(tempfile.TemporaryFile("w+", encoding="ascii"))
-            words = ["--share", str(share), *_words(folder, test_count, round_count, process_count)]
-            command = [sys.executable, __file__, *words]
+            words = _words(folder, test_count, round_count, process_count, has_parts=has_parts)
+            command = [sys.executable, __file__, "--share", str(share), *words]
             workers.append((subprocess.Popen(command, stdout=out), out))  # noqa: S603  # ourselves
         for worker, out in workers:
             if worker.wait():
@@ -188,18 +217,27 @@ def judged_by_workers(
                 yield judgement_from_json(parse(line, "a worker's judgement"), "a worker's judgement")
 
 
-def _words(folder: Path, test_count: int, round_count: int, process_count: int) -> list[str]:
+def _words(
+    folder: Path, test_count: int, round_count: int, process_count: int, *, has_parts: bool
+) -> list[str]:
     numbers = {"--tests": test_count, "--rounds": round_count, "--processes": process_count}
-    return ["--folder", str(folder), *(word for pair in numbers.items() for word in map(str, pair))]
+    words = ["--folder", str(folder), *(word for pair in numbers.items() for word in map(str, pair))]
+    return [*words, "--parts"] if has_parts else words
 
 
-def check(folder: Path, test_count: int, round_count: int, process_count: int) -> Check:
+def check(
+    folder: Path, test_count: int, round_count: int, process_count: int, *, has_parts: bool = False
+) -> Check:
     """Read, judge and write all of it, in this process or, where there are several, in them and this one."""
     started_s, peaks_bytes = time.monotonic(), list[float]()
     if process_count == 1:
-        judgements = tuple(judged(folder, range(test_count), round_count))
+        judgements = tuple(judged(folder, range(test_count), round_count, has_parts=has_parts))
     else:
-        judgements = tuple(judged_by_workers(folder, test_count, round_count, process_count, peaks_bytes))
+        judgements = tuple(
+            judged_by_workers(
+                folder, test_count, round_count, process_count, peaks_bytes, has_parts=has_parts
+            )
+        )
     judged_s = time.monotonic()
     document = to_json.render(view.of(judgements), created="2020-01-02T00:00:00Z")
     ended_s = time.monotonic()
@@ -215,15 +253,22 @@ def check(folder: Path, test_count: int, round_count: int, process_count: int) -
     )
 
 
-def check_in_own_process(folder: Path, test_count: int, round_count: int, process_count: int) -> Check:
-    command = [sys.executable, __file__, "--check", *_words(folder, test_count, round_count, process_count)]
+def check_in_own_process(
+    folder: Path, test_count: int, round_count: int, process_count: int, *, has_parts: bool = False
+) -> Check:
+    words = _words(folder, test_count, round_count, process_count, has_parts=has_parts)
+    command = [sys.executable, __file__, "--check", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  # ourselves
     return Check(**json.loads(done.stdout))
 
 
 def _checked(folder: Path, options: argparse.Namespace) -> int:
-    size_bytes = write_baselines(folder, options.tests, options.sessions, options.rounds)
-    found = check_in_own_process(folder, options.tests, options.rounds, options.processes)
+    size_bytes = write_baselines(
+        folder, options.tests, options.sessions, options.rounds, has_parts=options.parts
+    )
+    found = check_in_own_process(
+        folder, options.tests, options.rounds, options.processes, has_parts=options.parts
+    )
     sys.stdout.write(
         f"{options.tests:,} tests, {options.sessions} sessions of {options.rounds} rounds, "
         f"{size_bytes / 1e6:.0f} MB of baselines, a document of {found.document_bytes / 1e6:.0f} MB\n"
@@ -242,17 +287,20 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=ROUND_COUNT, metavar="R")
     parser.add_argument("--processes", type=int, default=PROCESS_COUNT, metavar="P")
     parser.add_argument("--folder", type=Path, metavar="DIR")
+    parser.add_argument("--parts", action="store_true", help="joules with two parts, sessions with names")
     parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--share", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.share is not None:
         numbers = range(options.share, options.tests, options.processes)
-        for judgement in judged(options.folder, numbers, options.rounds):
+        for judgement in judged(options.folder, numbers, options.rounds, has_parts=options.parts):
             sys.stdout.write(json.dumps(judgement_to_json(judgement)) + "\n")
         sys.stdout.write(f"{own_peak_bytes()}\n")
         return 0
     if options.check:
-        found = check(options.folder, options.tests, options.rounds, options.processes)
+        found = check(
+            options.folder, options.tests, options.rounds, options.processes, has_parts=options.parts
+        )
         json.dump({name: getattr(found, name) for name in Check.__slots__}, sys.stdout)
         return 0
     if options.folder is not None:

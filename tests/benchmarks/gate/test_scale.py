@@ -36,6 +36,14 @@ def test_processes_judge_alike(tmp_path: Path) -> None:
     assert all(one.comparison is not None and one.comparison.entry_count == 3 for one in shared.values())
 
 
+def test_joules_with_parts_are_judged_by_them(tmp_path: Path) -> None:
+    """With --parts each test has work and waiting, as on a GPU."""
+    write_baselines(tmp_path, 6, 3, 5, has_parts=True)
+    for one in judged(tmp_path, range(6), 5, has_parts=True):
+        assert one.comparison is not None
+        assert [part.part for part in one.comparison.parts] == ["work", "waiting"]
+
+
 def test_a_record_is_the_same_whenever_it_is_made() -> None:
     """What one process writes, the other knows."""
     assert record(3, 1, 5) == record(3, 1, 5)
