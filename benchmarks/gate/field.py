@@ -8,7 +8,8 @@ product's own (`decide_session`), of rounds as they were taken: no batch can be 
 over, so nothing is confirmed here.
 
 Unchanged: each session against every choice of K sessions of other boards (at most N of them, drawn evenly).
-Planted: one planted test in place of the same test of an unchanged session of its board.
+Planted: one planted test in place of the same test of an unchanged session of its board. Calculated: one test
+of an unchanged session with its active joules raised.
 All planted: a session in which every test was changed.
 """
 
@@ -19,13 +20,14 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 if not __package__:  # run as a file: the folder above `benchmarks` isn't on the path
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from pytest_energy.baselines.schema import Baseline
+from pytest_energy.basis import active_j
 from pytest_energy.cli.files import read_by_test
 from pytest_energy.judgement import Part, PartComparison, Verdict
 from pytest_energy.model import Record
@@ -36,6 +38,7 @@ from pytest_energy.verdict.session import SessionDecision, Trial, decide_session
 
 TOLERANCE = 0.05
 SESSION_COUNTS = (1, 2, 3)
+RISES = (0.05, 0.08, 0.10, 0.15)
 SEED = 14
 
 _PLANT_IN_NAME = re.compile(r"-(plus|active|sleep|sync)([0-9.]+)$")
@@ -205,6 +208,38 @@ def planted_rows(sessions: Sequence[Session], most: int) -> Iterator[str]:
             )
 
 
+def with_more_work(record: Record, rise: float) -> Record:
+    """*record* with its active joules *rise* (a share) higher in each round: calculated, not measured."""
+    (name,) = record.channels or {}
+    rounds = tuple(
+        replace(
+            reading,
+            channels={name: reading.channels[name] + rise * active_j(reading, record.ready_power)},
+        )
+        for reading in record.usable_rounds
+    )
+    return replace(record, rounds=rounds, confirming_count=0)
+
+
+def calculated_rows(sessions: Sequence[Session], most: int) -> Iterator[str]:
+    """One test of an unchanged session with its active joules raised, for each test in turn."""
+    rng = random.Random(SEED)  # noqa: S311  # a choice that repeats
+    plain = [one for one in sessions if one.plant is None]
+    for count in SESSION_COUNTS:
+        counts = {rise: Counter[Verdict]() for rise in RISES}
+        for host in plain:
+            for baseline in choices(host, sessions, count, max(1, most // 12), rng):
+                for test_id, rise in itertools.product(host.records, RISES):
+                    more = replace(host, records={test_id: with_more_work(host.records[test_id], rise)})
+                    one = _one_planted(test_id, more, host, baseline)
+                    if one is not None:
+                        counts[rise][one.verdict] += 1
+        for rise, verdicts in counts.items():
+            total = max(1, verdicts.total())
+            detected, passed = (verdicts[one] / total for one in (Verdict.REGRESSION, Verdict.PASS))
+            yield f"| {rise:+.0%} | {count} | {verdicts.total()} | {detected:.0%} | {passed:.0%} |"
+
+
 def _one_planted(
     test_id: str, planted: Session, host: Session, baseline: Sequence[Session]
 ) -> Decision | None:
@@ -273,6 +308,11 @@ def tables(sessions: Sequence[Session], most: int) -> str:
             "One planted test among unchanged ones",
             "| planted | session | K | n | detected | pass | named |\n|---|---|--:|--:|--:|--:|---|",
             planted_rows(sessions, most),
+        ),
+        (
+            "One test among unchanged ones, its active joules raised by calculation",
+            "| work | K | n | detected | pass |\n|---|--:|--:|--:|--:|",
+            calculated_rows(sessions, most),
         ),
         (
             "All tests planted",

@@ -16,7 +16,9 @@ from benchmarks.gate.field import (
     read_session,
     unchanged_rows,
     verdict_within,
+    with_more_work,
 )
+from pytest_energy.basis import Basis
 from pytest_energy.judgement import Verdict
 
 KEPT = Path(__file__).parents[3] / "docs" / "results" / "sessions" / "h100"
@@ -114,3 +116,14 @@ def test_too_few_choices_are_refused(capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit):
         main(["--most=1", "x.json"])
     assert "give at least 4" in capsys.readouterr().err
+
+
+def test_more_work_raises_active_joules_alone(sessions: list[Session]) -> None:
+    """Seconds stay, and active joules are a tenth higher in every round."""
+    test_id, record = next(iter(sessions[0].records.items()))
+    more = with_more_work(record, 0.1)
+    before, after = (Basis().parts(one) for one in (record, more))
+    assert after.durations_s == before.durations_s
+    ratios = [b / a for a, b in zip(before.active.energies_j, after.active.energies_j, strict=True)]
+    assert ratios == pytest.approx([1.1] * len(ratios))
+    assert more.test_id == test_id
