@@ -16,7 +16,7 @@ from pytest_energy.baselines.schema import PINNED_COUNT
 from pytest_energy.judgement import Part, SessionFactor, Verdict
 from pytest_energy.plugin.rounds import LEAST_CONFIRMING_COUNT, MOST_ROUND_COUNT
 from pytest_energy.stats.compare import Bounds, Noise, compare_levels, informed
-from pytest_energy.stats.level import Level, level_of
+from pytest_energy.stats.level import Level, level_of, mean_level
 from pytest_energy.stats.suite import LevelsOfTest, SuiteNoise, alone
 from pytest_energy.verdict.changes import CREPT_SHARE
 from pytest_energy.verdict.history import Entry, History
@@ -41,6 +41,7 @@ class Draw:
         later: Joules of the rounds that may confirm it.
         sessions: Levels of the baseline's entries, the oldest first.
         own_share: Relative standard uncertainty of each fresh round.
+        attempts: Levels of earlier attempts at the same code, which are judged with it.
         may_extend: Rounds may be added to the first batch.
     """
 
@@ -49,15 +50,17 @@ class Draw:
     later: Sequence[float]
     sessions: tuple[Level, ...]
     own_share: float = 0.0
+    attempts: tuple[Level, ...] = ()
     may_extend: bool = True
-    _levels: dict[tuple[int, int], Level] = field(default_factory=dict, compare=False, repr=False)
+    _levels: dict[tuple[int, int], Level] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def level(self, count: int, confirming_count: int) -> Level:
-        """Level of the first *count* rounds and of *confirming_count* later ones."""
+        """Level of the first *count* rounds, *confirming_count* later ones and the attempts before."""
         key = count, confirming_count
         if key not in self._levels:
             values = (*self.now[:count], *self.later[:confirming_count])
-            self._levels[key] = level_of(values, self.own_share, count or None)
+            fresh = level_of(values, self.own_share, count or None)
+            self._levels[key] = mean_level([*self.attempts, fresh])
         return self._levels[key]
 
     def entries(self, which: Entries) -> slice:
@@ -214,14 +217,20 @@ class SuiteOutcome:
         outcomes: Of each test, in their order.
         factor: What they share, or `None` where they are too few to tell.
         noise: How their sessions differ.
+        bounds: Of each test's ratio.
     """
 
     outcomes: tuple[Outcome, ...]
+    bounds: tuple[Bounds, ...]
     factor: SessionFactor | None
     noise: SuiteNoise
 
     def count(self, verdict: Verdict) -> int:
         return sum(one.verdict is verdict for one in self.outcomes)
+
+    def fails_unexplained(self, tolerance: float = 0.05) -> bool:
+        """Whether it would without a yardstick."""
+        return self.factor is not None and self.factor.ratio_ci[0] > 1 + tolerance
 
     def fails_once(self, tolerance: float = 0.05) -> bool:
         """Whether the run fails as a whole."""
@@ -272,6 +281,7 @@ class SuiteTrial:
                 Outcome(verdict=verdict, count=count, confirming_count=confirming_count)
                 for verdict, (count, confirming_count) in zip(verdicts, counts, strict=True)
             ),
+            bounds=tuple(trial.bounds(*count) for trial, count in zip(trials, counts, strict=True)),
             factor=replace(factors[0], yardstick=yardstick or {}) if factors else None,
             noise=suite.noise(_CHANNELS, Part.JOULES),
         )
@@ -309,8 +319,15 @@ class SuiteTrial:
 
 def moved(level: Level, change: float) -> Level:
     """*level* of rounds that each used *change* more."""
-    by = math.log1p(change)
-    return replace(level, centre=level.centre + by, plain=level.plain + by, repeated=level.repeated + by)
+    return shifted(level, math.log1p(change))
+
+
+def shifted(level: Level, by: float) -> Level:
+    """*level*, *by* so much more in ln."""
+    if not by:
+        return level
+    centre, plain, repeated = (one + by for one in (level.centre, level.plain, level.repeated))
+    return replace(level, centre=centre, plain=plain, repeated=repeated)
 
 
 def _entry(level: Level, session: str) -> Entry:

@@ -2,9 +2,9 @@
 
     python benchmarks/gate/operating.py [--repetitions N]
 
-Prints the tables of docs/statistics.md: some minutes for 2,000 repetitions. Every bound comes from
-`pytest_energy.stats.compare` and every number of rounds from `pytest_energy.stats.rounds`, as in a run; what
-looks like a regression is confirmed by a second batch, and what rounds could tell gets rounds up to the cap.
+Prints the tables of docs/statistics.md: some minutes for 2,000 repetitions. The loop is that of
+`benchmarks/gate/loop.py`: every bound comes from `pytest_energy.stats.compare`, every number of rounds from
+`pytest_energy.stats.rounds`, as in a run; the newest sessions judge, and the first ones are a second gate.
 Only noise is made here: ln J = session + own error of the record + round, all normal. Energies are compared
 in logarithms, so a true change of the fresh record multiplies its bounds: each draw serves all changes.
 """
@@ -22,15 +22,15 @@ from statistics import fmean, median
 if not __package__:  # run as a file: the folder above `benchmarks` isn't on the path
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from benchmarks.gate.loop import ALPHA, Draw, Trial, shifted
 from pytest_energy.baselines.schema import KEPT_COUNT, PINNED_COUNT
 from pytest_energy.judgement import Verdict
-from pytest_energy.plugin.rounds import LEAST_CONFIRMING_COUNT, LEAST_ROUND_COUNT, MOST_ROUND_COUNT
-from pytest_energy.stats.compare import Bounds, budget_bounds, compare
+from pytest_energy.plugin.rounds import LEAST_ROUND_COUNT, MOST_ROUND_COUNT
+from pytest_energy.stats.compare import budget_bounds
 from pytest_energy.stats.drift import creep
-from pytest_energy.stats.level import RoundEnergies
+from pytest_energy.stats.level import RoundEnergies, level_of
 from pytest_energy.stats.rounds import needs_more, precision_for
 
-ALPHA = 0.05
 REPETITIONS = 2000
 SEED = 20_261_121
 
@@ -141,80 +141,6 @@ def sample_of(energies: Sequence[float], rounds: Rounds, *, offset: float = 0.0)
     )
 
 
-def verdict_at(bounds: Bounds, change: float, tolerance: float) -> Verdict:
-    """The verdict, had the fresh record used *change* more than it did."""
-    lower, upper = bounds.lower * (1 + change), bounds.upper * (1 + change)
-    if lower > 1 + tolerance:
-        return Verdict.REGRESSION
-    if upper < 1 - tolerance:
-        return Verdict.IMPROVEMENT
-    return Verdict.PASS if upper < 1 + tolerance else Verdict.INCONCLUSIVE
-
-
-class Gate:
-    """The verdicts on one fresh record, had it used more or less, as the product comes to them.
-
-    Args:
-        fresh: All rounds that may be asked for, the first batch first.
-        first_count: Rounds of the first batch.
-        sessions: The baseline.
-        tolerance: Accepted rise.
-        may_extend: Rounds may be added to tell more.
-    """
-
-    def __init__(
-        self,
-        fresh: RoundEnergies,
-        first_count: int,
-        sessions: Sequence[RoundEnergies],
-        tolerance: float,
-        *,
-        may_extend: bool = True,
-    ) -> None:
-        self._fresh, self._first_count, self._sessions = fresh, first_count, sessions
-        self._tolerance, self._may_extend = tolerance, may_extend
-        self._known: dict[tuple[int, int, int | None], Bounds] = {}
-
-    def bounds(self, start: int, stop: int, round_count: int | None = None) -> Bounds:
-        """Bounds of the rounds from *start* to *stop*, or as if they were *round_count*."""
-        key = start, stop, round_count
-        if key not in self._known:
-            part = RoundEnergies(
-                energies_j=self._fresh.energies_j[start:stop],
-                uncertainties_j=self._fresh.uncertainties_j[start:stop],
-            )
-            self._known[key] = compare(
-                part, self._sessions, tolerance=self._tolerance, alpha=ALPHA, round_count=round_count
-            )
-        return self._known[key]
-
-    def _at(self, change: float, start: int, stop: int, round_count: int | None = None) -> Verdict:
-        return verdict_at(self.bounds(start, stop, round_count), change, self._tolerance)
-
-    def round_count(self, change: float) -> int:
-        """Rounds before a confirming batch."""
-        count = self._first_count
-        if (
-            self._may_extend
-            and count < MOST_ROUND_COUNT
-            and self._at(change, 0, count) is Verdict.INCONCLUSIVE
-        ):
-            told = self._at(change, 0, count, MOST_ROUND_COUNT)
-            return count if told is Verdict.INCONCLUSIVE else MOST_ROUND_COUNT
-        return count
-
-    def verdict(self, change: float) -> Verdict:
-        """The verdict, had the record used *change* more than it did."""
-        count = self.round_count(change)
-        first = self._at(change, 0, count)
-        if first is not Verdict.REGRESSION or count < LEAST_CONFIRMING_COUNT:
-            return first
-        pooled, second = self._at(change, 0, 2 * count), self._at(change, count, 2 * count)
-        if pooled is Verdict.REGRESSION and second is not Verdict.REGRESSION:
-            return Verdict.INCONCLUSIVE
-        return pooled
-
-
 def operations(
     cells: Iterable[Cell], repetitions: int, *, seed: int, changes: Sequence[float] = CHANGES
 ) -> list[Operation]:
@@ -279,15 +205,24 @@ def _operation(cell: Cell, draws: _Draws, changes: Sequence[float]) -> Operation
     detectable = []
     round_counts = []
     for records, first_count, offsets in zip(draws.records, draws.first_counts, draws.offsets, strict=True):
-        fresh, *sessions = (
-            sample_of(energies, kind, offset=cell.between_sd * offset)
-            for energies, kind, offset in zip(records, kinds, offsets, strict=False)
+        levels = [
+            shifted(level_of(energies, kind.own_share), cell.between_sd * offset)
+            for energies, kind, offset in zip(records[1:], kinds[1:], offsets[1:], strict=False)
+        ]
+        energies = [100 * math.exp(cell.between_sd * offsets[0]) * one for one in records[0]]
+        draw = Draw(
+            now=energies[:MOST_ROUND_COUNT],
+            first_count=first_count,
+            later=energies[MOST_ROUND_COUNT:],
+            sessions=tuple(shifted(level, math.log(100)) for level in levels),
+            own_share=kinds[0].own_share,
+            may_extend=kinds[0].count is None,
         )
-        gate = Gate(fresh, first_count, sessions, cell.tolerance, may_extend=kinds[0].count is None)
-        detectable.append(gate.bounds(0, first_count).detectable_ratio)
+        trial = Trial(draw, tolerance=cell.tolerance)
+        detectable.append(trial.bounds(first_count).detectable_ratio)
         for change in changes:
-            counts[change][gate.verdict(change)] += 1
-        round_counts.append(gate.round_count(0.0))
+            counts[change][trial.outcome(change).verdict] += 1
+        round_counts.append(trial.round_count(0.0))
     repetitions = len(draws.records)
     return Operation(
         cell=cell,

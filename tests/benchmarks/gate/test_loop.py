@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.gate.faults.worlds import World, neighbour, spiky
-from benchmarks.gate.loop import Draw, Outcome, SuiteTrial, Trial
+from benchmarks.gate.loop import Draw, Outcome, SuiteTrial, Trial, moved
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.judgement import Verdict
 from pytest_energy.model import Record
 from pytest_energy.plugin.rounds import MOST_ROUND_COUNT
 from pytest_energy.stats.level import level_of
-from pytest_energy.verdict.history import history_of
+from pytest_energy.verdict.history import Entry, entry_of, history_of
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.rules import more_rounds
 from pytest_energy.verdict.session import SessionDecision, case_of, decide_session
@@ -69,7 +69,12 @@ def real_record(draw: Draw, change: float, count: int, confirming_count: int, te
 def extended(draw: Draw, trial: RealTrial, change: float, suite: Suite) -> RealTrial:
     """*trial* with the rounds that the product asks for to tell more."""
     wanted = more_rounds(
-        trial.record, history=trial.history, policy=_POLICY, cap=MOST_ROUND_COUNT, suite=suite
+        trial.record,
+        history=trial.history,
+        policy=_POLICY,
+        cap=MOST_ROUND_COUNT,
+        suite=suite,
+        attempts=trial.attempts,
     )
     if wanted is None or wanted.is_confirming:
         return trial
@@ -92,9 +97,12 @@ def outcome_of(trial: RealTrial, verdict: Verdict) -> Outcome:
     return Outcome(verdict=verdict, count=count, confirming_count=confirming_count)
 
 
-def real_outcome(draw: Draw, sessions: Sequence[Sequence[float]], change: float) -> Outcome:
+def real_outcome(
+    draw: Draw, sessions: Sequence[Sequence[float]], change: float, attempts: tuple[Entry, ...] = ()
+) -> Outcome:
     """What the product says of one test by itself."""
-    trial = extended(draw, real_trial(draw, sessions, change), change, BY_ITSELF)
+    first_batch = replace(real_trial(draw, sessions, change), attempts=attempts)
+    trial = extended(draw, first_batch, change, BY_ITSELF)
     (first,) = decide_session([trial], tolerance=0.05, alpha=0.05).decisions
     if first.verdict is Verdict.REGRESSION:
         trial = confirmed(draw, trial, change)
@@ -117,6 +125,43 @@ def test_a_test_by_itself(session_count: int, change: float) -> None:
             commons = [*[odd] * (session_count > 3), *[0.0] * (session_count + 1 - (session_count > 3))]
             draw, sessions = with_baseline(world, rng, session_count, commons)
             assert Trial(draw).outcome(change) == real_outcome(draw, sessions, change)
+
+
+@pytest.mark.parametrize("change", [-0.10, 0.05, 0.20])
+def test_a_change_multiplies_the_bounds(change: float) -> None:
+    """The bounds of a record that uses more are those of the record, times the change, to 1e-12."""
+    rng = random.Random(SEED)  # noqa: S311  # noise that repeats
+    for session_count in (1, 3, 10):
+        draw = World(cv=0.03).draw(rng, session_count)
+        more = replace(draw, now=[(1 + change) * one for one in draw.now])
+        plain, changed = (Trial(one).bounds(one.first_count) for one in (draw, more))
+        for name in ("ratio", "lower", "upper", "plain_ratio", "repeated_ratio"):
+            assert getattr(changed, name) == pytest.approx(getattr(plain, name) * (1 + change), rel=1e-12)
+        assert changed.detectable_ratio == pytest.approx(plain.detectable_ratio, rel=1e-12)
+
+
+@pytest.mark.parametrize("change", [0.08, 0.10, 0.12])
+def test_attempts_before_are_in_it(change: float) -> None:
+    """With two earlier attempts the verdict is on the mean of all three, in each batch too."""
+    rng = random.Random(f"{SEED} {change}")  # noqa: S311  # noise that repeats
+    world = World(cv=0.02, between_sd=0.02)
+    for _ in range(5):
+        draw, sessions = with_baseline(world, rng, 3)
+        earlier = [world.fresh(rng, draw.sessions) for _ in range(2)]
+        levels = tuple(moved(one.level(one.first_count, 0), change) for one in earlier)
+        risen = replace(
+            draw,
+            now=[(1 + change) * one for one in draw.now],
+            later=[(1 + change) * one for one in draw.later],
+            attempts=levels,
+        )
+        entries = tuple(
+            entry_of(
+                real_record(one, change, one.first_count, 0, "test_work.py::test_work[0]"), _POLICY.basis
+            )
+            for one in earlier
+        )
+        assert Trial(risen).outcome() == real_outcome(risen, sessions, 0.0, entries)
 
 
 def test_every_way_is_among_them() -> None:
