@@ -55,11 +55,6 @@ class Level:
         """Whether an accepted change started it; else it is as old as the baseline."""
         return self.entries[0].joined_as is JoinedAs.LEVEL
 
-    @property
-    def has_pinned_gate(self) -> bool:
-        """Whether `pinned` can say something else than `judging`: they are not the same entries."""
-        return self.pinned != self.judging
-
 
 def level_of(entries: Sequence[Record]) -> Level:
     """The current level of a baseline with *entries*, the oldest first.

@@ -323,11 +323,6 @@ def informed(noise: Noise, sessions: Sequence[Level]) -> Noise:
     return replace(noise, between_sd=math.sqrt(between), between_df=df)
 
 
-def baseline_centre_j(sample: RoundEnergies) -> float:
-    """Level of one record as `compare` takes it: (trimmed) geometric mean of its rounds."""
-    return rounds_level(sample).value
-
-
 def centre_ratio(fresh: Sequence[float], sessions: Iterable[Sequence[float]]) -> float:
     """Ratio of fresh values, such as seconds of each round, to the sessions': exp(f - b) of rule 1."""
     return _exp(level_of(fresh).centre - fmean([level_of(session).centre for session in sessions]))

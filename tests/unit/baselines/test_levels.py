@@ -36,11 +36,6 @@ class TestLevel:
         assert numbers(level.judging) == [3, 4, 5, 6, 7, 8, 9]
         assert numbers(level.pinned) == [0, 1, 2]
 
-    @pytest.mark.parametrize(("count", "has_gate"), [(1, False), (3, False), (4, True), (10, True)])
-    def test_the_pinned_gate(self, count: int, has_gate: bool) -> None:  # noqa: FBT001  # a case
-        """The pinned ones have something to say of their own once others judge beside or without them."""
-        assert level_of(sessions(count)).has_pinned_gate is has_gate
-
     def test_without_marks_all_is_one_level(self) -> None:
         """A file from before there were levels has one, which no change has started."""
         level = level_of(sessions(5))
