@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.model import Reading, ReadyPower, Record
+from pytest_energy.model import Reading, Record
+from pytest_energy.ready import ReadyPower
 from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.units import to_text
 

@@ -26,6 +26,7 @@ from pytest_energy.judgement import (
     Terms,
 )
 from pytest_energy.model import Provenance, Reading, Record
+from pytest_energy.ready import ReadyPower
 
 D = TypeVar("D", bound=Document)
 
@@ -40,7 +41,7 @@ _DOCUMENTS: dict[type, type[Document]] = {
     model.SensorStatus: documents.Sensor,
     model.Phase: documents.Phase,
     model.Usage: documents.Usage,
-    model.ReadyPower: documents.ReadyPower,
+    ReadyPower: documents.ReadyPower,
     PartComparison: documents.PartComparison,
     Terms: documents.Terms,
     SessionFactor: documents.SessionFactor,
@@ -79,7 +80,7 @@ def record_of(record: documents.Record, where: str) -> Record:
     values["sensors"] = tuple(model.SensorStatus(**asdict(sensor)) for sensor in record.sensors)
     if record.ready_power is not None:
         values["ready_power"] = {
-            name: model.ReadyPower(**asdict(line)) for name, line in record.ready_power.items()
+            name: ReadyPower(**asdict(line)) for name, line in record.ready_power.items()
         }
     names = [name for name in documents.Record.__struct_fields__ if name in values]  # a test has more
     return Record(**{name: values[name] for name in names})
@@ -95,6 +96,7 @@ def judgement_to_json(judgement: Judgement) -> JsonDict:
         outcome=intern(judgement.outcome),  # left out where it *is* the default
         reason=judgement.reason,
         energy_per_token_j=record.energy_per_token_j if record.output_tokens else UNSET,
+        active_energy_j=UNSET if record.active_energy_j is None else record.active_energy_j,
         baseline=plain(judgement.comparison),
         judged_by=plain(judgement.terms),
         **{name: plain(getattr(judgement.summary, name, None)) for name in _OF_SUMMARY},

@@ -348,6 +348,8 @@ class Test(Record, frozen=True, kw_only=True):
         energy_ci_j: 95 % interval of energy_j.
         uncertainty_j: Standard uncertainty of energy_j.
         net_energy_j: Mean joules of a round above power at rest; may be below 0.
+        active_energy_j: Mean joules of a round above ready power: what the work itself used. Left out where
+            ready power isn't known.
         duration_s: Mean seconds of a round.
         energy_per_token_j: Only of a request load.
         channels: Mean joules of a round by channel.
@@ -363,6 +365,7 @@ class Test(Record, frozen=True, kw_only=True):
     energy_ci_j: DerivedInterval = NULLABLE
     uncertainty_j: DerivedAmount = NULLABLE
     net_energy_j: DerivedNumber = NULLABLE
+    active_energy_j: DerivedNumber | UnsetType = UNSET
     power_w: DerivedAmount = NULLABLE
     duration_s: DerivedAmount = NULLABLE
     energy_per_sample_j: DerivedAmount = NULLABLE

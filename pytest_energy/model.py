@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from pytest_energy.errors import NotMeasurable
+from pytest_energy.ready import ReadyPower
 
 
 class Provenance(StrEnum):
@@ -254,29 +255,6 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadyPower:
-    """Power of a channel whose device is open while nothing is at work, as a line over temperature.
-
-    Attributes:
-        power_w: At *temperature_c*.
-        temperature_c: Mean temperature of the readings that it comes from, or `None` without temperatures.
-        slope_w_per_k: How power rises with temperature; 0 where that can't be told.
-        uncertainty_w: Standard uncertainty of *power_w*.
-    """
-
-    power_w: float
-    temperature_c: float | None = None
-    slope_w_per_k: float = 0.0
-    uncertainty_w: float = 0.0
-
-    def at(self, temperature_c: float | None) -> float:
-        """Watts at *temperature_c*; those of the mean temperature where there is none."""
-        if temperature_c is None or self.temperature_c is None:
-            return self.power_w
-        return self.power_w + self.slope_w_per_k * (temperature_c - self.temperature_c)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """All rounds of one test in one run.
 
@@ -425,6 +403,23 @@ class Record:
         if self.energy_j is None or not self.duration_s:
             return None
         return self.energy_j / self.duration_s
+
+    @property
+    def active_energy_j(self) -> float | None:
+        """Mean joules of a round above ready power: what the work used; `None` where that isn't known."""
+        rounds = self.usable_rounds
+        if (
+            not rounds
+            or not self.is_measured
+            or any(one.channels.keys() - self.ready_power.keys() for one in rounds)
+        ):
+            return None
+        waiting_j = (
+            self.ready_power[name].at(reading.temperatures_c.get(name)) * reading.duration_s
+            for reading in rounds
+            for name in reading.channels
+        )
+        return math.fsum((*self.round_energies_j, *(-one_j for one_j in waiting_j))) / len(rounds)
 
     @property
     def ready_power_w(self) -> Mapping[str, float] | None:

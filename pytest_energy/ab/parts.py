@@ -15,7 +15,8 @@ from pytest_energy.basis import Basis, Parts
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import Part
 from pytest_energy.meter.ready_power import ready_power_of
-from pytest_energy.model import Machine, Reading, ReadyPower, Record
+from pytest_energy.model import Machine, Reading, Record
+from pytest_energy.ready import ReadyPower
 from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.paired import PairBlock
 

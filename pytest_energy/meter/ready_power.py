@@ -17,7 +17,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, median
 
-from pytest_energy.model import Channel, Domain, Reading, ReadyPower
+from pytest_energy.model import Channel, Domain, Reading
+from pytest_energy.ready import ReadyPower
 
 IDLE_UNCERTAINTY_SHARE = 0.02
 """Of power at rest that stands in for ready power; one reading of some seconds tells no more."""

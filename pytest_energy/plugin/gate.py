@@ -13,9 +13,10 @@ from pytest_energy.basis import NET, SAMPLE, Basis, active_j
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import BaselineMode, Budget, Judgement, SessionFactor
 from pytest_energy.meter.ready_power import ready_power_of
-from pytest_energy.model import Reading, ReadyPower, Record
+from pytest_energy.model import Reading, Record
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.settings import Settings
+from pytest_energy.ready import ReadyPower
 from pytest_energy.verdict import rules
 from pytest_energy.verdict.history import History, entries_of, history_of
 from pytest_energy.verdict.policy import Policy, RoundsWanted

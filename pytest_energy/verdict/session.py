@@ -12,7 +12,8 @@ from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.errors import NotComparable, NotMeasurable
 from pytest_energy.judgement import Budget, Part, SessionFactor
 from pytest_energy.meter.ready_power import ready_power_of
-from pytest_energy.model import ReadyPower, Record
+from pytest_energy.model import Record
+from pytest_energy.ready import ReadyPower
 from pytest_energy.verdict.figures import change_text
 from pytest_energy.verdict.findings import Decision
 from pytest_energy.verdict.history import Entry, History, entry_of, has_joules, mean_entry

@@ -6,7 +6,8 @@ import pytest
 
 from pytest_energy.basis import Basis
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.model import ReadyPower, Record
+from pytest_energy.model import Record
+from pytest_energy.ready import ReadyPower
 from tests.builders import reading, record
 
 # 40 J active in 0.5 s and in 0.6 s, at a ready power of 100 W and, 10 K warmer, of 106 W.
@@ -66,3 +67,11 @@ def test_net_joules_hold_the_uncertainty_of_idle_power() -> None:
     """70 W of idle power for 0.5 s, known to 5 %, are 1.75 J beside the reading's own 1 J."""
     rounds = Basis(is_net=True).round_energies(_record(idle_power_w={"gpu:0": 70.0}))
     assert rounds.uncertainties_j[0] == pytest.approx((1.0 + 1.75**2) ** 0.5)
+
+
+def test_a_record_s_active_joules_are_the_mean_of_its_parts() -> None:
+    """What a report shows is what the gate compares."""
+    one = _record()
+    assert one.active_energy_j == pytest.approx(40.0)
+    assert replace(one, ready_power={}).active_energy_j is None
+    assert replace(one, void_because="thermal slowdown").active_energy_j is None

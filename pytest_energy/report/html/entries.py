@@ -104,7 +104,8 @@ def _pair(name: str, text: str) -> list[str]:
 
 
 def _facts(judgement: Judgement) -> list[list[str]]:
-    record, budget, net_j = judgement.record, judgement.budget, judgement.record.net_energy_j
+    record, budget = judgement.record, judgement.budget
+    net_j, active_j = record.net_energy_j, record.active_energy_j
     limits_j = {
         "budget a round": budget.budget_j,
         "budget a sample": budget.budget_per_sample_j,
@@ -119,6 +120,7 @@ def _facts(judgement: Judgement) -> list[list[str]]:
         "output tokens a round": None if record.output_tokens is None else str(record.output_tokens),
         "rounds": f"{count_text(len(record.rounds), 'round')}, {record.warmup_count} before them to warm up",
         "energy above idle": None if net_j is None else cells.energy(record.provenance, net_j),
+        "energy above ready power": None if active_j is None else cells.energy(record.provenance, active_j),
         "95 % interval of the mean": _interval_text(judgement),
         **{name: to_text(limit_j, "J") for name, limit_j in limits_j.items() if limit_j is not None},
         "outcome of the test": None if judgement.outcome == "passed" else judgement.outcome,

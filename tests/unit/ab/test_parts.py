@@ -8,7 +8,8 @@ import pytest
 from pytest_energy.ab.parts import joule_pairs, pairs_of, pairs_so_far, ready_powers_of
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import Part
-from pytest_energy.model import Reading, ReadyPower
+from pytest_energy.model import Reading
+from pytest_energy.ready import ReadyPower
 from tests.builders import reading
 
 

@@ -13,7 +13,8 @@ from jsonschema.exceptions import ValidationError
 from pytest_energy.baselines.schema import Baseline, to_json_text
 from pytest_energy.cli import main
 from pytest_energy.judgement import Budget, Comparison, Judgement, Part, PartComparison, Verdict
-from pytest_energy.model import JoinedAs, Phase, Provenance, Reading, ReadyPower, Record, Usage
+from pytest_energy.model import JoinedAs, Phase, Provenance, Reading, Record, Usage
+from pytest_energy.ready import ReadyPower
 from pytest_energy.report import schema, to_json, view
 from pytest_energy.yardstick import Yardstick
 from tests.builders import CREATED, ESTIMATE, LAPTOP, comparison, judgement
