@@ -143,10 +143,10 @@ def active_j(reading: Reading, ready_power: Mapping[str, ReadyPower]) -> float:
 
 def _ready_power_w(reading: Reading, ready_power: Mapping[str, ReadyPower]) -> float:
     """Ready power of all channels at the temperature of *reading*."""
-    missing = sorted(reading.channels.keys() - ready_power.keys())
+    missing = reading.channels.keys() - ready_power.keys()
     if missing:
-        raise NotMeasurable(f"ready power of {', '.join(missing)} is not known")
-    return math.fsum(ready_power[name].at(reading.temperatures_c.get(name)) for name in reading.channels)
+        raise NotMeasurable(f"ready power of {', '.join(sorted(missing))} is not known")
+    return math.fsum([ready_power[name].at(reading.temperatures_c.get(name)) for name in reading.channels])
 
 
 def why_void(record: Record) -> str | None:

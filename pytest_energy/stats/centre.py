@@ -7,6 +7,7 @@ Rule 1: no value is deleted silently: from 8 values on the mean is trimmed, and 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist, fmean
 from typing import Literal
 
@@ -98,6 +99,7 @@ def plain_centre_of(values: Sequence[float]) -> Centre:
     return Centre(centre=fmean(values), variance=variance(values) if df else 0.0, df=df, count=len(values))
 
 
+@lru_cache(maxsize=64)  # of the same few tails for all tests
 def z_quantile(tail: float) -> float:
     """The value that a standard normal variable passes with chance *tail*."""
     return -NormalDist().inv_cdf(tail)

@@ -105,8 +105,7 @@ def level_of(values: Sequence[float], own_sd: float = 0.0, first_count: int | No
     logs = [math.log(value) for value in values]
     centre = centre_of(logs)
     split = len(logs) if first_count is None else first_count
-    batches = [batch for batch in (logs[:split], logs[split:]) if batch]
-    deviations = [[log - fmean(batch) for log in batch] for batch in batches]
+    deviations = [_deviations(batch) for batch in (logs[:split], logs[split:]) if batch]
     return Level(
         centre=centre.centre,
         plain=math.log(fmean(values)),
@@ -115,9 +114,14 @@ def level_of(values: Sequence[float], own_sd: float = 0.0, first_count: int | No
         df=centre.df,
         count=centre.count,
         own_sd=own_sd,
-        squares=math.fsum(one**2 for batch in deviations for one in batch),
-        lags=math.fsum(one * after for batch in deviations for one, after in pairwise(batch)),
+        squares=math.fsum([one**2 for batch in deviations for one in batch]),
+        lags=math.fsum([one * after for batch in deviations for one, after in pairwise(batch)]),
     )
+
+
+def _deviations(values: Sequence[float]) -> list[float]:
+    middle = fmean(values)
+    return [value - middle for value in values]
 
 
 def rounds_level(rounds: RoundEnergies, first_count: int | None = None) -> Level:

@@ -5,6 +5,7 @@ fraction, with Lentz's method) and 6.14 (Student's t in terms of it).
 """
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 _TINY = 1e-300  # in place of a 0 that would be divided by
@@ -17,6 +18,7 @@ _SERIES_DF = 3.0  # below it the series in 1 / df may be far off
 _LARGE_DF = 1000.0  # the first term left out of the series for it is 1 / (20 df^5)
 
 
+@lru_cache(maxsize=1024)  # a part is often asked about twice
 def t_quantile(df: float, tail: float) -> float:
     """The value that Student's t with *df* degrees of freedom passes with chance *tail*.
 

@@ -38,7 +38,8 @@ TEST_DF = 10
 standard deviations lie around the pooled one as those of ten degrees of freedom do."""
 
 _POLISH_COUNT = 10
-_HALVING_COUNT = 40
+_POLISHED = 1e-14  # in ln: a step so small changes nothing
+_TAU_STEP = 2e-12
 _LARGEST_TAU = 2.0
 _NORMAL_MEDIAN = 0.6744897501960817  # of |x|, x standard normal
 _MAD_EFFICIENCY = 0.37
@@ -184,22 +185,26 @@ def _polished(tests: Sequence[LevelsOfTest]) -> tuple[dict[Hashable, float], lis
     cells = {name: column for name, column in cells.items() if len(column) >= LEAST_TEST_COUNT}
     factors = dict.fromkeys(cells, 0.0)
     levels = _levels(tests, factors)
+    weights = [1 / test.scale for test in tests]
     for _ in range(_POLISH_COUNT if len(factors) > 1 else 0):
+        before = factors
         factors = {
-            name: weighted_median(
-                (centre - levels[number], 1 / tests[number].scale) for number, centre in column
-            )
+            name: weighted_median([(centre - levels[number], weights[number]) for number, centre in column])
             for name, column in cells.items()
         }
         levels = _levels(tests, factors)
+        if max([abs(factors[name] - before[name]) for name in factors]) < _POLISHED:
+            break
     return factors, levels
 
 
 def _levels(tests: Iterable[LevelsOfTest], factors: Mapping[Hashable, float]) -> list[float]:
     return [
         fmean(
-            session.centre - factors.get(name, 0.0)
-            for name, session in zip(test.names, test.sessions, strict=True)
+            [
+                session.centre - factors.get(name, 0.0)
+                for name, session in zip(test.names, test.sessions, strict=True)
+            ]
         )
         for test in tests
     ]
@@ -220,7 +225,7 @@ def _residuals(
     df = 0
     for test, level in zip(tests, levels, strict=True):
         count, square = len(test.sessions), test.scale**2
-        scatter = fmean(session.variance / session.count for session in test.sessions)
+        scatter = fmean([session.variance / session.count for session in test.sessions])
         if factor is not None and test.fresh is not None:
             within = test.fresh.variance / test.fresh.count + scatter / count
             residuals.append((abs(test.fresh.centre - level - factor), square * (1 + 1 / count), within))
@@ -235,19 +240,31 @@ def _residuals(
 
 
 def _matched_tau(residuals: Sequence[_Residual]) -> float:
-    """Tau of rule 2, by halving an interval."""
+    """Tau of rule 2, by halving an interval.
 
-    def is_too_small(tau: float) -> bool:
-        ratios = (off / math.sqrt(tau**2 * by + within) if off else 0.0 for off, by, within in residuals)
-        return median(ratios) > _NORMAL_MEDIAN
-
-    if not residuals or (all(within > 0 for _, _, within in residuals) and not is_too_small(0.0)):
+    A residual's ratio falls as tau grows, and is the wanted median at a tau of its own. The median of all is
+    that between the two middle ones of these; where one of them is in the middle, it is that one's.
+    """
+    squares = sorted([((off / _NORMAL_MEDIAN) ** 2 - within) / by for off, by, within in residuals])
+    if not squares:
         return 0.0
-    low, high = 0.0, _LARGEST_TAU
-    for _ in range(_HALVING_COUNT):
+    count = len(squares)
+    low, high = (
+        min(_LARGEST_TAU, math.sqrt(max(0.0, squares[place]))) for place in ((count - 1) // 2, count // 2)
+    )
+    while high - low > _TAU_STEP:
         middle = (low + high) / 2
-        low, high = (middle, high) if is_too_small(middle) else (low, middle)
+        low, high = (middle, high) if _is_too_small(middle, residuals) else (low, middle)
     return high
+
+
+def _is_too_small(tau: float, residuals: Iterable[_Residual]) -> bool:
+    """Whether the median of the ratios is above the wanted one, *tau* lying where half of them are."""
+    square = tau**2
+    ratios = [off / math.sqrt(square * by + within) if off else 0.0 for off, by, within in residuals]
+    above = min([ratio for ratio in ratios if ratio > _NORMAL_MEDIAN], default=_NORMAL_MEDIAN)
+    below = max([ratio for ratio in ratios if ratio <= _NORMAL_MEDIAN], default=_NORMAL_MEDIAN)
+    return (above + below) / 2 > _NORMAL_MEDIAN
 
 
 def weighted_median(pairs: Iterable[tuple[float, float]]) -> float:
