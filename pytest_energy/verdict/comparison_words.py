@@ -96,11 +96,13 @@ def _allowed(finding: Compared) -> float:
 
 
 def _allowed_text(finding: Compared) -> str:
-    """What is allowed, with what it is for this part where that is more."""
-    tolerance, allowed = finding.comparison.tolerance or 0.0, _allowed(finding)
-    percent = f"{tolerance * 100:g} %"
-    is_same = math.isclose(allowed, tolerance, abs_tol=1e-9)
-    return percent if is_same else f"{allowed * 100:.3g} % ({percent} of its joules)"
+    """What is allowed, and what that is of all joules where it is another share than the tolerance."""
+    comparison, part, allowed = finding.comparison, finding.decisive, _allowed(finding)
+    tolerance = comparison.tolerance or 0.0
+    if part is None or math.isclose(allowed, tolerance, abs_tol=1e-9):
+        return f"{tolerance * 100:g} %"
+    of_joules = allowed * part.energy_j / comparison.energy_j
+    return f"{allowed * 100:.3g} % ({of_joules * 100:.2g} % of its joules)"
 
 
 def _part_lines(finding: Compared, subject: Subject) -> Iterator[str]:

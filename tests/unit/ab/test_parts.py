@@ -43,9 +43,12 @@ def test_no_tests_have_no_ready_power() -> None:
 
 
 def test_power_at_rest_stands_in_for_a_channel_without_quiet() -> None:
-    """What a processor's package draws at rest is its ready power."""
-    (powers,) = ready_powers_of([[rounds(quiet_w=None)]], {"gpu:0": 90.0})
-    assert powers["gpu:0"].power_w == 90.0
+    """What a processor's package draws at rest is its ready power; a GPU's is never power at rest."""
+    package = (replace(one_round(150.0, quiet_w=None), channels={"cpu:package-0": 150.0}),) * 2
+    (powers,) = ready_powers_of([[Rounds(package, package)]], {"cpu:package-0": 90.0})
+    assert powers["cpu:package-0"].power_w == 90.0
+    (none,) = ready_powers_of([[rounds(quiet_w=None)]], {"gpu:0": 90.0})
+    assert none == {}
 
 
 def test_a_round_is_its_work_and_its_seconds() -> None:
