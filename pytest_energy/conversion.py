@@ -5,12 +5,13 @@ Rule 2: numbers by name are written as floats, whatever library they are of.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import pairwise
 from sys import intern
 from typing import Any, TypeVar
 
 from msgspec import UNSET
-from msgspec.structs import asdict
+from msgspec.structs import asdict, astuple
 
 from pytest_energy import documents, model
 from pytest_energy.codec import Document, JsonDict, decode, encode
@@ -76,14 +77,33 @@ def record_of(record: documents.Record, where: str) -> Record:
     values["rounds"] = tuple(
         reading_of(one_round, record.provenance, f"{where}: rounds[{number}]") for number, one_round in rounds
     )
-    values["machine"] = model.Machine(**asdict(record.machine))
-    values["sensors"] = tuple(model.SensorStatus(**asdict(sensor)) for sensor in record.sensors)
+    values["machine"] = _machine_of(record.machine)
+    values["sensors"] = tuple(_sensor_of(*astuple(sensor)) for sensor in record.sensors)
     if record.ready_power is not None:
         values["ready_power"] = {
             name: ReadyPower(**asdict(line)) for name, line in record.ready_power.items()
         }
     names = [name for name in documents.Record.__struct_fields__ if name in values]  # a test has more
     return Record(**{name: values[name] for name in names})
+
+
+def _machine_of(document: documents.Machine) -> model.Machine:
+    return _shared_machine(document.key, tuple(document.fixed.items()), tuple(document.varying.items()))
+
+
+# Of ten thousand tests machine and sensors are the same: in memory they are once.
+
+
+@lru_cache(maxsize=64)
+def _shared_machine(
+    key: str, fixed: tuple[tuple[str, str], ...], varying: tuple[tuple[str, str], ...]
+) -> model.Machine:
+    return model.Machine(key=key, fixed=dict(fixed), varying=dict(varying))
+
+
+@lru_cache(maxsize=64)
+def _sensor_of(*values: Any) -> model.SensorStatus:
+    return model.SensorStatus(**dict(zip(documents.Sensor.__struct_fields__, values, strict=True)))
 
 
 def judgement_to_json(judgement: Judgement) -> JsonDict:

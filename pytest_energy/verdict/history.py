@@ -6,7 +6,6 @@ Rule 1: a suite is judged as a whole, so that the baselines of all its tests are
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from statistics import fmean
 from sys import intern
 
@@ -16,7 +15,7 @@ from pytest_energy.baselines.machine import HIT_RATE
 from pytest_energy.baselines.schema import PINNED_COUNT, Baseline
 from pytest_energy.basis import Basis, Parts, why_void
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.model import Machine, Reading, Record
+from pytest_energy.model import Reading, Record
 from pytest_energy.stats.level import Level, level_of, mean_level, rounds_level
 
 LATENCY = "e2e_p50_s"
@@ -175,7 +174,7 @@ def history_of(baseline: Baseline, basis: Basis) -> History:
 
 
 def _facts_of(record: Record) -> Record:
-    """*record* with what two are compared by before their joules are; what tests share is there once."""
+    """*record* with what two are compared by before their joules are."""
     reading = record.usable_rounds[0]
     shown = Reading(
         channels={intern(name): joules for name, joules in reading.channels.items()},
@@ -183,27 +182,17 @@ def _facts_of(record: Record) -> Record:
         uncertainty_j=reading.uncertainty_j,
         provenance=reading.provenance,
     )
-    machine = record.machine
     return Record(
         test_id=record.test_id,
         created=intern(record.created),
         provenance=record.provenance,
-        machine=_shared_machine(
-            machine.key, *(tuple(one.items()) for one in (machine.fixed, machine.varying))
-        ),
+        machine=record.machine,
         rounds=(shown,),
         samples=record.samples,
         workload=record.workload,
         engine_settings=record.engine_settings,
         metrics={name: record.metrics[name] for name in (HIT_RATE,) if name in record.metrics},
     )
-
-
-@lru_cache(maxsize=64)
-def _shared_machine(
-    key: str, fixed: tuple[tuple[str, str], ...], varying: tuple[tuple[str, str], ...]
-) -> Machine:
-    return Machine(key=key, fixed=dict(fixed), varying=dict(varying))
 
 
 def entries_of(records: Iterable[Record], basis: Basis) -> tuple[Entry, ...]:

@@ -16,15 +16,6 @@ def _facts(fresh: Record) -> Record:
     return newest
 
 
-def test_tests_of_one_machine_share_its_facts() -> None:
-    """Of ten thousand tests the facts of their machine are in memory once."""
-    shown = {"torch": "2.9.1", "driver": "580"}
-    one, other = (_facts(record(energy_j=value, shown=shown)) for value in (10.0, 20.0))
-    assert one.machine is other.machine
-    assert one.machine == record(shown=shown).machine
-    assert _facts(record(shown={"torch": "2.8.0"})).machine.varying == {"torch": "2.8.0"}
-
-
 def test_what_two_records_are_compared_by_is_kept() -> None:
     """Samples, machine, channels and the share of prompts that was in a cache; else a unit may be lost."""
     old = _facts(record(samples=4, metrics={"cache_hit_rate": 0.5, "accuracy": 0.9}))
