@@ -20,7 +20,7 @@ from pytest_energy.stats.level import Level, level_of, mean_level
 from pytest_energy.stats.suite import LevelsOfTest, SuiteNoise, alone
 from pytest_energy.verdict.changes import CREPT_SHARE
 from pytest_energy.verdict.history import Entry, History
-from pytest_energy.verdict.suite import ALONE_SD, Case, session_factors, suite_of
+from pytest_energy.verdict.suite import ALONE_SD, Case, Suite, session_factors, suite_of
 
 ALPHA = 0.05
 BY_ITSELF = alone(ALONE_SD[Part.JOULES])
@@ -216,14 +216,12 @@ class SuiteOutcome:
     Attributes:
         outcomes: Of each test, in their order.
         factor: What they share, or `None` where they are too few to tell.
-        noise: How their sessions differ.
         bounds: Of each test's ratio.
     """
 
     outcomes: tuple[Outcome, ...]
     bounds: tuple[Bounds, ...]
     factor: SessionFactor | None
-    noise: SuiteNoise
 
     def count(self, verdict: Verdict) -> int:
         return sum(one.verdict is verdict for one in self.outcomes)
@@ -257,24 +255,19 @@ class SuiteTrial:
             yardstick: By how much the fixed loads have moved, by name.
         """
         changes = changes or {}
-        counts = [(draw.first_count, 0) for draw in self._draws]
-        trials = self._trials(counts, changes)
-        counts = [(trial.round_count(changes.get(place, 0.0)), 0) for place, trial in enumerate(trials)]
-        if any(count != draw.first_count for (count, _), draw in zip(counts, self._draws, strict=True)):
-            trials = self._trials(counts, changes)
-        verdicts = self._verdicts(trials, counts, changes)
-        suspects = [
-            place
-            for place, verdict in enumerate(verdicts)
-            if verdict is Verdict.REGRESSION and counts[place][0] >= LEAST_CONFIRMING_COUNT
-        ]
-        if suspects:
-            for place in suspects:
-                counts[place] = (counts[place][0], counts[place][0])
-            trials = self._trials(counts, changes)
-            verdicts = self._verdicts(trials, counts, changes)
-        cases = self._cases(counts, changes)
-        suite = suite_of(cases)
+        by = [changes.get(place, 0.0) for place in range(len(self._draws))]
+        counts = self._first_counts()
+        trials, cases, suite = self._trials(counts, changes)
+        wanted = [(trial.round_count(one), 0) for trial, one in zip(trials, by, strict=True)]
+        if wanted != counts:
+            counts = wanted
+            trials, cases, suite = self._trials(counts, changes)
+        verdicts = _verdicts(trials, counts, by)
+        confirmed = [_confirmed(*one) for one in zip(verdicts, counts, strict=True)]
+        if confirmed != counts:
+            counts = confirmed
+            trials, cases, suite = self._trials(counts, changes)
+            verdicts = _verdicts(trials, counts, by)
         factors = session_factors(cases, suite, ALPHA)
         return SuiteOutcome(
             outcomes=tuple(
@@ -283,8 +276,26 @@ class SuiteTrial:
             ),
             bounds=tuple(trial.bounds(*count) for trial, count in zip(trials, counts, strict=True)),
             factor=replace(factors[0], yardstick=yardstick or {}) if factors else None,
-            noise=suite.noise(_CHANNELS, Part.JOULES),
         )
+
+    def outcome_of(self, place: int, change: float) -> Outcome:
+        """What the gate says of the test in *place* if it alone uses *change* more.
+
+        The others have their first batches: to ask for more rounds of each would take hours.
+        """
+        counts, changes = self._first_counts(), {place: change}
+        trial = self._trial(place, counts, changes)
+        counts[place] = trial.round_count(change), 0
+        trial = self._trial(place, counts, changes)
+        verdict = trial.verdict(change, *counts[place])
+        confirmed = _confirmed(verdict, counts[place])
+        if confirmed != counts[place]:
+            counts[place] = confirmed
+            verdict = self._trial(place, counts, changes).verdict(change, *confirmed)
+        return Outcome(verdict=verdict, count=counts[place][0], confirming_count=counts[place][1])
+
+    def _first_counts(self) -> list[tuple[int, int]]:
+        return [(draw.first_count, 0) for draw in self._draws]
 
     def _cases(self, counts: Sequence[tuple[int, int]], changes: Mapping[int, float]) -> list[Case]:
         return [
@@ -296,25 +307,37 @@ class SuiteTrial:
             for place, (draw, count) in enumerate(zip(self._draws, counts, strict=True))
         ]
 
-    def _trials(self, counts: Sequence[tuple[int, int]], changes: Mapping[int, float]) -> list[Trial]:
-        suite = suite_of(self._cases(counts, changes))
-        return [
-            Trial(
-                draw,
-                tolerance=self._tolerance,
-                noise=suite.noise(_CHANNELS, Part.JOULES),
-                test_count=suite.test_count,
-            )
-            for draw in self._draws
-        ]
+    def _trials(
+        self, counts: Sequence[tuple[int, int]], changes: Mapping[int, float]
+    ) -> tuple[list[Trial], list[Case], Suite]:
+        cases = self._cases(counts, changes)
+        suite = suite_of(cases)
+        return [self._trial_in(suite, draw) for draw in self._draws], cases, suite
 
-    def _verdicts(
-        self, trials: Sequence[Trial], counts: Sequence[tuple[int, int]], changes: Mapping[int, float]
-    ) -> list[Verdict]:
-        return [
-            trial.verdict(changes.get(place, 0.0), *count)
-            for place, (trial, count) in enumerate(zip(trials, counts, strict=True))
-        ]
+    def _trial(self, place: int, counts: Sequence[tuple[int, int]], changes: Mapping[int, float]) -> Trial:
+        return self._trial_in(suite_of(self._cases(counts, changes)), self._draws[place])
+
+    def _trial_in(self, suite: Suite, draw: Draw) -> Trial:
+        return Trial(
+            draw,
+            tolerance=self._tolerance,
+            noise=suite.noise(_CHANNELS, Part.JOULES),
+            test_count=suite.test_count,
+        )
+
+
+def _verdicts(
+    trials: Sequence[Trial], counts: Sequence[tuple[int, int]], changes: Sequence[float]
+) -> list[Verdict]:
+    return [
+        trial.verdict(change, *count) for trial, change, count in zip(trials, changes, counts, strict=True)
+    ]
+
+
+def _confirmed(verdict: Verdict, count: tuple[int, int]) -> tuple[int, int]:
+    """Rounds of a first and a confirming batch, where there is to be one."""
+    is_suspect = verdict is Verdict.REGRESSION and count[0] >= LEAST_CONFIRMING_COUNT
+    return (count[0], count[0]) if is_suspect else count
 
 
 def moved(level: Level, change: float) -> Level:

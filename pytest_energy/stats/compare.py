@@ -20,6 +20,7 @@ Rule 2: a round's own uncertainty is not divided by the number of rounds. What p
 Rule 3: a session that is off by itself is left out of b and tau, from four sessions on, and is named: one
     that lies four standard deviations from the others, by what they show or is known before them, whichever
     is more. Where more than one in four are off, none is: sessions then differ, and that is what tau is for.
+    Nor is one of single rounds: how those differ only the sessions tell, all of them.
 Rule 4: one round held against single rounds proves no rise below five sessions: nothing shows their spread.
     From five on the sessions show it: what they differ by holds their rounds, and no scatter of rounds is
     assumed.
@@ -204,7 +205,7 @@ def compare_levels(
 
 def odd_places(sessions: Sequence[Level], factors: Sequence[float], noise: Noise) -> tuple[int, ...]:
     """Places of the sessions that are off by themselves: rule 3."""
-    if len(sessions) < _LEAST_ROBUST_SESSIONS:
+    if len(sessions) < _LEAST_ROBUST_SESSIONS or max(session.count for session in sessions) == 1:
         return ()
     centres = [session.centre - factor for session, factor in zip(sessions, factors, strict=True)]
     middle, round_variance = median(centres), _pooled_variance(sessions)[0]

@@ -35,6 +35,8 @@ _COMMON = {
     "two clock states 8 % apart, half in each": World(between_sd=0.005, common=two_states(_GAP, 0.5)),
     "baselines by day, swing 4 %": World(between_sd=0.005, common=by_day(0.04)),
 }
+_WIDE = World(between_sd=0.05)
+_WIDE_HEAD = ("unchanged red", "lower bound above the truth", "+10 % detected")
 _NEIGHBOUR = "a neighbour of +12 % in 5 % of batches"
 _NEIGHBOURED = World(between_sd=0.005, batch=neighbour(0.12, 0.05))
 
@@ -52,10 +54,15 @@ def odd_session_table(repetitions: int, seed: int) -> str:
 
 def suite_table(repetitions: int, seed: int) -> str:
     rows = []
-    for between_sd in (0.01, 0.02, 0.03):
+    for between_sd, planted_count in ((0.01, 5), (0.02, 1), (0.03, 1)):
         for count in (1, 2, 3, 5):
             one = suite_figures(
-                World(between_sd=between_sd), count, 200, _suites(repetitions), seed=seed, planted_count=5
+                World(between_sd=between_sd),
+                count,
+                200,
+                _suites(repetitions),
+                seed=seed,
+                planted_count=planted_count,
             )
             rows.append([f"{between_sd:.0%}", f"{count}", *_suite_row(one), _percent(one.found)])
     return _table(("tau", "sessions", *_SUITE_HEAD, "+10 % of one detected"), rows)
@@ -197,17 +204,21 @@ def common_suite_table(repetitions: int, seed: int) -> str:
 
 
 def wide_table(repetitions: int, seed: int) -> str:
-    world = World(between_sd=0.05)
     rows = []
     for count in (1, 2, 3, 5, 10):
-        one = figures(world, count, repetitions, seed=seed)
-        rows.append(["alone", f"{count}", _red(one), _percent(one.misses[0]), _red(one, 0.10)])
+        one = figures(_WIDE, count, repetitions, seed=seed)
+        rows.append([f"{count}", _red(one), _percent(one.misses[0]), _red(one, 0.10)])
+    return _table(("sessions", *_WIDE_HEAD), rows)
+
+
+def wide_suite_table(repetitions: int, seed: int) -> str:
+    rows = []
     for test_count, suites in ((20, _suites(repetitions)), (200, _suites(repetitions) // 5 + 1)):
         for count in (1, 2, 3, 5, 10):
-            many = suite_figures(world, count, test_count, suites, seed=seed, planted_count=5)
-            cells = (many.red_tests, many.misses, many.found)
-            rows.append([f"one of {test_count}", f"{count}", *map(_percent, cells)])
-    return _table(("", "sessions", "unchanged red", "lower bound above the truth", "+10 % detected"), rows)
+            many = suite_figures(_WIDE, count, test_count, suites, seed=seed, planted_count=5)
+            cells = (many.red_tests, many.misses, many.found, many.red_suites)
+            rows.append([f"{test_count}", f"{count}", *map(_percent, cells)])
+    return _table(("tests", "sessions", *_WIDE_HEAD, "suites with a red test"), rows)
 
 
 def alike_table(repetitions: int, seed: int) -> str:
@@ -239,31 +250,23 @@ def detectable_table(repetitions: int, seed: int) -> str:
     }
     single = {f"one round, CV {cv:.0%}": World(cv=cv, count=1) for cv in (0.01, 0.10, 0.20)}
     rows = [
-        [name, "alone", f"{count}", *_detected(figures(world, count, repetitions, seed=seed, changes=()))]
+        [name, f"{count}", *_detected(figures(world, count, repetitions, seed=seed, changes=()))]
         for names, counts in ((worlds, (1, 3, 5, 10)), (single, (5, 10)))
         for name, world in names.items()
         for count in counts
     ]
-    for test_count, probed_count in ((20, 5), (200, 5)):
+    return _table(("", "sessions", "detectable (median)", "detected"), rows)
+
+
+def detectable_suite_table(repetitions: int, seed: int) -> str:
+    rows = []
+    for test_count, suites in ((20, _suites(repetitions)), (200, _suites(repetitions) // 3 + 1)):
         for between_sd in (0.005, 0.01, 0.02, 0.03):
             for count in (1, 3, 5):
-                one = suite_figures(
-                    World(between_sd=between_sd),
-                    count,
-                    test_count,
-                    _suites(repetitions),
-                    seed=seed,
-                    probed_count=probed_count,
-                )
-                rows.append(
-                    [
-                        f"tau {100 * between_sd:g} %, CV 1 %",
-                        f"one of {test_count}",
-                        f"{count}",
-                        *_detected(one),
-                    ]
-                )
-    return _table(("", "tests", "sessions", "detectable (median)", "detected"), rows)
+                world = World(between_sd=between_sd)
+                one = suite_figures(world, count, test_count, suites, seed=seed, probed_count=10)
+                rows.append([f"{test_count}", f"{100 * between_sd:g} %", f"{count}", *_detected(one)])
+    return _table(("tests", "tau", "sessions", "detectable (median)", "detected"), rows)
 
 
 def _detected(one: Figures | SuiteFigures) -> list[str]:
@@ -310,8 +313,13 @@ TABLES: Mapping[str, tuple[str, Callable[[int, int], str]]] = {
     "common": ("What sessions have in common, a test by itself", common_table),
     "common-suite": ("What sessions have in common, in a suite", common_suite_table),
     "wide": ("Sessions that differ by 5 %", wide_table),
+    "wide-suite": ("Sessions that differ by 5 %, in a suite", wide_suite_table),
     "alike": ("Rounds that are alike, tau 1 %", alike_table),
     "detectable": ("A rise of just what is said to be detectable", detectable_table),
+    "detectable-suite": (
+        "A rise of just what is said to be detectable, of one test of a suite, CV 1 %",
+        detectable_suite_table,
+    ),
     "tries": ("Until it is green", tries_table),
 }
 

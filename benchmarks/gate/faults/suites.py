@@ -78,7 +78,7 @@ def suite_figures(
         passing.append(unchanged.count(Verdict.PASS))
         missed.append(fmean([bounds.lower > 1 for bounds in unchanged.bounds]))
         for place in range(planted_count):
-            one = trial.outcome({place: change}).outcomes[place]
+            one = trial.outcome_of(place, change)
             found.append(one.verdict is Verdict.REGRESSION)
         if not probed_count:
             continue
@@ -86,7 +86,7 @@ def suite_figures(
         for place in range(probed_count):
             rise = unchanged.bounds[place].detectable_ratio - 1
             detectable.append(rise)
-            one = again.outcome({place: rise}).outcomes[place]
+            one = again.outcome_of(place, rise)
             detected.append(one.verdict is Verdict.REGRESSION)
     return SuiteFigures(
         red_suites=fmean([count > 0 for count in red]),

@@ -201,6 +201,15 @@ def test_a_suite(session_count: int, common: float) -> None:
     assert simulated.factor.ratio_ci == pytest.approx(factor.ratio_ci, rel=1e-12)
 
 
+def test_one_of_a_suite_by_itself() -> None:
+    """Where no other test asks for rounds, one that rises is judged as in the whole suite."""
+    rng = random.Random(SEED)  # noqa: S311  # noise that repeats
+    draws = [World(count=6).draw(rng, 3) for _ in range(12)]
+    for change in (0.0, 0.08, 0.10):
+        suite = SuiteTrial(draws)
+        assert suite.outcome_of(4, change) == suite.outcome({4: change}).outcomes[4]
+
+
 def real_session(
     drawn: Sequence[tuple[Draw, list[list[float]]]], changes: dict[int, float]
 ) -> tuple[list[RealTrial], SessionDecision]:

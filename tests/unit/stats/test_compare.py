@@ -348,6 +348,10 @@ class TestOddSessions:
         sessions = levels(0.0, 0.2, 0.003, -0.002, 0.21, 0.001, -0.004, 0.002)
         assert odd_places(sessions, [0.0] * 8, ALONE) == (1, 4)
 
+    def test_a_single_round_is_never_odd(self) -> None:
+        """Nothing but the sessions tells how single rounds differ."""
+        assert odd_places(levels(0.0, 0.001, 0.3, -0.002, 0.002, count=1), [0.0] * 5, ALONE) == ()
+
     def test_a_factor_explains_a_session(self) -> None:
         """What the session has in common over all tests makes it no odd one."""
         sessions = levels(0.0, 0.001, 0.3, -0.002, 0.002)
