@@ -103,13 +103,13 @@ def level_of(values: Sequence[float], own_sd: float = 0.0, first_count: int | No
     of the two alone.
     """
     logs = [math.log(value) for value in values]
-    centre = centre_of(logs)
+    centre, plain = centre_of(logs), math.log(fmean(values))
     split = len(logs) if first_count is None else first_count
     deviations = [_deviations(batch) for batch in (logs[:split], logs[split:]) if batch]
     return Level(
         centre=centre.centre,
-        plain=math.log(fmean(values)),
-        repeated=math.log(fmean([*values, max(values)] if trimmed_count(len(values)) else values)),
+        plain=plain,
+        repeated=math.log(fmean([*values, max(values)])) if trimmed_count(len(values)) else plain,
         variance=centre.variance,
         df=centre.df,
         count=centre.count,
