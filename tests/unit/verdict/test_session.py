@@ -117,8 +117,8 @@ def test_more_work_is_a_regression_of_work() -> None:
 
 
 def test_a_long_wait_on_a_shared_host_is_shown() -> None:
-    """Four times the seconds say so, and fail the test where nothing but waiting was asked for."""
-    fresh = _with_one(_planted(4, waiting=4.0))
+    """Twice the seconds may be the host: shown, and a failure where nothing but waiting was asked for."""
+    fresh = _with_one(_planted(4, waiting=2.6))
     shown = _judged(fresh, BASELINE).decisions[4]
     assert shown.verdict is Verdict.PASS
     waiting = _compared(shown).comparison.parts[1]
@@ -128,6 +128,15 @@ def test_a_long_wait_on_a_shared_host_is_shown() -> None:
     decisive = _compared(asked).decisive
     assert decisive is not None
     assert decisive.part is Part.WAITING
+
+
+def test_a_wait_that_no_host_explains_fails() -> None:
+    """Six times the seconds are not a slow host."""
+    decision = _judged(_with_one(_planted(4, waiting=6.0)), BASELINE).decisions[4]
+    assert decision.verdict is Verdict.REGRESSION
+    decisive = _compared(decision).decisive
+    assert decisive is not None
+    assert (decisive.part, decisive.is_judged) == (Part.WAITING, True)
 
 
 def test_waiting_is_too_blunt_to_be_judged_on_a_shared_host() -> None:
