@@ -156,7 +156,7 @@ def correlation_factor(levels: Iterable[Level]) -> float:
     """By how much the variance of a mean grows because rounds that follow one another are alike; at least 1.
 
     The lag-1 correlation r is pooled over *levels* and freed of the bias that their own means bring. It
-    counts where chance doesn't explain it (one-sided 5 %).
+    counts where chance doesn't explain it (one-sided 1 %).
 
     Source:
         (1 + r) / (1 - r) for a first-order process; bias: Marriott and Pope 1954, Biometrika 41, 390;
@@ -169,7 +169,7 @@ def correlation_factor(levels: Iterable[Level]) -> float:
     raw = math.fsum(level.lags for level in used) / math.fsum(level.squares for level in used)
     mean_count = count / len(used)
     correlation = raw + (1 + 3 * max(0.0, raw)) / mean_count
-    if correlation <= z_quantile(0.05) / math.sqrt(count):
+    if correlation <= z_quantile(0.01) / math.sqrt(count):
         return 1.0
     correlation = min(correlation, _LARGEST_CORRELATION)
     return (1 + correlation) / (1 - correlation)

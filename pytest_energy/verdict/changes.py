@@ -27,8 +27,8 @@ from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.suite import Suite, active_share, levels_of
 
 SLOW_HOST_RATIO = 2.0
-"""Seconds of a test on one host over those on another: the largest of 2,160 pairs of unchanged tests on eleven
-rented H100s was 2.1, so that a lower bound past this is the code."""
+"""Seconds of a test on one host over those on another: the largest of 2,160 pairs of unchanged tests on
+eleven rented H100s was 2.1, so that a lower bound past this is the code."""
 
 CREPT_SHARE = 0.5  # of what is allowed, that the newest sessions lie above the first at least
 
