@@ -10,6 +10,7 @@ Rule 3: work is held against the tolerance d by itself where it can be told that
     of the test's joules; where it is too blunt to pass if nothing has changed it is shown and has no say: a
     host that others share may be twice as slow. Surely more than that is no host.
 Rule 4: the first sessions of a level are a second gate, so that a rise in small steps fails at last.
+Rule 5: where too few tests run to tell what they share, a rise is none that a load of the yardstick explains.
 """
 
 import math
@@ -21,7 +22,14 @@ from pytest_energy.judgement import SEVERITY, Part, PartComparison, Verdict
 from pytest_energy.model import Reading, Record
 from pytest_energy.stats.compare import Bounds, Noise, compare_levels, informed
 from pytest_energy.stats.suite import LevelsOfTest
-from pytest_energy.verdict.findings import Batch, ByChance, Crept, FewLargeRounds, NotConfirmed
+from pytest_energy.verdict.findings import (
+    Batch,
+    ByChance,
+    Crept,
+    FewLargeRounds,
+    MachineMoved,
+    NotConfirmed,
+)
 from pytest_energy.verdict.history import Entry, History, entry_of, mean_entry
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.suite import Suite, active_share, levels_of
@@ -32,7 +40,7 @@ eleven rented H100s was 2.1, so that a lower bound past this is the code."""
 
 CREPT_SHARE = 0.5  # of what is allowed, that the newest sessions lie above the first at least
 
-Doubt = NotConfirmed | ByChance | FewLargeRounds
+Doubt = NotConfirmed | ByChance | FewLargeRounds | MachineMoved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,8 +233,8 @@ class Question:
 
     def _doubt(
         self, part: Part, bounds: Bounds, allowed: float, entries: Sequence[Entry]
-    ) -> NotConfirmed | ByChance | None:
-        """Why what looks like a rise isn't sure enough (rule 2), or `None`."""
+    ) -> NotConfirmed | ByChance | MachineMoved | None:
+        """Why what looks like a rise isn't sure enough (rules 2 and 5), or `None`."""
         for batch, rounds in self._batches():
             if not rounds or self._bounds(self._entry(rounds), entries, part, allowed).lower <= 1 + allowed:
                 return NotConfirmed(batch=batch, round_count=len(rounds))
@@ -235,6 +243,9 @@ class Question:
         if bounds.chance_lower <= 1:
             count = self.suite.test_count
             return ByChance(test_count=count, alpha=self.policy.alpha / count)
+        moved = self.suite.machine_rise(frozenset(self.history.entries[-1].channels_j), part)
+        if moved is not None and bounds.lower / max(1.0, moved[1]) <= 1 + allowed:
+            return MachineMoved(load=moved[0], ratio=moved[1])
         return None
 
     def _entry(self, rounds: tuple[Reading, ...]) -> Entry:

@@ -19,6 +19,7 @@ from pytest_energy.verdict.findings import (
     CreepSince,
     Decision,
     FewLargeRounds,
+    MachineMoved,
     NotConfirmed,
 )
 from pytest_energy.verdict.history import LATENCY
@@ -202,6 +203,8 @@ def _evidence(finding: Compared, record: Record) -> str:
         )
     if finding.is_interleaved and finding.spread.count == 1:
         return f"one pair of rounds proves nothing ({bounds})"
+    if not finding.proves_rise:
+        return f"single rounds prove no rise below {LEAST_PROVING_SESSIONS} sessions: {counts}, {bounds}"
     part = finding.decisive
     change = change_text(finding.comparison.detectable_ratio if part is None else part.detectable_ratio)
     return f"a rise of {change} would have been told with 80 % power: {counts}, {bounds}"
@@ -280,12 +283,17 @@ def _notes(finding: Compared, record: Record) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _doubt_text(doubt: NotConfirmed | ByChance | FewLargeRounds) -> str:
+def _doubt_text(doubt: NotConfirmed | ByChance | FewLargeRounds | MachineMoved) -> str:
     if isinstance(doubt, FewLargeRounds):
         repeated = doubt.repeated_ratio
         more = "" if repeated is None else f" ({change_text(repeated)} with one more of them)"
         plain = change_text(doubt.plain_ratio)
         return f"a few large rounds: the plain mean is {plain}{more}, the usual round is not"
+    if isinstance(doubt, MachineMoved):
+        return (
+            f"the machine may be the cause: the yardstick's {doubt.load} is at {change_text(doubt.ratio)} "
+            "or more, and fewer than five tests can't tell it from the code"
+        )
     if isinstance(doubt, NotConfirmed) and doubt.batch == "only":
         return f"one round against single rounds proves no rise below {LEAST_PROVING_SESSIONS} sessions"
     if isinstance(doubt, NotConfirmed):

@@ -126,6 +126,14 @@ class FewLargeRounds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MachineMoved:
+    """The machine may explain the rise: *load* of the yardstick is *ratio* of the baseline's or more."""
+
+    load: str
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Crept:
     """A rise over the first *entry_count* sessions of the level, the last of them made at *since*."""
 
@@ -169,6 +177,7 @@ class Compared:
         unused_count: Sessions of the baseline without usable joules.
         decisive: The part that the verdict is of; `None` where rounds were taken in turns.
         doubt: Why what the bounds say is not the verdict, or `None`.
+        proves_rise: Whether a rise could be proved: single rounds against few single rounds prove none.
         crept: That the first sessions, which only a person moves, make it a regression; or `None`.
         odd_entries: When the sessions were made that are off by themselves and left out.
         creep: That the level has crept up over the baseline's sessions, or `None`.
@@ -183,7 +192,8 @@ class Compared:
     block_count: int = 1
     unused_count: int = 0
     decisive: PartComparison | None = None
-    doubt: NotConfirmed | ByChance | FewLargeRounds | None = None
+    doubt: NotConfirmed | ByChance | FewLargeRounds | MachineMoved | None = None
+    proves_rise: bool = True
     crept: Crept | None = None
     odd_entries: tuple[str, ...] = ()
     creep: CreepSince | None = None

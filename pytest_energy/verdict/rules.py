@@ -248,6 +248,7 @@ def _compared(question: Question) -> Compared:
         unused_count=history.unused_count,
         decisive=decisive.comparison,
         doubt=decisive.doubt,
+        proves_rise=decisive.bounds.is_proof,
         crept=decisive.crept,
         odd_entries=tuple(history.judging[place].created for place in decisive.bounds.odd_places),
         creep=_creep([*history.entries, fresh]),

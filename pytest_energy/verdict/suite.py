@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean, variance
 
 from pytest_energy.judgement import Part, SessionFactor
-from pytest_energy.stats.compare import Noise
+from pytest_energy.stats.compare import Noise, compare_levels
 from pytest_energy.stats.suite import LevelsOfTest, Prior, SuiteNoise, alone, suite_noise
 from pytest_energy.verdict.history import Activity, Entry, History
 
@@ -38,6 +38,11 @@ ALONE_SD = {Part.JOULES: 0.01, Part.WORK: 0.01, Part.WAITING: 0.05}
 
 Channels = frozenset[str]
 
+_MOVE_ALPHA = 0.05  # chance that a load has moved less than what is said of it
+
+_OF_MACHINE = (Part.WORK, Part.JOULES)
+"""What a card changes; seconds of waiting are the host's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -59,13 +64,22 @@ class Suite:
     Attributes:
         noises: Of each group of tests; a test of none is by itself.
         test_count: Tests that are judged together.
+        moves: By how much the yardstick's loads have surely moved, by name; empty without a yardstick.
     """
 
     noises: Mapping[tuple[Channels, Part], SuiteNoise] = field(default_factory=dict)
     test_count: int = 1
+    moves: Mapping[tuple[Channels, Part], Mapping[str, float]] = field(default_factory=dict)
 
     def noise(self, channels: Channels, part: Part) -> SuiteNoise:
         return self.noises.get((channels, part)) or alone(ALONE_SD[part])
+
+    def machine_rise(self, channels: Channels, part: Part) -> tuple[str, float] | None:
+        """The load of the yardstick that rose most, and its ratio, where no factor of many tests is known."""
+        moves = self.moves.get((channels, part), {})
+        if not moves or self.noise(channels, part).test_count:
+            return None
+        return max(moves.items(), key=lambda move: move[1])
 
     def noise_of(self, test: LevelsOfTest, channels: Channels, part: Part) -> Noise:
         """What it is for one test.
@@ -90,8 +104,11 @@ BY_ITSELF = Suite()
 def suite_of(cases: Iterable[Case]) -> Suite:
     """What *cases* show together; the yardstick's loads among them have no say."""
     groups: dict[Channels, list[Case]] = {}
+    yardstick = []
     for case in cases:
-        if not case.test_id.startswith(YARDSTICK) and case.history.entries:
+        if case.test_id.startswith(YARDSTICK):
+            yardstick.append(case)
+        elif case.history.entries:
             groups.setdefault(case.channels, []).append(case)
     noises = {
         (channels, part): suite_noise(
@@ -102,7 +119,12 @@ def suite_of(cases: Iterable[Case]) -> Suite:
         for channels, group in groups.items()
         for part in Part
     }
-    return Suite(noises, max(1, sum(map(len, groups.values()))))
+    moves = {
+        (channels, part): dict(_moves(yardstick, part, channels))
+        for channels in groups
+        for part in _OF_MACHINE
+    }
+    return Suite(noises, max(1, sum(map(len, groups.values()))), moves)
 
 
 def levels_of(fresh: Entry | None, entries: Sequence[Entry], part: Part) -> LevelsOfTest | None:
@@ -183,5 +205,13 @@ def _moves(yardstick: Iterable[Case], part: Part, channels: Channels) -> Iterabl
             continue
         levels = levels_of(case.fresh, case.history.judging, part)
         if levels is not None and levels.fresh is not None and case.channels & channels:
-            before = fmean(session.centre for session in levels.sessions)
-            yield case.test_id.removeprefix(YARDSTICK), math.exp(levels.fresh.centre - before)
+            yield case.test_id.removeprefix(YARDSTICK), _sure_move(levels, part)
+
+
+def _sure_move(levels: LevelsOfTest, part: Part) -> float:
+    """By how much a load has moved at least, a ratio; 1 where its bounds hold no change."""
+    if levels.fresh is None:
+        return 1.0
+    noise = Noise(between_sd=PRIORS[part].test_sd * levels.scale)
+    bounds = compare_levels(levels.fresh, levels.sessions, tolerance=0.0, alpha=_MOVE_ALPHA, noise=noise)
+    return bounds.lower if bounds.lower > 1 else min(1.0, bounds.upper)
