@@ -34,6 +34,9 @@ _EDGE_AGE_S = 1e-3
 # Quiet ticks before the start that are compared for the one whose time is known best.
 _CANDIDATE_TICKS = 3
 
+# Of two powers; past it one of them is none, and a square is past all numbers.
+_LARGEST_RATIO = 1e100
+
 
 class How(StrEnum):
     """The way in which joules were found."""
@@ -194,7 +197,10 @@ class Aligned:
                 weights[interval.index + 1] += rate_w
                 weights[interval.index] -= rate_w
         least_w = min(quiet.head.power_w, quiet.tail.power_w)
-        square = math.fsum((w / least_w) ** 2 for w in weights.values()) if least_w > 0 else 2.0
+        ratios = (
+            [min(abs(w) / least_w, _LARGEST_RATIO) for w in weights.values()] if least_w > 0 else [1.0, 1.0]
+        )
+        square = math.fsum(ratio**2 for ratio in ratios)
         return self.ticks.variance(weights) + square * self.resolution_j**2 / 12
 
     def _without_quiet(self) -> Integral:

@@ -110,7 +110,8 @@ def quiet_power(head: Sequence[Interval], tail: Sequence[Interval]) -> QuietPowe
         return QuietPower(both, both, beyond_w)
     # A small difference is a passing fit of the counter, a large one another power state. Between the
     # two nobody knows, and the uncertainty says so.
-    weight = difference_w**2 / (difference_w**2 + (_PASSING_SHARE * before.power_w) ** 2)
+    scale_w = math.hypot(difference_w, _PASSING_SHARE * before.power_w)
+    weight = (difference_w / scale_w) ** 2 if scale_w > 0 else 0.0
     blend = Level(before.power_w + weight * difference_w, after.intervals, after.duration_s)
     return QuietPower(before, blend, 2 * math.sqrt(weight * (1 - weight)) * difference_w)
 

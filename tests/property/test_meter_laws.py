@@ -3,7 +3,7 @@
 import math
 from itertools import accumulate, pairwise
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_energy.meter.integrate import integrate
@@ -38,6 +38,8 @@ def test_constant_power_gives_power_times_time(gaps_s: list[float], power_w: flo
     assert math.isclose(integral.energy_j, power_w * (stop_s - start_s), rel_tol=1e-6, abs_tol=1e-9 * power_w)
 
 
+@example(gaps_s=[1.0] * 34, rises_j=[0.0] * 3 + [5e-292] + [0.0] * 29 + [1.0] + [0.0] * 6, cuts=[0.0])
+@example(gaps_s=[1.0] * 12, rises_j=[0.0] * 3 + [5e-292] + [0.0] * 36, cuts=[0.0])
 @given(
     gaps_s=gaps,
     rises_j=st.lists(st.floats(min_value=0.0, max_value=500.0), min_size=40, max_size=40),
