@@ -93,20 +93,20 @@ def test_a_session_of_its_own_does_not_judge_a_run(cli: Cli, tmp_path: Path) -> 
 
 
 def test_the_yardstick_explains_again(cli: Cli, tmp_path: Path) -> None:
-    """All tests +12 % fail the run; where the loads moved by as much, it is the card."""
+    """All tests +12 % fail the run; where the loads surely moved nearly as much, it is the card."""
     tests = [f"t.py::test_{number}" for number in range(6)]
     load = load_id("gpu", "compute")
     folder = tmp_path / "b"
     for test_id in (*tests, load):
         stored(folder, 10.0, 10.05, test_id=test_id)
     judgements = [by(at(11.2, test_id), Policy()) for test_id in tests]
-    for load_j, status in ((10.0, 1), (11.2, 0)):
+    for load_j, status, least, most in ((10.0, 1, 1.0, 1.0), (11.2, 0, 1.08, 11.2 / 10.025)):
         yardstick = Yardstick(records=(at(load_j, load).record,))
         run = kept(tmp_path / "run.json", *judgements, yardstick=yardstick)
         ended, out, _ = cli("judge", run, f"--baselines={folder}", "--json")
         whole = document(out)["run_judgement"]
         assert (ended, bool(whole["failures"])) == (status, bool(status))
-        assert whole["factors"][0]["yardstick"]["gpu-compute"] == pytest.approx(load_j / 10.025, rel=0.01)
+        assert least <= whole["factors"][0]["yardstick"]["gpu-compute"] <= most
 
 
 def test_several_runs_are_judged_in_turn(cli: Cli, tmp_path: Path) -> None:
