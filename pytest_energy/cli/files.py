@@ -1,6 +1,6 @@
 """Runs that are read again, reports that are written, and lines that are printed.
 
-Rule 1: a file is looked at before it is read whole: one far larger than any run is refused by its size.
+Rule 1: a file is looked at before it is read: one far larger than any run is refused by its size.
 Rule 2: joules that can't be are refused wherever they stand in it.
 """
 
@@ -12,12 +12,10 @@ from pytest_energy.errors import FormatError, SettingsError
 from pytest_energy.judgement import Judgement, RunJudgement
 from pytest_energy.model import Record
 from pytest_energy.report.formats import write
-from pytest_energy.report.to_json import read
+from pytest_energy.report.to_json import MOST_BYTES, read
 from pytest_energy.report.view import View
+from pytest_energy.whole_file import read_whole
 from pytest_energy.yardstick import Yardstick
-
-MOST_BYTES = 64_000_000
-"""Of a run's JSON: 10,000 tests of 10 rounds have 52 MB. Parsed it takes some ten times its size."""
 
 _WHAT_TO_GIVE = "give a file written by --energy-out"
 
@@ -35,14 +33,7 @@ def read_run(path: Path) -> View:
         SettingsError: It can't be read, is too large, or is no run.
     """
     try:
-        with path.open("rb") as file:
-            size_bytes = path.stat().st_size
-            if size_bytes > MOST_BYTES:
-                raise SettingsError(
-                    f"{path} has {size_bytes:,} bytes, and a run's JSON has at most {MOST_BYTES:,}: it was "
-                    f"not read; {_WHAT_TO_GIVE}, or split that run"
-                )
-            text = file.read().decode("utf-8")
+        text = read_whole(path, MOST_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} can't be read: {error}; {_WHAT_TO_GIVE}") from error
     try:

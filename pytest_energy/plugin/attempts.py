@@ -18,7 +18,8 @@ from pytest_energy.errors import FormatError, SettingsError
 from pytest_energy.judgement import Judgement
 from pytest_energy.model import Record
 from pytest_energy.report.formats import write
-from pytest_energy.report.to_json import read
+from pytest_energy.report.to_json import MOST_BYTES, read
+from pytest_energy.whole_file import read_whole
 
 _WHAT_TO_DO = "delete it, and know that its joules are forgotten"
 
@@ -79,7 +80,7 @@ class Attempts:
 
 def _records_in(path: Path) -> tuple[Record, ...]:
     try:
-        run = read(path.read_text(encoding="utf-8"), str(path))
+        run = read(read_whole(path, MOST_BYTES).decode(), str(path))
     except (OSError, UnicodeDecodeError, FormatError) as error:
         msg = f"--energy-attempts: {path} can't be read as a run: {error}; {_WHAT_TO_DO}"
         raise SettingsError(msg) from error

@@ -7,6 +7,7 @@ from pytest_energy.errors import SettingsError
 from pytest_energy.judgement import Judgement, RunJudgement
 from pytest_energy.report import to_csv, to_html, to_json, to_markdown, view
 from pytest_energy.report.view import View
+from pytest_energy.whole_file import write_whole
 from pytest_energy.yardstick import Yardstick
 
 Renderer = Callable[[View, str], str]
@@ -69,7 +70,6 @@ def write(
     run = view.of(judgements, run_notes=run_notes, yardstick=yardstick, run_judgement=run_judgement)
     text = renderer_of(path)(run, created)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="")
+        write_whole(path, text.encode())
     except OSError as error:
-        raise SettingsError(f"the report {path} can't be written: {error.strerror}") from error
+        raise SettingsError(f"the report {path} can't be written: {error.strerror or error}") from error

@@ -16,8 +16,6 @@ Format 1 (each round is either what was measured, or the raw ticks it was measur
 
 import json
 import math
-import os
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -31,8 +29,12 @@ from pytest_energy.conversion import as_document, plain
 from pytest_energy.documents import format_of
 from pytest_energy.errors import FormatError, NotMeasurable, SettingsError
 from pytest_energy.model import Domain, Phase, Reading, Tick, Trace
+from pytest_energy.whole_file import read_whole, write_whole
 
 FORMAT_VERSION = 1
+
+MOST_BYTES = 64_000_000
+"""Of a replay file: parsed it takes some ten times its size."""
 
 # energy_j is the channels' sum written down; this much is lost when people or JSON round it.
 _SUM_TOLERANCE = 1e-6
@@ -130,7 +132,7 @@ def load_replay(path: Path) -> Replay:
         SettingsError: It can't be read or isn't a replay file; with file, place and value.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_whole(path, MOST_BYTES).decode("utf-8")
     except OSError as error:
         raise SettingsError(f"the replay file {path} can't be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -148,8 +150,7 @@ def save_replay(path: Path, tests: Mapping[str, Sequence[ReplayRound]]) -> None:
         SettingsError: The file can't be written; an older one is then as it was.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(path, _to_text(tests))
+        write_whole(path, _to_text(tests).encode())
     except OSError as error:
         raise SettingsError(f"the replay file {path} can't be written: {error.strerror or error}") from error
 
@@ -163,20 +164,6 @@ def _to_text(tests: Mapping[str, Sequence[ReplayRound]]) -> str:
         )
         entries.append(f'{json.dumps(test_id)}: {{"rounds": [\n{lines}\n]}}')
     return f'{{"format": {FORMAT_VERSION}, "tests": {{\n' + ",\n".join(entries) + "\n}}\n"
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write beside *path*, then rename: a reader sees the old file or the new one, never a part."""
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}"
-    try:
-        with temporary.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)  # a recording is for everyone who may read the folder
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class _Test(Document, frozen=True, kw_only=True):

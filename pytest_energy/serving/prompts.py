@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TypeGuard
 
 from pytest_energy.errors import SettingsError
+from pytest_energy.whole_file import read_whole
 
+MOST_BYTES = 64_000_000  # of a file of prompts: a million of ten words
 DIGEST_LENGTH = 12  # hex digits: two of a million loads have the same with a chance of 1 in 500
 
 
@@ -170,7 +172,7 @@ def _generator(seed: str) -> random.Random:
 def _lines(path: Path) -> Iterator[tuple[str, dict[str, object]]]:
     """Each line that is not empty: where it is, and the object that it holds."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_whole(path, MOST_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"the prompt file {path} can't be read: {error}") from error
     for number, line in enumerate(text.split("\n"), start=1):

@@ -9,12 +9,14 @@ import textwrap
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.report.charts import spec
 from pytest_energy.report.charts.label_layout import Box, place_names
+from pytest_energy.whole_file import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -342,8 +344,10 @@ def save(figure: "Figure", path: Path, form: Format) -> None:
         SettingsError: It can't be written.
     """
     metadata = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
+    drawn = BytesIO()
     with _without_glyph_warnings():
-        try:
-            figure.savefig(path, format=form, dpi=DPI, metadata=metadata)
-        except OSError as error:
-            raise SettingsError(f"the figure {path} can't be written: {error.strerror}") from error
+        figure.savefig(drawn, format=form, dpi=DPI, metadata=metadata)
+    try:
+        write_whole(path, drawn.getvalue())
+    except OSError as error:
+        raise SettingsError(f"the figure {path} can't be written: {error.strerror or error}") from error

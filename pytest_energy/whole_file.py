@@ -1,0 +1,137 @@
+"""Files that are read whole, and written whole or not at all.
+
+Rule 1: whoever reads sees the old file or the new one, never a part, and so does who finds it after a crash.
+Rule 2: only a file is read or replaced. A FIFO has no end until somebody writes it, a device may have none,
+and a link that leads nowhere is no absent file: something is missing.
+"""
+
+import errno
+import os
+import re
+import secrets
+import stat
+from pathlib import Path
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+# File systems end at 255 bytes a name: of a longer name a part tells whose file is being written.
+_NAME_LENGTH = 40
+_TEMPORARY_NAME = re.compile(r"\..*\.[0-9a-f]{16}\.tmp", re.DOTALL)
+
+
+class NotAFile(OSError):
+    """What stands at a path can't be read or replaced as a file; the text says what it is."""
+
+
+def check_file(path: Path) -> None:
+    """Refuse what stands at *path* unless it is a file, or nothing is there.
+
+    Raises:
+        NotAFile: It is a folder, a FIFO, a socket, a device, or a link to one of them or to nowhere.
+        OSError: It can't be looked at.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise NotAFile(f"it is a link to nowhere ({path.readlink()})") from None
+        return
+    if not stat.S_ISREG(mode):
+        link = " is a link to" if path.is_symlink() else " is"
+        raise NotAFile(f"it{link} {_KINDS.get(stat.S_IFMT(mode), 'something else')}, not a file")
+
+
+def read_whole(path: Path, most_bytes: int) -> bytes:
+    """What the file *path* holds.
+
+    Raises:
+        NotAFile: As for `check_file`; or it has more than *most_bytes*, and was not read.
+        OSError: It isn't there, or can't be read.
+    """
+    check_file(path)
+    # What has become a FIFO since is not waited for.
+    with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123
+        size_bytes = os.fstat(file.fileno()).st_size
+        # One byte more than allowed shows a file that grows, or that doesn't tell its size.
+        content = b"" if size_bytes > most_bytes else file.read(most_bytes + 1)
+    if max(size_bytes, len(content)) > most_bytes:
+        count = f"{size_bytes:,}" if size_bytes > most_bytes else f"more than {most_bytes:,}"
+        raise NotAFile(f"it has {count} bytes, of which at most {most_bytes:,} are read: it was not read")
+    return content
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put *content* in place of *path* in one step; a link keeps its name, a file its permission bits.
+
+    Folders on the way are made.
+
+    Raises:
+        NotAFile: *path* is something else than a file, such as a FIFO.
+        OSError: It can't be written. An older file is then as it was.
+    """
+    place = path if not path.is_symlink() else Path(os.path.realpath(path))
+    if place.exists():
+        check_file(path)
+        if not os.access(place, os.W_OK):  # a new file could take its place all the same
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    make_folder(place.parent)
+    replace_whole(place, content)
+
+
+def replace_whole(path: Path, content: bytes) -> None:
+    """Put *content* in place of *path*, whatever stands there, in a folder that is there.
+
+    Raises:
+        OSError: It can't be written. What was there is then as it was.
+    """
+    temporary = path.parent / f".{path.name[:_NAME_LENGTH]}.{secrets.token_hex(8)}.tmp"
+    try:
+        with temporary.open("xb") as file:
+            if path.is_file():
+                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode) & 0o777)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what writers of files in *folder* that were killed have left; nobody may be at work there."""
+    for file in folder.iterdir():
+        if _TEMPORARY_NAME.fullmatch(file.name):
+            file.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make *folder* and those above it, so that they outlast a crash of the machine."""
+    if folder.is_dir():
+        return
+    if folder.parent != folder:
+        make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in *folder* outlast a crash of the machine, where the file system can."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:  # names may be made in it, and not be read
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network and user-space file systems can't, and say so this way (fsync(2), EINVAL).
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(descriptor)
