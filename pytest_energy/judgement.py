@@ -280,3 +280,8 @@ class RunJudgement:
     alpha: float
     failures: tuple[str, ...] = ()
     factors: tuple[SessionFactor, ...] = ()
+
+    @property
+    def failure_notes(self) -> tuple[str, ...]:
+        """*failures* as they stand among the notes of the run."""
+        return tuple(f"FAILED: {failure}" for failure in self.failures)

@@ -190,7 +190,7 @@ class _Judged:
     @property
     def status_text(self) -> str:
         count = self.failing_count
-        lines = [f"FAILED: {failure}" for failure in self.run_judgement.failures]
+        lines = self.run_judgement.failure_notes
         fails = f"{count_text(count, 'test')} fail{'s' if count == 1 else ''}"
         return "\n".join([*lines, f"exit status {self.status}: {fails if count else 'no test fails'}"])
 
@@ -297,7 +297,7 @@ class _Judging:
     def _notes(
         self, new: Sequence[Judgement], whole: RunJudgement, session_notes: Iterable[str]
     ) -> Iterator[str]:
-        yield from whole.failures
+        yield from whole.failure_notes
         yield from self._differences(new, whole)
         yield from self._unknown()
         if self._own_count:
@@ -308,7 +308,8 @@ class _Judging:
         if self._now.baseline_mode is not BaselineMode.OFF and not self._store.folder.exists():
             yield f"there is no folder {self._options.baselines or _FOLDER}: there are no baselines"
         yield from session_notes
-        yield from (note for note in self._run.run_notes if note not in self._was.failures)
+        failures = {*self._was.failures, *self._was.failure_notes}  # until 0.1 they stood there as they are
+        yield from (note for note in self._run.run_notes if note not in failures)
 
     def _differences(self, new: Sequence[Judgement], whole: RunJudgement) -> Iterator[str]:
         pairs = [(one, old) for one, old in zip(new, self._tests, strict=True) if one.verdict != old.verdict]

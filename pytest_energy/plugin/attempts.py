@@ -66,12 +66,15 @@ class Attempts:
         return attempts_note(self._number, kept_count, why_no_attempts(records[0]))
 
     def keep(self, judgements: Sequence[Judgement], name: str) -> Path | None:
-        """Put a run into the folder as *name*, for the next try; the file, or `None` without a folder.
+        """Put a run into the folder as *name*, for the next try.
+
+        Returns:
+            The file, or `None` without a folder, or without tests.
 
         Raises:
             SettingsError: It can't be written.
         """
-        if self._folder is None:
+        if self._folder is None or not judgements:
             return None
         path = self._folder / f"{name.replace(':', '-')}.json"
         write(judgements, path, created=now_text())

@@ -2,7 +2,8 @@
 
 Rule 1: workers measure and judge; only the controller (or the only process) writes and shows.
 Rule 2: notes at the end are asked for in every process that measured, and shown by the controller.
-Rule 3: where no energy test came nothing is imported and nothing is asked.
+Rule 3: where no energy test came nothing is imported and nothing is asked. Files that were asked for are
+written all the same: an older one would pass for this run's.
 Rule 4: every process that measured concludes for its own tests when they have run; reports that come of it
 are logged by the controller.
 """
@@ -26,6 +27,9 @@ Show = Callable[[pytest.TerminalReporter], None]
 _WORKER_NOTES = "energy_run_notes"
 _WORKER_ENDING = "energy_ending"
 _WORKER_YARDSTICK = "energy_yardstick"
+
+# Options with which pytest lists and runs nothing.
+_LISTING = ("collectonly", "setuponly", "showfixtures", "show_fixtures_per_test", "cacheshow")
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -185,7 +189,7 @@ class Controller:
             self._reports[report.nodeid] = report  # a rerun's report takes the place of the earlier one
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if self._reports:
+        if self._reports or self._is_asked_for_files():
             from pytest_energy.plugin.summary import Summary
             from pytest_energy.plugin.yardstick import of_all_processes
 
@@ -204,6 +208,11 @@ class Controller:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
             if not summary.write():
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+    def _is_asked_for_files(self) -> bool:
+        run = self._config.stash.get(RUN, None)  # it is there if an option is set
+        is_listing = any(self._config.getoption(name, default=None) for name in _LISTING)
+        return run is not None and run.settings.writes_files and not is_listing
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._show is not None:

@@ -99,6 +99,11 @@ class Settings:
             is_off=values["off"].boolean(),
         )
 
+    @property
+    def writes_files(self) -> bool:
+        """Whether the run as a whole is to be written to a file, whatever was measured."""
+        return bool(self.out_paths or self.record_path)
+
     def run_judgement(self, failures: Iterable[str], factors: Iterable[SessionFactor]) -> RunJudgement:
         """What the run's document says of the run as a whole."""
         return RunJudgement(

@@ -1,6 +1,7 @@
 """The end of a run: baselines written, outputs written, the summary shown.
 
-Rule 1: nothing is written that was not asked for, and what was written is named.
+Rule 1: nothing is written that was not asked for, and what was written is named; files that were asked for
+are written although nothing was measured.
 Rule 2: a test that did not pass, or whose joules don't count, never enters a baseline.
 """
 
@@ -64,7 +65,7 @@ class Summary:
         self._run_judgement = self._settings.run_judgement(self._failures, factors)
         self._notes = (*run_notes, *(f"{test_id}: {text}" for test_id, text in creeps if text))
         self._notes += () if attempts is None else (attempts,)
-        self._run_notes = (*self._failures, *self._notes)
+        self._run_notes = (*self._run_judgement.failure_notes, *self._notes)
         self._recorded = {r.nodeid: r.energy["replay_rounds"] for r in ordered if r.energy["replay_rounds"]}
         self._yardstick = yardstick
         self._notices: list[str] = []
@@ -92,7 +93,7 @@ class Summary:
             self._notices.append(f"ERROR: {error}")
             is_whole = False
         step_summary = os.environ.get("GITHUB_STEP_SUMMARY")
-        if step_summary and self._settings.shows_report:
+        if step_summary and self._settings.shows_report and self._judgements:
             run = view.of(self._judgements, run_notes=self._run_notes)
             self._notices.append(append_step_summary(run, Path(step_summary)))
         return is_whole
@@ -155,7 +156,9 @@ class Summary:
     def show(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the tables if they were asked for, else the verdicts in one line; then notes and files."""
         config = terminalreporter.config
-        if self._settings.shows_report:
+        if not self._judgements:
+            terminalreporter.write_line("energy: no test was judged")
+        elif self._settings.shows_report:
             width, is_verbose = config.get_terminal_writer().fullwidth, config.get_verbosity() > 0
             run = view.of(self._judgements, yardstick=self._yardstick)
             text = to_terminal.render(run, width=width, shows_rest=is_verbose)

@@ -281,7 +281,7 @@ def _idle_powers(records: Sequence[Record]) -> tuple[IdlePower, ...]:
 
 def _notes(judgements: Sequence[Judgement]) -> tuple[str, ...]:
     if not judgements:
-        return ("no test asked for energy",)
+        return ("no test was judged by its energy",)
     records = [judgement.record for judgement in judgements]
     notes = [*_provenance_notes(records)]
     elsewhere = sum(record.machine.key != records[0].machine.key for record in records)

@@ -30,6 +30,12 @@ class Run:
     def text(self) -> str:
         return "\n".join([*self.result.outlines, *self.result.errlines])
 
+    @property
+    def ids(self) -> list[str]:
+        """Of the tests in the session document, which was written."""
+        assert self.document is not None, self.text
+        return [test["id"] for test in self.document["tests"]]
+
     def test(self, name: str = "test_work") -> dict[str, Any]:
         """The session document's entry of the test *name*."""
         assert self.document is not None, self.text

@@ -16,7 +16,7 @@ def assert_usage_error(run: Run, *texts: str) -> None:
     for text in texts:
         assert text in run.text
     assert "Traceback" not in run.text
-    assert run.document is None
+    assert run.document is None or run.ids == []  # an option stops the run before it, a marker in it
 
 
 @pytest.mark.parametrize(

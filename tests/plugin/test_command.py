@@ -68,7 +68,7 @@ def test_a_failure_is_the_tests(replayed: Project) -> None:
     run.result.assert_outcomes(failed=1)
     run.result.stdout.fnmatch_lines(["*CommandError: *: exit status 1; the end of its stderr:", "*broken"])
     run.result.stdout.fnmatch_lines(["*Captured stdout call*", "whole"])
-    assert run.document is None
+    assert run.ids == []
 
 
 def test_an_expected_failure_stays_one(replayed: Project) -> None:

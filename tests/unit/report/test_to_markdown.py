@@ -162,4 +162,6 @@ def test_a_shared_reason_is_told_once() -> None:
 
 def test_no_tests() -> None:
     """A session without tests is a heading and a note."""
-    assert _text([]) == ("<!-- pytest-energy -->\n### Energy of 0 tests\n\n- no test asked for energy\n")
+    assert _text([]) == (
+        "<!-- pytest-energy -->\n### Energy of 0 tests\n\n- no test was judged by its energy\n"
+    )

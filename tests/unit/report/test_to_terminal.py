@@ -235,7 +235,7 @@ def test_a_group_without_metrics_has_no_correlations() -> None:
 
 def test_no_tests() -> None:
     """A run without energy tests is two short sections."""
-    assert _text([]) == "energy of 0 tests\n\nnotes\n  no test asked for energy"
+    assert _text([]) == "energy of 0 tests\n\nnotes\n  no test was judged by its energy"
 
 
 def test_two_thousand_tests_are_one_table() -> None:

@@ -154,7 +154,7 @@ def test_no_tests() -> None:
     """A session without energy tests has nothing but a note."""
     found = view.of([])
     assert (found.rows, found.groups, found.machine) == ((), (), None)
-    assert found.notes == ("no test asked for energy",)
+    assert found.notes == ("no test was judged by its energy",)
 
 
 def test_sensors_once_those_there_first() -> None:

@@ -268,7 +268,7 @@ def test_sensors_that_are_absent_say_why() -> None:
 
 def test_an_empty_run_is_a_page() -> None:
     """No test asked for energy: the page says so."""
-    assert "no test asked for energy" in _page()
+    assert "no test was judged by its energy" in _page()
 
 
 def test_the_static_rows_end_and_say_how_many_there_are() -> None:
