@@ -2,6 +2,15 @@
 
 from dataclasses import dataclass
 
+from pytest_energy.masking import masked
+
+
+def printable(text: str) -> str:
+    """*text* on one line, with whatever could move the cursor or break a line made visible."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
 
 @dataclass(frozen=True, slots=True)
 class Absent:
@@ -15,7 +24,10 @@ class Absent:
 
 
 class EnergyError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose; no secret stands in its text."""
+
+    def __init__(self, *texts: object) -> None:
+        super().__init__(*(masked(text) if isinstance(text, str) else text for text in texts))
 
 
 @dataclass(frozen=True, slots=True)

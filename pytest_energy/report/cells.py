@@ -7,6 +7,7 @@ Rule 2: a value that is absent is `-`, never 0; a value that is not 0 never read
 import math
 from collections.abc import Callable, Iterable, Sequence
 
+from pytest_energy import errors
 from pytest_energy.judgement import FAILING, Comparison, Verdict
 from pytest_energy.model import Provenance, Record, SensorStatus
 from pytest_energy.report.view import AGAINST, Group, IdlePower, MetricCorrelation, ModelRow, Row, View
@@ -14,6 +15,8 @@ from pytest_energy.units import percent_change_text, to_text, with_uncertainty_t
 from pytest_energy.verdict.figures import count_text
 
 ABSENT = "-"
+
+printable = errors.printable
 
 # Of a bound. What binary fractions add beyond is no reason to round 27 % up to 28 %, and no change.
 _MOST_DECIMALS = 9
@@ -26,13 +29,6 @@ LEGEND = {
     "may be wrong by a factor of 3",
     Provenance.REPLAYED: "r replayed from a file, not measured in this run",
 }
-
-
-def printable(text: str) -> str:
-    """*text* on one line, with whatever could move the cursor or break a line made visible."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def first_line(text: str) -> str:

@@ -1,0 +1,135 @@
+"""What no text may show: secrets, covered before a text is cut or shown.
+
+Rule 1: known as secrets are what `keep_secret` was given, the values of environment variables whose names say
+so, and the user's part of any URL.
+Rule 2: a secret is covered in each form that programs write it in: as it is, percent-encoded, with the
+escapes of JSON or HTML, in base64, in upper case, broken into lines.
+Rule 3: a word that begins as a secret does is covered to its end: somebody may have cut it.
+"""
+
+import base64
+import html
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from urllib.parse import quote, quote_plus
+
+COVER = "***"
+
+# Shorter ones are often words (`EMPTY`, `token`): they are covered only where they stand as one.
+WORD_LENGTH = 8
+MOST_BEGIN_LENGTH = 32  # of a value that is a secret by its variable's name alone: it may be a path
+MOST_BROKEN_LENGTH = 128  # a longer secret is looked for with its own line breaks, or none
+
+# `_KEY` and not `KEY`, which ends MONKEY; the name of libpq's variable is PGPASSWORD.
+_SECRET_NAME = re.compile(
+    r"(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|APIKEY|(?:^|[_-])(?:KEY|PASS|PAT|CREDENTIALS?|AUTHORIZATION))"
+    r"(?:_?\d+)?$",
+    re.IGNORECASE,
+)
+_NAMED_VALUE = re.compile(r"(?P<start>(?P<name>[\w-]+)[=:]\s*)\S")
+_USER_OF_URL = re.compile(r"""(?<=://)[^\s/?#"'<>]+@""")
+_REST_OF_WORD = r"""[^\s"'<>]*"""
+
+_given: dict[str, int] = {}  # secret to how much of it gives it away
+
+
+class Secret(str):
+    """A text that no `repr` shows, and so no traceback."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return COVER
+
+
+def keep_secret(*secrets: str) -> None:
+    """Cover *secrets* in every text from now on; without what is empty."""
+    _given.update(dict.fromkeys(filter(None, map(str.strip, secrets)), WORD_LENGTH))
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what goes by *name* (a variable, a field, an option) is a secret."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def masked(text: str) -> str:
+    """*text* with every known secret covered."""
+    return _USER_OF_URL.sub(f"{COVER}@", _covered(text, _of_environment() | _given))
+
+
+def masked_given(text: str) -> str:
+    """*text* with those secrets covered that `keep_secret` was given: for texts that aren't ours."""
+    return _covered(text, _given)
+
+
+def masked_words(words: Sequence[str]) -> list[str]:
+    """The arguments of a command, without what goes by the name of a secret.
+
+    >>> masked_words(["serve", "--api-key", "sesame", "--token=sesame", "-H", "Authorization: sesame"])
+    ['serve', '--api-key', '***', '--token=***', '-H', 'Authorization: ***']
+    """
+    shown, is_value = [], False
+    for word in words:
+        named = _NAMED_VALUE.match(word)
+        if is_value:
+            shown.append(COVER)
+        elif named and is_secret_name(named["name"]):
+            shown.append(f"{named['start']}{COVER}")
+        else:
+            shown.append(masked(word))
+        is_value = not is_value and word.startswith("-") and is_secret_name(word)
+    return shown
+
+
+def _covered(text: str, begin_lengths: Mapping[str, int]) -> str:
+    for secret in sorted(begin_lengths, key=len, reverse=True):  # one may be the beginning of another
+        text = _pattern(secret, begin_lengths[secret]).sub(COVER, text)
+    return text
+
+
+def _of_environment() -> dict[str, int]:
+    values = (value.strip() for name, value in os.environ.items() if is_secret_name(name))
+    return {value: _begin_length(value) for value in values if len(value) >= WORD_LENGTH}
+
+
+def _begin_length(value: str) -> int:
+    return max(WORD_LENGTH, min(len(value) // 2, MOST_BEGIN_LENGTH))
+
+
+@lru_cache(maxsize=256)
+def _pattern(secret: str, begin_length: int) -> re.Pattern[str]:
+    """What *secret* is found by: itself in each form, or a word that begins with so much of it."""
+    if len(secret) < WORD_LENGTH:
+        return re.compile("|".join(rf"(?<!\w){re.escape(form)}(?!\w)" for form in _forms(secret)))
+    begins = (*_forms(secret[:begin_length]), *_base64(secret[: begin_length // 3 * 3]))
+    wholes = map(_broken, (*_forms(secret), *_base64(secret)))
+    parts = (*wholes, *(re.escape(begin) + _REST_OF_WORD for begin in begins))
+    return re.compile("|".join(dict.fromkeys(parts)), re.IGNORECASE)
+
+
+def _broken(form: str) -> str:
+    """*form* with any line breaks in it."""
+    words = form.split()
+    return r"\s*".join(map(re.escape, "".join(words) if len(form) <= MOST_BROKEN_LENGTH else words))
+
+
+def _forms(secret: str) -> tuple[str, ...]:
+    written = (
+        secret,
+        quote(secret, errors="replace"),
+        quote(secret, safe="", errors="replace"),
+        quote_plus(secret, errors="replace"),
+        json.dumps(secret)[1:-1],
+        "".join(f"\\u{ord(character):04x}" for character in secret),
+        html.escape(secret),
+    )
+    return tuple(dict.fromkeys(written))
+
+
+def _base64(secret: str) -> tuple[str, ...]:
+    content = secret.encode(errors="replace")
+    ways = (base64.b64encode, base64.urlsafe_b64encode)
+    return tuple(dict.fromkeys(way(content).decode().rstrip("=") for way in ways))

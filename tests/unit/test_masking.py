@@ -1,0 +1,111 @@
+"""No secret in a text, in whatever form a program wrote it."""
+
+import base64
+import pprint
+from urllib.parse import quote
+
+import pytest
+
+from pytest_energy.errors import EnergyError
+from pytest_energy.masking import Secret, is_secret_name, keep_secret, masked, masked_given, masked_words
+
+KEY = "sk-test-0/1+2=3&4 abcdefghijklmnopqrstuvwxyz"
+VARIABLE = "hf_0123456789abcdefghij"
+
+
+@pytest.mark.parametrize(
+    ("form", "shown"),
+    [
+        (KEY, "***"),
+        (KEY.upper(), "***"),
+        (quote(KEY), "***"),
+        (quote(KEY, safe="").lower(), "***"),
+        (base64.b64encode(KEY.encode()).decode().rstrip("="), "***"),
+        ("".join(f"\\u{ord(character):04x}" for character in KEY), "***"),
+        (KEY.replace("&", "&amp;"), "***"),
+        (f"{KEY[:9]}\n{KEY[9:]}", "***"),
+        (f'"{KEY[:11]}..."', '"***"'),
+        (f"http://host/?k={KEY[:8]}&n=1 rest", "http://host/?k=*** rest"),
+        (f"a {KEY[:7]}", f"a {KEY[:7]}"),
+    ],
+)
+def test_a_given_secret_is_covered_in_each_form(form: str, shown: str) -> None:
+    """Whole, broken into lines or cut; seven characters of it are no secret."""
+    keep_secret(KEY)
+    assert masked(f"key {form}") == f"key {shown}"
+    assert masked_given(f"key {form}") == f"key {shown}"
+
+
+def test_a_short_secret_is_covered_where_it_stands_alone() -> None:
+    """Servers without a key are often given EMPTY or test; half of a text would go with it."""
+    keep_secret("lock")
+    assert masked("wrong key lock, block 4 of clock_lock") == "wrong key ***, block 4 of clock_lock"
+
+
+def test_of_two_secrets_the_longer_is_covered_whole() -> None:
+    """One may begin as another does."""
+    keep_secret("opensesame", "opensesame-and-more here")
+    assert masked("opensesame-and-more here") == "***"
+
+
+@pytest.mark.parametrize("name", ["HF_TOKEN", "OPENAI_API_KEY", "PGPASSWORD", "db_password", "MY_SECRET_2"])
+def test_the_environment_tells_secrets_by_their_names(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Those of 8 characters and more; also in a text that is no longer than half of one."""
+    monkeypatch.setenv(name, VARIABLE)
+    assert masked(f"started with {VARIABLE} and {VARIABLE[:14]}") == "started with *** and ***"
+    monkeypatch.setenv(name, "enabled")
+    assert masked("enabled") == "enabled"
+
+
+@pytest.mark.parametrize(
+    "name", ["PATH", "TOKENIZERS_PARALLELISM", "MONKEY", "max_tokens", "KEYBOARD", "PWD"]
+)
+def test_other_names_are_no_secrets(name: str) -> None:
+    """A word that ends or begins like one is none."""
+    assert not is_secret_name(name)
+
+
+def test_the_user_of_a_url_is_covered() -> None:
+    """With an @ in the password too; an address without a user stays as it is."""
+    text = "git://me:p@ss@host/x, https://token@host, http://host:80/a@b"
+    assert masked(text) == "git://***@host/x, https://***@host, http://host:80/a@b"
+
+
+def test_arguments_that_are_secrets_by_name_are_covered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an option, behind = or a colon; and the values that the environment tells."""
+    monkeypatch.setenv("HF_TOKEN", VARIABLE)
+    words = [
+        "run",
+        "--api-key",
+        "x",
+        "API_KEY=x",
+        "-H",
+        "X-Api-Key: x",
+        f"at={VARIABLE}",
+        "--max-tokens",
+        "8",
+    ]
+    shown = ["run", "--api-key", "***", "API_KEY=***", "-H", "X-Api-Key: ***", "at=***", "--max-tokens", "8"]
+    assert masked_words(words) == shown
+
+
+def test_an_error_never_holds_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither its text nor its representation."""
+    monkeypatch.setenv("HF_TOKEN", VARIABLE)
+    error = EnergyError(f"{VARIABLE} is wrong")
+    assert (str(error), repr(error)) == ("*** is wrong", "EnergyError('*** is wrong')")
+
+
+def test_a_secret_is_itself_and_never_shown() -> None:
+    """Whoever prints the variables of a frame sees no more than that there is one."""
+    secret = Secret("sesame-open")
+    assert f"Bearer {secret}" == "Bearer sesame-open"
+    holder = {"Authorization": secret, "all": [secret]}
+    assert pprint.pformat(holder) == repr(holder) == "{'Authorization': ***, 'all': [***]}"
+
+
+@pytest.mark.parametrize("secret", ["\udc80bad-bytes", "ключ-от-двери", "q\"uo\\te'd-key", "a" * 3000])
+def test_any_text_can_be_a_secret(secret: str) -> None:
+    """Half a surrogate pair, other alphabets, quotes, a token of kilobytes."""
+    keep_secret(secret)
+    assert masked(f"<{secret}>") == "<***>"
