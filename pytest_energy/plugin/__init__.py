@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_energy.lazy_module import put_back
 from pytest_energy.plugin import hookspecs, lifecycle, mark, options
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    put_back()  # pytester has taken away what an earlier run in this process has imported
     options.add_options(parser)
 
 

@@ -1,6 +1,7 @@
 """The fixture `energy`: what a test can measure.
 
-Rule 1: each method makes a `Work` and hands it over; a wing is imported by the method that needs it.
+Rule 1: each method makes a `Work` and hands it over. The wings are imported here, before any test's patches
+are in force; the libraries of a wing come with the work that needs them.
 Rule 2: what describes the work (model statistics, metrics) stays outside every window.
 """
 
@@ -8,21 +9,22 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from os import PathLike
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+from pytest_energy.command import CommandResult, CommandWork
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.plugin.measurement import Measurement
 from pytest_energy.plugin.windows import Window
+from pytest_energy.profiling.layers import LayerEnergy, measure_layers
+from pytest_energy.profiling.pytorch import model_facts
+from pytest_energy.serving.arrivals import Schedule
+from pytest_energy.serving.engines.protocol import Engine
+from pytest_energy.serving.load import Prompts
+from pytest_energy.serving.load_result import LoadResult
+from pytest_energy.serving.prompts import PromptSet
+from pytest_energy.serving.rounds import LoadPlan, LoadWork
+from pytest_energy.serving.slo import Slo
 from pytest_energy.work import CallWork
-
-if TYPE_CHECKING:
-    from pytest_energy.command import CommandResult
-    from pytest_energy.profiling.layers import LayerEnergy
-    from pytest_energy.serving.engines.protocol import Engine
-    from pytest_energy.serving.load import Prompts
-    from pytest_energy.serving.load_result import LoadResult
-    from pytest_energy.serving.prompts import PromptSet
-    from pytest_energy.serving.slo import Slo
 
 R = TypeVar("R")
 
@@ -72,17 +74,17 @@ class Energy:
 
     def requests(
         self,
-        engine: "Engine",
-        prompts: "Prompts | PromptSet",
+        engine: Engine,
+        prompts: Prompts | PromptSet,
         *,
         rate: float,
-        output_tokens: "int | Sequence[int] | None" = None,
+        output_tokens: int | Sequence[int] | None = None,
         duration_s: float | None = None,
         burstiness: float = 1.0,
         concurrency: int | None = None,
         seed: int = 0,
-        slo: "Slo | None" = None,
-    ) -> "LoadResult":
+        slo: Slo | None = None,
+    ) -> LoadResult:
         """Send *prompts* to *engine* at a request rate, in rounds, and measure each.
 
         The schedule is open-loop (requests don't wait for answers) and the same in every round. Joules are
@@ -108,9 +110,6 @@ class Energy:
         Raises:
             EnergyError: The engine failed, the arguments make no load, or rounds were measured already.
         """
-        from pytest_energy.serving.arrivals import Schedule
-        from pytest_energy.serving.rounds import LoadPlan, LoadWork
-
         plan = LoadPlan(
             engine=engine,
             prompts=prompts,
@@ -138,8 +137,6 @@ class Energy:
         Raises:
             EnergyError: A window is open: the cost of looking at the model would be measured.
         """
-        from pytest_energy.profiling.pytorch import model_facts
-
         self._measurement.refuse_inside_window(
             "energy.model inside a window would be measured itself; call it before"
         )
@@ -147,7 +144,7 @@ class Energy:
             by_thop = self._measurement.run.settings.counts_macs_by_thop
             self._measurement.facts = model_facts(module, example_input, by_thop=by_thop)
 
-    def layers(self, module: object, example_input: object, *, samples: int | None = None) -> "LayerEnergy":
+    def layers(self, module: object, example_input: object, *, samples: int | None = None) -> LayerEnergy:
         """Measure a forward pass in rounds, as `measure` does, and each type of its layers by itself.
 
         The rounds of the test are those of the whole pass, in eval mode; the figures of the types go into its
@@ -166,8 +163,6 @@ class Energy:
             EnergyError: A window is open, rounds were measured already, or the forward pass fails.
             NotMeasurable: The inputs of all layers together don't fit in memory.
         """
-        from pytest_energy.profiling.layers import measure_layers
-
         self._measurement.refuse_inside_window(
             "energy.layers opens windows of its own and can't be called inside one"
         )
@@ -185,7 +180,7 @@ class Energy:
         cwd: str | PathLike[str] | None = None,
         check: bool = True,
         may_repeat: bool = False,
-    ) -> "CommandResult":
+    ) -> CommandResult:
         """Run a command in rounds, as `measure` runs a function, and measure each with all that it starts.
 
         Every process that it starts is a part of the work, and ends with its round: SIGTERM, then SIGKILL.
@@ -207,8 +202,6 @@ class Energy:
             EnergyError: It could not be started, failed, or took longer than *timeout_s*; or rounds were
                 measured already.
         """
-        from pytest_energy.command import CommandWork
-
         work = CommandWork(
             args=args,
             samples=samples,

@@ -82,6 +82,7 @@ class Gate:
         self._attempts_of = attempts_of
         self.durations_s: dict[str, float | None] = {}
         self._histories: dict[str, History] = {}
+        self._other_machines: dict[str, tuple[str, ...]] = {}
         self._cases: dict[str, Case] = {}
         self._trials: dict[str, Trial] = {}
         self._suite: Suite | None = None
@@ -99,7 +100,9 @@ class Gate:
         for test_id, mark in marks.items():
             baseline = None if is_off else self._store.load(self._machine_key(), test_id)
             self.durations_s[test_id] = None if baseline is None else seconds_of(baseline.entries[-1])
-            if baseline is not None:
+            if baseline is None:
+                self._other_machines_of(test_id)
+            else:
                 history = history_of(baseline, self.policy(mark).basis)
                 self._histories[test_id] = history
                 self._cases[test_id] = Case(test_id=test_id, fresh=None, history=history)
@@ -153,9 +156,7 @@ class Gate:
 
     def _trial(self, record: Record, mark: EnergyMark) -> Trial:
         history = self._histories.get(record.test_id)
-        other_machines: tuple[str, ...] = ()
-        if history is None and self._settings.baseline_mode is not BaselineMode.OFF:
-            other_machines = self._store.other_machines(record.test_id, besides=self._machine_key())
+        other_machines = self._other_machines_of(record.test_id) if history is None else ()
         return Trial(
             record=replace(record, ready_power=self._ready_power(record)),
             history=history,
@@ -170,6 +171,14 @@ class Gate:
             if history is None
             else entries_of(self._attempts_of(record), self.policy(mark).basis),
         )
+
+    def _other_machines_of(self, test_id: str) -> tuple[str, ...]:
+        """Keys of the machines that have a baseline of *test_id*, looked up once."""
+        if test_id not in self._other_machines:
+            is_off = self._settings.baseline_mode is BaselineMode.OFF
+            keys = () if is_off else self._store.other_machines(test_id, besides=self._machine_key())
+            self._other_machines[test_id] = keys
+        return self._other_machines[test_id]
 
     def _ready_power(self, record: Record) -> Mapping[str, ReadyPower]:
         """Ready power of the session so far, *record* included where it still tells something new."""

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_energy.errors import EnergyError
+from pytest_energy.lazy_module import LazyModule, put_back
 from pytest_energy.plugin.mark import EnergyMark, is_energy_test
 from pytest_energy.plugin.options import is_any_set
 from pytest_energy.plugin.processes import Controller, Worker, is_worker
 from pytest_energy.plugin.stash import FIRST_BATCH, JUDGEMENT, REFUSAL, REPORTS, RUN, TRIALS, WAITS
 
 if TYPE_CHECKING:
+    from pytest_energy.plugin import imports
     from pytest_energy.plugin.fixture import Energy
     from pytest_energy.plugin.run import EnergyRun
+else:
+    imports = LazyModule("pytest_energy.plugin.imports")
 
 
 def configure(config: pytest.Config) -> None:
@@ -35,16 +39,12 @@ def _check_options(config: pytest.Config) -> None:
     run = _run(config)
     run.check_settings()
     if run.settings.measures_benchmarks:
-        from pytest_energy.plugin.benchmarks import measure_benchmarks
-
-        measure_benchmarks(config, is_off=run.settings.is_off)
+        imports.benchmarks.measure_benchmarks(config, is_off=run.settings.is_off)
 
 
 def _run(config: pytest.Config) -> "EnergyRun":
     """The run's own; from here on what measures and judges is imported."""
-    from pytest_energy.plugin.run import run_of
-
-    return run_of(config)
+    return imports.run.run_of(config)
 
 
 def unconfigure(config: pytest.Config) -> None:
@@ -75,13 +75,12 @@ def _is_measured(item: pytest.Item) -> bool:
 
 def run_item(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """Run *item* here if its verdict may wait for the end of the run; `None` leaves it to others."""
+    if RUN in item.config.stash:
+        put_back()  # a test before it may have asked for the fixture by name, inside its own patches
     if _is_measured(item):
-        from pytest_energy.plugin.trials import trials_of
-        from pytest_energy.plugin.waiting import may_wait
-
-        item.stash[WAITS] = FIRST_BATCH in item.stash or may_wait(item)
+        item.stash[WAITS] = FIRST_BATCH in item.stash or imports.waiting.may_wait(item)
         if item.stash[WAITS]:
-            trials_of(item.config).run(item, nextitem)
+            imports.trials.trials_of(item.config).run(item, nextitem)
             return True
     trials = item.config.stash.get(TRIALS, None)
     return None if trials is None or nextitem is not None else trials.run_last(item)
@@ -97,25 +96,19 @@ def prepare(item: pytest.Item) -> None:
     refusal = item.config.stash.get(REFUSAL, None)
     if refusal is not None:
         pytest.fail(refusal, pytrace=False)
-    from pytest_energy.plugin import item_life
-
-    item_life.prepare(item)
+    imports.item_life.prepare(item)
 
 
 def energy_of(item: pytest.Item) -> "Energy":
     """The value of the fixture for *item*."""
-    from pytest_energy.plugin import item_life
-
-    return item_life.energy_of(item)
+    return imports.item_life.energy_of(item)
 
 
 def measured_call(item: pytest.Item) -> Generator[None, None, None]:
     """Measure and judge the call phase of an energy test."""
     if not _is_measured(item):
         return (yield)
-    from pytest_energy.plugin import item_life
-
-    return (yield from item_life.measured_call(item))
+    return (yield from imports.item_life.measured_call(item))
 
 
 def with_energy(item: pytest.Item, report: pytest.TestReport) -> pytest.TestReport:
@@ -123,7 +116,5 @@ def with_energy(item: pytest.Item, report: pytest.TestReport) -> pytest.TestRepo
     if REPORTS in item.stash:
         item.stash[REPORTS].append(report)
     if report.when == "call" and JUDGEMENT in item.stash:
-        from pytest_energy.plugin import item_life
-
-        item_life.add_judgement(item, report)
+        imports.item_life.add_judgement(item, report)
     return report

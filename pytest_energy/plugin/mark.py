@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import pytest
 
 from pytest_energy.errors import SettingsError
+from pytest_energy.lazy_module import LazyModule
 from pytest_energy.plugin.stash import IS_BENCHMARK
 
 if TYPE_CHECKING:
-    from pytest_energy.judgement import Part
-    from pytest_energy.model import Domain
+    from pytest_energy import judgement, model
+else:
+    judgement = LazyModule("pytest_energy.judgement")
+    model = LazyModule("pytest_energy.model")
 
 NAME = "energy"
 
@@ -62,24 +65,20 @@ def _one_of(*words: str) -> Callable[[object], str]:
     return word
 
 
-def _domains(value: object) -> "frozenset[Domain]":
-    from pytest_energy.model import Domain
-
+def _domains(value: object) -> "frozenset[model.Domain]":
     names = (value,) if isinstance(value, str) else value
     chosen = tuple(names) if isinstance(names, Iterable) else ()
-    if not chosen or any(name not in tuple(Domain) for name in chosen):
-        raise ValueError(f"one or more of {', '.join(Domain)}")
-    return frozenset(Domain(name) for name in chosen)
+    if not chosen or any(name not in tuple(model.Domain) for name in chosen):
+        raise ValueError(f"one or more of {', '.join(model.Domain)}")
+    return frozenset(model.Domain(name) for name in chosen)
 
 
-def _parts(value: object) -> "frozenset[Part]":
-    from pytest_energy.judgement import Part
-
+def _parts(value: object) -> "frozenset[judgement.Part]":
     names = (value,) if isinstance(value, str) else value
     chosen = tuple(names) if isinstance(names, Iterable) else ()
-    if not chosen or any(name not in tuple(Part) for name in chosen):
-        raise ValueError(f"one or more of {', '.join(Part)}")
-    return frozenset(Part(name) for name in chosen)
+    if not chosen or any(name not in tuple(judgement.Part) for name in chosen):
+        raise ValueError(f"one or more of {', '.join(judgement.Part)}")
+    return frozenset(judgement.Part(name) for name in chosen)
 
 
 def _argument(check: Callable[[object], object], meaning: str) -> Any:
@@ -99,7 +98,7 @@ class EnergyMark:
     rounds: int | None = _argument(_count_from(1), "how many are measured; without it, as many as it takes")
     warmup: int | None = _argument(_count_from(0), "rounds that are run first and dropped")
     max_time_s: float | None = _argument(_positive_number, "seconds after which no more rounds begin")
-    domains: frozenset["Domain"] | None = _argument(
+    domains: frozenset["model.Domain"] | None = _argument(
         _domains, "what counts: 'gpu', 'cpu', 'dram', or several in a list"
     )
     basis: str | None = _argument(
@@ -108,7 +107,7 @@ class EnergyMark:
     per: str | None = _argument(
         _one_of("round", "sample"), "compare joules of a 'round' (default) or a 'sample'"
     )
-    parts: frozenset["Part"] | None = _argument(
+    parts: frozenset["judgement.Part"] | None = _argument(
         _parts, "what may fail the test: 'work', 'waiting', 'joules' (all of them), or several in a list"
     )
     samples: int | None = _argument(_count_from(1), "samples (images, requests) in a round")

@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_energy.errors import EnergyError
+from pytest_energy.lazy_module import LazyModule
 from pytest_energy.plugin.stash import RUN, TRIALS, YARDSTICK
 
 if TYPE_CHECKING:
     from pytest_energy.codec import JsonDict
     from pytest_energy.judgement import SessionFactor
+    from pytest_energy.plugin import imports
     from pytest_energy.plugin.reports import Ending
+else:
+    imports = LazyModule("pytest_energy.plugin.imports")
 
 Show = Callable[[pytest.TerminalReporter], None]
 
@@ -87,10 +91,8 @@ class Worker:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         def send(ending: "Ending") -> None:
-            from pytest_energy.plugin.reports import ending_to_plain
-
             indices = {item.nodeid: index for index, item in enumerate(session.items)}
-            plain = ending_to_plain(ending, self._config, indices)
+            plain = imports.reports.ending_to_plain(ending, self._config, indices)
             vars(self._config)["workeroutput"][_WORKER_ENDING] = plain
 
         return (yield from _concluding(self._config, session, send))
@@ -123,9 +125,7 @@ class Controller:
         if _WORKER_YARDSTICK in output:
             self._worker_yardsticks.append(output[_WORKER_YARDSTICK])
         if _WORKER_ENDING in output:
-            from pytest_energy.plugin.reports import ending_from_plain
-
-            self._end(ending_from_plain(output[_WORKER_ENDING], self._config, node))
+            self._end(imports.reports.ending_from_plain(output[_WORKER_ENDING], self._config, node))
 
     @pytest.hookimpl(wrapper=True, trylast=True)  # innermost: the terminal then writes the last percentage
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -136,13 +136,11 @@ class Controller:
 
     def _end(self, ending: "Ending") -> None:
         """Log the reports that the end of a process has brought, and make the earlier ones agree."""
-        from pytest_energy.plugin.retraction import retract, revise_properties
-
         for first, *others in ending.reports:
             earlier = self._reports.get(first.nodeid)
             is_revised = first.when == "call" and earlier is not None and _key(earlier) == _key(first)
             if is_revised and earlier is not None and _key(first) not in self._waiting:
-                retract(self._config, earlier)
+                imports.retraction.retract(self._config, earlier)
                 first.duration = earlier.duration
             self._log(first, *others)
         properties = {}
@@ -150,7 +148,7 @@ class Controller:
             if one.test_id in self._reports:
                 vars(self._reports[one.test_id])["energy"] = one.energy
                 properties[one.test_id] = one.properties
-        revise_properties(self._config, properties)
+        imports.retraction.revise_properties(self._config, properties)
         self._run_notes |= dict.fromkeys(ending.notes)
         self._factors += ending.factors
         if ending.failure is not None:
@@ -160,10 +158,11 @@ class Controller:
         """Log what still waits because its process ended before it has concluded."""
         if not self._waiting:
             return
-        from pytest_energy.plugin.reports import from_plain
-
         for setup in [*self._waiting.values()]:
-            held = [from_plain(plain, self._config, like=setup) for plain in vars(setup)["energy_held"]]
+            held = [
+                imports.reports.from_plain(plain, self._config, like=setup)
+                for plain in vars(setup)["energy_held"]
+            ]
             self._log(*held)
 
     def _log(self, *reports: pytest.TestReport) -> None:
@@ -190,12 +189,9 @@ class Controller:
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self._reports or self._is_asked_for_files():
-            from pytest_energy.plugin.summary import Summary
-            from pytest_energy.plugin.yardstick import of_all_processes
-
             self._run_notes |= dict.fromkeys(_notes_of_this_process(self._config, exitstatus))
-            yardstick = of_all_processes(self._config, self._worker_yardsticks)
-            summary = Summary(
+            yardstick = imports.yardstick.of_all_processes(self._config, self._worker_yardsticks)
+            summary = imports.summary.Summary(
                 self._config,
                 self._reports.values(),
                 run_notes=self._run_notes,

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from pytest_energy.baselines.machine import fingerprint
 from pytest_energy.baselines.store import Store
@@ -170,6 +171,7 @@ class EnergyRun:
         Raises:
             BaselineError: A file or the folder can't be read.
         """
+        _ = self.machine  # asks git, files and the environment: not later, among a test's patches
         self.gate.load(marks)
 
     @property
@@ -258,8 +260,6 @@ def locked(devices: Iterable[str]) -> Iterator[None]:
 
     Two windows on one device would measure each other.
     """
-    from filelock import FileLock
-
     with ExitStack() as stack:
         for device in sorted(set(devices)):  # one order for everyone, so that nobody waits in a circle
             name = "pytest-energy-" + re.sub(r"[^A-Za-z0-9.-]", "_", device) + ".lock"

@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 
 from pytest_energy.baselines.attempts import COUNTERS
+from pytest_energy.plugin import imports
 
 TEST_FILE = "test_work.py"
+
+# Imported here, so that a run in this process has the modules of the test that looks at it.
+MODULES_OF_A_RUN = imports.__all__
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 import decimal
 import sys
+import types
 
 import pytest
 
-from pytest_energy.lazy_module import LazyModule
+from pytest_energy.lazy_module import LazyModule, put_back
 
 
 def test_what_is_asked_of_it_is_the_module_s_own() -> None:
@@ -32,3 +33,40 @@ def test_what_the_module_lacks_is_an_attribute_error() -> None:
     """As with any module."""
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = LazyModule("decimal").nothing
+
+
+def test_a_module_stays_bound_whatever_a_test_does_to_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused by name, or taken away with all others: what was used once is there."""
+    this = LazyModule("decimal")
+    assert this.Decimal is decimal.Decimal
+    monkeypatch.setitem(sys.modules, "decimal", None)
+    assert this.Decimal is decimal.Decimal
+
+
+def test_a_stand_in_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test has put in the place of a module goes with that test."""
+    this = LazyModule("decimal")
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "decimal", types.SimpleNamespace(Decimal=None))
+        assert this.Decimal is None
+    assert vars(decimal)["Decimal"] is this.Decimal
+
+
+def test_what_came_with_a_first_use_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The module itself and what it has imported: a second copy's classes would be others."""
+    with monkeypatch.context() as patch:
+        patch.delitem(sys.modules, "plistlib", raising=False)
+        first = LazyModule("plistlib").UID
+        sys.modules.pop("plistlib")
+    put_back()
+    assert sys.modules["plistlib"].UID is first
+
+
+def test_what_is_there_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test's own stand-in keeps its place."""
+    monkeypatch.delitem(sys.modules, "plistlib", raising=False)
+    assert LazyModule("plistlib").UID
+    stand_in = types.ModuleType("plistlib")
+    monkeypatch.setitem(sys.modules, "plistlib", stand_in)
+    put_back()
+    assert sys.modules["plistlib"] is stand_in

@@ -1,0 +1,37 @@
+"""All that a run with energy tests imports, at once: while no test's patches are in force.
+
+From here on nothing is imported to measure, judge and report but the libraries that the work of a test needs.
+"""
+
+import filelock
+import psutil
+import tabulate
+import wcwidth
+
+from pytest_energy.plugin import (
+    benchmarks,
+    item_life,
+    reports,
+    retraction,
+    run,
+    summary,
+    trials,
+    waiting,
+    yardstick,
+)
+
+__all__ = [
+    "benchmarks",
+    "filelock",
+    "item_life",
+    "psutil",
+    "reports",
+    "retraction",
+    "run",
+    "summary",
+    "tabulate",
+    "trials",
+    "waiting",
+    "wcwidth",
+    "yardstick",
+]
