@@ -3,11 +3,15 @@
 Rule 1: a value of the wrong kind is a `FormatError` that names the document, the place in it and the value.
 Rule 2: NaN and infinity are not numbers here: JSON has neither.
 Rule 3: a key that a type doesn't have is left alone: a new key is no new format.
+Rule 4: nothing is without a limit, as a document may be anybody's: numbers, texts, and how much it holds.
+Rule 5: a key that is there twice is no document: nobody can tell which one is meant.
 """
 
 import json
-import sys
-from collections.abc import Iterable
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from reprlib import Repr
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -18,8 +22,24 @@ from pytest_energy.errors import FormatError
 T = TypeVar("T")
 JsonDict = dict[str, object]
 
-Number = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
+MOST_NUMBER = 1e30
+"""No quantity here comes near it: the largest trainings take 1e27 operations. Its cube, and sums of millions
+of those, are still far below what a float holds."""
+
+MOST_WHOLE = 2**53
+"""Up to here a float has every whole number."""
+
+MOST_TEXT = 1_000_000
+"""Characters of one text: a sentence that names ten thousand tests has as many."""
+
+MOST_VALUES = 8_000_000
+"""Of one document. 64 MB of a run hold 7 million; each takes some hundred bytes once it is read."""
+
+Number = Annotated[float, msgspec.Meta(ge=-MOST_NUMBER, le=MOST_NUMBER)]
 """A number that is finite."""
+
+Whole = Annotated[int, msgspec.Meta(ge=-MOST_WHOLE, le=MOST_WHOLE)]
+Text = Annotated[str, msgspec.Meta(max_length=MOST_TEXT)]
 
 
 def _null() -> None:
@@ -45,10 +65,33 @@ def parse(text: str, source: str) -> object:
         source: What the document is, for messages: a file's path.
 
     Raises:
-        FormatError: *text* is not JSON.
+        FormatError: *text* is not JSON, holds too much, or has a key twice.
     """
+    count = sum(map(text.count, ",:[{"))  # of values and keys, and at least as many
+    if count > MOST_VALUES:
+        raise FormatError(
+            f"{source} holds {count:,} values; ours have at most {MOST_VALUES:,}, so it was not read"
+        )
+    twice: list[tuple[JsonDict, str]] = []
+    value = _parsed(text, source, twice)
+    if twice:
+        whole, key = twice[-1]  # the outermost: it is in what came of the text
+        place = next(place for item, place in _objects(value, source) if item is whole)
+        raise FormatError(f"{place} has the key {brief(key)} twice, as a merge may leave it: delete one")
+    return value
+
+
+def _parsed(text: str, source: str, twice: list[tuple[JsonDict, str]]) -> object:
+    """What *text* holds; objects that have a key twice are added to *twice* with that key."""
+
+    def members(pairs: list[tuple[str, object]]) -> JsonDict:
+        whole = dict(pairs)
+        if len(whole) < len(pairs):
+            twice.append((whole, Counter(key for key, _ in pairs).most_common(1)[0][0]))
+        return whole
+
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=members)
     except json.JSONDecodeError as error:
         raise FormatError(
             f"{source} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
@@ -85,6 +128,18 @@ def encode(document: object) -> JsonDict:
     """*document*, or a dataclass, as plain values; numbers of other libraries become built-in ones."""
     members: JsonDict = msgspec.to_builtins(document, enc_hook=float)
     return members
+
+
+def _objects(value: object, place: str) -> Iterator[tuple[JsonDict, str]]:
+    """Every object in *value*, and its place."""
+    rest = [(value, place)]
+    while rest:
+        value, place = rest.pop()
+        if isinstance(value, dict):
+            yield value, place
+            rest += ((item, f"{place}: {key}") for key, item in value.items())
+        elif isinstance(value, list):
+            rest += ((item, f"{place}[{number}]") for number, item in enumerate(value))
 
 
 def _known_part(value: object, kind: inspect.Type) -> object:
@@ -125,7 +180,7 @@ def _fault(value: object, kind: inspect.Type, where: str) -> str | None:
 
 def _fault_of_object(value: object, kind: inspect.StructType | inspect.DictType, where: str) -> str | None:
     if not isinstance(value, dict):
-        return f"{where} holds {_short(value)}, not an object"
+        return f"{where} holds {brief(value)}, not an object"
     if isinstance(kind, inspect.DictType):
         return _first(_fault(item, kind.value_type, f"{where}: {key}") for key, item in value.items())
     for field in kind.fields:
@@ -143,12 +198,12 @@ def _fault_of_list(
 ) -> str | None:
     if not isinstance(kind, inspect.TupleType):
         if not isinstance(value, list):
-            return f"{where} is {_short(value)}, not a list"
+            return f"{where} is {brief(value)}, not a list"
         items = enumerate(value)
         return _first(_fault(item, kind.item_type, f"{where}[{number}]") for number, item in items)
     if not isinstance(value, list) or len(value) != len(kind.item_types):
         plural = "numbers" if isinstance(kind.item_types[0], inspect.FloatType) else "texts"
-        return f"{where} is {_short(value)}, not a pair of {plural}"
+        return f"{where} is {brief(value)}, not a pair of {plural}"
     pairs = zip(value, kind.item_types, strict=True)
     return _first(_fault(item, item_kind, where) for item, item_kind in pairs)
 
@@ -161,37 +216,47 @@ def _fault_of_plain(value: object, kind: inspect.Type, where: str) -> str | None
             return _fault_of_choice(value, [member.value for member in choices], where)
         case inspect.IntType() if type(value) is not int:
             wanted = "a whole number"
+        case inspect.IntType(le=int(most)) if isinstance(value, int) and abs(value) > most:
+            return f"{where} is {brief(value)}, too large; {most:,} is the most"
         case inspect.BoolType() if type(value) is not bool:
             wanted = "true or false"
         case inspect.StrType() if not isinstance(value, str):
             wanted = "a text"
+        case inspect.StrType(max_length=int(most)) if isinstance(value, str) and len(value) > most:
+            return f"{where} is a text of {len(value):,} characters, and none has more than {most:,}"
         case inspect.LiteralType(values=values) if value not in values:
             wanted = " or ".join(map(repr, values))
         case _:
             return None
-    return f"{where} is {_short(value)}, not {wanted}"
+    return f"{where} is {brief(value)}, not {wanted}"
 
 
 def _fault_of_number(value: object, where: str) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"{where} is {_short(value)}, not a number"
-    if isinstance(value, int):
-        too_large = abs(value) > sys.float_info.max
-        return f"{where} is {_short(value)}, too large for a number" if too_large else None
-    return None if abs(value) <= sys.float_info.max else f"{where} is {value}, not a finite number"
+        return f"{where} is {brief(value)}, not a number"
+    if abs(value) <= MOST_NUMBER:
+        return None
+    if isinstance(value, int) or math.isfinite(value):
+        return f"{where} is {brief(value)}, too large for a number; {MOST_NUMBER:g} is the most"
+    return f"{where} is {value}, not a finite number"
 
 
 def _fault_of_choice(value: object, choices: Iterable[object], where: str) -> str | None:
     if not isinstance(value, str):
-        return f"{where} is {_short(value)}, not a text"
+        return f"{where} is {brief(value)}, not a text"
     allowed = [str(choice) for choice in choices]
-    return None if value in allowed else f"{where} is {_short(value)}, not one of {', '.join(allowed)}"
+    return None if value in allowed else f"{where} is {brief(value)}, not one of {', '.join(allowed)}"
 
 
 def _first(faults: Iterable[str | None]) -> str | None:
     return next(filter(None, faults), None)
 
 
-def _short(value: object) -> str:
-    text = repr(value)
+def brief(value: object) -> str:
+    """*value* for a message: of what is long, wide or deep the beginning."""
+    text = _BRIEF.repr(value[:60] if isinstance(value, str) else value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+_BRIEF = Repr()
+_BRIEF.maxstring = _BRIEF.maxlong = _BRIEF.maxother = 5_000

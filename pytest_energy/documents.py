@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from pytest_energy.codec import NULLABLE, Document, JsonDict, Number, decode
+from pytest_energy.codec import NULLABLE, Document, JsonDict, Number, Text, Whole, decode
 from pytest_energy.judgement import BaselineMode, Part, Verdict
 from pytest_energy.model import JoinedAs, Provenance
 
@@ -27,15 +27,15 @@ _AMOUNT: JsonDict = {"type": "number", "minimum": 0}
 
 Amount = Annotated[Number, written(minimum=0)]
 Positive = Annotated[Number, written(exclusiveMinimum=0)]
-CountFrom0 = Annotated[int, written(minimum=0)]
-CountFrom1 = Annotated[int, written(minimum=1)]
-CountFrom2 = Annotated[int, written(minimum=2)]
-Sentence = Annotated[str, written(minLength=1)]
-Time = Annotated[str, written(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$")]
+CountFrom0 = Annotated[Whole, written(minimum=0)]
+CountFrom1 = Annotated[Whole, written(minimum=1)]
+CountFrom2 = Annotated[Whole, written(minimum=2)]
+Sentence = Annotated[Text, written(minLength=1)]
+Time = Annotated[Text, written(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$")]
 Interval = tuple[Number, Number]
-Channels = Annotated[dict[str, Amount], written(propertyNames=_CHANNEL_NAMES)]
+Channels = Annotated[dict[Text, Amount], written(propertyNames=_CHANNEL_NAMES)]
 Steps = Annotated[tuple[tuple[Number, Number], ...], written(minItems=2)]
-PowerTrace = Annotated[dict[str, Steps], written(propertyNames=_CHANNEL_NAMES)]
+PowerTrace = Annotated[dict[Text, Steps], written(propertyNames=_CHANNEL_NAMES)]
 
 # Rule 3: these are not read.
 DerivedNumber = Annotated[Any, written(type=["number", "null"])]
@@ -55,9 +55,9 @@ class Machine(Document, frozen=True, kw_only=True, rename={"varying": "shown"}):
         varying: Facts that may differ, and are shown when they do.
     """
 
-    key: str
-    fixed: dict[str, str]
-    varying: dict[str, str]
+    key: Text
+    fixed: dict[Text, Text]
+    varying: dict[Text, Text]
 
 
 class Sensor(Document, frozen=True, kw_only=True):
@@ -68,11 +68,11 @@ class Sensor(Document, frozen=True, kw_only=True):
         absent_because: Why it is not there, or null.
     """
 
-    name: str
-    channels: tuple[str, ...]
+    name: Text
+    channels: tuple[Text, ...]
     provenance: Provenance
     tick_s: Positive | None = NULLABLE
-    absent_because: str | None = NULLABLE
+    absent_because: Text | None = NULLABLE
 
 
 class Usage(Document, frozen=True, kw_only=True):
@@ -87,12 +87,12 @@ class Usage(Document, frozen=True, kw_only=True):
 class Phase(Document, frozen=True, kw_only=True):
     """A named window inside a round."""
 
-    name: str
+    name: Text
     energy_j: Number | None = NULLABLE
     uncertainty_j: Amount | None = NULLABLE
     duration_s: Amount
-    samples: int | None = NULLABLE
-    quality: tuple[str, ...]
+    samples: Whole | None = NULLABLE
+    quality: tuple[Text, ...]
 
 
 class Round(Document, frozen=True, kw_only=True):
@@ -116,14 +116,14 @@ class Round(Document, frozen=True, kw_only=True):
     duration_s: Amount
     uncertainty_j: Amount
     channels: Channels
-    quality: tuple[str, ...]
-    void_because: str | None = NULLABLE
+    quality: tuple[Text, ...]
+    void_because: Text | None = NULLABLE
     usage: Usage | None = NULLABLE
     phases: tuple[Phase, ...]
     call_count: CountFrom2 = 1
     power_trace: PowerTrace = field(default_factory=dict)
-    quiet_power_w: dict[str, Number] | None = None
-    temperatures_c: dict[str, Number] | None = None
+    quiet_power_w: dict[Text, Number] | None = None
+    temperatures_c: dict[Text, Number] | None = None
 
 
 class ReadyPower(Document, frozen=True, kw_only=True):
@@ -175,29 +175,29 @@ class Record(
         unmeasured_because: Why there are no rounds that count, or null.
     """
 
-    test_id: str
+    test_id: Text
     created: Time
     provenance: Provenance
-    group: str | None = NULLABLE
-    model: str | None = NULLABLE
+    group: Text | None = NULLABLE
+    model: Text | None = NULLABLE
     samples: CountFrom1 | None = NULLABLE
     output_tokens: CountFrom1 | None = None
-    workload: dict[str, str] | None = None
-    engine_settings: dict[str, str] | None = None
+    workload: dict[Text, Text] | None = None
+    engine_settings: dict[Text, Text] | None = None
     saturated_because: Sentence | None = None
     warmup_count: CountFrom0
     confirming_count: CountFrom1 | None = None
     joined_as: JoinedAs | None = None
     rounds: tuple[Round, ...]
-    metrics: dict[str, Number | None]
-    absent: dict[str, str]
-    idle_power_w: dict[str, Number] | None = NULLABLE
-    ready_power: dict[str, ReadyPower] | None = None
+    metrics: dict[Text, Number | None]
+    absent: dict[Text, Text]
+    idle_power_w: dict[Text, Number] | None = NULLABLE
+    ready_power: dict[Text, ReadyPower] | None = None
     session: Sentence | None = None
     machine: Machine
     sensors: tuple[Sensor, ...]
-    void_because: str | None = NULLABLE
-    unmeasured_because: str | None = NULLABLE
+    void_because: Text | None = NULLABLE
+    unmeasured_because: Text | None = NULLABLE
 
 
 class PartComparison(Document, frozen=True, kw_only=True):
@@ -265,7 +265,7 @@ class Comparison(
     duration_ratio: Number
     power_ratio: Number
     latency_ratio: Positive | None = None
-    differences: dict[str, tuple[str, str]]
+    differences: dict[Text, tuple[Text, Text]]
     tolerance: Amount | None = None
     parts: tuple[PartComparison, ...] | None = None
     no_parts_because: Sentence | None = None
@@ -273,7 +273,7 @@ class Comparison(
     entry_energies_j: tuple[Positive, ...] | None = None
     basis: Sentence | None = None
     creep: Sentence | None = None
-    note: str
+    note: Text
 
 
 class Terms(Document, frozen=True, kw_only=True):
@@ -310,11 +310,11 @@ class SessionFactor(Document, frozen=True, kw_only=True):
     """
 
     part: Part
-    channels: tuple[str, ...]
+    channels: tuple[Text, ...]
     ratio: Positive
     ratio_ci: Interval
     test_count: CountFrom1
-    yardstick: dict[str, Positive]
+    yardstick: dict[Text, Positive]
     session: Sentence | None = None
 
 
@@ -359,8 +359,8 @@ class Test(Record, frozen=True, kw_only=True):
     """
 
     verdict: Verdict
-    outcome: Annotated[str, Meta(extra_json_schema={"enum": ["failed", "skipped"]})] = "passed"
-    reason: str
+    outcome: Annotated[Text, Meta(extra_json_schema={"enum": ["failed", "skipped"]})] = "passed"
+    reason: Text
     energy_j: DerivedAmount = NULLABLE
     energy_ci_j: DerivedInterval = NULLABLE
     uncertainty_j: DerivedAmount = NULLABLE
@@ -387,7 +387,7 @@ class Summary(Document, frozen=True, kw_only=True):
 
 
 class _Versioned(Document, frozen=True, kw_only=True):
-    format: int
+    format: Whole
 
 
 def format_of(value: object, source: str) -> int:

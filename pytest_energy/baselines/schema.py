@@ -11,14 +11,13 @@ from the future, of another test, with joules that can't be.
 
 import json
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from pytest_energy.baselines.machine import check_comparable
-from pytest_energy.codec import Document, JsonDict, decode, parse
+from pytest_energy.codec import MOST_NUMBER, Document, JsonDict, Text, brief, decode, parse
 from pytest_energy.conversion import record_of, to_json
 from pytest_energy.documents import Record as RecordDocument
 from pytest_energy.documents import format_of, written
@@ -194,8 +193,8 @@ class StoredBaseline(Document, frozen=True, kw_only=True, rename={"test_id": "id
     """
 
     format: Literal[1]
-    test_id: str
-    machine_key: str
+    test_id: Text
+    machine_key: Text
     sessions: Annotated[tuple[_Session, ...], written(minItems=1)]
 
 
@@ -250,11 +249,11 @@ def _session(stored: RecordDocument, where: str) -> Record:
 
 def _check_sum(written_j: object, energy_j: float | None, where: str) -> None:
     number = written_j if isinstance(written_j, int | float) else math.nan
-    is_finite = abs(number) <= sys.float_info.max
-    if is_finite and energy_j is not None and math.isclose(number, energy_j, rel_tol=_SUM_DIGITS):
+    is_small = abs(number) <= MOST_NUMBER
+    if is_small and energy_j is not None and math.isclose(number, energy_j, rel_tol=_SUM_DIGITS):
         return
     has = "it is void" if energy_j is None else f"its channels have {energy_j} J"
-    raise FormatError(f"{where}: energy_j is {written_j!r:.60}, but {has}")
+    raise FormatError(f"{where}: energy_j is {brief(written_j)}, but {has}")
 
 
 def _opened(members: JsonDict, indent: str) -> str:

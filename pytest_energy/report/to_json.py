@@ -9,7 +9,16 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pytest_energy.codec import NULLABLE, Document, JsonDict, Number, decode, encode, parse
+from pytest_energy.codec import (
+    NULLABLE,
+    Document,
+    JsonDict,
+    Number,
+    Text,
+    decode,
+    encode,
+    parse,
+)
 from pytest_energy.conversion import (
     as_document,
     judgement_from_json,
@@ -64,18 +73,18 @@ class Correlation(Document, frozen=True, kw_only=True):
         paper: The paper's rho by its hardware.
     """
 
-    group: str
-    metric: str
-    against: str
+    group: Text
+    metric: Text
+    against: Text
     rho: _Rho | None = NULLABLE
     n: _Count
     p_exact: _Share | None = NULLABLE
     p_monte_carlo: _Share | None = NULLABLE
     ci: Interval | None = NULLABLE
-    paper: dict[str, _Rho]
+    paper: dict[Text, _Rho]
     provenance: Provenance
-    machine_key: str
-    note: str
+    machine_key: Text
+    note: Text
 
 
 class Load(Record, frozen=True, kw_only=True):
@@ -101,8 +110,8 @@ class Run(Document, frozen=True, kw_only=True):
     created: Time
     machine: Machine | None = NULLABLE
     sensors: tuple[Sensor, ...]
-    notes: tuple[str, ...]
-    run_notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...]
+    run_notes: tuple[Text, ...] = ()
     run_judgement: RunJudgement | None = None
     tests: tuple[Test, ...]
     yardstick: tuple[Load, ...] = ()
@@ -115,11 +124,11 @@ class _ReadRun(Document, frozen=True, kw_only=True):
 
     machine: Machine | None = NULLABLE
     sensors: list[Any]
-    run_notes: tuple[str, ...] = ()
+    run_notes: tuple[Text, ...] = ()
     run_judgement: Any = None
     tests: list[Any]
     yardstick: tuple[Any, ...] = ()
-    yardstick_absent_because: str | None = None
+    yardstick_absent_because: Text | None = None
 
 
 def render(view: View, *, created: str) -> str:

@@ -24,7 +24,17 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from pytest_energy.codec import NULLABLE, Document, JsonDict, Number, decode, encode, parse
+from pytest_energy.codec import (
+    NULLABLE,
+    Document,
+    JsonDict,
+    Number,
+    Text,
+    Whole,
+    decode,
+    encode,
+    parse,
+)
 from pytest_energy.conversion import as_document, plain
 from pytest_energy.documents import format_of
 from pytest_energy.errors import FormatError, NotMeasurable, SettingsError
@@ -171,16 +181,16 @@ class _Test(Document, frozen=True, kw_only=True):
 
 
 class _Replay(Document, frozen=True, kw_only=True):
-    tests: dict[str, _Test]
+    tests: dict[Text, _Test]
 
 
 class _Phase(Document, frozen=True, kw_only=True):
-    name: str
+    name: Text
     energy_j: Number | None = NULLABLE
     uncertainty_j: Number | None = NULLABLE
     duration_s: Number
-    samples: int | None = NULLABLE
-    quality: tuple[str, ...] | None = NULLABLE
+    samples: Whole | None = NULLABLE
+    quality: tuple[Text, ...] | None = NULLABLE
 
 
 class _PlainRound(Document, frozen=True, kw_only=True):
@@ -188,7 +198,7 @@ class _PlainRound(Document, frozen=True, kw_only=True):
 
     energy_j: Number | None = NULLABLE
     duration_s: Number
-    channels: dict[str, Number]
+    channels: dict[Text, Number]
     uncertainty_j: Number | None = None
     phases: tuple[_Phase, ...] | None = None
 
@@ -196,13 +206,13 @@ class _PlainRound(Document, frozen=True, kw_only=True):
 class _TickedRound(Document, frozen=True, kw_only=True):
     """The raw ticks that it was measured from."""
 
-    ticks: dict[str, tuple[tuple[Number, Number], ...]]
+    ticks: dict[Text, tuple[tuple[Number, Number], ...]]
     start_s: Number
     stop_s: Number
     quiet_s: tuple[tuple[Number, Number], ...] | None = None
-    spreads_s: dict[str, tuple[Number, ...]] | None = None
-    edges_s: dict[str, Number] | None = None
-    call_count: int = 1
+    spreads_s: dict[Text, tuple[Number, ...]] | None = None
+    edges_s: dict[Text, Number] | None = None
+    call_count: Whole = 1
     uncertainty_j: Number | None = None
     phases: tuple[_Phase, ...] | None = None
 

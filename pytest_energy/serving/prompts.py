@@ -5,7 +5,6 @@ Rule 2: a line of a file that can't be used is an error that names the line and 
 """
 
 import hashlib
-import json
 import math
 import os
 import random
@@ -14,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
 
-from pytest_energy.errors import SettingsError
+from pytest_energy.codec import brief, parse
+from pytest_energy.errors import FormatError, SettingsError
 from pytest_energy.whole_file import read_whole
 
 MOST_BYTES = 64_000_000  # of a file of prompts: a million of ten words
+MOST_TOKENS = 1_000_000  # of a prompt, and of its answer: no model has a longer context by far
+MOST_ID = 2**31 - 1  # engines keep a token's id in 32 bits
 DIGEST_LENGTH = 12  # hex digits: two of a million loads have the same with a chance of 1 in 500
 
 
@@ -180,11 +182,11 @@ def _lines(path: Path) -> Iterator[tuple[str, dict[str, object]]]:
             continue
         where = f"{path}:{number}"
         try:
-            fields = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise SettingsError(f"{where}: {_shown(line)} is not JSON: {error}; write {_SHAPE}") from error
+            fields = parse(line, where)
+        except FormatError as error:
+            raise SettingsError(f"{error}, in {brief(line)}; write {_SHAPE}") from error
         if not isinstance(fields, dict):
-            raise SettingsError(f"{where}: {_shown(line)} is not an object; write {_SHAPE}")
+            raise SettingsError(f"{where}: {brief(line)} is not an object; write {_SHAPE}")
         yield where, fields
 
 
@@ -196,12 +198,17 @@ def _entry(
         raise SettingsError(f"{where}: unknown field {unknown[0]!r}; known are {', '.join(sorted(_FIELDS))}")
     if ("prompt" in fields) == ("prompt_token_ids" in fields):
         raise SettingsError(
-            f"{where}: {_shown(fields)} needs one of prompt and prompt_token_ids; write {_SHAPE}"
+            f"{where}: {brief(fields)} needs one of prompt and prompt_token_ids; write {_SHAPE}"
         )
     length = fields.get("output_tokens")
-    if length is not None and not (_is_whole(length) and length >= 1):
-        raise SettingsError(f"{where}: output_tokens is {_shown(length)}; give a whole number of at least 1")
-    return where, _prompt(where, fields, encode), length
+    if length is not None and not _is_count(length, 1, MOST_TOKENS):
+        raise SettingsError(
+            f"{where}: output_tokens is {brief(length)}; give a whole number from 1 to {MOST_TOKENS:,}"
+        )
+    prompt = _prompt(where, fields, encode)
+    if len(prompt) > MOST_TOKENS:
+        raise SettingsError(f"{where}: a prompt of {len(prompt):,} tokens; give at most {MOST_TOKENS:,}")
+    return where, prompt, length
 
 
 def _prompt(
@@ -209,27 +216,21 @@ def _prompt(
 ) -> tuple[int, ...]:
     if "prompt" not in fields:
         ids = fields["prompt_token_ids"]
-        if not isinstance(ids, list) or not ids or not all(_is_whole(token) and token >= 0 for token in ids):
+        if not isinstance(ids, list) or not ids or not all(_is_count(token, 0, MOST_ID) for token in ids):
             raise SettingsError(
-                f"{where}: prompt_token_ids is {_shown(ids)}; give a list of token ids, at least 1"
+                f"{where}: prompt_token_ids is {brief(ids)}; give a list of token ids, at least 1"
             )
         return tuple(ids)
     text = fields["prompt"]
     if not isinstance(text, str):
-        raise SettingsError(f"{where}: prompt is {_shown(text)}; give text")
+        raise SettingsError(f"{where}: prompt is {brief(text)}; give text")
     if encode is None:
         raise SettingsError(f"{where}: prompt is text; give prompt_file a function from text to token ids")
     encoded = tuple(encode(text))
     if not encoded:
-        raise SettingsError(f"{where}: prompt {_shown(text)} has no tokens; a prompt holds at least 1")
+        raise SettingsError(f"{where}: prompt {brief(text)} has no tokens; a prompt holds at least 1")
     return encoded
 
 
-def _is_whole(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _shown(value: object) -> str:
-    """*value* for a message, cut to a length that can be read."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _is_count(value: object, least: int, most: int) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most

@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from inspect import cleandoc
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import msgspec
 
 from pytest_energy.baselines.schema import StoredBaseline
-from pytest_energy.codec import NULLABLE, Document
+from pytest_energy.codec import MOST_NUMBER, MOST_TEXT, MOST_WHOLE, NULLABLE, Document
 from pytest_energy.documents import Test
 from pytest_energy.report.to_json import HOISTED, Load, Run
 
@@ -114,14 +113,19 @@ def _tidied(node: object) -> Any:
     if not isinstance(node, dict):
         return node
     made = {key: _tidied(value) for key, value in node.items() if key not in {"title", "default", "written"}}
-    made = {key: value for key, value in made.items() if not _is_any_number(value)}
+    made = {
+        key: value
+        for key, value in made.items()
+        if not _is_limit(value) and (key, value) != ("propertyNames", {})
+    }
     if isinstance(made.get("$ref"), str):
         made["$ref"] = made["$ref"].lower()
     return _in_short(made) | node.get("written", {})
 
 
-def _is_any_number(value: object) -> bool:
-    return isinstance(value, float) and abs(value) == sys.float_info.max
+def _is_limit(value: object) -> bool:
+    """Whether *value* is how far the reader goes: the same everywhere, and nothing written comes near."""
+    return isinstance(value, int | float) and abs(value) in {MOST_NUMBER, MOST_WHOLE, MOST_TEXT}
 
 
 def _in_short(node: Node) -> Node:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pytest_energy import codec
 from pytest_energy.baselines.schema import from_json_text, to_json_text
-from pytest_energy.codec import NULLABLE, Document, Number, decode, encode
+from pytest_energy.codec import NULLABLE, Document, Number, Text, Whole, decode, encode, parse
 from pytest_energy.errors import BaselineError, FormatError, SettingsError
 from pytest_energy.report import to_json, view
 from pytest_energy.sensors.replay import load_replay, save_replay
@@ -57,6 +58,14 @@ class Outer(Document, frozen=True, kw_only=True):
     inner: tuple[Inner, ...] = ()
     nothing: Number | None = NULLABLE
     is_on: bool = False
+    count: Whole = 0
+    name: Text = ""
+
+
+TOO_LARGE = "too large for a number; 1e+30 is the most"
+
+# As deep as a parser follows; whoever walks through it by recursion goes deeper.
+DEEP: list[object] = json.loads("[" * 900 + "]" * 900)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +80,21 @@ class Outer(Document, frozen=True, kw_only=True):
         ),
         ({"inner": [{"by_name": {"a": [True]}}]}, "f: inner[0]: by_name: a[0] is True, not a number"),
         ({"nothing": float("nan")}, "f: nothing is nan, not a finite number"),
-        ({"nothing": -(10**400)}, f"f: nothing is {'-1' + '0' * 55}..., too large for a number"),
+        (
+            {"nothing": -(10**400)},
+            f"f: nothing is {'-1' + '0' * 55}..., too large for a number; 1e+30 is the most",
+        ),
+        ({"nothing": 1e308}, "f: nothing is 1e+308, too large for a number; 1e+30 is the most"),
+        ({"nothing": -1.1e30}, "f: nothing is -1.1e+30, too large for a number; 1e+30 is the most"),
+        ({"count": 10**400}, f"f: count is {'1' + '0' * 56}..., too large; {2**53:,} is the most"),
+        ({"count": -(2**53) - 1}, f"f: count is {-(2**53) - 1}, too large; {2**53:,} is the most"),
+        ({"count": 1.5}, "f: count is 1.5, not a whole number"),
+        (
+            {"name": "x" * 1_000_001},
+            "f: name is a text of 1,000,001 characters, and none has more than 1,000,000",
+        ),
+        ({"is_on": DEEP}, "f: is_on is [[[[[[[...]]]]]]], not true or false"),
+        ({"nothing": {"a": DEEP}}, "f: nothing is {'a': [[[[[[...]]]]]]}, not a number"),
         ({"is_on": 1}, "f: is_on is 1, not true or false"),
         ({"\ud800": 1, "is_on": "\ud800"}, "f: is_on is '\\ud800', not true or false"),
     ],
@@ -81,6 +104,42 @@ def test_a_fault_is_named_with_its_place(value: object, fault: str) -> None:
     with pytest.raises(FormatError) as error:
         decode(value, Outer, "f")
     assert str(error.value) == fault
+
+
+@pytest.mark.parametrize("number", [1e30, -1e30, 5e-324, -0.0, 10**18])
+def test_a_number_up_to_the_limit_is_read(number: float) -> None:
+    """The limit itself is one, and so is the smallest number that is not 0."""
+    assert decode({"nothing": number, "count": 2**53}, Outer, "f") == Outer(nothing=number, count=2**53)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('{"a": 1, "a": 2}', "f has the key 'a' twice"),
+        ('{"a": 1, "a": 1}', "f has the key 'a' twice"),
+        ('[0, {"b": [{"c": {}, "d": 1, "c": {}}]}]', "f[1]: b[0] has the key 'c' twice"),
+        ('{"x": {"y": 1, "y": 2}, "x": {}}', "f has the key 'x' twice"),
+        ('{"x": 0, "x": {"y": 1, "y": 2}}', "f has the key 'x' twice"),
+        ('{"\\u0061": 1, "a": 2}', "f has the key 'a' twice"),
+    ],
+)
+def test_a_key_that_is_there_twice_is_refused_with_its_place(text: str, place: str) -> None:
+    """The last one would win in silence, also where another key that is there twice hides it."""
+    with pytest.raises(FormatError) as error:
+        parse(text, "f")
+    assert str(error.value) == f"{place}, as a merge may leave it: delete one"
+
+
+@pytest.mark.parametrize(("item", "count"), [("[]", 2), ("{}", 2), ('{"k":0}', 3), ("0", 1), ('""', 1)])
+def test_a_document_that_holds_too_much_is_not_read(
+    item: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is small in a file is large in memory, whatever it is; nothing of it is parsed."""
+    monkeypatch.setattr(codec, "MOST_VALUES", 1200)
+    enough = 1200 // count
+    assert parse(f"[{','.join([item] * enough)}]", "f") == [json.loads(item)] * enough
+    with pytest.raises(FormatError, match=r"^f holds 1,20[1-4] values; ours have at most 1,200, so"):
+        parse(f"[{','.join([item] * (enough + 1))}] nonsense", "f")
 
 
 def test_a_key_that_nobody_knows_is_left_alone() -> None:
