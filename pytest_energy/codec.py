@@ -32,6 +32,9 @@ MOST_WHOLE = 2**53
 MOST_TEXT = 1_000_000
 """Characters of one text: a sentence that names ten thousand tests has as many."""
 
+MOST_NAMES = 1_000
+"""Keys of one mapping: the metrics of a test, the channels and the facts of a machine are some dozens."""
+
 MOST_VALUES = 8_000_000
 """Of one document. 64 MB of a run hold 7 million; each takes some hundred bytes once it is read."""
 
@@ -40,6 +43,7 @@ Number = Annotated[float, msgspec.Meta(ge=-MOST_NUMBER, le=MOST_NUMBER)]
 
 Whole = Annotated[int, msgspec.Meta(ge=-MOST_WHOLE, le=MOST_WHOLE)]
 Text = Annotated[str, msgspec.Meta(max_length=MOST_TEXT)]
+ByName = Annotated[dict[Text, T], msgspec.Meta(max_length=MOST_NAMES)]
 
 
 def _null() -> None:
@@ -182,6 +186,8 @@ def _fault_of_object(value: object, kind: inspect.StructType | inspect.DictType,
     if not isinstance(value, dict):
         return f"{where} holds {brief(value)}, not an object"
     if isinstance(kind, inspect.DictType):
+        if kind.max_length is not None and len(value) > kind.max_length:
+            return f"{where} has {len(value):,} keys, and none of ours has more than {kind.max_length:,}"
         return _first(_fault(item, kind.value_type, f"{where}: {key}") for key, item in value.items())
     for field in kind.fields:
         name = field.encode_name

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from pytest_energy.codec import NULLABLE, Document, JsonDict, Number, Text, Whole, decode
+from pytest_energy.codec import NULLABLE, ByName, Document, JsonDict, Number, Text, Whole, decode
 from pytest_energy.judgement import BaselineMode, Part, Verdict
 from pytest_energy.model import JoinedAs, Provenance
 
@@ -33,9 +33,9 @@ CountFrom2 = Annotated[Whole, written(minimum=2)]
 Sentence = Annotated[Text, written(minLength=1)]
 Time = Annotated[Text, written(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$")]
 Interval = tuple[Number, Number]
-Channels = Annotated[dict[Text, Amount], written(propertyNames=_CHANNEL_NAMES)]
+Channels = Annotated[ByName[Amount], written(propertyNames=_CHANNEL_NAMES)]
 Steps = Annotated[tuple[tuple[Number, Number], ...], written(minItems=2)]
-PowerTrace = Annotated[dict[Text, Steps], written(propertyNames=_CHANNEL_NAMES)]
+PowerTrace = Annotated[ByName[Steps], written(propertyNames=_CHANNEL_NAMES)]
 
 # Rule 3: these are not read.
 DerivedNumber = Annotated[Any, written(type=["number", "null"])]
@@ -56,8 +56,8 @@ class Machine(Document, frozen=True, kw_only=True, rename={"varying": "shown"}):
     """
 
     key: Text
-    fixed: dict[Text, Text]
-    varying: dict[Text, Text]
+    fixed: ByName[Text]
+    varying: ByName[Text]
 
 
 class Sensor(Document, frozen=True, kw_only=True):
@@ -122,8 +122,8 @@ class Round(Document, frozen=True, kw_only=True):
     phases: tuple[Phase, ...]
     call_count: CountFrom2 = 1
     power_trace: PowerTrace = field(default_factory=dict)
-    quiet_power_w: dict[Text, Number] | None = None
-    temperatures_c: dict[Text, Number] | None = None
+    quiet_power_w: ByName[Number] | None = None
+    temperatures_c: ByName[Number] | None = None
 
 
 class ReadyPower(Document, frozen=True, kw_only=True):
@@ -182,17 +182,17 @@ class Record(
     model: Text | None = NULLABLE
     samples: CountFrom1 | None = NULLABLE
     output_tokens: CountFrom1 | None = None
-    workload: dict[Text, Text] | None = None
-    engine_settings: dict[Text, Text] | None = None
+    workload: ByName[Text] | None = None
+    engine_settings: ByName[Text] | None = None
     saturated_because: Sentence | None = None
     warmup_count: CountFrom0
     confirming_count: CountFrom1 | None = None
     joined_as: JoinedAs | None = None
     rounds: tuple[Round, ...]
-    metrics: dict[Text, Number | None]
-    absent: dict[Text, Text]
-    idle_power_w: dict[Text, Number] | None = NULLABLE
-    ready_power: dict[Text, ReadyPower] | None = None
+    metrics: ByName[Number | None]
+    absent: ByName[Text]
+    idle_power_w: ByName[Number] | None = NULLABLE
+    ready_power: ByName[ReadyPower] | None = None
     session: Sentence | None = None
     machine: Machine
     sensors: tuple[Sensor, ...]
@@ -265,7 +265,7 @@ class Comparison(
     duration_ratio: Number
     power_ratio: Number
     latency_ratio: Positive | None = None
-    differences: dict[Text, tuple[Text, Text]]
+    differences: ByName[tuple[Text, Text]]
     tolerance: Amount | None = None
     parts: tuple[PartComparison, ...] | None = None
     no_parts_because: Sentence | None = None
@@ -314,7 +314,7 @@ class SessionFactor(Document, frozen=True, kw_only=True):
     ratio: Positive
     ratio_ci: Interval
     test_count: CountFrom1
-    yardstick: dict[Text, Positive]
+    yardstick: ByName[Positive]
     session: Sentence | None = None
 
 

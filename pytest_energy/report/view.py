@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from functools import lru_cache
 
+from pytest_energy.codec import MOST_NUMBER
 from pytest_energy.judgement import SEVERITY, Judgement, RunJudgement, Verdict
 from pytest_energy.metrics.table import METRICS, PAPER_RHO
 from pytest_energy.model import Machine, Provenance, Record, SensorStatus
@@ -204,7 +205,7 @@ def _names(test_id: str) -> tuple[str, str]:
 
 
 def _with_reasons(judgement: Judgement) -> Judgement:
-    """The same judgement; what is absent has a reason, what is no finite number is absent."""
+    """The same judgement; what is absent has a reason, what is no number or too large is absent."""
     record, summary, comparison = judgement.record, judgement.summary, judgement.comparison
     absent: dict[str, str] = {}
     if judgement.verdict is Verdict.VOID and record.void_because is None:
@@ -228,9 +229,9 @@ def _why(value: float | None) -> str:
 
 
 def _is_finite(value: object) -> bool:
-    """Whether every number in *value* is finite."""
+    """Whether every number in *value* is one that a report can hold."""
     if isinstance(value, int | float):
-        return math.isfinite(value)
+        return abs(value) <= MOST_NUMBER
     if isinstance(value, Mapping):
         return all(_is_finite(item) for item in value.values())
     return not isinstance(value, tuple | list) or all(_is_finite(item) for item in value)

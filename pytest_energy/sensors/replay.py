@@ -26,6 +26,7 @@ from msgspec.structs import asdict
 
 from pytest_energy.codec import (
     NULLABLE,
+    ByName,
     Document,
     JsonDict,
     Number,
@@ -198,7 +199,7 @@ class _PlainRound(Document, frozen=True, kw_only=True):
 
     energy_j: Number | None = NULLABLE
     duration_s: Number
-    channels: dict[Text, Number]
+    channels: ByName[Number]
     uncertainty_j: Number | None = None
     phases: tuple[_Phase, ...] | None = None
 
@@ -206,12 +207,12 @@ class _PlainRound(Document, frozen=True, kw_only=True):
 class _TickedRound(Document, frozen=True, kw_only=True):
     """The raw ticks that it was measured from."""
 
-    ticks: dict[Text, tuple[tuple[Number, Number], ...]]
+    ticks: ByName[tuple[tuple[Number, Number], ...]]
     start_s: Number
     stop_s: Number
     quiet_s: tuple[tuple[Number, Number], ...] | None = None
-    spreads_s: dict[Text, tuple[Number, ...]] | None = None
-    edges_s: dict[Text, Number] | None = None
+    spreads_s: ByName[tuple[Number, ...]] | None = None
+    edges_s: ByName[Number] | None = None
     call_count: Whole = 1
     uncertainty_j: Number | None = None
     phases: tuple[_Phase, ...] | None = None

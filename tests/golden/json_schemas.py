@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from pytest_energy.baselines.schema import StoredBaseline
-from pytest_energy.codec import MOST_NUMBER, MOST_TEXT, MOST_WHOLE, NULLABLE, Document
+from pytest_energy.codec import MOST_NAMES, MOST_NUMBER, MOST_TEXT, MOST_WHOLE, NULLABLE, Document
 from pytest_energy.documents import Test
 from pytest_energy.report.to_json import HOISTED, Load, Run
 
@@ -125,7 +125,7 @@ def _tidied(node: object) -> Any:
 
 def _is_limit(value: object) -> bool:
     """Whether *value* is how far the reader goes: the same everywhere, and nothing written comes near."""
-    return isinstance(value, int | float) and abs(value) in {MOST_NUMBER, MOST_WHOLE, MOST_TEXT}
+    return isinstance(value, int | float) and abs(value) in {MOST_NUMBER, MOST_WHOLE, MOST_TEXT, MOST_NAMES}
 
 
 def _in_short(node: Node) -> Node:

@@ -18,6 +18,7 @@ from pytest_energy.baselines.schema import (
     to_json_text,
 )
 from pytest_energy.baselines.store import Store
+from pytest_energy.codec import MOST_NUMBER, MOST_WHOLE
 from pytest_energy.errors import BaselineError
 from pytest_energy.model import JoinedAs, Machine, Phase, Provenance, Reading, Record, SensorStatus, Usage
 from pytest_energy.sensors.protocol import Facts
@@ -32,8 +33,8 @@ TEST_IDS = ANY_TEXT | st.lists(
     max_size=12,
 ).map("".join)
 
-NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
-POSITIVE = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
+NUMBERS = st.floats(-MOST_NUMBER, MOST_NUMBER)
+POSITIVE = st.floats(0, MOST_NUMBER)
 SHARES = st.none() | POSITIVE
 TEXTS = st.text(max_size=8)
 CHANNELS = st.dictionaries(st.just("gpu:0"), st.floats(0, 1e9), min_size=1)
@@ -44,7 +45,7 @@ PHASES = st.builds(
     energy_j=st.none() | POSITIVE,
     uncertainty_j=st.none() | POSITIVE,
     duration_s=POSITIVE,
-    samples=st.none() | st.integers(1),
+    samples=st.none() | st.integers(1, MOST_WHOLE),
     quality=st.lists(TEXTS, max_size=2).map(tuple),
 )
 USAGES = st.builds(

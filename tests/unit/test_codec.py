@@ -12,7 +12,7 @@ import pytest
 
 from pytest_energy import codec
 from pytest_energy.baselines.schema import from_json_text, to_json_text
-from pytest_energy.codec import NULLABLE, Document, Number, Text, Whole, decode, encode, parse
+from pytest_energy.codec import NULLABLE, ByName, Document, Number, Text, Whole, decode, encode, parse
 from pytest_energy.errors import BaselineError, FormatError, SettingsError
 from pytest_energy.report import to_json, view
 from pytest_energy.sensors.replay import load_replay, save_replay
@@ -51,7 +51,7 @@ VALUES: tuple[object, ...] = (
 
 
 class Inner(Document, frozen=True, kw_only=True):
-    by_name: dict[str, tuple[Number, ...]]
+    by_name: ByName[tuple[Number, ...]]
 
 
 class Outer(Document, frozen=True, kw_only=True):
@@ -92,6 +92,10 @@ DEEP: list[object] = json.loads("[" * 900 + "]" * 900)
         (
             {"name": "x" * 1_000_001},
             "f: name is a text of 1,000,001 characters, and none has more than 1,000,000",
+        ),
+        (
+            {"inner": [{"by_name": {str(number): [] for number in range(1001)}}]},
+            "f: inner[0]: by_name has 1,001 keys, and none of ours has more than 1,000",
         ),
         ({"is_on": DEEP}, "f: is_on is [[[[[[[...]]]]]]], not true or false"),
         ({"nothing": {"a": DEEP}}, "f: nothing is {'a': [[[[[[...]]]]]]}, not a number"),
