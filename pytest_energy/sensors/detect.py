@@ -13,6 +13,7 @@ from pytest_energy.errors import Reason, SensorUnavailable, SettingsError
 from pytest_energy.model import Provenance, SensorStatus
 from pytest_energy.sensors import estimate, nvml, perf, rapl
 from pytest_energy.sensors.protocol import LeavesOut, Sensor
+from pytest_energy.sensors.pynvml_library import ODD
 
 Opener = Callable[[], Sensor]
 _Absence = tuple[SensorStatus, tuple[Reason, ...]]
@@ -131,11 +132,15 @@ def _open_each(openers: Mapping[str, Opener]) -> tuple[list[Sensor], list[_Absen
     opened: list[Sensor] = []
     absences: list[_Absence] = []
     for name, opener in openers.items():
+        kind = Provenance.ESTIMATED if name == estimate.NAME else Provenance.MEASURED
         try:
             sensor = opener()
         except SensorUnavailable as error:
-            kind = Provenance.ESTIMATED if name == estimate.NAME else Provenance.MEASURED
             absences.append(_absence(name, kind, *error.reasons))
+            continue
+        except (ImportError, *ODD) as error:  # of a library beside us: no reason to end the run
+            reason = Reason(f"opening it failed: {type(error).__name__}: {error}")
+            absences.append(_absence(name, kind, reason))
             continue
         except BaseException:
             _close(opened)

@@ -26,6 +26,7 @@ from pytest_energy.sensors.integrated_power import (
     power_limit_w,
 )
 from pytest_energy.sensors.protocol import DeviceSnapshot, DeviceState, Facts, Slowdown
+from pytest_energy.sensors.pynvml_library import PynvmlLibrary, imported_pynvml
 from pytest_energy.units import JOULES_PER_MILLIJOULE
 
 T = TypeVar("T")
@@ -36,6 +37,9 @@ NAME = "nvml"
 # quiet scattered by 1.7 to 2.4 J around the truth of their series, with a period of about 25 ms in their
 # phase (docs/results/meter-h100.md). One standard deviation is so many seconds of the step in power.
 COUNTER_EDGE_S = 2.8e-3
+
+# What calculating with a value raises that is none: an odd library may give `None` or a text.
+_NO_VALUE = (TypeError, ValueError)
 
 # NVML's clocks event reasons (nvml.h). SwPowerCap (0x4) is what any GPU at full load has.
 _SLOWDOWN_BITS = {
@@ -83,15 +87,15 @@ class NvmlSensor:
         Raises:
             SensorUnavailable: No driver, no GPU, or no GPU whose energy can be read.
         """
-        self._nvml = nvml = _import_nvml() if nvml is None else nvml
+        self._nvml = nvml = PynvmlLibrary(imported_pynvml() if nvml is None else nvml)
         _start(nvml)
         try:
             gpus, self.left_out = _find(nvml, os.environ if environ is None else environ, now_s)
-        except nvml.NVMLError as error:
-            nvml.nvmlShutdown()
+        except (nvml.NVMLError, *_NO_VALUE) as error:
+            self._stop()
             raise SensorUnavailable(NAME, f"NVML can't list the GPUs: {error}") from error
         except SensorUnavailable:
-            nvml.nvmlShutdown()
+            self._stop()
             raise
         self._gpus = {gpu.channel.name: gpu for gpu in gpus}
         self._lock = threading.Lock()
@@ -109,7 +113,7 @@ class NvmlSensor:
                 return gpu.power.read_j()
             try:
                 energy_mj = int(self._nvml.nvmlDeviceGetTotalEnergyConsumption(gpu.handle))
-            except self._nvml.NVMLError as error:
+            except (self._nvml.NVMLError, *_NO_VALUE) as error:
                 raise SensorError(f"{channel}: NVML can't read the energy counter: {error}") from error
             if energy_mj < gpu.highest_mj:
                 # The mark stays: until the counter is past it no difference can be trusted.
@@ -189,7 +193,7 @@ class NvmlSensor:
         """What *ask* has of NVML, or `None` where this GPU, driver or pynvml doesn't offer it."""
         try:
             return ask(self._nvml)
-        except (self._nvml.NVMLError, AttributeError):
+        except (self._nvml.NVMLError, AttributeError, *_NO_VALUE):
             return None
 
     def facts(self) -> Facts:
@@ -219,6 +223,10 @@ class NvmlSensor:
         """Stop NVML. What was read stays valid; a read after this is a `SensorError`."""
         if self._is_open:
             self._is_open = False
+            self._stop()
+
+    def _stop(self) -> None:
+        with suppress(self._nvml.NVMLError):  # it ends with the process
             self._nvml.nvmlShutdown()
 
     def _power_limit_text(self, gpu: _Gpu) -> str:
@@ -227,16 +235,8 @@ class NvmlSensor:
     def _text_of(self, ask: Callable[[Any], str]) -> str:
         try:
             return ask(self._nvml)
-        except self._nvml.NVMLError as error:
+        except (self._nvml.NVMLError, *_NO_VALUE) as error:
             return f"unknown ({error})"
-
-
-def _import_nvml() -> Any:
-    try:
-        import pynvml
-    except ImportError as error:
-        raise SensorUnavailable(NAME, Reason(str(error), ("pip install nvidia-ml-py",))) from error
-    return pynvml
 
 
 def _start(nvml: Any) -> None:

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 
@@ -53,6 +53,18 @@ def absent(name: str, because: str) -> Callable[[], Sensor]:
         raise SensorUnavailable(name, because)
 
     return opener
+
+
+def failing(error: BaseException) -> Callable[[], Sensor]:
+    def opener() -> Sensor:
+        raise error
+
+    return opener
+
+
+def absent_because(statuses: Iterable[SensorStatus], name: str) -> str | None:
+    """Why the sensor *name* is not there."""
+    return next(status.absent_because for status in statuses if status.name == name)
 
 
 def there(sensor: Sensor) -> Callable[[], Sensor]:
@@ -206,16 +218,24 @@ def test_a_device_left_out_is_reported() -> None:
     )
 
 
-def test_a_sensor_that_crashes_leaves_none_open() -> None:
-    """An error that isn't `SensorUnavailable` goes up, and what was opened before it is closed."""
-    nvml = OtherSensor("nvml", "gpu:0")
+@pytest.mark.parametrize(
+    "error", [OSError("no such port"), AttributeError("cpu_freq"), TypeError("bytes"), ImportError("libx.so")]
+)
+def test_a_sensor_whose_library_fails_is_absent(error: Exception) -> None:
+    """Whatever a library beside us raises, the run goes on with the others and says why."""
+    other = OtherSensor("rapl", "cpu:package-0")
+    sensors = detect(None, openers={"nvml": failing(error), "rapl": there(other)})
+    assert sensors.sensors == (other,)
+    because = f"opening it failed: {type(error).__name__}: {error}"
+    assert absent_because(sensors.statuses, "nvml") == because
 
-    def crash() -> Sensor:
-        raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        detect(None, openers={"nvml": there(nvml)}, extra={"mine": crash})
-    assert nvml.close_count == 1
+def test_a_run_that_is_stopped_leaves_none_open() -> None:
+    """An interrupt while sensors are opened ends the run, with those closed that were open."""
+    other = OtherSensor("rapl", "cpu:package-0")
+    with pytest.raises(KeyboardInterrupt):
+        detect(None, openers={"rapl": there(other), "nvml": failing(KeyboardInterrupt())})
+    assert other.close_count == 1
 
 
 def test_rapl_is_powercap_if_it_works() -> None:
