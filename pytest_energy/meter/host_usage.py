@@ -6,24 +6,17 @@ descendants; pages that they share count in each.
 """
 
 import math
-import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from pytest_energy.errors import SensorError
-from pytest_energy.lazy_module import LazyModule
 from pytest_energy.meter.clock import Clock
+from pytest_energy.meter.process_table import Process, ProcessTable
 from pytest_energy.model import Usage
 from pytest_energy.sensors.cpu_times import cpu_times_reader
 from pytest_energy.sensors.protocol import Sensor
-
-if TYPE_CHECKING:
-    import psutil
-else:
-    psutil = LazyModule("psutil")
 
 # NVML's utilisation is a mean over up to a second and asking takes milliseconds; memory changes slowly.
 HOST_LOOK_S = 2.0
@@ -100,8 +93,8 @@ class System(Protocol):
         ...
 
 
-class PsutilSystem:
-    """This machine, through psutil.
+class LinuxSystem:
+    """This machine, by its table of processes.
 
     Args:
         kin_pid: A process whose descendants are no strangers on a device, although their processor time is
@@ -109,9 +102,10 @@ class PsutilSystem:
     """
 
     def __init__(self, kin_pid: int | None = None) -> None:
-        self._heads = {kin_pid}
-        self._adopted: list[psutil.Process] = []
-        self._family = [psutil.Process()]
+        self._table = ProcessTable()
+        self._own_pid, self._kin_pid = self._table.own_pid(), kin_pid
+        self._adopted: frozenset[int] = frozenset()
+        self._others: tuple[Process, ...] = ()
         self._cpu_times = cpu_times_reader()
 
     def cpu_times_s(self) -> tuple[float, float]:
@@ -122,55 +116,40 @@ class PsutilSystem:
         # Each process's own seconds, and those of its children that it has waited for: what a child used
         # moves from the one to the other when it ends, and the sum stays. A child that nobody waits for
         # takes its seconds with it.
-        return self._of_family(
-            lambda: sum(os.times()[:4]), lambda child: sum(child.cpu_times()[:4]), may_search=may_search
-        )
+        others = self._find_others(may_search=may_search)
+        return None if others is None else self._table.own_cpu_s() + sum(other.cpu_s for other in others)
 
     def ram_used_bytes(self, *, may_search: bool) -> float | None:
-        own = self._family[0]
-        return self._of_family(
-            lambda: float(own.memory_info().rss),
-            lambda child: float(child.memory_info().rss),
-            may_search=may_search,
-        )
-
-    def _of_family(
-        self, own: Callable[[], float], of: "Callable[[psutil.Process], float]", *, may_search: bool
-    ) -> float | None:
-        """A sum over this process and its descendants; `None` where it can't be told."""
-        try:
-            if may_search:
-                self._search()
-            total = own()
-        except psutil.Error:
+        own, others = self._table.process(self._own_pid), self._find_others(may_search=may_search)
+        if own is None or others is None:
             return None
-        for process in self._family[1:]:
-            with suppress(psutil.Error):  # it has ended, or is somebody else's
-                total += of(process)
-        return total
+        return float(own.resident_bytes + sum(other.resident_bytes for other in others))
 
-    def _search(self) -> None:
-        own = self._family[0]
-        family = [own, *own.children(recursive=True)]
-        for process in self._adopted:
-            with suppress(psutil.Error):  # it has ended
-                family += [one for one in (process, *process.children(recursive=True)) if one not in family]
-        self._family = family
+    def _find_others(self, *, may_search: bool) -> list[Process] | None:
+        """This process's descendants and those that it has adopted, as they are now.
+
+        `None` where no process can be seen.
+        """
+        if may_search:
+            family = self._table.families({self._own_pid, *self._adopted})
+            if not family:
+                return None
+            self._others = tuple(process for process in family if process.pid != self._own_pid)
+        seen = [(other, self._table.process(other.pid)) for other in self._others]
+        return [now for then, now in seen if now is not None and now.start_ticks == then.start_ticks]
 
     def adopt(self, pids: Iterable[int]) -> None:
-        for pid in {*pids} - {process.pid for process in (*self._family, *self._adopted)}:
-            with suppress(psutil.Error):  # it has ended, or can't be seen
-                self._adopted = [*self._adopted, psutil.Process(pid)]
-                self._heads = {*self._heads, pid}
-                self._search()
+        new = {*pids} - {self._own_pid, *(other.pid for other in self._others)} - self._adopted
+        if new:
+            self._adopted |= {pid for pid in new if self._table.process(pid) is not None}
+            self._find_others(may_search=True)
 
     def is_kin(self, pid: int) -> bool | None:
-        heads = {self._family[0].pid, *self._heads}
-        try:
-            process = psutil.Process(pid)
-            return not heads.isdisjoint({pid, *(parent.pid for parent in process.parents())})
-        except psutil.Error:
+        process = self._table.process(pid)
+        if process is None:
             return None
+        heads = {self._own_pid, self._kin_pid, *self._adopted}
+        return not heads.isdisjoint(self._table.ancestors(process))
 
 
 class HostMonitor:

@@ -9,7 +9,7 @@ from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter import quality
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.device_monitor import DEVICE_LOOK_S, DeviceMonitor
-from pytest_energy.meter.host_usage import HOST_LOOK_S, HostMonitor, PsutilSystem, System
+from pytest_energy.meter.host_usage import HOST_LOOK_S, HostMonitor, LinuxSystem, System
 from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.meter.rest import IDLE_S, at_rest, mean_power_w
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
@@ -51,7 +51,7 @@ class LiveMeter:
         self._channels = tuple(channel for sensor in sensors for channel in sensor.channels)
         self.provenance = _one_provenance(sensors)
         sampler = Sampler(sensors, clock, runner or ThreadRunner(clock))
-        self._system = system = system or PsutilSystem()
+        self._system = system = system or LinuxSystem()
         host, devices = HostMonitor(sensors, clock, system), DeviceMonitor(sensors, system)
         sampler.add_chore(host.look, HOST_LOOK_S)
         for name in devices.names:

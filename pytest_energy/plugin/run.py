@@ -19,7 +19,7 @@ from pytest_energy.baselines.store import Store
 from pytest_energy.documents import now_text
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.meter.clock import Clock, SystemClock
-from pytest_energy.meter.host_usage import PsutilSystem
+from pytest_energy.meter.host_usage import LinuxSystem, System
 from pytest_energy.meter.live import LiveMeter
 from pytest_energy.meter.protocol import Meter
 from pytest_energy.meter.replay import ReplayMeter
@@ -110,12 +110,16 @@ class EnergyRun:
                 clock=self.clock,
                 synchronize=self._synchronize,
                 rng=random.Random(),  # noqa: S311  # a delay that breaks lockstep, not a secret
-                system=PsutilSystem(self.kin_pid),
+                system=self._system,
             )
         with locked(meter.devices(None)):  # idle power is read here: nobody else may be at work
             meter.start()
         self._started_meter = meter
         return meter
+
+    @cached_property
+    def _system(self) -> System:
+        return LinuxSystem(self.kin_pid)
 
     def _synchronize(self) -> None:
         synchronize()
@@ -171,7 +175,7 @@ class EnergyRun:
         Raises:
             BaselineError: A file or the folder can't be read.
         """
-        _ = self.machine  # asks git, files and the environment: not later, among a test's patches
+        _ = self.machine, self._system  # git, files, the environment: not later, among a test's patches
         self.gate.load(marks)
 
     @property

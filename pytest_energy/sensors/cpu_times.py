@@ -51,6 +51,8 @@ class StatFile:
         OSError: There is no such file here, or it can't be read.
     """
 
+    _pread = staticmethod(os.pread)  # a test that runs meanwhile may put another in its place
+
     def __init__(self, path: Path = STAT) -> None:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         weakref.finalize(self, os.close, self._descriptor)
@@ -62,7 +64,7 @@ class StatFile:
         Raises:
             ValueError: The file's first line isn't the machine's processor times.
         """
-        line = os.pread(self._descriptor, _LINE_BYTES, 0).partition(b"\n")[0]
+        line = self._pread(self._descriptor, _LINE_BYTES, 0).partition(b"\n")[0]
         name, *counts = line.split()[: 1 + len(CpuTimes._fields)]
         if name != b"cpu" or len(counts) < 4:
             raise ValueError(f"the processor times begin with {line!r}")

@@ -57,9 +57,9 @@ class Run:
 # doesn't.
 UNTOLD = """
 def pytest_configure(config):
-    from pytest_energy.meter.host_usage import PsutilSystem
+    from pytest_energy.meter.host_usage import LinuxSystem
     patch = pytest.MonkeyPatch()
-    patch.setattr(PsutilSystem, "own_cpu_s", lambda self, *, may_search: None)
+    patch.setattr(LinuxSystem, "own_cpu_s", lambda self, *, may_search: None)
     config.add_cleanup(patch.undo)
 """
 

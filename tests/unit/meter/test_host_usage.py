@@ -8,7 +8,7 @@ import time
 import pytest
 
 from pytest_energy.errors import SensorError
-from pytest_energy.meter.host_usage import CpuTime, HostMonitor, PsutilSystem
+from pytest_energy.meter.host_usage import CpuTime, HostMonitor, LinuxSystem
 from pytest_energy.model import Usage
 from tests.fakes.meter import Bench, SimulatedCounter, StillSystem
 
@@ -108,8 +108,8 @@ def test_memory_that_nobody_tells_is_unknown() -> None:
 
 
 def test_this_machine_has_processors_and_memory() -> None:
-    """psutil's figures are seconds that rise and a resident set of some megabytes."""
-    system = PsutilSystem()
+    """Its figures are seconds that rise and a resident set of some megabytes."""
+    system = LinuxSystem()
     busy_s, total_s = system.cpu_times_s()
     assert 0.0 < busy_s < total_s
     used_bytes = system.ram_used_bytes(may_search=True)
@@ -119,7 +119,7 @@ def test_this_machine_has_processors_and_memory() -> None:
 
 def test_this_process_has_used_processor_time() -> None:
     """What this process used is part of what the machine's processors did, and rises with work."""
-    system = PsutilSystem()
+    system = LinuxSystem()
     before_s = system.own_cpu_s(may_search=False)
     end_s = time.process_time() + 0.05
     while time.process_time() < end_s:
@@ -132,7 +132,7 @@ def test_this_process_has_used_processor_time() -> None:
 
 def test_a_childs_processor_time_is_ours_while_it_runs_and_after_it() -> None:
     """A child counts from the search that finds it; when it has been waited for its seconds stay."""
-    system = PsutilSystem()
+    system = LinuxSystem()
     work = "import time\nwhile time.process_time() < 0.2: pass\nprint(flush=True)\ninput()"
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", work], stdin=pipe, stdout=pipe) as child:  # noqa: S603  # our own interpreter and text
@@ -198,7 +198,7 @@ def test_a_descendant_that_took_its_seconds_with_it_leaves_the_share_unknown() -
 
 def test_kin_are_this_process_and_its_descendants() -> None:
     """This process and its children are kin, its parent isn't; of a number that isn't there nobody knows."""
-    system = PsutilSystem()
+    system = LinuxSystem()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         assert system.is_kin(child.pid) is True
         child.communicate()
