@@ -1,15 +1,35 @@
 """What can go wrong, each with the place, the value seen and what to do about it."""
 
+import re
 from dataclasses import dataclass
 
 from pytest_energy.masking import masked
 
 
+class _Visible(dict[int, str]):
+    """Code point to what is shown of it, of those that are not as they stand."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        if character.isprintable():
+            raise LookupError
+        return self.setdefault(code, character.encode("unicode_escape").decode("ascii"))
+
+
+_VISIBLE = _Visible()
+# What a runner of CI takes for a command: GitHub reads `::` where a line begins, and `##[` anywhere in it.
+_COMMAND = re.compile(r"^ *:(?=:)|##(?=\[)")
+
+
 def printable(text: str) -> str:
-    """*text* on one line, with whatever could move the cursor or break a line made visible."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    """*text* on one line, where nothing moves the cursor, breaks the line or commands a CI runner."""
+    visible = text if text.isprintable() else text.translate(_VISIBLE)
+    return _COMMAND.sub(r"\g<0>\\", visible)
+
+
+def printable_lines(text: str) -> str:
+    """*text* with each of its lines as `printable` has it."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +44,14 @@ class Absent:
 
 
 class EnergyError(Exception):
-    """Base of every error that this package raises on purpose; no secret stands in its text."""
+    """Base of every error that this package raises on purpose.
+
+    No secret stands in its text, and no foreign text in it moves a cursor or commands a CI runner.
+    """
 
     def __init__(self, *texts: object) -> None:
-        super().__init__(*(masked(text) if isinstance(text, str) else text for text in texts))
+        inert = (printable_lines(masked(text)) if isinstance(text, str) else text for text in texts)
+        super().__init__(*inert)
 
 
 @dataclass(frozen=True, slots=True)

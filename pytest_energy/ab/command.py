@@ -18,7 +18,7 @@ from pytest_energy.ab.side import Tree, Worker, own_sources, shared_sources, wor
 from pytest_energy.ab.worktree import SHORT_LENGTH, Revision, repository_root, resolve, worktree
 from pytest_energy.baselines.machine import commit
 from pytest_energy.documents import now_text
-from pytest_energy.errors import EnergyError, SettingsError
+from pytest_energy.errors import EnergyError, SettingsError, printable_lines
 from pytest_energy.judgement import Judgement
 from pytest_energy.meter.clock import SystemClock
 from pytest_energy.report import to_terminal, view
@@ -98,10 +98,14 @@ def _compare(root: Path, revision: Revision, options: argparse.Namespace) -> "_C
         for tree in trees:
             if not tree.working_folder.is_dir():
                 raise SettingsError(f"{tree.name} has no folder {folder}; start the command in one it has")
-        print(f"comparing {trees[1].name} with {trees[0].name}", flush=True)
+        _say(f"comparing {trees[1].name} with {trees[0].name}")
         comparison = _Comparison(trees, root, logs, options)
         comparison.measure_all()
         return comparison
+
+
+def _say(text: str) -> None:
+    print(printable_lines(text), flush=True)
 
 
 def _state(root: Path) -> str:
@@ -161,10 +165,9 @@ class _Comparison:
             for place, (test_id, next_id) in enumerate(zip_longest(test_ids, test_ids[1:]), start=1):
                 self._measure(sides, test_id, next_id)
                 pair_count = len(self._blocks[test_id][-1].before)
-                print(
+                _say(
                     f"block {number + 1} of {self._block_count}, test {place} of {len(test_ids)}: {test_id}: "
-                    f"{count_text(pair_count, 'pair')}",
-                    flush=True,
+                    f"{count_text(pair_count, 'pair')}"
                 )
         except EnergyError as error:
             self._broken = str(error)
@@ -226,11 +229,11 @@ class _Comparison:
         judgement = judge_pairs(blocks, test_id, names, policy, suite)
         if isinstance(judgement, Problem):
             self._problems.append(judgement)
-            print(f"{test_id}: nothing to compare", flush=True)
+            _say(f"{test_id}: nothing to compare")
         else:
             self._judgements.append(judgement)
             headline = judgement.reason.splitlines()[0]
-            print(f"{test_id}: {judgement.verdict}: {headline}", flush=True)
+            _say(f"{test_id}: {judgement.verdict}: {headline}")
 
     def _note_sources(self) -> None:
         """Note where each side's code came from, and warn of code that both sides have shared."""
@@ -251,13 +254,13 @@ class _Comparison:
         notes += (f"ERROR: {text}" for text in errors)
         if self._judgements:
             width = min(_MOST_WIDTH, max(_LEAST_WIDTH, shutil.get_terminal_size().columns))
-            print(to_terminal.render(view.of(self._judgements), width=width))
+            _say(to_terminal.render(view.of(self._judgements), width=width))
         for note in notes:
-            print(note if note.startswith("ERROR") else f"note: {note}")
+            _say(note if note.startswith("ERROR") else f"note: {note}")
         created = now_text()
         for path in self._options.out:
             write(self._judgements, path, created=created, run_notes=notes)
-            print(f"report written to {path}")
+            _say(f"report written to {path}")
         if self._broken is not None:
             return 2
         is_strict = self._options.strict

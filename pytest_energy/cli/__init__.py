@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from io import TextIOWrapper
 
 from pytest_energy.errors import EnergyError
 
@@ -26,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         a file or a value that can't be used.
     """
     options = parsed(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that a terminal of ASCII can't show
     try:
         status: int = options.run(options)
         sys.stdout.flush()

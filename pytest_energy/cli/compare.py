@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.cli.arguments import Commands, add_out, add_run, add_width, chance, share
-from pytest_energy.cli.files import read_by_test, say, write_reports
+from pytest_energy.cli.files import read_by_test, say, say_json, write_reports
 from pytest_energy.documents import now_text
 from pytest_energy.errors import BaselineError
 from pytest_energy.judgement import Judgement
@@ -70,7 +70,7 @@ def _compare(options: argparse.Namespace) -> int:
         notes = (f"ERROR: {failure}", *notes)
     run = view.of(judgements, run_notes=notes)
     if options.json:
-        say(to_json.render(run, created=now_text()).rstrip("\n"))
+        say_json(to_json.render(run, created=now_text()))
     else:
         say(to_terminal.render(run, width=options.width))
     write_reports(judgements, options.out, run_notes=notes)

@@ -4,7 +4,7 @@ import argparse
 import json
 
 from pytest_energy.cli.arguments import Commands
-from pytest_energy.cli.files import say
+from pytest_energy.cli.files import say, say_json
 from pytest_energy.doctor import diagnose, render, to_json
 
 
@@ -23,5 +23,8 @@ def register(commands: Commands) -> None:
 def _doctor(options: argparse.Namespace) -> int:
     """Exit status 1 where nothing measures: an estimate is no measurement."""
     report = diagnose()
-    say(json.dumps(to_json(report), indent=2) if options.json else render(report))
+    if options.json:
+        say_json(json.dumps(to_json(report), indent=2))
+    else:
+        say(render(report))
     return 0 if report.measures else 1

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pytest_energy.documents import now_text
-from pytest_energy.errors import FormatError, SettingsError
+from pytest_energy.errors import FormatError, SettingsError, printable_lines
 from pytest_energy.judgement import Judgement, RunJudgement
 from pytest_energy.model import Record
 from pytest_energy.report.formats import write
@@ -21,9 +21,14 @@ _WHAT_TO_GIVE = "give a file written by --energy-out"
 
 
 def say(*lines: str) -> None:
-    """Print each of *lines*."""
+    """Print each of *lines*, which may have lines in it; what is foreign in them is inert."""
     for line in lines:
-        print(line)  # noqa: T201  # a command line prints
+        print(printable_lines(line))  # noqa: T201  # a command line prints
+
+
+def say_json(text: str) -> None:
+    """Print the JSON *text*; in the log of a CI job it commands nothing."""
+    print(text.rstrip("\n").replace("##[", "##\\u005b"))  # noqa: T201
 
 
 def read_run(path: Path) -> View:

@@ -21,7 +21,7 @@ from pytest_energy.baselines.schema import Baseline
 from pytest_energy.baselines.store import Store
 from pytest_energy.cli.accept import Wanted, accept, counts_text
 from pytest_energy.cli.arguments import Commands, add_out, add_run, add_width, chance, share
-from pytest_energy.cli.files import by_test, read_run, say, write_reports
+from pytest_energy.cli.files import by_test, read_run, say, say_json, write_reports
 from pytest_energy.documents import now_text
 from pytest_energy.errors import SettingsError
 from pytest_energy.judgement import UNDECIDED, BaselineMode, Judgement, RunJudgement, Terms
@@ -149,7 +149,7 @@ def _judge_one(path: Path, folder: Path, options: argparse.Namespace) -> int:
         judged.judgements, run_notes=notes, yardstick=run.yardstick, run_judgement=judged.run_judgement
     )
     if options.json:
-        say(to_json.render(shown, created=now_text()).rstrip("\n"))
+        say_json(to_json.render(shown, created=now_text()))
     else:
         say(to_terminal.render(shown, width=options.width), judged.status_text)
     write_reports(

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_energy.codec import JsonDict
 from pytest_energy.conversion import factor_from_json, judgement_to_json, to_json
+from pytest_energy.errors import printable_lines
 from pytest_energy.judgement import Judgement, SessionFactor
 from pytest_energy.plugin.stash import IS_FAILING, JUDGEMENT, REPLAY_ROUNDS
 
@@ -71,7 +72,7 @@ def judgement_json(item: pytest.Item) -> JsonDict:
 
 
 def failure_text(judgement: Judgement) -> str:
-    return f"energy {judgement.verdict}: {judgement.reason}"
+    return printable_lines(f"energy {judgement.verdict}: {judgement.reason}")
 
 
 def revision_of(item: pytest.Item) -> Revision:

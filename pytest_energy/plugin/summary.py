@@ -17,7 +17,7 @@ from pytest_energy.baselines.accept import joining, storable, why_not_accepted, 
 from pytest_energy.baselines.store import Mode, Store
 from pytest_energy.conversion import judgement_from_json
 from pytest_energy.documents import now_text
-from pytest_energy.errors import EnergyError
+from pytest_energy.errors import EnergyError, printable_lines
 from pytest_energy.judgement import BaselineMode, SessionFactor
 from pytest_energy.model import Record
 from pytest_energy.plugin.ci import annotations, append_step_summary
@@ -169,11 +169,11 @@ class Summary:
             verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
             terminalreporter.write_line(f"energy: {verdicts} (--energy-report shows the joules)")
         for failure in self._failures:
-            terminalreporter.write_line(f"energy: FAILED: {failure}", red=True)
+            terminalreporter.write_line(printable_lines(f"energy: FAILED: {failure}"), red=True)
         for note in self._notes:
-            terminalreporter.write_line(f"energy: note: {note}")
+            terminalreporter.write_line(printable_lines(f"energy: note: {note}"))
         for notice in self._notices:
-            terminalreporter.write_line(f"energy: {notice}", red=notice.startswith("ERROR"))
+            terminalreporter.write_line(printable_lines(f"energy: {notice}"), red=notice.startswith("ERROR"))
         for command in annotations(
             self._reports, root=config.rootpath, environ=os.environ, failures=self._failures
         ):
