@@ -33,7 +33,6 @@ if TYPE_CHECKING:  # for type checkers and editors; `__getattr__` gives the same
         Reading,
         Record,
         SensorStatus,
-        Usage,
     )
     from pytest_energy.plugin.fixture import Energy
     from pytest_energy.plugin.windows import Window
@@ -47,6 +46,7 @@ if TYPE_CHECKING:  # for type checkers and editors; `__getattr__` gives the same
     from pytest_energy.serving.load_result import LoadResult
     from pytest_energy.serving.prompts import PromptSet, drawn_lengths, prompt_file, random_tokens
     from pytest_energy.serving.slo import Slo
+    from pytest_energy.usage import Usage
 
 __all__ = [
     "Absent",
@@ -122,7 +122,6 @@ _MODULES = {
         "Reading",
         "Record",
         "SensorStatus",
-        "Usage",
     ),
     "pytest_energy.plugin.fixture": ("Energy",),
     "pytest_energy.plugin.windows": ("Window",),
@@ -136,6 +135,7 @@ _MODULES = {
     "pytest_energy.serving.load_result": ("LoadResult",),
     "pytest_energy.serving.prompts": ("PromptSet", "drawn_lengths", "prompt_file", "random_tokens"),
     "pytest_energy.serving.slo": ("Slo",),
+    "pytest_energy.usage": ("Usage",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -28,6 +28,7 @@ from pytest_energy.judgement import (
 )
 from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.ready import ReadyPower
+from pytest_energy.usage import Usage
 
 D = TypeVar("D", bound=Document)
 
@@ -41,7 +42,7 @@ _DOCUMENTS: dict[type, type[Document]] = {
     model.Machine: documents.Machine,
     model.SensorStatus: documents.Sensor,
     model.Phase: documents.Phase,
-    model.Usage: documents.Usage,
+    Usage: documents.Usage,
     ReadyPower: documents.ReadyPower,
     PartComparison: documents.PartComparison,
     Terms: documents.Terms,
@@ -55,6 +56,7 @@ _OF_BUDGET = ("budget_j", "budget_per_sample_j", "budget_per_token_j")
 _LEFT_OUT_WHERE_EMPTY = {
     *("output_tokens", "workload", "engine_settings", "saturated_because", "confirming_count"),
     *("quiet_power_w", "temperatures_c", "ready_power", "session"),
+    *("resting_channels", "estimated_channels", "device_use", "missing_domains"),
     *("entry_energies_j", "basis", "creep", "parts", "no_parts_because", "session_ratio"),
 }
 
@@ -185,7 +187,7 @@ def reading_of(one_round: documents.Round, provenance: Provenance, where: str) -
     values.pop("energy_j", None)
     values["phases"] = tuple(model.Phase(**asdict(phase)) for phase in one_round.phases)
     if one_round.usage is not None:
-        values["usage"] = model.Usage(**asdict(one_round.usage))
+        values["usage"] = Usage(**asdict(one_round.usage))
     for name, steps in one_round.power_trace.items():
         if len(steps) < 2 or any(before[0] >= after[0] for before, after in pairwise(steps)):
             raise FormatError(

@@ -13,7 +13,8 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from pytest_energy.codec import NULLABLE, ByName, Document, JsonDict, Number, Text, Whole, decode
 from pytest_energy.judgement import BaselineMode, Part, Verdict
-from pytest_energy.model import JoinedAs, Provenance
+from pytest_energy.model import Domain, JoinedAs, Provenance
+from pytest_energy.usage import DeviceUse
 
 
 def written(**rules: object) -> Meta:
@@ -99,7 +100,7 @@ class Round(Document, frozen=True, kw_only=True):
     """One reading: joules, seconds and uncertainty of one call of the work.
 
     Attributes:
-        energy_j: Sum of the channels; null where void_because says why.
+        energy_j: Sum of the channels; null where void_because says why, and without channels.
         uncertainty_j: Standard uncertainty of energy_j.
         channels: Joules by channel: a domain and a position, such as gpu:0 or cpu:package-0.
         quality: What a reader should know of this reading.
@@ -107,6 +108,11 @@ class Round(Document, frozen=True, kw_only=True):
         call_count: Calls of the work in the window; left out where it is 1.
         quiet_power_w: Power by channel just before the window.
         temperatures_c: Temperature by channel at the window's end.
+        resting_channels: Joules by channel of devices that were at rest: in no sum. Left out where none was.
+        estimated_channels: What a model gives for hardware that nothing measures, by channel: never added to
+            energy_j. Left out where there is nothing to estimate.
+        device_use: By channel, whether a process of this run computed on the device (busy), or has a context
+            open on it or it computed for somebody unknown (open); left out where nothing was seen.
         power_trace: Power by channel over the whole window, where its counter ticks: pairs of seconds since
             the window opened and watts from then until the next pair; the last pair ends the last step. Left
             out where none is known, and in baselines.
@@ -124,6 +130,9 @@ class Round(Document, frozen=True, kw_only=True):
     power_trace: PowerTrace = field(default_factory=dict)
     quiet_power_w: ByName[Number] | None = None
     temperatures_c: ByName[Number] | None = None
+    resting_channels: Channels | None = None
+    estimated_channels: Channels | None = None
+    device_use: ByName[DeviceUse] | None = None
 
 
 class ReadyPower(Document, frozen=True, kw_only=True):
@@ -171,6 +180,8 @@ class Record(
         ready_power: Power with the device open and nothing at work, by channel, from all rounds of the
             session; left out where no channel tells.
         session: Names the process that measured; left out where nobody wrote it down.
+        missing_domains: Domains that were at work and whose joules are not in the rounds; left out where
+            none is.
         void_because: Why the rounds must not be used, or null.
         unmeasured_because: Why there are no rounds that count, or null.
     """
@@ -196,6 +207,7 @@ class Record(
     session: Sentence | None = None
     machine: Machine
     sensors: tuple[Sensor, ...]
+    missing_domains: tuple[Domain, ...] | None = None
     void_because: Text | None = NULLABLE
     unmeasured_because: Text | None = NULLABLE
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.ready import ReadyPower
+from pytest_energy.usage import DeviceUse, Usage
 
 
 class Provenance(StrEnum):
@@ -95,19 +96,6 @@ class Machine:
     varying: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """How busy the machine was during a window. Shares are 0 to 1; memory is in bytes.
-
-    `None` means that this machine or sensor doesn't tell.
-    """
-
-    cpu_utilisation_share: float | None = None
-    gpu_utilisation_share: float | None = None
-    ram_used_bytes: float | None = None
-    gpu_memory_used_bytes: float | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Tick:
     """One update of a counter.
@@ -165,7 +153,11 @@ class Reading:
     """What one window measured.
 
     Attributes:
-        channels: Joules by channel name, each joule once. Empty when the reading is void.
+        channels: Joules by channel name, each joule once. Empty when the reading is void or all was at rest.
+        resting_channels: Joules of devices that did nothing, by channel name: in no sum.
+        estimated_channels: What a model gives for hardware that nothing measures, by channel name: shown
+            beside the joules, never added to them.
+        device_use: What was seen of the use of each device, by channel name, measured or not.
         duration_s: Seconds between the window's edges.
         uncertainty_j: Standard uncertainty of the sum of the channels, in joules: tick time, quiet
             power, interpolation, resolution. The constant gain error of a board is not in it.
@@ -196,22 +188,26 @@ class Reading:
     quiet_power_w: Mapping[str, float] = field(default_factory=dict)
     temperatures_c: Mapping[str, float] = field(default_factory=dict)
     call_count: int = 1
+    resting_channels: Mapping[str, float] = field(default_factory=dict)
+    estimated_channels: Mapping[str, float] = field(default_factory=dict)
+    device_use: Mapping[str, DeviceUse] = field(default_factory=dict)
     power_trace: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict, repr=False)
     trace: Trace | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.duration_s) and self.duration_s >= 0):
             raise NotMeasurable(f"a window of {self.duration_s} s: the clock went back or stood")
-        if self.void_because is None and not self.channels:
+        if self.void_because is None and not (self.channels or self.resting_channels):
             raise NotMeasurable("a reading without channels must say why it is void")
-        for name, energy_j in self.channels.items():
+        for name, energy_j in (*self.channels.items(), *self.resting_channels.items()):
             if not (math.isfinite(energy_j) and energy_j >= 0):
                 raise NotMeasurable(f"channel {name} reads {energy_j} J; joules are finite and not negative")
 
     @property
     def energy_j(self) -> float | None:
-        """Sum of the channels, or `None` for a void reading."""
-        return None if self.void_because is not None else math.fsum(self.channels.values())
+        """Sum of the channels, or `None` for a void reading and for one of devices at rest."""
+        has_joules = self.void_because is None and bool(self.channels)
+        return math.fsum(self.channels.values()) if has_joules else None
 
     def for_one_of(self, call_count: int) -> "Reading":
         """The reading of one call, out of a window that held *call_count* of them.
@@ -220,7 +216,9 @@ class Reading:
         """
         return replace(
             self,
-            channels={name: energy_j / call_count for name, energy_j in self.channels.items()},
+            channels=_times(self.channels, 1, call_count),
+            resting_channels=_times(self.resting_channels, 1, call_count),
+            estimated_channels=_times(self.estimated_channels, 1, call_count),
             duration_s=self.duration_s / call_count,
             uncertainty_j=self.uncertainty_j / call_count,
             call_count=call_count,
@@ -245,13 +243,19 @@ class Reading:
             return replace(self, channels={}, void_because=because, phases=())
         return replace(
             self,
-            channels={channel: energy_j * scale for channel, energy_j in phase.channels.items()},
+            channels=_times(phase.channels, scale),
+            estimated_channels={},
             duration_s=phase.duration_s * scale,
             uncertainty_j=phase.uncertainty_j * scale,
             quality=tuple(dict.fromkeys((*self.quality, *phase.quality))),
             phases=(),
             trace=None,
         )
+
+
+def _times(joules: Mapping[str, float], count: float, parts: int = 1) -> dict[str, float]:
+    """*joules* by name, *count* times, or one of so many equal *parts*."""
+    return {name: energy_j * count / parts for name, energy_j in joules.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +288,7 @@ class Record:
         joined_as: How it came into its baseline, if as an improvement or as the first of a new level.
         saturated_because: Why a server did not keep up with its load, so that the joules are those of no
             rate that could be asked of it again; or `None`.
+        missing_domains: Domains that were at work and whose joules are not in the rounds'.
         void_because: Why the rounds must not be used, or `None`.
         unmeasured_because: Why there are no rounds that count, or `None`.
     """
@@ -309,6 +314,7 @@ class Record:
     sensors: tuple[SensorStatus, ...] = ()
     joined_as: JoinedAs | None = None
     saturated_because: str | None = None
+    missing_domains: tuple[Domain, ...] = ()
     void_because: str | None = None
     unmeasured_because: str | None = None
 
@@ -333,12 +339,12 @@ class Record:
     @property
     def is_measured(self) -> bool:
         """Whether there are rounds whose joules may be used."""
-        return bool(self.rounds) and self.void_because is None
+        return bool(self.rounds) and self.void_because is None and self.unmeasured_because is None
 
     @property
     def usable_rounds(self) -> tuple[Reading, ...]:
         """The rounds that have joules."""
-        return tuple(reading for reading in self.rounds if reading.void_because is None)
+        return tuple(reading for reading in self.rounds if reading.energy_j is not None)
 
     @property
     def round_energies_j(self) -> tuple[float, ...]:

@@ -34,9 +34,10 @@ from pytest_energy.baselines.store import Store
 from pytest_energy.codec import parse
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
 from pytest_energy.judgement import Judgement
-from pytest_energy.model import Machine, Provenance, Reading, Record, SensorStatus, Usage
+from pytest_energy.model import Machine, Provenance, Reading, Record, SensorStatus
 from pytest_energy.ready import ReadyPower
 from pytest_energy.report import to_json, view
+from pytest_energy.usage import Usage
 from pytest_energy.verdict.history import history_of
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.session import Trial, decide_process

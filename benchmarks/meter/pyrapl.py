@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from pytest_energy.errors import Reason, SensorError, SensorUnavailable
-from pytest_energy.model import Channel, Domain, Provenance, Usage
+from pytest_energy.model import Channel, Domain, Provenance
 from pytest_energy.sensors.protocol import Facts, Sensor
 from pytest_energy.sensors.rapl import STILL_S, find_still, permission_reason
 from pytest_energy.units import JOULES_PER_MICROJOULE
+from pytest_energy.usage import Usage
 
 NAME = "pyrapl"
 

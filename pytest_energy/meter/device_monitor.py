@@ -10,7 +10,10 @@ from collections.abc import Iterable, Mapping
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.host_usage import System
 from pytest_energy.meter.quality import DeviceHistory
+from pytest_energy.meter.synchronize import gpus_in_use
+from pytest_energy.model import Domain
 from pytest_energy.sensors.protocol import DeviceSnapshot, DeviceState, MonitorsDevice, Sensor
+from pytest_energy.usage import DeviceUse
 
 # Often enough to see twice what slows a window of half a second down, and to have 20 powers of one of 5 s.
 # Each time it costs two calls, and NVML's longest take 3 ms.
@@ -62,6 +65,11 @@ class DeviceMonitor:
                 before=before[name], after=after[name], snapshots=tuple(looks), is_kin=is_kin
             )
         return histories
+
+    def uses(self, histories: Mapping[str, DeviceHistory]) -> dict[str, DeviceUse]:
+        """What is seen of the use of each device by channel, of *histories* and of torch in this process."""
+        uses = {f"{Domain.GPU}:{index}": DeviceUse.OPEN for index in gpus_in_use()}
+        return uses | {name: use for name, one in histories.items() if (use := one.use) is not None}
 
     def abandon(self) -> None:
         """End the window without another look."""

@@ -14,9 +14,9 @@ from typing import Protocol
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.process_table import Process, ProcessTable
-from pytest_energy.model import Usage
 from pytest_energy.sensors.cpu_times import cpu_times_reader
 from pytest_energy.sensors.protocol import Sensor
+from pytest_energy.usage import Usage
 
 # NVML's utilisation is a mean over up to a second and asking takes milliseconds; memory changes slowly.
 HOST_LOOK_S = 2.0

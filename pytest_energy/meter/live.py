@@ -16,6 +16,7 @@ from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
 from pytest_energy.meter.waiting import QuietSpans, slowest_tick_s
 from pytest_energy.meter.window import Instruments, LiveWindow
 from pytest_energy.model import Channel, Domain, Provenance, SensorStatus
+from pytest_energy.sensors.estimate import CpuPower
 from pytest_energy.sensors.protocol import Sensor
 
 
@@ -31,6 +32,7 @@ class LiveMeter:
         rng: For the delays before windows.
         runner: What runs the sampler; a thread by default.
         system: What is asked of the operating system; psutil by default.
+        cpu_power: Models a CPU that none of *sensors* measures, to be shown beside the joules.
 
     Raises:
         NotMeasurable: The sensors are of different provenance.
@@ -46,6 +48,7 @@ class LiveMeter:
         rng: random.Random,
         runner: Runner | None = None,
         system: System | None = None,
+        cpu_power: CpuPower | None = None,
     ) -> None:
         sensors, self._statuses = tuple(sensors), tuple(statuses)
         self._channels = tuple(channel for sensor in sensors for channel in sensor.channels)
@@ -65,6 +68,7 @@ class LiveMeter:
             rng=rng,
             provenance=self.provenance,
             quiet=QuietSpans(),
+            cpu_power=cpu_power,
         )
         self._idle_w: dict[str, float] = {}
         self._last: LiveWindow | None = None

@@ -14,6 +14,7 @@ from pytest_energy.meter.integrate import How, Integral
 from pytest_energy.model import Channel, Domain, Provenance, Reading, Tick
 from pytest_energy.sensors.protocol import DeviceSnapshot, DeviceState, Slowdown
 from pytest_energy.units import to_text
+from pytest_energy.usage import DeviceUse
 
 # Two reads of two clocks differ by microseconds; a machine that sleeps does so for seconds.
 _SUSPENDED_S = 0.01
@@ -60,6 +61,14 @@ class DeviceHistory:
     after: DeviceState
     snapshots: tuple[DeviceSnapshot, ...] = ()
     is_kin: Mapping[int, bool | None] = field(default_factory=dict)
+
+    @property
+    def use(self) -> DeviceUse | None:
+        """What this run had of it, as far as it tells; where a stranger computed the window is void."""
+        ours = [pid for pid, is_kin in self.is_kin.items() if is_kin]
+        if any(self.after.processes.get(pid) for pid in ours):
+            return DeviceUse.BUSY
+        return DeviceUse.OPEN if ours or self.after.is_busy else None
 
 
 def why_clock_is_wrong(

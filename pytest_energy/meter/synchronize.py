@@ -5,18 +5,35 @@ that would change the idle power that is being measured.
 """
 
 import sys
+from typing import Any
 
 
 def synchronize() -> None:
-    """Wait until the GPUs in use have finished their work; does nothing where torch or CUDA is not in use.
+    """Wait until the GPUs in use have finished their work; does nothing where torch or CUDA is not in use."""
+    cuda = _open_cuda()
+    for index in _used(cuda):
+        cuda.synchronize(index)
 
-    The GPUs in use are the current one and each on which torch's allocator holds memory.
+
+def gpus_in_use() -> tuple[int, ...]:
+    """CUDA's numbers of the GPUs that torch uses in this process.
+
+    They are the current one and each on which torch's allocator holds memory.
     """
+    return _used(_open_cuda())
+
+
+def _open_cuda() -> Any:
+    """`torch.cuda` where torch is imported and has opened a device, else `None`."""
     torch = sys.modules.get("torch")
     cuda = getattr(torch, "cuda", None)  # absent while another thread is importing torch
-    if cuda is None or not cuda.is_initialized():
-        return
+    return cuda if cuda is not None and cuda.is_initialized() else None
+
+
+def _used(cuda: Any) -> tuple[int, ...]:
+    if cuda is None:
+        return ()
     current = cuda.current_device()
-    for index in range(cuda.device_count()):
-        if index == current or cuda.memory_reserved(index) > 0:
-            cuda.synchronize(index)
+    return tuple(
+        index for index in range(cuda.device_count()) if index == current or cuda.memory_reserved(index) > 0
+    )

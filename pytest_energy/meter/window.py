@@ -27,6 +27,7 @@ from pytest_energy.meter.sampler import Sampler
 from pytest_energy.meter.surroundings import Surroundings
 from pytest_energy.meter.waiting import QuietSpans, slowest_tick_s, wait_for_ticks, why_not_followed
 from pytest_energy.model import Channel, Phase, Provenance, Reading, Tick
+from pytest_energy.sensors.estimate import CHANNEL, CpuPower
 
 # A window that is opened so soon after another was closed has the other's quiet tail as its head: in 5 % of a
 # tick nothing happens that would matter. In joules: 5 ms of a GPU's full power at the very most.
@@ -45,6 +46,7 @@ class Instruments:
     rng: random.Random
     provenance: Provenance
     quiet: QuietSpans
+    cpu_power: CpuPower | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,8 +267,17 @@ class LiveWindow:
             ),
             temperatures_c={name: value for name, value in temperatures_c.items() if value is not None},
             phases=tuple(phase.to_phase(cumulative) for phase in self._phases),
+            estimated_channels=self._estimated(reading.duration_s, cpu),
+            device_use=self._instruments.devices.uses(devices),
             power_trace=surroundings.power_trace(),
         )
+
+    def _estimated(self, duration_s: float, cpu: CpuTime) -> dict[str, float]:
+        """Joules of a processor that nothing measures; none where much of its time was other processes'."""
+        power = self._instruments.cpu_power
+        if power is None or quality.why_not_ours(Provenance.ESTIMATED, cpu.foreign_share) is not None:
+            return {}
+        return {CHANNEL: power.energy_j(duration_s, max(0.0, cpu.busy_s))}
 
     def _integrated(self, surroundings: Surroundings, stop: _Edge) -> Reading:
         resolutions_j = {channel.name: channel.resolution_j for channel in self._channels}

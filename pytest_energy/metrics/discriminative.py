@@ -17,7 +17,8 @@ from typing import TypeVar
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.metrics.evaluation import Metrics, evaluated, finite, known, positive, share
-from pytest_energy.model import Domain, Record, Usage
+from pytest_energy.model import Domain, Record
+from pytest_energy.usage import Usage
 
 T = TypeVar("T")
 

@@ -51,7 +51,7 @@ def joined(first: Record, second: Record) -> Record:
 
 
 def _check_same_work(first: Record, second: Record) -> None:
-    if not second.rounds:
+    if not second.rounds or second.unmeasured_because is not None:
         because = second.unmeasured_because or second.void_because
         raise NotMeasurable(f"{first.test_id}: its second run measured nothing: {because}")
     works = [(one.samples, dict(one.workload)) for one in (first, second)]

@@ -13,6 +13,7 @@ from pytest_energy.basis import NET, SAMPLE, Basis, active_j
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import BaselineMode, Budget, Judgement, SessionFactor
 from pytest_energy.meter.ready_power import ready_power_of
+from pytest_energy.meter.scope import is_at_rest
 from pytest_energy.model import Reading, Record
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.settings import Settings
@@ -111,6 +112,15 @@ class Gate:
         """Have *baseline*, of a fixed load, say what the load used before; the load is no test."""
         self._histories[baseline.test_id] = history_of(baseline, self.policy(EnergyMark()).basis)
 
+    def counted_channels(self, test_id: str) -> frozenset[str]:
+        """The channels that the baseline of *test_id* counts; none where it has none or is to be replaced."""
+        history = self._histories.get(test_id)
+        if history is None or history.newest is None:
+            return frozenset()
+        if self._settings.baseline_mode is BaselineMode.REPLACE:
+            return frozenset()
+        return frozenset(history.newest.rounds[0].channels)
+
     def policy(self, mark: EnergyMark) -> Policy:
         settings = self._settings
         return Policy(
@@ -128,7 +138,7 @@ class Gate:
         trial = self._trial(record, mark)
         self._trials[record.test_id] = trial
         if len(self._readings) < _ENOUGH_READINGS:
-            self._readings += record.rounds
+            self._readings += record.usable_rounds
         case = case_of(trial)
         if case is not None:
             self._cases[case.test_id] = case
@@ -149,6 +159,8 @@ class Gate:
     def active_joules(self, readings: Sequence[Reading]) -> tuple[float, ...]:
         """Active joules of each of *readings*, by the ready power so far; empty where they can't be told."""
         ready_power = self._ready or ready_power_of(readings)
+        if is_at_rest(readings, {}):  # what is left of them is noise
+            return ()
         try:
             return tuple(active_j(reading, ready_power) for reading in readings)
         except NotMeasurable:

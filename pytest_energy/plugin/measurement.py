@@ -13,6 +13,7 @@ from typing import TypeVar
 from pytest_energy.documents import now_text
 from pytest_energy.errors import Absent, EnergyError
 from pytest_energy.meter.protocol import OpenWindow
+from pytest_energy.meter.scope import scoped
 from pytest_energy.metrics.discriminative import ModelFacts
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Reading, Record
@@ -147,14 +148,20 @@ class Measurement:
         """
         if part is None:
             self.measure(work, time_share=time_share)
-            return self.rounds or Absent(
-                self._unmeasured_because or "this run measures nothing: --energy-off"
-            )
+            if self.rounds:
+                return self._own(self.rounds)
+            return Absent(self._unmeasured_because or "this run measures nothing: --energy-off")
         test_id = f"{self.test_id}#{part}"
         because = self.run.meter.why_unmeasured(test_id)
         if because is not None:
             return Absent(because)
-        return self._take_rounds(work, test_id, time_share, Sequential()).rounds
+        rounds = self._take_rounds(work, test_id, time_share, Sequential()).rounds
+        return self._own(rounds)
+
+    def _own(self, rounds: tuple[Reading, ...]) -> tuple[Reading, ...] | Absent:
+        """What of *rounds* belongs to the test, or why nothing does."""
+        record = self._bare_record(rounds, WorkDescription())
+        return record.rounds if record.unmeasured_because is None else Absent(record.unmeasured_because)
 
     def _take_rounds(
         self, work: Work[R], test_id: str, time_share: float, scheduler: RoundScheduler
@@ -320,7 +327,7 @@ class Measurement:
 
     def _bare_record(self, rounds: tuple[Reading, ...], description: WorkDescription) -> Record:
         """The record without metrics; the only place in which a description becomes a part of one."""
-        return Record(
+        record = Record(
             test_id=self.test_id,
             created=now_text("milliseconds"),
             provenance=self.run.provenance,
@@ -340,3 +347,7 @@ class Measurement:
             void_because=next((r.void_because for r in rounds if r.void_because is not None), None),
             unmeasured_because=None if rounds else self._unmeasured_because,
         )
+        # A load of the yardstick has its device at rest where that is what it measures.
+        if is_yardstick(self.test_id):
+            return record
+        return scoped(record, self.run.gate.counted_channels(self.test_id))

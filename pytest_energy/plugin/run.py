@@ -111,6 +111,7 @@ class EnergyRun:
                 synchronize=self._synchronize,
                 rng=random.Random(),  # noqa: S311  # a delay that breaks lockstep, not a secret
                 system=self._system,
+                cpu_power=self.sensors.cpu_power,
             )
         with locked(meter.devices(None)):  # idle power is read here: nobody else may be at work
             meter.start()

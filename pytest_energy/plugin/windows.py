@@ -4,10 +4,11 @@ Rule 1: the i-th window of each name belongs to round i, and a round's joules ar
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 
 from pytest_energy.model import Phase, Reading
+from pytest_energy.usage import DeviceUse
 from pytest_energy.work import WorkDescription
 
 
@@ -60,10 +61,15 @@ def _joined(parts: Sequence[Window]) -> Reading:
     readings = [part.reading for part in parts if part.reading is not None]
     if len(readings) == 1:
         return readings[0]
-    names = dict.fromkeys(name for reading in readings for name in reading.channels)
+    duration_s = math.fsum(reading.duration_s for reading in readings)
+    quiet_j = ({n: w * r.duration_s for n, w in r.quiet_power_w.items()} for r in readings)
+    uses = [pair for reading in readings for pair in reading.device_use.items()]
     return Reading(
-        channels={name: math.fsum(r.channels.get(name, 0.0) for r in readings) for name in names},
-        duration_s=math.fsum(reading.duration_s for reading in readings),
+        channels=_sums(reading.channels for reading in readings),
+        duration_s=duration_s,
+        quiet_power_w={name: joules / duration_s for name, joules in _shared_sums(quiet_j).items()},
+        estimated_channels=_shared_sums(reading.estimated_channels for reading in readings),
+        device_use=dict(sorted(uses, key=lambda pair: pair[1] is DeviceUse.BUSY)),  # the last one counts
         uncertainty_j=math.hypot(*(reading.uncertainty_j for reading in readings)),
         provenance=readings[0].provenance,
         quality=tuple(dict.fromkeys(sentence for reading in readings for sentence in reading.quality)),
@@ -76,7 +82,22 @@ def _joined(parts: Sequence[Window]) -> Reading:
                 duration_s=reading.duration_s,
                 samples=part.samples,
                 quality=reading.quality,
+                channels=reading.channels,
             )
             for part, reading in zip(parts, readings, strict=True)
         ),
     )
+
+
+def _sums(values: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """The sum of each name's values."""
+    by_name: dict[str, list[float]] = {}
+    for name, value in (pair for one in values for pair in one.items()):
+        by_name.setdefault(name, []).append(value)
+    return {name: math.fsum(ones) for name, ones in by_name.items()}
+
+
+def _shared_sums(values: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """`_sums` of the names that all have."""
+    parts = tuple(values)
+    return {name: total for name, total in _sums(parts).items() if all(name in one for one in parts)}

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from pytest_energy import errors
 from pytest_energy.judgement import FAILING, Comparison, Verdict
-from pytest_energy.model import Provenance, Record, SensorStatus
+from pytest_energy.meter.scope import estimated_j, scope_text
+from pytest_energy.model import Domain, Provenance, Record, SensorStatus
 from pytest_energy.report.view import AGAINST, Group, IdlePower, MetricCorrelation, ModelRow, Row, View
 from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
 from pytest_energy.verdict.figures import count_text
@@ -113,7 +114,13 @@ def machine(view: View) -> list[str]:
 
 def legend(view: View) -> list[str]:
     """What the marks in the tables mean, for those that are there."""
-    lines = [LEGEND[provenance] for provenance in _used(view) if LEGEND[provenance]]
+    has_estimate = any(estimated_j(row.record) is not None for row in view.rows)
+    marked = [*_used(view), *([Provenance.ESTIMATED] if has_estimate else [])]
+    lines = [LEGEND[provenance] for provenance in dict.fromkeys(marked) if LEGEND[provenance]]
+    if SCOPE in heads(view.rows):
+        lines.append(
+            "scope: what the joules are of, where more was at work; an estimate beside is never added"
+        )
     if any(row.uncertainty_j is not None for row in view.rows):
         lines.append("+- one standard uncertainty of the mean of the rounds")
     if any(row.judgement.comparison is not None for row in view.rows):
@@ -122,19 +129,33 @@ def legend(view: View) -> list[str]:
 
 
 HEADS = ("energy", "W", "s", "J/sample", "vs baseline")
-"""Of a table of tests, for the cells of `values`; the test's name stands before them, its verdict behind."""
+SCOPE = "scope"
 
 
-def values(row: Row) -> list[str]:
-    """What a table of tests says of each."""
+def heads(rows: Iterable[Row]) -> tuple[str, ...]:
+    """Of a table of *rows*, for the cells of `values`: the test's name stands before, its verdict behind."""
+    return (*HEADS, SCOPE) if any(scope(row.record) != ABSENT for row in rows) else HEADS
+
+
+def values(row: Row, columns: Sequence[str] = HEADS) -> list[str]:
+    """What a table of tests with these *columns* says of each."""
     record, provenance = row.record, row.record.provenance
-    return [
+    texts = [
         energy(provenance, row.energy_j, row.uncertainty_j),
         power(provenance, record.power_w),
         duration(provenance, record.duration_s),
         energy_per_sample(provenance, record.energy_per_sample_j),
         change(row.judgement.comparison),
+        scope(record),
     ]
+    return texts[: len(columns)]
+
+
+def scope(record: Record) -> str:
+    """What its joules are of where more was at work, and beside it the estimate: `GPU only, CPU ~35.2 J`."""
+    beside_j = estimated_j(record)
+    beside = "" if beside_j is None else f"{Domain.CPU.upper()} {energy(Provenance.ESTIMATED, beside_j)}"
+    return ", ".join(filter(None, (scope_text(record), beside))) or ABSENT
 
 
 def energy(provenance: Provenance, energy_j: float | None, uncertainty_j: float | None = None) -> str:

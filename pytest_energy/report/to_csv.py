@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pytest_energy.codec import JsonDict
 from pytest_energy.conversion import judgement_to_json, to_json
 from pytest_energy.judgement import Judgement
+from pytest_energy.meter.scope import estimated_j, scope_text
 from pytest_energy.model import Record
 from pytest_energy.report.view import View
 
@@ -36,6 +37,7 @@ _COLUMNS = (
     "round_count",
     *_OF_ENERGY,
     *(f"baseline_{name}" for name in _OF_BASELINE),
+    *("scope", "estimated_j"),
     "machine_key",
     "absent",
 )
@@ -109,6 +111,8 @@ def _round_rows(record: Record) -> Iterator[JsonDict]:
             "quality": "; ".join(reading.quality),
             "machine_key": record.machine.key,
             **{f"channel.{name}_j": channel_j for name, channel_j in reading.channels.items()},
+            **{f"resting.{name}_j": rest_j for name, rest_j in reading.resting_channels.items()},
+            **{f"estimated.{name}_j": model_j for name, model_j in reading.estimated_channels.items()},
             **{f"temperature.{name}_c": value_c for name, value_c in reading.temperatures_c.items()},
         }
 
@@ -118,6 +122,7 @@ def _row(judgement: Judgement) -> JsonDict:
     record, summary, comparison = judgement.record, judgement.summary, judgement.comparison
     row = judgement_to_json(judgement)
     row |= {"round_count": len(record.rounds), "machine_key": record.machine.key}
+    row |= {"scope": scope_text(record) or None, "estimated_j": estimated_j(record)}
     row["absent"] = "; ".join(f"{name}: {because}" for name, because in record.absent.items())
     if summary is not None:
         row["energy_ci_lower_j"], row["energy_ci_upper_j"] = summary.energy_ci_j

@@ -57,7 +57,8 @@ _LABELS = (
     "duration of a round, s",
     "energy a sample",
     "against the baseline",
-)  # of `cells.HEADS`, in full
+    "what the joules are of, and the estimate beside them",
+)  # of `cells.heads`, in full
 
 
 def check_installed() -> None:
@@ -121,7 +122,7 @@ def _context(view: View, created: str) -> JsonDict:
         "heading": heading,
         "short": short,
         "look_of": _verdict,
-        "columns": list(zip(cells.HEADS, _LABELS, strict=True)),
+        "columns": list(zip(cells.heads(view.rows), _LABELS, strict=False)),
         "static_rows": STATIC_ROWS,
         "against": AGAINST,
         "group_names": list(dict.fromkeys(cells.printable(group.name) for group in view.groups)),
@@ -145,10 +146,11 @@ def _verdict(verdict: Verdict, count: int) -> JsonDict:
 def _data_text(view: View) -> str:
     """What the script reads, as JSON in which nothing ends a script or begins markup."""
     shared = entries.Shared()
-    tests = [entries.entry(row, shared) for row in view.rows]
+    heads = cells.heads(view.rows)
+    tests = [entries.entry(row, shared, heads) for row in view.rows]
     data = {
-        "heads": cells.HEADS,
-        "labels": _LABELS,
+        "heads": heads,
+        "labels": _LABELS[: len(heads)],
         "verdicts": {verdict.value: _verdict(verdict, count) for verdict, count in view.counts.items()},
         "failing": sorted(FAILING & set(view.counts)),
         "shared": shared.values,

@@ -45,9 +45,10 @@ def render(view: View, *, limit: int = LIMIT) -> str:
     def room(usual: int) -> int:
         return usual * limit // LIMIT
 
+    columns = cells.heads(view.rows)
     others = [row for row in view.rows if row.verdict is not Verdict.PASS]
     passes = [row for row in view.rows if row.verdict is Verdict.PASS]
-    others_table = _test_table(others, room(_TABLE_ROOM))
+    others_table = _test_table(others, columns, room(_TABLE_ROOM))
     passes_room = room(_TABLE_ROOM + _PASS_ROOM) - len(others_table)  # what the others leave is theirs
     parts = [
         f"{MARKER}\n### Energy of {cells.summary(view)}",
@@ -58,18 +59,18 @@ def render(view: View, *, limit: int = LIMIT) -> str:
         _folded(
             "Why", _reasons(others, room(_WHY_ROOM)), is_open=any(row.verdict in FAILING for row in others)
         ),
-        _folded(f"{len(passes)} pass", _test_table(passes, passes_room)),
+        _folded(f"{len(passes)} pass", _test_table(passes, columns, passes_room)),
         *_groups(view, room(_GROUPS_ROOM)),
         _folded("Marks, sensors and machine", _behind(view)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _test_table(rows: Sequence[Row], room: int) -> str:
+def _test_table(rows: Sequence[Row], columns: Sequence[str], room: int) -> str:
     if not rows:
         return ""
-    head = _table_lines(("test", *cells.HEADS, "verdict"), ())
-    lines = [_line([_code(row.short_id), *cells.values(row), _verdict(row.verdict)]) for row in rows]
+    head = _table_lines(("test", *columns, "verdict"), ())
+    lines = [_line([_code(row.short_id), *cells.values(row, columns), _verdict(row.verdict)]) for row in rows]
     return "\n".join([*head, _within(lines, room, "tests")])
 
 
@@ -127,7 +128,10 @@ def _behind(view: View) -> str:
 
 def _table_lines(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Head and rows; numbers are set right, names and verdicts left."""
-    rules = ["---" if header in {"test", "model", "metric", "verdict"} else "--:" for header in headers]
+    rules = [
+        "---" if header in {"test", "model", "metric", cells.SCOPE, "verdict"} else "--:"
+        for header in headers
+    ]
     return [_line(headers), _line(rules), *map(_line, rows)]
 
 

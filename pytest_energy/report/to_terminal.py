@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 else:
     wcwidth = LazyModule("wcwidth")
 
-_HEADERS = ("test", *cells.HEADS, "verdict")
-_ALIGNMENT = ("left", "right", "right", "right", "right", "right", "left")
+_COLUMNS = (*cells.HEADS, cells.SCOPE)
+_HEADERS = ("test", *_COLUMNS, "verdict")
+_ALIGNMENT = ("left", "right", "right", "right", "right", "right", "left", "left")
 _GAP = 2  # spaces that tabulate puts between the columns of its format "plain"
 _LEAST_NAME_WIDTH = 12  # narrower than this a name can't be told from its neighbour's
 _TITLE_WIDTH = 14  # of a metric's column
@@ -133,7 +134,7 @@ def _values(view: View, folds: int) -> Table:
     With one fold the bounds of a change stand below it, with two an uncertainty and an upper bound do too.
     """
     folded = [(" [", "\n["), (" +-", "\n+-"), (", ", ",\n")][: (0, 1, 3)[folds]]
-    rows = [[*cells.values(row), cells.verdict(row.verdict)] for row in view.rows]
+    rows = [[*cells.values(row, _COLUMNS), cells.verdict(row.verdict)] for row in view.rows]
     for space, line_break in folded:
         rows = [[cell.replace(space, line_break) for cell in row] for row in rows]
     return rows

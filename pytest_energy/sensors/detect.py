@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from pytest_energy.errors import Reason, SensorUnavailable, SettingsError
-from pytest_energy.model import Provenance, SensorStatus
+from pytest_energy.model import Channel, Domain, Provenance, SensorStatus
 from pytest_energy.sensors import estimate, nvml, perf, rapl
 from pytest_energy.sensors.protocol import LeavesOut, Sensor
 from pytest_energy.sensors.pynvml_library import ODD
@@ -31,11 +31,14 @@ class SensorSet:
         statuses: One for each sensor that was tried: there with its channels, or absent and why; and one
             for each device that a sensor which is there can't read.
         reasons: Why each absent one is, with what mends it, by the name in its status.
+        cpu_power: Models the CPU where other hardware is measured and the CPU is not, to be shown beside the
+            joules; or `None`.
     """
 
     sensors: tuple[Sensor, ...]
     statuses: tuple[SensorStatus, ...]
     reasons: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
+    cpu_power: estimate.CpuPower | None = None
 
 
 def builtin_openers(cpu_tdp_w: float | None = None) -> dict[str, Opener]:
@@ -87,8 +90,11 @@ def detect(
             f"a plugin offers a sensor named {', '.join(clashes)}, which this package has; rename it"
         )
     known = {**own, **extra}
-    if names is not None:
-        return _named(names, known)
+    found = _automatic(known) if names is None else _named(names, known)
+    return replace(found, cpu_power=_cpu_power(found.sensors, own))
+
+
+def _automatic(known: Mapping[str, Opener]) -> SensorSet:
     opened, absences = _open_each({name: known[name] for name in known if name != estimate.NAME})
     if measured := [sensor for sensor in opened if sensor.provenance is Provenance.MEASURED]:
         estimates = [sensor for sensor in opened if sensor not in measured]
@@ -100,6 +106,20 @@ def detect(
         opened, more = _open_each({estimate.NAME: known[estimate.NAME]})
         absences += more
     return _sensor_set(opened, absences)
+
+
+def _cpu_power(sensors: Iterable[Sensor], own: Mapping[str, Opener]) -> estimate.CpuPower | None:
+    """Rule 1: it stands beside what measures, and joins nothing."""
+    measured = [sensor for sensor in sensors if sensor.provenance is Provenance.MEASURED]
+    domains = {Channel.domain_of(one.name) for sensor in measured for one in sensor.channels}
+    if not measured or Domain.CPU in domains or estimate.NAME not in own:
+        return None
+    try:
+        model = own[estimate.NAME]()
+    except SensorUnavailable:
+        return None
+    model.close()
+    return model.power if isinstance(model, estimate.EstimateSensor) else None
 
 
 def check_names(names: Iterable[str], known: Iterable[str]) -> None:

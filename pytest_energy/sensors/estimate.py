@@ -10,13 +10,15 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from pytest_energy.errors import SensorError, SensorUnavailable, SettingsError
-from pytest_energy.model import Channel, Domain, Provenance, Usage
+from pytest_energy.model import Channel, Domain, Provenance
 from pytest_energy.sensors.cpu_times import CpuTimes, cpu_times_reader
 from pytest_energy.sensors.protocol import Facts
+from pytest_energy.usage import Usage
 
 NAME = "estimate"
 CHANNEL = "cpu:machine"
@@ -114,10 +116,28 @@ def _plain(cpu_model: str) -> str:
     return " ".join(re.sub(r"\((r|tm)\)|\bcpu\b", " ", cpu_model.casefold()).split())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuPower:
+    """What the model takes all CPUs of this machine for.
+
+    Attributes:
+        idle_w: Of all CPUs, at rest.
+        busy_w: What a busy one adds, such that all of them busy draw the TDP.
+    """
+
+    idle_w: float
+    busy_w: float
+
+    def energy_j(self, duration_s: float, busy_s: float) -> float:
+        """Joules of *duration_s* in which the CPUs were busy for *busy_s*, all together."""
+        return self.idle_w * duration_s + self.busy_w * busy_s
+
+
 class EstimateSensor:
     """Joules = idle share x TDP x time + busy CPU-seconds x watts a CPU.
 
-    The watts of one busy CPU are such that all CPUs busy draw the TDP.
+    Attributes:
+        power: By which it counts.
     """
 
     name = NAME
@@ -155,11 +175,11 @@ class EstimateSensor:
         self._cpu_times = cpu_times_reader() if cpu_times is None else cpu_times
         self._now_s = now_s
         self._lock = threading.Lock()
-        self._idle_w = IDLE_SHARE * self._tdp.power_w
-        self._busy_w = (1.0 - IDLE_SHARE) * self._tdp.power_w / count
+        tdp_w = self._tdp.power_w
+        self.power = CpuPower(idle_w=IDLE_SHARE * tdp_w, busy_w=(1.0 - IDLE_SHARE) * tdp_w / count)
         self._start_s, self._start_busy_s = now_s(), self._cpu_times().busy_s
         self._last_j = 0.0
-        resolution_j = self._busy_w / os.sysconf("SC_CLK_TCK")
+        resolution_j = self.power.busy_w / os.sysconf("SC_CLK_TCK")
         self.channels = (
             Channel(
                 name=CHANNEL,
@@ -177,7 +197,7 @@ class EstimateSensor:
         with self._lock:
             elapsed_s = self._now_s() - self._start_s
             busy_s = self._cpu_times().busy_s - self._start_busy_s
-            energy_j = self._idle_w * elapsed_s + self._busy_w * busy_s
+            energy_j = self.power.energy_j(elapsed_s, busy_s)
             # Written so that NaN is a fault too.
             if not energy_j >= self._last_j:
                 raise SensorError(

@@ -17,7 +17,7 @@ from statistics import fmean
 from typing import Any, TypeVar
 
 from pytest_energy.errors import Reason, SensorError, SensorUnavailable
-from pytest_energy.model import Channel, Domain, Provenance, Usage
+from pytest_energy.model import Channel, Domain, Provenance
 from pytest_energy.sensors.cuda_devices import WHOLE_GPU, visible_gpus, why_order_is_unknown
 from pytest_energy.sensors.integrated_power import (
     IntegratedPower,
@@ -28,6 +28,7 @@ from pytest_energy.sensors.integrated_power import (
 from pytest_energy.sensors.protocol import DeviceSnapshot, DeviceState, Facts, Slowdown
 from pytest_energy.sensors.pynvml_library import PynvmlLibrary, imported_pynvml
 from pytest_energy.units import JOULES_PER_MILLIJOULE
+from pytest_energy.usage import Usage
 
 T = TypeVar("T")
 
@@ -151,7 +152,7 @@ class NvmlSensor:
         )
 
     def state(self, channel: str) -> DeviceState:
-        """Processes, settings and temperature of one GPU: seven calls."""
+        """Processes, settings, temperature and utilisation of one GPU: eight calls."""
         gpu = self._gpus[channel]
         return DeviceState(
             processes=self._processes(gpu),
@@ -159,6 +160,7 @@ class NvmlSensor:
             temperature_c=self._or_none(
                 lambda nvml: nvml.nvmlDeviceGetTemperature(gpu.handle, nvml.NVML_TEMPERATURE_GPU)
             ),
+            is_busy=self._or_none(lambda nvml: nvml.nvmlDeviceGetUtilizationRates(gpu.handle).gpu > 0),
         )
 
     def _processes(self, gpu: _Gpu) -> dict[int, bool | None]:

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Protocol
 
 from pytest_energy.errors import Reason, SensorError, SensorUnavailable
-from pytest_energy.model import Channel, Domain, Provenance, Usage
+from pytest_energy.model import Channel, Domain, Provenance
 from pytest_energy.sensors.protocol import Facts
 from pytest_energy.sensors.rapl import NAME, STILL_S, find_still, rapl_facts
+from pytest_energy.usage import Usage
 
 _EVENTS = ((Domain.CPU, "energy-pkg"), (Domain.DRAM, "energy-ram"))
 

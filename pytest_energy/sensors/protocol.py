@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from pytest_energy.model import Channel, Provenance, Usage
+from pytest_energy.model import Channel, Provenance
+from pytest_energy.usage import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +56,13 @@ class DeviceState:
             asked, `None` where that can't be told.
         settings: Such as its power limit, by name, as text; without those that can't be told.
         temperature_c: Its temperature, or `None`.
+        is_busy: Whether it computed for anybody in the last moments, up to a second; or `None`.
     """
 
     processes: Mapping[int, bool | None] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     temperature_c: float | None = None
+    is_busy: bool | None = None
 
 
 class Sensor(Protocol):

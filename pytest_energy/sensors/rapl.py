@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from pytest_energy.errors import Reason, SensorError, SensorUnavailable
-from pytest_energy.model import Channel, Domain, Provenance, Usage
+from pytest_energy.model import Channel, Domain, Provenance
 from pytest_energy.sensors.protocol import Facts
 from pytest_energy.units import JOULES_PER_MICROJOULE
+from pytest_energy.usage import Usage
 
 Name = TypeVar("Name")
 

@@ -6,6 +6,7 @@ Rule 1: a figure is shown with as many digits as keep it on its own side of the 
 import math
 
 from pytest_energy.judgement import Summary
+from pytest_energy.meter.scope import scope_text
 from pytest_energy.model import Provenance, Record
 from pytest_energy.stats.centre import Spread
 from pytest_energy.stats.compare import PRIOR_ROUND_CV
@@ -52,11 +53,12 @@ def _is_same_side(rounded: float, value: float, limit: float) -> bool:
 
 
 def energy_text(record: Record, summary: Summary) -> str:
-    """Mean joules a round with their standard uncertainty; provenance too, where it is not `measured`."""
+    """Mean joules a round with their standard uncertainty; what they are of, where something is missing."""
     is_dust = summary.uncertainty_j < DUST * summary.energy_j
     energy = with_uncertainty_text(summary.energy_j, 0.0 if is_dust else summary.uncertainty_j, "J")
-    mark = "" if record.provenance is Provenance.MEASURED else f"{record.provenance}, "
-    return f"{energy} a round ({mark}{count_text(len(record.usable_rounds), 'round')})"
+    mark = "" if record.provenance is Provenance.MEASURED else record.provenance.value
+    count = count_text(len(record.usable_rounds), "round")
+    return f"{energy} a round ({', '.join(filter(None, (mark, scope_text(record), count)))})"
 
 
 def confidence_text(alpha: float) -> str:

@@ -3,9 +3,12 @@
 Rule 1: the first line of a reason stands by itself; tables show no more. The rest says why and what to do.
 """
 
+import math
+from collections.abc import Iterator
 from functools import singledispatch
 
 from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.meter.scope import estimated_j
 from pytest_energy.model import Provenance, Record
 from pytest_energy.units import to_text
 from pytest_energy.verdict.comparison_words import compared, full_comparison
@@ -92,10 +95,34 @@ def _void(finding: Void, subject: Subject) -> Paragraph:
 @_paragraph.register
 def _unmeasured(finding: Unmeasured, subject: Subject) -> Paragraph:
     advice = "`pytest-energy doctor` says what this machine can measure, and how to mend the rest"
+    if subject.record.rounds:
+        return _at_rest(finding, subject, advice)
     if subject.record.provenance is Provenance.REPLAYED:
         advice = "add this test and its rounds to the replay file, or run without a replay"
     details = (line for line in _absent_sensor_lines(subject.record) if line not in finding.because)
     return Paragraph(f"nothing was measured: {finding.because}", tuple(details), (advice,))
+
+
+def _at_rest(finding: Unmeasured, subject: Subject, advice: str) -> Paragraph:
+    """The devices that are measured did nothing: what they drew, and what is estimated of the rest."""
+    record = subject.record
+    beside_j = estimated_j(record)
+    estimate = (
+        "" if beside_j is None else f"estimate of the CPU: ~{to_text(beside_j, 'J')} a round, not judged"
+    )
+    judged = "pytest ... --energy-sensors=estimate --energy-estimates=gate judges the estimate"
+    details = (*_rest_lines(record), estimate, *_absent_sensor_lines(record))
+    return Paragraph(f"nothing was measured: {finding.because}", details, (advice, judged))
+
+
+def _rest_lines(record: Record) -> Iterator[str]:
+    rounds = [reading for reading in record.rounds if reading.resting_channels]
+    duration_s = math.fsum(reading.duration_s for reading in rounds)
+    for name in rounds[0].resting_channels if duration_s > 0 else ():
+        power_w = math.fsum(reading.resting_channels[name] for reading in rounds) / duration_s
+        quiet_w = rounds[0].quiet_power_w.get(name)
+        before = "" if quiet_w is None else f", {to_text(quiet_w, 'W')} before the first"
+        yield f"{name}: {to_text(power_w, 'W')} during the rounds{before}"
 
 
 @_paragraph.register

@@ -13,9 +13,11 @@ from typing import Any
 
 from pytest_energy.meter.live import LiveMeter
 from pytest_energy.meter.sampler import Sampler
-from pytest_energy.model import Channel, Provenance, Reading, SensorStatus, Usage
+from pytest_energy.model import Channel, Provenance, Reading, SensorStatus
+from pytest_energy.sensors.estimate import CpuPower
 from pytest_energy.sensors.nvml import NvmlSensor
 from pytest_energy.sensors.protocol import Facts, Sensor
+from pytest_energy.usage import Usage
 from tests.fakes.nvml import FakeGpu, FakeNvml, NVMLError_NotSupported
 
 BURST = (0.05, 700.0)
@@ -270,7 +272,7 @@ class Bench:
         self.synchronize_count = 0
         self.meter = self.meter_over(*self.counters)
 
-    def meter_over(self, *sensors: Sensor) -> LiveMeter:
+    def meter_over(self, *sensors: Sensor, cpu_power: CpuPower | None = None) -> LiveMeter:
         return LiveMeter(
             sensors,
             [
@@ -284,6 +286,7 @@ class Bench:
             rng=self.rng,
             runner=self.clock,
             system=self.system,
+            cpu_power=cpu_power,
         )
 
     def _synchronize(self) -> None:

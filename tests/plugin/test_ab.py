@@ -22,7 +22,8 @@ CONFTEST = """
 import os
 import sys
 from pytest_energy.meter import live
-from pytest_energy.model import Channel, Domain, Provenance, Usage
+from pytest_energy.model import Channel, Domain, Provenance
+from pytest_energy.usage import Usage
 from pytest_energy.sensors.protocol import Facts
 
 COUNTER_J = [0.0]

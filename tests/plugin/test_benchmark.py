@@ -56,7 +56,8 @@ def codspeed_benchmark(benchmark):
 SENSOR = """
 import time
 
-from pytest_energy.model import Channel, Domain, Provenance, Usage
+from pytest_energy.model import Channel, Domain, Provenance
+from pytest_energy.usage import Usage
 from pytest_energy.sensors.protocol import Facts
 
 JOULES = {"cpu:steady": 0.0}

@@ -22,7 +22,8 @@ ROUNDS_J = [9.9, 10.0, 10.1, 9.95, 10.05]
 SENSOR = """
 from torch import nn
 
-from pytest_energy.model import Channel, Domain, Provenance, Usage
+from pytest_energy.model import Channel, Domain, Provenance
+from pytest_energy.usage import Usage
 from pytest_energy.sensors.protocol import Facts
 
 JOULES = {"cpu:steady": 0.0}

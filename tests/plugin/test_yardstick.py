@@ -25,7 +25,8 @@ import sys
 import time
 from pytest_energy.errors import SensorUnavailable
 from pytest_energy.meter import live
-from pytest_energy.model import Channel, Provenance, Usage
+from pytest_energy.model import Channel, Provenance
+from pytest_energy.usage import Usage
 from pytest_energy.sensors.protocol import Facts
 from pytest_energy.yardstick import cpu_loads, gpu_loads, load
 

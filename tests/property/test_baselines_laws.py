@@ -20,8 +20,9 @@ from pytest_energy.baselines.schema import (
 from pytest_energy.baselines.store import Store
 from pytest_energy.codec import MOST_NUMBER, MOST_WHOLE
 from pytest_energy.errors import BaselineError
-from pytest_energy.model import JoinedAs, Machine, Phase, Provenance, Reading, Record, SensorStatus, Usage
+from pytest_energy.model import JoinedAs, Machine, Phase, Provenance, Reading, Record, SensorStatus
 from pytest_energy.sensors.protocol import Facts
+from pytest_energy.usage import Usage
 from tests.builders import KEY, TEST_ID, record, sessions
 
 # Node ids as people and generators write them, and as nobody should.

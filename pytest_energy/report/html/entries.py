@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from pytest_energy.codec import JsonDict
 from pytest_energy.judgement import FAILING, SEVERITY, Comparison, Judgement
-from pytest_energy.model import Provenance, Reading
+from pytest_energy.meter.scope import estimated_j, scope_text
+from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.report import cells
 from pytest_energy.report.charts import change, power, rounds
 from pytest_energy.report.charts.spec import Chart
@@ -51,7 +52,7 @@ class Shared:
         return self.place((shape.look, shape.anchor)), shape.x, shape.y, shape.text
 
 
-def entry(row: Row, shared: Shared) -> JsonDict:
+def entry(row: Row, shared: Shared, columns: Sequence[str] = cells.HEADS) -> JsonDict:
     """One test; what it has nothing of is left out, what its charts have in common is *shared*."""
     judgement, record = row.judgement, row.judgement.record
     fields: JsonDict = {
@@ -60,8 +61,8 @@ def entry(row: Row, shared: Shared) -> JsonDict:
         "verdict": row.verdict.value,
         "group": None if record.group is None else cells.printable(record.group),
         "model": None if record.model is None else cells.printable(record.model),
-        "cells": cells.values(row),
-        "sort": sort_keys(row),
+        "cells": cells.values(row, columns),
+        "sort": sort_keys(row, columns),
         "reason": reason(judgement),
         "facts": _facts(judgement),
         "rounds": _rounds(judgement),
@@ -75,13 +76,16 @@ def entry(row: Row, shared: Shared) -> JsonDict:
     return {name: value for name, value in fields.items() if value is not None and value != []}
 
 
-def sort_keys(row: Row) -> list[float | None]:
+def sort_keys(row: Row, columns: Sequence[str]) -> list[float | None]:
     """A number for each of `cells.values`, and the verdict's place before them."""
     record, comparison = row.record, row.judgement.comparison
     decisive = None if comparison is None else comparison.decisive or comparison
     ratio = None if decisive is None else decisive.ratio
-    numbers = (row.energy_j, record.power_w, record.duration_s, record.energy_per_sample_j, ratio)
-    return [SEVERITY[row.verdict].of_rows, *map(rounded, numbers)]
+    numbers = (
+        *(row.energy_j, record.power_w, record.duration_s, record.energy_per_sample_j, ratio),
+        estimated_j(record),
+    )
+    return [SEVERITY[row.verdict].of_rows, *map(rounded, numbers[: len(columns)])]
 
 
 def reason(judgement: Judgement) -> str:
@@ -123,12 +127,19 @@ def _facts(judgement: Judgement) -> list[list[str]]:
         "energy above ready power": None if active_j is None else cells.energy(record.provenance, active_j),
         "95 % interval of the mean": _interval_text(judgement),
         **{name: to_text(limit_j, "J") for name, limit_j in limits_j.items() if limit_j is not None},
+        "joules are of": scope_text(record) or None,
+        "estimate beside them": _estimate_text(record),
         "outcome of the test": None if judgement.outcome == "passed" else judgement.outcome,
         "joules are": None if record.provenance is Provenance.MEASURED else record.provenance.value,
         **record.workload,
         **record.engine_settings,
     }
     return [_pair(name, text) for name, text in facts.items() if text is not None]
+
+
+def _estimate_text(record: Record) -> str | None:
+    beside_j = estimated_j(record)
+    return None if beside_j is None else f"CPU {cells.energy(Provenance.ESTIMATED, beside_j)}, never added"
 
 
 def _interval_text(judgement: Judgement) -> str | None:

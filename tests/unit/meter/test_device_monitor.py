@@ -1,6 +1,7 @@
 """Windows of NVML's sensor while something else happens to the GPU."""
 
 import json
+import sys
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -12,9 +13,11 @@ from pytest_energy.meter.device_monitor import DeviceMonitor
 from pytest_energy.model import Reading
 from pytest_energy.sensors.nvml import NvmlSensor
 from pytest_energy.sensors.protocol import DeviceSnapshot, DeviceState
+from pytest_energy.usage import DeviceUse
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.meter import Bench, NvmlBench, SimulatedCounter, StillSystem
 from tests.fakes.nvml import FakeGpu, FakeNvml, NVMLError_NotSupported
+from tests.fakes.torch_cuda import FakeTorch
 
 DATA = Path(__file__).parents[2] / "data" / "nvml"
 
@@ -257,3 +260,44 @@ def test_recorded_power_integrates_to_the_recorded_counter(name: str) -> None:
         sums_j.append(sensor.read_j("gpu:0"))
     counted_j = (samples[-1][column["total_energy_mj"]] - samples[0][column["total_energy_mj"]]) * 1e-3
     assert sums_j[-1] == pytest.approx(counted_j, rel=0.05)
+
+
+# ---- whose use of a device was seen ----
+
+
+def used(bench: NvmlBench, **in_the_middle: Any) -> dict[str, DeviceUse]:
+    reading = measured(bench, **in_the_middle)
+    assert reading.void_because is None
+    return dict(reading.device_use)
+
+
+def test_a_device_that_nobody_uses_has_no_use() -> None:
+    """NVML shows no process and no utilisation: nothing is said, as in a container it may not see them."""
+    assert used(NvmlBench()) == {}
+
+
+def test_a_process_of_ours_holds_the_device_or_computes() -> None:
+    """Its context is a use; kernels of its own are more."""
+    bench = NvmlBench(processes=(7,))
+    bench.system.kin = {7: True}
+    assert used(bench) == {"gpu:0": DeviceUse.OPEN}
+    assert used(bench, samples=((10**9, 7, 30),)) == {"gpu:0": DeviceUse.BUSY}
+
+
+def test_a_busy_device_without_processes_is_a_use() -> None:
+    """In a container the device may compute for a process that has no number here."""
+    assert used(NvmlBench(), utilisation_percent=3) == {"gpu:0": DeviceUse.OPEN}
+
+
+def test_a_stranger_that_holds_the_device_is_no_use_of_ours() -> None:
+    """Another process's context says nothing of this run."""
+    bench = NvmlBench(processes=(7,))
+    bench.system.kin = {7: False}
+    assert used(bench) == {}
+
+
+def test_torch_in_this_process_is_seen_without_nvml(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A context that torch has opened here counts where NVML lists no process, on any GPU."""
+    torch = FakeTorch(is_open=True)
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    assert used(NvmlBench()) == {"gpu:0": DeviceUse.OPEN}

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.host_usage import CpuTime, HostMonitor, LinuxSystem
-from pytest_energy.model import Usage
+from pytest_energy.usage import Usage
 from tests.fakes.meter import Bench, SimulatedCounter, StillSystem
 
 

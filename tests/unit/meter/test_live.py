@@ -7,6 +7,7 @@ import pytest
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.live import LiveMeter
 from pytest_energy.model import Domain, Provenance, SensorStatus
+from pytest_energy.sensors.estimate import CpuPower
 from tests.fakes.meter import BURST, Bench, SimulatedCounter, StillSystem, edge_meter, started, why_void
 
 
@@ -147,3 +148,28 @@ def test_provenances_are_never_mixed() -> None:
     bench.counters[1].provenance = Provenance.ESTIMATED
     with pytest.raises(NotMeasurable, match="never mixed"):
         bench.meter_over(*bench.counters)
+
+
+@pytest.mark.parametrize(
+    ("own_share", "energy_j"), [(1.0, 2 * 30.0 + 2 * 8.0), (None, 2 * 30.0 + 2 * 8.0), (0.5, None)]
+)
+def test_a_processor_that_nothing_measures_is_estimated_beside(
+    own_share: float | None, energy_j: float | None
+) -> None:
+    """A model's joules stand beside the measured ones; not where other processes had the processor."""
+    bench = Bench()
+    bench.system.own_share = own_share
+    meter = bench.meter_over(*bench.counters, cpu_power=CpuPower(idle_w=30.0, busy_w=8.0))
+    meter.start()
+    window = meter.open("test")
+    bench.device.work(((2.0, 400.0),))
+    reading = window.close()
+    assert set(reading.channels) == {"gpu:0"}
+    assert dict(reading.estimated_channels) == (
+        {} if energy_j is None else {"cpu:machine": pytest.approx(energy_j, rel=0.05)}
+    )
+
+
+def test_a_processor_that_is_measured_has_no_estimate() -> None:
+    """Without a model for it nothing stands beside the joules."""
+    assert started().measure(BURST).estimated_channels == {}

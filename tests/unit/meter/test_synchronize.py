@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from pytest_energy.meter.synchronize import synchronize
+from pytest_energy.meter.synchronize import gpus_in_use, synchronize
 
 
 class FakeCuda:
@@ -56,6 +56,16 @@ def test_waits_for_the_gpus_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
     synchronize()
     assert cuda.waited_for == [1, 2]
+    assert gpus_in_use() == (1, 2)
+
+
+def test_no_gpu_is_in_use_before_cuda_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither without torch nor with one that has opened nothing."""
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    assert gpus_in_use() == ()
+    cuda = FakeCuda(is_initialized=False, reserved={0: 1})
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    assert gpus_in_use() == ()
 
 
 def test_half_imported_torch_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

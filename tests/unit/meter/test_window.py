@@ -7,7 +7,8 @@ import pytest
 
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.live import LiveMeter
-from pytest_energy.model import Provenance, Reading, Usage
+from pytest_energy.model import Provenance, Reading
+from pytest_energy.usage import Usage
 from tests.fakes.meter import BURST, Bench, SimulatedCounter, edge_meter, started, why_void
 
 

@@ -10,7 +10,8 @@ from pytest_energy.errors import NotMeasurable
 from pytest_energy.metrics import discriminative as formulas
 from pytest_energy.metrics.discriminative import ModelFacts, metrics_of
 from pytest_energy.metrics.table import METRICS, PAPER_RHO
-from pytest_energy.model import Machine, Provenance, Reading, Record, Usage
+from pytest_energy.model import Machine, Provenance, Reading, Record
+from pytest_energy.usage import Usage
 
 BUSY = Usage(
     cpu_utilisation_share=0.2, gpu_utilisation_share=0.6, ram_used_bytes=2e9, gpu_memory_used_bytes=4e9

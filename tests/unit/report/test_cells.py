@@ -7,10 +7,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pytest_energy.judgement import Judgement, Verdict
-from pytest_energy.model import Provenance
-from pytest_energy.report import cells, view
+from pytest_energy.model import Domain, Provenance
+from pytest_energy.report import cells, formats, to_terminal, view
 from pytest_energy.stats.correlate import Correlation
-from tests.builders import comparison, judgement, reading, record
+from tests.builders import CREATED, comparison, judgement, reading, record
 from tests.fakes.sessions import estimated_session, replayed_session
 
 
@@ -277,3 +277,72 @@ def test_a_fixed_load_is_told_with_joules_and_seconds() -> None:
     assert cells.fixed_load(measured) == "yardstick gpu-compute: 290 J in 520 ms"
     absent = record(test_id="yardstick::gpu-rest", rounds=(), unmeasured_because="torch is not\nimported")
     assert cells.fixed_load(absent) == "yardstick gpu-rest: torch is not"
+
+
+# ---- what joules are of ----
+
+
+def _scoped(energy_j: float | None = 12.0, *, estimated_j: float | None = 35.2) -> Judgement:
+    """Joules of a GPU beside a CPU that nothing measured; none: the GPU was at rest."""
+    channels = {"gpu:0": energy_j} if energy_j else {}
+    one = replace(
+        reading(channels={"gpu:0": 12.0}),
+        channels=channels,
+        resting_channels={} if energy_j else {"gpu:0": 12.0},
+        estimated_channels={} if estimated_j is None else {"cpu:machine": estimated_j},
+    )
+    plain = judgement(verdict=Verdict.PASS if energy_j else Verdict.UNMEASURED)
+    because = None if energy_j else "the GPU was at rest"
+    record = replace(
+        plain.record, rounds=(one,) * 5, missing_domains=(Domain.CPU,), unmeasured_because=because
+    )
+    return replace(plain, record=record, summary=plain.summary if energy_j else None)
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        (_scoped(), "GPU only, CPU ~35.2 J"),
+        (_scoped(estimated_j=None), "GPU only"),
+        (_scoped(None), "CPU ~35.2 J"),
+        (judgement(), "-"),
+    ],
+)
+def test_a_row_names_its_scope_and_the_estimate_beside(found: Judgement, text: str) -> None:
+    """Where more was at work than was measured; a device at rest has no joules to be of anything."""
+    row = _row(found)
+    assert cells.scope(row.record) == text
+    assert cells.values(row, cells.heads([row]))[5:] == ([text] if text != "-" else [])
+
+
+def test_a_table_has_a_scope_where_a_row_does() -> None:
+    """One column for all rows, and a legend that says what it means; none where nothing is missing."""
+    both, none = view.of([_scoped(), judgement(test_id="t::other")]), view.of([judgement()])
+    assert cells.heads(both.rows) == (*cells.HEADS, "scope")
+    assert cells.heads(none.rows) == cells.HEADS
+    assert any(line.startswith("scope: ") for line in cells.legend(both))
+    assert any(line.startswith("~ estimated") for line in cells.legend(both))
+    assert not any(line.startswith(("scope", "~")) for line in cells.legend(none))
+
+
+@pytest.mark.parametrize("suffix", [".md", ".html", ".csv", ".rounds.csv", ".json"])
+def test_every_report_has_the_scope_and_the_estimate(suffix: str) -> None:
+    """None of them lets joules of a part pass for those of the whole."""
+    text = formats.RENDERERS[suffix](view.of([_scoped(), _scoped(None)]), CREATED)
+    for word in {
+        ".md": ("GPU only, CPU ~35.2 J", "| scope |"),
+        ".html": ("GPU only, CPU ~35.2 J", "estimate beside them"),
+        ".csv": ("GPU only", "35.2", "scope,estimated_j"),
+        ".rounds.csv": ("estimated.cpu:machine_j", "resting.gpu:0_j"),
+        ".json": ('"missing_domains"', '"estimated_channels"', '"resting_channels"'),
+    }[suffix]:
+        assert word in text
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_the_screen_has_them_at_any_width(width: int) -> None:
+    """The column is folded, never left out."""
+    text = to_terminal.render(view.of([_scoped()]), width=width)
+    assert "GPU only" in text
+    assert "CPU ~35.2 J" in text
+    assert max(map(len, text.splitlines())) <= width

@@ -13,9 +13,10 @@ from jsonschema.exceptions import ValidationError
 from pytest_energy.baselines.schema import Baseline, to_json_text
 from pytest_energy.cli import main
 from pytest_energy.judgement import Budget, Comparison, Judgement, Part, PartComparison, Verdict
-from pytest_energy.model import JoinedAs, Phase, Provenance, Reading, Record, Usage
+from pytest_energy.model import Domain, JoinedAs, Phase, Provenance, Reading, Record
 from pytest_energy.ready import ReadyPower
 from pytest_energy.report import schema, to_json, view
+from pytest_energy.usage import DeviceUse, Usage
 from pytest_energy.yardstick import Yardstick
 from tests.builders import CREATED, ESTIMATE, LAPTOP, comparison, judgement
 from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
@@ -41,6 +42,9 @@ READING = Reading(
     quiet_power_w={"gpu:0": 70.0},
     temperatures_c={"gpu:0": 41.0},
     call_count=3,
+    resting_channels={"gpu:1": 36.0},
+    estimated_channels={"cpu:machine": 4.2},
+    device_use={"gpu:0": DeviceUse.BUSY, "gpu:1": DeviceUse.OPEN},
     power_trace={"gpu:0": ((0.021, 212.4), (0.121, 640.1), (0.221, 640.1))},
 )
 VOID = replace(READING, channels={}, void_because="thermal slowdown")
@@ -92,6 +96,7 @@ FULL = replace(
             "gpu:0": ReadyPower(power_w=121.3, temperature_c=41.0, slope_w_per_k=0.6, uncertainty_w=0.4)
         },
         saturated_because="requests under way grew by 40 of 100 arrivals",
+        missing_domains=(Domain.CPU,),
     ),
 )
 """A judgement with a value in every field."""

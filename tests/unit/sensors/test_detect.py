@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 import pytest
 
 from pytest_energy.errors import SensorUnavailable, SettingsError
-from pytest_energy.model import Channel, Domain, Provenance, SensorStatus, Usage
+from pytest_energy.model import Channel, Domain, Provenance, SensorStatus
 from pytest_energy.sensors.detect import builtin_openers, detect, open_rapl
+from pytest_energy.sensors.estimate import EstimateSensor
 from pytest_energy.sensors.protocol import Facts, Sensor
+from pytest_energy.usage import Usage
 
 
 class OtherSensor:
@@ -99,6 +101,29 @@ def test_auto_never_adds_an_estimate_to_what_is_measured() -> None:
         ("rapl", None),
         ("nvml", "no GPU"),
     ]
+
+
+@pytest.mark.parametrize("names", [None, ("nvml",)])
+def test_a_cpu_that_nothing_measures_is_modelled_beside_a_gpu(names: tuple[str, ...] | None) -> None:
+    """Rule 1: the model is no sensor of the run, and its joules join no sum."""
+    openers = ALL | {
+        "rapl": absent("rapl", "no RAPL"),
+        "estimate": lambda: EstimateSensor(cpu_tdp_w=80.0, cpu_count=4),
+    }
+    found = detect(names, openers=openers)
+    assert found.sensors == (NVML,)
+    assert "estimate" not in [status.name for status in found.statuses]
+    assert found.cpu_power is not None
+    assert found.cpu_power.energy_j(1.0, 4.0) == pytest.approx(80.0)
+
+
+def test_nothing_is_modelled_where_the_cpu_is_measured_or_nothing_is() -> None:
+    """A CPU's own joules need none beside them, and without a measurement the estimate is the sensor."""
+    model = {"estimate": lambda: EstimateSensor(cpu_tdp_w=80.0, cpu_count=4)}
+    assert detect(None, openers=ALL | model).cpu_power is None
+    assert detect(None, openers=NOTHING_MEASURES | model).cpu_power is None
+    neither = {"rapl": absent("rapl", "no RAPL"), "estimate": absent("estimate", "no CPU count")}
+    assert detect(None, openers=ALL | neither).cpu_power is None
 
 
 def test_auto_estimates_where_nothing_measures() -> None:

@@ -176,3 +176,10 @@ def test_this_machine_is_estimated() -> None:
     sensor = EstimateSensor()
     first_j = sensor.read_j(CHANNEL)
     assert 0 <= first_j <= sensor.read_j(CHANNEL)
+
+
+def test_its_power_tells_the_joules_of_any_window() -> None:
+    """What the sensor counts by is a value of its own: idle power for the time, more for what was busy."""
+    power = EstimateSensor(cpu_tdp_w=100.0, cpu_count=4, cpu_times=FakeCpuTimes()).power
+    assert power.energy_j(10.0, 0.0) == pytest.approx(10.0 * 100.0 * IDLE_SHARE)
+    assert power.energy_j(10.0, 40.0) == pytest.approx(1000.0)

@@ -6,12 +6,13 @@ import pytest
 
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
 from pytest_energy.judgement import Comparison, Verdict
+from pytest_energy.meter.scope import scoped
 from pytest_energy.model import Provenance
 from pytest_energy.verdict.findings import Compared, Decision, Finding, Void
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.suite import Suite
 from pytest_energy.verdict.words import in_words, reason
-from tests.builders import baseline, decided, judged, record
+from tests.builders import NO_RAPL, NVML, baseline, decided, judged, reading, record
 
 
 def test_a_finding_without_words_is_an_error() -> None:
@@ -92,3 +93,27 @@ def test_confirming_rounds_are_written_where_there_are_some() -> None:
     confirmed = replace(record(), confirming_count=2)
     assert judgement_from_json(judgement_to_json(judged(confirmed)), "here").record == confirmed
     assert "confirming_count" not in judgement_to_json(judged(record()))
+
+
+def test_a_device_at_rest_is_told_with_what_it_drew() -> None:
+    """Power in the rounds beside that before them, the estimate, and how to be judged by it."""
+    one = replace(
+        reading(100.0, duration_s=0.5),
+        quiet_power_w={"gpu:0": 199.0},
+        estimated_channels={"cpu:machine": 4.0},
+    )
+    text = judged(scoped(record(rounds=[one] * 3, sensors=(NVML, NO_RAPL))), budget_j=1.0).reason
+    assert text.splitlines() == [
+        "nothing was measured: the GPU was at rest and nothing measures the CPU here",
+        "  gpu:0: 200 W during the rounds, 199 W before the first",
+        "  estimate of the CPU: ~4 J a round, not judged",
+        f"  rapl: {NO_RAPL.absent_because}",
+        "  what to do: `pytest-energy doctor` says what this machine can measure, and how to mend the rest",
+        "  pytest ... --energy-sensors=estimate --energy-estimates=gate judges the estimate",
+    ]
+
+
+def test_joules_of_a_part_are_said_to_be_of_it() -> None:
+    """A sentence names the scope as a table does."""
+    one = replace(reading(400.0), quiet_power_w={"gpu:0": 120.0})
+    assert "(GPU only, 3 rounds)" in judged(scoped(record(rounds=[one] * 3)), budget_j=500.0).reason
