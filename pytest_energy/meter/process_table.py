@@ -13,8 +13,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 # After the name of the program, which may hold spaces and brackets: places of the fields from `state` on.
-_PARENT, _CPU, _START, _RESIDENT = 1, slice(11, 15), 19, 21
-_STAT_BYTES = 4096  # 52 numbers and a name of at most 64 bytes
+_STATE, _PARENT, _CPU, _START, _RESIDENT = 0, 1, slice(11, 15), 19, 21
+_MOST_BYTES = 4096  # `stat` has 52 numbers and a name of at most 64 bytes; of a command this tells enough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +22,18 @@ class Process:
     """One process at a moment.
 
     Attributes:
+        state: A letter, such as `T` where it is stopped.
         start_ticks: When it began: with its number it is told from a later process of that number.
+        start_s: When it began, in seconds since the machine did.
         cpu_s: Processor seconds so far, those of children that it has waited for included.
         resident_bytes: Its resident set.
     """
 
     pid: int
     parent_pid: int
+    state: str
     start_ticks: int
+    start_s: float
     cpu_s: float
     resident_bytes: int
 
@@ -50,23 +54,36 @@ class ProcessTable:
 
     def process(self, pid: int) -> Process | None:
         """The process *pid* now, or `None` if there is none to be seen."""
+        content = self._content(f"/proc/{pid}/stat")
+        if content is None:
+            return None
+        fields = content.rpartition(b")")[2].split()
+        return Process(
+            pid=pid,
+            parent_pid=int(fields[_PARENT]),
+            state=fields[_STATE].decode(),
+            start_ticks=int(fields[_START]),
+            start_s=int(fields[_START]) * self._tick_s,
+            cpu_s=sum(map(int, fields[_CPU])) * self._tick_s,
+            resident_bytes=int(fields[_RESIDENT]) * self._page_bytes,
+        )
+
+    def words(self, pid: int) -> tuple[str, ...]:
+        """The command of the process *pid*; none where it can't be seen."""
+        words = (self._content(f"/proc/{pid}/cmdline") or b"").rstrip(b"\0")
+        return tuple(word.decode("utf-8", "replace") for word in words.split(b"\0")) if words else ()
+
+    def _content(self, path: str) -> bytes | None:
         try:
-            descriptor = self._open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = self._open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return None
         try:
-            fields = self._read(descriptor, _STAT_BYTES).rpartition(b")")[2].split()
+            return self._read(descriptor, _MOST_BYTES)
         except OSError:  # it ended in between
             return None
         finally:
             self._close(descriptor)
-        return Process(
-            pid=pid,
-            parent_pid=int(fields[_PARENT]),
-            start_ticks=int(fields[_START]),
-            cpu_s=sum(map(int, fields[_CPU])) * self._tick_s,
-            resident_bytes=int(fields[_RESIDENT]) * self._page_bytes,
-        )
 
     def families(self, heads: Collection[int]) -> tuple[Process, ...]:
         """The processes *heads*, and all that they and their descendants have started."""

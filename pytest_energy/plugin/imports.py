@@ -3,7 +3,6 @@
 From here on nothing is imported to measure, judge and report but the libraries that the work of a test needs.
 """
 
-import filelock
 import psutil
 import tabulate
 import wcwidth
@@ -22,7 +21,6 @@ from pytest_energy.plugin import (
 
 __all__ = [
     "benchmarks",
-    "filelock",
     "item_life",
     "psutil",
     "reports",

@@ -27,7 +27,7 @@ from pytest_energy.plugin.rounds import (
     RoundScheduler,
     Sequential,
 )
-from pytest_energy.plugin.run import EnergyRun, locked
+from pytest_energy.plugin.run import EnergyRun
 from pytest_energy.plugin.windows import Window, WindowWork
 from pytest_energy.sensors.replay import ReplayRound
 from pytest_energy.stats.rounds import precision_for
@@ -176,7 +176,7 @@ class Measurement:
                 progress=show,
                 active=self.run.gate.active_joules,
             )
-            return scheduler.schedule(loop, lambda: locked(devices))
+            return scheduler.schedule(loop, lambda: self.run.owned(devices))
 
     def _in_window(self, calls: Callable[[], R], work: Work[R], test_id: str) -> tuple[R, Reading]:
         """One round: what the last of *calls* returned, and what all of them used."""
@@ -237,7 +237,7 @@ class Measurement:
         if self._has_begun or not self.can_measure():  # a run before the rounds, or nothing measures
             yield window
             return
-        with locked(self.run.meter.devices(self._mark.domains)):
+        with self.run.owned(self.run.meter.devices(self._mark.domains)):
             self._open = opened = self.run.meter.open(self.test_id, domains=self._mark.domains)
             try:
                 yield window

@@ -137,6 +137,12 @@ OPTIONS = (
     ),
     Option("baseline-sessions", "10", "N", "sessions that a baseline keeps (default: 10)"),
     Option(
+        "device-wait",
+        "600",
+        "S",
+        "seconds to wait for a device that another run measures, before the test is an error (default: 600)",
+    ),
+    Option(
         "void-retries",
         "2",
         "N",

@@ -2,23 +2,21 @@
 
 import os
 import random
-import re
 import secrets
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from pytest_energy.baselines.machine import fingerprint
 from pytest_energy.baselines.store import Store
 from pytest_energy.documents import now_text
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.meter.clock import Clock, SystemClock
+from pytest_energy.meter.device_lock import NOTICE_S, Patience, owned
+from pytest_energy.meter.holder import Holder
 from pytest_energy.meter.host_usage import LinuxSystem, System
 from pytest_energy.meter.live import LiveMeter
 from pytest_energy.meter.protocol import Meter
@@ -31,6 +29,7 @@ from pytest_energy.plugin.attempts import Attempts
 from pytest_energy.plugin.gate import Conclusion, Gate
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.processes import worker_count
+from pytest_energy.plugin.progress import say
 from pytest_energy.plugin.rounds import MOST_ROUND_COUNT, RoundScheduler
 from pytest_energy.plugin.settings import Settings
 from pytest_energy.plugin.stash import RUN, YARDSTICK
@@ -113,7 +112,7 @@ class EnergyRun:
                 system=self._system,
                 cpu_power=self.sensors.cpu_power,
             )
-        with locked(meter.devices(None)):  # idle power is read here: nobody else may be at work
+        with self.owned(meter.devices(None)):  # idle power is read here: nobody else may be at work
             meter.start()
         self._started_meter = meter
         return meter
@@ -121,6 +120,26 @@ class EnergyRun:
     @cached_property
     def _system(self) -> System:
         return LinuxSystem(self.kin_pid)
+
+    def owned(self, devices: Iterable[str]) -> AbstractContextManager[None]:
+        """Own *devices* for as long as the block runs.
+
+        Raises:
+            DeviceBusy: Another process keeps one of them for too long.
+        """
+        return owned(devices, self._patience)
+
+    @cached_property
+    def _patience(self) -> Patience:
+        """Says each process that is waited for once, and again where one wait is long."""
+        named: set[Holder] = set()
+
+        def tell(holder: Holder, text: str, waited_s: float) -> None:
+            if holder not in named or waited_s >= NOTICE_S:
+                say(self.config, text)
+            named.add(holder)
+
+        return Patience(limit_s=self.settings.device_wait_s, now_s=self.clock.now_s, tell=tell)
 
     def _synchronize(self) -> None:
         synchronize()
@@ -242,7 +261,7 @@ class EnergyRun:
         meter = self._started_meter
         if meter is None or meter.provenance is not Provenance.MEASURED:
             return ()
-        with locked(meter.devices(None)):
+        with self.owned(meter.devices(None)):
             return meter.drift_notes()
 
     def close(self) -> None:
@@ -257,20 +276,6 @@ def _looks_worse(judgement: Judgement) -> bool:
     """Whether bounds alone say regression, and no second batch has been asked."""
     comparison = judgement.comparison
     return comparison is not None and comparison.is_rise and not judgement.record.confirming_count
-
-
-@contextmanager
-def locked(devices: Iterable[str]) -> Iterator[None]:
-    """Own *devices* among all processes of this machine, waiting for as long as another one owns them.
-
-    Two windows on one device would measure each other.
-    """
-    with ExitStack() as stack:
-        for device in sorted(set(devices)):  # one order for everyone, so that nobody waits in a circle
-            name = "pytest-energy-" + re.sub(r"[^A-Za-z0-9.-]", "_", device) + ".lock"
-            # Readable and writable by all: the device is the machine's, not the user's.
-            stack.enter_context(FileLock(Path(tempfile.gettempdir(), name), mode=0o666))
-        yield
 
 
 def run_of(config: pytest.Config) -> EnergyRun:

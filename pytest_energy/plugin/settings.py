@@ -61,6 +61,7 @@ class Settings:
     counts_macs_by_thop: bool
     cpu_tdp_w: float | None
     baseline_session_count: int
+    device_wait_s: float
     void_retry_count: int
     is_off: bool
 
@@ -95,6 +96,7 @@ class Settings:
             counts_macs_by_thop=values["macs"].choice(("flop-counter", "thop")) == "thop",
             cpu_tdp_w=values["cpu-tdp-w"].number(above=0.0) if values["cpu-tdp-w"].text else None,
             baseline_session_count=values["baseline-sessions"].integer(least=1),
+            device_wait_s=values["device-wait"].number(least=0.0),
             void_retry_count=values["void-retries"].integer(least=0),
             is_off=values["off"].boolean(),
         )
