@@ -13,8 +13,12 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Generic, TypeVar
 from urllib.parse import quote, quote_plus
+
+T_co = TypeVar("T_co", covariant=True)
 
 COVER = "***"
 
@@ -45,9 +49,31 @@ class Secret(str):
         return COVER
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Hidden(Generic[T_co]):
+    """An argument that may be a secret or hold one; of any type, as users mistake them."""
+
+    value: T_co
+
+    def __repr__(self) -> str:
+        return COVER
+
+
 def keep_secret(*secrets: str) -> None:
     """Cover *secrets* in every text from now on; without what is empty."""
     _given.update(dict.fromkeys(filter(None, map(str.strip, secrets)), WORD_LENGTH))
+
+
+def keep_named_secrets(value: object, *, is_secret: bool = False) -> None:
+    """Cover what stands in *value*, of mappings and lists, under the name of a secret."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            keep_named_secrets(item, is_secret=is_secret or is_secret_name(str(name)))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            keep_named_secrets(item, is_secret=is_secret)
+    elif is_secret and isinstance(value, str):
+        keep_secret(value)
 
 
 def is_secret_name(name: str) -> bool:
@@ -63,6 +89,11 @@ def masked(text: str) -> str:
 def masked_given(text: str) -> str:
     """*text* with those secrets covered that `keep_secret` was given: for texts that aren't ours."""
     return _covered(text, _given)
+
+
+def masked_facts(facts: Mapping[str, str]) -> dict[str, str]:
+    """*facts* with every secret covered, those included that are one by their name alone."""
+    return {name: COVER if is_secret_name(name) else masked(value) for name, value in facts.items()}
 
 
 def masked_words(words: Sequence[str]) -> list[str]:

@@ -13,8 +13,13 @@ from typing import Any, Self
 
 HANG = "hang"  # send nothing more, keep the connection
 CUT = "cut"  # drop the connection
+DRIP = "drip"  # send a blank every hundredth of a second, until the other side gives up
+COMMENTS = "comments"  # the same with comments of an event stream
 
 Step = bytes | str
+
+_BLANKS = {DRIP: b" ", COMMENTS: b": still here\n\n"}
+_DRIP_S = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +39,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """Head and pieces of an answer; each piece is one transfer chunk, or `HANG` or `CUT`."""
+    """Head and pieces of an answer; each piece is one transfer chunk, or one of the words above."""
 
     status: int = 200
     content_type: str = "text/event-stream"
@@ -115,6 +120,8 @@ class FakeOpenAiServer:
         self.port = 0
         self._open_count = 0
         self._none_open = threading.Condition()
+        self._transports: list[asyncio.WriteTransport] = []
+        self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
         self._started = threading.Event()
@@ -151,17 +158,24 @@ class FakeOpenAiServer:
             self._loop.close()
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._connection, "127.0.0.1", 0, limit=2**26)
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=2**26)
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._stopping.wait()
         server.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
+        accepting = asyncio.all_tasks() - {asyncio.current_task(), *self._tasks}
+        await asyncio.gather(*accepting)  # the loop's own; cancelled, one would leave its socket open
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for transport in self._transports:  # also those whose task was cancelled before it began
+            transport.abort()
         await asyncio.sleep(0)  # transports that were aborted close their sockets in the loop's next turn
         await asyncio.sleep(0)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._transports.append(writer.transport)
+        self._tasks.append(self._loop.create_task(self._connection(reader, writer)))
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted_count += 1
@@ -197,9 +211,11 @@ class FakeOpenAiServer:
             if step == HANG:
                 await reader.read()  # until the other side gives up
                 return False
+            while step in _BLANKS:
+                await _write_chunk(writer, _BLANKS[str(step)])
+                await asyncio.sleep(_DRIP_S)
             assert isinstance(step, bytes)
-            writer.write(f"{len(step):x}\r\n".encode() + step + b"\r\n")
-            await writer.drain()
+            await _write_chunk(writer, step)
         writer.write(b"0\r\n\r\n")
         await writer.drain()
         return True
@@ -208,6 +224,11 @@ class FakeOpenAiServer:
         with self._none_open:
             self._open_count += change
             self._none_open.notify_all()
+
+
+async def _write_chunk(writer: asyncio.StreamWriter, content: bytes) -> None:
+    writer.write(f"{len(content):x}\r\n".encode() + content + b"\r\n")
+    await writer.drain()
 
 
 async def _read(reader: asyncio.StreamReader) -> Asked | None:

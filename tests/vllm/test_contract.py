@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pytest_energy.serving.arrivals import Schedule
-from pytest_energy.serving.engines.openai_endpoint import OpenAiEndpoint, metric_sum
+from pytest_energy.serving.engines.openai_endpoint import OpenAiEndpoint
+from pytest_energy.serving.engines.openai_pages import metric_sum
 from pytest_energy.serving.engines.vllm_engine import VllmEngine
 from pytest_energy.serving.load import serve
 from tests.contract.engine_contract import EngineContract

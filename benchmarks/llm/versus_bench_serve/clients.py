@@ -29,6 +29,7 @@ from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.endpoint_http import Address
 from pytest_energy.serving.engines.openai_endpoint import OpenAiEndpoint
 from pytest_energy.serving.engines.processes import server_pids
+from pytest_energy.serving.engines.whereabouts import whereabouts
 from pytest_energy.serving.load import serve
 from pytest_energy.serving.prompts import random_tokens
 from pytest_energy.stats.paired import is_turned
@@ -130,7 +131,8 @@ class Bench:
     def server_pids(self) -> tuple[int, ...]:
         """The server and all that it started; empty where it runs elsewhere."""
         address = Address.parse(self.url)
-        return server_pids(address.port) if address.is_loopback else ()
+        is_here = whereabouts(address.host, address.port).is_here
+        return server_pids(address.port) if is_here else ()
 
     def _arguments(self, seed: int) -> list[str]:
         work = self.work

@@ -1,16 +1,32 @@
-"""Where an HTTP server is, and one question to it outside any event loop."""
+"""Where an HTTP server is, and one question to it outside any event loop.
+
+Rule 1: credentials are in no URL, no text and no variable that a traceback shows: what may hold one is passed
+on hidden, and refused by a function that has only the reason.
+Rule 2: what a server sends has limits of time and size, whatever it sends.
+"""
 
 import base64
 import http.client
+import re
 import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pytest_energy.errors import SettingsError
+from pytest_energy.masking import COVER, Hidden, Secret, is_secret_name, keep_secret
+from pytest_energy.serving.engines.openai_stream import ServerFault, shortened
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+
+PAGE_BYTES = 2**20  # a list of models, a message: pages of a few kilobytes
+METRICS_BYTES = 2**24  # a thousand lines from each of a hundred engines
+
+_NAME = re.compile(r"[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,46 +39,28 @@ class Address:
         port: As given, or the scheme's own.
         prefix: Path before `/v1`, without a slash at its end; usually empty.
         authorization: Value of the header, or `None`; not shown.
-        secrets: What no text may hold; not shown.
     """
 
     scheme: Literal["http", "https"]
     host: str
     port: int
     prefix: str
-    authorization: str | None = field(default=None, repr=False)
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    authorization: Secret | None = field(default=None, repr=False)
 
     @classmethod
-    def parse(cls, base_url: str, *, api_key: str | None = None) -> "Address":
+    def parse(cls, base_url: object, *, api_key: object = None) -> "Address":
         """Read *base_url*; a `/v1` at its end is taken as part of what the server adds.
 
         Raises:
-            SettingsError: It isn't the address of an HTTP server.
+            SettingsError: It isn't the address of an HTTP server, or *api_key* is no key.
         """
-        try:
-            parts = urlsplit(base_url)
-            scheme, host, port = parts.scheme, parts.hostname, parts.port
-            (host or "").encode("idna")  # as it is looked up
-        except ValueError as error:
-            raise _no_address(str(error)) from error
-        if scheme not in DEFAULT_PORTS or not host:
-            raise _no_address("it has no http:// or https:// with a host")
-        if parts.query or parts.fragment:
-            raise _no_address("it has a query or a fragment")
-        if api_key and not (api_key.isascii() and api_key.isprintable()):
-            raise SettingsError("api_key holds characters that no header takes, the end of a line perhaps")
-        if api_key and parts.username is not None:
-            raise SettingsError("base_url holds a user and there is an api_key as well; give one of them")
-        basic = _basic(parts.username, parts.password)
-        return cls(
-            scheme="https" if scheme == "https" else "http",
-            host=host,
-            port=DEFAULT_PORTS[scheme] if port is None else port,
-            prefix=parts.path.rstrip("/").removesuffix("/v1").rstrip("/"),
-            authorization=f"Bearer {api_key}" if api_key else basic and f"Basic {basic}",
-            secrets=tuple(filter(None, (api_key, basic, parts.password, unquote(parts.password or "")))),
-        )
+        url, key = (one if isinstance(one, Hidden) else Hidden(one) for one in (base_url, api_key))
+        base_url = api_key = COVER  # what a traceback shows of them
+        _keep_secrets(url, key)
+        because = _why_no_address(url) or _why_no_key(key, url)
+        if because is not None:
+            raise SettingsError(because)
+        return _address(url, key)
 
     @property
     def root(self) -> str:
@@ -75,36 +73,52 @@ class Address:
         """Headers of every request."""
         return {} if self.authorization is None else {"Authorization": self.authorization}
 
-    @property
-    def is_loopback(self) -> bool:
-        """Whether the server is on this machine by its address alone; nothing is looked up."""
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost" or self.host.endswith(".localhost")
 
-    def without_secrets(self, text: str) -> str:
-        """*text* with the credentials covered; servers like to repeat a key that they refuse."""
-        for secret in self.secrets:
-            text = text.replace(secret, "***")
-        return text
-
-
-def get(address: Address, path: str, *, timeout_s: float) -> tuple[int, bytes]:
+def get(address: Address, path: str, *, timeout_s: float, most_bytes: int = PAGE_BYTES) -> tuple[int, bytes]:
     """Status and content of what is at *path*. Redirects are not followed, proxies not asked.
 
     Raises:
-        OSError: The server can't be reached or is silent for *timeout_s*.
+        OSError: The server can't be reached, or its page isn't there after *timeout_s*.
         http.client.HTTPException: It doesn't speak HTTP.
+        ServerFault: The page is larger than *most_bytes*, or compressed.
     """
-    kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
-    connection = kind(address.host, address.port, timeout=timeout_s)
+    connection = http.client.HTTPConnection(address.host, address.port)
+    connection.sock = sock = _connected(address, timeout_s)
     try:
-        connection.request("GET", f"{address.prefix}{path}", headers=address.headers)
-        response = connection.getresponse()
-        return response.status, response.read()
+        with _cut_after(timeout_s, sock):
+            if isinstance(sock, ssl.SSLSocket):
+                sock.do_handshake()
+            connection.request("GET", f"{address.prefix}{path}", headers=address.headers)
+            response = connection.getresponse()
+            check_is_plain(response.getheader("Content-Encoding"))
+            content = response.read(most_bytes + 1)
     finally:
         connection.close()
+    check_size(len(content), most_bytes)
+    return response.status, content
+
+
+def check_is_plain(encoding: str | None) -> None:
+    """Refuse what would grow when it is unpacked.
+
+    Args:
+        encoding: The header `Content-Encoding`.
+
+    Raises:
+        ServerFault: The page is compressed.
+    """
+    if encoding is not None and encoding.strip().lower() not in {"", "identity"}:
+        raise ServerFault(f"the page is compressed ({shortened(encoding)}), which was not asked for")
+
+
+def check_size(size_bytes: int, most_bytes: int) -> None:
+    """Refuse a page that is larger than any that an honest server has.
+
+    Raises:
+        ServerFault: It has more than *most_bytes*.
+    """
+    if size_bytes > most_bytes:
+        raise ServerFault(f"the page is larger than {most_bytes / 2**20:g} MB")
 
 
 def reason_of(error: Exception, *, timeout_s: float) -> str:
@@ -115,16 +129,126 @@ def reason_of(error: Exception, *, timeout_s: float) -> str:
         return "connection refused; is the server running?"
     if isinstance(error, socket.gaierror):
         return f"the name of the host isn't known ({error.strerror})"
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return shortened(f"{type(error).__name__}: {error}") if str(error) else type(error).__name__
 
 
-def _no_address(because: str) -> SettingsError:
-    # The address itself is not repeated: it may hold a password.
-    return SettingsError(f"base_url is no address of a server: {because}; give http://127.0.0.1:8000, say")
+def _connected(address: Address, timeout_s: float) -> socket.socket:
+    """A connection, over TLS one that has not shaken hands yet."""
+    sock = socket.create_connection((address.host, address.port), timeout_s)
+    if address.scheme == "http":
+        return sock
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context.wrap_socket(sock, server_hostname=address.host, do_handshake_on_connect=False)
 
 
-def _basic(user: str | None, password: str | None) -> str | None:
-    if user is None:
+@contextmanager
+def _cut_after(timeout_s: float, sock: socket.socket) -> Iterator[None]:
+    """Cut *sock* in *timeout_s*: a server that sends a byte from time to time is never silent.
+
+    Raises:
+        TimeoutError: It was cut.
+    """
+    is_late = threading.Event()
+
+    def cut() -> None:
+        is_late.set()
+        with suppress(OSError):  # the other side was faster
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)  # TLS's own would take the reader's state away
+
+    timer = threading.Timer(timeout_s, cut)
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException):
+        if not is_late.is_set():
+            raise
+    finally:
+        timer.cancel()
+        timer.join()
+    if is_late.is_set():
+        raise TimeoutError
+
+
+# Credentials
+
+
+def _keep_secrets(base_url: Hidden[object], api_key: Hidden[object]) -> None:
+    """Have every credential covered that is in the arguments, be they right or wrong."""
+    key, url = api_key.value, base_url.value
+    if isinstance(key, bytes):
+        key = key.decode(errors="replace")
+    keep_secret(key if isinstance(key, str) else "")
+    if isinstance(url, str):
+        pair = url.rpartition("@")[0].rpartition("//")[2]  # also where no parser finds it
+        user, _, password = pair.partition(":")
+        keep_secret(password or user, unquote(password or user))
+        if password:
+            keep_secret(_basic(user, password))
+        keep_secret(*(value for name, value in parse_qsl(url.partition("?")[2]) if is_secret_name(name)))
+
+
+def _why_no_address(base_url: Hidden[object]) -> str | None:
+    # The address itself is not repeated, nor what the parser says of it: they may hold a password.
+    because = _fault_of_url(base_url.value)
+    if because is None:
         return None
-    pair = f"{unquote(user)}:{unquote(password or '')}"
-    return base64.b64encode(pair.encode()).decode()
+    return f"base_url is no address of a server: {because}; give http://127.0.0.1:8000, say"
+
+
+def _fault_of_url(url: object) -> str | None:
+    if not isinstance(url, str):
+        return f"it is of type {type(url).__name__}, not a text"
+    if any(character.isspace() or not character.isprintable() for character in url):
+        return "it holds a space or the end of a line"
+    try:
+        parts = urlsplit(url)
+        scheme, host, port = parts.scheme, parts.hostname or "", parts.port
+        host.encode("idna")  # as it is looked up
+    except ValueError:
+        return "its host is no name, or its port no number up to 65535"
+    is_place = port != 0 and (_NAME.fullmatch(host) is not None or ":" in host)
+    faults = {
+        "it has no http:// or https:// with a host": scheme not in DEFAULT_PORTS or not host,
+        "its host is no name, or its port is 0": not is_place,
+        "it has a query or a fragment": bool(parts.query or parts.fragment),
+        "there is an @ behind its host; in a password, write / as %2F": (
+            parts.username is None and "@" in parts.path
+        ),
+    }
+    return next((fault for fault, is_so in faults.items() if is_so), None)
+
+
+def _why_no_key(api_key: Hidden[object], base_url: Hidden[object]) -> str | None:
+    key = api_key.value
+    if key is None:
+        return None
+    if not isinstance(key, str):
+        return f"api_key is of type {type(key).__name__}, not a text"
+    if not key:
+        return "api_key is empty; leave it out where the server asks for none"
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        return (
+            "api_key holds characters that no header takes: the end of a line perhaps, a space, or letters "
+            "beyond ASCII; give the key alone"
+        )
+    if urlsplit(str(base_url.value)).username is not None:
+        return "base_url holds a user and there is an api_key as well; give one of them"
+    return None
+
+
+def _address(base_url: Hidden[object], api_key: Hidden[object]) -> Address:
+    parts = urlsplit(str(base_url.value))
+    basic = None if parts.username is None else f"Basic {_basic(parts.username, parts.password or '')}"
+    authorization = basic if api_key.value is None else f"Bearer {api_key.value}"
+    return Address(
+        scheme="https" if parts.scheme == "https" else "http",
+        host=parts.hostname or "",
+        port=DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port,
+        prefix=parts.path.rstrip("/").removesuffix("/v1").rstrip("/"),
+        authorization=None if authorization is None else Secret(authorization),
+    )
+
+
+def _basic(user: str, password: str) -> str:
+    return base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()

@@ -6,23 +6,48 @@ Rule 2: between the call of `generate` and the first byte on its way stands as l
 leaves on time only if the event loop is free.
 Rule 3: every failure is an `EngineError` with the URL and the request. Redirects are not followed, proxies of
 the environment not asked, and no text holds a credential.
+Rule 4: an error is raised anew, by a frame that holds nothing that came from the server or goes to it.
+Rule 5: every request ends: in time, in bytes and in tokens (openai_stream.py, endpoint_http.py).
 """
 
+import asyncio
 import http.client
 import io
 import json
-import math
-import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-from pytest_energy.errors import EnergyError, FormatError, SettingsError
+from pytest_energy.errors import Absent, EnergyError, FormatError, SettingsError, printable
 from pytest_energy.lazy_module import LazyModule
-from pytest_energy.serving.engines.endpoint_http import Address, get, reason_of
+from pytest_energy.masking import COVER, Hidden, keep_named_secrets, masked
+from pytest_energy.model import Domain
+from pytest_energy.serving.engines.endpoint_http import (
+    METRICS_BYTES,
+    PAGE_BYTES,
+    Address,
+    check_is_plain,
+    check_size,
+    get,
+    reason_of,
+)
 from pytest_energy.serving.engines.loop_sessions import LoopSessions
-from pytest_energy.serving.engines.openai_stream import Answer, ServerFault, message_of, shortened
+from pytest_energy.serving.engines.openai_pages import (
+    Card,
+    cache_counters_on,
+    card_of,
+    cards_on,
+    queue_depth_on,
+    refusal,
+    version_on,
+)
+from pytest_energy.serving.engines.openai_stream import (
+    Answer,
+    ServerFault,
+    shortened,
+)
 from pytest_energy.serving.engines.processes import server_pids
 from pytest_energy.serving.engines.protocol import (
     CacheCounters,
@@ -31,6 +56,7 @@ from pytest_energy.serving.engines.protocol import (
     Request,
     TokenEvent,
 )
+from pytest_energy.serving.engines.whereabouts import WAY_OUT, whereabouts
 
 if TYPE_CHECKING:
     import aiohttp
@@ -53,20 +79,6 @@ EXTENSION_FIELDS: Mapping[str, object] = MappingProxyType(
 )
 OWN_FIELDS = frozenset({"model", "prompt", "max_tokens", "min_tokens", *FIXED_FIELDS})
 
-# Requests that wait for their first step. Sources: the metrics pages in the documentation of vLLM and SGLang,
-# README of llama.cpp's server (with its option --metrics), metrics of TGI's router.
-QUEUE_GAUGES = (
-    "vllm:num_requests_waiting",
-    "sglang:num_queue_reqs",
-    "llamacpp:requests_deferred",
-    "tgi_queue_size",
-)
-
-REFUSED_PROMPT_HINT = (
-    "; if this is about the prompt: it is sent as token ids, "
-    "which vLLM, SGLang and llama.cpp take and TGI does not"
-)
-
 
 class OpenAiEndpoint:
     """Serves through the completions of an OpenAI-compatible HTTP server, which must be running.
@@ -79,13 +91,18 @@ class OpenAiEndpoint:
         base_url: Such as `http://127.0.0.1:8000`, with or without `/v1`.
         model: Name that the server gives it; may be left out where the server has one model.
         api_key: Sent as a bearer token, never shown.
-        timeout_s: Longest silence of the server, before and between the pieces of an answer.
+        timeout_s: Longest time without a new token, before and within an answer; of other pages, for the
+            whole page.
+        answer_timeout_s: Longest time of a whole answer.
         extra_body: Further fields of each request. `None` leaves out one of `ignore_eos`, `min_tokens` and
             `stream_options`, for a server that refuses what it doesn't know. With `return_token_ids` vLLM
             and SGLang tell the tokens; they then send the prompt back too, which is work of its own.
         parameters: Weights of the model, which no server tells.
         size_bytes: The model on its device.
         vram_bytes: All memory of the server's GPUs.
+        channels: What counts for the server, such as `("gpu:0",)`; all of this machine's if empty. A server
+            at an address that isn't this machine's is measured by nothing else, and its tests are
+            `unmeasured` without.
 
     Raises:
         SettingsError: An argument is outside its range, aiohttp isn't installed, or *model* doesn't pick one
@@ -102,36 +119,48 @@ class OpenAiEndpoint:
         model: str | None = None,
         api_key: str | None = None,
         timeout_s: float = 60.0,
+        answer_timeout_s: float = 600.0,
         extra_body: Mapping[str, object] | None = None,
         parameters: int | None = None,
         size_bytes: float | None = None,
         vram_bytes: float | None = None,
+        channels: Sequence[str] = (),
     ) -> None:
+        url, key, extra = Hidden(base_url), Hidden(api_key), Hidden(extra_body or {})
+        base_url, api_key, extra_body = COVER, COVER, None  # what a traceback shows of them
         _require_aiohttp()
-        if not timeout_s > 0:
-            raise SettingsError(f"timeout_s is {timeout_s}; it must be above 0")
-        self._address = Address.parse(base_url, api_key=api_key)
-        self._timeout_s = timeout_s
+        for name, limit_s in {"timeout_s": timeout_s, "answer_timeout_s": answer_timeout_s}.items():
+            if not limit_s > 0:
+                raise SettingsError(f"{name} is {limit_s}; it must be above 0")
+        self._address = Address.parse(url, api_key=key)
+        self._timeout_s, self._answer_timeout_s = timeout_s, answer_timeout_s
         self._completions_url = f"{self._address.root}/v1/completions"
-        extra = _checked_extra(extra_body or {})
-        card = _card(self._models(), model, at=self._address.root)
+        _check_extra(extra)
+        names = _checked_channels(channels)
+        card = card_of(self._models(), model, at=self._address.root)
         version = self._version()
-        self._has_min_tokens = "min_tokens" not in extra
-        self._fields = _fields({"model": card["id"], **FIXED_FIELDS, **EXTENSION_FIELDS, **extra})
+        place = whereabouts(self._address.host, self._address.port)
+        self._is_here = place.is_here
+        self._has_min_tokens = "min_tokens" not in extra.value
+        self._fields = _fields({"model": card.id, **FIXED_FIELDS, **EXTENSION_FIELDS, **extra.value})
         self._facts = EngineFacts(
-            model=card["id"],
+            model=printable(card.id),
             parameters=parameters,
             size_bytes=size_bytes,
             vram_bytes=vram_bytes,
             flags={
                 "decoding": "greedy",
-                **{field: json.dumps(value, sort_keys=True) for field, value in extra.items()},
+                **({"channels": ", ".join(names)} if names else {}),
+                **{field: masked(json.dumps(value, sort_keys=True)) for field, value in extra.value.items()},
             },
             tuning={
                 "endpoint": self._address.root,
-                **({"max_model_len": str(card["max_model_len"])} if card.get("max_model_len") else {}),
+                **({"max_model_len": str(card.max_model_len)} if card.max_model_len else {}),
             },
-            versions={} if version is None else {str(card.get("owned_by") or "server"): version},
+            versions={} if version is None else {card.server: version},
+            unmeasured_because=None if names or place.is_here else f"{place.elsewhere_because}; {WAY_OUT}",
+            channels=names,
+            note=None if names else place.doubt,
         )
         self._sessions = LoopSessions(self._session)
         self._has_running_usage: bool | None = None
@@ -148,23 +177,45 @@ class OpenAiEndpoint:
         """Token events of one answer; see `Engine.generate`."""
         if self._is_closed:
             raise self._error(request.request_id, self._completions_url, "the engine is closed")
-        session = await self._sessions.current()
-        answer = Answer(len(request.prompt))
+        answer = Answer(len(request.prompt), request.output_tokens)
         try:
-            async with session.post(
-                self._completions_url, data=self._body(request), allow_redirects=False
-            ) as response:
-                await _check_is_stream(response)
+            async with aclosing(self._events(request, answer)) as events:
+                async for event in events:
+                    yield event
+        except (EnergyError, aiohttp.ClientError, OSError) as error:
+            because = self._reason(error)
+        else:
+            self._has_running_usage = answer.has_running_usage
+            return
+        count, length = answer.token_count, request.output_tokens
+        progress = f" (after {count} of {length} tokens)" if count else ""
+        raise self._error(request.request_id, self._completions_url, f"{because}{progress}")
+
+    async def _events(self, request: Request, answer: Answer) -> AsyncGenerator[TokenEvent, None]:
+        """Send *request* and have *answer* count what comes."""
+        session, now_s = await self._sessions.current(), asyncio.get_running_loop().time
+        async with AsyncExitStack() as until_end:
+            started_s = told_s = now_s()
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    opening = session.post(
+                        self._completions_url, data=self._body(request), allow_redirects=False
+                    )
+                    response = await until_end.enter_async_context(opening)
+                    await _check_is_stream(response)
                 async for received in response.content.iter_any():
+                    count = answer.token_count
                     for event in answer.feed(received):
                         yield event
-                answer.end()
-        except (ServerFault, aiohttp.ClientError, OSError) as error:
-            count, length = answer.token_count, request.output_tokens
-            progress = f" (after {count} of {length} tokens)" if count else ""
-            because = f"{self._reason(error)}{progress}"
-            raise self._error(request.request_id, self._completions_url, because) from error
-        self._has_running_usage = answer.has_running_usage
+                    if answer.token_count > count:
+                        told_s = now_s()
+                    elif now_s() - told_s > self._timeout_s:
+                        raise ServerFault(f"no new token for {self._timeout_s:g} s")
+            except TimeoutError as error:
+                if now_s() - started_s < self._answer_timeout_s:
+                    raise
+                raise ServerFault(f"no end after answer_timeout_s={self._answer_timeout_s:g}") from error
+            answer.end()
 
     def cache_counters(self) -> CacheCounters | None:
         """Counters of vLLM's or SGLang's prefix cache from `/metrics`, or `None` without.
@@ -172,14 +223,11 @@ class OpenAiEndpoint:
         Raises:
             EngineError: The server doesn't answer, or with something else than metrics.
         """
-        status, content = self._get("/metrics")
-        if status != http.HTTPStatus.OK:
-            return None
-        page = content.decode(errors="replace")
         try:
-            return _cache_counters(page)
-        except EnergyError as error:
-            raise self._get_error("/metrics", str(error)) from error
+            return cache_counters_on(*self._get("/metrics", METRICS_BYTES))
+        except FormatError as error:
+            because = str(error)
+        raise self._get_error("/metrics", because)
 
     async def queue_depth(self) -> int | None:
         """Requests that wait for their first step, from `/metrics`, or `None` without.
@@ -189,18 +237,19 @@ class OpenAiEndpoint:
         """
         session = await self._sessions.current()
         try:
-            async with session.get(f"{self._address.root}/metrics", allow_redirects=False) as response:
-                if response.status != http.HTTPStatus.OK:
-                    return None
-                page = (await response.read()).decode(errors="replace")
-            depths = (metric_sum(page, gauge) for gauge in QUEUE_GAUGES)
-            return next((depth for depth in depths if depth is not None), None)
+            async with (
+                asyncio.timeout(self._timeout_s),
+                session.get(f"{self._address.root}/metrics", allow_redirects=False) as response,
+            ):
+                is_there = response.status == http.HTTPStatus.OK
+                return queue_depth_on(await _page(response, METRICS_BYTES)) if is_there else None
         except (EnergyError, aiohttp.ClientError, OSError) as error:
-            raise self._get_error("/metrics", self._reason(error)) from error
+            because = self._reason(error)
+        raise self._get_error("/metrics", because)
 
     def worker_pids(self) -> tuple[int, ...]:
         """The server's processes where its address is this machine's own, else none."""
-        return server_pids(self._address.port) if self._address.is_loopback else ()
+        return server_pids(self._address.port) if self._is_here else ()
 
     def close(self) -> None:
         """Close the connections; the server runs on."""
@@ -217,14 +266,14 @@ class OpenAiEndpoint:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_CONNECTION_S, ttl_dns_cache=None),
             cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,  # a megabyte may unpack to gigabytes
             headers={
                 "Content-Type": "application/json",
                 "Accept-Encoding": "identity",
                 **self._address.headers,
             },
-            # A whole answer may take as long as it likes; silence may not.
             timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=self._timeout_s, sock_read=self._timeout_s
+                total=self._answer_timeout_s, sock_connect=self._timeout_s, sock_read=self._timeout_s
             ),
         )
 
@@ -235,34 +284,25 @@ class OpenAiEndpoint:
         body = f'{{"prompt":[{prompt}],"max_tokens":{length}{least},{self._fields}}}'.encode()
         return body if len(body) <= LARGE_BODY_BYTES else io.BytesIO(body)
 
-    def _models(self) -> list[dict[str, Any]]:
+    def _models(self) -> list[Card]:
         """The server's models, as it describes them."""
         path = "/v1/models"
-        status, content = self._get(path)
-        if status != http.HTTPStatus.OK:
-            raise self._get_error(path, _refusal(status, content))
-        try:
-            cards = json.loads(content)["data"]
-            return [{**card, "id": str(card["id"])} for card in cards]
-        except (ValueError, KeyError, TypeError) as error:
-            text = shortened(content.decode(errors="replace"))
-            raise self._get_error(path, f"this is no list of models: {text}") from error
+        cards = cards_on(*self._get(path))
+        if isinstance(cards, Absent):
+            raise self._get_error(path, cards.because)
+        return cards
 
     def _version(self) -> str | None:
         """The server's version, where it has a page for it."""
         status, content = self._get("/version")
-        if status != http.HTTPStatus.OK:
-            return None
-        try:
-            return str(json.loads(content)["version"])
-        except (ValueError, KeyError, TypeError):
-            return None  # a page of that name with something else on it
+        return version_on(content) if status == http.HTTPStatus.OK else None
 
-    def _get(self, path: str) -> tuple[int, bytes]:
+    def _get(self, path: str, most_bytes: int = PAGE_BYTES) -> tuple[int, bytes]:
         try:
-            return get(self._address, path, timeout_s=self._timeout_s)
-        except (OSError, http.client.HTTPException) as error:
-            raise self._get_error(path, self._reason(error)) from error
+            return get(self._address, path, timeout_s=self._timeout_s, most_bytes=most_bytes)
+        except (ServerFault, OSError, http.client.HTTPException) as error:
+            because = self._reason(error)
+        raise self._get_error(path, because)
 
     def _reason(self, error: Exception) -> str:
         if isinstance(error, EnergyError):
@@ -273,7 +313,7 @@ class OpenAiEndpoint:
         return self._error(f"GET {path}", f"{self._address.root}{path}", because)
 
     def _error(self, request_id: str, url: str, because: str) -> EngineError:
-        return EngineError(NAME, request_id, self._address.without_secrets(f"{url}: {because}"))
+        return EngineError(NAME, request_id, printable(f"{url}: {because}"))
 
 
 def _require_aiohttp() -> None:
@@ -285,17 +325,39 @@ def _require_aiohttp() -> None:
         ) from error
 
 
-def _checked_extra(extra: Mapping[str, object]) -> dict[str, object]:
-    for field, value in extra.items():
+def _check_extra(extra: Hidden[Mapping[str, object]]) -> None:
+    because = _why_no_extra(extra)
+    if because is not None:
+        raise SettingsError(because)
+    keep_named_secrets(extra.value)
+
+
+def _why_no_extra(extra: Hidden[Mapping[str, object]]) -> str | None:
+    for field, value in extra.value.items():
         if field in OWN_FIELDS and not (field == "min_tokens" and value is None):
-            raise SettingsError(
+            return (
                 f"extra_body sets {field!r}, which is set here so that rounds are the same work; leave it out"
             )
         try:
-            json.dumps(value)
-        except (TypeError, ValueError) as error:
-            raise SettingsError(f"extra_body[{field!r}] can't be written as JSON: {error}") from error
-    return dict(extra)
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            return f"extra_body[{field!r}] can't be written as JSON: {error}"
+    return None
+
+
+def _checked_channels(channels: Sequence[str]) -> tuple[str, ...]:
+    for name in (channels,) if isinstance(channels, str) else channels:
+        if isinstance(channels, str) or not _is_channel(name):
+            raise SettingsError(
+                f"channels names {name!r}; give names such as ('gpu:0', 'cpu:package-0'), as "
+                "`pytest-energy doctor` lists them"
+            )
+    return tuple(channels)
+
+
+def _is_channel(name: object) -> bool:
+    domain, _, place = str(name).partition(":")
+    return isinstance(name, str) and domain in set(Domain) and place.isprintable() and bool(place.strip())
 
 
 def _fields(fields: Mapping[str, object]) -> str:
@@ -303,75 +365,26 @@ def _fields(fields: Mapping[str, object]) -> str:
     return json.dumps({field: value for field, value in fields.items() if value is not None})[1:-1]
 
 
-def _card(cards: list[dict[str, Any]], model: str | None, *, at: str) -> dict[str, Any]:
-    """The description of *model*, or of the only one."""
-    names = ", ".join(card["id"] for card in cards) or "none"
-    if model is None and len(cards) == 1:
-        return cards[0]
-    if model is None:
-        raise SettingsError(f"{at} serves {len(cards)} models; name one of them as model: {names}")
-    for card in cards:
-        if card["id"] == model:
-            return card
-    raise SettingsError(f"{at} doesn't serve the model {model!r}; it serves: {names}")
-
-
 async def _check_is_stream(response: "aiohttp.ClientResponse") -> None:
     """Raise what the server says instead of a stream of events."""
     if response.status != http.HTTPStatus.OK:
         target = response.headers.get("Location")
-        raise ServerFault(_refusal(response.status, await response.read(), target))
+        raise ServerFault(refusal(response.status, await _page(response, PAGE_BYTES), target))
+    check_is_plain(response.headers.get("Content-Encoding"))
     if response.content_type != "text/event-stream":
-        text = shortened((await response.read()).decode(errors="replace"))
-        raise ServerFault(f"the answer is {response.content_type}, not a stream of events: {text}")
+        text = shortened((await _page(response, PAGE_BYTES)).decode(errors="replace"))
+        raise ServerFault(f"the answer is {shortened(response.content_type)}, not a stream of events: {text}")
 
 
-def _refusal(status: int, content: bytes, target: str | None = None) -> str:
-    if target is not None or 300 <= status < 400:
-        return f"HTTP {status}, a redirect to {target}; it isn't followed, give the final address"
-    try:
-        message = message_of(json.loads(content))
-    except ValueError:
-        message = shortened(content.decode(errors="replace"))
-    is_about_fields = status in (http.HTTPStatus.BAD_REQUEST, http.HTTPStatus.UNPROCESSABLE_ENTITY)
-    return f"HTTP {status}: {message}{REFUSED_PROMPT_HINT if is_about_fields else ''}"
-
-
-def _cache_counters(page: str) -> CacheCounters | None:
-    """Source: `vllm/v1/metrics/loggers.py`, `sglang/srt/observability/metrics_collector.py`."""
-    queried = metric_sum(page, "vllm:prefix_cache_queries_total")
-    hit = metric_sum(page, "vllm:prefix_cache_hits_total")
-    if queried is None or hit is None:
-        queried = metric_sum(page, "sglang:prompt_tokens_total")
-        # SGLang makes this counter at the first hit; before, none is the true count.
-        hit = metric_sum(page, "sglang:cached_tokens_total") or 0
-    return None if queried is None else CacheCounters(queried_tokens=queried, hit_tokens=hit)
-
-
-def metric_sum(page: str, name: str) -> int | None:
-    r"""Sum of the metric *name* over its label sets (engines, ranks), or `None` where the page has none.
-
-    A page of vLLM has a thousand lines, most of them histograms, and is read while a load runs on the same
-    thread: so only the lines of the asked name are looked at.
+async def _page(response: "aiohttp.ClientResponse", most_bytes: int) -> bytes:
+    """All of *response*.
 
     Raises:
-        FormatError: A value is no whole number.
-
-    Source:
-        Prometheus documentation, "Exposition formats", text-based format.
-
-    >>> metric_sum('hits_total{engine="0"} 3.0\nhits_total{engine="1"} 4.0\n', "hits_total")
-    7
+        ServerFault: It is larger than *most_bytes*, or compressed.
     """
-    samples = re.findall(rf"^{re.escape(name)}(?:[ \t]*\{{.*\}})?[ \t]+(\S+)", page, re.MULTILINE)
-    return sum(_whole(name, value) for value in samples) if samples else None
-
-
-def _whole(name: str, text: str) -> int:
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise FormatError(f"metric {name} is {text!r}, not a number") from error
-    if not math.isfinite(value) or value != round(value) or value < 0:
-        raise FormatError(f"metric {name} is {text}, not a count")
-    return round(value)
+    check_is_plain(response.headers.get("Content-Encoding"))
+    content = bytearray()
+    async for piece in response.content.iter_any():
+        content += piece
+        check_size(len(content), most_bytes)
+    return bytes(content)

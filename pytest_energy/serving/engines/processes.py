@@ -63,6 +63,15 @@ def server_pids(port: int) -> tuple[int, ...]:
     return tuple(sorted(pids))
 
 
+def listener_names(port: int) -> set[str]:
+    """Names of the programs that listen on *port*, as far as this user may see them."""
+    names = set()
+    for pid in _listeners(port):
+        with suppress(psutil.Error):  # gone by now
+            names.add(psutil.Process(pid).name())
+    return names
+
+
 def _listeners(port: int) -> set[int]:
     try:
         connections = psutil.net_connections(kind="tcp")

@@ -6,6 +6,9 @@ from typing import Protocol
 
 from pytest_energy.errors import EnergyError, SettingsError
 
+# Past those asked an answer is stopped; so many more, and the load tells how long the answer was.
+MOST_EXCESS_TOKENS = 16
+
 
 class EngineError(EnergyError):
     """An engine failed, stalled or broke its promise while it answered a request.
@@ -107,6 +110,9 @@ class EngineFacts:
         tuning: Settings that change how the same work is done; they may explain a change of its joules:
             CUDA graphs, batch limit, attention kernels, number of GPUs.
         versions: Package to version.
+        unmeasured_because: Why nothing on this machine measures what it does, or `None`.
+        channels: Those that measure it, where it isn't all of this machine's.
+        note: What a reader of its joules should know, or `None`.
     """
 
     model: str
@@ -117,6 +123,9 @@ class EngineFacts:
     flags: Mapping[str, str] = field(default_factory=dict)
     tuning: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    unmeasured_because: str | None = None
+    channels: tuple[str, ...] = ()
+    note: str | None = None
 
 
 class Engine(Protocol):

@@ -5,8 +5,9 @@ import base64
 import pytest
 
 from pytest_energy.errors import FormatError, SettingsError
+from pytest_energy.masking import masked
 from pytest_energy.serving.engines.endpoint_http import Address, reason_of
-from pytest_energy.serving.engines.openai_endpoint import metric_sum
+from pytest_energy.serving.engines.openai_pages import metric_sum
 
 PAGE = """\
 # HELP vllm:num_requests_waiting Number of requests waiting to be processed.
@@ -60,60 +61,83 @@ def test_the_root_of_an_address(base_url: str, root: str) -> None:
     assert Address.parse(base_url).root == root
 
 
-@pytest.mark.parametrize(
-    "base_url",
-    [
-        "127.0.0.1:8000",
-        "ftp://host",
-        "http://",
-        "http://host:port",
-        "http://host?key=1",
-        "http://h#x",
-        "http://a..b",
-    ],
-)
+URL_FAULTS = {
+    "127.0.0.1:8000": "no http:// or https:// with a host",
+    "ftp://host": "no http:// or https:// with a host",
+    "http://": "no http:// or https:// with a host",
+    "u:opensesame@127.0.0.1:9": "no http:// or https:// with a host",
+    "http://host:port": "its port no number",
+    "http://u:opensesame@host:99999": "its port no number",
+    "http://a..b": "its host is no name",
+    "http://u:opensesame@host:0": "its port is 0",
+    "http://u%3Aopensesame%40host": "its host is no name",
+    "http://host?key=opensesame": "a query or a fragment",
+    "http://u:opensesame@h#x": "a query or a fragment",
+    "http://u:opense/same@host": "its port no number",
+    "http://u:80/opensesame@host": "an @ behind its host; in a password, write / as %2F",
+    "http://u:opensesame@host\n": "a space or the end of a line",
+}
+
+
+@pytest.mark.parametrize("base_url", URL_FAULTS)
 def test_what_is_no_address_is_refused_without_repeating_it(base_url: str) -> None:
-    """The text may hold a password."""
-    with pytest.raises(SettingsError, match="base_url is no address of a server") as caught:
+    """The text may hold a password; what is wrong is said."""
+    with pytest.raises(SettingsError, match=f"base_url is no address .*{URL_FAULTS[base_url]}") as caught:
         Address.parse(base_url)
-    assert "key=1" not in str(caught.value)
+    for entry in caught.traceback[1:]:
+        shown = f"{entry.frame.getargs(var=True)} {dict(entry.frame.f_locals)}"
+        assert "opense" not in shown
+    assert "opense" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("base_url", [None, b"http://u:opensesame@host", 80])
+def test_an_address_is_a_text(base_url: object) -> None:
+    """What it is instead is named by its type alone."""
+    with pytest.raises(SettingsError, match=f"it is of type {type(base_url).__name__}, not a text"):
+        Address.parse(base_url)
 
 
 def test_credentials_go_into_the_header_and_nowhere_else() -> None:
     """A key as a bearer token, a user of the URL as basic authorisation; no text shows them."""
-    keyed = Address.parse("http://host", api_key="sesame")
-    named = Address.parse("http://us%20er:p%40ss@host")
-    assert keyed.headers == {"Authorization": "Bearer sesame"}
-    assert named.headers == {"Authorization": f"Basic {base64.b64encode(b'us er:p@ss').decode()}"}
-    assert Address.parse("http://host", api_key="").headers == {}
-    assert "sesame" not in repr(keyed)
-    assert "p%40ss" not in repr(named)
-    assert keyed.without_secrets("wrong key: sesame") == "wrong key: ***"
-    assert named.without_secrets("p@ss p%40ss") == "*** ***"
-
-
-def test_credentials_that_can_not_be_sent_are_refused() -> None:
-    """A line end would end the header; two kinds at once have one header."""
-    with pytest.raises(SettingsError, match="api_key holds characters"):
-        Address.parse("http://host", api_key="sesame\n")
-    with pytest.raises(SettingsError, match="there is an api_key as well"):
-        Address.parse("http://user@host", api_key="sesame")
+    keyed = Address.parse("http://host", api_key="open-sesame")
+    named = Address.parse("http://us%20er:p%40ss-word@host")
+    basic = base64.b64encode(b"us er:p@ss-word").decode()
+    assert keyed.headers == {"Authorization": "Bearer open-sesame"}
+    assert named.headers == {"Authorization": f"Basic {basic}"}
+    assert Address.parse("http://host").headers == {}
+    for shown in (repr(keyed), repr(keyed.headers), repr(named.headers)):
+        assert "sesame" not in shown
+        assert basic not in shown
+    assert masked("wrong key: open-sesame") == "wrong key: ***"
+    assert masked(f"p@ss-word p%40ss-word {basic}".rstrip("=")) == "*** *** ***"
 
 
 @pytest.mark.parametrize(
-    ("host", "place"),
+    ("api_key", "told"),
     [
-        ("127.0.0.1", "here"),
-        ("127.1.2.3", "here"),
-        ("[::1]", "here"),
-        ("localhost", "here"),
-        ("10.0.0.1", "elsewhere"),
-        ("models.example", "elsewhere"),
+        ("opensesame\n", "characters that no header takes: the end of a line perhaps"),
+        ("open sesame", "characters that no header takes"),
+        ("ópensesame", "characters that no header takes"),
+        ("Bearer opensesame", "give the key alone"),
+        ("", "api_key is empty; leave it out"),
+        (b"opensesame", "api_key is of type bytes, not a text"),
+        (["opensesame"], "api_key is of type list, not a text"),
     ],
 )
-def test_loopback_is_told_by_the_address(host: str, place: str) -> None:
-    """Nothing is looked up."""
-    assert Address.parse(f"http://{host}:1").is_loopback is (place == "here")
+def test_a_key_that_is_none_is_refused_without_showing_it(api_key: object, told: str) -> None:
+    """By what is wrong with it."""
+    with pytest.raises(SettingsError, match=told) as caught:
+        Address.parse("http://host", api_key=api_key)
+    shown = [repr(entry.frame.f_locals) for entry in caught.traceback[1:]]
+    assert "sesame" not in "".join((str(caught.value), *shown))
+    assert caught.value.__context__ is None
+
+
+def test_there_is_one_kind_of_credentials() -> None:
+    """Two of them have one header."""
+    with pytest.raises(SettingsError, match="there is an api_key as well"):
+        Address.parse("http://user@host", api_key="sesame")
 
 
 def test_a_reason_is_never_empty() -> None:

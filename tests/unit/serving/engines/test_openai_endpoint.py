@@ -12,15 +12,19 @@ from dataclasses import replace
 import pytest
 
 from pytest_energy.errors import SettingsError
+from pytest_energy.lazy_module import LazyModule
 from pytest_energy.serving.arrivals import Schedule
+from pytest_energy.serving.engines import openai_endpoint
 from pytest_energy.serving.engines.openai_endpoint import LARGE_BODY_BYTES, OpenAiEndpoint
 from pytest_energy.serving.engines.protocol import EngineError, Request, TokenEvent
 from pytest_energy.serving.load import serve
 from pytest_energy.serving.load_result import LoadResult
 from tests.fakes.listening_process import listening_process
 from tests.fakes.openai_server import (
+    COMMENTS,
     CUT,
     DONE,
+    DRIP,
     HANG,
     Asked,
     FakeOpenAiServer,
@@ -307,7 +311,7 @@ SOME = chunk("x", usage=usage(3, 1))
         (Reply(steps=(SOME, CUT)), r"ClientPayloadError: .*\(after 1 of 2 tokens\)$"),
         (Reply(steps=(CUT,)), "ClientPayloadError|ServerDisconnectedError"),
         (Reply(steps=(SOME,)), r"ended after 1 tokens without \[DONE\] \(after 1 of 2 tokens\)$"),
-        (Reply(steps=(b"data: {half\n\n", HANG)), "a chunk is no JSON .*: {half$"),
+        (Reply(steps=(b"data: {half\n\n", HANG)), "a chunk is not JSON: .*: {half$"),
         (Reply(steps=(event({"error": {"message": "out of memory"}}), DONE)), "mid-answer: out of memory$"),
         (Reply(steps=(chunk("x", usage=usage(4, 1)), HANG)), "counts 4 prompt tokens, 3 were sent"),
     ],
@@ -343,6 +347,156 @@ def test_a_page_that_never_comes_is_given_up(server: FakeOpenAiServer) -> None:
     server.pages["/v1/models"] = Reply(steps=(HANG,))
     with pytest.raises(EngineError, match=r"request GET /v1/models: .*: nothing came for 0\.2 s"):
         OpenAiEndpoint(server.url, timeout_s=SOON_S)
+
+
+@pytest.mark.parametrize("steps", [(DRIP,), (COMMENTS,), (SOME, COMMENTS)])
+def test_a_server_that_says_nothing_new_is_given_up(
+    server: FakeOpenAiServer, steps: tuple[bytes | str, ...]
+) -> None:
+    """Blanks and comments are no tokens, however many of them come."""
+    server.completion = scripted(*steps)
+    with (
+        OpenAiEndpoint(server.url, timeout_s=SOON_S) as engine,
+        pytest.raises(EngineError, match=r"request 0: .*: no new token for 0\.2 s"),
+    ):
+        load(engine)
+    assert server.has_no_connection()
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/version", "/metrics"])
+def test_a_page_has_a_time(server: FakeOpenAiServer, path: str) -> None:
+    """Its first byte is not enough, nor is a byte from time to time."""
+    server.pages[path] = Reply(steps=(b"{", DRIP))
+    with pytest.raises(EngineError, match=rf"request GET {path}: .*: nothing came for 0\.2 s"):
+        OpenAiEndpoint(server.url, timeout_s=SOON_S).cache_counters()
+
+
+def test_an_answer_has_a_time(server: FakeOpenAiServer) -> None:
+    """However steadily its tokens come."""
+    server.completion = scripted(SOME, HANG)
+    with (
+        OpenAiEndpoint(server.url, answer_timeout_s=SOON_S) as engine,
+        pytest.raises(EngineError, match=r"no end after answer_timeout_s=0\.2 \(after 1 of 2 tokens\)"),
+    ):
+        load(engine)
+    assert server.has_no_connection()
+
+
+MEGABYTES = b"x" * 2**20, b"x" * 2**20
+GZIP = {"Content-Encoding": "gzip"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (Reply(steps=MEGABYTES, status=500), "the page is larger than 1 MB"),
+        (Reply(steps=MEGABYTES, content_type="text/html"), "the page is larger than 1 MB"),
+        (Reply(steps=(SOME, DONE), headers=GZIP), r"the page is compressed \(gzip\), which was not asked"),
+        (Reply(steps=(b"x",), status=500, headers=GZIP), r"the page is compressed \(gzip\)"),
+        (Reply(steps=(chunk("x") * 99, HANG)), "19 tokens have come, 2 were asked"),
+    ],
+)
+def test_an_answer_has_a_size(server: FakeOpenAiServer, reply: Reply, told: str) -> None:
+    """Nothing is unpacked, and no page is read to an end that may not come."""
+    server.completion = lambda _: reply
+    with OpenAiEndpoint(server.url) as engine, pytest.raises(EngineError, match=told):
+        load(engine)
+    assert server.has_no_connection()
+
+
+@pytest.mark.parametrize(
+    ("path", "page", "told"),
+    [
+        ("/v1/models", Reply(steps=MEGABYTES), "the page is larger than 1 MB"),
+        ("/v1/models", Reply(steps=(b"x",), headers=GZIP), r"the page is compressed \(gzip\)"),
+        ("/v1/models", text_reply("[" * 100_000), "this is no list of models: .*nested too deep"),
+        (
+            "/v1/models",
+            models_reply("x" * 301),
+            "a model has a name without a character, or with more than 300",
+        ),
+        ("/version", Reply(steps=MEGABYTES), "the page is larger than 1 MB"),
+    ],
+)
+def test_a_page_has_a_size(server: FakeOpenAiServer, path: str, page: Reply, told: str) -> None:
+    """Of the models as of the version."""
+    server.pages[path] = page
+    with pytest.raises(EngineError, match=rf"request GET {path}: .*: {told}"):
+        OpenAiEndpoint(server.url)
+
+
+def test_metrics_may_be_larger(server: FakeOpenAiServer, engine: OpenAiEndpoint) -> None:
+    """A server of many engines has thousands of lines; but not without end."""
+    server.pages["/metrics"] = text_reply("tgi_queue_size 4\n" + "x 1\n" * 2**19)
+    assert asyncio.run(engine.queue_depth()) == 4
+    server.pages["/metrics"] = text_reply("x 1\n" * 2**23)
+    with pytest.raises(EngineError, match="the page is larger than 16 MB"):
+        asyncio.run(engine.queue_depth())
+    with pytest.raises(EngineError, match="the page is larger than 16 MB"):
+        engine.cache_counters()
+
+
+def test_what_a_server_calls_itself_is_printable(server: FakeOpenAiServer) -> None:
+    """In the facts, and in the error that lists the models; it is asked for by its own name."""
+    name = "a\n::error::b\x1b[31m"
+    server.pages |= {"/v1/models": models_reply(name), "/version": json_reply({"version": "1\x07"})}
+    with OpenAiEndpoint(server.url) as engine:
+        assert engine.facts.model == "a\\n::error::b\\x1b[31m"
+        assert engine.facts.versions == {"vllm": "1\\x07"}
+        load(engine)
+    assert server.completions[0].fields["model"] == name
+    server.pages["/v1/models"] = models_reply(name, "other")
+    with pytest.raises(SettingsError) as caught:
+        OpenAiEndpoint(server.url)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        json_reply({"error": {"message": f"bad key Bearer {KEY}"}}, 401),
+        Reply(steps=(f"data: {KEY}\n\n".encode(), HANG)),
+        Reply(status=302, headers={"Location": f"http://x/?k={KEY}"}),
+    ],
+)
+def test_no_frame_of_an_error_holds_the_key(server: FakeOpenAiServer, reply: Reply) -> None:
+    """Nor what a server sends, which may repeat it; and no other error stands behind it."""
+    server.completion = lambda _: reply
+    with (
+        OpenAiEndpoint(server.url, api_key=KEY) as engine,
+        pytest.raises(EngineError) as caught,
+    ):
+        ask(engine, Request(request_id="0", prompt=PROMPT, output_tokens=1))
+    ours = [entry.frame for entry in caught.traceback if "pytest_energy" in str(entry.path)]
+    assert ours
+    assert KEY not in "".join(repr(frame.f_locals) for frame in ours)
+    assert caught.value.__context__ is None
+
+
+def test_fields_with_the_name_of_a_secret_are_not_shown(server: FakeOpenAiServer) -> None:
+    """They are sent, and covered wherever the body is shown."""
+    body = {"auth": {"token": "gateway-0123456789"}, "note": "gateway-0123456789", "seed": 1}
+    with OpenAiEndpoint(server.url, extra_body=body) as engine:
+        assert engine.facts.flags["auth"] == '{"token": "***"}'
+        assert engine.facts.flags["note"] == '"***"'
+        load(engine)
+    assert server.completions[0].fields["auth"] == body["auth"]
+
+
+def test_a_server_at_another_address_is_measured_by_nothing(server: FakeOpenAiServer) -> None:
+    """Unless its channels are named, which then belong to what makes joules comparable."""
+    with OpenAiEndpoint(server.url) as engine:
+        assert (engine.facts.unmeasured_because, engine.facts.note, engine.facts.channels) == (None, None, ())
+    with OpenAiEndpoint(server.url, channels=["gpu:0", "gpu:1"]) as engine:
+        assert engine.facts.channels == ("gpu:0", "gpu:1")
+        assert engine.facts.flags["channels"] == "gpu:0, gpu:1"
+
+
+@pytest.mark.parametrize("channels", ["gpu:0", ("gpu0",), ("GPU:0",), ("gpu:",), (0,), ("disk:0",)])
+def test_channels_have_names(channels: object) -> None:
+    """A text alone is no list of them."""
+    with pytest.raises(SettingsError, match=r"channels names .*; give names such as \('gpu:0', "):
+        OpenAiEndpoint("http://127.0.0.1:1", channels=channels)  # type: ignore[arg-type]
 
 
 VLLM_PAGE = """\
@@ -410,7 +564,7 @@ def test_the_processes_of_a_server_on_this_machine_are_told(engine: OpenAiEndpoi
     with listening_process() as (port, pids):
         engine._address = replace(engine._address, port=port)
         assert set(engine.worker_pids()) == pids
-        engine._address = replace(engine._address, host="10.0.0.1")
+        engine._is_here = False
         assert engine.worker_pids() == ()
 
 
@@ -446,6 +600,7 @@ def test_closing_also_ends_the_connections_of_a_loop_that_goes_on(server: FakeOp
 def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the command that installs it."""
     monkeypatch.setitem(sys.modules, "aiohttp", None)
+    monkeypatch.setattr(openai_endpoint, "aiohttp", LazyModule("aiohttp"))  # one that was never used
     with pytest.raises(SettingsError, match=r"pip install 'pytest-energy\[serving\]'"):
         OpenAiEndpoint("http://127.0.0.1:1")
 

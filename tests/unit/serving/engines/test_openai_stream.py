@@ -6,7 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pytest_energy.masking import keep_secret
 from pytest_energy.serving.engines.openai_stream import (
+    CHUNK_BYTES,
     MESSAGE_LENGTH,
     Answer,
     EventStream,
@@ -17,6 +19,7 @@ from pytest_energy.serving.engines.protocol import TokenEvent
 from tests.fakes.openai_server import DONE, chunk, event, usage
 
 PROMPT_TOKENS = 3
+OUTPUT_TOKENS = 4
 
 
 def contents(*pieces: bytes) -> list[bytes]:
@@ -27,7 +30,7 @@ def contents(*pieces: bytes) -> list[bytes]:
 
 def events(*pieces: bytes, answer: Answer | None = None) -> list[TokenEvent]:
     """Token events of an answer that comes in these pieces and then ends."""
-    answer = answer or Answer(PROMPT_TOKENS)
+    answer = answer or Answer(PROMPT_TOKENS, OUTPUT_TOKENS)
     found = [event for piece in pieces for event in answer.feed(piece)]
     answer.end()
     return found
@@ -67,7 +70,7 @@ def test_an_event_that_is_not_ended_is_no_event() -> None:
 
 def test_the_usage_of_each_chunk_counts_its_tokens() -> None:
     """Speculative decoding sends several at once; a chunk without new tokens is no event."""
-    answer = Answer(PROMPT_TOKENS)
+    answer = Answer(PROMPT_TOKENS, OUTPUT_TOKENS)
     found = events(
         chunk("ab", usage=usage(3, 2)),
         chunk("", usage=usage(3, 2)),
@@ -82,7 +85,7 @@ def test_the_usage_of_each_chunk_counts_its_tokens() -> None:
 
 def test_without_it_a_chunk_with_text_counts_one_until_the_last_corrects() -> None:
     """The total is the server's: here two tokens had no text of their own."""
-    answer = Answer(PROMPT_TOKENS)
+    answer = Answer(PROMPT_TOKENS, OUTPUT_TOKENS)
     found = events(
         chunk("a", usage=None),
         chunk(""),
@@ -139,12 +142,28 @@ def test_more_chunks_than_tokens_can_not_be_timed() -> None:
 @pytest.mark.parametrize(
     ("piece", "told"),
     [
-        (b"data: {nonsense\n\n", "a chunk is no JSON"),
-        (b"data: [1]\n\n", "a chunk is no JSON object: "),
-        (event({"choices": ["x"]}), "choices that are none"),
-        (event({"choices": [{}, {}]}), "choices that are none"),
-        (event({"choices": [], "usage": 3}), "the usage is 3, not an object"),
-        (event({"choices": [], "usage": {"prompt_tokens": 3}}), "the usage lacks"),
+        (b"data: {nonsense\n\n", "a chunk is not JSON: "),
+        (b"data: \xff\n\n", "codec can't decode byte"),
+        (b"data: [1]\n\n", r"a chunk holds \[1\], not an object"),
+        (b"data: " + b"[" * 100_000 + b"\n\n", "a chunk is nested too deep"),
+        (event({"choices": ["x"]}), r"choices\[0\] holds 'x', not an object"),
+        (event({"choices": [{}, {}]}), "a chunk has 2 choices; one was asked"),
+        (event({"choices": {}}), "choices is {}, not a list"),
+        (event({"choices": 7}), "choices is 7, not a list"),
+        (event({"choices": [{"text": {"a": 1}}]}), r"text is {'a': 1}, not a text"),
+        (event({"choices": [{"token_ids": [1, None]}]}), r"token_ids\[1\] is None, not a whole number"),
+        (event({"choices": [], "usage": 3}), "usage holds 3, not an object"),
+        (event({"choices": [], "usage": {"prompt_tokens": 3}}), "usage has no 'completion_tokens'"),
+        (
+            chunk("a", usage={"prompt_tokens": 3, "completion_tokens": True}),
+            "completion_tokens is True, not a whole number",
+        ),
+        (chunk("a", usage={"prompt_tokens": 3, "completion_tokens": 1.0}), "is 1.0, not a whole number"),
+        (
+            chunk("a", usage=usage(3, 10**300)),
+            "completion_tokens is 1000.*, too large",
+        ),
+        (b'data: {"usage": {"completion_tokens": ' + b"9" * 5000 + b"}}\n\n", "a chunk is not JSON: Exceeds"),
         (event({"error": {"message": "out of memory", "code": 500}}), "failed in mid-answer: out of memory"),
         (chunk("a", error="overloaded"), "failed in mid-answer: overloaded"),
         (b'error: {"error": {"message": "slot gone"}}\n\n', "failed in mid-answer: slot gone"),
@@ -153,7 +172,51 @@ def test_more_chunks_than_tokens_can_not_be_timed() -> None:
 def test_a_malformed_chunk_or_a_told_failure_ends_the_answer(piece: bytes, told: str) -> None:
     """Said with what the server sent."""
     with pytest.raises(ServerFault, match=told):
-        Answer(PROMPT_TOKENS).feed(piece)
+        Answer(PROMPT_TOKENS, OUTPUT_TOKENS).feed(piece)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "told"),
+    [
+        ([b": hello\n\n" * 50_000] * 4, "too many bytes for 4 tokens, and no end of the answer"),
+        ([chunk("")] * 20_000, "too many bytes for 4 tokens, and no end of the answer"),
+        ([chunk("a")] * 99, "21 tokens have come, 4 were asked"),
+        ([chunk("a", token_ids=[1] * 21)], "21 tokens have come, 4 were asked"),
+        ([chunk("a", usage=usage(3, 300_000_000))], "300000000 tokens have come, 4 were asked"),
+    ],
+)
+def test_an_answer_without_end_is_stopped(pieces: list[bytes], told: str) -> None:
+    """By all its bytes, and by the tokens."""
+    with pytest.raises(ServerFault, match=told):
+        events(*pieces)
+
+
+@pytest.mark.parametrize(
+    ("piece", "what"), [(b"data: " + b"x" * 2 * CHUNK_BYTES, "a line"), (b"data: x\n" * 180_000, "a chunk")]
+)
+def test_a_line_and_a_chunk_have_an_end(piece: bytes, what: str) -> None:
+    """In a long answer too: they are kept until then."""
+    with pytest.raises(ServerFault, match=f"{what} of the answer is larger than 1 MB"):
+        Answer(PROMPT_TOKENS, 10_000).feed(piece)
+
+
+def test_a_long_answer_of_large_chunks_is_within_the_limits() -> None:
+    """Twenty alternatives to each token, and the prompt that comes back with its ids."""
+    answer, ids = Answer(200_000, 500), list(range(100_000, 300_000))
+    answer.feed(chunk("a", usage=usage(200_000, 1), prompt_token_ids=ids))
+    for count in range(2, 501):
+        answer.feed(chunk("a", usage=usage(200_000, count), logprobs="x" * 15_000))
+    answer.feed(DONE)
+    answer.end()
+    assert answer.token_count == 500
+
+
+def test_a_failure_is_told_without_secrets_and_control_characters() -> None:
+    """Covered before the message is cut, so that no part of a key is left at the cut."""
+    keep_secret(key := "sk-stream-0123456789")
+    message = message_of({"error": f"\x1b[31m{'x' * (MESSAGE_LENGTH - 20)} {key}"})
+    assert message.endswith(" ***")
+    assert message.isprintable()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,100 @@
+"""Whether a server is on this machine, as far as this side can tell.
+
+Rule 1: it is where every address of its name is a loopback or belongs to an interface of this machine.
+Rule 2: an address beside that is elsewhere, also on a bridge of this machine: nothing tells from here whether
+its other end is a container, a virtual machine or the network.
+Rule 3: what listens at a port of this machine may hand on to another one. Programs that do nothing else are
+known by name; a listener that this user can't see is said to be one.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_energy.lazy_module import LazyModule
+from pytest_energy.serving.engines.processes import listener_names
+
+if TYPE_CHECKING:
+    import psutil
+else:
+    psutil = LazyModule("psutil")
+
+# Their whole work is to listen here for a server that is not.
+FORWARDERS = frozenset({"autossh", "cloudflared", "frpc", "kubectl", "oc", "plink", "ssh", "sshd"})
+
+WAY_OUT = (
+    "where channels of this machine are its all the same (a forwarded port, a container's own network), name "
+    "them: channels=('gpu:0',)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whereabouts:
+    """Where a server is.
+
+    Attributes:
+        elsewhere_because: Why it isn't here, or `None`.
+        doubt: Why it may not be, or `None`.
+    """
+
+    elsewhere_because: str | None = None
+    doubt: str | None = None
+
+    @property
+    def is_here(self) -> bool:
+        return self.elsewhere_because is None
+
+
+def whereabouts(host: str, port: int, *, own: Collection[str] | None = None) -> Whereabouts:
+    """Where the server at *host* is.
+
+    Args:
+        host: Name or number.
+        port: At which it listens.
+        own: Addresses of this machine's interfaces; asked for if `None`.
+    """
+    own = own_addresses() if own is None else own
+    if not _is_own_name(host, port, own):
+        return Whereabouts(elsewhere_because=f"the server at {host} is elsewhere: nothing here measures it")
+    names = listener_names(port)
+    if forwarders := sorted(names & FORWARDERS):
+        program = forwarders[0]
+        because = f"{program} listens at {host}:{port} for a server elsewhere: nothing here measures it"
+        return Whereabouts(elsewhere_because=because)
+    if names:
+        return Whereabouts()
+    return Whereabouts(
+        doubt=f"who listens at port {port} can't be seen (another user, a container or a tunnel): "
+        "the joules are the server's only if it is on this machine"
+    )
+
+
+def own_addresses() -> frozenset[str]:
+    """The addresses of this machine's interfaces."""
+    interfaces = psutil.net_if_addrs().values()
+    families = {socket.AF_INET, socket.AF_INET6}
+    return frozenset(
+        _plain(one.address) for interface in interfaces for one in interface if one.family in families
+    )
+
+
+def is_own(address: str, own: Collection[str]) -> bool:
+    """Whether *address*, a number, is this machine's."""
+    number = ipaddress.ip_address(_plain(address))
+    return number.is_loopback or number.is_unspecified or str(number) in own
+
+
+def _plain(address: str) -> str:
+    """*address* without its zone, and as IPv4 where it is one in IPv6's clothes."""
+    number = ipaddress.ip_address(address.partition("%")[0])
+    return str(getattr(number, "ipv4_mapped", None) or number)
+
+
+def _is_own_name(host: str, port: int, own: Collection[str]) -> bool:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return all(is_own(str(where[0]), own) for *_, where in found)
