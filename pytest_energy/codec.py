@@ -146,6 +146,17 @@ def _objects(value: object, place: str) -> Iterator[tuple[JsonDict, str]]:
             rest += ((item, f"{place}[{number}]") for number, item in enumerate(value))
 
 
+def number_of(value: object) -> float | None:
+    """*value* as a number that a document can hold, whatever library it is of; `None` if it is none."""
+    if isinstance(value, str | bytes):  # float reads them, and nobody has meant that
+        return None
+    try:
+        number = float(value)  # type: ignore[arg-type]  # whoever can't be a number says so
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        return None
+    return number if abs(number) <= MOST_NUMBER else None
+
+
 def _known_part(value: object, kind: inspect.Type) -> object:
     """*value*, which has no fault, without the keys that *kind* doesn't know."""
     match kind:

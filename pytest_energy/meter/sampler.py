@@ -19,7 +19,7 @@ from pytest_energy.errors import SensorError
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.tick_tracker import TickTracker
 from pytest_energy.meter.ticks import SeenTick
-from pytest_energy.sensors.protocol import Sensor
+from pytest_energy.sensors.protocol import Sensor, checked_j
 from pytest_energy.units import to_text
 
 # RAPL's smallest range wraps in 2.2 min at 500 W, and a sensor is promised a read each 30 s.
@@ -182,9 +182,7 @@ class Sampler:
                 f"{channel}: a read of its counter took {to_text(took_s, 's')}: "
                 f"the sensor {sensor.name} hung, or the whole process did"
             )
-        if not math.isfinite(joules):
-            raise SensorError(f"{channel}: the sensor {sensor.name} gave {joules} J")
-        return joules
+        return checked_j(joules, sensor.name, channel)
 
     def poll_eagerly(self, channels: Sequence[str]) -> None:
         """See each tick of *channels* as soon as it happens: somebody waits."""

@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from pytest_energy.codec import MOST_NUMBER, brief, number_of
 from pytest_energy.errors import NotMeasurable
+from pytest_energy.model import Record
 
 T = TypeVar("T")
 
@@ -39,6 +41,21 @@ def evaluated(formulas: Mapping[str, Callable[[], float]]) -> Metrics:
     return Metrics(values, absent)
 
 
+def offered(formulas: Mapping[str, Callable[[Record], object]], record: Record) -> Metrics:
+    """What each of *formulas*, of somebody else's, gives for *record*; one that fails is absent, and why."""
+    values: dict[str, float | None] = {}
+    absent: dict[str, str] = {}
+    for name, formula in formulas.items():
+        try:
+            value = formula(record)
+        except Exception as error:  # noqa: BLE001  # whatever it raises, it is a metric and not the test
+            value, absent[name] = None, f"its formula raised {type(error).__name__}: {error}"
+        values[name] = number_of(value)
+        if values[name] is None and value is not None:
+            absent[name] = f"its formula gave {brief(value)}, not a number that can be kept"
+    return Metrics(values, absent)
+
+
 # What the numbers must be, so that no formula divides by nothing or passes on a NaN
 
 
@@ -59,8 +76,8 @@ def finite(value: float, what: str) -> float:
     Raises:
         NotMeasurable: It is negative, infinite or NaN.
     """
-    if not (math.isfinite(value) and value >= 0):
-        raise NotMeasurable(f"{what} is {value}; it must be a finite number of at least 0")
+    if not 0 <= value <= MOST_NUMBER:
+        raise NotMeasurable(f"{what} is {value}; it must be a finite number from 0 to {MOST_NUMBER:g}")
     return value
 
 

@@ -4,12 +4,12 @@ Rule 1: a test has one work. Where it hands over none, its outermost windows are
 Rule 2: a window inside another is a phase of its round; its joules are part of the round's, never added.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
+from pytest_energy.codec import MOST_NUMBER, brief, number_of
 from pytest_energy.documents import now_text
 from pytest_energy.errors import Absent, EnergyError
 from pytest_energy.meter.protocol import OpenWindow
@@ -266,10 +266,13 @@ class Measurement:
         """
         if value is None:
             self.keep(Metrics({name: None}, {name: "recorded as None by the test"}))
-        elif math.isfinite(value):
-            self.keep(Metrics({name: float(value)}))
-        else:
-            raise EnergyError(f"{self.test_id}: energy.record({name}={value!r}): give a finite number")
+            return
+        number = number_of(value)
+        if number is None:
+            raise EnergyError(
+                f"{self.test_id}: energy.record({name}={brief(value)}): give a number up to {MOST_NUMBER:g}"
+            )
+        self.keep(Metrics({name: number}))
 
     def keep(self, metrics: Metrics) -> None:
         """Keep *metrics* for the record; they win over those that are computed from it."""

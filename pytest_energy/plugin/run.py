@@ -3,6 +3,7 @@
 import os
 import random
 import secrets
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -12,7 +13,9 @@ import pytest
 
 from pytest_energy.baselines.machine import fingerprint
 from pytest_energy.baselines.store import Store
+from pytest_energy.conversion import judgement_from_json, judgement_to_json
 from pytest_energy.documents import now_text
+from pytest_energy.errors import printable_lines
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.meter.clock import Clock, SystemClock
 from pytest_energy.meter.device_lock import NOTICE_S, Patience, owned
@@ -23,7 +26,7 @@ from pytest_energy.meter.protocol import Meter
 from pytest_energy.meter.replay import ReplayMeter
 from pytest_energy.meter.synchronize import synchronize
 from pytest_energy.metrics.discriminative import ModelFacts, metrics_of
-from pytest_energy.metrics.evaluation import Metrics
+from pytest_energy.metrics.evaluation import Metrics, offered
 from pytest_energy.model import Machine, Provenance, Record, SensorStatus
 from pytest_energy.plugin.attempts import Attempts
 from pytest_energy.plugin.gate import Conclusion, Gate
@@ -34,7 +37,7 @@ from pytest_energy.plugin.rounds import MOST_ROUND_COUNT, RoundScheduler
 from pytest_energy.plugin.settings import Settings
 from pytest_energy.plugin.stash import RUN, YARDSTICK
 from pytest_energy.report.formats import renderer_of
-from pytest_energy.sensors.detect import Opener, SensorSet, builtin_openers, check_names, detect
+from pytest_energy.sensors.detect import Opener, SensorSet, builtin_openers, check_names, close_all, detect
 from pytest_energy.sensors.replay import Replay, load_replay
 from pytest_energy.verdict import policy
 from pytest_energy.verdict.policy import ANSWERED, RoundsWanted
@@ -172,7 +175,7 @@ class EnergyRun:
             metrics = metrics_of(record, replace(facts, accuracy=accuracy))
         metrics |= of_work(record)
         for offer in self.config.hook.pytest_energy_metrics(config=self.config):
-            metrics |= Metrics({name: formula(record) for name, formula in (offer or {}).items()})
+            metrics |= offered(offer or {}, record)
         metrics |= Metrics(record.metrics, record.absent)
         return replace(record, metrics=metrics.values, absent=metrics.absent)
 
@@ -219,8 +222,15 @@ class EnergyRun:
 
     def after_hooks(self, judgement: Judgement) -> Judgement:
         """What other plugins make of a final judgement; each is asked once."""
-        replacement: Judgement | None = self.config.hook.pytest_energy_verdict(judgement=judgement)
-        return replacement or judgement
+        try:
+            changed: Judgement | None = self.config.hook.pytest_energy_verdict(judgement=judgement)
+            if changed is None:
+                return judgement
+            judgement_from_json(judgement_to_json(changed), "its judgement")
+        except Exception as error:  # noqa: BLE001  # whatever another plugin raises: the gate's verdict stands
+            because = f"pytest_energy_verdict failed, and changed nothing: {type(error).__name__}: {error}"
+            return replace(judgement, reason=f"{judgement.reason}\n{because}")
+        return changed
 
     def suspects(self, judgements: Sequence[Judgement]) -> dict[str, int]:
         """The tests that look like a regression which nothing has confirmed, where one would fail.
@@ -268,8 +278,8 @@ class EnergyRun:
         if self._started_meter is not None:
             self._started_meter.close()
         if "sensors" in vars(self):
-            for sensor in self.sensors.sensors:
-                sensor.close()
+            for failure in close_all(self.sensors.sensors):
+                sys.stderr.write(printable_lines(f"energy: {failure}") + "\n")
 
 
 def _looks_worse(judgement: Judgement) -> bool:

@@ -98,7 +98,7 @@ def _automatic(known: Mapping[str, Opener]) -> SensorSet:
     opened, absences = _open_each({name: known[name] for name in known if name != estimate.NAME})
     if measured := [sensor for sensor in opened if sensor.provenance is Provenance.MEASURED]:
         estimates = [sensor for sensor in opened if sensor not in measured]
-        _close(estimates)
+        close_all(estimates)
         needless = Reason("it estimates, and measured and estimated joules are never mixed")
         absences += [_absence(sensor.name, sensor.provenance, needless) for sensor in estimates]
         opened = measured
@@ -141,7 +141,7 @@ def _named(names: Iterable[str], known: Mapping[str, Opener]) -> SensorSet:
     check_names(asked, known)
     opened, absences = _open_each({name: known[name] for name in asked})
     if len({sensor.provenance for sensor in opened}) > 1:
-        _close(opened)
+        close_all(opened)
         kinds = ", ".join(f"{sensor.name} ({sensor.provenance})" for sensor in opened)
         raise SettingsError(f"--energy-sensors: joules of different provenance are never mixed: {kinds}")
     return _sensor_set(opened, absences)
@@ -163,7 +163,7 @@ def _open_each(openers: Mapping[str, Opener]) -> tuple[list[Sensor], list[_Absen
             absences.append(_absence(name, kind, reason))
             continue
         except BaseException:
-            _close(opened)
+            close_all(opened)
             raise
         if clash := _clash(sensor, opened):
             sensor.close()
@@ -212,6 +212,12 @@ def _absence(name: str, provenance: Provenance, *reasons: Reason) -> _Absence:
     return SensorStatus(name=name, provenance=provenance, absent_because=because), reasons
 
 
-def _close(sensors: Iterable[Sensor]) -> None:
+def close_all(sensors: Iterable[Sensor]) -> tuple[str, ...]:
+    """Close each of *sensors*; what has failed, one sentence each."""
+    failures = []
     for sensor in sensors:
-        sensor.close()
+        try:
+            sensor.close()
+        except Exception as error:  # noqa: BLE001  # of one's own or another plugin's: the others are closed too
+            failures.append(f"closing the sensor {sensor.name} failed: {type(error).__name__}: {error}")
+    return tuple(failures)

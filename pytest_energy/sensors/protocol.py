@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from pytest_energy.codec import brief, number_of
+from pytest_energy.errors import SensorError
 from pytest_energy.model import Channel, Provenance
 from pytest_energy.usage import Usage
 
@@ -98,6 +100,22 @@ class Sensor(Protocol):
     def facts(self) -> Facts: ...
 
     def close(self) -> None: ...
+
+
+MOST_J = 1e15
+"""Joules of a counter: a megawatt for thirty years. Power worked out of two is then a number still."""
+
+
+def checked_j(value: object, sensor: str, channel: str) -> float:
+    """*value*, which the sensor of this name gave for *channel*, if it is joules.
+
+    Raises:
+        SensorError: It is no number, or none that a counter can have reached.
+    """
+    joules = number_of(value)
+    if joules is None or abs(joules) > MOST_J:
+        raise SensorError(f"{channel}: the sensor {sensor} gave {brief(value)}, which is no number of joules")
+    return joules
 
 
 @runtime_checkable

@@ -135,7 +135,10 @@ def test_a_window_inside_a_round_is_a_phase_without_joules_in_a_replay(project: 
         ("with energy.window('a'): energy.measure(int)", "rounds can be measured once"),
         ("energy.measure(int)\n    with energy.window('a'): pass", "outside the rounds"),
         ("energy.measure(lambda: energy.measure(int))", "rounds can be measured once"),
-        ("energy.record(loss=float('nan'))", "finite"),
+        ("energy.record(loss=float('nan'))", "loss=nan): give a number up to 1e+30"),
+        ("energy.record(loss=10**400)", "0...): give a number up to 1e+30"),
+        ("energy.record(loss='0.5')", "loss='0.5'): give a number"),
+        ("energy.record(loss=1j)", "loss=1j): give a number"),
         ("energy.measure(lambda: energy.model(None, None))", "inside a window"),
     ],
 )

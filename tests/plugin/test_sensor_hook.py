@@ -119,3 +119,38 @@ def test_it_may_not_take_the_name_of_another(project: Project) -> None:
     run = project.run("--energy-sensors=auto")
     assert "a plugin offers a sensor named rapl, which this package has; rename it" in run.text
     assert not run.document or json.dumps(run.document["tests"]) == "[]"
+
+
+@pytest.mark.usefixtures("counter")
+@pytest.mark.parametrize(
+    ("value", "because"),
+    [
+        ("None", "the sensor board gave None"),
+        ("'12'", "the sensor board gave '12'"),
+        ("1e308", "the sensor board gave 1e+308"),
+    ],
+)
+def test_an_odd_value_of_it_voids_and_the_report_is_there(project: Project, value: str, because: str) -> None:
+    """What it gives may be anything: the test's joules are void, and named so in the run's JSON."""
+    source = (project.path / "conftest.py").read_text(encoding="utf-8")
+    odd = re.sub(r"(def read_j\(.*:\n)", rf"\1        return {value}\n", source)
+    assert odd != source
+    (project.path / "conftest.py").write_text(odd, encoding="utf-8")
+    test = project.run("--energy-sensors=board").test()
+    assert test["verdict"] == "void"
+    assert because in test["reason"]
+
+
+@pytest.mark.usefixtures("counter")
+def test_one_that_can_not_be_closed_spoils_nothing(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it measured stands, and its error is told in one line."""
+    source = (project.path / "conftest.py").read_text(encoding="utf-8")
+    odd = re.sub(r"(def close\(.*:\n)", r"\1        raise OSError('the port is gone')\n", source)
+    assert odd != source
+    (project.path / "conftest.py").write_text(odd, encoding="utf-8")
+    run = project.run("--energy-sensors=board")
+    assert run.result.ret == 0
+    assert run.test()["energy_j"] == pytest.approx(10.0)
+    assert "energy: closing the sensor board failed: OSError: the port is gone" in capsys.readouterr().err
