@@ -121,6 +121,7 @@ def judgement_to_json(judgement: Judgement) -> JsonDict:
         active_energy_j=UNSET if record.active_energy_j is None else record.active_energy_j,
         baseline=plain(judgement.comparison),
         judged_by=plain(judgement.terms),
+        unchecked=judgement.unchecked or None,
         **{name: plain(getattr(judgement.summary, name, None)) for name in _OF_SUMMARY},
         **{name: getattr(judgement.budget, name) for name in _OF_BUDGET},
     )
@@ -145,6 +146,7 @@ def judgement_from_json(value: object, where: str) -> Judgement:
         comparison=None if test.baseline is None else _comparison(test.baseline),
         outcome=test.outcome,
         terms=None if test.judged_by is None else _terms(test.judged_by),
+        unchecked=test.unchecked or (),
     )
 
 

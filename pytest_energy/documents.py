@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, UnsetType, field
 
 from pytest_energy.codec import NULLABLE, ByName, Document, JsonDict, Number, Text, Whole, decode
-from pytest_energy.judgement import BaselineMode, Part, Verdict
+from pytest_energy.judgement import BaselineMode, Limit, Part, Verdict
 from pytest_energy.model import Domain, JoinedAs, Provenance
 from pytest_energy.usage import DeviceUse
 
@@ -368,6 +368,7 @@ class Test(Record, frozen=True, kw_only=True):
         budget_per_token_j: Left out where there is none.
         baseline: What it was compared with, or null.
         judged_by: By what it was judged; left out where nobody wrote it down.
+        unchecked: What it would have been held against, and was not for want of usable joules.
     """
 
     verdict: Verdict
@@ -388,6 +389,7 @@ class Test(Record, frozen=True, kw_only=True):
     budget_per_token_j: Positive | None = None
     baseline: Comparison | None = NULLABLE
     judged_by: Terms | None = None
+    unchecked: tuple[Limit, ...] | None = None
 
 
 class Summary(Document, frozen=True, kw_only=True):

@@ -83,6 +83,13 @@ class Summary:
     uncertainty_j: float
 
 
+class Limit(StrEnum):
+    """What the joules of a test are held against."""
+
+    BASELINE = "baseline"
+    BUDGET = "budget"
+
+
 class Part(StrEnum):
     """What of a test's joules is judged.
 
@@ -208,6 +215,7 @@ class Judgement:
     Attributes:
         outcome: What became of the test itself, in pytest's words: `passed`, `failed`, `skipped`.
         terms: By what it was judged; `None` where nobody wrote it down.
+        unchecked: What it would have been held against and was not, for want of usable joules.
     """
 
     record: Record
@@ -218,6 +226,12 @@ class Judgement:
     comparison: Comparison | None = None
     outcome: str = "passed"
     terms: Terms | None = None
+    unchecked: tuple[Limit, ...] = ()
+
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether a limit of the test let through whatever it used."""
+        return bool(self.unchecked) and self.verdict in UNDECIDED
 
 
 # ---- of a run as a whole ----

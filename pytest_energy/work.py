@@ -5,10 +5,12 @@ that makes one, and a method of the fixture that hands it over.
 Rule 2: only `run` is inside the window. What comes before (`prepare`) and after (`conclude`) is in no joules.
 """
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+from pytest_energy.errors import EnergyError
 from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Reading, Record
@@ -92,11 +94,40 @@ class CallWork(Generic[R]):
     def prepare(self) -> None:
         """Nothing: the function is ready."""
 
-    def run(self, _index: int, _window: OpenWindow | None, /) -> R:
-        return self.call()
+    def run(self, index: int, _window: OpenWindow | None, /) -> R:
+        result = self.call()
+        if index == 0:
+            _check_done(result)
+        return result
 
     def conclude(self, reading: Reading) -> Reading:
         return reading
 
     def description(self, _round_count: int, /) -> WorkDescription:
         return WorkDescription(samples=self.samples)
+
+
+def why_not_done(result: object) -> str | None:
+    """Why a call that returned *result* has left its work undone, or `None`.
+
+    Who calls a coroutine function or a generator function makes an object, and runs nothing of its body.
+    """
+    if inspect.isawaitable(result) or inspect.isasyncgen(result):
+        to_end_it = "asyncio.run(...)"
+    elif isinstance(result, Generator | map | filter):
+        to_end_it = "list(...)"
+    else:
+        return None
+    name = type(result).__name__
+    return (
+        f"the call returned a {name}, which has done nothing yet: give a function that runs {to_end_it} of it"
+    )
+
+
+def _check_done(result: object) -> None:
+    because = why_not_done(result)
+    if because is None:
+        return
+    if isinstance(result, Coroutine | Generator):
+        result.close()  # nobody else will run it, and Python would warn of that
+    raise EnergyError(f"nothing would be measured: {because}")

@@ -123,12 +123,12 @@ class Worker:
         self._reports.append(report)
 
     def _done(self) -> FinishedTest:
-        call = [report for report in self._reports if report.when == "call"][-1:]
+        judged = [report for report in self._reports if hasattr(report, "energy")][-1:]
         wrong = [report for report in self._reports if not report.passed and not _is_of_energy(report)]
         return FinishedTest(
             outcome=wrong[0].outcome if wrong else "passed",
             text=wrong[0].longreprtext if wrong else "",
-            judgement=vars(call[0]).get("energy") if call else None,
+            judgement=vars(judged[0])["energy"] if judged else None,
             sources=self._new_sources(),
         )
 

@@ -59,6 +59,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     return (yield from lifecycle.measured_call(item))
 
 
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    return (yield from lifecycle.measured_teardown(item))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,

@@ -6,7 +6,8 @@ Rule 2: rounds are taken where `benchmark` was called, not after the test: what 
 call (an inference mode, an open connection) is part of the work.
 Rule 3: a `setup` runs before each round and its `teardown` after, both outside the window. Then a round is as
 many calls as between a setup and a teardown of theirs, usually one.
-Rule 4: work that can't be done again leaves the test unmeasured, with the reason, and fails nothing.
+Rule 4: work that can't be done again, or that a call doesn't do (a coroutine), leaves the test unmeasured,
+with the reason, and fails nothing.
 Rule 5: a test with the fixture `energy` says itself what is measured; `benchmark` in it is none of ours.
 """
 
@@ -22,10 +23,10 @@ import pytest
 from pytest_energy.errors import SettingsError
 from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.model import Reading
-from pytest_energy.plugin.mark import NAME
+from pytest_energy.plugin.mark import uses_fixture
 from pytest_energy.plugin.measurement import Measurement
 from pytest_energy.plugin.stash import IS_BENCHMARK, IS_REPEATED, JUDGEMENT, MEASUREMENT
-from pytest_energy.work import WorkDescription
+from pytest_energy.work import WorkDescription, why_not_done
 
 R = TypeVar("R")
 
@@ -72,7 +73,7 @@ class Benchmarks:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
             is_marked = any(item.get_closest_marker(name) for name in self._markers)
-            if NAME not in getattr(item, "fixturenames", ()) and (is_marked or _has_fixture(item)):
+            if (is_marked or _has_fixture(item)) and not uses_fixture(item):
                 item.stash[IS_BENCHMARK] = True
 
     @pytest.hookimpl(wrapper=True)
@@ -173,6 +174,10 @@ def _measured_method(theirs: Callable[..., object], what: str, item: pytest.Item
         if setup is not None:
             setup = bound.arguments["setup"] = Setup(setup)
         result = theirs(*bound.args, **bound.kwargs)
+        because = why_not_done(result)
+        if because is not None:
+            item.stash[MEASUREMENT].give_up(because)
+            return result
         work = BenchmarkWork(
             what=f"one call of {what}(...)",
             target=target,
@@ -204,6 +209,10 @@ class Setup:
     def __call__(self, *args: object, **kwargs: object) -> Any:
         self.again = partial(self._setup, *args, **kwargs)
         return self.again()
+
+
+_ENDS = (Exception, SystemExit, pytest.fail.Exception, pytest.skip.Exception)
+"""What a function that can't be called again may raise; Ctrl-C and `pytest.exit` still stop the run."""
 
 
 class _CantRepeat(Exception):
@@ -246,7 +255,7 @@ class BenchmarkWork:
         args, kwargs = self._arguments
         try:  # here, as what is called in between costs joules as well
             return self.target(*args, **kwargs)
-        except Exception as error:  # whatever someone's function raises
+        except _ENDS as error:  # whatever someone's function raises
             raise _CantRepeat from error
 
     def conclude(self, reading: Reading) -> Reading:
@@ -267,7 +276,7 @@ class BenchmarkWork:
 def _guarded(work: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
     try:
         return work(*args, **kwargs)
-    except Exception as error:  # whatever someone's function raises
+    except _ENDS as error:  # whatever someone's function raises
         raise _CantRepeat from error
 
 

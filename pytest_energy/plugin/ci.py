@@ -3,8 +3,8 @@
 Rule 1: what can't be shown there is named in the log and fails nothing.
 Rule 2: a summary past its limit is refused whole by GitHub, with all that other commands of the step wrote;
 so nothing is appended that doesn't fit.
-Rule 3: a note at a line is an error exactly where an energy verdict has failed a test; why a run fails as a
-whole is an error without a line.
+Rule 3: a note at a line is an error exactly where an energy verdict has failed a test, and a warning where a
+test has a limit that nothing was held against; why a run fails as a whole is an error without a line.
 
 Source:
     GitHub, "Workflow commands for GitHub Actions": error messages, job summaries and their limits; the
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_energy.judgement import UNDECIDED
 from pytest_energy.report import to_markdown
 from pytest_energy.report.view import View
 
@@ -62,7 +63,7 @@ def annotations(
     environ: Mapping[str, str],
     failures: Iterable[str] = (),
 ) -> Iterator[str]:
-    """A workflow command for each test that its energy has failed, and for each failure of the whole run.
+    """A workflow command for each test that its energy has failed or left unchecked, and for a failed run.
 
     There are none outside GitHub Actions.
 
@@ -78,13 +79,15 @@ def annotations(
         yield f"::error title=energy::{failure[:_MESSAGE_LIMIT].translate(_IN_MESSAGE)}"
     for report in reports:
         energy = vars(report).get("energy", {})
-        if report.failed and energy.get("is_failing"):
-            yield _error_at(report, energy["verdict"], energy["reason"], root, environ)
+        if energy.get("is_failing"):
+            if energy.get("outcome", report.outcome) == "failed":
+                yield _note_at(report, "error", root, environ)
+        elif energy.get("unchecked") and energy["verdict"] in UNDECIDED:
+            yield _note_at(report, "warning", root, environ)
 
 
-def _error_at(
-    report: pytest.TestReport, verdict: str, reason: str, root: Path, environ: Mapping[str, str]
-) -> str:
+def _note_at(report: pytest.TestReport, level: str, root: Path, environ: Mapping[str, str]) -> str:
+    verdict, reason = report.energy["verdict"], report.energy["reason"]
     file, line, name = report.location
     properties = {
         "file": _in_workspace(root.resolve() / file, environ.get("GITHUB_WORKSPACE")),
@@ -92,7 +95,7 @@ def _error_at(
         "title": f"energy {verdict}: {name}",
     }
     attributes = ",".join(f"{key}={value.translate(_IN_PROPERTY)}" for key, value in properties.items())
-    return f"::error {attributes}::{reason[:_MESSAGE_LIMIT].translate(_IN_MESSAGE)}"
+    return f"::{level} {attributes}::{reason[:_MESSAGE_LIMIT].translate(_IN_MESSAGE)}"
 
 
 def _in_workspace(path: Path, workspace: str | None) -> str:

@@ -1,4 +1,9 @@
-"""The life of one energy test: its call is measured, judged and reported."""
+"""The life of one energy test: it is measured, judged and reported.
+
+Rule 1: each that has passed is judged, also where nothing was measured; one that failed or was skipped isn't.
+Rule 2: it is judged when its body is over, so that a verdict fails it as any check would. Where its fixtures
+have opened windows, or nothing was measured so far, it is judged when its fixtures are over.
+"""
 
 from collections.abc import Generator
 
@@ -7,15 +12,17 @@ import pytest
 from pytest_energy.plugin import benchmarks
 from pytest_energy.plugin.batches import joined
 from pytest_energy.plugin.fixture import Energy
-from pytest_energy.plugin.mark import NAME, EnergyMark
+from pytest_energy.plugin.mark import EnergyMark, id_of, is_energy_test
 from pytest_energy.plugin.measurement import Measurement
 from pytest_energy.plugin.reports import failure_text, forget_judgement, judgement_json, keep_judgement
 from pytest_energy.plugin.run import run_of
 from pytest_energy.plugin.stash import (
+    AWAITS_FIXTURES,
     FIRST_BATCH,
     IS_BENCHMARK,
     IS_FAILING,
     IS_SETTLED,
+    JUDGEMENT,
     MEASUREMENT,
     REPLAY_ROUNDS,
     WAITS,
@@ -38,7 +45,7 @@ def measurement_of(item: pytest.Item) -> Measurement:
     """A fresh one for *item*, kept where its call will look for it."""
     first = item.stash.get(FIRST_BATCH, None)
     item.stash[MEASUREMENT] = Measurement(
-        item.nodeid,
+        id_of(item),
         EnergyMark.of(item),
         run_of(item.config),
         confirming_count=None if first is None else first.round_count,
@@ -49,31 +56,56 @@ def measurement_of(item: pytest.Item) -> Measurement:
 
 
 def energy_of(item: pytest.Item) -> Energy:
-    """The value of the fixture for *item*."""
-    return Energy(measurement_of(item))
+    """The value of the fixture for *item*, which may ask for it while it runs."""
+    if not is_energy_test(item):
+        run = run_of(item.config)
+        if not run.settings.is_off:
+            run.load_baselines({id_of(item): EnergyMark.of(item)})
+    return Energy(item.stash.get(MEASUREMENT, None) or measurement_of(item))
+
+
+def forget(item: pytest.Item) -> None:
+    """Have nothing left of an earlier run of *item*."""
+    del item.stash[MEASUREMENT]
+    item.stash[AWAITS_FIXTURES] = item.stash[IS_SETTLED] = False
+    forget_judgement(item)
 
 
 def measured_call(item: pytest.Item) -> Generator[None, None, None]:
     """Measure and judge the call phase of *item*; a verdict that fails at once is like any failed check."""
-    forget_judgement(item)
-    is_benchmark = item.stash.get(IS_BENCHMARK, False)
-    if is_benchmark or NAME in getattr(item, "fixturenames", ()):
-        measurement = item.stash[MEASUREMENT]
+    fixtures_measure = False
+    if MEASUREMENT in item.stash:  # of the fixture, or of a benchmark
+        fixtures_measure = item.stash[MEASUREMENT].has_windows
         result = yield
-        if is_benchmark:
-            benchmarks.finish(item, measurement)
     else:
-        measurement = measurement_of(item)
-        with measurement.window("call", samples=None):
+        with measurement_of(item).whole_call():
             result = yield
-    _judge(item, measurement)
+    judge_call(item, fixtures_measure=fixtures_measure)
     return result
+
+
+def judge_call(item: pytest.Item, *, fixtures_measure: bool = False) -> None:
+    """Judge *item*, whose body is over, or leave that to the end of its fixtures."""
+    measurement = item.stash[MEASUREMENT]
+    if measurement.is_off or getattr(item, "_excinfo", None):  # where a `TestCase` keeps that it went wrong
+        return
+    if item.stash.get(IS_BENCHMARK, False):
+        benchmarks.finish(item, measurement)
+    if fixtures_measure or not measurement.is_complete:
+        item.stash[AWAITS_FIXTURES] = True
+        return
+    measurement.end()
+    _judge(item, measurement)
+
+
+def judge_after_fixtures(item: pytest.Item) -> None:
+    """Judge *item*, whose fixtures are over, unless that was done when its body was."""
+    if item.stash.get(AWAITS_FIXTURES, False):
+        _judge(item, item.stash[MEASUREMENT])
 
 
 def _judge(item: pytest.Item, measurement: Measurement) -> None:
     record, run = measurement.to_record(), run_of(item.config)
-    if record is None:
-        return
     first = item.stash.get(FIRST_BATCH, None)
     if first is not None:
         record = joined(first.record, record)
@@ -91,6 +123,14 @@ def _judge(item: pytest.Item, measurement: Measurement) -> None:
 
 
 def add_judgement(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Have *report*, of the call of *item*, carry the judgement, and keep that for the end of the run."""
-    vars(report)["energy"] = judgement_json(item)
-    trials_of(item.config).keep(item)
+    """Have *report* of *item* carry the judgement, if it is the one, and keep that for the end of the run."""
+    awaits_fixtures = item.stash.get(AWAITS_FIXTURES, False)
+    if report.when == "call":
+        is_right = report.passed or hasattr(report, "wasxfail") or item.stash.get(IS_SETTLED, False)
+        if not is_right:  # somebody else says that it has failed, or was skipped
+            item.stash[AWAITS_FIXTURES] = False
+            forget_judgement(item)
+        vars(report)["energy_awaited"] = is_right and awaits_fixtures
+    if report.when == ("teardown" if awaits_fixtures else "call") and JUDGEMENT in item.stash:
+        vars(report)["energy"] = judgement_json(item)
+        trials_of(item.config).keep(item)

@@ -11,10 +11,10 @@ import pytest
 
 from pytest_energy.errors import EnergyError
 from pytest_energy.lazy_module import LazyModule, put_back
-from pytest_energy.plugin.mark import EnergyMark, is_energy_test
+from pytest_energy.plugin.mark import EnergyMark, id_of, is_energy_test
 from pytest_energy.plugin.options import is_any_set
 from pytest_energy.plugin.processes import Controller, Worker, is_worker
-from pytest_energy.plugin.stash import FIRST_BATCH, JUDGEMENT, REFUSAL, REPORTS, RUN, TRIALS, WAITS
+from pytest_energy.plugin.stash import FIRST_BATCH, MEASUREMENT, REFUSAL, REPORTS, RUN, TRIALS, WAITS
 
 if TYPE_CHECKING:
     from pytest_energy.plugin import imports
@@ -59,7 +59,7 @@ def check_items(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     if not energy_items:
         return
     try:
-        marks = {item.nodeid: EnergyMark.of(item) for item in energy_items}
+        marks = {id_of(item): EnergyMark.of(item) for item in energy_items}
         run = _run(config)
         if not (run.settings.is_off or config.getoption("collectonly")):
             run.load_baselines(marks)
@@ -91,6 +91,8 @@ def prepare(item: pytest.Item) -> None:
 
     Where the run should have stopped at collection, an energy test fails here instead.
     """
+    if MEASUREMENT in item.stash:  # a plugin that repeats a test does so with the same item
+        imports.item_life.forget(item)
     if not _is_measured(item):
         return
     refusal = item.config.stash.get(REFUSAL, None)
@@ -105,16 +107,34 @@ def energy_of(item: pytest.Item) -> "Energy":
 
 
 def measured_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Measure and judge the call phase of an energy test."""
-    if not _is_measured(item):
-        return (yield)
-    return (yield from imports.item_life.measured_call(item))
+    """Measure and judge the call phase of an energy test, also of one that asks for the fixture in it."""
+    if MEASUREMENT in item.stash or _is_measured(item):
+        return (yield from imports.item_life.measured_call(item))
+    result = yield
+    if MEASUREMENT in item.stash:
+        imports.item_life.judge_call(item)
+    return result
+
+
+def measured_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """End what *item* measures, and judge it if its fixtures had a part in that."""
+    try:
+        result = yield
+    finally:
+        if MEASUREMENT in item.stash:
+            item.stash[MEASUREMENT].end()
+    if MEASUREMENT in item.stash:
+        imports.item_life.judge_after_fixtures(item)
+    return result
 
 
 def with_energy(item: pytest.Item, report: pytest.TestReport) -> pytest.TestReport:
-    """*report* of the call phase of an energy test with its judgement."""
+    """*report* of an energy test with its judgement, or with the word that it was skipped."""
     if REPORTS in item.stash:
         item.stash[REPORTS].append(report)
-    if report.when == "call" and JUDGEMENT in item.stash:
+    if MEASUREMENT in item.stash:
         imports.item_life.add_judgement(item, report)
+    is_skipped = report.skipped and not hasattr(report, "wasxfail")
+    if is_skipped and (_is_measured(item) or MEASUREMENT in item.stash):
+        vars(report)["energy_skipped"] = True
     return report

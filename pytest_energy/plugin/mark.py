@@ -3,6 +3,7 @@
 Rule 1: an argument that is unknown, positional or out of range stops the run at collection: a misspelt
 limit must not switch the limit off.
 Rule 2: the marker nearest to the test wins, argument by argument (function over class over module).
+Rule 3: a fixture or a parameter `energy` that isn't the plugin's own is its suite's: it makes no energy test.
 """
 
 import math
@@ -23,6 +24,7 @@ else:
     model = LazyModule("pytest_energy.model")
 
 NAME = "energy"
+FIXTURE_MODULE = "pytest_energy.plugin"  # where the fixture's function is
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
@@ -158,9 +160,36 @@ def marker_line() -> str:
 
 
 def is_energy_test(item: pytest.Item) -> bool:
-    """Whether *item* is marked, uses the fixture, or is a benchmark that is measured."""
+    """Whether *item* is marked, uses the fixture, or is a benchmark that is measured.
+
+    One that asks for the fixture while it runs (`request.getfixturevalue`) can't be known before.
+    """
     return (
-        item.get_closest_marker(NAME) is not None
-        or NAME in getattr(item, "fixturenames", ())
-        or item.stash.get(IS_BENCHMARK, False)
+        item.get_closest_marker(NAME) is not None or uses_fixture(item) or item.stash.get(IS_BENCHMARK, False)
     )
+
+
+def uses_fixture(item: pytest.Item) -> bool:
+    """Whether *item* takes the plugin's fixture, itself or by another fixture."""
+    info = getattr(item, "_fixtureinfo", None)  # pytest has no other way to ask which one a name stands for
+    definitions = () if info is None else info.name2fixturedefs.get(NAME, ())
+    for definition in reversed(definitions):  # the nearest first; it may take the one that it overrides
+        if getattr(definition.func, "__module__", None) == FIXTURE_MODULE:
+            return True
+        if NAME not in definition.argnames:
+            break
+    return False
+
+
+def id_of(item: pytest.Item) -> str:
+    """The id under which the energy of *item* is kept: without the group that pytest-xdist may have appended.
+
+    Source:
+        pytest-xdist 3.8, `xdist/remote.py`: with `--dist=loadgroup` the ids end in `@` and the groups' names.
+    """
+    if not item.config.getoption("loadgroup", default=False):
+        return item.nodeid
+    marks = item.iter_markers("xdist_group")
+    groups = {str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")) for mark in marks}
+    suffix = f"@{'_'.join(sorted(groups))}"
+    return item.nodeid.removesuffix(suffix) if item.nodeid.endswith(item.name + suffix) else item.nodeid

@@ -2,10 +2,11 @@
 
 Rule 1: a test has one work. Where it hands over none, its outermost windows are it.
 Rule 2: a window inside another is a phase of its round; its joules are part of the round's, never added.
+Rule 3: a test whose work has not come to its end measured nothing, whatever it measured before.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
@@ -73,6 +74,9 @@ class Measurement:
         self._has_begun = False
         self._measured: MeasuredRounds[object] | None = None
         self._open: OpenWindow | None = None
+        self._held = ExitStack()  # the devices, while a window is open
+        self._unended: dict[str, None] = {}  # names of outermost windows that were opened, and not closed
+        self._is_whole = self._is_ended = False
         self._unmeasured_because: str | None = None
         self._own_metrics = Metrics()
 
@@ -122,6 +126,12 @@ class Measurement:
         Raises:
             EnergyError: Rounds were measured already, or a window is open.
         """
+        self._refuse_after_end()
+        if self._is_whole and self._open is not None:
+            raise EnergyError(
+                f"{self.test_id}: the test is measured as a whole, as it has the marker energy and doesn't "
+                "take the fixture as an argument; let it take the fixture, and it says what is measured"
+            )
         if self._has_begun or self._windows.windows or self._open is not None:
             raise EnergyError(
                 f"{self.test_id}: rounds can be measured once in a test, and not beside outermost windows; "
@@ -229,6 +239,7 @@ class Measurement:
             yield window
             phase.close()
             return
+        self._refuse_after_end()
         if self._measured is not None:
             raise EnergyError(
                 f"{self.test_id}: the window {name!r} is outside the rounds that energy.measure has taken; "
@@ -237,20 +248,54 @@ class Measurement:
         if self._has_begun or not self.can_measure():  # a run before the rounds, or nothing measures
             yield window
             return
-        with self.run.owned(self.run.meter.devices(self._mark.domains)):
+        self._unended[name] = None
+        try:
+            self._held.enter_context(self.run.owned(self.run.meter.devices(self._mark.domains)))
             self._open = opened = self.run.meter.open(self.test_id, domains=self._mark.domains)
-            try:
-                yield window
-                window.reading = opened.close()
-            finally:
-                self._open = None
+            yield window
+            window.reading = opened.close()
+        finally:
+            self._open = None
+            self._held.close()
+        self._unended.pop(name, None)  # the same name may have come twice
         self._windows.windows.append(window)
+
+    @contextmanager
+    def whole_call(self) -> Iterator[None]:
+        """Measure the block, a test that measures nothing itself."""
+        self._is_whole = True
+        with self.window("call", samples=None):
+            yield
+
+    def end(self) -> None:
+        """Let go of the devices and take no more rounds: what is measured now is judged."""
+        self._held.close()
+        self._is_ended = True
+
+    def _refuse_after_end(self) -> None:
+        if self._is_ended:
+            raise EnergyError(
+                f"{self.test_id}: the test was judged when its body was over, so what comes after would not "
+                "count; measure it in the test, or all of it in its fixtures"
+            )
 
     # After them
 
     @property
+    def has_windows(self) -> bool:
+        """Whether an outermost window was opened."""
+        return bool(self._unended or self._windows.windows)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no window is open, and there are rounds or a reason why there are none."""
+        return self._open is None and bool(self.rounds or self._unmeasured_because)
+
+    @property
     def rounds(self) -> tuple[Reading, ...]:
-        """Those that were measured; none where nothing was."""
+        """Those that were measured; none where nothing was, or not all (rule 3)."""
+        if self._unended:
+            return ()
         return self._windows.rounds if self._measured is None else self._measured.rounds
 
     @property
@@ -288,20 +333,27 @@ class Measurement:
         readings = windows if self._measured is None else self._measured.rounds
         return tuple(ReplayRound.from_reading(reading) for reading in readings)
 
-    def to_record(self) -> Record | None:
-        """What this test measured, or `None` if it is unmarked and measured nothing.
+    def to_record(self) -> Record:
+        """What this test measured, or why it measured nothing.
 
         Raises:
             EnergyError: A limit for each sample or token was set and their number is not known.
         """
         rounds = self.rounds
         description = self._work.description(len(rounds))
-        self._check_budgets(description)
-        if not rounds and self._unmeasured_because is None:
-            if self._mark == EnergyMark():
-                return None
-            self.give_up("the test uses the fixture energy, but called neither measure nor window")
+        if rounds:
+            self._check_budgets(description)
+        else:
+            self.give_up(self._why_nothing())
         return self.run.with_metrics(self.plain_record(), self.facts, description.metrics)
+
+    def _why_nothing(self) -> str:
+        if self._unended:
+            names = ", ".join(map(repr, self._unended))
+            return f"the window {names} did not come to its end: it was never closed, or left by an error"
+        if self._has_begun:
+            return "its rounds ended in an error, and the test went on"
+        return "the test uses the fixture energy, but called neither measure nor window"
 
     def plain_record(self) -> Record:
         """What this test measured, without the metrics that are worked out of it."""

@@ -4,11 +4,13 @@ Rule 1: workers measure and judge; only the controller (or the only process) wri
 Rule 2: notes at the end are asked for in every process that measured, and shown by the controller.
 Rule 3: where no energy test came nothing is imported and nothing is asked. Files that were asked for are
 written all the same: an older one would pass for this run's.
-Rule 4: every process that measured concludes for its own tests when they have run; reports that come of it
+Rule 4: of a test that runs several times its last run counts, all of it: what any part of it has failed did
+not pass.
+Rule 5: every process that measured concludes for its own tests when they have run; reports that come of it
 are logged by the controller.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -112,6 +114,12 @@ class Controller:
         self._config = config
         self._reports: dict[str, pytest.TestReport] = {}
         self._waiting: dict[tuple[str, str], pytest.TestReport] = {}  # of the set-up, by test and worker
+        self._awaiting: dict[
+            tuple[str, str], pytest.TestReport
+        ] = {}  # of the call, until its fixtures are over
+        self._failed: set[tuple[str, str]] = set()  # in any part of its last run
+        self._over: set[tuple[str, str]] = set()  # of which the end of a run was reported
+        self._skipped: dict[str, None] = {}  # tests
         self._failures: dict[str, None] = {}
         self._factors: list[SessionFactor] = []
         self._run_notes: dict[str, None] = {}  # each once, in the order met
@@ -180,26 +188,52 @@ class Controller:
         return ("", "?", ("SUSPECT", {"yellow": True})) if hasattr(report, "energy_held") else None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        key = _key(report)
+        if report.when == "teardown":
+            self._over.add(key)
+        elif key in self._over:
+            self._forget(report)
+        if report.failed:  # a part of a test, a subtest, may come before its set-up
+            self._failed.add(key)
+        if getattr(report, "energy_skipped", False):
+            self._skipped[report.nodeid] = None
         if hasattr(report, "energy_held"):
-            self._waiting[_key(report)] = report
-            self._reports.setdefault(report.nodeid, report)  # keeps its place
-        elif report.when == "call" and hasattr(report, "energy"):
-            self._waiting.pop(_key(report), None)
-            self._reports[report.nodeid] = report  # a rerun's report takes the place of the earlier one
+            self._waiting[key] = report
+            self._reports[report.nodeid] = report  # keeps its place
+        elif getattr(report, "energy_awaited", False) and not hasattr(report, "energy"):
+            self._awaiting[key] = report
+        elif hasattr(report, "energy"):
+            self._waiting.pop(key, None)
+            call = self._awaiting.pop(key, report)
+            vars(call)["energy"] = report.energy
+            self._reports[report.nodeid] = call
+
+    def _forget(self, report: pytest.TestReport) -> None:
+        """Have nothing of an earlier run of the test that *report* is of count."""
+        earlier = self._reports.get(report.nodeid)
+        if earlier is not None and _key(earlier) == _key(report):
+            del self._reports[report.nodeid]
+        self._over.discard(_key(report))
+        self._failed.discard(_key(report))
+        self._skipped.pop(report.nodeid, None)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if self._reports or self._is_asked_for_files():
+        if self._reports or self._skipped or self._is_asked_for_files():
             self._run_notes |= dict.fromkeys(_notes_of_this_process(self._config, exitstatus))
+            for report in self._reports.values():
+                if _key(report) in self._failed:
+                    vars(report)["energy"]["outcome"] = "failed"
             yardstick = imports.yardstick.of_all_processes(self._config, self._worker_yardsticks)
             summary = imports.summary.Summary(
                 self._config,
                 self._reports.values(),
-                run_notes=self._run_notes,
+                run_notes=(*_skipped_notes(self._skipped), *self._run_notes),
                 failures=self._failures,
                 factors=self._factors,
                 yardstick=yardstick,
             )
             self._show = summary.show
+            summary.warn()
             if self._failures and exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
             if not summary.write():
@@ -213,6 +247,15 @@ class Controller:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._show is not None:
             self._show(terminalreporter)
+
+
+def _skipped_notes(test_ids: Iterable[str]) -> Iterator[str]:
+    """That tests were skipped, in a sentence; it names the first of them."""
+    skipped = [*test_ids]
+    if len(skipped) == 1:
+        yield f"1 energy test was skipped, and has no verdict: {skipped[0]}"
+    elif skipped:
+        yield f"{len(skipped)} energy tests were skipped, and have no verdict, {skipped[0]} the first of them"
 
 
 def _key(report: pytest.TestReport) -> tuple[str, str]:

@@ -80,6 +80,15 @@ def revision_of(item: pytest.Item) -> Revision:
     return Revision(test_id=item.nodeid, energy=judgement_json(item), properties=properties_of(judgement))
 
 
+def energy_to_call(reports: Sequence[pytest.TestReport]) -> None:
+    """Have the report of the call carry a judgement that had to await the fixtures."""
+    calls = [report for report in reports if report.when == "call"]
+    for report in reports:
+        if report.when == "teardown" and hasattr(report, "energy") and calls:
+            vars(calls[0])["energy"] = vars(report).pop("energy")
+            calls[0].user_properties = report.user_properties
+
+
 def final_reports(
     item: pytest.Item, held: Sequence[pytest.TestReport], sections: Sequence[tuple[str, str]] = ()
 ) -> list[pytest.TestReport]:

@@ -25,6 +25,8 @@ YARDSTICK: "pytest.StashKey[RunYardstick]" = pytest.StashKey()
 
 # On an item: the test's.
 MEASUREMENT: "pytest.StashKey[Measurement]" = pytest.StashKey()
+AWAITS_FIXTURES = pytest.StashKey[bool]()
+"""Its call has passed, and is judged when its fixtures are over: they may measure as well."""
 IS_BENCHMARK = pytest.StashKey[bool]()
 """Set on a test whose benchmark is measured: see `benchmarks`."""
 IS_REPEATED = pytest.StashKey[bool]()

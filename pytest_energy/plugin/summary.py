@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from warnings import WarningMessage
 
 import pytest
 
@@ -56,7 +57,10 @@ class Summary:
         self._settings = self._run.settings
         self._reports = ordered
         self._judgements = tuple(
-            replace(judgement_from_json(r.energy, f"energy of {r.nodeid}"), outcome=r.outcome)
+            replace(
+                judgement_from_json(r.energy, f"energy of {r.nodeid}"),
+                outcome=r.energy.get("outcome", r.outcome),
+            )
             for r in ordered
         )
         creeps = ((j.record.test_id, j.comparison.creep) for j in self._judgements if j.comparison)
@@ -66,9 +70,12 @@ class Summary:
         self._notes = (*run_notes, *(f"{test_id}: {text}" for test_id, text in creeps if text))
         self._notes += () if attempts is None else (attempts,)
         self._run_notes = (*self._run_judgement.failure_notes, *self._notes)
-        self._recorded = {r.nodeid: r.energy["replay_rounds"] for r in ordered if r.energy["replay_rounds"]}
+        self._recorded = {
+            r.energy["id"]: r.energy["replay_rounds"] for r in ordered if r.energy["replay_rounds"]
+        }
         self._yardstick = yardstick
         self._notices: list[str] = []
+        self._config = config
 
     def write(self) -> bool:
         """Write the baselines and outputs that were asked for; `False` if one could not be written."""
@@ -152,6 +159,29 @@ class Summary:
         }
         save_replay(path, recording)
         self._notices.append(f"rounds of {len(recording)} test(s) written to {path}")
+
+    def warn(self) -> None:
+        """Warn, as pytest does, of each test that passed although nothing was held against its limits."""
+        for report, judgement in zip(self._reports, self._judgements, strict=True):
+            if not judgement.is_unchecked or report.energy["is_failing"]:
+                continue
+            headline = judgement.reason.partition("\n")[0]
+            limits = " and its ".join(judgement.unchecked)
+            text = f"energy {judgement.verdict}, not checked against its {limits}: {headline}"
+            warning = pytest.PytestWarning(text)
+            file, line, _ = report.location
+            message = WarningMessage(
+                warning, type(warning), str(self._config.rootpath / file), (line or 0) + 1
+            )
+            # By the hook, as no filter that a suite sets for its own warnings is meant to fail the run here.
+            self._config.hook.pytest_warning_recorded.call_historic(
+                kwargs={
+                    "warning_message": message,
+                    "when": "runtest",
+                    "nodeid": report.nodeid,
+                    "location": None,
+                }
+            )
 
     def show(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the tables if they were asked for, else the verdicts in one line; then notes and files."""

@@ -22,8 +22,10 @@ from pytest_energy.errors import EnergyError
 from pytest_energy.judgement import Judgement
 from pytest_energy.plugin.batches import FirstBatch
 from pytest_energy.plugin.gate import Conclusion
+from pytest_energy.plugin.mark import id_of
 from pytest_energy.plugin.reports import (
     Ending,
+    energy_to_call,
     final_reports,
     keep_judgement,
     late_reports,
@@ -87,12 +89,12 @@ class Trials:
 
     def keep(self, item: pytest.Item) -> None:
         """Keep the judgement that the call of *item* has just led to."""
-        judgement, trial = item.stash[JUDGEMENT], self._trials.get(item.nodeid)
+        judgement, trial = item.stash[JUDGEMENT], self._trials.get(id_of(item))
         if FIRST_BATCH in item.stash and trial is not None:
             trial.judgement = judgement
         else:
             is_settled = item.stash[IS_SETTLED]
-            self._trials[item.nodeid] = Trial(
+            self._trials[id_of(item)] = Trial(
                 item=item, judgement=judgement, reported=judgement, is_settled=is_settled
             )
 
@@ -117,10 +119,11 @@ class Trials:
         """Run *item* as pytest does, and hold its reports back if its verdict waits."""
         if FIRST_BATCH in item.stash:
             self._second = runtestprotocol(item, log=False, nextitem=nextitem)
+            energy_to_call(self._second)
             return
         hook, property_count = item.ihook, len(item.user_properties)
         hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        self._trials.pop(item.nodeid, None)
+        self._trials.pop(id_of(item), None)
         item.stash[REPORTS] = []
         try:
             reports = runtestprotocol(item, log=False, nextitem=self.next_again(item, nextitem))
@@ -138,7 +141,8 @@ class Trials:
         self, item: pytest.Item, reports: list[pytest.TestReport], property_count: int
     ) -> list[pytest.TestReport]:
         """Those of *reports* that are logged at once; the others wait (rule 1)."""
-        trial = self._trials.get(item.nodeid)
+        trial = self._trials.get(id_of(item))
+        energy_to_call(reports)
         if trial is None or trial.is_settled:
             return reports
         trial.may_confirm = may_run_again(item) and all(report.passed for report in reports)
@@ -185,7 +189,7 @@ class Trials:
     def _has_rounds(self, trial: Trial) -> bool:
         """Whether the source of joules has rounds for a second batch; hardware always has."""
         measurement = trial.item.stash[MEASUREMENT]
-        left = self._run.meter.rounds_left(trial.item.nodeid)
+        left = self._run.meter.rounds_left(measurement.test_id)
         return left is None or left >= measurement.least_confirming_count
 
     def _run_again(self, trial: Trial, round_count: int, nextitem: pytest.Item | None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from pytest_energy.judgement import Budget, Comparison, PartComparison, Summary, Terms, Verdict
+from pytest_energy.judgement import Budget, Comparison, Limit, PartComparison, Summary, Terms, Verdict
 from pytest_energy.model import Reading, Record
 from pytest_energy.stats.centre import Spread
 
@@ -212,6 +212,7 @@ class Decision:
         summary: Mean joules of a round, where they may be shown.
         readings: Those that say something of it; none where it is held against nothing.
         terms: By what it was judged; `None` where no policy was.
+        unchecked: What the record would have been held against, and was not.
     """
 
     record: Record
@@ -220,6 +221,7 @@ class Decision:
     summary: Summary | None = None
     readings: tuple[Reading, ...] = ()
     terms: Terms | None = None
+    unchecked: tuple[Limit, ...] = ()
 
     @property
     def quality(self) -> Mapping[str, int]:

@@ -15,7 +15,7 @@ from pytest_energy.baselines.machine import check_comparable, differences
 from pytest_energy.baselines.schema import PINNED_COUNT
 from pytest_energy.basis import Basis, why_void
 from pytest_energy.errors import NotComparable, NotMeasurable, SettingsError
-from pytest_energy.judgement import SEVERITY, Budget, Comparison, Part, Summary, Verdict
+from pytest_energy.judgement import SEVERITY, Budget, Comparison, Limit, Part, Summary, Verdict
 from pytest_energy.model import Provenance, Record
 from pytest_energy.stats.centre import Spread
 from pytest_energy.stats.compare import Bounds, budget_bounds, summarise
@@ -87,7 +87,15 @@ def decide(
         summary=summary_of(record) if has_joules(record) else None,
         readings=record.usable_rounds if isinstance(unjudged, Saturated | None) else (),
         terms=policy.terms,
+        unchecked=() if unjudged is None else (*_limits(history, budget),),
     )
+
+
+def _limits(history: History | None, budget: Budget) -> Iterator[Limit]:
+    if history is not None and history.entries:
+        yield Limit.BASELINE
+    if budget:
+        yield Limit.BUDGET
 
 
 def more_rounds(

@@ -45,6 +45,7 @@ def in_words(decision: Decision, reference: Reference = THE_BASELINE) -> Judgeme
         budget=decision.budget,
         comparison=full_comparison(decision, reference),
         terms=decision.terms,
+        unchecked=decision.unchecked,
     )
 
 
@@ -59,6 +60,9 @@ def reason(decision: Decision, reference: Reference = THE_BASELINE) -> str:
         lines += [f"also: {other.headline}", *(f"  {line}" for line in filter(None, other.details))]
     readings = count_text(len(decision.readings), "round")
     lines += (f"seen in {count} of {readings}: {_one_line(text)}" for text, count in decision.quality.items())
+    if decision.unchecked:
+        limits = " and its ".join(decision.unchecked)
+        lines.append(f"not checked against its {limits}; with --energy-strict that fails the test")
     for paragraph in (worst, *others):
         lines += (f"what to do: {line}" for line in paragraph.advice[:1])
         lines += paragraph.advice[1:]

@@ -94,7 +94,7 @@ def test_what_all_tests_have_in_common_fails_the_run_once(
     assert run.result.outlines.count(f"energy: FAILED: {failure}") == 1
     assert run.result.outlines.count("::error title=energy::all 2 tests +8 %25: one cause") == 1
     assert run.document is not None
-    assert run.document["run_notes"].count(failure) == 1
+    assert run.document["run_notes"].count(f"FAILED: {failure}") == 1
 
 
 def test_other_plugins_are_asked_once_a_test(gated: Project) -> None:

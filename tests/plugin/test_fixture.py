@@ -55,14 +55,6 @@ def test_an_unmarked_test_that_measures_is_judged(project: Project) -> None:
     assert project.run().verdict() == "no-baseline"
 
 
-def test_an_unmarked_test_that_measures_nothing_is_not_judged(project: Project) -> None:
-    """Asking for the fixture alone is no measurement."""
-    project.write("def test_work(energy):\n    pass\n")
-    run = project.run()
-    run.result.assert_outcomes(passed=1)
-    assert run.ids == []
-
-
 def test_a_marked_test_that_forgets_to_measure_is_told(project: Project) -> None:
     """A budget on a test that never measures would hold for ever: it is unmeasured, and says why."""
     project.write("@pytest.mark.energy(budget_j=1)\ndef test_work(energy):\n    pass\n")

@@ -53,3 +53,34 @@ def test_what_was_not_asked_for_is_not_written(project: Project) -> None:
     assert "no test was judged" in run.text
     assert "energy of 0 tests" not in run.text
     assert not (project.path / "attempts").exists()
+
+
+# Each test that asks for energy
+
+
+UNTAKEN = "called neither measure nor window"
+UNENDED = "the window 'x' did not come to its end: it was never closed, or left by an error"
+BODIES = {
+    "pass": UNTAKEN,
+    "return": UNTAKEN,
+    "energy.record(loss=1.0)": UNTAKEN,
+    "energy.window('x').__enter__()": UNENDED,
+    "global kept; kept = energy.window('x'); kept.__enter__()": UNENDED,
+    "a = energy.window('x')\n    with energy.window('y'): pass\n    a.__enter__()": UNENDED,
+    "try:\n        with energy.window('x'): 1 / 0\n    except ZeroDivisionError: pass": UNENDED,
+    "try: energy.measure(lambda: 1 / 0)\n    except ZeroDivisionError: pass": "its rounds ended in an error",
+}
+
+
+@pytest.mark.parametrize("mark", ["", "@pytest.mark.energy(budget_j=1)\n"])
+@pytest.mark.parametrize("body", BODIES)
+def test_each_way_to_measure_nothing_has_its_reason(project: Project, mark: str, body: str) -> None:
+    """A test that asked for energy and used none of it, or not to the end, is unmeasured, and says why."""
+    project.write(f"{mark}def test_work(energy):\n    {body}\n")
+    project.replay({"test_work": [10.0] * 5})
+    run = project.run()
+    run.result.assert_outcomes(passed=1)
+    assert run.verdict() == "unmeasured"
+    assert BODIES[body] in run.test()["unmeasured_because"]
+    assert run.test()["rounds"] == []
+    assert project.run("--energy-strict").result.ret == 1
