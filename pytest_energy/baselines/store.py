@@ -4,26 +4,24 @@ Rule 1: `<folder>/<machine key>/<path of the test file>/<test name>.json`, where
 leads out of the folder or to another test's file, on a file system that ignores case neither.
 Rule 2: the old file is there, whole, until the new one is, and both are valid at any moment.
 Rule 3: what is read was looked at first: its size, and that no session in it is from the future.
-Rule 4: the folder holds baselines and nothing else: locks lie elsewhere, a leftover of a killed writer goes
-with the next write.
+Rule 4: the folder holds baselines and nothing else: it is its own lock, and a leftover of a killed writer
+goes with the next write.
+Rule 5: what is no file in the place of one, and a link to nowhere, is an error: it is no absent baseline.
 """
 
-import errno
 import hashlib
 import json
 import os
 import re
-import secrets
-import stat
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from pytest_energy.baselines.folder_lock import locked
 from pytest_energy.baselines.levels import extended, kept
 from pytest_energy.baselines.schema import (
     HOW_TO_MEND,
@@ -36,6 +34,15 @@ from pytest_energy.baselines.schema import (
 )
 from pytest_energy.errors import BaselineError, NotComparable
 from pytest_energy.model import Record
+from pytest_energy.whole_file import (
+    NotAFile,
+    check_file,
+    make_folder,
+    read_whole,
+    remove_leftovers,
+    replace_whole,
+    sync_folder,
+)
 
 Mode = Literal["add", "replace"]
 
@@ -51,7 +58,6 @@ _PATH_LENGTH = 1000
 _HASH_LENGTH = 12
 
 _OTHER_FOLDER = "name another folder (pytest: --energy-baselines, pytest-energy: --baselines)"
-_OTHER_LOCKS = "set TMPDIR to another folder"
 _START_ANEW = "; to start anew, use --energy-baseline=replace or accept --replace"
 
 # Bytes in which a file of ours has told whose it is: it is the third line, and ids have some hundred bytes.
@@ -63,7 +69,7 @@ _ID_LINE = re.compile(rb'^  "id": (".*"),$', re.MULTILINE)
 class Store:
     """The baselines in one folder, which need not be there yet.
 
-    Writers of one user on one machine take turns; readers need not.
+    Writers on one machine take turns (`folder_lock`); readers need not.
 
     Attributes:
         folder: Where the baselines are.
@@ -127,8 +133,10 @@ class Store:
         Raises:
             BaselineError: The file can't be read, or tells it only as a whole and is broken.
         """
-        with _may_fail("read", path), path.open("rb") as file:
-            line = _ID_LINE.search(file.read(_HEAD_BYTES))
+        with _may_fail("read", path):
+            check_file(path)
+            with path.open("rb") as file:
+                line = _ID_LINE.search(file.read(_HEAD_BYTES))
         if line is not None:
             with suppress(ValueError):
                 return str(json.loads(line[1]))
@@ -150,6 +158,7 @@ class Store:
             BaselineError: A folder can't be listed.
         """
         with _may_fail("list", self.folder, root=self.folder):
+            _refuse_broken_link(self.folder)
             return tuple(sorted(_json_files(self.folder)))
 
     def other_machines(self, test_id: str, *, besides: str | None = None) -> tuple[str, ...]:
@@ -163,9 +172,12 @@ class Store:
         with _may_fail("list", self.folder, root=self.folder):
             try:
                 folders = [
-                    f for f in self.folder.iterdir() if f.name != own_name and (f / path_in_machine).is_file()
+                    f
+                    for f in self.folder.iterdir()
+                    if f.name != own_name and os.path.lexists(f / path_in_machine)
                 ]
             except FileNotFoundError:
+                _refuse_broken_link(self.folder)
                 return ()
         return tuple(sorted(folder.name for folder in folders))
 
@@ -183,6 +195,7 @@ class Store:
                 can't be written. The old file is then as it was.
         """
         path = self.path(machine_key, test_id)
+        _refuse_broken_link(path.parent)
         with self._locked():
             old = self.load(machine_key, test_id) if mode == "add" else None
             sessions = kept(extended(() if old is None else old.entries, records), keep)
@@ -232,24 +245,10 @@ class Store:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        # Imported here: 37 ms that a run without a write need not spend.
-        from filelock import FileLock, Timeout
-
-        name = hashlib.sha256(os.fsencode(os.path.realpath(self.folder))).hexdigest()
-        lock_path = _lock_folder() / f"baselines-{name[:32]}.lock"
-        lock = FileLock(lock_path)
-        with _may_fail("lock", lock_path, instead=_OTHER_LOCKS):
-            try:
-                lock.acquire(timeout=self.lock_timeout_s)
-            except Timeout as error:
-                raise BaselineError(
-                    f"{self.folder} was being written by another process for {self.lock_timeout_s:g} s; "
-                    f"end that one (fuser {lock_path} names it) or run again"
-                ) from error
-        try:
+        with ExitStack() as stack:
+            with _may_fail("write", self.folder, root=self.folder):
+                stack.enter_context(locked(self.folder, self.lock_timeout_s))
             yield
-        finally:
-            lock.release()
 
 
 def _path_of(test_id: str) -> Path:
@@ -286,26 +285,24 @@ def _json_files(folder: Path) -> Iterator[Path]:
         if not isinstance(error, FileNotFoundError):
             raise error
 
-    for parent, _, names in os.walk(folder, onerror=refuse):
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        # What is no file in the place of one is named, so that who reads it is told.
         yield from (
-            Path(parent, name) for name in names if name.endswith(".json") and not name.startswith(".")
+            Path(parent, name)
+            for name in (*folders, *names)
+            if name.endswith(".json") and not name.startswith(".")
         )
 
 
 def _text_in(path: Path, root: Path) -> str | None:
     with _may_fail("read", path, root=root):
         try:
-            file = path.open("rb")
+            content = read_whole(path, MOST_CHARACTERS)
         except FileNotFoundError:
+            _refuse_broken_link(path)
             return None
-        with file:
-            size_bytes = os.fstat(file.fileno()).st_size
-            content = file.read() if size_bytes <= MOST_CHARACTERS else None
-    if content is None:
-        raise BaselineError(
-            f"{path} has {size_bytes:,} bytes, and a baseline has at most {MOST_CHARACTERS:,}: "
-            f"it was not read; {HOW_TO_MEND}"
-        )
+        except NotAFile as error:
+            raise BaselineError(f"can't read {path}: {error}; {HOW_TO_MEND}") from error
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -314,30 +311,35 @@ def _text_in(path: Path, root: Path) -> str | None:
         ) from error
 
 
+def _refuse_broken_link(path: Path) -> None:
+    """Refuse a link to nowhere in place of a folder: what is missing behind it is not absent.
+
+    Raises:
+        BaselineError: The part of *path* that is there is such a link.
+    """
+    place = next(part for part in (path, *path.parents) if os.path.lexists(part))
+    if not place.exists():
+        raise BaselineError(
+            f"{place} is a link to nowhere ({os.readlink(place)}), so the baselines behind it are missing: "  # noqa: PTH115
+            "bring them here, or delete the link"
+        )
+
+
 def _write_whole(path: Path, text: str, root: Path) -> None:
     """Put *text* in place of *path* in one step that outlasts a crash of this process or of the machine."""
     is_new = not path.exists()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(path)
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(8)}.tmp"
-    try:
-        with temporary.open("x", encoding="ascii", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    make_folder(path.parent)
+    remove_leftovers(path.parent)
+    replace_whole(path, text.encode("ascii"))
     if is_new:
-        # The folders above may be new too: their names must outlast a crash as well.
+        # The folders above may have been made by a writer that was killed before it synced them.
         for folder in path.parent.relative_to(root).parents:
-            _sync_folder(root / folder)
+            sync_folder(root / folder)
 
 
 def _remove(path: Path, root: Path) -> None:
     """Remove *path*, and the folders below *root* that are empty then."""
-    _remove_leftovers(path)
+    remove_leftovers(path.parent)
     path.unlink()
     kept = path.parent
     while kept != root:
@@ -346,52 +348,11 @@ def _remove(path: Path, root: Path) -> None:
         except OSError:  # something else is in it
             break
         kept = kept.parent
-    _sync_folder(kept)
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Remove what writers of *path* that were killed have left; the lock says that none is at work."""
-    for file in path.parent.iterdir():
-        if file.name.startswith(f".{path.name}.") and file.suffix == ".tmp":
-            file.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network and user-space file systems can't, and say so this way (fsync(2), EINVAL).
-        if error.errno != errno.EINVAL:
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def _lock_folder() -> Path:
-    """Folder of this user's locks, in the temporary folder, so that the baselines' folder holds none.
-
-    It is one a user: Linux lets nobody open another user's file in a shared temporary folder to create it
-    (sysctl fs.protected_regular).
-    """
-    name = f"pytest-energy-{os.getuid()}"
-    with _may_fail("make", Path(name), instead=_OTHER_LOCKS):
-        folder = Path(tempfile.gettempdir(), name)
-    with _may_fail("make", folder, instead=_OTHER_LOCKS):
-        folder.mkdir(mode=0o700, exist_ok=True)
-        status = folder.lstat()
-    # In a shared folder anyone may have been first, with a link to another's file for instance.
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-        raise BaselineError(
-            f"{folder}, for locks, is not a folder of this user: remove it, or {_OTHER_LOCKS}"
-        )
-    return folder
+    sync_folder(kept)
 
 
 @contextmanager
-def _may_fail(
-    verb: str, path: Path, *, instead: str = _OTHER_FOLDER, root: Path | None = None
-) -> Iterator[None]:
+def _may_fail(verb: str, path: Path, *, root: Path | None = None) -> Iterator[None]:
     """Tell what the system refuses in the block, to *verb* the *path*, as a `BaselineError`."""
     try:
         yield
@@ -401,4 +362,4 @@ def _may_fail(
             folders = [root, *reversed([f for f in path.parents if f.is_relative_to(root)])]
             obstacle = next((folder for folder in folders if folder.exists() and not folder.is_dir()), None)
             because = because if obstacle is None else f"{obstacle} is a file, not a folder"
-        raise BaselineError(f"can't {verb} {path}: {because}; mend that, or {instead}") from error
+        raise BaselineError(f"can't {verb} {path}: {because}; mend that, or {_OTHER_FOLDER}") from error

@@ -1,32 +1,24 @@
 import errno
 import json
 import os
+import re
 import resource
 import signal
+import socket
 import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from pytest_energy.baselines.schema import Baseline, to_json_text
 from pytest_energy.baselines.store import Store
 from pytest_energy.errors import BaselineError
 from pytest_energy.model import Provenance
 from tests.builders import KEY, TEST_ID, numbers, record, sessions, stored
-
-
-@pytest.fixture(autouse=True)
-def _own_lock_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Locks of these tests lie in a temporary folder of their own."""
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
 
 
 @pytest.fixture
@@ -129,7 +121,7 @@ class TestLoad:
     def test_a_folder_in_the_file_s_place(self, store: Store) -> None:
         """What can't be read says so."""
         store.path(KEY, TEST_ID).mkdir(parents=True)
-        with pytest.raises(BaselineError, match=r"can't read .*: Is a directory"):
+        with pytest.raises(BaselineError, match=r"can't read .*: it is a folder, not a file; restore it"):
             store.load(KEY, TEST_ID)
 
     def test_the_folder_is_a_file(self, tmp_path: Path) -> None:
@@ -174,7 +166,7 @@ class TestBadInput:
         path = store.path(KEY, TEST_ID)
         os.truncate(path, 100_000_000_000)  # a hole: it takes no room on the disk, but all of the memory
         with pytest.raises(
-            BaselineError, match=r"100,000,000,000 bytes, .* at most 10,000,000: it was not read"
+            BaselineError, match=r"100,000,000,000 bytes, .* at most 10,000,000 are read: it was not"
         ):
             store.load(KEY, TEST_ID)
 
@@ -390,7 +382,7 @@ def no_space(*_: object, **__: object) -> None:
 
 class TestFaults:
     @pytest.mark.parametrize(
-        ("place", "name"), [(os, "fsync"), (Path, "replace"), (Path, "mkdir"), (Path, "open")]
+        ("place", "name"), [(os, "fsync"), (Path, "replace"), (os, "fchmod"), (Path, "open")]
     )
     def test_the_disk_is_full(
         self, store: Store, monkeypatch: pytest.MonkeyPatch, place: object, name: str
@@ -433,7 +425,7 @@ class TestFaults:
 
     def test_a_read_only_file_system(self) -> None:
         """A folder on a file system that takes no folders is named."""
-        with pytest.raises(BaselineError, match="can't write /proc/baselines/"):
+        with pytest.raises(BaselineError, match="can't write /proc/baselines: No such file"):
             Store(Path("/proc/baselines")).write(KEY, TEST_ID, sessions(1), "add")
 
     def test_folders_that_cannot_be_synced(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -450,6 +442,7 @@ class TestFaults:
 
     def test_folders_that_fail_to_sync(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         """A folder that fails to reach the disk is told, and the new file is whole."""
+        store.path(KEY, TEST_ID).parent.mkdir(parents=True)
         sync = os.fsync
 
         def fail_for_folders(descriptor: int) -> None:
@@ -464,54 +457,92 @@ class TestFaults:
         assert [one.entries for one in stored(store)] == [sessions(1)]
 
 
-class TestLock:
-    def lock_path(self, store: Store) -> Path:
-        store.write(KEY, "t.py::first", [record(test_id="t.py::first")], "add")
-        (path,) = Path(tempfile.gettempdir()).glob("pytest-energy-*/baselines-*.lock")
+def socket_at(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(path))
+
+
+ODD: dict[str, Callable[[Path], object]] = {
+    r"it is a link to nowhere \(\.git/annex/x\)": lambda path: path.symlink_to(".git/annex/x"),
+    "it is a FIFO": os.mkfifo,
+    "it is a socket": socket_at,
+    "it is a folder": Path.mkdir,
+    "it is a link to a device": lambda path: path.symlink_to("/dev/zero"),
+    "it is a link to a folder": lambda path: path.symlink_to(path.parent.absolute()),
+    "Too many levels of symbolic links": lambda path: path.symlink_to(path.name),
+}
+
+
+@pytest.mark.parametrize("text", ODD)
+class TestNoFile:
+    """What stands in the place of a baseline and is none: never absent, never waited for."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Path:
+        monkeypatch.chdir(tmp_path)  # a socket's name may have 107 bytes
+        path = Store(Path("b")).path(KEY, TEST_ID)
+        path.parent.mkdir(parents=True)
+        ODD[text](path)
         return path
 
-    def test_another_writer(self, store: Store) -> None:
-        """A writer that holds the lock for too long is told, and how to find it."""
-        path = self.lock_path(store)
-        impatient = Store(store.folder, lock_timeout_s=0)
-        with FileLock(path), pytest.raises(BaselineError, match=r"another process for 0 s; .*fuser"):
-            impatient.write(KEY, TEST_ID, sessions(1), "add")
-        assert impatient.write(KEY, TEST_ID, sessions(1), "add") == store.load(KEY, TEST_ID)
+    def test_reading(self, path: Path, text: str) -> None:
+        """It is an error with its path, whoever asks."""
+        store = Store(Path("b"))
+        assert store.paths() == store.paths_of(TEST_ID) == (path,)
+        questions: list[Callable[[], object]] = [
+            lambda: store.load(KEY, TEST_ID),
+            lambda: store.read(path),
+            lambda: store.test_id_of(path),
+            lambda: store.write(KEY, TEST_ID, sessions(1), "add"),
+            lambda: store.reduce(path, lambda _: ()),
+        ]
+        for ask in questions:
+            with pytest.raises(BaselineError, match=f"can't read {re.escape(str(path))}: {text}"):
+                ask()
 
-    def test_one_folder_by_two_names(self, store: Store, tmp_path: Path) -> None:
-        """Writers who name the folder differently wait for one another all the same."""
-        path = self.lock_path(store)
-        (tmp_path / "link").symlink_to(store.folder)
-        with FileLock(path), pytest.raises(BaselineError, match="another process"):
-            Store(tmp_path / "link", lock_timeout_s=0).write(KEY, TEST_ID, sessions(1), "add")
+    def test_replacing(self, path: Path, text: str) -> None:
+        """To replace the baseline mends it; a folder, in which something may be, stays."""
+        if text == "it is a folder":
+            with pytest.raises(BaselineError, match=r"can't write .*Is a directory"):
+                Store(Path("b")).write(KEY, TEST_ID, sessions(1), "replace")
+        else:
+            Store(Path("b")).write(KEY, TEST_ID, sessions(1), "replace")
+            assert stat.S_ISREG(path.lstat().st_mode)
+        assert [one.name for one in path.parent.iterdir()] == [path.name]
 
-    def test_a_lock_that_cannot_be_opened(self, store: Store) -> None:
-        """A lock's place that is taken by something else is named."""
-        path = self.lock_path(store)
-        path.unlink(missing_ok=True)
-        path.mkdir()
-        with pytest.raises(BaselineError, match=r"can't lock .*lock: "):
-            store.write(KEY, TEST_ID, sessions(1), "add")
 
-    def test_somebody_else_s_lock_folder(self, store: Store, tmp_path: Path) -> None:
-        """A lock folder that somebody else prepared, a link for instance, is not used."""
-        (tmp_path / "elsewhere").mkdir()
-        (tmp_path / "tmp" / f"pytest-energy-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
-        with pytest.raises(BaselineError, match="not a folder of this user: remove it"):
-            store.write(KEY, TEST_ID, sessions(1), "add")
-        assert file_names(tmp_path / "elsewhere") == []
+@pytest.mark.parametrize("place", ["b", f"b/{KEY}", f"b/{KEY}/tests"])
+def test_a_folder_that_is_a_link_to_nowhere(tmp_path: Path, place: str) -> None:
+    """What is missing behind a link is not absent, whichever folder it is; nothing is made in its place."""
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place).symlink_to("gone")
+    store = Store(tmp_path / "b")
+    with pytest.raises(BaselineError, match=rf"{place} is a link to nowhere \(gone\), .*delete the link"):
+        store.load(KEY, TEST_ID)
+    for mode in ("add", "replace"):
+        with pytest.raises(BaselineError, match=f"{place} is a link to nowhere"):
+            store.write(KEY, TEST_ID, sessions(1), mode)
+    if place == "b":
+        with pytest.raises(BaselineError, match="link to nowhere"):
+            store.paths()
+        with pytest.raises(BaselineError, match="link to nowhere"):
+            store.other_machines(TEST_ID)
 
-    def test_no_temporary_folder(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A machine without any folder for temporary files is told what it lacks."""
-        monkeypatch.setattr(tempfile, "gettempdir", no_space)
-        with pytest.raises(BaselineError, match=r"can't make pytest-energy-.* TMPDIR"):
-            store.write(KEY, TEST_ID, sessions(1), "add")
 
-    def test_a_lock_folder_that_cannot_be_made(self, store: Store, tmp_path: Path) -> None:
-        """A lock folder whose place is taken is named."""
-        (tmp_path / "tmp" / f"pytest-energy-{os.getuid()}").write_text("")
-        with pytest.raises(BaselineError, match=r"can't make .*: File exists"):
-            store.write(KEY, TEST_ID, sessions(1), "add")
+def test_new_folders_outlast_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every folder in which a name is new is synced, the one above a new baselines folder included."""
+    synced = []
+    sync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    store = Store(tmp_path / "new" / "b")
+    store.write(KEY, TEST_ID, sessions(1), "add")
+    folders = store.path(KEY, TEST_ID).parents
+    assert {one for one in folders if one.is_relative_to(tmp_path)} <= {*synced}
 
 
 WRITER = """

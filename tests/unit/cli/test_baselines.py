@@ -176,7 +176,7 @@ def test_validate_finds_a_huge_file(cli: Cli, store: Store) -> None:
     os.truncate(store.path(KEY, A), 100_000_000)
     status, out, _ = cli("baselines", "validate", "--baselines", store.folder)
     assert status == 2
-    assert "has 100,000,000 bytes, and a baseline has at most 10,000,000: it was not read" in out
+    assert "it has 100,000,000 bytes, of which at most 10,000,000 are read: it was not read" in out
 
 
 def test_validate_finds_a_file_in_another_s_place(cli: Cli, store: Store) -> None:

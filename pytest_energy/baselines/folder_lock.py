@@ -1,0 +1,111 @@
+"""One writer at a time in a folder of baselines.
+
+Rule 1: the lock is the folder's own: `flock` on the open folder. Who comes by another name, mount or
+container, or with another TMPDIR, meets the same lock, and the kernel lets go of it with the process.
+Rule 2: a wait ends, with the name of the process that is waited for.
+
+On a network file system the lock holds among the processes of one machine.
+
+Source:
+    Linux manual: flock(2); proc_locks(5) for who holds it.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pytest_energy.errors import BaselineError
+from pytest_energy.meter.holder import Holder
+from pytest_energy.whole_file import make_folder
+
+_LOOK_S = 0.01  # a write takes a few milliseconds
+
+
+class BaselinesBusy(BaselineError):
+    """Another process keeps the folder locked."""
+
+
+@contextmanager
+def locked(folder: Path, timeout_s: float) -> Iterator[None]:
+    """Be the only writer in *folder*, which is made; one that stays empty by an error goes again.
+
+    Raises:
+        BaselinesBusy: Another process has been writing for *timeout_s* seconds.
+        BaselineError: The file system has no locks.
+        OSError: The folder can't be made or opened.
+    """
+    is_new = not folder.exists()
+    descriptor = _acquire(folder, time.monotonic() + timeout_s, timeout_s)
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            with suppress(OSError):  # something is in it
+                folder.rmdir()
+        raise
+    finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child that was forked meanwhile holds it no longer, too
+        os.close(descriptor)
+
+
+def _acquire(folder: Path, end_s: float, timeout_s: float) -> int:
+    """A descriptor that holds the lock of what is *folder* once it is had."""
+    while True:
+        make_folder(folder)
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:  # it went again
+            continue
+        try:
+            _wait(descriptor, folder, end_s, timeout_s)
+            if _is_at(descriptor, folder):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # another one stands in its place since
+
+
+def _wait(descriptor: int, folder: Path, end_s: float, timeout_s: float) -> None:
+    while not _has_locked(descriptor, folder):
+        if time.monotonic() >= end_s:
+            raise BaselinesBusy(
+                f"{folder} was being written by another process for {timeout_s:g} s: by "
+                f"{_holder_of(descriptor)}; end that one, or run again"
+            )
+        time.sleep(_LOOK_S)
+
+
+def _has_locked(descriptor: int, folder: Path) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise BaselineError(
+            f"can't lock {folder}: {error.strerror or error}; without a lock two writers could lose each "
+            "other's sessions. Keep the baselines on a file system with flock while they are written"
+        ) from error
+    return True
+
+
+def _is_at(descriptor: int, folder: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), folder.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _holder_of(descriptor: int) -> Holder:
+    """Who has locked the file, as far as the kernel's table of locks tells."""
+    status = os.fstat(descriptor)
+    device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
+    with suppress(OSError):
+        for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
+            words = line.split()  # 1: FLOCK ADVISORY WRITE 4242 fe:01:1234 0 EOF
+            if words[1] == "FLOCK" and words[5] == f"{device}:{status.st_ino}":
+                return Holder(int(words[4]))
+    return Holder()
