@@ -6,11 +6,17 @@ from importlib import import_module
 import pytest
 from hypothesis import settings
 
-from pytest_energy import plugin
+from pytest_energy import masking, plugin
 
 # A busy machine is not a broken law.
 settings.register_profile("without a deadline", deadline=None)
 settings.load_profile("without a deadline")
+
+
+@pytest.fixture(autouse=True)
+def _no_kept_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret is kept as long as its process, which here is that of all tests."""
+    monkeypatch.setattr(masking, "_given", {})
 
 
 @pytest.fixture(scope="session")

@@ -235,7 +235,7 @@ def test_a_baseline_of_100_mb_stops_the_run(project: Project) -> None:
     os.truncate(path, 100_000_000)
     run = measured(project, 10)
     assert run.result.ret == pytest.ExitCode.USAGE_ERROR
-    assert f"{path} has 100,000,000 bytes" in run.text
+    assert f"can't read {path}: it has 100,000,000 bytes" in run.text
 
 
 def test_replace_mends_a_broken_baseline(project: Project, capsys: pytest.CaptureFixture[str]) -> None:

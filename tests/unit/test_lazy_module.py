@@ -3,6 +3,7 @@
 import decimal
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
@@ -52,21 +53,27 @@ def test_a_stand_in_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert vars(decimal)["Decimal"] is this.Decimal
 
 
-def test_what_came_with_a_first_use_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a module that nothing has imported yet, with a class `Thing`."""
+    name = f"first_used_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text("class Thing: ...", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    return name
+
+
+def test_what_came_with_a_first_use_is_put_back(module: str) -> None:
     """The module itself and what it has imported: a second copy's classes would be others."""
-    with monkeypatch.context() as patch:
-        patch.delitem(sys.modules, "plistlib", raising=False)
-        first = LazyModule("plistlib").UID
-        sys.modules.pop("plistlib")
+    first = LazyModule(module).Thing
+    sys.modules.pop(module)
     put_back()
-    assert sys.modules["plistlib"].UID is first
+    assert sys.modules[module].Thing is first
 
 
-def test_what_is_there_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_there_is_not_replaced(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test's own stand-in keeps its place."""
-    monkeypatch.delitem(sys.modules, "plistlib", raising=False)
-    assert LazyModule("plistlib").UID
-    stand_in = types.ModuleType("plistlib")
-    monkeypatch.setitem(sys.modules, "plistlib", stand_in)
+    assert LazyModule(module).Thing
+    stand_in = types.ModuleType(module)
+    monkeypatch.setitem(sys.modules, module, stand_in)
     put_back()
-    assert sys.modules["plistlib"] is stand_in
+    assert sys.modules[module] is stand_in

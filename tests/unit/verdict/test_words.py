@@ -108,6 +108,7 @@ def test_a_device_at_rest_is_told_with_what_it_drew() -> None:
         "  gpu:0: 200 W during the rounds, 199 W before the first",
         "  estimate of the CPU: ~4 J a round, not judged",
         f"  rapl: {NO_RAPL.absent_because}",
+        "  not checked against its budget; with --energy-strict that fails the test",
         "  what to do: `pytest-energy doctor` says what this machine can measure, and how to mend the rest",
         "  pytest ... --energy-sensors=estimate --energy-estimates=gate judges the estimate",
     ]
