@@ -21,8 +21,8 @@ from pytest_energy.documents import now_text
 from pytest_energy.errors import EnergyError, SettingsError, printable_lines
 from pytest_energy.judgement import Judgement
 from pytest_energy.meter.clock import SystemClock
-from pytest_energy.report import to_terminal, view
-from pytest_energy.report.formats import renderer_of, write
+from pytest_energy.report import view
+from pytest_energy.report.formats import renderer_of, summary_text, write
 from pytest_energy.stats.paired import LEAST_PAIR_COUNT, is_turned
 from pytest_energy.verdict.figures import count_text
 from pytest_energy.verdict.policy import Policy, is_failing
@@ -254,7 +254,7 @@ class _Comparison:
         notes += (f"ERROR: {text}" for text in errors)
         if self._judgements:
             width = min(_MOST_WIDTH, max(_LEAST_WIDTH, shutil.get_terminal_size().columns))
-            _say(to_terminal.render(view.of(self._judgements), width=width))
+            _say(summary_text(view.of(self._judgements), width=width))
         for note in notes:
             _say(note if note.startswith("ERROR") else f"note: {note}")
         created = now_text()

@@ -10,8 +10,8 @@ from pytest_energy.documents import now_text
 from pytest_energy.errors import BaselineError
 from pytest_energy.judgement import Judgement
 from pytest_energy.model import Record
-from pytest_energy.report import to_json, to_terminal, view
-from pytest_energy.report.formats import renderer_of
+from pytest_energy.report import to_json, view
+from pytest_energy.report.formats import renderer_of, summary_text
 from pytest_energy.verdict.history import history_of
 from pytest_energy.verdict.policy import Policy, is_failing
 from pytest_energy.verdict.session import Trial, decide_session, of_one_session
@@ -72,7 +72,7 @@ def _compare(options: argparse.Namespace) -> int:
     if options.json:
         say_json(to_json.render(run, created=now_text()))
     else:
-        say(to_terminal.render(run, width=options.width))
+        say(summary_text(run, width=options.width))
     write_reports(judgements, options.out, run_notes=notes)
     fails = bool(failure) or any(is_failing(judgement, strict=options.strict) for judgement in judgements)
     return 1 if fails or (options.strict and notes) else 0

@@ -26,8 +26,8 @@ from pytest_energy.documents import now_text
 from pytest_energy.errors import SettingsError
 from pytest_energy.judgement import UNDECIDED, BaselineMode, Judgement, RunJudgement, Terms
 from pytest_energy.model import Provenance, Record
-from pytest_energy.report import to_json, to_terminal, view
-from pytest_energy.report.formats import renderer_of
+from pytest_energy.report import to_json, view
+from pytest_energy.report.formats import renderer_of, summary_text
 from pytest_energy.report.view import View
 from pytest_energy.verdict.figures import count_text
 from pytest_energy.verdict.history import entries_of, history_of
@@ -151,7 +151,7 @@ def _judge_one(path: Path, folder: Path, options: argparse.Namespace) -> int:
     if options.json:
         say_json(to_json.render(shown, created=now_text()))
     else:
-        say(to_terminal.render(shown, width=options.width), judged.status_text)
+        say(summary_text(shown, width=options.width), judged.status_text)
     write_reports(
         judged.judgements,
         options.out,

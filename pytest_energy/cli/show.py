@@ -11,7 +11,8 @@ from pytest_energy.baselines.store import Store
 from pytest_energy.cli.arguments import Commands, add_baselines, add_width
 from pytest_energy.cli.files import read_run, say
 from pytest_energy.errors import SettingsError
-from pytest_energy.report import history, to_terminal
+from pytest_energy.report import history
+from pytest_energy.report.formats import summary_text
 
 _NAMED_TESTS = 5  # of those that a message lists
 
@@ -40,7 +41,7 @@ def register(commands: Commands) -> None:
 def _show(options: argparse.Namespace) -> int:
     path = Path(options.what)
     if path.is_file() or path.suffix == ".json":
-        say(to_terminal.render(read_run(path), width=options.width))
+        say(summary_text(read_run(path), width=options.width))
         return 0
     store = Store(options.baselines)
     is_ascii = options.ascii or (sys.stdout.encoding or "").lower() not in {"utf-8", "utf8"}

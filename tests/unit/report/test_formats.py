@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pytest_energy.errors import SettingsError
-from pytest_energy.report import formats
+from pytest_energy.report import formats, view
+from pytest_energy.report.view import View
 from tests.builders import CREATED, TEST_ID, judgement
 
 
@@ -44,6 +45,37 @@ def test_names_that_no_file_can_hold_are_written_escaped(tmp_path: Path) -> None
     for suffix in formats.SUFFIXES:
         formats.write([judgement(test_id="t.py::t\udc80")], tmp_path / f"x{suffix}", created=CREATED)
         assert "udc80" in (tmp_path / f"x{suffix}").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["t.py::a", "t.py::c", "t.py::e"])
+def test_a_renderer_that_fails_is_named_with_the_test_it_fails_on(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistake in one format is an error of that report; the older file stays."""
+
+    def broken(run: View, _: str) -> str:
+        return str([1 / (one.record.test_id != name) for one in run.judgements])
+
+    monkeypatch.setitem(formats.RENDERERS, ".csv", broken)
+    path = tmp_path / "x.csv"
+    path.write_text("older")
+    judgements = [judgement(test_id=f"t.py::{letter}") for letter in "abcde"]
+    with pytest.raises(SettingsError) as error:
+        formats.write(judgements, path, created=CREATED)
+    assert str(error.value).startswith(
+        f"the report {path} can't be made for {name}: ZeroDivisionError: division by zero (test_formats.py:"
+    )
+    assert path.read_text() == "older"
+
+
+def test_what_only_many_tests_break_names_none_of_them() -> None:
+    """Where no half fails by itself, the mistake is told without a test."""
+
+    def broken(run: View) -> str:
+        return str(1 / (5 - len(run.judgements)))
+
+    with pytest.raises(SettingsError, match=r"^it can't be made: ZeroDivisionError: division by zero \("):
+        formats.made("it", broken, view.of([judgement(test_id=f"t.py::{n}") for n in range(5)]))
 
 
 def test_importing_the_reports_is_cheap() -> None:
