@@ -123,9 +123,11 @@ class Energy:
             first_index=self._measurement.earlier_round_count,
             slo=slo,
         )
-        if not self._measurement.is_off:  # processes of the engine are no strangers to the run
-            self._measurement.run.meter.adopt(engine.worker_pids())
-        return self._measurement.measure(work)
+        if self._measurement.is_off:
+            return self._measurement.measure(work)
+        run = self._measurement.run
+        run.meter.adopt(engine.worker_pids())  # they are no strangers to the run
+        return self._measurement.measure(work, unmeasured_because=work.why_unmeasured(run.channel_names))
 
     def model(self, module: object, example_input: object) -> None:
         """Describe the model at work: parameters, MACs of one sample, size. Measures nothing.

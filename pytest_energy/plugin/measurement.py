@@ -13,6 +13,7 @@ from typing import TypeVar
 from pytest_energy.codec import MOST_NUMBER, brief, number_of
 from pytest_energy.documents import now_text
 from pytest_energy.errors import Absent, EnergyError
+from pytest_energy.masking import masked_facts
 from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.meter.scope import scoped
 from pytest_energy.metrics.discriminative import ModelFacts
@@ -91,11 +92,11 @@ class Measurement:
         """Whether rounds of this test begin with some that don't count."""
         return not self.is_off and self._warmup_count(self.test_id) != 0
 
-    def can_measure(self) -> bool:
-        """Whether this run measures this test; if not, remembers why."""
+    def can_measure(self, unmeasured_because: str | None = None) -> bool:
+        """Whether this run measures this test; if not, remembers why: *unmeasured_because*, if given."""
         if self.is_off:
             return False
-        self._unmeasured_because = self.run.meter.why_unmeasured(self.test_id)
+        self._unmeasured_because = unmeasured_because or self.run.meter.why_unmeasured(self.test_id)
         return self._unmeasured_because is None
 
     def give_up(self, because: str) -> None:
@@ -113,12 +114,13 @@ class Measurement:
 
     # Rounds
 
-    def measure(self, work: Work[R], *, time_share: float = 1.0) -> R:
+    def measure(self, work: Work[R], *, time_share: float = 1.0, unmeasured_because: str | None = None) -> R:
         """Run *work* in rounds, or once where nothing measures.
 
         Args:
             work: The work of this test.
             time_share: Of the time that the test has.
+            unmeasured_because: Why nothing here measures this work, or `None`.
 
         Returns:
             What the last call returned.
@@ -138,7 +140,7 @@ class Measurement:
                 "name the parts of one round with energy.window inside the function that is measured"
             )
         self._has_begun, self._work = True, work
-        if not self.can_measure():
+        if not self.can_measure(unmeasured_because):
             work.prepare()
             return work.run(0, None)
         scheduler = self.run.scheduler or Sequential(self._more_rounds)
@@ -391,8 +393,8 @@ class Measurement:
             rounds=rounds,
             samples=self._samples(description),
             output_tokens=description.output_tokens,
-            workload=description.workload,
-            engine_settings=description.engine_settings,
+            workload=masked_facts(description.workload),
+            engine_settings=masked_facts(description.engine_settings),
             warmup_count=0 if self._measured is None else self._measured.warmup_count,
             group=self._mark.group,
             model=self._mark.model,

@@ -162,6 +162,12 @@ class EnergyRun:
         return self.sensors.sensors[0].provenance if self.sensors.sensors else Provenance.MEASURED
 
     @property
+    def channel_names(self) -> frozenset[str]:
+        """Those whose joules count in this run."""
+        counted = (one for one in self.statuses if one.provenance is self.provenance)
+        return frozenset(name for status in counted for name in status.channels)
+
+    @property
     def statuses(self) -> tuple[SensorStatus, ...]:
         return self.sensors.statuses if self._started_meter is None else self._started_meter.statuses()
 

@@ -9,14 +9,14 @@ round, so that a round is always the same work.
 
 import math
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 
 from pytest_energy.errors import Absent, SettingsError
 from pytest_energy.meter.protocol import OpenPhase, OpenWindow
 from pytest_energy.metrics.evaluation import Metrics
-from pytest_energy.model import Provenance, Reading, Record
+from pytest_energy.model import Channel, Provenance, Reading, Record
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import Engine
 from pytest_energy.serving.load import Milestone, Prompt, Prompts, serve
@@ -194,6 +194,26 @@ class LoadWork:
             self._first = self.plan.requests(0)
         return self._first
 
+    def why_unmeasured(self, measured: Collection[str]) -> str | None:
+        """Why nothing here measures the engine, or `None`.
+
+        Args:
+            measured: Names of the channels whose joules count in this run.
+
+        Raises:
+            SettingsError: The engine names a channel that this machine lacks among its like.
+        """
+        facts = self.plan.engine.facts
+        lacking = [name for name in facts.channels if name not in measured]
+        if facts.unmeasured_because is not None or not (measured and lacking):
+            return facts.unmeasured_because
+        names, domains = ", ".join(lacking), {Channel.domain_of(name) for name in measured}
+        if any(Channel.domain_of(name) in domains for name in lacking):
+            raise SettingsError(
+                f"{self.plan.engine.name}: channels names {names}; here: {', '.join(sorted(measured))}"
+            )
+        return f"nothing here measures {names}, which the engine names as its channels"
+
     def newest(self, round_count: int) -> tuple[LoadResult, ...]:
         """The loads of the newest rounds; all where no round was measured."""
         return tuple(self.loads[-round_count:])
@@ -247,6 +267,12 @@ class LoadWork:
         """
         if reading.provenance is Provenance.REPLAYED:
             return reading
+        facts = self.plan.engine.facts
+        if facts.note is not None:
+            reading = replace(reading, quality=(*reading.quality, facts.note))
+        return self._counted(_of_channels(reading, facts.channels) if facts.channels else reading)
+
+    def _counted(self, reading: Reading) -> Reading:
         load = self.loads[-1]
         if load.is_late:
             reading = replace(reading, quality=(*reading.quality, lateness_note(load)))
@@ -294,6 +320,28 @@ class LoadWork:
             self._whole_because = part.because
         else:
             self._part = part
+
+
+def _of_channels(reading: Reading, names: Collection[str]) -> Reading:
+    """*reading* without the channels beside *names*, also in its phases; with the uncertainty of all."""
+    if reading.void_because is not None:
+        return reading
+    phases = tuple(replace(phase, channels=_among(phase.channels, names)) for phase in reading.phases)
+    counted = _among(reading.channels, names)
+    because = None if counted else f"none of the engine's channels was read ({', '.join(names)})"
+    return replace(
+        reading,
+        channels=counted,
+        void_because=because,
+        phases=tuple(
+            replace(phase, energy_j=math.fsum(phase.channels.values())) if phase.channels else phase
+            for phase in phases
+        ),
+    )
+
+
+def _among(joules: Mapping[str, float], names: Collection[str]) -> dict[str, float]:
+    return {name: energy_j for name, energy_j in joules.items() if name in names}
 
 
 def _scaled(reading: Reading, load: LoadResult, part: tuple[float, float]) -> Reading:

@@ -79,3 +79,30 @@ def test_a_second_run_has_prompts_of_its_own(project: Project) -> None:
     run.result.assert_outcomes(failed=1)
     assert run.test()["confirming_count"] == 5
     assert (project.path / "indices.txt").read_text(encoding="utf-8") == str([*range(10)])
+
+
+def test_a_server_elsewhere_is_asked_once_and_measured_by_nothing(project: Project) -> None:
+    """What this machine uses meanwhile is not its energy: no joules, no baseline, the reason."""
+    engine = ENGINE.format(missing=0).replace(
+        "vram_bytes=None", "vram_bytes=None, unmeasured_because='is elsewhere'"
+    )
+    project.write(engine.replace("range(5)", "range(1)"))
+    project.replay({"test_work": rounds(10)})
+    run = project.run("--energy-baseline=add")
+    run.result.assert_outcomes(passed=1)
+    assert (run.test()["verdict"], run.test()["rounds"]) == ("unmeasured", [])
+    assert "is elsewhere" in run.test()["reason"]
+    assert project.baseline_paths == []
+
+
+def test_a_channel_that_is_not_here_is_an_error(project: Project) -> None:
+    """With those that are; where nothing of its kind is measured, the test is unmeasured."""
+    for names, verdict in (("('cpu:nowhere',)", None), ("('gpu:0',)", "unmeasured")):
+        engine = ENGINE.format(missing=0).replace("vram_bytes=None", f"vram_bytes=None, channels={names}")
+        project.write(engine.replace("range(5)", "range(1)"))
+        run = project.run("--energy-sensors=estimate", "-k", "test_work")
+        if verdict is None:
+            assert "channels names cpu:nowhere; here: cpu:" in run.text
+        else:
+            assert run.test()["verdict"] == verdict
+            assert "nothing here measures gpu:0" in run.test()["reason"]

@@ -120,6 +120,50 @@ def test_without_a_warm_up_the_whole_load_counts() -> None:
     assert "no warm-up" in loads.conclude(reading()).quality[0]
 
 
+def engine_facts(**changes: Any) -> FakeEngine:
+    """An engine whose facts have these values."""
+    engine = FakeEngine()
+    engine.facts = replace(engine.facts, **changes)
+    return engine
+
+
+def test_an_engine_elsewhere_is_measured_by_nothing() -> None:
+    """By its own word, whatever this machine measures."""
+    loads = loads_of(plan(engine=engine_facts(unmeasured_because="it is elsewhere")))
+    assert loads.why_unmeasured({"gpu:0"}) == "it is elsewhere"
+    assert loads_of(plan()).why_unmeasured({"gpu:0"}) is None
+
+
+def test_the_channels_of_an_engine_must_be_measured_here() -> None:
+    """A wrong name is an error; where nothing of its kind is measured, nor is the engine."""
+    loads = loads_of(plan(engine=engine_facts(channels=("gpu:0", "cpu:package-0"))))
+    assert loads.why_unmeasured({"gpu:0", "cpu:package-0", "gpu:1"}) is None
+    assert loads.why_unmeasured(set()) is None  # the meter has a reason of its own
+    assert loads.why_unmeasured({"gpu:0"}) == (
+        "nothing here measures cpu:package-0, which the engine names as its channels"
+    )
+    with pytest.raises(SettingsError, match="channels names gpu:0; here: cpu:package-0, gpu:1"):
+        loads.why_unmeasured({"gpu:1", "cpu:package-0"})
+
+
+def test_only_the_channels_of_an_engine_count() -> None:
+    """In the part that counts, and where the whole load does; without any of them the round is void."""
+    loads = loads_of(plan(engine=engine_facts(channels=("gpu:0",), note="who listens can't be seen")))
+    both = {"gpu:0": 30.0, "cpu:package-0": 70.0}
+    part = Phase(
+        name=PART, energy_j=20.0, uncertainty_j=1.0, duration_s=5.0, channels={"gpu:0": 6.0, "x": 14.0}
+    )
+    take(loads, 0)
+    assert loads.conclude(replace(reading(), channels=both)).channels == {"gpu:0": 30.0}
+    take(loads, 1, FakeWindow())
+    counted = loads.conclude(replace(reading(), channels=both, phases=(part,)))
+    assert counted.channels.keys() == {"gpu:0"}
+    assert counted.energy_j == pytest.approx(6.0 * counted.duration_s / part.duration_s)  # scaled alike
+    assert "who listens can't be seen" in counted.quality
+    void = loads.conclude(replace(reading(), channels={"gpu:1": 1.0}, phases=(part,)))
+    assert void.void_because == "none of the engine's channels was read (gpu:0)"
+
+
 def test_a_part_without_joules_makes_the_round_void() -> None:
     """Absent is not zero."""
     loads = loads_of(plan())
