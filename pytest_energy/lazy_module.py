@@ -46,5 +46,7 @@ class LazyModule:
 
 def put_back() -> None:
     """Give `sys.modules` what has come with a first use and was taken away since; nothing is replaced."""
+    if _IMPORTED.keys() <= sys.modules.keys():
+        return  # as nearly always, and between all tests of a suite
     for name, module in _IMPORTED.items():
         sys.modules.setdefault(name, module)

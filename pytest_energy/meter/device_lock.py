@@ -25,7 +25,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from os import close
+from functools import partial
 from pathlib import Path
 from select import poll
 from socket import SOCK_STREAM, SOL_SOCKET
@@ -49,6 +49,9 @@ _NAME_BYTES = 80  # sun_path has 108, less what stands before
 _BACKLOG = 4096  # who waits stands in it; the kernel cuts it to net.core.somaxconn
 _AF_UNIX, _SO_PEERCRED = 1, 17  # of Linux; `socket` has them where they are
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
+
+
+_close = partial(os.close)  # pyfakefs replaces a function of `os` in every module that names it itself
 
 
 class DeviceBusy(EnergyError):
@@ -103,7 +106,7 @@ _owned: set[int] = set()  # descriptors of this process
 
 def _disown() -> None:
     for descriptor in _owned:
-        close(descriptor)
+        _close(descriptor)
     _owned.clear()
 
 
@@ -143,7 +146,7 @@ def _owning(name: str, place: _Place, patience: Patience) -> Iterator[None]:
     finally:
         if descriptor in _owned:  # not in a child that was forked in between
             _owned.remove(descriptor)
-            close(descriptor)
+            _close(descriptor)
 
 
 def _acquire(name: str, place: _Place, patience: Patience) -> int:
@@ -242,10 +245,10 @@ class _Folder:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            close(descriptor)
+            _close(descriptor)
             return None
         except OSError:
-            close(descriptor)
+            _close(descriptor)
             raise
         return descriptor
 

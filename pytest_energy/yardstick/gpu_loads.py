@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_energy.meter.clock import Clock
+from pytest_energy.meter.synchronize import open_cuda
 from pytest_energy.model import Domain
 from pytest_energy.yardstick.load import FixedLoad, LoadSet, Repeat, ladder, rest
 
@@ -69,11 +70,11 @@ def _why_not_ready(may_open: bool) -> str | None:  # noqa: FBT001  # the one thi
     cuda = getattr(_torch(), "cuda", None)
     if cuda is None:
         return "torch is not imported in this process, and the loads of a GPU run through it"
-    if cuda.is_initialized():
+    if open_cuda() is not None:
         return None
     if not may_open:
         return "nothing in this process has used CUDA yet; --energy-yardstick=on opens the GPU for the loads"
-    return None if cuda.is_available() else "torch sees no CUDA device"
+    return None if cuda.is_available() is True else "torch sees no CUDA device"
 
 
 def _open() -> None:

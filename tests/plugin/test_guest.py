@@ -1,5 +1,7 @@
 """The tests of others run as without the plugin, and what they do to their process is no harm to it."""
 
+import pytest
+
 from tests.plugin.conftest import Project
 
 MODULES_GIVEN_BACK = """
@@ -62,3 +64,170 @@ def test_a_test_may_refuse_every_import(project: Project) -> None:
     run = project.run(subprocess=True)
     run.result.assert_outcomes(passed=2)
     assert [run.verdict(name) for name in names] == ["no-baseline"] * 2
+
+
+COUNTER = """
+import time
+from pytest_energy.model import Channel, Domain, Provenance
+from pytest_energy.sensors.protocol import Facts
+from pytest_energy.usage import Usage
+
+class Counter:
+    name, provenance = "counter", Provenance.MEASURED
+    channels = (Channel(name="cpu:0", domain=Domain.CPU, device="cpu-0", is_ticked=True, resolution_j=1e-6),)
+
+    def read_j(self, channel, now_s=time.monotonic):
+        return 2.0 * int(now_s() / 0.1)
+
+    def usage(self):
+        return Usage()
+
+    def facts(self):
+        return Facts(key_parts=("counter",))
+
+    def close(self):
+        pass
+
+def pytest_energy_sensors(config):
+    return {"counter": Counter}
+"""
+
+WORLD_REPLACED = """
+import builtins
+import contextlib
+import fcntl
+import io
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import types
+
+FUNCTIONS = {
+    os: "open read write close stat lstat listdir scandir mkdir makedirs rename replace unlink getcwd pread",
+    subprocess: "Popen run check_output",
+    socket: "socket create_connection",
+    tempfile: "gettempdir mkstemp mkdtemp NamedTemporaryFile",
+    fcntl: "flock lockf",
+    io: "open",
+    shutil: "which",
+    pathlib.Path: "open read_text read_bytes exists is_file is_dir mkdir iterdir glob stat resolve",
+}
+OF_FILES = (os, io, fcntl, shutil)
+ORIGINALS = [open, *(getattr(owner, name) for owner in OF_FILES for name in FUNCTIONS[owner].split())]
+
+def refuse(*args, **kwargs):
+    pytest.fail("the world was asked inside a test's patches")
+
+@pytest.fixture
+def names_replaced(monkeypatch):
+    "As pyfakefs does it: in each module that names a module of files, or a function of one."
+    for owner in OF_FILES:
+        stand_in = types.SimpleNamespace(**{**vars(owner), **dict.fromkeys(FUNCTIONS[owner].split(), refuse)})
+        for module in [module for name, module in sys.modules.items() if name.startswith("pytest_energy")]:
+            for name, value in [*vars(module).items()]:
+                if value is owner:
+                    monkeypatch.setattr(module, name, stand_in)
+                if any(value is original for original in ORIGINALS):
+                    monkeypatch.setattr(module, name, refuse)
+
+@contextlib.contextmanager
+def replaced():
+    "As mock.patch does it: where it is defined."
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, names in FUNCTIONS.items():
+            for name in names.split():
+                patch.setattr(owner, name, refuse)
+        patch.setattr(builtins, "open", refuse)
+        patch.setattr(os, "environ", {})
+        yield
+
+@pytest.mark.energy(rounds=1, warmup=0)
+def test_measure(names_replaced, energy):
+    with replaced():
+        energy.measure(sum, [1, 2])
+
+@pytest.mark.energy(rounds=1)
+def test_window(names_replaced, energy):
+    with replaced(), energy.window("work"):
+        sum([1, 2])
+
+@pytest.mark.energy
+def test_marked(names_replaced):
+    with replaced():
+        sum([1, 2])
+
+def test_not_ours():
+    assert open(__file__).readable()
+"""
+
+WATCHED = """
+import sys
+
+ASKED = []
+EVENTS = (
+    "import", "open", "subprocess.Popen", "os.listdir", "os.scandir", "os.mkdir", "os.rename", "os.remove",
+    "os.chdir", "os.putenv", "socket.connect", "fcntl.flock", "tempfile.mkstemp", "ctypes.dlopen",
+)
+is_watching = False
+
+def watch(event, args):
+    if not is_watching or event not in EVENTS or str(args[0]).startswith("/proc"):
+        return
+    frame = sys._getframe()
+    names = []
+    while frame is not None:
+        names.append(frame.f_globals.get("__name__", ""))
+        frame = frame.f_back
+    nearest = next((name for name in names if name.startswith(("pytest_energy", "_pytest", "test_"))), "")
+    if nearest.startswith("pytest_energy"):
+        ASKED.append((event, str(args[0]), nearest))
+
+sys.addaudithook(watch)
+
+@pytest.fixture
+def watched():
+    global is_watching
+    is_watching = True
+    yield
+
+@pytest.mark.energy(rounds=2)
+def test_measure(watched, energy):
+    energy.measure(sum, [1, 2])
+
+@pytest.mark.energy(rounds=2)
+def test_window(energy):
+    with energy.window("work"):
+        sum([1, 2])
+
+def test_nothing_was_asked():
+    assert ASKED == []
+"""
+
+
+@pytest.fixture
+def counted(project: Project) -> Project:
+    """A project with a counter of its own."""
+    (project.path / "conftest.py").write_text(COUNTER, encoding="utf-8")
+    return project
+
+
+def test_the_world_may_be_replaced_while_a_test_is_measured(counted: Project) -> None:
+    """Files, processes, sockets, folders and the environment, wherever they are named."""
+    counted.write(WORLD_REPLACED)
+    run = counted.run("--energy-sensors=counter", subprocess=True)
+    run.result.assert_outcomes(passed=4)
+    names = ("test_measure", "test_window", "test_marked")
+    assert [run.verdict(name) for name in names] == ["no-baseline"] * 3
+    assert all(run.test(name)["rounds"] for name in names)
+
+
+def test_nothing_is_asked_while_a_test_is_measured(counted: Project) -> None:
+    """From the first fixtures on: no import, no file, no process, no lock file; /proc alone is read."""
+    counted.write(WATCHED)
+    run = counted.run("--energy-sensors=counter", subprocess=True)
+    run.result.assert_outcomes(passed=3)
+    assert run.verdict("test_window") == "no-baseline"

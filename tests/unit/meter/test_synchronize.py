@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
+from unittest.mock import MagicMock, Mock
 
 import pytest
 import torch
@@ -84,3 +85,22 @@ def test_waits_on_a_real_gpu() -> None:
         square = square @ square.T / 4096
     synchronize()
     assert stream.query()
+
+
+@pytest.mark.parametrize(
+    "stand_in",
+    [
+        None,
+        Mock(),
+        MagicMock(),
+        ModuleType("torch"),
+        SimpleNamespace(cuda=None),
+        SimpleNamespace(cuda=ModuleType("torch.cuda")),
+    ],
+    ids=["refused", "mock", "magic mock", "empty", "without cuda", "half imported"],
+)
+def test_a_stand_in_for_torch_uses_no_gpu(monkeypatch: pytest.MonkeyPatch, stand_in: object) -> None:
+    """A test may put anything in torch's place: it is neither waited for nor taken for an open device."""
+    monkeypatch.setitem(sys.modules, "torch", stand_in)
+    synchronize()
+    assert gpus_in_use() == ()
