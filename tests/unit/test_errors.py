@@ -1,5 +1,8 @@
 """Text that anybody may have written is inert wherever we show it."""
 
+import builtins
+import codecs
+
 import pytest
 
 from pytest_energy.errors import (
@@ -33,6 +36,23 @@ def test_nothing_moves_the_cursor_or_commands_a_runner(text: str, visible: str) 
     """What can't be seen is shown as its escape; a command of CI is broken; twice changes nothing more."""
     assert printable(text) == visible
     assert printable(visible) == visible
+
+
+@pytest.mark.parametrize(
+    "text", ["plain", "::error::", "##[error]", "\x06", "\x9c\u2067", "\udc82\U000e0001"]
+)
+def test_to_make_a_text_inert_imports_nothing(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is done while a test's patches are in force; `re` and codecs import behind one's back."""
+
+    def refuse(name: str, *_: object, **__: object) -> None:
+        raise ImportError(name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(codecs, "lookup", refuse)
+        patch.setattr(builtins, "__import__", refuse)
+        inert = printable(text)
+    assert inert.isprintable()
+    assert (inert == text) == (text == "plain")
 
 
 def test_lines_stay_lines() -> None:
