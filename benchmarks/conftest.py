@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.cnn.planting import extra_percent, plant_from, refuse_unfit
-from benchmarks.profiles import DATASETS, PROFILES, QUICK, Profile, chosen, grown
+from benchmarks.profiles import AUTO, DATASETS, PROFILES, Profile, chosen, grown
 
 
 def _count(text: str) -> int:
@@ -38,10 +38,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("benchmarks")
     group.addoption(
         "--bench-profile",
-        choices=tuple(PROFILES),
-        default=QUICK.name,
+        choices=(AUTO, *PROFILES),
+        default=AUTO,
         help="Size of the benchmarks: quick for two CPU cores, gpu for one large GPU, paper for the paper's "
-        "networks on one (quick).",
+        "networks on one, auto for gpu where torch sees a CUDA device and quick elsewhere (auto).",
     )
     group.addoption(
         "--bench-plant",
@@ -127,6 +127,12 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(
                 f"--bench-profile={profile.name} needs a CUDA device, and torch sees none"
             )
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Which profile is run, as nobody may have named it."""
+    profile = chosen(config)
+    return f"benchmarks: profile {profile.name}, on {profile.device} (--bench-profile)"
 
 
 @pytest.fixture(scope="session")

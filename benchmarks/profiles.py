@@ -416,9 +416,22 @@ class Overrides:
         return replace(profile, cnn=cnn, llm=llm, variant="-".join(said))
 
 
+AUTO = "auto"
+
+
+def fitting() -> Profile:
+    """The profile for this machine's hardware: `gpu` where torch sees a CUDA device, else `quick`."""
+    try:
+        import torch
+    except ImportError:
+        return QUICK
+    return GPU if torch.cuda.is_available() else QUICK
+
+
 def chosen(config: pytest.Config) -> Profile:
-    """The profile that `--bench-profile` names, `quick` without it, with what other options change of it."""
-    profile = PROFILES[str(config.getoption("--bench-profile", default=QUICK.name))]
+    """The profile that `--bench-profile` names or leaves to the hardware, as other options change it."""
+    name = str(config.getoption("--bench-profile", default=QUICK.name))
+    profile = fitting() if name == AUTO else PROFILES[name]
     return Overrides(
         batch_size=config.getoption("--batch-size", default=None),
         learning_rate=config.getoption("--lr", default=None),
