@@ -50,6 +50,7 @@ from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import Summary
 from pytest_energy.stats.centre import Centre, Spread, half_width, plain_centre_of, spread_of, variance
 from pytest_energy.stats.level import Level, RoundEnergies, correlation_factor, level_of, rounds_level
+from pytest_energy.stats.ratio import ratio_of
 
 PRIOR_BETWEEN_SD = 0.01
 """tau0: standard deviation in ln J between sessions of unchanged code, where no baseline tells. On an H100
@@ -75,7 +76,6 @@ LEAST_PROVING_SESSIONS = 5
 _LEAST_ROBUST_SESSIONS = 4
 _MOST_ODD_SHARE = 0.25
 _ODD_LIMIT = 4.0  # standard deviations; of normal sessions one in 16,000 is beyond
-_LARGEST_EXPONENT = 700.0  # math.exp overflows at 709.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,14 +189,14 @@ def compare_levels(
     limit = max(math.log1p(tolerance) + half, chance_half if test_count > 1 else 0.0)
     is_single = _is_single(fresh, olds)
     return Bounds(
-        ratio=_exp(difference),
-        lower=_exp(difference - half),
-        upper=_exp(difference + half),
-        chance_lower=_exp(difference - chance_half),
-        plain_ratio=_exp(fresh.plain - plain),
-        repeated_ratio=_exp(fresh.repeated - plain),
-        detectable_ratio=_exp(limit + error.reserve),
-        baseline_j=_exp(fmean(old.centre for old in olds)),
+        ratio=ratio_of(difference),
+        lower=ratio_of(difference - half),
+        upper=ratio_of(difference + half),
+        chance_lower=ratio_of(difference - chance_half),
+        plain_ratio=ratio_of(fresh.plain - plain),
+        repeated_ratio=ratio_of(fresh.repeated - plain),
+        detectable_ratio=ratio_of(limit + error.reserve),
+        baseline_j=ratio_of(fmean(old.centre for old in olds)),
         spread=spread_of(fresh.count, has_baseline=not is_single),
         odd_places=odd,
         is_proof=not is_single or len(olds) >= LEAST_PROVING_SESSIONS,
@@ -326,7 +326,7 @@ def informed(noise: Noise, sessions: Sequence[Level]) -> Noise:
 
 def centre_ratio(fresh: Sequence[float], sessions: Iterable[Sequence[float]]) -> float:
     """Ratio of fresh values, such as seconds of each round, to the sessions': exp(f - b) of rule 1."""
-    return _exp(level_of(fresh).centre - fmean([level_of(session).centre for session in sessions]))
+    return ratio_of(level_of(fresh).centre - fmean([level_of(session).centre for session in sessions]))
 
 
 def shrunk_variance(values: Sequence[float], *, known: float = 0.0) -> float:
@@ -405,7 +405,3 @@ def satterthwaite_df(*terms: tuple[float, float]) -> float:
     """
     total = math.fsum(variance for variance, _ in terms)
     return 1 / math.fsum((variance / total) ** 2 / df for variance, df in terms if df)
-
-
-def _exp(value: float) -> float:
-    return math.exp(max(-_LARGEST_EXPONENT, min(_LARGEST_EXPONENT, value)))

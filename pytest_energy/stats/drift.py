@@ -13,6 +13,7 @@ from statistics import fmean
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.stats.compare import shrunk_variance, towards_prior
+from pytest_energy.stats.ratio import ratio_of
 
 CUSUM_SLACK = 0.5
 """k: half of the shift to be found soonest, 1 sigma."""
@@ -95,7 +96,7 @@ def creep(energies_j: Sequence[float], *, pinned_count: int) -> Creep | None:
     sigma = math.sqrt(shrunk_variance(pinned) * (1 + 1 / pinned_count))
     heights = cusum([value / sigma for value in rises])
     began = max((place + 1 for place, height in enumerate(heights) if height == 0), default=0)
-    return Creep(ratio=math.exp(rise), began=min(began, len(later) - 1))
+    return Creep(ratio=ratio_of(rise), began=min(began, len(later) - 1))
 
 
 def _successive_variance(values: Sequence[float]) -> float:

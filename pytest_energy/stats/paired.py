@@ -41,6 +41,7 @@ from pytest_energy.stats.centre import half_width, spread_of, trimmed_count
 from pytest_energy.stats.compare import POWER, PRIOR_ROUND_CV, Bounds, satterthwaite_df
 from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.process_levels import PRIOR_LEVELS, BlockSpread, ProcessLevels, levels_of_others
+from pytest_energy.stats.ratio import ratio_of
 from pytest_energy.stats.rounds import precision_for, wants_another
 
 LEAST_PAIR_COUNT = 5  # over all blocks; below it the spread of the differences is hardly known
@@ -178,13 +179,13 @@ def compare_pairs(
     )
     before_j = [energy_j for block in blocks for energy_j in block.before.energies_j]
     return Bounds(
-        ratio=math.exp(centre),
-        lower=math.exp(centre - half),
-        upper=math.exp(centre + half),
-        chance_lower=math.exp(centre - sure_half),
+        ratio=ratio_of(centre),
+        lower=ratio_of(centre - half),
+        upper=ratio_of(centre + half),
+        chance_lower=ratio_of(centre - sure_half),
         plain_ratio=_plain_ratio(blocks),
         repeated_ratio=_plain_ratio(blocks),
-        detectable_ratio=(1 + tolerance) * math.exp(half + half_at_power),
+        detectable_ratio=ratio_of(math.log1p(tolerance) + half + half_at_power),
         baseline_j=math.exp(fmean(map(math.log, before_j))),
         spread=replace(spread_of(len(before_j)), trimmed_count=_cut_of(len(before_j), count)),
     )

@@ -29,6 +29,7 @@ from statistics import fmean, median
 from pytest_energy.stats.centre import half_width
 from pytest_energy.stats.compare import PRIOR_BETWEEN_DF, PRIOR_BETWEEN_SD, Noise, satterthwaite_df
 from pytest_energy.stats.level import Level
+from pytest_energy.stats.ratio import ratio_of
 
 LEAST_TEST_COUNT = 5
 """Rule 3."""
@@ -113,16 +114,20 @@ class SuiteNoise:
         if not self.test_count:
             return None
         factors = [self.session_factors[name] for name in names if name in self.session_factors]
-        return math.exp(self.factor - (fmean(factors) if factors else 0.0))
+        return ratio_of(self.factor - (fmean(factors) if factors else 0.0))
 
-    def factor_bounds(self, alpha: float, spread: tuple[float, float] = (0.0, 1.0)) -> tuple[float, float]:
+    def factor_bounds(
+        self, alpha: float, spread: tuple[float, float] = (0.0, 1.0), level: float = 0.0
+    ) -> tuple[float, float]:
         """Bounds of the fresh session's factor as a ratio, each at confidence 1 - *alpha*.
 
-        *spread* is the variance of factors between sessions of unchanged code, with its degrees of freedom.
+        *spread* is the variance of factors between sessions of unchanged code, with its degrees of freedom;
+        *level* the factor, in ln, that the ratio is to.
         """
         own = (self.factor_sd**2, float(max(1, self.test_count - 1)))
         half = half_width(own[0] + spread[0], satterthwaite_df(own, spread), 0.0, alpha)
-        return math.exp(self.factor - half), math.exp(self.factor + half)
+        centre = self.factor - level
+        return ratio_of(centre - half), ratio_of(centre + half)
 
 
 def alone(prior_sd: float = PRIOR_BETWEEN_SD) -> SuiteNoise:

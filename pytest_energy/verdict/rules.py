@@ -20,6 +20,7 @@ from pytest_energy.model import Provenance, Record
 from pytest_energy.stats.centre import Spread
 from pytest_energy.stats.compare import Bounds, budget_bounds, summarise
 from pytest_energy.stats.drift import creep
+from pytest_energy.stats.ratio import ratio_of
 from pytest_energy.verdict.changes import Question, verdict_of, worst
 from pytest_energy.verdict.findings import (
     AgainstBudget,
@@ -302,16 +303,16 @@ def compared_of(record: Record, references: Sequence[Record], bounds: Bounds, po
 
 
 def _comparison(fresh: Entry, entries: Sequence[Entry], bounds: Bounds, policy: Policy) -> Comparison:
-    duration_ratio = math.exp(fresh.seconds.centre - fmean(entry.seconds.centre for entry in entries))
-    energy_ratio = math.exp(fresh.energy.centre - fmean(entry.energy.centre for entry in entries))
+    slower = fresh.seconds.centre - fmean(entry.seconds.centre for entry in entries)
+    dearer = fresh.energy.centre - fmean(entry.energy.centre for entry in entries)
     return Comparison(
         entry_count=len(entries),
         energy_j=bounds.baseline_j,
         ratio=bounds.ratio,
         ratio_ci=(bounds.lower, bounds.upper),
         detectable_ratio=bounds.detectable_ratio,
-        duration_ratio=duration_ratio,
-        power_ratio=energy_ratio / duration_ratio,
+        duration_ratio=ratio_of(slower),
+        power_ratio=ratio_of(dearer - slower),
         tolerance=policy.tolerance,
         basis=policy.basis.text,
     )
@@ -321,7 +322,7 @@ def _latency_ratio(fresh: Entry, entries: Sequence[Entry]) -> float | None:
     then_s = [entry.latency_s for entry in entries if entry.latency_s]
     if not (fresh.latency_s and then_s):
         return None
-    return fresh.latency_s / math.exp(fmean(map(math.log, then_s)))
+    return ratio_of(math.log(fresh.latency_s) - fmean(map(math.log, then_s)))
 
 
 def _shown_differences(old: Record | None, new: Record) -> dict[str, tuple[str, str]]:

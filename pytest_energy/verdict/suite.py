@@ -6,13 +6,13 @@ Rule 2: the yardstick's loads are no tests: what moves them is the machine, so t
     never in it.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean, variance
 
 from pytest_energy.judgement import Part, SessionFactor
 from pytest_energy.stats.compare import Noise, compare_levels
+from pytest_energy.stats.ratio import ratio_of
 from pytest_energy.stats.suite import LevelsOfTest, Prior, SuiteNoise, alone, suite_noise
 from pytest_energy.verdict.history import Activity, Entry, History
 
@@ -171,13 +171,12 @@ def session_factors(cases: Sequence[Case], suite: Suite, alpha: float) -> tuple[
         before = [noise.session_factors[name] for name in names if name in noise.session_factors]
         level = fmean(before) if before else 0.0
         spread = _factor_spread(before, len(names))
-        lower, upper = noise.factor_bounds(alpha, spread)
         factors.append(
             SessionFactor(
                 part=part,
                 channels=tuple(sorted(channels)),
-                ratio=math.exp(noise.factor - level),
-                ratio_ci=(lower * math.exp(-level), upper * math.exp(-level)),
+                ratio=ratio_of(noise.factor - level),
+                ratio_ci=noise.factor_bounds(alpha, spread, level),
                 test_count=noise.test_count,
                 yardstick=dict(_moves(yardstick, part, channels)),
                 session=next((case.fresh.session for case in tests if case.fresh is not None), None),
