@@ -26,6 +26,10 @@ MOST_NUMBER = 1e30
 """No quantity here comes near it: the largest trainings take 1e27 operations. Its cube, and sums of millions
 of those, are still far below what a float holds."""
 
+LEAST_NUMBER = 1e-30
+"""What is nearer to 0 is read as 0: no joules, seconds or share come near it. What is divided by a number
+of a document is then below 1e60, and its cube still far below what a float holds."""
+
 MOST_WHOLE = 2**53
 """Up to here a float has every whole number."""
 
@@ -95,7 +99,7 @@ def _parsed(text: str, source: str, twice: list[tuple[JsonDict, str]]) -> object
         return whole
 
     try:
-        return json.loads(text, object_pairs_hook=members)
+        return json.loads(text, object_pairs_hook=members, parse_float=_number)
     except json.JSONDecodeError as error:
         raise FormatError(
             f"{source} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
@@ -104,6 +108,11 @@ def _parsed(text: str, source: str, twice: list[tuple[JsonDict, str]]) -> object
         raise FormatError(f"{source} is not JSON: {error}") from error
     except RecursionError as error:
         raise FormatError(f"{source} is nested too deep to be one of ours") from error
+
+
+def _number(text: str | float) -> float:
+    number = float(text)
+    return 0.0 if -LEAST_NUMBER < number < LEAST_NUMBER else number
 
 
 def decode(value: object, kind: type[T], where: str) -> T:
@@ -151,7 +160,7 @@ def number_of(value: object) -> float | None:
     if isinstance(value, str | bytes):  # float reads them, and nobody has meant that
         return None
     try:
-        number = float(value)  # type: ignore[arg-type]  # whoever can't be a number says so
+        number = _number(value)  # type: ignore[arg-type]  # whoever can't be a number says so
     except (TypeError, ValueError, OverflowError, RuntimeError):
         return None
     return number if abs(number) <= MOST_NUMBER else None

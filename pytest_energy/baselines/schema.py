@@ -112,18 +112,21 @@ def check_times(sessions: Sequence[Record], now: datetime) -> None:
 
 
 def moment_of(record: Record) -> datetime:
-    """When *record* was made.
+    """When *record* was made, in UTC.
 
     Raises:
         BaselineError: Its `created` is no time.
     """
     try:
         moment = datetime.fromisoformat(record.created)
-    except ValueError as error:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (
+        ValueError,
+        OverflowError,
+    ) as error:  # in UTC before the year 1, or past 9999
         raise BaselineError(
             f"{record.test_id}: created is {record.created!r}, not a time such as 2026-11-20T10:00:00Z"
         ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def to_json_text(baseline: Baseline) -> str:

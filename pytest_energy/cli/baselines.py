@@ -160,7 +160,7 @@ def _list(options: argparse.Namespace) -> int:
 def _machine_row(key: str, baselines: Sequence[Baseline]) -> tuple[str, ...]:
     records = [record for baseline in baselines for record in baseline.entries]
     new_count = sum(level_of(baseline.entries).is_new for baseline in baselines)
-    newest = max(moment_of(record) for record in records).astimezone(UTC)
+    newest = max(moment_of(record) for record in records)
     provenances = sorted({record.provenance.value for record in records})
     return (
         printable(key),

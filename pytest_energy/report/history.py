@@ -7,7 +7,6 @@ Rule 2: a change is told as `stats.compare` centres it, a drift as `stats.drift`
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
 
 from pytest_energy.baselines.levels import level_of
 from pytest_energy.baselines.schema import PINNED_COUNT, Baseline, moment_of
@@ -183,4 +182,4 @@ def drift_text(baseline: Baseline) -> str:
 
 
 def _time_text(record: Record, form: str) -> str:
-    return moment_of(record).astimezone(UTC).strftime(form)
+    return moment_of(record).strftime(form)

@@ -24,6 +24,7 @@ from pytest_energy.model import JoinedAs, Machine, Phase, Provenance, Reading, R
 from pytest_energy.sensors.protocol import Facts
 from pytest_energy.usage import Usage
 from tests.builders import KEY, TEST_ID, record, sessions
+from tests.strategies import numbers
 
 # Node ids as people and generators write them, and as nobody should.
 ANY_TEXT = st.text(st.characters(codec=None, categories=None, exclude_categories=()), max_size=40)
@@ -34,11 +35,11 @@ TEST_IDS = ANY_TEXT | st.lists(
     max_size=12,
 ).map("".join)
 
-NUMBERS = st.floats(-MOST_NUMBER, MOST_NUMBER)
-POSITIVE = st.floats(0, MOST_NUMBER)
+NUMBERS = numbers(-MOST_NUMBER, MOST_NUMBER)
+POSITIVE = numbers(0, MOST_NUMBER)
 SHARES = st.none() | POSITIVE
 TEXTS = st.text(max_size=8)
-CHANNELS = st.dictionaries(st.just("gpu:0"), st.floats(0, 1e9), min_size=1)
+CHANNELS = st.dictionaries(st.just("gpu:0"), numbers(0, 1e9), min_size=1)
 
 PHASES = st.builds(
     Phase,

@@ -110,10 +110,17 @@ def test_a_fault_is_named_with_its_place(value: object, fault: str) -> None:
     assert str(error.value) == fault
 
 
-@pytest.mark.parametrize("number", [1e30, -1e30, 5e-324, -0.0, 10**18])
+@pytest.mark.parametrize("number", [1e30, -1e30, 1e-30, -1e-30, -0.0, 10**18])
 def test_a_number_up_to_the_limit_is_read(number: float) -> None:
-    """The limit itself is one, and so is the smallest number that is not 0."""
-    assert decode({"nothing": number, "count": 2**53}, Outer, "f") == Outer(nothing=number, count=2**53)
+    """The limits themselves are numbers."""
+    document = parse(json.dumps({"nothing": number, "count": 2**53}), "f")
+    assert decode(document, Outer, "f") == Outer(nothing=number, count=2**53)
+
+
+@pytest.mark.parametrize("text", ["5e-324", "-1e-320", "9.99e-31", "-9.99e-31", "1e-400", "-0.0", "0e999999"])
+def test_what_is_nearer_to_0_than_any_quantity_is_0(text: str) -> None:
+    """What is divided by a number of a document stays a number."""
+    assert repr(parse(f"[{text}]", "f")) == "[0.0]"
 
 
 @pytest.mark.parametrize(

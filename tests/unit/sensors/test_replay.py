@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pytest_energy.errors import NotMeasurable, SettingsError
 from pytest_energy.model import Phase, Provenance, Reading, Tick, Trace
 from pytest_energy.sensors.replay import ReplayRound, load_replay, save_replay
+from tests.strategies import numbers
 
 TEST_ID = "tests/test_model.py::test_training[resnet18]"
 PLAIN: dict[str, object] = {
@@ -269,7 +270,7 @@ def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
         save_replay(tmp_path / "file" / "replay.json", {})
 
 
-JOULES = st.floats(0, 1e9)
+JOULES = numbers(0, 1e9)
 CHANNELS = st.dictionaries(
     st.sampled_from(["gpu:0", "gpu:1", "cpu:package-0", "dram:package-0"]), JOULES, min_size=1
 )
@@ -279,7 +280,7 @@ PHASES = st.lists(
         name=st.text(max_size=5),
         energy_j=st.none() | JOULES,
         uncertainty_j=st.none() | JOULES,
-        duration_s=st.floats(0, 1e6),
+        duration_s=numbers(0, 1e6),
         samples=st.none() | st.integers(1, 100),
         quality=st.lists(st.text(max_size=5), max_size=2).map(tuple),
     ),
@@ -291,12 +292,12 @@ TICKS = st.builds(
         for n in range(len(steps))
     ),
     st.lists(st.tuples(st.integers(1, 10_000), st.integers(0, 10_000)), min_size=2, max_size=8),
-    st.none() | st.floats(0, 1),
+    st.none() | numbers(0, 1),
 )
 PLAIN_ROUNDS = st.builds(
     ReplayRound.from_channels,
     CHANNELS,
-    st.floats(1e-6, 1e6),
+    numbers(1e-6, 1e6),
     uncertainty_j=st.none() | JOULES,
     phases=PHASES,
 )
@@ -305,8 +306,8 @@ TICKED_ROUNDS = st.builds(
     st.builds(
         Trace,
         ticks=st.dictionaries(st.sampled_from(["gpu:0", "gpu:1"]), TICKS, min_size=1),
-        start_s=st.floats(-10, 0),
-        stop_s=st.floats(1e-3, 10),
+        start_s=numbers(-10, 0),
+        stop_s=numbers(1e-3, 10),
     ),
     phases=PHASES,
 )
