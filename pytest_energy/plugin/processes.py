@@ -218,8 +218,10 @@ class Controller:
         self._skipped.pop(report.nodeid, None)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if self._reports or self._skipped or self._is_asked_for_files():
+        has_energy_tests = bool(self._reports or self._skipped)
+        if has_energy_tests:
             self._run_notes |= dict.fromkeys(_notes_of_this_process(self._config, exitstatus))
+        if has_energy_tests or self._is_asked_for_files():
             for report in self._reports.values():
                 if _key(report) in self._failed:
                     vars(report)["energy"]["outcome"] = "failed"
