@@ -111,8 +111,9 @@ class Round(Document, frozen=True, kw_only=True):
         resting_channels: Joules by channel of devices that were at rest: in no sum. Left out where none was.
         estimated_channels: What a model gives for hardware that nothing measures, by channel: never added to
             energy_j. Left out where there is nothing to estimate.
-        device_use: By channel, whether a process of this run computed on the device (busy), or has a context
-            open on it or it computed for somebody unknown (open); left out where nothing was seen.
+        device_use: By channel, whether a process of this run computed on the device (busy), it computed and
+            nobody can tell for whom (unnamed), or a process of this run has a context open on it (open); left
+            out where nothing was seen.
         power_trace: Power by channel over the whole window, where its counter ticks: pairs of seconds since
             the window opened and watts from then until the next pair; the last pair ends the last step. Left
             out where none is known, and in baselines.

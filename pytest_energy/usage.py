@@ -21,6 +21,8 @@ class DeviceUse(StrEnum):
     """What was seen of a device's use by this run's processes in a window, beside its joules."""
 
     OPEN = "open"
-    """A context of theirs is on it, or it computed for somebody whom nobody can name."""
+    """A context of theirs is on it."""
+    UNNAMED = "unnamed"
+    """It computed, and nobody can tell for whom: in a container NVML lists no process by its number here."""
     BUSY = "busy"
     """A process of theirs computed on it."""

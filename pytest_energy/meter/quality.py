@@ -68,7 +68,9 @@ class DeviceHistory:
         ours = [pid for pid, is_kin in self.is_kin.items() if is_kin]
         if any(self.after.processes.get(pid) for pid in ours):
             return DeviceUse.BUSY
-        return DeviceUse.OPEN if ours or self.after.is_busy else None
+        if self.after.is_busy:
+            return DeviceUse.UNNAMED
+        return DeviceUse.OPEN if ours else None
 
 
 def why_clock_is_wrong(

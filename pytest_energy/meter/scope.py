@@ -3,8 +3,8 @@
 Rule 1: only joules of what belongs to the test are its joules: a GPU that did nothing is no part of them.
 Rule 2: the processor is always at work: it runs the test.
 Rule 3: power tells. A GPU that drew more than in the quiet before its windows worked, whatever else is seen;
-    one that drew no more was at rest, also where a context of the test's processes is open on it. Only where
-    one of them was seen computing it worked in any case.
+    one that drew no more was at rest, also where a context of the test's processes is open on it. Only what
+    was at work before its windows and inside draws no more and works: that is told by who computed.
 Rule 4: where power can't tell, a context or a busy device does: short work is not taken for rest.
 Rule 5: what a baseline counts is counted on, at work or not, so that its sessions can be compared.
 """
@@ -27,6 +27,10 @@ _DOUBT = 2.0  # and within which rest may be work
 # Power before the first test stands in for that of a channel without quiet ticks. It is read once, so a
 # warmer room must not be work; an open context is half as much again, and more.
 _IDLE_SHARE = 0.1
+
+# What is computed all the while, and before, for nobody who has a name: an idle H100 draws 70 W, one with a
+# context open 1.7 times that. A desktop, which computes all the time, has idle power.
+_STEADY_RATIO = 3.0
 
 
 def scoped(record: Record, counted: Collection[str] = ()) -> Record:
@@ -70,11 +74,9 @@ def scope_text(record: Record) -> str:
 
 
 def estimated_j(record: Record) -> float | None:
-    """Mean joules of a round that a model gives for what nothing measured; `None` where it doesn't tell."""
-    rounds = [reading for reading in record.rounds if reading.void_because is None]
-    if not rounds or not all(reading.estimated_channels for reading in rounds):
-        return None
-    return math.fsum(math.fsum(reading.estimated_channels.values()) for reading in rounds) / len(rounds)
+    """Mean joules of a round that a model gives for what nothing measured; `None` where it tells of none."""
+    rounds = [one.estimated_channels for one in record.rounds if one.estimated_channels]
+    return math.fsum(math.fsum(one.values()) for one in rounds) / len(rounds) if rounds else None
 
 
 def is_at_rest(readings: Sequence[Reading], idle_power_w: Mapping[str, float]) -> bool:
@@ -102,7 +104,7 @@ def _resting(readings: Sequence[Reading], idle_power_w: Mapping[str, float]) -> 
 
 def _has_worked(name: str, readings: Sequence[Reading], idle_w: float | None) -> bool:
     uses = [reading.device_use.get(name) for reading in readings]
-    if DeviceUse.BUSY in uses:
+    if _has_computed(uses, _mean_power_w(name, readings), idle_w):
         return True
     quiet = [reading for reading in readings if name in reading.quiet_power_w and name in reading.channels]
     if not quiet:
@@ -114,6 +116,14 @@ def _has_worked(name: str, readings: Sequence[Reading], idle_w: float | None) ->
     if excess_j > max(REST_SHARE * quiet_j, _PROOF * error_j):
         return True
     return any(uses) and duration_s > 0 and excess_j + _DOUBT * error_j > REST_SHARE * quiet_j
+
+
+def _has_computed(uses: Sequence[DeviceUse | None], power_w: float, idle_w: float | None) -> bool:
+    """Whether somebody was seen at it in half of the rounds: what is seen may be of up to a second before."""
+    busy_count = uses.count(DeviceUse.BUSY)
+    if idle_w is not None and power_w > _STEADY_RATIO * idle_w:
+        busy_count += uses.count(DeviceUse.UNNAMED)
+    return 2 * busy_count >= max(1, len(uses))
 
 
 def _mean_power_w(name: str, readings: Sequence[Reading]) -> float:

@@ -69,7 +69,7 @@ def _joined(parts: Sequence[Window]) -> Reading:
         duration_s=duration_s,
         quiet_power_w={name: joules / duration_s for name, joules in _shared_sums(quiet_j).items()},
         estimated_channels=_shared_sums(reading.estimated_channels for reading in readings),
-        device_use=dict(sorted(uses, key=lambda pair: pair[1] is DeviceUse.BUSY)),  # the last one counts
+        device_use=dict(sorted(uses, key=lambda pair: [*DeviceUse].index(pair[1]))),  # the last one counts
         uncertainty_j=math.hypot(*(reading.uncertainty_j for reading in readings)),
         provenance=readings[0].provenance,
         quality=tuple(dict.fromkeys(sentence for reading in readings for sentence in reading.quality)),

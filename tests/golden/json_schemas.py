@@ -29,7 +29,11 @@ RULES: dict[str, Node] = {
     "round": {
         "if": IS_VOID,
         "then": {"properties": {"energy_j": {"type": "null"}}},
-        "else": {"properties": {"energy_j": {"type": "number"}, "channels": {"minProperties": 1}}},
+        "else": {
+            "if": {"properties": {"channels": {"maxProperties": 0}}},
+            "then": {"properties": {"energy_j": {"type": "null"}}, "required": ["resting_channels"]},
+            "else": {"properties": {"energy_j": {"type": "number"}}},
+        },
     },
     "test": {
         "if": IS_ABSENT,

@@ -286,7 +286,7 @@ def test_a_process_of_ours_holds_the_device_or_computes() -> None:
 
 def test_a_busy_device_without_processes_is_a_use() -> None:
     """In a container the device may compute for a process that has no number here."""
-    assert used(NvmlBench(), utilisation_percent=3) == {"gpu:0": DeviceUse.OPEN}
+    assert used(NvmlBench(), utilisation_percent=3) == {"gpu:0": DeviceUse.UNNAMED}
 
 
 def test_a_stranger_that_holds_the_device_is_no_use_of_ours() -> None:

@@ -53,7 +53,7 @@ def of(*rounds: Reading, idle_w: float | None = None, **fields: Any) -> Record:
     )
 
 
-OPEN, BUSY = ({"gpu:0": use} for use in (DeviceUse.OPEN, DeviceUse.BUSY))
+OPEN, UNNAMED, BUSY = ({"gpu:0": use} for use in DeviceUse)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,9 @@ OPEN, BUSY = ({"gpu:0": use} for use in (DeviceUse.OPEN, DeviceUse.BUSY))
         ([reading(103.0, uncertainty_j=2.0, use=OPEN)] * 3, True),
         ([reading(100.0, uncertainty_j=2.0, use=OPEN)] * 1, True),
         ([reading(100.0, use=BUSY)] * 3, True),
-        ([reading(100.0, use=BUSY), reading(100.0), reading(100.0)], True),
+        ([reading(100.0, use=BUSY), reading(100.0)], True),
+        ([reading(100.0, use=BUSY), reading(100.0), reading(100.0)], False),  # of the test before it
+        ([reading(100.0, use=UNNAMED)] * 3, False),  # a desktop's windows are drawn
         ([reading(160.0, duration_s=0.010, uncertainty_j=0.1)], True),  # a kernel of a millisecond
     ],
 )
@@ -79,6 +81,23 @@ def test_power_tells_and_where_it_cannot_use_does(rounds: list[Reading], *, has_
     found = of(*rounds)
     assert (found.unmeasured_because is None) is has_worked
     assert (found.energy_j is not None) is has_worked
+
+
+@pytest.mark.parametrize(
+    ("power_w", "use", "has_worked"),
+    [
+        (600.0, UNNAMED, True),
+        (600.0, None, False),
+        (600.0, OPEN, False),
+        (120.0, UNNAMED, False),  # a context that is open, and a look at what was before
+    ],
+)
+def test_work_that_goes_on_all_the_time_is_work(
+    power_w: float, use: Mapping[str, DeviceUse] | None, *, has_worked: bool
+) -> None:
+    """A thread that works before the windows, too, draws no more inside; that the GPU computes tells."""
+    rounds = [reading(power_w, quiet_w=power_w, use=use)] * 3
+    assert (of(*rounds, idle_w=70.0).energy_j is not None) is has_worked
 
 
 def test_many_rounds_know_more_than_one() -> None:
@@ -191,11 +210,12 @@ def test_what_has_no_joules_of_this_machine_stays_as_it_is(found: Record) -> Non
 
 
 def test_the_estimate_is_a_mean_beside_the_joules() -> None:
-    """It is told where every round has one, and is in no sum."""
+    """It is that of the rounds that have one, and is in no sum."""
     rounds = [replace(reading(300.0), estimated_channels={"cpu:machine": one_j}) for one_j in (10.0, 14.0)]
     found = of(*rounds)
     assert (estimated_j(found), found.energy_j) == (12.0, 300.0)
-    assert estimated_j(of(*rounds, reading(300.0))) is None
+    assert estimated_j(of(*rounds, reading(300.0))) == 12.0
+    assert estimated_j(of(reading(300.0))) is None
 
 
 # ---- boards ----

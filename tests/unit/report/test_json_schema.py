@@ -48,6 +48,7 @@ READING = Reading(
     power_trace={"gpu:0": ((0.021, 212.4), (0.121, 640.1), (0.221, 640.1))},
 )
 VOID = replace(READING, channels={}, void_because="thermal slowdown")
+RESTED = replace(READING, channels={}, phases=())
 
 READY = ReadyPower(power_w=120.0, temperature_c=45.0, slope_w_per_k=0.6, uncertainty_w=0.2)
 WORK = PartComparison(
@@ -100,6 +101,11 @@ FULL = replace(
     ),
 )
 """A judgement with a value in every field."""
+
+AT_REST = replace(
+    judgement(energy_j=None, verdict=Verdict.UNMEASURED),
+    record=replace(FULL.record, rounds=(RESTED,), unmeasured_because="the GPU was at rest"),
+)
 
 
 def written(
@@ -172,9 +178,10 @@ def test_every_stored_baseline_is_valid() -> None:
         (FULL,),
         (judgement(energy_j=None, verdict=Verdict.UNMEASURED),),
         (judgement(verdict=Verdict.VOID),),
+        (AT_REST,),
         (judgement(provenance=Provenance.ESTIMATED, machine=LAPTOP, sensors=(ESTIMATE,)), judgement()),
     ],
-    ids=["empty", "gpu", "estimated", "replayed", "full", "unmeasured", "void", "two machines"],
+    ids=["empty", "gpu", "estimated", "replayed", "full", "unmeasured", "void", "at rest", "two machines"],
 )
 def test_a_fresh_document_is_valid(judgements: tuple[Judgement, ...]) -> None:
     """What is written now fits the schema."""
@@ -234,6 +241,7 @@ def test_the_verdicts_are_those_of_the_model() -> None:
         (("tests", 0), "samples", 0),
         (("tests", 0, "rounds", 0), "surprise", 1),
         (("tests", 0, "rounds", 0), "energy_j", None),
+        (("tests", 0, "rounds", 0), "channels", {}),
         (("tests", 0, "rounds", 0), "channels", {"disk:0": 1.0}),
         (("tests", 0, "rounds", 0), "power_trace", {"gpu:0": [[0.1, 200.0]]}),
         (("tests", 0, "rounds", 0), "power_trace", {"gpu:0": [[0.1, 200.0, 1.0], [0.2, 200.0]]}),
