@@ -6,13 +6,13 @@ Rule 2: what is `null`, and what is left out, is fixed: programs read these keys
 Rule 3: what is worked out of the rounds is written for those who read the file, and never read back.
 """
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType, field
 
 from pytest_energy.codec import NULLABLE, ByName, Document, JsonDict, Number, Text, Whole, decode
 from pytest_energy.judgement import BaselineMode, Limit, Part, Verdict
+from pytest_energy.machine_time import MACHINE_TIME
 from pytest_energy.model import Domain, JoinedAs, Provenance
 from pytest_energy.usage import DeviceUse
 
@@ -416,4 +416,4 @@ def format_of(value: object, source: str) -> int:
 
 def now_text(timespec: str = "seconds") -> str:
     """The time, for a document: UTC, ISO 8601 with `Z`."""
-    return datetime.now(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
+    return MACHINE_TIME.utc_now().isoformat(timespec=timespec).replace("+00:00", "Z")

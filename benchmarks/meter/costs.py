@@ -15,8 +15,9 @@ from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.host_usage import System
 from pytest_energy.meter.live import LiveMeter
 from pytest_energy.sensors.estimate import EstimateSensor
+from pytest_energy.sensors.prompt_read import read_small
 from pytest_energy.sensors.protocol import Sensor
-from pytest_energy.sensors.rapl import RaplSensor, read_small
+from pytest_energy.sensors.rapl import RaplSensor
 
 _SAMPLER_THREAD = "pytest-energy-sampler"
 

@@ -16,8 +16,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from functools import partial
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -33,6 +32,7 @@ from pytest_energy.baselines.schema import (
     to_json_text,
 )
 from pytest_energy.errors import BaselineError, NotComparable
+from pytest_energy.machine_time import MACHINE_TIME
 from pytest_energy.model import Record
 from pytest_energy.whole_file import (
     NotAFile,
@@ -79,7 +79,7 @@ class Store:
 
     folder: Path
     lock_timeout_s: float = field(default=60.0, kw_only=True)
-    now: Callable[[], datetime] = field(default=partial(datetime.now, UTC), kw_only=True)
+    now: Callable[[], datetime] = field(default=MACHINE_TIME.utc_now, kw_only=True)
 
     def path(self, machine_key: str, test_id: str) -> Path:
         """File of the baseline of *test_id* on *machine_key*, whether it is there or not."""

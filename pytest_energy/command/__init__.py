@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -25,6 +24,7 @@ from typing import IO
 import psutil
 
 from pytest_energy.errors import EnergyError, SettingsError
+from pytest_energy.machine_time import MACHINE_TIME
 from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.model import Reading
 from pytest_energy.work import WorkDescription
@@ -239,6 +239,6 @@ def _is_alive(process: psutil.Process) -> bool:
 
 def _await_end(processes: Collection[psutil.Process], longest_s: float) -> None:
     """Look rather than wait: the end of a child is for its own `Popen` to collect."""
-    stop_s = time.monotonic() + longest_s
-    while time.monotonic() < stop_s and any(map(_is_alive, processes)):
-        time.sleep(_LOOK_S)
+    stop_s = MACHINE_TIME.now_s() + longest_s
+    while MACHINE_TIME.now_s() < stop_s and any(map(_is_alive, processes)):
+        MACHINE_TIME.sleep_s(_LOOK_S)

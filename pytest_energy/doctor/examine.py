@@ -56,6 +56,8 @@ def examine(
         faults = {c.name: sampler.fault_since(c.name, since_s) for c in channels}
     finally:
         sampler.stop()
+    if sampler.failure is not None:
+        raise sampler.failure
     worked = {d: load.what for load in working for d in load.domains if d not in unloaded}
     return {
         c.name: channel_report(

@@ -1,7 +1,9 @@
 """Time as the meter sees it, so that tests can bring their own."""
 
-import time
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from pytest_energy.machine_time import MachineTime
 
 
 class Clock(Protocol):
@@ -20,17 +22,30 @@ class Clock(Protocol):
         ...
 
 
-class SystemClock:
+@runtime_checkable
+class CountedClock(Protocol):
+    """A clock whose seconds can be held against another count of them."""
+
+    def counted_s(self) -> float | None:
+        """Seconds since an arbitrary zero as another counts them, to a hundredth; `None`: nobody does."""
+        ...
+
+
+class SystemClock(MachineTime):
     """The clock of this machine."""
 
-    def now_s(self) -> float:
-        return time.monotonic()
 
-    def sleep_s(self, duration_s: float) -> None:
-        time.sleep(max(0.0, duration_s))
+@dataclass(frozen=True, slots=True)
+class TimeMark:
+    """A moment by all that tells time: a clock before and after a look at what it can be held against."""
 
-    def suspended_s(self) -> float | None:
-        # CLOCK_BOOTTIME counts while the machine sleeps, CLOCK_MONOTONIC doesn't: clock_gettime(2).
-        if not hasattr(time, "CLOCK_BOOTTIME"):
-            return None
-        return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+    before_s: float
+    suspended_s: float | None
+    counted_s: float | None
+    after_s: float
+
+    @classmethod
+    def now(cls, clock: Clock) -> "TimeMark":
+        before_s, suspended_s = clock.now_s(), clock.suspended_s()
+        counted_s = clock.counted_s() if isinstance(clock, CountedClock) else None
+        return cls(before_s, suspended_s, counted_s, clock.now_s())

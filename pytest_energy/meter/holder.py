@@ -1,18 +1,18 @@
 """A process that holds what another one waits for, as the kernel knows it."""
 
 import os
-import time
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import NamedTuple
 
 from pytest_energy.errors import printable
+from pytest_energy.machine_time import MACHINE_TIME
 from pytest_energy.meter.process_table import ProcessTable
 
 _MOST_CHARACTERS = 100  # of a command: its program and what it works on
 _STOPPED = "T"
 
 _TABLE = ProcessTable()
-_now_s, _since_start_s, _own_user = time.time, time.clock_gettime, os.getuid
+_own_user = os.getuid
 
 
 class Holder(NamedTuple):
@@ -41,13 +41,10 @@ class Holder(NamedTuple):
         if process is None:
             return f"pid {self.pid}{owner}, which has ended or is hidden from here"
         command = command_text(_TABLE.words(self.pid))
-        began_s = _now_s() - (_since_start_s(_SINCE_START) - process.start_s)
+        began = MACHINE_TIME.utc_now() - timedelta(seconds=MACHINE_TIME.since_start_s() - process.start_s)
         state = f", and stopped (kill -CONT {self.pid} lets it go on)" if process.state == _STOPPED else ""
-        since = f"{datetime.fromtimestamp(began_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        since = f"{began:%Y-%m-%dT%H:%M:%SZ}"
         return f"pid {self.pid}{owner} ({command}), running since {since}{state}"
-
-
-_SINCE_START = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def command_text(words: tuple[str, ...]) -> str:

@@ -76,9 +76,9 @@ def integrate(
 
     Args:
         ticks: Ticks of one counter in the order of time, from before the start to after the stop. A counter
-            that was read at the edges has its reads at exactly *start_s* and *stop_s*. Where the uncertainty
-            of a tick's time isn't known, the times are taken as they are, and how badly they keep to a beat
-            is the uncertainty of all.
+            that was read at the edges has what it showed at exactly *start_s* and *stop_s*. Where the
+            uncertainty of a tick's time isn't known, the times are taken as they are, and how badly they
+            keep to a beat is the uncertainty of all.
         start_s: When the window opened, on the clock of the ticks.
         stop_s: When the window closed, with the work really over.
         quiet_s: Stretches before the window that are known to be quiet. Without them the ticks right before
@@ -133,10 +133,10 @@ def _between_edges(start: Tick, stop: Tick, resolution_j: float) -> Integral:
     energy_j, duration_s = stop.joules - start.joules, stop.time_s - start.time_s
     power_w = energy_j / duration_s
     # Each read is 0 to _EDGE_AGE_S old: a uniform error whose root mean square is the age over sqrt(3).
-    age_j = power_w * min(_EDGE_AGE_S, duration_s) * math.sqrt(2 / 3)
-    return Integral(
-        energy_j=energy_j, uncertainty_j=math.hypot(age_j, resolution_j / math.sqrt(6)), how=How.EDGES
-    )
+    age_s = min(_EDGE_AGE_S, duration_s) * math.sqrt(2 / 3)
+    when_s = math.hypot(age_s, start.spread_s or 0.0, stop.spread_s or 0.0)
+    uncertainty_j = math.hypot(power_w * when_s, resolution_j / math.sqrt(6))
+    return Integral(energy_j=energy_j, uncertainty_j=uncertainty_j, how=How.EDGES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,13 +70,21 @@ class LiveMeter:
             quiet=QuietSpans(),
             cpu_power=cpu_power,
         )
-        self._idle_w: dict[str, float] = {}
+        self._idle_w: dict[str, float] | None = None
         self._last: LiveWindow | None = None
 
     def start(self) -> None:
-        self._instruments.sampler.start()
-        if self.provenance is Provenance.MEASURED and self._channels:
-            self._idle_w = self._at_rest()
+        if not self._instruments.sampler.is_running and self._instruments.sampler.start():
+            self._instruments.quiet.forget()
+        if self._idle_w is None:
+            is_measured = self.provenance is Provenance.MEASURED and bool(self._channels)
+            self._idle_w = self._at_rest() if is_measured else {}
+
+    def pause(self) -> None:
+        if self._last is not None:
+            self._last.abandon("it was still open when its test had ended")
+        if self._instruments.sampler.is_running:
+            self._instruments.sampler.stop()
 
     def _at_rest(self) -> dict[str, float]:
         """Power of each channel over the next seconds, in which nothing is at work."""
@@ -105,18 +113,20 @@ class LiveMeter:
         return f"no sensor on this machine ({reasons})" if reasons else "no sensor on this machine"
 
     def idle_power_w(self) -> Mapping[str, float] | None:
-        return dict(self._idle_w) or None
+        return dict(self._idle_w or {}) or None
 
     def drift_notes(self) -> tuple[str, ...]:
         """See `Meter`. Channels that tick are compared with the first window's quiet, its devices open."""
         is_ticked = {channel.name: channel.is_ticked for channel in self._channels}
-        before_w = {name: idle_w for name, idle_w in self._idle_w.items() if not is_ticked[name]}
+        before_w = {name: idle_w for name, idle_w in (self._idle_w or {}).items() if not is_ticked[name]}
         before_w |= self._instruments.quiet.first_power_w
         is_asked = self.provenance is Provenance.MEASURED and self._last is not None
-        if not (is_asked and before_w) or self._instruments.sampler.failure is not None:
+        if not (is_asked and before_w):
             return ()
+        self.start()
         self._instruments.synchronize()
-        return quality.drift_notes(before_w, self._at_rest())
+        after_w = {} if self._instruments.sampler.why_dead() else self._at_rest()
+        return quality.drift_notes(before_w, after_w)
 
     def devices(self, domains: frozenset[Domain] | None) -> tuple[str, ...]:
         return tuple(sorted({channel.device for channel in self._of(domains)}))
@@ -125,6 +135,7 @@ class LiveMeter:
         return tuple(c for c in self._channels if domains is None or c.domain in domains)
 
     def open(self, test_id: str, *, domains: frozenset[Domain] | None = None) -> OpenWindow:
+        self.start()
         last, channels = self._last, self._of(domains)
         if last is not None:
             last.abandon(f"it was still open when {test_id} opened another window")
@@ -137,12 +148,7 @@ class LiveMeter:
         self._system.adopt(pids)
 
     def close(self) -> None:
-        """End the sampling.
-
-        Raises:
-            Exception: What ended it before, if something did.
-        """
-        self._instruments.sampler.stop()
+        self.pause()
 
 
 def _one_provenance(sensors: Sequence[Sensor]) -> Provenance:

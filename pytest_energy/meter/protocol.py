@@ -42,7 +42,14 @@ class Meter(Protocol):
         ...
 
     def start(self) -> None:
-        """Begin; takes about 3 s where something is measured: ticks are found, idle power is measured."""
+        """Begin, or go on after a pause.
+
+        At first it takes about 3 s where something is measured: ticks are found, idle power is measured.
+        """
+        ...
+
+    def pause(self) -> None:
+        """Leave the process as it was: no thread, no window. What was found out is kept."""
         ...
 
     def rounds_left(self, test_id: str) -> int | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import fmean, median, stdev
 
+from pytest_energy.meter.clock import TimeMark
 from pytest_energy.meter.integrate import How, Integral
 from pytest_energy.model import Channel, Domain, Provenance, Reading, Tick
 from pytest_energy.sensors.protocol import DeviceSnapshot, DeviceState, Slowdown
@@ -18,6 +19,10 @@ from pytest_energy.usage import DeviceUse
 
 # Two reads of two clocks differ by microseconds; a machine that sleeps does so for seconds.
 _SUSPENDED_S = 0.01
+
+# The kernel counts hundredths of a second, one off at each end; the rate of its clock is corrected by 0.05 %
+# at most (adjtimex(2)).
+_COUNTED_S, _COUNTED_SHARE = 0.03, 2e-3
 
 # Joules that are known to no better than this share say little of the work: with 2 standard uncertainties
 # the window could have used nothing.
@@ -73,17 +78,32 @@ class DeviceHistory:
         return DeviceUse.OPEN if ours else None
 
 
-def why_clock_is_wrong(
-    start_s: float, stop_s: float, suspended_before_s: float | None, suspended_after_s: float | None
-) -> str | None:
-    """Why the seconds of a window can't be used, or `None`."""
+def why_clock_is_wrong(start_s: float, stop_s: float, before: TimeMark, after: TimeMark) -> str | None:
+    """Why the seconds of a window, which lies between two moments, can't be used, or `None`."""
     if stop_s <= start_s:
         return f"the clock went from {start_s} s to {stop_s} s during the window: it went back or stood"
-    if suspended_before_s is not None and suspended_after_s is not None:
-        slept_s = suspended_after_s - suspended_before_s
+    if before.suspended_s is not None and after.suspended_s is not None:
+        slept_s = after.suspended_s - before.suspended_s
         if abs(slept_s) > _SUSPENDED_S:
             return f"the machine slept for {to_text(slept_s, 's')} during the window"
+    if before.counted_s is not None and after.counted_s is not None:
+        return _why_clock_errs(before, after, after.counted_s - before.counted_s)
     return None
+
+
+def _why_clock_errs(before: TimeMark, after: TimeMark, counted_s: float) -> str | None:
+    """Why two moments aren't as far apart as the kernel counts, however long each look at them took."""
+    least_s, most_s = after.before_s - before.after_s, after.after_s - before.before_s
+    if least_s - _slack_s(least_s) <= counted_s <= most_s + _slack_s(most_s):
+        return None
+    return (
+        f"the clock went by {to_text(most_s, 's')} while the kernel counted {to_text(counted_s, 's')}: "
+        "something has replaced it below Python"
+    )
+
+
+def _slack_s(duration_s: float) -> float:
+    return _COUNTED_S + _COUNTED_SHARE * duration_s
 
 
 def why_joules_are_wrong(integrals: Mapping[str, Integral]) -> str | None:

@@ -37,6 +37,9 @@ class ReplayMeter:
     def start(self) -> None:
         """Nothing to find: a file has no ticks of its own."""
 
+    def pause(self) -> None:
+        """Nothing runs."""
+
     def rounds_left(self, test_id: str) -> int | None:
         return len(self._replay.get(test_id, ())) - self._next.get(test_id, 0)
 

@@ -41,11 +41,11 @@ def at_rest(
     edge_channels = [channel.name for channel in channels if not channel.is_ticked]
     ticked = [channel.name for channel in channels if channel.is_ticked]
     start_s = clock.now_s()
-    before = {name: _read(sampler, name, clock) for name in edge_channels}
+    before = {name: _read(sampler, name) for name in edge_channels}
     clock.sleep_s(duration_s)
     while clock.now_s() - start_s < find_s and _is_searching(sampler, ticked):
         clock.sleep_s(_LOOK_S)
-    ticks = {name: [*before[name], *_read(sampler, name, clock)] for name in edge_channels}
+    ticks = {name: [*before[name], *_read(sampler, name)] for name in edge_channels}
     return ticks | {name: [t.tick for t in sampler.ticks(name) if t.time_s >= start_s] for name in ticked}
 
 
@@ -63,14 +63,14 @@ def mean_power_w(ticks: Sequence[Tick]) -> float | None:
 
 def _is_searching(sampler: Sampler, ticked: Sequence[str]) -> bool:
     """Whether the period of one of these channels may still be found."""
-    return sampler.failure is None and any(
+    return sampler.why_dead() is None and any(
         sampler.tick_s(name) is None and not sampler.is_silent(name) for name in ticked
     )
 
 
-def _read(sampler: Sampler, name: str, clock: Clock) -> list[Tick]:
+def _read(sampler: Sampler, name: str) -> list[Tick]:
     try:
-        joules = sampler.read_j(name)
+        read = sampler.read(name)
     except SensorError:
         return []  # whoever needs this channel's joules will say so
-    return [Tick(clock.now_s(), joules)]
+    return [Tick(read.middle_s, read.joules)]

@@ -3,37 +3,44 @@
 Rule 1: what to do next is `Sampler.step`, which sleeps never and knows no thread; a `Runner` calls it when it
         is due. Tests run it with a clock of their own.
 Rule 2: a `SensorError` is kept with its time: windows that it falls into are void, the run goes on.
-Rule 3: any other exception ends the sampling. It is kept, makes windows void, and is raised again at `stop`.
+Rule 3: any other exception ends the sampling, until it is started again. Windows are void, and name it.
 Rule 4: memory doesn't grow without end: of a very long history only each second tick is kept.
+Rule 5: it may be stopped and started again. What was found of the counters is kept; nobody knows what they
+        did in between, so the first read of each says nothing, and after a longer stop old ticks are
+        forgotten.
 """
 
 import math
-import threading
+import os
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
+from threading import Event, Lock, Thread
 from typing import Protocol
 
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.tick_tracker import TickTracker
-from pytest_energy.meter.ticks import SeenTick
+from pytest_energy.meter.ticks import Read, SeenTick
 from pytest_energy.sensors.protocol import Sensor, checked_j
-from pytest_energy.units import to_text
 
 # RAPL's smallest range wraps in 2.2 min at 500 W, and a sensor is promised a read each 30 s.
 TOUCH_S = 20.0
-
-# NVML's slowest call took 4 ms on a busy H100. One that takes this long has hung, and nobody knows of which
-# moment its value is.
-_HANG_S = 1.0
 
 # After a read that failed: often enough to see a counter come back, rarely enough to do no harm.
 _RETRY_S = 0.5
 
 # Chores wait until no tick is due for this long.
 _CHORE_ROOM_S = 0.01
+
+# NVML's slowest call took 4 ms on a busy H100. A thread that is in one for so long isn't waited for.
+_HANG_S = 5.0
+
+# A stop as long as some ticks is as if the thread had been held up. After a longer one what was quiet before
+# is quiet no more.
+_LONG_STOP_S = 1.0
 
 _HISTORY_TICKS = 1 << 16
 _RECENT_TICKS = 1 << 12
@@ -42,13 +49,25 @@ _RECENT_TICKS = 1 << 12
 class Runner(Protocol):
     """Whatever calls a sampler's step when it is due."""
 
-    def start(self, sampler: "Sampler") -> None: ...
+    def start(self, sampler: "Sampler") -> None:
+        """Begin to call; `RuntimeError` if that can't be."""
+        ...
 
     def wake(self) -> None:
         """Let the sampler look again at what is due: something has changed."""
         ...
 
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        """Call no more; `RuntimeError` if the last call doesn't come back. May be started again."""
+        ...
+
+
+class _Turn:
+    """One life of a runner's thread."""
+
+    def __init__(self) -> None:
+        self.wake = Event()
+        self.is_over = False
 
 
 class ThreadRunner:
@@ -56,32 +75,36 @@ class ThreadRunner:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._wake = threading.Event()
-        self._is_stopping = False
-        self._thread: threading.Thread | None = None
+        self._turn = _Turn()
+        self._thread: Thread | None = None
 
     def start(self, sampler: "Sampler") -> None:
-        self._thread = threading.Thread(
-            target=self._run, args=(sampler,), name="pytest-energy-sampler", daemon=True
+        if self._thread is not None and self._thread.is_alive():
+            raise RuntimeError("the last one is still in a read that doesn't come back")
+        self._turn = turn = _Turn()
+        self._thread = Thread(
+            target=self._run, args=(sampler, turn), name="pytest-energy-sampler", daemon=True
         )
         self._thread.start()
 
     def wake(self) -> None:
-        self._wake.set()
+        self._turn.wake.set()
 
     def stop(self) -> None:
-        self._is_stopping = True
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._turn.is_over = True
+        self._turn.wake.set()
+        if self._thread is not None and self._thread.ident is not None:
+            self._thread.join(_HANG_S)
+            if self._thread.is_alive():
+                raise RuntimeError("a read of a counter doesn't come back")
 
-    def _run(self, sampler: "Sampler") -> None:
-        while not self._is_stopping:
+    def _run(self, sampler: "Sampler", turn: _Turn) -> None:
+        while not turn.is_over:
             due_s = sampler.step()
             wait_s = due_s - self._clock.now_s()
             if wait_s > 0:
-                self._wake.wait(None if math.isinf(wait_s) else wait_s)
-            self._wake.clear()
+                turn.wake.wait(None if math.isinf(wait_s) else wait_s)
+            turn.wake.clear()
 
 
 class _Followed:
@@ -113,31 +136,71 @@ class Sampler:
         channels = [channel for sensor in sensors for channel in sensor.channels]
         self._sensors = {channel.name: sensor for sensor in sensors for channel in sensor.channels}
         # A sensor's wrap count and the like must not be changed by two threads at once.
-        self._locks = {id(sensor): threading.Lock() for sensor in sensors}
+        self._locks = {id(sensor): Lock() for sensor in sensors}
         self._followed = {c.name: _Followed(c.name, now_s) for c in channels if c.is_ticked}
         self._faults: dict[str, deque[tuple[float, str]]] = {c.name: deque(maxlen=64) for c in channels}
         self._chores: list[_Chore] = []
-        untouched = [channel.name for channel in channels if not channel.is_ticked]
-        if untouched:
-            self.add_chore(partial(self._touch, untouched), TOUCH_S)
+        self._untouched = [channel.name for channel in channels if not channel.is_ticked]
+        self._sampled = [channel.name for channel in channels if channel.sampled_s is not None]
+        if self._untouched:
+            self.add_chore(partial(self._touch, self._untouched), TOUCH_S)
         for channel in channels:
             if channel.sampled_s is not None:
                 self.add_chore(partial(self._touch, [channel.name]), channel.sampled_s)
-        self.failure: Exception | None = None
+        self._stopped_s = now_s
+        self._pid: int | None = None  # the process that it runs in
+        self.failure: BaseException | None = None
         """What ended the sampling, if something did."""
 
-    def start(self) -> None:
-        self._runner.start(self)
+    @property
+    def is_running(self) -> bool:
+        """Whether it has been started and not stopped, by whichever process."""
+        return self._pid is not None
+
+    def start(self) -> bool:
+        """Begin, or begin again; one that can't has a `failure`.
+
+        Returns:
+            Whether what was seen before is forgotten, as it is long ago.
+        """
+        self.failure, self._pid = None, os.getpid()
+        is_long = self._clock.now_s() - self._stopped_s > _LONG_STOP_S
+        if is_long:
+            for followed in self._followed.values():
+                followed.ticks = []
+        try:
+            self._look_again()
+            self._runner.start(self)
+        except Exception as error:  # noqa: BLE001  # as in a step
+            self.failure = error
+        return is_long
+
+    def _look_again(self) -> None:
+        """Read what counts from one read to the next, as nobody did for long."""
+        for name in {*self._untouched, *self._sampled}:
+            with suppress(SensorError):  # that it wasn't read; what else is wrong shows again
+                self.read(name)
 
     def stop(self) -> None:
-        """End the sampling.
+        """End the sampling, until it is started again."""
+        if self._pid != os.getpid():  # a forked child's: who held a lock isn't here to let it go
+            self._locks = {key: Lock() for key in self._locks}
+        try:
+            self._runner.stop()
+        except RuntimeError as error:
+            self.failure = error
+        self._pid, self._stopped_s = None, self._clock.now_s()
 
-        Raises:
-            Exception: What ended it before, if something did.
-        """
-        self._runner.stop()
+    def why_dead(self) -> str | None:
+        """Why nobody reads the counters although the sampling was started, or `None`."""
         if self.failure is not None:
-            raise self.failure
+            return f"the sampler thread died of {type(self.failure).__name__}: {self.failure}"
+        if self._pid not in {None, os.getpid()}:
+            return (
+                f"process {os.getpid()} was forked from {self._pid} in the middle of a test: "
+                "it has no sampler thread"
+            )
+        return None
 
     def add_chore(self, action: Callable[[], None], period_s: float) -> None:
         """Call *action* about every *period_s*, between the ticks."""
@@ -148,8 +211,12 @@ class Sampler:
         return None if self.is_silent(channel) else self._followed[channel].tracker.tick_s
 
     def is_silent(self, channel: str) -> bool:
-        """Whether a ticked channel has stood still for too long."""
-        return self._followed[channel].tracker.is_silent(self._clock.now_s())
+        """Whether a ticked channel, when it was read last, had stood still for too long."""
+        return self._followed[channel].tracker.is_silent
+
+    def is_read_since(self, channel: str, time_s: float) -> bool:
+        """Whether a read of a ticked channel was begun after *time_s*, and gave a value."""
+        return self._followed[channel].tracker.is_read_since(time_s)
 
     def ticks(self, channel: str) -> Sequence[SeenTick]:
         """All ticks of a ticked channel that are still known; the sequence may grow."""
@@ -166,23 +233,18 @@ class Sampler:
         faults = tuple(self._faults[channel])
         return next((because for time_s, because in faults if time_s >= since_s), None)
 
-    def read_j(self, channel: str) -> float:
-        """Joules of *channel* now, from any thread.
+    def read(self, channel: str) -> Read:
+        """Joules of *channel* now, from any thread, and when the call was made.
 
         Raises:
-            SensorError: The sensor gives no value, or none that is a number, or hung.
+            SensorError: The sensor gives no value, or none that is a number.
         """
         sensor = self._sensors[channel]
         with self._locks[id(sensor)]:
             started_s = self._clock.now_s()
             joules = sensor.read_j(channel)
-            took_s = self._clock.now_s() - started_s
-        if took_s > _HANG_S:
-            raise SensorError(
-                f"{channel}: a read of its counter took {to_text(took_s, 's')}: "
-                f"the sensor {sensor.name} hung, or the whole process did"
-            )
-        return checked_j(joules, sensor.name, channel)
+            ended_s = self._clock.now_s()
+        return Read(started_s, ended_s, checked_j(joules, sensor.name, channel))
 
     def poll_eagerly(self, channels: Sequence[str]) -> None:
         """See each tick of *channels* as soon as it happens: somebody waits."""
@@ -204,7 +266,7 @@ class Sampler:
             return math.inf
         try:
             self._do_one()
-        except Exception as error:  # noqa: BLE001  # kept, and raised again at stop()
+        except BaseException as error:  # noqa: BLE001  # also SystemExit, of which a thread dies without a word
             self.failure = error
             return math.inf
         dues_s = [followed.tracker.due_s for followed in self._followed.values()]
@@ -230,21 +292,20 @@ class Sampler:
 
     def _read(self, followed: _Followed) -> None:
         name = followed.name
-        started_s = self._clock.now_s()
         try:
-            joules = self.read_j(name)
+            read = self.read(name)
         except SensorError as error:
             self._keep_fault(name, error)
             followed.tracker.skip_to(self._clock.now_s() + _RETRY_S)
             return
-        tick = followed.tracker.see(started_s, self._clock.now_s(), joules)
+        tick = followed.tracker.see(read)
         if tick is not None:
             followed.keep(tick)
 
     def _touch(self, channels: Sequence[str]) -> None:
         for name in channels:
             try:
-                self.read_j(name)
+                self.read(name)
             except SensorError as error:
                 self._keep_fault(name, error)
 

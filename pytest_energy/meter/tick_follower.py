@@ -16,7 +16,9 @@ from pytest_energy.meter.ticks import LEAST_GAP_S, SILENT_S, Plan, Read, Reader,
 _SILENT_GAP_S = 0.5
 
 # Between reads this far apart, in ticks, there may have been more than one: nobody knows when the last was.
+# The same goes for a read that took so much longer than they do.
 _HELD_UP_TICKS = 1.5
+_HELD_UP_CALL_TICKS = 0.5
 
 # A thread wakes later than it asked: by some 0.1 ms on an idle machine, by 5 ms and more while another thread
 # keeps the interpreter. The first read at a tick is asked for earlier by this many times the usual lateness.
@@ -142,12 +144,20 @@ class TickFollower:
             self._next_s = max(self._next_s, now_s)
             self._unchanged_count = 1
             return None, self._look_again(now_s)
-        if read.middle_s - last.middle_s > _HELD_UP_TICKS * self.beat.period_s:
-            return None, self.expect(now_s)  # several ticks may have passed: this thread was held up
+        if self._is_held_up(last, read):
+            return None, self.expect(now_s)  # several ticks may have passed
         self._count_early()
         tick = self._without_delay(self._tick(last, read), read).later_than(last_tick_s)
         self._learn(tick)
         return tick, self.expect(now_s)
+
+    def _is_held_up(self, last: Read, read: Read) -> bool:
+        """Whether this thread had to wait for a tick or more, between the reads or in one of them."""
+        longer_s = max(last.call_s, read.call_s) - self._reader.mean_call_s
+        return (
+            read.middle_s - last.middle_s > _HELD_UP_TICKS * self.beat.period_s
+            or longer_s > _HELD_UP_CALL_TICKS * self.beat.period_s
+        )
 
     def _judge(self, read: Read) -> None:
         """Know how much this read says of where the tick was."""
@@ -155,7 +165,7 @@ class TickFollower:
         reader.learn_late(_WIDEST_SHARE * self.beat.period_s)
         if reader.late_s > _PROMPT_S + self._reach_s / 4:
             self._telling_share = 0.0
-        elif read.ended_s - read.started_s > max(_LONG_CALL * reader.call_s, reader.mean_call_s):
+        elif read.call_s > max(_LONG_CALL * reader.call_s, reader.mean_call_s):
             self._telling_share = min(self._telling_share, _LONG_CALL_SHARE)
 
     def _count_early(self) -> None:
@@ -178,7 +188,7 @@ class TickFollower:
             return tick
         # The read was put off, the tick wasn't.
         tick = replace(tick, time_s=tick.time_s - self._put_off_s / 2)
-        is_long = read.ended_s - read.started_s > self._reader.call_s + _WAITED_S
+        is_long = read.call_s > self._reader.call_s + _WAITED_S
         longer_s = self._put_off_s + _PUT_OFF_SHARE * self.beat.period_s
         most_s = _WIDEST_SHARE * self.beat.period_s
         self._put_off_s = min(longer_s, most_s) if is_long else _NARROW * self._put_off_s

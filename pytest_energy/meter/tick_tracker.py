@@ -87,6 +87,7 @@ class TickTracker:
     def __init__(self, now_s: float) -> None:
         self.plan = Plan(now_s, Why.SEARCHING)
         self._last: Read | None = None
+        self._moved_s = now_s  # the end of the last read that had another value than the one before
         self._last_tick_s = now_s
         self._reader = Reader()
         self._is_newly_eager = False
@@ -106,11 +107,13 @@ class TickTracker:
         """
         return None if self._follower is None else self._follower.beat.period_s
 
-    def see(self, started_s: float, ended_s: float, joules: float) -> SeenTick | None:
+    def see(self, read: Read) -> SeenTick | None:
         """Take in one read; the tick that it shows, or `None`."""
-        read, last = Read(started_s, ended_s, joules), self._last
+        last, ended_s = self._last, read.ended_s
         self._last = read
         self._reader.take(read, self.due_s, is_first=last is None)
+        if last is None or read.joules != last.joules:
+            self._moved_s = ended_s
         if last is None:
             self.plan = self._search.plan(ended_s, self._last_tick_s)
             return None
@@ -127,10 +130,15 @@ class TickTracker:
             self._follower = TickFollower(beat, self._reader)
             self.plan = self._follower.expect(now_s)
 
-    def is_silent(self, now_s: float) -> bool:
-        """Whether the counter has stood still for so long that it can't be said to tick."""
+    @property
+    def is_silent(self) -> bool:
+        """Whether the counter, when it was read last, had stood still for too long to be said to tick."""
         slow_s = 0.0 if self.tick_s is None else 4 * self.tick_s
-        return now_s - self._last_tick_s > max(SILENT_S, slow_s)
+        return self._last is not None and self._last.ended_s - self._moved_s > max(SILENT_S, slow_s)
+
+    def is_read_since(self, time_s: float) -> bool:
+        """Whether a read was begun after *time_s*, and gave a value."""
+        return self._last is not None and self._last.started_s > time_s
 
     def skip_to(self, due_s: float) -> None:
         """Ask for no read before *due_s*: the last one failed."""
@@ -147,5 +155,7 @@ class TickTracker:
         """Plan anew if somebody has begun to wait since the last plan."""
         if self._is_newly_eager:
             self._is_newly_eager = False
-            if self._follower is not None:
+            if self._follower is None:
+                self.plan = replace(self.plan, due_s=min(self.plan.due_s, now_s))
+            else:
                 self.plan = self._follower.hurry(self.plan, now_s)

@@ -12,8 +12,10 @@ SILENT_S = 2.5
 LEAST_GAP_S = 2e-4
 """Reads are never closer than this, so that a fast counter doesn't eat a core."""
 
-# The mean duration of a call is one over about 1 / gain of them; so is the mean lateness of a read.
+# The mean duration of a call is one over about 1 / gain of them; so is the mean lateness of a read. A call
+# that was held up, perhaps for seconds, counts as this many usual ones at most.
 _CALL_GAIN = 0.05
+_LONGEST_CALLS = 4.0
 _LATE_GAIN = 0.1
 
 # Processor time that is held against a read: a part of its call, and Python's own way there. NVML's calls
@@ -58,6 +60,14 @@ class Read:
     joules: float
 
     @property
+    def ends_s(self) -> tuple[float, float]:
+        return self.started_s, self.ended_s
+
+    @property
+    def call_s(self) -> float:
+        return self.ended_s - self.started_s
+
+    @property
     def middle_s(self) -> float:
         """When the counter was looked at, as well as it is known."""
         return (self.started_s + self.ended_s) / 2
@@ -65,7 +75,7 @@ class Read:
     @property
     def variance(self) -> float:
         """Of that moment, which lies anywhere in the call; in s^2."""
-        return (self.ended_s - self.started_s) ** 2 / 12
+        return self.call_s**2 / 12
 
 
 def between(last: Read, read: Read, gap_s: float) -> SeenTick:
@@ -120,10 +130,11 @@ class Reader:
 
     def take(self, read: Read, due_s: float, *, is_first: bool) -> None:
         """Learn from a read that was due at *due_s*."""
-        call_s = read.ended_s - read.started_s
+        call_s = read.call_s
         self.call_s = call_s if is_first else min(self.call_s, call_s)
         self.call_s += _CALL_GAIN * min(call_s - self.call_s, self.call_s)
-        self.mean_call_s += call_s if is_first else _CALL_GAIN * (call_s - self.mean_call_s)
+        longer_s = min(call_s, _LONGEST_CALLS * self.mean_call_s) - self.mean_call_s
+        self.mean_call_s += call_s if is_first else _CALL_GAIN * longer_s
         self.late_s = max(0.0, read.started_s - due_s)
 
     def learn_late(self, most_s: float) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.quiet_power import Span
@@ -29,36 +29,65 @@ def slowest_tick_s(sampler: Sampler, channels: Iterable[Channel]) -> float | Non
 
 
 def why_not_followed(sampler: Sampler, ticked: Iterable[Channel]) -> str | None:
-    """Why nobody sees the ticks of one of these channels, or `None`."""
-    if sampler.failure is not None:
-        return f"the sampling has ended: {sampler.failure!r}"
+    """Why nobody has found the ticks of one of these channels, or `None`."""
     for channel in ticked:
-        name = channel.name
-        if sampler.is_silent(name):
-            still = f"{name}: its counter stands still; one that never moves measures nothing"
-            ticks = sampler.ticks(name)
-            return sampler.fault_since(name, ticks[-1].time_s if ticks else -math.inf) or still
-        if sampler.tick_s(name) is None:
-            return f"{name}: the period of its counter hasn't been found"
+        if sampler.tick_s(channel.name) is None:
+            return _why_silent(sampler, channel.name) or (
+                f"{channel.name}: the period of its counter hasn't been found"
+            )
     return None
 
 
-def wait_for_ticks(sampler: Sampler, clock: Clock, ticked: Sequence[Channel], since_s: float) -> str | None:
-    """Wait until each channel has ticked often enough after *since_s*; if one doesn't, why."""
+def _why_silent(sampler: Sampler, name: str) -> str | None:
+    if sampler.is_silent(name):
+        return f"{name}: its counter stands still; one that never moves measures nothing"
+    return None
+
+
+def wait_for_ticks(
+    sampler: Sampler,
+    clock: Clock,
+    ticked: Sequence[Channel],
+    since_s: float,
+    why_stop: Callable[[], str | None],
+) -> str | None:
+    """Wait until each channel has ticked often enough after *since_s*; if one doesn't, why.
+
+    What counts is how long others could run. Where this thread or the interpreter was held up, by the work
+    itself perhaps, no read was made meanwhile and nobody knows what the counters did.
+
+    Args:
+        sampler: Follows the channels.
+        clock: The sampler's.
+        ticked: Channels that tick.
+        since_s: When the wait began, or the moment of interest before it.
+        why_stop: Asked again and again: why not to wait any longer.
+    """
     tick_s = slowest_tick_s(sampler, ticked) or 0.0
-    limit_s = since_s + _WAIT_TICKS * tick_s + _WAIT_S
+    nap_s = min(max(tick_s / 50, 2e-4), 2e-3)
+    left_s = _WAIT_TICKS * tick_s + _WAIT_S
     missing, names = list(ticked), [channel.name for channel in ticked]
     sampler.poll_eagerly(names)
     try:
-        while missing and sampler.failure is None:
-            now_s = clock.now_s()
-            if now_s > limit_s:
-                return f"{missing[0].name}: its counter didn't tick twice in {now_s - since_s:.3g} s"
-            clock.sleep_s(min(max(tick_s / 50, 2e-4), 2e-3))
+        while missing:
+            because = why_stop() or _why_in_vain(sampler, missing, since_s)
+            if because is not None:
+                return because
+            if left_s <= 0:
+                waited_s = clock.now_s() - since_s
+                return f"{missing[0].name}: its counter didn't tick twice in {waited_s:.3g} s"
+            clock.sleep_s(nap_s)
+            left_s -= nap_s
             missing = [c for c in missing if sampler.count_after(c.name, since_s) < late_ticks(c)]
     finally:
         sampler.poll_normally(names)
     return None
+
+
+def _why_in_vain(sampler: Sampler, missing: Iterable[Channel], since_s: float) -> str | None:
+    """Why to wait for one of these is in vain, by a read that was begun after *since_s*."""
+    fresh = (channel.name for channel in missing if sampler.is_read_since(channel.name, since_s))
+    return next((because for name in fresh if (because := _why_silent(sampler, name))), None)
 
 
 class QuietSpans:
@@ -70,6 +99,11 @@ class QuietSpans:
         """The channels whose ticks were waited for in the last stretch."""
         self.first_power_w: dict[str, float] = {}
         """Quiet power before the first window over each channel."""
+
+    def forget(self) -> None:
+        """Know of no stretch: what was quiet then is long past."""
+        self._spans.clear()
+        self.names = frozenset()
 
     def add(self, from_s: float, until_s: float, names: Iterable[str] | None = None) -> None:
         """Know of a stretch, *names* those of the last by default; one that continues it makes it longer."""

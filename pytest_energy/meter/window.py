@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 
 from pytest_energy.errors import NotMeasurable, SensorError
 from pytest_energy.meter import quality
-from pytest_energy.meter.clock import Clock
+from pytest_energy.meter.clock import Clock, TimeMark
 from pytest_energy.meter.device_monitor import DeviceMonitor
+from pytest_energy.meter.edges import Edge, ReadAll, start_now, stop_now, ticks_at
 from pytest_energy.meter.host_usage import CpuTime, HostMonitor
 from pytest_energy.meter.integrate import integrate
 from pytest_energy.meter.interpolate import Cumulative
@@ -25,8 +26,9 @@ from pytest_energy.meter.quality import DeviceHistory
 from pytest_energy.meter.reading import to_reading, void_reading
 from pytest_energy.meter.sampler import Sampler
 from pytest_energy.meter.surroundings import Surroundings
+from pytest_energy.meter.ticks import Read
 from pytest_energy.meter.waiting import QuietSpans, slowest_tick_s, wait_for_ticks, why_not_followed
-from pytest_energy.model import Channel, Phase, Provenance, Reading, Tick
+from pytest_energy.model import Channel, Phase, Provenance, Reading
 from pytest_energy.sensors.estimate import CHANNEL, CpuPower
 
 # A window that is opened so soon after another was closed has the other's quiet tail as its head: in 5 % of a
@@ -49,22 +51,6 @@ class Instruments:
     cpu_power: CpuPower | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Edge:
-    """A moment, and the joules then of the channels that don't tick."""
-
-    time_s: float
-    reads_j: Mapping[str, float]
-
-
-def _reads_at(start: _Edge, stop: _Edge) -> dict[str, tuple[Tick, Tick]]:
-    """Reads of the channels that don't tick, at exactly these edges."""
-    return {
-        name: (Tick(start.time_s, start.reads_j[name]), Tick(stop.time_s, joules))
-        for name, joules in stop.reads_j.items()
-    }
-
-
 class LivePhase:
     """A stretch of a live window, begun when it is made; its edges are those of a window."""
 
@@ -75,26 +61,24 @@ class LivePhase:
         *,
         clock: Clock,
         synchronize: Callable[[], None],
-        read_edge_channels: Callable[[], Mapping[str, float]],
+        read_all: ReadAll,
     ) -> None:
         self._name, self._samples = name, samples
-        self._clock, self._synchronize, self._read = clock, synchronize, read_edge_channels
-        self._stop: _Edge | None = None
+        self._clock, self._synchronize, self._read_all = clock, synchronize, read_all
+        self._stop: Edge | None = None
         synchronize()
-        reads_j = read_edge_channels()
-        self._start = _Edge(clock.now_s(), reads_j)
+        self._start = start_now(read_all, clock)
 
     def close(self) -> None:
         if self._stop is None:
             self._synchronize()
-            stop_s = self._clock.now_s()
-            self._stop = _Edge(stop_s, self._read())
+            self._stop = stop_now(self._read_all, self._clock)
 
     def to_phase(self, cumulative: Mapping[str, Cumulative]) -> Phase:
         """What it used, from the window's joules by ticked channel."""
         if self._stop is None:
             return self.without_joules("it was never closed")
-        start_s, stop_s, reads = self._start.time_s, self._stop.time_s, _reads_at(self._start, self._stop)
+        start_s, stop_s, reads = self._start.time_s, self._stop.time_s, ticks_at(self._start, self._stop)
         try:
             integrals = {name: integrate(ticks, start_s, stop_s) for name, ticks in reads.items()}
             integrals |= {name: joules.between(start_s, stop_s) for name, joules in cumulative.items()}
@@ -133,22 +117,28 @@ class LiveWindow:
         self._phases: list[LivePhase] = []
         self._reading: Reading | None = None
         self._opened_s = self._clock.now_s()
-        self._start = _Edge(self._opened_s, {})
-        self._suspended_s: float | None = None
+        self._start = Edge(self._opened_s, {})
+        self._before = TimeMark.now(self._clock)
 
     def begin(self) -> None:
         """Wait for quiet, then start."""
         instruments = self._instruments
+        if self._is_dead():
+            return
         quiet_since_s = self._wait_for_quiet() if self._ticked else None
         if self._void_because is None:
             instruments.devices.open(channel.name for channel in self._channels)
         instruments.host.open()
-        self._suspended_s = self._clock.suspended_s()
+        self._before = TimeMark.now(self._clock)
         instruments.synchronize()
-        reads_j = self._read_edge_channels()
-        self._start = _Edge(self._clock.now_s(), reads_j)
+        self._start = start_now(self._read_edge_channels, self._clock)
         if quiet_since_s is not None:
             self._quiet.add(quiet_since_s, self._start.time_s)
+
+    def _is_dead(self) -> bool:
+        """Whether nobody reads the counters. Then this window doesn't: a forked child might wait for ever."""
+        self._void(because := self._sampler.why_dead())
+        return because is not None
 
     def _wait_for_quiet(self) -> float | None:
         """Wait until the time before now is quiet, and a moment more.
@@ -156,7 +146,6 @@ class LiveWindow:
         Returns:
             Since when it has been quiet, or `None` where the channels can't be followed.
         """
-        self._void(why_not_followed(self._sampler, self._ticked))
         if self._void_because is not None:
             return None
         tick_s, quiet_since_s = slowest_tick_s(self._sampler, self._ticked) or 0.0, self._quiet.until_s
@@ -169,10 +158,13 @@ class LiveWindow:
         return quiet_since_s
 
     def _wait_for_ticks(self, since_s: float) -> None:
-        why_not_ticked = wait_for_ticks(self._sampler, self._clock, self._ticked, since_s)
-        self._void(self._why_faulty() or why_not_ticked)
+        why_not_ticked = wait_for_ticks(self._sampler, self._clock, self._ticked, since_s, self._why_faulty)
+        self._void(self._why_faulty() or why_not_ticked or why_not_followed(self._sampler, self._ticked))
 
     def _why_faulty(self) -> str | None:
+        because = self._sampler.why_dead()
+        if because is not None:
+            return because
         reasons = (self._sampler.fault_since(channel.name, self._opened_s) for channel in self._channels)
         return next((because for because in reasons if because is not None), None)
 
@@ -181,13 +173,13 @@ class LiveWindow:
         if self._void_because is None:
             self._void_because = because
 
-    def _read_edge_channels(self) -> dict[str, float]:
-        """Joules of the channels that are read at edges; a fault makes the window void."""
-        reads = {}
+    def _read_edge_channels(self) -> dict[str, Read]:
+        """Reads of the channels that don't tick; a fault makes the window void."""
+        reads: dict[str, Read] = {}
         for channel in self._channels:
-            if not channel.is_ticked:
+            if not channel.is_ticked and not self._is_dead():
                 try:
-                    reads[channel.name] = self._sampler.read_j(channel.name)
+                    reads[channel.name] = self._sampler.read(channel.name)
                 except SensorError as error:
                     self._void(str(error))
         return reads
@@ -198,7 +190,7 @@ class LiveWindow:
             samples,
             clock=self._clock,
             synchronize=self._instruments.synchronize if waits_for_gpu else _go_on,
-            read_edge_channels=self._read_edge_channels,
+            read_all=self._read_edge_channels,
         )
         self._phases.append(phase)
         return phase
@@ -214,25 +206,28 @@ class LiveWindow:
     def close(self) -> Reading:
         if self._reading is None:
             self._instruments.synchronize()
-            stop_s = self._clock.now_s()
-            self._reading = self._close_at(_Edge(stop_s, self._read_edge_channels()))
-        return self._reading
+            stop = stop_now(self._read_edge_channels, self._clock)
+            because = self._sampler.why_dead()
+            if because is None:
+                self._reading = self._close_at(stop)
+            else:
+                self.abandon(because)
+        return self._reading or self._void_reading(self._clock.now_s())
 
-    def _close_at(self, stop: _Edge) -> Reading:
+    def _close_at(self, stop: Edge) -> Reading:
         cpu = self._instruments.host.close()
         devices = self._instruments.devices.close()
-        suspended_s, stop_s = self._clock.suspended_s(), stop.time_s
-        self._void(quality.why_clock_is_wrong(self._start.time_s, stop_s, self._suspended_s, suspended_s))
+        after, stop_s = TimeMark.now(self._clock), stop.time_s
+        self._void(quality.why_clock_is_wrong(self._start.time_s, stop_s, self._before, after))
         self._void(self._why_faulty())
         if self._void_because is None and self._ticked:
             self._wait_for_ticks(stop_s)
             self._quiet.add(stop_s, self._clock.now_s(), [channel.name for channel in self._ticked])
         usage = self._instruments.host.usage(cpu)
-        self._void(why_not_followed(self._sampler, self._ticked) if self._ticked else None)
         self._void(quality.why_disturbed(devices))
         return replace(self._judged(stop, devices, cpu), usage=usage)
 
-    def _judged(self, stop: _Edge, devices: Mapping[str, DeviceHistory], cpu: CpuTime) -> Reading:
+    def _judged(self, stop: Edge, devices: Mapping[str, DeviceHistory], cpu: CpuTime) -> Reading:
         """The reading, or a void one."""
         if self._void_because is not None:
             return self._void_reading(stop.time_s)
@@ -279,9 +274,9 @@ class LiveWindow:
             return {}
         return {CHANNEL: power.energy_j(duration_s, max(0.0, cpu.busy_s))}
 
-    def _integrated(self, surroundings: Surroundings, stop: _Edge) -> Reading:
+    def _integrated(self, surroundings: Surroundings, stop: Edge) -> Reading:
         resolutions_j = {channel.name: channel.resolution_j for channel in self._channels}
-        trace = surroundings.trace(_reads_at(self._start, stop))
+        trace = surroundings.trace(ticks_at(self._start, stop))
         reading = to_reading(trace, self._instruments.provenance, resolutions_j=resolutions_j)
         uncertainty_j = math.hypot(reading.uncertainty_j, surroundings.sampling_uncertainty_j())
         return replace(reading, uncertainty_j=uncertainty_j)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import pytest_energy.machine_time  # noqa: F401  # its clocks are taken before any test can replace them
 from pytest_energy.lazy_module import put_back
 from pytest_energy.plugin import hookspecs, lifecycle, mark, options
 

@@ -35,7 +35,7 @@ from pytest_energy.sensors.replay import round_to_json
 
 def prepare(item: pytest.Item) -> None:
     """Start what measures; a benchmark has no fixture of ours that would make its measurement."""
-    _ = run_of(item.config).meter  # started now, rather than with the first window
+    run_of(item.config).meter.start()  # now, rather than with the first window
     yardstick_of(item.config).take()
     if item.stash.get(IS_BENCHMARK, False):
         measurement_of(item)

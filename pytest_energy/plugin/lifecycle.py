@@ -117,12 +117,14 @@ def measured_call(item: pytest.Item) -> Generator[None, None, None]:
 
 
 def measured_teardown(item: pytest.Item) -> Generator[None, None, None]:
-    """End what *item* measures, and judge it if its fixtures had a part in that."""
+    """End what *item* measures, and what runs for it; judge it if its fixtures had a part in that."""
     try:
         result = yield
     finally:
         if MEASUREMENT in item.stash:
             item.stash[MEASUREMENT].end()
+        if RUN in item.config.stash:
+            item.config.stash[RUN].rest()
     if MEASUREMENT in item.stash:
         imports.item_life.judge_after_fixtures(item)
     return result

@@ -278,7 +278,14 @@ class EnergyRun:
         if meter is None or meter.provenance is not Provenance.MEASURED:
             return ()
         with self.owned(meter.devices(None)):
-            return meter.drift_notes()
+            notes = meter.drift_notes()
+        meter.pause()
+        return notes
+
+    def rest(self) -> None:
+        """Leave the process to other tests, until the next energy test."""
+        if self._started_meter is not None:
+            self._started_meter.pause()
 
     def close(self) -> None:
         if self._started_meter is not None:

@@ -8,13 +8,13 @@ import math
 import os
 import re
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from pytest_energy.errors import SensorError, SensorUnavailable, SettingsError
+from pytest_energy.machine_time import MACHINE_TIME
 from pytest_energy.model import Channel, Domain, Provenance
 from pytest_energy.sensors.cpu_times import CpuTimes, cpu_times_reader
 from pytest_energy.sensors.protocol import Facts
@@ -150,7 +150,7 @@ class EstimateSensor:
         cpuinfo: Path = Path("/proc/cpuinfo"),
         cpu_count: int | None = None,
         cpu_times: Callable[[], CpuTimes] | None = None,
-        now_s: Callable[[], float] = time.monotonic,
+        now_s: Callable[[], float] = MACHINE_TIME.now_s,
     ) -> None:
         """Look up the CPU and begin to count.
 

@@ -8,7 +8,6 @@ Rule 3: channels are numbered as CUDA numbers its devices, so `gpu:0` is what a 
 
 import os
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -17,6 +16,7 @@ from statistics import fmean
 from typing import Any, TypeVar
 
 from pytest_energy.errors import Reason, SensorError, SensorUnavailable
+from pytest_energy.machine_time import MACHINE_TIME
 from pytest_energy.model import Channel, Domain, Provenance
 from pytest_energy.sensors.cuda_devices import WHOLE_GPU, visible_gpus, why_order_is_unknown
 from pytest_energy.sensors.integrated_power import (
@@ -76,7 +76,7 @@ class NvmlSensor:
         *,
         nvml: Any = None,
         environ: Mapping[str, str] | None = None,
-        now_s: Callable[[], float] = time.monotonic,
+        now_s: Callable[[], float] = MACHINE_TIME.now_s,
     ) -> None:
         """Start NVML and find the GPUs that CUDA sees.
 

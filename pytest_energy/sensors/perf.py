@@ -13,7 +13,6 @@ import platform
 import re
 import struct
 import threading
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,7 +21,9 @@ from pathlib import Path
 from typing import Protocol
 
 from pytest_energy.errors import Reason, SensorError, SensorUnavailable
+from pytest_energy.machine_time import MACHINE_TIME
 from pytest_energy.model import Channel, Domain, Provenance
+from pytest_energy.sensors.prompt_read import read_descriptor
 from pytest_energy.sensors.protocol import Facts
 from pytest_energy.sensors.rapl import NAME, STILL_S, find_still, rapl_facts
 from pytest_energy.usage import Usage
@@ -90,7 +91,7 @@ class KernelPerfEvents:
         return descriptor
 
     def count(self, descriptor: int) -> int:
-        content = os.read(descriptor, 8)
+        content = read_descriptor(descriptor, 8)
         if len(content) != 8:
             raise OSError(f"the counter gave {len(content)} of 8 bytes")
         return int(struct.unpack("Q", content)[0])
@@ -110,8 +111,8 @@ class PerfSensor:
         *,
         paths: PerfPaths | None = None,
         events: PerfEvents | None = None,
-        now_s: Callable[[], float] = time.monotonic,
-        sleep_s: Callable[[float], None] = time.sleep,
+        now_s: Callable[[], float] = MACHINE_TIME.now_s,
+        sleep_s: Callable[[float], None] = MACHINE_TIME.sleep_s,
     ) -> None:
         """Open the events that count and see them move; takes a few milliseconds.
 

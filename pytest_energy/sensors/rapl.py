@@ -9,10 +9,8 @@ Rule 4: a counter that wasn't read for so long that it may have wrapped unseen g
 Source: Linux, Documentation/power/powercap/powercap.rst and drivers/powercap/intel_rapl_common.c.
 """
 
-import os
 import re
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +18,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from pytest_energy.errors import Reason, SensorError, SensorUnavailable
+from pytest_energy.machine_time import MACHINE_TIME
 from pytest_energy.model import Channel, Domain, Provenance
+from pytest_energy.sensors.prompt_read import read_small
 from pytest_energy.sensors.protocol import Facts
 from pytest_energy.units import JOULES_PER_MICROJOULE
 from pytest_energy.usage import Usage
@@ -38,9 +38,6 @@ _UDEV_RULE = 'SUBSYSTEM=="powercap", ACTION=="add", RUN+="/bin/chmod a+r /sys%p/
 _NEW_GROUP = "sudo groupadd -f rapl; sudo usermod -aG rapl $USER"
 _LOAD_MODULE = "On a machine of your own: sudo modprobe intel_rapl_msr"
 
-# A count of 20 digits, or a name.
-_LINE_BYTES = 256
-
 # More than any package draws (500 W is sold today, short peaks are below twice that), and a tenth of a second
 # of it for counters that were just behind their update. More than that is a counter that was set, not energy.
 _MOST_POWER_W = 2000.0
@@ -49,19 +46,6 @@ _SLACK_S = 0.1
 # A package at rest draws watts and its counter is updated every millisecond, so it moves at the first looks.
 STILL_S = 1.0
 _LOOK_S = 0.002
-
-
-def read_small(path: Path) -> str:
-    """What a file of one line holds, in a fifth of the time of `Path.read_text`: windows wait for it.
-
-    Raises:
-        OSError: It can't be read.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(descriptor, _LINE_BYTES).decode("ascii", "replace")
-    finally:
-        os.close(descriptor)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -205,8 +189,8 @@ class RaplSensor:
         *,
         root: Path = POWERCAP,
         read_text: Callable[[Path], str] = read_small,
-        now_s: Callable[[], float] = time.monotonic,
-        sleep_s: Callable[[float], None] = time.sleep,
+        now_s: Callable[[], float] = MACHINE_TIME.now_s,
+        sleep_s: Callable[[float], None] = MACHINE_TIME.sleep_s,
     ) -> None:
         """Find the zones that count and watch them move; takes a few milliseconds.
 

@@ -169,7 +169,7 @@ class SimulatedCounter:
         self._next_tick_s = self._after(self._beat_s)
         self.is_stuck = False
         self.hang_s = 0.0  # the next read takes so much longer
-        self.fault: Exception | None = None
+        self.fault: BaseException | None = None
         self.read_count = 0
         self.usages = Usage()
 

@@ -13,6 +13,7 @@ from pytest_energy.codec import JsonDict, decode
 from pytest_energy.conversion import reading_of, to_json
 from pytest_energy.errors import FormatError
 from pytest_energy.meter import quality
+from pytest_energy.meter.clock import TimeMark
 from pytest_energy.meter.integrate import How, Integral
 from pytest_energy.meter.quality import DeviceHistory
 from pytest_energy.model import Phase, Provenance, Reading, Tick
@@ -86,7 +87,38 @@ def test_clocks_that_cannot_be_trusted(
     edges_s: tuple[float, float], suspended_s: tuple[float | None, float | None], *, is_wrong: bool
 ) -> None:
     """A window that went back, stood still or was slept through has a reason."""
-    assert (quality.why_clock_is_wrong(*edges_s, *suspended_s) is not None) == is_wrong
+    before, after = (TimeMark(0.0, slept_s, None, 0.0) for slept_s in suspended_s)
+    assert (quality.why_clock_is_wrong(*edges_s, before, after) is not None) == is_wrong
+
+
+@pytest.mark.parametrize(
+    ("went_s", "counted_s", "is_wrong"),
+    [
+        (2.0, 2.0, False),
+        (2.0, 1.98, False),
+        (2.0, 2.03, False),
+        (2.0, 1.0, True),
+        (1.0, 2.0, True),
+        (1e-6, 3.0, True),
+        (2.0, None, False),
+    ],
+)
+def test_a_clock_is_held_against_the_kernels_count(
+    went_s: float, counted_s: float | None, *, is_wrong: bool
+) -> None:
+    """A clock that goes otherwise than the kernel counts was replaced; by hundredths, both may differ."""
+    before = TimeMark(1.0, 0.0, 50.0, 1.0)
+    after = TimeMark(1.0 + went_s, 0.0, None if counted_s is None else 50.0 + counted_s, 1.0 + went_s)
+    because = quality.why_clock_is_wrong(1.0, 1.0 + went_s, before, after)
+    assert (because is not None) == is_wrong
+    assert because is None or "while the kernel counted" in because
+
+
+def test_a_look_at_the_clocks_that_was_held_up_says_nothing_against_them() -> None:
+    """Between two looks at one clock any time may have gone by at which the other was looked at."""
+    before = TimeMark(1.0, 0.0, 50.0, 1.0)
+    assert quality.why_clock_is_wrong(1.0, 2.0, before, TimeMark(2.0, 0.0, 53.5, 5.0)) is None
+    assert quality.why_clock_is_wrong(1.0, 2.0, before, TimeMark(2.0, 0.0, 54.5, 5.0)) is not None
 
 
 def test_unequal_quiet_is_noted() -> None:

@@ -56,8 +56,8 @@ def test_a_fault_is_kept_with_its_time() -> None:
     assert sampler.count_after("gpu:0", failed_s + 2.5) > 5
 
 
-def test_another_exception_ends_the_sampling_and_comes_back_at_stop() -> None:
-    """A mistake in a sensor is kept, nothing more is read, and stop raises it."""
+def test_another_exception_ends_the_sampling_until_it_is_started_again() -> None:
+    """A mistake in a sensor is kept, and nothing more is read; a new start begins anew."""
     bench = Bench()
     sampler = sampler_over(bench)
     bench.counters[0].fault = ZeroDivisionError("a mistake")
@@ -67,8 +67,12 @@ def test_another_exception_ends_the_sampling_and_comes_back_at_stop() -> None:
     assert bench.counters[0].read_count == reads
     assert isinstance(sampler.failure, ZeroDivisionError)
     assert sampler.step() == math.inf
-    with pytest.raises(ZeroDivisionError, match="a mistake"):
-        sampler.stop()
+    sampler.stop()
+    bench.counters[0].fault = None
+    sampler.start()
+    assert sampler.why_dead() is None
+    bench.clock.sleep_s(1.0)
+    assert bench.counters[0].read_count > reads
 
 
 @pytest.mark.parametrize("joules", [math.nan, math.inf])
@@ -83,7 +87,7 @@ def test_a_read_that_is_no_number_is_a_fault(joules: float) -> None:
 
     sampler = sampler_over(bench, Broken(bench.device, bench.clock))
     with pytest.raises(SensorError, match="gave"):
-        sampler.read_j("gpu:0")
+        sampler.read("gpu:0")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from pytest_energy.meter.tick_tracker import TickTracker
-from pytest_energy.meter.ticks import SILENT_S, SeenTick
+from pytest_energy.meter.ticks import SILENT_S, Read, SeenTick
 
 
 class Reads:
@@ -29,7 +29,7 @@ class Reads:
             self._number += 1
         self.now_s += self.call_s
         self.count += 1
-        return self.tracker.see(started_s, self.now_s, 12.0 * self._number)
+        return self.tracker.see(Read(started_s, self.now_s, 12.0 * self._number))
 
     def until(self, stop_s: float) -> list[SeenTick]:
         seen = []
@@ -110,10 +110,9 @@ def test_a_counter_that_stops_is_silent() -> None:
     """A counter that stands still longer than any tick is silent, and isn't read without end."""
     reads = Reads(0.1, 0.003, tick_at=lambda number: 0.03 + 0.1 * number if number < 50 else 1e9)
     reads.until(5.5)
-    assert not reads.tracker.is_silent(reads.now_s)
-    before = reads.count
+    was_silent, before = reads.tracker.is_silent, reads.count
     reads.until(10.0)
-    assert reads.tracker.is_silent(reads.now_s)
+    assert (was_silent, reads.tracker.is_silent) == (False, True)
     assert reads.count - before < 100
 
 
@@ -122,7 +121,7 @@ def test_a_counter_that_never_moves_has_no_period() -> None:
     reads = Reads(1e9)
     assert reads.until(2 * SILENT_S) == []
     assert reads.tracker.tick_s is None
-    assert reads.tracker.is_silent(reads.now_s)
+    assert reads.tracker.is_silent
 
 
 def test_a_long_absence_is_no_tick() -> None:
@@ -206,7 +205,7 @@ class WaitingReads(Reads):
         if started_s >= self.tick_at(self._number):
             self.now_s = max(self.now_s, self.tick_at(self._number) + 0.0155)
         self.in_calls_s += self.now_s - started_s
-        return self.tracker.see(started_s, self.now_s, 12.0 * self._number)
+        return self.tracker.see(Read(started_s, self.now_s, 12.0 * self._number))
 
 
 def test_a_read_that_would_wait_right_after_a_tick_is_put_off() -> None:

@@ -124,16 +124,31 @@ def test_a_sensor_that_raises_makes_the_window_void_and_the_next_one_good() -> N
     assert bench.measure(BURST).void_because is None
 
 
-def test_a_sampler_that_died_makes_windows_void_and_is_raised_at_close() -> None:
-    """A mistake in a sensor voids all later windows, waits for nothing, and surfaces at the meter's close."""
+@pytest.mark.parametrize("error", [ZeroDivisionError("a mistake"), SystemExit("a mistake")])
+def test_a_sampler_that_died_voids_windows_by_name_until_it_is_started_again(error: BaseException) -> None:
+    """Whatever ends the sampler, windows say that it died and of what, and wait for nothing."""
     bench = started()
-    bench.counters[0].fault = ZeroDivisionError("a mistake")
+    bench.counters[0].fault = error
     bench.clock.sleep_s(0.5)
     before_s = bench.clock.now_s()
-    assert "a mistake" in why_void(bench.measure(BURST))
+    because = f"the sampler thread died of {type(error).__name__}: a mistake"
+    assert why_void(bench.measure(BURST)) == because
     assert bench.clock.now_s() - before_s < 0.1
-    with pytest.raises(ZeroDivisionError):
-        bench.meter.close()
+    bench.meter.pause()
+    bench.counters[0].fault = None
+    bench.meter.start()
+    assert bench.measure(BURST).void_because is None
+
+
+def test_a_sampler_that_dies_inside_a_window_voids_it_by_name() -> None:
+    """Ticks that nobody saw aren't waited for."""
+    bench = started()
+    window = bench.meter.open("test")
+    bench.counters[0].fault = MemoryError("no more")
+    bench.device.work(((0.5, 700.0),))
+    before_s = bench.clock.now_s()
+    assert why_void(window.close()) == "the sampler thread died of MemoryError: no more"
+    assert bench.clock.now_s() == before_s
 
 
 def test_a_counter_that_never_moves_is_absent_not_frugal() -> None:
