@@ -268,11 +268,12 @@ class LiveWindow:
         )
 
     def _estimated(self, duration_s: float, cpu: CpuTime) -> dict[str, float]:
-        """Joules of a processor that nothing measures; none where much of its time was other processes'."""
+        """Joules of a processor that nothing measures, without what other processes had of its time."""
         power = self._instruments.cpu_power
-        if power is None or quality.why_not_ours(Provenance.ESTIMATED, cpu.foreign_share) is not None:
+        if power is None:
             return {}
-        return {CHANNEL: power.energy_j(duration_s, max(0.0, cpu.busy_s))}
+        busy_s = cpu.busy_s if cpu.own_s is None else min(cpu.busy_s, cpu.own_s)
+        return {CHANNEL: power.energy_j(duration_s, max(0.0, busy_s))}
 
     def _integrated(self, surroundings: Surroundings, stop: Edge) -> Reading:
         resolutions_j = {channel.name: channel.resolution_j for channel in self._channels}

@@ -8,7 +8,6 @@ import pytest
 
 from pytest_energy.cli import main
 from pytest_energy.meter import live
-from pytest_energy.meter.host_usage import LinuxSystem
 from tests.plugin.conftest import Project
 
 SENSOR = """
@@ -65,8 +64,6 @@ def test_gpu(energy):
 @pytest.fixture
 def board(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setattr(live, "IDLE_S", 0.05)
-    # Where others use the machine, too, there would be no estimate.
-    monkeypatch.setattr(LinuxSystem, "own_cpu_s", lambda _, **__: None)
     return _with_channels(project, "gpu:0")
 
 

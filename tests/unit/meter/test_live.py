@@ -151,12 +151,12 @@ def test_provenances_are_never_mixed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("own_share", "energy_j"), [(1.0, 2 * 30.0 + 2 * 8.0), (None, 2 * 30.0 + 2 * 8.0), (0.5, None)]
+    ("own_share", "busy_s"), [(1.0, 2.0), (None, 2.0), (0.5, 1.0), (-1.0, 2.0), (9.0, 2.0)]
 )
 def test_a_processor_that_nothing_measures_is_estimated_beside(
-    own_share: float | None, energy_j: float | None
+    own_share: float | None, busy_s: float
 ) -> None:
-    """A model's joules stand beside the measured ones; not where other processes had the processor."""
+    """A model's joules stand beside the measured ones, without other processes' time where it is known."""
     bench = Bench()
     bench.system.own_share = own_share
     meter = bench.meter_over(*bench.counters, cpu_power=CpuPower(idle_w=30.0, busy_w=8.0))
@@ -165,9 +165,8 @@ def test_a_processor_that_nothing_measures_is_estimated_beside(
     bench.device.work(((2.0, 400.0),))
     reading = window.close()
     assert set(reading.channels) == {"gpu:0"}
-    assert dict(reading.estimated_channels) == (
-        {} if energy_j is None else {"cpu:machine": pytest.approx(energy_j, rel=0.05)}
-    )
+    estimated_j = 2 * 30.0 + 8.0 * busy_s
+    assert dict(reading.estimated_channels) == {"cpu:machine": pytest.approx(estimated_j, rel=0.05)}
 
 
 def test_a_processor_that_is_measured_has_no_estimate() -> None:
