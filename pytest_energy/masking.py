@@ -1,10 +1,12 @@
 """What no text may show: secrets, covered before a text is cut or shown.
 
 Rule 1: known as secrets are what `keep_secret` was given, the values of environment variables whose names say
-so, and the user's part of any URL.
+so, and the user's part of any URL. What is one by its name alone counts from 8 characters on.
 Rule 2: a secret is covered in each form that programs write it in: as it is, percent-encoded, with the
 escapes of JSON or HTML, in base64, in upper case, broken into lines.
 Rule 3: a word that begins as a secret does is covered to its end: somebody may have cut it.
+Rule 4: a shorter secret is often a word (`EMPTY`, `x`, `test`). It is covered in what others wrote (a server,
+a program), where it stands alone; our own sentences repeat no argument that may hold one.
 """
 
 import base64
@@ -12,7 +14,7 @@ import html
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic, TypeVar
@@ -22,18 +24,23 @@ T_co = TypeVar("T_co", covariant=True)
 
 COVER = "***"
 
-# Shorter ones are often words (`EMPTY`, `token`): they are covered only where they stand as one.
-WORD_LENGTH = 8
-MOST_BEGIN_LENGTH = 32  # of a value that is a secret by its variable's name alone: it may be a path
+WORD_LENGTH = 8  # what is shorter may be a word
+MOST_BEGIN_LENGTH = 32  # of a value that is a secret by its variable's name alone: it may be like others
 MOST_BROKEN_LENGTH = 128  # a longer secret is looked for with its own line breaks, or none
 
 # `_KEY` and not `KEY`, which ends MONKEY; the name of libpq's variable is PGPASSWORD.
-_SECRET_NAME = re.compile(
-    r"(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|APIKEY|(?:^|[_-])(?:KEY|PASS|PAT|CREDENTIALS?|AUTHORIZATION))"
-    r"(?:_?\d+)?$",
+_LAST_OF_NAME = (
+    r"(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|APIKEY|(?<![^\W_])(?:KEY|PASS|PAT|CREDENTIALS?|AUTHORIZATION))"
+    r"(?:_?\d+)?"
+)
+_SECRET_NAME = re.compile(f"{_LAST_OF_NAME}$", re.IGNORECASE)
+_HEADER_OR_SETTING = re.compile(rf"[\w-]*{_LAST_OF_NAME}[=:]\s*", re.IGNORECASE)
+_NAMED_VALUE = re.compile(
+    rf"""(?P<start>(?<![\w-])(?:[\w-]*{_LAST_OF_NAME}["']?[=:]\s*|-[\w-]*{_LAST_OF_NAME}\s+)"""
+    r"""(?:(?:basic|bearer)\s+)?["']?)(?P<value>[^\s"',;}]+)""",
     re.IGNORECASE,
 )
-_NAMED_VALUE = re.compile(r"(?P<start>(?P<name>[\w-]+)[=:]\s*)\S")
+_OPAQUE = re.compile(r"[\w+/=.~-]+")  # no part of a program, such as `key=len(name)`
 _USER_OF_URL = re.compile(r"""(?<=://)[^\s/?#"'<>]+@""")
 _REST_OF_WORD = r"""[^\s"'<>]*"""
 
@@ -64,6 +71,11 @@ def keep_secret(*secrets: str) -> None:
     _given.update(dict.fromkeys(filter(None, map(str.strip, secrets)), WORD_LENGTH))
 
 
+def _keep_by_name(value: str) -> None:
+    if len(value := value.strip()) >= WORD_LENGTH:
+        _given.setdefault(value, _begin_length(value))
+
+
 def keep_named_secrets(value: object, *, is_secret: bool = False) -> None:
     """Cover what stands in *value*, of mappings and lists, under the name of a secret."""
     if isinstance(value, Mapping):
@@ -73,7 +85,26 @@ def keep_named_secrets(value: object, *, is_secret: bool = False) -> None:
         for item in value:
             keep_named_secrets(item, is_secret=is_secret)
     elif is_secret and isinstance(value, str):
-        keep_secret(value)
+        _keep_by_name(value)
+
+
+def keep_secrets_of_words(words: Sequence[str]) -> None:
+    """Cover what stands in the arguments of a command under the name of a secret."""
+    for word, spans in zip(words, _secret_spans(words), strict=True):
+        for part in " ".join(word[slice(*span)] for span in spans).split():
+            if _OPAQUE.fullmatch(part):
+                _keep_by_name(part)
+
+
+def forgetter() -> Callable[[], None]:
+    """What forgets the secrets that are kept from now on; the earlier ones stay."""
+    before = dict(_given)
+
+    def forget() -> None:
+        _given.clear()
+        _given.update(before)
+
+    return forget
 
 
 def is_secret_name(name: str) -> bool:
@@ -82,13 +113,19 @@ def is_secret_name(name: str) -> bool:
 
 
 def masked(text: str) -> str:
-    """*text* with every known secret covered."""
-    return _USER_OF_URL.sub(f"{COVER}@", _covered(text, _of_environment() | _given))
+    """*text* with every known secret covered, without those that may be words of it."""
+    given = {secret: length for secret, length in _given.items() if len(secret) >= WORD_LENGTH}
+    return _covered(text, _of_environment() | given)
 
 
-def masked_given(text: str) -> str:
-    """*text* with those secrets covered that `keep_secret` was given: for texts that aren't ours."""
-    return _covered(text, _given)
+def masked_foreign(text: str) -> str:
+    """*text* of a server or a program with every known secret covered."""
+    return _covered(text, _of_environment() | _given)
+
+
+def masked_json(text: str) -> str:
+    """*text* of JSON with every known secret covered, and what stands under the name of one."""
+    return masked_foreign(_NAMED_VALUE.sub(rf"\g<start>{COVER}", text))
 
 
 def masked_facts(facts: Mapping[str, str]) -> dict[str, str]:
@@ -101,24 +138,34 @@ def masked_words(words: Sequence[str]) -> list[str]:
 
     >>> masked_words(["serve", "--api-key", "sesame", "--token=sesame", "-H", "Authorization: sesame"])
     ['serve', '--api-key', '***', '--token=***', '-H', 'Authorization: ***']
+    >>> masked_words(["sh", "-c", "cd x; KEY=sesame serve --api-key sesame -v"])
+    ['sh', '-c', 'cd x; KEY=*** serve --api-key *** -v']
     """
-    shown, is_value = [], False
-    for word in words:
-        named = _NAMED_VALUE.match(word)
-        if is_value:
-            shown.append(COVER)
-        elif named and is_secret_name(named["name"]):
-            shown.append(f"{named['start']}{COVER}")
-        else:
-            shown.append(masked(word))
-        is_value = not is_value and word.startswith("-") and is_secret_name(word)
+    shown = []
+    for word, spans in zip(words, _secret_spans(words), strict=True):
+        for start, end in reversed(spans):
+            word = f"{word[:start]}{COVER}{word[end:]}"  # noqa: PLW2901
+        shown.append(masked_foreign(word))
     return shown
+
+
+def _secret_spans(words: Sequence[str]) -> Iterator[list[tuple[int, int]]]:
+    """Of each word, where a secret stands in it by its name."""
+    is_value = False
+    for word in words:
+        if is_value:
+            yield [(0, len(word))]
+        elif named := _HEADER_OR_SETTING.match(word):
+            yield [(named.end(), len(word))]
+        else:
+            yield [one.span("value") for one in _NAMED_VALUE.finditer(word)]
+        is_value = not is_value and word.startswith("-") and is_secret_name(word)
 
 
 def _covered(text: str, begin_lengths: Mapping[str, int]) -> str:
     for secret in sorted(begin_lengths, key=len, reverse=True):  # one may be the beginning of another
         text = _pattern(secret, begin_lengths[secret]).sub(COVER, text)
-    return text
+    return _USER_OF_URL.sub(f"{COVER}@", text)
 
 
 def _of_environment() -> dict[str, int]:
@@ -127,6 +174,8 @@ def _of_environment() -> dict[str, int]:
 
 
 def _begin_length(value: str) -> int:
+    if value.startswith(("/", "~", ".")):
+        return len(value)  # the path of a key, perhaps, which begins as others do
     return max(WORD_LENGTH, min(len(value) // 2, MOST_BEGIN_LENGTH))
 
 

@@ -3,7 +3,8 @@
 Rule 1: the tree of processes ends with its call. Whatever is left of it when the command has ended, its time
 is up or the test is interrupted gets SIGTERM, and SIGKILL if it stays.
 Rule 2: a command that fails is no round: an exit status other than 0 stops the test with what it wrote.
-Rule 3: output goes to files: a pipe would have to be emptied while it is measured, and would stay open for as
+Rule 3: no credential of the command stands in what is said of it: arguments, variables, output.
+Rule 4: output goes to files: a pipe would have to be emptied while it is measured, and would stay open for as
 long as any process of the tree held it.
 """
 
@@ -19,12 +20,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Any
 
 import psutil
 
 from pytest_energy.errors import EnergyError, SettingsError
 from pytest_energy.machine_time import MACHINE_TIME
+from pytest_energy.masking import (
+    Hidden,
+    keep_named_secrets,
+    keep_secrets_of_words,
+    masked_foreign,
+    masked_words,
+)
 from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.model import Reading
 from pytest_energy.work import WorkDescription
@@ -35,9 +43,9 @@ _LOOK_S = 0.01
 _LINE_COUNT = 20  # of its output in an error: all of it is in the test's captured output
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CommandResult:
-    """What one call of a command came to.
+    """What one call of a command came to; its `repr` covers secrets.
 
     Attributes:
         args: The program and its arguments.
@@ -51,6 +59,10 @@ class CommandResult:
     stdout: str
     stderr: str
 
+    def __repr__(self) -> str:
+        stdout, stderr = map(masked_foreign, (self.stdout, self.stderr))
+        return f"CommandResult({_shown(self.args)}: {self.exit_status}, {stdout=}, {stderr=})"
+
 
 class CommandError(EnergyError):
     """A command could not be started, failed, or took too long.
@@ -61,11 +73,12 @@ class CommandError(EnergyError):
     """
 
     def __init__(self, command: Sequence[str], because: str, result: CommandResult | None = None) -> None:
-        outputs = {"stderr": result.stderr, "stdout": result.stdout} if result else {}
+        texts = {"stderr": result.stderr, "stdout": result.stdout} if result else {}
+        outputs = {name: masked_foreign(text) for name, text in texts.items()}
         name = next((name for name, text in outputs.items() if text.strip()), None)
         wrote = f"; the end of its {name}:" if name else ""
         lines = outputs[name].strip().splitlines()[-_LINE_COUNT:] if name else []
-        super().__init__("\n  ".join([f"{shlex.join(command)}: {because}{wrote}", *lines]))
+        super().__init__("\n  ".join([f"{_shown(command)}: {because}{wrote}", *lines]))
         self.command, self.result = tuple(command), result
 
 
@@ -74,16 +87,17 @@ class CommandWork:
     """Calls of one command; the other attributes are the arguments of `energy.command`.
 
     Attributes:
+        args: Hidden, as *env* is: pytest shows the arguments of every function in a traceback.
         grace_s: Seconds between SIGTERM and SIGKILL.
 
     Raises:
         SettingsError: There is no program, or an argument is outside its range.
     """
 
-    args: Sequence[str | os.PathLike[str]]
+    args: Hidden[Sequence[str | os.PathLike[str]]]
     samples: int | None = None
     timeout_s: float | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Hidden[Mapping[str, str]] = field(default_factory=lambda: Hidden({}))
     cwd: str | os.PathLike[str] | None = None
     is_checked: bool = True
     may_repeat: bool = False
@@ -92,20 +106,19 @@ class CommandWork:
     _left_count: int = 0
 
     def __post_init__(self) -> None:
-        if isinstance(self.args, str):
-            raise SettingsError(
-                f"energy.command takes a list of words, which no shell reads: {shlex.split(self.args)!r}"
-            )
-        if not self.args:
-            raise SettingsError("energy.command: the list is empty; its first word is the program")
+        because = _why_no_words(self.args) or _why_no_variables(self.env)
+        if because is not None:
+            raise SettingsError(f"energy.command: {because}")
         if self.timeout_s is not None and not 0 < self.timeout_s < math.inf:
             raise SettingsError(f"energy.command: timeout_s is {self.timeout_s}; it must be above 0")
         if self.cwd is not None and not Path(self.cwd).is_dir():
             raise SettingsError(f"energy.command: cwd is {os.fspath(self.cwd)!r}, which is no folder")
+        keep_secrets_of_words(self.words)
+        keep_named_secrets(self.env.value)
 
     @property
     def words(self) -> tuple[str, ...]:
-        return tuple(os.fspath(word) for word in self.args)
+        return tuple(os.fspath(word) for word in self.args.value)
 
     def prepare(self) -> None:
         self._left_count = 0
@@ -123,8 +136,8 @@ class CommandWork:
             )
         because = self._why_failed(exit_status, is_late=is_late)
         if because is not None:
-            sys.stdout.write(result.stdout)  # whole, for the report of the test
-            sys.stderr.write(result.stderr)
+            sys.stdout.write(masked_foreign(result.stdout))  # whole, for the report of the test
+            sys.stderr.write(masked_foreign(result.stderr))
             raise CommandError(self.words, because, result)
         return result
 
@@ -135,12 +148,14 @@ class CommandWork:
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
-                env={**os.environ, **self.env},
+                env={**os.environ, **self.env.value},
                 cwd=self.cwd,
                 start_new_session=True,  # by which its processes are known, whoever their parent is by then
             )
-        except OSError as error:
-            raise CommandError(self.words, f"can't be started: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:  # a zero in a word
+            because = getattr(error, "strerror", None) or str(error)
+        # Not from the error, whose frames hold the words and the whole environment.
+        raise CommandError(self.words, f"can't be started: {because}")
 
     def _wait_for(self, process: subprocess.Popen[bytes]) -> tuple[int, bool]:
         """The exit status, however the end comes, and whether it came because the time was up."""
@@ -184,8 +199,37 @@ class CommandWork:
         return WorkDescription(
             samples=self.samples,
             workload={"measured": "a command"},
-            engine_settings={"command": shlex.join(self.words)},
+            engine_settings={"command": _shown(self.words)},
         )
+
+
+def _why_no_words(args: Hidden[Sequence[object]]) -> str | None:
+    if isinstance(args.value, str):
+        return f"it takes a list of words, which no shell reads: {masked_words(_split(args.value))!r}"
+    if not args.value:
+        return "the list is empty; its first word is the program"
+    for index, word in enumerate(args.value):
+        if not isinstance(word, str | os.PathLike):
+            return f"word {index} of the list is of type {type(word).__name__}, not a text"
+    return None
+
+
+def _why_no_variables(env: Hidden[Mapping[Any, Any]]) -> str | None:
+    for name, value in env.value.items():
+        if not (isinstance(name, str) and isinstance(value, str)):
+            return f"env[{name!r}] is of type {type(value).__name__}, not a text"
+    return None
+
+
+def _shown(words: Sequence[str]) -> str:
+    return shlex.join(masked_words(words)).replace("'***'", "***")
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:  # a quote has no end
+        return text.split()
 
 
 def _signal_name(number: int) -> str:

@@ -12,6 +12,7 @@ from os import PathLike
 from typing import TypeVar
 
 from pytest_energy.command import CommandResult, CommandWork
+from pytest_energy.masking import COVER, Hidden
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.plugin.measurement import Measurement
 from pytest_energy.plugin.windows import Window
@@ -204,11 +205,13 @@ class Energy:
             EnergyError: It could not be started, failed, or took longer than *timeout_s*; or rounds were
                 measured already.
         """
+        words, variables = Hidden(args), Hidden(env or {})
+        args, env = COVER, None  # what a traceback shows of them
         work = CommandWork(
-            args=args,
+            args=words,
             samples=samples,
             timeout_s=timeout_s,
-            env=env or {},
+            env=variables,
             cwd=cwd,
             is_checked=check,
             may_repeat=may_repeat,

@@ -7,7 +7,18 @@ from urllib.parse import quote
 import pytest
 
 from pytest_energy.errors import EnergyError
-from pytest_energy.masking import Secret, is_secret_name, keep_secret, masked, masked_given, masked_words
+from pytest_energy.masking import (
+    Secret,
+    forgetter,
+    is_secret_name,
+    keep_named_secrets,
+    keep_secret,
+    keep_secrets_of_words,
+    masked,
+    masked_foreign,
+    masked_json,
+    masked_words,
+)
 
 KEY = "sk-test-0/1+2=3&4 abcdefghijklmnopqrstuvwxyz"
 VARIABLE = "hf_0123456789abcdefghij"
@@ -33,13 +44,41 @@ def test_a_given_secret_is_covered_in_each_form(form: str, shown: str) -> None:
     """Whole, broken into lines or cut; seven characters of it are no secret."""
     keep_secret(KEY)
     assert masked(f"key {form}") == f"key {shown}"
-    assert masked_given(f"key {form}") == f"key {shown}"
+    assert masked_foreign(f"key {form}") == f"key {shown}"
 
 
-def test_a_short_secret_is_covered_where_it_stands_alone() -> None:
-    """Servers without a key are often given EMPTY or test; half of a text would go with it."""
-    keep_secret("lock")
-    assert masked("wrong key lock, block 4 of clock_lock") == "wrong key ***, block 4 of clock_lock"
+@pytest.mark.parametrize("secret", ["x", "lock", "EMPTY", "test", "s3cret!", "a"])
+def test_a_short_secret_is_covered_in_foreign_texts_where_it_stands_alone(secret: str) -> None:
+    """Servers without a key are often given EMPTY or test: our own sentences keep their words."""
+    keep_secret(secret)
+    text = f"wrong key {secret}, sub{secret} 4 of {secret}s"
+    assert masked_foreign(text) == f"wrong key ***, sub{secret} 4 of {secret}s"
+    assert masked(text) == str(EnergyError(text)) == text
+
+
+def test_a_secret_by_its_name_alone_counts_from_eight_characters_on() -> None:
+    """A setting of a few letters is a word; one that is a path doesn't cover others that begin so."""
+    keep_named_secrets({"token": "word", "auth": {"api_key": ["sesame-open"]}, "name": "sesame-shut"})
+    keep_secrets_of_words(
+        ["--eos-token", "done", "--pass", "opaque77", "key=len(tokens)", "--key", "/srv/keys/a"]
+    )
+    text = "word done len(tokens) sesame-shut sesame-open opaque77 /srv/keys/a /srv/keys/b"
+    assert masked_foreign(text) == "word done len(tokens) sesame-shut *** *** *** /srv/keys/b"
+
+
+def test_under_the_name_of_a_secret_json_is_covered() -> None:
+    """Also a short one, and deep inside."""
+    text = '{"a": {"api_key": "x", "token": 5}, "max_tokens": 8}'
+    assert masked_json(text) == '{"a": {"api_key": "***", "token": ***}, "max_tokens": 8}'
+
+
+def test_what_is_kept_in_a_run_is_forgotten_with_it() -> None:
+    """What was known before stays: a run may start another."""
+    keep_secret("of-the-outer-run")
+    forget = forgetter()
+    keep_secret("of-the-inner-run")
+    forget()
+    assert masked("of-the-outer-run, of-the-inner-run") == "***, of-the-inner-run"
 
 
 def test_of_two_secrets_the_longer_is_covered_whole() -> None:

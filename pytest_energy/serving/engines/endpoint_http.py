@@ -57,7 +57,7 @@ class Address:
         url, key = (one if isinstance(one, Hidden) else Hidden(one) for one in (base_url, api_key))
         base_url = api_key = COVER  # what a traceback shows of them
         _keep_secrets(url, key)
-        because = _why_no_address(url) or _why_no_key(key, url)
+        because = _why_no_key(key, url) or _why_no_address(url)
         if because is not None:
             raise SettingsError(because)
         return _address(url, key)
@@ -174,18 +174,28 @@ def _cut_after(timeout_s: float, sock: socket.socket) -> Iterator[None]:
 
 
 def _keep_secrets(base_url: Hidden[object], api_key: Hidden[object]) -> None:
-    """Have every credential covered that is in the arguments, be they right or wrong."""
-    key, url = api_key.value, base_url.value
-    if isinstance(key, bytes):
-        key = key.decode(errors="replace")
-    keep_secret(key if isinstance(key, str) else "")
-    if isinstance(url, str):
-        pair = url.rpartition("@")[0].rpartition("//")[2]  # also where no parser finds it
-        user, _, password = pair.partition(":")
-        keep_secret(password or user, unquote(password or user))
-        if password:
-            keep_secret(_basic(user, password))
-        keep_secret(*(value for name, value in parse_qsl(url.partition("?")[2]) if is_secret_name(name)))
+    """Have every credential covered that is in the arguments, be they right or in each other's place."""
+    url, key = _text_of(base_url), _text_of(api_key)
+    if _is_address(key):
+        url, key = key, url
+    keep_secret("" if _is_address(key) else key)
+    pair = url.rpartition("@")[0].rpartition("//")[2]  # also where no parser finds it
+    user, _, password = pair.partition(":")
+    keep_secret(password or user, unquote(password or user))
+    if password:
+        keep_secret(_basic(user, password))
+    keep_secret(*(value for name, value in parse_qsl(url.partition("?")[2]) if is_secret_name(name)))
+
+
+def _text_of(argument: Hidden[object]) -> str:
+    value = argument.value
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return value if isinstance(value, str) else ""
+
+
+def _is_address(text: str) -> bool:
+    return "://" in text
 
 
 def _why_no_address(base_url: Hidden[object]) -> str | None:
@@ -225,6 +235,8 @@ def _why_no_key(api_key: Hidden[object], base_url: Hidden[object]) -> str | None
         return None
     if not isinstance(key, str):
         return f"api_key is of type {type(key).__name__}, not a text"
+    if _is_address(key):
+        return "api_key is an address; is it in the place of base_url?"
     if not key:
         return "api_key is empty; leave it out where the server asks for none"
     if not (key.isascii() and key.isprintable()) or " " in key:
@@ -232,9 +244,8 @@ def _why_no_key(api_key: Hidden[object], base_url: Hidden[object]) -> str | None
             "api_key holds characters that no header takes: the end of a line perhaps, a space, or letters "
             "beyond ASCII; give the key alone"
         )
-    if urlsplit(str(base_url.value)).username is not None:
-        return "base_url holds a user and there is an api_key as well; give one of them"
-    return None
+    has_user = _fault_of_url(base_url.value) is None and urlsplit(str(base_url.value)).username is not None
+    return "base_url holds a user and there is an api_key as well; give one of them" if has_user else None
 
 
 def _address(base_url: Hidden[object], api_key: Hidden[object]) -> Address:

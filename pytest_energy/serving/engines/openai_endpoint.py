@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Self
 
 from pytest_energy.errors import Absent, EnergyError, FormatError, SettingsError, printable
 from pytest_energy.lazy_module import LazyModule
-from pytest_energy.masking import COVER, Hidden, keep_named_secrets, masked
+from pytest_energy.masking import COVER, Hidden, keep_named_secrets, masked, masked_json
 from pytest_energy.model import Domain
 from pytest_energy.serving.engines.endpoint_http import (
     METRICS_BYTES,
@@ -126,32 +126,33 @@ class OpenAiEndpoint:
         vram_bytes: float | None = None,
         channels: Sequence[str] = (),
     ) -> None:
-        url, key, extra = Hidden(base_url), Hidden(api_key), Hidden(extra_body or {})
-        base_url, api_key, extra_body = COVER, COVER, None  # what a traceback shows of them
+        url, key, extra, name = Hidden(base_url), Hidden(api_key), Hidden(extra_body or {}), Hidden(model)
+        base_url, api_key, extra_body, model = COVER, COVER, None, COVER  # what a traceback shows of them
         _require_aiohttp()
-        for name, limit_s in {"timeout_s": timeout_s, "answer_timeout_s": answer_timeout_s}.items():
-            if not limit_s > 0:
-                raise SettingsError(f"{name} is {limit_s}; it must be above 0")
+        _check_limits(timeout_s=timeout_s, answer_timeout_s=answer_timeout_s)
         self._address = Address.parse(url, api_key=key)
         self._timeout_s, self._answer_timeout_s = timeout_s, answer_timeout_s
         self._completions_url = f"{self._address.root}/v1/completions"
         _check_extra(extra)
         names = _checked_channels(channels)
-        card = card_of(self._models(), model, at=self._address.root)
+        card = card_of(self._models(), name, at=self._address.root)
         version = self._version()
         place = whereabouts(self._address.host, self._address.port)
         self._is_here = place.is_here
         self._has_min_tokens = "min_tokens" not in extra.value
         self._fields = _fields({"model": card.id, **FIXED_FIELDS, **EXTENSION_FIELDS, **extra.value})
         self._facts = EngineFacts(
-            model=printable(card.id),
+            model=printable(masked(card.id)),
             parameters=parameters,
             size_bytes=size_bytes,
             vram_bytes=vram_bytes,
             flags={
                 "decoding": "greedy",
                 **({"channels": ", ".join(names)} if names else {}),
-                **{field: masked(json.dumps(value, sort_keys=True)) for field, value in extra.value.items()},
+                **{
+                    field: masked_json(json.dumps(value, sort_keys=True))
+                    for field, value in extra.value.items()
+                },
             },
             tuning={
                 "endpoint": self._address.root,
@@ -325,6 +326,14 @@ def _require_aiohttp() -> None:
         ) from error
 
 
+def _check_limits(**limits_s: object) -> None:
+    for name, limit_s in limits_s.items():
+        if not isinstance(limit_s, int | float):
+            raise SettingsError(f"{name} is of type {type(limit_s).__name__}, not a number of seconds")
+        if not limit_s > 0:
+            raise SettingsError(f"{name} is {limit_s}; it must be above 0")
+
+
 def _check_extra(extra: Hidden[Mapping[str, object]]) -> None:
     because = _why_no_extra(extra)
     if because is not None:
@@ -332,7 +341,9 @@ def _check_extra(extra: Hidden[Mapping[str, object]]) -> None:
     keep_named_secrets(extra.value)
 
 
-def _why_no_extra(extra: Hidden[Mapping[str, object]]) -> str | None:
+def _why_no_extra(extra: Hidden[object]) -> str | None:
+    if not isinstance(extra.value, Mapping):
+        return f"extra_body is of type {type(extra.value).__name__}, not a mapping of fields to values"
     for field, value in extra.value.items():
         if field in OWN_FIELDS and not (field == "min_tokens" and value is None):
             return (

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from pytest_energy.codec import Document, decode, parse
 from pytest_energy.errors import Absent, FormatError, SettingsError
+from pytest_energy.masking import Hidden
 from pytest_energy.serving.engines.openai_stream import MESSAGE_LENGTH, Count, message_of, shortened
 from pytest_energy.serving.engines.protocol import CacheCounters
 
@@ -70,17 +71,17 @@ def cards_on(status: int, content: bytes) -> list[Card] | Absent:
     return cards
 
 
-def card_of(cards: list[Card], model: str | None, *, at: str) -> Card:
-    """The description of *model*, or of the only one."""
+def card_of(cards: list[Card], model: Hidden[str | None], *, at: str) -> Card:
+    """The description of *model*, or of the only one; hidden, as it may be a key in the wrong place."""
     names = shortened(", ".join(card.id for card in cards)) or "none"
-    if model is None and len(cards) == 1:
+    if model.value is None and len(cards) == 1:
         return cards[0]
-    if model is None:
+    if model.value is None:
         raise SettingsError(f"{at} serves {len(cards)} models; name one of them as model: {names}")
     for card in cards:
-        if card.id == model:
+        if card.id == model.value:
             return card
-    raise SettingsError(f"{at} doesn't serve the model {model!r}; it serves: {names}")
+    raise SettingsError(f"{at} doesn't serve the model {model.value!r}; it serves: {names}")
 
 
 def version_on(content: bytes) -> str | None:

@@ -21,7 +21,7 @@ import msgspec
 
 from pytest_energy.codec import Document, decode, parse
 from pytest_energy.errors import EnergyError, FormatError, printable
-from pytest_energy.masking import masked
+from pytest_energy.masking import masked_foreign
 from pytest_energy.serving.engines.protocol import MOST_EXCESS_TOKENS, TokenEvent
 
 DONE = b"[DONE]"
@@ -229,5 +229,5 @@ def message_of(failure: object) -> str:
 
 def shortened(text: str) -> str:
     """*text* of a server on one line, without secrets and not longer than an error may be."""
-    line = printable(" ".join(masked(text).split()))
+    line = printable(" ".join(masked_foreign(text).split()))
     return line if len(line) <= MESSAGE_LENGTH else f"{line[:MESSAGE_LENGTH]}..."

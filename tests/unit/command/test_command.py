@@ -1,6 +1,7 @@
 """A command as work: its end and that of its tree, whatever ends it, and what it wrote."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -8,12 +9,14 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from pytest_energy.command import CommandError, CommandWork
 from pytest_energy.errors import SettingsError
+from pytest_energy.masking import Hidden
 from pytest_energy.model import Provenance, Reading
 
 FOREVER = "import time; time.sleep(60)"
@@ -26,10 +29,14 @@ pathlib.Path("pid").write_text(str(child.pid))
 """
 
 
+def command(args: Any, *, env: Any = None, **arguments: Any) -> CommandWork:
+    """Calls of one command, as `energy.command` makes them."""
+    return CommandWork(args=Hidden(args), env=Hidden(env or {}), **arguments)
+
+
 def python(code: str, **arguments: object) -> CommandWork:
     """A program in Python; its processes are killed soon after SIGTERM."""
-    args = [sys.executable, "-c", code]
-    return CommandWork(args=args, grace_s=0.3, **arguments)  # type: ignore[arg-type]  # a test's own
+    return command([sys.executable, "-c", code], grace_s=0.3, **arguments)
 
 
 def parent(child: str, *, then: str = "time.sleep(60)", is_apart: bool = False) -> str:
@@ -90,6 +97,48 @@ def test_a_failing_command_is_an_error(capfd: pytest.CaptureFixture[str]) -> Non
     assert (shown.out, len(shown.err.splitlines())) == ("begun\n", 50)
 
 
+KEY = "open-sesame-0123"
+ECHO = "import os, sys; print(sys.argv, os.environ.get('MY_TOKEN')); sys.exit(1)"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--api-key", KEY],
+        [f"--token={KEY}"],
+        ["-H", f"Authorization: Bearer {KEY}"],
+        ["sh", "-c", f"MY_KEY={KEY} serve"],
+        ["sh", "-c", f"serve --password '{KEY}'"],
+        [f'{{"api_key": "{KEY}"}}'],
+        [f"http://me:{KEY}@host/"],
+        [],
+    ],
+)
+def test_no_secret_of_a_command_is_in_what_is_said_of_it(
+    words: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Known by its option's or variable's name: in the error, the facts, each `repr` and what is shown."""
+    work = command([sys.executable, "-c", ECHO, *words], env={"MY_TOKEN": f"{KEY}-4"})
+    with pytest.raises(CommandError) as caught:
+        work.run(0, None)
+    result, shown = caught.value.result, capfd.readouterr()
+    assert result is not None
+    assert f"{KEY}-4" in result.stdout  # as the test needs it
+    texts = (str(caught.value), repr(caught.value), repr(result), repr(work), shown.out, shown.err)
+    for text in (*texts, *work.description(1).engine_settings.values()):
+        assert KEY not in text
+    assert "***" in shown.out
+    assert shlex.join([sys.executable, "-c", ECHO]) in str(caught.value)  # the rest is as it was
+
+
+def test_an_option_of_few_letters_covers_no_word_of_the_output() -> None:
+    """`--pad-token 0` is hidden in the command and nowhere else."""
+    with pytest.raises(CommandError) as caught:
+        command([sys.executable, "-c", "import sys; sys.exit('took 0 s')", "--pad-token", "0"]).run(0, None)
+    assert "--pad-token ***" in str(caught.value)
+    assert "took 0 s" in str(caught.value)
+
+
 def test_without_an_error_output_the_other_is_named() -> None:
     """Many tools complain on stdout; one that writes nothing has no lines."""
     with pytest.raises(CommandError, match=r"exit status 1; the end of its stdout:\n  complaint$"):
@@ -120,27 +169,31 @@ def test_an_unchecked_status_is_no_error() -> None:
     assert python("import sys; sys.exit(3)", is_checked=False).run(0, None).exit_status == 3
 
 
-@pytest.mark.parametrize("name", ["no-such-program", "/"])
+@pytest.mark.parametrize("name", ["no-such-program", "/", "no\x00name"])
 def test_what_can_not_be_started_is_an_error(name: str) -> None:
-    """A program that isn't there, and a file that is none: with the system's reason, and no result."""
-    with pytest.raises(CommandError, match=f"^{name}: can't be started: ") as caught:
-        CommandWork(args=[name]).run(0, None)
+    """A program that isn't there, a file that is none, a name that none has: with the reason, no result."""
+    with pytest.raises(CommandError, match=r"^.*: can't be started: \w+") as caught:
+        command([name]).run(0, None)
     assert caught.value.result is None
+    assert caught.value.__cause__ is caught.value.__context__ is None  # their frames hold every variable
 
 
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
         ({"args": "python train.py"}, r"a list of words.*\['python', 'train.py'\]"),
+        ({"args": "serve it's --api-key sesame"}, r"\['serve', \"it's\", '--api-key', '\*\*\*'\]"),
         ({"args": []}, "the list is empty"),
+        ({"args": ["serve", 8000]}, "word 1 of the list is of type int"),
+        ({"args": ["true"], "env": {"N": 3}}, r"env\['N'\] is of type int"),
         ({"args": ["true"], "timeout_s": 0.0}, "timeout_s is 0"),
         ({"args": ["true"], "cwd": "no/such/folder"}, "'no/such/folder', which is no folder"),
     ],
 )
-def test_what_is_no_command_is_refused(arguments: dict[str, object], match: str) -> None:
+def test_what_is_no_command_is_refused(arguments: dict[str, Any], match: str) -> None:
     """Before anything is started."""
     with pytest.raises(SettingsError, match=match):
-        CommandWork(**arguments)  # type: ignore[arg-type]  # wrong on purpose
+        command(**arguments)
 
 
 @pytest.mark.parametrize("child", [FOREVER, STUBBORN + "time.sleep(60)"], ids=["willing", "stubborn"])
@@ -215,7 +268,7 @@ def test_its_time_is_the_runs_own() -> None:
 
 def test_records_of_a_command_are_no_records_of_a_function() -> None:
     """What was measured must be equal; the words only explain: a path in them may be new in each run."""
-    one, other = (CommandWork(args=["train", Path(folder)]).description(1) for folder in ("run-1", "run-2"))
+    one, other = (command(["train", Path(folder)]).description(1) for folder in ("run-1", "run-2"))
     assert one.workload == other.workload == {"measured": "a command"}
     assert other.engine_settings == {"command": "train run-2"}
 

@@ -121,6 +121,7 @@ def test_credentials_go_into_the_header_and_nowhere_else() -> None:
         ("ópensesame", "characters that no header takes"),
         ("Bearer opensesame", "give the key alone"),
         ("", "api_key is empty; leave it out"),
+        ("http://u:opensesame@host:80", "api_key is an address; is it in the place of base_url"),
         (b"opensesame", "api_key is of type bytes, not a text"),
         (["opensesame"], "api_key is of type list, not a text"),
     ],
@@ -132,6 +133,13 @@ def test_a_key_that_is_none_is_refused_without_showing_it(api_key: object, told:
     shown = [repr(entry.frame.f_locals) for entry in caught.traceback[1:]]
     assert "sesame" not in "".join((str(caught.value), *shown))
     assert caught.value.__context__ is None
+
+
+def test_arguments_in_each_others_place_are_told_apart() -> None:
+    """The key that stands for the address is covered from then on, and no address is."""
+    with pytest.raises(SettingsError, match="is it in the place of base_url"):
+        Address.parse("open-sesame", api_key="http://127.0.0.1:8000")
+    assert masked("open-sesame at http://127.0.0.1:8000") == "*** at http://127.0.0.1:8000"
 
 
 def test_there_is_one_kind_of_credentials() -> None:
