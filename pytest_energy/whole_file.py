@@ -3,6 +3,7 @@
 Rule 1: whoever reads sees the old file or the new one, never a part, and so does who finds it after a crash.
 Rule 2: only a file is read or replaced. A FIFO has no end until somebody writes it, a device may have none,
 and a link that leads nowhere is no absent file: something is missing.
+Rule 3: what is sure not to be written is refused before the work.
 """
 
 import errno
@@ -10,7 +11,11 @@ import os
 import re
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from pytest_energy.errors import SettingsError
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -66,6 +71,51 @@ def read_whole(path: Path, most_bytes: int) -> bytes:
     return content
 
 
+@contextmanager
+def writing(what: str) -> Iterator[None]:
+    """Tell what the system refuses in the block, in which *what* is written.
+
+    Raises:
+        SettingsError: It can't be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        msg = f"{what} can't be written: {error.strerror or error}; mend that, or name another place"
+        raise SettingsError(msg) from error
+
+
+def check_place(path: Path) -> None:
+    """Refuse a *path* at which no file can be put; whether there is room is seen only then.
+
+    Raises:
+        NotAFile: Something else than a file is there, such as a FIFO.
+        OSError: It may not be written, or no folder be made for it.
+    """
+    place = _place_of(path)
+    try:
+        place.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        above = next(folder for folder in place.absolute().parents if os.path.lexists(folder))
+        if not above.is_dir():
+            raise NotAFile(f"{above} is not a folder") from None
+        _check_access(above)
+        return
+    check_file(path)
+    _check_access(place)  # a new file could take the place of a protected one all the same
+
+
+def _place_of(path: Path) -> Path:
+    """Where a file is put to stand at *path*: a link keeps its name, wherever it leads."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def _check_access(place: Path) -> None:
+    if not os.access(place, os.W_OK):
+        number = errno.EROFS if os.statvfs(place).f_flag & os.ST_RDONLY else errno.EACCES
+        raise OSError(number, os.strerror(number))
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Put *content* in place of *path* in one step; a link keeps its name, a file its permission bits.
 
@@ -75,11 +125,8 @@ def write_whole(path: Path, content: bytes) -> None:
         NotAFile: *path* is something else than a file, such as a FIFO.
         OSError: It can't be written. An older file is then as it was.
     """
-    place = path if not path.is_symlink() else Path(os.path.realpath(path))
-    if place.exists():
-        check_file(path)
-        if not os.access(place, os.W_OK):  # a new file could take its place all the same
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    check_place(path)
+    place = _place_of(path)
     make_folder(place.parent)
     replace_whole(place, content)
 
@@ -88,7 +135,7 @@ def replace_whole(path: Path, content: bytes) -> None:
     """Put *content* in place of *path*, whatever stands there, in a folder that is there.
 
     Raises:
-        OSError: It can't be written. What was there is then as it was.
+        OSError: It can't be written. What was there is then as it was, unless the text says otherwise.
     """
     temporary = path.parent / f".{path.name[:_NAME_LENGTH]}.{secrets.token_hex(8)}.tmp"
     try:
@@ -99,9 +146,15 @@ def replace_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    except BaseException:
+        with suppress(OSError):  # the first error says more
+            temporary.unlink(missing_ok=True)
+        raise
+    try:
+        sync_folder(path.parent)
+    except OSError as error:
+        because = f"{error.strerror or error}, so it is there, but may not outlast a crash of the machine"
+        raise OSError(error.errno, because) from error
 
 
 def remove_leftovers(folder: Path) -> None:

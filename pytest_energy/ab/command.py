@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from types import FrameType
@@ -22,7 +23,7 @@ from pytest_energy.errors import EnergyError, SettingsError, printable_lines
 from pytest_energy.judgement import Judgement
 from pytest_energy.meter.clock import SystemClock
 from pytest_energy.report import view
-from pytest_energy.report.formats import renderer_of, summary_text, write
+from pytest_energy.report.formats import check_outputs, summary_text, write, write_each
 from pytest_energy.stats.paired import LEAST_PAIR_COUNT, is_turned
 from pytest_energy.verdict.figures import count_text
 from pytest_energy.verdict.policy import Policy, is_failing
@@ -72,8 +73,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         EnergyError: REF is no commit, or a side can't collect, or a report can't be written.
     """
-    for path in options.out:
-        renderer_of(path)  # before the work, not after it
+    check_outputs(options.out)
     root = repository_root(Path.cwd())
     revision = resolve(root, options.ref)
     try:
@@ -257,10 +257,8 @@ class _Comparison:
             _say(summary_text(view.of(self._judgements), width=width))
         for note in notes:
             _say(note if note.startswith("ERROR") else f"note: {note}")
-        created = now_text()
-        for path in self._options.out:
-            write(self._judgements, path, created=created, run_notes=notes)
-            _say(f"report written to {path}")
+        write_one = partial(write, self._judgements, created=now_text(), run_notes=notes)
+        write_each(self._options.out, write_one, lambda path: _say(f"report written to {path}"))
         if self._broken is not None:
             return 2
         is_strict = self._options.strict

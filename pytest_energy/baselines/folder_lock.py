@@ -24,8 +24,8 @@ from pytest_energy.whole_file import make_folder
 _LOOK_S = 0.01  # a write takes a few milliseconds
 
 
-class BaselinesBusy(BaselineError):
-    """Another process keeps the folder locked."""
+class FolderNotLocked(BaselineError):
+    """Nothing can be written in a folder, as it can't be locked."""
 
 
 @contextmanager
@@ -33,8 +33,8 @@ def locked(folder: Path, timeout_s: float) -> Iterator[None]:
     """Be the only writer in *folder*, which is made; one that stays empty by an error goes again.
 
     Raises:
-        BaselinesBusy: Another process has been writing for *timeout_s* seconds.
-        BaselineError: The file system has no locks.
+        FolderNotLocked: Another process has been writing for *timeout_s* seconds, or the file system has no
+            locks.
         OSError: The folder can't be made or opened.
     """
     is_new = not folder.exists()
@@ -72,7 +72,7 @@ def _acquire(folder: Path, end_s: float, timeout_s: float) -> int:
 def _wait(descriptor: int, folder: Path, end_s: float, timeout_s: float) -> None:
     while not _has_locked(descriptor, folder):
         if time.monotonic() >= end_s:
-            raise BaselinesBusy(
+            raise FolderNotLocked(
                 f"{folder} was being written by another process for {timeout_s:g} s: by "
                 f"{_holder_of(descriptor)}; end that one, or run again"
             )
@@ -85,7 +85,7 @@ def _has_locked(descriptor: int, folder: Path) -> bool:
     except BlockingIOError:
         return False
     except OSError as error:
-        raise BaselineError(
+        raise FolderNotLocked(
             f"can't lock {folder}: {error.strerror or error}; without a lock two writers could lose each "
             "other's sessions. Keep the baselines on a file system with flock while they are written"
         ) from error

@@ -3,7 +3,8 @@
 Rule 1: what may enter is decided by `baselines.accept`, as in a run of pytest.
 Rule 2: everything is looked at before anything is written: a file that is broken stops it all.
 Rule 3: a change that is accepted starts a level anew, and what goes with the old level is said.
-Rule 4: the loads of the run's yardstick enter where one of its tests does.
+Rule 4: what can't be written keeps nothing else out.
+Rule 5: the loads of the run's yardstick enter where one of its tests does.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from pytest_energy.baselines.accept import joining, storable, why_not_accepted, why_not_beside
+from pytest_energy.baselines.folder_lock import FolderNotLocked
 from pytest_energy.baselines.levels import extended, level_of
 from pytest_energy.baselines.schema import KEPT_COUNT, Baseline, check_times
 from pytest_energy.baselines.store import Mode, Store
@@ -118,7 +120,8 @@ def accept(
         tell: Is told what has become of each record, one line each, as soon as it is done.
 
     Raises:
-        BaselineError: As for `_decide`; nothing is written then. Or a file can't be written.
+        BaselineError: As for `_decide`; nothing is written then. Or files can't be written, all of which it
+            names; the others are.
     """
     mode: Mode = "replace" if wanted.replaces else "add"
     decisions = _decide(judgements, yardstick, store, wanted)
@@ -201,14 +204,20 @@ def _carried_out(
 
     A load that several processes measured has a record of each: the later ones join the first.
     """
-    written = set[str]()
+    written, failures = set[str](), []
     for decision in decisions:
         record = decision.record
         name, path = printable(record.test_id), store.path(record.machine.key, record.test_id)
         if decision.what == "taken":
             count = keep_loads if is_yardstick(record.test_id) else keep
             joins: Mode = "add" if record.test_id in written else mode
-            stored = store.write(record.machine.key, record.test_id, (record,), joins, count)
+            try:
+                stored = store.write(record.machine.key, record.test_id, (record,), joins, count)
+            except BaselineError as error:
+                failures.append(str(error))
+                if isinstance(error, FolderNotLocked):  # nor could another one be written
+                    break
+                continue
             written.add(record.test_id)
             gone = f"a new level, and {_sessions(decision.gone_count)} of the old one gone; "
             now = f"now {_sessions(len(stored.entries))} in {path}"
@@ -217,6 +226,8 @@ def _carried_out(
             yield f"there already: {name}: {path} has this session"
         else:
             yield f"left out: {name}: {printable(decision.because)}"
+    if failures:
+        raise BaselineError("\n".join([f"{len(written)} written, and not:", *failures]))
 
 
 def _sessions(count: int) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from pytest_energy.baselines.folder_lock import FolderNotLocked
 from pytest_energy.baselines.levels import kept, level_of
 from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.baselines.schema import PINNED_COUNT, Baseline, moment_of
@@ -77,7 +78,8 @@ def _register_prune(actions: Commands) -> None:
         help="remove sessions and baselines that are no longer wanted",
         description="Say what would go, and with --yes remove it. The first sessions of a level are pinned: "
         "they show a slow creep, and go only with the whole file.",
-        epilog="Exit status: 0, or 2 where a file or a value can't be used; then nothing is removed.",
+        epilog="Exit status: 0, or 2 where a file or a value can't be used, and nothing is removed, or where "
+        "files can't be written, each of which is named.",
     )
     add_baselines(prune)
     prune.add_argument(
@@ -255,20 +257,28 @@ def _prune(options: argparse.Namespace) -> int:
         known = ", ".join(sorted(machines)) or "none"
         raise SettingsError(f"no baseline is of the machine {options.machine!r}; there are {known}")
     verb = "removed" if options.yes else "would be removed"
-    counts = []
+    counts, failures = [], []
     for path, baseline in baselines.items():
         stays = stays_of(baseline)
         gone = len(baseline.entries) - len(stays)
         if not gone:
             continue
         if options.yes:
-            gone = store.reduce(path, stays_of)
+            try:
+                gone = store.reduce(path, stays_of)
+            except BaselineError as error:
+                failures.append(str(error))
+                if isinstance(error, FolderNotLocked):  # nor could another one be written
+                    break
+                continue
         what = "the whole file" if not stays else f"{gone} of {_count(len(baseline.entries), 'session')}"
         say(f"{verb}: {printable(baseline.test_id)}: {what}: {path}")
         counts.append(gone)
     say(f"{verb}: {_count(sum(counts), 'session')} in {len(counts):,} of {_count(len(baselines), 'file')}")
     if counts and not options.yes:
         say("give --yes to do it")
+    if failures:
+        raise BaselineError("\n".join(failures))
     return 0
 
 

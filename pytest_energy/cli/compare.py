@@ -11,7 +11,7 @@ from pytest_energy.errors import BaselineError
 from pytest_energy.judgement import Judgement
 from pytest_energy.model import Record
 from pytest_energy.report import to_json, view
-from pytest_energy.report.formats import renderer_of, summary_text
+from pytest_energy.report.formats import check_outputs, summary_text
 from pytest_energy.verdict.history import history_of
 from pytest_energy.verdict.policy import Policy, is_failing
 from pytest_energy.verdict.session import Trial, decide_session, of_one_session
@@ -60,8 +60,7 @@ def _add_policy(compare: argparse.ArgumentParser) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    for path in options.out:
-        renderer_of(path)  # before the work
+    check_outputs(options.out)
     policy = Policy(tolerance=options.tolerance, alpha=options.alpha, gates_estimates=options.estimates)
     old, new = read_by_test(options.run_a), read_by_test(options.run_b)
     names = (str(options.run_a), str(options.run_b))

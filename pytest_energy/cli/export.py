@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pytest_energy.cli.arguments import Commands, add_run
 from pytest_energy.cli.files import read_run, write_reports
+from pytest_energy.report.formats import check_outputs
 
 
 def register(commands: Commands) -> None:
@@ -21,6 +22,7 @@ def register(commands: Commands) -> None:
 
 
 def _export(options: argparse.Namespace) -> int:
+    check_outputs([options.out])
     run = read_run(options.run_json)
     write_reports(run.judgements, [options.out], run_notes=run.run_notes, yardstick=run.yardstick)
     return 0

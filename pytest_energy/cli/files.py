@@ -5,13 +5,14 @@ Rule 2: joules that can't be are refused wherever they stand in it.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from pytest_energy.documents import now_text
 from pytest_energy.errors import FormatError, SettingsError, printable_lines
 from pytest_energy.judgement import Judgement, RunJudgement
 from pytest_energy.model import Record
-from pytest_energy.report.formats import write
+from pytest_energy.report.formats import write, write_each
 from pytest_energy.report.to_json import MOST_BYTES, read
 from pytest_energy.report.view import View
 from pytest_energy.whole_file import read_whole
@@ -104,15 +105,17 @@ def write_reports(
     yardstick: Yardstick | None = None,
     run_judgement: RunJudgement | None = None,
 ) -> None:
-    """Write the report of *judgements* to each of *paths*, and say so."""
-    notes = tuple(run_notes)
-    for path in paths:
-        write(
-            judgements,
-            path,
-            created=now_text(),
-            run_notes=notes,
-            yardstick=yardstick,
-            run_judgement=run_judgement,
-        )
-        say(f"written to {path}")
+    """Write the report of *judgements* to each of *paths*, and say so.
+
+    Raises:
+        SettingsError: As for `write_each`.
+    """
+    write_one = partial(
+        write,
+        judgements,
+        created=now_text(),
+        run_notes=tuple(run_notes),
+        yardstick=yardstick,
+        run_judgement=run_judgement,
+    )
+    write_each(paths, write_one, lambda path: say(f"written to {path}"))

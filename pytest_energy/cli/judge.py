@@ -23,11 +23,11 @@ from pytest_energy.cli.accept import Wanted, accept, counts_text
 from pytest_energy.cli.arguments import Commands, add_out, add_run, add_width, chance, share
 from pytest_energy.cli.files import by_test, read_run, say, say_json, write_reports
 from pytest_energy.documents import now_text
-from pytest_energy.errors import SettingsError
+from pytest_energy.errors import BaselineError, SettingsError
 from pytest_energy.judgement import UNDECIDED, BaselineMode, Judgement, RunJudgement, Terms
 from pytest_energy.model import Provenance, Record
 from pytest_energy.report import to_json, view
-from pytest_energy.report.formats import renderer_of, summary_text
+from pytest_energy.report.formats import check_outputs, summary_text
 from pytest_energy.report.view import View
 from pytest_energy.verdict.figures import count_text
 from pytest_energy.verdict.history import entries_of, history_of
@@ -102,8 +102,7 @@ def _add_terms(judge: argparse.ArgumentParser) -> None:
 
 
 def _judge(options: argparse.Namespace) -> int:
-    for path in options.out:
-        renderer_of(path)  # before the work
+    check_outputs(options.out)
     if options.out and len(options.runs) > 1:
         raise SettingsError(
             f"--out holds one run, and {len(options.runs)} are given; give one, or use --json"
@@ -140,11 +139,15 @@ def _judge_one(path: Path, folder: Path, options: argparse.Namespace) -> int:
     run = read_run(path)
     by_test(run, path)  # each test once
     judged = _Judging(_named(run, path.stem), Store(folder), options).judged()
-    notes = list(judged.notes)
+    notes, failure = list(judged.notes), None
     if options.accept:
         wanted = Wanted(takes_estimates=options.estimates)
-        entering = accept(judged.judgements, run.yardstick, Store(folder), wanted, tell=lambda _: None)
-        notes.append(f"into the baselines: {counts_text(entering)}")
+        try:
+            entering = accept(judged.judgements, run.yardstick, Store(folder), wanted, tell=lambda _: None)
+            notes.append(f"into the baselines: {counts_text(entering)}")
+        except BaselineError as error:  # the verdicts are told all the same
+            notes.append(f"ERROR: {error}")
+            failure = error
     shown = view.of(
         judged.judgements, run_notes=notes, yardstick=run.yardstick, run_judgement=judged.run_judgement
     )
@@ -159,6 +162,8 @@ def _judge_one(path: Path, folder: Path, options: argparse.Namespace) -> int:
         yardstick=run.yardstick,
         run_judgement=judged.run_judgement,
     )
+    if failure is not None:
+        raise failure
     return judged.status
 
 

@@ -11,6 +11,7 @@ Source:
     escapes are those of `@actions/core`, packages/core/src/command.ts.
 """
 
+import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ import pytest
 from pytest_energy.judgement import UNDECIDED
 from pytest_energy.report import to_markdown
 from pytest_energy.report.view import View
+from pytest_energy.whole_file import check_file
 
 STEP_LIMIT_BYTES = 1024 * 1024
 """What one step may write into its summary."""
@@ -40,13 +42,13 @@ def append_step_summary(view: View, path: Path) -> str:
         What to say of it in the log.
     """
     try:
+        check_file(path)
         used_bytes = path.stat().st_size if path.exists() else 0
         for limit in (_LONGEST, to_markdown.LIMIT):
             text = ("\n" if used_bytes else "") + to_markdown.render(view, limit=limit)
             encoded = text.encode("utf-8", "backslashreplace")
             if used_bytes + len(encoded) <= STEP_LIMIT_BYTES:
-                with path.open("ab") as file:
-                    file.write(encoded)
+                _append(path, encoded, used_bytes)
                 return f"summary appended to {path}"
     except OSError as error:
         return f"no job summary: {path} (GITHUB_STEP_SUMMARY) can't be written: {error.strerror or error}"
@@ -54,6 +56,19 @@ def append_step_summary(view: View, path: Path) -> str:
         f"no job summary: {path} holds {used_bytes} bytes of the {STEP_LIMIT_BYTES} that a step may write, "
         f"and this run's report needs {len(encoded)}; run it in a step of its own"
     )
+
+
+def _append(path: Path, content: bytes, used_bytes: int) -> None:
+    """Append *content* to *path*, of which *used_bytes* are used; or nothing of it."""
+    is_whole = False
+    with path.open("ab", buffering=0) as file:
+        try:
+            is_whole = file.write(content) == len(content)
+        finally:
+            if not is_whole:
+                file.truncate(used_bytes)
+    if not is_whole:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def annotations(

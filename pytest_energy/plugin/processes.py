@@ -235,11 +235,11 @@ class Controller:
                 yardstick=yardstick,
             )
             self._show = summary.show
-            summary.warn()
             if self._failures and exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
             if not summary.write():
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
+            summary.warn()  # asks other plugins, which may fail: what was asked for is written by now
 
     def _is_asked_for_files(self) -> bool:
         run = self._config.stash.get(RUN, None)  # it is there if an option is set

@@ -36,11 +36,12 @@ from pytest_energy.plugin.progress import say
 from pytest_energy.plugin.rounds import MOST_ROUND_COUNT, RoundScheduler
 from pytest_energy.plugin.settings import Settings
 from pytest_energy.plugin.stash import RUN, YARDSTICK
-from pytest_energy.report.formats import renderer_of
+from pytest_energy.report.formats import check_outputs
 from pytest_energy.sensors.detect import Opener, SensorSet, builtin_openers, check_names, close_all, detect
 from pytest_energy.sensors.replay import Replay, load_replay
 from pytest_energy.verdict import policy
 from pytest_energy.verdict.policy import ANSWERED, RoundsWanted
+from pytest_energy.whole_file import check_place, writing
 from pytest_energy.yardstick.worth import suite_s
 
 
@@ -74,13 +75,15 @@ class EnergyRun:
         """Refuse, before any test, what is sure to fail: an unknown sensor, a bad replay, an odd output.
 
         Raises:
-            SettingsError: A sensor's name or an output's suffix is unknown, or the replay or an earlier
-                attempt can't be used.
+            SettingsError: A sensor's name or an output's suffix is unknown, an output is sure not to be
+                written, or the replay or an earlier attempt can't be used.
         """
         if self._replay is None and self.settings.sensor_names is not None:
             check_names(self.settings.sensor_names, (*builtin_openers(), *self._offered_sensors))
-        for path in self.settings.out_paths:
-            renderer_of(path)
+        check_outputs(self.settings.out_paths)
+        if self.settings.record_path is not None:
+            with writing(f"the replay file {self.settings.record_path}"):
+                check_place(self.settings.record_path)
         _ = self.attempts.by_test
 
     @cached_property

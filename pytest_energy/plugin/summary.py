@@ -2,12 +2,14 @@
 
 Rule 1: nothing is written that was not asked for, and what was written is named; files that were asked for
 are written although nothing was measured.
-Rule 2: a test that did not pass, or whose joules don't count, never enters a baseline.
+Rule 2: what can't be written costs nothing else. What all the rest can be made of comes first.
+Rule 3: a test that did not pass, or whose joules don't count, never enters a baseline.
 """
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from warnings import WarningMessage
@@ -15,6 +17,7 @@ from warnings import WarningMessage
 import pytest
 
 from pytest_energy.baselines.accept import joining, storable, why_not_accepted, why_not_beside
+from pytest_energy.baselines.folder_lock import FolderNotLocked
 from pytest_energy.baselines.store import Mode, Store
 from pytest_energy.conversion import judgement_from_json
 from pytest_energy.documents import now_text
@@ -24,7 +27,7 @@ from pytest_energy.model import Record
 from pytest_energy.plugin.ci import annotations, append_step_summary
 from pytest_energy.plugin.run import run_of
 from pytest_energy.report import to_terminal, view
-from pytest_energy.report.formats import write
+from pytest_energy.report.formats import is_whole_run, mistake_text, write
 from pytest_energy.sensors.replay import round_from_json, save_replay
 from pytest_energy.yardstick import Yardstick
 
@@ -75,14 +78,49 @@ class Summary:
         }
         self._yardstick = yardstick
         self._notices: list[str] = []
+        self._is_whole = True
         self._config = config
 
     def write(self) -> bool:
         """Write the baselines and outputs that were asked for; `False` if one could not be written."""
-        is_whole = True
-        try:
+        paths = self._settings.out_paths
+        whole_runs = self._write_reports(path for path in paths if is_whole_run(path))
+        self._keep_attempt()
+        self._write_recording()
+        self._write_reports(path for path in paths if not is_whole_run(path))
+        if self._settings.baseline_mode in {BaselineMode.ADD, BaselineMode.REPLACE}:
             self._write_baselines()
-            for path in self._settings.out_paths:
+        self._write_step_summary()
+        if whole_runs and not self._is_whole:
+            self._notices.append(
+                f"{whole_runs[0]} holds the whole run: of it `pytest-energy export` makes a report, and "
+                "`pytest-energy accept` the baselines"
+            )
+        return self._is_whole
+
+    @contextmanager
+    def _alone(self, what: str) -> Iterator[None]:
+        """Tell of an error in the block, in which *what* is written, and go on."""
+        try:
+            yield
+        except FolderNotLocked:
+            raise
+        except EnergyError as error:
+            self._refuse(str(error))
+        except Exception as error:  # noqa: BLE001  # what comes after it is written all the same
+            self._refuse(f"{what} can't be written: {mistake_text(error)}")
+
+    def _refuse(self, text: str) -> None:
+        self._is_whole = False
+        notice = f"ERROR: {text}"
+        if notice not in self._notices:  # what is wrong with a folder is so for each test
+            self._notices.append(notice)
+
+    def _write_reports(self, paths: Iterable[Path]) -> list[Path]:
+        """Write the reports of *paths*; those that are written now."""
+        written = []
+        for path in paths:
+            with self._alone(f"the report {path}"):
                 write(
                     self._judgements,
                     path,
@@ -92,25 +130,38 @@ class Summary:
                     run_judgement=self._run_judgement,
                 )
                 self._notices.append(f"summary written to {path}")
-            self._write_recording()
+                written.append(path)
+        return written
+
+    def _keep_attempt(self) -> None:
+        with self._alone("the attempt"):
             attempt = self._run.attempts.keep(self._judgements, self._run.session_id)
             if attempt is not None:
                 self._notices.append(f"attempt kept as {attempt}")
-        except EnergyError as error:
-            self._notices.append(f"ERROR: {error}")
-            is_whole = False
-        step_summary = os.environ.get("GITHUB_STEP_SUMMARY")
-        if step_summary and self._settings.shows_report and self._judgements:
-            run = view.of(self._judgements, run_notes=self._run_notes)
-            self._notices.append(append_step_summary(run, Path(step_summary)))
-        return is_whole
+
+    def _write_step_summary(self) -> None:
+        path = os.environ.get("GITHUB_STEP_SUMMARY")
+        if path and self._settings.shows_report and self._judgements:
+            with self._alone(path):
+                run = view.of(self._judgements, run_notes=self._run_notes)
+                self._notices.append(append_step_summary(run, Path(path)))
 
     def _write_baselines(self) -> None:
-        mode = self._settings.baseline_mode
-        if mode not in {BaselineMode.ADD, BaselineMode.REPLACE}:
-            return
         store, written = Store(self._settings.baselines_path), Counter[str]()
-        is_added = mode is BaselineMode.ADD
+        is_added = self._settings.baseline_mode is BaselineMode.ADD
+        try:
+            self._store_tests(store, written, is_added=is_added)
+            if written:
+                with self._alone("the baselines of the yardstick"):
+                    self._store_yardstick(store, written, is_added=is_added)
+        except FolderNotLocked as error:  # nor could another baseline be written
+            self._refuse(str(error))
+        verb = "added to" if is_added else "replaced in"
+        folder = self._settings.baselines_path
+        self._notices.extend(f"{count} baseline(s) {verb} {folder / key}" for key, count in written.items())
+
+    def _store_tests(self, store: Store, written: Counter[str], *, is_added: bool) -> None:
+        """Put the tests' records into *store*; *written* counts them by machine key."""
         for judgement in self._judgements:
             record = judgement.record
             refusal = why_not_accepted(
@@ -121,22 +172,18 @@ class Summary:
             if refusal is not None:
                 self._notices.append(f"no baseline written for {record.test_id}: {refusal}")
                 continue
-            joins = joining(judgement, is_accepted=not is_added)
-            self._store(joins, store, "add" if is_added else "replace")
-            written[record.machine.key] += 1
-        if written:
-            written.update(self._store_yardstick(store, is_added=is_added))
-        verb = "added to" if is_added else "replaced in"
-        folder = self._settings.baselines_path
-        self._notices.extend(f"{count} baseline(s) {verb} {folder / key}" for key, count in written.items())
+            with self._alone(f"the baseline of {record.test_id}"):
+                joins = joining(judgement, is_accepted=not is_added)
+                self._store(joins, store, "add" if is_added else "replace")
+                written[record.machine.key] += 1
 
     def _store(self, record: Record, store: Store, mode: Mode, *, per_run: int = 1) -> None:
         keep = per_run * self._settings.baseline_session_count
         store.write(record.machine.key, record.test_id, (record,), mode, keep)
 
-    def _store_yardstick(self, store: Store, *, is_added: bool) -> Iterable[str]:
-        """Put the loads beside the tests; the machine keys of those that were stored."""
-        stored: dict[str, str] = {}
+    def _store_yardstick(self, store: Store, written: Counter[str], *, is_added: bool) -> None:
+        """Put the loads beside the tests; *written* counts each once."""
+        stored = set[str]()
         for record in storable(self._yardstick.records):
             key, test_id = record.machine.key, record.test_id
             is_beside = is_added or test_id in stored
@@ -146,19 +193,20 @@ class Summary:
                 continue
             mode: Mode = "add" if is_beside else "replace"
             self._store(record, store, mode, per_run=self._yardstick.process_count)
-            stored[test_id] = key
-        return stored.values()
+            written[key] += test_id not in stored
+            stored.add(test_id)
 
     def _write_recording(self) -> None:
         path = self._settings.record_path
         if path is None:
             return
-        recording = {
-            test_id: [round_from_json(one_round, f"round of {test_id}") for one_round in rounds]
-            for test_id, rounds in self._recorded.items()
-        }
-        save_replay(path, recording)
-        self._notices.append(f"rounds of {len(recording)} test(s) written to {path}")
+        with self._alone(f"the replay file {path}"):
+            recording = {
+                test_id: [round_from_json(one_round, f"round of {test_id}") for one_round in rounds]
+                for test_id, rounds in self._recorded.items()
+            }
+            save_replay(path, recording)
+            self._notices.append(f"rounds of {len(recording)} test(s) written to {path}")
 
     def warn(self) -> None:
         """Warn, as pytest does, of each test that passed although nothing was held against its limits."""

@@ -21,6 +21,7 @@ from pytest_energy.report.charts import batch_size, correlation, request_rate, r
 from pytest_energy.report.charts.spec import Sheet
 from pytest_energy.report.plots.painter import DARK, LIGHT, Format, draw, save, styled
 from pytest_energy.report.view import View
+from pytest_energy.whole_file import make_folder, writing
 
 _MOST_CHARACTERS = 100  # file systems take 255; a path has folders too
 
@@ -111,19 +112,24 @@ def write(
     """Draw and write each plan into *folder*, which is made; yields each file once it is there.
 
     Raises:
-        SettingsError: matplotlib is not installed, or a file can't be written.
+        SettingsError: matplotlib is not installed, or files can't be written, all of which it names; the
+            others are.
     """
     theme = DARK if is_dark else LIGHT
-    with styled(theme):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SettingsError(f"the folder {folder} can't be made: {error.strerror}") from error
+    with styled(theme), writing(f"the folder {folder}"):
+        make_folder(folder)
+    failures = []
     for stem, plan in zip(distinct(plan.stem for plan in all_plans), all_plans, strict=True):
         path = folder / f"{stem}.{form}"
-        with styled(theme):
-            save(draw(plan.sheet(), theme), path, form)
-        yield path
+        try:
+            with styled(theme):
+                save(draw(plan.sheet(), theme), path, form)
+        except SettingsError as error:
+            failures.append(str(error))
+        else:
+            yield path
+    if failures:
+        raise SettingsError("\n".join(failures))
 
 
 # ---- names of files ----

@@ -8,7 +8,7 @@ from pytest_energy.errors import EnergyError, SettingsError
 from pytest_energy.judgement import Judgement, RunJudgement
 from pytest_energy.report import to_csv, to_html, to_json, to_markdown, to_terminal, view
 from pytest_energy.report.view import View
-from pytest_energy.whole_file import write_whole
+from pytest_energy.whole_file import check_place, write_whole, writing
 from pytest_energy.yardstick import Yardstick
 
 Renderer = Callable[[View, str], str]
@@ -46,6 +46,36 @@ def renderer_of(path: Path) -> Renderer:
     return RENDERERS[suffix]
 
 
+def check_outputs(paths: Iterable[Path]) -> None:
+    """Refuse, before the work, reports that are sure not to be written.
+
+    Raises:
+        SettingsError: As for `renderer_of`; or no file can be put there.
+    """
+    for path in paths:
+        renderer_of(path)
+        with writing(f"the report {path}"):
+            check_place(path)
+
+
+def is_whole_run(path: Path) -> bool:
+    """Whether every other report can be made of the one in *path*, which is JSON.
+
+    >>> is_whole_run(Path("energy.JSON")), is_whole_run(Path("energy.csv"))
+    (True, False)
+    """
+    return renderer_of(path) is RENDERERS[".json"]
+
+
+def mistake_text(error: Exception) -> str:
+    """What is said of an *error* that nobody has foreseen."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    what = f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
+    if isinstance(error, MemoryError):
+        return f"{what}; there is too little memory"
+    return f"{what}; this is a mistake in pytest-energy: report it"
+
+
 def made(what: str, make: Callable[[View], str], run: View) -> str:
     """What the renderer *make* makes of *run*; *what* names it in a message.
 
@@ -58,11 +88,7 @@ def made(what: str, make: Callable[[View], str], run: View) -> str:
         raise
     except Exception as error:  # what else was asked for is there all the same
         tests = _fewest(make, run.judgements)
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        raise SettingsError(
-            f"{what} can't be made{tests}: {type(error).__name__}: {error} "
-            f"({Path(place.filename).name}:{place.lineno}); this is a mistake in pytest-energy: report it"
-        ) from error
+        raise SettingsError(f"{what} can't be made{tests}: {mistake_text(error)}") from error
 
 
 def _fewest(make: Callable[[View], str], judgements: Sequence[Judgement]) -> str:
@@ -118,7 +144,30 @@ def write(
     renderer = renderer_of(path)
     run = view.of(judgements, run_notes=run_notes, yardstick=yardstick, run_judgement=run_judgement)
     text = made(f"the report {path}", lambda one: renderer(one, created), run)
-    try:
+    with writing(f"the report {path}"):
         write_whole(path, text.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise SettingsError(f"the report {path} can't be written: {error.strerror or error}") from error
+
+
+def write_each(
+    paths: Iterable[Path], write_one: Callable[[Path], None], tell: Callable[[Path], None]
+) -> None:
+    """Write each of *paths*: first those of which the others can be made again, and each on its own.
+
+    Args:
+        paths: As for `write`.
+        write_one: Writes one.
+        tell: Is told of each that is written.
+
+    Raises:
+        SettingsError: Some can't be made or written, all of which it names. The others are written.
+    """
+    failures = []
+    for path in sorted(paths, key=lambda path: not is_whole_run(path)):
+        try:
+            write_one(path)
+        except EnergyError as error:
+            failures.append(str(error))
+        else:
+            tell(path)
+    if failures:
+        raise SettingsError("\n".join(failures))

@@ -40,7 +40,7 @@ from pytest_energy.conversion import as_document, plain
 from pytest_energy.documents import format_of
 from pytest_energy.errors import FormatError, NotMeasurable, SettingsError
 from pytest_energy.model import Domain, Phase, Reading, Tick, Trace
-from pytest_energy.whole_file import read_whole, write_whole
+from pytest_energy.whole_file import read_whole, write_whole, writing
 
 FORMAT_VERSION = 1
 
@@ -160,10 +160,8 @@ def save_replay(path: Path, tests: Mapping[str, Sequence[ReplayRound]]) -> None:
     Raises:
         SettingsError: The file can't be written; an older one is then as it was.
     """
-    try:
+    with writing(f"the replay file {path}"):
         write_whole(path, _to_text(tests).encode())
-    except OSError as error:
-        raise SettingsError(f"the replay file {path} can't be written: {error.strerror or error}") from error
 
 
 def _to_text(tests: Mapping[str, Sequence[ReplayRound]]) -> str:

@@ -153,14 +153,3 @@ def test_a_baselines_folder_that_can_not_be_read_stops_the_run(project: Project)
     finally:
         folder.chmod(0o755)
     assert path.read_bytes() == before
-
-
-def test_an_output_that_can_not_be_written_is_an_error_after_the_run(project: Project) -> None:
-    """The run's verdicts stand, the exit code says that a file is missing, and the path is named."""
-    project.replay({"test_work": [10.0]})
-    (project.path / "taken").write_text("", encoding="utf-8")
-    run = project.run("--energy-out=taken/out.csv")
-    assert run.result.ret == pytest.ExitCode.USAGE_ERROR
-    assert "taken" in run.text
-    assert "Traceback" not in run.text
-    run.result.assert_outcomes(passed=1)

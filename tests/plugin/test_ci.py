@@ -1,6 +1,9 @@
 """What CI sees of a run: GitHub's summary, errors at lines, and JUnit XML that agrees with the verdicts."""
 
+import os
+import resource
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -76,14 +79,30 @@ def test_nothing_is_written_that_was_not_asked_for(over: Project, step_summary: 
     assert not step_summary.exists()
 
 
+@pytest.mark.parametrize(("make", "what"), [(Path.mkdir, "a folder"), (os.mkfifo, "a FIFO")])
 def test_a_summary_that_can_not_be_written_fails_nothing(
-    over: Project, monkeypatch: pytest.MonkeyPatch
+    over: Project, step_summary: Path, make: Callable[[Path], object], what: str
 ) -> None:
-    """The log says so, with the file; the exit status is that of the tests."""
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(over.path))
+    """The log says so, with the file, and nobody waits; the exit status is that of the tests."""
+    make(step_summary)
     run = over.run("--energy-report", "-k", "within")
     assert run.result.ret == 0
-    assert f"no job summary: {over.path} (GITHUB_STEP_SUMMARY) can't be written: Is a directory" in run.text
+    because = f"can't be written: it is {what}, not a file"
+    assert f"no job summary: {step_summary} (GITHUB_STEP_SUMMARY) {because}" in run.text
+
+
+def test_a_summary_is_appended_whole_or_not_at_all(tmp_path: Path) -> None:
+    """What other commands of the step wrote is as it was where the disk has no room for the rest."""
+    path, run = tmp_path / "summary.md", view.of([judgement(test_id=f"t.py::t{i}") for i in range(100)])
+    path.write_bytes(b"x" * 3000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        text = append_step_summary(run, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert text.startswith(f"no job summary: {path} (GITHUB_STEP_SUMMARY) can't be written: ")
+    assert path.read_bytes() == b"x" * 3000
 
 
 def test_a_long_run_gets_the_room_that_a_step_has(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from pytest_energy.whole_file import (
     NotAFile,
     check_file,
+    check_place,
     make_folder,
     read_whole,
     remove_leftovers,
@@ -154,6 +155,76 @@ class TestWrite:
         with pytest.raises(PermissionError, match="Permission denied"):
             write_whole(tmp_path / "x", b"new")
         assert (tmp_path / "x").read_bytes() == b"old"
+
+    def test_a_folder_that_can_not_be_synced(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The file is there by then, and the error says so."""
+
+        def fsync(descriptor: int) -> None:
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        monkeypatch.setattr(os, "fsync", fsync)
+        with pytest.raises(OSError, match="Input/output error, so it is there, but may not outlast a crash"):
+            write_whole(tmp_path / "x", b"new")
+        assert (tmp_path / "x").read_bytes() == b"new"
+
+    def test_a_fault_while_clearing_up(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The first error is the one that is told."""
+
+        def busy(*_: object, **__: object) -> None:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+        def fail(*_: object) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        monkeypatch.setattr(Path, "unlink", busy)
+        write_whole(tmp_path / "x", b"new")
+        monkeypatch.setattr(Path, "replace", fail)
+        with pytest.raises(OSError, match="Input/output error"):
+            write_whole(tmp_path / "x", b"newer")
+        assert (tmp_path / "x").read_bytes() == b"new"
+
+
+class TestPlace:
+    """What is known before the work; the odd kinds of file are in `TestWrite`."""
+
+    def test_nothing_is_made(self, tmp_path: Path) -> None:
+        """To look is not to write."""
+        check_place(tmp_path / "new" / "x")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_relative_path(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its folders are those of the folder that the process is in."""
+        monkeypatch.chdir(tmp_path)
+        check_place(Path("new/x"))
+        (tmp_path / "new").touch()
+        with pytest.raises(NotAFile, match=f"^{tmp_path / 'new'} is not a folder"):
+            check_place(Path("new/x"))
+
+    def test_a_loop(self, tmp_path: Path) -> None:
+        """A link to itself leads nowhere, and is not replaced."""
+        (tmp_path / "x").symlink_to("x")
+        with pytest.raises(OSError, match="Too many levels"):
+            check_place(tmp_path / "x")
+
+    @pytest.mark.parametrize("name", ["x", "new/x"])
+    def test_a_folder_that_may_not_be_written(
+        self, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nothing can be made in it."""
+        monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everything
+        with pytest.raises(PermissionError, match="Permission denied"):
+            check_place(tmp_path / name)
+
+    def test_a_file_system_that_may_not_be_written(self) -> None:
+        """It is said as what it is."""
+        mounts = Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
+        fixed = [words[1] for words in map(str.split, mounts) if "ro" in words[3].split(",")]
+        place = next((Path(folder) for folder in fixed if Path(folder).is_dir()), None)
+        if place is None:
+            pytest.skip("nothing here is mounted read-only")
+        with pytest.raises(OSError, match="Read-only file system"):
+            check_place(place / "x")
 
 
 class TestFolders:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, assert_never
 from pytest_energy.errors import SettingsError
 from pytest_energy.report.charts import spec
 from pytest_energy.report.charts.label_layout import Box, place_names
-from pytest_energy.whole_file import write_whole
+from pytest_energy.whole_file import write_whole, writing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -347,7 +347,5 @@ def save(figure: "Figure", path: Path, form: Format) -> None:
     drawn = BytesIO()
     with _without_glyph_warnings():
         figure.savefig(drawn, format=form, dpi=DPI, metadata=metadata)
-    try:
+    with writing(f"the figure {path}"):
         write_whole(path, drawn.getvalue())
-    except OSError as error:
-        raise SettingsError(f"the figure {path} can't be written: {error.strerror or error}") from error

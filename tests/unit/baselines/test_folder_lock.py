@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_energy.baselines.folder_lock import BaselinesBusy, locked
+from pytest_energy.baselines.folder_lock import FolderNotLocked, locked
 from pytest_energy.baselines.store import Store
 from pytest_energy.errors import BaselineError
 from tests.builders import KEY, TEST_ID, sessions
@@ -30,13 +30,13 @@ def is_free(folder: Path) -> bool:
     try:
         with locked(folder, 0.0):
             return True
-    except BaselinesBusy:
+    except FolderNotLocked:
         return False
 
 
 def test_another_writer(tmp_path: Path) -> None:
     """A writer that waits for too long is told for whom; nothing is written."""
-    with writing(tmp_path) as process, pytest.raises(BaselinesBusy) as caught:
+    with writing(tmp_path) as process, pytest.raises(FolderNotLocked) as caught:
         Store(tmp_path, lock_timeout_s=0).write(KEY, TEST_ID, sessions(1), "add")
     assert f"{tmp_path} was being written by another process for 0 s: by pid {process.pid} (flock " in str(
         caught.value

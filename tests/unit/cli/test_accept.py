@@ -1,5 +1,7 @@
 """`pytest-energy accept`: the joules of a run, taken into the baselines."""
 
+import errno
+import fcntl
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from pytest_energy.model import Provenance
 from pytest_energy.report import to_json, view
 from pytest_energy.yardstick import Yardstick
 from tests.builders import CREATED, H100, judgement, stored
+from tests.fakes import faulty_disk
 from tests.unit.cli.conftest import Cli, Ran, written
 
 PAST = "2025-11-20T10:00:00Z"
@@ -332,3 +335,35 @@ class TestYardstick:
         assert status == 0
         assert f"left out: {LOAD}: it can't stand beside the stored sessions" in out
         assert energies_j(folder) == [10.0, 11.0]
+
+
+def test_what_can_not_be_written_keeps_nothing_else_out(
+    cli: Cli, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are taken, and said to be; each that is not is an error with its file."""
+    ids = [f"t.py::test_{letter}" for letter in "abc"]
+    faulty_disk.refuse(monkeypatch, "test_b.json")
+    status, out, err = accepted(cli, run_of(tmp_path, *(at(test_id=name) for name in ids)), folder)
+    assert status == 2
+    assert [line.split(": ")[1] for line in out.splitlines()] == [ids[0], ids[2]]
+    assert [energies_j(folder, name) for name in ids] == [[10.0], None, [10.0]]
+    assert err.splitlines()[0] == "pytest-energy: 2 written, and not:"
+    (line,) = err.splitlines()[1:]
+    path = Store(folder).path(H100.key, ids[1])
+    assert line.startswith(f"can't write {path}: Input/output error; mend that")
+
+
+def test_a_folder_that_can_not_be_locked_is_told_once(
+    cli: Cli, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No other baseline is tried, as each would wait for the lock anew."""
+
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    run = run_of(tmp_path, at(), at(test_id="t.py::test_other"))
+    status, out, err = accepted(cli, run, folder)
+    assert (status, out) == (2, "")
+    assert err.count("can't lock") == 1
+    assert err.startswith("pytest-energy: 0 written, and not:")

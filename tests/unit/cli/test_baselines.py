@@ -12,6 +12,7 @@ from pytest_energy.baselines.schema import Baseline, to_json_text
 from pytest_energy.baselines.store import Store
 from pytest_energy.model import JoinedAs, Provenance, Record
 from tests.builders import KEY, judgement, record, sessions, stored
+from tests.fakes import faulty_disk
 from tests.unit.cli.conftest import Cli, written
 
 A, B = "tests/test_a.py::test_a", "tests/test_a.py::test_b"
@@ -242,6 +243,19 @@ def test_prune_keeps_the_first_and_the_newest(cli: Cli, store: Store) -> None:
     assert status == 0
     assert out.splitlines()[-1] == "removed: 2 sessions in 1 of 3 files"
     assert [one.energy_j for one in store.read(store.path(KEY, A)).entries] == [10.0, 11.0, 12.0, 15.0]
+
+
+def test_prune_goes_on_where_a_file_can_not_be_written(
+    cli: Cli, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are reduced; the one that isn't is an error, and is as it was."""
+    store.write(KEY, B, of(B, 6), "add")
+    faulty_disk.refuse(monkeypatch, "test_a.json")
+    status, out, err = cli("baselines", "prune", "--keep=4", "--yes", "--baselines", store.folder)
+    assert status == 2
+    assert counts(store) == WHOLE | {(KEY, B): 4}
+    assert out.splitlines()[-1] == "removed: 2 sessions in 1 of 3 files"
+    assert err.startswith(f"pytest-energy: can't write {store.path(KEY, A)}: Input/output error; mend that")
 
 
 def test_prune_never_takes_a_pinned_session_alone(cli: Cli, tmp_path: Path) -> None:

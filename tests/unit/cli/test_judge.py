@@ -13,6 +13,7 @@ from pytest_energy.report import to_json, view
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.yardstick import Yardstick, load_id
 from tests.builders import CREATED, comparison, judgement, record
+from tests.fakes import faulty_disk
 from tests.unit.cli.conftest import Cli, at, written
 
 WORK = "t.py::test_work"
@@ -140,6 +141,23 @@ def test_accept_writes_a_copy_unless_told(cli: Cli, tmp_path: Path) -> None:
     cli("judge", *runs, "--accept", "--write", f"--baselines={folder}")
     (path,) = Store(folder).paths()
     assert len(Store(folder).read(path).entries) == 4
+
+
+def test_baselines_that_can_not_be_written_cost_no_report(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The verdicts are shown and written, with the error in them."""
+    folder, run = stored(tmp_path / "b", 10.0), kept(tmp_path / "run.json", by(at(10.02), Policy()))
+    faulty_disk.refuse(monkeypatch, "test_work.json")
+    out = tmp_path / "out.json"
+    status, shown, err = cli(
+        "judge", run, "--accept", "--write", f"--baselines={folder}", f"--out={out}", f"--out={tmp_path}/b.md"
+    )
+    assert status == 2
+    assert "ERROR: 0 written, and not:" in shown
+    assert "test_work.json: Input/output error" in err
+    assert [one["id"] for one in json.loads(out.read_text(encoding="utf-8"))["tests"]] == [WORK]
+    assert (tmp_path / "b.md").is_file()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from pytest_energy.report import view
 from pytest_energy.report.catalogue import Plan, RoundsContext, distinct, plans, slug, write
 from pytest_energy.report.plots.painter import Format
 from tests.builders import comparison, judgement
+from tests.fakes import faulty_disk
 
 
 def swept(model: str, batch_size: int) -> Judgement:
@@ -134,11 +135,25 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     """What can't be made or written is said with its path."""
     (tmp_path / "file").write_text("", encoding="utf-8")
     found = plans(view.of(whole_run()))[0][-1:]
-    with pytest.raises(SettingsError, match=r"folder .*file can't be made"):
+    with pytest.raises(SettingsError, match=r"folder .*file can't be written"):
         list(write(found, tmp_path / "file"))
     (tmp_path / "x.png").mkdir()
     with pytest.raises(SettingsError, match=r"figure .*x\.png can't be written"):
         list(write([Plan(stem="x", sheet=found[0].sheet)], tmp_path))
+
+
+def test_a_figure_that_can_not_be_written_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All are told at the end, when the others are there."""
+    sheet = plans(view.of(whole_run()))[0][-1].sheet
+    faulty_disk.refuse(monkeypatch, "/a.png", "/c.png")
+    with pytest.raises(SettingsError) as error:
+        list(write([Plan(stem=stem, sheet=sheet) for stem in "abcd"], tmp_path))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.png", "d.png"]
+    assert [line.partition(" can't")[0] for line in str(error.value).splitlines()] == [
+        f"the figure {tmp_path / name}" for name in ("a.png", "c.png")
+    ]
 
 
 HOSTILE = [

@@ -86,3 +86,25 @@ def test_importing_the_reports_is_cheap() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
     assert done.stdout == "[]\n"
+
+
+class TestEach:
+    def test_json_is_first_and_a_failure_stops_nothing(self) -> None:
+        """All failures are told at the end, when the others are there."""
+        written: list[str] = []
+
+        def write_one(path: Path) -> None:
+            if path.stem == "bad":
+                raise SettingsError(f"no {path}")
+
+        paths = [Path(name) for name in ("a.md", "bad.csv", "a.rounds.csv", "bad.json", "a.json")]
+        with pytest.raises(SettingsError) as error:
+            formats.write_each(paths, write_one, lambda path: written.append(str(path)))
+        assert str(error.value) == "no bad.json\nno bad.csv"
+        assert written == ["a.json", "a.md", "a.rounds.csv"]
+
+    def test_all_are_looked_at_before_the_work(self, tmp_path: Path) -> None:
+        """A place that no file can take is refused by its name."""
+        (tmp_path / "x.csv").mkdir()
+        with pytest.raises(SettingsError, match=r"x\.csv can't be written: it is a folder, not a file; mend"):
+            formats.check_outputs([tmp_path / "x.json", tmp_path / "x.csv"])
