@@ -276,6 +276,11 @@ def _notes(finding: Compared, record: Record) -> tuple[str, ...]:
     if finding.odd_entries:
         days = ", ".join(created[:_DAY_LENGTH] for created in finding.odd_entries)
         notes.append(f"off by itself and left out: the session of {days}")
+    notes += (
+        f"round {odd.number} of the session of {odd.created[:_DAY_LENGTH]} has {to_text(odd.energy_j, 'J')}, "
+        f"where {to_text(odd.usual_j, 'J')} are usual: is its file as it was accepted?"
+        for odd in finding.odd_rounds
+    )
     if finding.doubt is not None:
         notes.append(_doubt_text(finding.doubt))
     elif finding.verdict is Verdict.REGRESSION and record.confirming_count:

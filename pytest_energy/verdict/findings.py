@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 from pytest_energy.judgement import Budget, Comparison, Limit, PartComparison, Summary, Terms, Verdict
 from pytest_energy.model import Reading, Record
 from pytest_energy.stats.centre import Spread
+from pytest_energy.verdict.history import OddRound
 
 Unit = Literal["round", "sample", "token"]
 Batch = Literal["first", "confirming", "only"]
@@ -180,6 +181,7 @@ class Compared:
         proves_rise: Whether a rise could be proved: single rounds against few single rounds prove none.
         crept: That the first sessions, which only a person moves, make it a regression; or `None`.
         odd_entries: When the sessions were made that are off by themselves and left out.
+        odd_rounds: The round farthest from the others of each session that has one far from them.
         creep: That the level has crept up over the baseline's sessions, or `None`.
     """
 
@@ -196,6 +198,7 @@ class Compared:
     proves_rise: bool = True
     crept: Crept | None = None
     odd_entries: tuple[str, ...] = ()
+    odd_rounds: tuple[OddRound, ...] = ()
     creep: CreepSince | None = None
 
 

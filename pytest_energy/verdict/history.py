@@ -4,9 +4,10 @@ Rule 1: a suite is judged as a whole, so that the baselines of all its tests are
     thousand tests their levels are, their rounds are not.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
+from statistics import fmean, median
 from sys import intern
 
 from pytest_energy.baselines import levels
@@ -20,6 +21,8 @@ from pytest_energy.stats.level import Level, level_of, mean_level, rounds_level
 
 LATENCY = "e2e_p50_s"
 """The metric that a saving is asked about: did it come from slower answers?"""
+
+_ODD_RATIO = 3.0  # the rounds of a test do the same work: a cold cache or a cleared heap costs less than that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,23 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OddRound:
+    """A round that is far from the others of its record: the work was another, or somebody edited the file.
+
+    Attributes:
+        created: When the record was made.
+        number: Of the round, counted from 1.
+        energy_j: Its joules.
+        usual_j: The median of the record's rounds.
+    """
+
+    created: str
+    number: int
+    energy_j: float
+    usual_j: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """What is kept of one record.
 
@@ -57,6 +77,7 @@ class Entry:
         activity: The two parts, or why there are none.
         latency_s: Median time from request to last token, where there were requests.
         channels_j: Mean joules of a round by channel.
+        odd_round: The one that is farthest from the others, if it is far from them.
     """
 
     session: str | None
@@ -67,6 +88,7 @@ class Entry:
     activity: Activity | str
     latency_s: float | None
     channels_j: Mapping[str, float]
+    odd_round: OddRound | None = None
 
     @property
     def parts(self) -> Activity | None:
@@ -110,7 +132,17 @@ def entry_of(record: Record, basis: Basis) -> Entry:
         activity=_activity(record, basis),
         latency_s=latency_s or None,
         channels_j=means_j([record]),
+        odd_round=_odd_round(record),
     )
+
+
+def _odd_round(record: Record) -> OddRound | None:
+    usual_j = median(record.round_energies_j)
+    rounds = [(number, one.energy_j) for number, one in enumerate(record.rounds, start=1) if one.energy_j]
+    number, energy_j = max(rounds, key=lambda one: abs(math.log(one[1] / usual_j)))
+    if 1 / _ODD_RATIO <= energy_j / usual_j <= _ODD_RATIO:
+        return None
+    return OddRound(created=record.created, number=number, energy_j=energy_j, usual_j=usual_j)
 
 
 def mean_entry(entries: Sequence[Entry]) -> Entry:

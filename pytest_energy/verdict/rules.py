@@ -7,7 +7,7 @@ Rule 3: a load that its server did not keep up with is `saturated`: shown, and h
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from statistics import fmean
 
@@ -35,6 +35,7 @@ from pytest_energy.verdict.findings import (
     Saturated,
     Unit,
     Unmeasured,
+    Unusable,
     Void,
 )
 from pytest_energy.verdict.history import Entry, History, entry_of, has_joules, mean_entry
@@ -88,15 +89,20 @@ def decide(
         summary=summary_of(record) if has_joules(record) else None,
         readings=record.usable_rounds if isinstance(unjudged, Saturated | None) else (),
         terms=policy.terms,
-        unchecked=() if unjudged is None else (*_limits(history, budget),),
+        unchecked=(*_unchecked(findings, history, budget),),
     )
 
 
-def _limits(history: History | None, budget: Budget) -> Iterator[Limit]:
-    if history is not None and history.entries:
-        yield Limit.BASELINE
-    if budget:
-        yield Limit.BUDGET
+def _unchecked(findings: Iterable[Finding], history: History | None, budget: Budget) -> Iterator[Limit]:
+    """What the record should have been held against, and could not be for want of usable joules."""
+    for finding in findings:
+        if isinstance(finding, NoBaseline) and finding.is_unusable:
+            yield Limit.BASELINE
+        elif isinstance(finding, Unusable | Saturated):
+            if history is not None and history.entries:
+                yield Limit.BASELINE
+            if budget:
+                yield Limit.BUDGET
 
 
 def more_rounds(
@@ -260,6 +266,7 @@ def _compared(question: Question) -> Compared:
         proves_rise=decisive.bounds.is_proof,
         crept=decisive.crept,
         odd_entries=tuple(history.judging[place].created for place in decisive.bounds.odd_places),
+        odd_rounds=tuple(filter(None, (entry.odd_round for entry in history.judging))),
         creep=_creep([*history.entries, fresh]),
     )
 

@@ -153,6 +153,7 @@ COMPARED: Mapping[str, Case] = {
     "improvement, as fast": lambda: decided(answered_in(0.26, 70.0), baseline(answered_in(0.25, 100.0))),
     "in doubt": lambda: decided(record(energy_j=106.0), baseline()),
     "in doubt, one round": lambda: decided(record(106.0), baseline()),
+    "in doubt, an odd round": lambda: decided(record(140.0, 141.0), baseline(record(100.0, 101.0, 1e5))),
     "one round against one": lambda: decided(record(100.0), baseline(record(100.0))),
     "pass": lambda: decided(noted(), baseline()),
     "pass, two channels": lambda: decided(two_channels(100.0, 1.0), baseline(two_channels(100.0, 0.0))),

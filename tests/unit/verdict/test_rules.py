@@ -7,7 +7,7 @@ import pytest
 
 from pytest_energy.basis import Basis
 from pytest_energy.errors import NotMeasurable, SettingsError
-from pytest_energy.judgement import Budget, Verdict
+from pytest_energy.judgement import Budget, Limit, Verdict
 from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.stats.centre import Spread
 from pytest_energy.verdict.findings import (
@@ -113,6 +113,26 @@ class TestAgainstTheBaseline:
         """Without a usable session there is nothing to compare with, and it is said which case it is."""
         decision = decided(record(), baseline(record(0.0)))
         assert decision.findings == (NoBaseline(is_unusable=True, other_machines=()),)
+        assert decision.unchecked == (Limit.BASELINE,)
+
+    @pytest.mark.parametrize(
+        ("odd", "number"),
+        [((1e5, 100, 101), 1), ((100, 101, 99, 1e5), 4), ((100, 30, 101), 2), ((100, 10, 1e5, 101, 99), 3)],
+    )
+    def test_a_round_far_from_the_others_of_its_session_is_named(
+        self, odd: tuple[float, ...], number: int
+    ) -> None:
+        """An edited round widens the bounds until they say nothing: who reads that should know of it."""
+        history = baseline(record(), record(*odd, created="2025-11-02T10:00:00Z"), record())
+        (odd_round,) = compared(decided(record(energy_j=140.0), history)).odd_rounds
+        assert (odd_round.created, odd_round.number) == ("2025-11-02T10:00:00Z", number)
+        assert odd_round.energy_j == odd[number - 1]
+        assert odd_round.usual_j == pytest.approx(100, abs=2)
+
+    @pytest.mark.parametrize("usual", [(100.0,), (100.0, 250.0), (100.0, 101.0, 290.0), (40.0, 100.0, 100.0)])
+    def test_rounds_that_scatter_are_none_of_those(self, usual: tuple[float, ...]) -> None:
+        """A round of up to three times the others' joules is as such rounds may be."""
+        assert compared(decided(record(), baseline(record(*usual)))).odd_rounds == ()
 
     def test_channels_are_compared_where_there_are_several(self) -> None:
         """Which channel changed: means then and now. One channel is the sum and needs no word."""
