@@ -18,7 +18,7 @@ from pytest_energy.usage import DeviceUse
 
 REST_SHARE = 0.015
 """Of quiet power. H100s at rest with a context open drew 0.6 and 0.7 % more than in the quiet before; the
-lightest work, an endless row of launches, 1.9 and 3.7 % (docs/results/sessions/h100). Quiet ticks drift by up
+lightest work, an endless row of launches, 1.9 and 3.2 % (docs/results/sessions/h100). Quiet ticks drift by up
 to 1.5 % after a load."""
 
 _PROOF = 3.0  # standard uncertainties by which work must show in power
