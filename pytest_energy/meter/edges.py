@@ -2,8 +2,9 @@
 
 Rule 1: a counter was looked at somewhere between the start and the end of the call. Beside busy threads that
         may be long after the call before it.
-Rule 2: joules are those between two reads, power is theirs over the seconds between them; what lies between a
-        read and the edge is counted at that power. How far off that may be is in the uncertainty.
+Rule 2: joules are those between two reads, less what was used between a read and its edge. There nothing of
+        the work runs, so it is the power at rest that counts, where it is known. How far off that may be is
+        in the uncertainty.
 Rule 3: before the start there is time: reads that something came between are made again. After the stop there
         is none: the edge is where the work ended.
 """
@@ -64,19 +65,23 @@ def stop_now(read_all: ReadAll, clock: Clock) -> Edge:
     return Edge(stop_s, read_all())
 
 
-def ticks_at(start: Edge, stop: Edge) -> dict[str, tuple[Tick, Tick]]:
-    """What the counters had at the very edges, as well as their reads tell."""
-    return {name: _at_edges(start, stop, start.reads[name], last) for name, last in stop.reads.items()}
+def ticks_at(start: Edge, stop: Edge, rest_w: Mapping[str, float]) -> dict[str, tuple[Tick, Tick]]:
+    """What the counters had at the very edges, as well as their reads and their power at rest tell."""
+    return {
+        name: _at_edges(start, stop, start.reads[name], last, rest_w.get(name, 0.0))
+        for name, last in stop.reads.items()
+    }
 
 
-def _at_edges(start: Edge, stop: Edge, first: Read, last: Read) -> tuple[Tick, Tick]:
+def _at_edges(start: Edge, stop: Edge, first: Read, last: Read, rest_w: float) -> tuple[Tick, Tick]:
     duration_s = last.middle_s - first.middle_s
-    power_w = (last.joules - first.joules) / duration_s if duration_s > 0 else 0.0
+    mean_w = (last.joules - first.joules) / duration_s if duration_s > 0 else 0.0
+    power_w = min(rest_w, mean_w)  # never more than all there was
     return _moved(first, start.time_s, power_w), _moved(last, stop.time_s, power_w)
 
 
 def _moved(read: Read, time_s: float, power_w: float) -> Tick:
-    """*read* at *time_s*; power in between is anything from none to twice the mean."""
+    """*read* at *time_s*; the mean power times the tick's spread is how far off its joules may be."""
     gap_s = time_s - read.middle_s
     spread_s = math.sqrt(gap_s**2 / 3 + read.variance)
     return Tick(time_s, read.joules + power_w * gap_s, spread_s)

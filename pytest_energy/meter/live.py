@@ -70,15 +70,16 @@ class LiveMeter:
             quiet=QuietSpans(),
             cpu_power=cpu_power,
         )
-        self._idle_w: dict[str, float] | None = None
+        self._is_idle_known = False
         self._last: LiveWindow | None = None
 
     def start(self) -> None:
         if not self._instruments.sampler.is_running and self._instruments.sampler.start():
             self._instruments.quiet.forget()
-        if self._idle_w is None:
-            is_measured = self.provenance is Provenance.MEASURED and bool(self._channels)
-            self._idle_w = self._at_rest() if is_measured else {}
+        if not self._is_idle_known:
+            if self.provenance is Provenance.MEASURED and self._channels:
+                self._instruments = replace(self._instruments, rest_w=self._at_rest())
+            self._is_idle_known = True
 
     def pause(self) -> None:
         if self._last is not None:
@@ -113,13 +114,13 @@ class LiveMeter:
         return f"no sensor on this machine ({reasons})" if reasons else "no sensor on this machine"
 
     def idle_power_w(self) -> Mapping[str, float] | None:
-        return dict(self._idle_w or {}) or None
+        return dict(self._instruments.rest_w) or None
 
     def drift_notes(self) -> tuple[str, ...]:
         """See `Meter`. Channels that tick are compared with the first window's quiet, its devices open."""
         is_ticked = {channel.name: channel.is_ticked for channel in self._channels}
-        before_w = {name: idle_w for name, idle_w in (self._idle_w or {}).items() if not is_ticked[name]}
-        before_w |= self._instruments.quiet.first_power_w
+        rest_w, first_w = self._instruments.rest_w, self._instruments.quiet.first_power_w
+        before_w = {name: power_w for name, power_w in rest_w.items() if not is_ticked[name]} | first_w
         is_asked = self.provenance is Provenance.MEASURED and self._last is not None
         if not (is_asked and before_w):
             return ()

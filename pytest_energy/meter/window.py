@@ -11,7 +11,7 @@ Rule 5: without a ticked channel nothing waits.
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pytest_energy.errors import NotMeasurable, SensorError
 from pytest_energy.meter import quality
@@ -49,6 +49,7 @@ class Instruments:
     provenance: Provenance
     quiet: QuietSpans
     cpu_power: CpuPower | None = None
+    rest_w: Mapping[str, float] = field(default_factory=dict)
 
 
 class LivePhase:
@@ -62,8 +63,9 @@ class LivePhase:
         clock: Clock,
         synchronize: Callable[[], None],
         read_all: ReadAll,
+        rest_w: Mapping[str, float],
     ) -> None:
-        self._name, self._samples = name, samples
+        self._name, self._samples, self._rest_w = name, samples, rest_w
         self._clock, self._synchronize, self._read_all = clock, synchronize, read_all
         self._stop: Edge | None = None
         synchronize()
@@ -78,7 +80,8 @@ class LivePhase:
         """What it used, from the window's joules by ticked channel."""
         if self._stop is None:
             return self.without_joules("it was never closed")
-        start_s, stop_s, reads = self._start.time_s, self._stop.time_s, ticks_at(self._start, self._stop)
+        start_s, stop_s = self._start.time_s, self._stop.time_s
+        reads = ticks_at(self._start, self._stop, self._rest_w)
         try:
             integrals = {name: integrate(ticks, start_s, stop_s) for name, ticks in reads.items()}
             integrals |= {name: joules.between(start_s, stop_s) for name, joules in cumulative.items()}
@@ -191,6 +194,7 @@ class LiveWindow:
             clock=self._clock,
             synchronize=self._instruments.synchronize if waits_for_gpu else _go_on,
             read_all=self._read_edge_channels,
+            rest_w=self._instruments.rest_w,
         )
         self._phases.append(phase)
         return phase
@@ -277,7 +281,7 @@ class LiveWindow:
 
     def _integrated(self, surroundings: Surroundings, stop: Edge) -> Reading:
         resolutions_j = {channel.name: channel.resolution_j for channel in self._channels}
-        trace = surroundings.trace(ticks_at(self._start, stop))
+        trace = surroundings.trace(ticks_at(self._start, stop, self._instruments.rest_w))
         reading = to_reading(trace, self._instruments.provenance, resolutions_j=resolutions_j)
         uncertainty_j = math.hypot(reading.uncertainty_j, surroundings.sampling_uncertainty_j())
         return replace(reading, uncertainty_j=uncertainty_j)

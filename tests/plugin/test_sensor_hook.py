@@ -44,21 +44,16 @@ def sensors(run: Run) -> dict[str, dict[str, Any]]:
     return {sensor["name"]: sensor for sensor in run.document["sensors"]}
 
 
-def tells_10_j(one_round: dict[str, Any]) -> bool:
-    """Whether a round has the joules of its work, within what it says it knows of them."""
-    (energy_j,) = one_round["channels"].values()
-    return bool(abs(energy_j - 10.0) <= 2 * one_round["uncertainty_j"] < 5.0)
-
-
 @pytest.mark.usefixtures("counter")
 def test_a_sensor_of_ones_own_measures(project: Project) -> None:
-    """Named in --energy-sensors it is the only one, and its joules are measured ones, as well as they say."""
+    """Named in --energy-sensors it is the only one, and its joules are measured ones, exactly."""
     run = project.run("--energy-sensors=board")
     run.result.assert_outcomes(passed=1)
     test = run.test()
     assert test["provenance"] == "measured"
     assert test["verdict"] == "no-baseline", test["reason"]
-    assert [tells_10_j(one) for one in test["rounds"]] == 3 * [True]
+    assert [one["channels"] for one in test["rounds"]] == 3 * [{"cpu:board": pytest.approx(10.0)}]
+    assert test["energy_j"] == pytest.approx(10.0)
     assert set(sensors(run)) == {"board"}
     assert sensors(run)["board"]["channels"] == ["cpu:board"]
     assert run.document is not None
@@ -157,5 +152,5 @@ def test_one_that_can_not_be_closed_spoils_nothing(
     (project.path / "conftest.py").write_text(odd, encoding="utf-8")
     run = project.run("--energy-sensors=board")
     assert run.result.ret == 0
-    assert [tells_10_j(one) for one in run.test()["rounds"]] == 3 * [True]
+    assert run.test()["energy_j"] == pytest.approx(10.0)
     assert "energy: closing the sensor board failed: OSError: the port is gone" in capsys.readouterr().err

@@ -1,0 +1,108 @@
+"""Reads beside an edge: each has its own seconds."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from pytest_energy.meter.edges import Edge, start_now, stop_now, ticks_at
+from pytest_energy.meter.integrate import integrate
+from pytest_energy.meter.ticks import Read
+from tests.fakes.meter import VirtualClock
+
+POWER_W = 100.0
+
+
+@dataclass
+class Counters:
+    """So many counters of 100 W, whose next calls take as long as was said.
+
+    Each is looked at after this share of its call: what held the call up came after that, or before.
+    """
+
+    clock: VirtualClock
+    calls_s: list[float]
+    looked_share: float = 0.0
+    names: tuple[str, ...] = ("cpu:0", "cpu:1")
+    looked_s: dict[str, list[float]] = field(default_factory=dict)
+
+    def read_all(self) -> Mapping[str, Read]:
+        return {name: self._read(name) for name in self.names}
+
+    def _read(self, name: str) -> Read:
+        started_s = self.clock.now_s()
+        self.looked_s.setdefault(name, []).append(started_s)
+        call_s = self.calls_s.pop(0) if self.calls_s else 2e-5
+        self.clock.sleep_s(call_s)
+        return Read(started_s, self.clock.now_s(), POWER_W * (started_s + self.looked_share * call_s))
+
+
+def window(stop_calls_s: list[float], work_s: float, looked_share: float = 0.0) -> tuple[Edge, Edge]:
+    clock = VirtualClock()
+    start = start_now(Counters(clock, []).read_all, clock)
+    clock.sleep_s(work_s)
+    return start, stop_now(Counters(clock, stop_calls_s, looked_share).read_all, clock)
+
+
+@pytest.mark.parametrize("looked_share", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("work_s", [0.02, 0.1, 0.5])
+@pytest.mark.parametrize("stop_calls_s", [[], [0.005], [0.015, 0.015], [0.0, 0.005], [0.2]])
+def test_joules_are_those_between_the_edges(
+    stop_calls_s: list[float], work_s: float, looked_share: float
+) -> None:
+    """However long reads at the stop were held up, joules are right within twice what is said of them."""
+    start, stop = window(stop_calls_s, work_s, looked_share)
+    assert stop.time_s - start.time_s == pytest.approx(work_s)
+    for first, last in ticks_at(start, stop, {"cpu:0": POWER_W, "cpu:1": POWER_W}).values():
+        integral = integrate((first, last), start.time_s, stop.time_s)
+        assert abs(integral.energy_j - POWER_W * work_s) <= 2 * integral.uncertainty_j
+
+
+def test_a_read_that_came_late_is_taken_back_to_its_edge() -> None:
+    """The second counter was looked at 15 ms after the stop, and no joule of these counts."""
+    start, stop = window([0.015], 0.1)
+    first, last = ticks_at(start, stop, {"cpu:0": POWER_W, "cpu:1": POWER_W})["cpu:1"]
+    assert last.joules - first.joules == pytest.approx(POWER_W * 0.1, rel=1e-3)
+    assert last.spread_s == pytest.approx(0.015 / math.sqrt(3), rel=0.01)
+
+
+def test_what_a_device_draws_at_rest_is_left_out_and_never_more_than_it_drew() -> None:
+    """Beside the work it is at rest: where that isn't known, the joules are those of the reads."""
+    start, stop = window([0.01], 0.1)
+    spans_j = {
+        rest_w: last.joules - first.joules
+        for rest_w in (0.0, 40.0, 1e6)
+        for first, last in [ticks_at(start, stop, {"cpu:1": rest_w})["cpu:1"]]
+    }
+    assert ticks_at(start, stop, {})["cpu:1"][1].joules == stop.reads["cpu:1"].joules
+    assert spans_j[0.0] == pytest.approx(POWER_W * 0.11, rel=1e-3)
+    assert spans_j[40.0] == pytest.approx(POWER_W * 0.11 - 40.0 * 0.01, rel=1e-3)
+    assert spans_j[1e6] == pytest.approx(POWER_W * 0.1, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("calls_s", "most_reach_s"),
+    [([], 5e-5), ([0.005], 5e-5), ([0.005, 0.005, 0.015, 0.001], 5e-5), ([0.005] * 2 + [0.02] * 6, 0.0101)],
+)
+def test_reads_before_the_start_that_were_held_up_are_made_again(
+    calls_s: list[float], most_reach_s: float
+) -> None:
+    """Of some attempts that counts whose reads are nearest."""
+    clock = VirtualClock()
+    start = start_now(Counters(clock, calls_s).read_all, clock)
+    assert start.reach_s <= most_reach_s
+
+
+def test_a_sensor_that_is_slow_is_read_twice_and_no_more() -> None:
+    """What takes as long again is no hindrance that will pass."""
+    clock = VirtualClock()
+    counters = Counters(clock, [0.01] * 20)
+    start_now(counters.read_all, clock)
+    assert len(counters.looked_s["cpu:0"]) == 2
+
+
+def test_an_edge_without_counters_is_read_once() -> None:
+    """Where everything ticks there is nothing to read."""
+    clock = VirtualClock()
+    assert start_now(dict, clock) == Edge(clock.now_s(), {})
