@@ -143,3 +143,77 @@ def test_the_judge_says_the_same_without_the_hardware(
     capsys.readouterr()
     assert main(["judge", str(board.path / "out.json")]) == 0
     assert "2 tests: 1 unmeasured, 1 pass" in capsys.readouterr().out
+
+
+KINDS = """
+import time
+import unittest
+
+import pytest
+
+ENERGY = pytest.mark.energy(rounds=2, warmup=0, budget_j=50)
+
+@ENERGY
+def test_marked():
+    time.sleep(0.03)
+
+@ENERGY
+def test_windows(energy):
+    for name in ("first", "second") * 2:
+        with energy.window(name):
+            time.sleep(0.02)
+
+@ENERGY
+def test_phases(energy):
+    def work():
+        with energy.window("phase"):
+            time.sleep(0.02)
+        time.sleep(0.02)
+    energy.measure(work)
+
+@pytest.mark.energy(rounds=2, warmup=0, budget_per_sample_j=50, basis="net", per="sample")
+def test_net_joules_a_sample(energy):
+    energy.measure(lambda: time.sleep(0.03), samples=3)
+
+@pytest.mark.energy(rounds=2, warmup=0, domains="gpu", budget_j=50)
+def test_domain(energy):
+    energy.measure(lambda: time.sleep(0.03))
+
+@ENERGY
+class TestCase(unittest.TestCase):
+    def test_method(self):
+        time.sleep(0.03)
+
+@pytest.fixture
+def around(energy):
+    with energy.window("around"):
+        yield
+
+@ENERGY
+def test_in_a_fixture(around):
+    time.sleep(0.03)
+"""
+
+
+def test_no_kind_of_measuring_makes_joules_of_rest(board: Project) -> None:
+    """Marked, in windows, in phases, by the sample, in a class, in a fixture: none is judged or kept."""
+    board.write(KINDS)
+    outputs = ("--energy-out=out.md", "--energy-out=out.html", "--energy-out=out.rounds.csv")
+    run = board.run("--energy-sensors=board", "--energy-baseline=add", *outputs)
+    assert run.document is not None
+    tests = run.document["tests"]
+    assert [(test["verdict"], test["energy_j"], test["net_energy_j"]) for test in tests] == [
+        ("unmeasured", None, None)
+    ] * 7
+    phases = [phase for test in tests for one in test["rounds"] for phase in one["phases"]]
+    assert phases
+    assert {phase["energy_j"] for phase in phases} == {None}
+    assert board.baseline_paths == []
+    assert all((board.path / name).exists() for name in ("out.md", "out.html", "out.rounds.csv"))
+
+
+def test_rest_beside_a_budget_fails_where_that_is_asked_for(board: Project) -> None:
+    """What was to be checked and wasn't is a warning, and a failure under `--energy-strict`."""
+    board.run("--energy-sensors=board").result.assert_outcomes(passed=2, warnings=1)
+    strict = board.run("--energy-sensors=board", "--energy-strict")
+    strict.result.assert_outcomes(passed=1, failed=1)
