@@ -3,7 +3,7 @@
 Rule 1: known as secrets are what `keep_secret` was given, the values of environment variables whose names say
 so, and the user's part of any URL. What is one by its name alone counts from 8 characters on.
 Rule 2: a secret is covered in each form that programs write it in: as it is, percent-encoded, with the
-escapes of JSON or HTML, in base64, in upper case, broken into lines.
+escapes of JSON or HTML, as the codes of its characters, in base64, in upper case, broken into lines.
 Rule 3: a word that begins as a secret does is covered to its end: somebody may have cut it.
 Rule 4: a shorter secret is often a word (`EMPTY`, `x`, `test`). It is covered in what others wrote (a server,
 a program), where it stands alone; our own sentences repeat no argument that may hold one.
@@ -184,16 +184,18 @@ def _pattern(secret: str, begin_length: int) -> re.Pattern[str]:
     """What *secret* is found by: itself in each form, or a word that begins with so much of it."""
     if len(secret) < WORD_LENGTH:
         return re.compile("|".join(rf"(?<!\w){re.escape(form)}(?!\w)" for form in _forms(secret)))
-    begins = (*_forms(secret[:begin_length]), *_base64(secret[: begin_length // 3 * 3]))
-    wholes = map(_broken, (*_forms(secret), *_base64(secret)))
+    begin = secret[:begin_length]
+    begins = (*_forms(begin), *_codes(begin), *_base64(secret[: begin_length // 3 * 3]))
+    codes = _codes(secret) if len(secret) <= MOST_BROKEN_LENGTH else ()  # they begin as a word does
+    wholes = map(_broken, (*_forms(secret), *codes, *_base64(secret)))
     parts = (*wholes, *(re.escape(begin) + _REST_OF_WORD for begin in begins))
     return re.compile("|".join(dict.fromkeys(parts)), re.IGNORECASE)
 
 
 def _broken(form: str) -> str:
-    """*form* with any line breaks in it."""
+    """*form* with any line breaks in it, or the zeros of UTF-16."""
     words = form.split()
-    return r"\s*".join(map(re.escape, "".join(words) if len(form) <= MOST_BROKEN_LENGTH else words))
+    return r"[\s\0]*".join(map(re.escape, "".join(words) if len(form) <= MOST_BROKEN_LENGTH else words))
 
 
 def _forms(secret: str) -> tuple[str, ...]:
@@ -203,10 +205,17 @@ def _forms(secret: str) -> tuple[str, ...]:
         quote(secret, safe="", errors="replace"),
         quote_plus(secret, errors="replace"),
         json.dumps(secret)[1:-1],
-        "".join(f"\\u{ord(character):04x}" for character in secret),
         html.escape(secret),
     )
     return tuple(dict.fromkeys(written))
+
+
+def _codes(secret: str) -> tuple[str, ...]:
+    """*secret* with the code of each of its characters or bytes in its place."""
+    written = ("\\u{:04x}", "\\x{:02x}", "&#{};", "&#x{:x};")
+    content = secret.encode(errors="replace")
+    of_bytes = ("".join(map(form.format, content)) for form in ("%{:02x}", "{:02x}"))
+    return (*("".join(form.format(ord(character)) for character in secret) for form in written), *of_bytes)
 
 
 def _base64(secret: str) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ COMMENTS = "comments"  # the same with comments of an event stream
 
 Step = bytes | str
 
+SIZE = "size"  # begin a transfer chunk whose size has no last digit
+
 _BLANKS = {DRIP: b" ", COMMENTS: b": still here\n\n"}
 _DRIP_S = 0.01
 
@@ -39,12 +41,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """Head and pieces of an answer; each piece is one transfer chunk, or one of the words above."""
+    """Head and pieces of an answer; each piece is one transfer chunk, or one of the words above.
+
+    With a *length* in the head pieces are no chunks, and the connection ends with the last one.
+    """
 
     status: int = 200
     content_type: str = "text/event-stream"
     headers: dict[str, str] = field(default_factory=dict)
     steps: Sequence[Step] = ()
+    length: int | None = None
 
 
 def event(content: object) -> bytes:
@@ -200,11 +206,16 @@ class FakeOpenAiServer:
     async def _send(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reply: Reply) -> bool:
         """Send *reply*; whether the connection can go on."""
         more = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
+        size = "Transfer-Encoding: chunked" if reply.length is None else f"Content-Length: {reply.length}"
         head = (
-            f"HTTP/1.1 {reply.status} Scripted\r\nContent-Type: {reply.content_type}\r\n"
-            f"Transfer-Encoding: chunked\r\n{more}\r\n"
+            f"HTTP/1.1 {reply.status} Scripted\r\nContent-Type: {reply.content_type}\r\n{size}\r\n{more}\r\n"
         )
         writer.write(head.encode())
+        if reply.length is not None:
+            writer.write(b"".join(step for step in reply.steps if isinstance(step, bytes)))
+            writer.close()
+            await writer.wait_closed()
+            return False
         for step in reply.steps:
             if step == CUT:
                 return False
@@ -213,6 +224,10 @@ class FakeOpenAiServer:
                 return False
             while step in _BLANKS:
                 await _write_chunk(writer, _BLANKS[str(step)])
+                await asyncio.sleep(_DRIP_S)
+            while step == SIZE:
+                writer.write(b"0")
+                await writer.drain()
                 await asyncio.sleep(_DRIP_S)
             assert isinstance(step, bytes)
             await _write_chunk(writer, step)

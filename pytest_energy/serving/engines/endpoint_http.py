@@ -92,6 +92,8 @@ def get(address: Address, path: str, *, timeout_s: float, most_bytes: int = PAGE
             response = connection.getresponse()
             check_is_plain(response.getheader("Content-Encoding"))
             content = response.read(most_bytes + 1)
+            if response.length and len(content) <= most_bytes:
+                raise http.client.IncompleteRead(content, response.length)
     finally:
         connection.close()
     check_size(len(content), most_bytes)

@@ -195,27 +195,33 @@ class OpenAiEndpoint:
     async def _events(self, request: Request, answer: Answer) -> AsyncGenerator[TokenEvent, None]:
         """Send *request* and have *answer* count what comes."""
         session, now_s = await self._sessions.current(), asyncio.get_running_loop().time
+        newest_s, end_s = (start_s := now_s()), start_s + self._answer_timeout_s
         async with AsyncExitStack() as until_end:
-            started_s = told_s = now_s()
             try:
-                async with asyncio.timeout(self._timeout_s):
+                async with asyncio.timeout_at(min(start_s + self._timeout_s, end_s)):
                     opening = session.post(
                         self._completions_url, data=self._body(request), allow_redirects=False
                     )
                     response = await until_end.enter_async_context(opening)
                     await _check_is_stream(response)
-                async for received in response.content.iter_any():
+                newest_s = now_s()
+                while True:
+                    # Not the socket's own limit: what comes may be no byte of an answer (a chunk's size).
+                    async with asyncio.timeout_at(min(newest_s + self._timeout_s, end_s)):
+                        received = await response.content.readany()
+                    if not received:
+                        break
                     count = answer.token_count
                     for event in answer.feed(received):
                         yield event
                     if answer.token_count > count:
-                        told_s = now_s()
-                    elif now_s() - told_s > self._timeout_s:
-                        raise ServerFault(f"no new token for {self._timeout_s:g} s")
+                        newest_s = now_s()
             except TimeoutError as error:
-                if now_s() - started_s < self._answer_timeout_s:
+                if now_s() >= end_s:
+                    raise ServerFault(f"no end after answer_timeout_s={self._answer_timeout_s:g}") from error
+                if newest_s == start_s:
                     raise
-                raise ServerFault(f"no end after answer_timeout_s={self._answer_timeout_s:g}") from error
+                raise ServerFault(f"no new token for {self._timeout_s:g} s") from error
             answer.end()
 
     def cache_counters(self) -> CacheCounters | None:
@@ -273,9 +279,7 @@ class OpenAiEndpoint:
                 "Accept-Encoding": "identity",
                 **self._address.headers,
             },
-            timeout=aiohttp.ClientTimeout(
-                total=self._answer_timeout_s, sock_connect=self._timeout_s, sock_read=self._timeout_s
-            ),
+            timeout=aiohttp.ClientTimeout(),  # each request has limits of its own
         )
 
     def _body(self, request: Request) -> bytes | io.BytesIO:
