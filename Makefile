@@ -3,6 +3,7 @@
 # make tests   the tests alone; make tests-slow   simulations and whole runs in their full length
 # make test-vllm   set up .venv-vllm (VLLM_VENV=DIR names another) and run tests/vllm against vLLM on the CPU
 # make release   set up .venv, build sdist and wheel, and run them in empty environments; PYTHONS= names some
+# make audit   set up .venv and list known vulnerabilities and newest releases of what the package needs
 # make docs    set up .venv and build the documentation as a site in build/docs; a warning is an error
 # An active virtual environment is used instead of .venv; VENV=DIR names another. ARGS= goes to pytest.
 
@@ -20,7 +21,7 @@ SPREAD := --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal
 # The tests start some hundred processes, each of which would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: bench test checks environments test-vllm release lint types layers tests tests-slow golden docs clean
+.PHONY: bench test checks environments test-vllm release lint types layers tests tests-slow audit golden docs clean
 .DELETE_ON_ERROR:
 
 bench: $(VENV)/.installed-bench
@@ -80,6 +81,13 @@ $(VENV)/.installed-release: pyproject.toml | $(BIN)/python
 
 release: $(VENV)/.installed-release
 	$(BIN)/python tests/release/check.py $(PYTHONS)
+
+$(VENV)/.installed-audit: pyproject.toml | $(BIN)/python
+	$(PIP_INSTALL) -e '.[audit]'
+	touch $@
+
+audit: $(VENV)/.installed-audit
+	$(BIN)/python tests/release/audit.py
 
 VLLM_PYTHON := $(VLLM_VENV)/bin/python
 VLLM_PIP_INSTALL := $(VLLM_PYTHON) -m pip install $(PIP_OPTIONS)
