@@ -51,6 +51,7 @@ _AF_UNIX, _SO_PEERCRED = 1, 17  # of Linux; `socket` has them where they are
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
 
+_own_pid = os.getpid
 _close = partial(os.close)  # pyfakefs replaces a function of `os` in every module that names it itself
 
 
@@ -253,7 +254,7 @@ class _Folder:
         return descriptor
 
     def wait(self, seconds_for: Callable[[Holder], float]) -> bool:
-        return _look_again(seconds_for(Holder(os.getpid() if _owned else 0)))
+        return _look_again(seconds_for(Holder(_own_pid() if _owned else 0)))
 
 
 def _look_again(most_s: float) -> Literal[False]:

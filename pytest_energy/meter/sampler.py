@@ -11,7 +11,6 @@ Rule 5: it may be stopped and started again. What was found of the counters is k
 """
 
 import math
-import os
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from typing import Protocol
 
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.clock import Clock
+from pytest_energy.meter.process_table import ProcessTable
 from pytest_energy.meter.tick_tracker import TickTracker
 from pytest_energy.meter.ticks import Read, SeenTick
 from pytest_energy.sensors.protocol import Sensor, checked_j
@@ -44,6 +44,8 @@ _LONG_STOP_S = 1.0
 
 _HISTORY_TICKS = 1 << 16
 _RECENT_TICKS = 1 << 12
+
+_own_pid = ProcessTable.own_pid  # not the one that a test may have put in its place
 
 
 class Runner(Protocol):
@@ -163,7 +165,7 @@ class Sampler:
         Returns:
             Whether what was seen before is forgotten, as it is long ago.
         """
-        self.failure, self._pid = None, os.getpid()
+        self.failure, self._pid = None, _own_pid()
         is_long = self._clock.now_s() - self._stopped_s > _LONG_STOP_S
         if is_long:
             for followed in self._followed.values():
@@ -183,7 +185,7 @@ class Sampler:
 
     def stop(self) -> None:
         """End the sampling, until it is started again."""
-        if self._pid != os.getpid():  # a forked child's: who held a lock isn't here to let it go
+        if self._pid != _own_pid():  # a forked child's: who held a lock isn't here to let it go
             self._locks = {key: Lock() for key in self._locks}
         try:
             self._runner.stop()
@@ -195,9 +197,9 @@ class Sampler:
         """Why nobody reads the counters although the sampling was started, or `None`."""
         if self.failure is not None:
             return f"the sampler thread died of {type(self.failure).__name__}: {self.failure}"
-        if self._pid not in {None, os.getpid()}:
+        if self._pid not in {None, _own_pid()}:
             return (
-                f"process {os.getpid()} was forked from {self._pid} in the middle of a test: "
+                f"process {_own_pid()} was forked from {self._pid} in the middle of a test: "
                 "it has no sampler thread"
             )
         return None

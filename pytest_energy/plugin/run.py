@@ -50,6 +50,7 @@ class EnergyRun:
 
     Attributes:
         config: Of pytest.
+        environ: Of the process when this was made: before the first test, which may leave another one.
         scheduler: Says when each test's rounds are taken, or `None`: one after the other.
         kin_pid: A process whose descendants are no strangers on a device, or `None`.
     """
@@ -60,6 +61,7 @@ class EnergyRun:
         self.scheduler: RoundScheduler | None = None
         self.kin_pid: int | None = None
         self.config = config
+        self.environ: Mapping[str, str] = {**os.environ}
         self._started_meter: Meter | None = None
 
     @cached_property
@@ -191,7 +193,7 @@ class EnergyRun:
     @cached_property
     def attempts(self) -> Attempts:
         """Earlier tries at this commit: `attempts.of(record)` are judged with *record*."""
-        return Attempts(self.settings.attempts_path, os.environ)
+        return Attempts(self.settings.attempts_path, self.environ)
 
     @cached_property
     def store(self) -> Store:

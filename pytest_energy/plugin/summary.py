@@ -6,7 +6,6 @@ Rule 2: what can't be written costs nothing else. What all the rest can be made 
 Rule 3: a test that did not pass, or whose joules don't count, never enters a baseline.
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -140,7 +139,7 @@ class Summary:
                 self._notices.append(f"attempt kept as {attempt}")
 
     def _write_step_summary(self) -> None:
-        path = os.environ.get("GITHUB_STEP_SUMMARY")
+        path = self._run.environ.get("GITHUB_STEP_SUMMARY")
         if path and self._settings.shows_report and self._judgements:
             with self._alone(path):
                 run = view.of(self._judgements, run_notes=self._run_notes)
@@ -253,6 +252,6 @@ class Summary:
         for notice in self._notices:
             terminalreporter.write_line(printable_lines(f"energy: {notice}"), red=notice.startswith("ERROR"))
         for command in annotations(
-            self._reports, root=config.rootpath, environ=os.environ, failures=self._failures
+            self._reports, root=config.rootpath, environ=self._run.environ, failures=self._failures
         ):
             terminalreporter.write_line(command)

@@ -13,7 +13,6 @@ import hashlib
 import json
 from functools import lru_cache
 from importlib.resources import files
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pytest_energy.codec import JsonDict
@@ -27,7 +26,7 @@ from pytest_energy.report.text import heading, short
 from pytest_energy.report.view import AGAINST, View
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Template
 
 STATIC_ROWS = 100
 """Tests that stand in the markup, for a browser without scripts; the script has all of them."""
@@ -62,15 +61,17 @@ _LABELS = (
 
 
 def check_installed() -> None:
-    """Refuse before the work, not after it.
+    """Refuse before the work, not after it; what the page needs is imported, before tests may be in its way.
 
     Raises:
         SettingsError: What writes the page is not installed.
     """
-    if find_spec("jinja2") is None:
+    try:
+        _template()
+    except ImportError as error:
         raise SettingsError(
             "an .html report is written by jinja2, which is not installed: pip install 'pytest-energy[html]'"
-        )
+        ) from error
 
 
 def render(view: View, *, created: str) -> str:
@@ -84,14 +85,14 @@ def render(view: View, *, created: str) -> str:
         SettingsError: jinja2 is not installed.
     """
     check_installed()
-    return _templates().get_template("report.html.j2").render(_context(view, created))
+    return _template().render(_context(view, created))
 
 
 @lru_cache(maxsize=1)
-def _templates() -> "Environment":
+def _template() -> "Template":
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("pytest_energy.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -99,18 +100,17 @@ def _templates() -> "Environment":
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    return environment.get_template("report.html.j2")
 
 
 def _context(view: View, created: str) -> JsonDict:
-    from markupsafe import Markup
-
     style, script = _own_text("report.css"), _own_text("report.js")
     sweeps = [sweep for sweep in batch.sweeps(view) if sweep.sizes]
     series = [one for one in rates.rate_series(view) if one.points]
     return {
-        "style": Markup(style),  # noqa: S704  # our own file
-        "script": Markup(script),  # noqa: S704  # our own file
-        "data": Markup(_data_text(view)),  # noqa: S704  # `_data_text` leaves nothing that means anything
+        "style": style,
+        "script": script,
+        "data": _data_text(view),
         "policy": _policy(style, script),
         "created": created,
         "view": view,

@@ -114,6 +114,7 @@ WORLD_REPLACED = """
 import builtins
 import contextlib
 import fcntl
+import gc
 import io
 import os
 import pathlib
@@ -122,16 +123,20 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import types
 
 FUNCTIONS = {
-    os: "open read write close stat lstat listdir scandir mkdir makedirs rename replace unlink getcwd pread",
+    os: "open read write close stat lstat listdir scandir mkdir makedirs rename replace unlink getcwd pread"
+    " getpid getuid times cpu_count sysconf urandom kill",
     subprocess: "Popen run check_output",
     socket: "socket create_connection",
     tempfile: "gettempdir mkstemp mkdtemp NamedTemporaryFile",
     fcntl: "flock lockf",
     io: "open",
     shutil: "which",
+    gc: "collect enable disable freeze",
+    threading: "Thread Lock Event Condition enumerate",
     pathlib.Path: "open read_text read_bytes exists is_file is_dir mkdir iterdir glob stat resolve",
 }
 OF_FILES = (os, io, fcntl, shutil)
@@ -240,3 +245,48 @@ def test_nothing_is_asked_while_a_test_is_measured(counted: Project) -> None:
     run = counted.run("--energy-sensors=counter", subprocess=True)
     run.result.assert_outcomes(passed=3)
     assert run.verdict("test_window") == "no-baseline"
+
+
+WORLD_LEFT = """
+import locale
+import os
+import signal
+import sys
+import warnings
+
+@pytest.mark.energy(rounds=2)
+def test_work(energy, tmp_path):
+    energy.measure(sum, [1, 2])
+    os.chdir(tmp_path)
+    tmp_path.rmdir()
+    os.environ.clear()
+    sys.path.clear()
+    warnings.simplefilter("error")
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    sys.setrecursionlimit(300)
+
+def test_not_ours():
+    assert not os.environ.get("HOME")
+"""
+
+
+def test_what_a_test_leaves_behind_takes_no_output_away(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another folder, which is gone, another environment, search path and filter of warnings."""
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project.path / "step.md"))
+    project.write(WORLD_LEFT)
+    project.replay({"test_work": [1.0, 1.0]})
+    run = project.run(
+        "--energy-out=run.html",
+        "--energy-out=run.csv",
+        "--energy-report",
+        "--energy-baseline=add",
+        subprocess=True,
+    )
+    run.result.assert_outcomes(passed=2)
+    assert "test_work" in (project.path / "run.html").read_text(encoding="utf-8")
+    assert "test_work" in (project.path / "run.csv").read_text(encoding="utf-8")
+    assert "test_work" in (project.path / "step.md").read_text(encoding="utf-8")
+    assert len(project.baseline_paths) == 1
+    assert "ERROR" not in run.text

@@ -314,8 +314,17 @@ def test_the_same_run_gives_the_same_page() -> None:
 def test_without_jinja2_the_run_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """The extra that is missing is named when the suffix is read, before anything is measured."""
     monkeypatch.setitem(sys.modules, "jinja2", None)
+    to_html._template.cache_clear()
     with pytest.raises(SettingsError, match=r"pip install 'pytest-energy\[html\]'"):
         formats.renderer_of(Path("energy.HTML"))
+
+
+def test_what_is_asked_for_needs_no_import_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the reading of the suffix on: what a test then does to imports is in nobody's way."""
+    formats.renderer_of(Path("energy.html"))
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("jinja2", "markupsafe")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    assert _page(*gpu_session()).startswith("<!DOCTYPE html>")
 
 
 def test_other_formats_do_not_need_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
