@@ -51,8 +51,8 @@ _AF_UNIX, _SO_PEERCRED = 1, 17  # of Linux; `socket` has them where they are
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
 
-_own_pid = os.getpid
-_close = partial(os.close)  # pyfakefs replaces a function of `os` in every module that names it itself
+# Functions of `os` that no test replaces; pyfakefs does in every module that names one itself.
+_own_pid, _close = partial(os.getpid), partial(os.close)
 
 
 class DeviceBusy(EnergyError):

@@ -45,8 +45,6 @@ _LONG_STOP_S = 1.0
 _HISTORY_TICKS = 1 << 16
 _RECENT_TICKS = 1 << 12
 
-_own_pid = ProcessTable.own_pid  # not the one that a test may have put in its place
-
 
 class Runner(Protocol):
     """Whatever calls a sampler's step when it is due."""
@@ -165,7 +163,7 @@ class Sampler:
         Returns:
             Whether what was seen before is forgotten, as it is long ago.
         """
-        self.failure, self._pid = None, _own_pid()
+        self.failure, self._pid = None, ProcessTable.own_pid()
         is_long = self._clock.now_s() - self._stopped_s > _LONG_STOP_S
         if is_long:
             for followed in self._followed.values():
@@ -185,7 +183,7 @@ class Sampler:
 
     def stop(self) -> None:
         """End the sampling, until it is started again."""
-        if self._pid != _own_pid():  # a forked child's: who held a lock isn't here to let it go
+        if self._pid != ProcessTable.own_pid():  # a forked child's: who held a lock isn't here to let it go
             self._locks = {key: Lock() for key in self._locks}
         try:
             self._runner.stop()
@@ -197,9 +195,9 @@ class Sampler:
         """Why nobody reads the counters although the sampling was started, or `None`."""
         if self.failure is not None:
             return f"the sampler thread died of {type(self.failure).__name__}: {self.failure}"
-        if self._pid not in {None, _own_pid()}:
+        if self._pid not in {None, ProcessTable.own_pid()}:
             return (
-                f"process {_own_pid()} was forked from {self._pid} in the middle of a test: "
+                f"process {ProcessTable.own_pid()} was forked from {self._pid} in the middle of a test: "
                 "it has no sampler thread"
             )
         return None

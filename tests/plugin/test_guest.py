@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.plugin.conftest import Project
+from tests.plugin.conftest import Project, Run
 
 MODULES_GIVEN_BACK = """
 import sys
@@ -85,14 +85,17 @@ def test_a_test_may_refuse_every_import(project: Project) -> None:
 
 
 COUNTER = """
+import os
 import time
 from pytest_energy.model import Channel, Domain, Provenance
 from pytest_energy.sensors.protocol import Facts
 from pytest_energy.usage import Usage
 
+DEVICE = f"counter-{os.getpid()}"  # nobody else's, to be waited for
+
 class Counter:
     name, provenance = "counter", Provenance.MEASURED
-    channels = (Channel(name="cpu:0", domain=Domain.CPU, device="cpu-0", is_ticked=True, resolution_j=1e-6),)
+    channels = (Channel(name="cpu:0", domain=Domain.CPU, device=DEVICE, is_ticked=True, resolution_j=1e-6),)
 
     def read_j(self, channel, now_s=time.monotonic):
         return 2.0 * int(now_s() / 0.1)
@@ -229,14 +232,20 @@ def counted(project: Project) -> Project:
     return project
 
 
+def assert_measured(run: Run, *names: str) -> None:
+    """Each has rounds, which the sampler saw; those of a busy machine may be void."""
+    for name in names:
+        assert run.test(name)["rounds"]
+        assert run.verdict(name) in {"no-baseline", "void"}
+        assert "sampler" not in run.test(name)["reason"]
+
+
 def test_the_world_may_be_replaced_while_a_test_is_measured(counted: Project) -> None:
     """Files, processes, sockets, folders and the environment, wherever they are named."""
     counted.write(WORLD_REPLACED)
     run = counted.run("--energy-sensors=counter", subprocess=True)
     run.result.assert_outcomes(passed=4)
-    names = ("test_measure", "test_window", "test_marked")
-    assert [run.verdict(name) for name in names] == ["no-baseline"] * 3
-    assert all(run.test(name)["rounds"] for name in names)
+    assert_measured(run, "test_measure", "test_window", "test_marked")
 
 
 def test_nothing_is_asked_while_a_test_is_measured(counted: Project) -> None:
@@ -244,7 +253,7 @@ def test_nothing_is_asked_while_a_test_is_measured(counted: Project) -> None:
     counted.write(NEAREST + WATCHED)
     run = counted.run("--energy-sensors=counter", subprocess=True)
     run.result.assert_outcomes(passed=3)
-    assert run.verdict("test_window") == "no-baseline"
+    assert_measured(run, "test_measure", "test_window")
 
 
 WORLD_LEFT = """
