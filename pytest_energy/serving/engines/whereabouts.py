@@ -4,7 +4,7 @@ Rule 1: it is where every address of its name is a loopback or belongs to an int
 Rule 2: an address beside that is elsewhere, also on a bridge of this machine: nothing tells from here whether
 its other end is a container, a virtual machine or the network.
 Rule 3: what listens at a port of this machine may hand on to another one. Programs that do nothing else are
-known by name; a listener that this user can't see is said to be one.
+known by name; of a proxy, and of a listener that this user can't see, it is said that it may be one.
 """
 
 import ipaddress
@@ -24,6 +24,23 @@ else:
 # Their whole work is to listen here for a server that is not.
 FORWARDERS = frozenset({"autossh", "cloudflared", "frpc", "kubectl", "oc", "plink", "ssh", "sshd"})
 
+# They hand on too, as often to a server on the same machine.
+PROXIES = frozenset(
+    {
+        "caddy",
+        "docker-proxy",
+        "envoy",
+        "haproxy",
+        "nginx",
+        "rinetd",
+        "socat",
+        "stunnel",
+        "stunnel4",
+        "traefik",
+    }
+)
+
+DOUBT = "the joules are the server's only if it is on this machine"
 WAY_OUT = (
     "where channels of this machine are its all the same (a forwarded port, a container's own network), name "
     "them: channels=('gpu:0',)"
@@ -63,12 +80,12 @@ def whereabouts(host: str, port: int, *, own: Collection[str] | None = None) -> 
         program = forwarders[0]
         because = f"{program} listens at {host}:{port} for a server elsewhere: nothing here measures it"
         return Whereabouts(elsewhere_because=because)
+    if proxies := sorted(names & PROXIES):
+        return Whereabouts(doubt=f"{proxies[0]} listens at port {port} and hands on: {DOUBT}")
     if names:
         return Whereabouts()
-    return Whereabouts(
-        doubt=f"who listens at port {port} can't be seen (another user, a container or a tunnel): "
-        "the joules are the server's only if it is on this machine"
-    )
+    who = f"who listens at port {port} can't be seen (another user, a container or a tunnel)"
+    return Whereabouts(doubt=f"{who}: {DOUBT}")
 
 
 def own_addresses() -> frozenset[str]:

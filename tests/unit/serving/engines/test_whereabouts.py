@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_energy.serving.engines.whereabouts import is_own, own_addresses, whereabouts
+from pytest_energy.serving.engines.whereabouts import Whereabouts, is_own, own_addresses, whereabouts
 
 LISTEN = """
 import socket
@@ -73,20 +73,40 @@ def test_a_port_without_a_visible_listener_is_in_doubt() -> None:
     assert place.doubt.startswith(f"who listens at port {port} can't be seen")
 
 
-@pytest.mark.skipif(
-    not Path("/proc/self/exe").exists(), reason="a program's name is that of its file on Linux"
-)
-def test_a_tunnel_is_known_by_the_program_that_listens(tmp_path: Path) -> None:
-    """ssh and its like have no work of their own."""
-    program = tmp_path / "ssh"
-    program.symlink_to(Path(sys.executable).resolve())
+def place_of(program: str, folder: Path) -> tuple[int, Whereabouts]:
+    """Where a server is at whose port a program of this name listens."""
+    path = folder / program
+    path.symlink_to(Path(sys.executable).resolve())
     with subprocess.Popen(  # noqa: S603  # our own script
-        [program, "-c", LISTEN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [path, "-c", LISTEN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline())
         place = whereabouts("127.0.0.1", port)
         process.communicate("\n")
+    return port, place
+
+
+needs_names = pytest.mark.skipif(
+    not Path("/proc/self/exe").exists(), reason="a program's name is that of its file on Linux"
+)
+
+
+@needs_names
+def test_a_tunnel_is_known_by_the_program_that_listens(tmp_path: Path) -> None:
+    """ssh and its like have no work of their own."""
+    port, place = place_of("ssh", tmp_path)
     assert place.elsewhere_because == (
         f"ssh listens at 127.0.0.1:{port} for a server elsewhere: nothing here measures it"
+    )
+
+
+@needs_names
+def test_a_proxy_is_in_doubt(tmp_path: Path) -> None:
+    """Where it hands on to can't be seen."""
+    port, place = place_of("nginx", tmp_path)
+    assert place.is_here
+    assert place.doubt is not None
+    assert place.doubt.startswith(
+        f"nginx listens at port {port} and hands on: the joules are the server's only"
     )
