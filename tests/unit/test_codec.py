@@ -3,9 +3,7 @@
 import json
 import random
 from collections.abc import Callable
-from copy import deepcopy
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +15,7 @@ from pytest_energy.errors import BaselineError, FormatError, SettingsError
 from pytest_energy.report import to_json, view
 from pytest_energy.sensors.replay import load_replay, save_replay
 from tests.fakes.sessions import gpu_session
+from tests.mutants import mutated
 
 DATA = Path(__file__).parents[1]
 CREATED = "2026-11-20T10:00:00Z"
@@ -40,13 +39,6 @@ REPLAY = json.dumps(
             }
         },
     }
-)
-
-# What no place in a document expects: each is right somewhere, and wrong nearly everywhere.
-VALUES: tuple[object, ...] = (
-    *(None, True, False, 0, -0.0, -1, 1.5, 10**30, 10**400, -(10**400), float("nan"), float("inf")),
-    *("", "x", "\ud800", "gpu:0", "measured", "void", "passed", "2026-11-20T10:00:00Z"),
-    *([], {}, [[]], [None], {"\ud800": 1}, {"a": {}}),
 )
 
 
@@ -166,50 +158,6 @@ def test_what_is_the_default_is_left_out_and_what_is_nullable_is_not() -> None:
     assert encode(Outer(nothing=np.float32(0.5), is_on=True)) == {"nothing": 0.5, "is_on": True}  # type: ignore[arg-type]
 
 
-def _places(node: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    return [path, *(place for key, value in items for place in _places(value, (*path, key)))]
-
-
-def _at(node: Any, path: tuple[str | int, ...]) -> Any:
-    for step in path:
-        node = node[step]
-    return node
-
-
-def _mutated(text: str, rng: random.Random) -> str:
-    """*text* with values replaced, deleted, renamed, repeated or moved, or with damaged letters."""
-    if rng.random() < 0.25:
-        start = rng.randrange(len(text))
-        damage = rng.choice([*'{}],"\x00é', "", "NaN", "1e999", "[" * 100_000, "9" * 5000])
-        rest = text[start + rng.randrange(30) :] if rng.random() < 0.75 else ""
-        return f"{text[:start]}{damage}{rest}"
-    document = json.loads(text)
-    for _ in range(rng.choice([1, 1, 2, 3])):
-        places = [place for place in _places(document) if place]
-        if not places:
-            break
-        *outer, key = rng.choice(places)
-        parent, other = _at(document, tuple(outer)), deepcopy(_at(document, rng.choice(places)))
-        match rng.randrange(5):
-            case 0:
-                del parent[key]
-            case 1:
-                parent[key] = other
-            case 2 if isinstance(parent, dict):
-                parent[rng.choice(["more", "\ud800", "energy_j"])] = parent.pop(key)
-            case 3:
-                parent[key] = [parent[key]] if rng.random() < 0.5 else str(parent[key])
-            case _:
-                parent[key] = rng.choice(VALUES)
-    mutant = json.dumps(document)
-    return (
-        mutant.replace('"duration_s":', '"duration_s": "twice", "duration_s":')
-        if rng.random() < 0.1
-        else mutant
-    )
-
-
 def _again_run(text: str, _: Path) -> None:
     loaded = to_json.read(text, "f.json")
     assert to_json.read(to_json.render(loaded, created=CREATED), "f.json") == loaded
@@ -238,7 +186,7 @@ def test_a_mutant_is_read_as_what_it_says_or_refused_in_words(
     rng, refusals, accepted = random.Random(20261126), [], 0  # noqa: S311  # the same mutants every time
     for _ in range(400):
         try:
-            again(_mutated(text, rng), tmp_path)
+            again(mutated(text, rng), tmp_path)
             accepted += 1
         except (FormatError, BaselineError, SettingsError) as error:
             refusals.append(str(error))
