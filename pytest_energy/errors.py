@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from pytest_energy.masking import masked
+from pytest_energy.masking import masked, masked_foreign
 
 
 class _Visible(dict[int, str]):
@@ -35,6 +35,11 @@ def _broken(command: re.Match[str]) -> str:
 def printable_lines(text: str) -> str:
     """*text* with each of its lines as `printable` has it."""
     return "\n".join(map(printable, text.split("\n")))
+
+
+def described(error: BaseException | None) -> str:
+    """What somebody else's *error* is, and says; without any secret, as what it is for is shown."""
+    return masked_foreign(f"{type(error).__name__}: {error}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What no text may show: secrets, covered before a text is cut or shown.
 
 Rule 1: known as secrets are what `keep_secret` was given, the values of environment variables whose names say
-so, and the user's part of any URL. What is one by its name alone counts from 8 characters on.
+so (from 8 characters on), and of any URL the user's part and the parameters whose names say so.
 Rule 2: a secret is covered in each form that programs write it in: as it is, percent-encoded, with the
 escapes of JSON or HTML, as the codes of its characters, in base64, in upper case, broken into lines.
 Rule 3: a word that begins as a secret does is covered to its end: somebody may have cut it.
@@ -42,8 +42,13 @@ _NAMED_VALUE = re.compile(
 )
 _OPAQUE = re.compile(r"[\w+/=.~-]+")  # no part of a program, such as `key=len(name)`
 _USER_OF_URL = re.compile(r"""(?<=://)[^\s/?#"'<>]+@""")
+_SECRET_OF_URL = re.compile(
+    rf"""(?<=[?&])(?P<start>[\w.-]*{_LAST_OF_NAME}=)[^\s&#"'<>]+""",
+    re.IGNORECASE,
+)
 _REST_OF_WORD = r"""[^\s"'<>]*"""
 
+_ENVIRON = os.environ  # the process's own, whatever stands in its place during a test
 _given: dict[str, int] = {}  # secret to how much of it gives it away
 
 
@@ -114,7 +119,7 @@ def is_secret_name(name: str) -> bool:
 
 def masked(text: str) -> str:
     """*text* with every known secret covered, without those that may be words of it."""
-    given = {secret: length for secret, length in _given.items() if len(secret) >= WORD_LENGTH}
+    given = {secret: length for secret, length in _given.copy().items() if len(secret) >= WORD_LENGTH}
     return _covered(text, _of_environment() | given)
 
 
@@ -125,7 +130,7 @@ def masked_foreign(text: str) -> str:
 
 def masked_json(text: str) -> str:
     """*text* of JSON with every known secret covered, and what stands under the name of one."""
-    return masked_foreign(_NAMED_VALUE.sub(rf"\g<start>{COVER}", text))
+    return masked_foreign(_NAMED_VALUE.sub(_covered_value, text))
 
 
 def masked_facts(facts: Mapping[str, str]) -> dict[str, str]:
@@ -165,11 +170,16 @@ def _secret_spans(words: Sequence[str]) -> Iterator[list[tuple[int, int]]]:
 def _covered(text: str, begin_lengths: Mapping[str, int]) -> str:
     for secret in sorted(begin_lengths, key=len, reverse=True):  # one may be the beginning of another
         text = _pattern(secret, begin_lengths[secret]).sub(COVER, text)
-    return _USER_OF_URL.sub(f"{COVER}@", text)
+    return _SECRET_OF_URL.sub(_covered_value, _USER_OF_URL.sub(f"{COVER}@", text))
+
+
+def _covered_value(found: re.Match[str]) -> str:
+    return f"{found['start']}{COVER}"  # a template would have `re` import, maybe among a test's patches
 
 
 def _of_environment() -> dict[str, int]:
-    values = (value.strip() for name, value in os.environ.items() if is_secret_name(name))
+    names = filter(is_secret_name, tuple(_ENVIRON))
+    values = (_ENVIRON.get(name, "").strip() for name in names)  # another thread may take one away
     return {value: _begin_length(value) for value in values if len(value) >= WORD_LENGTH}
 
 

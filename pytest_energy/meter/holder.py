@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from pytest_energy.errors import printable
 from pytest_energy.machine_time import MACHINE_TIME
+from pytest_energy.masking import masked_words
 from pytest_energy.meter.process_table import ProcessTable
 
 _MOST_CHARACTERS = 100  # of a command: its program and what it works on
@@ -52,9 +53,11 @@ def command_text(words: tuple[str, ...]) -> str:
 
     >>> command_text(("/usr/bin/python3", "-m", "pytest", "tests", "--token", "secret"))
     'python3 -m pytest tests ...'
+    >>> command_text(("env", "API_KEY=sesame", "serve"))
+    'env API_KEY=*** serve'
     """
     end = next((place for place, word in enumerate(words) if word.startswith("--")), len(words))
     program, *others = words[:end] or ("?",)
-    text = printable(" ".join([program.rpartition("/")[2], *others]))
+    text = printable(" ".join(masked_words([program.rpartition("/")[2], *others])))
     is_cut = end < len(words) or len(text) > _MOST_CHARACTERS
     return f"{text[:_MOST_CHARACTERS]} ..." if is_cut else text

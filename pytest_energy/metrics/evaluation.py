@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pytest_energy.codec import MOST_NUMBER, brief, number_of
-from pytest_energy.errors import NotMeasurable
+from pytest_energy.errors import NotMeasurable, described
 from pytest_energy.model import Record
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ def offered(formulas: Mapping[str, Callable[[Record], object]], record: Record) 
         try:
             value = formula(record)
         except Exception as error:  # noqa: BLE001  # whatever it raises, it is a metric and not the test
-            value, absent[name] = None, f"its formula raised {type(error).__name__}: {error}"
+            value, absent[name] = None, f"its formula raised {described(error)}"
         values[name] = number_of(value)
         if values[name] is None and value is not None:
             absent[name] = f"its formula gave {brief(value)}, not a number that can be kept"

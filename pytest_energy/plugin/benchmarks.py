@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from pytest_energy.errors import SettingsError
+from pytest_energy.errors import SettingsError, described
 from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.model import Reading
 from pytest_energy.plugin.mark import uses_fixture
@@ -142,7 +142,7 @@ def _stand_behind(fixture: object, item: pytest.Item) -> None:
         # Not by assignment: pytest-codspeed's fixture has a `__class__` of its own, which can't be set.
         vars(object)["__class__"].__set__(fixture, type(kind.__name__, (kind,), methods))
     except TypeError as error:  # an object whose class can't be another's
-        item.stash[MEASUREMENT].give_up(f"the fixture {kind.__name__} can't be measured: {error}")
+        item.stash[MEASUREMENT].give_up(f"the fixture {kind.__name__} can't be measured: {described(error)}")
 
 
 def _why_unknown(kind: type) -> str | None:
@@ -290,5 +290,5 @@ def _measure(work: BenchmarkWork, item: pytest.Item) -> None:
         measurement.measure(work)
     except _CantRepeat as failure:
         error = failure.__cause__
-        text = " ".join(f"{type(error).__name__}: {error}".split())
+        text = " ".join(described(error).split())
         measurement.give_up(f"the benchmark can't be run again: {text[:_LONGEST_ERROR]}")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_energy.errors import EnergyError
+from pytest_energy.errors import EnergyError, described
 from pytest_energy.lazy_module import LazyModule
 from pytest_energy.plugin.stash import RUN, TRIALS, YARDSTICK
 
@@ -56,7 +56,7 @@ def _notes_of_this_process(config: pytest.Config, exit_status: int) -> tuple[str
     try:
         return run.drift_notes()
     except (EnergyError, RuntimeError) as error:  # RuntimeError: a device that the work has left broken
-        return (f"power without work at the end of the run could not be read: {error}",)
+        return (f"power without work at the end of the run could not be read: {described(error)}",)
 
 
 def _concluding(

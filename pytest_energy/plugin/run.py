@@ -15,7 +15,7 @@ from pytest_energy.baselines.machine import fingerprint
 from pytest_energy.baselines.store import Store
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
 from pytest_energy.documents import now_text
-from pytest_energy.errors import printable_lines
+from pytest_energy.errors import described, printable_lines
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.meter.clock import Clock, SystemClock
 from pytest_energy.meter.device_lock import NOTICE_S, Patience, owned
@@ -239,7 +239,7 @@ class EnergyRun:
                 return judgement
             judgement_from_json(judgement_to_json(changed), "its judgement")
         except Exception as error:  # noqa: BLE001  # whatever another plugin raises: the gate's verdict stands
-            because = f"pytest_energy_verdict failed, and changed nothing: {type(error).__name__}: {error}"
+            because = f"pytest_energy_verdict failed, and changed nothing: {described(error)}"
             return replace(judgement, reason=f"{judgement.reason}\n{because}")
         return changed
 

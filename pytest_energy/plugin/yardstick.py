@@ -18,7 +18,7 @@ import pytest
 from pytest_energy import documents
 from pytest_energy.codec import NULLABLE, Document, JsonDict, decode
 from pytest_energy.conversion import record_of, to_json
-from pytest_energy.errors import EnergyError
+from pytest_energy.errors import EnergyError, described
 from pytest_energy.judgement import BaselineMode
 from pytest_energy.model import Domain, Provenance, Record
 from pytest_energy.plugin.mark import EnergyMark
@@ -100,7 +100,7 @@ class RunYardstick:
                 warnings.simplefilter("ignore")  # those of a load are not the next test's
                 measurement.measure(work)
         except (EnergyError, RuntimeError, MemoryError) as error:  # RuntimeError: what torch raises
-            measurement.give_up(f"{type(error).__name__}: {error}")
+            measurement.give_up(described(error))
         return measurement.plain_record()
 
     def _measurement(self, load: FixedLoad, domains: frozenset[Domain]) -> Measurement:

@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pytest_energy.errors import EnergyError, SettingsError
+from pytest_energy.errors import EnergyError, SettingsError, described
 from pytest_energy.judgement import Judgement, RunJudgement
 from pytest_energy.report import to_csv, to_html, to_json, to_markdown, to_terminal, view
 from pytest_energy.report.view import View
@@ -70,7 +70,7 @@ def is_whole_run(path: Path) -> bool:
 def mistake_text(error: Exception) -> str:
     """What is said of an *error* that nobody has foreseen."""
     place = traceback.extract_tb(error.__traceback__)[-1]
-    what = f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
+    what = f"{described(error)} ({Path(place.filename).name}:{place.lineno})"
     if isinstance(error, MemoryError):
         return f"{what}; there is too little memory"
     return f"{what}; this is a mistake in pytest-energy: report it"

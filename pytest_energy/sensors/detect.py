@@ -9,7 +9,7 @@ Rule 3: no channel is read by two sensors.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from pytest_energy.errors import Reason, SensorUnavailable, SettingsError
+from pytest_energy.errors import Reason, SensorUnavailable, SettingsError, described
 from pytest_energy.model import Channel, Domain, Provenance, SensorStatus
 from pytest_energy.sensors import estimate, nvml, perf, rapl
 from pytest_energy.sensors.protocol import LeavesOut, Sensor
@@ -159,7 +159,7 @@ def _open_each(openers: Mapping[str, Opener]) -> tuple[list[Sensor], list[_Absen
             absences.append(_absence(name, kind, *error.reasons))
             continue
         except (ImportError, *ODD) as error:  # of a library beside us: no reason to end the run
-            reason = Reason(f"opening it failed: {type(error).__name__}: {error}")
+            reason = Reason(f"opening it failed: {described(error)}")
             absences.append(_absence(name, kind, reason))
             continue
         except BaseException:
@@ -219,5 +219,5 @@ def close_all(sensors: Iterable[Sensor]) -> tuple[str, ...]:
         try:
             sensor.close()
         except Exception as error:  # noqa: BLE001  # of one's own or another plugin's: the others are closed too
-            failures.append(f"closing the sensor {sensor.name} failed: {type(error).__name__}: {error}")
+            failures.append(f"closing the sensor {sensor.name} failed: {described(error)}")
     return tuple(failures)

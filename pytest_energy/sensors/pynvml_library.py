@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Self
 
-from pytest_energy.errors import Reason, SensorUnavailable
+from pytest_energy.errors import Reason, SensorUnavailable, described
 
 _SENSOR = "nvml"
 
@@ -103,7 +103,7 @@ def imported_pynvml() -> object:
     except ImportError as error:
         raise SensorUnavailable(_SENSOR, Reason(str(error), ("pip install nvidia-ml-py",))) from error
     except (SyntaxError, *ODD) as error:
-        because = f"the module pynvml can't be imported: {type(error).__name__}: {error}"
+        because = f"the module pynvml can't be imported: {described(error)}"
         raise SensorUnavailable(_SENSOR, Reason(because, _REPAIR)) from error
     module: object = pynvml
     return module

@@ -16,7 +16,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from operator import itemgetter
 
-from pytest_energy.errors import SettingsError
+from pytest_energy.errors import SettingsError, described
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import MOST_EXCESS_TOKENS, Engine, EngineError, Request
 from pytest_energy.serving.event_loop import frozen_heap, on_time_loop
@@ -225,7 +225,7 @@ class _Traffic:
             if isinstance(error, EngineError):
                 raise error
             if error is not None:
-                because = f"{type(error).__name__}: {error}"
+                because = described(error)
                 raise EngineError(self._engine.name, request.request_id, because) from error
         if self._unanswered:
             waiting = next(

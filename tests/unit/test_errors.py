@@ -10,6 +10,7 @@ from pytest_energy.errors import (
     NotComparable,
     Reason,
     SensorUnavailable,
+    described,
     printable,
     printable_lines,
 )
@@ -72,3 +73,9 @@ def test_an_error_is_inert(error: Exception) -> None:
     """Whoever shows one, pytest included, shows no raw text of a file."""
     assert str(error).startswith("x\n:\\:error::\\x1b[31m")
     assert "\x1b" not in repr(error)
+
+
+def test_an_error_of_others_is_described_without_its_secrets() -> None:
+    """What a sensor's library says of the address that it asked may hold the way in."""
+    error = OSError("http://me:sesame@meter/power?token=sesame was refused")
+    assert described(error) == "OSError: http://***@meter/power?token=*** was refused"

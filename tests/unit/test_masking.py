@@ -1,6 +1,9 @@
 """No secret in a text, in whatever form a program wrote it."""
 
 import base64
+import builtins
+import codecs
+import os
 import pprint
 from urllib.parse import quote
 
@@ -114,6 +117,29 @@ def test_the_user_of_a_url_is_covered() -> None:
     """With an @ in the password too; an address without a user stays as it is."""
     text = "git://me:p@ss@host/x, https://token@host, http://host:80/a@b"
     assert masked(text) == "git://***@host/x, https://***@host, http://host:80/a@b"
+
+
+def test_what_a_url_gives_under_the_name_of_a_secret_is_covered() -> None:
+    """Of any length, and of it alone."""
+    text = "GET /power?id=3&token=abc&x=1 (http://host/?api_key='), ?max_tokens=8, a&b.password=x#y"
+    shown = "GET /power?id=3&token=***&x=1 (http://host/?api_key='), ?max_tokens=8, a&b.password=***#y"
+    assert masked(text) == shown
+
+
+def test_to_cover_a_secret_imports_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error may be made while a test's patches are in force, of the environment too."""
+
+    def refuse(name: str, *_: object, **__: object) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setenv("HF_TOKEN", VARIABLE)
+    keep_secret("sesame-öpen & more")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "environ", None)
+        patch.setattr(codecs, "lookup", refuse)
+        patch.setattr(builtins, "__import__", refuse)
+        shown = (masked(f"{VARIABLE}, sesame-öpen & more"), masked_words(["--key", VARIABLE]))
+    assert shown == ("***, ***", ["--key", "***"])
 
 
 def test_arguments_that_are_secrets_by_name_are_covered(monkeypatch: pytest.MonkeyPatch) -> None:
