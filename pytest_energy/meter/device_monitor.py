@@ -43,6 +43,10 @@ class DeviceMonitor:
         self._is_kin = self._kin(self._before.values())
         self._snapshots = {name: [] for name in self._before}
 
+    def processes_on(self, channels: Iterable[str]) -> set[int]:
+        """Those that have the devices of *channels* open, as far as these tell."""
+        return {pid for name in channels if name in self._sensors for pid in self._state(name).processes}
+
     def look(self, channel: str) -> None:
         """Look at *channel* if a window over it is open; called between ticks by the sampler."""
         snapshots = self._snapshots.get(channel)

@@ -1,7 +1,7 @@
 """Readings from the sensors of this machine."""
 
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -145,8 +145,8 @@ class LiveMeter:
         window.begin()
         return window
 
-    def adopt(self, pids: Iterable[int]) -> None:
-        self._system.adopt(pids)
+    def adopt(self, pids: Iterable[int], *, on: Collection[str] = ()) -> None:
+        self._system.adopt({*pids, *self._instruments.devices.processes_on(on)})
 
     def close(self) -> None:
         self.pause()

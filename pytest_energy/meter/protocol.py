@@ -1,6 +1,6 @@
 """What a meter promises: windows that become readings."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from pytest_energy.model import Domain, Provenance, Reading, SensorStatus
@@ -82,8 +82,13 @@ class Meter(Protocol):
         """What only one process at a time may measure: GPU UUIDs, CPU packages."""
         ...
 
-    def adopt(self, pids: Iterable[int]) -> None:
-        """Take these processes for this run's own: a server that it asks, not a stranger beside it."""
+    def adopt(self, pids: Iterable[int], *, on: Collection[str] = ()) -> None:
+        """Take these processes for this run's own: a server that it asks, not a stranger beside it.
+
+        Args:
+            pids: Those that are known.
+            on: Channels; all processes are taken that have their devices open now.
+        """
         ...
 
     def close(self) -> None: ...

@@ -1,6 +1,6 @@
 """The meter over a replay file."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from itertools import chain
 
@@ -66,8 +66,8 @@ class ReplayMeter:
         del domains
         return ()
 
-    def adopt(self, pids: Iterable[int]) -> None:
-        del pids
+    def adopt(self, pids: Iterable[int], *, on: Collection[str] = ()) -> None:
+        del pids, on
 
     def close(self) -> None:
         """Nothing to end."""

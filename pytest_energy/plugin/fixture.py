@@ -127,7 +127,8 @@ class Energy:
         if self._measurement.is_off:
             return self._measurement.measure(work)
         run = self._measurement.run
-        run.meter.adopt(engine.worker_pids())  # they are no strangers to the run
+        pids = engine.worker_pids()  # they are no strangers to the run
+        run.meter.adopt(pids, on=() if pids else engine.facts.channels)
         return self._measurement.measure(work, unmeasured_because=work.why_unmeasured(run.channel_names))
 
     def model(self, module: object, example_input: object) -> None:

@@ -161,7 +161,7 @@ class OpenAiEndpoint:
             versions={} if version is None else {card.server: version},
             unmeasured_because=None if names or place.is_here else f"{place.elsewhere_because}; {WAY_OUT}",
             channels=names,
-            note=None if names else place.doubt,
+            note=place.note(names),
         )
         self._sessions = LoopSessions(self._session)
         self._has_running_usage: bool | None = None

@@ -63,6 +63,12 @@ class Whereabouts:
     def is_here(self) -> bool:
         return self.elsewhere_because is None
 
+    def note(self, channels: Collection[str]) -> str | None:
+        """What a reader of the server's joules should know, where *channels* are named as its own."""
+        if channels and (self.elsewhere_because or self.doubt):
+            return f"what has {', '.join(channels)} open before the first round is taken for the server"
+        return self.doubt
+
 
 def whereabouts(host: str, port: int, *, own: Collection[str] | None = None) -> Whereabouts:
     """Where the server at *host* is.

@@ -73,6 +73,18 @@ def test_a_foreign_process_that_computes_makes_the_window_void() -> None:
     assert reading.void_because == "gpu:0: process 41, which isn't this run's, computed during the window"
 
 
+def test_what_has_a_named_channel_open_is_taken_for_this_runs() -> None:
+    """A server whose processes can't be found by its port; what comes later is a stranger still."""
+    bench = NvmlBench(processes=(41,))
+    bench.system.kin = {41: False, 42: False}
+    bench.meter.adopt((), on=("gpu:1",))
+    assert measured(bench, samples=((1_000, 41, 3),)).void_because is not None
+    bench.meter.adopt((), on=("gpu:0",))
+    assert measured(bench, samples=((9_000, 41, 3),)).void_because is None
+    because = measured(bench, processes=(41, 42)).void_because
+    assert because == "gpu:0: process 42, which isn't this run's, came or went during the window"
+
+
 def test_own_processes_may_compute() -> None:
     """This run's own processes, started before or during the window, are the work."""
     bench = NvmlBench(processes=(42,))

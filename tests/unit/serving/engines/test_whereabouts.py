@@ -87,6 +87,15 @@ def place_of(program: str, folder: Path) -> tuple[int, Whereabouts]:
     return port, place
 
 
+def test_with_named_channels_what_is_on_them_is_the_servers() -> None:
+    """Its processes aren't known; where they are, and where no channel is named, that isn't said."""
+    taken = "what has gpu:0 open before the first round is taken for the server"
+    for place in (Whereabouts(elsewhere_because="far"), Whereabouts(doubt="a proxy")):
+        assert place.note(("gpu:0",)) == taken
+        assert place.note(()) == place.doubt
+    assert Whereabouts().note(("gpu:0",)) is None
+
+
 needs_names = pytest.mark.skipif(
     not Path("/proc/self/exe").exists(), reason="a program's name is that of its file on Linux"
 )
