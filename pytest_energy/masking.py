@@ -101,9 +101,10 @@ def keep_secrets_of_words(words: Sequence[str]) -> None:
                 _keep_by_name(part)
 
 
-def forgetter() -> Callable[[], None]:
-    """What forgets the secrets that are kept from now on; the earlier ones stay."""
+def secrets_of_run() -> Callable[[], None]:
+    """Keep the environment's secrets, which a test may take away; what forgets all kept from now on."""
     before = dict(_given)
+    _given.update(_of_environment())
 
     def forget() -> None:
         _given.clear()

@@ -11,7 +11,7 @@ import pytest
 
 import pytest_energy.machine_time  # noqa: F401  # its clocks are taken before any test can replace them
 from pytest_energy.lazy_module import put_back
-from pytest_energy.masking import forgetter
+from pytest_energy.masking import secrets_of_run
 from pytest_energy.plugin import hookspecs, lifecycle, mark, options
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # a conftest.py may make an engine
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    early_config.add_cleanup(forgetter())  # a later run in this process has secrets of its own
+    early_config.add_cleanup(secrets_of_run())
 
 
 def pytest_configure(config: pytest.Config) -> None:

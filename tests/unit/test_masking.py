@@ -12,7 +12,6 @@ import pytest
 from pytest_energy.errors import EnergyError
 from pytest_energy.masking import (
     Secret,
-    forgetter,
     is_secret_name,
     keep_named_secrets,
     keep_secret,
@@ -21,6 +20,7 @@ from pytest_energy.masking import (
     masked_foreign,
     masked_json,
     masked_words,
+    secrets_of_run,
 )
 
 KEY = "sk-test-0/1+2=3&4 abcdefghijklmnopqrstuvwxyz"
@@ -81,10 +81,20 @@ def test_under_the_name_of_a_secret_json_is_covered() -> None:
     assert masked_json(text) == '{"a": {"api_key": "***", "token": ***}, "max_tokens": 8}'
 
 
+def test_a_test_that_empties_the_environment_uncovers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was in it when the run began is covered to the end of the run."""
+    monkeypatch.setenv("HF_TOKEN", VARIABLE)
+    forget = secrets_of_run()
+    monkeypatch.delenv("HF_TOKEN")
+    assert masked(f"with {VARIABLE}") == "with ***"
+    forget()
+    assert masked(f"with {VARIABLE}") == f"with {VARIABLE}"
+
+
 def test_what_is_kept_in_a_run_is_forgotten_with_it() -> None:
     """What was known before stays: a run may start another."""
     keep_secret("of-the-outer-run")
-    forget = forgetter()
+    forget = secrets_of_run()
     keep_secret("of-the-inner-run")
     forget()
     assert masked("of-the-outer-run, of-the-inner-run") == "***, of-the-inner-run"
