@@ -93,6 +93,15 @@ def keep_named_secrets(value: object, *, is_secret: bool = False) -> None:
         _keep_by_name(value)
 
 
+def with_secrets(values: Mapping[str, object]) -> dict[str, object]:
+    """*values* with those texts as `Secret` that are one by their name, kept from now on."""
+    keep_named_secrets(values)
+    return {
+        name: Secret(value) if isinstance(value, str) and is_secret_name(name) else value
+        for name, value in values.items()
+    }
+
+
 def keep_secrets_of_words(words: Sequence[str]) -> None:
     """Cover what stands in the arguments of a command under the name of a secret."""
     for word, spans in zip(words, _secret_spans(words), strict=True):

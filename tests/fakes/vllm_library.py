@@ -56,6 +56,7 @@ class AsyncEngineArgs:
     gpu_memory_utilization: float = 0.9
     kv_cache_dtype: str = "auto"
     async_scheduling: bool | None = None
+    hf_token: str | None = None
 
 
 @dataclass(eq=False, kw_only=True)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pytest_energy.errors import EnergyError
+from pytest_energy.masking import with_secrets
 from pytest_energy.serving.engines.loop_thread import LoopThread, Mailbox
 from pytest_energy.serving.engines.processes import ProcessFamily
 from pytest_energy.serving.engines.protocol import (
@@ -126,6 +127,7 @@ class VllmEngine:
         parameters: int | None = None,
         extra: Mapping[str, object] | None = None,
     ) -> None:
+        extra = with_secrets(extra or {})  # first: a traceback shows it
         check_model(os.fspath(model))
         counts = {"tensor_parallel_size": tensor_parallel_size, "max_model_len": max_model_len}
         check_ranges(gpu_memory_share=gpu_memory_share, max_batch=max_batch, **counts)
@@ -149,7 +151,7 @@ class VllmEngine:
         self._counts = StepCounts()
         self._serial = itertools.count()
         self._under_way: set[Future[None]] = set()
-        self._start(own, dict(extra or {}), parameters)
+        self._start(own, extra, parameters)
 
     def _start(self, own: Mapping[str, object], extra: Mapping[str, object], parameters: int | None) -> None:
         """Import vLLM and have it load the model; what was started ends again where that fails."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
+from pytest_energy.masking import masked_facts
 from pytest_energy.serving.engines.decoder import decoder_shape, parameter_count, skeleton
 from pytest_energy.serving.engines.protocol import EngineFacts
 from pytest_energy.serving.engines.vllm_library import vllm
@@ -34,7 +35,7 @@ def engine_facts(
     if parameters is None and bare is not None:
         parameters = parameter_count(bare)
     attention = sorted({kernels for worker in workers for kernels in worker["attention"]})
-    more = {name: str(value) for name, value in sorted(extra.items())}
+    more = masked_facts({name: str(value) for name, value in sorted(extra.items())})
     return EngineFacts(
         model=model,
         parameters=parameters,

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pytest_energy.errors import SettingsError
+from pytest_energy.masking import COVER, masked
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import EngineError, Request
 from pytest_energy.serving.load import serve
@@ -332,6 +333,19 @@ def test_vllm_that_can_not_be_imported_is_told(monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(SettingsError, match=r"vLLM can't be imported .*pytest-energy\[vllm\]"):
         VllmEngine(model)
     assert set(threading.enumerate()) == before
+
+
+def test_a_token_among_the_arguments_is_given_and_not_shown(vllm: FakeVllm, model: Path) -> None:
+    """vLLM has it as it is; no fact and no variable of a frame shows it."""
+    given = "hf_0123456789abcdef"
+    with VllmEngine(model, extra={"hf_token": given}) as engine:
+        assert vllm.engines[0].args.hf_token == given
+        assert given not in repr(vllm.engines[0].args)
+        assert engine.facts.tuning["hf_token"] == COVER
+    with pytest.raises(SettingsError) as caught:
+        VllmEngine(model, max_batch=0, extra={"hf_token": given})
+    assert all(given not in repr(entry.frame.f_locals) for entry in caught.traceback[1:])
+    assert masked(f"no access with {given}") == "no access with ***"
 
 
 @pytest.mark.parametrize("arguments", [{"max_batch": 0}, {"extra": {"max_sequences": 2}}])
