@@ -25,8 +25,8 @@ from pytest_energy.judgement import BaselineMode, SessionFactor
 from pytest_energy.model import Record
 from pytest_energy.plugin.ci import annotations, append_step_summary
 from pytest_energy.plugin.run import run_of
-from pytest_energy.report import to_terminal, view
-from pytest_energy.report.formats import is_whole_run, mistake_text, write
+from pytest_energy.report import view
+from pytest_energy.report.formats import is_whole_run, mistake_text, summary_text, write
 from pytest_energy.sensors.replay import round_from_json, save_replay
 from pytest_energy.yardstick import Yardstick
 
@@ -238,9 +238,9 @@ class Summary:
         elif self._settings.shows_report:
             width, is_verbose = config.get_terminal_writer().fullwidth, config.get_verbosity() > 0
             run = view.of(self._judgements, yardstick=self._yardstick)
-            text = to_terminal.render(run, width=width, shows_rest=is_verbose)
             terminalreporter.section("energy")
-            terminalreporter.write_line(text)
+            with self._alone("the summary"):
+                terminalreporter.write_line(summary_text(run, width=width, shows_rest=is_verbose))
         else:
             counts = Counter(judgement.verdict for judgement in self._judgements)
             verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))

@@ -8,7 +8,9 @@ Rule 3: no channel is read by two sensors.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
+from pytest_energy.codec import brief
 from pytest_energy.errors import Reason, SensorUnavailable, SettingsError, described
 from pytest_energy.model import Channel, Domain, Provenance, SensorStatus
 from pytest_energy.sensors import estimate, nvml, perf, rapl
@@ -165,12 +167,22 @@ def _open_each(openers: Mapping[str, Opener]) -> tuple[list[Sensor], list[_Absen
         except BaseException:
             close_all(opened)
             raise
-        if clash := _clash(sensor, opened):
-            sensor.close()
-            absences.append(_absence(name, sensor.provenance, Reason(clash)))
+        if because := _oddity(sensor) or _clash(sensor, opened):
+            absences.append(_absence(name, kind, Reason("; ".join((because, *close_all([sensor]))))))
         else:
             opened.append(sensor)
     return opened, absences
+
+
+def _oddity(sensor: Sensor) -> str | None:
+    """Why *sensor*, which has opened, is of no use: it doesn't tell what it reads. Else `None`."""
+    try:
+        facts = sensor.facts()
+        texts: tuple[object, ...] = (*facts.key_parts, *chain(*facts.fixed.items(), *facts.shown.items()))
+    except Exception as error:  # noqa: BLE001  # of another plugin's, or of a library beside us
+        return f"it doesn't tell what it reads: {described(error)}"
+    odd = next((brief(text) for text in texts if not isinstance(text, str)), None)
+    return None if odd is None else f"it tells {odd} of what it reads, which is no text"
 
 
 def _clash(sensor: Sensor, opened: Iterable[Sensor]) -> str | None:

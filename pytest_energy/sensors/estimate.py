@@ -165,9 +165,7 @@ class EstimateSensor:
             SensorUnavailable: The machine doesn't tell how many CPUs it has.
             SettingsError: *cpu_tdp_w* is not a power.
         """
-        import psutil
-
-        count = psutil.cpu_count() if cpu_count is None else cpu_count
+        count = os.cpu_count() if cpu_count is None else cpu_count
         if not count:
             raise SensorUnavailable(NAME, "this machine doesn't tell how many CPUs it has")
         self._cpu_model, self._cpu_count = read_cpu_model(cpuinfo), count

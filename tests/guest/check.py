@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 OWN = "pytest-energy"
 PACKAGES = ("attrs", "click", "packaging")
 NEEDED = ("pretend", "tomli_w")  # by the tests of packaging
+LONG = ("packaging", OWN)  # are run with the first options alone
 VARIATIONS = (
     ("-p", "no:cacheprovider"),
     ("-W", "error"),
@@ -96,7 +97,7 @@ def main(names: Sequence[str]) -> int:
         pip("install", "--target", folder / "path", *NEEDED)
         (folder / "path" / "pytest_energy").symlink_to(ROOT / "pytest_energy")
         for suite_name in names or (*PACKAGES, OWN):
-            for options in VARIATIONS:
+            for options in VARIATIONS[:1] if suite_name in LONG else VARIATIONS:
                 suite = unpacked(suite_name, empty(folder / "suite"))
                 without = run(suite, options, folder, has_plugin=False)
                 with_plugin = run(suite, options, folder, has_plugin=True)

@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 import warnings
+import zlib
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -24,6 +25,7 @@ import pytest
 
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
 _SELF = Path("/proc/self")
+_MOST_STATES = 4000
 _SETTLES_S = 1.0
 _now_s, _sleep_s = time.monotonic, time.sleep
 
@@ -44,10 +46,17 @@ class Watcher:
         self._file = file
         self.outcomes: dict[str, list[str]] = {}
         self.warnings: list[str] = []
+        self._step = 1
         self.states: dict[str, tuple[dict[str, str], list[str]]] = {}
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Of a suite that would take minutes to be looked at, one test of many is; and all that come in."""
+        self._step = len(session.items) // _MOST_STATES + 1
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        if zlib.crc32(item.nodeid.encode()) % self._step and "_energy.py" not in item.nodeid:
+            return (yield)
         before = state()
         result = yield
         after = settled_state(before["kernel threads"])

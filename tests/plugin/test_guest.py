@@ -299,3 +299,19 @@ def test_what_a_test_leaves_behind_takes_no_output_away(
     assert "test_work" in (project.path / "step.md").read_text(encoding="utf-8")
     assert len(project.baseline_paths) == 1
     assert "ERROR" not in run.text
+
+
+@pytest.mark.parametrize("stand_in", ["MagicMock()", "None"])
+def test_what_stands_in_for_a_library_ends_no_run(project: Project, stand_in: str) -> None:
+    """From collection on: the test's own libraries, which are ours too, and those that the tables need."""
+    names = ("psutil", "pynvml", "torch", "numpy", "scipy", "matplotlib", "wcwidth", "tabulate")
+    project.write(
+        "import sys\nfrom unittest.mock import MagicMock\n"
+        f"sys.modules |= {{name: {stand_in} for name in {names}}}\n"
+        "@pytest.mark.energy(rounds=1, warmup=0)\ndef test_work(energy):\n    energy.measure(sum, [1, 2])\n"
+    )
+    run = project.run("--energy-report", "--energy-estimates=gate", subprocess=True)
+    run.result.assert_outcomes(passed=1)
+    assert run.test()["rounds"]
+    assert "energy: ERROR: the summary can't be made" in run.text
+    assert "Traceback" not in run.text

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from unittest.mock import Mock
 
 import pytest
 
@@ -253,6 +254,34 @@ def test_a_sensor_whose_library_fails_is_absent(error: Exception) -> None:
     assert sensors.sensors == (other,)
     because = f"opening it failed: {type(error).__name__}: {error}"
     assert absent_because(sensors.statuses, "nvml") == because
+
+
+def ungiven() -> Facts:
+    raise RuntimeError("board lost")
+
+
+@pytest.mark.parametrize(
+    ("facts", "because"),
+    [
+        (ungiven, "it doesn't tell what it reads: RuntimeError: board lost"),
+        (lambda: None, "it doesn't tell what it reads: AttributeError: 'NoneType' object has no"),
+        (lambda: Facts(key_parts=(b"H100",)), "it tells b'H100' of what it reads, which is no text"),  # type: ignore[arg-type]
+        (lambda: Facts(shown={"uuid": 7}), "it tells 7 of what it reads, which is no text"),  # type: ignore[dict-item]
+        (lambda: Facts(fixed={"limit": None}), "it tells None of what it reads, which is no text"),  # type: ignore[dict-item]
+        (lambda: Facts(fixed=[("limit", "7")]), "it doesn't tell what it reads: AttributeError: 'list'"),  # type: ignore[arg-type]
+        (Mock, "it doesn't tell what it reads: TypeError: "),
+    ],
+)
+def test_a_sensor_that_doesn_t_tell_what_it_reads_is_absent(
+    facts: Callable[[], Facts], because: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine's name is made of these texts: that sensor is closed, and the others measure."""
+    odd, other = OtherSensor("board", "board:0"), OtherSensor("rapl", "cpu:package-0")
+    monkeypatch.setattr(odd, "facts", facts)
+    found = detect(None, openers={"rapl": there(other)}, extra={"board": there(odd)})
+    assert found.sensors == (other,)
+    assert odd.close_count == 1
+    assert str(absent_because(found.statuses, "board")).startswith(because)
 
 
 def test_a_run_that_is_stopped_leaves_none_open() -> None:
