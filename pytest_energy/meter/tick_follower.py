@@ -5,6 +5,8 @@ Rule 2: where that would cost too much only some ticks are followed, and those b
 Rule 3: while somebody waits each tick is followed, whatever it costs.
 Rule 4: a tick that was seen badly, because the reader was held up, changes little.
 Rule 5: ticks that nobody saw make the phase vaguer; a vague phase takes the next tick at its word.
+Rule 6: a tick that was expected when a hold-up ended may still be to come. A read right after it tells: seen
+        at the next tick, it would be taken for that one, come early.
 """
 
 import math
@@ -145,7 +147,7 @@ class TickFollower:
             self._unchanged_count = 1
             return None, self._look_again(now_s)
         if self._is_held_up(last, read):
-            return None, self.expect(now_s)  # several ticks may have passed
+            return None, self._resume(now_s)  # several ticks may have passed
         self._count_early()
         tick = self._without_delay(self._tick(last, read), read).later_than(last_tick_s)
         self._learn(tick)
@@ -220,6 +222,12 @@ class TickFollower:
         lead_s = (2 if reader.is_eager else 1) * self._reach_s + _ALLOWED_LATE * reader.usual_late_s
         why = Why.PASSING_OVER if stride > 1 else Why.BEFORE_TICK
         return Plan(max(now_s, self._next_s - lead_s), why)
+
+    def _resume(self, now_s: float) -> Plan:
+        """Plan the next read after a hold-up that ended just now."""
+        plan = self.expect(now_s)
+        latest_s = self._next_s - self.beat.period_s + self._reach_s
+        return plan if latest_s < now_s else Plan(latest_s, Why.PUT_IN, plan)
 
     def _look_again(self, now_s: float) -> Plan:
         """Plan the next read while the tick is still to come."""

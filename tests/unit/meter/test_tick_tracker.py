@@ -218,3 +218,21 @@ def test_a_read_that_would_wait_right_after_a_tick_is_put_off() -> None:
     seen = reads.until(60.0)
     assert len(seen) >= 495
     assert reads.in_calls_s < 0.1 * 50.0
+
+
+@pytest.mark.parametrize("is_eager", [False, True])
+@pytest.mark.parametrize("shift_s", [-0.006, -0.002, 0.0, 0.002, 0.006])
+def test_ticks_after_a_hold_up_are_where_they_are_said_to_be(shift_s: float, *, is_eager: bool) -> None:
+    """Wherever between two ticks the reader is let go again, the next ones are seen within their spread."""
+    errors = []
+    for end_s in (7.5 + 0.002 * step for step in range(50)):
+        reads = Reads(0.1, tick_at=lambda number: 0.03 + 0.1 * number + (shift_s if number >= 55 else 0.0))
+        reads.until(5.0)
+        reads.now_s = end_s
+        if is_eager:
+            reads.tracker.poll_eagerly()
+        seen = reads.until(8.2)
+        numbers = [round((tick.time_s - 0.03 - shift_s) / 0.1) for tick in seen]
+        errors += [(t.time_s - reads.tick_at(n)) / t.spread_s for t, n in zip(seen, numbers, strict=True)]
+    assert len(errors) > 150
+    assert max(map(abs, errors)) < 2.0
