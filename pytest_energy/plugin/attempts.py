@@ -1,6 +1,7 @@
 """The folder of earlier attempts at a commit: read before the tests, and given this run at the end.
 
-Rule 1: a file in it that can't be read stops the run: to pass it over would forget a try in silence.
+Rule 1: what can't be read in it stops the run: to pass it over would forget a try in silence. So does a
+place at which it can't be made.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ from pytest_energy.judgement import Judgement
 from pytest_energy.model import Record
 from pytest_energy.report.formats import write
 from pytest_energy.report.to_json import MOST_BYTES, read
-from pytest_energy.whole_file import read_whole
+from pytest_energy.whole_file import check_place, read_whole, writing
 
 _WHAT_TO_DO = "delete it, and know that its joules are forgotten"
 
@@ -41,10 +42,10 @@ class Attempts:
         """All records in the folder, by their tests' ids.
 
         Raises:
-            SettingsError: A file in it can't be read, or is no run.
+            SettingsError: A file in it can't be read, or is no run; or the folder can't be used.
         """
         records: dict[str, list[Record]] = {}
-        for path in () if self._folder is None else sorted(self._folder.glob("*.json")):
+        for path in () if self._folder is None else _files_of(self._folder):
             for record in _records_in(path):
                 records.setdefault(record.test_id, []).append(record)
         return records
@@ -79,6 +80,15 @@ class Attempts:
         path = self._folder / f"{name.replace(':', '-')}.json"
         write(judgements, path, created=now_text())
         return path
+
+
+def _files_of(folder: Path) -> list[Path]:
+    with writing(f"--energy-attempts: a run in {folder}"):
+        check_place(folder / "run.json")
+        try:
+            return sorted(path for path in folder.iterdir() if path.suffix == ".json")
+        except FileNotFoundError:
+            return []
 
 
 def _records_in(path: Path) -> tuple[Record, ...]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes import faulty_disk
 from tests.plugin.conftest import Project, Run
 from tests.unit.ab.test_worktree import git
 
@@ -85,9 +86,21 @@ def test_a_try_that_can_not_be_read_stops_the_run(committed: Project) -> None:
     assert "delete it, and know that its joules are forgotten" in run.text
 
 
-def test_a_folder_that_can_not_be_written(committed: Project) -> None:
-    """The run says so and fails: the next try would forget this one."""
+@pytest.mark.parametrize("name", ["file", "file/tries", "nowhere", "nowhere/tries"])
+def test_a_folder_that_can_not_be_made(committed: Project, name: str) -> None:
+    """The run stops before its tests: earlier tries may be missing, and the next would forget this one."""
     (committed.path / "file").write_text("mine")
-    run = tried(committed, "--energy-attempts=file/tries")
+    (committed.path / "nowhere").symlink_to("elsewhere")
+    run = tried(committed, f"--energy-attempts={name}")
+    assert run.result.ret == pytest.ExitCode.USAGE_ERROR
+    place = committed.path / name.partition("/")[0]
+    assert f"--energy-attempts: a run in {committed.path / name} can't be written: {place} is not" in run.text
+
+
+def test_a_try_that_can_not_be_kept(committed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run says so and fails: the next try would forget this one."""
+    faulty_disk.refuse(monkeypatch, "/tries/")
+    run = tried(committed, "--energy-attempts=tries")
     assert run.result.ret == pytest.ExitCode.USAGE_ERROR
     assert "ERROR: the report" in run.text
+    assert "can't be written: Input/output error" in run.text

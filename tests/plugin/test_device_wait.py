@@ -124,6 +124,23 @@ def test_a_run_inside_a_measured_test(project: Project) -> None:
     run.result.assert_outcomes(passed=1)
 
 
+@pytest.mark.usefixtures("device")
+def test_a_forked_child_that_comes_back(project: Project) -> None:
+    """A child that goes on as a second pytest ends, with the reason; the run itself is as ever."""
+    project.write(
+        "import os\n\n"
+        "@pytest.mark.energy(rounds=1, warmup=0)\n"
+        "def test_work():\n"
+        "    pid = os.fork()\n"
+        "    assert pid == 0 or os.waitpid(pid, 0)[1] != 0\n\n"
+        f"{WORK.replace('test_work', 'test_other')}"
+    )
+    run = project.run(BOARD, subprocess=True)
+    assert run.result.ret == 0
+    assert "within which this test runs" in run.text
+    assert [run.verdict(name) for name in ("test_work", "test_other")] == ["no-baseline"] * 2
+
+
 # Runs of two users at once
 
 AS_ANOTHER_USER = ("setpriv", "--reuid=54321", "--regid=54321", "--clear-groups")
