@@ -63,7 +63,7 @@ def check_items(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         run = _run(config)
         if not (run.settings.is_off or config.getoption("collectonly")):
             run.load_baselines(marks)
-    except EnergyError as error:
+    except (EnergyError, OSError) as error:  # OSError: the machine's facts can't be read
         if not is_worker(config):
             raise pytest.UsageError(str(error)) from error
         config.stash[REFUSAL] = str(error)  # a worker that stops here is taken for one that has crashed

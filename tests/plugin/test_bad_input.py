@@ -153,3 +153,21 @@ def test_a_baselines_folder_that_can_not_be_read_stops_the_run(project: Project)
     finally:
         folder.chmod(0o755)
     assert path.read_bytes() == before
+
+
+def test_a_machine_that_can_not_be_read_stops_the_run(project: Project) -> None:
+    """Too few descriptors are an error with the file that was not opened."""
+    project.write(PLAIN.format(arguments=""))
+    project.write(
+        "import errno, os, pytest\n"
+        "def unread(name):\n"
+        "    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), 'METADATA')\n"
+        "def pytest_configure(config):\n"
+        "    from pytest_energy.baselines import machine\n"
+        "    patch = pytest.MonkeyPatch()\n"
+        "    patch.setattr(machine, '_version', unread)\n"
+        "    config.add_cleanup(patch.undo)\n",
+        "conftest.py",
+    )
+    project.replay({"test_work": [10.0]})
+    assert_usage_error(project.run(), "Too many open files: 'METADATA'")
