@@ -155,7 +155,7 @@ def why_void(record: Record) -> str | None:
         return record.void_because
     usable = record.usable_rounds
     if not usable:
-        return next(reading.void_because for reading in record.rounds if reading.void_because is not None)
+        return record.absent_because
     try:
         Basis().round_energies(record)
     except NotMeasurable as error:

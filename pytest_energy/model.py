@@ -391,6 +391,15 @@ class Record:
         return math.fsum(energies_j) / len(energies_j) if energies_j else None
 
     @property
+    def absent_because(self) -> str | None:
+        """Why there are no joules that may be used, or `None` where there are some."""
+        if self.round_energies_j:
+            return None
+        of_rounds = (reading.void_because for reading in self.rounds)
+        reasons = filter(None, (self.void_because, self.unmeasured_because, *of_rounds))
+        return next(reasons, "no reason was given")
+
+    @property
     def energy_per_sample_j(self) -> float | None:
         if self.energy_j is None or self.samples is None:
             return None

@@ -78,9 +78,8 @@ class Baseline:
             raise BaselineError(f"{where} is of the test {record.test_id!r}, not {self.test_id!r}")
         if record.machine.key != self.machine_key:
             raise BaselineError(f"{where} is of the machine {record.machine.key!r}, not {self.machine_key!r}")
-        if not record.round_energies_j:
-            because = record.void_because or record.unmeasured_because or "every round is void"
-            raise BaselineError(f"{where} has no joules to compare with: {because}")
+        if record.absent_because is not None:
+            raise BaselineError(f"{where} has no joules to compare with: {record.absent_because}")
         try:
             check_comparable(self.entries[0], record)
         except NotComparable as error:

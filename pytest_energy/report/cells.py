@@ -94,8 +94,7 @@ def fixed_load(record: Record) -> str:
     """What a fixed load used: `yardstick gpu-compute: 290 J in 0.52 s`, or why there is nothing."""
     name = f"yardstick {printable(record.test_id.rpartition('::')[2])}"
     if record.energy_j is None or record.duration_s is None:
-        because = record.void_because or record.unmeasured_because or "every round is void"
-        return f"{name}: {first_line(because)}"
+        return f"{name}: {first_line(record.absent_because or 'no round took any time')}"
     return f"{name}: {to_text(record.energy_j, 'J')} in {to_text(record.duration_s, 's')}"
 
 

@@ -239,9 +239,7 @@ def _is_finite(value: object) -> bool:
 
 def _reasons(record: Record) -> dict[str, str]:
     """Why each value of *record* that is absent is absent."""
-    if record.energy_j is None:
-        void = (reading.void_because for reading in record.rounds)
-        because = record.void_because or record.unmeasured_because or next(filter(None, void))
+    if (because := record.absent_because) is not None:
         return dict.fromkeys((*_OF_SUMMARY, *_OF_ROUNDS), because)
     reasons = {}
     if record.samples is None:

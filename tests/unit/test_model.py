@@ -9,6 +9,8 @@ from pytest_energy.model import Record
 from pytest_energy.report import view
 from tests.builders import judged, reading, record
 
+AT_REST = replace(reading(), channels={}, resting_channels={"gpu:0": 8.0})
+
 
 def of(*rounds: tuple[dict[str, float], float], voids: int = 0) -> Record:
     """A record of *rounds*, each its joules by channel and its seconds, and of void ones of 99 s."""
@@ -42,3 +44,24 @@ def test_a_channel_that_a_round_lacks_has_no_mean() -> None:
 def test_without_joules_there_is_no_mean(fresh: Record) -> None:
     """Where every round is void, or the record is, nothing is worked out."""
     assert (fresh.energy_j, fresh.duration_s, fresh.channels, fresh.power_w) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("fresh", "because"),
+    [
+        (of(({"gpu:0": 8.0}, 1.0)), None),
+        (of(voids=2), of(voids=2).rounds[0].void_because),
+        (replace(of(voids=2), void_because="hot"), "hot"),
+        (replace(of(({"gpu:0": 8.0}, 1.0)), unmeasured_because="no sensor"), "no sensor"),
+        (replace(of(({"gpu:0": 8.0}, 1.0)), void_because=""), "no reason was given"),
+        (replace(of(voids=1), unmeasured_because="", rounds=()), "no reason was given"),
+        (
+            replace(of(voids=1), rounds=(AT_REST,)),
+            "no reason was given",
+        ),
+    ],
+)
+def test_why_there_are_no_joules(fresh: Record, because: str | None) -> None:
+    """The record's reason, else that of its first void round; a file may hold none."""
+    assert fresh.absent_because == because
+    assert (fresh.energy_j is None) == (because is not None)

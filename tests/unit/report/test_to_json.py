@@ -15,6 +15,7 @@ from pytest_energy.report import to_json, view
 from pytest_energy.yardstick import Yardstick
 from tests.builders import CREATED, H100, LAPTOP, NVML, comparison, judgement, record
 from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
+from tests.strategies import numbers
 
 
 def _rendered(*judgements: Judgement) -> str:
@@ -148,11 +149,11 @@ def test_without_notes_of_the_run_there_is_no_such_field() -> None:
 @settings(deadline=None)  # no clock: a busy machine is slow
 @given(
     test_id=st.text(),
-    energy_j=st.floats(0, 1e9),
+    energy_j=numbers(0, 1e9),
     verdict=st.sampled_from(Verdict),
     provenance=st.sampled_from(Provenance),
     reason=st.text(),
-    metrics=st.dictionaries(st.text(max_size=5), st.none() | st.floats(), max_size=3),
+    metrics=st.dictionaries(st.text(max_size=5), st.none() | numbers(), max_size=3),
     group=st.none() | st.text(),
     ratio=st.none() | st.floats(0.1, 10),
 )
