@@ -156,12 +156,13 @@ def masked_words(words: Sequence[str]) -> list[str]:
     >>> masked_words(["sh", "-c", "cd x; KEY=sesame serve --api-key sesame -v"])
     ['sh', '-c', 'cd x; KEY=*** serve --api-key *** -v']
     """
-    shown = []
-    for word, spans in zip(words, _secret_spans(words), strict=True):
-        for start, end in reversed(spans):
-            word = f"{word[:start]}{COVER}{word[end:]}"  # noqa: PLW2901
-        shown.append(masked_foreign(word))
-    return shown
+    covered = map(_without, words, _secret_spans(words))
+    return [masked_foreign(word) for word in covered]
+
+
+def _without(word: str, spans: Sequence[tuple[int, int]]) -> str:
+    starts, ends = [0, *(end for _, end in spans)], [*(start for start, _ in spans), len(word)]
+    return COVER.join(word[start:end] for start, end in zip(starts, ends, strict=True))
 
 
 def _secret_spans(words: Sequence[str]) -> Iterator[list[tuple[int, int]]]:
@@ -235,7 +236,8 @@ def _codes(secret: str) -> tuple[str, ...]:
     written = ("\\u{:04x}", "\\x{:02x}", "&#{};", "&#x{:x};")
     content = secret.encode(errors="replace")
     of_bytes = ("".join(map(form.format, content)) for form in ("%{:02x}", "{:02x}"))
-    return (*("".join(form.format(ord(character)) for character in secret) for form in written), *of_bytes)
+    of_characters = ("".join(form.format(ord(character)) for character in secret) for form in written)
+    return (*of_characters, *of_bytes, ", ".join(map(str, content)))
 
 
 def _base64(secret: str) -> tuple[str, ...]:

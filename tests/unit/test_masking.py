@@ -40,6 +40,7 @@ VARIABLE = "hf_0123456789abcdefghij"
         ("".join(f"%{code:02X}" for code in KEY.encode()), "***"),
         ("".join(f"&#{code};" for code in KEY.encode()), "***"),
         (KEY.encode().hex(), "***"),
+        (str([*KEY.encode()]), "[***]"),
         (KEY.encode("utf-16-le").decode().rstrip("\0"), "***"),
         (f"{KEY.encode().hex()[:21]}...", "***"),
         (KEY.replace("&", "&amp;"), "***"),
