@@ -361,5 +361,5 @@ def _may_fail(verb: str, path: Path, *, root: Path | None = None) -> Iterator[No
         if root is not None and isinstance(error, NotADirectoryError | FileExistsError):
             folders = [root, *reversed([f for f in path.parents if f.is_relative_to(root)])]
             obstacle = next((folder for folder in folders if folder.exists() and not folder.is_dir()), None)
-            because = because if obstacle is None else f"{obstacle} is a file, not a folder"
+            because = because if obstacle is None else f"{obstacle} is not a folder"
         raise BaselineError(f"can't {verb} {path}: {because}; mend that, or {_OTHER_FOLDER}") from error

@@ -41,7 +41,8 @@ def read_run(path: Path) -> View:
     try:
         text = read_whole(path, MOST_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} can't be read: {error}; {_WHAT_TO_GIVE}") from error
+        because = getattr(error, "strerror", None) or error
+        raise SettingsError(f"{path} can't be read: {because}; {_WHAT_TO_GIVE}") from error
     try:
         run = read(text, str(path))
         for number, judgement in enumerate(run.judgements):

@@ -145,9 +145,7 @@ class TestBadInput:
     def test_a_path_that_is_a_file(self, tmp_path: Path) -> None:
         """A folder, or one on the way, that is a file is named as that."""
         (tmp_path / "b").touch()
-        with pytest.raises(
-            BaselineError, match=rf"can't list .*: {tmp_path}/b is a file, not a folder; mend"
-        ):
+        with pytest.raises(BaselineError, match=rf"can't list .*: {tmp_path}/b is not a folder; mend"):
             Store(tmp_path / "b").paths_of(TEST_ID)
         (tmp_path / "c").mkdir()
         (tmp_path / "c" / KEY).touch()
@@ -157,7 +155,7 @@ class TestBadInput:
             lambda: store.write(KEY, TEST_ID, sessions(1), "replace"),
         ]
         for ask in questions:
-            with pytest.raises(BaselineError, match=r"/c/h100.*_nvml is a file, not a folder"):
+            with pytest.raises(BaselineError, match=r"/c/h100.*_nvml is not a folder"):
                 ask()
 
     def test_a_huge_file(self, store: Store) -> None:

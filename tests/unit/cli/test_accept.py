@@ -250,7 +250,7 @@ def test_a_folder_that_is_a_file(cli: Cli, tmp_path: Path, folder: Path) -> None
     for options in ((), ("--replace",)):
         status, _, err = accepted(cli, run_of(tmp_path, at()), folder, *options)
         assert status == 2
-        assert f"{folder} is a file, not a folder; mend that, or name another folder" in err
+        assert f"{folder} is not a folder; mend that, or name another folder" in err
     assert folder.read_text() == "mine"
 
 

@@ -93,7 +93,7 @@ def test_a_folder_that_is_a_file(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     status, _, err = cli("baselines", "validate", "--baselines", tmp_path / "file")
     assert status == 2
-    assert f"{tmp_path}/file is a file, not a folder" in err
+    assert f"{tmp_path}/file is not a folder" in err
 
 
 # validate
