@@ -96,6 +96,24 @@ def test_a_call_that_hangs_is_no_tick(hang_s: float) -> None:
     assert_good(bench)
 
 
+@pytest.mark.parametrize("hold_s", [0.05, 0.9, 2.5, 10.0, 60.0])
+def test_work_that_holds_the_interpreter_voids_nothing(hold_s: float) -> None:
+    """Meanwhile no counter is read; no round is void and each is right, and so is the next test."""
+    bench = NvmlBench()
+    misses = []
+    for _ in range(15):
+        window = bench.meter.open("test")
+        bench.device.plan(bench.clock.now_s(), 700.0)
+        bench.clock.jump(hold_s)
+        bench.device.plan(bench.clock.now_s(), bench.device.quiet_w)
+        reading = window.close()
+        assert reading.void_because is None
+        error_j = reading.channels["gpu:0"] - bench.truth_j(reading)
+        misses += [error_j] if abs(error_j) > 2 * reading.uncertainty_j else []
+    assert misses == []
+    assert_good(bench)
+
+
 def test_a_call_that_hangs_while_the_window_closes_voids_it() -> None:
     """Ticks beside the work that nobody saw are not made up."""
     bench = NvmlBench()
