@@ -127,7 +127,7 @@ class WindowCost:
 def window_cost(sensor: Sensor, clock: Clock, count: int, *, system: System | None = None) -> WindowCost:
     """Cost of *count* empty windows over a sensor that doesn't tick.
 
-    The meter isn't started: its thread only looks at such a sensor every 20 s.
+    The look at power at rest before the first is not among them.
     """
     meter = LiveMeter(
         [sensor],
@@ -138,10 +138,12 @@ def window_cost(sensor: Sensor, clock: Clock, count: int, *, system: System | No
         system=system,
     )
     costs_s = []
+    meter.start()
     for _ in range(count):
         start_s = clock.now_s()
         meter.open("empty").close()
         costs_s.append(clock.now_s() - start_s)
+    meter.close()
     return WindowCost(
         sensor=sensor.name,
         channel_count=len(sensor.channels),

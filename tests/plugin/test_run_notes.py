@@ -92,7 +92,7 @@ def test_a_device_left_broken_costs_no_report(drifting: Project) -> None:
     run = drifting.run()
     assert run.result.ret == 0
     assert run_notes(run) == [
-        "power without work at the end of the run could not be read: the device is lost"
+        "power without work at the end of the run could not be read: RuntimeError: the device is lost"
     ]
 
 
