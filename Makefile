@@ -2,6 +2,7 @@
 # make test    set up .venv and run lint, types and layers beside the tests
 # make tests   the tests alone; make tests-slow   simulations and whole runs in their full length
 # make test-vllm   set up .venv-vllm (VLLM_VENV=DIR names another) and run tests/vllm against vLLM on the CPU
+# make guests   suites of other projects with the plugin and energy tests in them, held against without; SUITES= names some
 # make release   set up .venv, build sdist and wheel, and run them in empty environments; PYTHONS= names some
 # make audit   set up .venv and list known vulnerabilities and newest releases of what the package needs
 # make docs    set up .venv and build the documentation as a site in build/docs; a warning is an error
@@ -21,7 +22,7 @@ SPREAD := --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal
 # The tests start some hundred processes, each of which would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: bench test checks environments test-vllm release lint types layers tests tests-slow audit golden docs clean
+.PHONY: bench test checks environments test-vllm release lint types layers tests tests-slow guests audit golden docs clean
 .DELETE_ON_ERROR:
 
 bench: $(VENV)/.installed-bench
@@ -72,6 +73,11 @@ tests: $(VENV)/.installed-dev
 
 tests-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow $(SPREAD) $(ARGS)
+
+SUITES ?=
+
+guests: $(VENV)/.installed-dev
+	$(BIN)/python tests/guest/check.py $(SUITES)
 
 PYTHONS ?=
 
