@@ -8,6 +8,7 @@ Rule 3: a test whose work has not come to its end measured nothing, whatever it 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from threading import Lock
 from typing import TypeVar
 
 from pytest_energy.codec import MOST_NUMBER, brief, number_of
@@ -76,6 +77,7 @@ class Measurement:
         self._measured: MeasuredRounds[object] | None = None
         self._open: OpenWindow | None = None
         self._held = ExitStack()  # the devices, while a window is open
+        self._opening = Lock()  # of a test's threads one opens the window, and the others are phases in it
         self._unended: dict[str, None] = {}  # names of outermost windows that were opened, and not closed
         self._is_whole = self._is_ended = False
         self._unmeasured_because: str | None = None
@@ -236,24 +238,17 @@ class Measurement:
             EnergyError: It is outside the rounds that were measured.
         """
         window = Window(name, samples)
-        if self._open is not None:
-            phase = self._open.phase(name, samples=samples)
+        with self._opening:
+            phase = None if self._open is None else self._open.phase(name, samples=samples)
+            opened = self._outermost(name) if phase is None else None
+        if phase is not None:
             yield window
             phase.close()
             return
-        self._refuse_after_end()
-        if self._measured is not None:
-            raise EnergyError(
-                f"{self.test_id}: the window {name!r} is outside the rounds that energy.measure has taken; "
-                "open it inside the function that is measured"
-            )
-        if self._has_begun or not self.can_measure():  # a run before the rounds, or nothing measures
+        if opened is None:
             yield window
             return
-        self._unended[name] = None
         try:
-            self._held.enter_context(self.run.owned(self.run.meter.devices(self._mark.domains)))
-            self._open = opened = self.run.meter.open(self.test_id, domains=self._mark.domains)
             yield window
             window.reading = opened.close()
         finally:
@@ -261,6 +256,25 @@ class Measurement:
             self._held.close()
         self._unended.pop(name, None)  # the same name may have come twice
         self._windows.windows.append(window)
+
+    def _outermost(self, name: str) -> OpenWindow | None:
+        """Open a window of its own; `None` in a run before the rounds, or where nothing measures."""
+        self._refuse_after_end()
+        if self._measured is not None:
+            raise EnergyError(
+                f"{self.test_id}: the window {name!r} is outside the rounds that energy.measure has taken; "
+                "open it inside the function that is measured"
+            )
+        if self._has_begun or not self.can_measure():
+            return None
+        self._unended[name] = None
+        try:
+            self._held.enter_context(self.run.owned(self.run.meter.devices(self._mark.domains)))
+            self._open = self.run.meter.open(self.test_id, domains=self._mark.domains)
+        except BaseException:
+            self._held.close()
+            raise
+        return self._open
 
     @contextmanager
     def whole_call(self) -> Iterator[None]:

@@ -199,3 +199,30 @@ def test_next(energy):
 """,
     )
     assert verdicts == {"test_forks": "over-budget", "test_next": "over-budget"}
+
+
+def test_of_windows_that_threads_open_at_once_the_others_are_in_the_first(ticking: Project) -> None:
+    """None waits for the device that its own test holds."""
+    ticking.write(
+        HEAD
+        + """
+def test_threads(energy):
+    together, ended = threading.Barrier(4), []
+
+    def one():
+        together.wait()
+        with energy.window("part"):
+            work()
+        ended.append("part")
+
+    threads = [threading.Thread(target=one) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ended == 4 * ["part"]
+"""
+    )
+    run = ticking.run("--energy-sensors=ticking")
+    run.result.assert_outcomes(passed=1)
+    assert run.test("test_threads")["verdict"] == "no-baseline"
