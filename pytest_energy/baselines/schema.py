@@ -119,10 +119,7 @@ def moment_of(record: Record) -> datetime:
     try:
         moment = datetime.fromisoformat(record.created)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (
-        ValueError,
-        OverflowError,
-    ) as error:  # in UTC before the year 1, or past 9999
+    except (ValueError, OverflowError) as error:  # the latter: in UTC it is before the year 1, or past 9999
         raise BaselineError(
             f"{record.test_id}: created is {record.created!r}, not a time such as 2026-11-20T10:00:00Z"
         ) from error

@@ -112,7 +112,7 @@ def answer_of(report: str) -> Answer:
     packages = json.loads(report or "{}").get("dependencies", ())
     unknown = [one["name"] for one in packages if "skip_reason" in one]
     if len(unknown) == len(packages):
-        return Answer(lines=("vulnerabilities: nobody could be asked",))
+        return Answer(lines=("vulnerabilities: not known, no service answered",))
     lines, is_failing = [], False
     for package in packages:
         for known in package.get("vulns", ()):
@@ -123,7 +123,7 @@ def answer_of(report: str) -> Answer:
     asked = len(packages) - len(unknown)
     lines.append(f"vulnerabilities: {len(lines)} known, of {asked} packages asked about")
     if unknown:
-        lines.append(f"nobody could be asked about {len(unknown)}: {', '.join(unknown)}")
+        lines.append(f"not known, no service answered about {len(unknown)}: {', '.join(unknown)}")
     return Answer(lines=tuple(lines), is_failing=is_failing)
 
 

@@ -38,7 +38,7 @@ def test_a_package_that_nobody_knows_is_no_good_one() -> None:
     answer = audit.answer_of(report(package(), {"name": "torch", "skip_reason": "Dependency not found"}))
     assert answer.lines == (
         "vulnerabilities: 0 known, of 1 packages asked about",
-        "nobody could be asked about 1: torch",
+        "not known, no service answered about 1: torch",
     )
     assert not answer.is_failing
 
@@ -46,7 +46,7 @@ def test_a_package_that_nobody_knows_is_no_good_one() -> None:
 @pytest.mark.parametrize("answer", ["", report({"name": "torch", "skip_reason": "Dependency not found"})])
 def test_no_answer_is_told(answer: str) -> None:
     """Without a network there is no report, or one that knows no package."""
-    assert audit.answer_of(answer) == audit.Answer(lines=("vulnerabilities: nobody could be asked",))
+    assert audit.answer_of(answer) == audit.Answer(lines=("vulnerabilities: not known, no service answered",))
 
 
 def test_what_a_package_needs_is_asked_about_as_well() -> None:
