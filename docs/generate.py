@@ -248,16 +248,23 @@ def api_page() -> str:
         "changelog. Every module below `pytest_energy` is private. The options, the marker, the command line "
         "and the JSON are public too; each has its own page.",
         *(
-            public_name(file_of(module), name)
+            public_name(file_of(module, name), name)
             for module, names in pytest_energy._MODULES.items()  # noqa: SLF001
             for name in names
         ),
     )
 
 
-def file_of(module: str) -> str:
+def file_of(module: str, name: str) -> str:
+    """The file that defines the public *name* of *module*; a package gives out names of its files."""
     path = PACKAGE.parent.joinpath(*module.split("."))
-    return str((path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).relative_to(PACKAGE))
+    if not path.is_dir():
+        return str(path.with_suffix(".py").relative_to(PACKAGE))
+    files = sorted(path.glob("*.py"), key=lambda file: file.name != "__init__.py")
+    defining = (
+        file for file in files if re.search(rf"^(class|def) {name}\b", file.read_text(), re.MULTILINE)
+    )
+    return str(next(defining).relative_to(PACKAGE))
 
 
 def public_name(path: str, name: str) -> str:

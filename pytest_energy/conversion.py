@@ -13,12 +13,14 @@ from typing import Any, TypeVar
 from msgspec import UNSET
 from msgspec.structs import asdict, astuple
 
-from pytest_energy import documents, model
+from pytest_energy import count_documents, counts, documents, model
 from pytest_energy.codec import Document, JsonDict, decode, encode
 from pytest_energy.errors import FormatError, NotMeasurable
 from pytest_energy.judgement import (
     Budget,
     Comparison,
+    CountChange,
+    CountsComparison,
     Judgement,
     PartComparison,
     RunJudgement,
@@ -44,6 +46,11 @@ _DOCUMENTS: dict[type, type[Document]] = {
     model.Phase: documents.Phase,
     Usage: documents.Usage,
     ReadyPower: documents.ReadyPower,
+    counts.Counts: count_documents.Counts,
+    counts.CountEntry: count_documents.CountEntry,
+    counts.CallPlace: count_documents.CallPlace,
+    CountsComparison: count_documents.CountsComparison,
+    CountChange: count_documents.CountChange,
     PartComparison: documents.PartComparison,
     Terms: documents.Terms,
     SessionFactor: documents.SessionFactor,
@@ -56,7 +63,7 @@ _OF_BUDGET = ("budget_j", "budget_per_sample_j", "budget_per_token_j")
 _LEFT_OUT_WHERE_EMPTY = {
     *("output_tokens", "workload", "engine_settings", "saturated_because", "confirming_count"),
     *("quiet_power_w", "temperatures_c", "ready_power", "session"),
-    *("resting_channels", "estimated_channels", "device_use", "missing_domains"),
+    *("resting_channels", "estimated_channels", "device_use", "missing_domains", "counts", "most"),
     *("entry_energies_j", "basis", "creep", "parts", "no_parts_because", "session_ratio"),
 }
 
@@ -85,8 +92,23 @@ def record_of(record: documents.Record, where: str) -> Record:
         values["ready_power"] = {
             name: ReadyPower(**asdict(line)) for name, line in record.ready_power.items()
         }
+    if record.counts is not None:
+        values["counts"] = _counts_of(record.counts, where)
     names = [name for name in documents.Record.__struct_fields__ if name in values]  # a test has more
     return Record(**{name: values[name] for name in names})
+
+
+def _counts_of(document: count_documents.Counts, where: str) -> counts.Counts:
+    try:
+        entries = tuple(_entry_of(entry) for entry in document.entries)
+    except NotMeasurable as error:
+        raise FormatError(f"{where}: counts: {error}") from error
+    return counts.Counts(**asdict(document) | {"entries": entries})
+
+
+def _entry_of(document: count_documents.CountEntry) -> counts.CountEntry:
+    places = tuple(counts.CallPlace(**asdict(place)) for place in document.places)
+    return counts.CountEntry(**asdict(document) | {"places": places})
 
 
 def _machine_of(document: documents.Machine) -> model.Machine:
@@ -122,6 +144,7 @@ def judgement_to_json(judgement: Judgement) -> JsonDict:
         baseline=plain(judgement.comparison),
         judged_by=plain(judgement.terms),
         unchecked=judgement.unchecked or None,
+        counts_comparison=plain(judgement.counts_comparison),
         **{name: plain(getattr(judgement.summary, name, None)) for name in _OF_SUMMARY},
         **{name: getattr(judgement.budget, name) for name in _OF_BUDGET},
     )
@@ -147,7 +170,15 @@ def judgement_from_json(value: object, where: str) -> Judgement:
         outcome=test.outcome,
         terms=None if test.judged_by is None else _terms(test.judged_by),
         unchecked=test.unchecked or (),
+        counts_comparison=(
+            None if test.counts_comparison is None else _counts_comparison(test.counts_comparison)
+        ),
     )
+
+
+def _counts_comparison(document: count_documents.CountsComparison) -> CountsComparison:
+    changes = tuple(CountChange(**asdict(change)) for change in document.changes)
+    return CountsComparison(**asdict(document) | {"changes": changes})
 
 
 def _terms(document: documents.Terms) -> Terms:

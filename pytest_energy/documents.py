@@ -6,45 +6,32 @@ Rule 2: what is `null`, and what is left out, is fixed: programs read these keys
 Rule 3: what is worked out of the rounds is written for those who read the file, and never read back.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from pytest_energy.codec import NULLABLE, ByName, Document, JsonDict, Number, Text, Whole, decode
+from pytest_energy.codec import NULLABLE, ByName, Document, Number, Text, Whole, decode
+from pytest_energy.count_documents import Counts, CountsComparison
+from pytest_energy.document_types import (
+    Amount,
+    Channels,
+    CountFrom0,
+    CountFrom1,
+    CountFrom2,
+    DerivedAmount,
+    DerivedChannels,
+    DerivedInterval,
+    DerivedNumber,
+    Interval,
+    Positive,
+    PowerTrace,
+    Sentence,
+    Time,
+)
 from pytest_energy.judgement import BaselineMode, Limit, Part, Verdict
 from pytest_energy.machine_time import MACHINE_TIME
 from pytest_energy.model import Domain, JoinedAs, Provenance
 from pytest_energy.usage import DeviceUse
-
-
-def written(**rules: object) -> Meta:
-    """What the schema says of all that is written; a reader judges by the values' own rules."""
-    return Meta(extra_json_schema={"written": rules})
-
-
-_CHANNEL_NAMES: JsonDict = {"pattern": "^(gpu|cpu|dram):"}
-_INTERVAL: JsonDict = {"items": {"type": "number"}, "minItems": 2, "maxItems": 2}
-_AMOUNT: JsonDict = {"type": "number", "minimum": 0}
-
-Amount = Annotated[Number, written(minimum=0)]
-Positive = Annotated[Number, written(exclusiveMinimum=0)]
-CountFrom0 = Annotated[Whole, written(minimum=0)]
-CountFrom1 = Annotated[Whole, written(minimum=1)]
-CountFrom2 = Annotated[Whole, written(minimum=2)]
-Sentence = Annotated[Text, written(minLength=1)]
-Time = Annotated[Text, written(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$")]
-Interval = tuple[Number, Number]
-Channels = Annotated[ByName[Amount], written(propertyNames=_CHANNEL_NAMES)]
-Steps = Annotated[tuple[tuple[Number, Number], ...], written(minItems=2)]
-PowerTrace = Annotated[ByName[Steps], written(propertyNames=_CHANNEL_NAMES)]
-
-# Rule 3: these are not read.
-DerivedNumber = Annotated[Any, written(type=["number", "null"])]
-DerivedAmount = Annotated[Any, written(type=["number", "null"], minimum=0)]
-DerivedInterval = Annotated[Any, written(type=["array", "null"], **_INTERVAL)]
-DerivedChannels = Annotated[
-    Any, written(type=["object", "null"], additionalProperties=_AMOUNT, propertyNames=_CHANNEL_NAMES)
-]
 
 
 class Machine(Document, frozen=True, kw_only=True, rename={"varying": "shown"}):
@@ -185,6 +172,8 @@ class Record(
             none is.
         void_because: Why the rounds must not be used, or null.
         unmeasured_because: Why there are no rounds that count, or null.
+        counts: What one more call of the work did; left out where nothing was counted, with the reason in
+            absent.
     """
 
     test_id: Text
@@ -211,6 +200,7 @@ class Record(
     missing_domains: tuple[Domain, ...] | None = None
     void_because: Text | None = NULLABLE
     unmeasured_because: Text | None = NULLABLE
+    counts: Counts | None = None
 
 
 class PartComparison(Document, frozen=True, kw_only=True):
@@ -370,6 +360,7 @@ class Test(Record, frozen=True, kw_only=True):
         baseline: What it was compared with, or null.
         judged_by: By what it was judged; left out where nobody wrote it down.
         unchecked: What it would have been held against, and was not for want of usable joules.
+        counts_comparison: Its counts against the baseline's; left out where one of them has none.
     """
 
     verdict: Verdict
@@ -391,6 +382,7 @@ class Test(Record, frozen=True, kw_only=True):
     baseline: Comparison | None = NULLABLE
     judged_by: Terms | None = None
     unchecked: tuple[Limit, ...] | None = None
+    counts_comparison: CountsComparison | None = None
 
 
 class Summary(Document, frozen=True, kw_only=True):

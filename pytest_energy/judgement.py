@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pytest_energy.counts import Kind
 from pytest_energy.model import Record
 
 
@@ -187,6 +188,75 @@ class Comparison:
         return self.tolerance is not None and self.ratio_ci[0] > 1 + self.tolerance
 
 
+class Cause(StrEnum):
+    """What is behind a changed count.
+
+    `code`: the work calls something else, or more often. `setting`: a switch of a library is set otherwise.
+    `library`: the same calls run otherwise inside, with another library, driver or card. `unknown`: they run
+    otherwise inside, and nothing that is known differs.
+    """
+
+    CODE = "code"
+    SETTING = "setting"
+    LIBRARY = "library"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountChange:
+    """One count that is not what it was.
+
+    Attributes:
+        before: Least and most count of the baseline's sessions; zeros where it is new.
+        after: Least and most count now; zeros where it is gone.
+        weight_s: Rise of its weight, in seconds of a reference device; negative where it fell.
+        inputs: Its largest call (then, now), where the inputs differ; else `None`.
+        place: Where the user's code makes the calls that were added or removed: `model.py:41`, or empty.
+    """
+
+    kind: Kind
+    name: str
+    dtype: str = ""
+    before: tuple[int, int]
+    after: tuple[int, int]
+    weight_s: float
+    inputs: tuple[str, str] | None = None
+    place: str = ""
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountsComparison:
+    """The counts of a fresh record against those of its baseline.
+
+    Attributes:
+        entry_count: Sessions of the baseline that have counts.
+        changes: What differs, the worst first; the lightest may be left out.
+        change_count: How many differ.
+        settings: Switches that differ: name to (then, now).
+        weight_ratio: Weighted work of the code, now over then; `None` where it can't be had.
+        rises: Name of a measure (`weighted work`, `waits`, ...) to its value (then, now), of those that rose
+            past the tolerance.
+        tolerance: Accepted rise of each measure, a share.
+        verdict: What the counts alone say.
+        is_judged: Whether the verdict of the test hangs on them.
+        is_repeating: Whether unchanged code gives the same counts, so far as the sessions tell.
+        lines: The difference in words, at most two lines; none where nothing differs.
+    """
+
+    entry_count: int
+    changes: tuple[CountChange, ...] = ()
+    change_count: int = 0
+    settings: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    weight_ratio: float | None = None
+    rises: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    tolerance: float = 0.0
+    verdict: Verdict
+    is_judged: bool = False
+    is_repeating: bool = True
+    lines: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """By what a test was judged: all that its record and its baseline don't tell.
@@ -216,6 +286,7 @@ class Judgement:
         outcome: What became of the test itself, in pytest's words: `passed`, `failed`, `skipped`.
         terms: By what it was judged; `None` where nobody wrote it down.
         unchecked: What it would have been held against and was not, for want of usable joules.
+        counts_comparison: Its counts against the baseline's; `None` where one of them has none.
     """
 
     record: Record
@@ -227,6 +298,7 @@ class Judgement:
     outcome: str = "passed"
     terms: Terms | None = None
     unchecked: tuple[Limit, ...] = ()
+    counts_comparison: CountsComparison | None = None
 
     @property
     def is_unchecked(self) -> bool:

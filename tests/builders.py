@@ -4,7 +4,17 @@ from collections.abc import Mapping, Sequence
 
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.baselines.store import Store
-from pytest_energy.judgement import Budget, Comparison, Judgement, Summary, Verdict
+from pytest_energy.counts import CallPlace, CountEntry, Counts, Kind
+from pytest_energy.judgement import (
+    Budget,
+    Cause,
+    Comparison,
+    CountChange,
+    CountsComparison,
+    Judgement,
+    Summary,
+    Verdict,
+)
 from pytest_energy.model import Machine, Provenance, Reading, Record, SensorStatus
 from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.verdict.findings import Decision
@@ -264,3 +274,52 @@ def comparison(
         differences={"driver": ("575.57.08", "580.159.04")},
         note=note,
     )
+
+
+COUNTS = Counts(
+    source="torch.profiler (CPU, CUDA)",
+    entries=(
+        CountEntry(
+            kind=Kind.OPERATOR,
+            name="aten::layer_norm",
+            dtype="bfloat16",
+            count=12,
+            most=13,
+            flops=1e9,
+            size_bytes=4e6,
+            inputs="1f2e3d4c",
+            example="[64, 512, 768]",
+            duration_s=0.001,
+            places=(CallPlace(file="model.py", line=41, function="forward", count=12),),
+        ),
+    ),
+    digest="0a1b2c3d",
+    omitted_count=3,
+    settings={"float32 matmul precision": "high"},
+    trace_s=0.4,
+    trace_count=2,
+)
+COUNTS_COMPARISON = CountsComparison(
+    entry_count=2,
+    changes=(
+        CountChange(
+            kind=Kind.OPERATOR,
+            name="aten::layer_norm",
+            dtype="bfloat16",
+            before=(12, 12),
+            after=(36, 36),
+            weight_s=0.0002,
+            inputs=("[64, 512, 768]", "[64, 512, 769]"),
+            place="model.py:41",
+            cause=Cause.CODE,
+        ),
+    ),
+    change_count=1,
+    settings={"float32 matmul precision": ("high", "highest")},
+    weight_ratio=1.1,
+    rises={"weighted work": (0.001, 0.0011)},
+    tolerance=0.02,
+    verdict=Verdict.REGRESSION,
+    is_judged=True,
+    lines=("layer_norm is called 36 times, not 12, at model.py:41",),
+)

@@ -19,8 +19,9 @@ from typing import Annotated, Literal
 from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.codec import MOST_NUMBER, Document, JsonDict, Text, brief, decode, parse
 from pytest_energy.conversion import record_of, to_json
+from pytest_energy.document_types import written
 from pytest_energy.documents import Record as RecordDocument
-from pytest_energy.documents import format_of, written
+from pytest_energy.documents import format_of
 from pytest_energy.errors import BaselineError, FormatError, NotComparable, NotMeasurable
 from pytest_energy.model import Record
 

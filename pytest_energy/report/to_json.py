@@ -28,18 +28,8 @@ from pytest_energy.conversion import (
     run_judgement_from_json,
     to_json,
 )
-from pytest_energy.documents import (
-    Interval,
-    Machine,
-    Record,
-    RunJudgement,
-    Sensor,
-    Sentence,
-    Test,
-    Time,
-    format_of,
-    written,
-)
+from pytest_energy.document_types import Interval, Sentence, Time, written
+from pytest_energy.documents import Machine, Record, RunJudgement, Sensor, Test, format_of
 from pytest_energy.errors import FormatError, NotMeasurable
 from pytest_energy.judgement import Judgement
 from pytest_energy.model import Provenance

@@ -1,8 +1,15 @@
 """Values as documents, and back."""
 
+import json
+from dataclasses import replace
+
+import pytest
+
 from pytest_energy.baselines.schema import from_json_text, to_json_text
+from pytest_energy.conversion import judgement_from_json, judgement_to_json
+from pytest_energy.errors import FormatError
 from pytest_energy.model import Record
-from tests.builders import NO_RAPL, NVML, baseline, record
+from tests.builders import COUNTS, COUNTS_COMPARISON, NO_RAPL, NVML, baseline, judgement, record
 
 
 def _read_again(one: Record) -> Record:
@@ -19,3 +26,19 @@ def test_records_of_one_machine_share_its_facts() -> None:
     assert one.sensors[1] is other.sensors[1]
     odd = record(shown=shown | {"driver": "575"}, sensors=(NVML,))
     assert _read_again(odd) == odd
+
+
+def test_counts_come_back_as_they_were() -> None:
+    """What was counted, and what it was compared with, is read as it was written."""
+    first = judgement()
+    counted = replace(first, record=replace(first.record, counts=COUNTS), counts_comparison=COUNTS_COMPARISON)
+    assert judgement_from_json(judgement_to_json(counted), "a test") == counted
+
+
+def test_counts_that_cannot_be_are_refused() -> None:
+    """A most that is no more than the least names its place."""
+    first = judgement()
+    document = judgement_to_json(replace(first, record=replace(first.record, counts=COUNTS)))
+    text = json.dumps(document).replace('"most": 13', '"most": 2')
+    with pytest.raises(FormatError, match="counts: aten::layer_norm was counted 12 to 2 times"):
+        judgement_from_json(json.loads(text), "a test")

@@ -12,13 +12,23 @@ from jsonschema.exceptions import ValidationError
 
 from pytest_energy.baselines.schema import Baseline, to_json_text
 from pytest_energy.cli import main
-from pytest_energy.judgement import Budget, Comparison, Judgement, Part, PartComparison, Verdict
+from pytest_energy.counts import CountEntry, Counts
+from pytest_energy.judgement import (
+    Budget,
+    Comparison,
+    CountChange,
+    CountsComparison,
+    Judgement,
+    Part,
+    PartComparison,
+    Verdict,
+)
 from pytest_energy.model import Domain, JoinedAs, Phase, Provenance, Reading, Record
 from pytest_energy.ready import ReadyPower
 from pytest_energy.report import schema, to_json, view
 from pytest_energy.usage import DeviceUse, Usage
 from pytest_energy.yardstick import Yardstick
-from tests.builders import CREATED, ESTIMATE, LAPTOP, comparison, judgement
+from tests.builders import COUNTS, COUNTS_COMPARISON, CREATED, ESTIMATE, LAPTOP, comparison, judgement
 from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
 
 ROOT = Path(__file__).parents[3]
@@ -98,7 +108,9 @@ FULL = replace(
         },
         saturated_because="requests under way grew by 40 of 100 arrivals",
         missing_domains=(Domain.CPU,),
+        counts=COUNTS,
     ),
+    counts_comparison=COUNTS_COMPARISON,
 )
 """A judgement with a value in every field."""
 
@@ -210,6 +222,10 @@ def test_the_full_judgement_is_full() -> None:
     assert compared is not None
     assert all(getattr(compared, field.name) for field in fields(Comparison))
     assert all(getattr(FULL.budget, field.name) for field in fields(Budget))
+    assert all(getattr(COUNTS, field.name) for field in fields(Counts))
+    assert all(getattr(COUNTS.entries[0], field.name) for field in fields(CountEntry))
+    assert all(getattr(COUNTS_COMPARISON, field.name) for field in fields(CountsComparison))
+    assert all(getattr(COUNTS_COMPARISON.changes[0], field.name) for field in fields(CountChange))
     assert all(getattr(READING, f.name) for f in fields(Reading) if f.name not in {"void_because", "trace"})
 
 

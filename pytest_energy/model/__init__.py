@@ -1,0 +1,24 @@
+"""The values that travel from the hardware to the verdict. Frozen, validated once.
+
+Rule 1: absent is not zero. A value that was not measured is `None`, and its reason travels with it.
+Rule 2: joules of different provenance never meet in one value.
+Rule 3: nothing here knows JSON: `documents` says what of these values is written, and under which keys.
+"""
+
+from pytest_energy.model.reading import Phase, Reading, Tick, Trace
+from pytest_energy.model.record import Record
+from pytest_energy.model.values import Channel, Domain, JoinedAs, Machine, Provenance, SensorStatus
+
+__all__ = [
+    "Channel",
+    "Domain",
+    "JoinedAs",
+    "Machine",
+    "Phase",
+    "Provenance",
+    "Reading",
+    "Record",
+    "SensorStatus",
+    "Tick",
+    "Trace",
+]

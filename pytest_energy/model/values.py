@@ -1,0 +1,85 @@
+"""What a record is made with: the machine, its channels and sensors, and where joules come from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Provenance(StrEnum):
+    """Where joules come from. Values of different provenance are never compared."""
+
+    MEASURED = "measured"
+    ESTIMATED = "estimated"
+    REPLAYED = "replayed"
+
+
+class JoinedAs(StrEnum):
+    """How a record came into its baseline, where the baseline must remember it (`baselines/levels.py`)."""
+
+    IMPROVEMENT = "improvement"
+    LEVEL = "level"
+
+
+class Domain(StrEnum):
+    """The kind of hardware that a channel belongs to."""
+
+    GPU = "gpu"
+    CPU = "cpu"
+    DRAM = "dram"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One thing whose energy is read.
+
+    Attributes:
+        name: Domain and position, such as `gpu:0`, `cpu:package-0`, `dram:package-0`.
+        domain: The kind of hardware.
+        device: What only one window at a time may own: a GPU's UUID, a CPU package.
+        is_ticked: The counter moves in steps long enough to follow (NVML: 100 ms), so windows are
+            aligned to its ticks. Otherwise it is read at the window's edges.
+        resolution_j: Smallest step of the counter's value, in joules.
+        edge_s: The counter itself samples power, so that the joules of a step in power are known no better
+            than the step times so many seconds (one standard uncertainty a window).
+        sampled_s: Seconds between the samples of power that its joules are integrated from; `None` for a
+            counter.
+    """
+
+    name: str
+    domain: Domain
+    device: str
+    is_ticked: bool
+    resolution_j: float
+    sampled_s: float | None = None
+    edge_s: float = 0.0
+
+    @staticmethod
+    def domain_of(name: str) -> Domain:
+        """The domain of the channel that is called *name*."""
+        return Domain(name.partition(":")[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensorStatus:
+    """One sensor as it was found on this machine: there with its channels, or absent and why."""
+
+    name: str
+    channels: tuple[str, ...] = ()
+    provenance: Provenance
+    tick_s: float | None = None
+    absent_because: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """The machine and software that a record was made on.
+
+    Attributes:
+        key: Readable name of what must be equal, such as `h100-80gb-hbm3_xeon-8480_nvml`.
+        fixed: Facts that must be equal for two records to be compared.
+        varying: Facts that may differ and are shown when they do (driver, torch, commit).
+    """
+
+    key: str
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    varying: Mapping[str, str] = field(default_factory=dict)
