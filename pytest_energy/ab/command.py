@@ -16,8 +16,7 @@ from pytest_energy.ab.interleave import PairedRounds, PairPlan, interleave
 from pytest_energy.ab.judge import Problem, Suite, judge_pairs
 from pytest_energy.ab.protocol import CollectedTests
 from pytest_energy.ab.side import Tree, Worker, own_sources, shared_sources, worker
-from pytest_energy.ab.worktree import SHORT_LENGTH, Revision, repository_root, resolve, worktree
-from pytest_energy.baselines.machine import commit
+from pytest_energy.ab.trees import Sides, trees_of
 from pytest_energy.documents import now_text
 from pytest_energy.errors import EnergyError, SettingsError, printable_lines
 from pytest_energy.judgement import Judgement
@@ -74,47 +73,30 @@ def run(options: argparse.Namespace) -> int:
         EnergyError: REF is no commit, or a side can't collect, or a report can't be written.
     """
     check_outputs(options.out)
-    root = repository_root(Path.cwd())
-    revision = resolve(root, options.ref)
+    sides = Sides.of(options.ref, Path.cwd(), dict(options.env_base), dict(options.env))
     try:
         with _ended_by_signals():
-            comparison = _compare(root, revision, options)
+            comparison = _compare(sides, options)
     except _Interrupted as interrupted:
         name = signal.Signals(interrupted.number).name
-        print(f"pytest-energy ab: ended by {name}; the worktree is removed", file=sys.stderr)
+        left = "" if sides.revision is None else "; the worktree is removed"
+        print(f"pytest-energy ab: ended by {name}{left}", file=sys.stderr)
         return _SIGNALLED + interrupted.number
     return comparison.report()
 
 
-def _compare(root: Path, revision: Revision, options: argparse.Namespace) -> "_Comparison":
-    folder = Path.cwd().resolve().relative_to(root)
+def _compare(sides: Sides, options: argparse.Namespace) -> "_Comparison":
     with ExitStack() as stack:
-        other = stack.enter_context(worktree(root, revision))
+        trees = stack.enter_context(trees_of(sides))
         logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pytest-energy-ab-log-")))
-        trees = (
-            Tree(name=revision.text, root=other, origin=root, folder=folder),
-            Tree(name=f"the working tree{_state(root)}", root=root, origin=root, folder=folder),
-        )
-        for tree in trees:
-            if not tree.working_folder.is_dir():
-                raise SettingsError(f"{tree.name} has no folder {folder}; start the command in one it has")
         _say(f"comparing {trees[1].name} with {trees[0].name}")
-        comparison = _Comparison(trees, root, logs, options)
+        comparison = _Comparison(trees, sides.root, logs, options)
         comparison.measure_all()
         return comparison
 
 
 def _say(text: str) -> None:
     print(printable_lines(text), flush=True)
-
-
-def _state(root: Path) -> str:
-    """Commit of the working tree, and whether it has changes."""
-    facts = commit(root)
-    if not facts:
-        return ""
-    changes = ", with changes that are not committed" if facts["git_dirty"] == "yes" else ""
-    return f" ({facts['git_commit'][:SHORT_LENGTH]}{changes})"
 
 
 class _Comparison:
@@ -241,6 +223,8 @@ class _Comparison:
             names = ", ".join(own_sources(sources, tree.root)) or "no module"
             self._notes.append(f"{tree.name} imported from its own tree: {names}")
         before, after = self._sources
+        if self._trees[0].root == self._trees[1].root:
+            return  # all code is shared: what differs is the environment
         self._notes += [
             f"WARNING: both sides imported {name} from {file}, so a change in it was not compared"
             for name, file in shared_sources(before, after, self._root).items()

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
@@ -73,12 +73,14 @@ class Tree:
         root: Top of the side's tree.
         origin: Top of the working tree.
         folder: Where the command was started, relative to the top.
+        variables: Of the environment, which this side has beside those that both have.
     """
 
     name: str
     root: Path
     origin: Path
     folder: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def working_folder(self) -> Path:
@@ -247,9 +249,10 @@ def worker(tree: Tree, arguments: Sequence[str], log: Path) -> Iterator[Worker]:
     """A worker over *tree*, for as long as the block runs: pytest with the user's *arguments*."""
     to_read, to_write = os.pipe()
     its_read, its_write = os.pipe()
-    environ = without_git_variables(os.environ) | {
+    asked = {**os.environ, **tree.variables}
+    environ = without_git_variables(asked) | {
         PIPES: f"{its_read},{to_write}",
-        "PYTHONPATH": tree.import_path(sys.path, os.environ.get("PYTHONPATH", "")),
+        "PYTHONPATH": tree.import_path(sys.path, asked.get("PYTHONPATH", "")),
     }
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  # this very interpreter

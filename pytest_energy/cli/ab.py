@@ -4,7 +4,7 @@ import argparse
 import math
 
 from pytest_energy.ab.command import DEFAULT_TOLERANCE, run
-from pytest_energy.cli.arguments import Commands, add_out, chance, number, share, whole_number
+from pytest_energy.cli.arguments import Commands, add_out, chance, number, share, variable, whole_number
 from pytest_energy.stats.paired import BLOCK_COUNT, MOST_PAIR_COUNT
 
 
@@ -21,13 +21,28 @@ def register(commands: Commands) -> None:
         "where there is nothing to compare: no such REF, a side that pytest can't collect.",
     )
     ab.usage = "%(prog)s [OPTIONS] REF [-- PYTEST-ARGUMENT ...]"
-    ab.add_argument("ref", metavar="REF", help="branch, tag or commit to compare with")
+    ab.add_argument(
+        "ref", metavar="REF", help="branch, tag or commit to compare with; . for the working tree itself"
+    )
+    _add_variables(ab)
     _add_rule(ab)
     add_out(ab)
     ab.add_argument(
         "--strict", action="store_true", help="also fail where nothing can be told: inconclusive, void, ..."
     )
     ab.set_defaults(run=run)
+
+
+def _add_variables(ab: argparse.ArgumentParser) -> None:
+    for option, side in (("--env", "the working tree"), ("--env-base", "REF")):
+        ab.add_argument(
+            option,
+            type=variable,
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help=f"set a variable of the environment for {side} only (repeatable)",
+        )
 
 
 def _add_rule(ab: argparse.ArgumentParser) -> None:

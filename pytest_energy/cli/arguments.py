@@ -68,3 +68,11 @@ def whole_number(text: str, *, least: int = 1) -> int:
     if not text.isdecimal() or int(text) < least:
         raise argparse.ArgumentTypeError(f"{text!r}: give a whole number of at least {least}")
     return int(text)
+
+
+def variable(text: str) -> tuple[str, str]:
+    """Name and value of a variable of the environment: `NAME=VALUE`."""
+    name, equals, value = text.partition("=")
+    if not name or not equals or "\0" in text:
+        raise argparse.ArgumentTypeError("give NAME=VALUE, with a name before the sign")
+    return name, value

@@ -247,6 +247,40 @@ def test_changes_that_are_not_committed_are_measured(
     assert "with changes that are not committed) with main (" in found.text.splitlines()[0]
 
 
+VARYING = """
+import os
+import pytest
+from conftest import COUNTER_J
+
+
+@pytest.mark.energy(tolerance=0.1, warmup=1)
+def test_varying(energy):
+    def work():
+        sum(range(300_000))
+        COUNTER_J[0] += float(os.environ["AB_ENERGY_J"])
+
+    energy.measure(work)
+"""
+
+
+def test_one_tree_with_two_environments(
+    repository: Repository, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`.` compares the working tree with itself; a side's own variables win, and stand in its name."""
+    monkeypatch.setenv("AB_ENERGY_J", "1.0")
+    repository.commit(heavy_j=10.0)
+    (repository.root / "test_calc.py").write_text(VARYING)
+    words = ("--env-base=AB_ENERGY_J=10", "--env=AB_ENERGY_J=13", "--pairs=6", "--blocks=1")
+    found = run(repository, capfd, ".", *words)
+    assert found.status == 1, found.text
+    test = found.test("test_varying")
+    assert (test["verdict"], test["baseline"]["ratio"]) == ("regression", pytest.approx(1.3)), found.text
+    assert "where AB_ENERGY_J=13 with the working tree (" in found.text.splitlines()[0]
+    assert "where AB_ENERGY_J=10, more than the 10 % allowed" in test["reason"]
+    assert "WARNING" not in found.text
+    assert trees(repository.root) == 1
+
+
 LEVELS = """
 import os
 from pathlib import Path

@@ -24,6 +24,8 @@ def test_options_may_stand_on_either_side_of_the_revision() -> None:
         ("--pairs=0", "give a whole number of at least 1"),
         ("--pairs=x", "give a whole number of at least 1"),
         ("--blocks=0", "give a whole number of at least 1"),
+        ("--env=BUGS", "give NAME=VALUE"),
+        ("--env-base==7", "give NAME=VALUE"),
         ("--max-time=0", "give a number of seconds above 0"),
         ("--nonsense", "unrecognized arguments: --nonsense"),
     ],
@@ -33,3 +35,11 @@ def test_a_wrong_value_is_an_error(cli: Cli, word: str, wanted: str) -> None:
     status, _, err = cli("ab", "main", word)
     assert status == 2
     assert wanted in err
+
+
+def test_each_side_has_variables_of_its_own() -> None:
+    """A value may be empty or hold the sign; without the options there are none."""
+    options = parsed(["ab", ".", "--env-base=BUGS=", "--env", "BUGS=7", "--env=FLAGS=-x=1"])
+    assert (options.ref, options.env_base) == (".", [("BUGS", "")])
+    assert options.env == [("BUGS", "7"), ("FLAGS", "-x=1")]
+    assert parsed(["ab", "main"]).env == []
