@@ -15,8 +15,9 @@ from pytest_energy.ready import ReadyPower
 from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.units import to_text
 
-# Of the marker's `basis` and `per`; the others, `gross` and `round`, are what a basis is without.
-NET, SAMPLE = "net", "sample"
+# Of the marker's `basis` and `per`; `round`, the other one of the latter, is what a basis is without.
+GROSS, NET, COUNTS = "gross", "net", "counts"
+SAMPLE = "sample"
 
 
 IDLE_UNCERTAINTY_SHARE = 0.05

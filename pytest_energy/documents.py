@@ -289,6 +289,8 @@ class Terms(Document, frozen=True, kw_only=True):
         is_net: Whether net joules were compared; left out where they were gross.
         is_per_sample: Whether joules of a sample were compared; left out where they were those of a round.
         parts: Which parts of the joules may fail a test.
+        is_by_counts: Whether counts were compared with the baseline; left out where joules were.
+        counts_tolerance: Accepted rise of counts, a share; left out where it is 0.
     """
 
     tolerance: Amount
@@ -297,6 +299,8 @@ class Terms(Document, frozen=True, kw_only=True):
     is_net: bool = False
     is_per_sample: bool = False
     parts: tuple[Part, ...]
+    is_by_counts: bool = False
+    counts_tolerance: Amount = 0.0
 
 
 class SessionFactor(Document, frozen=True, kw_only=True):

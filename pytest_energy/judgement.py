@@ -268,6 +268,8 @@ class Terms:
         is_net: Net joules are compared, not gross ones.
         is_per_sample: Joules of a sample are compared, not those of a round.
         parts: Which parts of the joules may fail a test.
+        is_by_counts: Counts are compared with the baseline, not joules.
+        counts_tolerance: Accepted rise of counts, a share.
     """
 
     tolerance: float
@@ -276,6 +278,8 @@ class Terms:
     is_net: bool
     is_per_sample: bool
     parts: frozenset[Part]
+    is_by_counts: bool = False
+    counts_tolerance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

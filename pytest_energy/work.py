@@ -10,7 +10,8 @@ from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from pytest_energy.errors import EnergyError
+from pytest_energy.counts import Counts
+from pytest_energy.errors import Absent, EnergyError
 from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Reading, Record
@@ -38,6 +39,19 @@ class WorkDescription:
     engine_settings: Mapping[str, str] = field(default_factory=dict)
     saturated_because: str | None = None
     metrics: Callable[[Record], Metrics] = lambda _: Metrics()
+
+
+class Trace(Protocol):
+    """Counts what a call does."""
+
+    def __call__(self, call: Callable[[], object], /, *, may_repeat: bool = True) -> Counts | Absent:
+        """What *call* did, or why that can't be counted.
+
+        Args:
+            call: Is called once; twice where there is time to see whether it repeats.
+            may_repeat: It may be called twice.
+        """
+        ...
 
 
 class Work(Protocol[R_co]):
@@ -81,13 +95,22 @@ class Work(Protocol[R_co]):
         """What a record of the newest *round_count* rounds says of the work; 0 where nothing measures."""
         ...
 
+    def counts(self, trace: Trace, /) -> Counts | Absent:
+        """What one more call does, or why that can't be counted; asked after all rounds, outside a window."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallWork(Generic[R]):
-    """Calls of a function that does the same work each time, and of which nothing else is known."""
+    """Calls of a function that does the same work each time, and of which nothing else is known.
+
+    Attributes:
+        traced: Is counted in place of *call*: a smaller piece of the same kind, or `None`.
+    """
 
     call: Callable[[], R]
     samples: int | None = None
+    traced: Callable[[], object] | None = None
     call_count: int = 1
     may_repeat: bool = True
 
@@ -106,6 +129,9 @@ class CallWork(Generic[R]):
     def description(self, _round_count: int, /) -> WorkDescription:
         return WorkDescription(samples=self.samples)
 
+    def counts(self, trace: Trace, /) -> Counts | Absent:
+        return trace(self.call if self.traced is None else _checked(self.traced))
+
 
 def why_not_done(result: object) -> str | None:
     """Why a call that returned *result* has left its work undone, or `None`.
@@ -122,6 +148,15 @@ def why_not_done(result: object) -> str | None:
     return (
         f"the call returned a {name}, which has done nothing yet: give a function that runs {to_end_it} of it"
     )
+
+
+def _checked(call: Callable[[], object]) -> Callable[[], object]:
+    """*call*, which nothing has called before, as a function that refuses to leave its work undone."""
+
+    def checked() -> None:
+        _check_done(call())
+
+    return checked
 
 
 def _check_done(result: object) -> None:

@@ -24,7 +24,7 @@ from typing import IO, Any
 
 import psutil
 
-from pytest_energy.errors import EnergyError, SettingsError
+from pytest_energy.errors import Absent, EnergyError, SettingsError
 from pytest_energy.machine_time import MACHINE_TIME
 from pytest_energy.masking import (
     Hidden,
@@ -35,7 +35,7 @@ from pytest_energy.masking import (
 )
 from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.model import Reading
-from pytest_energy.work import WorkDescription
+from pytest_energy.work import Trace, WorkDescription
 
 GRACE_S = 5.0  # between SIGTERM and SIGKILL: some frameworks write a checkpoint
 _KILLED_S = 5.0  # a killed process is gone at once, unless the kernel waits for a device
@@ -201,6 +201,9 @@ class CommandWork:
             workload={"measured": "a command"},
             engine_settings={"command": _shown(self.words)},
         )
+
+    def counts(self, _trace: Trace, /) -> Absent:
+        return Absent("a command runs in a process of its own, where nothing counts what it does")
 
 
 def _why_no_words(args: Hidden[Sequence[object]]) -> str | None:

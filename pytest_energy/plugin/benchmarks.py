@@ -20,13 +20,14 @@ from typing import Any, TypeVar
 
 import pytest
 
-from pytest_energy.errors import SettingsError, described
+from pytest_energy.counts import Counts
+from pytest_energy.errors import Absent, SettingsError, described
 from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.model import Reading
 from pytest_energy.plugin.mark import uses_fixture
 from pytest_energy.plugin.measurement import Measurement
 from pytest_energy.plugin.stash import IS_BENCHMARK, IS_REPEATED, JUDGEMENT, MEASUREMENT
-from pytest_energy.work import WorkDescription, why_not_done
+from pytest_energy.work import Trace, WorkDescription, why_not_done
 
 R = TypeVar("R")
 
@@ -271,6 +272,16 @@ class BenchmarkWork:
 
     def description(self, _round_count: int, /) -> WorkDescription:
         return WorkDescription(workload={"measured": self.what})
+
+    def counts(self, trace: Trace, /) -> Counts | Absent:
+        """Of one call; between a setup and a teardown nothing is called twice."""
+        self.prepare()
+        args, kwargs = self._arguments
+        try:
+            return trace(lambda: self.target(*args, **kwargs), may_repeat=self.may_repeat)
+        finally:
+            if self.teardown is not None:
+                _guarded(self.teardown, *args, **kwargs)
 
 
 def _guarded(work: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:

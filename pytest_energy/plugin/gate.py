@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.baselines.store import Store
-from pytest_energy.basis import NET, SAMPLE, Basis, active_j
+from pytest_energy.basis import COUNTS, NET, SAMPLE, Basis, active_j
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import BaselineMode, Budget, Judgement, SessionFactor
 from pytest_energy.meter.ready_power import ready_power_of
@@ -123,12 +123,15 @@ class Gate:
 
     def policy(self, mark: EnergyMark) -> Policy:
         settings = self._settings
+        basis = mark.basis or settings.basis
         return Policy(
             tolerance=settings.tolerance if mark.tolerance is None else mark.tolerance,
             alpha=settings.alpha,
             gates_estimates=settings.gates_estimates,
-            basis=Basis(is_net=mark.basis == NET, is_per_sample=mark.per == SAMPLE),
+            basis=Basis(is_net=basis == NET, is_per_sample=mark.per == SAMPLE),
             parts=settings.parts if mark.parts is None else mark.parts,
+            is_by_counts=basis == COUNTS,
+            counts_tolerance=mark.tolerance or 0.0,
         )
 
     # ---- while tests run ----

@@ -104,7 +104,8 @@ class EnergyMark:
         _domains, "what counts: 'gpu', 'cpu', 'dram', or several in a list"
     )
     basis: str | None = _argument(
-        _one_of("gross", "net"), "compare joules 'gross' (default) or 'net' of idle power"
+        _one_of("gross", "net", "counts"),  # as in `basis`, which a run without energy tests doesn't import
+        "compare joules 'gross' (default) or 'net' of idle power, or the 'counts' of what the work does",
     )
     per: str | None = _argument(
         _one_of("round", "sample"), "compare joules of a 'round' (default) or a 'sample'"

@@ -85,6 +85,19 @@ OPTIONS = (
         "which parts of a test's joules may fail it: work, waiting (default: both), or joules for all",
     ),
     Option(
+        "basis",
+        "gross",
+        "gross|net|counts",
+        "what is compared with the baseline: joules, gross (default) or net of idle power, or counts of what "
+        "the work does, which repeat exactly and need no sensor",
+    ),
+    Option(
+        "trace",
+        "auto",
+        "auto|off",
+        "call the work once more, outside the rounds, and count what it does (auto, the default), or don't",
+    ),
+    Option(
         "alpha",
         "0.05",
         "SHARE",

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import pytest
 
+from pytest_energy.basis import COUNTS, GROSS, NET
 from pytest_energy.errors import SettingsError
 from pytest_energy.judgement import BaselineMode, Part, RunJudgement, SessionFactor
 from pytest_energy.plugin.options import OPTIONS, Option
@@ -38,6 +39,8 @@ class Settings:
         sensor_names: Sensors asked for by name, or `None` for whatever is there.
         replay_path: File whose joules stand in for sensors, or `None`.
         record_path: File to write the rounds of this run to, or `None`.
+        basis: What tests are compared by whose marker doesn't say it.
+        traces: Whether the work is called once more, to count what it does.
         round_count: Fixed number of rounds, or `None` for as many as it takes.
     """
 
@@ -51,6 +54,8 @@ class Settings:
     record_path: Path | None
     tolerance: float
     parts: frozenset[Part]
+    basis: str
+    traces: bool
     alpha: float
     round_count: int | None
     max_time_s: float
@@ -86,6 +91,8 @@ class Settings:
             record_path=values["record"].path() if values["record"].text else None,
             tolerance=values["tolerance"].number(least=0.0, below=10.0),
             parts=frozenset(map(Part, values["parts"].choices(tuple(Part)))),
+            basis=values["basis"].choice((GROSS, NET, COUNTS)),
+            traces=values["trace"].choice(("auto", "off")) == "auto",
             alpha=values["alpha"].number(above=0.0, below=0.5),
             round_count=None if values["rounds"].text == "auto" else values["rounds"].integer(least=1),
             max_time_s=values["max-time"].number(above=0.0),

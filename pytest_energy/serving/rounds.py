@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 
+from pytest_energy.counts import Counts
 from pytest_energy.errors import Absent, SettingsError
 from pytest_energy.meter.protocol import OpenPhase, OpenWindow
 from pytest_energy.metrics.evaluation import Metrics
@@ -20,13 +21,14 @@ from pytest_energy.model import Channel, Provenance, Reading, Record
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import Engine
 from pytest_energy.serving.load import Milestone, Prompt, Prompts, serve
+from pytest_energy.serving.load_counts import load_counts
 from pytest_energy.serving.load_metrics import generative_metrics, timing_metrics, token_metrics
 from pytest_energy.serving.load_result import LoadResult
 from pytest_energy.serving.prompts import PromptSet, prompts_digest
 from pytest_energy.serving.slo import Slo
 from pytest_energy.serving.steady import answers_between, steadiness, steady_span
 from pytest_energy.units import to_text
-from pytest_energy.work import WorkDescription
+from pytest_energy.work import Trace, WorkDescription
 
 PART = "steady part"
 
@@ -297,6 +299,10 @@ class LoadWork:
             saturated_because=because if is_saturated else None,
             metrics=self.metrics,
         )
+
+    def counts(self, _trace: Trace, /) -> Counts | Absent:
+        """Of the loads that were run: no other one is."""
+        return load_counts(self.loads[1:] if self.has_warm_up else self.loads)
 
     def metrics(self, record: Record) -> Metrics:
         """Times, rates and tokens of the loads whose rounds count; why saturation is unknown, if it is."""

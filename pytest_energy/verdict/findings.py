@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from pytest_energy.judgement import Budget, Comparison, Limit, PartComparison, Summary, Terms, Verdict
+from pytest_energy.judgement import (
+    Budget,
+    Comparison,
+    CountsComparison,
+    Limit,
+    PartComparison,
+    Summary,
+    Terms,
+    Verdict,
+)
 from pytest_energy.model import Reading, Record
 from pytest_energy.stats.centre import Spread
 from pytest_energy.verdict.history import OddRound
@@ -202,8 +211,41 @@ class Compared:
     creep: CreepSince | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgainstCounts:
+    """Counts compared with those of a baseline, where the verdict hangs on them."""
+
+    verdict: Verdict
+    comparison: CountsComparison
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoCounts:
+    """Counts are to be compared, and nothing was counted."""
+
+    verdict: ClassVar = Verdict.UNMEASURED
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoCountsBaseline:
+    """No baseline has counts of such a device as *key* names."""
+
+    verdict: ClassVar = Verdict.NO_BASELINE
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherWork:
+    """The counts of the baseline are those of other work: name of what differs to (then, now)."""
+
+    verdict: ClassVar = Verdict.NOT_COMPARABLE
+    differences: Mapping[str, tuple[str, str]]
+
+
 Unusable = Void | Unmeasured | OnlyEstimated
-Finding = Unusable | Saturated | AgainstBudget | NoBaseline | FactsDiffer | NoSuchJoules | Compared
+OfCounts = AgainstCounts | NoCounts | NoCountsBaseline | OtherWork
+Finding = Unusable | Saturated | AgainstBudget | NoBaseline | FactsDiffer | NoSuchJoules | Compared | OfCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +258,8 @@ class Decision:
         readings: Those that say something of it; none where it is held against nothing.
         terms: By what it was judged; `None` where no policy was.
         unchecked: What the record would have been held against, and was not.
+        counts_comparison: Its counts against a baseline's, whether or not the verdict hangs on them; `None`
+            where one of the two has none.
     """
 
     record: Record
@@ -225,6 +269,7 @@ class Decision:
     readings: tuple[Reading, ...] = ()
     terms: Terms | None = None
     unchecked: tuple[Limit, ...] = ()
+    counts_comparison: CountsComparison | None = None
 
     @property
     def quality(self) -> Mapping[str, int]:

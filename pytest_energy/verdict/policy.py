@@ -18,6 +18,8 @@ class Policy:
         gates_estimates: Estimated joules may pass and fail tests.
         basis: Which joules are compared with the baseline.
         parts: Which parts of them may fail a test.
+        is_by_counts: Counts are compared with the baseline, and joules with a budget alone.
+        counts_tolerance: Accepted rise of counts, a share; 0, as they have no noise.
 
     Raises:
         SettingsError: *tolerance* or *alpha* is out of its range.
@@ -28,6 +30,8 @@ class Policy:
     gates_estimates: bool = False
     basis: Basis = field(default_factory=Basis)
     parts: frozenset[Part] = frozenset({Part.WORK, Part.WAITING})
+    is_by_counts: bool = False
+    counts_tolerance: float = 0.0
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.tolerance) and self.tolerance >= 0):
@@ -48,6 +52,8 @@ class Policy:
             gates_estimates=terms.gates_estimates,
             basis=Basis(is_net=terms.is_net, is_per_sample=terms.is_per_sample),
             parts=terms.parts,
+            is_by_counts=terms.is_by_counts,
+            counts_tolerance=terms.counts_tolerance,
         )
 
     @property
@@ -60,6 +66,8 @@ class Policy:
             is_net=self.basis.is_net,
             is_per_sample=self.basis.is_per_sample,
             parts=self.parts,
+            is_by_counts=self.is_by_counts,
+            counts_tolerance=self.counts_tolerance,
         )
 
 

@@ -22,12 +22,16 @@ from pytest_energy.verdict.figures import (
 )
 from pytest_energy.verdict.findings import (
     AgainstBudget,
+    AgainstCounts,
     Decision,
     FactsDiffer,
     Finding,
     NoBaseline,
+    NoCounts,
+    NoCountsBaseline,
     NoSuchJoules,
     OnlyEstimated,
+    OtherWork,
     Saturated,
     Unmeasured,
     Void,
@@ -46,6 +50,7 @@ def in_words(decision: Decision, reference: Reference = THE_BASELINE) -> Judgeme
         comparison=full_comparison(decision, reference),
         terms=decision.terms,
         unchecked=decision.unchecked,
+        counts_comparison=decision.counts_comparison,
     )
 
 
@@ -211,6 +216,39 @@ def _no_such_joules(finding: NoSuchJoules, subject: Subject) -> Paragraph:
     headline = f"{finding.basis or 'joules'} can't be compared: {finding.because}"
     advice = "compare other joules (basis= and per= of the test's energy marker)"
     return Paragraph(headline, (subject.energy,), (advice,))
+
+
+# ---- counts ----
+
+
+@_paragraph.register
+def _against_counts(finding: AgainstCounts, subject: Subject) -> Paragraph:
+    comparison = finding.comparison
+    headline, *others = comparison.lines or ("the work does what it did before",)
+    sessions = f"compared with the counts of {count_text(comparison.entry_count, 'session')}"
+    advice = f"if that is meant, accept it: {subject.command('--energy-baseline=replace')}"
+    return Paragraph(headline, (*others, sessions, subject.energy), (advice,) if comparison.rises else ())
+
+
+@_paragraph.register
+def _no_counts(finding: NoCounts, subject: Subject) -> Paragraph:
+    advice = "give energy.measure a function that can be called once more, or compare joules"
+    return Paragraph(f"nothing was counted: {finding.because}", (subject.energy,), (advice,))
+
+
+@_paragraph.register
+def _no_counts_baseline(finding: NoCountsBaseline, subject: Subject) -> Paragraph:
+    advice = f"make one, from a run you trust: {subject.command('--energy-baseline=add')}"
+    return Paragraph(f"no baseline with counts ({finding.key}) to compare with", (subject.energy,), (advice,))
+
+
+@_paragraph.register
+def _other_work(finding: OtherWork, subject: Subject) -> Paragraph:
+    names, differ = ", ".join(finding.differences), "differs" if len(finding.differences) == 1 else "differ"
+    details = tuple(f"{name}: {old} then, {new} now" for name, (old, new) in finding.differences.items())
+    command = subject.command("--energy-baseline=replace")
+    advice = f"do the same work as the baseline, or start a new one: {command}"
+    return Paragraph(f"{names} {differ} from the baseline's, so counts can't be compared", details, (advice,))
 
 
 def _machines_line(other_machines: tuple[str, ...]) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from pytest_energy.errors import Absent
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.model import Domain, Reading
-from pytest_energy.work import WorkDescription
+from pytest_energy.work import Trace, WorkDescription
 from pytest_energy.yardstick import load_id
 
 Repeat = Callable[[int], None]
@@ -139,6 +140,9 @@ class LoadWork:
         _, unit_count = self._ready
         workload = {"yardstick": self._load.unit, "yardstick_amount": str(unit_count)}
         return WorkDescription(samples=unit_count, workload=workload)
+
+    def counts(self, _trace: Trace, /) -> Absent:
+        return Absent("a load of the yardstick is the same in every run")
 
 
 def rest(device: str, clock: Clock, open_device: Callable[[], None] = lambda: None) -> FixedLoad:

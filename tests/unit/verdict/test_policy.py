@@ -54,5 +54,7 @@ def test_terms_say_all_of_a_policy() -> None:
         gates_estimates=True,
         basis=Basis(is_net=True, is_per_sample=True),
         parts=frozenset({Part.JOULES}),
+        is_by_counts=True,
+        counts_tolerance=0.03,
     )
     assert Policy.of(policy.terms) == policy
