@@ -17,6 +17,7 @@ from pytest_energy.judgement import (
 )
 from pytest_energy.model import Machine, Provenance, Reading, Record, SensorStatus
 from pytest_energy.stats.level import RoundEnergies
+from pytest_energy.verdict.count_history import count_history_of
 from pytest_energy.verdict.findings import Decision
 from pytest_energy.verdict.history import history_of
 from pytest_energy.verdict.policy import Policy
@@ -98,6 +99,8 @@ def record(
     sensors: Sequence[SensorStatus] = (),
     void_because: str | None = None,
     unmeasured_because: str | None = None,
+    counts: Counts | None = None,
+    absent: Mapping[str, str] | None = None,
 ) -> Record:
     """A record of *rounds*, or of one round for each of *energies_j*, or of five around *energy_j*."""
     if rounds is None:
@@ -121,7 +124,25 @@ def record(
         sensors=tuple(sensors),
         void_because=void_because,
         unmeasured_because=unmeasured_because,
+        counts=counts,
+        absent=absent or {},
     )
+
+
+def counts_of(count: int, name: str = "aten::mm", *, source: str = "torch.profiler (CPU)") -> Counts:
+    """Counts of *count* calls of one operator."""
+    entry = CountEntry(kind=Kind.OPERATOR, name=name, dtype="float32", count=count, flops=1e9 * count)
+    return Counts(source=source, entries=(entry,), digest=f"{name} {count}")
+
+
+def uncounted(because: str = "--energy-trace=off") -> Record:
+    """A record that nothing measured, and of which nothing was counted."""
+    return record(rounds=(), unmeasured_because="no sensor", absent={"counts": because})
+
+
+def counted(counts: Counts, *, key: str = "counts_cpu") -> Record:
+    """A record that nothing measured, with *counts*."""
+    return record(rounds=(), unmeasured_because="no sensor", key=key, fixed={}, counts=counts)
 
 
 def sessions(count: int, *, first: int = 0, test_id: str = TEST_ID, key: str = KEY) -> tuple[Record, ...]:
@@ -147,6 +168,11 @@ def baseline(*sessions: Record) -> Baseline:
     return Baseline(test_id=TEST_ID, machine_key=KEY, entries=sessions or (record(),))
 
 
+def counts_baseline(*sessions: Record) -> Baseline:
+    """A baseline of counts alone."""
+    return Baseline(test_id=TEST_ID, machine_key=sessions[0].machine.key, entries=sessions)
+
+
 def decided(
     fresh: Record,
     against: Baseline | None = None,
@@ -155,6 +181,7 @@ def decided(
     budget: Budget | None = None,
     policy: Policy | None = None,
     suite: Suite = BY_ITSELF,
+    counted: Sequence[Baseline] = (),
 ) -> Decision:
     """What the gate's rules find of *fresh*."""
     return decide(
@@ -164,6 +191,7 @@ def decided(
         budget=budget or Budget(),
         policy=policy or Policy(),
         suite=suite,
+        count_history=count_history_of(counted),
     )
 
 

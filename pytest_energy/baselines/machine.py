@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
+from pytest_energy.counts import Counts, Kind
 from pytest_energy.errors import NotComparable
 from pytest_energy.model import Machine, Provenance, Record
 from pytest_energy.sensors.protocol import Facts
@@ -40,6 +41,9 @@ _NOISE = re.compile(
 _KEY_PART_LENGTH = 40
 # A machine's folder has its key for a name: `_NAME_LENGTH` of store.py, which cuts longer ones.
 _KEY_LENGTH = 120
+
+COUNTS_PREFIX = "counts_"
+"""What the keys of records begin with that have counts and no joules: no machine has such a key."""
 
 HIT_RATE = "cache_hit_rate"
 """The metric that says which part of a load's prompts an engine did not have to compute."""
@@ -84,6 +88,16 @@ def fingerprint(
         fixed=fixed,
         varying={name: value for name, value in variable.items() if name not in fixed},
     )
+
+
+def counts_key(counts: Counts) -> str:
+    """The machine key of *counts* alone: the kind of device that was at work, and no model of it.
+
+    Hosted runners change their CPU from job to job, and what code calls is the same on each.
+    """
+    if any(entry.kind is Kind.REQUEST for entry in counts.entries):
+        return f"{COUNTS_PREFIX}server"
+    return f"{COUNTS_PREFIX}{'cuda' if 'CUDA' in counts.source else 'cpu'}"
 
 
 def check_comparable(old: Record, new: Record, *, besides: Collection[str] = ()) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
-from pytest_energy.baselines.machine import check_comparable
+from pytest_energy.baselines.machine import COUNTS_PREFIX, check_comparable, counts_key
 from pytest_energy.codec import MOST_NUMBER, Document, JsonDict, Text, brief, decode, parse
 from pytest_energy.conversion import record_of, to_json
 from pytest_energy.document_types import written
@@ -60,8 +60,8 @@ class Baseline:
         entries: Accepted records in the order of their acceptance; at least one.
 
     Raises:
-        BaselineError: There is no session, or one that has no joules, that is another test's or
-            machine's, or that can't be compared with the first.
+        BaselineError: There is no session, or one that has no joules (under a key of counts: no counts, or
+            joules), that is another test's or machine's, or that can't be compared with the first.
     """
 
     test_id: str
@@ -79,12 +79,23 @@ class Baseline:
             raise BaselineError(f"{where} is of the test {record.test_id!r}, not {self.test_id!r}")
         if record.machine.key != self.machine_key:
             raise BaselineError(f"{where} is of the machine {record.machine.key!r}, not {self.machine_key!r}")
-        if record.absent_because is not None:
+        if record.machine.key.startswith(COUNTS_PREFIX):
+            _check_counts(record, where)
+        elif record.absent_because is not None:
             raise BaselineError(f"{where} has no joules to compare with: {record.absent_because}")
         try:
             check_comparable(self.entries[0], record)
         except NotComparable as error:
             raise BaselineError(f"{where} can't stand beside the sessions before it: {error}") from error
+
+
+def _check_counts(record: Record, where: str) -> None:
+    if record.counts is None or record.rounds:
+        has = "no counts" if record.counts is None else "joules"
+        raise BaselineError(f"{where} has {has}, and {record.machine.key} is for counts alone")
+    key = counts_key(record.counts)
+    if key != record.machine.key:
+        raise BaselineError(f"{where} has counts of {key}, not of {record.machine.key}")
 
 
 def as_stored(record: Record) -> Record:

@@ -19,6 +19,7 @@ from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.settings import Settings
 from pytest_energy.ready import ReadyPower
 from pytest_energy.verdict import rules
+from pytest_energy.verdict.count_history import NONE_COUNTED, CountHistory, count_history_of
 from pytest_energy.verdict.history import History, entries_of, history_of
 from pytest_energy.verdict.policy import Policy, RoundsWanted
 from pytest_energy.verdict.session import (
@@ -83,6 +84,7 @@ class Gate:
         self._attempts_of = attempts_of
         self.durations_s: dict[str, float | None] = {}
         self._histories: dict[str, History] = {}
+        self._count_histories: dict[str, CountHistory] = {}
         self._other_machines: dict[str, tuple[str, ...]] = {}
         self._cases: dict[str, Case] = {}
         self._trials: dict[str, Trial] = {}
@@ -101,12 +103,22 @@ class Gate:
         for test_id, mark in marks.items():
             baseline = None if is_off else self._store.load(self._machine_key(), test_id)
             self.durations_s[test_id] = None if baseline is None else seconds_of(baseline.entries[-1])
-            if baseline is None:
+            policy = self.policy(mark)
+            if not is_off and self._settings.traces:
+                self._count_histories[test_id] = self._counted(test_id, baseline, policy)
+            if baseline is None or policy.is_by_counts:
                 self._other_machines_of(test_id)
             else:
-                history = history_of(baseline, self.policy(mark).basis)
+                history = history_of(baseline, policy.basis)
                 self._histories[test_id] = history
                 self._cases[test_id] = Case(test_id=test_id, fresh=None, history=history)
+
+    def _counted(self, test_id: str, own: Baseline | None, policy: Policy) -> CountHistory:
+        """Counts of this machine where it has some; those of other machines are read only without."""
+        near = count_history_of([] if own is None else [own])
+        if any(near.by_key.values()) and not policy.is_by_counts:
+            return near
+        return count_history_of([self._store.read(path) for path in self._store.paths_of(test_id)])
 
     def add_yardstick(self, baseline: Baseline) -> None:
         """Have *baseline*, of a fixed load, say what the load used before; the load is no test."""
@@ -185,6 +197,7 @@ class Gate:
             attempts=()
             if history is None
             else entries_of(self._attempts_of(record), self.policy(mark).basis),
+            count_history=self._count_histories.get(record.test_id, NONE_COUNTED),
         )
 
     def _other_machines_of(self, test_id: str) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 Rule 1: joules that must not be used are never judged; `void` and `unmeasured` come before all else.
 Rule 2: of what a budget and a baseline say, the worse counts, so that a verdict never gets milder when energy
     rises; and so it is with the parts of the joules (`changes`).
-Rule 3: a load that its server did not keep up with is `saturated`: shown, and held against nothing.
+Rule 3: where counts are compared, joules are held against a budget alone; elsewhere counts are shown beside
+    them, and no verdict hangs on them.
+Rule 4: a load that its server did not keep up with is `saturated`: shown, and held against nothing.
 """
 
 import math
@@ -15,22 +17,27 @@ from pytest_energy.baselines.machine import check_comparable, differences
 from pytest_energy.baselines.schema import PINNED_COUNT
 from pytest_energy.basis import Basis, why_void
 from pytest_energy.errors import NotComparable, NotMeasurable, SettingsError
-from pytest_energy.judgement import SEVERITY, Budget, Comparison, Limit, Part, Summary, Verdict
+from pytest_energy.judgement import FAILING, SEVERITY, Budget, Comparison, Limit, Part, Summary, Verdict
 from pytest_energy.model import Provenance, Record
 from pytest_energy.stats.centre import Spread
 from pytest_energy.stats.compare import Bounds, budget_bounds, summarise
 from pytest_energy.stats.drift import creep
 from pytest_energy.stats.ratio import ratio_of
 from pytest_energy.verdict.changes import Question, verdict_of, worst
+from pytest_energy.verdict.count_history import NONE_COUNTED, CountHistory, against_counts
 from pytest_energy.verdict.findings import (
     AgainstBudget,
+    AgainstCounts,
     Compared,
     CreepSince,
     Decision,
     FactsDiffer,
     Finding,
     NoBaseline,
+    NoCounts,
+    NoCountsBaseline,
     NoSuchJoules,
+    OfCounts,
     OnlyEstimated,
     Saturated,
     Unit,
@@ -57,6 +64,7 @@ def decide(
     policy: Policy,
     suite: Suite = BY_ITSELF,
     attempts: tuple[Entry, ...] = (),
+    count_history: CountHistory = NONE_COUNTED,
 ) -> Decision:
     """What is to be said of *record*.
 
@@ -68,13 +76,16 @@ def decide(
         policy: Tolerance and strictness.
         suite: What all tests of the session show together.
         attempts: What is kept of earlier attempts at the same code, which are judged with *record*.
+        count_history: What is kept of the counts of this test's baselines.
 
     Raises:
         SettingsError: There is a budget a sample or a token, but the record doesn't say of how many.
     """
-    unjudged = _unjudged(record, policy)
-    if unjudged is not None:
-        findings: list[Finding] = [unjudged]
+    unjudged, of_counts = _unjudged(record, policy), against_counts(record, count_history, policy)
+    if policy.is_by_counts:
+        findings: list[Finding] = _by_counts(record, of_counts, unjudged, budget, policy)
+    elif unjudged is not None:
+        findings = [unjudged]
     else:
         findings = [*_against_budgets(record, budget, policy.alpha)]
         findings.append(
@@ -89,14 +100,34 @@ def decide(
         summary=summary_of(record) if has_joules(record) else None,
         readings=record.usable_rounds if isinstance(unjudged, Saturated | None) else (),
         terms=policy.terms,
-        unchecked=(*_unchecked(findings, history, budget),),
+        unchecked=(*_unchecked(findings, history, count_history, budget),),
+        counts_comparison=of_counts.comparison if isinstance(of_counts, AgainstCounts) else None,
     )
 
 
-def _unchecked(findings: Iterable[Finding], history: History | None, budget: Budget) -> Iterator[Limit]:
+def _by_counts(
+    record: Record, of_counts: OfCounts, unjudged: Unusable | Saturated | None, budget: Budget, policy: Policy
+) -> list[Finding]:
+    """What is said of a record whose counts are compared: of its joules only what a budget asks."""
+    findings: list[Finding] = [of_counts]
+    if budget:
+        findings += _against_budgets(record, budget, policy.alpha) if unjudged is None else [unjudged]
+
+    def order(one: Finding) -> tuple[bool, bool, int]:
+        is_failing, is_new = one.verdict in FAILING, isinstance(one, NoCountsBaseline)
+        return not is_failing, is_new, SEVERITY[one.verdict].of_findings
+
+    return sorted(findings, key=order)
+
+
+def _unchecked(
+    findings: Iterable[Finding], history: History | None, count_history: CountHistory, budget: Budget
+) -> Iterator[Limit]:
     """What the record should have been held against, and could not be for want of usable joules."""
     for finding in findings:
-        if isinstance(finding, NoBaseline) and finding.is_unusable:
+        if isinstance(finding, NoCounts):
+            yield from (Limit.BASELINE,) if any(count_history.by_key.values()) else ()
+        elif isinstance(finding, NoBaseline) and finding.is_unusable:
             yield Limit.BASELINE
         elif isinstance(finding, Unusable | Saturated):
             if history is not None and history.entries:

@@ -14,6 +14,7 @@ from pytest_energy.judgement import Budget, Part, SessionFactor
 from pytest_energy.meter.ready_power import ready_power_of
 from pytest_energy.model import Record
 from pytest_energy.ready import ReadyPower
+from pytest_energy.verdict.count_history import NONE_COUNTED, CountHistory
 from pytest_energy.verdict.figures import change_text
 from pytest_energy.verdict.findings import Decision
 from pytest_energy.verdict.history import Entry, History, entry_of, has_joules, mean_entry
@@ -31,6 +32,7 @@ class Trial:
     Attributes:
         history: `None` without a baseline.
         attempts: What is kept of earlier attempts at the same code, the oldest first.
+        count_history: What is kept of the counts of its baselines.
     """
 
     record: Record
@@ -39,6 +41,7 @@ class Trial:
     budget: Budget = field(default_factory=Budget)
     other_machines: tuple[str, ...] = ()
     attempts: tuple[Entry, ...] = ()
+    count_history: CountHistory = NONE_COUNTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +123,7 @@ def decision_of(trial: Trial, suite: Suite) -> Decision:
         policy=trial.policy,
         suite=suite,
         attempts=trial.attempts,
+        count_history=trial.count_history,
     )
 
 

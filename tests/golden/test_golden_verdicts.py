@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 
+from pytest_energy.baselines.schema import Baseline
 from pytest_energy.basis import Basis
 from pytest_energy.judgement import Budget, Judgement, Verdict
 from pytest_energy.model import Provenance, Reading, Record, SensorStatus
@@ -27,7 +28,17 @@ from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.rules import summary_of
 from pytest_energy.verdict.suite import Suite
 from pytest_energy.verdict.words import in_words
-from tests.builders import STEADY, baseline, decided, reading, record
+from tests.builders import (
+    STEADY,
+    baseline,
+    counted,
+    counts_baseline,
+    counts_of,
+    decided,
+    reading,
+    record,
+    uncounted,
+)
 
 FOLDER = Path(__file__).parent / "verdict"
 ABSENT_RAPL = SensorStatus(
@@ -171,6 +182,27 @@ COMPARED: Mapping[str, Case] = {
     "creep, no commit": lambda: crept(commit=""),
 }
 
+BY_COUNTS = Policy(is_by_counts=True)
+COUNTED = counts_baseline(counted(counts_of(12)))
+
+
+def by_counts(fresh: Record, *against: Baseline, budget_j: float | None = None) -> Decision:
+    return decided(fresh, policy=BY_COUNTS, counted=against, budget=Budget(budget_j=budget_j))
+
+
+COUNTS: Mapping[str, Case] = {
+    "equal": lambda: by_counts(counted(counts_of(12)), COUNTED),
+    "more": lambda: by_counts(counted(counts_of(36)), COUNTED),
+    "fewer": lambda: by_counts(counted(counts_of(6)), COUNTED),
+    "more, joules measured too": lambda: by_counts(record(counts=counts_of(36)), COUNTED),
+    "more, over budget": lambda: by_counts(record(counts=counts_of(36)), COUNTED, budget_j=50.0),
+    "equal, a budget that nothing tells": lambda: by_counts(counted(counts_of(12)), COUNTED, budget_j=50.0),
+    "no baseline": lambda: by_counts(counted(counts_of(12))),
+    "no counts": lambda: by_counts(uncounted(), COUNTED),
+    "other work": lambda: by_counts(replace(counted(counts_of(12)), samples=64), COUNTED),
+    "not judged by them": lambda: decided(counted(counts_of(36)), counted=[COUNTED]),
+}
+
 REVISIONS: Mapping[str, Case] = {
     "regression": lambda: pairs(Verdict.REGRESSION),
     "improvement": lambda: pairs(Verdict.IMPROVEMENT, energy_j=80.0),
@@ -210,6 +242,7 @@ def words(name: str, judgement: Judgement) -> str:
         ("budgets", BUDGETS, THE_BASELINE),
         ("nothing_to_compare", NOTHING_TO_COMPARE, THE_BASELINE),
         ("compared", COMPARED, THE_BASELINE),
+        ("counts", COUNTS, THE_BASELINE),
         ("revisions", REVISIONS, MAIN),
     ],
 )
@@ -226,6 +259,6 @@ def test_words(name: str, cases: Mapping[str, Case], reference: Reference) -> No
 
 def test_every_kind_of_finding_is_in_words() -> None:
     """No finding is without a golden text."""
-    groups = (UNUSABLE, BUDGETS, NOTHING_TO_COMPARE, COMPARED, REVISIONS)
+    groups = (UNUSABLE, BUDGETS, NOTHING_TO_COMPARE, COMPARED, COUNTS, REVISIONS)
     decisions = [decision() for group in groups for decision in group.values()]
     assert {type(finding) for decision in decisions for finding in decision.findings} == {*get_args(Finding)}
