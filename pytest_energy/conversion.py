@@ -44,6 +44,7 @@ _DOCUMENTS: dict[type, type[Document]] = {
     model.Machine: documents.Machine,
     model.SensorStatus: documents.Sensor,
     model.Phase: documents.Phase,
+    model.Prediction: documents.Prediction,
     Usage: documents.Usage,
     ReadyPower: documents.ReadyPower,
     counts.Counts: count_documents.Counts,
@@ -64,6 +65,7 @@ _LEFT_OUT_WHERE_EMPTY = {
     *("output_tokens", "workload", "engine_settings", "saturated_because", "confirming_count"),
     *("quiet_power_w", "temperatures_c", "ready_power", "session"),
     *("resting_channels", "estimated_channels", "device_use", "missing_domains", "counts", "most"),
+    "predictions",
     *("entry_energies_j", "basis", "creep", "parts", "no_parts_because", "session_ratio"),
 }
 
@@ -94,8 +96,19 @@ def record_of(record: documents.Record, where: str) -> Record:
         }
     if record.counts is not None:
         values["counts"] = _counts_of(record.counts, where)
+    if record.predictions is not None:
+        values["predictions"] = _predictions_of(record.predictions, where)
     names = [name for name in documents.Record.__struct_fields__ if name in values]  # a test has more
     return Record(**{name: values[name] for name in names})
+
+
+def _predictions_of(
+    predictions: Mapping[str, documents.Prediction], where: str
+) -> dict[str, model.Prediction]:
+    try:
+        return {key: model.Prediction(**asdict(one)) for key, one in predictions.items()}
+    except NotMeasurable as error:
+        raise FormatError(f"{where}: predictions: {error}") from error
 
 
 def _counts_of(document: count_documents.Counts, where: str) -> counts.Counts:

@@ -139,6 +139,22 @@ class ReadyPower(Document, frozen=True, kw_only=True):
     uncertainty_w: Amount = 0.0
 
 
+class Prediction(Document, frozen=True, kw_only=True):
+    """What a call of the work would use on another machine, worked out of its counts.
+
+    Attributes:
+        interval_j: Holds nine of ten networks that the calibration did not have.
+        error_share: Median error of the calibration for networks that it did not have.
+        note: Why the interval is wider than the calibration's own; left out where it is not.
+    """
+
+    energy_j: Amount
+    interval_j: Interval
+    duration_s: Amount
+    error_share: Amount
+    note: Text = ""
+
+
 class Record(
     Document,
     frozen=True,
@@ -174,6 +190,8 @@ class Record(
         unmeasured_because: Why there are no rounds that count, or null.
         counts: What one more call of the work did; left out where nothing was counted, with the reason in
             absent.
+        predictions: By machine key, joules of a call on a machine that is not here: never added to energy_j.
+            Left out where there is no calibration.
     """
 
     test_id: Text
@@ -201,6 +219,7 @@ class Record(
     void_because: Text | None = NULLABLE
     unmeasured_because: Text | None = NULLABLE
     counts: Counts | None = None
+    predictions: ByName[Prediction] | None = None
 
 
 class PartComparison(Document, frozen=True, kw_only=True):

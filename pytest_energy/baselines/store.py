@@ -46,6 +46,9 @@ from pytest_energy.whole_file import (
 
 Mode = Literal["add", "replace"]
 
+CALIBRATION_NAME = "calibration.json"
+"""In a machine's folder, where no baseline stands: those are in the folders of their test files."""
+
 # Names that every file system stores as they are, and that no two of which differ by case only. `~` is left
 # out: it stands before the hash of those that are not such names.
 _PLAIN_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.,=+\[\]-]*[a-z0-9_+\]])?")
@@ -83,7 +86,21 @@ class Store:
 
     def path(self, machine_key: str, test_id: str) -> Path:
         """File of the baseline of *test_id* on *machine_key*, whether it is there or not."""
-        return self.folder / _name_of(machine_key) / _path_of(test_id)
+        return self.machine_folder(machine_key) / _path_of(test_id)
+
+    def machine_folder(self, machine_key: str) -> Path:
+        """Where what is kept of *machine_key* is."""
+        return self.folder / _name_of(machine_key)
+
+    def calibration_paths(self) -> tuple[Path, ...]:
+        """Files of all calibrations in the folder, sorted.
+
+        Raises:
+            BaselineError: The folder can't be listed.
+        """
+        with _may_fail("list", self.folder, root=self.folder):
+            _refuse_broken_link(self.folder)
+            return tuple(sorted(self.folder.glob(f"*/{CALIBRATION_NAME}")))
 
     def load(self, machine_key: str, test_id: str) -> Baseline | None:
         """The baseline of *test_id* on *machine_key*, or `None` where there is none.
@@ -159,7 +176,8 @@ class Store:
         """
         with _may_fail("list", self.folder, root=self.folder):
             _refuse_broken_link(self.folder)
-            return tuple(sorted(_json_files(self.folder)))
+            calibrations = {*self.folder.glob(f"*/{CALIBRATION_NAME}")}
+            return tuple(sorted(path for path in _json_files(self.folder) if path not in calibrations))
 
     def other_machines(self, test_id: str, *, besides: str | None = None) -> tuple[str, ...]:
         """Sorted keys of the machines, other than *besides*, that have a baseline of *test_id*.

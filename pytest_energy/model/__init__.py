@@ -5,6 +5,7 @@ Rule 2: joules of different provenance never meet in one value.
 Rule 3: nothing here knows JSON: `documents` says what of these values is written, and under which keys.
 """
 
+from pytest_energy.model.prediction import Prediction
 from pytest_energy.model.reading import Phase, Reading, Tick, Trace
 from pytest_energy.model.record import Record
 from pytest_energy.model.values import Channel, Domain, JoinedAs, Machine, Provenance, SensorStatus
@@ -15,6 +16,7 @@ __all__ = [
     "JoinedAs",
     "Machine",
     "Phase",
+    "Prediction",
     "Provenance",
     "Reading",
     "Record",

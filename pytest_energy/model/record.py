@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pytest_energy.counts import Counts
 from pytest_energy.errors import NotMeasurable
+from pytest_energy.model.prediction import Prediction
 from pytest_energy.model.reading import Reading
 from pytest_energy.model.values import Domain, JoinedAs, Machine, Provenance, SensorStatus
 from pytest_energy.ready import ReadyPower
@@ -46,6 +47,7 @@ class Record:
         void_because: Why the rounds must not be used, or `None`.
         unmeasured_because: Why there are no rounds that count, or `None`.
         counts: What one more call of the work did, in exact numbers; `None` with its reason in *absent*.
+        predictions: Machine key to what a call would use there, of machines that a calibration is of.
     """
 
     test_id: str
@@ -73,8 +75,13 @@ class Record:
     void_because: str | None = None
     unmeasured_because: str | None = None
     counts: Counts | None = None
+    predictions: Mapping[str, Prediction] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.provenance is Provenance.PREDICTED:
+            raise NotMeasurable(
+                f"{self.test_id}: a record can't be predicted: predictions stand beside its rounds"
+            )
         for reading in self.rounds:
             if reading.provenance is not self.provenance:
                 raise NotMeasurable(

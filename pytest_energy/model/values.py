@@ -6,11 +6,15 @@ from enum import StrEnum
 
 
 class Provenance(StrEnum):
-    """Where joules come from. Values of different provenance are never compared."""
+    """Where joules come from. Values of different provenance are never compared.
+
+    What is predicted is of another machine: it stands beside a record's joules, and no round is of it.
+    """
 
     MEASURED = "measured"
     ESTIMATED = "estimated"
     REPLAYED = "replayed"
+    PREDICTED = "predicted"
 
 
 class JoinedAs(StrEnum):

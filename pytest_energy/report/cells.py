@@ -22,13 +22,19 @@ printable = errors.printable
 # Of a bound. What binary fractions add beyond is no reason to round 27 % up to 28 %, and no change.
 _MOST_DECIMALS = 9
 
-MARKS = {Provenance.MEASURED: "", Provenance.ESTIMATED: "~", Provenance.REPLAYED: "r"}
+MARKS = {
+    Provenance.MEASURED: "",
+    Provenance.ESTIMATED: "~",
+    Provenance.REPLAYED: "r",
+    Provenance.PREDICTED: "p",
+}
 
 LEGEND = {
     Provenance.MEASURED: "",
     Provenance.ESTIMATED: "~ estimated, not measured: worked out from processor time and rated power, "
     "may be wrong by a factor of 3",
     Provenance.REPLAYED: "r replayed from a file, not measured in this run",
+    Provenance.PREDICTED: "p predicted from counts, as runs on that machine were calibrated; not measured",
 }
 
 

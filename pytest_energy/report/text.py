@@ -14,7 +14,12 @@ _DAY_LENGTH = len("2026-11-20")
 _NAME_LENGTH = 100  # characters of a heading
 _NOTED = 5  # names that a note lists
 
-ORIGINS = {Provenance.MEASURED: "", Provenance.ESTIMATED: "estimated ", Provenance.REPLAYED: "replayed "}
+ORIGINS = {
+    Provenance.MEASURED: "",
+    Provenance.ESTIMATED: "estimated ",
+    Provenance.REPLAYED: "replayed ",
+    Provenance.PREDICTED: "predicted ",
+}
 """Before what is not measured, so that no title and no axis shows it as that."""
 
 
