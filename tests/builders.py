@@ -351,3 +351,51 @@ COUNTS_COMPARISON = CountsComparison(
     is_judged=True,
     lines=("layer_norm is called 36 times, not 12, at model.py:41",),
 )
+
+
+def count_entry(
+    name: str = "aten::layer_norm",
+    count: int = 12,
+    *,
+    kind: Kind = Kind.OPERATOR,
+    most: int | None = None,
+    dtype: str = "",
+    flops: float = 0.0,
+    size_bytes: float = 0.0,
+    inputs: str = "",
+    example: str = "",
+    duration_s: float = 0.0,
+    place: str = "",
+    function: str = "forward",
+) -> CountEntry:
+    """*count* calls, all of them at *place*, such as `model.py:41`, if it is given."""
+    file, _, line = place.partition(":")
+    return CountEntry(
+        kind=kind,
+        name=name,
+        dtype=dtype,
+        count=count,
+        most=most,
+        flops=flops,
+        size_bytes=size_bytes,
+        inputs=inputs,
+        example=example,
+        duration_s=duration_s,
+        places=(CallPlace(file=file, line=int(line), function=function, count=count),) if place else (),
+    )
+
+
+def counts_with(
+    *entries: CountEntry,
+    settings: Mapping[str, str] | None = None,
+    omitted_count: int = 0,
+    source: str = "torch.profiler (CPU)",
+) -> Counts:
+    """Counts of just these *entries*."""
+    return Counts(
+        source=source,
+        entries=entries,
+        digest="0a1b2c3d",
+        omitted_count=omitted_count,
+        settings=settings or {},
+    )

@@ -6,7 +6,7 @@ Rule 3: a change inside the library says nothing of the code, and is not judged.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pytest_energy.baselines.machine import differences
 from pytest_energy.counts import OF_THE_LIBRARY, Counts, Kind
@@ -14,13 +14,18 @@ from pytest_energy.judgement import Cause, CountChange, CountsComparison, Verdic
 from pytest_energy.verdict import count_measures
 from pytest_energy.verdict.count_pairs import Pair, paired
 from pytest_energy.verdict.count_places import changed_place
-from pytest_energy.verdict.count_words import Change, lines
+from pytest_energy.verdict.count_words import Change, Context, lines
 
 MOST_CHANGES = 50
 """Changes that are kept with a judgement; they are counted all."""
 
 # Facts that say which code it was: they explain no change inside a library.
 _OF_THE_CODE = frozenset({"git_commit", "git_dirty", "commit"})
+
+_DEVICE = "CUDA"  # in the source of counts, where a device was traced
+
+# What a device spends its seconds on; a wait's are those of the work that it waits for.
+_TIMED = frozenset({Kind.OPERATOR, Kind.COPY, Kind.INNER, Kind.KERNEL})
 
 # Libraries whose own Python code calls operators, such as optimisers and layers.
 _CALLERS = ("torch", "torchvision", "transformers", "vllm")
@@ -50,7 +55,12 @@ def compare_counts(
         return _counted_otherwise(fresh, baseline, tolerance=tolerance, is_judged=is_judged)
     pairs = paired(fresh, alike)
     switches = differences(alike[-1].settings, fresh.settings)
-    context = _Context(settings=switches, facts=_without_code(facts), is_same_code=_is_same_code(facts))
+    context = Context(
+        settings=switches,
+        facts=_without_code(facts),
+        is_same_code=_OF_THE_CODE.isdisjoint(facts),
+        has_device=_DEVICE in fresh.source,
+    )
     changes = _ranked(_unfolded([_change(pair, context) for pair in pairs if pair.is_changed], context))
     excused = [change.pair for change in changes if change.cause is Cause.LIBRARY]
     judged = [replace(pair, after=pair.before) if pair in excused else pair for pair in pairs]
@@ -66,17 +76,8 @@ def compare_counts(
         verdict=_verdict(pairs, judged, tolerance),
         is_judged=is_judged,
         is_repeating=fresh.is_repeating and all(session.is_repeating for session in alike),
-        lines=lines(changes, settings=switches, facts=context.facts),
+        lines=lines(changes, context),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Context:
-    """What may explain a change: switches and facts that differ, and whether the code is the same."""
-
-    settings: Mapping[str, tuple[str, str]]
-    facts: Mapping[str, tuple[str, str]]
-    is_same_code: bool
 
 
 def _counted_otherwise(
@@ -96,16 +97,16 @@ def _without_code(facts: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, 
     return {name: pair for name, pair in facts.items() if name not in _OF_THE_CODE}
 
 
-def _is_same_code(facts: Mapping[str, tuple[str, str]]) -> bool:
-    return _OF_THE_CODE.isdisjoint(facts)
-
-
-def _change(pair: Pair, context: _Context) -> Change:
+def _change(pair: Pair, context: Context) -> Change:
     before, after = pair.before, pair.after
-    return Change(pair=pair, cause=_cause(pair, context), place=changed_place(before.places, after.places))
+    rise_s = pair.weight_rise_s
+    if context.has_device and pair.kind in _TIMED and before.duration_s + after.duration_s > 0:
+        rise_s = after.duration_s - before.duration_s
+    place = changed_place(before.places, after.places)
+    return Change(pair=pair, cause=_cause(pair, context), place=place, rise_s=rise_s)
 
 
-def _cause(pair: Pair, context: _Context) -> Cause:
+def _cause(pair: Pair, context: Context) -> Cause:
     if pair.is_of_settings:
         return Cause.SETTING
     if pair.kind not in OF_THE_LIBRARY:
@@ -120,7 +121,7 @@ def _callers(kind: Kind) -> tuple[str, ...]:
     return (*_CALLERS, "python") if kind is Kind.FUNCTION else _CALLERS
 
 
-def _unfolded(changes: Sequence[Change], context: _Context) -> list[Change]:
+def _unfolded(changes: Sequence[Change], context: Context) -> list[Change]:
     """*changes*, without what runs inside operators that the code calls otherwise."""
     is_code = any(change.cause is Cause.CODE for change in changes)
     if not is_code or context.facts:
@@ -134,8 +135,7 @@ def _ranked(changes: Sequence[Change]) -> list[Change]:
 
 
 def _rank(change: Change) -> tuple[bool, int, float, int, str, str]:
-    pair = change.pair
-    rise_s = pair.weight_rise_s
+    pair, rise_s = change.pair, change.rise_s
     order = 0 if rise_s > 0 else 2 if rise_s < 0 else 1
     return (
         pair.kind in OF_THE_LIBRARY,

@@ -21,6 +21,10 @@ class ChangedPlace:
     def text(self) -> str:
         return self.place.text
 
+    def is_same_function(self, other: "ChangedPlace") -> bool:
+        mine, others = self.place, other.place
+        return (mine.file, mine.function) == (others.file, others.function)
+
     @property
     def with_function(self) -> str:
         """Such as `model.py:41 (forward)`."""

@@ -4,52 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from pytest_energy.counts import CallPlace, CountEntry, Counts, Kind
+from pytest_energy.counts import CountEntry, Counts, Kind
 from pytest_energy.judgement import Cause, CountsComparison, Verdict
 from pytest_energy.verdict.count_changes import compare_counts
+from tests.builders import count_entry, counts_with
 
 TORCH = {"torch": ("2.11.0", "2.13.0")}
 COMMIT = {"git_commit": ("3f2c1ab", "9d8e7f6")}
-
-
-def entry(
-    name: str = "aten::layer_norm",
-    count: int = 12,
-    *,
-    kind: Kind = Kind.OPERATOR,
-    most: int | None = None,
-    flops: float = 0.0,
-    size_bytes: float = 0.0,
-    inputs: str = "",
-    example: str = "",
-    line: int | None = None,
-    function: str = "forward",
-    dtype: str = "",
-) -> CountEntry:
-    """*count* calls, all at *line* of model.py."""
-    places = () if line is None else (CallPlace(file="model.py", line=line, function=function, count=count),)
-    return CountEntry(
-        kind=kind,
-        name=name,
-        dtype=dtype,
-        count=count,
-        most=most,
-        flops=flops,
-        size_bytes=size_bytes,
-        inputs=inputs,
-        example=example,
-        places=places,
-    )
-
-
-def counts(*entries: CountEntry, settings: Mapping[str, str] | None = None, omitted: int = 0) -> Counts:
-    return Counts(
-        source="torch.profiler (CPU)",
-        entries=entries,
-        digest="0a1b",
-        omitted_count=omitted,
-        settings=settings or {},
-    )
 
 
 def compared(
@@ -64,25 +25,25 @@ def compared(
 
 
 STEP = (
-    entry("aten::linear", 48, flops=2e12, size_bytes=3e9, line=20),
-    entry("aten::layer_norm", 12, size_bytes=1e8, line=41),
-    entry("AddmmBackward0", 48, flops=4e12),
-    entry("value is read", 1, kind=Kind.WAIT, line=57),
-    entry("graph nodes", 61, kind=Kind.GRADIENT),
-    entry("aten::native_layer_norm", 12, kind=Kind.INNER),
-    entry("layer_norm_kernel", 12, kind=Kind.KERNEL),
+    count_entry("aten::linear", 48, flops=2e12, size_bytes=3e9, place="model.py:20"),
+    count_entry("aten::layer_norm", 12, size_bytes=1e8, place="model.py:41"),
+    count_entry("AddmmBackward0", 48, flops=4e12),
+    count_entry("value is read", 1, kind=Kind.WAIT, place="model.py:57"),
+    count_entry("graph nodes", 61, kind=Kind.GRADIENT),
+    count_entry("aten::native_layer_norm", 12, kind=Kind.INNER),
+    count_entry("layer_norm_kernel", 12, kind=Kind.KERNEL),
 )
 
 
 class TestNothingChanged:
     def test_no_session_with_counts_is_nothing_to_compare_with(self) -> None:
         """Absent counts give no comparison, not one that passes."""
-        assert compare_counts(counts(*STEP), (), facts={}, tolerance=0.0, is_judged=True) is None
+        assert compare_counts(counts_with(*STEP), (), facts={}, tolerance=0.0, is_judged=True) is None
 
     @pytest.mark.parametrize("first", range(1, 7))
     def test_the_order_of_entries_is_no_change(self, first: int) -> None:
         """Permuted entries give no change, no line and the same weight."""
-        comparison = compared(counts(*STEP[first:], *STEP[:first]), counts(*STEP))
+        comparison = compared(counts_with(*STEP[first:], *STEP[:first]), counts_with(*STEP))
         assert comparison.changes == ()
         assert comparison.lines == ()
         assert comparison.weight_ratio == 1.0
@@ -90,7 +51,7 @@ class TestNothingChanged:
 
     def test_another_commit_and_library_with_equal_counts_are_no_change(self) -> None:
         """Facts that differ make no change by themselves."""
-        assert compared(counts(*STEP), counts(*STEP), facts=TORCH | COMMIT).lines == ()
+        assert compared(counts_with(*STEP), counts_with(*STEP), facts=TORCH | COMMIT).lines == ()
 
 
 class TestOneAddedCall:
@@ -98,7 +59,7 @@ class TestOneAddedCall:
     def test_it_is_the_one_that_is_named_first(self, place: int) -> None:
         """A call more of one thing is one change, that of this thing, with its place."""
         more = with_more(STEP, place)
-        comparison = compared(counts(*more), counts(*STEP))
+        comparison = compared(counts_with(*more), counts_with(*STEP))
         assert [change.name for change in comparison.changes] == [STEP[place].name]
         assert comparison.changes[0].cause is Cause.CODE
         assert comparison.verdict is Verdict.REGRESSION
@@ -108,18 +69,18 @@ class TestOneAddedCall:
     def test_taken_away_it_is_the_mirror_image(self, place: int) -> None:
         """Then and now change places: so do the counts, and the weight changes its sign."""
         more = with_more(STEP, place)
-        (there,) = compared(counts(*more), counts(*STEP)).changes
-        (back,) = compared(counts(*STEP), counts(*more)).changes
+        (there,) = compared(counts_with(*more), counts_with(*STEP)).changes
+        (back,) = compared(counts_with(*STEP), counts_with(*more)).changes
         assert (back.before, back.after) == (there.after, there.before)
         assert back.weight_s == pytest.approx(-there.weight_s)
 
     def test_fewer_calls_are_an_improvement(self) -> None:
         """Weighted work that falls while nothing rises is an improvement."""
-        assert compared(counts(*STEP), counts(*with_more(STEP, 1))).verdict is Verdict.IMPROVEMENT
+        assert compared(counts_with(*STEP), counts_with(*with_more(STEP, 1))).verdict is Verdict.IMPROVEMENT
 
     def test_a_rise_within_the_tolerance_passes(self) -> None:
         """The change is still shown, and nothing is a rise."""
-        comparison = compared(counts(*with_more(STEP, 1)), counts(*STEP), tolerance=0.02)
+        comparison = compared(counts_with(*with_more(STEP, 1)), counts_with(*STEP), tolerance=0.02)
         assert comparison.verdict is Verdict.PASS
         assert comparison.change_count == 1
         assert comparison.rises == {}
@@ -127,7 +88,7 @@ class TestOneAddedCall:
     def test_what_runs_inside_is_told_with_its_call(self) -> None:
         """The inner operator and the kernel of an added call are no changes of their own."""
         more = with_more(with_more(with_more(STEP, 1), 5), 6)
-        comparison = compared(counts(*more), counts(*STEP))
+        comparison = compared(counts_with(*more), counts_with(*STEP))
         assert [change.name for change in comparison.changes] == ["aten::layer_norm"]
 
 
@@ -135,7 +96,9 @@ class TestCauses:
     def test_other_kernels_under_another_library_are_the_librarys(self) -> None:
         """Equal calls with other kernels pass, and the library is named."""
         comparison = compared(
-            counts(*STEP[:-1], entry("other_kernel", 24, kind=Kind.KERNEL)), counts(*STEP), facts=TORCH
+            counts_with(*STEP[:-1], count_entry("other_kernel", 24, kind=Kind.KERNEL)),
+            counts_with(*STEP),
+            facts=TORCH,
         )
         assert {change.cause for change in comparison.changes} == {Cause.LIBRARY}
         assert comparison.verdict is Verdict.PASS
@@ -144,24 +107,24 @@ class TestCauses:
 
     def test_other_kernels_for_no_known_reason_are_unknown(self) -> None:
         """Nothing that is known differs: that is said, and the test passes."""
-        comparison = compared(counts(*STEP[:-1]), counts(*STEP))
+        comparison = compared(counts_with(*STEP[:-1]), counts_with(*STEP))
         assert [change.cause for change in comparison.changes] == [Cause.UNKNOWN]
         assert comparison.verdict is Verdict.PASS
 
     def test_other_kernels_under_another_switch_are_the_settings(self) -> None:
         """A switch that differs explains what runs inside."""
         comparison = compared(
-            counts(*STEP[:-1], settings={"cudnn.benchmark": "True"}),
-            counts(*STEP, settings={"cudnn.benchmark": "False"}),
+            counts_with(*STEP[:-1], settings={"cudnn.benchmark": "True"}),
+            counts_with(*STEP, settings={"cudnn.benchmark": "False"}),
         )
         assert [change.cause for change in comparison.changes] == [Cause.SETTING]
 
     def test_float32_products_in_full_are_a_regression_of_a_setting(self) -> None:
         """The same products weigh more where they don't run as TF32: that is judged."""
-        products = entry("aten::linear", 48, flops=2e12, dtype="float32")
+        products = count_entry("aten::linear", 48, flops=2e12, dtype="float32")
         comparison = compared(
-            counts(products, settings={"float32 matmul precision": "highest"}),
-            counts(products, settings={"float32 matmul precision": "high"}),
+            counts_with(products, settings={"float32 matmul precision": "highest"}),
+            counts_with(products, settings={"float32 matmul precision": "high"}),
         )
         assert [change.cause for change in comparison.changes] == [Cause.SETTING]
         assert comparison.verdict is Verdict.REGRESSION
@@ -169,14 +132,14 @@ class TestCauses:
 
     def test_calls_of_the_librarys_own_python_can_not_be_told_apart_from_the_codes(self) -> None:
         """An optimiser of another torch calls more at the same commit: neither passes nor fails."""
-        comparison = compared(counts(*with_more(STEP, 1)), counts(*STEP), facts=TORCH)
+        comparison = compared(counts_with(*with_more(STEP, 1)), counts_with(*STEP), facts=TORCH)
         assert [change.cause for change in comparison.changes] == [Cause.LIBRARY]
         assert comparison.verdict is Verdict.NOT_COMPARABLE
         assert comparison.rises == {}
 
     def test_another_commit_under_another_library_is_the_codes(self) -> None:
         """The code is another one too: what it calls more is held against it."""
-        comparison = compared(counts(*with_more(STEP, 1)), counts(*STEP), facts=TORCH | COMMIT)
+        comparison = compared(counts_with(*with_more(STEP, 1)), counts_with(*STEP), facts=TORCH | COMMIT)
         assert [change.cause for change in comparison.changes] == [Cause.CODE]
         assert comparison.verdict is Verdict.REGRESSION
 
@@ -184,33 +147,37 @@ class TestCauses:
 class TestIntervals:
     def test_counts_that_meet_are_no_change(self) -> None:
         """12 to 14 calls then, 14 to 16 now: nothing surely rose."""
-        comparison = compared(counts(entry(count=14, most=16)), counts(entry(count=12, most=14)))
+        comparison = compared(
+            counts_with(count_entry(count=14, most=16)), counts_with(count_entry(count=12, most=14))
+        )
         assert comparison.changes == ()
         assert comparison.verdict is Verdict.PASS
         assert not comparison.is_repeating
 
     def test_sessions_that_differ_span_an_interval(self) -> None:
         """The least and the most of all sessions count."""
-        sessions = (counts(entry(count=12)), counts(entry(count=15)))
-        assert compared(counts(entry(count=14)), *sessions).verdict is Verdict.PASS
-        assert compared(counts(entry(count=16)), *sessions).changes[0].before == (12, 15)
+        sessions = (counts_with(count_entry(count=12)), counts_with(count_entry(count=15)))
+        assert compared(counts_with(count_entry(count=14)), *sessions).verdict is Verdict.PASS
+        assert compared(counts_with(count_entry(count=16)), *sessions).changes[0].before == (12, 15)
 
     def test_counts_past_the_interval_are_a_regression(self) -> None:
         """The least now is past the most then."""
-        comparison = compared(counts(entry(count=15, most=16)), counts(entry(count=12, most=14)))
+        comparison = compared(
+            counts_with(count_entry(count=15, most=16)), counts_with(count_entry(count=12, most=14))
+        )
         assert comparison.verdict is Verdict.REGRESSION
 
 
 class TestWhatWasLeftOut:
     def test_an_entry_that_may_have_been_left_out_is_not_new(self) -> None:
         """A session that left some of the code's entries out can't tell that one is new."""
-        short = counts(STEP[0], omitted=6)
-        assert compared(counts(*STEP), short).changes == ()
+        short = counts_with(STEP[0], omitted_count=6)
+        assert compared(counts_with(*STEP), short).changes == ()
 
     def test_a_session_that_left_only_inner_ones_out_tells_the_codes(self) -> None:
         """The library's entries are left out first: while there are some, the code's are whole."""
-        short = counts(STEP[0], STEP[5], omitted=1)
-        assert STEP[1].name in {change.name for change in compared(counts(*STEP), short).changes}
+        short = counts_with(STEP[0], STEP[5], omitted_count=1)
+        assert STEP[1].name in {change.name for change in compared(counts_with(*STEP), short).changes}
 
 
 def with_more(entries: Sequence[CountEntry], place: int) -> list[CountEntry]:
@@ -218,12 +185,12 @@ def with_more(entries: Sequence[CountEntry], place: int) -> list[CountEntry]:
     changed = list(entries)
     old = entries[place]
     share = (old.count + 1) / old.count
-    changed[place] = entry(
+    changed[place] = count_entry(
         old.name,
         old.count + 1,
         kind=old.kind,
         flops=old.flops * share,
         size_bytes=old.size_bytes * share,
-        line=old.places[0].line if old.places else None,
+        place=old.places[0].text if old.places else "",
     )
     return changed
