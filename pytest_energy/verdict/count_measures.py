@@ -10,8 +10,8 @@ from pytest_energy.counts import Kind
 from pytest_energy.verdict.count_pairs import Amounts, Pair, Span
 from pytest_energy.verdict.count_weights import is_region, is_weighed
 
-WEIGHTED_WORK = "weighted work"
-MEASURES = (WEIGHTED_WORK, "waits", "copied bytes", "graph breaks and compilations", "gradient nodes")
+WEIGHTED_WORK, COPIED_BYTES = "weighted work", "copied bytes"
+MEASURES = (WEIGHTED_WORK, "waits", COPIED_BYTES, "graph breaks and compilations", "gradient nodes")
 
 
 def _weights(pair: Pair, amounts: Amounts) -> Span:

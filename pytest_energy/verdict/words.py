@@ -6,12 +6,14 @@ Rule 1: the first line of a reason stands by itself; tables show no more. The re
 import math
 from collections.abc import Iterator
 from functools import singledispatch
+from typing import get_args
 
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.meter.scope import estimated_j
 from pytest_energy.model import Provenance, Record
 from pytest_energy.units import to_text
 from pytest_energy.verdict.comparison_words import compared, full_comparison
+from pytest_energy.verdict.count_paragraphs import beside, counted
 from pytest_energy.verdict.figures import (
     change_text,
     confidence_text,
@@ -22,16 +24,13 @@ from pytest_energy.verdict.figures import (
 )
 from pytest_energy.verdict.findings import (
     AgainstBudget,
-    AgainstCounts,
     Decision,
     FactsDiffer,
     Finding,
     NoBaseline,
-    NoCounts,
-    NoCountsBaseline,
     NoSuchJoules,
+    OfCounts,
     OnlyEstimated,
-    OtherWork,
     Saturated,
     Unmeasured,
     Void,
@@ -60,7 +59,7 @@ def reason(decision: Decision, reference: Reference = THE_BASELINE) -> str:
     energy = "" if summary is None else energy_text(record, summary)
     subject = Subject(record=record, energy=energy, reference=reference)
     worst, *others = (_paragraph(finding, subject) for finding in decision.findings)
-    lines = list(filter(None, worst.details))
+    lines = [*beside(decision), *filter(None, worst.details)]
     for other in others:
         lines += [f"also: {other.headline}", *(f"  {line}" for line in filter(None, other.details))]
     readings = count_text(len(decision.readings), "round")
@@ -85,6 +84,8 @@ def _paragraph(finding: Finding, subject: Subject) -> Paragraph:
 
 
 _paragraph.register(compared)
+for _of_counts in get_args(OfCounts):
+    _paragraph.register(_of_counts, counted)
 
 
 # ---- joules that can't be used ----
@@ -216,39 +217,6 @@ def _no_such_joules(finding: NoSuchJoules, subject: Subject) -> Paragraph:
     headline = f"{finding.basis or 'joules'} can't be compared: {finding.because}"
     advice = "compare other joules (basis= and per= of the test's energy marker)"
     return Paragraph(headline, (subject.energy,), (advice,))
-
-
-# ---- counts ----
-
-
-@_paragraph.register
-def _against_counts(finding: AgainstCounts, subject: Subject) -> Paragraph:
-    comparison = finding.comparison
-    headline, *others = comparison.lines or ("the work does what it did before",)
-    sessions = f"compared with the counts of {count_text(comparison.entry_count, 'session')}"
-    advice = f"if that is meant, accept it: {subject.command('--energy-baseline=replace')}"
-    return Paragraph(headline, (*others, sessions, subject.energy), (advice,) if comparison.rises else ())
-
-
-@_paragraph.register
-def _no_counts(finding: NoCounts, subject: Subject) -> Paragraph:
-    advice = "give energy.measure a function that can be called once more, or compare joules"
-    return Paragraph(f"nothing was counted: {finding.because}", (subject.energy,), (advice,))
-
-
-@_paragraph.register
-def _no_counts_baseline(finding: NoCountsBaseline, subject: Subject) -> Paragraph:
-    advice = f"make one, from a run you trust: {subject.command('--energy-baseline=add')}"
-    return Paragraph(f"no baseline with counts ({finding.key}) to compare with", (subject.energy,), (advice,))
-
-
-@_paragraph.register
-def _other_work(finding: OtherWork, subject: Subject) -> Paragraph:
-    names, differ = ", ".join(finding.differences), "differs" if len(finding.differences) == 1 else "differ"
-    details = tuple(f"{name}: {old} then, {new} now" for name, (old, new) in finding.differences.items())
-    command = subject.command("--energy-baseline=replace")
-    advice = f"do the same work as the baseline, or start a new one: {command}"
-    return Paragraph(f"{names} {differ} from the baseline's, so counts can't be compared", details, (advice,))
 
 
 def _machines_line(other_machines: tuple[str, ...]) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.basis import Basis
+from pytest_energy.counts import Counts
 from pytest_energy.judgement import Budget, Judgement, Verdict
 from pytest_energy.model import Provenance, Reading, Record, SensorStatus
 from pytest_energy.stats.centre import spread_of
@@ -182,12 +183,19 @@ COMPARED: Mapping[str, Case] = {
     "creep, no commit": lambda: crept(commit=""),
 }
 
+CUDA = "torch.profiler (CPU, CUDA)"
 BY_COUNTS = Policy(is_by_counts=True)
 COUNTED = counts_baseline(counted(counts_of(12)))
 
 
 def by_counts(fresh: Record, *against: Baseline, budget_j: float | None = None) -> Decision:
     return decided(fresh, policy=BY_COUNTS, counted=against, budget=Budget(budget_j=budget_j))
+
+
+def beside(fresh: Record, then: Counts | None = None) -> Decision:
+    """*fresh* against a baseline of 100 J with the counts *then*, 12 calls unless given."""
+    against = baseline(record(counts=then or counts_of(12)))
+    return decided(fresh, against, counted=[against])
 
 
 COUNTS: Mapping[str, Case] = {
@@ -201,6 +209,13 @@ COUNTS: Mapping[str, Case] = {
     "no counts": lambda: by_counts(uncounted(), COUNTED),
     "other work": lambda: by_counts(replace(counted(counts_of(12)), samples=64), COUNTED),
     "not judged by them": lambda: decided(counted(counts_of(36)), counted=[COUNTED]),
+    "beside joules that rose": lambda: beside(record(energy_j=130.0, counts=counts_of(36))),
+    "the same beside joules that rose": lambda: beside(record(energy_j=130.0, counts=counts_of(12))),
+    "the same beside a longer time": lambda: beside(
+        record(energy_j=130.0, counts=counts_of(12, source=CUDA)), counts_of(12, source=CUDA)
+    ),
+    "beside joules that pass": lambda: beside(record(counts=counts_of(13))),
+    "counted by something else": lambda: beside(record(counts=counts_of(12)), counts_of(12, source="calls")),
 }
 
 REVISIONS: Mapping[str, Case] = {
