@@ -16,7 +16,19 @@ from io import TextIOWrapper
 from pytest_energy.errors import EnergyError
 
 # Each is a module of this package.
-_COMMANDS = ("doctor", "ab", "show", "export", "compare", "plot", "judge", "accept", "baselines", "schema")
+_COMMANDS = (
+    "doctor",
+    "ab",
+    "show",
+    "export",
+    "compare",
+    "plot",
+    "judge",
+    "accept",
+    "calibrate",
+    "baselines",
+    "schema",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -90,6 +90,11 @@ class Calibration:
         sizes = sorted(abs(one.log_error) for one in self.held_out)
         return sizes[min(len(sizes), math.ceil(LEVEL * (len(sizes) + 1))) - 1]
 
+    @property
+    def interval_factors(self) -> tuple[float, float]:
+        """Of a prediction: its least and most, where the work is like the calibrated one."""
+        return math.exp(-self.log_width), math.exp(self.log_width)
+
     def predict(self, features: Features) -> Prediction | Absent:
         """Joules of a call with *features* on this machine, or why nothing can be said."""
         usable = self._usable(features)

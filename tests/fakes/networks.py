@@ -2,11 +2,14 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pytest_energy.counts import CountEntry, Counts, Kind
 from pytest_energy.errors import Absent
+from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.prediction import Observation, features_of
 from pytest_energy.prediction.costs import Costs
+from tests.builders import record
 
 CARD = Costs(
     host_s={"operators": 30e-6, "backward nodes": 12e-6},
@@ -86,3 +89,22 @@ def observations(
         for number in range(network_count)
         for is_trained in (False, True)
     ]
+
+
+def network_records(network_count: int, *, scatter: float = 0.1) -> Sequence[Record]:
+    """Records of one round for each of `observations`, with their counts."""
+    rng = random.Random(1)  # noqa: S311  # as in `observations`, so that both are of the same networks
+    records = []
+    for one in observations(network_count, scatter=scatter):
+        counted = network(rng, is_trained="training" in one.test_id)
+        rng.lognormvariate(0, scatter)
+        reading = Reading(
+            channels={"gpu:0": one.energy_j},
+            duration_s=one.duration_s,
+            uncertainty_j=0.0,
+            provenance=Provenance.MEASURED,
+            quiet_power_w={"gpu:0": one.ready_power_w},
+        )
+        bare = record(rounds=[reading], test_id=one.test_id)
+        records.append(replace(bare, model=one.group, counts=counted))
+    return records
