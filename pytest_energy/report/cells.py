@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from pytest_energy import errors
-from pytest_energy.judgement import FAILING, Comparison, Verdict
+from pytest_energy.judgement import FAILING, Comparison, Judgement, Verdict
 from pytest_energy.meter.scope import estimated_j, scope_text
 from pytest_energy.model import Domain, Provenance, Record, SensorStatus
 from pytest_energy.report.view import AGAINST, Group, IdlePower, MetricCorrelation, ModelRow, Row, View
@@ -65,13 +65,13 @@ def _used(view: View) -> list[Provenance]:
 
 
 def shared_reasons(
-    rows: Iterable[Row], text_of: Callable[[str], str]
+    rows: Iterable[Row], text_of: Callable[[Judgement], str | None]
 ) -> list[tuple[Verdict, str, list[Row]]]:
-    """Verdict and what *text_of* leaves of the reason of every test that is no pass; the same once."""
+    """Verdict and what *text_of* makes of the judgement of every test, the same once; `None` is left out."""
     shared: dict[tuple[Verdict, str], list[Row]] = {}
     for row in rows:
-        if row.verdict is not Verdict.PASS:
-            shared.setdefault((row.verdict, text_of(row.judgement.reason)), []).append(row)
+        if (text := text_of(row.judgement)) is not None:
+            shared.setdefault((row.verdict, text), []).append(row)
     return [(verdict, reason, members) for (verdict, reason), members in shared.items()]
 
 

@@ -37,6 +37,7 @@ _COLUMNS = (
     "round_count",
     *_OF_ENERGY,
     *(f"baseline_{name}" for name in _OF_BASELINE),
+    *("counts_weight_ratio", "counts_change"),
     *("scope", "estimated_j"),
     "machine_key",
     "absent",
@@ -129,6 +130,9 @@ def _row(judgement: Judgement) -> JsonDict:
     if comparison is not None:
         row |= {f"baseline_{name}": value for name, value in to_json(comparison).items()}
         row["baseline_ratio_ci_lower"], row["baseline_ratio_ci_upper"] = comparison.ratio_ci
+    counts = judgement.counts_comparison
+    if counts is not None:
+        row |= {"counts_weight_ratio": counts.weight_ratio, "counts_change": next(iter(counts.lines), None)}
     return row | {_METRIC_PREFIX + name: value for name, value in record.metrics.items()}
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from pytest_energy.judgement import FAILING, Verdict
-from pytest_energy.report import cells
+from pytest_energy.report import cells, count_cells
 from pytest_energy.report.view import AGAINST, Group, Row, View
 
 LIMIT = 65_536
@@ -21,7 +21,7 @@ MARKER = "<!-- pytest-energy -->"
 # Characters for each part, together 3,000 below `LIMIT`, which titles and folds need: every part keeps its
 # place however long another is.
 _NOTES_ROOM, _TABLE_ROOM, _WHY_ROOM, _PASS_ROOM = 2_000, 22_000, 14_000, 8_000
-_GROUPS_ROOM, _BEHIND_ROOM = 12_000, 4_500
+_GROUPS_ROOM, _BEHIND_ROOM, _CHANGES_ROOM = 10_000, 4_500, 2_000
 _MORE_ROOM = 60  # of those, for the line that counts what is left out
 
 _NAME_LIMIT = 200  # characters of a name
@@ -60,6 +60,7 @@ def render(view: View, *, limit: int = LIMIT) -> str:
             "Why", _reasons(others, room(_WHY_ROOM)), is_open=any(row.verdict in FAILING for row in others)
         ),
         _folded(f"{len(passes)} pass", _test_table(passes, columns, passes_room)),
+        _folded("What tests that pass do otherwise", _changes(passes, room(_CHANGES_ROOM))),
         *_groups(view, room(_GROUPS_ROOM)),
         _folded("Marks, sensors and machine", _behind(view)),
     ]
@@ -80,11 +81,19 @@ def _verdict(verdict: Verdict) -> str:
 
 def _reasons(rows: Sequence[Row], room: int) -> str:
     entries = []
-    for verdict, reason, members in cells.shared_reasons(rows, str.strip):
+    for verdict, reason, members in cells.shared_reasons(rows, lambda judgement: judgement.reason.strip()):
         names = ", ".join(_code(row.short_id) for row in members[:_NAMED_TESTS])
         more = f" and {len(members) - _NAMED_TESTS} more" if len(members) > _NAMED_TESTS else ""
         entries.append(f"{cells.verdict(verdict)}: {names}{more}\n{_block(reason[:_REASON_LIMIT])}\n")
     return _within(entries, room, "reasons")
+
+
+def _changes(passes: Sequence[Row], room: int) -> str:
+    """What counts say of tests that pass; of the others it stands in their reasons."""
+    found = [(row, count_cells.lines(row.judgement)) for row in passes]
+    return _within(
+        [f"- {_code(row.short_id)}: {_inline(lines[0])}" for row, lines in found if lines], room, "tests"
+    )
 
 
 def _groups(view: View, room: int) -> Iterator[str]:

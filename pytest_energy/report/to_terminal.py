@@ -10,8 +10,9 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.lazy_module import LazyModule
-from pytest_energy.report import cells
+from pytest_energy.report import cells, count_cells
 from pytest_energy.report.view import AGAINST, Group, View
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def render(view: View, *, width: int, shows_rest: bool = False) -> str:
     sections = [
         _wrapped([f"energy of {cells.summary(view)}"], width, hanging="  "),
         [*_test_table(view, width), *_wrapped(cells.legend(view), width)],
-        _titled("why", _wrapped(_reasons(view), width, indent="  ", hanging="    ")),
+        _titled("why", _why(view, width)),
         _titled("notes", _wrapped(_notes(view), width, indent="  ", hanging="    ")),
         *(_group(view, group, width) for group in view.groups),
         _titled("sensors", _wrapped(sensors, width, indent="  ", hanging="    ")),
@@ -177,12 +178,25 @@ def _width(text: str) -> int:
     return max(wcwidth.wcswidth(text), 0) if not text.isascii() else len(text)
 
 
-def _reasons(view: View) -> Iterator[str]:
-    """The first line of every reason that is no pass."""
-    for verdict, reason, rows in cells.shared_reasons(view.rows, cells.first_line):
+def _why(view: View, width: int) -> list[str]:
+    """Every reason, and below it what the work does otherwise."""
+    lines: list[str] = []
+    for verdict, text, rows in cells.shared_reasons(view.rows, _reason):
         names = ", ".join(cells.printable(row.short_id) for row in rows[:_NAMED_TESTS])
         more = f" and {len(rows) - _NAMED_TESTS} more" if len(rows) > _NAMED_TESTS else ""
-        yield f"{cells.verdict(verdict)} {names}{more}: {reason}"
+        reason, *changes = text.split("\n")
+        first = f"{cells.verdict(verdict)} {names}{more}: {reason}"
+        lines += _wrapped([first], width, indent="  ", hanging="    ")
+        lines += _wrapped(changes, width, indent="    ", hanging="      ")
+    return lines
+
+
+def _reason(judgement: Judgement) -> str | None:
+    """First line of the reason, and what changed; of a pass the worst of that alone."""
+    changes = count_cells.lines(judgement)
+    if judgement.verdict is Verdict.PASS:
+        return changes[0] if changes else None
+    return "\n".join([cells.first_line(judgement.reason), *changes])
 
 
 def _notes(view: View) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import singledispatch
 
-from pytest_energy.judgement import CountsComparison, Verdict
+from pytest_energy.judgement import Comparison, CountsComparison, Part, Verdict
 from pytest_energy.verdict.count_measures import COPIED_BYTES, WEIGHTED_WORK
 from pytest_energy.verdict.count_names import size_text
 from pytest_energy.verdict.figures import change_text, count_text
@@ -41,12 +41,13 @@ def _against_counts(finding: AgainstCounts, subject: Subject) -> Paragraph:
 
 def _rises_line(comparison: CountsComparison) -> str:
     """What of the counts rose past the tolerance, and which it is."""
-    rises = (_rise_text(name, *values) for name, values in comparison.rises.items())
+    rises = (rise_text(name, *values) for name, values in comparison.rises.items())
     texts = ", ".join(rises)
     return f"past the tolerance of {comparison.tolerance * 100:g} %: {texts}" if texts else ""
 
 
-def _rise_text(name: str, then: float, now: float) -> str:
+def rise_text(name: str, then: float, now: float) -> str:
+    """A measure of counts, and how far it rose."""
     if name == WEIGHTED_WORK:
         return f"{name} {change_text(now / then)}" if then else f"{name} where there was none"
     before, after = (size_text(value) if name == COPIED_BYTES else f"{value:.0f}" for value in (then, now))
@@ -99,9 +100,16 @@ def labelled(comparison: CountsComparison) -> Iterator[str]:
 
 def _same_calls(finding: Compared, *, has_device: bool) -> str:
     """That the work does what it did, where its joules rose: whose the rise is."""
-    if has_device and finding.comparison.duration_ratio > 1:
+    if has_device and _is_time(finding.comparison):
         return "same calls: the longer time is the host's"
     return "same calls: nothing that the work asks for has changed"
+
+
+def _is_time(comparison: Comparison) -> bool:
+    """Whether it is time that rose: the part that decided, or more than half of the joules' logarithm."""
+    if comparison.decisive is not None:
+        return comparison.decisive.part is Part.WAITING
+    return comparison.duration_ratio**2 > comparison.ratio
 
 
 def _has_device(decision: Decision) -> bool:

@@ -9,10 +9,10 @@ import math
 from collections.abc import Iterator, Sequence
 
 from pytest_energy.codec import JsonDict
-from pytest_energy.judgement import FAILING, SEVERITY, Comparison, Judgement
+from pytest_energy.judgement import FAILING, SEVERITY, Comparison, CountsComparison, Judgement
 from pytest_energy.meter.scope import estimated_j, scope_text
 from pytest_energy.model import Provenance, Reading, Record
-from pytest_energy.report import cells
+from pytest_energy.report import cells, count_cells
 from pytest_energy.report.charts import change, power, rounds
 from pytest_energy.report.charts.spec import Chart
 from pytest_energy.report.html.svg import Figure, Path, Text, draw
@@ -69,6 +69,7 @@ def entry(row: Row, shared: Shared, columns: Sequence[str] = cells.HEADS) -> Jso
         "charts": [shared.figure(draw(chart)) for chart in charts(judgement)],
         "unpowered": power.why_not_drawn(record),
         "change": None if judgement.comparison is None else _change(judgement.comparison),
+        "counts": _counts(judgement.counts_comparison),
         "phases": _phases(judgement),
         "metrics": _metrics(judgement),
         "absent": [_pair(name, because) for name, because in record.absent.items()],
@@ -229,6 +230,14 @@ def charts(judgement: Judgement) -> Iterator[Chart]:
     if by_channel is not None:
         yield by_channel
     yield from power.charts(judgement.record)
+
+
+def _counts(comparison: CountsComparison | None) -> JsonDict | None:
+    """The table of what the work does otherwise."""
+    if comparison is None:
+        return None
+    rows, notes = count_cells.rows(comparison), count_cells.notes(comparison)
+    return {"head": list(count_cells.HEADS), "rows": rows, "notes": notes}
 
 
 def _change(comparison: Comparison) -> JsonDict:

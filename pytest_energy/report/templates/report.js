@@ -76,6 +76,10 @@
         : listOf(["no recorded fact differs from the baseline"]));
       if (change.notes.length) parts.push(listOf(change.notes));
     }
+    if (test.counts) {
+      if (test.counts.rows.length) parts.push(tableOf("What the work does otherwise", test.counts.head, test.counts.rows, "plain texts"));
+      parts.push(listOf(test.counts.notes));
+    }
     if (test.phases) parts.push(folded("Phases of the rounds", tableOf("Phases", ["round", "phase", "energy", "s"], test.phases)));
     if (test.metrics) parts.push(folded("Metrics of this test", tableOf("Metrics", ["metric", "value"], test.metrics)));
     parts.push(folded("Facts of this test", tableOf("Facts", [], test.facts, "plain texts")));

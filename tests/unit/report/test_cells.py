@@ -258,7 +258,7 @@ def test_first_line(reason: str, line: str) -> None:
 
 
 def test_reasons_shared_by_tests_are_told_once() -> None:
-    """Tests with one verdict and one reason are one entry; passes have none."""
+    """Tests with one verdict and one text are one entry; who has no text has none."""
     rows = view.of(
         [
             judgement(test_id="t.py::a", verdict=Verdict.NO_BASELINE, reason="none"),
@@ -266,7 +266,9 @@ def test_reasons_shared_by_tests_are_told_once() -> None:
             judgement(test_id="t.py::c"),
         ]
     ).rows
-    ((verdict, reason, members),) = cells.shared_reasons(rows, cells.first_line)
+    ((verdict, reason, members),) = cells.shared_reasons(
+        rows, lambda one: None if one.verdict is Verdict.PASS else cells.first_line(one.reason)
+    )
     assert (verdict, reason, [row.short_id for row in members]) == (Verdict.NO_BASELINE, "none", ["a", "b"])
 
 

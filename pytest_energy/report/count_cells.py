@@ -1,0 +1,77 @@
+"""What counts say of a test, as text for people: lines, and a table of what the work does otherwise."""
+
+from collections.abc import Sequence
+
+from pytest_energy.counts import OF_THE_LIBRARY, Kind
+from pytest_energy.errors import printable
+from pytest_energy.judgement import CountChange, CountsComparison, Judgement
+from pytest_energy.units import percent_change_text
+from pytest_energy.verdict.count_names import copy_name, number_text, plain_name, wait_name
+from pytest_energy.verdict.count_paragraphs import labelled, rise_text
+from pytest_energy.verdict.figures import count_text
+
+HEADS = ("what", "kind", "then", "now", "where", "cause")
+
+_MOST_ROWS = 20  # of a page's table: what follows weighs next to nothing, and the JSON has it
+_ABSENT = "-"
+
+
+def lines(judgement: Judgement) -> list[str]:
+    """At most two lines on what changed, without the one that is the headline already."""
+    comparison = judgement.counts_comparison
+    if comparison is None:
+        return []
+    headline = printable(judgement.reason.partition("\n")[0])
+    found = zip(comparison.lines, map(printable, labelled(comparison)), strict=True)
+    return [text for line, text in found if printable(line) != headline]
+
+
+def rows(comparison: CountsComparison) -> list[list[str]]:
+    """The heaviest changes, for `HEADS`; the settings before them."""
+    texts = [*map(_setting_row, comparison.settings.items()), *map(_row, comparison.changes)]
+    return [[printable(cell) for cell in row] for row in texts[:_MOST_ROWS]]
+
+
+def notes(comparison: CountsComparison) -> list[str]:
+    """How much the work is of that before, what rose, and what `rows` leaves out."""
+    texts = [_summary(comparison)]
+    texts += [f"risen: {rise_text(name, *values)}" for name, values in comparison.rises.items()]
+    if not comparison.is_repeating:
+        texts.append("what does not repeat is shown as least to most, and compared so")
+    hidden = len(comparison.settings) + comparison.change_count - len(rows(comparison))
+    if hidden:
+        texts.append(f"{count_text(hidden, 'lighter change')} not shown")
+    return [printable(text) for text in texts]
+
+
+def _setting_row(setting: tuple[str, tuple[str, str]]) -> Sequence[str]:
+    name, (then, now) = setting
+    return name, "setting", then, now, _ABSENT, "setting"
+
+
+def _row(change: CountChange) -> Sequence[str]:
+    then, now = (number_text(counts) for counts in (change.before, change.after))
+    if change.inputs is not None and change.before == change.after:
+        then, now = (f"{then} on {inputs or 'inputs not told'}" for inputs in change.inputs)
+    return _what(change), change.kind.value, then, now, change.place or _ABSENT, change.cause.value
+
+
+def _what(change: CountChange) -> str:
+    """Its name in the user's terms, with the type of the numbers."""
+    match change.kind:
+        case Kind.COPY:
+            name = f"copies {copy_name(change.name)}"
+        case Kind.WAIT:
+            name = wait_name(change.name)
+        case kind:
+            name = change.name if kind in OF_THE_LIBRARY else plain_name(change.name)
+    return f"{name} ({change.dtype})" if change.dtype else name
+
+
+def _summary(comparison: CountsComparison) -> str:
+    sessions = f"against {count_text(comparison.entry_count, 'session')} with counts"
+    if comparison.weight_ratio is None:
+        return f"counts {sessions}: no weight to compare"
+    weight = percent_change_text(round(comparison.weight_ratio, 11))
+    judged = "judged" if comparison.is_judged else "shown, not judged"
+    return f"weighted work of one call {weight} {sessions}: {comparison.verdict.value}, {judged}"
