@@ -362,7 +362,7 @@ def count_entry(
     dtype: str = "",
     flops: float = 0.0,
     size_bytes: float = 0.0,
-    inputs: str = "",
+    inputs: str = "1f2e3d4c",
     example: str = "",
     duration_s: float = 0.0,
     place: str = "",

@@ -27,8 +27,9 @@ def _copied(pair: Pair, amounts: Amounts) -> Span:
 
 
 def _breaks(pair: Pair, amounts: Amounts) -> Span:
-    is_break = pair.kind is Kind.GRAPH and not is_region(pair.name)
-    return amounts.counts if is_break else (0, 0)
+    """What was compiled before and falls into more regions now is broken; what is newly compiled is not."""
+    is_new_region = is_region(pair.name) and not pair.before.counts[1]
+    return amounts.counts if pair.kind is Kind.GRAPH and not is_new_region else (0, 0)
 
 
 _PARTS: dict[str, Callable[[Pair, Amounts], Span]] = dict(

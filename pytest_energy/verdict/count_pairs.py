@@ -6,7 +6,7 @@ Rule 3: an entry that a side has left out is unknown there, not zero.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_energy.counts import OF_THE_LIBRARY, CallPlace, CountEntry, Counts, Kind
 from pytest_energy.verdict.count_weights import weight_bounds_s
@@ -134,6 +134,8 @@ def _pair(
     settings: Mapping[str, str],
 ) -> Pair:
     kind, name, dtype = key
+    if kind is Kind.OPERATOR and not all(entry.inputs for entry in (now, *(one for one, _ in then)) if entry):
+        now, then = _only_counted(now), [(_only_counted(entry), switches) for entry, switches in then]
     return Pair(
         kind=kind,
         name=name,
@@ -142,6 +144,11 @@ def _pair(
         after=_amounts([(now, settings)]),
         same_settings_s=(0.0, 0.0) if now is None else weight_bounds_s(now, then[-1][1]),
     )
+
+
+def _only_counted(entry: CountEntry | None) -> CountEntry | None:
+    """*entry* without amounts: its inputs are not known, or not the same in each trace, and so are they."""
+    return None if entry is None else replace(entry, flops=0.0, size_bytes=0.0)
 
 
 def _amounts(sessions: Sequence[Session]) -> Amounts:

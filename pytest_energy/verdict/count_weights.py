@@ -7,8 +7,10 @@ Rule 3: only what the code itself calls has a place in its weighted work.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pytest_energy.counts import OF_THE_LIBRARY, CountEntry, Kind
+from pytest_energy.verdict.count_layouts import rearranged_share, sector_share
 
 # NVIDIA H100 SXM5 data sheet: operations a second, dense. For 16 bits and fewer it gives them with sparsity,
 # which is twice that.
@@ -43,6 +45,9 @@ _INPUT_TOKEN_S = 8e9 * 2 / _TENSOR_FLOPS_PER_S["bfloat16"]
 PRECISION = "float32 matmul precision"
 """The setting by which float32 products run as TF32 (`high`, `medium`) or in full (`highest`)."""
 
+CONVOLUTIONS = "TF32 in cuDNN"
+"""The same of convolutions: `on` or `off`."""
+
 _PRODUCT = re.compile(
     r"mm|matmul|linear|bmm|conv|attention|einsum|bilinear|dot|mv|lstm|gru|rnn", re.IGNORECASE
 )
@@ -67,8 +72,9 @@ def weight_bounds_s(entry: CountEntry, settings: Mapping[str, str]) -> tuple[flo
     least_s = weight_s(entry, settings)
     if entry.most is None:
         return least_s, least_s
-    share = entry.most / entry.count if entry.count else float(entry.most)
-    return least_s, least_s * share if entry.count else entry.most * CALL_S
+    if not entry.count:
+        return least_s, weight_s(replace(entry, count=entry.most, most=None), settings)
+    return least_s, least_s * entry.most / entry.count
 
 
 def is_weighed(kind: Kind) -> bool:
@@ -100,18 +106,24 @@ def _amount_s(entry: CountEntry, settings: Mapping[str, str]) -> float:
 
 
 def _roofline_s(entry: CountEntry, settings: Mapping[str, str]) -> float:
-    return max(entry.flops / _flops_per_s(entry, settings), entry.size_bytes / _MEMORY_BYTES_PER_S)
+    """Operations or bytes, whichever takes longer, behind the bytes that are rearranged."""
+    what = entry.name, entry.dtype, entry.example
+    read_s = entry.size_bytes / _MEMORY_BYTES_PER_S
+    longest_s = max(entry.flops / _flops_per_s(entry, settings), read_s * sector_share(*what))
+    return longest_s + read_s * rearranged_share(*what)
 
 
 def _flops_per_s(entry: CountEntry, settings: Mapping[str, str]) -> float:
     dtype = entry.dtype.partition("_")[0]
-    if dtype == "float32" and is_product(entry.name) and is_tf32(settings):
+    if dtype == "float32" and is_product(entry.name) and is_tf32(settings, entry.name):
         dtype = "tf32"
     return _TENSOR_FLOPS_PER_S.get(dtype, _TENSOR_FLOPS_PER_S["float32"])
 
 
-def is_tf32(settings: Mapping[str, str]) -> bool:
-    """Whether float32 products run as TF32; not where nobody tells."""
+def is_tf32(settings: Mapping[str, str], name: str = "") -> bool:
+    """Whether float32 products (of the operator *name*) run as TF32; not where nobody tells."""
+    if "conv" in name.lower():
+        return settings.get(CONVOLUTIONS, "off") == "on"
     return settings.get(PRECISION, "highest") != "highest"
 
 

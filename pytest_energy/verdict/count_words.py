@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pytest_energy.counts import OF_THE_LIBRARY, Kind
 from pytest_energy.judgement import Cause
+from pytest_energy.verdict.count_layouts import is_along_other_than_last
 from pytest_energy.verdict.count_names import (
     NOTHING,
     copy_name,
@@ -24,7 +25,7 @@ from pytest_energy.verdict.count_names import (
 )
 from pytest_energy.verdict.count_pairs import Pair
 from pytest_energy.verdict.count_places import ChangedPlace
-from pytest_energy.verdict.count_weights import PRECISION, is_tf32
+from pytest_energy.verdict.count_weights import CONVOLUTIONS, PRECISION, is_region, is_tf32
 
 MOST_LINES = 2
 
@@ -192,7 +193,12 @@ def _on_inputs(change: Change) -> str:
     inputs = ""
     if pair.before.example != pair.after.example and pair.after.example:
         inputs = f" on {pair.after.example}, not {pair.before.example or 'what it was'}"
-    return f"{change.name} works{inputs or ' on other inputs'}{amount}{_at(change.place)}"
+    along = ""
+    if is_along_other_than_last(pair.name, pair.after.example) and not is_along_other_than_last(
+        pair.name, pair.before.example
+    ):
+        along = ", along a dimension that is not the last"
+    return f"{change.name} works{inputs or ' on other inputs'}{along or amount}{_at(change.place)}"
 
 
 def _growth(pair: Pair) -> str:
@@ -228,12 +234,13 @@ def _at(place: ChangedPlace | None, *, adds: bool = False) -> str:
 
 def _on_precision(group: Sequence[Change], context: Context) -> str:
     """Float32 products at another rate."""
-    if PRECISION in context.settings:
-        old, new = context.settings[PRECISION]
-        now, then = "at full precision", "as TF32"
-        if is_tf32({PRECISION: new}):
-            now, then = then, now
-        return f"float32 products run {now}, not {then} ({PRECISION}: {old} -> {new})"
+    for switch, what in ((PRECISION, "products"), (CONVOLUTIONS, "convolutions")):
+        if switch in context.settings:
+            old, new = context.settings[switch]
+            now, then = "at full precision", "as TF32"
+            if is_tf32({switch: new}, what):
+                now, then = then, now
+            return f"float32 {what} run {now}, not {then} ({switch}: {old} -> {new})"
     return f"{_names(group)} {_run(group)} otherwise ({_differences(context.settings)})"
 
 
@@ -269,8 +276,10 @@ def _on_one(change: Change, operators: Sequence[Change]) -> str:
         case Kind.GRADIENT:
             return _on_gradients(change, has_backward=any(is_backward(one.pair.name) for one in operators))
         case Kind.GRAPH:
-            counts = f"{number_text(pair.after.counts)} a call, before {number_text(pair.before.counts)}"
-            return f"torch.compile: {pair.name}: {counts}{_at(change.place)}"
+            now = f"{number_text(pair.after.counts)} {pair.name}{'' if pair.after.counts == (1, 1) else 's'}"
+            why = ", which a graph break makes" if is_region(pair.name) and pair.before.counts[1] else ""
+            then = f"before {number_text(pair.before.counts)}"
+            return f"torch.compile: {now} a call, {then}{why}{_at(change.place)}"
         case Kind.REQUEST:
             return f"{number_text(pair.after.counts)} {pair.name}, before {number_text(pair.before.counts)}"
         case _:

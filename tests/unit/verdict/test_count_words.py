@@ -168,9 +168,16 @@ class TestOtherKinds:
 
     def test_graph_breaks(self) -> None:
         """Of torch.compile: how many, and how many before."""
-        breaks = count_entry("graph breaks", 3, kind=Kind.GRAPH, place="model.py:12")
+        breaks = count_entry("graph break", 3, kind=Kind.GRAPH, place="model.py:12")
         assert lines((count_entry(),), (count_entry(), breaks)) == (
-            "torch.compile: graph breaks: 3 a call, before none: model.py:12 (forward)",
+            "torch.compile: 3 graph breaks a call, before none: model.py:12 (forward)",
+        )
+
+    def test_regions_of_a_broken_graph(self) -> None:
+        """What was one compiled region is two: the graph is broken between them."""
+        regions = [count_entry("compiled region", count, kind=Kind.GRAPH) for count in (1, 2)]
+        assert lines((regions[0],), (regions[1],)) == (
+            "torch.compile: 2 compiled regions a call, before 1, which a graph break makes",
         )
 
     def test_functions_and_requests(self) -> None:
