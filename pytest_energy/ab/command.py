@@ -5,7 +5,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import zip_longest
@@ -13,10 +13,12 @@ from pathlib import Path
 from types import FrameType
 
 from pytest_energy.ab.interleave import PairedRounds, PairPlan, interleave
-from pytest_energy.ab.judge import Problem, Suite, judge_pairs
-from pytest_energy.ab.protocol import CollectedTests
+from pytest_energy.ab.judge import Problem, Suite
+from pytest_energy.ab.paired_test import PairedTest
+from pytest_energy.ab.protocol import NO_SENSOR, CollectedTests
 from pytest_energy.ab.side import Tree, Worker, own_sources, shared_sources, worker
 from pytest_energy.ab.trees import Sides, trees_of
+from pytest_energy.basis import COUNTS
 from pytest_energy.documents import now_text
 from pytest_energy.errors import EnergyError, SettingsError, printable_lines
 from pytest_energy.judgement import Judgement
@@ -33,6 +35,9 @@ session, can't."""
 
 _LEAST_TOLERANCE = 0.01
 """A smaller one is judged as it is, but rounds are made no longer for it: they would be past all measure."""
+
+NO_ROUNDS = ("--energy-basis=counts", f"--energy-sensors={NO_SENSOR}")
+"""What makes a side count, and measure nothing: last on its command line, where it wins."""
 
 _MOST_WIDTH, _LEAST_WIDTH = 160, 80
 _SIGNALLED = 128  # a shell's exit status for a process that a signal has ended, plus the signal's number
@@ -104,9 +109,9 @@ class _Comparison:
 
     def __init__(self, trees: tuple[Tree, Tree], root: Path, logs: Path, options: argparse.Namespace) -> None:
         self._trees, self._root, self._logs, self._options = trees, root, logs, options
-        self._block_count = min(options.blocks, options.pairs)
-        self._blocks: dict[str, list[PairedRounds]] = {}
-        self._tolerances: dict[str, float] = {}
+        self._is_by_counts = options.basis == COUNTS
+        self._block_count = 1 if self._is_by_counts else min(options.blocks, options.pairs)
+        self._tests: dict[str, PairedTest] = {}
         self._sources: tuple[dict[str, str], dict[str, str]] = ({}, {})
         self._judgements: list[Judgement] = []
         self._problems: list[Problem] = []
@@ -123,6 +128,8 @@ class _Comparison:
                 self._measure_block(number, sides)
             if self._broken is not None:
                 break
+            if number + 1 < self._block_count:
+                self._look()
         self._judge_all()
         self._note_sources()
 
@@ -131,6 +138,10 @@ class _Comparison:
         """Fresh workers for block *number*; in every second one the other side starts first."""
         tolerance = DEFAULT_TOLERANCE if self._options.tolerance is None else self._options.tolerance
         words = [f"--energy-tolerance={max(tolerance, _LEAST_TOLERANCE)}", *self._options.pytest_arguments]
+        if self._is_by_counts:
+            words += NO_ROUNDS
+        elif number:
+            words.append("--energy-trace=off")  # counts repeat: those of the first block are enough
         sides: dict[int, Worker] = {}
         with ExitStack() as stack:
             for side in (1, 0) if is_turned(0, block=number) else (0, 1):
@@ -145,12 +156,10 @@ class _Comparison:
         test_ids = self._open_tests()
         try:
             for place, (test_id, next_id) in enumerate(zip_longest(test_ids, test_ids[1:]), start=1):
-                self._measure(sides, test_id, next_id)
-                pair_count = len(self._blocks[test_id][-1].before)
-                _say(
-                    f"block {number + 1} of {self._block_count}, test {place} of {len(test_ids)}: {test_id}: "
-                    f"{count_text(pair_count, 'pair')}"
-                )
+                rounds = self._measure(sides, self._tests[test_id], next_id)
+                block = "" if self._is_by_counts else f"block {number + 1} of {self._block_count}, "
+                done = "counted" if self._is_by_counts else count_text(len(rounds.before), "pair")
+                _say(f"{block}test {place} of {len(test_ids)}: {test_id}: {done}")
         except EnergyError as error:
             self._broken = str(error)
         finally:
@@ -161,17 +170,25 @@ class _Comparison:
         self._note_what_is_left_out(before, after)
         if not (before.tolerances or after.tolerances):
             raise SettingsError("no test on either side is marked energy or uses the fixture energy")
-        asked = self._options.tolerance
+        names = (self._trees[0].name, self._trees[1].name)
         for test_id, marked in after.tolerances.items():
             if test_id in before.tolerances:
-                known = (one for one in (asked, marked, DEFAULT_TOLERANCE) if one is not None)
-                self._tolerances[test_id], self._blocks[test_id] = next(known), []
+                policy = self._policy(marked)
+                self._tests[test_id] = PairedTest(test_id, names, policy, self._block_count)
+
+    def _policy(self, marked: float | None) -> Policy:
+        """What is asked of a test whose marker accepts a rise of *marked*, if any."""
+        asked = marked if self._options.tolerance is None else self._options.tolerance
+        return Policy(
+            tolerance=DEFAULT_TOLERANCE if asked is None else asked,
+            alpha=self._options.alpha,
+            is_by_counts=self._is_by_counts,
+            counts_tolerance=asked or 0.0,
+        )
 
     def _open_tests(self) -> list[str]:
         """The tests that another block has something to add to."""
-        return [
-            test_id for test_id, blocks in self._blocks.items() if not (blocks and blocks[-1].is_complete)
-        ]
+        return [test_id for test_id, test in self._tests.items() if test.is_open]
 
     def _note_what_is_left_out(self, before: CollectedTests, after: CollectedTests) -> None:
         one, other = (tree.name for tree in self._trees)
@@ -184,38 +201,47 @@ class _Comparison:
         if after.other_count:
             self._notes.append(f"tests without energy, which were not run: {after.other_count}")
 
-    def _measure(self, sides: tuple[Worker, Worker], test_id: str, next_id: str | None) -> None:
+    def _measure(self, sides: tuple[Worker, Worker], test: PairedTest, next_id: str | None) -> PairedRounds:
         plan = PairPlan(
             least=min(LEAST_PAIR_COUNT, self._options.pairs),
             cap=self._options.pairs,
-            tolerance=self._tolerances[test_id],
+            tolerance=test.policy.tolerance,
             max_time_s=self._options.max_time,
             block_count=self._block_count,
         )
-        earlier = self._blocks[test_id]
-        earlier.append(
-            interleave(*sides, test_id, next_id, plan=plan, clock=SystemClock(), earlier=tuple(earlier))
-        )
+        earlier = tuple(test.blocks)
+        rounds = interleave(*sides, test.test_id, next_id, plan=plan, clock=SystemClock(), earlier=earlier)
+        test.add(rounds)
+        return rounds
 
     # Judging
 
-    def _judge_all(self) -> None:
-        measured = {test_id: blocks for test_id, blocks in self._blocks.items() if blocks}
-        suite = Suite.of(measured)
-        for test_id, blocks in measured.items():
-            self._judge(test_id, blocks, suite)
+    def _suite(self) -> Suite:
+        return Suite.of({test_id: test.blocks for test_id, test in self._tests.items() if test.blocks})
 
-    def _judge(self, test_id: str, blocks: Sequence[PairedRounds], suite: Suite) -> None:
-        names = (self._trees[0].name, self._trees[1].name)
-        policy = Policy(tolerance=self._tolerances[test_id], alpha=self._options.alpha)
-        judgement = judge_pairs(blocks, test_id, names, policy, suite)
+    def _look(self) -> None:
+        """End the tests of which enough is known."""
+        suite = self._suite()
+        for test_id in self._open_tests():
+            judgement = self._tests[test_id].look(suite)
+            if judgement is not None:
+                _say(f"{test_id}: {judgement.verdict}: no further block is needed")
+
+    def _judge_all(self) -> None:
+        suite = self._suite()
+        for test in self._tests.values():
+            if test.blocks:
+                self._judge(test, suite)
+
+    def _judge(self, test: PairedTest, suite: Suite) -> None:
+        judgement = test.conclude(suite)
         if isinstance(judgement, Problem):
             self._problems.append(judgement)
-            _say(f"{test_id}: nothing to compare")
+            _say(f"{test.test_id}: nothing to compare")
         else:
             self._judgements.append(judgement)
             headline = judgement.reason.splitlines()[0]
-            _say(f"{test_id}: {judgement.verdict}: {headline}")
+            _say(f"{test.test_id}: {judgement.verdict}: {headline}")
 
     def _note_sources(self) -> None:
         """Note where each side's code came from, and warn of code that both sides have shared."""

@@ -7,7 +7,8 @@ Rule 3: a test that did not end the same way on both sides is a problem, never a
 Rule 4: where joules have parts, work is held against the tolerance by itself if that can be told so sharply,
     else against the tolerance of the test's joules; waiting always is. All joules count as well, so that two
     small rises are not lost. The worst is the verdict. What is too blunt to pass where nothing has changed
-    doesn't count, unless it proves a rise at a tenth of alpha; work always counts.
+    doesn't count, unless it proves a rise at a tenth of alpha; work always counts. What the counts of both
+    sides say of that: `part_changes`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,20 +16,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
+from pytest_energy.ab.calls import Counted
 from pytest_energy.ab.interleave import PairedRounds
+from pytest_energy.ab.part_changes import ONLY_LOOK, PRIORS, Look, PartComparer, worst_of
 from pytest_energy.ab.parts import ReadyPowers, TestPairs, pairs_of, ready_powers_of
 from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.basis import Basis
 from pytest_energy.conversion import judgement_from_json
 from pytest_energy.errors import NotComparable, NotMeasurable
-from pytest_energy.judgement import SEVERITY, Judgement, Part, PartComparison, Verdict
+from pytest_energy.judgement import Judgement, Part, Verdict
 from pytest_energy.model import Record
-from pytest_energy.stats.compare import Bounds
 from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.paired import PairBlock, compare_pairs, suite_levels
-from pytest_energy.stats.process_levels import PRIOR_LEVELS, PRIOR_SECONDS_LEVELS, ProcessLevels
-from pytest_energy.verdict.changes import verdict_of
-from pytest_energy.verdict.findings import Compared, Decision, FactsDiffer, FewLargeRounds, Void
+from pytest_energy.stats.process_levels import ProcessLevels
+from pytest_energy.verdict.findings import Compared, Decision, FactsDiffer, NoCounts, Void
+from pytest_energy.verdict.history import has_joules
 from pytest_energy.verdict.paragraph import revision
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.rules import compared_of, summary_of
@@ -45,13 +47,6 @@ class Problem:
 
     text: str
     is_failing: bool = True
-
-
-PRIORS = {
-    Part.JOULES: PRIOR_LEVELS,
-    Part.WORK: PRIOR_LEVELS,
-    Part.WAITING: PRIOR_SECONDS_LEVELS,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +96,8 @@ def judge_pairs(
     names: tuple[str, str],
     policy: Policy,
     suite: Suite = BY_ITSELF,
+    *,
+    look: Look = ONLY_LOOK,
 ) -> Judgement | Problem:
     """What the rounds of both sides say of *test_id*.
 
@@ -110,6 +107,7 @@ def judge_pairs(
         names: Of the side that is compared with, such as `main (abc1234)`, and of the side that is judged.
         policy: How far the sides may be apart, and how sure that must be.
         suite: What all tests show together.
+        look: Whether the blocks are all that there will be, and what was counted.
 
     Raises:
         FormatError: A side's judgement is none.
@@ -118,20 +116,58 @@ def judge_pairs(
     if problem is not None:
         return problem
     for rounds in blocks:
-        before, after = (
-            judgement_from_json(test.judgement, f"a message of {name}")
-            for name, test in zip(names, rounds.ended, strict=True)
-        )
+        before, after = judgements_of(rounds, names)
+        if policy.is_by_counts or (after.terms is not None and after.terms.is_by_counts):
+            return in_words(decide_counts(look.counted, after.record), revision(*names))
         for name, judgement in zip(names, (before, after), strict=True):
             if judgement.verdict in _UNUSABLE:
                 reason = f"on {name}: {judgement.reason}"
-                return replace(after, verdict=judgement.verdict, reason=reason, comparison=None)
-    decision = decide_pairs(blocks, before.record, after.record, policy, suite)
+                return replace(
+                    after,
+                    verdict=judgement.verdict,
+                    reason=reason,
+                    comparison=None,
+                    counts_comparison=look.counted.comparison,
+                )
+    decision = decide_pairs(
+        blocks, before.record, look.counted.put_into(after.record), policy, suite, look=look
+    )
+    decision = replace(decision, counts_comparison=look.counted.comparison)
     return in_words(decision, revision(*names))
 
 
+def judgements_of(rounds: PairedRounds, names: tuple[str, str]) -> tuple[Judgement, Judgement]:
+    """What each side by itself says of a test that has ended with joules or a reason on both.
+
+    Raises:
+        FormatError: A side's judgement is none.
+    """
+    before, after = (
+        judgement_from_json(test.judgement, f"a message of {name}")
+        for name, test in zip(names, rounds.ended, strict=True)
+    )
+    return before, after
+
+
+def decide_counts(counted: Counted, after: Record) -> Decision:
+    """What is to be said of *after* by its counts alone."""
+    finding = counted.finding or NoCounts(because="no reason was given")
+    return Decision(
+        record=counted.put_into(after),
+        findings=(finding,),
+        summary=summary_of(after) if has_joules(after) else None,
+        counts_comparison=counted.comparison,
+    )
+
+
 def decide_pairs(
-    blocks: Sequence[PairedRounds], before: Record, after: Record, policy: Policy, suite: Suite = BY_ITSELF
+    blocks: Sequence[PairedRounds],
+    before: Record,
+    after: Record,
+    policy: Policy,
+    suite: Suite = BY_ITSELF,
+    *,
+    look: Look = ONLY_LOOK,
 ) -> Decision:
     """What is to be said of *after*, held against *before*, by *blocks* if rounds were taken in turns there.
 
@@ -152,7 +188,7 @@ def decide_pairs(
     else:
         compare = _compared_by_means
     try:
-        finding = compare(blocks, before, after, policy, suite)
+        finding = compare(blocks, before, after, policy, suite=suite, look=look)
     except NotMeasurable as error:
         return _void(after, str(error), blocks)
     return Decision(
@@ -196,21 +232,26 @@ def _problem(rounds: PairedRounds, test_id: str, names: tuple[str, str]) -> Prob
 
 
 def _compared_in_turns(
-    blocks: Sequence[PairedRounds], before: Record, after: Record, policy: Policy, suite: Suite
+    blocks: Sequence[PairedRounds], before: Record, after: Record, policy: Policy, *, suite: Suite, look: Look
 ) -> Compared:
-    pairs = pairs_of(blocks, suite.ready_powers or [{}] * len(blocks))
-    comparer = _Comparer(pairs, policy, suite.levels.get(after.test_id, {}))
+    comparer = comparer_of(blocks, after.test_id, policy, suite, look)
     finding = compared_of(after, [before], comparer.bounds(Part.JOULES), policy)
-    finding = replace(finding, is_interleaved=True, block_count=len(blocks))
+    finding = replace(
+        finding,
+        is_interleaved=True,
+        block_count=len(blocks),
+        planned_block_count=look.block_count,
+        chances=look.chances,
+    )
     if finding.spread.count == 1:
         return replace(finding, verdict=Verdict.INCONCLUSIVE)
-    parts = [comparer.change(part) for part in (Part.WORK, Part.WAITING) if part in pairs.blocks]
-    joules = comparer.change(Part.JOULES)
-    decisive = _worst([*parts, joules]) if parts else joules
+    changes = comparer.changes()
+    decisive = worst_of(changes)
+    *parts, _ = changes
     comparison = replace(
         finding.comparison,
         parts=tuple(change.comparison for change in parts),
-        no_parts_because=pairs.no_parts_because,
+        no_parts_because=comparer.pairs.no_parts_because,
     )
     return replace(
         finding,
@@ -221,11 +262,23 @@ def _compared_in_turns(
     )
 
 
+def comparer_of(
+    blocks: Sequence[PairedRounds], test_id: str, policy: Policy, suite: Suite, look: Look
+) -> PartComparer:
+    """What compares the parts of the pairs of *test_id*.
+
+    Raises:
+        NotMeasurable: A block has no pair, or a round of 0 J.
+    """
+    pairs = pairs_of(blocks, suite.ready_powers or [{}] * len(blocks))
+    return PartComparer(pairs, policy, suite.levels.get(test_id, {}), look)
+
+
 def _compared_by_means(
-    blocks: Sequence[PairedRounds], before: Record, after: Record, policy: Policy, suite: Suite
+    blocks: Sequence[PairedRounds], before: Record, after: Record, policy: Policy, *, suite: Suite, look: Look
 ) -> Compared:
     """The means of two records' rounds as one pair: they were not taken in turns."""
-    del blocks, suite
+    del blocks, suite, look
     pair = PairBlock(before=_mean_as_one_round(before), after=_mean_as_one_round(after))
     bounds = compare_pairs([pair], tolerance=policy.tolerance, alpha=policy.alpha)
     finding = compared_of(after, [before], bounds, policy)
@@ -236,83 +289,3 @@ def _mean_as_one_round(record: Record) -> RoundEnergies:
     energy_j = summary_of(record).energy_j
     uncertainty_j = Basis().round_energies(record).relative_uncertainty * energy_j
     return RoundEnergies(energies_j=(energy_j,), uncertainties_j=(uncertainty_j,))
-
-
-# ---- each part ----
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Change:
-    """One part of the pairs.
-
-    Attributes:
-        is_certain: That it has risen is proved by far.
-        doubt: Why what the bounds say is not the verdict, or `None`.
-    """
-
-    comparison: PartComparison
-    is_certain: bool
-    doubt: FewLargeRounds | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Comparer:
-    """Holds the parts of a test's *pairs* against what *policy* allows: rule 4."""
-
-    pairs: TestPairs
-    policy: Policy
-    levels: Mapping[Part, ProcessLevels]
-
-    def bounds(self, part: Part) -> Bounds:
-        return compare_pairs(
-            self.pairs.blocks[part],
-            tolerance=self.policy.tolerance,
-            alpha=self.policy.alpha,
-            levels=self.levels.get(part, PRIORS[part]),
-        )
-
-    def change(self, part: Part) -> _Change:
-        bounds = self.bounds(part)
-        allowed = self._allowed(part, bounds)
-        verdict, doubt = verdict_of(bounds, allowed), None
-        if verdict is Verdict.PASS and part is not Part.WAITING and bounds.plain_ratio >= 1 + allowed:
-            verdict, doubt = Verdict.INCONCLUSIVE, FewLargeRounds(plain_ratio=bounds.plain_ratio)
-        comparison = PartComparison(
-            part=part,
-            ratio=bounds.ratio,
-            ratio_ci=(bounds.lower, bounds.upper),
-            detectable_ratio=bounds.detectable_ratio * (1 + allowed) / (1 + self.policy.tolerance),
-            allowed_ratio=1 + allowed,
-            energy_j=self._energy_j(part, bounds),
-            duration_s=self.pairs.duration_s,
-            verdict=verdict,
-            is_judged=part is Part.WORK or _is_sharp(bounds, allowed),
-        )
-        is_certain = bounds.chance_lower > 1 + allowed
-        return _Change(comparison=comparison, is_certain=is_certain, doubt=doubt)
-
-    def _energy_j(self, part: Part, bounds: Bounds) -> float:
-        """Joules of *part* in a round of the first side."""
-        if part is Part.JOULES:
-            return bounds.baseline_j
-        return self.pairs.active_j if part is Part.WORK else self.pairs.waiting_j
-
-    def _allowed(self, part: Part, bounds: Bounds) -> float:
-        """The accepted rise of *part*, a share of itself."""
-        tolerance = self.policy.tolerance
-        if part is Part.WAITING:
-            return tolerance / (1 - self.pairs.active_share)
-        if part is Part.WORK and not _is_sharp(bounds, tolerance):
-            return tolerance / self.pairs.active_share
-        return tolerance
-
-
-def _is_sharp(bounds: Bounds, allowed: float) -> bool:
-    """Whether unchanged work would pass, as often as the bounds hold: they take half of what is allowed."""
-    return (bounds.upper / bounds.ratio) ** 2 <= 1 + allowed
-
-
-def _worst(changes: Sequence[_Change]) -> _Change:
-    """The change that decides: the most severe of those that count, work first."""
-    counting = [change for change in changes if change.comparison.is_judged or change.is_certain]
-    return min(counting, key=lambda change: SEVERITY[change.comparison.verdict].of_findings)

@@ -27,6 +27,9 @@ PIPES = "PYTEST_ENERGY_AB_PIPES"
 
 PLUGIN = "pytest_energy.ab.worker"
 
+NO_SENSOR = "none"
+"""Name of a worker's sensor that is never there: the side counts and measures nothing."""
+
 M = TypeVar("M", bound=Document)
 N = TypeVar("N", bound=Document)
 

@@ -7,12 +7,14 @@ Rule 3: when the command has gone the process ends as well, its fixtures torn do
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
 from pytest_energy.ab.protocol import (
+    NO_SENSOR,
     PIPES,
     CollectedTests,
     EndOrder,
@@ -26,11 +28,12 @@ from pytest_energy.ab.protocol import (
 )
 from pytest_energy.conversion import as_document
 from pytest_energy.documents import Round
-from pytest_energy.errors import EnergyError
+from pytest_energy.errors import EnergyError, SensorUnavailable
 from pytest_energy.model import Provenance
 from pytest_energy.plugin.mark import EnergyMark, is_energy_test
 from pytest_energy.plugin.rounds import DeviceLock, MeasuredRounds, RoundLoop
 from pytest_energy.plugin.run import EnergyRun, run_of
+from pytest_energy.sensors.protocol import Sensor
 
 T = TypeVar("T")
 
@@ -47,6 +50,15 @@ def pytest_configure(config: pytest.Config) -> None:
     run.kin_pid = os.getppid()  # the other side is no stranger: it is known to be quiet
     run.scheduler = Interleaved(link, run)
     config.pluginmanager.register(Worker(link), "energy-ab-worker")
+
+
+def pytest_energy_sensors() -> dict[str, Callable[[], Sensor]]:
+    """Offer the sensor that is never there."""
+    return {NO_SENSOR: _open_none}
+
+
+def _open_none() -> Sensor:
+    raise SensorUnavailable(NO_SENSOR, "counts alone are compared")
 
 
 class Interleaved:

@@ -4,8 +4,11 @@ import argparse
 import math
 
 from pytest_energy.ab.command import DEFAULT_TOLERANCE, run
+from pytest_energy.basis import COUNTS
 from pytest_energy.cli.arguments import Commands, add_out, chance, number, share, variable, whole_number
 from pytest_energy.stats.paired import BLOCK_COUNT, MOST_PAIR_COUNT
+
+JOULES = "joules"
 
 
 def register(commands: Commands) -> None:
@@ -51,6 +54,13 @@ def _add_rule(ab: argparse.ArgumentParser) -> None:
         type=share,
         metavar="SHARE",
         help=f"rise that is still accepted (default: what the test's marker says, else {DEFAULT_TOLERANCE})",
+    )
+    ab.add_argument(
+        "--basis",
+        choices=(JOULES, COUNTS),
+        default=JOULES,
+        help="what is compared: joules, in rounds (default), or counts of what one call does: exact, without "
+        "rounds and without a sensor; a rise by more than --tolerance, else the marker's, else none, fails",
     )
     ab.add_argument(
         "--alpha",

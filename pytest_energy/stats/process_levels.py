@@ -28,6 +28,9 @@ PRIOR_PROCESS_SD = 0.003
 PRIOR_PROCESS_SECONDS_SD = 0.01
 """The same of the seconds of a round: on a shared host one process may be dealt worse cores than another."""
 
+FARTHEST_PROCESS_SD = 0.014
+"""The largest that a test's processes had on one board: what one block is held against, which shows none."""
+
 PRIOR_PROCESS_DF = 2
 """How many degrees of freedom the prior is worth: as many as three blocks show by themselves."""
 
@@ -98,6 +101,15 @@ class ProcessLevels:
 PRIOR_LEVELS = ProcessLevels(variance=2 * PRIOR_PROCESS_SD**2, df=PRIOR_PROCESS_DF)
 
 PRIOR_SECONDS_LEVELS = ProcessLevels(variance=2 * PRIOR_PROCESS_SECONDS_SD**2, df=PRIOR_PROCESS_DF)
+
+_FARTHEST_DF = 30  # known, not guessed: it is an upper end
+
+
+def farthest(prior: ProcessLevels) -> ProcessLevels:
+    """As far apart as processes are at the most, where those of *prior* are usual."""
+    times = (FARTHEST_PROCESS_SD / PRIOR_PROCESS_SD) ** 2
+    return ProcessLevels(variance=times * prior.variance, df=_FARTHEST_DF)
+
 
 _GRID = tuple(PRIOR_LEVELS.variance * 2 ** (step / 4) for step in _STEPS)
 

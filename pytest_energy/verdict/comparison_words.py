@@ -21,6 +21,7 @@ from pytest_energy.verdict.findings import (
     FewLargeRounds,
     MachineMoved,
     NotConfirmed,
+    SameCalls,
 )
 from pytest_energy.verdict.history import LATENCY
 from pytest_energy.verdict.paragraph import Paragraph, Reference, Subject
@@ -190,7 +191,7 @@ def _differences_line(comparison: Comparison, reference: Reference) -> str:
 
 def _evidence(finding: Compared, record: Record) -> str:
     """What this comparison could have told: the detectable change, unless it proves nothing."""
-    bounds = f"bounds each at {confidence_text(finding.alpha)}"
+    bounds = _confidence(finding)
     if finding.is_interleaved is None:
         rounds = count_text(len(record.usable_rounds), "round")
         counts = f"{rounds} against {count_text(finding.comparison.entry_count, 'session')}"
@@ -210,9 +211,19 @@ def _evidence(finding: Compared, record: Record) -> str:
     return f"a rise of {change} would have been told with 80 % power: {counts}, {bounds}"
 
 
+def _confidence(finding: Compared) -> str:
+    chances = finding.chances
+    if chances is None or chances.lower == chances.upper == finding.alpha:
+        return f"bounds each at {confidence_text(finding.alpha)}"
+    lower, upper = confidence_text(chances.lower), confidence_text(chances.upper)
+    return f"bounds at {lower} (lower) and {upper} (upper), because of looks before the last block"
+
+
 def _pairs_text(finding: Compared) -> str:
     if finding.is_interleaved:
         blocks = f" in {finding.block_count} blocks" if finding.block_count > 1 else ""
+        if finding.planned_block_count is not None:
+            blocks = f" in {finding.block_count} of {finding.planned_block_count} blocks, which was enough"
         return f"{count_text(finding.spread.count, 'pair')} of rounds, taken in turns{blocks}"
     return "the rounds could not be taken in turns"
 
@@ -288,7 +299,12 @@ def _notes(finding: Compared, record: Record) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _doubt_text(doubt: NotConfirmed | ByChance | FewLargeRounds | MachineMoved) -> str:
+def _doubt_text(doubt: NotConfirmed | ByChance | FewLargeRounds | MachineMoved | SameCalls) -> str:
+    if isinstance(doubt, SameCalls):
+        return (
+            "both sides make the same calls and do the same work, and processes alone may be so far apart: "
+            "the longer time is taken for the host's"
+        )
     if isinstance(doubt, FewLargeRounds):
         repeated = doubt.repeated_ratio
         more = "" if repeated is None else f" ({change_text(repeated)} with one more of them)"

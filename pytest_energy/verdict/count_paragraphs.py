@@ -16,7 +16,7 @@ from pytest_energy.verdict.findings import (
     OfCounts,
     OtherWork,
 )
-from pytest_energy.verdict.paragraph import Paragraph, Subject
+from pytest_energy.verdict.paragraph import THE_BASELINE, Paragraph, Subject
 
 _UNCHANGED = "the work does what it did before"
 
@@ -29,14 +29,26 @@ def counted(finding: OfCounts, subject: Subject) -> Paragraph:
 
 @counted.register
 def _against_counts(finding: AgainstCounts, subject: Subject) -> Paragraph:
-    comparison, command = finding.comparison, subject.command("--energy-baseline=replace")
+    comparison, is_baseline = finding.comparison, subject.reference is THE_BASELINE
     headline, *others = comparison.lines or (_UNCHANGED,)
-    advice = {
+    advice = (_baseline_advice if is_baseline else _revision_advice)(finding.verdict, subject)
+    those = count_text(comparison.entry_count, "session") if is_baseline else subject.reference.name
+    sessions = f"compared with the counts of {those}"
+    return Paragraph(headline, (*others, _rises_line(comparison), sessions, subject.energy), advice)
+
+
+def _baseline_advice(verdict: Verdict, subject: Subject) -> tuple[str, ...]:
+    command = subject.command("--energy-baseline=replace")
+    return {
         Verdict.REGRESSION: (f"if that is meant, accept it: {command}",),
         Verdict.NOT_COMPARABLE: (f"start a new baseline with what is installed now: {command}",),
-    }.get(finding.verdict, ())
-    sessions = f"compared with the counts of {count_text(comparison.entry_count, 'session')}"
-    return Paragraph(headline, (*others, _rises_line(comparison), sessions, subject.energy), advice)
+    }.get(verdict, ())
+
+
+def _revision_advice(verdict: Verdict, subject: Subject) -> tuple[str, ...]:
+    if verdict is not Verdict.REGRESSION:
+        return ()
+    return (f"find the cause in what has changed since {subject.reference.name}",)
 
 
 def _rises_line(comparison: CountsComparison) -> str:
@@ -70,9 +82,11 @@ def _no_counts_baseline(finding: NoCountsBaseline, subject: Subject) -> Paragrap
 def _other_work(finding: OtherWork, subject: Subject) -> Paragraph:
     names, differ = ", ".join(finding.differences), "differs" if len(finding.differences) == 1 else "differ"
     details = tuple(f"{name}: {old} then, {new} now" for name, (old, new) in finding.differences.items())
-    command = subject.command("--energy-baseline=replace")
-    advice = f"do the same work as the baseline, or start a new one: {command}"
-    return Paragraph(f"{names} {differ} from the baseline's, so counts can't be compared", details, (advice,))
+    advice = f"do the same work as {subject.reference.name}"
+    if subject.reference is THE_BASELINE:
+        advice += f", or start a new one: {subject.command('--energy-baseline=replace')}"
+    headline = f"{names} {differ} from {subject.reference.name}'s, so counts can't be compared"
+    return Paragraph(headline, details, (advice,))
 
 
 # ---- beside joules ----
@@ -100,6 +114,9 @@ def labelled(comparison: CountsComparison) -> Iterator[str]:
 
 def _same_calls(finding: Compared, *, has_device: bool) -> str:
     """That the work does what it did, where its joules rose: whose the rise is."""
+    is_waiting = finding.decisive is not None and finding.decisive.part is Part.WAITING
+    if finding.is_interleaved and is_waiting and finding.verdict is Verdict.REGRESSION:
+        return "same calls: the longer time lies between them (Python, files, sleep)"
     if has_device and _is_time(finding.comparison):
         return "same calls: the longer time is the host's"
     return "same calls: nothing that the work asks for has changed"

@@ -21,6 +21,7 @@ from pytest_energy.judgement import (
 )
 from pytest_energy.model import Reading, Record
 from pytest_energy.stats.centre import Spread
+from pytest_energy.stats.looks import Chances
 from pytest_energy.verdict.history import OddRound
 
 Unit = Literal["round", "sample", "token"]
@@ -136,6 +137,11 @@ class FewLargeRounds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SameCalls:
+    """More seconds, of sides whose calls and work are the same: the host's, or between the calls."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MachineMoved:
     """The machine may explain the rise: *load* of the yardstick is *ratio* of the baseline's or more."""
 
@@ -184,6 +190,9 @@ class Compared:
         channels: Mean joules of a round (then, now) by channel; empty where there is but one.
         is_interleaved: Whether the rounds of two revisions were taken in turns; `None` against a baseline.
         block_count: Blocks of fresh processes in which they were.
+        planned_block_count: As many as there would have been; `None` where that is not known.
+        chances: That the truth lies beyond each bound, where looks before this one, or that it is an early
+            one itself, have made it less than *alpha*; else `None`.
         unused_count: Sessions of the baseline without usable joules.
         decisive: The part that the verdict is of; `None` where rounds were taken in turns.
         doubt: Why what the bounds say is not the verdict, or `None`.
@@ -201,9 +210,11 @@ class Compared:
     channels: Mapping[str, tuple[float, float]]
     is_interleaved: bool | None = None
     block_count: int = 1
+    planned_block_count: int | None = None
+    chances: Chances | None = None
     unused_count: int = 0
     decisive: PartComparison | None = None
-    doubt: NotConfirmed | ByChance | FewLargeRounds | MachineMoved | None = None
+    doubt: NotConfirmed | ByChance | FewLargeRounds | MachineMoved | SameCalls | None = None
     proves_rise: bool = True
     crept: Crept | None = None
     odd_entries: tuple[str, ...] = ()

@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
+from pytest_energy.ab.calls import Calls, Counted
 from pytest_energy.ab.interleave import PairedRounds
 from pytest_energy.ab.judge import Problem, Suite, decide_pairs, judge_pairs
+from pytest_energy.ab.part_changes import ONLY_LOOK, Look
 from pytest_energy.ab.protocol import FinishedTest
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
 from pytest_energy.judgement import Judgement, Part, PartComparison, Verdict
@@ -15,7 +17,7 @@ from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.stats.centre import Spread
 from pytest_energy.verdict.findings import Decision, FactsDiffer, Void
 from pytest_energy.verdict.policy import Policy
-from tests.builders import TEST_ID, judged, reading, record
+from tests.builders import TEST_ID, count_entry, counts_with, judged, reading, record
 
 NAMES = ("main (abc1234)", "the working tree")
 POLICY = Policy(tolerance=0.02)
@@ -319,13 +321,14 @@ def judged_parts(
     active_j: float = 100.0,
     noise: Sequence[float] = NOISE,
     quiet_w: float | None = READY_W,
+    look: Look = ONLY_LOOK,
 ) -> Judgement:
     """Three blocks of a test whose sides differ by these factors of active joules and of seconds."""
     before = parted(active_j, seconds, noise=noise, quiet_w=quiet_w)
     after = parted(active_j * work, [wait * one for one in seconds[::-1]], noise=noise[::-1], quiet_w=quiet_w)
     ended = done(record(rounds=before)), done(record(rounds=after))
     blocks = [PairedRounds(before=before, after=after, ended=ended, is_interleaved=True)] * 3
-    result = judge_pairs(blocks, TEST_ID, NAMES, POLICY, Suite.of({TEST_ID: blocks}))
+    result = judge_pairs(blocks, TEST_ID, NAMES, POLICY, Suite.of({TEST_ID: blocks}), look=look)
     assert isinstance(result, Judgement)
     return result
 
@@ -402,3 +405,105 @@ def test_parts_survive_their_json() -> None:
     """What is written of the parts can be read again."""
     result = judged_parts()
     assert judgement_from_json(judgement_to_json(result), "a judgement") == result
+
+
+# ---- what was counted ----
+
+
+def shaken(share: float) -> tuple[float, ...]:
+    """Seconds around 1 that scatter by *share* of 28 %, so that no pair is alike."""
+    return tuple(1.0 + share * (one - 1.08) for one in SHAKY)
+
+
+TWELVE, MANY = (
+    count_entry("aten::layer_norm", count, size_bytes=count * 1e5, inputs=f"{count}") for count in (12, 36)
+)
+
+
+def looked(calls: Calls) -> Look:
+    return Look(counted=Counted(calls=calls))
+
+
+def test_more_seconds_of_the_same_calls_are_not_the_codes() -> None:
+    """Counted alike and worked alike: a longer wait is left open, unless it is past what any host does."""
+    known, same, far = (
+        judged_parts(wait=wait, seconds=shaken(0.1), look=looked(calls))
+        for wait, calls in ((1.08, Calls.UNKNOWN), (1.08, Calls.SAME), (1.3, Calls.SAME))
+    )
+    assert (known.verdict, same.verdict) == (Verdict.REGRESSION, Verdict.INCONCLUSIVE)
+    assert "the longer time is taken for the host's" in same.reason
+    assert part_of(same, Part.WAITING).verdict is Verdict.INCONCLUSIVE
+    assert far.verdict is Verdict.REGRESSION
+
+
+def test_a_blunt_wait_of_the_same_calls_does_not_pass() -> None:
+    """What proves a wait at a tenth of alpha is open, however blunt it is, and whoever's it may be."""
+    result = judged_parts(wait=1.1, seconds=shaken(0.3), look=looked(Calls.SAME))
+    assert not part_of(result, Part.WAITING).is_judged
+    assert result.verdict is Verdict.INCONCLUSIVE
+
+
+def test_more_work_of_the_same_calls_is_a_regression() -> None:
+    """Joules of the device are no host's: other inputs that were not counted, or another kernel."""
+    assert judged_parts(work=1.05, look=looked(Calls.SAME)).verdict is Verdict.REGRESSION
+
+
+def test_without_parts_the_same_calls_excuse_nothing() -> None:
+    """Where work and waiting can't be told apart, nobody knows whose a rise is."""
+    result = judged_parts(work=1.1, quiet_w=None, look=looked(Calls.SAME))
+    assert result.verdict is Verdict.REGRESSION
+
+
+def test_more_calls_make_a_blunt_rise_count() -> None:
+    """A wait too blunt to pass, proved at alpha alone: it counts where the calls have risen."""
+    rises = [
+        judged_parts(wait=1.08, seconds=shaken(0.3), look=looked(calls))
+        for calls in (Calls.UNKNOWN, Calls.MORE)
+    ]
+    assert not any(part_of(one, Part.WAITING).is_judged for one in rises)
+    assert [one.verdict for one in rises] == [Verdict.PASS, Verdict.REGRESSION]
+
+
+def test_counts_alone_decide_where_they_are_what_is_compared() -> None:
+    """A rise of a count is a regression without any joules, in the words of two revisions."""
+    before, after = (record(rounds=(), unmeasured_because="nothing measures") for _ in range(2))
+    before, after = replace(before, counts=counts_with(TWELVE)), replace(after, counts=counts_with(MANY))
+    policy = Policy(tolerance=0.02, is_by_counts=True)
+    counted = Counted.of(before, after, NAMES[0], policy)
+    rounds = PairedRounds(ended=(done(before), done(after)), is_interleaved=False, is_complete=True)
+    result = judge_pairs([rounds], TEST_ID, NAMES, policy, look=Look(counted=counted))
+    assert isinstance(result, Judgement)
+    assert result.verdict is Verdict.REGRESSION
+    assert result.reason.startswith("layer_norm runs 36 times a call, not 12")
+    assert "compared with the counts of main (abc1234)" in result.reason
+    assert "find the cause in what has changed since main (abc1234)" in result.reason
+    assert result.counts_comparison is not None
+    assert result.counts_comparison.is_judged
+
+
+def test_counts_stand_beside_joules() -> None:
+    """What changed is told under the headline, is kept whole, and judges nothing."""
+    before, after = (replace(record(), counts=counts_with(one)) for one in (TWELVE, MANY))
+    counted = Counted.of(before, after, NAMES[0], POLICY)
+    what = taken(after=done(replace(after, counts=None)))
+    result = judge_pairs([what], TEST_ID, NAMES, POLICY, look=Look(counted=counted))
+    assert isinstance(result, Judgement)
+    assert result.verdict is Verdict.PASS
+    assert "what changed: layer_norm runs 36 times a call, not 12" in result.reason
+    assert result.counts_comparison is not None
+    assert not result.counts_comparison.is_judged
+    assert result.record.counts == after.counts
+
+
+def test_counts_stand_beside_a_test_that_nothing_measured() -> None:
+    """Unmeasured it is, and what changed is kept with it."""
+    before, after = (
+        replace(record(rounds=(), unmeasured_because="no sensor"), counts=counts_with(one))
+        for one in (TWELVE, MANY)
+    )
+    rounds = PairedRounds(ended=(done(before), done(after)), is_interleaved=False, is_complete=True)
+    counted = Counted.of(before, after, NAMES[0], POLICY)
+    result = judge_pairs([rounds], TEST_ID, NAMES, POLICY, look=Look(counted=counted))
+    assert isinstance(result, Judgement)
+    assert result.verdict is Verdict.UNMEASURED
+    assert result.counts_comparison == counted.comparison is not None

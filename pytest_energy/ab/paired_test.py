@@ -1,0 +1,57 @@
+"""One test of a comparison: its blocks so far, what was counted of it, and what came of it."""
+
+from pytest_energy.ab.calls import NOT_COUNTED, Counted
+from pytest_energy.ab.early import look_early
+from pytest_energy.ab.interleave import PairedRounds
+from pytest_energy.ab.judge import Problem, Suite, judge_pairs, judgements_of
+from pytest_energy.ab.part_changes import Look
+from pytest_energy.judgement import Judgement
+from pytest_energy.stats.looks import Chances
+from pytest_energy.verdict.policy import Policy
+
+
+class PairedTest:
+    """A test of both sides.
+
+    Args:
+        names: Of the side that is compared with, and of the side that is judged.
+        block_count: Blocks that are planned.
+
+    Attributes:
+        blocks: What was measured so far.
+        early: Its judgement, where blocks that were planned are not needed; else `None`.
+    """
+
+    def __init__(self, test_id: str, names: tuple[str, str], policy: Policy, block_count: int) -> None:
+        self.test_id, self.policy = test_id, policy
+        self._names, self._block_count = names, block_count
+        self.blocks: list[PairedRounds] = []
+        self.early: Judgement | None = None
+        self._counted = NOT_COUNTED
+        self._left = Chances.both(policy.alpha)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether another block has something to add."""
+        return self.early is None and not (self.blocks and self.blocks[-1].is_complete)
+
+    def add(self, rounds: PairedRounds) -> None:
+        """Add a block; counts are those of the first."""
+        if not self.blocks and all(done.judgement is not None for done in rounds.ended):
+            before, after = (one.record for one in judgements_of(rounds, self._names))
+            self._counted = Counted.of(before, after, self._names[0], self.policy)
+        self.blocks.append(rounds)
+
+    def look(self, suite: Suite) -> Judgement | None:
+        """Look at it after a block that is not the last; its judgement, if that was enough."""
+        look = Look(chances=self._left, counted=self._counted, block_count=self._block_count)
+        ended = look_early(self.blocks, self.test_id, self._names, self.policy, suite, look=look)
+        self.early, self._left = ended.judgement, ended.left
+        return self.early
+
+    def conclude(self, suite: Suite) -> Judgement | Problem:
+        """What came of it."""
+        if self.early is not None:
+            return self.early
+        look = Look(chances=self._left, counted=self._counted)
+        return judge_pairs(self.blocks, self.test_id, self._names, self.policy, suite, look=look)
