@@ -49,6 +49,9 @@ ESTIMATE = SensorStatus(name="estimate", channels=("cpu:machine",), provenance=P
 # Five rounds with a CV of 1 % around 1, the mean exactly 1.
 STEADY = (0.988, 1.012, 0.996, 1.004, 1.0)
 
+OF_ROUNDS = tuple(one for one in Provenance if one is not Provenance.PREDICTED)
+"""No round is predicted."""
+
 _CHANNELS = {Provenance.MEASURED: "gpu:0", Provenance.ESTIMATED: "cpu:machine", Provenance.REPLAYED: "gpu:0"}
 
 

@@ -8,5 +8,6 @@ Rule 3: what no calibrated test is like gets a wider interval, or none, and the 
 from pytest_energy.prediction.calibration import Calibration, calibrated
 from pytest_energy.prediction.features import features_of
 from pytest_energy.prediction.observations import Observation, observation_of
+from pytest_energy.prediction.predicting import with_predictions
 
-__all__ = ["Calibration", "Observation", "calibrated", "features_of", "observation_of"]
+__all__ = ["Calibration", "Observation", "calibrated", "features_of", "observation_of", "with_predictions"]

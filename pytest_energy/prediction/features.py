@@ -23,7 +23,7 @@ _FLOPS = "flops"
 # Where a library may run float32 products with TF32 inputs: ten bits of mantissa, eight times the speed.
 _TF32 = "tf32"
 _MATMUL_SETTING = "float32 matmul precision"
-_CONVOLUTION_SETTINGS = ("cudnn.allow_tf32", "cudnn allow_tf32")
+_CONVOLUTION_SETTING = "TF32 in cuDNN"
 
 
 def features_of(counts: Counts) -> Features | Absent:
@@ -75,7 +75,6 @@ def _rate(entry: CountEntry, settings: Mapping[str, str]) -> str:
     if entry.dtype != "float32":
         return entry.dtype
     if "conv" in entry.name.lower():
-        allowed = next((settings[name] for name in _CONVOLUTION_SETTINGS if name in settings), "True")
-        return entry.dtype if allowed.lower() in {"false", "off", "no"} else _TF32
+        return entry.dtype if settings.get(_CONVOLUTION_SETTING) == "off" else _TF32
     is_full = settings.get(_MATMUL_SETTING, "highest") == "highest"
     return entry.dtype if is_full else _TF32

@@ -14,6 +14,7 @@ from pytest_energy.model import Domain, Provenance, Record, SensorStatus
 from pytest_energy.report.view import AGAINST, Group, IdlePower, MetricCorrelation, ModelRow, Row, View
 from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
 from pytest_energy.verdict.figures import count_text
+from pytest_energy.verdict.prediction_words import prediction_texts
 
 ABSENT = "-"
 
@@ -131,6 +132,16 @@ def legend(view: View) -> list[str]:
     if any(row.judgement.comparison is not None for row in view.rows):
         lines.append("[ ] bounds of the true change, rounded outward")
     return lines
+
+
+def predictions(view: View) -> list[str]:
+    """A line for each test and machine that is not here, by machine: what a call would use there."""
+    lines = [
+        f"{name}: {printable(row.short_id)} {text}"
+        for row in view.rows
+        for name, text in prediction_texts(row.record).items()
+    ]
+    return sorted(lines, key=lambda line: line.partition(":")[0])
 
 
 HEADS = ("energy", "W", "s", "J/sample", "vs baseline")

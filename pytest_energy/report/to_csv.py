@@ -25,6 +25,8 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n", "\uff1d", "\uff0b", "\uff0d",
 
 _METRIC_PREFIX = "metric."  # keeps a test's own metric from taking another column's name
 
+_PREDICTED_PREFIX = "predicted."  # before the key of a machine that is not here
+
 _OF_TEST = ("id", "verdict", "reason", "provenance", "group", "model", "samples", "created")
 _OF_ENERGY = (
     *("energy_j", "energy_ci_lower_j", "energy_ci_upper_j", "uncertainty_j", "net_energy_j", "power_w"),
@@ -59,8 +61,9 @@ class Table:
 def table_of_tests(view: View) -> Table:
     """One row a test, in the view's order."""
     metrics = dict.fromkeys(name for judgement in view.judgements for name in judgement.record.metrics)
+    predicted = dict.fromkeys(name for one in view.judgements for name in _predictions(one.record))
     return Table(
-        columns=(*_COLUMNS, *(_METRIC_PREFIX + name for name in metrics)),
+        columns=(*_COLUMNS, *(_METRIC_PREFIX + name for name in metrics), *predicted),
         rows=tuple(map(_row, view.judgements)),
     )
 
@@ -133,7 +136,18 @@ def _row(judgement: Judgement) -> JsonDict:
     counts = judgement.counts_comparison
     if counts is not None:
         row |= {"counts_weight_ratio": counts.weight_ratio, "counts_change": next(iter(counts.lines), None)}
-    return row | {_METRIC_PREFIX + name: value for name, value in record.metrics.items()}
+    row |= {_METRIC_PREFIX + name: value for name, value in record.metrics.items()}
+    return row | _predictions(record)
+
+
+def _predictions(record: Record) -> JsonDict:
+    """Of each machine that is not here: joules of a call, least and most."""
+    cells: JsonDict = {}
+    for key, one in record.predictions.items():
+        low_j, high_j = one.interval_j
+        cells |= {f"{_PREDICTED_PREFIX}{key}_j": one.energy_j}
+        cells |= {f"{_PREDICTED_PREFIX}{key}_lower_j": low_j, f"{_PREDICTED_PREFIX}{key}_upper_j": high_j}
+    return cells
 
 
 def _inert(cell: object) -> object:

@@ -21,7 +21,7 @@ MARKER = "<!-- pytest-energy -->"
 # Characters for each part, together 3,000 below `LIMIT`, which titles and folds need: every part keeps its
 # place however long another is.
 _NOTES_ROOM, _TABLE_ROOM, _WHY_ROOM, _PASS_ROOM = 2_000, 22_000, 14_000, 8_000
-_GROUPS_ROOM, _BEHIND_ROOM, _CHANGES_ROOM = 10_000, 4_500, 2_000
+_GROUPS_ROOM, _BEHIND_ROOM, _CHANGES_ROOM, _PREDICTED_ROOM = 7_500, 4_500, 2_000, 2_500
 _MORE_ROOM = 60  # of those, for the line that counts what is left out
 
 _NAME_LIMIT = 200  # characters of a name
@@ -61,6 +61,7 @@ def render(view: View, *, limit: int = LIMIT) -> str:
         ),
         _folded(f"{len(passes)} pass", _test_table(passes, columns, passes_room)),
         _folded("What tests that pass do otherwise", _changes(passes, room(_CHANGES_ROOM))),
+        _folded("Predicted, not measured", _predictions(view)),
         *_groups(view, room(_GROUPS_ROOM)),
         _folded("Marks, sensors and machine", _behind(view)),
     ]
@@ -127,6 +128,11 @@ def _correlations(group: Group) -> str:
     rows = [[_code(metric.metric), *cells.correlation(metric, hardware)] for metric in group.correlations]
     notes = [f"- {_inline(note)}" for note in cells.correlation_notes(group)]
     return "\n".join([f"Spearman's rho with `{AGAINST}`:", "", *_table_lines(headers, rows), "", *notes])
+
+
+def _predictions(view: View) -> str:
+    lines = cells.predictions(view)
+    return _block(_within(lines, _PREDICTED_ROOM // 2, "predictions")) if lines else ""
 
 
 def _behind(view: View) -> str:

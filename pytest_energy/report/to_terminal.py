@@ -52,6 +52,7 @@ def render(view: View, *, width: int, shows_rest: bool = False) -> str:
         [*_test_table(view, width), *_wrapped(cells.legend(view), width)],
         _titled("why", _why(view, width)),
         _titled("notes", _wrapped(_notes(view), width, indent="  ", hanging="    ")),
+        _titled("predicted", _wrapped(_predictions(view), width, indent="  ", hanging="    ")),
         *(_group(view, group, width) for group in view.groups),
         _titled("sensors", _wrapped(sensors, width, indent="  ", hanging="    ")),
         _titled("machine", _wrapped(cells.machine(view), width, indent="  ", hanging="    ")),
@@ -200,10 +201,16 @@ def _reason(judgement: Judgement) -> str | None:
 
 
 def _notes(view: View) -> list[str]:
-    sentences = (*view.run_notes, *view.notes)
-    notes = [cells.printable(note) for note in sentences[:_NOTE_LIMIT]]
-    more = len(sentences) - _NOTE_LIMIT
-    return [*notes, f"and {more} more, all in the JSON report"] if more > 0 else notes
+    return _first([cells.printable(note) for note in (*view.run_notes, *view.notes)])
+
+
+def _predictions(view: View) -> list[str]:
+    return _first(cells.predictions(view))
+
+
+def _first(lines: list[str]) -> list[str]:
+    more = len(lines) - _NOTE_LIMIT
+    return [*lines[:_NOTE_LIMIT], f"and {more} more, all in the JSON report"] if more > 0 else lines
 
 
 def _group(view: View, group: Group, width: int) -> list[str]:

@@ -23,7 +23,7 @@ from pytest_energy.errors import BaselineError
 from pytest_energy.model import JoinedAs, Machine, Phase, Provenance, Reading, Record, SensorStatus
 from pytest_energy.sensors.protocol import Facts
 from pytest_energy.usage import Usage
-from tests.builders import KEY, TEST_ID, record, sessions
+from tests.builders import KEY, OF_ROUNDS, TEST_ID, record, sessions
 from tests.strategies import numbers
 
 # Node ids as people and generators write them, and as nobody should.
@@ -71,7 +71,7 @@ SENSORS = st.builds(
     SensorStatus,
     name=TEXTS,
     channels=st.lists(TEXTS, max_size=2).map(tuple),
-    provenance=st.sampled_from(Provenance),
+    provenance=st.sampled_from(OF_ROUNDS),
     tick_s=st.none() | POSITIVE,
     absent_because=st.none() | TEXTS,
 )

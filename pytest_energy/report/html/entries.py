@@ -20,6 +20,7 @@ from pytest_energy.report.text import tick
 from pytest_energy.report.view import Row
 from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import count_text
+from pytest_energy.verdict.prediction_words import prediction_texts
 
 _SORTED_DIGITS = 9  # of a number that is sorted by
 
@@ -130,6 +131,7 @@ def _facts(judgement: Judgement) -> list[list[str]]:
         **{name: to_text(limit_j, "J") for name, limit_j in limits_j.items() if limit_j is not None},
         "joules are of": scope_text(record) or None,
         "estimate beside them": _estimate_text(record),
+        **prediction_texts(record),
         "outcome of the test": None if judgement.outcome == "passed" else judgement.outcome,
         "joules are": None if record.provenance is Provenance.MEASURED else record.provenance.value,
         **record.workload,

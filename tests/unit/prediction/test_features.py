@@ -41,7 +41,7 @@ def test_waits_and_copies_are_features() -> None:
     ("name", "dtype", "settings", "feature"),
     [
         ("aten::conv2d", "float32", {}, "tf32 flops"),
-        ("aten::conv2d", "float32", {"cudnn.allow_tf32": "False"}, "float32 flops"),
+        ("aten::conv2d", "float32", {"TF32 in cuDNN": "off"}, "float32 flops"),
         ("ConvolutionBackward0", "float32", {}, "tf32 flops"),
         ("aten::mm", "float32", {}, "float32 flops"),
         ("aten::mm", "float32", {"float32 matmul precision": "high"}, "tf32 flops"),

@@ -23,7 +23,7 @@ from pytest_energy.judgement import (
     PartComparison,
     Verdict,
 )
-from pytest_energy.model import Domain, JoinedAs, Phase, Provenance, Reading, Record
+from pytest_energy.model import Domain, JoinedAs, Phase, Prediction, Provenance, Reading, Record
 from pytest_energy.ready import ReadyPower
 from pytest_energy.report import schema, to_json, view
 from pytest_energy.usage import DeviceUse, Usage
@@ -109,6 +109,11 @@ FULL = replace(
         saturated_because="requests under way grew by 40 of 100 arrivals",
         missing_domains=(Domain.CPU,),
         counts=COUNTS,
+        predictions={
+            "h100": Prediction(
+                energy_j=12.0, interval_j=(9.0, 16.0), duration_s=0.1, error_share=0.1, note="wider: bytes"
+            )
+        },
     ),
     counts_comparison=COUNTS_COMPARISON,
 )

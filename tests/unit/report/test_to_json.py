@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from pytest_energy import conversion
 from pytest_energy.errors import FormatError
 from pytest_energy.judgement import Judgement, Verdict
-from pytest_energy.model import Provenance
 from pytest_energy.report import to_json, view
 from pytest_energy.yardstick import Yardstick
-from tests.builders import CREATED, H100, LAPTOP, NVML, comparison, judgement, record
+from tests.builders import CREATED, H100, LAPTOP, NVML, OF_ROUNDS, comparison, judgement, record
 from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
 from tests.strategies import numbers
 
@@ -151,7 +150,7 @@ def test_without_notes_of_the_run_there_is_no_such_field() -> None:
     test_id=st.text(),
     energy_j=numbers(0, 1e9),
     verdict=st.sampled_from(Verdict),
-    provenance=st.sampled_from(Provenance),
+    provenance=st.sampled_from(OF_ROUNDS),
     reason=st.text(),
     metrics=st.dictionaries(st.text(max_size=5), st.none() | numbers(), max_size=3),
     group=st.none() | st.text(),

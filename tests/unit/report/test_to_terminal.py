@@ -9,7 +9,7 @@ from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.model import Provenance
 from pytest_energy.report import to_terminal, view
 from pytest_energy.yardstick import Yardstick
-from tests.builders import LAPTOP, comparison, judgement, reading, record
+from tests.builders import LAPTOP, OF_ROUNDS, comparison, judgement, reading, record
 from tests.fakes.sessions import estimated_session, gpu_session
 
 
@@ -36,7 +36,7 @@ def _judgements() -> st.SearchStrategy[Judgement]:
         share=st.floats(0, 3),
         verdict=st.sampled_from(Verdict),
         ratio=st.none() | st.floats(0.01, 100),
-        provenance=st.sampled_from(Provenance),
+        provenance=st.sampled_from(OF_ROUNDS),
         reason=st.text(max_size=300),
     )
 

@@ -1,0 +1,44 @@
+"""What torch's own description of an operator says: names of its arguments, and whether it moves numbers."""
+
+from functools import cache
+from typing import Any
+
+from pytest_energy.tracing.lazy_torch import torch
+
+_EMPTY = ("aten::empty", "aten::new_empty", "aten::_empty")  # memory is taken, nothing is written
+
+
+@cache
+def _schemas_of(name: str) -> tuple[Any, ...]:
+    try:
+        return tuple(torch._C._jit_get_schemas_for_operator(name))  # noqa: SLF001 - no public way to ask by name
+    except RuntimeError:
+        return ()
+
+
+@cache
+def argument_names(name: str, count: int) -> tuple[str, ...]:
+    """Names of the arguments of the overload with *count* of them; none where it isn't known."""
+    fitting = (schema for schema in _schemas_of(name) if len(schema.arguments) == count)
+    return (
+        tuple(argument.name for argument in next(fitting).arguments)
+        if _schemas_of(name) and any(len(schema.arguments) == count for schema in _schemas_of(name))
+        else ()
+    )
+
+
+@cache
+def is_view(name: str) -> bool:
+    """Whether what it gives is what it was given, seen otherwise; or memory in which nothing stands yet.
+
+    Such an operator moves nothing itself. `aten::reshape` is one, and copies by another that runs in it.
+    """
+    if name.startswith(_EMPTY):
+        return True
+    schemas = _schemas_of(name)
+    return bool(schemas) and all(_gives_what_it_gets(schema) for schema in schemas)
+
+
+def _gives_what_it_gets(schema: Any) -> bool:
+    aliases = [one.alias_info for one in schema.returns]
+    return bool(aliases) and all(alias is not None and not alias.is_write for alias in aliases)

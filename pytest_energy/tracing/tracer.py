@@ -1,0 +1,153 @@
+"""One more call of the work, counted: by which counter, how often, and what that may cost.
+
+Rule 1: counting fails no test. What goes wrong is `Absent`, with the reason.
+Rule 2: it costs one call of the work and *most_s* seconds. A second call, which shows whether the counts
+    repeat and where the calls are made, is only made where it fits in that.
+Rule 3: places are only asked for where few enough functions of Python run: each costs time and memory.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_energy.counts import CountEntry, Counts
+from pytest_energy.errors import Absent, NotMeasurable, described
+from pytest_energy.lazy_module import LazyModule
+from pytest_energy.tracing.call_places import Places
+from pytest_energy.tracing.entry_order import heaviest_first
+from pytest_energy.tracing.frame_limit import FrameCounter
+from pytest_energy.tracing.merging import digest_of, merged
+from pytest_energy.tracing.python_calls import python_calls
+from pytest_energy.tracing.torch_traces import TorchTrace, is_torch_loaded, torch_trace
+
+if TYPE_CHECKING:
+    from pytest_energy.tracing import settings, torch_profile
+else:
+    settings = LazyModule("pytest_energy.tracing.settings")
+    torch_profile = LazyModule("pytest_energy.tracing.torch_profile")
+
+LONGEST_CALL_S = 60.0
+"""Of a call of the work that is counted: each operator takes some 2 kB until the call is over."""
+
+_MOST_FRAMES = 100_000  # of Python for which places are asked: 1 s and 0.2 GB
+_FRAME_S = (
+    10e-6  # of a trace with places, for each call of Python: 7 us on a core of a Xeon 8480 that is shared
+)
+_SLOWED = 2.0  # how much longer a call takes under a trace with places, at most, of those seen
+
+
+def traced(
+    work: Callable[[], object], *, folder: Path, most_s: float = 1.0, call_s: float | None = None
+) -> Counts | Absent:
+    """What one call of *work* does, in exact numbers.
+
+    Args:
+        work: Is called once, or twice where that fits in *most_s*.
+        folder: Of the suite: code in it is the user's.
+        most_s: Seconds that counting may cost beside one call of the work.
+        call_s: Seconds of a call, where they are known: one that takes long is not begun.
+    """
+    call = _Call(work)
+    start_s = time.perf_counter()
+    try:
+        return _counted(call, Places(folder), start_s, most_s=most_s, call_s=call_s)
+    except KeyboardInterrupt:
+        raise
+    except NotMeasurable as error:
+        return Absent(str(error)) if call.error is None else _failed(call.error)
+    except BaseException as error:  # noqa: BLE001 - rule 1; a skip of pytest is no `Exception`
+        return Absent(f"counting failed: {described(error)}") if call.error is None else _failed(call.error)
+
+
+class _Call:
+    """The work, with what it raised.
+
+    Attributes:
+        error: `None` where it returned.
+    """
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self._work = work
+        self.error: BaseException | None = None
+
+    def __call__(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:
+            self.error = error
+            raise
+
+
+def _failed(error: BaseException) -> Absent:
+    return Absent(f"the call of the work that was counted ended with {described(error)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counted:
+    """What the calls gave, however they were counted."""
+
+    source: str
+    entries: Sequence[CountEntry]
+    trace_count: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def _counted(call: _Call, places: Places, start_s: float, *, most_s: float, call_s: float | None) -> Counts:
+    if call_s is not None and call_s > LONGEST_CALL_S:
+        raise NotMeasurable(
+            f"a call of the work takes {call_s:.0f} s, and at most {LONGEST_CALL_S:.0f} s are counted"
+        )
+    counted = _by_torch(call, places, most_s) if is_torch_loaded() else None
+    if counted is None:
+        left_s = most_s - (time.perf_counter() - start_s)
+        counted = _by_python(call, places, left_s)
+    return Counts(
+        source=counted.source,
+        entries=heaviest_first(counted.entries),
+        digest=digest_of(counted.entries),
+        settings=counted.settings,
+        trace_s=time.perf_counter() - start_s,
+        trace_count=counted.trace_count,
+    )
+
+
+def _by_torch(call: _Call, places: Places, most_s: float) -> _Counted | None:
+    """By torch's profiler; `None` where the work doesn't use torch."""
+    if torch_profile.is_busy():
+        raise NotMeasurable("another profiler of torch is at work")
+    frames = FrameCounter(_MOST_FRAMES)
+    first = torch_trace(frames.around(call), places=None)
+    if not first.has_used_torch:
+        return None
+    again = _second_trace(call, places, first, frames, most_s)
+    return _Counted(
+        source=f"torch.profiler (CPU{', CUDA' if first.has_device else ''})",
+        entries=first.entries if again is None else merged(first.entries, again.entries),
+        trace_count=1 if again is None else 2,
+        settings=settings.torch_settings(),
+    )
+
+
+def _second_trace(
+    call: _Call, places: Places, first: TorchTrace, frames: FrameCounter, most_s: float
+) -> TorchTrace | None:
+    """Once more, with places if they fit, in what the first has left; `None` where nothing does."""
+    left_s = most_s - 2 * first.cost_s - _SLOWED * first.call_s
+    if left_s < 0:
+        return None
+    has_places = frames.count is not None and not frames.is_over and frames.count * _FRAME_S <= left_s
+    return torch_trace(call, places=places if has_places else None)
+
+
+def _by_python(call: _Call, places: Places, left_s: float) -> _Counted:
+    """By the functions of Python that it calls; twice where that fits."""
+    start_s = time.perf_counter()
+    entries = python_calls(call, places)
+    taken_s = time.perf_counter() - start_s
+    if taken_s > left_s:
+        return _Counted(source="calls of Python", entries=entries, trace_count=1)
+    return _Counted(
+        source="calls of Python", entries=merged(entries, python_calls(call, places)), trace_count=2
+    )
