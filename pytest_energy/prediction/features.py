@@ -66,8 +66,8 @@ def _of_entry(entry: CountEntry, settings: Mapping[str, str]) -> Iterator[tuple[
 
 
 def _is_node(name: str) -> bool:
-    """Whether *name* is that of a node of the backward pass, such as `ConvolutionBackward0`."""
-    return "::" not in name and "Backward" in name
+    """Whether *name* is of a backward pass: `ConvolutionBackward0`, `torch::autograd::AccumulateGrad`."""
+    return name.startswith("torch::autograd::") or ("::" not in name and "Backward" in name)
 
 
 def _rate(entry: CountEntry, settings: Mapping[str, str]) -> str:

@@ -66,3 +66,19 @@ def test_counts_without_operators_predict_nothing() -> None:
     features = _features(CountEntry(kind=Kind.FUNCTION, name="f", count=9))
     assert isinstance(features, Absent)
     assert features.because.startswith("s counted no operators")
+
+
+@pytest.mark.parametrize(
+    ("name", "feature"),
+    [
+        ("ConvolutionBackward0", "backward nodes"),
+        ("torch::autograd::AccumulateGrad", "backward nodes"),
+        ("aten::conv2d", "operators"),
+        ("my_ops::attention_backward", "operators"),
+    ],
+)
+def test_nodes_are_told_from_operators(name: str, feature: str) -> None:
+    """What autograd calls costs the host less than what Python calls."""
+    features = _features(CountEntry(kind=Kind.OPERATOR, name=name, count=3))
+    assert isinstance(features, dict)
+    assert features[feature] == 3
