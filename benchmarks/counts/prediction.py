@@ -25,7 +25,7 @@ from benchmarks.profiles import PAPER
 from pytest_energy.cli.files import read_run
 from pytest_energy.codec import JsonDict
 from pytest_energy.errors import Absent
-from pytest_energy.model import Record
+from pytest_energy.model import Prediction, Record
 from pytest_energy.prediction import Observation, calibrated
 from pytest_energy.prediction.features import Features
 from pytest_energy.prediction.observations import ready_power_of
@@ -100,7 +100,7 @@ def rows(all_of_them: Sequence[Observation]) -> Iterator[Row]:
                 yield _row(one, calibration.predict(one.features))
 
 
-def _row(one: Observation, prediction: object) -> Row:
+def _row(one: Observation, prediction: Prediction | Absent) -> Row:
     work, model = one.test_id.split()
     if isinstance(prediction, Absent):
         return Row(model=model, work=work, measured_j=one.energy_j, absent=prediction.because)

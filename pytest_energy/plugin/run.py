@@ -36,6 +36,8 @@ from pytest_energy.plugin.progress import say
 from pytest_energy.plugin.rounds import MOST_ROUND_COUNT, RoundScheduler
 from pytest_energy.plugin.settings import Settings
 from pytest_energy.plugin.stash import RUN, YARDSTICK
+from pytest_energy.prediction import Calibration, with_predictions
+from pytest_energy.prediction.calibration_file import load_all
 from pytest_energy.report.formats import check_outputs
 from pytest_energy.sensors.detect import Opener, SensorSet, builtin_openers, check_names, close_all, detect
 from pytest_energy.sensors.replay import Replay, load_replay
@@ -200,16 +202,22 @@ class EnergyRun:
         return Store(self.settings.baselines_path)
 
     @cached_property
+    def calibrations(self) -> tuple[Calibration, ...]:
+        """Of the cards whose joules are predicted where they are not."""
+        return load_all(self.store)
+
+    @cached_property
     def gate(self) -> Gate:
         return Gate(self.settings, self.store, lambda: self.machine.key, self.attempts.of)
 
     def load_baselines(self, marks: Mapping[str, EnergyMark]) -> None:
-        """Read the baselines of the tests with these ids: a broken file stops the run before the work.
+        """Read calibrations and the tests' baselines: a broken file stops the run before the work.
 
         Raises:
             BaselineError: A file or the folder can't be read.
         """
-        _ = self.machine, self._system  # git, files, the environment: not later, among a test's patches
+        # Git, files, the environment: not later, among a test's patches.
+        _ = self.machine, self._system, self.calibrations
         self.gate.load(marks)
 
     @property
@@ -229,7 +237,7 @@ class EnergyRun:
 
     def judge(self, record: Record, mark: EnergyMark) -> Judgement:
         """Hold *record* against its budget and baseline by the tests so far: the end of the run says more."""
-        return self.gate.judge(record, mark)
+        return self.gate.judge(with_predictions(record, self.calibrations), mark)
 
     def after_hooks(self, judgement: Judgement) -> Judgement:
         """What other plugins make of a final judgement; each is asked once."""
