@@ -1,6 +1,7 @@
 """Which side of each pair is run: `BENCH_BUGS=3,9` names those that have their bug."""
 
 import os
+from collections.abc import Mapping
 
 import pytest
 
@@ -8,14 +9,14 @@ from benchmarks.bugs.catalogue import PAIRS
 from benchmarks.bugs.pair import BUGS_VARIABLE, Pair, Side, planted_numbers
 from benchmarks.profiles import Profile, chosen
 
-# On a CPU the calls are counted, not measured; a GPU's rounds are as many as its joules take.
-ROUNDS = {"cpu": 1, "cuda": None}
+# On a CPU the calls are counted, and hardly measured; a GPU's rounds are as many as its joules take.
+ROUNDS: Mapping[str, Mapping[str, int]] = {"cpu": {"rounds": 1, "warmup": 0}, "cuda": {}}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "pair" in metafunc.fixturenames:
         profile = chosen(metafunc.config)
-        mark = pytest.mark.energy(rounds=ROUNDS[profile.device])
+        mark = pytest.mark.energy(**ROUNDS[profile.device])
         metafunc.parametrize(
             "pair", [pytest.param(pair, id=profile.case_id(pair.id), marks=mark) for pair in PAIRS]
         )
