@@ -13,8 +13,9 @@ from pytest_energy.counts import OF_THE_LIBRARY, Counts, Kind
 from pytest_energy.judgement import Cause, CountChange, CountsComparison, Verdict
 from pytest_energy.verdict import count_measures
 from pytest_energy.verdict.count_pairs import Pair, paired
+from pytest_energy.verdict.count_phrases import Change, Context
 from pytest_energy.verdict.count_places import changed_place
-from pytest_energy.verdict.count_words import Change, Context, lines
+from pytest_energy.verdict.count_words import lines
 
 MOST_CHANGES = 50
 """Changes that are kept with a judgement; they are counted all."""
@@ -102,7 +103,7 @@ def _change(pair: Pair, context: Context) -> Change:
     rise_s = pair.weight_rise_s
     if context.has_device and pair.kind in _TIMED and before.duration_s + after.duration_s > 0:
         rise_s = after.duration_s - before.duration_s
-    place = changed_place(before.places, after.places)
+    place = changed_place(before, after)
     return Change(pair=pair, cause=_cause(pair, context), place=place, rise_s=rise_s)
 
 

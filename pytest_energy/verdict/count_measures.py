@@ -1,14 +1,16 @@
 """What of the counts is judged: five sums, each by itself.
 
-Rule 1: a measure rises where its least now is past the most of the baseline and the tolerance.
+Rule 1: a measure rises by what its entries surely rose: an entry whose intervals meet adds nothing, and hides
+    no other one.
 """
 
 import math
 from collections.abc import Callable, Iterable, Sequence
 
 from pytest_energy.counts import Kind
-from pytest_energy.verdict.count_pairs import Amounts, Pair, Span
+from pytest_energy.verdict.count_pairs import Amounts, Pair, Span, gap
 from pytest_energy.verdict.count_weights import is_region, is_weighed
+from pytest_energy.verdict.figures import DUST
 
 WEIGHTED_WORK, COPIED_BYTES = "weighted work", "copied bytes"
 MEASURES = (WEIGHTED_WORK, "waits", COPIED_BYTES, "graph breaks and compilations", "gradient nodes")
@@ -38,34 +40,31 @@ _PARTS: dict[str, Callable[[Pair, Amounts], Span]] = dict(
 
 
 def rises(pairs: Sequence[Pair], tolerance: float) -> dict[str, tuple[float, float]]:
-    """Each measure that rose past the tolerance: the most then, the least now."""
+    """Each measure that rose past the tolerance: then, and now. Where they are intervals, the most then."""
     found = {}
     for name in MEASURES:
-        before, after = _sums(name, pairs)
-        if after[0] > before[1] * (1 + tolerance):
-            found[name] = (before[1], after[0])
+        before, rise = _sums(name, pairs)
+        if rise > before[1] * (tolerance + DUST):
+            found[name] = (before[1], before[1] + rise)
     return found
 
 
 def is_fall(pairs: Sequence[Pair], tolerance: float) -> bool:
     """Whether the weighted work fell past the tolerance."""
-    before, after = _sums(WEIGHTED_WORK, pairs)
-    return after[1] < before[0] * (1 - tolerance)
+    before, rise = _sums(WEIGHTED_WORK, pairs)
+    return rise < -before[0] * (tolerance + DUST)
 
 
 def weight_ratio(pairs: Sequence[Pair]) -> float | None:
-    """Weighted work, now over then, of the middles where they are intervals; `None` where there was none."""
-    before, after = map(sum, _sums(WEIGHTED_WORK, pairs))
-    return after / before if before > 0 and after > 0 else None
+    """Weighted work, now over then (its middle where it is an interval); `None` where one of them is none."""
+    before, rise = _sums(WEIGHTED_WORK, pairs)
+    middle = sum(before) / 2
+    return (middle + rise) / middle if middle > 0 and middle + rise > 0 else None
 
 
-def _sums(name: str, pairs: Iterable[Pair]) -> tuple[Span, Span]:
+def _sums(name: str, pairs: Iterable[Pair]) -> tuple[Span, float]:
+    """Least and most before, and the rise; no order of the entries changes them."""
     part = _PARTS[name]
     spans = [(part(pair, pair.before), part(pair, pair.after)) for pair in pairs]
-    before, after = [before for before, _ in spans], [after for _, after in spans]
-    return _sum(before), _sum(after)
-
-
-def _sum(spans: Sequence[Span]) -> Span:
-    """Ends that no order of the entries changes."""
-    return math.fsum(least for least, _ in spans), math.fsum(most for _, most in spans)
+    before = math.fsum(span[0] for span, _ in spans), math.fsum(span[1] for span, _ in spans)
+    return before, math.fsum(gap(*both) for both in spans)

@@ -8,9 +8,7 @@ from pytest_energy.units import to_text
 _BACKWARD = re.compile(r"(?:.*[: ])?(\w+?)Backward\d*")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 # What libraries put before the name of an operator that a layer of the same name calls.
-_PREFIXES = re.compile(
-    r"^(?:_+|native_|cudnn_|miopen_|mkldnn_|thnn_|fused_|scaled_dot_product_(?=.*attention))+"
-)
+_PREFIXES = re.compile(r"^(?:_+|native_|cudnn_|miopen_|mkldnn_|thnn_|fused_|foreach_)+")
 
 _WAITS = {
     "item": "item()",

@@ -4,15 +4,20 @@ Rule 1: places are matched by file and function: another commit may have moved t
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pytest_energy.counts import CallPlace
+from pytest_energy.verdict.count_pairs import Amounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedPlace:
-    """A place, and by how many calls it has changed; *rise* is 0 where the calls work on something else."""
+    """A place, and by how many calls it has changed.
+
+    Attributes:
+        rise: 0 where that isn't known, and where the calls only work on something else.
+    """
 
     place: CallPlace
     rise: int
@@ -32,17 +37,31 @@ class ChangedPlace:
         return f"{self.text} ({name})" if name and not name.startswith("<") else self.text
 
 
-def changed_place(before: Sequence[CallPlace], after: Sequence[CallPlace]) -> ChangedPlace | None:
-    """The place whose calls rose most; where none did, the one whose calls fell most; `None` without any."""
-    then, now = _by_function(before), _by_function(after)
-    rises = {key: now[key] - then[key] for key in (*now, *then)}
-    if not rises:
+def changed_place(before: Amounts, after: Amounts) -> ChangedPlace | None:
+    """The place whose calls rose most; where none did, the one whose calls fell most; `None` without any.
+
+    Where a side doesn't tell all its places, by how much one has changed isn't known; and where one side has
+    none at all, only a place that makes all the calls is the one.
+    """
+    then, now = _by_function(before.places), _by_function(after.places)
+    if not then and not now:
         return None
+    if (not then and before.counts[1]) or (not now and after.counts[1]):
+        side = before if then else after
+        is_only = len(then or now) == 1 and _is_whole(side)
+        return ChangedPlace(place=side.places[0], rise=0) if is_only else None
+    rises = {key: now[key] - then[key] for key in (*now, *then)}
     key = max(rises, key=lambda one: rises[one])
     if rises[key] <= 0 and min(rises.values()) < 0:
         key = min(rises, key=lambda one: rises[one])
-    side = after if rises[key] >= 0 else before
-    return ChangedPlace(place=_line(key, side, before if side is after else after), rise=rises[key])
+    side, other = (after, before) if rises[key] >= 0 else (before, after)
+    place = _line(key, side.places, other.places)
+    return ChangedPlace(place=place, rise=rises[key] if _is_whole(before) and _is_whole(after) else 0)
+
+
+def _is_whole(side: Amounts) -> bool:
+    """Whether its places make all its calls."""
+    return sum(place.count for place in side.places) >= side.counts[0]
 
 
 def _by_function(places: Iterable[CallPlace]) -> Counter[tuple[str, str]]:

@@ -160,6 +160,13 @@ class TestIntervals:
         assert compared(counts_with(count_entry(count=14)), *sessions).verdict is Verdict.PASS
         assert compared(counts_with(count_entry(count=16)), *sessions).changes[0].before == (12, 15)
 
+    def test_what_does_not_repeat_hides_nothing(self) -> None:
+        """An entry that comes and goes doesn't cover one that is surely new."""
+        loose = count_entry("aten::sort", 1, most=40)
+        comparison = compared(counts_with(loose, count_entry(count=1)), counts_with(loose))
+        assert comparison.rises.keys() == {"weighted work"}
+        assert comparison.verdict is Verdict.REGRESSION
+
     def test_counts_past_the_interval_are_a_regression(self) -> None:
         """The least now is past the most then."""
         comparison = compared(
