@@ -28,8 +28,8 @@ class Places:
 
     def site(self, file: str, line: int, function: str) -> Site | None:
         """The frame as a site; `None` where the file is nobody's."""
-        rank, shown = self._known.get(file) or self._known.setdefault(file, self._rank(file))
-        return Site(shown, line, function, rank) if rank else None
+        rank, path = self._known.get(file) or self._known.setdefault(file, self._rank(file))
+        return Site(path, line, function, rank) if rank else None
 
     def _rank(self, file: str) -> tuple[int, str]:
         if not file or file.startswith("<"):

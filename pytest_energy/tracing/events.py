@@ -81,13 +81,13 @@ def name_of(event: Event) -> str:
 
 def tensors_of(event: Event) -> list[Tensor]:
     """All tensors among its arguments, those in lists included."""
-    found: list[Tensor] = []
+    tensors: list[Tensor] = []
     for argument in event.arguments:
         if isinstance(argument, Tensor):
-            found.append(argument)
+            tensors.append(argument)
         elif isinstance(argument, tuple) and argument and isinstance(argument[0], Tensor):
-            found.extend(part for part in argument if isinstance(part, Tensor))
-    return found
+            tensors.extend(part for part in argument if isinstance(part, Tensor))
+    return tensors
 
 
 def topmost_of(events: Sequence[Event]) -> list[int]:

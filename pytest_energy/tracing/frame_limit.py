@@ -29,18 +29,18 @@ class FrameCounter:
 
     def __enter__(self) -> Self:
         if sys.getprofile() is None:
-            sys.setprofile(self._see)
+            sys.setprofile(self._count_event)
         else:
             self.count = None
         return self
 
     def __exit__(self, *error: object) -> None:
         if self.count is not None:
-            if sys.getprofile() == self._see:
+            if sys.getprofile() == self._count_event:
                 sys.setprofile(None)
             self.count = self._events // 2  # each call begins and returns
 
-    def _see(self, _frame: FrameType, _event: str, _argument: object) -> None:
+    def _count_event(self, _frame: FrameType, _event: str, _argument: object) -> None:
         self._events += 1
         if self._events > 2 * self._limit:
             sys.setprofile(None)

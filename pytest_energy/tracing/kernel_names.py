@@ -77,8 +77,8 @@ def kernel_dtype(name: str) -> str:
     """Numbers that it works on, products in TF32 by their own name; empty where it is silent."""
     if _product_name(name):
         return next((dtype for dtype, pattern in _MULTIPLIED if pattern.search(name)), "")
-    found = _TYPE.search(name.partition("<")[2])
-    return _TYPES[found[0]] if found else ""
+    first = _TYPE.search(name.partition("<")[2])
+    return _TYPES[first[0]] if first else ""
 
 
 def _product_name(name: str) -> str:

@@ -57,20 +57,20 @@ def _packed(dense: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return packed[::-1]
 
 
-def signature(event: Event, *, with_numbers: bool) -> str:
+def signature(event: Event) -> str:
     """Shapes, types and whole numbers of one call.
 
     A number with a fraction is left out: a learning rate changes from call to call.
     """
-    return ";".join(_argument(argument, with_numbers=with_numbers) for argument in event.arguments)
+    return ";".join(map(_argument, event.arguments))
 
 
-def _argument(argument: object, *, with_numbers: bool) -> str:
+def _argument(argument: object) -> str:
     if isinstance(argument, Tensor):
         return f"{argument.dtype}{list(argument.shape)}{layout_of(argument)}"
     if isinstance(argument, tuple):
-        return ",".join(_argument(part, with_numbers=with_numbers) for part in argument)
-    return str(argument) if with_numbers and isinstance(argument, int) else ""
+        return ",".join(map(_argument, argument))
+    return str(argument) if isinstance(argument, int) else ""
 
 
 def example_of(event: Event, names: tuple[str, ...] = ()) -> str:
@@ -78,11 +78,11 @@ def example_of(event: Event, names: tuple[str, ...] = ()) -> str:
 
     *names* are those of its arguments, in their order; without them numbers are left out.
     """
-    shown: list[str] = []
+    words: list[str] = []
     for index, argument in enumerate(event.arguments):
         name = names[index] if index < len(names) else ""
-        shown.extend(_in_words(argument, name))
-    return ", ".join(shown[:_MOST_SHOWN])
+        words.extend(_in_words(argument, name))
+    return ", ".join(words[:_MOST_SHOWN])
 
 
 def _in_words(argument: object, name: str) -> list[str]:

@@ -19,28 +19,30 @@ from pytest_energy.tracing.tally import Key, Tally
 MOST_CALLS = 1_000_000
 """Of functions in one call of the work; each costs some 0.5 us. A work with more has no counts."""
 
-_Seen = tuple[CodeType | str, CodeType | None, int]
+_Called = tuple[CodeType | str, CodeType | None, int]
 
 
-class _Seer:
-    """Counts each function by who calls it from where."""
+class _Counter:
+    """Counts each function by who calls it from where; takes itself away from a thread once it is over."""
 
     def __init__(self) -> None:
-        self.calls: Counter[_Seen] = Counter()
+        self.calls: Counter[_Called] = Counter()
         self.left = MOST_CALLS
+        self.is_over = False
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> None:
-        if event == "call":
+        if self.is_over:
+            sys.setprofile(None)  # of this thread
+        elif event == "call":
             back = frame.f_back
-            seen: _Seen = (frame.f_code, back and back.f_code, back.f_lineno if back else 0)
+            self._count((frame.f_code, back and back.f_code, back.f_lineno if back else 0))
         elif event == "c_call":
-            seen = (_built_in_name(argument), frame.f_code, frame.f_lineno)
-        else:
-            return
-        self.calls[seen] += 1
+            self._count((_built_in_name(argument), frame.f_code, frame.f_lineno))
+
+    def _count(self, one: _Called) -> None:
+        self.calls[one] += 1
         self.left -= 1
-        if self.left < 0:
-            sys.setprofile(None)
+        self.is_over = self.left < 0
 
 
 def python_calls(work: Callable[[], object], places: Places) -> list[CountEntry]:
@@ -51,20 +53,21 @@ def python_calls(work: Callable[[], object], places: Places) -> list[CountEntry]
     """
     if sys.getprofile() is not None or threading.getprofile() is not None:
         raise NotMeasurable("another profiler is at work")
-    seer = _Seer()
-    threading.setprofile(seer)
-    sys.setprofile(seer)
+    counter = _Counter()
+    threading.setprofile(counter)
+    sys.setprofile(counter)
     try:
         work()
     finally:
+        counter.is_over = True
         sys.setprofile(None)
         threading.setprofile(None)
-    if seer.left < 0:
+    if counter.left < 0:
         raise NotMeasurable(f"the work makes more than {MOST_CALLS:,} calls of functions")
-    return _entries(seer.calls, places)
+    return _entries(counter.calls, places)
 
 
-def _entries(calls: Counter[_Seen], places: Places) -> list[CountEntry]:
+def _entries(calls: Counter[_Called], places: Places) -> list[CountEntry]:
     tallies: dict[Key, Tally] = {}
     for (called, caller, line), count in calls.items():
         site = None if caller is None else places.site(caller.co_filename, line, caller.co_qualname)

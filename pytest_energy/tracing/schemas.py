@@ -20,11 +20,7 @@ def _schemas_of(name: str) -> tuple[Any, ...]:
 def argument_names(name: str, count: int) -> tuple[str, ...]:
     """Names of the arguments of the overload with *count* of them; none where it isn't known."""
     fitting = (schema for schema in _schemas_of(name) if len(schema.arguments) == count)
-    return (
-        tuple(argument.name for argument in next(fitting).arguments)
-        if _schemas_of(name) and any(len(schema.arguments) == count for schema in _schemas_of(name))
-        else ()
-    )
+    return next((tuple(one.name for one in schema.arguments) for schema in fitting), ())
 
 
 @cache
@@ -35,10 +31,15 @@ def is_view(name: str) -> bool:
     """
     if name.startswith(_EMPTY):
         return True
-    schemas = _schemas_of(name)
-    return bool(schemas) and all(_gives_what_it_gets(schema) for schema in schemas)
+    on_tensors = [schema for schema in _schemas_of(name) if _takes_a_tensor(schema)]
+    return bool(on_tensors) and all(_gives_what_it_gets(schema) for schema in on_tensors)
+
+
+def _takes_a_tensor(schema: Any) -> bool:
+    """A view of a list or of a text has the same name as that of a tensor."""
+    return bool(schema.arguments) and "Tensor" in str(schema.arguments[0].type)
 
 
 def _gives_what_it_gets(schema: Any) -> bool:
-    aliases = [one.alias_info for one in schema.returns]
-    return bool(aliases) and all(alias is not None and not alias.is_write for alias in aliases)
+    alias = schema.arguments[0].alias_info
+    return alias is not None and not alias.is_write

@@ -157,7 +157,8 @@ class TraceReading:
             flops=self._flops[index],
             size_bytes=size,
         )
-        tally.signatures[signature(called, with_numbers=self._moves[index])] += 1
+        if self._moves[index]:  # of a view nothing hangs on what it is of
+            tally.signatures[signature(called)] += 1
         if (weight := size + self._flops[index]) > tally.largest[0]:
             tally.largest = weight, example_of(called, self._argument_names(name, len(called.arguments)))
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_energy.errors import NotMeasurable
 from pytest_energy.lazy_module import LazyModule
 from pytest_energy.tracing.call_places import Places, inner
 from pytest_energy.tracing.events import Event, Site, Sort, Tensor
@@ -17,6 +18,9 @@ from pytest_energy.tracing.lazy_torch import torch
 from pytest_energy.tracing.quiet_stderr import without_kineto_lines
 
 profiler: Any = LazyModule("torch.autograd.profiler")
+
+MOST_EVENTS = 200_000
+"""Of a trace that is read: each takes some 5 us. 30 training steps of EfficientNet-B0 are as many."""
 
 _WORK = "pytest-energy: the work"
 _FRAMES = ("PyCall", "PyCCall")
@@ -63,6 +67,8 @@ def profiled(work: Callable[[], object], *, places: Places | None) -> Profile:
         with_stack=places is not None,
         use_kineto=True,
     )
+    if has_device:
+        torch.cuda.synchronize()  # what was begun before is none of the call's
     with without_kineto_lines():
         profile.__enter__()
     try:
@@ -76,8 +82,13 @@ def profiled(work: Callable[[], object], *, places: Places | None) -> Profile:
         with without_kineto_lines():
             profile.__exit__(None, None, None)
     results = profile.kineto_results
+    flat = results.events()
+    if len(flat) > MOST_EVENTS:
+        raise NotMeasurable(
+            f"a call of the work is {len(flat):,} events, and at most {MOST_EVENTS:,} are counted"
+        )
     return Profile(
-        events=_Reader(results, places).events,
+        events=_Reader(flat, results.experimental_event_tree(), places).events,
         has_device=has_device,
         has_places=places is not None,
         call_s=call_s,
@@ -95,15 +106,14 @@ def _next_sequence() -> int:
 class _Reader:
     """The tree of a profile, walked from the top."""
 
-    def __init__(self, results: Any, places: Places | None) -> None:
+    def __init__(self, flat: Sequence[Any], roots: Sequence[Any], places: Places | None) -> None:
         self.events: list[Event] = []
         self._places = places
         self._dtypes: dict[object, str] = {}
         self._index_by_id: dict[int, int] = {}
+        self._sites: dict[tuple[str, int], Site | None] = {}
         self._ranges: dict[int, list[tuple[int, int]]] = {}
-        flat = results.events()
         self._arguments = {(one.correlation_id(), one.name()): one for one in flat}
-        roots = results.experimental_event_tree()
         work = next(event for event in _all_of(roots) if event.name == _WORK)
         self._span_ns: tuple[int, int] = work.start_time_ns, work.end_time_ns
         self._walk(roots)
@@ -113,6 +123,13 @@ class _Reader:
         """Whether it began while the work ran, on whatever thread."""
         first_ns, last_ns = self._span_ns
         return first_ns <= start_ns <= last_ns
+
+    def _is_beside_operators(self, event: Any, *, is_device: bool) -> bool:
+        """Whether what no operator started is of the call: the device may run it when the call is over."""
+        return event.start_ns() >= self._span_ns[0] and (is_device or event.start_ns() <= self._span_ns[1])
+
+    def _site_of(self, event: Any) -> Site | None:
+        return self._sites.get((event.name(), event.start_ns()))
 
     def _walk(self, roots: Sequence[Any]) -> None:
         """Add all operators and ranges of the call, each behind the one that it ran in.
@@ -127,6 +144,8 @@ class _Reader:
             if tag.name in _FRAMES:
                 is_of_the_work = node.start_time_ns >= self._span_ns[0]
                 site = self._site(extra, site, is_python=tag.name == "PyCall") if is_of_the_work else None
+            elif tag.name == "Kineto":
+                self._sites[node.name, node.start_time_ns] = site
             elif tag.name == "TorchOp" and node.name != _WORK and self._is_of_the_call(node.start_time_ns):
                 parent = self._add(node, extra, parent if parent >= 0 else self._range_around(node), site)
             waiting.extend((child, parent, site) for child in reversed(node.children))
@@ -205,7 +224,7 @@ class _Reader:
             if (is_device and name in marks) or not (is_device or _RUNTIME_CALL.match(name)):
                 continue
             started_by = self._index_by_id.get(one.linked_correlation_id(), -1)
-            if started_by < 0 and not self._is_of_the_call(one.start_ns()):
+            if started_by < 0 and not self._is_beside_operators(one, is_device=is_device):
                 continue
             self.events.append(
                 Event(
@@ -216,7 +235,7 @@ class _Reader:
                     duration_ns=one.duration_ns(),
                     thread=one.start_thread_id(),
                     size_bytes=_bytes_of(one),
-                    site=self.events[started_by].site if started_by >= 0 else None,
+                    site=self.events[started_by].site if started_by >= 0 else self._site_of(one),
                 )
             )
 
@@ -226,8 +245,8 @@ def _bytes_of(event: Any) -> int:
     if event.nbytes():
         return int(event.nbytes())
     metadata = getattr(event, "metadata_json", None)
-    found = _BYTES.search(metadata()) if callable(metadata) else None
-    return int(found[1]) if found else 0
+    match = _BYTES.search(metadata()) if callable(metadata) else None
+    return int(match[1]) if match else 0
 
 
 def _all_of(roots: Sequence[Any]) -> Iterator[Any]:

@@ -4,6 +4,8 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from pytest_energy.counts import CountEntry, Kind
 from pytest_energy.tracing.call_places import Places
@@ -52,6 +54,12 @@ def torch_trace(work: Callable[[], object], *, places: Places | None) -> TorchTr
         call_s=profile.call_s,
         cost_s=time.perf_counter() - start_s - profile.call_s,
     )
+
+
+@cache
+def warm_up() -> None:
+    """Profile nothing, once in a process: what the first profile loads is no cost of the work's."""
+    torch_trace(lambda: None, places=Places(Path()))
 
 
 def is_torch_loaded() -> bool:

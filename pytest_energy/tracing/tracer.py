@@ -20,7 +20,7 @@ from pytest_energy.tracing.entry_order import heaviest_first
 from pytest_energy.tracing.frame_limit import FrameCounter
 from pytest_energy.tracing.merging import digest_of, merged
 from pytest_energy.tracing.python_calls import python_calls
-from pytest_energy.tracing.torch_traces import TorchTrace, is_torch_loaded, torch_trace
+from pytest_energy.tracing.torch_traces import TorchTrace, is_torch_loaded, torch_trace, warm_up
 
 if TYPE_CHECKING:
     from pytest_energy.tracing import settings, torch_profile
@@ -35,7 +35,7 @@ _MOST_FRAMES = 100_000  # of Python for which places are asked: 1 s and 0.2 GB
 _FRAME_S = (
     10e-6  # of a trace with places, for each call of Python: 7 us on a core of a Xeon 8480 that is shared
 )
-_SLOWED = 2.0  # how much longer a call takes under a trace with places, at most, of those seen
+_SLOWED = 1.5  # how much longer a call takes under a trace with places
 
 
 def traced(
@@ -117,6 +117,7 @@ def _by_torch(call: _Call, places: Places, most_s: float) -> _Counted | None:
     """By torch's profiler; `None` where the work doesn't use torch."""
     if torch_profile.is_busy():
         raise NotMeasurable("another profiler of torch is at work")
+    warm_up()
     frames = FrameCounter(_MOST_FRAMES)
     first = torch_trace(frames.around(call), places=None)
     if not first.has_used_torch:
@@ -145,8 +146,8 @@ def _by_python(call: _Call, places: Places, left_s: float) -> _Counted:
     """By the functions of Python that it calls; twice where that fits."""
     start_s = time.perf_counter()
     entries = python_calls(call, places)
-    taken_s = time.perf_counter() - start_s
-    if taken_s > left_s:
+    cost_s = time.perf_counter() - start_s
+    if cost_s > left_s:
         return _Counted(source="calls of Python", entries=entries, trace_count=1)
     return _Counted(
         source="calls of Python", entries=merged(entries, python_calls(call, places)), trace_count=2

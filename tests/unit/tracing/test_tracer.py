@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -347,3 +348,11 @@ def test_equal_traces() -> None:
     one, other = (counted(training_step(Block(), step=3)) for _ in range(2))
     assert one.is_repeating
     assert one.digest == other.digest
+
+
+def test_thread_that_outlives_the_work() -> None:
+    """A thread that the work leaves running is not profiled when the work is over."""
+    with ThreadPoolExecutor(1) as pool:
+        counted(lambda: pool.submit(sorted, [2, 1]).result())
+        pool.submit(len, []).result()
+        assert pool.submit(sys.getprofile).result() is None
