@@ -36,7 +36,9 @@ if TYPE_CHECKING:  # for type checkers and editors; `__getattr__` gives the same
     )
     from pytest_energy.plugin.fixture import Energy
     from pytest_energy.plugin.windows import Window
-    from pytest_energy.profiling.layers import Cost, LayerEnergy, LayerPart
+    from pytest_energy.profiling.costs import Cost
+    from pytest_energy.profiling.layers import LayerEnergy, LayerPart
+    from pytest_energy.profiling.operators import OperatorEnergy, OperatorPart
     from pytest_energy.sensors.protocol import Facts, Sensor
     from pytest_energy.serving.arrivals import Schedule
     from pytest_energy.serving.engines.openai_endpoint import OpenAiEndpoint
@@ -72,6 +74,8 @@ __all__ = [
     "NotComparable",
     "NotMeasurable",
     "OpenAiEndpoint",
+    "OperatorEnergy",
+    "OperatorPart",
     "Phase",
     "PromptSet",
     "Provenance",
@@ -125,7 +129,9 @@ _MODULES = {
     ),
     "pytest_energy.plugin.fixture": ("Energy",),
     "pytest_energy.plugin.windows": ("Window",),
-    "pytest_energy.profiling.layers": ("Cost", "LayerEnergy", "LayerPart"),
+    "pytest_energy.profiling.costs": ("Cost",),
+    "pytest_energy.profiling.layers": ("LayerEnergy", "LayerPart"),
+    "pytest_energy.profiling.operators": ("OperatorEnergy", "OperatorPart"),
     "pytest_energy.sensors.protocol": ("Facts", "Sensor"),
     "pytest_energy.serving.arrivals": ("Schedule",),
     "pytest_energy.serving.engines.openai_endpoint": ("OpenAiEndpoint",),

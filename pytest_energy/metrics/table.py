@@ -229,6 +229,7 @@ _LAYER_TYPES = (
     "attention",
     "embedding",
     "other",
+    "between",
 )
 _LAYER_FIGURES = {
     "energy_j": ("J", "joules of a forward pass in these layers, replayed apart"),
@@ -266,6 +267,25 @@ _LAYERS = (
     ),
 )
 
+_OPERATORS = tuple(
+    _unranked(name=name, unit="1", source=_OURS, formula=formula, meaning=meaning)
+    for name, formula, meaning in (
+        (
+            "operators_explained_share",
+            "sum over operators / whole",
+            "active joules that operators replayed apart make up",
+        ),
+        ("operators_explained_share_uncertainty", "standard uncertainty", "of the share of active joules"),
+        ("operators_explained_time_share", "sum over operators / whole", "seconds that they make up"),
+        ("operators_forward_share", "sum over operators / whole", "active joules of the forward pass"),
+        ("operators_backward_share", "sum over operators / whole", "active joules of the backward pass"),
+        ("operators_optimiser_share", "sum over operators / whole", "active joules of the optimiser"),
+    )
+)
+
+_OF_PARTS = ("layer_", "operator_")
+"""How metrics of one part of the work begin: as many names as there are operators."""
+
 _COUNTERS = tuple(
     _unranked(
         name=name,
@@ -278,8 +298,14 @@ _COUNTERS = tuple(
 )
 
 METRICS: Mapping[str, Metric] = {
-    metric.name: metric for metric in (*_METRICS, *_COUNTERS, *_TIMES, *_PER_TOKEN, *_LAYERS)
+    metric.name: metric for metric in (*_METRICS, *_COUNTERS, *_TIMES, *_PER_TOKEN, *_LAYERS, *_OPERATORS)
 }
+
+
+def is_ranked(name: str) -> bool:
+    """Whether the rows of a group have a column of the metric *name*, and are ranked by it."""
+    return METRICS[name].is_ranked if name in METRICS else not name.startswith(_OF_PARTS)
+
 
 # Spearman's rho with the total energy, over models; the paper gives one table for training and inference.
 _TABLE_3: Mapping[str, Mapping[str, float]] = {

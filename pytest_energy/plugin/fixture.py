@@ -15,8 +15,11 @@ from pytest_energy.command import CommandResult, CommandWork
 from pytest_energy.masking import COVER, Hidden
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.plugin.measurement import Measurement
+from pytest_energy.plugin.progress import say
 from pytest_energy.plugin.windows import Window
+from pytest_energy.profiling.layer_steps import measure_layer_step, training_step
 from pytest_energy.profiling.layers import LayerEnergy, measure_layers
+from pytest_energy.profiling.operators import OperatorEnergy, measure_operators
 from pytest_energy.profiling.pytorch import model_facts
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import Engine
@@ -57,7 +60,55 @@ class Energy:
         Raises:
             EnergyError: Rounds were measured already, or a window is open.
         """
-        return self._measurement.measure(CallWork(call=partial(work, *args, **kwargs), samples=samples))
+        call = partial(work, *args, **kwargs)
+        result = self._measurement.measure(CallWork(call=call, samples=samples))
+        if self._measurement.run.settings.measures_operators and self._measurement.takes_parts:
+            say(self._measurement.run.config, f"{self._measurement.test_id}\n{self._operators_of(call)}")
+        return result
+
+    def operators(
+        self,
+        work: Callable[..., object],
+        /,
+        *args: object,
+        samples: int | None = None,
+        **kwargs: object,
+    ) -> OperatorEnergy:
+        """Measure `work(*args, **kwargs)` in rounds, as `measure` does, and each operator of torch by itself.
+
+        One more call of the work is looked at: each operator is kept with what it was given, forward,
+        backward and optimiser. Those of one name are then replayed alone, in windows of their own, which take
+        as long again as the test. Their figures go into the metrics of the test. The replay changes nothing
+        of the work.
+
+        Args:
+            work: The work under test; it must do the same work each time.
+            *args: Passed to *work*.
+            samples: Samples in one round; not passed on. Without it the marker's.
+            **kwargs: Passed to *work*.
+
+        Returns:
+            Joules and seconds of a call by operator, and the share of the whole's active joules that they
+            explain; each `None` with its reason where it could not be measured.
+
+        Raises:
+            EnergyError: A window is open, or rounds were measured already.
+        """
+        call = partial(work, *args, **kwargs)
+        self._measurement.measure(CallWork(call=call, samples=samples))
+        return self._operators_of(call)
+
+    def _operators_of(self, call: Callable[[], object]) -> OperatorEnergy:
+        measurement = self._measurement
+        energy = measure_operators(
+            call,
+            measurement.own_rounds(),
+            measurement.measure_part,
+            measurement.ready_power,
+            time_s=measurement.part_time_s,
+        )
+        measurement.keep(Metrics(energy.metrics, energy.absent))
+        return energy
 
     def window(self, name: str, samples: int | None = None) -> AbstractContextManager[Window]:
         """Measure the block as a window called *name*.
@@ -148,16 +199,28 @@ class Energy:
             by_thop = self._measurement.run.settings.counts_macs_by_thop
             self._measurement.facts = model_facts(module, example_input, by_thop=by_thop)
 
-    def layers(self, module: object, example_input: object, *, samples: int | None = None) -> LayerEnergy:
+    def layers(
+        self,
+        module: object,
+        example_input: object,
+        *,
+        samples: int | None = None,
+        loss: Callable[..., object] | None = None,
+        optimizer: object = None,
+    ) -> LayerEnergy:
         """Measure a forward pass in rounds, as `measure` does, and each type of its layers by itself.
 
         The rounds of the test are those of the whole pass, in eval mode; the figures of the types go into its
-        metrics. All windows together have the time of one test.
+        metrics. All windows together have the time of one test. With *loss* the whole is a training step,
+        in the mode that the module has, and the parts are types of layers forward and backward, and the
+        optimiser; the model and the optimiser are given back as they were.
 
         Args:
             module: A `torch.nn.Module`.
             example_input: What the module's forward takes; also a tuple of inputs, or a mapping of them.
             samples: Samples in the input. Without it the marker's.
+            loss: Makes a number of the module's output: `lambda output: cross_entropy(output, labels)`.
+            optimizer: A `torch.optim.Optimizer` that makes a step; without it there is none.
 
         Returns:
             Joules and seconds of a pass by type, and the share of the whole that they explain; each `None`
@@ -170,7 +233,17 @@ class Energy:
         self._measurement.refuse_inside_window(
             "energy.layers opens windows of its own and can't be called inside one"
         )
-        energy = measure_layers(module, example_input, self._measurement.measure_part, samples=samples)
+        measurement = self._measurement
+        if loss is None and optimizer is None:
+            energy = measure_layers(module, example_input, measurement.measure_part, samples=samples)
+        else:
+            energy = measure_layer_step(
+                training_step(module, example_input, loss, optimizer),
+                measurement.measure_part,
+                measurement.ready_power,
+                time_s=measurement.part_time_s,
+                samples=samples,
+            )
         self._measurement.keep(Metrics(energy.metrics, energy.absent))
         return energy
 

@@ -5,7 +5,7 @@ Rule 2: a window inside another is a phase of its round; its joules are part of 
 Rule 3: a test whose work has not come to its end measured nothing, whatever it measured before.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from threading import Lock
@@ -16,10 +16,11 @@ from pytest_energy.documents import now_text
 from pytest_energy.errors import Absent, EnergyError
 from pytest_energy.masking import masked_facts
 from pytest_energy.meter.protocol import OpenWindow
+from pytest_energy.meter.ready_power import ready_power_of
 from pytest_energy.meter.scope import scoped
 from pytest_energy.metrics.discriminative import ModelFacts
 from pytest_energy.metrics.evaluation import Metrics
-from pytest_energy.model import Reading, Record
+from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.progress import live_line
 from pytest_energy.plugin.rounds import (
@@ -32,6 +33,7 @@ from pytest_energy.plugin.rounds import (
 )
 from pytest_energy.plugin.run import EnergyRun
 from pytest_energy.plugin.windows import Window, WindowWork
+from pytest_energy.ready import ReadyPower
 from pytest_energy.sensors.replay import ReplayRound
 from pytest_energy.stats.rounds import precision_for
 from pytest_energy.verdict.policy import RoundsWanted
@@ -162,15 +164,19 @@ class Measurement:
         """
         if part is None:
             self.measure(work, time_share=time_share)
-            if self.rounds:
-                return self._own(self.rounds)
-            return Absent(self._unmeasured_because or "this run measures nothing: --energy-off")
+            return self.own_rounds()
         test_id = f"{self.test_id}#{part}"
         because = self.run.meter.why_unmeasured(test_id)
         if because is not None:
             return Absent(because)
         rounds = self._take_rounds(work, test_id, time_share, Sequential()).rounds
         return self._own(rounds)
+
+    def own_rounds(self) -> tuple[Reading, ...] | Absent:
+        """The rounds of the test's work, or why there are none."""
+        if self.rounds:
+            return self._own(self.rounds)
+        return Absent(self._unmeasured_because or "this run measures nothing: --energy-off")
 
     def _own(self, rounds: tuple[Reading, ...]) -> tuple[Reading, ...] | Absent:
         """What of *rounds* belongs to the test, or why nothing does."""
@@ -294,6 +300,24 @@ class Measurement:
                 f"{self.test_id}: the test was judged when its body was over, so what comes after would not "
                 "count; measure it in the test, or all of it in its fixtures"
             )
+
+    # Parts of the work
+
+    @property
+    def takes_parts(self) -> bool:
+        """Whether parts are worth their time: not in rounds that confirm, nor in turns with a revision."""
+        return not self.is_off and self._confirming_count is None and self.run.scheduler is None
+
+    @property
+    def part_time_s(self) -> float | None:
+        """Seconds for all parts together; `None` where their joules are replayed from a file."""
+        if self.is_off or self.run.meter.provenance is Provenance.REPLAYED:
+            return None
+        return self.run.settings.max_time_s if self._mark.max_time_s is None else self._mark.max_time_s
+
+    def ready_power(self, readings: Sequence[Reading]) -> Mapping[str, ReadyPower]:
+        """Ready power by channel, from the quiet before *readings*."""
+        return ready_power_of(readings, self.run.meter.idle_power_w())
 
     # After them
 

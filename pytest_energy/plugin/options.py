@@ -136,6 +136,13 @@ OPTIONS = (
         "also measure each test that uses the fixture benchmark of pytest-benchmark or pytest-codspeed",
     ),
     Option(
+        "operators",
+        "false",
+        "",
+        "also measure the operators of torch that energy.measure runs, each replayed alone after the rounds; "
+        "they take as long again",
+    ),
+    Option(
         "macs",
         "flop-counter",
         "flop-counter|thop",

@@ -63,6 +63,7 @@ class Settings:
     yardstick_mode: YardstickMode
     gates_estimates: bool
     measures_benchmarks: bool
+    measures_operators: bool
     counts_macs_by_thop: bool
     cpu_tdp_w: float | None
     baseline_session_count: int
@@ -100,6 +101,7 @@ class Settings:
             yardstick_mode=YardstickMode(values["yardstick"].choice(tuple(YardstickMode))),
             gates_estimates=values["estimates"].choice(("report", "gate")) == "gate",
             measures_benchmarks=values["benchmark"].boolean(),
+            measures_operators=values["operators"].boolean(),
             counts_macs_by_thop=values["macs"].choice(("flop-counter", "thop")) == "thop",
             cpu_tdp_w=values["cpu-tdp-w"].number(above=0.0) if values["cpu-tdp-w"].text else None,
             baseline_session_count=values["baseline-sessions"].integer(least=1),

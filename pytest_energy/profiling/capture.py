@@ -6,10 +6,9 @@ that changes its input whatever it is asked gets a fresh copy each time.
 """
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
 
 import psutil
 
@@ -17,9 +16,8 @@ from pytest_energy.errors import EnergyError, NotMeasurable
 from pytest_energy.profiling.layer_types import LayerType, layers_of
 from pytest_energy.profiling.lazy_torch import torch
 from pytest_energy.profiling.macs import FAULTS, fault_text
+from pytest_energy.profiling.nested import mapped, tensors_in
 from pytest_energy.units import to_text
-
-T = TypeVar("T")
 
 
 def free_bytes(device: "torch.device") -> int | None:
@@ -45,7 +43,7 @@ class LayerCall:
 
     def again(self) -> None:
         if self.is_copied:
-            self.layer(*_mapped(self.args, _copy), **_mapped(self.kwargs, _copy))
+            self.layer(*mapped(self.args, _copy), **mapped(self.kwargs, _copy))
         else:
             self.layer(*self.args, **self.kwargs)
 
@@ -58,8 +56,8 @@ def captured(
 ) -> list[LayerCall]:
     """One real pass, and the calls of its layers in order."""
     capture = _Capture(type(module).__name__, free)
-    plain = {id(tensor): _copy(tensor) for tensor in _tensors((args, kwargs)) if tensor.is_inference()}
-    args, kwargs = _mapped((args, kwargs), lambda tensor: plain.get(id(tensor), tensor))
+    plain = {id(tensor): _copy(tensor) for tensor in tensors_in((args, kwargs)) if tensor.is_inference()}
+    args, kwargs = mapped((args, kwargs), lambda tensor: plain.get(id(tensor), tensor))
     with capture.hooked(module), torch.no_grad():  # unlike inference mode it tells of changes in place
         try:
             module(*args, **kwargs)
@@ -106,7 +104,7 @@ class _Capture:
 
     def _enter(self, name: str, layer_type: LayerType) -> Callable[..., None]:
         def hook(layer: "torch.nn.Module", args: tuple[object, ...], kwargs: dict[str, object]) -> None:
-            inputs = _mapped((args, kwargs), lambda tensor: self._copy_of(tensor, name))
+            inputs = mapped((args, kwargs), lambda tensor: self._copy_of(tensor, name))
             call = LayerCall(layer, layer_type, *inputs)
             self._open.append((name, call, _versions((args, kwargs))))
 
@@ -140,31 +138,8 @@ class _Capture:
         return copied
 
 
-def _mapped(value: T, change: "Callable[[torch.Tensor], torch.Tensor]") -> T:
-    """*value* with every tensor in it changed; what is in no tuple, list or dict stays as it is."""
-    if isinstance(value, torch.Tensor):
-        return cast("T", change(value))
-    if isinstance(value, tuple) and type(value) is tuple:  # a named tuple takes its parts one by one
-        return cast("T", tuple(_mapped(part, change) for part in value))
-    if isinstance(value, list) and type(value) is list:
-        return cast("T", [_mapped(part, change) for part in value])
-    if isinstance(value, dict) and type(value) is dict:
-        return cast("T", {name: _mapped(part, change) for name, part in value.items()})
-    return value
-
-
-def _tensors(value: object) -> "list[torch.Tensor]":
-    """Every tensor that `_mapped` would change."""
-    if isinstance(value, torch.Tensor):
-        return [value]
-    if type(value) not in {tuple, list, dict}:
-        return []
-    parts = value.values() if isinstance(value, dict) else cast("Iterable[object]", value)
-    return [tensor for part in parts for tensor in _tensors(part)]
-
-
 def _shapes(value: object) -> list[str]:
-    return [str(list(tensor.shape)) for tensor in _tensors(value)] or ["no tensor"]
+    return [str(list(tensor.shape)) for tensor in tensors_in(value)] or ["no tensor"]
 
 
 def _copy(tensor: "torch.Tensor") -> "torch.Tensor":
@@ -177,7 +152,7 @@ def _version(tensor: "torch.Tensor") -> int:
 
 
 def _versions(value: object) -> tuple[int, ...]:
-    return tuple(_version(tensor) for tensor in _tensors(value))
+    return tuple(_version(tensor) for tensor in tensors_in(value))
 
 
 # What is changed for the measurement, and put back
@@ -212,7 +187,7 @@ def out_of_place(calls: Sequence[LayerCall]) -> Iterator[None]:
 
 def _still_changes(call: LayerCall) -> bool:
     with torch.no_grad():
-        args, kwargs = _mapped(call.args, _copy), _mapped(call.kwargs, _copy)
+        args, kwargs = mapped(call.args, _copy), mapped(call.kwargs, _copy)
         before = _versions((args, kwargs))
         call.layer(*args, **kwargs)
     return _versions((args, kwargs)) != before

@@ -17,6 +17,8 @@ class LayerType(StrEnum):
     ATTENTION = "attention"
     EMBEDDING = "embedding"
     OTHER = "other"
+    BETWEEN = "between"
+    """No layer: what runs between them, such as additions, the loss, attention called as a function."""
 
 
 # Where torch defines a layer, or one that a layer inherits from.

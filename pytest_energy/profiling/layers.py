@@ -1,4 +1,4 @@
-"""Energy of a forward pass by the type of its layers.
+"""Energy of a forward pass by the type of its layers; `layer_steps` has that of a training step.
 
 Rule 1: each type is a window of its own: its layers are called one after the other with the inputs that they
 had in the real pass, again and again, and so is the whole pass.
@@ -12,62 +12,19 @@ overlap of host and device, and kernels fused across layers; in exchange they ha
 the sum may be above 100 % as well as below. Joules are gross: power at rest is in the parts as in the whole.
 """
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
-from pytest_energy.errors import Absent, EnergyError, NotMeasurable
-from pytest_energy.model import Reading
+from pytest_energy.errors import EnergyError, NotMeasurable
 from pytest_energy.profiling.capture import LayerCall, captured, eval_mode, free_bytes, out_of_place
+from pytest_energy.profiling.costs import Cost, Explained, TakeRounds, cost_text
 from pytest_energy.profiling.layer_types import LayerType, layers_of
 from pytest_energy.profiling.lazy_torch import torch
 from pytest_energy.profiling.macs import count_macs_by, to_arguments, unwrapped
-from pytest_energy.stats.compare import summarise
-from pytest_energy.units import to_text, with_uncertainty_text
+from pytest_energy.profiling.operator_calls import Stage
 from pytest_energy.work import CallWork
-
-# What it came to
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """What is used for one forward pass. Joules are gross.
-
-    Attributes:
-        energy_j: Mean of the rounds, or `None`.
-        uncertainty_j: Standard uncertainty of the mean, or `None`.
-        duration_s: Mean of the rounds, or `None`.
-        absent_because: Why they are `None`.
-    """
-
-    energy_j: float | None = None
-    uncertainty_j: float | None = None
-    duration_s: float | None = None
-    absent_because: str | None = None
-
-    @classmethod
-    def of(cls, rounds: Sequence[Reading] | Absent) -> "Cost":
-        """The mean cost of *rounds*, absent where they are."""
-        if isinstance(rounds, Absent):
-            return cls(absent_because=rounds.because)
-        because = next((reading.void_because for reading in rounds if reading.void_because is not None), None)
-        if because is not None:
-            return cls(absent_because=because)
-        try:
-            summary = summarise(
-                [reading.energy_j for reading in rounds if reading.energy_j is not None],
-                [reading.uncertainty_j for reading in rounds],
-            )
-        except NotMeasurable as error:
-            return cls(absent_because=str(error))
-        return cls(
-            energy_j=summary.energy_j,
-            uncertainty_j=summary.uncertainty_j,
-            duration_s=math.fsum(reading.duration_s for reading in rounds) / len(rounds),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +36,21 @@ class LayerPart:
         call_count: Calls of such layers in one forward pass.
         cost: Of all these calls together.
         macs: Multiply-accumulates of them for one sample; `None` if those of the model can't be counted.
+        stage: Of a training step; `None` where the whole is a forward pass.
     """
 
     layer_type: LayerType
     call_count: int
     cost: Cost
     macs: int | None
+    stage: Stage | None = None
+
+    @property
+    def key(self) -> str:
+        """Names it among the metrics: `convolution`, `convolution_backward`, `optimiser`."""
+        if self.stage is None:
+            return str(self.layer_type)
+        return str(self.stage) if self.stage is Stage.OPTIMISER else f"{self.layer_type}_{self.stage}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +78,7 @@ class LayerEnergy:
             return self.whole.absent_because
         return next(
             (
-                f"{part.layer_type}: {part.cost.absent_because}"
+                f"{part.key}: {part.cost.absent_because}"
                 for part in self.parts
                 if part.cost.absent_because is not None
             ),
@@ -122,28 +88,21 @@ class LayerEnergy:
     @property
     def explained_share(self) -> float | None:
         """Joules of all parts over those of the whole pass; may be above 1. `None` if one is absent."""
-        return _ratio([part.cost.energy_j for part in self.parts], self.whole.energy_j)
+        return self._explained.energy_share
 
     @property
     def explained_share_uncertainty(self) -> float | None:
-        """Standard uncertainty of `explained_share`, its windows taken as independent.
-
-        Source:
-            JCGM 100:2008 (GUM), section 5.1.2.
-        """
-        share, whole = self.explained_share, self.whole
-        own_j = [part.cost.uncertainty_j for part in self.parts]
-        parts_share = _ratio([None if u is None else u**2 for u in own_j], whole.energy_j)
-        if share is None or parts_share is None or whole.energy_j is None or whole.uncertainty_j is None:
-            return None
-        return math.hypot(
-            math.sqrt(parts_share / whole.energy_j), share * whole.uncertainty_j / whole.energy_j
-        )
+        """Standard uncertainty of `explained_share`, its windows taken as independent."""
+        return self._explained.energy_share_uncertainty
 
     @property
     def explained_time_share(self) -> float | None:
         """Seconds of all parts over those of the whole pass; may be above 1. `None` if one is absent."""
-        return _ratio([part.cost.duration_s for part in self.parts], self.whole.duration_s)
+        return self._explained.time_share
+
+    @property
+    def _explained(self) -> Explained:
+        return Explained(whole=self.whole, parts=tuple(part.cost for part in self.parts))
 
     @property
     def unexplained_macs_share(self) -> float | None:
@@ -169,7 +128,7 @@ class LayerEnergy:
     def _figures(self) -> dict[str, tuple[float | None, str | None]]:
         """Each figure by its name in a record, and why it is absent if it is."""
         figures: dict[str, tuple[float | None, str | None]] = {
-            f"layer_{part.layer_type}_{figure}": (getattr(part.cost, figure), part.cost.absent_because)
+            f"layer_{part.key}_{figure}": (getattr(part.cost, figure), part.cost.absent_because)
             for part in self.parts
             for figure in ("energy_j", "uncertainty_j", "duration_s")
         }
@@ -180,11 +139,12 @@ class LayerEnergy:
 
     def __str__(self) -> str:
         """A line for each type, and what they sum up to."""
+        width = max(13, *(len(part.key) for part in self.parts), 0)
         lines = [
-            f"{part.layer_type:13}  {part.call_count:4} calls  {_cost_text(part.cost, self.whole)}"
+            f"{part.key:{width}}  {part.call_count:4} calls  {cost_text(part.cost, self.whole)}"
             for part in self.parts
         ]
-        lines.append(f"{'whole pass':13}  {'':10}  {_cost_text(self.whole, self.whole)}")
+        lines.append(f"{'whole pass':{width}}  {'':10}  {cost_text(self.whole, self.whole)}")
         share, uncertainty = self.explained_share, self.explained_share_uncertainty
         if share is not None and uncertainty is not None:
             lines.append(f"the parts explain {100 * share:.1f} +- {100 * uncertainty:.1f} %")
@@ -193,38 +153,7 @@ class LayerEnergy:
         return "\n".join([*lines, *self.notes])
 
 
-def _ratio(parts: Sequence[float | None], whole: float | None) -> float | None:
-    """The sum of *parts* over *whole*, if all of them are there."""
-    present = [part for part in parts if part is not None]
-    return None if len(present) < len(parts) or not whole else math.fsum(present) / whole
-
-
-def _cost_text(cost: Cost, whole: Cost) -> str:
-    if cost.energy_j is None or cost.uncertainty_j is None or cost.duration_s is None:
-        return f"-  ({cost.absent_because})"
-    energy = with_uncertainty_text(cost.energy_j, cost.uncertainty_j, "J")
-    share = _ratio([cost.energy_j], whole.energy_j)
-    share_text = "" if share is None else f"  {100 * share:5.1f} %"
-    return f"{energy:>22}{share_text}  {to_text(cost.duration_s, 's')}"
-
-
 # Measuring
-
-
-class TakeRounds(Protocol):
-    """Measures work in rounds, each round a window."""
-
-    def __call__(
-        self, work: CallWork[None], part: str | None, time_share: float
-    ) -> Sequence[Reading] | Absent:
-        """The rounds of *work*, or why nothing measures it; it is called at least once for the whole pass.
-
-        Args:
-            work: A pass, whole or through the layers of one type.
-            part: The type of layer, or `None` for the whole pass.
-            time_share: Of the time that the test has.
-        """
-        ...
 
 
 def measure_layers(

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from pytest_energy.codec import MOST_NUMBER
 from pytest_energy.judgement import SEVERITY, Judgement, RunJudgement, Verdict
-from pytest_energy.metrics.table import METRICS, PAPER_RHO
+from pytest_energy.metrics.table import METRICS, PAPER_RHO, is_ranked
 from pytest_energy.model import Machine, Provenance, Record, SensorStatus
 from pytest_energy.stats.correlate import Correlation, spearman
 from pytest_energy.yardstick import Yardstick
@@ -326,8 +326,7 @@ def _groups(judgements: Iterable[Judgement]) -> tuple[Group, ...]:
 
 
 def _group(name: str, provenance: Provenance, machine_key: str, records: Sequence[Record]) -> Group:
-    unranked = {AGAINST, *(metric.name for metric in METRICS.values() if not metric.is_ranked)}
-    met = dict.fromkeys(m for record in records for m in record.metrics if m not in unranked)
+    met = dict.fromkeys(m for record in records for m in record.metrics if m != AGAINST and is_ranked(m))
     metrics = (*(metric for metric in METRICS if metric in met), *(m for m in met if m not in METRICS))
     rows, paper = _model_rows(records, metrics), PAPER_RHO.get(name, {})
     return Group(
