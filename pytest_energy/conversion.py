@@ -257,7 +257,7 @@ def as_document(kind: type[D], source: object, **members: object) -> D:
 def plain(value: object) -> object:
     """*value* as its document, with lists for tuples, and with floats for what numbers it has by name."""
     if type(value) in _PLAIN:
-        return value
+        return count_documents.ZERO if isinstance(value, float) and not value else value
     if isinstance(value, tuple):
         return [plain(item) for item in value]
     if isinstance(value, frozenset):

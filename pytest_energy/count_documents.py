@@ -7,6 +7,9 @@ from pytest_energy.counts import Kind
 from pytest_energy.document_types import Amount, CountFrom0, CountFrom1, Positive, Sentence
 from pytest_energy.judgement import Cause, Verdict
 
+ZERO = 0.0
+"""The very object that is left out: a document leaves out what *is* the default."""
+
 
 class CallPlace(Document, frozen=True, kw_only=True):
     """Where the user's code makes a call: file, line, function, and how many of the calls."""
@@ -37,11 +40,11 @@ class CountEntry(Document, frozen=True, kw_only=True):
     dtype: Text = ""
     count: CountFrom0
     most: CountFrom1 | None = None
-    flops: Amount = 0.0
-    size_bytes: Amount = 0.0
+    flops: Amount = ZERO
+    size_bytes: Amount = ZERO
     inputs: Text = ""
     example: Text = ""
-    duration_s: Amount = 0.0
+    duration_s: Amount = ZERO
     places: tuple[CallPlace, ...] = ()
 
 
@@ -63,7 +66,7 @@ class Counts(Document, frozen=True, kw_only=True):
     digest: Sentence
     omitted_count: CountFrom0 = 0
     settings: ByName[Text] = field(default_factory=dict)
-    trace_s: Amount = 0.0
+    trace_s: Amount = ZERO
     trace_count: CountFrom1 = 1
 
 

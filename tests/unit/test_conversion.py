@@ -35,6 +35,15 @@ def test_counts_come_back_as_they_were() -> None:
     assert judgement_from_json(judgement_to_json(counted), "a test") == counted
 
 
+def test_an_amount_that_is_zero_is_left_out_of_counts() -> None:
+    """A baseline holds hundreds of entries, and most have no operations or bytes."""
+    first, entry = judgement(), replace(COUNTS.entries[0], flops=0.0, size_bytes=-0.0)
+    counted = replace(first, record=replace(first.record, counts=replace(COUNTS, entries=(entry,))))
+    document = json.loads(json.dumps(judgement_to_json(counted)))
+    assert {"flops", "size_bytes"}.isdisjoint(document["counts"]["entries"][0])
+    assert judgement_from_json(document, "a test") == counted
+
+
 def test_counts_that_cannot_be_are_refused() -> None:
     """A most that is no more than the least names its place."""
     first = judgement()
