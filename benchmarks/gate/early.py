@@ -2,7 +2,7 @@
 
     python benchmarks/gate/early.py [--tests N]
 
-Prints one table, in about 15 minutes for 1,000 tests a line. Pairs come from `pairs`; when to look, bounds
+Prints one table, in about an hour for 1,000 tests a line. Pairs come from `pairs`; when to look, bounds
 and verdicts come from `pytest_energy.ab`, as in a run. Each kind of noise has three lines, of the same draws:
 all blocks, looks where the calls of both sides are the same, and looks where one side makes more calls.
 """
@@ -32,13 +32,13 @@ from pytest_energy.stats.process_levels import ProcessLevels
 from pytest_energy.verdict.policy import Policy
 
 TEST_COUNT = 1000
-CHANGES = (0.0, 0.01, 0.02, 0.03, 0.05, 0.10)
+CHANGES = (0.0, 0.02, 0.03, 0.05, 0.10)
 
 CELLS = tuple(
     Cell(cv=cv, process_sd=process_sd, suite_count=suite_count, tolerance=tolerance, drift=0.0)
     for tolerance in (0.02, 0.05)
     for suite_count in (1, 10)
-    for cv, process_sd in ((0.003, 0.003), (0.01, 0.003), (0.03, 0.003), (0.01, 0.01), (0.01, 0.014))
+    for cv, process_sd in ((0.01, 0.003), (0.03, 0.003), (0.01, 0.01), (0.01, 0.014))
 )
 
 

@@ -47,12 +47,12 @@ def run(
 
 
 def test_equal_counts_and_joules_need_no_last_block() -> None:
-    """The same calls and no change of the joules: a pass after two blocks of three, at half of alpha."""
+    """The same calls and no change of the joules: a pass after two blocks of three, at a quarter of alpha."""
     test, judgement = run([block(100.0, TWELVE, TWELVE), block(100.0), block(100.0)])
     assert (len(test.blocks), test.is_open) == (2, False)
     assert judgement.verdict is Verdict.PASS
     assert "taken in turns in 2 of 3 blocks, which was enough" in judgement.reason
-    assert "bounds at 95 % confidence (lower) and 97.5 % confidence (upper)" in judgement.reason
+    assert "bounds at 95 % confidence (lower) and 98.75 % confidence (upper)" in judgement.reason
     assert judgement.record.counts == TWELVE
     assert "counts" not in judgement.record.absent
 
