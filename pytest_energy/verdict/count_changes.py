@@ -15,6 +15,7 @@ from pytest_energy.verdict import count_measures
 from pytest_energy.verdict.count_pairs import Pair, paired
 from pytest_energy.verdict.count_phrases import Change, Context
 from pytest_energy.verdict.count_places import changed_place
+from pytest_energy.verdict.count_ranks import ranks
 from pytest_energy.verdict.count_words import lines
 
 MOST_CHANGES = 50
@@ -24,9 +25,6 @@ MOST_CHANGES = 50
 _OF_THE_CODE = frozenset({"git_commit", "git_dirty", "commit"})
 
 _DEVICE = "CUDA"  # in the source of counts, where a device was traced
-
-# What a device spends its seconds on; a wait's are those of the work that it waits for.
-_TIMED = frozenset({Kind.OPERATOR, Kind.COPY, Kind.INNER, Kind.KERNEL})
 
 # Libraries whose own Python code calls operators, such as optimisers and layers.
 _CALLERS = ("torch", "torchvision", "transformers", "vllm")
@@ -62,22 +60,25 @@ def compare_counts(
         is_same_code=_OF_THE_CODE.isdisjoint(facts),
         has_device=_DEVICE in fresh.source,
     )
-    changes = _ranked(_unfolded([_change(pair, context) for pair in pairs if pair.is_changed], context))
+    rises = count_measures.rises(pairs, tolerance)
+    ranked = zip(pairs, ranks(pairs, rises, has_device=context.has_device), strict=True)
+    found = [_change(pair, rank, context) for pair, rank in ranked if pair.is_changed]
+    changes = sorted(_unfolded(found, context), key=_order)
     excused = [change.pair for change in changes if change.cause is Cause.LIBRARY]
     judged = [replace(pair, after=pair.before) if pair in excused else pair for pair in pairs]
-    rises = count_measures.rises(judged, tolerance)
+    verdict = _verdict(pairs, judged, tolerance)
     return CountsComparison(
         entry_count=len(alike),
         changes=tuple(_as_value(change) for change in changes[:MOST_CHANGES]),
         change_count=len(changes),
         settings=switches,
         weight_ratio=count_measures.weight_ratio(pairs),
-        rises=rises,
+        rises=count_measures.rises(judged, tolerance),
         tolerance=tolerance,
-        verdict=_verdict(pairs, judged, tolerance),
+        verdict=verdict,
         is_judged=is_judged,
         is_repeating=fresh.is_repeating and all(session.is_repeating for session in alike),
-        lines=lines(changes, context),
+        lines=lines(changes, context, is_fall=verdict is Verdict.IMPROVEMENT),
     )
 
 
@@ -98,13 +99,9 @@ def _without_code(facts: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, 
     return {name: pair for name, pair in facts.items() if name not in _OF_THE_CODE}
 
 
-def _change(pair: Pair, context: Context) -> Change:
-    before, after = pair.before, pair.after
-    rise_s = pair.weight_rise_s
-    if context.has_device and pair.kind in _TIMED and before.duration_s + after.duration_s > 0:
-        rise_s = after.duration_s - before.duration_s
-    place = changed_place(before, after)
-    return Change(pair=pair, cause=_cause(pair, context), place=place, rise_s=rise_s)
+def _change(pair: Pair, rank: float, context: Context) -> Change:
+    place = changed_place(pair.before, pair.after)
+    return Change(pair=pair, cause=_cause(pair, context), place=place, rank=rank)
 
 
 def _cause(pair: Pair, context: Context) -> Cause:
@@ -130,22 +127,12 @@ def _unfolded(changes: Sequence[Change], context: Context) -> list[Change]:
     return [change for change in changes if change.pair.kind not in OF_THE_LIBRARY]
 
 
-def _ranked(changes: Sequence[Change]) -> list[Change]:
+def _order(change: Change) -> tuple[bool, int, float, int, str, str]:
     """Rises before falls, each with the heaviest first; equal ones by their names."""
-    return sorted(changes, key=_rank)
-
-
-def _rank(change: Change) -> tuple[bool, int, float, int, str, str]:
-    pair, rise_s = change.pair, change.rise_s
-    order = 0 if rise_s > 0 else 2 if rise_s < 0 else 1
-    return (
-        pair.kind in OF_THE_LIBRARY,
-        order,
-        -abs(rise_s),
-        -abs(pair.count_rise),
-        pair.name,
-        pair.dtype,
-    )
+    pair, rank = change.pair, change.rank
+    order = 0 if rank > 0 else 2 if rank < 0 else 1
+    is_inner = pair.kind in OF_THE_LIBRARY
+    return is_inner, order, -abs(rank), -abs(pair.count_rise), pair.name, pair.dtype
 
 
 def _verdict(pairs: Sequence[Pair], judged: Sequence[Pair], tolerance: float) -> Verdict:

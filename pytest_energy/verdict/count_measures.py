@@ -1,11 +1,11 @@
-"""What of the counts is judged: five sums, each by itself.
+"""What of the counts is judged: a few sums, each by itself.
 
 Rule 1: a measure rises by what its entries surely rose: an entry whose intervals meet adds nothing, and hides
     no other one.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pytest_energy.counts import Kind
 from pytest_energy.verdict.count_pairs import Amounts, Pair, Span, gap
@@ -13,14 +13,16 @@ from pytest_energy.verdict.count_weights import is_region, is_weighed
 from pytest_energy.verdict.figures import DUST
 
 WEIGHTED_WORK, COPIED_BYTES = "weighted work", "copied bytes"
-MEASURES = (WEIGHTED_WORK, "waits", COPIED_BYTES, "graph breaks and compilations", "gradient nodes")
+DISORDERED_BYTES = "bytes out of order"
+
+Part = Callable[[Pair, Amounts], Span]
 
 
 def _weights(pair: Pair, amounts: Amounts) -> Span:
     return amounts.weights_s if is_weighed(pair.kind) else (0.0, 0.0)
 
 
-def _counts_of(kind: Kind) -> Callable[[Pair, Amounts], Span]:
+def _counts_of(kind: Kind) -> Part:
     return lambda pair, amounts: amounts.counts if pair.kind is kind else (0, 0)
 
 
@@ -34,9 +36,18 @@ def _breaks(pair: Pair, amounts: Amounts) -> Span:
     return amounts.counts if pair.kind is Kind.GRAPH and not is_new_region else (0, 0)
 
 
-_PARTS: dict[str, Callable[[Pair, Amounts], Span]] = dict(
-    zip(MEASURES, (_weights, _counts_of(Kind.WAIT), _copied, _breaks, _counts_of(Kind.GRADIENT)), strict=True)
-)
+_PARTS: Mapping[str, Part] = {
+    WEIGHTED_WORK: _weights,
+    # The weight of small work is that of its calls. These hold for the same work on more, too.
+    "operations": lambda _, amounts: amounts.flops,
+    "operations at full precision": lambda _, amounts: amounts.full_precision_flops,
+    DISORDERED_BYTES: lambda _, amounts: amounts.disordered_bytes,
+    COPIED_BYTES: _copied,
+    "waits": _counts_of(Kind.WAIT),
+    "gradient nodes": _counts_of(Kind.GRADIENT),
+    "graph breaks and compilations": _breaks,
+}
+MEASURES = (*_PARTS,)
 
 
 def rises(pairs: Sequence[Pair], tolerance: float) -> dict[str, tuple[float, float]]:
@@ -47,6 +58,16 @@ def rises(pairs: Sequence[Pair], tolerance: float) -> dict[str, tuple[float, flo
         if rise > before[1] * (tolerance + DUST):
             found[name] = (before[1], before[1] + rise)
     return found
+
+
+def share_of_rises(pair: Pair, found: Mapping[str, tuple[float, float]]) -> float:
+    """By how much of a measure *pair* rose, of the measure *found* to rise of which that is most; or 0."""
+    shares = (
+        gap(part(pair, pair.before), part(pair, pair.after)) / (found[name][0] or found[name][1])
+        for name, part in _PARTS.items()
+        if name in found
+    )
+    return max(shares, default=0.0)
 
 
 def is_fall(pairs: Sequence[Pair], tolerance: float) -> bool:

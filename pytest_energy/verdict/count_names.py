@@ -101,9 +101,9 @@ def names_text(names: Sequence[str]) -> str:
     """All of a few names, or the first and how many more; each once.
 
     >>> names_text(["mul"]), names_text(["mul", "add"]), names_text(["mul", "add", "pow", "tanh"])
-    ('mul', 'mul and add', 'mul, add and 2 more')
+    ('mul', 'mul and add', 'mul, add, pow and 1 more')
     """
     once = list(dict.fromkeys(names))
     if len(once) > _MOST_NAMES:
-        once = [*once[: _MOST_NAMES - 1], f"{len(once) - _MOST_NAMES + 1} more"]
+        once = [*once[:_MOST_NAMES], f"{len(once) - _MOST_NAMES} more"]
     return " and ".join(filter(None, (", ".join(once[:-1]), once[-1])))

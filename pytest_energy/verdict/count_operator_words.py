@@ -38,13 +38,13 @@ def _groups(changes: Sequence[Change]) -> list[list[Change]]:
 def _is_of(change: Change, group: Sequence[Change]) -> bool:
     place, name = change.place, stem(change.pair.name)
     if place is None:
-        return any(stem(other.pair.name) == name for other in group)
+        return any(other.place is None or stem(other.pair.name) == name for other in group)
     return any(other.place is not None and other.place.is_same_function(place) for other in group)
 
 
 def on_operators(group: Sequence[Change]) -> str:
     """What runs more, or less, or in place of something else; its backward pass goes without saying."""
-    heaviest = sorted(group, key=lambda change: -abs(change.rise_s))
+    heaviest = sorted(group, key=lambda change: -abs(change.rank))
     forward = [change for change in heaviest if not is_backward(change.pair.name)] or heaviest
     more = [change for change in forward if change.pair.count_rise > 0]
     less = [change for change in forward if change.pair.count_rise < 0]
@@ -61,6 +61,9 @@ def _on_swap(more: Sequence[Change], less: Sequence[Change]) -> str:
     if {change.name for change in more} == {change.name for change in less}:
         then, now = (names_text([change.pair.dtype or "no type" for change in side]) for side in (less, more))
         return f"{what} in {now}, not in {then}, {times} a call{at_text(more[0].place)}"
+    if more[0].place is None:
+        fall = -sum(change.pair.count_rise for change in less)
+        return f"{what} {times} more a call, {names_of(less)} {times_text((fall, fall))} less"
     return f"{what} {times} more a call in place of {names_of(less)}{at_text(more[0].place)}"
 
 

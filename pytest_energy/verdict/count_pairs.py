@@ -9,7 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_energy.counts import OF_THE_LIBRARY, CallPlace, CountEntry, Counts, Kind
-from pytest_energy.verdict.count_weights import weight_bounds_s
+from pytest_energy.verdict.count_weights import (
+    calls_weight_s,
+    disordered_bytes,
+    full_precision_flops,
+    weight_s,
+)
 
 Span = tuple[float, float]
 """Least and most."""
@@ -29,6 +34,8 @@ class Amounts:
         weights_s: The same of its weight.
         sizes_bytes: The same of its bytes.
         flops: The same of its operations.
+        full_precision_flops: The same of those at full precision.
+        disordered_bytes: The same of bytes that don't lie as they are read.
         inputs: Digests of its inputs, one for each session that tells; empty where nobody does.
         example: Inputs of its largest call, of the newest session.
         duration_s: Of the newest session.
@@ -39,6 +46,8 @@ class Amounts:
     weights_s: Span = (0.0, 0.0)
     sizes_bytes: Span = (0.0, 0.0)
     flops: Span = (0.0, 0.0)
+    full_precision_flops: Span = (0.0, 0.0)
+    disordered_bytes: Span = (0.0, 0.0)
     inputs: frozenset[str] = frozenset()
     example: str = ""
     duration_s: float = 0.0
@@ -52,7 +61,6 @@ class Pair:
     Attributes:
         before: In the sessions of the baseline.
         after: Now.
-        same_settings_s: Weight of *after* if the switches were set as in the newest session.
     """
 
     kind: Kind
@@ -60,7 +68,6 @@ class Pair:
     dtype: str
     before: Amounts
     after: Amounts
-    same_settings_s: Span
 
     @property
     def count_rise(self) -> int:
@@ -83,13 +90,22 @@ class Pair:
 
     @property
     def is_changed(self) -> bool:
-        return bool(self.count_rise or self.weight_rise_s or self.size_rise_bytes or self.has_other_inputs)
+        return not self._is_same_work or self._is_heavier_or_lighter
 
     @property
     def is_of_settings(self) -> bool:
         """Whether the work is the same and only its weight is not: the switches are."""
-        is_same = not self.count_rise and not self.size_rise_bytes and not self.has_other_inputs
-        return is_same and bool(self.weight_rise_s) and not gap(self.before.weights_s, self.same_settings_s)
+        return self._is_same_work and self._is_heavier_or_lighter
+
+    @property
+    def _is_same_work(self) -> bool:
+        flops_rise = gap(self.before.flops, self.after.flops)
+        return not (self.count_rise or self.size_rise_bytes or flops_rise or self.has_other_inputs)
+
+    @property
+    def _is_heavier_or_lighter(self) -> bool:
+        precise_rise = gap(self.before.full_precision_flops, self.after.full_precision_flops)
+        return bool(self.weight_rise_s or precise_rise)
 
 
 def gap(before: Span, after: Span) -> float:
@@ -134,37 +150,40 @@ def _pair(
     settings: Mapping[str, str],
 ) -> Pair:
     kind, name, dtype = key
-    if kind is Kind.OPERATOR and not all(entry.inputs for entry in (now, *(one for one, _ in then)) if entry):
-        now, then = _only_counted(now), [(_only_counted(entry), switches) for entry, switches in then]
+    known = [entry for entry, _ in (*then, (now, settings)) if entry is not None]
+    is_exact = kind is not Kind.OPERATOR or all(entry.inputs for entry in known)
     return Pair(
         kind=kind,
         name=name,
         dtype=dtype,
-        before=_amounts(then),
-        after=_amounts([(now, settings)]),
-        same_settings_s=(0.0, 0.0) if now is None else weight_bounds_s(now, then[-1][1]),
+        before=_amounts(then, is_exact=is_exact),
+        after=_amounts([(now, settings)], is_exact=is_exact),
     )
 
 
-def _only_counted(entry: CountEntry | None) -> CountEntry | None:
-    """*entry* without amounts: its inputs are not known, or not the same in each trace, and so are they."""
-    return None if entry is None else replace(entry, flops=0.0, size_bytes=0.0)
-
-
-def _amounts(sessions: Sequence[Session]) -> Amounts:
+def _amounts(sessions: Sequence[Session], *, is_exact: bool) -> Amounts:
+    """Of one side; amounts of inputs that are not known, or not the same in each trace, are left out."""
     entries = [entry for entry, _ in sessions if entry is not None]
     if not entries:
         return Amounts()
     newest = entries[-1]
-    return Amounts(
+    only_counted = Amounts(
         counts=_counts(sessions),
-        weights_s=_span(sessions, weight_bounds_s),
-        sizes_bytes=_span(sessions, lambda entry, _: _in_proportion(entry, entry.size_bytes)),
-        flops=_span(sessions, lambda entry, _: _in_proportion(entry, entry.flops)),
-        inputs=frozenset(entry.inputs for entry in entries if entry.inputs),
+        weights_s=_span(sessions, calls_weight_s),
         example=newest.example,
         duration_s=newest.duration_s,
         places=newest.places,
+    )
+    if not is_exact:
+        return only_counted
+    return replace(
+        only_counted,
+        weights_s=_span(sessions, weight_s),
+        sizes_bytes=_span(sessions, lambda entry, _: entry.size_bytes),
+        flops=_span(sessions, lambda entry, _: entry.flops),
+        full_precision_flops=_span(sessions, full_precision_flops),
+        disordered_bytes=_span(sessions, disordered_bytes),
+        inputs=frozenset(entry.inputs for entry in entries if entry.inputs),
     )
 
 
@@ -173,13 +192,22 @@ def _counts(sessions: Sequence[Session]) -> tuple[int, int]:
     return min(least for least, _ in counts), max(most for _, most in counts)
 
 
-def _span(sessions: Sequence[Session], ends_of: Callable[[CountEntry, Mapping[str, str]], Span]) -> Span:
-    ends = [(0.0, 0.0) if entry is None else ends_of(entry, settings) for entry, settings in sessions]
+def _span(sessions: Sequence[Session], amount_of: Callable[[CountEntry, Mapping[str, str]], float]) -> Span:
+    ends = [
+        (0.0, 0.0) if entry is None else _ends(entry, settings, amount_of) for entry, settings in sessions
+    ]
     return min(least for least, _ in ends), max(most for _, most in ends)
 
 
-def _in_proportion(entry: CountEntry, amount: float) -> Span:
-    """*amount* of the least count, and as much more as the most count is."""
-    if entry.most is None or not entry.count:
-        return amount, amount
-    return amount, amount * entry.most / entry.count
+def _ends(
+    entry: CountEntry,
+    settings: Mapping[str, str],
+    amount_of: Callable[[CountEntry, Mapping[str, str]], float],
+) -> Span:
+    """The amount of the least count, and of the most as much more."""
+    least = amount_of(entry, settings)
+    if entry.most is None:
+        return least, least
+    if not entry.count:
+        return least, amount_of(replace(entry, count=entry.most, most=None), settings)
+    return least, least * entry.most / entry.count

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from functools import singledispatch
 
 from pytest_energy.judgement import Comparison, CountsComparison, Part, Verdict
-from pytest_energy.verdict.count_measures import COPIED_BYTES, WEIGHTED_WORK
+from pytest_energy.units import to_text
+from pytest_energy.verdict.count_measures import COPIED_BYTES, DISORDERED_BYTES, WEIGHTED_WORK
 from pytest_energy.verdict.count_names import size_text
 from pytest_energy.verdict.figures import change_text, count_text
 from pytest_energy.verdict.findings import (
@@ -62,7 +63,9 @@ def rise_text(name: str, then: float, now: float) -> str:
     """A measure of counts, and how far it rose."""
     if name == WEIGHTED_WORK:
         return f"{name} {change_text(now / then)}" if then else f"{name} where there was none"
-    before, after = (size_text(value) if name == COPIED_BYTES else f"{value:.0f}" for value in (then, now))
+    if name in {COPIED_BYTES, DISORDERED_BYTES}:
+        return f"{name} {size_text(then)} -> {size_text(now)}"
+    before, after = (to_text(value, "", digits=3).strip() for value in (then, now))
     return f"{name} {before} -> {after}"
 
 

@@ -21,13 +21,13 @@ class Change:
     Attributes:
         cause: Why it does.
         place: Where; `None` where nobody tells.
-        rise_s: What it is ranked by.
+        rank: Its share of what rose; negative where it fell.
     """
 
     pair: Pair
     cause: Cause
     place: ChangedPlace | None
-    rise_s: float
+    rank: float
 
     @property
     def name(self) -> str:

@@ -7,7 +7,6 @@ Rule 3: only what the code itself calls has a place in its weighted work.
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 from pytest_energy.counts import OF_THE_LIBRARY, CountEntry, Kind
 from pytest_energy.verdict.count_layouts import rearranged_share, sector_share
@@ -29,6 +28,7 @@ _PAGEABLE_BYTES_PER_S = _HOST_BYTES_PER_S / 2  # the host copies it into pinned 
 
 # Round figures for the host's part, by order of magnitude: what weighs more than what is all they decide.
 CALL_S = 5e-6  # an operator: Python, dispatch and the launch; EfficientNet-B0's training step takes 5 to 6
+_VIEW_S = CALL_S / 5  # an operator that moves nothing launches nothing
 _HOST_S = {
     Kind.WAIT: 4 * CALL_S,  # the device stands still until new calls have come through the host
     Kind.GRADIENT: CALL_S / 5,
@@ -48,9 +48,8 @@ PRECISION = "float32 matmul precision"
 CONVOLUTIONS = "TF32 in cuDNN"
 """The same of convolutions: `on` or `off`."""
 
-_PRODUCT = re.compile(
-    r"mm|matmul|linear|bmm|conv|attention|einsum|bilinear|dot|mv|lstm|gru|rnn", re.IGNORECASE
-)
+_PRODUCT = re.compile(r"mm|mv|matmul|linear|conv|attention|einsum|dot|lstm|gru|rnn", re.IGNORECASE)
+_FULL_PRECISION = frozenset({"float32", "float64"})
 
 
 def weight_s(entry: CountEntry, settings: Mapping[str, str]) -> float:
@@ -67,14 +66,22 @@ def weight_s(entry: CountEntry, settings: Mapping[str, str]) -> float:
     return entry.count * _call_s(entry) + _amount_s(entry, settings)
 
 
-def weight_bounds_s(entry: CountEntry, settings: Mapping[str, str]) -> tuple[float, float]:
-    """Least and most weight of an entry whose count may not repeat."""
-    least_s = weight_s(entry, settings)
-    if entry.most is None:
-        return least_s, least_s
-    if not entry.count:
-        return least_s, weight_s(replace(entry, count=entry.most, most=None), settings)
-    return least_s, least_s * entry.most / entry.count
+def calls_weight_s(entry: CountEntry, _settings: Mapping[str, str]) -> float:
+    """The same of the calls alone, whatever they work on."""
+    return entry.count * _call_s(entry)
+
+
+def full_precision_flops(entry: CountEntry, settings: Mapping[str, str]) -> float:
+    """Operations of products that no tensor core takes as they are."""
+    is_one = entry.kind is Kind.OPERATOR and is_product(entry.name) and entry.dtype in _FULL_PRECISION
+    return entry.flops if is_one and not _is_in_tf32(entry, settings) else 0.0
+
+
+def disordered_bytes(entry: CountEntry, _settings: Mapping[str, str]) -> float:
+    """Bytes that are read with a stride or rearranged first, so far as that is known."""
+    what = entry.name, entry.dtype, entry.example
+    is_one = entry.kind is Kind.OPERATOR and (sector_share(*what) > 1 or rearranged_share(*what) > 0)
+    return entry.size_bytes if is_one else 0.0
 
 
 def is_weighed(kind: Kind) -> bool:
@@ -90,6 +97,8 @@ def is_product(name: str) -> bool:
 def _call_s(entry: CountEntry) -> float:
     """What one call costs the host, or an engine."""
     match entry.kind:
+        case Kind.OPERATOR if not entry.flops and not entry.size_bytes:
+            return _VIEW_S
         case Kind.GRAPH:
             return _graph_s(entry.name)
         case Kind.REQUEST:
@@ -114,10 +123,12 @@ def _roofline_s(entry: CountEntry, settings: Mapping[str, str]) -> float:
 
 
 def _flops_per_s(entry: CountEntry, settings: Mapping[str, str]) -> float:
-    dtype = entry.dtype.partition("_")[0]
-    if dtype == "float32" and is_product(entry.name) and is_tf32(settings, entry.name):
-        dtype = "tf32"
+    dtype = "tf32" if _is_in_tf32(entry, settings) else entry.dtype
     return _TENSOR_FLOPS_PER_S.get(dtype, _TENSOR_FLOPS_PER_S["float32"])
+
+
+def _is_in_tf32(entry: CountEntry, settings: Mapping[str, str]) -> bool:
+    return entry.dtype == "float32" and is_product(entry.name) and is_tf32(settings, entry.name)
 
 
 def is_tf32(settings: Mapping[str, str], name: str = "") -> bool:

@@ -40,16 +40,15 @@ class _Sentence:
     """A line, and by how much what it tells of rose."""
 
     text: str
-    rise_s: float
+    rank: float
 
 
-def lines(changes: Sequence[Change], context: Context) -> tuple[str, ...]:
-    """At most two lines on *changes*, the worst first; none where nothing differs."""
+def lines(changes: Sequence[Change], context: Context, *, is_fall: bool) -> tuple[str, ...]:
+    """At most two lines on *changes*, the worst first, or of a fall the best; none where nothing differs."""
     of_code = [change for change in changes if change.pair.kind not in OF_THE_LIBRARY]
     inner = [change for change in changes if change.pair.kind in OF_THE_LIBRARY]
     found = list(_on_code(of_code, context))
-    is_fall = sum(sentence.rise_s for sentence in found) < 0
-    found.sort(key=lambda sentence: sentence.rise_s, reverse=not is_fall)
+    found.sort(key=lambda sentence: sentence.rank, reverse=not is_fall)
     texts = [sentence.text for sentence in found]
     if inner:
         texts.append(_on_inner(inner, context, has_code=bool(of_code)))
@@ -69,7 +68,7 @@ def _on_code(changes: Sequence[Change], context: Context) -> Iterator[_Sentence]
         yield _sentence(on_operators(group), group, context)
     if any(change.pair.is_of_settings for change in changes):
         group = [change for change in changes if change.pair.is_of_settings]
-        yield _Sentence(text=_on_precision(group, context), rise_s=_rise_s(group))
+        yield _Sentence(text=_on_precision(group, context), rank=_rank(group))
     for kind, group in by_kind.items():
         if kind is Kind.GRADIENT and operators and all(change.pair.before.counts[1] for change in group):
             continue  # as many nodes as the operators take
@@ -83,11 +82,11 @@ def _sentence(text: str, group: Sequence[Change], context: Context) -> _Sentence
     """*text*, with the library that calls otherwise by itself."""
     if group[0].cause is Cause.LIBRARY:
         text = f"{text} ({differences_text(context.facts)})"
-    return _Sentence(text=text, rise_s=_rise_s(group))
+    return _Sentence(text=text, rank=_rank(group))
 
 
-def _rise_s(group: Iterable[Change]) -> float:
-    return sum(change.rise_s for change in group)
+def _rank(group: Iterable[Change]) -> float:
+    return sum(change.rank for change in group)
 
 
 # ---- other kinds ----
@@ -109,7 +108,7 @@ def _on_waits(group: Sequence[Change], context: Context) -> str:
     """All waits that changed, by the heaviest."""
     before = sum_of(change.pair.before.counts for change in group)
     after = sum_of(change.pair.after.counts for change in group)
-    heaviest = max(group, key=lambda change: abs(change.rise_s))
+    heaviest = max(group, key=lambda change: abs(change.rank))
     what = "the host waits for the GPU" if context.has_device else "a value is read out of a tensor"
     why = "" if context.has_device else " (on a GPU the host waits for it)"
     place = "" if heaviest.place is None else f" at {heaviest.place.with_function}"

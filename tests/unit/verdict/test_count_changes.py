@@ -144,6 +144,50 @@ class TestCauses:
         assert comparison.verdict is Verdict.REGRESSION
 
 
+class TestMeasures:
+    """What rises besides the weight, which small work doesn't show."""
+
+    def test_operations(self) -> None:
+        """The same calls on more: the weight of a small product is that of its call."""
+        small, more = (count_entry("aten::linear", flops=flops, inputs=f"{flops}") for flops in (1e3, 2e3))
+        comparison = compared(counts_with(more), counts_with(small), tolerance=0.02)
+        assert comparison.rises == {"operations": (1e3, 2e3)}
+        assert comparison.verdict is Verdict.REGRESSION
+
+    def test_operations_at_full_precision(self) -> None:
+        """A switch that is turned off, however small the products are."""
+        product = count_entry("aten::linear", flops=1e3, dtype="float32")
+        high, highest = ({"float32 matmul precision": value} for value in ("high", "highest"))
+        comparison = compared(
+            counts_with(product, settings=highest), counts_with(product, settings=high), tolerance=0.02
+        )
+        assert comparison.rises == {"operations at full precision": (0.0, 1e3)}
+        assert [change.cause for change in comparison.changes] == [Cause.SETTING]
+
+    def test_bytes_out_of_order(self) -> None:
+        """The same calls along another dimension."""
+        along_last, along_other = (
+            count_entry("aten::softmax", 1, size_bytes=100.0, inputs=dim, example=f"[4, 5, 5], dim {dim}")
+            for dim in ("2", "1")
+        )
+        comparison = compared(counts_with(along_other), counts_with(along_last), tolerance=0.02)
+        assert comparison.rises == {"bytes out of order": (0.0, 100.0)}
+
+    def test_amounts_that_do_not_repeat_are_not_compared(self) -> None:
+        """Inputs that differ from trace to trace have no digest: their calls are counted, and no more."""
+        then, now = (count_entry("aten::linear", flops=flops, inputs="") for flops in (1e9, 2e9))
+        comparison = compared(counts_with(now), counts_with(then))
+        assert (comparison.changes, comparison.verdict) == ((), Verdict.PASS)
+
+    def test_any_that_rises_is_a_regression_though_the_weight_fell(self) -> None:
+        """Fewer calls that wait more often are no improvement."""
+        wait = count_entry("aten::item", 1, kind=Kind.WAIT)
+        comparison = compared(counts_with(count_entry(count=2), wait), counts_with(count_entry(count=90)))
+        assert comparison.weight_ratio is not None
+        assert comparison.weight_ratio < 1
+        assert comparison.verdict is Verdict.REGRESSION
+
+
 class TestIntervals:
     def test_counts_that_meet_are_no_change(self) -> None:
         """12 to 14 calls then, 14 to 16 now: nothing surely rose."""

@@ -1,11 +1,15 @@
 """What counts weigh on the reference device."""
 
-from dataclasses import replace
-
 import pytest
 
 from pytest_energy.counts import Kind
-from pytest_energy.verdict.count_weights import CALL_S, is_product, weight_bounds_s, weight_s
+from pytest_energy.verdict.count_weights import (
+    CALL_S,
+    disordered_bytes,
+    full_precision_flops,
+    is_product,
+    weight_s,
+)
 from tests.builders import count_entry
 
 TF32 = {"float32 matmul precision": "high"}
@@ -21,7 +25,7 @@ def amount_s(
 ) -> float:
     """Weight of one call without what a call costs by itself."""
     entry = count_entry(name, 1, flops=flops, size_bytes=size_bytes, example=example, dtype=dtype)
-    return weight_s(entry, {}) - CALL_S
+    return weight_s(entry, {}) - CALL_S  # of a call that moves something
 
 
 class TestRoofline:
@@ -107,7 +111,7 @@ class TestOtherKinds:
     def test_a_wait_weighs_more_than_a_call_and_a_compilation_more_than_all(self) -> None:
         """Their order is all that is claimed."""
         kinds = (Kind.FUNCTION, Kind.GRADIENT, Kind.OPERATOR, Kind.WAIT)
-        weights_s = [weight_s(count_entry("x", 1, kind=kind), {}) for kind in kinds]
+        weights_s = [weight_s(count_entry("x", 1, kind=kind, size_bytes=8.0), {}) for kind in kinds]
         weights_s += [
             weight_s(count_entry(name, 1, kind=Kind.GRAPH), {}) for name in ("graph break", "compilation")
         ]
@@ -123,13 +127,36 @@ class TestOtherKinds:
         assert output > 100 * prompt
 
 
-def test_bounds_are_in_proportion_to_the_counts() -> None:
-    """Least and most of a count that does not repeat; equal ends where it does."""
-    entry = count_entry("aten::mm", 10, size_bytes=1e9)
-    least_s, most_s = weight_bounds_s(replace(entry, most=15), {})
-    assert most_s == pytest.approx(1.5 * least_s)
-    assert weight_bounds_s(entry, {}) == (least_s, least_s)
-    assert weight_bounds_s(replace(entry, count=0, most=2, size_bytes=0.0), {}) == (0.0, 2 * CALL_S)
+def test_a_call_that_moves_nothing_weighs_little() -> None:
+    """A view launches nothing."""
+    view, add = count_entry("aten::view", 1), count_entry("aten::add", 1, size_bytes=8.0)
+    assert weight_s(view, {}) < weight_s(add, {}) / 4
+
+
+class TestFullPrecision:
+    def test_products_that_no_tensor_core_takes(self) -> None:
+        """In float32 without TF32, and in float64."""
+        for dtype in ("float32", "float64"):
+            entry = count_entry("aten::mm", 1, flops=5.0, dtype=dtype)
+            assert full_precision_flops(entry, {}) == 5.0
+
+    def test_none_of_others(self) -> None:
+        """Not in bfloat16, not as TF32, and not of what is no product."""
+        assert full_precision_flops(count_entry("aten::mm", 1, flops=5.0, dtype="bfloat16"), {}) == 0.0
+        assert full_precision_flops(count_entry("aten::mm", 1, flops=5.0, dtype="float32"), TF32) == 0.0
+        assert full_precision_flops(count_entry("aten::gelu", 1, flops=5.0, dtype="float32"), {}) == 0.0
+
+
+class TestDisorderedBytes:
+    def test_all_bytes_of_what_is_read_with_a_stride(self) -> None:
+        """As many as it reads, not as many as that costs."""
+        entry = count_entry("aten::softmax", 1, size_bytes=8.0, example="[64, 512, 768], dim 1")
+        assert disordered_bytes(entry, {}) == 8.0
+
+    def test_none_of_what_lies_well(self) -> None:
+        """Along the last dimension, and in channels last."""
+        entry = count_entry("aten::softmax", 1, size_bytes=8.0, example="[64, 512, 768], dim 2")
+        assert disordered_bytes(entry, {}) == 0.0
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ class TestOperators:
             count_entry(f"aten::{name}", 12, place="model.py:30") for name in ("mul", "tanh", "pow", "add")
         ]
         assert lines((count_entry("aten::gelu", 12, place="model.py:28"),), tuple(single)) == (
-            "add, mul and 2 more run 48 times more a call in place of gelu: model.py:30 (forward)",
+            "add, mul, pow and 1 more run 48 times more a call in place of gelu: model.py:30 (forward)",
         )
 
     def test_another_type_is_told_as_such(self) -> None:
