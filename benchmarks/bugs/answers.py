@@ -6,6 +6,7 @@ Rule 3: what wasn't measured or counted is absent here too, with what the comman
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -86,9 +87,17 @@ def answered(answer: Answer, guilty: Sequence[str], test: Mapping[str, object]) 
 
 
 def names_in(lines: Sequence[str], guilty: Sequence[str]) -> tuple[str, ...]:
-    """Those of *guilty* that the first two of *lines* hold, in whatever case."""
+    """Those of *guilty* that the first two of *lines* hold, in whatever case.
+
+    An operator, `aten::cat`, is told as a word without its namespace.
+    """
     text = " ".join(lines[:LINE_COUNT]).casefold()
-    return tuple(name for name in guilty if name.casefold() in text)
+    return tuple(name for name in guilty if _is_in(text, name.casefold()))
+
+
+def _is_in(text: str, name: str) -> bool:
+    operator = name.removeprefix("aten::")
+    return name in text or (operator != name and re.search(rf"(?<!\w){operator}(?!\w)", text) is not None)
 
 
 def save(answers: Sequence[Answer], path: Path) -> None:

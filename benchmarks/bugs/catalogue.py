@@ -110,7 +110,7 @@ PAIRS = (
         name="batches-copied-each-step",
         report=COMMON,
         open=batches_copied_each_step,
-        guilty=("aten::to", "pageable", "host to device"),
+        guilty=("to()", "pageable", "host to device"),
     ),
     Pair(
         number=13,

@@ -17,12 +17,14 @@ _WAITS = {
     "nonzero": "nonzero()",
     "equal": "equal()",
     "masked_select": "a mask as an index",
-    "to": "a copy by to() or cpu()",
+    "to()": "a copy by to() or cpu()",
     "copy_": "a copy by copy_()",
     "cudaDeviceSynchronize": "synchronize()",
     "cudaStreamSynchronize": "a stream's synchronize()",
     "cudaEventSynchronize": "an event's synchronize()",
 }
+# Operators whose names are words of a sentence.
+_ENGLISH = frozenset({"to", "all", "any", "where"})
 _ENDS = {
     "host": "the host",
     "device": "the GPU",
@@ -43,7 +45,8 @@ def plain_name(name: str) -> str:
         return f"the backward of {stem(name)}"
     if name.endswith("AccumulateGrad"):
         return "the accumulation of gradients"
-    return name.rpartition("::")[2]
+    plain = name.rpartition("::")[2]
+    return f"{plain}()" if plain in _ENGLISH else plain
 
 
 def is_backward(name: str) -> bool:

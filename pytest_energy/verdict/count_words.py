@@ -49,7 +49,8 @@ def lines(changes: Sequence[Change], context: Context, *, is_fall: bool) -> tupl
     inner = [change for change in changes if change.pair.kind in OF_THE_LIBRARY]
     found = list(_on_code(of_code, context))
     found.sort(key=lambda sentence: sentence.rank, reverse=not is_fall)
-    texts = [sentence.text for sentence in found]
+    is_ranked = any(sentence.rank for sentence in found)  # what weighs nothing only follows from the rest
+    texts = [sentence.text for sentence in found if sentence.rank or not is_ranked]
     if inner:
         texts.append(_on_inner(inner, context, has_code=bool(of_code)))
     elif context.settings and not any(change.cause is Cause.SETTING for change in of_code):
