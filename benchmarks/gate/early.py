@@ -10,7 +10,7 @@ all blocks, looks where the calls of both sides are the same, and looks where on
 import argparse
 import random
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -142,11 +142,11 @@ def operation(tests: Sequence[SimulatedTest], tolerance: float, calls: Calls, ch
 WAYS = {Calls.UNKNOWN: "all blocks", Calls.SAME: "same calls", Calls.MORE: "more calls"}
 
 
-def table(test_count: int, cells: Iterable[Cell] = CELLS) -> str:
-    """A line for each kind of noise and way to end."""
+def lines(test_count: int, cells: Iterable[Cell] = CELLS) -> Iterator[str]:
+    """A table with a line for each kind of noise and way to end."""
     names = ["tolerance", "tests", "CV", "SD of processes", "looks"]
-    head = " | ".join((*names, *(f"{change:+.0%}" for change in CHANGES)))
-    lines = [f"| {head} |", "|---" * (len(names) + len(CHANGES)) + "|"]
+    yield f"| {' | '.join((*names, *(f'{change:+.0%}' for change in CHANGES)))} |"
+    yield "|---" * (len(names) + len(CHANGES)) + "|"
     for cell in cells:
         tests = drawn(cell, test_count)
         facts = (
@@ -157,8 +157,7 @@ def table(test_count: int, cells: Iterable[Cell] = CELLS) -> str:
         )
         for calls, name in WAYS.items():
             shown = [_text(operation(tests, cell.tolerance, calls, change)) for change in CHANGES]
-            lines.append(f"| {' | '.join((*facts, name, *shown))} |")
-    return "\n".join(lines)
+            yield f"| {' | '.join((*facts, name, *shown))} |"
 
 
 def _text(one: Operation) -> str:
@@ -170,7 +169,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Operating table of comparisons that may end early.")
     parser.add_argument("--tests", type=int, default=TEST_COUNT, help="of each line (default: %(default)s)")
     options = parser.parse_args(arguments)
-    sys.stdout.write(f"Regressions / passes, in so many blocks of three\n\n{table(options.tests)}\n")
+    sys.stdout.write("Regressions / passes, in so many blocks of three\n\n")
+    for line in lines(options.tests):
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
     return 0
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/gate/waiting_pairs.py [--suites N]
 
-Prints one table, in about a minute for 20 suites. Ready power, parts, bounds and verdicts come from
+Prints one table, in about three minutes for 20 suites. Ready power, parts, bounds and verdicts come from
 `pytest_energy.ab`, as in a run. Only rounds are made here, ten tests of three blocks of ten pairs: joules are
 active ones plus ready power, a line over a temperature that rises within each block, for seconds that differ
 from round to round and from process to process as on a host whose cores are shared.
@@ -20,9 +20,11 @@ from pathlib import Path
 if not __package__:  # run as a file: the folder above `benchmarks` isn't on the path
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from pytest_energy.ab.calls import Calls, Counted
 from pytest_energy.ab.command import DEFAULT_TOLERANCE
 from pytest_energy.ab.interleave import PairedRounds
 from pytest_energy.ab.judge import Suite, decide_pairs
+from pytest_energy.ab.part_changes import Look
 from pytest_energy.ab.protocol import FinishedTest
 from pytest_energy.judgement import Part, Verdict
 from pytest_energy.model import Machine, Provenance, Reading, Record
@@ -79,6 +81,13 @@ HOSTS = tuple(
     for cv, process_sd in ((0.002, 0.002), (0.05, 0.01), (0.15, 0.03))
 )
 
+WAYS = (
+    ("all joules", False, Calls.UNKNOWN),
+    ("by part", True, Calls.UNKNOWN),
+    ("by part, same calls", True, Calls.SAME),
+    ("by part, more calls", True, Calls.MORE),
+)
+
 POLICY = Policy(tolerance=DEFAULT_TOLERANCE)
 
 
@@ -119,7 +128,9 @@ def _round(host: Host, work: float, wait: float, temperature_c: float, rng: rand
     )
 
 
-def verdicts(host: Host, change: Change, suite_count: int, *, has_parts: bool) -> Counter[str]:
+def verdicts(
+    host: Host, change: Change, suite_count: int, *, has_parts: bool, calls: Calls = Calls.UNKNOWN
+) -> Counter[str]:
     """How often each verdict is given; of a regression, the part that it is of."""
     rng = random.Random(f"{SEED} {host} {change}")  # noqa: S311  # noise that repeats
     counts: Counter[str] = Counter()
@@ -128,11 +139,11 @@ def verdicts(host: Host, change: Change, suite_count: int, *, has_parts: bool) -
         suite = Suite.of(tests)
         if not has_parts:
             suite = replace(suite, ready_powers=())
-        counts.update(_word(test_id, blocks, suite) for test_id, blocks in tests.items())
+        counts.update(_word(test_id, blocks, suite, calls) for test_id, blocks in tests.items())
     return counts
 
 
-def _word(test_id: str, blocks: Sequence[PairedRounds], suite: Suite) -> str:
+def _word(test_id: str, blocks: Sequence[PairedRounds], suite: Suite, calls: Calls) -> str:
     record = Record(
         test_id=test_id,
         created="2026-11-26T00:00:00Z",
@@ -140,28 +151,32 @@ def _word(test_id: str, blocks: Sequence[PairedRounds], suite: Suite) -> str:
         machine=Machine(key="simulated"),
         rounds=blocks[0].before,
     )
-    decision = decide_pairs(blocks, record, record, POLICY, suite)
+    look = Look(counted=Counted(calls=calls))
+    decision = decide_pairs(blocks, record, record, POLICY, suite, look=look)
     finding = decision.compared
     if decision.verdict is not Verdict.REGRESSION or finding is None:
         return decision.verdict
     return Part.JOULES if finding.decisive is None else finding.decisive.part
 
 
-def table(suite_count: int) -> str:
+def table(suite_count: int, hosts: Sequence[Host] = HOSTS) -> str:
     """A line for each host and way of judging."""
     names = ["CV of seconds", "SD of processes", "active share", "judged"]
     head = " | ".join((*names, *(change.name for change in CHANGES)))
     lines = [f"| {head} |", "|---" * (len(names) + len(CHANGES)) + "|"]
-    for host in HOSTS:
-        for has_parts in (False, True):
+    for host in hosts:
+        for name, has_parts, calls in WAYS:
             share = host.active_j / (host.active_j + READY_W + SLOPE_W_PER_K * 55.0)
             facts = [
                 f"{host.seconds_cv:.1%}",
                 f"{host.seconds_process_sd:.1%}",
                 f"{share:.0%}",
-                "by part" if has_parts else "all joules",
+                name,
             ]
-            cells = [_cell(verdicts(host, change, suite_count, has_parts=has_parts)) for change in CHANGES]
+            cells = [
+                _cell(verdicts(host, change, suite_count, has_parts=has_parts, calls=calls))
+                for change in CHANGES
+            ]
             lines.append(f"| {' | '.join((*facts, *cells))} |")
     return "\n".join(lines)
 

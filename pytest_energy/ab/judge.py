@@ -29,6 +29,7 @@ from pytest_energy.model import Record
 from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.paired import PairBlock, compare_pairs, suite_levels
 from pytest_energy.stats.process_levels import ProcessLevels
+from pytest_energy.verdict.count_paragraphs import labelled
 from pytest_energy.verdict.findings import Compared, Decision, FactsDiffer, NoCounts, Void
 from pytest_energy.verdict.history import has_joules
 from pytest_energy.verdict.paragraph import revision
@@ -121,19 +122,26 @@ def judge_pairs(
             return in_words(decide_counts(look.counted, after.record), revision(*names))
         for name, judgement in zip(names, (before, after), strict=True):
             if judgement.verdict in _UNUSABLE:
-                reason = f"on {name}: {judgement.reason}"
-                return replace(
-                    after,
-                    verdict=judgement.verdict,
-                    reason=reason,
-                    comparison=None,
-                    counts_comparison=look.counted.comparison,
-                )
+                return _unusable(after, name, judgement, look.counted)
     decision = decide_pairs(
         blocks, before.record, look.counted.put_into(after.record), policy, suite, look=look
     )
     decision = replace(decision, counts_comparison=look.counted.comparison)
     return in_words(decision, revision(*names))
+
+
+def _unusable(after: Judgement, name: str, unusable: Judgement, counted: Counted) -> Judgement:
+    """*after*, of a test whose joules on the side *name* are *unusable*; its counts are told all the same."""
+    headline, *rest = unusable.reason.splitlines()
+    lines = () if counted.comparison is None else labelled(counted.comparison)
+    return replace(
+        after,
+        record=counted.put_into(after.record),
+        verdict=unusable.verdict,
+        reason="\n".join((f"on {name}: {headline}", *(f"  {line}" for line in lines), *rest)),
+        comparison=None,
+        counts_comparison=counted.comparison,
+    )
 
 
 def judgements_of(rounds: PairedRounds, names: tuple[str, str]) -> tuple[Judgement, Judgement]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.gate.early import CELLS, WAYS, Operation, drawn, operation, table
+from benchmarks.gate.early import CELLS, WAYS, Operation, drawn, lines, operation
 from benchmarks.gate.pairs import Cell
 from pytest_energy.ab.calls import Calls
 
@@ -41,6 +41,6 @@ def test_a_rise_that_counts_explain_is_found_sooner() -> None:
 
 def test_the_table_has_a_line_for_each_noise_and_way() -> None:
     """Every way to look is shown beside that without looks."""
-    lines = table(1, CELLS[:2]).splitlines()
+    table = list(lines(1, CELLS[:2]))
     for name in WAYS.values():
-        assert sum(f"| {name} |" in line for line in lines) == 2
+        assert sum(f"| {name} |" in line for line in table) == 2

@@ -507,3 +507,6 @@ def test_counts_stand_beside_a_test_that_nothing_measured() -> None:
     assert isinstance(result, Judgement)
     assert result.verdict is Verdict.UNMEASURED
     assert result.counts_comparison == counted.comparison is not None
+    lines = result.reason.splitlines()
+    assert lines[0] == "on main (abc1234): nothing was measured: no sensor"
+    assert lines[1].startswith("  what changed: layer_norm runs 36 times a call, not 12")
