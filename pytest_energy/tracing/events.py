@@ -27,7 +27,6 @@ class Tensor(NamedTuple):
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     dtype: str
-    device: str
 
 
 class Site(NamedTuple):

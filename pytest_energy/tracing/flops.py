@@ -12,9 +12,14 @@ from pytest_energy.tracing.events import Event, Tensor
 Shape = tuple[int, ...]
 
 
+def has_formula(name: str) -> bool:
+    """Whether operations are counted by the arguments of an operator of this name."""
+    return name in _FORMULAS
+
+
 def flops_of(event: Event) -> float | None:
     """Of this operator and all that runs in it; `None` where no formula is known for it."""
-    formula = _FORMULAS.get(event.name.partition(".")[0])
+    formula = _FORMULAS.get(event.name)
     if formula is None:
         return None
     try:

@@ -140,7 +140,7 @@ class TraceReading:
     def _count_operator(self, index: int, event: Event) -> None:
         if self._topmost[index] != index:
             if not self._is_a_node_itself(event):
-                tally = self._tallies[Kind.INNER, _plain(event.name), dtype_of(event)]
+                tally = self._tallies[Kind.INNER, _plain(event.name), ""]
                 tally.add(duration_ns=0.0 if self._has_device else event.duration_ns)
         elif index not in self._waiting or name_of(event) not in _READS:
             self._count_topmost(index, event)

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from pytest_energy.counts import CountEntry, Kind
 from pytest_energy.tracing.call_places import Places
+from pytest_energy.tracing.garbage import without_collections
 from pytest_energy.tracing.graph_counts import graph_counters, graph_entries
 from pytest_energy.tracing.schemas import argument_names, is_view
 from pytest_energy.tracing.torch_events import TraceReading
-from pytest_energy.tracing.torch_profile import profiled
+from pytest_energy.tracing.torch_profile import Profile, profiled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,17 @@ def torch_trace(work: Callable[[], object], *, places: Places | None) -> TorchTr
     before = graph_counters()
     profile = profiled(work, places=places)
     graphs = graph_entries(before, graph_counters())
+    with without_collections():
+        entries = _entries(profile)
+    return TorchTrace(
+        entries=[*entries, *graphs],
+        has_device=profile.has_device,
+        call_s=profile.call_s,
+        cost_s=time.perf_counter() - start_s - profile.call_s,
+    )
+
+
+def _entries(profile: Profile) -> list[CountEntry]:
     reading = TraceReading(
         profile.events,
         has_device=profile.has_device,
@@ -47,13 +59,7 @@ def torch_trace(work: Callable[[], object], *, places: Places | None) -> TorchTr
         is_view=is_view,
         argument_names=argument_names,
     )
-    entries = [*reading.entries(), *graphs]
-    return TorchTrace(
-        entries=entries,
-        has_device=profile.has_device,
-        call_s=profile.call_s,
-        cost_s=time.perf_counter() - start_s - profile.call_s,
-    )
+    return reading.entries()
 
 
 @cache
