@@ -59,6 +59,16 @@ def scoped(record: Record, counted: Collection[str] = ()) -> Record:
     )
 
 
+def limited(readings: Sequence[Reading], names: Collection[str]) -> tuple[Reading, ...]:
+    """*readings* with the joules of the channels *names* alone; void ones as they are."""
+    return tuple(
+        reading
+        if reading.void_because is not None
+        else _without((reading,), reading.channels.keys() - names)[0]
+        for reading in readings
+    )
+
+
 def scope_text(record: Record) -> str:
     """What the joules of *record* are of, where something that worked is missing: `GPU only`; else empty.
 

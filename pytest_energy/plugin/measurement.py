@@ -17,7 +17,7 @@ from pytest_energy.errors import Absent, EnergyError
 from pytest_energy.masking import masked_facts
 from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.meter.ready_power import ready_power_of
-from pytest_energy.meter.scope import scoped
+from pytest_energy.meter.scope import limited, scoped
 from pytest_energy.metrics.discriminative import ModelFacts
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Provenance, Reading, Record
@@ -170,13 +170,20 @@ class Measurement:
         if because is not None:
             return Absent(because)
         rounds = self._take_rounds(work, test_id, time_share, Sequential()).rounds
-        return self._own(rounds)
+        # A device may rest in a part that the whole has at work: then the part uses hardly anything of it.
+        return limited(rounds, self._own_channels)
 
     def own_rounds(self) -> tuple[Reading, ...] | Absent:
         """The rounds of the test's work, or why there are none."""
         if self.rounds:
             return self._own(self.rounds)
         return Absent(self._unmeasured_because or "this run measures nothing: --energy-off")
+
+    @property
+    def _own_channels(self) -> frozenset[str]:
+        """Channels whose joules are the test's."""
+        rounds = self.own_rounds()
+        return frozenset() if isinstance(rounds, Absent) else frozenset(rounds[0].channels)
 
     def _own(self, rounds: tuple[Reading, ...]) -> tuple[Reading, ...] | Absent:
         """What of *rounds* belongs to the test, or why nothing does."""
@@ -216,18 +223,20 @@ class Measurement:
             count=count if self._confirming_count is None else self._confirming_count,
             limit=limit,
             precision=precision_for(self.run.tolerance(mark)),
-            warmup_count=self._warmup_count(test_id),
+            warmup_count=self._warmup_count(test_id, work),
             may_repeat=work.may_repeat and limit is None,
             max_time_s=time_share * (settings.max_time_s if mark.max_time_s is None else mark.max_time_s),
             void_retry_count=settings.void_retry_count,
             call_count=work.call_count,
         )
 
-    def _warmup_count(self, test_id: str) -> int | None:
+    def _warmup_count(self, test_id: str, work: Work[object] | None = None) -> int | None:
         if self.run.meter.rounds_left(test_id) is not None:
             return 0  # replayed joules are warm already
-        # A part may take microseconds: how many calls of it make a round must be found in any case.
-        return self._mark.warmup if test_id == self.test_id else None
+        if test_id == self.test_id:
+            return self._mark.warmup
+        # A part may take microseconds: how many calls of it make a round must be found, unless it says so.
+        return None if work is None or work.may_repeat else 0
 
     def _more_rounds(self, rounds: tuple[Reading, ...]) -> RoundsWanted | None:
         if self._confirming_count is not None or is_yardstick(self.test_id):

@@ -136,6 +136,9 @@ _LEAVES_GRADIENT = "torch::autograd::AccumulateGrad"
 _COMPILED = "compile_wrapper"
 """What a function of `torch.compile` is called through, in `torch/_dynamo/eval_frame.py`."""
 
+_REPEATABLE = frozenset({"copy_", "fill_", "zero_", "masked_fill_", "_foreach_copy_", "_foreach_zero_"})
+"""Operators that write the same however often they are called; out of place they would copy first."""
+
 _CALL_LIMIT = 200_000
 """Calls of operators: what is kept of each takes about a kilobyte of the host."""
 
@@ -160,6 +163,7 @@ class _Capture:
     _readers: dict[int, list[OperatorCall]] = field(default_factory=dict)
     _written_names: "dict[OpOverload, tuple[str, ...]]" = field(default_factory=dict)
     _gradients: "dict[int, torch.Tensor]" = field(default_factory=dict)
+    _buffers: "dict[object, torch.Tensor]" = field(default_factory=dict)
     _unchecked_bytes: int = 0
 
     # Around the work
@@ -243,6 +247,8 @@ class _Capture:
             return held[id(tensor)]
 
         kept_args, kept_kwargs = mapped((args, kwargs), hold)
+        if twin is not None and _has_out(twin):
+            kept_kwargs["out"] = self._buffer(written[0])
         call = OperatorCall(
             operator=operator if twin is None else twin,
             args=kept_args,
@@ -311,6 +317,14 @@ class _Capture:
             own[id(tensor)] = self._copy(tensor)
         return own
 
+    def _buffer(self, tensor: "torch.Tensor") -> "torch.Tensor":
+        """Memory that a replay writes to in place of *tensor*: one for all that are laid out alike."""
+        key = (tensor.shape, tensor.stride(), tensor.dtype, tensor.device)
+        if key not in self._buffers:
+            self._buffers[key] = torch.empty_like(tensor, requires_grad=False)
+            self._count(tensor.numel() * tensor.element_size(), tensor.device)
+        return self._buffers[key]
+
     def _copy(self, tensor: "torch.Tensor") -> "torch.Tensor":
         """A copy with the strides of *tensor*, gaps included: they say how memory is read."""
         if not _is_plain(tensor) or not tensor.numel():
@@ -357,6 +371,7 @@ class _Capture:
         self.calls.clear()
         self._readers.clear()
         self._gradients.clear()
+        self._buffers.clear()
 
     @property
     def left_out(self) -> str:
@@ -406,17 +421,33 @@ def _written_names(operator: "OpOverload") -> tuple[str, ...]:
 def _out_of_place(operator: "OpOverload") -> "OpOverload | None":
     """The operator that reads and writes as much, to another place, and so may be repeated; if there is one.
 
-    One that copies its input first would read and write more.
+    One that copies its input first would read and write more. One that is told where to write needs no new
+    memory, as the original doesn't: that is taken where there is one.
     """
     namespace, _, name = _name(operator).partition("::")
-    is_elementwise = torch.Tag.pointwise in operator.tags or name.startswith("_foreach_")
-    if not (name.endswith("_") and is_elementwise):
-        return None
     packet = getattr(getattr(torch.ops, namespace), name.removesuffix("_"), None)
-    twin: OpOverload | None = getattr(packet, operator._overloadname, None)  # noqa: SLF001
-    if twin is None or torch.Tag.generated in twin.tags:
+    if packet is None or name in _REPEATABLE or not name.endswith("_"):
         return None
-    return twin if _argument_names(twin) == _argument_names(operator) else None
+    twins: list[OpOverload] = [getattr(packet, overload) for overload in packet.overloads()]
+    fitting = [twin for twin in twins if _takes(twin) == _takes(operator) and not _copies_first(twin)]
+    is_elementwise = name.startswith("_foreach_") or any(
+        torch.Tag.pointwise in one.tags for one in (operator, *fitting)
+    )
+    return max(fitting, key=_has_out, default=None) if is_elementwise else None
+
+
+def _takes(operator: "OpOverload") -> list[tuple[str, str]]:
+    """What an operator is given, besides where to write."""
+    return [(argument.name, str(argument.type)) for argument in _arguments(operator) if not argument.is_out]
+
+
+def _copies_first(operator: "OpOverload") -> bool:
+    """Whether torch has made it out of the one in place, by copying before or after."""
+    return torch.Tag.generated in operator.tags
+
+
+def _has_out(operator: "OpOverload") -> bool:
+    return any(argument.is_out for argument in _arguments(operator))
 
 
 def _is_work(result: object, given: object) -> bool:

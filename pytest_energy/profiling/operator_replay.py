@@ -20,11 +20,11 @@ from pytest_energy.profiling.operator_calls import OperatorCall, Stage, extent_o
 
 OTHERS = "other operators"
 
-_PART_S = 2.5
-"""Of the time for all groups, least for one: a warm-up and two rounds of some ticks of 100 ms."""
+_PART_S = 2.0
+"""Of the time for all groups, least for one: two or three rounds of some ticks of 100 ms."""
 
-_ROUNDS_A_PART = 6
-"""Rounds, warm-up included, that the time of a group is divided into."""
+_ROUNDS_A_PART = 4
+"""Rounds that the time of a group is divided into: the ticks around each take part of it."""
 
 _ROUND_S = 1.0
 """Longest round of a group: ten ticks of a slow counter, whose edges are then a hundredth of it."""
