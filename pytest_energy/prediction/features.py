@@ -17,6 +17,9 @@ NODES = "backward nodes"
 CALLS = "calls"
 WAITS = "waits"
 BYTES = "bytes"
+BACKWARD_BYTES = "backward bytes"
+"""Of a node of a backward pass a trace shows the gradients that come in, and not what was saved for it."""
+
 COPIED = "copied bytes"
 _FLOPS = "flops"
 
@@ -55,7 +58,7 @@ def _of_entry(entry: CountEntry, settings: Mapping[str, str]) -> Iterator[tuple[
         case Kind.OPERATOR:
             yield CALLS, entry.count
             yield (NODES if _is_node(entry.name) else OPERATORS), entry.count
-            yield BYTES, entry.size_bytes
+            yield (BACKWARD_BYTES if _is_node(entry.name) else BYTES), entry.size_bytes
             yield flops_name(_rate(entry, settings)), entry.flops
         case Kind.WAIT:
             yield WAITS, entry.count

@@ -53,14 +53,13 @@ def observation_of(record: Record) -> Observation | Absent:
         return features
     if (ready_power_w := ready_power_of(record)) is None:
         return Absent("power of the card with nothing at work is not known")
-    calls = fmean(reading.call_count for reading in record.usable_rounds)
     try:
         return Observation(
             test_id=record.test_id,
             group=record.model or record.test_id,
             features=features,
-            energy_j=record.energy_j / calls,
-            duration_s=record.duration_s / calls,
+            energy_j=record.energy_j,
+            duration_s=record.duration_s,
             ready_power_w=ready_power_w,
         )
     except NotMeasurable as error:

@@ -13,8 +13,8 @@ from tests.builders import record
 
 CARD = Costs(
     host_s={"operators": 30e-6, "backward nodes": 12e-6},
-    device_s={"calls": 4e-6, "bytes": 0.7e-12, "tf32 flops": 7e-15},
-    active_j={"calls": 1e-4, "bytes": 120e-12, "tf32 flops": 1.2e-12},
+    device_s={"bytes": 0.7e-12, "backward bytes": 1.5e-12, "tf32 flops": 7e-15},
+    active_j={"calls": 1e-4, "bytes": 120e-12, "backward bytes": 300e-12, "tf32 flops": 1.2e-12},
     ready_power_w=120.0,
 )
 
@@ -24,6 +24,7 @@ def counts(
     operators: int = 100,
     nodes: int = 0,
     size_bytes: float = 1e9,
+    backward_bytes: float = 0.0,
     flops: float = 1e11,
     dtype: str = "float32",
 ) -> Counts:
@@ -37,7 +38,13 @@ def counts(
             flops=flops,
             size_bytes=size_bytes,
         ),
-        CountEntry(kind=Kind.OPERATOR, name="ConvolutionBackward0", dtype=dtype, count=nodes),
+        CountEntry(
+            kind=Kind.OPERATOR,
+            name="ConvolutionBackward0",
+            dtype=dtype,
+            count=nodes,
+            size_bytes=backward_bytes,
+        ),
         CountEntry(kind=Kind.KERNEL, name="implicit_gemm", count=3 * operators, size_bytes=1e15, flops=1e20),
     ]
     return Counts(source="a test", entries=tuple(entry for entry in entries if entry.count), digest="d")
@@ -46,10 +53,12 @@ def counts(
 def network(rng: random.Random, *, is_trained: bool) -> Counts:
     operators = rng.randint(20, 400)
     share = 2.5 if is_trained else 1.0
+    size_bytes = operators * rng.lognormvariate(17, 1)
     return counts(
         operators=operators,
         nodes=int(1.3 * operators) if is_trained else 0,
-        size_bytes=share * operators * rng.lognormvariate(17, 1),
+        size_bytes=size_bytes,
+        backward_bytes=size_bytes * rng.uniform(0.7, 1.3) if is_trained else 0.0,
         flops=share * rng.lognormvariate(25.5, 1.2),
     )
 

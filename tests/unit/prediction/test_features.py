@@ -16,7 +16,9 @@ def _features(entry: CountEntry, **settings: str) -> object:
 
 def test_features_are_of_what_the_work_calls() -> None:
     """Operators, nodes, bytes and operations of the code; kernels and other inner things count nothing."""
-    assert features_of(counts(operators=3, nodes=2, size_bytes=10.0, flops=20.0)) == {
+    counted = counts(operators=3, nodes=2, size_bytes=10.0, backward_bytes=4.0, flops=20.0)
+    assert features_of(counted) == {
+        "backward bytes": 4.0,
         "backward nodes": 2,
         "bytes": 10.0,
         "calls": 5,

@@ -28,11 +28,11 @@ def _record(*rounds: Reading, **more: Any) -> Record:
 
 
 def test_an_observation_is_of_one_call() -> None:
-    """A round of four calls is four times a call's joules and seconds; its quiet power is no work."""
+    """As joules and seconds of a round are, however many calls it held; quiet power is no work."""
     one = observation_of(_record(_round(600.0, call_count=4), _round(800.0, call_count=4), model="resnet18"))
     assert isinstance(one, Observation)
-    assert (one.energy_j, one.duration_s, one.ready_power_w) == (175.0, 0.5, 100.0)
-    assert (one.active_energy_j, one.group) == (125.0, "resnet18")
+    assert (one.energy_j, one.duration_s, one.ready_power_w) == (700.0, 2.0, 100.0)
+    assert (one.active_energy_j, one.group) == (500.0, "resnet18")
 
 
 def test_a_test_without_a_model_is_a_group_of_its_own() -> None:
