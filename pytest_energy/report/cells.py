@@ -11,6 +11,7 @@ from pytest_energy import errors
 from pytest_energy.judgement import FAILING, Comparison, Judgement, Verdict
 from pytest_energy.meter.scope import estimated_j, scope_text
 from pytest_energy.model import Domain, Provenance, Record, SensorStatus
+from pytest_energy.report.count_cells import judged_ratio
 from pytest_energy.report.view import AGAINST, Group, IdlePower, MetricCorrelation, ModelRow, Row, View
 from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
 from pytest_energy.verdict.figures import count_text
@@ -161,7 +162,7 @@ def values(row: Row, columns: Sequence[str] = HEADS) -> list[str]:
         power(provenance, record.power_w),
         duration(provenance, record.duration_s),
         energy_per_sample(provenance, record.energy_per_sample_j),
-        change(row.judgement.comparison),
+        against_baseline(row.judgement),
         scope(record),
     ]
     return texts[: len(columns)]
@@ -201,6 +202,12 @@ def energy_per_sample(provenance: Provenance, energy_per_sample_j: float | None)
     if energy_per_sample_j is None:
         return ABSENT
     return MARKS[provenance] + to_text(energy_per_sample_j, "J", digits=3)
+
+
+def against_baseline(judgement: Judgement) -> str:
+    """Change of what is judged: of the joules, or of the counts: `counts +38.0 %`."""
+    ratio = judged_ratio(judgement)
+    return change(judgement.comparison) if ratio is None else f"counts {percent(ratio)}"
 
 
 def change(comparison: Comparison | None) -> str:

@@ -6,14 +6,23 @@ from pytest_energy.counts import OF_THE_LIBRARY, Kind
 from pytest_energy.errors import printable
 from pytest_energy.judgement import CountChange, CountsComparison, Judgement
 from pytest_energy.units import percent_change_text
+from pytest_energy.verdict.count_measures import WEIGHTED_WORK
 from pytest_energy.verdict.count_names import copy_name, number_text, plain_name, wait_name
+from pytest_energy.verdict.count_operator_words import other_parts
 from pytest_energy.verdict.count_paragraphs import labelled, rise_text
 from pytest_energy.verdict.figures import count_text
 
-HEADS = ("what", "kind", "then", "now", "where", "cause")
+HEADS = ("what", "then", "now", "where", "cause")
 
 _MOST_ROWS = 20  # of a page's table: what follows weighs next to nothing, and the JSON has it
 _ABSENT = "-"
+
+_INSIDE = {
+    Kind.INNER: "inside",
+    Kind.KERNEL: "kernel",
+    Kind.LAUNCH: "launches",
+    Kind.ALLOCATION: "memory",
+}
 
 
 def lines(judgement: Judgement) -> list[str]:
@@ -26,6 +35,12 @@ def lines(judgement: Judgement) -> list[str]:
     return [text for line, text in found if printable(line) != headline]
 
 
+def judged_ratio(judgement: Judgement) -> float | None:
+    """Weighted work, now over then, of a test that is judged by it; else `None`."""
+    comparison = judgement.counts_comparison
+    return comparison.weight_ratio if comparison is not None and comparison.is_judged else None
+
+
 def rows(comparison: CountsComparison) -> list[list[str]]:
     """The heaviest changes, for `HEADS`; the settings before them."""
     texts = [*map(_setting_row, comparison.settings.items()), *map(_row, comparison.changes)]
@@ -35,7 +50,8 @@ def rows(comparison: CountsComparison) -> list[list[str]]:
 def notes(comparison: CountsComparison) -> list[str]:
     """How much the work is of that before, what rose, and what `rows` leaves out."""
     texts = [_summary(comparison)]
-    texts += [f"risen: {rise_text(name, *values)}" for name, values in comparison.rises.items()]
+    rises = ((name, values) for name, values in comparison.rises.items() if name != WEIGHTED_WORK)
+    texts += [f"risen: {rise_text(name, *values)}" for name, values in rises]
     if not comparison.is_repeating:
         texts.append("what does not repeat is shown as least to most, and compared so")
     hidden = len(comparison.settings) + comparison.change_count - len(rows(comparison))
@@ -46,14 +62,16 @@ def notes(comparison: CountsComparison) -> list[str]:
 
 def _setting_row(setting: tuple[str, tuple[str, str]]) -> Sequence[str]:
     name, (then, now) = setting
-    return name, "setting", then, now, _ABSENT, "setting"
+    return name, then, now, _ABSENT, "setting"
 
 
 def _row(change: CountChange) -> Sequence[str]:
     then, now = (number_text(counts) for counts in (change.before, change.after))
     if change.inputs is not None and change.before == change.after:
-        then, now = (f"{then} on {inputs or 'inputs not told'}" for inputs in change.inputs)
-    return _what(change), change.kind.value, then, now, change.place or _ABSENT, change.cause.value
+        before, after = change.inputs
+        then = f"{then} on {other_parts(before, after)}" if before != after else then
+        now = f"{now} on {other_parts(after, before) if before != after else 'other inputs'}"
+    return _what(change), then, now, change.place or _ABSENT, change.cause.value
 
 
 def _what(change: CountChange) -> str:
@@ -62,9 +80,15 @@ def _what(change: CountChange) -> str:
         case Kind.COPY:
             name = f"copies {copy_name(change.name)}"
         case Kind.WAIT:
-            name = wait_name(change.name)
-        case kind:
-            name = change.name if kind in OF_THE_LIBRARY else plain_name(change.name)
+            name = f"waits: {wait_name(change.name)}"
+        case Kind.GRADIENT:
+            name = "nodes for a backward pass"
+        case Kind.GRAPH:
+            name = f"torch.compile: {change.name}"
+        case kind if kind in OF_THE_LIBRARY:
+            name = f"{_INSIDE[kind]}: {change.name}"
+        case _:
+            name = plain_name(change.name)
     return f"{name} ({change.dtype})" if change.dtype else name
 
 

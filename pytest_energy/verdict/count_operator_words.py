@@ -90,14 +90,14 @@ def _on_inputs(change: Change) -> str:
     """The same calls on something else: how much more, and on what."""
     pair = change.pair
     then, now = pair.before.example, pair.after.example
-    on_text = f" on {_other_parts(now, then)}, not {_other_parts(then, now)}" if then != now else ""
+    on_text = f" on {other_parts(now, then)}, not {other_parts(then, now)}" if then != now else ""
     amount = _growth(pair)
     if is_along_other_than_last(pair.name, now) and not is_along_other_than_last(pair.name, then):
         amount = ", along a dimension that is not the last"
     return f"{change.name} works{on_text or ' on other inputs'}{amount}{at_text(change.place)}"
 
 
-def _other_parts(example: str, other: str) -> str:
+def other_parts(example: str, other: str) -> str:
     """What of an example the other one has not: one tensor, and what is said behind the tensors."""
     others = _PARTS.findall(other)
     parts = [part for part in _PARTS.findall(example) if part not in others]

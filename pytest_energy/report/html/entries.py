@@ -82,7 +82,7 @@ def sort_keys(row: Row, columns: Sequence[str]) -> list[float | None]:
     """A number for each of `cells.values`, and the verdict's place before them."""
     record, comparison = row.record, row.judgement.comparison
     decisive = None if comparison is None else comparison.decisive or comparison
-    ratio = None if decisive is None else decisive.ratio
+    ratio = count_cells.judged_ratio(row.judgement) or (None if decisive is None else decisive.ratio)
     numbers = (
         *(row.energy_j, record.power_w, record.duration_s, record.energy_per_sample_j, ratio),
         estimated_j(record),

@@ -77,7 +77,7 @@
       if (change.notes.length) parts.push(listOf(change.notes));
     }
     if (test.counts) {
-      if (test.counts.rows.length) parts.push(tableOf("What the work does otherwise", test.counts.head, test.counts.rows, "plain texts"));
+      if (test.counts.rows.length) parts.push(tableOf("What the work does otherwise", test.counts.head, test.counts.rows, "plain texts changes"));
       parts.push(listOf(test.counts.notes));
     }
     if (test.phases) parts.push(folded("Phases of the rounds", tableOf("Phases", ["round", "phase", "energy", "s"], test.phases)));

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import pytest
+
 from pytest_energy.counts import Kind
 from pytest_energy.judgement import Cause, CountChange, CountsComparison, Judgement, Verdict
-from pytest_energy.report import count_cells, to_csv, to_markdown, to_terminal, view
+from pytest_energy.report import cells, count_cells, to_csv, to_markdown, to_terminal, view
 from pytest_energy.report.html.entries import Shared, entry
-from tests.builders import COUNTS_COMPARISON, judgement
+from tests.builders import COUNTS_COMPARISON, comparison, judgement
 
 LINE = "layer_norm runs 36 times a call, not 12: model.py:41 (forward) adds 24"
 OTHER = "the host waits for the GPU 100 times a call, not once: item() at train.py:57 (step)"
@@ -14,9 +16,9 @@ CHANGED = replace(COUNTS_COMPARISON, lines=(LINE, OTHER), settings={})
 
 
 def counted(
-    verdict: Verdict, reason: str = "30 % more joules", *, comparison: CountsComparison = CHANGED
+    verdict: Verdict, reason: str = "30 % more joules", *, counts: CountsComparison = CHANGED
 ) -> Judgement:
-    return replace(judgement(verdict=verdict, reason=reason), counts_comparison=comparison)
+    return replace(judgement(verdict=verdict, reason=reason), counts_comparison=counts)
 
 
 class TestLines:
@@ -48,7 +50,7 @@ class TestOnTheScreen:
     def test_a_test_that_passes_unchanged_has_none(self) -> None:
         """Nothing changed, nothing is said."""
         unchanged = replace(CHANGED, changes=(), lines=(), verdict=Verdict.PASS)
-        text = to_terminal.render(view.of([counted(Verdict.PASS, comparison=unchanged)]), width=160)
+        text = to_terminal.render(view.of([counted(Verdict.PASS, counts=unchanged)]), width=160)
         assert "why" not in text
 
 
@@ -68,16 +70,23 @@ class TestOtherReports:
         assert without.get("counts_weight_ratio") is None
 
     def test_a_page_has_a_table(self) -> None:
-        """What, of which kind, then, now, where and why."""
+        """What, then, now, where and why."""
         (row,) = view.of([counted(Verdict.REGRESSION)]).rows
         assert entry(row, Shared())["counts"] == {
-            "head": ["what", "kind", "then", "now", "where", "cause"],
-            "rows": [["layer_norm (bfloat16)", "operator", "12", "36", "model.py:41", "code"]],
-            "notes": [
-                "weighted work of one call +10.0 % against 2 sessions with counts: regression, judged",
-                "risen: weighted work +10.0 %",
-            ],
+            "head": ["what", "then", "now", "where", "cause"],
+            "rows": [["layer_norm (bfloat16)", "12", "36", "model.py:41", "code"]],
+            "notes": ["weighted work of one call +10.0 % against 2 sessions with counts: regression, judged"],
         }
+
+    def test_the_table_of_tests_has_the_change_that_is_judged(self) -> None:
+        """That of the counts where the verdict hangs on them; else that of the joules, or none."""
+        by_counts, beside = (
+            counted(Verdict.PASS, counts=replace(CHANGED, is_judged=is_judged)) for is_judged in (True, False)
+        )
+        assert cells.against_baseline(by_counts) == "counts +10.0 %"
+        assert cells.against_baseline(beside) == "-"
+        joules = replace(beside, comparison=comparison(1.3))
+        assert cells.against_baseline(joules).startswith("+30.0 %")
 
 
 class TestTable:
@@ -85,12 +94,36 @@ class TestTable:
         """Equal counts: what the largest call worked on, then and now."""
         change = replace(COUNTS_COMPARISON.changes[0], before=(12, 12), after=(12, 12))
         (row,) = count_cells.rows(replace(CHANGED, changes=(change,)))
-        assert row[2:4] == ["12 on [64, 512, 768]", "12 on [64, 512, 769]"]
+        assert row[1:3] == ["12 on [64, 512, 768]", "12 on [64, 512, 769]"]
+
+    def test_inputs_whose_largest_call_is_the_same_are_others(self) -> None:
+        """Some smaller call works on something else."""
+        change = replace(
+            COUNTS_COMPARISON.changes[0], before=(12, 12), after=(12, 12), inputs=("[64]", "[64]")
+        )
+        (row,) = count_cells.rows(replace(CHANGED, changes=(change,)))
+        assert row[1:3] == ["12", "12 on other inputs"]
+
+    @pytest.mark.parametrize(
+        ("kind", "name", "what"),
+        [
+            (Kind.WAIT, "aten::item", "waits: item()"),
+            (Kind.GRADIENT, "recorded for a backward pass", "nodes for a backward pass"),
+            (Kind.GRAPH, "compilation", "torch.compile: compilation"),
+            (Kind.KERNEL, "matrix product", "kernel: matrix product"),
+            (Kind.INNER, "aten::mm", "inside: aten::mm"),
+            (Kind.FUNCTION, "parse (util.py)", "parse (util.py)"),
+        ],
+    )
+    def test_each_kind_says_what_it_is(self, kind: Kind, name: str, what: str) -> None:
+        """A name alone doesn't tell a wait from a call."""
+        change = replace(COUNTS_COMPARISON.changes[0], kind=kind, name=name, dtype="")
+        assert count_cells.rows(replace(CHANGED, changes=(change,)))[0][0] == what
 
     def test_a_setting_is_a_row(self) -> None:
         """Its old value and its new one."""
         switched = replace(CHANGED, changes=(), settings={"cudnn.benchmark": ("off", "on")})
-        assert count_cells.rows(switched) == [["cudnn.benchmark", "setting", "off", "on", "-", "setting"]]
+        assert count_cells.rows(switched) == [["cudnn.benchmark", "off", "on", "-", "setting"]]
 
     def test_what_is_not_shown_is_counted(self) -> None:
         """Rows past the first twenty, and changes that the judgement has not kept."""
@@ -105,7 +138,7 @@ class TestTable:
         many = replace(CHANGED, changes=(change,) * 50, change_count=60)
         rows = count_cells.rows(many)
         assert len(rows) == 20
-        assert rows[0][:4] == ["copies from pageable memory to the GPU", "copy", "1", "2 to 3"]
+        assert rows[0][:3] == ["copies from pageable memory to the GPU", "1", "2 to 3"]
         assert count_cells.notes(many)[-1] == "40 lighter changes not shown"
 
     def test_what_does_not_repeat_is_said(self) -> None:
