@@ -44,12 +44,15 @@ class WorkDescription:
 class Trace(Protocol):
     """Counts what a call does."""
 
-    def __call__(self, call: Callable[[], object], /, *, may_repeat: bool = True) -> Counts | Absent:
+    def __call__(
+        self, call: Callable[[], object], /, *, may_repeat: bool = True, is_whole: bool = True
+    ) -> Counts | Absent:
         """What *call* did, or why that can't be counted.
 
         Args:
             call: Is called once; twice where there is time to see whether it repeats.
             may_repeat: It may be called twice.
+            is_whole: It is a call as those of the rounds, and takes as long.
         """
         ...
 
@@ -130,7 +133,7 @@ class CallWork(Generic[R]):
         return WorkDescription(samples=self.samples)
 
     def counts(self, trace: Trace, /) -> Counts | Absent:
-        return trace(self.call if self.traced is None else _checked(self.traced))
+        return trace(self.call) if self.traced is None else trace(_checked(self.traced), is_whole=False)
 
 
 def why_not_done(result: object) -> str | None:

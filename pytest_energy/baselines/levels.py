@@ -120,5 +120,8 @@ def extended(entries: Sequence[Record], added: Sequence[Record]) -> tuple[Record
 
 
 def _content(record: Record) -> JsonDict:
-    """What tells whether two entries are one run's: all but how it joined."""
-    return to_json(replace(record, joined_as=None))
+    """What tells whether two entries are one run's: all but how it joined, and its counts.
+
+    A file keeps equal counts once, with the seconds and places of the first ones.
+    """
+    return to_json(replace(record, joined_as=None, counts=None))

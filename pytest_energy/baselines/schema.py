@@ -4,7 +4,8 @@ Rule 1: every format ever written still loads; a newer one is refused by its num
 Rule 2: all sessions of a baseline can be compared with one another, so one question answers for all.
 Rule 3: a change shows as what it is: sorted keys, one round a line, new sessions at the end.
 Rule 4: nothing is written that would not load again.
-Rule 5: what judges nothing, power over time and predictions, is not kept: a file grows with its rounds alone.
+Rule 5: what judges nothing, power over time and predictions, is not kept, and counts are bounded
+(`stored_counts`): a file grows with its rounds alone.
 Rule 6: what a person or a merge has made of a file is found when it is read: a session that is there twice,
 from the future, of another test, with joules that can't be.
 """
@@ -17,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from pytest_energy.baselines.machine import COUNTS_PREFIX, check_comparable, counts_key
+from pytest_energy.baselines.stored_counts import trimmed, with_own_counts, with_shared_counts
 from pytest_energy.codec import MOST_NUMBER, Document, JsonDict, Text, brief, decode, parse
 from pytest_energy.conversion import record_of, to_json
 from pytest_energy.document_types import written
@@ -101,7 +103,8 @@ def _check_counts(record: Record, where: str) -> None:
 def as_stored(record: Record) -> Record:
     """*record* as a baseline keeps it: rule 5."""
     rounds = tuple(replace(reading, power_trace={}) for reading in record.rounds)
-    return replace(record, rounds=rounds, predictions={})
+    counts = None if record.counts is None else trimmed(record.counts)
+    return replace(record, rounds=rounds, predictions={}, counts=counts)
 
 
 def check_times(sessions: Sequence[Record], now: datetime) -> None:
@@ -144,7 +147,8 @@ def to_json_text(baseline: Baseline) -> str:
     Raises:
         BaselineError: A value in it has no form in JSON (NaN, infinity), or it is too long to be read again.
     """
-    sessions = ",\n".join(f"    {_opened(to_json(as_stored(record)), '    ')}" for record in baseline.entries)
+    records = with_shared_counts([as_stored(record) for record in baseline.entries])
+    sessions = ",\n".join(f"    {_opened(to_json(record), '    ')}" for record in records)
     text = (
         "{\n"
         f'  "format": {FORMAT_VERSION},\n'
@@ -192,22 +196,20 @@ def _check_merged(text: str, source: str) -> None:
             )
 
 
-_Session = Annotated[RecordDocument, written(properties={"rounds": {"minItems": 1}})]
-
-
 class StoredBaseline(Document, frozen=True, kw_only=True, rename={"test_id": "id"}):
     """A file in the folder of baselines: the accepted sessions of one test on one machine.
 
     Attributes:
         test_id: The test's node id.
         machine_key: The key of every session's machine.
-        sessions: The oldest accepted first.
+        sessions: The oldest accepted first. Each has a round or more; under the key of counts alone, such as
+            counts_cpu, counts and no round. Counts without entries are those of the session of equal digest.
     """
 
     format: Literal[1]
     test_id: Text
     machine_key: Text
-    sessions: Annotated[tuple[_Session, ...], written(minItems=1)]
+    sessions: Annotated[tuple[RecordDocument, ...], written(minItems=1)]
 
 
 def _from_text(text: str, source: str) -> Baseline:
@@ -221,8 +223,8 @@ def _from_text(text: str, source: str) -> Baseline:
     if version < 1:
         raise FormatError(f"{source}: format is {version}; the first format is 1")
     stored = decode(value, StoredBaseline, source)
-    sessions = tuple(
-        _session(record, f"{source}: sessions[{index}]") for index, record in enumerate(stored.sessions)
+    sessions = with_own_counts(
+        [_session(record, f"{source}: sessions[{index}]") for index, record in enumerate(stored.sessions)]
     )
     _check_once(sessions, source)
     try:

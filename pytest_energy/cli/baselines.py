@@ -15,7 +15,7 @@ from tabulate import tabulate
 
 from pytest_energy.baselines.folder_lock import FolderNotLocked
 from pytest_energy.baselines.levels import kept, level_of
-from pytest_energy.baselines.machine import check_comparable
+from pytest_energy.baselines.machine import check_comparable, counts_key
 from pytest_energy.baselines.schema import PINNED_COUNT, Baseline, moment_of
 from pytest_energy.baselines.store import Store
 from pytest_energy.basis import why_void
@@ -163,13 +163,13 @@ def _machine_row(key: str, baselines: Sequence[Baseline]) -> tuple[str, ...]:
     records = [record for baseline in baselines for record in baseline.entries]
     new_count = sum(level_of(baseline.entries).is_new for baseline in baselines)
     newest = max(moment_of(record) for record in records)
-    provenances = sorted({record.provenance.value for record in records})
+    provenances = sorted({record.provenance.value for record in records if record.rounds})
     return (
         printable(key),
         f"{len(baselines):,}",
         f"{len(records):,}",
         f"{new_count:,}",
-        ", ".join(provenances),
+        ", ".join(provenances) or "none, counts",
         f"{newest:%Y-%m-%d %H:%M}",
     )
 
@@ -218,7 +218,7 @@ def _stays_of(options: argparse.Namespace) -> Callable[[Baseline], tuple[Record,
     if options.missing_tests_from is not None:
         run = read_by_test(options.missing_tests_from)
         # A machine that the run was not on keeps all its tests.
-        tests = dict.fromkeys((one.record.machine.key for one in run.values()), frozenset(run))
+        tests = dict.fromkeys((key for one in run.values() for key in _keys_of(one.record)), frozenset(run))
 
     def stays(baseline: Baseline) -> tuple[Record, ...]:
         sessions = baseline.entries
@@ -239,6 +239,12 @@ def _stays_of(options: argparse.Namespace) -> Callable[[Baseline], tuple[Record,
         return sessions if options.keep is None else kept(sessions, options.keep)
 
     return stays
+
+
+def _keys_of(record: Record) -> tuple[str, ...]:
+    """Keys under which *record* may have been stored."""
+    key = record.machine.key
+    return (key,) if record.counts is None else (key, counts_key(record.counts))
 
 
 def _before(age_days: float) -> datetime:
@@ -325,6 +331,8 @@ def _change(old: Baseline, new: Baseline) -> str:
         check_comparable(old.entries[0], new.entries[0])
     except NotComparable as error:
         return f"levels can't be compared: {error}; {counts}"
+    if not (old.entries[0].rounds and new.entries[0].rounds):
+        return f"{_counts_change(old, new)}; {counts}"
     entries = [level_of(baseline.entries).entries for baseline in (old, new)]
     levels = [[record.round_energies_j for record in level] for level in entries]
     if min(min(energies_j) for level in levels for energies_j in level) <= 0:
@@ -332,3 +340,11 @@ def _change(old: Baseline, new: Baseline) -> str:
     # One joule over each: what is left is the levels' own ratio, centred as the gate does.
     ratio = centre_ratio((1.0,), levels[0]) / centre_ratio((1.0,), levels[1])
     return f"level {percent_change_text(1.0 if math.isclose(ratio, 1.0, rel_tol=1e-12) else ratio)}; {counts}"
+
+
+def _counts_change(old: Baseline, new: Baseline) -> str:
+    """Of baselines of counts alone: whether the newest ones are the same."""
+    digests = {
+        None if one.counts is None else one.counts.digest for one in (old.entries[-1], new.entries[-1])
+    }
+    return "counts the same" if len(digests) == 1 else "counts differ"

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Mapping
 
 from pytest_energy.baselines.schema import Baseline
+from pytest_energy.basis import COUNTS, GROSS
 from pytest_energy.cli.arguments import Commands, add_out, add_run, add_width, chance, share
 from pytest_energy.cli.files import read_by_test, say, say_json, write_reports
 from pytest_energy.documents import now_text
@@ -12,10 +13,13 @@ from pytest_energy.judgement import Judgement
 from pytest_energy.model import Record
 from pytest_energy.report import to_json, view
 from pytest_energy.report.formats import check_outputs, summary_text
-from pytest_energy.verdict.history import history_of
+from pytest_energy.verdict.count_history import CountHistory, counted_sessions
+from pytest_energy.verdict.history import History, history_of
 from pytest_energy.verdict.policy import Policy, is_failing
 from pytest_energy.verdict.session import Trial, decide_session, of_one_session
 from pytest_energy.verdict.words import in_words
+
+_TOLERANCE = 0.05
 
 
 def register(commands: Commands) -> None:
@@ -41,10 +45,15 @@ def _add_policy(compare: argparse.ArgumentParser) -> None:
     compare.add_argument(
         "--tolerance",
         type=share,
-        default=0.05,
         metavar="SHARE",
         help="rise that is still accepted, for every test: markers are not in a run's JSON; "
-        "default: %(default)s",
+        f"default: {_TOLERANCE}, and 0 for counts, which have no noise",
+    )
+    compare.add_argument(
+        "--basis",
+        choices=(GROSS, COUNTS),
+        default=GROSS,
+        help="what is compared: gross joules, or counts of what the work does; default: %(default)s",
     )
     compare.add_argument(
         "--alpha",
@@ -61,7 +70,14 @@ def _add_policy(compare: argparse.ArgumentParser) -> None:
 
 def _compare(options: argparse.Namespace) -> int:
     check_outputs(options.out)
-    policy = Policy(tolerance=options.tolerance, alpha=options.alpha, gates_estimates=options.estimates)
+    is_by_counts = options.basis == COUNTS
+    policy = Policy(
+        tolerance=_TOLERANCE if options.tolerance is None else options.tolerance,
+        alpha=options.alpha,
+        gates_estimates=options.estimates,
+        is_by_counts=is_by_counts,
+        counts_tolerance=options.tolerance or 0.0,
+    )
     old, new = read_by_test(options.run_a), read_by_test(options.run_b)
     names = (str(options.run_a), str(options.run_b))
     judgements, notes, failure = _compared(old, new, policy=policy, names=names)
@@ -82,16 +98,28 @@ def _compared(
 ) -> tuple[tuple[Judgement, ...], tuple[str, ...], str | None]:
     """Each test of *new* that *old* has joules of, judged against those; notes; why all fail together."""
     then, now = (_records(run, name) for run, name in zip((old, new), names, strict=True))
-    histories, without = {}, {}
+    histories: dict[str, History | None] = {}
+    without = {}
     for test_id in (test_id for test_id in new if test_id in old):
         record = then[test_id]
+        if policy.is_by_counts:
+            histories[test_id] = None
+            continue
         try:
             baseline = Baseline(test_id=test_id, machine_key=record.machine.key, entries=(record,))
             histories[test_id] = history_of(baseline, policy.basis)
         except BaselineError:
             without[test_id] = old[test_id].verdict
     session = decide_session(
-        [Trial(record=now[test_id], history=one, policy=policy) for test_id, one in histories.items()],
+        [
+            Trial(
+                record=now[test_id],
+                history=one,
+                policy=policy,
+                count_history=CountHistory(by_key={names[0]: counted_sessions([then[test_id]])}),
+            )
+            for test_id, one in histories.items()
+        ],
         tolerance=policy.tolerance,
         alpha=policy.alpha,
     )

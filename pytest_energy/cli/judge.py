@@ -29,6 +29,7 @@ from pytest_energy.model import Provenance, Record
 from pytest_energy.report import to_json, view
 from pytest_energy.report.formats import check_outputs, summary_text
 from pytest_energy.report.view import View
+from pytest_energy.verdict.count_history import count_history_of
 from pytest_energy.verdict.figures import count_text
 from pytest_energy.verdict.history import entries_of, history_of
 from pytest_energy.verdict.policy import Policy, is_failing
@@ -279,14 +280,21 @@ class _Judging:
         key = record.machine.key
         baseline = self._store.load(key, record.test_id)
         before = None if baseline is None else _before(baseline, record)
-        self._own_count += before is not baseline
+        counted = () if record.counts is None and not policy.is_by_counts else self._counted(record)
+        self._own_count += any(before is not baseline for baseline, before in ((baseline, before), *counted))
         return Trial(
             record=record,
-            history=None if before is None else history_of(before, policy.basis),
+            history=None if before is None or policy.is_by_counts else history_of(before, policy.basis),
             policy=policy,
             other_machines=() if before else self._store.other_machines(record.test_id, besides=key),
             attempts=() if before is None else entries_of(self._earlier(record), policy.basis),
+            count_history=count_history_of([before for _, before in counted if before is not None]),
         )
+
+    def _counted(self, record: Record) -> list[tuple[Baseline, Baseline | None]]:
+        """The baselines of a test on all machines, each with what it was before *record* joined it."""
+        stored = [self._store.read(path) for path in self._store.paths_of(record.test_id)]
+        return [(baseline, _before(baseline, record)) for baseline in stored]
 
     def _with_outcome(self, new: Judgement, old: Judgement) -> Judgement:
         """*new* with what becomes of the test: as in the run, but for what its energy changes."""

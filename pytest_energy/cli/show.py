@@ -7,11 +7,13 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from pytest_energy.baselines.machine import COUNTS_PREFIX
+from pytest_energy.baselines.schema import Baseline
 from pytest_energy.baselines.store import Store
 from pytest_energy.cli.arguments import Commands, add_baselines, add_width
 from pytest_energy.cli.files import read_run, say
 from pytest_energy.errors import SettingsError
-from pytest_energy.report import history
+from pytest_energy.report import counts_history, history
 from pytest_energy.report.formats import summary_text
 
 _NAMED_TESTS = 5  # of those that a message lists
@@ -46,8 +48,14 @@ def _show(options: argparse.Namespace) -> int:
     store = Store(options.baselines)
     is_ascii = options.ascii or (sys.stdout.encoding or "").lower() not in {"utf-8", "utf8"}
     baselines = [store.read(file) for file in _paths_named(store, options.what)]
-    say("\n\n".join(history.render(baseline, is_ascii=is_ascii) for baseline in baselines))
+    say("\n\n".join(_history_of(baseline, is_ascii=is_ascii) for baseline in baselines))
     return 0
+
+
+def _history_of(baseline: Baseline, *, is_ascii: bool) -> str:
+    if baseline.machine_key.startswith(COUNTS_PREFIX):
+        return counts_history.render(baseline)
+    return history.render(baseline, is_ascii=is_ascii)
 
 
 def _paths_named(store: Store, name: str) -> list[Path]:

@@ -27,6 +27,7 @@ def joined(first: Record, second: Record) -> Record:
     """One record of the rounds of both runs, the second of which confirms.
 
     A metric is the mean of both runs, weighted by their rounds; where one run alone has it, it is that one's.
+    The counts are those of the first, which alone was counted.
 
     Raises:
         NotMeasurable: The second run has no rounds, or measured other work.
@@ -47,6 +48,7 @@ def joined(first: Record, second: Record) -> Record:
             if metrics.get(name) is None
         },
         saturated_because=first.saturated_because or second.saturated_because,
+        counts=first.counts,
     )
 
 

@@ -292,10 +292,11 @@ def _guarded(work: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
 
 
 def _measure(work: BenchmarkWork, item: pytest.Item) -> None:
-    """Measure work that has been done already, and do it no more where nothing measures."""
+    """Measure work that has been done already; where nothing measures, do it once more to count it."""
     measurement = item.stash[MEASUREMENT]
     item.stash[IS_REPEATED] = True
     if not measurement.can_measure():
+        measurement.count(work)
         return
     try:
         measurement.measure(work)

@@ -11,7 +11,9 @@ from functools import partial
 from os import PathLike
 from typing import TypeVar
 
+from pytest_energy.codec import brief
 from pytest_energy.command import CommandResult, CommandWork
+from pytest_energy.errors import EnergyError
 from pytest_energy.masking import COVER, Hidden
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.plugin.measurement import Measurement
@@ -42,26 +44,40 @@ class Energy:
         self._measurement = measurement
 
     def measure(
-        self, work: Callable[..., R], /, *args: object, samples: int | None = None, **kwargs: object
+        self,
+        work: Callable[..., R],
+        /,
+        *args: object,
+        samples: int | None = None,
+        traced: Callable[[], object] | None = None,
+        **kwargs: object,
     ) -> R:
         """Run `work(*args, **kwargs)` in rounds and measure each; warm-up rounds come first and are dropped.
 
-        A round holds as many calls as it takes for its joules to be known; they are given for one call.
+        A round holds as many calls as it takes for its joules to be known; they are given for one call. After
+        the rounds it is called once more, or twice if that takes no second, to count what it does.
 
         Args:
             work: The work under test; it must do the same work each time.
             *args: Passed to *work*.
             samples: Samples in one round; not passed on. Without it the marker's.
+            traced: Is counted in place of *work*, and called without arguments: a smaller piece of the same
+                kind, such as one step of an epoch. Not passed on.
             **kwargs: Passed to *work*.
 
         Returns:
             What the last round returned.
 
         Raises:
-            EnergyError: Rounds were measured already, or a window is open.
+            EnergyError: Rounds were measured already, a window is open, or *traced* is no function.
         """
+        if traced is not None and not callable(traced):
+            raise EnergyError(
+                f"energy.measure: traced is {brief(traced)}; give a function without arguments, such as "
+                "functools.partial(step, batch)"
+            )
         call = partial(work, *args, **kwargs)
-        result = self._measurement.measure(CallWork(call=call, samples=samples))
+        result = self._measurement.measure(CallWork(call=call, samples=samples, traced=traced))
         if self._measurement.run.settings.measures_operators and self._measurement.takes_parts:
             say(self._measurement.run.config, f"{self._measurement.test_id}\n{self._operators_of(call)}")
         return result

@@ -6,12 +6,12 @@ Rule 3: a test whose work has not come to its end measured nothing, whatever it 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
+from statistics import fmean
 from threading import Lock
 from typing import TypeVar
 
-from pytest_energy.codec import MOST_NUMBER, brief, number_of
 from pytest_energy.documents import now_text
 from pytest_energy.errors import Absent, EnergyError
 from pytest_energy.masking import masked_facts
@@ -21,6 +21,8 @@ from pytest_energy.meter.scope import limited, scoped
 from pytest_energy.metrics.discriminative import ModelFacts
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Provenance, Reading, Record
+from pytest_energy.plugin import given
+from pytest_energy.plugin.counting import Counter, why_uncounted
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.progress import live_line
 from pytest_energy.plugin.rounds import (
@@ -84,6 +86,8 @@ class Measurement:
         self._is_whole = self._is_ended = False
         self._unmeasured_because: str | None = None
         self._own_metrics = Metrics()
+        why_not = why_uncounted(test_id, run.settings, is_confirming=confirming_count is not None)
+        self._counter = Counter(why_not=why_not, trace=run.trace, owned=self._owned)
 
     # Before the rounds
 
@@ -144,13 +148,24 @@ class Measurement:
                 "name the parts of one round with energy.window inside the function that is measured"
             )
         self._has_begun, self._work = True, work
-        if not self.can_measure(unmeasured_because):
-            work.prepare()
-            return work.run(0, None)
-        scheduler = self.run.scheduler or Sequential(self._more_rounds)
-        rounds = self._take_rounds(work, self.test_id, time_share, scheduler)
-        self._measured = rounds
-        return rounds.result
+        if self.can_measure(unmeasured_because):
+            scheduler = self.run.scheduler or Sequential(self._more_rounds)
+            self._measured = rounds = self._take_rounds(work, self.test_id, time_share, scheduler)
+            self.count(work, fmean(reading.duration_s for reading in rounds.rounds))
+            return rounds.result
+        work.prepare()
+        began_s = self.run.clock.now_s()
+        result = work.run(0, None)
+        self.count(work, self.run.clock.now_s() - began_s)
+        return result
+
+    def count(self, work: Work[object], call_s: float | None = None) -> None:
+        """Count what one more call of *work*, of *call_s* seconds, does, whether it was measured or not."""
+        self._counter.call_s = call_s
+        self._counter.count(work)
+
+    def _owned(self) -> AbstractContextManager[None]:
+        return self.run.owned(self.run.meter.devices(self._mark.domains))
 
     def measure_part(
         self, work: Work[object], part: str | None, time_share: float
@@ -193,7 +208,6 @@ class Measurement:
     def _take_rounds(
         self, work: Work[R], test_id: str, time_share: float, scheduler: RoundScheduler
     ) -> MeasuredRounds[R]:
-        devices = self.run.meter.devices(self._mark.domains)
         with live_line(self.run.config, test_id) as show:
             loop = RoundLoop(
                 lambda call_index: work.run(call_index, self._open),
@@ -203,7 +217,7 @@ class Measurement:
                 progress=show,
                 active=self.run.gate.active_joules,
             )
-            return scheduler.schedule(loop, lambda: self.run.owned(devices))
+            return scheduler.schedule(loop, self._owned)
 
     def _in_window(self, calls: Callable[[], R], work: Work[R], test_id: str) -> tuple[R, Reading]:
         """One round: what the last of *calls* returned, and what all of them used."""
@@ -253,6 +267,9 @@ class Measurement:
             EnergyError: It is outside the rounds that were measured.
         """
         window = Window(name, samples)
+        if self._counter.is_counting:
+            yield window
+            return
         with self._opening:
             phase = None if self._open is None else self._open.phase(name, samples=samples)
             opened = self._outermost(name) if phase is None else None
@@ -284,7 +301,7 @@ class Measurement:
             return None
         self._unended[name] = None
         try:
-            self._held.enter_context(self.run.owned(self.run.meter.devices(self._mark.domains)))
+            self._held.enter_context(self._owned())
             self._open = self.run.meter.open(self.test_id, domains=self._mark.domains)
         except BaseException:
             self._held.close()
@@ -358,19 +375,12 @@ class Measurement:
         Raises:
             EnergyError: The value is neither a finite number nor `None`.
         """
-        if value is None:
-            self.keep(Metrics({name: None}, {name: "recorded as None by the test"}))
-            return
-        number = number_of(value)
-        if number is None:
-            raise EnergyError(
-                f"{self.test_id}: energy.record({name}={brief(value)}): give a number up to {MOST_NUMBER:g}"
-            )
-        self.keep(Metrics({name: number}))
+        self.keep(given.metric(self.test_id, name, value))
 
     def keep(self, metrics: Metrics) -> None:
         """Keep *metrics* for the record; they win over those that are computed from it."""
-        self._own_metrics |= metrics
+        if not self._counter.is_counting:
+            self._own_metrics |= metrics
 
     def replay_rounds(self) -> tuple[ReplayRound, ...]:
         """The rounds that were measured, to be written down: a replay opens its windows in the same order.
@@ -391,7 +401,8 @@ class Measurement:
         rounds = self.rounds
         description = self._work.description(len(rounds))
         if rounds:
-            self._check_budgets(description)
+            samples, output_tokens = self._samples(description), description.output_tokens
+            given.check_units(self.test_id, self._mark, samples=samples, output_tokens=output_tokens)
         else:
             self.give_up(self._why_nothing())
         return self.run.with_metrics(self.plain_record(), self.facts, description.metrics)
@@ -406,25 +417,14 @@ class Measurement:
 
     def plain_record(self) -> Record:
         """What this test measured, without the metrics that are worked out of it."""
+        uncounted = self._counter.absent if self._confirming_count is None else {}
         return replace(
             self._bare_record(self.rounds, self._work.description(len(self.rounds))),
             confirming_count=0 if self._measured is None else self._measured.confirming_count,
             metrics=self._own_metrics.values,
-            absent=self._own_metrics.absent,
+            absent={**uncounted, **self._own_metrics.absent},
+            counts=self._counter.counts,
         )
-
-    def _check_budgets(self, description: WorkDescription) -> None:
-        mark = self._mark
-        if mark.budget_per_sample_j is not None and self._samples(description) is None:
-            raise EnergyError(
-                f"{self.test_id}: budget_per_sample_j={mark.budget_per_sample_j:g} needs the samples "
-                "in a round: give samples= to the marker, energy.measure or energy.window"
-            )
-        if mark.budget_per_token_j is not None and description.output_tokens is None:
-            raise EnergyError(
-                f"{self.test_id}: budget_per_token_j={mark.budget_per_token_j:g} needs tokens that an "
-                "engine counts: measure the load with energy.requests"
-            )
 
     def _samples(self, description: WorkDescription) -> int | None:
         return self._mark.samples if description.samples is None else description.samples

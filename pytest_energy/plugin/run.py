@@ -8,14 +8,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from pytest_energy.baselines.machine import fingerprint
 from pytest_energy.baselines.store import Store
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
+from pytest_energy.counts import Counts
 from pytest_energy.documents import now_text
-from pytest_energy.errors import described, printable_lines
+from pytest_energy.errors import Absent, described, printable_lines
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.meter.clock import Clock, SystemClock
 from pytest_energy.meter.device_lock import NOTICE_S, Patience, owned
@@ -41,10 +44,21 @@ from pytest_energy.prediction.calibration_file import load_all
 from pytest_energy.report.formats import check_outputs
 from pytest_energy.sensors.detect import Opener, SensorSet, builtin_openers, check_names, close_all, detect
 from pytest_energy.sensors.replay import Replay, load_replay
+from pytest_energy.tracing.tracer import traced
 from pytest_energy.verdict import policy
 from pytest_energy.verdict.policy import ANSWERED, RoundsWanted
 from pytest_energy.whole_file import check_place, writing
 from pytest_energy.yardstick.worth import suite_s
+
+_TRACE_S = 1.0  # a second call, to see whether counts repeat, is made where both take no longer
+
+
+class Tracer(Protocol):
+    """Counts what a call does, as `tracing.traced`."""
+
+    def __call__(
+        self, work: Callable[[], object], *, folder: Path, most_s: float, call_s: float | None
+    ) -> Counts | Absent: ...
 
 
 class EnergyRun:
@@ -54,6 +68,7 @@ class EnergyRun:
         config: Of pytest.
         environ: Of the process when this was made: before the first test, which may leave another one.
         scheduler: Says when each test's rounds are taken, or `None`: one after the other.
+        tracer: Counts what a call does.
         kin_pid: A process whose descendants are no strangers on a device, or `None`.
     """
 
@@ -62,6 +77,7 @@ class EnergyRun:
         self.clock: Clock = SystemClock()
         self.scheduler: RoundScheduler | None = None
         self.kin_pid: int | None = None
+        self.tracer: Tracer = traced
         self.config = config
         self.environ: Mapping[str, str] = {**os.environ}
         self._started_meter: Meter | None = None
@@ -150,6 +166,17 @@ class EnergyRun:
             named.add(holder)
 
         return Patience(limit_s=self.settings.device_wait_s, now_s=self.clock.now_s, tell=tell)
+
+    def trace(self, call: Callable[[], object], *, may_repeat: bool, call_s: float | None) -> Counts | Absent:
+        """What *call* does, or why that can't be counted.
+
+        Args:
+            call: Is called once or twice.
+            may_repeat: It may be called twice.
+            call_s: Seconds that a call takes, where they are known.
+        """
+        most_s = _TRACE_S if may_repeat else 0.0
+        return self.tracer(call, folder=self.config.rootpath, most_s=most_s, call_s=call_s)
 
     def _synchronize(self) -> None:
         synchronize()

@@ -7,7 +7,7 @@ Rule 3: a test that did not pass, or whose joules don't count, never enters a ba
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +28,11 @@ from pytest_energy.plugin.run import run_of
 from pytest_energy.report import view
 from pytest_energy.report.formats import is_whole_run, mistake_text, summary_text, write
 from pytest_energy.sensors.replay import round_from_json, save_replay
+from pytest_energy.units import to_text
+from pytest_energy.verdict.figures import count_text
 from pytest_energy.yardstick import Yardstick
+
+_NOTICED_S = 0.1  # of the run's time: nobody asks where less has gone
 
 
 class Summary:
@@ -71,6 +75,7 @@ class Summary:
         self._run_judgement = self._settings.run_judgement(self._failures, factors)
         self._notes = (*run_notes, *(f"{test_id}: {text}" for test_id, text in creeps if text))
         self._notes += () if attempts is None else (attempts,)
+        self._notes += tuple(_trace_note([one.record for one in self._judgements]))
         self._run_notes = (*self._run_judgement.failure_notes, *self._notes)
         self._recorded = {
             r.energy["id"]: r.energy["replay_rounds"] for r in ordered if r.energy["replay_rounds"]
@@ -174,7 +179,7 @@ class Summary:
             with self._alone(f"the baseline of {record.test_id}"):
                 joins = joining(judgement, is_accepted=not is_added)
                 self._store(joins, store, "add" if is_added else "replace")
-                written[record.machine.key] += 1
+                written[joins.machine.key] += 1
 
     def _store(self, record: Record, store: Store, mode: Mode, *, per_run: int = 1) -> None:
         keep = per_run * self._settings.baseline_session_count
@@ -255,3 +260,10 @@ class Summary:
             self._reports, root=config.rootpath, environ=self._run.environ, failures=self._failures
         ):
             terminalreporter.write_line(command)
+
+
+def _trace_note(records: Sequence[Record]) -> Iterator[str]:
+    """What it has cost to count what the tests do, where somebody may have noticed."""
+    costs_s = [record.counts.trace_s for record in records if record.counts is not None]
+    if sum(costs_s) >= _NOTICED_S:
+        yield f"traces took {to_text(sum(costs_s), 's', digits=2)} for {count_text(len(costs_s), 'test')}"

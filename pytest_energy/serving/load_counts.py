@@ -15,7 +15,7 @@ from pytest_energy.serving.load_result import LoadResult
 def load_counts(loads: Sequence[LoadResult]) -> Counts | Absent:
     """What each of *loads*, of one test, came to: least and most where they differ."""
     if not loads:
-        return Absent("no load was run after the warm-up")
+        return Absent("no load was run")
     amounts = [dict(_amounts(load)) for load in loads]
     names = [name for name in amounts[0] if all(name in one for one in amounts)]
     entries = tuple(_entry(name, [one[name] for one in amounts]) for name in names)
@@ -34,7 +34,6 @@ def _amounts(load: LoadResult) -> Iterator[tuple[str, int]]:
         yield "prompt tokens", load.prompt_tokens
     else:
         yield "prompt tokens computed", load.cache.queried_tokens - load.cache.hit_tokens
-        yield "prompt tokens from the cache", load.cache.hit_tokens
     yield "requests", len(load.served)
 
 

@@ -302,7 +302,9 @@ class LoadWork:
 
     def counts(self, _trace: Trace, /) -> Counts | Absent:
         """Of the loads that were run: no other one is."""
-        return load_counts(self.loads[1:] if self.has_warm_up else self.loads)
+        if self.has_warm_up and len(self.loads) == 1 and self.loads[0].cache is not None:
+            return Absent("one load was run, with what the cache had from before; only the next ones repeat")
+        return load_counts(self.loads[1:] or self.loads)
 
     def metrics(self, record: Record) -> Metrics:
         """Times, rates and tokens of the loads whose rounds count; why saturation is unknown, if it is."""

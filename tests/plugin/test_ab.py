@@ -312,6 +312,7 @@ def test_a_block_has_fresh_processes_whose_levels_average(
     places = repository.root.parent / "places"
     places.mkdir()
     monkeypatch.setenv("AB_PLACES", str(places))
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--energy-trace=off")  # equal counts would end it after a block
     repository.commit(heavy_j=10.0, tests=LEVELS)
     outcome = run(repository, capfd, "HEAD", "--pairs=6")
     process_ids = [line for side in ("before", "after") for line in (places / side).read_text().splitlines()]

@@ -49,7 +49,7 @@ def run_notes(run: Run) -> list[str]:
 @pytest.mark.parametrize("report", [[], ["--energy-report"]], ids=["short", "report"])
 def test_a_note_of_the_run_is_told_once(drifting: Project, workers: list[str], report: list[str]) -> None:
     """On the screen and in the document each sentence is there once, however many processes found it."""
-    run = drifting.run(*workers, *report, subprocess=bool(workers))
+    run = drifting.run(*workers, *report, "--energy-trace=off", subprocess=bool(workers))
     assert run.text.count(DRIFTED) == 1
     assert f"energy: note: {DRIFTED}" in run.text
     assert run_notes(run) == [DRIFTED]

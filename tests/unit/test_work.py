@@ -21,6 +21,7 @@ def test_a_smaller_piece_stands_in_for_it() -> None:
     work = CallWork(call=lambda: calls.append("whole"), traced=lambda: calls.append("piece"))
     assert work.counts(trace) is COUNTS
     assert set(calls) == {"piece"}
+    assert trace.are_whole == (False,)
 
 
 def test_a_piece_that_leaves_its_work_undone_is_refused() -> None:

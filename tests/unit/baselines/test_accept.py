@@ -4,10 +4,28 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_energy.baselines.accept import joining, storable, why_not_accepted, why_not_beside
+from pytest_energy.baselines.accept import (
+    counts_alone,
+    joining,
+    storable,
+    why_not_accepted,
+    why_not_beside,
+)
+from pytest_energy.baselines.schema import Baseline
+from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import Judgement, Verdict
-from pytest_energy.model import JoinedAs, Provenance
-from tests.builders import baseline, judgement, reading, record
+from pytest_energy.model import JoinedAs, Machine, Provenance, Record
+from pytest_energy.verdict.policy import Policy
+from tests.builders import (
+    COUNTS_COMPARISON,
+    baseline,
+    counted,
+    counts_of,
+    judgement,
+    reading,
+    record,
+    uncounted,
+)
 
 UNUSABLE = {Verdict.SATURATED, Verdict.VOID, Verdict.UNMEASURED}
 USABLE = [verdict for verdict in Verdict if verdict not in UNUSABLE]
@@ -133,3 +151,70 @@ def test_a_record_of_other_work_can_not_stand_beside_the_stored_ones() -> None:
     because = why_not_beside(less, stored) or ""
     assert because.startswith("it can't stand beside the stored sessions: ")
     assert "320" in because
+
+
+# ---- counts ----
+
+
+def by_counts(verdict: Verdict, one: Record | None = None) -> Judgement:
+    """A judgement of a test whose counts are compared, by what these say."""
+    compared = None if verdict is Verdict.NO_BASELINE else replace(COUNTS_COMPARISON, verdict=verdict)
+    return replace(
+        judgement(verdict=verdict),
+        record=counted(counts_of(12), key="epyc") if one is None else one,
+        terms=replace(Policy().terms, is_by_counts=True),
+        counts_comparison=compared,
+    )
+
+
+@pytest.mark.parametrize("verdict", [Verdict.PASS, Verdict.IMPROVEMENT, Verdict.NO_BASELINE])
+def test_counts_enter_without_joules(verdict: Verdict) -> None:
+    """A machine that measures nothing makes a baseline of counts."""
+    assert why(by_counts(verdict)) is None
+
+
+@pytest.mark.parametrize("verdict", [Verdict.REGRESSION, Verdict.NOT_COMPARABLE])
+def test_counts_that_rose_enter_when_they_are_meant_to(verdict: Verdict) -> None:
+    """In place of the old ones, or where a person names the test."""
+    one = by_counts(verdict)
+    assert why(one) == f"its counts are {verdict}: the test is {verdict}"
+    assert why(one, replaces=True) is None
+    assert why(replace(one, outcome="failed"), is_named=True) is None
+    assert why(replace(one, outcome="failed"), replaces=True) == "the test did not pass (failed)"
+
+
+def test_a_budget_that_nothing_told_keeps_no_counts_out() -> None:
+    """The test is unmeasured for its joules, and its counts pass."""
+    assert why(replace(by_counts(Verdict.PASS), verdict=Verdict.UNMEASURED)) is None
+
+
+def test_without_counts_there_is_nothing_to_enter() -> None:
+    """The reason is the record's own, also where a person names the test."""
+    one = by_counts(Verdict.UNMEASURED, uncounted("a command"))
+    assert why(one, replaces=True, is_named=True) == "nothing was counted: a command"
+
+
+def test_counts_enter_alone_and_for_all_machines() -> None:
+    """Their key names the kind of device, joules stay with the run, facts of the machine explain changes."""
+    fresh = record(counts=counts_of(12), fixed={"cpu_model": "EPYC"}, shown={"torch": "2.13"}, samples=8)
+    entering = joining(by_counts(Verdict.PASS, fresh), is_accepted=False)
+    assert entering.machine == Machine(
+        key="counts_cpu", fixed={}, varying={"torch": "2.13", "cpu_model": "EPYC"}
+    )
+    assert (entering.rounds, entering.counts, entering.samples) == ((), counts_of(12), 8)
+    stored = Baseline(test_id=entering.test_id, machine_key="counts_cpu", entries=(entering,))
+    assert stored.entries == (entering,)
+
+
+@pytest.mark.parametrize("is_accepted", [True, False])
+def test_an_improvement_of_counts_is_a_new_level_at_once(*, is_accepted: bool) -> None:
+    """They have no noise: no second one needs to confirm it."""
+    joined = joining(by_counts(Verdict.IMPROVEMENT), is_accepted=is_accepted)
+    assert joined.joined_as is JoinedAs.LEVEL
+    assert joining(by_counts(Verdict.PASS), is_accepted=is_accepted).joined_as is None
+
+
+def test_a_record_without_counts_has_none_alone() -> None:
+    """Absent counts are no counts of nothing."""
+    with pytest.raises(NotMeasurable, match="there are no counts to keep"):
+        counts_alone(record())

@@ -38,7 +38,6 @@ def test_requests_and_tokens() -> None:
     assert amounts == {
         "output tokens": (12, 12),
         "prompt tokens computed": (15, 15),
-        "prompt tokens from the cache": (5, 5),
         "requests": (4, 4),
     }
     assert {entry.kind for entry in counts([load()]).entries} == {Kind.REQUEST}
@@ -66,4 +65,4 @@ def test_the_digest_is_of_what_is_compared() -> None:
 
 def test_no_load_no_counts() -> None:
     """Absent, and not counts of nothing."""
-    assert load_counts([]) == Absent("no load was run after the warm-up")
+    assert load_counts([]) == Absent("no load was run")
