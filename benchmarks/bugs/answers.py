@@ -87,17 +87,11 @@ def answered(answer: Answer, guilty: Sequence[str], test: Mapping[str, object]) 
 
 
 def names_in(lines: Sequence[str], guilty: Sequence[str]) -> tuple[str, ...]:
-    """Those of *guilty* that the first two of *lines* hold, in whatever case.
-
-    An operator, `aten::cat`, is told as a word without its namespace.
-    """
-    text = " ".join(lines[:LINE_COUNT]).casefold()
-    return tuple(name for name in guilty if _is_in(text, name.casefold()))
-
-
-def _is_in(text: str, name: str) -> bool:
-    operator = name.removeprefix("aten::")
-    return name in text or (operator != name and re.search(rf"(?<!\w){operator}(?!\w)", text) is not None)
+    """Those of *guilty* that the first two of *lines* hold as whole words, in whatever case."""
+    text = " ".join(lines[:LINE_COUNT])
+    return tuple(
+        name for name in guilty if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE)
+    )
 
 
 def save(answers: Sequence[Answer], path: Path) -> None:

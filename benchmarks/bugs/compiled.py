@@ -11,7 +11,7 @@ from benchmarks.bugs.pair import Side, Size, Work
 
 # What holds between products is most of the work: 16,384 tokens of 2,048 numbers.
 COMPILED = {
-    "cpu": Size(batch=8, width=16, depth=2),
+    "cpu": Size(batch=256, width=256, depth=2),
     "cuda": Size(batch=16_384, width=2048, depth=4),
 }
 

@@ -14,13 +14,13 @@ VOCABULARY_SIZE = {"cpu": 97, "cuda": 50_257}  # GPT-2's
 
 # Half of GPT-2's blocks; 16 prompts of 1,024 tokens.
 CACHED = {
-    "cpu": Size(batch=2, tokens=12, width=32, depth=2, heads=2, steps=6),
+    "cpu": Size(batch=2, tokens=64, width=128, depth=2, heads=2, steps=6),
     "cuda": Size(batch=16, tokens=1024, width=768, depth=6, heads=12, steps=32),
 }
 
 # GPT-2 with 16 sequences under way, 32 tokens of each; a context of 1,024.
 SERVED = {
-    "cpu": Size(batch=2, tokens=40, width=32, depth=2, heads=2, steps=6),
+    "cpu": Size(batch=2, tokens=64, width=128, depth=2, heads=2, steps=6),
     "cuda": Size(batch=16, tokens=1024, width=768, depth=12, heads=12, steps=32),
 }
 

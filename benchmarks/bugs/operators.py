@@ -12,19 +12,19 @@ from benchmarks.bugs.transformer import Block, stack, tanh_gelu
 
 # The report's logits: 2 sequences of 512 tokens, GPT-2's 50,257 classes (here the width).
 LOGITS = {
-    "cpu": Size(batch=2, tokens=16, width=503, steps=2),
+    "cpu": Size(batch=2, tokens=32, width=50_257, steps=1),
     "cuda": Size(batch=2, tokens=512, width=50_257, steps=20),
 }
 
 # The first stage of ConvNeXt-T (96 channels of 56 x 56) at batch 256, as deep as the whole network.
 IMAGES = {
-    "cpu": Size(batch=2, tokens=8, width=16, depth=3),
+    "cpu": Size(batch=2, tokens=28, width=96, depth=3),
     "cuda": Size(batch=256, tokens=56, width=96, depth=18),
 }
 
 # 64 x 64 latents beside 256 tokens of text, as models that attend over both have them; a narrow one.
 JOINT = {
-    "cpu": Size(batch=1, tokens=64, width=32, depth=2, heads=2),
+    "cpu": Size(batch=1, tokens=256, width=256, depth=2, heads=4),
     "cuda": Size(batch=4, tokens=4096, width=1024, depth=12, heads=16),
 }
 TEXT_SHARE = 16
@@ -32,13 +32,13 @@ TEXT_SHARE = 16
 
 # GPT-2, the small one, on 16 full sequences.
 GPT2 = {
-    "cpu": Size(batch=2, tokens=16, width=32, depth=2, heads=2),
+    "cpu": Size(batch=2, tokens=64, width=256, depth=2, heads=4),
     "cuda": Size(batch=16, tokens=1024, width=768, depth=12, heads=12),
 }
 
 # The second stage of a ResNet at batch 64: 128 channels of 56 x 56.
 CONVOLUTIONS = {
-    "cpu": Size(batch=2, tokens=8, width=16, depth=3),
+    "cpu": Size(batch=2, tokens=28, width=64, depth=3),
     "cuda": Size(batch=64, tokens=56, width=128, depth=12),
 }
 

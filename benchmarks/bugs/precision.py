@@ -12,16 +12,16 @@ from benchmarks.bugs.transformer import Block, stack
 
 # A training step of a transformer as large as a small BERT, 8,192 tokens.
 TRANSFORMER = {
-    "cpu": Size(batch=2, tokens=16, width=32, depth=2, heads=2),
+    "cpu": Size(batch=2, tokens=64, width=256, depth=2, heads=4),
     "cuda": Size(batch=16, tokens=512, width=1024, depth=6, heads=16),
 }
 
 # The report's product: 4096 x 4096.
-PRODUCTS = {"cpu": Size(width=64, steps=4), "cuda": Size(width=4096, steps=20)}
+PRODUCTS = {"cpu": Size(width=1024, steps=2), "cuda": Size(width=4096, steps=20)}
 
 # The first level of Stable Diffusion's U-Net at 512 x 512: 64 x 64 latents of 320 numbers, 8 heads.
 DIFFUSION = {
-    "cpu": Size(batch=1, tokens=64, width=32, depth=2, heads=2),
+    "cpu": Size(batch=1, tokens=256, width=320, depth=2, heads=8),
     "cuda": Size(batch=16, tokens=4096, width=320, depth=8, heads=8),
 }
 

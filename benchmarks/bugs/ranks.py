@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 # A batch of 64 sequences in all, 512 tokens each; bfloat16.
 TRAINED = {
-    "cpu": Size(batch=8, tokens=16, width=32, depth=2, heads=2),
+    "cpu": Size(batch=8, tokens=32, width=128, depth=2, heads=2),
     "cuda": Size(batch=64, tokens=512, width=1024, depth=6, heads=16),
 }
 
@@ -27,7 +28,7 @@ BACKENDS = {"cpu": "gloo", "cuda": "nccl"}
 # Of the batch, what rank 0 has: half of it, or three quarters.
 SHARES = {Side.MENDED: 0.5, Side.BUG: 0.75}
 
-_START_S = 120.0  # until the other process has imported torch and is ready
+_START_S = 60.0  # until the other process has imported torch, and that one rank waits for the other
 
 
 @contextmanager
@@ -73,7 +74,13 @@ class _Rank:
         size = TRAINED[device]
         if device == "cuda":
             torch.cuda.set_device(number)
-        distributed.init_process_group(BACKENDS[device], init_method=store, rank=number, world_size=2)
+        distributed.init_process_group(
+            BACKENDS[device],
+            init_method=store,
+            rank=number,
+            world_size=2,
+            timeout=timedelta(seconds=_START_S),
+        )
         torch.manual_seed(0)
         self._network: nn.Sequential = stack(size).to(device, torch.bfloat16)
         states = torch.randn(size.batch, size.tokens, size.width, dtype=torch.bfloat16)

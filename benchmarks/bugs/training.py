@@ -14,25 +14,25 @@ CLASS_COUNT = 10
 
 # A perceptron on batches of 1,024.
 LOGGED = {
-    "cpu": Size(batch=8, width=32, depth=3, steps=4),
+    "cpu": Size(batch=64, width=256, depth=3, steps=4),
     "cuda": Size(batch=1024, width=2048, depth=6, steps=50),
 }
 
 # BERT's base: 12 blocks of 144 tensors in all, on a batch as small as fine-tuning has it.
 OPTIMISED = {
-    "cpu": Size(batch=2, tokens=8, width=16, depth=3, heads=2, steps=1),
+    "cpu": Size(batch=2, tokens=32, width=128, depth=3, heads=2, steps=1),
     "cuda": Size(batch=8, tokens=128, width=768, depth=12, heads=12, steps=2),
 }
 
 # 256 images of 3 x 224 x 224 a step: what a loader of ImageNet gives.
 COPIED = {
-    "cpu": Size(batch=4, tokens=16, width=8, steps=2),
+    "cpu": Size(batch=4, tokens=112, width=16, steps=2),
     "cuda": Size(batch=256, tokens=224, width=64, steps=3),
 }
 
 # 10,240 held-out samples, CIFAR-10's test set but for rounding, after each of 10 steps.
 EVALUATED = {
-    "cpu": Size(batch=8, width=32, depth=3, steps=4),
+    "cpu": Size(batch=64, width=256, depth=3, steps=4),
     "cuda": Size(batch=1024, width=2048, depth=6, steps=10),
 }
 HELD_OUT_BATCHES = 10
