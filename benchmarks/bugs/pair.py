@@ -1,9 +1,9 @@
 """A bug that people had, as two sides of the same work: as it was, and mended.
 
 Rule 1: both sides compute the same numbers from the same seed, up to the precision that the bug is about.
-Rule 2: sizes follow the report, and else what such work is usually made of; on a CPU they are cut down to well
-    under a second, but not so far that launches are all there is. They are fixed before a run, and never
-    changed so that a figure fits.
+Rule 2: sizes follow the report, and else what such work is usually made of; on a CPU they are cut down to
+    well under a second, but not so far that launches are all there is. They are fixed before a run, and
+    never changed so that a figure fits.
 Rule 3: what a side needs besides the work (weights, data, a captured graph, another process) is made before
     the first round.
 """

@@ -152,8 +152,8 @@ class TestTable:
         """Joules, seconds, ratio, verdict, lines, names."""
         assert table([row()], with_head=False) == (
             "| 8 | unfused-gelu | GPT-2 in transformers against vLLM | 2 | 3 | 0.01 | 0.02 "
-            "| 1.500 (1.450 to 1.550) | regression | pow and add_ run 12 times more a call: operators.py:160<br>"
-            "tanh is new | pow, tanh |\n"
+            "| 1.500 (1.450 to 1.550) | regression | "
+            "pow and add_ run 12 times more a call: operators.py:160<br>tanh is new | pow, tanh |\n"
         )
 
     def test_absent_is_not_zero(self) -> None:
