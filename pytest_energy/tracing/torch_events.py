@@ -44,6 +44,7 @@ class TraceReading:
     """One trace, read.
 
     Args:
+        has_device: Whether a device was looked at; the reading's own tells whether it did anything.
         next_sequence: Number of the next node of a backward pass after the call; -1 where not known.
         is_view: Whether an operator of this name moves nothing itself.
         argument_names: Of the operator of this name with so many arguments.
@@ -59,7 +60,7 @@ class TraceReading:
         argument_names: Callable[[str, int], tuple[str, ...]] = lambda *_: (),
     ) -> None:
         self._events = events
-        self._has_device = has_device
+        self.has_device = has_device and any(event.sort is Sort.DEVICE for event in events)
         self._next_sequence = next_sequence
         self._is_view = is_view
         self._argument_names = argument_names
@@ -141,7 +142,7 @@ class TraceReading:
         if self._topmost[index] != index:
             if not self._is_a_node_itself(event):
                 tally = self._tallies[Kind.INNER, _plain(event.name), ""]
-                tally.add(duration_ns=0.0 if self._has_device else event.duration_ns)
+                tally.add(duration_ns=0.0 if self.has_device else event.duration_ns)
         elif index not in self._waiting or name_of(event) not in _READS:
             self._count_topmost(index, event)
 
@@ -153,7 +154,7 @@ class TraceReading:
         tally = self._tallies[Kind.OPERATOR, name, dtype]
         tally.add(
             site=self._site(index),
-            duration_ns=self._device_ns[index] if self._has_device else event.duration_ns,
+            duration_ns=self._device_ns[index] if self.has_device else event.duration_ns,
             flops=self._flops[index],
             size_bytes=size,
         )
@@ -211,7 +212,7 @@ class TraceReading:
 
     def _would_wait(self, event: Event) -> bool:
         """Whether the values would be on a device if there were one; where there is one, it tells itself."""
-        return event.name in _DEPENDS_ON_VALUES and not self._has_device
+        return event.name in _DEPENDS_ON_VALUES and not self.has_device
 
     def _count_wait(self, name: str, site: Site | None) -> None:
         self._tallies[Kind.WAIT, name, ""].add(site=site)

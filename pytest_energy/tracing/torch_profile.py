@@ -44,19 +44,24 @@ def is_busy() -> bool:
     return bool(torch._C._autograd._profiler_enabled())  # noqa: SLF001 - no public way to ask
 
 
+def has_device() -> bool:
+    """Whether there is a device that this process uses."""
+    return torch.cuda.is_available() and bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
+
+
 def profiled(work: Callable[[], object], *, places: Places | None) -> Profile:
     """*work*, called once; what it raises passes, with the profile ended.
 
     *places* ask for the place of each call, which costs an event for every call of Python.
     """
-    has_device = torch.cuda.is_available() and bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
+    with_device = has_device()
     profile = profiler.profile(
-        use_device="cuda" if has_device else None,
+        use_device="cuda" if with_device else None,
         record_shapes=True,
         with_stack=places is not None,
         use_kineto=True,
     )
-    if has_device:
+    if with_device:
         torch.cuda.synchronize()  # what was begun before is none of the call's
     with without_kineto_lines():
         profile.__enter__()
@@ -65,7 +70,7 @@ def profiled(work: Callable[[], object], *, places: Places | None) -> Profile:
             start_s = time.perf_counter()
             work()
             call_s = time.perf_counter() - start_s
-        if has_device:
+        if with_device:
             torch.cuda.synchronize()
     finally:
         with without_kineto_lines():
@@ -78,11 +83,11 @@ def profiled(work: Callable[[], object], *, places: Places | None) -> Profile:
         )
     with without_collections():
         events = EventTree(
-            flat, results.experimental_event_tree(), places=places, has_device=has_device
+            flat, results.experimental_event_tree(), places=places, has_device=with_device
         ).events
     return Profile(
         events=events,
-        has_device=has_device,
+        has_device=with_device,
         has_places=places is not None,
         call_s=call_s,
         next_sequence=_next_sequence(),

@@ -13,7 +13,7 @@ from pytest_energy.tracing.garbage import without_collections
 from pytest_energy.tracing.graph_counts import graph_counters, graph_entries
 from pytest_energy.tracing.schemas import argument_names, is_view
 from pytest_energy.tracing.torch_events import TraceReading
-from pytest_energy.tracing.torch_profile import Profile, profiled
+from pytest_energy.tracing.torch_profile import Profile, has_device, profiled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,7 @@ class TorchTrace:
     """One call, counted.
 
     Attributes:
+        has_device: Whether a device did anything.
         call_s: Of the call itself, under the profiler.
         cost_s: Of all around it.
     """
@@ -42,29 +43,33 @@ def torch_trace(work: Callable[[], object], *, places: Places | None) -> TorchTr
     profile = profiled(work, places=places)
     graphs = graph_entries(before, graph_counters())
     with without_collections():
-        entries = _entries(profile)
+        reading = _reading(profile)
+        entries = reading.entries()
     return TorchTrace(
         entries=[*entries, *graphs],
-        has_device=profile.has_device,
+        has_device=reading.has_device,
         call_s=profile.call_s,
         cost_s=time.perf_counter() - start_s - profile.call_s,
     )
 
 
-def _entries(profile: Profile) -> list[CountEntry]:
-    reading = TraceReading(
+def _reading(profile: Profile) -> TraceReading:
+    return TraceReading(
         profile.events,
         has_device=profile.has_device,
         next_sequence=profile.next_sequence,
         is_view=is_view,
         argument_names=argument_names,
     )
-    return reading.entries()
+
+
+def warm_up() -> None:
+    """Profile nothing, once in a process and once with its device: what that loads is no cost of a work's."""
+    _warm_up(has_device=has_device())
 
 
 @cache
-def warm_up() -> None:
-    """Profile nothing, once in a process: what the first profile loads is no cost of the work's."""
+def _warm_up(*, has_device: bool) -> None:  # noqa: ARG001 - once for each
     torch_trace(lambda: None, places=Places(Path()))
 
 

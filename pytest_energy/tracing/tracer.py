@@ -121,6 +121,10 @@ def _by_torch(call: _Call, places: Places, most_s: float) -> _Counted | None:
     frames = FrameCounter(_MOST_FRAMES)
     first = torch_trace(frames.around(call), places=None)
     if not first.has_used_torch:
+        if 2 * first.call_s + first.cost_s > most_s:
+            raise NotMeasurable(
+                "the work calls no operator of torch, and a call that counts functions takes too long"
+            )
         return None
     again = _second_trace(call, places, first, frames, most_s)
     return _Counted(

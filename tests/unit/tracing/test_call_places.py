@@ -58,7 +58,7 @@ def test_path_that_the_profiler_has_cut(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_innermost_of_the_users_frames() -> None:
-    """A frame of the suite wins over one of another package, however deep that is; of equals the innermost."""
+    """A frame of the suite wins over one of another package, however deep; of equals the innermost does."""
     suite, package = Site("model.py", 1, "forward", 2), Site("resnet.py", 2, "forward", 1)
     deeper = Site("block.py", 3, "forward", 2)
     assert inner(None, package) == package
@@ -71,8 +71,6 @@ def test_innermost_of_the_users_frames() -> None:
 def test_most_frequent_places() -> None:
     """Three places are kept, the most frequent first."""
     sites = Counter({Site("a.py", line, "f", 2): count for line, count in ((1, 2), (2, 9), (3, 1), (4, 5))})
-    expected = [
-        CallPlace(file="a.py", line=line, function="f", count=count)
-        for line, count in ((2, 9), (4, 5), (1, 2))
-    ]
+    kept = ((2, 9), (4, 5), (1, 2))
+    expected = [CallPlace(file="a.py", line=line, function="f", count=count) for line, count in kept]
     assert list(places_of(sites)) == expected
