@@ -59,6 +59,7 @@ class Counts(Document, frozen=True, kw_only=True):
         settings: Switches that say how operators work, by name.
         trace_s: Seconds that counting has cost.
         trace_count: Calls that were counted.
+        is_piece: A smaller piece of the work was counted in its place; left out where the work was.
     """
 
     source: Sentence
@@ -68,6 +69,7 @@ class Counts(Document, frozen=True, kw_only=True):
     settings: ByName[Text] = field(default_factory=dict)
     trace_s: Amount = ZERO
     trace_count: CountFrom1 = 1
+    is_piece: bool = False
 
 
 class CountChange(Document, frozen=True, kw_only=True):

@@ -126,6 +126,7 @@ class Counts:
         settings: Switches that say how operators work, name to value: `float32 matmul precision`: `highest`.
         trace_s: Seconds that counting has cost, the call included.
         trace_count: Calls that were counted.
+        is_piece: A smaller piece of the work was counted in its place: joules of the work are not its.
     """
 
     source: str
@@ -135,6 +136,7 @@ class Counts:
     settings: Mapping[str, str] = field(default_factory=dict)
     trace_s: float = 0.0
     trace_count: int = 1
+    is_piece: bool = False
 
     @property
     def is_repeating(self) -> bool:

@@ -47,9 +47,7 @@ def observation_of(record: Record) -> Observation | Absent:
     """What *record* says of its card, or why it says nothing."""
     if record.provenance is not Provenance.MEASURED or record.energy_j is None or record.duration_s is None:
         return Absent(record.absent_because or f"its joules are {record.provenance.value}, not measured")
-    if record.counts is None:
-        return Absent(record.absent.get("counts", "it has no counts"))
-    if isinstance(features := features_of(record.counts), Absent):
+    if isinstance(features := _features_of(record), Absent):
         return features
     if (ready_power_w := ready_power_of(record)) is None:
         return Absent("power of the card with nothing at work is not known")
@@ -64,6 +62,14 @@ def observation_of(record: Record) -> Observation | Absent:
         )
     except NotMeasurable as error:
         return Absent(str(error))
+
+
+def _features_of(record: Record) -> Features | Absent:
+    if record.counts is None:
+        return Absent(record.absent.get("counts", "it has no counts"))
+    if record.counts.is_piece:
+        return Absent("its counts are of a smaller piece of the work, its joules of all of it")
+    return features_of(record.counts)
 
 
 def ready_power_of(record: Record) -> float | None:
