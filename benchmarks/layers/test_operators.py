@@ -40,7 +40,7 @@ class OperatorsProfile:
 SIZES = {
     "cpu": OperatorsProfile(batch_size=8, image_size=96, depth=2, width=192, rounds=2, max_time_s=6.0),
     # As published: ResNet-18 and ViT-B/16 on images of 224 x 224; a batch that keeps the card at work.
-    "cuda": OperatorsProfile(batch_size=64, image_size=224, depth=12, width=768, rounds=4, max_time_s=16.0),
+    "cuda": OperatorsProfile(batch_size=64, image_size=224, depth=12, width=768, rounds=4, max_time_s=14.0),
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_energy.conversion import judgement_from_json
 from pytest_energy.meter.reading import to_reading
-from pytest_energy.meter.scope import estimated_j, is_at_rest, scope_text, scoped
+from pytest_energy.meter.scope import estimated_j, is_at_rest, limited, scope_text, scoped
 from pytest_energy.model import Domain, Phase, Provenance, Reading, Record, Trace
 from pytest_energy.usage import DeviceUse
 from tests import builders
@@ -169,6 +169,16 @@ def test_what_the_baseline_counts_is_counted_on() -> None:
     assert both.energy_j == 700.0
     assert scoped(record(rounds=rounds), {"gpu:0"}).energy_j == 600.0
     assert scoped(record(rounds=[reading(100.0)]), {"gpu:0"}).energy_j is None  # but never alone
+
+
+def test_a_part_has_the_channels_of_its_whole() -> None:
+    """A GPU that a part leaves at rest is counted with what it drew; one that the whole leaves out is not."""
+    part = reading({"gpu:0": 100.0, "gpu:1": 70.0, "cpu:package-0": 50.0})
+    void = builders.reading(channels={}, void_because="thermal slowdown")
+    found, other = limited([part, void], {"gpu:0", "cpu:package-0"})
+    assert found.channels == {"gpu:0": 100.0, "cpu:package-0": 50.0}
+    assert found.resting_channels == {"gpu:1": 70.0}
+    assert other is void
 
 
 def test_a_phase_loses_the_same_joules() -> None:
