@@ -207,11 +207,20 @@ def judged(
     budget_per_sample_j: float | None = None,
     policy: Policy | None = None,
     suite: Suite = BY_ITSELF,
+    counted_in: Sequence[Baseline] = (),
 ) -> Judgement:
     """*fresh* judged by the gate itself."""
     budget = Budget(budget_j=budget_j, budget_per_sample_j=budget_per_sample_j)
     return in_words(
-        decided(fresh, against, other_machines=other_machines, budget=budget, policy=policy, suite=suite)
+        decided(
+            fresh,
+            against,
+            other_machines=other_machines,
+            budget=budget,
+            policy=policy,
+            suite=suite,
+            counted=counted_in,
+        )
     )
 
 

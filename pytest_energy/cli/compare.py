@@ -102,7 +102,8 @@ def _compared(
     without = {}
     for test_id in (test_id for test_id in new if test_id in old):
         record = then[test_id]
-        if policy.is_by_counts:
+        has_counts = record.counts is not None and now[test_id].counts is not None
+        if policy.is_by_counts or (has_counts and record.absent_because is not None):
             histories[test_id] = None
             continue
         try:

@@ -216,6 +216,38 @@ def test_work(benchmark):
     counted.result.assert_outcomes(failed=1)  # as it counts calls, and there is one more at least
 
 
+def test_where_nothing_measures_the_work_is_counted(stand_in: Benchmarks) -> None:
+    """One call more than theirs is all that it takes, so that counts are there to gate on."""
+    stand_in.project.replay({"test_other": ROUNDS_J})
+    stand_in.write(
+        """
+def test_work(benchmark):
+    assert benchmark(lambda: [len("four"), len("five")]) == [4, 4]
+"""
+    )
+    entry = stand_in.run().test()
+    assert (entry["verdict"], entry["rounds"]) == ("unmeasured", [])
+    assert {one["name"]: one["count"] for one in entry["counts"]["entries"]}["len"] == 2
+
+
+def test_work_that_is_set_up_is_counted_with_its_setup_outside(teardowns: Benchmarks) -> None:
+    """What a setup and a teardown call is not the work's."""
+    teardowns.write(
+        """
+def test_work(benchmark):
+    benchmark.pedantic(
+        lambda word: len(word),
+        setup=lambda: (("x" * abs(-3),), {}),
+        teardown=lambda word: hash(word),
+    )
+"""
+    )
+    counts = teardowns.run().test()["counts"]
+    names = {one["name"] for one in counts["entries"]}
+    assert "len" in names
+    assert names.isdisjoint({"abs", "hash"})
+
+
 def test_rounds_are_taken_where_benchmark_is_called(benchmarks: Benchmarks) -> None:
     """What is open around the call of `benchmark` is still open in our rounds."""
     benchmarks.write(

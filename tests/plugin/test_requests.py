@@ -54,6 +54,12 @@ def test_each_round_has_its_prompts_and_joules_a_request(project: Project) -> No
     assert entry["metrics"]["cache_hit_rate"] is None
     assert entry["absent"]["cache_hit_rate"]
     assert entry["metrics"]["ttft_p50_s"] >= 0
+    counts = {one["name"]: one["count"] for one in entry["counts"]["entries"]}
+    assert counts == {
+        "output tokens": 6,
+        "prompt tokens": 4,
+        "requests": 2,
+    }  # of a round, and of no load more
 
 
 def test_an_engine_that_breaks_its_promise_fails_the_test(project: Project) -> None:
