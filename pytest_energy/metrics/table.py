@@ -258,6 +258,11 @@ _LAYERS = (
             ),
             ("layers_explained_share_uncertainty", "standard uncertainty", "of the share of the joules"),
             (
+                "layers_explained_active_share",
+                "sum over types / whole pass",
+                "joules above ready power that layers apart make up",
+            ),
+            (
                 "layers_explained_time_share",
                 "sum over types / whole pass",
                 "seconds that layers apart make up",

@@ -251,7 +251,13 @@ class Energy:
         )
         measurement = self._measurement
         if loss is None and optimizer is None:
-            energy = measure_layers(module, example_input, measurement.measure_part, samples=samples)
+            energy = measure_layers(
+                module,
+                example_input,
+                measurement.measure_part,
+                samples=samples,
+                ready_power=measurement.ready_power,
+            )
         else:
             energy = measure_layer_step(
                 training_step(module, example_input, loss, optimizer),

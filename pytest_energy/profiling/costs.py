@@ -6,9 +6,9 @@ Rule 2: where a part is absent there is no sum: it would be one of what happens 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from pytest_energy.errors import Absent, NotMeasurable
 from pytest_energy.model import Reading
@@ -21,9 +21,7 @@ from pytest_energy.work import CallWork
 class TakeRounds(Protocol):
     """Measures work in rounds, each round a window."""
 
-    def __call__(
-        self, work: CallWork[None], part: str | None, time_share: float
-    ) -> Sequence[Reading] | Absent:
+    def __call__(self, work: CallWork[None], part: str | None, time_share: float) -> "Rounds":
         """The rounds of *work*, or why nothing measures it; it is called at least once for the whole pass.
 
         Args:
@@ -60,9 +58,7 @@ class Cost:
     active_absent_because: str | None = None
 
     @classmethod
-    def of(
-        cls, rounds: Sequence[Reading] | Absent, ready_power: Mapping[str, ReadyPower] | None = None
-    ) -> "Cost":
+    def of(cls, rounds: "Rounds", ready_power: Mapping[str, ReadyPower] | None = None) -> "Cost":
         """The mean cost of *rounds*, absent where they are; active joules where *ready_power* is given."""
         if isinstance(rounds, Absent):
             return cls(absent_because=rounds.because, active_absent_because=rounds.because)
@@ -101,6 +97,20 @@ class Cost:
             active_uncertainty_j=math.hypot(self.uncertainty_j, error_w * self.duration_s),
             ready_uncertainty_w=error_w,
         )
+
+
+PowerOf = Callable[[Sequence[Reading]], Mapping[str, ReadyPower]]
+"""Ready power of the devices, from the quiet before all these rounds."""
+
+Rounds: TypeAlias = Sequence[Reading] | Absent
+"""Of the whole or of a part, or why there are none."""
+
+
+def costs_of(whole: Rounds, parts: Sequence[Rounds], ready_power: PowerOf) -> tuple[Cost, tuple[Cost, ...]]:
+    """The cost of the whole and of each part, by one ready power (rule 1)."""
+    readings = [reading for own in (whole, *parts) if not isinstance(own, Absent) for reading in own]
+    ready = ready_power(readings) if readings else {}
+    return Cost.of(whole, ready), tuple(Cost.of(own, ready) for own in parts)
 
 
 # ---- what the parts sum up to ----

@@ -7,7 +7,7 @@ Rule 2: the step is a real one, so it changes the model; in the end weights, buf
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,14 +15,14 @@ from typing import Any
 from pytest_energy.errors import Absent, EnergyError, NotMeasurable
 from pytest_energy.lazy_module import LazyModule
 from pytest_energy.profiling.capture import free_bytes
-from pytest_energy.profiling.costs import Cost, TakeRounds
+from pytest_energy.profiling.costs import Cost, PowerOf, TakeRounds, costs_of
 from pytest_energy.profiling.layer_types import LayerType, layers_of
 from pytest_energy.profiling.layers import LayerEnergy, LayerPart
 from pytest_energy.profiling.lazy_torch import torch
 from pytest_energy.profiling.macs import to_arguments, unwrapped
 from pytest_energy.profiling.operator_calls import OperatorCall, Stage, captured_operators
 from pytest_energy.profiling.operator_replay import Groups, as_it_was, grouped
-from pytest_energy.profiling.operators import PowerOf, rounds_of
+from pytest_energy.profiling.operators import rounds_of
 from pytest_energy.units import to_text
 from pytest_energy.work import CallWork
 
@@ -97,11 +97,9 @@ def measure_layer_step(
         groups = grouped(captured.calls, _group_name, most_count=_MOST_GROUPS)
         left = 1 - _WHOLE_SHARE
         rounds = rounds_of(groups.groups, take_rounds, None if time_s is None else left * time_s, left)
-    readings = [reading for own in (whole, *rounds) if not isinstance(own, Absent) for reading in own]
-    ready = ready_power(readings)
-    costs = [Cost.of(own, ready) for own in rounds]
+    total, costs = costs_of(whole, rounds, ready_power)
     return LayerEnergy(
-        whole=Cost.of(whole, ready),
+        whole=total,
         parts=_parts(groups, costs),
         notes=(*captured.notes, *groups.notes),
         macs_absent_because="those of a training step are not counted",
@@ -112,7 +110,7 @@ def _group_name(call: OperatorCall) -> str:
     return str(LayerType.BETWEEN) if call.stage is Stage.OPTIMISER else call.label
 
 
-def _parts(groups: Groups, costs: list[Cost]) -> tuple[LayerPart, ...]:
+def _parts(groups: Groups, costs: Sequence[Cost]) -> tuple[LayerPart, ...]:
     return tuple(
         LayerPart(
             layer_type=LayerType(group.name),

@@ -17,9 +17,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
-from pytest_energy.errors import EnergyError, NotMeasurable
+from pytest_energy.errors import Absent, EnergyError, NotMeasurable
+from pytest_energy.model import Reading
 from pytest_energy.profiling.capture import LayerCall, captured, eval_mode, free_bytes, out_of_place
-from pytest_energy.profiling.costs import Cost, Explained, TakeRounds, cost_text
+from pytest_energy.profiling.costs import Cost, Explained, PowerOf, TakeRounds, cost_text, costs_of
 from pytest_energy.profiling.layer_types import LayerType, layers_of
 from pytest_energy.profiling.lazy_torch import torch
 from pytest_energy.profiling.macs import count_macs_by, to_arguments, unwrapped
@@ -101,6 +102,11 @@ class LayerEnergy:
         return self._explained.time_share
 
     @property
+    def explained_active_share(self) -> float | None:
+        """Joules above ready power of all parts over the whole's; `None` where that isn't known."""
+        return self._explained.active_share
+
+    @property
     def _explained(self) -> Explained:
         return Explained(whole=self.whole, parts=tuple(part.cost for part in self.parts))
 
@@ -134,6 +140,8 @@ class LayerEnergy:
         }
         for name in ("explained_share", "explained_share_uncertainty", "explained_time_share"):
             figures[f"layers_{name}"] = (getattr(self, name), self.absent_because)
+        if self.explained_active_share is not None:
+            figures["layers_explained_active_share"] = (self.explained_active_share, None)
         figures["layers_unexplained_macs_share"] = (self.unexplained_macs_share, self.macs_absent_because)
         return figures
 
@@ -162,6 +170,7 @@ def measure_layers(
     take_rounds: TakeRounds,
     *,
     samples: int | None = None,
+    ready_power: PowerOf = lambda _: {},
     free: "Callable[[torch.device], int | None]" = free_bytes,
 ) -> LayerEnergy:
     """Energy of *module*'s forward pass in eval mode, whole and by the type of its layers.
@@ -173,6 +182,7 @@ def measure_layers(
         example_input: A tensor, a sequence of positional arguments, or a mapping of keyword arguments.
         take_rounds: Measures.
         samples: Samples in the input, or `None`.
+        ready_power: Tells it, for active joules.
         free: Memory left on a device, in bytes.
 
     Raises:
@@ -190,15 +200,18 @@ def measure_layers(
         }
         time_share = 1 / (1 + len(by_type))
         whole_pass = torch.inference_mode()(partial(module, *args, **kwargs))
-        whole = Cost.of(take_rounds(CallWork(call=whole_pass, samples=samples), None, time_share))
-        costs = dict.fromkeys(by_type, Cost(absent_because=whole.absent_because))
-        if whole.absent_because is None:
+        whole = take_rounds(CallWork(call=whole_pass, samples=samples), None, time_share)
+        because = Cost.of(whole).absent_because
+        parts: dict[LayerType, Sequence[Reading] | Absent] = dict.fromkeys(by_type, Absent(because or ""))
+        if because is None:
             stack.enter_context(out_of_place(calls))
-            costs = {
-                kind: Cost.of(take_rounds(CallWork(call=_replay(own)), kind.value, time_share))
+            parts = {
+                kind: take_rounds(CallWork(call=_replay(own)), kind.value, time_share)
                 for kind, own in by_type.items()
             }
-    return _result(module, example_input, whole, {kind: (costs[kind], by_type[kind]) for kind in by_type})
+    total, costs = costs_of(whole, tuple(parts.values()), ready_power)
+    of_types = dict(zip(by_type, zip(costs, by_type.values(), strict=True), strict=True))
+    return _result(module, example_input, total, of_types)
 
 
 def _result(

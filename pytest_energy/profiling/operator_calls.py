@@ -21,12 +21,22 @@ from pytest_energy.lazy_module import LazyModule
 from pytest_energy.profiling.lazy_torch import torch
 from pytest_energy.profiling.macs import FAULTS, fault_text
 from pytest_energy.profiling.nested import mapped, tensors_in
+from pytest_energy.profiling.operator_facts import (
+    argument_names,
+    has_out,
+    is_plain,
+    is_work,
+    moved,
+    name_of,
+    out_of_place,
+    storage_key,
+    written_names,
+)
 from pytest_energy.units import to_text
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from torch import Argument
     from torch._ops import OpOverload
 
 python_dispatch: Any = LazyModule("torch.utils._python_dispatch")
@@ -128,16 +138,10 @@ _EMPTY = frozenset(
     for name in ("empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided")
 )
 
-# Batch norms write to these without saying so in their schema (native_functions.yaml).
-_WRITTEN_UNSAID = frozenset({"running_mean", "running_var"})
-
 _LEAVES_GRADIENT = "torch::autograd::AccumulateGrad"
 
 _COMPILED = "compile_wrapper"
 """What a function of `torch.compile` is called through, in `torch/_dynamo/eval_frame.py`."""
-
-_REPEATABLE = frozenset({"copy_", "fill_", "zero_", "masked_fill_", "_foreach_copy_", "_foreach_zero_"})
-"""Operators that write the same however often they are called; out of place they would copy first."""
 
 _CALL_LIMIT = 200_000
 """Calls of operators: what is kept of each takes about a kilobyte of the host."""
@@ -220,11 +224,11 @@ class _Capture:
         except torch.OutOfMemoryError:
             if not self.calls:
                 raise
-            self._stop(f"at {_name(operator)} no memory was left")
+            self._stop(f"at {name_of(operator)} no memory was left")
         return operator(*args, **kwargs)
 
     def _is_kept(self, operator: "OpOverload", given: object) -> bool:
-        name = _name(operator)
+        name = name_of(operator)
         if operator.namespace in _OF_THE_TRACE or name in _SHAPES | _EMPTY:
             return False
         if operator.namespace in _COLLECTIVES:
@@ -237,7 +241,7 @@ class _Capture:
 
     def _kept(self, operator: "OpOverload", args: tuple[object, ...], kwargs: dict[str, object]) -> object:
         written = self._written(operator, args, kwargs)
-        twin = _out_of_place(operator) if written else None
+        twin = out_of_place(operator) if written else None
         own = self._before_write(written, shares_copies=twin is not None)
         held: dict[int, torch.Tensor] = {}
 
@@ -247,18 +251,18 @@ class _Capture:
             return held[id(tensor)]
 
         kept_args, kept_kwargs = mapped((args, kwargs), hold)
-        if twin is not None and _has_out(twin):
+        if twin is not None and has_out(twin):
             kept_kwargs["out"] = self._buffer(written[0])
         call = OperatorCall(
             operator=operator if twin is None else twin,
             args=kept_args,
             kwargs=kept_kwargs,
-            name=_name(operator),
+            name=name_of(operator),
             stage=self._stage((args, kwargs)),
             label=self.label(),
         )
         result = operator(*args, **kwargs)
-        if written or _is_work(result, (args, kwargs)):
+        if written or is_work(result, (args, kwargs)):
             self._keep(call, held.values())
         return result
 
@@ -268,7 +272,7 @@ class _Capture:
             return Stage.BACKWARD
         # What runs with gradients inside a step is its closure: a forward pass.
         is_step = self._open_steps > 0 and not torch.is_grad_enabled()
-        is_update = is_step or any(_storage_key(one) in self._gradients for one in tensors_in(given))
+        is_update = is_step or any(storage_key(one) in self._gradients for one in tensors_in(given))
         return Stage.OPTIMISER if is_update else Stage.FORWARD
 
     def _note_gradient(self, given: object) -> None:
@@ -278,7 +282,7 @@ class _Capture:
             self._gradients |= {
                 key: tensor.detach()
                 for tensor in tensors_in(given)
-                if (key := _storage_key(tensor)) is not None
+                if (key := storage_key(tensor)) is not None
             }
 
     def _written(
@@ -287,10 +291,10 @@ class _Capture:
         """What the operator writes to, of what it is given."""
         names = self._written_names.get(operator)
         if names is None:
-            names = self._written_names[operator] = _written_names(operator)
+            names = self._written_names[operator] = written_names(operator)
         if not names:
             return []
-        given = {**dict(zip(_argument_names(operator), args, strict=False)), **kwargs}
+        given = {**dict(zip(argument_names(operator), args, strict=False)), **kwargs}
         return [tensor for name in names for tensor in tensors_in(given.get(name))]
 
     # Rule 1
@@ -301,7 +305,7 @@ class _Capture:
         """Copies of *written* as they are now, by the tensor's id; calls so far get them in its place."""
         own: dict[int, torch.Tensor] = {}
         for tensor in written:
-            key = _storage_key(tensor)
+            key = storage_key(tensor)
             readers = [] if key is None else self._readers.pop(key, [])
             if readers:
                 before = tensor.untyped_storage().clone()  # type: ignore[no-untyped-call]
@@ -309,10 +313,10 @@ class _Capture:
                 for call in readers:
                     call.args, call.kwargs = mapped(
                         (call.args, call.kwargs),
-                        lambda kept, key=key, before=before: _moved(kept, key, before),  # type: ignore[misc]
+                        lambda kept, key=key, before=before: moved(kept, key, before),  # type: ignore[misc]
                     )
                 if shares_copies:
-                    own[id(tensor)] = _moved(tensor, key, before)
+                    own[id(tensor)] = moved(tensor, key, before)
                     continue
             own[id(tensor)] = self._copy(tensor)
         return own
@@ -327,7 +331,7 @@ class _Capture:
 
     def _copy(self, tensor: "torch.Tensor") -> "torch.Tensor":
         """A copy with the strides of *tensor*, gaps included: they say how memory is read."""
-        if not _is_plain(tensor) or not tensor.numel():
+        if not is_plain(tensor) or not tensor.numel():
             return tensor.detach().clone()
         extent = 1 + sum(
             (size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True)
@@ -341,7 +345,7 @@ class _Capture:
             return
         self.calls.append(call)
         for tensor in tensors:
-            key = _storage_key(tensor)
+            key = storage_key(tensor)
             if key is None:
                 continue
             self._readers.setdefault(key, []).append(call)
@@ -389,95 +393,3 @@ class _Capture:
                 f"{counts['compiled']} calls of compiled code run as operators in the parts: "
                 "what compiling fuses is in the whole alone"
             )
-
-
-# ---- what torch tells of an operator ----
-
-
-def _name(operator: "OpOverload") -> str:
-    schema = getattr(operator, "_schema", None)  # an operator that is given functions has none
-    return f"{operator.namespace}::{operator}" if schema is None else str(schema.name)
-
-
-def _arguments(operator: "OpOverload") -> "Sequence[Argument]":
-    schema = getattr(operator, "_schema", None)
-    return () if schema is None else tuple(schema.arguments)
-
-
-def _argument_names(operator: "OpOverload") -> list[str]:
-    return [argument.name for argument in _arguments(operator)]
-
-
-def _written_names(operator: "OpOverload") -> tuple[str, ...]:
-    """Arguments that the operator writes to."""
-    return tuple(
-        argument.name
-        for argument in _arguments(operator)
-        if argument.name in _WRITTEN_UNSAID
-        or (argument.alias_info is not None and argument.alias_info.is_write)
-    )
-
-
-def _out_of_place(operator: "OpOverload") -> "OpOverload | None":
-    """The operator that reads and writes as much, to another place, and so may be repeated; if there is one.
-
-    One that copies its input first would read and write more. One that is told where to write needs no new
-    memory, as the original doesn't: that is taken where there is one.
-    """
-    namespace, _, name = _name(operator).partition("::")
-    packet = getattr(getattr(torch.ops, namespace), name.removesuffix("_"), None)
-    if packet is None or name in _REPEATABLE or not name.endswith("_"):
-        return None
-    twins: list[OpOverload] = [getattr(packet, overload) for overload in packet.overloads()]
-    fitting = [twin for twin in twins if _takes(twin) == _takes(operator) and not _copies_first(twin)]
-    is_elementwise = name.startswith("_foreach_") or any(
-        torch.Tag.pointwise in one.tags for one in (operator, *fitting)
-    )
-    return max(fitting, key=_has_out, default=None) if is_elementwise else None
-
-
-def _takes(operator: "OpOverload") -> list[tuple[str, str]]:
-    """What an operator is given, besides where to write."""
-    return [(argument.name, str(argument.type)) for argument in _arguments(operator) if not argument.is_out]
-
-
-def _copies_first(operator: "OpOverload") -> bool:
-    """Whether torch has made it out of the one in place, by copying before or after."""
-    return torch.Tag.generated in operator.tags
-
-
-def _has_out(operator: "OpOverload") -> bool:
-    return any(argument.is_out for argument in _arguments(operator))
-
-
-def _is_work(result: object, given: object) -> bool:
-    """Whether a device had something to compute for *result*: it is new, and no view of what was given."""
-    keys = {_storage_key(tensor) for tensor in tensors_in(given)} - {None}
-    return any(_storage_key(tensor) not in keys for tensor in tensors_in(result) if tensor.numel())
-
-
-def _is_plain(tensor: "torch.Tensor") -> bool:
-    return (
-        type(tensor) in {torch.Tensor, torch.nn.Parameter}
-        and tensor.layout is torch.strided
-        and not (tensor.is_conj() or tensor.is_neg() or tensor.is_quantized)
-    )
-
-
-def extent_of(tensor: "torch.Tensor") -> int:
-    """Elements from the first to the last of a tensor that has some, gaps included."""
-    steps = zip(tensor.shape, tensor.stride(), strict=True)
-    return 1 + sum(int(size - 1) * int(stride) for size, stride in steps)
-
-
-def _storage_key(tensor: "torch.Tensor") -> int | None:
-    """Names the memory of a tensor, which its views share; `None` where there is none of its own."""
-    return int(tensor.untyped_storage()._cdata) if _is_plain(tensor) else None  # noqa: SLF001
-
-
-def _moved(tensor: "torch.Tensor", key: int | None, storage: "torch.UntypedStorage") -> "torch.Tensor":
-    """*tensor* over *storage*, if it lies in the memory *key*."""
-    if _storage_key(tensor) != key:
-        return tensor
-    moved = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
-    return moved.set_(storage, tensor.storage_offset(), tensor.shape, tensor.stride())

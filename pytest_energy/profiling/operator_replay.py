@@ -16,7 +16,8 @@ from pytest_energy.meter.synchronize import synchronize
 from pytest_energy.profiling.lazy_torch import torch
 from pytest_energy.profiling.macs import FAULTS, fault_text
 from pytest_energy.profiling.nested import tensors_in
-from pytest_energy.profiling.operator_calls import OperatorCall, Stage, extent_of
+from pytest_energy.profiling.operator_calls import OperatorCall, Stage
+from pytest_energy.profiling.operator_facts import extent_of
 
 OTHERS = "other operators"
 

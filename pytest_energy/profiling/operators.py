@@ -13,9 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_energy.errors import Absent
-from pytest_energy.model import Reading
 from pytest_energy.profiling.capture import free_bytes
-from pytest_energy.profiling.costs import Cost, Explained, TakeRounds, cost_text
+from pytest_energy.profiling.costs import Cost, Explained, PowerOf, Rounds, TakeRounds, cost_text, costs_of
 from pytest_energy.profiling.lazy_torch import torch
 from pytest_energy.profiling.operator_calls import Stage, captured_operators
 from pytest_energy.profiling.operator_replay import (
@@ -26,7 +25,6 @@ from pytest_energy.profiling.operator_replay import (
     most_groups,
     time_shares,
 )
-from pytest_energy.ready import ReadyPower
 from pytest_energy.work import CallWork
 
 
@@ -160,13 +158,9 @@ class OperatorEnergy:
         return [f"the operators explain {100 * share:.1f} +- {100 * uncertainty:.1f} % of it: {stages}"]
 
 
-PowerOf = Callable[[Sequence[Reading]], Mapping[str, ReadyPower]]
-"""Ready power of the devices, from the quiet before all these rounds."""
-
-
 def measure_operators(
     work: Callable[[], object],
-    whole: Sequence[Reading] | Absent,
+    whole: Rounds,
     take_rounds: TakeRounds,
     ready_power: PowerOf,
     *,
@@ -198,9 +192,9 @@ def measure_operators(
 
 def rounds_of(
     groups: Sequence[Group], take_rounds: TakeRounds, time_s: float | None, time_share: float = 1.0
-) -> list[Sequence[Reading] | Absent]:
+) -> list[Rounds]:
     """The rounds of each group in windows of its own, in *time_s*, which is *time_share* of the test's."""
-    results: list[Sequence[Reading] | Absent] = []
+    results: list[Rounds] = []
     for group, share in zip(groups, time_shares(groups), strict=True):
         count = 1 if time_s is None else group.calls_a_round(share * time_s)
         work = CallWork(call=group.again, call_count=count, may_repeat=False)
@@ -209,25 +203,24 @@ def rounds_of(
 
 
 def _result(
-    whole: Sequence[Reading],
+    whole: Rounds,
     groups: Groups,
-    rounds: Sequence[Sequence[Reading] | Absent],
+    rounds: Sequence[Rounds],
     ready_power: PowerOf,
     notes: tuple[str, ...],
 ) -> OperatorEnergy:
-    of_parts = [reading for own in rounds if not isinstance(own, Absent) for reading in own]
-    ready = ready_power([*whole, *of_parts])
+    total, costs = costs_of(whole, rounds, ready_power)
     return OperatorEnergy(
-        whole=Cost.of(whole, ready),
+        whole=total,
         parts=tuple(
             OperatorPart(
                 stage=group.stage,
                 name=group.name,
                 names=group.names,
                 call_count=len(group.calls),
-                cost=Cost.of(own, ready),
+                cost=cost,
             )
-            for group, own in zip(groups.groups, rounds, strict=True)
+            for group, cost in zip(groups.groups, costs, strict=True)
         ),
         notes=(*notes, *groups.notes),
     )

@@ -11,6 +11,7 @@ from pytest_energy.errors import Absent, EnergyError
 from pytest_energy.model import Provenance, Reading
 from pytest_energy.profiling.layers import LayerEnergy, measure_layers
 from pytest_energy.profiling.macs import count_macs_by
+from pytest_energy.ready import ReadyPower
 from pytest_energy.work import CallWork
 
 
@@ -231,6 +232,18 @@ class TestShares:
     def test_it_may_be_above_one(self) -> None:
         """Parts that cost more apart than together aren't scaled down."""
         assert self.energy(Bench({None: 10.0})).explained_share == pytest.approx(2.0)
+
+    def test_of_active_joules_where_ready_power_is_known(self) -> None:
+        """50 W are the waiting: of 20 J in 200 ms 10 J, of 15 and 4 J in 150 and 40 ms 7.5 and 2 J."""
+        energy = measure_layers(
+            self.module,
+            torch.ones(1, 2),
+            Bench({None: 20.0, "linear": 15.0, "activation": 4.0}),
+            ready_power=lambda readings: {"gpu:0": ReadyPower(power_w=50.0 if len(readings) == 9 else 0.0)},
+        )
+        assert energy.explained_active_share == pytest.approx(9.5 / 10.0)
+        assert energy.metrics["layers_explained_active_share"] == pytest.approx(0.95)
+        assert "layers_explained_active_share" not in self.energy(Bench()).metrics
 
     def test_its_uncertainty(self) -> None:
         """Relative parts add in squares: two parts of 10 +- 1 J over 20 +- 1 J are known to 8.7 %."""
