@@ -5,7 +5,8 @@
 The first file is a run of `benchmarks/cnn` with the profile `paper` on the card, the second is of
 `networks.py`. For each network the calibration is made of all others, its interval from leaving out each of
 those in turn: neither costs nor interval know the network. Training and inference of a network are left out
-together. Printed is a table in Markdown.
+together. With `--unseen RUN.json ...`, runs with the profile `gpu`, networks that the first file doesn't have
+are predicted from all that it has. Printed are tables in Markdown.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from tabulate import tabulate
 if not __package__:  # run as a file: the folder above `benchmarks` isn't on the path
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.profiles import PAPER
+from benchmarks.profiles import GPU, PAPER, CnnProfile
 from pytest_energy.cli.files import read_run
 from pytest_energy.codec import JsonDict
 from pytest_energy.errors import Absent
@@ -70,15 +71,14 @@ def features_by_work(path: Path) -> dict[tuple[str, str], Features]:
 
 
 def observations(
-    records: Iterable[Record], features: Mapping[tuple[str, str], Features]
+    records: Iterable[Record], features: Mapping[tuple[str, str], Features], size: CnnProfile = PAPER.cnn
 ) -> Iterator[Observation]:
-    """A step of each training and inference test of *records*."""
+    """A step of each training and inference test of *records*, whose rounds are as *size* says."""
     for record in records:
         model, work = record.model or "", record.group or ""
         ready_power_w = ready_power_of(record)
         if work not in WORKS or record.energy_j is None or record.duration_s is None or ready_power_w is None:
             continue
-        size = PAPER.cnn
         steps = size.train_steps_of(model) if work == "training" else size.inference_steps_of(model)
         yield Observation(
             test_id=f"{work} {model}",
@@ -98,6 +98,13 @@ def rows(all_of_them: Sequence[Observation]) -> Iterator[Row]:
         for one in all_of_them:
             if one.group == group:
                 yield _row(one, calibration.predict(one.features))
+
+
+def unseen_rows(known: Sequence[Observation], others: Iterable[Observation]) -> list[Row]:
+    """Those of *others* whose networks are not among *known*, as these predict them."""
+    calibration = calibrated(known, machine_key="card", created="")
+    groups = {one.group for one in known}
+    return [_row(one, calibration.predict(one.features)) for one in others if one.group not in groups]
 
 
 def _row(one: Observation, prediction: Prediction | Absent) -> Row:
@@ -136,22 +143,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("counts", type=Path)
+    parser.add_argument("--unseen", type=Path, nargs="*", default=[], metavar="RUN.json")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    records = [one.record for one in read_run(arguments.run).judgements]
-    seen = list(observations(records, features_by_work(arguments.counts)))
+    features = features_by_work(arguments.counts)
+    seen = list(observations(_records([arguments.run]), features))
+    unseen = unseen_rows(seen, observations(_records(arguments.unseen), features, GPU.cnn))
     results = list(rows(seen))
     summaries = {work: summary([one for one in results if one.work == work]) for work in WORKS}
     summaries["together"] = summary(results)
+    if unseen:
+        summaries["unseen, other boards"] = summary(unseen)
     document = {
         "summary": summaries,
-        "rows": [asdict(one) | {"error_share": one.error_share} for one in results],
+        "rows": [asdict(one) | {"error_share": one.error_share} for one in (*results, *unseen)],
         "costs_of_all": asdict(calibrated(seen, machine_key="card", created="").costs),
         "features_of_a_step": {one.test_id: dict(one.features) for one in seen},
     }
     if arguments.out is not None:
         write_whole(arguments.out, (json.dumps(document, indent=1) + "\n").encode("ascii"))
-    print(_tables(results, summaries))  # noqa: T201  # a script
+    print(_tables((*results, *unseen), summaries))  # noqa: T201  # a script
+
+
+def _records(paths: Iterable[Path]) -> list[Record]:
+    return [one.record for path in paths for one in read_run(path).judgements]
 
 
 def _tables(results: Sequence[Row], summaries: Mapping[str, JsonDict]) -> str:

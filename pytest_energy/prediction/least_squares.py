@@ -18,7 +18,10 @@ HUBER_SHARE = 0.1
 """Errors beyond 10 % count in proportion, not squared: some networks use kernels that counts don't tell."""
 
 STEP_COUNT = 60
-"""A fit of the benchmarks' networks stands still after 20."""
+"""A fit of the benchmarks' networks stands still after 20; one that goes to and fro ends here."""
+
+STILL_SHARE = 1e-6
+"""Costs that move by less are there: nobody measures joules so well."""
 
 _MOST_LOG = 2.0  # of one step: a row that is wrong by more than e^2 is pulled as if it were by that
 _DUST = 1e-10  # of a gradient whose columns are scaled to 1
@@ -79,7 +82,10 @@ def fitted(rows_at: "Callable[[Floats], Floats]", targets: "Floats", start: "Flo
         best = min(best, (_loss(errors), costs), key=lambda pair: pair[0])
         weights = np.sqrt(np.minimum(1.0, HUBER_SHARE / np.maximum(np.abs(errors), HUBER_SHARE))) / predicted
         wanted = predicted * (1 + np.clip(errors, -_MOST_LOG, _MOST_LOG))
-        costs = (costs + non_negative(rows * weights[:, None], wanted * weights)) / 2
+        new = (costs + non_negative(rows * weights[:, None], wanted * weights)) / 2
+        if np.allclose(new, costs, rtol=STILL_SHARE, atol=0.0):
+            break
+        costs = new
     return best[1]
 
 

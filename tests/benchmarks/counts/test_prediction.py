@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.counts.prediction import Row, observations, rows, summary
+from benchmarks.counts.prediction import Row, observations, rows, summary, unseen_rows
 from pytest_energy.model import Provenance, Reading, Record
 from tests.builders import record
 from tests.fakes import networks
@@ -33,7 +33,7 @@ def test_an_observation_is_of_a_step() -> None:
 
 def test_a_network_does_not_know_itself() -> None:
     """Its joules change nothing of what is predicted for it."""
-    usual = [replace(one, test_id=f"x {one.group}") for one in networks.observations(10, scatter=0.1)]
+    usual = [replace(one, test_id=f"x {one.group}") for one in networks.observations(9, scatter=0.1)]
     changed = [replace(one, energy_j=5 * one.energy_j) if one.group == "network-4" else one for one in usual]
     before, after = ([one for one in rows(seen) if one.model == "network-4"] for seen in (usual, changed))
     assert [one.predicted_j for one in before] == [one.predicted_j for one in after]
@@ -50,3 +50,12 @@ def test_a_summary_counts_errors_and_intervals() -> None:
     assert (result["tests"], result["predicted"], result["inside_count"]) == (4, 3, 2)
     assert result["median_error_share"] == pytest.approx(0.1)
     assert result["largest_error_share"] == pytest.approx(0.5)
+
+
+def test_networks_of_other_runs_are_predicted_where_they_are_unseen() -> None:
+    """Those that the calibration has are left out, as it knows them."""
+    usual = [replace(one, test_id=f"x {one.group}") for one in networks.observations(10)]
+    known = [one for one in usual if one.group != "network-4"]
+    (first, second) = unseen_rows(known, usual)
+    assert {first.model, second.model} == {"network-4"}
+    assert first.predicted_j == pytest.approx(first.measured_j, rel=0.05)

@@ -1,5 +1,7 @@
 """The error of a calibration, its interval, and what it doesn't predict."""
 
+from functools import cache
+
 import pytest
 
 from pytest_energy.errors import Absent, NotMeasurable
@@ -10,6 +12,7 @@ from tests.builders import KEY
 from tests.fakes.networks import counts, observation, observations
 
 
+@cache
 def calibration(network_count: int = 12, *, scatter: float = 0.1) -> Calibration:
     return calibrated(
         observations(network_count, scatter=scatter), machine_key=KEY, created="2026-11-20T10:00:00Z"

@@ -34,7 +34,7 @@ def test_costs_of_any_size_come_back() -> None:
     rows = np.array([[1e12, 10.0], [3e12, 500.0], [2e11, 70.0], [5e10, 900.0]])
     truth = np.array([7e-15, 3e-5])
     costs = fitted(lambda _: rows, rows @ truth, np.array([1e-14, 1e-5]))
-    assert costs == pytest.approx(truth, rel=1e-6)
+    assert costs == pytest.approx(truth, rel=1e-5)
 
 
 def test_one_wrong_row_does_not_move_the_rest() -> None:
