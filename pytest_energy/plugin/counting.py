@@ -8,7 +8,7 @@ Rule 3: a test is counted once; a run that confirms it is not.
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import pytest
@@ -87,11 +87,12 @@ class Counter:
         self, call: Callable[[], object], /, *, may_repeat: bool = True, is_whole: bool = True
     ) -> Counts | Absent:
         with self.owned():
-            return self.trace(
+            counted = self.trace(
                 call if may_repeat else _once(call),
                 may_repeat=may_repeat,
                 call_s=self.call_s if is_whole else None,
             )
+        return counted if isinstance(counted, Absent) else replace(counted, is_piece=not is_whole)
 
     @property
     def counts(self) -> Counts | None:

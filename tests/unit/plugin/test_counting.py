@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -38,6 +38,13 @@ def test_the_counts_of_one_more_call() -> None:
     one = counter(Run())
     one.count(CallWork(call=lambda: None))
     assert (one.counts, one.absent) == (COUNTS, {})
+
+
+def test_counts_of_a_smaller_piece_say_so() -> None:
+    """Joules of the work are not those of the piece: no calibration takes them together."""
+    one = counter(Run())
+    one.count(CallWork(call=lambda: None, traced=lambda: None))
+    assert one.counts == replace(COUNTS, is_piece=True)
 
 
 def test_without_a_call_the_reason_stands() -> None:
