@@ -4,9 +4,9 @@ Rule 1: what is allowed, and what is sharp enough to count, is that of the block
     alpha that was asked for. A look before the last block is no milder than the last one would be.
 Rule 2: one block doesn't show how processes differ. An early look at it takes them for as far apart as they
     are at the most.
-Rule 3: where the calls of both sides are the same and the work is, too, more seconds may be the host's. They
-    are a rise only if they prove one with processes as far apart as they are at the most: what is past that
-    lies between the calls (Python, files, sleep).
+Rule 3: where the calls of both sides are the same and the work is no regression, more seconds may be the
+    host's, and so may all joules where the work passes. They are a rise only if they prove one with processes
+    as far apart as they are at the most: what is past that lies between the calls (Python, files, sleep).
 Rule 4: where there are more calls, what is too blunt to pass proves a rise at alpha, not at a tenth of it.
 """
 
@@ -29,6 +29,15 @@ PRIORS = {
     Part.WORK: PRIOR_LEVELS,
     Part.WAITING: PRIOR_SECONDS_LEVELS,
 }
+
+
+_EXCUSED: Mapping[Verdict, frozenset[Part]] = {
+    Verdict.PASS: frozenset({Part.WAITING, Part.JOULES}),
+    Verdict.IMPROVEMENT: frozenset({Part.WAITING, Part.JOULES}),
+    Verdict.INCONCLUSIVE: frozenset({Part.WAITING}),
+    Verdict.REGRESSION: frozenset(),
+}
+"""Verdict of the work to the parts whose rise may be the host's, where the calls are the same: rule 3."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +98,10 @@ class PartComparer:
         """Work, waiting and all joules; these alone where there are no parts."""
         parts = [part for part in (Part.WORK, Part.WAITING) if part in self.pairs.blocks]
         changes = [self._change(part) for part in (*parts, Part.JOULES)]
-        if not parts or changes[0].comparison.verdict is Verdict.REGRESSION:
+        if not parts or self.look.counted.calls is not Calls.SAME:
             return tuple(changes)
-        return changes[0], *map(self._in_doubt, changes[1:])
+        excused = _EXCUSED[changes[0].comparison.verdict]
+        return tuple(self._in_doubt(one) if one.comparison.part in excused else one for one in changes)
 
     def is_worth_a_look(self) -> bool:
         """Whether all parts that will count are likely to pass where nothing has changed."""
@@ -122,9 +132,8 @@ class PartComparer:
         return PartChange(comparison=comparison, is_certain=sure_lower > 1 + allowed, doubt=doubt)
 
     def _in_doubt(self, change: PartChange) -> PartChange:
-        """A rise beside work that has not risen: rule 3."""
-        is_rise = change.comparison.verdict is Verdict.REGRESSION
-        if not is_rise or self.look.counted.calls is not Calls.SAME or self._is_past_any_host(change):
+        """A rise that a host may be the cause of: rule 3."""
+        if change.comparison.verdict is not Verdict.REGRESSION or self._is_past_any_host(change):
             return change
         comparison = replace(change.comparison, verdict=Verdict.INCONCLUSIVE)
         return replace(change, comparison=comparison, doubt=SameCalls())

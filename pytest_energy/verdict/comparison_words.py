@@ -302,7 +302,7 @@ def _notes(finding: Compared, record: Record) -> tuple[str, ...]:
 def _doubt_text(doubt: NotConfirmed | ByChance | FewLargeRounds | MachineMoved | SameCalls) -> str:
     if isinstance(doubt, SameCalls):
         return (
-            "both sides make the same calls and do the same work, and processes alone may be so far apart: "
+            "both sides make the same calls, and processes alone may be so far apart: "
             "the longer time is taken for the host's"
         )
     if isinstance(doubt, FewLargeRounds):

@@ -138,7 +138,7 @@ class FewLargeRounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SameCalls:
-    """More seconds, of sides whose calls and work are the same: the host's, or between the calls."""
+    """More seconds, of sides whose calls are the same, and no more than hosts are known to take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -281,6 +281,99 @@ def test_one_tree_with_two_environments(
     assert trees(repository.root) == 1
 
 
+STEPS = """
+import calc
+
+
+def step():
+    return sum(range(100))
+
+
+def epoch():
+    for _ in range(calc.STEP_COUNT):
+        step()
+"""
+COUNTED = """
+import pytest
+import calc
+import steps
+
+
+@pytest.mark.energy(tolerance=0.1, warmup=1)
+def test_epoch(energy):
+    def work():
+        steps.epoch()
+        calc.heavy()
+
+    energy.measure(work)
+
+
+@pytest.mark.energy(tolerance=0.1, warmup=1)
+def test_light(energy):
+    energy.measure(calc.light)
+"""
+
+
+def commit_steps(repository: Repository, step_count: int, *, heavy_j: float = 10.0) -> None:
+    """A commit whose epoch has so many steps, and uses so much."""
+    (repository.root / "steps.py").write_text(STEPS)
+    (repository.root / "calc.py").write_text(CALC.format(heavy_j=heavy_j) + f"\nSTEP_COUNT = {step_count}\n")
+    (repository.root / "test_calc.py").write_text(COUNTED)
+    git(repository.root, "add", "-A")
+    git(repository.root, "commit", "-qm", f"{step_count} steps")
+
+
+def test_counts_alone(repository: Repository, capfd: pytest.CaptureFixture[str]) -> None:
+    """One call of each side decides, without a round: more steps fail their test, by name, and no other."""
+    commit_steps(repository, 3)
+    commit_steps(repository, 5)
+    found = run(repository, capfd, "HEAD~1", "--basis=counts")
+    assert found.status == 1, found.text
+    epoch, light = found.test("test_epoch"), found.test("test_light")
+    assert (epoch["verdict"], light["verdict"]) == ("regression", "pass"), found.text
+    assert epoch["reason"].startswith("step (steps.py) is called 5 times, not 3"), epoch["reason"]
+    assert "compared with the counts of HEAD~1 (" in epoch["reason"]
+    assert epoch["rounds"] == []
+    assert "test 1 of 2: test_calc.py::test_epoch: counted" in found.text
+    assert trees(repository.root) == 1
+
+
+def test_equal_counts_pass_whatever_joules_do(
+    repository: Repository, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What doesn't change the calls is no matter of counts: exit status 0."""
+    commit_steps(repository, 3)
+    commit_steps(repository, 3, heavy_j=20.0)
+    found = run(repository, capfd, "HEAD~1", "--basis=counts", "--strict")
+    assert found.status == 0, found.text
+    assert found.test("test_epoch")["verdict"] == "pass"
+
+
+def test_equal_calls_need_no_further_block(repository: Repository, capfd: pytest.CaptureFixture[str]) -> None:
+    """Equal counts and equal joules pass after the first block, and no other is begun."""
+    commit_steps(repository, 3)
+    found = run(repository, capfd, "HEAD")
+    assert found.status == 0, found.text
+    assert "test_calc.py::test_epoch: pass: no further block is needed" in found.text
+    assert "block 2 of 3" not in found.text
+    assert "in 1 of 3 blocks, which was enough" in found.test("test_epoch")["reason"]
+    assert found.test("test_epoch")["counts"] is not None
+
+
+def test_what_changed_is_told_beside_joules(
+    repository: Repository, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A rise of the joules that counts explain ends in the first block; the message says which call."""
+    commit_steps(repository, 3)
+    commit_steps(repository, 5, heavy_j=16.0)
+    found = run(repository, capfd, "HEAD~1")
+    assert found.status == 1, found.text
+    epoch = found.test("test_epoch")
+    assert epoch["verdict"] == "regression"
+    assert "what changed: step (steps.py) is called 5 times, not 3" in epoch["reason"]
+    assert "test_calc.py::test_epoch: regression: no further block is needed" in found.text
+
+
 LEVELS = """
 import os
 from pathlib import Path
@@ -308,11 +401,14 @@ def test_levels(energy):
 def test_a_block_has_fresh_processes_whose_levels_average(
     repository: Repository, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each block starts both sides anew, and the levels of their processes average over the blocks."""
+    """Each block starts both sides anew, and the levels of their processes average over the blocks.
+
+    Nothing is counted, so that all blocks are measured.
+    """
     places = repository.root.parent / "places"
     places.mkdir()
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--energy-trace=off")
     monkeypatch.setenv("AB_PLACES", str(places))
-    monkeypatch.setenv("PYTEST_ADDOPTS", "--energy-trace=off")  # equal counts would end it after a block
     repository.commit(heavy_j=10.0, tests=LEVELS)
     outcome = run(repository, capfd, "HEAD", "--pairs=6")
     process_ids = [line for side in ("before", "after") for line in (places / side).read_text().splitlines()]

@@ -448,6 +448,15 @@ def test_more_work_of_the_same_calls_is_a_regression() -> None:
     assert judged_parts(work=1.05, look=looked(Calls.SAME)).verdict is Verdict.REGRESSION
 
 
+def test_no_calls_excuse_joules_of_work_that_may_have_risen() -> None:
+    """Work and seconds up by 3 %: what the work says is open, and all joules have surely risen."""
+    noise = (*(1 + 3 * (one - 1) for one in NOISE[:5]), 1.009)
+    result = judged_parts(work=1.03, wait=1.03, noise=noise, look=looked(Calls.SAME))
+    assert part_of(result, Part.WORK).verdict is Verdict.INCONCLUSIVE
+    assert result.verdict is Verdict.REGRESSION
+    assert result.reason.startswith("energy +3.0 %")
+
+
 def test_without_parts_the_same_calls_excuse_nothing() -> None:
     """Where work and waiting can't be told apart, nobody knows whose a rise is."""
     result = judged_parts(work=1.1, quiet_w=None, look=looked(Calls.SAME))
