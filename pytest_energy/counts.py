@@ -26,7 +26,7 @@ class Kind(StrEnum):
     GRADIENT = "gradient"
     """Nodes that are recorded for a backward pass."""
     GRAPH = "graph"
-    """Of torch.compile: compiled regions, graph breaks, compilations."""
+    """Of torch.compile: compiled regions, graph breaks, compilations; and replays of captured CUDA graphs."""
     FUNCTION = "function"
     """A function of Python, or one built in."""
     REQUEST = "request"

@@ -221,7 +221,7 @@ class TraceReading:
 
     def _count_call(self, event: Event) -> None:
         if _GRAPH_LAUNCHES.match(event.name):
-            self._tallies[Kind.LAUNCH, "graph", ""].add()
+            self._tallies[Kind.GRAPH, "CUDA graph replay", ""].add(site=event.site)
         elif _LAUNCHES.match(event.name):
             self._tallies[Kind.LAUNCH, "kernel", ""].add()
         elif event.parent < 0 and _SYNCHRONIZES.match(event.name):

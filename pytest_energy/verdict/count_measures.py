@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pytest_energy.counts import Kind
 from pytest_energy.verdict.count_pairs import Amounts, Pair, Span, gap
-from pytest_energy.verdict.count_weights import is_region, is_weighed
+from pytest_energy.verdict.count_weights import is_region, is_replay, is_weighed
 from pytest_energy.verdict.figures import DUST
 
 WEIGHTED_WORK, COPIED_BYTES = "weighted work", "copied bytes"
@@ -32,8 +32,8 @@ def _copied(pair: Pair, amounts: Amounts) -> Span:
 
 def _breaks(pair: Pair, amounts: Amounts) -> Span:
     """What was compiled before and falls into more regions now is broken; what is newly compiled is not."""
-    is_new_region = is_region(pair.name) and not pair.before.counts[1]
-    return amounts.counts if pair.kind is Kind.GRAPH and not is_new_region else (0, 0)
+    is_harmless = is_replay(pair.name) or (is_region(pair.name) and not pair.before.counts[1])
+    return amounts.counts if pair.kind is Kind.GRAPH and not is_harmless else (0, 0)
 
 
 _PARTS: Mapping[str, Part] = {

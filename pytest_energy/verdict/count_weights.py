@@ -145,12 +145,19 @@ def _copy_rate(name: str) -> float:
 
 
 def _graph_s(name: str) -> float:
+    if is_replay(name):
+        return CALL_S
     return _COMPILATION_S if "compil" in name and not is_region(name) else _GRAPH_BREAK_S
 
 
 def is_region(name: str) -> bool:
     """Whether it is a compiled region, which is no harm by itself."""
     return "region" in name.lower()
+
+
+def is_replay(name: str) -> bool:
+    """Whether it is a captured graph that runs again: one launch for all of its kernels."""
+    return "replay" in name
 
 
 def _request_s(name: str) -> float:

@@ -30,7 +30,7 @@ from pytest_energy.verdict.count_phrases import (
     run_word,
     sum_of,
 )
-from pytest_energy.verdict.count_weights import CONVOLUTIONS, PRECISION, is_region, is_tf32
+from pytest_energy.verdict.count_weights import CONVOLUTIONS, PRECISION, is_region, is_replay, is_tf32
 
 MOST_LINES = 2
 
@@ -125,6 +125,8 @@ def _on_one(change: Change, operators: Sequence[Change]) -> str:
             return _on_copy(change)
         case Kind.GRADIENT:
             return _on_gradients(change, has_backward=any(is_backward(one.pair.name) for one in operators))
+        case Kind.GRAPH if is_replay(pair.name):
+            return _on_replays(change)
         case Kind.GRAPH:
             now = f"{number_text(pair.after.counts)} {pair.name}{'' if pair.after.counts == (1, 1) else 's'}"
             why = ", which a graph break makes" if is_region(pair.name) and pair.before.counts[1] else ""
@@ -134,6 +136,16 @@ def _on_one(change: Change, operators: Sequence[Change]) -> str:
             return f"{number_text(pair.after.counts)} {pair.name}, before {number_text(pair.before.counts)}"
         case _:
             return f"{pair.name} is called {times_text(pair.after.counts)}, {not_text(pair.before.counts)}"
+
+
+def _on_replays(change: Change) -> str:
+    """Captured graphs of CUDA: without them each kernel is launched by itself."""
+    after, before = change.pair.after.counts, change.pair.before.counts
+    if after == (0, 0):
+        text = f"no captured CUDA graph is replayed, before {times_text(before)} a call"
+        return text + at_text(change.place)
+    text = f"captured CUDA graphs are replayed {times_text(after)} a call, {not_text(before)}"
+    return text + at_text(change.place)
 
 
 def _on_copy(change: Change) -> str:

@@ -167,7 +167,7 @@ def test_launches() -> None:
     )
     assert {key: entry.count for key, entry in entries.items()} == {
         (Kind.LAUNCH, "kernel"): 3,
-        (Kind.LAUNCH, "graph"): 1,
+        (Kind.GRAPH, "CUDA graph replay"): 1,
     }
 
 

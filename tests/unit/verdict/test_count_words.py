@@ -180,6 +180,21 @@ class TestOtherKinds:
             "torch.compile: 2 compiled regions a call, before 1, which a graph break makes",
         )
 
+    def test_a_captured_graph_that_is_replayed_no_more(self) -> None:
+        """Its calls come one by one; the replays tell why."""
+        replays = count_entry("CUDA graph replay", 32, kind=Kind.GRAPH, place="serve.py:20")
+        assert lines((replays,), (count_entry("aten::linear", 100),)) == (
+            "no captured CUDA graph is replayed, before 32 times a call: serve.py:20 (forward)",
+            "linear runs 100 times a call, before not at all",
+        )
+
+    def test_a_captured_graph_that_is_replayed_more(self) -> None:
+        """It is no graph break."""
+        replays = [count_entry("CUDA graph replay", count, kind=Kind.GRAPH) for count in (1, 2)]
+        assert lines((replays[0],), (replays[1],)) == (
+            "captured CUDA graphs are replayed 2 times a call, not once",
+        )
+
     def test_functions_and_requests(self) -> None:
         """What Python and an engine counted."""
         assert lines(
