@@ -17,7 +17,7 @@ from pytest_energy.baselines.schema import (
 )
 from pytest_energy.errors import BaselineError
 from pytest_energy.model import JoinedAs, Provenance, Reading, Record, Tick, Trace
-from tests.builders import KEY, TEST_ID, reading, record, sessions
+from tests.builders import KEY, TEST_ID, counted, counts_baseline, counts_of, reading, record, sessions
 
 EXAMPLE = Path(__file__).parents[2] / "data" / "baselines" / "format-1.json"
 
@@ -363,3 +363,35 @@ class TestBaseline:
         )
         one = replace(record(), rounds=(reading(), void))
         assert from_json_text(to_json_text(baseline(one)), "x").entries == (one,)
+
+
+class TestCountsAlone:
+    """Under a key of counts a session has counts and no joules."""
+
+    def test_round_trip(self) -> None:
+        """What is written is read as the same baseline."""
+        stored = counts_baseline(counted(counts_of(12)))
+        assert from_json_text(to_json_text(stored), "a file") == stored
+
+    @pytest.mark.parametrize(
+        ("session", "because"),
+        [
+            (
+                record(key="counts_cpu", counts=counts_of(12)),
+                "has joules, and counts_cpu is for counts alone",
+            ),
+            (replace(counted(counts_of(12)), counts=None), "has no counts, and counts_cpu is for counts"),
+            (counted(counts_of(12), key="counts_cuda"), "has counts of counts_cpu, not of counts_cuda"),
+            (counted(counts_of(12), key=KEY), "has no joules to compare with: no sensor"),
+        ],
+    )
+    def test_what_does_not_belong_is_refused(self, session: Record, because: str) -> None:
+        """Joules hang on their machine, and counts on their kind of device."""
+        with pytest.raises(BaselineError, match=because):
+            counts_baseline(session)
+
+    def test_sessions_of_other_work_do_not_stand_together(self) -> None:
+        """One question answers for all of them, as for joules."""
+        other = replace(counted(counts_of(12)), samples=64, created="2025-11-21T10:00:00Z")
+        with pytest.raises(BaselineError, match="samples: 'not given' in the baseline, '64' now"):
+            counts_baseline(counted(counts_of(12)), other)

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.plugin.batches import joined
-from tests.builders import record
+from tests.builders import counts_of, record
 
 
 def test_the_rounds_of_the_second_run_confirm_those_of_the_first() -> None:
@@ -53,3 +53,11 @@ def test_other_work_confirms_nothing(other: dict[str, object]) -> None:
     first = replace(record(1.0), samples=3)
     with pytest.raises(NotMeasurable, match="its second run measured other work"):
         joined(first, replace(first, **other))  # type: ignore[arg-type]  # fields of a record
+
+
+def test_the_counts_are_those_of_the_first_run() -> None:
+    """The run that confirms is not counted, and its silence takes nothing away."""
+    both = joined(record(1.0, counts=counts_of(12)), record(1.0))
+    assert both.counts == counts_of(12)
+    uncounted = joined(record(1.0, absent={"counts": "a command"}), record(1.0))
+    assert (uncounted.counts, uncounted.absent) == (None, {"counts": "a command"})
