@@ -7,7 +7,7 @@ Rule 2: only `run` is inside the window. What comes before (`prepare`) and after
 
 import inspect
 from collections.abc import Callable, Coroutine, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
 from pytest_energy.counts import Counts
@@ -133,7 +133,10 @@ class CallWork(Generic[R]):
         return WorkDescription(samples=self.samples)
 
     def counts(self, trace: Trace, /) -> Counts | Absent:
-        return trace(self.call) if self.traced is None else trace(_checked(self.traced), is_whole=False)
+        if self.traced is None:
+            return trace(self.call)
+        counts = trace(_checked(self.traced), is_whole=False)
+        return replace(counts, is_piece=True) if isinstance(counts, Counts) else counts
 
 
 def why_not_done(result: object) -> str | None:

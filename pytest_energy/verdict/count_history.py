@@ -26,7 +26,7 @@ class CountedSession:
     Attributes:
         created: When it was made.
         facts: Of its machine and libraries.
-        work: What must be equal: the samples, and what else the work is made of.
+        work: What must be equal: samples, what else the work is made of, whether all of it was counted.
     """
 
     created: str
@@ -106,4 +106,5 @@ def _facts_of(machine: Machine) -> dict[str, str]:
 
 def _work_of(record: Record) -> dict[str, str]:
     samples = "not given" if record.samples is None else str(record.samples)
-    return {**record.workload, "samples": samples}
+    is_piece = record.counts is not None and record.counts.is_piece
+    return {**record.workload, "samples": samples, "counted": "a piece" if is_piece else "the whole"}

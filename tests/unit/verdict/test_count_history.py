@@ -10,6 +10,7 @@ from pytest_energy.verdict.findings import (
     AgainstCounts,
     NoCounts,
     NoCountsBaseline,
+    OtherWork,
     Unmeasured,
 )
 from pytest_energy.verdict.policy import Policy
@@ -157,6 +158,14 @@ def test_counts_of_other_work_are_not_compared() -> None:
     fresh = replace(counted(counts_of(12)), samples=64)
     assert decided(fresh, policy=BY_COUNTS, counted=against).verdict is Verdict.NOT_COMPARABLE
     assert decided(fresh, counted=against).counts_comparison is None
+
+
+def test_a_piece_is_not_compared_with_the_whole() -> None:
+    """A step is no epoch that has become cheaper."""
+    against = [counts_baseline(counted(counts_of(12)))]
+    piece = counted(replace(counts_of(1), is_piece=True))
+    finding = decided(piece, policy=BY_COUNTS, counted=against).findings[0]
+    assert finding == OtherWork(differences={"counted": ("the whole", "a piece")})
 
 
 def test_facts_of_the_newest_session_explain_a_change() -> None:
