@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pytest_energy.counts import OF_THE_LIBRARY, Kind
 from pytest_energy.errors import printable
-from pytest_energy.judgement import CountChange, CountsComparison, Judgement
+from pytest_energy.judgement import Cause, CountChange, CountsComparison, Judgement
 from pytest_energy.units import percent_change_text
 from pytest_energy.verdict.count_measures import WEIGHTED_WORK
 from pytest_energy.verdict.count_names import copy_name, number_text, plain_name, wait_name
@@ -33,6 +33,18 @@ def lines(judgement: Judgement) -> list[str]:
     headline = printable(judgement.reason.partition("\n")[0])
     found = zip(comparison.lines, map(printable, labelled(comparison)), strict=True)
     return [text for line, text in found if printable(line) != headline]
+
+
+def line_of_a_pass(judgement: Judgement) -> str | None:
+    """The worst of `lines`, for a test that passes; `None` where all that changed runs inside, unexplained.
+
+    A library may choose other kernels by itself, as cuDNN does when it tries them.
+    """
+    comparison, found = judgement.counts_comparison, lines(judgement)
+    if comparison is None or not found:
+        return None
+    is_inside = bool(comparison.changes) and {one.cause for one in comparison.changes} == {Cause.UNKNOWN}
+    return None if is_inside else found[0]
 
 
 def judged_ratio(judgement: Judgement) -> float | None:

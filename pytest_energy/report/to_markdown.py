@@ -91,9 +91,9 @@ def _reasons(rows: Sequence[Row], room: int) -> str:
 
 def _changes(passes: Sequence[Row], room: int) -> str:
     """What counts say of tests that pass; of the others it stands in their reasons."""
-    found = [(row, count_cells.lines(row.judgement)) for row in passes]
+    found = [(row, count_cells.line_of_a_pass(row.judgement)) for row in passes]
     return _within(
-        [f"- {_code(row.short_id)}: {_inline(lines[0])}" for row, lines in found if lines], room, "tests"
+        [f"- {_code(row.short_id)}: {_inline(line)}" for row, line in found if line], room, "tests"
     )
 
 

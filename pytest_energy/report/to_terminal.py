@@ -194,10 +194,9 @@ def _why(view: View, width: int) -> list[str]:
 
 def _reason(judgement: Judgement) -> str | None:
     """First line of the reason, and what changed; of a pass the worst of that alone."""
-    changes = count_cells.lines(judgement)
     if judgement.verdict is Verdict.PASS:
-        return changes[0] if changes else None
-    return "\n".join([cells.first_line(judgement.reason), *changes])
+        return count_cells.line_of_a_pass(judgement)
+    return "\n".join([cells.first_line(judgement.reason), *count_cells.lines(judgement)])
 
 
 def _notes(view: View) -> list[str]:

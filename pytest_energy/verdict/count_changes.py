@@ -16,7 +16,7 @@ from pytest_energy.verdict.count_pairs import Pair, paired
 from pytest_energy.verdict.count_phrases import Change, Context
 from pytest_energy.verdict.count_places import changed_place
 from pytest_energy.verdict.count_ranks import ranks
-from pytest_energy.verdict.count_words import lines
+from pytest_energy.verdict.count_words import CALLERS, lines
 
 MOST_CHANGES = 50
 """Changes that are kept with a judgement; they are counted all."""
@@ -25,9 +25,6 @@ MOST_CHANGES = 50
 _OF_THE_CODE = frozenset({"git_commit", "git_dirty", "commit"})
 
 _DEVICE = "CUDA"  # in the source of counts, where a device was traced
-
-# Libraries whose own Python code calls operators, such as optimisers and layers.
-_CALLERS = ("torch", "torchvision", "transformers", "vllm")
 
 
 def compare_counts(
@@ -116,7 +113,7 @@ def _cause(pair: Pair, context: Context) -> Cause:
 
 
 def _callers(kind: Kind) -> tuple[str, ...]:
-    return (*_CALLERS, "python") if kind is Kind.FUNCTION else _CALLERS
+    return (*CALLERS, "python") if kind is Kind.FUNCTION else CALLERS
 
 
 def _unfolded(changes: Sequence[Change], context: Context) -> list[Change]:

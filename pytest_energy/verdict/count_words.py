@@ -34,6 +34,9 @@ from pytest_energy.verdict.count_weights import CONVOLUTIONS, PRECISION, is_regi
 
 MOST_LINES = 2
 
+CALLERS = ("torch", "torchvision", "transformers", "vllm")
+"""Libraries whose own Python code calls operators, such as optimisers and layers."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sentence:
@@ -75,14 +78,19 @@ def _on_code(changes: Sequence[Change], context: Context) -> Iterator[_Sentence]
             continue  # as many nodes as the operators take
         if kind is Kind.WAIT:
             yield _sentence(_on_waits(group, context), group, context)
+        elif kind is Kind.FUNCTION:
+            yield from (_sentence(_on_functions(edit), edit, context) for edit in edits(group))
         else:
             yield from (_sentence(_on_one(change, operators), [change], context) for change in group)
 
 
 def _sentence(text: str, group: Sequence[Change], context: Context) -> _Sentence:
     """*text*, with the library that calls otherwise by itself."""
+    callers = {name: context.facts[name] for name in CALLERS if name in context.facts}
     if group[0].cause is Cause.LIBRARY:
         text = f"{text} ({differences_text(context.facts)})"
+    elif callers and group[0].pair.kind is Kind.OPERATOR:
+        text = f"{text} ({differences_text(callers)} may be why)"
     return _Sentence(text=text, rank=_rank(group))
 
 
@@ -117,6 +125,17 @@ def _on_waits(group: Sequence[Change], context: Context) -> str:
     return f"{now}: {wait_name(heaviest.pair.name)}{place}"
 
 
+def _on_functions(group: Sequence[Change]) -> str:
+    """Functions of Python that are called more often or less from one place."""
+    if len(group) == 1:
+        pair, place = group[0].pair, at_text(group[0].place)
+        return f"{pair.name} is called {times_text(pair.after.counts)}, {not_text(pair.before.counts)}{place}"
+    heaviest = sorted(group, key=lambda change: -abs(change.rank))
+    count = sum(change.pair.count_rise for change in group)
+    times, word = times_text((abs(count), abs(count))), "more" if count >= 0 else "less"
+    return f"{names_of(heaviest)} are called {times} {word}{at_text(heaviest[0].place)}"
+
+
 def _on_one(change: Change, operators: Sequence[Change]) -> str:
     """A change of a kind of which each stands by itself."""
     pair = change.pair
@@ -135,7 +154,7 @@ def _on_one(change: Change, operators: Sequence[Change]) -> str:
         case Kind.REQUEST:
             return f"{number_text(pair.after.counts)} {pair.name}, before {number_text(pair.before.counts)}"
         case _:
-            return f"{pair.name} is called {times_text(pair.after.counts)}, {not_text(pair.before.counts)}"
+            raise NotImplementedError(f"{pair.kind} has no words")
 
 
 def _on_replays(change: Change) -> str:

@@ -75,6 +75,7 @@ def compared(
     return comparison
 
 
+@settings(max_examples=50)
 @given(COUNTS, FACTS, st.randoms(use_true_random=False))
 def test_what_is_the_same_is_no_change(
     counts: Counts, facts: dict[str, tuple[str, str]], order: object
@@ -87,6 +88,7 @@ def test_what_is_the_same_is_no_change(
     assert comparison.verdict is Verdict.PASS
 
 
+@settings(max_examples=50)
 @given(COUNTS, COUNTS, FACTS)
 def test_any_two_are_compared_in_at_most_two_lines(
     one: Counts, other: Counts, facts: dict[str, tuple[str, str]]
@@ -98,6 +100,7 @@ def test_any_two_are_compared_in_at_most_two_lines(
     assert bool(comparison.lines) or not comparison.changes
 
 
+@settings(max_examples=50)
 @given(COUNTS, COUNTS)
 def test_then_and_now_change_places(one: Counts, other: Counts) -> None:
     """Compared the other way round the same things have changed, by as much."""
@@ -110,6 +113,7 @@ def test_then_and_now_change_places(one: Counts, other: Counts) -> None:
     }
 
 
+@settings(max_examples=50)
 @given(COUNTS, ONE_CODE)
 def test_one_added_call_is_the_one_that_is_named(counts: Counts, kind: Kind) -> None:
     """What the code did not do before is the only change, a regression, and the first line has its name."""
@@ -123,13 +127,8 @@ def test_one_added_call_is_the_one_that_is_named(counts: Counts, kind: Kind) -> 
 
 
 @settings(max_examples=50)
-@given(COUNTS, COUNTS, COUNTS)
-def test_more_sessions_never_make_a_regression(fresh: Counts, one: Counts, other: Counts) -> None:
-    """What passes against one session passes against it and another: the interval only widens."""
-    one, other = (
-        replace(one, source=fresh.source, omitted_count=0),
-        replace(other, source=fresh.source, omitted_count=0),
-    )
-    one, other = replace(one, settings=fresh.settings), replace(other, settings=fresh.settings)
-    alone, both = compared(fresh, one), compared(fresh, other, one)
-    assert set(both.rises) <= set(alone.rises) or alone.verdict is Verdict.REGRESSION
+@given(COUNTS, COUNTS)
+def test_a_session_that_is_the_same_makes_it_no_change(fresh: Counts, other: Counts) -> None:
+    """Least and most of the sessions hold what one of them was, whatever the other was."""
+    comparison = compared(fresh, replace(other, source=fresh.source), fresh)
+    assert (comparison.changes, comparison.rises, comparison.verdict) == ((), {}, Verdict.PASS)

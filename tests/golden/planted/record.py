@@ -1,6 +1,6 @@
 """Counts of planted bugs and of the same work without, as a run.
 
-`python -m tests.golden.planted.record [cuda]` writes `counts_cpu.json` or `counts_cuda.json` beside itself.
+`python -m tests.golden.planted.record [DEVICE [FOLDER]]` writes `counts_DEVICE.json`, of `cpu` or of `cuda`.
 Of what runs inside operators the heaviest few are kept; the code's counts are whole.
 """
 
@@ -60,13 +60,13 @@ def _kept(counts: Counts) -> Counts:
 
 
 def main() -> None:
-    device = "cuda" if "cuda" in sys.argv[1:] else "cpu"
+    device, folder = [*sys.argv[1:], *("cpu", str(FOLDER))[len(sys.argv) - 1 :]]
     tests = [
         judged(replace(counted(counts_of(work)), test_id=f"tests/test_model.py::test_{name}"))
         for name, work in works(device).items()
     ]
     text = to_json.render(view.of(tests), created=CREATED)
-    (FOLDER / f"counts_{device}.json").write_text(text, encoding="utf-8")
+    (Path(folder) / f"counts_{device}.json").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -47,6 +47,14 @@ class TestOnTheScreen:
         assert f"why\n  pass test_training[resnet18]: what changed: {LINE}\n" in text
         assert OTHER not in text
 
+    def test_other_kernels_for_no_known_reason_are_no_news_of_a_pass(self) -> None:
+        """A library tries kernels by itself; that is in the page and in the JSON."""
+        (change,) = CHANGED.changes
+        inside = replace(CHANGED, changes=(replace(change, kind=Kind.KERNEL, cause=Cause.UNKNOWN),))
+        text = to_terminal.render(view.of([counted(Verdict.PASS, counts=inside)]), width=160)
+        assert "why" not in text
+        assert LINE in to_terminal.render(view.of([counted(Verdict.REGRESSION, counts=inside)]), width=160)
+
     def test_a_test_that_passes_unchanged_has_none(self) -> None:
         """Nothing changed, nothing is said."""
         unchanged = replace(CHANGED, changes=(), lines=(), verdict=Verdict.PASS)

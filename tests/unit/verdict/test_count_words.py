@@ -200,6 +200,10 @@ class TestOtherKinds:
         assert lines(
             (count_entry("parse", 1, kind=Kind.FUNCTION),), (count_entry("parse", 9, kind=Kind.FUNCTION),)
         ) == ("parse is called 9 times, not once",)
+        called = [
+            count_entry(name, 9, kind=Kind.FUNCTION, place="util.py:3", function="read") for name in "ab"
+        ]
+        assert lines((), tuple(called)) == ("a and b are called 18 times more: util.py:3 (read)",)
         assert lines(
             (count_entry("output tokens", 100, kind=Kind.REQUEST),),
             (count_entry("output tokens", 140, kind=Kind.REQUEST),),
@@ -228,6 +232,14 @@ class TestCauses:
                 "_foreach_add_ runs 4 times a call, not 3: train.py:9 (forward) adds 1 "
                 "(torch 2.11.0 -> 2.13.0, driver 575.57 -> 580.95)"
             ),
+        )
+
+    def test_other_code_under_another_library(self) -> None:
+        """The code is another one, and so is torch: either may call more."""
+        adds = [count_entry("aten::add", count) for count in (3, 4)]
+        facts = TORCH | {"git_commit": ("3f2c1ab", "9d8e7f6")}
+        assert lines((adds[0],), (adds[1],), facts=facts) == (
+            "add runs 4 times a call, not 3 (torch 2.11.0 -> 2.13.0 may be why)",
         )
 
     @pytest.mark.parametrize(
