@@ -77,7 +77,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                     model=f"{name}, {work}",
                     samples=size.batch_size,
                     rounds=size.rounds,
-                    warmup=1,
+                    warmup=3,  # the first call of a work prepares the card's libraries
                     max_time_s=size.max_time_s,
                 ),
             )

@@ -19,6 +19,7 @@ from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.plugin.measurement import Measurement
 from pytest_energy.plugin.progress import say
 from pytest_energy.plugin.windows import Window
+from pytest_energy.profiling.costs import Rounds
 from pytest_energy.profiling.layer_steps import measure_layer_step, training_step
 from pytest_energy.profiling.layers import LayerEnergy, measure_layers
 from pytest_energy.profiling.operators import OperatorEnergy, measure_operators
@@ -79,7 +80,8 @@ class Energy:
         call = partial(work, *args, **kwargs)
         result = self._measurement.measure(CallWork(call=call, samples=samples, traced=traced))
         if self._measurement.run.settings.measures_operators and self._measurement.takes_parts:
-            say(self._measurement.run.config, f"{self._measurement.test_id}\n{self._operators_of(call)}")
+            energy = self._operators_of(call) if traced is None else self._operators_of_piece(traced)
+            say(self._measurement.run.config, f"{self._measurement.test_id}\n{energy}")
         return result
 
     def operators(
@@ -114,14 +116,22 @@ class Energy:
         self._measurement.measure(CallWork(call=call, samples=samples))
         return self._operators_of(call)
 
-    def _operators_of(self, call: Callable[[], object]) -> OperatorEnergy:
+    def _operators_of_piece(self, piece: Callable[[], object]) -> OperatorEnergy:
+        """Of what stands in for a work that is too long to be kept, against rounds of its own."""
+        rounds = self._measurement.measure_part(CallWork(call=piece), "traced", 0.25)
+        return self._operators_of(piece, rounds, "these are the operators of the smaller piece, traced=")
+
+    def _operators_of(
+        self, call: Callable[[], object], whole: Rounds | None = None, *notes: str
+    ) -> OperatorEnergy:
         measurement = self._measurement
         energy = measure_operators(
             call,
-            measurement.own_rounds(),
+            measurement.own_rounds() if whole is None else whole,
             measurement.measure_part,
             measurement.ready_power,
             time_s=measurement.part_time_s,
+            notes=notes,
         )
         measurement.keep(Metrics(energy.metrics, energy.absent))
         return energy

@@ -100,6 +100,7 @@ def captured_operators(
             work()
     except FAULTS as error:
         return Absent(f"the work failed while its operators were listed: {fault_text(error)}")
+    capture.place_zeroing()
     if capture.stopped_because is not None:
         return Absent(capture.stopped_because)
     if not capture.calls:
@@ -138,6 +139,8 @@ _EMPTY = frozenset(
     for name in ("empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided")
 )
 
+_ZEROES = frozenset({"aten::zero_", "aten::_foreach_zero_"})
+
 _LEAVES_GRADIENT = "torch::autograd::AccumulateGrad"
 
 _COMPILED = "compile_wrapper"
@@ -167,6 +170,7 @@ class _Capture:
     _readers: dict[int, list[OperatorCall]] = field(default_factory=dict)
     _written_names: "dict[OpOverload, tuple[str, ...]]" = field(default_factory=dict)
     _gradients: "dict[int, torch.Tensor]" = field(default_factory=dict)
+    _zeroed: "list[tuple[OperatorCall, list[torch.Tensor]]]" = field(default_factory=list)
     _buffers: "dict[object, torch.Tensor]" = field(default_factory=dict)
     _unchecked_bytes: int = 0
 
@@ -211,6 +215,12 @@ class _Capture:
         finally:
             sys.setprofile(before)
 
+    def place_zeroing(self) -> None:
+        """Give the optimiser what has zeroed gradients, of which nobody knew yet that they are some."""
+        for call, zeroed in self._zeroed:
+            if any(storage_key(tensor) in self._gradients for tensor in zeroed):
+                call.stage = Stage.OPTIMISER
+
     # Of each operator
 
     def run(self, operator: "OpOverload", args: tuple[object, ...], kwargs: dict[str, object]) -> object:
@@ -221,7 +231,7 @@ class _Capture:
             return operator(*args, **kwargs)
         try:
             return self._kept(operator, args, kwargs)
-        except torch.OutOfMemoryError:
+        except torch.cuda.OutOfMemoryError:
             if not self.calls:
                 raise
             self._stop(f"at {name_of(operator)} no memory was left")
@@ -264,6 +274,8 @@ class _Capture:
         result = operator(*args, **kwargs)
         if written or is_work(result, (args, kwargs)):
             self._keep(call, held.values())
+        if call.name in _ZEROES and call.stage is Stage.FORWARD:
+            self._zeroed.append((call, [tensor.detach() for tensor in written]))
         return result
 
     def _stage(self, given: object) -> Stage:
@@ -376,6 +388,7 @@ class _Capture:
         self._readers.clear()
         self._gradients.clear()
         self._buffers.clear()
+        self._zeroed.clear()
 
     @property
     def left_out(self) -> str:

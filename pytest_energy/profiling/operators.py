@@ -165,6 +165,7 @@ def measure_operators(
     ready_power: PowerOf,
     *,
     time_s: float | None,
+    notes: Sequence[str] = (),
     free: "Callable[[torch.device], int | None]" = free_bytes,
 ) -> OperatorEnergy:
     """Energy of *work* by operator. Nothing of the work is changed by the replay.
@@ -175,6 +176,7 @@ def measure_operators(
         take_rounds: Measures the groups.
         ready_power: Tells it.
         time_s: Seconds for all groups together; `None` where their joules are replayed from a file.
+        notes: What a reader should know of *work*.
         free: Memory left on a device, in bytes.
     """
     whole_cost = Cost.of(whole)
@@ -187,7 +189,7 @@ def measure_operators(
         most_count = most_groups(60.0 if time_s is None else time_s)
         groups = grouped(captured.calls, lambda call: call.name, most_count=most_count)
         rounds = rounds_of(groups.groups, take_rounds, time_s)
-    return _result(whole, groups, rounds, ready_power, captured.notes)
+    return _result(whole, groups, rounds, ready_power, (*notes, *captured.notes))
 
 
 def rounds_of(

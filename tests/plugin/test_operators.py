@@ -94,6 +94,18 @@ def test_without_the_option_nothing_is_replayed(project: Project) -> None:
     assert not any(name.startswith("operator") for name in run.test("test_measure")["metrics"])
 
 
+def test_a_smaller_piece_stands_in_for_a_long_work(project: Project) -> None:
+    """Its operators are held against rounds of its own, and a note says whose they are."""
+    work = "    energy.measure(lambda: [step() for _ in range(9)], traced=step)\n"
+    project.write(WORK.partition("    found =")[0] + work)
+    project.replay({"test_work": [90.0] * 5, "test_work#traced": ROUNDS_J})
+    run = project.run("--energy-operators")
+    run.result.assert_outcomes(passed=1)
+    assert "operator_forward_addmm_energy_j" in run.test()["metrics"]
+    assert "the whole: " in run.text
+    assert "these are the operators of the smaller piece" in run.text
+
+
 def test_parts_out_of_a_replay(project: Project) -> None:
     """A replay holds the rounds of an operator under the test's id, its stage and its name."""
     project.write(WORK)

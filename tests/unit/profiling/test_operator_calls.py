@@ -96,6 +96,19 @@ class TestStages:
         assert counts_of(work, Stage.OPTIMISER)["_foreach_norm"] == 1
         assert counts_of(work, Stage.OPTIMISER)["_foreach_mul_"] == 1
 
+    def test_zeroing_gradients_is_the_optimisers(self) -> None:
+        """It comes before the backward pass that shows that they are gradients; another zero is none."""
+        step, buffer = Step(torch.optim.SGD, lr=0.1, foreach=False), torch.ones(3)
+
+        def work() -> None:
+            step.optimizer.zero_grad(set_to_none=False)
+            buffer.zero_()
+            step.backward()
+
+        work()
+        assert counts_of(work, Stage.OPTIMISER)["zero_"] == 4
+        assert counts_of(work, Stage.FORWARD)["zero_"] == 1
+
     @pytest.mark.parametrize("reentrant", [True, False])
     def test_what_is_computed_anew_is_backward(self, reentrant: bool) -> None:  # noqa: FBT001
         """With checkpointing the product is made once more, in the backward pass."""
