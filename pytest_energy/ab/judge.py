@@ -118,7 +118,7 @@ def judge_pairs(
         return problem
     for rounds in blocks:
         before, after = judgements_of(rounds, names)
-        if policy.is_by_counts or (after.terms is not None and after.terms.is_by_counts):
+        if policy.is_by_counts:
             return in_words(decide_counts(look.counted, after.record), revision(*names))
         for name, judgement in zip(names, (before, after), strict=True):
             if judgement.verdict in _UNUSABLE:

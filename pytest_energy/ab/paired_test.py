@@ -1,5 +1,7 @@
 """One test of a comparison: its blocks so far, what was counted of it, and what came of it."""
 
+from dataclasses import replace
+
 from pytest_energy.ab.calls import NOT_COUNTED, Counted
 from pytest_energy.ab.early import look_early
 from pytest_energy.ab.interleave import PairedRounds
@@ -33,13 +35,16 @@ class PairedTest:
     @property
     def is_open(self) -> bool:
         """Whether another block has something to add."""
-        return self.early is None and not (self.blocks and self.blocks[-1].is_complete)
+        is_complete = bool(self.blocks) and (self.blocks[-1].is_complete or self.policy.is_by_counts)
+        return self.early is None and not is_complete
 
     def add(self, rounds: PairedRounds) -> None:
         """Add a block; counts are those of the first."""
         if not self.blocks and all(done.judgement is not None for done in rounds.ended):
-            before, after = (one.record for one in judgements_of(rounds, self._names))
-            self._counted = Counted.of(before, after, self._names[0], self.policy)
+            before, after = judgements_of(rounds, self._names)
+            if after.terms is not None and after.terms.is_by_counts:  # as the test's marker says
+                self.policy = replace(self.policy, is_by_counts=True)
+            self._counted = Counted.of(before.record, after.record, self._names[0], self.policy)
         self.blocks.append(rounds)
 
     def look(self, suite: Suite) -> Judgement | None:

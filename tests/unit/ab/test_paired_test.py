@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from pytest_energy.ab.interleave import PairedRounds
 from pytest_energy.ab.judge import Problem, Suite
 from pytest_energy.ab.paired_test import PairedTest
+from pytest_energy.conversion import judgement_to_json
 from pytest_energy.counts import Counts
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.verdict.policy import Policy
-from tests.builders import TEST_ID, count_entry, counts_with, record
+from tests.builders import TEST_ID, count_entry, counts_with, judged, record
 from tests.unit.ab.test_judge import NAMES, NOISE, done, rounds
 
 TWELVE, MANY = (
@@ -132,3 +134,20 @@ def test_counts_alone_take_one_block() -> None:
     _, more = run([block(100.0, TWELVE, MANY)], is_by_counts=True)
     _, same = run([block(200.0, TWELVE, TWELVE)], is_by_counts=True)
     assert (more.verdict, same.verdict) == (Verdict.REGRESSION, Verdict.PASS)
+
+
+def test_a_marker_that_asks_for_counts_has_them_decide() -> None:
+    """One block is enough for such a test, among others that are compared by joules."""
+    first = block(100.0, TWELVE, MANY)
+    judged_by_counts = replace(
+        judged(replace(record(), counts=MANY)), terms=Policy(tolerance=0.05, is_by_counts=True).terms
+    )
+    ended = (first.ended[0], structs.replace(first.ended[1], judgement=judgement_to_json(judged_by_counts)))
+    test = PairedTest(TEST_ID, NAMES, Policy(tolerance=0.05), 3)
+    test.add(replace(first, ended=ended))
+    assert not test.is_open
+    judgement = test.conclude(Suite.of({TEST_ID: test.blocks}))
+    assert isinstance(judgement, Judgement)
+    assert judgement.verdict is Verdict.REGRESSION
+    assert judgement.counts_comparison is not None
+    assert judgement.counts_comparison.is_judged
