@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from pytest_energy.plugin.fixture import Energy
 
 
-# The compiler of torch 2.11 imports what torch itself has deprecated.
-@pytest.mark.filterwarnings(r"default:`torch\.jit:DeprecationWarning")
+# torch itself warns of some of these bugs, and its compiler imports what it has deprecated.
+@pytest.mark.filterwarnings("default")
 @pytest.mark.energy(group="bugs", max_time_s=30.0)
 def test_bug(energy: "Energy", pair: Pair, side: Side, device: str) -> None:
     """One test for both sides, so that its baseline is of the other side."""
