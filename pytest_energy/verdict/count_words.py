@@ -6,7 +6,7 @@ Rule 2: what one edit of the code changes is one line: an operator and its backw
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_energy.counts import OF_THE_LIBRARY, Kind
 from pytest_energy.judgement import Cause
@@ -68,6 +68,8 @@ def _on_code(changes: Sequence[Change], context: Context) -> Iterator[_Sentence]
         if change.cause is not Cause.SETTING:
             by_kind.setdefault(change.pair.kind, []).append(change)
     operators = by_kind.pop(Kind.OPERATOR, [])
+    for change in by_kind.pop(Kind.GRAPH, []):
+        yield _sentence(_on_one(change, operators), [_told_first(change, operators)], context)
     for group in edits(operators):
         yield _sentence(on_operators(group), group, context)
     if any(change.pair.is_of_settings for change in changes):
@@ -82,6 +84,13 @@ def _on_code(changes: Sequence[Change], context: Context) -> Iterator[_Sentence]
             yield from (_sentence(_on_functions(edit), edit, context) for edit in edits(group))
         else:
             yield from (_sentence(_on_one(change, operators), [change], context) for change in group)
+
+
+def _told_first(change: Change, operators: Sequence[Change]) -> Change:
+    """*change*, ranked as all *operators* where they came or went in the place of captured graphs."""
+    of_operators = _rank(operators)
+    is_in_place = change.pair.count_rise * of_operators < 0
+    return replace(change, rank=of_operators) if is_replay(change.pair.name) and is_in_place else change
 
 
 def _sentence(text: str, group: Sequence[Change], context: Context) -> _Sentence:

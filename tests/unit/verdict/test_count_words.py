@@ -188,6 +188,16 @@ class TestOtherKinds:
             "linear runs 100 times a call, before not at all",
         )
 
+    def test_operators_that_run_in_the_place_of_a_captured_graph_come_second(self) -> None:
+        """However heavy they are: that the graph is gone tells why they run."""
+        replays = count_entry("CUDA graph replay", 1, kind=Kind.GRAPH)
+        calls = [
+            count_entry("aten::linear", 99, size_bytes=9e9),
+            count_entry("aten::gelu", 9, size_bytes=9.0),
+        ]
+        assert [line.split()[0] for line in lines((replays,), tuple(calls))] == ["no", "linear"]
+        assert [line.split()[0] for line in lines(tuple(calls), (replays,))] == ["captured", "linear"]
+
     def test_a_captured_graph_that_is_replayed_more(self) -> None:
         """It is no graph break."""
         replays = [count_entry("CUDA graph replay", count, kind=Kind.GRAPH) for count in (1, 2)]
