@@ -9,6 +9,7 @@ from pytest_energy.model.prediction import Prediction
 from pytest_energy.model.reading import Phase, Reading, Tick, Trace
 from pytest_energy.model.record import Record
 from pytest_energy.model.values import Channel, Domain, JoinedAs, Machine, Provenance, SensorStatus
+from pytest_energy.usage import Usage
 
 __all__ = [
     "Channel",
@@ -23,4 +24,5 @@ __all__ = [
     "SensorStatus",
     "Tick",
     "Trace",
+    "Usage",
 ]
