@@ -39,7 +39,7 @@ def _against_counts(finding: AgainstCounts, subject: Subject) -> Paragraph:
 
 
 def _baseline_advice(verdict: Verdict, subject: Subject) -> tuple[str, ...]:
-    command = subject.command("--energy-baseline=replace")
+    command = subject.counts_command("--energy-baseline=replace")
     return {
         Verdict.REGRESSION: (f"if that is meant, accept it: {command}",),
         Verdict.NOT_COMPARABLE: (f"start a new baseline with what is installed now: {command}",),
@@ -77,7 +77,7 @@ def _no_counts(finding: NoCounts, subject: Subject) -> Paragraph:
 
 @counted.register
 def _no_counts_baseline(finding: NoCountsBaseline, subject: Subject) -> Paragraph:
-    advice = f"make one, from a run you trust: {subject.command('--energy-baseline=add')}"
+    advice = f"make one, from a run you trust: {subject.counts_command('--energy-baseline=add')}"
     return Paragraph(f"no baseline with counts ({finding.key}) to compare with", (subject.energy,), (advice,))
 
 
@@ -87,7 +87,7 @@ def _other_work(finding: OtherWork, subject: Subject) -> Paragraph:
     details = tuple(f"{name}: {old} then, {new} now" for name, (old, new) in finding.differences.items())
     advice = f"do the same work as {subject.reference.name}"
     if subject.reference is THE_BASELINE:
-        advice += f", or start a new one: {subject.command('--energy-baseline=replace')}"
+        advice += f", or start a new one: {subject.counts_command('--energy-baseline=replace')}"
     headline = f"{names} {differ} from {subject.reference.name}'s, so counts can't be compared"
     return Paragraph(headline, details, (advice,))
 

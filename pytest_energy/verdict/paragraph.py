@@ -62,6 +62,10 @@ class Subject:
         """How to run the test again."""
         return " ".join(("pytest", shlex.quote(self.record.test_id), *options, *self._gate))
 
+    def counts_command(self, option: str) -> str:
+        """How to run the test again for its counts, whether its marker asks for them or an option did."""
+        return f"pytest {shlex.quote(self.record.test_id)} --energy-basis=counts {option}"
+
     @property
     def _gate(self) -> tuple[str, ...]:
         return (_GATE,) if self.record.provenance is Provenance.ESTIMATED else ()

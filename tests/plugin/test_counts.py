@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.plugin.conftest import Project, Run
+from tests.plugin.conftest import Project, Run, rounds
 
 NO_SENSOR = "--energy-sensors=absent"
 CONFTEST = """
@@ -110,6 +110,15 @@ class TestAGateWhereNothingMeasures:
         with_calls(4, monkeypatch)
         run(unmeasured, "--energy-baseline=replace").result.assert_outcomes(passed=1)
         assert run(unmeasured).verdict() == "pass"
+
+    def test_an_estimate_is_in_no_way(self, unmeasured: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        """On a hosted runner joules are estimated: they are shown, and the counts decide."""
+        estimate = ("--energy-sensors=estimate", "--energy-rounds=1", "--energy-max-time=1")
+        unmeasured.run(*estimate, "--energy-baseline=add")
+        assert len(unmeasured.baseline_paths) == 1
+        assert unmeasured.run(*estimate, "--energy-strict").verdict() == "pass"
+        with_calls(4, monkeypatch)
+        assert unmeasured.run(*estimate).verdict() == "regression"
 
     def test_the_tolerance_is_the_markers(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
         """Of 100 calls one more is 1 %, and weighs less than that."""
@@ -238,6 +247,29 @@ class TestTheCallMore:
         done = run(project)
         done.result.assert_outcomes(passed=1)
         assert "pop from empty list" in done.test()["absent"]["counts"]
+
+    def test_a_run_that_confirms_is_not_counted(self, gated: Project) -> None:
+        """A test that runs once more keeps the counts of its first run, and is called for rounds alone."""
+        gated.write(
+            "CALLS = []\n"
+            "def work():\n"
+            "    CALLS.append(len(CALLS))\n"
+            "@pytest.mark.energy(rounds=5)\n"
+            "def test_work(energy):\n"
+            "    before = len(CALLS)\n"
+            "    energy.measure(work)\n"
+            "    energy.record(calls=len(CALLS) - before)\n"
+        )
+        gated.replay({"test_work": [*rounds(13.0), *rounds(13.1)]})
+        run = gated.run()
+        assert (run.verdict(), run.test()["confirming_count"]) == ("regression", 5)
+        assert run.test()["counts"]["source"]
+        assert "counts" not in run.test()["absent"]
+        both = run.test()["metrics"]["calls"]  # the mean of the two runs
+        gated.replay({"test_work": rounds(10.0)})
+        once = gated.run().test()["metrics"]["calls"]
+        assert once > 5.0
+        assert both == (once + 5.0) / 2
 
     def test_its_windows_and_metrics_are_not_the_tests(self, project: Project) -> None:
         """Phases in it are no windows of their own, and what it records is dropped."""
