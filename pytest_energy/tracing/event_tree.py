@@ -20,6 +20,8 @@ WORK = "pytest-energy: the work"
 # longer than all else that is asked of an event.
 _OPERATOR, _DEVICE = "_ExtraFields_TorchOp", "_ExtraFields_Kineto"
 _FRAMES = ("_ExtraFields_PyCall", "_ExtraFields_PyCCall")
+_SORTS = frozenset({_OPERATOR, _DEVICE, *_FRAMES})
+_FOREVER = 2**63
 _USER_SCOPE = 7
 _CPU = 0
 # Ranges of the library around what the work calls, in operators' clothes.
@@ -47,13 +49,8 @@ class EventTree:
         # A device has a range of the same name, from its first kernel to its last.
         work = next(one for one in _all_of(roots) if one.name == WORK and _sort_of(one) == _OPERATOR)
         self._span_ns: tuple[int, int] = work.start_time_ns, work.end_time_ns
-        self._walk(roots)
+        self._walk(roots, work.start_tid)
         self._add_device(flat)
-
-    def _is_of_the_call(self, start_ns: int) -> bool:
-        """Whether it began while the work ran, on whatever thread."""
-        first_ns, last_ns = self._span_ns
-        return first_ns <= start_ns <= last_ns
 
     def _is_beside_operators(self, event: Any, *, is_device: bool) -> bool:
         """Whether what no operator started is of the call: the device may run it when the call is over."""
@@ -62,31 +59,45 @@ class EventTree:
     def _site_of(self, event: Any) -> Site | None:
         return self._sites.get((event.name(), event.start_ns()))
 
-    def _walk(self, roots: Sequence[Any]) -> None:
+    def _walk(self, roots: Sequence[Any], main: int) -> None:
         """Add all operators and ranges of the call, each behind the one that it ran in.
 
-        A range is opened inside a call of Python that is over before the range is, so that the tree doesn't
-        have in it what it encloses: that goes by time.
+        What runs in what goes by time, as all these have one clock. The tree itself also hangs in it what the
+        driver was asked, by another clock: where that is microseconds off, operators fall out of those that
+        they ran in. A range is opened inside a call of Python that is over before the range is.
         """
-        waiting: list[tuple[Any, int, Site | None, bool]] = [
-            (root, -1, None, False) for root in reversed(roots)
-        ]
-        while waiting:
-            node, parent, site, is_inner = waiting.pop()
+        open_on: dict[int, list[tuple[int, int, Site | None, bool]]] = {}
+        for _, thread, start_ns, minus_end_ns, _, sort, node in self._in_order(roots, main):
+            around = open_on.setdefault(thread, [(_FOREVER, -1, None, False)])
+            while around[-1][0] <= start_ns:
+                around.pop()
+            _, parent, site, is_inner = around[-1]
+            if sort == _DEVICE:
+                self._sites[node.name, start_ns] = site
+                continue
             fields = node.extra_fields
-            sort = type(fields).__name__
-            if sort == _OPERATOR:
-                name = node.name
-                if is_inner:
-                    parent = self._add_inner(node, fields, name, parent, site)
-                else:
-                    parent = self._add(node, fields, name, parent, site)
-                    is_inner = parent >= 0 and "::" in name
-            elif sort in _FRAMES:
-                site = self._site(node, fields, site, is_python=sort == _FRAMES[0])
-            elif sort == _DEVICE:
-                self._sites[node.name, node.start_time_ns] = site
-            waiting.extend((child, parent, site, is_inner) for child in reversed(node.children))
+            if sort != _OPERATOR:
+                site = self._site(fields, site, is_python=sort == _FRAMES[0])
+            elif is_inner:
+                parent = self._add_inner(node, fields, parent, site)
+            else:
+                parent = self._add(node, fields, parent, site)
+                if self.events[parent].sort is Sort.MARK:
+                    continue
+                is_inner = "::" in self.events[parent].name
+            around.append((-minus_end_ns, parent, site, is_inner))
+
+    def _in_order(self, roots: Sequence[Any], main: int) -> list[tuple[bool, int, int, int, int, str, Any]]:
+        """What began in the call, thread by thread, *main* first; of what begins at once the longer first."""
+        first_ns, last_ns = self._span_ns
+        nodes = []
+        for index, node in enumerate(_all_of(roots)):
+            start_ns = node.start_time_ns
+            sort = type(node.extra_fields).__name__
+            if first_ns <= start_ns <= last_ns and sort in _SORTS and node.name != WORK:
+                thread = node.start_tid
+                nodes.append((thread != main, thread, start_ns, -node.end_time_ns, index, sort, node))
+        return sorted(nodes, key=lambda one: one[:5])
 
     def _range_around(self, node: Any) -> int:
         """Index of the innermost range that is open on its thread; -1 where none is."""
@@ -95,9 +106,9 @@ class EventTree:
             ranges.pop()
         return ranges[-1][1] if ranges else -1
 
-    def _site(self, node: Any, frame: Any, site: Site | None, *, is_python: bool) -> Site | None:
-        """Where the chain is, one frame further in; frames around the call are none of it."""
-        if self._places is None or node.start_time_ns < self._span_ns[0]:
+    def _site(self, frame: Any, site: Site | None, *, is_python: bool) -> Site | None:
+        """Where the chain is, one frame further in."""
+        if self._places is None:
             return None
         caller = frame.caller
         site = inner(site, self._places.site(caller.file_name, caller.line_number, caller.function_name))
@@ -106,18 +117,16 @@ class EventTree:
             site = inner(site, self._places.site(own.file_name, own.line_number, own.function_name))
         return site
 
-    def _add(self, node: Any, fields: Any, name: str, parent: int, site: Site | None) -> int:
-        """Index of an outermost operator or a range, which is added if it is of the call."""
-        start_ns = node.start_time_ns
-        if name == WORK or not self._is_of_the_call(start_ns):
-            return parent
+    def _add(self, node: Any, fields: Any, parent: int, site: Site | None) -> int:
+        """Index of an outermost operator or a range."""
+        name = node.name
         is_range = "::" not in name and (int(fields.scope) == _USER_SCOPE or name.startswith(_RANGES))
         index = self._append(
             Event(
                 name=name,
                 sort=Sort.MARK if is_range else Sort.OPERATOR,
                 parent=parent if parent >= 0 else self._range_around(node),
-                start_ns=start_ns,
+                start_ns=node.start_time_ns,
                 duration_ns=node.duration_time_ns,
                 thread=node.start_tid,
                 sequence=_sequence_of(fields),
@@ -130,8 +139,9 @@ class EventTree:
             self._ranges.setdefault(node.start_tid, []).append((node.end_time_ns, index))
         return index
 
-    def _add_inner(self, node: Any, fields: Any, name: str, parent: int, site: Site | None) -> int:
+    def _add_inner(self, node: Any, fields: Any, parent: int, site: Site | None) -> int:
         """Index of an operator inside another: most are asked for little, as most events are such."""
+        name = node.name
         is_asked = is_node(self.events[parent]) or name == _COPIES or has_formula(name)
         return self._append(
             Event(
@@ -221,8 +231,9 @@ def _sort_of(node: Any) -> str:
 
 
 def _all_of(roots: Sequence[Any]) -> Iterator[Any]:
-    waiting = list(roots)
+    """All events, each before those in it."""
+    waiting = list(reversed(roots))
     while waiting:
         event = waiting.pop()
         yield event
-        waiting.extend(event.children)
+        waiting.extend(reversed(event.children))

@@ -1,6 +1,10 @@
 """Builders of events: a call names the one fact that matters."""
 
+import gzip
+import json
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from pytest_energy.counts import CountEntry, Kind
 from pytest_energy.tracing.events import Event, Site, Sort, Tensor
@@ -55,3 +59,33 @@ def read(
         events, has_device=has_device, is_view=lambda name: name in views, next_sequence=next_sequence
     )
     return {(entry.kind, entry.name): entry for entry in reading.entries()}
+
+
+def recorded(name: str) -> list[Event]:
+    """Events that an H100 gave: `recorded/record.py`."""
+    with gzip.open(Path(__file__).parent / "recorded" / f"{name}.json.gz") as file:
+        return [_event(fields) for fields in json.load(file)]
+
+
+def _event(fields: list[Any]) -> Event:
+    name, sort, parent, start_ns, duration_ns, thread, sequence, arguments, site, size_bytes = fields
+    return Event(
+        name=name,
+        sort=Sort(sort),
+        parent=parent,
+        start_ns=start_ns,
+        duration_ns=duration_ns,
+        thread=thread,
+        sequence=sequence,
+        arguments=tuple(map(_argument, arguments)),
+        site=site and Site(*site),
+        size_bytes=size_bytes,
+    )
+
+
+def _argument(value: Any) -> object:
+    if not isinstance(value, list):
+        return value
+    if len(value) == 3 and isinstance(value[2], str):
+        return Tensor(tuple(value[0]), tuple(value[1]), value[2])
+    return tuple(map(_argument, value))
