@@ -26,7 +26,7 @@ _USER_SCOPE = 7
 _CPU = 0
 # Ranges of the library around what the work calls, in operators' clothes.
 _RANGES = ("Torch-Compiled Region", "TorchDynamo", "Pregraph", "AOTDispatcher", "## Call")
-_COPIES = "aten::copy_"
+_COPIES = frozenset({"aten::copy_", "aten::_local_scalar_dense"})
 _NO_SEQUENCE = 2**62  # what isn't numbered has the greatest number
 _RUNTIME_CALL = re.compile(r"(?:cuda|cu|hip)[A-Z]")
 _BYTES = re.compile(r'"bytes": (\d+)')
@@ -142,7 +142,7 @@ class EventTree:
     def _add_inner(self, node: Any, fields: Any, parent: int, site: Site | None) -> int:
         """Index of an operator inside another: most are asked for little, as most events are such."""
         name = node.name
-        is_asked = is_node(self.events[parent]) or name == _COPIES or has_formula(name)
+        is_asked = is_node(self.events[parent]) or name in _COPIES or has_formula(name)
         return self._append(
             Event(
                 name=name,
