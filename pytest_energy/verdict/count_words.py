@@ -34,8 +34,8 @@ from pytest_energy.verdict.count_weights import CONVOLUTIONS, PRECISION, is_regi
 
 MOST_LINES = 2
 
-CALLERS = ("torch", "torchvision", "transformers", "vllm")
-"""Libraries whose own Python code calls operators, such as optimisers and layers."""
+CALLERS = ("torch", "torchvision", "transformers", "vllm", "pytest_energy")
+"""Libraries whose own Python code calls operators, such as optimisers and layers; and what counts them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
