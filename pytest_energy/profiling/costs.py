@@ -116,6 +116,11 @@ def costs_of(whole: Rounds, parts: Sequence[Rounds], ready_power: PowerOf) -> tu
 # ---- what the parts sum up to ----
 
 
+_SLOWER = 1.2
+"""Past it the seconds of the parts are no noise: for types of layers on an H100 they were 1.05 and 1.00 of
+the whole's (docs/results/h100-layers.json, h100-layers-vit.json)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
     """Parts over the whole; each may be above 1, and is `None` where a part or the whole is absent."""
@@ -173,6 +178,17 @@ class Explained:
     def time_share(self) -> float | None:
         """Of seconds."""
         return ratio([part.duration_s for part in self.parts], self.whole.duration_s)
+
+    @property
+    def note(self) -> str | None:
+        """That the parts take much longer than the whole, and what that means; or `None`."""
+        share = self.time_share
+        if share is None or share <= _SLOWER:
+            return None
+        return (
+            f"the parts take {share:.1f} times as long as the whole: apart they wait for the host, and a "
+            "device that is kept awake draws more than ready power"
+        )
 
     @property
     def active_absent_because(self) -> str:

@@ -146,7 +146,8 @@ class OperatorEnergy:
         ]
         kind = "active joules" if is_active else f"joules ({self.whole.active_absent_because})"
         lines.append(f"the whole: {cost_text(self.whole, self.whole, is_active=is_active).strip()}, {kind}")
-        return "\n".join([*lines, *self._share_lines(), *self.notes])
+        notes = filter(None, (*self.notes, self.explained.note if self.parts else None))
+        return "\n".join([*lines, *self._share_lines(), *notes])
 
     def _share_lines(self) -> list[str]:
         share, uncertainty = self.explained_share, self.explained_share_uncertainty

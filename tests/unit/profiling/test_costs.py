@@ -69,6 +69,13 @@ class TestExplained:
         assert both.active_share == pytest.approx(1.0)
         assert both.active_share_uncertainty == pytest.approx(2.0 * 0.01 / 8.0)
 
+    def test_parts_that_wait_for_the_host_are_noted(self) -> None:
+        """Half as long again is no noise; as long as the whole needs no word."""
+        both = Explained(whole=cost(10.0, 0.02), parts=(cost(5.0, 0.02), cost(5.0, 0.01)))
+        assert both.note is not None
+        assert both.note.startswith("the parts take 1.5 times as long as the whole")
+        assert Explained(whole=cost(10.0, 0.02), parts=(cost(10.0, 0.02),)).note is None
+
     def test_where_a_part_is_absent_there_is_no_sum(self) -> None:
         """It would be one of what happens to be there."""
         both = Explained(whole=cost(10.0), parts=(cost(4.0), Cost.of(Absent("no sensor"))))

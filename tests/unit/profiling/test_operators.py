@@ -141,7 +141,8 @@ class TestShares:
         texts = [" ".join(line.split()) for line in lines]
         assert "forward aten::addmm 1 calls 2 +- 0 J 25.0 % 10 ms" in texts
         assert any(line.startswith("the whole: 8") and line.endswith("active joules") for line in lines)
-        assert "optimiser 25.0 %" in lines[-1]
+        assert "optimiser 25.0 %" in lines[-2]
+        assert lines[-1].startswith("the parts take")
 
     def test_text_where_nothing_is_known(self) -> None:
         """The reason, and no number."""
