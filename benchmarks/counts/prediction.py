@@ -6,7 +6,8 @@ The first file is a run of `benchmarks/cnn` with the profile `paper` on the card
 `networks.py`. For each network the calibration is made of all others, its interval from leaving out each of
 those in turn: neither costs nor interval know the network. Training and inference of a network are left out
 together. With `--unseen RUN.json ...`, runs with the profile `gpu`, networks that the first file doesn't have
-are predicted from all that it has. Printed are tables in Markdown.
+are predicted from all that it has. With `--baselines DIR` the calibration of all is kept there. Printed are
+tables in Markdown.
 """
 
 import argparse
@@ -23,11 +24,14 @@ if not __package__:  # run as a file: the folder above `benchmarks` isn't on the
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.profiles import GPU, PAPER, CnnProfile
+from pytest_energy.baselines.store import Store
 from pytest_energy.cli.files import read_run
 from pytest_energy.codec import JsonDict
+from pytest_energy.documents import now_text
 from pytest_energy.errors import Absent
 from pytest_energy.model import Prediction, Record
 from pytest_energy.prediction import Observation, calibrated
+from pytest_energy.prediction.calibration_file import write
 from pytest_energy.prediction.features import Features
 from pytest_energy.prediction.observations import ready_power_of
 from pytest_energy.whole_file import write_whole
@@ -144,12 +148,15 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("counts", type=Path)
     parser.add_argument("--unseen", type=Path, nargs="*", default=[], metavar="RUN.json")
+    parser.add_argument("--baselines", type=Path, metavar="DIR")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     features = features_by_work(arguments.counts)
     seen = list(observations(_records([arguments.run]), features))
     unseen = unseen_rows(seen, observations(_records(arguments.unseen), features, GPU.cnn))
     results = list(rows(seen))
+    if arguments.baselines is not None:
+        _keep(arguments.run, seen, Store(arguments.baselines))
     summaries = {work: summary([one for one in results if one.work == work]) for work in WORKS}
     summaries["together"] = summary(results)
     if unseen:
@@ -163,6 +170,12 @@ def main() -> None:
     if arguments.out is not None:
         write_whole(arguments.out, (json.dumps(document, indent=1) + "\n").encode("ascii"))
     print(_tables((*results, *unseen), summaries))  # noqa: T201  # a script
+
+
+def _keep(run: Path, seen: Sequence[Observation], store: Store) -> None:
+    record = read_run(run).judgements[0].record
+    machine = record.machine
+    write(store, calibrated(seen, machine_key=machine.key, created=now_text(), facts=machine.varying))
 
 
 def _records(paths: Iterable[Path]) -> list[Record]:

@@ -7,6 +7,7 @@ import pytest
 
 from pytest_energy.baselines.store import Store
 from pytest_energy.errors import BaselineError
+from pytest_energy.model import Prediction
 from pytest_energy.prediction import Calibration, calibrated
 from pytest_energy.prediction.calibration_file import from_json_text, load_all, path_of, to_json_text, write
 from tests.builders import KEY, TEST_ID, record
@@ -94,3 +95,21 @@ def test_another_machines_file_is_refused(calibration: Calibration, store: Store
     path.rename(other)
     with pytest.raises(BaselineError, match=f"is the calibration of '{KEY}'"):
         load_all(store)
+
+
+def test_the_calibration_of_the_benchmarks_is_sound() -> None:
+    """That of an H100, beside the baselines of this project, loads and predicts a step of ResNet-18."""
+    (calibration,) = load_all(Store(Path(__file__).parents[3] / "baselines"))
+    assert calibration.machine_key == "h100-80gb-hbm3_xeon_nvml"
+    assert len(calibration.held_out) == 36
+    features = {
+        "backward bytes": 9.593e8,
+        "backward nodes": 133,
+        "bytes": 1.555e9,
+        "calls": 229,
+        "operators": 96,
+        "tf32 flops": 4.26e11,
+    }
+    prediction = calibration.predict(features)
+    assert isinstance(prediction, Prediction)
+    assert prediction.interval_j[0] < 3.86 < prediction.interval_j[1]  # docs/results/h100-cnn.json

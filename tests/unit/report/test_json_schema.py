@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from pytest_energy.baselines.schema import Baseline, to_json_text
+from pytest_energy.baselines.store import Store
 from pytest_energy.cli import main
 from pytest_energy.counts import CountEntry, Counts
 from pytest_energy.judgement import (
@@ -37,7 +38,7 @@ RUN, BASELINE = (Draft202012Validator(SCHEMAS[name]) for name in ("run", "baseli
 
 STORED = sorted((*(ROOT / "docs/results").glob("*.json"), *(ROOT / "tests/golden").glob("*.json")))
 RUNS = [path for path in STORED if {"tests", "correlations"} <= json.loads(path.read_text("utf-8")).keys()]
-BASELINES = sorted((*(ROOT / "baselines").rglob("*.json"), *(ROOT / "tests/data/baselines").glob("*.json")))
+BASELINES = sorted((*Store(ROOT / "baselines").paths(), *(ROOT / "tests/data/baselines").glob("*.json")))
 
 READING = Reading(
     channels={"gpu:0": 8.0, "cpu:package-0": 4.0, "dram:package-0": 0.5},
