@@ -338,6 +338,7 @@ COUNTS = Counts(
     settings={"float32 matmul precision": "high"},
     trace_s=0.4,
     trace_count=2,
+    is_piece=True,
 )
 COUNTS_COMPARISON = CountsComparison(
     entry_count=2,
