@@ -109,7 +109,7 @@ FULL = replace(
         },
         saturated_because="requests under way grew by 40 of 100 arrivals",
         missing_domains=(Domain.CPU,),
-        counts=COUNTS,
+        counts=replace(COUNTS, is_piece=True),
         predictions={
             "h100": Prediction(
                 energy_j=12.0, interval_j=(9.0, 16.0), duration_s=0.1, error_share=0.1, note="wider: bytes"
@@ -228,7 +228,8 @@ def test_the_full_judgement_is_full() -> None:
     assert compared is not None
     assert all(getattr(compared, field.name) for field in fields(Comparison))
     assert all(getattr(FULL.budget, field.name) for field in fields(Budget))
-    assert all(getattr(COUNTS, field.name) for field in fields(Counts))
+    assert FULL.record.counts is not None
+    assert all(getattr(FULL.record.counts, field.name) for field in fields(Counts))
     assert all(getattr(COUNTS.entries[0], field.name) for field in fields(CountEntry))
     assert all(getattr(COUNTS_COMPARISON, field.name) for field in fields(CountsComparison))
     assert all(getattr(COUNTS_COMPARISON.changes[0], field.name) for field in fields(CountChange))
