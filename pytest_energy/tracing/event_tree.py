@@ -33,7 +33,7 @@ _BYTES = re.compile(r'"bytes": (\d+)')
 
 
 class EventTree:
-    """The tree of a profile, walked from the top; what it gives are its *events*."""
+    """The tree of a profile, walked: its *events*, and the number of the thread that made the call."""
 
     def __init__(
         self, flat: Sequence[Any], roots: Sequence[Any], *, places: Places | None, has_device: bool
@@ -49,8 +49,10 @@ class EventTree:
         # A device has a range of the same name, from its first kernel to its last.
         work = next(one for one in _all_of(roots) if one.name == WORK and _sort_of(one) == _OPERATOR)
         self._span_ns: tuple[int, int] = work.start_time_ns, work.end_time_ns
-        self._walk(roots, work.start_tid)
-        self._add_device(flat)
+        self.main_thread: int = work.start_tid
+        self._walk(roots)
+        if has_device:
+            self._add_device(flat)
 
     def _is_beside_operators(self, event: Any, *, is_device: bool) -> bool:
         """Whether what no operator started is of the call: the device may run it when the call is over."""
@@ -59,7 +61,7 @@ class EventTree:
     def _site_of(self, event: Any) -> Site | None:
         return self._sites.get((event.name(), event.start_ns()))
 
-    def _walk(self, roots: Sequence[Any], main: int) -> None:
+    def _walk(self, roots: Sequence[Any]) -> None:
         """Add all operators and ranges of the call, each behind the one that it ran in.
 
         What runs in what goes by time, as all these have one clock. The tree itself also hangs in it what the
@@ -67,15 +69,15 @@ class EventTree:
         they ran in. A range is opened inside a call of Python that is over before the range is.
         """
         open_on: dict[int, list[tuple[int, int, Site | None, bool]]] = {}
-        for _, thread, start_ns, minus_end_ns, _, sort, node in self._in_order(roots, main):
+        for _, thread, start_ns, minus_end_ns, _, node, fields in self._in_order(roots):
             around = open_on.setdefault(thread, [(_FOREVER, -1, None, False)])
             while around[-1][0] <= start_ns:
                 around.pop()
             _, parent, site, is_inner = around[-1]
+            sort = type(fields).__name__
             if sort == _DEVICE:
                 self._sites[node.name, start_ns] = site
                 continue
-            fields = node.extra_fields
             if sort != _OPERATOR:
                 site = self._site(fields, site, is_python=sort == _FRAMES[0])
             elif is_inner:
@@ -87,17 +89,25 @@ class EventTree:
                 is_inner = "::" in self.events[parent].name
             around.append((-minus_end_ns, parent, site, is_inner))
 
-    def _in_order(self, roots: Sequence[Any], main: int) -> list[tuple[bool, int, int, int, int, str, Any]]:
-        """What began in the call, thread by thread, *main* first; of what begins at once the longer first."""
-        first_ns, last_ns = self._span_ns
-        nodes = []
+    def _in_order(self, roots: Sequence[Any]) -> list[tuple[bool, int, int, int, int, Any, Any]]:
+        """What began in the call, the main thread first; of what begins at once the longer first.
+
+        Each with its fields, as asking for them twice takes time; the index before them is each one's own.
+        """
+        first_ns, last_ns = self._span_ns  # the range around the work itself begins first
+        nodes: list[tuple[bool, int, int, int, int, Any, Any]] = []
         for index, node in enumerate(_all_of(roots)):
             start_ns = node.start_time_ns
-            sort = type(node.extra_fields).__name__
-            if first_ns <= start_ns <= last_ns and sort in _SORTS and node.name != WORK:
+            if not first_ns < start_ns <= last_ns:
+                continue
+            fields = node.extra_fields
+            if type(fields).__name__ in _SORTS:
                 thread = node.start_tid
-                nodes.append((thread != main, thread, start_ns, -node.end_time_ns, index, sort, node))
-        return sorted(nodes, key=lambda one: one[:5])
+                nodes.append(
+                    (thread != self.main_thread, thread, start_ns, -node.end_time_ns, index, node, fields)
+                )
+        nodes.sort()
+        return nodes
 
     def _range_around(self, node: Any) -> int:
         """Index of the innermost range that is open on its thread; -1 where none is."""

@@ -46,6 +46,7 @@ class TraceReading:
     Args:
         has_device: Whether a device was looked at; the reading's own tells whether it did anything.
         next_sequence: Number of the next node of a backward pass after the call; -1 where not known.
+        main_thread: The thread whose node that is.
         is_view: Whether an operator of this name moves nothing itself.
         argument_names: Of the operator of this name with so many arguments.
     """
@@ -56,12 +57,14 @@ class TraceReading:
         *,
         has_device: bool,
         next_sequence: int = -1,
+        main_thread: int | None = None,
         is_view: Callable[[str], bool] = lambda _: False,
         argument_names: Callable[[str, int], tuple[str, ...]] = lambda *_: (),
     ) -> None:
         self._events = events
         self.has_device = has_device and any(event.sort is Sort.DEVICE for event in events)
         self._next_sequence = next_sequence
+        self._main_thread = main_thread
         self._is_view = is_view
         self._argument_names = argument_names
         self._topmost = topmost_of(events)
@@ -184,9 +187,8 @@ class TraceReading:
             inside.append(above or event.sort is Sort.OPERATOR)
             if event.sort is Sort.OPERATOR and not above and event.sequence >= 0 and not is_node(event):
                 by_thread[event.thread].append(event)
-        main = self._events[0].thread if self._events else 0
         for thread, called in by_thread.items():
-            last = self._next_sequence if thread == main else -1
+            last = self._next_sequence if thread == self._main_thread else -1
             following = [*(one.sequence for one in called[1:]), last]
             for event, next_one in zip(called, following, strict=True):
                 if next_one > event.sequence:

@@ -26,6 +26,7 @@ class Profile:
 
     Attributes:
         events: What the call caused, each behind the one that it ran in.
+        main_thread: Number of the thread that made the call.
         has_device: Whether a device was looked at.
         has_places: Whether the events know where the user's code was.
         call_s: Seconds of the call itself.
@@ -33,6 +34,7 @@ class Profile:
     """
 
     events: Sequence[Event]
+    main_thread: int
     has_device: bool
     has_places: bool
     call_s: float
@@ -59,6 +61,7 @@ def profiled(work: Callable[[], object], *, places: Places | None) -> Profile:
         use_device="cuda" if with_device else None,
         record_shapes=True,
         with_stack=places is not None,
+        experimental_config=None if with_device else _of_all_threads(),
         use_kineto=True,
     )
     if with_device:
@@ -82,16 +85,26 @@ def profiled(work: Callable[[], object], *, places: Places | None) -> Profile:
             f"a call of the work is {len(flat):,} events, and at most {MOST_EVENTS:,} are counted"
         )
     with without_collections():
-        events = EventTree(
-            flat, results.experimental_event_tree(), places=places, has_device=with_device
-        ).events
+        tree = EventTree(flat, results.experimental_event_tree(), places=places, has_device=with_device)
     return Profile(
-        events=events,
+        events=tree.events,
+        main_thread=tree.main_thread,
         has_device=with_device,
         has_places=places is not None,
         call_s=call_s,
         next_sequence=_next_sequence(),
     )
+
+
+def _of_all_threads() -> object:
+    """Asks for what threads of the work call too, where this version of torch can; else `None`.
+
+    Not asked beside a device: there the backward pass is another thread's, and is seen without it.
+    """
+    try:
+        return torch._C._profiler._ExperimentalConfig(profile_all_threads=True)  # noqa: SLF001 - torch's own way
+    except TypeError:
+        return None
 
 
 def _next_sequence() -> int:

@@ -58,6 +58,7 @@ def _reading(profile: Profile) -> TraceReading:
         profile.events,
         has_device=profile.has_device,
         next_sequence=profile.next_sequence,
+        main_thread=profile.main_thread,
         is_view=is_view,
         argument_names=argument_names,
     )

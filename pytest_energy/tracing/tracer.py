@@ -123,7 +123,7 @@ def _by_torch(call: _Call, places: Places, most_s: float) -> _Counted | None:
     if not first.has_used_torch:
         if 2 * first.call_s + first.cost_s > most_s:
             raise NotMeasurable(
-                "the work calls no operator of torch, and a call that counts functions takes too long"
+                "the work calls no operator of torch, and there is no time for a call that counts functions"
             )
         return None
     again = _second_trace(call, places, first, frames, most_s)

@@ -56,7 +56,11 @@ def read(
     *events: Event, has_device: bool = True, views: Sequence[str] = (), next_sequence: int = -1
 ) -> dict[tuple[Kind, str], CountEntry]:
     reading = TraceReading(
-        events, has_device=has_device, is_view=lambda name: name in views, next_sequence=next_sequence
+        events,
+        has_device=has_device,
+        is_view=lambda name: name in views,
+        next_sequence=next_sequence,
+        main_thread=1,
     )
     return {(entry.kind, entry.name): entry for entry in reading.entries()}
 

@@ -356,3 +356,16 @@ def test_thread_that_outlives_the_work() -> None:
         counted(lambda: pool.submit(sorted, [2, 1]).result())
         pool.submit(len, []).result()
         assert pool.submit(sys.getprofile).result() is None
+
+
+def test_threads_of_the_work() -> None:
+    """What a pool of threads calls for the work is the work's."""
+    with ThreadPoolExecutor(2) as pool:
+
+        def work() -> None:
+            for waiting in [pool.submit(INPUTS.clone) for _ in range(4)]:
+                waiting.result()
+
+        work()
+        counts = counted(work)
+    assert entries(counts, Kind.OPERATOR)["aten::clone"].count == 4
