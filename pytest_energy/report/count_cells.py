@@ -17,6 +17,9 @@ HEADS = ("what", "then", "now", "where", "cause")
 _MOST_ROWS = 20  # of a page's table: what follows weighs next to nothing, and the JSON has it
 _ABSENT = "-"
 
+_CHOSEN_ANEW = frozenset({Kind.KERNEL, Kind.LAUNCH, Kind.ALLOCATION})
+"""What a library may do otherwise in each process; which operators it runs inside follows from the calls."""
+
 _INSIDE = {
     Kind.INNER: "inside",
     Kind.KERNEL: "kernel",
@@ -36,15 +39,17 @@ def lines(judgement: Judgement) -> list[str]:
 
 
 def line_of_a_pass(judgement: Judgement) -> str | None:
-    """The worst of `lines`, for a test that passes; `None` where all that changed runs inside, unexplained.
+    """The worst of `lines`, for a test that passes; `None` where only other kernels run, for no known reason.
 
-    A library may choose other kernels by itself, as cuDNN does when it tries them.
+    A library may choose those by itself, as cuDNN does when it tries them.
     """
     comparison, found = judgement.counts_comparison, lines(judgement)
     if comparison is None or not found:
         return None
-    is_inside = bool(comparison.changes) and {one.cause for one in comparison.changes} == {Cause.UNKNOWN}
-    return None if is_inside else found[0]
+    is_news = any(
+        one.cause is not Cause.UNKNOWN or one.kind not in _CHOSEN_ANEW for one in comparison.changes
+    )
+    return found[0] if is_news or not comparison.changes else None
 
 
 def judged_ratio(judgement: Judgement) -> float | None:
@@ -81,8 +86,9 @@ def _row(change: CountChange) -> Sequence[str]:
     then, now = (number_text(counts) for counts in (change.before, change.after))
     if change.inputs is not None and change.before == change.after:
         before, after = change.inputs
-        then = f"{then} on {other_parts(before, after)}" if before != after else then
-        now = f"{now} on {other_parts(after, before) if before != after else 'other inputs'}"
+        removed, added = other_parts(before, after), other_parts(after, before)
+        then = f"{then} on {removed}" if removed else then
+        now = f"{now} on {added or 'other inputs'}" if added or not removed else now
     return _what(change), then, now, change.place or _ABSENT, change.cause.value
 
 

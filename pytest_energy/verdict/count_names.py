@@ -107,6 +107,8 @@ def names_text(names: Sequence[str]) -> str:
     ('mul', 'mul and add', 'mul, add, pow and 1 more')
     """
     once = list(dict.fromkeys(names))
+    if not once:
+        return ""
     if len(once) > _MOST_NAMES:
         once = [*once[:_MOST_NAMES], f"{len(once) - _MOST_NAMES} more"]
     return " and ".join(filter(None, (", ".join(once[:-1]), once[-1])))

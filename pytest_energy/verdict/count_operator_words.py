@@ -90,11 +90,19 @@ def _on_inputs(change: Change) -> str:
     """The same calls on something else: how much more, and on what."""
     pair = change.pair
     then, now = pair.before.example, pair.after.example
-    on_text = f" on {other_parts(now, then)}, not {other_parts(then, now)}" if then != now else ""
     amount = _growth(pair)
     if is_along_other_than_last(pair.name, now) and not is_along_other_than_last(pair.name, then):
         amount = ", along a dimension that is not the last"
-    return f"{change.name} works{on_text or ' on other inputs'}{amount}{at_text(change.place)}"
+    return f"{change.name} works {_on_text(then, now)}{amount}{at_text(change.place)}"
+
+
+def _on_text(then: str, now: str) -> str:
+    added, removed = other_parts(now, then), other_parts(then, now)
+    if added and removed:
+        return f"on {added}, not {removed}"
+    if added:
+        return f"on {added} too"
+    return f"no longer on {removed}" if removed else "on other inputs"
 
 
 def other_parts(example: str, other: str) -> str:
@@ -102,7 +110,7 @@ def other_parts(example: str, other: str) -> str:
     others = _PARTS.findall(other)
     parts = [part for part in _PARTS.findall(example) if part not in others]
     tensors = [part for part in parts if "[" in part]
-    return ", ".join([*tensors[:1], *(part for part in parts if "[" not in part)]) or example or "what it was"
+    return ", ".join([*tensors[:1], *(part for part in parts if "[" not in part)])
 
 
 def _growth(pair: Pair) -> str:

@@ -30,7 +30,14 @@ from pytest_energy.verdict.count_phrases import (
     run_word,
     sum_of,
 )
-from pytest_energy.verdict.count_weights import CONVOLUTIONS, PRECISION, is_region, is_replay, is_tf32
+from pytest_energy.verdict.count_weights import (
+    CONVOLUTIONS,
+    PRECISION,
+    is_product,
+    is_region,
+    is_replay,
+    is_tf32,
+)
 
 MOST_LINES = 2
 
@@ -130,6 +137,13 @@ def _on_waits(group: Sequence[Change], context: Context) -> str:
     what = "the host waits for the GPU" if context.has_device else "a value is read out of a tensor"
     why = "" if context.has_device else " (on a GPU the host waits for it)"
     place = "" if heaviest.place is None else f" at {heaviest.place.with_function}"
+    if after == (0, 0):
+        what = (
+            "the host no longer waits for the GPU"
+            if context.has_device
+            else "no value is read out of a tensor"
+        )
+        return f"{what}, before {times_text(before)} a call: {wait_name(heaviest.pair.name)}{place}"
     now = f"{what} {times_text(after)} a call, {not_text(before)}{why}"
     return f"{now}: {wait_name(heaviest.pair.name)}{place}"
 
@@ -138,6 +152,8 @@ def _on_functions(group: Sequence[Change]) -> str:
     """Functions of Python that are called more often or less from one place."""
     if len(group) == 1:
         pair, place = group[0].pair, at_text(group[0].place)
+        if pair.after.counts == (0, 0):
+            return f"{pair.name} is no longer called, before {times_text(pair.before.counts)}{place}"
         return f"{pair.name} is called {times_text(pair.after.counts)}, {not_text(pair.before.counts)}{place}"
     heaviest = sorted(group, key=lambda change: -abs(change.rank))
     count = sum(change.pair.count_rise for change in group)
@@ -206,7 +222,17 @@ def _on_inner(changes: Sequence[Change], context: Context, *, has_code: bool) ->
     if kinds <= {Kind.ALLOCATION}:
         what = "other memory"
     start = f"beside it, {what}" if has_code else f"same calls, {what}"
-    explained = {**context.settings, **context.facts}
-    return (
-        f"{start}: {differences_text(explained)}" if explained else f"{start}; nothing that is known differs"
-    )
+    if explained := {**context.settings, **context.facts}:
+        return f"{start}: {differences_text(explained)}"
+    operators = sorted((change for change in changes if change.pair.kind is Kind.INNER), key=_says_little)
+    more = names_of([change for change in operators if change.pair.count_rise > 0])
+    less = names_of([change for change in operators if change.pair.count_rise < 0])
+    if not operators:
+        return f"{start}; nothing that is known differs"
+    return f"{start}: {more or 'nothing'} in place of {less}" if less else f"{start}: {more} besides"
+
+
+def _says_little(change: Change) -> tuple[bool, float]:
+    """Order of operators that run inside: products first, as attention is one; then what takes long."""
+    pair = change.pair
+    return not is_product(pair.name), -max(pair.before.duration_s, pair.after.duration_s)

@@ -119,6 +119,18 @@ class TestOperators:
             "linear works on [64, 1024, 768], not [64, 512, 768], 2 x the operations: model.py:9 (forward)",
         )
 
+    def test_an_argument_that_came_or_went(self) -> None:
+        """A mask that is new, and one that is gone."""
+        texts = ("[2, 4, 128, 32], [2, 4, 128, 32]", "[2, 4, 128, 32], [2, 4, 128, 32], [128, 128]")
+        plain, masked = (count_entry("aten::attention", 1, inputs=text, example=text) for text in texts)
+        assert lines((plain,), (masked,)) == ("attention works on [128, 128] too",)
+        assert lines((masked,), (plain,)) == ("attention works no longer on [128, 128]",)
+
+    def test_other_inputs_of_smaller_calls(self) -> None:
+        """The largest call is the same."""
+        one, other = (count_entry("aten::add", 2, inputs=digest, example="[64]") for digest in "ab")
+        assert lines((one,), (other,)) == ("add works on other inputs",)
+
 
 class TestOtherKinds:
     def test_waits_of_the_host(self) -> None:
@@ -140,6 +152,16 @@ class TestOtherKinds:
                 "(on a GPU the host waits for it): item()"
             ),
         )
+
+    def test_waits_and_functions_that_are_gone(self) -> None:
+        """Nobody waits `none times`."""
+        wait = count_entry("aten::item", 8, kind=Kind.WAIT)
+        assert lines((wait,), ()) == ("the host no longer waits for the GPU, before 8 times a call: item()",)
+        assert lines((wait,), (), source="torch.profiler (CPU)") == (
+            "no value is read out of a tensor, before 8 times a call: item()",
+        )
+        call = count_entry("loads", 200, kind=Kind.FUNCTION)
+        assert lines((call,), ()) == ("loads is no longer called, before 200 times",)
 
     def test_copies_are_told_by_their_bytes(self) -> None:
         """From where to where, how much, and how much before."""
@@ -233,6 +255,18 @@ class TestCauses:
         assert lines(
             (count_entry("sgemm", 1, kind=Kind.KERNEL),), (count_entry("sgemm", 2, kind=Kind.KERNEL),)
         ) == ("same calls, other kernels; nothing that is known differs",)
+
+    def test_other_operators_inside_are_named(self) -> None:
+        """The same attention by single operators: which, in the place of which."""
+        fused = count_entry("aten::_scaled_dot_product_flash_attention", 4, kind=Kind.INNER)
+        single = [count_entry(f"aten::{name}", 4, kind=Kind.INNER) for name in ("bmm", "softmax")]
+        assert lines((fused,), tuple(single)) == (
+            (
+                "same calls, other operators inside: bmm and softmax in place of "
+                "_scaled_dot_product_flash_attention"
+            ),
+        )
+        assert lines((), tuple(single)) == ("same calls, other operators inside: bmm and softmax besides",)
 
     def test_the_librarys_own_calls(self) -> None:
         """What an optimiser of another torch calls: the library stands beside it."""
