@@ -5,6 +5,7 @@ are in force; the libraries of a wing come with the work that needs them.
 Rule 2: what describes the work (model statistics, metrics) stays outside every window.
 """
 
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -133,6 +134,8 @@ class Energy:
             time_s=measurement.part_time_s,
             notes=notes,
         )
+        # What was kept may hang in a cycle: torch's first call under a mode leaves its frames in one.
+        gc.collect()
         measurement.keep(Metrics(energy.metrics, energy.absent))
         return energy
 
@@ -276,6 +279,7 @@ class Energy:
                 time_s=measurement.part_time_s,
                 samples=samples,
             )
+        gc.collect()  # as below
         self._measurement.keep(Metrics(energy.metrics, energy.absent))
         return energy
 

@@ -100,12 +100,15 @@ def captured_operators(
             work()
     except FAULTS as error:
         return Absent(f"the work failed while its operators were listed: {fault_text(error)}")
-    capture.place_zeroing()
+    finally:
+        capture.place_zeroing()
+        calls = tuple(capture.calls)
+        capture.forget()  # the mode's class holds it, and classes go when the collector comes
     if capture.stopped_because is not None:
         return Absent(capture.stopped_because)
-    if not capture.calls:
+    if not calls:
         return Absent(f"the work calls no operator of torch that can be replayed{capture.left_out}")
-    return CapturedCalls(calls=tuple(capture.calls), notes=tuple(capture.notes()))
+    return CapturedCalls(calls=calls, notes=tuple(capture.notes()))
 
 
 def _mode(capture: "_Capture") -> Any:
@@ -384,11 +387,18 @@ class _Capture:
             f"what the operators of the work are given can't be kept: {because}, with {len(self.calls)} "
             f"calls and {kept} kept; give a smaller batch, or one step of the work"
         )
-        self.calls.clear()
-        self._readers.clear()
-        self._gradients.clear()
-        self._buffers.clear()
-        self._zeroed.clear()
+        self.forget()
+
+    def forget(self) -> None:
+        """Hold no tensor any more."""
+        for kept in (
+            self.calls,
+            self._readers,
+            self._gradients,
+            self._buffers,
+            self._zeroed,
+        ):
+            kept.clear()
 
     @property
     def left_out(self) -> str:

@@ -1,6 +1,8 @@
 """The operators of a real call: which are kept, with which values, and what goes wrong."""
 
+import gc
 import sys
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,6 +14,7 @@ from torch.optim import optimizer
 from torch.utils.checkpoint import checkpoint
 
 from pytest_energy.errors import Absent
+from pytest_energy.profiling.nested import tensors_in
 from pytest_energy.profiling.operator_calls import CapturedCalls, OperatorCall, Stage, captured_operators
 
 
@@ -326,6 +329,27 @@ class TestErrors:
         assert captured_operators(lambda: sum(range(9)), lambda _: None) == Absent(
             "the work calls no operator of torch that can be replayed"
         )
+
+    def test_what_was_kept_goes_with_the_result(self) -> None:
+        """Not when the collector comes: it may be all of a card's memory."""
+
+        def work() -> None:
+            torch.ones(9).mul_(2).add(1)
+
+        captured(work)
+        gc.collect()
+        gc.disable()
+        try:
+            calls = captured(work).calls
+            given = tensors_in([[*call.args, *call.kwargs.values()] for call in calls])
+            kept = [weakref.ref(tensor) for tensor in given]
+            del given
+            assert kept
+            assert all(one() is not None for one in kept)
+            del calls
+            assert all(one() is None for one in kept)
+        finally:
+            gc.enable()
 
     def test_hooks_are_gone_after_an_error(self) -> None:
         """No later step of an optimiser is looked at."""
