@@ -61,8 +61,8 @@ def compare_counts(
     ranked = zip(pairs, ranks(pairs, rises, has_device=context.has_device), strict=True)
     found = [_change(pair, rank, context) for pair, rank in ranked if pair.is_changed]
     changes = sorted(_unfolded(found, context), key=_order)
-    excused = [change.pair for change in changes if change.cause is Cause.LIBRARY]
-    judged = [replace(pair, after=pair.before) if pair in excused else pair for pair in pairs]
+    excused = {change.pair.key for change in changes if change.cause is Cause.LIBRARY}
+    judged = [replace(pair, after=pair.before) if pair.key in excused else pair for pair in pairs]
     verdict = _verdict(pairs, judged, tolerance)
     return CountsComparison(
         entry_count=len(alike),

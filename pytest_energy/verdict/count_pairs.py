@@ -70,6 +70,10 @@ class Pair:
     after: Amounts
 
     @property
+    def key(self) -> Key:
+        return self.kind, self.name, self.dtype
+
+    @property
     def count_rise(self) -> int:
         """By how many calls it surely rose; negative where it fell."""
         return int(gap(self.before.counts, self.after.counts))
