@@ -1,7 +1,9 @@
 """One call of the work under torch.profiler; what it saw as plain events."""
 
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +68,7 @@ def profiled(work: Callable[[], object], *, places: Places | None) -> Profile:
     )
     if with_device:
         torch.cuda.synchronize()  # what was begun before is none of the call's
-    with without_kineto_lines():
+    with _quiet():
         profile.__enter__()
     try:
         with profiler.record_function(WORK):
@@ -76,13 +78,14 @@ def profiled(work: Callable[[], object], *, places: Places | None) -> Profile:
         if with_device:
             torch.cuda.synchronize()
     finally:
-        with without_kineto_lines():
+        with _quiet():
             profile.__exit__(None, None, None)
     results = profile.kineto_results
     flat = results.events()
     if len(flat) > MOST_EVENTS:
         raise NotMeasurable(
-            f"a call of the work is {len(flat):,} events, and at most {MOST_EVENTS:,} are counted"
+            f"a call of the work is {len(flat):,} events, and at most {MOST_EVENTS:,} are counted: "
+            "give a smaller piece of it as `traced`"
         )
     with without_collections():
         tree = EventTree(flat, results.experimental_event_tree(), places=places, has_device=with_device)
@@ -94,6 +97,14 @@ def profiled(work: Callable[[], object], *, places: Places | None) -> Profile:
         call_s=call_s,
         next_sequence=_next_sequence(),
     )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the profiler warns of: the suite may make errors of warnings."""
+    with without_kineto_lines(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _of_all_threads() -> object:

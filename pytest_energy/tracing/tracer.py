@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_energy.counts import CountEntry, Counts
 from pytest_energy.errors import Absent, NotMeasurable, described
@@ -28,13 +28,14 @@ else:
     settings = LazyModule("pytest_energy.tracing.settings")
     torch_profile = LazyModule("pytest_energy.tracing.torch_profile")
 
+_Trace = TypeVar("_Trace")
+
 LONGEST_CALL_S = 60.0
 """Of a call of the work that is counted: each operator takes some 2 kB until the call is over."""
 
+_LONGEST_ERROR = 300  # characters of what somebody else's error says
 _MOST_FRAMES = 100_000  # of Python for which places are asked: 1 s and 0.2 GB
-_FRAME_S = (
-    10e-6  # of a trace with places, for each call of Python: 7 us on a core of a Xeon 8480 that is shared
-)
+_FRAME_S = 10e-6  # of a trace with places, for each call of Python: 7 us on a busy core of a Xeon
 _SLOWED = 1.5  # how much longer a call takes under a trace with places
 
 
@@ -58,7 +59,8 @@ def traced(
     except NotMeasurable as error:
         return Absent(str(error)) if call.error is None else _failed(call.error)
     except BaseException as error:  # noqa: BLE001 - rule 1; a skip of pytest is no `Exception`
-        return Absent(f"counting failed: {described(error)}") if call.error is None else _failed(call.error)
+        failed = f"counting failed: {described(error)}"
+        return Absent(failed) if call.error is None else _failed(call.error)
 
 
 class _Call:
@@ -81,7 +83,8 @@ class _Call:
 
 
 def _failed(error: BaseException) -> Absent:
-    return Absent(f"the call of the work that was counted ended with {described(error)}")
+    text = " ".join(described(error).split())[:_LONGEST_ERROR]
+    return Absent(f"the call of the work that was counted ended with {text}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +100,8 @@ class _Counted:
 def _counted(call: _Call, places: Places, start_s: float, *, most_s: float, call_s: float | None) -> Counts:
     if call_s is not None and call_s > LONGEST_CALL_S:
         raise NotMeasurable(
-            f"a call of the work takes {call_s:.0f} s, and at most {LONGEST_CALL_S:.0f} s are counted"
+            f"a call of the work takes {call_s:.0f} s, and at most {LONGEST_CALL_S:.0f} s are counted: "
+            "give a smaller piece of it as `traced`"
         )
     counted = _by_torch(call, places, most_s) if is_torch_loaded() else None
     if counted is None:
@@ -143,16 +147,27 @@ def _second_trace(
     if left_s < 0:
         return None
     has_places = frames.count is not None and not frames.is_over and frames.count * _FRAME_S <= left_s
-    return torch_trace(call, places=places if has_places else None)
+    return _again(call, lambda: torch_trace(call, places=places if has_places else None))
+
+
+def _again(call: _Call, count: Callable[[], _Trace]) -> _Trace | None:
+    """A second trace; `None` where the work can't be called twice, as what it works on is used up."""
+    try:
+        return count()
+    except Exception:
+        if call.error is None:
+            raise
+        return None
 
 
 def _by_python(call: _Call, places: Places, left_s: float) -> _Counted:
     """By the functions of Python that it calls; twice where that fits."""
     start_s = time.perf_counter()
-    entries = python_calls(call, places)
-    cost_s = time.perf_counter() - start_s
-    if cost_s > left_s:
-        return _Counted(source="calls of Python", entries=entries, trace_count=1)
+    first = python_calls(call, places)
+    fits = time.perf_counter() - start_s <= left_s
+    again = _again(call, lambda: python_calls(call, places)) if fits else None
     return _Counted(
-        source="calls of Python", entries=merged(entries, python_calls(call, places)), trace_count=2
+        source="calls of Python",
+        entries=first if again is None else merged(first, again),
+        trace_count=1 if again is None else 2,
     )

@@ -14,6 +14,7 @@ from torch import nn
 
 from pytest_energy.counts import CountEntry, Counts, Kind
 from pytest_energy.errors import Absent
+from pytest_energy.tracing.torch_profile import MOST_EVENTS
 from pytest_energy.tracing.tracer import traced
 
 HERE = Path(__file__).parent
@@ -245,7 +246,11 @@ def test_call_that_takes_long() -> None:
     """A call that is known to take minutes isn't begun."""
     calls: list[int] = []
     counts = traced(lambda: calls.append(1), folder=HERE, call_s=100.0)
-    assert (counts, calls) == (Absent("a call of the work takes 100 s, and at most 60 s are counted"), [])
+    assert isinstance(counts, Absent)
+    assert (counts.because.partition(":")[0], calls) == (
+        "a call of the work takes 100 s, and at most 60 s are counted",
+        [],
+    )
 
 
 def test_work_that_raises() -> None:
@@ -257,6 +262,25 @@ def test_work_that_raises() -> None:
     )
     assert not torch._C._autograd._profiler_enabled()
     assert sys.getprofile() is None
+
+
+def test_work_that_can_be_called_once() -> None:
+    """What a second call raises takes nothing from the first."""
+    batches = iter([INPUTS])
+    counts = counted(lambda: next(batches).sum())
+    assert (counts.trace_count, counts.is_repeating) == (1, True)
+
+
+def test_too_many_events() -> None:
+    """A call of more events than can be read in time has no counts, and the reason says what to do."""
+
+    def work() -> None:
+        for _ in range(1 + MOST_EVENTS):
+            INPUTS.t()
+
+    counts = traced(work, folder=HERE)
+    assert isinstance(counts, Absent)
+    assert "and at most 100,000 are counted: give a smaller piece of it as `traced`" in counts.because
 
 
 def test_work_that_skips() -> None:
