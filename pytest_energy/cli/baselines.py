@@ -7,7 +7,7 @@ Rule 3: the sessions that are pinned go only with their whole file.
 
 import argparse
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from pytest_energy.cli.arguments import Commands, add_baselines, number, whole_n
 from pytest_energy.cli.files import read_by_test, say
 from pytest_energy.errors import BaselineError, EnergyError, NotComparable, SettingsError
 from pytest_energy.model import Record
+from pytest_energy.prediction.calibration_file import load
 from pytest_energy.report.cells import printable
 from pytest_energy.stats.compare import centre_ratio
 from pytest_energy.units import percent_change_text
@@ -52,9 +53,9 @@ def register(commands: Commands) -> None:
     validate = actions.add_parser(
         "validate",
         help="read every file and say what is wrong with it",
-        description="Read every baseline as a run would and more: its form, its size, its place, merges left "
-        "unfinished, sessions that are there twice, from the future, of another test, machine or provenance, "
-        "joules that can't be.",
+        description="Read every baseline and calibration as a run would and more: its form, its size, its "
+        "place, merges left unfinished, sessions that are there twice, from the future, of another test, "
+        "machine or provenance, joules that can't be.",
         epilog="Exit status: 0 where every file is sound, else 2.",
     )
     add_baselines(validate)
@@ -186,10 +187,21 @@ def _validate(options: argparse.Namespace) -> int:
     file_count = len(sound) + len(problems)
     for path, baseline in sound.items():
         problems += (f"{path}: {problem}" for problem in _unusable_sessions(baseline))
+    calibrations = store.calibration_paths()
+    problems += _calibration_problems(store, calibrations)
+    file_count += len(calibrations)
     status = _reported(problems)
     state = _count(len(problems), "problem") if problems else "all sound"
     say(f"{_count(file_count, 'file')} in {store.folder}: {state}")
     return status
+
+
+def _calibration_problems(store: Store, paths: Iterable[Path]) -> Iterator[str]:
+    for path in paths:
+        try:
+            load(store, path)
+        except BaselineError as error:
+            yield str(error)
 
 
 def _unusable_sessions(baseline: Baseline) -> Iterator[str]:

@@ -63,7 +63,7 @@ def _by_machine(records: Iterable[Record]) -> dict[str, list[Observation]]:
     for record in records:
         result = observation_of(record)
         if isinstance(result, Absent):
-            left_out.append(f"{record.test_id} is left out: {result.because}")
+            left_out.append(printable(f"{record.test_id} is left out: {result.because}"))
         else:
             observations[record.machine.key].append(result)
     say(*left_out[:_NAMED_TESTS])
@@ -84,8 +84,9 @@ def _summary(calibration: Calibration, path: Path) -> list[str]:
     tests, groups = calibration.held_out, {one.group for one in calibration.held_out}
     low, high = (100 * (factor - 1) for factor in calibration.interval_factors)
     worst = sorted(tests, key=lambda one: -abs(one.log_error))[:_NAMED_TESTS]
+    size = f"{count_text(len(tests), 'test')} of {count_text(len(groups), 'model')}"
     return [
-        f"{calibration.machine_key}: {count_text(len(tests), 'test')} of {count_text(len(groups), 'model')}",
+        f"{printable(calibration.machine_key)}: {size}",
         f"  {100 * calibration.error_share:.3g} % median error for models that were left out",
         f"  90 % of them lie between {low:+.3g} % and {high:+.3g} % of what is predicted",
         "  farthest off, left out:",
@@ -94,5 +95,5 @@ def _summary(calibration: Calibration, path: Path) -> list[str]:
             f"{to_text(one.energy_j, 'J')} measured"
             for one in worst
         ),
-        f"written to {path}",
+        f"written to {printable(str(path))}",
     ]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+from pytest_energy.codec import MOST_NUMBER
 from pytest_energy.errors import Absent, NotMeasurable
 from pytest_energy.model.prediction import Prediction
 from pytest_energy.prediction.costs import Costs, fit_costs
@@ -29,6 +30,9 @@ LEAST_TEST_COUNT = 10
 MOST_EXCESS = 8.0
 """A mean call eight times as large as any calibrated one is other work. Each doubling past what is calibrated
 adds the interval's own width once more; both are a choice, as nothing measured lies out there."""
+
+MOST_LOG_WIDTH = math.log(100.0)
+"""Of an interval that still says something: from a hundredth to a hundred times what is predicted."""
 
 _NOTED = 1.05  # an interval that is wider by less says it itself
 
@@ -103,9 +107,11 @@ class Calibration:
         name, excess = self._excess(usable)
         if excess > MOST_EXCESS:
             return Absent(f"its {name} in an average call lie {_times(excess)} outside what is calibrated")
-        if not (energy_j := self.costs.energy_j(usable)) > 0 or math.isinf(self.log_width):
-            return Absent("nothing of it costs anything, so far as the calibrated tests tell")
-        factor = math.exp(self.log_width * (1 + math.log2(excess)))
+        if not 0 < (energy_j := self.costs.energy_j(usable)) < MOST_NUMBER:
+            return Absent(f"its joules come out as {energy_j:.3g}, by what the calibrated tests cost")
+        if (log_width := self.log_width * (1 + math.log2(excess))) > MOST_LOG_WIDTH:
+            return Absent("its interval would reach farther than a hundred times to each side")
+        factor = math.exp(log_width)
         return Prediction(
             energy_j=energy_j,
             interval_j=(energy_j / factor, energy_j * factor),

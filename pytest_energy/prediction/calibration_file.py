@@ -79,11 +79,16 @@ def load_all(store: Store) -> tuple[Calibration, ...]:
     Raises:
         BaselineError: The folder can't be listed, or a file is broken or in another machine's folder.
     """
-    calibrations = [_in_place(store, path) for path in store.calibration_paths()]
+    calibrations = [load(store, path) for path in store.calibration_paths()]
     return tuple(sorted(calibrations, key=lambda one: one.machine_key))
 
 
-def _in_place(store: Store, path: Path) -> Calibration:
+def load(store: Store, path: Path) -> Calibration:
+    """The calibration in *path*, one of `Store.calibration_paths()`.
+
+    Raises:
+        BaselineError: It can't be read, is none, or is in another machine's folder.
+    """
     try:
         text = read_whole(path, MOST_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:

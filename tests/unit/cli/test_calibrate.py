@@ -91,3 +91,17 @@ def test_estimates_calibrate_nothing(cli: Cli, tmp_path: Path) -> None:
     assert status == 2
     assert "its joules are estimated, not measured" in out
     assert "no test has measured joules" in err
+
+
+def test_a_calibration_is_validated_with_the_baselines(cli: Cli, run_json: Path, tmp_path: Path) -> None:
+    """A sound one is a file more, a broken one 2 with its place."""
+    folder = tmp_path / "baselines"
+    cli("calibrate", run_json, "--baselines", folder)
+    status, out, _ = cli("baselines", "validate", "--baselines", folder)
+    assert (status, out) == (0, f"1 file in {folder}: all sound\n")
+    path = folder / KEY / "calibration.json"
+    path.write_text(path.read_text("ascii").replace('"ready_power_w": 1', '"ready_power_w": -1'), "ascii")
+    status, out, err = cli("baselines", "validate", "--baselines", folder)
+    assert status == 2
+    assert "ready_power_w is -1" in out + err
+    assert f"1 file in {folder}: 1 problem" in out

@@ -57,8 +57,9 @@ def test_no_text_of_a_run_is_raw_on_the_screen(cli: Cli, tmp_path: Path) -> None
             ("compare", run, good),
             ("judge", run, "--baselines", folder),
             ("accept", run, "--test", "none", "--baselines", folder),
+            ("calibrate", run, "--baselines", folder),
         )
-        status, out, err = cli(*commands[number % 5])
+        status, out, err = cli(*commands[number % 6])
         assert status in {0, 1, 2}
         assert not RAW.search(out + err), (place, is_key)
 

@@ -1,5 +1,6 @@
 """The error of a calibration, its interval, and what it doesn't predict."""
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -122,3 +123,25 @@ def test_too_few_networks_are_refused() -> None:
         NotMeasurable, match="14 tests of 7 models; a calibration takes at least 10 tests of 8"
     ):
         calibration(7)
+
+
+def test_an_interval_that_says_nothing_is_not_given() -> None:
+    """Where left-out models are off by more than a hundred times, or one was predicted at nothing."""
+    one = calibration()
+    features = observation(counts()).features
+    for predicted_j in (1e-6, 0.0):
+        held = tuple(replace(test, energy_j=1.0, predicted_j=predicted_j) for test in one.held_out)
+        prediction = replace(one, held_out=held).predict(features)
+        assert isinstance(prediction, Absent)
+        assert "farther than a hundred times" in prediction.because
+
+
+def test_joules_that_cannot_be_are_not_predicted() -> None:
+    """Costs of nothing, and costs past all numbers, give a reason in place of joules."""
+    one = calibration()
+    features = observation(counts()).features
+    for cost in (0.0, 1e30):
+        costs = replace(one.costs, host_s={}, device_s={}, active_j={"bytes": cost})
+        prediction = replace(one, costs=costs).predict(features)
+        assert isinstance(prediction, Absent)
+        assert prediction.because.startswith("its joules come out as")

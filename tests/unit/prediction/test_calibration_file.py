@@ -1,6 +1,8 @@
 """Calibrations as files."""
 
 import json
+from collections.abc import Iterable, Iterator
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -77,6 +79,42 @@ def test_a_broken_file_is_refused_with_place_and_value(
     with pytest.raises(BaselineError, match=f"x.json: .*{because}") as caught:
         from_json_text(json.dumps(document), "x.json")
     assert "pytest-energy calibrate" in str(caught.value)
+
+
+_ODD: tuple[object, ...] = (None, "x", -1.0, 0, 1e29, 1e300, 1e-29, [], {}, True)
+
+
+def _places(value: object, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The place of each value in *value*."""
+    items: Iterable[tuple[str | int, object]] = ()
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    for key, item in items:
+        yield (*place, key)
+        yield from _places(item, (*place, key))
+
+
+def test_whatever_stands_in_a_file_it_predicts_or_says_why_not(calibration: Calibration) -> None:
+    """Each value in turn put as another: the file is refused by name, or what it predicts can be written."""
+    text = to_json_text(calibration)
+    features = observations(1)[1].features
+    refused: list[str] = []
+    for path in list(_places(json.loads(text))):
+        for value in _ODD:
+            document = json.loads(text)
+            reduce(lambda part, key: part[key], path[:-1], document)[path[-1]] = value
+            try:
+                changed = from_json_text(json.dumps(document), "x.json")
+            except BaselineError as error:
+                refused.append(str(error))
+                continue
+            result = changed.predict(features)
+            if isinstance(result, Prediction):
+                assert result.interval_j[1] < 1e30
+    assert len(refused) > 500
+    assert all(text.startswith("x.json: ") for text in refused)
 
 
 def test_half_a_file_is_refused(calibration: Calibration, store: Store) -> None:
