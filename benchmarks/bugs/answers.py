@@ -13,6 +13,8 @@ from pathlib import Path
 
 LINE_COUNT = 2
 
+_EXPLAINING = ("gpu", "driver", "cuda", "cpu_model", "torch", "python", "pytest_energy", "git")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -22,7 +24,7 @@ class Answer:
         number: Of the bug.
         name: Of the bug.
         report: Where people told of it.
-        device: What it ran on: `cpu`, or the card's name.
+        device: What it ran on: `cpu` or `cuda`.
         method: `ab`, or `counts` against a stored baseline.
         exit_status: Of the command that judged.
         verdict: Of the test with its bug; `None` where there is none.
@@ -35,6 +37,7 @@ class Answer:
         lines: The difference in words.
         names: Of the guilty names, those that the first two lines hold.
         seconds: That both sides took, set-up and starts included.
+        machine: Card, driver, libraries and commit; empty where no run was written.
         output: What the command printed last, where it gave no answer.
     """
 
@@ -54,6 +57,7 @@ class Answer:
     lines: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     seconds: float = 0.0
+    machine: Mapping[str, str] = field(default_factory=dict)
     output: tuple[str, ...] = ()
 
     @property
@@ -63,6 +67,13 @@ class Answer:
     @property
     def is_named(self) -> bool:
         return bool(self.names)
+
+
+def machine_of(run: Mapping[str, object]) -> dict[str, str]:
+    """What a *run*'s document says of its machine, as far as it explains figures."""
+    machine = _mapping(run.get("machine"))
+    facts = {**_mapping(machine.get("fixed")), **_mapping(machine.get("shown"))}
+    return {name: str(value) for name, value in facts.items() if name.startswith(_EXPLAINING)}
 
 
 def answered(answer: Answer, guilty: Sequence[str], test: Mapping[str, object]) -> Answer:
@@ -102,9 +113,10 @@ def save(answers: Sequence[Answer], path: Path) -> None:
 
 
 def load(path: Path) -> list[Answer]:
-    """What `save` has written."""
+    """What `save` has written, now or before it had all of the fields."""
     rows = json.loads(path.read_text(encoding="utf-8"))["answers"]
-    return [Answer(**{name: row[name] for name in Answer.__dataclass_fields__}) for row in rows]
+    names = Answer.__dataclass_fields__
+    return [Answer(**{name: value for name, value in row.items() if name in names}) for row in rows]
 
 
 def _mapping(value: object) -> Mapping[str, object]:

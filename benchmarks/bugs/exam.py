@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.bugs.answers import Answer, answered, load, save
+from benchmarks.bugs.answers import Answer, answered, load, machine_of, save
 from benchmarks.bugs.catalogue import PAIRS
 from benchmarks.bugs.pair import BUGS_VARIABLE, Pair, planted_numbers
 from benchmarks.bugs.table import table
@@ -116,7 +116,8 @@ def examine(pair: Pair, device: str, run: Run) -> Answer:
         out = Path(folder) / "run.json"
         judge = _in_turns if device == "cuda" else _by_counts
         done = judge(pair, out, Path(folder), run)
-        tests = json.loads(out.read_text(encoding="utf-8"))["tests"] if out.is_file() else []
+        document = json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {}
+    tests = document.get("tests", [])
     answer = Answer(
         number=pair.number,
         name=pair.name,
@@ -125,6 +126,7 @@ def examine(pair: Pair, device: str, run: Run) -> Answer:
         method="ab" if device == "cuda" else "counts",
         exit_status=done.exit_status,
         seconds=time.monotonic() - started_s,
+        machine=machine_of(document),
         output=done.tail,
     )
     return answered(answer, pair.guilty, tests[0]) if len(tests) == 1 else answer

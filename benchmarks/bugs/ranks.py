@@ -28,7 +28,7 @@ BACKENDS = {"cpu": "gloo", "cuda": "nccl"}
 # Of the batch, what rank 0 has: half of it, or three quarters.
 SHARES = {Side.MENDED: 0.5, Side.BUG: 0.75}
 
-_START_S = 60.0  # until the other process has imported torch, and that one rank waits for the other
+_START_S = 120.0  # until the other process has imported torch, and that one rank waits for the other
 
 
 @contextmanager

@@ -24,6 +24,9 @@ COMPARED = {
 }
 
 
+MACHINE = {"key": "h100", "fixed": {"gpu_0": "H100", "cpu_count": "16"}, "shown": {"torch": "2.11.0"}}
+
+
 class FakeRuns:
     """Commands that only write what they would have found."""
 
@@ -35,7 +38,8 @@ class FakeRuns:
         self.commands.append((words, variables))
         outs = [word.partition("=")[2] for word in words if word.startswith(("--out=", "--energy-out="))]
         for out in outs:
-            Path(out).write_text(json.dumps({"tests": self._tests}), encoding="utf-8")
+            run = {"tests": self._tests, "machine": MACHINE}
+            Path(out).write_text(json.dumps(run), encoding="utf-8")
         return self._done.pop(0)
 
 
@@ -87,6 +91,15 @@ class TestAnswers:
             ("unfused-gelu", 1.5, True, True)
         ]
 
+    def test_a_file_from_before_a_field_was_there_is_read(self, tmp_path: Path) -> None:
+        """What isn't in it is absent."""
+        path = tmp_path / "out.json"
+        save([row()], path)
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        del saved["answers"][0]["machine"]
+        path.write_text(json.dumps(saved), encoding="utf-8")
+        assert load(path)[0].machine == {}
+
 
 class TestExamine:
     """Which commands judge a pair."""
@@ -99,6 +112,7 @@ class TestExamine:
         assert words[:4] == ["-m", "pytest_energy", "ab", "."]
         assert "--env=BENCH_BUGS=8" in words
         assert variables == {}
+        assert answer.machine == {"gpu_0": "H100", "torch": "2.11.0"}
         assert (answer.method, answer.is_red, answer.names[0]) == ("ab", True, "pow")
 
     def test_a_cpu_holds_counts_against_those_of_the_mended_side(self) -> None:
