@@ -1,22 +1,28 @@
 """The exam's answers as a Markdown table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from benchmarks.bugs.answers import LINE_COUNT, Answer
 
 ABSENT = "-"
 
-HEAD = (
-    "| # | bug | report | joules mended | with the bug | seconds mended | with the bug | ratio (bounds) "
-    "| verdict | what the first two lines say | named |\n"
-    "| --: | --- | --- | --: | --: | --: | --: | --- | --- | --- | --- |\n"
+_KNOWN = (("#", "--:"), ("bug", "---"), ("report", "---"))
+_MEASURED = (
+    ("joules mended", "--:"),
+    ("with the bug", "--:"),
+    ("seconds mended", "--:"),
+    ("with the bug", "--:"),
+    ("ratio of joules (bounds)", "---"),
 )
+_COUNTED = (("ratio of weighted work", "--:"),)
+_TOLD = (("verdict", "---"), ("what the first two lines say", "---"), ("named", "---"))
 
 
 def table(answers: Sequence[Answer], *, with_head: bool = True) -> str:
-    """A row for each answer; with a head also the totals below."""
-    rows = "".join(_row(answer) for answer in answers)
-    return f"{HEAD}{rows}\n{totals(answers)}\n" if with_head else rows
+    """A row for each answer, with columns of joules where any were measured; with a head also the totals."""
+    is_measured = any(answer.energies_j is not None for answer in answers)
+    rows = "".join(_row(answer, is_measured=is_measured) for answer in answers)
+    return f"{_head(is_measured=is_measured)}{rows}\n{totals(answers)}\n" if with_head else rows
 
 
 def totals(answers: Sequence[Answer]) -> str:
@@ -26,20 +32,30 @@ def totals(answers: Sequence[Answer]) -> str:
     return f"{red} of {len(answers)} red, {named} named in the first two lines"
 
 
-def _row(answer: Answer) -> str:
-    energies_j, durations_s = _both(answer.energies_j), _both(answer.durations_s)
+def _head(*, is_measured: bool) -> str:
+    columns = [*_KNOWN, *(_MEASURED if is_measured else _COUNTED), *_TOLD]
+    return _line(name for name, _ in columns) + _line(rule for _, rule in columns)
+
+
+def _row(answer: Answer, *, is_measured: bool) -> str:
+    figures = _measured(answer) if is_measured else (_number(answer.weight_ratio),)
     lines = "<br>".join(answer.lines[:LINE_COUNT]).replace("|", "\\|") or ABSENT
-    cells = (str(answer.number), answer.name, answer.report, *energies_j, *durations_s, _ratio(answer))
     named = ", ".join(answer.names) or "no"
-    return "| " + " | ".join((*cells, answer.verdict or "no answer", lines, named)) + " |\n"
+    known = (str(answer.number), answer.name, answer.report)
+    return _line((*known, *figures, answer.verdict or "no answer", lines, named))
 
 
-def _both(values: tuple[float, float] | None) -> tuple[str, str]:
-    return (ABSENT, ABSENT) if values is None else (f"{values[0]:.4g}", f"{values[1]:.4g}")
+def _measured(answer: Answer) -> tuple[str, ...]:
+    energies_j, durations_s = answer.energies_j or (None, None), answer.durations_s or (None, None)
+    figures = (f"{one:.4g}" if one is not None else ABSENT for one in (*energies_j, *durations_s))
+    if answer.ratio is None or answer.ratio_ci is None:
+        return (*figures, ABSENT)
+    return (*figures, f"{answer.ratio:.3f} ({answer.ratio_ci[0]:.3f} to {answer.ratio_ci[1]:.3f})")
 
 
-def _ratio(answer: Answer) -> str:
-    """Of joules; of weighted work where nothing measured."""
-    if answer.ratio is not None and answer.ratio_ci is not None:
-        return f"{answer.ratio:.3f} ({answer.ratio_ci[0]:.3f} to {answer.ratio_ci[1]:.3f})"
-    return ABSENT if answer.weight_ratio is None else f"{answer.weight_ratio:.3f} of weighted work"
+def _number(value: float | None) -> str:
+    return ABSENT if value is None else f"{value:.3f}"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |\n"

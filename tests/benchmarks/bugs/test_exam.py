@@ -170,10 +170,17 @@ class TestTable:
             "pow and add_ run 12 times more a call: operators.py:160<br>tanh is new | pow, tanh |\n"
         )
 
-    def test_absent_is_not_zero(self) -> None:
-        """Where nothing measured there are no joules, and the ratio is that of weighted work."""
+    def test_where_nothing_measured_there_are_no_columns_of_joules(self) -> None:
+        """The ratio is that of weighted work."""
         unmeasured = {"verdict": "regression", "counts_comparison": COMPARED["counts_comparison"]}
-        assert "| - | - | - | - | 1.200 of weighted work | regression |" in table([row(unmeasured)])
+        text = table([row(unmeasured)])
+        assert "joules" not in text
+        assert "| 8 | unfused-gelu | GPT-2 in transformers against vLLM | 1.200 | regression |" in text
+
+    def test_absent_is_not_zero(self) -> None:
+        """A row without joules beside one that has them shows none."""
+        unmeasured = {"verdict": "regression", "counts_comparison": COMPARED["counts_comparison"]}
+        assert "| - | - | - | - | - | regression |" in table([row(), row(unmeasured)])
 
     def test_totals_count_what_is_red_and_what_is_named(self) -> None:
         """Of all rows."""
