@@ -1,7 +1,7 @@
 """The fixture's `layers`: rounds of the whole pass, parts beside them, and where nothing measures."""
 
 import pytest
-import torch  # noqa: F401  # a run in this process forgets what it loaded, and torch loads only once
+import torch._dynamo  # noqa: F401  # a run in this process forgets what it loaded, and this loads only once
 
 from pytest_energy.meter import live
 from tests.plugin.conftest import Project
@@ -101,6 +101,45 @@ def test_the_whole_pass_is_the_tests(project: Project) -> None:
     assert entry["metrics"]["layer_activation_energy_j"] == pytest.approx(2.0)
     assert entry["metrics"]["layer_linear_duration_s"] == pytest.approx(1.0)
     assert entry["metrics"]["layers_explained_share"] == pytest.approx(0.9)
+
+
+STEP = """
+import torch
+from torch import nn
+
+@pytest.mark.energy
+def test_work(energy):
+    module = nn.Sequential(nn.Linear(4, 8), nn.ReLU())
+    before = module[0].weight.tolist()
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    found = energy.layers(
+        module, torch.ones(2, 4), samples=2, loss=lambda output: output.sum(), optimizer=optimizer
+    )
+    assert module[0].weight.tolist() == before
+    assert module[0].weight.grad is None
+"""
+
+
+def test_a_training_step_is_the_tests(project: Project) -> None:
+    """The rounds are those of the step; types forward and backward and the optimiser are metrics."""
+    project.write(STEP)
+    forward = {f"test_work#forward:{name}": [2.0] * 5 for name in ("linear", "activation", "between")}
+    backward = {f"test_work#backward:{name}": [1.0] * 5 for name in ("linear", "activation")}
+    project.replay({"test_work": ROUNDS_J, **forward, **backward, "test_work#optimiser:between": [0.5] * 5})
+    run = project.run()
+    run.result.assert_outcomes(passed=1)
+    entry = run.test()
+    assert [one["energy_j"] for one in entry["rounds"]] == ROUNDS_J
+    assert entry["samples"] == 2
+    assert entry["metrics"]["layer_linear_backward_energy_j"] == pytest.approx(1.0)
+    assert entry["metrics"]["layer_optimiser_energy_j"] == pytest.approx(0.5)
+    assert entry["metrics"]["layers_explained_share"] == pytest.approx(0.85)
+
+
+def test_a_training_step_that_nothing_measures_runs_once(project: Project) -> None:
+    """With --energy-off the model is as it was as well."""
+    project.write(STEP + "    assert '--energy-off' in found.whole.absent_because\n")
+    project.run("--energy-off").result.assert_outcomes(passed=1)
 
 
 def test_parts_that_a_replay_does_not_hold_are_absent(project: Project) -> None:
