@@ -8,6 +8,9 @@ from pytest_energy.verdict.count_names import is_backward, names_text, stem, tim
 from pytest_energy.verdict.count_pairs import Pair
 from pytest_energy.verdict.count_phrases import Change, at_text, names_of, not_text, run_word, sum_of
 
+_COPIES = frozenset({"to", "to_copy", "clone", "contiguous", "copy", "cat", "stack"})
+"""Operators that compute nothing: what they are given stands in memory once more."""
+
 # Of an example of an operator's inputs: tensors, and what else is said.
 _PARTS = re.compile(r"(?:\d+ x )?\[[^\]]*\][^,]*|[^,\s][^,]*")
 
@@ -80,10 +83,11 @@ def _on_count(group: Sequence[Change]) -> str:
     before = sum_of(change.pair.before.counts for change in group)
     after = sum_of(change.pair.after.counts for change in group)
     name, place = group[0].name, group[0].place
+    verb = "copies" if stem(group[0].pair.name) in _COPIES else "runs"
     if after == (0, 0):
         return f"{name} no longer runs, before {times_text(before)} a call{at_text(place)}"
     has_rest = len(group) == 1 and before != (0, 0)
-    return f"{name} runs {times_text(after)} a call, {not_text(before)}{at_text(place, adds=has_rest)}"
+    return f"{name} {verb} {times_text(after)} a call, {not_text(before)}{at_text(place, adds=has_rest)}"
 
 
 def _on_inputs(change: Change) -> str:

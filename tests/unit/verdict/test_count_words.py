@@ -119,6 +119,13 @@ class TestOperators:
             "linear works on [64, 1024, 768], not [64, 512, 768], 2 x the operations: model.py:9 (forward)",
         )
 
+    def test_what_only_copies_is_said_to(self) -> None:
+        """A loader that makes the same batch anew: nothing is computed."""
+        copies = count_entry("aten::to", 4, size_bytes=2e6, place="train.py:41", function="batch")
+        assert lines((count_entry(),), (count_entry(), copies)) == (
+            "to() copies 4 times a call, before not at all: train.py:41 (batch)",
+        )
+
     def test_an_argument_that_came_or_went(self) -> None:
         """A mask that is new, and one that is gone."""
         texts = ("[2, 4, 128, 32], [2, 4, 128, 32]", "[2, 4, 128, 32], [2, 4, 128, 32], [128, 128]")
