@@ -4,6 +4,8 @@ Rule 1: what code calls hangs on no model of CPU or GPU, so that counts of one m
 of another, if the same kind of device was at work.
 Rule 2: nearer sessions go before others: those of this machine, those of counts alone, then the newest of the
 rest. Where the verdict hangs on counts those of counts alone go first: all machines share them.
+Rule 3: with a tolerance the first sessions of the level judge, which only a person moves. The newest would
+follow a creep, each time by less than the tolerance.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,6 +28,8 @@ class CountedSession:
     Attributes:
         created: When it was made.
         facts: Of its machine and libraries.
+        is_pinned: It is one of the first of its level.
+        is_judging: It is one of the newest of its level.
         work: What must be equal: samples, what else the work is made of, whether all of it was counted.
     """
 
@@ -33,6 +37,8 @@ class CountedSession:
     counts: Counts
     facts: Mapping[str, str]
     work: Mapping[str, str]
+    is_pinned: bool
+    is_judging: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +66,21 @@ NONE_COUNTED = CountHistory()
 
 
 def counted_sessions(entries: Sequence[Record]) -> tuple[CountedSession, ...]:
-    """The sessions with counts that judge, of a baseline with *entries*; equal counts are in memory once."""
+    """The sessions with counts that may judge, of a baseline's *entries*; equal counts are in memory once."""
     known: dict[str, Counts] = {}
+    level = level_of(entries)
+    pinned, judging = ({id(one) for one in some} for some in (level.pinned, level.judging))
     return tuple(
         CountedSession(
             created=one.created,
             counts=known.setdefault(one.counts.digest, one.counts),
             facts=_facts_of(one.machine),
             work=_work_of(one),
+            is_pinned=id(one) in pinned,
+            is_judging=id(one) in judging,
         )
-        for one in level_of(entries).judging
-        if one.counts is not None
+        for one in level.entries
+        if one.counts is not None and id(one) in pinned | judging
     )
 
 
@@ -84,6 +94,7 @@ def against_counts(record: Record, history: CountHistory, policy: Policy) -> OfC
     if record.counts is None:
         return NoCounts(because=record.absent.get("counts", "no reason was given"))
     sessions = history.sessions_for(record.counts, record.machine.key, is_by_counts=policy.is_by_counts)
+    sessions = _judging(sessions, policy)
     if not sessions:
         return NoCountsBaseline(key=counts_key(record.counts))
     if other := differences(sessions[-1].work, _work_of(record)):
@@ -98,6 +109,12 @@ def against_counts(record: Record, history: CountHistory, policy: Policy) -> OfC
     if comparison is None:
         return NoCountsBaseline(key=counts_key(record.counts))
     return AgainstCounts(verdict=comparison.verdict, comparison=comparison)
+
+
+def _judging(sessions: tuple[CountedSession, ...], policy: Policy) -> tuple[CountedSession, ...]:
+    """Those of *sessions* that judge: rule 3; all where none of those has counts."""
+    by_first = policy.is_by_counts and policy.counts_tolerance > 0
+    return tuple(one for one in sessions if (one.is_pinned if by_first else one.is_judging)) or sessions
 
 
 def _facts_of(machine: Machine) -> dict[str, str]:

@@ -118,6 +118,42 @@ def test_a_tolerance_is_of_the_counts() -> None:
     assert verdicts == [Verdict.REGRESSION, Verdict.REGRESSION, Verdict.PASS]
 
 
+def test_a_creep_below_the_tolerance_is_red_at_last() -> None:
+    """Each session adds 4 %, where 10 % are allowed: the first ones of the level are what is held against."""
+    counts = [100, 104, 108, 112, 116, 120, 124, 128, 132, 136, 140]
+    sessions = [
+        replace(counted(counts_of(count)), created=f"2025-11-20T10:{minute:02}:00Z")
+        for minute, count in enumerate(counts)
+    ]
+    verdicts = [
+        decided(
+            sessions[place],
+            policy=Policy(is_by_counts=True, counts_tolerance=0.1),
+            counted=[counts_baseline(*sessions[:place])],
+        ).verdict
+        for place in range(1, len(sessions))
+    ]
+    assert verdicts[:4] == [Verdict.PASS] * 4  # up to 116, as 108 is one of the first three
+    assert verdicts[5:] == [Verdict.REGRESSION] * 5
+
+
+def test_without_a_tolerance_the_newest_sessions_judge() -> None:
+    """Unchanged code that doesn't repeat is as far apart as they are, and old code is forgotten."""
+    counts = [50, *[10] * 3, *[9, 10] * 3, 11]
+    sessions = [
+        replace(counted(counts_of(count)), created=f"2025-11-20T10:{minute:02}:00Z")
+        for minute, count in enumerate(counts)
+    ]
+    fresh = counted(counts_of(12))
+    assert (
+        decided(fresh, policy=BY_COUNTS, counted=[counts_baseline(*sessions)]).verdict is Verdict.REGRESSION
+    )
+    assert (
+        decided(counted(counts_of(11)), policy=BY_COUNTS, counted=[counts_baseline(*sessions)]).verdict
+        is Verdict.PASS
+    )
+
+
 def test_a_budget_is_held_against_joules() -> None:
     """Equal counts don't excuse a test that is over its budget."""
     against = [counts_baseline(counted(counts_of(12)))]
