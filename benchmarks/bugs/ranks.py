@@ -54,9 +54,9 @@ def uneven_ranks(side: Side, device: str) -> Iterator[Work]:
             yield lambda: _together(rank, ours)
         finally:
             ours.close()  # rank 1 ends by it
-            other.join(_START_S)
             if distributed.is_initialized():
-                distributed.destroy_process_group()
+                distributed.destroy_process_group()  # NCCL's ranks wait here for one another: before the join
+            other.join(_START_S)
 
 
 def _together(rank: "_Rank", other: "Connection[str, str]") -> Tensor:
