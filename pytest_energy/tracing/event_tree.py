@@ -6,7 +6,7 @@ the flat list alone.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pytest_energy.tracing.call_places import Places, inner
@@ -197,29 +197,35 @@ class EventTree:
         text = self._dtypes.get(dtype) or self._dtypes.setdefault(dtype, str(dtype).removeprefix("torch."))
         return Tensor(tuple(tensor.sizes), tuple(tensor.strides), text)
 
-    def _add_device(self, flat: Iterable[Any]) -> None:
-        """Add what the runtime and the device did; each is of the operator that started it."""
+    def _add_device(self, flat: Sequence[Any]) -> None:
+        """Add what the driver was asked, then what the device did, which has the number of the question."""
         marks = {event.name for event in self.events if event.sort is Sort.MARK} | {WORK}
+        asked: dict[int, int] = {}
         for one in flat:
-            name = one.name()
-            is_device = int(one.device_type()) != _CPU
-            if (is_device and name in marks) or not (is_device or _RUNTIME_CALL.match(name)):
-                continue
-            started_by = self._index_by_id.get(one.linked_correlation_id(), -1)
-            if started_by < 0 and not self._is_beside_operators(one, is_device=is_device):
-                continue
-            self.events.append(
-                Event(
-                    name=name,
-                    sort=Sort.DEVICE if is_device else Sort.RUNTIME,
-                    parent=started_by,
-                    start_ns=one.start_ns(),
-                    duration_ns=one.duration_ns(),
-                    thread=one.start_thread_id(),
-                    size_bytes=_bytes_of(one),
-                    site=self.events[started_by].site if started_by >= 0 else self._site_of(one),
-                )
+            if int(one.device_type()) == _CPU and _RUNTIME_CALL.match(one.name()):
+                asked[one.correlation_id()] = self._add_of_device(one, Sort.RUNTIME, -1)
+        for one in flat:
+            if int(one.device_type()) != _CPU and one.name() not in marks:
+                self._add_of_device(one, Sort.DEVICE, asked.get(one.correlation_id(), -1))
+
+    def _add_of_device(self, one: Any, sort: Sort, asked_by: int) -> int:
+        """Add it to the operator that started it, else to the question to the driver; its index, or -1."""
+        started_by = self._index_by_id.get(one.linked_correlation_id(), asked_by)
+        if started_by < 0 and not self._is_beside_operators(one, is_device=sort is Sort.DEVICE):
+            return -1
+        self.events.append(
+            Event(
+                name=one.name(),
+                sort=sort,
+                parent=started_by,
+                start_ns=one.start_ns(),
+                duration_ns=one.duration_ns(),
+                thread=one.start_thread_id(),
+                size_bytes=_bytes_of(one),
+                site=self.events[started_by].site if started_by >= 0 else self._site_of(one),
             )
+        )
+        return len(self.events) - 1
 
 
 def _bytes_of(event: Any) -> int:
