@@ -109,6 +109,35 @@ def _attended_backward(arguments: tuple[object, ...]) -> int:
     return _attention(query, key, value) * 5 // 2
 
 
+def _recurrent(arguments: tuple[object, ...]) -> int:
+    """Each weight, of its layer and direction, is used once for each step of each sample."""
+    weights = arguments[2]
+    if not isinstance(weights, tuple):
+        raise TypeError
+    return _steps(arguments[0], [_shape(weight) for weight in weights])
+
+
+def _recurrent_backward(inputs: object, weights: tuple[object, ...]) -> int:
+    """Two products where the forward pass has one: for what was given and for the weight."""
+    return 2 * _steps(inputs, [_shape(weight) for weight in weights])
+
+
+def _steps(inputs: object, shapes: list[Shape]) -> int:
+    numbers = sum(math.prod(shape) for shape in shapes if len(shape) > 1)
+    return 2 * math.prod(_shape(inputs)[:-1]) * numbers
+
+
+def _cudnn_backward(arguments: tuple[object, ...]) -> int:
+    weights = arguments[1]
+    if not isinstance(weights, tuple):
+        raise TypeError
+    return _recurrent_backward(arguments[0], weights)
+
+
+def _mkldnn_backward(arguments: tuple[object, ...]) -> int:
+    return _recurrent_backward(arguments[0], arguments[1:3])
+
+
 _ATTENTIONS = (
     "flash_attention",
     "flash_attention_for_cpu",
@@ -130,6 +159,12 @@ _FORMULAS: dict[str, Callable[[tuple[object, ...]], int]] = {
     "aten::addmv": lambda arguments: _vector(arguments[1:]),
     "aten::mkldnn_linear": _linear,
     "mkldnn::_linear_pointwise": _linear,
+    "aten::lstm": _recurrent,
+    "aten::gru": _recurrent,
+    "aten::rnn_tanh": _recurrent,
+    "aten::rnn_relu": _recurrent,
+    "aten::_cudnn_rnn_backward": _cudnn_backward,
+    "aten::mkldnn_rnn_layer_backward": _mkldnn_backward,
     "aten::convolution": _convolution,
     "aten::convolution_backward": _convolution_backward,
     **{f"aten::_scaled_dot_product_{kind}": _attended for kind in _ATTENTIONS},

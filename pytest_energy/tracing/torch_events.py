@@ -37,6 +37,9 @@ _WAYS = {"HtoD": "host to device", "DtoH": "device to host", "PtoP": "between de
 # Their result hangs on the values: on a device the host must wait for them.
 _READS = frozenset({"aten::item", "aten::_local_scalar_dense", "aten::is_nonzero", "aten::equal"})
 _DEPENDS_ON_VALUES = _READS | {"aten::nonzero", "aten::masked_select", "aten::_unique2", "aten::unique_dim"}
+_HANDED_OUT = "aten::resolve_neg"
+"""Ends `.tolist()` and `.numpy()`: of a tensor on a device it would be a copy to the host, which waits."""
+_HANDING_OUT = "tolist() or numpy()"
 _COMPILED = "Torch-Compiled Region"
 
 
@@ -204,17 +207,22 @@ class TraceReading:
             if event.sort is Sort.RUNTIME:
                 is_wait = _SYNCHRONIZES.match(event.name) is not None
             else:
-                is_wait = (
-                    event.name in _DEPENDS_ON_VALUES and self._would_wait(event) and not in_optimizer[index]
-                )
+                is_wait = self._would_wait(event) and not in_optimizer[index]
             if is_wait and (top := self._topmost[index]) not in waiting and top >= 0:
                 waiting.add(top)
-                self._count_wait(name_of(self._events[top]), self._site(top))
+                name = name_of(self._events[top])
+                self._count_wait(_HANDING_OUT if name == _HANDED_OUT else name, self._site(top))
         return waiting
 
     def _would_wait(self, event: Event) -> bool:
         """Whether the values would be on a device if there were one; where there is one, it tells itself."""
-        return event.name in _DEPENDS_ON_VALUES and not self.has_device
+        return not self.has_device and (event.name in _DEPENDS_ON_VALUES or self._is_handed_out(event))
+
+    def _is_handed_out(self, event: Event) -> bool:
+        """Whether all values go to the host's own code: inside an operator the same name says nothing."""
+        return event.name == _HANDED_OUT and (
+            event.parent < 0 or self._events[event.parent].sort is Sort.MARK
+        )
 
     def _count_wait(self, name: str, site: Site | None) -> None:
         self._tallies[Kind.WAIT, name, ""].add(site=site)

@@ -74,6 +74,15 @@ def test_attention() -> None:
     assert operations(lambda: forward().sum().backward()) == 7 * product  # type: ignore[no-untyped-call]
 
 
+def test_recurrent() -> None:
+    """A recurrent layer uses each weight once for each step of each sample, its backward pass twice."""
+    layer = nn.LSTM(4, 6, num_layers=1)
+    steps = torch.ones(5, 2, 4, requires_grad=True)
+    forward = 2 * (5 * 2) * (4 * 6) * (4 + 6)
+    assert operations(lambda: layer(steps)) == forward
+    assert operations(lambda: layer(steps)[0].sum().backward()) == 3 * forward
+
+
 def test_unknown_operator() -> None:
     """What has no formula has no operations of its own, which is not zero of them."""
     assert flops_of(Event("aten::relu", Sort.OPERATOR, -1, 0, 1)) is None

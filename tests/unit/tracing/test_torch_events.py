@@ -115,6 +115,22 @@ def test_value_that_would_be_on_a_device() -> None:
     assert entries[Kind.WAIT, "aten::item"].count == 1
 
 
+def test_values_that_leave_torch() -> None:
+    """`.tolist()` and `.numpy()` are a wait where no device is at work; inside an operator nothing leaves."""
+    entries = read(
+        operator("aten::resolve_conj", tensor(2)),
+        operator("aten::resolve_neg", tensor(2)),
+        operator("aten::mm", tensor(2, 2), tensor(2, 2)),
+        operator("aten::resolve_neg", tensor(2), parent=2),
+        has_device=False,
+    )
+    assert entries[Kind.WAIT, "tolist() or numpy()"].count == 1
+    assert read(operator("aten::resolve_neg", tensor(2)), on_device(KERNEL)).keys() == {
+        (Kind.OPERATOR, "aten::resolve_neg"),
+        (Kind.KERNEL, "elementwise Fill"),
+    }
+
+
 def test_value_that_the_optimizer_reads() -> None:
     """The optimiser's own numbers are on the host on each machine."""
     entries = read(

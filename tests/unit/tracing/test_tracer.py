@@ -393,3 +393,21 @@ def test_threads_of_the_work() -> None:
         work()
         counts = counted(work)
     assert entries(counts, Kind.OPERATOR)["aten::clone"].count == 4
+
+
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [
+        (torch.Tensor.item, "aten::item"),
+        (float, "aten::item"),
+        (bool, "aten::is_nonzero"),
+        (torch.Tensor.tolist, "tolist() or numpy()"),
+        (torch.Tensor.numpy, "tolist() or numpy()"),
+        (torch.nonzero, "aten::nonzero"),
+    ],
+)
+def test_ways_to_read_a_value(read: Callable[[torch.Tensor], object], name: str) -> None:
+    """Each way to get at a value is one wait."""
+    value = torch.ones(1)
+    waits = entries(counted(lambda: read(value)), Kind.WAIT)
+    assert {wait: entry.count for wait, entry in waits.items()} == {name: 1}
