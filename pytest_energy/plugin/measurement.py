@@ -34,7 +34,7 @@ from pytest_energy.plugin.rounds import (
     Sequential,
 )
 from pytest_energy.plugin.run import EnergyRun
-from pytest_energy.plugin.windows import Window, WindowWork
+from pytest_energy.plugin.windows import Window, WindowWork, why_nothing
 from pytest_energy.ready import ReadyPower
 from pytest_energy.sensors.replay import ReplayRound
 from pytest_energy.stats.rounds import precision_for
@@ -404,16 +404,8 @@ class Measurement:
             samples, output_tokens = self._samples(description), description.output_tokens
             given.check_units(self.test_id, self._mark, samples=samples, output_tokens=output_tokens)
         else:
-            self.give_up(self._why_nothing())
+            self.give_up(why_nothing(self._unended, has_begun=self._has_begun))
         return self.run.with_metrics(self.plain_record(), self.facts, description.metrics)
-
-    def _why_nothing(self) -> str:
-        if self._unended:
-            names = ", ".join(map(repr, self._unended))
-            return f"the window {names} did not come to its end: it was never closed, or left by an error"
-        if self._has_begun:
-            return "its rounds ended in an error, and the test went on"
-        return "the test uses the fixture energy, but called neither measure nor window"
 
     def plain_record(self) -> Record:
         """What this test measured, without the metrics that are worked out of it."""

@@ -101,3 +101,17 @@ def _shared_sums(values: Iterable[Mapping[str, float]]) -> dict[str, float]:
     """`_sums` of the names that all have."""
     parts = tuple(values)
     return {name: total for name, total in _sums(parts).items() if all(name in one for one in parts)}
+
+
+def why_nothing(unended: Iterable[str], *, has_begun: bool) -> str:
+    """Why a test that could be measured has no rounds.
+
+    Args:
+        unended: Names of its windows that did not come to their end.
+        has_begun: Rounds of it were begun.
+    """
+    if names := ", ".join(map(repr, unended)):
+        return f"the window {names} did not come to its end: it was never closed, or left by an error"
+    if has_begun:
+        return "its rounds ended in an error, and the test went on"
+    return "the test uses the fixture energy, but called neither measure nor window"
