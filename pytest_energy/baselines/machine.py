@@ -66,7 +66,7 @@ def fingerprint(
 
     Args:
         facts: One for each sensor in use; `key_parts` name GPUs, each one or with a count (`2x Tesla T4`).
-        sensor_names: The sensors in use.
+        sensor_names: The sensors in use; without any there are no joules, and none has a provenance.
         provenance: Of every joule of the run; replayed joules have no hardware.
         folder: Where the code under test is, for its commit; the working folder if `None`.
         cpuinfo: Linux's list of processors.
@@ -82,7 +82,9 @@ def fingerprint(
     variable |= {"cpu_count": str(os.cpu_count()), **_merged(fact.shown for fact in facts)}
     sensors_part = "-".join(filter(None, map(_slug, sorted(set(sensor_names)))))
     key = "_".join(filter(None, (*_gpu_parts(facts, cpu_part), cpu_part, sensors_part)))
-    fixed |= {"cpu_model": cpu, "sensors": sensors, "provenance": provenance.value}
+    fixed |= {"cpu_model": cpu}
+    if sensors:
+        fixed |= {"sensors": sensors, "provenance": provenance.value}
     return Machine(
         key=key[:_KEY_LENGTH].rstrip("-") or "unknown",
         fixed=fixed,

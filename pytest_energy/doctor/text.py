@@ -32,8 +32,8 @@ def _headline(report: Report) -> str:
     if report.measures:
         return f"This machine measures. Its baselines are kept under {report.machine_key}."
     return (
-        "Nothing measures here. Tests are unmeasured: budgets and baselines neither pass nor fail, unless "
-        "--energy-estimates=gate lets the estimate judge them."
+        "Nothing measures here, so joules pass and fail nothing, unless --energy-estimates=gate lets the "
+        "estimate judge them. --energy-basis=counts gates on any machine, on what the work calls and copies."
     )
 
 

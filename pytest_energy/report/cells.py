@@ -14,7 +14,7 @@ from pytest_energy.model import Domain, Provenance, Record, SensorStatus
 from pytest_energy.report.count_cells import judged_ratio
 from pytest_energy.report.view import AGAINST, Group, IdlePower, MetricCorrelation, ModelRow, Row, View
 from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
-from pytest_energy.verdict.figures import count_text
+from pytest_energy.verdict.figures import change_text, count_text
 from pytest_energy.verdict.prediction_words import prediction_texts
 
 ABSENT = "-"
@@ -207,7 +207,7 @@ def energy_per_sample(provenance: Provenance, energy_per_sample_j: float | None)
 def against_baseline(judgement: Judgement) -> str:
     """Change of what is judged: of the joules, or of the counts: `counts +38.0 %`."""
     ratio = judged_ratio(judgement)
-    return change(judgement.comparison) if ratio is None else f"counts {percent(ratio)}"
+    return change(judgement.comparison) if ratio is None else f"counts {change_text(ratio)}"
 
 
 def change(comparison: Comparison | None) -> str:

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from pytest_energy.counts import OF_THE_LIBRARY, Kind
 from pytest_energy.errors import printable
 from pytest_energy.judgement import Cause, CountChange, CountsComparison, Judgement
-from pytest_energy.units import percent_change_text
 from pytest_energy.verdict.count_measures import WEIGHTED_WORK
 from pytest_energy.verdict.count_names import copy_name, number_text, plain_name, wait_name
 from pytest_energy.verdict.count_operator_words import other_parts
 from pytest_energy.verdict.count_paragraphs import labelled, rise_text
-from pytest_energy.verdict.figures import count_text
+from pytest_energy.verdict.figures import change_text, count_text
 
 HEADS = ("what", "then", "now", "where", "cause")
 
@@ -114,6 +113,6 @@ def _summary(comparison: CountsComparison) -> str:
     sessions = f"against {count_text(comparison.entry_count, 'session')} with counts"
     if comparison.weight_ratio is None:
         return f"counts {sessions}: no weight to compare"
-    weight = percent_change_text(round(comparison.weight_ratio, 11))
+    weight = change_text(comparison.weight_ratio)
     judged = "judged" if comparison.is_judged else "shown, not judged"
     return f"weighted work of one call {weight} {sessions}: {comparison.verdict.value}, {judged}"

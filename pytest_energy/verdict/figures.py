@@ -4,6 +4,7 @@ Rule 1: a figure is shown with as many digits as keep it on its own side of the 
 """
 
 import math
+from decimal import Decimal
 
 from pytest_energy.judgement import Summary
 from pytest_energy.meter.scope import scope_text
@@ -19,7 +20,7 @@ _EXACT_DIGITS = 17  # as many significant digits as tell any two floats apart
 def change_text(ratio: float, tolerance: float | None = None) -> str:
     """Change from 1 in percent, on its own side of *tolerance*; a factor where percent reads badly."""
     if not 0.01 <= ratio < 10:
-        return f"x {ratio:.3g}"
+        return f"x {Decimal(f'{ratio:.3g}'):f}"
     text = percent_change_text(1.0 if abs(ratio - 1) < DUST else ratio)
     if tolerance is None:
         return text

@@ -119,6 +119,12 @@ class TestFingerprint:
             "provenance": "measured",
         }
 
+    def test_without_sensors_joules_have_no_provenance(self, tmp_path: Path) -> None:
+        """Nothing was measured, so no fact says that something was."""
+        cpu = cpuinfo(tmp_path, XEON)
+        found = fingerprint([], [], Provenance.MEASURED, folder=tmp_path, cpuinfo=cpu)
+        assert found.fixed == {"cpu_model": XEON}
+
     def test_shown_facts(self, tmp_path: Path) -> None:
         """What may differ is there to be shown; outside a checkout there is no commit."""
         shown = fingerprint([gpu_facts(H100)], ["nvml"], Provenance.MEASURED, folder=tmp_path).varying

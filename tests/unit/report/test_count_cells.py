@@ -92,6 +92,8 @@ class TestOtherReports:
             counted(Verdict.PASS, counts=replace(CHANGED, is_judged=is_judged)) for is_judged in (True, False)
         )
         assert cells.against_baseline(by_counts) == "counts +10.0 %"
+        by_far = replace(by_counts, counts_comparison=replace(CHANGED, is_judged=True, weight_ratio=50_001.0))
+        assert cells.against_baseline(by_far) == "counts x 50000"
         assert cells.against_baseline(beside) == "-"
         joules = replace(beside, comparison=comparison(1.3))
         assert cells.against_baseline(joules).startswith("+30.0 %")

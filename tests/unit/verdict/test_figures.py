@@ -23,12 +23,13 @@ from tests.builders import record
         (0.8, "-20.0 %"),
         (1.0 + 1e-14, "0 %"),
         (100.0, "x 100"),
-        (1e-6, "x 1e-06"),
+        (50_001.0, "x 50000"),
+        (1e-6, "x 0.000001"),
         (0.01, "-99.0 %"),
     ],
 )
 def test_a_change_is_percent_or_a_factor(ratio: float, text: str) -> None:
-    """Ten times the energy is x 10, a millionth is not -100.0 %, and rounding is no change."""
+    """Ten times the energy is x 10, a millionth is not -100.0 %, rounding is no change; no power of ten."""
     assert change_text(ratio) == text
 
 
