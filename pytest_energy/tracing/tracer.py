@@ -2,7 +2,8 @@
 
 Rule 1: counting fails no test. What goes wrong is `Absent`, with the reason.
 Rule 2: it costs one call of the work and *most_s* seconds. A second call, which shows whether the counts
-    repeat and where the calls are made, is only made where it fits in that.
+    repeat and where the calls are made, is only made where it fits in that. Only where those two differ
+    there are more.
 Rule 3: places are only asked for where few enough functions of Python run: each costs time and memory.
 """
 
@@ -33,6 +34,13 @@ _Trace = TypeVar("_Trace")
 LONGEST_CALL_S = 60.0
 """Of a call of the work that is counted: each operator takes some 2 kB until the call is over."""
 
+MOST_TRACES = 10
+"""Of work whose calls differ.
+
+Two of unchanged work lie above two others in one case of C(4, 2), which is 6; ten above ten in one of
+C(20, 10), which is 184,756.
+"""
+
 _LONGEST_ERROR = 300  # characters of what somebody else's error says
 _MOST_FRAMES = 100_000  # of Python for which places are asked: 1 s and 0.2 GB
 _FRAME_S = 10e-6  # of a trace with places, for each call of Python: 7 us on a busy core of a Xeon
@@ -45,7 +53,7 @@ def traced(
     """What one call of *work* does, in exact numbers.
 
     Args:
-        work: Is called once, or twice where that fits in *most_s*.
+        work: Is called once, twice where that fits in *most_s*, up to ten times where its calls differ.
         folder: Of the suite: code in it is the user's.
         most_s: Seconds that counting may cost beside one call of the work.
         call_s: Seconds of a call, where they are known: one that takes long is not begun.
@@ -131,10 +139,15 @@ def _by_torch(call: _Call, places: Places, most_s: float) -> _Counted | None:
             )
         return None
     again = _second_trace(call, places, first, frames, most_s)
+    traces = _Traces(first.entries)
+    if again is not None:
+        traces.add(again.entries)
+        left_s = most_s - first.cost_s - again.cost_s - again.call_s
+        traces.add_until_they_span(call, lambda: torch_trace(call, places=None).entries, left_s)
     return _Counted(
         source=f"torch.profiler (CPU{', CUDA' if first.has_device else ''})",
-        entries=first.entries if again is None else merged(first.entries, again.entries),
-        trace_count=1 if again is None else 2,
+        entries=traces.entries,
+        trace_count=traces.count,
         settings=settings.torch_settings(),
     )
 
@@ -151,23 +164,59 @@ def _second_trace(
 
 
 def _again(call: _Call, count: Callable[[], _Trace]) -> _Trace | None:
-    """A second trace; `None` where the work can't be called twice, as what it works on is used up."""
+    """Another trace; `None` where the work can't be called again, as what it works on is used up."""
     try:
         return count()
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # a skip of pytest and an exit are no `Exception`
         if call.error is None:
             raise
         return None
+
+
+class _Traces:
+    """Traces of one work, put together.
+
+    Attributes:
+        entries: Of all of them.
+        count: How many there are.
+    """
+
+    def __init__(self, first: Sequence[CountEntry]) -> None:
+        self.entries, self.count = first, 1
+
+    def add(self, entries: Sequence[CountEntry]) -> None:
+        self.entries, self.count = merged(self.entries, entries), self.count + 1
+
+    def add_until_they_span(
+        self, call: _Call, trace: Callable[[], Sequence[CountEntry]], left_s: float
+    ) -> None:
+        """Add more of work whose calls differ: two alone may lie far from what the next run has."""
+        end_s = time.perf_counter() + left_s
+        longest_s = 0.0
+        while self.count < MOST_TRACES and self._differ:
+            start_s = time.perf_counter()
+            if start_s + longest_s > end_s or (more := _again(call, trace)) is None:
+                break
+            self.add(more)
+            longest_s = max(longest_s, time.perf_counter() - start_s)
+
+    @property
+    def _differ(self) -> bool:
+        return any(entry.most is not None for entry in self.entries)
 
 
 def _by_python(call: _Call, places: Places, left_s: float) -> _Counted:
     """By the functions of Python that it calls; twice where that fits."""
     start_s = time.perf_counter()
     first = python_calls(call, places)
-    fits = time.perf_counter() - start_s <= left_s
+    first_s = time.perf_counter() - start_s
+    fits = first_s <= left_s
     again = _again(call, lambda: python_calls(call, places)) if fits else None
-    return _Counted(
-        source="calls of Python",
-        entries=first if again is None else merged(first, again),
-        trace_count=1 if again is None else 2,
-    )
+    traces = _Traces(first)
+    if again is not None:
+        traces.add(again)
+        left_s += first_s - (time.perf_counter() - start_s)
+        traces.add_until_they_span(call, lambda: python_calls(call, places), left_s)
+    return _Counted(source="calls of Python", entries=traces.entries, trace_count=traces.count)

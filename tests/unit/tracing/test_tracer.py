@@ -3,9 +3,10 @@
 import json
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from torch import nn
 from pytest_energy.counts import CountEntry, Counts, Kind
 from pytest_energy.errors import Absent
 from pytest_energy.tracing.torch_profile import MOST_EVENTS
-from pytest_energy.tracing.tracer import traced
+from pytest_energy.tracing.tracer import MOST_TRACES, traced
 
 HERE = Path(__file__).parent
 
@@ -219,16 +220,27 @@ def test_compilation_in_a_call() -> None:
 
 
 def test_work_that_does_not_repeat() -> None:
-    """Counts that differ between two calls are an interval."""
-    lengths = iter([2, 3, 4])
+    """Counts that differ between calls are an interval of all the calls that can be made, at most ten."""
+    counts = counted(sums_of(iter([2, 3, 5, 1])))
+    assert (counts.is_repeating, counts.trace_count) == (False, 4)
+    assert entries(counts, Kind.OPERATOR)["aten::sum"].bounds == (1, 5)
+    assert counted(sums_of(count(1))).trace_count == MOST_TRACES == 10
 
+
+def test_functions_that_do_not_repeat() -> None:
+    """As of torch."""
+    lengths = count(1)
+    counts = counted(lambda: [ord("a") for _ in range(next(lengths))])
+    assert counts.source == "calls of Python"
+    assert (counts.trace_count, entries(counts, Kind.FUNCTION)["ord"].count) == (MOST_TRACES, 2)
+
+
+def sums_of(lengths: Iterator[int]) -> Callable[[], None]:
     def work() -> None:
         for _ in range(next(lengths)):
             INPUTS.sum()
 
-    counts = counted(work)
-    assert (counts.is_repeating, counts.trace_count) == (False, 2)
-    assert entries(counts, Kind.OPERATOR)["aten::sum"].bounds == (2, 3)
+    return work
 
 
 def test_one_call_where_time_is_short() -> None:
@@ -269,6 +281,19 @@ def test_work_that_can_be_called_once() -> None:
     batches = iter([INPUTS])
     counts = counted(lambda: next(batches).sum())
     assert (counts.trace_count, counts.is_repeating) == (1, True)
+
+
+@pytest.mark.parametrize("outcome", [SystemExit, pytest.skip.Exception, pytest.fail.Exception])
+def test_work_that_ends_otherwise_the_second_time(outcome: type[BaseException]) -> None:
+    """An exit and an outcome of pytest are no `Exception`, and take nothing from the first either."""
+    calls: list[object] = []
+
+    def work() -> None:
+        calls.append(INPUTS.sum())
+        if len(calls) > 1:
+            raise outcome("once is enough")
+
+    assert counted(work).trace_count == 1
 
 
 def test_too_many_events() -> None:
