@@ -144,8 +144,8 @@ class OperatorEnergy:
             f"{cost_text(part.cost, self.whole, is_active=is_active)}"
             for part in self.parts
         ]
-        kind = "active joules" if is_active else f"joules ({self.whole.active_absent_because})"
-        lines.append(f"the whole: {cost_text(self.whole, self.whole, is_active=is_active).strip()}, {kind}")
+        kind = "" if self.whole.energy_j is None else ", active joules" if is_active else ", joules"
+        lines.append(f"the whole: {cost_text(self.whole, self.whole, is_active=is_active).strip()}{kind}")
         notes = filter(None, (*self.notes, self.explained.note if self.parts else None))
         return "\n".join([*lines, *self._share_lines(), *notes])
 

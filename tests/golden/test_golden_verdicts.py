@@ -203,6 +203,9 @@ COUNTS: Mapping[str, Case] = {
     "more": lambda: by_counts(counted(counts_of(36)), COUNTED),
     "fewer": lambda: by_counts(counted(counts_of(6)), COUNTED),
     "more, joules measured too": lambda: by_counts(record(counts=counts_of(36)), COUNTED),
+    "more, joules void": lambda: by_counts(
+        record(counts=counts_of(36), void_because="thermal slowdown"), COUNTED
+    ),
     "more, over budget": lambda: by_counts(record(counts=counts_of(36)), COUNTED, budget_j=50.0),
     "equal, a budget that nothing tells": lambda: by_counts(counted(counts_of(12)), COUNTED, budget_j=50.0),
     "no baseline": lambda: by_counts(counted(counts_of(12))),

@@ -67,7 +67,7 @@
   const detailOf = (test) => {
     const parts = [make("pre", {}, test.reason)], change = test.change;
     const figures = (test.charts || []).map(chart);
-    if (test.rounds) figures.push(tableOf("Rounds", test.rounds.head, test.rounds.rows, "plain rounds"));
+    if (test.rounds) figures.push(tableOf("Rounds", test.rounds.head, test.rounds.rows, `plain rounds${test.rounds.head.at(-1) === "notes" ? " noted" : ""}`));
     parts.push(make("div", { class: "drawn" }, ...figures));
     if (test.unpowered) parts.push(listOf([test.unpowered]));
     if (change) {

@@ -145,7 +145,9 @@ class TestShares:
         assert lines[-1].startswith("the parts take")
 
     def test_text_where_nothing_is_known(self) -> None:
-        """The reason, and no number."""
-        assert "no share of the active joules is explained: no sensor" in str(
-            measured(Bench(), Absent("no sensor"))
-        )
+        """The reason, and no number; of what joules is not said where there are none."""
+        lines = str(measured(Bench(), Absent("no sensor"))).splitlines()
+        assert lines[-2:] == [
+            "the whole: -  (no sensor)",
+            "no share of the active joules is explained: no sensor",
+        ]
