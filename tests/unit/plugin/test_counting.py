@@ -37,7 +37,7 @@ def test_the_counts_of_one_more_call() -> None:
     """They are kept, and nothing is said to be absent."""
     one = counter(Run())
     one.count(CallWork(call=lambda: None))
-    assert (one.counts, one.absent) == (COUNTS, {})
+    assert (one.counts, one.absent) == (replace(COUNTS, is_piece=False), {})
 
 
 def test_counts_of_a_smaller_piece_say_so() -> None:
