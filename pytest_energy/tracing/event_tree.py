@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pytest_energy.errors import NotMeasurable
 from pytest_energy.tracing.call_places import Places, inner
 from pytest_energy.tracing.events import Event, Site, Sort, Tensor, is_node
 from pytest_energy.tracing.flops import has_formula
@@ -47,7 +48,9 @@ class EventTree:
         self._ranges: dict[int, list[tuple[int, int]]] = {}
         self._arguments = {(one.correlation_id(), one.name()): one for one in flat}
         # A device has a range of the same name, from its first kernel to its last.
-        work = next(one for one in _all_of(roots) if one.name == WORK and _sort_of(one) == _OPERATOR)
+        whole = (one for one in _all_of(roots) if one.name == WORK and _sort_of(one) == _OPERATOR)
+        if (work := next(whole, None)) is None:
+            raise NotMeasurable("the work profiles itself by torch, which has one profiler")
         self._span_ns: tuple[int, int] = work.start_time_ns, work.end_time_ns
         self.main_thread: int = work.start_tid
         self._walk(roots)

@@ -172,14 +172,21 @@ def _on_one(change: Change, operators: Sequence[Change]) -> str:
         case Kind.GRAPH if is_replay(pair.name):
             return _on_replays(change)
         case Kind.GRAPH:
-            now = f"{number_text(pair.after.counts)} {pair.name}{'' if pair.after.counts == (1, 1) else 's'}"
+            now = (
+                f"{_no_or_number(pair.after.counts)} {pair.name}{'' if pair.after.counts == (1, 1) else 's'}"
+            )
             why = ", which a graph break makes" if is_region(pair.name) and pair.before.counts[1] else ""
             then = f"before {number_text(pair.before.counts)}"
             return f"torch.compile: {now} a call, {then}{why}{at_text(change.place)}"
         case Kind.REQUEST:
-            return f"{number_text(pair.after.counts)} {pair.name}, before {number_text(pair.before.counts)}"
+            return f"{_no_or_number(pair.after.counts)} {pair.name}, before {number_text(pair.before.counts)}"
         case _:
             raise NotImplementedError(f"{pair.kind} has no words")
+
+
+def _no_or_number(counts: tuple[int, int]) -> str:
+    """As it stands before what is counted."""
+    return number_text(counts) if counts[1] else "no"
 
 
 def _on_replays(change: Change) -> str:
@@ -204,8 +211,9 @@ def _on_copy(change: Change) -> str:
 
 def _on_gradients(change: Change, *, has_backward: bool) -> str:
     pair = change.pair
-    after, before = number_text(pair.after.counts), number_text(pair.before.counts)
-    text = f"{after} nodes are recorded for a backward pass, before {before}"
+    after, before = _no_or_number(pair.after.counts), number_text(pair.before.counts)
+    nodes = "node is" if pair.after.counts == (1, 1) else "nodes are"
+    text = f"{after} {nodes} recorded for a backward pass, before {before}"
     if pair.before.counts != (0, 0) or has_backward:
         return text + at_text(change.place)
     place = "" if change.place is None else f" around {change.place.with_function}"

@@ -296,6 +296,17 @@ def test_work_that_ends_otherwise_the_second_time(outcome: type[BaseException]) 
     assert counted(work).trace_count == 1
 
 
+def test_work_that_profiles_itself() -> None:
+    """Its profile takes the place of the one that counts; the reason says so."""
+
+    def work() -> None:
+        with torch.profiler.profile():
+            INPUTS.sum()
+
+    because = "the work profiles itself by torch, which has one profiler"
+    assert traced(work, folder=HERE) == Absent(because)
+
+
 def test_too_many_events() -> None:
     """A call of more events than can be read in time has no counts, and the reason says what to do."""
 

@@ -170,6 +170,23 @@ class TestOtherKinds:
         call = count_entry("loads", 200, kind=Kind.FUNCTION)
         assert lines((call,), ()) == ("loads is no longer called, before 200 times",)
 
+    @pytest.mark.parametrize(
+        ("kind", "name", "line"),
+        [
+            (Kind.GRADIENT, "nodes", "no nodes are recorded for a backward pass, before 8"),
+            (Kind.GRAPH, "graph break", "torch.compile: no graph breaks a call, before 8"),
+            (Kind.REQUEST, "output tokens", "no output tokens, before 8"),
+        ],
+    )
+    def test_nothing_of_a_kind_is_no_and_not_none(self, kind: Kind, name: str, line: str) -> None:
+        """Nobody records `none nodes`."""
+        assert lines((count_entry(), count_entry(name, 8, kind=kind)), (count_entry(),)) == (line,)
+
+    def test_one_node_is_one(self) -> None:
+        """`1 nodes are` is no English."""
+        nodes = [count_entry("nodes", count, kind=Kind.GRADIENT) for count in (1, 3)]
+        assert lines((nodes[1],), (nodes[0],)) == ("1 node is recorded for a backward pass, before 3",)
+
     def test_copies_are_told_by_their_bytes(self) -> None:
         """From where to where, how much, and how much before."""
         copies = [
