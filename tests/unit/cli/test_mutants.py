@@ -10,19 +10,23 @@ import pytest
 
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.baselines.store import Store
+from pytest_energy.counts import Counts
 from pytest_energy.judgement import BaselineMode, RunJudgement
-from pytest_energy.model import Record
+from pytest_energy.model import Prediction, Record
 from pytest_energy.report import to_json, view
+from pytest_energy.verdict.count_history import count_history_of
 from pytest_energy.verdict.history import history_of
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.session import SessionDecision, Trial, decide_process, of_one_session
 from pytest_energy.verdict.words import in_words
 from pytest_energy.yardstick import Yardstick, load_id
-from tests.builders import CREATED, KEY, reading, record
+from tests.builders import COUNTS, CREATED, KEY, reading, record
 from tests.mutants import mutated
 from tests.unit.cli.conftest import Cli
 
 RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\u2028]|(?m:^ *::)|##\\[")
+SESSION_DAYS = range(7)
+PREDICTION = Prediction(energy_j=12.0, interval_j=(9.0, 16.0), duration_s=0.05, error_share=0.1)
 TEST_IDS = tuple(f"tests/test_a.py::test_{number}" for number in range(5))
 LOAD_ID = load_id("gpu", "compute")
 # Each with a report of its own kind, and with every way in which a run or a baseline is read.
@@ -71,26 +75,41 @@ def _record(number: int, session: int) -> Record:
         samples=16,
         metrics={"accuracy": 0.9 - number / 100, "batch_size": 2.0**number, "request_rate": 1.0 + number},
     )
-    return replace(one, group="g", model=f"m{number}", idle_power_w={"gpu:0": 60.0})
+    return replace(
+        one,
+        group="g",
+        model=f"m{number}",
+        idle_power_w={"gpu:0": 60.0},
+        counts=_more_often() if session == len(SESSION_DAYS) - 1 else COUNTS,
+        predictions={KEY: PREDICTION},
+    )
+
+
+def _more_often() -> Counts:
+    *others, last = COUNTS.entries
+    return replace(COUNTS, entries=(*others, replace(last, count=2 * last.count, most=None)), digest="other")
 
 
 SESSIONS = [
     of_one_session([_record(number, session) for number in range(len(TEST_IDS) + 1)], f"s{session}")
-    for session in range(7)
+    for session in SESSION_DAYS
 ]
 RECORDS = [*zip(*SESSIONS, strict=True)]  # of each test, the newest last
 
 
-def _decision() -> SessionDecision:
+def _trial(fresh: Record, baseline: Baseline) -> Trial:
     policy = Policy()
+    return Trial(
+        record=fresh,
+        policy=policy,
+        history=history_of(baseline, policy.basis),
+        count_history=count_history_of([baseline]),
+    )
+
+
+def _decision() -> SessionDecision:
     *trials, yardstick = [
-        Trial(
-            record=fresh,
-            policy=policy,
-            history=history_of(
-                Baseline(test_id=fresh.test_id, machine_key=KEY, entries=tuple(before)), policy.basis
-            ),
-        )
+        _trial(fresh, Baseline(test_id=fresh.test_id, machine_key=KEY, entries=tuple(before)))
         for *before, fresh in RECORDS
     ]
     return decide_process(trials, tolerance=0.05, alpha=0.05, yardstick=[yardstick])
@@ -149,7 +168,7 @@ def _is_accepted(cli: Cli, place: Place, command: tuple[str, ...]) -> bool:
     return status < 2
 
 
-COUNTS = [40, pytest.param(600, marks=pytest.mark.slow)]
+MUTANT_COUNTS = [40, pytest.param(600, marks=pytest.mark.slow)]
 
 
 def test_the_run_holds_all_that_one_can(place: Place) -> None:
@@ -158,6 +177,9 @@ def test_the_run_holds_all_that_one_can(place: Place) -> None:
     assert {"run_judgement", "yardstick", "run_notes", "tests"} <= run.keys()
     assert run["run_judgement"]["factors"]
     assert run["tests"][0]["baseline"]["parts"]
+    assert run["tests"][0]["counts"]["entries"]
+    assert run["tests"][0]["predictions"]
+    assert run["tests"][0]["counts_comparison"]["changes"]
     assert run["tests"][0]["rounds"][0]["power_trace"]
 
 
@@ -169,7 +191,7 @@ def test_every_command_ends_well_where_nothing_is_wrong(cli: Cli, place: Place) 
         assert _is_accepted(cli, place, command), command
 
 
-@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("count", MUTANT_COUNTS)
 def test_a_mutant_of_a_run_is_shown_or_refused(cli: Cli, place: Place, count: int) -> None:
     """No command ends in another error than ours, whatever stands in a run or an earlier try."""
     rng, accepted = random.Random(f"runs {count}"), 0  # noqa: S311
@@ -181,7 +203,7 @@ def test_a_mutant_of_a_run_is_shown_or_refused(cli: Cli, place: Place, count: in
     assert count / 20 <= accepted < count
 
 
-@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("count", MUTANT_COUNTS)
 def test_a_mutant_of_a_baseline_is_judged_by_or_refused(cli: Cli, place: Place, count: int) -> None:
     """As of a run."""
     rng, accepted = random.Random(f"baselines {count}"), 0  # noqa: S311
