@@ -52,9 +52,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Worker(link), "energy-ab-worker")
 
 
-def pytest_energy_sensors() -> dict[str, Callable[[], Sensor]]:
-    """Offer the sensor that is never there."""
-    return {NO_SENSOR: _open_none}
+def pytest_energy_sensors(config: pytest.Config) -> dict[str, Callable[[], Sensor]]:
+    """Offer the sensor that is never there to a run that asks for it."""
+    return {NO_SENSOR: _open_none} if config.getoption("--energy-sensors") == NO_SENSOR else {}
 
 
 def _open_none() -> Sensor:

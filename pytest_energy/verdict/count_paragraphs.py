@@ -35,13 +35,7 @@ def _against_counts(finding: AgainstCounts, subject: Subject) -> Paragraph:
     advice = (_baseline_advice if is_baseline else _revision_advice)(finding.verdict, subject)
     those = count_text(comparison.entry_count, "session") if is_baseline else subject.reference.name
     sessions = f"compared with the counts of {those}"
-    return Paragraph(headline, (*others, _rises_line(comparison), sessions, _joules(subject)), advice)
-
-
-def _joules(subject: Subject) -> str:
-    """The joules that stand beside, or why the rounds that were taken give none."""
-    because = subject.record.void_because
-    return subject.energy if because is None else f"no joules: {because}"
+    return Paragraph(headline, (*others, _rises_line(comparison), sessions, subject.energy), advice)
 
 
 def _baseline_advice(verdict: Verdict, subject: Subject) -> tuple[str, ...]:
@@ -78,15 +72,13 @@ def rise_text(name: str, then: float, now: float) -> str:
 @counted.register
 def _no_counts(finding: NoCounts, subject: Subject) -> Paragraph:
     advice = "give energy.measure a function that can be called once more, or compare joules"
-    return Paragraph(f"nothing was counted: {finding.because}", (_joules(subject),), (advice,))
+    return Paragraph(f"nothing was counted: {finding.because}", (subject.energy,), (advice,))
 
 
 @counted.register
 def _no_counts_baseline(finding: NoCountsBaseline, subject: Subject) -> Paragraph:
     advice = f"make one, from a run you trust: {subject.counts_command('--energy-baseline=add')}"
-    return Paragraph(
-        f"no baseline with counts ({finding.key}) to compare with", (_joules(subject),), (advice,)
-    )
+    return Paragraph(f"no baseline with counts ({finding.key}) to compare with", (subject.energy,), (advice,))
 
 
 @counted.register

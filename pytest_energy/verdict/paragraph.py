@@ -52,11 +52,16 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What the sentences are about: a record, its joules in words (empty without), and a reference."""
+    """What the sentences are about: a record, its joules in words (empty without), and a reference.
+
+    Attributes:
+        is_by_counts: The verdict hangs on the counts.
+    """
 
     record: Record
     energy: str
     reference: Reference
+    is_by_counts: bool = False
 
     def command(self, *options: str) -> str:
         """How to run the test again."""
@@ -65,6 +70,13 @@ class Subject:
     def counts_command(self, option: str) -> str:
         """How to run the test again for its counts, whether its marker asks for them or an option did."""
         return f"pytest {shlex.quote(self.record.test_id)} --energy-basis=counts {option}"
+
+    @property
+    def counts_option(self) -> str | None:
+        """What has the counts judged; `None` without counts, or where they are."""
+        if self.record.counts is None or self.is_by_counts:
+            return None
+        return "--energy-basis=counts" if self.reference is THE_BASELINE else "--basis=counts"
 
     @property
     def _gate(self) -> tuple[str, ...]:

@@ -55,9 +55,7 @@ def in_words(decision: Decision, reference: Reference = THE_BASELINE) -> Judgeme
 
 def reason(decision: Decision, reference: Reference = THE_BASELINE) -> str:
     """The worst finding's headline, then all the rest of what there is to say."""
-    record, summary = decision.record, decision.summary
-    energy = "" if summary is None else energy_text(record, summary)
-    subject = Subject(record=record, energy=energy, reference=reference)
+    subject = _subject(decision, reference)
     worst, *others = (_paragraph(finding, subject) for finding in decision.findings)
     lines = [*beside(decision), *filter(None, worst.details)]
     for other in others:
@@ -72,6 +70,24 @@ def reason(decision: Decision, reference: Reference = THE_BASELINE) -> str:
         lines += paragraph.advice[1:]
     # What others wrote into a line starts no line of its own.
     return "\n".join((_one_line(worst.headline), *(f"  {' '.join(line.splitlines())}" for line in lines)))
+
+
+def _subject(decision: Decision, reference: Reference) -> Subject:
+    return Subject(
+        record=decision.record,
+        energy=_joules_text(decision),
+        reference=reference,
+        is_by_counts=any(isinstance(finding, OfCounts) for finding in decision.findings),
+    )
+
+
+def _joules_text(decision: Decision) -> str:
+    """The joules a round; where none are judged, also why the rounds give none; else that is a finding."""
+    if decision.summary is not None:
+        return energy_text(decision.record, decision.summary)
+    because = decision.record.void_because
+    is_said = because is None or any(not isinstance(finding, OfCounts) for finding in decision.findings)
+    return "" if is_said else f"no joules: {because}"
 
 
 def _one_line(text: str) -> str:
@@ -140,7 +156,10 @@ def _only_estimated(finding: OnlyEstimated, subject: Subject) -> Paragraph:
     headline = "nothing measures here, and an estimate neither passes nor fails a test"
     if finding.void_because is not None:
         headline = f"no joules, not even estimated: {finding.void_because}"
-    advice = f"mend a sensor (`pytest-energy doctor` says how), or let estimates count: {subject.command()}"
+    option = subject.counts_option
+    counts = "" if option is None else f"judge by counts ({option}), "
+    mend = "mend a sensor (`pytest-energy doctor` says how)"
+    advice = f"{mend}, {counts}or let estimates count: {subject.command()}"
     return Paragraph(headline, (subject.energy, *_absent_sensor_lines(subject.record)), (advice,))
 
 

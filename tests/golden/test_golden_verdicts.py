@@ -117,6 +117,7 @@ UNUSABLE: Mapping[str, Case] = {
     ),
     "unmeasured in a replay": lambda: decided(replace(unmeasured(Provenance.REPLAYED), sensors=())),
     "an estimate": lambda: decided(estimated(), baseline(), budget=Budget(budget_j=1.0)),
+    "an estimate, with counts": lambda: decided(replace(estimated(), counts=counts_of(12))),
     "a void estimate": lambda: decided(estimated(void_because="half the CPU time was others'")),
     "saturated": lambda: decided(replace(noted(), saturated_because="90 answers to\n160 requests")),
 }
@@ -205,6 +206,9 @@ COUNTS: Mapping[str, Case] = {
     "more, joules measured too": lambda: by_counts(record(counts=counts_of(36)), COUNTED),
     "more, joules void": lambda: by_counts(
         record(counts=counts_of(36), void_because="thermal slowdown"), COUNTED
+    ),
+    "equal, joules void, a budget that nothing tells": lambda: by_counts(
+        record(counts=counts_of(12), void_because="thermal slowdown"), COUNTED, budget_j=50.0
     ),
     "more, over budget": lambda: by_counts(record(counts=counts_of(36)), COUNTED, budget_j=50.0),
     "equal, a budget that nothing tells": lambda: by_counts(counted(counts_of(12)), COUNTED, budget_j=50.0),

@@ -358,6 +358,7 @@ def test_equal_calls_need_no_further_block(repository: Repository, capfd: pytest
     assert "block 2 of 3" not in found.text
     assert "in 1 of 3 blocks, which was enough" in found.test("test_epoch")["reason"]
     assert found.test("test_epoch")["counts"] is not None
+    assert "counts alone are compared" not in found.text
 
 
 def test_what_changed_is_told_beside_joules(
