@@ -38,17 +38,20 @@ def lines(judgement: Judgement) -> list[str]:
 
 
 def line_of_a_pass(judgement: Judgement) -> str | None:
-    """The worst of `lines`, for a test that passes; `None` where only other kernels run, for no known reason.
+    """The worst that changed, of a test that passes; `None` where only other kernels run, nobody knows why.
 
     A library may choose those by itself, as cuDNN does when it tries them.
     """
-    comparison, found = judgement.counts_comparison, lines(judgement)
-    if comparison is None or not found:
+    comparison = judgement.counts_comparison
+    if comparison is None or not comparison.lines:
         return None
     is_news = any(
         one.cause is not Cause.UNKNOWN or one.kind not in _CHOSEN_ANEW for one in comparison.changes
     )
-    return found[0] if is_news or not comparison.changes else None
+    worst = comparison.lines[0]
+    if judgement.reason.partition("\n")[0] != worst:  # a headline needs no label
+        worst = next(labelled(comparison))
+    return printable(worst) if is_news or not comparison.changes else None
 
 
 def judged_ratio(judgement: Judgement) -> float | None:

@@ -47,6 +47,12 @@ class TestOnTheScreen:
         assert f"why\n  pass test_training[resnet18]: what changed: {LINE}\n" in text
         assert OTHER not in text
 
+    def test_a_test_that_passes_by_its_counts_has_the_worst_line(self) -> None:
+        """Of a pass the reason isn't shown, so that the line which is its headline is told here."""
+        text = to_terminal.render(view.of([counted(Verdict.PASS, f"{LINE}\n  and more")]), width=160)
+        assert f"why\n  pass test_training[resnet18]: {LINE}\n" in text
+        assert OTHER not in text
+
     def test_other_kernels_for_no_known_reason_are_no_news_of_a_pass(self) -> None:
         """A library tries kernels by itself; that is in the page and in the JSON."""
         (change,) = CHANGED.changes
