@@ -114,9 +114,9 @@ def _predictions_of(
 def _counts_of(document: count_documents.Counts, where: str) -> counts.Counts:
     try:
         entries = tuple(_entry_of(entry) for entry in document.entries)
+        return counts.Counts(**asdict(document) | {"entries": entries})
     except NotMeasurable as error:
         raise FormatError(f"{where}: counts: {error}") from error
-    return counts.Counts(**asdict(document) | {"entries": entries})
 
 
 def _entry_of(document: count_documents.CountEntry) -> counts.CountEntry:

@@ -7,6 +7,7 @@ Rule 3: what the work itself calls is the code's. What an operator then runs ins
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -60,6 +61,10 @@ class CallPlace:
     line: int
     function: str
     count: int
+
+    def __post_init__(self) -> None:
+        if self.line < 0 or self.count < 0:
+            raise NotMeasurable(f"{self.count} calls are made at line {self.line}")
 
     @property
     def text(self) -> str:
@@ -137,6 +142,17 @@ class Counts:
     trace_s: float = 0.0
     trace_count: int = 1
     is_piece: bool = False
+
+    def __post_init__(self) -> None:
+        if self.trace_count < 1 or self.omitted_count < 0:
+            raise NotMeasurable(
+                f"{self.trace_count} calls were counted, {self.omitted_count} entries left out"
+            )
+        if not (math.isfinite(self.trace_s) and self.trace_s >= 0):
+            raise NotMeasurable(f"counting took {self.trace_s} s")
+        keys = Counter(entry.key for entry in self.entries)
+        if twice := next((key for key, count in keys.items() if count > 1), None):
+            raise NotMeasurable(f"{' '.join(filter(None, twice))} stands in the counts {keys[twice]} times")
 
     @property
     def is_repeating(self) -> bool:

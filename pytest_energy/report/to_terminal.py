@@ -70,8 +70,10 @@ def _wrapped(texts: Iterable[str], width: int, *, indent: str = "", hanging: str
     for text in texts:
         glued = re.sub(r"(?<=\d) (?=\S)", "\xa0", text)
         wrap = textwrap.wrap if _width(glued) == len(glued) else wcwidth.wrap
-        lines += wrap(glued, width, initial_indent=indent, subsequent_indent=hanging, break_on_hyphens=False)
-    return [line.replace("\xa0", " ") for line in lines]
+        folded = wrap(glued, width, initial_indent=indent, subsequent_indent=hanging, break_on_hyphens=False)
+        first, *more = [line.replace("\xa0", " ") for line in folded] or [""]
+        lines += [first, *map(cells.printable, more)][: len(folded)]  # a line may begin with a CI command
+    return lines
 
 
 def _test_table(view: View, width: int) -> list[str]:

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from pytest_energy.counts import CallPlace
+from pytest_energy.masking import masked
 from pytest_energy.tracing.events import Site
 
 _MOST_PLACES = 3  # of an entry; more would be a list of the whole model
@@ -63,7 +64,7 @@ def places_of(sites: Counter[Site]) -> tuple[CallPlace, ...]:
     """The most frequent sites, of equals the first in the order of files."""
     ranked = sorted(sites.items(), key=lambda item: (-item[1], item[0]))[:_MOST_PLACES]
     return tuple(
-        CallPlace(file=site.file, line=site.line, function=site.function, count=count)
+        CallPlace(file=masked(site.file), line=site.line, function=masked(site.function), count=count)
         for site, count in ranked
     )
 

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from pytest_energy.counts import CountEntry, Kind
+from pytest_energy.masking import masked
 from pytest_energy.tracing.call_places import places_of
 from pytest_energy.tracing.events import Site
 from pytest_energy.tracing.operator_inputs import digest
@@ -50,7 +51,7 @@ class Tally:
         kind, name, dtype = key
         return CountEntry(
             kind=kind,
-            name=name,
+            name=masked(name),
             dtype=dtype,
             count=self.count,
             flops=self.flops,

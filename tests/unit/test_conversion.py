@@ -51,3 +51,31 @@ def test_counts_that_cannot_be_are_refused() -> None:
     text = json.dumps(document).replace('"most": 13', '"most": 2')
     with pytest.raises(FormatError, match="counts: aten::layer_norm was counted 12 to 2 times"):
         judgement_from_json(json.loads(text), "a test")
+
+
+@pytest.mark.parametrize(
+    ("mistake", "reason"),
+    [
+        ({"trace_count": 0}, "0 calls were counted, 3 entries left out"),
+        ({"omitted_count": -1}, "2 calls were counted, -1 entries left out"),
+        ({"trace_s": -1.0}, "counting took -1.0 s"),
+    ],
+)
+def test_counts_of_no_call_are_refused(mistake: dict[str, float], reason: str) -> None:
+    """What no counting gives is somebody's mistake in a file."""
+    first = judgement()
+    counted = replace(first, record=replace(first.record, counts=COUNTS))
+    document = json.loads(json.dumps(judgement_to_json(counted)))
+    document["counts"] |= mistake
+    with pytest.raises(FormatError, match=f"a test: counts: {reason}"):
+        judgement_from_json(document, "a test")
+
+
+def test_an_entry_that_stands_twice_is_refused() -> None:
+    """Which of the two is meant nobody knows: a merge of two files has made them."""
+    first = judgement()
+    counted = replace(first, record=replace(first.record, counts=COUNTS))
+    document = json.loads(json.dumps(judgement_to_json(counted)))
+    document["counts"]["entries"] *= 2
+    with pytest.raises(FormatError, match="aten::layer_norm bfloat16 stands in the counts 2 times"):
+        judgement_from_json(document, "a test")

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -273,3 +274,11 @@ def test_the_yardstick_is_shown_when_asked(*, shows_rest: bool) -> None:
     text = to_terminal.render(view.of([judgement()], yardstick=yardstick), width=80, shows_rest=shows_rest)
     assert text.count("  yardstick gpu-compute: 290 J in 500 ms") == shows_rest
     assert text.count("gpu-compute") == shows_rest
+
+
+def test_no_line_begins_with_a_command() -> None:
+    """What stands in a line as it is may begin the next one, where a runner of CI would obey it."""
+    note = "x" * 70 + " ::error::broken"
+    text = to_terminal.render(view.of([], run_notes=[note]), width=80)
+    assert re.search("(?m)^ *::", text) is None
+    assert "error::broken" in text

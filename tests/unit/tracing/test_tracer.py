@@ -447,3 +447,17 @@ def test_ways_to_read_a_value(read: Callable[[torch.Tensor], object], name: str)
     value = torch.ones(1)
     waits = entries(counted(lambda: read(value)), Kind.WAIT)
     assert {wait: entry.count for wait, entry in waits.items()} == {name: 1}
+
+
+def test_secrets_in_names_are_covered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file may be named by a key that the environment holds; counts are committed with the baselines."""
+    key = "sk-proj-4f8e2a7b1c9d"
+    monkeypatch.setenv("SERVICE_API_KEY", key)
+    code = compile(f"def {key.replace('-', '_')}(): return len('abc')", str(HERE / f"{key}.py"), "exec")
+    names: dict[str, Callable[[], int]] = {}
+    exec(code, names)  # noqa: S102 - a file of that name
+    counts = counted(names[key.replace("-", "_")])
+    assert [place.file for entry in counts.entries for place in entry.places if entry.name == "len"] == [
+        "***.py"
+    ]
+    assert key not in str(counts)
