@@ -8,6 +8,7 @@ Rule 3: a test whose work has not come to its end measured nothing, whatever it 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from statistics import fmean
 from threading import Lock
 from typing import TypeVar
@@ -87,7 +88,8 @@ class Measurement:
         self._unmeasured_because: str | None = None
         self._own_metrics = Metrics()
         why_not = why_uncounted(test_id, run.settings, is_confirming=confirming_count is not None)
-        self._counter = Counter(why_not=why_not, trace=run.trace, owned=self._owned)
+        owned = partial(run.held_to_count, mark.domains)
+        self._counter = Counter(why_not=why_not, trace=run.trace, owned=owned)
 
     # Before the rounds
 
@@ -148,7 +150,7 @@ class Measurement:
                 "name the parts of one round with energy.window inside the function that is measured"
             )
         self._has_begun, self._work = True, work
-        if self.can_measure(unmeasured_because):
+        if self.can_measure(unmeasured_because or self.run.why_counted_alone(self._mark)):
             scheduler = self.run.scheduler or Sequential(self._more_rounds)
             self._measured = rounds = self._take_rounds(work, self.test_id, time_share, scheduler)
             self.count(work, fmean(reading.duration_s for reading in rounds.rounds))
@@ -349,7 +351,6 @@ class Measurement:
 
     @property
     def has_windows(self) -> bool:
-        """Whether an outermost window was opened."""
         return bool(self._unended or self._windows.windows)
 
     @property

@@ -5,7 +5,7 @@ import random
 import secrets
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +30,7 @@ from pytest_energy.meter.replay import ReplayMeter
 from pytest_energy.meter.synchronize import synchronize
 from pytest_energy.metrics.discriminative import ModelFacts, metrics_of
 from pytest_energy.metrics.evaluation import Metrics, offered
-from pytest_energy.model import Machine, Provenance, Record, SensorStatus
+from pytest_energy.model import Domain, Machine, Provenance, Record, SensorStatus
 from pytest_energy.plugin.attempts import Attempts
 from pytest_energy.plugin.gate import Conclusion, Gate
 from pytest_energy.plugin.mark import EnergyMark
@@ -154,6 +154,21 @@ class EnergyRun:
             DeviceBusy: Another process keeps one of them for too long.
         """
         return owned(devices, self._patience)
+
+    def held_to_count(self, domains: frozenset[Domain] | None) -> AbstractContextManager[None]:
+        """Own what a call that is counted would disturb: no estimate, which leaves other runs' time out."""
+        if self.provenance is Provenance.ESTIMATED:
+            return nullcontext()
+        return self.owned(self.meter.devices(domains))
+
+    def why_counted_alone(self, mark: EnergyMark) -> str | None:
+        """Why a test with *mark* that is judged by its counts takes no rounds; `None` where it does."""
+        is_estimated = self.provenance is Provenance.ESTIMATED and not self.settings.gates_estimates
+        if not (is_estimated and self.gate.policy(mark).is_by_counts):
+            return None
+        return (
+            "its counts are judged, and joules could only be estimated (--energy-estimates=gate takes them)"
+        )
 
     @cached_property
     def _patience(self) -> Patience:

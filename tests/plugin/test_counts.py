@@ -112,13 +112,21 @@ class TestAGateWhereNothingMeasures:
         assert run(unmeasured).verdict() == "pass"
 
     def test_an_estimate_is_in_no_way(self, unmeasured: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-        """On a hosted runner joules are estimated: they are shown, and the counts decide."""
+        """Where joules could be estimated the counts decide."""
         estimate = ("--energy-sensors=estimate", "--energy-rounds=1", "--energy-max-time=1")
         unmeasured.run(*estimate, "--energy-baseline=add")
         assert len(unmeasured.baseline_paths) == 1
         assert unmeasured.run(*estimate, "--energy-strict").verdict() == "pass"
         with_calls(4, monkeypatch)
         assert unmeasured.run(*estimate).verdict() == "regression"
+
+    def test_no_rounds_are_estimated_for_nothing(self, unmeasured: Project) -> None:
+        """An estimate would judge nothing: two calls tell all, and no other run is waited for."""
+        entry = unmeasured.run("--energy-sensors=estimate").test()
+        assert (entry["verdict"], entry["rounds"], calls(entry)) == ("no-baseline", [], 3)
+        assert entry["unmeasured_because"].startswith("its counts are judged, and joules could only be")
+        judged = unmeasured.run("--energy-sensors=estimate", "--energy-estimates=gate", "--energy-rounds=1")
+        assert judged.test().get("unmeasured_because") is None
 
     def test_the_tolerance_is_the_markers(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
         """Of 100 calls one more is 1 %, and weighs less than that."""
