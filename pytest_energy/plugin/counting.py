@@ -25,7 +25,7 @@ _A_BLOCK = Absent(
 )
 
 FAILURES = (Exception, SystemExit, pytest.fail.Exception, pytest.skip.Exception)
-"""What somebody's function may raise and the run goes on; Ctrl-C and `pytest.exit` still stop it."""
+"""What somebody's function may raise and the run goes on; Ctrl-C still stops it."""
 
 _LONGEST_ERROR = 200  # characters: some lines of a reason
 

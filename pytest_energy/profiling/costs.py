@@ -6,6 +6,7 @@ Rule 2: where a part is absent there is no sum: it would be one of what happens 
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
@@ -119,6 +120,31 @@ def costs_of(whole: Rounds, parts: Sequence[Rounds], ready_power: PowerOf) -> tu
 _SLOWER = 1.2
 """Past it the seconds of the parts are no noise: for types of layers on an H100 they were 1.05 and 1.00 of
 the whole's (docs/results/h100-layers.json, h100-layers-vit.json)."""
+
+
+class Figures(ABC):
+    """Figures under the names that a record keeps them by."""
+
+    __slots__ = ()
+
+    @property
+    def metrics(self) -> dict[str, float | None]:
+        """Each figure by its name."""
+        return {name: figure for name, (figure, _) in self._figures.items()}
+
+    @property
+    def absent(self) -> dict[str, str]:
+        """Why each of `metrics` that is `None` is."""
+        return {
+            name: because or "the whole has none"
+            for name, (figure, because) in self._figures.items()
+            if figure is None
+        }
+
+    @property
+    @abstractmethod
+    def _figures(self) -> dict[str, tuple[float | None, str | None]]:
+        """Each figure by its name, and why it is absent if it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
