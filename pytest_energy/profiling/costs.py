@@ -6,7 +6,6 @@ Rule 2: where a part is absent there is no sum: it would be one of what happens 
 """
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
@@ -122,29 +121,11 @@ _SLOWER = 1.2
 the whole's (docs/results/h100-layers.json, h100-layers-vit.json)."""
 
 
-class Figures(ABC):
-    """Figures under the names that a record keeps them by."""
-
-    __slots__ = ()
-
-    @property
-    def metrics(self) -> dict[str, float | None]:
-        """Each figure by its name."""
-        return {name: figure for name, (figure, _) in self._figures.items()}
-
-    @property
-    def absent(self) -> dict[str, str]:
-        """Why each of `metrics` that is `None` is."""
-        return {
-            name: because or "the whole has none"
-            for name, (figure, because) in self._figures.items()
-            if figure is None
-        }
-
-    @property
-    @abstractmethod
-    def _figures(self) -> dict[str, tuple[float | None, str | None]]:
-        """Each figure by its name, and why it is absent if it is."""
+def reasons_of(figures: Mapping[str, tuple[float | None, str | None]]) -> dict[str, str]:
+    """Why each of *figures*, which stand beside their reasons, is `None`, by its name."""
+    return {
+        name: because or "the whole has none" for name, (figure, because) in figures.items() if figure is None
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,15 @@ from functools import partial
 from pytest_energy.errors import Absent, EnergyError, NotMeasurable
 from pytest_energy.model import Reading
 from pytest_energy.profiling.capture import LayerCall, captured, eval_mode, free_bytes, out_of_place
-from pytest_energy.profiling.costs import Cost, Explained, Figures, PowerOf, TakeRounds, cost_text, costs_of
+from pytest_energy.profiling.costs import (
+    Cost,
+    Explained,
+    PowerOf,
+    TakeRounds,
+    cost_text,
+    costs_of,
+    reasons_of,
+)
 from pytest_energy.profiling.layer_types import LayerType, layers_of
 from pytest_energy.profiling.lazy_torch import torch
 from pytest_energy.profiling.macs import count_macs_by, to_arguments, unwrapped
@@ -55,7 +63,7 @@ class LayerPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LayerEnergy(Figures):
+class LayerEnergy:
     """Energy of a forward pass, whole and by the type of its layers.
 
     Attributes:
@@ -115,6 +123,16 @@ class LayerEnergy(Figures):
         """Share of the MACs that lies between the layers, such as attention called as a function."""
         inside = [part.macs for part in self.parts if part.macs is not None]
         return None if not self.macs else 1 - sum(inside) / self.macs
+
+    @property
+    def metrics(self) -> dict[str, float | None]:
+        """The figures under the names that a record keeps them by."""
+        return {name: figure for name, (figure, _) in self._figures.items()}
+
+    @property
+    def absent(self) -> dict[str, str]:
+        """Why each of `metrics` that is `None` is."""
+        return reasons_of(self._figures)
 
     @property
     def _figures(self) -> dict[str, tuple[float | None, str | None]]:

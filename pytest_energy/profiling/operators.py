@@ -17,12 +17,12 @@ from pytest_energy.profiling.capture import free_bytes
 from pytest_energy.profiling.costs import (
     Cost,
     Explained,
-    Figures,
     PowerOf,
     Rounds,
     TakeRounds,
     cost_text,
     costs_of,
+    reasons_of,
 )
 from pytest_energy.profiling.lazy_torch import torch
 from pytest_energy.profiling.operator_calls import Stage, captured_operators
@@ -63,7 +63,7 @@ class OperatorPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OperatorEnergy(Figures):
+class OperatorEnergy:
     """Energy of a call of the work, whole and by operator.
 
     Attributes:
@@ -114,6 +114,16 @@ class OperatorEnergy(Figures):
         if self.explained_share is not None:
             return None
         return self.whole.absent_because or self.parts_absent_because or self.explained.active_absent_because
+
+    @property
+    def metrics(self) -> dict[str, float | None]:
+        """The figures under the names that a record keeps them by."""
+        return {name: figure for name, (figure, _) in self._figures.items()}
+
+    @property
+    def absent(self) -> dict[str, str]:
+        """Why each of `metrics` that is `None` is."""
+        return reasons_of(self._figures)
 
     @property
     def _figures(self) -> dict[str, tuple[float | None, str | None]]:
