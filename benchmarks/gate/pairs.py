@@ -21,7 +21,7 @@ from statistics import fmean
 if not __package__:  # run as a file: the folder above `benchmarks` isn't on the path
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from pytest_energy.ab.command import DEFAULT_TOLERANCE
+from pytest_energy.ab.comparison import DEFAULT_TOLERANCE
 from pytest_energy.stats.compare import Bounds
 from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.paired import (

@@ -21,7 +21,7 @@ if not __package__:  # run as a file: the folder above `benchmarks` isn't on the
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from pytest_energy.ab.calls import Calls, Counted
-from pytest_energy.ab.command import DEFAULT_TOLERANCE
+from pytest_energy.ab.comparison import DEFAULT_TOLERANCE
 from pytest_energy.ab.interleave import PairedRounds
 from pytest_energy.ab.judge import Suite, decide_pairs
 from pytest_energy.ab.part_changes import Look

@@ -61,6 +61,7 @@ class PairPlan:
         max_time_s: Seconds after which no more pairs of a test are started, or `None` for the test's own time
             on each side.
         block_count: Blocks that there will be.
+        extension: Factor on pairs, seconds and blocks: 2 once the plan has been extended.
     """
 
     least: int
@@ -68,6 +69,7 @@ class PairPlan:
     tolerance: float
     max_time_s: float | None
     block_count: int = 1
+    extension: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,19 +247,22 @@ class _BlockPlan:
         that gives the same rounds to every process is asked once.
         """
         asked = [one.round_count for one in ready if one.round_count is not None]
-        cap, least = plan.cap, min(plan.cap, max([plan.least, *asked]))
+        cap = plan.cap * plan.extension
+        least = min(cap, plan.extension * max([plan.least, *asked]))
+        planned = plan.block_count * plan.extension
         if 1 in asked:
-            cap = least = min(cap, plan.block_count)
+            cap = least = min(cap, planned)
         if not all(one.is_judged for one in ready):
             cap = least = 1
-        count = 1 if _limit(ready) is not None else min(plan.block_count, cap)
+        count = 1 if _limit(ready) is not None else min(planned, cap)
         own_time_s = sum(one.max_time_s for one in ready)
+        max_time_s = own_time_s if plan.max_time_s is None else plan.max_time_s
         most = share_of(cap, block=number, block_count=count)
         share = max(LEAST_BLOCK_PAIR_COUNT, share_of(least, block=number, block_count=count))
         return cls(
             least=min(most, share),
             cap=most,
-            max_time_s=(own_time_s if plan.max_time_s is None else plan.max_time_s) / count,
+            max_time_s=max_time_s * plan.extension / count,
             count=count,
             is_last=number + 1 >= count,
         )

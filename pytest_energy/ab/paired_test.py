@@ -8,6 +8,7 @@ from pytest_energy.ab.interleave import PairedRounds
 from pytest_energy.ab.judge import Problem, Suite, judge_pairs, judgements_of
 from pytest_energy.ab.part_changes import Look
 from pytest_energy.judgement import Judgement
+from pytest_energy.model import Provenance
 from pytest_energy.stats.looks import Chances
 from pytest_energy.verdict.policy import Policy
 
@@ -47,6 +48,13 @@ class PairedTest:
             self._counted = Counted.of(before.record, after.record, self._names[0], self.policy)
         self.blocks.append(rounds)
 
+    def extend(self, block_count: int) -> None:
+        """Plan *block_count* blocks in place of those so far, if rounds may still decide it."""
+        if self.early is not None or not self.blocks or not all(map(_may_go_on, self.blocks)):
+            return
+        self._block_count = block_count
+        self.blocks[-1] = replace(self.blocks[-1], is_complete=False)
+
     def look(self, suite: Suite) -> Judgement | None:
         """Look at it after a block that is not the last; its judgement, if that was enough."""
         look = Look(chances=self._left, counted=self._counted, block_count=self._block_count)
@@ -60,3 +68,10 @@ class PairedTest:
             return self.early
         look = Look(chances=self._left, counted=self._counted)
         return judge_pairs(self.blocks, self.test_id, self._names, self.policy, suite, look=look)
+
+
+def _may_go_on(rounds: PairedRounds) -> bool:
+    """Whether more rounds like these are new ones: taken in turns, sound, and no replay's."""
+    is_new = all(one.provenance is not Provenance.REPLAYED for one in rounds.after)
+    has_passed = all(done.outcome == "passed" for done in rounds.ended)
+    return rounds.is_interleaved and rounds.void_because is None and is_new and has_passed

@@ -3,7 +3,8 @@
 import argparse
 import math
 
-from pytest_energy.ab.command import DEFAULT_TOLERANCE, run
+from pytest_energy.ab.command import run
+from pytest_energy.ab.comparison import DEFAULT_TOLERANCE
 from pytest_energy.basis import COUNTS
 from pytest_energy.cli.arguments import Commands, add_out, chance, number, share, variable, whole_number
 from pytest_energy.stats.paired import BLOCK_COUNT, MOST_PAIR_COUNT
