@@ -62,7 +62,11 @@ def _kept(counts: Counts) -> Counts:
 def main() -> None:
     device, folder = [*sys.argv[1:], *("cpu", str(FOLDER))[len(sys.argv) - 1 :]]
     tests = [
-        judged(replace(counted(counts_of(work)), test_id=f"tests/test_model.py::test_{name}"))
+        judged(
+            replace(
+                counted(counts_of(work), key=f"counts_{device}"), test_id=f"tests/test_model.py::test_{name}"
+            )
+        )
         for name, work in works(device).items()
     ]
     text = to_json.render(view.of(tests), created=CREATED)
