@@ -14,6 +14,15 @@ JOULES_PER_KILOWATT_HOUR = 3.6e6
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"))
 
 
+def factor_of(prefix: str) -> float:
+    """What the SI prefix *prefix* stands for.
+
+    >>> factor_of("m")
+    0.001
+    """
+    return next(factor for factor, name in _PREFIXES if name == prefix)
+
+
 def to_text(value: float, unit: str, *, digits: int = 4) -> str:
     """Value with an SI prefix and *digits* significant digits.
 

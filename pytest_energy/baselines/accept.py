@@ -9,14 +9,15 @@ Rule 5: of a test whose counts are compared the counts enter, and no joules.
 Rule 6: nothing judges a load of the yardstick: it enters where a test of its run does, if it has joules.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pytest_energy.baselines.machine import check_comparable, counts_key
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.errors import NotComparable, NotMeasurable
 from pytest_energy.judgement import Judgement, Verdict
-from pytest_energy.model import JoinedAs, Machine, Provenance, Record
+from pytest_energy.model import JoinedAs, Machine, Provenance, Reading, Record
+from pytest_energy.notes import merged
 
 # Verdicts whose record may join a baseline. A replacement also takes what the old baseline refuses.
 _JOINING = frozenset({Verdict.PASS, Verdict.IMPROVEMENT, Verdict.INCONCLUSIVE, Verdict.NO_BASELINE})
@@ -116,7 +117,13 @@ def joining(judgement: Judgement, *, is_accepted: bool) -> Record:
             joined_as = JoinedAs.IMPROVEMENT
         case _:
             joined_as = None
-    return replace(judgement.record, joined_as=joined_as)
+    return replace(judgement.record, joined_as=joined_as, rounds=_noted_once(judgement.record.rounds))
+
+
+def _noted_once(rounds: Sequence[Reading]) -> tuple[Reading, ...]:
+    """*rounds* with the notes of all of them at the first, one of each kind: a baseline holds many rounds."""
+    notes = merged(reading.quality for reading in rounds)
+    return tuple(replace(one, quality=() if number else notes) for number, one in enumerate(rounds))
 
 
 def _joining_counts(judgement: Judgement) -> Record:

@@ -266,7 +266,7 @@ def foreign_notes(channels: Mapping[str, float], foreign_share: float | None) ->
     """What a reader should know of joules, by channel, that count the whole machine's processors.
 
     >>> foreign_notes({"cpu:package-0": 20.0, "gpu:0": 20.0}, 0.3)[0].partition(";")[0]
-    "about 30 % of the machine's CPU time was other processes'"
+    'other programs used 30 % of the CPU'
     >>> foreign_notes({"cpu:package-0": 20.0, "gpu:0": 80.0}, 0.3)
     ()
     """
@@ -278,11 +278,11 @@ def foreign_notes(channels: Mapping[str, float], foreign_share: float | None) ->
     if joule_share < _FOREIGN_SHARE:
         return ()
     counts = f"{', '.join(counting)} {'counts' if len(counting) == 1 else 'count'} them too"
-    return (f"{_foreign_sentence(foreign_share)}; {counts}: up to {100 * joule_share:.0f} % of the joules",)
+    return (f"{_foreign_sentence(foreign_share)}; {counts}: at most {100 * joule_share:.0f} % of the joules",)
 
 
 def _foreign_sentence(foreign_share: float) -> str:
-    return f"about {100 * foreign_share:.0f} % of the machine's CPU time was other processes'"
+    return f"other programs used {100 * foreign_share:.0f} % of the CPU"
 
 
 def beside(reading: Reading, others: Iterable[Reading]) -> Reading:
@@ -296,7 +296,9 @@ def beside(reading: Reading, others: Iterable[Reading]) -> Reading:
             continue
         usual_c = median(known_c)
         off_c = abs(temperature_c - usual_c)
-        sentence = f"{name}: {temperature_c:.0f} degrees C, where the other rounds have {usual_c:.0f}"
+        sentence = (
+            f"{name}: {temperature_c:.0f} degrees C, where the other rounds have {usual_c:.0f} degrees C"
+        )
         if off_c > _FAR_C:
             because = f"{sentence}: more than {_FAR_C:g} degrees off is another measurement"
             phases = tuple(replace(phase, energy_j=None, uncertainty_j=None) for phase in reading.phases)

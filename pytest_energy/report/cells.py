@@ -11,6 +11,7 @@ from pytest_energy import errors
 from pytest_energy.judgement import FAILING, Comparison, Judgement, Verdict
 from pytest_energy.meter.scope import estimated_j, scope_text
 from pytest_energy.model import Domain, Provenance, Record, SensorStatus
+from pytest_energy.notes import kind_of, of_one_kind
 from pytest_energy.report.count_cells import judged_ratio
 from pytest_energy.report.view import AGAINST, Group, IdlePower, MetricCorrelation, ModelRow, Row, View
 from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
@@ -18,6 +19,8 @@ from pytest_energy.verdict.figures import change_text, count_text
 from pytest_energy.verdict.prediction_words import prediction_texts
 
 ABSENT = "-"
+
+_WITHOUT_JOULES = frozenset({Verdict.VOID, Verdict.UNMEASURED, Verdict.SATURATED})
 
 printable = errors.printable
 
@@ -69,12 +72,19 @@ def _used(view: View) -> list[Provenance]:
 def shared_reasons(
     rows: Iterable[Row], text_of: Callable[[Judgement], str | None]
 ) -> list[tuple[Verdict, str, list[Row]]]:
-    """Verdict and what *text_of* makes of the judgement of every test, the same once; `None` is left out."""
-    shared: dict[tuple[Verdict, str], list[Row]] = {}
+    """Verdict and what *text_of* makes of the judgement of every test, the same once; `None` is left out.
+
+    Why joules can't be used is the same where it differs in quantities alone, whose range is then given.
+    """
+    shared: dict[object, list[tuple[Row, str]]] = {}
     for row in rows:
         if (text := text_of(row.judgement)) is not None:
-            shared.setdefault((row.verdict, text), []).append(row)
-    return [(verdict, reason, members) for (verdict, reason), members in shared.items()]
+            key = kind_of(text) if row.verdict in _WITHOUT_JOULES else text
+            shared.setdefault((row.verdict, key), []).append((row, text))
+    return [
+        (members[0][0].verdict, of_one_kind(text for _, text in members), [row for row, _ in members])
+        for members in shared.values()
+    ]
 
 
 def sensor(status: SensorStatus) -> str:

@@ -15,6 +15,7 @@ from pytest_energy.codec import MOST_NUMBER
 from pytest_energy.judgement import SEVERITY, Judgement, RunJudgement, Verdict
 from pytest_energy.metrics.table import METRICS, PAPER_RHO, is_ranked
 from pytest_energy.model import Machine, Provenance, Record, SensorStatus
+from pytest_energy.notes import merged
 from pytest_energy.stats.correlate import Correlation, spearman
 from pytest_energy.yardstick import Yardstick
 
@@ -289,9 +290,7 @@ def _notes(judgements: Sequence[Judgement]) -> tuple[str, ...]:
     notes += _each_once(
         (judgement.comparison.note,) for judgement in judgements if judgement.comparison is not None
     )
-    notes += _each_once(
-        {sentence: None for reading in record.rounds for sentence in reading.quality} for record in records
-    )
+    notes += merged(reading.quality for record in records for reading in record.rounds)
     return tuple(notes)
 
 

@@ -4,7 +4,6 @@ Each finding has a verdict; of several findings the most severe is the record's.
 them. A `because` is the reason that a record or an error brings along, as it is.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
@@ -20,6 +19,7 @@ from pytest_energy.judgement import (
     Verdict,
 )
 from pytest_energy.model import Reading, Record
+from pytest_energy.notes import merged
 from pytest_energy.stats.centre import Spread
 from pytest_energy.stats.looks import Chances
 from pytest_energy.verdict.history import OddRound
@@ -283,9 +283,9 @@ class Decision:
     counts_comparison: CountsComparison | None = None
 
     @property
-    def quality(self) -> Mapping[str, int]:
-        """What the readings say of themselves, each sentence with how many of them say it."""
-        return Counter(text for reading in self.readings for text in dict.fromkeys(reading.quality))
+    def notes(self) -> tuple[str, ...]:
+        """Notes on the readings, one of each kind."""
+        return merged(reading.quality for reading in self.readings)
 
     @property
     def verdict(self) -> Verdict:

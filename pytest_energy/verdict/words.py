@@ -60,8 +60,7 @@ def reason(decision: Decision, reference: Reference = THE_BASELINE) -> str:
     lines = [*beside(decision), *filter(None, worst.details)]
     for other in others:
         lines += [f"also: {other.headline}", *(f"  {line}" for line in filter(None, other.details))]
-    readings = count_text(len(decision.readings), "round")
-    lines += (f"seen in {count} of {readings}: {_one_line(text)}" for text, count in decision.quality.items())
+    lines += (f"note: {_one_line(note)}" for note in decision.notes)
     if decision.unchecked:
         limits = " and its ".join(decision.unchecked)
         lines.append(f"not checked against its {limits}; with --energy-strict that fails the test")

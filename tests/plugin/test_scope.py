@@ -108,7 +108,7 @@ def test_a_gpu_that_did_nothing_is_not_added(board: Project) -> None:
     test = run.test("test_gpu")
     assert set(test["channels"]) == {"gpu:0"}
     assert {*test["rounds"][0]["resting_channels"]} == {"gpu:1"}
-    assert "seen in 3 of 3 rounds: gpu:1 was at rest: not counted" in test["reason"]
+    assert "note: gpu:1 was at rest: not counted (3 of 3 rounds)" in test["reason"]
     assert run.test()["unmeasured_because"].startswith("all 2 GPUs were at rest and ")
 
 

@@ -129,6 +129,19 @@ def test_a_record_joins_as_it_was_measured() -> None:
     assert joining(marked, is_accepted=True) == one.record
 
 
+def test_a_baseline_keeps_a_note_of_each_kind() -> None:
+    """Once, at the first round, with its range; what each round said stays with the run."""
+    rounds = [reading(10.0, quality=[f"{share} % of it was others'"]) for share in (55, 91, 60)]
+    one = judgement(verdict=Verdict.PASS)
+    joins = joining(replace(one, record=replace(one.record, rounds=tuple(rounds))), is_accepted=True)
+    assert [entry.quality for entry in joins.rounds] == [
+        ("55 to 91 % of it was others' (3 of 3 rounds)",),
+        (),
+        (),
+    ]
+    assert [entry.channels for entry in joins.rounds] == [entry.channels for entry in rounds]
+
+
 def test_a_load_enters_if_it_has_joules() -> None:
     """Nothing judges it; a round that reads 0 J can't be compared with."""
     good = record(10.0)

@@ -38,7 +38,7 @@ def test_joules_that_may_be_others_are_noted_from_a_tenth_on(share: float | None
     """What counts is the share of the window's joules: half of them on the CPU halve it."""
     notes = quality.foreign_notes({"cpu:package-0": 40.0, "dram:package-0": 10.0, "gpu:0": 50.0}, share)
     assert len(notes) == is_noted
-    assert all("cpu:package-0, dram:package-0 count them too: up to 10 % of the joules" in n for n in notes)
+    assert all("cpu:package-0, dram:package-0 count them too: at most 10 % of the joules" in n for n in notes)
 
 
 @pytest.mark.parametrize(("share", "is_void"), [(None, False), (0.24, False), (0.26, True)])
@@ -248,14 +248,15 @@ def test_a_round_outside_the_band_is_noted() -> None:
     """More than 10 degrees off, a round says so."""
     reading = quality.beside(one_round(72.0), [one_round(60.0), one_round(None)])
     assert reading.void_because is None
-    assert reading.quality == ("gpu:0: 72 degrees C, where the other rounds have 60",)
+    assert reading.quality == ("gpu:0: 72 degrees C, where the other rounds have 60 degrees C",)
 
 
 def test_a_round_far_outside_the_band_is_void() -> None:
     """More than 25 degrees off, its joules and its phases' are those of another device."""
     reading = quality.beside(one_round(34.0), [one_round(60.0)])
     assert reading.void_because == (
-        "gpu:0: 34 degrees C, where the other rounds have 60: more than 25 degrees off is another measurement"
+        "gpu:0: 34 degrees C, where the other rounds have 60 degrees C: more than 25 degrees off is another "
+        "measurement"
     )
     assert reading.energy_j is None
     assert [phase.energy_j for phase in reading.phases] == [None]

@@ -262,12 +262,12 @@ def test_measured_joules_that_others_caused_are_noted() -> None:
     reading = foreign_reading(0.5, Provenance.MEASURED)
     assert reading.void_because is None
     (note,) = reading.quality
-    assert note.startswith("about 48 % of the machine's CPU time was other processes'; cpu:package-0 counts")
+    assert note.startswith("other programs used 48 % of the CPU; cpu:package-0 counts")
 
 
 def test_an_estimate_of_others_work_is_void() -> None:
     """An estimate is made of processor time alone: with half of it not ours it is void, with the reason."""
-    assert "other processes', and an estimate is nothing but CPU time" in why_void(
+    assert "of the CPU, and an estimate is nothing but CPU time" in why_void(
         foreign_reading(0.5, Provenance.ESTIMATED)
     )
 

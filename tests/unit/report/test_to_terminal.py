@@ -255,7 +255,7 @@ def test_notes_of_the_run_come_first() -> None:
     """What holds for the whole run stands before what holds for a round."""
     found = view.of([judgement(quality=["a round's note"])], run_notes=["the run's note"])
     lines = to_terminal.render(found, width=80).splitlines()
-    assert lines[lines.index("notes") + 1 :][:2] == ["  the run's note", "  a round's note"]
+    assert lines[lines.index("notes") + 1 :][:2] == ["  the run's note", "  a round's note (5 of 5 rounds)"]
 
 
 @pytest.mark.parametrize("shows_rest", [True, False])

@@ -185,12 +185,12 @@ def test_a_sensor_there_for_one_test_is_there() -> None:
         ([judgement(energy_j=None, verdict=Verdict.UNMEASURED)], "no joule was measured"),
         ([judgement(), judgement(machine=LAPTOP)], "1 of 2 tests ran on another machine"),
         ([judgement(compared=comparison(note="1 session"))], "1 session"),
-        ([judgement(quality=["short"]), judgement(quality=["short"])], "short (2 tests)"),
-        ([judgement(quality=["short"])], "short"),
+        ([judgement(quality=["short"]), judgement(quality=["short"])], "short (10 of 10 rounds)"),
+        ([judgement(quality=["short"])], "short (5 of 5 rounds)"),
     ],
 )
 def test_notes(judgements: list[Judgement], note: str) -> None:
-    """What concerns the whole is said once, with the number of tests."""
+    """What concerns the whole is said once, with the number of rounds or tests."""
     assert note in view.of(judgements).notes
 
 

@@ -157,7 +157,7 @@ class TestAgainstTheBaseline:
             reading(99.0),
         ]
         decision = decided(record(rounds=rounds), baseline())
-        assert decision.quality == {"a tick was late": 2, "edges interpolated": 1}
+        assert decision.notes == ("a tick was late (2 of 3 rounds)", "edges interpolated (1 of 3 rounds)")
         assert len(decision.readings) == 3
 
     def test_estimates_that_gate_are_compared(self) -> None:
