@@ -8,11 +8,7 @@ Rule 4: without the script the page still tells the verdicts, the first tests wi
     chart that is not of one test.
 """
 
-import base64
-import hashlib
-import json
 from functools import lru_cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from pytest_energy.codec import JsonDict
@@ -21,6 +17,7 @@ from pytest_energy.judgement import FAILING, Verdict
 from pytest_energy.report import batch, cells, rates
 from pytest_energy.report.charts import batch_size, correlation, request_rate
 from pytest_energy.report.html import entries, tables
+from pytest_energy.report.html.sealed import data_text, own_text, policy
 from pytest_energy.report.html.svg import draw
 from pytest_energy.report.text import heading, short
 from pytest_energy.report.view import AGAINST, View
@@ -104,14 +101,14 @@ def _template() -> "Template":
 
 
 def _context(view: View, created: str) -> JsonDict:
-    style, script = _own_text("report.css"), _own_text("report.js")
+    style, script = own_text("report.css"), own_text("report.js")
     sweeps = [sweep for sweep in batch.sweeps(view) if sweep.sizes]
     series = [one for one in rates.rate_series(view) if one.points]
     return {
         "style": style,
         "script": script,
         "data": _data_text(view),
-        "policy": _policy(style, script),
+        "policy": policy(style, script),
         "created": created,
         "view": view,
         "cells": cells,
@@ -156,24 +153,4 @@ def _data_text(view: View) -> str:
         "shared": shared.values,
         "tests": tests,
     }
-    text = json.dumps(data, allow_nan=False, separators=(",", ":"))  # ASCII alone: no U+2028, no U+2029
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-def _own_text(name: str) -> str:
-    """A file beside the template, its lines ended as a browser ends them before it hashes."""
-    text = (files("pytest_energy.report") / "templates" / name).read_text(encoding="utf-8")
-    return "\n".join(text.splitlines())
-
-
-def _policy(style: str, script: str) -> str:
-    """What a browser may do with the page: show it, with these styles, and run this script; nothing else."""
-    return (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    return f"'sha256-{digest}'"
+    return data_text(data)

@@ -158,6 +158,27 @@ def read(text: str, source: str) -> View:
     Raises:
         FormatError: *text* is not a session document of this format; says where and what it holds.
     """
+    run, top = _read(text, source)
+    whole, where = run.run_judgement, f"{source}: run_judgement"
+    return of(
+        _judgements(run, top, source),
+        run_notes=run.run_notes,
+        yardstick=_yardstick(run, top, source),
+        run_judgement=None if whole is None else run_judgement_from_json(whole, where),
+    )
+
+
+def read_judgements(text: str, source: str) -> tuple[Judgement, ...]:
+    """The judgements of the session document *text* alone, as for `read`: a view of them takes as long again.
+
+    Raises:
+        FormatError: As for `read`.
+    """
+    return _judgements(*_read(text, source), source)
+
+
+def _read(text: str, source: str) -> tuple[_ReadRun, JsonDict]:
+    """The document, and what its top says of every test."""
     value = parse(text, source)
     version = format_of(value, source)
     if version != FORMAT_VERSION:
@@ -168,15 +189,12 @@ def read(text: str, source: str) -> View:
     top: JsonDict = {"sensors": run.sensors}
     if run.machine is not None:
         top["machine"] = encode(run.machine)
-    judgements = tuple(
+    return run, top
+
+
+def _judgements(run: _ReadRun, top: JsonDict, source: str) -> tuple[Judgement, ...]:
+    return tuple(
         _judgement(entry, top, f"{source}: tests[{number}]") for number, entry in enumerate(run.tests)
-    )
-    whole, where = run.run_judgement, f"{source}: run_judgement"
-    return of(
-        judgements,
-        run_notes=run.run_notes,
-        yardstick=_yardstick(run, top, source),
-        run_judgement=None if whole is None else run_judgement_from_json(whole, where),
     )
 
 

@@ -42,6 +42,14 @@ def test_top_of_the_document() -> None:
     assert document["sensors"][0] == conversion.to_json(NVML)
 
 
+def test_judgements_can_be_read_without_a_view() -> None:
+    """What a history needs of a document is what its view would have, and nothing else is made."""
+    text = _rendered(*gpu_session())
+    assert to_json.read_judgements(text, "run.json") == to_json.read(text, "run.json").judgements
+    with pytest.raises(FormatError, match=r"run\.json: format is 2"):
+        to_json.read_judgements('{"format": 2}', "run.json")
+
+
 def test_keys_of_a_test() -> None:
     """A test's entry has every key that the format promises."""
     promised = {
