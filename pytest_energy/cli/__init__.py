@@ -21,6 +21,7 @@ _COMMANDS = (
     "ab",
     "show",
     "export",
+    "comment",
     "compare",
     "plot",
     "judge",
