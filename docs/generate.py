@@ -15,24 +15,33 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
+if not __package__:  # run as a file: the folder above `docs` isn't on the path
+    sys.path.append(str(Path(__file__).resolve().parents[1]))
+
 import pytest_energy
+from docs.source_text import (
+    PACKAGE,
+    classes,
+    docs_of,
+    first_line,
+    functions,
+    part,
+    public,
+    public_and_init,
+    signature,
+)
 from pytest_energy import cli
 from pytest_energy.metrics.table import METRICS, PAPER_RHO
 from pytest_energy.plugin.mark import EnergyMark
-from pytest_energy.plugin.options import OPTIONS
+from pytest_energy.plugin.options import OPTIONS, Option
 from pytest_energy.report import schema
 
 DOCS = Path(__file__).parent
-PACKAGE = DOCS.parent / "pytest_energy"
 FOLDER = DOCS / "reference"
 
 MADE = "<!-- Made by docs/generate.py from {source}; don't edit. -->"
-
-LONGEST = 100  # of a signature on one line; a code block of the site is about so wide
-SECTIONS = ("Args:", "Attributes:", "Returns:", "Raises:", "Source:", "Example::")
 
 
 def page(title: str, made_from: str, *parts: str) -> str:
@@ -51,6 +60,11 @@ def cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
+def typed(text: str) -> str:
+    """*text* with the options in it as code."""
+    return re.sub(r"(?<![`\w-])(--[a-z][\w-]*(?:=[\w:.-]*\w)?)(?!`)", r"`\1`", text)
+
+
 def code(text: str) -> str:
     return f"`{text}`" if text else ""
 
@@ -59,25 +73,29 @@ def code(text: str) -> str:
 
 
 def options_page() -> str:
-    rows = (
-        (
-            code(option.flag + (f"={option.metavar}" if option.metavar else "")),
-            code(option.ini),
-            code(option.default),
-            option.help,
-        )
-        for option in OPTIONS
-    )
     return page(
         "Options of pytest",
         "pytest_energy/plugin/options.py",
         "Each option has a twin in pytest's configuration file, `energy_...`, whose value is the default; "
         "the command line wins. Paths on the command line start at the working folder, those in the file at "
         "the file's.",
-        table(("option", "in the file", "default", "meaning"), rows),
         "In `pyproject.toml`:",
         '```toml\n[tool.pytest.ini_options]\nenergy_tolerance = "0.1"\nenergy_report = "true"\n```',
+        *map(option_entry, OPTIONS),
     )
+
+
+def option_entry(option: Option) -> str:
+    """A heading of its own: the site's search and contents find it, and no screen is too narrow for it."""
+    flag = option.flag + (f"={option.metavar}" if option.metavar else "")
+    default = f", default {code(option.default)}" if option.default else ", no default"
+    return f"## {code(flag)}\n\n{typed(sentence(option.help))}\n\nIn the file: {code(option.ini)}{default}."
+
+
+def sentence(text: str) -> str:
+    """*text* with a capital and a full stop; the name of a value at its front stays as one types it."""
+    is_value = re.match(r"[\w-]+[:,]", text) is not None
+    return f"{text[:1] if is_value else text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def marker_page() -> str:
@@ -107,109 +125,6 @@ def wanted(check: Any) -> str:
 
 
 # ---- what is in the source ----
-
-
-def classes(path: str) -> dict[str, ast.ClassDef]:
-    tree = ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
-    return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-
-
-def functions(path: str) -> dict[str, ast.FunctionDef]:
-    tree = ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
-    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-
-
-def public(owner: ast.ClassDef) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Methods that a reader calls, and properties."""
-    for node in owner.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
-            yield node
-
-
-def signature(node: ast.FunctionDef | ast.AsyncFunctionDef, prefix: str = "") -> str:
-    """How it is called: on one line where that is short, else an argument a line."""
-    given = list(arguments(node.args))
-    returned = "" if node.returns is None else f" -> {annotation(node.returns)}"
-    whole = f"{prefix}{node.name}({', '.join(given)}){returned}"
-    if len(whole) <= LONGEST:
-        return whole
-    lines = "".join(f"    {argument},\n" for argument in given)
-    return f"{prefix}{node.name}(\n{lines}){returned}"
-
-
-def arguments(node: ast.arguments) -> Iterator[str]:
-    """Each argument with its annotation and default, without `self`."""
-    positional = [*node.posonlyargs, *node.args]
-    defaults = [*[None] * (len(positional) - len(node.defaults)), *node.defaults]
-    for argument, default in zip(positional, defaults, strict=True):
-        if argument.arg != "self":
-            yield named(argument, default)
-        if node.posonlyargs and argument is node.posonlyargs[-1] and argument.arg != "self":
-            yield "/"
-    if node.vararg:
-        yield f"*{named(node.vararg, None)}"
-    elif node.kwonlyargs:
-        yield "*"
-    for argument, default in zip(node.kwonlyargs, node.kw_defaults, strict=True):
-        yield named(argument, default)
-    if node.kwarg:
-        yield f"**{named(node.kwarg, None)}"
-
-
-def named(argument: ast.arg, default: ast.expr | None) -> str:
-    kind_of = "" if argument.annotation is None else f": {annotation(argument.annotation)}"
-    return f"{argument.arg}{kind_of}" + ("" if default is None else f" = {source(default)}")
-
-
-def annotation(node: ast.expr) -> str:
-    """*node* without the quotes that keep an import away."""
-    text = source(node)
-    return text if text.startswith("Literal[") else text.replace('"', "")
-
-
-def source(node: ast.expr) -> str:
-    return ast.unparse(node).replace("'", '"')
-
-
-def docs_of(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> str:
-    """A docstring as Markdown: its sections become lists."""
-    parts: list[str] = []
-    for block in re.split(r"\n\n+", dedent_docstring(ast.get_docstring(node, clean=False) or "")):
-        head, _, rest = block.partition("\n")
-        if head.strip() in SECTIONS:
-            parts.append(section(head.strip().rstrip(":"), dedent(rest)))
-        elif block.startswith("    ") and parts and parts[-1].startswith("Example"):
-            parts[-1] += f"\n\n```python\n{dedent(block)}\n```"
-        elif not block.startswith(">>>"):
-            parts.append(block)
-    return "\n\n".join(part for part in parts if part)
-
-
-def dedent_docstring(text: str) -> str:
-    first, _, rest = text.partition("\n")
-    return f"{first}\n{dedent(rest)}".strip()
-
-
-def section(name: str, text: str) -> str:
-    if name in {"Returns", "Source"}:
-        return f"{name}: {' '.join(text.split())}"
-    if name == "Example":
-        return name + ":"
-    items = re.split(r"\n(?=\S)", text.strip())
-    heads = {"Args": "Arguments", "Attributes": "Attributes", "Raises": "Raises"}
-    lines = (f"- {item(' '.join(one.split()))}" for one in items)
-    return f"{heads[name]}:\n\n" + "\n".join(lines)
-
-
-def item(text: str) -> str:
-    name, found, meaning = text.partition(": ")
-    return f"`{name}`: {meaning}" if found else text
-
-
-def part(node: ast.FunctionDef | ast.AsyncFunctionDef, prefix: str = "", level: str = "##") -> str:
-    title = f"{level} `{prefix}{node.name}`"
-    return f"{title}\n\n```python\n{signature(node, prefix)}\n```\n\n{docs_of(node)}"
-
 
 # Those that a test calls, in the order in which one learns them.
 METHODS = ("measure", "window", "command", "record", "model", "requests", "layers")
@@ -280,10 +195,6 @@ def public_name(path: str, name: str) -> str:
     return value(path, name, level="##") + (f"\n\nMethods:\n\n{listed}" if listed else "")
 
 
-def first_line(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
-    return (ast.get_docstring(node) or "").partition("\n")[0]
-
-
 ENGINES = (
     ("serving/engines/vllm_engine.py", "VllmEngine"),
     ("serving/engines/openai_endpoint.py", "OpenAiEndpoint"),
@@ -320,12 +231,6 @@ def engine(path: str, name: str) -> str:
     call = signature(made).replace("__init__", name, 1).removesuffix(" -> None")
     module = "pytest_energy." + path.removesuffix(".py").replace("/", ".")
     return f"## `{name}`\n\nIn `{module}`.\n\n```python\n{call}\n```\n\n{docs_of(node)}"
-
-
-def public_and_init(owner: ast.ClassDef) -> Iterator[ast.FunctionDef]:
-    for node in owner.body:
-        if isinstance(node, ast.FunctionDef):
-            yield node
 
 
 def value(path: str, name: str, level: str = "###") -> str:
@@ -369,9 +274,9 @@ def command(path: str, parser: argparse.ArgumentParser) -> str:
         for action in parser._actions  # noqa: SLF001
         if not isinstance(action, argparse._HelpAction)  # noqa: SLF001
     ]
-    rows = [(code(argument(action)), meaning(action)) for action in actions]
-    listed = [table(("argument", "meaning"), rows)] if rows else []
-    return "\n\n".join([f"## `{path}`", str(parser.description), *listed, str(parser.epilog)])
+    entries = "\n".join(f"- {code(argument(action))}: {typed(meaning(action))}" for action in actions)
+    listed = [entries] if entries else []
+    return "\n\n".join([f"## `{path}`", typed(str(parser.description)), *listed, typed(str(parser.epilog))])
 
 
 def argument(action: argparse.Action) -> str:
@@ -458,10 +363,10 @@ def kind(node: Mapping[str, Any]) -> str:
     if "enum" in node or "const" in node:
         return ", ".join(code(str(one)) for one in node.get("enum", [node.get("const")]))
     types = node["type"] if isinstance(node["type"], list) else [node["type"]]
-    return " or ".join(typed(str(one), node) for one in types)
+    return " or ".join(type_name(str(one), node) for one in types)
 
 
-def typed(name: str, node: Mapping[str, Any]) -> str:
+def type_name(name: str, node: Mapping[str, Any]) -> str:
     if name == "array":
         return f"list of {kind(node['items'])}"
     if name == "object" and isinstance(node.get("additionalProperties"), dict):

@@ -23,7 +23,7 @@ import pytest
 import torch  # noqa: F401  # a run in this process forgets what it loaded, and torch loads only once
 
 import pytest_energy.profiling.pytorch  # noqa: F401
-from docs import generate
+from docs import generate, source_text
 from pytest_energy.cli import main
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.options import OPTIONS
@@ -205,8 +205,8 @@ def test_links_lead_somewhere(page: str) -> None:
 def _function(path: str, name: str) -> ast.arguments:
     owner, _, method = name.partition(".")
     if not method:
-        return generate.functions(path)[name].args
-    body = generate.classes(path)[owner].body
+        return source_text.functions(path)[name].args
+    body = source_text.classes(path)[owner].body
     return next(one.args for one in body if isinstance(one, ast.FunctionDef) and one.name == method)
 
 
@@ -267,7 +267,7 @@ def test_every_argument_and_option_is_in_the_reference() -> None:
     made = "\n".join(generate.pages().values())
     for name in (*(option.flag for option in OPTIONS), *EnergyMark.__dataclass_fields__):
         assert name in made
-    hook_texts = [f"`{name}`" for name in generate.functions("plugin/hookspecs.py")]
+    hook_texts = [f"`{name}`" for name in source_text.functions("plugin/hookspecs.py")]
     assert all(text in made for text in hook_texts)
 
 
