@@ -1,37 +1,38 @@
 """The report as a comment on a pull request: what is wrong in sight, everything else folded.
 
 Rule 1: never longer than its limit; what is left out is counted.
-Rule 2: foreign text (names, reasons, notes) is inert: it makes no markup, no link and no mention.
+Rule 2: in sight are some 40 lines at most, however many tests there are.
+Rule 3: foreign text (names, reasons, notes) goes through `inert_markdown`.
 """
 
-import html
-import re
 from collections.abc import Iterator, Sequence
 
 from pytest_energy.judgement import FAILING, Verdict
 from pytest_energy.report import cells, count_cells
+from pytest_energy.report.inert_markdown import block, code, sentence, summary
 from pytest_energy.report.view import AGAINST, Group, Row, View
+from pytest_energy.verdict.figures import count_text
 
 LIMIT = 65_536
 """Characters that GitHub takes in a comment."""
 
 MARKER = "<!-- pytest-energy -->"
-"""First line, by which a workflow finds its earlier comment to update it."""
+"""First line, by which an earlier comment is found and updated."""
 
 # Characters for each part, together 3,000 below `LIMIT`, which titles and folds need: every part keeps its
 # place however long another is.
-_NOTES_ROOM, _TABLE_ROOM, _WHY_ROOM, _PASS_ROOM = 2_000, 22_000, 14_000, 8_000
+_NOTES_ROOM, _TABLE_ROOM, _WHY_ROOM, _PASS_ROOM = 2_000, 18_000, 14_000, 8_000
 _GROUPS_ROOM, _BEHIND_ROOM, _CHANGES_ROOM, _PREDICTED_ROOM = 7_500, 4_500, 2_000, 2_500
+_FAILING_ROOM = 4_000
 _MORE_ROOM = 60  # of those, for the line that counts what is left out
 
-_NAME_LIMIT = 200  # characters of a name
+_FAILING_IN_SIGHT, _ROWS_IN_SIGHT, _NOTES_IN_SIGHT = 5, 20, 5
+_HEADLINE_LIMIT = 300  # characters of a reason's first line
 _REASON_LIMIT = 2_000  # characters of a reason
 _NAMED_TESTS = 5  # of the tests that share one reason
 
-# What is safe between backticks, and what is safe without: no character that could begin markup, a link or
-# a mention.
-_SAFE_CODE = re.compile(r"[\w\-./:\[\](),=+%]([\w\-./:\[\](), =+%]*[\w\-./:\[\](),=+%])?")
-_SAFE_TEXT = re.compile(r"(?!.*www\.)[^\W_]([^\W_]|[ ,.;:()%+=-])*")
+_OF_WHOLE_RUN = ("FAILED: ", "ERROR: ", "WARNING: ")
+"""How a note begins that says why a run fails as a whole, or what was not compared."""
 
 
 def render(view: View, *, limit: int = LIMIT) -> str:
@@ -48,31 +49,56 @@ def render(view: View, *, limit: int = LIMIT) -> str:
     columns = cells.heads(view.rows)
     others = [row for row in view.rows if row.verdict is not Verdict.PASS]
     passes = [row for row in view.rows if row.verdict is Verdict.PASS]
-    others_table = _test_table(others, columns, room(_TABLE_ROOM))
-    passes_room = room(_TABLE_ROOM + _PASS_ROOM) - len(others_table)  # what the others leave is theirs
+    first, rest = others[:_ROWS_IN_SIGHT], others[_ROWS_IN_SIGHT:]
+    first_table = _test_table(first, columns, room(_TABLE_ROOM))
+    rest_table = _test_table(rest, columns, room(_TABLE_ROOM) - len(first_table))
+    # What the others leave is theirs.
+    passes_room = room(_TABLE_ROOM + _PASS_ROOM) - len(first_table) - len(rest_table)
+    urgent, notes = _notes(view)
     parts = [
         f"{MARKER}\n### Energy of {cells.summary(view)}",
-        _within(
-            [f"- {_inline(note)}" for note in (*view.run_notes, *view.notes)], room(_NOTES_ROOM), "notes"
-        ),
-        others_table,
-        _folded(
-            "Why", _reasons(others, room(_WHY_ROOM)), is_open=any(row.verdict in FAILING for row in others)
-        ),
+        _within([*_bullets(urgent), *_headlines(others)], room(_FAILING_ROOM), "lines"),
+        first_table,
+        _folded(f"{len(rest)} more", rest_table),
+        _folded("Why", _reasons(others, room(_WHY_ROOM))),
         _folded(f"{len(passes)} pass", _test_table(passes, columns, passes_room)),
-        _folded("What tests that pass do otherwise", _changes(passes, room(_CHANGES_ROOM))),
+        _folded("Changes in tests that pass", _changes(passes, room(_CHANGES_ROOM))),
+        _folded(count_text(len(notes), "note"), _within(_bullets(notes), room(_NOTES_ROOM), "notes")),
         _folded("Predicted, not measured", _predictions(view)),
-        *_groups(view, room(_GROUPS_ROOM)),
+        _folded("Metrics of groups of tests", "\n\n".join(_groups(view, room(_GROUPS_ROOM)))),
         _folded("Marks, sensors and machine", _behind(view)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _notes(view: View) -> tuple[Sequence[str], Sequence[str]]:
+    """Those in sight, and those folded; all are in sight where there is no test."""
+    notes = (*view.run_notes, *view.notes)
+    if not view.rows:
+        return notes, ()
+    urgent = [note for note in notes if note.startswith(_OF_WHOLE_RUN)][:_NOTES_IN_SIGHT]
+    return urgent, [note for note in notes if note not in urgent]
+
+
+def _bullets(notes: Sequence[str]) -> list[str]:
+    return [f"- {sentence(note)}" for note in notes]
+
+
+def _headlines(rows: Sequence[Row]) -> Iterator[str]:
+    """What each failing test did, the number first; those beyond the first few are counted."""
+    failing = [row for row in rows if row.verdict in FAILING]
+    for row in failing[:_FAILING_IN_SIGHT]:
+        headline = cells.first_line(row.judgement.reason)[:_HEADLINE_LIMIT] or cells.verdict(row.verdict)
+        yield f"- **{sentence(headline)}**: {code(row.short_id)}"
+    if len(failing) > _FAILING_IN_SIGHT:
+        yield f"- and {len(failing) - _FAILING_IN_SIGHT} more"
 
 
 def _test_table(rows: Sequence[Row], columns: Sequence[str], room: int) -> str:
     if not rows:
         return ""
     head = _table_lines(("test", *columns, "verdict"), ())
-    lines = [_line([_code(row.short_id), *cells.values(row, columns), _verdict(row.verdict)]) for row in rows]
+    lines = [_line([code(row.short_id), *cells.values(row, columns), _verdict(row.verdict)]) for row in rows]
     return "\n".join([*head, _within(lines, room, "tests")])
 
 
@@ -83,9 +109,9 @@ def _verdict(verdict: Verdict) -> str:
 def _reasons(rows: Sequence[Row], room: int) -> str:
     entries = []
     for verdict, reason, members in cells.shared_reasons(rows, lambda judgement: judgement.reason.strip()):
-        names = ", ".join(_code(row.short_id) for row in members[:_NAMED_TESTS])
+        names = ", ".join(code(row.short_id) for row in members[:_NAMED_TESTS])
         more = f" and {len(members) - _NAMED_TESTS} more" if len(members) > _NAMED_TESTS else ""
-        entries.append(f"{cells.verdict(verdict)}: {names}{more}\n{_block(reason[:_REASON_LIMIT])}\n")
+        entries.append(f"{cells.verdict(verdict)}: {names}{more}\n{block(reason[:_REASON_LIMIT])}\n")
     return _within(entries, room, "reasons")
 
 
@@ -93,7 +119,7 @@ def _changes(passes: Sequence[Row], room: int) -> str:
     """What counts say of tests that pass; of the others it stands in their reasons."""
     found = [(row, count_cells.line_of_a_pass(row.judgement)) for row in passes]
     return _within(
-        [f"- {_code(row.short_id)}: {_inline(line)}" for row, line in found if line], room, "tests"
+        [f"- {code(row.short_id)}: {sentence(line)}" for row, line in found if line], room, "tests"
     )
 
 
@@ -101,7 +127,7 @@ def _groups(view: View, room: int) -> Iterator[str]:
     """Each group that fits in what the ones before it left."""
     left_out = 0
     for group in view.groups:
-        title = _html_code(f"{cells.printable(group.name)}: {cells.group_size(view, group)}")
+        title = f"{group.name}: {cells.group_size(view, group)}"
         text = _folded(title, f"{_metric_table(group)}\n\n{_correlations(group)}")
         if len(text) <= room:
             room -= len(text)
@@ -114,9 +140,9 @@ def _groups(view: View, room: int) -> Iterator[str]:
 
 def _metric_table(group: Group) -> str:
     names = cells.metric_columns(group)
-    headers = ["model", *(f"{_code(name)}{cells.metric_unit(group, name, ' ({})')}" for name in names)]
-    rows = [[_code(row.model), *(cells.metric(group, row, name) for name in names)] for row in group.rows]
-    absences = [f"- {_inline(text)}" for text in cells.absences(group)]
+    headers = ["model", *(f"{code(name)}{cells.metric_unit(group, name, ' ({})')}" for name in names)]
+    rows = [[code(row.model), *(cells.metric(group, row, name) for name in names)] for row in group.rows]
+    absences = [f"- {sentence(text)}" for text in cells.absences(group)]
     return "\n".join([*_table_lines(headers, rows), "", *absences])
 
 
@@ -125,20 +151,20 @@ def _correlations(group: Group) -> str:
         return ""
     hardware = cells.hardware(group)
     headers = cells.correlation_heads(group)
-    rows = [[_code(metric.metric), *cells.correlation(metric, hardware)] for metric in group.correlations]
-    notes = [f"- {_inline(note)}" for note in cells.correlation_notes(group)]
+    rows = [[code(metric.metric), *cells.correlation(metric, hardware)] for metric in group.correlations]
+    notes = [f"- {sentence(note)}" for note in cells.correlation_notes(group)]
     return "\n".join([f"Spearman's rho with `{AGAINST}`:", "", *_table_lines(headers, rows), "", *notes])
 
 
 def _predictions(view: View) -> str:
     lines = cells.predictions(view)
-    return _block(_within(lines, _PREDICTED_ROOM // 2, "predictions")) if lines else ""
+    return block(_within(lines, _PREDICTED_ROOM // 2, "predictions")) if lines else ""
 
 
 def _behind(view: View) -> str:
     lines = [*cells.legend(view), *map(cells.sensor, view.sensors), *map(cells.idle_power, view.idle_powers)]
     lines += cells.machine(view)
-    return _block("\n".join(lines)[: _BEHIND_ROOM // 2]) if lines else ""
+    return block("\n".join(lines)[: _BEHIND_ROOM // 2]) if lines else ""
 
 
 def _table_lines(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -165,35 +191,8 @@ def _within(lines: Sequence[str], room: int, what: str) -> str:
     return "\n".join(kept)
 
 
-def _folded(title: str, body: str, *, is_open: bool = False) -> str:
-    """A part that a click opens; *title* is HTML. The blank lines let Markdown work inside."""
-    tag = "<details open>" if is_open else "<details>"
-    return f"{tag}<summary>{title}</summary>\n\n{body.rstrip()}\n\n</details>" if body else ""
-
-
-def _inline(text: str) -> str:
-    """Foreign text in a sentence."""
-    line = cells.printable(text)
-    return line if _SAFE_TEXT.fullmatch(line) else _code(line)
-
-
-def _code(text: str) -> str:
-    """Foreign text as code, in a table's cell or a sentence."""
-    name = _shortened(cells.printable(text), _NAME_LIMIT)
-    return f"`{name}`" if _SAFE_CODE.fullmatch(name) else _html_code(name)
-
-
-def _html_code(text: str) -> str:
-    """Foreign text as code where backticks don't work: what could mean anything to Markdown is an entity."""
-    escaped = re.sub(r"[^\w ,:]|_|:(?! )", lambda match: f"&#{ord(match[0])};", text)
-    return f"<code>{escaped}</code>"
-
-
-def _block(text: str) -> str:
-    """Foreign text of several lines, as it is."""
-    lines = "\n".join(map(cells.printable, text.splitlines()))
-    return f"<pre>{html.escape(lines, quote=False)}</pre>"
-
-
-def _shortened(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[: limit // 2 - 2]}...{text[1 - limit // 2 :]}"
+def _folded(title: str, body: str) -> str:
+    """A part that a click opens. The blank lines let Markdown work inside."""
+    if not body:
+        return ""
+    return f"<details><summary>{summary(title)}</summary>\n\n{body.rstrip()}\n\n</details>"

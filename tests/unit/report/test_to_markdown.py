@@ -8,34 +8,13 @@ from hypothesis import strategies as st
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.report import to_markdown, view
 from tests.builders import comparison, judgement
+from tests.fakes.markdown_page import Page
 from tests.fakes.sessions import estimated_session, gpu_session
-
-HOSTILE = (
-    "<img src=x onerror=alert(1)>",
-    "a|b",
-    "a`b``c",
-    "a\n\n# title\n",
-    "</details></pre>",
-    "@someone #12",
-    "[x](http://example.com)",
-    "**a** _b_ ~~c~~ $d$",
-    "www.example.com",
-    "&lt;b&gt;",
-    "\\",
-    " a ",
-    "",
-)
+from tests.unit.report.test_inert_markdown import HOSTILE
 
 
 def _text(judgements: Sequence[Judgement]) -> str:
     return to_markdown.render(view.of(judgements))
-
-
-def _is_inert(text: str) -> bool:
-    """Whether nothing is left of *text* but our own markup once its code and blocks are taken out."""
-    assert re.findall(r"</?(?!details|summary|pre|code)[a-z]+", text) == []
-    outside = re.sub(r"<pre>.*?</pre>|<code>[^<`]*</code>|`[^`\n]*`", "", text, flags=re.DOTALL)
-    return not re.search(r"img|onerror|someone|example|&|\]\(|# title", outside)
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
@@ -55,7 +34,10 @@ def test_hostile_names_are_inert(hostile: str) -> None:
             )
         ]
     )
-    assert _is_inert(text)
+    page = Page(text)
+    assert page.foreign_tags == set()
+    assert page.references == []
+    assert page.attributes == []
     columns = [line.count("|") for line in text.splitlines() if line.startswith("|") and "J" in line]
     # a test has seven cells, the group's table four
     assert set(columns) == {8, 5}
@@ -86,12 +68,37 @@ def test_worst_first_passes_folded() -> None:
     assert "<details><summary>1 pass</summary>\n\n| test " in text
 
 
-def test_reasons_are_open_when_something_fails() -> None:
-    """The whole reason of a failure is seen without a click; other reasons are folded."""
-    failing = _text([judgement(verdict=Verdict.REGRESSION, reason="up\nwhat to do: look")])
-    assert "<details open><summary>Why</summary>" in failing
-    assert "<pre>up\nwhat to do: look</pre>" in failing
-    assert "<details><summary>Why</summary>" in _text([judgement(verdict=Verdict.VOID)])
+def test_the_failing_come_first_with_the_first_line_of_their_reasons() -> None:
+    """Under the heading stands what each did; the whole reason is folded."""
+    failing = judgement(
+        test_id="t.py::a", verdict=Verdict.REGRESSION, reason="+20.1 % energy, allowed 5 %\nwhat to do: look"
+    )
+    text = _text([failing, judgement(test_id="t.py::b", verdict=Verdict.VOID)])
+    assert "1 void\n\n- **+20.1 % energy, allowed 5 %**: `a`\n\n| test |" in text
+    assert "<pre>+20.1 % energy, allowed 5 %\nwhat to do: look</pre>" in text.partition("<details>")[2]
+
+
+def test_what_is_so_of_the_whole_run_is_in_sight() -> None:
+    """Why a run fails as a whole, and what was not compared; other notes are folded."""
+    notes = ("FAILED: +11 % in all 10 tests", "traces took 3 s", "ERROR: t.py::x is on one side only")
+    text = to_markdown.render(view.of([judgement()], run_notes=notes))
+    in_sight, _, folded = text.partition("<details>")
+    assert "- FAILED: +11 % in all 10 tests\n- ERROR: t.py::x is on one side only\n" in in_sight
+    assert "traces took" not in in_sight
+    assert "<summary>1 note</summary>\n\n- traces took 3 s\n" in folded
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_sixty_lines_are_in_sight_at_most(verdict: Verdict) -> None:
+    """However many tests of whatever verdict, notes and groups there are."""
+    text = to_markdown.render(
+        view.of(_many(300, verdict), run_notes=[f"ERROR: {number}" for number in range(30)])
+    )
+    depth, in_sight = 0, 0
+    for line in filter(str.strip, text.splitlines()):
+        in_sight += depth == 0
+        depth += line.count("<details") - line.count("</details>")
+    assert 10 <= in_sight <= 60
 
 
 def test_estimates_are_marked() -> None:
@@ -105,10 +112,10 @@ def test_estimates_are_marked() -> None:
 def test_groups_have_metrics_and_correlations() -> None:
     """Each group is a fold with one row a model and the paper's values beside ours."""
     text = _text(gpu_session())
-    assert "<details><summary><code>training: 7 rows</code></summary>" in text
+    assert "<details><summary>training: 7 rows</summary>" in text
     assert "| paper HC-1 | paper HC-2 | paper HC-3 |" in text
     assert "| `macs_param` | +0.821 | 7 |" in text
-    assert "- `overall_efficiency -: GPU utilisation was not told`" in text
+    assert "- overall\\_efficiency -: GPU utilisation was not told" in text
 
 
 def test_a_group_without_metrics_has_no_correlations() -> None:
