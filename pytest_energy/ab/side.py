@@ -41,6 +41,9 @@ from pytest_energy.model import Reading
 M = TypeVar("M", bound=Document)
 N = TypeVar("N", bound=Document)
 
+OUTPUT = "  | "
+"""In front of each line of a process's output."""
+
 _TAIL_LINES = 20  # enough for the end of a traceback and pytest's last line
 _LOOK_S = 1.0  # how often a silent worker is looked after
 _END_S = 10.0  # for the tear-down of a session's fixtures
@@ -216,8 +219,7 @@ class Worker:
             self._process.wait(_END_S)
         status = self._process.poll()
         state = "is still running, but says nothing" if status is None else f"ended with exit status {status}"
-        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
-        output = "\n".join(f"  | {line}" for line in lines) or "  | (nothing)"
+        output = last_lines(self._log)
         return SideEnded(f"pytest on {self.tree.name} {state}; the last lines of its output:\n{output}")
 
     # How it ends
@@ -242,6 +244,12 @@ class Worker:
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
+
+
+def last_lines(log: Path) -> str:
+    """The end of what a process has printed to *log*, marked as its output."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
+    return "\n".join(f"{OUTPUT}{line}" for line in lines) or f"{OUTPUT}(nothing)"
 
 
 @contextmanager

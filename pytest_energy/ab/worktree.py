@@ -7,6 +7,7 @@ Rule 3: git is run without the repository's hooks and without the variables that
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from pytest_energy.errors import SettingsError
@@ -57,11 +59,11 @@ def repository_root(folder: Path) -> Path:
     Raises:
         SettingsError: There is none, with what git says.
     """
-    done = _git(folder, "rev-parse", "--show-toplevel")
+    done = git(folder, "rev-parse", "--show-toplevel")
     if done.returncode != 0:
         raise SettingsError(
             f"{folder} is in no git working tree, so there is no other revision to compare with; git says: "
-            f"{_said(done)}"
+            f"{git_message(done)}"
         )
     return Path(done.stdout.strip()).resolve()
 
@@ -72,13 +74,20 @@ def resolve(root: Path, name: str) -> Revision:
     Raises:
         SettingsError: git knows no such commit, with what it says.
     """
-    done = _git(root, "rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}")
+    done = git(root, "rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}")
     if done.returncode != 0:
         raise SettingsError(
-            f"{name!r} is no commit of {root}; git says: {_said(done)}. Name a branch, a tag or a commit, "
-            "and fetch it first if it is another repository's"
+            f"{name!r} is no commit of {root}; git says: {git_message(done)}. {_near_text(root, name)}Name a "
+            "branch, a tag or a commit, and fetch it first if it is another repository's"
         )
     return Revision(name=name, commit=done.stdout.strip())
+
+
+def _near_text(root: Path, name: str) -> str:
+    """Branches and tags that are spelt nearly like *name*, less what is appended to it: `main~3`."""
+    listed = git(root, "for-each-ref", "--format=%(refname:short)").stdout.split()
+    near = get_close_matches(re.split(r"[~^@]", name, maxsplit=1)[0], [*listed, "HEAD"], n=3)
+    return f"Did you mean {' or '.join(near)}? " if near else ""
 
 
 @contextmanager
@@ -97,9 +106,11 @@ def worktree(root: Path, revision: Revision) -> Iterator[Path]:
         with _uninterrupted():  # half a worktree is one that git doesn't remove
             holder = Path(tempfile.mkdtemp(prefix="pytest-energy-ab-", dir=_folder_beside(root))).resolve()
             path = holder / f"{root.name}-{revision.commit[:SHORT_LENGTH]}"
-            done = _git(root, "worktree", "add", "--detach", "--", str(path), revision.commit)
+            done = git(root, "worktree", "add", "--detach", "--", str(path), revision.commit)
         if done.returncode != 0:
-            raise SettingsError(f"{revision.text} can't be checked out to {path}; git says: {_said(done)}")
+            raise SettingsError(
+                f"{revision.text} can't be checked out to {path}; git says: {git_message(done)}"
+            )
         yield path
     finally:
         with _uninterrupted():
@@ -109,9 +120,9 @@ def worktree(root: Path, revision: Revision) -> Iterator[Path]:
 
 def _remove(root: Path, holder: Path) -> None:
     for path in holder.iterdir():
-        _git(root, "worktree", "remove", "--force", "--force", "--", str(path))
+        git(root, "worktree", "remove", "--force", "--force", "--", str(path))
     shutil.rmtree(holder, ignore_errors=True)  # what git would not remove: files that the tests have locked
-    _git(root, "worktree", "prune")
+    git(root, "worktree", "prune")
 
 
 def _folder_beside(root: Path) -> Path:
@@ -130,7 +141,12 @@ def _uninterrupted() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _git(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+def git(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """What git answers in *folder*, whatever its exit status.
+
+    Raises:
+        SettingsError: git can't be run.
+    """
     command = ["git", "-c", f"core.hooksPath={os.devnull}", "-C", str(folder), *words]
     try:
         return subprocess.run(  # noqa: S603  # fixed words, and a name that git takes as one
@@ -145,5 +161,5 @@ def _git(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
         raise SettingsError(f"git can't be run: {error.strerror}; install it, or put it on PATH") from error
 
 
-def _said(done: "subprocess.CompletedProcess[str]") -> str:
+def git_message(done: "subprocess.CompletedProcess[str]") -> str:
     return " ".join(done.stderr.split()) or f"nothing (exit status {done.returncode})"

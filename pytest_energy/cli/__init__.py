@@ -19,6 +19,7 @@ from pytest_energy.errors import EnergyError
 _COMMANDS = (
     "doctor",
     "ab",
+    "bisect",
     "show",
     "export",
     "comment",
@@ -62,7 +63,8 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     Raises:
         SystemExit: They can't be understood, or ask for help.
     """
-    cut = words.index("--") if list(words[:1]) == ["ab"] and "--" in words else len(words)
+    takes_pytest = bool({"ab", "bisect"} & {*words[:1]})
+    cut = words.index("--") if takes_pytest and "--" in words else len(words)
     pytest_arguments = list(words[cut + 1 :])
     return parser(words).parse_args(words[:cut], argparse.Namespace(pytest_arguments=pytest_arguments))
 
