@@ -33,8 +33,19 @@ def to_text(value: float, unit: str, *, digits: int = 4) -> str:
     """
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}"
-    factor, prefix = next((p for p in _PREFIXES if abs(value) >= p[0]), _PREFIXES[-1])
+    factor, prefix = prefix_of(value)
     return f"{float(f'{value / factor:.{digits}g}'):.{max(6, digits)}g} {prefix}{unit}"
+
+
+def prefix_of(value: float) -> tuple[float, str]:
+    """Factor and symbol of the prefix that *value* is written with; none for 0.
+
+    >>> prefix_of(0.0042), prefix_of(12.0)
+    ((0.001, 'm'), (1.0, ''))
+    """
+    if value == 0 or not math.isfinite(value):
+        return 1.0, ""
+    return next((p for p in _PREFIXES if abs(value) >= p[0]), _PREFIXES[-1])
 
 
 def with_uncertainty_text(value: float, uncertainty: float, unit: str) -> str:

@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         found = measured_sweeps(options.run)
         plans = [plan for sweep in found if isinstance(plan := of_sweep(sweep), Plan)]
-        written = [] if options.plot is None else list(write(plans, options.plot))
+        written = [] if options.plot is None else [one.path for one in write(plans, options.plot)]
     except EnergyError as error:
         print(error, file=sys.stderr)  # noqa: T201  # a command prints
         return 2

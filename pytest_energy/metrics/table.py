@@ -25,6 +25,7 @@ class Metric:
         source: Where it is defined.
         formula: In short.
         meaning: What it tells, in a few words.
+        label: For an axis, with the unit; empty where name and unit make one.
         is_ranked: It describes the model or its configuration, so the rows of a group are ranked by it.
             Latencies are not: they are results beside the joules.
     """
@@ -34,7 +35,18 @@ class Metric:
     source: str
     formula: str
     meaning: str
+    label: str = ""
     is_ranked: bool = True
+
+    @property
+    def axis_label(self) -> str:
+        """What an axis of its values is called.
+
+        >>> METRICS["macs_param"].axis_label, METRICS["ttft_p50_s"].axis_label
+        ('MACs per parameter', 'ttft p50 (s)')
+        """
+        words = self.name.removesuffix(f"_{self.unit}").replace("_", " ")
+        return self.label or (words if self.unit == "1" else f"{words} ({self.unit})")
 
 
 _METRICS = (
@@ -44,6 +56,7 @@ _METRICS = (
         source=_BOTH_SOURCE,
         formula="energy / samples",
         meaning="mean energy of one sample: an image, or a request",
+        label="energy per sample (J)",
     ),
     Metric(
         name="parameters",
@@ -58,6 +71,7 @@ _METRICS = (
         source=_OURS,
         formula="MACs of one sample",
         meaning="multiply-accumulates of a forward pass: does it rank models as well as macs_param?",
+        label="MACs per sample",
     ),
     Metric(
         name="macs_param",
@@ -65,6 +79,7 @@ _METRICS = (
         source=_DISCRIMINATIVE_SOURCE,
         formula="MACs of one sample / parameters",
         meaning="how often each parameter is used for one sample",
+        label="MACs per parameter",
     ),
     Metric(
         name="work_done",
@@ -72,6 +87,7 @@ _METRICS = (
         source=_DISCRIMINATIVE_SOURCE,
         formula="parameters / duration of a round",
         meaning="parameters worked through a second, as in the authors' notebook",
+        label="work done (parameters/s)",
     ),
     Metric(
         name="overall_efficiency",
@@ -86,6 +102,7 @@ _METRICS = (
         source=_DISCRIMINATIVE_SOURCE,
         formula="work_done / mean power",
         meaning="throughput for each watt",
+        label="work done per watt (parameters/J)",
     ),
     Metric(
         name="energy_scaling_factor",
@@ -93,6 +110,7 @@ _METRICS = (
         source=_DISCRIMINATIVE_SOURCE,
         formula="total power / parameters",
         meaning="power for each parameter, all channels",
+        label="energy scaling factor (W/parameter)",
     ),
     Metric(
         name="gpu_energy_scaling_factor",
@@ -100,6 +118,7 @@ _METRICS = (
         source=_DISCRIMINATIVE_SOURCE,
         formula="GPU power / parameters",
         meaning="power for each parameter, GPU alone",
+        label="GPU energy scaling factor (W/parameter)",
     ),
     Metric(
         name="model_size_to_ram",
@@ -107,6 +126,7 @@ _METRICS = (
         source=_BOTH_SOURCE,
         formula="model size / memory",
         meaning="model over main memory in use (discriminative), or over all GPU memory (generative)",
+        label="model size / memory",
     ),
     Metric(
         name="samples_per_s",
@@ -114,6 +134,7 @@ _METRICS = (
         source=_OURS,
         formula="samples / duration of a round",
         meaning="throughput in samples, beside work_done",
+        label="samples per second",
     ),
     Metric(
         name="flops",
@@ -121,6 +142,7 @@ _METRICS = (
         source=_GENERATIVE_SOURCE,
         formula="2 x MACs of one request",
         meaning="floating-point operations of the forward pass of one request",
+        label="FLOPs per request",
     ),
     Metric(
         name="request_rate",
@@ -128,6 +150,7 @@ _METRICS = (
         source=_GENERATIVE_SOURCE,
         formula="requests / duration",
         meaning="inference requests a second",
+        label="request rate (requests/s)",
     ),
     Metric(
         name="cache_hit_rate",
@@ -142,6 +165,7 @@ _METRICS = (
         source=_GENERATIVE_SOURCE,
         formula="output tokens / requests",
         meaning="mean length of an answer in tokens",
+        label="mean output length (tokens)",
     ),
 )
 
@@ -305,6 +329,22 @@ _COUNTERS = tuple(
 METRICS: Mapping[str, Metric] = {
     metric.name: metric for metric in (*_METRICS, *_COUNTERS, *_TIMES, *_PER_TOKEN, *_LAYERS, *_OPERATORS)
 }
+
+
+_OTHER_LABELS = {
+    "batch_size": "batch size",
+    "energy_per_sample_j": "energy per sample (J)",
+}  # of what no formula gives
+
+
+def axis_label(name: str) -> str:
+    """What an axis of the metric *name* is called: in words where this table has it, else as it was given.
+
+    >>> axis_label("batch_size"), axis_label("our_score")
+    ('batch size', 'our_score')
+    """
+    known = METRICS.get(name)
+    return known.axis_label if known is not None else _OTHER_LABELS.get(name, name)
 
 
 def is_ranked(name: str) -> bool:

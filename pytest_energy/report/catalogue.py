@@ -1,6 +1,6 @@
 """Every figure that a run has, and the file of each.
 
-Rule 1: what a run can't be drawn for is not drawn, and said.
+Rule 1: what can't be drawn is left out, and the reason reported.
 Rule 2: a file's name holds letters of ASCII, digits and `._+-` alone, begins with a word of ours, and is
     short: no name leads out of the folder, none is hidden, none is refused by a file system.
 Rule 3: two figures of one run never have the same file.
@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
@@ -18,12 +19,17 @@ from pytest_energy.model import Record
 from pytest_energy.report import batch, rates
 from pytest_energy.report.cells import printable
 from pytest_energy.report.charts import batch_size, correlation, request_rate, rounds, training_inference
+from pytest_energy.report.charts.correlation import Choice
 from pytest_energy.report.charts.spec import Sheet
-from pytest_energy.report.plots.painter import DARK, LIGHT, Format, draw, save, styled
+from pytest_energy.report.plots.page import LIGHT, Look, words
+from pytest_energy.report.plots.painter import DPI, PRINT_DPI, Format, draw, save, styled
 from pytest_energy.report.view import View
 from pytest_energy.whole_file import make_folder, writing
 
 _MOST_CHARACTERS = 100  # file systems take 255; a path has folders too
+
+
+_PLAIN = Look(theme=LIGHT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,26 +53,51 @@ class RoundsContext:
     tolerance: float | None = None
 
 
-def plans(run: View, *, rounds_of: RoundsContext | None = None) -> tuple[tuple[Plan, ...], tuple[str, ...]]:
+def plans(
+    run: View, *, rounds_of: RoundsContext | None = None, choice: Choice = correlation.ALL
+) -> tuple[tuple[Plan, ...], tuple[str, ...]]:
     """What can be drawn of *run*, and, a sentence each, what can't.
 
     Args:
         run: The run.
         rounds_of: Draw also the rounds of each test that was compared with a baseline.
+        choice: Of the metrics; where it names some, their charts alone are drawn.
+
+    Raises:
+        SettingsError: The run has no such metric.
     """
-    outcomes = [*_group_plans(run), *(_rounds_plans(run, rounds_of) if rounds_of is not None else ())]
+    outcomes = [
+        *_correlation_plans(run, choice),
+        *([] if choice.metrics else _other_plans(run)),
+        *(_rounds_plans(run, rounds_of) if rounds_of is not None else ()),
+    ]
     return (
         tuple(one for one in outcomes if isinstance(one, Plan)),
         tuple(printable(one) for one in outcomes if isinstance(one, str)),
     )
 
 
-def _group_plans(run: View) -> Iterator[Plan | str]:
+def _correlation_plans(run: View, choice: Choice) -> Iterator[Plan | str]:
+    _check_names(run, choice.metrics)
+    what = "no metric" if not choice.metrics else f"no {' or '.join(choice.metrics)}"
     for group in run.groups:
-        if correlation.charts(group):
-            yield Plan(stem=f"correlation-{slug(group.name)}", sheet=partial(correlation.sheet, run, group))
+        if correlation.charts(group, choice):
+            stem = "-".join(("correlation", slug(group.name), *choice.metrics))
+            yield Plan(stem=slug(stem), sheet=partial(correlation.sheet, run, group, choice))
         else:
-            yield f"group {group.name} has no metric of two models with joules: no correlation figure"
+            yield f"group {group.name} has {what} of two models with joules: no correlation figure"
+
+
+def _check_names(run: View, metrics: Sequence[str]) -> None:
+    known = list(dict.fromkeys(metric.metric for group in run.groups for metric in group.correlations))
+    for name in metrics:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known) or 'no metric'}"
+            raise SettingsError(printable(f"the run has no metric {name!r}: {hint}"))
+
+
+def _other_plans(run: View) -> Iterator[Plan | str]:
     for sweep in batch.sweeps(run):
         yield of_sweep(sweep)
     for series in rates.rate_series(run):
@@ -106,28 +137,36 @@ def _rounds_plans(run: View, context: RoundsContext) -> Iterator[Plan | str]:
             )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A figure that is in its file, and the words that it does not hold."""
+
+    path: Path
+    words: str
+
+
 def write(
-    all_plans: Sequence[Plan], folder: Path, *, form: Format = "png", is_dark: bool = False
-) -> Iterator[Path]:
+    all_plans: Sequence[Plan], folder: Path, *, form: Format = "png", look: Look = _PLAIN
+) -> Iterator[Written]:
     """Draw and write each plan into *folder*, which is made; yields each file once it is there.
 
     Raises:
         SettingsError: matplotlib is not installed, or files can't be written, all of which it names; the
             others are.
     """
-    theme = DARK if is_dark else LIGHT
-    with styled(theme), writing(f"the folder {folder}"):
+    with styled(look.theme), writing(f"the folder {folder}"):
         make_folder(folder)
     failures = []
     for stem, plan in zip(distinct(plan.stem for plan in all_plans), all_plans, strict=True):
         path = folder / f"{stem}.{form}"
         try:
-            with styled(theme):
-                save(draw(plan.sheet(), theme), path, form)
+            sheet = plan.sheet()
+            with styled(look.theme):
+                save(draw(sheet, look), path, form, dpi=DPI if look.width_in is None else PRINT_DPI)
         except SettingsError as error:
             failures.append(str(error))
         else:
-            yield path
+            yield Written(path=path, words=words(sheet) if look.is_bare else "")
     if failures:
         raise SettingsError("\n".join(failures))
 

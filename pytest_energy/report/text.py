@@ -1,5 +1,6 @@
 """What a figure says in words: its heading, its axes, its numbers. Pure."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from pytest_energy.judgement import Judgement
@@ -12,6 +13,7 @@ INTERVAL_NOTE = "Bars: 95 % interval of the mean of the rounds"
 _COMMIT_LENGTH = 7  # as git shortens it
 _DAY_LENGTH = len("2026-11-20")
 _NAME_LENGTH = 100  # characters of a heading
+_SENTENCE_LENGTH = 400  # characters of what others wrote into a note
 _NOTED = 5  # names that a note lists
 
 ORIGINS = {
@@ -63,18 +65,23 @@ def _rounds(judgements: Sequence[Judgement]) -> str:
     counts = {len(judgement.record.round_energies_j) for judgement in judgements} - {0}
     if not counts:
         return "no usable round"
-    return f"{range_text(counts)} {'round' if counts == {1} else 'rounds'} a test"
+    return f"{range_text(counts)} {'round' if counts == {1} else 'rounds'} per test"
 
 
-def joules_label(provenance: Provenance, of_what: str) -> str:
-    """Such as `J/sample`, or `estimated J/sample`: an axis never shows an estimate as a measurement."""
-    return f"{ORIGINS[provenance]}J/{of_what}"
+def joules_label(provenance: Provenance, of_what: str, *, is_net: bool = False) -> str:
+    """Such as `energy per sample`, or `estimated energy per sample`: an estimate is never called less."""
+    return f"{ORIGINS[provenance]}{'net ' if is_net else ''}energy per {of_what}"
 
 
 def short(text: str) -> str:
     """A name that anybody may have given, on one line and not too long."""
     line = printable(text)
     return line if len(line) <= _NAME_LENGTH else f"{line[: _NAME_LENGTH - 3]}..."
+
+
+def sentence(text: str) -> str:
+    """What others wrote, as a part of a note: whole, or up to a word's end."""
+    return textwrap.shorten(printable(text), _SENTENCE_LENGTH, placeholder=" ...").rstrip(".")
 
 
 def listed(names: Sequence[str]) -> str:
@@ -86,14 +93,17 @@ def listed(names: Sequence[str]) -> str:
 def tick(value: float, unit: str = "", *, digits: int = 3) -> str:
     """A number on an axis, with as few digits as it takes; joules with their prefix.
 
-    >>> tick(0.005, "J"), tick(2e6), tick(64.0), tick(2000.0), tick(0.00005)
-    ('5 mJ', '2 M', '64', '2000', '5e-5')
+    >>> tick(0.005, "J"), tick(2e6), tick(64.0), tick(2000.0), tick(0.0002)
+    ('5 mJ', '2 M', '64', '2000', '2e-4')
     """
     if unit == "J":
         return to_text(value, "J", digits=digits)
     if abs(value) >= 1e4:
         return to_text(value, "", digits=digits).strip()
-    return f"{value:.{max(digits, 4) if abs(value) >= 1e3 else digits}g}".replace("e-0", "e-")
+    if 0 < abs(value) < 1e-3:
+        mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
+        return f"{float(mantissa):g}e{int(power)}"
+    return f"{value:.{max(digits, 4) if abs(value) >= 1e3 else digits}g}"
 
 
 def with_error(value: float, uncertainty: float, unit: str) -> str:

@@ -26,7 +26,7 @@ SEED = 1  # of the permutations and the bootstrap: fixed, so that a report writt
 
 # What the experimenter sets for one model: rows that differ in it are different configurations, not
 # repetitions that may be averaged.
-_CONFIGURATION = ("request_rate", "batch_size")
+_CONFIGURATION = {"request_rate": "{:g}/s", "batch_size": "{:g}"}
 
 # Names, in the session document, of what the rounds give; all are absent with them.
 _OF_SUMMARY = ("energy_j", "energy_ci_j", "uncertainty_j")
@@ -69,11 +69,21 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRow:
-    """One model (in one configuration) of a group: means over the tests that have it."""
+    """One model (in one configuration) of a group: means over the tests that have it.
+
+    Attributes:
+        configuration: What no other row of the model has, such as `8/s`; empty for its only one.
+    """
 
     model: str
+    configuration: str = ""
     energy_per_sample_j: float | None
     metrics: Mapping[str, float | None]
+
+    @property
+    def label(self) -> str:
+        """What tells its row from every other one: `llama-8b@8/s`."""
+        return f"{self.model}@{self.configuration}" if self.configuration else self.model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,14 +367,23 @@ def _model_rows(records: Sequence[Record], metrics: Sequence[str]) -> tuple[Mode
     members: dict[tuple[str, ...], list[Record]] = {}
     for record in records:
         members.setdefault(_row_key(record), []).append(record)
+    row_count = Counter(model for model, *_ in members)
     return tuple(
         ModelRow(
             model=key[0],
+            configuration=_configuration(repeats[0]) if row_count[key[0]] > 1 else "",
             energy_per_sample_j=_mean(record.energy_per_sample_j for record in repeats),
             metrics={metric: _mean(record.metrics.get(metric) for record in repeats) for metric in metrics},
         )
         for key, repeats in members.items()
     )
+
+
+def _configuration(record: Record) -> str:
+    """What was set for the model, as far as its name does not hold it."""
+    values = ((form, record.metrics.get(name)) for name, form in _CONFIGURATION.items())
+    texts = (form.format(value) for form, value in values if value is not None)
+    return ", ".join(text for text in texts if not (record.model or "").endswith(f"@{text}"))
 
 
 def _row_key(record: Record) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Scales for values, and the numbers on them. Pure.
 
 Rule 1: two ticks of one axis never have the same text.
+Rule 2: joules have one prefix on an axis, which its label names; without a label each tick has its own.
 """
 
 import math
@@ -8,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from pytest_energy.report.charts.spec import Axis
 from pytest_energy.report.text import tick
+from pytest_energy.units import prefix_of
 
 _DECADE = 10.0  # values that span more than this are told apart on a logarithmic axis only
 _MOST_STEPS = 5  # intervals of a linear axis: what a phone's width has room for
@@ -42,8 +44,8 @@ def linear_axis(
 
     Args:
         values: Finite.
-        unit: `J` writes joules with a prefix; others stand in the label.
-        label: What is measured.
+        unit: `J` for joules; others are in the label.
+        label: What is measured; joules get their unit here.
         has_zero: Begins at 0, for bars; *values* are 0 or more.
         text: Of a tick, instead of the number with its unit.
     """
@@ -59,10 +61,19 @@ def linear_axis(
         for number in range(math.ceil(lower / step), math.floor(upper / step) + 1)
     ]
     digits = _digits(places, step)
-    text_of = text or (lambda value: tick(value, unit, digits=digits))
+    factor, label, unit = _one_prefix(max(map(abs, places), default=0.0), unit, label)
+    text_of = text or (lambda value: tick(value / factor, unit, digits=digits))
     return Axis(
         label=label, lower=lower, upper=upper, ticks=tuple((place, text_of(place)) for place in places)
     )
+
+
+def _one_prefix(typical: float, unit: str, label: str) -> tuple[float, str, str]:
+    """Factor of the numbers, label with the unit, and the unit that is left for the ticks."""
+    if unit != "J" or not label:
+        return 1.0, label, unit
+    factor, prefix = prefix_of(typical)
+    return factor, f"{label} ({prefix}J)", ""
 
 
 def _step(span: float) -> float:
@@ -88,12 +99,14 @@ def _log_axis(values: Sequence[float], unit: str = "", *, label: str = "") -> Ax
     powers = range(math.floor(math.log10(lower)), math.ceil(math.log10(upper)) + 1)
     every = max(1, math.ceil(decades / (2 * _MOST_STEPS)))
     places = [factor * 10.0**power for power in powers if power % every == 0 for factor in factors]
+    middle = math.sqrt(lower) * math.sqrt(upper)
+    factor, label, unit = _one_prefix(middle, unit, label)
     return Axis(
         label=label,
         lower=lower,
         upper=upper,
         is_log=True,
-        ticks=tuple((place, tick(place, unit)) for place in places if lower <= place <= upper),
+        ticks=tuple((place, tick(place / factor, unit)) for place in places if lower <= place <= upper),
     )
 
 

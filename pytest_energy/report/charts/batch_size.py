@@ -1,4 +1,4 @@
-"""Joules a sample and samples a second over the batch size of one model.
+"""Energy per sample and samples per second over the batch size of one model.
 
 Rule 1: what is best, tied, saturated or left out is judged by `report.batch`: here it is only shown.
 """
@@ -9,7 +9,7 @@ from pytest_energy.report.batch import LEAST_GAIN, Sweep, best, saturation, ties
 from pytest_energy.report.cells import energy_per_sample, plain
 from pytest_energy.report.charts.axes import axis_of, doubling_axis
 from pytest_energy.report.charts.spec import Chart, Crosses, Layer, Line, Marks, Rule, Sheet
-from pytest_energy.report.text import INTERVAL_NOTE, heading, joules_label, listed, short
+from pytest_energy.report.text import INTERVAL_NOTE, heading, joules_label, listed, sentence, short
 from pytest_energy.units import to_text
 
 
@@ -34,23 +34,23 @@ def notes(sweep: Sweep) -> tuple[str, ...]:
     """What the figure says, in words."""
     first, tied, saturated = best(sweep.sizes), ties(sweep.sizes), saturation(sweep.sizes)
     lines = [
-        f"Best: {first.batch_size}, {to_text(first.energy_j, 'J')} a sample"
-        + (f"; {_sizes_text(tied)} can't be told from it, their intervals overlap." if tied else ".")
+        f"Best: {first.batch_size}, {to_text(first.energy_j, 'J')} per sample"
+        + (f"; {_sizes_text(tied)} can't be separated from it: their intervals overlap." if tied else ".")
     ]
     if saturated is not None:
         lines.append(
-            f"Saturated past {saturated}: the next size gains less than {100 * LEAST_GAIN:g} % in samples/s "
-            "and saves no joules."
+            f"Saturated above {saturated}: the next size gains less than {100 * LEAST_GAIN:g} % in "
+            "samples per second and saves no joules."
         )
     if first.batch_size == max(_all_sizes(sweep)):
-        lines.append("The best is the largest size measured: a larger one may be better.")
-    lines += [f"Without joules: {short(size.name)} ({short(size.because)})." for size in sweep.lost]
+        lines.append("The best size is the largest measured: a larger one may be better.")
+    lines += [f"Without joules: {short(size.name)} ({sentence(size.because)})." for size in sweep.lost]
     if sweep.missing:
         lines.append(
-            f"No record at {_sizes_text(sweep.missing)}, which other models of the run have: skipped (out of "
-            "memory, for instance) or not run."
+            f"No record at {_sizes_text(sweep.missing)}, which other models of the run have: skipped (for "
+            "example, out of memory) or not run."
         )
-    bars = f"{INTERVAL_NOTE} for joules; slowest and fastest round for samples/s."
+    bars = f"{INTERVAL_NOTE} for energy; slowest and fastest round for samples per second."
     return (*lines, bars)
 
 
@@ -74,7 +74,7 @@ def _energy(sweep: Sweep) -> Chart:
 
 
 def _energies(sweep: Sweep, label: str) -> Iterable[Layer]:
-    """All sizes, then the best of them, then those that can't be told from it."""
+    """All sizes, then the best of them, then those that can't be separated from it."""
     first, tied = best(sweep.sizes), ties(sweep.sizes)
     points = {size.batch_size: (float(size.batch_size), size.energy_j) for size in sweep.sizes}
     texts = {
@@ -100,11 +100,11 @@ def _energies(sweep: Sweep, label: str) -> Iterable[Layer]:
     if tied:
         yield Marks(
             points=tuple(points[size] for size in tied),
-            titles=tuple(f"{texts[size]}, can't be told from the best" for size in tied),
+            titles=tuple(f"{texts[size]}, can't be separated from the best" for size in tied),
             form="diamond",
             colour="second",
             is_hollow=True,
-            key=f"can't be told from it: {', '.join(map(str, tied))}",
+            key=f"not separable from it: {', '.join(map(str, tied))}",
         )
 
 
@@ -118,12 +118,12 @@ def _speed(sweep: Sweep) -> Chart:
         titles=tuple(f"{size:g}: {plain(speed)} samples/s" for size, speed in points),
         form="square",
         colour="third",
-        key="samples/s, slowest to fastest round",
+        key="samples per second, slowest to fastest round",
     )
     return Chart(
         title="Speed",
         x=doubling_axis(_all_sizes(sweep), label="batch size"),
-        y=axis_of(ends, label="samples/s"),
+        y=axis_of(ends, label="samples per second"),
         layers=(*_saturation(sweep), Line(points=points, colour="third"), marks, *_lost(sweep)),
         is_low=True,
     )
@@ -132,7 +132,7 @@ def _speed(sweep: Sweep) -> Chart:
 def _saturation(sweep: Sweep, *, has_key: bool = False) -> Iterable[Layer]:
     saturated = saturation(sweep.sizes)
     if saturated is not None:
-        key = f"saturated past {saturated}" if has_key else ""
+        key = f"saturated above {saturated}" if has_key else ""
         yield Rule(at=saturated, colour="ink", dash="dashed", is_upright=True, key=key)
 
 

@@ -47,7 +47,7 @@ def _limits(comparison: Comparison) -> Iterable[Layer]:
         yield Band(ends=(0.0, tolerance), colour="third", is_upright=True)
         yield Rule(at=tolerance, colour="third", dash="dashdot", is_upright=True, key=text)
     yield Rule(at=0.0, colour="ink", is_upright=True, key="no change")
-    text = f"{change_text(detectable)}: a rise that would have been told with 80 % power"
+    text = f"{change_text(detectable)}: a rise that would be detected with 80 % power"
     yield Rule(at=detectable - 1, colour="second", dash="dotted", is_upright=True, key=text)
 
 

@@ -54,7 +54,7 @@ def _chart(name: str, rounds: Sequence[Reading]) -> Chart:
                 at=mean_w,
                 colour="ink",
                 dash="dashed",
-                key=f"{mean}, between the first tick and the last in each window",
+                key=f"{mean}, between the first and the last tick of each window",
             ),
         ),
     )

@@ -1,4 +1,4 @@
-"""Joules a request over the request rate of one model, with the constants of its fit.
+"""Energy per request over the request rate of one model, with the constants of its fit.
 
 Rule 1: what is saturated, fitted or left out is judged by `report.rates`: here it is only shown.
 """
@@ -10,7 +10,7 @@ from pytest_energy.report.cells import energy_per_sample
 from pytest_energy.report.charts.axes import axis_of, doubling_axis
 from pytest_energy.report.charts.spec import Axis, Chart, Layer, Line, Marks, Sheet
 from pytest_energy.report.rates import RateSeries, fit
-from pytest_energy.report.text import INTERVAL_NOTE, heading, joules_label, short, tick, with_error
+from pytest_energy.report.text import INTERVAL_NOTE, heading, joules_label, sentence, short, tick, with_error
 from pytest_energy.stats.rate_fit import RateFit
 
 _CURVE_POINTS = 60  # enough for a smooth line
@@ -23,7 +23,7 @@ def chart(series: RateSeries, fitted: RateFit | str) -> Chart:
     ends_j = [end_j for point in series.points for end_j in point.interval_j]
     y = axis_of(ends_j, "J", label=label, most_linear=_MOST_LINEAR)
     return Chart(
-        title="Energy of a request",
+        title="Energy per request",
         x=doubling_axis([point.rate for point in series.points], label="request rate (requests/s)"),
         y=y,
         layers=(*_fit(series, fitted, y), *_points(series, label)),
@@ -75,7 +75,7 @@ def sheet(series: RateSeries) -> Sheet:
     """The chart as a page."""
     fitted = fit(series)
     return Sheet(
-        title=f"{short(series.model)}: energy of a request over the request rate",
+        title=f"{short(series.model)}: energy per request over the request rate",
         heading=heading(series.judgements),
         charts=(chart(series, fitted),),
         notes=notes(series, fitted),
@@ -88,17 +88,17 @@ def notes(series: RateSeries, fitted: RateFit | str) -> tuple[str, ...]:
     if isinstance(fitted, str):
         lines.append(f"No fit: {fitted}.")
     else:
-        scatter = f", times {fitted.scatter_ratio:.2g} for the scatter that their uncertainties don't explain"
+        scatter = f", times {fitted.scatter_ratio:.2g} because the points scatter more than that"
         lines.append(
-            f"Fit: J/request = P_static / rate + E_dynamic over {fitted.rate_count} points, weighted by "
-            "their uncertainties; \N{PLUS-MINUS SIGN} is one standard error"
+            f"Fit: energy per request = P_static / rate + E_dynamic over {fitted.rate_count} points, "
+            "weighted by their uncertainties; \N{PLUS-MINUS SIGN} is one standard error"
             f"{scatter if fitted.scatter_ratio > 1 else ''}."
         )
         if fitted.static_power_w < 0 or fitted.dynamic_energy_j < 0:
             lines.append("A constant below 0 has no meaning: these rates don't follow the model.")
     lines += [
-        f"Saturated at {tick(point.rate)}/s: {short(point.saturated_because or '')}."
+        f"Saturated at {tick(point.rate)}/s: {sentence(point.saturated_because or '')}."
         for point in series.saturated_points
     ] or ["No rate is recorded as saturated."]
-    lines += [f"Without joules: {short(name)} ({short(because)})." for name, because in series.lost]
+    lines += [f"Without joules: {short(name)} ({sentence(because)})." for name, because in series.lost]
     return (*lines, f"{INTERVAL_NOTE}.")

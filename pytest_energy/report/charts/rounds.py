@@ -18,7 +18,7 @@ from pytest_energy.model import Record
 from pytest_energy.report import cells
 from pytest_energy.report.charts.axes import linear_axis
 from pytest_energy.report.charts.spec import Axis, Band, Boxes, Chart, Crosses, Layer, Marks, Rule, Sheet
-from pytest_energy.report.text import ORIGINS, heading, joules_label, short
+from pytest_energy.report.text import ORIGINS, heading, joules_label, sentence, short
 from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import count_text
 
@@ -146,13 +146,13 @@ def _session_rounds_j(
 def chart(rounds: Rounds) -> Chart:
     """Sessions, where they are known, then the rounds of this run, then its level with its bounds."""
     of_what = "sample" if rounds.basis.is_per_sample else "round"
-    net = "net " if rounds.basis.is_net else ""
     provenance = rounds.judgement.record.provenance
+    label = joules_label(provenance, of_what, is_net=rounds.basis.is_net)
     return Chart(
-        title=f"{ORIGINS[provenance]}joules of each round".capitalize(),
-        caption=("the axis does not begin at 0",),
+        title=f"{ORIGINS[provenance]}energy of each round".capitalize(),
+        caption=("the axis does not start at 0",),
         x=_numbers(len(rounds.rounds_j), len(rounds.sessions_j), has_level=rounds.comparison is not None),
-        y=linear_axis(_shown_j(rounds), "J", label=net + joules_label(provenance, of_what)),
+        y=linear_axis(_shown_j(rounds), "J", label=label),
         layers=(
             *_accepted(rounds),
             *_sessions(rounds),
@@ -291,7 +291,7 @@ def notes(rounds: Rounds) -> tuple[str, ...]:
         lines.append("The levels of the sessions are not in this run's JSON; --baselines draws the sessions.")
     if rounds.tolerance is None:
         lines.append("The tolerance is not in this run's JSON; --tolerance draws its band.")
-    return (*lines, *([f"{short(comparison.note)}."] if comparison.note else []))
+    return (*lines, *([f"{sentence(comparison.note)}."] if comparison.note else []))
 
 
 # ---- channels ----
@@ -315,7 +315,7 @@ def channel_chart(record: Record) -> Chart | None:
         layers.append(Boxes(boxes=tuple(boxes), fill=fill % 4, key=cells.printable(name)))
     listed = ", ".join(map(cells.printable, names))
     return Chart(
-        title=f"{ORIGINS[record.provenance]}joules of each round".capitalize() + " by channel",
+        title=f"{ORIGINS[record.provenance]}energy of each round".capitalize() + " by channel",
         caption=(f"from below: {listed}",),
         x=_numbers(len(record.rounds)),
         y=linear_axis([highest_j], "J", label=joules_label(record.provenance, "round"), has_zero=True),

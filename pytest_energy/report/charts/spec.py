@@ -5,8 +5,7 @@ Rule 2: a colour never stands alone: marks differ in form, lines in dashes, and 
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 Colour = Literal["first", "second", "third", "faint", "ink"]
@@ -37,34 +36,6 @@ class Axis:
             return math.log(value / self.lower) / math.log(self.upper / self.lower)
         return (value - self.lower) / (self.upper - self.lower)
 
-    def thinned(self, room: int) -> "Axis":
-        """The same with the texts of a logarithmic axis that *room* of them side by side leave apart."""
-        if not self.is_log:
-            return self
-        readable = with_room([value for value, _ in self.ticks], room=room)
-        return replace(
-            self, ticks=tuple((value, text if value in readable else "") for value, text in self.ticks)
-        )
-
-
-def with_room(values: Sequence[float], *, room: int) -> frozenset[float]:
-    """Those of *values* that can be written on a logarithmic axis as wide as *room* numbers.
-
-    The ends come first, then powers of two, then what is left over.
-
-    >>> sorted(with_room([4, 8, 16, 96, 128, 160, 192, 256], room=20))
-    [4, 8, 16, 96, 128, 160, 256]
-    """
-    if not values:
-        return frozenset()
-    ends = {min(values), max(values)}
-    least = math.log2(max(values) / min(values)) / room
-    chosen: list[float] = []
-    for value in sorted(values, key=lambda v: (v not in ends, not math.log2(v).is_integer(), v)):
-        if all(abs(math.log2(value / other)) >= least for other in chosen):
-            chosen.append(value)
-    return frozenset(chosen)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
@@ -75,7 +46,7 @@ class Marks:
         bars: Lower and upper end of each point's error bar; empty without bars.
         is_lying: The bars run along x.
         titles: What a pointer that rests on a point is told; empty, or one each.
-        word: Stands above each of them.
+        word: Is written beside each of them, where it has room.
     """
 
     points: tuple[Place, ...]
@@ -87,6 +58,15 @@ class Marks:
     titles: tuple[str, ...] = ()
     word: str = ""
     key: str = ""
+
+    @property
+    def spans(self) -> tuple[tuple[Place, Place], ...]:
+        """Both ends of each error bar, or the point twice."""
+        bars = self.bars or [(x, x) if self.is_lying else (y, y) for x, y in self.points]
+        return tuple(
+            ((lower, y), (upper, y)) if self.is_lying else ((x, lower), (x, upper))
+            for (x, y), (lower, upper) in zip(self.points, bars, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +141,17 @@ class Chart:
     names: tuple[tuple[Place, str], ...] = ()
     is_low: bool = False
 
+    @property
+    def written(self) -> tuple[tuple[Place, str], ...]:
+        """What is written beside points: names, then the word of each mark that has one."""
+        marks = (layer for layer in self.layers if isinstance(layer, Marks) and layer.word)
+        return (*self.names, *((point, one.word) for one in marks for point in one.points))
+
+    @property
+    def bars(self) -> tuple[tuple[Place, Place], ...]:
+        """Both ends of each error bar; those of a point without one are the point."""
+        return tuple(bar for layer in self.layers if isinstance(layer, Marks) for bar in layer.spans)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
@@ -173,6 +164,7 @@ class Sheet:
         width_in: Of the page, inches.
         height_in: Of a row of charts, inches, without its keys.
         shares_x: The charts stand over one another on one x axis.
+        has_rows: A row of the chart for each model, so that its height does not follow its width.
     """
 
     title: str
@@ -183,3 +175,4 @@ class Sheet:
     width_in: float = 7.5
     height_in: float = 4.0
     shares_x: bool = False
+    has_rows: bool = False

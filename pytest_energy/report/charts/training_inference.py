@@ -11,7 +11,7 @@ from pytest_energy.model import Provenance, Record
 from pytest_energy.report.charts.axes import axis_of, category_axis
 from pytest_energy.report.charts.spec import Axis, Chart, Colour, Form, Marks, Sheet
 from pytest_energy.report.per_sample import PerSample, case_of, per_sample
-from pytest_energy.report.text import INTERVAL_NOTE, heading, joules_label, listed, short, tick
+from pytest_energy.report.text import INTERVAL_NOTE, heading, joules_label, listed, sentence, short, tick
 from pytest_energy.report.view import View
 
 TRAINING, INFERENCE = "training", "inference"
@@ -98,7 +98,7 @@ def _spent(members: Sequence[Judgement], group: str) -> tuple[PerSample, ...]:
 
 def notes(paired: Pairs) -> tuple[str, ...]:
     """What isn't drawn, and what the bars are."""
-    lines = [f"Without joules a sample: {short(name)} ({short(because)})." for name, because in paired.lost]
+    lines = [f"Without energy per sample: {short(name)} ({sentence(why)})." for name, why in paired.lost]
     for group in _SYMBOLS:
         nets_j = {row.model: [one.net_j for one in row.spent[group]] for row in paired.rows}
         ran = {_model(one.record) for one in paired.judgements if one.record.group == group}
@@ -106,14 +106,14 @@ def notes(paired: Pairs) -> tuple[str, ...]:
         below = [model for model, net_j in nets_j.items() if any(j is not None and j <= 0 for j in net_j)]
         sentences = {
             f"Not in the run: {group} of": [model for model in nets_j if model not in ran],
-            f"No net joules in {group}, idle power is not known:": without,
-            f"No more than idle in {group}, so not on this axis: net of": below,
+            f"No net energy in {group}, as idle power is unknown:": without,
+            f"Not above idle in {group}, so not on this axis: net of": below,
         }
         lines += [f"{sentence} {listed(models)}." for sentence, models in sentences.items() if models]
     return (
         *lines,
-        "E_tr, E_in: joules of training and of inference, divided by samples. Net: less idle power x time.",
-        f"{INTERVAL_NOTE}; that of net is gross's, what idle power adds is not in it.",
+        "E_tr, E_in: energy of training and of inference, per sample. Net: minus idle power x time.",
+        f"{INTERVAL_NOTE}; net has the interval of gross, without the uncertainty of idle power.",
     )
 
 
@@ -126,6 +126,7 @@ def sheet(paired: Pairs) -> Sheet:
         notes=notes(paired),
         width_in=8.0,
         height_in=1.0 + _ROW_IN * len(paired.rows),
+        has_rows=True,
     )
 
 

@@ -9,14 +9,14 @@ from functools import lru_cache
 from typing import assert_never
 
 from pytest_energy.report.charts import spec
-from pytest_energy.report.charts.label_layout import Box, place_names
+from pytest_energy.report.charts.label_layout import Box, place_names, thinned
 
 WIDTH = 360.0
 """Of a chart. A phone shows it at its size, so that its letters stay as large as they are."""
 
 _HEIGHT, _LOW_HEIGHT = 250.0, 190.0
 _LEFT, _END, _TOP, _BOTTOM = 62.0, WIDTH - 12.0, 26.0, 42.0
-_NUMBERS = 11  # of three digits that fit side by side
+_MOST_NAME = 22  # characters
 _LETTER, _LINE = 5.8, 11.0  # of a point's name: width of a letter, about, and height
 _TICK_LINE = 12.0
 _HALF_MARK, _GAP = 4.0, 5.0
@@ -89,7 +89,9 @@ class Figure:
 def draw(chart: spec.Chart) -> Figure:
     """The figure of *chart*."""
     height = _LOW_HEIGHT if chart.is_low else _HEIGHT
-    frame = _Frame(x=chart.x.thinned(_NUMBERS), y=chart.y, height=height)
+    widths = [len(text) * _LETTER for _, text in chart.x.ticks]
+    x = thinned(chart.x, widths, length=_END - _LEFT, gap=_LETTER)
+    frame = _Frame(x=x, y=chart.y, height=height)
     layers = (shape for layer in chart.layers for shape in frame.layer(layer))
     return Figure(
         title=chart.title,
@@ -98,7 +100,7 @@ def draw(chart: spec.Chart) -> Figure:
         parts=(
             _x_axis(frame.x, frame.foot),
             tuple(_y_axis(frame.y, frame.foot)),
-            (*layers, *frame.names(chart.names)),
+            (*layers, *frame.names(chart)),
         ),
         keys=tuple((_sample(layer), layer.key) for layer in chart.layers if layer.key),
     )
@@ -158,8 +160,6 @@ class _Frame:
             yield Path("dots", "".join(f"M{text}h0" for text in texts))
             return
         yield from _spots(look, texts, _FORMS[marks.form], marks.titles)
-        for x, y in places if marks.word else ():
-            yield _text(x, y - 10, marks.word, "name", anchor="middle")
 
     def _bar(self, point: spec.Place, ends: tuple[float, float], *, is_lying: bool) -> str:
         """An error bar with its caps."""
@@ -172,9 +172,10 @@ class _Frame:
         cap = _n(at_x - 3)
         return f"M{cap} {_n(top)}h6M{cap} {_n(foot)}h6M{_n(at_x)} {_n(top)}V{_n(foot)}"
 
-    def names(self, named: Sequence[tuple[spec.Place, str]]) -> Iterator[Text]:
-        """Each name beside its point, where it has room."""
-        if len(named) > _MOST_NAMED:
+    def names(self, chart: spec.Chart) -> Iterator[Text]:
+        """Each name and word beside its point, where it has room."""
+        named = [(place, _shortened(name)) for place, name in chart.written]
+        if not 0 < len(named) <= _MOST_NAMED:
             return
         boxes = place_names(
             [self.at(place) for place, _ in named],
@@ -183,10 +184,18 @@ class _Frame:
             inside=Box(left=_LEFT, top=_TOP - 8, right=WIDTH - 2, bottom=self.foot),
             half_mark=_HALF_MARK,
             gap=_GAP,
+            bars=[(self.at(lower), self.at(upper)) for lower, upper in chart.bars],
         )
         for box, (_, name) in zip(boxes, named, strict=True):
             if box is not None:
-                yield _text((box.left + box.right) / 2, box.bottom - 2.5, name, "name", anchor="middle")
+                yield _text(box.middle[0], box.bottom - 2.5, name, "name", anchor="middle")
+
+
+def _shortened(name: str) -> str:
+    """*name* without its middle, where it is too long to be beside a point."""
+    if len(name) <= _MOST_NAME:
+        return name
+    return f"{name[: _MOST_NAME - _MOST_NAME // 2]}\N{HORIZONTAL ELLIPSIS}{name[-(_MOST_NAME // 2) :]}"
 
 
 def _across(axis: spec.Axis, value: float) -> float:

@@ -2,66 +2,59 @@
 
 Rule 1: the same run gives the same file, byte for byte under one matplotlib: no date, no chance, none of the
     reader's own settings.
-Rule 2: no name is read as mathematics, and text in an SVG is text.
+Rule 2: no name is read as mathematics, and text in an SVG or a PDF is text.
+Rule 3: the layout is worked out once, and no two texts of a figure overlap.
 """
 
-import textwrap
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.report.charts import spec
-from pytest_energy.report.charts.label_layout import Box, place_names
+from pytest_energy.report.charts.label_layout import Box, place_names, thinned
+from pytest_energy.report.plots.page import (
+    BESIDE_IN,
+    CAPTION_PT,
+    LABEL_PT,
+    NAME_PT,
+    NOTE_PT,
+    POINTS_PER_INCH,
+    TICK_PT,
+    Colour,
+    Keys,
+    Look,
+    Page,
+    Theme,
+    fitted,
+    lines,
+    width_pt,
+    without_glyph_warnings,
+)
 from pytest_energy.whole_file import write_whole, writing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Format = Literal["png", "svg"]
+Format = Literal["png", "svg", "pdf"]
 
 DPI = 150  # of a PNG: 1,200 pixels for a page of 8 inches, sharp in a comment of 800
+PRINT_DPI = 300  # of a PNG whose width was asked for: it is to be printed
 
-_MARGIN_IN, _TITLE_IN, _HEADING_IN, _LINE_IN, _KEY_IN = 0.12, 0.30, 0.26, 0.155, 0.17
-_TITLE_PT, _HEADING_PT, _NOTE_PT, _NAME_PT = 12.0, 8.5, 8.0, 6.5
 _HALF_MARK_PT, _GAP_PT = 3.0, 4.0
-_KEY_COLUMNS = 2
-_NUMBERS = 22  # of three digits that fit side by side on the page's width
-_MOST_IN_LINE = 200  # characters: more than any page holds
-_POINTS_AN_INCH = 72
+_TICK_GAP_PT = 4.0
+_MOST_NAME_SHARE = 0.4  # of a chart's width, for a name: longer ones lose their middle
 
 _FORMS = {"circle": "o", "square": "s", "diamond": "D", "triangle": "^", "star": "*", "cross": "X"}
 _SIZES_PT = {"star": 13.0, "diamond": 8.0}
 _DASHES = {"solid": "-", "dashed": "--", "dotted": ":", "dashdot": "-."}
 
 
-# Colours of one kind of page: those of the palette that stand out on its paper.
-# Source: Okabe and Ito 2008, Color Universal Design.
-_Colour = spec.Colour | Literal["paper"]
-Theme = Mapping[_Colour, str]
-LIGHT: Theme = {
-    "paper": "#FFFFFF",
-    "ink": "#222222",
-    "faint": "#9A9A9A",
-    "first": "#0072B2",
-    "second": "#D55E00",
-    "third": "#009E73",
-}
-DARK: Theme = {
-    "paper": "#0D1117",
-    "ink": "#E6EDF3",
-    "faint": "#7D8590",
-    "first": "#56B4E9",
-    "second": "#E69F00",
-    "third": "#2FC79A",
-}
-
-
-_COLOURED: Mapping[_Colour, tuple[Any, ...]] = {
+_COLOURED: Mapping[Colour, tuple[Any, ...]] = {
     "paper": ("axes.facecolor", "figure.facecolor", "savefig.facecolor"),
     "ink": ("axes.labelcolor", "text.color", "xtick.labelcolor", "ytick.labelcolor"),
     "faint": ("axes.edgecolor", "grid.color", "xtick.color", "ytick.color"),
@@ -69,15 +62,16 @@ _COLOURED: Mapping[_Colour, tuple[Any, ...]] = {
 _SETTINGS: Mapping[Any, object] = {
     "axes.axisbelow": True,
     "axes.grid": True,
-    "axes.labelsize": 9,
+    "axes.labelsize": LABEL_PT,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "axes.titlesize": 7.5,
+    "axes.titlesize": CAPTION_PT,
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
-    "font.size": 8,
+    "font.size": TICK_PT,
     "grid.alpha": 0.3,
     "grid.linewidth": 0.6,
-    "legend.fontsize": 8,
+    "legend.fontsize": NOTE_PT,
+    "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3
     "svg.fonttype": "none",
     "svg.hashsalt": "pytest-energy",
     "text.parse_math": False,
@@ -104,96 +98,58 @@ def styled(theme: Theme) -> Iterator[None]:
         yield
 
 
-def draw(sheet: spec.Sheet, theme: Theme) -> "Figure":
+def draw(sheet: spec.Sheet, look: Look) -> "Figure":
     """The figure of *sheet*; inside `styled`."""
-    figure = _page(sheet, theme)
-    row_count = -(-len(sheet.charts) // sheet.columns)
-    heights = [0.7 if chart.is_low else 1.0 for chart in sheet.charts[:: sheet.columns]]
-    grid = figure.subplots(row_count, sheet.columns, squeeze=False, height_ratios=heights)
-    all_axes = list(grid.flat)
-    for axes, chart in zip(all_axes, sheet.charts, strict=False):
-        is_last = not sheet.shares_x or chart is sheet.charts[-1]
-        _draw_chart(axes, chart, theme, has_x_texts=is_last)
-    for axes in all_axes[len(sheet.charts) :]:
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    page = Page(sheet, look)
+    figure = page.figure()
+    all_axes = _grid(figure, sheet, page.columns)
+    charts = [_fitting(chart, page.chart_in) for chart in sheet.charts]
+    for axes, chart, keys in zip(all_axes, charts, page.keys, strict=True):
+        is_last = not sheet.shares_x or axes is all_axes[-1]
+        _draw_chart(axes, chart, keys, look.theme, has_x_texts=is_last)
+    with without_glyph_warnings():
+        # Not the figure's own engine, which would work it out again each time that it is drawn.
+        ConstrainedLayoutEngine(rect=page.rect).execute(figure)
+    for axes, chart in zip(all_axes, charts, strict=True):
+        _draw_beside(axes, chart, points_a_pixel=POINTS_PER_INCH / figure.dpi)
+    return figure
+
+
+def _grid(figure: "Figure", sheet: spec.Sheet, columns: int) -> "list[Axes]":
+    """Axes for the charts, in rows of *columns*."""
+    row_count = -(-len(sheet.charts) // columns)
+    heights = [0.7 if chart.is_low else 1.0 for chart in sheet.charts[::columns]]
+    grid = list(figure.subplots(row_count, columns, squeeze=False, height_ratios=heights).flat)
+    for axes in grid[len(sheet.charts) :]:
         axes.remove()
-    if any(chart.names for chart in sheet.charts):
-        with _without_glyph_warnings():
-            figure.draw_without_rendering()  # from here on the layout is final
-        for axes, chart in zip(all_axes, sheet.charts, strict=False):
-            _draw_names(axes, chart.names, points_a_pixel=_POINTS_AN_INCH / figure.dpi)
-    return figure
+    return grid[: len(sheet.charts)]
 
 
-def _page(sheet: spec.Sheet, theme: Theme) -> "Figure":
-    """An empty figure with head and notes written; its axes fill what is between."""
-    from matplotlib.figure import Figure
-
-    width_in = sheet.width_in
-    room_in = width_in - 2 * _MARGIN_IN
-    title = _lines(sheet.title, room_in, size_pt=_TITLE_PT, is_bold=True)
-    heading = _lines(sheet.heading, room_in, size_pt=_HEADING_PT)
-    foot = [line for note in sheet.notes for line in _lines(note, room_in, size_pt=_NOTE_PT)]
-    title_in = _TITLE_IN * len(title)
-    top_in = _MARGIN_IN + title_in + _LINE_IN * (len(heading) - 1) + _HEADING_IN
-    foot_in, body_in = _MARGIN_IN + _LINE_IN * len(foot), _body_in(sheet)
-    height_in, left = top_in + body_in + foot_in, _MARGIN_IN / width_in
-    figure = Figure(figsize=(width_in, height_in), layout="constrained")
-    rect = (left, foot_in / height_in, 1.0 - 2 * left, body_in / height_in)
-    figure.get_layout_engine().set(rect=rect)  # type: ignore[union-attr, call-arg]  # the constrained one's
-
-    def write(lines: Sequence[str], top: float, *, size: float, weight: str = "normal") -> None:
-        text = "\n".join(lines)
-        figure.text(left, top / height_in, text, va="top", fontsize=size, color=theme["ink"], weight=weight)
-
-    write(title, height_in - _MARGIN_IN, size=_TITLE_PT, weight="bold")
-    write(heading, height_in - _MARGIN_IN - title_in, size=_HEADING_PT)
-    write(foot, foot_in - _MARGIN_IN / 2, size=_NOTE_PT)
-    return figure
-
-
-def _body_in(sheet: spec.Sheet) -> float:
-    """Height that the charts share: their rows, and the keys above each."""
-    counts = [sum(bool(layer.key) for layer in chart.layers) for chart in sheet.charts]
-    rows = (counts[place : place + sheet.columns] for place in range(0, len(counts), sheet.columns))
-    return sum(sheet.height_in + _KEY_IN * -(-max(row) // _KEY_COLUMNS) for row in rows)
-
-
-def _lines(text: str, width_in: float, *, size_pt: float, is_bold: bool = False) -> list[str]:
-    """*text* in lines that *width_in* holds, whatever its letters are."""
-    room_pt, count = width_in * _POINTS_AN_INCH, _MOST_IN_LINE
-    while True:
-        lines = textwrap.wrap(text, count)
-        widths_pt = [_width_pt(line, size_pt=size_pt, is_bold=is_bold) for line in lines]
-        if count == 1 or all(width_pt <= room_pt for width_pt in widths_pt):
-            return lines
-        count = max(1, count * 95 // 100)
-
-
-def _width_pt(text: str, *, size_pt: float, is_bold: bool = False) -> float:
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import text_to_path
-
-    font = FontProperties(family="DejaVu Sans", size=size_pt, weight="bold" if is_bold else "normal")
-    with _without_glyph_warnings():
-        width_pt, *_ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
-    return width_pt
-
-
-@contextmanager
-def _without_glyph_warnings() -> Iterator[None]:
-    """A name in a script that the font lacks is drawn as boxes in a PNG; in an SVG it is text."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        yield
+def _fitting(chart: spec.Chart, width_in: float) -> spec.Chart:
+    """*chart* with names and a caption that its width has room for."""
+    caption = [
+        line for text in chart.caption for line in lines(text, width_in - BESIDE_IN, size_pt=CAPTION_PT)
+    ]
+    room_pt = _MOST_NAME_SHARE * width_in * POINTS_PER_INCH
+    names = tuple((place, fitted(name, room_pt, size_pt=NAME_PT)) for place, name in chart.names)
+    ticks = tuple(
+        (value, "\n".join(fitted(line, room_pt, size_pt=TICK_PT) for line in text.split("\n")))
+        for value, text in chart.y.ticks
+    )
+    return replace(chart, caption=tuple(caption), names=names, y=replace(chart.y, ticks=ticks))
 
 
 # ---- one chart ----
 
 
-def _draw_chart(axes: "Axes", chart: spec.Chart, theme: Theme, *, has_x_texts: bool) -> None:
+def _draw_chart(
+    axes: "Axes", chart: spec.Chart, keys: Keys | None, theme: Theme, *, has_x_texts: bool
+) -> None:
     for layer in chart.layers:
         _draw_layer(axes, layer, theme)
-    x, y = chart.x.thinned(_NUMBERS), chart.y
+    x, y = chart.x, chart.y
     axes.set_xscale("log" if x.is_log else "linear")
     axes.set_yscale("log" if y.is_log else "linear")
     axes.set_xticks([value for value, _ in x.ticks], [text for _, text in x.ticks])
@@ -206,22 +162,21 @@ def _draw_chart(axes: "Axes", chart: spec.Chart, theme: Theme, *, has_x_texts: b
         axes.set_xlabel(x.label)
     else:
         axes.tick_params(labelbottom=False)
-    keys = [layer.key for layer in chart.layers if layer.key]
-    if keys:
-        _draw_keys(axes, keys)
+    if keys is not None:
+        _draw_keys(axes, chart, keys)
     else:
         axes.set_title("\n".join(chart.caption), loc="left")
 
 
-def _draw_keys(axes: "Axes", keys: Sequence[str]) -> None:
-    """The legend above *axes*, in the order of *keys*."""
+def _draw_keys(axes: "Axes", chart: spec.Chart, keys: Keys) -> None:
+    """The legend above *axes*, in the order of the layers: nothing of the chart is below it."""
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(
-        [handles[labels.index(key)] for key in keys],
-        keys,
+        [handles[labels.index(layer.key)] for layer in chart.layers if layer.key],
+        keys.texts,
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
-        ncols=_KEY_COLUMNS,
+        ncols=keys.columns,
         frameon=False,
         borderaxespad=0.2,
     )
@@ -277,10 +232,6 @@ def _draw_marks(axes: "Axes", marks: spec.Marks, label: str, theme: Theme) -> No
         label=label,
         zorder=3 if marks.form != "star" else 4,
     )
-    for place in marks.points if marks.word else ():
-        axes.annotate(
-            marks.word, place, xytext=(0, 8), textcoords="offset points", ha="center", color=theme["ink"]
-        )
 
 
 def _draw_boxes(axes: "Axes", boxes: spec.Boxes, label: str, theme: Theme) -> None:
@@ -297,18 +248,27 @@ def _draw_boxes(axes: "Axes", boxes: spec.Boxes, label: str, theme: Theme) -> No
     )
 
 
-def _draw_names(axes: "Axes", named: Sequence[tuple[spec.Place, str]], *, points_a_pixel: float) -> None:
-    """Each name beside its point, where it has room; the layout must be final."""
-    if not named:
-        return
-    pixels = axes.transData.transform([place for place, _ in named])
-    places = [(x * points_a_pixel, -y * points_a_pixel) for x, y in pixels]
+def _draw_beside(axes: "Axes", chart: spec.Chart, *, points_a_pixel: float) -> None:
+    """What needs the layout to be final: numbers that are apart, and names beside their points."""
     frame = axes.get_window_extent()
+    if axes.get_xlabel():
+        widths_pt = [width_pt(text, size_pt=TICK_PT) for _, text in chart.x.ticks]
+        length_pt = frame.width * points_a_pixel
+        x = thinned(chart.x, widths_pt, length=length_pt, gap=_TICK_GAP_PT)
+        axes.set_xticks([value for value, _ in x.ticks], [text for _, text in x.ticks])
+    if not chart.written:
+        return
+
+    def on_page(place: spec.Place) -> spec.Place:
+        x, y = axes.transData.transform(place)
+        return x * points_a_pixel, -y * points_a_pixel
+
     edge = _GAP_PT / 2
+    places = [on_page(place) for place, _ in chart.written]
     boxes = place_names(
         places,
-        [_width_pt(name, size_pt=_NAME_PT) for _, name in named],
-        height=_NAME_PT,
+        [width_pt(name, size_pt=NAME_PT) for _, name in chart.written],
+        height=1.3 * NAME_PT,  # with what is below a line
         inside=Box(
             left=frame.x0 * points_a_pixel + edge,
             top=-frame.y1 * points_a_pixel + edge,
@@ -317,35 +277,44 @@ def _draw_names(axes: "Axes", named: Sequence[tuple[spec.Place, str]], *, points
         ),
         half_mark=_HALF_MARK_PT,
         gap=_GAP_PT,
+        bars=[(on_page(lower), on_page(upper)) for lower, upper in chart.bars],
     )
-    for (x, y), box, (point, name) in zip(places, boxes, named, strict=True):
+    for place, box, (point, name) in zip(places, boxes, chart.written, strict=True):
         if box is not None:
-            offset = ((box.left + box.right) / 2 - x, y - (box.top + box.bottom) / 2)
-            text = axes.annotate(
-                name,
-                point,
-                xytext=offset,
-                textcoords="offset points",
-                ha="center",
-                va="center",
-                fontsize=_NAME_PT,
-                zorder=4,
-            )
-            text.set_in_layout(False)
+            _write_name(axes, name, point, (box.middle[0] - place[0], place[1] - box.middle[1]))
+
+
+def _write_name(axes: "Axes", name: str, point: spec.Place, offset_pt: spec.Place) -> None:
+    axes.annotate(
+        name,
+        point,
+        xytext=offset_pt,
+        textcoords="offset points",
+        ha="center",
+        va="center",
+        fontsize=NAME_PT,
+        zorder=4,
+    )
 
 
 # ---- files ----
 
 
-def save(figure: "Figure", path: Path, form: Format) -> None:
+_METADATA: Mapping[Format, Mapping[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+def save(figure: "Figure", path: Path, form: Format, *, dpi: int = DPI) -> None:
     """Write *figure* to *path*; inside `styled`.
 
     Raises:
         SettingsError: It can't be written.
     """
-    metadata = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
     drawn = BytesIO()
-    with _without_glyph_warnings():
-        figure.savefig(drawn, format=form, dpi=DPI, metadata=metadata)
+    with without_glyph_warnings():
+        figure.savefig(drawn, format=form, dpi=dpi, metadata=_METADATA[form])
     with writing(f"the figure {path}"):
         write_whole(path, drawn.getvalue())

@@ -1,5 +1,6 @@
 """`pytest-energy plot`: the files it writes, what it says, and with which status it ends."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -40,7 +41,7 @@ def test_figures_are_written_and_said(
     status, out, err = cli("plot", run_json, "--out", folder, *arguments)
     assert (status, err) == (0, "")
     assert names(folder) == [f"correlation-g.{suffix}"]
-    assert out == f"written to {folder / f'correlation-g.{suffix}'}\n"
+    assert out == f"drawing 1 figure\n[1/1] {folder / f'correlation-g.{suffix}'}\n"
 
 
 def test_tests_have_figures_if_asked_for(cli: Cli, run_json: Path, tmp_path: Path) -> None:
@@ -86,8 +87,42 @@ def test_nothing_to_draw(cli: Cli, tmp_path: Path) -> None:
     run = written(tmp_path / "run.json", judgement())
     status, _, err = cli("plot", run, "--out", tmp_path / "f")
     assert status == 2
-    assert "has nothing that a figure shows" in err
+    assert "has nothing to draw" in err
     assert not (tmp_path / "f").exists()
+
+
+def test_a_figure_for_a_paper(cli: Cli, run_json: Path, tmp_path: Path) -> None:
+    """One metric, bare, 85 mm: a PDF of that width with TrueType fonts; the words are printed."""
+    status, out, err = cli(
+        *("plot", run_json, "--out", tmp_path / "f", "--metric", "m"),
+        *("--format", "pdf", "--width", "85mm", "--bare"),
+    )
+    assert (status, err) == (0, "")
+    assert names(tmp_path / "f") == ["correlation-g-m.pdf"]
+    drawn = (tmp_path / "f" / "correlation-g-m.pdf").read_bytes()
+    width_pt, _ = re.findall(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", drawn)[0]
+    assert float(width_pt) == pytest.approx(85 / 25.4 * 72, abs=0.01)
+    assert b"/CIDFontType2" in drawn
+    assert b"/Type3" not in drawn
+    assert "g: energy against m. NVIDIA H100 80GB HBM3" in out
+    assert "Spearman's rho with energy per sample" in out
+
+
+def test_a_metric_that_the_run_lacks(cli: Cli, run_json: Path, tmp_path: Path) -> None:
+    """2, and the nearest name or all that the run has."""
+    status, _, err = cli("plot", run_json, "--out", tmp_path / "f", "--metric", "mm")
+    assert status == 2
+    assert "the run has no metric 'mm': did you mean m?" in err
+    _, _, err = cli("plot", run_json, "--out", tmp_path / "f", "--metric", "joules")
+    assert "the run has no metric 'joules': it has m" in err
+
+
+@pytest.mark.parametrize("width", ["85", "0mm", "85px", "-3cm", "9m", "nan mm", "1e3mm"])
+def test_a_width_is_a_length(cli: Cli, run_json: Path, tmp_path: Path, width: str) -> None:
+    """Without a unit, too small, too large or no number: 2 with the value."""
+    status, _, err = cli("plot", run_json, "--out", tmp_path, f"--width={width}")
+    assert status == 2
+    assert repr(width) in err
 
 
 def test_no_run(cli: Cli, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pytest_energy.errors import SettingsError
 from pytest_energy.judgement import Judgement
 from pytest_energy.report import view
 from pytest_energy.report.catalogue import Plan, RoundsContext, distinct, plans, slug, write
+from pytest_energy.report.plots.page import DARK, Look
 from pytest_energy.report.plots.painter import Format
 from tests.builders import comparison, judgement
 from tests.fakes import faulty_disk
@@ -87,9 +88,9 @@ def test_what_can_not_be_drawn_is_told() -> None:
 def test_same_run_same_file(tmp_path: Path, form: Format) -> None:
     """Written twice, and with other settings in force, a figure is the same bytes, without a date."""
     some = plans(view.of(whole_run()))[0][-3:]
-    first = list(write(some, tmp_path / "a", form=form))
+    first = [one.path for one in write(some, tmp_path / "a", form=form)]
     with mpl.rc_context({"font.size": 20, "svg.fonttype": "path", "axes.facecolor": "red"}):
-        second = list(write(some, tmp_path / "b", form=form))
+        second = [one.path for one in write(some, tmp_path / "b", form=form)]
     assert [path.name for path in first] == [path.name for path in second]
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
@@ -100,16 +101,16 @@ def test_text_of_an_svg_is_text(tmp_path: Path) -> None:
     """Names can be searched and read aloud; a name is no mathematics and no markup."""
     name = "$x_1$ <b> 漢字"
     run = view.of([served(name, rate) for rate in (1.0, 2.0, 4.0)])
-    (path,) = write(plans(run)[0][-1:], tmp_path, form="svg")
-    text = path.read_text(encoding="utf-8")
-    assert "$x_1$ &lt;b&gt; 漢字: energy of a request over the request rate" in text
+    (written,) = write(plans(run)[0][-1:], tmp_path, form="svg")
+    text = written.path.read_text(encoding="utf-8")
+    assert "$x_1$ &lt;b&gt; 漢字: energy per request over the request rate" in text
     assert "<b>" not in text
 
 
 def test_settings_of_the_reader_stay(tmp_path: Path) -> None:
     """Drawing leaves matplotlib's settings as they were."""
     with mpl.rc_context({"font.size": 20}):
-        list(write(plans(view.of(whole_run()))[0][-1:], tmp_path, is_dark=True))
+        list(write(plans(view.of(whole_run()))[0][-1:], tmp_path, look=Look(theme=DARK)))
         assert mpl.rcParams["font.size"] == 20
 
 
@@ -117,7 +118,7 @@ def test_two_figures_of_one_name(tmp_path: Path) -> None:
     """Models whose names make the same slug have a file each."""
     run = view.of([served(name, rate) for name in ("a/b", "a b") for rate in (1.0, 2.0, 4.0)])
     found = [plan for plan in plans(run)[0] if plan.stem.startswith("request")]
-    assert [path.name for path in write(found, tmp_path)] == [
+    assert [one.path.name for one in write(found, tmp_path)] == [
         "request-rate-a-b.png",
         "request-rate-a-b-2.png",
     ]

@@ -21,7 +21,7 @@ def test_heading_names_machine_date_commit_and_rounds() -> None:
         "2 x NVIDIA H100",
         "2026-11-21 to 2026-11-22",
         "commit c3d65e1 with changes",
-        "3 to 5 rounds a test",
+        "3 to 5 rounds per test",
     ]
     bare = Machine(key="some-key")
     unmeasured = [judgement(energy_j=None, verdict=Verdict.UNMEASURED, machine=bare)]
@@ -31,7 +31,7 @@ def test_heading_names_machine_date_commit_and_rounds() -> None:
         "commit not recorded",
         "no usable round",
     ]
-    assert heading([judgement(round_count=1)]).endswith("1 round a test")
+    assert heading([judgement(round_count=1)]).endswith("1 round per test")
 
 
 def test_names_are_shortened_and_counted() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_energy.report.charts.axes import axis_of, category_axis, doubling_axis, linear_axis
-from pytest_energy.report.charts.spec import with_room
+from pytest_energy.report.charts.label_layout import thinned
 
 _energies = st.floats(min_value=1e-9, max_value=1e12)
 
@@ -53,7 +53,7 @@ def test_one_batch_size_has_an_axis() -> None:
     """A single size stands in the middle of its axis."""
     axis = doubling_axis([64.0])
     assert axis.share(64.0) == pytest.approx(0.5)
-    assert axis.thinned(10).ticks == ((64.0, "64"),)
+    assert thinned(axis, [10.0], length=100.0, gap=2.0).ticks == ((64.0, "64"),)
 
 
 def test_categories_count_down() -> None:
@@ -63,18 +63,10 @@ def test_categories_count_down() -> None:
     assert axis.ticks == ((0, "a"), (1, "b"))
 
 
-def test_numbers_on_the_axis_have_room() -> None:
-    """The paper's sizes: ends and powers of two are written, what would lie over them isn't."""
-    sizes = [4, 8, 16, 32, 64, 96, 128, 160, 192, 224, 256]
-    readable = with_room(sizes, room=20)
-    assert {4, 8, 16, 32, 64, 128, 256} <= readable
-    assert 224 not in readable
-    assert with_room([], room=5) == frozenset()
-    texts = dict(doubling_axis([float(size) for size in sizes]).thinned(20).ticks)
-    assert (texts[256.0], texts[224.0]) == ("256", "")
-
-
-def test_a_linear_axis_is_never_thinned() -> None:
-    """Its ticks are few already."""
-    axis = linear_axis([1.0, 2.0])
-    assert axis.thinned(1) is axis
+def test_joules_have_one_prefix_that_the_label_names() -> None:
+    """Ticks are plain numbers in the unit of the label; without a label each has its own unit."""
+    linear, log = linear_axis([0.001, 0.004], "J", label="energy"), axis_of([1e-4, 1e-1], "J", label="energy")
+    assert (linear.label, log.label) == ("energy (mJ)", "energy (mJ)")
+    assert [text for _, text in linear.ticks] == ["1", "2", "3", "4"]
+    assert [text for _, text in log.ticks] == ["0.1", "1", "10", "100"]
+    assert [text for _, text in axis_of([1e-3, 1.0], "J").ticks] == ["1 mJ", "10 mJ", "100 mJ", "1 J"]

@@ -45,20 +45,20 @@ def saturating() -> list[Judgement]:
 def test_best_ties_and_saturation_are_marked() -> None:
     """A star for the best, a diamond for its tie, a line where it saturates; bars are the intervals."""
     energy, speed = charts(*saturating())
-    sizes = layer(energy, Marks, "J/sample")
+    sizes = layer(energy, Marks, "energy per sample")
     assert sizes.points == ((4.0, 8.0), (8.0, 6.01), (16.0, 6.0), (32.0, 6.5))
     assert layer(energy, Line).points == sizes.points
     assert sizes.bars[0] == pytest.approx((7.96, 8.04))
     best = layer(energy, Marks, "best: 16")
     assert (best.points, best.form) == (((16, 6.0),), "star")
-    tie = layer(energy, Marks, "can't be told from it: 8")
+    tie = layer(energy, Marks, "not separable from it: 8")
     assert (tie.points, tie.form, tie.is_hollow) == (((8, 6.01),), "diamond", True)
-    saturation = layer(energy, Rule, "saturated past 16")
+    saturation = layer(energy, Rule, "saturated above 16")
     assert (saturation.at, saturation.is_upright) == (16, True)
-    speeds = layer(speed, Marks, "samples/s")
+    speeds = layer(speed, Marks, "samples per second")
     assert speeds.points == ((4.0, 5.0), (8.0, 10.0), (16.0, 10.0), (32.0, 10.0))
     assert layer(speed, Rule).at == 16
-    assert any(note.startswith("Best: 16, 6 J a sample; 8 can't be told") for note in notes(*saturating()))
+    assert any(note.startswith("Best: 16, 6 J per sample; 8 can't be") for note in notes(*saturating()))
 
 
 def test_lost_sizes_stand_at_the_foot() -> None:
@@ -78,17 +78,17 @@ def test_lost_sizes_stand_at_the_foot() -> None:
         64: "64: no record",
     }
     assert crosses.key == "without joules: 8; out of memory: 16; no record: 64"
-    assert layer(energy, Marks, "J/sample").points == ((4, 8.0),)
+    assert layer(energy, Marks, "energy per sample").points == ((4, 8.0),)
     assert layer(speed, Crosses).places == crosses.places
     assert f"Without joules: v-16 ({full})." in notes(*tests)
     assert any(note.startswith("Without joules: v-8 (thermal slowdown") for note in notes(*tests))
 
 
-def test_the_open_end_is_told() -> None:
-    """A best at the largest size of the run may not be the best; one before a lost size is told that way."""
-    told = "The best is the largest size measured: a larger one may be better."
-    assert told in notes(swept("v", 4, 80.0), swept("v", 8, 60.0))
-    assert told not in notes(swept("v", 4, 80.0), swept("v", 8, None))
+def test_the_open_end_is_reported() -> None:
+    """A best at the largest size of the run may not be the best; one before a lost size has no such note."""
+    note = "The best size is the largest measured: a larger one may be better."
+    assert note in notes(swept("v", 4, 80.0), swept("v", 8, 60.0))
+    assert note not in notes(swept("v", 4, 80.0), swept("v", 8, None))
 
 
 def test_every_size_has_a_tick() -> None:
@@ -104,5 +104,5 @@ def test_every_size_has_a_tick() -> None:
 def test_another_provenance_is_in_the_label() -> None:
     """An axis never shows a replay as a measurement."""
     energy, _ = charts(swept("v", 4, 80.0, provenance=Provenance.REPLAYED))
-    assert energy.y.label == "replayed J/sample"
-    assert keys(energy)[0] == "replayed J/sample, 95 % interval"
+    assert energy.y.label == "replayed energy per sample (J)"
+    assert keys(energy)[0] == "replayed energy per sample, 95 % interval"

@@ -45,7 +45,7 @@ def six_models() -> list[Judgement]:
 def test_a_chart_a_metric_with_the_reports_numbers() -> None:
     """Points are those of the report's table, the caption its cells, the paper's values beside them."""
     parameters, macs = charts(*six_models())
-    assert (parameters.title, macs.title) == ("parameters", "macs_param")
+    assert (parameters.title, macs.title) == ("parameters", "MACs per parameter")
     rows = view.of(six_models()).groups[0].rows
     places = tuple((row.metrics["macs_param"], row.energy_per_sample_j) for row in rows)
     assert layer(macs, Marks).points == places
@@ -53,8 +53,8 @@ def test_a_chart_a_metric_with_the_reports_numbers() -> None:
     rho, paper = macs.caption
     assert rho.startswith("rho +1.000, n = 6, p = 0.003, 95 % [")
     assert paper == "paper: +0.902 HC-1, +0.915 HC-2, +0.853 HC-3"
-    assert (macs.x.label, macs.y.label) == ("macs_param", "J/sample")
-    assert layer(macs, Marks).titles[1] == "net1: macs_param 20.00, 3 J"
+    assert (macs.x.label, macs.y.label) == ("MACs per parameter", "energy per sample (J)")
+    assert layer(macs, Marks).titles[1] == "net1: MACs per parameter 20.00, 3 J"
 
 
 def test_wide_ranges_are_logarithmic() -> None:
@@ -83,8 +83,8 @@ def test_what_has_no_joules_is_no_point() -> None:
     assert layer(chart, Marks).points == ((1.0, 1.0), (2.0, 2.0))
     assert chart.caption[0].startswith("rho +1.000, n = 2")
     assert "Without joules, so without a point: c." in notes(*tests)
-    absences = [note for note in notes(*tests) if note.startswith("energy_per_sample_j is absent in places")]
-    assert absences == ["energy_per_sample_j is absent in places: no sensor on this machine."]
+    absences = [note for note in notes(*tests) if note.startswith("energy per sample is absent in places")]
+    assert absences == ["energy per sample is absent in places: no sensor on this machine."]
 
 
 def test_a_group_that_the_paper_lacks() -> None:
@@ -92,12 +92,15 @@ def test_a_group_that_the_paper_lacks() -> None:
     (own,) = charts(model_test("a", 16.0, "own", m=1.0), model_test("b", 32.0, "own", m=2.0))
     assert len(own.caption) == 1
     (load,) = charts(model_test("a", 16.0, "requests", m=1.0), model_test("b", 32.0, "requests", m=2.0))
-    assert load.y.label == "J/request"
+    assert load.y.label == "energy per request (J)"
 
 
 @pytest.mark.parametrize(
     ("provenance", "label"),
-    [(Provenance.ESTIMATED, "estimated J/sample"), (Provenance.REPLAYED, "replayed J/sample")],
+    [
+        (Provenance.ESTIMATED, "estimated energy per sample (mJ)"),
+        (Provenance.REPLAYED, "replayed energy per sample (mJ)"),
+    ],
 )
 def test_joules_that_were_not_measured_are_called_so(provenance: Provenance, label: str) -> None:
     """The axis itself says it."""
@@ -121,3 +124,24 @@ def test_a_page_has_three_charts_a_row() -> None:
     assert sheet.notes[-1] == "A name with no room beside its point is left out."
     two = view.of(six_models())
     assert correlation.sheet(two, two.groups[0]).columns == 2
+
+
+def test_chosen_metrics_alone() -> None:
+    """One panel, titled by its metric; without the paper's values where they are not wanted."""
+    group = view.of(six_models()).groups[0]
+    (macs,) = correlation.charts(group, correlation.Choice(metrics=("macs_param",), has_paper=False))
+    assert macs.title == "MACs per parameter"
+    assert len(macs.caption) == 1
+    sheet = correlation.sheet(view.of(six_models()), group, correlation.Choice(metrics=("macs_param",)))
+    assert sheet.title == "training: energy against MACs per parameter"
+    assert len(sheet.charts[0].caption) == 2
+
+
+def test_rows_of_one_model_are_named_apart() -> None:
+    """Four rates of one model are four names."""
+    rates = [model_test("8b", 16.0 / rate, "requests", request_rate=rate, m=rate) for rate in (1.0, 2.0, 4.0)]
+    group = view.of(rates).groups[0]
+    assert [row.label for row in group.rows] == ["8b@1/s", "8b@2/s", "8b@4/s"]
+    assert [name for _, name in correlation.charts(group)[0].names] == ["8b@1/s", "8b@2/s", "8b@4/s"]
+    named = [model_test(f"8b@{size}", 1.0 * size, "batch", batch_size=float(size)) for size in (4, 8)]
+    assert [row.label for row in view.of(named).groups[0].rows] == ["8b@4", "8b@8"]

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_energy.report.charts.label_layout import Box, place_names
+from pytest_energy.report.charts.axes import doubling_axis, linear_axis
+from pytest_energy.report.charts.label_layout import Box, place_names, thinned
 
 PAGE = Box(left=0.0, top=0.0, right=100.0, bottom=100.0)
 _on_page = st.floats(0, 100)
@@ -40,3 +41,30 @@ def test_a_name_without_room_is_left_out() -> None:
     boxes = placed([(50.0, 50.0)] * 30, [20.0] * 30)
     assert 0 < sum(box is not None for box in boxes) <= 8
     assert placed([(50.0, 50.0)], [200.0]) == [None]
+
+
+def test_a_name_keeps_off_bars() -> None:
+    """A bar to the right of a point sends its name to the left."""
+    bar = ((50.0, 50.0), (90.0, 50.0))
+    (box,) = place_names([(50.0, 50.0)], [20.0], height=10.0, inside=PAGE, half_mark=2.0, gap=3.0, bars=[bar])
+    assert box == Box(left=27.0, top=45.0, right=47.0, bottom=55.0)
+
+
+def test_numbers_under_an_axis_are_apart() -> None:
+    """The paper's sizes: ends and powers of two are written, what would lie over them isn't."""
+    sizes = [float(size) for size in (4, 8, 16, 32, 64, 96, 128, 160, 192, 224, 256)]
+    axis = doubling_axis(sizes)
+    texts = dict(thinned(axis, [18.0] * len(sizes), length=400.0, gap=3.0).ticks)
+    assert {value for value, text in texts.items() if text} >= {4, 8, 16, 32, 64, 128, 256}
+    assert texts[224.0] == ""
+    assert [value for value, _ in axis.ticks] == sizes
+
+
+def test_evenly_spaced_numbers_are_thinned_evenly() -> None:
+    """Every second one on half the room; all where they fit."""
+    axis = linear_axis([0.0, 5.0])
+    texts = [text for _, text in axis.ticks]
+    widths = [20.0] * len(texts)
+    assert [text for _, text in thinned(axis, widths, length=300.0, gap=2.0).ticks] == texts
+    kept = [text for _, text in thinned(axis, widths, length=45.0, gap=2.0).ticks]
+    assert kept == [text if place % 2 == 0 else "" for place, text in enumerate(texts)]

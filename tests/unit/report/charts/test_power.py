@@ -36,7 +36,7 @@ def test_power_over_time_is_drawn_by_channel() -> None:
     assert lines == [tuple(map(pytest.approx, through_middles))] * 2
     mean = layer(one, Rule)
     assert mean.at == pytest.approx(200.0)
-    assert mean.key == "mean 200 W, between the first tick and the last in each window"
+    assert mean.key == "mean 200 W, between the first and the last tick of each window"
     assert keys(one)[0] == "2 rounds, one over the other: mean power from tick to tick"
     assert keys(other)[0] == "1 round: mean power from tick to tick"
     assert one.y.ticks[0] == (0.0, "0 W")

@@ -48,7 +48,7 @@ def test_the_fit_and_both_constants() -> None:
     drawn = chart(series(12.0, 7.0, 4.5))
     assert (drawn.x.is_log, drawn.y.is_log) == (True, False)
     assert chart(measured).y.is_log
-    assert layer(drawn, Marks, "J/request").points == ((1, 12), (2, 7), (4, 4.5))
+    assert layer(drawn, Marks, "energy per request").points == ((1, 12), (2, 7), (4, 4.5))
     fit = layer(drawn, Line, "fit")
     assert fit.points[0] == pytest.approx((1.0, 12.0))
     assert fit.points[-1] == pytest.approx((4.0, 4.5))
@@ -62,7 +62,7 @@ def test_saturated_rates_are_hollow_and_say_so() -> None:
     """They are drawn, not fitted: other shape, no fill, the word beside each and the reason below."""
     measured = series(12.0, 7.0, 4.5, 9.0, saturated=[8.0])
     drawn = chart(measured)
-    hollow, full = layer(drawn, Marks, "saturated"), layer(drawn, Marks, "J/request")
+    hollow, full = layer(drawn, Marks, "saturated"), layer(drawn, Marks, "energy per request")
     assert hollow.points == ((8.0, 9.0),)
     assert (hollow.is_hollow, hollow.word) == (True, "saturated")
     assert hollow.form != full.form
@@ -78,16 +78,16 @@ def test_a_load_that_only_saturates_has_no_other_mark() -> None:
 def test_no_fit_is_told() -> None:
     """Two rates are drawn without a curve, and it is said why."""
     measured = series(12.0, 7.0)
-    assert keys(chart(measured)) == ["J/request, 95 % interval"]
+    assert keys(chart(measured)) == ["energy per request, 95 % interval"]
     assert notes(measured)[0].startswith("No fit: 2 different rates")
 
 
-def test_a_constant_below_zero_is_told() -> None:
+def test_a_constant_below_zero_is_reported() -> None:
     """A fit that means nothing is not passed off as one; its curve stays on the chart."""
     measured = series(10.0, 4.0, 0.5)
     drawn = chart(measured)
     assert "A constant below 0 has no meaning: these rates don't follow the model." in notes(measured)
-    assert "for the scatter that their uncertainties don't explain" in notes(measured)[0]
+    assert "because the points scatter more than that" in notes(measured)[0]
     assert all(drawn.y.lower <= y <= drawn.y.upper for _, y in layer(drawn, Line, "fit").points)
 
 
@@ -95,5 +95,5 @@ def test_the_page_is_called_for_the_model() -> None:
     """Title, chart and notes are those of the series."""
     measured = series(12.0, 7.0, 4.5)
     sheet = request_rate.sheet(measured)
-    assert sheet.title == "1B: energy of a request over the request rate"
+    assert sheet.title == "1B: energy per request over the request rate"
     assert (sheet.charts, sheet.notes) == ((chart(measured),), notes(measured))

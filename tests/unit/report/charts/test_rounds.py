@@ -117,7 +117,7 @@ def test_rounds_are_the_joules_that_were_compared() -> None:
     judged = judgement(compared=replace(comparison(energy_j=0.6), basis="net joules a sample"), budget_j=13.0)
     chart = chart_of(judged, older=sessions(1))
     assert layer(chart, Marks, "a round, with").points[0] == (1, 10.0 / 16)
-    assert chart.y.label == "net J/sample"
+    assert chart.y.label == "net energy per sample (mJ)"
     assert not any(key.startswith(("budget", "95 %", "rounds of a session")) for key in keys(chart))
 
 
@@ -160,7 +160,7 @@ def test_without_a_comparison_there_are_the_rounds_alone() -> None:
         "a round, with its standard uncertainty",
     ]
     assert [text for _, text in chart.x.ticks] == ["1", "2", "3"]
-    assert chart.title == "Joules of each round"
+    assert chart.title == "Energy of each round"
 
 
 def test_a_baseline_of_another_quantity_is_not_drawn_among_rounds() -> None:
@@ -199,8 +199,8 @@ def test_nothing_usable_is_not_drawn() -> None:
 
 def test_estimates_and_replays_are_called_so() -> None:
     """Title and axis say that joules were not measured."""
-    assert gross_chart(estimated_session()[0]).title == "Estimated joules of each round"
-    assert gross_chart(replayed_session()[0]).y.label == "replayed J/round"
+    assert gross_chart(estimated_session()[0]).title == "Estimated energy of each round"
+    assert gross_chart(replayed_session()[0]).y.label == "replayed energy per round (J)"
 
 
 def test_very_many_rounds_have_few_numbers() -> None:

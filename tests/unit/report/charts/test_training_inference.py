@@ -76,9 +76,9 @@ def test_absent_net_and_absent_tests_are_told() -> None:
         *both("d", 16.0, 1e7)[1:],
     )
     assert {
-        "Without joules a sample: training of c (no sensor on this machine).",
-        "No net joules in training, idle power is not known: a.",
-        "No more than idle in inference, so not on this axis: net of b.",
+        "Without energy per sample: training of c (no sensor on this machine).",
+        "No net energy in training, as idle power is unknown: a.",
+        "Not above idle in inference, so not on this axis: net of b.",
         "Not in the run: training of d.",
         "Not in the run: inference of c.",
     } <= set(training_inference.notes(models))

@@ -202,9 +202,9 @@ def test_each_test_has_its_charts() -> None:
         for row in view.of(mixed_run()).rows
     }
     assert titles["test_training[resnet18]"] == [
-        "Joules of each round",
+        "Energy of each round",
         "Change against the baseline",
-        "Joules of each round by channel",
+        "Energy of each round by channel",
         "Power over time, gpu:0",
     ]
     assert titles["test_batch_size[vgg16-4096]"] == []

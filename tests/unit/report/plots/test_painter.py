@@ -23,7 +23,8 @@ from pytest_energy.report.charts.spec import (
     Rule,
     Sheet,
 )
-from pytest_energy.report.plots.painter import DARK, LIGHT, draw, styled
+from pytest_energy.report.plots.page import DARK, LIGHT, Look, words
+from pytest_energy.report.plots.painter import draw, styled
 from tests.builders import judgement
 
 
@@ -37,7 +38,7 @@ def chart(*layers: Layer, **changes: object) -> Chart:
     facts: dict[str, object] = {
         "title": "chart",
         "x": doubling_axis([1.0, 2.0, 4.0], label="rate"),
-        "y": linear_axis([0.0, 10.0], "J", label="J/sample"),
+        "y": linear_axis([0.0, 10.0], "J", label="energy"),
         "layers": layers,
     }
     return Chart(**(facts | changes))  # type: ignore[arg-type]  # its own words
@@ -45,7 +46,7 @@ def chart(*layers: Layer, **changes: object) -> Chart:
 
 def drawn(*charts: Chart, **changes: object) -> tuple[Figure, list[Axes]]:
     sheet = Sheet(title="title", heading="heading", charts=charts, **changes)  # type: ignore[arg-type]
-    figure = draw(sheet, LIGHT)
+    figure = draw(sheet, Look(theme=LIGHT))
     return figure, figure.axes
 
 
@@ -71,7 +72,7 @@ def test_the_axes_are_the_charts() -> None:
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "linear")
     assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "2", "4"]
     assert [label.get_text() for label in axes.get_yticklabels()] == [text for _, text in one.y.ticks]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("rate", "J/sample")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("rate", "energy (J)")
     assert len(axes.xaxis.get_minorticklocs()) == 0
 
 
@@ -194,7 +195,7 @@ def test_a_shared_axis_is_numbered_once() -> None:
 def test_nothing_leaves_the_page(name: str) -> None:
     """Whatever a model is called, title, notes and axes are on the page, and no name is mathematics."""
     measured = judgement(test_id=f"b.py::t[{name}-4]", group="batch", model=f"{name}@4")
-    figure = draw(batch_size.sheet(batch.sweeps(view.of([measured]))[0]), LIGHT)
+    figure = draw(batch_size.sheet(batch.sweeps(view.of([measured]))[0]), Look(theme=LIGHT))
     assert is_within(figure)
     assert not any(text.get_parse_math() for text in figure.findobj(Text) if text.get_text())
 
@@ -202,6 +203,45 @@ def test_nothing_leaves_the_page(name: str) -> None:
 def test_dark_figures_are_light_on_dark() -> None:
     """The other theme has its own paper and ink."""
     with styled(DARK):
-        figure = draw(Sheet(title="t", heading="h", charts=(chart(),)), DARK)
+        figure = draw(Sheet(title="t", heading="h", charts=(chart(),)), Look(theme=DARK))
     assert figure.get_facecolor() == pytest.approx((0x0D / 255, 0x11 / 255, 0x17 / 255, 1.0))
     assert {text.get_color() for text in figure.texts if text.get_text()} == {DARK["ink"]}
+
+
+def test_a_bare_page_is_as_wide_as_asked_and_holds_no_words() -> None:
+    """85 mm to a thousandth, letters of 8 points, no title, heading or note; keys in lines that fit."""
+    key = "a layer whose key is much too long for one line of a narrow page"
+    marks = Marks(points=((1.0, 1.0),), form="circle", colour="first", key=key)
+    sheet = Sheet(title="title", heading="heading", charts=(chart(marks),), notes=("note",), width_in=8.0)
+    figure = draw(sheet, Look(theme=LIGHT, width_in=85 / 25.4, is_bare=True))
+    assert figure.get_size_inches()[0] == pytest.approx(85 / 25.4, abs=1e-3)
+    assert figure.texts == []
+    (axes,) = figure.axes
+    assert {label.get_fontsize() for label in (axes.xaxis.label, *axes.get_xticklabels())} == {8.0}
+    legend = axes.get_legend()
+    assert legend is not None
+    (text,) = legend.get_texts()
+    assert text.get_text().split() == key.split()
+    assert "\n" in text.get_text()
+    assert is_within(figure)
+    assert words(sheet) == "title. heading. note"
+
+
+def test_a_narrow_page_has_fewer_charts_side_by_side() -> None:
+    """Three columns of a wide page are one at 85 mm."""
+    sheet = Sheet(title="t", heading="h", charts=(chart(), chart(), chart()), columns=3, width_in=11.0)
+    lefts = [
+        {round(axes.get_position().x0, 3) for axes in draw(sheet, look).axes}
+        for look in (Look(theme=LIGHT), Look(theme=LIGHT, width_in=85 / 25.4))
+    ]
+    assert [len(one) for one in lefts] == [3, 1]
+
+
+def test_a_word_is_beside_its_mark_and_off_its_bar() -> None:
+    """A bar that runs upward leaves the word no room above: it stands at a side."""
+    marks = Marks(points=((2.0, 4.0),), bars=((1.0, 9.0),), form="square", colour="second", word="saturated")
+    _, (axes,) = drawn(chart(marks))
+    (word,) = axes.texts
+    bar = axes.transData.transform([(2.0, 1.0), (2.0, 9.0)])
+    box = word.get_window_extent()
+    assert not box.x0 <= bar[0][0] <= box.x1
