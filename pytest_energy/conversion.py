@@ -17,6 +17,7 @@ from pytest_energy import count_documents, counts, documents, model
 from pytest_energy.codec import Document, JsonDict, decode, encode
 from pytest_energy.errors import FormatError, NotMeasurable
 from pytest_energy.judgement import (
+    Brief,
     Budget,
     Comparison,
     CountChange,
@@ -56,6 +57,7 @@ _DOCUMENTS: dict[type, type[Document]] = {
     Terms: documents.Terms,
     SessionFactor: documents.SessionFactor,
     RunJudgement: documents.RunJudgement,
+    Brief: documents.Brief,
 }
 
 _OF_SUMMARY = documents.Summary.__struct_fields__
@@ -158,6 +160,7 @@ def judgement_to_json(judgement: Judgement) -> JsonDict:
         judged_by=plain(judgement.terms),
         unchecked=judgement.unchecked or None,
         counts_comparison=plain(judgement.counts_comparison),
+        brief=plain(judgement.brief),
         **{name: plain(getattr(judgement.summary, name, None)) for name in _OF_SUMMARY},
         **{name: getattr(judgement.budget, name) for name in _OF_BUDGET},
     )
@@ -186,6 +189,7 @@ def judgement_from_json(value: object, where: str) -> Judgement:
         counts_comparison=(
             None if test.counts_comparison is None else _counts_comparison(test.counts_comparison)
         ),
+        brief=None if test.brief is None else Brief(**asdict(test.brief)),
     )
 
 

@@ -364,6 +364,20 @@ class RunJudgement(Document, frozen=True, kw_only=True):
     factors: tuple[SessionFactor, ...]
 
 
+class Brief(Document, frozen=True, kw_only=True):
+    """The reason for a verdict, for those who show a few lines.
+
+    Attributes:
+        headline: What was measured and what is allowed, the number first.
+        cause: What is behind it; left out where nothing is known.
+        advice: What to do; left out where nothing is.
+    """
+
+    headline: Text
+    cause: Text = ""
+    advice: Text = ""
+
+
 class Test(Record, frozen=True, kw_only=True):
     """One test: its record, what was worked out of it, and the verdict.
 
@@ -384,6 +398,7 @@ class Test(Record, frozen=True, kw_only=True):
         judged_by: By what it was judged; left out where nobody wrote it down.
         unchecked: What it would have been held against, and was not for want of usable joules.
         counts_comparison: Its counts against the baseline's; left out where one of them has none.
+        brief: The first lines of the reason, by what they are; files of earlier versions have none.
     """
 
     verdict: Verdict
@@ -406,6 +421,7 @@ class Test(Record, frozen=True, kw_only=True):
     judged_by: Terms | None = None
     unchecked: tuple[Limit, ...] | None = None
     counts_comparison: CountsComparison | None = None
+    brief: Brief | None = None
 
 
 class Summary(Document, frozen=True, kw_only=True):

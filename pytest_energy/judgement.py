@@ -1,7 +1,7 @@
 """What is said of a record: what it was compared with, the verdict, and how bad that is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from pytest_energy.counts import Kind
@@ -283,10 +283,31 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Brief:
+    """The reason for a verdict in at most three lines, for those who show no more.
+
+    Attributes:
+        headline: What was measured and what is allowed, the number first.
+        cause: What is behind it, or empty.
+        advice: What to do, or empty.
+    """
+
+    headline: str
+    cause: str = ""
+    advice: str = ""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.headline, self.cause, self.advice)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """A record, what it was compared with, the verdict, and the reason in words.
 
     Attributes:
+        reason: All lines, of which `brief` is the first ones.
+        brief: `None` where only the whole reason is known, as in a file of an earlier version.
         outcome: What became of the test itself, in pytest's words: `passed`, `failed`, `skipped`.
         terms: By what it was judged; `None` where nobody wrote it down.
         unchecked: What it would have been held against and was not, for want of usable joules.
@@ -303,6 +324,15 @@ class Judgement:
     terms: Terms | None = None
     unchecked: tuple[Limit, ...] = ()
     counts_comparison: CountsComparison | None = None
+    brief: Brief | None = None
+
+    @property
+    def in_brief(self) -> Brief:
+        """*brief*, with the first line of *reason* for its headline: a plugin may have put another there."""
+        headline = self.reason.partition("\n")[0]
+        if self.brief is None or not headline.endswith(self.brief.headline):
+            return Brief(headline=headline)
+        return replace(self.brief, headline=headline)
 
     @property
     def is_unchecked(self) -> bool:

@@ -4,7 +4,7 @@ Rule 1: what can't be shown there is named in the log and fails nothing.
 Rule 2: a summary past its limit is refused whole by GitHub, with all that other commands of the step wrote;
 so nothing is appended that doesn't fit.
 Rule 3: a note at a line is an error exactly where an energy verdict has failed a test, and a warning where a
-test has a limit that nothing was held against; why a run fails as a whole is an error without a line.
+test has a limit that was not checked; why a run fails as a whole is an error without a line.
 
 Source:
     GitHub, "Workflow commands for GitHub Actions": error messages, job summaries and their limits; the
@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_energy.judgement import UNDECIDED
+from pytest_energy.judgement import Judgement
+from pytest_energy.plugin.reports import failure_lines
 from pytest_energy.report import to_markdown
 from pytest_energy.report.view import View
 from pytest_energy.whole_file import check_file
@@ -28,7 +29,7 @@ STEP_LIMIT_BYTES = 1024 * 1024
 _LONGEST = STEP_LIMIT_BYTES // 4  # characters: in UTF-8 one takes 4 bytes at most
 _IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _IN_PROPERTY = _IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
-_MESSAGE_LIMIT = 4_000  # characters of a reason at a line: some dozens of lines
+_MESSAGE_LIMIT = 4_000  # characters of a note: far more than its four lines need
 
 
 def append_step_summary(view: View, path: Path) -> str:
@@ -72,7 +73,7 @@ def _append(path: Path, content: bytes, used_bytes: int) -> None:
 
 
 def annotations(
-    reports: Iterable[pytest.TestReport],
+    tests: Iterable[tuple[pytest.TestReport, Judgement]],
     *,
     root: Path,
     environ: Mapping[str, str],
@@ -83,7 +84,7 @@ def annotations(
     There are none outside GitHub Actions.
 
     Args:
-        reports: With what `lifecycle.with_energy` puts on them.
+        tests: Each report, with what `lifecycle.with_energy` puts on it, and its judgement.
         root: The folder that the places of tests are relative to.
         environ: Of the process.
         failures: Why the run fails as a whole.
@@ -92,25 +93,28 @@ def annotations(
         return
     for failure in failures:
         yield f"::error title=energy::{failure[:_MESSAGE_LIMIT].translate(_IN_MESSAGE)}"
-    for report in reports:
-        energy = vars(report).get("energy", {})
-        if energy.get("is_failing"):
-            if energy.get("outcome", report.outcome) == "failed":
-                yield _note_at(report, "error", root, environ)
-        elif energy.get("unchecked") and energy["verdict"] in UNDECIDED:
-            yield _note_at(report, "warning", root, environ)
+    for report, judgement in tests:
+        if report.energy["is_failing"]:
+            if judgement.outcome == "failed":
+                yield _note_at(report, judgement, "error", root, environ)
+        elif judgement.is_unchecked:
+            yield _note_at(report, judgement, "warning", root, environ)
 
 
-def _note_at(report: pytest.TestReport, level: str, root: Path, environ: Mapping[str, str]) -> str:
-    verdict, reason = report.energy["verdict"], report.energy["reason"]
+def _note_at(
+    report: pytest.TestReport, judgement: Judgement, level: str, root: Path, environ: Mapping[str, str]
+) -> str:
+    """Such as a failure in the log; a warning is one line."""
+    lines = failure_lines(judgement) if level == "error" else [judgement.in_brief.headline]
     file, line, name = report.location
     properties = {
         "file": _in_workspace(root.resolve() / file, environ.get("GITHUB_WORKSPACE")),
         **({} if line is None else {"line": str(line + 1)}),  # pytest counts from 0
-        "title": f"energy {verdict}: {name}",
+        "title": f"energy {judgement.verdict}: {name}",
     }
     attributes = ",".join(f"{key}={value.translate(_IN_PROPERTY)}" for key, value in properties.items())
-    return f"::{level} {attributes}::{reason[:_MESSAGE_LIMIT].translate(_IN_MESSAGE)}"
+    text = "\n".join(lines)
+    return f"::{level} {attributes}::{text[:_MESSAGE_LIMIT].translate(_IN_MESSAGE)}"
 
 
 def _in_workspace(path: Path, workspace: str | None) -> str:

@@ -14,7 +14,13 @@ from pytest_energy.plugin.batches import joined
 from pytest_energy.plugin.fixture import Energy
 from pytest_energy.plugin.mark import EnergyMark, id_of, is_energy_test
 from pytest_energy.plugin.measurement import Measurement
-from pytest_energy.plugin.reports import failure_text, forget_judgement, judgement_json, keep_judgement
+from pytest_energy.plugin.reports import (
+    failure_text,
+    forget_judgement,
+    judgement_json,
+    keep_judgement,
+    put_number_first,
+)
 from pytest_energy.plugin.run import run_of
 from pytest_energy.plugin.stash import (
     AWAITS_FIXTURES,
@@ -119,12 +125,14 @@ def _judge(item: pytest.Item, measurement: Measurement) -> None:
         rounds = [round_to_json(one_round) for one_round in measurement.replay_rounds()]
         item.stash[REPLAY_ROUNDS] = rounds if first is None else [*first.replay_rounds, *rounds]
     if is_settled and item.stash[IS_FAILING]:
-        pytest.fail(failure_text(judgement), pytrace=False)
+        pytest.fail(failure_text(item), pytrace=False)
 
 
 def add_judgement(item: pytest.Item, report: pytest.TestReport) -> None:
     """Have *report* of *item* carry the judgement, if it is the one, and keep that for the end of the run."""
     awaits_fixtures = item.stash.get(AWAITS_FIXTURES, False)
+    if report.failed and JUDGEMENT in item.stash:
+        put_number_first(item, report)
     if report.when == "call":
         is_right = report.passed or hasattr(report, "wasxfail") or item.stash.get(IS_SETTLED, False)
         if not is_right:  # somebody else says that it has failed, or was skipped

@@ -12,13 +12,15 @@ import pytest
 
 from pytest_energy.codec import JsonDict
 from pytest_energy.conversion import factor_from_json, judgement_to_json, to_json
-from pytest_energy.errors import printable_lines
+from pytest_energy.errors import printable
 from pytest_energy.judgement import Judgement, SessionFactor
 from pytest_energy.plugin.stash import IS_FAILING, JUDGEMENT, REPLAY_ROUNDS
 
 Property = tuple[str, str | float]
 Plain = dict[str, Any]
 """JSON's own kinds."""
+
+MORE = "-v shows the rest"
 
 _OF_WORKER = {"worker_id": "workerid", "testrun_uid": "testrunuid"}  # of a report, of the worker's input
 _ORIGIN = {*_OF_WORKER, "item_index", "node"}
@@ -71,8 +73,24 @@ def judgement_json(item: pytest.Item) -> JsonDict:
     return judgement_to_json(item.stash[JUDGEMENT]) | more
 
 
-def failure_text(judgement: Judgement) -> str:
-    return printable_lines(f"energy {judgement.verdict}: {judgement.reason}")
+def failure_lines(judgement: Judgement, *, is_whole: bool = False) -> list[str]:
+    """Why a test fails, in at most four lines, the number first; or the whole reason, if that *is_whole*."""
+    reason, brief = judgement.reason.splitlines(), judgement.in_brief.lines
+    lines = reason if is_whole or len(reason) <= len(brief) else [*brief, MORE]
+    return [*map(printable, lines)]
+
+
+def failure_text(item: pytest.Item) -> str:
+    """Why *item* fails; with `-v` all of it."""
+    is_whole = item.config.get_verbosity() > 0
+    return "\n".join(failure_lines(item.stash[JUDGEMENT], is_whole=is_whole))
+
+
+def put_number_first(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Have summaries of *report*, if energy has failed *item*, begin with the number, not with `Failed: `."""
+    crash, text = getattr(report.longrepr, "reprcrash", None), failure_text(item)
+    if crash is not None and crash.message.endswith(f": {text}"):
+        crash.message = text.partition("\n")[0]
 
 
 def revision_of(item: pytest.Item) -> Revision:
@@ -116,9 +134,10 @@ def _report(item: pytest.Item, when: str) -> pytest.TestReport:
 
 def _fail(report: pytest.TestReport, item: pytest.Item) -> None:
     """Make of *report* what `pytest.fail` inside of the test would have made."""
-    text = failure_text(item.stash[JUDGEMENT])
+    text = failure_text(item)
     call = pytest.CallInfo.from_call(lambda: pytest.fail(text, pytrace=False), when="call")
     report.outcome, report.longrepr = "failed", pytest.TestReport.from_item_and_call(item, call).longrepr
+    put_number_first(item, report)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

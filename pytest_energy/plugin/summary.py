@@ -217,9 +217,9 @@ class Summary:
         for report, judgement in zip(self._reports, self._judgements, strict=True):
             if not judgement.is_unchecked or report.energy["is_failing"]:
                 continue
-            headline = judgement.reason.partition("\n")[0]
             limits = " and its ".join(judgement.unchecked)
-            text = f"energy {judgement.verdict}, not checked against its {limits}: {headline}"
+            headline = judgement.in_brief.headline
+            text = f"energy not checked against its {limits} ({judgement.verdict}): {headline}"
             warning = pytest.PytestWarning(text)
             file, line, _ = report.location
             message = WarningMessage(
@@ -257,7 +257,10 @@ class Summary:
         for notice in self._notices:
             terminalreporter.write_line(printable_lines(f"energy: {notice}"), red=notice.startswith("ERROR"))
         for command in annotations(
-            self._reports, root=config.rootpath, environ=self._run.environ, failures=self._failures
+            zip(self._reports, self._judgements, strict=True),
+            root=config.rootpath,
+            environ=self._run.environ,
+            failures=self._failures,
         ):
             terminalreporter.write_line(command)
 

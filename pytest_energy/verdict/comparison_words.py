@@ -1,9 +1,10 @@
 """A comparison in words: how far, how sure, why, and what to do.
 
-Rule 1: joules saved by slower answers are a saving, and said to be one of that kind.
+Rule 1: joules saved by slower answers are a saving, and called one of that kind.
 """
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,12 +13,20 @@ from pytest_energy.judgement import Comparison, Part, PartComparison, Verdict
 from pytest_energy.model import Provenance, Record
 from pytest_energy.stats.compare import LEAST_PROVING_SESSIONS
 from pytest_energy.units import to_text
-from pytest_energy.verdict.figures import change_text, confidence_text, count_text, ln_text, spread_notes
+from pytest_energy.verdict.count_phrases import OF_THE_CODE, differences_text
+from pytest_energy.verdict.figures import (
+    bounds_text,
+    change_text,
+    confidence_text,
+    count_text,
+    ln_text,
+    spread_notes,
+)
 from pytest_energy.verdict.findings import (
-    ByChance,
     Compared,
     CreepSince,
     Decision,
+    Doubt,
     FewLargeRounds,
     MachineMoved,
     NotConfirmed,
@@ -30,51 +39,51 @@ _COMMIT_LENGTH = 10  # as git shows a commit in short
 _DAY_LENGTH = len("2026-11-20")
 _MORE_BLOCKS_ADVISED = 2  # one more changes little
 _SHOWN_FACTOR = 0.001  # of a session; less is not worth a line
-_PART_NAMES = {Part.WORK: "work", Part.WAITING: "waiting, seconds"}
+_PART_NAMES = {Part.WORK: "energy of the work", Part.WAITING: "time"}
 _LEAST_PAIRS_ADVISED = 10  # twice the least that are measured in any case
+_HASH = re.compile(r"\b[0-9a-f]{40}\b")
 
 
 def compared(finding: Compared, subject: Subject) -> Paragraph:
     comparison, record, reference = finding.comparison, subject.record, subject.reference
     note = "; ".join(_notes(finding, record))
-    details = (
-        *_part_lines(finding, subject),
-        _why_line(comparison),
-        _latency_line(comparison, record),
-        _channel_line(finding),
-        _sample_line(comparison, record),
-        _differences_line(comparison, reference),
-        _evidence(finding, record),
-        _creep_text(finding.creep),
-        note and f"note: {note}",
-    )
     has_baseline = finding.is_interleaved is None
     advice = _baseline_advice(finding, subject) if has_baseline else _revision_advice(finding, reference)
-    return Paragraph(_comparison_headline(finding, subject), details, advice)
+    return Paragraph(
+        headline=_headline(finding, subject),
+        cause=_cause(finding),
+        advice=advice[0] if advice else "",
+        details=(
+            subject.energy,
+            *_part_lines(finding, subject),
+            _why_line(comparison),
+            _latency_line(comparison, record),
+            _channel_line(finding),
+            _sample_line(comparison, record),
+            _differences_line(comparison, reference),
+            *_evidence(finding, record),
+            _creep_text(finding.creep),
+            note and f"note: {note}",
+        ),
+        other_advice=advice[1:],
+    )
 
 
-def _comparison_headline(finding: Compared, subject: Subject) -> str:
-    comparison, reference = finding.comparison, subject.reference
-    percent = _allowed_text(finding)
-    meaning = {
-        Verdict.REGRESSION: f"more than the {percent} allowed",
-        Verdict.IMPROVEMENT: f"a saving of more than {percent}",
-        Verdict.PASS: f"within the {percent} allowed",
-        Verdict.INCONCLUSIVE: f"can't tell whether within the {percent} allowed",
-    }[finding.verdict]
+def _headline(finding: Compared, subject: Subject) -> str:
+    """Such as `+20.1 % energy [+11.6, +29.3], allowed 5 %: 120.1 +- 0.4 J, baseline 100 J`."""
+    comparison = finding.comparison
     what, ratio, ratio_ci = _decisive(finding)
     allowed = _allowed(finding)
-    change = change_text(ratio, allowed)
-    lower, upper = (change_text(one, allowed) for one in ratio_ci)
-    name = reference.name
+    since = ""
     if finding.crept is not None:
-        name = f"the first {finding.crept.entry_count} sessions of {reference.name}"
+        since = f" over the first {count_text(finding.crept.entry_count, 'session')}"
+    limit = "" if finding.verdict is Verdict.IMPROVEMENT else f", allowed {_allowed_text(finding)}"
+    basis = f" ({comparison.basis})" if comparison.basis else ""
+    slower = f"; {_latency_text(comparison)}" if _is_bought_with_time(finding) else ""
     return (
-        f"{what} {change} against {name}, {meaning} "
-        f"(bounds {lower} to {upper}): {subject.energy}, "
-        f"{reference.level} {to_text(comparison.energy_j, 'J')}"
-        f"{f' ({comparison.basis})' if comparison.basis else ''}"
-        f"{f'; {_latency_text(comparison)}' if _is_bought_with_time(finding) else ''}"
+        f"{change_text(ratio, allowed)} {what} {bounds_text(ratio_ci, allowed)}{since}{limit}: "
+        f"{subject.brief_energy}, {subject.reference.level_text(to_text(comparison.energy_j, 'J'))}"
+        f"{basis}{slower}"
     )
 
 
@@ -98,13 +107,26 @@ def _allowed(finding: Compared) -> float:
 
 
 def _allowed_text(finding: Compared) -> str:
-    """What is allowed, and what that is of all joules where it is another share than the tolerance."""
+    """What is allowed, and what that is of all joules if it is another share than the tolerance."""
     comparison, part, allowed = finding.comparison, finding.decisive, _allowed(finding)
     tolerance = comparison.tolerance or 0.0
     if part is None or math.isclose(allowed, tolerance, abs_tol=1e-9):
         return f"{tolerance * 100:g} %"
     of_joules = allowed * part.energy_j / comparison.energy_j
-    return f"{allowed * 100:.3g} % ({of_joules * 100:.2g} % of its joules)"
+    return f"{allowed * 100:.3g} % ({of_joules * 100:.2g} % of the energy)"
+
+
+def _cause(finding: Compared) -> str:
+    """Why a verdict is in doubt; else which part of the joules changed and what else differs."""
+    comparison = finding.comparison
+    if finding.doubt is not None:
+        return _doubt_text(finding.doubt)
+    texts = [f"{part.part.value} {change_text(part.ratio)}" for part in comparison.parts]
+    if not texts:
+        time, power = map(change_text, (comparison.duration_ratio, comparison.power_ratio))
+        texts = [f"time {time}", f"power {power}"]
+    facts = {name: pair for name, pair in comparison.differences.items() if name not in OF_THE_CODE}
+    return ", ".join(texts) + (f"; differs: {differences_text(facts)}" if facts else "")
 
 
 def _part_lines(finding: Compared, subject: Subject) -> Iterator[str]:
@@ -114,25 +136,24 @@ def _part_lines(finding: Compared, subject: Subject) -> Iterator[str]:
     if texts:
         yield "; ".join(texts)
     if comparison.no_parts_because and subject.record.provenance is Provenance.MEASURED:
-        yield f"not told apart into work and waiting: {comparison.no_parts_because}"
+        yield f"Work and waiting are not separated: {comparison.no_parts_because}."
     if comparison.session_ratio is not None and abs(comparison.session_ratio - 1) >= _SHOWN_FACTOR:
         yield (
-            f"all tests of this session share {change_text(comparison.session_ratio)}, "
-            "which is left out of these bounds"
+            f"All tests of this session share {change_text(comparison.session_ratio)}, "
+            "which is not in these bounds."
         )
 
 
 def _part_text(part: PartComparison) -> str:
-    lower, upper = (change_text(ratio, part.allowed_ratio - 1) for ratio in part.ratio_ci)
-    bounds = f"[{lower}, {upper}]"
+    bounds = bounds_text(part.ratio_ci, part.allowed_ratio - 1)
     if part.part is not Part.WAITING:
         return f"{part.part.value} {change_text(part.ratio)} {bounds} of {to_text(part.energy_j, 'J')}"
     more_s, power_w = (part.ratio - 1) * part.duration_s, part.energy_j / part.duration_s
     sign = "+" if more_s >= 0 else "-"
-    blunt = "" if part.is_judged else ", too blunt to judge here"
+    blunt = "" if part.is_judged else ", too uncertain to judge here"
     return (
         f"waiting {sign}{to_text(abs(more_s), 's')} at {to_text(power_w, 'W')}: "
-        f"seconds {change_text(part.ratio)} {bounds}{blunt}"
+        f"time {change_text(part.ratio)} {bounds}{blunt}"
     )
 
 
@@ -154,7 +175,7 @@ def _why_line(comparison: Comparison) -> str:
     ratios = (ratio, comparison.duration_ratio, comparison.power_ratio)
     change, time, power = (ln_text(ratio) for ratio in ratios)
     return (
-        f"why: time {change_text(comparison.duration_ratio)}, power {change_text(comparison.power_ratio)} "
+        f"time {change_text(comparison.duration_ratio)}, power {change_text(comparison.power_ratio)} "
         f"(ln: {change} = {time} time {power} power)"
     )
 
@@ -179,36 +200,40 @@ def _sample_line(comparison: Comparison, record: Record) -> str:
         return ""
     then_j = comparison.energy_j / record.samples
     then, now = to_text(then_j, "J"), to_text(comparison.ratio * then_j, "J")
-    return f"a sample ({record.samples} a round): {then} -> {now}"
+    return f"per sample ({record.samples} per round): {then} -> {now}"
 
 
 def _differences_line(comparison: Comparison, reference: Reference) -> str:
     if not comparison.differences:
-        return f"no recorded fact differs from {reference.facts}"
-    texts = (f"{name} {old} -> {new}" for name, (old, new) in comparison.differences.items())
+        return f"No recorded fact differs from {reference.facts}."
+    texts = (f"{name} {_short(old)} -> {_short(new)}" for name, (old, new) in comparison.differences.items())
     return f"differs from {reference.facts}: {'; '.join(texts)}"
 
 
-def _evidence(finding: Compared, record: Record) -> str:
-    """What this comparison could have told: the detectable change, unless it proves nothing."""
-    bounds = _confidence(finding)
+def _short(value: str) -> str:
+    """*value*, a commit as git shows it in short."""
+    return _HASH.sub(lambda commit: commit[0][:_COMMIT_LENGTH], value)
+
+
+def _evidence(finding: Compared, record: Record) -> Iterator[str]:
+    """What was compared with what, and which rise that would have detected, unless it proves nothing."""
     if finding.is_interleaved is None:
         rounds = count_text(len(record.usable_rounds), "round")
-        counts = f"{rounds} against {count_text(finding.comparison.entry_count, 'session')}"
+        sessions = count_text(finding.comparison.entry_count, "session")
+        yield f"{rounds} compared with {sessions}, {_confidence(finding)}"
     else:
-        counts = _pairs_text(finding)
+        yield f"{_pairs_text(finding)}, {_confidence(finding)}"
     if finding.is_interleaved is False:
-        return (
-            f"{counts}, so that what drifts between the sides counts as theirs, and one pair of means proves "
-            f"nothing ({bounds})"
-        )
-    if finding.is_interleaved and finding.spread.count == 1:
-        return f"one pair of rounds proves nothing ({bounds})"
-    if not finding.proves_rise:
-        return f"single rounds prove no rise below {LEAST_PROVING_SESSIONS} sessions: {counts}, {bounds}"
-    part = finding.decisive
-    change = change_text(finding.comparison.detectable_ratio if part is None else part.detectable_ratio)
-    return f"a rise of {change} would have been told with 80 % power: {counts}, {bounds}"
+        yield "A drift between the two sides counts as a difference, and one pair of means proves nothing."
+    elif finding.is_interleaved and finding.spread.count == 1:
+        yield "One pair of rounds proves nothing."
+    elif not finding.proves_rise:
+        yield f"Single rounds prove no rise with fewer than {LEAST_PROVING_SESSIONS} sessions."
+    else:
+        part = finding.decisive
+        ratio = finding.comparison.detectable_ratio if part is None else part.detectable_ratio
+        change = change_text(ratio).removeprefix("+")
+        yield f"A rise of {change} would have been detected with 80 % probability."
 
 
 def _confidence(finding: Compared) -> str:
@@ -224,25 +249,26 @@ def _pairs_text(finding: Compared) -> str:
         blocks = f" in {finding.block_count} blocks" if finding.block_count > 1 else ""
         if finding.planned_block_count is not None:
             blocks = f" in {finding.block_count} of {finding.planned_block_count} blocks, which was enough"
-        return f"{count_text(finding.spread.count, 'pair')} of rounds, taken in turns{blocks}"
-    return "the rounds could not be taken in turns"
+        return f"{count_text(finding.spread.count, 'pair')} of rounds, in turns{blocks}"
+    return "rounds not in turns"
 
 
 def _baseline_advice(finding: Compared, subject: Subject) -> tuple[str, ...]:
     add, replace_all = (subject.command(f"--energy-baseline={mode}") for mode in ("add", "replace"))
     match finding.verdict:
         case Verdict.REGRESSION:
-            return (f"find the cause above; if the rise is meant, accept it: {replace_all}",)
+            return (f"If the rise is intended, accept it: {replace_all}",)
         case Verdict.IMPROVEMENT if _is_bought_with_time(finding):
-            return (f"find what made answers slower; if they may be, keep this: {subject.acceptance}",)
+            return (
+                f"Find what made answers slower. If that is intended, keep the saving: {subject.acceptance}",
+            )
         case Verdict.IMPROVEMENT:
-            return (f"keep the saving, so that losing it fails: {subject.acceptance}",)
+            return (f"Keep the saving, so that its loss fails the test: {subject.acceptance}",)
         case Verdict.INCONCLUSIVE if _decisive(finding)[2][0] > 1 + (finding.comparison.tolerance or 0.0):
             # As a session of the baseline it would pass for chance from then on.
-            return (subject.more_rounds, f"or hold it against a revision that was good: {subject.ab}")
+            return (subject.more_rounds, f"Or compare with a good revision: {subject.ab}")
         case Verdict.INCONCLUSIVE:
-            unchanged = "or, where the code is known to be unchanged, add this as a session"
-            return (subject.more_rounds, f"{unchanged}: {add}")
+            return (subject.more_rounds, f"Or, if the code is unchanged, add this as a session: {add}")
         case _:
             return ()
 
@@ -250,15 +276,15 @@ def _baseline_advice(finding: Compared, subject: Subject) -> tuple[str, ...]:
 def _revision_advice(finding: Compared, reference: Reference) -> tuple[str, ...]:
     match finding.verdict:
         case Verdict.REGRESSION:
-            return (f"find the cause in what has changed since {reference.name}",)
+            return (f"Find the cause in the changes since {reference.name}.",)
         case Verdict.INCONCLUSIVE if not finding.is_interleaved:
-            return ("measure the work with energy.measure(...), which can take turns",)
+            return ("Measure the work with energy.measure(...), which can take turns.",)
         case Verdict.INCONCLUSIVE:
             count = max(_LEAST_PAIRS_ADVISED, 2 * finding.spread.count)
             blocks = finding.block_count + _MORE_BLOCKS_ADVISED
             return (
-                f"take more pairs: --pairs={count}, with --max-time if that ends it",
-                f"or, where the processes differ more than the rounds, more blocks: --blocks={blocks}",
+                f"Take more pairs: --pairs={count}, and --max-time if time runs out",
+                f"Or, if processes differ more than rounds, take more blocks: --blocks={blocks}",
             )
         case _:
             return ()
@@ -271,25 +297,25 @@ def full_comparison(decision: Decision, reference: Reference) -> Comparison | No
         return None
     notes = _notes(finding, decision.record)
     if finding.is_interleaved is not None:
-        notes = (f"against {reference.name}: {_pairs_text(finding)}", *notes)
+        notes = (f"compared with {reference.name}: {_pairs_text(finding)}", *notes)
     return replace(finding.comparison, note="; ".join(notes), creep=_creep_text(finding.creep))
 
 
 def _notes(finding: Compared, record: Record) -> tuple[str, ...]:
     """What a reader should know of the bounds and of the verdict on them."""
     if finding.is_interleaved is not None:
-        spread = spread_notes(finding.spread, "one pair has no spread of its own", "differences")
+        spread = spread_notes(finding.spread, "one pair has no spread", "differences")
         return spread if finding.doubt is None else (*spread, _doubt_text(finding.doubt))
     notes = list(spread_notes(finding.spread, "no record has two rounds to take a spread from", "rounds"))
     if finding.unused_count:
         sessions = count_text(finding.unused_count, "session")
-        notes.append(f"{sessions} of the baseline left out for want of usable joules")
+        notes.append(f"{sessions} of the baseline without usable joules not used")
     if finding.odd_entries:
         days = ", ".join(created[:_DAY_LENGTH] for created in finding.odd_entries)
-        notes.append(f"off by itself and left out: the session of {days}")
+        notes.append(f"outlier not used: the session of {days}")
     notes += (
         f"round {odd.number} of the session of {odd.created[:_DAY_LENGTH]} has {to_text(odd.energy_j, 'J')}, "
-        f"where {to_text(odd.usual_j, 'J')} are usual: is its file as it was accepted?"
+        f"usual are {to_text(odd.usual_j, 'J')}: was the file edited?"
         for odd in finding.odd_rounds
     )
     if finding.doubt is not None:
@@ -299,11 +325,11 @@ def _notes(finding: Compared, record: Record) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _doubt_text(doubt: NotConfirmed | ByChance | FewLargeRounds | MachineMoved | SameCalls) -> str:
+def _doubt_text(doubt: Doubt) -> str:
     if isinstance(doubt, SameCalls):
         return (
-            "both sides make the same calls, and processes alone may be so far apart: "
-            "the longer time is taken for the host's"
+            "both sides make the same calls, and processes alone can differ this much: "
+            "the longer time is attributed to the host"
         )
     if isinstance(doubt, FewLargeRounds):
         repeated = doubt.repeated_ratio
@@ -312,16 +338,17 @@ def _doubt_text(doubt: NotConfirmed | ByChance | FewLargeRounds | MachineMoved |
         return f"a few large rounds: the plain mean is {plain}{more}, the usual round is not"
     if isinstance(doubt, MachineMoved):
         return (
-            f"the machine may be the cause: the yardstick's {doubt.load} is at {change_text(doubt.ratio)} "
-            "or more, and fewer than five tests can't tell it from the code"
+            f"the machine may be the cause: the yardstick's {doubt.load} changed by "
+            f"{change_text(doubt.ratio)} or more, and fewer than five tests can't separate it from the code"
         )
     if isinstance(doubt, NotConfirmed) and doubt.batch == "only":
-        return f"one round against single rounds proves no rise below {LEAST_PROVING_SESSIONS} sessions"
+        return f"one round compared with single rounds proves no rise below {LEAST_PROVING_SESSIONS} sessions"
     if isinstance(doubt, NotConfirmed):
-        return f"not confirmed: the {doubt.batch} batch of {doubt.round_count} rounds alone can't tell"
+        rounds = count_text(doubt.round_count, "round")
+        return f"not confirmed: the {doubt.batch} batch of {rounds} alone does not show it"
     return (
-        f"among {doubt.test_count} tests one such rise is no surprise: "
-        f"no change at all isn't excluded at {confidence_text(doubt.alpha)}"
+        f"one such rise among {doubt.test_count} tests can be chance: "
+        f"at {confidence_text(doubt.alpha)} the bounds include no change"
     )
 
 
@@ -330,6 +357,6 @@ def _creep_text(creep: CreepSince | None) -> str:
         return ""
     commit = f" (commit {creep.commit[:_COMMIT_LENGTH]})" if creep.commit else ""
     return (
-        f"creep: now {change_text(creep.ratio)} against the first {PINNED_COUNT} sessions, higher since "
-        f"about {creep.created[:_DAY_LENGTH]}{commit}"
+        f"creep: now {change_text(creep.ratio)} compared with the first {PINNED_COUNT} sessions, higher "
+        f"since about {creep.created[:_DAY_LENGTH]}{commit}"
     )

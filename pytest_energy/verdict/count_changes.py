@@ -13,16 +13,13 @@ from pytest_energy.counts import OF_THE_LIBRARY, Counts, Kind
 from pytest_energy.judgement import Cause, CountChange, CountsComparison, Verdict
 from pytest_energy.verdict import count_measures
 from pytest_energy.verdict.count_pairs import Pair, paired
-from pytest_energy.verdict.count_phrases import Change, Context
+from pytest_energy.verdict.count_phrases import OF_THE_CODE, Change, Context
 from pytest_energy.verdict.count_places import changed_place
 from pytest_energy.verdict.count_ranks import ranks
 from pytest_energy.verdict.count_words import CALLERS, lines
 
 MOST_CHANGES = 50
 """Changes that are kept with a judgement; they are counted all."""
-
-# Facts that say which code it was: they explain no change inside a library.
-_OF_THE_CODE = frozenset({"git_commit", "git_dirty", "commit"})
 
 _DEVICE = "CUDA"  # in the source of counts, where a device was traced
 
@@ -54,7 +51,7 @@ def compare_counts(
     context = Context(
         settings=switches,
         facts=_without_code(facts),
-        is_same_code=_OF_THE_CODE.isdisjoint(facts),
+        is_same_code=OF_THE_CODE.isdisjoint(facts),
         has_device=_DEVICE in fresh.source,
     )
     rises = count_measures.rises(pairs, tolerance)
@@ -82,7 +79,7 @@ def compare_counts(
 def _counted_otherwise(
     fresh: Counts, baseline: Sequence[Counts], *, tolerance: float, is_judged: bool
 ) -> CountsComparison:
-    line = f"its counts can't be compared: counted by {fresh.source}, before by {baseline[-1].source}"
+    line = f"counts not compared: counted by {fresh.source}, before by {baseline[-1].source}"
     return CountsComparison(
         entry_count=len(baseline),
         tolerance=tolerance,
@@ -93,7 +90,7 @@ def _counted_otherwise(
 
 
 def _without_code(facts: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
-    return {name: pair for name, pair in facts.items() if name not in _OF_THE_CODE}
+    return {name: pair for name, pair in facts.items() if name not in OF_THE_CODE}
 
 
 def _change(pair: Pair, rank: float, context: Context) -> Change:

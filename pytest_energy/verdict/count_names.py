@@ -92,6 +92,13 @@ def times_text(counts: tuple[int, int]) -> str:
     return "once" if counts == (1, 1) else f"{number_text(counts)} times"
 
 
+def more_times_text(rise: int) -> str:
+    """Such as `once more`, `24 more times`, `12 fewer times`."""
+    if abs(rise) == 1:
+        return "once more" if rise > 0 else "once less"
+    return f"{abs(rise)} {'more' if rise >= 0 else 'fewer'} times"
+
+
 def number_text(counts: tuple[int, int]) -> str:
     """Such as `12`, `12 to 14`, `none`."""
     least, most = counts

@@ -1,10 +1,16 @@
-"""Operators that run more often, less, in place of others, or on something else: a sentence for each edit."""
+"""Operators that run more or less often, instead of others, or on other inputs: a sentence for each edit."""
 
 import re
 from collections.abc import Iterator, Sequence
 
 from pytest_energy.verdict.count_layouts import is_along_other_than_last
-from pytest_energy.verdict.count_names import is_backward, names_text, stem, times_text
+from pytest_energy.verdict.count_names import (
+    is_backward,
+    more_times_text,
+    names_text,
+    stem,
+    times_text,
+)
 from pytest_energy.verdict.count_pairs import Pair
 from pytest_energy.verdict.count_phrases import Change, at_text, names_of, not_text, run_word, sum_of
 
@@ -46,7 +52,7 @@ def _is_of(change: Change, group: Sequence[Change]) -> bool:
 
 
 def on_operators(group: Sequence[Change]) -> str:
-    """What runs more, or less, or in place of something else; its backward pass goes without saying."""
+    """What runs more, or less, or in place of something else; its backward pass is not named."""
     heaviest = sorted(group, key=lambda change: -abs(change.rank))
     forward = [change for change in heaviest if not is_backward(change.pair.name)] or heaviest
     more = [change for change in forward if change.pair.count_rise > 0]
@@ -60,22 +66,21 @@ def on_operators(group: Sequence[Change]) -> str:
 
 def _on_swap(more: Sequence[Change], less: Sequence[Change]) -> str:
     rise = sum(change.pair.count_rise for change in more)
-    times, what = times_text((rise, rise)), f"{names_of(more)} {run_word(more)}"
+    what = f"{names_of(more)} {run_word(more)}"
     if {change.name for change in more} == {change.name for change in less}:
         then, now = (names_text([change.pair.dtype or "no type" for change in side]) for side in (less, more))
-        return f"{what} in {now}, not in {then}, {times} a call{at_text(more[0].place)}"
+        return f"{what} in {now}, not in {then}, {times_text((rise, rise))} per call{at_text(more[0].place)}"
     if more[0].place is None:
         fall = -sum(change.pair.count_rise for change in less)
-        return f"{what} {times} more a call, {names_of(less)} {times_text((fall, fall))} less"
-    return f"{what} {times} more a call in place of {names_of(less)}{at_text(more[0].place)}"
+        return f"{what} {more_times_text(rise)} per call, {names_of(less)} {more_times_text(-fall)}"
+    return f"{what} {more_times_text(rise)} per call instead of {names_of(less)}{at_text(more[0].place)}"
 
 
 def _on_counts(group: Sequence[Change]) -> str:
     if len({change.name for change in group}) == 1:
         return _on_count(group)
-    count = abs(sum(change.pair.count_rise for change in group))
-    word = "more" if group[0].pair.count_rise > 0 else "less"
-    return f"{names_of(group)} run {times_text((count, count))} {word} a call{at_text(group[0].place)}"
+    rise = sum(change.pair.count_rise for change in group)
+    return f"{names_of(group)} run {more_times_text(rise)} per call{at_text(group[0].place)}"
 
 
 def _on_count(group: Sequence[Change]) -> str:
@@ -85,9 +90,9 @@ def _on_count(group: Sequence[Change]) -> str:
     name, place = group[0].name, group[0].place
     verb = "copies" if stem(group[0].pair.name) in _COPIES else "runs"
     if after == (0, 0):
-        return f"{name} no longer runs, before {times_text(before)} a call{at_text(place)}"
+        return f"{name} no longer runs, before {times_text(before)} per call{at_text(place)}"
     has_rest = len(group) == 1 and before != (0, 0)
-    return f"{name} {verb} {times_text(after)} a call, {not_text(before)}{at_text(place, adds=has_rest)}"
+    return f"{name} {verb} {times_text(after)} per call, {not_text(before)}{at_text(place, adds=has_rest)}"
 
 
 def _on_inputs(change: Change) -> str:

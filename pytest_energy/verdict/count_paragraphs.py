@@ -1,4 +1,4 @@
-"""Counts in words: where the verdict hangs on them, and where they stand beside joules."""
+"""Counts in words: where the verdict depends on them, and beside joules."""
 
 from collections.abc import Iterator
 from functools import singledispatch
@@ -7,6 +7,7 @@ from pytest_energy.judgement import Comparison, CountsComparison, Part, Verdict
 from pytest_energy.units import to_text
 from pytest_energy.verdict.count_measures import COPIED_BYTES, DISORDERED_BYTES, WEIGHTED_WORK
 from pytest_energy.verdict.count_names import size_text
+from pytest_energy.verdict.count_phrases import differences_text
 from pytest_energy.verdict.figures import change_text, count_text
 from pytest_energy.verdict.findings import (
     AgainstCounts,
@@ -19,91 +20,123 @@ from pytest_energy.verdict.findings import (
 )
 from pytest_energy.verdict.paragraph import THE_BASELINE, Paragraph, Subject
 
-_UNCHANGED = "the work does what it did before"
+_UNCHANGED = "the work makes the same calls as before"
+_MOST_RISES = 2  # that a headline names
 
 
 @singledispatch
 def counted(finding: OfCounts, subject: Subject) -> Paragraph:
-    """A finding on counts, where the verdict hangs on them."""
+    """A finding on counts, where the verdict depends on them."""
     raise NotImplementedError(f"{type(finding).__name__} has no words")
 
 
 @counted.register
 def _against_counts(finding: AgainstCounts, subject: Subject) -> Paragraph:
     comparison, is_baseline = finding.comparison, subject.reference is THE_BASELINE
-    headline, *others = comparison.lines or (_UNCHANGED,)
-    advice = (_baseline_advice if is_baseline else _revision_advice)(finding.verdict, subject)
+    lines = comparison.lines or (_UNCHANGED,)
+    figures = _figures_line(finding)
+    cause, *others = lines if figures else (*lines[1:2], "")
     those = count_text(comparison.entry_count, "session") if is_baseline else subject.reference.name
-    sessions = f"compared with the counts of {those}"
-    return Paragraph(headline, (*others, _rises_line(comparison), sessions, subject.energy), advice)
+    return Paragraph(
+        headline=figures or lines[0],
+        cause=cause,
+        advice=(_baseline_advice if is_baseline else _revision_advice)(finding.verdict, subject),
+        details=(*others, _rises_line(comparison), f"compared with the counts of {those}", subject.energy),
+    )
 
 
-def _baseline_advice(verdict: Verdict, subject: Subject) -> tuple[str, ...]:
+def _figures_line(finding: AgainstCounts) -> str:
+    """How far counts rose or fell, such as `+200.0 % weighted work, 2 -> 14 waits, allowed 0 %`; or empty."""
+    comparison = finding.comparison
+    if finding.verdict is Verdict.IMPROVEMENT and comparison.weight_ratio is not None:
+        return f"{change_text(comparison.weight_ratio)} {WEIGHTED_WORK}"
+    if finding.verdict is not Verdict.REGRESSION or not comparison.rises:
+        return ""
+    rises = [rise_text(name, *values) for name, values in comparison.rises.items()][:_MOST_RISES]
+    return ", ".join((*rises, f"allowed {comparison.tolerance * 100:g} %"))
+
+
+def _baseline_advice(verdict: Verdict, subject: Subject) -> str:
     command = subject.counts_command("--energy-baseline=replace")
     return {
-        Verdict.REGRESSION: (f"if that is meant, accept it: {command}",),
-        Verdict.NOT_COMPARABLE: (f"start a new baseline with what is installed now: {command}",),
-    }.get(verdict, ())
+        Verdict.REGRESSION: f"If that is intended, accept it: {command}",
+        Verdict.NOT_COMPARABLE: f"Record a new baseline with what is installed now: {command}",
+    }.get(verdict, "")
 
 
-def _revision_advice(verdict: Verdict, subject: Subject) -> tuple[str, ...]:
+def _revision_advice(verdict: Verdict, subject: Subject) -> str:
     if verdict is not Verdict.REGRESSION:
-        return ()
-    return (f"find the cause in what has changed since {subject.reference.name}",)
+        return ""
+    return f"Find the cause in the changes since {subject.reference.name}."
 
 
 def _rises_line(comparison: CountsComparison) -> str:
-    """What of the counts rose past the tolerance, and which it is."""
-    rises = (rise_text(name, *values) for name, values in comparison.rises.items())
-    texts = ", ".join(rises)
-    return f"past the tolerance of {comparison.tolerance * 100:g} %: {texts}" if texts else ""
+    """Every count that rose past the tolerance, if the headline does not name all of them."""
+    texts = [rise_text(name, *values) for name, values in comparison.rises.items()]
+    if len(texts) <= _MOST_RISES:
+        return ""
+    return f"above the tolerance of {comparison.tolerance * 100:g} %: {', '.join(texts)}"
 
 
 def rise_text(name: str, then: float, now: float) -> str:
-    """A measure of counts, and how far it rose."""
+    """A measure of counts, and how far it rose: `+15.6 % weighted work`, `2 -> 14 waits`."""
     if name == WEIGHTED_WORK:
-        return f"{name} {change_text(now / then)}" if then else f"{name} where there was none"
+        return f"{change_text(now / then)} {name}" if then else f"{name}, before none"
     if name in {COPIED_BYTES, DISORDERED_BYTES}:
-        return f"{name} {size_text(then)} -> {size_text(now)}"
+        return f"{size_text(then)} -> {size_text(now)} {name.replace('bytes ', '').replace(' bytes', '')}"
     before, after = (to_text(value, "", digits=3).strip() for value in (then, now))
-    return f"{name} {before} -> {after}"
+    return f"{before} -> {after} {name}"
 
 
 @counted.register
 def _no_counts(finding: NoCounts, subject: Subject) -> Paragraph:
-    advice = "give energy.measure a function that can be called once more, or compare joules"
-    return Paragraph(f"nothing was counted: {finding.because}", (subject.energy,), (advice,))
+    return Paragraph(
+        headline=f"nothing was counted: {finding.because}",
+        advice="Give energy.measure a function that can be called once more, or compare joules.",
+        details=(subject.energy,),
+    )
 
 
 @counted.register
 def _no_counts_baseline(finding: NoCountsBaseline, subject: Subject) -> Paragraph:
-    advice = f"make one, from a run you trust: {subject.counts_command('--energy-baseline=add')}"
-    return Paragraph(f"no baseline with counts ({finding.key}) to compare with", (subject.energy,), (advice,))
+    return Paragraph(
+        headline=f"no baseline with counts ({finding.key})",
+        advice=f"Record one, from a run that you trust: {subject.counts_command('--energy-baseline=add')}",
+        details=(subject.energy,),
+    )
 
 
 @counted.register
 def _other_work(finding: OtherWork, subject: Subject) -> Paragraph:
-    names, differ = ", ".join(finding.differences), "differs" if len(finding.differences) == 1 else "differ"
     details = tuple(f"{name}: {old} then, {new} now" for name, (old, new) in finding.differences.items())
-    advice = f"do the same work as {subject.reference.name}"
+    advice = f"Do the same work as {subject.reference.name}"
     if subject.reference is THE_BASELINE:
-        advice += f", or start a new one: {subject.counts_command('--energy-baseline=replace')}"
-    headline = f"{names} {differ} from {subject.reference.name}'s, so counts can't be compared"
-    return Paragraph(headline, details, (advice,))
+        advice += f", or replace the baseline: {subject.counts_command('--energy-baseline=replace')}"
+    differences = differences_text(finding.differences)
+    return Paragraph(
+        headline=f"counts not compared with {subject.reference.name}: {differences}",
+        advice=advice,
+        details=details,
+    )
 
 
 # ---- beside joules ----
 
 
-def beside(decision: Decision) -> Iterator[str]:
-    """What the counts say of joules: what changed, or that nothing did where the joules rose."""
+def changes_of(decision: Decision) -> tuple[str, ...]:
+    """What counts report beside joules: what changed, the worst first."""
     comparison = decision.counts_comparison
     if comparison is None or any(isinstance(finding, AgainstCounts) for finding in decision.findings):
-        return
-    if comparison.lines:
-        yield from labelled(comparison)
-    elif decision.compared is not None and decision.compared.comparison.is_rise:
-        yield _same_calls(decision.compared, has_device=_has_device(decision))
+        return ()
+    return tuple(labelled(comparison))
+
+
+def same_calls(decision: Decision) -> str:
+    """If the joules rose and the work makes the same calls: what that leaves for a cause. Else empty."""
+    comparison, joules = decision.counts_comparison, decision.compared
+    if comparison is None or comparison.lines or joules is None or not joules.comparison.is_rise:
+        return ""
+    return _same_calls(joules, has_device=_has_device(decision))
 
 
 def labelled(comparison: CountsComparison) -> Iterator[str]:
@@ -116,13 +149,12 @@ def labelled(comparison: CountsComparison) -> Iterator[str]:
 
 
 def _same_calls(finding: Compared, *, has_device: bool) -> str:
-    """That the work does what it did, where its joules rose: whose the rise is."""
     is_waiting = finding.decisive is not None and finding.decisive.part is Part.WAITING
     if finding.is_interleaved and is_waiting and finding.verdict is Verdict.REGRESSION:
-        return "same calls: the longer time lies between them (Python, files, sleep)"
+        return "same calls, so the longer time is between them (Python, files, sleep)"
     if has_device and _is_time(finding.comparison):
-        return "same calls: the longer time is the host's"
-    return "same calls: nothing that the work asks for has changed"
+        return "same calls, so the longer time is the host's"
+    return "same calls, so the code does the same work"
 
 
 def _is_time(comparison: Comparison) -> bool:

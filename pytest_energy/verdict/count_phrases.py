@@ -10,6 +10,9 @@ from pytest_energy.verdict.count_places import ChangedPlace
 
 _MOST_FACTS = 3  # of what may explain a change
 
+OF_THE_CODE = frozenset({"git_commit", "git_dirty", "commit"})
+"""Facts that say which code it was: they explain no change inside a library."""
+
 # Of these facts the first explains most.
 _FACTS = ("torch", "cuda", "driver", "gpu_model", "cpu_model", "python")
 
@@ -75,7 +78,7 @@ def sum_of(counts: Iterable[tuple[int, int]]) -> tuple[int, int]:
 
 def not_text(counts: tuple[int, int]) -> str:
     if counts == (0, 0):
-        return "before not at all"
+        return "before never"
     return f"not {times_text(counts).removesuffix(' times')}"
 
 

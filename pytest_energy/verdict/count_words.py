@@ -2,7 +2,7 @@
 
 Rule 1: a line is in the user's terms: what is called, how often, and where in the user's code.
 Rule 2: what one edit of the code changes is one line: an operator and its backward pass, the calls that
-    stand in place of another, the nodes that are recorded for them.
+    replace another, the nodes that are recorded for them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +14,7 @@ from pytest_energy.verdict.count_names import (
     NOTHING,
     copy_name,
     is_backward,
+    more_times_text,
     number_text,
     size_text,
     times_text,
@@ -106,7 +107,7 @@ def _sentence(text: str, group: Sequence[Change], context: Context) -> _Sentence
     if group[0].cause is Cause.LIBRARY:
         text = f"{text} ({differences_text(context.facts)})"
     elif callers and group[0].pair.kind is Kind.OPERATOR:
-        text = f"{text} ({differences_text(callers)} may be why)"
+        text = f"{text} ({differences_text(callers)} may be the cause)"
     return _Sentence(text=text, rank=_rank(group))
 
 
@@ -126,7 +127,7 @@ def _on_precision(group: Sequence[Change], context: Context) -> str:
             if is_tf32({switch: new}, what):
                 now, then = then, now
             return f"float32 {what} run {now}, not {then} ({switch}: {old} -> {new})"
-    return f"{names_of(group)} {run_word(group)} otherwise ({differences_text(context.settings)})"
+    return f"{names_of(group)} {run_word(group)} differently ({differences_text(context.settings)})"
 
 
 def _on_waits(group: Sequence[Change], context: Context) -> str:
@@ -143,8 +144,8 @@ def _on_waits(group: Sequence[Change], context: Context) -> str:
             if context.has_device
             else "no value is read out of a tensor"
         )
-        return f"{what}, before {times_text(before)} a call: {wait_name(heaviest.pair.name)}{place}"
-    now = f"{what} {times_text(after)} a call, {not_text(before)}{why}"
+        return f"{what}, before {times_text(before)} per call: {wait_name(heaviest.pair.name)}{place}"
+    now = f"{what} {times_text(after)} per call, {not_text(before)}{why}"
     return f"{now}: {wait_name(heaviest.pair.name)}{place}"
 
 
@@ -156,9 +157,8 @@ def _on_functions(group: Sequence[Change]) -> str:
             return f"{pair.name} is no longer called, before {times_text(pair.before.counts)}{place}"
         return f"{pair.name} is called {times_text(pair.after.counts)}, {not_text(pair.before.counts)}{place}"
     heaviest = sorted(group, key=lambda change: -abs(change.rank))
-    count = sum(change.pair.count_rise for change in group)
-    times, word = times_text((abs(count), abs(count))), "more" if count >= 0 else "less"
-    return f"{names_of(heaviest)} are called {times} {word}{at_text(heaviest[0].place)}"
+    rise = sum(change.pair.count_rise for change in group)
+    return f"{names_of(heaviest)} are called {more_times_text(rise)}{at_text(heaviest[0].place)}"
 
 
 def _on_one(change: Change, operators: Sequence[Change]) -> str:
@@ -175,9 +175,9 @@ def _on_one(change: Change, operators: Sequence[Change]) -> str:
             now = (
                 f"{_no_or_number(pair.after.counts)} {pair.name}{'' if pair.after.counts == (1, 1) else 's'}"
             )
-            why = ", which a graph break makes" if is_region(pair.name) and pair.before.counts[1] else ""
+            why = ", from a graph break" if is_region(pair.name) and pair.before.counts[1] else ""
             then = f"before {number_text(pair.before.counts)}"
-            return f"torch.compile: {now} a call, {then}{why}{at_text(change.place)}"
+            return f"torch.compile: {now} per call, {then}{why}{at_text(change.place)}"
         case Kind.REQUEST:
             return f"{_no_or_number(pair.after.counts)} {pair.name}, before {number_text(pair.before.counts)}"
         case _:
@@ -193,9 +193,9 @@ def _on_replays(change: Change) -> str:
     """Captured graphs of CUDA: without them each kernel is launched by itself."""
     after, before = change.pair.after.counts, change.pair.before.counts
     if after == (0, 0):
-        text = f"no captured CUDA graph is replayed, before {times_text(before)} a call"
+        text = f"no captured CUDA graph is replayed, before {times_text(before)} per call"
         return text + at_text(change.place)
-    text = f"captured CUDA graphs are replayed {times_text(after)} a call, {not_text(before)}"
+    text = f"captured CUDA graphs are replayed {times_text(after)} per call, {not_text(before)}"
     return text + at_text(change.place)
 
 
@@ -229,15 +229,15 @@ def _on_inner(changes: Sequence[Change], context: Context, *, has_code: bool) ->
     what = "other kernels" if Kind.KERNEL in kinds else "other operators inside"
     if kinds <= {Kind.ALLOCATION}:
         what = "other memory"
-    start = f"beside it, {what}" if has_code else f"same calls, {what}"
+    start = f"also {what}" if has_code else f"same calls, {what}"
     if explained := {**context.settings, **context.facts}:
         return f"{start}: {differences_text(explained)}"
     operators = sorted((change for change in changes if change.pair.kind is Kind.INNER), key=_says_little)
     more = names_of([change for change in operators if change.pair.count_rise > 0])
     less = names_of([change for change in operators if change.pair.count_rise < 0])
     if not operators:
-        return f"{start}; nothing that is known differs"
-    return f"{start}: {more or 'nothing'} in place of {less}" if less else f"{start}: {more} besides"
+        return f"{start}, and no recorded fact differs"
+    return f"{start}: {more or 'nothing'} instead of {less}" if less else f"{start}: {more} in addition"
 
 
 def _says_little(change: Change) -> tuple[bool, float]:

@@ -1,6 +1,6 @@
 """Figures of a verdict as text.
 
-Rule 1: a figure is shown with as many digits as keep it on its own side of the limit it is held against.
+Rule 1: a figure is shown with as many digits as keep it on its own side of the limit it is compared with.
 """
 
 import math
@@ -32,6 +32,31 @@ def change_text(ratio: float, tolerance: float | None = None) -> str:
     return text
 
 
+def bounds_text(ratios: tuple[float, float], tolerance: float | None = None) -> str:
+    """Bounds of a change, as `change_text` has each; two percentages without their signs.
+
+    >>> bounds_text((1.116, 1.293)), bounds_text((97.0, 103.0))
+    ('[+11.6, +29.3]', '[x 97, x 103]')
+    """
+    texts = [change_text(ratio, tolerance) for ratio in ratios]
+    if all(text.endswith(" %") for text in texts):
+        texts = [text.removesuffix(" %") for text in texts]
+    return f"[{', '.join(texts)}]"
+
+
+def share_text(ratio: float) -> str:
+    """*ratio* in percent, on its own side of 100 %.
+
+    >>> share_text(2.0), share_text(1 + 1e-7), share_text(1e-4)
+    ('200 %', '100.00001 %', '0.01 %')
+    """
+    for digits in range(3, _EXACT_DIGITS):
+        rounded = float(f"{100 * ratio:.{digits}g}")
+        if _is_same_side(rounded, 100 * ratio, 100.0):
+            break
+    return f"{Decimal(repr(rounded)).normalize():f} %"
+
+
 def count_text(count: int, noun: str) -> str:
     """*count* of what *noun* names, in words."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
@@ -54,12 +79,26 @@ def _is_same_side(rounded: float, value: float, limit: float) -> bool:
 
 
 def energy_text(record: Record, summary: Summary) -> str:
-    """Mean joules a round with their standard uncertainty; what they are of, where something is missing."""
-    is_dust = summary.uncertainty_j < DUST * summary.energy_j
-    energy = with_uncertainty_text(summary.energy_j, 0.0 if is_dust else summary.uncertainty_j, "J")
-    mark = "" if record.provenance is Provenance.MEASURED else record.provenance.value
+    """Mean joules per round with their standard uncertainty; what they are of, if something is missing."""
     count = count_text(len(record.usable_rounds), "round")
-    return f"{energy} a round ({', '.join(filter(None, (mark, scope_text(record), count)))})"
+    return f"{_joules_text(summary)} per round ({', '.join((*_marks(record), count))})"
+
+
+def brief_energy_text(record: Record, summary: Summary) -> str:
+    """The same without the rounds: `12.35 +- 0.23 J (estimated)`."""
+    marks = ", ".join(_marks(record))
+    return f"{_joules_text(summary)} ({marks})" if marks else _joules_text(summary)
+
+
+def _joules_text(summary: Summary) -> str:
+    is_dust = summary.uncertainty_j < DUST * summary.energy_j
+    return with_uncertainty_text(summary.energy_j, 0.0 if is_dust else summary.uncertainty_j, "J")
+
+
+def _marks(record: Record) -> tuple[str, ...]:
+    """What a reader must know of its joules: where they are from, what they are of."""
+    mark = "" if record.provenance is Provenance.MEASURED else record.provenance.value
+    return tuple(filter(None, (mark, scope_text(record))))
 
 
 def confidence_text(alpha: float) -> str:
@@ -67,18 +106,20 @@ def confidence_text(alpha: float) -> str:
 
 
 def spread_notes(spread: Spread, without: str, noun: str) -> tuple[str, ...]:
-    """What bounds rest on, where that isn't the spread of all values (of the *noun*) themselves.
+    """What bounds are made of, if that isn't the spread of all values (of the *noun*) themselves.
 
-    *without* says that there is no spread to be had.
+    *without* explains why no spread is available.
     """
     notes = []
     if spread.source == "assumed":
-        notes.append(f"{without}: a CV of {PRIOR_ROUND_CV * 100:g} % a round is assumed")
+        notes.append(
+            f"{without}: a coefficient of variation of {PRIOR_ROUND_CV * 100:g} % per round is assumed"
+        )
     elif spread.source == "baseline":
-        notes.append("one round has no spread of its own: the baseline's is used")
+        notes.append("one round has no spread: the spread of the baseline is used")
     if spread.trimmed_count:
         notes.append(
-            f"20 % trimmed mean: {spread.trimmed_count} of {spread.count} {noun} at each end kept out of the "
-            "mean, none deleted"
+            f"20 % trimmed mean: the {spread.trimmed_count} highest and {spread.trimmed_count} lowest of "
+            f"{spread.count} {noun} are not in the mean"
         )
     return tuple(notes)

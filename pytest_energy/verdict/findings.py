@@ -167,6 +167,9 @@ class ByChance:
     alpha: float
 
 
+Doubt = NotConfirmed | ByChance | FewLargeRounds | MachineMoved | SameCalls
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreepSince:
     """A level that has crept up to *ratio* of the first sessions', from the session *created* then on.
@@ -214,7 +217,7 @@ class Compared:
     chances: Chances | None = None
     unused_count: int = 0
     decisive: PartComparison | None = None
-    doubt: NotConfirmed | ByChance | FewLargeRounds | MachineMoved | SameCalls | None = None
+    doubt: Doubt | None = None
     proves_rise: bool = True
     crept: Crept | None = None
     odd_entries: tuple[str, ...] = ()

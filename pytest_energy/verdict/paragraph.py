@@ -1,4 +1,8 @@
-"""What a sentence about a verdict is about, and what several of them make."""
+"""What a sentence about a verdict is about, and what several of them make.
+
+Rule 1: of a finding one headline, at most one cause and one piece of advice are always shown; its details are
+    for those who ask for all.
+"""
 
 import shlex
 from dataclasses import dataclass
@@ -10,44 +14,54 @@ _GATE = "--energy-estimates=gate"  # without it, no estimate is judged or kept
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """What joules are held against, as sentences call it.
+    """What joules are compared with, as sentences call it.
 
     Attributes:
-        name: `against ...`
-        level: `..., ... 100 J`
+        name: `compared with ...`
         facts: `differs from ...`
         then: `samples: 10 ...`
         now: `..., 20 ...`
     """
 
     name: str
-    level: str
     facts: str
     then: str
     now: str
 
+    def level_text(self, energy: str) -> str:
+        """*energy*, which is the reference's, as a headline has it."""
+        return f"baseline {energy}" if self is THE_BASELINE else f"{energy} on {self.name}"
+
 
 THE_BASELINE = Reference(
     name="the baseline",
-    level="baseline",
-    facts="the baseline's newest session",
+    facts="the newest session of the baseline",
     then="in the baseline",
     now="now",
 )
 
 
 def revision(before: str, after: str) -> Reference:
-    """The side *before*, held against which the side *after* is judged."""
-    return Reference(name=before, level="there", facts=before, then=f"on {before}", now=f"on {after}")
+    """The side *before*, with which the side *after* is compared."""
+    return Reference(name=before, facts=before, then=f"on {before}", now=f"on {after}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Paragraph:
-    """One finding in words; an empty detail is not to be shown."""
+    """One finding in words; what is empty is not shown.
+
+    Attributes:
+        headline: The number first, where there is one.
+        cause: What is behind the number.
+        advice: What to do.
+        other_advice: What else may be done.
+    """
 
     headline: str
+    cause: str = ""
+    advice: str = ""
     details: tuple[str, ...] = ()
-    advice: tuple[str, ...] = ()
+    other_advice: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +69,14 @@ class Subject:
     """What the sentences are about: a record, its joules in words (empty without), and a reference.
 
     Attributes:
-        is_by_counts: The verdict hangs on the counts.
+        energy: With the rounds that they are of, for a detail.
+        brief_energy: Without, for a headline.
+        is_by_counts: The verdict depends on the counts.
     """
 
     record: Record
     energy: str
+    brief_energy: str
     reference: Reference
     is_by_counts: bool = False
 
@@ -98,5 +115,5 @@ class Subject:
         """How to have more rounds than there are."""
         count = len(self.record.usable_rounds)
         if count == 1:
-            return "take more rounds: measure the work with energy.measure(...), which repeats it"
-        return f"take more rounds: {self.command(f'--energy-rounds={2 * count}')}"
+            return "Take more rounds: measure the work with energy.measure(...), which repeats it."
+        return f"Take more rounds: {self.command(f'--energy-rounds={2 * count}')}"

@@ -1,29 +1,26 @@
-"""What is to be said of a record, in words; those of a comparison stand in `comparison_words`.
+"""A decision in words; those of a comparison are in `comparison_words`, those of a budget in `budget_words`.
 
-Rule 1: the first line of a reason stands by itself; tables show no more. The rest says why and what to do.
+Rule 1: the first line of a reason makes sense by itself; tables show no more. The next ones are the cause and
+    what to do: a failure shows these by default. The rest is for those who ask for all.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import singledispatch
 from typing import get_args
 
-from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.judgement import FAILING, Brief, Judgement
 from pytest_energy.meter.scope import estimated_j
 from pytest_energy.model import Provenance, Record
 from pytest_energy.units import to_text
+from pytest_energy.verdict.budget_words import against_budget
 from pytest_energy.verdict.comparison_words import compared, full_comparison
-from pytest_energy.verdict.count_paragraphs import beside, counted
-from pytest_energy.verdict.figures import (
-    change_text,
-    confidence_text,
-    count_text,
-    energy_text,
-    joules_beside,
-    spread_notes,
-)
+from pytest_energy.verdict.count_paragraphs import changes_of, counted, labelled, same_calls
+from pytest_energy.verdict.count_phrases import differences_text
+from pytest_energy.verdict.figures import brief_energy_text, count_text, energy_text
 from pytest_energy.verdict.findings import (
     AgainstBudget,
+    Compared,
     Decision,
     FactsDiffer,
     Finding,
@@ -39,54 +36,74 @@ from pytest_energy.verdict.paragraph import THE_BASELINE, Paragraph, Reference, 
 
 
 def in_words(decision: Decision, reference: Reference = THE_BASELINE) -> Judgement:
-    """*decision* as it is shown and kept, held against what *reference* names."""
+    """*decision* as it is shown and kept, compared with what *reference* names."""
+    brief, details = _texts(decision, reference)
     return Judgement(
         record=decision.record,
         verdict=decision.verdict,
-        reason=reason(decision, reference),
+        reason="\n  ".join((*brief.lines, *details)),
         summary=decision.summary,
         budget=decision.budget,
         comparison=full_comparison(decision, reference),
         terms=decision.terms,
         unchecked=decision.unchecked,
         counts_comparison=decision.counts_comparison,
+        brief=brief,
     )
 
 
-def reason(decision: Decision, reference: Reference = THE_BASELINE) -> str:
-    """The worst finding's headline, then all the rest of what there is to say."""
+def _texts(decision: Decision, reference: Reference) -> tuple[Brief, list[str]]:
+    """What is always shown, of the worst finding, and all the rest."""
     subject = _subject(decision, reference)
     worst, *others = (_paragraph(finding, subject) for finding in decision.findings)
-    lines = [*beside(decision), *filter(None, worst.details)]
+    cause = _cause(decision, worst, others)
+    lines = [*worst.other_advice, *changes_of(decision), worst.cause, *worst.details]
+    lines = [line for line in lines if line and line not in cause]
     for other in others:
-        lines += [f"also: {other.headline}", *(f"  {line}" for line in filter(None, other.details))]
+        details = filter(None, (other.cause, *other.details))
+        lines += [f"also: {other.headline}", *(f"  {line}" for line in details)]
     lines += (f"note: {_one_line(note)}" for note in decision.notes)
     if decision.unchecked:
         limits = " and its ".join(decision.unchecked)
-        lines.append(f"not checked against its {limits}; with --energy-strict that fails the test")
-    for paragraph in (worst, *others):
-        lines += (f"what to do: {line}" for line in paragraph.advice[:1])
-        lines += paragraph.advice[1:]
+        lines.append(f"Not checked against its {limits}. With --energy-strict, that fails the test.")
+    for other in others:
+        lines += filter(None, (other.advice, *other.other_advice))
+    brief = Brief(headline=_one_line(worst.headline), cause=_one_line(cause), advice=_one_line(worst.advice))
     # What others wrote into a line starts no line of its own.
-    return "\n".join((_one_line(worst.headline), *(f"  {' '.join(line.splitlines())}" for line in lines)))
+    return brief, [" ".join(line.splitlines()) for line in lines]
+
+
+def _cause(decision: Decision, worst: Paragraph, others: Sequence[Paragraph]) -> str:
+    """What is behind the joules: what changed in the code, another limit that is exceeded, or time."""
+    if not isinstance(decision.findings[0], Compared | AgainstBudget):
+        return worst.cause
+    counts = decision.counts_comparison
+    if counts is not None and (counts.changes or counts.settings):
+        return next(labelled(counts))
+    for finding, other in zip(decision.findings[1:], others, strict=True):
+        if finding.verdict in FAILING:
+            return f"also: {other.headline}"
+    return "; ".join(filter(None, (worst.cause, same_calls(decision))))
 
 
 def _subject(decision: Decision, reference: Reference) -> Subject:
+    record, summary = decision.record, decision.summary
     return Subject(
-        record=decision.record,
+        record=record,
         energy=_joules_text(decision),
+        brief_energy="" if summary is None else brief_energy_text(record, summary),
         reference=reference,
         is_by_counts=any(isinstance(finding, OfCounts) for finding in decision.findings),
     )
 
 
 def _joules_text(decision: Decision) -> str:
-    """The joules a round; where none are judged, also why the rounds give none; else that is a finding."""
+    """The joules per round; without any, why, if only counts are judged: else a finding reports it."""
     if decision.summary is not None:
         return energy_text(decision.record, decision.summary)
     because = decision.record.void_because
-    is_said = because is None or any(not isinstance(finding, OfCounts) for finding in decision.findings)
-    return "" if is_said else f"no joules: {because}"
+    is_reported = because is None or any(not isinstance(finding, OfCounts) for finding in decision.findings)
+    return "" if is_reported else f"no joules: {because}"
 
 
 def _one_line(text: str) -> str:
@@ -99,6 +116,7 @@ def _paragraph(finding: Finding, subject: Subject) -> Paragraph:
 
 
 _paragraph.register(compared)
+_paragraph.register(against_budget)
 for _of_counts in get_args(OfCounts):
     _paragraph.register(_of_counts, counted)
 
@@ -108,36 +126,46 @@ for _of_counts in get_args(OfCounts):
 
 @_paragraph.register
 def _void(finding: Void, subject: Subject) -> Paragraph:
-    rounds = f"{count_text(len(subject.record.rounds), 'round')} taken"
+    rounds = count_text(len(subject.record.rounds), "round")
     command = f": {subject.command()}"
     if finding.pair_count is not None:
-        rounds, command = f"{count_text(finding.pair_count, 'pair')} of rounds taken before that", ""
-    advice = f"remove the cause and run it again{command}"
-    details = (f"{rounds}, compared with nothing",)
-    return Paragraph(f"no usable joules: {finding.because}", details, (advice,))
+        rounds, command = f"{count_text(finding.pair_count, 'pair')} of rounds before that", "."
+    return Paragraph(
+        headline=f"no usable joules: {finding.because}",
+        advice=f"Remove the cause and run the test again{command}",
+        details=(f"{rounds}, not compared",),
+    )
+
+
+_DOCTOR = "`pytest-energy doctor` shows what this machine can measure, and how to enable the rest."
 
 
 @_paragraph.register
 def _unmeasured(finding: Unmeasured, subject: Subject) -> Paragraph:
-    advice = "`pytest-energy doctor` says what this machine can measure, and how to mend the rest"
     if subject.record.rounds:
-        return _at_rest(finding, subject, advice)
+        return _at_rest(finding, subject)
+    advice = _DOCTOR
     if subject.record.provenance is Provenance.REPLAYED:
-        advice = "add this test and its rounds to the replay file, or run without a replay"
+        advice = "Add this test and its rounds to the replay file, or run without a replay."
     details = (line for line in _absent_sensor_lines(subject.record) if line not in finding.because)
-    return Paragraph(f"nothing was measured: {finding.because}", tuple(details), (advice,))
+    return Paragraph(
+        headline=f"nothing was measured: {finding.because}", advice=advice, details=tuple(details)
+    )
 
 
-def _at_rest(finding: Unmeasured, subject: Subject, advice: str) -> Paragraph:
-    """The devices that are measured did nothing: what they drew, and what is estimated of the rest."""
+def _at_rest(finding: Unmeasured, subject: Subject) -> Paragraph:
+    """The devices that are measured did nothing: what they drew, and an estimate of the rest."""
     record = subject.record
     beside_j = estimated_j(record)
     estimate = (
-        "" if beside_j is None else f"estimate of the CPU: ~{to_text(beside_j, 'J')} a round, not judged"
+        "" if beside_j is None else f"estimate of the CPU: ~{to_text(beside_j, 'J')} per round, not judged"
     )
-    judged = "pytest ... --energy-sensors=estimate --energy-estimates=gate judges the estimate"
-    details = (*_rest_lines(record), estimate, *_absent_sensor_lines(record))
-    return Paragraph(f"nothing was measured: {finding.because}", details, (advice, judged))
+    return Paragraph(
+        headline=f"nothing was measured: {finding.because}",
+        advice=_DOCTOR,
+        details=(*_rest_lines(record), estimate, *_absent_sensor_lines(record)),
+        other_advice=("To judge the estimate: pytest ... --energy-sensors=estimate --energy-estimates=gate",),
+    )
 
 
 def _rest_lines(record: Record) -> Iterator[str]:
@@ -152,21 +180,26 @@ def _rest_lines(record: Record) -> Iterator[str]:
 
 @_paragraph.register
 def _only_estimated(finding: OnlyEstimated, subject: Subject) -> Paragraph:
-    headline = "nothing measures here, and an estimate neither passes nor fails a test"
+    headline = f"{subject.brief_energy}, not judged: no sensor measures on this machine"
     if finding.void_because is not None:
-        headline = f"no joules, not even estimated: {finding.void_because}"
+        headline = f"no joules, and no usable estimate: {finding.void_because}"
     option = subject.counts_option
-    counts = "" if option is None else f"judge by counts ({option}), "
-    mend = "mend a sensor (`pytest-energy doctor` says how)"
-    advice = f"{mend}, {counts}or let estimates count: {subject.command()}"
-    return Paragraph(headline, (subject.energy, *_absent_sensor_lines(subject.record)), (advice,))
+    counts = "" if option is None else f", compare counts ({option})"
+    enable = f"Enable a sensor (`pytest-energy doctor` shows how){counts}, or judge estimates"
+    return Paragraph(
+        headline=headline,
+        advice=f"{enable}: {subject.command()}",
+        details=(subject.energy, *_absent_sensor_lines(subject.record)),
+    )
 
 
 @_paragraph.register
 def _saturated(finding: Saturated, subject: Subject) -> Paragraph:
-    headline = f"saturated, so its joules are held against nothing: {finding.because}"
-    advice = "ask for a lower rate; if it kept up before, the server has become slower"
-    return Paragraph(headline, (subject.energy,), (advice,))
+    return Paragraph(
+        headline=f"saturated, so not compared: {finding.because}",
+        advice="Lower the request rate. If the server kept up with this rate before, it has become slower.",
+        details=(subject.energy,),
+    )
 
 
 def _absent_sensor_lines(record: Record) -> tuple[str, ...]:
@@ -177,67 +210,48 @@ def _absent_sensor_lines(record: Record) -> tuple[str, ...]:
     )
 
 
-# ---- budgets ----
-
-
-@_paragraph.register
-def _against_budget(finding: AgainstBudget, subject: Subject) -> Paragraph:
-    limit_j = finding.limit_j
-    relation = {
-        Verdict.OVER_BUDGET: "over",
-        Verdict.PASS: "within",
-        Verdict.INCONCLUSIVE: "can't tell whether within",
-    }[finding.verdict]
-    unit = {"round": "a round", "sample": "a sample", "token": "an output token"}[finding.unit]
-    energy = subject.energy
-    if finding.unit != "round":
-        energy = f"{joules_beside(finding.mean_j, limit_j)} {unit}, {energy}"
-    change = f" ({change_text(finding.mean_j / limit_j)})" if limit_j > 0 else ""
-    lower, upper = (joules_beside(bound_j, limit_j) for bound_j in finding.bounds_j)
-    budget = f"{to_text(limit_j, 'J', digits=12)} {unit}"
-    bounds = f"bounds of the mean: {lower} to {upper}, each at {confidence_text(finding.alpha)}"
-    notes = spread_notes(finding.spread, "one round has no spread of its own", "rounds")
-    advice = {
-        Verdict.OVER_BUDGET: ("use less energy, or raise the budget in the test's energy marker",),
-        Verdict.INCONCLUSIVE: (subject.more_rounds,),
-    }.get(finding.verdict, ())
-    return Paragraph(f"{energy}, {relation} the budget of {budget}{change}", (bounds, *notes), advice)
-
-
 # ---- nothing to compare with ----
 
 
 @_paragraph.register
 def _no_baseline(finding: NoBaseline, subject: Subject) -> Paragraph:
     missing = "no session with usable joules in the baseline" if finding.is_unusable else "no baseline"
-    headline = f"{missing} on {subject.record.machine.key} to compare with"
-    advice = f"make one here, from a run you trust: {subject.command('--energy-baseline=add')}"
-    return Paragraph(headline, (subject.energy, _machines_line(finding.other_machines)), (advice,))
+    command = subject.command("--energy-baseline=add")
+    return Paragraph(
+        headline=f"{missing} for {subject.record.machine.key}",
+        advice=f"Record one, from a run that you trust: {command}",
+        details=(subject.energy, _machines_line(finding.other_machines)),
+    )
 
 
 @_paragraph.register
 def _facts_differ(finding: FactsDiffer, subject: Subject) -> Paragraph:
     reference, differences, machines = subject.reference, finding.differences, finding.other_machines
-    names, differ = ", ".join(differences), "differs" if len(differences) == 1 else "differ"
-    headline = f"{names} {differ} from {reference.name}'s, so {subject.energy} can't be compared with it"
-    details = tuple(
+    details = [
         f"{name}: {old} {reference.then}, {new} {reference.now}" for name, (old, new) in differences.items()
+    ]
+    advice = "Give both sides the same work, measured the same way."
+    if machines is not None:
+        command = subject.command("--energy-baseline=replace")
+        advice = f"Measure the same work as the baseline, or replace the baseline: {command}"
+        details.append(_machines_line(machines))
+    return Paragraph(
+        headline=f"not compared with {reference.name}: {differences_text(differences)}",
+        advice=advice,
+        details=(subject.energy, *details),
     )
-    if machines is None:
-        return Paragraph(headline, details, ("have both sides do the same work, measured alike",))
-    command = subject.command("--energy-baseline=replace")
-    advice = f"measure as the baseline was, or start a new one: {command}"
-    return Paragraph(headline, (*details, _machines_line(machines)), (advice,))
 
 
 @_paragraph.register
 def _no_such_joules(finding: NoSuchJoules, subject: Subject) -> Paragraph:
-    headline = f"{finding.basis or 'joules'} can't be compared: {finding.because}"
-    advice = "compare other joules (basis= and per= of the test's energy marker)"
-    return Paragraph(headline, (subject.energy,), (advice,))
+    return Paragraph(
+        headline=f"{finding.basis or 'joules'} not compared: {finding.because}",
+        advice="Compare other joules: change basis= or per= in the test's energy marker.",
+        details=(subject.energy,),
+    )
 
 
 def _machines_line(other_machines: tuple[str, ...]) -> str:
     if not other_machines:
-        return "no other machine has a baseline for this test"
-    return f"other machines that have a baseline for this test: {', '.join(other_machines)}"
+        return "No other machine has a baseline for this test."
+    return f"other machines with a baseline for this test: {', '.join(other_machines)}"

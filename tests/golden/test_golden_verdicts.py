@@ -1,6 +1,7 @@
 """Every finding in words, letter by letter. `ENERGY_GOLDEN=accept` writes them anew; then read the diff."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.basis import Basis
 from pytest_energy.counts import Counts
-from pytest_energy.judgement import Budget, Judgement, Verdict
+from pytest_energy.judgement import FAILING, Budget, Judgement, Verdict
 from pytest_energy.model import Provenance, Reading, Record, SensorStatus
+from pytest_energy.plugin.reports import failure_lines
 from pytest_energy.stats.centre import spread_of
 from pytest_energy.verdict.findings import (
     Compared,
@@ -271,12 +273,52 @@ def words(name: str, judgement: Judgement) -> str:
 def test_words(name: str, cases: Mapping[str, Case], reference: Reference) -> None:
     """The reason of each case, first line and all, is as accepted."""
     text = "\n".join(words(case, in_words(decision(), reference)) for case, decision in cases.items())
+    check(name, text)
+
+
+def check(name: str, text: str) -> None:
+    """Compare *text* with the golden file *name*."""
     path = FOLDER / f"{name}.txt"
     if os.environ.get("ENERGY_GOLDEN") == "accept":
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text(encoding="utf-8"), (
         f"{path.name} differs; `make golden` accepts what is said now"
     )
+
+
+def failures() -> dict[str, Judgement]:
+    """Each case that fails its test, in words."""
+    groups: tuple[tuple[Mapping[str, Case], Reference], ...] = (
+        (BUDGETS, THE_BASELINE),
+        (COMPARED, THE_BASELINE),
+        (COUNTS, THE_BASELINE),
+        (REVISIONS, MAIN),
+    )
+    judgements = {
+        f"{name} ({reference.name})": in_words(decision(), reference)
+        for cases, reference in groups
+        for name, decision in cases.items()
+    }
+    return {name: judgement for name, judgement in judgements.items() if judgement.verdict in FAILING}
+
+
+def test_failures_as_pytest_shows_them() -> None:
+    """What a failed test prints by default, letter by letter."""
+    texts = ["\n".join((f"==== {name} ====", *failure_lines(one))) for name, one in failures().items()]
+    check("failures", "\n\n".join(texts) + "\n")
+
+
+@pytest.mark.parametrize("name", failures())
+def test_a_failure_is_four_lines_with_the_number_first(name: str) -> None:
+    """By default: the number within 60 characters, the cause, what to do, and how to see the rest."""
+    judgement = failures()[name]
+    lines = failure_lines(judgement)
+    assert len(lines) == 4
+    assert re.match(r"[-+]?\d|x \d", lines[0][:60])
+    assert lines[-1] == "-v shows the rest"
+    assert failure_lines(judgement, is_whole=True) == judgement.reason.splitlines()
+    assert judgement.brief is not None
+    assert judgement.reason.startswith("\n  ".join(judgement.brief.lines))
 
 
 def test_every_kind_of_finding_is_in_words() -> None:

@@ -217,7 +217,7 @@ def test_the_part_that_has_moved_is_named(repository: Repository, capfd: pytest.
     assert found.status == 1, found.text
     heavy, light = found.test("test_heavy"), found.test("test_light")
     assert (heavy["verdict"], light["verdict"]) == ("regression", "pass"), found.text
-    assert heavy["reason"].startswith("work +30")
+    assert heavy["reason"].startswith("+30")
     work = next(part for part in heavy["baseline"]["parts"] if part["part"] == "work")
     assert work["ratio"] == pytest.approx(1.3, rel=0.01)
 
@@ -331,7 +331,7 @@ def test_counts_alone(repository: Repository, capfd: pytest.CaptureFixture[str])
     assert found.status == 1, found.text
     epoch, light = found.test("test_epoch"), found.test("test_light")
     assert (epoch["verdict"], light["verdict"]) == ("regression", "pass"), found.text
-    assert epoch["reason"].startswith("step (steps.py) is called 5 times, not 3"), epoch["reason"]
+    assert epoch["brief"]["cause"].startswith("step (steps.py) is called 5 times, not 3"), epoch["reason"]
     assert "compared with the counts of HEAD~1 (" in epoch["reason"]
     assert epoch["rounds"] == []
     assert "test 1 of 2: test_calc.py::test_epoch: counted" in found.text
@@ -416,7 +416,7 @@ def test_a_block_has_fresh_processes_whose_levels_average(
     assert len(process_ids) == len(set(process_ids)) == 6, outcome.text
     test = outcome.test("test_levels")
     assert test["baseline"]["ratio"] == pytest.approx(1.05 ** (2 / 3), rel=1e-6)
-    assert "6 pairs of rounds, taken in turns in 3 blocks" in test["baseline"]["note"]
+    assert "6 pairs of rounds, in turns in 3 blocks" in test["baseline"]["note"]
     assert [round(one["energy_j"], 6) for one in test["rounds"]] == [10.0, 10.0, 10.5, 10.5, 10.5, 10.5]
     assert "block 3 of 3, test 1 of 1: test_calc.py::test_levels: 2 pairs" in outcome.text
     assert trees(repository.root) == 1
@@ -429,7 +429,7 @@ def test_what_can_not_be_compared_is_told(repository: Repository, capfd: pytest.
     found = run(repository, capfd, "HEAD", "--pairs=2")
     assert found.status == 1, found.text
     assert found.test("test_marked")["verdict"] == "inconclusive", found.text
-    assert "could not be taken in turns" in found.test("test_marked")["reason"]
+    assert "rounds not in turns" in found.test("test_marked")["reason"]
     assert "ERROR: test_calc.py::test_broken failed on HEAD (" in found.text
     assert "it breaks in a temporary tree" in found.text
     assert f"WARNING: both sides imported shared from {repository.root / 'shared.py'}" in found.text

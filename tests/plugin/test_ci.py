@@ -23,7 +23,8 @@ def test_within(energy):
     energy.measure(lambda: None)
 """
 TEN_J = [9.9, 10.0, 10.1, 9.95, 10.05]
-ERROR = "::error file=test_work.py,line=4,title=energy over-budget%3A test_over::10.000 +- "
+AT = "::error file=test_work.py,line=4,title=energy over-budget%3A test_over::"
+ERROR = f"{AT}125 %25 of the budget: 10.000 +- "
 
 
 @pytest.fixture

@@ -7,6 +7,9 @@ import pytest
 from tests.plugin.conftest import TWO_TESTS as TESTS
 from tests.plugin.conftest import Project, junit, order, rounds, suspicious
 
+NUMBER_FIRST = "FAILED test_work.py::test_work - +2"
+"""Of pytest's short summary: no type of an exception and no verdict in front."""
+
 
 def test_a_suspect_that_is_not_confirmed_passes_and_counts_once(gated: Project) -> None:
     """A rise that the second run doesn't show fails nothing; all is counted as if the test had run once."""
@@ -31,11 +34,8 @@ def test_a_suspect_that_is_confirmed_fails_once(gated: Project) -> None:
     assert run.verdict() == "regression"
     assert (len(run.test()["rounds"]), run.test()["confirming_count"]) == (10, 5)
     assert run.test()["outcome"] == "failed"
-    assert "confirmed by a second batch of 5 rounds" in run.text
-    assert any(
-        line.startswith("FAILED test_work.py::test_work - Failed: energy regression: ")
-        for line in run.result.outlines
-    )
+    assert "confirmed by a second batch of 5 rounds" in run.test()["reason"]
+    assert any(line.startswith(NUMBER_FIRST) for line in run.result.outlines)
     cases = junit(gated.path / "junit.xml")
     assert sorted(cases["test_work"]) == ["failure", "properties"]
     again = suspicious(gated, "--lf", second_j=12.1)
@@ -64,6 +64,7 @@ def test_who_stops_at_failures_is_told_at_once(gated: Project, option: str) -> N
     assert order(gated)[:2] == (["work"] if option != "--maxfail=2" else ["work", "other"])
     assert order(gated).count("work") == 1
     assert run.result.parseoutcomes()["failed"] == 1
+    assert any(line.startswith(NUMBER_FIRST) for line in run.result.outlines)
 
 
 def test_an_expected_failure_is_told_at_once(gated: Project) -> None:
@@ -148,6 +149,7 @@ def test_workers_confirm_at_their_end(gated: Project, second_j: float, failed: i
     assert order(gated).count("work") == 2
     assert (len(run.test()["rounds"]), run.test()["confirming_count"]) == (10, 5)
     assert ("failure" in junit(gated.path / "junit.xml")["test_work"]) is bool(failed)
+    assert any(line.startswith(NUMBER_FIRST) for line in run.result.outlines) is bool(failed)
     assert run.document is not None
     assert [test["id"].rpartition("::")[2] for test in run.document["tests"]] == ["test_work", "test_other"]
 

@@ -36,7 +36,7 @@ def test_a_budget_that_is_exceeded_fails_with_joules_and_budget(project: Project
     run = project.run()
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED
     assert run.verdict() == "over-budget"
-    assert "energy over-budget:" in run.text
+    assert " % of the budget: " in run.text
     assert run.test()["energy_j"] == pytest.approx(10, rel=1e-9)
     assert run.test()["budget_j"] == 8
     assert "Traceback" not in run.text

@@ -12,7 +12,7 @@ from pytest_energy.ab.judge import Problem, Suite, decide_pairs, judge_pairs
 from pytest_energy.ab.part_changes import ONLY_LOOK, Look
 from pytest_energy.ab.protocol import FinishedTest
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
-from pytest_energy.judgement import Judgement, Part, PartComparison, Verdict
+from pytest_energy.judgement import Brief, Judgement, Part, PartComparison, Verdict
 from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.stats.centre import Spread
 from pytest_energy.verdict.findings import Decision, FactsDiffer, Void
@@ -99,7 +99,7 @@ def test_the_figures_are_those_of_the_pairs() -> None:
     assert comparison.duration_ratio == pytest.approx(1.3, rel=1e-3)
     assert comparison.power_ratio == pytest.approx(1.0, rel=1e-3)
     assert comparison.tolerance == 0.02
-    assert comparison.note == "against main (abc1234): 6 pairs of rounds, taken in turns"
+    assert comparison.note == "compared with main (abc1234): 6 pairs of rounds, in turns"
 
 
 def test_a_judgement_survives_its_json() -> None:
@@ -254,7 +254,7 @@ def test_blocks_are_judged_together() -> None:
     assert result.verdict is Verdict.REGRESSION
     assert result.comparison.ratio == pytest.approx(1.05, rel=1e-3)
     assert result.comparison.note.startswith(
-        "against main (abc1234): 18 pairs of rounds, taken in turns in 3 blocks"
+        "compared with main (abc1234): 18 pairs of rounds, in turns in 3 blocks"
     )
     assert len(result.record.rounds) == 18
 
@@ -342,7 +342,7 @@ def test_seconds_that_shake_do_not_hide_the_work() -> None:
     """Rounds that take 0.8 to 1.4 s at ready power: the work passes, and a rise of 3 % is found in it."""
     same, more = judged_parts(seconds=SHAKY), judged_parts(seconds=SHAKY, work=1.03)
     assert (same.verdict, more.verdict) == (Verdict.PASS, Verdict.REGRESSION)
-    assert more.reason.startswith("work +3.0 % against main (abc1234), more than the 2 % allowed")
+    assert more.reason.startswith("+3.0 % energy of the work [+2.5, +3.5], allowed 2 %: ")
     assert part_of(more, Part.WORK).ratio == pytest.approx(1.03, rel=1e-3)
     assert not part_of(same, Part.WAITING).is_judged
 
@@ -351,7 +351,7 @@ def test_a_wait_is_named() -> None:
     """Steady rounds that take 10 % longer, doing the same: waiting has moved, and the work has not."""
     result = judged_parts(wait=1.1)
     assert result.verdict is Verdict.REGRESSION
-    assert result.reason.startswith("waiting, seconds +10")
+    assert result.reason.startswith("+10.0 % time [")
     assert "work 0 %" in result.reason or "work +0.0 %" in result.reason
     assert "waiting +100 ms at 100 W" in result.reason
     assert part_of(result, Part.WORK).verdict is Verdict.PASS
@@ -386,7 +386,7 @@ def test_without_ready_power_all_joules_are_judged() -> None:
     assert result.comparison.parts == ()
     assert "ready power of gpu:0 is not known" in result.comparison.no_parts_because
     assert result.verdict is Verdict.REGRESSION
-    assert result.reason.startswith("energy +5")
+    assert result.reason.startswith("+5.0 % energy [")
 
 
 def test_a_few_large_rounds_do_not_pass() -> None:
@@ -431,7 +431,7 @@ def test_more_seconds_of_the_same_calls_are_not_the_codes() -> None:
         for wait, calls in ((1.08, Calls.UNKNOWN), (1.08, Calls.SAME), (1.3, Calls.SAME))
     )
     assert (known.verdict, same.verdict) == (Verdict.REGRESSION, Verdict.INCONCLUSIVE)
-    assert "the longer time is taken for the host's" in same.reason
+    assert "the longer time is attributed to the host" in same.reason
     assert part_of(same, Part.WAITING).verdict is Verdict.INCONCLUSIVE
     assert far.verdict is Verdict.REGRESSION
 
@@ -454,7 +454,7 @@ def test_no_calls_excuse_joules_of_work_that_may_have_risen() -> None:
     result = judged_parts(work=1.03, wait=1.03, noise=noise, look=looked(Calls.SAME))
     assert part_of(result, Part.WORK).verdict is Verdict.INCONCLUSIVE
     assert result.verdict is Verdict.REGRESSION
-    assert result.reason.startswith("energy +3.0 %")
+    assert result.reason.startswith("+3.0 % energy [")
 
 
 def test_without_parts_the_same_calls_excuse_nothing() -> None:
@@ -483,9 +483,13 @@ def test_counts_alone_decide_where_they_are_what_is_compared() -> None:
     result = judge_pairs([rounds], TEST_ID, NAMES, policy, look=Look(counted=counted))
     assert isinstance(result, Judgement)
     assert result.verdict is Verdict.REGRESSION
-    assert result.reason.startswith("layer_norm runs 36 times a call, not 12")
+    assert result.brief == Brief(
+        headline="+200.0 % weighted work, allowed 0 %",
+        cause="layer_norm runs 36 times per call, not 12",
+        advice="Find the cause in the changes since main (abc1234).",
+    )
     assert "compared with the counts of main (abc1234)" in result.reason
-    assert "find the cause in what has changed since main (abc1234)" in result.reason
+    assert "Find the cause in the changes since main (abc1234)" in result.reason
     assert result.counts_comparison is not None
     assert result.counts_comparison.is_judged
 
@@ -498,7 +502,7 @@ def test_counts_stand_beside_joules() -> None:
     result = judge_pairs([what], TEST_ID, NAMES, POLICY, look=Look(counted=counted))
     assert isinstance(result, Judgement)
     assert result.verdict is Verdict.PASS
-    assert "what changed: layer_norm runs 36 times a call, not 12" in result.reason
+    assert "what changed: layer_norm runs 36 times per call, not 12" in result.reason
     assert result.counts_comparison is not None
     assert not result.counts_comparison.is_judged
     assert result.record.counts == after.counts
@@ -518,4 +522,4 @@ def test_counts_stand_beside_a_test_that_nothing_measured() -> None:
     assert result.counts_comparison == counted.comparison is not None
     lines = result.reason.splitlines()
     assert lines[0] == "on main (abc1234): nothing was measured: no sensor"
-    assert lines[1].startswith("  what changed: layer_norm runs 36 times a call, not 12")
+    assert lines[1].startswith("  what changed: layer_norm runs 36 times per call, not 12")

@@ -53,7 +53,7 @@ def test_equal_counts_and_joules_need_no_last_block() -> None:
     test, judgement = run([block(100.0, TWELVE, TWELVE), block(100.0), block(100.0)])
     assert (len(test.blocks), test.is_open) == (2, False)
     assert judgement.verdict is Verdict.PASS
-    assert "taken in turns in 2 of 3 blocks, which was enough" in judgement.reason
+    assert "in turns in 2 of 3 blocks, which was enough" in judgement.reason
     assert "bounds at 95 % confidence (lower) and 98.75 % confidence (upper)" in judgement.reason
     assert judgement.record.counts == TWELVE
     assert "counts" not in judgement.record.absent
@@ -76,7 +76,7 @@ def test_a_rise_that_counts_explain_is_found_at_once() -> None:
     """Three times the calls and 30 % more joules: a regression after the first block of three."""
     test, judgement = run([block(130.0, TWELVE, MANY), block(130.0), block(130.0)])
     assert (len(test.blocks), judgement.verdict) == (1, Verdict.REGRESSION)
-    assert "what changed: layer_norm runs 36 times a call, not 12" in judgement.reason
+    assert "what changed: layer_norm runs 36 times per call, not 12" in judgement.reason
     assert "99.5 % confidence (lower)" in judgement.reason
 
 

@@ -6,22 +6,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_energy.judgement import Brief, Judgement, Verdict
 from pytest_energy.plugin.ci import annotations
+from pytest_energy.plugin.reports import failure_lines
+from tests.builders import record
 
 ROOT = Path("/checkout/package")
 ON_GITHUB = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": "/checkout"}
+
+
+Reported = tuple[pytest.TestReport, Judgement]
 
 
 def report(
     *,
     outcome: str = "failed",
     is_failing: bool = True,
-    verdict: str = "regression",
     reason: str = "up",
+    brief: Brief | None = None,
     file: str = "tests/test_a.py",
     line: int | None = 41,
     name: str = "test_a",
-) -> pytest.TestReport:
+) -> Reported:
     made = pytest.TestReport(
         nodeid=f"{file}::{name}",
         location=(file, line, name),
@@ -30,11 +36,13 @@ def report(
         longrepr=None,
         when="call",
     )
-    vars(made)["energy"] = {"verdict": verdict, "reason": reason, "is_failing": is_failing}
-    return made
+    vars(made)["energy"] = {"is_failing": is_failing}
+    return made, Judgement(
+        record=record(), verdict=Verdict.REGRESSION, reason=reason, brief=brief, outcome=outcome
+    )
 
 
-def command(made: pytest.TestReport, environ: dict[str, str] = ON_GITHUB) -> str:
+def command(made: Reported, environ: dict[str, str] = ON_GITHUB) -> str:
     (only,) = annotations([made], root=ROOT, environ=environ)
     return only
 
@@ -54,23 +62,28 @@ def test_an_error_at_the_tests_line() -> None:
 
 def test_what_the_runner_would_read_is_escaped() -> None:
     """Percent and line ends in the message, colons and commas in properties too."""
-    made = report(reason="+10 %: a, b\r\nwhy", name="t[x,y::z]", file="a,b.py", line=None)
+    brief = Brief(headline="+10 %: a, b", cause="why")
+    made = report(
+        reason="+10 %: a, b\n  why\n  more", brief=brief, name="t[x,y::z]", file="a,b.py", line=None
+    )
     assert command(made) == (
-        "::error file=package/a%2Cb.py,title=energy regression%3A t[x%2Cy%3A%3Az]::+10 %25: a, b%0D%0Awhy"
+        "::error file=package/a%2Cb.py,title=energy regression%3A t[x%2Cy%3A%3Az]::"
+        "+10 %25: a, b%0Awhy%0A-v shows the rest"
     )
 
 
 @given(reason=st.text(max_size=200), name=st.text(max_size=50))
 def test_no_text_makes_a_second_command(reason: str, name: str) -> None:
     """Whatever a test's name and reason hold, there is one line, and both can be read back."""
-    line = command(report(reason=reason, name=name))
+    made = report(reason=reason, name=name)
+    line = command(made)
     assert "\n" not in line
     assert "\r" not in line
     properties, message = line.removeprefix("::error ").split("::", maxsplit=1)
     file, number, title = properties.split(",")
     assert (file, number) == ("file=package/tests/test_a.py", "line=42")
     assert unescaped(title) == f"title=energy regression: {name}"
-    assert unescaped(message) == reason
+    assert unescaped(message) == "\n".join(failure_lines(made[1]))
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from pytest_energy.report import cells, count_cells, to_csv, to_markdown, to_ter
 from pytest_energy.report.html.entries import Shared, entry
 from tests.builders import COUNTS_COMPARISON, comparison, judgement
 
-LINE = "layer_norm runs 36 times a call, not 12: model.py:41 (forward) adds 24"
-OTHER = "the host waits for the GPU 100 times a call, not once: item() at train.py:57 (step)"
+LINE = "layer_norm runs 36 times per call, not 12: model.py:41 (forward) adds 24"
+OTHER = "the host waits for the GPU 100 times per call, not once: item() at train.py:57 (step)"
 CHANGED = replace(COUNTS_COMPARISON, lines=(LINE, OTHER), settings={})
 
 

@@ -43,11 +43,11 @@ class TestOperators:
     @pytest.mark.parametrize(
         ("before", "after", "line"),
         [
-            (12, 36, "layer_norm runs 36 times a call, not 12: model.py:41 (forward) adds 24"),
-            (1, 2, "layer_norm runs 2 times a call, not once: model.py:41 (forward) adds 1"),
-            (36, 1, "layer_norm runs once a call, not 36: model.py:41 (forward) drops 35"),
-            (0, 1, "layer_norm runs once a call, before not at all: model.py:41 (forward)"),
-            (12, 0, "layer_norm no longer runs, before 12 times a call: model.py:41 (forward)"),
+            (12, 36, "layer_norm runs 36 times per call, not 12: model.py:41 (forward) adds 24"),
+            (1, 2, "layer_norm runs 2 times per call, not once: model.py:41 (forward) adds 1"),
+            (36, 1, "layer_norm runs once per call, not 36: model.py:41 (forward) drops 35"),
+            (0, 1, "layer_norm runs once per call, before never: model.py:41 (forward)"),
+            (12, 0, "layer_norm no longer runs, before 12 times per call: model.py:41 (forward)"),
         ],
     )
     def test_more_fewer_new_and_gone(self, before: int, after: int, line: str) -> None:
@@ -58,7 +58,7 @@ class TestOperators:
     def test_counts_that_do_not_repeat_are_intervals(self) -> None:
         """Least and most stand on both sides."""
         assert lines((norm(12, most=14),), (norm(20, most=22),)) == (
-            "layer_norm runs 20 to 22 times a call, not 12 to 14: model.py:41 (forward) adds 8",
+            "layer_norm runs 20 to 22 times per call, not 12 to 14: model.py:41 (forward) adds 8",
         )
 
     def test_the_place_is_the_one_that_has_more_calls_wherever_its_lines_are(self) -> None:
@@ -69,13 +69,13 @@ class TestOperators:
         before = (entry_at(then, (CallPlace(file="model.py", line=41, function="forward", count=12), head)),)
         more = CallPlace(file="head.py", line=7, function="forward", count=3)
         after = (entry_at(count_entry("aten::relu", 15), (moved, more)),)
-        assert lines(before, after) == ("relu runs 15 times a call, not 14: head.py:7 (forward) adds 1",)
+        assert lines(before, after) == ("relu runs 15 times per call, not 14: head.py:7 (forward) adds 1",)
 
     def test_a_lambda_has_no_name_worth_showing(self) -> None:
         """What Python puts in angle brackets is left out."""
         call = count_entry("aten::relu", 1, place="test_a.py:3", function="<lambda>")
         assert lines((count_entry(),), (count_entry(), call)) == (
-            "relu runs once a call, before not at all: test_a.py:3",
+            "relu runs once per call, before never: test_a.py:3",
         )
 
     def test_the_backward_pass_goes_with_its_operator(self) -> None:
@@ -85,7 +85,7 @@ class TestOperators:
         assert lines(
             (norm(12), count_entry(backward, 12, size_bytes=3e7), nodes[0]),
             (norm(36), count_entry(backward, 36, size_bytes=9e7), nodes[1]),
-        ) == ("layer_norm runs 36 times a call, not 12: model.py:41 (forward) adds 24",)
+        ) == ("layer_norm runs 36 times per call, not 12: model.py:41 (forward) adds 24",)
 
     def test_what_stands_in_the_place_of_another_is_one_line(self) -> None:
         """Single operators where a fused one was: both are named."""
@@ -93,7 +93,7 @@ class TestOperators:
             count_entry(f"aten::{name}", 12, place="model.py:30") for name in ("mul", "tanh", "pow", "add")
         ]
         assert lines((count_entry("aten::gelu", 12, place="model.py:28"),), tuple(single)) == (
-            "add, mul, pow and 1 more run 48 times more a call in place of gelu: model.py:30 (forward)",
+            "add, mul, pow and 1 more run 48 more times per call instead of gelu: model.py:30 (forward)",
         )
 
     def test_another_type_is_told_as_such(self) -> None:
@@ -104,7 +104,7 @@ class TestOperators:
                 count_entry("aten::linear", 24, dtype="bfloat16", place="model.py:9"),
                 count_entry("aten::linear", 12, dtype="float32", flops=1e9, place="model.py:9"),
             ),
-        ) == ("linear runs in float32, not in bfloat16, 12 times a call: model.py:9 (forward)",)
+        ) == ("linear runs in float32, not in bfloat16, 12 times per call: model.py:9 (forward)",)
 
     def test_the_same_calls_on_more_are_told_with_how_much_more(self) -> None:
         """Equal counts on other inputs: their shapes, and the factor of the operations."""
@@ -123,7 +123,7 @@ class TestOperators:
         """A loader that makes the same batch anew: nothing is computed."""
         copies = count_entry("aten::to", 4, size_bytes=2e6, place="train.py:41", function="batch")
         assert lines((count_entry(),), (count_entry(), copies)) == (
-            "to() copies 4 times a call, before not at all: train.py:41 (batch)",
+            "to() copies 4 times per call, before never: train.py:41 (batch)",
         )
 
     def test_an_argument_that_came_or_went(self) -> None:
@@ -147,7 +147,7 @@ class TestOtherKinds:
             for count in (1, 100)
         ]
         assert lines((waits[0],), (waits[1],)) == (
-            "the host waits for the GPU 100 times a call, not once: item() at train.py:57 (step)",
+            "the host waits for the GPU 100 times per call, not once: item() at train.py:57 (step)",
         )
 
     def test_where_no_device_is_traced_nobody_waits(self) -> None:
@@ -155,7 +155,7 @@ class TestOtherKinds:
         read = count_entry("aten::item", 2, kind=Kind.WAIT)
         assert lines((count_entry(),), (count_entry(), read), source="torch.profiler (CPU)") == (
             (
-                "a value is read out of a tensor 2 times a call, before not at all "
+                "a value is read out of a tensor 2 times per call, before never "
                 "(on a GPU the host waits for it): item()"
             ),
         )
@@ -163,9 +163,11 @@ class TestOtherKinds:
     def test_waits_and_functions_that_are_gone(self) -> None:
         """Nobody waits `none times`."""
         wait = count_entry("aten::item", 8, kind=Kind.WAIT)
-        assert lines((wait,), ()) == ("the host no longer waits for the GPU, before 8 times a call: item()",)
+        assert lines((wait,), ()) == (
+            "the host no longer waits for the GPU, before 8 times per call: item()",
+        )
         assert lines((wait,), (), source="torch.profiler (CPU)") == (
-            "no value is read out of a tensor, before 8 times a call: item()",
+            "no value is read out of a tensor, before 8 times per call: item()",
         )
         call = count_entry("loads", 200, kind=Kind.FUNCTION)
         assert lines((call,), ()) == ("loads is no longer called, before 200 times",)
@@ -174,7 +176,7 @@ class TestOtherKinds:
         ("kind", "name", "line"),
         [
             (Kind.GRADIENT, "nodes", "no nodes are recorded for a backward pass, before 8"),
-            (Kind.GRAPH, "graph break", "torch.compile: no graph breaks a call, before 8"),
+            (Kind.GRAPH, "graph break", "torch.compile: no graph breaks per call, before 8"),
             (Kind.REQUEST, "output tokens", "no output tokens, before 8"),
         ],
     )
@@ -216,22 +218,22 @@ class TestOtherKinds:
         """Of torch.compile: how many, and how many before."""
         breaks = count_entry("graph break", 3, kind=Kind.GRAPH, place="model.py:12")
         assert lines((count_entry(),), (count_entry(), breaks)) == (
-            "torch.compile: 3 graph breaks a call, before none: model.py:12 (forward)",
+            "torch.compile: 3 graph breaks per call, before none: model.py:12 (forward)",
         )
 
     def test_regions_of_a_broken_graph(self) -> None:
         """What was one compiled region is two: the graph is broken between them."""
         regions = [count_entry("compiled region", count, kind=Kind.GRAPH) for count in (1, 2)]
         assert lines((regions[0],), (regions[1],)) == (
-            "torch.compile: 2 compiled regions a call, before 1, which a graph break makes",
+            "torch.compile: 2 compiled regions per call, before 1, from a graph break",
         )
 
     def test_a_captured_graph_that_is_replayed_no_more(self) -> None:
         """Its calls come one by one; the replays tell why."""
         replays = count_entry("CUDA graph replay", 32, kind=Kind.GRAPH, place="serve.py:20")
         assert lines((replays,), (count_entry("aten::linear", 100),)) == (
-            "no captured CUDA graph is replayed, before 32 times a call: serve.py:20 (forward)",
-            "linear runs 100 times a call, before not at all",
+            "no captured CUDA graph is replayed, before 32 times per call: serve.py:20 (forward)",
+            "linear runs 100 times per call, before never",
         )
 
     def test_operators_that_run_in_the_place_of_a_captured_graph_come_second(self) -> None:
@@ -248,7 +250,7 @@ class TestOtherKinds:
         """It is no graph break."""
         replays = [count_entry("CUDA graph replay", count, kind=Kind.GRAPH) for count in (1, 2)]
         assert lines((replays[0],), (replays[1],)) == (
-            "captured CUDA graphs are replayed 2 times a call, not once",
+            "captured CUDA graphs are replayed 2 times per call, not once",
         )
 
     def test_functions_and_requests(self) -> None:
@@ -259,7 +261,7 @@ class TestOtherKinds:
         called = [
             count_entry(name, 9, kind=Kind.FUNCTION, place="util.py:3", function="read") for name in "ab"
         ]
-        assert lines((), tuple(called)) == ("a and b are called 18 times more: util.py:3 (read)",)
+        assert lines((), tuple(called)) == ("a and b are called 18 more times: util.py:3 (read)",)
         assert lines(
             (count_entry("output tokens", 100, kind=Kind.REQUEST),),
             (count_entry("output tokens", 140, kind=Kind.REQUEST),),
@@ -278,7 +280,7 @@ class TestCauses:
         """A change inside that nothing explains is said to be that."""
         assert lines(
             (count_entry("sgemm", 1, kind=Kind.KERNEL),), (count_entry("sgemm", 2, kind=Kind.KERNEL),)
-        ) == ("same calls, other kernels; nothing that is known differs",)
+        ) == ("same calls, other kernels, and no recorded fact differs",)
 
     def test_other_operators_inside_are_named(self) -> None:
         """The same attention by single operators: which, in the place of which."""
@@ -286,18 +288,20 @@ class TestCauses:
         single = [count_entry(f"aten::{name}", 4, kind=Kind.INNER) for name in ("bmm", "softmax")]
         assert lines((fused,), tuple(single)) == (
             (
-                "same calls, other operators inside: bmm and softmax in place of "
+                "same calls, other operators inside: bmm and softmax instead of "
                 "_scaled_dot_product_flash_attention"
             ),
         )
-        assert lines((), tuple(single)) == ("same calls, other operators inside: bmm and softmax besides",)
+        assert lines((), tuple(single)) == (
+            "same calls, other operators inside: bmm and softmax in addition",
+        )
 
     def test_the_librarys_own_calls(self) -> None:
         """What an optimiser of another torch calls: the library stands beside it."""
         adds = [count_entry("aten::_foreach_add_", count, place="train.py:9") for count in (3, 4)]
         assert lines((adds[0],), (adds[1],), facts=TORCH) == (
             (
-                "_foreach_add_ runs 4 times a call, not 3: train.py:9 (forward) adds 1 "
+                "_foreach_add_ runs 4 times per call, not 3: train.py:9 (forward) adds 1 "
                 "(torch 2.11.0 -> 2.13.0, driver 575.57 -> 580.95)"
             ),
         )
@@ -307,7 +311,7 @@ class TestCauses:
         adds = [count_entry("aten::add", count) for count in (3, 4)]
         facts = TORCH | {"git_commit": ("3f2c1ab", "9d8e7f6")}
         assert lines((adds[0],), (adds[1],), facts=facts) == (
-            "add runs 4 times a call, not 3 (torch 2.11.0 -> 2.13.0 may be why)",
+            "add runs 4 times per call, not 3 (torch 2.11.0 -> 2.13.0 may be the cause)",
         )
 
     @pytest.mark.parametrize(
@@ -345,7 +349,7 @@ class TestOrder:
         """An improvement is told by what made it."""
         before = (norm(36), count_entry("aten::relu", 2, place="act.py:3"))
         after = (norm(12), count_entry("aten::relu", 3, place="act.py:3"))
-        assert lines(before, after)[0].startswith("layer_norm runs 12 times a call, not 36")
+        assert lines(before, after)[0].startswith("layer_norm runs 12 times per call, not 36")
 
 
 def entry_at(entry: CountEntry, places: tuple[CallPlace, ...]) -> CountEntry:

@@ -11,7 +11,7 @@ from pytest_energy.model import Provenance
 from pytest_energy.verdict.findings import Compared, Decision, Finding, Void
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.suite import Suite
-from pytest_energy.verdict.words import in_words, reason
+from pytest_energy.verdict.words import in_words
 from tests.builders import NO_RAPL, NVML, baseline, decided, judged, reading, record
 
 
@@ -19,12 +19,12 @@ def test_a_finding_without_words_is_an_error() -> None:
     """A new kind of finding can't be passed over in silence."""
     unknown = cast("Finding", object())
     with pytest.raises(NotImplementedError, match="object has no words"):
-        reason(Decision(record=record(), findings=(unknown,)))
+        in_words(Decision(record=record(), findings=(unknown,)))
 
 
 def test_what_others_wrote_starts_no_line_of_its_own() -> None:
     """The first line stands by itself, whatever is in a reason."""
-    lines = reason(Decision(record=record(), findings=(Void(because="one\n  two\n"),))).splitlines()
+    lines = in_words(Decision(record=record(), findings=(Void(because="one\n  two\n"),))).reason.splitlines()
     assert lines[0] == "no usable joules: one two"
     assert all(line.startswith("  ") for line in lines[1:])
 
@@ -75,7 +75,9 @@ def test_a_saving_is_kept_as_the_pipeline_keeps_it(
     """The command that is advised takes this run; of estimates it says so."""
     before, after = (record(energy_j=energy_j, provenance=provenance) for energy_j in (100.0, 80.0))
     text = judged(after, baseline(before), policy=policy).reason
-    assert f"keep the saving, so that losing it fails: pytest-energy accept RUN.json{option} (" in text
+    assert (
+        f"Keep the saving, so that its loss fails the test: pytest-energy accept RUN.json{option} (" in text
+    )
 
 
 def test_a_rise_past_the_tolerance_is_never_to_be_added() -> None:
@@ -105,12 +107,12 @@ def test_a_device_at_rest_is_told_with_what_it_drew() -> None:
     text = judged(scoped(record(rounds=[one] * 3, sensors=(NVML, NO_RAPL))), budget_j=1.0).reason
     assert text.splitlines() == [
         "nothing was measured: the GPU was at rest and nothing measures the CPU here",
+        "  `pytest-energy doctor` shows what this machine can measure, and how to enable the rest.",
+        "  To judge the estimate: pytest ... --energy-sensors=estimate --energy-estimates=gate",
         "  gpu:0: 200 W during the rounds, 199 W before the first",
-        "  estimate of the CPU: ~4 J a round, not judged",
+        "  estimate of the CPU: ~4 J per round, not judged",
         f"  rapl: {NO_RAPL.absent_because}",
-        "  not checked against its budget; with --energy-strict that fails the test",
-        "  what to do: `pytest-energy doctor` says what this machine can measure, and how to mend the rest",
-        "  pytest ... --energy-sensors=estimate --energy-estimates=gate judges the estimate",
+        "  Not checked against its budget. With --energy-strict, that fails the test.",
     ]
 
 

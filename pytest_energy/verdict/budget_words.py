@@ -1,0 +1,49 @@
+"""A budget in words: how much of it is used, how sure that is, and what to do."""
+
+from pytest_energy.judgement import Verdict
+from pytest_energy.model import Record
+from pytest_energy.units import to_text
+from pytest_energy.verdict.figures import confidence_text, joules_beside, share_text, spread_notes
+from pytest_energy.verdict.findings import AgainstBudget
+from pytest_energy.verdict.paragraph import Paragraph, Subject
+
+_UNITS = {"round": "round", "sample": "sample", "token": "output token"}
+
+
+def against_budget(finding: AgainstBudget, subject: Subject) -> Paragraph:
+    limit_j = finding.limit_j
+    lower, upper = (joules_beside(bound_j, limit_j) for bound_j in finding.bounds_j)
+    bounds = f"bounds of the mean: {lower} to {upper}, each at {confidence_text(finding.alpha)}"
+    return Paragraph(
+        headline=_headline(finding, subject),
+        cause=_cause(subject.record),
+        advice={
+            Verdict.OVER_BUDGET: "Use less energy, or raise the budget in the test's energy marker.",
+            Verdict.INCONCLUSIVE: subject.more_rounds,
+        }.get(finding.verdict, ""),
+        details=(
+            subject.energy,
+            bounds,
+            *spread_notes(finding.spread, "one round has no spread", "rounds"),
+        ),
+    )
+
+
+def _headline(finding: AgainstBudget, subject: Subject) -> str:
+    """Such as `200 % of the budget: 100.00 +- 0.40 J, allowed 50 J per round`."""
+    limit_j, unit = finding.limit_j, _UNITS[finding.unit]
+    energy = joules_beside(finding.mean_j, limit_j) if finding.unit != "round" else subject.brief_energy
+    share = f"{share_text(finding.mean_j / limit_j)} of the budget: " if limit_j > 0 else ""
+    return f"{share}{energy}, allowed {to_text(limit_j, 'J', digits=12)} per {unit}"
+
+
+def _cause(record: Record) -> str:
+    """What the joules are made of: seconds and watts, and the channels if there are several."""
+    if not record.duration_s or record.power_w is None:
+        return ""
+    product = f"{to_text(record.duration_s, 's')} per round at {to_text(record.power_w, 'W')}"
+    channels = record.channels or {}
+    if len(channels) < 2:
+        return product
+    texts = (f"{name} {to_text(energy_j, 'J')}" for name, energy_j in sorted(channels.items()))
+    return f"{product}: {', '.join(texts)}"
