@@ -13,7 +13,6 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ from docs.source_text import (
 )
 from pytest_energy import cli
 from pytest_energy.metrics.table import METRICS, PAPER_RHO
-from pytest_energy.plugin.mark import EnergyMark
+from pytest_energy.plugin.mark import ARGUMENTS
 from pytest_energy.plugin.options import OPTIONS, Option
 from pytest_energy.report import schema
 
@@ -100,13 +99,13 @@ def sentence(text: str) -> str:
 
 def marker_page() -> str:
     rows = (
-        (code(f"{argument.name}="), wanted(argument.metadata["check"]), str(argument.metadata["help"]))
-        for argument in fields(EnergyMark)
+        (code(f"{name}="), wanted(argument.metadata["check"]), str(argument.metadata["help"]))
+        for name, argument in ARGUMENTS.items()
     )
     return page(
         "The marker",
         "pytest_energy/plugin/mark.py",
-        "```python\n@pytest.mark.energy(budget_j=2.0, tolerance=0.1)\ndef test_search(energy): ...\n```",
+        '```python\n@pytest.mark.energy(budget="2 J", tolerance="10%")\ndef test_search(energy): ...\n```',
         table(("argument", "is", "meaning"), rows),
         "An argument that is unknown, positional or out of range stops the run at collection: a misspelt "
         "limit must not switch the limit off. Of a function's, its class's and its module's marker the "
@@ -120,7 +119,7 @@ def wanted(check: Any) -> str:
     try:
         check(object())
     except ValueError as error:
-        return str(error)
+        return str(error).removeprefix("must be ").partition(". Got ")[0]
     raise TypeError(f"{check} takes anything, so nothing can be said of it")
 
 

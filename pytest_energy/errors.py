@@ -131,3 +131,11 @@ class SettingsError(EnergyError):
 
 class FormatError(EnergyError):
     """A document (baseline, replay, session) does not hold what its format asks for."""
+
+
+class EnergyWarning(UserWarning):
+    """Something that a suite does with energy, and probably doesn't intend."""
+
+
+class EnergyDeprecationWarning(EnergyWarning, DeprecationWarning):
+    """A name that has a new one."""

@@ -11,6 +11,17 @@ JOULES_PER_MICROJOULE = 1e-6
 WATTS_PER_MILLIWATT = 1e-3
 JOULES_PER_KILOWATT_HOUR = 3.6e6
 
+_SCALES = {"n": 1e-9, "u": 1e-6, "\N{MICRO SIGN}": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6}
+ENERGY_UNITS = {f"{prefix}J": scale for prefix, scale in _SCALES.items()} | {
+    f"{prefix}Wh": 3600.0 * _SCALES[prefix] for prefix in ("m", "", "k")
+}
+"""Joules in a unit of energy that a person writes."""
+POWER_UNITS = {f"{prefix}W": scale for prefix, scale in _SCALES.items()}
+"""Watts in a unit of power."""
+TIME_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+"""Seconds in a unit of time."""
+SHARE_UNITS = {"%": 0.01}
+
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"))
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # torch itself warns of some of these bugs, and its compiler imports what it has deprecated.
 @pytest.mark.filterwarnings("default")
-@pytest.mark.energy(group="bugs", max_time_s=30.0)
+@pytest.mark.energy(group="bugs", max_time=30.0)
 def test_bug(energy: "Energy", pair: Pair, side: Side, device: str) -> None:
     """One test for both sides, so that its baseline is of the other side."""
     with pair.open(side, device) as work:

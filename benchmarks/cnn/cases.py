@@ -29,7 +29,7 @@ def parametrize_models(
                     samples=size.batch_size * step_count(name),
                     rounds=size.rounds,
                     warmup=size.warmup,
-                    max_time_s=size.max_time_s,
+                    max_time=size.max_time_s,
                 ),
             )
             for name in size.models

@@ -41,7 +41,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 samples=batch_size * sweep.step_count(swept, batch_size),
                 rounds=sweep.rounds,
                 warmup=sweep.warmup,
-                max_time_s=sweep.max_time_s,
+                max_time=sweep.max_time_s,
             ),
         )
         for swept in sweep.models

@@ -78,7 +78,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                     samples=size.batch_size,
                     rounds=size.rounds,
                     warmup=3,  # the first call of a work prepares the card's libraries
-                    max_time_s=size.max_time_s,
+                    max_time=size.max_time_s,
                 ),
             )
             for name in MODELS

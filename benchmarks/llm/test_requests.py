@@ -76,7 +76,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                     samples=load.count,
                     rounds=profile.llm.rounds,
                     warmup=profile.llm.warmup,
-                    max_time_s=profile.llm.max_time_s,
+                    max_time=profile.llm.max_time_s,
                 ),
             )
             for size, name, load in rows

@@ -1,12 +1,11 @@
 """`pytest-energy ab`: two revisions of the code measured in turns."""
 
 import argparse
-import math
 
 from pytest_energy.ab.command import run
 from pytest_energy.ab.comparison import DEFAULT_TOLERANCE
 from pytest_energy.basis import COUNTS
-from pytest_energy.cli.arguments import Commands, add_out, chance, number, share, variable, whole_number
+from pytest_energy.cli.arguments import Commands, add_out, chance, share, time, variable, whole_number
 from pytest_energy.stats.paired import BLOCK_COUNT, MOST_PAIR_COUNT
 
 JOULES = "joules"
@@ -88,8 +87,8 @@ def _add_rule(ab: argparse.ArgumentParser) -> None:
     )
     ab.add_argument(
         "--max-time",
-        type=number("a number of seconds above 0", lambda value: 0.0 < value < math.inf),
-        metavar="S",
-        help="seconds after which a test takes no more pairs, over all blocks and without set-up and warm-up "
-        "(default: the test's own time, for each side)",
+        type=time,
+        metavar="TIME",
+        help="time after which a test takes no more pairs, such as 2 min, over all blocks and without set-up "
+        "and warm-up (default: the test's own time, for each side)",
     )

@@ -1,11 +1,14 @@
 """Arguments that several commands take, understood the same way by each."""
 
 import argparse
-import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
+
+from pytest_energy import quantities
+
+T = TypeVar("T")
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # its own type
 
@@ -44,30 +47,26 @@ def add_out(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def number(wanted: str, is_one: Callable[[float], bool]) -> Callable[[str], float]:
-    """What reads a number for which *is_one* holds; *wanted* says which those are."""
-
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not is_one(value):
-            raise argparse.ArgumentTypeError(f"{text!r}: give {wanted}")
-        return value
-
-    return read
+def _read(reader: Callable[[str], T], text: str) -> T:
+    try:
+        return reader(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
-# A tolerance and an alpha, in the ranges that pytest's options have.
-share = number("a share of at least 0 and below 10, such as 0.05", lambda value: 0.0 <= value < 10.0)
-chance = number("a chance above 0 and below 0.5, such as 0.05", lambda value: 0.0 < value < 0.5)
+# As pytest's options and the marker take them.
+share = partial(_read, quantities.share)
+chance = partial(_read, quantities.chance)
+time = partial(_read, quantities.time)
 
 
 def whole_number(text: str, *, least: int = 1) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number of at least {least}")
-    return int(text)
+    return _read(partial(quantities.whole_number, least=least), text)
+
+
+def days(text: str) -> float:
+    """A number of days of at least 0."""
+    return _read(quantities.age_days, text)
 
 
 def variable(text: str) -> tuple[str, str]:

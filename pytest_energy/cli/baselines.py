@@ -19,7 +19,7 @@ from pytest_energy.baselines.machine import check_comparable, counts_key
 from pytest_energy.baselines.schema import PINNED_COUNT, Baseline, moment_of
 from pytest_energy.baselines.store import Store
 from pytest_energy.basis import why_void
-from pytest_energy.cli.arguments import Commands, add_baselines, number, whole_number
+from pytest_energy.cli.arguments import Commands, add_baselines, days, whole_number
 from pytest_energy.cli.files import read_by_test, say
 from pytest_energy.errors import BaselineError, EnergyError, NotComparable, SettingsError
 from pytest_energy.model import Record
@@ -91,7 +91,7 @@ def _register_prune(actions: Commands) -> None:
     )
     prune.add_argument(
         "--older-than",
-        type=number("a number of days of at least 0", lambda value: 0.0 <= value < math.inf),
+        type=days,
         metavar="DAYS",
         help="sessions made before that; a baseline goes whole where all of its are",
     )

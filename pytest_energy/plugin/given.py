@@ -30,11 +30,11 @@ def check_units(test_id: str, mark: EnergyMark, *, samples: int | None, output_t
     """
     if mark.budget_per_sample_j is not None and samples is None:
         raise EnergyError(
-            f"{test_id}: budget_per_sample_j={mark.budget_per_sample_j:g} needs the samples "
+            f"{test_id}: budget_per_sample={mark.budget_per_sample_j:g} needs the samples "
             "in a round: give samples= to the marker, energy.measure or energy.window"
         )
     if mark.budget_per_token_j is not None and output_tokens is None:
         raise EnergyError(
-            f"{test_id}: budget_per_token_j={mark.budget_per_token_j:g} needs tokens that an "
+            f"{test_id}: budget_per_token={mark.budget_per_token_j:g} needs tokens that an "
             "engine counts: measure the load with energy.requests"
         )

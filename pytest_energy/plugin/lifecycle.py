@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_energy.errors import EnergyError
+from pytest_energy.errors import EnergyDeprecationWarning, EnergyError, EnergyWarning
 from pytest_energy.lazy_module import LazyModule, put_back
-from pytest_energy.plugin.mark import EnergyMark, id_of, is_energy_test
-from pytest_energy.plugin.options import is_any_set
+from pytest_energy.plugin.mark import EnergyMark, id_of, is_energy_test, warn_of_former_names
+from pytest_energy.plugin.options import former_names, is_any_set
 from pytest_energy.plugin.processes import Controller, Worker, is_worker
 from pytest_energy.plugin.stash import FIRST_BATCH, MEASUREMENT, REFUSAL, REPORTS, RUN, TRIALS, WAITS
 
@@ -29,7 +29,8 @@ def configure(config: pytest.Config) -> None:
     if is_any_set(config):
         try:
             _check_options(config)
-        except EnergyError as error:
+            _warn_of_former_names(config)
+        except (EnergyError, EnergyWarning) as error:
             raise pytest.UsageError(str(error)) from error
     role, name = (Worker, "energy-worker") if is_worker(config) else (Controller, "energy-controller")
     config.pluginmanager.register(role(config), name)
@@ -40,6 +41,13 @@ def _check_options(config: pytest.Config) -> None:
     run.check_settings()
     if run.settings.measures_benchmarks:
         imports.benchmarks.measure_benchmarks(config, is_off=run.settings.is_off)
+
+
+def _warn_of_former_names(config: pytest.Config) -> None:
+    """Once in a run, and not in each worker."""
+    if not is_worker(config):
+        for text in former_names(config):
+            config.issue_config_time_warning(EnergyDeprecationWarning(text), stacklevel=2)
 
 
 def _run(config: pytest.Config) -> "EnergyRun":
@@ -60,10 +68,12 @@ def check_items(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         return
     try:
         marks = {id_of(item): EnergyMark.of(item) for item in energy_items}
+        for item in energy_items:
+            warn_of_former_names(item)
         run = _run(config)
         if not (run.settings.is_off or config.getoption("collectonly")):
             run.load_baselines(marks)
-    except (EnergyError, OSError) as error:  # OSError: the machine's facts can't be read
+    except (EnergyError, EnergyWarning, OSError) as error:  # OSError: the machine's facts can't be read
         if not is_worker(config):
             raise pytest.UsageError(str(error)) from error
         config.stash[REFUSAL] = str(error)  # a worker that stops here is taken for one that has crashed

@@ -6,16 +6,19 @@ Rule 2: the marker nearest to the test wins, argument by argument (function over
 Rule 3: a fixture or a parameter `energy` that isn't the plugin's own is its suite's: it makes no energy test.
 """
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, TypeGuard
+from functools import partial
+from reprlib import repr as brief
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_energy.errors import SettingsError
+from pytest_energy import quantities
+from pytest_energy.errors import EnergyDeprecationWarning, SettingsError
 from pytest_energy.lazy_module import LazyModule
 from pytest_energy.plugin.stash import IS_BENCHMARK
+from pytest_energy.spelling import choice, did_you_mean, several
 
 if TYPE_CHECKING:
     from pytest_energy import judgement, model
@@ -27,79 +30,56 @@ NAME = "energy"
 FIXTURE_MODULE = "pytest_energy.plugin"  # where the fixture's function is
 
 
-def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _positive_number(value: object) -> float:
-    if not (_is_number(value) and 0 < value < math.inf):
-        raise ValueError("a finite number above 0")
-    return float(value)
-
-
-def _share(value: object) -> float:
-    if not (_is_number(value) and 0 <= value < 10):
-        raise ValueError("a share of at least 0, such as 0.05 for 5 %")
-    return float(value)
-
-
-def _count_from(least: int) -> Callable[[object], int]:
-    def count(value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"a whole number of at least {least}")
-        return value
-
-    return count
-
-
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError("a text that is not empty")
+        raise ValueError(f"must be a text that is not empty. Got {brief(value)}.")
     return value
 
 
 def _one_of(*words: str) -> Callable[[object], str]:
-    def word(value: object) -> str:
-        if value not in words:
-            raise ValueError(" or ".join(repr(word) for word in words))
-        return str(value)
+    return partial(choice, known=words)
 
-    return word
+
+def _several(value: object, known: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return several((value,), known)
+    return several(value, known)
 
 
 def _domains(value: object) -> "frozenset[model.Domain]":
-    names = (value,) if isinstance(value, str) else value
-    chosen = tuple(names) if isinstance(names, Iterable) else ()
-    if not chosen or any(name not in tuple(model.Domain) for name in chosen):
-        raise ValueError(f"one or more of {', '.join(model.Domain)}")
-    return frozenset(model.Domain(name) for name in chosen)
+    return frozenset(map(model.Domain, _several(value, model.Domain)))
 
 
 def _parts(value: object) -> "frozenset[judgement.Part]":
-    names = (value,) if isinstance(value, str) else value
-    chosen = tuple(names) if isinstance(names, Iterable) else ()
-    if not chosen or any(name not in tuple(judgement.Part) for name in chosen):
-        raise ValueError(f"one or more of {', '.join(judgement.Part)}")
-    return frozenset(judgement.Part(name) for name in chosen)
+    return frozenset(map(judgement.Part, _several(value, judgement.Part)))
 
 
-def _argument(check: Callable[[object], object], meaning: str) -> Any:
-    return field(default=None, metadata={"check": check, "help": meaning})
+def _argument(check: Callable[[object], object], meaning: str, *, name: str = "") -> Any:
+    """A field, with its check, its help, and its name in the marker where that isn't the field's own."""
+    return field(default=None, metadata={"check": check, "help": meaning, "name": name})
 
 
 @dataclass(frozen=True, kw_only=True)  # slots would build the class twice, in every run of pytest
 class EnergyMark:
     """What `@pytest.mark.energy(...)` says of a test. `None` is "not said"."""
 
-    budget_j: float | None = _argument(_positive_number, "joules a round may use")
-    budget_per_sample_j: float | None = _argument(_positive_number, "joules a sample may use; needs samples=")
-    budget_per_token_j: float | None = _argument(
-        _positive_number, "joules a written token may use, of energy.requests"
+    budget_j: float | None = _argument(quantities.energy, "energy that a round may use", name="budget")
+    budget_per_sample_j: float | None = _argument(
+        quantities.energy, "energy that a sample may use; needs samples=", name="budget_per_sample"
     )
-    tolerance: float | None = _argument(_share, "accepted rise over the baseline: 0.05 is 5 %")
-    rounds: int | None = _argument(_count_from(1), "how many are measured; without it, as many as it takes")
-    warmup: int | None = _argument(_count_from(0), "rounds that are run first and dropped")
-    max_time_s: float | None = _argument(_positive_number, "seconds after which no more rounds begin")
+    budget_per_token_j: float | None = _argument(
+        quantities.energy,
+        "energy that a written token may use, of energy.requests",
+        name="budget_per_token",
+    )
+    tolerance: float | None = _argument(quantities.share, "accepted rise over the baseline")
+    rounds: int | None = _argument(
+        quantities.Count(1), "how many are measured; without it, as many as it takes"
+    )
+    warmup: int | None = _argument(quantities.Count(0), "rounds that are run first and dropped")
+    max_time_s: float | None = _argument(
+        quantities.time, "time after which no more rounds begin", name="max_time"
+    )
     domains: frozenset["model.Domain"] | None = _argument(
         _domains, "what counts: 'gpu', 'cpu', 'dram', or several in a list"
     )
@@ -113,7 +93,7 @@ class EnergyMark:
     parts: frozenset["judgement.Part"] | None = _argument(
         _parts, "what may fail the test: 'work', 'waiting', 'joules' (all of them), or several in a list"
     )
-    samples: int | None = _argument(_count_from(1), "samples (images, requests) in a round")
+    samples: int | None = _argument(quantities.Count(1), "samples (images, requests) in a round")
     model: str | None = _argument(_text, "the model at work: a row of the group's table")
     group: str | None = _argument(_text, "tests that are ranked in one table")
 
@@ -127,36 +107,47 @@ class EnergyMark:
         arguments: dict[str, object] = {}
         for mark in item.iter_markers(NAME):
             if mark.args:
+                value = brief(mark.args[0])
                 raise SettingsError(
-                    f"{item.nodeid}: @pytest.mark.energy takes no positional arguments, got "
-                    f"{mark.args[0]!r}; name it, for instance budget_j={mark.args[0]!r}"
+                    f"{item.nodeid}: @pytest.mark.energy takes no positional arguments. Got {value}. "
+                    f"Name it: budget={value}"
                 )
-            checked = {name: _checked(item, name, value) for name, value in mark.kwargs.items()}
+            checked = dict(_checked(item, name, value) for name, value in mark.kwargs.items())
             arguments = checked | arguments
         return cls(**arguments)  # type: ignore[arg-type]  # each value has passed its field's check
 
 
-_CHECKS: dict[str, Callable[[object], object]] = {f.name: f.metadata["check"] for f in fields(EnergyMark)}
+ARGUMENTS = {f.metadata["name"] or f.name: f for f in fields(EnergyMark)}
+"""By the name that the marker's argument has."""
+
+FORMER_NAMES = {f.name: name for name, f in ARGUMENTS.items() if f.name != name}
+"""What those names were; they are still taken, with a warning."""
 
 
-def _checked(item: pytest.Item, name: str, value: object) -> object:
-    if name not in _CHECKS:
+def _checked(item: pytest.Item, name: str, value: object) -> tuple[str, object]:
+    """The field that the argument *name* is for, and what it is there."""
+    argument = ARGUMENTS.get(FORMER_NAMES.get(name, name))
+    if argument is None:
         raise SettingsError(
-            f"{item.nodeid}: @pytest.mark.energy has no argument {name!r} (value {value!r}); "
-            f"it has {', '.join(_CHECKS)}"
+            f"{item.nodeid}: @pytest.mark.energy has no argument {name!r}, set to {brief(value)}."
+            f"{did_you_mean(name, ARGUMENTS)} Its arguments are {', '.join(ARGUMENTS)}."
         )
-    if value is None:
-        return None
     try:
-        return _CHECKS[name](value)
+        return argument.name, None if value is None else argument.metadata["check"](value)
     except ValueError as error:
-        raise SettingsError(f"{item.nodeid}: @pytest.mark.energy({name}={value!r}): give {error}") from error
+        raise SettingsError(f"{item.nodeid}: {name} in @pytest.mark.energy {error}") from error
+
+
+def warn_of_former_names(item: pytest.Item) -> None:
+    """Warn of each argument of a marker on *item* that has its former name."""
+    for name in {name for mark in item.iter_markers(NAME) for name in mark.kwargs if name in FORMER_NAMES}:
+        item.warn(EnergyDeprecationWarning(f"{name} in @pytest.mark.energy is now {FORMER_NAMES[name]}"))
 
 
 def marker_line() -> str:
     """The marker's entry for `pytest --markers`: an argument a line, for a screen of 80 columns."""
-    width = max(len(f.name) for f in fields(EnergyMark)) + 1
-    meanings = "".join(f"\n  {f.name + '=':<{width}}  {f.metadata['help']}" for f in fields(EnergyMark))
+    width = max(map(len, ARGUMENTS)) + 1
+    meanings = "".join(f"\n  {name + '=':<{width}}  {f.metadata['help']}" for name, f in ARGUMENTS.items())
     return f"{NAME}(...): measure and judge the test's energy. Arguments:{meanings}"
 
 

@@ -4,9 +4,26 @@ Rule 1: a flag on the command line wins over its ini twin; the ini value holds t
 Rule 2: this module is imported in every run of pytest, so it understands nothing: `settings` does.
 """
 
+import argparse
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import pytest
+
+Value = str | list[str]
+
+
+class Setting(NamedTuple):
+    """What an option is set to.
+
+    Attributes:
+        source: The option's name where it was set, or the ini file's where it was not.
+        is_ini: It is from the ini file, or the default.
+    """
+
+    value: Value
+    source: str
+    is_ini: bool
 
 
 class Option(NamedTuple):
@@ -15,6 +32,7 @@ class Option(NamedTuple):
     Attributes:
         metavar: What its value is; empty for a flag.
         is_list: It may be given several times.
+        former: The name that it had, which is still taken, with a warning; or empty.
     """
 
     name: str
@@ -22,18 +40,38 @@ class Option(NamedTuple):
     metavar: str
     help: str
     is_list: bool = False
+    former: str = ""
 
     @property
     def flag(self) -> str:
-        return "--energy-" + self.name
+        return flag_of(self.name)
 
     @property
     def ini(self) -> str:
-        return "energy_" + self.name.replace("-", "_")
+        return ini_of(self.name)
 
     @property
-    def ini_default(self) -> str | list[str]:
+    def ini_default(self) -> Value:
         return [] if self.is_list else self.default
+
+    def setting(self, config: pytest.Config) -> Setting:
+        """What it is set to in *config*: by rule 1, and by its name before its former one."""
+        names = [self.name, self.former] if self.former else [self.name]
+        for flag in map(flag_of, names):
+            if (value := config.getoption(flag)) is not None:
+                return Setting(value, flag, is_ini=False)
+        for ini in map(ini_of, names[1:]):
+            if (value := config.getini(ini)) and config.getini(self.ini) == self.ini_default:
+                return Setting(value, f"ini value {ini}", is_ini=True)
+        return Setting(config.getini(self.ini), f"ini value {self.ini}", is_ini=True)
+
+
+def flag_of(name: str) -> str:
+    return "--energy-" + name
+
+
+def ini_of(name: str) -> str:
+    return "energy_" + name.replace("-", "_")
 
 
 OPTIONS = (
@@ -76,7 +114,7 @@ OPTIONS = (
         "tolerance",
         "0.05",
         "SHARE",
-        "rise over the baseline that is still accepted, as a share (default: 0.05)",
+        "rise over the baseline that is still accepted, such as 5% or 0.05 (default: 5%)",
     ),
     Option(
         "parts",
@@ -101,7 +139,7 @@ OPTIONS = (
         "alpha",
         "0.05",
         "SHARE",
-        "accepted chance of a false alarm at the edge of the tolerance, one-sided (default: 0.05)",
+        "accepted chance of a false alarm at the edge of the tolerance, one-sided (default: 5%)",
     ),
     Option(
         "rounds",
@@ -109,7 +147,12 @@ OPTIONS = (
         "auto|N",
         "rounds a test; auto (default): 5 to 20, until the mean is known well enough",
     ),
-    Option("max-time", "60", "S", "seconds after which a test takes no more rounds (default: 60)"),
+    Option(
+        "max-time",
+        "60",
+        "TIME",
+        "time after which a test takes no more rounds, such as 2 min (default: 60 s)",
+    ),
     Option(
         "strict",
         "false",
@@ -150,17 +193,18 @@ OPTIONS = (
         "normalisation and pooling; both are shown where they differ by more than a fifth",
     ),
     Option(
-        "cpu-tdp-w",
+        "cpu-tdp",
         "",
-        "W",
-        "thermal design power of the CPU, for the estimate (default: from a table of CPU models)",
+        "POWER",
+        "thermal design power of the CPU, such as 65 W, for the estimate (default: from a table of CPUs)",
+        former="cpu-tdp-w",
     ),
-    Option("baseline-sessions", "10", "N", "sessions that a baseline keeps (default: 10)"),
+    Option("keep", "10", "N", "sessions that a baseline keeps (default: 10)", former="baseline-sessions"),
     Option(
         "device-wait",
         "600",
-        "S",
-        "seconds to wait for a device that another run measures, before the test is an error (default: 600)",
+        "TIME",
+        "time to wait for a device that another run measures, before the test is an error (default: 10 min)",
     ),
     Option(
         "void-retries",
@@ -173,7 +217,7 @@ OPTIONS = (
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Register every option of the table with pytest."""
+    """Register every option of the table with pytest; of a former name the help says nothing."""
     group = parser.getgroup("energy", "energy of the tests, measured and judged")
     for option in OPTIONS:
         kind: dict[str, str] = {"metavar": option.metavar}
@@ -187,11 +231,24 @@ def add_options(parser: pytest.Parser) -> None:
         parser.addini(
             option.ini, f"{option.help}; see {option.flag}", type=ini_type, default=option.ini_default
         )
+        if option.former:
+            group.addoption(flag_of(option.former), default=None, help=argparse.SUPPRESS, **kind)
+            parser.addini(ini_of(option.former), f"former name of {option.ini}", type=ini_type, default=None)
 
 
 def is_any_set(config: pytest.Config) -> bool:
     """Whether any option was set, on the command line or in the ini file."""
     return any(
-        config.getoption(option.flag) is not None or config.getini(option.ini) != option.ini_default
+        not setting.is_ini or setting.value != option.ini_default
         for option in OPTIONS
+        for setting in [option.setting(config)]
     )
+
+
+def former_names(config: pytest.Config) -> Iterator[str]:
+    """A sentence for each option that was set by its former name."""
+    for option in OPTIONS:
+        source = option.setting(config).source
+        for name_of in (flag_of, ini_of):
+            if option.former and source.endswith(name_of(option.former)):
+                yield f"{source} is now {name_of(option.name)}"

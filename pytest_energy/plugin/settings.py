@@ -3,19 +3,22 @@
 Rule 1: a value that can't be understood stops the run before any test, with its name, value and remedy.
 """
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
+from reprlib import repr as brief
 from typing import TypeVar
 
 import pytest
 
+from pytest_energy import quantities
 from pytest_energy.basis import COUNTS, GROSS, NET
 from pytest_energy.errors import SettingsError
 from pytest_energy.judgement import BaselineMode, Part, RunJudgement, SessionFactor
 from pytest_energy.plugin.options import OPTIONS, Option
+from pytest_energy.spelling import choice, did_you_mean, several
 
 T = TypeVar("T")
 
@@ -90,22 +93,22 @@ class Settings:
             sensor_names=None if replay_path or sensors.text == "auto" else sensors.names(),
             replay_path=replay_path,
             record_path=values["record"].path() if values["record"].text else None,
-            tolerance=values["tolerance"].number(least=0.0, below=10.0),
+            tolerance=values["tolerance"].quantity(quantities.share),
             parts=frozenset(map(Part, values["parts"].choices(tuple(Part)))),
             basis=values["basis"].choice((GROSS, NET, COUNTS)),
             traces=values["trace"].choice(("auto", "off")) == "auto",
-            alpha=values["alpha"].number(above=0.0, below=0.5),
-            round_count=None if values["rounds"].text == "auto" else values["rounds"].integer(least=1),
-            max_time_s=values["max-time"].number(above=0.0),
+            alpha=values["alpha"].quantity(quantities.chance),
+            round_count=values["rounds"].integer_or("auto", least=1),
+            max_time_s=values["max-time"].quantity(quantities.time),
             is_strict=values["strict"].boolean(),
             yardstick_mode=YardstickMode(values["yardstick"].choice(tuple(YardstickMode))),
             gates_estimates=values["estimates"].choice(("report", "gate")) == "gate",
             measures_benchmarks=values["benchmark"].boolean(),
             measures_operators=values["operators"].boolean(),
             counts_macs_by_thop=values["macs"].choice(("flop-counter", "thop")) == "thop",
-            cpu_tdp_w=values["cpu-tdp-w"].number(above=0.0) if values["cpu-tdp-w"].text else None,
-            baseline_session_count=values["baseline-sessions"].integer(least=1),
-            device_wait_s=values["device-wait"].number(least=0.0),
+            cpu_tdp_w=values["cpu-tdp"].quantity(quantities.power) if values["cpu-tdp"].text else None,
+            baseline_session_count=values["keep"].integer(least=1),
+            device_wait_s=values["device-wait"].quantity(quantities.wait),
             void_retry_count=values["void-retries"].integer(least=0),
             is_off=values["off"].boolean(),
         )
@@ -129,7 +132,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Value:
-    """One option's text, with where it was said and what relative paths are relative to."""
+    """One option's text, with the option's name there, and what relative paths are relative to."""
 
     source: str
     texts: tuple[str, ...]
@@ -137,64 +140,67 @@ class _Value:
 
     @classmethod
     def read(cls, config: pytest.Config, option: Option) -> "_Value":
-        value, source, folder = config.getoption(option.flag), option.flag, config.invocation_params.dir
-        if value is None:
-            value, source = config.getini(option.ini), f"ini value {option.ini}"
+        setting = option.setting(config)
+        texts = tuple(setting.value) if isinstance(setting.value, list) else (str(setting.value),)
+        folder = config.invocation_params.dir
+        if setting.is_ini:
             folder = config.inipath.parent if config.inipath else config.rootpath
-        texts = tuple(value) if isinstance(value, list) else (str(value),)
-        return cls(source=source, texts=texts, folder=folder)
+        return cls(source=setting.source, texts=texts, folder=folder)
 
     @property
     def text(self) -> str:
         return self.texts[0].strip() if self.texts else ""
 
-    def _wrong(self, wanted: str) -> SettingsError:
-        return SettingsError(f"{self.source}={self.text!r}: give {wanted}")
+    def _must(self, wanted: str, *known: str) -> SettingsError:
+        hint = did_you_mean(self.text, known)
+        return SettingsError(f"{self.source} must be {wanted}. Got {brief(self.text)}.{hint}")
 
-    def _parsed(self, kind: Callable[[str], T], is_right: Callable[[T], bool], wanted: str) -> T:
+    def _read(self, reader: Callable[[str], T]) -> T:
+        """What *reader* makes of the text; what it refuses follows the option's name."""
         try:
-            value = kind(self.text)
+            return reader(self.text)
         except ValueError as error:
-            raise self._wrong(wanted) from error
-        if not is_right(value):
-            raise self._wrong(wanted)
-        return value
+            raise SettingsError(f"{self.source} {error}") from error
 
-    def number(self, *, least: float = -math.inf, above: float = -math.inf, below: float = math.inf) -> float:
-        limits = {"at least": least, "above": above, "below": below}
-        bounds = [f"{name} {limit:g}" for name, limit in limits.items() if math.isfinite(limit)]
-        wanted = f"a number {' and '.join(bounds)}"
-        return self._parsed(float, lambda x: math.isfinite(x) and x >= least and above < x < below, wanted)
+    def quantity(self, kind: quantities.Quantity) -> float:
+        return self._read(kind)
 
     def integer(self, *, least: int) -> int:
-        return self._parsed(int, lambda count: count >= least, f"a whole number of at least {least}")
+        return self._read(partial(quantities.whole_number, least=least))
+
+    def integer_or(self, word: str, *, least: int) -> int | None:
+        """A whole number, or `None` for *word*."""
+        if self.text == word:
+            return None
+        try:
+            return quantities.whole_number(self.text, least)
+        except ValueError as error:
+            raise self._must(f"{word} or {quantities.Count(least).wanted}", word) from error
 
     def boolean(self) -> bool:
         word = self.text.lower()
         if word not in _TRUE | _FALSE:
-            raise self._wrong("true or false")
+            raise self._must("true or false", "true", "false")
         return word in _TRUE
 
     def choice(self, choices: tuple[str, ...]) -> str:
-        if self.text not in choices:
-            raise self._wrong("one of " + ", ".join(choices))
-        return self.text
+        return self._read(partial(choice, known=choices))
 
     def choices(self, choices: tuple[str, ...]) -> tuple[str, ...]:
-        words = tuple(word.strip() for word in self.text.split(",") if word.strip())
-        if not words or not set(words) <= set(choices):
-            raise self._wrong("one or more of " + ", ".join(choices))
-        return words
+        return self._read(lambda _: several(self._words, choices))
+
+    @property
+    def _words(self) -> tuple[str, ...]:
+        return tuple(word.strip() for word in self.text.split(",") if word.strip())
 
     def names(self) -> tuple[str, ...]:
-        names = tuple(name.strip() for name in self.text.split(",") if name.strip())
-        if not names:
-            raise self._wrong("auto, names of sensors, or replay:FILE")
-        return names
+        if not self._words:
+            raise self._must("auto, names of sensors, or replay:FILE")
+        return self._words
 
     def path(self) -> Path:
         if not self.text:
-            raise self._wrong("a path")
+            raise self._must("a path")
         return self.folder / self.text
 
     def paths(self) -> tuple[Path, ...]:
@@ -204,5 +210,5 @@ class _Value:
         if not self.text.startswith(prefix):
             return None
         if self.text == prefix:
-            raise self._wrong(f"a file after {prefix}")
+            raise self._must(f"{prefix}FILE")
         return self.folder / self.text.removeprefix(prefix)

@@ -224,7 +224,7 @@ def _against_budgets(record: Record, budget: Budget, alpha: float) -> Iterator[A
         if limit_j is None:
             continue
         if not count:
-            msg = f"{record.test_id}: budget_per_{unit}_j is {limit_j:g} J, but {_NO_UNITS[unit]}"
+            msg = f"{record.test_id}: budget_per_{unit} is {limit_j:g} J, but {_NO_UNITS[unit]}"
             raise SettingsError(msg)
         lower_j, upper_j = (bound_j / count for bound_j in budget_bounds(rounds, alpha))
         if lower_j > limit_j:

@@ -36,13 +36,13 @@ def test_by_name(request: pytest.FixtureRequest) -> None:
     request.getfixturevalue("energy").measure(work)
 
 
-@pytest.mark.energy(budget_j=1000.0)
+@pytest.mark.energy(budget=1000.0)
 @pytest.mark.parametrize("n", [1, 2])
 def test_marked(n: int) -> None:
     assert n * work()
 
 
 class TestClass:
-    @pytest.mark.energy(max_time_s=1)
+    @pytest.mark.energy(max_time=1)
     def test_method(self, energy: Energy) -> None:
         energy.measure(work)

@@ -22,22 +22,27 @@ def assert_usage_error(run: Run, *texts: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "texts"),
     [
-        ("bugdet_j=5", ("bugdet_j", "5", "budget_j")),
-        ("5", ("positional", "5", "budget_j=5")),
-        ("budget_j=-1", ("budget_j=-1", "above 0")),
-        ("budget_j=float('nan')", ("budget_j=nan", "finite")),
-        ("budget_j=float('inf')", ("budget_j=inf", "finite")),
-        ("budget_j='5'", ("budget_j='5'", "number")),
-        ("budget_j=True", ("budget_j=True", "number")),
-        ("tolerance=-0.1", ("tolerance=-0.1", "share")),
-        ("rounds=0", ("rounds=0", "at least 1")),
-        ("warmup=1.5", ("warmup=1.5", "whole number")),
-        ("domains='disk'", ("domains='disk'", "gpu, cpu, dram")),
-        ("domains=()", ("domains=()", "gpu, cpu, dram")),
-        ("domains=7", ("domains=7", "gpu, cpu, dram")),
-        ("samples=0", ("samples=0", "at least 1")),
-        ("group=''", ("group=''", "not empty")),
-        ("model=3", ("model=3", "text")),
+        ("bugdet=5", ("no argument 'bugdet', set to 5. Did you mean budget?", "max_time")),
+        ("buget_j=5", ("Did you mean budget?",)),
+        ("5", ("no positional arguments. Got 5. Name it: budget=5",)),
+        ("budget=-1", ("budget in @pytest.mark.energy must be an energy above 0", "Got -1.")),
+        ("budget=float('nan')", ("Got nan.",)),
+        ("budget=float('inf')", ("Got inf.",)),
+        ("budget='5 W'", ("Got '5 W'. Its unit must be",)),
+        ("budget=True", ("Got True.",)),
+        ("tolerance=-0.1", ("tolerance in @pytest.mark.energy must be a share",)),
+        ("tolerance=5", ("5 is 500 %; for 5 % write 0.05 or 5%.",)),
+        ("rounds=0", ("at least 1. Got 0.",)),
+        ("warmup=1.5", ("whole number of at least 0. Got 1.5.",)),
+        ("max_time='2 sec'", ("Its unit must be us, ms, s, min or h.",)),
+        ("domains='disk'", ("gpu, cpu, dram. Got 'disk'.",)),
+        ("domains=['cpu', 'gpus']", ("Got 'gpus'. Did you mean gpu?",)),
+        ("domains=()", ("gpu, cpu, dram. Got none.",)),
+        ("domains=7", ("gpu, cpu, dram. Got 7.",)),
+        ("basis='count'", ("gross, net or counts. Got 'count'. Did you mean counts?",)),
+        ("samples=0", ("at least 1",)),
+        ("group=''", ("not empty",)),
+        ("model=3", ("text",)),
     ],
 )
 def test_a_wrong_marker_argument_stops_the_run(
@@ -52,18 +57,24 @@ def test_a_wrong_marker_argument_stops_the_run(
     ("option", "texts"),
     [
         ("--energy-sensors=nosuch", ("nosuch", "nvml", "rapl", "estimate")),
-        ("--energy-sensors=replay:", ("a file after replay:",)),
+        ("--energy-sensors=replay:", ("must be replay:FILE",)),
         ("--energy-sensors=,", ("names of sensors",)),
-        ("--energy-tolerance=abc", ("--energy-tolerance='abc'", "number")),
-        ("--energy-tolerance=nan", ("--energy-tolerance='nan'", "number")),
-        ("--energy-alpha=0.7", ("--energy-alpha='0.7'", "below 0.5")),
-        ("--energy-rounds=0", ("--energy-rounds='0'", "at least 1")),
-        ("--energy-rounds=many", ("--energy-rounds='many'", "whole number")),
-        ("--energy-max-time=-3", ("--energy-max-time='-3'", "above 0")),
-        ("--energy-baseline=yes", ("--energy-baseline='yes'", "check, add, replace, off")),
-        ("--energy-estimates=maybe", ("--energy-estimates='maybe'", "report, gate")),
+        ("--energy-tolerance=abc", ("--energy-tolerance must be a share", "Got 'abc'.")),
+        ("--energy-tolerance=nan", ("Got 'nan'.",)),
+        ("--energy-tolerance=5", ("5 is 500 %; for 5 % write 0.05 or 5%.",)),
+        ("--energy-tolerance=150%", ("from 0 to 100 %",)),
+        ("--energy-alpha=0.7", ("--energy-alpha must be a chance above 0 and below 50 %", "Got '0.7'.")),
+        ("--energy-rounds=0", ("auto or a whole number of at least 1. Got '0'.",)),
+        ("--energy-rounds=many", ("auto or a whole number of at least 1. Got 'many'.",)),
+        ("--energy-max-time=-3", ("a time above 0", "Got '-3'.")),
+        ("--energy-max-time=5 J", ("Its unit must be us, ms, s, min or h.",)),
+        ("--energy-cpu-tdp=28 V", ("a power above 0", "Its unit must be")),
+        ("--energy-baseline=yes", ("must be check, add, replace or off. Got 'yes'.",)),
+        ("--energy-baseline=replce", ("Did you mean replace?",)),
+        ("--energy-estimates=maybe", ("must be report or gate. Got 'maybe'.",)),
+        ("--energy-parts=work,wating", ("Got 'wating'. Did you mean waiting?",)),
         ("--energy-out=report.pdf", ("report.pdf", ".json", ".csv", ".md")),
-        ("--energy-baselines=", ("--energy-baselines=''", "a path")),
+        ("--energy-baselines=", ("--energy-baselines must be a path. Got ''.",)),
     ],
 )
 def test_a_wrong_option_stops_the_run(project: Project, option: str, texts: tuple[str, ...]) -> None:
@@ -74,7 +85,45 @@ def test_a_wrong_option_stops_the_run(project: Project, option: str, texts: tupl
 def test_a_wrong_ini_value_is_named_as_one(project: Project) -> None:
     """A value from the ini file is not blamed on the command line."""
     (project.path / "pytest.ini").write_text("[pytest]\nenergy_tolerance = five\n", encoding="utf-8")
-    assert_usage_error(project.run(), "ini value energy_tolerance='five'")
+    assert_usage_error(project.run(), "ini value energy_tolerance must be a share", "Got 'five'.")
+
+
+@pytest.mark.parametrize(
+    ("option", "ini", "text"),
+    [
+        ("--energy-cpu-tdp-w=28", "", "--energy-cpu-tdp-w is now --energy-cpu-tdp"),
+        ("--energy-baseline-sessions=3", "", "--energy-baseline-sessions is now --energy-keep"),
+        ("-v", "energy_baseline_sessions = 3", "ini value energy_baseline_sessions is now energy_keep"),
+    ],
+)
+def test_a_former_name_of_an_option_is_taken_with_a_warning(
+    project: Project, option: str, ini: str, text: str
+) -> None:
+    """The value counts, and the new name is shown; where warnings are errors, it is a usage error."""
+    project.replay({"test_work": [10.0]})
+    (project.path / "pytest.ini").write_text(f"[pytest]\n{ini}\n", encoding="utf-8")
+    run = project.run(option)
+    assert run.result.ret == 0, run.text
+    assert text in run.text
+    assert_usage_error(project.run(option, "-W", "error"), text)
+
+
+def test_the_value_of_a_former_name_is_checked_like_any(project: Project) -> None:
+    """It is refused by the name that was written."""
+    assert_usage_error(project.run("--energy-baseline-sessions=0"), "--energy-baseline-sessions must be")
+
+
+@pytest.mark.parametrize("argument", ["budget_j=1", "max_time_s=5", "budget_per_sample_j='1 J', samples=3"])
+def test_a_former_name_in_a_marker_is_taken_with_a_warning(project: Project, argument: str) -> None:
+    """The same for arguments of the marker; a suite that uses none of them has no warning."""
+    project.replay({"test_work": [1.0]})
+    name = argument.partition("=")[0]
+    project.write(PLAIN.format(arguments=argument))
+    text = f"{name} in @pytest.mark.energy is now {name.rpartition('_')[0]}"
+    assert text in project.run().text
+    assert_usage_error(project.run("-W", "error"), text)
+    project.write(PLAIN.format(arguments=argument.replace(name, name.rpartition("_")[0])))
+    assert project.run("-W", "error").result.ret == 0
 
 
 def rounds_text(round_text: str) -> str:

@@ -32,7 +32,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MEASURED = """
 import pytest
 
-@pytest.mark.energy(max_time_s=3)
+@pytest.mark.energy(max_time=3)
 def test_sum(energy):
     assert energy.measure(sum, range(300_000), samples=300_000) > 0
 """

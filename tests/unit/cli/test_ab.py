@@ -18,15 +18,15 @@ def test_options_may_stand_on_either_side_of_the_revision() -> None:
 @pytest.mark.parametrize(
     ("word", "wanted"),
     [
-        ("--tolerance=-0.1", "give a share of at least 0"),
-        ("--tolerance=nan", "give a share of at least 0"),
-        ("--alpha=0.5", "give a chance above 0 and below 0.5"),
-        ("--pairs=0", "give a whole number of at least 1"),
-        ("--pairs=x", "give a whole number of at least 1"),
-        ("--blocks=0", "give a whole number of at least 1"),
+        ("--tolerance=-0.1", "must be a share from 0 to 100 %"),
+        ("--tolerance=nan", "must be a share from 0 to 100 %"),
+        ("--alpha=0.5", "must be a chance above 0 and below 50 %"),
+        ("--pairs=0", "must be a whole number of at least 1"),
+        ("--pairs=x", "must be a whole number of at least 1"),
+        ("--blocks=0", "must be a whole number of at least 1"),
         ("--env=BUGS", "give NAME=VALUE"),
         ("--env-base==7", "give NAME=VALUE"),
-        ("--max-time=0", "give a number of seconds above 0"),
+        ("--max-time=0", "must be a time above 0"),
         ("--nonsense", "unrecognized arguments: --nonsense"),
     ],
 )

@@ -183,7 +183,7 @@ def test_keep_limits_the_sessions(cli: Cli, tmp_path: Path, folder: Path) -> Non
     assert energies_j(folder) == [11.0, 12.0, 13.0, 16.0]
     status, _, err = accepted(cli, run_of(tmp_path, at()), folder, "--keep=0")
     assert status == 2
-    assert "'0': give a whole number of at least 1" in err
+    assert "must be a whole number of at least 1. Got 0." in err
 
 
 def test_estimates_are_taken_where_asked(cli: Cli, tmp_path: Path, folder: Path) -> None:

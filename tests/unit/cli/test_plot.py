@@ -79,7 +79,8 @@ def test_a_tolerance_is_a_share(cli: Cli, run_json: Path, tmp_path: Path, value:
     """Anything else is refused with the value."""
     status, _, err = cli("plot", run_json, "--out", tmp_path, "--tests", f"--tolerance={value}")
     assert status == 2
-    assert f"{value!r}: give a share of at least 0 and below 10" in err
+    assert "must be a share from 0 to 100 %" in err
+    assert f"Got {value!r}." in err
 
 
 def test_nothing_to_draw(cli: Cli, tmp_path: Path) -> None:

@@ -239,8 +239,8 @@ class TestBudget:
     @pytest.mark.parametrize(
         ("budget", "message"),
         [
-            (Budget(budget_per_sample_j=1.5), r"budget_per_sample_j is 1.5 J.*pass samples="),
-            (Budget(budget_per_token_j=0.1), r"budget_per_token_j is 0.1 J.*energy.requests"),
+            (Budget(budget_per_sample_j=1.5), r"budget_per_sample is 1.5 J.*pass samples="),
+            (Budget(budget_per_token_j=0.1), r"budget_per_token is 0.1 J.*energy.requests"),
         ],
     )
     def test_a_limit_that_can_not_be_checked_is_a_mistake(self, budget: Budget, message: str) -> None:
