@@ -32,9 +32,10 @@ from docs.source_text import (
     signature,
 )
 from pytest_energy import cli
+from pytest_energy.cli.words import FORMER
 from pytest_energy.metrics.table import METRICS, PAPER_RHO
-from pytest_energy.plugin.mark import ARGUMENTS
-from pytest_energy.plugin.options import OPTIONS, Option
+from pytest_energy.plugin.mark import ARGUMENTS, FORMER_NAMES
+from pytest_energy.plugin.options import OPTIONS, Option, flag_of, ini_of
 from pytest_energy.report import schema
 
 DOCS = Path(__file__).parent
@@ -121,6 +122,57 @@ def wanted(check: Any) -> str:
     except ValueError as error:
         return str(error).removeprefix("must be ").partition(". Got ")[0]
     raise TypeError(f"{check} takes anything, so nothing can be said of it")
+
+
+def names_page() -> str:
+    """Where each option can be set, of those that can be set in several places; and former names."""
+    return page(
+        "Names",
+        "the tables of options, arguments and commands",
+        "An option has one name, wherever it can be set. The name has no unit. The value may have one: `5%`, "
+        "`2 J`, `500 mJ`, `3 Wh`, `5 s`, `2 min`, `65 W`. A bare number is in joules, seconds or watts, and "
+        "a bare share is a fraction: 0.05 is 5 %.",
+        table(("pytest", "in the file", "marker", "pytest-energy"), twins()),
+        "`pytest-energy accept` does with a stored run what `--energy-baseline=add` does with a new one, and "
+        "`accept --replace` what `--energy-baseline=replace` does.",
+        "## Former names\n\nThey still work. Pytest warns of each (`EnergyDeprecationWarning`), and "
+        "`pytest-energy` writes the new name to the screen.",
+        table(("where", "former name", "name"), former_names()),
+    )
+
+
+def twins() -> Iterator[tuple[str, ...]]:
+    parser = cli.parser()
+    by_command = {
+        path.removeprefix("pytest-energy "): {*options_of(found)}
+        for path, found in commands(parser, "pytest-energy")
+    }
+    for option in OPTIONS:
+        argument = option.name.replace("-", "_")
+        named = [command for command, words in by_command.items() if f"--{option.name}" in words]
+        if argument in ARGUMENTS or named:
+            yield (
+                code(option.flag),
+                code(option.ini),
+                code(f"{argument}=") if argument in ARGUMENTS else "",
+                f"{code(f'--{option.name}')} of {', '.join(named)}" if named else "",
+            )
+
+
+def options_of(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for action in parser._actions:  # noqa: SLF001
+        yield from action.option_strings
+
+
+def former_names() -> Iterator[tuple[str, ...]]:
+    for option in OPTIONS:
+        if option.former:
+            yield "pytest", code(flag_of(option.former)), code(option.flag)
+            yield "pytest's file", code(ini_of(option.former)), code(option.ini)
+    for former, name in FORMER_NAMES.items():
+        yield "marker", code(f"{former}="), code(f"{name}=")
+    for word in FORMER:
+        yield f"pytest-energy {word.command}", code(word.old), code(word.new)
 
 
 # ---- what is in the source ----
@@ -379,6 +431,7 @@ PAGES = {
     "api.md": api_page,
     "options.md": options_page,
     "marker.md": marker_page,
+    "names.md": names_page,
     "fixture.md": fixture_page,
     "hooks.md": hooks_page,
     "serving.md": serving_page,

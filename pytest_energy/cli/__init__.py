@@ -13,6 +13,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from io import TextIOWrapper
 
+from pytest_energy.cli.words import Parser, current
 from pytest_energy.errors import EnergyError
 
 # Each is a module of this package.
@@ -66,12 +67,14 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     takes_pytest = bool({"ab", "bisect"} & {*words[:1]})
     cut = words.index("--") if takes_pytest and "--" in words else len(words)
     pytest_arguments = list(words[cut + 1 :])
-    return parser(words).parse_args(words[:cut], argparse.Namespace(pytest_arguments=pytest_arguments))
+    return parser(words).parse_args(
+        current(words[:cut]), argparse.Namespace(pytest_arguments=pytest_arguments)
+    )
 
 
 def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     """The parser of the command that *words* begin with, or of all where they begin with none."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="pytest-energy",
         description="What measures energy on this machine, the energy of past runs, and what runs are held "
         "against.",

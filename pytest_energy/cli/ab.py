@@ -4,11 +4,9 @@ import argparse
 
 from pytest_energy.ab.command import run
 from pytest_energy.ab.comparison import DEFAULT_TOLERANCE
-from pytest_energy.basis import COUNTS
+from pytest_energy.basis import COUNTS, GROSS
 from pytest_energy.cli.arguments import Commands, add_out, chance, share, time, variable, whole_number
 from pytest_energy.stats.paired import BLOCK_COUNT, MOST_PAIR_COUNT
-
-JOULES = "joules"
 
 
 def register(commands: Commands) -> None:
@@ -57,10 +55,11 @@ def _add_rule(ab: argparse.ArgumentParser) -> None:
     )
     ab.add_argument(
         "--basis",
-        choices=(JOULES, COUNTS),
-        default=JOULES,
-        help="what is compared: joules, in rounds (default), or counts of what one call does: exact, without "
-        "rounds and without a sensor; a rise by more than --tolerance, else the marker's, else none, fails",
+        choices=(GROSS, COUNTS),
+        default=GROSS,
+        help="what is compared: gross joules, in rounds (default), or counts of what one call does: exact, "
+        "without rounds and without a sensor; a rise by more than --tolerance, else the marker's, else none, "
+        "fails",
     )
     ab.add_argument(
         "--alpha",

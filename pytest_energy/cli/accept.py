@@ -17,7 +17,7 @@ from pytest_energy.baselines.folder_lock import FolderNotLocked
 from pytest_energy.baselines.levels import extended, level_of
 from pytest_energy.baselines.schema import KEPT_COUNT, Baseline, check_times
 from pytest_energy.baselines.store import Mode, Store
-from pytest_energy.cli.arguments import Commands, add_baselines, add_run, whole_number
+from pytest_energy.cli.arguments import Commands, add_baselines, add_estimates, add_run, whole_number
 from pytest_energy.cli.files import by_test, read_run, say
 from pytest_energy.errors import BaselineError, SettingsError
 from pytest_energy.judgement import Judgement
@@ -51,7 +51,7 @@ def register(commands: Commands) -> None:
     from_run.add_argument(
         "--replace", action="store_true", help="in place of the stored sessions, instead of beside them"
     )
-    from_run.add_argument("--estimates", action="store_true", help="take estimated joules, too")
+    add_estimates(from_run, "gate: add estimated joules, too; report (default): leave them out")
     from_run.add_argument(
         "--keep",
         type=whole_number,
@@ -97,7 +97,7 @@ def _accept(options: argparse.Namespace) -> int:
             "whose own checks failed has no joules in it"
         )
     chosen = [judgement for test_id, judgement in run.items() if not named or test_id in named]
-    wanted = Wanted(named, options.replace, options.estimates, options.keep)
+    wanted = Wanted(named, options.replace, options.estimates == "gate", options.keep)
     decisions = accept(chosen, whole.yardstick, store, wanted, say)
     say(f"{counts_text(decisions)} of {options.run_json}")
     return 1 if any(one.what == "left out" and one.record.test_id in named for one in decisions) else 0

@@ -31,6 +31,10 @@ def add_baselines(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_estimates(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--estimates", choices=("report", "gate"), default="report", help=what)
+
+
 def add_width(parser: argparse.ArgumentParser, what: str) -> None:
     width = partial(whole_number, least=80)  # in fewer columns the tables don't fit
     parser.add_argument("--width", type=width, default=100, metavar="COLUMNS", help=what)

@@ -1,14 +1,12 @@
 """`pytest-energy bisect`: the first commit that raised the energy."""
 
 import argparse
-import math
 from pathlib import Path
 
 from pytest_energy.ab.comparison import DEFAULT_TOLERANCE
-from pytest_energy.basis import COUNTS
+from pytest_energy.basis import COUNTS, GROSS
 from pytest_energy.bisect.command import run
-from pytest_energy.cli.ab import JOULES
-from pytest_energy.cli.arguments import Commands, chance, number, share, whole_number
+from pytest_energy.cli.arguments import Commands, chance, share, time, whole_number
 from pytest_energy.stats.paired import MOST_PAIR_COUNT
 
 BLOCK_COUNT = 2
@@ -55,8 +53,8 @@ def register(commands: Commands) -> None:
 def _add_rule(bisect: argparse.ArgumentParser) -> None:
     bisect.add_argument(
         "--basis",
-        choices=(JOULES, COUNTS),
-        default=JOULES,
+        choices=(GROSS, COUNTS),
+        default=GROSS,
         help="what is compared: joules, in rounds (default), or counts of what one call does: exact, in "
         "seconds per step, and without a sensor",
     )
@@ -95,10 +93,10 @@ def _add_rounds(bisect: argparse.ArgumentParser) -> None:
     )
     bisect.add_argument(
         "--max-time",
-        type=number("a number of seconds above 0", lambda value: 0.0 < value < math.inf),
-        metavar="S",
-        help="seconds of pairs per step, without set-up and warm-up (default: the test's own time, for each "
-        "side)",
+        type=time,
+        metavar="TIME",
+        help="time of pairs per step, such as 2 min, without set-up and warm-up "
+        "(default: the test's own time, for each side)",
     )
 
 

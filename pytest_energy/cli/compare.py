@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.basis import COUNTS, GROSS
-from pytest_energy.cli.arguments import Commands, add_out, add_run, add_width, chance, share
+from pytest_energy.cli.arguments import Commands, add_estimates, add_out, add_run, add_width, chance, share
 from pytest_energy.cli.files import read_by_test, say, say_json, write_reports
 from pytest_energy.documents import now_text
 from pytest_energy.errors import BaselineError
@@ -62,7 +62,7 @@ def _add_policy(compare: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="accepted chance of a false alarm at the edge of the tolerance, one-sided; default: %(default)s",
     )
-    compare.add_argument("--estimates", action="store_true", help="judge estimated joules, too")
+    add_estimates(compare, "gate: judge estimated joules, too; report (default): only show them")
     compare.add_argument(
         "--strict", action="store_true", help="fail also what can't be told, and tests of one run only"
     )
@@ -74,7 +74,7 @@ def _compare(options: argparse.Namespace) -> int:
     policy = Policy(
         tolerance=_TOLERANCE if options.tolerance is None else options.tolerance,
         alpha=options.alpha,
-        gates_estimates=options.estimates,
+        gates_estimates=options.estimates == "gate",
         is_by_counts=is_by_counts,
         counts_tolerance=options.tolerance or 0.0,
     )

@@ -20,7 +20,7 @@ from pytest_energy.baselines.attempts import earlier_attempts
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.baselines.store import Store
 from pytest_energy.cli.accept import Wanted, accept, counts_text
-from pytest_energy.cli.arguments import Commands, add_out, add_run, add_width, chance, share
+from pytest_energy.cli.arguments import Commands, add_estimates, add_out, add_run, add_width, chance, share
 from pytest_energy.cli.files import by_test, read_run, say, say_json, write_reports
 from pytest_energy.documents import now_text
 from pytest_energy.errors import BaselineError, SettingsError
@@ -98,7 +98,7 @@ def _add_terms(judge: argparse.ArgumentParser) -> None:
         help="accepted chance of a false alarm at the edge of the tolerance, one-sided; default: as the run "
         "has it, else 0.05",
     )
-    judge.add_argument("--estimates", action="store_true", help="judge estimated joules, too")
+    add_estimates(judge, "gate: judge estimated joules, too; report (default): only show them")
     judge.add_argument("--strict", action="store_true", help="fail also what can't be told")
 
 
@@ -142,7 +142,7 @@ def _judge_one(path: Path, folder: Path, options: argparse.Namespace) -> int:
     judged = _Judging(_named(run, path.stem), Store(folder), options).judged()
     notes, failure = list(judged.notes), None
     if options.accept:
-        wanted = Wanted(takes_estimates=options.estimates)
+        wanted = Wanted(takes_estimates=options.estimates == "gate")
         try:
             entering = accept(judged.judgements, run.yardstick, Store(folder), wanted, tell=lambda _: None)
             notes.append(f"into the baselines: {counts_text(entering)}")
@@ -258,7 +258,7 @@ class _Judging:
                 terms,
                 tolerance=terms.tolerance if options.tolerance is None else options.tolerance,
                 alpha=terms.alpha if options.alpha is None else options.alpha,
-                gates_estimates=terms.gates_estimates or options.estimates,
+                gates_estimates=terms.gates_estimates or options.estimates == "gate",
             )
         )
 

@@ -5,8 +5,6 @@ import argparse
 from pytest_energy.cli.arguments import Commands
 from pytest_energy.cli.files import say
 
-_OLD_NAME = "session"  # of a run, until it was called one; scripts may still ask for it
-
 
 def register(commands: Commands) -> None:
     schema = commands.add_parser(
@@ -18,8 +16,7 @@ def register(commands: Commands) -> None:
     )
     schema.add_argument(
         "document",
-        choices=("run", "baseline", _OLD_NAME),
-        metavar="{run,baseline}",
+        choices=("run", "baseline"),
         help="the document that it describes",
     )
     schema.set_defaults(run=_schema)
@@ -28,5 +25,5 @@ def register(commands: Commands) -> None:
 def _schema(options: argparse.Namespace) -> int:
     from pytest_energy.report.schema import text
 
-    say(text("run" if options.document == _OLD_NAME else options.document).rstrip("\n"))
+    say(text(options.document).rstrip("\n"))
     return 0

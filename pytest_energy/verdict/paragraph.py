@@ -102,7 +102,7 @@ class Subject:
     @property
     def acceptance(self) -> str:
         """How to take this run's joules for a new level, as the documented pipeline does after a merge."""
-        estimates = " --estimates" if self._gate else ""
+        estimates = " --estimates=gate" if self._gate else ""
         return f"pytest-energy accept RUN.json{estimates} (written by --energy-out=RUN.json)"
 
     @property

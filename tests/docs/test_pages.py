@@ -25,8 +25,8 @@ import torch  # noqa: F401  # a run in this process forgets what it loaded, and 
 import pytest_energy.profiling.pytorch  # noqa: F401
 from docs import generate, source_text
 from pytest_energy.cli import main
-from pytest_energy.plugin.mark import EnergyMark
-from pytest_energy.plugin.options import OPTIONS
+from pytest_energy.plugin.mark import ARGUMENTS
+from pytest_energy.plugin.options import OPTIONS, flag_of
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -174,7 +174,9 @@ def test_the_command_has_its_options(words: list[str], capsys: pytest.CaptureFix
 def test_options_that_are_named_exist(page: str) -> None:
     """A page names no option of pytest that the plugin doesn't have."""
     named = set(re.findall(r"(?<![\w-])--energy-[a-z][\w-]*", (ROOT / page).read_text(encoding="utf-8")))
-    assert named <= {option.flag for option in OPTIONS}
+    former = {flag_of(option.former) for option in OPTIONS if option.former}
+    known = {option.flag for option in OPTIONS} | (former if page == "docs/reference/names.md" else set())
+    assert named <= known
 
 
 @pytest.mark.parametrize("page", ALL)
@@ -222,7 +224,7 @@ TAKEN = {
     **{name: _names(_function(path, f"{name}.__init__")) for path, name in generate.ENGINES},
     **{name: _names(_function("serving/prompts.py", name)) for name in generate.PROMPTS},
     "Slo": {"ttft_s", "tpot_s", "e2e_s"},
-    "pytest.mark.energy": set(EnergyMark.__dataclass_fields__),
+    "pytest.mark.energy": set(ARGUMENTS),
 }
 TAKES_ANY = {"energy.record"}  # the names are the reader's own
 
@@ -265,7 +267,7 @@ def test_the_reference_is_up_to_date() -> None:
 def test_every_argument_and_option_is_in_the_reference() -> None:
     """The generator leaves none out: each option, marker argument and method of the fixture stands there."""
     made = "\n".join(generate.pages().values())
-    for name in (*(option.flag for option in OPTIONS), *EnergyMark.__dataclass_fields__):
+    for name in (*(option.flag for option in OPTIONS), *ARGUMENTS):
         assert name in made
     hook_texts = [f"`{name}`" for name in source_text.functions("plugin/hookspecs.py")]
     assert all(text in made for text in hook_texts)

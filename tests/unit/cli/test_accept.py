@@ -192,7 +192,7 @@ def test_estimates_are_taken_where_asked(cli: Cli, tmp_path: Path, folder: Path)
     _, out, _ = accepted(cli, run, folder)
     assert "its joules are an estimate; its verdict is unmeasured" in out
     assert not folder.exists()
-    _, out, _ = accepted(cli, run, folder, "--estimates")
+    _, out, _ = accepted(cli, run, folder, "--estimates=gate")
     assert "1 taken of" in out
     assert energies_j(folder) == [10.0]
 

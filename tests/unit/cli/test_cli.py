@@ -118,4 +118,6 @@ def test_only_the_module_of_a_command_is_imported() -> None:
         "print(*sorted(name for name in sys.modules if name.startswith('pytest_energy.cli.')))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603  # our own
-    assert done.stdout.split() == [f"pytest_energy.cli.{name}" for name in ("arguments", "files", "schema")]
+    assert done.stdout.split() == [
+        f"pytest_energy.cli.{name}" for name in ("arguments", "files", "schema", "words")
+    ]

@@ -112,7 +112,7 @@ def test_estimates_are_judged_where_asked(cli: Cli, tmp_path: Path) -> None:
     old = written(tmp_path / "a.json", at(10.0, provenance=Provenance.ESTIMATED))
     new = written(tmp_path / "b.json", at(20.0, provenance=Provenance.ESTIMATED))
     assert cli("compare", old, new)[0] == 0
-    assert cli("compare", old, new, "--estimates")[0] == 1
+    assert cli("compare", old, new, "--estimates=gate")[0] == 1
 
 
 def test_the_report_is_written_where_asked(cli: Cli, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_the_json_of_a_judgement_is_json() -> None:
     ("provenance", "policy", "option"),
     [
         (Provenance.MEASURED, Policy(), ""),
-        (Provenance.ESTIMATED, Policy(gates_estimates=True), " --estimates"),
+        (Provenance.ESTIMATED, Policy(gates_estimates=True), " --estimates=gate"),
     ],
 )
 def test_a_saving_is_kept_as_the_pipeline_keeps_it(
