@@ -89,7 +89,9 @@ def option_entry(option: Option) -> str:
     """A heading of its own: the site's search and contents find it, and no screen is too narrow for it."""
     flag = option.flag + (f"={option.metavar}" if option.metavar else "")
     default = f", default {code(option.default)}" if option.default else ", no default"
-    return f"## {code(flag)}\n\n{typed(sentence(option.help))}\n\nIn the file: {code(option.ini)}{default}."
+    whole = f" {code(option.flag + '=full')}: {sentence(option.whole)}" if option.whole else ""
+    meaning = typed(sentence(option.help) + whole)
+    return f"## {code(flag)}\n\n{meaning}\n\nIn the file: {code(option.ini)}{default}."
 
 
 def sentence(text: str) -> str:

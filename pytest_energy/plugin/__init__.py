@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from pytest_energy.plugin.fixture import Energy
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     put_back()  # pytester has taken away what an earlier run in this process has imported
+    options.check_arguments(pluginmanager)
     options.add_options(parser)
 
 

@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 
 import pytest
 
+_WHOLE = "full"
+
 Value = str | list[str]
 
 
@@ -33,6 +35,7 @@ class Option(NamedTuple):
         metavar: What its value is; empty for a flag.
         is_list: It may be given several times.
         former: The name that it had, which is still taken, with a warning; or empty.
+        whole: Of a flag that has a longer form, `--energy-NAME=full`: what that does; else empty.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Option(NamedTuple):
     help: str
     is_list: bool = False
     former: str = ""
+    whole: str = ""
 
     @property
     def flag(self) -> str:
@@ -75,7 +79,13 @@ def ini_of(name: str) -> str:
 
 
 OPTIONS = (
-    Option("report", "false", "", "show the energy summary at the end of the run"),
+    Option(
+        "report",
+        "false",
+        "",
+        "show the energy summary at the end of the run",
+        whole="show all of it, as -v does: each test, metrics, correlations, sensors, machine",
+    ),
     Option(
         "out",
         "",
@@ -216,6 +226,20 @@ OPTIONS = (
 )
 
 
+def check_arguments(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Refuse a value for a flag that has but one, in our words: argparse would only ignore it.
+
+    Raises:
+        UsageError: The command line has such a value.
+    """
+    config: pytest.Config | None = pluginmanager.get_plugin("pytestconfig")
+    flags = {option.flag for option in OPTIONS if option.whole}
+    for argument in () if config is None else map(str, config.invocation_params.args):
+        flag, equals, value = argument.partition("=")
+        if flag in flags and equals and value != _WHOLE:
+            raise pytest.UsageError(f"{flag} must be given alone or as {flag}={_WHOLE}. Got {value!r}.")
+
+
 def add_options(parser: pytest.Parser) -> None:
     """Register every option of the table with pytest; of a former name the help says nothing."""
     group = parser.getgroup("energy", "energy of the tests, measured and judged")
@@ -227,6 +251,9 @@ def add_options(parser: pytest.Parser) -> None:
             kind["action"] = "append"
         help_text = option.help.replace("%", "%%")  # argparse fills in what follows a percent sign
         group.addoption(option.flag, default=None, help=help_text, **kind)
+        if option.whole:  # a flag of its own: argparse would take the next path for a value of `report`
+            whole_kind = {"action": "store_const", "const": _WHOLE, "dest": option.ini}
+            group.addoption(f"{option.flag}={_WHOLE}", default=None, help=option.whole, **whole_kind)
         ini_type: Literal["linelist", "string"] = "linelist" if option.is_list else "string"
         parser.addini(
             option.ini, f"{option.help}; see {option.flag}", type=ini_type, default=option.ini_default

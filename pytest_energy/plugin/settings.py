@@ -48,6 +48,7 @@ class Settings:
     """
 
     shows_report: bool
+    shows_all: bool
     out_paths: tuple[Path, ...]
     baseline_mode: BaselineMode
     baselines_path: Path
@@ -85,7 +86,8 @@ class Settings:
         sensors = values["sensors"]
         replay_path = sensors.path_after("replay:")
         return cls(
-            shows_report=values["report"].boolean(),
+            shows_report=values["report"].boolean_or("full"),
+            shows_all=values["report"].text == "full",
             out_paths=values["out"].paths(),
             baseline_mode=BaselineMode(values["baseline"].choice(tuple(BaselineMode))),
             baselines_path=values["baselines"].path(),
@@ -182,6 +184,12 @@ class _Value:
         if word not in _TRUE | _FALSE:
             raise self._must("true or false", "true", "false")
         return word in _TRUE
+
+    def boolean_or(self, word: str) -> bool:
+        """Whether it is true or *word*."""
+        if self.text.lower() in _TRUE | _FALSE | {word}:
+            return self.text.lower() not in _FALSE
+        raise self._must(f"true, false or {word}", "true", "false", word)
 
     def choice(self, choices: tuple[str, ...]) -> str:
         return self._read(partial(choice, known=choices))

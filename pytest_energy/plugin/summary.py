@@ -25,8 +25,9 @@ from pytest_energy.judgement import BaselineMode, SessionFactor
 from pytest_energy.model import Record
 from pytest_energy.plugin.ci import annotations, append_step_summary
 from pytest_energy.plugin.run import run_of
+from pytest_energy.plugin.screen import Screen, verdict_lines
 from pytest_energy.report import view
-from pytest_energy.report.formats import is_whole_run, mistake_text, summary_text, write
+from pytest_energy.report.formats import is_whole_run, mistake_text, write
 from pytest_energy.sensors.replay import round_from_json, save_replay
 from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import count_text
@@ -236,33 +237,36 @@ class Summary:
             )
 
     def show(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show the tables if they were asked for, else the verdicts in one line; then notes and files."""
-        config = terminalreporter.config
+        """Show what was asked for: the report, whose table comes last, or the verdicts in one line."""
+        is_full = self._settings.shows_all or self._config.get_verbosity() > 0
+        above = below = ""
         if not self._judgements:
-            terminalreporter.write_line("energy: no test was judged")
+            above = "energy: no test was judged"
         elif self._settings.shows_report:
-            width, is_verbose = config.get_terminal_writer().fullwidth, config.get_verbosity() > 0
-            run = view.of(self._judgements, yardstick=self._yardstick)
-            terminalreporter.section("energy")
+            screen = Screen(terminalreporter, is_full=is_full)
             with self._alone("the summary"):
-                terminalreporter.write_line(summary_text(run, width=width, shows_rest=is_verbose))
+                above, below = screen.parts(view.of(self._judgements, yardstick=self._yardstick))
+            terminalreporter.write_sep("=", "energy")
         else:
-            counts = Counter(judgement.verdict for judgement in self._judgements)
-            verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
-            terminalreporter.write_line(f"energy: {verdicts} (--energy-report shows the joules)")
-        for failure in self._failures:
-            terminalreporter.write_line(printable_lines(f"energy: FAILED: {failure}"), red=True)
-        for note in self._notes:
-            terminalreporter.write_line(printable_lines(f"energy: note: {note}"))
-        for notice in self._notices:
-            terminalreporter.write_line(printable_lines(f"energy: {notice}"), red=notice.startswith("ERROR"))
-        for command in annotations(
+            above = verdict_lines(self._judgements)
+        for text, is_red in (
+            (above, False),
+            *((printable_lines(f"energy: FAILED: {failure}"), True) for failure in self._failures),
+            *((printable_lines(f"energy: note: {note}"), False) for note in self._notes),
+            *((printable_lines(f"energy: {one}"), one.startswith("ERROR")) for one in self._notices),
+            *((command, False) for command in self._annotations()),
+            (f"\n{below}" if below else "", False),
+        ):
+            if text:
+                terminalreporter.write_line(text, red=is_red)
+
+    def _annotations(self) -> Iterator[str]:
+        return annotations(
             zip(self._reports, self._judgements, strict=True),
-            root=config.rootpath,
+            root=self._config.rootpath,
             environ=self._run.environ,
             failures=self._failures,
-        ):
-            terminalreporter.write_line(command)
+        )
 
 
 def _trace_note(records: Sequence[Record]) -> Iterator[str]:

@@ -69,9 +69,10 @@ def _used(view: View) -> list[Provenance]:
     return [provenance for provenance in Provenance if provenance in used]
 
 
-def shared_reasons(
-    rows: Iterable[Row], text_of: Callable[[Judgement], str | None]
-) -> list[tuple[Verdict, str, list[Row]]]:
+SharedReason = tuple[Verdict, str, list[Row]]
+
+
+def shared_reasons(rows: Iterable[Row], text_of: Callable[[Judgement], str | None]) -> list[SharedReason]:
     """Verdict and what *text_of* makes of the judgement of every test, the same once; `None` is left out.
 
     Why joules can't be used is the same where it differs in quantities alone, whose range is then given.
@@ -153,6 +154,18 @@ def predictions(view: View) -> list[str]:
         for name, text in prediction_texts(row.record).items()
     ]
     return sorted(lines, key=lambda line: line.partition(":")[0])
+
+
+NET_HEADS = {"training": "E_tr", "inference": "E_in"}
+"""Heads of net joules by group, as the paper calls them."""
+
+
+def net(record: Record) -> dict[str, str]:
+    """Joules less idle power, by the head of their column; none for other groups or without idle power."""
+    net_j, column = record.net_energy_j, NET_HEADS.get(record.group or "")
+    if net_j is None or column is None:
+        return {}
+    return {column: MARKS[record.provenance] + to_text(net_j, "J", digits=3)}
 
 
 HEADS = ("energy", "W", "s", "J/sample", "vs baseline")

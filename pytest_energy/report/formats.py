@@ -110,13 +110,13 @@ def _fails(make: Callable[[View], str], judgements: Sequence[Judgement]) -> bool
     return False
 
 
-def summary_text(run: View, *, width: int, shows_rest: bool = False) -> str:
-    """*run* as a terminal of *width* columns shows it.
+def summary_text(run: View, *, width: int) -> str:
+    """The whole of *run* as a terminal of *width* columns shows it.
 
     Raises:
         SettingsError: As for `made`.
     """
-    return made("the summary", lambda one: to_terminal.render(one, width=width, shows_rest=shows_rest), run)
+    return made("the summary", lambda one: to_terminal.render(one, width=width), run)
 
 
 def write(

@@ -1,61 +1,170 @@
-"""The report on a screen: one table of tests, then why, then what is behind it.
+"""The report on a screen: what a reader must know first, then the table of tests, which ends it.
 
-Rule 1: no line is longer than the width asked for, in cells of the screen, as tabulate counts them too; what
-    does not fit beside is put below, never left out.
-Rule 2: no colours: the text says everything, whoever prints it may colour it.
+Rule 1: no line is longer than the width asked for, in cells of the screen.
+Rule 2: without *is_full* it is short: a line per fact, and of everything as much as fits on a screen.
+    The rest is counted, with the option that shows it.
+Rule 3: colour is the caller's: the text says everything without it.
 """
 
-import re
-import textwrap
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from pytest_energy.judgement import Judgement, Verdict
-from pytest_energy.lazy_module import LazyModule
-from pytest_energy.report import cells, count_cells
-from pytest_energy.report.view import AGAINST, Group, View
+from pytest_energy.judgement import FAILING, Judgement, Verdict
+from pytest_energy.model import Provenance
+from pytest_energy.report import cells, count_cells, table_of_tests
+from pytest_energy.report.screen import (
+    at_most,
+    packed,
+    room_beside,
+    shortened,
+    table,
+    width_of,
+    wrapped,
+)
+from pytest_energy.report.table_of_tests import Chosen, Paint
+from pytest_energy.report.view import AGAINST, Group, MetricCorrelation, View, origin_notes
+from pytest_energy.verdict.figures import count_text
 
-if TYPE_CHECKING:
-    import wcwidth
-else:
-    wcwidth = LazyModule("wcwidth")
-
-_COLUMNS = (*cells.HEADS, cells.SCOPE)
-_HEADERS = ("test", *_COLUMNS, "verdict")
-_ALIGNMENT = ("left", "right", "right", "right", "right", "right", "left", "left")
-_GAP = 2  # spaces that tabulate puts between the columns of its format "plain"
-_LEAST_NAME_WIDTH = 12  # narrower than this a name can't be told from its neighbour's
+_LEAST_NAME_WIDTH = 12  # narrower than this names look alike
 _TITLE_WIDTH = 14  # of a metric's column
-_NAME_LINES = 3  # a name that needs more lines is shortened in its middle
-_JOINTS = "_/,-:. "  # after these, and before a bracket, a name may go on in the next line
+_TITLE_LINES = 3
 _NOTE_LIMIT = 8  # a reader of a screen has seen enough; the JSON holds every one
 _NAMED_TESTS = 3  # of the tests that share one reason
 
-Table = list[list[str]]
+# Of the short form.
+_FEW_REASONS, _FEW_NOTES, _FEW_PREDICTIONS = 5, 3, 3
+_LINES = 2  # of each of them
+_DIGEST_LINES = 2
+
+_HOW = "-v or --energy-report=full"
 
 
-def render(view: View, *, width: int, shows_rest: bool = False) -> str:
+def plain(text: str, _: Verdict) -> str:
+    """*text* without colour."""
+    return text
+
+
+def render(view: View, *, width: int, is_full: bool = True, paint: Paint = plain) -> str:
     """The whole report, no newline at its end.
 
     Args:
         view: The session.
         width: No line is longer; 80 or more.
-        shows_rest: Tell the power without work of each channel and what the fixed loads used, too.
+        is_full: All there is, in place of the short form.
+        paint: Colours a verdict in the table.
     """
+    parts = (
+        head(view, width=width, is_full=is_full),
+        table_text(view, width=width, is_full=is_full, paint=paint),
+    )
+    return "\n\n".join(filter(None, parts))
+
+
+def head(view: View, *, width: int, is_full: bool) -> str:
+    """What stands above the table of tests."""
+    return _whole_head(view, width) if is_full else _short_head(view, width)
+
+
+def table_text(view: View, *, width: int, is_full: bool, paint: Paint) -> str:
+    """The table of tests, with one line on its marks above it."""
+    chosen = Chosen.all(view.rows) if is_full else Chosen.few(view.rows)
+    return "\n".join([*_legend(view, width), *table_of_tests.lines(view, chosen, width, paint)])
+
+
+# ---- the short form ----
+
+
+def _short_head(view: View, width: int) -> str:
+    known = {*origin_notes([row.record for row in view.rows])}  # the first line says it
+    notes = [cells.printable(note) for note in (*view.run_notes, *view.notes) if note not in known]
+    lines = [
+        *wrapped([f"energy of {cells.summary(view)}"], width, hanging="  "),
+        *_short_reasons(view, width),
+        *_nothing_measures(view, width),
+        *_short_list(notes, _FEW_NOTES, "note", width),
+        *_short_list(cells.predictions(view), _FEW_PREDICTIONS, "prediction", width),
+        *_digest(view.groups, width),
+    ]
+    return "\n".join(lines)
+
+
+def _short_reasons(view: View, width: int) -> list[str]:
+    """Why tests have no plain verdict; why a test has failed is in its own text."""
+    rows = [row for row in view.rows if not (row.verdict in FAILING and row.judgement.outcome == "failed")]
+    texts = _reasons(cells.shared_reasons(rows, _short_reason), is_of_all=len(rows) == len(view.rows))
+    return _short_list(texts, _FEW_REASONS, "reason", width)
+
+
+def _short_reason(judgement: Judgement) -> str | None:
+    reason = None if judgement.verdict is Verdict.IMPROVEMENT else _reason(judgement)  # the table shows it
+    return None if reason is None else reason.partition("\n")[0]
+
+
+def _short_list(texts: Sequence[str], count: int, what: str, width: int) -> list[str]:
+    """The first *count* of *texts*, each on `_LINES` lines at most, and how many more there are."""
+    lines: list[str] = []
+    for text in texts[:count]:
+        lines += at_most(wrapped([text], width, hanging="  "), _LINES, width)
+    if len(texts) > count:
+        lines.append(f"and {count_text(len(texts) - count, f'more {what}')} ({_HOW} shows all)")
+    return lines
+
+
+def _nothing_measures(view: View, width: int) -> list[str]:
+    """Where to go if no sensor measures; where one does, sensors are no news."""
+    measuring = [one for one in view.sensors if one.provenance is Provenance.MEASURED]
+    if not measuring or any(one.absent_because is None for one in measuring):
+        return []
+    return wrapped(["no sensor measures here; `pytest-energy doctor` shows how to fix that"], width)
+
+
+def _digest(groups: Sequence[Group], width: int) -> list[str]:
+    """The strongest correlation of each group, or why there is none."""
+    texts = [text for text in map(_strongest, groups) if text]
+    lines = [shortened(text, width) for text in texts[:_DIGEST_LINES]]
+    if len(texts) > _DIGEST_LINES:
+        more = f"; {len(texts) - _DIGEST_LINES} more groups: -v"
+        lines[-1] = shortened(texts[_DIGEST_LINES - 1], width - len(more)) + more
+    return lines
+
+
+def _strongest(group: Group) -> str:
+    """The metric whose ranks go most with the joules of a sample; empty for a group without metrics."""
+    others = [one for one in group.correlations if one.metric not in {AGAINST, "energy_per_sample"}]
+    if not others:
+        return ""
+    name, ranked = cells.printable(group.name), [one for one in others if one.correlation.rho is not None]
+    if not ranked:
+        return f"{name}: no correlation with J/sample: {cells.printable(others[0].correlation.note)}"
+    best = max(ranked, key=_strength)
+    rho, count, p_value, *_ = cells.correlation(best, ())
+    known = f"p {p_value}" if p_value != cells.ABSENT else cells.printable(best.correlation.note)
+    return f"{name}: J/sample has rho {rho} with {cells.printable(best.metric)}, n {count}, {known}"
+
+
+def _strength(ranked: MetricCorrelation) -> float:
+    return abs(ranked.correlation.rho or 0.0)
+
+
+# ---- the whole ----
+
+
+def _whole_head(view: View, width: int) -> str:
+    indented = {"indent": "  ", "hanging": "    "}
     sensors = [
         *map(cells.sensor, view.sensors),
-        *map(cells.idle_power, view.idle_powers if shows_rest else ()),
-        *map(cells.fixed_load, view.yardstick.records if shows_rest else ()),
+        *map(cells.idle_power, view.idle_powers),
+        *map(cells.fixed_load, view.yardstick.records),
     ]
+    notes = [cells.printable(note) for note in (*view.run_notes, *view.notes)]
     sections = [
-        _wrapped([f"energy of {cells.summary(view)}"], width, hanging="  "),
-        [*_test_table(view, width), *_wrapped(cells.legend(view), width)],
+        wrapped([f"energy of {cells.summary(view)}"], width, hanging="  "),
         _titled("why", _why(view, width)),
-        _titled("notes", _wrapped(_notes(view), width, indent="  ", hanging="    ")),
-        _titled("predicted", _wrapped(_predictions(view), width, indent="  ", hanging="    ")),
+        _titled("notes", wrapped(_first(notes), width, **indented)),
+        _titled("predicted", wrapped(_first(cells.predictions(view)), width, **indented)),
         *(_group(view, group, width) for group in view.groups),
-        _titled("sensors", _wrapped(sensors, width, indent="  ", hanging="    ")),
-        _titled("machine", _wrapped(cells.machine(view), width, indent="  ", hanging="    ")),
+        _titled("sensors", wrapped(sensors, width, **indented)),
+        _titled("machine", wrapped(cells.machine(view), width, **indented)),
+        table_of_tests.further_lines(view, width),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines)
 
@@ -64,134 +173,42 @@ def _titled(title: str, lines: list[str]) -> list[str]:
     return [title, *lines] if lines else []
 
 
-def _wrapped(texts: Iterable[str], width: int, *, indent: str = "", hanging: str = "") -> list[str]:
-    """Lines of each text; a number stays on one line with what it counts."""
-    lines: list[str] = []
-    for text in texts:
-        glued = re.sub(r"(?<=\d) (?=\S)", "\xa0", text)
-        wrap = textwrap.wrap if _width(glued) == len(glued) else wcwidth.wrap
-        folded = wrap(glued, width, initial_indent=indent, subsequent_indent=hanging, break_on_hyphens=False)
-        first, *more = [line.replace("\xa0", " ") for line in folded] or [""]
-        lines += [first, *map(cells.printable, more)][: len(folded)]  # a line may begin with a CI command
-    return lines
+def _legend(view: View, width: int) -> list[str]:
+    """One line on the marks in the table, as much of it as fits."""
+    used = {row.record.provenance for row in view.rows if row.energy_j is not None}
+    parts = [text for provenance, text in _MARKS.items() if provenance in used]
+    parts += ["+- standard uncertainty"] if any(row.uncertainty_j is not None for row in view.rows) else []
+    parts += ["[ ] bounds of the change"] if any(row.judgement.comparison for row in view.rows) else []
+    while parts and width_of("; ".join(parts)) > width:
+        parts.pop()
+    return ["; ".join(parts)] if parts else []
 
 
-def _test_table(view: View, width: int) -> list[str]:
-    """The rows in the first layout that fits; a column in which no row has a value is left out.
-
-    Names as long as they fit beside the values; then short names and the bounds of a change below it; then
-    each name on a line of its own.
-    """
-    if not view.rows:
-        return []
-    layouts = [_filled(_values(view, folds)) for folds in range(3)]
-    headers = [_HEADERS[0], *layouts[0][0]]
-    alignment = [_ALIGNMENT[_HEADERS.index(header)] for header in headers]
-    rooms = [_room(rows, width) for rows in layouts]
-    names = _printable(row.short_id for row in view.rows)
-    whole_names = _printable(row.record.test_id for row in view.rows)
-    for longer in (whole_names, _printable(row.file_id for row in view.rows), names):
-        if max(map(_width, longer)) <= rooms[0]:
-            return _table(headers, _joined(longer, layouts[0][1:]), alignment)
-    parts = [re.split(r"(?=\[)", name, maxsplit=1) for name in names]
-    if max(_width(part) for name_parts in parts for part in name_parts) <= rooms[1]:
-        return _table(headers, _joined(["\n".join(p) for p in parts], layouts[1][1:]), alignment)
-    fitting = (rows for rows, room in zip(layouts, rooms, strict=True) if room >= 0)
-    return _headed(names, next(fitting, layouts[-1]), alignment, width)
-
-
-def _filled(values: Table) -> Table:
-    """Headers and *values*, without the columns that hold nothing but "not there"."""
-    columns = zip(_HEADERS[1:], *values, strict=True)
-    kept = [column for column in columns if any(cell != "-" for cell in column[1:])]
-    return [list(row) for row in zip(*kept, strict=True)]
-
-
-def _headed(names: Sequence[str], rows: Table, alignment: Sequence[str], width: int) -> list[str]:
-    """The rows with each name on a line of its own above its values."""
-    headers, values = rows[0], rows[1:]
-    lines = _table(["", *headers], _joined([""] * len(names), values), alignment)
-    headed, rest = [_HEADERS[0], *lines[:2]], lines[2:]
-    for name, row in zip(names, values, strict=True):
-        count = max(cell.count("\n") for cell in row) + 1
-        headed += [*_folded(name, width).splitlines(), *rest[:count]]
-        rest = rest[count:]
-    return headed
-
-
-def _room(rows: Sequence[Sequence[str]], width: int) -> int:
-    """What a table of *rows* leaves of *width* for a column in front of it."""
-    return width - sum(_column_widths(rows)) - _GAP * len(rows[0])
-
-
-def _printable(names: Iterable[str]) -> list[str]:
-    return list(map(cells.printable, names))
-
-
-def _joined(names: Sequence[str], values: Table) -> Table:
-    return [[name, *cells_of_row] for name, cells_of_row in zip(names, values, strict=True)]
-
-
-def _values(view: View, folds: int) -> Table:
-    """Cells of the rows without the name.
-
-    With one fold the bounds of a change stand below it, with two an uncertainty and an upper bound do too.
-    """
-    folded = [(" [", "\n["), (" +-", "\n+-"), (", ", ",\n")][: (0, 1, 3)[folds]]
-    rows = [[*cells.values(row, _COLUMNS), cells.verdict(row.verdict)] for row in view.rows]
-    for space, line_break in folded:
-        rows = [[cell.replace(space, line_break) for cell in row] for row in rows]
-    return rows
-
-
-def _folded(name: str, width: int) -> str:
-    """*name* over at most `_NAME_LINES` lines of *width*, its middle left out if it is longer."""
-    most = min(len(name), width * _NAME_LINES)
-    lines = _name_lines(name, most, width)
-    while len(lines) > _NAME_LINES:
-        most -= 1
-        lines = _name_lines(name, most, width)
-    return "\n".join(lines)
-
-
-def _name_lines(name: str, most: int, width: int) -> list[str]:
-    """*name*, its middle left out if it has more than *most* characters, in lines of *width* cells."""
-    if len(name) > most:
-        head = (most - 3) // 2
-        name = f"{name[:head]}...{name[head + 3 - most :]}"
-    lines = []
-    while _width(name) > width:
-        end = _line_end(name, width)
-        lines.append(name[:end])
-        name = name[end:]
-    return [*lines, name]
-
-
-def _line_end(name: str, width: int) -> int:
-    """Where the first line of *name* ends: before its bracket, else after the last joint that fits."""
-    most = next(end for end in range(width, 0, -1) if _width(name[:end]) <= width or end == 1)
-    bracket = name.find("[", 1, most + 1)
-    if bracket >= most // 3:
-        return bracket
-    return next((end for end in range(most, most // 3, -1) if name[end - 1] in _JOINTS), most)
-
-
-def _width(text: str) -> int:
-    """Cells of a screen that *text* takes: two for a character of Chinese, Japanese or Korean."""
-    return max(wcwidth.wcswidth(text), 0) if not text.isascii() else len(text)
+_MARKS = {
+    Provenance.ESTIMATED: "~ estimated from CPU time, perhaps wrong by a factor of 3",
+    Provenance.REPLAYED: "r replayed from a file",
+}
 
 
 def _why(view: View, width: int) -> list[str]:
     """Every reason, and below it what the work does otherwise."""
     lines: list[str] = []
-    for verdict, text, rows in cells.shared_reasons(view.rows, _reason):
+    for text in _reasons(cells.shared_reasons(view.rows, _reason)):
+        first, *changes = text.split("\n")
+        lines += wrapped([first], width, indent="  ", hanging="    ")
+        lines += wrapped(changes, width, indent="    ", hanging="      ")
+    return lines
+
+
+def _reasons(shared: Sequence[cells.SharedReason], *, is_of_all: bool = False) -> list[str]:
+    """Each reason behind its verdict and the tests that it is of; one that *is_of_all* names none."""
+    texts = []
+    for verdict, text, rows in shared:
         names = ", ".join(cells.printable(row.short_id) for row in rows[:_NAMED_TESTS])
         more = f" and {len(rows) - _NAMED_TESTS} more" if len(rows) > _NAMED_TESTS else ""
-        reason, *changes = text.split("\n")
-        first = f"{cells.verdict(verdict)} {names}{more}: {reason}"
-        lines += _wrapped([first], width, indent="  ", hanging="    ")
-        lines += _wrapped(changes, width, indent="    ", hanging="      ")
-    return lines
+        tests_named = "" if is_of_all and len(shared) == 1 and len(rows) > 1 else f" {names}{more}"
+        texts.append(f"{cells.verdict(verdict)}{tests_named}: {text}")
+    return texts
 
 
 def _reason(judgement: Judgement) -> str | None:
@@ -201,14 +218,6 @@ def _reason(judgement: Judgement) -> str | None:
     return "\n".join([cells.first_line(judgement.reason), *count_cells.lines(judgement)])
 
 
-def _notes(view: View) -> list[str]:
-    return _first([cells.printable(note) for note in (*view.run_notes, *view.notes)])
-
-
-def _predictions(view: View) -> list[str]:
-    return _first(cells.predictions(view))
-
-
 def _first(lines: list[str]) -> list[str]:
     more = len(lines) - _NOTE_LIMIT
     return [*lines[:_NOTE_LIMIT], f"and {more} more, all in the JSON report"] if more > 0 else lines
@@ -216,23 +225,23 @@ def _first(lines: list[str]) -> list[str]:
 
 def _group(view: View, group: Group, width: int) -> list[str]:
     title = f"{cells.printable(group.name)}: {cells.group_size(view, group)}"
-    return [*_wrapped([title], width), *_metric_tables(group, width), *_correlations(group, width)]
+    return [*wrapped([title], width), *_metric_tables(group, width), *_correlations(group, width)]
 
 
 def _metric_tables(group: Group, width: int) -> list[str]:
-    """One row a model; columns that don't fit follow in another table with the same first column."""
-    models = [_folded(cells.printable(row.model), max(_LEAST_NAME_WIDTH, width // 4)) for row in group.rows]
+    """One row per model; columns that don't fit follow in another table with the same first column."""
+    models = [shortened(cells.printable(row.model), max(_LEAST_NAME_WIDTH, width // 4)) for row in group.rows]
     columns = [
         [_title(group, name), *(cells.metric(group, row, name) for row in group.rows)]
         for name in cells.metric_columns(group)
     ]
     lines: list[str] = []
-    room = _room([["model"], *([model] for model in models)], width)
-    for number, chosen in enumerate(_packed(columns, room)):
-        rows = [list(values) for values in zip(models, *(column[1:] for column in chosen), strict=True)]
+    room = room_beside([["model"], *([model] for model in models)], width)
+    for number, chosen in enumerate(packed(columns, room)):
+        rows = [*zip(models, *(column[1:] for column in chosen), strict=True)]
         headers = ["model", *(column[0] for column in chosen)]
-        lines += ([""] if number else []) + _table(headers, rows, ["left", *["right"] * len(chosen)])
-    return lines + _wrapped(cells.absences(group), width, hanging="  ")
+        lines += ([""] if number else []) + table(headers, rows, "<" + ">" * len(chosen))
+    return lines + wrapped(cells.absences(group), width, hanging="  ")
 
 
 def _title(group: Group, name: str) -> str:
@@ -240,16 +249,16 @@ def _title(group: Group, name: str) -> str:
     return _folded(cells.printable(name), _TITLE_WIDTH) + cells.metric_unit(group, name, "\n({})")
 
 
-def _packed(columns: Table, room: int) -> Iterator[Table]:
-    """Runs of columns, each as many as fit in *room*."""
-    chosen: Table = []
-    for column in columns:
-        widths = _column_widths([*zip(*chosen, column, strict=True)])
-        if chosen and sum(widths) + _GAP * (len(widths) - 1) > room:
-            yield chosen
-            chosen = []
-        chosen.append(column)
-    yield chosen
+def _folded(name: str, width: int) -> str:
+    """*name* over at most `_TITLE_LINES` lines, broken behind an underscore where there is one."""
+    lines: list[str] = []
+    rest = shortened(name, width * _TITLE_LINES)
+    while width_of(rest) > width and len(lines) < _TITLE_LINES - 1:
+        end = next(end for end in range(width, 0, -1) if width_of(rest[:end]) <= width)
+        end = rest.rfind("_", 1, end) + 1 or end
+        lines.append(rest[:end])
+        rest = rest[end:]
+    return "\n".join([*lines, shortened(rest, width)])
 
 
 def _correlations(group: Group, width: int) -> list[str]:
@@ -257,26 +266,11 @@ def _correlations(group: Group, width: int) -> list[str]:
     if not group.correlations:
         return []
     hardware = cells.hardware(group)
-    headers = [head.replace("paper ", "paper\n") for head in cells.correlation_heads(group)]
+    headers = [text.replace("paper ", "paper\n") for text in cells.correlation_heads(group)]
     values = [cells.correlation(metric, hardware) for metric in group.correlations]
-    room = max(_LEAST_NAME_WIDTH, _room([headers[1:], *values], width))
-    names = [_folded(cells.printable(metric.metric), room) for metric in group.correlations]
-    table = _table(headers, _joined(names, values), ["left", *["right"] * (len(headers) - 1)])
+    room = max(_LEAST_NAME_WIDTH, room_beside([headers[1:], *values], width))
+    names = [shortened(cells.printable(metric.metric), room) for metric in group.correlations]
+    rows = [[name, *cells_of_metric] for name, cells_of_metric in zip(names, values, strict=True)]
     title = f"Spearman's rho with {AGAINST}"
-    return ["", title, *table, *_wrapped(cells.correlation_notes(group), width, hanging="  ")]
-
-
-def _column_widths(rows: Sequence[Sequence[str]]) -> list[int]:
-    return [
-        max(_width(line) for cell in column for line in cell.split("\n"))
-        for column in zip(*rows, strict=True)
-    ]
-
-
-def _table(headers: Sequence[str], rows: Sequence[Sequence[str]], alignment: Sequence[str]) -> list[str]:
-    """Lines of a table. The head is given as rows: tabulate pads its own heads by two characters a column."""
-    from tabulate import tabulate
-
-    rules = ["-" * width for width in _column_widths([headers, *rows])]
-    text = tabulate([headers, rules, *rows], tablefmt="plain", disable_numparse=True, colalign=alignment)
-    return [line.rstrip() for line in text.splitlines()]
+    drawn = table(headers, rows, "<" + ">" * (len(headers) - 1))
+    return ["", title, *drawn, *wrapped(cells.correlation_notes(group), width, hanging="  ")]

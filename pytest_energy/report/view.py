@@ -293,7 +293,7 @@ def _notes(judgements: Sequence[Judgement]) -> tuple[str, ...]:
     if not judgements:
         return ("no test was judged by its energy",)
     records = [judgement.record for judgement in judgements]
-    notes = [*_provenance_notes(records)]
+    notes = [*origin_notes(records)]
     elsewhere = sum(record.machine.key != records[0].machine.key for record in records)
     if elsewhere:
         notes.append(f"{elsewhere} of {len(records)} tests ran on another machine")
@@ -304,7 +304,8 @@ def _notes(judgements: Sequence[Judgement]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _provenance_notes(records: Sequence[Record]) -> Iterable[str]:
+def origin_notes(records: Sequence[Record]) -> Iterable[str]:
+    """What the joules of *records* are, where they are not measured."""
     measured = [record for record in records if record.energy_j is not None]
     if not measured:
         yield "no joule was measured"

@@ -1,5 +1,6 @@
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -14,8 +15,8 @@ from tests.builders import LAPTOP, OF_ROUNDS, comparison, judgement, reading, re
 from tests.fakes.sessions import estimated_session, gpu_session
 
 
-def _text(judgements: Sequence[Judgement], width: int = 80) -> str:
-    return to_terminal.render(view.of(judgements), width=width)
+def _text(judgements: Sequence[Judgement], width: int = 80, *, is_full: bool = True) -> str:
+    return to_terminal.render(view.of(judgements), width=width, is_full=is_full)
 
 
 def _judgements() -> st.SearchStrategy[Judgement]:
@@ -43,10 +44,10 @@ def _judgements() -> st.SearchStrategy[Judgement]:
 
 
 @settings(max_examples=40, deadline=None)  # no clock: a busy machine is slow
-@given(st.lists(_judgements(), max_size=4), st.integers(80, 200))
-def test_no_line_is_longer_than_the_width(judgements: list[Judgement], width: int) -> None:
+@given(st.lists(_judgements(), max_size=4), st.integers(80, 200), st.booleans())
+def test_no_line_is_longer_than_the_width(judgements: list[Judgement], width: int, is_full: bool) -> None:  # noqa: FBT001  # given
     """From 80 columns on everything fits, whatever names and numbers there are."""
-    lines = _text(judgements, width).split("\n")
+    lines = _text(judgements, width, is_full=is_full).split("\n")
     assert max(map(wcswidth, lines)) <= width
 
 
@@ -62,91 +63,16 @@ def test_a_wide_character_takes_two_cells() -> None:
         assert max(map(wcswidth, lines)) <= width
 
 
-def test_columns_stand_in_line_beside_a_wide_name() -> None:
-    """The verdicts begin in one cell of the screen, whatever stands left of them."""
-    lines = _text([judgement(test_id="t.py::漢字"), judgement(test_id="t.py::ascii")], 100).split("\n")
-    places = {wcswidth(line[: line.index("pass")]) for line in lines if "t.py::" in line}
-    assert len(places) == 1
-
-
 @settings(max_examples=20, deadline=None)  # no clock: a busy machine is slow
-@given(st.lists(_judgements(), min_size=1, max_size=4))
-def test_everything_is_printable(judgements: list[Judgement]) -> None:
+@given(st.lists(_judgements(), min_size=1, max_size=4), st.booleans())
+def test_everything_is_printable(judgements: list[Judgement], is_full: bool) -> None:  # noqa: FBT001  # given
     """No name and no reason can move the cursor."""
-    assert all(line.isprintable() for line in _text(judgements).split("\n"))
+    assert all(line.isprintable() for line in _text(judgements, is_full=is_full).split("\n"))
 
 
 def _table_lines(text: str) -> list[str]:
-    return text.split("\n\n")[1].splitlines()
-
-
-def test_a_narrow_screen_sets_bounds_below_the_change() -> None:
-    """Where the bounds don't fit beside the change they stand below it, and long names go on below."""
-    long = judgement(test_id="t.py::test_training[efficientnet]", compared=comparison(1.304, (1.27, 1.34)))
-    lines = _table_lines(_text([long]))
-    assert lines[2].split() == [
-        "test_training",
-        "12.00",
-        "+-",
-        "0.20",
-        "J",
-        "12.0",
-        "1.00",
-        "750",
-        "mJ",
-        "+30.4",
-        "%",
-        "pass",
-    ]
-    assert lines[3].split() == ["[efficientnet]", "[+27,", "+34]"]
-
-
-def test_a_wide_screen_shows_the_whole_name() -> None:
-    """With room enough the test's id is whole and the bounds stand beside the change."""
-    lines = _table_lines(_text([judgement(compared=comparison(1.304, (1.27, 1.34)))], 160))
-    assert lines[2].startswith("tests/test_model.py::test_training[resnet18]  12.00 +- 0.20 J")
-    assert "+30.4 % [+27, +34]" in lines[2]
-
-
-def test_between_them_the_name_has_its_file() -> None:
-    """Names are as long as the width allows, and columns without a value take none of it."""
-    lines = _table_lines(_text([judgement(test_id="tests/test_model.py::test_training")], 80))
-    assert "vs baseline" not in lines[0]
-    assert lines[2].startswith("test_model.py::test_training  ")
-
-
-def test_a_crowded_table_heads_each_row_with_its_name() -> None:
-    """Where values leave no room for a name, each name has a line above its values."""
-    lines = _table_lines(_text(gpu_session()))
-    assert lines[0] == "test"
-    assert lines[3] == "test_training[resnet18]"
-    assert lines[4].endswith("+30.4 % [+27, +34]  REGRESSION")
-
-
-def test_a_crowded_table_may_set_bounds_below_too() -> None:
-    """Values that don't fit by themselves are folded too, and no line of one row goes to another."""
-    wide = judgement(
-        energy_j=1234.56789,
-        uncertainty_j=0.0012,
-        provenance=Provenance.ESTIMATED,
-        verdict=Verdict.NOT_COMPARABLE,
-        compared=comparison(0.111111, (0.1234567, 0.1234589)),
-    )
-    lines = _table_lines(_text([wide, judgement(test_id="t.py::last", duration_s=0.0000123)]))
-    assert [line for line in lines if "last" in line or "training" in line] == [
-        "test_training[resnet18]",
-        "last",
-    ]
-    above = lines[: lines.index("last")]
-    assert [line.split()[-1] for line in above[-2:]] == ["[-87.65433,", "-87.65411]"]
-
-
-def test_a_long_name_is_shortened_in_its_middle() -> None:
-    """A name that would fill the screen keeps its beginning and its end."""
-    lines = _table_lines(_text([judgement(test_id=f"t.py::test_begin[{'x' * 500}-end]")]))
-    assert lines[3].startswith("test_begin")
-    assert lines[5].endswith("-end]")
-    assert len(lines) == 8
+    """The last part: marks, head, rule and rows."""
+    return text.rsplit("\n\n", maxsplit=1)[-1].splitlines()
 
 
 def test_reasons_of_all_but_passes_are_told() -> None:
@@ -195,7 +121,7 @@ def test_estimates_say_so_in_the_first_line_and_in_every_cell() -> None:
     text = _text(estimated_session(), 120)
     assert text.startswith("energy of 4 tests, every joule estimated: 4 unmeasured\n")
     rows = [line for line in _table_lines(text) if "test_inference" in line]
-    assert all(line.count("~") == 3 for line in rows)
+    assert all(line.count("~") == 4 for line in rows)
     assert len(rows) == 3
 
 
@@ -237,12 +163,7 @@ def test_a_group_without_metrics_has_no_correlations() -> None:
 def test_no_tests() -> None:
     """A run without energy tests is two short sections."""
     assert _text([]) == "energy of 0 tests\n\nnotes\n  no test was judged by its energy"
-
-
-def test_two_thousand_tests_are_one_table() -> None:
-    """Every one of many tests has its row."""
-    many = [judgement(test_id=f"t{i % 7}.py::test[{i}]", compared=comparison(1.01)) for i in range(2000)]
-    assert sum(line.startswith("test[") for line in _text(many).splitlines()) == 2000
+    assert _text([], is_full=False) == "energy of 0 tests\nno test was judged by its energy"
 
 
 @pytest.mark.parametrize("width", [1, 20, 60])
@@ -258,27 +179,97 @@ def test_notes_of_the_run_come_first() -> None:
     assert lines[lines.index("notes") + 1 :][:2] == ["  the run's note", "  a round's note (5 of 5 rounds)"]
 
 
-@pytest.mark.parametrize("shows_rest", [True, False])
-def test_power_without_work_is_shown_when_asked(*, shows_rest: bool) -> None:
-    """It stands below the sensors, once a channel."""
-    found = view.of([judgement(idle_power_w=77.84), judgement(idle_power_w=77.84)])
-    text = to_terminal.render(found, width=80, shows_rest=shows_rest)
-    assert text.count("  gpu:0: idle 77.8 W") == shows_rest
-
-
-@pytest.mark.parametrize("shows_rest", [True, False])
-def test_the_yardstick_is_shown_when_asked(*, shows_rest: bool) -> None:
-    """A load a line, below the sensors; none is a row of the table."""
-    rounds = [reading(290.0, duration_s=0.5)]
-    yardstick = Yardstick(records=(record(test_id="yardstick::gpu-compute", rounds=rounds),))
-    text = to_terminal.render(view.of([judgement()], yardstick=yardstick), width=80, shows_rest=shows_rest)
-    assert text.count("  yardstick gpu-compute: 290 J in 500 ms") == shows_rest
-    assert text.count("gpu-compute") == shows_rest
-
-
 def test_no_line_begins_with_a_command() -> None:
     """What stands in a line as it is may begin the next one, where a runner of CI would obey it."""
     note = "x" * 70 + " ::error::broken"
     text = to_terminal.render(view.of([], run_notes=[note]), width=80)
     assert re.search("(?m)^ *::", text) is None
     assert "error::broken" in text
+
+
+def test_power_without_work_and_the_yardstick_are_in_the_whole() -> None:
+    """Below the sensors, once per channel and load; the short form has neither sensors nor machine."""
+    load = record(test_id="yardstick::gpu-compute", rounds=[reading(290.0, duration_s=0.5)])
+    judgements = [judgement(idle_power_w=77.84), judgement(idle_power_w=77.84)]
+    run = view.of(judgements, yardstick=Yardstick(records=(load,)))
+    text = to_terminal.render(run, width=80)
+    assert text.count("  gpu:0: idle 77.8 W") == 1
+    assert text.count("  yardstick gpu-compute: 290 J in 500 ms") == 1
+    short = to_terminal.render(run, width=80, is_full=False)
+    assert "idle" not in short
+    assert "nvml" not in short
+    assert "commit" not in short
+
+
+class TestTheShortForm:
+    """What a run shows without -v: what a reader must know, then the table."""
+
+    def test_twenty_that_pass_leave_room_for_pytests_own_lines(self) -> None:
+        """A run of 20 tests has 30 lines; pytest takes 11 of them."""
+        judgements = [judgement(test_id=f"t.py::test_sort[{n}]", quality=["busy"]) for n in range(20)]
+        lines = _text(judgements, is_full=False).split("\n")
+        assert len(lines) <= 19
+        assert lines[-1] == "13 more, all pass (-v lists them)"
+
+    def test_twenty_estimates_without_sensors_do_as_well(self) -> None:
+        """One reason for all, one line on what to do, and no sensor by name."""
+        one = estimated_session()[0]
+        judgements = [
+            replace(one, record=replace(one.record, test_id=f"t.py::test_sort[{n}]")) for n in range(20)
+        ]
+        lines = _text(judgements, is_full=False).split("\n")
+        assert len(lines) <= 19
+        assert lines[1].startswith("unmeasured: the joules are an estimate")
+        assert "no sensor measures here; `pytest-energy doctor` shows how to fix that" in lines
+
+    def test_why_a_test_failed_stands_in_its_own_text(self) -> None:
+        """A failure that pytest reports is not told twice; one that fails nothing is."""
+        regression = judgement(verdict=Verdict.REGRESSION, reason="30 % up")
+        assert "30 % up" in _text([regression], is_full=False)
+        failed = replace(regression, outcome="failed")
+        assert "30 % up" not in _text([failed], is_full=False)
+        assert "30 % up" in _text([failed])
+
+    def test_reasons_that_differ_in_a_quantity_are_one(self) -> None:
+        """Of tests without usable joules, with the range."""
+        voids = [
+            judgement(test_id=f"t.py::t{n}", verdict=Verdict.VOID, reason=f"others used {n} % of the CPU")
+            for n in (47, 72)
+        ]
+        assert "void: others used 47 to 72 % of the CPU" in _text(voids, is_full=False).splitlines()
+
+    def test_what_does_not_fit_is_counted(self) -> None:
+        """Five reasons and three notes, each on two lines at most."""
+        many = [
+            judgement(test_id=f"t.py::t{n}", verdict=Verdict.VOID, reason=f"no. {n} " + "x " * 200)
+            for n in range(9)
+        ]
+        lines = _text(many, is_full=False).split("\n")
+        assert "and 4 more reasons (-v or --energy-report=full shows all)" in lines
+        assert sum(line.endswith("...") for line in lines) == 5
+        noted = _text([judgement(quality=[f"note no. {n}" for n in range(5)])], is_full=False)
+        assert "and 2 more notes (-v or --energy-report=full shows all)" in noted
+
+    def test_the_strongest_correlation_of_each_group(self) -> None:
+        """A line per group in place of its tables."""
+        text = _text(gpu_session(), is_full=False)
+        assert "training: J/sample has rho +0.821 with macs_param, n 7, p 0.034" in text
+        assert "requests: J/sample has rho -1.000 with request_rate, n 4, too few rows to judge" in text
+        assert "Spearman" not in text
+
+    def test_why_there_is_no_correlation(self) -> None:
+        """A group whose metrics can't be ranked says why; one without metrics says nothing."""
+        one = judgement(group="g", model="a", metrics={"parameters": 1.0})
+        assert "g: no correlation with J/sample: too few rows to rank: 1" in _text([one], is_full=False)
+        assert "g:" not in _text([judgement(group="g", model="a")], is_full=False)
+
+    def test_more_than_two_groups_are_counted(self) -> None:
+        """Two lines per run."""
+        groups = [
+            judgement(test_id=f"t.py::{g}{n}", group=g, model=str(n), metrics={"m": float(n)})
+            for g in "abcd"
+            for n in range(5)
+        ]
+        lines = [line for line in _text(groups, is_full=False).splitlines() if "J/sample has" in line]
+        assert len(lines) <= 2
+        assert lines == [] or lines[-1].endswith("; 2 more groups: -v")

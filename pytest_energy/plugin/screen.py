@@ -1,0 +1,59 @@
+"""What the end of a run writes to the terminal: the report, in its colours, or the verdicts in one line."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from pytest_energy.judgement import FAILING, SEVERITY, Judgement, Verdict
+from pytest_energy.report import cells, to_terminal
+from pytest_energy.report.formats import made
+from pytest_energy.report.view import View
+
+_COLOURS = {
+    **dict.fromkeys(Verdict, "yellow"),
+    **dict.fromkeys(FAILING, "red"),
+    Verdict.PASS: "green",
+    Verdict.IMPROVEMENT: "green",
+    Verdict.NO_BASELINE: "cyan",
+}
+"""As pytest has them: red for a failure, yellow for a doubt, green where all is well."""
+
+_WITHOUT_JOULES = (Verdict.VOID, Verdict.SATURATED, Verdict.UNMEASURED)
+
+
+class Screen:
+    """The terminal of *reporter*; its writer decides whether there are colours (`NO_COLOR`, `--color`)."""
+
+    def __init__(self, reporter: pytest.TerminalReporter, *, is_full: bool) -> None:
+        self._writer = reporter.config.get_terminal_writer()
+        self._is_full = is_full
+
+    def parts(self, run: View) -> tuple[str, str]:
+        """The report of *run*: what comes above the table of tests, and the table.
+
+        Raises:
+            SettingsError: It can't be made.
+        """
+        width, is_full = self._writer.fullwidth, self._is_full
+
+        def table(one: View) -> str:
+            return to_terminal.table_text(one, width=width, is_full=is_full, paint=self._painted)
+
+        above = made("the summary", lambda one: to_terminal.head(one, width=width, is_full=is_full), run)
+        return above, made("the summary", table, run)
+
+    def _painted(self, text: str, verdict: Verdict) -> str:
+        return self._writer.markup(text, **{_COLOURS[verdict]: True, "bold": verdict in FAILING})
+
+
+def verdict_lines(judgements: Sequence[Judgement]) -> str:
+    """The verdicts in a line, and in another why the worst of the tests without usable joules has none."""
+    counts = Counter(judgement.verdict for judgement in judgements)
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
+    lines = [f"energy: {verdicts} (--energy-report shows the joules)"]
+    without = [one for one in judgements if one.verdict in _WITHOUT_JOULES]
+    if without:
+        worst = min(without, key=lambda one: SEVERITY[one.verdict].of_rows)
+        lines.append(f"energy: {worst.verdict}: {cells.first_line(worst.reason)}")
+    return "\n".join(lines)
