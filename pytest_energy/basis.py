@@ -119,12 +119,12 @@ class Basis:
         idle_w = record.idle_power_w or {}
         missing = [name for name in reading.channels if name not in idle_w]
         if missing:
-            raise NotMeasurable(f"net joules take idle power, and that of {', '.join(missing)} is not known")
+            raise NotMeasurable(f"net joules need the idle power of {', '.join(missing)}, which is not known")
         net_j = energy_j - math.fsum(idle_w[name] for name in reading.channels) * reading.duration_s
         if net_j <= 0:
             raise NotMeasurable(
                 f"a round has {to_text(net_j, 'J')} net: it used {to_text(energy_j, 'J')}, "
-                "no more than idle power does in that time"
+                "no more than at idle power"
             )
         return net_j
 
@@ -138,7 +138,7 @@ def active_j(reading: Reading, ready_power: Mapping[str, ReadyPower]) -> float:
     energy_j = math.fsum(reading.channels.values())
     result_j = energy_j - _ready_power_w(reading, ready_power) * reading.duration_s
     if result_j <= 0:
-        raise NotMeasurable(f"a round has {to_text(result_j, 'J')} above ready power: too little to tell")
+        raise NotMeasurable(f"a round has {to_text(result_j, 'J')} above ready power: too little to compare")
     return result_j
 
 

@@ -36,8 +36,8 @@ def run(options: argparse.Namespace) -> int:
         with ended_by_signals():
             comparison = _compare(sides, options)
     except Interrupted as interrupted:
-        left = "" if sides.revision is None else "; the worktree is removed"
-        print(f"pytest-energy ab: ended by {interrupted.name}{left}", file=sys.stderr)
+        left = "" if sides.revision is None else " The worktree was removed."
+        print(f"pytest-energy ab: stopped by {interrupted.name}.{left}", file=sys.stderr)
         return SIGNALLED + interrupted.number
     return _report(comparison, options)
 

@@ -218,7 +218,9 @@ class Worker:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_S)
         status = self._process.poll()
-        state = "is still running, but says nothing" if status is None else f"ended with exit status {status}"
+        state = (
+            "is still running, but does not answer" if status is None else f"ended with exit status {status}"
+        )
         output = last_lines(self._log)
         return SideEnded(f"pytest on {self.tree.name} {state}; the last lines of its output:\n{output}")
 

@@ -81,7 +81,7 @@ class Interleaved:
             rounds = loop.to_measured(loop.rounds or [reading], result)
             self._link.say(RoundMessage(provenance=reading.provenance, reading=as_document(Round, reading)))
         if rounds is None:
-            pytest.skip("the other side has no round to set against one of this test")
+            pytest.skip("the other side has no round to compare with")
         return rounds
 
     def _ready(self, loop: RoundLoop[T]) -> ReadyTest:

@@ -95,7 +95,7 @@ def counts_alone(record: Record) -> Record:
         group=record.group,
         model=record.model,
         session=record.session,
-        unmeasured_because="counts are compared, so that joules are not kept",
+        unmeasured_because="counts are compared, so joules are not kept",
         counts=record.counts,
     )
 
@@ -155,5 +155,5 @@ def why_not_beside(record: Record, stored: Baseline | None) -> str | None:
         if stored is not None:
             check_comparable(stored.entries[0], record)
     except NotComparable as error:
-        return f"it can't stand beside the stored sessions: {error}"
+        return f"it can't be added to the stored sessions: {error}"
     return None

@@ -44,7 +44,7 @@ def why_no_attempts(fresh: Record) -> str | None:
     """Why nothing can be told to be an earlier attempt at what *fresh* measured, or `None`."""
     facts = fresh.machine.varying
     if "git_commit" not in facts:
-        return "git tells no commit here"
+        return "git reports no commit here"
     if facts.get("git_dirty") != "no":
         return f"files differ from the commit {facts['git_commit']}"
     return None
@@ -104,5 +104,7 @@ def attempts_note(number: int | None, kept_count: int, why_none: str | None = No
     if lost_count:
         others = f"{lost_count} {'others' if kept_count else 'before'}" if lost_count > 1 else "one other"
         lost = "the first" if this == 2 else others
-        parts.append(f"the joules of {lost} were not kept, so this verdict forgets them: {why_none or _KEEP}")
+        parts.append(
+            f"the joules of {lost} were not kept, so this verdict does not include them: {why_none or _KEEP}"
+        )
     return f"attempt {this} of this commit: {'; '.join(parts)}"

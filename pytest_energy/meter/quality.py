@@ -81,7 +81,7 @@ class DeviceHistory:
 def why_clock_is_wrong(start_s: float, stop_s: float, before: TimeMark, after: TimeMark) -> str | None:
     """Why the seconds of a window, which lies between two moments, can't be used, or `None`."""
     if stop_s <= start_s:
-        return f"the clock went from {start_s} s to {stop_s} s during the window: it went back or stood"
+        return f"the clock went from {start_s} s to {stop_s} s during the window: it went back or stopped"
     if before.suspended_s is not None and after.suspended_s is not None:
         slept_s = after.suspended_s - before.suspended_s
         if abs(slept_s) > _SUSPENDED_S:
@@ -113,7 +113,7 @@ def why_joules_are_wrong(integrals: Mapping[str, Integral]) -> str | None:
             return (
                 f"{name} reads {to_text(integral.energy_j, 'J')} "
                 f"(+- {to_text(integral.uncertainty_j, 'J')}): "
-                "its counter stands still, or the window is too short for it"
+                "its counter does not move, or the window is too short for it"
             )
     energy_j = sum(integral.energy_j for integral in integrals.values())
     return why_too_uncertain(energy_j, total_uncertainty_j(integrals))
@@ -146,7 +146,7 @@ def notes(integrals: Mapping[str, Integral]) -> tuple[str, ...]:
         elif head_w is not None and tail_w is not None and abs(tail_w - head_w) > _QUIET_SHARE * head_w:
             sentences.append(
                 f"{name}: {to_text(head_w, 'W', digits=3)} before the window, "
-                f"{to_text(tail_w, 'W', digits=3)} after it: it wasn't equally quiet"
+                f"{to_text(tail_w, 'W', digits=3)} after it: not equally quiet"
             )
     return tuple(sentences)
 
@@ -185,10 +185,10 @@ def _why_shared(device: DeviceHistory) -> str | None:
             continue
         process = f"process {pid}, which isn't this run's,"
         if (pid in device.before.processes) != (pid in device.after.processes):
-            return f"{process} came or went during the window"
+            return f"{process} started or ended during the window"
         is_busy = device.after.processes[pid]
         if is_busy is None:
-            return f"{process} may have computed during the window; this device doesn't tell"
+            return f"{process} may have computed during the window; this device does not report it"
         if is_busy:
             return f"{process} computed during the window"
     return None
@@ -300,7 +300,7 @@ def beside(reading: Reading, others: Iterable[Reading]) -> Reading:
             f"{name}: {temperature_c:.0f} degrees C, where the other rounds have {usual_c:.0f} degrees C"
         )
         if off_c > _FAR_C:
-            because = f"{sentence}: more than {_FAR_C:g} degrees off is another measurement"
+            because = f"{sentence}: more than {_FAR_C:g} degrees off, so not comparable"
             phases = tuple(replace(phase, energy_j=None, uncertainty_j=None) for phase in reading.phases)
             return replace(reading, channels={}, uncertainty_j=0.0, void_because=because, phases=phases)
         if off_c > _BAND_C:

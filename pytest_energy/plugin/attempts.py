@@ -22,7 +22,7 @@ from pytest_energy.report.formats import write
 from pytest_energy.report.to_json import MOST_BYTES, read
 from pytest_energy.whole_file import check_place, read_whole, writing
 
-_WHAT_TO_DO = "delete it, and know that its joules are forgotten"
+_WHAT_TO_DO = "delete it; later verdicts then don't include its joules"
 
 
 class Attempts:

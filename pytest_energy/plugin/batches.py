@@ -59,8 +59,8 @@ def _check_same_work(first: Record, second: Record) -> None:
     works = [(one.samples, dict(one.workload)) for one in (first, second)]
     if works[0] != works[1]:
         raise NotMeasurable(
-            f"{first.test_id}: its second run measured other work: {works[1]} after {works[0]} (samples of a "
-            "round, and what else the work is made of)"
+            f"{first.test_id}: its second run measured other work: {works[1]} after {works[0]} (samples per "
+            "round, and other facts of the work)"
         )
 
 

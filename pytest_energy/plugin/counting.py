@@ -111,7 +111,7 @@ def _once(call: Callable[[], object]) -> Callable[[], object]:
 
     def once() -> object:
         if calls:
-            raise NotMeasurable("it has a setup or a teardown, and takes more than one call to be counted")
+            raise NotMeasurable("it has a setup or a teardown, so one more call can't be counted alone")
         calls.append(None)
         return call()
 

@@ -166,9 +166,7 @@ class EnergyRun:
         is_estimated = self.provenance is Provenance.ESTIMATED and not self.settings.gates_estimates
         if not (is_estimated and self.gate.policy(mark).is_by_counts):
             return None
-        return (
-            "its counts are judged, and joules could only be estimated (--energy-estimates=gate takes them)"
-        )
+        return "counts are judged, and joules can only be estimated (--energy-estimates=gate keeps them)"
 
     @cached_property
     def _patience(self) -> Patience:

@@ -280,7 +280,7 @@ def _take_second(trial: Trial, second: list[pytest.TestReport], *, is_confirmed:
     wrong = next((report for report in second if not report.passed), None)
     if not is_confirmed and wrong is not None:
         text = f"{wrong.when}: {wrong.longreprtext}"
-        trial.sections.append(("energy: the second run, to confirm it, did not pass", text))
+        trial.sections.append(("energy: the second run, which should confirm it, did not pass", text))
     if is_confirmed and trial.held and len(second) == 3:
         setup, call, teardown = second
         call.duration += setup.duration + trial.held[0].duration

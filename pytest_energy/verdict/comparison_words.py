@@ -40,6 +40,7 @@ _DAY_LENGTH = len("2026-11-20")
 _MORE_BLOCKS_ADVISED = 2  # one more changes little
 _SHOWN_FACTOR = 0.001  # of a session; less is not worth a line
 _PART_NAMES = {Part.WORK: "energy of the work", Part.WAITING: "time"}
+_SHOWN_CHANGE = 0.001  # of time or power; less explains nothing
 _LEAST_PAIRS_ADVISED = 10  # twice the least that are measured in any case
 _HASH = re.compile(r"\b[0-9a-f]{40}\b")
 
@@ -78,7 +79,7 @@ def _headline(finding: Compared, subject: Subject) -> str:
     if finding.crept is not None:
         since = f" over the first {count_text(finding.crept.entry_count, 'session')}"
     limit = "" if finding.verdict is Verdict.IMPROVEMENT else f", allowed {_allowed_text(finding)}"
-    basis = f" ({comparison.basis})" if comparison.basis else ""
+    basis = f" ({_basis_text(comparison)})" if comparison.basis else ""
     slower = f"; {_latency_text(comparison)}" if _is_bought_with_time(finding) else ""
     return (
         f"{change_text(ratio, allowed)} {what} {bounds_text(ratio_ci, allowed)}{since}{limit}: "
@@ -87,10 +88,15 @@ def _headline(finding: Compared, subject: Subject) -> str:
     )
 
 
+def _basis_text(comparison: Comparison) -> str:
+    """What was compared, in words: files have `net joules a sample`."""
+    return comparison.basis.replace(" a ", " per ")
+
+
 def _decisive(finding: Compared) -> tuple[str, float, tuple[float, float]]:
     """What the verdict is of, its ratio and the bounds of that."""
     comparison, part = finding.comparison, finding.decisive
-    what = comparison.basis or "energy"
+    what = _basis_text(comparison) or "energy"
     if part is not None and part.part is not Part.JOULES:
         what = _PART_NAMES[part.part]
     if finding.crept is not None:
@@ -121,12 +127,17 @@ def _cause(finding: Compared) -> str:
     comparison = finding.comparison
     if finding.doubt is not None:
         return _doubt_text(finding.doubt)
-    texts = [f"{part.part.value} {change_text(part.ratio)}" for part in comparison.parts]
-    if not texts:
-        time, power = map(change_text, (comparison.duration_ratio, comparison.power_ratio))
-        texts = [f"time {time}", f"power {power}"]
+    ratios = {part.part.value: part.ratio for part in comparison.parts}
+    if not ratios:
+        ratios = {"time": comparison.duration_ratio, "power": comparison.power_ratio}
+    by_change = sorted(ratios.items(), key=lambda item: -abs(math.log(item[1])))
+    texts = [f"{name} {_change_or_none(ratio)}" for name, ratio in by_change]
     facts = {name: pair for name, pair in comparison.differences.items() if name not in OF_THE_CODE}
     return ", ".join(texts) + (f"; differs: {differences_text(facts)}" if facts else "")
+
+
+def _change_or_none(ratio: float) -> str:
+    return change_text(ratio) if abs(ratio - 1) >= _SHOWN_CHANGE else "unchanged"
 
 
 def _part_lines(finding: Compared, subject: Subject) -> Iterator[str]:

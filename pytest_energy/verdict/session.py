@@ -15,7 +15,7 @@ from pytest_energy.meter.ready_power import ready_power_of
 from pytest_energy.model import Record
 from pytest_energy.ready import ReadyPower
 from pytest_energy.verdict.count_history import NONE_COUNTED, CountHistory
-from pytest_energy.verdict.figures import change_text
+from pytest_energy.verdict.figures import bounds_text, change_text
 from pytest_energy.verdict.findings import Decision
 from pytest_energy.verdict.history import Entry, History, entry_of, has_joules, mean_entry
 from pytest_energy.verdict.policy import Policy
@@ -162,17 +162,16 @@ def of_channels(ready_power: Mapping[str, ReadyPower], record: Record) -> dict[s
 
 
 def _failure_text(factor: SessionFactor, tolerance: float) -> str:
-    cause = "the code that they share, or the machine (no stored yardstick tells which)"
+    cause = "in the code that they share or in the machine (no stored yardstick to separate the two)"
     if factor.yardstick:
-        cause = f"and the machine is not it{_yardstick_text(factor)}"
-    limit = f"more than the {tolerance * 100:g} % allowed"
-    return f"{_factor_text(factor)}, {limit}: one cause, not one a test: {cause}"
+        cause = f"which is not the machine{_yardstick_text(factor)}"
+    return f"{_factor_text(factor)}, allowed {tolerance * 100:g} %: one common cause, {cause}"
 
 
 def _factor_text(factor: SessionFactor) -> str:
-    lower, upper = (change_text(ratio) for ratio in factor.ratio_ci)
     what = f"{'active joules' if factor.part is Part.WORK else 'joules'} on {', '.join(factor.channels)}"
-    return f"{change_text(factor.ratio)} [{lower}, {upper}] in all {factor.test_count} tests: {what}"
+    change = f"{change_text(factor.ratio)} {bounds_text(factor.ratio_ci)}"
+    return f"{change} in all {factor.test_count} tests: {what}"
 
 
 def _yardstick_text(factor: SessionFactor) -> str:

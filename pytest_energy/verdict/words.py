@@ -245,7 +245,7 @@ def _facts_differ(finding: FactsDiffer, subject: Subject) -> Paragraph:
 @_paragraph.register
 def _no_such_joules(finding: NoSuchJoules, subject: Subject) -> Paragraph:
     return Paragraph(
-        headline=f"{finding.basis or 'joules'} not compared: {finding.because}",
+        headline=f"{finding.basis.replace(' a ', ' per ') or 'joules'} not compared: {finding.because}",
         advice="Compare other joules: change basis= or per= in the test's energy marker.",
         details=(subject.energy,),
     )

@@ -544,7 +544,7 @@ def test_a_signal_leaves_nothing_behind(
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number, errors
-    assert f"ended by {number.name}; the worktree is removed" in errors
+    assert f"stopped by {number.name}. The worktree was removed." in errors
     assert trees(repository.root) == 1
     assert list(temporary.glob("pytest-energy-ab-*")) == []
     with pytest.raises(ProcessLookupError):

@@ -83,7 +83,7 @@ def test_a_try_that_can_not_be_read_stops_the_run(committed: Project) -> None:
     run = tried(committed, "--energy-attempts=tries")
     assert run.result.ret == pytest.ExitCode.USAGE_ERROR
     assert f"--energy-attempts: {path} can't be read as a run: " in run.text
-    assert "delete it, and know that its joules are forgotten" in run.text
+    assert "delete it; later verdicts then don't include its joules" in run.text
 
 
 @pytest.mark.parametrize("name", ["file", "file/tries", "nowhere", "nowhere/tries"])

@@ -200,7 +200,7 @@ def test_a_second_run_that_does_not_pass_confirms_nothing(gated: Project) -> Non
     run = suspicious(gated, second_j=10)
     run.result.assert_outcomes(passed=2, failed=1)
     assert (run.verdict(), len(run.test()["rounds"])) == ("regression", 5)
-    assert "the second run, to confirm it, did not pass" in run.text
+    assert "the second run, which should confirm it, did not pass" in run.text
     assert "it ran before" in run.text
 
 

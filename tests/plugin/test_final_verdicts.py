@@ -153,4 +153,4 @@ def test_a_test_may_be_suspect_only_when_all_have_run(gated: Project, second: st
     run.result.assert_outcomes(passed=2, failed=1)
     assert order(gated) == ["work", "other", "plain", "other"]
     assert run.test("test_other").get("confirming_count") == (5 if second == "passes" else None)
-    assert ("the second run, to confirm it, did not pass" in run.text) is (second == "fails")
+    assert ("the second run, which should confirm it, did not pass" in run.text) is (second == "fails")

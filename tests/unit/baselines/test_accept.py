@@ -162,7 +162,7 @@ def test_a_record_of_other_work_can_not_stand_beside_the_stored_ones() -> None:
     assert why_not_beside(less, None) is None
     assert why_not_beside(record(11.0, samples=320), stored) is None
     because = why_not_beside(less, stored) or ""
-    assert because.startswith("it can't stand beside the stored sessions: ")
+    assert because.startswith("it can't be added to the stored sessions: ")
     assert "320" in because
 
 

@@ -76,7 +76,7 @@ def test_what_is_no_attempt(other: Record) -> None:
 @pytest.mark.parametrize(
     ("shown", "because"),
     [
-        ({}, "git tells no commit here"),
+        ({}, "git reports no commit here"),
         ({"git_commit": "3f2c1ab", "git_dirty": "yes"}, "files differ from the commit 3f2c1ab"),
     ],
 )
@@ -93,8 +93,8 @@ def test_a_sure_commit_has_nothing_against_it() -> None:
 
 
 LOST = (
-    "were not kept, so this verdict forgets them: keep them with --energy-attempts=DIR in a folder that "
-    "outlasts a try"
+    "were not kept, so this verdict does not include them: keep them with --energy-attempts=DIR in a folder "
+    "that outlasts a try"
 )
 
 
@@ -129,6 +129,6 @@ def test_of_a_first_try_nothing_is_said(number: int | None) -> None:
 
 def test_why_there_can_be_none_is_said_in_place_of_advice() -> None:
     """A folder would not help where the commit isn't known."""
-    note = attempts_note(2, 0, "git tells no commit here")
+    note = attempts_note(2, 0, "git reports no commit here")
     assert note is not None
-    assert note.endswith("so this verdict forgets them: git tells no commit here")
+    assert note.endswith("so this verdict does not include them: git reports no commit here")

@@ -333,7 +333,7 @@ class TestYardstick:
         run.write_text(to_json.render(whole, created=CREATED), encoding="utf-8")
         status, out, _ = accepted(cli, run, folder)
         assert status == 0
-        assert f"left out: {LOAD}: it can't stand beside the stored sessions" in out
+        assert f"left out: {LOAD}: it can't be added to the stored sessions" in out
         assert energies_j(folder) == [10.0, 11.0]
 
 

@@ -82,7 +82,7 @@ def test_what_has_a_named_channel_open_is_taken_for_this_runs() -> None:
     bench.meter.adopt((), on=("gpu:0",))
     assert measured(bench, samples=((9_000, 41, 3),)).void_because is None
     because = measured(bench, processes=(41, 42)).void_because
-    assert because == "gpu:0: process 42, which isn't this run's, came or went during the window"
+    assert because == "gpu:0: process 42, which isn't this run's, started or ended during the window"
 
 
 def test_own_processes_may_compute() -> None:
@@ -101,7 +101,7 @@ def test_a_foreign_process_that_comes_or_goes_makes_the_window_void(
     bench = NvmlBench(processes=before)
     bench.system.kin = {41: False}
     because = measured(bench, processes=after).void_because
-    assert because == "gpu:0: process 41, which isn't this run's, came or went during the window"
+    assert because == "gpu:0: process 41, which isn't this run's, started or ended during the window"
 
 
 def test_a_foreign_process_that_only_waits_is_noted() -> None:
@@ -121,7 +121,7 @@ def test_a_foreign_process_of_which_nobody_knows_what_it_does_makes_the_window_v
     because = measured(bench).void_because
     assert because is not None
     assert "process 41" in because
-    assert "doesn't tell" in because
+    assert "does not report it" in because
 
 
 def test_a_process_that_cant_be_seen_is_noted() -> None:

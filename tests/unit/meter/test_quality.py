@@ -125,7 +125,7 @@ def test_unequal_quiet_is_noted() -> None:
     """Quiet power that differs by more than 10 % before and after is worth a sentence."""
     assert quality.notes({"gpu:0": integral(powers_w=(120.0, 125.0))}) == ()
     (note,) = quality.notes({"gpu:0": integral(powers_w=(70.0, 120.0))})
-    assert note == "gpu:0: 70 W before the window, 120 W after it: it wasn't equally quiet"
+    assert note == "gpu:0: 70 W before the window, 120 W after it: not equally quiet"
 
 
 def test_interpolated_edges_are_noted() -> None:
@@ -255,8 +255,8 @@ def test_a_round_far_outside_the_band_is_void() -> None:
     """More than 25 degrees off, its joules and its phases' are those of another device."""
     reading = quality.beside(one_round(34.0), [one_round(60.0)])
     assert reading.void_because == (
-        "gpu:0: 34 degrees C, where the other rounds have 60 degrees C: more than 25 degrees off is another "
-        "measurement"
+        "gpu:0: 34 degrees C, where the other rounds have 60 degrees C: more than 25 degrees off, so not "
+        "comparable"
     )
     assert reading.energy_j is None
     assert [phase.energy_j for phase in reading.phases] == [None]

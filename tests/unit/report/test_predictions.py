@@ -32,7 +32,7 @@ def test_the_screen_has_a_line_for_each() -> None:
     """What is predicted, on what, between what, under a title that says so."""
     lines = render(view.of([_predicted()]), width=100).splitlines()
     at = lines.index("predicted")
-    assert lines[at + 1] == f"  predicted on {KEY}: test_0 ~12 J a call (9 J to 16 J, 90 %)"
+    assert lines[at + 1] == f"  predicted on {KEY}: test_0 ~12 J per call (9 J to 16 J, 90 %)"
 
 
 def test_the_screen_says_why_an_interval_is_wider() -> None:
@@ -52,14 +52,14 @@ def test_markdown_folds_them() -> None:
     """In a part of its own."""
     text = _text(".md", _predicted())
     assert "<summary>Predicted, not measured</summary>" in text
-    assert f"predicted on {KEY}: test_0 ~12 J a call (9 J to 16 J, 90 %)" in text
+    assert f"predicted on {KEY}: test_0 ~12 J per call (9 J to 16 J, 90 %)" in text
 
 
 def test_the_page_has_them_among_the_facts_of_the_test() -> None:
     """By the machine that they are of."""
     text = _text(".html", _predicted())
     assert f"predicted on {KEY}" in text
-    assert "~12 J a call (9 J to 16 J, 90 %)" in text
+    assert "~12 J per call (9 J to 16 J, 90 %)" in text
 
 
 def test_csv_has_columns_of_their_own() -> None:

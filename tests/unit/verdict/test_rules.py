@@ -524,7 +524,7 @@ class TestBasis:
                 record(),
                 Basis(is_net=True),
                 "net joules",
-                "net joules take idle power, and that of gpu:0 is not known",
+                "net joules need the idle power of gpu:0, which is not known",
             ),
             (
                 record(),
@@ -536,7 +536,7 @@ class TestBasis:
                 idling(40.0),
                 Basis(is_net=True),
                 "net joules",
-                "a round has -10.48 J net: it used 39.52 J, no more than idle power does in that time",
+                "a round has -10.48 J net: it used 39.52 J, no more than at idle power",
             ),
         ],
         ids=["no idle power", "no samples", "below idle power"],

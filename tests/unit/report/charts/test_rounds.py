@@ -137,7 +137,7 @@ def test_rounds_that_can_not_be_shown() -> None:
         "it was compared by 'joules a furlong', which this version doesn't know"
     )
     because = rounds.compared_rounds(judgement(compared=net, idle_power_w=None))
-    assert because == "net joules take idle power, and that of gpu:0 is not known"
+    assert because == "net joules need the idle power of gpu:0, which is not known"
 
 
 def test_the_page_is_called_for_the_test() -> None:
