@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.model import Reading, Record
+from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.ready import ReadyPower
 from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.units import to_text
@@ -22,6 +22,13 @@ SAMPLE = "sample"
 
 IDLE_UNCERTAINTY_SHARE = 0.05
 """Of idle power, in net joules: it is read once a run, before the first test, and a room warms up."""
+
+
+ESTIMATE_SWING_SHARE = 0.05
+"""Standard deviation of the CPU time of equal work between processes on a machine without other programs."""
+
+ESTIMATE_CROWD_SHARE = 0.15
+"""What other programs add to it where they have the whole machine: they share caches, memory and clocks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +85,8 @@ class Basis:
         return RoundEnergies(
             energies_j=tuple(self._energy_j(reading, record) / count for reading in usable),
             uncertainties_j=tuple(
-                math.hypot(reading.uncertainty_j, idle_share * idle_w * reading.duration_s) / count
+                math.hypot(reading.uncertainty_j, idle_share * idle_w * reading.duration_s, _swing_j(reading))
+                / count
                 for reading in usable
             ),
         )
@@ -127,6 +135,21 @@ class Basis:
                 "no more than at idle power"
             )
         return net_j
+
+
+def _swing_j(reading: Reading) -> float:
+    """By how much CPU time of equal work may differ from one process to the next, in joules of an estimate.
+
+    Others that are not known to be few may have had all the rest.
+
+    Source:
+        docs/results/estimate-classes.md, "Equal work".
+    """
+    if reading.provenance is not Provenance.ESTIMATED:
+        return 0.0
+    other_share = None if reading.usage is None else reading.usage.other_cpu_share
+    crowd_share = ESTIMATE_CROWD_SHARE * (1.0 if other_share is None else other_share)
+    return math.hypot(ESTIMATE_SWING_SHARE, crowd_share) * math.fsum(reading.channels.values())
 
 
 def active_j(reading: Reading, ready_power: Mapping[str, ReadyPower]) -> float:

@@ -64,12 +64,18 @@ class Sensor(Document, frozen=True, kw_only=True):
 
 
 class Usage(Document, frozen=True, kw_only=True):
-    """How busy the machine was; null where nothing tells."""
+    """How busy the machine was; null where it is not known.
+
+    Attributes:
+        other_cpu_share: Share of all processor time, busy or not, that other programs had. Left out where it
+            is not known.
+    """
 
     cpu_utilisation_share: Amount | None = NULLABLE
     gpu_utilisation_share: Amount | None = NULLABLE
     ram_used_bytes: Amount | None = NULLABLE
     gpu_memory_used_bytes: Amount | None = NULLABLE
+    other_cpu_share: Amount | None = None
 
 
 class Phase(Document, frozen=True, kw_only=True):

@@ -8,13 +8,17 @@ from enum import StrEnum
 class Usage:
     """How busy the machine was during a window. Shares are 0 to 1; memory is in bytes.
 
-    `None` means that this machine or sensor doesn't tell.
+    `None` means that it is not known.
+
+    Attributes:
+        other_cpu_share: Share of all processor time of the window that other programs had.
     """
 
     cpu_utilisation_share: float | None = None
     gpu_utilisation_share: float | None = None
     ram_used_bytes: float | None = None
     gpu_memory_used_bytes: float | None = None
+    other_cpu_share: float | None = None
 
 
 class DeviceUse(StrEnum):

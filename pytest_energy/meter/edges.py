@@ -5,13 +5,14 @@ Rule 1: a counter was looked at somewhere between the start and the end of the c
 Rule 2: joules are those between two reads, less what was used between a read and its edge. There nothing of
         the work runs, so it is the power at rest that counts, where it is known. How far off that may be is
         in the uncertainty.
+        Where the counter is of the work alone that power is none, and nothing is off.
 Rule 3: before the start there is time: reads that something came between are made again. After the stop there
         is none: the edge is where the work ended.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.ticks import Read
@@ -65,12 +66,22 @@ def stop_now(read_all: ReadAll, clock: Clock) -> Edge:
     return Edge(stop_s, read_all())
 
 
-def ticks_at(start: Edge, stop: Edge, rest_w: Mapping[str, float]) -> dict[str, tuple[Tick, Tick]]:
-    """What the counters had at the very edges, as well as their reads and their power at rest tell."""
-    return {
+def ticks_at(
+    start: Edge, stop: Edge, rest_w: Mapping[str, float], exact: Collection[str] = ()
+) -> dict[str, tuple[Tick, Tick]]:
+    """What the counters had at the very edges, as well as their reads and their power at rest tell.
+
+    *exact* are the channels of the work alone.
+    """
+    ticks = {
         name: _at_edges(start, stop, start.reads[name], last, rest_w.get(name, 0.0))
         for name, last in stop.reads.items()
     }
+    return ticks | {name: _exact(*ticks[name]) for name in ticks.keys() & {*exact}}
+
+
+def _exact(first: Tick, last: Tick) -> tuple[Tick, Tick]:
+    return replace(first, spread_s=0.0), replace(last, spread_s=0.0)
 
 
 def _at_edges(start: Edge, stop: Edge, first: Read, last: Read, rest_w: float) -> tuple[Tick, Tick]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pytest_energy.errors import printable
 from pytest_energy.machine_time import MACHINE_TIME
 from pytest_energy.masking import masked_words
-from pytest_energy.meter.process_table import ProcessTable
+from pytest_energy.sensors.process_table import ProcessTable
 
 _MOST_CHARACTERS = 100  # of a command: its program and what it works on
 _STOPPED = "T"

@@ -1,20 +1,21 @@
 """How busy the machine was during a window: never at its edges, where looking would be measured.
 
 Processor time is the whole machine's, because the work may be in processes that others started; beside it
-stands what this process and its descendants had of it. Memory is the resident set of this process and its
+is what this process and its descendants had of it. Memory is the resident set of this process and its
 descendants; pages that they share count in each.
 """
 
 import math
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.clock import Clock
-from pytest_energy.meter.process_table import Process, ProcessTable
 from pytest_energy.sensors.cpu_times import cpu_times_reader
+from pytest_energy.sensors.process_table import ProcessTable
+from pytest_energy.sensors.process_tree import ProcessTree
 from pytest_energy.sensors.protocol import Sensor
 from pytest_energy.usage import Usage
 
@@ -25,19 +26,12 @@ HOST_LOOK_S = 2.0
 # between windows before it is older.
 _FRESH_S = 10.0
 
-# Walking the process table takes milliseconds; workers are started rarely.
-_FAMILY_S = 5.0
-
 # Linux counts processor time in hundredths of a second: below ten of them a share says nothing.
 _LEAST_CPU_S = 0.1
 
-# The machine's and a process's processor time are counted apart, each to a hundredth of a second at each
-# edge: so much of their difference is nobody's. With one busy process on two processors it was up to 10 ms.
+# The machine's processor time is counted to a hundredth of a second at each edge: so much of its difference
+# to a process's is nobody's. With one busy process on two processors it was up to 10 ms.
 _CPU_CLOCK_S = 0.02
-
-# Only where others seem to have had so much of the processor time is it worth milliseconds to look whether
-# they are descendants that were started since the last search.
-_SUSPECT_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +57,17 @@ class CpuTime:
         """Share of the busy seconds that other processes had, or `None` where it can't be told."""
         if self.own_s is None or self.busy_s < _LEAST_CPU_S:
             return None
-        return max(0.0, self.busy_s - self.own_s - _CPU_CLOCK_S) / self.busy_s
+        return self._foreign_s(self.own_s) / self.busy_s
+
+    @property
+    def other_share(self) -> float | None:
+        """Share of all processor time, busy or not, that other processes had; `None` where not known."""
+        if self.own_s is None or self.total_s < _LEAST_CPU_S:
+            return None
+        return min(1.0, self._foreign_s(self.own_s) / self.total_s)
+
+    def _foreign_s(self, own_s: float) -> float:
+        return max(0.0, self.busy_s - own_s - _CPU_CLOCK_S)
 
 
 class System(Protocol):
@@ -73,15 +77,12 @@ class System(Protocol):
         """Busy and total processor seconds since the machine was started."""
         ...
 
-    def own_cpu_s(self, *, may_search: bool) -> float | None:
-        """Processor seconds so far of this process, its descendants and those it has waited for.
-
-        Descendants that are not known yet count if it *may_search* for them.
-        """
+    def own_cpu_s(self) -> float | None:
+        """Processor seconds so far of this process, its descendants and those it has waited for."""
         ...
 
-    def ram_used_bytes(self, *, may_search: bool) -> float | None:
-        """Resident bytes of this process and its descendants; *may_search* for new ones."""
+    def ram_used_bytes(self) -> float | None:
+        """Resident bytes of this process and its descendants."""
         ...
 
     def is_kin(self, pid: int) -> bool | None:
@@ -103,52 +104,31 @@ class LinuxSystem:
 
     def __init__(self, kin_pid: int | None = None) -> None:
         self._table = ProcessTable()
+        self._tree = ProcessTree(self._table)
         self._own_pid, self._kin_pid = self._table.own_pid(), kin_pid
-        self._adopted: frozenset[int] = frozenset()
-        self._others: tuple[Process, ...] = ()
         self._cpu_times = cpu_times_reader()
 
     def cpu_times_s(self) -> tuple[float, float]:
         times = self._cpu_times()
         return times.busy_s, times.total_s
 
-    def own_cpu_s(self, *, may_search: bool) -> float | None:
-        # Each process's own seconds, and those of its children that it has waited for: what a child used
-        # moves from the one to the other when it ends, and the sum stays. A child that nobody waits for
-        # takes its seconds with it.
-        others = self._find_others(may_search=may_search)
-        return None if others is None else self._table.own_cpu_s() + sum(other.cpu_s for other in others)
+    def own_cpu_s(self) -> float | None:
+        return self._tree.cpu_s()
 
-    def ram_used_bytes(self, *, may_search: bool) -> float | None:
-        own, others = self._table.process(self._own_pid), self._find_others(may_search=may_search)
-        if own is None or others is None:
+    def ram_used_bytes(self) -> float | None:
+        own = self._table.process(self._own_pid)
+        if own is None:
             return None
-        return float(own.resident_bytes + sum(other.resident_bytes for other in others))
-
-    def _find_others(self, *, may_search: bool) -> list[Process] | None:
-        """This process's descendants and those that it has adopted, as they are now.
-
-        `None` where no process can be seen.
-        """
-        if may_search:
-            family = self._table.families({self._own_pid, *self._adopted})
-            if not family:
-                return None
-            self._others = tuple(process for process in family if process.pid != self._own_pid)
-        seen = [(other, self._table.process(other.pid)) for other in self._others]
-        return [now for then, now in seen if now is not None and now.start_ticks == then.start_ticks]
+        return float(own.resident_bytes + sum(other.resident_bytes for other in self._tree.others()))
 
     def adopt(self, pids: Iterable[int]) -> None:
-        new = {*pids} - {self._own_pid, *(other.pid for other in self._others)} - self._adopted
-        if new:
-            self._adopted |= {pid for pid in new if self._table.process(pid) is not None}
-            self._find_others(may_search=True)
+        self._tree.adopt(pids)
 
     def is_kin(self, pid: int) -> bool | None:
         process = self._table.process(pid)
         if process is None:
             return None
-        heads = {self._own_pid, self._kin_pid, *self._adopted}
+        heads = {self._own_pid, self._kin_pid, *self._tree.adopted}
         return not heads.isdisjoint(self._table.ancestors(process))
 
 
@@ -161,7 +141,7 @@ class HostMonitor:
         self._is_open = False
         self._looks: list[Usage] = []
         self._last_ram_bytes: float | None = None
-        self._ram_s = self._family_s = -math.inf
+        self._ram_s = -math.inf
         self._cpu_before = (0.0, 0.0)
         self._own_before_s: float | None = None
 
@@ -169,30 +149,26 @@ class HostMonitor:
         """Begin a window; call it just before its start."""
         self._looks = []
         self._is_open = True
-        self._own_before_s = self._system.own_cpu_s(may_search=False)
+        self._own_before_s = self._system.own_cpu_s()
         self._cpu_before = self._system.cpu_times_s()
 
     def close(self) -> CpuTime:
         """End the window; call it just after its stop."""
         busy_s, total_s = self._system.cpu_times_s()
         self._is_open = False
-        cpu = CpuTime(
+        return CpuTime(
             busy_s=busy_s - self._cpu_before[0],
             total_s=total_s - self._cpu_before[1],
-            own_s=self._own_s(may_search=False),
+            own_s=self._own_s(),
         )
-        if (cpu.foreign_share or 0.0) >= _SUSPECT_SHARE:
-            cpu = replace(cpu, own_s=self._own_s(may_search=True))
-        return cpu
 
     def abandon(self) -> None:
         """End the window without a figure."""
         self._is_open = False
 
-    def _own_s(self, *, may_search: bool) -> float | None:
-        own_s, before_s = self._system.own_cpu_s(may_search=may_search), self._own_before_s
-        # It falls when a descendant has taken its seconds with it: how many of them are the window's?
-        return None if own_s is None or before_s is None or own_s < before_s else own_s - before_s
+    def _own_s(self) -> float | None:
+        own_s, before_s = self._system.own_cpu_s(), self._own_before_s
+        return None if own_s is None or before_s is None else own_s - before_s
 
     def look(self) -> None:
         """Look now, if a window is open; called between ticks by the sampler.
@@ -215,6 +191,7 @@ class HostMonitor:
             looks = (self._with_sensors(self._last_ram_bytes if is_fresh else None),)
         return Usage(
             cpu_utilisation_share=cpu.busy_share,
+            other_cpu_share=cpu.other_share,
             gpu_utilisation_share=_mean([look.gpu_utilisation_share for look in looks]),
             ram_used_bytes=_mean([look.ram_used_bytes for look in looks]),
             gpu_memory_used_bytes=_mean([look.gpu_memory_used_bytes for look in looks]),
@@ -222,11 +199,7 @@ class HostMonitor:
 
     def _look_at_memory(self) -> float | None:
         with self._lock:
-            now_s = self._clock.now_s()
-            may_search = now_s - self._family_s > _FAMILY_S
-            if may_search:
-                self._family_s = now_s
-            self._last_ram_bytes, self._ram_s = self._system.ram_used_bytes(may_search=may_search), now_s
+            self._last_ram_bytes, self._ram_s = self._system.ram_used_bytes(), self._clock.now_s()
             return self._last_ram_bytes
 
     def _with_sensors(self, ram_used_bytes: float | None) -> Usage:

@@ -17,7 +17,7 @@ from pytest_energy.meter.waiting import QuietSpans, slowest_tick_s
 from pytest_energy.meter.window import Instruments, LiveWindow
 from pytest_energy.model import Channel, Domain, Provenance, SensorStatus
 from pytest_energy.sensors.estimate import CpuPower
-from pytest_energy.sensors.protocol import Sensor
+from pytest_energy.sensors.protocol import CountsProcesses, Sensor
 
 
 class LiveMeter:
@@ -50,7 +50,8 @@ class LiveMeter:
         system: System | None = None,
         cpu_power: CpuPower | None = None,
     ) -> None:
-        sensors, self._statuses = tuple(sensors), tuple(statuses)
+        self._sensors = sensors = tuple(sensors)
+        self._statuses = tuple(statuses)
         self._channels = tuple(channel for sensor in sensors for channel in sensor.channels)
         self.provenance = _one_provenance(sensors)
         sampler = Sampler(sensors, clock, runner or ThreadRunner(clock))
@@ -146,7 +147,11 @@ class LiveMeter:
         return window
 
     def adopt(self, pids: Iterable[int], *, on: Collection[str] = ()) -> None:
-        self._system.adopt({*pids, *self._instruments.devices.processes_on(on)})
+        adopted = {*pids, *self._instruments.devices.processes_on(on)}
+        self._system.adopt(adopted)
+        for sensor in self._sensors:
+            if isinstance(sensor, CountsProcesses):
+                sensor.adopt(adopted)
 
     def close(self) -> None:
         self.pause()

@@ -47,10 +47,15 @@ _POWER_COUNT = 10
 _BAND_C = 10.0
 _FAR_C = 25.0
 
-# Joules that may be somebody else's are worth a word from twice the default tolerance on. An estimate is made
-# of processor time alone: with a quarter of it not ours it says little of the work.
+# Joules that may be somebody else's are worth a word from twice the default tolerance on, and so is processor
+# time that others had beside an estimate: caches and clocks were shared with them.
 _FOREIGN_SHARE = 0.1
-_FOREIGN_ESTIMATE_SHARE = 0.25
+
+# A test whose processes used less of a processor than this waited for somebody else's work. A look at the
+# family costs up to 0.2 ms, which short windows can't be told from.
+_LEAST_AT_WORK_SHARE = 0.01
+_LOOK_S = 2e-4
+_LEAST_WAIT_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,17 +254,26 @@ def device_notes(devices: Mapping[str, DeviceHistory]) -> tuple[str, ...]:
 # Whose processor time it was
 
 
-def why_not_ours(provenance: Provenance, foreign_share: float | None) -> str | None:
-    """Why joules of other processes' processor time can't be used, or `None`.
+def why_nothing_worked(provenance: Provenance, own_s: float | None, duration_s: float) -> str | None:
+    """Why an estimate says nothing: this run's processes hardly used the processor; or `None`.
 
-    A measurement stays: a server that somebody else started may be the work. Of an estimate nothing else is
-    known than the share of the machine's busy processor time that other processes had.
+    A measurement stays: what it counts may be the work of a server that somebody else has started.
     """
-    if provenance is not Provenance.ESTIMATED or foreign_share is None:
+    if provenance is not Provenance.ESTIMATED or own_s is None or duration_s < _LEAST_WAIT_S:
         return None
-    if foreign_share < _FOREIGN_ESTIMATE_SHARE:
+    if own_s >= _LEAST_AT_WORK_SHARE * duration_s + _LOOK_S:
         return None
-    return f"{_foreign_sentence(foreign_share)}, and an estimate is nothing but CPU time"
+    return (
+        f"the test's processes used {to_text(own_s, 's', digits=2)} of CPU time in "
+        f"{to_text(duration_s, 's', digits=2)}: it waited, and an estimate doesn't include what it waited for"
+    )
+
+
+def other_notes(other_share: float | None) -> tuple[str, ...]:
+    """That others had much of the processor beside an estimate, which has none of it."""
+    if other_share is None or other_share < _FOREIGN_SHARE:
+        return ()
+    return (f"{_foreign_sentence(other_share)}; the estimate doesn't include them",)
 
 
 def foreign_notes(channels: Mapping[str, float], foreign_share: float | None) -> tuple[str, ...]:

@@ -21,9 +21,9 @@ from typing import Protocol
 
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.clock import Clock
-from pytest_energy.meter.process_table import ProcessTable
 from pytest_energy.meter.tick_tracker import TickTracker
 from pytest_energy.meter.ticks import Read, SeenTick
+from pytest_energy.sensors.process_table import ProcessTable
 from pytest_energy.sensors.protocol import Sensor, checked_j
 
 # RAPL's smallest range wraps in 2.2 min at 500 W, and a sensor is promised a read each 30 s.

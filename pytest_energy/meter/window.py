@@ -10,7 +10,7 @@ Rule 5: without a ticked channel nothing waits.
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pytest_energy.errors import NotMeasurable, SensorError
@@ -64,8 +64,9 @@ class LivePhase:
         synchronize: Callable[[], None],
         read_all: ReadAll,
         rest_w: Mapping[str, float],
+        exact: Collection[str],
     ) -> None:
-        self._name, self._samples, self._rest_w = name, samples, rest_w
+        self._name, self._samples, self._rest_w, self._exact = name, samples, rest_w, exact
         self._clock, self._synchronize, self._read_all = clock, synchronize, read_all
         self._stop: Edge | None = None
         synchronize()
@@ -81,7 +82,7 @@ class LivePhase:
         if self._stop is None:
             return self.without_joules("it was never closed")
         start_s, stop_s = self._start.time_s, self._stop.time_s
-        reads = ticks_at(self._start, self._stop, self._rest_w)
+        reads = ticks_at(self._start, self._stop, self._rest_w, self._exact)
         try:
             integrals = {name: integrate(ticks, start_s, stop_s) for name, ticks in reads.items()}
             integrals |= {name: joules.between(start_s, stop_s) for name, joules in cumulative.items()}
@@ -116,6 +117,7 @@ class LiveWindow:
         self._instruments, self._channels = instruments, tuple(channels)
         self._clock, self._sampler, self._quiet = instruments.clock, instruments.sampler, instruments.quiet
         self._ticked = tuple(channel for channel in channels if channel.is_ticked)
+        self._exact = frozenset(channel.name for channel in channels if channel.is_of_processes)
         self._void_because = void_because
         self._phases: list[LivePhase] = []
         self._reading: Reading | None = None
@@ -195,6 +197,7 @@ class LiveWindow:
             synchronize=self._instruments.synchronize if waits_for_gpu else _go_on,
             read_all=self._read_edge_channels,
             rest_w=self._instruments.rest_w,
+            exact=self._exact,
         )
         self._phases.append(phase)
         return phase
@@ -247,7 +250,7 @@ class LiveWindow:
             reading.void_because
             or quality.why_too_uncertain(math.fsum(reading.channels.values()), reading.uncertainty_j)
             or quality.why_counter_disagrees(reading.channels, reading.duration_s, devices)
-            or quality.why_not_ours(self._instruments.provenance, cpu.foreign_share)
+            or quality.why_nothing_worked(self._instruments.provenance, cpu.own_s, reading.duration_s)
         )
         if because is not None:
             self._void(because)
@@ -262,26 +265,28 @@ class LiveWindow:
                 *reading.quality,
                 *quality.sampling_notes(self._channels),
                 *quality.device_notes(devices),
-                *quality.foreign_notes(reading.channels, cpu.foreign_share),
+                *self._foreign_notes(reading, cpu),
             ),
             temperatures_c={name: value for name, value in temperatures_c.items() if value is not None},
             phases=tuple(phase.to_phase(cumulative) for phase in self._phases),
-            estimated_channels=self._estimated(reading.duration_s, cpu),
+            estimated_channels=self._estimated(cpu),
             device_use=self._instruments.devices.uses(devices),
             power_trace=surroundings.power_trace(),
         )
 
-    def _estimated(self, duration_s: float, cpu: CpuTime) -> dict[str, float]:
-        """Joules of a processor that nothing measures, without what other processes had of its time."""
+    def _foreign_notes(self, reading: Reading, cpu: CpuTime) -> tuple[str, ...]:
+        if self._instruments.provenance is Provenance.ESTIMATED:
+            return quality.other_notes(cpu.other_share)
+        return quality.foreign_notes(reading.channels, cpu.foreign_share)
+
+    def _estimated(self, cpu: CpuTime) -> dict[str, float]:
+        """Joules of a processor that nothing measures, of what this run's processes had of its time."""
         power = self._instruments.cpu_power
-        if power is None:
-            return {}
-        busy_s = cpu.busy_s if cpu.own_s is None else min(cpu.busy_s, cpu.own_s)
-        return {CHANNEL: power.energy_j(duration_s, max(0.0, busy_s))}
+        return {} if power is None or cpu.own_s is None else {CHANNEL: power.energy_j(cpu.own_s)}
 
     def _integrated(self, surroundings: Surroundings, stop: Edge) -> Reading:
         resolutions_j = {channel.name: channel.resolution_j for channel in self._channels}
-        trace = surroundings.trace(ticks_at(self._start, stop, self._instruments.rest_w))
+        trace = surroundings.trace(ticks_at(self._start, stop, self._instruments.rest_w, self._exact))
         reading = to_reading(trace, self._instruments.provenance, resolutions_j=resolutions_j)
         uncertainty_j = math.hypot(reading.uncertainty_j, surroundings.sampling_uncertainty_j())
         return replace(reading, uncertainty_j=uncertainty_j)

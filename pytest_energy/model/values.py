@@ -47,6 +47,8 @@ class Channel:
             than the step times so many seconds (one standard uncertainty a window).
         sampled_s: Seconds between the samples of power that its joules are integrated from; `None` for a
             counter.
+        is_of_processes: Its joules are those of this run's processes, which do nothing between a window's
+            edge and the read beside it: how long that took doesn't matter.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Channel:
     resolution_j: float
     sampled_s: float | None = None
     edge_s: float = 0.0
+    is_of_processes: bool = False
 
     @staticmethod
     def domain_of(name: str) -> Domain:

@@ -1,6 +1,6 @@
 """What every sensor promises."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -124,6 +124,15 @@ class LeavesOut(Protocol):
 
     @property
     def left_out(self) -> Mapping[str, str]: ...
+
+
+@runtime_checkable
+class CountsProcesses(Protocol):
+    """A sensor that counts what some processes do, and not all that its hardware does."""
+
+    def adopt(self, pids: Iterable[int]) -> None:
+        """Count these processes and what they start, too, from now on."""
+        ...
 
 
 @runtime_checkable

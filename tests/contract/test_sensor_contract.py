@@ -9,12 +9,11 @@ import pytest
 
 from pytest_energy.errors import SensorError
 from pytest_energy.model import Provenance
-from pytest_energy.sensors.estimate import EstimateSensor
+from pytest_energy.sensors.estimate import CHANNEL, EstimateSensor
 from pytest_energy.sensors.nvml import NvmlSensor
 from pytest_energy.sensors.perf import PerfSensor
 from pytest_energy.sensors.protocol import MonitorsDevice, Sensor
 from pytest_energy.sensors.rapl import RaplSensor
-from tests.fakes.cpu_times import FakeCpuTimes
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.nvml import FakeGpu, FakeNvml, NVMLError_GpuIsLost, NVMLError_NotSupported
 from tests.fakes.perf_events import FakePerfEvents, perf_paths
@@ -103,21 +102,19 @@ def perf_rig(folder: Path) -> Rig:
 
 
 def estimate_rig(_folder: Path) -> Rig:
-    times, clock = FakeCpuTimes(), HandClock()
-    sensor = EstimateSensor(
-        cpu_tdp_w=100.0, cpuinfo=Path("/nowhere"), cpu_count=4, cpu_times=times, now_s=clock.now_s
-    )
+    spent = {"s": 50.0}
+    sensor = EstimateSensor(cpu_tdp_w=100.0, cpuinfo=Path("/nowhere"), cpu_count=4, cpu_s=lambda: spent["s"])
 
     def use_j(energy_j: float) -> None:
-        times.user += energy_j / ((1 - 0.74 / 3.5) * 100.0 / 4)
+        spent["s"] += energy_j / (100.0 / 4)
 
     def reset() -> None:
-        times.user = 0.0
+        spent["s"] = 0.0
 
     def fail() -> None:
-        times.system = math.nan
+        spent["s"] = math.nan
 
-    return Rig(sensor=sensor, channel="cpu:machine", use_j=use_j, reset=reset, fail=fail)
+    return Rig(sensor=sensor, channel=CHANNEL, use_j=use_j, reset=reset, fail=fail)
 
 
 RIGS = {

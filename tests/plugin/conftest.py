@@ -53,17 +53,6 @@ class Run:
         return verdict
 
 
-# A machine that others use as well voids an estimate; where nobody tells whose processor time it was, it
-# doesn't.
-UNTOLD = """
-def pytest_configure(config):
-    from pytest_energy.meter.host_usage import LinuxSystem
-    patch = pytest.MonkeyPatch()
-    patch.setattr(LinuxSystem, "own_cpu_s", lambda self, *, may_search: None)
-    config.add_cleanup(patch.undo)
-"""
-
-
 class Project:
     """A folder with a test file and a replay file."""
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from pytest_energy.meter import live
-from tests.plugin.conftest import UNTOLD, Project, Run
+from tests.plugin.conftest import Project, Run
 
 ROUNDS_J = [9.9, 10.0, 10.1, 9.95, 10.05]
 NOT_REAL = ("-p", "no:benchmark", "-p", "no:codspeed")
@@ -632,7 +632,7 @@ def test_skipped_benchmarks_are_not_measured(real: Benchmarks) -> None:
 def test_an_estimate_is_shown(stand_in: Benchmarks) -> None:
     """Without a sensor the joules of a benchmark are estimated, and said to be."""
     (stand_in.project.path / "replay.json").unlink()
-    stand_in.write("def test_work(benchmark):\n    benchmark(sum, range(200_000))\n", conftest=UNTOLD)
+    stand_in.write("def test_work(benchmark):\n    benchmark(sum, range(200_000))\n")
     run = stand_in.run("--energy-sensors=estimate", "--energy-rounds=2", "--energy-max-time=4")
     run.result.assert_outcomes(passed=1)
     assert run.test()["provenance"] == "estimated"

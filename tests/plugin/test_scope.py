@@ -84,7 +84,7 @@ def test_work_on_the_cpu_beside_a_gpu_at_rest_is_unmeasured(board: Project) -> N
     for one in test["rounds"]:
         assert (one["energy_j"], one["channels"]) == (None, {})
         assert one["resting_channels"]["gpu:0"] == pytest.approx(100.0 * one["duration_s"], rel=0.05)
-        assert one["estimated_channels"]["cpu:machine"] > 0
+        assert one["estimated_channels"]["cpu:processes"] > 0
     assert f"nothing was measured: {because}" in test["reason"]
     assert "estimate of the CPU: ~" in test["reason"]
     assert [path.stem for path in board.baseline_paths] == ["test_gpu"]

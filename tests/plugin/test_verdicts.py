@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.plugin.conftest import UNTOLD, Project
+from tests.plugin.conftest import Project
 
 NOISE = (0.99, 1.0, 1.01, 0.995, 1.005)
 
@@ -182,7 +182,6 @@ def test_an_estimate_is_never_judged_unless_asked(project: Project) -> None:
     """On a machine without sensors a budget is neither kept nor broken: unmeasured."""
     work = MEASURED.replace("sum, [1, 2]) == 3", "sum, range(10**7)) > 0")
     project.write(work.format(arguments="budget=1e-9, rounds=1, warmup=0"))
-    project.write(UNTOLD, "conftest.py")
     run = project.run("--energy-sensors=estimate")
     assert run.result.ret == 0
     assert run.verdict() == "unmeasured"

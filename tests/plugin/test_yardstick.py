@@ -12,7 +12,7 @@ from pytest_energy.baselines.store import Store
 from pytest_energy.cli import main
 from pytest_energy.report import schema
 from pytest_energy.report.to_json import read
-from tests.plugin.conftest import UNTOLD, Project, Run
+from tests.plugin.conftest import Project, Run
 
 NAMES = ("rest", "compute", "memory", "launches")
 CPU = [f"yardstick::cpu-{name}" for name in NAMES]
@@ -312,7 +312,6 @@ def test_replayed_joules_have_none(wall: Project) -> None:
 def test_estimated_joules_have_none(project: Project) -> None:
     """A model of the processor has no board that could change."""
     project.write(TESTS)
-    project.write(UNTOLD, "conftest.py")
     run = project.run("--energy-sensors=estimate", "--energy-yardstick=on")
     assert absent_because(run) == "the joules of this run are estimated, not measured"
 

@@ -53,7 +53,7 @@ def test_looks_outside_a_window_cost_nothing() -> None:
     bench = Bench()
     monitor = monitor_over(bench)
     monitor.look()
-    assert bench.system.search_count == 0
+    assert bench.system.look_count == 0
 
 
 def test_short_windows_share_one_look_at_memory() -> None:
@@ -64,7 +64,7 @@ def test_short_windows_share_one_look_at_memory() -> None:
         monitor.open()
         bench.clock.sleep_s(0.1)
         assert monitor.usage(monitor.close()).ram_used_bytes == 1e9
-    assert bench.system.search_count == 1
+    assert bench.system.look_count == 1
 
 
 def test_memory_is_looked_at_between_windows() -> None:
@@ -89,15 +89,15 @@ def test_memory_that_was_seen_long_ago_is_unknown() -> None:
     bench.clock.sleep_s(20.0)
     monitor.open()
     assert monitor.usage(monitor.close()).ram_used_bytes is None
-    assert bench.system.search_count == 1
+    assert bench.system.look_count == 1
 
 
 def test_memory_that_nobody_tells_is_unknown() -> None:
     """A system that can't tell memory leaves it out; it is never 0."""
 
     class Silent(StillSystem):
-        def ram_used_bytes(self, *, may_search: bool) -> float | None:
-            super().ram_used_bytes(may_search=may_search)
+        def ram_used_bytes(self) -> float | None:
+            super().ram_used_bytes()
             return None
 
     bench = Bench()
@@ -112,7 +112,7 @@ def test_this_machine_has_processors_and_memory() -> None:
     system = LinuxSystem()
     busy_s, total_s = system.cpu_times_s()
     assert 0.0 < busy_s < total_s
-    used_bytes = system.ram_used_bytes(may_search=True)
+    used_bytes = system.ram_used_bytes()
     assert used_bytes is not None
     assert used_bytes > 1e6
 
@@ -120,32 +120,14 @@ def test_this_machine_has_processors_and_memory() -> None:
 def test_this_process_has_used_processor_time() -> None:
     """What this process used is part of what the machine's processors did, and rises with work."""
     system = LinuxSystem()
-    before_s = system.own_cpu_s(may_search=False)
+    before_s = system.own_cpu_s()
     end_s = time.process_time() + 0.05
     while time.process_time() < end_s:
         pass
-    after_s = system.own_cpu_s(may_search=False)
+    after_s = system.own_cpu_s()
     assert before_s is not None
     assert after_s is not None
     assert after_s - before_s >= 0.03
-
-
-def test_a_childs_processor_time_is_ours_while_it_runs_and_after_it() -> None:
-    """A child counts from the search that finds it; when it has been waited for its seconds stay."""
-    system = LinuxSystem()
-    work = "import time\nwhile time.process_time() < 0.2: pass\nprint(flush=True)\ninput()"
-    pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, "-c", work], stdin=pipe, stdout=pipe) as child:  # noqa: S603  # our own interpreter and text
-        assert child.stdout is not None
-        child.stdout.readline()
-        without_s, with_s = (system.own_cpu_s(may_search=may_search) for may_search in (False, True))
-        child.communicate(b"\n")
-    after_s = system.own_cpu_s(may_search=False)
-    assert without_s is not None
-    assert with_s is not None
-    assert after_s is not None
-    assert with_s - without_s >= 0.15
-    assert after_s >= with_s - 0.03  # counted in hundredths, and rounded apart
 
 
 @pytest.mark.parametrize(
@@ -165,35 +147,22 @@ def test_others_have_what_is_left(busy_s: float, own_s: float | None, expected: 
     assert share == (None if expected is None else pytest.approx(expected))
 
 
-def test_descendants_are_searched_before_others_are_blamed() -> None:
-    """A worker started since the last search is ours: it is looked for where others seem to have worked."""
-    bench = Bench()
-    bench.system.own_share, bench.system.found_share = 0.2, 1.0
-    monitor = monitor_over(bench)
-    monitor.open()
-    bench.clock.sleep_s(1.0)
-    assert monitor.close().foreign_share == 0.0
-    assert bench.system.search_count == 1
+@pytest.mark.parametrize(
+    ("busy_s", "own_s", "expected"),
+    [(10.0, 7.0, 0.149), (10.0, 12.0, 0.0), (10.0, None, None), (30.0, 1.0, 1.0)],
+    ids=["others", "more than all", "not known", "more than there is"],
+)
+def test_others_share_is_of_all_processors(
+    busy_s: float, own_s: float | None, expected: float | None
+) -> None:
+    """What others had over all seconds of the processors, busy or not; 0 to 1."""
+    share = CpuTime(busy_s=busy_s, total_s=20.0, own_s=own_s).other_share
+    assert share == (None if expected is None else pytest.approx(expected))
 
 
-def test_nobody_searches_where_all_the_time_was_ours() -> None:
-    """Walking the process table takes milliseconds: only doubt is worth it."""
-    bench = Bench()
-    monitor = monitor_over(bench)
-    monitor.open()
-    bench.clock.sleep_s(1.0)
-    assert monitor.close().foreign_share == 0.0
-    assert bench.system.search_count == 0
-
-
-def test_a_descendant_that_took_its_seconds_with_it_leaves_the_share_unknown() -> None:
-    """Our time that falls tells that one ended unwaited for: what it used in the window nobody knows."""
-    bench = Bench()
-    monitor = monitor_over(bench)
-    monitor.open()
-    bench.clock.sleep_s(1.0)
-    bench.system.own_share = 0.5
-    assert monitor.close().foreign_share is None
+def test_others_share_of_a_short_window_is_unknown() -> None:
+    """The machine's processor times count hundredths of a second."""
+    assert CpuTime(busy_s=0.05, total_s=0.09, own_s=0.01).other_share is None
 
 
 def test_kin_are_this_process_and_its_descendants() -> None:

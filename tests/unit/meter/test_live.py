@@ -151,22 +151,21 @@ def test_provenances_are_never_mixed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("own_share", "busy_s"), [(1.0, 2.0), (None, 2.0), (0.5, 1.0), (-1.0, 2.0), (9.0, 2.0)]
+    ("own_share", "estimated"), [(1.0, {"cpu:processes": 16.0}), (0.5, {"cpu:processes": 8.0}), (None, {})]
 )
 def test_a_processor_that_nothing_measures_is_estimated_beside(
-    own_share: float | None, busy_s: float
+    own_share: float | None, estimated: dict[str, float]
 ) -> None:
-    """A model's joules stand beside the measured ones, without other processes' time where it is known."""
+    """A model's joules of this run's own CPU time are beside the measured ones; absent where unknown."""
     bench = Bench()
     bench.system.own_share = own_share
-    meter = bench.meter_over(*bench.counters, cpu_power=CpuPower(idle_w=30.0, busy_w=8.0))
+    meter = bench.meter_over(*bench.counters, cpu_power=CpuPower(busy_w=8.0))
     meter.start()
     window = meter.open("test")
     bench.device.work(((2.0, 400.0),))
     reading = window.close()
     assert set(reading.channels) == {"gpu:0"}
-    estimated_j = 2 * 30.0 + 8.0 * busy_s
-    assert dict(reading.estimated_channels) == {"cpu:machine": pytest.approx(estimated_j, rel=0.05)}
+    assert dict(reading.estimated_channels) == pytest.approx(estimated, rel=0.05)
 
 
 def test_a_processor_that_is_measured_has_no_estimate() -> None:

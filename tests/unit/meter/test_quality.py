@@ -41,16 +41,24 @@ def test_joules_that_may_be_others_are_noted_from_a_tenth_on(share: float | None
     assert all("cpu:package-0, dram:package-0 count them too: at most 10 % of the joules" in n for n in notes)
 
 
-@pytest.mark.parametrize(("share", "is_void"), [(None, False), (0.24, False), (0.26, True)])
-def test_an_estimate_is_void_from_a_quarter_on(share: float | None, *, is_void: bool) -> None:
-    """Less of others' processor time is a note only; of what isn't known nothing is said."""
-    assert (quality.why_not_ours(Provenance.ESTIMATED, share) is not None) == is_void
+@pytest.mark.parametrize(("own_s", "is_void"), [(None, False), (0.0101, True), (0.0103, False)])
+def test_an_estimate_of_a_wait_is_void(own_s: float | None, *, is_void: bool) -> None:
+    """Below a hundredth of one processor, and the look at it, the test waited; unknown is no reason."""
+    assert (quality.why_nothing_worked(Provenance.ESTIMATED, own_s, 1.0) is not None) == is_void
 
 
-@pytest.mark.parametrize("provenance", [Provenance.MEASURED, Provenance.REPLAYED])
-def test_only_an_estimate_is_void_for_others_work(provenance: Provenance) -> None:
-    """A server that others started is legitimate work."""
-    assert quality.why_not_ours(provenance, 0.9) is None
+@pytest.mark.parametrize(
+    ("provenance", "duration_s"), [(Provenance.MEASURED, 1.0), (Provenance.ESTIMATED, 0.01)]
+)
+def test_a_measured_wait_and_a_short_one_are_kept(provenance: Provenance, duration_s: float) -> None:
+    """A server that others started is legitimate work; a short window can't be told from the look at it."""
+    assert quality.why_nothing_worked(provenance, 0.0, duration_s) is None
+
+
+@pytest.mark.parametrize(("share", "count"), [(None, 0), (0.09, 0), (0.5, 1)])
+def test_others_beside_an_estimate_are_noted_from_a_tenth_on(share: float | None, count: int) -> None:
+    """A little is on every machine; of what isn't known nothing is said."""
+    assert len(quality.other_notes(share)) == count
 
 
 @pytest.mark.parametrize("energy_j", [0.0, -0.3])

@@ -265,11 +265,18 @@ def test_measured_joules_that_others_caused_are_noted() -> None:
     assert note.startswith("other programs used 48 % of the CPU; cpu:package-0 counts")
 
 
-def test_an_estimate_of_others_work_is_void() -> None:
-    """An estimate is made of processor time alone: with half of it not ours it is void, with the reason."""
-    assert "of the CPU, and an estimate is nothing but CPU time" in why_void(
-        foreign_reading(0.5, Provenance.ESTIMATED)
-    )
+def test_an_estimate_beside_others_keeps_its_joules() -> None:
+    """An estimate has no part of what others used: it says how much of all processors that was."""
+    reading = foreign_reading(0.5, Provenance.ESTIMATED)
+    assert reading.void_because is None
+    assert reading.quality == ("other programs used 24 % of the CPU; the estimate doesn't include them",)
+    assert reading.usage is not None
+    assert reading.usage.other_cpu_share == pytest.approx(0.24)
+
+
+def test_an_estimate_of_processes_that_waited_is_void() -> None:
+    """Work that somebody else did is not estimated as hardly any."""
+    assert "doesn't include what it waited for" in why_void(foreign_reading(0.001, Provenance.ESTIMATED))
 
 
 def test_where_nobody_tells_whose_time_it_was_nothing_is_said() -> None:

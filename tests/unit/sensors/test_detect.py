@@ -115,7 +115,7 @@ def test_a_cpu_that_nothing_measures_is_modelled_beside_a_gpu(names: tuple[str, 
     assert found.sensors == (NVML,)
     assert "estimate" not in [status.name for status in found.statuses]
     assert found.cpu_power is not None
-    assert found.cpu_power.energy_j(1.0, 4.0) == pytest.approx(80.0)
+    assert found.cpu_power.energy_j(4.0) == pytest.approx(80.0)
 
 
 def test_nothing_is_modelled_where_the_cpu_is_measured_or_nothing_is() -> None:

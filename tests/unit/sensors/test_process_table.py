@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from pytest_energy.meter.host_usage import LinuxSystem
-from pytest_energy.meter.process_table import ProcessTable
+from pytest_energy.sensors.process_table import ProcessTable
 
 # Starts a child that waits as it does itself, and says its number.
 PARENT = """
@@ -30,19 +30,19 @@ def test_a_process_is_as_psutil_sees_it() -> None:
     assert process.resident_bytes == pytest.approx(other.memory_info().rss, rel=0.05)
 
 
-def test_a_family_is_all_that_descends_from_its_heads() -> None:
-    """Children and theirs, nobody else; a descendant sees its ancestors in order."""
+def test_parents_and_children_are_known_to_one_another() -> None:
+    """A process has its children, with and without the kernel's lists; a child has ancestors in order."""
     table = ProcessTable()
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", PARENT], stdin=pipe, stdout=pipe) as parent:  # noqa: S603  # our own
         assert parent.stdout is not None
         child_pid = int(parent.stdout.readline())
-        family = [process.pid for process in table.families({parent.pid})]
+        children = (table.children(parent.pid), table._children_by_search(parent.pid))
         child = table.process(child_pid)
         assert child is not None
         assert table.ancestors(child)[:3] == (child_pid, parent.pid, os.getpid())
         parent.communicate(b"\n")
-    assert family == [parent.pid, child_pid]
+    assert children == ((child_pid,), (child_pid,))
     assert table.process(child_pid) is None
 
 
@@ -87,7 +87,7 @@ def test_patches_of_a_test_are_not_seen(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr(os, name, refuse)
     monkeypatch.setattr(builtins, "open", refuse)
     monkeypatch.setattr(psutil, "Process", refuse)
-    own_s, ram_bytes = system.own_cpu_s(may_search=True), system.ram_used_bytes(may_search=True)
+    own_s, ram_bytes = system.own_cpu_s(), system.ram_used_bytes()
     busy_s, total_s = system.cpu_times_s()
     is_kin = system.is_kin(1)
     monkeypatch.undo()
