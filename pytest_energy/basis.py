@@ -24,7 +24,7 @@ IDLE_UNCERTAINTY_SHARE = 0.05
 """Of idle power, in net joules: it is read once a run, before the first test, and a room warms up."""
 
 
-ESTIMATE_SWING_SHARE = 0.05
+ESTIMATE_SWING_SHARE = 0.04
 """Standard deviation of the CPU time of equal work between processes on a machine without other programs."""
 
 ESTIMATE_CROWD_SHARE = 0.15

@@ -36,7 +36,11 @@ H100 = Machine(
     fixed=FIXED | {"gpu_count": "1", "gpu_power_limit_w": "700"},
     varying={"driver": "580.159.04", "torch": "2.9.0", "commit": "3f2c1ab"},
 )
-LAPTOP = Machine(key="core-i7-1260p_estimate", fixed={"cpu_model": "12th Gen Intel Core i7-1260P"})
+LAPTOP = Machine(
+    key="core-i7-1260p_estimate",
+    fixed={"cpu_model": "12th Gen Intel Core i7-1260P"},
+    varying={"estimate_factor": "4"},
+)
 
 NVML = SensorStatus(name="nvml", channels=("gpu:0",), provenance=Provenance.MEASURED, tick_s=0.1)
 NO_RAPL = SensorStatus(
@@ -44,7 +48,7 @@ NO_RAPL = SensorStatus(
     provenance=Provenance.MEASURED,
     absent_because="/sys/class/powercap/intel-rapl:0/energy_uj is readable by root alone (mode 0400)",
 )
-ESTIMATE = SensorStatus(name="estimate", channels=("cpu:machine",), provenance=Provenance.ESTIMATED)
+ESTIMATE = SensorStatus(name="estimate", channels=("cpu:processes",), provenance=Provenance.ESTIMATED)
 
 # Five rounds with a CV of 1 % around 1, the mean exactly 1.
 STEADY = (0.988, 1.012, 0.996, 1.004, 1.0)
@@ -52,7 +56,11 @@ STEADY = (0.988, 1.012, 0.996, 1.004, 1.0)
 OF_ROUNDS = tuple(one for one in Provenance if one is not Provenance.PREDICTED)
 """No round is predicted."""
 
-_CHANNELS = {Provenance.MEASURED: "gpu:0", Provenance.ESTIMATED: "cpu:machine", Provenance.REPLAYED: "gpu:0"}
+_CHANNELS = {
+    Provenance.MEASURED: "gpu:0",
+    Provenance.ESTIMATED: "cpu:processes",
+    Provenance.REPLAYED: "gpu:0",
+}
 
 
 def rounds_of(*energies_j: float, uncertainty_j: float = 0.0) -> RoundEnergies:

@@ -5,15 +5,17 @@ Rule 2: a value that is absent is `-`, never 0; a value that is not 0 never read
 """
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 from pytest_energy import errors
 from pytest_energy.judgement import FAILING, Comparison, Judgement, Verdict
 from pytest_energy.meter.scope import estimated_j, scope_text
-from pytest_energy.model import Domain, Provenance, Record, SensorStatus
+from pytest_energy.model import Domain, Machine, Provenance, Record, SensorStatus
 from pytest_energy.notes import kind_of, of_one_kind
 from pytest_energy.report.count_cells import judged_ratio
 from pytest_energy.report.view import AGAINST, Group, IdlePower, MetricCorrelation, ModelRow, Row, View
+from pytest_energy.sensors.estimate import FACTOR, FACTOR_UNKNOWN
 from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
 from pytest_energy.verdict.figures import change_text, count_text
 from pytest_energy.verdict.prediction_words import prediction_texts
@@ -34,13 +36,24 @@ MARKS = {
     Provenance.PREDICTED: "p",
 }
 
-LEGEND = {
+_LEGEND = {
     Provenance.MEASURED: "",
     Provenance.ESTIMATED: "~ estimated, not measured: worked out from processor time and rated power, "
-    "may be wrong by a factor of 3",
+    "may be wrong by a factor of {factor}",
     Provenance.REPLAYED: "r replayed from a file, not measured in this run",
     Provenance.PREDICTED: "p predicted from counts, as runs on that machine were calibrated; not measured",
 }
+
+
+def mark_text(provenance: Provenance, machines: Iterable[Machine]) -> str:
+    """What the mark of *provenance* means; empty without one. The largest error of *machines* counts."""
+    return _LEGEND[provenance].format(factor=max(map(estimate_factor, machines), default=FACTOR_UNKNOWN))
+
+
+def estimate_factor(machine: Machine) -> int:
+    """By which factor an estimate of *machine* may be wrong; where its record doesn't say, the largest."""
+    factor = machine.varying.get(FACTOR, "")
+    return int(factor) if re.fullmatch("[0-9]{1,3}", factor) else FACTOR_UNKNOWN
 
 
 def first_line(text: str) -> str:
@@ -132,9 +145,10 @@ def machine(view: View) -> list[str]:
 
 def legend(view: View) -> list[str]:
     """What the marks in the tables mean, for those that are there."""
-    has_estimate = any(estimated_j(row.record) is not None for row in view.rows)
+    has_estimate = any(_has_estimate(row.record) for row in view.rows)
     marked = [*_used(view), *([Provenance.ESTIMATED] if has_estimate else [])]
-    lines = [LEGEND[provenance] for provenance in dict.fromkeys(marked) if LEGEND[provenance]]
+    machines = [row.record.machine for row in view.rows if _has_estimate(row.record)]
+    lines = [*filter(None, (mark_text(provenance, machines) for provenance in dict.fromkeys(marked)))]
     if SCOPE in heads(view.rows):
         lines.append(
             "scope: what the joules are of, where more was at work; an estimate beside is never added"
@@ -144,6 +158,10 @@ def legend(view: View) -> list[str]:
     if any(row.judgement.comparison is not None for row in view.rows):
         lines.append("[ ] bounds of the true change, rounded outward")
     return lines
+
+
+def _has_estimate(record: Record) -> bool:
+    return record.provenance is Provenance.ESTIMATED or estimated_j(record) is not None
 
 
 def predictions(view: View) -> list[str]:

@@ -12,7 +12,7 @@ from pytest_energy.baselines.levels import level_of
 from pytest_energy.baselines.schema import PINNED_COUNT, Baseline, moment_of
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.model import Record
-from pytest_energy.report.cells import ABSENT, LEGEND, energy, percent, printable
+from pytest_energy.report.cells import ABSENT, energy, mark_text, percent, printable
 from pytest_energy.stats.compare import centre_ratio, summarise
 from pytest_energy.stats.drift import creep
 from pytest_energy.units import percent_change_text, to_text
@@ -90,7 +90,7 @@ def render(baseline: Baseline, *, is_ascii: bool) -> str:
         *(_trend_lines(history, is_ascii=is_ascii) if count > 1 else ()),
         drift_text(baseline),
     ]
-    if legend := LEGEND[provenance]:
+    if legend := mark_text(provenance, [history[-1].record.machine]):
         lines.append(legend)
     return "\n".join(lines)
 

@@ -42,7 +42,8 @@ _RESOLUTION_S = 5e-5
 # nine of ten published measurements. Never less than a server's where none was found.
 # Source: docs/results/estimate-classes.md.
 _FACTORS = {MachineClass.VIRTUAL: 2, MachineClass.SERVER: 3, MachineClass.DESKTOP: 4, MachineClass.LAPTOP: 4}
-_FACTOR_UNKNOWN = 5
+FACTOR_UNKNOWN = 5
+"""The same where the processor's TDP or the machine's kind is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ class CpuPower:
 
 def factor_of(kind: MachineClass, *, is_known: bool) -> int:
     """By which factor an estimate may be wrong on a machine of this *kind*, its TDP *is_known* or not."""
-    return _FACTORS.get(kind, _FACTOR_UNKNOWN) if is_known else _FACTOR_UNKNOWN
+    return _FACTORS.get(kind, FACTOR_UNKNOWN) if is_known else FACTOR_UNKNOWN
 
 
 class EstimateSensor:

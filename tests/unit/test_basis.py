@@ -1,13 +1,15 @@
 """Which joules of a record are compared, and their two parts."""
 
+import math
 from dataclasses import replace
 
 import pytest
 
-from pytest_energy.basis import Basis
+from pytest_energy.basis import ESTIMATE_CROWD_SHARE, ESTIMATE_SWING_SHARE, Basis
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.model import Record
+from pytest_energy.model import Provenance, Record
 from pytest_energy.ready import ReadyPower
+from pytest_energy.usage import Usage
 from tests.builders import reading, record
 
 # 40 J active in 0.5 s and in 0.6 s, at a ready power of 100 W and, 10 K warmer, of 106 W.
@@ -75,3 +77,28 @@ def test_a_record_s_active_joules_are_the_mean_of_its_parts() -> None:
     assert one.active_energy_j == pytest.approx(40.0)
     assert replace(one, ready_power={}).active_energy_j is None
     assert replace(one, void_because="thermal slowdown").active_energy_j is None
+
+
+@pytest.mark.parametrize(
+    ("usage", "share"),
+    [
+        (Usage(other_cpu_share=0.0), ESTIMATE_SWING_SHARE),
+        (Usage(other_cpu_share=1.0), math.hypot(ESTIMATE_SWING_SHARE, ESTIMATE_CROWD_SHARE)),
+        (Usage(), math.hypot(ESTIMATE_SWING_SHARE, ESTIMATE_CROWD_SHARE)),
+        (None, math.hypot(ESTIMATE_SWING_SHARE, ESTIMATE_CROWD_SHARE)),
+    ],
+    ids=["alone", "crowded", "others not known", "nothing known"],
+)
+def test_an_estimate_holds_the_swing_of_equal_work(usage: Usage | None, share: float) -> None:
+    """CPU time of equal work differs between processes, and more so the more of the machine others use."""
+    one = replace(reading(100.0, uncertainty_j=3.0, provenance=Provenance.ESTIMATED), usage=usage)
+    estimated = record(rounds=[one], provenance=Provenance.ESTIMATED)
+    (uncertainty_j,) = Basis().round_energies(estimated).uncertainties_j
+    assert uncertainty_j == pytest.approx(math.hypot(3.0, 100 * share))
+
+
+def test_measured_joules_have_no_such_swing() -> None:
+    """A counter doesn't estimate."""
+    assert Basis().round_energies(record(rounds=[reading(100.0, uncertainty_j=3.0)])).uncertainties_j == (
+        3.0,
+    )

@@ -278,7 +278,7 @@ class TestCheckComparable:
         with pytest.raises(NotComparable) as caught:
             check_comparable(record(samples=512), new)
         assert caught.value.differences == {
-            "channels": ("gpu:0", "cpu:machine"),
+            "channels": ("gpu:0", "cpu:processes"),
             "gpu_model": ("NVIDIA H100 80GB HBM3", "NVIDIA H200"),
             "mig": ("not recorded", "on"),
             "provenance": ("measured", "estimated"),

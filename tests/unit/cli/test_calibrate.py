@@ -76,7 +76,7 @@ def test_estimates_calibrate_nothing(cli: Cli, tmp_path: Path) -> None:
     """Joules of a laptop's processor time are no measurement of a card."""
     rounds = (
         Reading(
-            channels={"cpu:machine": 10.0},
+            channels={"cpu:processes": 10.0},
             duration_s=1.0,
             uncertainty_j=0.0,
             provenance=Provenance.ESTIMATED,

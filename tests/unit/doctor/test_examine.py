@@ -152,12 +152,12 @@ def test_one_dead_channel_leaves_the_other(bench: Bench) -> None:
 def test_estimates_gate_nothing(bench: Bench) -> None:
     """An estimate moves and is shown, and may not fail a test by itself."""
     bench.add_absent("nvml", "no driver")
-    bench.add("estimate", "cpu:machine", tick_s=0.0, is_ticked=False)
+    bench.add("estimate", "cpu:processes", tick_s=0.0, is_ticked=False)
     sensor = bench.openers["estimate"]()
     sensor.provenance = Provenance.ESTIMATED  # type: ignore[misc]  # a fake's
     report = bench.report(bench.load(domain=Domain.CPU))
     assert not report.measures
-    assert report.gates_not["cpu:machine"].startswith("estimated")
+    assert report.gates_not["cpu:processes"].startswith("estimated")
     assert only_channel(report).source == "CPU time and design power"
     assert "Nothing measures here" in render(report)
 
@@ -165,7 +165,7 @@ def test_estimates_gate_nothing(bench: Bench) -> None:
 def test_a_sensor_that_is_not_used_is_listed_with_how_to_ask(bench: Bench) -> None:
     """Beside what a run uses by itself there is what it uses when asked."""
     bench.add("rapl", "cpu:package-0", tick_s=0.0, is_ticked=False)
-    bench.add("estimate", "cpu:machine", tick_s=0.0, is_ticked=False)
+    bench.add("estimate", "cpu:processes", tick_s=0.0, is_ticked=False)
     report = bench.report(bench.load(domain=Domain.CPU))
     assert {sensor.name: sensor.not_taken_because for sensor in report.sensors} == {
         "rapl": None,

@@ -221,7 +221,7 @@ def test_what_has_no_joules_of_this_machine_stays_as_it_is(found: Record) -> Non
 
 def test_the_estimate_is_a_mean_beside_the_joules() -> None:
     """It is that of the rounds that have one, and is in no sum."""
-    rounds = [replace(reading(300.0), estimated_channels={"cpu:machine": one_j}) for one_j in (10.0, 14.0)]
+    rounds = [replace(reading(300.0), estimated_channels={"cpu:processes": one_j}) for one_j in (10.0, 14.0)]
     found = of(*rounds)
     assert (estimated_j(found), found.energy_j) == (12.0, 300.0)
     assert estimated_j(of(*rounds, reading(300.0))) == 12.0

@@ -297,6 +297,7 @@ def test_usage_is_of_the_window() -> None:
             "gpu_utilisation_share": 0.8,
             "ram_used_bytes": 1e9,
             "gpu_memory_used_bytes": 4e9,
+            "other_cpu_share": 0.0,
         }
     )
 

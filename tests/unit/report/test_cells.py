@@ -291,7 +291,7 @@ def _scoped(energy_j: float | None = 12.0, *, estimated_j: float | None = 35.2) 
         reading(channels={"gpu:0": 12.0}),
         channels=channels,
         resting_channels={} if energy_j else {"gpu:0": 12.0},
-        estimated_channels={} if estimated_j is None else {"cpu:machine": estimated_j},
+        estimated_channels={} if estimated_j is None else {"cpu:processes": estimated_j},
     )
     plain = judgement(verdict=Verdict.PASS if energy_j else Verdict.UNMEASURED)
     because = None if energy_j else "the GPU was at rest"
@@ -335,7 +335,7 @@ def test_every_report_has_the_scope_and_the_estimate(suffix: str) -> None:
         ".md": ("GPU only, CPU ~35.2 J", "| scope |"),
         ".html": ("GPU only, CPU ~35.2 J", "estimate beside them"),
         ".csv": ("GPU only", "35.2", "scope,estimated_j"),
-        ".rounds.csv": ("estimated.cpu:machine_j", "resting.gpu:0_j"),
+        ".rounds.csv": ("estimated.cpu:processes_j", "resting.gpu:0_j"),
         ".json": ('"missing_domains"', '"estimated_channels"', '"resting_channels"'),
     }[suffix]:
         assert word in text

@@ -54,7 +54,7 @@ READING = Reading(
     temperatures_c={"gpu:0": 41.0},
     call_count=3,
     resting_channels={"gpu:1": 36.0},
-    estimated_channels={"cpu:machine": 4.2},
+    estimated_channels={"cpu:processes": 4.2},
     device_use={"gpu:0": DeviceUse.BUSY, "gpu:1": DeviceUse.OPEN},
     power_trace={"gpu:0": ((0.021, 212.4), (0.121, 640.1), (0.221, 640.1))},
 )

@@ -76,7 +76,7 @@ def there(sensor: Sensor) -> Callable[[], Sensor]:
 
 NVML = OtherSensor("nvml", "gpu:0")
 RAPL = OtherSensor("rapl", "cpu:package-0", "dram:package-0")
-ESTIMATE = OtherSensor("estimate", "cpu:machine", provenance=Provenance.ESTIMATED)
+ESTIMATE = OtherSensor("estimate", "cpu:processes", provenance=Provenance.ESTIMATED)
 ALL = {"nvml": there(NVML), "rapl": there(RAPL), "estimate": there(ESTIMATE)}
 NO_GPU = {"nvml": absent("nvml", "no GPU")}
 NOTHING_MEASURES = NO_GPU | {"rapl": absent("rapl", "no RAPL"), "estimate": there(ESTIMATE)}
@@ -167,7 +167,7 @@ def test_the_estimate_can_be_asked_for() -> None:
 
 def test_mixing_provenances_is_refused() -> None:
     """Measured and estimated joules asked for together are an error of settings, and both are closed."""
-    nvml, estimate = OtherSensor("nvml", "gpu:0"), OtherSensor("estimate", "cpu:machine")
+    nvml, estimate = OtherSensor("nvml", "gpu:0"), OtherSensor("estimate", "cpu:processes")
     estimate.provenance = Provenance.ESTIMATED
     with pytest.raises(SettingsError, match=r"never mixed: nvml \(measured\), estimate \(estimated\)"):
         detect(("nvml", "estimate"), openers={"nvml": there(nvml), "estimate": there(estimate)})

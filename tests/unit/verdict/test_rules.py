@@ -161,9 +161,10 @@ class TestAgainstTheBaseline:
         assert len(decision.readings) == 3
 
     def test_estimates_that_gate_are_compared(self) -> None:
-        """With estimates=gate they pass and fail like any joules."""
+        """With estimates=gate they pass and fail like any joules, at a tolerance that they can tell."""
         estimated = record(provenance=Provenance.ESTIMATED)
-        decision = decided(estimated, baseline(estimated), policy=Policy(gates_estimates=True))
+        policy = Policy(gates_estimates=True, tolerance=0.5)
+        decision = decided(estimated, baseline(estimated), policy=policy)
         assert decision.verdict is Verdict.PASS
 
 

@@ -73,7 +73,7 @@ def test_a_saving_is_kept_as_the_pipeline_keeps_it(
     provenance: Provenance, policy: Policy, option: str
 ) -> None:
     """The command that is advised takes this run; of estimates it says so."""
-    before, after = (record(energy_j=energy_j, provenance=provenance) for energy_j in (100.0, 80.0))
+    before, after = (record(energy_j=energy_j, provenance=provenance) for energy_j in (100.0, 50.0))
     text = judged(after, baseline(before), policy=policy).reason
     assert (
         f"Keep the saving, so that its loss fails the test: pytest-energy accept RUN.json{option} (" in text
@@ -102,7 +102,7 @@ def test_a_device_at_rest_is_told_with_what_it_drew() -> None:
     one = replace(
         reading(100.0, duration_s=0.5),
         quiet_power_w={"gpu:0": 199.0},
-        estimated_channels={"cpu:machine": 4.0},
+        estimated_channels={"cpu:processes": 4.0},
     )
     text = judged(scoped(record(rounds=[one] * 3, sensors=(NVML, NO_RAPL))), budget_j=1.0).reason
     assert text.splitlines() == [
