@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
 
 from pytest_energy import quantities
+from pytest_energy.errors import SettingsError
+from pytest_energy.report.outputs import Output, output_of
 
 T = TypeVar("T")
 
@@ -43,11 +45,11 @@ def add_width(parser: argparse.ArgumentParser, what: str) -> None:
 def add_out(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
-        type=Path,
+        type=output,
         action="append",
         default=[],
         metavar="PATH",
-        help="also write the report to PATH; the suffix picks the format (repeatable)",
+        help="also write the report to PATH, as --energy-out does (repeatable)",
     )
 
 
@@ -55,6 +57,13 @@ def _read(reader: Callable[[str], T], text: str) -> T:
     try:
         return reader(text)
     except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def output(text: str) -> Output:
+    try:
+        return output_of(text)
+    except SettingsError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 

@@ -13,6 +13,7 @@ from pytest_energy.errors import FormatError, SettingsError, printable_lines
 from pytest_energy.judgement import Judgement, RunJudgement
 from pytest_energy.model import Record
 from pytest_energy.report.formats import write, write_each
+from pytest_energy.report.outputs import Output
 from pytest_energy.report.to_json import MOST_BYTES, read
 from pytest_energy.report.view import View
 from pytest_energy.whole_file import read_whole
@@ -100,13 +101,13 @@ def by_test(run: View, path: Path) -> dict[str, Judgement]:
 
 def write_reports(
     judgements: Sequence[Judgement],
-    paths: Iterable[Path],
+    outputs: Iterable[Output],
     *,
     run_notes: Iterable[str],
     yardstick: Yardstick | None = None,
     run_judgement: RunJudgement | None = None,
 ) -> None:
-    """Write the report of *judgements* to each of *paths*, and say so.
+    """Write the report of *judgements* to each of *outputs*, and say so.
 
     Raises:
         SettingsError: As for `write_each`.
@@ -119,4 +120,4 @@ def write_reports(
         yardstick=yardstick,
         run_judgement=run_judgement,
     )
-    write_each(paths, write_one, lambda path: say(f"written to {path}"))
+    write_each(outputs, write_one, lambda output: say(f"written to {output}"))

@@ -90,7 +90,8 @@ OPTIONS = (
         "out",
         "",
         "PATH",
-        "write the run to PATH: .json, .csv, .rounds.csv, .md or .html by its suffix (repeatable)",
+        "write the run to PATH (.json, .csv, .rounds.csv, .md, .html, .prom, .badge.json or .badge.svg), or "
+        "send it to a collector of OpenTelemetry: otlp:http://HOST:4318 (repeatable)",
         is_list=True,
     ),
     Option(

@@ -100,7 +100,7 @@ class EnergyRun:
         """
         if self._replay is None and self.settings.sensor_names is not None:
             check_names(self.settings.sensor_names, (*builtin_openers(), *self._offered_sensors))
-        check_outputs(self.settings.out_paths)
+        check_outputs(self.settings.outputs)
         if self.settings.record_path is not None:
             with writing(f"the replay file {self.settings.record_path}"):
                 check_place(self.settings.record_path)

@@ -18,6 +18,7 @@ from pytest_energy.basis import COUNTS, GROSS, NET
 from pytest_energy.errors import SettingsError
 from pytest_energy.judgement import BaselineMode, Part, RunJudgement, SessionFactor
 from pytest_energy.plugin.options import OPTIONS, Option
+from pytest_energy.report.outputs import Output, output_of
 from pytest_energy.spelling import choice, did_you_mean, several
 
 T = TypeVar("T")
@@ -49,7 +50,7 @@ class Settings:
 
     shows_report: bool
     shows_all: bool
-    out_paths: tuple[Path, ...]
+    outputs: tuple[Output, ...]
     baseline_mode: BaselineMode
     baselines_path: Path
     attempts_path: Path | None
@@ -88,7 +89,7 @@ class Settings:
         return cls(
             shows_report=values["report"].boolean_or("full"),
             shows_all=values["report"].text == "full",
-            out_paths=values["out"].paths(),
+            outputs=values["out"].outputs(),
             baseline_mode=BaselineMode(values["baseline"].choice(tuple(BaselineMode))),
             baselines_path=values["baselines"].path(),
             attempts_path=values["attempts"].path() if values["attempts"].text else None,
@@ -118,7 +119,7 @@ class Settings:
     @property
     def writes_files(self) -> bool:
         """Whether the run as a whole is to be written to a file, whatever was measured."""
-        return bool(self.out_paths or self.record_path)
+        return bool(self.outputs or self.record_path)
 
     def run_judgement(self, failures: Iterable[str], factors: Iterable[SessionFactor]) -> RunJudgement:
         """What the run's document says of the run as a whole."""
@@ -211,8 +212,8 @@ class _Value:
             raise self._must("a path")
         return self.folder / self.text
 
-    def paths(self) -> tuple[Path, ...]:
-        return tuple(self.folder / text.strip() for text in self.texts if text.strip())
+    def outputs(self) -> tuple[Output, ...]:
+        return tuple(output_of(text.strip(), self.folder) for text in self.texts if text.strip())
 
     def path_after(self, prefix: str) -> Path | None:
         if not self.text.startswith(prefix):

@@ -28,6 +28,7 @@ from pytest_energy.plugin.run import run_of
 from pytest_energy.plugin.screen import Screen, verdict_lines
 from pytest_energy.report import view
 from pytest_energy.report.formats import is_whole_run, mistake_text, write
+from pytest_energy.report.outputs import Output
 from pytest_energy.sensors.replay import round_from_json, save_replay
 from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import count_text
@@ -88,11 +89,11 @@ class Summary:
 
     def write(self) -> bool:
         """Write the baselines and outputs that were asked for; `False` if one could not be written."""
-        paths = self._settings.out_paths
-        whole_runs = self._write_reports(path for path in paths if is_whole_run(path))
+        outputs = self._settings.outputs
+        whole_runs = self._write_reports(output for output in outputs if is_whole_run(output))
         self._keep_attempt()
         self._write_recording()
-        self._write_reports(path for path in paths if not is_whole_run(path))
+        self._write_reports(output for output in outputs if not is_whole_run(output))
         if self._settings.baseline_mode in {BaselineMode.ADD, BaselineMode.REPLACE}:
             self._write_baselines()
         self._write_step_summary()
@@ -121,21 +122,21 @@ class Summary:
         if notice not in self._notices:  # what is wrong with a folder is so for each test
             self._notices.append(notice)
 
-    def _write_reports(self, paths: Iterable[Path]) -> list[Path]:
-        """Write the reports of *paths*; those that are written now."""
+    def _write_reports(self, outputs: Iterable[Output]) -> list[Output]:
+        """Write the reports of *outputs*; those that are written now."""
         written = []
-        for path in paths:
-            with self._alone(f"the report {path}"):
+        for output in outputs:
+            with self._alone(f"the report {output}"):
                 write(
                     self._judgements,
-                    path,
+                    output,
                     created=now_text(),
                     run_notes=self._run_notes,
                     yardstick=self._yardstick,
                     run_judgement=self._run_judgement,
                 )
-                self._notices.append(f"summary written to {path}")
-                written.append(path)
+                self._notices.append(f"summary written to {output}")
+                written.append(output)
         return written
 
     def _keep_attempt(self) -> None:

@@ -1,15 +1,29 @@
-"""Which renderer writes which file: the suffix picks."""
+"""Which renderer writes which output: a file's suffix picks, and a collector gets metrics."""
 
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from pytest_energy.errors import EnergyError, SettingsError, described
 from pytest_energy.judgement import Judgement, RunJudgement
-from pytest_energy.report import to_csv, to_html, to_json, to_markdown, to_terminal, view
+from pytest_energy.report import (
+    badge,
+    to_csv,
+    to_html,
+    to_json,
+    to_markdown,
+    to_otlp,
+    to_prometheus,
+    to_terminal,
+    view,
+)
+from pytest_energy.report.outputs import Collector, Output
 from pytest_energy.report.view import View
 from pytest_energy.whole_file import check_place, write_whole, writing
 from pytest_energy.yardstick import Yardstick
+
+T = TypeVar("T")
 
 Renderer = Callable[[View, str], str]
 """From a view and the UTC time of the document (ISO 8601 with `Z`) to the file's text."""
@@ -20,9 +34,15 @@ RENDERERS: Mapping[str, Renderer] = {
     ".csv": lambda view, _: to_csv.render(to_csv.table_of_tests(view)),
     ".md": lambda view, _: to_markdown.render(view),
     ".html": lambda view, created: to_html.render(view, created=created),
+    ".prom": lambda view, _: to_prometheus.render(view),
+    ".badge.json": lambda view, _: badge.render_json(view),
+    ".badge.svg": lambda view, _: badge.render_svg(view),
 }
 
 SUFFIXES = tuple(RENDERERS)
+
+_NEEDS = {".html": to_html.check_installed, ".prom": to_prometheus.check_installed}
+"""What checks that the libraries of a renderer are installed."""
 
 
 def renderer_of(path: Path) -> Renderer:
@@ -37,34 +57,37 @@ def renderer_of(path: Path) -> Renderer:
     True
     """
     name = f".{path.name.lower()}"
-    suffix = next((suffix for suffix in RENDERERS if name.endswith(suffix)), None)
+    suffix = max((suffix for suffix in RENDERERS if name.endswith(suffix)), key=len, default=None)
     if suffix is None:
         msg = f"{path} ends in {path.suffix or 'no suffix'!r}; a report ends in one of {', '.join(SUFFIXES)}"
         raise SettingsError(msg)
-    if suffix == ".html":
-        to_html.check_installed()
+    if suffix in _NEEDS:
+        _NEEDS[suffix]()
     return RENDERERS[suffix]
 
 
-def check_outputs(paths: Iterable[Path]) -> None:
+def check_outputs(outputs: Iterable[Output]) -> None:
     """Refuse, before the work, reports that are sure not to be written.
 
     Raises:
-        SettingsError: As for `renderer_of`; or no file can be put there.
+        SettingsError: As for `renderer_of`; or no file can be put there; or what sends metrics is missing.
     """
-    for path in paths:
-        renderer_of(path)
-        with writing(f"the report {path}"):
-            check_place(path)
+    for output in outputs:
+        if isinstance(output, Collector):
+            to_otlp.check(output)
+            continue
+        renderer_of(output)
+        with writing(f"the report {output}"):
+            check_place(output)
 
 
-def is_whole_run(path: Path) -> bool:
-    """Whether every other report can be made of the one in *path*, which is JSON.
+def is_whole_run(output: Output) -> bool:
+    """Whether every other report can be made of the one in *output*, which is JSON.
 
     >>> is_whole_run(Path("energy.JSON")), is_whole_run(Path("energy.csv"))
     (True, False)
     """
-    return renderer_of(path) is RENDERERS[".json"]
+    return isinstance(output, Path) and renderer_of(output) is RENDERERS[".json"]
 
 
 def mistake_text(error: Exception) -> str:
@@ -76,7 +99,7 @@ def mistake_text(error: Exception) -> str:
     return f"{what}; this is a mistake in pytest-energy: report it"
 
 
-def made(what: str, make: Callable[[View], str], run: View) -> str:
+def made(what: str, make: Callable[[View], T], run: View) -> T:
     """What the renderer *make* makes of *run*; *what* names it in a message.
 
     Raises:
@@ -91,7 +114,7 @@ def made(what: str, make: Callable[[View], str], run: View) -> str:
         raise SettingsError(f"{what} can't be made{tests}: {mistake_text(error)}") from error
 
 
-def _fewest(make: Callable[[View], str], judgements: Sequence[Judgement]) -> str:
+def _fewest(make: Callable[[View], object], judgements: Sequence[Judgement]) -> str:
     """The one test of *judgements* that *make* fails on, in words; nothing where it takes several."""
     halves = [judgements]
     while failing := next((half for half in halves if _fails(make, half)), None):
@@ -102,7 +125,7 @@ def _fewest(make: Callable[[View], str], judgements: Sequence[Judgement]) -> str
     return ""
 
 
-def _fails(make: Callable[[View], str], judgements: Sequence[Judgement]) -> bool:
+def _fails(make: Callable[[View], object], judgements: Sequence[Judgement]) -> bool:
     try:
         make(view.of(judgements))
     except Exception:  # noqa: BLE001  # of the same kind as in `made`
@@ -121,40 +144,43 @@ def summary_text(run: View, *, width: int) -> str:
 
 def write(
     judgements: Sequence[Judgement],
-    path: Path,
+    output: Output,
     *,
     created: str,
     run_notes: Iterable[str] = (),
     yardstick: Yardstick | None = None,
     run_judgement: RunJudgement | None = None,
 ) -> None:
-    """Write the report of *judgements* to *path*; folders on the way are made.
+    """Write the report of *judgements* to *output*; folders on the way are made.
 
     Args:
         judgements: In the order that a reader expects.
-        path: Its suffix is one of `SUFFIXES`.
+        output: A path whose suffix is one of `SUFFIXES`, or a collector.
         created: UTC time of the document, ISO 8601 with `Z`.
         run_notes: What was found at the end of the run.
         yardstick: What the fixed loads used, where any were.
         run_judgement: By what the run was judged as a whole, where that is known.
 
     Raises:
-        SettingsError: The suffix is not known, or the report can't be made, or not be written.
+        SettingsError: The suffix is not known, or the report can't be made, or not be written or sent.
     """
-    renderer = renderer_of(path)
     run = view.of(judgements, run_notes=run_notes, yardstick=yardstick, run_judgement=run_judgement)
-    text = made(f"the report {path}", lambda one: renderer(one, created), run)
-    with writing(f"the report {path}"):
-        write_whole(path, text.encode("utf-8", "backslashreplace"))
+    if isinstance(output, Collector):
+        to_otlp.send(made(f"the metrics for {output}", to_otlp.metrics_of, run), output)
+        return
+    renderer = renderer_of(output)
+    text = made(f"the report {output}", lambda one: renderer(one, created), run)
+    with writing(f"the report {output}"):
+        write_whole(output, text.encode("utf-8", "backslashreplace"))
 
 
 def write_each(
-    paths: Iterable[Path], write_one: Callable[[Path], None], tell: Callable[[Path], None]
+    outputs: Iterable[Output], write_one: Callable[[Output], None], tell: Callable[[Output], None]
 ) -> None:
-    """Write each of *paths*: first those of which the others can be made again, and each on its own.
+    """Write each of *outputs*: first those of which the others can be made again, and each on its own.
 
     Args:
-        paths: As for `write`.
+        outputs: As for `write`.
         write_one: Writes one.
         tell: Is told of each that is written.
 
@@ -162,12 +188,12 @@ def write_each(
         SettingsError: Some can't be made or written, all of which it names. The others are written.
     """
     failures = []
-    for path in sorted(paths, key=lambda path: not is_whole_run(path)):
+    for output in sorted(outputs, key=lambda output: not is_whole_run(output)):
         try:
-            write_one(path)
+            write_one(output)
         except EnergyError as error:
             failures.append(str(error))
         else:
-            tell(path)
+            tell(output)
     if failures:
         raise SettingsError("\n".join(failures))

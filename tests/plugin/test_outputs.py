@@ -8,11 +8,14 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+import opentelemetry.exporter.otlp.proto.http.metric_exporter  # noqa: F401  # a run forgets what it loaded
 import pytest
+import requests  # noqa: F401  # the same
 
 from pytest_energy.baselines import schema, store
 from pytest_energy.report import formats
 from tests.fakes import faulty_disk
+from tests.fakes.otlp_collector import OtlpCollector
 from tests.plugin.conftest import TWO_TESTS, Project, Run, rounds
 
 FILES = ("a.html", "run.json", "b.csv", "rec.json")
@@ -190,3 +193,30 @@ def test_a_link_to_a_file_to_come_is_followed(two: Project) -> None:
     run_with_all(two)
     assert (two.path / "run.json").is_symlink()
     assert len(json.loads((two.path / "there" / "kept.json").read_text(encoding="utf-8"))["tests"]) == 2
+
+
+class TestCollector:
+    def test_a_run_is_sent_at_its_end(self, two: Project) -> None:
+        """The figures of both tests arrive, and it is said."""
+        with OtlpCollector() as collector:
+            run = two.run(f"--energy-out=otlp:{collector.url}")
+            assert run.result.ret == pytest.ExitCode.OK
+            assert f"energy: summary written to otlp:{collector.url}" in run.text
+            values = collector.values("pytest.energy.test.energy")
+            assert {name.partition("::")[2] for name in values} == {"test_work", "test_other"}
+
+    def test_one_that_is_down_costs_nothing_else(self, two: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The run has failed as for any output that can't be written; the rest is there."""
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.2")
+        run = run_with_all(two, "--energy-out=otlp:http://127.0.0.1:9")
+        assert run.result.ret == pytest.ExitCode.USAGE_ERROR
+        assert are_there(two) == {*FILES, *BASELINES}
+        (error,) = errors(run)
+        assert error.startswith("the metrics can't be sent to otlp:http://127.0.0.1:9: ")
+        assert "out.json holds the whole run" in run.text
+
+    def test_an_address_that_is_none_stops_the_run(self, two: Project) -> None:
+        """Before any test."""
+        run = two.run("--energy-out=otlp:localhost:4318")
+        assert run.result.ret == pytest.ExitCode.USAGE_ERROR
+        assert "must be an http or https URL" in run.text

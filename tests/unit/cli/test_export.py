@@ -7,6 +7,7 @@ import pytest
 from pytest_energy.report import formats, to_json, view
 from pytest_energy.yardstick import Yardstick
 from tests.builders import CREATED, record
+from tests.fakes.otlp_collector import OtlpCollector
 from tests.fakes.sessions import gpu_session
 from tests.unit.cli.conftest import Cli
 
@@ -48,3 +49,19 @@ def test_export_keeps_the_yardstick(cli: Cli, tmp_path: Path) -> None:
     assert cli("export", tmp_path / "run.json", tmp_path / "again.json").status == 0
     text = (tmp_path / "again.json").read_text(encoding="utf-8")
     assert to_json.read(text, "again.json").yardstick == run.yardstick
+
+
+def test_several_outputs_at_once(cli: Cli, run_json: Path, tmp_path: Path) -> None:
+    """Files and a collector, each named when it is written."""
+    with OtlpCollector() as collector:
+        status, out, _ = cli(
+            "export", run_json, f"--out={tmp_path / 'run.prom'}", f"--out=otlp:{collector.url}"
+        )
+        assert (status, out) == (0, f"written to {tmp_path / 'run.prom'}\nwritten to otlp:{collector.url}\n")
+        assert collector.values("pytest.energy.test.energy")
+
+
+def test_nothing_to_write_is_said(cli: Cli, run_json: Path) -> None:
+    """Either OUT or --out is needed."""
+    status, _, err = cli("export", run_json)
+    assert (status, err) == (2, "pytest-energy: nothing to write: give OUT, or --out=OUT\n")
