@@ -68,7 +68,16 @@ _LEFT_OUT_WHERE_EMPTY = {
     *("quiet_power_w", "temperatures_c", "ready_power", "session"),
     *("resting_channels", "estimated_channels", "device_use", "missing_domains", "counts", "most"),
     "predictions",
-    *("entry_energies_j", "basis", "creep", "parts", "no_parts_because", "session_ratio"),
+    *(
+        "entry_energies_j",
+        "entry_dates",
+        "entry_commits",
+        "basis",
+        "creep",
+        "parts",
+        "no_parts_because",
+        "session_ratio",
+    ),
 }
 
 

@@ -259,7 +259,12 @@ class Comparison(
     Document,
     frozen=True,
     kw_only=True,
-    rename={"entry_count": "sessions", "entry_energies_j": "session_energies_j"},
+    rename={
+        "entry_count": "sessions",
+        "entry_energies_j": "session_energies_j",
+        "entry_dates": "session_dates",
+        "entry_commits": "session_commits",
+    },
 ):
     """A record against its baseline.
 
@@ -280,6 +285,8 @@ class Comparison(
         session_ratio: What all tests of the session have in common, left out of the parts' ratios and, where
             there are none, of ratio.
         entry_energies_j: Level of each session of the baseline, the oldest first.
+        entry_dates: When each of them was measured.
+        entry_commits: The commit of each; empty text where none was recorded.
         basis: What was compared where it wasn't gross joules a round, such as net joules a sample.
         creep: That the level crept up over the baseline's sessions, and since when.
         note: What a reader should know of the bounds, or empty.
@@ -299,6 +306,8 @@ class Comparison(
     no_parts_because: Sentence | None = None
     session_ratio: Positive | None = None
     entry_energies_j: tuple[Positive, ...] | None = None
+    entry_dates: tuple[Text, ...] | None = None
+    entry_commits: tuple[Text, ...] | None = None
     basis: Sentence | None = None
     creep: Sentence | None = None
     note: Text

@@ -151,6 +151,8 @@ class Comparison:
         session_ratio: What all tests of the session have in common, which is not in *ratio*; `None` where too
             few tests tell.
         entry_energies_j: Level of each entry of the baseline, the oldest first; empty where not known.
+        entry_dates: When each of them was measured, as in its record; empty where not known.
+        entry_commits: The code's commit of each, or empty; none where not known.
         basis: What was compared, where it wasn't gross joules a round: `net joules a sample`.
         creep: That the level has crept up over the baseline's entries, and since when, or empty.
         note: What a reader should know of the bounds (a prior that was used), or empty.
@@ -170,6 +172,8 @@ class Comparison:
     no_parts_because: str = ""
     session_ratio: float | None = None
     entry_energies_j: tuple[float, ...] = ()
+    entry_dates: tuple[str, ...] = ()
+    entry_commits: tuple[str, ...] = ()
     basis: str = ""
     creep: str = ""
     note: str = ""

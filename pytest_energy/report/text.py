@@ -10,8 +10,8 @@ from pytest_energy.units import to_text, with_uncertainty_text
 
 INTERVAL_NOTE = "Bars: 95 % interval of the mean of the rounds"
 
-_COMMIT_LENGTH = 7  # as git shortens it
-_DAY_LENGTH = len("2026-11-20")
+COMMIT_LENGTH = 7  # as git shortens it
+DAY_LENGTH = len("2026-11-20")
 _NAME_LENGTH = 100  # characters of a heading
 _SENTENCE_LENGTH = 400  # characters of what others wrote into a note
 _NOTED = 5  # names that a note lists
@@ -32,7 +32,7 @@ def heading(judgements: Sequence[Judgement]) -> str:
         printable(part)
         for part in (
             _hardware(machine),
-            range_text({judgement.record.created[:_DAY_LENGTH] for judgement in judgements}),
+            range_text({judgement.record.created[:DAY_LENGTH] for judgement in judgements}),
             _commit(machine),
             _rounds(judgements),
         )
@@ -52,11 +52,16 @@ def range_text(values: Iterable[int] | Iterable[str]) -> str:
     return " to ".join(dict.fromkeys(map(str, (ordered[0], ordered[-1]))))
 
 
+def commit_of(machine: Machine) -> str:
+    """The code's commit, or empty."""
+    return machine.varying.get("git_commit") or machine.varying.get("commit") or ""
+
+
 def _commit(machine: Machine) -> str:
-    commit = machine.varying.get("git_commit") or machine.varying.get("commit")
+    commit = commit_of(machine)
     if not commit:
         return "commit not recorded"
-    return f"commit {commit[:_COMMIT_LENGTH]}" + (
+    return f"commit {commit[:COMMIT_LENGTH]}" + (
         " with changes" if machine.varying.get("git_dirty") == "yes" else ""
     )
 

@@ -287,6 +287,8 @@ def _compared(question: Question) -> Compared:
             no_parts_because="" if parts else _why_no_parts(fresh, history.judging),
             session_ratio=noise.ratio_to({entry.session for entry in history.judging}),
             entry_energies_j=tuple(entry.energy.value for entry in history.judging),
+            entry_dates=tuple(entry.created for entry in history.judging),
+            entry_commits=tuple(entry.commit for entry in history.judging),
         ),
         alpha=question.policy.alpha,
         spread=decisive.bounds.spread,

@@ -35,6 +35,10 @@ def _training() -> tuple[Judgement, ...]:
                 comparison(1.304, (1.2713, 1.3391), energy_j=309.1, entry_count=6),
                 tolerance=0.05,
                 entry_energies_j=_SESSIONS_J,
+                entry_dates=tuple(f"2026-11-{day}T10:00:00Z" for day in range(14, 20)),
+                entry_commits=tuple(
+                    commit * 8 for commit in ("9a1f0", "9a1f0", "c07be", "c07be", "51d2e", "51d2e")
+                ),
             ),
             "403.1 J a round, 30.4 % above the baseline of 309.1 J (+27.1 to +33.9 %, tolerance 5 %)\n"
             + _WHY,

@@ -16,13 +16,24 @@ from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import Comparison, Judgement
 from pytest_energy.model import Record
 from pytest_energy.report import cells
+from pytest_energy.report.cells import printable
 from pytest_energy.report.charts.axes import linear_axis
 from pytest_energy.report.charts.spec import Axis, Band, Boxes, Chart, Crosses, Layer, Marks, Rule, Sheet
-from pytest_energy.report.text import ORIGINS, heading, joules_label, sentence, short
+from pytest_energy.report.text import (
+    COMMIT_LENGTH,
+    DAY_LENGTH,
+    ORIGINS,
+    commit_of,
+    heading,
+    joules_label,
+    sentence,
+    short,
+)
 from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import count_text
 
 _NUMBERS = 10  # that fit side by side in the narrowest chart
+_NAMES = 3  # of sessions, which are longer
 _BASES = tuple(Basis(is_net=net, is_per_sample=each) for net in (False, True) for each in (False, True))
 _GROSS = Basis()
 _HALF_BOX = 0.35  # of the way from a round to the next
@@ -30,13 +41,14 @@ _HALF_BOX = 0.35  # of the way from a round to the next
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rounds:
-    """The rounds of one test, and what they are held against.
+    """The rounds of one test, and what they are compared with.
 
     Attributes:
         rounds_j: Joules of each round with their standard uncertainty; `None` for one without.
         comparison: With the baseline, where it is of these joules.
         basis: Which joules they are.
         sessions_j: Rounds of each session of the baseline, or its level alone; the oldest first.
+        session_names: What each of them is called: its commit, else its day, else its number.
         tolerance: Accepted rise, a share; `None` where nothing tells.
     """
 
@@ -45,6 +57,7 @@ class Rounds:
     comparison: Comparison | None
     basis: Basis = _GROSS
     sessions_j: tuple[tuple[float, ...], ...] = ()
+    session_names: tuple[str, ...] = ()
     has_session_rounds: bool = False
     tolerance: float | None = None
 
@@ -108,9 +121,11 @@ def compared_rounds(
         return str(error)
     if tolerance is not None:
         rounds = replace(rounds, tolerance=tolerance)
-    session_rounds_j = tuple(_session_rounds_j(basis, record, sessions))
-    if session_rounds_j:
-        rounds = replace(rounds, sessions_j=session_rounds_j, has_session_rounds=True)
+    older = tuple(_older_sessions(basis, record, sessions))
+    if older:
+        names = session_names([one.created for one, _ in older], [commit_of(one.machine) for one, _ in older])
+        sessions_j = tuple(rounds_j for _, rounds_j in older)
+        rounds = replace(rounds, sessions_j=sessions_j, session_names=names, has_session_rounds=True)
     return rounds
 
 
@@ -124,18 +139,39 @@ def _rounds(judgement: Judgement, comparison: Comparison | None, basis: Basis) -
         comparison=comparison,
         basis=basis,
         sessions_j=() if comparison is None else tuple((j,) for j in comparison.entry_energies_j),
+        session_names=() if comparison is None else names_of(comparison),
         tolerance=None if comparison is None else comparison.tolerance,
     )
 
 
-def _session_rounds_j(
+def names_of(comparison: Comparison) -> tuple[str, ...]:
+    """The sessions of the baseline that *comparison* is with, as a reader knows them."""
+    count = len(comparison.entry_energies_j)
+    dates, commits = comparison.entry_dates, comparison.entry_commits
+    return session_names(dates or [""] * count, commits or [""] * count)
+
+
+def session_names(dates: Sequence[str], commits: Sequence[str]) -> tuple[str, ...]:
+    """Of each session its commit, its day where none was recorded, and its number where neither is known.
+
+    >>> session_names(["2026-11-20T10:00:00Z", "2026-11-21T10:00:00Z", ""], ["3f2c1ab90", "", ""])
+    ('3f2c1ab', '2026-11-21', 'S3')
+    """
+    pairs = enumerate(zip(dates, commits, strict=True), 1)
+    return tuple(
+        printable(commit[:COMMIT_LENGTH] or date[:DAY_LENGTH] or f"S{place}")
+        for place, (date, commit) in pairs
+    )
+
+
+def _older_sessions(
     basis: Basis, record: Record, sessions: Sequence[Record]
-) -> Iterable[tuple[float, ...]]:
-    """Rounds of the sessions that are older than *record*, without those that have no such joules."""
+) -> Iterable[tuple[Record, tuple[float, ...]]]:
+    """Sessions older than *record* with their rounds, without those that have no such joules."""
     for session in sessions:
         if moment_of(session) < moment_of(record):
             try:
-                yield basis.round_energies(session).energies_j
+                yield session, basis.round_energies(session).energies_j
             except NotMeasurable:
                 continue  # the gate leaves it out as well
 
@@ -151,12 +187,12 @@ def chart(rounds: Rounds) -> Chart:
     return Chart(
         title=f"{ORIGINS[provenance]}energy of each round".capitalize(),
         caption=("the axis does not start at 0",),
-        x=_numbers(len(rounds.rounds_j), len(rounds.sessions_j), has_level=rounds.comparison is not None),
+        x=_numbers(len(rounds.rounds_j), rounds.session_names, has_level=rounds.comparison is not None),
         y=linear_axis(_shown_j(rounds), "J", label=label),
         layers=(
             *_accepted(rounds),
             *_sessions(rounds),
-            *_held_against(rounds),
+            *_compared_with(rounds),
             *_marks(rounds),
             *_level(rounds),
         ),
@@ -178,15 +214,16 @@ def _shown_j(rounds: Rounds) -> list[float]:
     ]
 
 
-def _numbers(count: int, before: int = 0, *, has_level: bool = False) -> Axis:
-    """Sessions from 1 on, then rounds, then the level; as many numbers as have room."""
+def _numbers(count: int, sessions: Sequence[str] = (), *, has_level: bool = False) -> Axis:
+    """The sessions by name, then rounds by number, then the level; as many as have room."""
+    before = len(sessions)
     step = math.ceil((before + count) / _NUMBERS)
     ticks = [
-        *((place, f"S{place}") for place in range(1, before + 1, step)),
+        *((place, sessions[place - 1]) for place in range(1, before + 1, max(step, -(-before // _NAMES)))),
         *((before + number, str(number)) for number in range(1, count + 1, step)),
         *([(before + count + 1, "level")] if has_level else []),
     ]
-    label = "session of the baseline (S1, ...), round of this run" if before else "round"
+    label = "commits of the baseline, then rounds of this run" if before else "round"
     return Axis(
         label=label, lower=0.4, upper=before + count + (1.6 if has_level else 0.6), ticks=tuple(ticks)
     )
@@ -210,12 +247,12 @@ def _sessions(rounds: Rounds) -> Iterable[Layer]:
         (float(place), energy_j) for place, all_j in enumerate(rounds.sessions_j, 1) for energy_j in all_j
     ]
     of_each = "rounds" if rounds.has_session_rounds else "level"
-    text = f"{of_each} of a session of the baseline, S1 the oldest"
+    text = f"{of_each} of each baseline session, the oldest first"
     yield Rule(at=len(rounds.sessions_j) + 0.5, colour="faint", is_upright=True)
     yield Marks(points=tuple(points), form="square", colour="faint", is_hollow=True, key=text)
 
 
-def _held_against(rounds: Rounds) -> Iterable[Layer]:
+def _compared_with(rounds: Rounds) -> Iterable[Layer]:
     comparison = rounds.comparison
     if comparison is not None:
         sessions = count_text(comparison.entry_count, "session")

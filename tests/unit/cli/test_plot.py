@@ -57,7 +57,7 @@ def test_tests_have_figures_if_asked_for(cli: Cli, run_json: Path, tmp_path: Pat
     assert status == 0
     assert "2 of 3 tests were compared with no baseline" in out
     text = (folder / "rounds-test_training-resnet18.svg").read_text(encoding="utf-8")
-    assert "rounds of a session of the baseline" in text
+    assert "rounds of each baseline session" in text
     assert "tolerance +3 %" in text
 
 

@@ -103,6 +103,7 @@ class TestAgainstTheBaseline:
         comparison = compared(decided(record(), baseline(record(), record(energy_j=104.0)))).comparison
         assert comparison.tolerance == 0.05
         assert comparison.entry_energies_j == pytest.approx((100.0, 104.0), rel=0.01)
+        assert len(comparison.entry_dates) == len(comparison.entry_commits) == 2
 
     def test_a_session_without_joules_is_left_out_and_counted(self) -> None:
         """A session of 0 J has no ratio."""

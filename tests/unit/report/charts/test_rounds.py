@@ -64,12 +64,12 @@ def test_what_the_run_holds_is_drawn() -> None:
     """The run's own tolerance and its sessions' levels, where no others are given; nothing is lacking."""
     judged = judgement(compared=HELD)
     chart = chart_of(judged)
-    assert layer(chart, Marks, "level of a session").points == ((1, 11.9), (2, 12.1), (3, 12.0))
+    assert layer(chart, Marks, "level of each baseline session").points == ((1, 11.9), (2, 12.1), (3, 12.0))
     assert layer(chart, Marks, "a round, with").points[0] == (4, 12.0)
     assert layer(chart, Rule, "tolerance +4 %").at == pytest.approx(12.48)
     assert not {NO_LEVELS, NO_TOLERANCE} & set(rounds.notes(compared(judged)))
     given = chart_of(judged, older=sessions(2), tolerance=0.1)
-    assert layer(given, Marks, "rounds of a session").points[0] == (1, 10.0)
+    assert layer(given, Marks, "rounds of each baseline session").points[0] == (1, 10.0)
     assert layer(given, Rule, "tolerance +10 %").at == pytest.approx(13.2)
 
 
@@ -96,7 +96,7 @@ def test_sessions_older_than_the_run() -> None:
     assert [session_j[0] for session_j in shown.sessions_j] == [10.0, 11.0]
     chart = rounds.chart(shown)
     assert layer(chart, Marks, "a round, with").points[0] == (3, 12.0)
-    assert [text for _, text in chart.x.ticks][:3] == ["S1", "S2", "1"]
+    assert [text for _, text in chart.x.ticks][:3] == ["2025-11-20", "2025-11-20", "1"]
     noted = rounds.notes(shown)
     assert "The baseline's file has 2 sessions older than this run: it has changed since." in noted
 
@@ -118,7 +118,9 @@ def test_rounds_are_the_joules_that_were_compared() -> None:
     chart = chart_of(judged, older=sessions(1))
     assert layer(chart, Marks, "a round, with").points[0] == (1, 10.0 / 16)
     assert chart.y.label == "net energy per sample (mJ)"
-    assert not any(key.startswith(("budget", "95 %", "rounds of a session")) for key in keys(chart))
+    assert not any(
+        key.startswith(("budget", "95 %", "rounds of each baseline session")) for key in keys(chart)
+    )
 
 
 def test_a_budget_a_sample_stands_beside_joules_a_sample() -> None:
