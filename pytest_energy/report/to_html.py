@@ -4,8 +4,10 @@ Rule 1: one file. A browser that opens it asks nobody for anything, and its poli
 Rule 2: foreign text (names, reasons, notes) is only ever text: escaped in the markup by the template engine,
     and in the script's data so that it can't end it; the script writes text nodes alone.
 Rule 3: only the script and the styles that are written here run: the policy holds their hashes.
-Rule 4: without the script the page still tells the verdicts, the first tests with their reasons, and every
+Rule 4: without the script the page still shows the verdicts, the first tests with their reasons, and every
     chart that is not of one test.
+Rule 5: the first screen of a laptop holds the counts of verdicts and the top of the table: what failed, and
+    by how much. What explains it is folded.
 """
 
 from functools import lru_cache
@@ -47,14 +49,16 @@ _SYMBOLS = {
 
 _GOOD = frozenset({Verdict.PASS, Verdict.IMPROVEMENT})
 
-_LABELS = (
-    "energy a round",
-    "mean power, W",
-    "duration of a round, s",
-    "energy a sample",
-    "against the baseline",
-    "what the joules are of, and the estimate beside them",
-)  # of `cells.heads`, in full
+_LABELS = {
+    "energy": "energy per round",
+    "E_tr": "energy of training per round, above idle power",
+    "E_in": "energy of inference per round, above idle power",
+    "W": "mean power, W",
+    "s": "duration of a round, s",
+    "J/sample": "energy per sample",
+    "vs baseline": "change against the baseline",
+    cells.SCOPE: "what the joules are of, and the estimate beside them",
+}  # of the heads, in full
 
 
 def check_installed() -> None:
@@ -67,7 +71,7 @@ def check_installed() -> None:
         _template()
     except ImportError as error:
         raise SettingsError(
-            "an .html report is written by jinja2, which is not installed: pip install 'pytest-energy[html]'"
+            "an .html report needs jinja2, which is not installed: pip install 'pytest-energy[html]'"
         ) from error
 
 
@@ -119,7 +123,8 @@ def _context(view: View, created: str) -> JsonDict:
         "heading": heading,
         "short": short,
         "look_of": _verdict,
-        "columns": list(zip(cells.heads(view.rows), _LABELS, strict=False)),
+        "heads": entries.columns(view.rows),
+        "labels": _LABELS,
         "static_rows": STATIC_ROWS,
         "against": AGAINST,
         "group_names": list(dict.fromkeys(cells.printable(group.name) for group in view.groups)),
@@ -143,11 +148,11 @@ def _verdict(verdict: Verdict, count: int) -> JsonDict:
 def _data_text(view: View) -> str:
     """What the script reads, as JSON in which nothing ends a script or begins markup."""
     shared = entries.Shared()
-    heads = cells.heads(view.rows)
+    heads = entries.columns(view.rows)
     tests = [entries.entry(row, shared, heads) for row in view.rows]
     data = {
         "heads": heads,
-        "labels": _LABELS[: len(heads)],
+        "none": cells.ABSENT,
         "verdicts": {verdict.value: _verdict(verdict, count) for verdict, count in view.counts.items()},
         "failing": sorted(FAILING & set(view.counts)),
         "shared": shared.values,

@@ -88,6 +88,30 @@ def mixed_run() -> tuple[Judgement, ...]:
     return (*tests, *sweep())
 
 
+def suite_run() -> tuple[Judgement, ...]:
+    """26 tests: the mixed run, and a suite with long names, phases and notes that differ in their numbers."""
+    return (*mixed_run(), *(_of_a_suite(number) for number in range(7)))
+
+
+def _of_a_suite(number: int) -> Judgement:
+    found = judgement(
+        test_id=f"tests/test_pipeline_of_documents.py::test_round_trip_of_a_long_archive[zstd-level-{number}]",
+        energy_j=0.3 + 0.1 * number,
+        verdict=Verdict.REGRESSION if number == 6 else Verdict.PASS,
+        compared=comparison(1.201 if number == 6 else 1.0, (1.16, 1.24) if number == 6 else (0.98, 1.02)),
+        reason="+20.1 % energy [+16.0, +24.0], allowed 5 %: 900 +- 5 mJ, baseline 749 mJ\n  time +20.1 %"
+        if number == 6
+        else "0 % energy [-2.0, +2.0], allowed 5 %",
+        quality=(f"other programs used {50 + number} % of the CPU",),
+    )
+    phases = tuple(
+        Phase(name=name, energy_j=share * (0.3 + 0.1 * number), uncertainty_j=0.01, duration_s=share * 0.02)
+        for name, share in (("compress", 0.58), ("write to the disk", 0.3))
+    )
+    rounds = tuple(replace(reading, phases=phases) for reading in found.record.rounds)
+    return replace(found, record=replace(found.record, rounds=rounds))
+
+
 def sweep() -> tuple[Judgement, ...]:
     """Batch sizes of which one is best, one ties with it, and one ran out of memory."""
     energies_j = {4: 80.0, 16: 100.0, 64: 160.0, 256: 190.0, 1024: 730.0}

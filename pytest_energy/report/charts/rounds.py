@@ -146,9 +146,12 @@ def _rounds(judgement: Judgement, comparison: Comparison | None, basis: Basis) -
 
 def names_of(comparison: Comparison) -> tuple[str, ...]:
     """The sessions of the baseline that *comparison* is with, as a reader knows them."""
-    count = len(comparison.entry_energies_j)
-    dates, commits = comparison.entry_dates, comparison.entry_commits
-    return session_names(dates or [""] * count, commits or [""] * count)
+    unknown = [""] * len(comparison.entry_energies_j)
+    dates, commits = (
+        texts if len(texts) == len(unknown) else unknown  # a file may hold anything
+        for texts in (comparison.entry_dates, comparison.entry_commits)
+    )
+    return session_names(dates, commits)
 
 
 def session_names(dates: Sequence[str], commits: Sequence[str]) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """What the page's script shows of each test: texts as in every report, and numbers only to draw and to sort.
 
 Rule 1: every number that is read is a text made here; the script writes no number of its own.
-Rule 2: what the run does not hold (the tolerance, the levels of the baseline's sessions) is said, not drawn.
+Rule 2: what the run does not hold (the tolerance, the levels of the baseline's sessions) is reported, never
+    drawn.
 Rule 3: what charts have in common, such as looks, axes and keys, is written once: 10,000 tests stay light.
 """
 
@@ -10,17 +11,16 @@ from collections.abc import Iterator, Sequence
 
 from pytest_energy.codec import JsonDict
 from pytest_energy.judgement import FAILING, SEVERITY, Comparison, CountsComparison, Judgement
-from pytest_energy.meter.scope import estimated_j, scope_text
-from pytest_energy.model import Provenance, Reading, Record
+from pytest_energy.meter.scope import estimated_j
+from pytest_energy.model import Record
 from pytest_energy.report import cells, count_cells
 from pytest_energy.report.charts import change, power, rounds
 from pytest_energy.report.charts.spec import Chart
+from pytest_energy.report.html import details
+from pytest_energy.report.html.details import pair
 from pytest_energy.report.html.svg import Figure, Path, Text, draw
-from pytest_energy.report.text import tick
+from pytest_energy.report.phases import phase_means
 from pytest_energy.report.view import Row
-from pytest_energy.units import to_text
-from pytest_energy.verdict.figures import count_text
-from pytest_energy.verdict.prediction_words import prediction_texts
 
 _SORTED_DIGITS = 9  # of a number that is sorted by
 
@@ -59,35 +59,77 @@ def entry(row: Row, shared: Shared, columns: Sequence[str] = cells.HEADS) -> Jso
     fields: JsonDict = {
         "id": cells.printable(row.record.test_id),
         "name": cells.printable(row.short_id),
+        "given": given_name(record),
         "verdict": row.verdict.value,
         "group": None if record.group is None else cells.printable(record.group),
-        "model": None if record.model is None else cells.printable(record.model),
-        "cells": cells.values(row, columns),
+        "cells": values(row, columns),
         "sort": sort_keys(row, columns),
+        "brief": brief(judgement),
         "reason": reason(judgement),
-        "facts": _facts(judgement),
-        "rounds": _rounds(judgement),
+        "phases": phases(record, columns),
+        "numbers": details.numbers(judgement),
+        "facts": details.facts(judgement),
+        "sessions": details.sessions(judgement.comparison),
+        "rounds": details.rounds(record),
         "charts": [shared.figure(draw(chart)) for chart in charts(judgement)],
         "unpowered": power.why_not_drawn(record),
         "change": None if judgement.comparison is None else _change(judgement.comparison),
         "counts": _counts(judgement.counts_comparison),
-        "phases": _phases(judgement),
         "metrics": _metrics(judgement),
-        "absent": [_pair(name, because) for name, because in record.absent.items()],
+        "absent": details.absent(record.absent),
     }
     return {name: value for name, value in fields.items() if value is not None and value != []}
 
 
+# ---- the row ----
+
+
+def given_name(record: Record) -> str | None:
+    """What a person called the work: its model."""
+    return None if record.model is None else cells.printable(record.model)
+
+
+def columns(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Heads of the page's table: the cells of every report, with E_tr and E_in where they are known."""
+    energy, *others = cells.heads(rows)
+    nets = dict.fromkeys(head for row in rows for head in details.net_energies(row.record))
+    return (energy, *sorted(nets, reverse=True), *others)
+
+
+def values(row: Row, columns: Sequence[str]) -> list[str]:
+    """The cells of *row* under *columns*."""
+    heads = [*cells.HEADS, cells.SCOPE]
+    texts = dict(zip(heads, cells.values(row, heads), strict=True))
+    texts |= {
+        head: cells.energy(row.record.provenance, net_j)
+        for head, net_j in details.net_energies(row.record).items()
+    }
+    return [texts.get(head, cells.ABSENT) for head in columns]
+
+
 def sort_keys(row: Row, columns: Sequence[str]) -> list[float | None]:
-    """A number for each of `cells.values`, and the verdict's place before them."""
+    """A number for each of `values`, and the verdict's place before them."""
     record, comparison = row.record, row.judgement.comparison
     decisive = None if comparison is None else comparison.decisive or comparison
     ratio = count_cells.judged_ratio(row.judgement) or (None if decisive is None else decisive.ratio)
-    numbers = (
-        *(row.energy_j, record.power_w, record.duration_s, record.energy_per_sample_j, ratio),
-        estimated_j(record),
-    )
-    return [SEVERITY[row.verdict].of_rows, *map(rounded, numbers[: len(columns)])]
+    figures = (row.energy_j, record.power_w, record.duration_s, record.energy_per_sample_j, ratio)
+    by_head: dict[str, float | None] = dict(zip(cells.HEADS, figures, strict=True))
+    by_head |= {cells.SCOPE: estimated_j(record), **details.net_energies(record)}
+    return [SEVERITY[row.verdict].of_rows, *(rounded(by_head.get(head)) for head in columns)]
+
+
+def phases(record: Record, columns: Sequence[str]) -> list[list[object]]:
+    """Of each phase its name, its share and the cells of its means per round under *columns*."""
+    return [
+        [cells.printable(one.name), text_of_share, [texts.get(head, "") for head in columns]]
+        for one in phase_means(record)
+        for text_of_share, texts in [details.phase_texts(one, record.provenance)]
+    ]
+
+
+def brief(judgement: Judgement) -> list[str]:
+    """What was found, why, and what to do: a line each, as far as they are known."""
+    return [cells.printable(line) for line in judgement.in_brief.lines]
 
 
 def reason(judgement: Judgement) -> str:
@@ -101,119 +143,13 @@ def rounded(value: float | None) -> float | None:
 
 
 def headline(row: Row) -> str:
-    """First line of the reason of a test that fails; the others say it by their verdict."""
-    return cells.first_line(row.judgement.reason) if row.verdict in FAILING else ""
-
-
-def _pair(name: str, text: str) -> list[str]:
-    return [cells.printable(name), cells.printable(text)]
-
-
-def _facts(judgement: Judgement) -> list[list[str]]:
-    record, budget = judgement.record, judgement.budget
-    net_j, active_j = record.net_energy_j, record.active_energy_j
-    limits_j = {
-        "budget a round": budget.budget_j,
-        "budget a sample": budget.budget_per_sample_j,
-        "budget a token": budget.budget_per_token_j,
-    }
-    facts = {
-        "test": record.test_id,
-        "measured": record.created,
-        "model": record.model,
-        "group": record.group,
-        "samples a round": None if record.samples is None else str(record.samples),
-        "output tokens a round": None if record.output_tokens is None else str(record.output_tokens),
-        "rounds": f"{count_text(len(record.rounds), 'round')}, {record.warmup_count} before them to warm up",
-        "energy above idle": None if net_j is None else cells.energy(record.provenance, net_j),
-        "energy above ready power": None if active_j is None else cells.energy(record.provenance, active_j),
-        "95 % interval of the mean": _interval_text(judgement),
-        **{name: to_text(limit_j, "J") for name, limit_j in limits_j.items() if limit_j is not None},
-        "joules are of": scope_text(record) or None,
-        "estimate beside them": _estimate_text(record),
-        **prediction_texts(record),
-        "outcome of the test": None if judgement.outcome == "passed" else judgement.outcome,
-        "joules are": None if record.provenance is Provenance.MEASURED else record.provenance.value,
-        **record.workload,
-        **record.engine_settings,
-    }
-    return [_pair(name, text) for name, text in facts.items() if text is not None]
-
-
-def _estimate_text(record: Record) -> str | None:
-    beside_j = estimated_j(record)
-    return None if beside_j is None else f"CPU {cells.energy(Provenance.ESTIMATED, beside_j)}, never added"
-
-
-def _interval_text(judgement: Judgement) -> str | None:
-    if judgement.summary is None:
-        return None
-    mark = cells.MARKS[judgement.record.provenance]
-    return " to ".join(mark + to_text(end_j, "J", digits=5) for end_j in judgement.summary.energy_ci_j)
-
-
-# ---- rounds ----
-
-
-def _rounds(judgement: Judgement) -> JsonDict | None:
-    """The table of the rounds: a column for each channel if there are several."""
-    record = judgement.record
-    if not record.rounds:
-        return None
-    names = list(dict.fromkeys(name for reading in record.rounds for name in reading.channels))
-    channels = names if len(names) > 1 else []
-    first_confirming = len(record.rounds) - record.confirming_count + 1
-    rows = [
-        [
-            f"{number}{' (confirming)' if number >= first_confirming else ''}",
-            *_round_cells(reading, record.provenance, channels),
-            _round_notes(reading),
-        ]
-        for number, reading in enumerate(record.rounds, 1)
-    ]
-    head = ["round", "energy", "s", "W", *map(cells.printable, channels), "notes"]
-    if not any(row[-1] for row in rows):
-        head, rows = head[:-1], [row[:-1] for row in rows]
-    return {"head": head, "rows": rows}
-
-
-def _round_cells(reading: Reading, provenance: Provenance, channels: Sequence[str]) -> list[str]:
-    energy_j, duration_s = reading.energy_j, reading.duration_s
-    is_usable = energy_j is not None
-    return [
-        cells.energy(provenance, energy_j, reading.uncertainty_j),
-        cells.duration(provenance, duration_s),
-        cells.power(provenance, None if energy_j is None or duration_s <= 0 else energy_j / duration_s),
-        *(cells.energy(provenance, reading.channels.get(name) if is_usable else None) for name in channels),
-    ]
-
-
-def _round_notes(reading: Reading) -> str:
-    notes = [] if reading.void_because is None else [f"void: {reading.void_because}"]
-    notes += reading.quality
-    if reading.call_count != 1:
-        notes.append(f"one of {reading.call_count} calls in a window")
-    notes += [f"{name} {tick(degrees)} °C" for name, degrees in reading.temperatures_c.items()]
-    return cells.printable("; ".join(notes))
-
-
-def _phases(judgement: Judgement) -> list[list[str]]:
-    """Named windows inside the rounds: round, name, joules, seconds."""
-    return [
-        [
-            str(number),
-            cells.printable(phase.name),
-            cells.energy(judgement.record.provenance, phase.energy_j),
-            cells.plain(phase.duration_s, digits=3),
-        ]
-        for number, reading in enumerate(judgement.record.rounds, 1)
-        for phase in reading.phases
-    ]
+    """The first line of the reason of a test that fails; the others show it in their verdict."""
+    return cells.printable(row.judgement.in_brief.headline) if row.verdict in FAILING else ""
 
 
 def _metrics(judgement: Judgement) -> list[list[str]]:
     return [
-        [cells.printable(name), cells.ABSENT if value is None else cells.plain(value)]
+        pair(name, cells.ABSENT if value is None else cells.plain(value))
         for name, value in judgement.record.metrics.items()
     ]
 
@@ -235,7 +171,7 @@ def charts(judgement: Judgement) -> Iterator[Chart]:
 
 
 def _counts(comparison: CountsComparison | None) -> JsonDict | None:
-    """The table of what the work does otherwise."""
+    """The table of what the work does differently."""
     if comparison is None:
         return None
     rows, notes = count_cells.rows(comparison), count_cells.notes(comparison)
@@ -243,7 +179,7 @@ def _counts(comparison: CountsComparison | None) -> JsonDict | None:
 
 
 def _change(comparison: Comparison) -> JsonDict:
-    """What else differs from the baseline, and what must be said of it."""
+    """What else differs from the baseline, and what a reader must know of it."""
     return {
         "differences": [
             [cells.printable(text) for text in (name, *pair)] for name, pair in comparison.differences.items()
@@ -256,14 +192,10 @@ def _change(comparison: Comparison) -> JsonDict:
 
 
 def _of_the_baseline(comparison: Comparison) -> list[str]:
-    """Levels of the sessions in words; and what a run that was written before they were kept lacks."""
-    levels_j, lines = comparison.entry_energies_j, []
-    if len(levels_j) > 1:
-        of_what = f" ({comparison.basis})" if comparison.basis else ""
-        levels = ", ".join(to_text(level_j, "J") for level_j in levels_j)
-        lines.append(f"levels of the baseline's sessions{of_what}, the oldest first: {levels}")
+    """What a run that was written before they were kept lacks."""
+    has_levels = comparison.entry_count <= 1 or bool(comparison.entry_energies_j)
     lacks = [
-        *(["the levels of the baseline's sessions"] if comparison.entry_count > 1 and not levels_j else []),
-        *(["the tolerance, which stands in the reason"] if comparison.tolerance is None else []),
+        *([] if has_levels else ["the levels of the baseline's sessions"]),
+        *(["the tolerance, which is in the reason"] if comparison.tolerance is None else []),
     ]
-    return [*lines, *([f"not in this run's JSON: {'; '.join(lacks)}"] if lacks else [])]
+    return [f"not in this run's JSON: {'; '.join(lacks)}"] if lacks else []

@@ -15,7 +15,7 @@ MOST_MODELS = 100
 MOST_GROUPS = 12
 """Groups that are shown whole, with a chart for each of their metrics."""
 
-_SHADES = 5  # of each sign: more can't be told apart
+_SHADES = 5  # of each sign: more can't be distinguished
 _RHO_PLACE = 0  # of rho in the cells of a correlation, with n, p and interval behind it
 _PAPER_PLACE = 4  # of the first of the paper's values
 
@@ -52,10 +52,21 @@ def metrics(group: Group) -> Table:
     rows = (
         [row.model, *(cells.metric(group, row, name) for name in names)] for row in group.rows[:MOST_MODELS]
     )
-    notes = cells.absences(group)
+    notes = _absences(group)
     if len(group.rows) > MOST_MODELS:
         notes.append(f"{len(group.rows) - MOST_MODELS} more rows are in the run's JSON")
     return of_texts(["model", *heads], rows, notes)
+
+
+def _absences(group: Group) -> list[str]:
+    """Why some cells are empty: each reason once, with the columns that it is true of."""
+    names: dict[tuple[str, ...], list[str]] = {}
+    for name, reasons in group.absent.items():
+        names.setdefault(reasons, []).append(name)
+    return [
+        cells.printable(f"{', '.join(those)} {cells.ABSENT}: {'; '.join(reasons)}")
+        for reasons, those in names.items()
+    ]
 
 
 def of_texts(heads: Sequence[str], rows: Iterable[Iterable[str]], notes: Sequence[str] = ()) -> Table:
@@ -133,6 +144,15 @@ def _heat_cell(metric: MetricCorrelation | None, name: str | None) -> Cell:
     if name is None:
         return Cell(text=cells.correlation(metric, ())[_RHO_PLACE], shade=_shade(metric.correlation.rho))
     return Cell(text=cells.correlation(metric, (name,))[_PAPER_PLACE], shade=_shade(metric.paper.get(name)))
+
+
+def sensors(view: View) -> Table:
+    """What measures on this machine, and why the rest does not."""
+    rows = (
+        [one.name, "available" if one.absent_because is None else "not available", cells.sensor_text(one)]
+        for one in view.sensors
+    )
+    return of_texts(["sensor", "state", "what it reads, or why not"], rows)
 
 
 def idle_powers(view: View) -> Table:

@@ -3,7 +3,7 @@
 // Rule 2: every number to be read comes as a text; numbers here only place and order things.
 (() => {
   const run = JSON.parse(document.getElementById("run").textContent);
-  const PAGE = 50, PRINTED = 500;
+  const PAGE = 25, UNPAGED = 40, PRINTED = 500;
   const root = document.documentElement;
   const find = (id) => document.getElementById(id);
 
@@ -64,27 +64,43 @@
   const listOf = (texts) => make("ul", { class: "notes" }, ...texts.map((text) => make("li", {}, text)));
   const folded = (title, ...content) => make("details", { class: "fold" }, make("summary", {}, title), ...content);
 
-  const detailOf = (test) => {
-    const parts = [make("pre", {}, test.reason)], change = test.change;
-    const figures = (test.charts || []).map(chart);
-    if (test.rounds) figures.push(tableOf("Rounds", test.rounds.head, test.rounds.rows, `plain rounds${test.rounds.head.at(-1) === "notes" ? " noted" : ""}`));
-    parts.push(make("div", { class: "drawn" }, ...figures));
-    if (test.unpowered) parts.push(listOf([test.unpowered]));
+  const briefOf = (test) => {
+    // The row above has the first line of a test that fails.
+    const lines = failing.has(test.verdict) ? test.brief.slice(1) : test.brief;
+    const isWhole = test.reason.split("\n").length <= test.brief.length;
+    return [
+      lines.length ? make("div", { class: "brief" }, ...lines.map((line) => make("p", {}, line))) : null,
+      isWhole ? null : folded("The whole reason", make("pre", {}, test.reason)),
+    ];
+  };
+  const besideCharts = (test) => {
+    const change = test.change, tables = [];
+    if (test.numbers) tables.push(tableOf("Numbers", [], test.numbers));
+    if (test.sessions) tables.push(tableOf("Sessions of the baseline, the oldest first", test.sessions.head, test.sessions.rows));
     if (change) {
-      parts.push(change.differences.length
+      tables.push(change.differences.length
         ? tableOf("What differs from the baseline", ["fact", "baseline", "now"], change.differences, "plain texts")
         : listOf(["no recorded fact differs from the baseline"]));
-      if (change.notes.length) parts.push(listOf(change.notes));
+      if (change.notes.length) tables.push(listOf(change.notes));
     }
+    if (test.unpowered) tables.push(listOf([test.unpowered]));
+    return tables;
+  };
+  const detailOf = (test) => {
+    const tables = besideCharts(test), charts = (test.charts || []).map(chart), parts = briefOf(test);
+    if (tables.length || charts.length) parts.push(make("div", { class: "drawn" }, make("div", { class: "beside" }, ...tables), make("div", { class: "charts" }, ...charts)));
     if (test.counts) {
-      if (test.counts.rows.length) parts.push(tableOf("What the work does otherwise", test.counts.head, test.counts.rows, "plain texts changes"));
+      if (test.counts.rows.length) parts.push(tableOf("What the work does differently", test.counts.head, test.counts.rows, "plain texts changes"));
       parts.push(listOf(test.counts.notes));
     }
-    if (test.phases) parts.push(folded("Phases of the rounds", tableOf("Phases", ["round", "phase", "energy", "s"], test.phases)));
-    if (test.metrics) parts.push(folded("Metrics of this test", tableOf("Metrics", ["metric", "value"], test.metrics)));
+    if (test.rounds) {
+      const kind = `plain rounds${test.rounds.head.at(-1) === "notes" ? " noted" : ""}`;
+      parts.push(folded(`Rounds (${test.rounds.rows.length})`, tableOf("Each round", test.rounds.head, test.rounds.rows, kind)));
+    }
+    if (test.metrics) parts.push(folded(`Metrics (${test.metrics.length})`, tableOf("Metrics of this test", ["metric", "value"], test.metrics)));
     parts.push(folded("Facts of this test", tableOf("Facts", [], test.facts, "plain texts")));
-    if (test.absent) parts.push(folded(`What is absent, and why (${test.absent.length})`, tableOf("Absent", ["name", "because"], test.absent, "plain texts")));
-    return parts;
+    if (test.absent) parts.push(folded("What is absent, and why", tableOf("Absent", ["name", "because"], test.absent, "plain texts")));
+    return parts.filter((part) => part !== null);
   };
 
   // ---- table of tests ----
@@ -93,7 +109,7 @@
   const failing = new Set(run.failing);
   const state = { text: "", verdict: "", group: "", column: null, isUp: true, page: 0 };
   const opened = new Set();
-  const words = run.tests.map((test) => [test.id, test.model || "", test.group || "", test.verdict].join("\n").toLowerCase());
+  const words = run.tests.map((test) => [test.id, test.given || "", test.group || "", test.verdict].join("\n").toLowerCase());
   const collator = new Intl.Collator("en", { numeric: true });
 
   const verdictOf = (test) => {
@@ -102,10 +118,11 @@
       make("span", { class: "symbol", "aria-hidden": "true" }, verdict.symbol), verdict.text);
   };
 
+  const shownName = (place) => run.tests[place].given || run.tests[place].name;
   const compare = (one, other) => {
     if (state.column === null) return one - other;
     const sign = state.isUp ? 1 : -1;
-    if (state.column === "name") return sign * collator.compare(run.tests[one].name, run.tests[other].name) || one - other;
+    if (state.column === "name") return sign * (collator.compare(shownName(one), shownName(other)) || collator.compare(run.tests[one].name, run.tests[other].name)) || one - other;
     const a = run.tests[one].sort[state.column] ?? null, b = run.tests[other].sort[state.column] ?? null;
     if (a === null || b === null) return (a === null) - (b === null) || one - other;
     return sign * (a - b) || one - other;
@@ -120,42 +137,49 @@
     return places.sort(compare);
   };
 
-  const toggle = (place, row, button) => {
+  const toggle = (place, rows, button) => {
     const detail = find(`detail-${place}`);
     if (detail) {
       opened.delete(place);
       detail.remove();
     } else {
       opened.add(place);
-      row.after(detailRow(place));
+      rows.at(-1).after(detailRow(place));
     }
-    row.classList.toggle("opened", !detail);
+    for (const row of rows) row.classList.toggle("opened", !detail);
     button.setAttribute("aria-expanded", String(!detail));
   };
   const detailRow = (place) => make("tr", { class: "detail", id: `detail-${place}`, role: "row" },
     make("td", { colspan: 2 + run.heads.length, role: "cell" }, make("div", { class: "inside" }, ...detailOf(run.tests[place]))));
+  const cellsOf = (texts) => texts.map((text, column) => make("td", { class: text === run.none ? "number none" : "number", "data-label": text ? run.heads[column] : null, role: "cell" }, text));
+  const phaseRow = ([name, share, texts]) => make("tr", { role: "row", class: "phase" },
+    make("td", { class: "name", role: "cell" }, name), make("td", { role: "cell" }, share), ...cellsOf(texts));
   const rowOf = (place) => {
     const test = run.tests[place], isOpen = opened.has(place);
-    const button = make("button", { type: "button", class: "opener", "aria-expanded": String(isOpen), title: test.id }, test.name);
-    const headline = failing.has(test.verdict) ? make("span", { class: "headline" }, test.reason.split("\n", 1)[0]) : null;
-    const row = make("tr", { role: "row", class: isOpen ? "opened" : null },
+    const name = test.given ? [make("span", { class: "given" }, test.given), " ", make("span", { class: "test" }, test.name)] : [test.name];
+    const button = make("button", { type: "button", class: "opener", "aria-expanded": String(isOpen), title: test.id }, ...name);
+    const headline = failing.has(test.verdict) ? make("span", { class: "headline" }, test.brief[0]) : null;
+    const row = make("tr", { role: "row" },
       make("td", { class: "name", role: "cell" }, button, headline),
       make("td", { "data-label": "verdict", role: "cell" }, verdictOf(test)),
-      ...test.cells.map((text, column) => make("td", { class: "number", "data-label": run.heads[column], role: "cell" }, text)));
-    button.addEventListener("click", () => toggle(place, row, button));
-    return isOpen ? [row, detailRow(place)] : [row];
+      ...cellsOf(test.cells));
+    const rows = [row, ...(test.phases || []).map(phaseRow)];
+    if (isOpen) for (const one of rows) one.classList.add("opened");
+    button.addEventListener("click", () => toggle(place, rows, button));
+    return isOpen ? [...rows, detailRow(place)] : rows;
   };
 
   const noRow = (text) => make("tr", { class: "none", role: "row" }, make("td", { colspan: 2 + run.heads.length, role: "cell" }, text));
-  const show = (size = PAGE) => {
-    const places = chosen(), pages = Math.max(1, Math.ceil(places.length / size));
+  const show = (printed = 0) => {
+    const places = chosen(), size = printed || (places.length <= UNPAGED ? UNPAGED : PAGE), pages = Math.max(1, Math.ceil(places.length / size));
     state.page = Math.min(state.page, pages - 1);
     const start = state.page * size, part = places.slice(start, start + size);
     const rows = part.flatMap(rowOf);
     if (!rows.length) rows.push(noRow("No test fits what is chosen above."));
-    if (size === PRINTED && places.length > size) rows.push(noRow(`${places.length - size} more tests are not printed: choose some above, or read the run's JSON.`));
+    if (printed && places.length > size) rows.push(noRow(`${places.length - size} more tests are not printed: narrow the choice above, or read the run's JSON.`));
     body.replaceChildren(...rows);
     find("shown").textContent = places.length === run.tests.length ? `${places.length} tests` : `${places.length} of ${run.tests.length} tests`;
+    find("reset").hidden = !(state.text || state.verdict || state.group);
     showPager(start, part.length, places.length, pages);
     for (const button of document.querySelectorAll(".counts button")) {
       button.setAttribute("aria-pressed", String(button.dataset.verdict === state.verdict));

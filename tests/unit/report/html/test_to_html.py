@@ -15,7 +15,7 @@ import pytest
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
 from pytest_energy.errors import SettingsError
 from pytest_energy.judgement import FAILING, Comparison, Judgement, Verdict
-from pytest_energy.model import Reading
+from pytest_energy.model import Phase, Reading
 from pytest_energy.report import cells, formats, to_html, to_json, view
 from pytest_energy.report.html import entries, tables
 from tests.browser.runs import HOSTILE, hostile_run, many_run, mixed_run, rounds
@@ -162,16 +162,19 @@ def test_the_script_parses_no_markup() -> None:
 def test_the_numbers_are_those_of_the_other_reports() -> None:
     """Each test's cells are the texts that screen and Markdown show."""
     run = view.of(mixed_run())
-    tests = _run(to_html.render(run, created=CREATED))["tests"]
+    data = _run(to_html.render(run, created=CREATED))
+    tests, heads = data["tests"], data["heads"]
     assert isinstance(tests, list)
+    assert isinstance(heads, list)
     for row, entry in zip(run.rows, tests, strict=True):
-        assert entry["cells"] == cells.values(row)
+        shown = [text for head, text in zip(heads, entry["cells"], strict=True) if head in cells.HEADS]
+        assert shown == cells.values(row)
         assert entry["reason"].splitlines()[0] == cells.first_line(row.judgement.reason)
 
 
 HELD = replace(comparison(1.1), tolerance=0.05, entry_energies_j=(11.5, 12.0, 12.5))
 NOT_HELD = (
-    "not in this run's JSON: the levels of the baseline's sessions; the tolerance, which stands in the reason"
+    "not in this run's JSON: the levels of the baseline's sessions; the tolerance, which is in the reason"
 )
 
 
@@ -181,12 +184,72 @@ def _notes(compared: Comparison) -> object:
     return change["notes"]
 
 
-def test_the_levels_of_the_sessions_stand_in_words() -> None:
-    """They are listed with what they are of."""
-    levels = "the oldest first: 11.5 J, 12 J, 12.5 J"
-    assert _notes(HELD) == [f"levels of the baseline's sessions, {levels}"]
-    per_sample = replace(HELD, basis="joules a sample")
-    assert _notes(per_sample) == [f"levels of the baseline's sessions (joules a sample), {levels}"]
+def _sessions(compared: Comparison) -> object:
+    return _entry(judgement(compared=compared))["sessions"]
+
+
+def test_sessions_of_the_baseline_have_commit_day_and_level() -> None:
+    """They are listed, the oldest first, with what the joules are of; nothing is lacking."""
+    levels = ["11.5 J", "12 J", "12.5 J"]
+    days = [f"2026-11-1{day}" for day in range(3)]
+    dated = replace(
+        HELD, entry_dates=tuple(f"{day}T10:00:00Z" for day in days), entry_commits=("a" * 40,) * 3
+    )
+    assert _sessions(dated) == {
+        "head": ["commit", "day", "energy per round"],
+        "rows": [["aaaaaaa", day, level] for day, level in zip(days, levels, strict=True)],
+    }
+    assert _notes(dated) == []
+    no_commit = replace(dated, entry_commits=("", "", ""), basis="joules a sample")
+    assert _sessions(no_commit) == {
+        "head": ["session", "energy (joules a sample)"],
+        "rows": [list(pair) for pair in zip(days, levels, strict=True)],
+    }
+
+
+def test_sessions_of_an_older_run_have_numbers() -> None:
+    """Levels without dates, and lists of dates that don't fit them, as a file may hold."""
+    rows = [["S1", "11.5 J"], ["S2", "12 J"], ["S3", "12.5 J"]]
+    for odd in ((), ("2026-11-10T10:00:00Z",)):
+        assert _sessions(replace(HELD, entry_dates=odd)) == {
+            "head": ["session", "energy per round"],
+            "rows": rows,
+        }
+
+
+def test_phases_are_rows_with_their_means() -> None:
+    """Name, share of the joules, and joules, watts and seconds per round under the heads of the table."""
+    found = judgement(energy_j=10.0, round_count=2)
+    phases = (Phase(name="write", energy_j=4.0, uncertainty_j=0.1, duration_s=0.5),)
+    phased = tuple(replace(reading, phases=phases) for reading in found.record.rounds)
+    (phase,) = entries.phases(
+        replace(found.record, rounds=phased), ("energy", "E_tr", "W", "s", "vs baseline")
+    )
+    assert phase == ["write", "40 %", ["4 J", "", "8.00", "0.500", ""]]
+
+
+def test_net_joules_have_a_column_where_they_are_known() -> None:
+    """E_tr and E_in beside the energy, and no such column without either group."""
+    nets = [judgement(test_id=f"t.py::{group}", group=group) for group in ("inference", "training")]
+    rows = view.of(nets).rows
+    assert entries.columns(rows)[:3] == ("energy", "E_tr", "E_in")
+    assert entries.values(rows[0], ("E_tr", "E_in")) == ["-", cells.energy(rows[0].record.provenance, 10.0)]
+    assert "E_tr" not in entries.columns(view.of([judgement()]).rows)
+
+
+def test_a_reason_for_what_is_absent_is_given_once() -> None:
+    """One row for all that is absent because of it."""
+    absent = _entry(judgement(absent={"a": "no sensor", "b": "no sensor", "c": "not recorded"}))["absent"]
+    assert absent == [["a, b", "no sensor"], ["c", "not recorded"]]
+
+
+def test_notes_are_folded_and_names_that_a_person_gave_come_first() -> None:
+    """The first screen holds no note; a test with a model is called by it."""
+    page = _page(judgement(model="net-1", quality=("the head of the window was not quiet",)))
+    notes = page.index("1 note on this run")
+    assert page.rindex("<details", 0, notes) > page.rindex("</ul>", 0, notes)
+    entry = _entry(judgement(model="net-1"))
+    assert (entry["given"], entry["name"]) == ("net-1", "test_training[resnet18]")
 
 
 def test_what_an_older_run_does_not_hold_is_said() -> None:
