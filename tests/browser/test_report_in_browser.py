@@ -2,10 +2,12 @@
 
 import base64
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from pytest_energy.judgement import Judgement
 from pytest_energy.report.to_html import STATIC_ROWS
 from tests.browser.conftest import Page, write, written
 from tests.browser.runs import HOSTILE, hostile_run, many_run, mixed_run, suite_run
@@ -213,7 +215,7 @@ def test_hostile_names_fit_a_phone(page: Page, tmp_path: Path, width: int) -> No
     assert page.ask(_TOO_WIDE) == 0
 
 
-RUNS = {
+RUNS: dict[str, Callable[[], tuple[Judgement, ...]]] = {
     "gpu": gpu_session,
     "estimated": estimated_session,
     "replayed": replayed_session,

@@ -17,17 +17,14 @@ from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import count_text
 from pytest_energy.verdict.prediction_words import prediction_texts
 
-NET_HEADS = {"training": "E_tr", "inference": "E_in"}
-"""What the paper calls net joules, by group."""
-
 
 def pair(name: str, text: str) -> list[str]:
     return [cells.printable(name), cells.printable(text)]
 
 
 def net_energies(record: Record) -> dict[str, float]:
-    """Joules less idle power by the name of their column; none in other groups or without idle power."""
-    head, net_j = NET_HEADS.get(record.group or ""), record.net_energy_j
+    """As `cells.net`, to sort by."""
+    head, net_j = cells.NET_HEADS.get(record.group or ""), record.net_energy_j
     return {} if head is None or net_j is None else {head: net_j}
 
 
@@ -39,7 +36,7 @@ def numbers(judgement: Judgement) -> list[list[str]]:
     record, comparison, provenance = judgement.record, judgement.comparison, judgement.record.provenance
     if record.energy_j is None:
         return []
-    net_name = NET_HEADS.get(record.group or "")
+    net_name = cells.NET_HEADS.get(record.group or "")
     energy_j, error_j = (
         (record.energy_j, None)
         if judgement.summary is None

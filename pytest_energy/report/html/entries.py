@@ -100,10 +100,7 @@ def values(row: Row, columns: Sequence[str]) -> list[str]:
     """The cells of *row* under *columns*."""
     heads = [*cells.HEADS, cells.SCOPE]
     texts = dict(zip(heads, cells.values(row, heads), strict=True))
-    texts |= {
-        head: cells.energy(row.record.provenance, net_j)
-        for head, net_j in details.net_energies(row.record).items()
-    }
+    texts |= cells.net(row.record)
     return [texts.get(head, cells.ABSENT) for head in columns]
 
 
