@@ -198,7 +198,10 @@ class Comparison:
         self._first_collected, self._other_count = before, after.other_count
         test_ids = tuple(dict.fromkeys([*before.tolerances, *after.tolerances]))
         if not test_ids:
-            raise SettingsError("no test on either side is marked energy or uses the fixture energy")
+            raise SettingsError(
+                "no test on either side is marked energy or uses the fixture energy, of those that the "
+                "arguments of pytest select"
+            )
         chosen = test_ids if self._choice is None else self._choice(test_ids)
         one, other = (
             {id_: side.tolerances[id_] for id_ in chosen if id_ in side.tolerances}

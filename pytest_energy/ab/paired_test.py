@@ -49,11 +49,10 @@ class PairedTest:
         self.blocks.append(rounds)
 
     def extend(self, block_count: int) -> None:
-        """Plan *block_count* blocks in place of those so far, if rounds may still decide it."""
-        if self.early is not None or not self.blocks or not all(map(_may_go_on, self.blocks)):
-            return
-        self._block_count = block_count
-        self.blocks[-1] = replace(self.blocks[-1], is_complete=False)
+        """Plan *block_count* blocks in place of those so far, where more rounds can add something."""
+        if self.blocks and all(map(_may_go_on, self.blocks)):
+            self.early, self._block_count = None, block_count
+            self.blocks[-1] = replace(self.blocks[-1], is_complete=False)
 
     def look(self, suite: Suite) -> Judgement | None:
         """Look at it after a block that is not the last; its judgement, if that was enough."""

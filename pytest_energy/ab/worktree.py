@@ -85,8 +85,9 @@ def resolve(root: Path, name: str) -> Revision:
 
 def _near_text(root: Path, name: str) -> str:
     """Branches and tags that are spelt nearly like *name*, less what is appended to it: `main~3`."""
-    listed = git(root, "for-each-ref", "--format=%(refname:short)").stdout.split()
-    near = get_close_matches(re.split(r"[~^@]", name, maxsplit=1)[0], [*listed, "HEAD"], n=3)
+    known = ["HEAD", *git(root, "for-each-ref", "--format=%(refname:short)").stdout.split()]
+    base = re.split(r"[~^@]", name, maxsplit=1)[0]
+    near = [] if base in known else get_close_matches(base, known, n=3)
     return f"Did you mean {' or '.join(near)}? " if near else ""
 
 

@@ -8,10 +8,11 @@ Rule 2: every step is kept: commit, level with bounds, answer or the reason why 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from typing import Protocol
 
 from pytest_energy.ab.calls import Counted
-from pytest_energy.ab.comparison import Comparison, ComparisonPlan
-from pytest_energy.bisect.bench import Bench
+from pytest_energy.ab.comparison import Choice, ComparisonPlan
+from pytest_energy.ab.judge import Problem
 from pytest_energy.bisect.history import Commit, History
 from pytest_energy.bisect.search import Answer, Frontier, most_steps, search
 from pytest_energy.bisect.target import COMPARED, Level, Target, target_of
@@ -32,7 +33,8 @@ class Step:
         number: From 1, the bad commit's.
         most: Steps that there would be at most, this one and those before it included.
         level: `None` where it isn't known.
-        because: Why the commit is skipped, or empty.
+        because: Why the commit is skipped, or empty; `inconclusive` where half of the rise lies within the
+            bounds of *level*, even with twice the rounds.
         judgement: Of the test that is followed; `None` where it couldn't be compared.
     """
 
@@ -97,6 +99,39 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
+class Compared(Protocol):
+    """A commit that was compared with the good one; a `Comparison` is one."""
+
+    @property
+    def judgements(self) -> Sequence[Judgement]:
+        """Of the tests that could be compared."""
+        ...
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """Tests that couldn't."""
+        ...
+
+    @property
+    def shared_modules(self) -> Sequence[str]:
+        """Warnings of code that both commits have from one file."""
+        ...
+
+
+class Comparer(Protocol):
+    """What compares commits with the good one; a `Bench` is one."""
+
+    def compare(
+        self, commit: str, plan: ComparisonPlan, choice: Choice, is_enough: Callable[[Compared], bool]
+    ) -> Compared:
+        """Compare *commit*, with twice the rounds unless the first are enough.
+
+        Raises:
+            EnergyError: It can't be measured.
+        """
+        ...
+
+
 @dataclass(slots=True, kw_only=True)
 class Bisection:
     """A bisection on its way.
@@ -109,7 +144,7 @@ class Bisection:
     """
 
     history: History
-    bench: Bench
+    bench: Comparer
     plan: ComparisonPlan
     test_name: str
     clock: Clock
@@ -158,7 +193,7 @@ class Bisection:
         return tuple(comparison.judgements)
 
     def _choice(self, test_ids: Sequence[str]) -> Sequence[str]:
-        return tests_named(self.test_name, test_ids)
+        return named_tests(self.test_name, test_ids)
 
     def _check_step(self, target: Target, checked: Sequence[Judgement], most: int, duration_s: float) -> Step:
         return Step(
@@ -251,7 +286,7 @@ class Bisection:
         )
 
 
-def tests_named(name: str, test_ids: Sequence[str]) -> Sequence[str]:
+def named_tests(name: str, test_ids: Sequence[str]) -> Sequence[str]:
     """The tests that *name* means: that very id, else those that it is part of; all for an empty name.
 
     Raises:
@@ -265,18 +300,18 @@ def tests_named(name: str, test_ids: Sequence[str]) -> Sequence[str]:
     raise SettingsError(f"--test {name}: no energy test has that name. Did you mean {' or '.join(near)}?")
 
 
-def _is_decided(comparison: Comparison) -> bool:
+def _is_decided(comparison: Compared) -> bool:
     """Whether more rounds have nothing to add: a rise is proved, or no test is in doubt."""
     verdicts = {one.verdict for one in comparison.judgements}
     return Verdict.REGRESSION in verdicts or Verdict.INCONCLUSIVE not in verdicts
 
 
-def _is_answered(comparison: Comparison, target: Target) -> bool:
+def _is_answered(comparison: Compared, target: Target) -> bool:
     levels = [target.level(one) for one in comparison.judgements]
     return all(isinstance(level, Absent) or target.answer(level) is not None for level in levels)
 
 
-def _nothing_text(comparison: Comparison) -> str:
+def _nothing_text(comparison: Compared) -> str:
     """Why no test of the bad commit could be compared with the good one."""
     reasons = [f"{one.record.test_id}: {one.reason.splitlines()[0]}" for one in comparison.judgements]
     reasons += [problem.text for problem in comparison.problems]
@@ -289,9 +324,7 @@ def _nothing_text(comparison: Comparison) -> str:
 def _because(level: Level | Absent, answer: Answer | None) -> str:
     if isinstance(level, Absent):
         return level.because
-    return (
-        "" if answer else "inconclusive: half of the rise lies within its bounds, with twice the rounds too"
-    )
+    return "" if answer else "inconclusive"
 
 
 def _known(level: Level | None) -> Level:

@@ -33,15 +33,17 @@ def opening(history: History, commit_count: int) -> str:
 
 
 def step_line(step: Step, target: Target, *, is_linear: bool, width: int) -> str:
-    """`step 2 of at most 5: 1a2b3c4 good, +0.1 % [-0.5, +0.8], 9 s: Rename the stem`."""
+    """`2 of at most 5: 1a2b3c4 good, +0.1 % [-0.5, +0.8] (9 s) Rename the stem`."""
     most = f"at most {step.most}" if is_linear else f"about {step.most}"
-    level = reason_line(step.because) if step.level is None else level_text(step.level, target)
-    if step.answer is Answer.SKIP and step.level is not None:
-        level += f", {step.because}"
-    head = (
-        f"step {step.number} of {most}: {step.commit.short} {step.answer}, {level}, {step.duration_s:.0f} s"
-    )
-    return printable(_cut(f"{head}: {step.commit.subject}", max(width, len(head))))
+    head = f"{step.number} of {most}: {step.commit.short} {step.answer}"
+    head += f", {_step_text(step, target)} ({step.duration_s:.0f} s)"
+    return printable(_cut(f"{head} {step.commit.subject}", max(width, len(head))))
+
+
+def _step_text(step: Step, target: Target) -> str:
+    if step.level is None:
+        return reason_line(step.because)
+    return " ".join(filter(None, (level_text(step.level, target), step.because)))
 
 
 def continuation(history: History, steps: Sequence[Step]) -> str:
@@ -86,7 +88,7 @@ def conclusion(found: Found) -> Iterator[str]:
     elif found.culprit is not None:
         yield from _culprit_lines(found, found.target, found.culprit)
     else:
-        yield from _suspect_lines(found)
+        yield from _suspect_lines(found, found.target)
     yield from (f"note: {note}" for note in found.notes)
 
 
@@ -95,7 +97,10 @@ def _no_rise(found: Found) -> Iterator[str]:
     yield f"no rise detected from {history.good.text} to {history.bad.text}"
     for judgement in found.checked:
         yield f"  {judgement.record.test_id}: {_change_text(judgement)}: {judgement.verdict}"
-    yield "A smaller rise needs a smaller --tolerance and more rounds: --pairs, --blocks, --max-time."
+    if any(judgement.comparison is not None for judgement in found.checked):
+        yield "A smaller rise needs a smaller --tolerance and more rounds: --pairs, --blocks, --max-time."
+    else:
+        yield "Equal counts may still cost more joules: --basis=joules, on a machine with a sensor."
 
 
 def _change_text(judgement: Judgement) -> str:
@@ -106,7 +111,7 @@ def _change_text(judgement: Judgement) -> str:
 
 def _culprit_lines(found: Found, target: Target, culprit: Culprit) -> Iterator[str]:
     commit, history = culprit.commit, found.history
-    noun = "counts" if target.is_exact else _NOUNS[target.measure]
+    noun = target.measure if target.is_exact else _NOUNS[target.measure]
     yield f"{commit.short} is the first commit with more {noun}: {level_text(culprit.level, target)}"
     yield f"  {commit.name}, {commit.author_date}"
     yield f"  {commit.subject}"
@@ -118,7 +123,7 @@ def _culprit_lines(found: Found, target: Target, culprit: Culprit) -> Iterator[s
     yield from (f"  {line}" for line in culprit.diff_stat)
     yield f"  show the change: git show {commit.short}"
     yield from _share_lines(found, culprit)
-    yield from _chance_lines(found, target)
+    yield from _chance_lines(found, target, culprit)
     yield from (
         f"  also risen, not followed: {one.test_id} ({level_text(one.bad, one)})" for one in found.others
     )
@@ -145,31 +150,43 @@ def _share_lines(found: Found, culprit: Culprit) -> Iterator[str]:
     if culprit.share >= _LEAST_SHARE:
         return
     good, bad = shlex.quote(found.history.good.name), shlex.quote(found.history.bad.name)
-    yield f"  {culprit.share:.0%} of the rise is this commit's. For the rest, bisect before it and after it:"
+    share = _percent(culprit.share)
+    yield f"  {share} of the rise is this commit's. For the rest, bisect before it and after it:"
     if culprit.before.name != found.history.good.commit:
         yield f"    pytest-energy bisect {good} {culprit.before.short}"
     if culprit.commit.name != found.history.bad.commit:
         yield f"    pytest-energy bisect {culprit.commit.short} {bad}"
 
 
-def _chance_lines(found: Found, target: Target) -> Iterator[str]:
+def _chance_lines(found: Found, target: Target, culprit: Culprit) -> Iterator[str]:
     if target.is_exact:
-        yield "  counts are exact: no step can err by noise"
+        yield f"  {_exactness_text(culprit)}"
         return
     judged_count = sum(step.answer is not Answer.SKIP for step in found.steps)
     chance = min(1.0, judged_count * found.step_alpha)
-    steps = f"{count_text(judged_count, 'step')}, {found.step_alpha:.2%} each"
-    yield f"  chance of a wrong commit: at most {chance:.2%} ({steps})"
+    steps = f"{count_text(judged_count, 'step')}, {_percent(found.step_alpha)} each"
+    yield f"  chance of a wrong commit: at most {_percent(chance)} ({steps})"
 
 
-def _suspect_lines(found: Found) -> Iterator[str]:
-    count = len(found.suspects)
-    yield f"one of {count} commits is the first bad one; the others could not be judged:"
-    reasons = {step.commit.name: reason_line(step.because) for step in found.steps if step.because}
+def _exactness_text(culprit: Culprit) -> str:
+    if culprit.counts is not None and not culprit.counts.is_repeating:
+        return "counts vary from call to call: a rise is one of their intervals"
+    return "counts are exact: noise moves no step"
+
+
+def _suspect_lines(found: Found, target: Target) -> Iterator[str]:
+    yield f"one of {len(found.suspects)} commits is the first bad one; the others could not be judged"
+    steps = {step.commit.name: step for step in found.steps}
     for commit in found.suspects:
-        yield f"  {commit.short} {commit.subject}: {reasons.get(commit.name, 'bad')}"
+        yield f"  {commit.short} {_step_text(steps[commit.name], target)}: {commit.subject}"
     if any(step.level is not None and step.answer is Answer.SKIP for step in found.steps):
-        yield "More rounds may decide them: --pairs, --blocks, --max-time."
+        yield "  Take more rounds: --pairs, --blocks, --max-time."
+        yield "  If several commits share the rise, bisect up to one of those between:"
+        yield f"    pytest-energy bisect {shlex.quote(found.history.good.name)} COMMIT"
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.2g} %"
 
 
 def reason_line(because: str) -> str:

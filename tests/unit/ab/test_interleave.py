@@ -268,3 +268,25 @@ def test_rounds_of_no_joules_end_at_the_cap(bench: Bench) -> None:
     """A width that can't be told ends nothing."""
     bench.after.energy_j = lambda _: 0.0
     assert len(bench.take(replace(PLAN, cap=7)).before) == 7
+
+
+def test_an_extended_plan_has_as_much_again(bench: Bench) -> None:
+    """Twice the blocks, and in each of the new ones as many pairs and seconds as in the first."""
+    bench.after.energy_j = lambda number: 100.0 * (1 + number % 3)
+    plan = replace(PLAN, cap=6, block_count=2)
+    first = bench.take_blocks(plan)
+    reopened = [*first[:-1], replace(first[-1], is_complete=False)]
+    more = replace(plan, extension=2)
+    third = interleave(
+        bench.before, bench.after, "test_work", None, plan=more, clock=bench.clock, earlier=reopened
+    )
+    assert [len(one.before) for one in (*first, third)] == [3, 3, 3]
+    assert not third.is_complete
+    fourth = interleave(
+        bench.before, bench.after, "test_work", None, plan=more, clock=bench.clock, earlier=[*reopened, third]
+    )
+    assert fourth.is_complete
+    timed = replace(more, cap=100, max_time_s=8.0)
+    started_s = bench.clock.now_s()
+    interleave(bench.before, bench.after, "test_work", None, plan=timed, clock=bench.clock, earlier=reopened)
+    assert bench.clock.now_s() - started_s == 4.0

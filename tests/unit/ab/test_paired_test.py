@@ -12,6 +12,7 @@ from pytest_energy.ab.paired_test import PairedTest
 from pytest_energy.conversion import judgement_to_json
 from pytest_energy.counts import Counts
 from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.model import Provenance
 from pytest_energy.verdict.policy import Policy
 from tests.builders import TEST_ID, count_entry, counts_with, judged, record
 from tests.unit.ab.test_judge import NAMES, NOISE, done, rounds
@@ -151,3 +152,33 @@ def test_a_marker_that_asks_for_counts_has_them_decide() -> None:
     assert judgement.verdict is Verdict.REGRESSION
     assert judgement.counts_comparison is not None
     assert judgement.counts_comparison.is_judged
+
+
+def test_a_test_that_is_in_doubt_can_be_extended() -> None:
+    """It is open again, also after a look that had ended it; its verdict is then that of all blocks."""
+    test, judgement = run([block(100.0, TWELVE, TWELVE), *[block(100.0)] * 2], tolerance=0.15)
+    assert (judgement.verdict, test.is_open) == (Verdict.PASS, False)
+    test.extend(6)
+    assert test.is_open
+    test.add(block(130.0))
+    again = test.conclude(Suite.of({TEST_ID: test.blocks}))
+    assert isinstance(again, Judgement)
+    assert len(again.record.rounds) == 12
+
+
+def test_what_more_rounds_can_not_decide_is_not_extended() -> None:
+    """Nothing measured, a failure, a void block, a replay's rounds, which come again as they were."""
+    usual = replace(block(100.0), is_complete=True)
+    replayed = tuple(replace(one, provenance=Provenance.REPLAYED) for one in usual.after)
+    failed = (usual.ended[0], structs.replace(usual.ended[1], outcome="failed"))
+    for one in (
+        replace(usual, void_because="a stranger"),
+        replace(usual, is_interleaved=False),
+        replace(usual, after=replayed),
+        replace(usual, ended=failed),
+    ):
+        test = PairedTest(TEST_ID, NAMES, Policy(), 1)
+        test.blocks = [one]
+        test.extend(2)
+        assert not test.is_open
+    PairedTest(TEST_ID, NAMES, Policy(), 1).extend(2)
