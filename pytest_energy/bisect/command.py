@@ -46,9 +46,8 @@ def run(options: argparse.Namespace) -> int:
             bisection = _begin(history, options, screen, stack)
             found = bisection.run()
     except Interrupted as interrupted:
-        print(
-            f"pytest-energy bisect: ended by {interrupted.name}; the worktrees are removed", file=sys.stderr
-        )
+        screen.show(f"stopped by {interrupted.name}. The worktrees were removed.")
+        screen.show(words.continuation(history, screen.steps))
         return SIGNALLED + interrupted.number
     return _report(found, screen, options)
 

@@ -62,7 +62,7 @@ def target_lines(target: Target) -> Iterator[str]:
 
 
 def level_text(level: Level, target: Target) -> str:
-    """How far *level* is above the good one: `+20.1 % [+18.9, +21.4]`, `waits 1 -> 100`."""
+    """How far *level* is above the good one: `+20.1 % [+18.9, +21.4]`, `1 -> 100 waits`."""
     if target.is_exact:
         return _count_text(level.value, target)
     noun = "" if target.measure == Part.JOULES else f" {_NOUNS[target.measure]}"

@@ -1,13 +1,17 @@
 """`pytest-energy bisect` over a scratch repository: real git, real workers, joules from a counter."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from pytest_energy.cli import main
-from tests.plugin.test_ab import Repository, commit_steps
+from tests.plugin.test_ab import MAIN, WAITING, Repository, commit_steps
 from tests.unit.ab.test_worktree import git, trees
 
 
@@ -71,3 +75,31 @@ def test_the_commit_is_found_by_counts(repository: Repository, capfd: pytest.Cap
     assert set(answers[2:]) == {"good"}, found.text
     assert "ModuleNotFoundError: No module named 'nothing_of_that_name'" in found.text
     assert trees(repository.root) == 1
+
+
+def test_ctrl_c_leaves_nothing_behind(repository: Repository, tmp_path: Path) -> None:
+    """In the middle of a step: no worktree, no temporary folder; the command that continues is shown."""
+    repository.commit(heavy_j=10.0, tests=WAITING)
+    repository.commit(heavy_j=11.0, tests=WAITING)
+    fifo, temporary = tmp_path / "fifo", tmp_path / "temporary"
+    os.mkfifo(fifo)
+    temporary.mkdir()
+    words = ["bisect", "HEAD~1", "--basis=counts", "--", "--energy-sensors=counter"]
+    with subprocess.Popen(  # noqa: S603  # this very interpreter
+        [sys.executable, "-c", MAIN, *words],
+        cwd=repository.root,
+        env=os.environ | {"AB_FIFO": str(fifo), "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        fifo.read_text()  # waits until the test has begun
+        assert trees(repository.root) == 3
+        process.send_signal(signal.SIGINT)
+        text, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGINT, text
+    assert text.splitlines()[-2:] == [
+        "stopped by SIGINT. The worktrees were removed.",
+        "continue with: pytest-energy bisect 'HEAD~1' HEAD",
+    ]
+    assert trees(repository.root) == 1
+    assert list(temporary.glob("pytest-energy-*")) == []

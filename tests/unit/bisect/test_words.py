@@ -108,7 +108,7 @@ def ended(history: History, target: Target | None, **more: object) -> list[str]:
         (
             step(2, PARENT, Answer.BAD, Level.exact(100.0)),
             BY_WAITS,
-            "2 of at most 3: bbbbbbb bad, waits 0 -> 100 (9 s) Rename the stem",
+            "2 of at most 3: bbbbbbb bad, 0 -> 100 waits (9 s) Rename the stem",
         ),
     ],
 )
