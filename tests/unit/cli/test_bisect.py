@@ -32,11 +32,11 @@ def test_the_bad_revision_is_the_newest_unless_it_is_named() -> None:
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
-        (["main~1", "--tolerance=-1"], "give a share of at least 0"),
-        (["main~1", "--alpha=0.5"], "give a chance above 0 and below 0.5"),
-        (["main~1", "--pairs=1"], "give a whole number of at least 2"),
-        (["main~1", "--blocks=0"], "give a whole number of at least 1"),
-        (["main~1", "--max-time=0"], "give a number of seconds above 0"),
+        (["main~1", "--tolerance=-1"], "must be a share from 0 to 100 %"),
+        (["main~1", "--alpha=0.5"], "must be a chance above 0 and below 50 %"),
+        (["main~1", "--pairs=1"], "must be a whole number of at least 2"),
+        (["main~1", "--blocks=0"], "must be a whole number of at least 1"),
+        (["main~1", "--max-time=0"], "must be a time above 0"),
         (["main~1", "--out=b.html"], "--out b.html must end in one of .json, .md"),
         (["main~1", "--copy=absent.py"], "--copy absent.py: name a file or a folder in the working tree"),
         (["main~1", "--copy=/etc"], "--copy /etc: name a file or a folder in the working tree"),
