@@ -1,7 +1,7 @@
 """Notes on readings, one of each kind: sentences that differ only in quantities and names are one kind.
 
-Rule 1: a quantity is a number with its unit, and is given as the range over all sentences. A number without a
-    unit may be a name, and makes another kind.
+Rule 1: a quantity is a number with its unit, and is given as the range over all sentences, without its
+    uncertainty. A number without a unit may be a name, and makes another kind.
 Rule 2: names are those of channels and of processes, and are listed.
 Rule 3: what was merged can be merged again: ranges, lists and counts of rounds are read as they are written.
 """
@@ -14,11 +14,12 @@ from pytest_energy.units import factor_of
 _NUMBER = r"[-+]?\d+(?:\.\d+)?(?:e[-+]\d+)?"
 _UNIT = r"(?:%|degrees C|[numkMG]?[JWs]\b)"
 _NAME = r"(?:(?:gpu|cpu|dram):[\w-]+|(?<=process )\d+(?=[ ,]))"
+_PLUS_MINUS = rf" \+- {_NUMBER}"
 _QUANTITY = re.compile(rf"({_NUMBER}) ({_UNIT})")
 _RANGE = re.compile(rf"(?P<low>{_NUMBER})(?: (?P<unit>{_UNIT}))? to (?P<high>{_NUMBER} (?P<last>{_UNIT}))")
 _SLOT = re.compile(
     rf"{_NAME}(?:, {_NAME})*"
-    rf"|(?<![\w.:+-])(?:{_NUMBER}(?: {_UNIT})? to {_NUMBER} {_UNIT}|{_NUMBER} {_UNIT})"
+    rf"|(?<![\w.:+-])(?:{_NUMBER}(?: {_UNIT})? to {_NUMBER} {_UNIT}|{_NUMBER}(?:{_PLUS_MINUS})? {_UNIT})"
 )
 _COUNT = re.compile(r" \((\d+) of \d+ rounds\)$")
 _LISTED = 4  # names in one note
@@ -78,7 +79,7 @@ def _parts(sentence: str) -> tuple[_Kind, list[_Slot], int]:
 def _slot(text: str) -> _Slot:
     span = _RANGE.fullmatch(text)
     if span is None:
-        return tuple(text.split(", "))
+        return tuple(re.sub(_PLUS_MINUS, "", text).split(", "))
     return f"{span['low']} {span['unit'] or span['last']}", span["high"]
 
 

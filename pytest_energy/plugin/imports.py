@@ -10,6 +10,7 @@ import wcwidth
 from pytest_energy.plugin import (
     benchmarks,
     item_life,
+    progress,
     reports,
     retraction,
     run,
@@ -22,6 +23,7 @@ from pytest_energy.plugin import (
 __all__ = [
     "benchmarks",
     "item_life",
+    "progress",
     "psutil",
     "reports",
     "retraction",

@@ -72,6 +72,7 @@ def check_items(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
             warn_of_former_names(item)
         run = _run(config)
         if not (run.settings.is_off or config.getoption("collectonly")):
+            imports.progress.progress_of(config).expect(marks)
             run.load_baselines(marks)
     except (EnergyError, EnergyWarning, OSError) as error:  # OSError: the machine's facts can't be read
         if not is_worker(config):

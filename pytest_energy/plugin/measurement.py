@@ -14,7 +14,7 @@ from threading import Lock
 from typing import TypeVar
 
 from pytest_energy.documents import now_text
-from pytest_energy.errors import Absent, EnergyError
+from pytest_energy.errors import Absent, EnergyError, printable
 from pytest_energy.masking import masked_facts
 from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.meter.ready_power import ready_power_of
@@ -25,7 +25,7 @@ from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.plugin import given
 from pytest_energy.plugin.counting import Counter, why_uncounted
 from pytest_energy.plugin.mark import EnergyMark
-from pytest_energy.plugin.progress import live_line
+from pytest_energy.plugin.progress import live_line, progress_of
 from pytest_energy.plugin.rounds import (
     LEAST_CONFIRMING_COUNT,
     MeasuredRounds,
@@ -304,6 +304,7 @@ class Measurement:
         self._unended[name] = None
         try:
             self._held.enter_context(self._owned())
+            progress_of(self.run.config).show(self.test_id, f"window {printable(name)}")
             self._open = self.run.meter.open(self.test_id, domains=self._mark.domains)
         except BaseException:
             self._held.close()

@@ -17,7 +17,7 @@ import pytest
 
 from pytest_energy.errors import EnergyError, described
 from pytest_energy.lazy_module import LazyModule
-from pytest_energy.plugin.stash import RUN, TRIALS, YARDSTICK
+from pytest_energy.plugin.stash import PROGRESS, RUN, TRIALS, YARDSTICK
 
 if TYPE_CHECKING:
     from pytest_energy.codec import JsonDict
@@ -125,9 +125,15 @@ class Controller:
         self._run_notes: dict[str, None] = {}  # each once, in the order met
         self._worker_yardsticks: list[JsonDict] = []
         self._show: Show | None = None
+        self._session: pytest.Session | None = None
+        self._over_count = 0  # tests
 
-    @pytest.hookimpl(optionalhook=True)  # of xdist
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        self._session = session
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)  # of xdist
     def pytest_testnodedown(self, node: object) -> None:
+        self._erase_line()
         output = getattr(node, "workeroutput", {})  # a worker that crashed has none
         self._run_notes |= dict.fromkeys(output.get(_WORKER_NOTES, ()))
         if _WORKER_YARDSTICK in output:
@@ -140,6 +146,7 @@ class Controller:
         try:
             return (yield from _concluding(self._config, session, self._end))
         finally:
+            self._erase_line()
             self._log_as_they_are()
 
     def _end(self, ending: "Ending") -> None:
@@ -187,9 +194,36 @@ class Controller:
         """A test that waits has a sign of its own; it is counted when it is over."""
         return ("", "?", ("SUSPECT", {"yellow": True})) if hasattr(report, "energy_held") else None
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logstart(self) -> Generator[None, object, object]:
+        return (yield from self._beside_the_line())
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, object, object]:
+        self._keep(report)
+        return (yield from self._beside_the_line())
+
+    def pytest_enter_pdb(self) -> None:
+        self._erase_line()
+
+    def _beside_the_line(self) -> Generator[None, object, object]:
+        """Let pytest write, our own line erased; afterwards show how many tests are over in all workers."""
+        self._erase_line()
+        result = yield
+        if self._reports and self._session and self._config.pluginmanager.has_plugin("dsession"):
+            progress = imports.progress.progress_of(self._config)
+            progress.count(self._over_count, self._session.testscollected)
+        return result
+
+    def _erase_line(self) -> None:
+        if PROGRESS in self._config.stash:
+            self._config.stash[PROGRESS].erase()
+
+    def _keep(self, report: pytest.TestReport) -> None:
+        """Keep what *report* says of an energy test."""
         key = _key(report)
         if report.when == "teardown":
+            self._over_count += 1
             self._over.add(key)
         elif key in self._over:
             self._forget(report)

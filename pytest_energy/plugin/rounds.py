@@ -10,6 +10,7 @@ Rule 5: the devices are held while rounds are taken; a scheduler that takes turn
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.quality import beside
 from pytest_energy.model import Reading
 from pytest_energy.stats.rounds import calls_for, is_flat, needs_more, relative_half_width
+from pytest_energy.units import to_text
 from pytest_energy.verdict.policy import RoundsWanted
 
 T = TypeVar("T")
@@ -289,8 +291,8 @@ class RoundLoop(Generic[T]):
             return number
         energies_j, uncertainties_j = _energies(self.rounds)
         width = relative_half_width(energies_j, uncertainties_j)
-        known = "" if width is None else f" +- {width:.1%}"
-        return f"{number}, {fmean(energies_j):.4g} J{known}, {self._left()}"
+        known = "" if width is None else f" +- {100 * width:.{width < 0.1:d}f} %"
+        return f"{number}, {to_text(fmean(energies_j), 'J', digits=3)}{known}, {self._left()}"
 
     def _left(self) -> str:
         """How long the rounds will still take, if they take as long as those so far."""
@@ -298,7 +300,7 @@ class RoundLoop(Generic[T]):
         round_s = (self._clock.now_s() - self._began_s) / (count + self._warmup_count)
         wanted = (MOST_ROUND_COUNT if self._target is None else self._target) - count
         left_s = min(wanted * round_s, self.plan.max_time_s - self._elapsed_s())
-        return f"{'at most' if self._target is None else 'about'} {max(0.0, left_s):.0f} s left"
+        return f"{'<' if self._target is None else '~'}{max(1, math.ceil(left_s))} s left"
 
 
 def _energies(rounds: list[Reading]) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -35,7 +35,7 @@ from pytest_energy.plugin.attempts import Attempts
 from pytest_energy.plugin.gate import Conclusion, Gate
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.processes import worker_count
-from pytest_energy.plugin.progress import say
+from pytest_energy.plugin.progress import progress_of
 from pytest_energy.plugin.rounds import MOST_ROUND_COUNT, RoundScheduler
 from pytest_energy.plugin.settings import Settings
 from pytest_energy.plugin.stash import RUN, YARDSTICK
@@ -138,7 +138,8 @@ class EnergyRun:
                 system=self._system,
                 cpu_power=self.sensors.cpu_power,
             )
-        with self.owned(meter.devices(None)):  # idle power is read here: nobody else may be at work
+        status = progress_of(self.config).status("measuring the power at rest")
+        with status, self.owned(meter.devices(None)):  # of all devices: nobody else may be at work
             meter.start()
         self._started_meter = meter
         return meter
@@ -175,7 +176,7 @@ class EnergyRun:
 
         def tell(holder: Holder, text: str, waited_s: float) -> None:
             if holder not in named or waited_s >= NOTICE_S:
-                say(self.config, text)
+                progress_of(self.config).explain(text)
             named.add(holder)
 
         return Patience(limit_s=self.settings.device_wait_s, now_s=self.clock.now_s, tell=tell)

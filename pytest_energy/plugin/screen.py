@@ -6,8 +6,10 @@ from collections.abc import Sequence
 import pytest
 
 from pytest_energy.judgement import FAILING, SEVERITY, Judgement, Verdict
+from pytest_energy.notes import kind_of, of_one_kind
 from pytest_energy.report import cells, to_terminal
 from pytest_energy.report.formats import made
+from pytest_energy.report.screen import wrapped
 from pytest_energy.report.view import View
 
 _COLOURS = {
@@ -47,13 +49,15 @@ class Screen:
         return self._writer.markup(text, **{_COLOURS[verdict]: True, "bold": verdict in FAILING})
 
 
-def verdict_lines(judgements: Sequence[Judgement]) -> str:
-    """The verdicts in a line, and in another why the worst of the tests without usable joules has none."""
+def verdict_lines(judgements: Sequence[Judgement], width: int) -> str:
+    """The verdicts in a line, and below why the worst of the tests without usable joules have none."""
     counts = Counter(judgement.verdict for judgement in judgements)
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
     lines = [f"energy: {verdicts} (--energy-report shows the joules)"]
     without = [one for one in judgements if one.verdict in _WITHOUT_JOULES]
     if without:
-        worst = min(without, key=lambda one: SEVERITY[one.verdict].of_rows)
-        lines.append(f"energy: {worst.verdict}: {cells.first_line(worst.reason)}")
+        worst = min(without, key=lambda one: SEVERITY[one.verdict].of_rows).verdict
+        reasons = [cells.first_line(one.reason) for one in without if one.verdict is worst]
+        alike = [reason for reason in reasons if kind_of(reason) == kind_of(reasons[0])]
+        lines += wrapped([f"energy: {worst}: {of_one_kind(alike)}"], width, hanging="  ")
     return "\n".join(lines)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pytest_energy.judgement import Judgement
     from pytest_energy.plugin.batches import FirstBatch
     from pytest_energy.plugin.measurement import Measurement
+    from pytest_energy.plugin.progress import Progress
     from pytest_energy.plugin.run import EnergyRun
     from pytest_energy.plugin.trials import Trials
     from pytest_energy.plugin.yardstick import RunYardstick
@@ -21,6 +22,7 @@ RUN: "pytest.StashKey[EnergyRun]" = pytest.StashKey()
 TRIALS: "pytest.StashKey[Trials]" = pytest.StashKey()
 REFUSAL = pytest.StashKey[str]()
 """Why a worker's tests must fail: what would have stopped the run at collection."""
+PROGRESS: "pytest.StashKey[Progress]" = pytest.StashKey()
 YARDSTICK: "pytest.StashKey[RunYardstick]" = pytest.StashKey()
 
 # On an item: the test's.

@@ -249,7 +249,7 @@ class Summary:
                 above, below = screen.parts(view.of(self._judgements, yardstick=self._yardstick))
             terminalreporter.write_sep("=", "energy")
         else:
-            above = verdict_lines(self._judgements)
+            above = verdict_lines(self._judgements, self._config.get_terminal_writer().fullwidth)
         for text, is_red in (
             (above, False),
             *((printable_lines(f"energy: FAILED: {failure}"), True) for failure in self._failures),

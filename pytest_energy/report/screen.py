@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -61,17 +61,25 @@ def shortened(text: str, width: int) -> str:
 def told_apart(names: Sequence[str], width: int) -> list[str]:
     """*names*, shortened where they are wider than *width*, so that those that differ look different.
 
-    Their middle goes; of names that differ there alone the part before the difference, and what follows.
+    Their middle goes; if they differ there alone, what comes before the first difference and what follows.
     """
-    cuts = {name: shortened(name, width) for name in names}
+    wide = {name for name in names if width_of(name) > width}
+    cuts = {name: shortened(name, width) for name in wide}
+    if len({*cuts.values()}) < len(wide):
+        cuts = {name: _around(name, _common_length(wide), width) for name in wide}
     alike: dict[str, list[str]] = {}
     for name, cut in cuts.items():
         alike.setdefault(cut, []).append(name)
-    for group in filter(lambda group: len(group) > 1, alike.values()):
-        differing = (place for place, letters in enumerate(zip(*group, strict=False)) if len({*letters}) > 1)
-        start = next(differing, min(map(len, group)))
-        cuts |= {name: _around(name, start, width) for name in group}
-    return [cuts[name] for name in names]
+    for group in alike.values():
+        if len(group) > 1:
+            cuts |= {name: _around(name, _common_length(group), width) for name in group}
+    return [cuts.get(name, name) for name in names]
+
+
+def _common_length(names: Collection[str]) -> int:
+    """Characters with which all *names* begin."""
+    columns = enumerate(zip(*names, strict=False))
+    return next((place for place, letters in columns if len({*letters}) > 1), min(map(len, names)))
 
 
 def _around(name: str, start: int, width: int) -> str:

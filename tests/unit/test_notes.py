@@ -45,6 +45,13 @@ def test_other_sentences_are_other_kinds(one: str, other: str) -> None:
     assert merged([[one, other]]) == (one, other)
 
 
+def test_a_range_has_no_uncertainty() -> None:
+    """What differs from test to test by more than that is no error of one of them."""
+    reasons = ["2900 +- 320 uJ (estimated), not judged", "14.4 +- 1.4 mJ (estimated), not judged"]
+    assert of_one_kind(reasons) == "2900 uJ to 14.4 mJ (estimated), not judged"
+    assert of_one_kind(reasons[:1]) == reasons[0]
+
+
 def test_a_span_of_time_is_a_range_already() -> None:
     """From the least start to the last end."""
     rounds = [["counted from 2.25 s to 10.00 s of it"], ["counted from 2.31 s to 10.4 s of it"]]
