@@ -275,6 +275,37 @@ def test_a_failing_test_shows_its_number_and_folds_the_rest(page: Page, tmp_path
     assert not page.find("tr.detail pre").is_displayed()
 
 
+_CROWDED = """
+const found = [];
+for (const svg of document.querySelectorAll('figure > svg')) {
+  const title = svg.getAttribute('aria-label'), {width, height} = svg.viewBox.baseVal;
+  const texts = [...svg.querySelectorAll('text')].filter((e) => e.textContent);
+  const boxes = texts.map((e) => [e.textContent, e.getBBox()]);
+  boxes.forEach(([text, box], place) => {
+    if (box.x < -1 || box.y < -1 || box.x + box.width > width + 1 || box.y + box.height > height + 1) {
+      found.push(`${title}: ${text} leaves the chart`);
+    }
+    for (const [other, next] of boxes.slice(place + 1)) {
+      const across = Math.min(box.x + box.width, next.x + next.width) - Math.max(box.x, next.x);
+      const down = Math.min(box.y + box.height, next.y + next.height) - Math.max(box.y, next.y);
+      if (across > 1 && down > 3) found.push(`${title}: ${text} is over ${other}`);
+    }
+  });
+}
+return found;
+"""
+
+
+@pytest.mark.parametrize("name", [None, "h100-cnn.json", "h100-planted.json", "h100-llm-1b.json"])
+def test_texts_of_charts_are_apart_and_inside(page: Page, tmp_path: Path, name: str | None) -> None:
+    """No tick, label or name of a chart is over another one or cut at its edge."""
+    path = tmp_path / "report.html"
+    page.open(write(path, suite_run()) if name is None else written(path, name))
+    _open_all(page)
+    assert page.ask("return document.querySelectorAll('figure > svg').length") != 0
+    assert page.ask(_CROWDED) == []
+
+
 def test_letters_of_charts_stay_readable_on_a_phone(page: Page, tmp_path: Path) -> None:
     """The smallest letter of a chart is 7 pixels or more."""
     page.open(written(tmp_path / "report.html", "h100-cnn.json"))

@@ -15,7 +15,7 @@ def chart(comparison: Comparison) -> Chart:
     """The change of energy with its bounds, and below it those of time and of power."""
     ratios = _ratios(comparison)
     lower, upper = map(change_text, comparison.ratio_ci)
-    basis = comparison.basis or "joules a round"
+    basis = comparison.basis or "joules per round"
     ends = [*comparison.ratio_ci, comparison.detectable_ratio, 1 + (comparison.tolerance or 0.0), 1.0]
     return Chart(
         title="Change against the baseline",

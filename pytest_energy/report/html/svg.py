@@ -18,7 +18,7 @@ _HEIGHT, _LOW_HEIGHT = 250.0, 190.0
 _LEFT, _END, _TOP, _BOTTOM = 62.0, WIDTH - 12.0, 26.0, 42.0
 _MOST_NAME = 22  # characters
 _LETTER, _LINE = 5.8, 11.0  # of a point's name: width of a letter, about, and height
-_TICK_LINE = 12.0
+_TICK_LETTER, _TICK_LINE = 6.7, 12.0  # as wide as a digit of the widest common face
 _HALF_MARK, _GAP = 4.0, 5.0
 _MOST_NAMED = 40  # points; beyond them there is no room for a name
 _MOST_TITLED = 300  # points with a shape and a text of their own
@@ -89,8 +89,8 @@ class Figure:
 def draw(chart: spec.Chart) -> Figure:
     """The figure of *chart*."""
     height = _LOW_HEIGHT if chart.is_low else _HEIGHT
-    widths = [len(text) * _LETTER for _, text in chart.x.ticks]
-    x = thinned(chart.x, widths, length=_END - _LEFT, gap=_LETTER)
+    widths = [len(text) * _TICK_LETTER for _, text in chart.x.ticks]
+    x = thinned(chart.x, widths, length=_END - _LEFT, gap=_TICK_LETTER)
     frame = _Frame(x=x, y=chart.y, height=height)
     layers = (shape for layer in chart.layers for shape in frame.layer(layer))
     return Figure(
@@ -213,9 +213,14 @@ def _x_axis(axis: spec.Axis, foot: float) -> tuple[Path | Text, ...]:
     ticks = "".join(f"M{_n(x)} {_n(foot)}v4" for x, _ in places)
     return (
         Path("axis", f"{ticks}M{_n(_LEFT)} {_n(foot)}H{_n(_END)}"),
-        *(_text(x, foot + 16, text, "tick", anchor="middle") for x, text in places if text),
+        *(_text(_inside(x, text), foot + 16, text, "tick", anchor="middle") for x, text in places if text),
         _text(_END, foot + _BOTTOM - 8, axis.label, "label", anchor="end"),
     )
+
+
+def _inside(x: float, text: str) -> float:
+    """Where the middle of *text* is, at *x* or so that it ends on the page."""
+    return min(x, WIDTH - len(text) * _TICK_LETTER / 2)
 
 
 def _y_axis(axis: spec.Axis, foot: float) -> Iterator[Path | Text]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_energy.report import cells
+from pytest_energy.report.charts import correlation
 from pytest_energy.report.view import Group, MetricCorrelation, View
 
 MOST_MODELS = 100
@@ -83,6 +84,12 @@ def correlations(group: Group) -> Table:
         rows=tuple(_correlation(metric, hardware) for metric in group.correlations),
         notes=(*cells.correlation_notes(group), *paper_notes([group])),
     )
+
+
+def chart_notes(group: Group) -> list[str]:
+    """What the charts below the table need to say besides its own notes."""
+    above = {f"{note}." for note in cells.correlation_notes(group)}
+    return [note for note in correlation.notes(group) if note not in above]
 
 
 def _correlation(metric: MetricCorrelation, hardware: Sequence[str]) -> tuple[Cell, ...]:

@@ -24,7 +24,7 @@ def test_the_change_has_its_bounds_and_its_limits() -> None:
     assert layer(chart, Rule, "no change").at == 0.0
     detectable = HELD.detectable_ratio - 1
     assert [rule.at for rule in layers(chart, Rule)][-1] == pytest.approx(detectable)
-    assert chart.caption == ("+10.0 %, bounds +5.0 % to +15.0 % (joules a round)",)
+    assert chart.caption == ("+10.0 %, bounds +5.0 % to +15.0 % (joules per round)",)
 
 
 def test_time_and_power_explain_it() -> None:
@@ -47,7 +47,7 @@ def test_a_ratio_of_zero_explains_nothing() -> None:
 def test_no_change_reads_as_zero_that_is_none() -> None:
     """A change too small for one decimal is still told."""
     chart = change.chart(comparison(1.0002, (0.9999, 1.0005)))
-    assert chart.caption == ("+0.02 %, bounds -0.010 % to +0.05 % (joules a round)",)
+    assert chart.caption == ("+0.02 %, bounds -0.010 % to +0.05 % (joules per round)",)
 
 
 def test_a_tolerance_that_nobody_gave_is_not_drawn() -> None:
