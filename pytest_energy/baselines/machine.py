@@ -108,7 +108,7 @@ def check_comparable(old: Record, new: Record, *, besides: Collection[str] = ())
     Raises:
         NotComparable: Fixed facts, provenance, samples, channels or the work differ; it names all that do.
     """
-    old_facts, new_facts = _comparable_facts(old), _comparable_facts(new)
+    old_facts, new_facts = comparable_facts(old), comparable_facts(new)
     then, now = old.metrics.get(HIT_RATE), new.metrics.get(HIT_RATE)
     if then is not None and now is not None and abs(then - now) > MOST_HIT_RATE_CHANGE:
         old_facts[HIT_RATE], new_facts[HIT_RATE] = f"{then:.1%}", f"{now:.1%}"
@@ -127,7 +127,8 @@ def differences(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, tup
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def _comparable_facts(record: Record) -> dict[str, str]:
+def comparable_facts(record: Record) -> dict[str, str]:
+    """What must be equal for the ratio of two records to mean something: name to value."""
     channels = sorted({name for reading in record.rounds for name in reading.channels})
     return {
         **record.workload,  # first: a setting of an engine must not hide a fact of the machine

@@ -29,6 +29,7 @@ _COMMANDS = (
     "judge",
     "accept",
     "calibrate",
+    "history",
     "baselines",
     "schema",
 )

@@ -47,7 +47,7 @@ def read_run(path: Path) -> View:
     try:
         run = read(text, str(path))
         for number, judgement in enumerate(run.judgements):
-            _check_joules(judgement, f"{path}: tests[{number}] ({judgement.record.test_id})")
+            check_joules(judgement, f"{path}: tests[{number}] ({judgement.record.test_id})")
         for number, record in enumerate(run.yardstick.records):
             _check_rounds(record, f"{path}: yardstick[{number}] ({record.test_id})")
     except FormatError as error:
@@ -58,7 +58,12 @@ def read_run(path: Path) -> View:
     return run
 
 
-def _check_joules(judgement: Judgement, where: str) -> None:
+def check_joules(judgement: Judgement, where: str) -> None:
+    """Refuse joules that can't be, in the summary or a round of *judgement*.
+
+    Raises:
+        FormatError: There are some; it names *where*.
+    """
     summary = judgement.summary
     if summary is not None and min(summary.energy_j, summary.uncertainty_j) < 0:
         raise FormatError(

@@ -6,17 +6,21 @@ Rule 2: a candidate is a step where Student's t between the levels on its two si
     given chance. The weakest is removed first, and its neighbours are then tested anew.
 Rule 3: where a straight line fits the values of both sides as well as two levels do, the level drifts, and
     there is no step.
-Rule 4: a level has three values or more, and a side that scatters more than the series does is known less
-    well: two odd runs are no level, nor are they with a third that isn't odd.
+Rule 4: a level has three values or more, and five if it begins and ends inside the series. A side that
+    scatters more than the series does is known less well. Two odd runs are no level, not even with a third
+    that isn't odd.
 Rule 5: what runs remember is no step: neighbours that are alike widen the bounds, and where levels wander
     only the nearest values of both sides are compared, as many as know the difference best.
+Rule 6: one or two values far from those around them count as ones that are just far: what a busy machine
+    does once hides no step. A running median leaves a step as it is.
 
 Source:
     Rule 1: Jackson et al. 2005, IEEE Signal Processing Letters 12, 105 (optimal partitioning); the smallest
     penalty of a minimum that ends so is Killick et al. 2012, JASA 107, 1590. Rule 2: Fleming et al. 2023,
     Hunter: Using Change Point Detection to Hunt for Performance Regressions, ICPE '23, sections 3.2 and 3.3.
     Rule 5: variogram of noise and a random walk: Cressie, Statistics for Spatial Data, section 2.3.1, with
-    the median of Cressie and Hawkins 1980, Mathematical Geology 12, 115.
+    the median of Cressie and Hawkins 1980, Mathematical Geology 12, 115. Rule 6: Tukey, Exploratory Data
+    Analysis, chapter 7 (running medians of five).
 """
 
 import math
@@ -43,8 +47,19 @@ else:
 LEAST_LEVEL_COUNT = 3
 """Rule 4. Of two values the chance that both are odd is not small on a shared machine."""
 
+LEAST_INNER_COUNT = 5
+"""Rule 4, of a level that is over: where one value in fifty is odd, ten thousand values have three odd ones
+in a row somewhere, or nearly."""
+
 CANDIDATE_CHANCE = 0.05
 """Chance that a series without steps has a candidate, over all its places: generous, as rule 2 decides."""
+
+LEAST_POOLED_COUNT = 5
+"""Series of which most have no step, so that a median over them knows how levels wander; of fewer, each one's
+strongest step is removed first: it would be most of the variogram."""
+
+FAR = 4.0
+"""Standard deviations; of normal values one in 16,000 is beyond."""
 
 LEAST_LAG = 8
 """Of the variogram: below 32 values nothing tells a walk from noise."""
@@ -82,6 +97,15 @@ class Values:
         return 1.0 / (towards_prior(between, _MEDIAN_EFFICIENCY * len(self.levels)) + own)
 
 
+def without_spikes(levels: Sequence[float]) -> tuple[float, ...]:
+    """*levels*, none further from the median of the five around it than `FAR`: rule 6."""
+    most = FAR * math.sqrt(towards_prior(_semivariance(levels, 1), _MEDIAN_EFFICIENCY * len(levels)))
+    middles = (median(levels[max(0, place - 2) : place + 3]) for place in range(len(levels)))
+    return tuple(
+        min(max(level, middle - most), middle + most) for level, middle in zip(levels, middles, strict=True)
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """A change of the level.
@@ -116,6 +140,8 @@ def candidates(values: Values) -> tuple[int, ...]:
         weight, first, second = (part[end] - part[: end - LEAST_LEVEL_COUNT + 1] for part in sums)
         costs = best[: len(weight)] + second - first**2 / weight + penalty
         costs[~starts[: len(weight)]] = math.inf
+        if end < count:
+            costs[max(1, end - LEAST_INNER_COUNT + 1) :] = math.inf
         last[end] = int(np.argmin(costs))
         best[end] = costs[last[end]]
     return tuple(_traced(last.tolist()))[::-1]
@@ -161,8 +187,11 @@ def memory_of(series: Sequence[tuple[Values, Sequence[int]]]) -> Memory:
         level_of([math.exp(one) for one in values.levels[start:end]])
         for values, places in series
         for start, end in pairwise((0, *places, len(values.levels)))
+        if end > start
     )
-    wanders = [wander for values, _ in series if (wander := _wander(values.levels)) is not None]
+    is_pooled = len(series) >= LEAST_POOLED_COUNT
+    flat = (values.levels if is_pooled else _without_strongest_step(values.levels) for values, _ in series)
+    wanders = [wander for levels in flat if (wander := _wander(levels)) is not None]
     return Memory(
         widening=correlation_factor(stretches), wander=max(0.0, median(wanders)) if wanders else 0.0
     )
@@ -174,6 +203,20 @@ def _wander(levels: Sequence[float]) -> float | None:
     if lag < LEAST_LAG:
         return None
     return 2 * (_semivariance(levels, lag) - _semivariance(levels, 1)) / (lag - 1)
+
+
+def _without_strongest_step(values: Sequence[float]) -> list[float]:
+    """*values* as if they had the same mean on both sides of the place where these differ most clearly."""
+    levels, counts = np.asarray(values), np.arange(LEAST_LEVEL_COUNT, len(values) - LEAST_LEVEL_COUNT + 1)
+    if not len(counts):
+        return list(values)
+    sums = np.cumsum(levels)
+    before = sums[counts - 1] / counts
+    after = (sums[-1] - sums[counts - 1]) / (len(levels) - counts)
+    strongest = int(np.argmax((after - before) ** 2 * counts * (len(levels) - counts)))
+    flat = levels.copy()
+    flat[counts[strongest] :] -= after[strongest] - before[strongest]
+    return [float(one) for one in flat]
 
 
 def _semivariance(levels: Sequence[float], lag: int) -> float:

@@ -58,6 +58,7 @@ def test_no_text_of_a_run_is_raw_on_the_screen(cli: Cli, tmp_path: Path) -> None
             ("judge", run, "--baselines", folder),
             ("accept", run, "--test", "none", "--baselines", folder),
             ("calibrate", run, "--baselines", folder),
+            ("history", good, run),
         )
         status, out, err = cli(*commands[number % 6])
         assert status in {0, 1, 2}

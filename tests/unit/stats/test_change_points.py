@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_energy.stats.change_points import (
+    LEAST_INNER_COUNT,
     LEAST_LEVEL_COUNT,
     NO_MEMORY,
     Memory,
@@ -15,6 +16,7 @@ from pytest_energy.stats.change_points import (
     candidates,
     memory_of,
     steps,
+    without_spikes,
 )
 
 # Annual flow of the Nile at Aswan, 1871 to 1970, in 1e8 m^3 (Cobb 1978, Biometrika 65, 243).
@@ -55,10 +57,11 @@ def test_the_nile_falls_once_in_1899() -> None:
 
 def test_candidates_are_the_best_of_all_partitions() -> None:
     """No other set of places has a smaller sum of squares and penalties, of all that there are."""
-    levels = noise(11, seed=4)
-    levels[4:8] += 0.3
+    levels = noise(12, seed=4)
+    levels[4:9] += 0.3
     values = values_of(levels)
     penalty, weights = 2.9**2, values.weights  # about what seven places ask for
+    last = len(levels)
 
     def cost(chosen: tuple[int, ...]) -> float:
         edges = (0, *chosen, len(levels))
@@ -71,9 +74,12 @@ def test_candidates_are_the_best_of_all_partitions() -> None:
         chosen
         for count in range(4)
         for chosen in combinations(range(1, len(levels)), count)
-        if all(after - before >= LEAST_LEVEL_COUNT for before, after in pairwise((0, *chosen, len(levels))))
+        if all(
+            after - before >= (LEAST_LEVEL_COUNT if before == 0 or after == last else LEAST_INNER_COUNT)
+            for before, after in pairwise((0, *chosen, last))
+        )
     ]
-    assert candidates(values) == min(allowed, key=cost) == (4, 8)
+    assert candidates(values) == min(allowed, key=cost) == (4, 9)
 
 
 def test_equal_steps_up_and_down_are_both_found() -> None:
@@ -183,3 +189,42 @@ def test_how_many_neighbours_are_compared() -> None:
     assert NO_MEMORY.nearest(1e-4) is None
     assert Memory(wander=3e-6).nearest(1e-4) == 10
     assert Memory(wander=1.0).nearest(1e-4) == LEAST_LEVEL_COUNT
+
+
+def test_a_spike_hides_no_step() -> None:
+    """A run that took ten times as much is cut to one that is just far; all else stays as it is."""
+    levels = noise(60)
+    levels[30:] += 0.1
+    spiked = levels.copy()
+    spiked[[12, 45, 46]] += 2.3
+    cut = without_spikes(list(spiked))
+    assert places(values_of(spiked)) == []
+    assert places(values_of(cut)) == [30]
+    others = [place for place in range(60) if place not in {12, 45, 46}]
+    assert [cut[place] for place in others] == [spiked[place] for place in others]
+    assert cut[12] == pytest.approx(levels[12], abs=0.2)
+
+
+def test_three_runs_inside_are_no_level_and_five_are() -> None:
+    """What was over after three runs is no step up and no step down; at the end it may be the new level."""
+    for count, expected in ((3, []), (4, []), (5, [20, 25])):
+        levels = noise(40)
+        levels[20 : 20 + count] += 0.15
+        assert places(values_of(levels)) == expected
+
+
+def test_the_step_of_a_single_test_is_no_walk() -> None:
+    """Of few series each one's step is removed before its wander is looked for; a walk remains one."""
+    stepped, walk = noise(60), noise(60, 2) + np.cumsum(noise(60, 3, 0.03))
+    stepped[30:] += 0.1
+    wander = memory_of([(values_of(stepped), ())]).wander
+    assert wander < 1e-5
+    assert memory_of([(values_of(walk), ())]).wander > 10 * max(wander, 1e-6)
+
+
+def test_three_runs_are_a_level_and_no_spike() -> None:
+    """A step is left as it is, next to the end of a series too."""
+    levels = noise(40, sd=0.01)
+    levels[37:] += 0.5
+    assert without_spikes(list(levels)) == tuple(levels)
+    assert without_spikes([]) == ()

@@ -1,0 +1,1 @@
+"""Joules over commits: points of many runs, the series they make, and where those step. Pure."""

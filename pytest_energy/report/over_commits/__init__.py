@@ -1,0 +1,1 @@
+"""A history as a page, a table and a few lines."""
