@@ -131,7 +131,7 @@ def test_counts_alone_are_no_history_of_joules(cli: Cli, tmp_path: Path) -> None
         (["nothing.json"], "nothing.json doesn't exist"),
         (["--git"], "is in no git repository"),
         (["runs", "--out=history.txt"], "a history ends in one of .html, .csv"),
-        (["runs", "--alpha=2"], "give a chance"),
+        (["runs", "--alpha=2"], "must be a chance"),
     ],
 )
 def test_mistakes_are_status_2(cli: Cli, folder: Path, arguments: list[str], words: str) -> None:
