@@ -325,6 +325,7 @@ class Terms(Document, frozen=True, kw_only=True):
         parts: Which parts of the joules may fail a test.
         is_by_counts: Whether counts were compared with the baseline; left out where joules were.
         counts_tolerance: Accepted rise of counts, a share; left out where it is 0.
+        is_server: Whether the work runs in another program on the machine; left out where it doesn't.
     """
 
     tolerance: Amount
@@ -335,6 +336,7 @@ class Terms(Document, frozen=True, kw_only=True):
     parts: tuple[Part, ...]
     is_by_counts: bool = False
     counts_tolerance: Amount = 0.0
+    is_server: bool = False
 
 
 class SessionFactor(Document, frozen=True, kw_only=True):

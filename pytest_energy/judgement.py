@@ -274,6 +274,7 @@ class Terms:
         parts: Which parts of the joules may fail a test.
         is_by_counts: Counts are compared with the baseline, not joules.
         counts_tolerance: Accepted rise of counts, a share.
+        is_server: The work runs in another program on this machine.
     """
 
     tolerance: float
@@ -284,6 +285,7 @@ class Terms:
     parts: frozenset[Part]
     is_by_counts: bool = False
     counts_tolerance: float = 0.0
+    is_server: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -144,6 +144,7 @@ class Gate:
             parts=settings.parts if mark.parts is None else mark.parts,
             is_by_counts=basis == COUNTS,
             counts_tolerance=mark.tolerance or 0.0,
+            is_server=bool(mark.server),
         )
 
     # ---- while tests run ----

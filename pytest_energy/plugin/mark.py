@@ -36,6 +36,12 @@ def _text(value: object) -> str:
     return value
 
 
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"must be True or False. Got {brief(value)}.")
+
+
 def _one_of(*words: str) -> Callable[[object], str]:
     return partial(choice, known=words)
 
@@ -92,6 +98,9 @@ class EnergyMark:
     )
     parts: frozenset["judgement.Part"] | None = _argument(
         _parts, "what may fail the test: 'work', 'waiting', 'joules' (all of them), or several in a list"
+    )
+    server: bool | None = _argument(
+        _flag, "True: another program on this machine does the work, such as a server or a container"
     )
     samples: int | None = _argument(quantities.Count(1), "samples (images, requests) in a round")
     model: str | None = _argument(_text, "the model at work: a row of the group's table")

@@ -3,7 +3,7 @@
 from pytest_energy.judgement import Verdict
 from pytest_energy.model import Record
 from pytest_energy.units import to_text
-from pytest_energy.verdict.figures import confidence_text, joules_beside, share_text, spread_notes
+from pytest_energy.verdict.figures import busy_text, confidence_text, joules_beside, share_text, spread_notes
 from pytest_energy.verdict.findings import AgainstBudget
 from pytest_energy.verdict.paragraph import Paragraph, Subject
 
@@ -11,22 +11,27 @@ _UNITS = {"round": "round", "sample": "sample", "token": "output token"}
 
 
 def against_budget(finding: AgainstBudget, subject: Subject) -> Paragraph:
-    limit_j = finding.limit_j
+    limit_j, doubt = finding.limit_j, finding.doubt
     lower, upper = (joules_beside(bound_j, limit_j) for bound_j in finding.bounds_j)
     bounds = f"bounds of the mean: {lower} to {upper}, each at {confidence_text(finding.alpha)}"
+    advice, *others = _advice(finding, subject)
     return Paragraph(
         headline=_headline(finding, subject),
-        cause=_cause(subject.record),
-        advice={
-            Verdict.OVER_BUDGET: "Use less energy, or raise the budget in the test's energy marker.",
-            Verdict.INCONCLUSIVE: subject.more_rounds,
-        }.get(finding.verdict, ""),
-        details=(
-            subject.energy,
-            bounds,
-            *spread_notes(finding.spread, "one round has no spread", "rounds"),
-        ),
+        cause=_cause(subject.record) if doubt is None else busy_text(doubt.share),
+        advice=advice,
+        details=(subject.energy, bounds, *spread_notes(finding.spread, "one round has no spread", "rounds")),
+        other_advice=tuple(others),
     )
+
+
+def _advice(finding: AgainstBudget, subject: Subject) -> tuple[str, ...]:
+    match finding.verdict:
+        case Verdict.OVER_BUDGET:
+            return ("Use less energy, or raise the budget in the test's energy marker.",)
+        case Verdict.INCONCLUSIVE:
+            return (subject.more_rounds,) if finding.doubt is None else subject.when_quiet
+        case _:
+            return ("",)
 
 
 def _headline(finding: AgainstBudget, subject: Subject) -> str:

@@ -11,11 +11,14 @@ Rule 3: work is held against the tolerance d by itself where it can be told that
     host that others share may be twice as slow. Surely more than that is no host.
 Rule 4: the first sessions of a level are a second gate, so that a rise in small steps fails at last.
 Rule 5: where too few tests run to tell what they share, a rise is none that a load of the yardstick explains.
+Rule 6: nor is it one that other programs explain: it must remain without the joules that they used at most,
+    now and in the baseline.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import SEVERITY, Part, PartComparison, Verdict
@@ -27,10 +30,12 @@ from pytest_energy.verdict.findings import (
     ByChance,
     Crept,
     FewLargeRounds,
+    MachineBusy,
     MachineMoved,
     NotConfirmed,
 )
 from pytest_energy.verdict.history import Entry, History, entry_of, mean_entry
+from pytest_energy.verdict.other_programs import NOTED_SHARE, own_ratio
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.suite import Suite, active_share, levels_of
 
@@ -40,7 +45,7 @@ eleven rented H100s was 2.1, so that a lower bound past this is the code."""
 
 CREPT_SHARE = 0.5  # of what is allowed, that the newest sessions lie above the first at least
 
-Doubt = NotConfirmed | ByChance | FewLargeRounds | MachineMoved
+Doubt = NotConfirmed | ByChance | FewLargeRounds | MachineMoved | MachineBusy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,8 +238,11 @@ class Question:
 
     def _doubt(
         self, part: Part, bounds: Bounds, allowed: float, entries: Sequence[Entry]
-    ) -> NotConfirmed | ByChance | MachineMoved | None:
-        """Why what looks like a rise isn't sure enough (rules 2 and 5), or `None`."""
+    ) -> NotConfirmed | ByChance | MachineMoved | MachineBusy | None:
+        """Why what looks like a rise isn't sure enough (rules 2, 5 and 6), or `None`."""
+        busy = self._others(part, bounds, allowed, entries)
+        if busy is not None:
+            return busy
         for batch, rounds in self._batches():
             if not rounds or self._bounds(self._entry(rounds), entries, part, allowed).lower <= 1 + allowed:
                 return NotConfirmed(batch=batch, round_count=len(rounds))
@@ -247,6 +255,18 @@ class Question:
         if moved is not None and bounds.lower / max(1.0, moved[1]) <= 1 + allowed:
             return MachineMoved(load=moved[0], ratio=moved[1])
         return None
+
+    def _others(
+        self, part: Part, bounds: Bounds, allowed: float, entries: Sequence[Entry]
+    ) -> MachineBusy | None:
+        """That other programs may explain a rise of joules, or `None`."""
+        if self.policy.is_server or part is Part.WAITING or self.fresh.others_share < NOTED_SHARE:
+            return None
+        share, usual = _others_of(self.fresh, part), fmean(_others_of(entry, part) for entry in entries)
+        if bounds.lower * own_ratio(share, usual) > 1 + allowed:
+            return None
+        usual_share = fmean(entry.others_share for entry in entries)
+        return MachineBusy(share=self.fresh.others_share, usual_share=usual_share)
 
     def _entry(self, rounds: tuple[Reading, ...]) -> Entry:
         """What is kept of the record if it had but *rounds*."""
@@ -262,6 +282,13 @@ class Question:
         )
         for batch, readings in batches if count else ():
             yield batch, tuple(reading for reading in readings if reading.void_because is None)
+
+
+def _others_of(entry: Entry, part: Part) -> float:
+    """Share of *part* that other programs used at most: what they use is active."""
+    if part is not Part.WORK or entry.parts is None:
+        return entry.others_share
+    return entry.others_share / entry.parts.active_share
 
 
 def worst(changes: Sequence[Change]) -> Change:

@@ -14,6 +14,7 @@ from pytest_energy.model import Provenance, Record
 from pytest_energy.stats.compare import LEAST_PROVING_SESSIONS
 from pytest_energy.units import to_text
 from pytest_energy.verdict.count_phrases import OF_THE_CODE, differences_text
+from pytest_energy.verdict.doubt_words import doubt_text
 from pytest_energy.verdict.figures import (
     bounds_text,
     change_text,
@@ -26,13 +27,9 @@ from pytest_energy.verdict.findings import (
     Compared,
     CreepSince,
     Decision,
-    Doubt,
-    FewLargeRounds,
-    MachineMoved,
-    NotConfirmed,
-    SameCalls,
+    MachineBusy,
 )
-from pytest_energy.verdict.history import LATENCY
+from pytest_energy.verdict.other_programs import LATENCY
 from pytest_energy.verdict.paragraph import Paragraph, Reference, Subject
 
 _COMMIT_LENGTH = 10  # as git shows a commit in short
@@ -126,7 +123,7 @@ def _cause(finding: Compared) -> str:
     """Why a verdict is in doubt; else which part of the joules changed and what else differs."""
     comparison = finding.comparison
     if finding.doubt is not None:
-        return _doubt_text(finding.doubt)
+        return doubt_text(finding.doubt)
     ratios = {part.part.value: part.ratio for part in comparison.parts}
     if not ratios:
         ratios = {"time": comparison.duration_ratio, "power": comparison.power_ratio}
@@ -265,23 +262,30 @@ def _pairs_text(finding: Compared) -> str:
 
 
 def _baseline_advice(finding: Compared, subject: Subject) -> tuple[str, ...]:
-    add, replace_all = (subject.command(f"--energy-baseline={mode}") for mode in ("add", "replace"))
     match finding.verdict:
         case Verdict.REGRESSION:
-            return (f"If the rise is intended, accept it: {replace_all}",)
+            command = subject.command("--energy-baseline=replace")
+            return (f"If the rise is intended, accept it: {command}",)
         case Verdict.IMPROVEMENT if _is_bought_with_time(finding):
             return (
                 f"Find what made answers slower. If that is intended, keep the saving: {subject.acceptance}",
             )
         case Verdict.IMPROVEMENT:
             return (f"Keep the saving, so that its loss fails the test: {subject.acceptance}",)
-        case Verdict.INCONCLUSIVE if _decisive(finding)[2][0] > 1 + (finding.comparison.tolerance or 0.0):
-            # As a session of the baseline it would pass for chance from then on.
-            return (subject.more_rounds, f"Or compare with a good revision: {subject.ab}")
         case Verdict.INCONCLUSIVE:
-            return (subject.more_rounds, f"Or, if the code is unchanged, add this as a session: {add}")
+            return _undecided_advice(finding, subject)
         case _:
             return ()
+
+
+def _undecided_advice(finding: Compared, subject: Subject) -> tuple[str, ...]:
+    if isinstance(finding.doubt, MachineBusy):
+        return subject.when_quiet
+    if _decisive(finding)[2][0] > 1 + (finding.comparison.tolerance or 0.0):
+        # As a session of the baseline it would pass for chance from then on.
+        return (subject.more_rounds, f"Or compare with a good revision: {subject.ab}")
+    add = subject.command("--energy-baseline=add")
+    return (subject.more_rounds, f"Or, if the code is unchanged, add this as a session: {add}")
 
 
 def _revision_advice(finding: Compared, reference: Reference) -> tuple[str, ...]:
@@ -316,7 +320,7 @@ def _notes(finding: Compared, record: Record) -> tuple[str, ...]:
     """What a reader should know of the bounds and of the verdict on them."""
     if finding.is_interleaved is not None:
         spread = spread_notes(finding.spread, "one pair has no spread", "differences")
-        return spread if finding.doubt is None else (*spread, _doubt_text(finding.doubt))
+        return spread if finding.doubt is None else (*spread, doubt_text(finding.doubt))
     notes = list(spread_notes(finding.spread, "no record has two rounds to take a spread from", "rounds"))
     if finding.unused_count:
         sessions = count_text(finding.unused_count, "session")
@@ -330,37 +334,10 @@ def _notes(finding: Compared, record: Record) -> tuple[str, ...]:
         for odd in finding.odd_rounds
     )
     if finding.doubt is not None:
-        notes.append(_doubt_text(finding.doubt))
+        notes.append(doubt_text(finding.doubt))
     elif finding.verdict is Verdict.REGRESSION and record.confirming_count:
         notes.append(f"confirmed by a second batch of {count_text(record.confirming_count, 'round')}")
     return tuple(notes)
-
-
-def _doubt_text(doubt: Doubt) -> str:
-    if isinstance(doubt, SameCalls):
-        return (
-            "both sides make the same calls, and processes alone can differ this much: "
-            "the longer time is attributed to the host"
-        )
-    if isinstance(doubt, FewLargeRounds):
-        repeated = doubt.repeated_ratio
-        more = "" if repeated is None else f" ({change_text(repeated)} with one more of them)"
-        plain = change_text(doubt.plain_ratio)
-        return f"a few large rounds: the plain mean is {plain}{more}, the usual round is not"
-    if isinstance(doubt, MachineMoved):
-        return (
-            f"the machine may be the cause: the yardstick's {doubt.load} changed by "
-            f"{change_text(doubt.ratio)} or more, and fewer than five tests can't separate it from the code"
-        )
-    if isinstance(doubt, NotConfirmed) and doubt.batch == "only":
-        return f"one round compared with single rounds proves no rise below {LEAST_PROVING_SESSIONS} sessions"
-    if isinstance(doubt, NotConfirmed):
-        rounds = count_text(doubt.round_count, "round")
-        return f"not confirmed: the {doubt.batch} batch of {rounds} alone does not show it"
-    return (
-        f"one such rise among {doubt.test_count} tests can be chance: "
-        f"at {confidence_text(doubt.alpha)} the bounds include no change"
-    )
 
 
 def _creep_text(creep: CreepSince | None) -> str:

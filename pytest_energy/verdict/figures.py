@@ -101,6 +101,12 @@ def _marks(record: Record) -> tuple[str, ...]:
     return tuple(filter(None, (mark, scope_text(record))))
 
 
+def busy_text(share: float, usual_share: float = 0.0) -> str:
+    """That other programs used *share* of the joules at most, and in the baseline *usual_share*."""
+    usual = f", {usual_share * 100:.0f} % in the baseline" if usual_share else ""
+    return f"the machine was busy: other programs used up to {share * 100:.0f} % of the joules{usual}"
+
+
 def confidence_text(alpha: float) -> str:
     return f"{(1 - alpha) * 100:.6g} % confidence"
 

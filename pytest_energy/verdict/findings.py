@@ -69,6 +69,7 @@ class AgainstBudget:
         mean_j: Mean joules of one unit.
         bounds_j: Bounds of the true mean, each at confidence 1 - *alpha*.
         spread: What the bounds rest on.
+        doubt: Why it is not over the budget although the bounds are, or `None`.
     """
 
     verdict: Verdict
@@ -78,6 +79,7 @@ class AgainstBudget:
     bounds_j: tuple[float, float]
     alpha: float
     spread: Spread
+    doubt: "MachineBusy | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +152,14 @@ class MachineMoved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MachineBusy:
+    """Other programs may explain it: they used up to *share* of the joules, *usual_share* in the baseline."""
+
+    share: float
+    usual_share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Crept:
     """A rise over the first *entry_count* sessions of the level, the last of them made at *since*."""
 
@@ -167,7 +177,7 @@ class ByChance:
     alpha: float
 
 
-Doubt = NotConfirmed | ByChance | FewLargeRounds | MachineMoved | SameCalls
+Doubt = NotConfirmed | ByChance | FewLargeRounds | MachineMoved | MachineBusy | SameCalls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

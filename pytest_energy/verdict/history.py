@@ -18,9 +18,7 @@ from pytest_energy.basis import Basis, Parts, why_void
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.model import Reading, Record
 from pytest_energy.stats.level import Level, level_of, mean_level, rounds_level
-
-LATENCY = "e2e_p50_s"
-"""The metric that a saving is asked about: did it come from slower answers?"""
+from pytest_energy.verdict.other_programs import LATENCY, others_share
 
 _ODD_RATIO = 3.0  # the rounds of a test do the same work: a cold cache or a cleared heap costs less than that
 
@@ -77,6 +75,7 @@ class Entry:
         activity: The two parts, or why there are none.
         latency_s: Median time from request to last token, where there were requests.
         channels_j: Mean joules of a round by channel.
+        others_share: Share of the compared joules that other programs used at most.
         odd_round: The one that is farthest from the others, if it is far from them.
     """
 
@@ -88,6 +87,7 @@ class Entry:
     activity: Activity | str
     latency_s: float | None
     channels_j: Mapping[str, float]
+    others_share: float = 0.0
     odd_round: OddRound | None = None
 
     @property
@@ -132,6 +132,7 @@ def entry_of(record: Record, basis: Basis) -> Entry:
         activity=_activity(record, basis),
         latency_s=latency_s or None,
         channels_j=means_j([record]),
+        others_share=others_share(record, is_net=basis.is_net),
         odd_round=_odd_round(record),
     )
 
@@ -164,6 +165,7 @@ def mean_entry(entries: Sequence[Entry]) -> Entry:
         energy=mean_level([entry.energy for entry in entries]),
         seconds=mean_level([entry.seconds for entry in entries]),
         activity=activity,
+        others_share=fmean(entry.others_share for entry in entries),
     )
 
 

@@ -111,6 +111,14 @@ class Subject:
         return " ".join(("pytest-energy ab REVISION --", shlex.quote(self.record.test_id), *self._gate))
 
     @property
+    def when_quiet(self) -> tuple[str, str]:
+        """What to do on a busy machine."""
+        return (
+            f"Close other programs and run the test again: {self.command()}",
+            "If another program does the work (a server, a container), add server=True to the energy marker.",
+        )
+
+    @property
     def more_rounds(self) -> str:
         """How to have more rounds than there are."""
         count = len(self.record.usable_rounds)

@@ -20,6 +20,7 @@ class Policy:
         parts: Which parts of them may fail a test.
         is_by_counts: Counts are compared with the baseline, and joules with a budget alone.
         counts_tolerance: Accepted rise of counts, a share; 0, as they have no noise.
+        is_server: The work runs in another program on this machine, so what others use may be the work.
 
     Raises:
         SettingsError: *tolerance* or *alpha* is out of its range.
@@ -32,6 +33,7 @@ class Policy:
     parts: frozenset[Part] = frozenset({Part.WORK, Part.WAITING})
     is_by_counts: bool = False
     counts_tolerance: float = 0.0
+    is_server: bool = False
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.tolerance) and self.tolerance >= 0):
@@ -54,6 +56,7 @@ class Policy:
             parts=terms.parts,
             is_by_counts=terms.is_by_counts,
             counts_tolerance=terms.counts_tolerance,
+            is_server=terms.is_server,
         )
 
     @property
@@ -68,6 +71,7 @@ class Policy:
             parts=self.parts,
             is_by_counts=self.is_by_counts,
             counts_tolerance=self.counts_tolerance,
+            is_server=self.is_server,
         )
 
 

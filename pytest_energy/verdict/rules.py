@@ -33,6 +33,7 @@ from pytest_energy.verdict.findings import (
     Decision,
     FactsDiffer,
     Finding,
+    MachineBusy,
     NoBaseline,
     NoCounts,
     NoCountsBaseline,
@@ -46,6 +47,7 @@ from pytest_energy.verdict.findings import (
     Void,
 )
 from pytest_energy.verdict.history import Entry, History, entry_of, has_joules, mean_entry
+from pytest_energy.verdict.other_programs import NOTED_SHARE, others_share, own_ratio
 from pytest_energy.verdict.policy import Policy, RoundsWanted
 from pytest_energy.verdict.suite import BY_ITSELF, Suite
 
@@ -87,7 +89,7 @@ def decide(
     elif unjudged is not None:
         findings = [unjudged]
     else:
-        findings = [*_against_budgets(record, budget, policy.alpha)]
+        findings = [*_against_budgets(record, budget, policy)]
         findings.append(
             _against_baseline(record, history, tuple(other_machines), policy, suite=suite, attempts=attempts)
         )
@@ -111,7 +113,7 @@ def _by_counts(
     """What is said of a record whose counts are compared: of its joules only what a budget asks."""
     findings: list[Finding] = [of_counts]
     if budget:
-        findings += _against_budgets(record, budget, policy.alpha) if unjudged is None else [unjudged]
+        findings += _against_budgets(record, budget, policy) if unjudged is None else [unjudged]
 
     def order(one: Finding) -> tuple[bool, bool, int]:
         is_failing, is_new = one.verdict in FAILING, isinstance(one, NoCountsBaseline)
@@ -213,7 +215,7 @@ def _unjudged(record: Record, policy: Policy) -> Void | Unmeasured | OnlyEstimat
 # ---- budgets ----
 
 
-def _against_budgets(record: Record, budget: Budget, alpha: float) -> Iterator[AgainstBudget]:
+def _against_budgets(record: Record, budget: Budget, policy: Policy) -> Iterator[AgainstBudget]:
     limits: tuple[tuple[Unit, float | None, int | None], ...] = (
         ("round", budget.budget_j, 1),
         ("sample", budget.budget_per_sample_j, record.samples),
@@ -226,9 +228,11 @@ def _against_budgets(record: Record, budget: Budget, alpha: float) -> Iterator[A
         if not count:
             msg = f"{record.test_id}: budget_per_{unit} is {limit_j:g} J, but {_NO_UNITS[unit]}"
             raise SettingsError(msg)
-        lower_j, upper_j = (bound_j / count for bound_j in budget_bounds(rounds, alpha))
+        lower_j, upper_j = (bound_j / count for bound_j in budget_bounds(rounds, policy.alpha))
+        doubt = None
         if lower_j > limit_j:
-            verdict = Verdict.OVER_BUDGET
+            doubt = _others_over(record, lower_j, limit_j, policy)
+            verdict = Verdict.OVER_BUDGET if doubt is None else Verdict.INCONCLUSIVE
         else:
             verdict = Verdict.PASS if upper_j <= limit_j else Verdict.INCONCLUSIVE
         yield AgainstBudget(
@@ -237,9 +241,18 @@ def _against_budgets(record: Record, budget: Budget, alpha: float) -> Iterator[A
             unit=unit,
             mean_j=fmean(rounds.energies_j) / count,
             bounds_j=(lower_j, upper_j),
-            alpha=alpha,
+            alpha=policy.alpha,
             spread=_untrimmed(len(rounds.energies_j)),
+            doubt=doubt,
         )
+
+
+def _others_over(record: Record, lower_j: float, limit_j: float, policy: Policy) -> MachineBusy | None:
+    """That the joules are over the limit only with those of other programs, or `None`."""
+    share = 0.0 if policy.is_server else others_share(record)
+    if share < NOTED_SHARE or lower_j * own_ratio(share, 0.0) > limit_j:
+        return None
+    return MachineBusy(share=share)
 
 
 def _untrimmed(count: int) -> Spread:

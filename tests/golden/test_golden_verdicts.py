@@ -16,6 +16,7 @@ from pytest_energy.judgement import FAILING, Budget, Judgement, Verdict
 from pytest_energy.model import Provenance, Reading, Record, SensorStatus
 from pytest_energy.plugin.reports import failure_lines
 from pytest_energy.stats.centre import spread_of
+from pytest_energy.usage import Usage
 from pytest_energy.verdict.findings import (
     Compared,
     CreepSince,
@@ -108,6 +109,16 @@ def pairs(
     return Decision(record=fresh, findings=(changed,), summary=summary_of(fresh))
 
 
+def beside_others(energy_j: float, share: float) -> Record:
+    """Joules of a processor, of whose busy time other programs had *share*."""
+    usage = Usage(cpu_utilisation_share=0.5, other_cpu_share=0.5 * share)
+    rounds = [
+        replace(reading(channels={"cpu:package-0": energy_j * one}, duration_s=one), usage=usage)
+        for one in STEADY
+    ]
+    return record(rounds=rounds)
+
+
 Case = Callable[[], Decision]
 
 UNUSABLE: Mapping[str, Case] = {
@@ -136,6 +147,10 @@ BUDGETS: Mapping[str, Case] = {
         record(samples=50), budget=Budget(budget_j=150.0, budget_per_sample_j=1.5)
     ),
     "a token": lambda: decided(replace(record(), output_tokens=1280), budget=Budget(budget_per_token_j=0.05)),
+    "over on a busy machine": lambda: decided(beside_others(100.0, 0.6), budget=Budget(budget_j=50.0)),
+    "over with others' joules taken off": lambda: decided(
+        beside_others(100.0, 0.3), budget=Budget(budget_j=50.0)
+    ),
     "before a regression": lambda: decided(record(energy_j=120.0), baseline(), budget=Budget(budget_j=50.0)),
 }
 
@@ -161,6 +176,8 @@ COMPARED: Mapping[str, Case] = {
     "regression, confirmed": lambda: decided(confirmed(120.0, 121.0), baseline()),
     "not confirmed": lambda: decided(confirmed(112.0, 106.5), baseline(*[record()] * 5)),
     "by chance": lambda: decided(record(energy_j=109.0), baseline(), suite=Suite(test_count=1000)),
+    "on a busy machine": lambda: decided(beside_others(120.0, 0.6), baseline(beside_others(100.0, 0.04))),
+    "as busy as before": lambda: decided(beside_others(120.0, 0.6), baseline(beside_others(100.0, 0.6))),
     "improvement": lambda: decided(record(energy_j=80.0), baseline()),
     "improvement bought with time": lambda: decided(
         answered_in(1.5, 70.0), baseline(answered_in(0.25, 100.0))
