@@ -27,12 +27,12 @@ class CountEntry(Document, frozen=True, kw_only=True):
         dtype: Type of the numbers it works on; left out where there is none.
         count: The least of several traces.
         most: The most of several traces; left out where they agree.
-        flops: Floating-point operations of all calls; left out where nobody counts them.
+        flops: Floating-point operations of all calls; left out if not counted.
         size_bytes: Bytes that all calls read, copy or allocate; left out where there are none.
         inputs: Digest of shapes, types and scalars of all calls; left out where they are not known.
         example: Inputs of the largest call; left out where they are not known.
         duration_s: Of the device, or of the host where no device was at work: never compared.
-        places: Where the user's code makes the calls; left out where nobody tells.
+        places: Where the user's code makes the calls; left out if not known.
     """
 
     kind: Kind
@@ -80,7 +80,7 @@ class CountChange(Document, frozen=True, kw_only=True):
         after: Least and most count now; zeros where it is gone.
         weight_s: Rise of its weight, in seconds of a reference device.
         inputs: Its largest call, then and now; left out where the inputs are the same.
-        place: Where the user's code makes the calls that were added or removed; left out where nobody tells.
+        place: Where the user's code makes the calls that were added or removed; left out if not known.
         cause: The code, a setting, the library, or unknown.
     """
 
@@ -106,9 +106,9 @@ class CountsComparison(Document, frozen=True, kw_only=True, rename={"entry_count
         weight_ratio: Weighted work of the code, this run over the baseline; null where it can't be had.
         rises: Measures that rose past the tolerance: name to the old value and the new one.
         tolerance: Accepted rise of each measure, a share.
-        verdict: What the counts alone say.
-        is_judged: Whether the verdict of the test hangs on them.
-        is_repeating: Whether unchanged code gives the same counts, so far as the sessions tell.
+        verdict: The verdict of the counts alone.
+        is_judged: Whether the verdict of the test depends on them.
+        is_repeating: Whether unchanged code gives the same counts, as far as the sessions show.
         lines: The difference in words.
     """
 

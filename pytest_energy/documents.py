@@ -1,4 +1,4 @@
-"""The JSON of format 1: what stands in runs, baselines, replay files and messages between processes.
+"""The JSON of format 1: what is in runs, baselines, replay files and messages between processes.
 
 Rule 1: the types here describe the JSON, `model` the values; `conversion` leads from one to the other.
 Rule 2: what is `null`, and what is left out, is fixed: programs read these keys. The JSON Schemas in
@@ -105,7 +105,7 @@ class Round(Document, frozen=True, kw_only=True):
         estimated_channels: What a model gives for hardware that nothing measures, by channel: never added to
             energy_j. Left out where there is nothing to estimate.
         device_use: By channel, whether a process of this run computed on the device (busy), it computed and
-            nobody can tell for whom (unnamed), or a process of this run has a context open on it (open); left
+            it is unknown for whom (unnamed), or a process of this run has a context open on it (open); left
             out where nothing was seen.
         power_trace: Power by channel over the whole window, where its counter ticks: pairs of seconds since
             the window opened and watts from then until the next pair; the last pair ends the last step. Left
@@ -135,7 +135,7 @@ class ReadyPower(Document, frozen=True, kw_only=True):
     Attributes:
         power_w: At temperature_c.
         temperature_c: Mean temperature of the readings behind it, or null.
-        slope_w_per_k: Rise with temperature; 0 where it can't be told.
+        slope_w_per_k: Rise with temperature; 0 if not known.
         uncertainty_w: Standard uncertainty of power_w.
     """
 
@@ -146,7 +146,7 @@ class ReadyPower(Document, frozen=True, kw_only=True):
 
 
 class Prediction(Document, frozen=True, kw_only=True):
-    """What a call of the work would use on another machine, worked out of its counts.
+    """What a call of the work would use on another machine, calculated from its counts.
 
     Attributes:
         interval_j: Holds nine of ten networks that the calibration did not have.
@@ -175,8 +175,8 @@ class Record(
         provenance: Where joules come from; joules of different provenance are never compared.
         group: Tests that are correlated together.
         model: The model at work.
-        samples: Samples (images, requests) in a round.
-        output_tokens: Tokens written in a round; only of a request load.
+        samples: Samples (images, requests) per round.
+        output_tokens: Tokens written per round; only of a request load.
         workload: What else the work is made of: records of other work are not comparable.
         engine_settings: How the work is done: a difference may explain a change.
         saturated_because: Why the server did not keep up with its load; left out where it did.
@@ -188,15 +188,15 @@ class Record(
         absent: Name of a missing value to the reason.
         idle_power_w: Power at rest by channel.
         ready_power: Power with the device open and nothing at work, by channel, from all rounds of the
-            session; left out where no channel tells.
-        session: Names the process that measured; left out where nobody wrote it down.
+            session; left out if no channel shows it.
+        session: Name of the process that measured; left out if not recorded.
         missing_domains: Domains that were at work and whose joules are not in the rounds; left out where
             none is.
         void_because: Why the rounds must not be used, or null.
         unmeasured_because: Why there are no rounds that count, or null.
         counts: What one more call of the work did; left out where nothing was counted, with the reason in
             absent.
-        predictions: By machine key, joules of a call on a machine that is not here: never added to energy_j.
+        predictions: By machine key, joules per call on another machine: never added to energy_j.
             Left out where there is no calibration.
     """
 
@@ -237,11 +237,11 @@ class PartComparison(Document, frozen=True, kw_only=True):
             for the work, of seconds for the waiting.
         ratio_ci: Bounds of the true ratio, each one-sided.
         detectable_ratio: Smallest true ratio that is called a regression with 80 % power.
-        allowed_ratio: What the bounds are held against.
-        energy_j: The baseline's joules of this part in a round.
-        duration_s: The baseline's seconds of a round.
-        verdict: What the bounds say of this part.
-        is_judged: Whether the verdict of the test hangs on it.
+        allowed_ratio: What the bounds are compared with.
+        energy_j: The baseline's joules of this part per round.
+        duration_s: The baseline's seconds per round.
+        verdict: The verdict of the bounds on this part.
+        is_judged: Whether the verdict of the test depends on it.
     """
 
     part: Part
@@ -270,7 +270,7 @@ class Comparison(
 
     Attributes:
         entry_count: Sessions in the baseline.
-        energy_j: The baseline's mean joules a round.
+        energy_j: The baseline's mean joules per round.
         ratio: This run over the baseline.
         ratio_ci: Bounds of the true ratio, each one-sided.
         detectable_ratio: Smallest true ratio that would have been called a regression with 80 % power.
@@ -287,7 +287,7 @@ class Comparison(
         entry_energies_j: Level of each session of the baseline, the oldest first.
         entry_dates: When each of them was measured.
         entry_commits: The commit of each; empty text where none was recorded.
-        basis: What was compared where it wasn't gross joules a round, such as net joules a sample.
+        basis: What was compared, if not gross joules per round: `net joules a sample`.
         creep: That the level crept up over the baseline's sessions, and since when.
         note: What a reader should know of the bounds, or empty.
     """
@@ -314,14 +314,14 @@ class Comparison(
 
 
 class Terms(Document, frozen=True, kw_only=True):
-    """By what a test was judged: what its options and its marker said.
+    """The rules by which a test was judged: from options and marker.
 
     Attributes:
         tolerance: Accepted rise, a share.
         alpha: Accepted chance of a false alarm at the edge of the tolerance, one-sided.
         gates_estimates: Whether estimated joules may pass and fail tests; left out where they may not.
         is_net: Whether net joules were compared; left out where they were gross.
-        is_per_sample: Whether joules of a sample were compared; left out where they were those of a round.
+        is_per_sample: Whether joules per sample were compared; left out for joules per round.
         parts: Which parts of the joules may fail a test.
         is_by_counts: Whether counts were compared with the baseline; left out where joules were.
         counts_tolerance: Accepted rise of counts, a share; left out where it is 0.
@@ -349,7 +349,7 @@ class SessionFactor(Document, frozen=True, kw_only=True):
         ratio_ci: Bounds of the true ratio, each one-sided.
         test_count: Tests that it is of.
         yardstick: By how much the fixed loads have surely moved, by name.
-        session: Names the process; left out where nobody wrote it down.
+        session: Name of the process; left out if not recorded.
     """
 
     part: Part
@@ -366,11 +366,11 @@ class RunJudgement(Document, frozen=True, kw_only=True):
 
     Attributes:
         baseline_mode: What it did with stored baselines.
-        is_strict: Whether what can't be told fails a test, too.
+        is_strict: Whether an undecided verdict fails a test, too.
         tolerance: Accepted rise of what all tests of a process have in common, a share.
         alpha: Chance that the truth of that lies beyond one of its bounds.
         failures: Why the run failed as a whole; none where it did not.
-        factors: What the tests of each process have in common, where there are tests enough to tell.
+        factors: What the tests of each process have in common, if there are enough tests.
     """
 
     baseline_mode: BaselineMode
@@ -401,19 +401,19 @@ class Test(Record, frozen=True, kw_only=True):
     Attributes:
         outcome: What became of the test itself; left out where it passed.
         reason: The verdict in words.
-        energy_j: Mean joules of a round.
+        energy_j: Mean joules per round.
         energy_ci_j: 95 % interval of energy_j.
         uncertainty_j: Standard uncertainty of energy_j.
-        net_energy_j: Mean joules of a round above power at rest; may be below 0.
-        active_energy_j: Mean joules of a round above ready power: what the work itself used. Left out where
+        net_energy_j: Mean joules per round above power at rest; may be below 0.
+        active_energy_j: Mean joules per round above ready power: what the work itself used. Left out where
             ready power isn't known.
-        duration_s: Mean seconds of a round.
+        duration_s: Mean seconds per round.
         energy_per_token_j: Only of a request load.
-        channels: Mean joules of a round by channel.
+        channels: Mean joules per round by channel.
         budget_per_token_j: Left out where there is none.
         baseline: What it was compared with, or null.
-        judged_by: By what it was judged; left out where nobody wrote it down.
-        unchecked: What it would have been held against, and was not for want of usable joules.
+        judged_by: By which rules it was judged; left out if not recorded.
+        unchecked: Limits that were not checked, because there are no usable joules.
         counts_comparison: Its counts against the baseline's; left out where one of them has none.
         brief: The first lines of the reason, by what they are; files of earlier versions have none.
     """
@@ -442,7 +442,7 @@ class Test(Record, frozen=True, kw_only=True):
 
 
 class Summary(Document, frozen=True, kw_only=True):
-    """What a test's entry says of its mean, where it has one."""
+    """The mean in a test's entry, if it has one."""
 
     energy_j: Number
     energy_ci_j: Interval

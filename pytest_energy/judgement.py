@@ -1,4 +1,4 @@
-"""What is said of a record: what it was compared with, the verdict, and how bad that is."""
+"""The verdict on a record: what it was compared with, and how bad it is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,7 +9,7 @@ from pytest_energy.model import Record
 
 
 class Verdict(StrEnum):
-    """What is said of one test in one run."""
+    """The verdict on one test in one run."""
 
     PASS = "pass"
     REGRESSION = "regression"
@@ -35,7 +35,7 @@ class Severity:
         of_findings: Of several findings of one test the worst is its verdict. Joules that must not be used
             are worst here: while they are unusable no other finding holds.
         of_rows: In a report the worst test comes first. Failures are worst here: they are what a reader has
-            to act on, and a test without usable joules has failed nothing.
+            to act on, and a test without usable joules has not failed.
     """
 
     of_findings: int
@@ -58,7 +58,7 @@ SEVERITY = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Joules that a test may use: a round, a sample, an output token, or several of them."""
+    """Joules that a test may use per round, per sample, per output token, or several of these."""
 
     budget_j: float | None = None
     budget_per_sample_j: float | None = None
@@ -71,7 +71,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A record's mean joules a round, with how well they are known.
+    """A record's mean joules per round, and their uncertainty.
 
     Attributes:
         energy_j: Mean of the rounds.
@@ -85,7 +85,7 @@ class Summary:
 
 
 class Limit(StrEnum):
-    """What the joules of a test are held against."""
+    """What the joules of a test are compared with."""
 
     BASELINE = "baseline"
     BUDGET = "budget"
@@ -112,10 +112,10 @@ class PartComparison:
             the work, of seconds for the waiting.
         ratio_ci: Bounds of the true ratio, each one-sided at alpha.
         detectable_ratio: Smallest true ratio that is called a regression with 80 % power.
-        allowed_ratio: What the bounds are held against.
-        energy_j: The baseline's joules of this part in a round.
-        duration_s: The baseline's seconds of a round.
-        verdict: What the bounds say of this part.
+        allowed_ratio: What the bounds are compared with.
+        energy_j: The baseline's joules of this part per round.
+        duration_s: The baseline's seconds per round.
+        verdict: The verdict of the bounds on this part.
         is_judged: Whether that counts: it was asked for, and is sharp enough to pass where nothing changed.
     """
 
@@ -136,7 +136,7 @@ class Comparison:
 
     Attributes:
         entry_count: Entries in the baseline.
-        energy_j: The baseline's mean joules a round: geometric mean of the entries' means.
+        energy_j: The baseline's mean joules per round: geometric mean of the entries' means.
         ratio: Fresh over baseline.
         ratio_ci: Bounds of the true ratio, each one-sided at alpha.
         detectable_ratio: Smallest true ratio that this comparison would have called a regression with
@@ -148,12 +148,12 @@ class Comparison:
         tolerance: Accepted rise, a share; `None` where it isn't known.
         parts: Work and waiting, each by itself, and all joules if they were asked for; empty without parts.
         no_parts_because: Why they have none, or empty.
-        session_ratio: What all tests of the session have in common, which is not in *ratio*; `None` where too
-            few tests tell.
+        session_ratio: What all tests of the session have in common, which is not in *ratio*; `None` if there
+            are too few tests to know.
         entry_energies_j: Level of each entry of the baseline, the oldest first; empty where not known.
         entry_dates: When each of them was measured, as in its record; empty where not known.
         entry_commits: The code's commit of each, or empty; none where not known.
-        basis: What was compared, where it wasn't gross joules a round: `net joules a sample`.
+        basis: What was compared, if not gross joules per round: `net joules a sample`.
         creep: That the level has crept up over the baseline's entries, and since when, or empty.
         note: What a reader should know of the bounds (a prior that was used), or empty.
     """
@@ -242,9 +242,9 @@ class CountsComparison:
         rises: Name of a measure (`weighted work`, `waits`, ...) to its value (then, now), of those that rose
             past the tolerance.
         tolerance: Accepted rise of each measure, a share.
-        verdict: What the counts alone say.
-        is_judged: Whether the verdict of the test hangs on them.
-        is_repeating: Whether unchanged code gives the same counts, so far as the sessions tell.
+        verdict: The verdict of the counts alone.
+        is_judged: Whether the verdict of the test depends on them.
+        is_repeating: Whether unchanged code gives the same counts, as far as the sessions show.
         lines: The difference in words, at most two lines; none where nothing differs.
     """
 
@@ -263,14 +263,14 @@ class CountsComparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """By what a test was judged: all that its record and its baseline don't tell.
+    """The rules by which a test was judged, beside its record and its baseline.
 
     Attributes:
         tolerance: Accepted rise, a share.
         alpha: Accepted chance of a false alarm at the edge of the tolerance, one-sided.
         gates_estimates: Estimated joules may pass and fail tests.
         is_net: Net joules are compared, not gross ones.
-        is_per_sample: Joules of a sample are compared, not those of a round.
+        is_per_sample: Joules per sample are compared, not joules per round.
         parts: Which parts of the joules may fail a test.
         is_by_counts: Counts are compared with the baseline, not joules.
         counts_tolerance: Accepted rise of counts, a share.
@@ -315,8 +315,8 @@ class Judgement:
         reason: All lines, of which `brief` is the first ones.
         brief: `None` where only the whole reason is known, as in a file of an earlier version.
         outcome: What became of the test itself, in pytest's words: `passed`, `failed`, `skipped`.
-        terms: By what it was judged; `None` where nobody wrote it down.
-        unchecked: What it would have been held against and was not, for want of usable joules.
+        terms: By which rules it was judged; `None` if not recorded.
+        unchecked: Limits that were not checked, because there are no usable joules.
         counts_comparison: Its counts against the baseline's; `None` where one of them has none.
     """
 
@@ -369,7 +369,7 @@ class SessionFactor:
         ratio_ci: Bounds of it, each one-sided at alpha.
         test_count: Tests that it is of.
         yardstick: By how much the yardstick's loads have surely moved, by name; empty without a yardstick.
-        session: Names the process that measured; `None` where nobody wrote it down.
+        session: Name of the process that measured; `None` if not recorded.
     """
 
     part: Part
@@ -393,7 +393,7 @@ class RunJudgement:
 
     Attributes:
         baseline_mode: What it did with stored baselines.
-        is_strict: What can't be told fails a test, too.
+        is_strict: A verdict that is undecided fails a test, too.
         tolerance: Accepted rise of what all tests of a process have in common, a share.
         alpha: Chance that the truth of that lies beyond one of its bounds.
         failures: Why the run failed as a whole, one sentence a process.
@@ -409,5 +409,5 @@ class RunJudgement:
 
     @property
     def failure_notes(self) -> tuple[str, ...]:
-        """*failures* as they stand among the notes of the run."""
+        """*failures* as notes of the run."""
         return tuple(f"FAILED: {failure}" for failure in self.failures)
