@@ -45,7 +45,7 @@ Format = Literal["png", "svg", "pdf"]
 DPI = 150  # of a PNG: 1,200 pixels for a page of 8 inches, sharp in a comment of 800
 PRINT_DPI = 300  # of a PNG whose width was asked for: it is to be printed
 
-_HALF_MARK_PT, _GAP_PT = 3.0, 4.0
+_HALF_MARK_PT, _GAP_PT = 3.5, 5.0
 _TICK_GAP_PT = 4.0
 _MOST_NAME_SHARE = 0.4  # of a chart's width, for a name: longer ones lose their middle
 
