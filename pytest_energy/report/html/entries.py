@@ -85,8 +85,12 @@ def entry(row: Row, shared: Shared, columns: Sequence[str] = cells.HEADS) -> Jso
 
 
 def given_name(record: Record) -> str | None:
-    """What a person called the work: its model."""
-    return None if record.model is None else cells.printable(record.model)
+    """What a person called the work: its model, with the rate of a load: `llama-8b@8/s`."""
+    if record.model is None:
+        return None
+    rate = record.metrics.get("request_rate")
+    suffix = "" if rate is None else f"@{rate:g}/s"
+    return cells.printable(record.model.removesuffix(suffix) + suffix)
 
 
 def columns(rows: Sequence[Row]) -> tuple[str, ...]:

@@ -250,6 +250,8 @@ def test_notes_are_folded_and_names_that_a_person_gave_come_first() -> None:
     assert page.rindex("<details", 0, notes) > page.rindex("</ul>", 0, notes)
     entry = _entry(judgement(model="net-1"))
     assert (entry["given"], entry["name"]) == ("net-1", "test_training[resnet18]")
+    for model in ("8b", "8b@4/s"):
+        assert _entry(judgement(model=model, metrics={"request_rate": 4.0}))["given"] == "8b@4/s"
 
 
 def test_what_an_older_run_does_not_hold_is_said() -> None:
