@@ -304,7 +304,7 @@ class Measurement:
         self._unended[name] = None
         try:
             self._held.enter_context(self._owned())
-            progress_of(self.run.config).show(self.test_id, f"window {printable(name)}")
+            progress_of(self.run.config).show(self.test_id, f"measuring {printable(name)}")
             self._open = self.run.meter.open(self.test_id, domains=self._mark.domains)
         except BaseException:
             self._held.close()

@@ -1,15 +1,16 @@
 """What the end of a run writes to the terminal: the report, in its colours, or the verdicts in one line."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 
 import pytest
 
+from pytest_energy.errors import printable
 from pytest_energy.judgement import FAILING, SEVERITY, Judgement, Verdict
 from pytest_energy.notes import kind_of, of_one_kind
 from pytest_energy.report import cells, to_terminal
 from pytest_energy.report.formats import made
-from pytest_energy.report.screen import wrapped
 from pytest_energy.report.view import View
 
 _COLOURS = {
@@ -29,7 +30,23 @@ class Screen:
 
     def __init__(self, reporter: pytest.TerminalReporter, *, is_full: bool) -> None:
         self._writer = reporter.config.get_terminal_writer()
-        self._is_full = is_full
+        self._reporter, self._is_full = reporter, is_full
+
+    def write(self, text: str, *, is_red: bool = False) -> None:
+        """Write lines. On a terminal a long one goes on in the next, between words; a log keeps it whole."""
+        for line in map(printable, text.split("\n")):
+            lines = self._folded(line) if self._reporter.isatty() else [line]
+            for one in lines:
+                self._reporter.write_line(one, red=is_red)
+
+    def _folded(self, line: str) -> list[str]:
+        return textwrap.wrap(
+            line,
+            self._writer.fullwidth,
+            subsequent_indent="  ",
+            break_long_words=False,  # a path can be copied
+            break_on_hyphens=False,
+        ) or [""]
 
     def parts(self, run: View) -> tuple[str, str]:
         """The report of *run*: what comes above the table of tests, and the table.
@@ -49,7 +66,7 @@ class Screen:
         return self._writer.markup(text, **{_COLOURS[verdict]: True, "bold": verdict in FAILING})
 
 
-def verdict_lines(judgements: Sequence[Judgement], width: int) -> str:
+def verdict_lines(judgements: Sequence[Judgement]) -> str:
     """The verdicts in a line, and below why the worst of the tests without usable joules have none."""
     counts = Counter(judgement.verdict for judgement in judgements)
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
@@ -57,7 +74,7 @@ def verdict_lines(judgements: Sequence[Judgement], width: int) -> str:
     without = [one for one in judgements if one.verdict in _WITHOUT_JOULES]
     if without:
         worst = min(without, key=lambda one: SEVERITY[one.verdict].of_rows).verdict
-        reasons = [cells.first_line(one.reason) for one in without if one.verdict is worst]
+        reasons = [cells.headline(one) for one in without if one.verdict is worst]
         alike = [reason for reason in reasons if kind_of(reason) == kind_of(reasons[0])]
-        lines += wrapped([f"energy: {worst}: {of_one_kind(alike)}"], width, hanging="  ")
+        lines.append(f"energy: {worst}: {of_one_kind(alike)}")
     return "\n".join(lines)

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from warnings import WarningMessage
 
 import pytest
 
@@ -20,13 +19,15 @@ from pytest_energy.baselines.folder_lock import FolderNotLocked
 from pytest_energy.baselines.store import Mode, Store
 from pytest_energy.conversion import judgement_from_json
 from pytest_energy.documents import now_text
-from pytest_energy.errors import EnergyError, printable_lines
+from pytest_energy.errors import EnergyError
 from pytest_energy.judgement import BaselineMode, SessionFactor
 from pytest_energy.model import Record
 from pytest_energy.plugin.ci import annotations, append_step_summary
 from pytest_energy.plugin.run import run_of
 from pytest_energy.plugin.screen import Screen, verdict_lines
+from pytest_energy.plugin.unchecked import warn_unchecked
 from pytest_energy.report import view
+from pytest_energy.report.cells import of_tests
 from pytest_energy.report.formats import is_whole_run, mistake_text, write
 from pytest_energy.report.outputs import Output
 from pytest_energy.sensors.replay import round_from_json, save_replay
@@ -75,7 +76,7 @@ class Summary:
         attempts = self._run.attempts.note(one.record for one in self._judgements if one.comparison)
         self._failures = tuple(failures)
         self._run_judgement = self._settings.run_judgement(self._failures, factors)
-        self._notes = (*run_notes, *(f"{test_id}: {text}" for test_id, text in creeps if text))
+        self._notes = (*run_notes, *of_tests((test_id, text) for test_id, text in creeps if text))
         self._notes += () if attempts is None else (attempts,)
         self._notes += tuple(_trace_note([one.record for one in self._judgements]))
         self._run_notes = (*self._run_judgement.failure_notes, *self._notes)
@@ -168,6 +169,7 @@ class Summary:
 
     def _store_tests(self, store: Store, written: Counter[str], *, is_added: bool) -> None:
         """Put the tests' records into *store*; *written* counts them by machine key."""
+        refusals = []
         for judgement in self._judgements:
             record = judgement.record
             refusal = why_not_accepted(
@@ -176,12 +178,13 @@ class Summary:
                 takes_estimates=self._settings.gates_estimates,
             )
             if refusal is not None:
-                self._notices.append(f"no baseline written for {record.test_id}: {refusal}")
+                refusals.append((record.test_id, refusal))
                 continue
             with self._alone(f"the baseline of {record.test_id}"):
                 joins = joining(judgement, is_accepted=not is_added)
                 self._store(joins, store, "add" if is_added else "replace")
                 written[joins.machine.key] += 1
+        self._notices += [f"no baseline written for {text}" for text in of_tests(refusals)]
 
     def _store(self, record: Record, store: Store, mode: Mode, *, per_run: int = 1) -> None:
         keep = per_run * self._settings.baseline_session_count
@@ -215,51 +218,33 @@ class Summary:
             self._notices.append(f"rounds of {len(recording)} test(s) written to {path}")
 
     def warn(self) -> None:
-        """Warn, as pytest does, of each test that passed although nothing was held against its limits."""
-        for report, judgement in zip(self._reports, self._judgements, strict=True):
-            if not judgement.is_unchecked or report.energy["is_failing"]:
-                continue
-            limits = " and its ".join(judgement.unchecked)
-            headline = judgement.in_brief.headline
-            text = f"energy not checked against its {limits} ({judgement.verdict}): {headline}"
-            warning = pytest.PytestWarning(text)
-            file, line, _ = report.location
-            message = WarningMessage(
-                warning, type(warning), str(self._config.rootpath / file), (line or 0) + 1
-            )
-            # By the hook, as no filter that a suite sets for its own warnings is meant to fail the run here.
-            self._config.hook.pytest_warning_recorded.call_historic(
-                kwargs={
-                    "warning_message": message,
-                    "when": "runtest",
-                    "nodeid": report.nodeid,
-                    "location": None,
-                }
-            )
+        """Warn of each test that passed although nothing was compared with its limits."""
+        warn_unchecked(self._config, [*zip(self._reports, self._judgements, strict=True)])
 
     def show(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show what was asked for: the report, whose table comes last, or the verdicts in one line."""
         is_full = self._settings.shows_all or self._config.get_verbosity() > 0
-        above = below = ""
+        screen = Screen(terminalreporter, is_full=is_full)
+        below = ""
         if not self._judgements:
-            above = "energy: no test was judged"
+            screen.write("energy: no test was judged")
         elif self._settings.shows_report:
-            screen = Screen(terminalreporter, is_full=is_full)
+            terminalreporter.write_sep("=", "energy")
             with self._alone("the summary"):
                 above, below = screen.parts(view.of(self._judgements, yardstick=self._yardstick))
-            terminalreporter.write_sep("=", "energy")
+                screen.write(above)
         else:
-            above = verdict_lines(self._judgements, self._config.get_terminal_writer().fullwidth)
-        for text, is_red in (
-            (above, False),
-            *((printable_lines(f"energy: FAILED: {failure}"), True) for failure in self._failures),
-            *((printable_lines(f"energy: note: {note}"), False) for note in self._notes),
-            *((printable_lines(f"energy: {one}"), one.startswith("ERROR")) for one in self._notices),
-            *((command, False) for command in self._annotations()),
-            (f"\n{below}" if below else "", False),
-        ):
-            if text:
-                terminalreporter.write_line(text, red=is_red)
+            screen.write(verdict_lines(self._judgements))
+        for failure in self._failures:
+            screen.write(f"energy: FAILED: {failure}", is_red=True)
+        for note in self._notes:
+            screen.write(f"energy: note: {note}")
+        for notice in self._notices:
+            screen.write(f"energy: {notice}", is_red=notice.startswith("ERROR"))
+        for command in self._annotations():
+            terminalreporter.write_line(command)
+        if below:
+            terminalreporter.write_line(f"\n{below}")
 
     def _annotations(self) -> Iterator[str]:
         return annotations(

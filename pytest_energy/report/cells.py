@@ -22,6 +22,8 @@ from pytest_energy.verdict.prediction_words import prediction_texts
 
 ABSENT = "-"
 
+_NAMED_TESTS = 3  # of the tests of which one thing is true
+
 _WITHOUT_JOULES = frozenset({Verdict.VOID, Verdict.UNMEASURED, Verdict.SATURATED})
 
 printable = errors.printable
@@ -61,6 +63,15 @@ def first_line(text: str) -> str:
     return printable(next(iter(text.strip().splitlines()), ""))
 
 
+def headline(judgement: Judgement) -> str:
+    """First line of the reason; a test that it names itself is "this test", so that many have one reason."""
+    return _of_itself(first_line(judgement.reason), judgement.record.test_id)
+
+
+def _of_itself(text: str, test_id: str) -> str:
+    return text.replace(printable(test_id), "this test") if test_id else text
+
+
 def verdict(outcome: Verdict) -> str:
     """The verdict; one that fails the test is in capitals."""
     return outcome.value.upper() if outcome in FAILING else outcome.value
@@ -80,6 +91,24 @@ def _used(view: View) -> list[Provenance]:
     """Provenances of the joules in the tables."""
     used = {row.record.provenance for row in view.rows if row.energy_j is not None}
     return [provenance for provenance in Provenance if provenance in used]
+
+
+def several(names: Sequence[str]) -> str:
+    """The first of *names*, and how many more there are."""
+    more = f" and {len(names) - _NAMED_TESTS} more" if len(names) > _NAMED_TESTS else ""
+    return ", ".join(map(printable, names[:_NAMED_TESTS])) + more
+
+
+def of_tests(texts: Iterable[tuple[str, str]]) -> list[str]:
+    """What is true of tests, given the name of each and a text: a line per kind of text, behind its tests."""
+    kinds: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for name, text in texts:
+        own = _of_itself(text, name)
+        kinds.setdefault(kind_of(own), []).append((name, own))
+    return [
+        f"{several([name for name, _ in alike])}: {of_one_kind(text for _, text in alike)}"
+        for alike in kinds.values()
+    ]
 
 
 SharedReason = tuple[Verdict, str, list[Row]]

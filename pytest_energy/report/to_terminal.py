@@ -28,7 +28,6 @@ _LEAST_NAME_WIDTH = 12  # narrower than this names look alike
 _TITLE_WIDTH = 14  # of a metric's column
 _TITLE_LINES = 3
 _NOTE_LIMIT = 8  # a reader of a screen has seen enough; the JSON holds every one
-_NAMED_TESTS = 3  # of the tests that share one reason
 
 # Of the short form.
 _FEW_REASONS, _FEW_NOTES, _FEW_PREDICTIONS = 5, 3, 3
@@ -204,10 +203,9 @@ def _reasons(shared: Sequence[cells.SharedReason], *, is_of_all: bool = False) -
     """Each reason behind its verdict and the tests that it is of; one that *is_of_all* names none."""
     texts = []
     for verdict, text, rows in shared:
-        names = ", ".join(cells.printable(row.short_id) for row in rows[:_NAMED_TESTS])
-        more = f" and {len(rows) - _NAMED_TESTS} more" if len(rows) > _NAMED_TESTS else ""
-        tests_named = "" if is_of_all and len(shared) == 1 and len(rows) > 1 else f" {names}{more}"
-        texts.append(f"{cells.verdict(verdict)}{tests_named}: {text}")
+        is_named = not is_of_all or len(shared) > 1 or len(rows) == 1
+        names = f" {cells.several([row.short_id for row in rows])}" if is_named else ""
+        texts.append(f"{cells.verdict(verdict)}{names}: {text}")
     return texts
 
 
@@ -215,7 +213,7 @@ def _reason(judgement: Judgement) -> str | None:
     """First line of the reason, and what changed; of a pass the worst of that alone."""
     if judgement.verdict is Verdict.PASS:
         return count_cells.line_of_a_pass(judgement)
-    return "\n".join([cells.first_line(judgement.reason), *count_cells.lines(judgement)])
+    return "\n".join([cells.headline(judgement), *count_cells.lines(judgement)])
 
 
 def _first(lines: list[str]) -> list[str]:

@@ -77,3 +77,19 @@ def test_without_the_report_the_reason_is_named(project: Project) -> None:
     lines = lines_of(project)
     assert "energy: 3 unmeasured (--energy-report shows the joules)" in lines
     assert any(line.startswith("energy: unmeasured: ") for line in lines)
+
+
+def test_what_is_true_of_many_tests_is_one_line(project: Project) -> None:
+    """Refusals of a baseline and warnings: one for all tests that differ in quantities alone."""
+    project.write(
+        "@pytest.mark.parametrize('n', range(12))\n"
+        "@pytest.mark.energy(budget='1 J', rounds=3)\n"
+        "def test_work(energy, n):\n    energy.measure(sum, [1, 2])\n"
+    )
+    project.replay({"other": [1.0]})
+    run = project.run("--energy-report", "--energy-baseline=add")
+    refused = [line for line in run.text.splitlines() if "no baseline written for" in line]
+    assert len(refused) == 1
+    assert "test_work.py::test_work[2] and 9 more: " in refused[0]
+    assert "test_work.py: 12 warnings" in run.text
+    assert run.text.count("energy not checked against its budget") == 1
