@@ -133,6 +133,8 @@ def say(config: pytest.Config, text: str) -> None:
     progress_of(config).erase()
     with _uncaptured(config):
         reporter.ensure_newline()
+        if config.get_terminal_writer().width_of_current_line:  # dots without a file's name, under -q
+            reporter.write_line("")
         reporter.write_line(f"energy: {text}")
         reporter.flush()
 
