@@ -61,7 +61,7 @@ def _comment(options: argparse.Namespace) -> int:
 
 def _post(report: str, job: Job, options: argparse.Namespace) -> int:
     mark = Mark(key=options.key, run=job.run)
-    url = job.report_url if options.report_url is None else options.report_url
+    url = options.report_url or job.report_url
     limit = job.forge.most_characters
     text = comment_text(report, mark, limit=limit, report_url=url, commit=job.commit)
     try:

@@ -85,11 +85,13 @@ def _bullets(notes: Sequence[str]) -> list[str]:
 
 
 def _headlines(rows: Sequence[Row]) -> Iterator[str]:
-    """What each failing test did, the number first; those beyond the first few are counted."""
+    """What each failing test did and why, the number first; those beyond the first few are counted."""
     failing = [row for row in rows if row.verdict in FAILING]
     for row in failing[:_FAILING_IN_SIGHT]:
-        headline = cells.first_line(row.judgement.reason)[:_HEADLINE_LIMIT] or cells.verdict(row.verdict)
-        yield f"- **{sentence(headline)}**: {code(row.short_id)}"
+        brief = row.judgement.in_brief
+        headline = sentence(brief.headline[:_HEADLINE_LIMIT] or cells.verdict(row.verdict))
+        cause = f"\n  {sentence(brief.cause[:_HEADLINE_LIMIT])}" if brief.cause else ""
+        yield f"- **{headline}**: {code(row.short_id)}{cause}"
     if len(failing) > _FAILING_IN_SIGHT:
         yield f"- and {len(failing) - _FAILING_IN_SIGHT} more"
 

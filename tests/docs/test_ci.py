@@ -11,14 +11,24 @@ import pytest
 import yaml
 
 from pytest_energy.cli import main
+from tests.fakes.ci_runner import component_jobs
 
-TEXT = (Path(__file__).parents[2] / "docs" / "ci.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-BLOCKS = [(kind, body) for kind, body in FENCE.findall(TEXT)]
+BLOCKS = [(kind, body) for kind, body in FENCE.findall(TEXT + README)]
 WORKFLOWS = [yaml.safe_load(body) for kind, body in BLOCKS if kind == "yaml"]
 
 ON_GITHUB = [flow for flow in WORKFLOWS if isinstance(flow, dict) and "jobs" in flow]
-ON_GITLAB = [flow for flow in WORKFLOWS if isinstance(flow, dict) and "jobs" not in flow]
+ON_GITLAB = [flow for flow in WORKFLOWS if isinstance(flow, dict) and "include" in flow]
+
+OWN_ACTION = "OWNER/pytest-energy@main"
+OWN_COMPONENT = "$CI_SERVER_FQDN/OWNER/pytest-energy/energy@main"
+ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+COMPONENT = (ROOT / "templates" / "energy.yml").read_text(encoding="utf-8")
+# What a job may ask for: to read, to comment, and to push baselines or a badge.
+PERMISSIONS = {"contents": {"read", "write"}, "pull-requests": {"write"}}
 
 
 def scripts(node: object) -> Iterator[str]:
@@ -68,10 +78,17 @@ COMMANDS = {named(words): words for words in ours()}
 
 def test_the_document_has_what_is_tested() -> None:
     """Workflows for both services and the commands of each way are there to be tested."""
-    assert len(WORKFLOWS) >= 6
+    assert (len(ON_GITHUB), len(ON_GITLAB), len(uses_of_action())) >= (3, 1, 3)
     subcommands = {words[1] for words in COMMANDS.values() if words[0] == "pytest-energy"}
-    assert subcommands >= {"ab", "accept", "doctor"}
+    assert subcommands >= {"ab", "accept", "judge"}
     assert sum(words[0] == "pytest" for words in COMMANDS.values()) >= 4
+
+
+def uses_of_action() -> list[dict[str, str]]:
+    """Inputs that the workflows give to the action."""
+    steps = [step for flow in ON_GITHUB for job in flow["jobs"].values() for step in job["steps"]]
+    steps += [step for flow in WORKFLOWS if isinstance(flow, list) for step in flow]
+    return [step.get("with", {}) for step in steps if step.get("uses") == OWN_ACTION]
 
 
 @pytest.mark.parametrize("workflow", ON_GITHUB)
@@ -79,29 +96,64 @@ def test_a_github_workflow_is_whole(workflow: dict[Any, Any]) -> None:
     """It has a name, a trigger (YAML 1.1 reads `on` as true), permissions, and jobs that run something."""
     assert workflow["name"]
     assert workflow[True]
-    assert workflow["permissions"] == {"contents": "read"}
+    for permissions in (
+        workflow["permissions"],
+        *(one.get("permissions", {}) for one in workflow["jobs"].values()),
+    ):
+        assert all(value in PERMISSIONS[name] for name, value in permissions.items())
     for job in workflow["jobs"].values():
         assert job["runs-on"]
         for step in job["steps"]:
             assert ("uses" in step) != ("run" in step)
-            assert re.fullmatch(r"actions/[\w-]+(/[\w-]+)?@v\d+", step.get("uses", "actions/checkout@v6"))
+            uses = step.get("uses", OWN_ACTION)
+            assert uses == OWN_ACTION or re.fullmatch(r"actions/[\w-]+(/[\w-]+)?@v\d+", uses)
 
 
-@pytest.mark.parametrize("workflow", ON_GITLAB)
-def test_a_gitlab_pipeline_is_whole(workflow: dict[str, Any]) -> None:
-    """Each job has a script, rules and a stage that exists; what it extends is there."""
-    stages = workflow.get("stages", [None])
-    for name, job in workflow.items():
-        if name != "stages" and not name.startswith("."):
-            assert job["script"]
-            assert job["rules"]
-            assert job.get("stage") in stages
-            assert job.get("extends", name) in workflow
+@pytest.mark.parametrize("workflow", [flow for flow in ON_GITHUB if "pull_request" in flow[True]])
+def test_a_workflow_that_comments_may_do_so(workflow: dict[Any, Any]) -> None:
+    """On pull requests the action needs the right to write to them."""
+    assert workflow["permissions"]["pull-requests"] == "write"
+
+
+@pytest.mark.parametrize("inputs", uses_of_action())
+def test_inputs_of_the_action_are_declared(inputs: dict[str, str], pytester: pytest.Pytester) -> None:
+    """A misspelt input would be ignored; the options of pytest in it are those of the plugin."""
+    assert inputs.keys() <= ACTION["inputs"].keys()
+    pytester.parseconfigure(*shlex.split(inputs.get("pytest-options", "")))
+
+
+@pytest.mark.parametrize("name", ACTION["inputs"])
+def test_each_input_is_in_the_table(name: str) -> None:
+    """The page lists all inputs of the action."""
+    assert re.search(rf"^\| `{name}` \|", TEXT, re.MULTILINE)
+
+
+def pipeline_of(flow: dict[str, Any]) -> dict[str, Any]:
+    """The jobs of *flow*, those of the component included, as GitLab merges them."""
+    jobs = {name: job for name, job in flow.items() if name not in {"stages", "include"}}
+    for include in flow["include"]:
+        assert include["component"] == OWN_COMPONENT
+        for name, job in component_jobs(COMPONENT, include["inputs"]).items():
+            jobs[name] = job | jobs.get(name, {})
+    return jobs
+
+
+@pytest.mark.parametrize("flow", ON_GITLAB)
+def test_a_gitlab_pipeline_is_whole(flow: dict[str, Any]) -> None:
+    """Each job has a script, rules and a stage that exists; what it needs is a job."""
+    jobs = pipeline_of(flow)
+    for job in jobs.values():
+        assert job["script"]
+        assert job["rules"]
+        assert job["stage"] in flow["stages"]
+        assert set(job.get("needs", [])) <= set(jobs)
 
 
 def test_every_script_is_one() -> None:
     """A shell can read each script to its end."""
-    for text in (text for workflow in WORKFLOWS for text in scripts(workflow)):
+    own = [yaml.safe_load_all(COMPONENT), [ACTION]]
+    flows = [*WORKFLOWS, *(flow for flows in own for flow in flows)]
+    for text in (text for workflow in flows for text in scripts(workflow)):
         done = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True, check=False)  # noqa: S607
         assert (done.returncode, done.stderr) == (0, ""), text
 

@@ -2,13 +2,14 @@
 
 import logging
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pytest_energy.errors import SettingsError
-from pytest_energy.judgement import Verdict
+from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.report import formats, to_otlp, view
 from pytest_energy.report.outputs import Collector, Output, output_of
 from tests.builders import CREATED, comparison, judgement
@@ -30,6 +31,12 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def send(collector: OtlpCollector, *judgements: object, path: str = "") -> None:
     formats.write(judgements, output_of(f"otlp:{collector.url}{path}"), created=CREATED)  # type: ignore[arg-type]
+
+
+def committed(one: Judgement) -> Judgement:
+    """*one*, measured at the commit 3f2c1ab."""
+    machine = replace(one.record.machine, varying={"git_commit": "3f2c1ab"})
+    return replace(one, record=replace(one.record, machine=machine))
 
 
 def test_figures_arrive_with_their_units() -> None:
@@ -54,7 +61,7 @@ def test_figures_arrive_with_their_units() -> None:
 def test_each_figure_has_its_test_verdict_machine_commit_and_provenance() -> None:
     """An estimate can't be taken for a measurement."""
     with OtlpCollector() as collector:
-        send(collector, *gpu_session())
+        send(collector, *map(committed, gpu_session()))
         resnet = next(
             a for a in collector.attributes(f"{PREFIX}energy") if "training[resnet18]" in a["test.case.name"]
         )

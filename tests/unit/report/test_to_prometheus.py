@@ -11,6 +11,7 @@ from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.report import formats, to_prometheus, view
 from tests.builders import CREATED, comparison, judgement
 from tests.fakes.sessions import estimated_session, gpu_session
+from tests.unit.report.test_to_otlp import committed
 
 Samples = dict[str, list[tuple[dict[str, str], float]]]
 
@@ -44,7 +45,7 @@ def test_figures_have_names_with_units() -> None:
 
 def test_a_test_is_one_series_for_each_machine_and_provenance() -> None:
     """What changes from run to run labels the run alone."""
-    found = samples(*gpu_session())
+    found = samples(*map(committed, gpu_session()))
     assert {tuple(sorted(labels)) for labels, _ in found["pytest_energy_test_energy_joules"]} == {
         ("machine", "provenance", "test")
     }
