@@ -284,5 +284,15 @@ def brief(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def kind_of(value: object) -> str:
+    """The type of *value* and *value* in brief, for a message: `a list: [1, 2]`, `a coroutine`."""
+    name = type(value).__name__
+    article = "an" if name[:1].lower() in {*"aeiou"} else "a"
+    if value is None:
+        return "None"
+    text = brief(value)
+    return f"{article} {name}" + ("" if text.startswith("<") else f": {text}")  # an address says nothing
+
+
 _BRIEF = Repr()
 _BRIEF.maxstring = _BRIEF.maxlong = _BRIEF.maxother = 5_000

@@ -139,3 +139,18 @@ class EnergyWarning(UserWarning):
 
 class EnergyDeprecationWarning(EnergyWarning, DeprecationWarning):
     """A name that has a new one."""
+
+
+for _public in (
+    EnergyError,
+    SensorUnavailable,
+    SensorError,
+    NotMeasurable,
+    NotComparable,
+    BaselineError,
+    SettingsError,
+    FormatError,
+    EnergyWarning,
+    EnergyDeprecationWarning,
+):
+    _public.__module__ = "pytest_energy"  # under which a reader of a traceback imports it

@@ -3,7 +3,9 @@
 Rule 1: imported in every run of pytest, so it imports nothing that pytest doesn't.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
 from reprlib import repr as brief
 from typing import TYPE_CHECKING
 
@@ -52,6 +54,32 @@ def nearest(name: str, known: Iterable[str], *, count: int = 1) -> list[str]:
     """Those of *known* that are spelt most like *name*, the best first; case and hyphens don't matter."""
     names = {_plain(one): one for one in known}
     return [names[one] for one in difflib.get_close_matches(_plain(name), names, n=count, cutoff=0.6)]
+
+
+def matching(name: str, ids: Iterable[str]) -> list[str]:
+    """Those of *ids*, of tests, that *name* means, sorted.
+
+    That very id; else the tests of that name, with all their parameters; else those it is a part of; else
+    those it fits as a pattern, in which `*` is any text and `?` any character.
+    """
+    known = sorted(set(ids))
+    pattern = name.replace("[", "[[]")  # a bracket is a bracket
+    rules: tuple[Callable[[str], bool], ...] = (
+        lambda one: one == name,
+        lambda one: f"::{one}".partition("[")[0].endswith(f"::{name}"),
+        lambda one: name in one,
+        lambda one: fnmatchcase(one, pattern),
+    )
+    return next(filter(None, ([one for one in known if rule(one)] for rule in rules)), [])
+
+
+def near_file(path: Path) -> str:
+    """A question that names the file beside *path* that is spelt most like it, or nothing."""
+    try:
+        names = [one.name for one in path.parent.iterdir()]
+    except OSError:
+        return ""
+    return did_you_mean(path.name, names)
 
 
 def _plain(name: str) -> str:

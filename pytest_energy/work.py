@@ -139,21 +139,26 @@ class CallWork(Generic[R]):
         return replace(counts, is_piece=True) if isinstance(counts, Counts) else counts
 
 
-def why_not_done(result: object) -> str | None:
-    """Why a call that returned *result* has left its work undone, or `None`.
+def runner_of(value: object) -> str | None:
+    """What runs *value*, which does nothing by itself, or `None`; it is closed, so that Python doesn't warn.
 
     Who calls a coroutine function or a generator function makes an object, and runs nothing of its body.
     """
-    if inspect.isawaitable(result) or inspect.isasyncgen(result):
-        to_end_it = "asyncio.run(...)"
-    elif isinstance(result, Generator | map | filter):
-        to_end_it = "list(...)"
-    else:
+    if isinstance(value, Coroutine | Generator):
+        value.close()
+    if inspect.isawaitable(value) or inspect.isasyncgen(value):
+        return "asyncio.run(work())"
+    return "list(work())" if isinstance(value, Generator | map | filter) else None
+
+
+def why_not_done(result: object) -> str | None:
+    """Why a call that returned *result* has left its work undone, or `None`."""
+    runner = runner_of(result)
+    if runner is None:
         return None
-    name = type(result).__name__
-    return (
-        f"the call returned a {name}, which has done nothing yet: give a function that runs {to_end_it} of it"
-    )
+    name = type(result).__name__.replace("_", " ")
+    article = "an" if name[0] == "a" else "a"
+    return f"nothing ran: the call returned {article} {name}.\nPass a function that runs it: lambda: {runner}"
 
 
 def _checked(call: Callable[[], object]) -> Callable[[], object]:
@@ -167,8 +172,5 @@ def _checked(call: Callable[[], object]) -> Callable[[], object]:
 
 def _check_done(result: object) -> None:
     because = why_not_done(result)
-    if because is None:
-        return
-    if isinstance(result, Coroutine | Generator):
-        result.close()  # nobody else will run it, and Python would warn of that
-    raise EnergyError(f"nothing would be measured: {because}")
+    if because is not None:
+        raise EnergyError(because)

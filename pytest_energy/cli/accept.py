@@ -10,6 +10,7 @@ Rule 5: the loads of the run's yardstick enter where one of its tests does.
 import argparse
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pytest_energy.baselines.accept import joining, storable, why_not_accepted, why_not_beside
@@ -18,11 +19,12 @@ from pytest_energy.baselines.levels import extended, level_of
 from pytest_energy.baselines.schema import KEPT_COUNT, Baseline, check_times
 from pytest_energy.baselines.store import Mode, Store
 from pytest_energy.cli.arguments import Commands, add_baselines, add_estimates, add_run, whole_number
-from pytest_energy.cli.files import by_test, read_run, say
+from pytest_energy.cli.files import by_test, did_you_mean_test, read_run, say
 from pytest_energy.errors import BaselineError, SettingsError
 from pytest_energy.judgement import Judgement
 from pytest_energy.model import JoinedAs, Record
 from pytest_energy.report.cells import printable
+from pytest_energy.spelling import matching
 from pytest_energy.yardstick import Yardstick, is_yardstick
 
 _NAMED_TESTS = 5  # of those that a message lists
@@ -37,7 +39,8 @@ def register(commands: Commands) -> None:
         "verdict, unless their joules are void or none. An improvement, and a regression that --test names, "
         "starts the level anew: what was measured before it goes, and judges nothing any more. Taken twice, "
         "a run is in the baselines once.",
-        epilog="Exit status: 0, 1 where a test that was named was left out, or 2 where a file can't be used.",
+        epilog="Exit status: 0, 1 if nothing was taken or a test that --test names was left out, or 2 if a "
+        "file can't be used.",
     )
     add_run(from_run, "run_json", "RUN.json")
     add_baselines(from_run)
@@ -46,7 +49,8 @@ def register(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="ID",
-        help="take this test only, also if it failed (repeatable)",
+        help="take this test only, also if it failed (repeatable): its id, a part that only it has, or a "
+        "pattern with * and ?",
     )
     from_run.add_argument(
         "--replace", action="store_true", help="in place of the stored sessions, instead of beside them"
@@ -90,17 +94,35 @@ class Wanted(NamedTuple):
 def _accept(options: argparse.Namespace) -> int:
     whole, store = read_run(options.run_json), Store(options.baselines)
     run = by_test(whole, options.run_json)
-    named = frozenset(options.test)
-    if unknown := named - run.keys():
-        raise SettingsError(
-            f"{options.run_json} has no test {', '.join(sorted(unknown))}; it has {_some(list(run))}. A test "
-            "whose own checks failed has no joules in it"
-        )
+    named = frozenset(
+        test_id for name in options.test for test_id in _tests_named(name, run, options.run_json)
+    )
     chosen = [judgement for test_id, judgement in run.items() if not named or test_id in named]
     wanted = Wanted(named, options.replace, options.estimates == "gate", options.keep)
     decisions = accept(chosen, whole.yardstick, store, wanted, say)
     say(f"{counts_text(decisions)} of {options.run_json}")
-    return 1 if any(one.what == "left out" and one.record.test_id in named for one in decisions) else 0
+    is_missing = any(one.what == "left out" and one.record.test_id in named for one in decisions)
+    return 1 if is_missing or all(one.what == "left out" for one in decisions) else 0
+
+
+def _tests_named(name: str, ids: Iterable[str], path: Path) -> list[str]:
+    """Those of *ids* that *name* means: one test with all its parameters, or what fits a pattern.
+
+    Raises:
+        SettingsError: There is none, or *name* is a part of several tests: none is accepted by accident.
+    """
+    found = matching(name, ids)
+    if not found:
+        raise SettingsError(
+            f"{path} has no test {name!r}.{did_you_mean_test(name, ids)} A test whose own checks failed is "
+            "not in it"
+        )
+    if len({one.partition("[")[0] for one in found}) > 1 and not {*"*?"} & {*name}:
+        raise SettingsError(
+            f"{name!r} is a part of {len(found)} tests of {path}: {_some(found)}. Give more of the id, or a "
+            "pattern with * for all of them"
+        )
+    return found
 
 
 def accept(

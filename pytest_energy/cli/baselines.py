@@ -25,6 +25,7 @@ from pytest_energy.errors import BaselineError, EnergyError, NotComparable, Sett
 from pytest_energy.model import Record
 from pytest_energy.prediction.calibration_file import load
 from pytest_energy.report.cells import printable
+from pytest_energy.spelling import did_you_mean
 from pytest_energy.stats.compare import centre_ratio
 from pytest_energy.units import percent_change_text
 from pytest_energy.yardstick import is_yardstick
@@ -273,7 +274,10 @@ def _prune(options: argparse.Namespace) -> int:
     machines = {baseline.machine_key for baseline in baselines.values()}
     if options.machine is not None and options.machine not in machines:
         known = ", ".join(sorted(machines)) or "none"
-        raise SettingsError(f"no baseline is of the machine {options.machine!r}; there are {known}")
+        raise SettingsError(
+            f"no baseline is of the machine {options.machine!r}.{did_you_mean(options.machine, machines)} "
+            f"The machines are: {known}"
+        )
     verb = "removed" if options.yes else "would be removed"
     counts, failures = [], []
     for path, baseline in baselines.items():

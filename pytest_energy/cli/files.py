@@ -16,10 +16,12 @@ from pytest_energy.report.formats import write, write_each
 from pytest_energy.report.outputs import Output
 from pytest_energy.report.to_json import MOST_BYTES, read
 from pytest_energy.report.view import View
+from pytest_energy.spelling import listed, near_file, nearest
 from pytest_energy.whole_file import read_whole
 from pytest_energy.yardstick import Yardstick
 
-_WHAT_TO_GIVE = "give a file written by --energy-out"
+_NAMED_TESTS = 5  # of those that a message lists
+_WHAT_TO_GIVE = " Give a file written by --energy-out."
 
 
 def say(*lines: str) -> None:
@@ -43,7 +45,7 @@ def read_run(path: Path) -> View:
         text = read_whole(path, MOST_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         because = getattr(error, "strerror", None) or error
-        raise SettingsError(f"{path} can't be read: {because}; {_WHAT_TO_GIVE}") from error
+        raise SettingsError(f"{path} can't be read: {because}.{near_file(path) or _WHAT_TO_GIVE}") from error
     try:
         run = read(text, str(path))
         for number, judgement in enumerate(run.judgements):
@@ -52,7 +54,7 @@ def read_run(path: Path) -> View:
             _check_rounds(record, f"{path}: yardstick[{number}] ({record.test_id})")
     except FormatError as error:
         raise SettingsError(
-            f"{error}; {_WHAT_TO_GIVE}; if a newer pytest-energy wrote it, upgrade this one "
+            f"{error}.{_WHAT_TO_GIVE} If a newer pytest-energy wrote it, upgrade this one "
             "(pip install --upgrade pytest-energy)"
         ) from error
     return run
@@ -78,6 +80,17 @@ def _check_rounds(record: Record, where: str) -> None:
             raise FormatError(
                 f"{where}: rounds[{number}]: uncertainty_j is {reading.uncertainty_j}; it is 0 or more"
             )
+
+
+def did_you_mean_test(name: str, ids: Iterable[str]) -> str:
+    """A sentence that names some of *ids*, those that are most like *name* first; it begins with a blank."""
+    known = sorted(set(ids))
+    names = {one.rpartition("::")[2]: one for one in known}
+    near = nearest(name, known, count=_NAMED_TESTS) or [names[one] for one in nearest(name, names)]
+    if near:
+        return f" Did you mean {listed(near)}?"
+    more = f" and {len(known) - _NAMED_TESTS:,} more" if len(known) > _NAMED_TESTS else ""
+    return f" It has {', '.join(known[:_NAMED_TESTS])}{more}." if known else " It has no test."
 
 
 def read_by_test(path: Path) -> dict[str, Judgement]:

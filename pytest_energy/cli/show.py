@@ -2,21 +2,17 @@
 
 import argparse
 import sys
-from collections.abc import Iterable
-from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pytest_energy.baselines.machine import COUNTS_PREFIX
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.baselines.store import Store
 from pytest_energy.cli.arguments import Commands, add_baselines, add_width
-from pytest_energy.cli.files import read_run, say
+from pytest_energy.cli.files import did_you_mean_test, read_run, say
 from pytest_energy.errors import SettingsError
 from pytest_energy.report import counts_history, history
 from pytest_energy.report.formats import summary_text
-
-_NAMED_TESTS = 5  # of those that a message lists
+from pytest_energy.spelling import matching
 
 
 def register(commands: Commands) -> None:
@@ -59,24 +55,18 @@ def _history_of(baseline: Baseline, *, is_ascii: bool) -> str:
 
 
 def _paths_named(store: Store, name: str) -> list[Path]:
-    """Files of the tests that *name* means: that very id, else those it is part of, else those it fits."""
+    """Files of the tests that *name* means."""
     if exact := store.paths_of(name):
         return list(exact)
     ids = {path: store.test_id_of(path) for path in store.paths()}
-    paths = [path for path, test_id in ids.items() if name in test_id]
-    pattern = name.replace("[", "[[]")  # `*` is any text and `?` any character, a bracket is a bracket
-    paths = paths or [path for path, test_id in ids.items() if fnmatchcase(test_id, pattern)]
-    if paths:
+    meant = matching(name, ids.values())
+    if paths := [path for path, test_id in ids.items() if test_id in meant]:
         return sorted(paths, key=lambda path: (ids[path], path))
     if not ids:
         raise SettingsError(
             f"{store.folder} holds no baselines, so none of {name!r}; name their folder with --baselines, or "
             "make them with pytest --energy-baseline=add"
         )
-    raise SettingsError(f"no baseline in {store.folder} is of {name!r}; {_near_text(name, ids.values())}")
-
-
-def _near_text(name: str, ids: Iterable[str]) -> str:
-    known = sorted(set(ids))
-    near = get_close_matches(name, known, n=_NAMED_TESTS, cutoff=0.5) or known[:_NAMED_TESTS]
-    return f"there are {len(known)} tests, such as {', '.join(near)}"
+    raise SettingsError(
+        f"no baseline in {store.folder} is of {name!r}.{did_you_mean_test(name, ids.values())}"
+    )

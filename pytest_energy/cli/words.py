@@ -36,7 +36,7 @@ class Parser(argparse.ArgumentParser):
     """Ends with status 2 and a sentence of what is wrong, as any parser does, and asks what was meant."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(f"{message}.{self._meant(message)}")
+        super().error(f"{message.rstrip('.')}.{self._meant(message)}")
 
     def _meant(self, message: str) -> str:
         if wrong := _WRONG_CHOICE.search(message):

@@ -12,7 +12,7 @@ import pytest
 import pytest_energy.machine_time  # noqa: F401  # its clocks are taken before any test can replace them
 from pytest_energy.lazy_module import put_back
 from pytest_energy.masking import secrets_of_run
-from pytest_energy.plugin import hookspecs, lifecycle, mark, options
+from pytest_energy.plugin import frames, hookspecs, lifecycle, mark, options
 
 if TYPE_CHECKING:
     from pytest_energy.plugin.fixture import Energy
@@ -29,8 +29,11 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)  # a conftest.py may make an engine
-def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> None:
     early_config.add_cleanup(secrets_of_run())
+    options.suggest(parser, args)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -74,6 +77,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item,
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    frames.hide_own_frames(item, call)
     return lifecycle.with_energy(item, (yield))

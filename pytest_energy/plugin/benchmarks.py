@@ -177,7 +177,7 @@ def _measured_method(theirs: Callable[..., object], what: str, item: pytest.Item
         result = theirs(*bound.args, **bound.kwargs)
         because = why_not_done(result)
         if because is not None:
-            item.stash[MEASUREMENT].give_up(because)
+            item.stash[MEASUREMENT].give_up(because.replace("\n", " "))
             return result
         work = BenchmarkWork(
             what=f"one call of {what}(...)",

@@ -12,12 +12,18 @@ from functools import partial
 from os import PathLike
 from typing import TypeVar
 
-from pytest_energy.codec import brief
 from pytest_energy.command import CommandResult, CommandWork
-from pytest_energy.errors import EnergyError
 from pytest_energy.masking import COVER, Hidden
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.plugin.measurement import Measurement
+from pytest_energy.plugin.mistakes import (
+    Guarded,
+    called_right,
+    check_function,
+    check_names,
+    sample_count,
+    window_name,
+)
 from pytest_energy.plugin.progress import say
 from pytest_energy.plugin.windows import Window
 from pytest_energy.profiling.costs import Rounds
@@ -37,7 +43,7 @@ from pytest_energy.work import CallWork
 R = TypeVar("R")
 
 
-class Energy:
+class Energy(Guarded):
     """What one test measures: the fixture `energy`."""
 
     __slots__ = ("_measurement",)
@@ -45,6 +51,10 @@ class Energy:
     def __init__(self, measurement: Measurement) -> None:
         self._measurement = measurement
 
+    def __repr__(self) -> str:
+        return f"<energy of {self._measurement.test_id}>"
+
+    @called_right
     def measure(
         self,
         work: Callable[..., R],
@@ -73,18 +83,18 @@ class Energy:
         Raises:
             EnergyError: Rounds were measured already, a window is open, or *traced* is no function.
         """
-        if traced is not None and not callable(traced):
-            raise EnergyError(
-                f"energy.measure: traced is {brief(traced)}; give a function without arguments, such as "
-                "functools.partial(step, batch)"
-            )
-        call = partial(work, *args, **kwargs)
+        check_function(work, "measure")
+        check_names(work, args, kwargs)
+        if traced is not None:
+            check_function(traced, "measure", "traced")
+        call, samples = partial(work, *args, **kwargs), sample_count(samples)
         result = self._measurement.measure(CallWork(call=call, samples=samples, traced=traced))
         if self._measurement.run.settings.measures_operators and self._measurement.takes_parts:
             energy = self._operators_of(call) if traced is None else self._operators_of_piece(traced)
             say(self._measurement.run.config, f"{self._measurement.test_id}\n{energy}")
         return result
 
+    @called_right
     def operators(
         self,
         work: Callable[..., object],
@@ -113,7 +123,8 @@ class Energy:
         Raises:
             EnergyError: A window is open, or rounds were measured already.
         """
-        call = partial(work, *args, **kwargs)
+        check_function(work, "operators")
+        call, samples = partial(work, *args, **kwargs), sample_count(samples)
         self._measurement.measure(CallWork(call=call, samples=samples))
         return self._operators_of(call)
 
@@ -139,6 +150,7 @@ class Energy:
         measurement.keep(Metrics(energy.metrics, energy.absent))
         return energy
 
+    @called_right
     def window(self, name: str, samples: int | None = None) -> AbstractContextManager[Window]:
         """Measure the block as a window called *name*.
 
@@ -151,8 +163,9 @@ class Energy:
         Raises:
             EnergyError: The window is outside the rounds that `measure` has taken.
         """
-        return self._measurement.window(name, samples)
+        return self._measurement.window(window_name(name), sample_count(samples))
 
+    @called_right
     def requests(
         self,
         engine: Engine,
@@ -211,6 +224,7 @@ class Energy:
         run.meter.adopt(pids, on=() if pids else engine.facts.channels)
         return self._measurement.measure(work, unmeasured_because=work.why_unmeasured(run.channel_names))
 
+    @called_right
     def model(self, module: object, example_input: object) -> None:
         """Describe the model at work: parameters, MACs of one sample, size. Measures nothing.
 
@@ -228,6 +242,7 @@ class Energy:
             by_thop = self._measurement.run.settings.counts_macs_by_thop
             self._measurement.facts = model_facts(module, example_input, by_thop=by_thop)
 
+    @called_right
     def layers(
         self,
         module: object,
@@ -262,7 +277,7 @@ class Energy:
         self._measurement.refuse_inside_window(
             "energy.layers opens windows of its own and can't be called inside one"
         )
-        measurement = self._measurement
+        measurement, samples = self._measurement, sample_count(samples)
         if loss is None and optimizer is None:
             energy = measure_layers(
                 module,
@@ -283,6 +298,7 @@ class Energy:
         self._measurement.keep(Metrics(energy.metrics, energy.absent))
         return energy
 
+    @called_right
     def command(
         self,
         args: Sequence[str | PathLike[str]],
@@ -319,7 +335,7 @@ class Energy:
         args, env = COVER, None  # what a traceback shows of them
         work = CommandWork(
             args=words,
-            samples=samples,
+            samples=sample_count(samples),
             timeout_s=timeout_s,
             env=variables,
             cwd=cwd,
@@ -328,6 +344,7 @@ class Energy:
         )
         return self._measurement.measure(work)
 
+    @called_right
     def record(self, **metrics: float | None) -> None:
         """Keep metrics of your own beside the joules; `accuracy`, a share, also feeds overall_efficiency.
 

@@ -6,7 +6,7 @@ from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.plugin.mark import EnergyMark
 
 
-def metric(test_id: str, name: str, value: float | None) -> Metrics:
+def metric(name: str, value: float | None) -> Metrics:
     """A metric that a test has recorded.
 
     Raises:
@@ -17,12 +17,12 @@ def metric(test_id: str, name: str, value: float | None) -> Metrics:
     number = number_of(value)
     if number is None:
         raise EnergyError(
-            f"{test_id}: energy.record({name}={brief(value)}): give a number up to {MOST_NUMBER:g}"
+            f"energy.record: {name} must be a number up to {MOST_NUMBER:g}, or None. Got {brief(value)}."
         )
     return Metrics({name: number})
 
 
-def check_units(test_id: str, mark: EnergyMark, *, samples: int | None, output_tokens: int | None) -> None:
+def check_units(mark: EnergyMark, *, samples: int | None, output_tokens: int | None) -> None:
     """Check that each limit of *mark* has its unit.
 
     Raises:
@@ -30,11 +30,11 @@ def check_units(test_id: str, mark: EnergyMark, *, samples: int | None, output_t
     """
     if mark.budget_per_sample_j is not None and samples is None:
         raise EnergyError(
-            f"{test_id}: budget_per_sample={mark.budget_per_sample_j:g} needs the samples "
-            "in a round: give samples= to the marker, energy.measure or energy.window"
+            f"budget_per_sample={mark.budget_per_sample_j:g} needs the number of samples in a round.\n"
+            "Set samples= in the marker, in energy.measure or in energy.window."
         )
     if mark.budget_per_token_j is not None and output_tokens is None:
         raise EnergyError(
-            f"{test_id}: budget_per_token={mark.budget_per_token_j:g} needs tokens that an "
-            "engine counts: measure the load with energy.requests"
+            f"budget_per_token={mark.budget_per_token_j:g} needs tokens that an engine counts.\n"
+            "Measure the load with energy.requests."
         )

@@ -5,15 +5,19 @@ Rule 2: it is judged when its body is over, so that a verdict fails it as any ch
 have opened windows, or nothing was measured so far, it is judged when its fixtures are over.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import TypeVar
 
 import pytest
 
+from pytest_energy.errors import EnergyError, EnergyWarning
 from pytest_energy.plugin import benchmarks
 from pytest_energy.plugin.batches import joined
 from pytest_energy.plugin.fixture import Energy
 from pytest_energy.plugin.mark import EnergyMark, id_of, is_energy_test
 from pytest_energy.plugin.measurement import Measurement
+from pytest_energy.plugin.mistakes import UNUSED
 from pytest_energy.plugin.reports import (
     failure_text,
     forget_judgement,
@@ -37,6 +41,8 @@ from pytest_energy.plugin.trials import trials_of
 from pytest_energy.plugin.waiting import is_expected_to_fail, may_run_again
 from pytest_energy.plugin.yardstick import yardstick_of
 from pytest_energy.sensors.replay import round_to_json
+
+R = TypeVar("R")
 
 
 def prepare(item: pytest.Item) -> None:
@@ -96,7 +102,7 @@ def judge_call(item: pytest.Item, *, fixtures_measure: bool = False) -> None:
     if measurement.is_off or getattr(item, "_excinfo", None):  # where a `TestCase` keeps that it went wrong
         return
     if item.stash.get(IS_BENCHMARK, False):
-        benchmarks.finish(item, measurement)
+        _or_fail(partial(benchmarks.finish, item, measurement))
     if fixtures_measure or not measurement.is_complete:
         item.stash[AWAITS_FIXTURES] = True
         return
@@ -110,8 +116,17 @@ def judge_after_fixtures(item: pytest.Item) -> None:
         _judge(item, item.stash[MEASUREMENT])
 
 
+def _or_fail(work: Callable[[], R]) -> R:
+    """What *work* returns; an error of ours fails the test in its own words, without a traceback of hooks."""
+    try:
+        return work()
+    except EnergyError as error:
+        because = str(error)
+    pytest.fail(because, pytrace=False)  # here, so that pytest shows no error that led to it
+
+
 def _judge(item: pytest.Item, measurement: Measurement) -> None:
-    record, run = measurement.to_record(), run_of(item.config)
+    record, run = _or_fail(measurement.to_record), run_of(item.config)
     first = item.stash.get(FIRST_BATCH, None)
     if first is not None:
         record = joined(first.record, record)
@@ -124,6 +139,9 @@ def _judge(item: pytest.Item, measurement: Measurement) -> None:
     if run.settings.record_path is not None and record.is_measured:
         rounds = [round_to_json(one_round) for one_round in measurement.replay_rounds()]
         item.stash[REPLAY_ROUNDS] = rounds if first is None else [*first.replay_rounds, *rounds]
+    is_unused = measurement.is_unused and not item.stash.get(IS_BENCHMARK, False)
+    if is_unused and not judgement.is_unchecked:  # a limit that nothing checks is warned of at the end
+        item.warn(EnergyWarning(f"nothing was measured: {UNUSED}"))
     if is_settled and item.stash[IS_FAILING]:
         pytest.fail(failure_text(item), pytrace=False)
 

@@ -12,7 +12,7 @@ import pytest
 from pytest_energy.errors import EnergyDeprecationWarning, EnergyError, EnergyWarning
 from pytest_energy.lazy_module import LazyModule, put_back
 from pytest_energy.plugin.mark import EnergyMark, id_of, is_energy_test, warn_of_former_names
-from pytest_energy.plugin.options import former_names, is_any_set
+from pytest_energy.plugin.options import former_names, is_any_set, misspelt_ini
 from pytest_energy.plugin.processes import Controller, Worker, is_worker
 from pytest_energy.plugin.stash import FIRST_BATCH, MEASUREMENT, REFUSAL, REPORTS, RUN, TRIALS, WAITS
 
@@ -26,6 +26,8 @@ else:
 
 def configure(config: pytest.Config) -> None:
     """Check the energy options, if any is set; register what shows and writes, or what reports to it."""
+    if misspelt := [*misspelt_ini(config)]:
+        raise pytest.UsageError("\n".join(misspelt))
     if is_any_set(config):
         try:
             _check_options(config)

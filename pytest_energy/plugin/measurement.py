@@ -13,6 +13,7 @@ from statistics import fmean
 from threading import Lock
 from typing import TypeVar
 
+from pytest_energy.codec import brief
 from pytest_energy.documents import now_text
 from pytest_energy.errors import Absent, EnergyError, printable
 from pytest_energy.masking import masked_facts
@@ -120,7 +121,7 @@ class Measurement:
             EnergyError: A window is open.
         """
         if self._open is not None:
-            raise EnergyError(f"{self.test_id}: {because}")
+            raise EnergyError(because)
 
     # Rounds
 
@@ -141,13 +142,13 @@ class Measurement:
         self._refuse_after_end()
         if self._is_whole and self._open is not None:
             raise EnergyError(
-                f"{self.test_id}: the test is measured as a whole, as it has the marker energy and doesn't "
-                "take the fixture as an argument; let it take the fixture, and it says what is measured"
+                "the test is measured as a whole: it has the marker energy, and asked for the fixture late.\n"
+                "Take the fixture as an argument: def test_work(energy)."
             )
         if self._has_begun or self._windows.windows or self._open is not None:
             raise EnergyError(
-                f"{self.test_id}: rounds can be measured once in a test, and not beside outermost windows; "
-                "name the parts of one round with energy.window inside the function that is measured"
+                "a test can be measured once.\nMeasure parts of the work with energy.window inside the "
+                "measured function,\nand other work in another test."
             )
         self._has_begun, self._work = True, work
         if self.can_measure(unmeasured_because or self.run.why_counted_alone(self._mark)):
@@ -296,8 +297,8 @@ class Measurement:
         self._refuse_after_end()
         if self._measured is not None:
             raise EnergyError(
-                f"{self.test_id}: the window {name!r} is outside the rounds that energy.measure has taken; "
-                "open it inside the function that is measured"
+                f"the window {brief(name)} is outside the function that energy.measure has measured.\n"
+                "Open it inside that function."
             )
         if self._has_begun or not self.can_measure():
             return None
@@ -326,8 +327,8 @@ class Measurement:
     def _refuse_after_end(self) -> None:
         if self._is_ended:
             raise EnergyError(
-                f"{self.test_id}: the test was judged when its body was over, so what comes after would not "
-                "count; measure it in the test, or all of it in its fixtures"
+                "the test was judged when its body was over, so this would not count.\n"
+                "Measure it in the test, or all of it in its fixtures."
             )
 
     # Parts of the work
@@ -355,6 +356,11 @@ class Measurement:
         return bool(self._unended or self._windows.windows)
 
     @property
+    def is_unused(self) -> bool:
+        """Whether the test took the fixture, and measured nothing with it."""
+        return not (self._has_begun or self.has_windows or self._is_whole)
+
+    @property
     def is_complete(self) -> bool:
         """Whether no window is open, and there are rounds or a reason why there are none."""
         return self._open is None and bool(self.rounds or self._unmeasured_because)
@@ -377,7 +383,7 @@ class Measurement:
         Raises:
             EnergyError: The value is neither a finite number nor `None`.
         """
-        self.keep(given.metric(self.test_id, name, value))
+        self.keep(given.metric(name, value))
 
     def keep(self, metrics: Metrics) -> None:
         """Keep *metrics* for the record; they win over those that are computed from it."""
@@ -404,7 +410,7 @@ class Measurement:
         description = self._work.description(len(rounds))
         if rounds:
             samples, output_tokens = self._samples(description), description.output_tokens
-            given.check_units(self.test_id, self._mark, samples=samples, output_tokens=output_tokens)
+            given.check_units(self._mark, samples=samples, output_tokens=output_tokens)
         else:
             self.give_up(why_nothing(self._unended, has_begun=self._has_begun))
         return self.run.with_metrics(self.plain_record(), self.facts, description.metrics)

@@ -5,10 +5,12 @@ Rule 2: this module is imported in every run of pytest, so it understands nothin
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 import pytest
+
+from pytest_energy.spelling import did_you_mean, nearest
 
 _WHOLE = "full"
 
@@ -262,6 +264,32 @@ def add_options(parser: pytest.Parser) -> None:
         if option.former:
             group.addoption(flag_of(option.former), default=None, help=argparse.SUPPRESS, **kind)
             parser.addini(ini_of(option.former), f"former name of {option.ini}", type=ini_type, default=None)
+
+
+def suggest(parser: pytest.Parser, words: Iterable[str]) -> None:
+    """Have pytest's message on an unknown option name the one of ours that it is nearest to."""
+    known = [flag_of(name) for option in OPTIONS for name in (option.name, option.former) if name]
+    for word in words:
+        flag, _, _ = word.partition("=")
+        if flag.startswith("--energy") and flag not in known:
+            parser.extra_info.update(("did you mean", name) for name in nearest(flag, known))
+
+
+def misspelt_ini(config: pytest.Config) -> Iterator[str]:
+    """A sentence for each ini value that is nearly one of ours, and nobody's."""
+    known = [option.ini for option in OPTIONS]
+    values = vars(config).get("_inicfg")  # pytest 9 has deprecated the public name
+    for name in config.inicfg if values is None else values:
+        if name.startswith("energy") and (near := did_you_mean(name, known)) and not _is_known(config, name):
+            yield f"no ini value is named {name}.{near}"
+
+
+def _is_known(config: pytest.Config, ini: str) -> bool:
+    try:
+        config.getini(ini)
+    except ValueError:
+        return False
+    return True
 
 
 def is_any_set(config: pytest.Config) -> bool:

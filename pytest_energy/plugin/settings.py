@@ -19,7 +19,7 @@ from pytest_energy.errors import SettingsError
 from pytest_energy.judgement import BaselineMode, Part, RunJudgement, SessionFactor
 from pytest_energy.plugin.options import OPTIONS, Option
 from pytest_energy.report.outputs import Output, output_of
-from pytest_energy.spelling import choice, did_you_mean, several
+from pytest_energy.spelling import choice, did_you_mean, listed, several
 
 T = TypeVar("T")
 
@@ -90,8 +90,8 @@ class Settings:
             shows_report=values["report"].boolean_or("full"),
             shows_all=values["report"].text == "full",
             outputs=values["out"].outputs(),
-            baseline_mode=BaselineMode(values["baseline"].choice(tuple(BaselineMode))),
-            baselines_path=values["baselines"].path(),
+            baseline_mode=values["baseline"].baseline_mode(),
+            baselines_path=values["baselines"].folder_of_baselines(),
             attempts_path=values["attempts"].path() if values["attempts"].text else None,
             sensor_names=None if replay_path or sensors.text == "auto" else sensors.names(),
             replay_path=replay_path,
@@ -154,8 +154,8 @@ class _Value:
     def text(self) -> str:
         return self.texts[0].strip() if self.texts else ""
 
-    def _must(self, wanted: str, *known: str) -> SettingsError:
-        hint = did_you_mean(self.text, known)
+    def _must(self, wanted: str, *known: str, hint: str = "") -> SettingsError:
+        hint = hint or did_you_mean(self.text, known)
         return SettingsError(f"{self.source} must be {wanted}. Got {brief(self.text)}.{hint}")
 
     def _read(self, reader: Callable[[str], T]) -> T:
@@ -214,6 +214,17 @@ class _Value:
 
     def outputs(self) -> tuple[Output, ...]:
         return tuple(output_of(text.strip(), self.folder) for text in self.texts if text.strip())
+
+    def baseline_mode(self) -> BaselineMode:
+        is_folder = "/" in self.text or (self.text and (self.folder / self.text).is_dir())
+        if is_folder and self.text not in tuple(BaselineMode):
+            raise self._must(f"{listed(BaselineMode)}", hint=f" Did you mean --energy-baselines={self.text}?")
+        return BaselineMode(self.choice(tuple(BaselineMode)))
+
+    def folder_of_baselines(self) -> Path:
+        if self.text in tuple(BaselineMode):
+            raise self._must("a folder", hint=f" Did you mean --energy-baseline={self.text}?")
+        return self.path()
 
     def path_after(self, prefix: str) -> Path | None:
         if not self.text.startswith(prefix):

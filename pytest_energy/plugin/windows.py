@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 
 from pytest_energy.model import Phase, Reading
+from pytest_energy.plugin.mistakes import UNUSED
 from pytest_energy.usage import DeviceUse
 from pytest_energy.work import WorkDescription
 
@@ -114,4 +115,4 @@ def why_nothing(unended: Iterable[str], *, has_begun: bool) -> str:
         return f"the window {names} did not come to its end: it was never closed, or left by an error"
     if has_begun:
         return "its rounds ended in an error, and the test went on"
-    return "the test uses the fixture energy, but called neither measure nor window"
+    return UNUSED

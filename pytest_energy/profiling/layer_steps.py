@@ -18,7 +18,7 @@ from pytest_energy.profiling.capture import free_bytes
 from pytest_energy.profiling.costs import Cost, PowerOf, TakeRounds, costs_of
 from pytest_energy.profiling.layer_types import LayerType, layers_of
 from pytest_energy.profiling.layers import LayerEnergy, LayerPart
-from pytest_energy.profiling.lazy_torch import torch
+from pytest_energy.profiling.lazy_torch import check_module, torch
 from pytest_energy.profiling.macs import to_arguments, unwrapped
 from pytest_energy.profiling.operator_calls import OperatorCall, Stage, captured_operators
 from pytest_energy.profiling.operator_replay import Groups, as_it_was, grouped
@@ -223,8 +223,7 @@ def training_step(
     Raises:
         EnergyError: One of them is not what it takes.
     """
-    if not isinstance(module, torch.nn.Module):
-        raise EnergyError(f"energy.layers: the model is a {type(module).__name__}, not a torch.nn.Module")
+    module = check_module(module, "layers")
     if loss is None:
         raise EnergyError("energy.layers: a training step takes loss=, which makes a number of the output")
     if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
-from pytest_energy.errors import Absent, EnergyError, NotMeasurable
+from pytest_energy.errors import Absent, NotMeasurable
 from pytest_energy.model import Reading
 from pytest_energy.profiling.capture import LayerCall, captured, eval_mode, free_bytes, out_of_place
 from pytest_energy.profiling.costs import (
@@ -30,7 +30,7 @@ from pytest_energy.profiling.costs import (
     reasons_of,
 )
 from pytest_energy.profiling.layer_types import LayerType, layers_of
-from pytest_energy.profiling.lazy_torch import torch
+from pytest_energy.profiling.lazy_torch import check_module, torch
 from pytest_energy.profiling.macs import count_macs_by, to_arguments, unwrapped
 from pytest_energy.profiling.operator_calls import Stage
 from pytest_energy.work import CallWork
@@ -193,8 +193,7 @@ def measure_layers(
         EnergyError: *module* is none, its forward pass fails, or has no layers.
         NotMeasurable: The layers' inputs don't fit in memory.
     """
-    if not isinstance(module, torch.nn.Module):
-        raise EnergyError(f"energy.layers: the model is a {type(module).__name__}, not a torch.nn.Module")
+    module = check_module(module, "layers")
     args, kwargs = to_arguments(example_input)
     with ExitStack() as stack:
         stack.enter_context(eval_mode(module))

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.metrics.discriminative import ModelFacts
-from pytest_energy.profiling.lazy_torch import torch
+from pytest_energy.profiling.lazy_torch import check_module, torch
 from pytest_energy.profiling.macs import count_macs, count_macs_thop
 
 # Ways to count that differ by more than this share count different things.
@@ -33,8 +33,7 @@ def model_facts(
     Raises:
         NotMeasurable: *module* is no `torch.nn.Module`, or has parameters whose shape is not known yet.
     """
-    if not isinstance(module, torch.nn.Module):
-        raise NotMeasurable(f"the model is a {type(module).__name__}, not a torch.nn.Module")
+    module = check_module(module, "model")
     _check_shapes_are_known(module)
     facts = ModelFacts(
         parameters=trainable_parameters(module), macs=None, size_bytes=size_bytes(module), accuracy=accuracy

@@ -16,6 +16,7 @@ from pytest_energy.model import Channel, Domain, Provenance, SensorStatus
 from pytest_energy.sensors import estimate, nvml, perf, rapl
 from pytest_energy.sensors.protocol import LeavesOut, Sensor
 from pytest_energy.sensors.pynvml_library import ODD
+from pytest_energy.spelling import did_you_mean
 
 Opener = Callable[[], Sensor]
 _Absence = tuple[SensorStatus, tuple[Reason, ...]]
@@ -134,8 +135,11 @@ def check_names(names: Iterable[str], known: Iterable[str]) -> None:
     unknown = [name for name in asked if name not in offered]
     if unknown or not asked:
         named = ", ".join(f"{name} ({_FORMER[name]})" if name in _FORMER else name for name in unknown)
-        what = f"no sensor is named {named}".rstrip()
-        raise SettingsError(f"--energy-sensors: {what}; there are auto, {', '.join(offered)} and replay:FILE")
+        what = f"no sensor is named {named}.".replace("named .", "named.")
+        hint = "".join(did_you_mean(name, ("auto", *offered)) for name in unknown)
+        raise SettingsError(
+            f"--energy-sensors: {what}{hint} It can be auto, {', '.join(offered)} or replay:FILE."
+        )
 
 
 def _named(names: Iterable[str], known: Mapping[str, Opener]) -> SensorSet:

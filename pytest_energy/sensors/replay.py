@@ -40,6 +40,7 @@ from pytest_energy.conversion import as_document, plain
 from pytest_energy.documents import format_of
 from pytest_energy.errors import FormatError, NotMeasurable, SettingsError
 from pytest_energy.model import Domain, Phase, Reading, Tick, Trace
+from pytest_energy.spelling import near_file
 from pytest_energy.whole_file import read_whole, write_whole, writing
 
 FORMAT_VERSION = 1
@@ -145,7 +146,9 @@ def load_replay(path: Path) -> Replay:
     try:
         text = read_whole(path, MOST_BYTES).decode("utf-8")
     except OSError as error:
-        raise SettingsError(f"the replay file {path} can't be read: {error.strerror or error}") from error
+        raise SettingsError(
+            f"the replay file {path} can't be read: {error.strerror or error}.{near_file(path)}"
+        ) from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"the replay file {path} is not UTF-8 text: {error}") from error
     try:

@@ -130,7 +130,7 @@ def test_a_marked_test_that_asks_at_run_time_is_measured_whole(project: Project)
     assert [phase["name"] for phase in run.test()["rounds"][0]["phases"]] == ["part"]
     run = run_of(project, f"{OVER}{body}    energy.measure(int)\n")
     run.result.assert_outcomes(failed=1)
-    assert "let it take the fixture" in run.text
+    assert "Take the fixture as an argument" in run.text
 
 
 GATED = (

@@ -247,7 +247,7 @@ class TestTheCallMore:
         done = run(project)
         done.result.assert_outcomes(passed=1, failed=1)
         assert calls(done.test()) == 1
-        assert "traced is 3; give a function without arguments" in done.text
+        assert "takes a function as traced=. Got an int: 3." in done.text
 
     def test_one_that_fails_fails_nothing(self, project: Project) -> None:
         """Work that can be done once has no counts, and the record says why."""

@@ -186,7 +186,7 @@ def test_beside_measured_rounds_is_an_error(project: Project) -> None:
     project.replay({"test_work": ROUNDS_J})
     run = project.run()
     run.result.assert_outcomes(failed=1)
-    assert "rounds can be measured once in a test" in run.text
+    assert "a test can be measured once" in run.text
 
 
 def test_a_wrong_shape_is_told(project: Project) -> None:

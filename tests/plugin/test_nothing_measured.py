@@ -58,7 +58,7 @@ def test_what_was_not_asked_for_is_not_written(project: Project) -> None:
 # Each test that asks for energy
 
 
-UNTAKEN = "called neither measure nor window"
+UNTAKEN = "calls neither energy.measure nor energy.window"
 UNENDED = "the window 'x' did not come to its end: it was never closed, or left by an error"
 BODIES = {
     "pass": UNTAKEN,
@@ -78,9 +78,22 @@ def test_each_way_to_measure_nothing_has_its_reason(project: Project, mark: str,
     """A test that asked for energy and used none of it, or not to the end, is unmeasured, and says why."""
     project.write(f"{mark}def test_work(energy):\n    {body}\n")
     project.replay({"test_work": [10.0] * 5})
-    run = project.run()
-    run.result.assert_outcomes(passed=1)
+    run = project.run(
+        "-W", "default"
+    )  # each is warned of once: that a budget holds nothing, or that nothing is measured
+    run.result.assert_outcomes(passed=1, warnings=1 if mark or BODIES[body] == UNTAKEN else 0)
     assert run.verdict() == "unmeasured"
     assert BODIES[body] in run.test()["unmeasured_because"]
     assert run.test()["rounds"] == []
-    assert project.run("--energy-strict").result.ret == 1
+    assert project.run("-W", "default", "--energy-strict").result.ret == 1
+
+
+def test_a_fixture_that_is_not_used_is_an_error_where_warnings_are(project: Project) -> None:
+    """The run's document has the test all the same; where nothing is measured on purpose, nothing warns."""
+    project.write("def test_work(energy):\n    pass\n")
+    project.replay({"test_work": [10.0] * 5})
+    run = project.run("-W", "error")
+    run.result.assert_outcomes(passed=1, errors=1)
+    assert "EnergyWarning: nothing was measured" in run.text
+    assert run.verdict() == "unmeasured"
+    project.run("-W", "error", "--energy-off").result.assert_outcomes(passed=1)

@@ -108,7 +108,7 @@ def test_its_name_is_known(project: Project) -> None:
     """A misspelt sensor stops the run with the names there are, one's own among them."""
     run = project.run("--energy-sensors=bord")
     assert run.result.ret == pytest.ExitCode.USAGE_ERROR
-    assert "no sensor is named bord; there are auto, nvml, rapl, estimate, board" in run.text
+    assert "no sensor is named bord. Did you mean board? It can be auto, nvml" in run.text
 
 
 @pytest.mark.usefixtures("counter")

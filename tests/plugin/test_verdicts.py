@@ -59,7 +59,7 @@ def test_a_budget_a_token_without_tokens_is_an_error(project: Project) -> None:
     project.replay({"test_work": rounds(10)})
     run = project.run()
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED
-    assert "measure the load with energy.requests" in run.text
+    assert "Measure the load with energy.requests" in run.text
 
 
 def test_a_budget_a_sample_without_samples_is_an_error(project: Project) -> None:
@@ -68,7 +68,7 @@ def test_a_budget_a_sample_without_samples_is_an_error(project: Project) -> None
     project.replay({"test_work": rounds(10)})
     run = project.run()
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED
-    assert "needs the samples in a round" in run.text
+    assert "needs the number of samples in a round" in run.text
 
 
 def test_the_first_run_has_no_baseline(project: Project) -> None:

@@ -356,7 +356,7 @@ def test_a_mode_that_there_is_not_stops_the_run(wall: Project, mode: str) -> Non
     """A misspelt word must not turn it off."""
     run = measured(wall, f"--energy-yardstick={mode}")
     assert run.result.ret == pytest.ExitCode.USAGE_ERROR
-    assert f"--energy-yardstick={mode!r}: give one of auto, on, off" in run.text
+    assert f"--energy-yardstick must be auto, on or off. Got {mode!r}." in run.text
 
 
 # What is written

@@ -1,10 +1,20 @@
 """What was meant by a word that an option doesn't take."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_energy.spelling import choice, did_you_mean, listed, nearest, several
+from pytest_energy.spelling import (
+    choice,
+    did_you_mean,
+    listed,
+    matching,
+    near_file,
+    nearest,
+    several,
+)
 
 WORDS = ("check", "add", "replace", "off")
 
@@ -54,3 +64,37 @@ def test_each_of_several_words_is_checked() -> None:
 def test_a_list_reads_as_a_sentence() -> None:
     """One word stands alone."""
     assert (listed(["a"]), listed(["a", "b", "c"])) == ("a", "a, b or c")
+
+
+IDS = (
+    "a.py::test_sort",
+    "a.py::test_sort[1]",
+    "a.py::TestB::test_sort",
+    "b.py::test_sort_fast",
+    "b.py::test_x[a]",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("a.py::test_sort", ["a.py::test_sort"]),
+        ("test_sort", ["a.py::TestB::test_sort", "a.py::test_sort", "a.py::test_sort[1]"]),
+        ("TestB::test_sort", ["a.py::TestB::test_sort"]),
+        ("b.py::test_x", ["b.py::test_x[a]"]),
+        ("fast", ["b.py::test_sort_fast"]),
+        ("b.py::*", ["b.py::test_sort_fast", "b.py::test_x[a]"]),
+        ("*[?]", ["a.py::test_sort[1]", "b.py::test_x[a]"]),
+        ("nothing", []),
+    ],
+)
+def test_a_name_means_the_nearest_kind_of_match(name: str, found: list[str]) -> None:
+    """An id, before a test's name, before a part of an id, before a pattern."""
+    assert matching(name, IDS) == found
+
+
+def test_the_file_beside_is_named(tmp_path: Path) -> None:
+    """The one that is spelt most alike; in a folder that isn't there is none."""
+    (tmp_path / "run.json").touch()
+    assert near_file(tmp_path / "rnu.json") == " Did you mean run.json?"
+    assert near_file(tmp_path / "nowhere" / "run.json") == ""

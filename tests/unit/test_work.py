@@ -31,5 +31,5 @@ def test_a_piece_that_leaves_its_work_undone_is_refused() -> None:
 
     async def piece() -> None: ...
 
-    with pytest.raises(EnergyError, match="has done nothing yet"):
+    with pytest.raises(EnergyError, match="nothing ran: the call returned a coroutine"):
         CallWork(call=lambda: None, traced=piece).counts(FakeTrace(counts=COUNTS))

@@ -113,7 +113,6 @@ def test_a_named_test_without_joules_is_status_1(
 ) -> None:
     """What was asked for by name and can't be had is no success."""
     run = run_of(tmp_path, at(None if verdict is Verdict.UNMEASURED else 10.0, verdict=verdict))
-    assert accepted(cli, run, folder)[0] == 0
     status, out, _ = accepted(cli, run, folder, f"--test={WORK}")
     assert status == 1
     assert f"left out: {WORK}: its verdict is {verdict}: " in out
@@ -125,7 +124,7 @@ def test_a_name_that_the_run_has_not(cli: Cli, tmp_path: Path, folder: Path) -> 
     run = run_of(tmp_path, at())
     status, out, err = accepted(cli, run, folder, f"--test={WORK}", "--test=t.py::test_wrok")
     assert (status, out) == (2, "")
-    assert f"{run} has no test t.py::test_wrok; it has {WORK}. A test whose own checks failed" in err
+    assert f"{run} has no test 't.py::test_wrok'. Did you mean {WORK}? A test whose own" in err
     assert not folder.exists()
 
 
@@ -202,7 +201,7 @@ def test_what_can_not_stand_beside_is_left_out(cli: Cli, tmp_path: Path, folder:
     accepted(cli, run_of(tmp_path, at()), folder)
     run = run_of(tmp_path, at(provenance=Provenance.REPLAYED, created="2025-11-21T10:00:00Z"))
     status, out, _ = accepted(cli, run, folder)
-    assert status == 0
+    assert status == 1
     assert "provenance: 'measured' in the baseline, 'replayed' now" in out
     assert "--replace starts anew" in out
     assert energies_j(folder) == [10.0]
@@ -212,7 +211,41 @@ def test_what_can_not_stand_beside_is_left_out(cli: Cli, tmp_path: Path, folder:
 def test_an_empty_run_takes_nothing(cli: Cli, tmp_path: Path, folder: Path) -> None:
     """A run without energy tests is said to have none."""
     run = run_of(tmp_path)
-    assert accepted(cli, run, folder) == (0, f"no test of {run}\n", "")
+    assert accepted(cli, run, folder) == (1, f"no test of {run}\n", "")
+
+
+SORTS = ("t.py::test_sort[1]", "t.py::test_sort[2]", "t.py::test_sort_fast")
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("test_sort", 2), ("sort_fast", 1), ("*sort*", 3), ("test_sort[2]", 1)]
+)
+def test_a_part_of_an_id_is_enough(cli: Cli, tmp_path: Path, folder: Path, name: str, count: int) -> None:
+    """A test's name takes all its parameters, a part the one test that has it, and a pattern all that fit."""
+    run = run_of(tmp_path, *(at(10.0, test_id) for test_id in SORTS))
+    status, out, _ = accepted(cli, run, folder, f"--test={name}")
+    assert status == 0
+    assert out.endswith(f"{count} taken of {run}\n")
+
+
+def test_a_part_of_several_tests_takes_none(cli: Cli, tmp_path: Path, folder: Path) -> None:
+    """Nothing is accepted by accident; the tests are listed, and the ways to name them."""
+    run = run_of(tmp_path, *(at(10.0, test_id) for test_id in SORTS))
+    status, _, err = accepted(cli, run, folder, "--test=sort")
+    assert status == 2
+    assert f"'sort' is a part of 3 tests of {run}: {', '.join(SORTS)}." in err
+    assert not folder.exists()
+
+
+def test_where_nothing_is_taken_the_status_says_so(cli: Cli, tmp_path: Path, folder: Path) -> None:
+    """A pipeline must notice; taken twice, what is there already is no failure."""
+    run = run_of(tmp_path, at(10.0, verdict=Verdict.REGRESSION))
+    status, out, _ = accepted(cli, run, folder)
+    assert status == 1
+    assert "left out: t.py::test_work: its verdict is regression" in out
+    good = run_of(tmp_path, at(10.0))
+    assert accepted(cli, good, folder)[0] == 0
+    assert accepted(cli, good, folder)[0] == 0
 
 
 # Bad input: nothing is written

@@ -318,7 +318,7 @@ def test_prune_takes_tests_that_a_run_has_not(cli: Cli, store: Store, tmp_path: 
         (["--keep=some"], "must be a whole number of at least 1. Got 'some'."),
         (["--older-than=-1"], "must be a number of days of at least 0, such as 30. Got '-1'."),
         (["--older-than=nan"], "Got 'nan'."),
-        (["--keep=4", "--machine=h200"], "no baseline is of the machine 'h200'; there are h100"),
+        (["--keep=4", "--machine=h200"], "no baseline is of the machine 'h200'. The machines are: h100"),
         (["--missing-tests-from=none.json"], "none.json can't be read"),
     ],
 )

@@ -18,7 +18,7 @@ def test_show_needs_a_file_that_is_there(cli: Cli, tmp_path: Path) -> None:
     status, out, err = cli("show", tmp_path / "none.json")
     assert (status, out) == (2, "")
     assert err.startswith(f"pytest-energy: {tmp_path}/none.json can't be read: ")
-    assert err.endswith("give a file written by --energy-out\n")
+    assert err.endswith("Give a file written by --energy-out.\n")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_run_that_was_tampered_with(cli: Cli, tmp_path: Path, old: str, new: s
     assert (status, out) == (2, "")
     assert err.startswith(f"pytest-energy: {path}")
     assert what in err
-    assert "give a file written by --energy-out" in err
+    assert "Give a file written by --energy-out" in err
 
 
 def test_a_load_with_joules_that_can_not_be_is_named(tmp_path: Path) -> None:

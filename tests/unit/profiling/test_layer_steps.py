@@ -174,5 +174,5 @@ class TestArguments:
 
     def test_a_model_must_be_torch_s(self) -> None:
         """It is named for what it is."""
-        with pytest.raises(EnergyError, match="the model is a str"):
+        with pytest.raises(EnergyError, match=r"takes a torch\.nn\.Module\. Got a str"):
             training_step("resnet", torch.ones(1), lambda output: output, None)

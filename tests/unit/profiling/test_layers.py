@@ -296,5 +296,5 @@ class TestShares:
 
 def test_a_model_must_be_torch_s() -> None:
     """It is named for what it is."""
-    with pytest.raises(EnergyError, match="the model is a str"):
+    with pytest.raises(EnergyError, match=r"takes a torch\.nn\.Module\. Got a str"):
         measure_layers("resnet", torch.ones(1), Bench())

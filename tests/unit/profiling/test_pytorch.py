@@ -59,7 +59,7 @@ class TestModelFacts:
 
     def test_no_module_is_refused(self) -> None:
         """What isn't a module is named for what it is."""
-        with pytest.raises(NotMeasurable, match="the model is a str"):
+        with pytest.raises(NotMeasurable, match=r"takes a torch\.nn\.Module\. Got a str"):
             model_facts("resnet18", torch.randn(1, 5))
 
     @pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")  # older torch

@@ -174,17 +174,17 @@ def test_mixing_provenances_is_refused() -> None:
     assert (nvml.close_count, estimate.close_count) == (1, 1)
 
 
-@pytest.mark.parametrize(("names", "what"), [(("nvlm",), "is named nvlm"), ((), "no sensor is named;")])
+@pytest.mark.parametrize(("names", "what"), [(("nvlm",), "is named nvlm"), ((), "no sensor is named.")])
 def test_an_unknown_name_lists_the_known(names: tuple[str, ...], what: str) -> None:
     """A misspelt sensor stops the run, with the names there are; so does none at all."""
-    with pytest.raises(SettingsError, match="there are auto, nvml, rapl, estimate and replay:FILE") as caught:
+    with pytest.raises(SettingsError, match="It can be auto, nvml, rapl, estimate or replay:FILE") as caught:
         detect(names, openers=ALL)
     assert what in str(caught.value)
 
 
 def test_a_former_sensor_is_refused_with_what_took_its_place() -> None:
     """Who asks for a sensor that this package had is told by which one its counters are read."""
-    with pytest.raises(SettingsError, match=r"named pyrapl \(rapl reads the same counters\); there are auto"):
+    with pytest.raises(SettingsError, match=r"named pyrapl \(rapl reads the same counters\)"):
         detect(("pyrapl",), openers=ALL)
 
 
