@@ -133,15 +133,21 @@ class Operation:
     pair_count: float
 
 
-def pairs(cell: Cell, rng: random.Random) -> list[PairBlock]:
-    """The blocks of one comparison of a revision with itself, around 100 J."""
+def pairs(cell: Cell, rng: random.Random, *, precision: float | None = None) -> list[PairBlock]:
+    """The blocks of one comparison of a revision with itself, around 100 J.
+
+    Pairs are taken until they are known to *precision*, or as the tolerance of *cell* asks.
+    """
+    precision = precision_of_pairs(cell.tolerance) if precision is None else precision
     blocks: list[PairBlock] = []
     for number in range(cell.block_count):
-        blocks.append(_block(cell, blocks, number, rng))
+        blocks.append(_block(cell, blocks, number, rng, precision))
     return blocks
 
 
-def _block(cell: Cell, earlier: Sequence[PairBlock], number: int, rng: random.Random) -> PairBlock:
+def _block(
+    cell: Cell, earlier: Sequence[PairBlock], number: int, rng: random.Random, precision: float
+) -> PairBlock:
     """The pairs of block *number*, by two fresh processes."""
     cap = MOST_PAIR_COUNT if cell.pair_count is None else cell.pair_count
     most = share_of(cap, block=number, block_count=cell.block_count)
@@ -155,7 +161,7 @@ def _block(cell: Cell, earlier: Sequence[PairBlock], number: int, rng: random.Ra
         ):
             side_j.append(100 * math.exp(level + noise[time]))
         block = PairBlock(before=_sample(energies_j[0]), after=_sample(energies_j[1]))
-        if cell.pair_count is None and not _needs_more([*earlier, block], most, number, cell):
+        if cell.pair_count is None and not _needs_more([*earlier, block], most, number, cell, precision):
             break
     return block
 
@@ -174,11 +180,11 @@ def _sample(energies_j: Sequence[float]) -> RoundEnergies:
     return RoundEnergies(energies_j=tuple(energies_j), uncertainties_j=(0.0,) * len(energies_j))
 
 
-def _needs_more(blocks: Sequence[PairBlock], most: int, number: int, cell: Cell) -> bool:
+def _needs_more(blocks: Sequence[PairBlock], most: int, number: int, cell: Cell, precision: float) -> bool:
     least = share_of(LEAST_PAIR_COUNT, block=number, block_count=cell.block_count)
     return needs_more_pairs(
         blocks,
-        precision=precision_of_pairs(cell.tolerance),
+        precision=precision,
         least=max(LEAST_BLOCK_PAIR_COUNT, least),
         cap=most,
         block_count=cell.block_count,

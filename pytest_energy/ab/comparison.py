@@ -48,6 +48,7 @@ class ComparisonPlan:
         pair_count: Pairs of rounds per test at most, over all blocks.
         block_count: Blocks of fresh processes.
         max_time_s: Seconds after which no more pairs of a test are started; `None` for the test's own.
+        precision: Half-width of a change in ln J that pairs are taken for; `None`: as the tolerance asks.
         pytest_arguments: Of each side.
     """
 
@@ -57,6 +58,7 @@ class ComparisonPlan:
     pair_count: int
     block_count: int
     max_time_s: float | None
+    precision: float | None = None
     pytest_arguments: tuple[str, ...] = ()
 
     @property
@@ -245,6 +247,7 @@ class Comparison:
             tolerance=test.policy.tolerance,
             max_time_s=self._plan.max_time_s,
             block_count=self._plan.blocks,
+            precision=self._plan.precision,
             extension=self._extension,
         )
         earlier = tuple(test.blocks)

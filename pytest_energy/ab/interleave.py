@@ -61,6 +61,7 @@ class PairPlan:
         max_time_s: Seconds after which no more pairs of a test are started, or `None` for the test's own time
             on each side.
         block_count: Blocks that there will be.
+        precision: Half-width of the change's 95 % interval that is good enough; `None`: as *tolerance* asks.
         extension: Factor on pairs, seconds and blocks: 2 once the plan has been extended.
     """
 
@@ -69,6 +70,7 @@ class PairPlan:
     tolerance: float
     max_time_s: float | None
     block_count: int = 1
+    precision: float | None = None
     extension: int = 1
 
 
@@ -140,7 +142,8 @@ class _Pairs:
         earlier: Sequence[PairedRounds],
     ) -> None:
         self._sides, self._clock, self._earlier = sides, clock, earlier
-        self._number, self._tolerance = len(earlier), plan.tolerance
+        self._number = len(earlier)
+        self._precision = precision_of_pairs(plan.tolerance) if plan.precision is None else plan.precision
         self._block = _BlockPlan.of(plan, ready, self._number)
         self._limit = _limit(ready)
         self._retry_count = max(one.void_retry_count for one in ready)
@@ -206,7 +209,7 @@ class _Pairs:
             return len(before) < self._block.cap
         return needs_more_pairs(
             blocks,
-            precision=precision_of_pairs(self._tolerance),
+            precision=self._precision,
             least=self._block.least,
             cap=self._block.cap,
             block_count=self._block.count,

@@ -174,7 +174,8 @@ class Bisection:
             return found
         target, *others = targets
         self._keep(self._check_step(target, checked, most, self.clock.now_s() - started_s), target)
-        self._search(replace(plan, tolerance=target.step_tolerance), target)
+        plan = _step_plan(plan, target)
+        self._search(plan, target)
         return self._concluded(replace(found, target=target, others=tuple(others)), target)
 
     # The bad commit
@@ -284,6 +285,13 @@ class Bisection:
             counts=_counts(step, before),
             diff_stat=self.history.diff_stat(parents[0] if parents else before_name, step.commit.name),
         )
+
+
+def _step_plan(plan: ComparisonPlan, target: Target) -> ComparisonPlan:
+    """How the commits after the bad one are compared; a test that is judged by its counts takes no rounds."""
+    if target.is_exact:
+        return replace(plan, tolerance=target.step_tolerance, is_by_counts=True)
+    return replace(plan, tolerance=target.step_tolerance, precision=target.step_precision)
 
 
 def named_tests(name: str, test_ids: Sequence[str]) -> Sequence[str]:

@@ -23,6 +23,7 @@ from pytest_energy.masking import masked
 from pytest_energy.meter.clock import SystemClock
 
 _LEAST_WIDTH, _MOST_WIDTH = 80, 160
+_LOG_S = 60.0  # of a log that shows nothing in that time readers believe that it hangs
 NOT_FOUND = 1
 """Exit status where no rise was detected, or skipped commits hide which one it is."""
 
@@ -100,7 +101,7 @@ def _report(found: Found, screen: "_Screen", options: argparse.Namespace) -> int
 
 
 class _Screen:
-    """Shows lines, and what happens meanwhile on the last line of a terminal.
+    """Shows lines, and what happens meanwhile: on the last line of a terminal, once a minute in a log.
 
     Attributes:
         lines: What was shown to stay.
@@ -110,19 +111,25 @@ class _Screen:
     def __init__(self, *, is_linear: bool) -> None:
         self._is_linear = is_linear
         self._is_live = sys.stdout.isatty()
+        self._clock = SystemClock()
+        self._shown_s = self._clock.now_s()
         self._width = min(_MOST_WIDTH, max(_LEAST_WIDTH, shutil.get_terminal_size().columns))
         self.lines: list[str] = []
         self.steps: list[Step] = []
 
     def show(self, text: str) -> None:
-        inert = printable_lines(masked(text))
+        inert, self._shown_s = printable_lines(masked(text)), self._clock.now_s()
         self.lines += inert.split("\n")
         print(f"\r\x1b[K{inert}" if self._is_live else inert, flush=True)
 
     def show_meanwhile(self, text: str) -> None:
+        line = printable_lines(masked(text.splitlines()[0]))[: self._width - 1]
+        now_s = self._clock.now_s()
         if self._is_live:
-            line = printable_lines(masked(text.splitlines()[0]))[: self._width - 1]
             print(f"\r\x1b[K{line}", end="", flush=True)
+        elif now_s - self._shown_s >= _LOG_S:
+            self._shown_s = now_s
+            print(line, flush=True)
 
     def show_step(self, step: Step, target: Target) -> None:
         self.steps.append(step)

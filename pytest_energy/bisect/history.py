@@ -13,6 +13,8 @@ from pytest_energy.errors import SettingsError
 
 _STAT_WIDTHS = "--stat=76,56,12"  # columns, columns of a file's name, files: what fits under an indent
 
+_LOG = ("log", "-1", "--no-show-signature", "--no-color")  # whatever the user's configuration adds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
@@ -80,13 +82,11 @@ class History:
         return self.is_first_parent or not merges
 
     def commit(self, name: str) -> Commit:
-        full, author_date, subject = self._line("log", "-1", "--format=%H%x00%aI%x00%s", name, "--").split(
-            "\0"
-        )
+        full, author_date, subject = self._line(*_LOG, "--format=%H%x00%aI%x00%s", name, "--").split("\0")
         return Commit(name=full, author_date=author_date, subject=subject)
 
     def parents(self, name: str) -> tuple[str, ...]:
-        return tuple(self._line("log", "-1", "--format=%P", name, "--").split())
+        return tuple(self._line(*_LOG, "--format=%P", name, "--").split())
 
     def diff_stat(self, before: str, after: str) -> tuple[str, ...]:
         """Changed files from commit to commit, and their sum in the last line."""

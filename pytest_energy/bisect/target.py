@@ -65,6 +65,15 @@ class Target:
         return _middle(self.good.value, self.bad.value, is_exact=self.is_exact)
 
     @property
+    def step_precision(self) -> float:
+        """Half-width, in ln J, of the 95 % interval that a step's pairs are taken for.
+
+        A quarter of the way to the middle: processes' own levels and the smaller chance of a step have to fit
+        in as well.
+        """
+        return math.log1p(self.step_tolerance) / 4
+
+    @property
     def clarity(self) -> float:
         """The rise over what isn't known of it."""
         unknown = math.log(self.bad.value / self.bad.lower) if self.bad.lower < self.bad.value else 0.0

@@ -7,11 +7,7 @@ from pytest_energy.ab.comparison import DEFAULT_TOLERANCE
 from pytest_energy.basis import COUNTS, GROSS
 from pytest_energy.bisect.command import run
 from pytest_energy.cli.arguments import Commands, chance, share, time, whole_number
-from pytest_energy.stats.paired import MOST_PAIR_COUNT
-
-BLOCK_COUNT = 2
-"""Half of the rise is far from both ends, so that a step needs fewer blocks than a gate; one that is not
-decided by them takes as many again."""
+from pytest_energy.stats.paired import BLOCK_COUNT, MOST_PAIR_COUNT
 
 
 def register(commands: Commands) -> None:

@@ -110,6 +110,12 @@ def test_quiet_rounds_end_by_their_width(bench: Bench) -> None:
     assert len(bench.take().before) == 6
 
 
+def test_a_wanted_precision_takes_the_place_of_the_tolerances(bench: Bench) -> None:
+    """Noisy pairs that are known well enough for it are enough."""
+    bench.after.energy_j = lambda number: 100.0 * (1 + number % 3)
+    assert len(bench.take(replace(PLAN, precision=1.0)).before) < len(bench.take().before) == PLAN.cap
+
+
 def test_the_verdict_does_not_decide_when_to_stop(bench: Bench) -> None:
     """As many pairs are taken when one side uses three times as much."""
     bench.after.energy_j = lambda number: 300.0 + 3 * (number % 2)

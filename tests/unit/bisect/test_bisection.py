@@ -1,5 +1,6 @@
 """A bisection whose comparisons are known: what is found, from how many, and what it costs in chances."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -108,6 +109,23 @@ def test_a_step_is_judged_at_half_of_the_rise(project: Project) -> None:
     first, *others = (plan.tolerance for plan in trial.comparer.plans)
     assert first == 0.05
     assert others == [pytest.approx(1.25**0.5 - 1)] * len(others)
+
+
+def test_a_step_takes_the_rounds_that_half_of_the_rise_asks_for(project: Project) -> None:
+    """A large rise takes few; a test that is judged by its counts takes none, whatever was asked for."""
+    trial = Trial(project, line(4, 3))
+    trial.run()
+    first, *others = (plan.precision for plan in trial.comparer.plans)
+    assert first is None
+    assert others == [pytest.approx(math.log(1.25) / 8)] * len(others)
+
+
+def test_a_test_that_is_judged_by_its_counts_takes_no_rounds(project: Project) -> None:
+    """As its marker may have it, where joules were asked for."""
+    risen = by_counts(weight_ratio=1.25, rises={"weighted work": (4.0, 5.0)})
+    trial = Trial(project, {"c1": by_counts(weight_ratio=1.0), "c2": risen})
+    assert trial.run().culprit is not None
+    assert [plan.is_by_counts for plan in trial.comparer.plans] == [False, True]
 
 
 def test_without_a_rise_nothing_is_searched(project: Project) -> None:
