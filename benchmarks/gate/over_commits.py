@@ -69,6 +69,10 @@ WORLDS = (
     World(name="nothing changed, everything drifts", room_sd=0.001, walk_sd=0.0005, has_steps=False),
     World(name="30 runs of 10 tests", run_count=30, test_count=10),
     World(name="60 runs of 3 tests, no boards", run_count=60, test_count=3, board_sd=0.0),
+    World(name="200 runs of one test", test_count=1, board_sd=0.0),
+    World(
+        name="200 runs of one test that drifts", test_count=1, board_sd=0.0, walk_sd=0.003, has_steps=False
+    ),
 )
 
 
@@ -96,7 +100,7 @@ def truth_of(world: World, seed: int) -> Truth:
     levels += np.cumsum(chance.normal(0, world.walk_sd, shape), axis=1)
     levels += np.where(chance.random(shape) < world.odd_share, 0.2, 0.0)
     planted = {}
-    for test, step in enumerate(STEPS if world.has_steps else ()):
+    for test, step in enumerate(STEPS[: world.test_count] if world.has_steps else ()):
         planted[test] = int(chance.integers(EDGE, world.run_count - EDGE + 1))
         levels[test, planted[test] :] += np.log1p(step)
     return Truth(energies_j=np.exp(levels), planted=planted)
