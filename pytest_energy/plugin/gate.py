@@ -145,6 +145,7 @@ class Gate:
             is_by_counts=basis == COUNTS,
             counts_tolerance=mark.tolerance or 0.0,
             is_server=bool(mark.server),
+            ignores_baselines=settings.baseline_mode is BaselineMode.OFF,
         )
 
     # ---- while tests run ----

@@ -96,7 +96,7 @@ def against_counts(record: Record, history: CountHistory, policy: Policy) -> OfC
     sessions = history.sessions_for(record.counts, record.machine.key, is_by_counts=policy.is_by_counts)
     sessions = _judging(sessions, policy)
     if not sessions:
-        return NoCountsBaseline(key=counts_key(record.counts))
+        return NoCountsBaseline(key=counts_key(record.counts), is_ignored=policy.ignores_baselines)
     if other := differences(sessions[-1].work, _work_of(record)):
         return OtherWork(differences=other)
     comparison = compare_counts(
@@ -107,7 +107,7 @@ def against_counts(record: Record, history: CountHistory, policy: Policy) -> OfC
         is_judged=policy.is_by_counts,
     )
     if comparison is None:
-        return NoCountsBaseline(key=counts_key(record.counts))
+        return NoCountsBaseline(key=counts_key(record.counts), is_ignored=policy.ignores_baselines)
     return AgainstCounts(verdict=comparison.verdict, comparison=comparison)
 
 

@@ -18,7 +18,7 @@ from pytest_energy.verdict.findings import (
     OfCounts,
     OtherWork,
 )
-from pytest_energy.verdict.paragraph import THE_BASELINE, Paragraph, Subject
+from pytest_energy.verdict.paragraph import BASELINES_OFF, THE_BASELINE, Paragraph, Subject
 
 _UNCHANGED = "the work makes the same calls as before"
 _MOST_RISES = 2  # that a headline names
@@ -99,6 +99,8 @@ def _no_counts(finding: NoCounts, subject: Subject) -> Paragraph:
 
 @counted.register
 def _no_counts_baseline(finding: NoCountsBaseline, subject: Subject) -> Paragraph:
+    if finding.is_ignored:
+        return Paragraph(headline=BASELINES_OFF, details=(subject.energy,))
     return Paragraph(
         headline=f"no baseline with counts ({finding.key})",
         advice=f"Record one, from a run that you trust: {subject.counts_command('--energy-baseline=add')}",

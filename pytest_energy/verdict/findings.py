@@ -86,12 +86,14 @@ class AgainstBudget:
 class NoBaseline:
     """Nothing to compare with: no baseline here, or one that *is_unusable*, with no session of usable joules.
 
-    *other_machines* are the keys of those that do have a baseline for the test.
+    *other_machines* are the keys of those that do have a baseline for the test. If baselines are
+    ignored, nothing is known of them.
     """
 
     verdict: ClassVar = Verdict.NO_BASELINE
     is_unusable: bool
     other_machines: tuple[str, ...]
+    is_ignored: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,10 +255,11 @@ class NoCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoCountsBaseline:
-    """No baseline has counts of such a device as *key* names."""
+    """No baseline has counts of such a device as *key* names, or baselines are ignored."""
 
     verdict: ClassVar = Verdict.NO_BASELINE
     key: str
+    is_ignored: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

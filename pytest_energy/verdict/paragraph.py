@@ -11,6 +11,8 @@ from pytest_energy.model import Provenance, Record
 
 _GATE = "--energy-estimates=gate"  # without it, no estimate is judged or kept
 
+BASELINES_OFF = "baselines are off (--energy-baseline=off)"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:

@@ -21,6 +21,7 @@ class Policy:
         is_by_counts: Counts are compared with the baseline, and joules with a budget alone.
         counts_tolerance: Accepted rise of counts, a share; 0, as they have no noise.
         is_server: The work runs in another program on this machine, so what others use may be the work.
+        ignores_baselines: No baseline is looked at.
 
     Raises:
         SettingsError: *tolerance* or *alpha* is out of its range.
@@ -34,6 +35,7 @@ class Policy:
     is_by_counts: bool = False
     counts_tolerance: float = 0.0
     is_server: bool = False
+    ignores_baselines: bool = False
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.tolerance) and self.tolerance >= 0):

@@ -272,7 +272,8 @@ def _against_baseline(
     attempts: tuple[Entry, ...],
 ) -> Compared | NoBaseline | FactsDiffer | NoSuchJoules:
     if history is None:
-        return NoBaseline(is_unusable=False, other_machines=other_machines)
+        ignored = policy.ignores_baselines
+        return NoBaseline(is_unusable=False, other_machines=other_machines, is_ignored=ignored)
     try:
         question = _question(record, history, policy, suite, attempts)
     except NotComparable as error:

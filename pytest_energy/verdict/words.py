@@ -32,7 +32,7 @@ from pytest_energy.verdict.findings import (
     Unmeasured,
     Void,
 )
-from pytest_energy.verdict.paragraph import THE_BASELINE, Paragraph, Reference, Subject
+from pytest_energy.verdict.paragraph import BASELINES_OFF, THE_BASELINE, Paragraph, Reference, Subject
 
 
 def in_words(decision: Decision, reference: Reference = THE_BASELINE) -> Judgement:
@@ -215,6 +215,8 @@ def _absent_sensor_lines(record: Record) -> tuple[str, ...]:
 
 @_paragraph.register
 def _no_baseline(finding: NoBaseline, subject: Subject) -> Paragraph:
+    if finding.is_ignored:
+        return Paragraph(headline=BASELINES_OFF, details=(subject.energy,))
     missing = "no session with usable joules in the baseline" if finding.is_unusable else "no baseline"
     command = subject.command("--energy-baseline=add")
     return Paragraph(

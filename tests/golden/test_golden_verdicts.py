@@ -156,6 +156,7 @@ BUDGETS: Mapping[str, Case] = {
 
 NOTHING_TO_COMPARE: Mapping[str, Case] = {
     "no baseline": lambda: decided(record()),
+    "baselines off": lambda: decided(record(), policy=Policy(ignores_baselines=True)),
     "no baseline here, but elsewhere": lambda: decided(record(), other_machines=("a100_nvml", "h200_nvml")),
     "no baseline of estimates": lambda: decided(estimated(), policy=GATES),
     "no usable session": lambda: decided(record(), baseline(record(0.0))),
@@ -235,6 +236,9 @@ COUNTS: Mapping[str, Case] = {
     "more, over budget": lambda: by_counts(record(counts=counts_of(36)), COUNTED, budget_j=50.0),
     "equal, a budget that nothing tells": lambda: by_counts(counted(counts_of(12)), COUNTED, budget_j=50.0),
     "no baseline": lambda: by_counts(counted(counts_of(12))),
+    "baselines off": lambda: decided(
+        counted(counts_of(12)), policy=Policy(is_by_counts=True, ignores_baselines=True)
+    ),
     "no counts": lambda: by_counts(uncounted(), COUNTED),
     "other work": lambda: by_counts(replace(counted(counts_of(12)), samples=64), COUNTED),
     "not judged by them": lambda: decided(counted(counts_of(36)), counted=[COUNTED]),
