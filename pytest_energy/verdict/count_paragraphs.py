@@ -59,7 +59,7 @@ def _figures_line(finding: AgainstCounts) -> str:
 def _baseline_advice(verdict: Verdict, subject: Subject) -> str:
     command = subject.counts_command("--energy-baseline=replace")
     return {
-        Verdict.REGRESSION: f"If that is intended, accept it: {command}",
+        Verdict.REGRESSION: f"If the change is intended, accept it: {command}",
         Verdict.NOT_COMPARABLE: f"Record a new baseline with what is installed now: {command}",
     }.get(verdict, "")
 
