@@ -1,9 +1,9 @@
-"""The best batch size of each model of a run, as the sweep's table and its figure tell it. Pure.
+"""The best batch size of each model of a run, as the sweep's table and its figure show it. Pure.
 
 Rule 1: best is the fewest joules a sample; a size whose 95 % interval overlaps the best one's is a tie.
 Rule 2: past saturation the next size brings neither speed nor joules.
-Rule 3: a size without joules is told with its reason; one that the run has no record of, but has of another
-    model's sweep, is told as that.
+Rule 3: a size without joules has its reason; one that the run has no record of, but has of another
+    model's sweep, is reported as that.
 """
 
 import re
@@ -20,7 +20,7 @@ GROUP = "batch"
 """The group of a sweep's tests; each records `batch_size`."""
 
 LEAST_GAIN = 0.05
-"""In samples a second, from one size to the next: less is saturation."""
+"""In samples per second, from one size to the next: less is saturation."""
 
 _OUT_OF_MEMORY = re.compile(r"out of memory", re.IGNORECASE)
 
@@ -46,7 +46,7 @@ class Size(PerSample):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LostSize:
-    """A batch size without joules, and why. *batch_size* is `None` where nothing tells it."""
+    """A batch size without joules, and why. *batch_size* is `None` if nothing gives it."""
 
     name: str
     batch_size: int | None
@@ -123,7 +123,7 @@ def _size(judgement: Judgement) -> Size | LostSize:
     elif batch_size is None:
         because = "the test records no batch_size"
     elif min(durations_s) <= 0 or not record.duration_s:
-        because = "a round took no time that the clock can tell"
+        because = "a round took less time than the clock resolves"
     else:
         return Size(
             batch_size=batch_size,
@@ -160,7 +160,7 @@ def best(sizes: Sequence[Size]) -> Size:
 
 
 def ties(sizes: Sequence[Size]) -> tuple[int, ...]:
-    """Batch sizes that can't be told from the best one."""
+    """Batch sizes that can't be separated from the best one."""
     first = best(sizes)
     return tuple(size.batch_size for size in sizes if size is not first and size.overlaps(first))
 

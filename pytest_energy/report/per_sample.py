@@ -25,12 +25,12 @@ class PerSample:
 
 
 def per_sample(judgement: Judgement, *, samples: str = "samples") -> PerSample | str:
-    """What a sample used, or why nobody can say. *samples* is what they are called."""
+    """What a sample used, or why that is not available. *samples* is what they are called."""
     record, summary = judgement.record, judgement.summary
     if summary is None or record.energy_j is None:
         return record.absent.get("energy_j") or judgement.reason
     if record.samples is None:
-        return record.absent.get("energy_per_sample_j", f"the test does not say its {samples}")
+        return record.absent.get("energy_per_sample_j", f"the test gives no number of {samples}")
     lower_j, upper_j = summary.energy_ci_j
     return PerSample(
         samples=record.samples,

@@ -1,6 +1,6 @@
-"""Joules a request over the request rate, model by model, as the figure tells it. Pure.
+"""Energy per request over the request rate, model by model, as the figure shows it. Pure.
 
-Rule 1: a rate past saturation is told and drawn, and is not in the fit.
+Rule 1: a rate past saturation is reported and drawn, and is not in the fit.
 Rule 2: what the run does not say of saturation is not guessed from rates: a load's tail looks the same.
 """
 
@@ -25,7 +25,7 @@ class RatePoint(PerSample):
     """Joules of a request at one rate.
 
     Attributes:
-        rate: Requests a second that were asked for.
+        rate: Requests per second that were asked for.
         saturated_because: Why the server did not keep up, or `None`.
     """
 
@@ -101,7 +101,7 @@ def _point(judgement: Judgement) -> RatePoint | str:
 
 
 def rate_of(record: Record) -> float | None:
-    """Requests a second: the metric, else what the model's name ends in (`1B@16/s`)."""
+    """Requests per second: the metric, else what the model's name ends in (`1B@16/s`)."""
     recorded = record.metrics.get("request_rate")
     if recorded is not None:
         return recorded

@@ -1,6 +1,6 @@
 """The report as one page that needs no network: to read, to sort, to search, to print.
 
-Rule 1: one file. A browser that opens it asks nobody for anything, and its policy forbids that.
+Rule 1: one file. A browser that opens it requests nothing, and its policy forbids that.
 Rule 2: foreign text (names, reasons, notes) is only ever text: escaped in the markup by the template engine,
     and in the script's data so that it can't end it; the script writes text nodes alone.
 Rule 3: only the script and the styles that are written here run: the policy holds their hashes.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 STATIC_ROWS = 100
-"""Tests that stand in the markup, for a browser without scripts; the script has all of them."""
+"""Tests that are in the markup, for a browser without scripts; the script has all of them."""
 
 MOST_CURVES = 24
 """Models whose curves are drawn, of each kind; what is beyond is counted."""

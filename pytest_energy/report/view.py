@@ -254,9 +254,9 @@ def _reasons(record: Record) -> dict[str, str]:
         return dict.fromkeys((*_OF_SUMMARY, *_OF_ROUNDS), because)
     reasons = {}
     if record.samples is None:
-        reasons[AGAINST] = "the test does not say how many samples a round works on"
+        reasons[AGAINST] = "the test gives no number of samples per round"
     if record.power_w is None:
-        reasons["power_w"] = "a round took no time that the clock can tell"
+        reasons["power_w"] = "a round took less time than the clock resolves"
     if record.net_energy_j is None:
         reasons["net_energy_j"] = "idle power was not measured for every channel"
     if partial := record.partial_channels:

@@ -11,7 +11,7 @@ from pytest_energy.report.charts.spec import Axis
 from pytest_energy.report.text import tick
 from pytest_energy.units import prefix_of
 
-_DECADE = 10.0  # values that span more than this are told apart on a logarithmic axis only
+_DECADE = 10.0  # values that span more than this are distinct on a logarithmic axis only
 _MOST_STEPS = 5  # intervals of a linear axis: what a phone's width has room for
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _LOG_STEPS = (  # factors of a power of ten that have a tick, by how many decades the axis has
@@ -20,7 +20,7 @@ _LOG_STEPS = (  # factors of a power of ten that have a tick, by how many decade
     (2.5, (1.0, 3.0)),
     (math.inf, (1.0,)),
 )
-_MARGIN = 0.08  # of the span, so that no mark stands on the frame
+_MARGIN = 0.08  # of the span, so that no mark is on the frame
 _EXACT_DIGITS = 12  # what binary fractions add behind these is no part of a tick
 
 
@@ -84,7 +84,7 @@ def _step(span: float) -> float:
 
 
 def _digits(places: Sequence[float], step: float) -> int:
-    """Significant digits that tell any two of *places* apart."""
+    """Significant digits that any two of *places* differ in."""
     largest = max(map(abs, places), default=0.0)
     # Two more than the step's own place: a step of 2.5 has a digit behind its first.
     return max(3, math.ceil(math.log10(largest / step)) + 2) if largest > 0 else 3

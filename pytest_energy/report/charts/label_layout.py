@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from pytest_energy.report.charts.spec import Axis, Place
 
-# Where a name may stand, best first: which way from its point, y downward.
+# Where a name may be, best first: which way from its point, y downward.
 _SIDES = ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (1, 1), (-1, -1), (-1, 1))
 
 
@@ -56,7 +56,7 @@ def place_names(
     gap: float,
     bars: Iterable[tuple[Place, Place]] = (),
 ) -> list[Box | None]:
-    """Where the name of each of *points* stands; `None` for one that has no room.
+    """Where the name of each of *points* is; `None` for one that has no room.
 
     Args:
         points: On the page, y downward.

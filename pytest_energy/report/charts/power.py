@@ -1,7 +1,7 @@
-"""Power over time inside a test's windows, a chart for each channel that tells it.
+"""Power over time inside a test's windows, a chart for each channel that has it.
 
 Rule 1: rounds do the same work, so they lie one over the other: what differs between them stands out.
-Rule 2: a channel without power over time is told with the reason, if it was measured.
+Rule 2: a channel without power over time is listed with the reason, if it was measured.
 """
 
 import math
@@ -17,7 +17,7 @@ from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import count_text
 
 MOST_LINES = 24
-"""Rounds that are drawn: more lines can't be told apart, and make the page heavy."""
+"""Rounds that are drawn: more lines can't be distinguished, and make the page heavy."""
 
 _NOT_HELD = "not in this run's JSON"
 _FEWEST_TICKS = 2.0  # of a window: two ticks inside it make a step

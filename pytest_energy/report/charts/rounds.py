@@ -2,7 +2,7 @@
 
 Rule 1: joules beside a baseline are those that were compared: gross or net, of a round or of a sample.
 Rule 2: the tolerance and the sessions' levels are those of the run's document, unless others are given: a
-    baseline's folder has the sessions' rounds, too. What neither holds, as in an older run, is said.
+    baseline's folder has the sessions' rounds, too. What neither holds, as in an older run, is reported.
 Rule 3: a round without usable joules is a cross at the foot, never a value.
 """
 
@@ -49,7 +49,7 @@ class Rounds:
         basis: Which joules they are.
         sessions_j: Rounds of each session of the baseline, or its level alone; the oldest first.
         session_names: What each of them is called: its commit, else its day, else its number.
-        tolerance: Accepted rise, a share; `None` where nothing tells.
+        tolerance: Accepted rise, a share; `None` if unknown.
     """
 
     judgement: Judgement

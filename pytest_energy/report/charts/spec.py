@@ -1,7 +1,7 @@
 """A chart as values: scales, ticks, points, lines, bands and words, without a pixel. Pure.
 
 Rule 1: a painter decides nothing that a reader could take for a fact: no tick, no number, no word is its own.
-Rule 2: a colour never stands alone: marks differ in form, lines in dashes, and a key stands beside them.
+Rule 2: a colour is never alone: marks differ in form, lines in dashes, and a key is beside them.
 """
 
 import math
@@ -19,7 +19,7 @@ class Axis:
     """A scale: its ends, and its ticks with their texts.
 
     Attributes:
-        label: What it measures, with the unit; empty where title and ticks say it.
+        label: What it measures, with the unit; empty if title and ticks hold it.
         lower: Value at its left or lower end; more than *upper* where the axis counts downward.
         ticks: Value and text; a text of several lines is set over several.
     """
@@ -45,7 +45,7 @@ class Marks:
         points: (x, y) of each.
         bars: Lower and upper end of each point's error bar; empty without bars.
         is_lying: The bars run along x.
-        titles: What a pointer that rests on a point is told; empty, or one each.
+        titles: What a pointer that rests on a point shows; empty, or one each.
         word: Is written beside each of them, where it has room.
     """
 
@@ -127,7 +127,7 @@ class Chart:
     """One pair of axes.
 
     Attributes:
-        caption: What stands under the title, a line each.
+        caption: What is under the title, a line each.
         layers: In the order that they are drawn.
         names: Names beside points, each where it has room: (place, name).
         is_low: Needs little height.
@@ -163,7 +163,7 @@ class Sheet:
         notes: What a reader must know, one sentence each.
         width_in: Of the page, inches.
         height_in: Of a row of charts, inches, without its keys.
-        shares_x: The charts stand over one another on one x axis.
+        shares_x: The charts are over one another on one x axis.
         has_rows: A row of the chart for each model, so that its height does not follow its width.
     """
 

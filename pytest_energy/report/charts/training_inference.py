@@ -17,7 +17,7 @@ from pytest_energy.report.view import View
 TRAINING, INFERENCE = "training", "inference"
 _SYMBOLS = {TRAINING: "E_tr", INFERENCE: "E_in"}  # as the paper calls them
 _ROW_IN = 0.5
-_NET_SHIFT = 0.16  # of a row: net stands below gross, where they are nearly the same
+_NET_SHIFT = 0.16  # of a row: net is below gross, where they are nearly the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +34,8 @@ class Pairs:
     """The models of one machine and provenance.
 
     Attributes:
-        rows: Fewest parameters first, then those whose parameters nobody counted.
-        lost: Tests without joules a sample, and why.
+        rows: Fewest parameters first, then those whose parameters are unknown.
+        lost: Tests without energy per sample, and why.
         judgements: All that they are made of.
     """
 
@@ -131,7 +131,7 @@ def sheet(paired: Pairs) -> Sheet:
 
 
 def chart(paired: Pairs) -> Chart:
-    """A row a model; training above inference, gross above net."""
+    """A row per model; training above inference, gross above net."""
     layers = (
         *_marks(paired, TRAINING, "first", "circle", first_row=-0.26),
         *_marks(paired, INFERENCE, "second", "square", first_row=0.1),

@@ -36,7 +36,7 @@ class Shared:
         return list(self._places)
 
     def place(self, value: object) -> int:
-        """Where *value*, of tuples, stands now or from now on."""
+        """Where *value*, of tuples, is now or from now on."""
         return self._places.setdefault(value, len(self._places))
 
     def figure(self, figure: Figure) -> list[object]:

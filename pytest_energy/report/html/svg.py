@@ -52,7 +52,7 @@ class Path:
 
     @property
     def commands(self) -> str:
-        """What stands in the attribute `d`."""
+        """What is in the attribute `d`."""
         if not self.form:
             return self.places
         return "".join(f"M{place}{self.form}" for place in self.places.split(","))
@@ -60,7 +60,7 @@ class Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """One line of text; *anchor* is which end of it stands at x."""
+    """One line of text; *anchor* is which end of it is at x."""
 
     look: str
     x: str
@@ -108,7 +108,7 @@ def draw(chart: spec.Chart) -> Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Frame:
-    """Where values stand in a chart of two axes."""
+    """Where values are in a chart of two axes."""
 
     x: spec.Axis
     y: spec.Axis
@@ -253,7 +253,7 @@ def _look(layer: spec.Layer) -> str:
 
 
 def _sample(layer: spec.Layer) -> Path:
-    """What stands for *layer* in a legend of 24 by 16."""
+    """The sample of *layer* in a legend of 24 by 16."""
     if isinstance(layer, spec.Marks | spec.Crosses):
         form = layer.form if isinstance(layer, spec.Marks) else "cross"
         return Path(_look(layer), "12 8", form=_FORMS[form])

@@ -11,7 +11,7 @@ from pytest_energy.report.charts import correlation
 from pytest_energy.report.view import Group, MetricCorrelation, View
 
 MOST_MODELS = 100
-"""Rows of a metric table; what is beyond is counted, and stands in the JSON."""
+"""Rows of a metric table; what is beyond is counted, and is in the JSON."""
 
 MOST_GROUPS = 12
 """Groups that are shown whole, with a chart for each of their metrics."""
@@ -34,7 +34,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Heads, rows whose first cell names them, and what stands below.
+    """Heads, rows whose first cell names them, and what is below.
 
     Attributes:
         spans: Titles over several heads each, with how many; empty where there are none.
@@ -47,11 +47,11 @@ class Table:
 
 
 def metrics(group: Group) -> Table:
-    """A row a model."""
+    """A row per model."""
     names = cells.metric_columns(group)
     heads = (f"{name}{cells.metric_unit(group, name, ' ({})')}" for name in names)
     rows = (
-        [row.model, *(cells.metric(group, row, name) for name in names)] for row in group.rows[:MOST_MODELS]
+        [row.label, *(cells.metric(group, row, name) for name in names)] for row in group.rows[:MOST_MODELS]
     )
     notes = _absences(group)
     if len(group.rows) > MOST_MODELS:
@@ -77,7 +77,7 @@ def of_texts(heads: Sequence[str], rows: Iterable[Iterable[str]], notes: Sequenc
 
 
 def correlations(group: Group) -> Table:
-    """A row a metric."""
+    """A row per metric."""
     hardware = cells.hardware(group)
     return Table(
         heads=tuple(cells.correlation_heads(group)),
@@ -87,7 +87,7 @@ def correlations(group: Group) -> Table:
 
 
 def chart_notes(group: Group) -> list[str]:
-    """What the charts below the table need to say besides its own notes."""
+    """What the charts below the table add to the notes of the table."""
     above = {f"{note}." for note in cells.correlation_notes(group)}
     return [note for note in correlation.notes(group) if note not in above]
 

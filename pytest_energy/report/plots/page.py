@@ -138,7 +138,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """What stands around the charts, in lines that the page holds."""
+    """What is around the charts, in lines that the page holds."""
 
     title: Sequence[str]
     heading: Sequence[str]

@@ -97,8 +97,8 @@ def test_a_size_without_joules_has_its_reason() -> None:
 def test_a_size_without_samples_or_time_is_lost() -> None:
     """Joules a sample take samples, samples a second take seconds."""
     lost = read(swept("a", 4, samples=None), swept("a", 8, duration_s=0.0))["a"].lost
-    assert "how many samples" in lost[0].because
-    assert "no time" in lost[1].because
+    assert "number of samples" in lost[0].because
+    assert "less time than the clock" in lost[1].because
 
 
 def test_a_size_that_nothing_tells_is_named() -> None:

@@ -29,7 +29,7 @@ def test_what_is_not_there_has_its_reason() -> None:
     unmeasured = judgement(energy_j=None, verdict=Verdict.UNMEASURED, absent={"energy_j": "no sensor"})
     assert per_sample(unmeasured) == "no sensor"
     assert per_sample(judgement(verdict=Verdict.VOID, reason="it throttled")) == "it throttled"
-    assert per_sample(judgement(samples=None), samples="requests") == "the test does not say its requests"
+    assert per_sample(judgement(samples=None), samples="requests") == "the test gives no number of requests"
     absent = judgement(samples=None, absent={"energy_per_sample_j": "a window has no samples"})
     assert per_sample(absent) == "a window has no samples"
 

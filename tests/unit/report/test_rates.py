@@ -60,7 +60,7 @@ def test_what_has_no_joules_is_lost_with_its_reason() -> None:
     assert [one.points for one in found] == [()]
     reasons = [because for _, because in found[0].lost]
     assert reasons[:2] == ["no sensor on this machine", "thermal slowdown in every round"]
-    assert "how many samples" in reasons[2]
+    assert "number of samples" in reasons[2]
     assert reasons[3] == "the test has no request_rate"
 
 
