@@ -20,7 +20,8 @@ _NAME_LENGTH = 200
 # Between backticks nothing means anything but these: a backtick ends the code, a bar the cell of a table, and
 # a backslash before a bar not. The others are tags and entities where a program looks for them by itself.
 _PLAIN_CODE = re.compile(r"[^\s`|\\<>&]([^`|\\<>&]*[^\s`|\\<>&])?")
-_MARKUP = re.compile(r"[\\`*_\[\]<>&|~$#]")
+# A bracket begins a task where it is the first, and ends a link, a note or a definition before another sign.
+_MARKUP = re.compile(r"[\\`*_<>&|~$#]|^\[|\](?=[(\[:])")
 _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "$": "&#36;"}
 _BEGIN_OF_LIST = re.compile(r"^(?:(?=[-+=](?:\s|[-=]|$))|(\d{1,9})(?=[.)](?:\s|$)))")
 _REFERENCE = re.compile(

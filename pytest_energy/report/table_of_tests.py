@@ -66,11 +66,11 @@ def lines(view: View, chosen: Chosen, width: int, paint: Paint) -> list[str]:
     """The table, and below it how many tests it leaves out."""
     if not chosen.rows:
         return []
-    columns = _fitted(_columns(view, chosen), chosen, width)
+    columns = _fitted(columns_of(view, chosen), chosen, width)
     names = [_NAME, *_names(chosen, _room(columns, width))]
     rows = [*zip(names, *columns.values(), strict=True)]
     drawn = table(rows[0], rows[1:], "<" + "".join(map(_side, columns)))
-    verdicts = [row.verdict for row, _ in _entries(chosen)]
+    verdicts = [row.verdict for row, _ in entries(chosen)]
     painted = [
         _painted(line, cell, verdict, paint)
         for line, cell, verdict in zip(drawn[2:], columns[_VERDICT][1:], verdicts, strict=True)
@@ -83,7 +83,7 @@ def further_lines(view: View, width: int) -> list[str]:
     chosen = Chosen.all(view.rows)
     if not chosen.rows:
         return []
-    columns = _columns(view, chosen)
+    columns = columns_of(view, chosen)
     shown = _fitted(columns, chosen, width)
     missing = {head: column for head, column in columns.items() if shown.get(head) != column}
     names = [_NAME, *_names(chosen, _WANTED_NAME)]
@@ -94,7 +94,7 @@ def further_lines(view: View, width: int) -> list[str]:
     return drawn
 
 
-def _entries(chosen: Chosen) -> Iterator[tuple[Row, PhaseMean | None]]:
+def entries(chosen: Chosen) -> Iterator[tuple[Row, PhaseMean | None]]:
     """What has a line: each test, and each of its phases."""
     for row in chosen.rows:
         yield row, None
@@ -102,11 +102,11 @@ def _entries(chosen: Chosen) -> Iterator[tuple[Row, PhaseMean | None]]:
             yield row, phase
 
 
-def _columns(view: View, chosen: Chosen) -> dict[str, list[str]]:
+def columns_of(view: View, chosen: Chosen) -> dict[str, list[str]]:
     """By head, which stands first in each; without those that hold nothing."""
     heads = (*cells.heads(view.rows), _VERDICT)
     columns = {head: [head] for head in _ordered(heads)}
-    for row, phase in _entries(chosen):
+    for row, phase in entries(chosen):
         texts = _cells_of_test(row) if phase is None else _cells_of_phase(row, phase)
         for head, column in columns.items():
             column.append(texts.get(head, cells.ABSENT if phase is None else ""))
@@ -169,7 +169,7 @@ def _names(chosen: Chosen, room: int) -> list[str]:
 def _labels(chosen: Chosen, name_of: Callable[[Row], str]) -> list[str]:
     return [
         cells.printable(name_of(row) if phase is None else f"  {phase.name}")
-        for row, phase in _entries(chosen)
+        for row, phase in entries(chosen)
     ]
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from pytest_energy.judgement import FAILING, Verdict
 from pytest_energy.report import cells, count_cells
 from pytest_energy.report.inert_markdown import block, code, sentence, summary
+from pytest_energy.report.phases import phase_means
+from pytest_energy.report.table_of_tests import Chosen, columns_of, entries
 from pytest_energy.report.view import AGAINST, Group, Row, View
 from pytest_energy.verdict.figures import count_text
 
@@ -26,7 +28,7 @@ _GROUPS_ROOM, _BEHIND_ROOM, _CHANGES_ROOM, _PREDICTED_ROOM = 7_500, 4_500, 2_000
 _FAILING_ROOM = 4_000
 _MORE_ROOM = 60  # of those, for the line that counts what is left out
 
-_FAILING_IN_SIGHT, _ROWS_IN_SIGHT, _NOTES_IN_SIGHT = 5, 20, 5
+_FAILING_IN_SIGHT, _LINES_IN_SIGHT, _NOTES_IN_SIGHT = 5, 20, 5
 _HEADLINE_LIMIT = 300  # characters of a reason's first line
 _REASON_LIMIT = 2_000  # characters of a reason
 _NAMED_TESTS = 5  # of the tests that share one reason
@@ -46,12 +48,11 @@ def render(view: View, *, limit: int = LIMIT) -> str:
     def room(usual: int) -> int:
         return usual * limit // LIMIT
 
-    columns = cells.heads(view.rows)
     others = [row for row in view.rows if row.verdict is not Verdict.PASS]
     passes = [row for row in view.rows if row.verdict is Verdict.PASS]
-    first, rest = others[:_ROWS_IN_SIGHT], others[_ROWS_IN_SIGHT:]
-    first_table = _test_table(first, columns, room(_TABLE_ROOM))
-    rest_table = _test_table(rest, columns, room(_TABLE_ROOM) - len(first_table))
+    first, rest = _parted(others)
+    first_table = _test_table(view, first, room(_TABLE_ROOM))
+    rest_table = _test_table(view, rest, room(_TABLE_ROOM) - len(first_table))
     # What the others leave is theirs.
     passes_room = room(_TABLE_ROOM + _PASS_ROOM) - len(first_table) - len(rest_table)
     urgent, notes = _notes(view)
@@ -61,7 +62,7 @@ def render(view: View, *, limit: int = LIMIT) -> str:
         first_table,
         _folded(f"{len(rest)} more", rest_table),
         _folded("Why", _reasons(others, room(_WHY_ROOM))),
-        _folded(f"{len(passes)} pass", _test_table(passes, columns, passes_room)),
+        _folded(f"{len(passes)} pass", _test_table(view, passes, passes_room)),
         _folded("Changes in tests that pass", _changes(passes, room(_CHANGES_ROOM))),
         _folded(count_text(len(notes), "note"), _within(_bullets(notes), room(_NOTES_ROOM), "notes")),
         _folded("Predicted, not measured", _predictions(view)),
@@ -96,12 +97,31 @@ def _headlines(rows: Sequence[Row]) -> Iterator[str]:
         yield f"- and {len(failing) - _FAILING_IN_SIGHT} more"
 
 
-def _test_table(rows: Sequence[Row], columns: Sequence[str], room: int) -> str:
+def _parted(rows: Sequence[Row]) -> tuple[Sequence[Row], Sequence[Row]]:
+    """Those whose lines, with their phases, are in sight, and the rest."""
+    line_count = 0
+    for number, row in enumerate(rows):
+        line_count += 1 + len(phase_means(row.record))
+        if line_count > _LINES_IN_SIGHT:
+            return rows[:number], rows[number:]
+    return rows, ()
+
+
+def _test_table(view: View, rows: Sequence[Row], room: int) -> str:
+    """A line per test, its phases below it, without the columns that hold nothing."""
     if not rows:
         return ""
-    head = _table_lines(("test", *columns, "verdict"), ())
-    lines = [_line([code(row.short_id), *cells.values(row, columns), _verdict(row.verdict)]) for row in rows]
-    return "\n".join([*head, _within(lines, room, "tests")])
+    chosen = Chosen.all(rows)
+    columns = columns_of(view, chosen)
+    _, *texts_by_line = zip(*columns.values(), strict=True)
+    tests: list[list[str]] = []
+    for (row, phase), (*texts, verdict) in zip(entries(chosen), texts_by_line, strict=True):
+        if phase is None:
+            tests.append([_line([code(row.short_id), *texts, _verdict(row.verdict)])])
+        else:
+            tests[-1].append(_line([f"&ensp;{code(phase.name)}", *texts, verdict]))
+    lines = ["\n".join(test) for test in tests]
+    return "\n".join([*_table_lines(("test", *columns), ()), _within(lines, room, "tests")])
 
 
 def _verdict(verdict: Verdict) -> str:

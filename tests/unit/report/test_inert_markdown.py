@@ -28,6 +28,9 @@ HOSTILE = (
     "1. x",
     "+ x",
     "===",
+    "[ ] x",
+    "[x]: http://example.com",
+    "[^1]: x [^1]",
     "/close",
     "::error::x",
     "\x1b[31m \u202e",
@@ -95,7 +98,7 @@ def test_plain_names_are_between_backticks() -> None:
 
 def test_plain_sentences_stay_as_they_are() -> None:
     """Numbers, percents and signs need no escape."""
-    plain = "+20.1 % energy, allowed 5 %: 4.0 J (was 3.3 J); it's -3 W"
+    plain = "+20.1 % energy [+11.6, +29.3], allowed 5 %: 4.0 J (was 3.3 J); it's -3 W"
     assert sentence(plain) == plain
 
 

@@ -1,11 +1,13 @@
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.model import Phase
 from pytest_energy.report import to_markdown, view
 from tests.builders import comparison, judgement
 from tests.fakes.markdown_page import Page
@@ -38,9 +40,10 @@ def test_hostile_names_are_inert(hostile: str) -> None:
     assert page.foreign_tags == set()
     assert page.references == []
     assert page.attributes == []
-    columns = [line.count("|") for line in text.splitlines() if line.startswith("|") and "J" in line]
-    # a test has seven cells, the group's table four
-    assert set(columns) == {8, 5}
+    heads = [line.count("|") for line in text.splitlines() if line.startswith(("| test |", "| model |"))]
+    rows = [line.count("|") for line in text.splitlines() if line.startswith("|") and "J |" in line]
+    assert len(heads) == len(rows) == 2
+    assert heads == rows
 
 
 @settings(deadline=None)  # no clock: a busy machine is slow
@@ -49,7 +52,8 @@ def test_any_name_is_one_cell(name: str) -> None:
     """Whatever the name, its row has the columns of the head and is one line."""
     lines = _text([judgement(test_id=name, verdict=Verdict.VOID)]).splitlines()
     (row,) = [line for line in lines if line.endswith("| void |")]
-    assert row.count("|") == 8
+    (head,) = [line for line in lines if line.startswith("| test |")]
+    assert row.count("|") == head.count("|")
     assert sum(line.startswith("|") for line in lines) == 3
 
 
@@ -105,8 +109,24 @@ def test_estimates_are_marked() -> None:
     """Estimated joules have their mark in the cells, a note above and an explanation below."""
     text = _text(estimated_session())
     assert "every joule estimated" in text.splitlines()[1]
-    assert "| ~3.07 +- 0.31 J | ~28.0 |" in text
+    assert "| ~3.07 +- 0.31 J | ~2.85 J | ~28.0 |" in text
     assert "~ estimated, not measured" in text
+
+
+def test_phases_are_below_their_test() -> None:
+    """With their joules, their share and their seconds."""
+    phase = Phase(name="write|", energy_j=2.5, uncertainty_j=0.0, duration_s=0.25)
+    one = judgement(test_id="t.py::a", energy_j=10.0, duration_s=1.0, verdict=Verdict.REGRESSION)
+    rounds = tuple(replace(reading, phases=(phase,)) for reading in one.record.rounds)
+    lines = _text([replace(one, record=replace(one.record, rounds=rounds))]).splitlines()
+    number = next(number for number, line in enumerate(lines) if line.startswith("| `a` |"))
+    assert lines[number + 1].startswith("| &ensp;<code>write&#124;</code> | 2.5 J | ")
+    assert lines[number + 1].endswith(" | 25 %, 0.250 s |")
+
+
+def test_columns_that_hold_nothing_are_left_out() -> None:
+    """A suite without samples and baselines has narrow tables."""
+    assert "| test | energy | W | s | verdict |" in _text([judgement(samples=None)])
 
 
 def test_groups_have_metrics_and_correlations() -> None:
