@@ -1,7 +1,7 @@
 """One test in one run, as a history keeps it: what was measured, where, and what became of it. Pure.
 
-Rule 1: a test that failed, by its joules or by itself, is a point as any other is; a point without joules
-    keeps the reason.
+Rule 1: a test that failed, by its joules or by itself, is a point as any other is: what was measured was
+    measured. A point without joules keeps the reason.
 Rule 2: rounds are not kept: of two hundred runs they are most of what was read.
 """
 
@@ -12,13 +12,11 @@ from datetime import datetime
 from pytest_energy.baselines.machine import comparable_facts
 from pytest_energy.baselines.schema import moment_of
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.judgement import Judgement, Verdict
+from pytest_energy.judgement import FAILING, Judgement, Verdict
 from pytest_energy.model import Machine, Provenance, Record
 from pytest_energy.stats.compare import summarise
 
-PASSED = "passed"
-
-_MOST_REASON = 1_000  # characters: a paragraph; a page of ten thousand points holds no essays
+_MOST_REASON = 600  # characters: a paragraph; a page of ten thousand points holds no essays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +32,7 @@ class Point:
         facts: What must be equal for two points to be compared.
         verdict: `None` for a session of a baseline, which was accepted.
         reason: The verdict in words, cut where it is long.
-        outcome: Of the test itself, in pytest's words.
+        outcome: Of the test, in pytest's words: a verdict that fails it is among the reasons to fail.
         is_per_sample: It was judged by joules per sample.
         source: The file that it was read from.
     """
@@ -51,7 +49,7 @@ class Point:
     facts: tuple[tuple[str, str], ...] = ()
     verdict: Verdict | None = None
     reason: str = ""
-    outcome: str = PASSED
+    outcome: str = "passed"
     is_per_sample: bool = False
     is_saturated: bool = False
     source: str = ""
@@ -66,14 +64,17 @@ class Point:
         return self.machine.varying.get("git_dirty") == "yes"
 
     @property
+    def is_failed(self) -> bool:
+        """Whether the test failed, by its joules or by itself."""
+        return self.verdict in FAILING or self.outcome == "failed"
+
+    @property
     def why_unused(self) -> str:
         """Why no level rests on it, or empty."""
         if self.energy_j is None:
             return self.absent_because
         if self.energy_j <= 0:
             return "its joules are 0, which has no ratio"
-        if self.outcome != PASSED:
-            return f"the test itself {self.outcome}"
         return "the server did not keep up with its load" if self.is_saturated else ""
 
 

@@ -12,7 +12,7 @@ from pytest_energy.history.commits import SHORT_LENGTH, Commit, Commits
 from pytest_energy.history.points import Point
 from pytest_energy.history.series import Mark
 from pytest_energy.history.tracks import History, Step, Track
-from pytest_energy.judgement import FAILING, Verdict
+from pytest_energy.judgement import Verdict
 from pytest_energy.report.cells import first_line, printable
 from pytest_energy.report.charts.axes import axis_of
 from pytest_energy.report.charts.spec import Axis
@@ -93,7 +93,7 @@ def _row(track: Track, *, has_machines: bool) -> Row:
         place="" if step is None else words.where(step),
         step_count=len(track.steps),
         run_count=len(marks),
-        failed_count=0 if not track.test_id else sum(_is_failed(mark.point) for mark in marks),
+        failed_count=0 if not track.test_id else sum(mark.point.is_failed for mark in marks),
         spark=spark(track),
     )
 
@@ -101,10 +101,6 @@ def _row(track: Track, *, has_machines: bool) -> Row:
 def _no_change(track: Track) -> str:
     count = sum(not mark.why_unused for mark in track.marks)
     return "none" if count >= LEAST_COUNT else f"needs {LEAST_COUNT} runs, has {count}"
-
-
-def _is_failed(point: Point) -> bool:
-    return point.verdict in FAILING or point.outcome == "failed"
 
 
 def data(history: History) -> JsonDict:
@@ -162,7 +158,7 @@ def _look(track: Track, mark: Mark) -> str:
         return "x"
     if not track.test_id:
         return "p"
-    if _is_failed(point):
+    if point.is_failed:
         return "b"
     if mark.why_unused:
         return "u"
@@ -190,7 +186,7 @@ def _reason(track: Track, mark: Mark) -> str:
     point = mark.point
     if not track.test_id:
         return ""
-    text = point.reason.strip() if point.verdict in FAILING else first_line(point.reason)[:_MOST_LINE]
+    text = point.reason.strip() if point.is_failed else first_line(point.reason)[:_MOST_LINE]
     unused = mark.why_unused and f"Not compared: {first_line(mark.why_unused)}"
     return "\n".join(printable(line) for line in (*text.splitlines(), unused) if line)
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_energy.history.tracks import Track
-from pytest_energy.judgement import FAILING
 
 WIDTH, HEIGHT = 260.0, 34.0
 
@@ -28,7 +27,7 @@ class Spark:
         levels: Of the levels between steps.
         dots: At each value, where they are few.
         steps: An upright line at each step.
-        failed: A dot at each run that failed by its joules.
+        failed: A dot at each run that failed.
     """
 
     line: str
@@ -62,7 +61,7 @@ def spark(track: Track) -> Spark:
         failed="".join(
             f"M{place(number, mark.value)}h0"
             for number, mark in marks
-            if track.test_id and mark.value is not None and mark.point.verdict in FAILING
+            if track.test_id and mark.value is not None and mark.point.is_failed
         ),
     )
 

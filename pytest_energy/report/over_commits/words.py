@@ -3,6 +3,7 @@
 from pytest_energy.history.commits import SHORT_LENGTH
 from pytest_energy.history.points import Point
 from pytest_energy.history.tracks import Step, Track
+from pytest_energy.judgement import FAILING
 from pytest_energy.report.cells import ABSENT, energy, percent, printable, verdict
 from pytest_energy.units import percent_change_text
 from pytest_energy.verdict.figures import count_text
@@ -49,5 +50,5 @@ def verdict_text(point: Point) -> str:
     """What became of the run: its verdict, or that it was accepted into a baseline."""
     if point.verdict is None:
         return "in the baseline"
-    failed = "" if point.outcome == "passed" else f", test {printable(point.outcome)}"
-    return f"{verdict(point.verdict)}{failed}"
+    is_own = point.is_failed and point.verdict not in FAILING
+    return f"{verdict(point.verdict)}, test failed" if is_own else verdict(point.verdict)

@@ -1,6 +1,7 @@
 """A history of many tests: steps, their places and sizes, and where there are none."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def test_a_step_has_its_place_its_size_and_its_commits() -> None:
 def test_failed_runs_are_points_of_the_new_level() -> None:
     """A regression that fails its verdict five times over is a step, not five holes."""
     listed = runs(noisy(40, steps={30: 1.2}))
-    listed[30:35] = [failed(one) for one in listed[30:35]]
+    listed[30:35] = [replace(failed(one), outcome="failed") for one in listed[30:35]]
     found = track(history_of(listed))
     assert [step.place for step in found.steps] == [30]
     assert found.marks[31].point.verdict is Verdict.REGRESSION

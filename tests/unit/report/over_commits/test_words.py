@@ -32,7 +32,7 @@ def test_a_commit_is_short_and_says_that_files_differed() -> None:
 def test_what_became_of_a_run() -> None:
     """Its verdict, that the test itself failed, or that it was accepted."""
     assert words.verdict_text(point()) == "pass"
-    assert words.verdict_text(failed(point())) == "REGRESSION"
+    assert words.verdict_text(replace(failed(point()), outcome="failed")) == "REGRESSION"
     assert words.verdict_text(replace(point(), outcome="failed")) == "pass, test failed"
     assert words.verdict_text(point(verdict=None)) == "in the baseline"
     assert words.verdict_text(point(None, verdict=Verdict.UNMEASURED)) == "unmeasured"
