@@ -124,7 +124,7 @@ class TestAGateWhereNothingMeasures:
         """An estimate would judge nothing: two calls tell all, and no other run is waited for."""
         entry = unmeasured.run("--energy-sensors=estimate").test()
         assert (entry["verdict"], entry["rounds"], calls(entry)) == ("no-baseline", [], 3)
-        assert entry["unmeasured_because"].startswith("its counts are judged, and joules could only be")
+        assert entry["unmeasured_because"].startswith("counts are judged, and joules can only be")
         judged = unmeasured.run("--energy-sensors=estimate", "--energy-estimates=gate", "--energy-rounds=1")
         assert judged.test().get("unmeasured_because") is None
 

@@ -35,7 +35,7 @@ def test_two_workers_judge_and_the_controller_writes(over: Project) -> None:
         "test_within": "pass",
     }
     assert [path.name for path in over.baseline_paths] == ["test_within.json"]
-    assert "over-budget" in run.text
+    assert "% of the budget: " in run.text
 
 
 def test_two_workers_stop_on_a_wrong_marker(over: Project) -> None:

@@ -23,7 +23,7 @@ def test_export_writes_what_the_run_would_have(cli: Cli, run_json: Path, tmp_pat
 
 
 def _without_time(text: str) -> str:
-    return "\n".join(line for line in text.splitlines() if '"created"' not in line and "created" not in line)
+    return "\n".join(line for line in text.splitlines() if "created" not in line and "Z by " not in line)
 
 
 def test_export_needs_a_suffix_that_it_knows(cli: Cli, run_json: Path, tmp_path: Path) -> None:
