@@ -163,7 +163,7 @@ def _groups(view: View, room: int) -> Iterator[str]:
 def _metric_table(group: Group) -> str:
     names = cells.metric_columns(group)
     headers = ["model", *(f"{code(name)}{cells.metric_unit(group, name, ' ({})')}" for name in names)]
-    rows = [[code(row.model), *(cells.metric(group, row, name) for name in names)] for row in group.rows]
+    rows = [[code(row.label), *(cells.metric(group, row, name) for name in names)] for row in group.rows]
     absences = [f"- {sentence(text)}" for text in cells.absences(group)]
     return "\n".join([*_table_lines(headers, rows), "", *absences])
 

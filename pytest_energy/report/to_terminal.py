@@ -228,7 +228,7 @@ def _group(view: View, group: Group, width: int) -> list[str]:
 
 def _metric_tables(group: Group, width: int) -> list[str]:
     """One row per model; columns that don't fit follow in another table with the same first column."""
-    models = [shortened(cells.printable(row.model), max(_LEAST_NAME_WIDTH, width // 4)) for row in group.rows]
+    models = [shortened(cells.printable(row.label), max(_LEAST_NAME_WIDTH, width // 4)) for row in group.rows]
     columns = [
         [_title(group, name), *(cells.metric(group, row, name) for row in group.rows)]
         for name in cells.metric_columns(group)

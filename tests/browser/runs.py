@@ -63,7 +63,13 @@ def _hostile(text: str, number: int) -> Judgement:
             SensorStatus(name=f"no {text}", provenance=Provenance.MEASURED, absent_because=whole),
         ),
         compared=replace(
-            comparison(1.3, (1.2, 1.4), note=whole), differences={text: (whole, text)}, creep=whole, basis=""
+            comparison(1.3, (1.2, 1.4), note=whole),
+            differences={text: (whole, text)},
+            creep=whole,
+            basis="",
+            entry_energies_j=(1.0, 2.0),
+            entry_dates=(text, whole),
+            entry_commits=(whole, text),
         ),
         budget_j=500.0,
     )

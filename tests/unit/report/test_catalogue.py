@@ -84,7 +84,7 @@ def test_what_can_not_be_drawn_is_told() -> None:
         assert any(part in sentence for sentence in told)
 
 
-@pytest.mark.parametrize("form", ["png", "svg"])
+@pytest.mark.parametrize("form", ["png", "svg", "pdf"])
 def test_same_run_same_file(tmp_path: Path, form: Format) -> None:
     """Written twice, and with other settings in force, a figure is the same bytes, without a date."""
     some = plans(view.of(whole_run()))[0][-3:]
@@ -95,6 +95,7 @@ def test_same_run_same_file(tmp_path: Path, form: Format) -> None:
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
         assert b"dc:date" not in one.read_bytes()
+        assert b"CreationDate" not in one.read_bytes()
 
 
 def test_text_of_an_svg_is_text(tmp_path: Path) -> None:
