@@ -13,6 +13,7 @@ from typing import Protocol
 from pytest_energy.ab.calls import Counted
 from pytest_energy.ab.comparison import Choice, ComparisonPlan
 from pytest_energy.ab.judge import Problem
+from pytest_energy.ab.side import SideEnded
 from pytest_energy.bisect.history import Commit, History
 from pytest_energy.bisect.search import Answer, Frontier, most_steps, search
 from pytest_energy.bisect.target import COMPARED, Level, Target, target_of
@@ -186,7 +187,10 @@ class Bisection:
         Raises:
             EnergyError: It can't be measured, or nothing of it can be compared.
         """
-        comparison = self.bench.compare(self.frontier.bad, plan, self._choice, _is_decided)
+        try:
+            comparison = self.bench.compare(self.frontier.bad, plan, self._choice, _is_decided)
+        except SideEnded as error:
+            raise SideEnded(f"{error}{_newer_text(str(error))}") from error
         self._notes |= dict.fromkeys(comparison.shared_modules)
         if not any(one.verdict in COMPARED for one in comparison.judgements):
             raise SettingsError(_nothing_text(comparison))
@@ -324,9 +328,16 @@ def _nothing_text(comparison: Compared) -> str:
     reasons = [f"{one.record.test_id}: {one.reason.splitlines()[0]}" for one in comparison.judgements]
     reasons += [problem.text for problem in comparison.problems]
     text = "no test of BAD could be compared with GOOD: " + "; ".join(reasons[:3])
+    text += _newer_text(text)
     if any(one.verdict is Verdict.UNMEASURED for one in comparison.judgements):
         return f"{text}. On a machine without sensors compare counts: --basis=counts"
     return text
+
+
+def _newer_text(text: str) -> str:
+    """What to do about a test that GOOD doesn't have yet, where *text* speaks of one."""
+    is_newer = "file or directory not found" in text or "is on one side only" in text
+    return "\nCopy a test that is newer than GOOD into each commit: --copy PATH" if is_newer else ""
 
 
 def _because(level: Level | Absent, answer: Answer | None) -> str:

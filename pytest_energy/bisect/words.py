@@ -4,6 +4,7 @@ Rule 1: a line begins with what happened: the step's number, or the commit that 
 Rule 2: names of the history (subjects, files) are inert on a terminal.
 """
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 
@@ -22,6 +23,8 @@ from pytest_energy.verdict.figures import change_text, count_text
 
 _LEAST_SHARE = 0.8
 """Of the rise. A commit that accounts for less is not the only cause."""
+
+_ERROR = re.compile(r"[\w.]+: ")  # `ImportError: ...`, among the lines of a traceback
 
 _NOUNS = {Part.JOULES.value: "energy", Part.WORK.value: "active energy", Part.WAITING.value: "seconds"}
 
@@ -194,7 +197,8 @@ def reason_line(because: str) -> str:
     headline, *rest = because.splitlines()
     output = [line.removeprefix(OUTPUT).strip() for line in rest if line.startswith(OUTPUT)]
     errors = [line.removeprefix("E ").strip() for line in output if line.startswith("E ")]
-    return next(iter([*errors, *output[-1:]]), headline)
+    named = [line for line in errors if _ERROR.match(line)]
+    return next(iter([*named, *errors, *output[-1:]]), headline)
 
 
 def _cut(text: str, width: int) -> str:

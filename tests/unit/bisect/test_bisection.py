@@ -182,6 +182,13 @@ def test_the_bad_commit_must_be_measured(project: Project) -> None:
         Trial(project, {"c1": SideEnded("no torch")}).run()
 
 
+def test_a_test_that_good_lacks_can_be_copied(project: Project) -> None:
+    """The error of a missing file names the option; another doesn't."""
+    missing = SideEnded("pytest on v1 ended:\n  | ERROR: file or directory not found: test_new.py")
+    with pytest.raises(SideEnded, match="--copy PATH"):
+        Trial(project, {"c1": missing}).run()
+
+
 def test_without_joules_counts_are_named(project: Project) -> None:
     """A machine without sensors can still compare counts."""
     unmeasured = judgement(test_id=WORK, energy_j=None, verdict=Verdict.UNMEASURED, reason="no sensor")
@@ -191,7 +198,7 @@ def test_without_joules_counts_are_named(project: Project) -> None:
 
 def test_a_test_on_one_side_is_no_reason_to_stop(project: Project) -> None:
     """Unless it is the only one; then the error names it."""
-    with pytest.raises(SettingsError, match="is on one side only"):
+    with pytest.raises(SettingsError, match=r"is on one side only(?s:.*)--copy PATH"):
         Trial(project, {"c1": Problem(text="t.py::test_new is on one side only")}).run()
 
 

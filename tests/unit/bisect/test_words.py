@@ -230,5 +230,7 @@ def test_a_reason_is_the_line_that_shows_most() -> None:
     assert words.reason_line("ended:\n  | ____ a.py\n  | E   ImportError: calc\n  | E   more") == (
         "ImportError: calc"
     )
+    syntax = "ended:\n  | E     File 'a.py', line 8\n  | E   SyntaxError: '(' was never closed"
+    assert words.reason_line(syntax) == "SyntaxError: '(' was never closed"
     assert words.reason_line("ended:\n  | one\n  | two") == "two"
     assert words.reason_line("has no folder x\nmore") == "has no folder x"
