@@ -1,6 +1,5 @@
 """What the end of a run writes to the terminal: the report, in its colours, or the verdicts in one line."""
 
-import textwrap
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,6 +10,7 @@ from pytest_energy.judgement import FAILING, SEVERITY, Judgement, Verdict
 from pytest_energy.notes import kind_of, of_one_kind
 from pytest_energy.report import cells, to_terminal
 from pytest_energy.report.formats import made
+from pytest_energy.report.screen import wrapped
 from pytest_energy.report.view import View
 
 _COLOURS = {
@@ -34,19 +34,11 @@ class Screen:
 
     def write(self, text: str, *, is_red: bool = False) -> None:
         """Write lines. On a terminal a long one goes on in the next, between words; a log keeps it whole."""
-        for line in map(printable, text.split("\n")):
-            lines = self._folded(line) if self._reporter.isatty() else [line]
-            for one in lines:
-                self._reporter.write_line(one, red=is_red)
-
-    def _folded(self, line: str) -> list[str]:
-        return textwrap.wrap(
-            line,
-            self._writer.fullwidth,
-            subsequent_indent="  ",
-            break_long_words=False,  # a path can be copied
-            break_on_hyphens=False,
-        ) or [""]
+        lines = [printable(line) for line in text.split("\n")]
+        if self._reporter.isatty():
+            lines = wrapped(lines, self._writer.fullwidth, hanging="  ", breaks_words=False)
+        for line in lines:
+            self._reporter.write_line(line, red=is_red)
 
     def parts(self, run: View) -> tuple[str, str]:
         """The report of *run*: what comes above the table of tests, and the table.

@@ -27,13 +27,30 @@ def width_of(text: str) -> int:
     return max(wcwidth.wcswidth(text), 0) if not text.isascii() else len(text)
 
 
-def wrapped(texts: Iterable[str], width: int, *, indent: str = "", hanging: str = "") -> list[str]:
-    """Lines of each text; a number stays on one line with what it counts."""
+def wrapped(
+    texts: Iterable[str], width: int, *, indent: str = "", hanging: str = "", breaks_words: bool = True
+) -> list[str]:
+    """Lines of each text; a number stays on one line with what it counts.
+
+    Args:
+        texts: Each begins in a line of its own.
+        width: No line is wider, but for a word that is.
+        indent: Before the first line of each.
+        hanging: Before its others.
+        breaks_words: A word that is too wide goes on in the next line; a path is then not to be copied.
+    """
     lines: list[str] = []
     for text in texts:
         glued = re.sub(r"(?<=\d) (?=\S)", "\xa0", text)
         wrap = textwrap.wrap if width_of(glued) == len(glued) else wcwidth.wrap
-        folded = wrap(glued, width, initial_indent=indent, subsequent_indent=hanging, break_on_hyphens=False)
+        folded = wrap(
+            glued,
+            width,
+            initial_indent=indent,
+            subsequent_indent=hanging,
+            break_on_hyphens=False,
+            break_long_words=breaks_words,
+        )
         first, *more = [line.replace("\xa0", " ") for line in folded] or [""]
         lines += [first, *map(printable, more)][: len(folded)]  # a line may begin with a CI command
     return lines

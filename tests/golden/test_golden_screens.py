@@ -84,6 +84,12 @@ def test_26_tests_in_a_pipe(
     _check(f"26_{name}", lines)
 
 
+def test_26_tests_in_two_processes(suite: Project) -> None:
+    """Under xdist the report is that of one process."""
+    run = suite.run(*OWN, "--energy-report", "-n2", subprocess=True)
+    _check("26_xdist", [line for line in _plain(run.result.outlines) if "worker" not in line])
+
+
 def test_26_tests_on_a_terminal(suite: Project) -> None:
     """pytest's dots and percentages are whole when our line has come and gone, and no line is too long."""
     names = ("PATH", "HOME", "PYTHONPATH", "TMPDIR")

@@ -29,6 +29,16 @@ def test_names_are_cut_where_they_do_not_differ(names: list[str]) -> None:
     assert max(map(len, cut)) <= 33
 
 
+def test_a_path_stays_whole() -> None:
+    """Where words are not broken, one that is too wide has a line of its own; wide characters count twice."""
+    assert wrapped(["see /a/long/path/to/it now"], 10, hanging="  ", breaks_words=False) == [
+        "see",
+        "  /a/long/path/to/it",
+        "  now",
+    ]
+    assert max(map(width_of, wrapped(["溫度 過高 " * 9], 20, breaks_words=False))) <= 20
+
+
 def test_lines_past_the_last_are_cut() -> None:
     """The last one shows that there is more, within the width."""
     lines = wrapped(["word " * 30], 20)
