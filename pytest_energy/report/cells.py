@@ -203,6 +203,20 @@ def predictions(view: View) -> list[str]:
     return sorted(lines, key=lambda line: line.partition(":")[0])
 
 
+def ungrouped_metrics(view: View) -> list[str]:
+    """A line for each test without a group that has metrics, such as those that it recorded itself."""
+    return [
+        printable(f"{row.short_id}: {', '.join(map(_metric_text, row.record.metrics.items()))}")
+        for row in view.rows
+        if row.record.group is None and row.record.metrics
+    ]
+
+
+def _metric_text(metric: tuple[str, float | None]) -> str:
+    name, value = metric
+    return f"{name} {ABSENT if value is None else plain(value)}"
+
+
 NET_HEADS = {"training": "E_tr", "inference": "E_in"}
 """Heads of net joules by group, as the paper calls them."""
 

@@ -148,7 +148,6 @@ def _strength(ranked: MetricCorrelation) -> float:
 
 
 def _whole_head(view: View, width: int) -> str:
-    indented = {"indent": "  ", "hanging": "    "}
     sensors = [
         *map(cells.sensor, view.sensors),
         *map(cells.idle_power, view.idle_powers),
@@ -157,19 +156,20 @@ def _whole_head(view: View, width: int) -> str:
     notes = [cells.printable(note) for note in (*view.run_notes, *view.notes)]
     sections = [
         wrapped([f"energy of {cells.summary(view)}"], width, hanging="  "),
-        _titled("why", _why(view, width)),
-        _titled("notes", wrapped(_first(notes), width, **indented)),
-        _titled("predicted", wrapped(_first(cells.predictions(view)), width, **indented)),
+        ["why", *why] if (why := _why(view, width)) else [],
+        _titled("notes", _first(notes), width),
+        _titled("predicted", _first(cells.predictions(view)), width),
+        _titled("metrics", cells.ungrouped_metrics(view), width),
         *(_group(view, group, width) for group in view.groups),
-        _titled("sensors", wrapped(sensors, width, **indented)),
-        _titled("machine", wrapped(cells.machine(view), width, **indented)),
+        _titled("sensors", sensors, width),
+        _titled("machine", cells.machine(view), width),
         table_of_tests.further_lines(view, width),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines)
 
 
-def _titled(title: str, lines: list[str]) -> list[str]:
-    return [title, *lines] if lines else []
+def _titled(title: str, texts: Sequence[str], width: int) -> list[str]:
+    return [title, *wrapped(texts, width, indent="  ", hanging="    ")] if texts else []
 
 
 def _legend(view: View, width: int) -> list[str]:

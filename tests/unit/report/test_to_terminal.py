@@ -201,6 +201,13 @@ def test_power_without_work_and_the_yardstick_are_in_the_whole() -> None:
     assert "commit" not in short
 
 
+def test_metrics_of_tests_without_a_group() -> None:
+    """What a test records is in the whole, and what could not be had is a dash."""
+    text = _text([judgement(test_id="t.py::a", metrics={"megabytes": 0.7216, "files": None})])
+    assert "metrics\n  a: megabytes 0.7216, files -\n" in text
+    assert "\nmetrics\n" not in _text([judgement(group="g", model="a", metrics={"megabytes": 0.7})])
+
+
 class TestTheShortForm:
     """What a run shows without -v: what a reader must know, then the table."""
 
