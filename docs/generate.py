@@ -180,7 +180,7 @@ def former_names() -> Iterator[tuple[str, ...]]:
 # ---- what is in the source ----
 
 # Those that a test calls, in the order in which one learns them.
-METHODS = ("measure", "window", "command", "record", "model", "requests", "layers")
+METHODS = ("measure", "window", "command", "record", "model", "requests", "layers", "operators")
 
 
 def fixture_page() -> str:
@@ -191,6 +191,11 @@ def fixture_page() -> str:
         "The fixture",
         "pytest_energy/plugin/fixture.py",
         "A test that takes the fixture `energy` is an energy test, marked or not.",
+        "Annotate it with `Energy`: type checkers and editors then know its methods, and what `measure` "
+        "returns has the type that the measured function returns.",
+        "```python\nfrom pytest_energy import Energy\n\n\n"
+        "def test_sort(energy: Energy) -> None:\n"
+        "    ordered: list[int] = energy.measure(sorted, [3, 1, 2])\n```",
         *(methods[name] for name in METHODS),
         f"## `Window`\n\nWhat `energy.window` gives.\n\n{docs_of(window)}",
         f"## `CommandResult`\n\nWhat `energy.command` returns.\n\n{docs_of(result)}",

@@ -21,6 +21,7 @@ from pytest_energy.plugin.mistakes import (
     called_right,
     check_function,
     check_names,
+    model_name,
     sample_count,
     window_name,
 )
@@ -225,12 +226,14 @@ class Energy(Guarded):
         return self._measurement.measure(work, unmeasured_because=work.why_unmeasured(run.channel_names))
 
     @called_right
-    def model(self, module: object, example_input: object) -> None:
+    def model(self, module: object, example_input: object, *, name: str | None = None) -> None:
         """Describe the model at work: parameters, MACs of one sample, size. Measures nothing.
 
         Args:
             module: A `torch.nn.Module`.
             example_input: What the module's forward takes, batch first; also a tuple of inputs.
+            name: Of the row in the table of models and of the point in figures, such as a parameter of the
+                test. Without it the marker's `model=`.
 
         Raises:
             EnergyError: A window is open: the cost of looking at the model would be measured.
@@ -238,6 +241,8 @@ class Energy(Guarded):
         self._measurement.refuse_inside_window(
             "energy.model inside a window would be measured itself; call it before"
         )
+        if name is not None:
+            self._measurement.model_name = model_name(name)
         if not self._measurement.is_off:
             by_thop = self._measurement.run.settings.counts_macs_by_thop
             self._measurement.facts = model_facts(module, example_input, by_thop=by_thop)

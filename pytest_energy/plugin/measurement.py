@@ -58,6 +58,7 @@ class Measurement:
         test_id: The test's node id.
         run: Of which the test is a part.
         facts: Of the model at work, if the test has described it.
+        model_name: Of the model, if the test or its marker has named it.
         earlier_round_count: Rounds of an earlier run of the test, those that were dropped included.
     """
 
@@ -74,7 +75,7 @@ class Measurement:
         self.test_id = test_id
         self.run = run
         self.facts: ModelFacts | None = None
-        self._mark = mark
+        self._mark, self.model_name = mark, mark.model
         self._confirming_count, self._confirms_later = confirming_count, confirms_later
         self.earlier_round_count = earlier_round_count
         self._windows = WindowWork()
@@ -444,7 +445,7 @@ class Measurement:
             engine_settings=masked_facts(description.engine_settings),
             warmup_count=0 if self._measured is None else self._measured.warmup_count,
             group=self._mark.group,
-            model=self._mark.model,
+            model=self.model_name,
             idle_power_w=self.run.meter.idle_power_w() if rounds else None,
             sensors=self.run.statuses,
             saturated_because=description.saturated_because,

@@ -83,6 +83,17 @@ def sample_count(value: object) -> int | None:
         raise EnergyError(f"samples {error}") from None
 
 
+def model_name(value: object) -> str:
+    """The name that a model was given.
+
+    Raises:
+        EnergyError: It is no text, or empty.
+    """
+    if not isinstance(value, str) or not value:
+        raise EnergyError(f"energy.model takes a text as name=. Got {kind_of(value)}.")
+    return value
+
+
 def window_name(value: object) -> str:
     """The name that a window was given.
 

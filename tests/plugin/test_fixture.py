@@ -241,3 +241,18 @@ def test_a_users_completion_list_has_what_a_user_needs(project: Project) -> None
     )
     project.replay({"test_work": TEN_J})
     project.run().result.assert_outcomes(passed=1)
+
+
+def test_a_model_is_named_where_it_is_described(project: Project) -> None:
+    """A parameter of the test is the row's name; without one, the marker's stays."""
+    project.write(
+        "import torch\n\n"
+        "@pytest.mark.energy(group='inference', model='net')\n"
+        "@pytest.mark.parametrize('size', ['s', None])\n"
+        "def test_work(energy, size):\n"
+        "    energy.model(torch.nn.Linear(2, 2), torch.ones(1, 2), name=size)\n"
+        "    energy.measure(int)\n"
+    )
+    project.replay({f"test_work[{name}]": TEN_J for name in ("s", "None")})
+    run = project.run()
+    assert [run.test(f"test_work[{name}]")["model"] for name in ("s", "None")] == ["s", "net"]

@@ -42,6 +42,7 @@ def test_requests(energy: Energy, engine: Engine) -> None:
 def test_model(energy: Energy, module: object) -> None:
     """Any object is taken, so that a test need not import torch's types."""
     energy.model(module, (1, 2))
+    energy.model(module, (1, 2), name="xl")
     assert_type(energy.layers(module, {"x": 1}, samples=2), LayerEnergy)
 
 
