@@ -15,7 +15,7 @@ from pytest_energy.report.plots.page import LIGHT, Look
 from pytest_energy.report.plots.painter import draw, styled
 from tests.browser.runs import mixed_run
 from tests.builders import comparison, judgement
-from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
+from tests.fakes.sessions import estimated_session, replayed_session
 
 _MM = 1 / 25.4
 _TOUCH = 0.5  # of a pixel: what rounding adds to a box
@@ -42,7 +42,6 @@ def thirty_models() -> tuple[Judgement, ...]:
 
 
 RUNS = {
-    "gpu": gpu_session,
     "estimated": estimated_session,
     "replayed": replayed_session,
     "mixed": mixed_run,
