@@ -108,7 +108,7 @@ def marker_page() -> str:
     return page(
         "The marker",
         "pytest_energy/plugin/mark.py",
-        '```python\n@pytest.mark.energy(budget="2 J", tolerance="10%")\ndef test_search(energy): ...\n```',
+        '```python\n@pytest.mark.energy(budget_j="2 J", tolerance="10%")\ndef test_search(energy): ...\n```',
         table(("argument", "is", "meaning"), rows),
         "An argument that is unknown, positional or out of range stops the run at collection: a misspelt "
         "limit must not switch the limit off. Of a function's, its class's and its module's marker the "
@@ -131,7 +131,7 @@ def names_page() -> str:
     return page(
         "Names",
         "the tables of options, arguments and commands",
-        "An option has one name, wherever it can be set. The name has no unit. The value may have one: `5%`, "
+        "An option has one name, wherever it can be set. Its value may have a unit: `5%`, "
         "`2 J`, `500 mJ`, `3 Wh`, `5 s`, `2 min`, `65 W`. A bare number is in joules, seconds or watts, and "
         "a bare share is a fraction: 0.05 is 5 %.",
         table(("pytest", "in the file", "marker", "pytest-energy"), twins()),

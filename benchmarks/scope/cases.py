@@ -14,7 +14,7 @@ import pytest
 
 import pytest_energy
 
-ENERGY = pytest.mark.energy(rounds=3, budget=5000)
+ENERGY = pytest.mark.energy(rounds=3, budget_j=5000)
 PRODUCT_S = 0.0014  # of two matrices of 8192 x 8192 in bfloat16, on an H100
 CHILD = "from benchmarks.scope.cases import gpu; gpu(0.3)"
 

@@ -69,14 +69,12 @@ def _argument(check: Callable[[object], object], meaning: str, *, name: str = ""
 class EnergyMark:
     """What `@pytest.mark.energy(...)` says of a test. `None` is "not said"."""
 
-    budget_j: float | None = _argument(quantities.energy, "energy that a round may use", name="budget")
+    budget_j: float | None = _argument(quantities.energy, "energy that a round may use")
     budget_per_sample_j: float | None = _argument(
-        quantities.energy, "energy that a sample may use; needs samples=", name="budget_per_sample"
+        quantities.energy, "energy that a sample may use; needs samples="
     )
     budget_per_token_j: float | None = _argument(
-        quantities.energy,
-        "energy that a written token may use, of energy.requests",
-        name="budget_per_token",
+        quantities.energy, "energy that a generated token may use, of energy.requests"
     )
     tolerance: float | None = _argument(quantities.share, "accepted rise over the baseline")
     rounds: int | None = _argument(
@@ -119,7 +117,7 @@ class EnergyMark:
                 value = brief(mark.args[0])
                 raise SettingsError(
                     f"{item.nodeid}: @pytest.mark.energy takes no positional arguments. Got {value}. "
-                    f"Name it: budget={value}"
+                    f"Name it: budget_j={value}"
                 )
             checked = dict(_checked(item, name, value) for name, value in mark.kwargs.items())
             arguments = checked | arguments

@@ -36,7 +36,7 @@ def test_by_name(request: pytest.FixtureRequest) -> None:
     request.getfixturevalue("energy").measure(work)
 
 
-@pytest.mark.energy(budget=1000.0)
+@pytest.mark.energy(budget_j=1000.0)
 @pytest.mark.parametrize("n", [1, 2])
 def test_marked(n: int) -> None:
     assert n * work()

@@ -7,7 +7,7 @@ import pytest
 from tests.plugin.conftest import Project, Run
 
 TEN_J = [10.0, 10.1, 9.9, 10.05, 9.95]
-OVER = "@pytest.mark.energy(budget=8)\n"
+OVER = "@pytest.mark.energy(budget_j=8)\n"
 
 
 def run_of(project: Project, source: str, *options: str, name: str = "test_work") -> Run:

@@ -425,7 +425,7 @@ def pytest_runtest_protocol(item, nextitem):
 
 def test_a_failing_verdict_is_not_explained_by_calls(benchmarks: Benchmarks) -> None:
     """The marker's budget holds for one call of the work; its failure is the verdict's, without the note."""
-    benchmarks.write("@pytest.mark.energy(budget=5, samples=2)" + WORK)
+    benchmarks.write("@pytest.mark.energy(budget_j=5, samples=2)" + WORK)
     run = benchmarks.run()
     run.result.assert_outcomes(failed=1)
     assert run.verdict() == "over-budget"

@@ -53,7 +53,7 @@ def work(duration_s=0.15):
 def own_threads():
     return [thread.name for thread in threading.enumerate() if "energy" in thread.name]
 
-energetic = pytest.mark.energy(rounds=2, warmup=0, budget=0.001)
+energetic = pytest.mark.energy(rounds=2, warmup=0, budget_j=0.001)
 """
 
 

@@ -14,11 +14,11 @@ from tests.builders import judgement
 from tests.plugin.conftest import Project
 
 OVER = """
-@pytest.mark.energy(budget=8)
+@pytest.mark.energy(budget_j=8)
 def test_over(energy):
     energy.measure(lambda: None)
 
-@pytest.mark.energy(budget=12)
+@pytest.mark.energy(budget_j=12)
 def test_within(energy):
     energy.measure(lambda: None)
 """
@@ -165,7 +165,7 @@ def test_workers_make_the_same_errors(over: Project) -> None:
 @pytest.mark.usefixtures("_on_github")
 def test_doubt_is_an_error_only_under_strict(over: Project) -> None:
     """A test without baseline has no error, unless strict fails it."""
-    over.write(OVER.replace("budget=8", ""))
+    over.write(OVER.replace("budget_j=8", ""))
     assert errors(over.run().text) == []
     (line,) = errors(over.run("--energy-strict").text)
     assert "title=energy no-baseline%3A test_over::" in line
@@ -175,7 +175,7 @@ def test_doubt_is_an_error_only_under_strict(over: Project) -> None:
 def test_what_energy_did_not_fail_has_no_error(over: Project) -> None:
     """An expected failure fails nothing, and an assertion's failure is not energy's."""
     over.write(
-        OVER.replace("@pytest.mark.energy(budget=8)", "@pytest.mark.xfail\n@pytest.mark.energy(budget=8)")
+        OVER.replace("@pytest.mark.energy(budget_j=8)", "@pytest.mark.xfail\n@pytest.mark.energy(budget_j=8)")
     )
     assert errors(over.run().text) == []
     over.write(OVER.replace("energy.measure(lambda: None)", "energy.measure(lambda: None); assert 1 == 2"))
@@ -185,7 +185,7 @@ def test_what_energy_did_not_fail_has_no_error(over: Project) -> None:
 @pytest.mark.usefixtures("_on_github")
 def test_a_refresh_has_no_error(over: Project) -> None:
     """A rise that `--energy-baseline=replace` accepts is not told as one that fails."""
-    over.write(OVER.replace("budget=8", ""))
+    over.write(OVER.replace("budget_j=8", ""))
     over.run("--energy-baseline=add")
     over.replay({"test_over": [1.3 * energy_j for energy_j in TEN_J], "test_within": TEN_J})
     assert "title=energy regression%3A test_over" in errors(over.run().text)[0]

@@ -16,7 +16,7 @@ def test_work(energy):
 FAILS = """
 import sys
 
-@pytest.mark.energy(budget=1)
+@pytest.mark.energy(budget_j=1)
 def test_work(energy):
     energy.command([sys.executable, "-S", "-c", "import sys; print('whole'); sys.exit('broken')"])
 """
@@ -86,7 +86,7 @@ def test_the_first_failure_stops_a_run(replayed: Project) -> None:
 
 def test_a_budget_holds_a_command(replayed: Project) -> None:
     """Joules of a sample against their limit, as with any work."""
-    replayed.write(WORK.replace("def test_work", "@pytest.mark.energy(budget_per_sample=2)\ndef test_work"))
+    replayed.write(WORK.replace("def test_work", "@pytest.mark.energy(budget_per_sample_j=2)\ndef test_work"))
     run = replayed.run()
     run.result.assert_outcomes(failed=1)
     assert run.verdict() == "over-budget"

@@ -58,7 +58,7 @@ def test_an_unmarked_test_that_measures_is_judged(project: Project) -> None:
 
 def test_a_marked_test_that_forgets_to_measure_is_told(project: Project) -> None:
     """A budget on a test that never measures would hold for ever: it is unmeasured, and says why."""
-    project.write("@pytest.mark.energy(budget=1)\ndef test_work(energy):\n    pass\n")
+    project.write("@pytest.mark.energy(budget_j=1)\ndef test_work(energy):\n    pass\n")
     project.replay({"test_work": TEN_J})
     run = project.run("-W", "default")
     assert run.verdict() == "unmeasured"
@@ -183,9 +183,9 @@ def test_a_round_that_raises_ends_the_test_with_its_own_error(project: Project) 
 def test_a_class_marker_and_a_function_marker_are_merged(project: Project) -> None:
     """The nearer marker wins, argument by argument."""
     project.write(
-        "@pytest.mark.energy(budget=8, group='training')\n"
+        "@pytest.mark.energy(budget_j=8, group='training')\n"
         "class TestWork:\n"
-        "    @pytest.mark.energy(budget=12)\n"
+        "    @pytest.mark.energy(budget_j=12)\n"
         "    def test_inner(self, energy):\n        energy.measure(lambda: None)\n"
     )
     project.replay({"TestWork::test_inner": TEN_J})
@@ -208,7 +208,7 @@ def test_help_and_markers_name_everything(pytester: pytest.Pytester) -> None:
     for flag in ("--energy-report", "--energy-baseline=check|add|replace|off", "--energy-estimates"):
         assert flag in help_text
     markers_text = pytester.runpytest_inprocess("--markers").stdout.str()
-    for argument in ("budget=", "budget_per_sample=", "max_time=", "domains="):
+    for argument in ("budget_j=", "budget_per_sample_j=", "max_time=", "domains="):
         assert argument in markers_text
 
 

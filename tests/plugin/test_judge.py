@@ -190,8 +190,8 @@ def test_a_rise_of_all_tests_in_two_processes(suite: Project) -> None:
         ("basis='net'", {"pass"}),
         ("per='sample'", {"pass"}),
         ("basis='net', per='sample', tolerance=0.001", {"inconclusive"}),
-        ("budget=14.5", {"pass", "over-budget"}),
-        ("budget_per_sample=3", {"pass", "inconclusive", "over-budget"}),
+        ("budget_j=14.5", {"pass", "over-budget"}),
+        ("budget_per_sample_j=3", {"pass", "inconclusive", "over-budget"}),
         ("parts=['joules'], tolerance=0.2", {"pass"}),
     ],
 )

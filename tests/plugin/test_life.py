@@ -7,11 +7,11 @@ import pytest
 from tests.plugin.conftest import Project
 
 OVER = """
-@pytest.mark.energy(budget=8)
+@pytest.mark.energy(budget_j=8)
 def test_over(energy):
     energy.measure(lambda: None)
 
-@pytest.mark.energy(budget=12)
+@pytest.mark.energy(budget_j=12)
 def test_within(energy):
     energy.measure(lambda: None)
 """
@@ -42,7 +42,7 @@ def test_two_workers_stop_on_a_wrong_marker(over: Project) -> None:
     """A marker that is wrong is named under `-n2` too, and no energy test's body runs."""
     over.write(
         "@pytest.mark.energy(bugdet_j=1)\ndef test_work():\n    open('ran', 'w').close()\n"
-        "@pytest.mark.energy(budget=1)\ndef test_other():\n    open('ran', 'w').close()\n"
+        "@pytest.mark.energy(budget_j=1)\ndef test_other():\n    open('ran', 'w').close()\n"
     )
     run = over.run("-n2", subprocess=True)
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED
@@ -109,7 +109,7 @@ def test_a_real_failure_is_not_masked(over: Project) -> None:
 
 def test_a_skipped_test_has_no_joules(over: Project) -> None:
     """A test that skips itself is skipped, not judged."""
-    over.write("@pytest.mark.energy(budget=8)\ndef test_over(energy):\n    pytest.skip('not here')\n")
+    over.write("@pytest.mark.energy(budget_j=8)\ndef test_over(energy):\n    pytest.skip('not here')\n")
     run = over.run()
     run.result.assert_outcomes(skipped=1)
     assert run.ids == []
@@ -118,7 +118,7 @@ def test_a_skipped_test_has_no_joules(over: Project) -> None:
 def test_parametrised_tests_are_judged_one_by_one(project: Project) -> None:
     """Each parameter set has its own joules, verdict and baseline."""
     project.write(
-        "@pytest.mark.energy(budget=8)\n"
+        "@pytest.mark.energy(budget_j=8)\n"
         "@pytest.mark.parametrize('size', ['small', 'large'])\n"
         "def test_work(energy, size):\n    energy.measure(lambda: None)\n"
     )
@@ -132,7 +132,7 @@ def test_parametrised_tests_are_judged_one_by_one(project: Project) -> None:
 def test_off_runs_tests_once_and_judges_nothing(over: Project) -> None:
     """With `--energy-off` the work still runs and its result is still the test's."""
     over.write(
-        "@pytest.mark.energy(budget=8)\n"
+        "@pytest.mark.energy(budget_j=8)\n"
         "def test_over(energy):\n"
         "    done = []\n"
         "    with energy.window('part'):\n        pass\n"

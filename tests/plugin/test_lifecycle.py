@@ -124,9 +124,9 @@ def test_a_test_over_its_budget_or_expected_to_fail_is_left_out(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Neither a failure nor one that was expected is a test that passed."""
-    measured(project, 10, arguments="budget=8")
+    measured(project, 10, arguments="budget_j=8")
     assert "the test did not pass (failed)" in accept(capsys, project)[1]
-    project.write('@pytest.mark.xfail(reason="known")' + MEASURED.format(arguments="budget=8"))
+    project.write('@pytest.mark.xfail(reason="known")' + MEASURED.format(arguments="budget_j=8"))
     run = project.run()
     assert run.test()["outcome"] == "skipped"
     assert "the test did not pass (skipped)" in accept(capsys, project)[1]
@@ -149,7 +149,7 @@ def test_a_test_whose_own_check_failed_has_no_joules_to_accept(
 
 def test_the_runs_of_xdist_are_accepted_alike(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     """Outcomes cross from the workers to the JSON."""
-    project.write(BOTH.format(arguments="budget=8"))
+    project.write(BOTH.format(arguments="budget_j=8"))
     project.replay({"test_work": rounds(10), "test_other": rounds(5)})
     project.run("-n2", "-p", "no:cacheprovider", subprocess=True)
     status, out = accept(capsys, project)

@@ -72,7 +72,7 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize("mark", ["", "@pytest.mark.energy(budget=1)\n"])
+@pytest.mark.parametrize("mark", ["", "@pytest.mark.energy(budget_j=1)\n"])
 @pytest.mark.parametrize("body", BODIES)
 def test_each_way_to_measure_nothing_has_its_reason(project: Project, mark: str, body: str) -> None:
     """A test that asked for energy and used none of it, or not to the end, is unmeasured, and says why."""

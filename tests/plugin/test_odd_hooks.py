@@ -44,7 +44,7 @@ def test_a_metric_that_fails_is_absent_and_the_others_are_there(measured: Projec
 )
 def test_a_verdict_hook_that_fails_changes_nothing(measured: Project, body: str, because: str) -> None:
     """The gate's own verdict stands, and the reason says what the hook did."""
-    measured.write("@pytest.mark.energy(budget=1.0)\ndef test_work(energy):\n    energy.measure(int)\n")
+    measured.write("@pytest.mark.energy(budget_j=1.0)\ndef test_work(energy):\n    energy.measure(int)\n")
     hook = f"from dataclasses import replace\ndef pytest_energy_verdict(judgement):\n    {body}\n"
     measured.write(hook, "conftest.py")
     run = measured.run()

@@ -48,11 +48,11 @@ import time
 import pytest
 from conftest import USED_J
 
-@pytest.mark.energy(rounds=3, warmup=0, budget=50)
+@pytest.mark.energy(rounds=3, warmup=0, budget_j=50)
 def test_work(energy):
     energy.measure(lambda: time.sleep(0.03))
 
-@pytest.mark.energy(rounds=3, warmup=0, budget=50)
+@pytest.mark.energy(rounds=3, warmup=0, budget_j=50)
 def test_gpu(energy):
     def work():
         time.sleep(0.03)
@@ -151,7 +151,7 @@ import unittest
 
 import pytest
 
-ENERGY = pytest.mark.energy(rounds=2, warmup=0, budget=50)
+ENERGY = pytest.mark.energy(rounds=2, warmup=0, budget_j=50)
 
 @ENERGY
 def test_marked():
@@ -171,11 +171,11 @@ def test_phases(energy):
         time.sleep(0.02)
     energy.measure(work)
 
-@pytest.mark.energy(rounds=2, warmup=0, budget_per_sample=50, basis="net", per="sample")
+@pytest.mark.energy(rounds=2, warmup=0, budget_per_sample_j=50, basis="net", per="sample")
 def test_net_joules_a_sample(energy):
     energy.measure(lambda: time.sleep(0.03), samples=3)
 
-@pytest.mark.energy(rounds=2, warmup=0, domains="gpu", budget=50)
+@pytest.mark.energy(rounds=2, warmup=0, domains="gpu", budget_j=50)
 def test_domain(energy):
     energy.measure(lambda: time.sleep(0.03))
 

@@ -20,7 +20,7 @@ def test_work(energy):
 
 def test_a_budget_that_holds_passes(project: Project) -> None:
     """A test whose joules are surely below its budget passes."""
-    project.write(MEASURED.format(arguments="budget=12"))
+    project.write(MEASURED.format(arguments="budget_j=12"))
     project.replay({"test_work": rounds(10)})
     run = project.run()
     assert run.result.ret == 0
@@ -31,7 +31,7 @@ def test_a_budget_that_holds_passes(project: Project) -> None:
 
 def test_a_budget_that_is_exceeded_fails_with_joules_and_budget(project: Project) -> None:
     """A test over its budget fails, and the message says what it used and what it may use."""
-    project.write(MEASURED.format(arguments="budget=8"))
+    project.write(MEASURED.format(arguments="budget_j=8"))
     project.replay({"test_work": rounds(10)})
     run = project.run()
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED
@@ -45,9 +45,9 @@ def test_a_budget_that_is_exceeded_fails_with_joules_and_budget(project: Project
 def test_a_budget_a_sample_divides_by_the_samples(project: Project) -> None:
     """10 J for 4 samples are 2.5 J each: over a budget of 2, within one of 3."""
     project.replay({"test_work": rounds(10)})
-    project.write(MEASURED.format(arguments="budget_per_sample=2, samples=4"))
+    project.write(MEASURED.format(arguments="budget_per_sample_j=2, samples=4"))
     assert project.run().verdict() == "over-budget"
-    project.write(MEASURED.format(arguments="budget_per_sample=3, samples=4"))
+    project.write(MEASURED.format(arguments="budget_per_sample_j=3, samples=4"))
     run = project.run()
     assert run.verdict() == "pass"
     assert run.test()["energy_per_sample_j"] == pytest.approx(2.5)
@@ -55,7 +55,7 @@ def test_a_budget_a_sample_divides_by_the_samples(project: Project) -> None:
 
 def test_a_budget_a_token_without_tokens_is_an_error(project: Project) -> None:
     """Nor because no engine counted tokens, on a machine that measures nothing either."""
-    project.write(MEASURED.format(arguments="budget_per_token=2"))
+    project.write(MEASURED.format(arguments="budget_per_token_j=2"))
     project.replay({"test_work": rounds(10)})
     run = project.run()
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED
@@ -64,7 +64,7 @@ def test_a_budget_a_token_without_tokens_is_an_error(project: Project) -> None:
 
 def test_a_budget_a_sample_without_samples_is_an_error(project: Project) -> None:
     """A limit for each sample can't be silently skipped because nobody said how many samples there are."""
-    project.write(MEASURED.format(arguments="budget_per_sample=2"))
+    project.write(MEASURED.format(arguments="budget_per_sample_j=2"))
     project.replay({"test_work": rounds(10)})
     run = project.run()
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED
@@ -141,7 +141,7 @@ def test_replace_accepts_the_new_level_and_does_not_fail(project: Project) -> No
 
 def test_a_test_that_failed_is_never_stored(project: Project) -> None:
     """Joules of a test over its budget don't become its baseline."""
-    project.write(MEASURED.format(arguments="budget=8"))
+    project.write(MEASURED.format(arguments="budget_j=8"))
     project.replay({"test_work": rounds(10)})
     run = project.run("--energy-baseline=replace")
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED
@@ -169,7 +169,7 @@ def test_strict_fails_what_can_not_be_judged(project: Project) -> None:
 
 def test_a_test_the_replay_does_not_name_is_unmeasured(project: Project) -> None:
     """A replay that says nothing of a test measures nothing; nothing is invented."""
-    project.write(MEASURED.format(arguments="budget=5"))
+    project.write(MEASURED.format(arguments="budget_j=5"))
     project.replay({"test_other": rounds(10)})
     run = project.run()
     assert run.result.ret == 0
@@ -181,7 +181,7 @@ def test_a_test_the_replay_does_not_name_is_unmeasured(project: Project) -> None
 def test_an_estimate_is_never_judged_unless_asked(project: Project) -> None:
     """On a machine without sensors a budget is neither kept nor broken: unmeasured."""
     work = MEASURED.replace("sum, [1, 2]) == 3", "sum, range(10**7)) > 0")
-    project.write(work.format(arguments="budget=1e-9, rounds=1, warmup=0"))
+    project.write(work.format(arguments="budget_j=1e-9, rounds=1, warmup=0"))
     run = project.run("--energy-sensors=estimate")
     assert run.result.ret == 0
     assert run.verdict() == "unmeasured"
@@ -202,7 +202,7 @@ def test_tolerance_of_the_marker_wins(project: Project) -> None:
 
 def test_a_hook_may_change_the_verdict(project: Project) -> None:
     """Another plugin's word on a verdict is the last."""
-    project.write(MEASURED.format(arguments="budget=8"))
+    project.write(MEASURED.format(arguments="budget_j=8"))
     project.replay({"test_work": rounds(10)})
     (project.path / "conftest.py").write_text(
         "from dataclasses import replace\n"

@@ -411,7 +411,7 @@ def test_the_records_are_stored_beside_those_of_the_tests(wall: Project) -> None
 
 def test_without_a_test_no_load_is_stored(wall: Project) -> None:
     """Where no test's record enters the baselines, the card of that run says nothing of any."""
-    wall.write(TESTS.replace("mark.energy(", "mark.energy(budget=0.001, "))
+    wall.write(TESTS.replace("mark.energy(", "mark.energy(budget_j=0.001, "))
     run = measured(wall, "--energy-yardstick=on", "--energy-baseline=add")
     assert list(loads(run)) == CPU
     assert stored_loads(wall) == {}
@@ -516,7 +516,7 @@ def test_accept_takes_the_loads_with_the_tests(wall: Project, capsys: pytest.Cap
 
 def test_accept_takes_no_load_without_a_test(wall: Project, capsys: pytest.CaptureFixture[str]) -> None:
     """Of a run none of whose tests passed nothing enters."""
-    wall.write(TESTS.replace("mark.energy(", "mark.energy(budget=0.001, "))
+    wall.write(TESTS.replace("mark.energy(", "mark.energy(budget_j=0.001, "))
     measured(wall, "--energy-yardstick=on")
     accepted(wall, capsys)
     assert stored_loads(wall) == {}
