@@ -81,8 +81,8 @@ AT_THE_START = {
     "a replay that is not there": ("--energy-sensors=replay:rnds.json", ""),
     "a misspelt argument": ("", "bugdet='2 J'"),
     "a positional budget": ("", "2"),
-    "a budget of another unit": ("", "budget='2 W'"),
-    "a budget of nothing": ("", "budget=0"),
+    "a budget of another unit": ("", "budget_j='2 W'"),
+    "a budget of nothing": ("", "budget_j=0"),
     "a budget in a list": ("", "budget=[2]"),
     "a tolerance of 5": ("", "tolerance=5"),
 }

@@ -71,10 +71,10 @@ def test_an_error_that_is_our_own_doing_shows_where(
 def test_an_error_of_the_judgement_is_one_sentence(project: Project) -> None:
     """It is raised in a hook, whose traceback would lead nowhere."""
     project.write(
-        "@pytest.mark.energy(budget_per_sample=1)\ndef test_work(energy):\n    energy.measure(int)\n"
+        "@pytest.mark.energy(budget_per_sample_j=1)\ndef test_work(energy):\n    energy.measure(int)\n"
     )
     project.replay({"test_work": [10.0] * 5})
     text = project.run().text
-    assert "budget_per_sample=1 needs the number of samples in a round.\nSet samples= in" in text
+    assert "budget_per_sample_j=1 needs the number of samples in a round.\nSet samples= in" in text
     assert OURS not in text
     assert "During handling" not in text

@@ -83,7 +83,7 @@ def test_what_is_true_of_many_tests_is_one_line(project: Project) -> None:
     """Refusals of a baseline and warnings: one for all tests that differ in quantities alone."""
     project.write(
         "@pytest.mark.parametrize('n', range(12))\n"
-        "@pytest.mark.energy(budget='1 J', rounds=3)\n"
+        "@pytest.mark.energy(budget_j='1 J', rounds=3)\n"
         "def test_work(energy, n):\n    energy.measure(sum, [1, 2])\n"
     )
     project.replay({"other": [1.0]})
