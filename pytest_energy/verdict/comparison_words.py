@@ -44,12 +44,13 @@ _HASH = re.compile(r"\b[0-9a-f]{40}\b")
 
 def compared(finding: Compared, subject: Subject) -> Paragraph:
     comparison, record, reference = finding.comparison, subject.record, subject.reference
-    note = "; ".join(_notes(finding, record))
+    cause = _cause(finding)
+    note = "; ".join(one for one in _notes(finding, record) if one != cause)
     has_baseline = finding.is_interleaved is None
     advice = _baseline_advice(finding, subject) if has_baseline else _revision_advice(finding, reference)
     return Paragraph(
         headline=_headline(finding, subject),
-        cause=_cause(finding),
+        cause=cause,
         advice=advice[0] if advice else "",
         details=(
             subject.energy,

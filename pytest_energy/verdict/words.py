@@ -74,16 +74,17 @@ def _texts(decision: Decision, reference: Reference) -> tuple[Brief, list[str]]:
 
 
 def _cause(decision: Decision, worst: Paragraph, others: Sequence[Paragraph]) -> str:
-    """What is behind the joules: what changed in the code, another limit that is exceeded, or time."""
-    if not isinstance(decision.findings[0], Compared | AgainstBudget):
+    """What is behind the joules: a doubt, what changed in the code, another limit exceeded, or time."""
+    first, counts = decision.findings[0], decision.counts_comparison
+    if not isinstance(first, Compared | AgainstBudget):
         return worst.cause
-    counts = decision.counts_comparison
+    own = "; ".join(filter(None, (worst.cause, same_calls(decision))))
+    if first.doubt is not None:
+        return own
     if counts is not None and (counts.changes or counts.settings):
         return next(labelled(counts))
-    for finding, other in zip(decision.findings[1:], others, strict=True):
-        if finding.verdict in FAILING:
-            return f"also: {other.headline}"
-    return "; ".join(filter(None, (worst.cause, same_calls(decision))))
+    failing = zip(decision.findings[1:], others, strict=True)
+    return next((f"also: {other.headline}" for one, other in failing if one.verdict in FAILING), own)
 
 
 def _subject(decision: Decision, reference: Reference) -> Subject:

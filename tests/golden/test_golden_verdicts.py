@@ -30,7 +30,7 @@ from pytest_energy.verdict.findings import (
 from pytest_energy.verdict.paragraph import THE_BASELINE, Reference, revision
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.rules import summary_of
-from pytest_energy.verdict.suite import Suite
+from pytest_energy.verdict.suite import BY_ITSELF, Suite
 from pytest_energy.verdict.words import in_words
 from tests.builders import (
     STEADY,
@@ -216,10 +216,10 @@ def by_counts(fresh: Record, *against: Baseline, budget_j: float | None = None) 
     return decided(fresh, policy=BY_COUNTS, counted=against, budget=Budget(budget_j=budget_j))
 
 
-def beside(fresh: Record, then: Counts | None = None) -> Decision:
+def beside(fresh: Record, then: Counts | None = None, *, suite: Suite = BY_ITSELF) -> Decision:
     """*fresh* against a baseline of 100 J with the counts *then*, 12 calls unless given."""
     against = baseline(record(counts=then or counts_of(12)))
-    return decided(fresh, against, counted=[against])
+    return decided(fresh, against, counted=[against], suite=suite)
 
 
 COUNTS: Mapping[str, Case] = {
@@ -243,6 +243,9 @@ COUNTS: Mapping[str, Case] = {
     "other work": lambda: by_counts(replace(counted(counts_of(12)), samples=64), COUNTED),
     "not judged by them": lambda: decided(counted(counts_of(36)), counted=[COUNTED]),
     "beside joules that rose": lambda: beside(record(energy_j=130.0, counts=counts_of(36))),
+    "beside joules that rose by chance": lambda: beside(
+        record(energy_j=109.0, counts=counts_of(36)), suite=Suite(test_count=1000)
+    ),
     "the same beside joules that rose": lambda: beside(record(energy_j=130.0, counts=counts_of(12))),
     "the same beside a longer time": lambda: beside(
         record(energy_j=130.0, counts=counts_of(12, source=CUDA)), counts_of(12, source=CUDA)
