@@ -18,6 +18,7 @@ _KEY = re.compile(r"[A-Za-z0-9]([\w.]|-(?!-)){0,49}", re.ASCII)  # two hyphens w
 _MARK = re.compile(
     r"<!-- pytest-energy(?: key=(?P<key>[\w.-]+))?(?: run=(?P<run>\d{1,20})\.(?P<try>\d{1,20}))? -->"
 )
+_NO_RUN = (0, 0)
 _SAFE_URL = re.compile(r"https?://[\w.~:/?#@!$&+,;=%-]+", re.ASCII)
 _FOLD = re.compile(r"<(/?)(details|pre)\b")
 
@@ -37,11 +38,11 @@ class Mark:
 
     Attributes:
         key: Tells the comments of several jobs apart; empty where there is one.
-        run: Number of the run and of its try: the greater, the newer.
+        run: Number of the run and of its try: the greater, the newer. Zeros where no service counts runs.
     """
 
     key: str = ""
-    run: tuple[int, int] = (0, 0)
+    run: tuple[int, int] = _NO_RUN
 
     def __post_init__(self) -> None:
         if self.key and not _KEY.fullmatch(self.key):
@@ -58,6 +59,10 @@ class Mark:
             return None
         return cls(key=found["key"] or "", run=(int(found["run"] or 0), int(found["try"] or 0)))
 
+    def gives_way_to(self, run: tuple[int, int]) -> bool:
+        """Whether the text of *run* is newer; nothing is newer than what a person posts by hand."""
+        return self.run != _NO_RUN and run > self.run
+
     def __str__(self) -> str:
         key = f" key={self.key}" if self.key else ""
         return f"<!-- pytest-energy{key} run={self.run[0]}.{self.run[1]} -->"
@@ -71,7 +76,7 @@ def put(forge: Forge, body: str, mark: Mark) -> tuple[Change, Comment]:
     """
     login = forge.own_login()
     own = _own(forge, login, mark)
-    if any(run > mark.run for _, run in own):
+    if any(mark.gives_way_to(run) for _, run in own):
         return Change.LEFT, own[0][0]
     if own:
         updated = forge.update(own[0][0].id, body)
@@ -88,9 +93,10 @@ def _create(forge: Forge, body: str, mark: Mark, login: str) -> tuple[Change, Co
         _delete(forge, [comment for comment, run in own[1:] if run == mark.run])
         return Change.CREATED, created
     first, run = own[0]
-    kept = forge.update(first.id, body) if run <= mark.run else first
-    _delete(forge, [comment for comment, run in own[1:] if run == mark.run])
-    return (Change.UPDATED if run <= mark.run else Change.LEFT), kept
+    is_left = mark.gives_way_to(run)
+    kept = first if is_left else forge.update(first.id, body)
+    _delete(forge, [comment for comment, its_run in own[1:] if its_run == mark.run])
+    return (Change.LEFT if is_left else Change.UPDATED), kept
 
 
 def _own(forge: Forge, login: str, mark: Mark) -> Sequence[tuple[Comment, tuple[int, int]]]:

@@ -58,7 +58,8 @@ def render(view: View) -> str:
     )
     for row in view.rows:
         verdicts.labels(*_labels(row), row.verdict.value).set(1)
-        runs.labels(label(commit(row)), label(row.record.machine.key)).set(1)
+        if commit(row):
+            runs.labels(label(commit(row)), label(row.record.machine.key)).set(1)
     if view.rows:
         newest = max(datetime.fromisoformat(row.record.created) for row in view.rows)
         name, meaning = "pytest_energy_run_timestamp_seconds", "time of the newest measurement"

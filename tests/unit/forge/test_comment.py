@@ -89,6 +89,12 @@ class TestPut:
         assert put_at(server, NEW, "older") is Change.LEFT
         assert server.bodies() == [body(Mark(run=(6, 1)), "newer")]
 
+    def test_what_is_posted_by_hand_is_the_newest(self, server: ForgeServer) -> None:
+        """Where no service counts runs, the comment is updated whatever is in it."""
+        server.add(body(Mark(run=(6, 1)), "old"))
+        assert put_at(server, Mark(), "by hand") is Change.UPDATED
+        assert server.bodies() == [body(Mark(), "by hand")]
+
     def test_a_second_try_of_a_run_is_newer(self, server: ForgeServer) -> None:
         """The number of the try counts where that of the run is equal."""
         server.add(body(Mark(run=(5, 1)), "first"))
@@ -146,7 +152,7 @@ class TestText:
     def test_a_long_report_is_cut_between_lines(self, limit: int) -> None:
         """It keeps to the limit, closes what it opened, and says where the rest is."""
         report = to_markdown.render(
-            view.of([judgement(test_id=f"t.py::test_{n}<", reason="a\nb") for n in range(90)])
+            view.of([judgement(test_id=f"t.py::test_{n}<", reason="a\nb") for n in range(150)])
         )
         assert len(report) > 8000
         text = comment_text(report, NEW, limit=limit, report_url="https://x.example/1")

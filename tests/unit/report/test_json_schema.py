@@ -37,7 +37,10 @@ SCHEMAS: dict[str, dict[str, Any]] = {name: json.loads(schema.text(name)) for na
 RUN, BASELINE = (Draft202012Validator(SCHEMAS[name]) for name in ("run", "baseline"))
 
 STORED = sorted((*(ROOT / "docs/results").glob("*.json"), *(ROOT / "tests/golden").glob("*.json")))
-RUNS = [path for path in STORED if {"tests", "correlations"} <= json.loads(path.read_text("utf-8")).keys()]
+DOCUMENTS = {path: json.loads(path.read_text("utf-8")) for path in STORED}
+RUNS = [
+    path for path, one in DOCUMENTS.items() if isinstance(one, dict) and {"tests", "correlations"} <= {*one}
+]
 BASELINES = sorted((*Store(ROOT / "baselines").paths(), *(ROOT / "tests/data/baselines").glob("*.json")))
 
 READING = Reading(
