@@ -91,11 +91,9 @@ def points_in(content: bytes, source: str) -> list[Point]:
         Foreign: *content* is neither.
         EnergyError: It is one of them, and can't be used.
     """
-    kind = kind_of(content)
-    text = content.decode()
-    if kind is Baseline:
-        return points_of_baseline(from_json_text(text, source), source)
-    judgements = read_judgements(text, source)
+    if kind_of(content) is Baseline:
+        return points_of_baseline(from_json_text(content.decode(), source), source)
+    judgements = read_judgements(content, source)
     for number, judgement in enumerate(judgements):
         check_joules(judgement, f"{source}: tests[{number}] ({judgement.record.test_id})")
     try:
@@ -121,7 +119,7 @@ def kind_of(content: bytes) -> type[Baseline] | None:
     try:
         content.decode()
         outline = msgspec.json.decode(content, type=_Outline)
-    except (UnicodeDecodeError, msgspec.MsgspecError) as error:
+    except (UnicodeDecodeError, msgspec.MsgspecError, RecursionError) as error:
         kind = SettingsError if b'"format"' in content[:_BEGINNING] else Foreign
         raise kind(f"it is not JSON: {error}") from error
     if not bytes(outline.format) or not (bytes(outline.tests) or bytes(outline.sessions)):
@@ -137,5 +135,5 @@ def times_in(content: bytes) -> set[str]:
     """
     try:
         return {session.created for session in msgspec.json.decode(content, type=_Sessions).sessions}
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise Foreign(f"it is no baseline: {error}") from error

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from pytest_energy.baselines.machine import comparable_facts
 from pytest_energy.baselines.schema import moment_of
+from pytest_energy.codec import LEAST_NUMBER
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import FAILING, Judgement, Verdict
 from pytest_energy.model import Machine, Provenance, Record
@@ -73,7 +74,7 @@ class Point:
         """Why no level rests on it, or empty."""
         if self.energy_j is None:
             return self.absent_because
-        if self.energy_j <= 0:
+        if self.energy_j < LEAST_NUMBER:
             return "its joules are 0, which has no ratio"
         return "the server did not keep up with its load" if self.is_saturated else ""
 

@@ -10,7 +10,18 @@ import pytest
 
 from pytest_energy import codec
 from pytest_energy.baselines.schema import from_json_text, to_json_text
-from pytest_energy.codec import NULLABLE, ByName, Document, Number, Text, Whole, decode, encode, parse
+from pytest_energy.codec import (
+    NULLABLE,
+    ByName,
+    Document,
+    Number,
+    Text,
+    Whole,
+    decode,
+    encode,
+    parse,
+    parse_quickly,
+)
 from pytest_energy.errors import BaselineError, FormatError, SettingsError
 from pytest_energy.report import to_json, view
 from pytest_energy.sensors.replay import load_replay, save_replay
@@ -192,3 +203,12 @@ def test_a_mutant_is_read_as_what_it_says_or_refused_in_words(
             refusals.append(str(error))
     assert min(accepted, len(refusals)) >= 20
     assert all("f.json" in refusal for refusal in refusals)
+
+
+def test_what_is_parsed_quickly_is_the_same() -> None:
+    """Runs and baselines have equal values either way; what is no JSON has the message of the slow way."""
+    for text in (RUN, BASELINE):
+        assert parse_quickly(text.encode(), "run.json") == parse(text, "run.json")
+    for content in (b'{"format": 1, ', b"\xff{}", b"[" * 100_000):
+        with pytest.raises(FormatError, match=r"^run\.json "):
+            parse_quickly(content, "run.json")

@@ -7,7 +7,7 @@ Rule 2: texts that many points have in common are there once.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_energy.codec import JsonDict
+from pytest_energy.codec import LEAST_NUMBER, JsonDict
 from pytest_energy.history.commits import SHORT_LENGTH, Commit, Commits
 from pytest_energy.history.points import Point
 from pytest_energy.history.series import Mark
@@ -111,8 +111,7 @@ def data(history: History) -> JsonDict:
 
 
 def _entry(track: Track, commits: Commits, runs: Shared, texts: Shared) -> JsonDict:
-    values = [mark.value for mark in track.marks if mark.value is not None]
-    axis = axis_of(values, "" if track.kind == "ratio" else "J") if values else None
+    axis = _axis(track)
     return {
         "name": words.name(track),
         "label": words.KINDS[track.kind],
@@ -128,6 +127,16 @@ def _entry(track: Track, commits: Commits, runs: Shared, texts: Shared) -> JsonD
         "levels": [[first, last, _place(axis, value)] for first, last, value in track.levels],
         "notes": _notes(track),
     }
+
+
+def _axis(track: Track) -> Axis | None:
+    """The scale of what *track* used; what is as good as 0 is at its foot."""
+    values = [mark.value for mark in track.marks if mark.value is not None]
+    if not values:
+        return None
+    return axis_of(
+        [one for one in values if one >= LEAST_NUMBER] or [0.0], "" if track.kind == "ratio" else "J"
+    )
 
 
 def _ticks(track: Track, axis: Axis) -> list[list[object]]:

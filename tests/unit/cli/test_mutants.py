@@ -44,6 +44,7 @@ RUN_COMMANDS = (
     ("export", "{run}", "{base}/o.csv"),
     ("export", "{run}", "{base}/o.json"),
     ("baselines", "prune", "--missing-tests-from={run}", "--baselines={folder}"),
+    ("history", "{run}", "{good}", "{folder}", "--out={base}/o.html", "--out={base}/o.csv"),
 )
 BASELINE_COMMANDS = (
     ("judge", "{good}", "--baselines={folder}", "--out={base}/o.html"),
@@ -54,6 +55,7 @@ BASELINE_COMMANDS = (
     ("baselines", "list", "--baselines={folder}"),
     ("baselines", "diff", "{folder}", "{other}"),
     ("baselines", "prune", "--keep=4", "--baselines={folder}"),
+    ("history", "{good}", "{folder}", "--out={base}/o.html"),
 )
 
 

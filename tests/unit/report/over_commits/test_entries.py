@@ -116,6 +116,14 @@ def test_a_test_without_joules_has_a_row() -> None:
     assert data(history)["tracks"][0]["ticks"] == []
 
 
+def test_joules_of_nothing_are_at_the_foot() -> None:
+    """0 J, or as good as that, has no place on a scale of ratios; all others keep theirs."""
+    track = data(history_of(runs([1e-320, 0.0, 5.0, 5000.0])))["tracks"][0]
+    assert track["y"][:2] == [0, 0]
+    assert 0 < track["y"][2] < track["y"][3]
+    assert data(history_of(runs([0.0, 0.0])))["tracks"][0]["y"] == [5000, 5000]
+
+
 def test_files_left_out_are_counted_beyond_some() -> None:
     """The page lists a number of them."""
     history = history_of(
