@@ -156,6 +156,7 @@ class Progress:
         self._place, self._now_s = place, now_s
         self._numbers: dict[str, int] = {}
         self._began_s: float | None = None
+        self._early_count = 0  # tests that were over then
         self._test_s = self._drawn_s = 0.0  # when the present test began, and when its line was drawn
         self._test_id = ""
 
@@ -183,9 +184,11 @@ class Progress:
 
     def count(self, done: int, count: int) -> None:
         """Show that *done* of *count* tests are over, of which others do the work."""
-        if self._began_s is None:
-            self._began_s = self._now_s()
-        text = f"{done} of {count} tests{self._left(done, count, self._now_s())}"
+        now_s = self._now_s()
+        if self._began_s is None:  # with the first report of a test that was at work before
+            self._began_s, self._early_count = now_s, done + 1
+        left = self._left(done - self._early_count, count - self._early_count, now_s)
+        text = f"{done} of {count} tests{left}"
         self._place.show(lambda width: shortened(f"energy: {text}", width), text)
 
     def _left(self, done: int, count: int, since_s: float) -> str:

@@ -176,10 +176,16 @@ def test_a_status_is_gone_with_its_block() -> None:
 def test_tests_of_other_processes_are_counted() -> None:
     """Under xdist the controller sees what is over."""
     bench = Bench()
-    bench.progress.count(0, 40)
-    bench.clock.sleep_s(60)
-    bench.progress.count(10, 40)
-    assert bench.board.details == ["energy: 0 of 40 tests", "energy: 10 of 40 tests, ~3 min left"]
+    bench.progress.count(0, 41)
+    bench.clock.sleep_s(1)
+    bench.progress.count(1, 41)
+    bench.clock.sleep_s(59)
+    bench.progress.count(11, 41)
+    assert bench.board.details == [
+        "energy: 0 of 41 tests",
+        "energy: 1 of 41 tests",
+        "energy: 11 of 41 tests, ~3 min left",
+    ]
 
 
 def test_a_log_has_a_line_per_minute() -> None:
