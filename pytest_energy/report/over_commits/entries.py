@@ -25,6 +25,7 @@ LEAST_COUNT = 2 * LEAST_LEVEL_COUNT
 
 _SCALE = 10_000  # of a chart's height: far finer than any screen
 _MOST_LINE = 240  # characters of the reason of a run that did not fail
+_MOST_LINES = 4  # of one that failed: the number, the cause, what to do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +198,7 @@ def _reason(track: Track, mark: Mark) -> str:
         return ""
     text = point.reason.strip() if point.is_failed else first_line(point.reason)[:_MOST_LINE]
     unused = mark.why_unused and f"Not compared: {first_line(mark.why_unused)}"
-    return "\n".join(printable(line) for line in (*text.splitlines(), unused) if line)
+    return "\n".join(printable(line) for line in (*text.splitlines()[:_MOST_LINES], unused) if line)
 
 
 def _step(step: Step, commits: Commits) -> JsonDict:

@@ -193,7 +193,8 @@
       row.hidden = !shown.has(place);
       if (details.has(place)) details.get(place).hidden = row.hidden;
     });
-    find("shown").textContent = places.length === rows.length ? `${places.length} rows` : `${places.length} of ${rows.length} rows`;
+    const all = rows.length === 1 ? "1 row" : `${rows.length} rows`;
+    find("shown").textContent = places.length === rows.length ? all : `${places.length} of ${all}`;
     find("more").hidden = shown.size === places.length;
     find("more").textContent = `Show all ${places.length}`;
   };

@@ -66,15 +66,18 @@ def test_looks_tell_what_became_of_a_run() -> None:
     assert track["bars"][0] == []
 
 
-def test_reasons_are_whole_where_a_run_failed() -> None:
-    """Of a pass the first line is enough; why a run is not used is beneath."""
+def test_reasons_are_as_long_as_a_reader_needs() -> None:
+    """Of a failure the first four lines, of a pass the first; why a run is not used is beneath."""
     listed = [
-        failed(point(number=0), "+20 %\nthe cause"),
+        failed(point(number=0), "+20 %\nthe cause\nwhat to do\nmore\nthe rest"),
         replace(point(number=1), reason="fine\nmore", is_saturated=True),
     ]
     found = data(history_of(listed))
     reasons = [found["texts"][place] for place in found["tracks"][0]["reasons"]]
-    assert reasons == ["+20 %\nthe cause", "fine\nNot compared: the server did not keep up with its load"]
+    assert reasons == [
+        "+20 %\nthe cause\nwhat to do\nmore",
+        "fine\nNot compared: the server did not keep up with its load",
+    ]
 
 
 def test_texts_that_runs_share_are_there_once() -> None:
