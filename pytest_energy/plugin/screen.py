@@ -8,9 +8,10 @@ import pytest
 from pytest_energy.errors import printable
 from pytest_energy.judgement import FAILING, SEVERITY, Judgement, Verdict
 from pytest_energy.notes import kind_of, of_one_kind
-from pytest_energy.report import cells, to_terminal
+from pytest_energy.report import to_terminal
 from pytest_energy.report.formats import made
-from pytest_energy.report.screen import wrapped
+from pytest_energy.report.reasons import WITHOUT_JOULES, headline
+from pytest_energy.report.screen import width_of, wrapped
 from pytest_energy.report.view import View
 
 _COLOURS = {
@@ -22,8 +23,6 @@ _COLOURS = {
 }
 """As pytest has them: red for a failure, yellow for a doubt, green where all is well."""
 
-_WITHOUT_JOULES = (Verdict.VOID, Verdict.SATURATED, Verdict.UNMEASURED)
-
 
 class Screen:
     """The terminal of *reporter*; its writer decides whether there are colours (`NO_COLOR`, `--color`)."""
@@ -34,11 +33,11 @@ class Screen:
 
     def write(self, text: str, *, is_red: bool = False) -> None:
         """Write lines. On a terminal a long one goes on in the next, between words; a log keeps it whole."""
-        lines = [printable(line) for line in text.split("\n")]
-        if self._reporter.isatty():
-            lines = wrapped(lines, self._writer.fullwidth, hanging="  ", breaks_words=False)
-        for line in lines:
-            self._reporter.write_line(line, red=is_red)
+        width = self._writer.fullwidth
+        for line in map(printable, text.split("\n")):
+            is_folded = self._reporter.isatty() and width_of(line) > width
+            for one in wrapped([line], width, hanging="  ", breaks_words=False) if is_folded else [line]:
+                self._reporter.write_line(one, red=is_red)
 
     def parts(self, run: View) -> tuple[str, str]:
         """The report of *run*: what comes above the table of tests, and the table.
@@ -63,10 +62,10 @@ def verdict_lines(judgements: Sequence[Judgement]) -> str:
     counts = Counter(judgement.verdict for judgement in judgements)
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
     lines = [f"energy: {verdicts} (--energy-report shows the joules)"]
-    without = [one for one in judgements if one.verdict in _WITHOUT_JOULES]
+    without = [one for one in judgements if one.verdict in WITHOUT_JOULES]
     if without:
         worst = min(without, key=lambda one: SEVERITY[one.verdict].of_rows).verdict
-        reasons = [cells.headline(one) for one in without if one.verdict is worst]
+        reasons = [headline(one) for one in without if one.verdict is worst]
         alike = [reason for reason in reasons if kind_of(reason) == kind_of(reasons[0])]
         lines.append(f"energy: {worst}: {of_one_kind(alike)}")
     return "\n".join(lines)

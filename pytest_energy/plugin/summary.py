@@ -27,9 +27,9 @@ from pytest_energy.plugin.run import run_of
 from pytest_energy.plugin.screen import Screen, verdict_lines
 from pytest_energy.plugin.unchecked import warn_unchecked
 from pytest_energy.report import view
-from pytest_energy.report.cells import of_tests
 from pytest_energy.report.formats import is_whole_run, mistake_text, write
 from pytest_energy.report.outputs import Output
+from pytest_energy.report.reasons import of_tests
 from pytest_energy.sensors.replay import round_from_json, save_replay
 from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import count_text

@@ -7,7 +7,7 @@ import pytest
 
 from pytest_energy.judgement import Judgement
 from pytest_energy.notes import kind_of, of_one_kind
-from pytest_energy.report.cells import headline
+from pytest_energy.report.reasons import headline
 
 Pair = tuple[pytest.TestReport, Judgement]
 

@@ -12,7 +12,6 @@ from pytest_energy import errors
 from pytest_energy.judgement import FAILING, Comparison, Judgement, Verdict
 from pytest_energy.meter.scope import estimated_j, scope_text
 from pytest_energy.model import Domain, Machine, Provenance, Record, SensorStatus
-from pytest_energy.notes import kind_of, of_one_kind
 from pytest_energy.report.count_cells import judged_ratio
 from pytest_energy.report.view import AGAINST, Group, IdlePower, MetricCorrelation, ModelRow, Row, View
 from pytest_energy.sensors.estimate import FACTOR, FACTOR_UNKNOWN
@@ -22,9 +21,6 @@ from pytest_energy.verdict.prediction_words import prediction_texts
 
 ABSENT = "-"
 
-_NAMED_TESTS = 3  # of the tests of which one thing is true
-
-_WITHOUT_JOULES = frozenset({Verdict.VOID, Verdict.UNMEASURED, Verdict.SATURATED})
 
 printable = errors.printable
 
@@ -63,15 +59,6 @@ def first_line(text: str) -> str:
     return printable(next(iter(text.strip().splitlines()), ""))
 
 
-def headline(judgement: Judgement) -> str:
-    """First line of the reason; a test that it names itself is "this test", so that many have one reason."""
-    return _of_itself(first_line(judgement.reason), judgement.record.test_id)
-
-
-def _of_itself(text: str, test_id: str) -> str:
-    return text.replace(printable(test_id), "this test") if test_id else text
-
-
 def verdict(outcome: Verdict) -> str:
     """The verdict; one that fails the test is in capitals."""
     return outcome.value.upper() if outcome in FAILING else outcome.value
@@ -91,43 +78,6 @@ def _used(view: View) -> list[Provenance]:
     """Provenances of the joules in the tables."""
     used = {row.record.provenance for row in view.rows if row.energy_j is not None}
     return [provenance for provenance in Provenance if provenance in used]
-
-
-def several(names: Sequence[str]) -> str:
-    """The first of *names*, and how many more there are."""
-    more = f" and {len(names) - _NAMED_TESTS} more" if len(names) > _NAMED_TESTS else ""
-    return ", ".join(map(printable, names[:_NAMED_TESTS])) + more
-
-
-def of_tests(texts: Iterable[tuple[str, str]]) -> list[str]:
-    """What is true of tests, given the name of each and a text: a line per kind of text, behind its tests."""
-    kinds: dict[tuple[str, ...], list[tuple[str, str]]] = {}
-    for name, text in texts:
-        own = _of_itself(text, name)
-        kinds.setdefault(kind_of(own), []).append((name, own))
-    return [
-        f"{several([name for name, _ in alike])}: {of_one_kind(text for _, text in alike)}"
-        for alike in kinds.values()
-    ]
-
-
-SharedReason = tuple[Verdict, str, list[Row]]
-
-
-def shared_reasons(rows: Iterable[Row], text_of: Callable[[Judgement], str | None]) -> list[SharedReason]:
-    """Verdict and what *text_of* makes of the judgement of every test, the same once; `None` is left out.
-
-    Why joules can't be used is the same where it differs in quantities alone, whose range is then given.
-    """
-    shared: dict[object, list[tuple[Row, str]]] = {}
-    for row in rows:
-        if (text := text_of(row.judgement)) is not None:
-            key = kind_of(text) if row.verdict in _WITHOUT_JOULES else text
-            shared.setdefault((row.verdict, key), []).append((row, text))
-    return [
-        (members[0][0].verdict, of_one_kind(text for _, text in members), [row for row, _ in members])
-        for members in shared.values()
-    ]
 
 
 def sensor(status: SensorStatus) -> str:

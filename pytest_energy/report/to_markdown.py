@@ -11,6 +11,7 @@ from pytest_energy.judgement import FAILING, Verdict
 from pytest_energy.report import cells, count_cells
 from pytest_energy.report.inert_markdown import block, code, sentence, summary
 from pytest_energy.report.phases import phase_means
+from pytest_energy.report.reasons import shared_reasons
 from pytest_energy.report.table_of_tests import Chosen, columns_of, entries
 from pytest_energy.report.view import AGAINST, Group, Row, View
 from pytest_energy.verdict.figures import count_text
@@ -130,7 +131,7 @@ def _verdict(verdict: Verdict) -> str:
 
 def _reasons(rows: Sequence[Row], room: int) -> str:
     entries = []
-    for verdict, reason, members in cells.shared_reasons(rows, lambda judgement: judgement.reason.strip()):
+    for verdict, reason, members in shared_reasons(rows, lambda judgement: judgement.reason.strip()):
         names = ", ".join(code(row.short_id) for row in members[:_NAMED_TESTS])
         more = f" and {len(members) - _NAMED_TESTS} more" if len(members) > _NAMED_TESTS else ""
         entries.append(f"{cells.verdict(verdict)}: {names}{more}\n{block(reason[:_REASON_LIMIT])}\n")

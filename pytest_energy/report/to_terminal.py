@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from pytest_energy.judgement import FAILING, Judgement, Verdict
 from pytest_energy.model import Provenance
-from pytest_energy.report import cells, count_cells, table_of_tests
+from pytest_energy.report import cells, count_cells, reasons, table_of_tests
 from pytest_energy.report.screen import (
     at_most,
     packed,
@@ -89,7 +89,7 @@ def _short_head(view: View, width: int) -> str:
 def _short_reasons(view: View, width: int) -> list[str]:
     """Why tests have no plain verdict; why a test has failed is in its own text."""
     rows = [row for row in view.rows if not (row.verdict in FAILING and row.judgement.outcome == "failed")]
-    texts = _reasons(cells.shared_reasons(rows, _short_reason), is_of_all=len(rows) == len(view.rows))
+    texts = _reasons(reasons.shared_reasons(rows, _short_reason), is_of_all=len(rows) == len(view.rows))
     return _short_list(texts, _FEW_REASONS, "reason", width)
 
 
@@ -192,19 +192,19 @@ _MARKS = {
 def _why(view: View, width: int) -> list[str]:
     """Every reason, and below it what the work does otherwise."""
     lines: list[str] = []
-    for text in _reasons(cells.shared_reasons(view.rows, _reason)):
+    for text in _reasons(reasons.shared_reasons(view.rows, _reason)):
         first, *changes = text.split("\n")
         lines += wrapped([first], width, indent="  ", hanging="    ")
         lines += wrapped(changes, width, indent="    ", hanging="      ")
     return lines
 
 
-def _reasons(shared: Sequence[cells.SharedReason], *, is_of_all: bool = False) -> list[str]:
+def _reasons(shared: Sequence[reasons.SharedReason], *, is_of_all: bool = False) -> list[str]:
     """Each reason behind its verdict and the tests that it is of; one that *is_of_all* names none."""
     texts = []
     for verdict, text, rows in shared:
         is_named = not is_of_all or len(shared) > 1 or len(rows) == 1
-        names = f" {cells.several([row.short_id for row in rows])}" if is_named else ""
+        names = f" {reasons.several([row.short_id for row in rows])}" if is_named else ""
         texts.append(f"{cells.verdict(verdict)}{names}: {text}")
     return texts
 
@@ -213,7 +213,7 @@ def _reason(judgement: Judgement) -> str | None:
     """First line of the reason, and what changed; of a pass the worst of that alone."""
     if judgement.verdict is Verdict.PASS:
         return count_cells.line_of_a_pass(judgement)
-    return "\n".join([cells.headline(judgement), *count_cells.lines(judgement)])
+    return "\n".join([reasons.headline(judgement), *count_cells.lines(judgement)])
 
 
 def _first(lines: list[str]) -> list[str]:

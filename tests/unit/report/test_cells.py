@@ -257,21 +257,6 @@ def test_first_line(reason: str, line: str) -> None:
     assert cells.first_line(reason) == line
 
 
-def test_reasons_shared_by_tests_are_told_once() -> None:
-    """Tests with one verdict and one text are one entry; who has no text has none."""
-    rows = view.of(
-        [
-            judgement(test_id="t.py::a", verdict=Verdict.NO_BASELINE, reason="none"),
-            judgement(test_id="t.py::b", verdict=Verdict.NO_BASELINE, reason="none"),
-            judgement(test_id="t.py::c"),
-        ]
-    ).rows
-    ((verdict, reason, members),) = cells.shared_reasons(
-        rows, lambda one: None if one.verdict is Verdict.PASS else cells.first_line(one.reason)
-    )
-    assert (verdict, reason, [row.short_id for row in members]) == (Verdict.NO_BASELINE, "none", ["a", "b"])
-
-
 def test_a_fixed_load_is_told_with_joules_and_seconds() -> None:
     """Its mean round, or the reason why there is none."""
     rounds = [reading(289.0, duration_s=0.5), reading(291.0, duration_s=0.54)]
