@@ -111,7 +111,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Git
         yield place, job, job.run(ACTION, recipe("energy"))
 
 
-def recipe(name: str) -> dict[str, str]:
+def recipe(name: str) -> dict[str, Any]:
     """Inputs of the recipe on the page whose artifact has this *name*, and that runs pytest."""
     (inputs,) = [
         one for one in uses_of_action() if (one.get("name", "energy"), one.get("mode")) == (name, None)
@@ -265,6 +265,16 @@ def test_an_input_that_can_not_be_used_is_named(
     result = place.job(event_name=event_name).run(ACTION, inputs)
     assert result.outcomes["Measure"] == 2
     assert f"::error::{text}" in result.log
+
+
+def test_a_runner_without_a_sensor_fails_where_one_is_needed(place: Place) -> None:
+    """It measures nothing, so that no estimate passes for a measurement."""
+    given = variables(place.server, 5) | {"DOCTOR_STATUS": "1"}
+    job = GitHubJob(place.machine, place.project, given, PULL_REQUEST)
+    result = job.run(ACTION, {"name": "other", "needs-sensor": True})
+    assert (result.has_failed, result.outcomes["Measure"]) == (True, 1)
+    assert result.uploads == {"other": set()}
+    assert place.server.comments == {}
 
 
 def test_the_action_is_whole() -> None:

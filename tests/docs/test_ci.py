@@ -84,7 +84,7 @@ def test_the_document_has_what_is_tested() -> None:
     assert sum(words[0] == "pytest" for words in COMMANDS.values()) >= 4
 
 
-def uses_of_action() -> list[dict[str, str]]:
+def uses_of_action() -> list[dict[str, Any]]:
     """Inputs that the workflows give to the action."""
     steps = [step for flow in ON_GITHUB for job in flow["jobs"].values() for step in job["steps"]]
     steps += [step for flow in WORKFLOWS if isinstance(flow, list) for step in flow]
@@ -116,7 +116,7 @@ def test_a_workflow_that_comments_may_do_so(workflow: dict[Any, Any]) -> None:
 
 
 @pytest.mark.parametrize("inputs", uses_of_action())
-def test_inputs_of_the_action_are_declared(inputs: dict[str, str], pytester: pytest.Pytester) -> None:
+def test_inputs_of_the_action_are_declared(inputs: dict[str, Any], pytester: pytest.Pytester) -> None:
     """A misspelt input would be ignored; the options of pytest in it are those of the plugin."""
     assert inputs.keys() <= ACTION["inputs"].keys()
     pytester.parseconfigure(*shlex.split(inputs.get("pytest-options", "")))

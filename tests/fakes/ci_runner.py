@@ -1,6 +1,7 @@
 """What GitHub and GitLab do with an action and a component: they fill in names, and a shell runs the steps.
 
-Commands that would need a network (`pip`, `venv`) do nothing here; the package is the one under test.
+Commands that would need a network (`pip`, `venv`) do nothing here; the package is the one under test. What
+`pytest-energy doctor` finds is the variable DOCTOR_STATUS.
 """
 
 import json
@@ -33,12 +34,13 @@ class Machine:
         self._bin = folder / "bin"
         self._bin.mkdir(parents=True)
         python = f'case "$1 $2" in "-m pip"|"-m venv") exit 0;; esac\nexec {shlex.quote(sys.executable)}'
+        energy = f"exec {shlex.quote(sys.executable)} -m pytest_energy"
         for name, text in {
             "python": python,
             "python3": python,
             "pip": "true",
             "pytest": f"exec {shlex.quote(sys.executable)} -m pytest -p no:cacheprovider",
-            "pytest-energy": f"exec {shlex.quote(sys.executable)} -m pytest_energy",
+            "pytest-energy": f'[ "$1" != doctor ] || exit $DOCTOR_STATUS\n{energy}',
         }.items():
             file = self._bin / name
             file.write_text(f'#!/bin/sh\necho "{name} $*" >> "$COMMAND_LOG"\n{text} "$@"\n')
@@ -55,6 +57,7 @@ class Machine:
             "PATH": f"{self._bin}:/usr/bin:/bin",
             "HOME": str(self.folder),
             "PYTHONPATH": str(ROOT),
+            "DOCTOR_STATUS": "0",
             "COMMAND_LOG": str(self.folder / "commands.log"),
             "NO_PROXY": "127.0.0.1",
             "GIT_CONFIG_NOSYSTEM": "1",
@@ -112,7 +115,7 @@ class GitHubJob:
     def run(
         self,
         action: Mapping[str, Any],
-        inputs: Mapping[str, str],
+        inputs: Mapping[str, object],
         *,
         done: Mapping[str, Mapping[str, str]] | None = None,
     ) -> Result:
@@ -130,7 +133,10 @@ class GitHubJob:
             "github.token": self._variables.get("JOB_TOKEN", ""),
         }
         defaults = {name: _filled(str(value["default"]), names) for name, value in action["inputs"].items()}
-        names |= {f"inputs.{name}": value for name, value in (defaults | dict(inputs)).items()}
+        given = {
+            name: value if isinstance(value, str) else json.dumps(value) for name, value in inputs.items()
+        }
+        names |= {f"inputs.{name}": value for name, value in (defaults | given).items()}
         state = Result()
         for step in action["runs"]["steps"]:
             state = self._step(step, names, state, done or {})

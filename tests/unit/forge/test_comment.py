@@ -1,6 +1,7 @@
 """One comment, whoever comments at once; what a comment may hold."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -82,6 +83,16 @@ class TestPut:
         change = put_at(server, NEW, "ours")
         assert server.bodies() == [body(max(NEW, other, key=lambda mark: mark.run), text)]
         assert change is (Change.UPDATED if text == "ours" else Change.LEFT)
+
+    def test_of_many_at_once_one_comment_stays(self, server: ForgeServer) -> None:
+        """However the requests of eight jobs fall between each other."""
+        with ThreadPoolExecutor(8) as pool:
+            changes = list(pool.map(lambda number: put_at(server, Mark(run=(number, 1))), range(1, 9)))
+        assert len(changes) == 8
+        (kept,) = server.bodies()
+        mark = Mark.of(kept)
+        assert mark is not None
+        assert 1 <= mark.run[0] <= 8
 
     def test_an_older_run_leaves_the_comment_of_a_newer(self, server: ForgeServer) -> None:
         """Who ends late with an old commit changes nothing."""
