@@ -27,7 +27,7 @@ IDLE_UNCERTAINTY_SHARE = 0.05
 ESTIMATE_SWING_SHARE = 0.04
 """Standard deviation of the CPU time of equal work between processes on a machine without other programs."""
 
-ESTIMATE_CROWD_SHARE = 0.15
+ESTIMATE_CROWD_SHARE = 0.25
 """What other programs add to it where they have the whole machine: they share caches, memory and clocks."""
 
 
@@ -143,7 +143,7 @@ def _swing_j(reading: Reading) -> float:
     Others that are not known to be few may have had all the rest.
 
     Source:
-        docs/results/estimate-classes.md, "Equal work".
+        docs/results/estimate-classes.md, "Equal work in two processes".
     """
     if reading.provenance is not Provenance.ESTIMATED:
         return 0.0

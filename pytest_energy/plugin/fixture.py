@@ -15,6 +15,7 @@ from typing import TypeVar
 from pytest_energy.command import CommandResult, CommandWork
 from pytest_energy.masking import COVER, Hidden
 from pytest_energy.metrics.evaluation import Metrics
+from pytest_energy.model import Provenance
 from pytest_energy.plugin.measurement import Measurement
 from pytest_energy.plugin.mistakes import (
     Guarded,
@@ -223,7 +224,9 @@ class Energy(Guarded):
         run = self._measurement.run
         pids = engine.worker_pids()  # they are no strangers to the run
         run.meter.adopt(pids, on=() if pids else engine.facts.channels)
-        return self._measurement.measure(work, unmeasured_because=work.why_unmeasured(run.channel_names))
+        is_estimated = run.provenance is Provenance.ESTIMATED
+        because = work.why_unmeasured(run.channel_names, is_estimated=is_estimated)
+        return self._measurement.measure(work, unmeasured_because=because)
 
     @called_right
     def model(self, module: object, example_input: object, *, name: str | None = None) -> None:

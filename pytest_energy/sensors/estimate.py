@@ -38,10 +38,11 @@ _OF_PROCESSES = "CPU time of the test's own processes"
 # Opening and closing a window takes 12 us of CPU time inside it, 35 us with five children.
 _RESOLUTION_S = 5e-5
 
-# By which factor a joule may be wrong, with the processor's TDP known; the smallest whole number that holds
-# nine of ten published measurements. Never less than a server's where none was found.
+# By which factor a joule may be wrong, with the processor's TDP known: the smallest whole number that holds
+# nine of ten published measurements by RAPL. The host of a virtual machine is taken to be half busy or more.
+# Of desktops there is one machine, never with one thread, so they have a server's; of laptops no table.
 # Source: docs/results/estimate-classes.md.
-_FACTORS = {MachineClass.VIRTUAL: 2, MachineClass.SERVER: 3, MachineClass.DESKTOP: 4, MachineClass.LAPTOP: 4}
+_FACTORS = {MachineClass.VIRTUAL: 3, MachineClass.SERVER: 4, MachineClass.DESKTOP: 4, MachineClass.LAPTOP: 5}
 FACTOR_UNKNOWN = 5
 """The same where the processor's TDP or the machine's kind is not known."""
 

@@ -196,16 +196,19 @@ class LoadWork:
             self._first = self.plan.requests(0)
         return self._first
 
-    def why_unmeasured(self, measured: Collection[str]) -> str | None:
+    def why_unmeasured(self, measured: Collection[str], *, is_estimated: bool = False) -> str | None:
         """Why nothing here measures the engine, or `None`.
 
         Args:
             measured: Names of the channels whose joules count in this run.
+            is_estimated: Their joules are of the CPU time of processes that can be seen.
 
         Raises:
             SettingsError: The engine names a channel that this machine lacks among its like.
         """
         facts = self.plan.engine.facts
+        if is_estimated and facts.unmeasured_because is None and facts.unseen_because is not None:
+            return f"an estimate doesn't include the server: {facts.unseen_because}"
         lacking = [name for name in facts.channels if name not in measured]
         if facts.unmeasured_because is not None or not (measured and lacking):
             return facts.unmeasured_because

@@ -162,6 +162,7 @@ class OpenAiEndpoint:
             unmeasured_because=None if names or place.is_here else f"{place.elsewhere_because}; {WAY_OUT}",
             channels=names,
             note=place.note(names),
+            unseen_because=place.unseen_because,
         )
         self._sessions = LoopSessions(self._session)
         self._has_running_usage: bool | None = None

@@ -113,6 +113,7 @@ class EngineFacts:
         unmeasured_because: Why nothing on this machine measures what it does, or `None`.
         channels: Those that measure it, where it isn't all of this machine's.
         note: What a reader of its joules should know, or `None`.
+        unseen_because: Why its processes can't be seen from here, though it may be here; or `None`.
     """
 
     model: str
@@ -126,6 +127,7 @@ class EngineFacts:
     unmeasured_because: str | None = None
     channels: tuple[str, ...] = ()
     note: str | None = None
+    unseen_because: str | None = None
 
 
 class Engine(Protocol):

@@ -63,6 +63,11 @@ class Whereabouts:
     def is_here(self) -> bool:
         return self.elsewhere_because is None
 
+    @property
+    def unseen_because(self) -> str | None:
+        """Why the server's processes can't be seen from here, or `None`."""
+        return self.doubt and self.doubt.removesuffix(f": {DOUBT}")
+
     def note(self, channels: Collection[str]) -> str | None:
         """What a reader of the server's joules should know, where *channels* are named as its own."""
         if channels and (self.elsewhere_because or self.doubt):

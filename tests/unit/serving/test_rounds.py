@@ -134,6 +134,15 @@ def test_an_engine_elsewhere_is_measured_by_nothing() -> None:
     assert loads_of(plan()).why_unmeasured({"gpu:0"}) is None
 
 
+@pytest.mark.parametrize("is_estimated", [True, False])
+def test_a_server_that_can_not_be_seen_is_in_no_estimate(*, is_estimated: bool) -> None:
+    """A counter has it if it is on this machine; CPU time of processes that can be seen has not."""
+    loads = loads_of(plan(engine=engine_facts(unseen_because="nginx listens at port 80")))
+    because = "an estimate doesn't include the server: nginx listens at port 80"
+    found = loads.why_unmeasured({"cpu:processes"}, is_estimated=is_estimated)
+    assert found == (because if is_estimated else None)
+
+
 def test_the_channels_of_an_engine_must_be_measured_here() -> None:
     """A wrong name is an error; where nothing of its kind is measured, nor is the engine."""
     loads = loads_of(plan(engine=engine_facts(channels=("gpu:0", "cpu:package-0"))))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_energy.serving.engines.whereabouts import Whereabouts, is_own, own_addresses, whereabouts
+from pytest_energy.serving.engines.whereabouts import DOUBT, Whereabouts, is_own, own_addresses, whereabouts
 
 LISTEN = """
 import socket
@@ -71,6 +71,7 @@ def test_a_port_without_a_visible_listener_is_in_doubt() -> None:
     assert place.is_here
     assert place.doubt is not None
     assert place.doubt.startswith(f"who listens at port {port} can't be seen")
+    assert place.unseen_because == place.doubt.removesuffix(f": {DOUBT}") != place.doubt
 
 
 def place_of(program: str, folder: Path) -> tuple[int, Whereabouts]:
