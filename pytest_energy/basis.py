@@ -27,7 +27,7 @@ IDLE_UNCERTAINTY_SHARE = 0.05
 ESTIMATE_SWING_SHARE = 0.04
 """Standard deviation of the CPU time of equal work between processes on a machine without other programs."""
 
-ESTIMATE_CROWD_SHARE = 0.25
+ESTIMATE_CROWD_SHARE = 0.2
 """What other programs add to it where they have the whole machine: they share caches, memory and clocks."""
 
 

@@ -44,14 +44,23 @@ _LEGEND = {
 
 
 def mark_text(provenance: Provenance, machines: Iterable[Machine]) -> str:
-    """What the mark of *provenance* means; empty without one. The largest error of *machines* counts."""
-    return _LEGEND[provenance].format(factor=max(map(estimate_factor, machines), default=FACTOR_UNKNOWN))
+    """What the mark of *provenance* means, of records made on *machines*; empty without a mark."""
+    return _LEGEND[provenance].format(factor=estimate_factor(machines))
 
 
-def estimate_factor(machine: Machine) -> int:
-    """By which factor an estimate of *machine* may be wrong; where its record doesn't say, the largest."""
-    factor = machine.varying.get(FACTOR, "")
-    return int(factor) if re.fullmatch("[0-9]{1,3}", factor) else FACTOR_UNKNOWN
+def estimate_factor(machines: Iterable[Machine]) -> int:
+    """By which factor an estimate of one of *machines* may be wrong."""
+    return max(map(_factor, machines), default=FACTOR_UNKNOWN)
+
+
+def _factor(machine: Machine) -> int:
+    text = machine.varying.get(FACTOR, "")
+    return int(text) if re.fullmatch("[0-9]{1,3}", text) else FACTOR_UNKNOWN
+
+
+def estimated_machines(view: View) -> list[Machine]:
+    """Of the records that have an estimate, as their joules or beside them."""
+    return [row.record.machine for row in view.rows if _has_estimate(row.record)]
 
 
 def first_line(text: str) -> str:
@@ -124,9 +133,8 @@ def machine(view: View) -> list[str]:
 
 def legend(view: View) -> list[str]:
     """What the marks in the tables mean, for those that are there."""
-    has_estimate = any(_has_estimate(row.record) for row in view.rows)
-    marked = [*_used(view), *([Provenance.ESTIMATED] if has_estimate else [])]
-    machines = [row.record.machine for row in view.rows if _has_estimate(row.record)]
+    machines = estimated_machines(view)
+    marked = [*_used(view), *([Provenance.ESTIMATED] if machines else [])]
     lines = [*filter(None, (mark_text(provenance, machines) for provenance in dict.fromkeys(marked)))]
     if SCOPE in heads(view.rows):
         lines.append(

@@ -175,7 +175,8 @@ def _titled(title: str, texts: Sequence[str], width: int) -> list[str]:
 def _legend(view: View, width: int) -> list[str]:
     """One line on the marks in the table, as much of it as fits."""
     used = {row.record.provenance for row in view.rows if row.energy_j is not None}
-    parts = [text for provenance, text in _MARKS.items() if provenance in used]
+    factor = cells.estimate_factor(cells.estimated_machines(view))
+    parts = [text.format(factor=factor) for provenance, text in _MARKS.items() if provenance in used]
     parts += ["+- standard uncertainty"] if any(row.uncertainty_j is not None for row in view.rows) else []
     parts += ["[ ] bounds of the change"] if any(row.judgement.comparison for row in view.rows) else []
     while parts and width_of("; ".join(parts)) > width:
@@ -184,7 +185,7 @@ def _legend(view: View, width: int) -> list[str]:
 
 
 _MARKS = {
-    Provenance.ESTIMATED: "~ estimated from CPU time, perhaps wrong by a factor of 3",
+    Provenance.ESTIMATED: "~ estimated from CPU time, may be wrong by a factor of {factor}",
     Provenance.REPLAYED: "r replayed from a file",
 }
 

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pytest_energy.judgement import Judgement, Verdict
-from pytest_energy.model import Domain, Provenance
+from pytest_energy.model import Domain, Machine, Provenance
 from pytest_energy.report import cells, formats, to_terminal, view
 from pytest_energy.stats.correlate import Correlation
 from tests.builders import CREATED, comparison, judgement, reading, record
@@ -333,3 +333,16 @@ def test_the_screen_has_them_at_any_width(width: int) -> None:
     assert "GPU only" in text
     assert "CPU ~35.2 J" in text
     assert max(map(len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize(
+    ("factors", "expected"),
+    [(["2"], 2), (["2", "4"], 4), ([None], 5), (["x"], 5), (["9" * 5000], 5), ([], 5), (["\u0664"], 5)],
+    ids=["one", "the largest", "not recorded", "no number", "too long", "no machine", "another script"],
+)
+def test_the_factor_of_an_estimate_is_what_its_record_says(factors: list[str | None], expected: int) -> None:
+    """Records of several machines have the largest; one that doesn't say has the largest that there is."""
+    shown = [{} if factor is None else {"estimate_factor": factor} for factor in factors]
+    machines = [Machine(key="laptop", fixed={}, varying=facts) for facts in shown]
+    assert cells.estimate_factor(machines) == expected
+    assert cells.mark_text(Provenance.ESTIMATED, machines).endswith(f"may be wrong by a factor of {expected}")
