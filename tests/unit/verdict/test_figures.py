@@ -70,7 +70,7 @@ def test_joules_show_their_uncertainty_and_where_they_are_from() -> None:
     """Provenance stands beside joules that were not measured."""
     measured, estimated = record(), record(provenance=Provenance.ESTIMATED)
     assert energy_text(measured, summary_of(measured)) == "100.00 +- 0.40 J per round (5 rounds)"
-    assert energy_text(estimated, summary_of(estimated)) == "100 +- 16 J per round (estimated, 5 rounds)"
+    assert energy_text(estimated, summary_of(estimated)) == "100 +- 20 J per round (estimated, 5 rounds)"
 
 
 def test_a_spread_of_the_values_themselves_needs_no_note() -> None:
