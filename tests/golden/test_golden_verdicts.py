@@ -194,7 +194,7 @@ COMPARED: Mapping[str, Case] = {
     "pass, facts differ": lambda: decided(record(shown={"torch": "2.9.0\n+cu13"}), baseline()),
     "pass, sessions left out": lambda: decided(record(), baseline(record(0.0), record(0.0), record())),
     "pass, estimates that gate": lambda: decided(
-        estimated(), baseline(estimated()), policy=replace(GATES, tolerance=0.5)
+        estimated(), baseline(estimated()), policy=replace(GATES, tolerance=0.8)
     ),
     "inconclusive, estimates that gate": lambda: decided(estimated(), baseline(estimated()), policy=GATES),
     "a factor": lambda: decided(record(energy_j=1e4), baseline()),
