@@ -87,7 +87,7 @@ def point(machine: str, above_rest_w: float, load_share: float, tdp_w: float, cp
 
 def spec_points(clone: Path) -> Iterator[Point]:
     """Servers at the wall: memory, fans and losses of the supply are in it."""
-    for row in csv.DictReader((clone / "data/spec_data_cleaned_unmelted.csv").open(encoding="utf-8")):
+    for row in _rows(clone / "data/spec_data_cleaned_unmelted.csv"):
         if not row["TDP"] or int(row["Hardware_Availability_Year"]) < SINCE:
             continue
         tdp_w, cpus = float(row["TDP"]) * float(row["CPUChips"]), float(row["CPUThreads"])
@@ -101,7 +101,7 @@ def rapl_points(clone: Path, machine: RaplMachine) -> Iterator[Point]:
     for file in sorted(
         (clone / "codecarbon/data/hardware/cpu_load_profiling" / machine.folder).glob("*.csv")
     ):
-        rows = list(csv.DictReader(file.open(encoding="utf-8")))
+        rows = _rows(file)
         if not rows:
             continue
         powers_w = [float(row["rapl_energy"]) * 3.6e6 / float(row["duration"]) for row in rows]
@@ -109,6 +109,11 @@ def rapl_points(clone: Path, machine: RaplMachine) -> Iterator[Point]:
             load_share, above_w = float(row["cpu_load"]) / 100, power_w - powers_w[0]
             one = point(machine.folder, above_w, load_share, machine.tdp_w, machine.cpus)
             yield replace(one, is_single=row["load_type"] == "some_cores" and row["cores_used"] == "1")
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
 
 
 def factor_that_holds(ratios: Sequence[float], share: float = SHARE) -> int:
@@ -135,8 +140,7 @@ def summary(points: Iterable[Point], *, least_load: float = 0.0) -> dict[str, ob
 def tdp_by_letters(clone: Path) -> dict[str, object]:
     """How far the TDP by a model's letters is from its own, of processors of laptops and desktops."""
     ratios, watts = [], defaultdict(list)
-    rows = csv.DictReader((clone / "boaviztapi/data/crowdsourcing/cpu_specs.csv").open(encoding="utf-8"))
-    for row in rows:
+    for row in _rows(clone / "boaviztapi/data/crowdsourcing/cpu_specs.csv"):
         if not (row["tdp"] and row["threads"] and row["release_date"][:4] >= str(SINCE)):
             continue
         found = find_tdp(row["name"], 1, None, MachineClass.LAPTOP)
