@@ -77,9 +77,8 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     """The parser of the command that *words* begin with, or of all where they begin with none."""
     top = Parser(
         prog="pytest-energy",
-        description="What measures energy on this machine, the energy of past runs, and what runs are held "
-        "against.",
-        epilog="Measuring is pytest's work: see `pytest --help` for its options --energy-...",
+        description="Sensors of this machine, stored runs, and the baselines that runs are compared with.",
+        epilog="pytest measures: see `pytest --help` for its options --energy-...",
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")

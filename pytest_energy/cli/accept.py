@@ -33,12 +33,11 @@ _NAMED_TESTS = 5  # of those that a message lists
 def register(commands: Commands) -> None:
     from_run = commands.add_parser(
         "accept",
-        help="take the joules of a run into the baselines",
-        description="Add what a run measured to the baselines, without measuring again: of every test that "
-        "passed, by the rule of --energy-baseline=add, or of the tests that --test names, whatever their "
-        "verdict, unless their joules are void or none. An improvement, and a regression that --test names, "
-        "starts the level anew: what was measured before it goes, and judges nothing any more. Taken twice, "
-        "a run is in the baselines once.",
+        help="add a stored run to the baselines",
+        description="Add what a run measured to the baselines, without measuring again. This adds every test "
+        "that passed, as --energy-baseline=add does, or the tests that --test names, whatever their verdict, "
+        "if they have joules. An improvement starts a new level, and so does a regression that --test names: "
+        "earlier sessions are removed. Adding a run twice changes nothing.",
         epilog="Exit status: 0, 1 if nothing was taken or a test that --test names was left out, or 2 if a "
         "file can't be used.",
     )
@@ -49,11 +48,11 @@ def register(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="ID",
-        help="take this test only, also if it failed (repeatable): its id, a part that only it has, or a "
-        "pattern with * and ?",
+        help="add this test only, even if it failed (repeatable): its id, a part of it that no other test "
+        "has, or a pattern with * and ?",
     )
     from_run.add_argument(
-        "--replace", action="store_true", help="in place of the stored sessions, instead of beside them"
+        "--replace", action="store_true", help="overwrite the stored sessions, instead of adding to them"
     )
     add_estimates(from_run, "gate: add estimated joules, too; report (default): leave them out")
     from_run.add_argument(

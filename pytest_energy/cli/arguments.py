@@ -28,8 +28,8 @@ def add_baselines(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("baselines"),
         metavar="DIR",
-        help="folder of the baselines; default: %(default)s in the working folder (pytest's ini value "
-        "energy_baselines is not known here)",
+        help="folder of the baselines; default: %(default)s in the working folder (the ini value "
+        "energy_baselines is not read)",
     )
 
 

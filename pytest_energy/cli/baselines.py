@@ -25,7 +25,7 @@ from pytest_energy.errors import BaselineError, EnergyError, NotComparable, Sett
 from pytest_energy.model import Record
 from pytest_energy.prediction.calibration_file import load
 from pytest_energy.report.cells import printable
-from pytest_energy.spelling import did_you_mean
+from pytest_energy.spelling import did_you_mean, near_file
 from pytest_energy.stats.compare import centre_ratio
 from pytest_energy.units import percent_change_text
 from pytest_energy.yardstick import is_yardstick
@@ -38,36 +38,35 @@ def register(commands: Commands) -> None:
     baselines = commands.add_parser(
         "baselines",
         help="list, check, prune or compare the stored baselines",
-        description="What runs are held against: one file a test and machine, in a folder.",
+        description="Baselines are what runs are compared with: a folder with one file per test and machine.",
         epilog="See `pytest-energy baselines COMMAND --help`.",
     )
     actions = baselines.add_subparsers(title="commands", required=True, metavar="COMMAND")
     listing = actions.add_parser(
         "list",
-        help="say which machines have baselines, and of how many tests",
-        description="A line for each machine: its tests, their sessions, how many tests have a level that an "
-        "accepted change started, where their joules come from, and the newest session's time.",
-        epilog="Exit status: 0, or 2 where a file is broken.",
+        help="list the machines that have baselines, and their tests",
+        description="One line per machine: tests and sessions, tests whose level an accepted change "
+        "started, whether the joules are measured or estimated, and the time of the newest session.",
+        epilog="Exit status: 0, or 2 if a file is broken.",
     )
     add_baselines(listing)
     listing.set_defaults(run=_list)
     validate = actions.add_parser(
         "validate",
-        help="read every file and say what is wrong with it",
-        description="Read every baseline and calibration as a run would and more: its form, its size, its "
-        "place, merges left unfinished, sessions that are there twice, from the future, of another test, "
-        "machine or provenance, joules that can't be.",
-        epilog="Exit status: 0 where every file is sound, else 2.",
+        help="check every file",
+        description="Check every baseline and calibration: format, size, place; unfinished merges; sessions "
+        "that are duplicates, from the future, or of another test, machine or provenance; impossible joules.",
+        epilog="Exit status: 0 if every file is valid, else 2.",
     )
     add_baselines(validate)
     validate.set_defaults(run=_validate)
     _register_prune(actions)
     diff = actions.add_parser(
         "diff",
-        help="say what differs between two folders of baselines",
-        description="Tests that B has and A hasn't, those that A has and B hasn't, and those whose sessions "
-        "differ, with the ratio of B's level to A's.",
-        epilog="Exit status: 0, whether they differ or not, or 2 where a file is broken.",
+        help="compare two folders of baselines",
+        description="Show the tests that only B has, the tests that only A has, and the tests whose sessions "
+        "differ, with the change from A to B.",
+        epilog="Exit status: 0, whether they differ or not, or 2 if a file is broken.",
     )
     diff.add_argument("folder_a", type=Path, metavar="A", help="a folder of baselines")
     diff.add_argument("folder_b", type=Path, metavar="B", help="another one")
@@ -77,33 +76,33 @@ def register(commands: Commands) -> None:
 def _register_prune(actions: Commands) -> None:
     prune = actions.add_parser(
         "prune",
-        help="remove sessions and baselines that are no longer wanted",
-        description="Say what would go, and with --yes remove it. The first sessions of a level are pinned: "
-        "they show a slow creep, and go only with the whole file.",
-        epilog="Exit status: 0, or 2 where a file or a value can't be used, and nothing is removed, or where "
-        "files can't be written, each of which is named.",
+        help="remove sessions and baselines",
+        description="Show what would be removed, and remove it with --yes. The first sessions of a level are "
+        "pinned, because they reveal a slow rise: they are removed only with the whole file.",
+        epilog="Exit status: 0, or 2 if a file or a value can't be used. Then nothing is removed, except if "
+        "some files can't be written: those are listed.",
     )
     add_baselines(prune)
     prune.add_argument(
         "--keep",
         type=whole_number,
         metavar="N",
-        help="of each baseline, the pinned sessions and the newest, N in all; 4 or more",
+        help="keep the pinned and the newest sessions of each baseline, N in total, at least 4",
     )
     prune.add_argument(
         "--older-than",
         type=days,
         metavar="DAYS",
-        help="sessions made before that; a baseline goes whole where all of its are",
+        help="remove sessions older than that, and a baseline if all of its sessions are",
     )
-    prune.add_argument("--machine", metavar="KEY", help="touch the baselines of this machine only")
+    prune.add_argument("--machine", metavar="KEY", help="only the baselines of this machine")
     prune.add_argument(
         "--missing-tests-from",
         type=Path,
         metavar="RUN.json",
-        help="baselines of the tests that this run, written by --energy-out=RUN.json, doesn't have",
+        help="remove the baselines of tests that this run doesn't have",
     )
-    prune.add_argument("--yes", action="store_true", help="do it; without, nothing is removed")
+    prune.add_argument("--yes", action="store_true", help="remove them; without it, nothing is removed")
     prune.set_defaults(run=_prune)
 
 
@@ -111,7 +110,7 @@ def _store(folder: Path) -> Store:
     """The baselines in *folder*, which must be there: a misspelt one has nothing wrong in it."""
     if not folder.exists():
         raise SettingsError(
-            f"there is no folder {folder}; name that of the baselines, such as --baselines=DIR"
+            f"there is no folder {folder}.{near_file(folder)} Give that of the baselines: --baselines=DIR"
         )
     return Store(folder)
 
@@ -157,7 +156,7 @@ def _list(options: argparse.Namespace) -> int:
         say(f"no baselines in {store.folder}")
     unused_count = sum(level_of(baseline.entries).unused_count for baseline in sound.values())
     if unused_count:
-        say(f"{_count(unused_count, 'session')} of no use since a new level: go at the next write")
+        say(f"{_count(unused_count, 'session')} unused since a new level, removed at the next write")
     return _reported(problems)
 
 
@@ -218,13 +217,13 @@ def _stays_of(options: argparse.Namespace) -> Callable[[Baseline], tuple[Record,
     """What gives the sessions of a baseline that stay, in their order; none where the file goes."""
     if options.keep is None and options.older_than is None and options.missing_tests_from is None:
         raise SettingsError(
-            "nothing says what may go: give --keep, --older-than or --missing-tests-from (of one machine, "
-            "everything: --machine=KEY --older-than=0)"
+            "nothing to remove: give --keep, --older-than or --missing-tests-from (for everything of one "
+            "machine: --machine=KEY --older-than=0)"
         )
     if options.keep is not None and options.keep <= PINNED_COUNT:
         raise SettingsError(
-            f"--keep={options.keep}: the first {PINNED_COUNT} sessions are pinned and the newest stays; give "
-            f"{PINNED_COUNT + 1} or more"
+            f"--keep must be at least {PINNED_COUNT + 1}: the first {PINNED_COUNT} sessions are pinned, and "
+            f"the newest is kept. Got {options.keep}."
         )
     oldest = None if options.older_than is None else _before(options.older_than)
     tests: dict[str, frozenset[str]] = {}

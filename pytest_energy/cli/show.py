@@ -19,10 +19,9 @@ def register(commands: Commands) -> None:
     show = commands.add_parser(
         "show",
         help="show the summary of a run, or the history of a test",
-        description="Show the summary that a run showed with --energy-report, or, for each machine, the "
-        "sessions of a test in the baselines: when, at which commit, how many joules, how they moved, and "
-        "whether they creep.",
-        epilog="Exit status: 0, or 2 where a file can't be used or no test has that name.",
+        description="Show the summary of a run, as --energy-report does; or the sessions of a test in the "
+        "baselines, for each machine: date, commit, joules, changes, and whether they rise slowly.",
+        epilog="Exit status: 0, or 2 if a file can't be used or no test has that name.",
     )
     show.add_argument(
         "what",
@@ -32,7 +31,7 @@ def register(commands: Commands) -> None:
     )
     add_baselines(show)
     add_width(show, "of a run's summary, 80 or more; default: %(default)s")
-    show.add_argument("--ascii", action="store_true", help="draw a history's trend in plain characters")
+    show.add_argument("--ascii", action="store_true", help="draw the trend in plain characters")
     show.set_defaults(run=_show)
 
 

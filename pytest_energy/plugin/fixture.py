@@ -66,24 +66,25 @@ class Energy(Guarded):
         traced: Callable[[], object] | None = None,
         **kwargs: object,
     ) -> R:
-        """Run `work(*args, **kwargs)` in rounds and measure each; warm-up rounds come first and are dropped.
+        """Run `work(*args, **kwargs)` in rounds and measure each; warm-up rounds are discarded.
 
-        A round holds as many calls as it takes for its joules to be known; they are given for one call. After
-        the rounds it is called once more, or twice if that takes no second, to count what it does.
+        A round has as many calls as its precision needs; its joules are reported per call. After the rounds
+        the work is called once more, or twice if that takes less than a second, to count its operations.
 
         Args:
             work: The work under test; it must do the same work each time.
             *args: Passed to *work*.
             samples: Samples in one round; not passed on. Without it the marker's.
-            traced: Is counted in place of *work*, and called without arguments: a smaller piece of the same
-                kind, such as one step of an epoch. Not passed on.
+            traced: A smaller piece of the same kind, such as one step of an epoch, which is called without
+                arguments and counted in place of *work*. Not passed on.
             **kwargs: Passed to *work*.
 
         Returns:
             What the last round returned.
 
         Raises:
-            EnergyError: Rounds were measured already, a window is open, or *traced* is no function.
+            EnergyError: *work* is no function or runs nothing, the test has measured already, or a window is
+                open.
         """
         check_function(work, "measure")
         check_names(work, args, kwargs)
@@ -107,10 +108,10 @@ class Energy(Guarded):
     ) -> OperatorEnergy:
         """Measure `work(*args, **kwargs)` in rounds, as `measure` does, and each operator of torch by itself.
 
-        One more call of the work is looked at: each operator is kept with what it was given, forward,
-        backward and optimiser. Those of one name are then replayed alone, in windows of their own, which take
-        as long again as the test. Their figures go into the metrics of the test. The replay changes nothing
-        of the work.
+        One more call of the work records each operator with its arguments: forward, backward and optimiser.
+        Then the operators of each name are replayed alone, in windows of their own, which takes as long as
+        the test itself. Their figures are added to the metrics of the test. The replay doesn't change the
+        work.
 
         Args:
             work: The work under test; it must do the same work each time.
@@ -119,8 +120,8 @@ class Energy(Guarded):
             **kwargs: Passed to *work*.
 
         Returns:
-            Joules and seconds of a call by operator, and the share of the whole's active joules that they
-            explain; each `None` with its reason where it could not be measured.
+            Joules and seconds per call by operator, and the share of the active joules that they explain;
+            each `None` with its reason if it could not be measured.
 
         Raises:
             EnergyError: A window is open, or rounds were measured already.
@@ -159,7 +160,7 @@ class Energy(Guarded):
         Inside a measured round, or inside another window, it is a phase of that round.
 
         Args:
-            name: What the stretch is called; outermost, the same name again is the next round's.
+            name: Of the window; the same name again, outermost, is the next round.
             samples: Samples that the block works on.
 
         Raises:
@@ -184,24 +185,24 @@ class Energy(Guarded):
         """Send *prompts* to *engine* at a request rate, in rounds, and measure each.
 
         The schedule is open-loop (requests don't wait for answers) and the same in every round. Joules are
-        those of the steady state of the load, scaled to all requests: joules a sample are joules a request.
-        A load that the engine falls behind is `saturated`: reported, and held against nothing.
+        those of the steady state of the load, scaled to all requests: joules per sample are joules per
+        request. If the engine falls behind the load, the test is `saturated`: reported, not compared.
 
         Args:
             engine: Ready to serve.
-            prompts: Token ids, one sequence a request; a set of them with the lengths of their answers; or a
-                function from the round's number to token ids, of equal lengths in each round.
-            rate: Requests a second; infinity sends all at once, as far as *concurrency* lets them.
+            prompts: Token ids, one sequence per request; a set of them with the lengths of their answers; or
+                a function from the round's number to token ids, of equal lengths in each round.
+            rate: Requests per second; infinity sends all at once, up to *concurrency*.
             output_tokens: Length of every answer, or one for each prompt.
-            duration_s: How long requests arrive, *rate* times that many of them; the prompts start over when
-                they are used up. Without it each prompt is sent once.
+            duration_s: How long requests arrive, *rate* times that many of them; the prompts repeat if
+                there are fewer. Without it each prompt is sent once.
             burstiness: 1 is a Poisson process, infinity a constant gap.
-            concurrency: Most requests under way at once; with an infinite rate a closed loop.
+            concurrency: Most requests in flight at once; with an infinite rate a closed loop.
             seed: Of the schedule.
             slo: Limits of latency, for the goodput.
 
         Returns:
-            What the last round's load saw: latencies, tokens, cache hits.
+            Of the last round: latencies, tokens, cache hits.
 
         Raises:
             EnergyError: The engine failed, the arguments make no load, or rounds were measured already.
@@ -239,7 +240,8 @@ class Energy(Guarded):
                 test. Without it the marker's `model=`.
 
         Raises:
-            EnergyError: A window is open: the cost of looking at the model would be measured.
+            EnergyError: A window is open: counting would be measured.
+            NotMeasurable: *module* is no `torch.nn.Module`.
         """
         self._measurement.refuse_inside_window(
             "energy.model inside a window would be measured itself; call it before"
@@ -262,10 +264,10 @@ class Energy(Guarded):
     ) -> LayerEnergy:
         """Measure a forward pass in rounds, as `measure` does, and each type of its layers by itself.
 
-        The rounds of the test are those of the whole pass, in eval mode; the figures of the types go into its
-        metrics. All windows together have the time of one test. With *loss* the whole is a training step,
-        in the mode that the module has, and the parts are types of layers forward and backward, and the
-        optimiser; the model and the optimiser are given back as they were.
+        The rounds of the test are those of the whole pass, in eval mode; the figures of the types are added
+        to its metrics. All windows together take the time of one test. With *loss* the whole is a training
+        step, in the mode of the module, and the parts are types of layers forward and backward, and the
+        optimiser; the model and the optimiser are restored afterwards.
 
         Args:
             module: A `torch.nn.Module`.
@@ -275,8 +277,8 @@ class Energy(Guarded):
             optimizer: A `torch.optim.Optimizer` that makes a step; without it there is none.
 
         Returns:
-            Joules and seconds of a pass by type, and the share of the whole that they explain; each `None`
-            with its reason where it could not be measured.
+            Joules and seconds per pass by type, and the share of the whole that they explain; each `None`
+            with its reason if it could not be measured.
 
         Raises:
             EnergyError: A window is open, rounds were measured already, or the forward pass fails.
@@ -320,17 +322,17 @@ class Energy(Guarded):
     ) -> CommandResult:
         """Run a command in rounds, as `measure` runs a function, and measure each with all that it starts.
 
-        Every process that it starts is a part of the work, and ends with its round: SIGTERM, then SIGKILL.
-        Its input is empty; what it writes is returned, and shown in the report of the test where it fails.
+        Every process that it starts is part of the work, and is ended with its round: SIGTERM, then SIGKILL.
+        Its input is empty; its output is returned, and shown in the report of the test if it fails.
 
         Args:
             args: The program and its arguments, such as `[sys.executable, "train.py"]`; no shell reads them.
             samples: Samples that one run works on. Without it the marker's.
             timeout_s: Longest time of one run, in seconds.
-            env: Variables beside those of this process, or in their place.
+            env: Variables to add to those of this process, or to replace.
             cwd: Folder to run it in.
-            check: Another exit status than 0 is an error.
-            may_repeat: Run it several times in a round where one run is too short to be known.
+            check: An exit status other than 0 is an error.
+            may_repeat: Run it several times per round if one run is too short to measure.
 
         Returns:
             Exit status and output of the last run.

@@ -67,32 +67,32 @@ def _argument(check: Callable[[object], object], meaning: str, *, name: str = ""
 
 @dataclass(frozen=True, kw_only=True)  # slots would build the class twice, in every run of pytest
 class EnergyMark:
-    """What `@pytest.mark.energy(...)` says of a test. `None` is "not said"."""
+    """What `@pytest.mark.energy(...)` sets for a test; `None` is "not set"."""
 
-    budget_j: float | None = _argument(quantities.energy, "energy that a round may use")
+    budget_j: float | None = _argument(quantities.energy, "energy that a round may use at most")
     budget_per_sample_j: float | None = _argument(
-        quantities.energy, "energy that a sample may use; needs samples="
+        quantities.energy, "energy that a sample may use at most; needs samples="
     )
     budget_per_token_j: float | None = _argument(
-        quantities.energy, "energy that a generated token may use, of energy.requests"
+        quantities.energy, "energy that a generated token may use at most; for energy.requests"
     )
     tolerance: float | None = _argument(quantities.share, "accepted rise over the baseline")
     rounds: int | None = _argument(
-        quantities.Count(1), "how many are measured; without it, as many as it takes"
+        quantities.Count(1), "rounds to measure; without it, as many as the precision needs"
     )
-    warmup: int | None = _argument(quantities.Count(0), "rounds that are run first and dropped")
+    warmup: int | None = _argument(quantities.Count(0), "rounds that run first and are discarded")
     max_time_s: float | None = _argument(
-        quantities.time, "time after which no more rounds begin", name="max_time"
+        quantities.time, "time after which no more rounds start", name="max_time"
     )
     domains: frozenset["model.Domain"] | None = _argument(
-        _domains, "what counts: 'gpu', 'cpu', 'dram', or several in a list"
+        _domains, "hardware to include: 'gpu', 'cpu', 'dram', or several in a list"
     )
     basis: str | None = _argument(
         _one_of("gross", "net", "counts"),  # as in `basis`, which a run without energy tests doesn't import
-        "compare joules 'gross' (default) or 'net' of idle power, or the 'counts' of what the work does",
+        "compare 'gross' joules (default), joules 'net' of idle power, or 'counts' of operations",
     )
     per: str | None = _argument(
-        _one_of("round", "sample"), "compare joules of a 'round' (default) or a 'sample'"
+        _one_of("round", "sample"), "compare joules per 'round' (default) or per 'sample'"
     )
     parts: frozenset["judgement.Part"] | None = _argument(
         _parts, "what may fail the test: 'work', 'waiting', 'joules' (all of them), or several in a list"
@@ -101,8 +101,8 @@ class EnergyMark:
         _flag, "True: another program on this machine does the work, such as a server or a container"
     )
     samples: int | None = _argument(quantities.Count(1), "samples (images, requests) in a round")
-    model: str | None = _argument(_text, "the model at work: a row of the group's table")
-    group: str | None = _argument(_text, "tests that are ranked in one table")
+    model: str | None = _argument(_text, "name of the model, for tables and figures")
+    group: str | None = _argument(_text, "tests of the same group are ranked in one table")
 
     @classmethod
     def of(cls, item: pytest.Item) -> "EnergyMark":

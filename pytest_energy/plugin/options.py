@@ -100,53 +100,53 @@ OPTIONS = (
         "baseline",
         "check",
         "check|add|replace|off",
-        "check: compare with the stored baselines (default); add, replace: after that, put this run "
-        "beside their sessions or in their place; off: don't look at them",
+        "check: compare with the stored baselines (default); add: also append this run to them; replace: "
+        "also overwrite them with this run; off: ignore baselines",
     ),
     Option("baselines", "baselines", "DIR", "folder of the baselines (default: baselines)"),
     Option(
         "attempts",
         "",
         "DIR",
-        "folder of earlier runs at this very commit, such as tries of a CI job before it was run again: "
-        "judge with their joules too, and put this run there",
+        "folder of earlier runs at the same commit, such as earlier attempts of a CI job: judge this run "
+        "together with them, and add it to the folder",
     ),
     Option(
         "sensors",
         "auto",
         "auto|NAME,...|replay:FILE",
-        "what to measure with; auto (default): all that measures here, else the estimate",
+        "what to measure with; auto (default): every sensor that works here, else an estimate",
     ),
     Option(
         "record",
         "",
         "FILE",
-        "write what was measured, with the counters' ticks, to FILE, for --energy-sensors=replay:FILE",
+        "write the readings of this run to FILE, for --energy-sensors=replay:FILE",
     ),
     Option(
         "tolerance",
         "0.05",
         "SHARE",
-        "rise over the baseline that is still accepted, such as 5% or 0.05 (default: 5%)",
+        "accepted rise over the baseline, such as 5% or 0.05 (default: 5%)",
     ),
     Option(
         "parts",
         "work,waiting",
         "work,waiting,joules",
-        "which parts of a test's joules may fail it: work, waiting (default: both), or joules for all",
+        "which parts of a test's energy may fail it: work, waiting (default: both), or joules for all of it",
     ),
     Option(
         "basis",
         "gross",
         "gross|net|counts",
-        "what is compared with the baseline: joules, gross (default) or net of idle power, or counts of what "
-        "the work does, which repeat exactly and need no sensor",
+        "what is compared with the baseline: gross joules (default), joules net of idle power, or counts of "
+        "the operations of the work, which are exact and need no sensor",
     ),
     Option(
         "trace",
         "auto",
         "auto|off",
-        "call the work once more, outside the rounds, and count what it does (auto, the default), or don't",
+        "auto (default): call the work once more after the rounds, and count its operations; off: don't",
     ),
     Option(
         "alpha",
@@ -158,13 +158,13 @@ OPTIONS = (
         "rounds",
         "auto",
         "auto|N",
-        "rounds a test; auto (default): 5 to 20, until the mean is known well enough",
+        "rounds per test; auto (default): 5 to 20, until the mean is precise enough",
     ),
     Option(
         "max-time",
         "60",
         "TIME",
-        "time after which a test takes no more rounds, such as 2 min (default: 60 s)",
+        "time after which a test starts no more rounds, such as 2 min (default: 60 s)",
     ),
     Option(
         "strict",
@@ -176,14 +176,14 @@ OPTIONS = (
         "yardstick",
         "auto",
         "auto|on|off",
-        "measure fixed loads at the run's start, by which a change of the card is told from one of the code; "
-        "auto (default): where they take at most 5 % of the suite's time",
+        "measure fixed loads at the start of the run, which separate changes of the GPU from changes of the "
+        "code; auto (default): if they take at most 5 % of the time of the suite",
     ),
     Option(
         "estimates",
         "report",
         "report|gate",
-        "estimated joules are only shown (report, the default) or also judged (gate)",
+        "report (default): show estimated joules; gate: also judge them",
     ),
     Option(
         "benchmark",
@@ -195,15 +195,15 @@ OPTIONS = (
         "operators",
         "false",
         "",
-        "also measure the operators of torch that energy.measure runs, each replayed alone after the rounds; "
-        "they take as long again",
+        "also measure each torch operator that energy.measure runs, replayed alone after the rounds; this "
+        "doubles the time of a test",
     ),
     Option(
         "macs",
         "flop-counter",
         "flop-counter|thop",
         "what counts the MACs of a model: torch's flop counter (default), or thop, which also counts "
-        "normalisation and pooling; both are shown where they differ by more than a fifth",
+        "normalisation and pooling; both are shown if they differ by more than 20 %",
     ),
     Option(
         "cpu-tdp",
@@ -217,7 +217,7 @@ OPTIONS = (
         "device-wait",
         "600",
         "TIME",
-        "time to wait for a device that another run measures, before the test is an error (default: 10 min)",
+        "time to wait for a device that another run uses, before the test is an error (default: 10 min)",
     ),
     Option(
         "void-retries",

@@ -205,7 +205,7 @@ def test_list_tells_what_a_new_level_leaves(cli: Cli, store: Store) -> None:
     _, out, _ = cli("baselines", "list", "--baselines", store.folder)
     lines = out.splitlines()
     assert lines[1].split()[:4] == [KEY, "2", "8", "1"]
-    assert lines[-1] == "4 sessions of no use since a new level: go at the next write"
+    assert lines[-1] == "4 sessions unused since a new level, removed at the next write"
     store.write(KEY, A, of(A, 1, first=9), "add")
     lines = cli("baselines", "list", "--baselines", store.folder)[1].splitlines()
     assert lines[1].split()[:4] == [KEY, "2", "5", "1"]
@@ -312,9 +312,9 @@ def test_prune_takes_tests_that_a_run_has_not(cli: Cli, store: Store, tmp_path: 
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ([], "nothing says what may go: give --keep, --older-than or --missing-tests-from"),
-        (["--machine=t4"], "everything: --machine=KEY --older-than=0"),
-        (["--keep=3"], "--keep=3: the first 3 sessions are pinned and the newest stays; give 4 or more"),
+        ([], "nothing to remove: give --keep, --older-than or --missing-tests-from"),
+        (["--machine=t4"], "everything of one machine: --machine=KEY --older-than=0"),
+        (["--keep=3"], "--keep must be at least 4: the first 3 sessions are pinned"),
         (["--keep=some"], "must be a whole number of at least 1. Got 'some'."),
         (["--older-than=-1"], "must be a number of days of at least 0, such as 30. Got '-1'."),
         (["--older-than=nan"], "Got 'nan'."),

@@ -23,7 +23,7 @@ from tests.unit.cli.conftest import Cli
         (["compare", "--help"], ["A.json", "B.json", "one session", "--tolerance", "1 where a test fails"]),
         (["accept", "--help"], ["--test ID", "default: baselines in the working folder", "energy_baselines"]),
         (["baselines", "--help"], ["list", "validate", "prune", "diff"]),
-        (["baselines", "prune", "--help"], ["--yes", "--keep N", "without, nothing is removed", "pinned"]),
+        (["baselines", "prune", "--help"], ["--yes", "--keep N", "without it, nothing is removed", "pinned"]),
     ],
 )
 def test_help_says_what_to_give(cli: Cli, arguments: list[str], words: list[str]) -> None:
