@@ -1,7 +1,7 @@
 """Notes on readings, one of each kind: sentences that differ only in quantities and names are one kind.
 
-Rule 1: a quantity is a number with its unit, and is given as the range over all sentences, without its
-    uncertainty. A number without a unit may be a name, and makes another kind.
+Rule 1: a quantity is a number with its unit, or with what it counts, and is given as the range over all
+    sentences, without its uncertainty. Any other number may be a name, and makes another kind.
 Rule 2: names are those of channels and of processes, and are listed.
 Rule 3: what was merged can be merged again: ranges, lists and counts of rounds are read as they are written.
 """
@@ -12,10 +12,11 @@ from collections.abc import Iterable, Sequence
 from pytest_energy.units import factor_of
 
 _NUMBER = r"[-+]?\d+(?:\.\d+)?(?:e[-+]\d+)?"
-_UNIT = r"(?:%|degrees C|[numkMG]?[JWs]\b)"
+_COUNTED = r"(?:looks?|rounds?|pairs?|requests?|tokens?|calls?|ticks?|process\(es\)|processes)"
+_UNIT = rf"(?:%|degrees C|[numkMG]?(?:[JWsB]|Hz)\b|{_COUNTED}(?!\w)|of(?= \d+ {_COUNTED}))"
 _NAME = r"(?:(?:gpu|cpu|dram):[\w-]+|(?<=process )\d+(?=[ ,]))"
 _PLUS_MINUS = rf" \+- {_NUMBER}"
-_QUANTITY = re.compile(rf"({_NUMBER}) ({_UNIT})")
+_QUANTITY = re.compile(rf"{_NUMBER} \S.*")  # of what stands in a slot: a name has no space
 _RANGE = re.compile(rf"(?P<low>{_NUMBER})(?: (?P<unit>{_UNIT}))? to (?P<high>{_NUMBER} (?P<last>{_UNIT}))")
 _SLOT = re.compile(
     rf"{_NAME}(?:, {_NAME})*"
@@ -104,4 +105,4 @@ def _span(texts: Sequence[str]) -> str:
 
 def _value(quantity: str) -> float:
     number, unit = quantity.split(" ", 1)
-    return float(number) * (factor_of(unit[0]) if unit[1:] in {"J", "W", "s"} else 1.0)
+    return float(number) * (factor_of(unit[0]) if unit[1:] in {"J", "W", "s", "B", "Hz"} else 1.0)

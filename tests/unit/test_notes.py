@@ -45,6 +45,15 @@ def test_other_sentences_are_other_kinds(one: str, other: str) -> None:
     assert merged([[one, other]]) == (one, other)
 
 
+def test_counts_are_quantities() -> None:
+    """What is counted is named behind the number; of how many it is may differ as well."""
+    reasons = [f"gpu:0: thermal slowdown in {n} of {10 + n} looks during the window" for n in (3, 5, 4)]
+    assert of_one_kind(reasons) == "gpu:0: thermal slowdown in 3 to 5 of 13 to 15 looks during the window"
+    left = ["1 process(es) that it had left were ended", "4 process(es) that it had left were ended"]
+    assert of_one_kind(left) == "1 to 4 process(es) that it had left were ended"
+    assert kind_of("board 2 of this machine") != kind_of("board 3 of this machine")
+
+
 def test_a_range_has_no_uncertainty() -> None:
     """What differs from test to test by more than that is no error of one of them."""
     reasons = ["2900 +- 320 uJ (estimated), not judged", "14.4 +- 1.4 mJ (estimated), not judged"]
