@@ -301,7 +301,7 @@ def tables(sessions: Sequence[Session], most: int) -> str:
     sections: tuple[tuple[str, str, Iterable[str]], ...] = (
         (
             f"Unchanged: {plain} sessions, {boards} boards, tolerance {TOLERANCE:.0%}",
-            "| judged | K | n | pass | regression | can't tell |\n|---|--:|--:|--:|--:|--:|",
+            "| judged | K | n | pass | regression | neither |\n|---|--:|--:|--:|--:|--:|",
             unchanged_rows(sessions, most),
         ),
         (
@@ -317,7 +317,7 @@ def tables(sessions: Sequence[Session], most: int) -> str:
         (
             "All tests planted",
             (
-                "| planted | session | K | runs | run fails once | failing tests a run | factor |\n"
+                "| planted | session | K | runs | run fails once | failing tests per run | factor |\n"
                 "|---|---|--:|--:|--:|--:|---|"
             ),
             all_planted_rows(sessions, most),

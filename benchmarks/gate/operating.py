@@ -2,7 +2,7 @@
 
     python benchmarks/gate/operating.py [--repetitions N]
 
-Prints the tables of docs/statistics.md: some minutes for 2,000 repetitions. The loop is that of
+Prints the tables of docs/results/gate-operating.md: some minutes for 2,000 repetitions. The loop is that of
 `benchmarks/gate/loop.py`: every bound comes from `pytest_energy.stats.compare`, every number of rounds from
 `pytest_energy.stats.rounds`, as in a run; the newest sessions judge, and the first ones are a second gate.
 Only noise is made here: ln J = session + own error of the record + round, all normal. Energies are compared
@@ -402,7 +402,7 @@ def creep_table(repetitions: int, seed: int) -> str:
     for rise, sd in ((0.0, 0.01), (0.0, 0.02), (0.003, 0.003), (0.003, 0.01), (0.003, 0.02)):
         early, ever = creep_share(rise, sd, repetitions, seed=seed)
         lines.append([f"{100 * rise:g} %", f"{100 * sd:g} %", _percent(early), _percent(ever)])
-    return _table(("rise a run", "SD", "warned by run 15", "warned within 60 runs"), lines)
+    return _table(("rise per run", "SD", "warned by run 15", "warned within 60 runs"), lines)
 
 
 TABLES: Mapping[str, Callable[[int, int], str]] = {
