@@ -24,9 +24,9 @@ def register(commands: Commands) -> None:
     history = commands.add_parser(
         "history",
         help="show the joules of each test over commits, and where they changed",
-        description="Show the joules of each test over the commits that were measured: out of files written "
-        "by --energy-out, out of baselines, or with --git out of all versions of both that are committed. "
-        "Steps of the level are listed with the commits between, failed runs included.",
+        description="Show the joules of each test over commits, failed runs included, and list where their "
+        "level stepped. Reads files written by --energy-out, baselines, and with --git all committed "
+        "versions of both.",
         epilog="Exit status: 0, or 2 if no file can be used.",
     )
     history.add_argument(
@@ -86,12 +86,14 @@ def _check_outputs(paths: list[Path]) -> None:
 
 def _history(options: argparse.Namespace) -> History:
     if not options.files and not options.git:
-        raise SettingsError("give files written by --energy-out, a folder of them, or --git")
+        raise SettingsError("nothing to read: give files written by --energy-out, a folder of them, or --git")
     repository = repository_of(Path.cwd())
     points, left_out = points_in_files(options.files)
     if options.git:
         if repository is None:
-            raise SettingsError(f"{Path.cwd()} is in no git repository, which --git reads")
+            raise SettingsError(
+                f"--git reads the git repository of the working folder, but {Path.cwd()} is in none"
+            )
         committed, unread = points_in_git(repository)
         points, left_out = points + committed, left_out + unread
     if not points:
@@ -104,4 +106,4 @@ def _history(options: argparse.Namespace) -> History:
 
 def _nothing_text(left_out: list[LeftOut]) -> str:
     reasons = "".join(f"\n  {one.text}" for one in left_out[: summary.MOST_LEFT_OUT])
-    return f"no joules in these files; give files written by --energy-out, or baselines{reasons}"
+    return f"these files have no joules. Give files written by --energy-out, or baselines{reasons}"

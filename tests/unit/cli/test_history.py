@@ -121,7 +121,7 @@ def test_counts_alone_are_no_history_of_joules(cli: Cli, tmp_path: Path) -> None
     path.write_text(to_json_text(counts_baseline(counted(counts_of(3)))), encoding="utf-8")
     status, out, err = cli("history", path)
     assert (status, out) == (2, "")
-    assert "no joules in these files" in err
+    assert "these files have no joules" in err
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_counts_alone_are_no_history_of_joules(cli: Cli, tmp_path: Path) -> None
     [
         ([], "give files written by --energy-out"),
         (["nothing.json"], "nothing.json doesn't exist"),
-        (["--git"], "is in no git repository"),
+        (["--git"], "git repository of the working folder"),
         (["runs", "--out=history.txt"], "a history ends in one of .html, .csv"),
         (["runs", "--alpha=2"], "must be a chance"),
     ],
