@@ -9,6 +9,8 @@ from pytest_energy.errors import Reason
 from pytest_energy.meter.rest import mean_power_w
 from pytest_energy.model import Channel, Domain, Provenance, SensorStatus, Tick
 from pytest_energy.sensors.detect import SensorSet
+from pytest_energy.sensors.estimate import FACTOR
+from pytest_energy.sensors.protocol import Sensor
 from pytest_energy.units import to_text
 
 FORMAT_VERSION = 1
@@ -118,7 +120,7 @@ def channel_report(
 
 def _source(channel: Channel, provenance: Provenance) -> str:
     if provenance is Provenance.ESTIMATED:
-        return "CPU time and design power"
+        return "CPU time of the test's processes and design power"
     if channel.sampled_s is not None:
         return f"power, sampled each {to_text(channel.sampled_s, 's')} and integrated"
     return "energy counter"
@@ -167,7 +169,7 @@ def report_of(
         sensors=tuple(sensors),
         permissions=permissions,
         gates=gates,
-        gates_not=_gates_not(sensors, gates),
+        gates_not=_gates_not(sensors, gates, _estimated_because(sensor_set.sensors)),
         reasons={**still, **others, **sensor_set.reasons},
     )
 
@@ -196,7 +198,19 @@ def _sensor_report(status: SensorStatus, by_name: Mapping[str, ChannelReport]) -
     )
 
 
-def _gates_not(sensors: Iterable[SensorReport], gates: Iterable[str]) -> dict[str, str]:
+def _estimated_because(sensors: Iterable[Sensor]) -> str:
+    """Why an estimate may not fail a test, with its error where its sensor says so."""
+    factors = [sensor.facts().shown.get(FACTOR) for sensor in sensors]
+    error = "".join(f", may be wrong by a factor of {factor}" for factor in factors if factor is not None)
+    return (
+        f"estimated from the CPU time of the test's processes{error}; --energy-estimates=gate lets it judge "
+        "all the same"
+    )
+
+
+def _gates_not(
+    sensors: Iterable[SensorReport], gates: Iterable[str], estimated_because: str
+) -> dict[str, str]:
     """Why channels may not fail a test; and domains that no channel is there for."""
     reasons = {}
     domains = {Channel.domain_of(name) for name in gates}
@@ -205,7 +219,7 @@ def _gates_not(sensors: Iterable[SensorReport], gates: Iterable[str]) -> dict[st
             if channel.absent_because is not None:
                 reasons[channel.name] = channel.absent_because
             elif sensor.provenance is Provenance.ESTIMATED:
-                reasons[channel.name] = "estimated; --energy-estimates=gate lets it judge all the same"
+                reasons[channel.name] = estimated_because
                 domains.add(channel.domain)
     for domain in Domain:
         if domain not in domains:

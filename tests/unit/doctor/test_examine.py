@@ -8,6 +8,8 @@ from pytest_energy.doctor import Report, render
 from pytest_energy.doctor.report import ChannelReport
 from pytest_energy.errors import Reason, SensorError
 from pytest_energy.model import Domain, Provenance
+from pytest_energy.sensors.estimate import EstimateSensor
+from pytest_energy.sensors.machine_class import MachineClass
 from tests.unit.doctor.conftest import BUSY_W, IDLE_W, Bench, FakeLoad
 
 
@@ -157,9 +159,18 @@ def test_estimates_gate_nothing(bench: Bench) -> None:
     sensor.provenance = Provenance.ESTIMATED  # type: ignore[misc]  # a fake's
     report = bench.report(bench.load(domain=Domain.CPU))
     assert not report.measures
-    assert report.gates_not["cpu:processes"].startswith("estimated")
-    assert only_channel(report).source == "CPU time and design power"
+    assert report.gates_not["cpu:processes"].startswith(
+        "estimated from the CPU time of the test's processes; "
+    )
+    assert only_channel(report).source == "CPU time of the test's processes and design power"
     assert "Nothing measures here" in render(report)
+
+
+def test_the_error_of_an_estimate_is_reported(bench: Bench) -> None:
+    """The sensor says by which factor its joules may be wrong on this kind of machine."""
+    bench.openers["estimate"] = lambda: EstimateSensor(cpu_tdp_w=65.0, cpu_count=8, kind=MachineClass.SERVER)
+    report = bench.report(bench.load(domain=Domain.CPU))
+    assert "processes, may be wrong by a factor of 4; " in report.gates_not["cpu:processes"]
 
 
 def test_a_sensor_that_is_not_used_is_listed_with_how_to_ask(bench: Bench) -> None:
