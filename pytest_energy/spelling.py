@@ -5,6 +5,7 @@ Rule 1: imported in every run of pytest, so it imports nothing that pytest doesn
 
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
+from os.path import commonprefix
 from pathlib import Path
 from reprlib import repr as brief
 from typing import TYPE_CHECKING
@@ -51,9 +52,16 @@ def listed(words: Iterable[str]) -> str:
 
 
 def nearest(name: str, known: Iterable[str], *, count: int = 1) -> list[str]:
-    """Those of *known* that are spelt most like *name*, the best first; case and hyphens don't matter."""
-    names = {_plain(one): one for one in known}
-    return [names[one] for one in difflib.get_close_matches(_plain(name), names, n=count, cutoff=0.6)]
+    """Those of *known* that are spelt most like *name*, the best first; case and hyphens don't matter.
+
+    What all of *known* begin with makes none of them likelier.
+    """
+    words = [*dict.fromkeys(known)]
+    start = len(commonprefix([*map(_plain, words)])) if len(words) > 1 else 0  # noqa: RUF071  # letters
+    if _plain(name)[:start] != _plain(words[0] if words else "")[:start]:
+        start = 0
+    names = {_plain(one)[start:]: one for one in words}
+    return [names[one] for one in difflib.get_close_matches(_plain(name)[start:], names, n=count, cutoff=0.6)]
 
 
 def matching(name: str, ids: Iterable[str]) -> list[str]:

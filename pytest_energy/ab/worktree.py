@@ -72,13 +72,13 @@ def resolve(root: Path, name: str) -> Revision:
     """The commit that *name* means in the repository *root*.
 
     Raises:
-        SettingsError: git knows no such commit, with what it says.
+        SettingsError: git knows no such commit.
     """
     done = git(root, "rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}")
     if done.returncode != 0:
         raise SettingsError(
-            f"{name!r} is no commit of {root}; git says: {git_message(done)}. {_near_text(root, name)}Name a "
-            "branch, a tag or a commit, and fetch it first if it is another repository's"
+            f"{name!r} is no branch, tag or commit of {root}. {_near_text(root, name)}If it is in another "
+            "repository, fetch it first."
         )
     return Revision(name=name, commit=done.stdout.strip())
 

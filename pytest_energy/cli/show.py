@@ -63,8 +63,8 @@ def _paths_named(store: Store, name: str) -> list[Path]:
         return sorted(paths, key=lambda path: (ids[path], path))
     if not ids:
         raise SettingsError(
-            f"{store.folder} holds no baselines, so none of {name!r}; name their folder with --baselines, or "
-            "make them with pytest --energy-baseline=add"
+            f"no baselines are in {store.folder}, so none of {name!r}. Give their folder with --baselines, "
+            "or record them with pytest --energy-baseline=add"
         )
     raise SettingsError(
         f"no baseline in {store.folder} is of {name!r}.{did_you_mean_test(name, ids.values())}"

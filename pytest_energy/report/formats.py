@@ -20,6 +20,7 @@ from pytest_energy.report import (
 )
 from pytest_energy.report.outputs import Collector, Output
 from pytest_energy.report.view import View
+from pytest_energy.spelling import did_you_mean
 from pytest_energy.whole_file import check_place, write_whole, writing
 from pytest_energy.yardstick import Yardstick
 
@@ -59,8 +60,9 @@ def renderer_of(path: Path) -> Renderer:
     name = f".{path.name.lower()}"
     suffix = max((suffix for suffix in RENDERERS if name.endswith(suffix)), key=len, default=None)
     if suffix is None:
+        hint = did_you_mean(path.suffix, SUFFIXES) if path.suffix else ""
         msg = f"{path} ends in {path.suffix or 'no suffix'!r}; a report ends in one of {', '.join(SUFFIXES)}"
-        raise SettingsError(msg)
+        raise SettingsError(f"{msg}.{hint}")
     if suffix in _NEEDS:
         _NEEDS[suffix]()
     return RENDERERS[suffix]

@@ -136,7 +136,7 @@ def check_names(names: Iterable[str], known: Iterable[str]) -> None:
     if unknown or not asked:
         named = ", ".join(f"{name} ({_FORMER[name]})" if name in _FORMER else name for name in unknown)
         what = f"no sensor is named {named}.".replace("named .", "named.")
-        hint = "".join(did_you_mean(name, ("auto", *offered)) for name in unknown)
+        hint = "".join(did_you_mean(name, ("auto", *offered, "replay:FILE")) for name in unknown)
         raise SettingsError(
             f"--energy-sensors: {what}{hint} It can be auto, {', '.join(offered)} or replay:FILE."
         )

@@ -484,7 +484,7 @@ def test_an_unknown_revision_is_an_error(
     repository.commit(heavy_j=10.0)
     found = run(repository, capfd, ref)
     assert found.status == 2
-    assert f"{ref!r} is no commit of {repository.root}" in found.text
+    assert f"{ref!r} is no branch, tag or commit of {repository.root}" in found.text
 
 
 def test_no_energy_test_is_an_error(repository: Repository, capfd: pytest.CaptureFixture[str]) -> None:

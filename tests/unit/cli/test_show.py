@@ -90,7 +90,7 @@ def test_a_folder_without_baselines(cli: Cli, tmp_path: Path) -> None:
     status, _, err = cli("show", "test_a", "--baselines", tmp_path / "none")
     assert status == 2
     assert (
-        f"{tmp_path}/none holds no baselines, so none of 'test_a'; name their folder with --baselines" in err
+        f"no baselines are in {tmp_path}/none, so none of 'test_a'. Give their folder with --baselines" in err
     )
 
 
