@@ -13,7 +13,7 @@ from pytest_energy.forge.web import ForgeError, NotAllowed
 from pytest_energy.whole_file import read_whole
 
 _MOST_BYTES = 2**24
-_WHERE = "the report is in the job's summary and files"
+_WHERE = "The report is in the files of the job."
 
 
 def register(commands: Commands) -> None:
@@ -40,7 +40,7 @@ def register(commands: Commands) -> None:
         help="of the pull or merge request; default: the job's own",
     )
     comment.add_argument(
-        "--key", default="", metavar="NAME", help="one comment for each NAME, where several jobs comment"
+        "--key", default="", metavar="NAME", help="one comment per NAME, if several jobs comment"
     )
     comment.add_argument(
         "--report-url", metavar="URL", help="link to the files of the run; default: the page of the job"
@@ -54,7 +54,7 @@ def _comment(options: argparse.Namespace) -> int:
     try:
         job = job_of(provider, os.environ, options.number)
     except NoToken as error:
-        say(f"not commented: {error}; {_WHERE}")
+        say(f"No comment: {error}. {_WHERE}")
         return 0
     return _post(report, job, options)
 
@@ -67,13 +67,13 @@ def _post(report: str, job: Job, options: argparse.Namespace) -> int:
     try:
         change, comment = put(job.forge, text, mark)
     except NotAllowed as error:
-        say(f"not commented on {job.forge.name}: {error}; {job.without_right}; {_WHERE}")
+        say(f"No comment on {job.forge.name}: {error}. {job.without_right} {_WHERE}")
         return 0
     except ForgeError as error:
-        say(f"not commented on {job.forge.name}: {error}; {_WHERE}")
+        say(f"No comment on {job.forge.name}: {error}. {_WHERE}")
         return 1
-    done = "left: a newer run has commented" if change is Change.LEFT else f"{change}"
-    say(f"comment {comment.id} on {job.forge.name} {done}{comment.url and ': '}{comment.url}")
+    done = "unchanged: a newer run has commented" if change is Change.LEFT else f"{change}"
+    say(f"Comment {comment.id} on {job.forge.name} {done}{comment.url and ': '}{comment.url}")
     return 0
 
 

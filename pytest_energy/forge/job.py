@@ -76,7 +76,7 @@ def job_of(provider: Provider, environ: Mapping[str, str], number: int | None = 
 def _on_github(environ: Mapping[str, str], number: int | None) -> Job:
     repository = _wanted(environ, "GITHUB_REPOSITORY", "owner/name of the repository")
     number = _pull_request(environ) if number is None else number
-    token = _token(environ, _GITHUB_TOKENS, "in GitHub Actions: env: GITHUB_TOKEN: ${{ github.token }}")
+    token = _token(environ, _GITHUB_TOKENS, "in GitHub Actions, env: GITHUB_TOKEN: ${{ github.token }}")
     headers = {
         "Authorization": f"Bearer {token}",
         "Accept": "application/vnd.github+json",
@@ -90,8 +90,8 @@ def _on_github(environ: Mapping[str, str], number: int | None) -> Job:
         run=(_number(run_id), _number(environ.get("GITHUB_RUN_ATTEMPT", ""))),
         report_url=f"{server}/{repository}/actions/runs/{run_id}" if server and run_id else "",
         commit=environ.get("GITHUB_SHA", ""),
-        without_right="a token of a pull request from a fork may only read; in another pull request give the "
-        "job `permissions: pull-requests: write`",
+        without_right="The token of a pull request from a fork may only read. In others give the "
+        "job `permissions: pull-requests: write`.",
     )
 
 
@@ -118,7 +118,7 @@ def _on_gitlab(environ: Mapping[str, str], number: int | None) -> Job:
         run=(_number(environ.get("CI_PIPELINE_ID", "")), _number(environ.get("CI_JOB_ID", ""))),
         report_url=f"{job_page}/artifacts/browse" if job_page else "",
         commit=environ.get("CI_COMMIT_SHA", ""),
-        without_right="the token must have the scope api and at least the role Reporter",
+        without_right="The token must have the scope api and at least the role Reporter.",
     )
 
 
@@ -132,7 +132,7 @@ def _wanted(environ: Mapping[str, str], name: str, what: str) -> str:
 def _token(environ: Mapping[str, str], names: tuple[str, ...], remedy: str) -> str:
     token = next((environ[name].strip() for name in names if environ.get(name, "").strip()), None)
     if token is None:
-        raise NoToken(f"there is no token in {' or '.join(names)}; {remedy}")
+        raise NoToken(f"{' or '.join(names)} must hold a token: {remedy}")
     if not token.isascii() or not token.isprintable():
         raise SettingsError(f"the token in {' or '.join(names)} holds characters that no token has")
     keep_secret(token)
@@ -149,7 +149,9 @@ def _pull_request(environ: Mapping[str, str]) -> int:
     parts = environ.get("GITHUB_REF", "").split("/")
     if parts[:2] == ["refs", "pull"] and len(parts) > 2 and parts[2].isdecimal():
         return int(parts[2])
-    raise SettingsError("this job is of no pull request: give --number, or run it on the event pull_request")
+    raise SettingsError(
+        "this job belongs to no pull request: give --number, or run it on the event pull_request"
+    )
 
 
 def _event(path: str) -> Mapping[str, object]:

@@ -10,7 +10,8 @@ Source:
 
 import logging
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -35,6 +36,8 @@ else:
 _HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_METRICS_HEADERS")
 _LOGGER = "opentelemetry"
 _PREFIX = "pytest.energy.test."
+_OF_SYSTEM = re.compile(r"\[Errno -?\d+\] [\w ]+")
+_NO_REASON = ("no reason was given",)
 
 
 def check(collector: Collector) -> None:
@@ -80,10 +83,16 @@ def send(metrics_data: "export.MetricsData | None", collector: Collector) -> Non
     with _exporter(collector) as (exporter, messages):
         is_sent = exporter.export(metrics_data) is export.MetricExportResult.SUCCESS
     if not is_sent:
-        because = masked_foreign(messages[-1]) if messages else "no reason was given"
         raise SettingsError(
-            f"the metrics can't be sent to {collector}: {because}; check that the collector is running there"
+            f"the metrics can't be sent to {collector}: {_reason(messages)}; check that the collector is "
+            "running there"
         )
+
+
+def _reason(messages: Sequence[str]) -> str:
+    """Why nothing was sent: what the system says of it, else the last that the library says."""
+    causes = filter(None, map(_OF_SYSTEM.search, messages))
+    return next((cause[0] for cause in causes), masked_foreign((*_NO_REASON, *messages)[-1]))
 
 
 @contextmanager

@@ -190,7 +190,7 @@ def test_a_fork_is_told_and_does_not_fail(place: Place) -> None:
     result = place.job().run(ACTION, {}, done=place.measured)
     assert not result.has_failed
     assert place.server.comments == {}
-    assert "a token of a pull request from a fork may only read" in result.log
+    assert "The token of a pull request from a fork may only read" in result.log
 
 
 def test_a_refused_comment_fails_no_job(place: Place) -> None:

@@ -28,7 +28,7 @@ def test_two_runs_make_one_comment(  # fixtures
     options = ["--provider", jobs.__name__.removeprefix("on_")] if is_named else []
     first, second = (cli("comment", report, *options) for _ in range(2))
     assert (first.status, second.status, first.err, second.err) == (0, 0, "", "")
-    assert first.out.startswith("comment 101 on ")
+    assert first.out.startswith("Comment 101 on ")
     assert "created: https://" in first.out
     assert "updated: https://" in second.out
     (body,) = server.bodies()
@@ -46,10 +46,10 @@ def test_a_token_that_may_not_comment_fails_nothing(
     ran = cli("comment", report)
     assert ran.status == 0
     assert ran.out.startswith(
-        "not commented on pull request 7 of owner/name: GitHub answered 403: "
-        "Resource not accessible by integration; a token of a pull request from a fork may only read"
+        "No comment on pull request 7 of owner/name: GitHub answered 403: "
+        "Resource not accessible by integration. The token of a pull request from a fork may only read"
     )
-    assert "the report is in the job's summary and files" in ran.out
+    assert "The report is in the files of the job." in ran.out
     assert server.comments == {}
 
 
@@ -60,7 +60,7 @@ def test_no_token_fails_nothing(
     set_environment(monkeypatch, on_gitlab(server) | {"GITLAB_TOKEN": ""})
     ran = cli("comment", report)
     assert (ran.status, server.requests) == (0, [])
-    assert ran.out.startswith("not commented: there is no token in GITLAB_TOKEN; ")
+    assert ran.out.startswith("No comment: GITLAB_TOKEN must hold a token: ")
 
 
 @pytest.mark.parametrize("status", [401, 404, 422, 500, 429])
@@ -73,7 +73,7 @@ def test_a_refusal_is_status_1_and_one_sentence(
     server.answers = [None, None, *[Answer(status=status, fields={"message": message})] * 4]
     ran = cli("comment", report)
     assert (ran.status, ran.err) == (1, "")
-    assert ran.out.startswith(f"not commented on pull request 7 of owner/name: GitHub answered {status}: no")
+    assert ran.out.startswith(f"No comment on pull request 7 of owner/name: GitHub answered {status}: no")
     assert TOKEN not in ran.out
     assert "\x1b" not in ran.out
     assert not any(line.startswith("::") for line in ran.out.splitlines())

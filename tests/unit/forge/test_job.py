@@ -58,7 +58,9 @@ def test_an_odd_event_is_none(server: ForgeServer, tmp_path: Path, content: str)
 
 def test_a_push_has_no_request(server: ForgeServer) -> None:
     """It is said what to do."""
-    with pytest.raises(SettingsError, match="this job is of no pull request: give --number, or run it on"):
+    with pytest.raises(
+        SettingsError, match="this job belongs to no pull request: give --number, or run it on"
+    ):
         job_of("github", {**on_github(server), "GITHUB_REF": "refs/heads/main"})
     with pytest.raises(SettingsError, match="CI_MERGE_REQUEST_IID is not set"):
         job_of("gitlab", {**on_gitlab(server), "CI_MERGE_REQUEST_IID": ""})
@@ -70,7 +72,7 @@ def test_no_token_names_the_variable(server: ForgeServer, provider: str) -> None
     environ = {"github": on_github, "gitlab": on_gitlab}[provider](server)
     for name in ("GITHUB_TOKEN", "GITLAB_TOKEN"):
         environ.pop(name, None)
-    with pytest.raises(NoToken, match=f"no token in {provider.upper()}_TOKEN"):
+    with pytest.raises(NoToken, match=rf"^{provider.upper()}_TOKEN.* must hold a token: "):
         job_of("github" if provider == "github" else "gitlab", environ)
 
 

@@ -185,3 +185,22 @@ def test_a_variable_that_can_not_be_used_stops_the_run(monkeypatch: pytest.Monke
     monkeypatch.setenv("OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER", "soon")
     with pytest.raises(SettingsError, match=r"'soon' not found.*; fix the OTEL_"):
         formats.check_outputs([Collector("http://127.0.0.1:4318")])
+
+
+@pytest.mark.parametrize(
+    ("messages", "reason"),
+    [
+        (
+            [
+                "Transient error HTTPConnectionPool(...: [Errno 111] Connection refused')) encountered",
+                "gave up",
+            ],
+            "[Errno 111] Connection refused",
+        ),
+        (["first", "Failed to export metrics batch code: 401"], "Failed to export metrics batch code: 401"),
+        ([], "no reason was given"),
+    ],
+)
+def test_the_reason_is_what_the_system_says(messages: list[str], reason: str) -> None:
+    """The library's own words are long, and its last ones name no cause."""
+    assert to_otlp._reason(messages) == reason
