@@ -39,18 +39,25 @@ class Screen:
             for one in wrapped([line], width, hanging="  ", breaks_words=False) if is_folded else [line]:
                 self._reporter.write_line(one, red=is_red)
 
-    def parts(self, run: View) -> tuple[str, str]:
+    def parts(self, run: View, *, message_count: int) -> tuple[str, str]:
         """The report of *run*: what comes above the table of tests, and the table.
+
+        Args:
+            run: What is reported.
+            message_count: Lines that will stand between the two.
 
         Raises:
             SettingsError: It can't be made.
         """
         width, is_full = self._writer.fullwidth, self._is_full
 
-        def table(one: View) -> str:
-            return to_terminal.table_text(one, width=width, is_full=is_full, paint=self._painted)
-
         above = made("the summary", lambda one: to_terminal.head(one, width=width, is_full=is_full), run)
+        line_count = above.count("\n") + 1 + message_count
+
+        def table(one: View) -> str:
+            paint = self._painted
+            return to_terminal.table_text(one, width=width, is_full=is_full, paint=paint, above=line_count)
+
         return above, made("the summary", table, run)
 
     def _painted(self, text: str, verdict: Verdict) -> str:

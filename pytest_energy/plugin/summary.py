@@ -231,7 +231,9 @@ class Summary:
         elif self._settings.shows_report:
             terminalreporter.write_sep("=", "energy")
             with self._alone("the summary"):
-                above, below = screen.parts(view.of(self._judgements, yardstick=self._yardstick))
+                run = view.of(self._judgements, yardstick=self._yardstick)
+                message_count = len((*self._failures, *self._notes, *self._notices))
+                above, below = screen.parts(run, message_count=message_count)
                 screen.write(above)
         else:
             screen.write(verdict_lines(self._judgements))

@@ -29,7 +29,9 @@ _LEAST_NAME = 12  # narrower than this names look alike
 
 _ALARMING = frozenset(Verdict) - {Verdict.PASS, Verdict.NO_BASELINE, Verdict.UNMEASURED}
 _MOST_ALARMING = 40  # rows; who has more needs a file
-_USUAL_LINES = 7  # with what pytest writes itself a passing suite is below 30 lines
+
+# Of a screen of 30 lines pytest writes 12 itself, and marks, heads and the last line of a table are 5.
+_LINES_FOR_ROWS, _MOST_QUIET, _LEAST_QUIET = 13, 7, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +47,17 @@ class Chosen:
         return cls(rows=tuple(rows), left_out=(), has_phases=True)
 
     @classmethod
-    def few(cls, rows: Sequence[Row]) -> "Chosen":
-        """By rule 2, phases only if they fit as well."""
+    def few(cls, rows: Sequence[Row], *, above: int = 0) -> "Chosen":
+        """By rule 2, phases only if they fit as well.
+
+        Args:
+            rows: Of all tests.
+            above: Lines of the report that come before the table.
+        """
+        room = max(_LEAST_QUIET, min(_MOST_QUIET, _LINES_FOR_ROWS - above))
         alarming = [row for row in rows if row.verdict in _ALARMING][:_MOST_ALARMING]
         quiet = [row for row in rows if row.verdict not in _ALARMING]
-        count = max(0, _USUAL_LINES - len(alarming))
+        count = max(0, room - len(alarming))
         if len(quiet) > count:
             quiet = sorted(quiet, key=lambda row: -(row.energy_j or 0.0))[:count]
         shown = (*alarming, *quiet)
@@ -58,7 +66,7 @@ class Chosen:
         return cls(
             rows=shown,
             left_out=tuple(row for row in rows if id(row) not in names),
-            has_phases=len(shown) + phase_count <= max(_USUAL_LINES, len(alarming)),
+            has_phases=len(shown) + phase_count <= max(room, len(alarming)),
         )
 
 

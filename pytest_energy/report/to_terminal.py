@@ -51,11 +51,10 @@ def render(view: View, *, width: int, is_full: bool = True, paint: Paint = plain
         is_full: All there is, in place of the short form.
         paint: Colours a verdict in the table.
     """
-    parts = (
-        head(view, width=width, is_full=is_full),
-        table_text(view, width=width, is_full=is_full, paint=paint),
-    )
-    return "\n\n".join(filter(None, parts))
+    above = head(view, width=width, is_full=is_full)
+    line_count = above.count("\n") + 1
+    below = table_text(view, width=width, is_full=is_full, paint=paint, above=line_count)
+    return "\n\n".join(filter(None, (above, below)))
 
 
 def head(view: View, *, width: int, is_full: bool) -> str:
@@ -63,9 +62,9 @@ def head(view: View, *, width: int, is_full: bool) -> str:
     return _whole_head(view, width) if is_full else _short_head(view, width)
 
 
-def table_text(view: View, *, width: int, is_full: bool, paint: Paint) -> str:
-    """The table of tests, with one line on its marks above it."""
-    chosen = Chosen.all(view.rows) if is_full else Chosen.few(view.rows)
+def table_text(view: View, *, width: int, is_full: bool, paint: Paint, above: int = 0) -> str:
+    """The table of tests, with one line on its marks above it, and *above* lines before that."""
+    chosen = Chosen.all(view.rows) if is_full else Chosen.few(view.rows, above=above)
     return "\n".join([*_legend(view, width), *table_of_tests.lines(view, chosen, width, paint)])
 
 

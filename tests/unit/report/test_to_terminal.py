@@ -215,8 +215,19 @@ class TestTheShortForm:
         """A run of 20 tests has 30 lines; pytest takes 11 of them."""
         judgements = [judgement(test_id=f"t.py::test_sort[{n}]", quality=["busy"]) for n in range(20)]
         lines = _text(judgements, is_full=False).split("\n")
-        assert len(lines) <= 19
+        assert len(lines) <= 18
         assert lines[-1] == "13 more, all pass (-v lists them)"
+
+    def test_a_longer_beginning_leaves_less_for_tests_that_pass(self) -> None:
+        """A line more above is a row less, down to three."""
+        notes = [f"note no. {n} " + "x " * 60 for n in range(3)]
+        judgements = [judgement(test_id=f"t.py::test_sort[{n}]", quality=notes) for n in range(20)]
+        lines = _text(judgements, is_full=False).split("\n")
+        assert len(lines) <= 18
+        assert lines[-1] == "14 more, all pass (-v lists them)"
+        run = view.of(judgements)
+        table = to_terminal.table_text(run, width=80, is_full=False, paint=to_terminal.plain, above=40)
+        assert table.endswith("17 more, all pass (-v lists them)")
 
     def test_twenty_estimates_without_sensors_do_as_well(self) -> None:
         """One reason for all, one line on what to do, and no sensor by name."""
@@ -225,7 +236,7 @@ class TestTheShortForm:
             replace(one, record=replace(one.record, test_id=f"t.py::test_sort[{n}]")) for n in range(20)
         ]
         lines = _text(judgements, is_full=False).split("\n")
-        assert len(lines) <= 19
+        assert len(lines) <= 18
         assert lines[1].startswith("unmeasured: the joules are an estimate")
         assert "no sensor measures here; `pytest-energy doctor` shows how to fix that" in lines
 
