@@ -9,7 +9,6 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from numbers import Real
 from reprlib import repr as brief
 
@@ -19,21 +18,25 @@ from pytest_energy.units import ENERGY_UNITS, POWER_UNITS, SHARE_UNITS, TIME_UNI
 _WRITTEN = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*([^\W\d_]+|%)?")
 
 
-@dataclass(frozen=True)  # slots would build the class twice, in every run of pytest
-class Quantity:
+class Quantity:  # no dataclass: making one takes a millisecond, in every run of pytest
     """What an option takes; called with a number or a text, it gives the number.
 
-    Attributes:
+    Args:
         wanted: What it must be, for people.
         units: What a unit is worth in the quantity's own, which a bare number is in.
         is_right: Whether a number is in range.
         hint: What to write in place of a number that is out of range, or empty.
     """
 
-    wanted: str
-    units: Mapping[str, float]
-    is_right: Callable[[float], bool]
-    hint: Callable[[float], str] = lambda _: ""
+    def __init__(
+        self,
+        wanted: str,
+        units: Mapping[str, float],
+        is_right: Callable[[float], bool],
+        hint: Callable[[float], str] = lambda _: "",
+    ) -> None:
+        self.wanted, self.units = wanted, units
+        self._is_right, self._hint = is_right, hint
 
     def __call__(self, value: object) -> float:
         """The number that *value* is.
@@ -46,8 +49,8 @@ class Quantity:
             units = listed(filter(str.isascii, self.units)) if self.units else "left out"
             raise self._wrong(value, f" Its unit must be {units}.")
         number = _scaled(bare, self.units.get(unit, 1.0))
-        if not self.is_right(number):
-            raise self._wrong(value, "" if unit else self.hint(number))
+        if not self._is_right(number):
+            raise self._wrong(value, "" if unit else self._hint(number))
         return number
 
     def _wrong(self, value: object, hint: str) -> ValueError:
@@ -103,15 +106,11 @@ chance = Quantity(
 age_days = Quantity("a number of days of at least 0, such as 30", {}, lambda value: 0 <= value < math.inf)
 
 
-@dataclass(frozen=True)
 class Count:
     """A whole number of at least *least*, also as a text; any kind of integer, such as numpy's."""
 
-    least: int
-
-    @property
-    def wanted(self) -> str:
-        return f"a whole number of at least {self.least}"
+    def __init__(self, least: int) -> None:
+        self._least, self.wanted = least, f"a whole number of at least {least}"
 
     def __call__(self, value: object) -> int:
         """The number that *value* is.
@@ -120,7 +119,7 @@ class Count:
             ValueError: It is no whole number, or too small.
         """
         number = None if isinstance(value, bool) else _whole(value)
-        if number is None or number < self.least:
+        if number is None or number < self._least:
             raise ValueError(f"must be {self.wanted}. Got {brief(value)}.")
         return number
 
