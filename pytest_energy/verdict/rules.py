@@ -52,7 +52,7 @@ from pytest_energy.verdict.policy import Policy, RoundsWanted
 from pytest_energy.verdict.suite import BY_ITSELF, Suite
 
 _NO_UNITS = {
-    "sample": "the number of samples per round is not known; pass samples= to the marker or to energy.measure",
+    "sample": "the number of samples per round is unknown; pass samples= to the marker or to energy.measure",
     "token": "no tokens were counted; measure the load with energy.requests",
 }
 
