@@ -18,7 +18,7 @@ ExceptionInfo = pytest.ExceptionInfo[BaseException]
 
 def hide_own_frames(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     """Have what *item* has raised in *call*, and what led to it, without the frames of this package."""
-    if item.config.getoption("fulltrace"):
+    if item.config.getoption("fulltrace", default=False):
         return
     if call.excinfo is not None:
         call.excinfo = _without_own(call.excinfo)
