@@ -8,14 +8,14 @@ ABSENT = "-"
 
 _KNOWN = (("#", "--:"), ("bug", "---"), ("report", "---"))
 _MEASURED = (
-    ("joules mended", "--:"),
+    ("joules fixed", "--:"),
     ("with the bug", "--:"),
-    ("seconds mended", "--:"),
+    ("seconds fixed", "--:"),
     ("with the bug", "--:"),
     ("ratio of joules (bounds)", "---"),
 )
 _COUNTED = (("ratio of weighted work", "--:"),)
-_TOLD = (("verdict", "---"), ("what the first two lines say", "---"), ("named", "---"))
+_TOLD = (("verdict", "---"), ("first two lines", "---"), ("named", "---"))
 
 
 def table(answers: Sequence[Answer], *, with_head: bool = True) -> str:
