@@ -253,7 +253,7 @@ class _Judging:
     def _policy(self, judgement: Judgement) -> Policy:
         options = self._options
         terms = judgement.terms or _guessed(judgement)
-        return Policy.of(
+        policy = Policy.of(
             replace(
                 terms,
                 tolerance=terms.tolerance if options.tolerance is None else options.tolerance,
@@ -261,6 +261,7 @@ class _Judging:
                 gates_estimates=terms.gates_estimates or options.estimates == "gate",
             )
         )
+        return replace(policy, ignores_baselines=self._now.baseline_mode is BaselineMode.OFF)
 
     @cached_property
     def _attempts(self) -> tuple[Record, ...]:

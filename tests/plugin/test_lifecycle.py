@@ -143,7 +143,7 @@ def test_a_test_whose_own_check_failed_has_no_joules_to_accept(
     project.run()
     status, out = accept(capsys, project, "--test=test_work.py::test_work")
     assert status == 2
-    assert "has no test test_work.py::test_work; it has test_work.py::test_b" in out
+    assert "has no test 'test_work.py::test_work'. Did you mean test_work.py::test_b?" in out
     assert project.baseline_paths == []
 
 
