@@ -314,10 +314,10 @@ TABLES: Mapping[str, tuple[str, Callable[[int, int], str]]] = {
     "common-suite": ("What sessions have in common, in a suite", common_suite_table),
     "wide": ("Sessions that differ by 5 %", wide_table),
     "wide-suite": ("Sessions that differ by 5 %, in a suite", wide_suite_table),
-    "alike": ("Rounds that are alike, tau 1 %", alike_table),
-    "detectable": ("A rise of just what is said to be detectable", detectable_table),
+    "alike": ("Correlated rounds, tau 1 %", alike_table),
+    "detectable": ("A rise of exactly the detectable size", detectable_table),
     "detectable-suite": (
-        "A rise of just what is said to be detectable, of one test of a suite, CV 1 %",
+        "A rise of exactly the detectable size, of one test of a suite, CV 1 %",
         detectable_suite_table,
     ),
     "tries": ("Until it is green", tries_table),

@@ -22,7 +22,7 @@ class SuiteFigures:
         explained_runs: The same where the yardstick has moved as all tests have.
         misses: Share of tests whose lower bound is above the truth.
         found: Share of planted rises that are regressions.
-        detected: The same of rises of just what is said to be detectable.
+        detected: The same of rises of exactly the detectable size.
         detectable: Median of that, a share.
     """
 
