@@ -51,7 +51,7 @@ _US = 1e6
 class Outcome(StrEnum):
     MET = "met"
     NOT_MET = "not met"
-    UNTOLD = "not told"
+    UNDECIDED = "not decided"
     """It wasn't measured, or the truth isn't known well enough to tell."""
 
 
@@ -122,7 +122,7 @@ def _accuracy(nominal_s: float, length: Length | None) -> Iterator[Row]:
         what=f"{name}: mean",
         demand=mean_demand,
         found=f"{error:+.3g} % (truth +- {unsure:.2g} %)",
-        outcome=_at_most(abs(error), mean_limit) if is_told else Outcome.UNTOLD,
+        outcome=_at_most(abs(error), mean_limit) if is_told else Outcome.UNDECIDED,
         note="" if is_told else "the truth is known less well than that",
     )
     variation = ours.variation_share
@@ -130,7 +130,7 @@ def _accuracy(nominal_s: float, length: Length | None) -> Iterator[Row]:
         what=f"{name}: CV",
         demand=variation_demand,
         found="-" if variation is None else f"{variation * _PERCENT:.3g} %",
-        outcome=Outcome.UNTOLD if variation is None else _at_most(variation * _PERCENT, variation_limit),
+        outcome=Outcome.UNDECIDED if variation is None else _at_most(variation * _PERCENT, variation_limit),
         note=_void_note(length),
     )
 
@@ -186,7 +186,7 @@ def _waits(lengths: Sequence[Length]) -> Iterator[Row]:
 
 
 def _untold(what: str, demand: str, note: str = "not measured") -> Row:
-    return Row(what=what, demand=demand, found="-", outcome=Outcome.UNTOLD, note=note)
+    return Row(what=what, demand=demand, found="-", outcome=Outcome.UNDECIDED, note=note)
 
 
 def _sampler(state: str, cost: SamplerCost | None) -> Iterator[Row]:

@@ -594,21 +594,21 @@ class TestDemands:
         """A mean can't be held to 1 % of a truth that is known to 2 %."""
         unsure = Truth(energy_j=40.0, uncertainty_j=0.8, duration_s=0.05, count=24)
         row = rows_of([length(0.05, truth=unsure)])["bursts of 50 ms: mean"]
-        assert row.outcome is Outcome.UNTOLD
+        assert row.outcome is Outcome.UNDECIDED
         assert "less well" in row.note
 
     def test_what_was_not_measured_is_not_met(self) -> None:
-        """A missing length, a missing tool and a series of void windows are not told, with the reason."""
+        """A missing length, a missing tool and a series of void windows are not decided, with the reason."""
         found = rows_of(
             [length(0.05, peers={}), length(0.1, ours=None, voids=("gpu:0: lost",))],
             peers_absent={"zeus": "ImportError: no zeus"},
         )
-        assert found["bursts of 1000 ms: mean"].outcome is Outcome.UNTOLD
+        assert found["bursts of 1000 ms: mean"].outcome is Outcome.UNDECIDED
         assert found["bursts of 100 ms: CV"].note == "gpu:0: lost"
         assert found["bursts of 50 ms: RMSE of zeus over ours"].note == "ImportError: no zeus"
         nothing = rows_of([], samplers={})
         assert {row.outcome for name, row in nothing.items() if "begin and end" not in name} == {
-            Outcome.UNTOLD
+            Outcome.UNDECIDED
         }
 
     def test_ratio_of_rmses(self) -> None:
@@ -693,7 +693,7 @@ class TestRun:
         assert fields["facts"]["GPU"] == FACTS["GPU"]
         assert fields["facts"]["zeus"] == "1.0"
         assert len(fields["series"][0]["windows"]) == run.lengths[0].truth.count
-        assert {row["outcome"] for row in fields["demands"]} <= {"met", "not met", "not told"}
+        assert {row["outcome"] for row in fields["demands"]} <= {"met", "not met", "not decided"}
         assert fields["lengths"][2]["rmse_ratios"]["zeus"] > 1
 
     def test_figures_can_be_worked_out_again_from_the_files(self, run: Run) -> None:
