@@ -77,9 +77,7 @@ def parse(text: str, source: str) -> object:
     """
     count = sum(map(text.count, ",:[{"))  # of values and keys, and at least as many
     if count > MOST_VALUES:
-        raise FormatError(
-            f"{source} holds {count:,} values; ours have at most {MOST_VALUES:,}, so it was not read"
-        )
+        raise FormatError(f"{source} holds {count:,} values; at most {MOST_VALUES:,} are read")
     twice: list[tuple[JsonDict, str]] = []
     value = _parsed(text, source, twice)
     if twice:
@@ -121,7 +119,7 @@ def _parsed(text: str, source: str, twice: list[tuple[JsonDict, str]]) -> object
     except ValueError as error:  # more digits than Python reads, sys.set_int_max_str_digits
         raise FormatError(f"{source} is not JSON: {error}") from error
     except RecursionError as error:
-        raise FormatError(f"{source} is nested too deep to be one of ours") from error
+        raise FormatError(f"{source} is nested too deeply to be read") from error
 
 
 def _number(text: str | float) -> float:
@@ -221,7 +219,7 @@ def _fault_of_object(value: object, kind: inspect.StructType | inspect.DictType,
         return f"{where} holds {brief(value)}, not an object"
     if isinstance(kind, inspect.DictType):
         if kind.max_length is not None and len(value) > kind.max_length:
-            return f"{where} has {len(value):,} keys, and none of ours has more than {kind.max_length:,}"
+            return f"{where} has {len(value):,} keys; at most {kind.max_length:,} are read"
         return _first(_fault(item, kind.value_type, f"{where}: {key}") for key, item in value.items())
     for field in kind.fields:
         name = field.encode_name
@@ -257,13 +255,13 @@ def _fault_of_plain(value: object, kind: inspect.Type, where: str) -> str | None
         case inspect.IntType() if type(value) is not int:
             wanted = "a whole number"
         case inspect.IntType(le=int(most)) if isinstance(value, int) and abs(value) > most:
-            return f"{where} is {brief(value)}, too large; {most:,} is the most"
+            return f"{where} is {brief(value)}; it must be at most {most:,}"
         case inspect.BoolType() if type(value) is not bool:
             wanted = "true or false"
         case inspect.StrType() if not isinstance(value, str):
             wanted = "a text"
         case inspect.StrType(max_length=int(most)) if isinstance(value, str) and len(value) > most:
-            return f"{where} is a text of {len(value):,} characters, and none has more than {most:,}"
+            return f"{where} is a text of {len(value):,} characters; at most {most:,} are read"
         case inspect.LiteralType(values=values) if value not in values:
             wanted = " or ".join(map(repr, values))
         case _:
@@ -277,7 +275,7 @@ def _fault_of_number(value: object, where: str) -> str | None:
     if abs(value) <= MOST_NUMBER:
         return None
     if isinstance(value, int) or math.isfinite(value):
-        return f"{where} is {brief(value)}, too large for a number; {MOST_NUMBER:g} is the most"
+        return f"{where} is {brief(value)}, too large for a number; it must be at most {MOST_NUMBER:g}"
     return f"{where} is {value}, not a finite number"
 
 

@@ -152,7 +152,7 @@ class Counts:
             raise NotMeasurable(f"counting took {self.trace_s} s")
         keys = Counter(entry.key for entry in self.entries)
         if twice := next((key for key, count in keys.items() if count > 1), None):
-            raise NotMeasurable(f"{' '.join(filter(None, twice))} stands in the counts {keys[twice]} times")
+            raise NotMeasurable(f"{' '.join(filter(None, twice))} is in the counts {keys[twice]} times")
 
     @property
     def is_repeating(self) -> bool:

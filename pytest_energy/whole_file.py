@@ -67,7 +67,7 @@ def read_whole(path: Path, most_bytes: int) -> bytes:
         content = b"" if size_bytes > most_bytes else file.read(most_bytes + 1)
     if max(size_bytes, len(content)) > most_bytes:
         count = f"{size_bytes:,}" if size_bytes > most_bytes else f"more than {most_bytes:,}"
-        raise NotAFile(f"it has {count} bytes, of which at most {most_bytes:,} are read: it was not read")
+        raise NotAFile(f"it has {count} bytes, but at most {most_bytes:,} are read")
     return content
 
 
@@ -81,7 +81,7 @@ def writing(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        msg = f"{what} can't be written: {error.strerror or error}; mend that, or name another place"
+        msg = f"{what} can't be written: {error.strerror or error}; fix that, or name another place"
         raise SettingsError(msg) from error
 
 
@@ -153,7 +153,7 @@ def replace_whole(path: Path, content: bytes) -> None:
     try:
         sync_folder(path.parent)
     except OSError as error:
-        because = f"{error.strerror or error}, so it is there, but may not outlast a crash of the machine"
+        because = f"{error.strerror or error}, so it was written, but may be lost if the machine crashes"
         raise OSError(error.errno, because) from error
 
 

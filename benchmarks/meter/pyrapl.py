@@ -95,7 +95,7 @@ class PyraplSensor:
             counts = {name: partial(_one_uj, source, place) for name, place in places.items()}
             still = find_still(counts, now_s=now_s, sleep_s=sleep_s)
             left_out = {
-                name: f"pyRAPL's counter did not move for {STILL_S:g} s: it is no sensor"
+                name: f"pyRAPL's counter did not move for {STILL_S:g} s: it measures nothing"
                 for name in places
                 if name in still
             }

@@ -156,13 +156,13 @@ class Link:
         """Open the pipes that `PIPES` names; processes that the tests start don't inherit them.
 
         Raises:
-            FormatError: *text* is no two descriptors.
+            FormatError: *text* is not two descriptors.
         """
         try:
             read_fd, write_fd = (int(word) for word in text.split(","))
         except ValueError as error:
             raise FormatError(
-                f"{PIPES}={text!r} is no two descriptors; `pytest-energy ab` sets it"
+                f"{PIPES}={text!r} is not two descriptors; `pytest-energy ab` sets it"
             ) from error
         for descriptor in (read_fd, write_fd):
             os.set_inheritable(descriptor, False)  # noqa: FBT003  # the standard library's signature

@@ -70,14 +70,16 @@ def _tree(sides: Sides, number: int, name: str, root: Path) -> Tree:
     variables = sides.variables[number]
     settings = [f"{variable}={value}" for variable, value in variables.items()]
     tree = Tree(
-        name=f"{name} where {printable(' '.join(masked_words(settings)))}" if settings else name,
+        name=f"{name} with {printable(' '.join(masked_words(settings)))}" if settings else name,
         root=root,
         origin=sides.root,
         folder=sides.folder,
         variables=variables,
     )
     if not tree.working_folder.is_dir():
-        raise SettingsError(f"{name} has no folder {sides.folder}; start the command in one it has")
+        raise SettingsError(
+            f"{name} has no folder {sides.folder}; start the command in a folder that both sides have"
+        )
     return tree
 
 

@@ -62,8 +62,8 @@ def repository_root(folder: Path) -> Path:
     done = git(folder, "rev-parse", "--show-toplevel")
     if done.returncode != 0:
         raise SettingsError(
-            f"{folder} is in no git working tree, so there is no other revision to compare with; git says: "
-            f"{git_message(done)}"
+            f"{folder} is not in a git working tree, so it has no other revision to compare with; git "
+            f"reports: {git_message(done)}"
         )
     return Path(done.stdout.strip()).resolve()
 
@@ -110,7 +110,7 @@ def worktree(root: Path, revision: Revision) -> Iterator[Path]:
             done = git(root, "worktree", "add", "--detach", "--", str(path), revision.commit)
         if done.returncode != 0:
             raise SettingsError(
-                f"{revision.text} can't be checked out to {path}; git says: {git_message(done)}"
+                f"{revision.text} can't be checked out to {path}; git reports: {git_message(done)}"
             )
         yield path
     finally:

@@ -25,7 +25,7 @@ COUNTERS = {
     "BUILDKITE_RETRY_COUNT": 0,
 }
 
-_KEEP = "keep them with --energy-attempts=DIR in a folder that outlasts a try (docs/ci.md)"
+_KEEP = "keep them with --energy-attempts=DIR in a folder that outlasts an attempt (docs/ci.md)"
 
 
 def attempt_number(environ: Mapping[str, str]) -> int | None:
@@ -92,7 +92,7 @@ def attempts_note(number: int | None, kept_count: int, why_none: str | None = No
         why_none: Why there can be none, where that is so.
 
     >>> attempts_note(3, 2)
-    'attempt 3 of this commit: judged with the 2 before'
+    'attempt 3 of this commit: judged with the 2 before it'
     """
     this = max(number or 1, kept_count + 1)
     lost_count = this - 1 - kept_count
@@ -100,7 +100,7 @@ def attempts_note(number: int | None, kept_count: int, why_none: str | None = No
         return None
     parts = []
     if kept_count:
-        parts.append(f"judged with the {'one' if kept_count == 1 else kept_count} before")
+        parts.append(f"judged with the {'one' if kept_count == 1 else kept_count} before it")
     if lost_count:
         others = f"{lost_count} {'others' if kept_count else 'before'}" if lost_count > 1 else "one other"
         lost = "the first" if this == 2 else others

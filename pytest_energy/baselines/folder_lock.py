@@ -74,7 +74,7 @@ def _wait(descriptor: int, folder: Path, end_s: float, timeout_s: float) -> None
         if time.monotonic() >= end_s:
             raise FolderNotLocked(
                 f"{folder} was being written by another process for {timeout_s:g} s: by "
-                f"{_holder_of(descriptor)}; end that one, or run again"
+                f"{_holder_of(descriptor)}; stop it, or run again"
             )
         time.sleep(_LOOK_S)
 

@@ -47,7 +47,7 @@ MOST_AHEAD = timedelta(days=1)
 # Of a round's joules as written beside its channels: their sum, in floats.
 _SUM_DIGITS = 1e-9
 
-HOW_TO_MEND = "restore it from version control, or delete it and accept anew with --energy-baseline=add"
+HOW_TO_MEND = "restore it from version control, or delete it and record it again with --energy-baseline=add"
 # The lines that git puts around two sides; a line of JSON can begin with none of them.
 _CONFLICT_MARKERS = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
 
@@ -88,7 +88,7 @@ class Baseline:
         try:
             check_comparable(self.entries[0], record)
         except NotComparable as error:
-            raise BaselineError(f"{where} can't stand beside the sessions before it: {error}") from error
+            raise BaselineError(f"{where} can't be compared with the sessions before it: {error}") from error
 
 
 def _check_counts(record: Record, where: str) -> None:
@@ -122,7 +122,7 @@ def check_times(sessions: Sequence[Record], now: datetime) -> None:
         if moment_of(record) > latest:
             raise BaselineError(
                 f"sessions[{index}] is from the future: created {record.created}, and now is {today}; "
-                "set the clock that is wrong, then delete the session or mend its time"
+                "correct the clock that is wrong, then delete the session or fix its time"
             )
 
 
@@ -159,13 +159,13 @@ def to_json_text(baseline: Baseline) -> str:
     )
     if len(text) > MOST_CHARACTERS:
         raise BaselineError(
-            f"the new baseline of {baseline.test_id} has {len(text):,} characters, and none with more than "
-            f"{MOST_CHARACTERS:,} is read; keep fewer sessions, or take fewer rounds and windows"
+            f"the new baseline of {baseline.test_id} has {len(text):,} characters, but at most "
+            f"{MOST_CHARACTERS:,} are read; keep fewer sessions, or take fewer rounds and windows"
         )
     try:
         _from_text(text, f"the new baseline of {baseline.test_id}")
     except FormatError as error:
-        raise BaselineError(f"{error}; mend what recorded it, it can't be stored") from error
+        raise BaselineError(f"{error}; it can't be stored: fix what recorded it") from error
     return text
 
 

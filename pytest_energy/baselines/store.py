@@ -124,7 +124,7 @@ class Store:
         """
         baseline = self._content(path)
         if baseline is None:
-            raise BaselineError(f"{path} is not there")
+            raise BaselineError(f"{path} doesn't exist")
         place = self.path(baseline.machine_key, baseline.test_id)
         if os.path.realpath(place) != os.path.realpath(path):
             raise self._misplaced(baseline, path)
@@ -339,7 +339,7 @@ def _refuse_broken_link(path: Path) -> None:
     if not place.exists():
         raise BaselineError(
             f"{place} is a link to nowhere ({os.readlink(place)}), so the baselines behind it are missing: "  # noqa: PTH115
-            "bring them here, or delete the link"
+            "restore them, or delete the link"
         )
 
 
@@ -380,4 +380,4 @@ def _may_fail(verb: str, path: Path, *, root: Path | None = None) -> Iterator[No
             folders = [root, *reversed([f for f in path.parents if f.is_relative_to(root)])]
             obstacle = next((folder for folder in folders if folder.exists() and not folder.is_dir()), None)
             because = because if obstacle is None else f"{obstacle} is not a folder"
-        raise BaselineError(f"can't {verb} {path}: {because}; mend that, or {_OTHER_FOLDER}") from error
+        raise BaselineError(f"can't {verb} {path}: {because}; fix that, or {_OTHER_FOLDER}") from error

@@ -79,5 +79,5 @@ def _with_entries(record: Record, known: dict[str, Counts]) -> Record:
     if whole is not None:
         same = replace(counts, entries=whole.entries, omitted_count=whole.omitted_count)
         return replace(record, counts=same)
-    because = "their entries stood with a session that is gone from this file"
+    because = "their entries were stored with a session that this file no longer has"
     return replace(record, counts=None, absent={**record.absent, "counts": because})

@@ -71,7 +71,7 @@ class History:
         words = ["--first-parent"] if self.is_first_parent else []
         done = git(self.root, "rev-list", "--bisect-all", *words, bad, "--not", *good, "--")
         if done.returncode != 0:
-            raise SettingsError(f"git can't list the commits up to {bad}; git says: {git_message(done)}")
+            raise SettingsError(f"git can't list the commits up to {bad}; git reports: {git_message(done)}")
         names = [line.split()[0] for line in done.stdout.splitlines()]
         return tuple(name for name in names if name != bad)
 
@@ -103,7 +103,7 @@ class History:
         good, bad = self.good, self.bad
         if self._is_ancestor(bad.commit, good.commit):
             return f"GOOD {good.text} comes after BAD {bad.text}. Swap them"
-        text = f"GOOD {good.text} is no ancestor of BAD {bad.text}, so no commit lies between them"
+        text = f"GOOD {good.text} is not an ancestor of BAD {bad.text}, so no commit lies between them"
         if base := self._line("merge-base", good.commit, bad.commit):
             return f"{text}. Name their last common commit as GOOD: {base[:SHORT_LENGTH]}"
         if self._line("rev-parse", "--is-shallow-repository") == "true":

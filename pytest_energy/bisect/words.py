@@ -103,7 +103,7 @@ def _no_rise(found: Found) -> Iterator[str]:
     if any(judgement.comparison is not None for judgement in found.checked):
         yield "A smaller rise needs a smaller --tolerance and more rounds: --pairs, --blocks, --max-time."
     else:
-        yield "Equal counts may still cost more joules: leave out --basis=counts where a sensor is."
+        yield "Equal counts may still cost more joules: leave out --basis=counts if a sensor is available."
 
 
 def _change_text(judgement: Judgement) -> str:

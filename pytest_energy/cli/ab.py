@@ -13,13 +13,13 @@ def register(commands: Commands) -> None:
     ab = commands.add_parser(
         "ab",
         help="compare the working tree with another revision, measured in turns",
-        description="Run the energy tests of REF and of the working tree side by side, their rounds in turns "
-        "(A B, B A, ...: what drifts with time cancels), in blocks of fresh processes, and judge each test "
-        "by its pairs of rounds. Needs no baseline. REF is checked out to a temporary worktree, which is "
-        "removed at the end; it holds what git knows of REF and nothing else. The working tree is measured "
-        "as it is.",
-        epilog="Exit status: 0, or 1 where energy has risen or a test is on one side only or failed, or 2 "
-        "where there is nothing to compare: no such REF, a side that pytest can't collect.",
+        description="Run the energy tests of REF and of the working tree with their rounds in turns (A B, "
+        "B A, ...), so that drift cancels, in blocks of fresh processes. Each test is judged "
+        "by its pairs of rounds. No baseline is needed. REF is checked out to a temporary "
+        "worktree, which is removed at the end; it has only the files that git has of REF. The "
+        "working tree is measured as it is.",
+        epilog="Exit status: 0; 1 if energy rose, or if a test failed or is on one side only; 2 if nothing "
+        "can be compared: no such REF, or a side that pytest can't collect.",
     )
     ab.usage = "%(prog)s [OPTIONS] REF [-- PYTEST-ARGUMENT ...]"
     ab.add_argument(
@@ -29,7 +29,9 @@ def register(commands: Commands) -> None:
     _add_rule(ab)
     add_out(ab)
     ab.add_argument(
-        "--strict", action="store_true", help="also fail where nothing can be told: inconclusive, void, ..."
+        "--strict",
+        action="store_true",
+        help="also fail tests without a clear verdict: inconclusive, void, ...",
     )
     ab.set_defaults(run=run)
 
@@ -51,15 +53,15 @@ def _add_rule(ab: argparse.ArgumentParser) -> None:
         "--tolerance",
         type=share,
         metavar="SHARE",
-        help=f"rise that is still accepted (default: what the test's marker says, else {DEFAULT_TOLERANCE})",
+        help=f"largest accepted rise (default: the test's marker, else {DEFAULT_TOLERANCE})",
     )
     ab.add_argument(
         "--basis",
         choices=(GROSS, COUNTS),
         default=GROSS,
-        help="what is compared: gross joules, in rounds (default), or counts of what one call does: exact, "
-        "without rounds and without a sensor; a rise by more than --tolerance, else the marker's, else none, "
-        "fails",
+        help="what is compared: gross joules, in rounds (default), or counts of what one call does. Counts "
+        "are exact and need no rounds and no sensor. They fail if they rise by more than --tolerance, "
+        "else the marker's, else 0",
     )
     ab.add_argument(
         "--alpha",
@@ -73,7 +75,7 @@ def _add_rule(ab: argparse.ArgumentParser) -> None:
         type=whole_number,
         default=MOST_PAIR_COUNT,
         metavar="N",
-        help="pairs of rounds a test at the most, over all blocks; fewer if they tell enough "
+        help="pairs of rounds per test at most, over all blocks; fewer if they suffice "
         "(default: %(default)s)",
     )
     ab.add_argument(
@@ -81,8 +83,8 @@ def _add_rule(ab: argparse.ArgumentParser) -> None:
         type=whole_number,
         default=BLOCK_COUNT,
         metavar="N",
-        help="how often both sides are started anew and all tests set up again: a process has a level of its "
-        "own, which no number of pairs averages away (default: %(default)s)",
+        help="how often both sides start in fresh processes and set up all tests again: each process has "
+        "its own level, which more pairs don't average out (default: %(default)s)",
     )
     ab.add_argument(
         "--max-time",

@@ -38,7 +38,7 @@ def register(commands: Commands) -> None:
         "that passed, as --energy-baseline=add does, or the tests that --test names, whatever their verdict, "
         "if they have joules. An improvement starts a new level, and so does a regression that --test names: "
         "earlier sessions are removed. Adding a run twice changes nothing.",
-        epilog="Exit status: 0, 1 if nothing was taken or a test that --test names was left out, or 2 if a "
+        epilog="Exit status: 0; 1 if nothing was added, or a test that --test names was left out; 2 if a "
         "file can't be used.",
     )
     add_run(from_run, "run_json", "RUN.json")
@@ -69,7 +69,7 @@ class Entering(NamedTuple):
     """What is to become of one record, why it is left out, and how many sessions a new level ends."""
 
     record: Record
-    what: Literal["taken", "there already", "left out"]
+    what: Literal["added", "already stored", "left out"]
     because: str = ""
     gone_count: int = 0
 
@@ -113,7 +113,7 @@ def _tests_named(name: str, ids: Iterable[str], path: Path) -> list[str]:
     found = matching(name, ids)
     if not found:
         raise SettingsError(
-            f"{path} has no test {name!r}.{did_you_mean_test(name, ids)} A test whose own checks failed is "
+            f"{path} has no test {name!r}.{did_you_mean_test(name, ids)} Tests whose own checks failed are "
             "not in it"
         )
     if len({one.partition("[")[0] for one in found}) > 1 and not {*"*?"} & {*name}:
@@ -155,7 +155,7 @@ def accept(
 def counts_text(decisions: Iterable[Entering]) -> str:
     """How many were taken and how many were not, such as `12 taken, 2 left out`."""
     counts = Counter(decision.what for decision in decisions)
-    words = [f"{counts[what]} {what}" for what in ("taken", "there already", "left out") if counts[what]]
+    words = [f"{counts[what]} {what}" for what in ("added", "already stored", "left out") if counts[what]]
     return ", ".join(words) or "no test"
 
 
@@ -207,15 +207,15 @@ def _with_baseline(record: Record, store: Store, *, replaces: bool) -> Entering:
         raise BaselineError(f"the run's record of {record.test_id}: {error}") from error
     old = None if replaces else store.load(record.machine.key, record.test_id)
     if old is None:
-        return Entering(record, "taken")
+        return Entering(record, "added")
     new = extended(old.entries, (record,))
     if new == old.entries:
-        return Entering(record, "there already")
+        return Entering(record, "already stored")
     because = why_not_beside(record, old)
     if because is not None:
-        return Entering(record, "left out", f"{because}; --replace starts anew")
+        return Entering(record, "left out", f"{because}; --replace overwrites them")
     is_start = record.joined_as is JoinedAs.LEVEL
-    return Entering(record, "taken", gone_count=level_of(new).unused_count if is_start else 0)
+    return Entering(record, "added", gone_count=level_of(new).unused_count if is_start else 0)
 
 
 def _carried_out(
@@ -229,7 +229,7 @@ def _carried_out(
     for decision in decisions:
         record = decision.record
         name, path = printable(record.test_id), store.path(record.machine.key, record.test_id)
-        if decision.what == "taken":
+        if decision.what == "added":
             count = keep_loads if is_yardstick(record.test_id) else keep
             joins: Mode = "add" if record.test_id in written else mode
             try:
@@ -240,15 +240,15 @@ def _carried_out(
                     break
                 continue
             written.add(record.test_id)
-            gone = f"a new level, and {_sessions(decision.gone_count)} of the old one gone; "
+            gone = f"a new level, and {_sessions(decision.gone_count)} of the old one removed; "
             now = f"now {_sessions(len(stored.entries))} in {path}"
-            yield f"taken: {name}: {gone if decision.gone_count else ''}{now}"
-        elif decision.what == "there already":
-            yield f"there already: {name}: {path} has this session"
+            yield f"added: {name}: {gone if decision.gone_count else ''}{now}"
+        elif decision.what == "already stored":
+            yield f"already stored: {name}: {path} has this session"
         else:
             yield f"left out: {name}: {printable(decision.because)}"
     if failures:
-        raise BaselineError("\n".join([f"{len(written)} written, and not:", *failures]))
+        raise BaselineError("\n".join([f"{len(written)} written, but not:", *failures]))
 
 
 def _sessions(count: int) -> str:

@@ -86,5 +86,5 @@ def variable(text: str) -> tuple[str, str]:
     """Name and value of a variable of the environment: `NAME=VALUE`."""
     name, equals, value = text.partition("=")
     if not name or not equals or "\0" in text:
-        raise argparse.ArgumentTypeError("give NAME=VALUE, with a name before the sign")
+        raise argparse.ArgumentTypeError("must be NAME=VALUE, with a name before the =")
     return name, value

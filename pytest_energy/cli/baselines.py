@@ -110,7 +110,7 @@ def _store(folder: Path) -> Store:
     """The baselines in *folder*, which must be there: a misspelt one has nothing wrong in it."""
     if not folder.exists():
         raise SettingsError(
-            f"there is no folder {folder}.{near_file(folder)} Give that of the baselines: --baselines=DIR"
+            f"{folder} is not a folder.{near_file(folder)} Name the folder of the baselines: --baselines=DIR"
         )
     return Store(folder)
 
@@ -191,7 +191,7 @@ def _validate(options: argparse.Namespace) -> int:
     problems += _calibration_problems(store, calibrations)
     file_count += len(calibrations)
     status = _reported(problems)
-    state = _count(len(problems), "problem") if problems else "all sound"
+    state = _count(len(problems), "problem") if problems else "all valid"
     say(f"{_count(file_count, 'file')} in {store.folder}: {state}")
     return status
 
@@ -274,7 +274,7 @@ def _prune(options: argparse.Namespace) -> int:
     if options.machine is not None and options.machine not in machines:
         known = ", ".join(sorted(machines)) or "none"
         raise SettingsError(
-            f"no baseline is of the machine {options.machine!r}.{did_you_mean(options.machine, machines)} "
+            f"no baseline of the machine {options.machine!r}.{did_you_mean(options.machine, machines)} "
             f"The machines are: {known}"
         )
     verb = "removed" if options.yes else "would be removed"

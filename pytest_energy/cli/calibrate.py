@@ -28,12 +28,13 @@ _NAMED_TESTS = 8  # of those that were left out, and of those that are farthest 
 def register(commands: Commands) -> None:
     calibrate = commands.add_parser(
         "calibrate",
-        help="fit joules on counts, from runs on a card",
-        description="Fit what each operation, byte and call costs on the machine of these runs, in seconds "
-        "and joules, and keep it beside the baselines. From then on tests that are counted on a machine "
-        "without that card get predicted joules of it, with an interval of 90 %. The error is that for "
-        "models that the fit did not have: each model is left out once.",
-        epilog="Exit status: 0, or 2 where a file can't be used or the tests are too few.",
+        help="fit joules to counts, from runs on a GPU",
+        description="Fit the cost of each operation, byte and call on the machine of these runs, in "
+        "seconds and joules, and store it with the baselines. From then on, tests that are "
+        "counted on a machine without that card get predicted joules of it, with a 90 % "
+        "interval. The stated error is for models that the fit did not have: each model is "
+        "left out once.",
+        epilog="Exit status: 0, or 2 if a file can't be used or the tests are too few.",
     )
     add_run(calibrate, "run_json", "RUN.json", nargs="+")
     add_baselines(calibrate)

@@ -26,9 +26,9 @@ def register(commands: Commands) -> None:
     compare = commands.add_parser(
         "compare",
         help="judge the tests of one run against those of another",
-        description="Judge each test of run B against the same test of run A as a baseline of one session, "
-        "by the gate's own rule. Budgets, and what B was judged against when it ran, play no part.",
-        epilog="Exit status: 0, 1 where a test fails, or 2 where a file or a value can't be used.",
+        description="Judge each test of run B against the same test of run A, as if A were a baseline of one "
+        "session. Budgets and B's own baselines are ignored.",
+        epilog="Exit status: 0; 1 if a test fails; 2 if a file or a value can't be used.",
     )
     add_run(compare, "run_a", "A.json")
     add_run(compare, "run_b", "B.json")
@@ -46,7 +46,7 @@ def _add_policy(compare: argparse.ArgumentParser) -> None:
         "--tolerance",
         type=share,
         metavar="SHARE",
-        help="rise that is still accepted, for every test: markers are not in a run's JSON; "
+        help="largest accepted rise, for every test: a run's JSON doesn't have markers; "
         f"default: {_TOLERANCE}, and 0 for counts, which have no noise",
     )
     compare.add_argument(
@@ -64,7 +64,9 @@ def _add_policy(compare: argparse.ArgumentParser) -> None:
     )
     add_estimates(compare, "gate: judge estimated joules, too; report (default): only show them")
     compare.add_argument(
-        "--strict", action="store_true", help="fail also what can't be told, and tests of one run only"
+        "--strict",
+        action="store_true",
+        help="also fail tests without a clear verdict, and tests of one run only",
     )
 
 

@@ -11,10 +11,10 @@ from pytest_energy.doctor import diagnose, render, to_json
 def register(commands: Commands) -> None:
     doctor = commands.add_parser(
         "doctor",
-        help="say what measures on this machine, and why the rest doesn't",
+        help="show which sensors work on this machine, and why others don't",
         description="Look for sensors, read each at rest and under a load of 2 s on all CPUs and GPUs, and "
-        "say what may fail a test here and which command makes more measurable.",
-        epilog="Exit status: 0 where something measures, 1 where nothing does.",
+        "show what can fail a test here, and which commands enable more sensors.",
+        epilog="Exit status: 0 if something measures, else 1.",
     )
     doctor.add_argument("--json", action="store_true", help="for programs: one JSON document")
     doctor.set_defaults(run=_doctor)

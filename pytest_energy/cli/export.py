@@ -12,9 +12,9 @@ def register(commands: Commands) -> None:
     export = commands.add_parser(
         "export",
         help="write a run in another format",
-        description="Write a run in another format, or send it to a collector, as --energy-out would have "
-        "done. Give OUT, or --out once or more.",
-        epilog="Exit status: 0, or 2 where a file can't be used or written.",
+        description="Write a run in another format, or send it to a collector, as --energy-out does. Give OUT"
+        ", or --out once or more.",
+        epilog="Exit status: 0, or 2 if a file can't be used or written.",
     )
     add_run(export, "run_json", "RUN.json")
     suffixes = ", ".join(SUFFIXES)

@@ -54,7 +54,7 @@ def register(commands: Commands) -> None:
         type=chance,
         default=PAGE_CHANCE,
         metavar="P",
-        help="chance that a history in which nothing changed shows a step anywhere; default: %(default)s",
+        help="accepted chance that an unchanged history shows a step anywhere; default: %(default)s",
     )
     history.set_defaults(run=_show)
 

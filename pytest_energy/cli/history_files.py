@@ -136,4 +136,4 @@ def times_in(content: bytes) -> set[str]:
     try:
         return {session.created for session in msgspec.json.decode(content, type=_Sessions).sessions}
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise Foreign(f"it is no baseline: {error}") from error
+        raise Foreign(f"it is not a baseline: {error}") from error

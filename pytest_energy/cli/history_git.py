@@ -82,7 +82,7 @@ class Blobs:
         """
         given, answer = self._process.stdin, self._process.stdout
         if given is None or answer is None:
-            raise SettingsError(f"git can't be asked for the version {name[:SHORT_LENGTH]}")
+            raise SettingsError(f"git can't read the version {name[:SHORT_LENGTH]}")
         given.write(f"{name}\n".encode())
         given.flush()
         header = answer.readline().split()

@@ -43,12 +43,11 @@ _NAMED_DIFFERENCES = 10  # of those that the notes list
 def register(commands: Commands) -> None:
     judge = commands.add_parser(
         "judge",
-        help="work out the verdicts of kept runs again",
-        description="Judge the tests of a run again from its rounds, by what its JSON says they were judged "
-        "by, against the baselines as they were before it: the same verdicts and the same exit status as "
-        "the run gave, with no hardware. Notes name what differs. Of several runs each is judged in turn.",
-        epilog="Exit status: 0, 1 where a test or a run as a whole fails, or 2 where a file or a value can't "
-        "be used.",
+        help="recompute the verdicts of stored runs",
+        description="Judge the tests of a run again from its rounds, by the rules in its JSON, against the "
+        "baselines as they were before it. The verdicts and the exit status are the run's own, and no "
+        "hardware is needed. Notes list what differs. Several runs are judged one after the other.",
+        epilog="Exit status: 0; 1 if a test or a run as a whole fails; 2 if a file or a value can't be used.",
     )
     add_run(judge, "runs", "RUN.json", nargs="+")
     judge.add_argument(
@@ -56,28 +55,29 @@ def register(commands: Commands) -> None:
         "--energy-baselines",
         type=Path,
         metavar="DIR",
-        help=f"folder of the baselines; default: {_FOLDER} in the working folder, and none for a run that "
-        "looked at none (--energy-baseline=off)",
+        help=f"folder of the baselines; default: {_FOLDER} in the working folder, and none for a run with "
+        "--energy-baseline=off",
     )
     judge.add_argument(
         "--attempts",
         "--energy-attempts",
         type=Path,
         metavar="DIR",
-        help="folder of runs at the same commit, as the run had it: earlier ones are judged with it",
+        help="folder of attempts at the same commit, as the run's --energy-attempts: earlier ones are "
+        "judged with it",
     )
     judge.add_argument(
         "--accept",
         action="store_true",
-        help="take each run into the baselines, as `pytest-energy accept` does, before the next is judged; "
-        "in a copy of the folder, which goes at the end",
+        help="add each run to the baselines, as `pytest-energy accept` does, before the next is judged; in "
+        "a copy of the folder, which is removed at the end",
     )
-    judge.add_argument("--write", action="store_true", help="with --accept: in the folder itself")
+    judge.add_argument("--write", action="store_true", help="with --accept: change the folder itself")
     _add_terms(judge)
     judge.add_argument(
         "--json",
         action="store_true",
-        help="for programs: one JSON document a run, as --energy-out writes it",
+        help="for programs: one JSON document per run, as --energy-out writes it",
     )
     add_out(judge)
     add_width(judge, "80 or more; default: %(default)s")
@@ -89,17 +89,17 @@ def _add_terms(judge: argparse.ArgumentParser) -> None:
         "--tolerance",
         type=share,
         metavar="SHARE",
-        help="rise that is still accepted, for every test; default: as the run has it, else 0.05",
+        help="largest accepted rise, for every test; default: as in the run, else 0.05",
     )
     judge.add_argument(
         "--alpha",
         type=chance,
         metavar="SHARE",
-        help="accepted chance of a false alarm at the edge of the tolerance, one-sided; default: as the run "
-        "has it, else 0.05",
+        help="accepted chance of a false alarm at the edge of the tolerance, one-sided; default: as in the "
+        "run, else 0.05",
     )
     add_estimates(judge, "gate: judge estimated joules, too; report (default): only show them")
-    judge.add_argument("--strict", action="store_true", help="fail also what can't be told")
+    judge.add_argument("--strict", action="store_true", help="also fail tests without a clear verdict")
 
 
 def _judge(options: argparse.Namespace) -> int:
@@ -109,7 +109,7 @@ def _judge(options: argparse.Namespace) -> int:
             f"--out holds one run, and {len(options.runs)} are given; give one, or use --json"
         )
     if options.write and not options.accept:
-        raise SettingsError("--write is for --accept: without it nothing is written")
+        raise SettingsError("--write needs --accept")
     statuses = []
     with _folder(options) as folder:
         for path in options.runs:
@@ -145,7 +145,7 @@ def _judge_one(path: Path, folder: Path, options: argparse.Namespace) -> int:
         wanted = Wanted(takes_estimates=options.estimates == "gate")
         try:
             entering = accept(judged.judgements, run.yardstick, Store(folder), wanted, tell=lambda _: None)
-            notes.append(f"into the baselines: {counts_text(entering)}")
+            notes.append(f"to the baselines: {counts_text(entering)}")
         except BaselineError as error:  # the verdicts are told all the same
             notes.append(f"ERROR: {error}")
             failure = error
@@ -316,11 +316,11 @@ class _Judging:
         yield from self._unknown()
         if self._own_count:
             yield (
-                f"{count_text(self._own_count, 'baseline')} had this very run: it was judged by the sessions "
-                "before it, without any that its joining may have pushed out"
+                f"{count_text(self._own_count, 'baseline')} had this run already: it was judged by the "
+                "sessions before it, except those that were removed when it was added"
             )
         if self._now.baseline_mode is not BaselineMode.OFF and not self._store.folder.exists():
-            yield f"there is no folder {self._options.baselines or _FOLDER}: there are no baselines"
+            yield f"{self._options.baselines or _FOLDER} is not a folder: nothing is compared with baselines"
         yield from session_notes
         failures = {*self._was.failures, *self._was.failure_notes}  # until 0.1 they stood there as they are
         yield from (note for note in self._run.run_notes if note not in failures)
@@ -338,8 +338,8 @@ class _Judging:
     def _unknown(self) -> Iterator[str]:
         if any(one.terms is None for one in self._tests):
             yield (
-                f"the run does not say by what its tests were judged: tolerance {self._now.tolerance:g} and "
-                f"alpha {self._now.alpha:g} were taken where nothing tells"
+                f"the run does not store the rules of its tests: tolerance {self._now.tolerance:g} and "
+                f"alpha {self._now.alpha:g} were used where they are missing"
             )
 
 

@@ -82,10 +82,10 @@ def _length_in(text: str) -> float:
     """Inches of a length such as `85mm`."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(mm|cm|in)", text.strip())
     if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r}: give a length in mm, cm or in, such as 85mm")
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a length in mm, cm or in, such as 85mm")
     width_in = float(found[1]) * _INCHES[found[2]]
     if not _NARROWEST_IN <= width_in <= _WIDEST_IN:
-        raise argparse.ArgumentTypeError(f"{text!r}: must be from 48mm to 1016mm")
+        raise argparse.ArgumentTypeError(f"must be from 48mm to 1016mm. Got {text!r}")
     return width_in
 
 

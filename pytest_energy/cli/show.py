@@ -66,6 +66,4 @@ def _paths_named(store: Store, name: str) -> list[Path]:
             f"no baselines are in {store.folder}, so none of {name!r}. Give their folder with --baselines, "
             "or record them with pytest --energy-baseline=add"
         )
-    raise SettingsError(
-        f"no baseline in {store.folder} is of {name!r}.{did_you_mean_test(name, ids.values())}"
-    )
+    raise SettingsError(f"{store.folder} has no baseline of {name!r}.{did_you_mean_test(name, ids.values())}")

@@ -110,9 +110,9 @@ class CommandWork:
         if because is not None:
             raise SettingsError(f"energy.command: {because}")
         if self.timeout_s is not None and not 0 < self.timeout_s < math.inf:
-            raise SettingsError(f"energy.command: timeout_s is {self.timeout_s}; it must be above 0")
+            raise SettingsError(f"energy.command: timeout_s must be above 0. Got {self.timeout_s}")
         if self.cwd is not None and not Path(self.cwd).is_dir():
-            raise SettingsError(f"energy.command: cwd is {os.fspath(self.cwd)!r}, which is no folder")
+            raise SettingsError(f"energy.command: cwd is {os.fspath(self.cwd)!r}, which is not a folder")
         keep_secrets_of_words(self.words)
         keep_named_secrets(self.env.value)
 
@@ -181,7 +181,10 @@ class CommandWork:
 
     def _why_failed(self, exit_status: int, *, is_late: bool) -> str | None:
         if is_late:
-            return f"not over after timeout_s={self.timeout_s:g}; it was ended with all that it had started"
+            return (
+                f"still running after timeout_s={self.timeout_s:g}; it and all that it had started were "
+                "stopped"
+            )
         if exit_status == 0 or not self.is_checked:
             return None
         if exit_status < 0:
@@ -191,7 +194,7 @@ class CommandWork:
     def conclude(self, reading: Reading) -> Reading:
         if not self._left_count:
             return reading
-        note = f"{self._left_count} process(es) that the command had left behind were ended with its round"
+        note = f"{self._left_count} process(es) that the command left behind were stopped"
         return replace(reading, quality=(*reading.quality, note))
 
     def description(self, _round_count: int, /) -> WorkDescription:
@@ -203,12 +206,14 @@ class CommandWork:
         )
 
     def counts(self, _trace: Trace, /) -> Absent:
-        return Absent("a command runs in a process of its own, where nothing counts what it does")
+        return Absent("a command runs in its own process, where its calls aren't counted")
 
 
 def _why_no_words(args: Hidden[Sequence[object]]) -> str | None:
     if isinstance(args.value, str):
-        return f"it takes a list of words, which no shell reads: {masked_words(_split(args.value))!r}"
+        return (
+            f"the command must be a list of words, as no shell reads it: {masked_words(_split(args.value))!r}"
+        )
     if not args.value:
         return "the list is empty; its first word is the program"
     for index, word in enumerate(args.value):

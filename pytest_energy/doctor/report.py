@@ -133,8 +133,8 @@ def _still_text(channel: Channel, idle: Sequence[Tick], busy: Sequence[Tick] | N
     has_moved = bool(ticks) if channel.is_ticked else len(ticks) > 1 and ticks[-1].joules > ticks[0].joules
     if has_moved:
         return None
-    while_what = "at rest, and nothing could be put to work" if busy is None else f"under load ({load})"
-    return f"its counter stood still {while_what}: it measures nothing"
+    while_what = "at rest, no load could be run" if busy is None else f"under load ({load})"
+    return f"its counter did not move {while_what}: it measures nothing"
 
 
 def report_of(
@@ -175,7 +175,7 @@ def report_of(
 
 
 def _other_report(name: str, reasons: Sequence[Reason]) -> SensorReport:
-    asks = f"other sensors measure; --energy-sensors={name} asks for it"
+    asks = f"other sensors measure; to use it: --energy-sensors={name}"
     return SensorReport(
         name=name,
         provenance=Provenance.ESTIMATED,
@@ -203,8 +203,8 @@ def _estimated_because(sensors: Iterable[Sensor]) -> str:
     factors = [sensor.facts().shown.get(FACTOR) for sensor in sensors]
     error = "".join(f", may be wrong by a factor of {factor}" for factor in factors if factor is not None)
     return (
-        f"estimated from the CPU time of the test's processes{error}; --energy-estimates=gate lets it judge "
-        "all the same"
+        f"estimated from the CPU time of the test's processes{error}; --energy-estimates=gate judges it "
+        "anyway"
     )
 
 

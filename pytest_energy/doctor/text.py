@@ -18,7 +18,7 @@ def render(report: Report) -> str:
         _table(report),
         _titled("absent", _absences(report)),
         _titled(
-            "there, but not taken",
+            "available, not used",
             [f"{s.name}: {s.not_taken_because}" for s in report.sensors if s.not_taken_because is not None],
         ),
         _titled("permissions", _permission_lines(report)),
@@ -32,8 +32,8 @@ def _headline(report: Report) -> str:
     if report.measures:
         return f"This machine measures. Its baselines are kept under {report.machine_key}."
     return (
-        "Nothing measures here, so joules pass and fail nothing, unless --energy-estimates=gate lets the "
-        "estimate judge them. --energy-basis=counts gates on any machine, on what the work calls and copies."
+        "Nothing measures here, so joules pass and fail no test, unless --energy-estimates=gate judges the "
+        "estimate. --energy-basis=counts gates on any machine: it compares what the work calls and copies."
     )
 
 

@@ -55,7 +55,7 @@ def provider_of(environ: Mapping[str, str]) -> Provider:
         return "gitlab"
     if environ.get("GITHUB_ACTIONS") == "true" or "GITHUB_REPOSITORY" in environ:
         return "github"
-    raise SettingsError("this is no job of GitHub Actions or GitLab CI: give --provider github or gitlab")
+    raise SettingsError("this is not a job of GitHub Actions or GitLab CI: give --provider github or gitlab")
 
 
 def job_of(provider: Provider, environ: Mapping[str, str], number: int | None = None) -> Job:
@@ -134,7 +134,7 @@ def _token(environ: Mapping[str, str], names: tuple[str, ...], remedy: str) -> s
     if token is None:
         raise NoToken(f"{' or '.join(names)} must hold a token: {remedy}")
     if not token.isascii() or not token.isprintable():
-        raise SettingsError(f"the token in {' or '.join(names)} holds characters that no token has")
+        raise SettingsError(f"the token in {' or '.join(names)} has characters that no token can have")
     keep_secret(token)
     return token
 

@@ -180,7 +180,7 @@ def _all_pages(api: Api, path: str) -> Iterator[object]:
     for page in range(1, _MOST_PAGES + 1):
         entries = api.ask("GET", f"{path}?per_page={_PER_PAGE}&page={page}")
         if not isinstance(entries, list):
-            raise ForgeError(f"{api.forge} answered with something else than a list of comments")
+            raise ForgeError(f"{api.forge} answered with something other than a list of comments")
         if not entries:
             return
         yield from entries
@@ -196,7 +196,7 @@ def _delete(api: Api, path: str) -> None:
 
 def _fields(answer: object) -> Mapping[str, object]:
     if not isinstance(answer, dict):
-        raise ForgeError("the forge answered with something else than an object")
+        raise ForgeError("the forge answered with something other than an object")
     return answer
 
 

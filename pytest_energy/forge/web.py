@@ -113,7 +113,7 @@ class Api:
             return json.loads(content) if content.strip() else None
         except ValueError as error:
             raise ForgeError(
-                f"{self.forge} answered {path} with something else than JSON; is {self.url} its API?"
+                f"{self.forge} answered {path} with something other than JSON; is {self.url} its API?"
             ) from error
 
     def _refusal(self, error: HTTPError) -> ForgeError:

@@ -75,7 +75,7 @@ class Point:
         if self.energy_j is None:
             return self.absent_because
         if self.energy_j < LEAST_NUMBER:
-            return "its joules are 0, which has no ratio"
+            return "its joules are 0, so they have no ratio"
         return "the server did not keep up with its load" if self.is_saturated else ""
 
 

@@ -182,7 +182,7 @@ class _Wait:
         if self._patience.is_over(self._name, holder.pid, waited_s):
             raise DeviceBusy(
                 f"{self._name} was measured by another run for {waited_s:.0f} s without a break: by "
-                f"{holder}. End that one, or wait longer with --energy-device-wait=S"
+                f"{holder}. Stop that run, or wait longer with --energy-device-wait=S"
             )
         if waited_s >= self._notice_s:
             self._notice_s = NOTICE_S * (waited_s // NOTICE_S + 1)

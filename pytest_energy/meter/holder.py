@@ -36,14 +36,14 @@ class Holder(NamedTuple):
     def __str__(self) -> str:
         """The process, its user where that is another one, its command, and since when it runs."""
         if not self.pid:
-            return "a process that can't be seen from here (of another container, for instance)"
+            return "a process that isn't visible from here (in another container, for instance)"
         owner = "" if self.user in {None, _own_user()} else f" of user {self.user}"
         process = _TABLE.process(self.pid)
         if process is None:
             return f"pid {self.pid}{owner}, which has ended or is hidden from here"
         command = command_text(_TABLE.words(self.pid))
         began = MACHINE_TIME.utc_now() - timedelta(seconds=MACHINE_TIME.since_start_s() - process.start_s)
-        state = f", and stopped (kill -CONT {self.pid} lets it go on)" if process.state == _STOPPED else ""
+        state = f", and stopped (kill -CONT {self.pid} resumes it)" if process.state == _STOPPED else ""
         since = f"{began:%Y-%m-%dT%H:%M:%SZ}"
         return f"pid {self.pid}{owner} ({command}), running since {since}{state}"
 

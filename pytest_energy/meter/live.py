@@ -84,7 +84,7 @@ class LiveMeter:
 
     def pause(self) -> None:
         if self._last is not None:
-            self._last.abandon("it was still open when its test had ended")
+            self._last.abandon("it was still open when its test ended")
         if self._instruments.sampler.is_running:
             self._instruments.sampler.stop()
 

@@ -103,7 +103,7 @@ def _why_clock_errs(before: TimeMark, after: TimeMark, counted_s: float) -> str 
         return None
     return (
         f"the clock went by {to_text(most_s, 's')} while the kernel counted {to_text(counted_s, 's')}: "
-        "something has replaced it below Python"
+        "something replaced the clock below Python"
     )
 
 
@@ -128,8 +128,8 @@ def why_too_uncertain(energy_j: float, uncertainty_j: float) -> str | None:
     """Why joules that are known so badly can't be used, or `None`."""
     if uncertainty_j > _WORST_SHARE * energy_j:
         return (
-            f"{to_text(energy_j, 'J')} are known to +- {to_text(uncertainty_j, 'J')} only: "
-            "the window is too short for these counters; do more work in a round"
+            f"{to_text(energy_j, 'J')} are known only to +- {to_text(uncertainty_j, 'J')}: the window is "
+            "too short for these counters. Do more work per round"
         )
     return None
 
@@ -181,14 +181,14 @@ def _why_slowed(snapshots: Sequence[DeviceSnapshot]) -> str | None:
         return None
     slowed += lone
     names = ", ".join(sorted(set().union(*(snapshot.slowdowns for snapshot in slowed))))
-    return f"{names} in {len(slowed)} of {len(snapshots)} looks during the window"
+    return f"{names} in {len(slowed)} of {len(snapshots)} checks during the window"
 
 
 def _why_shared(device: DeviceHistory) -> str | None:
     for pid, is_kin in device.is_kin.items():
         if is_kin is not False:
             continue
-        process = f"process {pid}, which isn't this run's,"
+        process = f"process {pid} of another program"
         if (pid in device.before.processes) != (pid in device.after.processes):
             return f"{process} started or ended during the window"
         is_busy = device.after.processes[pid]
@@ -226,7 +226,7 @@ def why_counter_disagrees(
         if abs(counted_w - power_w) > _POWER_SHARE * power_w + chance_w:
             return (
                 f"{name}: its counter gives {to_text(counted_w, 'W')}, "
-                f"{len(powers_w)} looks at its power {to_text(power_w, 'W')}: one of them is wrong"
+                f"{len(powers_w)} readings of its power give {to_text(power_w, 'W')}: one of them is wrong"
             )
     return None
 
@@ -236,17 +236,15 @@ def device_notes(devices: Mapping[str, DeviceHistory]) -> tuple[str, ...]:
     sentences = []
     for name, device in devices.items():
         if any(snapshot.slowdowns == {Slowdown.HARDWARE} for snapshot in device.snapshots):
-            sentences.append(f"{name}: {Slowdown.HARDWARE} in one look, perhaps only a change of clocks")
+            sentences.append(f"{name}: {Slowdown.HARDWARE} in one check, perhaps only a change of clocks")
         for pid, is_kin in device.is_kin.items():
             was_idle = pid in device.before.processes and device.after.processes.get(pid) is False
             if is_kin is False and was_idle:
-                sentences.append(
-                    f"{name}: process {pid}, which isn't this run's, holds it but didn't compute"
-                )
+                sentences.append(f"{name}: process {pid} of another program holds it, but didn't compute")
             elif is_kin is None and not was_idle:
                 sentences.append(
-                    f"{name}: process {pid} may have computed on it; whose it is can't be seen from here "
-                    "(another container, or this one's by its number outside)"
+                    f"{name}: process {pid} may have computed on it; its program isn't visible from here "
+                    "(another container, or this run's under its number outside)"
                 )
     return tuple(sentences)
 
@@ -310,9 +308,7 @@ def beside(reading: Reading, others: Iterable[Reading]) -> Reading:
             continue
         usual_c = median(known_c)
         off_c = abs(temperature_c - usual_c)
-        sentence = (
-            f"{name}: {temperature_c:.0f} degrees C, where the other rounds have {usual_c:.0f} degrees C"
-        )
+        sentence = f"{name}: {temperature_c:.0f} degrees C, the other rounds {usual_c:.0f} degrees C"
         if off_c > _FAR_C:
             because = f"{sentence}: more than {_FAR_C:g} degrees off, so not comparable"
             phases = tuple(replace(phase, energy_j=None, uncertainty_j=None) for phase in reading.phases)

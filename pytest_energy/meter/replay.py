@@ -52,7 +52,7 @@ class ReplayMeter:
         rounds, index = self._replay.get(test_id, ()), self._next.get(test_id, 0)
         self._next[test_id] = index + 1
         if index >= len(rounds):
-            because = f"the replay file has {len(rounds)} round(s) for {test_id}, all of them taken"
+            because = f"the replay file has {len(rounds)} round(s) for {test_id}, all of them used"
             return _ReplayWindow(void_reading(because, 0.0, self.provenance), self._clock)
         return _ReplayWindow(_replayed(rounds[index], domains), self._clock)
 
@@ -136,5 +136,5 @@ class _ReplayPhase:
             uncertainty_j=None,
             duration_s=max(0.0, self._stop_s - self._start_s),
             samples=self._samples,
-            quality=("the replay file doesn't hold this phase",),
+            quality=("the replay file doesn't have this phase",),
         )

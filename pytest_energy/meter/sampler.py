@@ -80,7 +80,7 @@ class ThreadRunner:
 
     def start(self, sampler: "Sampler") -> None:
         if self._thread is not None and self._thread.is_alive():
-            raise RuntimeError("the last one is still in a read that doesn't come back")
+            raise RuntimeError("the last one is still in a read that doesn't return")
         self._turn = turn = _Turn()
         self._thread = Thread(
             target=self._run, args=(sampler, turn), name="pytest-energy-sampler", daemon=True
@@ -96,7 +96,7 @@ class ThreadRunner:
         if self._thread is not None and self._thread.ident is not None:
             self._thread.join(_HANG_S)
             if self._thread.is_alive():
-                raise RuntimeError("a read of a counter doesn't come back")
+                raise RuntimeError("a read of a counter doesn't return")
 
     def _run(self, sampler: "Sampler", turn: _Turn) -> None:
         while not turn.is_over:

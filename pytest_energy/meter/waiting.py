@@ -40,7 +40,7 @@ def why_not_followed(sampler: Sampler, ticked: Iterable[Channel]) -> str | None:
 
 def _why_silent(sampler: Sampler, name: str) -> str | None:
     if sampler.is_silent(name):
-        return f"{name}: its counter stands still; one that never moves measures nothing"
+        return f"{name}: its counter does not move, so it measures nothing"
     return None
 
 

@@ -109,7 +109,7 @@ class Reading:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.duration_s) and self.duration_s >= 0):
-            raise NotMeasurable(f"a window of {self.duration_s} s: the clock went back or stood")
+            raise NotMeasurable(f"a window of {self.duration_s} s: the clock went back or stood still")
         if self.void_because is None and not (self.channels or self.resting_channels):
             raise NotMeasurable("a reading without channels must say why it is void")
         for name, energy_j in (*self.channels.items(), *self.resting_channels.items()):

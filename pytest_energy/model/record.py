@@ -80,7 +80,7 @@ class Record:
     def __post_init__(self) -> None:
         if self.provenance is Provenance.PREDICTED:
             raise NotMeasurable(
-                f"{self.test_id}: a record can't be predicted: predictions stand beside its rounds"
+                f"{self.test_id}: a record can't be predicted: predictions are kept in addition to its rounds"
             )
         for reading in self.rounds:
             if reading.provenance is not self.provenance:

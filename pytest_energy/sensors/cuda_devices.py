@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-WHOLE_GPU = "its energy counter is the whole GPU's, so a slice can't be told from its neighbours"
+WHOLE_GPU = "its energy counter is the whole GPU's, so a slice can't be separated from its neighbours"
 
 
 def visible_gpus(setting: str | None, uuids: Sequence[str]) -> list[int | str]:
@@ -48,7 +48,7 @@ def _named_gpu(entry: str, uuids: Sequence[str]) -> int | str:
         return matches[0]
     how_many = f"{len(matches)} GPUs" if matches else "no GPU"
     return (
-        f"CUDA_VISIBLE_DEVICES holds {entry!r}, which names {how_many} here; CUDA sees nothing from there on"
+        f"CUDA_VISIBLE_DEVICES holds {entry!r}, which names {how_many} here; CUDA ignores it and all after it"
     )
 
 

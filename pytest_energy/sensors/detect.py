@@ -102,7 +102,7 @@ def _automatic(known: Mapping[str, Opener]) -> SensorSet:
     if measured := [sensor for sensor in opened if sensor.provenance is Provenance.MEASURED]:
         estimates = [sensor for sensor in opened if sensor not in measured]
         close_all(estimates)
-        needless = Reason("it estimates, and measured and estimated joules are never mixed")
+        needless = Reason("it is an estimate; measured and estimated joules are never mixed")
         absences += [_absence(sensor.name, sensor.provenance, needless) for sensor in estimates]
         opened = measured
     if not opened and estimate.NAME in known:
@@ -179,14 +179,14 @@ def _open_each(openers: Mapping[str, Opener]) -> tuple[list[Sensor], list[_Absen
 
 
 def _oddity(sensor: Sensor) -> str | None:
-    """Why *sensor*, which has opened, is of no use: it doesn't tell what it reads. Else `None`."""
+    """Why *sensor*, which has opened, is of no use: it doesn't report what it reads. Else `None`."""
     try:
         facts = sensor.facts()
         texts: tuple[object, ...] = (*facts.key_parts, *chain(*facts.fixed.items(), *facts.shown.items()))
     except Exception as error:  # noqa: BLE001  # of another plugin's, or of a library beside us
-        return f"it doesn't tell what it reads: {described(error)}"
+        return f"it doesn't report what it reads: {described(error)}"
     odd = next((brief(text) for text in texts if not isinstance(text, str)), None)
-    return None if odd is None else f"it tells {odd} of what it reads, which is no text"
+    return None if odd is None else f"it reports {odd} as what it reads, which is not text"
 
 
 def _clash(sensor: Sensor, opened: Iterable[Sensor]) -> str | None:

@@ -80,11 +80,11 @@ def integrated_power(
     """The integral of a GPU's power, or why there can't be one."""
     ask_w = _power_source(nvml, channel, handle)
     if ask_w is None:
-        return "NVML doesn't tell its power of the moment, a mean over a second at best"
+        return "NVML doesn't report its present power, at best a mean over one second"
     try:
         limit_w = power_limit_w(nvml, handle)
     except nvml.NVMLError as error:
-        return f"how sure integrated power would be can't be told without its power limit: {error}"
+        return f"the uncertainty of integrated power needs its power limit: {error}"
     return IntegratedPower(channel, ask_w, limit_w=limit_w, now_s=now_s)
 
 

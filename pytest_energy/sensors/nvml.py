@@ -120,7 +120,7 @@ class NvmlSensor:
                 # The mark stays: until the counter is past it no difference can be trusted.
                 raise SensorError(
                     f"{channel}: the energy counter fell from {gpu.highest_mj} to {energy_mj} mJ; "
-                    "the GPU was reset or its driver loaded anew: start the run again"
+                    "the GPU was reset or its driver reloaded: start the run again"
                 )
             gpu.highest_mj = energy_mj
         return energy_mj * JOULES_PER_MILLIJOULE
@@ -323,7 +323,7 @@ def _why_shared(nvml: Any, handle: object) -> str | None:
     alone = nvml.NVML_GPU_VIRTUALIZATION_MODE_NONE, nvml.NVML_GPU_VIRTUALIZATION_MODE_PASSTHROUGH
     with suppress(*unknown):
         if nvml.nvmlDeviceGetVirtualizationMode(handle) not in alone:
-            return f"it is a vGPU or shared out as vGPUs: {WHOLE_GPU}"
+            return f"it is a vGPU or split into vGPUs: {WHOLE_GPU}"
     return None
 
 

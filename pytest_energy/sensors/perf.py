@@ -134,7 +134,7 @@ class PerfSensor:
                 because = f"the RAPL events under {paths.power} can't be used: {error}"
                 raise SensorUnavailable(NAME, because) from error
             self.left_out = {
-                name: f"perf's counter of {name} did not move for {STILL_S:g} s: it is no sensor"
+                name: f"perf's counter of {name} did not move for {STILL_S:g} s: it measures nothing"
                 for name in sorted(still)
             }
             self.channels = tuple(channel for channel in counters if channel.name not in still)
@@ -181,8 +181,8 @@ class PerfSensor:
 
 def _no_event_reason(power: Path) -> Reason:
     if not power.is_dir():
-        remedy = "On a machine of your own: sudo modprobe rapl"
-        return Reason(f"there is no {power}: no RAPL events here", (remedy,))
+        remedy = "On your own machine: sudo modprobe rapl"
+        return Reason(f"{power} doesn't exist: this kernel has no RAPL events", (remedy,))
     names = sorted(path.name for path in (power / "events").glob("energy-*") if "." not in path.name)
     return Reason(f"{power}/events has {', '.join(names) or 'no energy event'}, but not energy-pkg")
 
@@ -219,7 +219,7 @@ def _scale_j(file: Path) -> float:
     unit = Path(f"{file}.unit").read_text().strip()
     scale_j = float(Path(f"{file}.scale").read_text())
     if unit != "Joules" or not 0 < scale_j < 1:
-        raise ValueError(f"{file} counts in steps of {scale_j} {unit}, not in small parts of a joule")
+        raise ValueError(f"{file} counts in steps of {scale_j} {unit}, not in small fractions of a joule")
     return scale_j
 
 
@@ -264,7 +264,7 @@ def _permission_reason(paranoid: Path) -> Reason:
         "or this Python needs the capability CAP_PERFMON",
         (
             "Until the next boot: sudo sysctl kernel.perf_event_paranoid=0",
-            "For good: echo kernel.perf_event_paranoid=0 | sudo tee /etc/sysctl.d/70-perf.conf",
+            "Permanently: echo kernel.perf_event_paranoid=0 | sudo tee /etc/sysctl.d/70-perf.conf",
             "For one Python only: sudo setcap cap_perfmon+ep $(readlink -f $(which python))",
             "In Docker: --cap-add PERFMON",
         ),

@@ -114,7 +114,9 @@ def checked_j(value: object, sensor: str, channel: str) -> float:
     """
     joules = number_of(value)
     if joules is None or abs(joules) > MOST_J:
-        raise SensorError(f"{channel}: the sensor {sensor} gave {brief(value)}, which is no number of joules")
+        raise SensorError(
+            f"{channel}: the sensor {sensor} gave {brief(value)}, which is not a number of joules"
+        )
     return joules
 
 

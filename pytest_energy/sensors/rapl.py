@@ -36,7 +36,7 @@ _PACKAGE = re.compile(r"package-\d+(-die-\d+)?")
 
 _UDEV_RULE = 'SUBSYSTEM=="powercap", ACTION=="add", RUN+="/bin/chmod a+r /sys%p/energy_uj"'
 _NEW_GROUP = "sudo groupadd -f rapl; sudo usermod -aG rapl $USER"
-_LOAD_MODULE = "On a machine of your own: sudo modprobe intel_rapl_msr"
+_LOAD_MODULE = "On your own machine: sudo modprobe intel_rapl_msr"
 
 # More than any package draws (500 W is sold today, short peaks are below twice that), and a tenth of a second
 # of it for counters that were just behind their update. More than that is a counter that was set, not energy.
@@ -75,7 +75,7 @@ class _Powercap:
         """
         if not self._root.is_dir():
             because = (
-                f"there is no {self._root}: this kernel shows no RAPL, as is usual in virtual machines, "
+                f"{self._root} doesn't exist: this kernel offers no RAPL, as is usual in virtual machines, "
                 "containers and hosted CI"
             )
             raise SensorUnavailable(NAME, Reason(because, (_LOAD_MODULE,)))
@@ -85,8 +85,8 @@ class _Powercap:
         if not any(zone.channel.domain is Domain.CPU for zone in zones):
             others = ", ".join(f"{place} ({name})" for place, name in names.items()) or "no readable zone"
             because = (
-                f"{self._root} shows {others}, but no CPU package: virtual machines and hosted CI don't pass "
-                "RAPL on, and Docker masks it (docker run --security-opt systempaths=unconfined)"
+                f"{self._root} lists {others}, but no CPU package: virtual machines and hosted CI don't "
+                "pass RAPL through, and Docker hides it (docker run --security-opt systempaths=unconfined)"
             )
             raise SensorUnavailable(NAME, Reason(because, (_LOAD_MODULE,)))
         return zones
@@ -126,7 +126,7 @@ class _Powercap:
             is_refused = isinstance(error.__cause__, PermissionError)
             raise SensorUnavailable(NAME, permission_reason(counter) if is_refused else str(error)) from error
         if range_uj <= 0:
-            raise SensorUnavailable(NAME, f"{file} holds {range_uj}: wraps can't be told")
+            raise SensorUnavailable(NAME, f"{file} holds {range_uj}: wraps can't be detected")
         return range_uj
 
     def count_uj(self, path: Path) -> int:
@@ -204,7 +204,7 @@ class RaplSensor:
         try:
             still = find_still(counts, now_s=now_s, sleep_s=sleep_s)
             self.left_out = {
-                zone.channel.name: f"{zone.counter} did not move for {STILL_S:g} s: it is no sensor"
+                zone.channel.name: f"{zone.counter} did not move for {STILL_S:g} s: it measures nothing"
                 for zone in zones
                 if zone.counter in still
             }
@@ -239,13 +239,13 @@ class RaplSensor:
                 if is_first:
                     return 0.0  # a long time since it was opened, but nobody has joules from before
                 raise SensorError(
-                    f"{channel}: {zone.counter} wasn't read for {elapsed_s:.1f} s, in which it may have "
-                    "wrapped unseen: something held this process up"
+                    f"{channel}: {zone.counter} wasn't read for {elapsed_s:.1f} s, so it may have wrapped "
+                    "unseen: this process was held up"
                 )
             if step_uj * JOULES_PER_MICROJOULE > most_j:
                 raise SensorError(
-                    f"{channel}: {zone.counter} went from {before_uj} to {raw_uj} uJ in {elapsed_s:.3f} s, "
-                    "which is neither use nor a wrap: the machine slept or the driver was loaded anew"
+                    f"{channel}: {zone.counter} changed from {before_uj} to {raw_uj} uJ in {elapsed_s:.3f} "
+                    "s, which is neither use nor a wrap: the machine slept or the driver was reloaded"
                 )
             zone.sum_uj += step_uj
             return zone.sum_uj * JOULES_PER_MICROJOULE
@@ -281,9 +281,9 @@ def permission_reason(counter: Path) -> Reason:
         f"{counter} has mode {mode_text(counter)}; since Linux 5.10 only root may read it (CVE-2020-8694)",
         (
             f"Until the next boot: sudo chmod a+r {pattern}",
-            f"For good, in /etc/udev/rules.d/70-rapl.rules: {_UDEV_RULE}",
+            f"Permanently, in /etc/udev/rules.d/70-rapl.rules: {_UDEV_RULE}",
             f"For one group only: {group}",
-            "Readable RAPL lets other users of the machine guess at secrets from power",
+            "Readable RAPL lets other users of the machine infer secrets from power",
         ),
     )
 

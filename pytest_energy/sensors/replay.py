@@ -243,7 +243,7 @@ def round_from_json(value: object, where: str) -> ReplayRound:
             return _of_joules(decode(value, _PlainRound, where))
         for name in ("energy_j", "channels"):
             if name in value:
-                raise FormatError(f"{where} has both 'ticks' and {name!r}; one of them is the truth")
+                raise FormatError(f"{where} has both 'ticks' and {name!r}; give only one")
         return _of_ticks(decode(value, _TickedRound, where))
     except NotMeasurable as error:
         raise FormatError(f"{where}: {error}") from error
@@ -351,7 +351,7 @@ def _check_ticks(name: str, ticks: Sequence[Tick]) -> None:
     for before, after in pairwise(ticks):
         if after.time_s <= before.time_s:
             raise NotMeasurable(
-                f"ticks: {name} goes from {before.time_s} s to {after.time_s} s; time goes on"
+                f"ticks: {name} goes from {before.time_s} s to {after.time_s} s; times must rise"
             )
         if after.joules < before.joules:
             raise NotMeasurable(
@@ -371,7 +371,7 @@ def _check_name(channel: str) -> None:
     domain, colon, position = channel.partition(":")
     if domain not in list(Domain) or not colon or not position:
         raise NotMeasurable(
-            f"{channel!r} is no channel; one is named DOMAIN:POSITION with a domain of {', '.join(Domain)}"
+            f"{channel!r} is not a channel; it must be DOMAIN:POSITION with a domain of {', '.join(Domain)}"
         )
 
 

@@ -69,7 +69,7 @@ def _torch() -> Any:
 def _why_not_ready(may_open: bool) -> str | None:  # noqa: FBT001  # the one thing that is asked with
     cuda = getattr(_torch(), "cuda", None)
     if cuda is None:
-        return "torch is not imported in this process, and the loads of a GPU run through it"
+        return "the loads of a GPU need torch, which this process has not imported"
     if open_cuda() is not None:
         return None
     if not may_open:

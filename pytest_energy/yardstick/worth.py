@@ -43,5 +43,5 @@ def why_not_worth(cost_s: float, of_suite_s: float) -> str | None:
         return None
     return (
         f"about {cost_s:.0f} s are more than {100 * MOST_SHARE:.0f} % of the suite, whose tests take about "
-        f"{of_suite_s:.0f} s; --energy-yardstick=on takes it all the same"
+        f"{of_suite_s:.0f} s; --energy-yardstick=on measures it anyway"
     )

@@ -472,7 +472,7 @@ def test_a_folder_that_a_side_has_not_is_an_error(
     (repository.root / "new").mkdir()
     found = run(repository, capfd, "main", folder="new")
     assert found.status == 2
-    assert "has no folder new; start the command in one it has" in found.text
+    assert "has no folder new; start the command in a folder that both sides have" in found.text
     assert trees(repository.root) == 1
 
 

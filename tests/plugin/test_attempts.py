@@ -44,8 +44,8 @@ def test_each_try_is_kept_and_counted(committed: Project) -> None:
     """The first is only kept; later ones say with how many they are judged."""
     first, second, third = (tried(committed, "--energy-attempts=tries") for _ in range(3))
     assert notes(first) == []
-    assert notes(second) == ["attempt 2 of this commit: judged with the one before"]
-    assert notes(third) == ["attempt 3 of this commit: judged with the 2 before"]
+    assert notes(second) == ["attempt 2 of this commit: judged with the one before it"]
+    assert notes(third) == ["attempt 3 of this commit: judged with the 2 before it"]
     stored = {json.loads(path.read_text())["tests"][0]["session"] for path in kept(committed)}
     assert stored == {run.test()["session"] for run in (first, second, third)}
     assert len(stored) == 3

@@ -80,7 +80,7 @@ def test_a_process_that_is_stopped(project: Project, device: str) -> None:
         os.waitpid(process.pid, os.WUNTRACED)
         run = project.run(BOARD, "--energy-device-wait=0")
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED
-    assert f"stopped (kill -CONT {process.pid} lets it go on)" in run.text
+    assert f"stopped (kill -CONT {process.pid} resumes it)" in run.text
 
 
 def test_what_is_waited_for_is_said(project: Project, device: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ def test_an_accepted_run_is_what_the_next_is_held_against(
     assert project.baseline_paths == []
     status, out = accept(capsys, project)
     assert status == 0
-    assert "2 taken of" in out
+    assert "2 added of" in out
     made = [path.read_bytes() for path in project.baseline_paths]
     document = run.document
     assert document is not None
@@ -84,10 +84,10 @@ def test_a_regression_is_accepted_by_its_name_only(
     status, out = accept(capsys, project, "--replace")
     assert status == 0
     assert "left out: test_work.py::test_work: the test did not pass (failed)" in out
-    assert "taken: test_work.py::test_other" in out
+    assert "added: test_work.py::test_other" in out
     assert project.baseline_paths[1].read_bytes() == before
     status, out = accept(capsys, project, "--replace", "--test=test_work.py::test_work")
-    assert (status, out.startswith("taken: test_work.py::test_work: now 1 session")) == (0, True)
+    assert (status, out.startswith("added: test_work.py::test_work: now 1 session")) == (0, True)
     assert measured(project, 13).verdict() == "pass"
 
 
@@ -101,7 +101,7 @@ def test_a_saving_that_is_accepted_is_lost_with_a_failure(
     assert measured(project, 8).verdict() == "improvement"
     status, out = accept(capsys, project)
     assert status == 0
-    assert "taken: test_work.py::test_work: a new level, and 3 sessions of the old one gone; now 1" in out
+    assert "added: test_work.py::test_work: a new level, and 3 sessions of the old one removed; now 1" in out
     assert measured(project, 8.05).verdict() == "pass"
     accept(capsys, project)
     lost = measured(project, 10)
@@ -154,7 +154,7 @@ def test_the_runs_of_xdist_are_accepted_alike(project: Project, capsys: pytest.C
     project.run("-n2", "-p", "no:cacheprovider", subprocess=True)
     status, out = accept(capsys, project)
     assert status == 0
-    assert "1 taken, 1 left out of" in out
+    assert "1 added, 1 left out of" in out
 
 
 def test_sessions_of_several_runs_are_a_history(project: Project, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,7 +70,7 @@ def test_what_is_not_written_costs_nothing_else(
     (error,) = errors(run)
     assert name in error
     assert "Input/output error" in error
-    assert "mend that, or name another" in error
+    assert "fix that, or name another" in error
     assert "out.json holds the whole run: of it `pytest-energy export` makes a report" in run.text
 
 
@@ -173,7 +173,7 @@ def test_a_place_that_no_file_can_take_stops_the_run(two: Project, odd: str, opt
     before = (two.path / "odd.json").lstat()
     run = two.run(f"{option}=odd.json")
     assert run.result.ret == pytest.ExitCode.USAGE_ERROR
-    assert f"{two.path / 'odd.json'} can't be written: {text}; mend that" in run.text
+    assert f"{two.path / 'odd.json'} can't be written: {text}; fix that" in run.text
     assert not (two.path / "order").exists()
     assert (two.path / "odd.json").lstat().st_ino == before.st_ino
 

@@ -508,9 +508,9 @@ def accepted(project: Project, capsys: pytest.CaptureFixture[str]) -> str:
 def test_accept_takes_the_loads_with_the_tests(wall: Project, capsys: pytest.CaptureFixture[str]) -> None:
     """A run that is accepted brings its yardstick; twice is once."""
     measured(wall, "--energy-yardstick=on")
-    assert "6 taken of" in accepted(wall, capsys)
+    assert "6 added of" in accepted(wall, capsys)
     assert stored_loads(wall) == dict.fromkeys(CPU, 1)
-    assert "6 there already of" in accepted(wall, capsys)
+    assert "6 already stored of" in accepted(wall, capsys)
     assert stored_loads(wall) == dict.fromkeys(CPU, 1)
 
 

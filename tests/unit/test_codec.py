@@ -65,7 +65,7 @@ class Outer(Document, frozen=True, kw_only=True):
     name: Text = ""
 
 
-TOO_LARGE = "too large for a number; 1e+30 is the most"
+TOO_LARGE = "too large for a number; it must be at most 1e+30"
 
 # As deep as a parser follows; whoever walks through it by recursion goes deeper.
 DEEP: list[object] = json.loads("[" * 900 + "]" * 900)
@@ -85,20 +85,20 @@ DEEP: list[object] = json.loads("[" * 900 + "]" * 900)
         ({"nothing": float("nan")}, "f: nothing is nan, not a finite number"),
         (
             {"nothing": -(10**400)},
-            f"f: nothing is {'-1' + '0' * 55}..., too large for a number; 1e+30 is the most",
+            f"f: nothing is {'-1' + '0' * 55}..., too large for a number; it must be at most 1e+30",
         ),
-        ({"nothing": 1e308}, "f: nothing is 1e+308, too large for a number; 1e+30 is the most"),
-        ({"nothing": -1.1e30}, "f: nothing is -1.1e+30, too large for a number; 1e+30 is the most"),
-        ({"count": 10**400}, f"f: count is {'1' + '0' * 56}..., too large; {2**53:,} is the most"),
-        ({"count": -(2**53) - 1}, f"f: count is {-(2**53) - 1}, too large; {2**53:,} is the most"),
+        ({"nothing": 1e308}, "f: nothing is 1e+308, too large for a number; it must be at most 1e+30"),
+        ({"nothing": -1.1e30}, "f: nothing is -1.1e+30, too large for a number; it must be at most 1e+30"),
+        ({"count": 10**400}, f"f: count is {'1' + '0' * 56}...; it must be at most {2**53:,}"),
+        ({"count": -(2**53) - 1}, f"f: count is {-(2**53) - 1}; it must be at most {2**53:,}"),
         ({"count": 1.5}, "f: count is 1.5, not a whole number"),
         (
             {"name": "x" * 1_000_001},
-            "f: name is a text of 1,000,001 characters, and none has more than 1,000,000",
+            "f: name is a text of 1,000,001 characters; at most 1,000,000 are read",
         ),
         (
             {"inner": [{"by_name": {str(number): [] for number in range(1001)}}]},
-            "f: inner[0]: by_name has 1,001 keys, and none of ours has more than 1,000",
+            "f: inner[0]: by_name has 1,001 keys; at most 1,000 are read",
         ),
         ({"is_on": DEEP}, "f: is_on is [[[[[[[...]]]]]]], not true or false"),
         ({"nothing": {"a": DEEP}}, "f: nothing is {'a': [[[[[[...]]]]]]}, not a number"),
@@ -152,7 +152,7 @@ def test_a_document_that_holds_too_much_is_not_read(
     monkeypatch.setattr(codec, "MOST_VALUES", 1200)
     enough = 1200 // count
     assert parse(f"[{','.join([item] * enough)}]", "f") == [json.loads(item)] * enough
-    with pytest.raises(FormatError, match=r"^f holds 1,20[1-4] values; ours have at most 1,200, so"):
+    with pytest.raises(FormatError, match=r"^f holds 1,20[1-4] values; at most 1,200 are read"):
         parse(f"[{','.join([item] * (enough + 1))}] nonsense", "f")
 
 

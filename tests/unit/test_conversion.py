@@ -77,5 +77,5 @@ def test_an_entry_that_stands_twice_is_refused() -> None:
     counted = replace(first, record=replace(first.record, counts=COUNTS))
     document = json.loads(json.dumps(judgement_to_json(counted)))
     document["counts"]["entries"] *= 2
-    with pytest.raises(FormatError, match="aten::layer_norm bfloat16 stands in the counts 2 times"):
+    with pytest.raises(FormatError, match="aten::layer_norm bfloat16 is in the counts 2 times"):
         judgement_from_json(document, "a test")

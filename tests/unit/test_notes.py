@@ -26,9 +26,11 @@ def test_a_range_over_prefixes_has_both_units() -> None:
 
 def test_channels_and_processes_are_listed() -> None:
     """A note of several devices or processes is one; past four they are counted."""
-    rounds = [[f"gpu:{n}: process {40 + n}, which isn't this run's, holds it" for n in range(6)]]
+    rounds = [[f"gpu:{n}: process {40 + n} of another program holds it" for n in range(6)]]
     (note,) = merged(rounds)
-    assert note.startswith("gpu:0, gpu:1, gpu:2, gpu:3 and 2 more: process 40, 41, 42, 43 and 2 more, which")
+    assert note.startswith(
+        "gpu:0, gpu:1, gpu:2, gpu:3 and 2 more: process 40, 41, 42, 43 and 2 more of another"
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,8 +49,8 @@ def test_other_sentences_are_other_kinds(one: str, other: str) -> None:
 
 def test_counts_are_quantities() -> None:
     """What is counted is named behind the number; of how many it is may differ as well."""
-    reasons = [f"gpu:0: thermal slowdown in {n} of {10 + n} looks during the window" for n in (3, 5, 4)]
-    assert of_one_kind(reasons) == "gpu:0: thermal slowdown in 3 to 5 of 13 to 15 looks during the window"
+    reasons = [f"gpu:0: thermal slowdown in {n} of {10 + n} checks during the window" for n in (3, 5, 4)]
+    assert of_one_kind(reasons) == "gpu:0: thermal slowdown in 3 to 5 of 13 to 15 checks during the window"
     left = ["1 process(es) that it had left were ended", "4 process(es) that it had left were ended"]
     assert of_one_kind(left) == "1 to 4 process(es) that it had left were ended"
     assert kind_of("board 2 of this machine") != kind_of("board 3 of this machine")

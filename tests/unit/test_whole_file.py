@@ -61,7 +61,7 @@ class TestRead:
     def test_too_large(self, tmp_path: Path) -> None:
         """A file above the limit is refused with its size and the limit."""
         (tmp_path / "x").write_bytes(b"123456")
-        with pytest.raises(NotAFile, match=r"it has 6 bytes, of which at most 5 are read"):
+        with pytest.raises(NotAFile, match=r"it has 6 bytes, but at most 5 are read"):
             read_whole(tmp_path / "x", 5)
 
     def test_a_size_that_is_not_told(self) -> None:
@@ -164,7 +164,9 @@ class TestWrite:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
 
         monkeypatch.setattr(os, "fsync", fsync)
-        with pytest.raises(OSError, match="Input/output error, so it is there, but may not outlast a crash"):
+        with pytest.raises(
+            OSError, match="Input/output error, so it was written, but may be lost if the machine crashes"
+        ):
             write_whole(tmp_path / "x", b"new")
         assert (tmp_path / "x").read_bytes() == b"new"
 

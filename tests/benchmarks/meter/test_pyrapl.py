@@ -139,7 +139,7 @@ def test_no_package_is_no_sensor(values_uj: tuple[float, ...]) -> None:
 def test_a_package_that_stands_still_is_absent() -> None:
     """A counter that doesn't move for a second is no sensor."""
     because = why_absent(FakePyrapl(5e6, -1, idle_uj=[0.0, 0.0]))
-    assert because == "pyRAPL's counter did not move for 1 s: it is no sensor"
+    assert because == "pyRAPL's counter did not move for 1 s: it measures nothing"
 
 
 def test_memory_that_stands_still_is_left_out() -> None:

@@ -121,7 +121,7 @@ def test_a_name_of_no_commit_is_an_error(root: Path, name: str) -> None:
 
 def test_a_folder_without_git_is_an_error(tmp_path: Path) -> None:
     """What is no repository has no other revision."""
-    with pytest.raises(SettingsError, match=r"is in no git working tree.*git says: ."):
+    with pytest.raises(SettingsError, match=r"is not in a git working tree.*git reports: ."):
         repository_root(tmp_path)
 
 
@@ -135,7 +135,7 @@ def test_the_root_is_found_from_below(root: Path) -> None:
 def test_a_tree_that_can_not_be_made_is_an_error(root: Path) -> None:
     """What git says is told, and nothing is left."""
     with (
-        pytest.raises(SettingsError, match=r"can't be checked out to .* git says: ."),
+        pytest.raises(SettingsError, match=r"can't be checked out to .* git reports: ."),
         worktree(root, Revision(name="gone", commit="0" * 40)),
     ):
         pass

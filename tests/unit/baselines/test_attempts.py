@@ -93,24 +93,24 @@ def test_a_sure_commit_has_nothing_against_it() -> None:
 
 
 LOST = (
-    "were not kept, so this verdict does not include them: keep them with --energy-attempts=DIR in a folder "
-    "that outlasts a try"
+    "were not kept, so this verdict does not include them: keep them with --energy-attempts=DIR in a "
+    "folder that outlasts an attempt"
 )
 
 
 @pytest.mark.parametrize(
     ("number", "kept_count", "text"),
     [
-        (None, 1, "attempt 2 of this commit: judged with the one before"),
-        (2, 1, "attempt 2 of this commit: judged with the one before"),
-        (3, 2, "attempt 3 of this commit: judged with the 2 before"),
-        (1, 2, "attempt 3 of this commit: judged with the 2 before"),
+        (None, 1, "attempt 2 of this commit: judged with the one before it"),
+        (2, 1, "attempt 2 of this commit: judged with the one before it"),
+        (3, 2, "attempt 3 of this commit: judged with the 2 before it"),
+        (1, 2, "attempt 3 of this commit: judged with the 2 before it"),
         (2, 0, f"attempt 2 of this commit: the joules of the first {LOST}"),
         (4, 0, f"attempt 4 of this commit: the joules of 3 before {LOST}"),
         (
             4,
             2,
-            f"attempt 4 of this commit: judged with the 2 before; the joules of one other {LOST}",
+            f"attempt 4 of this commit: judged with the 2 before it; the joules of one other {LOST}",
         ),
     ],
 )

@@ -145,7 +145,7 @@ class TestBadInput:
     def test_a_path_that_is_a_file(self, tmp_path: Path) -> None:
         """A folder, or one on the way, that is a file is named as that."""
         (tmp_path / "b").touch()
-        with pytest.raises(BaselineError, match=rf"can't list .*: {tmp_path}/b is not a folder; mend"):
+        with pytest.raises(BaselineError, match=rf"can't list .*: {tmp_path}/b is not a folder; fix"):
             Store(tmp_path / "b").paths_of(TEST_ID)
         (tmp_path / "c").mkdir()
         (tmp_path / "c" / KEY).touch()
@@ -163,9 +163,7 @@ class TestBadInput:
         store.write(KEY, TEST_ID, sessions(1), "add")
         path = store.path(KEY, TEST_ID)
         os.truncate(path, 100_000_000_000)  # a hole: it takes no room on the disk, but all of the memory
-        with pytest.raises(
-            BaselineError, match=r"100,000,000,000 bytes, .* at most 10,000,000 are read: it was not"
-        ):
+        with pytest.raises(BaselineError, match=r"100,000,000,000 bytes, .* at most 10,000,000 are read"):
             store.load(KEY, TEST_ID)
 
     def test_a_session_from_the_future(self, store: Store) -> None:
@@ -285,7 +283,7 @@ class TestList:
 
     def test_a_listed_file_that_has_gone(self, store: Store) -> None:
         """A file that was deleted since it was listed is named."""
-        with pytest.raises(BaselineError, match=r"gone\.json is not there"):
+        with pytest.raises(BaselineError, match=r"gone\.json doesn't exist"):
             store.read(store.folder / "gone.json")
 
 

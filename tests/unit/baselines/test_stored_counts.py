@@ -90,7 +90,7 @@ def test_entries_that_are_gone_are_absent() -> None:
     _, second = with_shared_counts([session(1, counts_of(12)), session(2, counts_of(12))])
     (read,) = with_own_counts([second])
     assert read.counts is None
-    assert read.absent["counts"] == "their entries stood with a session that is gone from this file"
+    assert read.absent["counts"] == "their entries were stored with a session that this file no longer has"
 
 
 def test_seconds_and_places_are_in_no_way() -> None:

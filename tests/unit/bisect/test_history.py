@@ -84,7 +84,7 @@ def test_a_good_one_on_another_branch_is_refused(project: Project) -> None:
     git(project.root, "switch", "-q", "main")
     project.commit("own")
     text = refusal(project, "side", "main")
-    assert "is no ancestor of BAD" in text
+    assert "is not an ancestor of BAD" in text
     assert f"Name their last common commit as GOOD: {base[:7]}" in text
 
 

@@ -60,9 +60,9 @@ def test_what_passed_is_taken(cli: Cli, tmp_path: Path, folder: Path) -> None:
     assert (status, err) == (0, "")
     assert energies_j(folder) == [10.0]
     assert out.splitlines() == [
-        f"taken: {WORK}: now 1 session in {Store(folder).path(H100.key, WORK)}",
-        f"taken: t.py::test_other: now 1 session in {Store(folder).path(H100.key, 't.py::test_other')}",
-        f"2 taken of {run}",
+        f"added: {WORK}: now 1 session in {Store(folder).path(H100.key, WORK)}",
+        f"added: t.py::test_other: now 1 session in {Store(folder).path(H100.key, 't.py::test_other')}",
+        f"2 added of {run}",
     ]
 
 
@@ -81,8 +81,8 @@ def test_twice_is_once(cli: Cli, tmp_path: Path, folder: Path) -> None:
     before = Store(folder).path(H100.key, WORK).read_bytes()
     status, out, _ = accepted(cli, run, folder)
     assert status == 0
-    assert out.startswith(f"there already: {WORK}: ")
-    assert out.endswith(f"1 there already of {run}\n")
+    assert out.startswith(f"already stored: {WORK}: ")
+    assert out.endswith(f"1 already stored of {run}\n")
     assert Store(folder).path(H100.key, WORK).read_bytes() == before
 
 
@@ -93,7 +93,7 @@ def test_what_failed_is_left_out(cli: Cli, tmp_path: Path, folder: Path) -> None
     assert status == 0
     assert f"left out: {WORK}: the test did not pass (failed)" in out
     assert "left out: t.py::test_broken: the test did not pass (failed)" in out
-    assert "1 taken, 2 left out of" in out
+    assert "1 added, 2 left out of" in out
     assert len(Store(folder).paths()) == 1
 
 
@@ -102,7 +102,7 @@ def test_a_named_test_is_taken_alone(cli: Cli, tmp_path: Path, folder: Path) -> 
     run = run_of(tmp_path, failed(), failed(Verdict.OVER_BUDGET, "t.py::test_b"), at(5.0, "t.py::test_c"))
     status, out, _ = accepted(cli, run, folder, f"--test={WORK}", "--test=t.py::test_b")
     assert status == 0
-    assert "2 taken of" in out
+    assert "2 added of" in out
     assert energies_j(folder) == [13.0]
     assert energies_j(folder, "t.py::test_c") is None
 
@@ -124,7 +124,7 @@ def test_a_name_that_the_run_has_not(cli: Cli, tmp_path: Path, folder: Path) -> 
     run = run_of(tmp_path, at())
     status, out, err = accepted(cli, run, folder, f"--test={WORK}", "--test=t.py::test_wrok")
     assert (status, out) == (2, "")
-    assert f"{run} has no test 't.py::test_wrok'. Did you mean {WORK}? A test whose own" in err
+    assert f"{run} has no test 't.py::test_wrok'. Did you mean {WORK}? Tests whose own" in err
     assert not folder.exists()
 
 
@@ -157,7 +157,7 @@ def test_an_accepted_change_starts_the_level_anew(
     _, out, _ = accepted(cli, run_of(tmp_path, one), folder, *options)
     path = Store(folder).path(H100.key, WORK)
     assert out.startswith(
-        f"taken: {WORK}: a new level, and 3 sessions of the old one gone; now 1 session in {path}\n"
+        f"added: {WORK}: a new level, and 3 sessions of the old one removed; now 1 session in {path}\n"
     )
     assert energies_j(folder) == [one.record.energy_j]
     accepted(cli, run_of(tmp_path, at(9.0, created="2025-11-26T10:00:00Z")), folder)
@@ -170,8 +170,8 @@ def test_an_improvement_that_added_itself_is_accepted(cli: Cli, tmp_path: Path, 
     accepted(cli, run_of(tmp_path, at(10.0, created="2025-11-01T10:00:00Z")), folder)
     Store(folder).write(H100.key, WORK, [joining(one, is_accepted=False)], "add")
     run = run_of(tmp_path, one)
-    assert "a new level, and 1 session of the old one gone; now 1 session" in accepted(cli, run, folder)[1]
-    assert accepted(cli, run, folder)[1].endswith(f"1 there already of {run}\n")
+    assert "a new level, and 1 session of the old one removed; now 1 session" in accepted(cli, run, folder)[1]
+    assert accepted(cli, run, folder)[1].endswith(f"1 already stored of {run}\n")
 
 
 def test_keep_limits_the_sessions(cli: Cli, tmp_path: Path, folder: Path) -> None:
@@ -192,7 +192,7 @@ def test_estimates_are_taken_where_asked(cli: Cli, tmp_path: Path, folder: Path)
     assert "its joules are an estimate; its verdict is unmeasured" in out
     assert not folder.exists()
     _, out, _ = accepted(cli, run, folder, "--estimates=gate")
-    assert "1 taken of" in out
+    assert "1 added of" in out
     assert energies_j(folder) == [10.0]
 
 
@@ -203,9 +203,9 @@ def test_what_can_not_stand_beside_is_left_out(cli: Cli, tmp_path: Path, folder:
     status, out, _ = accepted(cli, run, folder)
     assert status == 1
     assert "provenance: 'measured' in the baseline, 'replayed' now" in out
-    assert "--replace starts anew" in out
+    assert "--replace overwrites them" in out
     assert energies_j(folder) == [10.0]
-    assert accepted(cli, run, folder, "--replace")[1].startswith("taken: ")
+    assert accepted(cli, run, folder, "--replace")[1].startswith("added: ")
 
 
 def test_an_empty_run_takes_nothing(cli: Cli, tmp_path: Path, folder: Path) -> None:
@@ -225,7 +225,7 @@ def test_a_part_of_an_id_is_enough(cli: Cli, tmp_path: Path, folder: Path, name:
     run = run_of(tmp_path, *(at(10.0, test_id) for test_id in SORTS))
     status, out, _ = accepted(cli, run, folder, f"--test={name}")
     assert status == 0
-    assert out.endswith(f"{count} taken of {run}\n")
+    assert out.endswith(f"{count} added of {run}\n")
 
 
 def test_a_part_of_several_tests_takes_none(cli: Cli, tmp_path: Path, folder: Path) -> None:
@@ -283,7 +283,7 @@ def test_a_folder_that_is_a_file(cli: Cli, tmp_path: Path, folder: Path) -> None
     for options in ((), ("--replace",)):
         status, _, err = accepted(cli, run_of(tmp_path, at()), folder, *options)
         assert status == 2
-        assert f"{folder} is not a folder; mend that, or name another folder" in err
+        assert f"{folder} is not a folder; fix that, or name another folder" in err
     assert folder.read_text() == "mine"
 
 
@@ -313,10 +313,10 @@ def test_a_disk_that_is_full_half_way(
         patch.setattr(os, "fsync", fill_up)
         status, out, err = accepted(cli, run, folder)
     assert status == 2
-    assert out.startswith(f"taken: {WORK}: ")
+    assert out.startswith(f"added: {WORK}: ")
     assert "No space left on device" in err
     assert [baseline.test_id for baseline in stored(Store(folder))] == [WORK]
-    assert accepted(cli, run, folder)[1].endswith(f"1 taken, 1 there already of {run}\n")
+    assert accepted(cli, run, folder)[1].endswith(f"1 added, 1 already stored of {run}\n")
 
 
 class TestYardstick:
@@ -340,9 +340,9 @@ class TestYardstick:
     def test_each_process_has_a_session(self, cli: Cli, tmp_path: Path, folder: Path) -> None:
         """Beside the stored ones, and in their place; twice is once."""
         run = self.run_of(tmp_path, "a", "b")
-        assert accepted(cli, run, folder).out.endswith(f"3 taken of {run}\n")
+        assert accepted(cli, run, folder).out.endswith(f"3 added of {run}\n")
         assert self.session_count(folder) == 2
-        assert accepted(cli, run, folder).out.endswith(f"3 there already of {run}\n")
+        assert accepted(cli, run, folder).out.endswith(f"3 already stored of {run}\n")
         assert accepted(cli, self.run_of(tmp_path, "c", "d", "e"), folder, "--replace").status == 0
         assert self.session_count(folder) == 3
 
@@ -380,10 +380,10 @@ def test_what_can_not_be_written_keeps_nothing_else_out(
     assert status == 2
     assert [line.split(": ")[1] for line in out.splitlines()] == [ids[0], ids[2]]
     assert [energies_j(folder, name) for name in ids] == [[10.0], None, [10.0]]
-    assert err.splitlines()[0] == "pytest-energy: 2 written, and not:"
+    assert err.splitlines()[0] == "pytest-energy: 2 written, but not:"
     (line,) = err.splitlines()[1:]
     path = Store(folder).path(H100.key, ids[1])
-    assert line.startswith(f"can't write {path}: Input/output error; mend that")
+    assert line.startswith(f"can't write {path}: Input/output error; fix that")
 
 
 def test_a_folder_that_can_not_be_locked_is_told_once(
@@ -399,4 +399,4 @@ def test_a_folder_that_can_not_be_locked_is_told_once(
     status, out, err = accepted(cli, run, folder)
     assert (status, out) == (2, "")
     assert err.count("can't lock") == 1
-    assert err.startswith("pytest-energy: 0 written, and not:")
+    assert err.startswith("pytest-energy: 0 written, but not:")

@@ -85,7 +85,7 @@ def test_a_folder_that_is_not_there(cli: Cli, tmp_path: Path, command: str) -> N
     where = (folder, folder) if command == "diff" else ("--baselines", folder)
     status, out, err = cli("baselines", *command.split(), *where)
     assert (status, out) == (2, "")
-    assert f"there is no folder {folder}" in err
+    assert f"{folder} is not a folder" in err
 
 
 def test_a_folder_that_is_a_file(cli: Cli, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_folder_that_is_a_file(cli: Cli, tmp_path: Path) -> None:
 def test_validate_finds_nothing_wrong(cli: Cli, store: Store) -> None:
     """Sound files are counted."""
     status, out, _ = cli("baselines", "validate", "--baselines", store.folder)
-    assert (status, out) == (0, f"3 files in {store.folder}: all sound\n")
+    assert (status, out) == (0, f"3 files in {store.folder}: all valid\n")
 
 
 def changed(change: Callable[[list[dict[str, object]]], object]) -> Callable[[str], str]:
@@ -177,7 +177,7 @@ def test_validate_finds_a_huge_file(cli: Cli, store: Store) -> None:
     os.truncate(store.path(KEY, A), 100_000_000)
     status, out, _ = cli("baselines", "validate", "--baselines", store.folder)
     assert status == 2
-    assert "it has 100,000,000 bytes, of which at most 10,000,000 are read: it was not read" in out
+    assert "it has 100,000,000 bytes, but at most 10,000,000 are read" in out
 
 
 def test_validate_finds_a_file_in_another_s_place(cli: Cli, store: Store) -> None:
@@ -255,7 +255,7 @@ def test_prune_goes_on_where_a_file_can_not_be_written(
     assert status == 2
     assert counts(store) == WHOLE | {(KEY, B): 4}
     assert out.splitlines()[-1] == "removed: 2 sessions in 1 of 3 files"
-    assert err.startswith(f"pytest-energy: can't write {store.path(KEY, A)}: Input/output error; mend that")
+    assert err.startswith(f"pytest-energy: can't write {store.path(KEY, A)}: Input/output error; fix that")
 
 
 def test_prune_never_takes_a_pinned_session_alone(cli: Cli, tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def test_prune_takes_tests_that_a_run_has_not(cli: Cli, store: Store, tmp_path: 
         (["--keep=some"], "must be a whole number of at least 1. Got 'some'."),
         (["--older-than=-1"], "must be a number of days of at least 0, such as 30. Got '-1'."),
         (["--older-than=nan"], "Got 'nan'."),
-        (["--keep=4", "--machine=h200"], "no baseline is of the machine 'h200'. The machines are: h100"),
+        (["--keep=4", "--machine=h200"], "no baseline of the machine 'h200'. The machines are: h100"),
         (["--missing-tests-from=none.json"], "none.json can't be read"),
     ],
 )

@@ -61,4 +61,4 @@ def test_a_folder_without_a_repository_is_refused(
     monkeypatch.chdir(tmp_path)
     status, _, err = cli("bisect", "main")
     assert status == 2
-    assert "is in no git working tree" in err
+    assert "is not in a git working tree" in err

@@ -98,7 +98,7 @@ def test_a_calibration_is_validated_with_the_baselines(cli: Cli, run_json: Path,
     folder = tmp_path / "baselines"
     cli("calibrate", run_json, "--baselines", folder)
     status, out, _ = cli("baselines", "validate", "--baselines", folder)
-    assert (status, out) == (0, f"1 file in {folder}: all sound\n")
+    assert (status, out) == (0, f"1 file in {folder}: all valid\n")
     path = folder / KEY / "calibration.json"
     path.write_text(path.read_text("ascii").replace('"ready_power_w": 1', '"ready_power_w": -1'), "ascii")
     status, out, err = cli("baselines", "validate", "--baselines", folder)

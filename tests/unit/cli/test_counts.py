@@ -63,7 +63,7 @@ def test_judge_leaves_out_the_run_itself(cli: Cli, tmp_path: Path, folder: Path)
 def test_accept_takes_counts_once(cli: Cli, tmp_path: Path, folder: Path) -> None:
     """Equal counts are one session more; taken twice, they are there once."""
     run = written(tmp_path / "run.json", replace(by_counts(12), verdict=Verdict.PASS))
-    for text in ("1 taken", "1 there already"):
+    for text in ("1 added", "1 already stored"):
         status, out, _ = cli("accept", run, f"--baselines={folder}")
         assert status == 0
         assert text in out
@@ -122,7 +122,7 @@ def test_the_list_names_what_such_baselines_hold(cli: Cli, folder: Path) -> None
         "2025-11-20",
         "09:00",
     ]
-    assert "all sound" in cli("baselines", "validate", f"--baselines={folder}").out
+    assert "all valid" in cli("baselines", "validate", f"--baselines={folder}").out
 
 
 def test_folders_of_counts_differ_where_counts_do(cli: Cli, tmp_path: Path, folder: Path) -> None:

@@ -44,7 +44,7 @@ def test_a_run_of_100_mb_is_not_read(cli: Cli, tmp_path: Path) -> None:
     for command in (("show", path), ("export", path, tmp_path / "x.csv"), ("compare", path, path)):
         status, out, err = cli(*command)
         assert (status, out) == (2, "")
-        assert f"{path} can't be read: it has 100,000,000 bytes, of which at most 64,000,000 are read" in err
+        assert f"{path} can't be read: it has 100,000,000 bytes, but at most 64,000,000 are read" in err
 
 
 def test_the_limit_is_one_of_size(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

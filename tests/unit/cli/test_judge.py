@@ -55,7 +55,7 @@ def test_a_run_that_does_not_say_by_what_it_was_judged(cli: Cli, tmp_path: Path)
     notes = document(out)["run_notes"]
     assert "0 of 1 verdict as in the run" in notes
     assert f"{WORK}: regression, and pass in the run" in notes
-    assert any(note.startswith("the run does not say by what its tests were judged") for note in notes)
+    assert any(note.startswith("the run does not store the rules of its tests") for note in notes)
     assert cli("judge", run, f"--baselines={folder}", "--tolerance=0.5")[0] == 0
 
 
@@ -79,7 +79,10 @@ def test_a_folder_that_is_not_there_is_said(cli: Cli, tmp_path: Path) -> None:
     """Else a wrong name would look like a project without baselines."""
     run = kept(tmp_path / "run.json", by(at(10.0), Policy()))
     _, out, _ = cli("judge", run, f"--energy-baselines={tmp_path / 'none'}", "--json")
-    assert f"there is no folder {tmp_path / 'none'}: there are no baselines" in document(out)["run_notes"]
+    assert (
+        f"{tmp_path / 'none'} is not a folder: nothing is compared with baselines"
+        in document(out)["run_notes"]
+    )
 
 
 def test_a_session_of_its_own_does_not_judge_a_run(cli: Cli, tmp_path: Path) -> None:
@@ -136,7 +139,7 @@ def test_accept_writes_a_copy_unless_told(cli: Cli, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in Store(folder).paths()}
     status, out, _ = cli("judge", *runs, "--accept", f"--baselines={folder}")
     assert status == 0
-    assert "into the baselines: 1 taken" in out
+    assert "to the baselines: 1 added" in out
     assert {path: path.read_bytes() for path in Store(folder).paths()} == before
     cli("judge", *runs, "--accept", "--write", f"--baselines={folder}")
     (path,) = Store(folder).paths()
@@ -154,7 +157,7 @@ def test_baselines_that_can_not_be_written_cost_no_report(
         "judge", run, "--accept", "--write", f"--baselines={folder}", f"--out={out}", f"--out={tmp_path}/b.md"
     )
     assert status == 2
-    assert "ERROR: 0 written, and not:" in shown
+    assert "ERROR: 0 written, but not:" in shown
     assert "test_work.json: Input/output error" in err
     assert [one["id"] for one in json.loads(out.read_text(encoding="utf-8"))["tests"]] == [WORK]
     assert (tmp_path / "b.md").is_file()
@@ -163,7 +166,7 @@ def test_baselines_that_can_not_be_written_cost_no_report(
 @pytest.mark.parametrize(
     ("words", "because"),
     [
-        (["--write"], "--write is for --accept"),
+        (["--write"], "--write needs --accept"),
         (["again", "--out=a.json"], "--out holds one run"),
         (["--out=a.pdf"], ".csv"),
     ],

@@ -82,7 +82,7 @@ def test_a_name_that_no_test_has(cli: Cli, folder: Path) -> None:
     """The name, the folder and what there is instead are told."""
     status, out, err = cli("show", "test_outher[x-1]", "--baselines", folder)
     assert (status, out) == (2, "")
-    assert f"no baseline in {folder} is of 'test_outher[x-1]'. Did you mean {OTHER_ID}?" in err
+    assert f"{folder} has no baseline of 'test_outher[x-1]'. Did you mean {OTHER_ID}?" in err
 
 
 def test_a_folder_without_baselines(cli: Cli, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def parent(child: str, *, then: str = "time.sleep(60)", is_apart: bool = False) 
 def given_up(code: str, *, once: Callable[[], bool]) -> CommandError:
     """The error of a timeout that came *once* the program had begun: a busy machine is given more time."""
     for timeout_s in (0.7, 3.5, 17.5):
-        with pytest.raises(CommandError, match=f"not over after timeout_s={timeout_s};") as caught:
+        with pytest.raises(CommandError, match=f"still running after timeout_s={timeout_s};") as caught:
             python(code, timeout_s=timeout_s).run(0, None)
         if once():
             break
@@ -186,8 +186,8 @@ def test_what_can_not_be_started_is_an_error(name: str) -> None:
         ({"args": []}, "the list is empty"),
         ({"args": ["serve", 8000]}, "word 1 of the list is of type int"),
         ({"args": ["true"], "env": {"N": 3}}, r"env\['N'\] is of type int"),
-        ({"args": ["true"], "timeout_s": 0.0}, "timeout_s is 0"),
-        ({"args": ["true"], "cwd": "no/such/folder"}, "'no/such/folder', which is no folder"),
+        ({"args": ["true"], "timeout_s": 0.0}, "timeout_s must be above 0. Got 0.0"),
+        ({"args": ["true"], "cwd": "no/such/folder"}, "'no/such/folder', which is not a folder"),
     ],
 )
 def test_what_is_no_command_is_refused(arguments: dict[str, Any], match: str) -> None:

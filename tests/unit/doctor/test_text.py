@@ -24,7 +24,7 @@ def report(bench: Bench) -> Report:
         "rapl",
         Reason(
             "through powercap: /sys/x has mode 0400",
-            ("Until the next boot: sudo chmod a+r /sys/x", "For good: y"),
+            ("Until the next boot: sudo chmod a+r /sys/x", "Permanently: y"),
         ),
         Reason("through perf: paranoid is 4"),
     )
@@ -45,10 +45,10 @@ def test_the_text_says_it_all(report: Report) -> None:
     assert row.endswith("hard work")
     text = "\n".join(lines)
     assert (
-        "absent\n  rapl\n    through powercap: /sys/x has mode 0400\n"
-        "    Until the next boot: sudo chmod a+r /sys/x\n    For good: y\n    through perf: paranoid is 4\n"
+        "absent\n  rapl\n    through powercap: /sys/x has mode 0400\n    Until the next boot: sudo chmod "
+        "a+r /sys/x\n    Permanently: y\n    through perf: paranoid is 4\n"
     ) in text
-    assert "there, but not taken\n  estimate: other sensors measure" in text
+    assert "available, not used\n  estimate: other sensors measure" in text
     assert (
         "permissions\n  nvml: /dev/nvidia0 (mode 0666): granted\n"
         "  rapl: /sys/x (mode 0400): refused; until the next boot:\n    sudo chmod a+r /sys/x\n"

@@ -78,5 +78,5 @@ def test_no_token_names_the_variable(server: ForgeServer, provider: str) -> None
 
 def test_a_token_with_a_line_in_it_makes_no_header(server: ForgeServer) -> None:
     """It is refused before it leaves, and not shown."""
-    with pytest.raises(SettingsError, match=r"holds characters that no token has$"):
+    with pytest.raises(SettingsError, match=r"has characters that no token can have$"):
         job_of("github", {**on_github(server), "GITHUB_TOKEN": "a\r\nX-Evil: 1"})

@@ -55,7 +55,7 @@ def test_a_slowdown_during_the_window_makes_it_void(bits: int) -> None:
     assert because is not None
     assert because.startswith("gpu:0: ")
     assert "slowdown" in because or "power brake" in because
-    assert because.endswith(" looks during the window")
+    assert because.endswith(" checks during the window")
     assert measured(bench).void_because is None
 
 
@@ -70,7 +70,7 @@ def test_a_foreign_process_that_computes_makes_the_window_void() -> None:
     bench = NvmlBench(processes=(41, 42))
     bench.system.kin = {41: False, 42: True}
     reading = measured(bench, samples=((1_000, 41, 3), (1_000, 42, 97)))
-    assert reading.void_because == "gpu:0: process 41, which isn't this run's, computed during the window"
+    assert reading.void_because == "gpu:0: process 41 of another program computed during the window"
 
 
 def test_what_has_a_named_channel_open_is_taken_for_this_runs() -> None:
@@ -82,7 +82,7 @@ def test_what_has_a_named_channel_open_is_taken_for_this_runs() -> None:
     bench.meter.adopt((), on=("gpu:0",))
     assert measured(bench, samples=((9_000, 41, 3),)).void_because is None
     because = measured(bench, processes=(41, 42)).void_because
-    assert because == "gpu:0: process 42, which isn't this run's, started or ended during the window"
+    assert because == "gpu:0: process 42 of another program started or ended during the window"
 
 
 def test_own_processes_may_compute() -> None:
@@ -101,7 +101,7 @@ def test_a_foreign_process_that_comes_or_goes_makes_the_window_void(
     bench = NvmlBench(processes=before)
     bench.system.kin = {41: False}
     because = measured(bench, processes=after).void_because
-    assert because == "gpu:0: process 41, which isn't this run's, started or ended during the window"
+    assert because == "gpu:0: process 41 of another program started or ended during the window"
 
 
 def test_a_foreign_process_that_only_waits_is_noted() -> None:
@@ -110,7 +110,7 @@ def test_a_foreign_process_that_only_waits_is_noted() -> None:
     bench.system.kin = {41: False}
     reading = measured(bench)
     assert reading.void_because is None
-    assert reading.quality == ("gpu:0: process 41, which isn't this run's, holds it but didn't compute",)
+    assert reading.quality == ("gpu:0: process 41 of another program holds it, but didn't compute",)
 
 
 def test_a_foreign_process_of_which_nobody_knows_what_it_does_makes_the_window_void() -> None:

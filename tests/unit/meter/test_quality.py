@@ -184,7 +184,7 @@ def test_nothing_seen_is_no_reason() -> None:
 def test_one_look_at_a_cause_is_enough() -> None:
     """A slowdown with a cause is a reason from the first look on, and the sentence counts the looks."""
     because = quality.why_disturbed(watched(set(), {Slowdown.SOFTWARE_THERMAL}, set()))
-    assert because == "gpu:0: software thermal slowdown in 1 of 3 looks during the window"
+    assert because == "gpu:0: software thermal slowdown in 1 of 3 checks during the window"
 
 
 def test_a_slowdown_without_a_cause_is_a_reason_when_seen_twice() -> None:
@@ -192,15 +192,15 @@ def test_a_slowdown_without_a_cause_is_a_reason_when_seen_twice() -> None:
     once, twice = watched(set(), {Slowdown.HARDWARE}), watched({Slowdown.HARDWARE}, {Slowdown.HARDWARE})
     assert quality.why_disturbed(once) is None
     assert quality.device_notes(once) == (
-        "gpu:0: hardware slowdown in one look, perhaps only a change of clocks",
+        "gpu:0: hardware slowdown in one check, perhaps only a change of clocks",
     )
-    assert quality.why_disturbed(twice) == "gpu:0: hardware slowdown in 2 of 2 looks during the window"
+    assert quality.why_disturbed(twice) == "gpu:0: hardware slowdown in 2 of 2 checks during the window"
 
 
 def test_all_causes_are_named() -> None:
     """Several slowdowns are one sentence."""
     because = quality.why_disturbed(watched({Slowdown.HARDWARE, Slowdown.HARDWARE_THERMAL}))
-    assert because == "gpu:0: hardware slowdown, hardware thermal slowdown in 1 of 1 looks during the window"
+    assert because == "gpu:0: hardware slowdown, hardware thermal slowdown in 1 of 1 checks during the window"
 
 
 def test_a_setting_that_is_told_once_only_has_not_changed() -> None:
@@ -256,15 +256,14 @@ def test_a_round_outside_the_band_is_noted() -> None:
     """More than 10 degrees off, a round says so."""
     reading = quality.beside(one_round(72.0), [one_round(60.0), one_round(None)])
     assert reading.void_because is None
-    assert reading.quality == ("gpu:0: 72 degrees C, where the other rounds have 60 degrees C",)
+    assert reading.quality == ("gpu:0: 72 degrees C, the other rounds 60 degrees C",)
 
 
 def test_a_round_far_outside_the_band_is_void() -> None:
     """More than 25 degrees off, its joules and its phases' are those of another device."""
     reading = quality.beside(one_round(34.0), [one_round(60.0)])
     assert reading.void_because == (
-        "gpu:0: 34 degrees C, where the other rounds have 60 degrees C: more than 25 degrees off, so not "
-        "comparable"
+        "gpu:0: 34 degrees C, the other rounds 60 degrees C: more than 25 degrees off, so not comparable"
     )
     assert reading.energy_j is None
     assert [phase.energy_j for phase in reading.phases] == [None]

@@ -44,7 +44,7 @@ def test_a_round_too_many_is_void() -> None:
     meter.open(TEST).close()
     reading = meter.open(TEST).close()
     assert reading.energy_j is None
-    assert reading.void_because == f"the replay file has 1 round(s) for {TEST}, all of them taken"
+    assert reading.void_because == f"the replay file has 1 round(s) for {TEST}, all of them used"
 
 
 def test_a_test_that_the_file_does_not_name_is_unmeasured() -> None:
@@ -96,7 +96,7 @@ def test_phases_come_from_the_file() -> None:
     prefill, decode = window.close().phases
     assert prefill == known
     assert (decode.name, decode.energy_j, decode.samples) == ("decode", None, 3)
-    assert decode.quality == ("the replay file doesn't hold this phase",)
+    assert decode.quality == ("the replay file doesn't have this phase",)
 
 
 def test_the_file_is_one_sensor() -> None:

@@ -374,7 +374,7 @@ def test_a_phase_in_which_no_time_passed_has_no_joules() -> None:
     reading = window.close()
     (nothing,) = reading.phases
     assert (nothing.energy_j, nothing.duration_s) == (None, 0.0)
-    assert nothing.quality[0].endswith("the clock went back or stood")
+    assert nothing.quality[0].endswith("the clock went back or stood still")
     assert reading.energy_j == pytest.approx(100.0, rel=1e-4)
 
 

@@ -263,13 +263,13 @@ def ungiven() -> Facts:
 @pytest.mark.parametrize(
     ("facts", "because"),
     [
-        (ungiven, "it doesn't tell what it reads: RuntimeError: board lost"),
-        (lambda: None, "it doesn't tell what it reads: AttributeError: 'NoneType' object has no"),
-        (lambda: Facts(key_parts=(b"H100",)), "it tells b'H100' of what it reads, which is no text"),  # type: ignore[arg-type]
-        (lambda: Facts(shown={"uuid": 7}), "it tells 7 of what it reads, which is no text"),  # type: ignore[dict-item]
-        (lambda: Facts(fixed={"limit": None}), "it tells None of what it reads, which is no text"),  # type: ignore[dict-item]
-        (lambda: Facts(fixed=[("limit", "7")]), "it doesn't tell what it reads: AttributeError: 'list'"),  # type: ignore[arg-type]
-        (Mock, "it doesn't tell what it reads: TypeError: "),
+        (ungiven, "it doesn't report what it reads: RuntimeError: board lost"),
+        (lambda: None, "it doesn't report what it reads: AttributeError: 'NoneType' object has no"),
+        (lambda: Facts(key_parts=(b"H100",)), "it reports b'H100' as what it reads, which is not text"),  # type: ignore[arg-type]
+        (lambda: Facts(shown={"uuid": 7}), "it reports 7 as what it reads, which is not text"),  # type: ignore[dict-item]
+        (lambda: Facts(fixed={"limit": None}), "it reports None as what it reads, which is not text"),  # type: ignore[dict-item]
+        (lambda: Facts(fixed=[("limit", "7")]), "it doesn't report what it reads: AttributeError: 'list'"),  # type: ignore[arg-type]
+        (Mock, "it doesn't report what it reads: TypeError: "),
     ],
 )
 def test_a_sensor_that_doesn_t_tell_what_it_reads_is_absent(

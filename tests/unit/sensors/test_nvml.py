@@ -152,7 +152,7 @@ def without_counter(**values: object) -> FakeGpu:
 @pytest.mark.parametrize(
     ("function", "reason"),
     [
-        ("nvmlDeviceGetPowerUsage", "doesn't tell its power of the moment"),
+        ("nvmlDeviceGetPowerUsage", "doesn't report its present power"),
         ("nvmlDeviceGetEnforcedPowerLimit", "its power limit: Not Supported"),
     ],
 )

@@ -80,7 +80,8 @@ def test_no_events_is_absent(tmp_path: Path) -> None:
     """A kernel without RAPL events is told with the module to load."""
     paths = PerfPaths(power=tmp_path / "power")
     assert why_absent(paths) == (
-        f"there is no {tmp_path}/power: no RAPL events here. On a machine of your own: sudo modprobe rapl"
+        f"{tmp_path}/power doesn't exist: this kernel has no RAPL events. On your own machine: sudo modprobe "
+        "rapl"
     )
 
 

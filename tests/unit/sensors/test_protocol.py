@@ -38,4 +38,4 @@ def test_what_is_no_joules_is_a_fault_of_the_sensor(value: object, words: str) -
     """A text that could be read as a number is none either; sensor, channel and value are named."""
     with pytest.raises(SensorError) as error:
         checked_j(value, "board", "gpu:0")
-    assert str(error.value) == f"gpu:0: the sensor board gave {words}, which is no number of joules"
+    assert str(error.value) == f"gpu:0: the sensor board gave {words}, which is not a number of joules"

@@ -164,7 +164,7 @@ def test_a_reset_is_no_wrap(tree: FakePowercap, clock: HandClock, after_uj: int)
     tree.stop_idling()
     clock.sleep_s(1.0)
     tree.set(counter, after_uj)
-    with pytest.raises(SensorError, match=rf"{PACKAGE}: .*energy_uj went from \d+ to {after_uj} uJ"):
+    with pytest.raises(SensorError, match=rf"{PACKAGE}: .*energy_uj changed from \d+ to {after_uj} uJ"):
         sensor.read_j(PACKAGE)
 
 
@@ -203,7 +203,7 @@ def test_a_read_that_comes_too_late_is_a_fault(tree: FakePowercap, clock: HandCl
     before_j = sensor.read_j(PACKAGE)
     clock.sleep_s(range_uj * 1e-6 / 2000.0)
     tree.use(counter, range_uj + 5_000_000)
-    with pytest.raises(SensorError, match=r"wasn't read for \d+\.\d s, in which it may have wrapped unseen"):
+    with pytest.raises(SensorError, match=r"wasn't read for \d+\.\d s, so it may have wrapped unseen"):
         sensor.read_j(PACKAGE)
     clock.sleep_s(1.0)
     tree.use(counter, 3_000_000)
@@ -315,13 +315,13 @@ def test_a_zone_without_range_is_refused(tree: FakePowercap) -> None:
     """Without its range a counter's wraps can't be told."""
     tree.add("intel-rapl:0", "package-0", idle_uj=0)
     (tree.root / "intel-rapl:0" / "max_energy_range_uj").write_text("0\n")
-    assert "holds 0: wraps can't be told" in why_absent(tree)
+    assert "holds 0: wraps can't be detected" in why_absent(tree)
 
 
 def test_a_package_that_stands_still_is_absent(tree: FakePowercap) -> None:
     """A counter that doesn't move for a second is no sensor, not a CPU of 0 W."""
     counter = tree.add("intel-rapl:0", "package-0", idle_uj=0)
-    assert why_absent(tree) == f"{counter} did not move for 1 s: it is no sensor"
+    assert why_absent(tree) == f"{counter} did not move for 1 s: it measures nothing"
 
 
 def test_memory_that_stands_still_is_left_out(tree: FakePowercap, clock: HandClock) -> None:
