@@ -47,7 +47,7 @@ class ModelFacts:
         for name in ("parameters", "macs", "size_bytes"):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= 0):
-                raise NotMeasurable(f"{name} of a model is {value}; it is a count of at least 0")
+                raise NotMeasurable(f"{name} of a model is {value}; it must be a count of at least 0")
 
 
 def energy_per_sample(energy_j: float, samples: int) -> float:

@@ -94,8 +94,8 @@ def cache_hit_rate(cached_token_count: int, prompt_token_count: int) -> float:
     """
     if cached_token_count > prompt_token_count:
         raise NotMeasurable(
-            f"{cached_token_count} cached tokens of {prompt_token_count} looked up: "
-            "the two counts are not of one load"
+            f"{cached_token_count} cached tokens of {prompt_token_count} looked up: the two counts are of "
+            f"different loads"
         )
     return finite(cached_token_count, "number of cached tokens") / positive(
         prompt_token_count, "number of prompt tokens"

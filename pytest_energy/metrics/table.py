@@ -1,4 +1,4 @@
-"""What each metric is called, means and is measured in, and the paper's correlations to put beside ours.
+"""The table of metrics: name, unit, meaning, source; and the paper's correlations for comparison.
 
 Source:
     Sanchez-Mompo, Mavromatis, Li, Katsaros, Khan: Green MLOps to Green GenOps: An Empirical Study of Energy
@@ -24,7 +24,7 @@ class Metric:
         unit: SI; `1` for a plain number.
         source: Where it is defined.
         formula: In short.
-        meaning: What it tells, in a few words.
+        meaning: What it measures, in a few words.
         label: For an axis, with the unit; empty where name and unit make one.
         is_ranked: It describes the model or its configuration, so the rows of a group are ranked by it.
             Latencies are not: they are results beside the joules.
@@ -86,7 +86,7 @@ _METRICS = (
         unit="1/s",
         source=_DISCRIMINATIVE_SOURCE,
         formula="parameters / duration of a round",
-        meaning="parameters worked through a second, as in the authors' notebook",
+        meaning="parameters processed per second, as in the authors' notebook",
         label="work done (parameters/s)",
     ),
     Metric(
@@ -94,14 +94,14 @@ _METRICS = (
         unit="1/s",
         source=_DISCRIMINATIVE_SOURCE,
         formula="accuracy x work_done / mean of CPU and GPU utilisation",
-        meaning="right answers and throughput for the share of the system that they keep busy",
+        meaning="accuracy and throughput, over the share of the system in use",
     ),
     Metric(
         name="work_per_unit_power",
         unit="1/(s W)",
         source=_DISCRIMINATIVE_SOURCE,
         formula="work_done / mean power",
-        meaning="throughput for each watt",
+        meaning="throughput per watt",
         label="work done per watt (parameters/J)",
     ),
     Metric(
@@ -109,7 +109,7 @@ _METRICS = (
         unit="W",
         source=_DISCRIMINATIVE_SOURCE,
         formula="total power / parameters",
-        meaning="power for each parameter, all channels",
+        meaning="power per parameter, all channels",
         label="energy scaling factor (W/parameter)",
     ),
     Metric(
@@ -117,7 +117,7 @@ _METRICS = (
         unit="W",
         source=_DISCRIMINATIVE_SOURCE,
         formula="GPU power / parameters",
-        meaning="power for each parameter, GPU alone",
+        meaning="power per parameter, GPU alone",
         label="GPU energy scaling factor (W/parameter)",
     ),
     Metric(
@@ -125,7 +125,7 @@ _METRICS = (
         unit="1",
         source=_BOTH_SOURCE,
         formula="model size / memory",
-        meaning="model over main memory in use (discriminative), or over all GPU memory (generative)",
+        meaning="share of the main memory in use (discriminative), or of all GPU memory (generative)",
         label="model size / memory",
     ),
     Metric(
@@ -133,7 +133,7 @@ _METRICS = (
         unit="1/s",
         source=_OURS,
         formula="samples / duration of a round",
-        meaning="throughput in samples, beside work_done",
+        meaning="throughput in samples",
         label="samples per second",
     ),
     Metric(
@@ -149,7 +149,7 @@ _METRICS = (
         unit="1/s",
         source=_GENERATIVE_SOURCE,
         formula="requests / duration",
-        meaning="inference requests a second",
+        meaning="requests per second",
         label="request rate (requests/s)",
     ),
     Metric(
@@ -157,7 +157,7 @@ _METRICS = (
         unit="1",
         source=_GENERATIVE_SOURCE,
         formula="cached prompt tokens / prompt tokens",
-        meaning="share of the prompts that the prefix cache answered",
+        meaning="share of prompt tokens served from the prefix cache",
     ),
     Metric(
         name="average_output_token_length",
@@ -195,7 +195,7 @@ _TIMES = (
             unit="s",
             source=_OURS,
             formula=f"{which} time from a request's schedule to its sending",
-            meaning="how well the load kept to its schedule",
+            meaning="how closely the load followed its schedule",
         )
         for name, which in (
             ("lateness_p50_s", "median"),
@@ -208,39 +208,43 @@ _TIMES = (
         unit="1/s",
         source=_OURS,
         formula="answers / time from the first request to the last token",
-        meaning="answers a second; below request_rate by the tail, or by saturation",
+        meaning="answers per second; below request_rate because of the tail, or of saturation",
     ),
     _unranked(
         name="output_token_rate",
         unit="1/s",
         source="vLLM, `vllm bench serve`",
         formula="output tokens / time from the first request to the last token",
-        meaning="tokens written a second",
+        meaning="output tokens per second",
     ),
     _unranked(
         name="goodput",
         unit="1/s",
         source="vLLM, `vllm bench serve --goodput`",
-        formula="answers that keep all limits of latency / time of the load",
-        meaning="good answers a second",
+        formula="answers within all limits of latency / time of the load",
+        meaning="answers per second that keep the limits",
     ),
     _unranked(
         name="queue_depth",
         unit="1",
         source="vLLM, `vllm:num_requests_waiting`",
-        formula="most requests seen waiting in the engine",
-        meaning="asked about once a second",
+        formula="largest number of requests waiting in the engine",
+        meaning="sampled about once per second",
     ),
 )
 
 _PER_TOKEN = tuple(
     _unranked(name=name, unit="J", source=_OURS, formula=formula, meaning=meaning)
     for name, formula, meaning in (
-        ("energy_per_output_token", "joules of a round / output tokens", "the price of a written token"),
-        ("energy_per_token", "joules of a round / prompt and output tokens", "the same over all tokens"),
-        ("net_energy_per_output_token", "net joules / output tokens", "less idle power"),
-        ("net_energy_per_token", "net joules / prompt and output tokens", "less idle power"),
-        ("net_energy_per_sample", "net joules / requests", "joules a request less idle power"),
+        ("energy_per_output_token", "joules of a round / output tokens", "energy per output token"),
+        (
+            "energy_per_token",
+            "joules of a round / prompt and output tokens",
+            "energy per token, prompt included",
+        ),
+        ("net_energy_per_output_token", "net joules / output tokens", "the same, above idle power"),
+        ("net_energy_per_token", "net joules / prompt and output tokens", "the same, above idle power"),
+        ("net_energy_per_sample", "net joules / requests", "energy per request, above idle power"),
     )
 )
 
@@ -256,9 +260,9 @@ _LAYER_TYPES = (
     "between",
 )
 _LAYER_FIGURES = {
-    "energy_j": ("J", "joules of a forward pass in these layers, replayed apart"),
+    "energy_j": ("J", "joules of these layers per forward pass, replayed alone"),
     "uncertainty_j": ("J", "standard uncertainty of these joules"),
-    "duration_s": ("s", "seconds of a forward pass in these layers, replayed apart"),
+    "duration_s": ("s", "seconds of these layers per forward pass, replayed alone"),
 }
 _LAYERS = (
     *(
@@ -278,20 +282,24 @@ _LAYERS = (
             (
                 "layers_explained_share",
                 "sum over types / whole pass",
-                "joules that layers replayed apart make up",
+                "share of the joules that the replayed layers explain",
             ),
-            ("layers_explained_share_uncertainty", "standard uncertainty", "of the share of the joules"),
+            ("layers_explained_share_uncertainty", "standard uncertainty", "of the share of joules"),
             (
                 "layers_explained_active_share",
                 "sum over types / whole pass",
-                "joules above ready power that layers apart make up",
+                "share of the joules above ready power",
             ),
             (
                 "layers_explained_time_share",
                 "sum over types / whole pass",
-                "seconds that layers apart make up",
+                "share of the seconds",
             ),
-            ("layers_unexplained_macs_share", "MACs outside layers / MACs", "work that no layer type holds"),
+            (
+                "layers_unexplained_macs_share",
+                "MACs outside layers / MACs",
+                "share of the MACs outside all layer types",
+            ),
         )
     ),
 )
@@ -302,13 +310,13 @@ _OPERATORS = tuple(
         (
             "operators_explained_share",
             "sum over operators / whole",
-            "active joules that operators replayed apart make up",
+            "share of the active joules that the replayed operators explain",
         ),
         ("operators_explained_share_uncertainty", "standard uncertainty", "of the share of active joules"),
-        ("operators_explained_time_share", "sum over operators / whole", "seconds that they make up"),
-        ("operators_forward_share", "sum over operators / whole", "active joules of the forward pass"),
-        ("operators_backward_share", "sum over operators / whole", "active joules of the backward pass"),
-        ("operators_optimiser_share", "sum over operators / whole", "active joules of the optimiser"),
+        ("operators_explained_time_share", "sum over operators / whole", "share of the seconds"),
+        ("operators_forward_share", "sum over operators / whole", "share of active joules, forward pass"),
+        ("operators_backward_share", "sum over operators / whole", "share of active joules, backward pass"),
+        ("operators_optimiser_share", "sum over operators / whole", "share of active joules, optimiser"),
     )
 )
 
@@ -321,7 +329,7 @@ _COUNTERS = tuple(
         unit="1",
         source=_OURS,
         formula=f"MACs of one sample by {counter}",
-        meaning="shown where the two ways to count differ by more than 20 %",
+        meaning="shown if the two ways to count differ by more than 20 %",
     )
     for name, counter in (("macs_flop_counter", "torch's flop counter"), ("macs_thop", "thop"))
 )

@@ -37,8 +37,8 @@ _PACKAGES = {"pytest_benchmark": "pytest-benchmark", "pytest_codspeed": "pytest-
 # Tried: pytest-benchmark 4.0.0 (runs with pytest 8 only), 5.3.1; pytest-codspeed 4.5.0, 5.0.4.
 _KNOWN_MAJORS = ("4", "5")
 _EXPLANATION = (
-    "--energy-benchmark had called the benchmarked function again, in rounds of its own, before this test "
-    "failed. If the test counts calls or looks at what they have changed, run it without."
+    "--energy-benchmark called the benchmarked function again, in its own rounds, before this test failed. "
+    "If the test counts calls or checks what they changed, run it without this option."
 )
 _LONGEST_ERROR = 200  # characters: some lines of a reason
 
@@ -53,8 +53,9 @@ def measure_benchmarks(config: pytest.Config, *, is_off: bool) -> None:
     brought = {name for name in (_COMMON, _CODSPEED) if any(hasattr(plugin, name) for plugin in plugins)}
     if not brought:
         raise SettingsError(
-            "--energy-benchmark (ini value energy_benchmark) measures tests with the fixture benchmark, and "
-            "no plugin of this run brings one: install pytest-benchmark or pytest-codspeed, or leave it out"
+            "--energy-benchmark (ini value energy_benchmark) measures tests that use the fixture benchmark, "
+            "but no plugin of this run provides it: install pytest-benchmark or pytest-codspeed, or remove "
+            "the option"
         )
     are_skipped = config.getoption("--benchmark-skip", default=False)
     if not (is_off or are_skipped):
@@ -111,7 +112,7 @@ def finish(item: pytest.Item, measurement: Measurement) -> None:
     Where no call of `benchmark` came to its end there are no rounds, and the record says so.
     """
     if _has_fixture(item):
-        measurement.give_up("the test has the fixture benchmark, but no call of it came to its end")
+        measurement.give_up("the test uses the fixture benchmark, but no call of it was completed")
     else:  # pytest-codspeed replaces `runtest` of the item, so that of its class is the test
         _measure(BenchmarkWork(what="the whole test", target=type(item).runtest, args=(item,)), item)
 
@@ -267,7 +268,7 @@ class BenchmarkWork:
         if self.may_repeat or reading.void_because is None:
             return reading
         calls = "one call" if self.iterations == 1 else f"{self.iterations} calls"
-        why = f"a round holds {calls}, as benchmark.pedantic was given a setup or a teardown"
+        why = f"a round holds {calls}, because benchmark.pedantic has a setup or a teardown"
         return replace(reading, void_because=f"{reading.void_because} ({why})")
 
     def description(self, _round_count: int, /) -> WorkDescription:

@@ -55,7 +55,7 @@ def append_step_summary(view: View, path: Path) -> str:
         return f"no job summary: {path} (GITHUB_STEP_SUMMARY) can't be written: {error.strerror or error}"
     return (
         f"no job summary: {path} holds {used_bytes} bytes of the {STEP_LIMIT_BYTES} that a step may write, "
-        f"and this run's report needs {len(encoded)}; run it in a step of its own"
+        f"and this run's report needs {len(encoded)}; run pytest in its own step"
     )
 
 

@@ -20,8 +20,7 @@ from pytest_energy.work import Work
 from pytest_energy.yardstick import is_yardstick
 
 _A_BLOCK = Absent(
-    "the test measures a block of its own, which runs once; hand it over as a function, "
-    "energy.measure(work), and one more call of it is counted"
+    "the test measures a block, which runs once; to count its work, measure a function: energy.measure(work)"
 )
 
 FAILURES = (Exception, SystemExit, pytest.fail.Exception, pytest.skip.Exception)
@@ -79,7 +78,7 @@ class Counter:
             self.result = work.counts(self._traced)
         except FAILURES as error:
             text = " ".join(described(error.__cause__ or error).split())
-            self.result = Absent(f"the call that was to be counted failed: {text[:_LONGEST_ERROR]}")
+            self.result = Absent(f"the counted call failed: {text[:_LONGEST_ERROR]}")
         finally:
             self.is_counting = False
 

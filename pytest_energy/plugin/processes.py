@@ -289,9 +289,9 @@ def _skipped_notes(test_ids: Iterable[str]) -> Iterator[str]:
     """That tests were skipped, in a sentence; it names the first of them."""
     skipped = [*test_ids]
     if len(skipped) == 1:
-        yield f"1 energy test was skipped, and has no verdict: {skipped[0]}"
+        yield f"1 energy test was skipped and has no verdict: {skipped[0]}"
     elif skipped:
-        yield f"{len(skipped)} energy tests were skipped, and have no verdict, {skipped[0]} the first of them"
+        yield f"{len(skipped)} energy tests were skipped and have no verdict. The first is {skipped[0]}"
 
 
 def _key(report: pytest.TestReport) -> tuple[str, str]:

@@ -100,8 +100,8 @@ class Summary:
         self._write_step_summary()
         if whole_runs and not self._is_whole:
             self._notices.append(
-                f"{whole_runs[0]} holds the whole run: of it `pytest-energy export` makes a report, and "
-                "`pytest-energy accept` the baselines"
+                f"{whole_runs[0]} holds the whole run: make a report with `pytest-energy export`, and "
+                f"baselines with `pytest-energy accept`"
             )
         return self._is_whole
 

@@ -112,7 +112,7 @@ def why_nothing(unended: Iterable[str], *, has_begun: bool) -> str:
         has_begun: Rounds of it were begun.
     """
     if names := ", ".join(map(repr, unended)):
-        return f"the window {names} did not come to its end: it was never closed, or left by an error"
+        return f"the window {names} was not completed: it was never closed, or an error ended it"
     if has_begun:
-        return "its rounds ended in an error, and the test went on"
+        return "its rounds ended with an error, and the test continued"
     return UNUSED

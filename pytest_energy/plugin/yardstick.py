@@ -66,7 +66,7 @@ class RunYardstick:
         if mode is YardstickMode.OFF:
             return "--energy-yardstick=off"
         if run.scheduler is not None:
-            return "both sides of a comparison run on one card in turns"
+            return "both sides of a comparison take turns on one GPU"
         if run.provenance is not Provenance.MEASURED:
             return f"the joules of this run are {run.provenance}, not measured"
         if not self._sets:
@@ -140,7 +140,7 @@ class RunYardstick:
         }
 
     def _unmeasured(self, loads: LoadSet) -> tuple[Record, ...]:
-        because = self._why_not_ready(loads) or "no test came after the first one that used CUDA"
+        because = self._why_not_ready(loads) or "no test ran after the first one that used CUDA"
         measurements = [self._measurement(load, loads.domains) for load in loads.loads]
         for measurement in measurements:
             measurement.give_up(because)

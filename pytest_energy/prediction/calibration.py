@@ -106,11 +106,11 @@ class Calibration:
             return usable
         name, excess = self._excess(usable)
         if excess > MOST_EXCESS:
-            return Absent(f"its {name} in an average call lie {_times(excess)} outside what is calibrated")
+            return Absent(f"its {name} in an average call are {_times(excess)} outside the calibrated range")
         if not 0 < (energy_j := self.costs.energy_j(usable)) < MOST_NUMBER:
-            return Absent(f"its joules come out as {energy_j:.3g}, by what the calibrated tests cost")
+            return Absent(f"by the costs of the calibrated tests it would use {energy_j:.3g} J")
         if (log_width := self.log_width * (1 + math.log2(excess))) > MOST_LOG_WIDTH:
-            return Absent("its interval would reach farther than a hundred times to each side")
+            return Absent("its interval would be wider than a factor of 100 to each side")
         factor = math.exp(log_width)
         return Prediction(
             energy_j=energy_j,
@@ -151,7 +151,7 @@ def calibrated(
     groups = {one.group for one in observations}
     if len(groups) < LEAST_GROUP_COUNT or len(observations) < LEAST_TEST_COUNT:
         raise NotMeasurable(
-            f"{machine_key}: {len(observations)} tests of {len(groups)} models; a calibration takes at least "
+            f"{machine_key}: {len(observations)} tests of {len(groups)} models; a calibration needs at least "
             f"{LEAST_TEST_COUNT} tests of {LEAST_GROUP_COUNT} models, measured and with counts"
         )
     return Calibration(

@@ -26,7 +26,7 @@ FORMAT_VERSION = 1
 MOST_BYTES = 4_000_000
 """A test takes some 150 bytes, so that 20,000 of them fit."""
 
-_ADVICE = "restore it from version control, or make it anew with pytest-energy calibrate"
+_ADVICE = "restore it from version control, or create it again with pytest-energy calibrate"
 
 
 class _HeldOut(Document, frozen=True, kw_only=True, rename={"test_id": "id"}):
@@ -97,7 +97,7 @@ def load(store: Store, path: Path) -> Calibration:
     calibration = from_json_text(text, str(path))
     if (place := path_of(store, calibration.machine_key)) != path:
         raise BaselineError(
-            f"{path} is the calibration of {calibration.machine_key!r}, whose place is {place}; {_ADVICE}"
+            f"{path} is the calibration of {calibration.machine_key!r}, which belongs in {place}; {_ADVICE}"
         )
     return calibration
 
@@ -152,13 +152,15 @@ def _decoded(text: str, source: str) -> _Calibration:
     value = parse(text, source)
     if (version := format_of(value, source)) > FORMAT_VERSION:
         raise FormatError(
-            f"{source}: format is {version}, and this pytest-energy knows {FORMAT_VERSION}: upgrade it"
+            f"{source}: format is {version}, and this pytest-energy supports {FORMAT_VERSION}: upgrade it"
         )
     document = decode(value, _Calibration, source)
     _check_amounts(document, source)
     if len(document.held_out) < LEAST_TEST_COUNT:
         count = len(document.held_out)
-        raise FormatError(f"{source}: held_out has {count} tests; at least {LEAST_TEST_COUNT} tell the error")
+        raise FormatError(
+            f"{source}: held_out has {count} tests; at least {LEAST_TEST_COUNT} are needed to know the error"
+        )
     if unknown := {*document.host_s, *document.device_s, *document.active_j} - document.ranges.keys():
         raise FormatError(f"{source}: ranges lacks {min(unknown)!r}, which has a cost")
     return document

@@ -36,7 +36,7 @@ def features_of(counts: Counts) -> Features | Absent:
         for name, amount in _of_entry(entry, counts.settings):
             amounts[name] = amounts.get(name, 0.0) + amount
     if not amounts.get(CALLS):
-        return Absent(f"{counts.source} counted no operators: joules are predicted from those alone")
+        return Absent(f"{counts.source} counted no operators, which a prediction needs")
     return {name: amount for name, amount in sorted(amounts.items()) if amount > 0 and math.isfinite(amount)}
 
 

@@ -50,7 +50,7 @@ def observation_of(record: Record) -> Observation | Absent:
     if isinstance(features := _features_of(record), Absent):
         return features
     if (ready_power_w := ready_power_of(record)) is None:
-        return Absent("power of the card with nothing at work is not known")
+        return Absent("the ready power of the GPU is not known")
     try:
         return Observation(
             test_id=record.test_id,

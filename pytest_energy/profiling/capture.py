@@ -129,7 +129,7 @@ class _Capture:
         if left_bytes is not None and wanted_bytes > left_bytes:
             raise NotMeasurable(
                 f"energy.layers: the inputs of the layers of {self.kind} don't fit in memory: at layer "
-                f"{name!r} {to_text(wanted_bytes, 'B')} are wanted and {to_text(left_bytes, 'B')} are free "
+                f"{name!r} {to_text(wanted_bytes, 'B')} are needed and {to_text(left_bytes, 'B')} are free "
                 f"on {tensor.device}, after {to_text(self._copied_bytes, 'B')}; give a smaller batch"
             )
         copied = _copy(tensor)

@@ -124,7 +124,9 @@ the whole's (docs/results/h100-layers.json, h100-layers-vit.json)."""
 def reasons_of(figures: Mapping[str, tuple[float | None, str | None]]) -> dict[str, str]:
     """Why each of *figures*, which stand beside their reasons, is `None`, by its name."""
     return {
-        name: because or "the whole has none" for name, (figure, because) in figures.items() if figure is None
+        name: because or "the whole call has none"
+        for name, (figure, because) in figures.items()
+        if figure is None
     }
 
 
@@ -193,8 +195,8 @@ class Explained:
         if share is None or share <= _SLOWER:
             return None
         return (
-            f"the parts take {share:.1f} times as long as the whole: apart they wait for the host, and a "
-            "device that is kept awake draws more than ready power"
+            f"the parts take {share:.1f} times as long as the whole: replayed alone they wait for the host, "
+            f"and a device kept awake draws more than ready power"
         )
 
     @property

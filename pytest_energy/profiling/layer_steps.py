@@ -54,7 +54,7 @@ class TrainingStep:
         loss = self.loss(self.module(*self.args, **self.kwargs))
         if not isinstance(loss, torch.Tensor):
             raise EnergyError(
-                f"energy.layers: loss= gave a {type(loss).__name__}, not a tensor of one number"
+                f"energy.layers: loss= returned a {type(loss).__name__}, not a tensor of one number"
             )
         loss.backward()  # type: ignore[no-untyped-call]
         if self.optimizer is not None:
@@ -211,7 +211,7 @@ def _check_fits(tensors: "tuple[torch.Tensor, ...]", free: "Callable[[torch.devi
         if left_bytes is not None and wanted_bytes > left_bytes:
             raise NotMeasurable(
                 f"energy.layers: a copy of the weights takes {to_text(wanted_bytes, 'B')}, and "
-                f"{to_text(left_bytes, 'B')} are free on {device}: it is what the steps are undone with"
+                f"{to_text(left_bytes, 'B')} are free on {device}: it is needed to undo the steps"
             )
 
 
@@ -225,7 +225,9 @@ def training_step(
     """
     module = check_module(module, "layers")
     if loss is None:
-        raise EnergyError("energy.layers: a training step takes loss=, which makes a number of the output")
+        raise EnergyError(
+            "energy.layers: a training step needs loss=, a function from the output to one number"
+        )
     if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
         raise EnergyError(
             f"energy.layers: optimizer= is a {type(optimizer).__name__}, not a torch.optim.Optimizer"

@@ -252,14 +252,14 @@ def _result(
 def _notes(module: "torch.nn.Module", calls: Sequence[LayerCall]) -> Iterator[str]:
     if unwrapped(module) is not module:
         yield (
-            f"the whole pass is {type(module).__name__}'s, the parts are run without it: "
-            "what it fuses is in the whole alone"
+            f"the whole pass is {type(module).__name__}'s, and the parts run without it: only the whole has "
+            f"what it fuses"
         )
     fused = sum(isinstance(layer, torch.nn.TransformerEncoderLayer) for layer in module.modules())
     if fused:
         yield (
             f"{fused} TransformerEncoderLayer may run as one kernel each in the whole pass; "
-            "the parts are their layers apart"
+            "the parts are their layers, run one by one"
         )
     copied = dict.fromkeys(type(call.layer).__name__ for call in calls if call.is_copied)
     if copied:

@@ -122,7 +122,7 @@ class GpuLoad:
         devices = self._devices
         if devices is None:
             if not torch.cuda.is_available():
-                raise NotMeasurable(f"torch {torch.__version__} sees no GPU through CUDA")
+                raise NotMeasurable(f"torch {torch.__version__} finds no GPU through CUDA")
             devices = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
         try:
             self._pairs = [

@@ -146,8 +146,8 @@ def _counted(
         macs = count(twin, args, kwargs)
     if macs == 0:
         raise NotMeasurable(
-            f"the MACs of {kind} can't be counted: no convolution, matrix product or attention was seen; "
-            "quantised and custom kernels are not known to the counter"
+            f"the MACs of {kind} can't be counted: no convolution, matrix product or attention was found; "
+            f"the counter does not support quantised and custom kernels"
         )
     return macs
 

@@ -384,7 +384,7 @@ class _Capture:
     def _stop(self, because: str) -> None:
         kept = to_text(sum(self._storages.values()), "B")
         self.stopped_because = (
-            f"what the operators of the work are given can't be kept: {because}, with {len(self.calls)} "
+            f"the inputs of the operators can't be kept: {because}, with {len(self.calls)} "
             f"calls and {kept} kept; give a smaller batch, or one step of the work"
         )
         self.forget()
@@ -414,5 +414,5 @@ class _Capture:
         if counts["compiled"]:
             yield (
                 f"{counts['compiled']} calls of compiled code run as operators in the parts: "
-                "what compiling fuses is in the whole alone"
+                "only the whole has what compiling fuses"
             )

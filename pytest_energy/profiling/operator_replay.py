@@ -90,7 +90,7 @@ def grouped(calls: Sequence[OperatorCall], key: Callable[[OperatorCall], str], *
 def _why_not_repeated(call: OperatorCall) -> str | None:
     """Why the first replay of *call* fails, or `None`."""
     if not all(map(_has_memory, tensors_in((call.args, call.kwargs)))):
-        return "the work has given back the memory of what it was given"
+        return "the work has freed the memory of its inputs"
     try:
         with torch.inference_mode():
             call.again()

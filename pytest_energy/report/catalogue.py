@@ -119,7 +119,7 @@ def of_sweep(sweep: batch.Sweep) -> Plan | str:
 def _rounds_plans(run: View, context: RoundsContext) -> Iterator[Plan | str]:
     alone = sum(row.judgement.comparison is None for row in run.rows)
     if alone:
-        yield f"{alone} of {len(run.rows)} tests were compared with no baseline: no figure of their rounds"
+        yield f"{alone} of {len(run.rows)} tests were not compared with a baseline: no figure of their rounds"
     for row in run.rows:
         if row.judgement.comparison is None:
             continue

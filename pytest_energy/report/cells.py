@@ -39,7 +39,7 @@ _LEGEND = {
     Provenance.ESTIMATED: "~ estimated, not measured: worked out from processor time and rated power, "
     "may be wrong by a factor of {factor}",
     Provenance.REPLAYED: "r replayed from a file, not measured in this run",
-    Provenance.PREDICTED: "p predicted from counts, as runs on that machine were calibrated; not measured",
+    Provenance.PREDICTED: "p predicted from counts by a calibration of that machine, not measured",
 }
 
 
@@ -138,7 +138,8 @@ def legend(view: View) -> list[str]:
     lines = [*filter(None, (mark_text(provenance, machines) for provenance in dict.fromkeys(marked)))]
     if SCOPE in heads(view.rows):
         lines.append(
-            "scope: what the joules are of, where more was at work; an estimate beside is never added"
+            "scope: what the joules include, if other hardware worked too; the estimate beside them is not "
+            "added"
         )
     if any(row.uncertainty_j is not None for row in view.rows):
         lines.append("+- one standard uncertainty of the mean of the rounds")

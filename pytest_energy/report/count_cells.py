@@ -72,7 +72,7 @@ def notes(comparison: CountsComparison) -> list[str]:
     rises = ((name, values) for name, values in comparison.rises.items() if name != WEIGHTED_WORK)
     texts += [f"risen: {rise_text(name, *values)}" for name, values in rises]
     if not comparison.is_repeating:
-        texts.append("what does not repeat is shown as least to most, and compared so")
+        texts.append("counts that vary are shown and compared as a range, least to most")
     hidden = len(comparison.settings) + comparison.change_count - len(rows(comparison))
     if hidden:
         texts.append(f"{count_text(hidden, 'lighter change')} not shown")

@@ -97,8 +97,8 @@ def mistake_text(error: Exception) -> str:
     place = traceback.extract_tb(error.__traceback__)[-1]
     what = f"{described(error)} ({Path(place.filename).name}:{place.lineno})"
     if isinstance(error, MemoryError):
-        return f"{what}; there is too little memory"
-    return f"{what}; this is a mistake in pytest-energy: report it"
+        return f"{what}; out of memory"
+    return f"{what}; this is a bug in pytest-energy: please report it"
 
 
 def made(what: str, make: Callable[[View], T], run: View) -> T:

@@ -101,7 +101,7 @@ def _marks(baseline: Baseline) -> list[str]:
 
     def mark(record: Record) -> str:
         if record is level.pending:
-            return "judges nothing yet: an improvement, until another follows"
+            return "not used yet: an improvement that no second session confirms"
         if record in level.pinned:
             return "pinned, a new level" if level.is_new and record is level.entries[0] else "pinned"
         return "" if record in level.entries else "no longer used"
@@ -162,21 +162,20 @@ def drift_text(baseline: Baseline) -> str:
     """Whether the newest sessions have crept up from the pinned ones, in a sentence."""
     sessions = level_of(baseline.entries).entries
     if len(sessions) < _LEAST_FOR_DRIFT:
-        return (
-            f"drift  needs {_LEAST_FOR_DRIFT} sessions to be told, the first {PINNED_COUNT} for a reference"
-        )
+        return f"drift  needs {_LEAST_FOR_DRIFT} sessions, the first {PINNED_COUNT} as the reference"
     try:
         drift = creep(
             [statistics.fmean(record.round_energies_j) for record in sessions], pinned_count=PINNED_COUNT
         )
     except NotMeasurable as error:
-        return f"drift  can't be told: {error}"
+        return f"drift  not available: {error}"
     if drift is None:
-        return f"drift  none that stands out from chance, against the first {PINNED_COUNT} sessions"
+        return f"drift  none beyond chance, compared with the first {PINNED_COUNT} sessions"
     since = PINNED_COUNT + drift.began
     began = sessions[since]
     return (
-        f"drift  {percent_change_text(drift.ratio)} against the first {PINNED_COUNT} sessions, since session "
+        f"drift  {percent_change_text(drift.ratio)} compared with the first {PINNED_COUNT} sessions, since "
+        f"session "
         f"{baseline.entries.index(began) + 1} ({_time_text(began, '%Y-%m-%d')}, commit {_commit_text(began)})"
     )
 

@@ -236,7 +236,7 @@ def _with_reasons(judgement: Judgement) -> Judgement:
 
 
 def _why(value: float | None) -> str:
-    return "no reason was given" if value is None else f"it came out as {value}"
+    return "no reason was given" if value is None else f"its value is {value}"
 
 
 def _is_finite(value: object) -> bool:

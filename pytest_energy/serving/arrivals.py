@@ -40,7 +40,7 @@ class Schedule:
     def __post_init__(self) -> None:
         if not self.rate > 0:
             raise SettingsError(
-                f"a rate of {self.rate} requests a second; it must be above 0, or infinity for all at once"
+                f"a rate of {self.rate} requests per second; it must be above 0, or infinity for all at once"
             )
         if not self.burstiness > 0:
             raise SettingsError(f"burstiness {self.burstiness}; it must be above 0 (1 is a Poisson process)")

@@ -170,7 +170,7 @@ class _Traffic:
                     break
                 token_times_s += [loop.time() - start_s] * event.count
         if count != request.output_tokens:
-            because = f"answered {count} tokens, not the {request.output_tokens} that were asked"
+            because = f"answered {count} tokens, not the {request.output_tokens} requested"
             raise EngineError(self._engine.name, request.request_id, because)
         self._places.put_nowait(token_times_s[-1])
         return Served(

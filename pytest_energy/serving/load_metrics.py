@@ -20,7 +20,7 @@ from pytest_energy.serving.slo import Slo
 
 _TIMES_ABSENT = {
     "goodput": "no limits of latency were given: energy.requests(slo=...)",
-    "queue_depth": "the engine does not tell how many requests wait",
+    "queue_depth": "the engine does not report how many requests wait",
 }
 _VRAM_ABSENT = "the engine runs without a GPU, so there is no GPU memory to compare with"
 
@@ -39,7 +39,7 @@ def generative_metrics(
         Sanchez-Mompo et al. 2025, section 6.2.2.
     """
     if not loads:
-        raise NotMeasurable("no load was run, so there is nothing to compute metrics of")
+        raise NotMeasurable("no load was run, so it has no metrics")
     request_count = sum(len(load.served) for load in loads)
     formulas: dict[str, Callable[[], float]] = {
         "energy_per_sample": lambda: generative.energy_per_sample(
@@ -47,11 +47,11 @@ def generative_metrics(
         ),
         "flops": lambda: _flops(loads, engine_facts.shape),
         "model_size_to_ram": lambda: generative.model_size_to_ram(
-            known(engine_facts.size_bytes, "the engine does not tell the size of its model"),
+            known(engine_facts.size_bytes, "the engine does not report the size of its model"),
             known(engine_facts.vram_bytes, _VRAM_ABSENT),
         ),
         "parameters": lambda: generative.parameters(
-            known(engine_facts.parameters, "the engine does not tell its parameters")
+            known(engine_facts.parameters, "the engine does not report its parameters")
         ),
         "request_rate": lambda: _request_rate(loads),
         "cache_hit_rate": lambda: _cache_hit_rate(loads),
@@ -126,7 +126,7 @@ def request_macs(shape: DecoderShape, *, prompt_tokens: int, output_tokens: int)
 
 
 def _flops(loads: Sequence[LoadResult], shape: DecoderShape | None) -> float:
-    because = "the engine does not tell its decoder's shape, so operations can't be counted"
+    because = "the engine does not report the shape of its decoder, so operations can't be counted"
     dense = known(shape, because)
     counts = [
         request_macs(dense, prompt_tokens=request.prompt_tokens, output_tokens=request.output_tokens)

@@ -236,6 +236,6 @@ class LoadResult:
     def _per_second(self, count: int) -> float:
         if self.duration_s <= 0:
             raise NotMeasurable(
-                f"engine {self.engine}: {len(self.served)} answers took no time; the clock stood"
+                f"engine {self.engine}: {len(self.served)} answers took no time; the clock did not advance"
             )
         return count / self.duration_s

@@ -75,7 +75,7 @@ def random_tokens(
     if vocabulary < 1:
         raise SettingsError(f"a vocabulary of {vocabulary} tokens; it needs at least 1")
     if not 0 <= shared_prefix_share <= 1:
-        raise SettingsError(f"shared_prefix_share is {shared_prefix_share}; it is a share, from 0 to 1")
+        raise SettingsError(f"shared_prefix_share is {shared_prefix_share}; it must be a share from 0 to 1")
     known = range(vocabulary)
     prefix = _generator(f"{seed}/prefix").choices(known, k=round(shared_prefix_share * max(lengths)))
     rest = _generator(f"{seed}/{round_index}")
@@ -106,7 +106,7 @@ def drawn_lengths(
     (8, 8, 8)
     """
     if count < 1:
-        raise SettingsError(f"{count} lengths asked for; ask for at least 1")
+        raise SettingsError(f"{count} lengths requested; request at least 1")
     if not 1 <= low <= high:
         raise SettingsError(f"lengths from {low} to {high}; give 1 <= low <= high")
     rng = _generator(f"{seed}/lengths")
@@ -146,7 +146,7 @@ def prompt_file(
     if known and len(known) < len(entries):
         where = next(where for where, _, length in entries if length is None)
         raise SettingsError(
-            f"{where} says no output_tokens and other lines do; add it, or give output_tokens="
+            f"{where} has no output_tokens, but other lines have; add it, or give output_tokens="
         )
     return PromptSet(prompts=tuple(prompt for _, prompt, _ in entries), output_tokens=known or None)
 

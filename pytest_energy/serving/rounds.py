@@ -60,13 +60,14 @@ class LoadPlan:
 
     def __post_init__(self) -> None:
         if self._lengths is None:
-            raise SettingsError("energy.requests: nothing says how long the answers are; give output_tokens=")
+            raise SettingsError("energy.requests: the length of the answers is missing; give output_tokens=")
         if self.duration_s is not None:
             if not self.duration_s > 0:
                 raise SettingsError(f"energy.requests: duration_s is {self.duration_s}; it must be above 0")
             if math.isinf(self.schedule.rate):
                 raise SettingsError(
-                    "energy.requests: duration_s needs a finite rate; all at once they arrive in no time"
+                    "energy.requests: duration_s needs a finite rate; requests sent all at once have no "
+                    "duration"
                 )
 
     @property
@@ -140,8 +141,8 @@ def lateness_note(load: LoadResult) -> str:
         for time_s in (load.lateness.p99_s, load.lateness.max_s, load.harmless_lateness_s)
     )
     return (
-        f"requests left late: {p99} at p99, {longest} at most, where up to {limit} changes nothing. "
-        "Something holds the event loop or the CPU: see what else runs there, or lower the rate"
+        f"requests were sent late: {p99} at p99, {longest} at most; up to {limit} has no effect. The event "
+        f"loop or the CPU is busy: end other programs, or lower the rate"
     )
 
 
@@ -178,7 +179,7 @@ class LoadWork:
     loop_factory: Callable[[], AbstractEventLoop] | None = None
     loads: list[LoadResult] = field(default_factory=list)
     _part: tuple[float, float] | None = None
-    _whole_because: str = "no warm-up load decided which part is steady"
+    _whole_because: str = "no warm-up load determined which part is steady"
     _first: Batch | None = None
     _next: Batch | None = None
 
@@ -215,9 +216,10 @@ class LoadWork:
         names, domains = ", ".join(lacking), {Channel.domain_of(name) for name in measured}
         if any(Channel.domain_of(name) in domains for name in lacking):
             raise SettingsError(
-                f"{self.plan.engine.name}: channels names {names}; here: {', '.join(sorted(measured))}"
+                f"{self.plan.engine.name}: channels names {names}; this run measures "
+                f"{', '.join(sorted(measured))}"
             )
-        return f"nothing here measures {names}, which the engine names as its channels"
+        return f"this run does not measure {names}, the channels of the engine"
 
     def newest(self, round_count: int) -> tuple[LoadResult, ...]:
         """The loads of the newest rounds; all where no round was measured."""
@@ -306,7 +308,9 @@ class LoadWork:
     def counts(self, _trace: Trace, /) -> Counts | Absent:
         """Of the loads that were run: no other one is."""
         if self.has_warm_up and len(self.loads) == 1 and self.loads[0].cache is not None:
-            return Absent("one load was run, with what the cache had from before; only the next ones repeat")
+            return Absent(
+                "only one load was run, on a cache filled before it; loads repeat from the second on"
+            )
         return load_counts(self.loads[1:] or self.loads)
 
     def metrics(self, record: Record) -> Metrics:
@@ -324,7 +328,7 @@ class LoadWork:
 
     def _decide(self, load: LoadResult) -> None:
         if load.schedule.is_closed_loop:
-            self._whole_because = "in a closed loop the load is steady for another stretch in each round"
+            self._whole_because = "in a closed loop the steady part of the load differs from round to round"
             return
         part = steady_span(load)
         if isinstance(part, Absent):
@@ -360,7 +364,7 @@ def _scaled(reading: Reading, load: LoadResult, part: tuple[float, float]) -> Re
     span = f"from {part[0]:.2f} s to {part[1]:.2f} s of each load, without its start and its tail"
     worth = answers_between(load, *part)
     if worth <= 0:
-        because = f"no token was written in the part that counts, {span}"
+        because = f"no token was generated in the part that counts, {span}"
         return replace(reading, channels={}, void_because=because, phases=())
     counted = reading.counting(PART, len(load.served) / worth)
     if counted.void_because is not None:

@@ -29,12 +29,10 @@ class Slo:
     def __post_init__(self) -> None:
         limits = {"ttft_s": self.ttft_s, "tpot_s": self.tpot_s, "e2e_s": self.e2e_s}
         if all(limit is None for limit in limits.values()):
-            raise SettingsError(
-                "an Slo without a limit is kept by every answer; give ttft_s, tpot_s or e2e_s"
-            )
+            raise SettingsError("Slo needs at least one limit: ttft_s, tpot_s or e2e_s")
         for name, limit in limits.items():
             if limit is not None and not (limit > 0 and math.isfinite(limit)):
-                raise SettingsError(f"Slo({name}={limit!r}): a limit is a number of seconds above 0")
+                raise SettingsError(f"Slo({name}={limit!r}): a limit must be a number of seconds above 0")
 
     def is_kept(self, *, ttft_s: float, tpot_s: float | None, e2e_s: float) -> bool:
         """Whether an answer with these times keeps every limit.

@@ -66,7 +66,7 @@ def steadiness(result: LoadResult) -> Steadiness:
     Source:
         Counting only settled time: the ML.ENERGY benchmark. The rules of saturation are this project's.
     """
-    is_saturated, because = None, "no rate was asked, so there is none to fall behind"
+    is_saturated, because = None, "no request rate was set, so the engine can't fall behind one"
     if math.isfinite(result.schedule.rate):
         is_saturated, because = _saturation(result)
     span = Absent("an engine that falls behind is never steady") if is_saturated else steady_span(result)
@@ -197,9 +197,11 @@ def _saturation(result: LoadResult) -> tuple[bool | None, str]:
     overload = _least_overload(arrivals, usual, *variations)
     if overload <= 0 or growth >= overload:
         needed = (
-            f"falling behind would leave {overload:.0f} or more" if overload > 0 else "so may falling behind"
+            f"falling behind would leave {overload:.0f} or more"
+            if overload > 0
+            else "an engine that falls behind may leave as many"
         )
-        return None, f"too short to tell: {because}; {needed}"
+        return None, f"too short for a decision: {because}; {needed}"
     return False, because
 
 

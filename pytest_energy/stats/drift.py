@@ -76,7 +76,7 @@ def creep(energies_j: Sequence[float], *, pinned_count: int) -> Creep | None:
     """
     if not 1 <= pinned_count <= len(energies_j):
         raise NotMeasurable(
-            f"{pinned_count} sessions to pin of {len(energies_j)}; at least 1, and no more than there are"
+            f"{pinned_count} sessions to pin of {len(energies_j)}; pin at least 1, and at most all"
         )
     if not all(math.isfinite(energy_j) and energy_j > 0 for energy_j in energies_j):
         raise NotMeasurable("a session without joules above 0 has no place in a history")

@@ -50,7 +50,7 @@ class EventTree:
         # A device has a range of the same name, from its first kernel to its last.
         whole = (one for one in _all_of(roots) if one.name == WORK and _sort_of(one) == _OPERATOR)
         if (work := next(whole, None)) is None:
-            raise NotMeasurable("the work profiles itself by torch, which has one profiler")
+            raise NotMeasurable("the work uses torch.profiler itself, and only one can run")
         self._span_ns: tuple[int, int] = work.start_time_ns, work.end_time_ns
         self.main_thread: int = work.start_tid
         self._walk(roots)

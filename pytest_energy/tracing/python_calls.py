@@ -52,7 +52,7 @@ def python_calls(work: Callable[[], object], places: Places) -> list[CountEntry]
         NotMeasurable: Another profiler is at work, or there are too many calls.
     """
     if sys.getprofile() is not None or threading.getprofile() is not None:
-        raise NotMeasurable("another profiler is at work")
+        raise NotMeasurable("another profiler is running")
     counter = _Counter()
     threading.setprofile(counter)
     sys.setprofile(counter)
@@ -63,7 +63,7 @@ def python_calls(work: Callable[[], object], places: Places) -> list[CountEntry]
         sys.setprofile(None)
         threading.setprofile(None)
     if counter.left < 0:
-        raise NotMeasurable(f"the work makes more than {MOST_CALLS:,} calls of functions")
+        raise NotMeasurable(f"the work makes more than {MOST_CALLS:,} function calls")
     return _entries(counter.calls, places)
 
 

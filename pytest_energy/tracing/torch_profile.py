@@ -84,7 +84,7 @@ def profiled(work: Callable[[], object], *, places: Places | None) -> Profile:
     flat = results.events()
     if len(flat) > MOST_EVENTS:
         raise NotMeasurable(
-            f"a call of the work is {len(flat):,} events, and at most {MOST_EVENTS:,} are counted: "
+            f"a call of the work has {len(flat):,} events, and at most {MOST_EVENTS:,} are counted: "
             "give a smaller piece of it as `traced`"
         )
     with without_collections():

@@ -128,14 +128,14 @@ def _counted(call: _Call, places: Places, start_s: float, *, most_s: float, call
 def _by_torch(call: _Call, places: Places, most_s: float) -> _Counted | None:
     """By torch's profiler; `None` where the work doesn't use torch."""
     if torch_profile.is_busy():
-        raise NotMeasurable("another profiler of torch is at work")
+        raise NotMeasurable("another profiler of torch is running")
     warm_up()
     frames = FrameCounter(_MOST_FRAMES)
     first = torch_trace(frames.around(call), places=None)
     if not first.has_used_torch:
         if 2 * first.call_s + first.cost_s > most_s:
             raise NotMeasurable(
-                "the work calls no operator of torch, and there is no time for a call that counts functions"
+                "the work calls no operator of torch, and no time is left for a call that counts functions"
             )
         return None
     again = _second_trace(call, places, first, frames, most_s)

@@ -278,7 +278,7 @@ def test_a_skipped_test_is_told_as_skipped(
     run = project.run("--energy-strict", *options)
     run.result.assert_outcomes(skipped=8)
     assert run.ids == []
-    first = "8 energy tests were skipped, and have no verdict, test_work.py::test_inside the first of them"
+    first = "8 energy tests were skipped and have no verdict. The first is test_work.py::test_inside"
     assert run.document is not None
     assert run.document["run_notes"] == [first]
     assert first in run.text

@@ -340,8 +340,7 @@ def test_a_setup_explains_a_void_round(stand_in: Benchmarks, monkeypatch: pytest
     run = stand_in.run()
     assert run.verdict() == "void"
     assert (
-        "a round holds one call, as benchmark.pedantic was given a setup or a teardown"
-        in run.test()["reason"]
+        "a round holds one call, because benchmark.pedantic has a setup or a teardown" in run.test()["reason"]
     )
 
 
@@ -395,7 +394,7 @@ def test_work(benchmark):
     run = benchmarks.run()
     run.result.assert_outcomes(failed=1)
     assert "assert len(calls) <= 4" in run.text
-    assert "--energy-benchmark had called the benchmarked function again" in run.text
+    assert "--energy-benchmark called the benchmarked function again, in its own rounds" in run.text
 
 
 def test_a_repeated_test_starts_anew(stand_in: Benchmarks) -> None:
@@ -420,7 +419,7 @@ def pytest_runtest_protocol(item, nextitem):
     )
     run = stand_in.run()
     run.result.assert_outcomes(passed=1, failed=1)
-    assert "had called the benchmarked function again" not in run.text
+    assert "called the benchmarked function again, in its own rounds" not in run.text
 
 
 def test_a_failing_verdict_is_not_explained_by_calls(benchmarks: Benchmarks) -> None:
@@ -430,7 +429,7 @@ def test_a_failing_verdict_is_not_explained_by_calls(benchmarks: Benchmarks) -> 
     run.result.assert_outcomes(failed=1)
     assert run.verdict() == "over-budget"
     assert run.test()["samples"] == 2
-    assert "had called the benchmarked function again" not in run.text
+    assert "called the benchmarked function again, in its own rounds" not in run.text
 
 
 def test_the_marker_sets_the_rounds(stand_in: Benchmarks) -> None:
@@ -455,7 +454,7 @@ def test_arguments(benchmark):
     run = benchmarks.run()
     run.result.assert_outcomes(passed=1, failed=1)
     assert "ValueError: invalid literal for int()" in run.text
-    assert "had called the benchmarked function again" not in run.text
+    assert "called the benchmarked function again, in its own rounds" not in run.text
 
 
 def test_a_benchmark_that_did_not_happen_is_unmeasured(stand_in: Benchmarks) -> None:
@@ -463,7 +462,7 @@ def test_a_benchmark_that_did_not_happen_is_unmeasured(stand_in: Benchmarks) -> 
     stand_in.write("def test_work(benchmark):\n    pass\n")
     run = stand_in.run()
     assert run.verdict() == "unmeasured"
-    because = "the test has the fixture benchmark, but no call of it came to its end"
+    because = "the test uses the fixture benchmark, but no call of it was completed"
     assert run.test()["unmeasured_because"] == because
 
 

@@ -71,7 +71,7 @@ def test_what_is_not_written_costs_nothing_else(
     assert name in error
     assert "Input/output error" in error
     assert "fix that, or name another" in error
-    assert "out.json holds the whole run: of it `pytest-energy export` makes a report" in run.text
+    assert "out.json holds the whole run: make a report with `pytest-energy export`" in run.text
 
 
 def test_no_whole_run_is_named_where_there_is_none(two: Project, monkeypatch: pytest.MonkeyPatch) -> None:

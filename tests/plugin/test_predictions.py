@@ -49,7 +49,9 @@ def test_a_broken_calibration_stops_the_run_before_the_work(
     calibration_file.write_text(text, encoding="ascii")
     result = pytester.runpytest("--energy-sensors=estimate")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"*{calibration_file.name}: format is 2, and this pytest-energy knows 1*"])
+    result.stderr.fnmatch_lines(
+        [f"*{calibration_file.name}: format is 2, and this pytest-energy supports 1*"]
+    )
 
 
 def _test(pytester: pytest.Pytester, *options: str) -> dict[str, object]:

@@ -111,4 +111,4 @@ def test_a_channel_that_is_not_here_is_an_error(project: Project) -> None:
             assert "channels names cpu:nowhere; here: cpu:" in run.text
         else:
             assert run.test()["verdict"] == verdict
-            assert "nothing here measures gpu:0" in run.test()["reason"]
+            assert "this run does not measure gpu:0" in run.test()["reason"]

@@ -348,7 +348,7 @@ def test_a_run_in_turns_with_another_has_none(wall: Project) -> None:
     )
     wall.write(CONFTEST + in_turns, "conftest.py")
     because = absent_because(measured(wall, "--energy-yardstick=on"))
-    assert because == "both sides of a comparison run on one card in turns"
+    assert because == "both sides of a comparison take turns on one GPU"
 
 
 @pytest.mark.parametrize("mode", ["yes", "ON", ""])

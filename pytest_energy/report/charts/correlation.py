@@ -105,7 +105,7 @@ def notes(group: Group, choice: Choice = ALL) -> tuple[str, ...]:
     empty = [metric for metric in ranked if metric not in drawn and metric != _SAME]
     without = [row.label for row in group.rows if row.energy_per_sample_j is None]
     absent = [
-        f"{_name(name)} is absent in places: {sentence('; '.join(reasons))}."
+        f"{_name(name)} is missing for some models: {sentence('; '.join(reasons))}."
         for name, reasons in group.absent.items()
         if name in drawn or name == AGAINST
     ]

@@ -130,7 +130,7 @@ def _why_none(name: str, record: Record) -> str:
     sensor = next((sensor for sensor in record.sensors if name in sensor.channels), None)
     tick_s = None if sensor is None else sensor.tick_s
     if tick_s is None:
-        return "read at a window's edges alone" if sensor is not None else _NOT_HELD
+        return "read only at the edges of a window" if sensor is not None else _NOT_HELD
     longest_s = max(reading.duration_s * reading.call_count for reading in record.usable_rounds)
     if longest_s < _FEWEST_TICKS * tick_s:
         return f"a window is shorter than two ticks of {to_text(tick_s, 's', digits=3)}"

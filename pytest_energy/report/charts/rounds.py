@@ -111,7 +111,7 @@ def compared_rounds(
     """
     record, comparison = judgement.record, judgement.comparison
     if comparison is None:
-        return "it was compared with no baseline"
+        return "it was not compared with a baseline"
     basis = next((basis for basis in _BASES if basis.text == comparison.basis), None)
     if basis is None:
         return f"it was compared by {comparison.basis!r}, which this version doesn't know"

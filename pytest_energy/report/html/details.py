@@ -109,9 +109,9 @@ def facts(judgement: Judgement) -> list[list[str]]:
         "group": record.group,
         "samples per round": None if record.samples is None else str(record.samples),
         "output tokens per round": None if record.output_tokens is None else str(record.output_tokens),
-        "joules are of": scope_text(record) or None,
+        "joules include": scope_text(record) or None,
         "outcome of the test": None if judgement.outcome == "passed" else judgement.outcome,
-        "joules are": None if record.provenance is Provenance.MEASURED else record.provenance.value,
+        "provenance of joules": None if record.provenance is Provenance.MEASURED else record.provenance.value,
         **record.workload,
         **record.engine_settings,
     }

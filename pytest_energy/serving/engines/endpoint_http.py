@@ -110,7 +110,7 @@ def check_is_plain(encoding: str | None) -> None:
         ServerFault: The page is compressed.
     """
     if encoding is not None and encoding.strip().lower() not in {"", "identity"}:
-        raise ServerFault(f"the page is compressed ({shortened(encoding)}), which was not asked for")
+        raise ServerFault(f"the page is compressed ({shortened(encoding)}), which was not requested")
 
 
 def check_size(size_bytes: int, most_bytes: int) -> None:
@@ -126,11 +126,11 @@ def check_size(size_bytes: int, most_bytes: int) -> None:
 def reason_of(error: Exception, *, timeout_s: float) -> str:
     """Why a request failed, in words."""
     if isinstance(error, TimeoutError):
-        return f"nothing came for {timeout_s:g} s"
+        return f"no data for {timeout_s:g} s"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused; is the server running?"
     if isinstance(error, socket.gaierror):
-        return f"the name of the host isn't known ({error.strerror})"
+        return f"the host name can't be resolved ({error.strerror})"
     return shortened(f"{type(error).__name__}: {error}") if str(error) else type(error).__name__
 
 
@@ -205,26 +205,26 @@ def _why_no_address(base_url: Hidden[object]) -> str | None:
     because = _fault_of_url(base_url.value)
     if because is None:
         return None
-    return f"base_url is no address of a server: {because}; give http://127.0.0.1:8000, say"
+    return f"base_url is not the address of a server: {because}; give one such as http://127.0.0.1:8000"
 
 
 def _fault_of_url(url: object) -> str | None:
     if not isinstance(url, str):
         return f"it is of type {type(url).__name__}, not a text"
     if any(character.isspace() or not character.isprintable() for character in url):
-        return "it holds a space or the end of a line"
+        return "it contains a space or a line break"
     try:
         parts = urlsplit(url)
         scheme, host, port = parts.scheme, parts.hostname or "", parts.port
         host.encode("idna")  # as it is looked up
     except ValueError:
-        return "its host is no name, or its port no number up to 65535"
+        return "its host is not valid, or its port is not a number up to 65535"
     is_place = port != 0 and (_NAME.fullmatch(host) is not None or ":" in host)
     faults = {
-        "it has no http:// or https:// with a host": scheme not in DEFAULT_PORTS or not host,
-        "its host is no name, or its port is 0": not is_place,
+        "it must begin with http:// or https:// and a host": scheme not in DEFAULT_PORTS or not host,
+        "its host is not valid, or its port is 0": not is_place,
         "it has a query or a fragment": bool(parts.query or parts.fragment),
-        "there is an @ behind its host; in a password, write / as %2F": (
+        "it has an @ after the host; in a password, write / as %2F": (
             parts.username is None and "@" in parts.path
         ),
     }
@@ -238,16 +238,16 @@ def _why_no_key(api_key: Hidden[object], base_url: Hidden[object]) -> str | None
     if not isinstance(key, str):
         return f"api_key is of type {type(key).__name__}, not a text"
     if _is_address(key):
-        return "api_key is an address; is it in the place of base_url?"
+        return "api_key is an address; are api_key and base_url swapped?"
     if not key:
-        return "api_key is empty; leave it out where the server asks for none"
+        return "api_key is empty; leave it out if the server needs none"
     if not (key.isascii() and key.isprintable()) or " " in key:
         return (
-            "api_key holds characters that no header takes: the end of a line perhaps, a space, or letters "
-            "beyond ASCII; give the key alone"
+            "api_key has characters that a header can't hold, such as a line break, a space or non-ASCII "
+            "letters; give only the key"
         )
     has_user = _fault_of_url(base_url.value) is None and urlsplit(str(base_url.value)).username is not None
-    return "base_url holds a user and there is an api_key as well; give one of them" if has_user else None
+    return "base_url holds a user, and api_key is given too; give only one of them" if has_user else None
 
 
 def _address(base_url: Hidden[object], api_key: Hidden[object]) -> Address:

@@ -219,7 +219,9 @@ class OpenAiEndpoint:
                         newest_s = now_s()
             except TimeoutError as error:
                 if now_s() >= end_s:
-                    raise ServerFault(f"no end after answer_timeout_s={self._answer_timeout_s:g}") from error
+                    raise ServerFault(
+                        f"not complete after answer_timeout_s={self._answer_timeout_s:g}"
+                    ) from error
                 if newest_s == start_s:
                     raise
                 raise ServerFault(f"no new token for {self._timeout_s:g} s") from error
@@ -352,7 +354,8 @@ def _why_no_extra(extra: Hidden[object]) -> str | None:
     for field, value in extra.value.items():
         if field in OWN_FIELDS and not (field == "min_tokens" and value is None):
             return (
-                f"extra_body sets {field!r}, which is set here so that rounds are the same work; leave it out"
+                f"extra_body sets {field!r}, which the plugin sets so that all rounds do the same work; "
+                f"remove it"
             )
         try:
             json.dumps(value, allow_nan=False)

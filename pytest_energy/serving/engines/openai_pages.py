@@ -28,7 +28,7 @@ QUEUE_GAUGES = (
 
 REFUSED_PROMPT_HINT = (
     "; if this is about the prompt: it is sent as token ids, "
-    "which vLLM, SGLang and llama.cpp take and TGI does not"
+    "which vLLM, SGLang and llama.cpp accept and TGI does not"
 )
 
 
@@ -65,9 +65,9 @@ def cards_on(status: int, content: bytes) -> list[Card] | Absent:
         cards = _decoded(content, _CardList).data
     except FormatError as error:
         text = shortened(content.decode(errors="replace"))
-        return Absent(f"this is no list of models: {text} ({shortened(str(error))})")
+        return Absent(f"not a list of models: {text} ({shortened(str(error))})")
     if any(not 0 < len(card.id) <= MESSAGE_LENGTH for card in cards):
-        return Absent(f"a model has a name without a character, or with more than {MESSAGE_LENGTH}")
+        return Absent(f"a model has a name that is empty or longer than {MESSAGE_LENGTH} characters")
     return cards
 
 
@@ -96,7 +96,7 @@ def refusal(status: int, content: bytes, target: str | None = None) -> str:
     """What a server says that has something else than what was asked; *target* is where it points to."""
     if target is not None or 300 <= status < 400:
         where = "elsewhere" if target is None else shortened(target)
-        return f"HTTP {status}, a redirect to {where}; it isn't followed, give the final address"
+        return f"HTTP {status}, a redirect to {where}; redirects are not followed, give the final address"
     text = content.decode(errors="replace")
     try:
         message = message_of(parse(text, "the page"))

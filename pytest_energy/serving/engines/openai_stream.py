@@ -142,7 +142,9 @@ class Answer:
         """
         self._left_bytes -= len(received)
         if self._left_bytes < 0:
-            raise ServerFault(f"too many bytes for {self._output_tokens} tokens, and no end of the answer")
+            raise ServerFault(
+                f"too many bytes for {self._output_tokens} tokens, and the answer has not ended"
+            )
         events = _NO_EVENTS
         for content in self._stream.feed(received):
             if self.is_done or content.strip() == DONE:
@@ -161,14 +163,14 @@ class Answer:
             raise ServerFault(f"the stream ended after {self.token_count} tokens without [DONE]")
         if not self._is_counted:
             raise ServerFault(
-                "the server told no usage, and tokens aren't counted here; "
-                "it must know stream_options.include_usage"
+                "the server reported no usage, from which tokens are counted; it must support "
+                "stream_options.include_usage"
             )
 
     def _event(self, chunk: _Chunk) -> TokenEvent | None:
         choices = chunk.choices or []
         if len(choices) > 1:
-            raise ServerFault(f"a chunk has {len(choices)} choices; one was asked")
+            raise ServerFault(f"a chunk has {len(choices)} choices; 1 was requested")
         choice = choices[0] if choices else _Choice()
         text, ids = choice.text or None, choice.token_ids
         if chunk.usage is not None:
@@ -181,7 +183,7 @@ class Answer:
             return None
         self.token_count += count
         if self.token_count > self._output_tokens + MOST_EXCESS_TOKENS:
-            raise ServerFault(f"{self.token_count} tokens have come, {self._output_tokens} were asked")
+            raise ServerFault(f"{self.token_count} tokens arrived, {self._output_tokens} were requested")
         return TokenEvent(count=count, token_ids=tuple(ids) if ids and len(ids) == count else None, text=text)
 
     def _counted(self, usage: _Usage) -> int:
@@ -189,12 +191,12 @@ class Answer:
         if usage.prompt_tokens != self._prompt_tokens:
             raise ServerFault(
                 f"the server counts {usage.prompt_tokens} prompt tokens, {self._prompt_tokens} were sent; "
-                "it must not add any (a token for the start of a sequence, say) nor cut any off"
+                "it must neither add tokens (such as a start-of-sequence token) nor remove any"
             )
         if usage.completion_tokens < self.token_count:
             raise ServerFault(
-                f"the server counts {usage.completion_tokens} tokens after {self.token_count} had come; "
-                "it sends more chunks than tokens, so their times aren't known"
+                f"the server counts {usage.completion_tokens} tokens after {self.token_count} had arrived; "
+                f"it sends more chunks than tokens, so the times of the tokens are unknown"
             )
         self._is_counted = True
         return usage.completion_tokens - self.token_count
@@ -204,7 +206,7 @@ def _chunk_of(content: bytes) -> _Chunk:
     try:
         parsed = parse(content.decode(), "a chunk")
         if isinstance(parsed, dict) and parsed.get("error") is not None:
-            raise ServerFault(f"the server failed in mid-answer: {message_of(parsed)}")
+            raise ServerFault(f"the server failed during the answer: {message_of(parsed)}")
         return decode(parsed, _Chunk, "a chunk")
     except (FormatError, UnicodeDecodeError) as error:
         text = shortened(content.decode(errors="replace"))
@@ -224,7 +226,7 @@ def message_of(failure: object) -> str:
     try:
         return shortened(message if isinstance(message, str) else json.dumps(message))
     except RecursionError:
-        return "a message that is nested too deep to be one"
+        return "a message that is nested too deeply"
 
 
 def shortened(text: str) -> str:

@@ -135,7 +135,7 @@ class TransformersEngine:
         """Token events of one answer; see `Engine.generate`."""
         length, longest = len(request.prompt) + request.output_tokens, self._batching.max_request_tokens
         if length > longest:
-            because = f"{length} tokens with its answer; this engine was made for {longest}"
+            because = f"{length} tokens including the answer; this engine was created for at most {longest}"
             raise EngineError(self.name, request.request_id, because)
         outputs: asyncio.Queue[GenerationOutput] = asyncio.Queue()
         # Ids of the manager must not repeat over loads; the load's own ids do.

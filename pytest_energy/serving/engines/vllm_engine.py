@@ -281,7 +281,9 @@ class VllmEngine:
             raise EngineError(NAME, request.request_id, "the engine is closed")
         length = len(request.prompt) + request.output_tokens
         if length > self._longest:
-            because = f"{length} tokens with its answer; this engine was made for {self._longest}"
+            because = (
+                f"{length} tokens including the answer; this engine was created for at most {self._longest}"
+            )
             raise EngineError(NAME, request.request_id, f"{because} (max_model_len)")
         lowest, highest = min(request.prompt), max(request.prompt)
         if lowest < 0 or highest >= self._vocabulary:
@@ -331,9 +333,9 @@ class VllmEngine:
         if self._is_closed:
             return "the engine was closed before the answer was complete"
         if isinstance(error, asyncio.CancelledError):
-            return "it was withdrawn"
+            return "it was cancelled"
         if isinstance(error, exceptions.EngineDeadError):
-            return f"vLLM's core process has died ({_one_line(error)}); make a new engine"
+            return f"vLLM's core process has died ({_one_line(error)}); create a new engine"
         # vLLM wraps what happens in its front end in an error without words.
         return _one_line(error if str(error) or error.__cause__ is None else error.__cause__)
 
@@ -370,8 +372,8 @@ def _load_failure(error: BaseException) -> str:
     because = f"vLLM {vllm.__version__} could not load it: {_one_line(error)}"
     if isinstance(error, ValueError | OSError):  # an argument or the folder, and said in full
         return because
-    mend = "where memory ran out, lower max_model_len or gpu_memory_share, or take a smaller model"
-    return f"{because} (its processes' lines above say why; {mend})"
+    mend = "if memory ran out, lower max_model_len or gpu_memory_share, or use a smaller model"
+    return f"{because} (the output of its processes above shows why; {mend})"
 
 
 def _one_line(error: BaseException) -> str:

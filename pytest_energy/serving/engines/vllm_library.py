@@ -40,7 +40,7 @@ def check_model(model: str) -> None:
     folder = Path(model)
     is_meant_as_folder = folder.is_absolute() or model.startswith((".", "~")) or folder.is_dir()
     if is_meant_as_folder and not (folder / "config.json").is_file():
-        because = "holds no config.json" if folder.is_dir() else "is no folder"
+        because = "holds no config.json" if folder.is_dir() else "is not a folder"
         need = "give a folder with a config.json, or a name on a hub"
         raise SettingsError(f"engine vllm: model {model!r} {because}; {need}")
 
@@ -62,9 +62,7 @@ def merged_arguments(own: Mapping[str, object], extra: Mapping[str, object]) -> 
     """
     given = {name: value for name, value in own.items() if value is not None}
     if both := sorted(extra.keys() & given.keys()):
-        raise SettingsError(
-            f"extra holds {', '.join(both)}, which VllmEngine sets itself; leave it out there"
-        )
+        raise SettingsError(f"extra holds {', '.join(both)}, which VllmEngine sets itself; remove it")
     if unknown := sorted(extra.keys() - {field.name for field in fields(arg_utils.AsyncEngineArgs)}):
         raise SettingsError(
             f"extra holds {', '.join(unknown)}, which vLLM {vllm.__version__} does not know; "

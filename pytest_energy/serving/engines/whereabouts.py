@@ -40,10 +40,11 @@ PROXIES = frozenset(
     }
 )
 
+_ELSEWHERE = "is not on this machine, so it can't be measured here"
 DOUBT = "the joules are the server's only if it is on this machine"
 WAY_OUT = (
-    "where channels of this machine are its all the same (a forwarded port, a container's own network), name "
-    "them: channels=('gpu:0',)"
+    "if the server uses channels of this machine all the same (a forwarded port, a container's own "
+    "network), name them: channels=('gpu:0',)"
 )
 
 
@@ -71,7 +72,7 @@ class Whereabouts:
     def note(self, channels: Collection[str]) -> str | None:
         """What a reader of the server's joules should know, where *channels* are named as its own."""
         if channels and (self.elsewhere_because or self.doubt):
-            return f"what has {', '.join(channels)} open before the first round is taken for the server"
+            return f"programs that have {', '.join(channels)} open before the first round count as the server"
         return self.doubt
 
 
@@ -85,17 +86,19 @@ def whereabouts(host: str, port: int, *, own: Collection[str] | None = None) -> 
     """
     own = own_addresses() if own is None else own
     if not _is_own_name(host, port, own):
-        return Whereabouts(elsewhere_because=f"the server at {host} is elsewhere: nothing here measures it")
+        return Whereabouts(elsewhere_because=f"the server at {host} {_ELSEWHERE}")
     names = listener_names(port)
     if forwarders := sorted(names & FORWARDERS):
         program = forwarders[0]
-        because = f"{program} listens at {host}:{port} for a server elsewhere: nothing here measures it"
-        return Whereabouts(elsewhere_because=because)
+        server = f"{program} listens at {host}:{port} for a server that"
+        return Whereabouts(elsewhere_because=f"{server} {_ELSEWHERE}")
     if proxies := sorted(names & PROXIES):
-        return Whereabouts(doubt=f"{proxies[0]} listens at port {port} and hands on: {DOUBT}")
+        return Whereabouts(doubt=f"{proxies[0]} listens at port {port} and forwards requests: {DOUBT}")
     if names:
         return Whereabouts()
-    who = f"who listens at port {port} can't be seen (another user, a container or a tunnel)"
+    who = (
+        f"the process that listens at port {port} can't be identified (another user, a container or a tunnel)"
+    )
     return Whereabouts(doubt=f"{who}: {DOUBT}")
 
 

@@ -48,7 +48,7 @@ def test_several_runs_are_fitted_together(cli: Cli, tmp_path: Path) -> None:
     folder = tmp_path / "baselines"
     status, _, err = cli("calibrate", paths[0], "--baselines", folder)
     assert status == 2
-    assert "10 tests of 5 models; a calibration takes at least 10 tests of 8 models" in err
+    assert "10 tests of 5 models; a calibration needs at least 10 tests of 8 models" in err
     assert not folder.exists()
     assert cli("calibrate", *paths, "--baselines", folder).status == 0
     assert len(load_all(Store(folder))[0].held_out) == 18

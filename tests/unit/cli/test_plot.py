@@ -55,7 +55,7 @@ def test_tests_have_figures_if_asked_for(cli: Cli, run_json: Path, tmp_path: Pat
         *("--baselines", store.folder, "--tolerance", "0.03"),
     )
     assert status == 0
-    assert "2 of 3 tests were compared with no baseline" in out
+    assert "2 of 3 tests were not compared with a baseline" in out
     text = (folder / "rounds-test_training-resnet18.svg").read_text(encoding="utf-8")
     assert "rounds of each baseline session" in text
     assert "tolerance +3 %" in text

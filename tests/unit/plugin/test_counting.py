@@ -71,7 +71,7 @@ def test_a_call_that_fails_fails_nothing(end: Callable[[], object]) -> None:
     one = counter(Run())
     one.count(CallWork(call=end))
     assert one.counts is None
-    assert one.absent["counts"].startswith("the call that was to be counted failed: ")
+    assert one.absent["counts"].startswith("the counted call failed: ")
     assert not one.is_counting
 
 

@@ -98,7 +98,7 @@ def test_far_outside_nothing_is_predicted() -> None:
     one = calibration()
     prediction = _predicted(one, operators=100, size_bytes=100 * one.ranges["bytes"][1] * 20, flops=1e11)
     assert isinstance(prediction, Absent)
-    assert prediction.because == "its bytes in an average call lie 20 times outside what is calibrated"
+    assert prediction.because == "its bytes in an average call are 20 times outside the calibrated range"
 
 
 def test_work_of_an_unknown_kind_is_not_predicted() -> None:
@@ -118,9 +118,9 @@ def test_a_trace_of_an_unknown_kind_is_left_out() -> None:
 
 
 def test_too_few_networks_are_refused() -> None:
-    """Seven models can't tell the error: how many there are, and how many it takes."""
+    """Seven models can't are needed to know the error: how many there are, and how many it takes."""
     with pytest.raises(
-        NotMeasurable, match="14 tests of 7 models; a calibration takes at least 10 tests of 8"
+        NotMeasurable, match="14 tests of 7 models; a calibration needs at least 10 tests of 8"
     ):
         calibration(7)
 
@@ -133,7 +133,7 @@ def test_an_interval_that_says_nothing_is_not_given() -> None:
         held = tuple(replace(test, energy_j=1.0, predicted_j=predicted_j) for test in one.held_out)
         prediction = replace(one, held_out=held).predict(features)
         assert isinstance(prediction, Absent)
-        assert "farther than a hundred times" in prediction.because
+        assert "wider than a factor of 100" in prediction.because
 
 
 def test_joules_that_cannot_be_are_not_predicted() -> None:
@@ -144,4 +144,4 @@ def test_joules_that_cannot_be_are_not_predicted() -> None:
         costs = replace(one.costs, host_s={}, device_s={}, active_j={"bytes": cost})
         prediction = replace(one, costs=costs).predict(features)
         assert isinstance(prediction, Absent)
-        assert prediction.because.startswith("its joules come out as")
+        assert prediction.because.startswith("by the costs of the calibrated tests")

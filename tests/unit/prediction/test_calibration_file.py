@@ -55,7 +55,7 @@ def test_a_calibration_is_no_baseline(calibration: Calibration, store: Store) ->
 @pytest.mark.parametrize(
     ("path", "value", "because"),
     [
-        (("format",), 2, "format is 2, and this pytest-energy knows 1"),
+        (("format",), 2, "format is 2, and this pytest-energy supports 1"),
         (("ready_power_w",), -3.0, "ready_power_w is -3.0"),
         (("host_s", "operators"), "much", "host_s: operators is 'much'"),
         (("ranges", "bytes"), [2.0, 1.0], r"ranges: bytes is \[2.0, 1.0\]"),

@@ -46,7 +46,7 @@ def test_a_test_without_a_model_is_a_group_of_its_own() -> None:
     ("one", "because"),
     [
         (replace(_record(_round(600.0)), counts=None, absent={"counts": "tracing is off"}), "tracing is off"),
-        (_record(_round(600.0, quiet_w=None)), "power of the card with nothing at work is not known"),
+        (_record(_round(600.0, quiet_w=None)), "the ready power of the GPU is not known"),
         (replace(_record(_round(600.0)), counts=replace(counts(), is_piece=True)), "of a smaller piece"),
         (_record(_round(150.0)), "leave no active joules"),
         (replace(record(provenance=Provenance.ESTIMATED), counts=counts()), "estimated, not measured"),

@@ -145,7 +145,7 @@ class TestErrors:
         """The layer, what it wants and what is free; the forward pass ends there."""
         module = nn.Sequential(nn.Linear(2, 1000), nn.ReLU())
         with pytest.raises(
-            NotMeasurable, match=r"at layer '1' 40 kB are wanted and 10 kB are free on cpu, after 80 B"
+            NotMeasurable, match=r"at layer '1' 40 kB are needed and 10 kB are free on cpu, after 80 B"
         ):
             calls_of(module, torch.ones(10, 2), free_bytes=10_000)
 

@@ -145,7 +145,7 @@ class TestPutBack:
         module = Residual()
         step = training_step(module, torch.randn(2, 2, 4, 4), lambda _: 3.0, None)
         before = {name: value.clone() for name, value in module.state_dict().items()}
-        with pytest.raises(EnergyError, match="loss= gave a float, not a tensor"):
+        with pytest.raises(EnergyError, match="loss= returned a float, not a tensor"):
             measure_layer_step(step, Bench(), ready_power, time_s=1.0, free=lambda _: None)
         assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
 
@@ -164,7 +164,7 @@ class TestArguments:
     def test_a_step_takes_a_loss(self) -> None:
         """An optimiser alone has nothing to go by."""
         module = Residual()
-        with pytest.raises(EnergyError, match="takes loss="):
+        with pytest.raises(EnergyError, match="needs loss="):
             training_step(module, torch.ones(1), None, torch.optim.SGD(module.parameters(), lr=0.1))
 
     def test_what_is_no_optimiser_is_named(self) -> None:

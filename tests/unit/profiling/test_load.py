@@ -54,7 +54,7 @@ def test_a_gpu_load_without_a_gpu_says_so() -> None:
     torch = pytest.importorskip("torch")
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    with pytest.raises(NotMeasurable, match=r"torch .* sees no GPU through CUDA"):
+    with pytest.raises(NotMeasurable, match=r"torch .* finds no GPU through CUDA"):
         GpuLoad().start()
 
 

@@ -71,9 +71,7 @@ class TestGroups:
         weights.untyped_storage().resize_(0)
         groups = by_name(call("relu", self.x), call("neg", weights))
         assert [one.name for one in groups.groups] == ["aten::relu"]
-        assert groups.notes == (
-            "aten::neg can't be replayed: the work has given back the memory of what it was given",
-        )
+        assert groups.notes == ("aten::neg can't be replayed: the work has freed the memory of its inputs",)
 
     def test_a_group_calls_all_of_its_calls(self) -> None:
         """In their order, each time."""

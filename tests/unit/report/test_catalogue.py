@@ -64,7 +64,7 @@ def test_every_figure_of_a_run() -> None:
         "training-vs-inference",
         "rounds-test_w-x",
     ]
-    assert told == ("9 of 10 tests were compared with no baseline: no figure of their rounds",)
+    assert told == ("9 of 10 tests were not compared with a baseline: no figure of their rounds",)
     assert "rounds-test_w-x" not in [plan.stem for plan in plans(run)[0]]
 
 

@@ -160,4 +160,4 @@ class TestTable:
     def test_what_does_not_repeat_is_said(self) -> None:
         """Intervals need a word of what they are."""
         notes = count_cells.notes(replace(CHANGED, is_repeating=False))
-        assert "what does not repeat is shown as least to most, and compared so" in notes
+        assert "counts that vary are shown and compared as a range, least to most" in notes

@@ -77,7 +77,7 @@ def test_the_whole_history() -> None:
         "3  2025-11-22 10:00  -              1  11.00 +- 0.34 J    -   +10.0 %  pinned",
         "",
         "trend  ▁▅█  10 J to 11 J",
-        "drift  needs 5 sessions to be told, the first 3 for a reference",
+        "drift  needs 5 sessions, the first 3 as the reference",
     ]
 
 
@@ -114,18 +114,18 @@ def test_an_improvement_that_waits_says_so() -> None:
     old = rising(4, share=0.0).entries
     text = render(baseline(*old[:3], replace(old[3], joined_as=JoinedAs.IMPROVEMENT)), is_ascii=True)
     marks = [line.split(" %")[-1].strip() for line in text.splitlines()[4:8]]
-    assert marks == [*["pinned"] * 3, "judges nothing yet: an improvement, until another follows"]
+    assert marks == [*["pinned"] * 3, "not used yet: an improvement that no second session confirms"]
 
 
 def test_chance_is_no_creep() -> None:
     """Sessions that only scatter have none."""
-    assert drift_text(rising(10, share=0.0)).startswith("drift  none that stands out")
+    assert drift_text(rising(10, share=0.0)).startswith("drift  none beyond chance")
 
 
 def test_a_drift_without_joules_is_not_told() -> None:
     """A session of 0 J has no place in it."""
     sessions = [record(10.0 * (n != 4), created=f"2025-11-{n + 1:02}T10:00:00Z") for n in range(6)]
-    assert drift_text(baseline(*sessions)).startswith("drift  can't be told: a session without joules")
+    assert drift_text(baseline(*sessions)).startswith("drift  not available: a session without joules")
 
 
 def test_a_chart_spans_its_values() -> None:

@@ -134,7 +134,7 @@ def test_a_number_that_is_not_finite_is_absent() -> None:
     """NaN from a metric becomes an absent value that says so."""
     (found,) = view.of([judgement(metrics={"loss": math.inf, "accuracy": 0.9})]).judgements
     assert found.record.metrics == {"loss": None, "accuracy": 0.9}
-    assert found.record.absent["loss"] == "it came out as inf"
+    assert found.record.absent["loss"] == "its value is inf"
 
 
 def test_a_comparison_that_is_not_finite_is_absent() -> None:

@@ -87,7 +87,7 @@ def test_rounds_are_pooled_with_the_mean_energy_of_one() -> None:
     ("name", "result", "energy_j", "engine_facts", "reason"),
     [
         ("energy_per_sample", load(), None, facts(), "energy of the load was not measured"),
-        ("flops", load(), 12.0, facts(shape=None), "decoder's shape"),
+        ("flops", load(), 12.0, facts(shape=None), "shape of its decoder"),
         ("model_size_to_ram", load(), 12.0, facts(vram_bytes=None), "without a GPU"),
         ("request_rate", load(last_due_s=0.0), 12.0, facts(), "at once"),
         ("cache_hit_rate", load(cache=None), 12.0, facts(), "no prefix cache"),

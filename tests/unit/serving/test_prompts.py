@@ -148,7 +148,7 @@ def test_a_file_may_say_the_length_of_answers(tmp_path: Path) -> None:
 def test_lengths_on_some_lines_only_are_refused(tmp_path: Path) -> None:
     """Nobody would know how long the others are."""
     path = written(tmp_path, '{"prompt_token_ids": [1], "output_tokens": 5}\n{"prompt_token_ids": [2]}\n')
-    with pytest.raises(SettingsError, match=r"prompts\.jsonl:2 says no output_tokens"):
+    with pytest.raises(SettingsError, match=r"prompts\.jsonl:2 has no output_tokens"):
         prompt_file(path)
 
 

@@ -149,9 +149,9 @@ def test_the_channels_of_an_engine_must_be_measured_here() -> None:
     assert loads.why_unmeasured({"gpu:0", "cpu:package-0", "gpu:1"}) is None
     assert loads.why_unmeasured(set()) is None  # the meter has a reason of its own
     assert loads.why_unmeasured({"gpu:0"}) == (
-        "nothing here measures cpu:package-0, which the engine names as its channels"
+        "this run does not measure cpu:package-0, the channels of the engine"
     )
-    with pytest.raises(SettingsError, match="channels names gpu:0; here: cpu:package-0, gpu:1"):
+    with pytest.raises(SettingsError, match="channels names gpu:0; this run measures cpu:package-0, gpu:1"):
         loads.why_unmeasured({"gpu:1", "cpu:package-0"})
 
 
@@ -239,7 +239,7 @@ def test_lengths_come_from_the_prompt_set() -> None:
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"output_tokens": None}, "how long the answers are"),
+        ({"output_tokens": None}, "the length of the answers is missing"),
         ({"duration_s": 0.0}, "duration_s is 0"),
         ({"duration_s": 1.0, "rate": math.inf}, "finite rate"),
     ],
@@ -301,8 +301,8 @@ def test_saturation_of_one_round_is_that_of_the_test() -> None:
 def test_a_load_that_left_late_says_how_late() -> None:
     """What was measured, what is harmless, what to do."""
     assert lateness_note(delayed(load(FakeEngine()), 0.02)) == (
-        "requests left late: 20 ms at p99, 20 ms at most, where up to 5 ms changes nothing. "
-        "Something holds the event loop or the CPU: see what else runs there, or lower the rate"
+        "requests were sent late: 20 ms at p99, 20 ms at most; up to 5 ms has no effect. The event loop or "
+        "the CPU is busy: end other programs, or lower the rate"
     )
 
 

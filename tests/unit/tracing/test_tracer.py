@@ -303,7 +303,7 @@ def test_work_that_profiles_itself() -> None:
         with torch.profiler.profile():
             INPUTS.sum()
 
-    because = "the work profiles itself by torch, which has one profiler"
+    because = "the work uses torch.profiler itself, and only one can run"
     assert traced(work, folder=HERE) == Absent(because)
 
 
@@ -340,7 +340,7 @@ def test_work_beside_another_profiler() -> None:
     """Torch has one profiler: where it is taken, nothing is counted."""
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]):
         counts = traced(INPUTS.sum, folder=HERE)
-    assert counts == Absent("another profiler of torch is at work")
+    assert counts == Absent("another profiler of torch is running")
 
 
 def test_kineto_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:
@@ -377,7 +377,7 @@ def test_python_beside_another_profiler() -> None:
         assert sys.getprofile() is mine
     finally:
         sys.setprofile(None)
-    assert counts == Absent("another profiler is at work")
+    assert counts == Absent("another profiler is running")
 
 
 def test_too_many_calls_of_python() -> None:
@@ -387,7 +387,7 @@ def test_too_many_calls_of_python() -> None:
         for _ in range(1_000_001):
             abs(1)
 
-    assert traced(work, folder=HERE) == Absent("the work makes more than 1,000,000 calls of functions")
+    assert traced(work, folder=HERE) == Absent("the work makes more than 1,000,000 function calls")
     assert sys.getprofile() is None
     assert threading.getprofile() is None
 

@@ -83,8 +83,10 @@ def test_what_has_no_joules_is_no_point() -> None:
     assert layer(chart, Marks).points == ((1.0, 1.0), (2.0, 2.0))
     assert chart.caption[0].startswith("rho +1.000, n = 2")
     assert "Without joules, so without a point: c." in notes(*tests)
-    absences = [note for note in notes(*tests) if note.startswith("energy per sample is absent in places")]
-    assert absences == ["energy per sample is absent in places: no sensor on this machine."]
+    absences = [
+        note for note in notes(*tests) if note.startswith("energy per sample is missing for some models")
+    ]
+    assert absences == ["energy per sample is missing for some models: no sensor on this machine."]
 
 
 def test_a_group_that_the_paper_lacks() -> None:

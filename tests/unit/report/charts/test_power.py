@@ -78,7 +78,7 @@ def test_why_a_channel_has_no_power_over_time() -> None:
     ):
         one = replace(reading, channels=both, duration_s=duration_s)
         assert power.why_not_drawn(replace(record, rounds=(one,))) == (
-            f"no power over time of gpu:0 ({because}); cpu:package-0 (read at a window's edges alone)"
+            f"no power over time of gpu:0 ({because}); cpu:package-0 (read only at the edges of a window)"
         )
     stranger = replace(judged.record, sensors=())
     assert power.why_not_drawn(stranger) == "no power over time of gpu:0 (not in this run's JSON)"

@@ -132,7 +132,7 @@ def test_rounds_that_can_not_be_shown() -> None:
     """No comparison, a basis of a later version, net joules without idle power: the reason."""
     later = replace(comparison(), basis="joules a furlong")
     net = replace(comparison(), basis="net joules")
-    assert rounds.compared_rounds(judgement()) == "it was compared with no baseline"
+    assert rounds.compared_rounds(judgement()) == "it was not compared with a baseline"
     assert rounds.compared_rounds(judgement(compared=later)) == (
         "it was compared by 'joules a furlong', which this version doesn't know"
     )

@@ -62,27 +62,29 @@ def test_the_root_of_an_address(base_url: str, root: str) -> None:
 
 
 URL_FAULTS = {
-    "127.0.0.1:8000": "no http:// or https:// with a host",
-    "ftp://host": "no http:// or https:// with a host",
-    "http://": "no http:// or https:// with a host",
-    "u:opensesame@127.0.0.1:9": "no http:// or https:// with a host",
-    "http://host:port": "its port no number",
-    "http://u:opensesame@host:99999": "its port no number",
-    "http://a..b": "its host is no name",
+    "127.0.0.1:8000": "must begin with http:// or https:// and a host",
+    "ftp://host": "must begin with http:// or https:// and a host",
+    "http://": "must begin with http:// or https:// and a host",
+    "u:opensesame@127.0.0.1:9": "must begin with http:// or https:// and a host",
+    "http://host:port": "its port is not a number",
+    "http://u:opensesame@host:99999": "its port is not a number",
+    "http://a..b": "its host is not valid",
     "http://u:opensesame@host:0": "its port is 0",
-    "http://u%3Aopensesame%40host": "its host is no name",
+    "http://u%3Aopensesame%40host": "its host is not valid",
     "http://host?key=opensesame": "a query or a fragment",
     "http://u:opensesame@h#x": "a query or a fragment",
-    "http://u:opense/same@host": "its port no number",
-    "http://u:80/opensesame@host": "an @ behind its host; in a password, write / as %2F",
-    "http://u:opensesame@host\n": "a space or the end of a line",
+    "http://u:opense/same@host": "its port is not a number",
+    "http://u:80/opensesame@host": "an @ after the host; in a password, write / as %2F",
+    "http://u:opensesame@host\n": "a space or a line break",
 }
 
 
 @pytest.mark.parametrize("base_url", URL_FAULTS)
 def test_what_is_no_address_is_refused_without_repeating_it(base_url: str) -> None:
     """The text may hold a password; what is wrong is said."""
-    with pytest.raises(SettingsError, match=f"base_url is no address .*{URL_FAULTS[base_url]}") as caught:
+    with pytest.raises(
+        SettingsError, match=f"base_url is not the address .*{URL_FAULTS[base_url]}"
+    ) as caught:
         Address.parse(base_url)
     for entry in caught.traceback[1:]:
         shown = f"{entry.frame.getargs(var=True)} {dict(entry.frame.f_locals)}"
@@ -116,12 +118,12 @@ def test_credentials_go_into_the_header_and_nowhere_else() -> None:
 @pytest.mark.parametrize(
     ("api_key", "told"),
     [
-        ("opensesame\n", "characters that no header takes: the end of a line perhaps"),
-        ("open sesame", "characters that no header takes"),
-        ("ópensesame", "characters that no header takes"),
-        ("Bearer opensesame", "give the key alone"),
+        ("opensesame\n", "characters that a header can.t hold, such as a line break"),
+        ("open sesame", "characters that a header can.t hold"),
+        ("ópensesame", "characters that a header can.t hold"),
+        ("Bearer opensesame", "give only the key"),
         ("", "api_key is empty; leave it out"),
-        ("http://u:opensesame@host:80", "api_key is an address; is it in the place of base_url"),
+        ("http://u:opensesame@host:80", "api_key is an address; are api_key and base_url swapped"),
         (b"opensesame", "api_key is of type bytes, not a text"),
         (["opensesame"], "api_key is of type list, not a text"),
     ],
@@ -137,14 +139,14 @@ def test_a_key_that_is_none_is_refused_without_showing_it(api_key: object, told:
 
 def test_arguments_in_each_others_place_are_told_apart() -> None:
     """The key that stands for the address is covered from then on, and no address is."""
-    with pytest.raises(SettingsError, match="is it in the place of base_url"):
+    with pytest.raises(SettingsError, match="are api_key and base_url swapped"):
         Address.parse("open-sesame", api_key="http://127.0.0.1:8000")
     assert masked("open-sesame at http://127.0.0.1:8000") == "*** at http://127.0.0.1:8000"
 
 
 def test_there_is_one_kind_of_credentials() -> None:
     """Two of them have one header."""
-    with pytest.raises(SettingsError, match="there is an api_key as well"):
+    with pytest.raises(SettingsError, match="api_key is given too"):
         Address.parse("http://user@host", api_key="sesame")
 
 

@@ -246,8 +246,8 @@ def test_the_model_must_be_one_that_the_server_has(server: FakeOpenAiServer) -> 
     ("page", "told"),
     [
         (json_reply({"error": {"message": f"wrong key {KEY}"}}, 401), r"HTTP 401: wrong key \*\*\*$"),
-        (text_reply("<html>welcome</html>"), "this is no list of models: <html>welcome</html>"),
-        (json_reply({"data": 3}), "this is no list of models"),
+        (text_reply("<html>welcome</html>"), "not a list of models: <html>welcome</html>"),
+        (json_reply({"data": 3}), "not a list of models"),
         (Reply(status=307, headers={"Location": "http://elsewhere/"}), "HTTP 307, a redirect"),
     ],
 )
@@ -287,9 +287,13 @@ def test_a_host_whose_name_is_not_known_is_told_so(
     with OpenAiEndpoint(server.url) as engine:
         monkeypatch.setattr(socket, "getaddrinfo", unknown)
         engine._completions_url = "http://models.example/v1/completions"
-        with pytest.raises(EngineError, match=r"models.example/v1/completions: the name of the host isn't"):
+        with pytest.raises(
+            EngineError, match=r"models.example/v1/completions: the host name can.t be resolved"
+        ):
             ask(engine, Request(request_id="0", prompt=PROMPT, output_tokens=1))
-    with pytest.raises(EngineError, match=r"http://models.example:80/v1/models: the name of the host isn't"):
+    with pytest.raises(
+        EngineError, match=r"http://models.example:80/v1/models: the host name can.t be resolved"
+    ):
         OpenAiEndpoint("http://models.example")
 
 
@@ -306,14 +310,17 @@ SOME = chunk("x", usage=usage(3, 1))
         (json_reply({"object": "error", "message": "too long"}, 400), "HTTP 400: too long; if this is about"),
         (
             Reply(status=308, headers={"Location": "/there"}),
-            "HTTP 308, a redirect to /there; it isn't followed",
+            "HTTP 308, a redirect to /there; redirects are not followed",
         ),
         (json_reply({"choices": []}), r"the answer is application/json, not a stream of events: \{"),
         (Reply(steps=(SOME, CUT)), r"ClientPayloadError: .*\(after 1 of 2 tokens\)$"),
         (Reply(steps=(CUT,)), "ClientPayloadError|ServerDisconnectedError"),
         (Reply(steps=(SOME,)), r"ended after 1 tokens without \[DONE\] \(after 1 of 2 tokens\)$"),
         (Reply(steps=(b"data: {half\n\n", HANG)), "a chunk is not JSON: .*: {half$"),
-        (Reply(steps=(event({"error": {"message": "out of memory"}}), DONE)), "mid-answer: out of memory$"),
+        (
+            Reply(steps=(event({"error": {"message": "out of memory"}}), DONE)),
+            "during the answer: out of memory$",
+        ),
         (Reply(steps=(chunk("x", usage=usage(4, 1)), HANG)), "counts 4 prompt tokens, 3 were sent"),
     ],
 )
@@ -334,7 +341,7 @@ def test_every_failure_is_an_error_with_engine_url_and_request(
 def test_a_page_that_never_comes_is_given_up(server: FakeOpenAiServer) -> None:
     """Also outside an event loop."""
     server.pages["/v1/models"] = Reply(steps=(HANG,))
-    with pytest.raises(EngineError, match=r"request GET /v1/models: .*: nothing came for 0\.2 s"):
+    with pytest.raises(EngineError, match=r"request GET /v1/models: .*: no data for 0\.2 s"):
         OpenAiEndpoint(server.url, timeout_s=SOON_S)
 
 
@@ -365,7 +372,7 @@ def test_a_server_that_says_nothing_new_is_given_up(
 def test_a_page_has_a_time(server: FakeOpenAiServer, path: str) -> None:
     """Its first byte is not enough, nor is a byte from time to time."""
     server.pages[path] = Reply(steps=(b"{", DRIP))
-    with pytest.raises(EngineError, match=rf"request GET {path}: .*: nothing came for 0\.2 s"):
+    with pytest.raises(EngineError, match=rf"request GET {path}: .*: no data for 0\.2 s"):
         OpenAiEndpoint(server.url, timeout_s=SOON_S).cache_counters()
 
 
@@ -382,7 +389,7 @@ def test_an_answer_has_a_time(server: FakeOpenAiServer) -> None:
     server.completion = scripted(SOME, HANG)
     with (
         OpenAiEndpoint(server.url, answer_timeout_s=SOON_S) as engine,
-        pytest.raises(EngineError, match=r"no end after answer_timeout_s=0\.2 \(after 1 of 2 tokens\)"),
+        pytest.raises(EngineError, match=r"not complete after answer_timeout_s=0\.2 \(after 1 of 2 tokens\)"),
     ):
         load(engine)
     assert server.has_no_connection()
@@ -397,9 +404,12 @@ GZIP = {"Content-Encoding": "gzip"}
     [
         (Reply(steps=MEGABYTES, status=500), "the page is larger than 1 MB"),
         (Reply(steps=MEGABYTES, content_type="text/html"), "the page is larger than 1 MB"),
-        (Reply(steps=(SOME, DONE), headers=GZIP), r"the page is compressed \(gzip\), which was not asked"),
+        (
+            Reply(steps=(SOME, DONE), headers=GZIP),
+            r"the page is compressed \(gzip\), which was not requested",
+        ),
         (Reply(steps=(b"x",), status=500, headers=GZIP), r"the page is compressed \(gzip\)"),
-        (Reply(steps=(chunk("x") * 99, HANG)), "19 tokens have come, 2 were asked"),
+        (Reply(steps=(chunk("x") * 99, HANG)), "19 tokens arrived, 2 were requested"),
     ],
 )
 def test_an_answer_has_a_size(server: FakeOpenAiServer, reply: Reply, told: str) -> None:
@@ -415,11 +425,11 @@ def test_an_answer_has_a_size(server: FakeOpenAiServer, reply: Reply, told: str)
     [
         ("/v1/models", Reply(steps=MEGABYTES), "the page is larger than 1 MB"),
         ("/v1/models", Reply(steps=(b"x",), headers=GZIP), r"the page is compressed \(gzip\)"),
-        ("/v1/models", text_reply("[" * 100_000), "this is no list of models: .*nested too deep"),
+        ("/v1/models", text_reply("[" * 100_000), "not a list of models: .*nested too deep"),
         (
             "/v1/models",
             models_reply("x" * 301),
-            "a model has a name without a character, or with more than 300",
+            "a model has a name that is empty or longer than 300",
         ),
         ("/version", Reply(steps=MEGABYTES), "the page is larger than 1 MB"),
     ],
@@ -615,7 +625,7 @@ def test_arguments_outside_their_range_are_refused() -> None:
     """Before anything is sent."""
     with pytest.raises(SettingsError, match="timeout_s is 0; it must be above 0"):
         OpenAiEndpoint("http://127.0.0.1:1", timeout_s=0)
-    with pytest.raises(SettingsError, match="extra_body sets 'temperature', which is set here"):
+    with pytest.raises(SettingsError, match="extra_body sets 'temperature', which the plugin sets"):
         OpenAiEndpoint("http://127.0.0.1:1", extra_body={"temperature": 1})
     with pytest.raises(SettingsError, match=r"extra_body\['seed'\] can't be written as JSON"):
         OpenAiEndpoint("http://127.0.0.1:1", extra_body={"seed": {1}})

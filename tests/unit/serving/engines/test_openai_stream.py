@@ -122,7 +122,7 @@ def test_an_answer_without_its_end_is_no_answer() -> None:
 
 def test_an_answer_without_usage_is_no_answer() -> None:
     """Tokens are not counted on this side."""
-    with pytest.raises(ServerFault, match="told no usage"):
+    with pytest.raises(ServerFault, match="reported no usage"):
         events(chunk("a"), DONE)
 
 
@@ -135,7 +135,7 @@ def test_the_server_must_see_the_prompt_that_was_sent(seen: int) -> None:
 
 def test_more_chunks_than_tokens_can_not_be_timed() -> None:
     """An event that came can't be taken back."""
-    with pytest.raises(ServerFault, match="counts 1 tokens after 2 had come"):
+    with pytest.raises(ServerFault, match="counts 1 tokens after 2 had arrived"):
         events(chunk("a"), chunk("b"), event({"choices": [], "usage": usage(3, 1)}), DONE)
 
 
@@ -147,7 +147,7 @@ def test_more_chunks_than_tokens_can_not_be_timed() -> None:
         (b"data: [1]\n\n", r"a chunk holds \[1\], not an object"),
         (b"data: " + b"[" * 100_000 + b"\n\n", "a chunk is nested too deep"),
         (event({"choices": ["x"]}), r"choices\[0\] holds 'x', not an object"),
-        (event({"choices": [{}, {}]}), "a chunk has 2 choices; one was asked"),
+        (event({"choices": [{}, {}]}), "a chunk has 2 choices; 1 was requested"),
         (event({"choices": {}}), "choices is {}, not a list"),
         (event({"choices": 7}), "choices is 7, not a list"),
         (event({"choices": [{"text": {"a": 1}}]}), r"text is {'a': 1}, not a text"),
@@ -164,9 +164,12 @@ def test_more_chunks_than_tokens_can_not_be_timed() -> None:
             "completion_tokens is 1000.*, too large",
         ),
         (b'data: {"usage": {"completion_tokens": ' + b"9" * 5000 + b"}}\n\n", "a chunk is not JSON: Exceeds"),
-        (event({"error": {"message": "out of memory", "code": 500}}), "failed in mid-answer: out of memory"),
-        (chunk("a", error="overloaded"), "failed in mid-answer: overloaded"),
-        (b'error: {"error": {"message": "slot gone"}}\n\n', "failed in mid-answer: slot gone"),
+        (
+            event({"error": {"message": "out of memory", "code": 500}}),
+            "failed during the answer: out of memory",
+        ),
+        (chunk("a", error="overloaded"), "failed during the answer: overloaded"),
+        (b'error: {"error": {"message": "slot gone"}}\n\n', "failed during the answer: slot gone"),
     ],
 )
 def test_a_malformed_chunk_or_a_told_failure_ends_the_answer(piece: bytes, told: str) -> None:
@@ -178,11 +181,11 @@ def test_a_malformed_chunk_or_a_told_failure_ends_the_answer(piece: bytes, told:
 @pytest.mark.parametrize(
     ("pieces", "told"),
     [
-        ([b": hello\n\n" * 50_000] * 4, "too many bytes for 4 tokens, and no end of the answer"),
-        ([chunk("")] * 20_000, "too many bytes for 4 tokens, and no end of the answer"),
-        ([chunk("a")] * 99, "21 tokens have come, 4 were asked"),
-        ([chunk("a", token_ids=[1] * 21)], "21 tokens have come, 4 were asked"),
-        ([chunk("a", usage=usage(3, 300_000_000))], "300000000 tokens have come, 4 were asked"),
+        ([b": hello\n\n" * 50_000] * 4, "too many bytes for 4 tokens, and the answer has not ended"),
+        ([chunk("")] * 20_000, "too many bytes for 4 tokens, and the answer has not ended"),
+        ([chunk("a")] * 99, "21 tokens arrived, 4 were requested"),
+        ([chunk("a", token_ids=[1] * 21)], "21 tokens arrived, 4 were requested"),
+        ([chunk("a", usage=usage(3, 300_000_000))], "300000000 tokens arrived, 4 were requested"),
     ],
 )
 def test_an_answer_without_end_is_stopped(pieces: list[bytes], told: str) -> None:

@@ -239,7 +239,7 @@ def test_a_withdrawn_request_does_not_disturb_the_next(model: Any) -> None:
 def test_a_request_longer_than_the_engine_was_made_for_is_refused(engine: TransformersEngine) -> None:
     """Before it waits for pages that never come."""
     with pytest.raises(
-        EngineError, match="request 0: 70 tokens with its answer; this engine was made for 64"
+        EngineError, match="request 0: 70 tokens including the answer; this engine was created for at most 64"
     ):
         serve(engine, [[1] * 60], Schedule(rate=1000.0), output_tokens=10)
 

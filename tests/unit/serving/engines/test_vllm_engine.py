@@ -223,7 +223,7 @@ def test_the_death_of_the_core_fails_the_requests_and_all_later_ones(
 ) -> None:
     """The error says that a new engine is needed; closing still works."""
     vllm.dies_after_steps = 5
-    died = "engine vllm, request 0: vLLM's core process has died .*; make a new engine"
+    died = "engine vllm, request 0: vLLM's core process has died .*; create a new engine"
     with pytest.raises(EngineError, match=died):
         serve(engine, [[1]], Schedule(rate=float("inf")), output_tokens=50)
     with pytest.raises(EngineError, match=died):
@@ -284,7 +284,7 @@ def test_closing_twice_leaves_no_thread(vllm: FakeVllm, model: Path) -> None:
         (ValueError("unknown quantization"), "could not load it: ValueError: unknown quantization$"),
         (
             RuntimeError("Engine core initialization failed."),
-            "initialization failed. .*where memory ran out, lower",
+            "initialization failed. .*if memory ran out, lower",
         ),
     ],
 )

@@ -34,7 +34,7 @@ def test_a_folder_without_a_configuration_is_refused(tmp_path: Path) -> None:
     check_model("a/name-on-a-hub")
     with pytest.raises(SettingsError, match="holds no config"):
         check_model(str(tmp_path))
-    with pytest.raises(SettingsError, match="is no folder; give a folder with a config"):
+    with pytest.raises(SettingsError, match="is not a folder; give a folder with a config"):
         check_model(str(tmp_path / "nowhere"))
 
 

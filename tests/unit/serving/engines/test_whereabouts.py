@@ -60,7 +60,10 @@ def test_a_listener_of_this_process_is_here() -> None:
 def test_another_machine_is_elsewhere(host: str) -> None:
     """And so is a name that nobody knows."""
     place = whereabouts(host, 80)
-    assert place.elsewhere_because == f"the server at {host} is elsewhere: nothing here measures it"
+    assert (
+        place.elsewhere_because
+        == f"the server at {host} is not on this machine, so it can't be measured here"
+    )
 
 
 def test_a_port_without_a_visible_listener_is_in_doubt() -> None:
@@ -70,7 +73,7 @@ def test_a_port_without_a_visible_listener_is_in_doubt() -> None:
     place = whereabouts("127.0.0.1", port)
     assert place.is_here
     assert place.doubt is not None
-    assert place.doubt.startswith(f"who listens at port {port} can't be seen")
+    assert place.doubt.startswith(f"the process that listens at port {port} can't be identified")
     assert place.unseen_because == place.doubt.removesuffix(f": {DOUBT}") != place.doubt
 
 
@@ -90,7 +93,7 @@ def place_of(program: str, folder: Path) -> tuple[int, Whereabouts]:
 
 def test_with_named_channels_what_is_on_them_is_the_servers() -> None:
     """Its processes aren't known; where they are, and where no channel is named, that isn't said."""
-    taken = "what has gpu:0 open before the first round is taken for the server"
+    taken = "programs that have gpu:0 open before the first round count as the server"
     for place in (Whereabouts(elsewhere_because="far"), Whereabouts(doubt="a proxy")):
         assert place.note(("gpu:0",)) == taken
         assert place.note(()) == place.doubt
@@ -107,7 +110,8 @@ def test_a_tunnel_is_known_by_the_program_that_listens(tmp_path: Path) -> None:
     """ssh and its like have no work of their own."""
     port, place = place_of("ssh", tmp_path)
     assert place.elsewhere_because == (
-        f"ssh listens at 127.0.0.1:{port} for a server elsewhere: nothing here measures it"
+        f"ssh listens at 127.0.0.1:{port} for a server that is not on this machine, so it can't be measured "
+        f"here"
     )
 
 
@@ -118,5 +122,5 @@ def test_a_proxy_is_in_doubt(tmp_path: Path) -> None:
     assert place.is_here
     assert place.doubt is not None
     assert place.doubt.startswith(
-        f"nginx listens at port {port} and hands on: the joules are the server's only"
+        f"nginx listens at port {port} and forwards requests: the joules are the server's only"
     )
