@@ -59,6 +59,7 @@ def test_what_was_not_asked_for_is_not_written(project: Project) -> None:
 
 
 UNTAKEN = "calls neither energy.measure nor energy.window"
+FAILED = "its rounds ended with an error"
 UNENDED = "the window 'x' was not completed: it was never closed, or an error ended it"
 BODIES = {
     "pass": UNTAKEN,
@@ -68,7 +69,7 @@ BODIES = {
     "global kept; kept = energy.window('x'); kept.__enter__()": UNENDED,
     "a = energy.window('x')\n    with energy.window('y'): pass\n    a.__enter__()": UNENDED,
     "try:\n        with energy.window('x'): 1 / 0\n    except ZeroDivisionError: pass": UNENDED,
-    "try: energy.measure(lambda: 1 / 0)\n    except ZeroDivisionError: pass": "its rounds ended with an error",
+    "try: energy.measure(lambda: 1 / 0)\n    except ZeroDivisionError: pass": FAILED,
 }
 
 
