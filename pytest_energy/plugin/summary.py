@@ -35,7 +35,7 @@ from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import count_text
 from pytest_energy.yardstick import Yardstick
 
-_NOTICED_S = 0.1  # of the run's time: nobody asks where less has gone
+_NOTICED_S = 1.0  # of the run's time: nobody asks about less
 
 
 class Summary:

@@ -313,7 +313,7 @@ class TestTheCallMore:
 
     def test_what_all_traces_took_is_noted(self, project: Project) -> None:
         """Where it is long enough to be noticed."""
-        project.write("import time\ndef test_work(energy):\n    energy.measure(lambda: time.sleep(0.1))\n")
+        project.write("import time\ndef test_work(energy):\n    energy.measure(lambda: time.sleep(1.2))\n")
         notes = [line for line in run(project).text.splitlines() if "traces took" in line]
         assert len(notes) == 1
         assert notes[0].endswith("for 1 test")
