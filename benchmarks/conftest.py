@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=(AUTO, *PROFILES),
         default=AUTO,
         help="Size of the benchmarks: quick for two CPU cores, gpu for one large GPU, paper for the paper's "
-        "networks on one, auto for gpu where torch sees a CUDA device and quick elsewhere (auto).",
+        "networks on one, auto for gpu if torch finds a CUDA device, else quick (default: auto).",
     )
     group.addoption(
         "--bench-plant",

@@ -16,7 +16,7 @@ from pytest_energy.errors import NotMeasurable
 
 
 class Kind(StrEnum):
-    """What was counted."""
+    """The kind of thing that was counted."""
 
     OPERATOR = "operator"
     """An operator that the work calls, or a node of its backward pass: the topmost, none inside another."""
@@ -81,12 +81,12 @@ class CountEntry:
         dtype: Type of the numbers it works on, such as `bfloat16`; empty where there is none.
         count: How often; the least of several traces.
         most: The most of several traces, where they differ; else `None`.
-        flops: Floating-point operations, all calls together; 0 where nobody counts them.
+        flops: Floating-point operations, all calls together; 0 if they are not counted.
         size_bytes: Bytes that all calls together read, copy or allocate.
         inputs: Digest of shapes, types and scalars of all calls; empty where they are not known.
         example: Of the largest call: `[64, 512, 768], dim 1`.
         duration_s: Of the device, or of the host where no device was at work; shown, never compared.
-        places: Where the user's code makes the calls, the most frequent first; none where nobody tells.
+        places: Where the user's code makes the calls, the most frequent first; none if they are unknown.
     """
 
     kind: Kind
@@ -121,7 +121,7 @@ class CountEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What one call of the work did.
+    """Exact counts of one call of the work.
 
     Attributes:
         source: What counted, such as `torch.profiler (CPU, CUDA)`.
@@ -156,5 +156,5 @@ class Counts:
 
     @property
     def is_repeating(self) -> bool:
-        """Whether all traces were the same; so far as one can tell, where there was but one."""
+        """Whether all traces were the same; as far as is known, if there was only one."""
         return all(entry.most is None for entry in self.entries)

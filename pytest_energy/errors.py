@@ -38,7 +38,7 @@ def printable_lines(text: str) -> str:
 
 
 def described(error: BaseException | None) -> str:
-    """What somebody else's *error* is, and says; without any secret, as what it is for is shown."""
+    """Kind and text of a foreign *error*, without any secret: it is shown."""
     return masked_foreign(f"{type(error).__name__}: {error}")
 
 
@@ -66,7 +66,7 @@ class EnergyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why something is absent, and what mends it.
+    """Why something is absent, and how to fix it.
 
     Attributes:
         remedies: Each the command or the line for a file, with its case in front where there are several.

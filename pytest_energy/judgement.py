@@ -368,7 +368,7 @@ class SessionFactor:
         ratio: This session over the baselines' sessions.
         ratio_ci: Bounds of it, each one-sided at alpha.
         test_count: Tests that it is of.
-        yardstick: By how much the yardstick's loads have surely moved, by name; empty without a yardstick.
+        yardstick: By how much the yardstick's loads have moved for certain, by name; empty without one.
         session: Name of the process that measured; `None` if not recorded.
     """
 

@@ -178,7 +178,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--device", choices=tuple(_PROFILES), default="cpu")
     parser.add_argument("--only", type=planted_numbers, default=frozenset(), metavar="N,N,...")
     parser.add_argument("--lane", type=Lane.of, default=Lane(), metavar="K/N")
-    parser.add_argument("--table", action="store_true", help="print what these files hold as Markdown")
+    parser.add_argument("--table", action="store_true", help="print these files as Markdown")
     return parser.parse_args()
 
 

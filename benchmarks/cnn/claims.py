@@ -90,7 +90,7 @@ def _row(test: Mapping[str, object]) -> Row:
         or not isinstance(uncertainty_j, float)
         or not (net_j is None or isinstance(net_j, float))
     ):
-        raise UnreadableRun(f"{test['id']} is not what pytest-energy writes")
+        raise UnreadableRun(f"{test['id']} is not as pytest-energy writes it")
     energies_j = [one["energy_j"] for one in rounds if one["energy_j"] is not None]
     return Row(
         model=str(test["model"]),

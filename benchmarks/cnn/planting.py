@@ -90,7 +90,7 @@ def refuse_unfit(plant: Plant | None, device: str) -> None:
     """
     if plant is not None and plant.kind in NEEDS_CUDA and device != "cuda":
         raise pytest.UsageError(
-            f"--bench-plant={plant} works on CUDA alone, and the profile's device is {device}: "
+            f"--bench-plant={plant} works only on CUDA, and the profile's device is {device}: "
             "add --bench-profile=gpu"
         )
 

@@ -70,7 +70,7 @@ class Scale:
         before_j, began_s = self.energy_j(), self.now_s()
         while (now_j := self.energy_j()) == before_j:
             if self.now_s() > began_s + LONGEST_UPDATE_S:
-                raise SensorUnavailable(f"the GPU's energy counter stood still for {LONGEST_UPDATE_S:g} s")
+                raise SensorUnavailable(f"the GPU's energy counter did not change for {LONGEST_UPDATE_S:g} s")
             self.pause(PAUSE_S / 2)
         return self.now_s(), now_j
 

@@ -116,7 +116,7 @@ def finite_loss(loss: Tensor, *, learning_rate: float) -> float:
     value = float(loss)
     if not math.isfinite(value):
         raise UnfitModel(
-            f"the loss of the last batch is {value}: training went astray at learning rate "
+            f"the loss of the last batch is {value}: training diverged at learning rate "
             f"{learning_rate:g}; try a smaller --lr, or without --amp"
         )
     return value
@@ -139,7 +139,7 @@ def fitting_memory(
         torch.cuda.empty_cache()
         if too_large is not None:
             too_large[model] = batch_size
-        first_line = (str(error).splitlines() or ["no more is known"])[0]
+        first_line = (str(error).splitlines() or ["no details are known"])[0]
         pytest.skip(f"out of memory: {model} at batch size {batch_size}: {first_line}")
 
 

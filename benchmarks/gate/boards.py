@@ -89,7 +89,7 @@ def board_of(run: View, name: str | None) -> Board:
     """
     machine = run.machine
     if machine is None:
-        raise SettingsError("the run is of no one machine: no session of a board")
+        raise SettingsError("the run is of several machines or none: no session of a board")
     if any(judgement.record.provenance is not Provenance.MEASURED for judgement in run.judgements):
         raise SettingsError("the run has tests whose joules were not measured: no session of a board")
     model, uuid = machine.fixed.get("gpu_model"), machine.varying.get("gpu_uuid")

@@ -171,7 +171,9 @@ def _disagreements(verdicts: Mapping[str, Verdict], junit_path: Path, exit_statu
         said = {entry.get("name"): entry.get("value") for entry in case.iter("property")}
         verdict = verdicts.get(name)
         if said.get("energy_verdict") != verdict:
-            found.append(f"{name}: JUnit says {said.get('energy_verdict')}, the session document {verdict}")
+            found.append(
+                f"{name}: JUnit reports {said.get('energy_verdict')}, the session document {verdict}"
+            )
         if (case.find("failure") is not None) != (verdict in FAILING):
             found.append(f"{name}: {verdict}, and a failure in JUnit: {case.find('failure') is not None}")
     failure_count = sum(verdict in FAILING for verdict in verdicts.values())

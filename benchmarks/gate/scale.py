@@ -244,7 +244,7 @@ def check(
     document = to_json.render(view.of(judgements), created="2020-01-02T00:00:00Z")
     ended_s = time.monotonic()
     if len(judgements) != test_count or any(judgement.comparison is None for judgement in judgements):
-        raise RuntimeError("a test was not held against its baseline")
+        raise RuntimeError("a test was not compared with its baseline")
     own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return Check(
         judge_s=judged_s - started_s,

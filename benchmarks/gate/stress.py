@@ -201,7 +201,7 @@ def _told(found: Sequence[Outcome], duration_s: float) -> str:
     lines = [
         f"{len(found)} repetitions of {WRITER_COUNT} writers, {len(TEST_IDS)} tests, in {duration_s:.0f} s",
         f"killed in the middle of a write: {half}, at any moment: {len(found) - half}",
-        f"sessions said to be stored: {sum(one.stored_count for one in found)}",
+        f"sessions reported as stored: {sum(one.stored_count for one in found)}",
         f"lost: {lost}, doubled: {doubled}, files broken: {broken}, leftovers: {leftovers}",
         f"nothing lost and every file sound in {good} of {len(found)}",
     ]

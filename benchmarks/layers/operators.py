@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     for name, share in kept.misses.items():
         told = "no share" if share is None else f"{100 * share:.1f} %"
-        sys.stdout.write(f"{name}: {told}, asked were 90 to 110 %\n")
+        sys.stdout.write(f"{name}: {told}, expected were 90 to 110 %\n")
     return 0 if status == 0 and kept.is_complete and not kept.misses else 1
 
 

@@ -81,7 +81,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--gpus", type=int, choices=(1, 2), default=1, help="GPUs to meter, of which the first works (1)"
     )
-    parser.add_argument("--quick", action="store_true", help="few bursts: to see that everything runs")
+    parser.add_argument("--quick", action="store_true", help="few bursts, to check that everything runs")
     parser.add_argument(
         "--peers",
         action=argparse.BooleanOptionalAction,

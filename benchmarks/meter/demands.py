@@ -216,7 +216,7 @@ def _window(cost: WindowCost) -> Row:
         demand=f"at most {WINDOW_US:g} us",
         found=f"p50 {median_us:.0f} us, p95 {p95_us:.0f} us, longest {cost.longest_s * _US:.0f} us",
         outcome=_at_most(median_us, WINDOW_US),
-        note="the median is held against the limit",
+        note="the median is compared with the limit",
     )
 
 

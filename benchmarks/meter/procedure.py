@@ -214,8 +214,8 @@ def _standing_notes(found: Found, *, has_idle_gpu: bool) -> Iterable[str]:
         yield (
             "The other tools measured series of their own, of the same bursts, after ours: inside our window "
             "their NVML calls, of milliseconds each, would be as long as a short burst. There zeus' window "
-            "lies inside codecarbon's, and each is held against the truth of its own stretch; our sampler "
-            "goes on beside them."
+            "lies inside codecarbon's, and each is compared with the truth of its own stretch; our sampler "
+            "runs beside them."
         )
         yield "RMSE ratios compare RMSEs that are shares of the truth of their own series."
     yield (
@@ -225,5 +225,5 @@ def _standing_notes(found: Found, *, has_idle_gpu: bool) -> Iterable[str]:
     if has_idle_gpu:
         yield (
             "With two GPUs the stated uncertainty is that of their sum. The resting one's power is the mean "
-            f"over the whole series, from its counter; it is held to its limit from {IDLE_FROM_S:g} s on."
+            f"over the whole series, from its counter; it must keep its limit from {IDLE_FROM_S:g} s on."
         )

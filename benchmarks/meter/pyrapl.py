@@ -106,7 +106,7 @@ class PyraplSensor:
         except PermissionError as error:
             raise SensorUnavailable(NAME, permission_reason(Path(str(error.filename)))) from error
         except (*faults, SensorError) as error:
-            because = f"pyRAPL finds no counters ({_text(error)}); the sensor rapl knows more than Intel's"
+            because = f"pyRAPL finds no counters ({_text(error)}); the sensor rapl supports more than Intel's"
             raise SensorUnavailable(NAME, because) from error
 
     def read_j(self, channel: str) -> float:
@@ -121,7 +121,7 @@ class PyraplSensor:
             if raw_uj < before_uj:
                 raise SensorError(
                     f"{channel}: pyRAPL's counter fell from {before_uj} to {raw_uj} uJ; "
-                    "pyRAPL can't tell a wrap from a reset, the sensor rapl can"
+                    "pyRAPL can't distinguish a wrap from a reset, the sensor rapl can"
                 )
             self._sum_uj[channel] += raw_uj - before_uj
             return self._sum_uj[channel] * JOULES_PER_MICROJOULE

@@ -150,7 +150,9 @@ def ticks_of(changes: Sequence[Change]) -> Ticks:
     typical_s = median(after.time_s - before.time_s for before, after in pairwise(changes))
     sharp = [change for change in changes if change.width_s <= _SHARP_SHARE * typical_s]
     if len(sharp) < _LEAST_TICKS:
-        raise NotMeasurable(f"{len(sharp)} of {len(changes)} changes were seen well; it takes {_LEAST_TICKS}")
+        raise NotMeasurable(
+            f"{len(sharp)} of {len(changes)} changes were timed well; it takes {_LEAST_TICKS}"
+        )
     numbers = [0]
     for before, after in pairwise(sharp):
         numbers.append(numbers[-1] + max(1, round((after.time_s - before.time_s) / typical_s)))

@@ -4,7 +4,7 @@ Rule 1: the verdict words and their limits are those of the gate against a basel
     pairs of rounds.
 Rule 2: one pair proves nothing: rounds that could not be taken in turns are shown, and `inconclusive`.
 Rule 3: a test that did not end the same way on both sides is a problem, never a pass, in whichever block.
-Rule 4: where joules have parts, work is held against the tolerance by itself if that can be told so sharply,
+Rule 4: where joules have parts, work is compared with the tolerance by itself if that can be told so sharply,
     else against the tolerance of the test's joules; waiting always is. All joules count as well, so that two
     small rises are not lost. The worst is the verdict. What is too blunt to pass where nothing has changed
     doesn't count, unless it proves a rise at a tenth of alpha; work always counts. What the counts of both

@@ -289,5 +289,5 @@ def worker(tree: Tree, arguments: Sequence[str], log: Path) -> Iterator[Worker]:
 def _words(tree: Tree, arguments: Sequence[str]) -> list[str]:
     """The command line of pytest; what was said last wins there."""
     words = ["-m", "pytest", "-p", PLUGIN, *(tree.moved(word) for word in arguments)]
-    words += ["--energy-baseline=off", "--energy-yardstick=off"]  # each side is held against the other alone
+    words += ["--energy-baseline=off", "--energy-yardstick=off"]  # each side is compared with the other alone
     return [*words, "-n0"] if find_spec("xdist") is not None else words

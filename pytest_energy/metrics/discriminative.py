@@ -1,6 +1,6 @@
 """The nine metrics of discriminative models (CNNs and the like), one function a formula.
 
-Rule 1: a function is called what the paper calls its metric; the unit stands in its first line.
+Rule 1: a function is called what the paper calls its metric; the unit is in its first line.
 Rule 2: a formula whose input is missing or has no meaning raises `NotMeasurable`; `metrics_of` turns that
 into `None` with the reason. No input is ever replaced by 0 or by another one.
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
-    """What is known of the model at work, none of it measured in a window.
+    """Facts of the model, none of them measured in a window.
 
     Attributes:
         parameters: Trainable parameters; 0 for a frozen model.
@@ -91,7 +91,7 @@ def work_done(parameters_trainable: int, duration_s: float) -> float:
 
     The paper's words are "trainable parameters processed per second"; the authors' notebook divides the
     parameters by the duration of an epoch, and that is what this does. It does not count the samples, so
-    it compares models only at equal work; `samples_per_s` stands beside it.
+    it compares models only at equal work; `samples_per_s` is given beside it.
 
     Source:
         Sanchez-Mompo et al. 2025, section 6.1.3; formula as in the authors' notebook for it.

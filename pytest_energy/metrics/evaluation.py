@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """Metrics by name, and why the absent ones are.
+    """Metrics by name, and the reason for each absent one.
 
     Attributes:
         values: Metric name to value, or to `None` where it could not be computed.
@@ -42,7 +42,7 @@ def evaluated(formulas: Mapping[str, Callable[[], float]]) -> Metrics:
 
 
 def offered(formulas: Mapping[str, Callable[[Record], object]], record: Record) -> Metrics:
-    """What each of *formulas*, of somebody else's, gives for *record*; one that fails is absent, and why."""
+    """What each of *formulas*, of other plugins, gives for *record*; one that fails is absent, and why."""
     values: dict[str, float | None] = {}
     absent: dict[str, str] = {}
     for name, formula in formulas.items():

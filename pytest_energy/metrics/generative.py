@@ -1,6 +1,6 @@
 """The seven metrics of generative models behind a server, one function a formula.
 
-Rule 1: a function is called what the paper calls its metric; the unit stands in its first line.
+Rule 1: a function is called what the paper calls its metric; the unit is in its first line.
 Rule 2: an input that is missing or has no meaning, such as no answered request, raises `NotMeasurable`.
 Rule 3: token counts are the server's; a client that counts answers itself is a few percent off.
 

@@ -16,7 +16,7 @@ class Tick:
     Attributes:
         time_s: When it was seen.
         joules: What the counter showed from then on.
-        spread_s: Standard uncertainty of the time, or `None` where nobody knows it.
+        spread_s: Standard uncertainty of the time, or `None` if it is unknown.
     """
 
     time_s: float
@@ -46,7 +46,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """A named window inside a round. `energy_j` is `None` where it could not be told; *quality* says why.
+    """A named window inside a round. `energy_j` is `None` if it is unknown; *quality* says why.
 
     Attributes:
         channels: Joules by channel, empty without joules; not written to JSON.
@@ -86,7 +86,7 @@ class Reading:
             are those of one. Phases, power and the trace are the whole window's.
         power_trace: Channel name to the steps of its power: pairs of seconds since the window opened and of
             watts from then until the next pair. The last pair ends the last step and repeats its watts.
-            Without the channels that don't tick; empty where nobody knows.
+            Without the channels that don't tick; empty if they are unknown.
         trace: The raw ticks, for recording; not written to JSON.
     """
 

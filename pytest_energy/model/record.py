@@ -37,7 +37,7 @@ class Record:
         ready_power: Channel name to power with the device open and nothing at work, from all rounds of the
             session; without the channels that don't tell.
         session: Names the process that measured: records of one session share its card, host and hour. `None`
-            where nobody wrote it down.
+            if it was not recorded.
         machine: Where it was made.
         sensors: What was there to measure with, and what was not.
         joined_as: How it came into its baseline, if as an improvement or as the first of a new level.

@@ -8,7 +8,7 @@ from enum import StrEnum
 class Provenance(StrEnum):
     """Where joules come from. Values of different provenance are never compared.
 
-    What is predicted is of another machine: it stands beside a record's joules, and no round is of it.
+    What is predicted is of another machine: it is shown beside the joules of a record, and no round is of it.
     """
 
     MEASURED = "measured"

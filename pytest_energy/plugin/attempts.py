@@ -26,10 +26,10 @@ _WHAT_TO_DO = "delete it; later verdicts then don't include its joules"
 
 
 class Attempts:
-    """Earlier tries, and what is to be said of them.
+    """Earlier attempts at this commit, and the note on them.
 
     Args:
-        folder: Of their runs as JSON, or `None` where nobody keeps them; it need not be there yet.
+        folder: Of their runs as JSON, or `None` if they are not kept; it need not be there yet.
         environ: Of the process: CI's counter of tries is in it.
     """
 
@@ -55,7 +55,7 @@ class Attempts:
         return earlier_attempts(fresh, self.by_test.get(fresh.test_id, ()))
 
     def note(self, fresh: Iterable[Record]) -> str | None:
-        """What the end of a run says of the tries before it, or `None` of a first try.
+        """The note on earlier attempts at the end of a run, or `None` on a first attempt.
 
         Args:
             fresh: The records of this run that were compared with a baseline.

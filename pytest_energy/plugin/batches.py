@@ -11,7 +11,7 @@ from pytest_energy.model import Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstBatch:
-    """What a test has measured in its first run, while it runs once more.
+    """The measurements of a test's first run, kept while it runs once more.
 
     Attributes:
         round_count: Rounds that are wanted to confirm it.

@@ -1,4 +1,4 @@
-"""Tests of pytest-benchmark and pytest-codspeed, measured as they are: `--energy-benchmark`.
+"""Measures tests of pytest-benchmark and pytest-codspeed unchanged: `--energy-benchmark`.
 
 Rule 1: their plugin has done all its work, its statistics included, before the first round of ours begins;
 what `benchmark` returns is what theirs returned.
@@ -63,7 +63,7 @@ def measure_benchmarks(config: pytest.Config, *, is_off: bool) -> None:
 
 
 class Benchmarks:
-    """Registered if benchmarks are measured: finds them and stands behind their fixture.
+    """Registered if benchmarks are measured: finds them and wraps their fixture.
 
     Args:
         has_codspeed: pytest-codspeed is there, to which a marked test without the fixture is a benchmark.
@@ -223,7 +223,7 @@ class _CantRepeat(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class BenchmarkWork:
-    """What was benchmarked, to be done again in rounds of ours.
+    """The benchmarked call as work, repeated in our rounds.
 
     Attributes:
         what: What a round measures: records of something else in the same test are not comparable.

@@ -1,4 +1,4 @@
-"""What GitHub Actions shows beside the exit status: the job's summary, and notes at the lines of tests.
+"""Output for GitHub Actions: the job's summary, and annotations at the lines of tests.
 
 Rule 1: what can't be shown there is named in the log and fails nothing.
 Rule 2: a summary past its limit is refused whole by GitHub, with all that other commands of the step wrote;

@@ -1,4 +1,4 @@
-"""What the work of one test does, counted by one call more than its rounds take.
+"""Counts of the work of one test, by one more call after its rounds.
 
 Rule 1: it comes after the rounds, outside every window, and with what a test's body has around them.
 Rule 2: nothing that this call returns, raises or records changes the test. Where it fails there are no
@@ -24,7 +24,7 @@ _A_BLOCK = Absent(
 )
 
 FAILURES = (Exception, SystemExit, pytest.fail.Exception, pytest.skip.Exception)
-"""What somebody's function may raise and the run goes on; Ctrl-C still stops it."""
+"""Exceptions of a test's function after which the run continues; Ctrl-C still stops it."""
 
 _LONGEST_ERROR = 200  # characters: some lines of a reason
 

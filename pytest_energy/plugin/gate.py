@@ -1,4 +1,4 @@
-"""What a run's records are held against: what is kept of the baselines, and what its tests show together.
+"""The gate of a run: its baselines, and verdicts that take all of its tests into account.
 
 Rule 1: a baseline is read once, at collection; a file that breaks or goes later changes no verdict.
 Rule 2: a verdict while tests are still to come rests on the tests so far; the last one is of all of them.
@@ -43,7 +43,7 @@ _ENOUGH_READINGS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusion:
-    """What the end of a process has to say of all tests that it measured.
+    """The conclusion of one process on all tests that it measured.
 
     Attributes:
         judgements: The final one of each test, in the order given.
@@ -151,7 +151,7 @@ class Gate:
     # ---- while tests run ----
 
     def judge(self, record: Record, mark: EnergyMark) -> Judgement:
-        """What is to be said of *record* by what has run so far."""
+        """The decision on *record*, by the tests so far."""
         trial = self._trial(record, mark)
         self._trials[record.test_id] = trial
         if len(self._readings) < _ENOUGH_READINGS:
@@ -174,7 +174,7 @@ class Gate:
         )
 
     def active_joules(self, readings: Sequence[Reading]) -> tuple[float, ...]:
-        """Active joules of each of *readings*, by the ready power so far; empty where they can't be told."""
+        """Active joules of each of *readings*, by the ready power so far; empty if they are unknown."""
         ready_power = self._ready or ready_power_of(readings)
         if is_at_rest(readings, {}):  # what is left of them is noise
             return ()
@@ -225,7 +225,7 @@ class Gate:
     # ---- when all have ----
 
     def conclude(self, judgements: Sequence[Judgement], yardstick: Sequence[Record] = ()) -> Conclusion:
-        """What is to be said of all tests together.
+        """The conclusion on all tests together.
 
         Args:
             judgements: What has been said of each, confirming batches included.

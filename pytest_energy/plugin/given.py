@@ -1,4 +1,4 @@
-"""What a test gives beside its work, checked: metrics of its own, and the units of its limits."""
+"""Checks of what a test gives besides its work: metrics of its own, and the units of its limits."""
 
 from pytest_energy.codec import MOST_NUMBER, brief, number_of
 from pytest_energy.errors import EnergyError

@@ -1,4 +1,4 @@
-"""What the hooks do: the door between pytest and what measures and judges.
+"""The functions behind the hooks: the door between pytest and the modules that measure and judge.
 
 Rule 1: nothing of it is imported before an option is set or an energy test has come; behind the door imports
 are ordinary ones.

@@ -146,7 +146,7 @@ def _shown(signature: inspect.Signature) -> str:
 
 
 class Guarded:
-    """What nobody calls on purpose: the fixture called, entered as a block, or asked for a misspelt name."""
+    """Errors for misuse: the fixture called, entered as a block, or asked for a misspelt name."""
 
     __slots__ = ()
 

@@ -276,7 +276,7 @@ def suggest(parser: pytest.Parser, words: Iterable[str]) -> None:
 
 
 def misspelt_ini(config: pytest.Config) -> Iterator[str]:
-    """A sentence for each ini value that is nearly one of ours, and nobody's."""
+    """A sentence for each ini value that is nearly one of ours, and of no other plugin."""
     known = [option.ini for option in OPTIONS]
     values = vars(config).get("_inicfg")  # pytest 9 has deprecated the public name
     for name in config.inicfg if values is None else values:

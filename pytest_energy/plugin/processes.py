@@ -85,7 +85,7 @@ def _conclude(
 
 
 class Worker:
-    """Registered in a worker: sends what it has to say at the end to the controller."""
+    """Registered in a worker: sends its notes and records to the controller at the end."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config

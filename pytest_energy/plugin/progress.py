@@ -1,4 +1,4 @@
-"""What a run shows while it measures: one line below pytest's dots, or a line per minute in a log.
+"""Progress of a run while it measures: one line below pytest's dots, or a line per minute in a log.
 
 Rule 1: pytest's own line stays as pytest writes it. Ours is below; the cursor is put back, and our line is
     erased before pytest writes again.
@@ -227,7 +227,7 @@ def _detail(number: str, test_id: str, text: str, left: str, width: int) -> str:
 
 
 def time_text(duration_s: float) -> str:
-    """A time that somebody waits, in one unit.
+    """A waiting time for people, in one unit.
 
     >>> time_text(42.4), time_text(170), time_text(9000)
     ('42 s', '3 min', '2.5 h')

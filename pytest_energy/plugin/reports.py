@@ -1,4 +1,4 @@
-"""What pytest's reports carry of a test's energy, and how they are made anew when a verdict is final.
+"""The energy of a test in pytest's reports, and new reports when a verdict is final.
 
 Rule 1: what they carry is made of JSON's own kinds, so that it travels from a worker as any report does.
 """
@@ -142,7 +142,7 @@ def _fail(report: pytest.TestReport, item: pytest.Item) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """What the end of a run in one process has brought.
+    """The outcome of the end of a run in one process.
 
     Attributes:
         reports: For each test whose outcome is known only now, those to be logged.

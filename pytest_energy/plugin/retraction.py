@@ -1,4 +1,4 @@
-"""What a run has shown of a test is made true again when its verdict changes at the end of the run.
+"""Corrects what a run has shown of a test whose verdict changes at the end of the run.
 
 Rule 1: a test counts once, in the terminal's counts and in JUnit XML, with its final outcome.
 Rule 2: a reporter that isn't there, or has not shown the test, is left alone.

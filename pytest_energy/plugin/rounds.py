@@ -40,7 +40,7 @@ Judge = Callable[[tuple[Reading, ...]], RoundsWanted | None]
 
 
 ActiveJoules = Callable[[Sequence[Reading]], tuple[float, ...]]
-"""Active joules of each of some rounds of one test; empty where they can't be told."""
+"""Active joules of each of some rounds of one test; empty if they are unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ DeviceLock = Callable[[], AbstractContextManager[None]]
 
 
 class RoundScheduler(Protocol):
-    """Says when rounds are taken, and when there are enough."""
+    """Decides when rounds run, and when there are enough."""
 
     def schedule(self, loop: "RoundLoop[T]", lock: DeviceLock) -> MeasuredRounds[T]:
         """Have *loop* take its rounds, each while the devices are held."""
@@ -102,7 +102,7 @@ class RoundScheduler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sequential:
-    """Takes all rounds one after the other, and gives the devices back at the end.
+    """Runs all rounds one after another, and releases the devices at the end.
 
     Attributes:
         judge: Asked whether more are wanted once the plan is satisfied.
@@ -124,7 +124,7 @@ class RoundLoop(Generic[T]):
         measured: Runs one round inside a window.
         clock: For the time caps.
         progress: Told of each round, outside the windows.
-        active: Active joules of rounds, those above ready power; none where they can't be told. They are
+        active: Active joules of rounds, those above ready power; none if they are unknown. They are
             to be known as well as all joules are.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""What the end of a run writes to the terminal: the report, in its colours, or the verdicts in one line."""
+"""The terminal at the end of a run: the report, in its colours, or the verdicts in one line."""
 
 from collections import Counter
 from collections.abc import Sequence

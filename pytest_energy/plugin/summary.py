@@ -258,7 +258,7 @@ class Summary:
 
 
 def _trace_note(records: Sequence[Record]) -> Iterator[str]:
-    """What it has cost to count what the tests do, where somebody may have noticed."""
+    """What it has cost to count what the tests do, if it was long enough to notice."""
     costs_s = [record.counts.trace_s for record in records if record.counts is not None]
     if sum(costs_s) >= _NOTICED_S:
         yield f"traces took {to_text(sum(costs_s), 's', digits=2)} for {count_text(len(costs_s), 'test')}"

@@ -162,8 +162,8 @@ class Trials:
 
         Args:
             session: Of this process.
-            may_confirm: Tests may run once more; not where somebody has stopped the run.
-            end: Called in any case, also where somebody stops the tests that run once more.
+            may_confirm: Tests may run once more; not if the run was stopped.
+            end: Called in any case, also if the tests are stopped that run once more.
         """
         try:
             if may_confirm:

@@ -1,6 +1,6 @@
 """Costs of one machine, with their error for networks that they were not fitted on. Pure.
 
-Rule 1: a group (a model) is left out whole: its training tells its inference.
+Rule 1: a group (a model) is left out whole: its training predicts its inference.
 Rule 2: the interval is of the errors of left-out groups, not of the fit's own.
 Rule 3: the costs grow in proportion, so that a longer work of the same kind is no extrapolation; another mix
     of features is: operations and bytes of a call, on the average, that no calibrated test comes near.
@@ -61,7 +61,7 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """What predicts the joules of one machine.
+    """A model that predicts the joules of one machine.
 
     Attributes:
         machine_key: Of the machine whose joules these are.
@@ -100,7 +100,7 @@ class Calibration:
         return math.exp(-self.log_width), math.exp(self.log_width)
 
     def predict(self, features: Features) -> Prediction | Absent:
-        """Joules of a call with *features* on this machine, or why nothing can be said."""
+        """Joules of a call with *features* on this machine, or why there is no prediction."""
         usable = self._usable(features)
         if isinstance(usable, Absent):
             return usable

@@ -59,7 +59,7 @@ def path_of(store: Store, machine_key: str) -> Path:
 
 
 def write(store: Store, calibration: Calibration) -> Path:
-    """Put *calibration* in its place, whatever stood there; returns where that is.
+    """Write *calibration* to its place, over an older one; returns the path.
 
     Raises:
         BaselineError: It can't be written.

@@ -1,4 +1,4 @@
-"""What each feature costs on a card: seconds of the host and of the device, and active joules. Pure.
+"""The cost of each feature on a GPU: seconds of the host and of the device, and active joules. Pure.
 
     seconds = max(host, device)
     joules  = ready power x seconds + active joules

@@ -1,4 +1,4 @@
-"""What of a call's counts its seconds and joules hang on. Pure.
+"""The features of a call's counts that decide its seconds and joules. Pure.
 
 Rule 1: only what the work itself calls is used, so that the counts of a machine without the card will do.
 Rule 2: every feature grows in proportion with the work: twice the steps are twice of each.

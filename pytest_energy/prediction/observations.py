@@ -1,4 +1,4 @@
-"""What a calibration learns from: the features of a test, with what it used on the card. Pure."""
+"""Observations for a calibration: a test's features, and its seconds and joules on the GPU. Pure."""
 
 import math
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ class Observation:
 
 
 def observation_of(record: Record) -> Observation | Absent:
-    """What *record* says of its card, or why it says nothing."""
+    """The observation in *record*, or why it has none."""
     if record.provenance is not Provenance.MEASURED or record.energy_j is None or record.duration_s is None:
         return Absent(record.absent_because or f"its joules are {record.provenance.value}, not measured")
     if isinstance(features := _features_of(record), Absent):

@@ -21,7 +21,7 @@ from pytest_energy.units import to_text
 
 
 def free_bytes(device: "torch.device") -> int | None:
-    """Memory that is left on *device*, in bytes; `None` where nobody tells."""
+    """Memory that is left on *device*, in bytes; `None` if it is unknown."""
     if device.type == "cuda":
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + unused

@@ -1,4 +1,4 @@
-"""What a work and its parts used, and what the parts sum up to. Pure.
+"""Energy and time of a call and of its parts, and the share that the parts explain. Pure.
 
 Rule 1: active joules are those above ready power, so that a part that waits longer than it did in the whole
     gets nothing for it. Whole and parts have the same ready power: that of all their rounds together.
@@ -34,7 +34,7 @@ class TakeRounds(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What is used for one call of the work, or for a part of it. Joules are gross.
+    """Energy and time of one call of the work, or of a part of it. Joules are gross.
 
     Attributes:
         energy_j: Mean of the rounds, or `None`.

@@ -1,4 +1,4 @@
-"""Work for a moment, so that a machine's counters can be seen to move.
+"""Short loads that make a machine's counters move.
 
 Rule 1: a load is at work when `start` returns and over when `stop` returns.
 Rule 2: importing this module does not import torch.

@@ -25,7 +25,7 @@ from pytest_energy.profiling.lazy_torch import torch
 
 flop_counter: Any = LazyModule("torch.utils.flop_counter")
 
-# What somebody else's forward pass may raise on shapes without values; anything else is not ours to catch.
+# What the user's forward pass may raise on shapes without values; anything else is not ours to catch.
 FAULTS = (
     ArithmeticError,
     AssertionError,
@@ -154,7 +154,7 @@ def _counted(
 
 @contextmanager
 def _explained(kind: str, what: Callable[[], str]) -> Iterator[None]:
-    """Turn a fault of somebody else's code into `NotMeasurable` that says what happened and where."""
+    """Turn an error of the user's code into `NotMeasurable` that says what happened and where."""
     try:
         yield
     except FAULTS as error:
@@ -162,7 +162,7 @@ def _explained(kind: str, what: Callable[[], str]) -> Iterator[None]:
 
 
 def fault_text(error: BaseException) -> str:
-    """Kind and first line of a fault of somebody else's code."""
+    """Kind and first line of an error of the user's code."""
     first_line = (str(error).strip().splitlines() or ["no message"])[0][:_SHOWN_CHARACTERS]
     return f"{type(error).__name__}: {first_line}"
 

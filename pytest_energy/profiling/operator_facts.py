@@ -1,4 +1,4 @@
-"""What torch tells of an operator, and of the memory of tensors."""
+"""Facts from torch on operators, and on the memory of tensors."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What PyTorch tells of a model.
+"""Facts of a model, from PyTorch.
 
 Rule 1: importing this module does not import torch.
 Rule 2: nothing here initialises CUDA, or opens a context on a GPU that the work doesn't use.

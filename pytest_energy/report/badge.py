@@ -19,7 +19,7 @@ _GOOD = (Verdict.PASS, Verdict.IMPROVEMENT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Badge:
-    """What a badge says, in a colour of shields.io."""
+    """Message and colour of a badge, as shields.io names them."""
 
     message: str
     colour: str

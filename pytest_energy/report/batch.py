@@ -27,7 +27,7 @@ _OUT_OF_MEMORY = re.compile(r"out of memory", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size(PerSample):
-    """What one batch size of one model used.
+    """One batch size of one model: its energy and speed.
 
     Attributes:
         batch_size: Samples in a step.

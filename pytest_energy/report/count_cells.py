@@ -1,4 +1,4 @@
-"""What counts say of a test, as text for people: lines, and a table of what the work does otherwise."""
+"""The counts of a test as text: lines, and a table of what has changed."""
 
 from collections.abc import Sequence
 
@@ -38,7 +38,7 @@ def lines(judgement: Judgement) -> list[str]:
 
 
 def line_of_a_pass(judgement: Judgement) -> str | None:
-    """The worst that changed, of a test that passes; `None` where only other kernels run, nobody knows why.
+    """The worst change of a test that passes; `None` if only other kernels run, for no known reason.
 
     A library may choose those by itself, as cuDNN does when it tries them.
     """

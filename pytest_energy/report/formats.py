@@ -93,7 +93,7 @@ def is_whole_run(output: Output) -> bool:
 
 
 def mistake_text(error: Exception) -> str:
-    """What is said of an *error* that nobody has foreseen."""
+    """The message of an *error* that was not foreseen."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     what = f"{described(error)} ({Path(place.filename).name}:{place.lineno})"
     if isinstance(error, MemoryError):

@@ -1,7 +1,7 @@
 """The sessions of one baseline on a screen: what each used, how that moved, whether it creeps.
 
 Rule 1: a chart's scale is its own smallest and largest session, and both are written beside it.
-Rule 2: a change is told as `stats.compare` centres it, a drift as `stats.drift` finds it: no second formula.
+Rule 2: a change is that of `stats.compare`, a drift that of `stats.drift`: no second formula.
 """
 
 import statistics

@@ -1,4 +1,4 @@
-"""What is true of many tests is said once: reasons and remarks of a kind, with their tests. Pure."""
+"""Reasons and remarks grouped by kind, each kind with its tests. Pure."""
 
 from collections.abc import Callable, Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""What a figure says in words: its heading, its axes, its numbers. Pure."""
+"""The texts of a figure: heading, axes, numbers. Pure."""
 
 import textwrap
 from collections.abc import Iterable, Sequence

@@ -1,6 +1,6 @@
 """The tests as a table for spreadsheets and notebooks: one row a test, or one a round.
 
-Rule 1: a value that is absent is an empty cell; its reason stands in the row's last fixed column.
+Rule 1: a value that is absent is an empty cell; its reason is in the row's last fixed column.
 Rule 2: a text that a spreadsheet would run as a formula gets an apostrophe in front.
 Rule 3: line breaks inside a text are line feeds: writers leave a lone carriage return without quotes, and
     readers then take it for a new row.

@@ -85,16 +85,16 @@ class Load(Record, frozen=True, kw_only=True):
 class Run(Document, frozen=True, kw_only=True):
     """What pytest --energy-out=RUN.json writes: everything that a run measured and judged.
 
-    A value that was not measured is null, never 0. Machine and sensors stand at the top, and in a test or a
+    A value that was not measured is null, never 0. machine and sensors are at the top, and in a test or a
     load only where they differ.
 
     Attributes:
         created: UTC, ISO 8601 with Z.
         notes: What a reader should know of the run.
         run_notes: What went on in the run itself; left out where nothing did.
-        run_judgement: By what the run was judged as a whole; left out where nobody wrote it down.
+        run_judgement: By what the run was judged as a whole; left out if it was not recorded.
         yardstick: What fixed loads used at the run's start; left out where none was asked to run.
-        yardstick_absent_because: Why none was; left out where there are some, or nobody wrote it down.
+        yardstick_absent_because: Why none was; left out where there are some, or if it was not recorded.
     """
 
     format: Literal[1]

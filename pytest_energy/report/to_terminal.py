@@ -58,7 +58,7 @@ def render(view: View, *, width: int, is_full: bool = True, paint: Paint = plain
 
 
 def head(view: View, *, width: int, is_full: bool) -> str:
-    """What stands above the table of tests."""
+    """The lines above the table of tests."""
     return _whole_head(view, width) if is_full else _short_head(view, width)
 
 

@@ -1,4 +1,4 @@
-"""What a session has to say, ready to be written in any form. Pure.
+"""A session, ready for every renderer. Pure.
 
 Rule 1: every judgement has a row: worst verdict first, then the order in which they were given.
 Rule 2: joules of different provenance, and joules of different machines, never meet in one group.
@@ -82,7 +82,7 @@ class ModelRow:
 
     @property
     def label(self) -> str:
-        """What tells its row from every other one: `llama-8b@8/s`."""
+        """What distinguishes its row from others: `llama-8b@8/s`."""
         return f"{self.model}@{self.configuration}" if self.configuration else self.model
 
 
@@ -142,7 +142,7 @@ class View:
         notes: What a reader must know of the whole, one sentence each; all of it is in the judgements.
         run_notes: The same of the run itself, which no judgement holds.
         yardstick: What the fixed loads used.
-        run_judgement: By what the run was judged as a whole; `None` where nobody wrote it down.
+        run_judgement: By what the run was judged as a whole; `None` if it was not recorded.
     """
 
     judgements: tuple[Judgement, ...]

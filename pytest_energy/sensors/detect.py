@@ -33,7 +33,7 @@ class SensorSet:
         sensors: Those to measure with, open; all of one provenance. Empty where there are none.
         statuses: One for each sensor that was tried: there with its channels, or absent and why; and one
             for each device that a sensor which is there can't read.
-        reasons: Why each absent one is, with what mends it, by the name in its status.
+        reasons: Why each absent one is, with the fix, by the name in its status.
         cpu_power: Models the CPU where other hardware is measured and the CPU is not, to be shown beside the
             joules; or `None`.
     """
@@ -126,7 +126,7 @@ def _cpu_power(sensors: Iterable[Sensor], own: Mapping[str, Opener]) -> estimate
 
 
 def check_names(names: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse a sensor name that nobody offers, without opening any sensor.
+    """Refuse a sensor name that no sensor has, without opening any sensor.
 
     Raises:
         SettingsError: A name of *names* is not in *known*, or there is none.

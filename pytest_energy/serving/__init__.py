@@ -1,4 +1,4 @@
-"""Requests against a model server: engines, prompts, a load and what each of its requests saw."""
+"""Requests against a model server: engines, prompts, a load and the times of each of its requests."""
 
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import (

@@ -1,4 +1,4 @@
-"""Drive an engine with a load, and collect what each request saw.
+"""Drive an engine with a load, and collect the times of each request.
 
 Rule 1: requests leave on schedule, whether or not earlier ones are answered; under a cap of concurrency they
 also wait for a place among those under way, in the schedule's order.
@@ -197,7 +197,7 @@ class _Traffic:
             self._ended.set_result(None)
 
     async def _watch_queue(self) -> None:
-        """Ask the engine about once a second how many wait, for as long as it tells."""
+        """Ask the engine about once a second how many wait, for as long as it reports that."""
         while True:
             try:
                 depth = await self._engine.queue_depth()

@@ -1,4 +1,4 @@
-"""What a server was asked for and has done, in exact numbers.
+"""Exact counts of a load: requests, tokens, cache hits.
 
 Rule 1: nothing looks into the server: its requests are counted here, and what its cache spared by its own
 counters.

@@ -1,6 +1,6 @@
 """From a load, its joules and its engine to the paper's generative metrics, and to times for people.
 
-Rule 1: a value that can't be had is `None`, and its reason stands beside it.
+Rule 1: a value that can't be had is `None`, and its reason is beside it.
 Rule 2: the formulas live in `metrics/generative.py`; here is only which number goes where.
 """
 

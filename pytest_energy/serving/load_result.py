@@ -1,4 +1,4 @@
-"""What one load saw: every request's times, and the figures that follow from them."""
+"""The result of one load: the times of every request, and the figures derived from them."""
 
 import math
 from collections.abc import Sequence
@@ -130,7 +130,7 @@ class Served:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadResult:
-    """What one load saw.
+    """The result of one load.
 
     Attributes:
         engine: Name of the engine.
@@ -192,7 +192,7 @@ class LoadResult:
 
     @property
     def max_queue_depth(self) -> int | None:
-        """Most requests seen waiting in the engine; `None` where it doesn't tell."""
+        """Largest number of requests waiting in the engine; `None` if it doesn't report them."""
         return max((sample.depth for sample in self.queue), default=None)
 
     @property
@@ -210,7 +210,7 @@ class LoadResult:
 
     @property
     def is_late(self) -> bool:
-        """Whether this is not the asked load: more than one request in a hundred left too late."""
+        """Whether this is not the requested load: more than one request in a hundred left too late."""
         return self.lateness.p99_s > self.harmless_lateness_s
 
     @property

@@ -38,7 +38,7 @@ Batch = tuple[list[Prompt], list[int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPlan:
-    """What is asked of an engine in every round.
+    """The load that an engine serves in every round.
 
     Attributes:
         engine: Ready to serve.
@@ -125,7 +125,7 @@ def _lengths_text(output_tokens: Sequence[int]) -> str:
 
 
 def saturation(loads: Sequence[LoadResult]) -> tuple[bool | None, str]:
-    """Whether the engine fell behind in one of *loads*, and why that is said; `None` can't be told."""
+    """Whether the engine fell behind in one of *loads*, and the reason; `None` if it is unknown."""
     states = [steadiness(load) for load in loads]
     for is_saturated in (True, None, False):
         alike = [state for state in states if state.is_saturated is is_saturated]

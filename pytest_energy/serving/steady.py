@@ -47,7 +47,7 @@ BRIDGE_SHARE = 3 / 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steadiness:
-    """What is known of a load's steady state.
+    """The steady part of a load, and whether the engine kept up.
 
     Attributes:
         span: Start and stop of the steady state, in seconds since the load began; `None` where it has none.

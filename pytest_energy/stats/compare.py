@@ -21,7 +21,7 @@ Rule 3: a session that is off by itself is left out of b and tau, from four sess
     that lies four standard deviations from the others, by what they show or is known before them, whichever
     is more. Where more than one in four are off, none is: sessions then differ, and that is what tau is for.
     Nor is one of single rounds: how those differ only the sessions tell, all of them.
-Rule 4: one round held against single rounds proves no rise below five sessions: nothing shows their spread.
+Rule 4: one round compared with single rounds proves no rise below five sessions: nothing shows their spread.
     From five on the sessions show it: what they differ by holds their rounds, and no scatter of rounds is
     assumed.
 Rule 5: what is detectable holds the confirming batch. With L the limit that a rise must pass, w the part of

@@ -1,4 +1,4 @@
-"""A slow creep over many sessions, which no comparison with the last one can see. Pure.
+"""A slow creep over many sessions, which no comparison with the last one can detect. Pure.
 
 Rule 1: the reference is pinned: the first accepted sessions. A reference that moves creeps along.
 Rule 2: only a rise counts; energy that falls is welcome.
@@ -58,8 +58,8 @@ class Creep:
 def creep(energies_j: Sequence[float], *, pinned_count: int) -> Creep | None:
     """Whether the newest sessions have crept up from the pinned ones, or `None`.
 
-    The level is an exponentially weighted mean of what came after the pinned sessions; it is held against the
-    error of that mean and of the pinned ones' own. Sessions between may be missing: a baseline keeps some.
+    The level is an exponentially weighted mean of what came after the pinned sessions; it is compared with
+    the error of that mean and of the pinned ones' own. Sessions may be missing: a baseline keeps some.
 
     Args:
         energies_j: Mean joules of each session, oldest first, above 0.

@@ -1,6 +1,6 @@
 """How far two processes that run the same code are apart. Pure.
 
-Rule 1: what blocks of fresh processes show of it is little, for one test; so a stated prior stands beside it,
+Rule 1: what blocks of fresh processes show of it is little, for one test; so a stated prior is added,
     and what the other tests of the suite show.
 Rule 2: with v the variance between blocks, s_b^2 the variance of a test's K block centres, k what the noise
     within blocks adds to it, and the prior worth nu0 degrees of freedom at v0, v is where
@@ -29,7 +29,7 @@ PRIOR_PROCESS_SECONDS_SD = 0.01
 """The same of the seconds of a round: on a shared host one process may be dealt worse cores than another."""
 
 FARTHEST_PROCESS_SD = 0.014
-"""The largest that a test's processes had on one board: what one block is held against, which shows none."""
+"""The largest that a test's processes had on one board: what one block is compared with, which shows none."""
 
 PRIOR_PROCESS_DF = 2
 """How many degrees of freedom the prior is worth: as many as three blocks show by themselves."""

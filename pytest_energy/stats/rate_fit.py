@@ -1,4 +1,4 @@
-"""What a request costs at any rate: a constant power shared by the requests, and joules of each. Pure.
+"""Energy per request at any rate: a constant power shared by the requests, and joules of each. Pure.
 
 Rule 1: only rates that the server keeps up with belong in a fit; past saturation the queue, not the rate,
     tells how many requests share a second.

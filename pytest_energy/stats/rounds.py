@@ -28,7 +28,7 @@ def precision_for(tolerance: float) -> float:
 
 
 def relative_half_width(energies_j: Sequence[float], uncertainties_j: Sequence[float]) -> float | None:
-    """Half-width of the mean's 95 % interval as a share of the mean; `None` while it can't be told."""
+    """Half-width of the mean's 95 % interval as a share of the mean; `None` while it is unknown."""
     if len(energies_j) < 2:
         return None
     try:

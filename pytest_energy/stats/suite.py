@@ -1,4 +1,4 @@
-"""What the tests of a run show together: the session's own factor, and how sessions differ. Pure.
+"""All tests of a run together: the session's own factor, and how sessions differ. Pure.
 
 Rule 1: with y_ik the level (in ln) of test i in session k of its baseline and y_i0 that of the fresh session,
 
@@ -10,7 +10,7 @@ Rule 1: with y_ik the level (in ln) of test i in session k of its baseline and y
     changed moves it.
 Rule 2: tau is pooled over all tests and sessions: it is where the median of |e_ik| over its expected standard
     deviation, scatter of rounds included, is that of a normal variable. It is then drawn towards a prior.
-Rule 3: below five tests nothing is pooled: a factor of few tests can't be told from a change of one.
+Rule 3: below five tests nothing is pooled: a factor of few tests can't be separated from a change of one.
 
 Source:
     Median polish of a two-way table: Tukey, Exploratory Data Analysis, chapter 11. A variance between groups
@@ -54,7 +54,7 @@ class LevelsOfTest:
     Attributes:
         fresh: Of the session to be judged; `None` where this test has not run yet.
         sessions: Of the baseline, at least one.
-        names: Of the session that each of *sessions* is of; `None` where nobody wrote it down.
+        names: Of the session that each of *sessions* is of; `None` if it was not recorded.
         scale: c_i of rule 1.
     """
 
@@ -66,7 +66,7 @@ class LevelsOfTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prior:
-    """What is taken for granted of sessions.
+    """Prior assumptions on sessions.
 
     Attributes:
         test_sd: tau of a scale of 1, less the session's factor.
@@ -84,12 +84,12 @@ class SuiteNoise:
     """How sessions of unchanged code differ, from all tests.
 
     Attributes:
-        factor: Of the fresh session, in ln; 0 where it can't be told.
+        factor: Of the fresh session, in ln; 0 if it is unknown.
         factor_sd: Standard deviation of *factor*.
         session_factors: Name of a session of the baseline to its factor, in ln.
         test_sd: tau, pooled and drawn towards the prior.
         test_df: Degrees of freedom of *test_sd*, for one test.
-        test_count: Tests that the fresh factor is of; 0 where it can't be told.
+        test_count: Tests that the fresh factor is of; 0 if it is unknown.
     """
 
     factor: float
@@ -110,7 +110,7 @@ class SuiteNoise:
         )
 
     def ratio_to(self, names: Collection[Hashable | None]) -> float | None:
-        """The fresh session over the mean of those with these *names*; `None` where it can't be told."""
+        """The fresh session over the mean of those with these *names*; `None` if it is unknown."""
         if not self.test_count:
             return None
         factors = [self.session_factors[name] for name in names if name in self.session_factors]

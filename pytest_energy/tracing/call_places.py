@@ -16,7 +16,7 @@ _OURS = Path(__file__).parents[1].as_posix()
 
 
 class Places:
-    """Tells which files are the user's.
+    """Decides which files are the user's.
 
     Rule 1: a file in the folder of the suite is the user's, but for packages installed inside it.
     Rule 2: a file of another package is one only where no frame of the chain is in the folder.
@@ -28,7 +28,7 @@ class Places:
         self._known: dict[str, tuple[int, str]] = {}
 
     def site(self, file: str, line: int, function: str) -> Site | None:
-        """The frame as a site; `None` where the file is nobody's."""
+        """The frame as a site; `None` where the file is not the user's."""
         rank, path = self._known.get(file) or self._known.setdefault(file, self._rank(file))
         return Site(path, line, function, rank) if rank else None
 

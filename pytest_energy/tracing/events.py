@@ -1,4 +1,4 @@
-"""What a trace saw, as plain values: a list in which each event stands behind the one that it ran in.
+"""The events of a trace, as plain values: a list in which each event stands behind the one that it ran in.
 
 A `NamedTuple` is made three times as fast as a frozen dataclass, and a training step has thousands.
 """
@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 
 class Sort(IntEnum):
-    """Of what sort an event is."""
+    """The sort of an event."""
 
     OPERATOR = 0
     """A function of the library, or a node of a backward pass."""
     MARK = 1
-    """A range that somebody gave a name: `Optimizer.step#SGD.step`, `Torch-Compiled Region: 0/0`."""
+    """A range with a name: `Optimizer.step#SGD.step`, `Torch-Compiled Region: 0/0`."""
     RUNTIME = 2
     """A call of the device's driver or runtime, such as `cudaLaunchKernel`."""
     DEVICE = 3
@@ -22,7 +22,7 @@ class Sort(IntEnum):
 
 
 class Tensor(NamedTuple):
-    """Of an operator's argument, all but the numbers."""
+    """A tensor that an operator was given, without its numbers."""
 
     shape: tuple[int, ...]
     strides: tuple[int, ...]
@@ -30,7 +30,7 @@ class Tensor(NamedTuple):
 
 
 class Site(NamedTuple):
-    """Where the user's code was when it happened.
+    """A place in the user's code.
 
     Attributes:
         rank: 2 in the folder of the suite, 1 in another package; what is in neither is no site.
@@ -43,7 +43,7 @@ class Site(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One thing that happened.
+    """One event of a trace.
 
     Attributes:
         parent: Index of the event that it ran in, or which started it on the device; -1 where there is none.

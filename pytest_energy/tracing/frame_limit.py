@@ -10,7 +10,7 @@ class FrameCounter:
     """Counts calls of the thread that enters it; past *limit* it takes itself away.
 
     Attributes:
-        count: Calls so far; `None` where they can't be counted, as somebody else's profiler is at work.
+        count: Calls so far; `None` where they can't be counted, because another profiler is running.
     """
 
     def __init__(self, limit: int) -> None:
@@ -47,5 +47,5 @@ class FrameCounter:
 
     @property
     def is_over(self) -> bool:
-        """Whether there were more than the limit, or nobody knows."""
+        """Whether there were more than the limit, or that is unknown."""
         return self.count is None or self.count >= self._limit

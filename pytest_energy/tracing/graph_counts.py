@@ -1,4 +1,4 @@
-"""What torch.compile did during a call: graph breaks and compilations."""
+"""Graph breaks and compilations by torch.compile during a call."""
 
 import sys
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What an operator is given: bytes, type of the numbers, a digest of all calls, and one call in words."""
+"""The inputs of an operator: bytes, type of the numbers, a digest of all calls, and one call in words."""
 
 import hashlib
 import math

@@ -1,4 +1,4 @@
-"""What torch's own description of an operator says: names of its arguments, and whether it moves numbers."""
+"""Facts from torch's own description of an operator: names of its arguments, and whether it moves numbers."""
 
 from functools import cache
 from typing import Any

@@ -1,4 +1,4 @@
-"""One call of the work under torch.profiler; what it saw as plain events."""
+"""One call of the work under torch.profiler, as plain events."""
 
 import time
 import warnings
@@ -44,7 +44,7 @@ class Profile:
 
 
 def is_busy() -> bool:
-    """Whether somebody else profiles already: there can be but one."""
+    """Whether another profiler is running: only one can."""
     return bool(torch._C._autograd._profiler_enabled())  # noqa: SLF001 - no public way to ask
 
 

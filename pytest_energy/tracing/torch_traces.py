@@ -1,4 +1,4 @@
-"""Traces of one work by torch.profiler: one that counts, and one that tells places too where it is cheap."""
+"""Traces of one work by torch.profiler: one that counts, and one with places too, if that is cheap."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""In which order changes are told. Nothing is judged by it.
+"""The order in which changes are reported. Nothing is judged by it.
 
 Rule 1: what rose past the tolerance comes first, by its share of the measure that rose; then what is heavy.
 Rule 2: where a device was traced, work is ranked by the seconds that it took there. They differ a little from

@@ -1,4 +1,4 @@
-"""What is to be said of a record, as values without a sentence.
+"""Findings on a record, as values without sentences.
 
 Each finding has a verdict; of several findings the most severe is the record's. `words` makes sentences of
 them. A `because` is the reason that a record or an error brings along, as it is.
@@ -63,7 +63,7 @@ class Saturated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgainstBudget:
-    """Joules held against a budget of *limit_j* for one *unit*.
+    """Joules compared with a budget of *limit_j* for one *unit*.
 
     Attributes:
         mean_j: Mean joules of one unit.
@@ -277,7 +277,7 @@ Finding = Unusable | Saturated | AgainstBudget | NoBaseline | FactsDiffer | NoSu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """All that is to be said of a record.
+    """All findings on a record.
 
     Attributes:
         findings: At least one, the most severe first.

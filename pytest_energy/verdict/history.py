@@ -47,7 +47,7 @@ class Activity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OddRound:
-    """A round that is far from the others of its record: the work was another, or somebody edited the file.
+    """A round that is far from the others of its record: the work was another, or the file was edited.
 
     Attributes:
         created: When the record was made.

@@ -2,7 +2,7 @@
 
 Rule 1: a counter of the processor or its memory counts the whole machine. Of these joules other programs used
     at most the share that they had of the busy CPU time.
-Rule 2: a server that somebody else started may be the work: the joules of a load of requests are its own.
+Rule 2: a server that another user started may be the work: the joules of a load of requests are its own.
 """
 
 import math

@@ -10,7 +10,7 @@ from pytest_energy.judgement import FAILING, UNDECIDED, BaselineMode, Judgement,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What is asked of a record.
+    """The limits that a record is judged by.
 
     Attributes:
         tolerance: Accepted rise, a share, at least 0.

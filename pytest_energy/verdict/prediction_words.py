@@ -1,4 +1,4 @@
-"""What is told of joules on a machine that is not here: always as a prediction, always with its interval."""
+"""Text on joules of another machine: always as a prediction, always with its interval."""
 
 from collections.abc import Mapping
 

@@ -68,7 +68,7 @@ def decide(
     attempts: tuple[Entry, ...] = (),
     count_history: CountHistory = NONE_COUNTED,
 ) -> Decision:
-    """What is to be said of *record*.
+    """The decision on *record*.
 
     Args:
         record: The fresh record.

@@ -46,7 +46,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionDecision:
-    """What is to be said of a session.
+    """The decision on a session.
 
     Attributes:
         decisions: Of each trial, in their order.
@@ -84,7 +84,7 @@ class SessionDecision:
 def decide_session(
     trials: Sequence[Trial], *, tolerance: float, alpha: float, yardstick: Iterable[Trial] = ()
 ) -> SessionDecision:
-    """What is to be said of each of *trials*, and of all together.
+    """The decisions on each of *trials*, and on all together.
 
     Args:
         trials: The tests of one session.

@@ -64,7 +64,7 @@ class Suite:
     Attributes:
         noises: Of each group of tests; a test of none is by itself.
         test_count: Tests that are judged together.
-        moves: By how much the yardstick's loads have surely moved, by name; empty without a yardstick.
+        moves: By how much the yardstick's loads have moved for certain, by name; empty without a yardstick.
     """
 
     noises: Mapping[tuple[Channels, Part], SuiteNoise] = field(default_factory=dict)

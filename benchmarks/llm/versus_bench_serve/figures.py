@@ -68,7 +68,7 @@ def their_figures(told: Mapping[str, Any], count: int) -> Figures:
     """
     if told["completed"] != count:
         answered = f"{told['completed']} of {count} requests were answered"
-        error = next(filter(None, told.get("errors", ())), "none told")
+        error = next(filter(None, told.get("errors", ())), "none reported")
         raise NotMeasurable(f"vllm bench serve: {answered}; the first error: {error}")
     return {ours: float(told[theirs]) * scale for ours, theirs, scale in NAMES}
 

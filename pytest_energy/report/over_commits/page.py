@@ -1,6 +1,6 @@
 """A history as one page that needs no network.
 
-Rule 1: as the report of a run (`report/to_html.py`): one file, a policy that lets nobody be asked, foreign
+Rule 1: as the report of a run (`report/to_html.py`): one file, a policy that allows no request, foreign
     text only ever as text.
 Rule 2: without the script the page still has every test with its line, its newest step and its newest joules.
 """

@@ -13,7 +13,7 @@ KINDS = {"round": "joules per round", "sample": "joules per sample", "ratio": "c
 
 
 def name(track: Track) -> str:
-    """The test's id, or what stands for all tests of a machine."""
+    """The test's id, or the name for all tests of a machine."""
     return printable(track.test_id) or ALL_TESTS
 
 

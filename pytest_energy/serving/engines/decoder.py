@@ -1,4 +1,4 @@
-"""What a model weighs: counted from its configuration with no weight in memory; and its GPU's memory."""
+"""The size of a model, counted from its configuration without weights in memory; and its GPU's memory."""
 
 from typing import Any
 

@@ -83,9 +83,9 @@ OWN_FIELDS = frozenset({"model", "prompt", "max_tokens", "min_tokens", *FIXED_FI
 class OpenAiEndpoint:
     """Serves through the completions of an OpenAI-compatible HTTP server, which must be running.
 
-    Needs the extra `serving`. Where a server tells its usage only at the end of an answer (llama.cpp), a
+    Needs the extra `serving`. If a server reports its usage only at the end of an answer (llama.cpp), a
     chunk with text counts one token until then: the number of tokens is still the server's, but the time of a
-    token is the time of its chunk at best. `facts.tuning` tells which, once an answer has come.
+    token is the time of its chunk at best. `facts.tuning` shows which, once an answer has come.
 
     Args:
         base_url: Such as `http://127.0.0.1:8000`, with or without `/v1`.
@@ -97,7 +97,7 @@ class OpenAiEndpoint:
         extra_body: Further fields of each request. `None` leaves out one of `ignore_eos`, `min_tokens` and
             `stream_options`, for a server that refuses what it doesn't know. With `return_token_ids` vLLM
             and SGLang tell the tokens; they then send the prompt back too, which is work of its own.
-        parameters: Weights of the model, which no server tells.
+        parameters: Weights of the model, which no server reports.
         size_bytes: The model on its device.
         vram_bytes: All memory of the server's GPUs.
         channels: What counts for the server, such as `("gpu:0",)`; all of this machine's if empty. A server

@@ -7,7 +7,7 @@ Rule 2: tokens are the server's own count. Where a chunk carries the usage so fa
 does (llama.cpp), a chunk with text counts one token until then, and the last event brings what is missing.
 Rule 3: what a server sends has limits: of a line, of a chunk, of all bytes, of tokens past those asked.
 Rule 4: an answer counts as whole only after `[DONE]` and a usage, and only if the server saw the prompt that
-was sent: a token that it adds to the prompt would be work that nobody asked for.
+was sent: a token that it adds to the prompt would be work that was not requested.
 
 Source:
     Server-sent events: WHATWG HTML, section 9.2.6 "Interpreting an event stream".
@@ -119,9 +119,9 @@ class Answer:
         output_tokens: Asked.
 
     Attributes:
-        token_count: Tokens told so far.
+        token_count: Tokens reported so far.
         is_done: Whether the server has said that this was all.
-        has_running_usage: Whether chunks before the last told the tokens so far; `None` before any did.
+        has_running_usage: Whether chunks before the last reported the tokens so far; `None` before any did.
     """
 
     def __init__(self, prompt_tokens: int, output_tokens: int) -> None:

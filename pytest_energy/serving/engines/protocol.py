@@ -1,4 +1,4 @@
-"""What every engine promises: one request in, token events out, at its own pace."""
+"""The protocol of engines: one request in, token events out, at the engine's own pace."""
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
@@ -131,7 +131,7 @@ class EngineFacts:
 
 
 class Engine(Protocol):
-    """Something that answers many requests at once.
+    """A model behind an engine: it answers many requests at once.
 
     An engine is made ready (weights loaded, threads started) before the first request, serves any number of
     loads one after another, and leaves no thread or process behind after `close`.
@@ -155,11 +155,11 @@ class Engine(Protocol):
         ...
 
     def cache_counters(self) -> CacheCounters | None:
-        """Counters of the prefix cache, or `None` where there is none or it can't be asked."""
+        """Counters of the prefix cache, or `None` if they are not available."""
         ...
 
     async def queue_depth(self) -> int | None:
-        """Requests that wait in the engine for their first step, or `None` where it can't be asked."""
+        """Requests that wait in the engine for their first step, or `None` if that is not available."""
         ...
 
     def worker_pids(self) -> tuple[int, ...]:

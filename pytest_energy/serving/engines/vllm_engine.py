@@ -199,7 +199,7 @@ class VllmEngine:
         return CacheCounters(queried_tokens=self._counts.queried_tokens, hit_tokens=self._counts.hit_tokens)
 
     async def queue_depth(self) -> int | None:
-        """Requests that wait for their first step, as vLLM told after its last step."""
+        """Requests that wait for their first step, as vLLM reported after its last step."""
         # vLLM tells nothing more when the last request is gone.
         return self._counts.waiting if self._under_way else 0
 

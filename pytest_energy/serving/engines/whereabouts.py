@@ -1,4 +1,4 @@
-"""Whether a server is on this machine, as far as this side can tell.
+"""Whether a server is on this machine, as far as can be detected here.
 
 Rule 1: it is where every address of its name is a loopback or belongs to an interface of this machine.
 Rule 2: an address beside that is elsewhere, also on a bridge of this machine: nothing tells from here whether

@@ -43,5 +43,5 @@ def test_a_counter_that_stands_still_is_an_error() -> None:
     """A counter without updates weighs nothing: it is not waited for without end."""
     card = Card(tick_s=1e9)
     scale = Scale(energy_j=card.energy_j, now_s=card.now_s, pause=card.pause)
-    with pytest.raises(SensorUnavailable, match="stood still for 2 s"):
+    with pytest.raises(SensorUnavailable, match="did not change for 2 s"):
         scale.active_j(lambda: card.burn(0.08))

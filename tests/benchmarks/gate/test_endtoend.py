@@ -47,7 +47,7 @@ def _junit(folder: Path, verdict: str, *, fails: bool, counted: int) -> Path:
 @pytest.mark.parametrize(
     ("said", "exit_status", "what"),
     [
-        (("pass", True, 1), 1, "JUnit says pass, the session document regression"),
+        (("pass", True, 1), 1, "JUnit reports pass, the session document regression"),
         (("regression", False, 1), 1, "a failure in JUnit: False"),
         (("regression", True, 0), 1, "JUnit counts 0 failures"),
         (("regression", True, 1), 0, "exit status 0 with 1 failures"),
