@@ -1,4 +1,4 @@
-"""Which joules of a record are compared: gross or net, of a round or of a sample, and their two parts. Pure.
+"""The joules of a record that are compared: gross or net, per round or sample, and their two parts. Pure.
 
 Rule 1: a round's joules are E = A + q t: ready power q at the temperature of the round for its t seconds,
     and active joules A, which is what the work itself used. A wait adds to the first part alone.
@@ -61,7 +61,7 @@ class Basis:
 
     @property
     def text(self) -> str:
-        """What is compared, or empty for gross joules a round."""
+        """What is compared, or empty for gross joules per round."""
         joules = "net joules" if self.is_net else "joules"
         if self.is_per_sample:
             return f"{joules} a sample"

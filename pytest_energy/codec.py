@@ -4,7 +4,7 @@ Rule 1: a value of the wrong kind is a `FormatError` that names the document, th
 Rule 2: NaN and infinity are not numbers here: JSON has neither.
 Rule 3: a key that a type doesn't have is left alone: a new key is no new format.
 Rule 4: nothing is without a limit, as a document may be anybody's: numbers, texts, and how much it holds.
-Rule 5: a key that is there twice is no document: nobody can tell which one is meant.
+Rule 5: a document with a key twice is refused: it is unclear which one is intended.
 """
 
 import json

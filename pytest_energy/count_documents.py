@@ -1,4 +1,4 @@
-"""The JSON of counts, and of what they were compared with: a part of format 1."""
+"""The JSON of counts, and of their comparison: a part of format 1."""
 
 from msgspec import field
 
@@ -24,15 +24,15 @@ class CountEntry(Document, frozen=True, kw_only=True):
     """How often one thing was done in a call of the work.
 
     Attributes:
-        dtype: Type of the numbers it works on; left out where there is none.
+        dtype: Type of the numbers it works on; omitted if there is none.
         count: The least of several traces.
-        most: The most of several traces; left out where they agree.
-        flops: Floating-point operations of all calls; left out if not counted.
-        size_bytes: Bytes that all calls read, copy or allocate; left out where there are none.
-        inputs: Digest of shapes, types and scalars of all calls; left out where they are not known.
-        example: Inputs of the largest call; left out where they are not known.
+        most: The most of several traces; omitted if they agree.
+        flops: Floating-point operations of all calls; omitted if not counted.
+        size_bytes: Bytes that all calls read, copy or allocate; omitted if there are none.
+        inputs: Digest of shapes, types and scalars of all calls; omitted if they are not known.
+        example: Inputs of the largest call; omitted if they are not known.
         duration_s: Of the device, or of the host where no device was at work: never compared.
-        places: Where the user's code makes the calls; left out if not known.
+        places: Where the user's code makes the calls; omitted if not known.
     """
 
     kind: Kind
@@ -59,7 +59,7 @@ class Counts(Document, frozen=True, kw_only=True):
         settings: Switches that say how operators work, by name.
         trace_s: Seconds that counting has cost.
         trace_count: Calls that were counted.
-        is_piece: A smaller piece of the work was counted in its place; left out where the work was.
+        is_piece: A smaller piece of the work was counted in its place; omitted if the work was.
     """
 
     source: Sentence
@@ -73,14 +73,14 @@ class Counts(Document, frozen=True, kw_only=True):
 
 
 class CountChange(Document, frozen=True, kw_only=True):
-    """One count that is not what it was.
+    """One count that changed.
 
     Attributes:
         before: Least and most count of the baseline's sessions; zeros where it is new.
         after: Least and most count now; zeros where it is gone.
         weight_s: Rise of its weight, in seconds of a reference device.
-        inputs: Its largest call, then and now; left out where the inputs are the same.
-        place: Where the user's code makes the calls that were added or removed; left out if not known.
+        inputs: Its largest call, then and now; omitted if the inputs are the same.
+        place: Where the user's code makes the calls that were added or removed; omitted if not known.
         cause: The code, a setting, the library, or unknown.
     """
 
@@ -103,7 +103,7 @@ class CountsComparison(Document, frozen=True, kw_only=True, rename={"entry_count
         changes: What differs, the worst first; some light ones may be left out.
         change_count: How many differ.
         settings: Switches that differ: name to the old value and the new one.
-        weight_ratio: Weighted work of the code, this run over the baseline; null where it can't be had.
+        weight_ratio: Weighted work of the code, this run over the baseline; null if it can't be had.
         rises: Measures that rose past the tolerance: name to the old value and the new one.
         tolerance: Accepted rise of each measure, a share.
         verdict: The verdict of the counts alone.

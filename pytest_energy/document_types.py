@@ -1,4 +1,4 @@
-"""Types of the JSON's numbers and texts, with what the schema says of them."""
+"""Types of the JSON's numbers and texts, with their schema descriptions."""
 
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ from pytest_energy.codec import ByName, JsonDict, Number, Text, Whole
 
 
 def written(**rules: object) -> Meta:
-    """What the schema says of all that is written; a reader judges by the values' own rules."""
+    """Constraints for the schema only; a reader checks by the values' own rules."""
     return Meta(extra_json_schema={"written": rules})
 
 

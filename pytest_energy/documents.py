@@ -64,10 +64,10 @@ class Sensor(Document, frozen=True, kw_only=True):
 
 
 class Usage(Document, frozen=True, kw_only=True):
-    """How busy the machine was; null where it is not known.
+    """How busy the machine was; null if it is not known.
 
     Attributes:
-        other_cpu_share: Share of all processor time, busy or not, that other programs had. Left out where it
+        other_cpu_share: Share of all processor time, busy or not, that other programs had. Omitted if it
             is not known.
     """
 
@@ -93,23 +93,23 @@ class Round(Document, frozen=True, kw_only=True):
     """One reading: joules, seconds and uncertainty of one call of the work.
 
     Attributes:
-        energy_j: Sum of the channels; null where void_because says why, and without channels.
+        energy_j: Sum of the channels; null if void (void_because has the reason) or without channels.
         uncertainty_j: Standard uncertainty of energy_j.
         channels: Joules by channel: a domain and a position, such as gpu:0 or cpu:package-0.
         quality: What a reader should know of this reading.
         void_because: Why these joules must not be used, or null.
-        call_count: Calls of the work in the window; left out where it is 1.
+        call_count: Calls of the work in the window; omitted if it is 1.
         quiet_power_w: Power by channel just before the window.
         temperatures_c: Temperature by channel at the window's end.
-        resting_channels: Joules by channel of devices that were at rest: in no sum. Left out where none was.
+        resting_channels: Joules by channel of devices that were at rest: in no sum. Omitted if none was.
         estimated_channels: What a model gives for hardware that nothing measures, by channel: never added to
-            energy_j. Left out where there is nothing to estimate.
+            energy_j. Omitted if there is nothing to estimate.
         device_use: By channel, whether a process of this run computed on the device (busy), it computed and
-            it is unknown for whom (unnamed), or a process of this run has a context open on it (open); left
-            out where nothing was seen.
+            it is unknown for whom (unnamed), or a process of this run has a context open on it (open).
+            Omitted if nothing was recorded.
         power_trace: Power by channel over the whole window, where its counter ticks: pairs of seconds since
-            the window opened and watts from then until the next pair; the last pair ends the last step. Left
-            out where none is known, and in baselines.
+            the window opened and watts from then until the next pair; the last pair ends the last step.
+            Omitted if none is known, and in baselines.
     """
 
     energy_j: DerivedAmount = NULLABLE
@@ -151,7 +151,7 @@ class Prediction(Document, frozen=True, kw_only=True):
     Attributes:
         interval_j: Holds nine of ten networks that the calibration did not have.
         error_share: Median error of the calibration for networks that it did not have.
-        note: Why the interval is wider than the calibration's own; left out where it is not.
+        note: Why the interval is wider than the calibration's own; omitted if it is not.
     """
 
     energy_j: Amount
@@ -179,25 +179,25 @@ class Record(
         output_tokens: Tokens written per round; only of a request load.
         workload: What else the work is made of: records of other work are not comparable.
         engine_settings: How the work is done: a difference may explain a change.
-        saturated_because: Why the server did not keep up with its load; left out where it did.
+        saturated_because: Why the server did not keep up with its load; omitted if it did.
         warmup_count: Rounds that were run first and dropped.
-        confirming_count: How many of the last rounds are a second batch; left out where none is.
+        confirming_count: How many of the last rounds are a second batch; omitted if none is.
         joined_as: How the record came into its baseline, where that matters: as an improvement, or as the
-            first of a new level, before which nothing judges any more. Left out elsewhere.
-        metrics: By name; null where it could not be computed, with the reason in absent.
+            first of a new level, before which nothing judges any more. Omitted otherwise.
+        metrics: By name; null if it could not be computed, with the reason in absent.
         absent: Name of a missing value to the reason.
         idle_power_w: Power at rest by channel.
         ready_power: Power with the device open and nothing at work, by channel, from all rounds of the
-            session; left out if no channel shows it.
-        session: Name of the process that measured; left out if not recorded.
-        missing_domains: Domains that were at work and whose joules are not in the rounds; left out where
+            session; omitted if no channel shows it.
+        session: Name of the process that measured; omitted if not recorded.
+        missing_domains: Domains that were at work and whose joules are not in the rounds; omitted if
             none is.
         void_because: Why the rounds must not be used, or null.
         unmeasured_because: Why there are no rounds that count, or null.
-        counts: What one more call of the work did; left out where nothing was counted, with the reason in
+        counts: What one more call of the work did; omitted if nothing was counted, with the reason in
             absent.
         predictions: By machine key, joules per call on another machine: never added to energy_j.
-            Left out where there is no calibration.
+            Omitted if there is no calibration.
     """
 
     test_id: Text
@@ -229,7 +229,7 @@ class Record(
 
 
 class PartComparison(Document, frozen=True, kw_only=True):
-    """One part of a record against that of its baseline.
+    """One part of a record compared with its baseline.
 
     Attributes:
         part: Active joules (work), ready power for the seconds of a round (waiting).
@@ -266,7 +266,7 @@ class Comparison(
         "entry_commits": "session_commits",
     },
 ):
-    """A record against its baseline.
+    """A record compared with its baseline.
 
     Attributes:
         entry_count: Sessions in the baseline.
@@ -276,11 +276,11 @@ class Comparison(
         detectable_ratio: Smallest true ratio that would have been called a regression with 80 % power.
         duration_ratio: Seconds, this run over the baseline.
         power_ratio: Watts, this run over the baseline.
-        latency_ratio: Median time from request to last token, this run over the baseline; left out where no
+        latency_ratio: Median time from request to last token, this run over the baseline; omitted if no
             requests were served.
         differences: Facts that differ: name to the old one and the new one.
         tolerance: Accepted rise, a share.
-        parts: Work and waiting by themselves; left out where joules have no parts.
+        parts: Work and waiting by themselves; omitted if joules have no parts.
         no_parts_because: Why they have none.
         session_ratio: What all tests of the session have in common, left out of the parts' ratios and, where
             there are none, of ratio.
@@ -319,13 +319,13 @@ class Terms(Document, frozen=True, kw_only=True):
     Attributes:
         tolerance: Accepted rise, a share.
         alpha: Accepted chance of a false alarm at the edge of the tolerance, one-sided.
-        gates_estimates: Whether estimated joules may pass and fail tests; left out where they may not.
-        is_net: Whether net joules were compared; left out where they were gross.
+        gates_estimates: Whether estimated joules may pass and fail tests; omitted if they may not.
+        is_net: Whether net joules were compared; omitted if they were gross.
         is_per_sample: Whether joules per sample were compared; left out for joules per round.
         parts: Which parts of the joules may fail a test.
-        is_by_counts: Whether counts were compared with the baseline; left out where joules were.
-        counts_tolerance: Accepted rise of counts, a share; left out where it is 0.
-        is_server: Whether the work runs in another program on the machine; left out where it doesn't.
+        is_by_counts: Whether counts were compared with the baseline; omitted if joules were.
+        counts_tolerance: Accepted rise of counts, a share; omitted if it is 0.
+        is_server: Whether the work runs in another program on the machine; omitted if it doesn't.
     """
 
     tolerance: Amount
@@ -340,7 +340,7 @@ class Terms(Document, frozen=True, kw_only=True):
 
 
 class SessionFactor(Document, frozen=True, kw_only=True):
-    """What all tests of one process have in common, against the baselines' sessions.
+    """What all tests of one process have in common, compared with the baselines' sessions.
 
     Attributes:
         part: Active joules (work) where tests have parts, else all joules.
@@ -362,7 +362,7 @@ class SessionFactor(Document, frozen=True, kw_only=True):
 
 
 class RunJudgement(Document, frozen=True, kw_only=True):
-    """By what a run was judged as a whole, and what came of it.
+    """How a run was judged as a whole, and the result.
 
     Attributes:
         baseline_mode: What it did with stored baselines.
@@ -382,12 +382,12 @@ class RunJudgement(Document, frozen=True, kw_only=True):
 
 
 class Brief(Document, frozen=True, kw_only=True):
-    """The reason for a verdict, for those who show a few lines.
+    """The reason for a verdict in a few lines.
 
     Attributes:
         headline: What was measured and what is allowed, the number first.
-        cause: What is behind it; left out where nothing is known.
-        advice: What to do; left out where nothing is.
+        cause: What is behind it; omitted if nothing is known.
+        advice: What to do; omitted if nothing is.
     """
 
     headline: Text
@@ -396,25 +396,25 @@ class Brief(Document, frozen=True, kw_only=True):
 
 
 class Test(Record, frozen=True, kw_only=True):
-    """One test: its record, what was worked out of it, and the verdict.
+    """One test: its record, figures calculated from it, and the verdict.
 
     Attributes:
-        outcome: What became of the test itself; left out where it passed.
+        outcome: What became of the test itself; omitted if it passed.
         reason: The verdict in words.
         energy_j: Mean joules per round.
         energy_ci_j: 95 % interval of energy_j.
         uncertainty_j: Standard uncertainty of energy_j.
         net_energy_j: Mean joules per round above power at rest; may be below 0.
-        active_energy_j: Mean joules per round above ready power: what the work itself used. Left out where
+        active_energy_j: Mean joules per round above ready power: what the work itself used. Omitted if
             ready power isn't known.
         duration_s: Mean seconds per round.
         energy_per_token_j: Only of a request load.
         channels: Mean joules per round by channel.
-        budget_per_token_j: Left out where there is none.
+        budget_per_token_j: Omitted if there is none.
         baseline: What it was compared with, or null.
-        judged_by: By which rules it was judged; left out if not recorded.
+        judged_by: By which rules it was judged; omitted if not recorded.
         unchecked: Limits that were not checked, because there are no usable joules.
-        counts_comparison: Its counts against the baseline's; left out where one of them has none.
+        counts_comparison: Its counts against the baseline's; omitted if one of them has none.
         brief: The first lines of the reason, by what they are; files of earlier versions have none.
     """
 

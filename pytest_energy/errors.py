@@ -1,4 +1,4 @@
-"""What can go wrong, each with the place, the value seen and what to do about it."""
+"""The errors and warnings of this package."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pytest_energy.masking import masked, masked_foreign
 
 
 class _Visible(dict[int, str]):
-    """Code point to what is shown of it, of those that are not as they stand."""
+    """Code point to what is shown of it, for those that are replaced."""
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
@@ -44,7 +44,7 @@ def described(error: BaseException | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """In place of a value that can't be had, where that is no error.
+    """A missing value, with its reason; not an error.
 
     Attributes:
         because: Why, for people.
@@ -56,7 +56,7 @@ class Absent:
 class EnergyError(Exception):
     """Base of every error that this package raises on purpose.
 
-    No secret stands in its text, and no foreign text in it moves a cursor or commands a CI runner.
+    No secret is in its text, and no foreign text in it moves a cursor or commands a CI runner.
     """
 
     def __init__(self, *texts: object) -> None:
@@ -134,7 +134,7 @@ class FormatError(EnergyError):
 
 
 class EnergyWarning(UserWarning):
-    """Something that a suite does with energy, and probably doesn't intend."""
+    """A use of energy tests that is probably not intended."""
 
 
 class EnergyDeprecationWarning(EnergyWarning, DeprecationWarning):

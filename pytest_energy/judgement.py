@@ -1,4 +1,4 @@
-"""The verdict on a record: what it was compared with, and how bad it is."""
+"""The verdict on a record: its baseline, limits, verdict and reason."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -29,7 +29,7 @@ UNDECIDED = frozenset(Verdict) - FAILING - {Verdict.PASS, Verdict.IMPROVEMENT}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Severity:
-    """How bad a verdict is, in two orders: 0 is the worst.
+    """Severity of a verdict, in two orders: 0 is the worst.
 
     Attributes:
         of_findings: Of several findings of one test the worst is its verdict. Joules that must not be used
@@ -92,7 +92,7 @@ class Limit(StrEnum):
 
 
 class Part(StrEnum):
-    """What of a test's joules is judged.
+    """The part of a test's joules that is judged.
 
     `work` is active joules, those above ready power; `waiting` is ready power for the seconds that a round
     takes; `joules` is all of them, where there are no parts or where all were asked for.
@@ -193,7 +193,7 @@ class Comparison:
 
 
 class Cause(StrEnum):
-    """What is behind a changed count.
+    """The cause of a changed count.
 
     `code`: the work calls something else, or more often. `setting`: a switch of a library is set otherwise.
     `library`: the same calls run otherwise inside, with another library, driver or card. `unknown`: they run
@@ -208,7 +208,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountChange:
-    """One count that is not what it was.
+    """One count that changed.
 
     Attributes:
         before: Least and most count of the baseline's sessions; zeros where it is new.
@@ -290,7 +290,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brief:
-    """The reason for a verdict in at most three lines, for those who show no more.
+    """The reason for a verdict in at most three lines.
 
     Attributes:
         headline: What was measured and what is allowed, the number first.
@@ -360,7 +360,7 @@ class BaselineMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionFactor:
-    """What all tests of a session have in common, against the sessions that judge.
+    """What all tests of a session have in common, compared with the sessions that judge.
 
     Attributes:
         part: Of work where tests have parts, else of all joules.
@@ -389,7 +389,7 @@ class SessionFactor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunJudgement:
-    """By what a run was judged as a whole, and what came of it.
+    """How a run was judged as a whole, and the result.
 
     Attributes:
         baseline_mode: What it did with stored baselines.

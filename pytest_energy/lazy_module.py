@@ -22,7 +22,7 @@ _IMPORTED: dict[str, ModuleType] = {}
 
 
 class LazyModule:
-    """Stands in for the module *name*; a missing one is an `ImportError` at the first use.
+    """Placeholder for the module *name*; a missing one is an `ImportError` at the first use.
 
     From then on it is bound: a test may patch imports or empty `sys.modules`. Only what a test has put in the
     place of a module is asked for anew each time.

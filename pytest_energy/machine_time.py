@@ -3,7 +3,7 @@
 Rule 1: nothing is looked up in `time` or `datetime` later, and no module keeps a function of theirs under a
         name of its own: `mock.patch` puts another into the module `time`, freezegun into every module that
         names it.
-Rule 2: time-machine replaces the clocks of the day below Python. The day is told by one look at them, when
+Rule 2: time-machine replaces the clocks of the day below Python. The day is found by one look at them, when
         this was imported, and by a clock that only goes forward.
 """
 
@@ -22,7 +22,7 @@ class MachineTime:
         self._began, self._began_s = datetime.now(UTC), self.since_start_s()
 
     def since_start_s(self) -> float:
-        """Seconds since the machine was started, those asleep among them where a clock tells them."""
+        """Seconds since the machine was started, including sleep if a clock counts it."""
         return self._monotonic() if self._awake_and_asleep is None else self._awake_and_asleep()
 
     def now_s(self) -> float:
@@ -33,7 +33,7 @@ class MachineTime:
         self._sleep(max(0.0, duration_s))
 
     def suspended_s(self) -> float | None:
-        """Seconds that the machine has slept since it was started, or `None` where nobody tells."""
+        """Seconds that the machine has slept since it was started, or `None` if not available."""
         return None if self._awake_and_asleep is None else self._awake_and_asleep() - self._monotonic()
 
     def counted_s(self) -> float | None:

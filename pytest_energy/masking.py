@@ -1,12 +1,12 @@
-"""What no text may show: secrets, covered before a text is cut or shown.
+"""Masks secrets, before a text is cut or shown.
 
 Rule 1: known as secrets are what `keep_secret` was given, the values of environment variables whose names say
 so (from 8 characters on), and of any URL the user's part and the parameters whose names say so.
 Rule 2: a secret is covered in each form that programs write it in: as it is, percent-encoded, with the
 escapes of JSON or HTML, as the codes of its characters, in base64, in upper case, broken into lines.
-Rule 3: a word that begins as a secret does is covered to its end: somebody may have cut it.
+Rule 3: a word that begins as a secret does is covered to its end: it may have been cut.
 Rule 4: a shorter secret is often a word (`EMPTY`, `x`, `test`). It is covered in what others wrote (a server,
-a program), where it stands alone; our own sentences repeat no argument that may hold one.
+a program), if it is alone; our own sentences repeat no argument that may hold one.
 """
 
 import base64
@@ -82,7 +82,7 @@ def _keep_by_name(value: str) -> None:
 
 
 def keep_named_secrets(value: object, *, is_secret: bool = False) -> None:
-    """Cover what stands in *value*, of mappings and lists, under the name of a secret."""
+    """Mask values in *value*, of mappings and lists, under the name of a secret."""
     if isinstance(value, Mapping):
         for name, item in value.items():
             keep_named_secrets(item, is_secret=is_secret or is_secret_name(str(name)))
@@ -103,7 +103,7 @@ def with_secrets(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def keep_secrets_of_words(words: Sequence[str]) -> None:
-    """Cover what stands in the arguments of a command under the name of a secret."""
+    """Mask the arguments of a command that follow the name of a secret."""
     for word, spans in zip(words, _secret_spans(words), strict=True):
         for part in " ".join(word[slice(*span)] for span in spans).split():
             if _OPAQUE.fullmatch(part):
@@ -111,7 +111,7 @@ def keep_secrets_of_words(words: Sequence[str]) -> None:
 
 
 def secrets_of_run() -> Callable[[], None]:
-    """Keep the environment's secrets, which a test may take away; what forgets all kept from now on."""
+    """Mask the environment's secrets, which a test may remove; returns what ends the masking."""
     before = dict(_given)
     _given.update(_of_environment())
 
@@ -139,7 +139,7 @@ def masked_foreign(text: str) -> str:
 
 
 def masked_json(text: str) -> str:
-    """*text* of JSON with every known secret covered, and what stands under the name of one."""
+    """*text* of JSON with every known secret covered, and values under the name of one."""
     return masked_foreign(_NAMED_VALUE.sub(_covered_value, text))
 
 
@@ -166,7 +166,7 @@ def _without(word: str, spans: Sequence[tuple[int, int]]) -> str:
 
 
 def _secret_spans(words: Sequence[str]) -> Iterator[list[tuple[int, int]]]:
-    """Of each word, where a secret stands in it by its name."""
+    """Of each word, where it holds a secret by its name."""
     is_value = False
     for word in words:
         if is_value:

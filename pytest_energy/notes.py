@@ -70,7 +70,7 @@ def of_one_kind(sentences: Iterable[str]) -> str:
 
 
 def _parts(sentence: str) -> tuple[_Kind, list[_Slot], int]:
-    """Kind of *sentence*, what stands in its slots, and the number of rounds that it is of."""
+    """Kind of *sentence*, what fills its slots, and the number of rounds that it is of."""
     counted = _COUNT.search(sentence)
     text = sentence if counted is None else sentence[: counted.start()]
     slots = [_slot(match[0]) for match in _SLOT.finditer(text)]
@@ -85,7 +85,7 @@ def _slot(text: str) -> _Slot:
 
 
 def _sentence(kind: _Kind, slots: Sequence[Sequence[_Slot]]) -> str:
-    """The sentence of *kind* with all that stands in each of its slots, given those of each sentence."""
+    """The sentence of *kind* with all values of each of its slots, given those of each sentence."""
     texts = [_span([text for slot in column for text in slot]) for column in zip(*slots, strict=True)]
     return kind[0] + "".join(f"{text}{after}" for text, after in zip(texts, kind[1:], strict=True))
 

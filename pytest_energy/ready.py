@@ -1,4 +1,4 @@
-"""What a device draws while nothing is at work."""
+"""Ready power: what a device draws with an open context and no work."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ class ReadyPower:
     Attributes:
         power_w: At *temperature_c*.
         temperature_c: Mean temperature of the readings that it comes from, or `None` without temperatures.
-        slope_w_per_k: How power rises with temperature; 0 where that can't be told.
+        slope_w_per_k: How power rises with temperature; 0 if unknown.
         uncertainty_w: Standard uncertainty of *power_w*.
     """
 

@@ -1,4 +1,4 @@
-"""Words that an option takes, and what somebody may have meant by another.
+"""Checks words that an option takes, and suggests the nearest one.
 
 Rule 1: imported in every run of pytest, so it imports nothing that pytest doesn't.
 """

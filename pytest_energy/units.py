@@ -26,7 +26,7 @@ _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, 
 
 
 def factor_of(prefix: str) -> float:
-    """What the SI prefix *prefix* stands for.
+    """The factor of the SI prefix *prefix*.
 
     >>> factor_of("m")
     0.001

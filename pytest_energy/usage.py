@@ -1,4 +1,4 @@
-"""How busy hardware was during a window, and who had a device at work."""
+"""How busy hardware was during a window, and which processes used a device."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,11 +22,11 @@ class Usage:
 
 
 class DeviceUse(StrEnum):
-    """What was seen of a device's use by this run's processes in a window, beside its joules."""
+    """Use of a device by this run's processes during a window."""
 
     OPEN = "open"
     """A context of theirs is on it."""
     UNNAMED = "unnamed"
-    """It computed, and nobody can tell for whom: in a container NVML lists no process by its number here."""
+    """It computed, but for which process is unknown: in a container NVML lists other process numbers."""
     BUSY = "busy"
     """A process of theirs computed on it."""

@@ -1,7 +1,7 @@
 """Files that are read whole, and written whole or not at all.
 
 Rule 1: whoever reads sees the old file or the new one, never a part, and so does who finds it after a crash.
-Rule 2: only a file is read or replaced. A FIFO has no end until somebody writes it, a device may have none,
+Rule 2: only a file is read or replaced. A FIFO has no end until it is written, a device may have none,
 and a link that leads nowhere is no absent file: something is missing.
 Rule 3: what is sure not to be written is refused before the work.
 """
@@ -31,11 +31,11 @@ _TEMPORARY_NAME = re.compile(r"\..*\.[0-9a-f]{16}\.tmp", re.DOTALL)
 
 
 class NotAFile(OSError):
-    """What stands at a path can't be read or replaced as a file; the text says what it is."""
+    """A path that is not a file, so it can't be read or replaced; the text names what it is."""
 
 
 def check_file(path: Path) -> None:
-    """Refuse what stands at *path* unless it is a file, or nothing is there.
+    """Refuse *path* unless it is a file or doesn't exist.
 
     Raises:
         NotAFile: It is a folder, a FIFO, a socket, a device, or a link to one of them or to nowhere.
@@ -73,7 +73,7 @@ def read_whole(path: Path, most_bytes: int) -> bytes:
 
 @contextmanager
 def writing(what: str) -> Iterator[None]:
-    """Tell what the system refuses in the block, in which *what* is written.
+    """Turn errors of the block, which writes *what*, into a `SettingsError`.
 
     Raises:
         SettingsError: It can't be written.
@@ -106,7 +106,7 @@ def check_place(path: Path) -> None:
 
 
 def _place_of(path: Path) -> Path:
-    """Where a file is put to stand at *path*: a link keeps its name, wherever it leads."""
+    """Where a file for *path* is put: a link keeps its name, wherever it leads."""
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
@@ -132,7 +132,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def replace_whole(path: Path, content: bytes) -> None:
-    """Put *content* in place of *path*, whatever stands there, in a folder that is there.
+    """Put *content* in place of *path*, whatever it is; its folder must exist.
 
     Raises:
         OSError: It can't be written. What was there is then as it was, unless the text says otherwise.
@@ -158,7 +158,7 @@ def replace_whole(path: Path, content: bytes) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what writers of files in *folder* that were killed have left; nobody may be at work there."""
+    """Remove what killed writers have left in *folder*; no other writer may be active."""
     for file in folder.iterdir():
         if _TEMPORARY_NAME.fullmatch(file.name):
             file.unlink(missing_ok=True)

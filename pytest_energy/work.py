@@ -1,4 +1,4 @@
-"""The seam between the core and its wings: what a test measures, as a value that speaks for itself.
+"""The interface of work that a test measures: rounds, samples and description.
 
 Rule 1: the core repeats, measures and judges any `Work` and knows none by name; a new kind of work is a file
 that makes one, and a method of the fixture that hands it over.
@@ -22,7 +22,7 @@ R_co = TypeVar("R_co", covariant=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkDescription:
-    """What a record says of its work; nothing by default.
+    """Description of the work in a record; empty by default.
 
     Attributes:
         samples: Samples (images, requests) in one round, or `None`: then those of the marker.

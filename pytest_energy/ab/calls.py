@@ -1,4 +1,4 @@
-"""What the counts of two sides say, of themselves and of a rise in joules or seconds. Pure.
+"""Compares the counts of two sides, to explain a rise in joules or seconds. Pure.
 
 Rule 1: calls are the same only where all counts of the code are equal, its switches too, and repeat. What an
     operator runs inside may differ: that is the library's.
@@ -17,7 +17,7 @@ from pytest_energy.verdict.policy import Policy
 
 
 class Calls(Enum):
-    """How the calls of one side are to those of the other."""
+    """Relation of one side's calls to the other's."""
 
     SAME = "same"
     MORE = "more"
@@ -30,7 +30,7 @@ class Counted:
     """What was counted of a test on both sides.
 
     Attributes:
-        finding: What the counts say by themselves; `None` where nobody has looked.
+        finding: What the counts say by themselves; `None` if not judged.
         record: Of the side that is judged, with its counts or the reason why there are none.
         calls: How the sides are to each other.
     """

@@ -24,7 +24,7 @@ from pytest_energy.verdict.figures import count_text
 from pytest_energy.verdict.policy import Policy
 
 DEFAULT_TOLERANCE = 0.02
-"""Of a test whose marker names none: rounds in turns tell what stored baselines, 1 % apart from session to
+"""Of a test whose marker names none: rounds in turns detect what stored baselines, 1 % apart from session to
 session, can't."""
 
 _LEAST_TOLERANCE = 0.01
@@ -68,7 +68,7 @@ class ComparisonPlan:
 
 
 class Comparison:
-    """Two trees, and what has come of their tests so far.
+    """Two trees, and the results of their tests so far.
 
     Args:
         trees: The side that is compared with, and the side that is judged.

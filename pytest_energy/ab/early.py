@@ -2,7 +2,7 @@
 
 Rule 1: where the calls of both sides are the same, a look may end in a pass; where there are more, in a
     regression. Where nobody knows there is no look.
-Rule 2: every other verdict waits for the last block. What looks cost is told in `stats.looks`.
+Rule 2: every other verdict waits for the last block. What looks cost: `stats.looks`.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ ENOUGH = {Calls.SAME: Verdict.PASS, Calls.MORE: Verdict.REGRESSION}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlyLook:
-    """What became of a test at the end of a block.
+    """State of a test at the end of a block.
 
     Attributes:
         judgement: Final, where no further block is needed; else `None`.

@@ -44,7 +44,7 @@ _MOST_TEXT_LINES = 12  # of a test's own failure: the end of it holds the error
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """A test of which nothing can be said: which, where, why, and whether that fails the comparison."""
+    """A test that could not be compared: which, where, why, and whether that fails the comparison."""
 
     text: str
     is_failing: bool = True
@@ -52,7 +52,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """What all tests show together.
+    """What all tests have in common.
 
     Attributes:
         ready_powers: Of each block; empty where nothing is known of them.
@@ -83,7 +83,7 @@ BY_ITSELF = Suite()
 
 
 def _idle_power_w(tests: Iterable[Sequence[PairedRounds]]) -> Mapping[str, float] | None:
-    """Power at rest, as the first side that has measured it tells."""
+    """Power at rest, from the first side that has measured it."""
     for rounds in chain.from_iterable(tests):
         for done in rounds.ended:
             if done.judgement is not None and done.judgement.get("idle_power_w"):
@@ -100,14 +100,14 @@ def judge_pairs(
     *,
     look: Look = ONLY_LOOK,
 ) -> Judgement | Problem:
-    """What the rounds of both sides say of *test_id*.
+    """The judgement of *test_id* from the rounds of both sides.
 
     Args:
         blocks: The rounds of each block, and how the test ended there; at least one.
         test_id: The test.
         names: Of the side that is compared with, such as `main (abc1234)`, and of the side that is judged.
         policy: How far the sides may be apart, and how sure that must be.
-        suite: What all tests show together.
+        suite: What all tests have in common.
         look: Whether the blocks are all that there will be, and what was counted.
 
     Raises:
@@ -131,7 +131,7 @@ def judge_pairs(
 
 
 def _unusable(after: Judgement, name: str, unusable: Judgement, counted: Counted) -> Judgement:
-    """*after*, of a test whose joules on the side *name* are *unusable*; its counts are told all the same."""
+    """*after*, of a test whose joules on the side *name* are *unusable*; its counts are reported anyway."""
     headline, *rest = unusable.reason.splitlines()
     lines = () if counted.comparison is None else labelled(counted.comparison)
     return replace(
@@ -145,7 +145,7 @@ def _unusable(after: Judgement, name: str, unusable: Judgement, counted: Counted
 
 
 def judgements_of(rounds: PairedRounds, names: tuple[str, str]) -> tuple[Judgement, Judgement]:
-    """What each side by itself says of a test that has ended with joules or a reason on both.
+    """Each side's own judgement of a test that ended with joules or a reason on both.
 
     Raises:
         FormatError: A side's judgement is none.
@@ -158,7 +158,7 @@ def judgements_of(rounds: PairedRounds, names: tuple[str, str]) -> tuple[Judgeme
 
 
 def decide_counts(counted: Counted, after: Record) -> Decision:
-    """What is to be said of *after* by its counts alone."""
+    """The judgement of *after* by its counts alone."""
     finding = counted.finding or NoCounts(because="no reason was given")
     return Decision(
         record=counted.put_into(after),
@@ -177,7 +177,7 @@ def decide_pairs(
     *,
     look: Look = ONLY_LOOK,
 ) -> Decision:
-    """What is to be said of *after*, held against *before*, by *blocks* if rounds were taken in turns there.
+    """The judgement of *after*, compared with *before*; by *blocks* if rounds were taken in turns there.
 
     The records are those of the last block; their rounds become those of all blocks.
     """

@@ -1,4 +1,4 @@
-"""One test of a comparison: its blocks so far, what was counted of it, and what came of it."""
+"""One test of a comparison: its blocks so far, its counts, and its result."""
 
 from dataclasses import replace
 
@@ -62,7 +62,7 @@ class PairedTest:
         return self.early
 
     def conclude(self, suite: Suite) -> Judgement | Problem:
-        """What came of it."""
+        """Its result."""
         if self.early is not None:
             return self.early
         look = Look(chances=self._left, counted=self._counted)

@@ -1,4 +1,4 @@
-"""Each part of a test's pairs, held against what is allowed. Pure.
+"""Compares each part of a test's pairs with what is allowed. Pure.
 
 Rule 1: what is allowed, and what is sharp enough to count, is that of the blocks that were planned, at the
     alpha that was asked for. A look before the last block is no milder than the last one would be.
@@ -79,7 +79,7 @@ class PartChange:
 
 @dataclass(frozen=True, slots=True)
 class PartComparer:
-    """Holds the parts of a test's *pairs* against what *policy* allows."""
+    """Compares the parts of a test's *pairs* with what *policy* allows."""
 
     pairs: TestPairs
     policy: Policy

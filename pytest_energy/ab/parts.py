@@ -1,4 +1,4 @@
-"""Pairs of rounds by part: work and waiting where they can be told apart, and all joules. Pure.
+"""Pairs of rounds by part: work and waiting if they can be separated, and all joules. Pure.
 
 Rule 1: ready power is a line through the quiet before all rounds of a block, of both sides and all tests: one
     test's own may be watts off, and what the line itself is off by is the same for both sides.
@@ -39,7 +39,7 @@ class TestPairs:
     """The pairs of one test, by block.
 
     Attributes:
-        blocks: Of all joules, and of work and waiting where those can be told apart.
+        blocks: Of all joules, and of work and waiting if those can be separated.
         active_j: Mean active joules of a round of the first side; 0 without parts.
         waiting_j: Mean joules of a round at ready power, likewise.
         duration_s: Mean seconds of a round, likewise.
@@ -109,7 +109,7 @@ def pairs_of(blocks: Sequence[BlockReadings], ready: Sequence[ReadyPowers]) -> T
 
 
 def pairs_so_far(blocks: Sequence[BlockReadings]) -> list[PairBlock]:
-    """The pairs whose width says when there are enough: of work, as far as this test alone tells ready power.
+    """The pairs whose width decides when there are enough: of work, by this test's own ready power.
 
     Raises:
         NotMeasurable: There is no pair, or a round of 0 J.

@@ -1,8 +1,8 @@
-"""What the command and its two workers say to each other: JSON objects, one a line, through two pipes.
+"""Messages between the command and its two workers: JSON objects, one per line, through two pipes.
 
-The worker speaks first, with what it has collected. Then it does what it is told and says how that went.
+The worker sends the first message: what it has collected. Then it follows orders and reports the results.
 
-| the command says | the worker answers |
+| the command sends | the worker answers |
 |---|---|
 | `test`: its id, and that of the test after it | `ready`, warm; or `done`, where it takes no turns |
 | `round`: calls of the work in it | `round`, a reading; or `done`, where the test has ended |
@@ -35,7 +35,7 @@ N = TypeVar("N", bound=Document)
 
 
 class Order(Document, frozen=True, kw_only=True, tag_field="kind"):
-    """What the command says."""
+    """A message of the command."""
 
 
 class TestOrder(Order, frozen=True, kw_only=True, tag="test"):
@@ -146,7 +146,7 @@ def from_line(line: str, where: str, kind: type[M], *others: type[N]) -> M | N:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The worker's end of the two pipes: it reads what the command says, and writes what that is told."""
+    """The worker's end of the two pipes: it reads the command's messages, and writes the worker's."""
 
     reader: TextIO
     writer: TextIO

@@ -1,8 +1,8 @@
-"""The command's end of one worker: its tree, its process, and the talk with it.
+"""The command's end of one worker: its tree, its process, and the messages.
 
 Rule 1: the code under test comes from the side's own tree: whatever of the import path lies in the working
-    tree is replaced by the same place in the side's tree, and stands first.
-Rule 2: a process that ends before it is told to is an error that shows the last lines of its output.
+    tree is replaced by the same place in the side's tree, and is first.
+Rule 2: a process that ends too early is an error that shows the last lines of its output.
 Rule 3: no process outlives the command: first it is asked to end, then its whole group is made to.
 """
 
@@ -52,7 +52,7 @@ _BLOCK = 65536
 
 
 class SideEnded(EnergyError):
-    """A worker has ended before it was told to, or says what can't be understood."""
+    """A worker ended too early, or sent a message that can't be read."""
 
 
 class EndedEarly(Exception):

@@ -1,4 +1,4 @@
-"""The two trees that are compared, and what they are called.
+"""The two trees that are compared, and their names.
 
 Rule 1: the working tree is measured as it is, and beside it a revision in a worktree of its own.
 Rule 2: where the environment alone differs both sides are the working tree; code that they share is then no
@@ -23,7 +23,7 @@ HERE = "."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """What is to be compared.
+    """The two sides to compare.
 
     Attributes:
         root: Top of the working tree.

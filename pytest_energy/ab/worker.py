@@ -1,4 +1,4 @@
-"""One side of `pytest-energy ab`: a plugin that runs tests, and takes their rounds, when it is told to.
+"""One side of `pytest-energy ab`: a plugin that runs tests and takes rounds on command.
 
 Rule 1: the process measures only while it has its turn; in between it waits for a line, which costs nothing.
 Rule 2: nothing is judged, written or shown here: readings and records go to the command.
@@ -106,7 +106,7 @@ def _heard(link: Link) -> Order:
 
 
 class Worker:
-    """Runs the energy tests of this side, one when it is told to."""
+    """Runs the energy tests of this side, one at a time, on command."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

@@ -1,10 +1,10 @@
-"""Which judged records may enter a baseline, and as what. Pure: one rule for a run and for `accept`.
+"""Decides which judged records may enter a baseline, for runs and for `accept`. Pure.
 
 Rule 1: a test that did not pass, or whose joules don't count, enters no baseline on its own.
 Rule 2: a test that a person names may have failed; its joules must count all the same.
 Rule 3: an estimate enters only where estimates are asked for.
 Rule 4: a change that is accepted starts a level anew. A run that adds what it measured only notes that it was
-an improvement: nobody has looked at it yet, and it judges nothing until another follows.
+an improvement: no person has accepted it yet, and it judges nothing until another follows.
 Rule 5: of a test whose counts are compared the counts enter, and no joules.
 Rule 6: nothing judges a load of the yardstick: it enters where a test of its run does, if it has joules.
 """
@@ -138,7 +138,7 @@ def _has_joules(record: Record) -> bool:
 
 
 def storable(loads: Iterable[Record]) -> list[Record]:
-    """Those of one run's *loads* that have joules, and can stand beside the first of the same load."""
+    """Those of one run's *loads* that have joules, and can be compared with the first of the same load."""
     first: dict[tuple[str, str], Baseline] = {}
     result = []
     for record in filter(_has_joules, loads):

@@ -1,7 +1,7 @@
-"""Earlier attempts at the same commit: who runs a gate until it is green has many tries. Pure.
+"""Earlier attempts at the same commit, which are judged together. Pure.
 
 Rule 1: an attempt is the same test at the same commit, no tracked file changed, on the same kind of machine.
-What can't be told to be one is none.
+What can't be identified as one isn't.
 Rule 2: each attempt is a session of its own: what counts is the mean of their levels, not one pool of rounds.
 Rule 3: attempts that were not kept are named: a verdict that forgets them is one of several tries.
 
@@ -29,7 +29,7 @@ _KEEP = "keep them with --energy-attempts=DIR in a folder that outlasts an attem
 
 
 def attempt_number(environ: Mapping[str, str]) -> int | None:
-    """Which try of its job this is, from 1 on, or `None` where nothing counts them.
+    """Number of this attempt of its job, at least 1, or `None` if nothing counts them.
 
     >>> attempt_number({"CI_JOB_RETRY_COUNT": "2"})
     3
@@ -41,7 +41,7 @@ def attempt_number(environ: Mapping[str, str]) -> int | None:
 
 
 def why_no_attempts(fresh: Record) -> str | None:
-    """Why nothing can be told to be an earlier attempt at what *fresh* measured, or `None`."""
+    """Why no earlier attempt at what *fresh* measured can be identified, or `None`."""
     facts = fresh.machine.varying
     if "git_commit" not in facts:
         return "git reports no commit here"
@@ -84,7 +84,7 @@ def _is_attempt(fresh: Record, earlier: Record) -> bool:
 
 
 def attempts_note(number: int | None, kept_count: int, why_none: str | None = None) -> str | None:
-    """What a reader must know of the tries before this one, or `None` where this is the first.
+    """Note on the attempts before this one, or `None` for the first.
 
     Args:
         number: Which try this is, as CI counts it; `None` where it doesn't.

@@ -100,7 +100,7 @@ def _is_at(descriptor: int, folder: Path) -> bool:
 
 
 def _holder_of(descriptor: int) -> Holder:
-    """Who has locked the file, as far as the kernel's table of locks tells."""
+    """The process that has locked the file, if the kernel's table of locks has it."""
     status = os.fstat(descriptor)
     device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
     with suppress(OSError):

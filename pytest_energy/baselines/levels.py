@@ -1,6 +1,6 @@
-"""Which entries of a baseline judge a fresh record, and which are kept. Pure.
+"""Selects the entries of a baseline that judge a fresh record, and those that are kept. Pure.
 
-Rule 1: a level is what a test uses while nobody changes it on purpose. An accepted change starts one anew,
+Rule 1: a level is what a test uses until it is changed on purpose. An accepted change starts one anew,
     and so do two improvements running: what came before is another test's joules by now, and neither judges
     nor is kept.
 Rule 2: the newest entries of the level judge. Drivers, cards and rooms change, and what a test used half a
@@ -9,7 +9,7 @@ Rule 3: the first entries of the level are a gate of their own, which only a per
     follows a creep; these don't, so that it fails at last.
 Rule 4: an improvement that a run added by itself judges nothing until another follows at once, and goes
     where none does: one may be a quiet host. A lone rise doesn't join either. To judge by it would widen the
-    bounds, so that a second one could not be told.
+    bounds, so that a second one could not be detected.
 """
 
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ def level_of(entries: Sequence[Record]) -> Level:
     """The current level of a baseline with *entries*, the oldest first.
 
     Give it all of a baseline's entries, also those whose joules are of no use for a comparison: the mark of
-    a level's start may stand on one of them.
+    a level's start may be on one of them.
 
     Args:
         entries: At least one. In files from before there were levels none is marked: then all are one level.
@@ -120,7 +120,7 @@ def extended(entries: Sequence[Record], added: Sequence[Record]) -> tuple[Record
 
 
 def _content(record: Record) -> JsonDict:
-    """What tells whether two entries are one run's: all but how it joined, and its counts.
+    """What identifies the run of an entry: all but how it joined, and its counts.
 
     A file keeps equal counts once, with the seconds and places of the first ones.
     """

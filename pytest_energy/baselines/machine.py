@@ -1,4 +1,4 @@
-"""On what machine and software a record was made, and whether two records may be compared.
+"""The machine and software of a record, and whether two records may be compared.
 
 Rule 1: a fact that changes what a joule means is fixed: it must be equal. One that may explain a change
 (driver, torch, commit) is shown: finding those changes is the point.
@@ -62,7 +62,7 @@ def fingerprint(
     folder: Path | None = None,
     cpuinfo: Path = Path("/proc/cpuinfo"),
 ) -> Machine:
-    """The machine as *facts* of its sensors, its CPU and its software tell it.
+    """The machine as *facts* of its sensors, its CPU and its software describe it.
 
     Args:
         facts: One for each sensor in use; `key_parts` name GPUs, each one or with a count (`2x Tesla T4`).
@@ -120,7 +120,7 @@ def check_comparable(old: Record, new: Record, *, besides: Collection[str] = ())
 
 
 def differences(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """What is not the same in two records' facts: name to (then, now)."""
+    """Differences between two records' facts: name to (then, now)."""
     pairs = {
         name: (old.get(name, "not recorded"), new.get(name, "not recorded")) for name in sorted({*old, *new})
     }
@@ -168,7 +168,7 @@ def _slug(name: str) -> str:
 
 
 def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Name of the processor; on ARM, whose kernel tells none, its implementer and part numbers.
+    """Name of the processor; on ARM, whose kernel reports none, its implementer and part numbers.
 
     Source:
         Linux, arch/x86/kernel/cpu/proc.c and arch/arm64/kernel/cpuinfo.c.

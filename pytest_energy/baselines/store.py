@@ -47,7 +47,7 @@ from pytest_energy.whole_file import (
 Mode = Literal["add", "replace"]
 
 CALIBRATION_NAME = "calibration.json"
-"""In a machine's folder, where no baseline stands: those are in the folders of their test files."""
+"""In a machine's folder, which has no baselines itself: those are in the folders of their test files."""
 
 # Names that every file system stores as they are, and that no two of which differ by case only. `~` is left
 # out: it stands before the hash of those that are not such names.
@@ -148,7 +148,7 @@ class Store:
         """The id of the test that the file *path*, one of `paths()`, is of; the rest of it is not looked at.
 
         Raises:
-            BaselineError: The file can't be read, or tells it only as a whole and is broken.
+            BaselineError: The file can't be read, or it is broken before the id.
         """
         with _may_fail("read", path):
             check_file(path)

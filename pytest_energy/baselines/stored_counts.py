@@ -2,7 +2,7 @@
 
 Rule 1: what the library does is left out before anything that the code calls, and of each the lightest: of
 counts with an entry of the library's all that the code calls is there.
-Rule 2: the sessions of a test mostly have equal counts, which their digest tells; then the oldest of them has
+Rule 2: the sessions of a test mostly have equal counts, which their digest shows; then the oldest of them has
 the entries, so that a session more is a few lines more.
 """
 
@@ -44,7 +44,7 @@ def _size(value: object) -> int:
 
 
 def with_shared_counts(records: Sequence[Record]) -> tuple[Record, ...]:
-    """*records* as they stand in a file: of equal counts the oldest ones have the entries."""
+    """*records* as they are stored in a file: of equal counts the oldest ones have the entries."""
     oldest: dict[str, Record] = {}
     for one in records:
         if one.counts is not None:

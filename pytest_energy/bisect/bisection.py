@@ -76,7 +76,7 @@ class Culprit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What came of a bisection.
+    """The result of a bisection.
 
     Attributes:
         alpha: Chance of an error that all steps together have at most.

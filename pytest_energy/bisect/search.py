@@ -29,7 +29,7 @@ class Commits(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frontier:
-    """What is known of a history.
+    """The commits of a history that are judged so far.
 
     Attributes:
         good: Commits that are good.

@@ -1,6 +1,6 @@
-"""What is searched for: which test, what of it rose, and the level that separates good from bad. Pure.
+"""The target of a search: a test, its measure that rose, and the level between good and bad. Pure.
 
-Rule 1: a commit is bad whose level is surely past half of the rise, good whose level is surely below it.
+Rule 1: a commit is bad if its level is clearly above half of the rise, good if it is clearly below.
     Where one commit is the cause every other one is at one end of the rise, so that the middle is farthest
     from both, and a step is surer than against the tolerance of a test.
 Rule 2: half of a ratio's rise is its root (half of its logarithm), half of a count's is the middle.

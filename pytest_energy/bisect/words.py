@@ -85,7 +85,7 @@ def _count_text(value: float, target: Target) -> str:
 
 
 def conclusion(found: Found) -> Iterator[str]:
-    """What was found, the commit first."""
+    """The result, the commit first."""
     if found.target is None:
         yield from _no_rise(found)
     elif found.culprit is not None:

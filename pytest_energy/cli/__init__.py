@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:
-    """The options that *words* give; those after `--` are pytest's, wherever the others stand.
+    """The options that *words* give; those after `--` are pytest's, wherever the others are.
 
     Raises:
         SystemExit: They can't be understood, or ask for help.

@@ -1,4 +1,4 @@
-"""`pytest-energy accept`: the joules of a run, taken into the baselines without measuring again.
+"""`pytest-energy accept`: adds the joules of a run to the baselines, without measuring again.
 
 Rule 1: what may enter is decided by `baselines.accept`, as in a run of pytest.
 Rule 2: everything is looked at before anything is written: a file that is broken stops it all.
@@ -66,7 +66,7 @@ def register(commands: Commands) -> None:
 
 
 class Entering(NamedTuple):
-    """What is to become of one record, why it is left out, and how many sessions a new level ends."""
+    """What happens to one record, why it is left out, and how many sessions a new level ends."""
 
     record: Record
     what: Literal["added", "already stored", "left out"]
@@ -131,14 +131,14 @@ def accept(
     wanted: Wanted,
     tell: Callable[[str], None],
 ) -> list[Entering]:
-    """Take what may enter of one run into *store*.
+    """Add to *store* the records of one run that may enter.
 
     Args:
         judgements: Made against what is stored.
         yardstick: Of the same run.
         store: Where the baselines are.
         wanted: What is asked for.
-        tell: Is told what has become of each record, one line each, as soon as it is done.
+        tell: Called with one line for each record, as soon as it is done.
 
     Raises:
         BaselineError: As for `_decide`; nothing is written then. Or files can't be written, all of which it
@@ -153,7 +153,7 @@ def accept(
 
 
 def counts_text(decisions: Iterable[Entering]) -> str:
-    """How many were taken and how many were not, such as `12 taken, 2 left out`."""
+    """How many were added and how many were not, such as `12 added, 2 left out`."""
     counts = Counter(decision.what for decision in decisions)
     words = [f"{counts[what]} {what}" for what in ("added", "already stored", "left out") if counts[what]]
     return ", ".join(words) or "no test"

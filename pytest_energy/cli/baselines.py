@@ -1,4 +1,4 @@
-"""`pytest-energy baselines`: what is stored, whether it is sound, and what may go.
+"""`pytest-energy baselines`: lists, checks, compares and removes stored baselines.
 
 Rule 1: one broken file hides no other: each is named, and the sound ones are shown.
 Rule 2: nothing is removed without --yes.
@@ -205,7 +205,7 @@ def _calibration_problems(store: Store, paths: Iterable[Path]) -> Iterator[str]:
 
 
 def _unusable_sessions(baseline: Baseline) -> Iterator[str]:
-    """What is wrong with each session that loads, but that no run can be held against."""
+    """What is wrong with each session that loads, but that no run can be compared with."""
     for index, record in enumerate(baseline.entries):
         because = why_void(record)
         if because is not None:

@@ -1,7 +1,7 @@
 """Runs that are read again, reports that are written, and lines that are printed.
 
 Rule 1: a file is looked at before it is read: one far larger than any run is refused by its size.
-Rule 2: joules that can't be are refused wherever they stand in it.
+Rule 2: joules that can't be are refused wherever they are in it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -97,7 +97,7 @@ def read_by_test(path: Path) -> dict[str, Judgement]:
     """The judgements of the run in the file *path* by their tests' ids.
 
     Raises:
-        SettingsError: As for `read_run`; or a test is there twice, so that nobody can tell which is meant.
+        SettingsError: As for `read_run`; or a test is in it twice, so it is unclear which one is intended.
     """
     return by_test(read_run(path), path)
 

@@ -1,4 +1,4 @@
-"""Points of a history, out of files: runs, and baselines with the sessions they keep.
+"""Points of a history, from files: runs and baselines.
 
 Rule 1: of many files one that can't be used is left out and named with its reason; a path that doesn't exist
     is an error, as a name may be mistyped.

@@ -1,4 +1,4 @@
-"""What git knows of a history: committed versions of runs and baselines, and the commits themselves.
+"""Points of a history from git: committed versions of runs and baselines, and their commits.
 
 Rule 1: git is only asked. No hook runs, nothing is written, and what a calling git has set is not passed on.
 Rule 2: a baseline keeps its newest sessions, so most of its versions hold nothing that others don't: of each

@@ -1,7 +1,7 @@
-"""`pytest-energy judge`: the verdicts of kept runs, worked out again from their rounds, with no hardware.
+"""`pytest-energy judge`: recomputes the verdicts of stored runs from their rounds, without hardware.
 
 Rule 1: a run is judged by what its JSON says it was judged by. An option of this command goes before that;
-    what nobody wrote down is as the options are by default, and that is noted.
+    what is not recorded is as the options are by default, and that is noted.
 Rule 2: tests are judged together as they were: those of one process, which their records name.
 Rule 3: a run that is in the baselines already is judged by the sessions before it.
 Rule 4: the folder of baselines stays as it is, unless --write says otherwise: a history is played in a copy.
@@ -169,7 +169,7 @@ def _judge_one(path: Path, folder: Path, options: argparse.Namespace) -> int:
 
 
 def _named(run: View, name: str) -> View:
-    """*run*; *name* stands in where its records don't name their session."""
+    """*run*; *name* is used if its records don't name their session."""
     judgements = tuple(
         replace(one, record=replace(one.record, session=one.record.session or name)) for one in run.judgements
     )
@@ -344,7 +344,7 @@ class _Judging:
 
 
 def _inferred(judgements: Iterable[Judgement]) -> RunJudgement:
-    """By what a run was judged that doesn't say so: strict, if what can't be told has failed a test."""
+    """The rules of a run that doesn't record them: strict, if a test failed without a clear verdict."""
     plain = Policy()
     return RunJudgement(
         baseline_mode=BaselineMode.CHECK,
@@ -355,7 +355,7 @@ def _inferred(judgements: Iterable[Judgement]) -> RunJudgement:
 
 
 def _guessed(judgement: Judgement) -> Terms:
-    """By what a test was judged whose run doesn't say so, as far as its comparison tells."""
+    """The rules of a test whose run doesn't record them, as far as its comparison shows."""
     terms, comparison = Policy().terms, judgement.comparison
     if comparison is None:
         return terms

@@ -1,4 +1,4 @@
-"""The parser of the command's words: what may have been meant by a wrong one, and names that have a new one.
+"""The command-line parser: suggestions for wrong words, and names that were renamed.
 
 Rule 1: a former name does what it did, and a line on the screen names the new one.
 """
@@ -16,7 +16,7 @@ _WRONG_OPTION = re.compile(r"unrecognized arguments: (-[^\s=]*)")
 
 
 class Former(NamedTuple):
-    """A word of a command that has a new form; `--name=value` is also meant in two words."""
+    """A word of a command that has a new form; `--name=value` also matches two words."""
 
     command: str
     old: str
@@ -33,7 +33,7 @@ FORMER = (
 
 
 class Parser(argparse.ArgumentParser):
-    """Ends with status 2 and a sentence of what is wrong, as any parser does, and asks what was meant."""
+    """Ends with status 2 and a sentence that names the error and a suggestion."""
 
     def error(self, message: str) -> NoReturn:
         super().error(f"{message.rstrip('.')}.{self._meant(message)}")

@@ -1,9 +1,9 @@
-"""A command as work: a program that is run once a call, with all the processes that it starts.
+"""A command as work: one call runs a program, with all processes that it starts.
 
 Rule 1: the tree of processes ends with its call. Whatever is left of it when the command has ended, its time
 is up or the test is interrupted gets SIGTERM, and SIGKILL if it stays.
 Rule 2: a command that fails is no round: an exit status other than 0 stops the test with what it wrote.
-Rule 3: no credential of the command stands in what is said of it: arguments, variables, output.
+Rule 3: no credential of the command is in any text about it: arguments, variables, output.
 Rule 4: output goes to files: a pipe would have to be emptied while it is measured, and would stay open for as
 long as any process of the tree held it.
 """
@@ -45,7 +45,7 @@ _LINE_COUNT = 20  # of its output in an error: all of it is in the test's captur
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CommandResult:
-    """What one call of a command came to; its `repr` covers secrets.
+    """The result of one call of a command; its `repr` hides secrets.
 
     Attributes:
         args: The program and its arguments.

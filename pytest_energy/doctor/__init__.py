@@ -1,6 +1,6 @@
-"""What measures on this machine, what may gate here, and what to do about the rest.
+"""The doctor: which sensors work on this machine, which can fail a test, and how to enable the rest.
 
-Rule 1: a counter that stands still while its hardware works is called absent, not frugal.
+Rule 1: a counter that does not move while its hardware works is absent, not frugal.
 Rule 2: looking (`examine`, `permissions`) touches hardware and clock; what is made of it (`report`) and its
         words (`text`) are pure.
 """

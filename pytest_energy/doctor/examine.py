@@ -25,7 +25,7 @@ _LEAST_TICKS = 3
 def examine(
     sensors: Sequence[Sensor], loads: Iterable[Load], clock: Clock, runner: Runner | None = None
 ) -> dict[str, ChannelReport]:
-    """Read each channel at rest and under load; what there is to say of it, by its name.
+    """Read each channel at rest and under load; a report of each, by its name.
 
     Args:
         sensors: Open sensors.

@@ -1,4 +1,4 @@
-"""What this user must be allowed to read, or the kernel to let count, and whether it is allowed."""
+"""Permissions that sensors need, and whether this user has them."""
 
 import os
 import re
@@ -15,7 +15,7 @@ _CAP_SYS_ADMIN, _CAP_PERFMON = 21, 38
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
-    """One thing to be allowed.
+    """One permission.
 
     Attributes:
         sensor: The sensor that needs it.
@@ -38,9 +38,9 @@ def permissions(
     status: Path = Path("/proc/self/status"),
     may_access: Callable[[Path, int], bool] = os.access,
 ) -> tuple[Permission, ...]:
-    """What there is on this machine to be permitted, and whether it is.
+    """The permissions that sensors of this machine need, and whether they are granted.
 
-    The paths are where to look, and *may_access* tells whether this user may do with a file what a mode of
+    The paths are where to look, and *may_access* returns whether this user may access a file as a mode of
     `os.access` says.
     """
     perf = PerfPaths() if perf is None else perf

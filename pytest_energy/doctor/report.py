@@ -1,4 +1,4 @@
-"""What is made of the sensors, of what they showed, and of the permissions."""
+"""The doctor's report, from sensors, their channels and permissions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,7 +18,7 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelReport:
-    """One channel of a sensor that is there.
+    """One channel of an available sensor.
 
     Attributes:
         source: What its joules are made of.
@@ -98,7 +98,7 @@ def channel_report(
     load: str,
     fault: str | None,
 ) -> ChannelReport:
-    """What there is to say of *channel*.
+    """The report of *channel*.
 
     *idle* are its ticks, or reads at both ends, without a load and without a GPU context of ours; *busy* are
     those under load, or `None` where nothing worked; *load* says what worked, or why nothing did.
@@ -145,7 +145,7 @@ def report_of(
     permissions: tuple[Permission, ...],
     machine_key: str,
 ) -> Report:
-    """What there is to say of a machine.
+    """The report of a machine.
 
     Args:
         sensor_set: The sensors that a run uses here, and why it doesn't use others.

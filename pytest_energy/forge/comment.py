@@ -1,4 +1,4 @@
-"""One comment for each run of a kind, put in the place of the one before.
+"""One comment per request and key, which each run updates.
 
 Rule 1: a comment is ours only if our token wrote it and its first line is our mark. Nobody else's is changed.
 Rule 2: however many jobs comment at once, one comment stays: the oldest, with the text of the newest run.
@@ -24,7 +24,7 @@ _FOLD = re.compile(r"<(/?)(details|pre)\b")
 
 
 class Change(StrEnum):
-    """What was done."""
+    """What happened to a comment."""
 
     CREATED = "created"
     UPDATED = "updated"

@@ -1,4 +1,4 @@
-"""What a job of CI says of itself in its environment: the forge, the request, the run, and the token.
+"""A CI job, from its environment: the forge, the request, the run and the token.
 
 Source:
     GitHub, "Default environment variables"; GitLab, "Predefined CI/CD variables".

@@ -1,4 +1,4 @@
-"""What a repository knows of the commits that runs were made at, and the order that gives to runs. Pure.
+"""The commits at which runs were made, and the order of runs that follows from them. Pure.
 
 Rule 1: runs are in the order of their commits where the repository has all of them, else in that of their
     times: an older commit that is measured again today belongs to its own place.
@@ -26,7 +26,7 @@ _REMOTE = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """A commit as people know it."""
+    """A commit, for people."""
 
     name: str
     subject: str

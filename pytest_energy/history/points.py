@@ -1,4 +1,4 @@
-"""One test in one run, as a history keeps it: what was measured, where, and what became of it. Pure.
+"""A point of a history: one test in one run, with its joules, machine and outcome. Pure.
 
 Rule 1: a test that failed, by its joules or by itself, is a point as any other is: what was measured was
     measured. A point without joules keeps the reason.

@@ -1,4 +1,4 @@
-"""Time as the meter sees it, so that tests can bring their own."""
+"""Clocks of the meter; tests use their own."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -18,16 +18,16 @@ class Clock(Protocol):
         ...
 
     def suspended_s(self) -> float | None:
-        """Seconds that the machine has slept since it was started, or `None` where nobody tells."""
+        """Seconds that the machine has slept since it was started, or `None` if not available."""
         ...
 
 
 @runtime_checkable
 class CountedClock(Protocol):
-    """A clock whose seconds can be held against another count of them."""
+    """A clock whose seconds can be compared with a second source."""
 
     def counted_s(self) -> float | None:
-        """Seconds since an arbitrary zero as another counts them, to a hundredth; `None`: nobody does."""
+        """Seconds since an arbitrary zero from the second source, to a hundredth; `None` without one."""
         ...
 
 
@@ -37,7 +37,7 @@ class SystemClock(MachineTime):
 
 @dataclass(frozen=True, slots=True)
 class TimeMark:
-    """A moment by all that tells time: a clock before and after a look at what it can be held against."""
+    """A moment on both clocks: the clock before and after a read of the second source."""
 
     before_s: float
     suspended_s: float | None

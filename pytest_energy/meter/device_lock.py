@@ -9,8 +9,8 @@ Rule 4: a run inside a measured test would wait for itself, so it is refused at 
 Rule 5: a forked child owns nothing.
 Rule 6: a test's patches may be in force: no file is touched, and what is called was bound at import.
 
-Where there are no such sockets (outside Linux) one lock stands for all devices, on the root folder, which
-is there on every system and nobody's to replace.
+Where there are no such sockets (outside Linux) one lock covers all devices, on the root folder, which
+exists on every system and can't be replaced.
 
 Source:
     Linux manual, unix(7): abstract names, SO_PEERCRED, and the backlog, which the kernel fills by itself.
@@ -61,12 +61,12 @@ class DeviceBusy(EnergyError):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a run waits for devices, and what it says meanwhile.
+    """How long a run waits for devices, and what it reports meanwhile.
 
     Attributes:
         limit_s: Seconds for which one process may hold a device.
         now_s: The clock.
-        tell: Is told for whom it waits: the process, a sentence, and the seconds so far.
+        tell: Called with the process it waits for, a sentence, and the seconds so far.
     """
 
     limit_s: float
@@ -75,7 +75,7 @@ class Patience:
     _tried: set[tuple[str, int]] = field(default_factory=set, init=False)
 
     def limit_for_s(self, device: str, pid: int) -> float:
-        """Less for a process that has kept *device* too long before: each test would wait anew."""
+        """Seconds to wait for *device*: fewer for a process that has kept it too long before."""
         return min(self.limit_s, _SECOND_WAIT_S) if (device, pid) in self._tried else self.limit_s
 
     def is_over(self, device: str, pid: int, waited_s: float) -> bool:
@@ -128,7 +128,7 @@ def owned(devices: Iterable[str], patience: Patience) -> Iterator[None]:
 
 
 def _places(devices: Iterable[str]) -> Iterator[tuple[str, _Place]]:
-    """In one order for everyone, so that nobody waits in a circle."""
+    """In one order for everyone, so that no processes wait in a circle."""
     names = sorted(set(devices))
     if _PLATFORM == "linux":
         return ((name, _SocketName(name)) for name in names)
@@ -167,7 +167,7 @@ class _Wait:
         self._notice_s = FIRST_NOTICE_S
 
     def check(self, holder: Holder) -> float:
-        """Say what is due of a wait for *holder*; the seconds until more is due.
+        """Report a wait for *holder* when due; returns the seconds until the next report.
 
         Raises:
             DeviceBusy: It has lasted long enough, or would never end.

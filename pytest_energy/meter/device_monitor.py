@@ -1,8 +1,8 @@
-"""How the devices are while a window measures them: asked before it, after it, and now and then in between.
+"""Monitors devices while a window measures them: before it, after it, and at times in between.
 
 Rule 1: nothing is asked between a window's edges but by the sampler, between ticks; and before the start and
         after the stop only where the joules are counted already or not yet.
-Rule 2: a sensor that doesn't tell says nothing, and that is no reason for anything.
+Rule 2: a sensor that doesn't report a value is no reason for anything.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ DEVICE_LOOK_S = 0.25
 
 
 class DeviceMonitor:
-    """Throttling, processes, settings and temperature of the devices whose sensors tell."""
+    """Monitors throttling, processes, settings and temperature of devices."""
 
     def __init__(self, sensors: Iterable[Sensor], system: System) -> None:
         self._system = system
@@ -44,7 +44,7 @@ class DeviceMonitor:
         self._snapshots = {name: [] for name in self._before}
 
     def processes_on(self, channels: Iterable[str]) -> set[int]:
-        """Those that have the devices of *channels* open, as far as these tell."""
+        """Processes that have the devices of *channels* open, as far as known."""
         return {pid for name in channels if name in self._sensors for pid in self._state(name).processes}
 
     def look(self, channel: str) -> None:
@@ -71,7 +71,7 @@ class DeviceMonitor:
         return histories
 
     def uses(self, histories: Mapping[str, DeviceHistory]) -> dict[str, DeviceUse]:
-        """What is seen of the use of each device by channel, of *histories* and of torch in this process."""
+        """Use of each device by channel, from *histories* and from torch in this process."""
         uses = {f"{Domain.GPU}:{index}": DeviceUse.OPEN for index in gpus_in_use()}
         return uses | {name: use for name, one in histories.items() if (use := one.use) is not None}
 

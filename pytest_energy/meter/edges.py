@@ -1,4 +1,4 @@
-"""Channels that don't tick, read at the edges of a stretch: each read belongs to a moment of its own.
+"""Reads, at the edges of a window, of channels that don't tick; each has its own time.
 
 Rule 1: a counter was looked at somewhere between the start and the end of the call. Beside busy threads that
         may be long after the call before it.
@@ -69,7 +69,7 @@ def stop_now(read_all: ReadAll, clock: Clock) -> Edge:
 def ticks_at(
     start: Edge, stop: Edge, rest_w: Mapping[str, float], exact: Collection[str] = ()
 ) -> dict[str, tuple[Tick, Tick]]:
-    """What the counters had at the very edges, as well as their reads and their power at rest tell.
+    """Counter values at the edges themselves, estimated from their reads and power at rest.
 
     *exact* are the channels of the work alone.
     """

@@ -1,4 +1,4 @@
-"""A process that holds what another one waits for, as the kernel knows it."""
+"""The process that holds a device or file that another one waits for."""
 
 import os
 from datetime import timedelta
@@ -17,11 +17,11 @@ _own_user = os.getuid
 
 
 class Holder(NamedTuple):
-    """Who holds something.
+    """The process that holds something.
 
     Attributes:
-        pid: Of the process; 0 where the kernel doesn't tell.
-        user: The user's number, or `None` where the kernel doesn't tell.
+        pid: Of the process; 0 if the kernel doesn't report it.
+        user: The user's number, or `None` if the kernel doesn't report it.
     """
 
     pid: int = 0
@@ -49,7 +49,7 @@ class Holder(NamedTuple):
 
 
 def command_text(words: tuple[str, ...]) -> str:
-    """*words* up to the first long option: what follows may be nobody's business, a key for instance.
+    """*words* up to the first long option: what follows may be secret, a key for instance.
 
     >>> command_text(("/usr/bin/python3", "-m", "pytest", "tests", "--token", "secret"))
     'python3 -m pytest tests ...'

@@ -1,4 +1,4 @@
-"""How busy the machine was during a window: never at its edges, where looking would be measured.
+"""Monitors how busy the machine is during a window; never at its edges, where that would be measured.
 
 Processor time is the whole machine's, because the work may be in processes that others started; beside it
 is what this process and its descendants had of it. Memory is the resident set of this process and its
@@ -36,9 +36,9 @@ _CPU_CLOCK_S = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CpuTime:
-    """Processor seconds of a window: busy for whomever, of all processors, and this process's own.
+    """Processor seconds of a window: busy ones, those of all processors, and this process's own.
 
-    Those of its descendants are its own too; `None` where they can't be told.
+    Those of its descendants are its own too; `None` if unknown.
     """
 
     busy_s: float
@@ -54,14 +54,14 @@ class CpuTime:
 
     @property
     def foreign_share(self) -> float | None:
-        """Share of the busy seconds that other processes had, or `None` where it can't be told."""
+        """Share of the busy seconds that other processes had, or `None` if unknown."""
         if self.own_s is None or self.busy_s < _LEAST_CPU_S:
             return None
         return self._foreign_s(self.own_s) / self.busy_s
 
     @property
     def other_share(self) -> float | None:
-        """Share of all processor time, busy or not, that other processes had; `None` where not known."""
+        """Share of all processor time, busy or not, that other processes had; `None` if unknown."""
         if self.own_s is None or self.total_s < _LEAST_CPU_S:
             return None
         return min(1.0, self._foreign_s(self.own_s) / self.total_s)
@@ -71,7 +71,7 @@ class CpuTime:
 
 
 class System(Protocol):
-    """What is asked of the operating system."""
+    """What the meter needs from the operating system."""
 
     def cpu_times_s(self) -> tuple[float, float]:
         """Busy and total processor seconds since the machine was started."""
@@ -86,11 +86,11 @@ class System(Protocol):
         ...
 
     def is_kin(self, pid: int) -> bool | None:
-        """Whether the process *pid* is this run's; `None` if it can't be seen from here."""
+        """Whether the process *pid* is this run's; `None` if unknown."""
         ...
 
     def adopt(self, pids: Iterable[int]) -> None:
-        """Take these processes and their descendants for this run's own from now on."""
+        """Count these processes and their descendants as this run's own from now on."""
         ...
 
 
@@ -98,7 +98,7 @@ class LinuxSystem:
     """This machine, by its table of processes.
 
     Args:
-        kin_pid: A process whose descendants are no strangers on a device, although their processor time is
+        kin_pid: A process whose descendants count as this run's on a device, although their processor time is
             not this process's.
     """
 

@@ -11,7 +11,7 @@ Rule 2: quiet power P comes from whole quiet ticks, before the window and after 
 Rule 3: when a tick happened is known only to be between two reads; `tick_times` makes the best of that.
 Rule 4: the uncertainty is that of the ticks' times, each with its weight in the result, and that of quiet
         power that isn't constant. Nothing is added to be on the safe side.
-Rule 5: what can't be told is `NotMeasurable`, never 0.
+Rule 5: an unknown value is `NotMeasurable`, never 0.
 """
 
 import math
@@ -39,14 +39,14 @@ _LARGEST_RATIO = 1e100
 
 
 class How(StrEnum):
-    """The way in which joules were found."""
+    """The method by which joules were found."""
 
     ALIGNED = "aligned"
     """Between ticks outside the window, less the quiet share."""
     EDGES = "edges"
     """The counter was read at the edges themselves."""
     INTERPOLATED = "interpolated"
-    """Between ticks inside the window, or around it without a quiet tick to tell the quiet share from."""
+    """Between ticks inside the window, or around it without a quiet tick for the quiet share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What a meter promises: windows that become readings."""
+"""The interface of a meter: windows that become readings."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
@@ -32,7 +32,7 @@ class OpenWindow(Protocol):
 
 
 class Meter(Protocol):
-    """Where readings come from."""
+    """A source of readings."""
 
     @property
     def provenance(self) -> Provenance: ...
@@ -72,7 +72,7 @@ class Meter(Protocol):
         ...
 
     def drift_notes(self) -> tuple[str, ...]:
-        """What a reader should know of power without work that has changed since the run's start.
+        """Notes on idle power that has changed since the run's start.
 
         To be asked at the end of the run, with nothing at work; takes about 3 s where something is measured.
         """
@@ -83,7 +83,7 @@ class Meter(Protocol):
         ...
 
     def adopt(self, pids: Iterable[int], *, on: Collection[str] = ()) -> None:
-        """Take these processes for this run's own: a server that it asks, not a stranger beside it.
+        """Count these processes as this run's own, such as a server that it uses.
 
         Args:
             pids: Those that are known.

@@ -1,7 +1,7 @@
-"""What makes a reading void, and what a reader should know of one that isn't. Pure.
+"""Reasons that make a reading void, and notes on readings that aren't. Pure.
 
 Rule 1: a reason is one sentence that names the channel and the value that was read.
-Rule 2: what can be told wrong is void; what is only worth knowing is a note.
+Rule 2: what is known to be wrong is void; what is only worth knowing is a note.
 """
 
 import math
@@ -60,7 +60,7 @@ _LEAST_WAIT_S = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceHistory:
-    """How the device of one channel was shortly before a window, inside, and just after it.
+    """State of one channel's device shortly before a window, inside, and just after it.
 
     Attributes:
         snapshots: In between, and one just after the stop.
@@ -74,7 +74,7 @@ class DeviceHistory:
 
     @property
     def use(self) -> DeviceUse | None:
-        """What this run had of it, as far as it tells; where a stranger computed the window is void."""
+        """Use of the device by this run, as far as known; if another program computed, the window is void."""
         ours = [pid for pid, is_kin in self.is_kin.items() if is_kin]
         if any(self.after.processes.get(pid) for pid in ours):
             return DeviceUse.BUSY
@@ -125,7 +125,7 @@ def why_joules_are_wrong(integrals: Mapping[str, Integral]) -> str | None:
 
 
 def why_too_uncertain(energy_j: float, uncertainty_j: float) -> str | None:
-    """Why joules that are known so badly can't be used, or `None`."""
+    """Why joules are too uncertain to be used, or `None`."""
     if uncertainty_j > _WORST_SHARE * energy_j:
         return (
             f"{to_text(energy_j, 'J')} are known only to +- {to_text(uncertainty_j, 'J')}: the window is "
@@ -140,7 +140,7 @@ def total_uncertainty_j(integrals: Mapping[str, Integral]) -> float:
 
 
 def notes(integrals: Mapping[str, Integral]) -> tuple[str, ...]:
-    """What a reader should know of a window's joules, one sentence each."""
+    """Notes on a window's joules, one sentence each."""
     sentences = []
     for name, integral in integrals.items():
         head_w, tail_w = integral.head_power_w, integral.tail_power_w
@@ -157,7 +157,7 @@ def notes(integrals: Mapping[str, Integral]) -> tuple[str, ...]:
 
 
 def phase_notes(integrals: Mapping[str, Integral]) -> tuple[str, ...]:
-    """What a reader should know of a phase's joules."""
+    """Notes on a phase's joules."""
     names = ", ".join(name for name, integral in integrals.items() if integral.how is How.INTERPOLATED)
     return (f"{names}: interpolated between ticks, the power isn't quiet at its edges",) if names else ()
 
@@ -210,9 +210,9 @@ def _why_changed(device: DeviceHistory) -> str | None:
 def why_counter_disagrees(
     channels: Mapping[str, float], duration_s: float, devices: Mapping[str, DeviceHistory]
 ) -> str | None:
-    """Why a counter isn't to be believed: its device's power says otherwise; or `None`.
+    """Why a counter is wrong, as its device's power contradicts it; or `None`.
 
-    Channels whose device doesn't tell its power are believed.
+    Channels whose device doesn't report its power are not checked.
     """
     if duration_s < _POWER_S:
         return None
@@ -232,7 +232,7 @@ def why_counter_disagrees(
 
 
 def device_notes(devices: Mapping[str, DeviceHistory]) -> tuple[str, ...]:
-    """What a reader should know of the devices during a window that isn't void."""
+    """Notes on the devices during a window that isn't void."""
     sentences = []
     for name, device in devices.items():
         if any(snapshot.slowdowns == {Slowdown.HARDWARE} for snapshot in device.snapshots):
@@ -253,9 +253,9 @@ def device_notes(devices: Mapping[str, DeviceHistory]) -> tuple[str, ...]:
 
 
 def why_nothing_worked(provenance: Provenance, own_s: float | None, duration_s: float) -> str | None:
-    """Why an estimate says nothing: this run's processes hardly used the processor; or `None`.
+    """Why an estimate is of no use, as this run's processes hardly used the CPU; or `None`.
 
-    A measurement stays: what it counts may be the work of a server that somebody else has started.
+    A measurement remains: it may count the work of a server that this run did not start.
     """
     if provenance is not Provenance.ESTIMATED or own_s is None or duration_s < _LEAST_WAIT_S:
         return None
@@ -268,14 +268,14 @@ def why_nothing_worked(provenance: Provenance, own_s: float | None, duration_s: 
 
 
 def other_notes(other_share: float | None) -> tuple[str, ...]:
-    """That others had much of the processor beside an estimate, which has none of it."""
+    """A note if other programs used much of the CPU, which an estimate doesn't include."""
     if other_share is None or other_share < _FOREIGN_SHARE:
         return ()
     return (f"{_foreign_sentence(other_share)}; the estimate doesn't include them",)
 
 
 def foreign_notes(channels: Mapping[str, float], foreign_share: float | None) -> tuple[str, ...]:
-    """What a reader should know of joules, by channel, that count the whole machine's processors.
+    """Notes on joules, by channel, of counters that include other programs' CPU use.
 
     >>> foreign_notes({"cpu:package-0": 20.0, "gpu:0": 20.0}, 0.3)[0].partition(";")[0]
     'other programs used 30 % of the CPU'
@@ -319,7 +319,7 @@ def beside(reading: Reading, others: Iterable[Reading]) -> Reading:
 
 
 def drift_notes(before_w: Mapping[str, float], after_w: Mapping[str, float]) -> tuple[str, ...]:
-    """What a reader should know of power without work that changed over the run."""
+    """Notes on idle power that changed over the run."""
     return tuple(
         f"{name}: {to_text(power_w, 'W', digits=3)} without work at the start of the run, "
         f"{to_text(after_w[name], 'W', digits=3)} at its end"
@@ -343,7 +343,7 @@ def sampling_notes(channels: Iterable[Channel]) -> tuple[str, ...]:
 def sampling_uncertainty_j(ticks: Sequence[Tick]) -> float:
     """Standard uncertainty of joules that are a sum of samples of power.
 
-    What power does between samples is told by how much neighbouring steps of the sum differ: for steps that
+    What power does between samples is estimated from how neighbouring steps of the sum differ: for steps that
     have nothing to do with one another their half squared difference is the variance of one, for steady power
     it is nothing. Of what the samples did see of a change it takes too much: this is an upper bound.
 

@@ -13,7 +13,7 @@ from pytest_energy.model import Provenance, Reading, Trace
 def to_reading(
     trace: Trace, provenance: Provenance, *, resolutions_j: Mapping[str, float] | None = None
 ) -> Reading:
-    """The reading of a window from its ticks; void, with the reason, where they don't tell.
+    """The reading of a window from its ticks; void, with the reason, if they don't suffice.
 
     *resolutions_j* is the smallest step of each counter, where it is known.
     """
@@ -38,7 +38,7 @@ def to_reading(
 
 
 def _integrals(trace: Trace, resolutions_j: Mapping[str, float]) -> dict[str, Integral]:
-    """Joules by channel; `NotMeasurable` names the first whose ticks don't tell them."""
+    """Joules by channel; `NotMeasurable` names the first whose ticks don't suffice."""
     integrals = {}
     for name, ticks in trace.ticks.items():
         try:

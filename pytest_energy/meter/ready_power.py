@@ -1,10 +1,10 @@
 """Ready power of each channel: its device open, nothing at work. Pure.
 
-Rule 1: what a session's rounds tell is pooled: the quiet ticks before one round may be 10 W off, a line
+Rule 1: data from a session's rounds is pooled: the quiet ticks before one round may be 10 W off, a line
     through those of all rounds is not.
 Rule 2: the line is robust: a reading far off it (another context was opening, a neighbour) has no say.
 Rule 3: where temperatures hardly differ the slope is 0: a line through a point would be made up.
-Rule 4: a processor's counter that doesn't tick has no quiet of its own; its power at rest stands in. That of
+Rule 4: a processor's counter that doesn't tick has no quiet of its own; its power at rest is used. That of
     a GPU never does: an open context adds two thirds to it.
 
 Source:
@@ -21,7 +21,7 @@ from pytest_energy.model import Channel, Domain, Reading
 from pytest_energy.ready import ReadyPower
 
 IDLE_UNCERTAINTY_SHARE = 0.02
-"""Of power at rest that stands in for ready power; one reading of some seconds tells no more."""
+"""Of power at rest that replaces ready power; one reading of some seconds gives no more."""
 
 _LEAST_SPAN_K = 4.0
 _LEAST_COUNT = 8

@@ -1,4 +1,4 @@
-"""What the counters show over some seconds in which nothing is started or stopped, and the power that it is.
+"""Power at rest: what the counters show over some seconds without work.
 
 Before any work of ours no context of ours is open on a GPU. One with an open context draws more while it
 waits (70 against 120 W on an H100): that is `ready`, not `idle`.
@@ -20,7 +20,7 @@ IDLE_S = 3.0
 """Long enough for 30 ticks of NVML's 100 ms, or 3 of the slowest counter known."""
 
 FIND_S = 5.0
-"""Finding a period takes three ticks, of a second at most; what hasn't moved by then stands still."""
+"""Finding a period takes three ticks, of a second at most; what hasn't moved by then doesn't tick."""
 
 _LOOK_S = 0.05  # half of NVML's period
 
@@ -50,7 +50,7 @@ def at_rest(
 
 
 def mean_power_w(ticks: Sequence[Tick]) -> float | None:
-    """Mean power from the first tick to the last; `None` where no two tell it, or the counter stands still.
+    """Mean power from first to last tick; `None` with fewer than two, or if the counter doesn't move.
 
     >>> mean_power_w([Tick(0.0, 0.0), Tick(1.0, 70.0), Tick(2.0, 140.0)])
     70.0

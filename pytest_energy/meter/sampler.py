@@ -1,4 +1,4 @@
-"""The only thread: it follows the ticks of every counter that ticks, and looks after the others.
+"""The sampling thread: it follows every counter that ticks, and reads the others.
 
 Rule 1: what to do next is `Sampler.step`, which sleeps never and knows no thread; a `Runner` calls it when it
         is due. Tests run it with a clock of their own.
@@ -128,7 +128,7 @@ class _Chore:
 
 
 class Sampler:
-    """Ticks of channels that tick, reads of those that don't; nobody else reads the sensors from now on."""
+    """Ticks of channels that tick, reads of those that don't; nothing else reads the sensors from now on."""
 
     def __init__(self, sensors: Sequence[Sensor], clock: Clock, runner: Runner) -> None:
         self._clock, self._runner = clock, runner
@@ -192,7 +192,7 @@ class Sampler:
         self._pid, self._stopped_s = None, self._clock.now_s()
 
     def why_dead(self) -> str | None:
-        """Why nobody reads the counters although the sampling was started, or `None`."""
+        """Why the counters aren't read although the sampling was started, or `None`."""
         if self.failure is not None:
             return f"the sampler thread died of {type(self.failure).__name__}: {self.failure}"
         if self._pid not in {None, ProcessTable.own_pid()}:
@@ -247,7 +247,7 @@ class Sampler:
         return Read(started_s, ended_s, checked_j(joules, sensor.name, channel))
 
     def poll_eagerly(self, channels: Sequence[str]) -> None:
-        """See each tick of *channels* as soon as it happens: somebody waits."""
+        """See each tick of *channels* as soon as it happens, as a window waits for it."""
         for name in channels:
             self._followed[name].tracker.poll_eagerly()
         self._runner.wake()

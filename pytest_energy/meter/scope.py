@@ -1,11 +1,11 @@
-"""Which devices a test had at work, and what of its rounds is therefore its own. Pure.
+"""Which devices a test used, and which joules of its rounds are therefore its own. Pure.
 
 Rule 1: only joules of what belongs to the test are its joules: a GPU that did nothing is no part of them.
 Rule 2: the processor is always at work: it runs the test.
-Rule 3: power tells. A GPU that drew more than in the quiet before its windows worked, whatever else is seen;
+Rule 3: power decides. A GPU that drew more than in the quiet before its windows worked, in any case;
     one that drew no more was at rest, also where a context of the test's processes is open on it. Only what
-    was at work before its windows and inside draws no more and works: that is told by who computed.
-Rule 4: where power can't tell, a context or a busy device does: short work is not taken for rest.
+    was at work before its windows and inside draws no more and works: then the computing processes decide.
+Rule 4: where power can't decide, a context or a busy device does: short work is not taken for rest.
 Rule 5: what a baseline counts is counted on, at work or not, so that its sessions can be compared.
 """
 
@@ -70,7 +70,7 @@ def limited(readings: Sequence[Reading], names: Collection[str]) -> tuple[Readin
 
 
 def scope_text(record: Record) -> str:
-    """What the joules of *record* are of, where something that worked is missing: `GPU only`; else empty.
+    """Which devices the joules of *record* cover, if some that worked are missing: `GPU only`; else empty.
 
     >>> from tests.builders import reading, record
     >>> scope_text(scoped(record(rounds=[reading(channels={"gpu:0": 100.0})])))
@@ -84,7 +84,7 @@ def scope_text(record: Record) -> str:
 
 
 def estimated_j(record: Record) -> float | None:
-    """Mean joules of a round that a model gives for what nothing measured; `None` where it tells of none."""
+    """Mean joules of a round that a model gives for what nothing measured; `None` if it gives none."""
     rounds = [one.estimated_channels for one in record.rounds if one.estimated_channels]
     return math.fsum(math.fsum(one.values()) for one in rounds) / len(rounds) if rounds else None
 
@@ -129,7 +129,7 @@ def _has_worked(name: str, readings: Sequence[Reading], idle_w: float | None) ->
 
 
 def _has_computed(uses: Sequence[DeviceUse | None], power_w: float, idle_w: float | None) -> bool:
-    """Whether somebody was seen at it in half of the rounds: what is seen may be of up to a second before."""
+    """Whether a process computed on it in half of the rounds; NVML's samples may be a second old."""
     busy_count = uses.count(DeviceUse.BUSY)
     if idle_w is not None and power_w > _STEADY_RATIO * idle_w:
         busy_count += uses.count(DeviceUse.UNNAMED)

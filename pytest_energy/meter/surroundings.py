@@ -1,4 +1,4 @@
-"""The ticks that tell the joules of one window: before, beside, inside and after it; and its power over time.
+"""The ticks from which one window's joules are calculated; and its power over time.
 
 Rule 1: a step of power is the mean between two ticks: joules over seconds. What lies between a window's
         edge and the tick beside it is left out: nobody knows how many of that interval's joules fell inside.
@@ -49,7 +49,7 @@ class Surroundings:
         return tuple(channel for channel in self.channels if channel.is_ticked)
 
     def trace(self, edge_reads: Mapping[str, tuple[Tick, ...]]) -> Trace:
-        """What it takes to integrate the window, with *edge_reads* at start and stop of what doesn't tick."""
+        """The data to integrate the window, with *edge_reads* at start and stop of what doesn't tick."""
         ticks = {channel.name: self._ticks_around(channel, is_whole=False) for channel in self._ticked}
         first_s = min((around[0].time_s for around in ticks.values() if around), default=self.stop_s)
         return Trace(
@@ -72,7 +72,7 @@ class Surroundings:
         return cumulative
 
     def sampling_uncertainty_j(self) -> float:
-        """What integrating power from samples leaves open, of all channels where that is done."""
+        """Uncertainty of joules that are integrated from power samples, of all such channels."""
         uncertainties_j = []
         for channel in self.channels:
             if channel.sampled_s is not None:

@@ -2,7 +2,7 @@
 
 Rule 1: a read just before the tick that is expected, one just after it; more only where it is late.
 Rule 2: where that would cost too much only some ticks are followed, and those between are passed over.
-Rule 3: while somebody waits each tick is followed, whatever it costs.
+Rule 3: while a window waits each tick is followed, whatever it costs.
 Rule 4: a tick that was seen badly, because the reader was held up, changes little.
 Rule 5: ticks that nobody saw make the phase vaguer; a vague phase takes the next tick at its word.
 Rule 6: a tick that was expected when a hold-up ended may still be to come. A read right after it tells: seen

@@ -1,4 +1,4 @@
-"""When the ticks around a window happened, better than each was seen. Pure.
+"""Times of the ticks around a window, estimated better than each single one. Pure.
 
 When a tick happened is known only to be between two reads. Where the ticks keep to a beat, the beat says
 more: each seen time is beat + the tick's own jitter + an error of seeing. The jitter's variance is what the

@@ -3,7 +3,7 @@
 A tick is seen as a change between two reads. Until the counter's period is known it is read often; then only
 just before and just after each expected tick, so that two reads a tick are enough.
 
-Rule 1: the tracker reads nothing itself. It says when the next read is due, and is told what was read.
+Rule 1: the tracker reads nothing itself. It reports when the next read is due, and receives what was read.
 Rule 2: a tick's time is the middle between the two reads that it happened between, give or take their
         distance.
 Rule 3: nothing is assumed of the period but that it lies between a millisecond and a second or two.
@@ -32,7 +32,7 @@ _COUNT_SHARE = 0.1
 
 
 class _Search:
-    """The ticks of a counter so far, until they tell its period."""
+    """The ticks of a counter so far, until its period is known."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -101,7 +101,7 @@ class TickTracker:
 
     @property
     def tick_s(self) -> float | None:
-        """Period of the counter as far as it can be told, or `None` until it is known.
+        """Period of the counter, or `None` until it is known.
 
         A counter that ticks faster than it can be read has the period of its reads.
         """

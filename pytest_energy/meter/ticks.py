@@ -43,7 +43,7 @@ class SeenTick:
         return Tick(self.time_s, self.joules, self.spread_s)
 
     def straddles(self, time_s: float) -> bool:
-        """Whether it can't be told if the tick was before or after *time_s*."""
+        """Whether the tick may have been before or after *time_s*."""
         return self.after_s < time_s < self.before_s
 
     def later_than(self, last_s: float) -> "SeenTick":
@@ -117,7 +117,7 @@ class Reader:
     """Whoever reads the counter: what calls cost, how late they come, and whether somebody waits.
 
     Attributes:
-        call_s: The shortest calls: they tell the cost; one that was held up by other threads doesn't.
+        call_s: The shortest calls: they give the cost; one that was held up by other threads doesn't.
         mean_call_s: The usual ones.
         late_s: By how much the last read came after it was due.
         usual_late_s: The same, of the reads at ticks.

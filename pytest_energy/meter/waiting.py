@@ -29,7 +29,7 @@ def slowest_tick_s(sampler: Sampler, channels: Iterable[Channel]) -> float | Non
 
 
 def why_not_followed(sampler: Sampler, ticked: Iterable[Channel]) -> str | None:
-    """Why nobody has found the ticks of one of these channels, or `None`."""
+    """Why the ticks of one of these channels were not found, or `None`."""
     for channel in ticked:
         if sampler.tick_s(channel.name) is None:
             return _why_silent(sampler, channel.name) or (

@@ -11,7 +11,7 @@ from pytest_energy.model.values import Provenance
 class Prediction:
     """Joules and seconds of one call of the work on another machine, worked out of its counts.
 
-    It is no measurement and no estimate of this machine: it is added to nothing and stands in no `energy_j`.
+    It is no measurement and no estimate of this machine: it is added to nothing and is in no `energy_j`.
 
     Attributes:
         energy_j: Joules of a call.

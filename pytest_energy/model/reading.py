@@ -33,7 +33,7 @@ class Trace:
         start_s: When the window opened.
         stop_s: When the window closed.
         quiet_s: Stretches of time (from, to) before the window in which nothing was at work, in order; empty
-            where nobody knows, and then the ticks right before the window must speak for themselves.
+            if unknown; then the ticks right before the window are used.
         edges_s: Channel name to its `Channel.edge_s`, where that is not 0.
     """
 
@@ -80,8 +80,8 @@ class Reading:
         usage: How busy the machine was, where it is known.
         phases: Named windows inside this one.
         quiet_power_w: Power just before the window, device open and nothing at work, by channel; without
-            those whose ticks don't tell.
-        temperatures_c: Temperature at the window's end by channel; without those that don't tell.
+            those whose ticks don't suffice.
+        temperatures_c: Temperature at the window's end by channel; without those that don't report it.
         call_count: Calls of the work that the window held, one after another; joules, seconds and uncertainty
             are those of one. Phases, power and the trace are the whole window's.
         power_trace: Channel name to the steps of its power: pairs of seconds since the window opened and of

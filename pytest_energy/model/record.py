@@ -35,7 +35,7 @@ class Record:
         absent: Name of a missing value (a metric, `net_energy_j`, ...) to the reason.
         idle_power_w: Channel name to power at rest before the first test, or `None`.
         ready_power: Channel name to power with the device open and nothing at work, from all rounds of the
-            session; without the channels that don't tell.
+            session; without the channels that don't show it.
         session: Names the process that measured: records of one session share its card, host and hour. `None`
             if it was not recorded.
         machine: Where it was made.

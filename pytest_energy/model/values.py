@@ -1,4 +1,4 @@
-"""What a record is made with: the machine, its channels and sensors, and where joules come from."""
+"""Values of a record: the machine, its channels and sensors, and the provenance of joules."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Which sensors this machine has, and why the others are absent.
+"""Finds the sensors of this machine, with a reason for each that is absent.
 
 Rule 1: joules of different provenance never meet in one run; an estimate is taken only where nothing
         measures.
@@ -112,7 +112,7 @@ def _automatic(known: Mapping[str, Opener]) -> SensorSet:
 
 
 def _cpu_power(sensors: Iterable[Sensor], own: Mapping[str, Opener]) -> estimate.CpuPower | None:
-    """Rule 1: it stands beside what measures, and joins nothing."""
+    """Rule 1: it is shown beside measured joules and added to none."""
     measured = [sensor for sensor in sensors if sensor.provenance is Provenance.MEASURED]
     domains = {Channel.domain_of(one.name) for sensor in measured for one in sensor.channels}
     if not measured or Domain.CPU in domains or estimate.NAME not in own:
@@ -229,7 +229,7 @@ def _absence(name: str, provenance: Provenance, *reasons: Reason) -> _Absence:
 
 
 def close_all(sensors: Iterable[Sensor]) -> tuple[str, ...]:
-    """Close each of *sensors*; what has failed, one sentence each."""
+    """Close each of *sensors*; one sentence for each failure."""
     failures = []
     for sensor in sensors:
         try:

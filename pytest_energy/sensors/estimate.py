@@ -1,10 +1,10 @@
-"""CPU energy as a model has it, for machines where nothing can be measured.
+"""CPU energy estimated from CPU time, for machines where nothing can be measured.
 
 Rule 1: what comes from here is `estimated` wherever it is shown, and `facts` say from what.
-Rule 2: it follows the CPU time of this process and of all that it has started, and nobody else's. A second of
-    a busy logical CPU counts as its share of the TDP; one in which it waits counts nothing.
-Rule 3: not included is what no CPU of this family does: GPUs, memory, disks, a server that somebody else has
-    started, and what the machine draws at rest.
+Rule 2: it follows the CPU time of this process and its descendants, and of no other program. A second
+    of a busy logical CPU counts as its share of the TDP; one in which it waits counts nothing.
+Rule 3: not included is what no CPU of this family does: GPUs, memory, disks, a server that
+    another program has started, and what the machine draws at rest.
 
 Source:
     How far a second of a logical CPU may be from its share of the TDP: docs/results/estimate-classes.md.
@@ -49,7 +49,7 @@ FACTOR_UNKNOWN = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CpuPower:
-    """What the model takes the processor for.
+    """Power of a busy logical CPU, as the model assumes it.
 
     Attributes:
         busy_w: Watts of a logical CPU that is busy.
@@ -122,7 +122,7 @@ class EstimateSensor:
         )
 
     def read_j(self, channel: str) -> float:
-        """Joules of this process's family since the sensor was opened, as the model has it."""
+        """Estimated joules of this process and its descendants since the sensor was opened."""
         if channel != CHANNEL:
             raise SensorError(f"{channel}: the estimate has {CHANNEL}, not this channel")
         with self._lock:

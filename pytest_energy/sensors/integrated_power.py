@@ -1,4 +1,4 @@
-"""Joules of a GPU without an energy counter: its power as NVML has it, summed up.
+"""Joules of a GPU without an energy counter: its power from NVML, integrated.
 
 Rule 1: what is summed is the power of the moment, never NVML's mean over the last second, which puts the
         joules of a burst into the next one.
@@ -28,7 +28,7 @@ _LONGEST_GAP_S = 1.0
 
 
 class IntegratedPower:
-    """Joules of a GPU without a counter: its power, summed up.
+    """Joules of a GPU without a counter: its power, integrated.
 
     They move in steps of 200 ms, like a counter that ticks, so that windows are aligned to them as to any
     other. Power is shown with a delay, and that is over one step after the work.
@@ -43,7 +43,7 @@ class IntegratedPower:
         self._joules = self._shown_j = 0.0
 
     def of(self, channel: Channel) -> Channel:
-        """*channel* as one whose power is integrated.
+        """*channel*, marked as one whose power is integrated.
 
         At an edge of the work the power that is shown is up to one update old, and off by up to all power:
         that is the step to which its joules are known.

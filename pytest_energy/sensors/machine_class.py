@@ -1,4 +1,4 @@
-"""What kind of machine this is, as far as it matters for what its processor draws.
+"""The kind of this machine: laptop, desktop, server or virtual machine.
 
 Source:
     Chassis types: SMBIOS 3.6 (DMTF DSP0134), table 17. `hypervisor` among the flags: CPUID leaf 1, ECX bit

@@ -171,7 +171,7 @@ class NvmlSensor:
         return {process.pid: None if busy is None else process.pid in busy for process in listed}
 
     def _busy_processes(self, gpu: _Gpu) -> frozenset[int] | None:
-        """Processes that have computed since the last call, as NVML's samples of up to a second tell."""
+        """Processes that have computed since the last call, by NVML's samples of up to a second."""
         nvml, since_us = self._nvml, gpu.last_sample_us
         try:
             samples = nvml.nvmlDeviceGetProcessUtilization(gpu.handle, since_us)

@@ -43,7 +43,7 @@ _CLOSE_ON_EXEC = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PerfPaths:
-    """Where the kernel tells of its RAPL events, of the CPUs, and of who may count."""
+    """Kernel files that list RAPL events, CPUs and permissions."""
 
     power: Path = Path("/sys/bus/event_source/devices/power")
     cpus: Path = Path("/sys/devices/system/cpu")
@@ -117,7 +117,7 @@ class PerfSensor:
         """Open the events that count and see them move; takes a few milliseconds.
 
         Raises:
-            SensorUnavailable: No events, no permission, or counters that stand still.
+            SensorUnavailable: No events, no permission, or counters that don't move.
         """
         paths = PerfPaths() if paths is None else paths
         self._events = KernelPerfEvents() if events is None else events

@@ -1,4 +1,4 @@
-"""The processes of this machine: who has started whom, their processor time and their memory.
+"""The processes of this machine: parents, processor time and memory.
 
 Rule 1: it is read while a test runs, whose patches may be in force: of files, of the module `os`, of each
         name by which a module calls one of its functions, of psutil. So they were bound when this was
@@ -24,7 +24,7 @@ class Process:
 
     Attributes:
         state: A letter, such as `T` where it is stopped.
-        start_ticks: When it began: with its number it is told from a later process of that number.
+        start_ticks: When it began: with its number it identifies the process, as numbers are reused.
         start_s: When it began, in seconds since the machine did.
         cpu_s: Processor seconds so far, those of children that it has waited for included.
         ended_children_s: Those of the children alone.
@@ -42,7 +42,7 @@ class Process:
 
 
 class ProcessTable:
-    """Linux's table; where there is none, nobody is found in it."""
+    """Linux's process table; empty on other systems."""
 
     _open, _read, _close = staticmethod(os.open), staticmethod(os.read), staticmethod(os.close)
     _names = staticmethod(os.listdir)
@@ -78,7 +78,7 @@ class ProcessTable:
             return None
 
     def process(self, pid: int) -> Process | None:
-        """The process *pid* now, or `None` if there is none to be seen."""
+        """The process *pid* now, or `None` if it isn't visible."""
         content = self._content(f"/proc/{pid}/stat")
         if content is None:
             return None
@@ -112,7 +112,7 @@ class ProcessTable:
             self._close(descriptor)
 
     def children(self, pid: int) -> tuple[int, ...]:
-        """The children of the process *pid*, those that have ended and nobody has waited for included."""
+        """The children of the process *pid*, including ended ones that were not waited for."""
         try:
             threads = self._names(f"/proc/{pid}/task")
         except OSError:

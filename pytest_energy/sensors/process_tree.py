@@ -1,13 +1,13 @@
-"""CPU time of this process, of all that it and its descendants have started, and of what it has adopted.
+"""CPU time of this process, its descendants, and the processes it has adopted.
 
 Rule 1: each second counts once. It is on the clock of its process while that lives; its parent has it from
     when it has waited for its end.
 Rule 2: what a look costs is not counted: it is a few system calls for each process, and windows may be short.
-Rule 3: the sum never falls. The time of a process that ends with nobody of the family to wait for it stays in
+Rule 3: the sum never falls. The time of a process that ends, and that no member waits for, stays in
     the sum as it was last seen.
 Rule 4: a descendant that is given another parent, as a daemon is, stays in the family once it was seen in it.
 
-A process's own clock counts nanoseconds. The time of the ended children of another process is told in
+A process's own clock counts nanoseconds. The time of the ended children of another process is known in
 hundredths of a second, for each of the living.
 
 Source:
@@ -66,7 +66,7 @@ class ProcessTree:
         return self._adopted
 
     def adopt(self, pids: Iterable[int]) -> None:
-        """Take these processes and their descendants for the family's from now on."""
+        """Count these processes and their descendants as part of the family from now on."""
         with self._lock:
             new = {*pids} - {self._table.own_pid(), *self._members}
             self._adopted |= {pid for pid in new if self._table.process(pid) is not None}

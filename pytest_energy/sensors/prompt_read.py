@@ -1,4 +1,4 @@
-"""Reads of the kernel's counters that nothing comes between: the interpreter isn't let go for them.
+"""Fast reads of the kernel's counters that keep the interpreter's lock (GIL).
 
 Python lets other threads run while it reads a file, and has to wait for each of them, 5 ms at a time, before
 it has the value. These calls take microseconds, so they are made with the interpreter held.

@@ -1,4 +1,4 @@
-"""What every sensor promises."""
+"""The interface of a sensor."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from pytest_energy.usage import Usage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a sensor knows of the hardware it reads.
+    """Facts about the hardware that a sensor reads.
 
     Attributes:
         fixed: Facts that must be equal for two records to be compared (GPU model, count, power limit).
@@ -27,10 +27,10 @@ class Facts:
 
 
 class Slowdown(StrEnum):
-    """Why a device runs slower than its settings ask for. A power cap at full load is no such reason."""
+    """A reason why a device runs slower than its settings. A power cap at full load is not one."""
 
     HARDWARE = "hardware slowdown"
-    """Of a cause that isn't told; also seen for a moment when clocks change."""
+    """The cause is not reported; also appears for a moment when clocks change."""
     HARDWARE_THERMAL = "hardware thermal slowdown"
     POWER_BRAKE = "hardware power brake"
     SOFTWARE_THERMAL = "software thermal slowdown"
@@ -38,10 +38,10 @@ class Slowdown(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceSnapshot:
-    """What is seen of a device in the middle of its work, at the price of a call or two.
+    """The state of a device during its work, read with one or two calls.
 
     Attributes:
-        slowdowns: What slows it down now; empty also where it doesn't tell.
+        slowdowns: What slows it down now; also empty if it doesn't report this.
         power_w: What it draws now, from another source than its joules; or `None`.
     """
 
@@ -51,14 +51,14 @@ class DeviceSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceState:
-    """What joules of a device depend on beside its work.
+    """State of a device that its joules depend on, besides its work.
 
     Attributes:
         processes: Id of each process that may compute on it to whether it has since the last time it was
-            asked, `None` where that can't be told.
-        settings: Such as its power limit, by name, as text; without those that can't be told.
+            asked, `None` if unknown.
+        settings: Such as its power limit, by name, as text; without unknown ones.
         temperature_c: Its temperature, or `None`.
-        is_busy: Whether it computed for anybody in the last moments, up to a second; or `None`.
+        is_busy: Whether it computed for any process in the last moments, up to a second; or `None`.
     """
 
     processes: Mapping[int, bool | None] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class Sensor(Protocol):
     """A source of channels: cumulative joules that never go back.
 
     A sensor that can't be used raises `SensorUnavailable` when it is made, with the reason and the
-    command that mends it. A value that can't be had later raises `SensorError`; it is never 0.
+    command that fixes it. A value that can't be had later raises `SensorError`; it is never 0.
     """
 
     @property
@@ -94,7 +94,7 @@ class Sensor(Protocol):
         ...
 
     def usage(self) -> Usage:
-        """How busy the hardware of this sensor is now; a field that it can't tell is `None`."""
+        """How busy the hardware of this sensor is now; an unknown field is `None`."""
         ...
 
     def facts(self) -> Facts: ...
@@ -107,7 +107,7 @@ MOST_J = 1e15
 
 
 def checked_j(value: object, sensor: str, channel: str) -> float:
-    """*value*, which the sensor of this name gave for *channel*, if it is joules.
+    """*value* of the sensor *sensor* for *channel*, checked to be joules.
 
     Raises:
         SensorError: It is no number, or none that a counter can have reached.
@@ -122,7 +122,7 @@ def checked_j(value: object, sensor: str, channel: str) -> float:
 
 @runtime_checkable
 class LeavesOut(Protocol):
-    """A sensor that can't read all of its hardware: channel name to why not."""
+    """A sensor that can't read all of its hardware, with a reason per channel."""
 
     @property
     def left_out(self) -> Mapping[str, str]: ...
@@ -139,7 +139,7 @@ class CountsProcesses(Protocol):
 
 @runtime_checkable
 class MonitorsDevice(Protocol):
-    """A sensor that also tells how its devices are. What can't be told is left out; nothing is raised."""
+    """A sensor that also reports the state of its devices. Unknown values are left out; nothing is raised."""
 
     def snapshot(self, channel: str) -> DeviceSnapshot:
         """The device of *channel*, in a few milliseconds at most; called again and again during a window."""

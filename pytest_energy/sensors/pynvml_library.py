@@ -1,11 +1,11 @@
-"""The module `pynvml`, whichever it is, as nvidia-ml-py has it.
+"""A uniform view of the module `pynvml`, whichever package provides it.
 
 The package `pynvml` up to version 11 shadows nvidia-ml-py under the same name: it gives bytes for text, and
 lacks newer functions, numbers and errors.
 
 Rule 1: text is `str`, so that a machine has one key whatever has read its name.
 Rule 2: what goes wrong is an `NVMLError`: an odd library ends one sensor, never the run.
-Rule 3: a function that is not there can't say no: it fails, and is no "not supported".
+Rule 3: a missing function fails; it does not count as "not supported".
 """
 
 import warnings

@@ -2,7 +2,7 @@
 
 Rule 1: packages and `dram` count, each joule once. `core` and `uncore` are inside their package, `psys` is
         around it, `intel-rapl-mmio` repeats it, and the dies of some AMD packages mirror one counter.
-Rule 2: a fall is a wrap only if the joules it stands for could have been used in that time; else a fault.
+Rule 2: a fall is a wrap only if the joules it implies could have been used in that time; else a fault.
 Rule 3: a counter that never moves is absent, not frugal.
 Rule 4: a counter that wasn't read for so long that it may have wrapped unseen gives no joules.
 
@@ -195,7 +195,7 @@ class RaplSensor:
         """Find the zones that count and watch them move; takes a few milliseconds.
 
         Raises:
-            SensorUnavailable: No zones, no permission, or counters that stand still.
+            SensorUnavailable: No zones, no permission, or counters that don't move.
         """
         self._powercap, self._now_s = _Powercap(root, read_text), now_s
         self._lock = threading.Lock()
@@ -263,7 +263,7 @@ class RaplSensor:
 def rapl_facts(
     interface: str, channels: Iterable[str], left_out: Mapping[str, str], mirrors: Iterable[str] = ()
 ) -> Facts:
-    """What is told of a sensor that reads RAPL, through whichever *interface*."""
+    """Facts about a sensor that reads RAPL through *interface*."""
     texts = {
         "rapl_interface": interface,
         "rapl_left_out": "; ".join(f"{name}: {why}" for name, why in left_out.items()),
@@ -274,7 +274,7 @@ def rapl_facts(
 
 
 def permission_reason(counter: Path) -> Reason:
-    """What the file allows, and three ways to be allowed to read it."""
+    """The file's permissions, and three ways to get read access."""
     pattern = counter.parent.parent / "intel-rapl:*" / "energy_uj"
     group = f"{_NEW_GROUP}; sudo chgrp rapl {pattern}; sudo chmod g+r {pattern}; then log in again"
     return Reason(

@@ -60,7 +60,7 @@ class ReplayRound:
         duration_s: Seconds of the round; with a trace, those between its edges.
         energy_j: Sum of the channels, or `None` where the trace must be integrated first.
         channels: Joules by channel name; empty where there is a trace.
-        uncertainty_j: Standard uncertainty of `energy_j`, or `None` where the file doesn't tell.
+        uncertainty_j: Standard uncertainty of `energy_j`, or `None` if not in the file.
         trace: Raw counter ticks, or `None`.
         phases: Named windows inside the round.
         call_count: Calls of the work that the ticks are of; the round's joules are those of one.
@@ -168,7 +168,7 @@ def save_replay(path: Path, tests: Mapping[str, Sequence[ReplayRound]]) -> None:
 
 
 def _to_text(tests: Mapping[str, Sequence[ReplayRound]]) -> str:
-    """The document with one round a line, so that two recordings can be told apart by eye."""
+    """The document with one round a line, so that two recordings can be compared by eye."""
     entries = []
     for test_id, rounds in sorted(tests.items()):
         lines = ",\n".join(

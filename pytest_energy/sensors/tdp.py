@@ -1,4 +1,4 @@
-"""What a processor is designed to draw, by its name: TDP in watts.
+"""Design power (TDP) of a processor in watts, by its name.
 
 Rule 1: a processor that is in no list has the usual power of its kind, and the source says so.
 """

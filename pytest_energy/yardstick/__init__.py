@@ -1,9 +1,9 @@
-"""The yardstick: fixed loads at a run's start, so that a change of the card is told from one of the code.
+"""The yardstick: fixed loads at a run's start, to separate changes of the GPU from changes of the code.
 
 Rule 1: a load is the same work in every run on one kind of machine; how much of it is in its record, and
 records of other amounts are not comparable.
 Rule 2: a load is measured as any work is, over the domains that it exercises, and gives an ordinary record.
-Rule 3: nothing here imports torch, and nothing opens a GPU that nobody has asked for.
+Rule 3: nothing here imports torch, and nothing opens a GPU unasked.
 """
 
 from collections.abc import Iterable

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from pytest_energy.model import Record
 
 MOST_SHARE = 0.05
-"""Of a suite's time that the yardstick may cost where nobody has asked for it."""
+"""Of a suite's time that the yardstick may cost if it is not asked for."""
 
 GUESS_S = 5.0
 """Of a test: some rounds of a few tenths of a second, warm-up, and the waits for ticks."""
