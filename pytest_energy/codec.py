@@ -197,7 +197,7 @@ def _known_part(value: object, kind: inspect.Type) -> object:
 
 
 def _fault(value: object, kind: inspect.Type, where: str) -> str | None:
-    """The first thing in *value* that is not as *kind* says, in words; `None` where all is.
+    """The first thing in *value* that is not as *kind* says, in words; `None` if all is.
 
     msgspec names neither the key of a mapping nor the value, and is asked first because it is fast.
     """

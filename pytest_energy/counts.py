@@ -78,12 +78,12 @@ class CountEntry:
     Attributes:
         kind: What it is.
         name: Such as `aten::layer_norm`, `host to device, pageable` or `ampere_sgemm_128x64_tn`.
-        dtype: Type of the numbers it works on, such as `bfloat16`; empty where there is none.
+        dtype: Type of the numbers it works on, such as `bfloat16`; empty if there is none.
         count: How often; the least of several traces.
         most: The most of several traces, where they differ; else `None`.
         flops: Floating-point operations, all calls together; 0 if they are not counted.
         size_bytes: Bytes that all calls together read, copy or allocate.
-        inputs: Digest of shapes, types and scalars of all calls; empty where they are not known.
+        inputs: Digest of shapes, types and scalars of all calls; empty if they are not known.
         example: Of the largest call: `[64, 512, 768], dim 1`.
         duration_s: Of the device, or of the host where no device was at work; shown, never compared.
         places: Where the user's code makes the calls, the most frequent first; none if they are unknown.

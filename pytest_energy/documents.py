@@ -369,7 +369,7 @@ class RunJudgement(Document, frozen=True, kw_only=True):
         is_strict: Whether an undecided verdict fails a test, too.
         tolerance: Accepted rise of what all tests of a process have in common, a share.
         alpha: Chance that the truth of that lies beyond one of its bounds.
-        failures: Why the run failed as a whole; none where it did not.
+        failures: Why the run failed as a whole; none if it did not.
         factors: What the tests of each process have in common, if there are enough tests.
     """
 

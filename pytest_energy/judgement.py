@@ -145,14 +145,14 @@ class Comparison:
         power_ratio: Watts, fresh over baseline; `ratio = duration_ratio x power_ratio`.
         latency_ratio: Median time from request to last token, fresh over baseline; `None` without requests.
         differences: Varying facts of machine and engine that differ: name to (baseline's newest entry, now).
-        tolerance: Accepted rise, a share; `None` where it isn't known.
+        tolerance: Accepted rise, a share; `None` if it isn't known.
         parts: Work and waiting, each by itself, and all joules if they were asked for; empty without parts.
         no_parts_because: Why they have none, or empty.
         session_ratio: What all tests of the session have in common, which is not in *ratio*; `None` if there
             are too few tests to know.
-        entry_energies_j: Level of each entry of the baseline, the oldest first; empty where not known.
-        entry_dates: When each of them was measured, as in its record; empty where not known.
-        entry_commits: The code's commit of each, or empty; none where not known.
+        entry_energies_j: Level of each entry of the baseline, the oldest first; empty if not known.
+        entry_dates: When each of them was measured, as in its record; empty if not known.
+        entry_commits: The code's commit of each, or empty; none if not known.
         basis: What was compared, if not gross joules per round: `net joules a sample`.
         creep: That the level has crept up over the baseline's entries, and since when, or empty.
         note: What a reader should know of the bounds (a prior that was used), or empty.
@@ -238,14 +238,14 @@ class CountsComparison:
         changes: What differs, the worst first; the lightest may be left out.
         change_count: How many differ.
         settings: Switches that differ: name to (then, now).
-        weight_ratio: Weighted work of the code, now over then; `None` where it can't be had.
+        weight_ratio: Weighted work of the code, now over then; `None` if it can't be had.
         rises: Name of a measure (`weighted work`, `waits`, ...) to its value (then, now), of those that rose
             past the tolerance.
         tolerance: Accepted rise of each measure, a share.
         verdict: The verdict of the counts alone.
         is_judged: Whether the verdict of the test depends on them.
         is_repeating: Whether unchanged code gives the same counts, as far as the sessions show.
-        lines: The difference in words, at most two lines; none where nothing differs.
+        lines: The difference in words, at most two lines; none if nothing differs.
     """
 
     entry_count: int
@@ -313,11 +313,11 @@ class Judgement:
 
     Attributes:
         reason: All lines, of which `brief` is the first ones.
-        brief: `None` where only the whole reason is known, as in a file of an earlier version.
+        brief: `None` if only the whole reason is known, as in a file of an earlier version.
         outcome: What became of the test itself, in pytest's words: `passed`, `failed`, `skipped`.
         terms: By which rules it was judged; `None` if not recorded.
         unchecked: Limits that were not checked, because there are no usable joules.
-        counts_comparison: Its counts against the baseline's; `None` where one of them has none.
+        counts_comparison: Its counts against the baseline's; `None` if one of them has none.
     """
 
     record: Record

@@ -95,5 +95,5 @@ def _plain(name: str) -> str:
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """A question that names the nearest of *known*, with a blank before it; empty where none is near."""
+    """A question that names the nearest of *known*, with a blank before it; empty if none is near."""
     return "".join(f" Did you mean {one}?" for one in nearest(name, known)) if isinstance(name, str) else ""

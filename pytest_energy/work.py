@@ -26,7 +26,7 @@ class WorkDescription:
 
     Attributes:
         samples: Samples (images, requests) in one round, or `None`: then those of the marker.
-        output_tokens: Tokens that a model wrote in one round, or `None` where it writes none.
+        output_tokens: Tokens that a model wrote in one round, or `None` if it writes none.
         workload: What else the work is made of, name to value: records of other work are not comparable.
         engine_settings: How the work is done, name to value: a difference may explain a change of the joules.
         saturated_because: Why a server did not keep up with its load, or `None`.
@@ -79,7 +79,7 @@ class Work(Protocol[R_co]):
 
         Args:
             call_index: Calls before this one, warm-up included.
-            window: The round's, in which phases can be begun; `None` where nothing measures.
+            window: The round's, in which phases can be begun; `None` if nothing measures.
         """
         ...
 

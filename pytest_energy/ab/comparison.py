@@ -138,7 +138,7 @@ class Comparison:
         self._note_sources()
 
     def known_before(self) -> KnownSide | None:
-        """The first side as it was counted here; `None` where rounds were taken, which don't repeat."""
+        """The first side as it was counted here; `None` if rounds were taken, which don't repeat."""
         if not self._plan.is_by_counts or self._first_collected is None:
             return None
         ended = {test_id: test.blocks[0].ended[0] for test_id, test in self._tests.items() if test.blocks}

@@ -272,7 +272,7 @@ class _BlockPlan:
 
 
 def _limit(ready: tuple[ReadyTest, ReadyTest]) -> int | None:
-    """The rounds that the scarcer source of joules has; `None` where there is no end of them."""
+    """The rounds that the scarcer source of joules has; `None` if there is no end of them."""
     return min((one.limit for one in ready if one.limit is not None), default=None)
 
 

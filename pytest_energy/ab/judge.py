@@ -55,7 +55,7 @@ class Suite:
     """What all tests have in common.
 
     Attributes:
-        ready_powers: Of each block; empty where nothing is known of them.
+        ready_powers: Of each block; empty if nothing is known of them.
         levels: For each test and part, what the other tests show of how far processes differ.
     """
 

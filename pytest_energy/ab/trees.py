@@ -28,7 +28,7 @@ class Sides:
     Attributes:
         root: Top of the working tree.
         folder: Where the command was started, relative to the top.
-        revision: The other side; `None` where that is the working tree, too.
+        revision: The other side; `None` if that is the working tree, too.
         variables: Of the environment, of the other side and of the working tree.
     """
 

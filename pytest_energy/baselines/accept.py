@@ -28,7 +28,7 @@ _REPLACING = _JOINING | {Verdict.REGRESSION, Verdict.NOT_COMPARABLE}
 def why_not_accepted(
     judgement: Judgement, *, replaces: bool, takes_estimates: bool, is_named: bool = False
 ) -> str | None:
-    """Why the record of *judgement* stays out of the baselines, or `None` where it may enter.
+    """Why the record of *judgement* stays out of the baselines, or `None` if it may enter.
 
     Args:
         judgement: With the test's outcome.

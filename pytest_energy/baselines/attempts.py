@@ -87,7 +87,7 @@ def attempts_note(number: int | None, kept_count: int, why_none: str | None = No
     """Note on the attempts before this one, or `None` for the first.
 
     Args:
-        number: Which try this is, as CI counts it; `None` where it doesn't.
+        number: Which try this is, as CI counts it; `None` if it doesn't.
         kept_count: How many earlier ones have joules that are judged with this one's.
         why_none: Why there can be none, where that is so.
 

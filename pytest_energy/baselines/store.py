@@ -103,7 +103,7 @@ class Store:
             return tuple(sorted(self.folder.glob(f"*/{CALIBRATION_NAME}")))
 
     def load(self, machine_key: str, test_id: str) -> Baseline | None:
-        """The baseline of *test_id* on *machine_key*, or `None` where there is none.
+        """The baseline of *test_id* on *machine_key*, or `None` if there is none.
 
         Raises:
             BaselineError: The file can't be read, is no baseline, or is another test's.

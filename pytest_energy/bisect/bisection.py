@@ -33,10 +33,10 @@ class Step:
     Attributes:
         number: From 1, the bad commit's.
         most: Steps that there would be at most, this one and those before it included.
-        level: `None` where it isn't known.
+        level: `None` if it isn't known.
         because: Why the commit is skipped, or empty; `inconclusive` where half of the rise lies within the
             bounds of *level*, even with twice the rounds.
-        judgement: Of the test that is followed; `None` where it couldn't be compared.
+        judgement: Of the test that is followed; `None` if it couldn't be compared.
     """
 
     number: int
@@ -60,7 +60,7 @@ class Culprit:
         energies_j: Joules per round (before, at the commit), both in the rounds of the commit's step; `None`
             where only counts were compared.
         share: Of the whole rise, what lies between the two.
-        counts: What the commit calls otherwise; `None` where it wasn't counted.
+        counts: What the commit calls otherwise; `None` if it wasn't counted.
         diff_stat: Changed files, and their sum.
     """
 
@@ -81,7 +81,7 @@ class Found:
     Attributes:
         alpha: Chance of an error that all steps together have at most.
         step_alpha: The same of one step.
-        target: What rose; `None` where no rise was detected.
+        target: What rose; `None` if no rise was detected.
         others: Further tests that rose, which were not followed.
         suspects: Commits one of which is the first bad one; one alone where nothing was skipped.
         culprit: Set where there is one suspect.

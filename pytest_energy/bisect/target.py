@@ -91,7 +91,7 @@ class Target:
         return math.log(after.value / before.value) / math.log(self.bad.value / self.good.value)
 
     def answer(self, level: Level) -> Answer | None:
-        """Whether a commit at *level* is good or bad; `None` where its bounds hold the middle."""
+        """Whether a commit at *level* is good or bad; `None` if its bounds hold the middle."""
         if level.lower >= self.halfway:
             return Answer.BAD
         return Answer.GOOD if level.upper < self.halfway else None

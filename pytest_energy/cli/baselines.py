@@ -214,7 +214,7 @@ def _unusable_sessions(baseline: Baseline) -> Iterator[str]:
 
 
 def _stays_of(options: argparse.Namespace) -> Callable[[Baseline], tuple[Record, ...]]:
-    """What gives the sessions of a baseline that stay, in their order; none where the file goes."""
+    """What gives the sessions of a baseline that stay, in their order; none if the file goes."""
     if options.keep is None and options.older_than is None and options.missing_tests_from is None:
         raise SettingsError(
             "nothing to remove: give --keep, --older-than or --missing-tests-from (for everything of one "

@@ -21,7 +21,7 @@ def register(commands: Commands) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    """Exit status 1 where nothing measures: an estimate is no measurement."""
+    """Exit status 1 if nothing measures: an estimate is no measurement."""
     report = diagnose()
     if options.json:
         say_json(json.dumps(to_json(report), indent=2))

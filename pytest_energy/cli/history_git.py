@@ -35,7 +35,7 @@ class Repository:
     root: Path
 
     def ask(self, *words: str, given: str = "") -> str | None:
-        """What git answers, or `None` where it refuses."""
+        """What git answers, or `None` if it refuses."""
         done = self._run(*words, given=given.encode())
         return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
 

@@ -369,7 +369,7 @@ def _guessed(judgement: Judgement) -> Terms:
 
 
 def _before(baseline: Baseline, record: Record) -> Baseline | None:
-    """*baseline* as it was before *record* joined it: itself where it has not, `None` where it was empty."""
+    """*baseline* as it was before *record* joined it: itself where it has not, `None` if it was empty."""
     for place, entry in enumerate(baseline.entries):
         names = {entry.session, record.session} - {None}
         if entry.created == record.created and len(names) <= 1:

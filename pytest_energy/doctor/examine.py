@@ -75,7 +75,7 @@ def examine(
 
 
 def _call_s(sensor: Sensor, channel: str, clock: Clock) -> float | None:
-    """Median duration of a read; `None` where one fails, which the sampler will notice too."""
+    """Median duration of a read; `None` if one fails, which the sampler will notice too."""
     durations_s = []
     for _ in range(_CALL_COUNT):
         before_s = clock.now_s()

@@ -21,7 +21,7 @@ class Permission:
         sensor: The sensor that needs it.
         what: The file and its state.
         is_granted: Whether it is allowed.
-        fix: The command that allows it until the next boot; `None` where it is allowed.
+        fix: The command that allows it until the next boot; `None` if it is allowed.
     """
 
     sensor: str

@@ -23,8 +23,8 @@ class ChannelReport:
     Attributes:
         source: What its joules are made of.
         is_ticked: Windows wait for its ticks; otherwise it is read at their edges.
-        tick_s: Period of its updates; `None` where there is none that can be followed.
-        call_s: Median duration of one read, or `None` where one failed.
+        tick_s: Period of its updates; `None` if there is none that can be followed.
+        call_s: Median duration of one read, or `None` if one failed.
         load: What worked while power under load was read, or why nothing did.
         absent_because: Why its joules can't be used, or `None`.
     """
@@ -101,7 +101,7 @@ def channel_report(
     """The report of *channel*.
 
     *idle* are its ticks, or reads at both ends, without a load and without a GPU context of ours; *busy* are
-    those under load, or `None` where nothing worked; *load* says what worked, or why nothing did.
+    those under load, or `None` if nothing worked; *load* says what worked, or why nothing did.
     """
     return ChannelReport(
         name=channel.name,
@@ -127,7 +127,7 @@ def _source(channel: Channel, provenance: Provenance) -> str:
 
 
 def _still_text(channel: Channel, idle: Sequence[Tick], busy: Sequence[Tick] | None, load: str) -> str | None:
-    """That the counter of *channel* stood still, or `None` where it moved."""
+    """That the counter of *channel* stood still, or `None` if it moved."""
     ticks = idle if busy is None else busy
     # Each tick is a change; of two reads the second must be more.
     has_moved = bool(ticks) if channel.is_ticked else len(ticks) > 1 and ticks[-1].joules > ticks[0].joules

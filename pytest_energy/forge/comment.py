@@ -37,7 +37,7 @@ class Mark:
     """The first line of a comment: whose it is.
 
     Attributes:
-        key: Tells the comments of several jobs apart; empty where there is one.
+        key: Tells the comments of several jobs apart; empty if there is one.
         run: Number of the run and of its try: the greater, the newer. Zeros where no service counts runs.
     """
 
@@ -53,7 +53,7 @@ class Mark:
 
     @classmethod
     def of(cls, body: str) -> "Mark | None":
-        """That of a comment, or `None` where it has none."""
+        """That of a comment, or `None` if it has none."""
         found = _MARK.match(body)
         if found is None:
             return None

@@ -29,8 +29,8 @@ class Job:
 
     Attributes:
         run: Number of the run and of its try.
-        report_url: Where a person finds the files of the run; empty where that isn't known.
-        commit: That was measured; empty where that isn't known.
+        report_url: Where a person finds the files of the run; empty if that isn't known.
+        commit: That was measured; empty if that isn't known.
         without_right: What to do where the token has no right to comment.
     """
 

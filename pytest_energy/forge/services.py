@@ -22,7 +22,7 @@ class Comment:
 
     Attributes:
         author: Login of who wrote it.
-        url: Where it can be read; empty where that isn't known.
+        url: Where it can be read; empty if that isn't known.
     """
 
     id: int
@@ -125,7 +125,7 @@ class GitLab:
 
     Attributes:
         project: Number of its project, or its path.
-        page: Where a person reads the merge request; empty where that isn't known.
+        page: Where a person reads the merge request; empty if that isn't known.
     """
 
     api: Api
@@ -166,7 +166,7 @@ class GitLab:
 
 
 def _login_if_known(login: Callable[[], str]) -> str:
-    """What *login* gives; empty where the forge answers that this token has no such thing."""
+    """What *login* gives; empty if the forge answers that this token has no such thing."""
     try:
         return login()
     except Unreachable:

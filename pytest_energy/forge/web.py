@@ -33,7 +33,7 @@ class ForgeError(EnergyError):
     """The forge didn't do what it was asked for.
 
     Attributes:
-        status: Of its answer; `None` where none came.
+        status: Of its answer; `None` if none came.
     """
 
     def __init__(self, text: str, status: int | None = None) -> None:
@@ -78,7 +78,7 @@ class Api:
             raise SettingsError(f"the API of {self.forge} is {self.url!r}: it must be an http or https URL")
 
     def ask(self, method: str, path: str, fields: Mapping[str, object] | None = None) -> object:
-        """What the forge answers, from JSON; `None` where the answer is empty.
+        """What the forge answers, from JSON; `None` if the answer is empty.
 
         Raises:
             NotAllowed: It refuses with 403.

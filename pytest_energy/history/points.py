@@ -27,7 +27,7 @@ class Point:
     Attributes:
         created: In UTC.
         run: Names what ran together: what tests of one run have in common is found by it.
-        energy_j: Mean joules per round; `None` where there are none that may be used.
+        energy_j: Mean joules per round; `None` if there are none that may be used.
         uncertainty_j: Standard uncertainty of *energy_j*.
         absent_because: Why there are no joules, or empty.
         facts: What must be equal for two points to be compared.
@@ -57,7 +57,7 @@ class Point:
 
     @property
     def commit(self) -> str:
-        """Whole name of the commit, or empty where it isn't known."""
+        """Whole name of the commit, or empty if it isn't known."""
         return self.machine.varying.get("git_commit", "")
 
     @property

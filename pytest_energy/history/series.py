@@ -23,7 +23,7 @@ class Mark:
     """A point in its series.
 
     Attributes:
-        value: Joules per unit, or a ratio; `None` where there is none.
+        value: Joules per unit, or a ratio; `None` if there is none.
         uncertainty: Standard uncertainty of *value*.
         why_unused: Why no level rests on it, or empty.
     """

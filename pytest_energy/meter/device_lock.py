@@ -90,7 +90,7 @@ class _Place(Protocol):
     """Where a device is taken and waited for."""
 
     def take(self) -> int | None:
-        """A descriptor that owns the device until it is closed, or `None` where another process does."""
+        """A descriptor that owns the device until it is closed, or `None` if another process does."""
         ...
 
     def wait(self, seconds_for: Callable[[Holder], float]) -> bool:

@@ -47,7 +47,7 @@ class CpuTime:
 
     @property
     def busy_share(self) -> float | None:
-        """Busy over total, or `None` where the clock can't resolve it."""
+        """Busy over total, or `None` if the clock can't resolve it."""
         if self.total_s < _LEAST_CPU_S:
             return None
         return min(1.0, max(0.0, self.busy_s / self.total_s))

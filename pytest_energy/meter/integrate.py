@@ -151,7 +151,7 @@ class Aligned:
         head_s: Quiet time between the tick before the start and the start.
         tail_s: Quiet time between the stop and the tick after it.
         span_j: Joules between these ticks.
-        quiet: Quiet power of both sides, or `None` where no whole tick is quiet.
+        quiet: Quiet power of both sides, or `None` if no whole tick is quiet.
     """
 
     ticks: TimedTicks

@@ -53,7 +53,7 @@ class Meter(Protocol):
         ...
 
     def rounds_left(self, test_id: str) -> int | None:
-        """Rounds that can still be read for the test *test_id*; `None` where there is no limit."""
+        """Rounds that can still be read for the test *test_id*; `None` if there is no limit."""
         ...
 
     def why_unmeasured(self, test_id: str) -> str | None:
@@ -68,7 +68,7 @@ class Meter(Protocol):
         ...
 
     def idle_power_w(self) -> Mapping[str, float] | None:
-        """Power at rest by channel, or `None` where it isn't known."""
+        """Power at rest by channel, or `None` if it isn't known."""
         ...
 
     def drift_notes(self) -> tuple[str, ...]:

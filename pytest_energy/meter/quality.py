@@ -64,7 +64,7 @@ class DeviceHistory:
 
     Attributes:
         snapshots: In between, and one just after the stop.
-        is_kin: Process id to whether it belongs to this run; `None` where it can't be seen from here.
+        is_kin: Process id to whether it belongs to this run; `None` if it can't be seen from here.
     """
 
     before: DeviceState

@@ -95,7 +95,7 @@ def _lies_in(ticks: TimedTicks, interval: Interval, span_s: Span) -> bool:
 def quiet_power(head: Sequence[Interval], tail: Sequence[Interval]) -> QuietPower | None:
     """Quiet power of both sides: the same, unless the tail is clearly another quiet.
 
-    `None` where no whole tick is quiet.
+    `None` if no whole tick is quiet.
     """
     head = _best_known(head)
     before, after, both = _level(head), _level(tail), _level([*head, *tail])

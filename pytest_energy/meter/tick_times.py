@@ -143,7 +143,7 @@ def _numbered(
 
 
 def _kept_to_beat(first: int, ticks: Sequence[_NumberedTick]) -> TickTimes | None:
-    """The ticks' times, each with its share of the beat; `None` where there is no beat."""
+    """The ticks' times, each with its share of the beat; `None` if there is no beat."""
     beat, jitter = _fit_with_jitter(ticks)
     best: list[BestTime] = []
     kept_count = 0

@@ -23,7 +23,7 @@ def late_ticks(channel: Channel) -> int:
 
 
 def slowest_tick_s(sampler: Sampler, channels: Iterable[Channel]) -> float | None:
-    """The longest period of those channels that tick; `None` where none is known."""
+    """The longest period of those channels that tick; `None` if none is known."""
     ticks_s = [sampler.tick_s(channel.name) for channel in channels if channel.is_ticked]
     return max((tick_s for tick_s in ticks_s if tick_s is not None), default=None)
 

@@ -149,7 +149,7 @@ class LiveWindow:
         """Wait until the time before now is quiet, and a moment more.
 
         Returns:
-            Since when it has been quiet, or `None` where the channels can't be followed.
+            Since when it has been quiet, or `None` if the channels can't be followed.
         """
         if self._void_because is not None:
             return None

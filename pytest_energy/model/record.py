@@ -23,7 +23,7 @@ class Record:
         provenance: Of every round.
         rounds: One reading a round; empty when nothing was measured.
         samples: Samples (images, requests) in one round: the unit of work, or `None`.
-        output_tokens: Tokens that a model wrote in one round, or `None` where it writes none.
+        output_tokens: Tokens that a model wrote in one round, or `None` if it writes none.
         workload: What else the work is made of, name to value: records of other work are not comparable.
         engine_settings: How the work is done, name to value: a difference may explain a change of the joules.
         warmup_count: Rounds that were run first and dropped.
@@ -31,7 +31,7 @@ class Record:
             them looked like a regression.
         group: Tests that are correlated together, such as `training`.
         model: The model that was at work: one row of the correlation.
-        metrics: Metric name to value; `None` where it could not be computed.
+        metrics: Metric name to value; `None` if it could not be computed.
         absent: Name of a missing value (a metric, `net_energy_j`, ...) to the reason.
         idle_power_w: Channel name to power at rest before the first test, or `None`.
         ready_power: Channel name to power with the device open and nothing at work, from all rounds of the
@@ -155,7 +155,7 @@ class Record:
 
     @property
     def absent_because(self) -> str | None:
-        """Why there are no joules that may be used, or `None` where there are some."""
+        """Why there are no joules that may be used, or `None` if there are some."""
         if self.round_energies_j:
             return None
         of_rounds = (reading.void_because for reading in self.rounds)
@@ -184,7 +184,7 @@ class Record:
 
     @property
     def active_energy_j(self) -> float | None:
-        """Mean joules of a round above ready power: what the work used; `None` where that isn't known."""
+        """Mean joules of a round above ready power: what the work used; `None` if that isn't known."""
         rounds = self.usable_rounds
         if (
             not rounds

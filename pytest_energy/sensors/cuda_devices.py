@@ -9,7 +9,7 @@ def visible_gpus(setting: str | None, uuids: Sequence[str]) -> list[int | str]:
     """NVML's index of each GPU that CUDA sees, in CUDA's order; why it can't be read in place of some.
 
     Args:
-        setting: Value of `CUDA_VISIBLE_DEVICES`, or `None` where it isn't set.
+        setting: Value of `CUDA_VISIBLE_DEVICES`, or `None` if it isn't set.
         uuids: UUID of each GPU, in NVML's order.
 
     Source:

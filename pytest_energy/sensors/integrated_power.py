@@ -89,7 +89,7 @@ def integrated_power(
 
 
 def _power_source(nvml: Any, channel: str, handle: object) -> Callable[[], float] | None:
-    """What gives the power of a moment, in watts; `None` where NVML has a mean over a second at best.
+    """What gives the power of a moment, in watts; `None` if NVML has a mean over a second at best.
 
     Source:
         NVML API reference, nvmlDeviceGetPowerUsage: a mean over 1 s on Ampere (except GA100) and newer.

@@ -192,7 +192,7 @@ class NvmlSensor:
         return {name: text for name, ask in asked.items() if (text := self._or_none(ask)) is not None}
 
     def _or_none(self, ask: Callable[[Any], T]) -> T | None:
-        """What *ask* has of NVML, or `None` where this GPU, driver or pynvml doesn't offer it."""
+        """What *ask* has of NVML, or `None` if this GPU, driver or pynvml doesn't offer it."""
         try:
             return ask(self._nvml)
         except (self._nvml.NVMLError, AttributeError, *_NO_VALUE):

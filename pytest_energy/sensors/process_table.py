@@ -67,7 +67,7 @@ class ProcessTable:
         return used.ru_utime + used.ru_stime
 
     def clock_s(self, pid: int) -> float | None:
-        """Processor seconds of the process *pid* by its clock, or `None` where that can't be read.
+        """Processor seconds of the process *pid* by its clock, or `None` if that can't be read.
 
         Source:
             Linux, include/linux/posix-timers.h, `make_process_cpuclock`: the number of a process's clock.
@@ -95,7 +95,7 @@ class ProcessTable:
         )
 
     def words(self, pid: int) -> tuple[str, ...]:
-        """The command of the process *pid*; none where it can't be seen."""
+        """The command of the process *pid*; none if it can't be seen."""
         words = (self._content(f"/proc/{pid}/cmdline") or b"").rstrip(b"\0")
         return tuple(word.decode("utf-8", "replace") for word in words.split(b"\0")) if words else ()
 

@@ -58,8 +58,8 @@ class ReplayRound:
 
     Attributes:
         duration_s: Seconds of the round; with a trace, those between its edges.
-        energy_j: Sum of the channels, or `None` where the trace must be integrated first.
-        channels: Joules by channel name; empty where there is a trace.
+        energy_j: Sum of the channels, or `None` if the trace must be integrated first.
+        channels: Joules by channel name; empty if there is a trace.
         uncertainty_j: Standard uncertainty of `energy_j`, or `None` if not in the file.
         trace: Raw counter ticks, or `None`.
         phases: Named windows inside the round.

@@ -62,7 +62,7 @@ def _load(name: str, unit: str, most_count: int, make: Callable[[], Repeat]) -> 
 
 
 def _torch() -> Any:
-    """torch, or `None` where it is not imported; its parts are missing while another thread imports it."""
+    """torch, or `None` if it is not imported; its parts are missing while another thread imports it."""
     return sys.modules.get("torch")
 
 

@@ -95,7 +95,7 @@ class LoadWork:
     Args:
         load: Of which nothing is made yet.
         clock: To ask the device by.
-        known_count: Units of the stored records' rounds, or `None` where there are none.
+        known_count: Units of the stored records' rounds, or `None` if there are none.
     """
 
     call_count = 1

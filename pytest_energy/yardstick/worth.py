@@ -17,7 +17,7 @@ GUESS_S = 5.0
 
 
 def seconds_of(record: Record) -> float | None:
-    """Seconds that the rounds of *record* took with those before them, or `None` where it has none."""
+    """Seconds that the rounds of *record* took with those before them, or `None` if it has none."""
     rounds_s = [reading.duration_s * reading.call_count for reading in record.rounds]
     if not rounds_s:
         return None
