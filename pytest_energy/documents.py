@@ -349,7 +349,7 @@ class SessionFactor(Document, frozen=True, kw_only=True):
         ratio_ci: Bounds of the true ratio, each one-sided.
         test_count: Tests that it is of.
         yardstick: By how much the fixed loads have moved for certain, by name.
-        session: Name of the process; left out if not recorded.
+        session: Name of the process; omitted if not recorded.
     """
 
     part: Part
