@@ -364,7 +364,7 @@ def metrics_page() -> str:
         "is `null`, with its reason under `absent`.",
         table(("metric", "unit", "formula", "meaning", "source"), rows),
         f"Ranked with joules a sample, over the models of a group: {ranked}, and your own.",
-        "The study's own rank correlations stand beside ours in the groups "
+        "The study's own rank correlations are listed beside ours in the groups "
         + ", ".join(code(group) for group in PAPER_RHO)
         + "; [paper.md](../paper.md) compares them.",
     )

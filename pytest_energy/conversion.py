@@ -161,7 +161,7 @@ def judgement_to_json(judgement: Judgement) -> JsonDict:
         documents.Test,
         record,
         verdict=judgement.verdict,
-        outcome=intern(judgement.outcome),  # left out where it *is* the default
+        outcome=intern(judgement.outcome),  # left out if it *is* the default
         reason=judgement.reason,
         energy_per_token_j=record.energy_per_token_j if record.output_tokens else UNSET,
         active_energy_j=UNSET if record.active_energy_j is None else record.active_energy_j,

@@ -95,7 +95,7 @@ class Work(Protocol[R_co]):
         ...
 
     def description(self, round_count: int, /) -> WorkDescription:
-        """What a record of the newest *round_count* rounds says of the work; 0 where nothing measures."""
+        """What a record of the newest *round_count* rounds says of the work; 0 if nothing measures."""
         ...
 
     def counts(self, trace: Trace, /) -> Counts | Absent:

@@ -118,7 +118,7 @@ def comment_text(report: str, mark: Mark, *, limit: int, report_url: str = "", c
         report: What `--energy-out=run.md` wrote.
         mark: Its first line.
         limit: Characters that the forge takes.
-        report_url: Where the files of the run are; left out where it is no plain web address.
+        report_url: Where the files of the run are; left out if it is no plain web address.
         commit: What was measured.
     """
     text = f"{mark}\n{report.removeprefix(MARKER).strip()}\n"

@@ -104,7 +104,7 @@ def check_ticks(ticks: Sequence[Tick], start_s: float, stop_s: float) -> None:
     """Raise `NotMeasurable` where these can't be the ticks of one counter around the window."""
     if not (math.isfinite(start_s) and math.isfinite(stop_s) and start_s < stop_s):
         raise NotMeasurable(
-            f"the window goes from {start_s} s to {stop_s} s: the clock went back or stood still"
+            f"the window lasts from {start_s} s to {stop_s} s: the clock went back or stood still"
         )
     if not all(math.isfinite(tick.time_s) and math.isfinite(tick.joules) for tick in ticks):
         raise NotMeasurable("a tick is not finite")

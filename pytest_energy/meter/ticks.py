@@ -97,7 +97,7 @@ class Why(StrEnum):
     BEFORE_TICK = "a tick is expected just after it"
     PASSING_OVER = "the same, but ticks were passed over: that the counter has moved says nothing"
     AFTER_TICK = "the tick is expected to have come by then"
-    PUT_IN = "a tick that is seen later is then surely after it"
+    PUT_IN = "a tick that is detected later came after it"
 
 
 @dataclass(frozen=True, slots=True)

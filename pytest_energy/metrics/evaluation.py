@@ -17,7 +17,7 @@ class Metrics:
     """Metrics by name, and the reason for each absent one.
 
     Attributes:
-        values: Metric name to value, or to `None` where it could not be computed.
+        values: Metric name to value, or to `None` if it could not be computed.
         absent: Name of a missing value to the reason.
     """
 

@@ -25,7 +25,7 @@ class Metric:
         source: Where it is defined.
         formula: In short.
         meaning: What it measures, in a few words.
-        label: For an axis, with the unit; empty where name and unit make one.
+        label: For an axis, with the unit; empty if name and unit make one.
         is_ranked: It describes the model or its configuration, so the rows of a group are ranked by it.
             Latencies are not: they are results beside the joules.
     """

@@ -70,7 +70,7 @@ class Reading:
         resting_channels: Joules of devices that did nothing, by channel name: in no sum.
         estimated_channels: What a model gives for hardware that nothing measures, by channel name: shown
             beside the joules, never added to them.
-        device_use: What was seen of the use of each device, by channel name, measured or not.
+        device_use: The use of each device by this run's processes, by channel name, measured or not.
         duration_s: Seconds between the window's edges.
         uncertainty_j: Standard uncertainty of the sum of the channels, in joules: tick time, quiet
             power, interpolation, resolution. The constant gain error of a board is not in it.

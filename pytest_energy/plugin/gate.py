@@ -70,7 +70,7 @@ class Gate:
         attempts_of: Tells the records of earlier attempts at the code that a record is of.
 
     Attributes:
-        durations_s: Seconds that each test's newest session took, or `None` where it has none.
+        durations_s: Seconds that each test's newest session took, or `None` if it has none.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Gate:
         self._histories[baseline.test_id] = history_of(baseline, self.policy(EnergyMark()).basis)
 
     def counted_channels(self, test_id: str) -> frozenset[str]:
-        """The channels that the baseline of *test_id* counts; none where it has none or is to be replaced."""
+        """The channels that the baseline of *test_id* counts; none if it has none or is to be replaced."""
         history = self._histories.get(test_id)
         if history is None or history.newest is None:
             return frozenset()

@@ -341,7 +341,7 @@ class Measurement:
 
     @property
     def part_time_s(self) -> float | None:
-        """Seconds for all parts together; `None` where their joules are replayed from a file."""
+        """Seconds for all parts together; `None` if their joules are replayed from a file."""
         if self.is_off or self.run.meter.provenance is Provenance.REPLAYED:
             return None
         return self.run.settings.max_time_s if self._mark.max_time_s is None else self._mark.max_time_s
@@ -368,7 +368,7 @@ class Measurement:
 
     @property
     def rounds(self) -> tuple[Reading, ...]:
-        """Those that were measured; none where nothing was, or not all (rule 3)."""
+        """Those that were measured; none if nothing was, or not all (rule 3)."""
         if self._unended:
             return ()
         return self._windows.rounds if self._measured is None else self._measured.rounds

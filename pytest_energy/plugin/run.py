@@ -163,7 +163,7 @@ class EnergyRun:
         return self.owned(self.meter.devices(domains))
 
     def why_counted_alone(self, mark: EnergyMark) -> str | None:
-        """Why a test with *mark* that is judged by its counts takes no rounds; `None` where it does."""
+        """Why a test with *mark* that is judged by its counts takes no rounds; `None` if it does."""
         is_estimated = self.provenance is Provenance.ESTIMATED and not self.settings.gates_estimates
         if not (is_estimated and self.gate.policy(mark).is_by_counts):
             return None

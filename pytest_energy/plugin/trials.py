@@ -53,7 +53,7 @@ class Trial:
     Attributes:
         reported: The judgement that its logged reports carry, or would if they weren't held back.
         is_settled: It has failed at once, and that is final.
-        held: Its reports from the call on; empty where they were logged.
+        held: Its reports from the call on; empty if they were logged.
         may_confirm: It may run once more.
         is_suspect: By itself it looks like a regression.
         property_count: Properties that it had before it ran.

@@ -132,7 +132,7 @@ def reasons_of(figures: Mapping[str, tuple[float | None, str | None]]) -> dict[s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """Parts over the whole; each may be above 1, and is `None` where a part or the whole is absent."""
+    """Parts over the whole; each may be above 1, and is `None` if a part or the whole is absent."""
 
     whole: Cost
     parts: tuple[Cost, ...]

@@ -76,7 +76,7 @@ def measure_layer_step(
         step: In the mode that its module has: `module.train()` first.
         take_rounds: Measures.
         ready_power: Tells it.
-        time_s: Seconds that the test has; `None` where joules are replayed from a file.
+        time_s: Seconds that the test has; `None` if joules are replayed from a file.
         samples: Samples in a step, or `None`.
         free: Memory left on a device, in bytes.
 

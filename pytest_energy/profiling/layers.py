@@ -45,7 +45,7 @@ class LayerPart:
         call_count: Calls of such layers in one forward pass.
         cost: Of all these calls together.
         macs: Multiply-accumulates of them for one sample; `None` if those of the model can't be counted.
-        stage: Of a training step; `None` where the whole is a forward pass.
+        stage: Of a training step; `None` if the whole is a forward pass.
     """
 
     layer_type: LayerType
@@ -111,7 +111,7 @@ class LayerEnergy:
 
     @property
     def explained_active_share(self) -> float | None:
-        """Joules above ready power of all parts over the whole's; `None` where that isn't known."""
+        """Joules above ready power of all parts over the whole's; `None` if that isn't known."""
         return self._explained.active_share
 
     @property

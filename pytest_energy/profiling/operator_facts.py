@@ -93,7 +93,7 @@ def extent_of(tensor: "torch.Tensor") -> int:
 
 
 def storage_key(tensor: "torch.Tensor") -> int | None:
-    """Names the memory of a tensor, which its views share; `None` where there is none of its own."""
+    """Names the memory of a tensor, which its views share; `None` if there is none of its own."""
     return int(tensor.untyped_storage()._cdata) if is_plain(tensor) else None  # noqa: SLF001
 
 

@@ -68,7 +68,7 @@ class OperatorEnergy:
 
     Attributes:
         whole: The whole call.
-        parts: By stage, in each the longest first; none where they could not be measured.
+        parts: By stage, in each the longest first; none if they could not be measured.
         parts_absent_because: Why there are none, or `None`.
         notes: What a reader should know of the parts, one sentence each.
     """
@@ -181,7 +181,7 @@ def measure_operators(
         whole: Its rounds, or why there are none; then no operator is run.
         take_rounds: Measures the groups.
         ready_power: Tells it.
-        time_s: Seconds for all groups together; `None` where their joules are replayed from a file.
+        time_s: Seconds for all groups together; `None` if their joules are replayed from a file.
         notes: What a reader should know of *work*.
         free: Memory left on a device, in bytes.
     """

@@ -305,7 +305,7 @@ def metric_columns(group: Group) -> tuple[str, ...]:
 
 
 def metric_unit(group: Group, name: str, form: str) -> str:
-    """Unit for a column's title, in *form*; empty where there is none, or where it stands in the cells."""
+    """Unit for a column's title, in *form*; empty if there is none, or where it stands in the cells."""
     unit = group.units.get(name, "1")
     return "" if unit in {"1", "J"} else form.format(unit)
 

@@ -91,7 +91,7 @@ def points(view: View, figure: Figure) -> Iterator[Point]:
 
 
 def commit(row: Row) -> str:
-    """The commit that was measured; empty where that isn't known."""
+    """The commit that was measured; empty if that isn't known."""
     return row.record.machine.varying.get("git_commit", "")
 
 

@@ -34,9 +34,9 @@ class Point:
 
     Attributes:
         energy_j: Mean joules of a round.
-        uncertainty_j: Standard uncertainty of that; `None` where the rounds don't tell.
+        uncertainty_j: Standard uncertainty of that; `None` if it is unknown.
         cv: Standard deviation of the rounds over their mean; `None` for a single round.
-        ratio: To the first session; `None` where one of the two has a round of 0 J.
+        ratio: To the first session; `None` if one of the two has a round of 0 J.
     """
 
     record: Record

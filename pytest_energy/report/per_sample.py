@@ -14,7 +14,7 @@ class PerSample:
 
     Attributes:
         samples: In a round.
-        net_j: Less idle power; `None` where that is not known.
+        net_j: Less idle power; `None` if that is not known.
     """
 
     samples: int

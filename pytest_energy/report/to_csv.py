@@ -74,7 +74,7 @@ def table_of_rounds(view: View) -> Table:
 
 
 def table_of_yardstick(view: View) -> Table:
-    """One row a round of the fixed loads; none where no load was measured."""
+    """One row a round of the fixed loads; none if no load was measured."""
     return _table_of_rounds(view.yardstick.records)
 
 

@@ -91,10 +91,10 @@ class Run(Document, frozen=True, kw_only=True):
     Attributes:
         created: UTC, ISO 8601 with Z.
         notes: What a reader should know of the run.
-        run_notes: What went on in the run itself; left out where nothing did.
+        run_notes: What went on in the run itself; left out if nothing did.
         run_judgement: By what the run was judged as a whole; left out if it was not recorded.
-        yardstick: What fixed loads used at the run's start; left out where none was asked to run.
-        yardstick_absent_because: Why none was; left out where there are some, or if it was not recorded.
+        yardstick: What fixed loads used at the run's start; left out if none was asked to run.
+        yardstick_absent_because: Why none was; left out if there are some, or if it was not recorded.
     """
 
     format: Literal[1]

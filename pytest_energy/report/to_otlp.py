@@ -58,7 +58,7 @@ def check(collector: Collector) -> None:
 
 
 def metrics_of(view: View) -> "export.MetricsData | None":
-    """The figures of *view* as OpenTelemetry has them; `None` where there are none."""
+    """The figures of *view* as OpenTelemetry has them; `None` if there are none."""
     reader = export.InMemoryMetricReader()
     provider = metrics.MeterProvider([reader], _resource(), shutdown_on_exit=False)
     meter = provider.get_meter("pytest_energy")

@@ -35,7 +35,7 @@ _OF_ROUNDS = ("net_energy_j", "power_w", "duration_s", AGAINST, "channels")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One test. A value is `None` where nothing usable was measured.
+    """One test. A value is `None` if nothing usable was measured.
 
     Attributes:
         judgement: The test's judgement, reasons for absent values added.
@@ -118,7 +118,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdlePower:
-    """Power of one channel without work, as it was measured; `None` where it wasn't.
+    """Power of one channel without work, as it was measured; `None` if it wasn't.
 
     Attributes:
         idle_power_w: Before the first test, no device open.
@@ -395,7 +395,7 @@ def _row_key(record: Record) -> tuple[str, ...]:
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
-    """Mean of those that are there; `None` where none is."""
+    """Mean of those that are there; `None` if none is."""
     present = [value for value in values if value is not None]
     return math.fsum(present) / len(present) if present else None
 

@@ -351,7 +351,7 @@ def _check_ticks(name: str, ticks: Sequence[Tick]) -> None:
     for before, after in pairwise(ticks):
         if after.time_s <= before.time_s:
             raise NotMeasurable(
-                f"ticks: {name} goes from {before.time_s} s to {after.time_s} s; times must rise"
+                f"ticks: {name} runs from {before.time_s} s to {after.time_s} s; times must rise"
             )
         if after.joules < before.joules:
             raise NotMeasurable(

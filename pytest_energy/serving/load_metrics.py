@@ -32,7 +32,7 @@ def generative_metrics(
 
     Args:
         loads: Those of all measured rounds.
-        energy_j: Mean energy of one round, idle share included, or `None` where it was not measured.
+        energy_j: Mean energy of one round, idle share included, or `None` if it was not measured.
         engine_facts: Of the engine that served.
 
     Source:

@@ -136,10 +136,10 @@ class LoadResult:
         engine: Name of the engine.
         schedule: When its requests were to leave.
         served: Every request, in the order of sending. None is missing: a load that loses one fails.
-        cache: The prefix cache's counters over this load, or `None` where the engine has none to tell.
+        cache: The prefix cache's counters over this load, or `None` if the engine reports none.
         started_s: When the load began, on its event loop's clock; the default loop's is `time.monotonic`,
             which is the meter's too. `None` in a result that no load made.
-        queue: Requests that waited in the engine, about once a second; empty where it doesn't tell.
+        queue: Requests that waited in the engine, about once a second; empty if it doesn't report that.
     """
 
     engine: str

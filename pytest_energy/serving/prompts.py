@@ -29,7 +29,7 @@ class PromptSet:
 
     Attributes:
         prompts: Token ids.
-        output_tokens: Length of each answer, or `None` where nothing says it.
+        output_tokens: Length of each answer, or `None` if nothing gives it.
     """
 
     prompts: tuple[tuple[int, ...], ...]

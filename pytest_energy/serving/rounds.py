@@ -45,7 +45,7 @@ class LoadPlan:
         prompts: Token ids, a set of them with the lengths of their answers, or a function from the round's
             number to token ids.
         schedule: When requests leave.
-        output_tokens: Length of every answer, or one for each; `None` where the set says it.
+        output_tokens: Length of every answer, or one for each; `None` if the set says it.
         duration_s: How long requests arrive; `None` sends each prompt once.
 
     Raises:

@@ -50,8 +50,8 @@ class Steadiness:
     """The steady part of a load, and whether the engine kept up.
 
     Attributes:
-        span: Start and stop of the steady state, in seconds since the load began; `None` where it has none.
-        is_saturated: Whether the engine fell behind; `None` where this load can't tell.
+        span: Start and stop of the steady state, in seconds since the load began; `None` if it has none.
+        is_saturated: Whether the engine fell behind; `None` if this load can't decide it.
         because: Why `span` or `is_saturated` is what it is, for people.
     """
 

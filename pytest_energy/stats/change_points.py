@@ -161,7 +161,7 @@ class Memory:
 
     Attributes:
         widening: By how much neighbours that are alike widen the variance of a level; at least 1.
-        wander: Variance of a level's own way from one value to the next; 0 where it stays.
+        wander: Variance of a level's own way from one value to the next; 0 if it stays.
     """
 
     widening: float = 1.0
@@ -198,7 +198,7 @@ def memory_of(series: Sequence[tuple[Values, Sequence[int]]]) -> Memory:
 
 
 def _wander(levels: Sequence[float]) -> float | None:
-    """Twice the slope of the variogram of *levels*; below 0 by chance; `None` where they are too few."""
+    """Twice the slope of the variogram of *levels*; below 0 by chance; `None` if they are too few."""
     lag = len(levels) // 4
     if lag < LEAST_LAG:
         return None

@@ -87,7 +87,7 @@ class Noise:
         between_df: Degrees of freedom that this is worth.
         factor: What the fresh session has in common over all tests, in ln.
         factor_sd: Standard deviation of *factor*.
-        session_factors: The same of each session of the baseline, in their order; empty where it isn't known.
+        session_factors: The same of each session of the baseline, in their order; empty if it isn't known.
     """
 
     between_sd: float = PRIOR_BETWEEN_SD
@@ -229,7 +229,7 @@ class _Error:
     """The variances of rule 1, with their degrees of freedom.
 
     Attributes:
-        batch_variance: Of the fresh centre, what its rounds bring; 0 where no second batch confirms them.
+        batch_variance: Of the fresh centre, what its rounds bring; 0 if no second batch confirms them.
     """
 
     scatter: float

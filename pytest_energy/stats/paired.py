@@ -89,7 +89,7 @@ class _Within:
     Attributes:
         centres: Of each block.
         pair_variance: Of one pair: s^2 of rule 2.
-        df: Degrees of freedom of *pair_variance*; 0 where it is assumed.
+        df: Degrees of freedom of *pair_variance*; 0 if it is assumed.
         per_pair: Mean over the blocks of one over the number of pairs.
     """
 
@@ -153,7 +153,7 @@ def compare_pairs(
         blocks: At least one.
         tolerance: Accepted rise, a share; decides only what is detectable.
         alpha: Chance, for each bound, that the true ratio lies beyond it.
-        levels: How far processes differ, as far as that is known without *blocks*; `None` where each pair is
+        levels: How far processes differ, as far as that is known without *blocks*; `None` if each pair is
             of fresh processes.
 
     Returns:

@@ -52,7 +52,7 @@ class LevelsOfTest:
     """One test: its fresh level, and those of its baseline.
 
     Attributes:
-        fresh: Of the session to be judged; `None` where this test has not run yet.
+        fresh: Of the session to be judged; `None` if this test has not run yet.
         sessions: Of the baseline, at least one.
         names: Of the session that each of *sessions* is of; `None` if it was not recorded.
         scale: c_i of rule 1.

@@ -28,7 +28,7 @@ class Places:
         self._known: dict[str, tuple[int, str]] = {}
 
     def site(self, file: str, line: int, function: str) -> Site | None:
-        """The frame as a site; `None` where the file is not the user's."""
+        """The frame as a site; `None` if the file is not the user's."""
         rank, path = self._known.get(file) or self._known.setdefault(file, self._rank(file))
         return Site(path, line, function, rank) if rank else None
 

@@ -48,8 +48,8 @@ class Event(NamedTuple):
     Attributes:
         parent: Index of the event that it ran in, or which started it on the device; -1 where there is none.
         sequence: Number of the next node of a backward pass, or of the node itself; -1 without.
-        arguments: Tensors, tuples of tensors, numbers and lists of numbers; `None` where not known.
-        size_bytes: Of a copy on the device; 0 where it isn't told.
+        arguments: Tensors, tuples of tensors, numbers and lists of numbers; `None` if not known.
+        size_bytes: Of a copy on the device; 0 if it isn't told.
     """
 
     name: str

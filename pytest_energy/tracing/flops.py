@@ -18,7 +18,7 @@ def has_formula(name: str) -> bool:
 
 
 def flops_of(event: Event) -> float | None:
-    """Of this operator and all that runs in it; `None` where no formula is known for it."""
+    """Of this operator and all that runs in it; `None` if no formula is known for it."""
     formula = _FORMULAS.get(event.name)
     if formula is None:
         return None

@@ -10,7 +10,7 @@ class FrameCounter:
     """Counts calls of the thread that enters it; past *limit* it takes itself away.
 
     Attributes:
-        count: Calls so far; `None` where they can't be counted, because another profiler is running.
+        count: Calls so far; `None` if they can't be counted, because another profiler is running.
     """
 
     def __init__(self, limit: int) -> None:

@@ -9,7 +9,7 @@ _DYNAMO = "torch._dynamo.utils"
 
 
 def graph_counters() -> Counter[str]:
-    """Since the process began; empty where nothing was compiled yet."""
+    """Since the process began; empty if nothing was compiled yet."""
     counters = getattr(sys.modules.get(_DYNAMO), "counters", None)
     if counters is None:
         return Counter()

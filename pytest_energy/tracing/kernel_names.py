@@ -74,7 +74,7 @@ def kernel_name(name: str) -> str:
 
 @cache
 def kernel_dtype(name: str) -> str:
-    """Numbers that it works on, products in TF32 by their own name; empty where it is silent."""
+    """Numbers that it works on, products in TF32 by their own name; empty if it is silent."""
     if _product_name(name):
         return next((dtype for dtype, pattern in _MULTIPLIED if pattern.search(name)), "")
     first = _TYPE.search(name.partition("<")[2])

@@ -18,7 +18,7 @@ def _schemas_of(name: str) -> tuple[Any, ...]:
 
 @cache
 def argument_names(name: str, count: int) -> tuple[str, ...]:
-    """Names of the arguments of the overload with *count* of them; none where it isn't known."""
+    """Names of the arguments of the overload with *count* of them; none if it isn't known."""
     fitting = (schema for schema in _schemas_of(name) if len(schema.arguments) == count)
     return next((tuple(one.name for one in schema.arguments) for schema in fitting), ())
 

@@ -75,7 +75,7 @@ class _Call:
     """The work, with what it raised.
 
     Attributes:
-        error: `None` where it returned.
+        error: `None` if it returned.
     """
 
     def __init__(self, work: Callable[[], object]) -> None:
@@ -126,7 +126,7 @@ def _counted(call: _Call, places: Places, start_s: float, *, most_s: float, call
 
 
 def _by_torch(call: _Call, places: Places, most_s: float) -> _Counted | None:
-    """By torch's profiler; `None` where the work doesn't use torch."""
+    """By torch's profiler; `None` if the work doesn't use torch."""
     if torch_profile.is_busy():
         raise NotMeasurable("another profiler of torch is running")
     warm_up()
@@ -155,7 +155,7 @@ def _by_torch(call: _Call, places: Places, most_s: float) -> _Counted | None:
 def _second_trace(
     call: _Call, places: Places, first: TorchTrace, frames: FrameCounter, most_s: float
 ) -> TorchTrace | None:
-    """Once more, with places if they fit, in what the first has left; `None` where nothing does."""
+    """Once more, with places if they fit, in what the first has left; `None` if nothing does."""
     left_s = most_s - 2 * first.cost_s - _SLOWED * first.call_s
     if left_s < 0:
         return None
@@ -164,7 +164,7 @@ def _second_trace(
 
 
 def _again(call: _Call, count: Callable[[], _Trace]) -> _Trace | None:
-    """Another trace; `None` where the work can't be called again, as what it works on is used up."""
+    """Another trace; `None` if the work can't be called again, as what it works on is used up."""
     try:
         return count()
     except KeyboardInterrupt:

@@ -77,7 +77,7 @@ def is_fall(pairs: Sequence[Pair], tolerance: float) -> bool:
 
 
 def weight_ratio(pairs: Sequence[Pair]) -> float | None:
-    """Weighted work, now over then (its middle where it is an interval); `None` where one of them is none."""
+    """Weighted work, now over then (its middle where it is an interval); `None` if one of them is none."""
     before, rise = _sums(WEIGHTED_WORK, pairs)
     middle = sum(before) / 2
     return (middle + rise) / middle if middle > 0 and middle + rise > 0 else None

@@ -36,7 +36,7 @@ class Amounts:
         flops: The same of its operations.
         full_precision_flops: The same of those at full precision.
         disordered_bytes: The same of bytes that don't lie as they are read.
-        inputs: Digests of its inputs, one for each session that tells; empty where nobody does.
+        inputs: Digests of its inputs, one for each session that tells; empty if nobody does.
         example: Inputs of its largest call, of the newest session.
         duration_s: Of the newest session.
         places: Of the newest session.

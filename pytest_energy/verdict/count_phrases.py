@@ -23,7 +23,7 @@ class Change:
 
     Attributes:
         cause: Why it does.
-        place: Where; `None` where nobody tells.
+        place: Where; `None` if nobody tells.
         rank: Its share of what rose; negative where it fell.
     """
 

@@ -55,7 +55,7 @@ class _Sentence:
 
 
 def lines(changes: Sequence[Change], context: Context, *, is_fall: bool) -> tuple[str, ...]:
-    """At most two lines on *changes*, the worst first, or of a fall the best; none where nothing differs."""
+    """At most two lines on *changes*, the worst first, or of a fall the best; none if nothing differs."""
     of_code = [change for change in changes if change.pair.kind not in OF_THE_LIBRARY]
     inner = [change for change in changes if change.pair.kind in OF_THE_LIBRARY]
     found = list(_on_code(of_code, context))

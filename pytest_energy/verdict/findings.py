@@ -102,7 +102,7 @@ class FactsDiffer:
 
     Attributes:
         differences: Name to (then, now).
-        other_machines: As in `NoBaseline`; `None` where two revisions are compared and no baseline.
+        other_machines: As in `NoBaseline`; `None` if two revisions are compared and no baseline.
     """
 
     verdict: ClassVar = Verdict.NOT_COMPARABLE
@@ -133,7 +133,7 @@ class FewLargeRounds:
 
     Attributes:
         plain_ratio: Of the plain means.
-        repeated_ratio: The same if the largest round came once more; `None` where that wasn't asked.
+        repeated_ratio: The same if the largest round came once more; `None` if that wasn't asked.
     """
 
     plain_ratio: float
@@ -202,14 +202,14 @@ class Compared:
         comparison: The figures; *note* and *creep* are still empty.
         alpha: Chance that the true ratio lies beyond a bound.
         spread: What the bounds rest on.
-        channels: Mean joules of a round (then, now) by channel; empty where there is but one.
+        channels: Mean joules of a round (then, now) by channel; empty if there is but one.
         is_interleaved: Whether the rounds of two revisions were taken in turns; `None` against a baseline.
         block_count: Blocks of fresh processes in which they were.
-        planned_block_count: As many as there would have been; `None` where that is not known.
+        planned_block_count: As many as there would have been; `None` if that is not known.
         chances: That the truth lies beyond each bound, where looks before this one, or that it is an early
             one itself, have made it less than *alpha*; else `None`.
         unused_count: Sessions of the baseline without usable joules.
-        decisive: The part that the verdict is of; `None` where rounds were taken in turns.
+        decisive: The part that the verdict is of; `None` if rounds were taken in turns.
         doubt: Why what the bounds say is not the verdict, or `None`.
         proves_rise: Whether a rise could be proved: single rounds against few single rounds prove none.
         crept: That the first sessions, which only a person moves, make it a regression; or `None`.
@@ -282,8 +282,8 @@ class Decision:
     Attributes:
         findings: At least one, the most severe first.
         summary: Mean joules of a round, where they may be shown.
-        readings: Those that say something of it; none where it is held against nothing.
-        terms: By what it was judged; `None` where no policy was.
+        readings: Those that say something of it; none if it is held against nothing.
+        terms: By what it was judged; `None` if no policy was.
         unchecked: What the record would have been held against, and was not.
         counts_comparison: Its counts against a baseline's, whether or not the verdict hangs on them; `None`
             where one of the two has none.

@@ -100,9 +100,9 @@ class History:
     """What is kept of a baseline.
 
     Attributes:
-        entries: All, the oldest first; none where no session has usable joules.
+        entries: All, the oldest first; none if no session has usable joules.
         judging: The newest of them, which a fresh record is compared with.
-        pinned: The first of them, which a slow creep is held against; empty where they say nothing else.
+        pinned: The first of them, which a slow creep is held against; empty if they say nothing else.
         newest: The newest session with usable joules, less its rounds but one: its facts are compared.
         unused_count: Sessions without usable joules.
     """

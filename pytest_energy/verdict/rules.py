@@ -388,7 +388,7 @@ def _shown_differences(old: Record | None, new: Record) -> dict[str, tuple[str, 
 
 
 def _channels_j(fresh: Entry, entries: Sequence[Entry]) -> dict[str, tuple[float, float]]:
-    """Mean joules of a round (then, now) of each channel that both have; empty where there is but one."""
+    """Mean joules of a round (then, now) of each channel that both have; empty if there is but one."""
     now = fresh.channels_j
     if len(now) < 2:
         return {}

@@ -128,7 +128,7 @@ def decision_of(trial: Trial, suite: Suite) -> Decision:
 
 
 def case_of(trial: Trial) -> Case | None:
-    """*trial* as one of many, or `None` where it can't be compared."""
+    """*trial* as one of many, or `None` if it can't be compared."""
     record, history, basis = trial.record, trial.history, trial.policy.basis
     if history is None or not history.entries or history.newest is None or not has_joules(record):
         return None

@@ -46,7 +46,7 @@ _OF_MACHINE = (Part.WORK, Part.JOULES)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A test with a baseline: its fresh entry (`None` where it has not run yet) and those to compare with."""
+    """A test with a baseline: its fresh entry (`None` if it has not run yet) and those to compare with."""
 
     test_id: str
     fresh: Entry | None
@@ -128,7 +128,7 @@ def suite_of(cases: Iterable[Case]) -> Suite:
 
 
 def levels_of(fresh: Entry | None, entries: Sequence[Entry], part: Part) -> LevelsOfTest | None:
-    """The levels of *part*; `None` where no session of the baseline, or the fresh one, has that part."""
+    """The levels of *part*; `None` if no session of the baseline, or the fresh one, has that part."""
     if part is Part.JOULES:
         return LevelsOfTest(
             fresh=None if fresh is None else fresh.energy,

@@ -111,7 +111,7 @@ def _of_the_windows(rounds: Sequence[Reading]) -> list[str]:
 
 
 def why_not_drawn(record: Record) -> str | None:
-    """Which measured channels have no power over time, and why, in one line; `None` where all have."""
+    """Which measured channels have no power over time, and why, in one line; `None` if all have."""
     if record.provenance is not Provenance.MEASURED or not record.is_measured:
         return None
     rounds = record.usable_rounds

@@ -92,7 +92,7 @@ class Rounds:
 
 
 def gross_rounds(judgement: Judgement) -> Rounds | None:
-    """Gross joules of the rounds of *judgement*, compared or not; `None` where none may be used."""
+    """Gross joules of the rounds of *judgement*, compared or not; `None` if none may be used."""
     record, comparison = judgement.record, judgement.comparison
     if record.void_because is not None or record.energy_j is None:
         return None

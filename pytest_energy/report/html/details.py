@@ -146,7 +146,7 @@ def phase_texts(phase: PhaseMean, provenance: Provenance) -> tuple[str, dict[str
 
 
 def sessions(comparison: Comparison | None) -> JsonDict | None:
-    """Commit, day and level of each session of the baseline, the oldest first; `None` where not known."""
+    """Commit, day and level of each session of the baseline, the oldest first; `None` if not known."""
     if comparison is None or not comparison.entry_energies_j:
         return None
     levels = [to_text(level_j, "J") for level_j in comparison.entry_energies_j]

@@ -37,7 +37,7 @@ class Table:
     """Heads, rows whose first cell names them, and what is below.
 
     Attributes:
-        spans: Titles over several heads each, with how many; empty where there are none.
+        spans: Titles over several heads each, with how many; empty if there are none.
     """
 
     heads: tuple[str, ...]
@@ -113,7 +113,7 @@ def _shade(rho: float | None) -> str:
 
 
 def heat_map(view: View) -> Table | None:
-    """Every group's rho side by side, the paper's beside each; `None` where there are no two to compare."""
+    """Every group's rho side by side, the paper's beside each; `None` if there are no two to compare."""
     groups = [group for group in view.groups[:MOST_GROUPS] if group.correlations]
     if len(groups) < 2:
         return None

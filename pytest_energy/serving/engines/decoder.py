@@ -14,7 +14,7 @@ EXPERT_COUNTS = ("num_experts", "num_local_experts", "n_routed_experts")  # in t
 def skeleton(config: Any) -> Any | None:
     """The transformers model of *config* on the meta device, in no memory.
 
-    `None` where transformers has no causal language model of that architecture, so that a count of its
+    `None` if transformers has no causal language model of that architecture, so that a count of its
     weights would be one of another model.
     """
     language_model = transformers.AutoModelForCausalLM

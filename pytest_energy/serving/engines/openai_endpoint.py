@@ -89,14 +89,14 @@ class OpenAiEndpoint:
 
     Args:
         base_url: Such as `http://127.0.0.1:8000`, with or without `/v1`.
-        model: Name that the server gives it; may be left out where the server has one model.
+        model: Name that the server gives it; may be left out if the server has one model.
         api_key: Sent as a bearer token, never shown.
         timeout_s: Longest time without a new token, before and within an answer; of other pages, for the
             whole page.
         answer_timeout_s: Longest time of a whole answer.
         extra_body: Further fields of each request. `None` leaves out one of `ignore_eos`, `min_tokens` and
             `stream_options`, for a server that refuses what it doesn't know. With `return_token_ids` vLLM
-            and SGLang tell the tokens; they then send the prompt back too, which is work of its own.
+            and SGLang send the tokens; they then send the prompt back too, which is work of its own.
         parameters: Weights of the model, which no server reports.
         size_bytes: The model on its device.
         vram_bytes: All memory of the server's GPUs.

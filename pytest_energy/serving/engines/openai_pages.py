@@ -128,7 +128,7 @@ def cache_counters_on(status: int, content: bytes) -> CacheCounters | None:
 
 
 def metric_sum(page: str, name: str) -> int | None:
-    r"""Sum of the metric *name* over its label sets (engines, ranks), or `None` where the page has none.
+    r"""Sum of the metric *name* over its label sets (engines, ranks), or `None` if the page has none.
 
     A page of vLLM has a thousand lines, most of them histograms, and is read while a load runs on the same
     thread: so only the lines of the asked name are looked at.

@@ -55,7 +55,7 @@ class TokenEvent:
 
     Attributes:
         count: New tokens since the last event, usually 1: the engine's own count, no guess from the text.
-        token_ids: The new tokens; `None` where the engine doesn't tell them.
+        token_ids: The new tokens; `None` if the engine doesn't tell them.
         text: The tokens as text where the engine detokenises, else `None`.
     """
 
@@ -101,10 +101,10 @@ class EngineFacts:
 
     Attributes:
         model: Name of the model.
-        parameters: All weights, tied ones once; `None` where a server doesn't tell.
-        size_bytes: The model on its device; `None` where a server doesn't tell.
+        parameters: All weights, tied ones once; `None` if a server doesn't tell.
+        size_bytes: The model on its device; `None` if a server doesn't tell.
         vram_bytes: All memory of the GPUs it runs on, or `None` without or where unknown.
-        shape: For counting operations, or `None` where the model is no dense decoder or isn't known.
+        shape: For counting operations, or `None` if the model is no dense decoder or isn't known.
         flags: Settings that change the work, so that joules under others are not comparable: data type,
             quantisation, prefix cache, detokenisation.
         tuning: Settings that change how the same work is done; they may explain a change of its joules:

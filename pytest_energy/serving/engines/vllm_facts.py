@@ -86,6 +86,6 @@ def _tuning(config: Any) -> dict[str, str]:
 
 
 def _total(parts: Iterable[float | None]) -> float | None:
-    """The sum, or `None` where a part isn't known."""
+    """The sum, or `None` if a part isn't known."""
     values = list(parts)
     return None if None in values else math.fsum(filter(None, values))

@@ -162,7 +162,7 @@ def test_a_bad_round_is_told_with_its_place(tmp_path: Path, change: dict[str, ob
     [
         ({"ticks": {}}, "ticks is empty"),
         ({"ticks": {"gpu:0": [[0.0, 1.0]]}}, "gpu:0 has 1 tick(s)"),
-        ({"ticks": {"gpu:0": [[0.0, 1.0], [0.0, 2.0]]}}, "gpu:0 goes from 0.0 s to 0.0 s"),
+        ({"ticks": {"gpu:0": [[0.0, 1.0], [0.0, 2.0]]}}, "gpu:0 runs from 0.0 s to 0.0 s"),
         ({"ticks": {"gpu:0": [[0.0, 2.0], [0.1, 1.0]]}}, "gpu:0 falls from 2.0 J to 1.0 J at 0.1 s"),
         ({"ticks": {"gpu:0": [[0.0, 1.0], [0.1]]}}, "gpu:0[1] is [0.1], not a pair of numbers"),
         ({"ticks": {"other": [[0.0, 1.0], [0.1, 2.0]]}}, "'other' is not a channel"),
