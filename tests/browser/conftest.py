@@ -75,6 +75,12 @@ class Page:
         """What *script*, which returns it, finds."""
         return self._driver.execute_script(script)
 
+    def wait(self, script: str) -> None:
+        """Wait until *script* returns something true, as after a layout that comes with the next frame."""
+        from selenium.webdriver.support.wait import WebDriverWait
+
+        WebDriverWait(self._driver, _LOADING_S).until(lambda _: self.ask(script))
+
     def find(self, selector: str) -> "WebElement":
         return self._driver.find_element("css selector", selector)
 

@@ -440,7 +440,7 @@ def test_a_load_that_can_not_stand_beside_the_stored_ones_is_named(wall: Project
     )
     run = measured(wall, "--energy-yardstick=on", "--energy-baseline=add")
     assert stored_loads(wall) == {name: 1 if "compute" in name else 2 for name in CPU}
-    assert "no baseline written for yardstick::cpu-compute: it can't stand beside the stored" in run.text
+    assert "no baseline written for yardstick::cpu-compute: it can't be added to the stored" in run.text
 
 
 def test_a_broken_baseline_of_a_load_fails_no_test(wall: Project) -> None:
@@ -497,11 +497,11 @@ def test_a_load_that_has_risen_is_not_measured_again(wall: Project) -> None:
     assert all("confirming_count" not in record for record in loads(run).values())
 
 
-def accepted(project: Project, capsys: pytest.CaptureFixture[str]) -> str:
-    """What `pytest-energy accept` says of the project's run."""
+def accepted(project: Project, capsys: pytest.CaptureFixture[str], *, status: int = 0) -> str:
+    """What `pytest-energy accept` says of the project's run, by which it ends with *status*."""
     capsys.readouterr()
     words = ["accept", str(project.path / "out.json"), "--baselines", str(project.path / "baselines")]
-    assert main(words) == 0
+    assert main(words) == status
     return capsys.readouterr().out
 
 
@@ -518,7 +518,7 @@ def test_accept_takes_no_load_without_a_test(wall: Project, capsys: pytest.Captu
     """Of a run none of whose tests passed nothing enters."""
     wall.write(TESTS.replace("mark.energy(", "mark.energy(budget_j=0.001, "))
     measured(wall, "--energy-yardstick=on")
-    accepted(wall, capsys)
+    accepted(wall, capsys, status=1)
     assert stored_loads(wall) == {}
 
 
