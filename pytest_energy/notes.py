@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pytest_energy.units import factor_of
 
 _NUMBER = r"[-+]?\d+(?:\.\d+)?(?:e[-+]\d+)?"
-_COUNTED = r"(?:checks?|rounds?|pairs?|requests?|tokens?|calls?|ticks?|process\(es\)|processes)"
+_COUNTED = r"(?:checks?|looks?|rounds?|pairs?|requests?|tokens?|calls?|ticks?|process\(es\)|processes)"
 _UNIT = rf"(?:%|degrees C|[numkMG]?(?:[JWsB]|Hz)\b|{_COUNTED}(?!\w)|of(?= \d+ {_COUNTED}))"
 _NAME = r"(?:(?:gpu|cpu|dram):[\w-]+|(?<=process )\d+(?=[ ,]))"
 _PLUS_MINUS = rf" \+- {_NUMBER}"

@@ -165,7 +165,7 @@ class TestSquatters:
     @pytest.mark.parametrize("connected", [None, 1])
     def test_who_does_not_answer(self, device: str, connected: int | None) -> None:
         """A process that only takes the name, or lets nobody call, is waited for no longer than any."""
-        with name_bound(device, connected=connected), pytest.raises(DeviceBusy, match="can't be seen from"):
+        with name_bound(device, connected=connected), pytest.raises(DeviceBusy, match="isn't visible from"):
             owned([device], patience(3.0)).__enter__()
         assert is_free(device)
 
@@ -294,7 +294,7 @@ class TestElsewhere:
         with subprocess.Popen(lock, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603
             assert process.stdout is not None
             process.stdout.readline()
-            with pytest.raises(DeviceBusy, match="can't be seen from here"):
+            with pytest.raises(DeviceBusy, match="isn't visible from here"):
                 owned([device], patience(2.0)).__enter__()
             process.communicate()
         assert is_free(device)

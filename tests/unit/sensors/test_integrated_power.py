@@ -36,7 +36,7 @@ def test_a_moving_average_is_never_integrated() -> None:
     """From Ampere on, power usage is a mean over a second: a burst's joules would be in the next test."""
     gpu = without_counter(instant_power_mw=None)
     gpu.architecture = 7
-    assert "a mean over a second at best" in why_absent(FakeNvml(gpu))
+    assert "at best a mean over one second" in why_absent(FakeNvml(gpu))
 
 
 @pytest.mark.parametrize("instant_mw", [200_000, None])
