@@ -197,8 +197,8 @@ def fixture_page() -> str:
         "def test_sort(energy: Energy) -> None:\n"
         "    ordered: list[int] = energy.measure(sorted, [3, 1, 2])\n```",
         *(methods[name] for name in METHODS),
-        f"## `Window`\n\nWhat `energy.window` gives.\n\n{docs_of(window)}",
-        f"## `CommandResult`\n\nWhat `energy.command` returns.\n\n{docs_of(result)}",
+        f"## `Window`\n\nA window of a test, as `energy.window` returns it.\n\n{docs_of(window)}",
+        f"## `CommandResult`\n\nThe result of `energy.command`.\n\n{docs_of(result)}",
     )
 
 
@@ -360,7 +360,7 @@ def metrics_page() -> str:
     return page(
         "Metrics",
         "pytest_energy/metrics/table.py",
-        "What a record may hold beside its joules, under `metrics` in the JSON. One that can't be computed "
+        "The metrics of a record, under `metrics` in the JSON. A metric that can't be computed "
         "is `null`, with its reason under `absent`.",
         table(("metric", "unit", "formula", "meaning", "source"), rows),
         f"Ranked with joules a sample, over the models of a group: {ranked}, and your own.",

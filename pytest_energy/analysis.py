@@ -22,7 +22,7 @@ def load(path: str | Path, *, each: Literal["test", "round", "yardstick"] = "tes
 
     Args:
         path: The file.
-        each: What a row is: a test, with the mean of its rounds; one round; or one round of the yardstick,
+        each: The rows: a test, with the mean of its rounds; one round; or one round of the yardstick,
             the fixed loads of the run's start, with no row where none was measured.
 
     Raises:

@@ -96,13 +96,13 @@ class Round(Document, frozen=True, kw_only=True):
         energy_j: Sum of the channels; null if void (void_because has the reason) or without channels.
         uncertainty_j: Standard uncertainty of energy_j.
         channels: Joules by channel: a domain and a position, such as gpu:0 or cpu:package-0.
-        quality: What a reader should know of this reading.
+        quality: Remarks on this reading.
         void_because: Why these joules must not be used, or null.
         call_count: Calls of the work in the window; omitted if it is 1.
         quiet_power_w: Power by channel just before the window.
         temperatures_c: Temperature by channel at the window's end.
         resting_channels: Joules by channel of devices that were at rest: in no sum. Omitted if none was.
-        estimated_channels: What a model gives for hardware that nothing measures, by channel: never added to
+        estimated_channels: Estimates for hardware that nothing measures, by channel: never added to
             energy_j. Omitted if there is nothing to estimate.
         device_use: By channel, whether a process of this run computed on the device (busy), it computed and
             it is unknown for whom (unnamed), or a process of this run has a context open on it (open).
@@ -289,7 +289,7 @@ class Comparison(
         entry_commits: The commit of each; empty text where none was recorded.
         basis: What was compared, if not gross joules per round: `net joules a sample`.
         creep: That the level crept up over the baseline's sessions, and since when.
-        note: What a reader should know of the bounds, or empty.
+        note: A remark on the bounds, or empty.
     """
 
     entry_count: CountFrom1
@@ -399,7 +399,7 @@ class Test(Record, frozen=True, kw_only=True):
     """One test: its record, figures calculated from it, and the verdict.
 
     Attributes:
-        outcome: What became of the test itself; omitted if it passed.
+        outcome: Outcome of the test itself; omitted if it passed.
         reason: The verdict in words.
         energy_j: Mean joules per round.
         energy_ci_j: 95 % interval of energy_j.

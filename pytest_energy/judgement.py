@@ -148,14 +148,14 @@ class Comparison:
         tolerance: Accepted rise, a share; `None` if it isn't known.
         parts: Work and waiting, each by itself, and all joules if they were asked for; empty without parts.
         no_parts_because: Why they have none, or empty.
-        session_ratio: What all tests of the session have in common, which is not in *ratio*; `None` if there
+        session_ratio: The change that all tests of the session share, not in *ratio*; `None` if there
             are too few tests to know.
         entry_energies_j: Level of each entry of the baseline, the oldest first; empty if not known.
         entry_dates: When each of them was measured, as in its record; empty if not known.
         entry_commits: The code's commit of each, or empty; none if not known.
         basis: What was compared, if not gross joules per round: `net joules a sample`.
-        creep: That the level has crept up over the baseline's entries, and since when, or empty.
-        note: What a reader should know of the bounds (a prior that was used), or empty.
+        creep: A note that the level has crept up over the baseline's entries, and since when, or empty.
+        note: A remark on the bounds (a prior that was used), or empty.
     """
 
     entry_count: int
@@ -314,7 +314,7 @@ class Judgement:
     Attributes:
         reason: All lines, of which `brief` is the first ones.
         brief: `None` if only the whole reason is known, as in a file of an earlier version.
-        outcome: What became of the test itself, in pytest's words: `passed`, `failed`, `skipped`.
+        outcome: Outcome of the test itself, in pytest's words: `passed`, `failed`, `skipped`.
         terms: By which rules it was judged; `None` if not recorded.
         unchecked: Limits that were not checked, because there are no usable joules.
         counts_comparison: Its counts against the baseline's; `None` if one of them has none.

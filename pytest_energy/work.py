@@ -27,7 +27,7 @@ class WorkDescription:
     Attributes:
         samples: Samples (images, requests) in one round, or `None`: then those of the marker.
         output_tokens: Tokens that a model wrote in one round, or `None` if it writes none.
-        workload: What else the work is made of, name to value: records of other work are not comparable.
+        workload: Further facts of the work, name to value: records of other work are not comparable.
         engine_settings: How the work is done, name to value: a difference may explain a change of the joules.
         saturated_because: Why a server did not keep up with its load, or `None`.
         metrics: What can be computed from a record that has no metrics of the work yet.

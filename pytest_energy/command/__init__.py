@@ -49,8 +49,8 @@ class CommandResult:
 
     Attributes:
         args: The program and its arguments.
-        exit_status: As the program gave it; -N if signal N has ended it.
-        stdout: What it and its children wrote there; bytes that are no UTF-8 are replaced.
+        exit_status: Exit status of the program; -N if signal N ended it.
+        stdout: Output of the program and its children; bytes that are not UTF-8 are replaced.
         stderr: The same.
     """
 
@@ -69,7 +69,7 @@ class CommandError(EnergyError):
 
     Attributes:
         command: The program and its arguments.
-        result: What came of it; `None` if it could not be started.
+        result: The result of the command; `None` if it could not be started.
     """
 
     def __init__(self, command: Sequence[str], because: str, result: CommandResult | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What one window measured."""
+"""The measurements of one window."""
 
 import math
 from collections.abc import Mapping
@@ -63,19 +63,19 @@ class Phase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What one window measured.
+    """The measurements of one window.
 
     Attributes:
         channels: Joules by channel name, each joule once. Empty when the reading is void or all was at rest.
         resting_channels: Joules of devices that did nothing, by channel name: in no sum.
-        estimated_channels: What a model gives for hardware that nothing measures, by channel name: shown
+        estimated_channels: Estimates for hardware that nothing measures, by channel name: shown
             beside the joules, never added to them.
         device_use: The use of each device by this run's processes, by channel name, measured or not.
         duration_s: Seconds between the window's edges.
         uncertainty_j: Standard uncertainty of the sum of the channels, in joules: tick time, quiet
             power, interpolation, resolution. The constant gain error of a board is not in it.
         provenance: Where the joules come from.
-        quality: What a reader should know of this reading, one sentence each.
+        quality: Remarks on this reading, one sentence each.
         void_because: Why these joules must not be used, or `None`.
         usage: How busy the machine was, where it is known.
         phases: Named windows inside this one.

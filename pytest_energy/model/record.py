@@ -20,11 +20,11 @@ class Record:
     Attributes:
         test_id: The test's node id.
         created: UTC time of the record, ISO 8601 with `Z`.
-        provenance: Of every round.
+        provenance: Provenance of every round.
         rounds: One reading a round; empty when nothing was measured.
         samples: Samples (images, requests) in one round: the unit of work, or `None`.
         output_tokens: Tokens that a model wrote in one round, or `None` if it writes none.
-        workload: What else the work is made of, name to value: records of other work are not comparable.
+        workload: Further facts of the work, name to value: records of other work are not comparable.
         engine_settings: How the work is done, name to value: a difference may explain a change of the joules.
         warmup_count: Rounds that were run first and dropped.
         confirming_count: How many of the last rounds are a second batch, taken because the rounds before
@@ -39,14 +39,14 @@ class Record:
         session: Names the process that measured: records of one session share its card, host and hour. `None`
             if it was not recorded.
         machine: Where it was made.
-        sensors: What was there to measure with, and what was not.
+        sensors: Sensors that were available, and those that were not.
         joined_as: How it came into its baseline, if as an improvement or as the first of a new level.
         saturated_because: Why a server did not keep up with its load, so that the joules are those of no
             rate that could be asked of it again; or `None`.
         missing_domains: Domains that were at work and whose joules are not in the rounds'.
         void_because: Why the rounds must not be used, or `None`.
         unmeasured_because: Why there are no rounds that count, or `None`.
-        counts: What one more call of the work did, in exact numbers; `None` with its reason in *absent*.
+        counts: Exact counts of one more call of the work; `None` with its reason in *absent*.
         predictions: Machine key to what a call would use there, of machines that a calibration is of.
     """
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 class Provenance(StrEnum):
     """Where joules come from. Values of different provenance are never compared.
 
-    What is predicted is of another machine: it is shown beside the joules of a record, and no round is of it.
+    It is of another machine: it is shown beside the joules of a record, and no round is of it.
     """
 
     MEASURED = "measured"
@@ -39,7 +39,7 @@ class Channel:
     Attributes:
         name: Domain and position, such as `gpu:0`, `cpu:package-0`, `dram:package-0`.
         domain: The kind of hardware.
-        device: What only one window at a time may own: a GPU's UUID, a CPU package.
+        device: What one window at a time may own: a GPU's UUID, a CPU package.
         is_ticked: The counter moves in steps long enough to follow (NVML: 100 ms), so windows are
             aligned to its ticks. Otherwise it is read at the window's edges.
         resolution_j: Smallest step of the counter's value, in joules.

@@ -46,7 +46,7 @@ R = TypeVar("R")
 
 
 class Energy(Guarded):
-    """What one test measures: the fixture `energy`."""
+    """The fixture `energy`: measures the work of one test."""
 
     __slots__ = ("_measurement",)
 
@@ -80,7 +80,7 @@ class Energy(Guarded):
             **kwargs: Passed to *work*.
 
         Returns:
-            What the last round returned.
+            The return value of the last round.
 
         Raises:
             EnergyError: *work* is no function or runs nothing, the test has measured already, or a window is
@@ -160,7 +160,7 @@ class Energy(Guarded):
         Inside a measured round, or inside another window, it is a phase of that round.
 
         Args:
-            name: Of the window; the same name again, outermost, is the next round.
+            name: Name of the window; the same name again, outermost, is the next round.
             samples: Samples that the block works on.
 
         Raises:
@@ -198,11 +198,11 @@ class Energy(Guarded):
                 there are fewer. Without it each prompt is sent once.
             burstiness: 1 is a Poisson process, infinity a constant gap.
             concurrency: Most requests in flight at once; with an infinite rate a closed loop.
-            seed: Of the schedule.
+            seed: Seed of the schedule.
             slo: Limits of latency, for the goodput.
 
         Returns:
-            Of the last round: latencies, tokens, cache hits.
+            Results of the last round: latencies, tokens, cache hits.
 
         Raises:
             EnergyError: The engine failed, the arguments make no load, or rounds were measured already.
@@ -235,9 +235,9 @@ class Energy(Guarded):
 
         Args:
             module: A `torch.nn.Module`.
-            example_input: What the module's forward takes, batch first; also a tuple of inputs.
-            name: Of the row in the table of models and of the point in figures, such as a parameter of the
-                test. Without it the marker's `model=`.
+            example_input: Input of the module's forward, batch first; also a tuple of inputs.
+            name: Name in the table of models and in figures, such as a parameter of the test. Without it the
+                marker's `model=`.
 
         Raises:
             EnergyError: A window is open: counting would be measured.
@@ -271,7 +271,7 @@ class Energy(Guarded):
 
         Args:
             module: A `torch.nn.Module`.
-            example_input: What the module's forward takes; also a tuple of inputs, or a mapping of them.
+            example_input: Input of the module's forward; also a tuple of inputs, or a mapping of them.
             samples: Samples in the input. Without it the marker's.
             loss: Makes a number of the module's output: `lambda output: cross_entropy(output, labels)`.
             optimizer: A `torch.optim.Optimizer` that makes a step; without it there is none.

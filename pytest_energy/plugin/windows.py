@@ -17,9 +17,9 @@ class Window:
     """A named stretch of a test.
 
     Attributes:
-        name: What the stretch is called.
+        name: Name of the window.
         samples: Samples that it works on, or `None`.
-        reading: What it measured, once the block has ended. `None` if nothing measures, and for a phase,
+        reading: Its measurements, once the block has ended. `None` if nothing measures, and for a phase,
             whose joules are known only when its round ends: they are in the round's reading.
     """
 

@@ -44,7 +44,7 @@ class Cost:
         active_energy_j: Joules above ready power, or `None`; not above 0 where they are less than their
             uncertainty.
         active_uncertainty_j: Standard uncertainty of these.
-        ready_uncertainty_w: Of it, that of ready power, which whole and parts have in common.
+        ready_uncertainty_w: Its part from ready power, which whole and parts have in common.
         active_absent_because: Why those are `None`.
     """
 

@@ -43,9 +43,9 @@ class LayerPart:
     Attributes:
         layer_type: Which.
         call_count: Calls of such layers in one forward pass.
-        cost: Of all these calls together.
+        cost: Cost of all these calls together.
         macs: Multiply-accumulates of them for one sample; `None` if those of the model can't be counted.
-        stage: Of a training step; `None` if the whole is a forward pass.
+        stage: Stage of a training step; `None` if the whole is a forward pass.
     """
 
     layer_type: LayerType
@@ -71,7 +71,7 @@ class LayerEnergy:
         parts: In the order of `LayerType`; only types that the pass has.
         macs: Multiply-accumulates of the whole pass for one sample, or `None`.
         macs_absent_because: Why they are `None`.
-        notes: What a reader should know of this model's parts, one sentence each.
+        notes: Remarks on the parts of this model, one sentence each.
     """
 
     whole: Cost

@@ -38,7 +38,7 @@ class Group:
     """Calls that are replayed together, one after the other.
 
     Attributes:
-        names: Of the operators in it.
+        names: Names of the operators in it.
         call_s: Seconds of one replay of all of them, roughly.
     """
 

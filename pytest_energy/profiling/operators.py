@@ -43,10 +43,10 @@ class OperatorPart:
 
     Attributes:
         stage: `forward`, `backward` or `optimiser`.
-        name: Of the operator, such as `aten::convolution`; `other operators` for several.
-        names: Of the operators in it.
+        name: Name of the operator, such as `aten::convolution`; `other operators` for several.
+        names: Names of the operators in it.
         call_count: Calls in one call of the work.
-        cost: Of all these calls together.
+        cost: Cost of all these calls together.
     """
 
     stage: Stage
@@ -70,7 +70,7 @@ class OperatorEnergy:
         whole: The whole call.
         parts: By stage, in each the longest first; none if they could not be measured.
         parts_absent_because: Why there are none, or `None`.
-        notes: What a reader should know of the parts, one sentence each.
+        notes: Remarks on the parts, one sentence each.
     """
 
     whole: Cost

@@ -23,7 +23,7 @@ class Schedule:
             above 1 more even, infinity a constant gap.
         concurrency: Most requests under way at once, or `None` for no cap; with an infinite rate a closed
             loop.
-        seed: Of the gaps.
+        seed: Seed of the gaps.
 
     Raises:
         SettingsError: One is outside its range.

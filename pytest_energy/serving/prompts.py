@@ -55,7 +55,7 @@ def random_tokens(
         count: Prompts.
         length: Tokens of every prompt, or one number for each.
         vocabulary: Tokens that the model knows; ids are below it.
-        seed: Of the tokens.
+        seed: Seed of the tokens.
         shared_prefix_share: Share of each prompt that all have in common.
         round_index: Round, counted from 0, warm-up included.
 
@@ -95,9 +95,9 @@ def drawn_lengths(
         count: Lengths.
         low: Least, at least 1.
         high: Largest.
-        mean: Of the log-normal distribution, before its tails are moved to the limits.
+        mean: Mean of the log-normal distribution, before its tails are moved to the limits.
         sigma: Standard deviation of the logarithm.
-        seed: Of the lengths.
+        seed: Seed of the lengths.
 
     Raises:
         SettingsError: An argument is outside its range.

@@ -215,7 +215,7 @@ class Compared:
         crept: That the first sessions, which only a person moves, make it a regression; or `None`.
         odd_entries: When the sessions were made that are off by themselves and left out.
         odd_rounds: The round farthest from the others of each session that has one far from them.
-        creep: That the level has crept up over the baseline's sessions, or `None`.
+        creep: A note that the level has crept up over the baseline's sessions, or `None`.
     """
 
     verdict: Verdict

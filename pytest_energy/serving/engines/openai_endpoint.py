@@ -100,9 +100,9 @@ class OpenAiEndpoint:
         parameters: Weights of the model, which no server reports.
         size_bytes: The model on its device.
         vram_bytes: All memory of the server's GPUs.
-        channels: What counts for the server, such as `("gpu:0",)`; all of this machine's if empty. A server
-            at an address that isn't this machine's is measured by nothing else, and its tests are
-            `unmeasured` without.
+        channels: Channels that count for the server, such as `("gpu:0",)`; all of this machine's if empty.
+            Needed to measure a server at an address that isn't this machine's: its tests are `unmeasured`
+            without.
 
     Raises:
         SettingsError: An argument is outside its range, aiohttp isn't installed, or *model* doesn't pick one

@@ -83,7 +83,7 @@ class TransformersEngine:
 
     Args:
         model: On its device, in its data type; switched to evaluation.
-        name: Of the model, for reports; the class of the model where it is left out.
+        name: Name of the model, for reports; the class of the model where it is left out.
         max_batch: Requests decoded together; later ones wait.
         max_request_tokens: Longest prompt and answer together.
         step_tokens: Most tokens of one step, of prompts and answers; a longer prompt takes several steps.

@@ -82,7 +82,7 @@ class VllmEngine:
     Args:
         model: Folder or name on a hub. With *load_format* `"dummy"` the weights are random, and a folder that
             holds only a `config.json` will do.
-        name: Of the model, for reports; the last part of *model* where it is left out.
+        name: Name of the model, for reports; the last part of *model* where it is left out.
         load_format: How weights are read, as vLLM names it.
         quantization: Such as `"fp8"`, or `None` for what the model's configuration says.
         data_type: Such as `"bfloat16"`, or `None` for what the model's configuration says.
@@ -93,7 +93,7 @@ class VllmEngine:
         gpu_memory_share: Share of each GPU's memory that vLLM may take, above 0 to 1; `None` for vLLM's own.
         enforce_eager: Whether to leave out compilation and CUDA graphs: loads sooner, runs slower.
         skip_tokenizer: Whether to do without a tokenizer; with one, answers are turned into text as well.
-        parameters: Of the model, where they can't be counted from its configuration.
+        parameters: Parameters of the model, if they can't be counted from its configuration.
         extra: More arguments of vLLM's `AsyncEngineArgs`, by their names there.
 
     Raises:
