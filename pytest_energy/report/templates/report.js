@@ -90,7 +90,7 @@
     const tables = besideCharts(test), charts = (test.charts || []).map(chart), parts = briefOf(test);
     if (tables.length || charts.length) parts.push(make("div", { class: "drawn" }, make("div", { class: "beside" }, ...tables), make("div", { class: "charts" }, ...charts)));
     if (test.counts) {
-      if (test.counts.rows.length) parts.push(tableOf("What the work does differently", test.counts.head, test.counts.rows, "plain texts changes"));
+      if (test.counts.rows.length) parts.push(tableOf("Changes in the work", test.counts.head, test.counts.rows, "plain texts changes"));
       parts.push(listOf(test.counts.notes));
     }
     if (test.rounds) {
@@ -99,7 +99,7 @@
     }
     if (test.metrics) parts.push(folded(`Metrics (${test.metrics.length})`, tableOf("Metrics of this test", ["metric", "value"], test.metrics)));
     parts.push(folded("Facts of this test", tableOf("Facts", [], test.facts, "plain texts")));
-    if (test.absent) parts.push(folded("What is absent, and why", tableOf("Absent", ["name", "because"], test.absent, "plain texts")));
+    if (test.absent) parts.push(folded("Missing values, and why", tableOf("Absent", ["name", "because"], test.absent, "plain texts")));
     return parts.filter((part) => part !== null);
   };
 
@@ -175,7 +175,7 @@
     state.page = Math.min(state.page, pages - 1);
     const start = state.page * size, part = places.slice(start, start + size);
     const rows = part.flatMap(rowOf);
-    if (!rows.length) rows.push(noRow("No test fits what is chosen above."));
+    if (!rows.length) rows.push(noRow("No test matches the filters above."));
     if (printed && places.length > size) rows.push(noRow(`${places.length - size} more tests are not printed: narrow the choice above, or read the run's JSON.`));
     body.replaceChildren(...rows);
     find("shown").textContent = places.length === run.tests.length ? `${places.length} tests` : `${places.length} of ${run.tests.length} tests`;
