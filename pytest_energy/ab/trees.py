@@ -70,7 +70,7 @@ def _tree(sides: Sides, number: int, name: str, root: Path) -> Tree:
     variables = sides.variables[number]
     settings = [f"{variable}={value}" for variable, value in variables.items()]
     tree = Tree(
-        name=f"{name} with {printable(' '.join(masked_words(settings)))}" if settings else name,
+        name=f"{name} under {printable(' '.join(masked_words(settings)))}" if settings else name,
         root=root,
         origin=sides.root,
         folder=sides.folder,

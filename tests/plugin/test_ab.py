@@ -276,8 +276,8 @@ def test_one_tree_with_two_environments(
     assert found.status == 1, found.text
     test = found.test("test_varying")
     assert (test["verdict"], test["baseline"]["ratio"]) == ("regression", pytest.approx(1.3)), found.text
-    assert "where AB_ENERGY_J=13 with the working tree (" in found.text.splitlines()[0]
-    assert test["brief"]["headline"].endswith("where AB_ENERGY_J=10")
+    assert "under AB_ENERGY_J=13 with the working tree (" in found.text.splitlines()[0]
+    assert test["brief"]["headline"].endswith("under AB_ENERGY_J=10")
     assert "WARNING" not in found.text
     assert trees(repository.root) == 1
 

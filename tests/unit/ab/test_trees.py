@@ -29,8 +29,8 @@ def test_one_tree_is_both_sides(root: Path) -> None:
         assert (before.root, after.root, after.folder) == (root, root, Path("sub"))
         assert (before.variables, after.variables) == ({"BUGS": ""}, {"BUGS": "7", "MODE": "x"})
     commit = git(root, "rev-parse", "--short=7", "HEAD")
-    assert before.name == f"the working tree ({commit}) with BUGS="
-    assert after.name == f"the working tree ({commit}) with BUGS=7 MODE=x"
+    assert before.name == f"the working tree ({commit}) under BUGS="
+    assert after.name == f"the working tree ({commit}) under BUGS=7 MODE=x"
 
 
 def test_a_revision_has_variables_too(root: Path) -> None:
@@ -38,7 +38,7 @@ def test_a_revision_has_variables_too(root: Path) -> None:
     with trees_of(Sides.of("main", root, {"BUGS": "fixed"}, {})) as (before, after):
         assert before.root != root
         assert before.variables == {"BUGS": "fixed"}
-        assert before.name.endswith(") with BUGS=fixed")
+        assert before.name.endswith(") under BUGS=fixed")
         assert after.name.endswith(")")
     assert trees(root) == 1
 
@@ -47,7 +47,7 @@ def test_a_secret_stands_in_no_name(root: Path) -> None:
     """The value of a variable that is a secret by its name is covered, and control text is inert."""
     variables = {"API_TOKEN": "sesame-open", "NOTE": "a\nb"}
     with trees_of(Sides.of(".", root, {}, variables)) as (_, after):
-        assert after.name.endswith(" with API_TOKEN=*** NOTE=a\\nb")
+        assert after.name.endswith(" under API_TOKEN=*** NOTE=a\\nb")
         assert after.variables == variables
 
 
