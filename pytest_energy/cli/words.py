@@ -36,7 +36,8 @@ class Parser(argparse.ArgumentParser):
     """Ends with status 2 and a sentence that names the error and a suggestion."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(f"{message.rstrip('.')}.{self._meant(message)}")
+        end = "" if message.endswith((".", "?")) else "."
+        super().error(f"{message}{end}{self._meant(message)}")
 
     def _meant(self, message: str) -> str:
         if wrong := _WRONG_CHOICE.search(message):

@@ -1,5 +1,7 @@
 """What was meant by a wrong word, and words that have a new form."""
 
+import re
+
 import pytest
 
 from pytest_energy.cli.words import FORMER, Former, current
@@ -32,6 +34,12 @@ def test_where_nothing_is_near_nothing_is_asked(cli: Cli) -> None:
     status, _, err = cli("doctor", "--xyzzy")
     assert status == 2
     assert "Did you mean" not in err
+
+
+@pytest.mark.parametrize("words", [["accept", "--keep=x", "run.json"], ["ab", "--alpha=2", "main"], ["ab"]])
+def test_an_error_ends_in_one_dot(cli: Cli, words: list[str]) -> None:
+    """Whether the reason is our sentence or argparse's."""
+    assert re.search(r"[^.]\.\n$", cli(*words).err)
 
 
 @pytest.mark.parametrize("former", FORMER, ids=lambda one: f"{one.command} {one.old}")
