@@ -13,6 +13,7 @@ from pytest_energy.stats.centre import Spread
 from pytest_energy.stats.compare import PRIOR_ROUND_CV
 from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
 
+_SURE_FACTOR = 2.0  # so far from any tolerance that three digits keep it on its side
 DUST = 1e-12  # a change smaller than this is the rounding of floats, not of energy
 _EXACT_DIGITS = 17  # as many significant digits as tell any two floats apart
 
@@ -20,7 +21,7 @@ _EXACT_DIGITS = 17  # as many significant digits as tell any two floats apart
 def change_text(ratio: float, tolerance: float | None = None) -> str:
     """Change from 1 in percent, on its own side of *tolerance*; a factor where percent reads badly."""
     if not 0.01 <= ratio < 10:
-        return f"x {Decimal(f'{ratio:.3g}'):f}"
+        return _factor_text(ratio)
     text = percent_change_text(1.0 if abs(ratio - 1) < DUST else ratio)
     if tolerance is None:
         return text
@@ -33,15 +34,21 @@ def change_text(ratio: float, tolerance: float | None = None) -> str:
 
 
 def bounds_text(ratios: tuple[float, float], tolerance: float | None = None) -> str:
-    """Bounds of a change, as `change_text` has each; two percentages without their signs.
+    """Bounds of a change, as `change_text` has each; two percentages without their signs, or two factors.
 
-    >>> bounds_text((1.116, 1.293)), bounds_text((97.0, 103.0))
-    ('[+11.6, +29.3]', '[x 97, x 103]')
+    >>> bounds_text((1.116, 1.293)), bounds_text((8.37, 21.9))
+    ('[+11.6, +29.3]', '[x 8.37, x 21.9]')
     """
     texts = [change_text(ratio, tolerance) for ratio in ratios]
     if all(text.endswith(" %") for text in texts):
         texts = [text.removesuffix(" %") for text in texts]
+    elif min(ratios) >= _SURE_FACTOR:
+        texts = [_factor_text(ratio) for ratio in ratios]
     return f"[{', '.join(texts)}]"
+
+
+def _factor_text(ratio: float) -> str:
+    return f"x {Decimal(f'{ratio:.3g}'):f}"
 
 
 def share_text(ratio: float) -> str:
