@@ -108,5 +108,5 @@ class TestEach:
     def test_all_are_looked_at_before_the_work(self, tmp_path: Path) -> None:
         """A place that no file can take is refused by its name."""
         (tmp_path / "x.csv").mkdir()
-        with pytest.raises(SettingsError, match=r"x\.csv can't be written: it is a folder, not a file; mend"):
+        with pytest.raises(SettingsError, match=r"x\.csv can't be written: it is a folder, not a file; fix"):
             formats.check_outputs([tmp_path / "x.json", tmp_path / "x.csv"])
