@@ -227,7 +227,7 @@ def test_a_run_that_joined_is_judged_by_what_was_before(suite: Project) -> None:
     document = same_again(suite, run)
     assert {test["baseline"]["sessions"] for test in document["tests"]} == {3}
     notes = judged(suite)[1]["run_notes"]
-    assert any(note.startswith("8 baselines had this very run") for note in notes)
+    assert any(note.startswith("8 baselines had this run already") for note in notes)
 
 
 def test_the_first_run_that_joined_had_no_baseline(project: Project) -> None:
