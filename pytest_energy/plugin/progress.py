@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -132,10 +133,14 @@ def say(config: pytest.Config, text: str) -> None:
         return
     progress_of(config).erase()
     with _uncaptured(config):
+        path = reporter.currentfspath
         reporter.ensure_newline()
         if config.get_terminal_writer().width_of_current_line:  # dots without a file's name, under -q
             reporter.write_line("")
         reporter.write_line(f"energy: {text}")
+        if isinstance(path, Path):  # the results of its tests go on after its name
+            reporter.write(f"{os.path.relpath(path, reporter.startpath)} ")
+            reporter.currentfspath = path
         reporter.flush()
 
 

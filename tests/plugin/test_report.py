@@ -2,6 +2,7 @@
 
 import pytest
 
+from pytest_energy.plugin import progress
 from tests.plugin.conftest import Project
 
 PHASES = """
@@ -23,6 +24,16 @@ def lines_of(project: Project, *options: str) -> list[str]:
     lines = project.run("--energy-baseline=off", *options).result.outlines
     start = next((place for place, line in enumerate(lines) if " energy ===" in line), 0)
     return lines[start:]
+
+
+def test_a_log_names_the_file_again(three: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a line of ours the results of a file's tests go on after its name."""
+    monkeypatch.setattr(progress, "_LOG_S", 0.0)
+    lines = three.run("--energy-baseline=off").result.outlines
+    results = [line.partition("[")[0].strip() for line in lines if line.startswith("test_work.py")]
+    assert sum(line.startswith("energy: 1 of 3 tests") for line in lines) > 0
+    assert not any(line.startswith(".") for line in lines)
+    assert "".join(line.removeprefix("test_work.py").strip() for line in results) == "..."
 
 
 def test_the_table_comes_last(three: Project) -> None:
