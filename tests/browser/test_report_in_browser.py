@@ -111,7 +111,7 @@ def test_tests_are_found_by_text_verdict_and_group(page: Page, mixed: Path) -> N
     page.ask("let e = document.getElementById('group'); e.value = 'training'; "
              "e.dispatchEvent(new Event('input'))")  # fmt: skip
     assert page.texts(_NAMES) == []
-    assert "No test fits" in page.texts(".tests tbody")[0]
+    assert "No test matches" in page.texts(".tests tbody")[0]
     page.find("#reset").click()
     assert len(page.texts(_NAMES)) == count
 

@@ -107,6 +107,8 @@ def check(name: str, text: str) -> None:
 def narrow(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A project whose joules would come from a replay that has none, and a screen of 80 columns."""
     monkeypatch.setenv("COLUMNS", "80")
+    for name in ("CI", "BUILD_NUMBER"):  # there pytest keeps its lines whole
+        monkeypatch.delenv(name, raising=False)
     (pytester.path / "rounds.json").write_text('{"format": 1, "tests": {}}', encoding="utf-8")
     return pytester
 
@@ -149,6 +151,8 @@ def test_of_the_command(
 ) -> None:
     """One sentence, and status 2."""
     monkeypatch.setenv("COLUMNS", "80")
+    for name in ("CI", "BUILD_NUMBER"):  # there pytest keeps its lines whole
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     written(Path("run.json"), at(1.0, "t.py::test_sort"), at(1.0, "t.py::test_sum"))
     parts = []

@@ -312,8 +312,9 @@ class TestTheCallMore:
         run(project, "--energy-off").result.assert_outcomes(passed=1)
 
     def test_what_all_traces_took_is_noted(self, project: Project) -> None:
-        """Where it is long enough to be noticed."""
-        project.write("import time\ndef test_work(energy):\n    energy.measure(lambda: time.sleep(1.2))\n")
+        """Where it is long enough to be noticed, over all tests."""
+        work = "def test_{}(energy):\n    energy.measure(lambda: time.sleep(0.4))\n"
+        project.write("import time\n" + "".join(map(work.format, "abc")))
         notes = [line for line in run(project).text.splitlines() if "traces took" in line]
         assert len(notes) == 1
-        assert notes[0].endswith("for 1 test")
+        assert notes[0].endswith("for 3 tests")

@@ -108,7 +108,7 @@ def test_a_channel_that_is_not_here_is_an_error(project: Project) -> None:
         project.write(engine.replace("range(5)", "range(1)"))
         run = project.run("--energy-sensors=estimate", "-k", "test_work")
         if verdict is None:
-            assert "channels names cpu:nowhere; here: cpu:" in run.text
+            assert "channels names cpu:nowhere; this run measures cpu:" in run.text
         else:
             assert run.test()["verdict"] == verdict
             assert "this run does not measure gpu:0" in run.test()["reason"]

@@ -115,7 +115,7 @@ class TestDevice:
     @pytest.mark.parametrize("text", ["active:8", "sync:1"])
     def test_what_is_cudas_is_refused_elsewhere(self, text: str) -> None:
         """The plant, the device and what to add are named."""
-        with pytest.raises(pytest.UsageError, match=f"{text} works on CUDA alone.* is cpu: add --bench-prof"):
+        with pytest.raises(pytest.UsageError, match=f"{text} works only on CUDA.* is cpu: add --bench-prof"):
             refuse_unfit(plant_from(text), "cpu")
 
     def test_what_works_is_let_through(self) -> None:
