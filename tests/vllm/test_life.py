@@ -79,7 +79,7 @@ def test_a_load_that_fails_in_vllms_processes_leaves_nothing(
     """More memory for the cache than there is."""
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1000000")
     before = belongings()
-    with pytest.raises(EngineFailed, match=r"engine vllm, model llama-0.7M: .*where memory ran out"):
+    with pytest.raises(EngineFailed, match=r"engine vllm, model llama-0.7M: .*if memory ran out"):
         VllmEngine(model, load_format="dummy", data_type="float32", enforce_eager=True)
     assert belongings() == before
 
