@@ -90,20 +90,21 @@ def test_26_tests_in_two_processes(suite: Project) -> None:
     _check("26_xdist", [line for line in _plain(run.result.outlines) if "worker" not in line])
 
 
-def test_26_tests_on_a_terminal(suite: Project) -> None:
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)])
+def test_26_tests_on_a_terminal(suite: Project, columns: int, rows: int) -> None:
     """pytest's dots and percentages are whole when our line has come and gone, and no line is too long."""
     names = ("PATH", "HOME", "PYTHONPATH", "TMPDIR")
     environ = {name: os.environ[name] for name in names if name in os.environ} | {"TERM": "xterm"}
     sensors = f"--energy-sensors=replay:{suite.path / 'replay.json'}"
     command = [sys.executable, "-m", "pytest", "--energy-report", *OWN, sensors]
-    shown = run_in_terminal(command, rows=24, columns=80, folder=suite.path, environ=environ)
+    shown = run_in_terminal(command, rows=rows, columns=columns, folder=suite.path, environ=environ)
     assert shown.returncode == 0
     ours = [line for screen in shown.screens for line in screen if line.startswith("[")]
     assert {line.split("]")[0] for line in ours} == {f"[{number}/26" for number in range(1, 27)}
     dots = [line for screen in shown.screens for line in screen if line.startswith("test_work.py ")]
     assert all(re.fullmatch(r"test_work\.py \.*( +\[100%\])?", line) for line in dots)
     assert not any(line.startswith("[") for line in shown.lines)
-    _check("26_terminal", _plain(shown.lines))
+    _check(f"26_terminal_{columns}x{rows}", _plain(shown.lines))
 
 
 @pytest.mark.parametrize("width", [80, 120])
