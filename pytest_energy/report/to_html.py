@@ -10,22 +10,17 @@ Rule 5: the first screen of a laptop holds the counts of verdicts and the top of
     by how much. What explains it is folded.
 """
 
-from functools import lru_cache
-from typing import TYPE_CHECKING
-
 from pytest_energy.codec import JsonDict
-from pytest_energy.errors import SettingsError
 from pytest_energy.judgement import FAILING, Verdict
 from pytest_energy.report import batch, cells, rates
 from pytest_energy.report.charts import batch_size, correlation, request_rate
 from pytest_energy.report.html import entries, tables
-from pytest_energy.report.html.sealed import data_text, own_text, policy
+from pytest_energy.report.html.sealed import data_text, own_text, page_template, policy
 from pytest_energy.report.html.svg import draw
 from pytest_energy.report.text import heading, short
 from pytest_energy.report.view import AGAINST, View
 
-if TYPE_CHECKING:
-    from jinja2 import Template
+_TEMPLATE = "report.html.j2"
 
 STATIC_ROWS = 100
 """Tests that are in the markup, for a browser without scripts; the script has all of them."""
@@ -67,12 +62,7 @@ def check_installed() -> None:
     Raises:
         SettingsError: What writes the page is not installed.
     """
-    try:
-        _template()
-    except ImportError as error:
-        raise SettingsError(
-            "an .html report needs jinja2, which is not installed: pip install 'pytest-energy[html]'"
-        ) from error
+    page_template(_TEMPLATE)
 
 
 def render(view: View, *, created: str) -> str:
@@ -85,23 +75,7 @@ def render(view: View, *, created: str) -> str:
     Raises:
         SettingsError: jinja2 is not installed.
     """
-    check_installed()
-    return _template().render(_context(view, created))
-
-
-@lru_cache(maxsize=1)
-def _template() -> "Template":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("pytest_energy.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("report.html.j2")
+    return page_template(_TEMPLATE).render(_context(view, created))
 
 
 def _context(view: View, created: str) -> JsonDict:

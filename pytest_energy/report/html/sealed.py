@@ -1,13 +1,45 @@
-"""What makes a page safe to open: its policy, its own files, and data that a script may hold. Pure.
+"""What makes a page safe to open: its template, its policy, its own files, and data that a script may hold.
 
 Rule 1: only the script and the styles that are written here run: the policy holds their hashes.
 Rule 2: nothing in a script's data ends the script or begins markup.
+Rule 3: a template escapes what is filled in.
 """
 
 import base64
 import hashlib
 import json
+from functools import lru_cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from pytest_energy.errors import SettingsError
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+
+@lru_cache(maxsize=2)
+def page_template(name: str) -> "Template":
+    """The template *name*, by rule 3.
+
+    Raises:
+        SettingsError: jinja2 is not installed.
+    """
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ImportError as error:
+        raise SettingsError(
+            "an .html report needs jinja2, which is not installed: pip install 'pytest-energy[html]'"
+        ) from error
+    environment = Environment(
+        loader=PackageLoader("pytest_energy.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(name)
 
 
 def own_text(name: str) -> str:

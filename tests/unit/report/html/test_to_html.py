@@ -17,7 +17,7 @@ from pytest_energy.errors import SettingsError
 from pytest_energy.judgement import FAILING, Comparison, Judgement, Verdict
 from pytest_energy.model import Phase, Reading
 from pytest_energy.report import cells, formats, to_html, to_json, view
-from pytest_energy.report.html import entries, tables
+from pytest_energy.report.html import entries, sealed, tables
 from tests.browser.runs import HOSTILE, hostile_run, many_run, mixed_run, rounds
 from tests.builders import CREATED, comparison, judgement
 from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
@@ -379,7 +379,7 @@ def test_the_same_run_gives_the_same_page() -> None:
 def test_without_jinja2_the_run_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """The extra that is missing is named when the suffix is read, before anything is measured."""
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    to_html._template.cache_clear()
+    sealed.page_template.cache_clear()
     with pytest.raises(SettingsError, match=r"pip install 'pytest-energy\[html\]'"):
         formats.renderer_of(Path("energy.HTML"))
 
