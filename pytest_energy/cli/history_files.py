@@ -93,7 +93,7 @@ def points_in(content: bytes, source: str) -> list[Point]:
     """
     if kind_of(content) is Baseline:
         return points_of_baseline(from_json_text(content.decode(), source), source)
-    judgements = read_judgements(content, source)
+    judgements = read_judgements(content.decode(), source)
     for number, judgement in enumerate(judgements):
         check_joules(judgement, f"{source}: tests[{number}] ({judgement.record.test_id})")
     try:

@@ -76,6 +76,7 @@ def check_items(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         if not (run.settings.is_off or config.getoption("collectonly")):
             imports.progress.progress_of(config).expect(marks)
             run.load_baselines(marks)
+            imports.termination.write_before_sigterm(config)
     except (EnergyError, EnergyWarning, OSError) as error:  # OSError: the machine's facts can't be read
         if not is_worker(config):
             raise pytest.UsageError(str(error)) from error

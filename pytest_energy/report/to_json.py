@@ -18,7 +18,6 @@ from pytest_energy.codec import (
     decode,
     encode,
     parse,
-    parse_quickly,
 )
 from pytest_energy.conversion import (
     as_document,
@@ -169,13 +168,13 @@ def read(text: str, source: str) -> View:
     )
 
 
-def read_judgements(content: bytes, source: str) -> tuple[Judgement, ...]:
+def read_judgements(text: str, source: str) -> tuple[Judgement, ...]:
     """The judgements of a session document alone: of hundreds of files a view of each takes as long again.
 
     Raises:
-        FormatError: As for `read`, but for keys that are there twice.
+        FormatError: As for `read`.
     """
-    return _judgements(*_read(parse_quickly(content, source), source), source)
+    return _judgements(*_read(parse(text, source), source), source)
 
 
 def _read(value: object, source: str) -> tuple[_ReadRun, JsonDict]:

@@ -7,6 +7,8 @@ from pytest_energy.verdict.figures import busy_text, confidence_text, joules_bes
 from pytest_energy.verdict.findings import AgainstBudget
 from pytest_energy.verdict.paragraph import Paragraph, Subject
 
+_LEAST_FACTOR = 10.0
+
 _UNITS = {"round": "round", "sample": "sample", "token": "output token"}
 
 
@@ -38,8 +40,17 @@ def _headline(finding: AgainstBudget, subject: Subject) -> str:
     """Such as `200 % of the budget: 100.00 +- 0.40 J, allowed 50 J per round`."""
     limit_j, unit = finding.limit_j, _UNITS[finding.unit]
     energy = joules_beside(finding.mean_j, limit_j) if finding.unit != "round" else subject.brief_energy
-    share = f"{share_text(finding.mean_j / limit_j)} of the budget: " if limit_j > 0 else ""
+    share = f"{_share(finding.mean_j / limit_j)} the budget: " if limit_j > 0 else ""
     return f"{share}{energy}, allowed {to_text(limit_j, 'J', digits=12)} per {unit}"
+
+
+def _share(ratio: float) -> str:
+    """Percent up to ten budgets, a factor above.
+
+    >>> _share(2.0), _share(3000.4)
+    ('200 % of', '3,000 times')
+    """
+    return f"{share_text(ratio)} of" if ratio < _LEAST_FACTOR else f"{ratio:,.0f} times"
 
 
 def _cause(record: Record) -> str:

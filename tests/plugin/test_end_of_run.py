@@ -1,5 +1,6 @@
 """The end of a run: a suspect runs once more after all other tests, and every test counts once."""
 
+import sys
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -162,6 +163,17 @@ def test_an_interrupted_run_loses_nothing(gated: Project) -> None:
     run.result.assert_outcomes(passed=2, failed=1)
     assert run.verdict() == "regression"
     assert len(run.test()["rounds"]) == 5
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_sigterm_loses_nothing(gated: Project) -> None:
+    """What a time limit stops is written as after Ctrl-C; a handler of the suite stays its own."""
+    stop = "\ndef test_stop():\n    import os, signal\n    os.kill(os.getpid(), signal.SIGTERM)\n"
+    gated.write(TESTS + stop)
+    run = suspicious(gated, second_j=10, subprocess=True)
+    assert run.result.ret == pytest.ExitCode.INTERRUPTED
+    run.result.assert_outcomes(passed=2, failed=1)
+    assert run.verdict() == "regression"
 
 
 def test_an_interrupt_of_the_second_run_loses_nothing(gated: Project) -> None:

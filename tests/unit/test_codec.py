@@ -20,7 +20,6 @@ from pytest_energy.codec import (
     decode,
     encode,
     parse,
-    parse_quickly,
 )
 from pytest_energy.errors import BaselineError, FormatError, SettingsError
 from pytest_energy.report import to_json, view
@@ -203,12 +202,3 @@ def test_a_mutant_is_read_as_what_it_says_or_refused_in_words(
             refusals.append(str(error))
     assert min(accepted, len(refusals)) >= 20
     assert all("f.json" in refusal for refusal in refusals)
-
-
-def test_what_is_parsed_quickly_is_the_same() -> None:
-    """Runs and baselines have equal values either way; what is no JSON has the message of the slow way."""
-    for text in (RUN, BASELINE):
-        assert parse_quickly(text.encode(), "run.json") == parse(text, "run.json")
-    for content in (b'{"format": 1, ', b"\xff{}", b"[" * 100_000):
-        with pytest.raises(FormatError, match=r"^run\.json "):
-            parse_quickly(content, "run.json")

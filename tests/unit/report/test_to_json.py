@@ -45,9 +45,9 @@ def test_top_of_the_document() -> None:
 def test_judgements_can_be_read_without_a_view() -> None:
     """What a history needs of a document is what its view would have, and nothing else is made."""
     text = _rendered(*gpu_session())
-    assert to_json.read_judgements(text.encode(), "run.json") == to_json.read(text, "run.json").judgements
+    assert to_json.read_judgements(text, "run.json") == to_json.read(text, "run.json").judgements
     with pytest.raises(FormatError, match=r"run\.json: format is 2"):
-        to_json.read_judgements(b'{"format": 2}', "run.json")
+        to_json.read_judgements('{"format": 2}', "run.json")
 
 
 def test_keys_of_a_test() -> None:
