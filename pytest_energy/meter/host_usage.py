@@ -8,7 +8,7 @@ descendants; pages that they share count in each.
 import math
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pytest_energy.errors import SensorError
@@ -203,18 +203,22 @@ class HostMonitor:
             return self._last_ram_bytes
 
     def _with_sensors(self, ram_used_bytes: float | None) -> Usage:
-        usages = []
-        for sensor in self._sensors:
-            try:
-                usages.append(sensor.usage())
-            except SensorError:
-                continue  # a sensor that can't tell how busy it is may still count its joules
-        memory = [u.gpu_memory_used_bytes for u in usages if u.gpu_memory_used_bytes is not None]
-        return Usage(
-            gpu_utilisation_share=_mean([usage.gpu_utilisation_share for usage in usages]),
-            ram_used_bytes=ram_used_bytes,
-            gpu_memory_used_bytes=sum(memory) if memory else None,
-        )
+        return replace(hardware_usage(self._sensors), ram_used_bytes=ram_used_bytes)
+
+
+def hardware_usage(sensors: Iterable[Sensor]) -> Usage:
+    """How busy the hardware of *sensors* is now, as far as they report it."""
+    usages = []
+    for sensor in sensors:
+        try:
+            usages.append(sensor.usage())
+        except SensorError:
+            continue  # a sensor that can't tell how busy it is may still count its joules
+    memory = [u.gpu_memory_used_bytes for u in usages if u.gpu_memory_used_bytes is not None]
+    return Usage(
+        gpu_utilisation_share=_mean([usage.gpu_utilisation_share for usage in usages]),
+        gpu_memory_used_bytes=sum(memory) if memory else None,
+    )
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -4,7 +4,7 @@ Rule 1: what to do next is `Sampler.step`, which sleeps never and knows no threa
         is due. Tests run it with a clock of their own.
 Rule 2: a `SensorError` is kept with its time: windows that it falls into are void, the run goes on.
 Rule 3: any other exception ends the sampling, until it is started again. Windows are void, and name it.
-Rule 4: memory doesn't grow without end: of a very long history only each second tick is kept.
+Rule 4: memory doesn't grow without end: see `Seen`.
 Rule 5: it may be stopped and started again. What was found of the counters is kept; nobody knows what they
         did in between, so the first read of each says nothing, and after a longer stop old ticks are
         forgotten.
@@ -12,7 +12,6 @@ Rule 5: it may be stopped and started again. What was found of the counters is k
 
 import math
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -21,6 +20,8 @@ from typing import Protocol
 
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.clock import Clock
+from pytest_energy.meter.regular_reads import RegularReads
+from pytest_energy.meter.seen import Seen, SeenLately
 from pytest_energy.meter.tick_tracker import TickTracker
 from pytest_energy.meter.ticks import Read, SeenTick
 from pytest_energy.sensors.process_table import ProcessTable
@@ -41,9 +42,6 @@ _HANG_S = 5.0
 # A stop as long as some ticks is as if the thread had been held up. After a longer one what was quiet before
 # is quiet no more.
 _LONG_STOP_S = 1.0
-
-_HISTORY_TICKS = 1 << 16
-_RECENT_TICKS = 1 << 12
 
 
 class Runner(Protocol):
@@ -107,20 +105,6 @@ class ThreadRunner:
             turn.wake.clear()
 
 
-class _Followed:
-    """One ticked channel: its tracker and what it has seen."""
-
-    def __init__(self, name: str, now_s: float) -> None:
-        self.name, self.tracker = name, TickTracker(now_s)
-        self.ticks: list[SeenTick] = []
-
-    def keep(self, tick: SeenTick) -> None:
-        self.ticks.append(tick)
-        if len(self.ticks) > _HISTORY_TICKS:
-            # A new list: somebody may be looking at the old one.
-            self.ticks = [*self.ticks[:-_RECENT_TICKS:2], *self.ticks[-_RECENT_TICKS:]]
-
-
 class _Chore:
     def __init__(self, action: Callable[[], None], period_s: float, now_s: float) -> None:
         self.action, self.period_s = action, period_s
@@ -128,21 +112,42 @@ class _Chore:
 
 
 class Sampler:
-    """Ticks of channels that tick, reads of those that don't; nothing else reads the sensors from now on."""
+    """Ticks of channels that tick, reads of those that don't; nothing else reads the sensors from now on.
 
-    def __init__(self, sensors: Sequence[Sensor], clock: Clock, runner: Runner) -> None:
+    Args:
+        sensors: Whose channels are followed.
+        clock: Of all times.
+        runner: Calls `step`.
+        seen: Where ticks and faults are kept.
+        read_every_s: Channels that don't tick are read so often, and each of those reads is a tick. Without
+            it they are read when somebody asks.
+    """
+
+    def __init__(
+        self,
+        sensors: Sequence[Sensor],
+        clock: Clock,
+        runner: Runner,
+        *,
+        seen: Seen | None = None,
+        read_every_s: float | None = None,
+    ) -> None:
         self._clock, self._runner = clock, runner
         now_s = clock.now_s()
         channels = [channel for sensor in sensors for channel in sensor.channels]
         self._sensors = {channel.name: sensor for sensor in sensors for channel in sensor.channels}
         # A sensor's wrap count and the like must not be changed by two threads at once.
         self._locks = {id(sensor): Lock() for sensor in sensors}
-        self._followed = {c.name: _Followed(c.name, now_s) for c in channels if c.is_ticked}
-        self._faults: dict[str, deque[tuple[float, str]]] = {c.name: deque(maxlen=64) for c in channels}
-        self._chores: list[_Chore] = []
+        self._trackers: dict[str, TickTracker | RegularReads] = {
+            channel.name: TickTracker(now_s) for channel in channels if channel.is_ticked
+        }
         self._untouched = [channel.name for channel in channels if not channel.is_ticked]
+        if read_every_s is not None:
+            self._trackers |= {name: RegularReads(now_s, read_every_s) for name in self._untouched}
+        self._seen: Seen = SeenLately() if seen is None else seen
+        self._chores: list[_Chore] = []
         self._sampled = [channel.name for channel in channels if channel.sampled_s is not None]
-        if self._untouched:
+        if self._untouched and read_every_s is None:
             self.add_chore(partial(self._touch, self._untouched), TOUCH_S)
         for channel in channels:
             if channel.sampled_s is not None:
@@ -166,8 +171,7 @@ class Sampler:
         self.failure, self._pid = None, ProcessTable.own_pid()
         is_long = self._clock.now_s() - self._stopped_s > _LONG_STOP_S
         if is_long:
-            for followed in self._followed.values():
-                followed.ticks = []
+            self._seen.forget_ticks()
         try:
             self._look_again()
             self._runner.start(self)
@@ -208,29 +212,34 @@ class Sampler:
 
     def tick_s(self, channel: str) -> float | None:
         """Period of a ticked channel; `None` while it is unknown, or when the counter has fallen silent."""
-        return None if self.is_silent(channel) else self._followed[channel].tracker.tick_s
+        return None if self.is_silent(channel) else self._trackers[channel].tick_s
 
     def is_silent(self, channel: str) -> bool:
         """Whether a ticked channel, when it was read last, had stood still for too long."""
-        return self._followed[channel].tracker.is_silent
+        return self._trackers[channel].is_silent
+
+    def read_s(self, channel: str) -> float | None:
+        """When the last read of a ticked channel that gave a value was begun, or `None`."""
+        return self._trackers[channel].read_s
 
     def is_read_since(self, channel: str, time_s: float) -> bool:
         """Whether a read of a ticked channel was begun after *time_s*, and gave a value."""
-        return self._followed[channel].tracker.is_read_since(time_s)
+        read_s = self.read_s(channel)
+        return read_s is not None and read_s > time_s
 
     def ticks(self, channel: str) -> Sequence[SeenTick]:
         """All ticks of a ticked channel that are still known; the sequence may grow."""
-        return self._followed[channel].ticks
+        return self._seen.ticks(channel)
 
     def count_after(self, channel: str, time_s: float) -> int:
         """Ticks of *channel* that were surely after *time_s*."""
-        ticks = self._followed[channel].ticks
+        ticks = self._seen.ticks(channel)
         first = bisect_right(ticks, time_s, key=lambda tick: tick.time_s)
         return sum(tick.after_s >= time_s for tick in ticks[first:])
 
     def fault_since(self, channel: str, since_s: float) -> str | None:
         """Why the first read of *channel* that failed at or after *since_s* did; or `None`."""
-        faults = tuple(self._faults[channel])
+        faults = self._seen.faults(channel)
         return next((because for time_s, because in faults if time_s >= since_s), None)
 
     def read(self, channel: str) -> Read:
@@ -249,12 +258,12 @@ class Sampler:
     def poll_eagerly(self, channels: Sequence[str]) -> None:
         """See each tick of *channels* as soon as it happens, as a window waits for it."""
         for name in channels:
-            self._followed[name].tracker.poll_eagerly()
+            self._trackers[name].poll_eagerly()
         self._runner.wake()
 
     def poll_normally(self, channels: Sequence[str]) -> None:
         for name in channels:
-            self._followed[name].tracker.poll_normally()
+            self._trackers[name].poll_normally()
 
     def step(self) -> float:
         """Do what is due, if anything is.
@@ -269,18 +278,19 @@ class Sampler:
         except BaseException as error:  # noqa: BLE001  # also SystemExit, of which a thread dies without a word
             self.failure = error
             return math.inf
-        dues_s = [followed.tracker.due_s for followed in self._followed.values()]
+        dues_s = [tracker.due_s for tracker in self._trackers.values()]
         return min((*dues_s, *(chore.due_s for chore in self._chores)), default=math.inf)
 
     def _do_one(self) -> None:
         now_s = self._clock.now_s()
-        for followed in self._followed.values():
-            followed.tracker.update_plan(now_s)
-        following = min(self._followed.values(), key=lambda f: f.tracker.due_s, default=None)
-        if following is not None and following.tracker.due_s <= now_s:
-            self._read(following)
+        for tracker in self._trackers.values():
+            tracker.update_plan(now_s)
+        next_name = min(self._trackers, key=lambda name: self._trackers[name].due_s, default=None)
+        due_s = math.inf if next_name is None else self._trackers[next_name].due_s
+        if next_name is not None and due_s <= now_s:
+            self._read(next_name)
             return
-        room_s = math.inf if following is None else following.tracker.due_s - now_s
+        room_s = due_s - now_s
         for chore in self._chores:
             if chore.due_s <= now_s:
                 if room_s < _CHORE_ROOM_S:
@@ -290,17 +300,17 @@ class Sampler:
                 chore.due_s = self._clock.now_s() + chore.period_s
                 return
 
-    def _read(self, followed: _Followed) -> None:
-        name = followed.name
+    def _read(self, name: str) -> None:
+        tracker = self._trackers[name]
         try:
             read = self.read(name)
         except SensorError as error:
             self._keep_fault(name, error)
-            followed.tracker.skip_to(self._clock.now_s() + _RETRY_S)
+            tracker.skip_to(self._clock.now_s() + _RETRY_S)
             return
-        tick = followed.tracker.see(read)
+        tick = tracker.see(read)
         if tick is not None:
-            followed.keep(tick)
+            self._seen.keep_tick(name, tick)
 
     def _touch(self, channels: Sequence[str]) -> None:
         for name in channels:
@@ -310,4 +320,4 @@ class Sampler:
                 self._keep_fault(name, error)
 
     def _keep_fault(self, channel: str, error: SensorError) -> None:
-        self._faults[channel].append((self._clock.now_s(), str(error)))
+        self._seen.keep_fault(channel, self._clock.now_s(), str(error))

@@ -136,9 +136,10 @@ class TickTracker:
         slow_s = 0.0 if self.tick_s is None else 4 * self.tick_s
         return self._last is not None and self._last.ended_s - self._moved_s > max(SILENT_S, slow_s)
 
-    def is_read_since(self, time_s: float) -> bool:
-        """Whether a read was begun after *time_s*, and gave a value."""
-        return self._last is not None and self._last.started_s > time_s
+    @property
+    def read_s(self) -> float | None:
+        """When the last read that gave a value was begun, or `None`."""
+        return None if self._last is None else self._last.started_s
 
     def skip_to(self, due_s: float) -> None:
         """Ask for no read before *due_s*: the last one failed."""

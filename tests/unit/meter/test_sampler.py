@@ -97,7 +97,7 @@ def test_history_does_not_grow_without_end(
     monkeypatch: pytest.MonkeyPatch, limit: int, tick_count: int
 ) -> None:
     """Of a long history only each second tick is kept, and the newest all."""
-    monkeypatch.setattr("pytest_energy.meter.sampler._HISTORY_TICKS", limit)
+    monkeypatch.setattr("pytest_energy.meter.seen._HISTORY_TICKS", limit)
     bench = Bench(0.02, call_s=(1e-5, 2e-5))
     sampler = sampler_over(bench)
     bench.clock.sleep_s(0.02 * tick_count)

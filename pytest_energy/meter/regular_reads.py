@@ -1,0 +1,66 @@
+"""Reads of a counter that doesn't tick, at a fixed rate; each is a tick.
+
+Rule 1: when each read was made is known, whenever it was due.
+Rule 2: the reads keep to no beat. Whoever looks at ticks takes those that keep to one back to it, and these
+        times are right as they are.
+"""
+
+import math
+
+from pytest_energy.meter.ticks import Read, SeenTick
+
+COUNTER_AGE_S = 1e-3
+"""RAPL is updated about every millisecond (Intel SDM, volume 3B, section 16.10): a value is up to so old."""
+
+# By so much of the period the reads are spread around their beat, as multiples of the golden ratio: more than
+# a counter's age, by which a tick's time is uncertain, and too little to be taken for two periods.
+_SPREAD_SHARE = 0.2
+_GOLDEN_SHARE = (math.sqrt(5) - 1) / 2
+
+
+class RegularReads:
+    """Plans the reads of one counter, as a `TickTracker` does for one that ticks."""
+
+    is_silent = False
+
+    def __init__(self, now_s: float, period_s: float) -> None:
+        self.tick_s: float | None = period_s
+        self.due_s = self._beat_s = now_s
+        self._period_s, self._dither = period_s, 0.0
+        self._last: Read | None = None
+
+    def see(self, read: Read) -> SeenTick:
+        """The tick that *read* is."""
+        last, self._last = self._last, read
+        self._plan(read.ended_s)
+        after_s = read.started_s - COUNTER_AGE_S
+        tick = SeenTick(
+            time_s=(after_s + read.ended_s) / 2,
+            joules=read.joules,
+            spread_s=math.hypot(read.call_s, COUNTER_AGE_S) / math.sqrt(12),
+            after_s=after_s,
+            before_s=read.ended_s,
+        )
+        return tick if last is None else tick.later_than(last.middle_s - COUNTER_AGE_S / 2)
+
+    def _plan(self, now_s: float) -> None:
+        missed = max(0, math.floor((now_s - self._beat_s) / self._period_s))
+        self._beat_s += (missed + 1) * self._period_s
+        self._dither = (self._dither + _GOLDEN_SHARE) % 1.0
+        self.due_s = max(now_s, self._beat_s + (self._dither - 0.5) * _SPREAD_SHARE * self._period_s)
+
+    @property
+    def read_s(self) -> float | None:
+        return None if self._last is None else self._last.started_s
+
+    def skip_to(self, due_s: float) -> None:
+        self.due_s = self._beat_s = due_s
+
+    def update_plan(self, now_s: float) -> None:
+        """Nobody's waiting changes it."""
+
+    def poll_eagerly(self) -> None:
+        """The rate is fixed."""
+
+    def poll_normally(self) -> None:
+        """The rate is fixed."""

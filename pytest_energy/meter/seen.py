@@ -1,0 +1,58 @@
+"""What a sampler has seen: the ticks of its channels, and the reads that failed."""
+
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from typing import Protocol
+
+from pytest_energy.meter.ticks import SeenTick
+
+_HISTORY_TICKS = 1 << 16
+_RECENT_TICKS = 1 << 12
+_FAULTS = 64
+
+
+class Seen(Protocol):
+    """A sampler's memory. The sampler's thread writes it, others read."""
+
+    def keep_tick(self, channel: str, tick: SeenTick) -> None: ...
+
+    def keep_fault(self, channel: str, time_s: float, because: str) -> None: ...
+
+    def ticks(self, channel: str) -> Sequence[SeenTick]:
+        """Ticks of *channel* that are still known, in order; the sequence may grow."""
+        ...
+
+    def faults(self, channel: str) -> tuple[tuple[float, str], ...]:
+        """The last reads of *channel* that failed: when, and why."""
+        ...
+
+    def forget_ticks(self) -> None:
+        """Know of no tick: what was seen is long ago."""
+        ...
+
+
+class SeenLately:
+    """The last ticks, and of a very long history each second one: memory doesn't grow without end."""
+
+    def __init__(self) -> None:
+        self._ticks: defaultdict[str, list[SeenTick]] = defaultdict(list)
+        self._faults: defaultdict[str, deque[tuple[float, str]]] = defaultdict(lambda: deque(maxlen=_FAULTS))
+
+    def keep_tick(self, channel: str, tick: SeenTick) -> None:
+        ticks = self._ticks[channel]
+        ticks.append(tick)
+        if len(ticks) > _HISTORY_TICKS:
+            # A new list: somebody may be looking at the old one.
+            self._ticks[channel] = [*ticks[:-_RECENT_TICKS:2], *ticks[-_RECENT_TICKS:]]
+
+    def keep_fault(self, channel: str, time_s: float, because: str) -> None:
+        self._faults[channel].append((time_s, because))
+
+    def ticks(self, channel: str) -> Sequence[SeenTick]:
+        return self._ticks[channel]
+
+    def faults(self, channel: str) -> tuple[tuple[float, str], ...]:
+        return tuple(self._faults[channel])
+
+    def forget_ticks(self) -> None:
+        self._ticks.clear()
