@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
+from pytest_energy.baselines.topology import KEY_LENGTH, channels_text
 from pytest_energy.counts import Counts, Kind
 from pytest_energy.errors import NotComparable
 from pytest_energy.model import Machine, Provenance, Record
@@ -39,9 +40,6 @@ _NOISE = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _KEY_PART_LENGTH = 40
-# A machine's folder has its key for a name: `_NAME_LENGTH` of store.py, which cuts longer ones.
-_KEY_LENGTH = 120
-
 COUNTS_PREFIX = "counts_"
 """What the keys of records begin with that have counts and no joules: no machine has such a key."""
 
@@ -86,7 +84,7 @@ def fingerprint(
     if sensors:
         fixed |= {"sensors": sensors, "provenance": provenance.value}
     return Machine(
-        key=key[:_KEY_LENGTH].rstrip("-") or "unknown",
+        key=key[:KEY_LENGTH].rstrip("-") or "unknown",
         fixed=fixed,
         varying={name: value for name, value in variable.items() if name not in fixed},
     )
@@ -129,13 +127,12 @@ def differences(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, tup
 
 def comparable_facts(record: Record) -> dict[str, str]:
     """What must be equal for the ratio of two records to mean something: name to value."""
-    channels = sorted({name for reading in record.rounds for name in reading.channels})
     return {
         **record.workload,  # first: a setting of an engine must not hide a fact of the machine
         **record.machine.fixed,
         "provenance": record.provenance.value,
         "samples": "not given" if record.samples is None else str(record.samples),
-        "channels": ", ".join(channels) or "none",
+        "channels": channels_text({name for reading in record.rounds for name in reading.channels}),
     }
 
 

@@ -10,7 +10,7 @@ from pytest_energy.meter import quality
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.device_monitor import DEVICE_LOOK_S, DeviceMonitor
 from pytest_energy.meter.host_usage import HOST_LOOK_S, HostMonitor, LinuxSystem, System
-from pytest_energy.meter.protocol import OpenWindow
+from pytest_energy.meter.protocol import OpenWindow, StagedWindow
 from pytest_energy.meter.rest import IDLE_S, at_rest, mean_power_w
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
 from pytest_energy.meter.waiting import QuietSpans, slowest_tick_s
@@ -137,13 +137,19 @@ class LiveMeter:
         return tuple(c for c in self._channels if domains is None or c.domain in domains)
 
     def open(self, test_id: str, *, domains: frozenset[Domain] | None = None) -> OpenWindow:
+        window = self.stage(test_id, domains=domains)
+        window.get_ready()
+        window.start()
+        return window
+
+    def stage(self, test_id: str, *, domains: frozenset[Domain] | None = None) -> StagedWindow:
+        """See `StagedMeter`."""
         self.start()
         last, channels = self._last, self._of(domains)
         if last is not None:
             last.abandon(f"it was still open when {test_id} opened another window")
         reason = None if channels else _why_no_channel(domains, self._channels)
         self._last = window = LiveWindow(self._instruments, channels, reason)
-        window.begin()
         return window
 
     def adopt(self, pids: Iterable[int], *, on: Collection[str] = ()) -> None:

@@ -92,3 +92,38 @@ class Meter(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class StagedWindow(OpenWindow, Protocol):
+    """A window that begins and ends in steps, so that windows on several machines do so together.
+
+    In order: `get_ready`, `start`, the work, `stop`, `end_watch`, `close`. `close` alone does the last three.
+    """
+
+    def get_ready(self) -> None:
+        """Wait until the time before the window is known to be quiet."""
+        ...
+
+    def start(self) -> None:
+        """Take the edge where the window begins, without a wait."""
+        ...
+
+    def stop(self) -> None:
+        """Take the edge where it ends, without a wait."""
+        ...
+
+    def end_watch(self) -> None:
+        """Stop what watches the devices beside the counters."""
+        ...
+
+    def abandon(self, because: str) -> None:
+        """End the window without a wait; its reading is void."""
+        ...
+
+
+class StagedMeter(Meter, Protocol):
+    """A meter whose windows begin and end in steps."""
+
+    def stage(self, test_id: str, *, domains: frozenset[Domain] | None = None) -> StagedWindow:
+        """As `open`, but the window has not begun: only the quiet before it counts from now on."""
+        ...

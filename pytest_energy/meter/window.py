@@ -6,6 +6,8 @@ Rule 3: the time around an outermost window is quiet, because opening and closin
         that is opened right after another was closed needs no wait.
 Rule 4: a random delay of up to a tick comes before each window, so that rounds aren't locked to the ticks.
 Rule 5: without a ticked channel nothing waits.
+Rule 6: beginning and ending go in steps, none of which waits where another could have waited before, so that
+        windows on several machines begin and end together: first all wait, then all take their edge.
 """
 
 import math
@@ -108,6 +110,15 @@ class LivePhase:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """What the monitors saw of a window, taken just after its stop."""
+
+    cpu: CpuTime
+    devices: Mapping[str, DeviceHistory]
+    after: TimeMark
+
+
 class LiveWindow:
     """One outermost window, whose reading will be void if there is a reason from the start."""
 
@@ -123,44 +134,62 @@ class LiveWindow:
         self._reading: Reading | None = None
         self._opened_s = self._clock.now_s()
         self._start = Edge(self._opened_s, {})
+        self._stop: Edge | None = None
+        self._watched: _Watched | None = None
         self._before = TimeMark.now(self._clock)
+        self._is_back_to_back = self._is_right_after_another()
+        self._quiet_since_s: float | None = None
+        if not self._is_dead() and self._ticked and self._void_because is None:
+            self._quiet_since_s = self._quiet_so_far_s()
 
-    def begin(self) -> None:
-        """Wait for quiet, then start."""
+    def get_ready(self) -> None:
+        """Wait until the time before now is known to be quiet, and have the monitors watch."""
         instruments = self._instruments
         if self._is_dead():
             return
-        quiet_since_s = self._wait_for_quiet() if self._ticked else None
+        self._wait_for_quiet()
         if self._void_because is None:
             instruments.devices.open(channel.name for channel in self._channels)
         instruments.host.open()
+
+    def start(self) -> None:
+        """Begin now; `get_ready` was called."""
+        if self._is_dead():
+            return
         self._before = TimeMark.now(self._clock)
-        instruments.synchronize()
+        self._instruments.synchronize()
         self._start = start_now(self._read_edge_channels, self._clock)
-        if quiet_since_s is not None:
-            self._quiet.add(quiet_since_s, self._start.time_s)
+        if self._quiet_since_s is not None:
+            self._quiet.add(self._quiet_since_s, self._start.time_s)
 
     def _is_dead(self) -> bool:
         """Whether nobody reads the counters. Then this window doesn't: a forked child might wait for ever."""
         self._void(because := self._sampler.why_dead())
         return because is not None
 
-    def _wait_for_quiet(self) -> float | None:
-        """Wait until the time before now is quiet, and a moment more.
+    @property
+    def _tick_s(self) -> float:
+        return slowest_tick_s(self._sampler, self._ticked) or 0.0
 
-        Returns:
-            Since when it has been quiet, or `None` if the channels can't be followed.
-        """
-        if self._void_because is not None:
-            return None
-        tick_s, quiet_since_s = slowest_tick_s(self._sampler, self._ticked) or 0.0, self._quiet.until_s
-        is_back_to_back = self._clock.now_s() - quiet_since_s <= _BACK_TO_BACK_SHARE * tick_s
-        if not (is_back_to_back and self._quiet.names >= {channel.name for channel in self._ticked}):
-            self._instruments.synchronize()
-            quiet_since_s = self._clock.now_s()
-            self._wait_for_ticks(quiet_since_s)
-        self._clock.sleep_s(self._instruments.rng.random() * tick_s)
-        return quiet_since_s
+    def _is_right_after_another(self) -> bool:
+        since_s = self._clock.now_s() - self._quiet.until_s
+        is_near = since_s <= _BACK_TO_BACK_SHARE * self._tick_s
+        return is_near and self._quiet.names >= {channel.name for channel in self._ticked}
+
+    def _quiet_so_far_s(self) -> float:
+        """Since when it has been quiet: the end of a window right before this one, or now."""
+        if self._is_back_to_back:
+            return self._quiet.until_s
+        self._instruments.synchronize()
+        return self._clock.now_s()
+
+    def _wait_for_quiet(self) -> None:
+        """Wait until two ticks of quiet have been seen, and a moment more."""
+        if self._quiet_since_s is None:
+            return
+        if not self._is_back_to_back:
+            self._wait_for_ticks(self._quiet_since_s)
+        self._clock.sleep_s(self._instruments.rng.random() * self._tick_s)
 
     def _wait_for_ticks(self, since_s: float) -> None:
         why_not_ticked = wait_for_ticks(self._sampler, self._clock, self._ticked, since_s, self._why_faulty)
@@ -210,22 +239,32 @@ class LiveWindow:
             self._instruments.devices.abandon()
             self._reading = self._void_reading(self._clock.now_s())
 
-    def close(self) -> Reading:
-        if self._reading is None:
+    def stop(self) -> None:
+        """Take the end of the window now; `close` makes the reading."""
+        if self._stop is None and self._reading is None:
             self._instruments.synchronize()
-            stop = stop_now(self._read_edge_channels, self._clock)
-            because = self._sampler.why_dead()
-            if because is None:
-                self._reading = self._close_at(stop)
+            self._stop = stop_now(self._read_edge_channels, self._clock)
+
+    def end_watch(self) -> None:
+        """Stop the monitors, just after the stop."""
+        if self._stop is not None and self._watched is None and not self._is_dead():
+            self._watched = _Watched(
+                self._instruments.host.close(), self._instruments.devices.close(), TimeMark.now(self._clock)
+            )
+
+    def close(self) -> Reading:
+        self.stop()
+        self.end_watch()
+        if self._reading is None:
+            if self._stop is None or self._watched is None:
+                self.abandon("nobody reads the counters")
             else:
-                self.abandon(because)
+                self._reading = self._close_at(self._stop, self._watched)
         return self._reading or self._void_reading(self._clock.now_s())
 
-    def _close_at(self, stop: Edge) -> Reading:
-        cpu = self._instruments.host.close()
-        devices = self._instruments.devices.close()
-        after, stop_s = TimeMark.now(self._clock), stop.time_s
-        self._void(quality.why_clock_is_wrong(self._start.time_s, stop_s, self._before, after))
+    def _close_at(self, stop: Edge, watched: _Watched) -> Reading:
+        cpu, devices, stop_s = watched.cpu, watched.devices, stop.time_s
+        self._void(quality.why_clock_is_wrong(self._start.time_s, stop_s, self._before, watched.after))
         self._void(self._why_faulty())
         if self._void_because is None and self._ticked:
             self._wait_for_ticks(stop_s)

@@ -65,6 +65,16 @@ class Channel:
         """The domain of the channel that is called *name*."""
         return Domain(name.partition(":")[0])
 
+    @staticmethod
+    def place_of(name: str) -> tuple[str, str | None]:
+        """What the channel *name* is called on its own machine, and that machine's name if it isn't this one.
+
+        >>> Channel.place_of("gpu:0@node-b"), Channel.place_of("gpu:0")
+        (('gpu:0', 'node-b'), ('gpu:0', None))
+        """
+        local, _, node = name.partition("@")
+        return local, node or None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SensorStatus:

@@ -1,0 +1,1 @@
+"""Several machines and processes in one reading."""
