@@ -64,7 +64,8 @@ _OF_SUMMARY = documents.Summary.__struct_fields__
 _OF_BUDGET = ("budget_j", "budget_per_sample_j", "budget_per_token_j")
 
 _LEFT_OUT_WHERE_EMPTY = {
-    *("output_tokens", "workload", "engine_settings", "saturated_because", "confirming_count"),
+    *("output_tokens", "workload", "engine_settings", "saturated_because", "slo_missed_because"),
+    "confirming_count",
     *("quiet_power_w", "temperatures_c", "ready_power", "session"),
     *("resting_channels", "estimated_channels", "device_use", "missing_domains", "counts", "most"),
     "predictions",

@@ -180,6 +180,8 @@ class Record(
         workload: What else the work is made of: records of other work are not comparable.
         engine_settings: How the work is done: a difference may explain a change.
         saturated_because: Why the server did not keep up with its load; omitted if it did.
+        slo_missed_because: Why too few answers were within the limits of latency; omitted if enough were,
+            or if the test set no share.
         warmup_count: Rounds that were run first and dropped.
         confirming_count: How many of the last rounds are a second batch; omitted if none is.
         joined_as: How the record came into its baseline, where that matters: as an improvement, or as the
@@ -210,6 +212,7 @@ class Record(
     workload: ByName[Text] | None = None
     engine_settings: ByName[Text] | None = None
     saturated_because: Sentence | None = None
+    slo_missed_because: Sentence | None = None
     warmup_count: CountFrom0
     confirming_count: CountFrom1 | None = None
     joined_as: JoinedAs | None = None

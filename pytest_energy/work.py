@@ -30,6 +30,7 @@ class WorkDescription:
         workload: Further facts of the work, name to value: records of other work are not comparable.
         engine_settings: How the work is done, name to value: a difference may explain a change of the joules.
         saturated_because: Why a server did not keep up with its load, or `None`.
+        slo_missed_because: Why too few answers were within the test's limits of latency, or `None`.
         metrics: What can be computed from a record that has no metrics of the work yet.
     """
 
@@ -38,6 +39,7 @@ class WorkDescription:
     workload: Mapping[str, str] = field(default_factory=dict)
     engine_settings: Mapping[str, str] = field(default_factory=dict)
     saturated_because: str | None = None
+    slo_missed_because: str | None = None
     metrics: Callable[[Record], Metrics] = lambda _: Metrics()
 
 

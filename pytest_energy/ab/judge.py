@@ -118,6 +118,11 @@ def judge_pairs(
         return problem
     for rounds in blocks:
         before, after = judgements_of(rounds, names)
+        if before.record.slo_missed_because is not None:  # at other latencies fewer joules are no saving
+            before = replace(before, verdict=Verdict.NOT_COMPARABLE)
+        for name, judgement in zip(names, (before, after), strict=True):
+            if judgement.record.slo_missed_because is not None:
+                return _unusable(after, name, judgement, look.counted)
         if policy.is_by_counts:
             return in_words(decide_counts(look.counted, after.record), revision(*names))
         for name, judgement in zip(names, (before, after), strict=True):

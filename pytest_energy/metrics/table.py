@@ -225,6 +225,13 @@ _TIMES = (
         meaning="answers per second that keep the limits",
     ),
     _unranked(
+        name="slo_share",
+        unit="1",
+        source=_OURS,
+        formula="answers within all limits of latency / answers",
+        meaning="share of answers that keep the limits",
+    ),
+    _unranked(
         name="queue_depth",
         unit="1",
         source="vLLM, `vllm:num_requests_waiting`",

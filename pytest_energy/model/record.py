@@ -43,6 +43,7 @@ class Record:
         joined_as: How it came into its baseline, if as an improvement or as the first of a new level.
         saturated_because: Why a server did not keep up with its load, so that the joules are those of no
             rate that could be asked of it again; or `None`.
+        slo_missed_because: Why too few answers were within the test's limits of latency, or `None`.
         missing_domains: Domains that were at work and whose joules are not in the rounds'.
         void_because: Why the rounds must not be used, or `None`.
         unmeasured_because: Why there are no rounds that count, or `None`.
@@ -71,6 +72,7 @@ class Record:
     sensors: tuple[SensorStatus, ...] = ()
     joined_as: JoinedAs | None = None
     saturated_because: str | None = None
+    slo_missed_because: str | None = None
     missing_domains: tuple[Domain, ...] = ()
     void_because: str | None = None
     unmeasured_because: str | None = None

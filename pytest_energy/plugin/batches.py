@@ -48,6 +48,7 @@ def joined(first: Record, second: Record) -> Record:
             if metrics.get(name) is None
         },
         saturated_because=first.saturated_because or second.saturated_because,
+        slo_missed_because=first.slo_missed_because or second.slo_missed_because,
         counts=first.counts,
     )
 

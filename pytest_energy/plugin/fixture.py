@@ -199,7 +199,8 @@ class Energy(Guarded):
             burstiness: 1 is a Poisson process, infinity a constant gap.
             concurrency: Most requests in flight at once; with an infinite rate a closed loop.
             seed: Seed of the schedule.
-            slo: Limits of latency, for the goodput.
+            slo: Limits of latency, for the goodput. With `least_share=` the test fails if a smaller share of
+                answers keeps them, whatever its joules are.
 
         Returns:
             Results of the last round: latencies, tokens, cache hits.

@@ -449,6 +449,7 @@ class Measurement:
             idle_power_w=self.run.meter.idle_power_w() if rounds else None,
             sensors=self.run.statuses,
             saturated_because=description.saturated_because,
+            slo_missed_because=description.slo_missed_because,
             void_because=next((r.void_because for r in rounds if r.void_because is not None), None),
             unmeasured_because=None if rounds else self._unmeasured_because,
         )

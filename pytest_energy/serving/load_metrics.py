@@ -15,11 +15,12 @@ from pytest_energy.metrics import generative
 from pytest_energy.metrics.evaluation import Metrics, evaluated, known
 from pytest_energy.model import Record
 from pytest_energy.serving.engines.protocol import DecoderShape, EngineFacts
-from pytest_energy.serving.load_result import LoadResult
+from pytest_energy.serving.load_result import LoadResult, percentile
 from pytest_energy.serving.slo import Slo
+from pytest_energy.units import to_text
 
 _TIMES_ABSENT = {
-    "goodput": "no limits of latency were given: energy.requests(slo=...)",
+    **dict.fromkeys(("goodput", "slo_share"), "no limits of latency were given: energy.requests(slo=...)"),
     "queue_depth": "the engine does not report how many requests wait",
 }
 _VRAM_ABSENT = "the engine runs without a GPU, so there is no GPU memory to compare with"
@@ -72,6 +73,7 @@ def timing_metrics(loads: Sequence[LoadResult], *, slo: Slo | None = None) -> Me
         "achieved_rate": fmean(load.achieved_rate for load in loads),
         "output_token_rate": fmean(load.output_token_rate for load in loads),
         "goodput": None if slo is None else fmean(load.goodput(slo) for load in loads),
+        "slo_share": None if slo is None else pooled.kept_count(slo) / len(pooled.served),
         "queue_depth": max(known_depths) if len(known_depths) == len(depths) else None,
         "lateness_p50_s": lateness.p50_s,
         "lateness_p99_s": lateness.p99_s,
@@ -83,6 +85,23 @@ def timing_metrics(loads: Sequence[LoadResult], *, slo: Slo | None = None) -> Me
             figures[f"{name}_{point}"] = None if times is None else getattr(times, point)
     absent = [name for name, value in figures.items() if value is None]
     return Metrics(figures, {name: _TIMES_ABSENT.get(name, "every answer has one token") for name in absent})
+
+
+def why_slo_missed(loads: Sequence[LoadResult], slo: Slo | None) -> str | None:
+    """Why the answers of *loads* fail their test: the share, then the times; `None` if they don't."""
+    served = [request for load in loads for request in load.served]
+    if slo is None or slo.least_share is None or not served:
+        return None
+    kept_count = sum(load.kept_count(slo) for load in loads)
+    if kept_count >= slo.least_share * len(served):
+        return None
+    times = ", ".join(
+        f"{name} p99 {to_text(percentile(times_s, 0.99), 's', digits=3)}, limit {to_text(limit_s, 's')}"
+        for name, limit_s in slo.limits_s.items()
+        if (times_s := [t for one in served if (t := getattr(one, f"{name}_s")) is not None])
+    )
+    share, wanted = (f"{100 * part:.4g} %" for part in (kept_count / len(served), slo.least_share))
+    return f"{share} of {len(served)} answers were within the latency limits, {wanted} wanted; {times}"
 
 
 def token_metrics(record: Record, loads: Sequence[LoadResult]) -> Metrics:

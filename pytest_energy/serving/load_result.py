@@ -183,11 +183,13 @@ class LoadResult:
         Source:
             `vllm bench serve --goodput`: good answers / duration of the load.
         """
-        return self._per_second(
-            sum(
-                slo.is_kept(ttft_s=request.ttft_s, tpot_s=request.tpot_s, e2e_s=request.e2e_s)
-                for request in self.served
-            )
+        return self._per_second(self.kept_count(slo))
+
+    def kept_count(self, slo: Slo) -> int:
+        """Answers that keep *slo*."""
+        return sum(
+            slo.is_kept(ttft_s=request.ttft_s, tpot_s=request.tpot_s, e2e_s=request.e2e_s)
+            for request in self.served
         )
 
     @property

@@ -22,7 +22,12 @@ from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import Engine
 from pytest_energy.serving.load import Milestone, Prompt, Prompts, serve
 from pytest_energy.serving.load_counts import load_counts
-from pytest_energy.serving.load_metrics import generative_metrics, timing_metrics, token_metrics
+from pytest_energy.serving.load_metrics import (
+    generative_metrics,
+    timing_metrics,
+    token_metrics,
+    why_slo_missed,
+)
 from pytest_energy.serving.load_result import LoadResult
 from pytest_energy.serving.prompts import PromptSet, prompts_digest
 from pytest_energy.serving.slo import Slo
@@ -167,7 +172,7 @@ class LoadWork:
         plan: What is asked.
         has_warm_up: The first load isn't measured, and decides which part counts.
         first_index: Rounds that an earlier run of the test has had; their prompts may be in a cache.
-        slo: Limits of latency, for the goodput.
+        slo: Limits of latency, for the goodput, and the share of answers that must keep them.
         loop_factory: Makes the event loop of each load; see `serve`.
         loads: Those so far, warm-up included.
     """
@@ -302,6 +307,7 @@ class LoadWork:
             workload={**self.plan.workload(prompts, output_tokens), "counted": counted},
             engine_settings={**facts.tuning, **versions},
             saturated_because=because if is_saturated else None,
+            slo_missed_because=why_slo_missed(self.newest(round_count), self.slo),
             metrics=self.metrics,
         )
 

@@ -62,6 +62,17 @@ class Saturated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SloMissed:
+    """Too few answers within the limits of latency; it needs no joules, and fails whatever they are.
+
+    *because* holds the share, and behind `; ` the times.
+    """
+
+    verdict: ClassVar = Verdict.OVER_BUDGET
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgainstBudget:
     """Joules compared with a budget of *limit_j* for one *unit*.
 
@@ -272,7 +283,8 @@ class OtherWork:
 
 Unusable = Void | Unmeasured | OnlyEstimated
 OfCounts = AgainstCounts | NoCounts | NoCountsBaseline | OtherWork
-Finding = Unusable | Saturated | AgainstBudget | NoBaseline | FactsDiffer | NoSuchJoules | Compared | OfCounts
+OfLoad = Saturated | SloMissed
+Finding = Unusable | OfLoad | AgainstBudget | NoBaseline | FactsDiffer | NoSuchJoules | Compared | OfCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

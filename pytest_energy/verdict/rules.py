@@ -6,6 +6,7 @@ Rule 2: of what a budget and a baseline say, the worse counts, so that a verdict
 Rule 3: where counts are compared, joules are held against a budget alone; elsewhere counts are shown beside
     them, and no verdict hangs on them.
 Rule 4: a load that its server did not keep up with is `saturated`: shown, and held against nothing.
+Rule 5: answers past the limits of latency fail their test, whatever its joules are and even without any.
 """
 
 import math
@@ -41,6 +42,7 @@ from pytest_energy.verdict.findings import (
     OfCounts,
     OnlyEstimated,
     Saturated,
+    SloMissed,
     Unit,
     Unmeasured,
     Unusable,
@@ -97,7 +99,7 @@ def decide(
         findings.sort(key=lambda one: (isinstance(one, NoBaseline), SEVERITY[one.verdict].of_findings))
     return Decision(
         record=record,
-        findings=tuple(findings),
+        findings=(*_missed_slo(record), *findings),
         budget=budget,
         summary=summary_of(record) if has_joules(record) else None,
         readings=record.usable_rounds if isinstance(unjudged, Saturated | None) else (),
@@ -105,6 +107,11 @@ def decide(
         unchecked=(*_unchecked(findings, history, count_history, budget),),
         counts_comparison=of_counts.comparison if isinstance(of_counts, AgainstCounts) else None,
     )
+
+
+def _missed_slo(record: Record) -> Iterator[SloMissed]:
+    if record.slo_missed_because is not None:
+        yield SloMissed(because=record.slo_missed_because)
 
 
 def _by_counts(

@@ -29,6 +29,7 @@ from pytest_energy.verdict.findings import (
     OfCounts,
     OnlyEstimated,
     Saturated,
+    SloMissed,
     Unmeasured,
     Void,
 )
@@ -199,6 +200,17 @@ def _saturated(finding: Saturated, subject: Subject) -> Paragraph:
     return Paragraph(
         headline=f"saturated, so not compared: {finding.because}",
         advice="Lower the request rate. If the server kept up with this rate before, it has become slower.",
+        details=(subject.energy,),
+    )
+
+
+@_paragraph.register
+def _slo_missed(finding: SloMissed, subject: Subject) -> Paragraph:
+    share, _, times = finding.because.partition("; ")
+    return Paragraph(
+        headline=share,
+        cause=times,
+        advice="Lower the request rate, make answers faster, or change slo= in the test.",
         details=(subject.energy,),
     )
 

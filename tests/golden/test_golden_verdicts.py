@@ -134,6 +134,17 @@ UNUSABLE: Mapping[str, Case] = {
     "a void estimate": lambda: decided(estimated(void_because="half the CPU time was others'")),
     "saturated": lambda: decided(replace(noted(), saturated_because="90 answers to\n160 requests")),
 }
+SLO = "97.19 % of 320 answers were within the latency limits, 99 % wanted; ttft p99 312 ms, limit 200 ms"
+
+LATENCIES: Mapping[str, Case] = {
+    "past their limits": lambda: decided(replace(record(), slo_missed_because=SLO), baseline()),
+    "past their limits, with a regression": lambda: decided(
+        replace(record(energy_j=120.0), slo_missed_because=SLO), baseline()
+    ),
+    "past their limits, nothing measured": lambda: decided(
+        replace(unmeasured(Provenance.MEASURED), slo_missed_because=SLO)
+    ),
+}
 
 BUDGETS: Mapping[str, Case] = {
     "over": lambda: decided(record(), budget=Budget(budget_j=50.0)),
@@ -290,6 +301,7 @@ def words(name: str, judgement: Judgement) -> str:
     ("name", "cases", "reference"),
     [
         ("unusable", UNUSABLE, THE_BASELINE),
+        ("latencies", LATENCIES, THE_BASELINE),
         ("budgets", BUDGETS, THE_BASELINE),
         ("nothing_to_compare", NOTHING_TO_COMPARE, THE_BASELINE),
         ("compared", COMPARED, THE_BASELINE),
@@ -316,6 +328,7 @@ def check(name: str, text: str) -> None:
 def failures() -> dict[str, Judgement]:
     """Each case that fails its test, in words."""
     groups: tuple[tuple[Mapping[str, Case], Reference], ...] = (
+        (LATENCIES, THE_BASELINE),
         (BUDGETS, THE_BASELINE),
         (COMPARED, THE_BASELINE),
         (COUNTS, THE_BASELINE),
@@ -350,6 +363,6 @@ def test_a_failure_is_four_lines_with_the_number_first(name: str) -> None:
 
 def test_every_kind_of_finding_is_in_words() -> None:
     """No finding is without a golden text."""
-    groups = (UNUSABLE, BUDGETS, NOTHING_TO_COMPARE, COMPARED, COUNTS, REVISIONS)
+    groups = (UNUSABLE, LATENCIES, BUDGETS, NOTHING_TO_COMPARE, COMPARED, COUNTS, REVISIONS)
     decisions = [decision() for group in groups for decision in group.values()]
     assert {type(finding) for decision in decisions for finding in decision.findings} == {*get_args(Finding)}

@@ -112,3 +112,18 @@ def test_a_channel_that_is_not_here_is_an_error(project: Project) -> None:
         else:
             assert run.test()["verdict"] == verdict
             assert "this run does not measure gpu:0" in run.test()["reason"]
+
+
+def test_answers_past_their_limits_fail_the_test(project: Project) -> None:
+    """The joules are within the budget; of the answers none is: the verdict, the number first, what to do."""
+    slo = "output_tokens=3, slo=Slo(e2e_s=1e-9, least_share=0.5)"
+    imports = "from pytest_energy.serving import Slo\n"
+    project.write(imports + ENGINE.format(missing=0).replace("output_tokens=3", slo))
+    project.replay({"test_work": [9.9, 10.0, 10.1, 9.95, 10.05]})
+    run = project.run()
+    run.result.assert_outcomes(failed=1)
+    entry = run.test()
+    assert entry["verdict"] == "over-budget"
+    share = entry["slo_missed_because"].partition(";")[0]
+    assert share == "0 % of 10 answers were within the latency limits, 50 % wanted"
+    assert entry["metrics"]["slo_share"] == 0

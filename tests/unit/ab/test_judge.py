@@ -190,6 +190,25 @@ def test_a_side_that_fell_behind_its_load_is_held_against_nothing() -> None:
         assert result.comparison is None
 
 
+def test_a_side_past_its_latency_limits_has_no_ratio() -> None:
+    """Fewer joules at longer latencies are no saving; only the side that is judged fails the test."""
+    what = taken(100.0, 50.0)
+    before, after = what.ended
+    for ended, verdict in (
+        ((_missed(before), after), Verdict.NOT_COMPARABLE),
+        ((before, _missed(after)), Verdict.OVER_BUDGET),
+    ):
+        result = judgement(replace(what, ended=ended))
+        assert result.verdict is verdict
+        assert "97 % of 320 answers" in result.reason
+        assert result.comparison is None
+
+
+def _missed(done: FinishedTest) -> FinishedTest:
+    because = "97 % of 320 answers"
+    return changed(done, verdict=Verdict.OVER_BUDGET, reason=because, slo_missed_because=because)
+
+
 def _saturated(done: FinishedTest) -> FinishedTest:
     reason = "saturated: 90 answers to 160 requests"
     return changed(done, verdict=Verdict.SATURATED, reason=reason)

@@ -113,6 +113,7 @@ FULL = replace(
             "gpu:0": ReadyPower(power_w=121.3, temperature_c=41.0, slope_w_per_k=0.6, uncertainty_w=0.4)
         },
         saturated_because="requests under way grew by 40 of 100 arrivals",
+        slo_missed_because="97 % of 320 answers",
         missing_domains=(Domain.CPU,),
         counts=replace(COUNTS, is_piece=True),
         predictions={

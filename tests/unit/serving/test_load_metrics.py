@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_energy.errors import NotMeasurable
+from pytest_energy.errors import NotMeasurable, SettingsError
 from pytest_energy.metrics import generative
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import CacheCounters, DecoderShape, EngineFacts
@@ -15,6 +15,7 @@ from pytest_energy.serving.load_metrics import (
     request_macs,
     timing_metrics,
     token_metrics,
+    why_slo_missed,
 )
 from pytest_energy.serving.load_result import LoadResult, Served
 from pytest_energy.serving.slo import Slo
@@ -133,7 +134,7 @@ def test_timing_metrics_name_their_unit_and_keep_what_is_absent() -> None:
     assert metrics.values["tpot_p99_s"] == pytest.approx(0.25)
     assert metrics.values["e2e_p90_s"] == pytest.approx(1.0)
     assert metrics.values["achieved_rate"] == pytest.approx(4 / 3)
-    assert set(metrics.absent) == {"goodput", "queue_depth"}
+    assert set(metrics.absent) == {"goodput", "slo_share", "queue_depth"}
     metrics = timing_metrics([load(output_tokens=1)])
     assert metrics.values["tpot_p50_s"] is None
     assert "one token" in metrics.absent["tpot_p50_s"]
@@ -143,6 +144,26 @@ def test_goodput_counts_the_answers_within_the_limits() -> None:
     """All within a generous limit, none within a mean one."""
     assert timing_metrics([load()], slo=Slo(e2e_s=9.0)).values["goodput"] == pytest.approx(4 / 3)
     assert timing_metrics([load()], slo=Slo(e2e_s=0.1)).values["goodput"] == 0
+
+
+def test_the_share_of_answers_within_the_limits() -> None:
+    """Of all answers of all loads; only a share below the wanted one is a miss, and its reason has both."""
+    loads = [load(), load(output_tokens=1)]
+    slo = Slo(e2e_s=0.9, least_share=0.5)
+    assert timing_metrics(loads, slo=slo).values["slo_share"] == 0.5
+    assert why_slo_missed(loads, slo) is None
+    assert why_slo_missed(loads, None) is None
+    assert why_slo_missed(loads, Slo(e2e_s=0.9)) is None
+    assert why_slo_missed(loads, Slo(e2e_s=0.9, least_share=0.51)) == (
+        "50 % of 8 answers were within the latency limits, 51 % wanted; e2e p99 1 s, limit 900 ms"
+    )
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 1.01, float("nan")])
+def test_a_share_is_above_0_and_at_most_1(share: float) -> None:
+    """No share of answers is below 0 or above all."""
+    with pytest.raises(SettingsError, match="least_share"):
+        Slo(ttft_s=1.0, least_share=share)
 
 
 def test_joules_a_token_are_over_written_and_over_all_tokens() -> None:

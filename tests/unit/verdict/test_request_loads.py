@@ -1,6 +1,7 @@
 """Verdicts on request loads: equal work, saturation, answers that take longer."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -84,10 +85,30 @@ def test_a_saturated_load_is_held_against_nothing() -> None:
     assert decision.summary is not None
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {},
+        {"saturated_because": "90 answers to 160 requests"},
+        {"void_because": "the counter was reset"},
+        {"rounds": (), "unmeasured_because": "no sensor"},
+    ],
+)
+def test_answers_past_their_limits_fail_whatever_the_joules_are(beside: dict[str, Any]) -> None:
+    """Joules that pass, of no rate, void or missing: the wanted share of answers was not met."""
+    fresh = replace(load(), slo_missed_because="97 % of 320 answers", **beside)
+    judgement = judged(fresh, baseline(load(), load(), load()))
+    assert judgement.verdict is Verdict.OVER_BUDGET
+    assert judgement.reason.startswith("97 % of 320 answers\n")
+    assert len(judgement.in_brief.lines) <= 4
+
+
 def test_what_a_load_adds_survives_json() -> None:
-    """Work, tuning, tokens and saturation come back as they were; other records don't mention them."""
-    fresh = replace(load(), saturated_because="it fell behind")
+    """Work, tuning, tokens, saturation and limits come back as they were; other records don't have them."""
+    fresh = replace(load(), saturated_because="it fell behind", slo_missed_because="97 % of 320 answers")
     written = judgement_to_json(judged(fresh, budget_j=100.0))
     assert judgement_from_json(written, "here").record == fresh
     assert written["energy_per_token_j"] == pytest.approx(100 / 1280)
-    assert not {"work", "tuning", "output_tokens", "saturated_because"} & {*to_json(record())}
+    assert not {"work", "tuning", "output_tokens", "saturated_because", "slo_missed_because"} & {
+        *to_json(record())
+    }
