@@ -14,6 +14,7 @@ from pytest_energy.serving.load import Prompts, serve
 from pytest_energy.serving.load_result import LoadResult, Percentiles, QueueSample, Served
 from pytest_energy.serving.prompts import PromptSet, drawn_lengths, prompt_file, random_tokens
 from pytest_energy.serving.slo import Slo
+from pytest_energy.serving.steps import Step, TellsSteps
 
 __all__ = [
     "CacheCounters",
@@ -30,6 +31,8 @@ __all__ = [
     "Schedule",
     "Served",
     "Slo",
+    "Step",
+    "TellsSteps",
     "TokenEvent",
     "drawn_lengths",
     "prompt_file",

@@ -21,6 +21,7 @@ from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import MOST_EXCESS_TOKENS, Engine, EngineError, Request
 from pytest_energy.serving.event_loop import frozen_heap, on_time_loop
 from pytest_energy.serving.load_result import LoadResult, QueueSample, Served
+from pytest_energy.serving.steps import Step, TellsSteps, since
 
 Prompt = Sequence[int]
 """Token ids."""
@@ -72,13 +73,13 @@ def serve(
     due_s = schedule.due_s(len(requests))
     if not timeout_s > 0:
         raise SettingsError(f"timeout_s is {timeout_s}; it must be above 0")
-    before = engine.cache_counters()
+    before, _ = engine.cache_counters(), _steps_of(engine)
     traffic = _Traffic(
         engine, requests, due_s, schedule.concurrency, deque(sorted(milestones, key=itemgetter(0)))
     )
     with asyncio.Runner(loop_factory=loop_factory or on_time_loop) as runner, frozen_heap():
         served = runner.run(traffic.run(timeout_s))
-    after = engine.cache_counters()
+    after, steps = engine.cache_counters(), _steps_of(engine)
     return LoadResult(
         engine=engine.name,
         schedule=schedule,
@@ -86,7 +87,13 @@ def serve(
         cache=None if before is None or after is None else after.since(before),
         started_s=traffic.start_s,
         queue=tuple(traffic.queue),
+        steps=None if steps is None else since(steps, traffic.start_s),
     )
+
+
+def _steps_of(engine: Engine) -> tuple[Step, ...] | None:
+    """The engine's steps since they were last asked for, or `None` if it doesn't report them."""
+    return engine.take_steps() if isinstance(engine, TellsSteps) else None
 
 
 def _requests(prompts: Sequence[Prompt], output_tokens: int | Sequence[int]) -> tuple[Request, ...]:

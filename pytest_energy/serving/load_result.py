@@ -9,6 +9,7 @@ from pytest_energy.errors import NotMeasurable
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import CacheCounters
 from pytest_energy.serving.slo import Slo
+from pytest_energy.serving.steps import Step
 
 # A decode step of a served model takes 5 ms and more, and a request waits for the next one anyway.
 HARMLESS_LATENESS_S = 0.005
@@ -140,6 +141,7 @@ class LoadResult:
         started_s: When the load began, on its event loop's clock; the default loop's is `time.monotonic`,
             which is the meter's too. `None` in a result that no load made.
         queue: Requests that waited in the engine, about once a second; empty if it doesn't report that.
+        steps: The engine's steps, or `None` if it doesn't report them.
     """
 
     engine: str
@@ -148,6 +150,7 @@ class LoadResult:
     cache: CacheCounters | None = None
     started_s: float | None = None
     queue: tuple[QueueSample, ...] = ()
+    steps: tuple[Step, ...] | None = None
 
     @property
     def duration_s(self) -> float:

@@ -160,16 +160,24 @@ class FakeAsyncLLM:
             self._running.append(sequence)
             queried += len(sequence.prompt)
             hit += self._hits(sequence.prompt) if self.args.enable_prefix_caching else 0
+        first = [sequence for sequence in self._running if not sequence.produced]
+        written = len(self._running)
         for sequence in [*self._running]:
             self._produce(sequence)
+        iteration = SimpleNamespace(
+            prompt_token_stats=SimpleNamespace(computed=sum(len(one.prompt) for one in first) - hit),
+            num_generation_tokens=written,
+            time_to_first_tokens_iter=[0.0 for _ in first],
+        )
         stats = SimpleNamespace(
+            num_running_reqs=len(self._running),
             prefix_cache_stats=SimpleNamespace(queries=queried, hits=hit),
             num_waiting_reqs=len(self._waiting),
             num_skipped_waiting_reqs=0,
         )
         for logger in self._loggers:
             logger.record(None, None, mm_cache_stats=None, engine_idx=0)
-            logger.record(stats, None, mm_cache_stats=None, engine_idx=0)
+            logger.record(stats, iteration, mm_cache_stats=None, engine_idx=0)
 
     def _produce(self, sequence: Answering) -> None:
         token = (sum(sequence.prompt) + sequence.produced) % self._control.vocabulary

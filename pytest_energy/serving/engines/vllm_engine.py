@@ -45,6 +45,7 @@ from pytest_energy.serving.engines.vllm_library import (
     spawned_processes,
     vllm,
 )
+from pytest_energy.serving.steps import Step
 
 NAME = "vllm"
 WORKER_EXTENSION = "pytest_energy.serving.engines.vllm_worker.WeightReport"
@@ -198,6 +199,14 @@ class VllmEngine:
             self._loop.run(_turns(TURNS_OF_A_STEP))
         return CacheCounters(queried_tokens=self._counts.queried_tokens, hit_tokens=self._counts.hit_tokens)
 
+    def take_steps(self) -> tuple[Step, ...]:
+        """VLLM's steps since this was last called; see `TellsSteps`."""
+        return () if self._is_closed else self._loop.run(self._taken_steps())
+
+    async def _taken_steps(self) -> tuple[Step, ...]:
+        await _turns(TURNS_OF_A_STEP)
+        return self._counts.take_steps()
+
     async def queue_depth(self) -> int | None:
         """Requests that wait for their first step, as vLLM reported after its last step."""
         # vLLM tells nothing more when the last request is gone.
@@ -266,7 +275,7 @@ class VllmEngine:
     async def _started(self, arguments: Mapping[str, object]) -> tuple[Any, list[dict[str, Any]]]:
         await asyncio.sleep(0)  # where an interruption ends this, before any process is started
         llm = async_llm.AsyncLLM.from_engine_args(
-            arg_utils.AsyncEngineArgs(**arguments), stat_loggers=[lambda *_: self._counts]
+            arg_utils.AsyncEngineArgs(**arguments), stat_loggers=[self._counts.of]
         )
         self._llm = llm
         if self._is_closed:  # interrupted while vLLM started, by one who may have seen no engine yet

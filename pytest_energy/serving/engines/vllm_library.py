@@ -1,14 +1,22 @@
 """What the engine uses of vLLM: a few modules, its arguments, its statistics, and how it starts processes."""
 
 import os
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.lazy_module import LazyModule
+from pytest_energy.machine_time import MACHINE_TIME
+from pytest_energy.serving.steps import Step, laid_back
+
+MOST_STEPS = 1_000_000
+"""Kept until somebody takes them: 16 minutes of steps of 1 ms, in 100 MB."""
 
 START_METHOD = "VLLM_WORKER_MULTIPROC_METHOD"
 
@@ -77,26 +85,53 @@ class StepCounts:
     Attributes:
         queried_tokens: Prompt tokens looked up in the prefix cache.
         hit_tokens: Those found there.
+        most_tokens: Tokens that a step computes at most; `None` until vLLM has its configuration.
     """
 
     def __init__(self) -> None:
         self.queried_tokens = 0
         self.hit_tokens = 0
+        self.most_tokens: int | None = None
         self._waiting: dict[int, int] = {}  # by vLLM's number of the scheduler
+        self._steps: dict[int, deque[Step]] = {}  # the same
+
+    def of(self, config: Any, *_: object) -> "StepCounts":
+        """This, for the engine that vLLM makes of *config* (its `StatLoggerFactory`)."""
+        self.most_tokens = int(config.scheduler_config.max_num_batched_tokens)
+        return self
 
     @property
     def waiting(self) -> int:
         """Requests that no step has begun with."""
         return sum(self._waiting.values())
 
-    def record(self, scheduler_stats: Any, *_: object, engine_idx: int = 0, **__: object) -> None:
-        """Add one step."""
+    def record(
+        self,
+        scheduler_stats: Any,
+        iteration_stats: Any = None,
+        *_: object,
+        engine_idx: int = 0,
+        **__: object,
+    ) -> None:
+        """Add one step. One that ends no prompt and writes no token has no *iteration_stats*."""
         if scheduler_stats is None:
             return
         self.queried_tokens += scheduler_stats.prefix_cache_stats.queries
         self.hit_tokens += scheduler_stats.prefix_cache_stats.hits
         waiting = scheduler_stats.num_waiting_reqs + scheduler_stats.num_skipped_waiting_reqs
         self._waiting[engine_idx] = waiting
+        steps = self._steps.setdefault(engine_idx, deque(maxlen=MOST_STEPS))
+        steps.append(_step(scheduler_stats, iteration_stats))
+
+    def take_steps(self) -> tuple[Step, ...]:
+        """The steps since this was last called; to be called on vLLM's loop.
+
+        vLLM counts once more when nothing is left to compute, which is no step.
+        """
+        laid = [laid_back(steps, self.most_tokens) for steps in self._steps.values()]
+        self._steps.clear()
+        steps = [step for step in chain.from_iterable(laid) if step.prompt_tokens or step.output_tokens]
+        return tuple(sorted(steps, key=attrgetter("time_s")))
 
     def log_engine_initialized(self) -> None:
         """Nothing to do."""
@@ -106,6 +141,22 @@ class StepCounts:
 
     def record_sleep_state(self, *_: object) -> None:
         """Nothing to do."""
+
+
+def _step(scheduler_stats: Any, iteration_stats: Any) -> Step:
+    """The step that ended just now, its prompt tokens where vLLM counts them: in the last step of a prompt.
+
+    Source:
+        vLLM 0.24 and 0.32, `v1/metrics/stats.py`: `IterationStats.update_from_output`, `PromptTokenStats`.
+    """
+    has_tokens = iteration_stats is not None
+    return Step(
+        time_s=MACHINE_TIME.now_s(),
+        prompt_tokens=iteration_stats.prompt_token_stats.computed if has_tokens else 0,
+        output_tokens=iteration_stats.num_generation_tokens if has_tokens else 0,
+        first_tokens=len(iteration_stats.time_to_first_tokens_iter) if has_tokens else 0,
+        running=scheduler_stats.num_running_reqs,
+    )
 
 
 @contextmanager

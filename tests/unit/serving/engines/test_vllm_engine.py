@@ -356,3 +356,16 @@ def test_wrong_arguments_start_nothing(vllm: FakeVllm, model: Path, arguments: d
         VllmEngine(model, **arguments)
     assert vllm.engines == []
     assert set(threading.enumerate()) == before
+
+
+def test_a_load_has_vllm_s_steps(engine: VllmEngine) -> None:
+    """Two requests side by side: each step writes a token of both, and the first computes both prompts."""
+    serve(engine, [(1, 2, 3)], Schedule(rate=float("inf")), output_tokens=2)
+    result = serve(engine, [(4, 5, 6), (7, 8, 9)], Schedule(rate=float("inf")), output_tokens=3)
+    assert result.steps is not None
+    assert sum(step.output_tokens for step in result.steps) == result.output_tokens
+    assert sum(step.first_tokens for step in result.steps) == 2
+    assert sum(step.prompt_tokens for step in result.steps) == result.prompt_tokens
+    assert 0 <= result.steps[0].time_s <= result.steps[-1].time_s
+    engine.close()
+    assert engine.take_steps() == ()

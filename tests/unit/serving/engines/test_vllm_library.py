@@ -12,6 +12,7 @@ import pytest
 from pytest_energy.errors import SettingsError
 from pytest_energy.serving.engines.vllm_library import (
     START_METHOD,
+    StepCounts,
     check_model,
     check_ranges,
     merged_arguments,
@@ -86,3 +87,36 @@ def test_processes_are_spawned_unless_the_user_says_otherwise(monkeypatch: pytes
     with spawned_processes():
         assert os.environ[START_METHOD] == "fork"
     assert os.environ[START_METHOD] == "fork"
+
+
+def statistics(running: int) -> SimpleNamespace:
+    """A scheduler's, after a step that leaves so many requests under way."""
+    return SimpleNamespace(
+        prefix_cache_stats=SimpleNamespace(queries=0, hits=0),
+        num_waiting_reqs=0,
+        num_skipped_waiting_reqs=0,
+        num_running_reqs=running,
+    )
+
+
+def iteration(*, computed: int, written: int, first: int) -> SimpleNamespace:
+    return SimpleNamespace(
+        prompt_token_stats=SimpleNamespace(computed=computed),
+        num_generation_tokens=written,
+        time_to_first_tokens_iter=[0.1] * first,
+    )
+
+
+def test_a_step_is_counted_with_its_tokens_and_taken_once() -> None:
+    """A step in the middle of a prompt writes nothing, and has the part of the prompt that it computed."""
+    counts = StepCounts().of(SimpleNamespace(scheduler_config=SimpleNamespace(max_num_batched_tokens=100)))
+    counts.record(statistics(1), None, engine_idx=0)
+    counts.record(statistics(1), iteration(computed=150, written=1, first=1), engine_idx=0)
+    counts.record(statistics(0), iteration(computed=0, written=1, first=0), engine_idx=0)
+    counts.record(None, None, engine_idx=0)
+    counts.record(statistics(0), None, engine_idx=0)  # nothing was left to compute
+    steps = counts.take_steps()
+    tokens = [(one.prompt_tokens, one.output_tokens, one.first_tokens, one.running) for one in steps]
+    assert tokens == [(50, 0, 0, 1), (100, 1, 1, 1), (0, 1, 0, 0)]
+    assert steps[0].time_s <= steps[1].time_s <= steps[2].time_s
+    assert counts.take_steps() == ()
