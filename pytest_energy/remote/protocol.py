@@ -20,7 +20,7 @@ from pytest_energy.sensors.protocol import Slowdown
 FIRST_TICKS = 64
 """Ticks of a channel that a reader without a cursor is given: enough to know the beat."""
 
-MOST_TICKS = 4096
+MOST_TICKS = 1024
 """Ticks of a channel in one answer; the next one has the rest."""
 
 FORGET_S = 10.0
@@ -238,5 +238,5 @@ class AgentSource(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of what is held open here; the agent goes on."""
+        """Let go of what is held open here."""
         ...

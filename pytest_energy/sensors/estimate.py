@@ -1,8 +1,9 @@
 """CPU energy estimated from CPU time, for machines where nothing can be measured.
 
 Rule 1: what comes from here is `estimated` wherever it is shown, and `facts` say from what.
-Rule 2: it follows the CPU time of this process and its descendants, and of no other program. A second
-    of a busy logical CPU counts as its share of the TDP; one in which it waits counts nothing.
+Rule 2: it follows the CPU time of this process and its descendants, and of no other program; beside a
+    server, in `pytest-energy agent`, that of all processes of the machine. A second of a busy
+    logical CPU counts as its share of the TDP; one in which it waits counts nothing.
 Rule 3: not included is what no CPU of this family does: GPUs, memory, disks, a server that
     another program has started, and what the machine draws at rest.
 
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from pytest_energy.errors import SensorError, SensorUnavailable
 from pytest_energy.model import Channel, Domain, Provenance
+from pytest_energy.sensors.cpu_times import cpu_times_reader
 from pytest_energy.sensors.machine_class import MachineClass, machine_class
 from pytest_energy.sensors.process_tree import ProcessTree
 from pytest_energy.sensors.protocol import Facts
@@ -27,6 +29,8 @@ from pytest_energy.usage import Usage
 NAME = "estimate"
 CHANNEL = "cpu:processes"
 
+MACHINE_CHANNEL = "cpu:machine"
+
 FACTOR = "estimate_factor"
 """The fact that says by which factor an estimate may be wrong."""
 
@@ -34,9 +38,13 @@ OF = "estimate_of"
 """The fact that says what an estimate counts; estimates of other things can't be compared."""
 
 _OF_PROCESSES = "CPU time of the test's own processes"
+_OF_MACHINE = "CPU time of all processes of the machine"
 
 # Opening and closing a window takes 12 us of CPU time inside it, 35 us with five children.
 _RESOLUTION_S = 5e-5
+
+# Linux counts the whole machine's time in hundredths of a second.
+_MACHINE_RESOLUTION_S = 1e-2
 
 # By which factor a joule may be wrong, with the processor's TDP known: the smallest whole number that holds
 # nine of ten published measurements by RAPL. The host of a virtual machine is taken to be half busy or more.
@@ -68,7 +76,7 @@ def factor_of(kind: MachineClass, *, is_known: bool) -> int:
 
 
 class EstimateSensor:
-    """Joules = CPU seconds of this process's family x TDP / logical CPUs.
+    """Joules = CPU seconds of this process's family, or of the machine, x TDP / logical CPUs.
 
     Attributes:
         power: By which it counts.
@@ -85,6 +93,7 @@ class EstimateSensor:
         cpu_count: int | None = None,
         cpu_s: Callable[[], float] | None = None,
         kind: MachineClass | None = None,
+        is_of_machine: bool = False,
     ) -> None:
         """Look up the CPU and begin to count.
 
@@ -94,6 +103,7 @@ class EstimateSensor:
             cpu_count: Logical CPUs; asked of the machine when `None`.
             cpu_s: CPU seconds so far of what is estimated; of this process's family when `None`.
             kind: Of this machine; found out when `None`.
+            is_of_machine: Count the processor time of all processes of the machine.
 
         Raises:
             SensorUnavailable: The number of CPUs is not known.
@@ -107,24 +117,26 @@ class EstimateSensor:
         self._tdp = find_tdp(self._cpu_model, count, cpu_tdp_w, self._kind)
         self.power = CpuPower(busy_w=self._tdp.power_w / count)
         self._tree = ProcessTree()
-        self._cpu_s = self._tree.cpu_s if cpu_s is None else cpu_s
+        self._is_of_machine = is_of_machine
+        self._cpu_s = cpu_s or (_busy_reader() if is_of_machine else self._tree.cpu_s)
         self._lock = threading.Lock()
         self._start_s, self._last_j = self._cpu_s(), 0.0
+        resolution_s = _MACHINE_RESOLUTION_S if is_of_machine else _RESOLUTION_S
         self.channels = (
             Channel(
-                name=CHANNEL,
+                name=MACHINE_CHANNEL if is_of_machine else CHANNEL,
                 domain=Domain.CPU,
                 device="machine",
                 is_ticked=False,
-                resolution_j=self.power.energy_j(_RESOLUTION_S),
-                is_of_processes=True,
+                resolution_j=self.power.energy_j(resolution_s),
+                is_of_processes=not is_of_machine,
             ),
         )
 
     def read_j(self, channel: str) -> float:
-        """Estimated joules of this process and its descendants since the sensor was opened."""
-        if channel != CHANNEL:
-            raise SensorError(f"{channel}: the estimate has {CHANNEL}, not this channel")
+        """Estimated joules, since the sensor was opened, of what it counts."""
+        if channel != self.channels[0].name:
+            raise SensorError(f"{channel}: the estimate has {self.channels[0].name}, not this channel")
         with self._lock:
             cpu_s = self._cpu_s() - self._start_s
             energy_j = self.power.energy_j(cpu_s)
@@ -152,10 +164,15 @@ class EstimateSensor:
                 "cpu_tdp_w": f"{self._tdp.power_w:g}",
                 "cpu_tdp_source": self._tdp.source,
                 "cpu_count": str(self._cpu_count),
-                OF: _OF_PROCESSES,
+                OF: _OF_MACHINE if self._is_of_machine else _OF_PROCESSES,
             },
             shown={FACTOR: str(factor), "machine_class": str(self._kind)},
         )
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def _busy_reader() -> Callable[[], float]:
+    times = cpu_times_reader()
+    return lambda: times().busy_s

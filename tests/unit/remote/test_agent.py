@@ -1,0 +1,301 @@
+"""The agent's core, over simulated counters on a virtual clock."""
+
+from dataclasses import replace
+
+import pytest
+
+from pytest_energy.errors import SensorError
+from pytest_energy.model import Channel, Machine, Provenance
+from pytest_energy.remote.agent import Agent
+from pytest_energy.remote.protocol import (
+    FIRST_TICKS,
+    FORGET_S,
+    MOST_TICKS,
+    AgentDescription,
+    Cursor,
+    Poll,
+    Who,
+)
+from pytest_energy.sensors.cpu_times import CpuTimes
+from pytest_energy.sensors.protocol import Sensor
+from tests.fakes.meter import Device, NvmlBench, SimulatedCounter, VirtualClock
+
+
+def who(run_id: str = "one") -> Who:
+    return Who(run_id=run_id, host="client", user="ada", pid=7)
+
+
+def description(*sensors: Sensor, agent_id: str = "agent-1") -> AgentDescription:
+    channels = (replace(channel, is_ticked=True) for sensor in sensors for channel in sensor.channels)
+    return AgentDescription(
+        agent_id=agent_id,
+        host="server",
+        version="0.1.0",
+        provenance=Provenance.MEASURED,
+        channels=tuple(channels),
+        statuses=(),
+        machine=Machine(key="fake"),
+    )
+
+
+class AgentBench:
+    """An agent over a GPU's counter that ticks and a processor's that doesn't, of one device."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.device = Device(self.clock, quiet_w=100.0)
+        self.gpu = SimulatedCounter(self.device, self.clock)
+        self.cpu = SimulatedCounter(
+            self.device, self.clock, tick_s=1e-3, call_s=(1e-5, 3e-5), name="cpu:package-0", is_ticked=False
+        )
+        self.agent = self.agent_over(self.gpu, self.cpu)
+
+    def agent_over(self, *sensors: Sensor) -> Agent:
+        return Agent(
+            sensors,
+            description(*sensors),
+            clock=self.clock,
+            runner=self.clock,
+            cpu_times=lambda: CpuTimes(self.clock.now_s(), 0.0, 0.0, self.clock.now_s()),
+        )
+
+    def poll(self, cursor: Cursor | None = None, run_id: str = "one") -> Poll:
+        return self.agent.poll(cursor or Cursor(), who(run_id))
+
+
+@pytest.fixture
+def bench() -> AgentBench:
+    return AgentBench()
+
+
+def joules(poll: Poll, channel: str) -> list[float]:
+    return [tick.joules for tick in poll.channels[channel].ticks]
+
+
+def test_every_channel_has_ticks(bench: AgentBench) -> None:
+    """A counter that ticks is followed, one that doesn't is read fifty times a second."""
+    bench.clock.sleep_s(3.0)
+    first = bench.poll()
+    bench.clock.sleep_s(10.0)
+    poll = bench.poll(first.cursor)
+    assert len(poll.channels["gpu:0"].ticks) == pytest.approx(100, abs=2)
+    assert poll.channels["gpu:0"].tick_s == pytest.approx(0.1, rel=0.01)
+    assert len(poll.channels["cpu:package-0"].ticks) == pytest.approx(500, abs=5)
+    assert poll.channels["cpu:package-0"].tick_s == 0.02
+
+
+def test_the_joules_of_the_ticks_are_those_of_the_device(bench: AgentBench) -> None:
+    """A poll's ticks hold the truth, at the times that they say."""
+    bench.clock.sleep_s(3.0)
+    first = bench.poll()
+    bench.device.work([(2.0, 700.0)])
+    for name, channel in bench.poll(first.cursor).channels.items():
+        ticks = channel.ticks
+        truth_j = bench.device.joules_between(ticks[0].time_s, ticks[-1].time_s)
+        assert ticks[-1].joules - ticks[0].joules == pytest.approx(truth_j, rel=0.01), name
+
+
+def test_a_reader_gets_each_tick_once_and_none_is_missing(bench: AgentBench) -> None:
+    """Polls one after another give what one long poll gives."""
+    bench.clock.sleep_s(3.0)
+    start = bench.poll()
+    cursor, pieces = start.cursor, []
+    for pause_s in (0.05, 0.4, 0.0, 1.3):
+        bench.clock.sleep_s(pause_s)
+        poll = bench.poll(cursor)
+        cursor, pieces = poll.cursor, pieces + joules(poll, "cpu:package-0")
+    assert pieces == joules(bench.poll(start.cursor), "cpu:package-0")
+
+
+def test_a_reader_without_a_cursor_gets_the_newest(bench: AgentBench) -> None:
+    """The first poll has enough ticks to know the beat, and none of them counts as lost."""
+    bench.clock.sleep_s(20.0)
+    channel = bench.poll().channels["cpu:package-0"]
+    assert len(channel.ticks) == FIRST_TICKS
+    assert channel.ticks[-1].time_s > bench.clock.now_s() - 0.05
+    assert channel.lost_count == 0
+
+
+def test_a_reader_that_comes_too_late_learns_what_it_lost(bench: AgentBench) -> None:
+    """Lost ticks are counted: those before the first that is kept."""
+    bench.clock.sleep_s(3.0)
+    first = bench.poll()
+    bench.clock.sleep_s(200.0)
+    poll = bench.poll(first.cursor)
+    channel = poll.channels["cpu:package-0"]
+    assert channel.lost_count == pytest.approx(200 * 50 - 4096, abs=10)
+    assert len(channel.ticks) == MOST_TICKS
+    assert poll.channels["gpu:0"].lost_count == 0
+
+
+def test_one_answer_is_bounded_and_the_next_has_the_rest(bench: AgentBench) -> None:
+    """A reader that was away catches up, poll after poll."""
+    bench.clock.sleep_s(3.0)
+    cursor, counts = bench.poll().cursor, []
+    bench.clock.sleep_s(50.0)
+    while not counts or counts[-1] == MOST_TICKS:
+        poll = bench.poll(cursor)
+        cursor = poll.cursor
+        counts.append(len(poll.channels["cpu:package-0"].ticks))
+    assert sum(counts) == pytest.approx(2500, abs=10)
+    assert len(counts) == 3
+
+
+def test_a_cursor_of_another_agent_is_taken_as_the_end(bench: AgentBench) -> None:
+    """A number that is still to come gives nothing, and the next poll goes on from there."""
+    bench.clock.sleep_s(3.0)
+    poll = bench.poll(Cursor(ticks={"gpu:0": 10**9}, next_fault=10**9, next_snapshot=10**9))
+    assert poll.channels["gpu:0"].ticks == ()
+    bench.clock.sleep_s(1.0)
+    assert len(bench.poll(poll.cursor).channels["gpu:0"].ticks) == pytest.approx(10, abs=1)
+
+
+def test_a_fault_is_told_once_with_its_time(bench: AgentBench) -> None:
+    """A failed read is a fault of its channel; the others go on."""
+    bench.clock.sleep_s(3.0)
+    first = bench.poll()
+    bench.gpu.fault = SensorError("gpu:0: it fell off the bus")
+    bench.clock.sleep_s(0.4)
+    bench.gpu.fault = None
+    bench.clock.sleep_s(2.0)
+    poll = bench.poll(first.cursor)
+    assert [(fault.channel, fault.because) for fault in poll.faults] == [
+        ("gpu:0", "gpu:0: it fell off the bus")
+    ]
+    assert first.time_s < poll.faults[0].time_s < first.time_s + 0.4
+    assert bench.poll(poll.cursor).faults == ()
+    assert len(poll.channels["cpu:package-0"].ticks) == pytest.approx(120, abs=3)
+
+
+def test_a_sampler_that_died_is_a_fault_for_all_and_starts_again(bench: AgentBench) -> None:
+    """Who polls then is told why; then there are ticks again, and the fault remains for slower readers."""
+    bench.clock.sleep_s(3.0)
+    slow = bench.poll(run_id="slow")
+    bench.gpu.fault = RuntimeError("a library is broken")
+    bench.clock.sleep_s(0.5)
+    bench.gpu.fault = None
+    dead = bench.poll(slow.cursor)
+    assert dead.dead_because == "the sampler thread died of RuntimeError: a library is broken"
+    bench.clock.sleep_s(1.0)
+    alive = bench.poll(dead.cursor)
+    assert alive.dead_because is None
+    assert len(alive.channels["cpu:package-0"].ticks) == pytest.approx(50, abs=3)
+    (fault,) = bench.poll(slow.cursor, "slow").faults
+    assert fault.channel is None
+    assert "a library is broken" in fault.because
+
+
+def test_a_sampler_that_keeps_dying_is_not_started_all_the_time(bench: AgentBench) -> None:
+    """It is one fault for each start, and a start every five seconds at most."""
+    bench.clock.sleep_s(3.0)
+    first = bench.poll()
+    bench.gpu.fault = RuntimeError("a library is broken")
+    for _ in range(100):
+        bench.clock.sleep_s(0.1)
+        bench.poll()
+    assert 2 <= len(bench.poll(first.cursor).faults) <= 4
+
+
+def test_a_read_that_does_not_return_is_told(bench: AgentBench) -> None:
+    """Nothing is started again: the thread is in the call."""
+    bench.clock.sleep_s(3.0)
+    bench.clock.stop()
+    bench.clock.sleep_s(12.0)
+    because = bench.poll().dead_because
+    assert because is not None
+    assert because.startswith("a read of a counter has not returned for 1")
+
+
+def test_runs_know_of_one_another(bench: AgentBench) -> None:
+    """A run is known from its first poll until it lets go, or hasn't polled for long."""
+    assert bench.poll(run_id="one").others == ()
+    assert [other.run_id for other in bench.poll(run_id="two").others] == ["one"]
+    assert [other.run_id for other in bench.poll(run_id="one").others] == ["two"]
+    bench.agent.release(who("two"))
+    assert bench.poll(run_id="one").others == ()
+    bench.poll(run_id="three")
+    bench.clock.sleep_s(FORGET_S + 1)
+    assert bench.poll(run_id="one").others == ()
+
+
+def test_runs_without_end_take_no_memory_without_end(bench: AgentBench) -> None:
+    """Of very many runs the last 64 are remembered."""
+    for number in range(1000):
+        bench.poll(run_id=str(number))
+    assert [run.run_id for run in bench.agent.runs()] == [str(number) for number in range(936, 1000)]
+
+
+def test_processor_times_and_times_of_the_answer_are_the_agents(bench: AgentBench) -> None:
+    """The answer lies between the two times that it names."""
+    poll = bench.poll()
+    assert poll.asked_s == poll.time_s == bench.clock.now_s()
+    assert (poll.host.cpu_busy_s, poll.host.cpu_total_s) == (bench.clock.now_s(), 2 * bench.clock.now_s())
+    assert poll.host.suspended_s == 0.0
+
+
+def test_a_counter_that_is_not_read_any_more_has_no_joules(bench: AgentBench) -> None:
+    """What was read long ago is not exported as if it were now."""
+    bench.clock.sleep_s(3.0)
+    assert bench.agent.joules().keys() == {"gpu:0", "cpu:package-0"}
+    bench.gpu.fault = SensorError("gpu:0: it fell off the bus")
+    bench.clock.sleep_s(20.0)
+    assert bench.agent.joules().keys() == {"cpu:package-0"}
+
+
+def test_channels_say_that_they_tick() -> None:
+    """A description's channels are as windows use them."""
+    bench = AgentBench()
+    channels: tuple[Channel, ...] = bench.agent.description().channels
+    assert [(channel.name, channel.is_ticked) for channel in channels] == [
+        ("gpu:0", True),
+        ("cpu:package-0", True),
+    ]
+
+
+class DeviceBench:
+    """An agent over a simulated GPU behind NVML."""
+
+    def __init__(self) -> None:
+        self.nvml = NvmlBench()
+        self.clock = self.nvml.clock
+        self.nvml.meter.close()
+        sensor = self.nvml.sensor
+        self.agent = Agent(
+            [sensor],
+            description(sensor),
+            clock=self.clock,
+            runner=self.clock,
+            cpu_times=lambda: CpuTimes(0.0, 0.0, 0.0, 0.0),
+        )
+
+
+def test_devices_are_looked_at_while_a_run_measures_and_no_longer() -> None:
+    """Four snapshots a second from the first poll on, until the run is forgotten."""
+    bench = DeviceBench()
+    bench.clock.sleep_s(5.0)
+    first = bench.agent.poll(Cursor(), who())
+    assert first.snapshots == ()
+    bench.clock.sleep_s(5.0)
+    second = bench.agent.poll(first.cursor, who())
+    assert len(second.snapshots) == pytest.approx(20, abs=2)
+    assert {snapshot.channel for snapshot in second.snapshots} == {"gpu:0"}
+    bench.clock.sleep_s(FORGET_S)
+    waiting = bench.agent.poll(second.cursor, who())
+    bench.agent.release(who())
+    bench.clock.sleep_s(20.0)
+    assert bench.agent.poll(waiting.cursor, who("two")).snapshots == ()
+
+
+def test_a_state_is_read_anew_for_who_asks_for_it() -> None:
+    """A state is at least as new as it was asked for, and shared until then."""
+    bench = DeviceBench()
+    bench.clock.sleep_s(1.0)
+    assert bench.agent.poll(Cursor(), who()).devices == {}
+    now_s = bench.clock.now_s()
+    report = bench.agent.poll(Cursor(state_since_s=now_s), who()).devices["gpu:0"]
+    assert report.time_s >= now_s
+    assert report.settings["power limit"] == "700 W"
+    bench.clock.sleep_s(1.0)
+    assert bench.agent.poll(Cursor(state_since_s=now_s), who("two")).devices["gpu:0"] == report
+    later = bench.agent.poll(Cursor(state_since_s=bench.clock.now_s()), who()).devices["gpu:0"]
+    assert later.time_s >= now_s + 1.0
