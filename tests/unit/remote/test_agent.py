@@ -99,7 +99,8 @@ def test_a_reader_gets_each_tick_once_and_none_is_missing(bench: AgentBench) -> 
     """Polls one after another give what one long poll gives."""
     bench.clock.sleep_s(3.0)
     start = bench.poll()
-    cursor, pieces = start.cursor, []
+    cursor = start.cursor
+    pieces: list[float] = []
     for pause_s in (0.05, 0.4, 0.0, 1.3):
         bench.clock.sleep_s(pause_s)
         poll = bench.poll(cursor)
@@ -131,7 +132,8 @@ def test_a_reader_that_comes_too_late_learns_what_it_lost(bench: AgentBench) -> 
 def test_one_answer_is_bounded_and_the_next_has_the_rest(bench: AgentBench) -> None:
     """A reader that was away catches up, poll after poll."""
     bench.clock.sleep_s(3.0)
-    cursor, counts = bench.poll().cursor, []
+    cursor = bench.poll().cursor
+    counts: list[int] = []
     bench.clock.sleep_s(50.0)
     while not counts or counts[-1] == MOST_TICKS:
         poll = bench.poll(cursor)
