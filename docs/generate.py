@@ -266,6 +266,7 @@ def serving_page() -> str:
     prompts = functions("serving/prompts.py")
     values = (
         ("serving/slo.py", "Slo"),
+        ("serving/engines/protocol.py", "Stop"),
         ("serving/prompts.py", "PromptSet"),
         ("serving/load_result.py", "LoadResult"),
         ("serving/arrivals.py", "Schedule"),

@@ -44,7 +44,7 @@ if TYPE_CHECKING:  # for type checkers and editors; `__getattr__` gives the same
     from pytest_energy.sensors.protocol import Facts, Sensor
     from pytest_energy.serving.arrivals import Schedule
     from pytest_energy.serving.engines.openai_endpoint import OpenAiEndpoint
-    from pytest_energy.serving.engines.protocol import Engine, EngineError
+    from pytest_energy.serving.engines.protocol import Engine, EngineError, Stop
     from pytest_energy.serving.engines.transformers_engine import TransformersEngine
     from pytest_energy.serving.engines.vllm_engine import VllmEngine
     from pytest_energy.serving.load_result import LoadResult
@@ -93,6 +93,7 @@ __all__ = [
     "SensorUnavailable",
     "SettingsError",
     "Slo",
+    "Stop",
     "Summary",
     "TransformersEngine",
     "Usage",
@@ -141,7 +142,7 @@ _MODULES = {
     "pytest_energy.sensors.protocol": ("Facts", "Sensor"),
     "pytest_energy.serving.arrivals": ("Schedule",),
     "pytest_energy.serving.engines.openai_endpoint": ("OpenAiEndpoint",),
-    "pytest_energy.serving.engines.protocol": ("Engine", "EngineError"),
+    "pytest_energy.serving.engines.protocol": ("Engine", "EngineError", "Stop"),
     "pytest_energy.serving.engines.transformers_engine": ("TransformersEngine",),
     "pytest_energy.serving.engines.vllm_engine": ("VllmEngine",),
     "pytest_energy.serving.load_result": ("LoadResult",),

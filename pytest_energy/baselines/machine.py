@@ -48,6 +48,11 @@ HIT_RATE = "cache_hit_rate"
 
 MOST_HIT_RATE_CHANGE = 0.01  # of all prompt tokens: more is other work
 
+MEAN_LENGTH = "average_output_token_length"
+"""The metric that says how long answers were, which a load may leave open."""
+
+MOST_LENGTH_CHANGE = 0.01  # of the mean: shorter answers would pass as saved joules
+
 # A network file system may hang, and a commit's name is not worth a longer wait.
 _GIT_TIMEOUT_S = 5.0
 
@@ -110,11 +115,19 @@ def check_comparable(old: Record, new: Record, *, besides: Collection[str] = ())
     then, now = old.metrics.get(HIT_RATE), new.metrics.get(HIT_RATE)
     if then is not None and now is not None and abs(then - now) > MOST_HIT_RATE_CHANGE:
         old_facts[HIT_RATE], new_facts[HIT_RATE] = f"{then:.1%}", f"{now:.1%}"
+    then, now = _mean_length(old), _mean_length(new)
+    if then is not None and now is not None and abs(now / then - 1) > MOST_LENGTH_CHANGE:
+        old_facts[MEAN_LENGTH], new_facts[MEAN_LENGTH] = f"{then:.4g} tokens", f"{now:.4g} tokens"
     if old_facts == new_facts:
         return
     pairs = differences(old_facts, new_facts).items()
     if different := {name: pair for name, pair in pairs if name not in besides}:
         raise NotComparable(different)
+
+
+def _mean_length(record: Record) -> float | None:
+    """Tokens of an answer, in the mean of those that the record's joules are of."""
+    return record.output_tokens / record.samples if record.output_tokens and record.samples else None
 
 
 def differences(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, tuple[str, str]]:

@@ -34,7 +34,7 @@ from pytest_energy.profiling.layers import LayerEnergy, measure_layers
 from pytest_energy.profiling.operators import OperatorEnergy, measure_operators
 from pytest_energy.profiling.pytorch import model_facts
 from pytest_energy.serving.arrivals import Schedule
-from pytest_energy.serving.engines.protocol import Engine
+from pytest_energy.serving.engines.protocol import Engine, Stop
 from pytest_energy.serving.load import Prompts
 from pytest_energy.serving.load_result import LoadResult
 from pytest_energy.serving.prompts import PromptSet
@@ -181,6 +181,7 @@ class Energy(Guarded):
         concurrency: int | None = None,
         seed: int = 0,
         slo: Slo | None = None,
+        stop: Stop | None = None,
     ) -> LoadResult:
         """Send *prompts* to *engine* at a request rate, in rounds, and measure each.
 
@@ -201,6 +202,10 @@ class Energy(Guarded):
             seed: Seed of the schedule.
             slo: Limits of latency, for the goodput. With `least_share=` the test fails if a smaller share of
                 answers keeps them, whatever its joules are.
+            stop: What may end an answer before *output_tokens*, such as the model's end of sequence:
+                `Stop()`. Without it lengths are fixed and every round is the same work. With it joules are
+                those of as many tokens as the first load has, and runs whose mean length differs by more
+                than 1 % are not compared.
 
         Returns:
             Results of the last round: latencies, tokens, cache hits.
@@ -214,6 +219,7 @@ class Energy(Guarded):
             schedule=Schedule(rate=rate, burstiness=burstiness, concurrency=concurrency, seed=seed),
             output_tokens=output_tokens,
             duration_s=duration_s,
+            stop=stop,
         )
         work = LoadWork(
             plan=plan,

@@ -8,6 +8,7 @@ from pytest_energy.serving.engines.protocol import (
     EngineError,
     EngineFacts,
     Request,
+    Stop,
     TokenEvent,
 )
 from pytest_energy.serving.load import Prompts, serve
@@ -32,6 +33,7 @@ __all__ = [
     "Served",
     "Slo",
     "Step",
+    "Stop",
     "TellsSteps",
     "TokenEvent",
     "drawn_lengths",

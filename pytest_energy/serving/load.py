@@ -4,6 +4,7 @@ Rule 1: requests leave on schedule, whether or not earlier ones are answered; un
 also wait for a place among those under way, in the schedule's order.
 Rule 2: tokens are counted by the engine, times are taken here, on the event loop's own clock.
 Rule 3: every answer has the asked length, or the load fails: rounds of different work are not comparable.
+Only where the load says what ends an answer may it be shorter; its length is then the one that came.
 Rule 4: when one request fails, all are withdrawn and the error names the engine and the request.
 Rule 5: a request becomes a task when it is due and no earlier, so that thousands to come delay none.
 Rule 6: a milestone is reached in every load that succeeds: one after the last answer, at the last answer.
@@ -18,7 +19,7 @@ from operator import itemgetter
 
 from pytest_energy.errors import SettingsError, described
 from pytest_energy.serving.arrivals import Schedule
-from pytest_energy.serving.engines.protocol import MOST_EXCESS_TOKENS, Engine, EngineError, Request
+from pytest_energy.serving.engines.protocol import MOST_EXCESS_TOKENS, Engine, EngineError, Request, Stop
 from pytest_energy.serving.event_loop import frozen_heap, on_time_loop
 from pytest_energy.serving.load_result import LoadResult, QueueSample, Served
 from pytest_energy.serving.steps import Step, TellsSteps, since
@@ -46,6 +47,7 @@ def serve(
     schedule: Schedule,
     *,
     output_tokens: int | Sequence[int],
+    stop: Stop | None = None,
     timeout_s: float = 600.0,
     milestones: Sequence[Milestone] = (),
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
@@ -60,6 +62,7 @@ def serve(
         prompts: Token ids, one sequence a request.
         schedule: When requests leave; the same in every round.
         output_tokens: Length of every answer, or one for each prompt.
+        stop: What may end an answer sooner.
         timeout_s: Longest time for the whole load.
         milestones: What to do at which time of the load; an exception of one ends the load and is raised.
         loop_factory: Makes the event loop, whose `time()` is the load's clock. Without it, one that wakes on
@@ -69,7 +72,7 @@ def serve(
         EngineError: The engine failed, answered with another length, or did not answer in time.
         SettingsError: The load has no prompts, or an argument is outside its range.
     """
-    requests = _requests(prompts, output_tokens)
+    requests = _requests(prompts, output_tokens, stop)
     due_s = schedule.due_s(len(requests))
     if not timeout_s > 0:
         raise SettingsError(f"timeout_s is {timeout_s}; it must be above 0")
@@ -96,7 +99,9 @@ def _steps_of(engine: Engine) -> tuple[Step, ...] | None:
     return engine.take_steps() if isinstance(engine, TellsSteps) else None
 
 
-def _requests(prompts: Sequence[Prompt], output_tokens: int | Sequence[int]) -> tuple[Request, ...]:
+def _requests(
+    prompts: Sequence[Prompt], output_tokens: int | Sequence[int], stop: Stop | None
+) -> tuple[Request, ...]:
     """Prompts and lengths as requests, numbered in order."""
     lengths = [output_tokens] * len(prompts) if isinstance(output_tokens, int) else output_tokens
     if len(lengths) != len(prompts):
@@ -105,7 +110,7 @@ def _requests(prompts: Sequence[Prompt], output_tokens: int | Sequence[int]) -> 
             "one number for all"
         )
     return tuple(
-        Request(request_id=str(position), prompt=tuple(prompt), output_tokens=length)
+        Request(request_id=str(position), prompt=tuple(prompt), output_tokens=length, stop=stop)
         for position, (prompt, length) in enumerate(zip(prompts, lengths, strict=True))
     )
 
@@ -176,8 +181,10 @@ class _Traffic:
                 if count > request.output_tokens + MOST_EXCESS_TOKENS:  # it may tell of a billion
                     break
                 token_times_s += [loop.time() - start_s] * event.count
-        if count != request.output_tokens:
-            because = f"answered {count} tokens, not the {request.output_tokens} requested"
+        least = request.output_tokens if request.stop is None else 1
+        if not least <= count <= request.output_tokens:
+            limits = "" if request.stop is None else "1 to "
+            because = f"answered {count} tokens, not the {limits}{request.output_tokens} requested"
             raise EngineError(self._engine.name, request.request_id, because)
         self._places.put_nowait(token_times_s[-1])
         return Served(

@@ -107,7 +107,7 @@ def why_slo_missed(loads: Sequence[LoadResult], slo: Slo | None) -> str | None:
 def token_metrics(record: Record, loads: Sequence[LoadResult]) -> Metrics:
     """Joules a token, gross and net, and net joules a request."""
     written = record.output_tokens
-    all_tokens = loads[0].prompt_tokens + loads[0].output_tokens if loads else None
+    all_tokens = loads[0].prompt_tokens + written if loads and written else None
     gross_j, net_j = record.energy_j, record.net_energy_j
     quotients = {
         "energy_per_output_token": (gross_j, written),

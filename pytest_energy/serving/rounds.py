@@ -5,6 +5,8 @@ Rule 2: the warm-up's load decides which part counts (serving/steady.py); every 
 stretch of time, so that neither start nor tail is in its joules. A load too short for that counts whole.
 Rule 3: joules of the counted part are scaled from the answers' worth of tokens in it to all requests of the
 round, so that a round is always the same work.
+Rule 4: where the length of answers is free, rounds are compared at equal lengths: joules are scaled from the
+tokens in the counted part to the tokens of the first load. Shorter answers are thus no saving.
 """
 
 import math
@@ -19,7 +21,7 @@ from pytest_energy.meter.protocol import OpenPhase, OpenWindow
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Channel, Provenance, Reading, Record
 from pytest_energy.serving.arrivals import Schedule
-from pytest_energy.serving.engines.protocol import Engine
+from pytest_energy.serving.engines.protocol import Engine, Stop
 from pytest_energy.serving.load import Milestone, Prompt, Prompts, serve
 from pytest_energy.serving.load_counts import load_counts
 from pytest_energy.serving.load_metrics import (
@@ -31,7 +33,7 @@ from pytest_energy.serving.load_metrics import (
 from pytest_energy.serving.load_result import LoadResult
 from pytest_energy.serving.prompts import PromptSet, prompts_digest
 from pytest_energy.serving.slo import Slo
-from pytest_energy.serving.steady import answers_between, steadiness, steady_span
+from pytest_energy.serving.steady import answers_between, steadiness, steady_span, tokens_between
 from pytest_energy.units import to_text
 from pytest_energy.work import Trace, WorkDescription
 
@@ -52,6 +54,7 @@ class LoadPlan:
         schedule: When requests leave.
         output_tokens: Length of every answer, or one for each; `None` if the set says it.
         duration_s: How long requests arrive; `None` sends each prompt once.
+        stop: What may end an answer before that length; `None` leaves lengths fixed.
 
     Raises:
         SettingsError: Nothing says how long the answers are, or how many requests *duration_s* makes.
@@ -62,6 +65,7 @@ class LoadPlan:
     schedule: Schedule
     output_tokens: int | Sequence[int] | None = None
     duration_s: float | None = None
+    stop: Stop | None = None
 
     def __post_init__(self) -> None:
         if self._lengths is None:
@@ -117,7 +121,8 @@ class LoadPlan:
             "concurrency": "no limit" if schedule.concurrency is None else str(schedule.concurrency),
             "schedule_seed": str(schedule.seed),
             "prompt_tokens": str(sum(map(len, prompts))),
-            "output_tokens": _lengths_text(output_tokens),
+            "output_tokens": f"{'' if self.stop is None else 'at most '}{_lengths_text(output_tokens)}",
+            **({} if self.stop is None else {"stop": str(self.stop)}),
             "prompts": prompts_digest(prompts),
             **({} if facts.parameters is None else {"parameters": str(facts.parameters)}),
         }
@@ -261,6 +266,7 @@ class LoadWork:
             prompts,
             self.plan.schedule,
             output_tokens=lengths,
+            stop=self.plan.stop,
             milestones=milestones,
             loop_factory=self.loop_factory,
         )
@@ -285,15 +291,29 @@ class LoadWork:
         return self._counted(_of_channels(reading, facts.channels) if facts.channels else reading)
 
     def _counted(self, reading: Reading) -> Reading:
-        load = self.loads[-1]
+        load, first = self.loads[-1], self.loads[0]
         if load.is_late:
             reading = replace(reading, quality=(*reading.quality, lateness_note(load)))
-        if self.has_warm_up and len(self.loads) == 1:
+        if self.has_warm_up and load is first:
             return reading
+        if self.plan.stop is not None and not self._has_ended_answers(load):
+            note = f"no answer ended before its limit: nothing was generated that ends one ({self.plan.stop})"
+            reading = replace(reading, quality=(*reading.quality, note))
         if self._part is None:
             note = f"the whole load counts, its start and its tail included: {self._whole_because}"
-            return replace(reading, quality=(*reading.quality, note))
-        return _scaled(reading, load, self._part)
+            reading = replace(reading, quality=(*reading.quality, note))
+            return reading if self.plan.stop is None else _whole_at_length_of(reading, load, first)
+        return _scaled(reading, load, self._part, None if self.plan.stop is None else first)
+
+    def _has_ended_answers(self, load: LoadResult) -> bool:
+        return load.output_tokens < sum(self._first_requests[1])
+
+    @property
+    def _output_tokens(self) -> int | None:
+        """Of one round: those asked, or those of the first load where the length is free (rule 4)."""
+        if self.plan.stop is None:
+            return sum(self._first_requests[1])
+        return self.loads[0].output_tokens if self.loads else None
 
     def description(self, round_count: int) -> WorkDescription:
         is_saturated, because = saturation(self.newest(round_count))
@@ -303,7 +323,7 @@ class LoadWork:
         counted = "whole load" if self._part is None else PART
         return WorkDescription(
             samples=len(prompts),
-            output_tokens=sum(output_tokens),
+            output_tokens=self._output_tokens,
             workload={**self.plan.workload(prompts, output_tokens), "counted": counted},
             engine_settings={**facts.tuning, **versions},
             saturated_because=because if is_saturated else None,
@@ -317,7 +337,7 @@ class LoadWork:
             return Absent(
                 "only one load was run, on a cache filled before it; loads repeat from the second on"
             )
-        return load_counts(self.loads[1:] or self.loads)
+        return load_counts(self.loads[1:] or self.loads, has_free_lengths=self.plan.stop is not None)
 
     def metrics(self, record: Record) -> Metrics:
         """Times, rates and tokens of the loads whose rounds count; why saturation is unknown, if it is."""
@@ -365,15 +385,34 @@ def _among(joules: Mapping[str, float], names: Collection[str]) -> dict[str, flo
     return {name: energy_j for name, energy_j in joules.items() if name in names}
 
 
-def _scaled(reading: Reading, load: LoadResult, part: tuple[float, float]) -> Reading:
-    """*reading* of the *part* of *load* that counts, scaled to all its requests (rule 3)."""
+def _whole_at_length_of(reading: Reading, load: LoadResult, first: LoadResult) -> Reading:
+    """*reading* of all of *load*, as it would be with as many tokens as *first* wrote (rule 4)."""
+    factor = first.output_tokens / load.output_tokens
+    return replace(
+        reading,
+        channels={name: energy_j * factor for name, energy_j in reading.channels.items()},
+        duration_s=reading.duration_s * factor,
+        uncertainty_j=reading.uncertainty_j * factor,
+    )
+
+
+def _scaled(
+    reading: Reading, load: LoadResult, part: tuple[float, float], first: LoadResult | None
+) -> Reading:
+    """*reading* of the *part* of *load* that counts, scaled to all its requests (rule 3).
+
+    Where lengths are free, *first* is the load whose number of tokens is that of every round (rule 4).
+    """
     span = f"from {part[0]:.2f} s to {part[1]:.2f} s of each load, without its start and its tail"
-    worth = answers_between(load, *part)
+    if first is None:
+        worth, whole, of = answers_between(load, *part), len(load.served), "requests"
+    else:
+        worth, whole, of = tokens_between(load, *part), first.output_tokens, "tokens of the first load"
     if worth <= 0:
         because = f"no token was generated in the part that counts, {span}"
         return replace(reading, channels={}, void_because=because, phases=())
-    counted = reading.counting(PART, len(load.served) / worth)
+    counted = reading.counting(PART, whole / worth)
     if counted.void_because is not None:
         return counted
-    note = f"counted {span}; joules are scaled to all {len(load.served)} requests"
+    note = f"counted {span}; joules are scaled to all {whole} {of}"
     return replace(counted, quality=(*counted.quality, note))

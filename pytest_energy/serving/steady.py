@@ -142,6 +142,20 @@ def answers_between(result: LoadResult, start_s: float, stop_s: float) -> float:
     )
 
 
+def tokens_between(result: LoadResult, start_s: float, stop_s: float) -> int:
+    """Tokens that came from *start_s* to *stop_s*: the divisor where the length of answers is free.
+
+    Raises:
+        NotMeasurable: The span is empty.
+    """
+    if not start_s < stop_s:
+        raise NotMeasurable(f"a stretch of a load from {start_s:.3f} s to {stop_s:.3f} s holds no time")
+    return sum(
+        bisect_right(request.token_times_s, stop_s) - bisect_right(request.token_times_s, start_s)
+        for request in result.served
+    )
+
+
 def _closed_span(result: LoadResult) -> tuple[float, float] | Absent:
     cap, count = result.schedule.concurrency or 0, len(result.served)
     first_s = sorted(request.first_token_s for request in result.served)

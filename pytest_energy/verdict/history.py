@@ -223,6 +223,7 @@ def _facts_of(record: Record) -> Record:
         machine=record.machine,
         rounds=(shown,),
         samples=record.samples,
+        output_tokens=record.output_tokens,
         workload=record.workload,
         engine_settings=record.engine_settings,
         metrics={name: record.metrics[name] for name in (HIT_RATE,) if name in record.metrics},

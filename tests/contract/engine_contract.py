@@ -11,7 +11,7 @@ from contextlib import aclosing
 import pytest
 
 from pytest_energy.serving.arrivals import Schedule
-from pytest_energy.serving.engines.protocol import CacheCounters, Engine, EngineError, Request
+from pytest_energy.serving.engines.protocol import CacheCounters, Engine, EngineError, Request, Stop
 from pytest_energy.serving.load import serve
 
 ALL_AT_ONCE = float("inf")
@@ -54,6 +54,15 @@ class EngineContract:
             return await asyncio.gather(*map(tokens, lengths))
 
         assert asyncio.run(ask_all()) == lengths
+
+    def test_a_stop_token_ends_an_answer(self, engine: Engine) -> None:
+        """Where every token is one, an answer is one token long; where none is written, as long as asked."""
+        prompts = [self.prompt(f"stop/{position}") for position in range(3)]
+        for ends, length in ((range(self.vocabulary), 1), (range(1), None)):
+            stop = Stop(token_ids=tuple(ends), at_end=False)
+            result = serve(engine, prompts, Schedule(rate=ALL_AT_ONCE), output_tokens=9, stop=stop)
+            lengths = [request.output_tokens for request in result.served]
+            assert lengths == [1] * 3 if length else all(1 <= one <= 9 for one in lengths)
 
     def test_more_requests_than_fit_at_once_are_all_answered(self, engine: Engine) -> None:
         """Load after load, each on an event loop of its own, with the same ids."""

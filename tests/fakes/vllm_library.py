@@ -33,6 +33,7 @@ class SamplingParams:
     top_p: float
     max_tokens: int
     ignore_eos: bool
+    stop_token_ids: list[int]
     detokenize: bool
     output_kind: str
 
@@ -67,6 +68,7 @@ class Answering:
     sampling: SamplingParams
     outputs: asyncio.Queue[Any] = field(default_factory=asyncio.Queue)
     produced: int = 0
+    is_stopped: bool = False
 
 
 class FakeAsyncLLM:
@@ -112,6 +114,8 @@ class FakeAsyncLLM:
                 if isinstance(output, Exception):
                     raise output
                 yield output
+                if sequence.is_stopped:
+                    return
         finally:
             for queue in (self._waiting, self._running):
                 if sequence in queue:
@@ -186,7 +190,10 @@ class FakeAsyncLLM:
         text = f"<{token}>" if sequence.sampling.detokenize else ""
         fresh = SimpleNamespace(token_ids=[token], text=text)
         sequence.outputs.put_nowait(SimpleNamespace(outputs=[fresh]))
-        if sequence.produced == sequence.sampling.max_tokens:
+        ends = [*sequence.sampling.stop_token_ids]
+        ends += [] if sequence.sampling.ignore_eos else [self._control.end_token]
+        sequence.is_stopped = token in ends
+        if sequence.is_stopped or sequence.produced == sequence.sampling.max_tokens:
             self._running.remove(sequence)
 
     def _hits(self, prompt: list[int]) -> int:
@@ -239,6 +246,7 @@ class FakeVllm:
 
     Attributes:
         vocabulary: Of every model.
+        end_token: Its end of sequence.
         workers: What the workers tell of their weights.
         load_failure: Raised while an engine is made.
         on_load: Called when an engine has been made, on its loop.
@@ -252,6 +260,7 @@ class FakeVllm:
     """
 
     vocabulary: int = 97
+    end_token: int = 96
     workers: list[dict[str, Any]] = field(
         default_factory=lambda: [{"size_bytes": None, "vram_bytes": None, "attention": ["CPU_ATTN"]}]
     )

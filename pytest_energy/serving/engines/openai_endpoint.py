@@ -77,7 +77,7 @@ FIXED_FIELDS: Mapping[str, object] = MappingProxyType({"temperature": 0, "top_p"
 EXTENSION_FIELDS: Mapping[str, object] = MappingProxyType(
     {"ignore_eos": True, "stream_options": {"include_usage": True, "continuous_usage_stats": True}}
 )
-OWN_FIELDS = frozenset({"model", "prompt", "max_tokens", "min_tokens", *FIXED_FIELDS})
+OWN_FIELDS = frozenset({"model", "prompt", "max_tokens", "min_tokens", "stop_token_ids", *FIXED_FIELDS})
 
 
 class OpenAiEndpoint:
@@ -140,7 +140,8 @@ class OpenAiEndpoint:
         place = whereabouts(self._address.host, self._address.port)
         self._is_here = place.is_here
         self._has_min_tokens = "min_tokens" not in extra.value
-        self._fields = _fields({"model": card.id, **FIXED_FIELDS, **EXTENSION_FIELDS, **extra.value})
+        fields = {"model": card.id, **FIXED_FIELDS, **EXTENSION_FIELDS, **extra.value}
+        self._fields, self._ending_fields = _fields(fields), _fields({**fields, "ignore_eos": None})
         self._facts = EngineFacts(
             model=printable(masked(card.id)),
             parameters=parameters,
@@ -286,10 +287,13 @@ class OpenAiEndpoint:
         )
 
     def _body(self, request: Request) -> bytes | io.BytesIO:
-        length = request.output_tokens
-        least = f',"min_tokens":{length}' if self._has_min_tokens else ""
+        length, stop = request.output_tokens, request.stop
+        fields = self._fields if stop is None or not stop.at_end else self._ending_fields
+        limits = f',"min_tokens":{length}' if stop is None and self._has_min_tokens else ""
+        if stop is not None and stop.token_ids:
+            limits = f',"stop_token_ids":[{",".join(map(str, stop.token_ids))}]'
         prompt = ",".join(map(str, request.prompt))
-        body = f'{{"prompt":[{prompt}],"max_tokens":{length}{least},{self._fields}}}'.encode()
+        body = f'{{"prompt":[{prompt}],"max_tokens":{length}{limits},{fields}}}'.encode()
         return body if len(body) <= LARGE_BODY_BYTES else io.BytesIO(body)
 
     def _models(self) -> list[Card]:

@@ -25,19 +25,50 @@ class EngineError(EnergyError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """What ends an answer before its limit; the token that ends it counts as part of it.
+
+    Attributes:
+        token_ids: Each of these tokens ends an answer.
+        at_end: The model's own end-of-sequence token does.
+
+    Raises:
+        SettingsError: Nothing would end an answer, or an id is none.
+    """
+
+    token_ids: tuple[int, ...] = ()
+    at_end: bool = True
+
+    def __post_init__(self) -> None:
+        if not (self.token_ids or self.at_end):
+            raise SettingsError("Stop needs token_ids, or at_end=True: nothing would end an answer")
+        given: tuple[object, ...] = self.token_ids
+        for token in given:
+            if isinstance(token, bool) or not isinstance(token, int) or token < 0:
+                raise SettingsError(f"Stop(token_ids={self.token_ids!r}): {token!r} is not a token id")
+
+    def __str__(self) -> str:
+        """Its ends, as in `end of sequence, token 13, token 198`."""
+        ends = ["end of sequence"] if self.at_end else []
+        return ", ".join([*ends, *(f"token {token}" for token in self.token_ids)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One prompt and how long its answer must be.
+    """One prompt and the length of its answer.
 
     Attributes:
         request_id: Unique within one load.
         prompt: Token ids.
-        output_tokens: Length of the answer. The engine ignores the end-of-sequence token, so that every round
-            is the same work.
+        output_tokens: Length of the answer; with *stop*, its largest length.
+        stop: What ends the answer sooner. Without it the engine ignores the end-of-sequence token, so that
+            every round is the same work.
     """
 
     request_id: str
     prompt: tuple[int, ...]
     output_tokens: int
+    stop: Stop | None = None
 
     def __post_init__(self) -> None:
         if not self.prompt:
@@ -144,7 +175,10 @@ class Engine(Protocol):
     def facts(self) -> EngineFacts: ...
 
     def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:
-        """Token events of one answer, as they come, exactly `request.output_tokens` tokens in all.
+        """Token events of one answer, as they come.
+
+        They are exactly `request.output_tokens` tokens in all; with `request.stop` at least one and at most
+        that many.
 
         Many of these run at once on one event loop; the next load may bring another event loop. Closing the
         generator early cancels the request. Decoding is greedy.

@@ -2,7 +2,7 @@
 
 The batching, the paged cache and the worker thread are transformers' own `ContinuousBatchingManager`
 (docs/decisions/0002-embedded-engine.md says why). This module gives it the shape of an `Engine`, decodes
-greedily, holds every answer to its asked length, and counts what the prefix cache answers.
+greedily, holds every answer to its asked length or to what ends it, and counts what the prefix cache answers.
 """
 
 import asyncio
@@ -122,6 +122,7 @@ class TransformersEngine:
         self._batching = batching
         self._decode = decode
         self.facts = _facts(model, batching, name=name, has_text=decode is not None)
+        self._ends = _ends_of(model)
         self._manager = _greedy_manager(model, batching)
         self._serial = itertools.count()
         self._queried_tokens = 0
@@ -196,12 +197,22 @@ class TransformersEngine:
             request_id=manager_id,
             max_new_tokens=request.output_tokens,
             streaming=True,
-            eos_token_id=NO_TOKEN_ID,
+            eos_token_id=self._ends_for(request),
         )
         if accepted is None:
             because = "the engine has stopped and takes no more requests"
             raise EngineError(self.name, request.request_id, because)
         self._queried_tokens += len(request.prompt)
+
+    def _ends_for(self, request: Request) -> list[int]:
+        """The tokens that end the answer."""
+        if request.stop is None:
+            return [NO_TOKEN_ID]
+        ends = [*request.stop.token_ids, *(self._ends if request.stop.at_end else ())]
+        if not ends:
+            because = "the model has no end-of-sequence token; give Stop(token_ids=...)"
+            raise EngineError(self.name, request.request_id, because)
+        return ends
 
     def _withdraw(self, manager_id: str) -> None:
         """Cancel a request, and deliver none of its tokens to an event loop that may be closed by then."""
@@ -220,6 +231,15 @@ class TransformersEngine:
             return matched
 
         cache.search_prefix_match = counted_search
+
+
+def _ends_of(model: Any) -> tuple[int, ...]:
+    """The end-of-sequence tokens of *model*: of its generation, else of its configuration."""
+    for source in (getattr(model, "generation_config", None), model.config):
+        ends = getattr(source, "eos_token_id", None)
+        if ends is not None:
+            return (ends,) if isinstance(ends, int) else tuple(ends)
+    return ()
 
 
 def _greedy_manager(model: Any, batching: _Batching) -> Any:

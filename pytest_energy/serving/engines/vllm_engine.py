@@ -294,7 +294,8 @@ class VllmEngine:
                 f"{length} tokens including the answer; this engine was created for at most {self._longest}"
             )
             raise EngineError(NAME, request.request_id, f"{because} (max_model_len)")
-        lowest, highest = min(request.prompt), max(request.prompt)
+        tokens = request.prompt if request.stop is None else (*request.prompt, *request.stop.token_ids)
+        lowest, highest = min(tokens), max(tokens)
         if lowest < 0 or highest >= self._vocabulary:
             because = f"token ids {lowest} to {highest}; the model knows 0 to {self._vocabulary - 1}"
             raise EngineError(NAME, request.request_id, because)
@@ -312,12 +313,14 @@ class VllmEngine:
 
     async def _answer(self, request: Request, send: Callable[[Outcome], None]) -> None:
         """On the engine's loop: pass on what vLLM answers; cancelling this withdraws the request."""
-        # No min_tokens: nothing ends an answer early here, and it is work in each step.
+        # No min_tokens: without a stop nothing ends an answer early, and it is work in each step.
+        stop = request.stop
         sampling = sampling_params.SamplingParams(
             temperature=0.0,
             top_p=1.0,
             max_tokens=request.output_tokens,
-            ignore_eos=True,
+            ignore_eos=stop is None or not stop.at_end,
+            stop_token_ids=[] if stop is None else list(stop.token_ids),
             detokenize=self._detokenises,
             output_kind=sampling_params.RequestOutputKind.DELTA,
         )

@@ -6,7 +6,7 @@ import selectors
 import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -20,6 +20,7 @@ from pytest_energy.serving.engines.protocol import (
     EngineError,
     EngineFacts,
     Request,
+    Stop,
     TokenEvent,
 )
 from pytest_energy.serving.load import serve
@@ -443,6 +444,57 @@ def test_an_answer_of_another_length_is_an_error(extra_tokens: int) -> None:
     """Answers of different lengths are different work."""
     with pytest.raises(EngineError, match=f"answered {3 + extra_tokens} tokens, not the 3"):
         load(FakeEngine(extra_tokens=extra_tokens))
+
+
+class StoppingEngine(FakeEngine):
+    """Ends every answer after so many tokens, whatever was asked."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self.length = length
+
+    async def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:
+        self.seen.append(request)
+        for _ in range(self.length):
+            await asyncio.sleep(0.125)
+            yield TokenEvent(count=1)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_an_answer_may_end_sooner_where_the_load_says_so(length: int) -> None:
+    """Its length is the one that came, up to the limit; the engine hears what ends it."""
+    engine, stop = StoppingEngine(length), Stop(token_ids=(7,))
+    result = serve(engine, [PROMPT], Schedule(rate=1.0), output_tokens=3, stop=stop, loop_factory=JumpingLoop)
+    assert [request.output_tokens for request in result.served] == [length]
+    assert engine.seen[0].stop == stop
+
+
+@pytest.mark.parametrize("length", [0, 4])
+def test_a_free_answer_has_a_token_and_keeps_its_limit(length: int) -> None:
+    """No token is no answer, and more than the limit is other work."""
+    with pytest.raises(EngineError, match=f"answered {length} tokens, not the 1 to 3 requested"):
+        serve(
+            StoppingEngine(length),
+            [PROMPT],
+            Schedule(rate=1.0),
+            output_tokens=3,
+            stop=Stop(),
+            loop_factory=JumpingLoop,
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"at_end": False}, "nothing would end an answer"),
+        ({"token_ids": (-1,)}, "-1 is not a token id"),
+        ({"token_ids": (True,)}, "True is not a token id"),
+    ],
+)
+def test_a_stop_that_stops_nothing_is_refused(arguments: dict[str, Any], match: str) -> None:
+    """Said where it is made."""
+    with pytest.raises(SettingsError, match=match):
+        Stop(**arguments)
 
 
 def test_an_engine_that_never_answers_is_given_up() -> None:

@@ -1,6 +1,8 @@
 """Request loads in rounds: equal work, and the steady state of each."""
 
+import asyncio
 import math
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +12,7 @@ from pytest_energy.errors import NotMeasurable, SettingsError
 from pytest_energy.meter.protocol import OpenPhase
 from pytest_energy.model import Phase, Provenance, Reading
 from pytest_energy.serving.arrivals import Schedule
+from pytest_energy.serving.engines.protocol import Request, Stop, TokenEvent
 from pytest_energy.serving.load_result import LoadResult
 from pytest_energy.serving.prompts import PromptSet
 from pytest_energy.serving.rounds import PART, LoadPlan, LoadWork, lateness_note, saturation
@@ -98,6 +101,54 @@ def test_joules_of_the_part_are_scaled_to_all_requests() -> None:
     assert counted.duration_s == pytest.approx(5.0 * 40 / 31, rel=0.02)
     assert counted.uncertainty_j == pytest.approx(40 / 31, rel=0.02)
     assert any("counted from 2.25 s to 10.00 s" in sentence for sentence in counted.quality)
+
+
+class ShorterEngine(FakeEngine):
+    """Ends the answers of each load of 40 a token sooner or later than those of the load before."""
+
+    def __init__(self, *lengths: int) -> None:
+        super().__init__()
+        self.lengths = lengths
+
+    async def generate(self, request: Request) -> AsyncGenerator[TokenEvent, None]:
+        length = self.lengths[len(self.seen) // 40]
+        self.seen.append(request)
+        for _ in range(length):
+            await asyncio.sleep(0.125)
+            yield TokenEvent(count=1)
+
+
+def test_rounds_of_free_length_are_compared_at_equal_lengths() -> None:
+    """Half as many tokens for half the joules of the part are no saving: joules are the first load's."""
+    loads = loads_of(plan(engine=ShorterEngine(6, 6, 3), output_tokens=8, stop=Stop()))
+    counted = []
+    for index, part_j in enumerate((0.0, 30.0, 15.0)):
+        take(loads, index)
+        counted.append(loads.conclude(reading(part_j=part_j)))
+    assert counted[2].energy_j == pytest.approx(counted[1].energy_j, rel=0.03)
+    assert "scaled to all 240 tokens of the first load" in counted[1].quality[-1]
+    description = loads.description(2)
+    assert description.output_tokens == 240
+    assert description.workload["output_tokens"] == "at most 320"
+    assert description.workload["stop"] == "end of sequence"
+
+
+def test_a_whole_load_of_free_length_is_one_of_the_first_length() -> None:
+    """Also where there is no steady part to cut out."""
+    loads = loads_of(plan(engine=ShorterEngine(6, 3), output_tokens=8, stop=Stop()), has_warm_up=False)
+    take(loads, 0)
+    take(loads, 1)
+    counted = loads.conclude(reading())
+    assert (counted.energy_j, counted.uncertainty_j) == (200.0, 1.0)
+
+
+def test_a_load_in_which_nothing_ends_an_answer_says_so() -> None:
+    """A server that ignores what ends an answer makes a load of fixed length."""
+    loads = loads_of(plan(engine=ShorterEngine(3, 3), stop=Stop(token_ids=(5,), at_end=False)))
+    take(loads, 0)
+    take(loads, 1)
+    quality = loads.conclude(reading(part_j=31.0)).quality
+    assert quality[0] == ("no answer ended before its limit: nothing was generated that ends one (token 5)")
 
 
 def test_a_short_load_counts_whole_and_says_so() -> None:

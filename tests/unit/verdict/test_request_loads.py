@@ -77,6 +77,22 @@ def test_other_hit_rates_are_other_work() -> None:
     assert finding.differences == {"cache_hit_rate": ("50.0%", "52.0%")}
 
 
+@pytest.mark.parametrize(("output_tokens", "is_compared"), [(1268, True), (1266, False), (1300, False)])
+def test_answers_of_free_length_are_compared_at_equal_lengths(
+    output_tokens: int, *, is_compared: bool
+) -> None:
+    """Within 1 % of the mean: shorter answers are no saved joules."""
+    free = replace(load(70.0), output_tokens=output_tokens)
+    decision = decided(free, baseline(load(), load(), load()))
+    assert (decision.compared is not None) is is_compared
+    if not is_compared:
+        (finding,) = decision.findings
+        assert isinstance(finding, FactsDiffer)
+        assert finding.differences == {
+            "average_output_token_length": ("128 tokens", f"{output_tokens / 10:.4g} tokens")
+        }
+
+
 def test_a_saturated_load_is_held_against_nothing() -> None:
     """Neither budget nor baseline judge it; its joules are shown."""
     fresh = replace(load(900.0), saturated_because="90 answers to 160 requests")

@@ -16,7 +16,7 @@ from pytest_energy.lazy_module import LazyModule
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines import openai_endpoint
 from pytest_energy.serving.engines.openai_endpoint import LARGE_BODY_BYTES, OpenAiEndpoint
-from pytest_energy.serving.engines.protocol import EngineError, Request, TokenEvent
+from pytest_energy.serving.engines.protocol import EngineError, Request, Stop, TokenEvent
 from pytest_energy.serving.load import serve
 from pytest_energy.serving.load_result import LoadResult
 from tests.fakes.listening_process import listening_process
@@ -102,6 +102,24 @@ def test_a_request_is_the_prompts_ids_and_a_length_that_nothing_shortens(
         "stream": True,
         "stream_options": {"include_usage": True, "continuous_usage_stats": True},
     }
+
+
+@pytest.mark.parametrize(
+    ("stop", "more"),
+    [
+        (Stop(), {}),
+        (Stop(token_ids=(13, 2)), {"stop_token_ids": [13, 2]}),
+        (Stop(token_ids=(13,), at_end=False), {"stop_token_ids": [13], "ignore_eos": True}),
+    ],
+)
+def test_a_request_of_free_length_has_no_least_length(
+    server: FakeOpenAiServer, engine: OpenAiEndpoint, stop: Stop, more: dict[str, object]
+) -> None:
+    """What ends it is asked for, and nothing keeps it from ending."""
+    serve(engine, [PROMPT], Schedule(rate=ALL_AT_ONCE), output_tokens=4, stop=stop)
+    fields = server.completions[0].fields
+    own = {name: fields[name] for name in ("stop_token_ids", "ignore_eos", "min_tokens") if name in fields}
+    assert (own, fields["max_tokens"]) == (more, 4)
 
 
 def test_loads_follow_one_another_each_in_its_own_event_loop(

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.serving.arrivals import Schedule
-from pytest_energy.serving.engines.protocol import EngineError, Request, TokenEvent
+from pytest_energy.serving.engines.protocol import EngineError, Request, Stop, TokenEvent
 from pytest_energy.serving.load import serve
 
 torch = pytest.importorskip("torch")
@@ -44,6 +44,39 @@ def model() -> Any:
 def engine(model: Any) -> Iterator[TransformersEngine]:
     with TransformersEngine(model, max_batch=8, max_request_tokens=64, page_tokens=8) as engine:
         yield engine
+
+
+@pytest.fixture
+def ending_model(model: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The model, with the end of sequence that the test asks for."""
+    model.generation_config.eos_token_id = request.param
+    yield model
+    model.generation_config.eos_token_id = None
+
+
+def free_load(model: Any) -> list[int]:
+    """Lengths of answers that the model's own end may end."""
+    with TransformersEngine(model, max_batch=2, max_request_tokens=64, page_tokens=8) as engine:
+        result = serve(
+            engine,
+            random_prompts(2),
+            Schedule(rate=float("inf")),
+            output_tokens=OUTPUT_TOKENS,
+            stop=Stop(),
+        )
+    return [request.output_tokens for request in result.served]
+
+
+@pytest.mark.parametrize("ending_model", [[*range(VOCABULARY)]], indirect=True)
+def test_the_models_own_end_ends_an_answer(ending_model: Any) -> None:
+    """Where every token is one, an answer has one."""
+    assert free_load(ending_model) == [1, 1]
+
+
+def test_a_model_without_an_end_of_its_own_is_an_error(model: Any) -> None:
+    """And no load in which every answer has its full length."""
+    with pytest.raises(EngineError, match="the model has no end-of-sequence token"):
+        free_load(model)
 
 
 def random_prompts(count: int, *, seed: int = 1) -> list[list[int]]:

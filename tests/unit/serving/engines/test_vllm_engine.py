@@ -14,7 +14,7 @@ import pytest
 from pytest_energy.errors import SettingsError
 from pytest_energy.masking import COVER, masked
 from pytest_energy.serving.arrivals import Schedule
-from pytest_energy.serving.engines.protocol import EngineError, Request
+from pytest_energy.serving.engines.protocol import EngineError, Request, Stop
 from pytest_energy.serving.load import serve
 from tests.contract.engine_contract import EngineContract
 
@@ -88,6 +88,26 @@ def test_decoding_is_greedy_and_of_the_asked_length(vllm: FakeVllm, engine: Vllm
     assert sampling.ignore_eos
     assert not sampling.detokenize
     assert sampling.output_kind == "delta"
+
+
+@pytest.mark.parametrize(
+    ("stop", "length"),
+    [(Stop(), 5), (Stop(token_ids=(94,)), 3), (Stop(token_ids=(94,), at_end=False), 3)],
+)
+def test_an_answer_ends_where_its_load_says(
+    vllm: FakeVllm, engine: VllmEngine, stop: Stop, length: int
+) -> None:
+    """The fake writes 92, 93, 94, 95, and 96, its end of sequence, which goes by where the load says so."""
+    result = serve(engine, [[92]], Schedule(rate=100.0), output_tokens=8, stop=stop)
+    assert result.output_tokens == length
+    ((_, sampling),) = vllm.asked
+    assert sampling.ignore_eos is not stop.at_end
+
+
+def test_a_stop_token_outside_the_vocabulary_is_refused(engine: VllmEngine) -> None:
+    """vLLM would look for it in every step, in vain."""
+    with pytest.raises(EngineError, match="token ids 1 to 97; the model knows 0 to 96"):
+        serve(engine, [[1]], Schedule(rate=100.0), output_tokens=1, stop=Stop(token_ids=(97,)))
 
 
 def test_ids_never_repeat_over_loads(vllm: FakeVllm, engine: VllmEngine) -> None:
