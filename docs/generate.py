@@ -180,7 +180,7 @@ def former_names() -> Iterator[tuple[str, ...]]:
 # ---- what is in the source ----
 
 # Those that a test calls, in the order in which one learns them.
-METHODS = ("measure", "window", "command", "record", "model", "requests", "layers", "operators")
+METHODS = ("measure", "window", "roles", "command", "record", "model", "requests", "layers", "operators")
 
 
 def fixture_page() -> str:

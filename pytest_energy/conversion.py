@@ -67,7 +67,7 @@ _LEFT_OUT_WHERE_EMPTY = {
     *("output_tokens", "workload", "engine_settings", "saturated_because", "slo_missed_because"),
     "confirming_count",
     *("quiet_power_w", "temperatures_c", "ready_power", "session"),
-    *("resting_channels", "estimated_channels", "device_use", "missing_domains", "counts", "most"),
+    *("resting_channels", "estimated_channels", "device_use", "missing_domains", "roles", "counts", "most"),
     "predictions",
     *(
         "entry_energies_j",
@@ -165,6 +165,7 @@ def judgement_to_json(judgement: Judgement) -> JsonDict:
         outcome=intern(judgement.outcome),  # left out if it *is* the default
         reason=judgement.reason,
         energy_per_token_j=record.energy_per_token_j if record.output_tokens else UNSET,
+        energy_by_role_j=record.energy_by_role_j or UNSET,
         active_energy_j=UNSET if record.active_energy_j is None else record.active_energy_j,
         baseline=plain(judgement.comparison),
         judged_by=plain(judgement.terms),

@@ -35,3 +35,4 @@ DerivedInterval = Annotated[Any, written(type=["array", "null"], **_INTERVAL)]
 DerivedChannels = Annotated[
     Any, written(type=["object", "null"], additionalProperties=_AMOUNT, propertyNames=_CHANNEL_NAMES)
 ]
+DerivedAmounts = Annotated[Any, written(type="object", additionalProperties=_AMOUNT)]

@@ -19,6 +19,7 @@ from pytest_energy.document_types import (
     CountFrom1,
     CountFrom2,
     DerivedAmount,
+    DerivedAmounts,
     DerivedChannels,
     DerivedInterval,
     DerivedNumber,
@@ -192,6 +193,8 @@ class Record(
         ready_power: Power with the device open and nothing at work, by channel, from all rounds of the
             session; omitted if no channel shows it.
         session: Name of the process that measured; omitted if not recorded.
+        roles: By channel, what its device did in the work: another split is other work. Omitted if no role
+            is known.
         missing_domains: Domains that were at work and whose joules are not in the rounds; omitted if
             none is.
         void_because: Why the rounds must not be used, or null.
@@ -224,6 +227,7 @@ class Record(
     session: Sentence | None = None
     machine: Machine
     sensors: tuple[Sensor, ...]
+    roles: ByName[Text] | None = None
     missing_domains: tuple[Domain, ...] | None = None
     void_because: Text | None = NULLABLE
     unmeasured_because: Text | None = NULLABLE
@@ -413,6 +417,7 @@ class Test(Record, frozen=True, kw_only=True):
         duration_s: Mean seconds per round.
         energy_per_token_j: Only of a request load.
         channels: Mean joules per round by channel.
+        energy_by_role_j: Mean joules per round by role of the channels; omitted if none has a role.
         budget_per_token_j: Omitted if there is none.
         baseline: What it was compared with, or null.
         judged_by: By which rules it was judged; omitted if not recorded.
@@ -434,6 +439,7 @@ class Test(Record, frozen=True, kw_only=True):
     energy_per_sample_j: DerivedAmount = NULLABLE
     energy_per_token_j: DerivedAmount | UnsetType = UNSET
     channels: DerivedChannels = NULLABLE
+    energy_by_role_j: DerivedAmounts | UnsetType = UNSET
     budget_j: Positive | None = NULLABLE
     budget_per_sample_j: Positive | None = NULLABLE
     budget_per_token_j: Positive | None = None

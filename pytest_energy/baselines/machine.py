@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from pytest_energy.baselines.topology import KEY_LENGTH, channels_text
+from pytest_energy.baselines.topology import KEY_LENGTH, channels_text, roles_text
 from pytest_energy.counts import Counts, Kind
 from pytest_energy.errors import NotComparable
 from pytest_energy.model import Machine, Provenance, Record
@@ -140,11 +140,13 @@ def differences(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, tup
 
 def comparable_facts(record: Record) -> dict[str, str]:
     """What must be equal for the ratio of two records to mean something: name to value."""
+    roles = {"roles": text} if (text := roles_text(record.roles)) else {}
     return {
         **record.workload,  # first: a setting of an engine must not hide a fact of the machine
         **record.machine.fixed,
         "provenance": record.provenance.value,
         "samples": "not given" if record.samples is None else str(record.samples),
+        **roles,
         "channels": channels_text({name for reading in record.rounds for name in reading.channels}),
     }
 

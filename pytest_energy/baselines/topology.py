@@ -63,6 +63,15 @@ def channels_text(names: Collection[str]) -> str:
     return _listed(counts.elements()) or "none"
 
 
+def roles_text(roles: Mapping[str, str]) -> str:
+    """How many channels of a kind have each role; empty without roles. Which device has it doesn't matter.
+
+    >>> roles_text({"gpu:0": "prefill", "gpu:1": "decode", "gpu:2": "decode"})
+    '2x decode gpu, prefill gpu'
+    """
+    return _listed(f"{role} {Channel.domain_of(name)}" for name, role in roles.items())
+
+
 def _listed(texts: Iterable[str]) -> str:
     counts = Counter(texts)
     return ", ".join(f"{count}x {text}" if count > 1 else text for text, count in sorted(counts.items()))

@@ -159,6 +159,9 @@ class LiveMeter:
             if isinstance(sensor, CountsProcesses):
                 sensor.adopt(adopted)
 
+    def roles(self) -> Mapping[str, str]:
+        return {}
+
     def close(self) -> None:
         self.pause()
 

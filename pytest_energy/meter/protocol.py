@@ -91,6 +91,10 @@ class Meter(Protocol):
         """
         ...
 
+    def roles(self) -> Mapping[str, str]:
+        """What the device of each channel does in the work, by channel, as far as it is known: `rank 0`."""
+        ...
+
     def close(self) -> None: ...
 
 

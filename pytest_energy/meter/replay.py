@@ -69,6 +69,9 @@ class ReplayMeter:
     def adopt(self, pids: Iterable[int], *, on: Collection[str] = ()) -> None:
         del pids, on
 
+    def roles(self) -> Mapping[str, str]:
+        return {}
+
     def close(self) -> None:
         """Nothing to end."""
 

@@ -257,7 +257,7 @@ class LiveWindow:
         self.end_watch()
         if self._reading is None:
             if self._stop is None or self._watched is None:
-                self.abandon("nobody reads the counters")
+                self.abandon("the counters are not read")
             else:
                 self._reading = self._close_at(self._stop, self._watched)
         return self._reading or self._void_reading(self._clock.now_s())

@@ -1,6 +1,7 @@
 """All rounds of one test in one run."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,15 @@ from pytest_energy.model.prediction import Prediction
 from pytest_energy.model.reading import Reading
 from pytest_energy.model.values import Domain, JoinedAs, Machine, Provenance, SensorStatus
 from pytest_energy.ready import ReadyPower
+
+NO_ROLE = "no role"
+"""Stands for channels without a role among others that have one, such as a processor."""
+
+
+def _role_order(entry: tuple[str, object]) -> tuple[bool, list[tuple[bool, int, str]]]:
+    """Numbers inside a role's name in their order, and `NO_ROLE` last."""
+    parts = re.split(r"(\d+)", entry[0])
+    return entry[0] == NO_ROLE, [(p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +54,8 @@ class Record:
         saturated_because: Why a server did not keep up with its load, so that the joules are those of no
             rate that could be asked of it again; or `None`.
         slo_missed_because: Why too few answers were within the test's limits of latency, or `None`.
+        roles: Channel name to what its device did in the work (`rank 0`, `prefill`, `loader`), where that is
+            known: another split is other work.
         missing_domains: Domains that were at work and whose joules are not in the rounds'.
         void_because: Why the rounds must not be used, or `None`.
         unmeasured_because: Why there are no rounds that count, or `None`.
@@ -73,6 +85,7 @@ class Record:
     joined_as: JoinedAs | None = None
     saturated_because: str | None = None
     slo_missed_because: str | None = None
+    roles: Mapping[str, str] = field(default_factory=dict)
     missing_domains: tuple[Domain, ...] = ()
     void_because: str | None = None
     unmeasured_because: str | None = None
@@ -135,6 +148,20 @@ class Record:
             for name in rounds[0].channels
             if name not in partial
         }
+
+    @property
+    def energy_by_role_j(self) -> dict[str, float] | None:
+        """Mean joules of a round by role; their sum is that of the channels. `None` if no channel has a role.
+
+        What has no role is `NO_ROLE`. `None` as well if a round lacks a channel that another one has.
+        """
+        channels = self.channels
+        if not channels or self.partial_channels or not channels.keys() & self.roles.keys():
+            return None
+        by_role: dict[str, list[float]] = {}
+        for name, energy_j in channels.items():
+            by_role.setdefault(self.roles.get(name, NO_ROLE), []).append(energy_j)
+        return {role: math.fsum(energies_j) for role, energies_j in sorted(by_role.items(), key=_role_order)}
 
     @property
     def partial_channels(self) -> dict[str, str]:

@@ -41,13 +41,21 @@ class JoinedMeter:
         meters: Their meters by node name, in order; each name as `node_name` makes it.
         here: The name of this machine, or `None` if none of them is this one. Processes that are adopted
             run on it.
+        roles: Joint channel name to its role, where who starts the work knows it; wins over what a node
+            finds.
 
     Raises:
         NotMeasurable: There is no meter, a name isn't plain, or the meters are of different provenance.
     """
 
-    def __init__(self, meters: Mapping[str, StagedMeter], *, here: str | None = None) -> None:
-        self._meters, self._here = dict(meters), here
+    def __init__(
+        self,
+        meters: Mapping[str, StagedMeter],
+        *,
+        here: str | None = None,
+        roles: Mapping[str, str] | None = None,
+    ) -> None:
+        self._meters, self._here, self._roles = dict(meters), here, dict(roles or {})
         odd = [name for name in meters if node_name(name) != name]
         if odd or not meters:
             raise NotMeasurable(f"nodes must have plain names, at least one. Got {odd}")
@@ -113,6 +121,9 @@ class JoinedMeter:
     def adopt(self, pids: Iterable[int], *, on: Collection[str] = ()) -> None:
         if self._here is not None:
             self._meters[self._here].adopt(pids, on=on)
+
+    def roles(self) -> Mapping[str, str]:
+        return {**_renamed(self._each(lambda meter: meter.roles()), self._names), **self._roles}
 
     def close(self) -> None:
         self._each(lambda meter: meter.close())

@@ -16,6 +16,7 @@ from pytest_energy.command import CommandResult, CommandWork
 from pytest_energy.masking import COVER, Hidden
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Provenance
+from pytest_energy.plugin import given
 from pytest_energy.plugin.measurement import Measurement
 from pytest_energy.plugin.mistakes import (
     Guarded,
@@ -360,6 +361,21 @@ class Energy(Guarded):
             may_repeat=may_repeat,
         )
         return self._measurement.measure(work)
+
+    @called_right
+    def roles(self, roles: Mapping[str, str], /) -> None:
+        """Say what each device does in the work: `{"gpu:0": "prefill", "gpu:1": "decode"}`. Measures nothing.
+
+        The report has the joules of each role. Another split of roles is other work: its records are not
+        compared. Under torchrun the roles are the ranks, without a call.
+
+        Args:
+            roles: Channel name to role; a channel that this run doesn't measure is ignored.
+
+        Raises:
+            EnergyError: A name is no channel's, or a role is empty or longer than 40 characters.
+        """
+        self._measurement.roles = given.roles(roles)
 
     @called_right
     def record(self, **metrics: float | None) -> None:

@@ -1,9 +1,14 @@
 """Checks of what a test gives besides its work: metrics of its own, and the units of its limits."""
 
-from pytest_energy.codec import MOST_NUMBER, brief, number_of
+from collections.abc import Mapping
+
+from pytest_energy.codec import MOST_NUMBER, brief, kind_of, number_of
 from pytest_energy.errors import EnergyError
 from pytest_energy.metrics.evaluation import Metrics
+from pytest_energy.model import Domain
 from pytest_energy.plugin.mark import EnergyMark
+
+_ROLE_LENGTH = 40  # a word or two; it stands in tables
 
 
 def metric(name: str, value: float | None) -> Metrics:
@@ -20,6 +25,37 @@ def metric(name: str, value: float | None) -> Metrics:
             f"energy.record: {name} must be a number up to {MOST_NUMBER:g}, or None. Got {brief(value)}."
         )
     return Metrics({name: number})
+
+
+def roles(value: object) -> dict[str, str]:
+    """Roles that a test gives to channels.
+
+    Raises:
+        EnergyError: A name is no channel's, or a role is empty or too long.
+    """
+    if not isinstance(value, Mapping):
+        raise EnergyError(
+            f'energy.roles takes channels and their roles: {{"gpu:0": "prefill"}}. Got {kind_of(value)}.'
+        )
+    checked: dict[str, str] = {}
+    for channel, role in value.items():
+        if not _is_channel(channel):
+            domains = ", ".join(f"{domain}:..." for domain in Domain)
+            raise EnergyError(
+                f"energy.roles: a channel is called {domains}, as the report lists it. Got {brief(channel)}."
+            )
+        if not isinstance(role, str) or not 0 < len(role.strip()) <= _ROLE_LENGTH:
+            raise EnergyError(
+                f"energy.roles: the role of {channel} must be a text of 1 to {_ROLE_LENGTH} characters. "
+                f"Got {brief(role)}."
+            )
+        checked[channel] = role.strip()
+    return checked
+
+
+def _is_channel(name: object) -> bool:
+    domain, colon, position = name.partition(":") if isinstance(name, str) else ("", "", "")
+    return domain in tuple(Domain) and bool(colon and position)
 
 
 def check_units(mark: EnergyMark, *, samples: int | None, output_tokens: int | None) -> None:

@@ -58,6 +58,7 @@ class Measurement:
         test_id: The test's node id.
         run: Of which the test is a part.
         facts: Of the model at work, if the test has described it.
+        roles: Channel to its role, as far as the test has given it.
         model_name: Of the model, if the test or its marker has named it.
         earlier_round_count: Rounds of an earlier run of the test, those that were dropped included.
     """
@@ -89,6 +90,7 @@ class Measurement:
         self._is_whole = self._is_ended = False
         self._unmeasured_because: str | None = None
         self._own_metrics = Metrics()
+        self.roles: Mapping[str, str] = {}
         why_not = why_uncounted(test_id, run.settings, is_confirming=confirming_count is not None)
         owned = partial(run.held_to_count, mark.domains)
         self._counter = Counter(why_not=why_not, trace=run.trace, owned=owned)
@@ -448,6 +450,7 @@ class Measurement:
             model=self.model_name,
             idle_power_w=self.run.meter.idle_power_w() if rounds else None,
             sensors=self.run.statuses,
+            roles=self._known_roles(rounds),
             saturated_because=description.saturated_because,
             slo_missed_because=description.slo_missed_because,
             void_because=next((r.void_because for r in rounds if r.void_because is not None), None),
@@ -457,3 +460,11 @@ class Measurement:
         if is_yardstick(self.test_id):
             return record
         return scoped(record, self.run.gate.counted_channels(self.test_id))
+
+    def _known_roles(self, rounds: tuple[Reading, ...]) -> dict[str, str]:
+        """Roles of channels that *rounds* have; the test's own word wins over what was found."""
+        if not rounds:
+            return {}
+        measured = {name for reading in rounds for name in reading.channels}
+        roles = {**self.run.meter.roles(), **self.roles}
+        return {name: role for name, role in sorted(roles.items()) if name in measured}

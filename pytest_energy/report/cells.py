@@ -162,6 +162,25 @@ def predictions(view: View) -> list[str]:
     return sorted(lines, key=lambda line: line.partition(":")[0])
 
 
+def roles(view: View) -> list[str]:
+    """A line for each test whose channels have roles: the joules of each and its share."""
+    return [
+        f"{printable(row.short_id)}: {', '.join(f'{role} {text}' for role, text in texts.items())}"
+        for row in view.rows
+        if (texts := role_texts(row.record))
+    ]
+
+
+def role_texts(record: Record) -> dict[str, str]:
+    """By role, joules per round and their share; nothing without roles."""
+    energies_j, whole_j = record.energy_by_role_j or {}, record.energy_j
+    return {
+        printable(role): f"{energy(record.provenance, energy_j)} ({100 * energy_j / whole_j:.0f} %)"
+        for role, energy_j in energies_j.items()
+        if whole_j
+    }
+
+
 def ungrouped_metrics(view: View) -> list[str]:
     """A line for each test without a group that has metrics, such as those that it recorded itself."""
     return [

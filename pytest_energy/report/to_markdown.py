@@ -66,7 +66,8 @@ def render(view: View, *, limit: int = LIMIT) -> str:
         _folded(f"{len(passes)} pass", _test_table(view, passes, passes_room)),
         _folded("Changes in tests that pass", _changes(passes, room(_CHANGES_ROOM))),
         _folded(count_text(len(notes), "note"), _within(_bullets(notes), room(_NOTES_ROOM), "notes")),
-        _folded("Predicted, not measured", _predictions(view)),
+        _folded("Joules by role", _lines(cells.roles(view), "tests")),
+        _folded("Predicted, not measured", _lines(cells.predictions(view), "predictions")),
         _folded("Metrics of groups of tests", "\n\n".join(_groups(view, room(_GROUPS_ROOM)))),
         _folded("Marks, sensors and machine", _behind(view)),
     ]
@@ -179,9 +180,9 @@ def _correlations(group: Group) -> str:
     return "\n".join([f"Spearman's rho with `{AGAINST}`:", "", *_table_lines(headers, rows), "", *notes])
 
 
-def _predictions(view: View) -> str:
-    lines = cells.predictions(view)
-    return block(_within(lines, _PREDICTED_ROOM // 2, "predictions")) if lines else ""
+def _lines(lines: Sequence[str], what: str) -> str:
+    """As many of *lines* as there is room for, verbatim."""
+    return block(_within(lines, _PREDICTED_ROOM // 2, what)) if lines else ""
 
 
 def _behind(view: View) -> str:

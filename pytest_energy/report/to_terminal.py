@@ -158,6 +158,7 @@ def _whole_head(view: View, width: int) -> str:
         ["why", *why] if (why := _why(view, width)) else [],
         _titled("notes", _first(notes), width),
         _titled("predicted", _first(cells.predictions(view)), width),
+        _titled("by role", _first(cells.roles(view)), width),
         _titled("metrics", cells.ungrouped_metrics(view), width),
         *(_group(view, group, width) for group in view.groups),
         _titled("sensors", sensors, width),

@@ -236,7 +236,7 @@ def test_a_users_completion_list_has_what_a_user_needs(project: Project) -> None
         "def test_work(energy):\n"
         "    with energy.window('w') as window:\n        pass\n"
         "    names = [n for n in dir(energy) if not n.startswith('_')]\n"
-        "    assert names == 'command layers measure model operators record requests window'.split()\n"
+        "    assert names == 'command layers measure model operators record requests roles window'.split()\n"
         "    assert [n for n in dir(window) if not n.startswith('_')] == ['name', 'reading', 'samples']\n"
     )
     project.replay({"test_work": TEN_J})
@@ -256,3 +256,34 @@ def test_a_model_is_named_where_it_is_described(project: Project) -> None:
     project.replay({f"test_work[{name}]": TEN_J for name in ("s", "None")})
     run = project.run()
     assert [run.test(f"test_work[{name}]")["model"] for name in ("s", "None")] == ["s", "net"]
+
+
+def test_roles_that_a_test_gives_are_in_its_record(project: Project) -> None:
+    """They are kept for channels that were measured, and the joules are by role."""
+    project.write(
+        "def test_work(energy):\n"
+        "    energy.roles({'gpu:0': 'prefill', 'gpu:1': 'decode'})\n"
+        "    energy.measure(lambda: None)\n"
+    )
+    project.replay({"test_work": TEN_J})
+    test = project.run().test()
+    assert test["roles"] == {"gpu:0": "prefill"}
+    assert test["energy_by_role_j"] == {"prefill": test["energy_j"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "because"),
+    [
+        ("{'0': 'prefill'}", "a channel is called gpu:..., cpu:..., dram:..."),
+        ("{'gpu:0': ''}", "the role of gpu:0 must be a text of 1 to 40 characters. Got ''."),
+        ("{'gpu:0': 'x' * 41}", "must be a text of 1 to 40 characters"),
+        ("'prefill'", "takes channels and their roles"),
+    ],
+)
+def test_a_role_that_cannot_be_is_refused(project: Project, given: str, because: str) -> None:
+    """What, where, the value and what to do, before anything is measured."""
+    project.write(f"def test_work(energy):\n    energy.roles({given})\n    energy.measure(lambda: None)\n")
+    project.replay({"test_work": TEN_J})
+    run = project.run()
+    run.result.assert_outcomes(failed=1)
+    assert because in run.text

@@ -51,6 +51,7 @@ def numbers(judgement: Judgement) -> list[list[str]]:
         f"above idle power{f' ({net_name})' if net_name else ''}": _joules(record, record.net_energy_j),
         "above ready power": _joules(record, record.active_energy_j),
         "energy per sample": _joules(record, record.energy_per_sample_j),
+        **{f"energy of {role}": text for role, text in cells.role_texts(record).items()},
         "mean power": None
         if record.power_w is None
         else f"{cells.power(record.provenance, record.power_w)} W",

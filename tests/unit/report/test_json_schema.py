@@ -114,6 +114,7 @@ FULL = replace(
         },
         saturated_because="requests under way grew by 40 of 100 arrivals",
         slo_missed_because="97 % of 320 answers",
+        roles={"gpu:0": "rank 0"},
         missing_domains=(Domain.CPU,),
         counts=replace(COUNTS, is_piece=True),
         predictions={
