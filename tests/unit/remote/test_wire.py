@@ -240,7 +240,7 @@ def outcome(read: Callable[[bytes, str], object], content: bytes) -> object:
 
 
 def are_fine(found: list[object]) -> bool:
-    kinds = Poll | AgentDescription | tuple | str
+    kinds = (Poll, AgentDescription, tuple, str)
     return all(isinstance(one, kinds) and len(str(one)) < 20_000 for one in found)
 
 
