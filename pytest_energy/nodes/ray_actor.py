@@ -1,0 +1,125 @@
+"""What runs on a node of a Ray cluster: an agent over the node's sensors, in an actor.
+
+Rule 1: the actor takes no GPU of Ray's. Ray hides all GPUs from such a process; here they are unhidden.
+Rule 2: its class travels by value, so that a node where the package is missing, or another version, says so.
+"""
+
+import os
+import pickle
+from collections.abc import Mapping, MutableMapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import psutil
+
+from pytest_energy.errors import EnergyError, described
+from pytest_energy.remote.here import agent_here
+from pytest_energy.remote.protocol import AgentDescription, Cursor, Poll, Who
+from pytest_energy.sensors.detect import Opener
+
+_HIDING = "CUDA_VISIBLE_DEVICES"
+"""What Ray sets in each of its workers; a node may have been started with a value of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to measure with on each node, as the run's settings have it.
+
+    Attributes:
+        names: Names of sensors, or `None` for all that are there.
+        cpu_tdp_w: For the estimate.
+        openers: Sensors of other plugins by name.
+    """
+
+    names: tuple[str, ...] | None = None
+    cpu_tdp_w: float | None = None
+    openers: Mapping[str, Opener] = field(default_factory=dict)
+
+
+class NodeAgent:
+    """An agent of the node that it is made on."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        unhide_gpus(os.environ, psutil.Process().environ())
+        self._stack = ExitStack()
+        here = agent_here(wanted.names, cpu_tdp_w=wanted.cpu_tdp_w, extra=wanted.openers)
+        self._agent = self._stack.enter_context(here).agent
+
+    def description(self) -> AgentDescription:
+        return self._agent.description()
+
+    def poll(self, cursor: Cursor, who: Who) -> Poll:
+        return self._agent.poll(cursor, who)
+
+    def release(self, who: Who) -> None:
+        self._agent.release(who)
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+def actor_class() -> type:
+    """The class of the actor: it imports the package when it is made, and not when it arrives."""
+
+    class EnergyAgent:
+        def __init__(self, our_version: str, wanted: bytes) -> None:
+            from pytest_energy.nodes import ray_actor
+
+            ray_actor.check_version(our_version)
+            self._agent: Any = ray_actor.NodeAgent(ray_actor.loaded(wanted))
+
+        def description(self) -> object:
+            return self._agent.description()
+
+        def poll(self, cursor: object, who: object) -> object:
+            return self._agent.poll(cursor, who)
+
+        def release(self, who: object) -> None:
+            self._agent.release(who)
+
+    return EnergyAgent
+
+
+def our_version() -> str:
+    """Version of the package in this process."""
+    try:
+        return version("pytest-energy")
+    except PackageNotFoundError:  # a copy of the source that is on the path
+        return "not installed"
+
+
+def check_version(theirs: str) -> None:
+    """Refuse to serve a run of another version: what crosses is this version's.
+
+    Raises:
+        EnergyError: *theirs*, of the test process, is not the version of this process.
+    """
+    if theirs != our_version():
+        raise EnergyError(
+            f"pytest-energy {our_version()} is installed on the node, {theirs} where the test runs; "
+            "install the same version"
+        )
+
+
+def unhide_gpus(environ: MutableMapping[str, str], at_start: Mapping[str, str]) -> None:
+    """Let this process see the GPUs that its node has: those in the environment that it began with."""
+    if _HIDING in at_start:
+        environ[_HIDING] = at_start[_HIDING]
+    else:
+        environ.pop(_HIDING, None)
+
+
+
+def loaded(wanted: bytes) -> Wanted:
+    """What to measure with, as it came.
+
+    Raises:
+        EnergyError: It has a sensor of a plugin that is not installed on the node.
+    """
+    try:
+        value: Wanted = pickle.loads(wanted)  # noqa: S301  # of our own run: Ray gives it code to run anyway
+    except Exception as error:
+        raise EnergyError(f"a plugin's sensor can't be loaded on the node: {described(error)}") from error
+    return value

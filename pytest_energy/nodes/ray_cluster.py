@@ -1,0 +1,154 @@
+"""The calls of Ray that are needed to measure its nodes; no other module here knows Ray.
+
+Rule 1: nothing imports `ray`, or connects to a cluster, but what the run itself has imported and connected.
+        Ray's own calls would connect at their first use; so each of ours looks first.
+Rule 2: each call ends in a fixed time, also while another thread disconnects.
+Rule 3: what Ray raises becomes an `AgentLost` in one line.
+"""
+
+import sys
+from concurrent.futures import TimeoutError as TookTooLong
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pytest_energy.errors import EnergyError, described
+from pytest_energy.lazy_module import LazyModule
+from pytest_energy.nodes.ray_actor import Wanted, actor_class, our_version
+from pytest_energy.nodes.ray_nodes import RayNode
+from pytest_energy.remote.protocol import AgentLost
+
+if TYPE_CHECKING:
+    import ray
+    from ray.util import scheduling_strategies
+else:
+    ray = LazyModule("ray")
+    scheduling_strategies = LazyModule("ray.util.scheduling_strategies")
+
+START_LIMIT_S = 60.0
+"""For an actor to start: Ray takes up to 15 s to see that a node is lost, and some seconds for a process."""
+
+
+_LINE_LENGTH = 200
+
+
+class RemoteActor(Protocol):
+    """An actor of a cluster."""
+
+    def ask(self, method: str, *arguments: object, limit_s: float) -> Any:
+        """What *method* of the actor returns.
+
+        Raises:
+            AgentLost: The actor, its node or the cluster is gone, or it took longer than *limit_s*.
+        """
+        ...
+
+    def end(self) -> None:
+        """Stop the actor's process, if it can be reached."""
+        ...
+
+
+class RayCluster(Protocol):
+    """A Ray cluster that this process is connected to, or was."""
+
+    def connection(self) -> str | None:
+        """Names the connection to a cluster; another name is another one. `None` without one."""
+        ...
+
+    def nodes(self) -> tuple[RayNode, ...]:
+        """The nodes that are alive, so far as the cluster knows: a lost one is noticed after about 15 s."""
+        ...
+
+    def nodes_of(self, placement_group: object) -> tuple[str, ...]:
+        """Ids of the nodes of a placement group's bundles.
+
+        Raises:
+            EnergyError: It is none, or has no nodes yet.
+        """
+        ...
+
+    def start(self, node: RayNode, wanted: Wanted) -> RemoteActor:
+        """Start an agent on *node*. It ends with this process, and never starts again."""
+        ...
+
+
+class LiveCluster:
+    """The cluster that this process has connected to by `ray.init`."""
+
+    def connection(self) -> str | None:
+        if "ray" not in sys.modules or not ray.is_initialized():
+            return None
+        return str(ray.get_runtime_context().get_job_id())
+
+    def nodes(self) -> tuple[RayNode, ...]:
+        return tuple(_node(row) for row in ray.nodes() if row["Alive"])
+
+    def nodes_of(self, placement_group: object) -> tuple[str, ...]:
+        if not isinstance(placement_group, ray.util.placement_group.PlacementGroup):
+            raise EnergyError(f"energy.ray takes a placement group of Ray. Got {placement_group!r}.")
+        table = ray.util.placement_group_table(placement_group)
+        if table.get("state") != "CREATED":
+            raise EnergyError(
+                f"the placement group has no nodes: it is {table.get('state', 'removed')}.\n"
+                "Wait for it first: ray.get(placement_group.ready())"
+            )
+        return tuple(dict.fromkeys(table["bundles_to_node_id"].values()))
+
+    def start(self, node: RayNode, wanted: Wanted) -> "LiveActor":
+        there = scheduling_strategies.NodeAffinitySchedulingStrategy(node.node_id, soft=False)
+        remote: Any = ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(actor_class())
+        handle = remote.options(scheduling_strategy=there).remote(our_version(), _pickled(wanted))
+        return LiveActor(handle)
+
+
+class LiveActor:
+    """An actor by its handle."""
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+
+    def ask(self, method: str, *arguments: object, limit_s: float) -> Any:
+        if not ray.is_initialized():
+            raise AgentLost("this process is not connected to Ray any more: ray.shutdown() was called")
+        try:
+            # Not `ray.get`: it doesn't come back where another thread disconnects meanwhile.
+            return getattr(self._handle, method).remote(*arguments).future().result(limit_s)
+        except TookTooLong as error:
+            raise AgentLost(f"no answer within {limit_s:g} s") from error
+        except Exception as error:  # a call that can't be sent is a plain `Exception` of Ray's
+            raise AgentLost(lost_because(error)) from error
+
+    def end(self) -> None:
+        if ray.is_initialized():
+            ray.kill(self._handle)
+
+
+def _pickled(wanted: Wanted) -> bytes:
+    """*wanted* for another process; what a plugin has defined in a `conftest.py` can't travel.
+
+    Raises:
+        EnergyError: An opener of a plugin's sensor can't be pickled.
+    """
+    try:
+        pickled: bytes = ray.cloudpickle.dumps(wanted)
+    except Exception as error:
+        raise EnergyError(f"a plugin's sensors can't be sent to Ray's nodes: {described(error)}") from error
+    return pickled
+
+
+def _node(row: dict[str, Any]) -> RayNode:
+    """A node of Ray's list; its name is its address where none was given, and then the host's says more."""
+    name, host, address = row["NodeName"], row["NodeManagerHostname"], row["NodeManagerAddress"]
+    return RayNode(
+        node_id=row["NodeID"],
+        name=(name if name and name != address else host) or address,
+        gpu_count=row["Resources"].get("GPU", 0.0),
+    )
+
+
+def lost_because(error: BaseException) -> str:
+    """Why an actor can't be used, of what Ray raised, in one line.
+
+    Ray's texts are long. What an actor's own code raised is in the last line, what Ray says in the first.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    line = lines[-1] if "ray::" in lines[0] else f"{type(error).__name__}: {lines[0]}"
+    return line if len(line) <= _LINE_LENGTH else f"{line[:_LINE_LENGTH]}..."

@@ -1,0 +1,35 @@
+"""The agent of a Ray node, as a meter reads it: each call is one call of its actor."""
+
+from contextlib import suppress
+
+from pytest_energy.nodes.ray_cluster import RemoteActor
+from pytest_energy.remote.protocol import AgentDescription, AgentLost, Cursor, Poll, Who
+
+_POLL_LIMIT_S = 5.0
+"""A call takes 1 ms. After so long without an answer the ticks of the first are nearly forgotten there."""
+
+
+class RaySource:
+    """See `AgentSource`.
+
+    Args:
+        actor: Of the node.
+        description: What the agent said of itself when it was started.
+    """
+
+    def __init__(self, actor: RemoteActor, description: AgentDescription) -> None:
+        self._actor, self._description = actor, description
+
+    def description(self) -> AgentDescription:
+        return self._description
+
+    def poll(self, cursor: Cursor, who: Who) -> Poll:
+        poll: Poll = self._actor.ask("poll", cursor, who, limit_s=_POLL_LIMIT_S)
+        return poll
+
+    def release(self, who: Who) -> None:
+        with suppress(AgentLost):
+            self._actor.ask("release", who, limit_s=_POLL_LIMIT_S)
+
+    def close(self) -> None:
+        """Nothing is held open here; the actor serves other tests."""
