@@ -1,7 +1,6 @@
 """What runs on a node of a Ray cluster: an agent over the node's sensors, in an actor.
 
 Rule 1: the actor takes no GPU of Ray's. Ray hides all GPUs from such a process; here they are unhidden.
-Rule 2: its class travels by value, so that a node where the package is missing, or another version, says so.
 """
 
 import os
@@ -10,7 +9,6 @@ from collections.abc import Mapping, MutableMapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 import psutil
 
@@ -60,28 +58,6 @@ class NodeAgent:
         self._stack.close()
 
 
-def actor_class() -> type:
-    """The class of the actor: it imports the package when it is made, and not when it arrives."""
-
-    class EnergyAgent:
-        def __init__(self, our_version: str, wanted: bytes) -> None:
-            from pytest_energy.nodes import ray_actor
-
-            ray_actor.check_version(our_version)
-            self._agent: Any = ray_actor.NodeAgent(ray_actor.loaded(wanted))
-
-        def description(self) -> object:
-            return self._agent.description()
-
-        def poll(self, cursor: object, who: object) -> object:
-            return self._agent.poll(cursor, who)
-
-        def release(self, who: object) -> None:
-            self._agent.release(who)
-
-    return EnergyAgent
-
-
 def our_version() -> str:
     """Version of the package in this process."""
     try:
@@ -109,7 +85,6 @@ def unhide_gpus(environ: MutableMapping[str, str], at_start: Mapping[str, str]) 
         environ[_HIDING] = at_start[_HIDING]
     else:
         environ.pop(_HIDING, None)
-
 
 
 def loaded(wanted: bytes) -> Wanted:

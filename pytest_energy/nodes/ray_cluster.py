@@ -8,20 +8,16 @@ Rule 3: what Ray raises becomes an `AgentLost` in one line.
 
 import sys
 from concurrent.futures import TimeoutError as TookTooLong
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from pytest_energy.errors import EnergyError, described
 from pytest_energy.lazy_module import LazyModule
-from pytest_energy.nodes.ray_actor import Wanted, actor_class, our_version
+from pytest_energy.nodes.ray_actor import Wanted, our_version
 from pytest_energy.nodes.ray_nodes import RayNode
 from pytest_energy.remote.protocol import AgentLost
 
-if TYPE_CHECKING:
-    import ray
-    from ray.util import scheduling_strategies
-else:
-    ray = LazyModule("ray")
-    scheduling_strategies = LazyModule("ray.util.scheduling_strategies")
+ray: Any = LazyModule("ray")  # much of Ray has no types
+scheduling_strategies: Any = LazyModule("ray.util.scheduling_strategies")
 
 START_LIMIT_S = 60.0
 """For an actor to start: Ray takes up to 15 s to see that a node is lost, and some seconds for a process."""
@@ -76,7 +72,8 @@ class LiveCluster:
     def connection(self) -> str | None:
         if "ray" not in sys.modules or not ray.is_initialized():
             return None
-        return str(ray.get_runtime_context().get_job_id())
+        context = ray.get_runtime_context()
+        return f"{context.gcs_address} {context.get_job_id()}"
 
     def nodes(self) -> tuple[RayNode, ...]:
         return tuple(_node(row) for row in ray.nodes() if row["Alive"])
@@ -94,9 +91,34 @@ class LiveCluster:
 
     def start(self, node: RayNode, wanted: Wanted) -> "LiveActor":
         there = scheduling_strategies.NodeAffinitySchedulingStrategy(node.node_id, soft=False)
-        remote: Any = ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(actor_class())
+        remote = ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(actor_class())
         handle = remote.options(scheduling_strategy=there).remote(our_version(), _pickled(wanted))
         return LiveActor(handle)
+
+
+def actor_class() -> type:
+    """The class of the actor.
+
+    It is made here and travels by value: where the package isn't installed it arrives, and says so.
+    """
+
+    class EnergyAgent:
+        def __init__(self, our_version: str, wanted: bytes) -> None:
+            from pytest_energy.nodes import ray_actor
+
+            ray_actor.check_version(our_version)
+            self._agent: Any = ray_actor.NodeAgent(ray_actor.loaded(wanted))
+
+        def description(self) -> object:
+            return self._agent.description()
+
+        def poll(self, cursor: object, who: object) -> object:
+            return self._agent.poll(cursor, who)
+
+        def release(self, who: object) -> None:
+            self._agent.release(who)
+
+    return EnergyAgent
 
 
 class LiveActor:

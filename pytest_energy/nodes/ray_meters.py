@@ -2,9 +2,9 @@
 
 Rule 1: an agent that ends is not started again behind a window: the window is void. The next test gets a new
         one, if the node is alive, and otherwise the nodes that are left, unless it asks for the lost one.
-Rule 2: several nodes of one machine read the same counters. Each counter is read for the first of them alone:
-        no joule counts twice.
-Rule 3: this machine is measured by an agent as any node, so that its clock and its processes are no exception.
+Rule 2: several nodes of one machine have the same counters. Each is read for the first of them alone: no
+        joule counts twice.
+Rule 3: the machine of the test is measured by an agent like any other node: one way for all.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

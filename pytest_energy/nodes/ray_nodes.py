@@ -7,8 +7,10 @@ Rule 2: a node has the same name for the whole run: that which it was given at `
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from itertools import chain, count
 
 from pytest_energy.errors import EnergyError
+from pytest_energy.nodes.joined import node_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +38,12 @@ class NodeNames:
         """Name the new ones of *nodes*: `host`, and further ones of the same host `host-2`, `host-3`."""
         for node in nodes:
             if node.node_id not in self._names:
-                taken, number, name = {*self._names.values()}, 1, node.name
-                while name in taken:
-                    number += 1
-                    name = f"{node.name}-{number}"
-                self._names[node.node_id] = name
+                self._names[node.node_id] = self._free_name(node_name(node.name))
+
+    def _free_name(self, name: str) -> str:
+        numbered = (f"{name}-{number}" for number in count(2))
+        taken = {*self._names.values()}
+        return next(free for free in chain((name,), numbered) if free not in taken)
 
     def of(self, node_id: str) -> str:
         """Name of the node *node_id*; of one that was never alive the start of its id."""
@@ -61,7 +64,9 @@ def covered(nodes: Iterable[RayNode], asked: Collection[str] | None, names: Node
     alive = {node.node_id: node for node in nodes}
     if asked is not None:
         if lost := sorted(names.of(node_id) for node_id in asked if node_id not in alive):
-            raise EnergyError(f"Ray's node {', '.join(lost)} is lost, and the test's placement group needs it")
+            raise EnergyError(
+                f"Ray's node {', '.join(lost)} is lost, and the test's placement group needs it"
+            )
         return tuple(alive[node_id] for node_id in dict.fromkeys(asked))
     with_gpus = tuple(node for node in alive.values() if node.gpu_count)
     return with_gpus or tuple(alive.values())
