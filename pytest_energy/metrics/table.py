@@ -240,6 +240,23 @@ _TIMES = (
     ),
 )
 
+_DRAFTS = (
+    _unranked(
+        name="draft_acceptance_rate",
+        unit="1",
+        source="vLLM, `vllm:spec_decode_num_accepted_tokens`",
+        formula="accepted tokens / drafted tokens",
+        meaning="share of the tokens of speculative decoding that the model accepts",
+    ),
+    _unranked(
+        name="mean_accepted_length",
+        unit="1",
+        source="vLLM, `vllm:spec_decode_num_drafts`",
+        formula="1 + accepted tokens / drafts",
+        meaning="tokens that an answer gets from a step with a draft, the model's own included",
+    ),
+)
+
 _PER_TOKEN = tuple(
     _unranked(name=name, unit="J", source=_OURS, formula=formula, meaning=meaning)
     for name, formula, meaning in (
@@ -342,7 +359,11 @@ _COUNTERS = tuple(
 )
 
 METRICS: Mapping[str, Metric] = {
-    metric.name: metric for metric in (*_METRICS, *_COUNTERS, *_TIMES, *_PER_TOKEN, *_LAYERS, *_OPERATORS)
+    metric.name: metric
+    for metric in (
+        *(*_METRICS, *_COUNTERS, *_TIMES, *_DRAFTS, *_PER_TOKEN),
+        *(*_LAYERS, *_OPERATORS),
+    )
 }
 
 

@@ -4,6 +4,7 @@ from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import (
     CacheCounters,
     DecoderShape,
+    DraftCounters,
     Engine,
     EngineError,
     EngineFacts,
@@ -20,6 +21,7 @@ from pytest_energy.serving.steps import Step, TellsSteps
 __all__ = [
     "CacheCounters",
     "DecoderShape",
+    "DraftCounters",
     "Engine",
     "EngineError",
     "EngineFacts",

@@ -19,7 +19,15 @@ from operator import itemgetter
 
 from pytest_energy.errors import SettingsError, described
 from pytest_energy.serving.arrivals import Schedule
-from pytest_energy.serving.engines.protocol import MOST_EXCESS_TOKENS, Engine, EngineError, Request, Stop
+from pytest_energy.serving.engines.protocol import (
+    MOST_EXCESS_TOKENS,
+    DraftCounters,
+    DraftingEngine,
+    Engine,
+    EngineError,
+    Request,
+    Stop,
+)
 from pytest_energy.serving.event_loop import frozen_heap, on_time_loop
 from pytest_energy.serving.load_result import LoadResult, QueueSample, Served
 from pytest_energy.serving.steps import Step, TellsSteps, since
@@ -76,18 +84,19 @@ def serve(
     due_s = schedule.due_s(len(requests))
     if not timeout_s > 0:
         raise SettingsError(f"timeout_s is {timeout_s}; it must be above 0")
-    before, _ = engine.cache_counters(), _steps_of(engine)
+    before, drafts_before, _ = engine.cache_counters(), _draft_counters(engine), _steps_of(engine)
     traffic = _Traffic(
         engine, requests, due_s, schedule.concurrency, deque(sorted(milestones, key=itemgetter(0)))
     )
     with asyncio.Runner(loop_factory=loop_factory or on_time_loop) as runner, frozen_heap():
         served = runner.run(traffic.run(timeout_s))
-    after, steps = engine.cache_counters(), _steps_of(engine)
+    after, drafts_after, steps = engine.cache_counters(), _draft_counters(engine), _steps_of(engine)
     return LoadResult(
         engine=engine.name,
         schedule=schedule,
         served=served,
         cache=None if before is None or after is None else after.since(before),
+        drafts=None if drafts_before is None or drafts_after is None else drafts_after.since(drafts_before),
         started_s=traffic.start_s,
         queue=tuple(traffic.queue),
         steps=None if steps is None else since(steps, traffic.start_s),
@@ -97,6 +106,10 @@ def serve(
 def _steps_of(engine: Engine) -> tuple[Step, ...] | None:
     """The engine's steps since they were last asked for, or `None` if it doesn't report them."""
     return engine.take_steps() if isinstance(engine, TellsSteps) else None
+
+
+def _draft_counters(engine: Engine) -> DraftCounters | None:
+    return engine.draft_counters() if isinstance(engine, DraftingEngine) else None
 
 
 def _requests(

@@ -23,6 +23,7 @@ _TIMES_ABSENT = {
     **dict.fromkeys(("goodput", "slo_share"), "no limits of latency were given: energy.requests(slo=...)"),
     "queue_depth": "the engine does not report how many requests wait",
 }
+DRAFT_METRICS = ("draft_acceptance_rate", "mean_accepted_length")
 _VRAM_ABSENT = "the engine runs without a GPU, so there is no GPU memory to compare with"
 
 
@@ -122,6 +123,20 @@ def token_metrics(record: Record, loads: Sequence[LoadResult]) -> Metrics:
     }
     because = "the energy of the load was not measured" if gross_j is None else "idle power is not known"
     return Metrics(figures, {name: because for name, figure in figures.items() if figure is None})
+
+
+def draft_metrics(loads: Sequence[LoadResult]) -> Metrics:
+    """How much of what speculative decoding drafts is accepted."""
+    drafts = [load.drafts for load in loads if load.drafts is not None]
+    absent = "the engine does no speculative decoding, or does not report it"
+    if len(drafts) == len(loads):
+        absent = "speculative decoding drafted no token in this load"
+    count, drafted, accepted = (
+        sum(getattr(one, name) for one in drafts) for name in ("drafts", "drafted_tokens", "accepted_tokens")
+    )
+    if len(drafts) < len(loads) or not (count and drafted):
+        return Metrics(dict.fromkeys(DRAFT_METRICS), dict.fromkeys(DRAFT_METRICS, absent))
+    return Metrics(dict(zip(DRAFT_METRICS, (accepted / drafted, 1 + accepted / count), strict=True)))
 
 
 def request_macs(shape: DecoderShape, *, prompt_tokens: int, output_tokens: int) -> int:

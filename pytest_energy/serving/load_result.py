@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.serving.arrivals import Schedule
-from pytest_energy.serving.engines.protocol import CacheCounters
+from pytest_energy.serving.engines.protocol import CacheCounters, DraftCounters
 from pytest_energy.serving.slo import Slo
 from pytest_energy.serving.steps import Step
 
@@ -138,6 +138,7 @@ class LoadResult:
         schedule: When its requests were to leave.
         served: Every request, in the order of sending. None is missing: a load that loses one fails.
         cache: The prefix cache's counters over this load, or `None` if the engine reports none.
+        drafts: What speculative decoding did in this load; `None` if the engine does none, or reports none.
         started_s: When the load began, on its event loop's clock; the default loop's is `time.monotonic`,
             which is the meter's too. `None` in a result that no load made.
         queue: Requests that waited in the engine, about once a second; empty if it doesn't report that.
@@ -148,6 +149,7 @@ class LoadResult:
     schedule: Schedule
     served: tuple[Served, ...]
     cache: CacheCounters | None = None
+    drafts: DraftCounters | None = None
     started_s: float | None = None
     queue: tuple[QueueSample, ...] = ()
     steps: tuple[Step, ...] | None = None

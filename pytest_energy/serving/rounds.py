@@ -25,6 +25,7 @@ from pytest_energy.serving.engines.protocol import Engine, Stop
 from pytest_energy.serving.load import Milestone, Prompt, Prompts, serve
 from pytest_energy.serving.load_counts import load_counts
 from pytest_energy.serving.load_metrics import (
+    draft_metrics,
     generative_metrics,
     timing_metrics,
     token_metrics,
@@ -348,6 +349,7 @@ class LoadWork:
         return (
             timing_metrics(loads, slo=self.slo)
             | token_metrics(record, loads)
+            | draft_metrics(loads)
             | generative_metrics(loads, energy_j=record.energy_j, engine_facts=facts)
             | Metrics({}, {"saturation": because} if is_saturated is None else {})
         )

@@ -58,6 +58,7 @@ class AsyncEngineArgs:
     kv_cache_dtype: str = "auto"
     async_scheduling: bool | None = None
     hf_token: str | None = None
+    speculative_config: dict[str, Any] | None = None
 
 
 @dataclass(eq=False, kw_only=True)
@@ -178,10 +179,17 @@ class FakeAsyncLLM:
             prefix_cache_stats=SimpleNamespace(queries=queried, hits=hit),
             num_waiting_reqs=len(self._waiting),
             num_skipped_waiting_reqs=0,
+            spec_decoding_stats=self._drafts(),
         )
         for logger in self._loggers:
             logger.record(None, None, mm_cache_stats=None, engine_idx=0)
             logger.record(stats, iteration, mm_cache_stats=None, engine_idx=0)
+
+    def _drafts(self) -> Any:
+        """Two tokens are drafted in each step, of which one is accepted."""
+        if self.args.speculative_config is None:
+            return None
+        return SimpleNamespace(num_drafts=1, num_draft_tokens=2, num_accepted_tokens=1)
 
     def _produce(self, sequence: Answering) -> None:
         token = (sum(sequence.prompt) + sequence.produced) % self._control.vocabulary
@@ -232,7 +240,10 @@ def configuration(args: AsyncEngineArgs, *, vocabulary: int) -> Any:
             enable_prefix_caching=args.enable_prefix_caching, block_size=PAGE_TOKENS
         ),
         load_config=SimpleNamespace(load_format=args.load_format),
-        scheduler_config=SimpleNamespace(max_num_seqs=args.max_num_seqs, max_num_batched_tokens=2048),
+        scheduler_config=SimpleNamespace(
+            max_num_seqs=args.max_num_seqs, max_num_batched_tokens=2048, enable_chunked_prefill=True
+        ),
+        speculative_config=args.speculative_config and SimpleNamespace(**args.speculative_config),
         parallel_config=SimpleNamespace(tensor_parallel_size=args.tensor_parallel_size),
         compilation_config=SimpleNamespace(
             cudagraph_mode=SimpleNamespace(name="NONE" if args.enforce_eager else "FULL_AND_PIECEWISE")

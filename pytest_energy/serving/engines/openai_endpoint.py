@@ -14,11 +14,11 @@ import asyncio
 import http.client
 import io
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from pytest_energy.errors import Absent, EnergyError, FormatError, SettingsError, printable
 from pytest_energy.lazy_module import LazyModule
@@ -39,6 +39,7 @@ from pytest_energy.serving.engines.openai_pages import (
     cache_counters_on,
     card_of,
     cards_on,
+    draft_counters_on,
     queue_depth_on,
     refusal,
     version_on,
@@ -51,6 +52,7 @@ from pytest_energy.serving.engines.openai_stream import (
 from pytest_energy.serving.engines.processes import server_pids
 from pytest_energy.serving.engines.protocol import (
     CacheCounters,
+    DraftCounters,
     EngineError,
     EngineFacts,
     Request,
@@ -62,6 +64,8 @@ if TYPE_CHECKING:
     import aiohttp
 else:
     aiohttp = LazyModule("aiohttp")
+
+T = TypeVar("T")
 
 NAME = "openai-endpoint"
 
@@ -234,8 +238,19 @@ class OpenAiEndpoint:
         Raises:
             EngineError: The server doesn't answer, or with something else than metrics.
         """
+        return self._on_metrics(cache_counters_on)
+
+    def draft_counters(self) -> DraftCounters | None:
+        """Counters of vLLM's speculative decoding from `/metrics`, or `None` without.
+
+        Raises:
+            EngineError: The server doesn't answer, or with something else than metrics.
+        """
+        return self._on_metrics(draft_counters_on)
+
+    def _on_metrics(self, read: Callable[[int, bytes], T]) -> T:
         try:
-            return cache_counters_on(*self._get("/metrics", METRICS_BYTES))
+            return read(*self._get("/metrics", METRICS_BYTES))
         except FormatError as error:
             because = str(error)
         raise self._get_error("/metrics", because)

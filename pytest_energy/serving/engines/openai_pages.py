@@ -11,7 +11,7 @@ from pytest_energy.codec import Document, decode, parse
 from pytest_energy.errors import Absent, FormatError, SettingsError
 from pytest_energy.masking import Hidden
 from pytest_energy.serving.engines.openai_stream import MESSAGE_LENGTH, Count, message_of, shortened
-from pytest_energy.serving.engines.protocol import CacheCounters
+from pytest_energy.serving.engines.protocol import CacheCounters, DraftCounters
 
 T = TypeVar("T")
 
@@ -125,6 +125,18 @@ def cache_counters_on(status: int, content: bytes) -> CacheCounters | None:
         # SGLang makes this counter at the first hit; before, none is the true count.
         hit = metric_sum(page, "sglang:cached_tokens_total") or 0
     return None if queried is None else CacheCounters(queried_tokens=queried, hit_tokens=hit)
+
+
+def draft_counters_on(status: int, content: bytes) -> DraftCounters | None:
+    """Source: `vllm/v1/spec_decode/metrics.py`."""
+    if status != http.HTTPStatus.OK:
+        return None
+    page = content.decode(errors="replace")
+    names = ("drafts", "draft_tokens", "accepted_tokens")
+    drafts, drafted, accepted = (metric_sum(page, f"vllm:spec_decode_num_{name}_total") for name in names)
+    if drafts is None or drafted is None or accepted is None:
+        return None
+    return DraftCounters(drafts=drafts, drafted_tokens=drafted, accepted_tokens=accepted)
 
 
 def metric_sum(page: str, name: str) -> int | None:

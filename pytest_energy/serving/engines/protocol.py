@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pytest_energy.errors import EnergyError, SettingsError
 
@@ -110,6 +110,28 @@ class CacheCounters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DraftCounters:
+    """Speculative decoding since the engine was started.
+
+    Attributes:
+        drafts: Guesses of the next tokens, each of one answer.
+        drafted_tokens: Tokens that were guessed.
+        accepted_tokens: Those that the model would have written itself.
+    """
+
+    drafts: int
+    drafted_tokens: int
+    accepted_tokens: int
+
+    def since(self, earlier: "DraftCounters") -> "DraftCounters":
+        return DraftCounters(
+            drafts=self.drafts - earlier.drafts,
+            drafted_tokens=self.drafted_tokens - earlier.drafted_tokens,
+            accepted_tokens=self.accepted_tokens - earlier.accepted_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderShape:
     """What the cost of a forward pass depends on, for a dense decoder.
 
@@ -202,4 +224,13 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Stop; may be called twice."""
+        ...
+
+
+@runtime_checkable
+class DraftingEngine(Protocol):
+    """An engine that counts what its speculative decoding does."""
+
+    def draft_counters(self) -> DraftCounters | None:
+        """Counters of drafted tokens, or `None` if it drafts none or does not count them."""
         ...

@@ -26,6 +26,7 @@ from pytest_energy.serving.engines.loop_thread import LoopThread, Mailbox
 from pytest_energy.serving.engines.processes import ProcessFamily
 from pytest_energy.serving.engines.protocol import (
     CacheCounters,
+    DraftCounters,
     EngineError,
     EngineFacts,
     Request,
@@ -206,6 +207,15 @@ class VllmEngine:
     async def _taken_steps(self) -> tuple[Step, ...]:
         await _turns(TURNS_OF_A_STEP)
         return self._counts.take_steps()
+
+    def draft_counters(self) -> DraftCounters | None:
+        """Counts of speculative decoding since the start, or `None` with it off."""
+        if self.facts.tuning["speculation"] == "off":
+            return None
+        if not self._is_closed:
+            self._loop.run(_turns(TURNS_OF_A_STEP))
+        drafts, drafted, accepted = self._counts.drafts
+        return DraftCounters(drafts=drafts, drafted_tokens=drafted, accepted_tokens=accepted)
 
     async def queue_depth(self) -> int | None:
         """Requests that wait for their first step, as vLLM reported after its last step."""

@@ -78,11 +78,17 @@ def _tuning(config: Any) -> dict[str, str]:
     return {
         "max_batch": str(config.scheduler_config.max_num_seqs),
         "step_tokens": str(config.scheduler_config.max_num_batched_tokens),
+        "chunked_prefill": "on" if config.scheduler_config.enable_chunked_prefill else "off",
+        "speculation": _speculation(config.speculative_config),
         "page_tokens": str(config.cache_config.block_size),
         "gpus": str(config.parallel_config.tensor_parallel_size),
         "compilation": "off" if config.model_config.enforce_eager else "on",
         "cuda_graphs": "off" if kind == "none" else kind,
     }
+
+
+def _speculation(config: Any) -> str:
+    return "off" if config is None else f"{config.method}, {config.num_speculative_tokens} tokens"
 
 
 def _total(parts: Iterable[float | None]) -> float | None:

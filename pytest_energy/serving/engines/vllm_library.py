@@ -86,12 +86,14 @@ class StepCounts:
         queried_tokens: Prompt tokens looked up in the prefix cache.
         hit_tokens: Those found there.
         most_tokens: Tokens that a step computes at most; `None` until vLLM has its configuration.
+        drafts: Drafts of speculative decoding, then the tokens in them, then those that were accepted.
     """
 
     def __init__(self) -> None:
         self.queried_tokens = 0
         self.hit_tokens = 0
         self.most_tokens: int | None = None
+        self.drafts = (0, 0, 0)
         self._waiting: dict[int, int] = {}  # by vLLM's number of the scheduler
         self._steps: dict[int, deque[Step]] = {}  # the same
 
@@ -118,6 +120,10 @@ class StepCounts:
             return
         self.queried_tokens += scheduler_stats.prefix_cache_stats.queries
         self.hit_tokens += scheduler_stats.prefix_cache_stats.hits
+        if (drafted := getattr(scheduler_stats, "spec_decoding_stats", None)) is not None:
+            fresh = drafted.num_drafts, drafted.num_draft_tokens, drafted.num_accepted_tokens
+            count, tokens, accepted = map(sum, zip(self.drafts, fresh, strict=True))
+            self.drafts = count, tokens, accepted
         waiting = scheduler_stats.num_waiting_reqs + scheduler_stats.num_skipped_waiting_reqs
         self._waiting[engine_idx] = waiting
         steps = self._steps.setdefault(engine_idx, deque(maxlen=MOST_STEPS))

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from pytest_energy.errors import NotMeasurable, SettingsError
 from pytest_energy.metrics import generative
 from pytest_energy.serving.arrivals import Schedule
-from pytest_energy.serving.engines.protocol import CacheCounters, DecoderShape, EngineFacts
+from pytest_energy.serving.engines.protocol import CacheCounters, DecoderShape, DraftCounters, EngineFacts
 from pytest_energy.serving.load_metrics import (
+    draft_metrics,
     generative_metrics,
     request_macs,
     timing_metrics,
@@ -157,6 +158,19 @@ def test_the_share_of_answers_within_the_limits() -> None:
     assert why_slo_missed(loads, Slo(e2e_s=0.9, least_share=0.51)) == (
         "50 % of 8 answers were within the latency limits, 51 % wanted; e2e p99 1 s, limit 900 ms"
     )
+
+
+def test_accepted_drafts_are_shares_of_all_loads() -> None:
+    """Of those drafted, and for each draft with the model's own token; no draft is no rate of 0."""
+    some = replace(load(), drafts=DraftCounters(drafts=10, drafted_tokens=40, accepted_tokens=5))
+    none = replace(load(), drafts=DraftCounters(drafts=0, drafted_tokens=0, accepted_tokens=0))
+    assert draft_metrics([some, none, some]).values == {
+        "draft_acceptance_rate": 10 / 80,
+        "mean_accepted_length": 1.5,
+    }
+    assert draft_metrics([none]).values == {"draft_acceptance_rate": None, "mean_accepted_length": None}
+    assert "drafted no token" in draft_metrics([none]).absent["draft_acceptance_rate"]
+    assert "does not report" in draft_metrics([some, load()]).absent["mean_accepted_length"]
 
 
 @pytest.mark.parametrize("share", [0.0, -0.1, 1.01, float("nan")])

@@ -16,7 +16,7 @@ from pytest_energy.lazy_module import LazyModule
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines import openai_endpoint
 from pytest_energy.serving.engines.openai_endpoint import LARGE_BODY_BYTES, OpenAiEndpoint
-from pytest_energy.serving.engines.protocol import EngineError, Request, Stop, TokenEvent
+from pytest_energy.serving.engines.protocol import DraftCounters, EngineError, Request, Stop, TokenEvent
 from pytest_energy.serving.load import serve
 from pytest_energy.serving.load_result import LoadResult
 from tests.fakes.listening_process import listening_process
@@ -570,9 +570,25 @@ def test_queue_and_prefix_cache_are_read_from_the_metrics(
     assert (None if found is None else (found.queried_tokens, found.hit_tokens)) == counters
 
 
+def test_drafts_are_read_from_the_metrics(server: FakeOpenAiServer, engine: OpenAiEndpoint) -> None:
+    """Over its engines; a server that does not count them has none."""
+    server.pages["/metrics"] = text_reply(VLLM_PAGE)
+    assert engine.draft_counters() is None
+    server.pages["/metrics"] = text_reply(
+        'vllm:spec_decode_num_drafts_total{engine="0"} 5.0\n'
+        'vllm:spec_decode_num_drafts_total{engine="1"} 3.0\n'
+        "vllm:spec_decode_num_draft_tokens_total 24.0\nvllm:spec_decode_num_accepted_tokens_total 6.0\n"
+        'vllm:spec_decode_num_accepted_tokens_per_pos_total{position="0"} 6.0\n'
+    )
+    counters = DraftCounters(drafts=8, drafted_tokens=24, accepted_tokens=6)
+    assert engine.draft_counters() == counters
+    assert load(engine).drafts == DraftCounters(drafts=0, drafted_tokens=0, accepted_tokens=0)
+
+
 def test_a_server_without_metrics_tells_neither(engine: OpenAiEndpoint) -> None:
     """They are often off."""
     assert engine.cache_counters() is None
+    assert engine.draft_counters() is None
     assert asyncio.run(engine.queue_depth()) is None
     assert load(engine).cache is None
 

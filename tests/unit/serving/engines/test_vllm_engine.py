@@ -14,7 +14,7 @@ import pytest
 from pytest_energy.errors import SettingsError
 from pytest_energy.masking import COVER, masked
 from pytest_energy.serving.arrivals import Schedule
-from pytest_energy.serving.engines.protocol import EngineError, Request, Stop
+from pytest_energy.serving.engines.protocol import DraftCounters, EngineError, Request, Stop
 from pytest_energy.serving.load import serve
 from tests.contract.engine_contract import EngineContract
 
@@ -165,6 +165,8 @@ def test_facts_tell_the_model_the_work_and_how_it_is_done(vllm: FakeVllm, model:
     assert facts.tuning == {
         "max_batch": "8",
         "step_tokens": "2048",
+        "chunked_prefill": "on",
+        "speculation": "off",
         "page_tokens": "16",
         "gpus": "2",
         "compilation": "on",
@@ -236,6 +238,20 @@ def test_an_engine_without_prefix_cache_counts_none(vllm: FakeVllm, model: Path)
     with VllmEngine(model, has_prefix_cache=False) as engine:
         assert serve(engine, [[1]], Schedule(rate=float("inf")), output_tokens=1).cache is None
     assert not vllm.engines[0].args.enable_prefix_caching
+
+
+@pytest.mark.usefixtures("vllm")
+def test_speculative_decoding_is_counted(model: Path) -> None:
+    """In each load its own: two tokens are drafted a step, and one accepted; without it there is none."""
+    speculation = {"method": "ngram", "num_speculative_tokens": 2}
+    with VllmEngine(model, extra={"speculative_config": speculation}) as engine:
+        for _ in range(2):
+            load = serve(engine, [[1]], Schedule(rate=float("inf")), output_tokens=3)
+            assert load.drafts == DraftCounters(drafts=3, drafted_tokens=6, accepted_tokens=3)
+        assert engine.facts.tuning["speculation"] == "ngram, 2 tokens"
+    assert engine.draft_counters() == DraftCounters(drafts=6, drafted_tokens=12, accepted_tokens=6)
+    with VllmEngine(model) as engine:
+        assert serve(engine, [[1]], Schedule(rate=float("inf")), output_tokens=3).drafts is None
 
 
 def test_the_death_of_the_core_fails_the_requests_and_all_later_ones(
