@@ -17,14 +17,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pytest_energy.errors import BaselineError
+from pytest_energy.baselines.protocol import NotWritable
 from pytest_energy.meter.holder import Holder
 from pytest_energy.whole_file import make_folder
 
 _LOOK_S = 0.01  # a write takes a few milliseconds
 
 
-class FolderNotLocked(BaselineError):
+class FolderNotLocked(NotWritable):
     """Nothing can be written in a folder, as it can't be locked."""
 
 

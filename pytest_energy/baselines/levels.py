@@ -12,8 +12,9 @@ Rule 4: an improvement that a run added by itself judges nothing until another f
     bounds, so that a second one could not be detected.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Generic, Protocol, TypeVar
 
 from pytest_energy.baselines.schema import KEPT_COUNT, PINNED_COUNT, as_stored
 from pytest_energy.codec import JsonDict
@@ -26,8 +27,18 @@ JUDGING_COUNT = KEPT_COUNT - PINNED_COUNT
 bounds from three sessions are wider than those from seven by a third, t(.95, K-1) sqrt(1 + 1/K)."""
 
 
+class Joined(Protocol):
+    """An entry, or the name of one, that remembers how it came into its baseline."""
+
+    @property
+    def joined_as(self) -> JoinedAs | None: ...
+
+
+T = TypeVar("T", bound=Joined)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
+class Level(Generic[T]):
     """The entries of a baseline since its level was last started anew.
 
     Attributes:
@@ -36,17 +47,17 @@ class Level:
         unused_count: Other entries of the baseline, which judge nothing any more.
     """
 
-    entries: tuple[Record, ...]
-    pending: Record | None
+    entries: tuple[T, ...]
+    pending: T | None
     unused_count: int
 
     @property
-    def judging(self) -> tuple[Record, ...]:
+    def judging(self) -> tuple[T, ...]:
         """The newest entries, at most `JUDGING_COUNT`: what a fresh record is compared with."""
         return self.entries[-JUDGING_COUNT:]
 
     @property
-    def pinned(self) -> tuple[Record, ...]:
+    def pinned(self) -> tuple[T, ...]:
         """The first entries, at most `PINNED_COUNT`."""
         return self.entries[:PINNED_COUNT]
 
@@ -56,7 +67,7 @@ class Level:
         return self.entries[0].joined_as is JoinedAs.LEVEL
 
 
-def level_of(entries: Sequence[Record]) -> Level:
+def level_of(entries: Sequence[T]) -> Level[T]:
     """The current level of a baseline with *entries*, the oldest first.
 
     Give it all of a baseline's entries, also those whose joules are of no use for a comparison: the mark of
@@ -78,7 +89,7 @@ def level_of(entries: Sequence[Record]) -> Level:
     return Level(entries=settled, pending=pending, unused_count=len(entries) - count)
 
 
-def kept(entries: Sequence[Record], keep: int) -> tuple[Record, ...]:
+def kept(entries: Sequence[T], keep: int) -> tuple[T, ...]:
     """At most *keep* of what *entries* have of use: the level's first `PINNED_COUNT`, then the newest.
 
     At least one place is always the newest entry's, so a *keep* of 3 pins two and a *keep* of 1 none.
@@ -104,19 +115,41 @@ def extended(entries: Sequence[Record], added: Sequence[Record]) -> tuple[Record
     An entry that is there and is now accepted as the start of a level becomes that. Of two improvements
     running the first becomes it, and the second is an entry like others.
     """
-    result, contents = list(entries), [_content(record) for record in entries]
-    for record in map(as_stored, added):
-        content = _content(record)
-        if content not in contents:
-            if result and result[-1].joined_as is record.joined_as is JoinedAs.IMPROVEMENT:
-                result[-1:] = (replace(result[-1], joined_as=JoinedAs.LEVEL), replace(record, joined_as=None))
+    return joined(entries, [*map(as_stored, added)], content=_content, joining=_joining)
+
+
+def joined(
+    entries: Sequence[T],
+    added: Sequence[T],
+    *,
+    content: Callable[[T], object],
+    joining: Callable[[T, JoinedAs | None], T],
+) -> tuple[T, ...]:
+    """`extended`, of entries or of what stands for them.
+
+    Args:
+        entries: The oldest first.
+        added: Those that join.
+        content: What is equal for one session and itself.
+        joining: An entry with another `joined_as`.
+    """
+    result, contents = list(entries), [content(one) for one in entries]
+    for one in added:
+        its = content(one)
+        if its not in contents:
+            if result and result[-1].joined_as is one.joined_as is JoinedAs.IMPROVEMENT:
+                result[-1:] = (joining(result[-1], JoinedAs.LEVEL), joining(one, None))
             else:
-                result.append(record)
-            contents.append(content)
-        elif record.joined_as is JoinedAs.LEVEL:
-            place = contents.index(content)
-            result[place] = replace(result[place], joined_as=JoinedAs.LEVEL)
+                result.append(one)
+            contents.append(its)
+        elif one.joined_as is JoinedAs.LEVEL:
+            place = contents.index(its)
+            result[place] = joining(result[place], JoinedAs.LEVEL)
     return tuple(result)
+
+
+def _joining(record: Record, joined_as: JoinedAs | None) -> Record:
+    return replace(record, joined_as=joined_as)
 
 
 def _content(record: Record) -> JsonDict:

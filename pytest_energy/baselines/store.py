@@ -1,7 +1,6 @@
 """Baselines as files in a folder, for version control: written whole or not at all.
 
-Rule 1: `<folder>/<machine key>/<path of the test file>/<test name>.json`, where no test id, however odd,
-leads out of the folder or to another test's file, on a file system that ignores case neither.
+Rule 1: `<folder>/<machine key>/<path of the test file>/<test name>.json` (`places`).
 Rule 2: the old file is there, whole, until the new one is, and both are valid at any moment.
 Rule 3: what is read was looked at first: its size, and that no session in it is from the future.
 Rule 4: the folder holds baselines and nothing else: it is its own lock, and a leftover of a killed writer
@@ -9,19 +8,19 @@ goes with the next write.
 Rule 5: what is no file in the place of one, and a link to nowhere, is an error: it is no absent baseline.
 """
 
-import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
-from typing import Literal
+from pathlib import Path, PurePath
 
 from pytest_energy.baselines.folder_lock import locked
 from pytest_energy.baselines.levels import extended, kept
+from pytest_energy.baselines.places import CALIBRATION_NAME, name_of, path_of
+from pytest_energy.baselines.protocol import Mode
 from pytest_energy.baselines.schema import (
     HOW_TO_MEND,
     KEPT_COUNT,
@@ -42,23 +41,8 @@ from pytest_energy.whole_file import (
     remove_leftovers,
     replace_whole,
     sync_folder,
+    write_whole,
 )
-
-Mode = Literal["add", "replace"]
-
-CALIBRATION_NAME = "calibration.json"
-"""In a machine's folder, which has no baselines itself: those are in the folders of their test files."""
-
-# Names that every file system stores as they are, and that no two of which differ by case only. `~` is left
-# out: it stands before the hash of those that are not such names.
-_PLAIN_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.,=+\[\]-]*[a-z0-9_+\]])?")
-_NOT_PLAIN = re.compile(r"[^A-Za-z0-9_.,=+\[\]-]+")
-# File systems end at 255 bytes a name; the hash, `.json` and the marks of a file being written need 50.
-_NAME_LENGTH = 120
-# Linux ends at 4096 bytes a path, and the folder itself stands before this part of it.
-_PATH_LENGTH = 1000
-# 48 bits: two of a million odd names fall together once in 500 suites, and then the id in the file tells.
-_HASH_LENGTH = 12
 
 _OTHER_FOLDER = "name another folder (pytest: --energy-baselines, pytest-energy: --baselines)"
 _START_ANEW = "; to start anew, use --energy-baseline=replace or accept --replace"
@@ -84,13 +68,27 @@ class Store:
     lock_timeout_s: float = field(default=60.0, kw_only=True)
     now: Callable[[], datetime] = field(default=MACHINE_TIME.utc_now, kw_only=True)
 
+    @property
+    def name(self) -> str:
+        return str(self.folder)
+
+    def is_there(self) -> bool:
+        return self.folder.exists()
+
+    def shown(self, path: PurePath) -> str:
+        return str(path)
+
     def path(self, machine_key: str, test_id: str) -> Path:
         """File of the baseline of *test_id* on *machine_key*, whether it is there or not."""
-        return self.machine_folder(machine_key) / _path_of(test_id)
+        return self.machine_folder(machine_key) / path_of(test_id)
 
     def machine_folder(self, machine_key: str) -> Path:
         """Where what is kept of *machine_key* is."""
-        return self.folder / _name_of(machine_key)
+        return self.folder / name_of(machine_key)
+
+    def calibration_path(self, machine_key: str) -> Path:
+        """File of the calibration of a machine, whether it is there or not."""
+        return self.machine_folder(machine_key) / CALIBRATION_NAME
 
     def calibration_paths(self) -> tuple[Path, ...]:
         """Files of all calibrations in the folder, sorted.
@@ -116,13 +114,37 @@ class Store:
             raise self._misplaced(baseline, path)
         return baseline
 
-    def read(self, path: Path) -> Baseline:
+    def load_each(self, machine_key: str, test_ids: Iterable[str]) -> Iterator[tuple[str, Baseline | None]]:
+        for test_id in test_ids:
+            yield test_id, self.load(machine_key, test_id)
+
+    def read_each(
+        self,
+        paths: Iterable[PurePath],
+        *,
+        is_whole: bool = False,  # noqa: ARG002  # a file has what it has
+    ) -> Iterator[tuple[PurePath, Baseline | BaselineError]]:
+        for path in paths:
+            try:
+                yield path, self.read(path)
+            except BaselineError as error:
+                yield path, error
+
+    def test_ids(self) -> dict[PurePath, str]:
+        """The test of each of `paths()`; the rest of the files is not looked at.
+
+        Raises:
+            BaselineError: One can't be read, or it is broken before the id.
+        """
+        return {path: self.test_id_of(path) for path in self.paths()}
+
+    def read(self, path: PurePath) -> Baseline:
         """The baseline in the file *path*, one of `paths()`.
 
         Raises:
             BaselineError: As for `load`, and if the file is not there.
         """
-        baseline = self._content(path)
+        baseline = self._content(Path(path))
         if baseline is None:
             raise BaselineError(f"{path} doesn't exist")
         place = self.path(baseline.machine_key, baseline.test_id)
@@ -165,7 +187,7 @@ class Store:
         Raises:
             BaselineError: The folder can't be listed.
         """
-        path_in_machine = _path_of(test_id)
+        path_in_machine = path_of(test_id)
         return tuple(self.folder / name / path_in_machine for name in self.other_machines(test_id))
 
     def paths(self) -> tuple[Path, ...]:
@@ -185,8 +207,8 @@ class Store:
         Raises:
             BaselineError: The folder can't be listed.
         """
-        path_in_machine = _path_of(test_id)
-        own_name = None if besides is None else _name_of(besides)
+        path_in_machine = path_of(test_id)
+        own_name = None if besides is None else name_of(besides)
         with _may_fail("list", self.folder, root=self.folder):
             try:
                 folders = [
@@ -212,26 +234,45 @@ class Store:
             BaselineError: The old file is broken, a record doesn't belong to this baseline, or the file
                 can't be written. The old file is then as it was.
         """
-        path = self.path(machine_key, test_id)
-        _refuse_broken_link(path.parent)
+        _refuse_broken_link(self.path(machine_key, test_id).parent)
         with self._locked():
             old = self.load(machine_key, test_id) if mode == "add" else None
             sessions = kept(extended(() if old is None else old.entries, records), keep)
-            if old is not None and sessions == old.entries:
-                return old
-            try:
-                new = Baseline(test_id=test_id, machine_key=machine_key, entries=sessions)
-            except BaselineError as error:
-                can_replace = old is not None and isinstance(error.__cause__, NotComparable)
-                advice = _START_ANEW if can_replace else ""
-                raise BaselineError(f"{path} was not written: {error}{advice}") from error
-            self._check_times(sessions, path)
-            text = to_json_text(new)
-            with _may_fail("write", path, root=self.folder):
-                _write_whole(path, text, self.folder)
+            return self._put(machine_key, test_id, old, sessions)
+
+    def _put(
+        self, machine_key: str, test_id: str, old: Baseline | None, sessions: tuple[Record, ...]
+    ) -> Baseline:
+        """Put *sessions* in place of *old*, by the holder of the lock."""
+        path = self.path(machine_key, test_id)
+        if old is not None and sessions == old.entries:
+            return old
+        try:
+            new = Baseline(test_id=test_id, machine_key=machine_key, entries=sessions)
+        except BaselineError as error:
+            can_replace = old is not None and isinstance(error.__cause__, NotComparable)
+            advice = _START_ANEW if can_replace else ""
+            raise BaselineError(f"{path} was not written: {error}{advice}") from error
+        self._check_times(sessions, path)
+        text = to_json_text(new)
+        with _may_fail("write", path, root=self.folder):
+            _write_whole(path, text, self.folder)
         return new
 
-    def reduce(self, path: Path, choose: Callable[[Baseline], Sequence[Record]]) -> int:
+    def merge(self, baseline: Baseline) -> int:
+        """Add the sessions of *baseline* that its file has not, all of them; how many that are.
+
+        Raises:
+            BaselineError: As for `write`.
+        """
+        machine_key, test_id = baseline.machine_key, baseline.test_id
+        with self._locked():
+            old = self.load(machine_key, test_id)
+            before = () if old is None else old.entries
+            new = self._put(machine_key, test_id, old, extended(before, baseline.entries))
+        return len(new.entries) - len(before)
+
+    def reduce(self, path: PurePath, choose: Callable[[Baseline], Sequence[Record]]) -> int:
         """Leave of the baseline in *path*, one of `paths()`, only the sessions that *choose* names.
 
         Of none the file goes, and with it the folders that it leaves empty.
@@ -242,6 +283,7 @@ class Store:
         Raises:
             BaselineError: The file is broken or not there, or it can't be written. It is then as it was.
         """
+        path = Path(path)
         with self._locked():
             old = self.read(path)
             sessions = tuple(choose(old))
@@ -254,7 +296,13 @@ class Store:
                     _remove(path, self.folder)
         return len(old.entries) - len(sessions)
 
-    def _misplaced(self, baseline: Baseline, path: Path) -> BaselineError:
+    def content(self, path: PurePath, most_bytes: int) -> bytes:
+        return read_whole(Path(path), most_bytes)
+
+    def put(self, path: PurePath, content: bytes) -> None:
+        write_whole(Path(path), content)
+
+    def _misplaced(self, baseline: Baseline, path: PurePath) -> BaselineError:
         place = self.path(baseline.machine_key, baseline.test_id)
         return BaselineError(
             f"{path} holds the baseline of {baseline.test_id!r} on {baseline.machine_key!r}, "
@@ -267,34 +315,6 @@ class Store:
             with _may_fail("write", self.folder, root=self.folder):
                 stack.enter_context(locked(self.folder, self.lock_timeout_s))
             yield
-
-
-def _path_of(test_id: str) -> Path:
-    """Path of a test's file inside its machine's folder."""
-    test_file, _, name = test_id.partition("::")
-    folders = [_name_of(part) for part in test_file.split("/")]
-    if sum(len(part) + 1 for part in folders) > _PATH_LENGTH:
-        folders = [_hashed(test_file, test_file)]
-    # The whole id is hashed, as two ids can share an odd name: `a.py` and `a.py::` have none.
-    file_name = name if _is_plain(name) else _hashed(name, test_id)
-    return Path(*folders, f"{file_name}.json")
-
-
-def _name_of(part: str) -> str:
-    """*part* as the name of a folder: itself if it is plain, else its readable part and a hash."""
-    # A folder never ends in `.json`, so that it is never in the way of a baseline.
-    return part if _is_plain(part) and not part.endswith(".json") else _hashed(part, part)
-
-
-def _is_plain(name: str) -> bool:
-    return len(name) <= _NAME_LENGTH and _PLAIN_NAME.fullmatch(name) is not None
-
-
-def _hashed(name: str, content: str) -> str:
-    # A file name that was not UTF-8 comes as lone surrogates.
-    digest = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
-    readable = _NOT_PLAIN.sub("-", name).strip("-.+=,")[:_NAME_LENGTH]
-    return f"{readable or '_'}~{digest[:_HASH_LENGTH]}"
 
 
 def _json_files(folder: Path) -> Iterator[Path]:

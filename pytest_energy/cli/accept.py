@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pytest_energy.baselines.accept import joining, storable, why_not_accepted, why_not_beside
-from pytest_energy.baselines.folder_lock import FolderNotLocked
 from pytest_energy.baselines.levels import extended, level_of
+from pytest_energy.baselines.location import store_at
+from pytest_energy.baselines.protocol import BaselineStore, Mode, NotWritable
 from pytest_energy.baselines.schema import KEPT_COUNT, Baseline, check_times
-from pytest_energy.baselines.store import Mode, Store
 from pytest_energy.cli.arguments import Commands, add_baselines, add_estimates, add_run, whole_number
 from pytest_energy.cli.files import by_test, did_you_mean_test, read_run, say
 from pytest_energy.errors import BaselineError, SettingsError
@@ -91,7 +91,7 @@ class Wanted(NamedTuple):
 
 
 def _accept(options: argparse.Namespace) -> int:
-    whole, store = read_run(options.run_json), Store(options.baselines)
+    whole, store = read_run(options.run_json), store_at(options.baselines, keep=options.keep, tell=say)
     run = by_test(whole, options.run_json)
     named = frozenset(
         test_id for name in options.test for test_id in _tests_named(name, run, options.run_json)
@@ -127,7 +127,7 @@ def _tests_named(name: str, ids: Iterable[str], path: Path) -> list[str]:
 def accept(
     judgements: Iterable[Judgement],
     yardstick: Yardstick,
-    store: Store,
+    store: BaselineStore,
     wanted: Wanted,
     tell: Callable[[str], None],
 ) -> list[Entering]:
@@ -160,7 +160,7 @@ def counts_text(decisions: Iterable[Entering]) -> str:
 
 
 def _decide(
-    judgements: Iterable[Judgement], yardstick: Yardstick, store: Store, wanted: Wanted
+    judgements: Iterable[Judgement], yardstick: Yardstick, store: BaselineStore, wanted: Wanted
 ) -> list[Entering]:
     """What is to become of each record; nothing is written yet.
 
@@ -185,7 +185,7 @@ def _decide(
     return decisions + _beside_baselines(entering, store, replaces=wanted.replaces)
 
 
-def _beside_baselines(records: Iterable[Record], store: Store, *, replaces: bool) -> list[Entering]:
+def _beside_baselines(records: Iterable[Record], store: BaselineStore, *, replaces: bool) -> list[Entering]:
     """What is to become of each of *records*, which may enter."""
     decisions, problems = [], []
     for record in records:
@@ -198,7 +198,7 @@ def _beside_baselines(records: Iterable[Record], store: Store, *, replaces: bool
     return decisions
 
 
-def _with_baseline(record: Record, store: Store, *, replaces: bool) -> Entering:
+def _with_baseline(record: Record, store: BaselineStore, *, replaces: bool) -> Entering:
     """What is to become of *record*, which may enter, beside what is stored."""
     try:
         Baseline(test_id=record.test_id, machine_key=record.machine.key, entries=(record,))
@@ -219,7 +219,7 @@ def _with_baseline(record: Record, store: Store, *, replaces: bool) -> Entering:
 
 
 def _carried_out(
-    decisions: Iterable[Entering], store: Store, *, mode: Mode, keep: int, keep_loads: int
+    decisions: Iterable[Entering], store: BaselineStore, *, mode: Mode, keep: int, keep_loads: int
 ) -> Iterator[str]:
     """Write what is taken, and say of each record what became of it.
 
@@ -228,7 +228,8 @@ def _carried_out(
     written, failures = set[str](), []
     for decision in decisions:
         record = decision.record
-        name, path = printable(record.test_id), store.path(record.machine.key, record.test_id)
+        name = printable(record.test_id)
+        path = store.shown(store.path(record.machine.key, record.test_id))
         if decision.what == "added":
             count = keep_loads if is_yardstick(record.test_id) else keep
             joins: Mode = "add" if record.test_id in written else mode
@@ -236,7 +237,7 @@ def _carried_out(
                 stored = store.write(record.machine.key, record.test_id, (record,), joins, count)
             except BaselineError as error:
                 failures.append(str(error))
-                if isinstance(error, FolderNotLocked):  # nor could another one be written
+                if isinstance(error, NotWritable):  # nor could another one be written
                     break
                 continue
             written.add(record.test_id)

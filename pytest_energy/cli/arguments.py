@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
 
 from pytest_energy import quantities
+from pytest_energy.baselines.location import location
 from pytest_energy.errors import SettingsError
 from pytest_energy.report.outputs import Output, output_of
 
@@ -25,10 +26,11 @@ def add_run(
 def add_baselines(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--baselines",
-        type=Path,
+        "--energy-baselines",
+        type=location,
         default=Path("baselines"),
-        metavar="DIR",
-        help="folder of the baselines; default: %(default)s in the working folder (the ini value "
+        metavar="DIR|URL",
+        help="folder or URL of the baselines; default: %(default)s in the working folder (the ini value "
         "energy_baselines is not read)",
     )
 

@@ -9,15 +9,15 @@ import argparse
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from tabulate import tabulate
 
-from pytest_energy.baselines.folder_lock import FolderNotLocked
 from pytest_energy.baselines.levels import kept, level_of
+from pytest_energy.baselines.location import Location, location, store_at
 from pytest_energy.baselines.machine import check_comparable, counts_key
+from pytest_energy.baselines.protocol import BaselineStore, NotWritable
 from pytest_energy.baselines.schema import PINNED_COUNT, Baseline, moment_of
-from pytest_energy.baselines.store import Store
 from pytest_energy.basis import why_void
 from pytest_energy.cli.arguments import Commands, add_baselines, days, whole_number
 from pytest_energy.cli.files import read_by_test, say
@@ -68,8 +68,8 @@ def register(commands: Commands) -> None:
         "differ, with the change from A to B.",
         epilog="Exit status: 0, whether they differ or not, or 2 if a file is broken.",
     )
-    diff.add_argument("folder_a", type=Path, metavar="A", help="a folder of baselines")
-    diff.add_argument("folder_b", type=Path, metavar="B", help="another one")
+    diff.add_argument("folder_a", type=location, metavar="A", help="a folder or URL of baselines")
+    diff.add_argument("folder_b", type=location, metavar="B", help="another one")
     diff.set_defaults(run=_diff)
 
 
@@ -106,32 +106,33 @@ def _register_prune(actions: Commands) -> None:
     prune.set_defaults(run=_prune)
 
 
-def _store(folder: Path) -> Store:
-    """The baselines in *folder*, which must be there: a misspelt one has nothing wrong in it."""
-    if not folder.exists():
+def _store(where: Location) -> BaselineStore:
+    """The baselines at *where*, which must be there: a misspelt folder has nothing wrong in it."""
+    store = store_at(where, tell=say)
+    if isinstance(where, Path) and not store.is_there():
         raise SettingsError(
-            f"{folder} is not a folder.{near_file(folder)} Name the folder of the baselines: --baselines=DIR"
+            f"{where} is not a folder.{near_file(where)} Name the folder of the baselines: --baselines=DIR"
         )
-    return Store(folder)
+    return store
 
 
-def _read_all(store: Store) -> tuple[dict[Path, Baseline], list[str]]:
-    """Every sound baseline by its file, and what is wrong with each of the others."""
+def _read_all(store: BaselineStore, *, is_whole: bool = False) -> tuple[dict[PurePath, Baseline], list[str]]:
+    """Every sound baseline by its place, and what is wrong with each of the others."""
     sound, problems = {}, []
-    for path in store.paths():
-        try:
-            sound[path] = store.read(path)
-        except BaselineError as error:
-            problems.append(str(error))
+    for path, baseline in store.read_each(store.paths(), is_whole=is_whole):
+        if isinstance(baseline, BaselineError):
+            problems.append(str(baseline))
+        else:
+            sound[path] = baseline
     return sound, problems
 
 
-def _all_of(store: Store) -> dict[Path, Baseline]:
-    """Every baseline by its file; where some are broken, an error that names all of them."""
-    sound, problems = _read_all(store)
+def _all_of(store: BaselineStore) -> dict[PurePath, Baseline]:
+    """Every baseline by its place; where some are broken, an error that names all of them."""
+    sound, problems = _read_all(store, is_whole=True)
     if problems:
         raise BaselineError(
-            "\n".join([f"{_count(len(problems), 'file')} in {store.folder} broken:", *problems])
+            "\n".join([f"{_count(len(problems), 'file')} in {store.name} broken:", *problems])
         )
     return sound
 
@@ -153,7 +154,7 @@ def _list(options: argparse.Namespace) -> int:
         text = tabulate([headers, *rows], tablefmt="plain", disable_numparse=True, colalign=alignment)
         say(*(line.rstrip() for line in text.splitlines()))
     else:
-        say(f"no baselines in {store.folder}")
+        say(f"no baselines in {store.name}")
     unused_count = sum(level_of(baseline.entries).unused_count for baseline in sound.values())
     if unused_count:
         say(f"{_count(unused_count, 'session')} unused since a new level, removed at the next write")
@@ -183,20 +184,20 @@ def _reported(problems: Sequence[str]) -> int:
 
 def _validate(options: argparse.Namespace) -> int:
     store = _store(options.baselines)
-    sound, problems = _read_all(store)
+    sound, problems = _read_all(store, is_whole=True)
     file_count = len(sound) + len(problems)
     for path, baseline in sound.items():
-        problems += (f"{path}: {problem}" for problem in _unusable_sessions(baseline))
+        problems += (f"{store.shown(path)}: {problem}" for problem in _unusable_sessions(baseline))
     calibrations = store.calibration_paths()
     problems += _calibration_problems(store, calibrations)
     file_count += len(calibrations)
     status = _reported(problems)
     state = _count(len(problems), "problem") if problems else "all valid"
-    say(f"{_count(file_count, 'file')} in {store.folder}: {state}")
+    say(f"{_count(file_count, 'file')} in {store.name}: {state}")
     return status
 
 
-def _calibration_problems(store: Store, paths: Iterable[Path]) -> Iterator[str]:
+def _calibration_problems(store: BaselineStore, paths: Iterable[PurePath]) -> Iterator[str]:
     for path in paths:
         try:
             load(store, path)
@@ -289,11 +290,11 @@ def _prune(options: argparse.Namespace) -> int:
                 gone = store.reduce(path, stays_of)
             except BaselineError as error:
                 failures.append(str(error))
-                if isinstance(error, FolderNotLocked):  # nor could another one be written
+                if isinstance(error, NotWritable):  # nor could another one be written
                     break
                 continue
         what = "the whole file" if not stays else f"{gone} of {_count(len(baseline.entries), 'session')}"
-        say(f"{verb}: {printable(baseline.test_id)}: {what}: {path}")
+        say(f"{verb}: {printable(baseline.test_id)}: {what}: {store.shown(path)}")
         counts.append(gone)
     say(f"{verb}: {_count(sum(counts), 'session')} in {len(counts):,} of {_count(len(baselines), 'file')}")
     if counts and not options.yes:

@@ -8,9 +8,8 @@ Rule 3: everything is fitted before anything is written.
 import argparse
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-from pytest_energy.baselines.store import Store
+from pytest_energy.baselines.location import store_at
 from pytest_energy.cli.arguments import Commands, add_baselines, add_run
 from pytest_energy.cli.files import read_run, say
 from pytest_energy.documents import now_text
@@ -52,8 +51,9 @@ def _calibrate(options: argparse.Namespace) -> int:
         )
     calibrations = [_calibrated(key, records, by_machine[key]) for key in sorted(by_machine)]
     for calibration in calibrations:
-        path = write(Store(options.baselines), calibration)
-        say(*_summary(calibration, path))
+        store = store_at(options.baselines, tell=say)
+        path = write(store, calibration)
+        say(*_summary(calibration, store.shown(path)))
     return 0
 
 
@@ -81,7 +81,7 @@ def _calibrated(key: str, records: Sequence[Record], observations: Sequence[Obse
         raise SettingsError(str(error)) from error
 
 
-def _summary(calibration: Calibration, path: Path) -> list[str]:
+def _summary(calibration: Calibration, path: str) -> list[str]:
     tests, groups = calibration.held_out, {one.group for one in calibration.held_out}
     low, high = (100 * (factor - 1) for factor in calibration.interval_factors)
     worst = sorted(tests, key=lambda one: -abs(one.log_error))[:_NAMED_TESTS]
@@ -96,5 +96,5 @@ def _summary(calibration: Calibration, path: Path) -> list[str]:
             f"{to_text(one.energy_j, 'J')} measured"
             for one in worst
         ),
-        f"written to {printable(str(path))}",
+        f"written to {printable(path)}",
     ]

@@ -9,6 +9,7 @@ Rule 4: the folder of baselines stays as it is, unless --write says otherwise: a
 
 import argparse
 import shutil
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,13 +18,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pytest_energy.baselines.attempts import earlier_attempts
+from pytest_energy.baselines.location import Location, location, store_at
+from pytest_energy.baselines.protocol import BaselineStore
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.baselines.store import Store
 from pytest_energy.cli.accept import Wanted, accept, counts_text
 from pytest_energy.cli.arguments import Commands, add_estimates, add_out, add_run, add_width, chance, share
 from pytest_energy.cli.files import by_test, read_run, say, say_json, write_reports
 from pytest_energy.documents import now_text
-from pytest_energy.errors import BaselineError, SettingsError
+from pytest_energy.errors import BaselineError, SettingsError, printable
 from pytest_energy.judgement import UNDECIDED, BaselineMode, Judgement, RunJudgement, Terms
 from pytest_energy.model import Provenance, Record
 from pytest_energy.report import to_json, view
@@ -53,10 +56,10 @@ def register(commands: Commands) -> None:
     judge.add_argument(
         "--baselines",
         "--energy-baselines",
-        type=Path,
-        metavar="DIR",
-        help=f"folder of the baselines; default: {_FOLDER} in the working folder, and none for a run with "
-        "--energy-baseline=off",
+        type=location,
+        metavar="DIR|URL",
+        help=f"folder or URL of the baselines; default: {_FOLDER} in the working folder, and none for a run "
+        "with --energy-baseline=off",
     )
     judge.add_argument(
         "--attempts",
@@ -111,40 +114,61 @@ def _judge(options: argparse.Namespace) -> int:
     if options.write and not options.accept:
         raise SettingsError("--write needs --accept")
     statuses = []
-    with _folder(options) as folder:
+    with _store(options) as store:
         for path in options.runs:
             if len(options.runs) > 1 and not options.json:
                 say(f"{path}:")
-            statuses.append(_judge_one(path, folder, options))
+            statuses.append(_judge_one(path, store, options))
     return max(statuses)
 
 
 @contextmanager
-def _folder(options: argparse.Namespace) -> Iterator[Path]:
-    """The folder of the baselines, or a copy of it where it would be written to and must not be."""
-    folder: Path = options.baselines or _FOLDER
+def _store(options: argparse.Namespace) -> Iterator[BaselineStore]:
+    """The baselines, or a copy of them where they would be written to and must not be."""
+    where: Location = options.baselines or _FOLDER
+    store = store_at(where, tell=_warn)
     if not options.accept or options.write:
-        yield folder
+        yield store
         return
     with TemporaryDirectory(prefix="pytest-energy-judge-") as name:
-        copy = Path(name, "baselines")
-        try:
-            if folder.exists():
-                shutil.copytree(folder, copy)
-        except (OSError, shutil.Error) as error:
-            raise SettingsError(f"{folder} can't be copied: {error}") from error
+        copy = Store(Path(name, "baselines"))
+        if isinstance(where, Path):
+            _copy_folder(where, copy.folder)
+        else:
+            _copy_tests(store, copy, options.runs)
         yield copy
 
 
-def _judge_one(path: Path, folder: Path, options: argparse.Namespace) -> int:
+def _warn(text: str) -> None:
+    sys.stderr.write(f"{printable(text)}\n")  # the output may be JSON
+
+
+def _copy_folder(folder: Path, copy: Path) -> None:
+    try:
+        if folder.exists():
+            shutil.copytree(folder, copy)
+    except (OSError, shutil.Error) as error:
+        raise SettingsError(f"{folder} can't be copied: {error}") from error
+
+
+def _copy_tests(store: BaselineStore, copy: Store, runs: Iterable[Path]) -> None:
+    """The baselines of the tests and loads of *runs*: a fleet's others are not needed."""
+    views = map(read_run, runs)
+    records = (one for run in views for one in (*(j.record for j in run.judgements), *run.yardstick.records))
+    places = (place for test_id in {one.test_id for one in records} for place in store.paths_of(test_id))
+    for place in places:
+        copy.merge(store.read(place))
+
+
+def _judge_one(path: Path, store: BaselineStore, options: argparse.Namespace) -> int:
     run = read_run(path)
     by_test(run, path)  # each test once
-    judged = _Judging(_named(run, path.stem), Store(folder), options).judged()
+    judged = _Judging(_named(run, path.stem), store, options).judged()
     notes, failure = list(judged.notes), None
     if options.accept:
         wanted = Wanted(takes_estimates=options.estimates == "gate")
         try:
-            entering = accept(judged.judgements, run.yardstick, Store(folder), wanted, tell=lambda _: None)
+            entering = accept(judged.judgements, run.yardstick, store, wanted, tell=lambda _: None)
             notes.append(f"to the baselines: {counts_text(entering)}")
         except BaselineError as error:  # the verdicts are told all the same
             notes.append(f"ERROR: {error}")
@@ -204,7 +228,7 @@ class _Judged:
 class _Judging:
     """One run that is to be judged again."""
 
-    def __init__(self, run: View, store: Store, options: argparse.Namespace) -> None:
+    def __init__(self, run: View, store: BaselineStore, options: argparse.Namespace) -> None:
         self._run, self._store, self._options = run, store, options
         self._was = run.run_judgement or _inferred(run.judgements)
         now = self._was
@@ -319,7 +343,7 @@ class _Judging:
                 f"{count_text(self._own_count, 'baseline')} had this run already: it was judged by the "
                 "sessions before it, except those that were removed when it was added"
             )
-        if self._now.baseline_mode is not BaselineMode.OFF and not self._store.folder.exists():
+        if self._now.baseline_mode is not BaselineMode.OFF and not self._store.is_there():
             yield f"{self._options.baselines or _FOLDER} is not a folder: nothing is compared with baselines"
         yield from session_notes
         failures = {*self._was.failures, *self._was.failure_notes}  # until 0.1 they stood there as they are

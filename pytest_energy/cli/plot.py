@@ -4,7 +4,7 @@ import argparse
 import re
 from pathlib import Path
 
-from pytest_energy.baselines.store import Store
+from pytest_energy.baselines.location import location, store_at
 from pytest_energy.cli.arguments import Commands, add_run, share
 from pytest_energy.cli.files import read_run, say
 from pytest_energy.errors import SettingsError
@@ -65,9 +65,9 @@ def register(commands: Commands) -> None:
     )
     plot.add_argument(
         "--baselines",
-        type=Path,
-        metavar="DIR",
-        help="folder of the baselines: with --tests, draw each round of the baseline's sessions",
+        type=location,
+        metavar="DIR|URL",
+        help="folder or URL of the baselines: with --tests, draw each round of the baseline's sessions",
     )
     plot.add_argument(
         "--tolerance",
@@ -121,7 +121,7 @@ def _check(options: argparse.Namespace) -> None:
 def _rounds_context(options: argparse.Namespace, run: View) -> RoundsContext:
     sessions = {}
     if options.baselines is not None:
-        store = Store(options.baselines)
+        store = store_at(options.baselines, tell=say)
         for record in [one.record for one in run.judgements if one.comparison is not None]:
             place = record.machine.key, record.test_id
             if (baseline := store.load(*place)) is not None:

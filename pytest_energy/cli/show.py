@@ -2,11 +2,12 @@
 
 import argparse
 import sys
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from pytest_energy.baselines.location import store_at
 from pytest_energy.baselines.machine import COUNTS_PREFIX
+from pytest_energy.baselines.protocol import BaselineStore
 from pytest_energy.baselines.schema import Baseline
-from pytest_energy.baselines.store import Store
 from pytest_energy.cli.arguments import Commands, add_baselines, add_width
 from pytest_energy.cli.files import did_you_mean_test, read_run, say
 from pytest_energy.errors import SettingsError
@@ -40,7 +41,7 @@ def _show(options: argparse.Namespace) -> int:
     if path.is_file() or path.suffix == ".json":
         say(summary_text(read_run(path), width=options.width))
         return 0
-    store = Store(options.baselines)
+    store = store_at(options.baselines, tell=say)
     is_ascii = options.ascii or (sys.stdout.encoding or "").lower() not in {"utf-8", "utf8"}
     baselines = [store.read(file) for file in _paths_named(store, options.what)]
     say("\n\n".join(_history_of(baseline, is_ascii=is_ascii) for baseline in baselines))
@@ -53,17 +54,17 @@ def _history_of(baseline: Baseline, *, is_ascii: bool) -> str:
     return history.render(baseline, is_ascii=is_ascii)
 
 
-def _paths_named(store: Store, name: str) -> list[Path]:
+def _paths_named(store: BaselineStore, name: str) -> list[PurePath]:
     """Files of the tests that *name* means."""
     if exact := store.paths_of(name):
         return list(exact)
-    ids = {path: store.test_id_of(path) for path in store.paths()}
+    ids = store.test_ids()
     meant = matching(name, ids.values())
     if paths := [path for path, test_id in ids.items() if test_id in meant]:
         return sorted(paths, key=lambda path: (ids[path], path))
     if not ids:
         raise SettingsError(
-            f"no baselines are in {store.folder}, so none of {name!r}. Give their folder with --baselines, "
+            f"no baselines are in {store.name}, so none of {name!r}. Give their folder with --baselines, "
             "or record them with pytest --energy-baseline=add"
         )
-    raise SettingsError(f"{store.folder} has no baseline of {name!r}.{did_you_mean_test(name, ids.values())}")
+    raise SettingsError(f"{store.name} has no baseline of {name!r}.{did_you_mean_test(name, ids.values())}")

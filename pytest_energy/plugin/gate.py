@@ -4,11 +4,11 @@ Rule 1: a baseline is read once, at collection; a file that breaks or goes later
 Rule 2: a verdict while tests are still to come rests on the tests so far; the last one is of all of them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pytest_energy.baselines.protocol import BaselineStore
 from pytest_energy.baselines.schema import Baseline
-from pytest_energy.baselines.store import Store
 from pytest_energy.basis import COUNTS, NET, SAMPLE, Basis, active_j
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import BaselineMode, Budget, Judgement, SessionFactor
@@ -76,7 +76,7 @@ class Gate:
     def __init__(
         self,
         settings: Settings,
-        store: Store,
+        store: BaselineStore,
         machine_key: Callable[[], str],
         attempts_of: Callable[[Record], Sequence[Record]] = lambda _: (),
     ) -> None:
@@ -100,8 +100,8 @@ class Gate:
             BaselineError: A file or the folder can't be read.
         """
         is_off = self._settings.baseline_mode is BaselineMode.OFF
-        for test_id, mark in marks.items():
-            baseline = None if is_off else self._store.load(self._machine_key(), test_id)
+        for test_id, baseline in self._loaded(marks):
+            mark = marks[test_id]
             self.durations_s[test_id] = None if baseline is None else seconds_of(baseline.entries[-1])
             policy = self.policy(mark)
             if not is_off and self._settings.traces:
@@ -112,6 +112,11 @@ class Gate:
                 history = history_of(baseline, policy.basis)
                 self._histories[test_id] = history
                 self._cases[test_id] = Case(test_id=test_id, fresh=None, history=history)
+
+    def _loaded(self, test_ids: Collection[str]) -> Iterable[tuple[str, Baseline | None]]:
+        if self._settings.baseline_mode is BaselineMode.OFF or not test_ids:
+            return ((test_id, None) for test_id in test_ids)
+        return self._store.load_each(self._machine_key(), test_ids)
 
     def _counted(self, test_id: str, own: Baseline | None, policy: Policy) -> CountHistory:
         """Counts of this machine where it has some; those of other machines are read only without."""

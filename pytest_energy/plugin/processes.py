@@ -49,12 +49,12 @@ def worker_count(config: pytest.Config) -> int:
 
 
 def _notes_of_this_process(config: pytest.Config, exit_status: int) -> tuple[str, ...]:
-    """What the meter of this process has to say of the run as a whole; takes 3 s if it has measured."""
+    """What this process has to say of the run as a whole; takes 3 s if it has measured."""
     run = config.stash.get(RUN, None)
     if run is None or exit_status == pytest.ExitCode.INTERRUPTED:  # what somebody stopped ends at once
         return ()
     try:
-        return run.drift_notes()
+        return (*run.store_notes(), *run.drift_notes())
     except (EnergyError, RuntimeError) as error:  # RuntimeError: a device that the work has left broken
         return (f"power without work at the end of the run could not be read: {described(error)}",)
 

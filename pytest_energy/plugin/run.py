@@ -13,8 +13,9 @@ from typing import Protocol
 
 import pytest
 
+from pytest_energy.baselines.location import store_at
 from pytest_energy.baselines.machine import fingerprint
-from pytest_energy.baselines.store import Store
+from pytest_energy.baselines.protocol import BaselineStore
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
 from pytest_energy.counts import Counts
 from pytest_energy.documents import now_text
@@ -81,6 +82,7 @@ class EnergyRun:
         self.config = config
         self.environ: Mapping[str, str] = {**os.environ}
         self._started_meter: Meter | None = None
+        self._left_out: list[str] = []
 
     @cached_property
     def session_id(self) -> str:
@@ -239,8 +241,9 @@ class EnergyRun:
         return Attempts(self.settings.attempts_path, self.environ)
 
     @cached_property
-    def store(self) -> Store:
-        return Store(self.settings.baselines_path)
+    def store(self) -> BaselineStore:
+        keep = self.settings.baseline_session_count
+        return store_at(self.settings.baselines_at, keep=keep, tell=self._left_out.append)
 
     @cached_property
     def calibrations(self) -> tuple[Calibration, ...]:
@@ -321,6 +324,10 @@ class EnergyRun:
         """Whether the test must fail: always for a regression or a budget, under strict for any doubt."""
         settings = self.settings
         return policy.is_failing(judgement, strict=settings.is_strict, mode=settings.baseline_mode)
+
+    def store_notes(self) -> tuple[str, ...]:
+        """What was left out of the baselines, each once."""
+        return tuple(dict.fromkeys(self._left_out))
 
     def drift_notes(self) -> tuple[str, ...]:
         """What has changed since the run's start; takes 3 s if something was measured, else none.

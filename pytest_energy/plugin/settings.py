@@ -14,6 +14,7 @@ from typing import TypeVar
 import pytest
 
 from pytest_energy import quantities
+from pytest_energy.baselines.location import Location, location
 from pytest_energy.basis import COUNTS, GROSS, NET
 from pytest_energy.errors import SettingsError
 from pytest_energy.judgement import BaselineMode, Part, RunJudgement, SessionFactor
@@ -52,7 +53,7 @@ class Settings:
     shows_all: bool
     outputs: tuple[Output, ...]
     baseline_mode: BaselineMode
-    baselines_path: Path
+    baselines_at: Location
     attempts_path: Path | None
     sensor_names: tuple[str, ...] | None
     replay_path: Path | None
@@ -91,7 +92,7 @@ class Settings:
             shows_all=values["report"].text == "full",
             outputs=values["out"].outputs(),
             baseline_mode=values["baseline"].baseline_mode(),
-            baselines_path=values["baselines"].folder_of_baselines(),
+            baselines_at=values["baselines"].location_of_baselines(),
             attempts_path=values["attempts"].path() if values["attempts"].text else None,
             sensor_names=None if replay_path or sensors.text == "auto" else sensors.names(),
             replay_path=replay_path,
@@ -221,10 +222,10 @@ class _Value:
             raise self._must(f"{listed(BaselineMode)}", hint=f" Did you mean --energy-baselines={self.text}?")
         return BaselineMode(self.choice(tuple(BaselineMode)))
 
-    def folder_of_baselines(self) -> Path:
+    def location_of_baselines(self) -> Location:
         if self.text in tuple(BaselineMode):
             raise self._must("a folder", hint=f" Did you mean --energy-baseline={self.text}?")
-        return self.path()
+        return location(self.text, self.folder) if self.text else self.path()
 
     def path_after(self, prefix: str) -> Path | None:
         if not self.text.startswith(prefix):

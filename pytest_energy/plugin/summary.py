@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from pytest_energy.baselines.accept import joining, storable, why_not_accepted, why_not_beside
-from pytest_energy.baselines.folder_lock import FolderNotLocked
-from pytest_energy.baselines.store import Mode, Store
+from pytest_energy.baselines.protocol import BaselineStore, Mode, NotWritable
 from pytest_energy.conversion import judgement_from_json
 from pytest_energy.documents import now_text
 from pytest_energy.errors import EnergyError
@@ -110,7 +109,7 @@ class Summary:
         """Tell of an error in the block, in which *what* is written, and go on."""
         try:
             yield
-        except FolderNotLocked:
+        except NotWritable:
             raise
         except EnergyError as error:
             self._refuse(str(error))
@@ -154,20 +153,19 @@ class Summary:
                 self._notices.append(append_step_summary(run, Path(path)))
 
     def _write_baselines(self) -> None:
-        store, written = Store(self._settings.baselines_path), Counter[str]()
+        store, written = self._run.store, Counter[str]()
         is_added = self._settings.baseline_mode is BaselineMode.ADD
         try:
             self._store_tests(store, written, is_added=is_added)
             if written:
                 with self._alone("the baselines of the yardstick"):
                     self._store_yardstick(store, written, is_added=is_added)
-        except FolderNotLocked as error:  # nor could another baseline be written
+        except NotWritable as error:  # nor could another baseline be written
             self._refuse(str(error))
         verb = "added to" if is_added else "replaced in"
-        folder = self._settings.baselines_path
-        self._notices.extend(f"{count} baseline(s) {verb} {folder / key}" for key, count in written.items())
+        self._notices.extend(f"{n} baseline(s) {verb} {store.name}/{key}" for key, n in written.items())
 
-    def _store_tests(self, store: Store, written: Counter[str], *, is_added: bool) -> None:
+    def _store_tests(self, store: BaselineStore, written: Counter[str], *, is_added: bool) -> None:
         """Put the tests' records into *store*; *written* counts them by machine key."""
         refusals = []
         for judgement in self._judgements:
@@ -186,11 +184,11 @@ class Summary:
                 written[joins.machine.key] += 1
         self._notices += [f"no baseline written for {text}" for text in of_tests(refusals)]
 
-    def _store(self, record: Record, store: Store, mode: Mode, *, per_run: int = 1) -> None:
+    def _store(self, record: Record, store: BaselineStore, mode: Mode, *, per_run: int = 1) -> None:
         keep = per_run * self._settings.baseline_session_count
         store.write(record.machine.key, record.test_id, (record,), mode, keep)
 
-    def _store_yardstick(self, store: Store, written: Counter[str], *, is_added: bool) -> None:
+    def _store_yardstick(self, store: BaselineStore, written: Counter[str], *, is_added: bool) -> None:
         """Put the loads beside the tests; *written* counts each once."""
         stored = set[str]()
         for record in storable(self._yardstick.records):

@@ -6,19 +6,18 @@ Rule 3: nothing is written that would not load again.
 """
 
 import json
-from pathlib import Path
+from pathlib import PurePath
 
 from msgspec import field
 from msgspec.structs import asdict
 
-from pytest_energy.baselines.store import CALIBRATION_NAME, Store
+from pytest_energy.baselines.protocol import BaselineStore
 from pytest_energy.codec import ByName, Document, Text, Whole, decode, encode, parse
 from pytest_energy.document_types import Amount, Positive, Sentence, Time
 from pytest_energy.documents import format_of
 from pytest_energy.errors import BaselineError, FormatError
 from pytest_energy.prediction.calibration import LEAST_TEST_COUNT, Calibration, HeldOut
 from pytest_energy.prediction.costs import Costs
-from pytest_energy.whole_file import read_whole, write_whole
 
 FORMAT_VERSION = 1
 # 1: as the types below say.
@@ -53,27 +52,22 @@ class _Calibration(Document, frozen=True, kw_only=True):
     held_out: tuple[_HeldOut, ...]
 
 
-def path_of(store: Store, machine_key: str) -> Path:
-    """File of the calibration of *machine_key*, whether it is there or not."""
-    return store.machine_folder(machine_key) / CALIBRATION_NAME
-
-
-def write(store: Store, calibration: Calibration) -> Path:
+def write(store: BaselineStore, calibration: Calibration) -> PurePath:
     """Write *calibration* to its place, over an older one; returns the path.
 
     Raises:
         BaselineError: It can't be written.
     """
-    path, text = path_of(store, calibration.machine_key), to_json_text(calibration)
-    from_json_text(text, f"the new {path}")
+    path, text = store.calibration_path(calibration.machine_key), to_json_text(calibration)
+    from_json_text(text, f"the new {store.shown(path)}")
     try:
-        write_whole(path, text.encode("ascii"))
+        store.put(path, text.encode("ascii"))
     except OSError as error:
-        raise BaselineError(f"{path} can't be written: {error.strerror or error}") from error
+        raise BaselineError(f"{store.shown(path)} can't be written: {error.strerror or error}") from error
     return path
 
 
-def load_all(store: Store) -> tuple[Calibration, ...]:
+def load_all(store: BaselineStore) -> tuple[Calibration, ...]:
     """Every calibration in *store*, by machine key.
 
     Raises:
@@ -83,21 +77,22 @@ def load_all(store: Store) -> tuple[Calibration, ...]:
     return tuple(sorted(calibrations, key=lambda one: one.machine_key))
 
 
-def load(store: Store, path: Path) -> Calibration:
-    """The calibration in *path*, one of `Store.calibration_paths()`.
+def load(store: BaselineStore, path: PurePath) -> Calibration:
+    """The calibration in *path*, one of `store.calibration_paths()`.
 
     Raises:
         BaselineError: It can't be read, is none, or is in another machine's folder.
     """
     try:
-        text = read_whole(path, MOST_BYTES).decode("utf-8")
+        text = store.content(path, MOST_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         because = getattr(error, "strerror", None) or error
-        raise BaselineError(f"{path} can't be read: {because}; {_ADVICE}") from error
-    calibration = from_json_text(text, str(path))
-    if (place := path_of(store, calibration.machine_key)) != path:
+        raise BaselineError(f"{store.shown(path)} can't be read: {because}; {_ADVICE}") from error
+    calibration = from_json_text(text, store.shown(path))
+    if (place := store.calibration_path(calibration.machine_key)) != path:
         raise BaselineError(
-            f"{path} is the calibration of {calibration.machine_key!r}, which belongs in {place}; {_ADVICE}"
+            f"{store.shown(path)} is the calibration of {calibration.machine_key!r}, which belongs in "
+            f"{store.shown(place)}; {_ADVICE}"
         )
     return calibration
 

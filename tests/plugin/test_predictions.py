@@ -7,7 +7,7 @@ import pytest
 
 from pytest_energy.baselines.store import Store
 from pytest_energy.prediction import calibrated
-from pytest_energy.prediction.calibration_file import path_of, write
+from pytest_energy.prediction.calibration_file import write
 from tests.builders import KEY
 from tests.fakes.networks import observations
 
@@ -38,7 +38,7 @@ def calibration_file(pytester: pytest.Pytester) -> Path:
         calibrated(observations(9, scatter=0.1), machine_key=KEY, created="2026-11-20T10:00:00Z"),
     )
     pytester.makepyfile(TEST)
-    return path_of(store, KEY)
+    return store.calibration_path(KEY)
 
 
 def test_a_broken_calibration_stops_the_run_before_the_work(

@@ -11,7 +11,7 @@ from pytest_energy.baselines.store import Store
 from pytest_energy.errors import BaselineError
 from pytest_energy.model import Prediction
 from pytest_energy.prediction import Calibration, calibrated
-from pytest_energy.prediction.calibration_file import from_json_text, load_all, path_of, to_json_text, write
+from pytest_energy.prediction.calibration_file import from_json_text, load_all, to_json_text, write
 from tests.builders import KEY, TEST_ID, record
 from tests.fakes.networks import observations
 
@@ -119,7 +119,8 @@ def test_whatever_stands_in_a_file_it_predicts_or_says_why_not(calibration: Cali
 
 def test_half_a_file_is_refused(calibration: Calibration, store: Store) -> None:
     """By its path: it is no absent calibration."""
-    path = write(store, calibration)
+    write(store, calibration)
+    path = store.calibration_path(KEY)
     path.write_text(path.read_text(encoding="ascii")[:300], encoding="ascii")
     with pytest.raises(BaselineError, match=r"calibration\.json"):
         load_all(store)
@@ -127,8 +128,9 @@ def test_half_a_file_is_refused(calibration: Calibration, store: Store) -> None:
 
 def test_another_machines_file_is_refused(calibration: Calibration, store: Store) -> None:
     """What was copied into another machine's folder would predict the wrong card."""
-    path = write(store, calibration)
-    other = path_of(store, "a100_nvml")
+    write(store, calibration)
+    path = store.calibration_path(KEY)
+    other = store.calibration_path("a100_nvml")
     other.parent.mkdir()
     path.rename(other)
     with pytest.raises(BaselineError, match=f"is the calibration of '{KEY}'"):

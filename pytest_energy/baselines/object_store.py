@@ -1,0 +1,440 @@
+"""Baselines of a fleet behind a URL: an object a session, never rewritten; no lock, no index.
+
+Rule 1: `<URL>/<machine key>/<path of the test file>/<test name>/<name of a session>` (`session_names`). The
+listing says which sessions count; only those are read.
+Rule 2: the answer is that of a folder to which the same sessions were added in the same order.
+Rule 3: a writer adds an object and touches no other. Only `reduce` removes, and only what it has seen.
+Rule 4: a damaged object is left out, and named. Where no sound one is left, that is an error: it is no absent
+baseline. So one bad object stops no fleet, and hides no baseline.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import PurePath
+
+from pytest_energy.baselines.levels import extended, kept
+from pytest_energy.baselines.machine import check_comparable
+from pytest_energy.baselines.places import (
+    CALIBRATION_NAME,
+    machine_prefix_of,
+    prefix_of,
+    test_prefix_of,
+)
+from pytest_energy.baselines.protocol import Mode
+from pytest_energy.baselines.schema import (
+    KEPT_COUNT,
+    MOST_CHARACTERS,
+    Baseline,
+    as_stored,
+    check_times,
+    from_json_text,
+    to_json_text,
+)
+from pytest_energy.baselines.session_names import (
+    SessionName,
+    canonical,
+    identity_of,
+    newest_of,
+    next_name,
+    parsed,
+    since_replaced,
+    standing,
+)
+from pytest_energy.baselines.url_files import Found, UrlFiles
+from pytest_energy.errors import BaselineError, NotComparable
+from pytest_energy.machine_time import MACHINE_TIME
+from pytest_energy.model import JoinedAs, Record
+
+_START_ANEW = "; to start anew, use --energy-baseline=replace or accept --replace"
+_REMOVE = "delete the object"
+_TESTS_AT_ONCE = 16  # each with its listing, then its sessions
+_TRIES = 5  # what was listed may be removed before it is read, by a prune; not five times running
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """What a baseline's prefix has.
+
+    Attributes:
+        names: Sessions by the text of their names.
+        damaged: What is wrong with each of the other objects.
+    """
+
+    names: Mapping[str, SessionName]
+    damaged: Mapping[str, str]
+
+    def without(self, damaged: Mapping[str, str]) -> "_Listing":
+        names = {text: name for text, name in self.names.items() if text not in damaged}
+        return _Listing(names, {**self.damaged, **damaged})
+
+    @property
+    def standing(self) -> tuple[SessionName, ...]:
+        return standing(self.names.values())
+
+    def texts_of(self, names: Iterable[SessionName]) -> list[str]:
+        """The objects of *names*, whose `joined_as` others may have changed."""
+        texts = {one.order: text for text, one in self.names.items()}
+        return [texts[name.order] for name in names]
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """A session that was read, its object, and its name as it stands."""
+
+    text: str
+    name: SessionName
+    record: Record
+
+
+class _Gone(Exception):  # not an error: it is listed again
+    """Objects that were listed are not there any more."""
+
+
+@dataclass(frozen=True)
+class ObjectStore:
+    """The baselines behind a URL.
+
+    Attributes:
+        url: Of any file system that fsspec knows.
+        keep: Sessions of a baseline that count, as many as a folder keeps.
+        tell: Called with what was left out of a baseline, and why.
+        now: What time it is, with its zone.
+    """
+
+    url: str
+    keep: int = field(default=KEPT_COUNT, kw_only=True)
+    tell: Callable[[str], None] = field(default=lambda _: None, kw_only=True)
+    now: Callable[[], datetime] = field(default=MACHINE_TIME.utc_now, kw_only=True)
+    _files: UrlFiles = field(init=False)
+    _folders: dict[PurePath, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_files", UrlFiles(self.url))
+
+    @property
+    def name(self) -> str:
+        return self._files.name
+
+    def is_there(self) -> bool:
+        return True
+
+    def shown(self, path: PurePath) -> str:
+        return self._files.shown(path)
+
+    # ---- places ----
+
+    def path(self, machine_key: str, test_id: str) -> PurePath:
+        return prefix_of(machine_key, test_id)
+
+    def paths(self) -> tuple[PurePath, ...]:
+        found = {path.parent for path in self._files.all_files() if path.suffix == ".json"}
+        return tuple(sorted(path for path in found if len(path.parts) > 1))  # a machine's has no sessions
+
+    def paths_of(self, test_id: str) -> tuple[PurePath, ...]:
+        place = test_prefix_of(test_id)
+        machines = map(PurePath, self._folders_in(PurePath()))
+        return tuple(
+            machine / place for machine in machines if place.name in self._folders_in(machine / place.parent)
+        )
+
+    def other_machines(self, test_id: str, *, besides: str | None = None) -> tuple[str, ...]:
+        own = None if besides is None else machine_prefix_of(besides).name
+        machines = (place.parts[0] for place in self.paths_of(test_id))
+        return tuple(machine for machine in machines if machine != own)
+
+    def _folders_in(self, folder: PurePath) -> tuple[str, ...]:
+        """Names of folders, looked up once: what a run says of other machines may be a minute old."""
+        if folder not in self._folders:
+            self._folders[folder] = self._files.folders(folder)
+        return self._folders[folder]
+
+    # ---- reading ----
+
+    def load(self, machine_key: str, test_id: str) -> Baseline | None:
+        listing, sessions = self._sessions(self.path(machine_key, test_id), keep=self.keep)
+        self._tell(listing)
+        return _baseline(sessions)
+
+    def load_each(self, machine_key: str, test_ids: Iterable[str]) -> Iterator[tuple[str, Baseline | None]]:
+        with ThreadPoolExecutor(_TESTS_AT_ONCE) as pool:
+            yield from pool.map(lambda test_id: (test_id, self.load(machine_key, test_id)), test_ids)
+
+    def read(self, path: PurePath) -> Baseline:
+        listing, sessions = self._sessions(path, keep=self.keep)
+        self._tell(listing)
+        return self._there(path, sessions)
+
+    def read_whole(self, path: PurePath) -> Baseline:
+        """Every session at *path* that stands, also those that a folder would have removed by now.
+
+        Raises:
+            BaselineError: An object is damaged; it names all.
+        """
+        listing, sessions = self._sessions(path, keep=None)
+        if listing.damaged:
+            raise BaselineError("\n".join(listing.damaged.values()))
+        return self._there(path, sessions)
+
+    def read_each(
+        self, paths: Iterable[PurePath], *, is_whole: bool = False
+    ) -> Iterator[tuple[PurePath, Baseline | BaselineError]]:
+        def read(path: PurePath) -> tuple[PurePath, Baseline | BaselineError]:
+            try:
+                return path, self.read_whole(path) if is_whole else self.read(path)
+            except BaselineError as error:
+                return path, error
+
+        with ThreadPoolExecutor(_TESTS_AT_ONCE) as pool:
+            yield from pool.map(read, paths)
+
+    def test_ids(self) -> dict[PurePath, str]:
+        ids = {}
+        for path, baseline in self.read_each(self.paths()):
+            if isinstance(baseline, BaselineError):
+                raise baseline
+            ids[path] = baseline.test_id
+        return ids
+
+    def _there(self, path: PurePath, sessions: Sequence[_Session]) -> Baseline:
+        baseline = _baseline(sessions)
+        if baseline is None:
+            raise BaselineError(f"{self.shown(path)} has no session")
+        return baseline
+
+    def _tell(self, listing: _Listing) -> None:
+        for text in listing.damaged.values():
+            self.tell(f"left out of its baseline: {text}")
+
+    def _sessions(self, path: PurePath, *, keep: int | None) -> tuple[_Listing, tuple[_Session, ...]]:
+        """What is listed at *path*, and the newest *keep* sessions that count, or all that stand.
+
+        Raises:
+            BaselineError: It can't be read, or everything in it is damaged.
+        """
+        for _ in range(_TRIES):
+            try:
+                listing, sessions = self._read_listed(path, self._listing(path), keep, {})
+            except _Gone:
+                continue
+            if listing.damaged and not sessions:
+                raise BaselineError("\n".join(["no session can be used:", *listing.damaged.values()]))
+            return listing, sessions
+        raise BaselineError(f"{self.shown(path)} changed {_TRIES} times while it was read; run again")
+
+    def _listing(self, path: PurePath) -> _Listing:
+        names, damaged = {}, {}
+        for found in self._files.files(path):
+            if found.name.startswith(".") or not found.name.endswith(".json"):
+                continue  # what a killed writer left, or a marker of the file system
+            name = parsed(found.name)
+            problem = _why_unusable(found, name)
+            if name is None or problem is not None:
+                damaged[found.name] = f"{self.shown(path / found.name)}: {problem}; {_REMOVE}"
+            else:
+                names[found.name] = name
+        return _Listing(names, damaged)
+
+    def _read_listed(
+        self, path: PurePath, listing: _Listing, keep: int | None, known: dict[str, Record]
+    ) -> tuple[_Listing, tuple[_Session, ...]]:
+        """The sessions of *listing*; each that turns out to be damaged gives its place to another.
+
+        Args:
+            path: Of the baseline.
+            listing: What it has.
+            keep: How many count, or `None` for all.
+            known: Records by their objects, which need not be read; what is read joins them.
+
+        Raises:
+            _Gone: One was removed since it was listed.
+        """
+        while True:
+            standing = listing.standing
+            chosen = standing if keep is None else kept(standing, keep)
+            texts = listing.texts_of(chosen)
+            damaged = self._read_into(known, path, [text for text in texts if text not in known])
+            if not damaged:
+                sessions = tuple(
+                    _Session(text, name, replace(known[text], joined_as=name.joined_as))
+                    for text, name in zip(texts, chosen, strict=True)
+                )
+                damaged = self._misfits(path, sessions)
+                if not damaged:
+                    return listing, sessions
+            listing = listing.without(damaged)
+
+    def _read_into(self, known: dict[str, Record], path: PurePath, texts: Sequence[str]) -> dict[str, str]:
+        """Read the objects *texts* into *known*; what is wrong with those that are damaged.
+
+        Raises:
+            _Gone: One was removed since it was listed.
+        """
+        contents = self._files.contents([path / text for text in texts])
+        damaged = {}
+        for text in texts:
+            if path / text not in contents:
+                raise _Gone
+            source = self.shown(path / text)
+            try:
+                known[text] = self._record(contents[path / text], path / text, source)
+            except BaselineError as error:
+                damaged[text] = str(error)
+        return damaged
+
+    def _record(self, content: bytes, path: PurePath, source: str) -> Record:
+        try:
+            baseline = from_json_text(content.decode("utf-8"), source)
+            check_times(baseline.entries, self.now())
+        except UnicodeDecodeError as error:
+            raise BaselineError(f"{source} is not text: byte {error.start}; {_REMOVE}") from error
+        record, name = baseline.entries[0], parsed(path.name)
+        place = prefix_of(baseline.machine_key, baseline.test_id)
+        if place != path.parent:
+            raise BaselineError(
+                f"{source} holds a session of {baseline.test_id!r} on {baseline.machine_key!r}, "
+                f"whose place is {self.shown(place)}; {_REMOVE}"
+            )
+        if len(baseline.entries) != 1 or name is None or identity_of(record) != name.identity:
+            raise BaselineError(f"{source} holds another session than its name says; {_REMOVE}")
+        return record
+
+    def _misfits(self, path: PurePath, sessions: Sequence[_Session]) -> dict[str, str]:
+        """Those of *sessions* that can't be compared with the first, as writers that raced may leave them."""
+        misfits = {}
+        for one in sessions:
+            try:
+                check_comparable(sessions[0].record, one.record)
+            except NotComparable as error:
+                source = self.shown(path / one.text)
+                misfits[one.text] = (
+                    f"{source} can't be compared with the sessions before it: {error}; {_REMOVE}"
+                )
+        return misfits
+
+    # ---- writing ----
+
+    def write(
+        self, machine_key: str, test_id: str, records: Sequence[Record], mode: Mode, keep: int = KEPT_COUNT
+    ) -> Baseline:
+        path = self.path(machine_key, test_id)
+        fresh = [canonical(as_stored(record)) for record in records]
+        check_times(fresh, self.now())
+        listing, old = self._listing(path), tuple[_Session, ...]()
+        if mode == "add":
+            listing, old = self._sessions(path, keep=keep)
+            self._tell(listing)
+        entries = kept(extended([one.record for one in old], fresh), keep)
+        self._check(path, machine_key, test_id, entries, is_added=bool(old))
+        known, names = {one.text: one.record for one in old}, dict(listing.names)
+        for name, record in _joining(listing, fresh, mode):
+            self._files.put(path / str(name), _content(record))
+            known[str(name)], names[str(name)] = record, name
+        _, now = self._read_listed(path, replace(listing, names=names), keep, known)
+        return self._there(path, now)
+
+    def _check(
+        self, path: PurePath, machine_key: str, test_id: str, entries: tuple[Record, ...], *, is_added: bool
+    ) -> None:
+        try:
+            Baseline(test_id=test_id, machine_key=machine_key, entries=entries)
+        except BaselineError as error:
+            can_replace = is_added and isinstance(error.__cause__, NotComparable)
+            advice = _START_ANEW if can_replace else ""
+            raise BaselineError(f"{self.shown(path)} was not written: {error}{advice}") from error
+
+    def merge(self, baseline: Baseline) -> int:
+        path = self.path(baseline.machine_key, baseline.test_id)
+        listing = self._listing(path)
+        there = {name.identity for name in listing.names.values()}
+        previous, contents = None, {}
+        for record in map(canonical, baseline.entries):
+            name = next_name(record, "add", after=previous)
+            if name.identity not in there:
+                contents[path / str(name)] = _content(record)
+            previous = name
+        self._files.put_each(contents)
+        return len(contents)
+
+    def reduce(self, path: PurePath, choose: Callable[[Baseline], Sequence[Record]]) -> int:
+        listing, sessions = self._sessions(path, keep=None)
+        if listing.damaged:
+            raise BaselineError("\n".join(listing.damaged.values()))
+        staying = {id(record) for record in choose(self._there(path, sessions))}
+        ids = {one.name.identity for one in sessions if id(one.record) in staying}
+        if len(ids) == len(sessions):
+            return 0
+        names = listing.names.items()
+        current = {one.order for one in since_replaced(listing.names.values())}
+        before = [path / text for text, name in names if name.order not in current]
+        gone = [path / text for text, name in names if name.order in current and name.identity not in ids]
+        self._files.remove(before)  # first: nothing that was replaced may count again, whatever happens next
+        self._files.remove(gone)
+        return len(sessions) - len(ids)
+
+    # ---- calibrations ----
+
+    def calibration_path(self, machine_key: str) -> PurePath:
+        return machine_prefix_of(machine_key) / CALIBRATION_NAME
+
+    def calibration_paths(self) -> tuple[PurePath, ...]:
+        folders = [PurePath(name) for name in self._files.folders(PurePath())]
+        with ThreadPoolExecutor(_TESTS_AT_ONCE) as pool:
+            found = pool.map(self._files.files, folders)
+            return tuple(
+                folder / CALIBRATION_NAME
+                for folder, files in zip(folders, found, strict=True)
+                if any(one.name == CALIBRATION_NAME for one in files)
+            )
+
+    def content(self, path: PurePath, most_bytes: int) -> bytes:
+        content = self._files.contents([path]).get(path)
+        if content is None:
+            raise FileNotFoundError(f"{self.shown(path)} is gone")
+        if len(content) > most_bytes:
+            raise OSError(f"it has {len(content):,} bytes, but at most {most_bytes:,} are read")
+        return content
+
+    def put(self, path: PurePath, content: bytes) -> None:
+        self._files.put(path, content)
+
+
+def _why_unusable(found: Found, name: SessionName | None) -> str | None:
+    if name is None:
+        return "its name is none that this pytest-energy writes; a newer one may"
+    if found.size_bytes > MOST_CHARACTERS:
+        return f"it has {found.size_bytes:,} bytes, but at most {MOST_CHARACTERS:,} are read"
+    return None
+
+
+def _baseline(sessions: Sequence[_Session]) -> Baseline | None:
+    if not sessions:
+        return None
+    first = sessions[0].record
+    return Baseline(
+        test_id=first.test_id,
+        machine_key=first.machine.key,
+        entries=tuple(one.record for one in sessions),
+    )
+
+
+def _content(record: Record) -> bytes:
+    alone = Baseline(test_id=record.test_id, machine_key=record.machine.key, entries=(record,))
+    return to_json_text(alone).encode("ascii")
+
+
+def _joining(listing: _Listing, fresh: Sequence[Record], mode: Mode) -> Iterator[tuple[SessionName, Record]]:
+    """The objects that are to be written, by name: none for a session that is there as it is to be."""
+    standing = {one.identity: one for one in listing.standing}
+    as_wanted = [(identity_of(one), one.joined_as) for one in fresh]
+    if mode == "replace" and [(one.identity, one.joined_as) for one in standing.values()] == as_wanted:
+        return
+    newest = newest_of(listing.names.values())
+    for record in fresh:
+        stored = standing.get(identity_of(record)) if mode == "add" else None
+        is_start = record.joined_as is JoinedAs.LEVEL
+        if stored is None or (is_start and stored.joined_as is not JoinedAs.LEVEL):
+            newest = next_name(record, mode, after=newest)
+            yield newest, record
+        mode = "add"
