@@ -103,7 +103,7 @@ OPTIONS = (
         "check: compare with the stored baselines (default); add: also append this run to them; replace: "
         "also overwrite them with this run; off: ignore baselines",
     ),
-    Option("baselines", "baselines", "DIR", "folder of the baselines (default: baselines)"),
+    Option("baselines", "baselines", "DIR|URL", "folder or URL of the baselines (default: baselines)"),
     Option(
         "attempts",
         "",
