@@ -1,6 +1,7 @@
 """The gate of a run: its baselines, and verdicts that take all of its tests into account.
 
-Rule 1: a baseline is read once, at collection; a file that breaks or goes later changes no verdict.
+Rule 1: a baseline is read once, at collection; a file that breaks or goes later changes no verdict. Of a test
+        that is measured elsewhere it is read when that is known: before its first window.
 Rule 2: a verdict while tests are still to come rests on the tests so far; the last one is of all of them.
 """
 
@@ -83,6 +84,7 @@ class Gate:
         self._settings, self._store, self._machine_key = settings, store, machine_key
         self._attempts_of = attempts_of
         self.durations_s: dict[str, float | None] = {}
+        self._keys: dict[str, str] = {}  # of the machine where a test is measured, if it is not this one
         self._histories: dict[str, History] = {}
         self._count_histories: dict[str, CountHistory] = {}
         self._other_machines: dict[str, tuple[str, ...]] = {}
@@ -99,24 +101,43 @@ class Gate:
         Raises:
             BaselineError: A file or the folder can't be read.
         """
-        is_off = self._settings.baseline_mode is BaselineMode.OFF
-        for test_id, baseline in self._loaded(marks):
-            mark = marks[test_id]
-            self.durations_s[test_id] = None if baseline is None else seconds_of(baseline.entries[-1])
-            policy = self.policy(mark)
-            if not is_off and self._settings.traces:
-                self._count_histories[test_id] = self._counted(test_id, baseline, policy)
-            if baseline is None or policy.is_by_counts:
-                self._other_machines_of(test_id)
-            else:
-                history = history_of(baseline, policy.basis)
-                self._histories[test_id] = history
-                self._cases[test_id] = Case(test_id=test_id, fresh=None, history=history)
+        for test_id, baseline in self._loaded(self._machine_key, marks):
+            self._keep(test_id, baseline, marks[test_id])
 
-    def _loaded(self, test_ids: Collection[str]) -> Iterable[tuple[str, Baseline | None]]:
+    def look_at(self, test_id: str, mark: EnergyMark, machine_key: str) -> None:
+        """Have the test *test_id*, which is measured on another machine, judged by the baseline of that one.
+
+        Raises:
+            BaselineError: A file or the folder can't be read.
+        """
+        if machine_key != self._key_of(test_id):
+            self._keys[test_id] = machine_key
+            for known in (self._histories, self._count_histories, self._other_machines, self._cases):
+                known.pop(test_id, None)
+            for _, baseline in self._loaded(lambda: machine_key, (test_id,)):
+                self._keep(test_id, baseline, mark)
+
+    def _key_of(self, test_id: str) -> str:
+        return self._keys.get(test_id) or self._machine_key()
+
+    def _keep(self, test_id: str, baseline: Baseline | None, mark: EnergyMark) -> None:
+        self.durations_s[test_id] = None if baseline is None else seconds_of(baseline.entries[-1])
+        policy = self.policy(mark)
+        if self._settings.baseline_mode is not BaselineMode.OFF and self._settings.traces:
+            self._count_histories[test_id] = self._counted(test_id, baseline, policy)
+        if baseline is None or policy.is_by_counts:
+            self._other_machines_of(test_id)
+        else:
+            history = history_of(baseline, policy.basis)
+            self._histories[test_id] = history
+            self._cases[test_id] = Case(test_id=test_id, fresh=None, history=history)
+
+    def _loaded(
+        self, machine_key: Callable[[], str], test_ids: Collection[str]
+    ) -> Iterable[tuple[str, Baseline | None]]:
         if self._settings.baseline_mode is BaselineMode.OFF or not test_ids:
             return ((test_id, None) for test_id in test_ids)
-        return self._store.load_each(self._machine_key(), test_ids)
+        return self._store.load_each(machine_key(), test_ids)
 
     def _counted(self, test_id: str, own: Baseline | None, policy: Policy) -> CountHistory:
         """Counts of this machine where it has some; those of other machines are read only without."""
@@ -211,7 +232,7 @@ class Gate:
         """Keys of the machines that have a baseline of *test_id*, looked up once."""
         if test_id not in self._other_machines:
             is_off = self._settings.baseline_mode is BaselineMode.OFF
-            keys = () if is_off else self._store.other_machines(test_id, besides=self._machine_key())
+            keys = () if is_off else self._store.other_machines(test_id, besides=self._key_of(test_id))
             self._other_machines[test_id] = keys
         return self._other_machines[test_id]
 

@@ -26,6 +26,7 @@ from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.plugin import given
 from pytest_energy.plugin.counting import Counter, why_uncounted
 from pytest_energy.plugin.mark import EnergyMark
+from pytest_energy.plugin.place import Place
 from pytest_energy.plugin.progress import live_line, progress_of
 from pytest_energy.plugin.rounds import (
     LEAST_CONFIRMING_COUNT,
@@ -53,6 +54,7 @@ class Measurement:
     Args:
         confirming_count: Rounds that confirm those of an earlier run of the test, all that is wanted now.
         confirms_later: What looks like a regression is confirmed at the end of the run, and not at once.
+        place: Where it is measured; `None`: where the run measures tests.
 
     Attributes:
         test_id: The test's node id.
@@ -72,6 +74,7 @@ class Measurement:
         confirming_count: int | None = None,
         earlier_round_count: int = 0,
         confirms_later: bool = False,
+        place: Place | None = None,
     ) -> None:
         self.test_id = test_id
         self.run = run
@@ -89,6 +92,7 @@ class Measurement:
         self._unended: dict[str, None] = {}  # names of outermost windows that were opened, and not closed
         self._is_whole = self._is_ended = False
         self._unmeasured_because: str | None = None
+        self._place = place
         self._own_metrics = Metrics()
         self.roles: Mapping[str, str] = {}
         why_not = why_uncounted(test_id, run.settings, is_confirming=confirming_count is not None)
@@ -110,8 +114,37 @@ class Measurement:
         """Whether this run measures this test; if not, remembers why: *unmeasured_because*, if given."""
         if self.is_off:
             return False
-        self._unmeasured_because = unmeasured_because or self.run.meter.why_unmeasured(self.test_id)
+        self._unmeasured_because = unmeasured_because or self._why_unmeasured(self.test_id)
         return self._unmeasured_because is None
+
+    def _why_unmeasured(self, test_id: str) -> str | None:
+        if self._place is None:
+            try:
+                place = self.run.usual_place()
+            except EnergyError as error:  # no other place stands in for it
+                return str(error)
+            self._settle(place)
+        return self.place.meter.why_unmeasured(test_id)
+
+    @property
+    def place(self) -> Place:
+        """Where this test is measured: settled when it is about to be, after its fixtures."""
+        return self.run.here if self._place is None else self._place
+
+    def measure_at(self, place: Place) -> None:
+        """Measure this test at *place*.
+
+        Raises:
+            EnergyError: Something was measured already.
+            BaselineError: The baseline of that machine can't be read.
+        """
+        if self._has_begun or self.has_windows or self._open is not None:
+            raise EnergyError("a test is measured in one place. Choose it before the first window.")
+        self._settle(place)
+
+    def _settle(self, place: Place) -> None:
+        self._place = place
+        self.run.gate.look_at(self.test_id, self._mark, place.machine.key)
 
     def give_up(self, because: str) -> None:
         """Remember why there are no rounds, unless a reason is known."""
@@ -171,7 +204,8 @@ class Measurement:
         self._counter.count(work)
 
     def _owned(self) -> AbstractContextManager[None]:
-        return self.run.owned(self.run.meter.devices(self._mark.domains))
+        place = self.place
+        return self.run.owned(place.meter.devices(self._mark.domains) if place.is_here else ())
 
     def measure_part(
         self, work: Work[object], part: str | None, time_share: float
@@ -187,7 +221,7 @@ class Measurement:
             self.measure(work, time_share=time_share)
             return self.own_rounds()
         test_id = f"{self.test_id}#{part}"
-        because = self.run.meter.why_unmeasured(test_id)
+        because = self._why_unmeasured(test_id)
         if because is not None:
             return Absent(because)
         rounds = self._take_rounds(work, test_id, time_share, Sequential()).rounds
@@ -228,7 +262,7 @@ class Measurement:
     def _in_window(self, calls: Callable[[], R], work: Work[R], test_id: str) -> tuple[R, Reading]:
         """One round: what the last of *calls* returned, and what all of them used."""
         work.prepare()
-        self._open = opened = self.run.meter.open(test_id, domains=self._mark.domains)
+        self._open = opened = self.place.meter.open(test_id, domains=self._mark.domains)
         try:
             result, reading = calls(), opened.close()
         finally:
@@ -237,7 +271,7 @@ class Measurement:
 
     def _plan(self, work: Work[object], test_id: str, time_share: float) -> RoundPlan:
         settings, mark = self.run.settings, self._mark
-        limit = self.run.meter.rounds_left(test_id)
+        limit = self.place.meter.rounds_left(test_id)
         count = settings.round_count if mark.rounds is None else mark.rounds
         return RoundPlan(
             count=count if self._confirming_count is None else self._confirming_count,
@@ -251,7 +285,7 @@ class Measurement:
         )
 
     def _warmup_count(self, test_id: str, work: Work[object] | None = None) -> int | None:
-        if self.run.meter.rounds_left(test_id) is not None:
+        if self.place.meter.rounds_left(test_id) is not None:
             return 0  # replayed joules are warm already
         if test_id == self.test_id:
             return self._mark.warmup
@@ -309,7 +343,7 @@ class Measurement:
         try:
             self._held.enter_context(self._owned())
             progress_of(self.run.config).show(self.test_id, f"measuring {printable(name)}")
-            self._open = self.run.meter.open(self.test_id, domains=self._mark.domains)
+            self._open = self.place.meter.open(self.test_id, domains=self._mark.domains)
         except BaseException:
             self._held.close()
             raise
@@ -344,13 +378,13 @@ class Measurement:
     @property
     def part_time_s(self) -> float | None:
         """Seconds for all parts together; `None` if their joules are replayed from a file."""
-        if self.is_off or self.run.meter.provenance is Provenance.REPLAYED:
+        if self.is_off or self.place.meter.provenance is Provenance.REPLAYED:
             return None
         return self.run.settings.max_time_s if self._mark.max_time_s is None else self._mark.max_time_s
 
     def ready_power(self, readings: Sequence[Reading]) -> Mapping[str, ReadyPower]:
         """Ready power by channel, from the quiet before *readings*."""
-        return ready_power_of(readings, self.run.meter.idle_power_w())
+        return ready_power_of(readings, self.place.meter.idle_power_w())
 
     # After them
 
@@ -437,8 +471,8 @@ class Measurement:
         record = Record(
             test_id=self.test_id,
             created=now_text("milliseconds"),
-            provenance=self.run.provenance,
-            machine=self.run.machine,
+            provenance=self.place.meter.provenance,
+            machine=self.place.machine,
             session=self.run.session_id,
             rounds=rounds,
             samples=self._samples(description),
@@ -448,8 +482,8 @@ class Measurement:
             warmup_count=0 if self._measured is None else self._measured.warmup_count,
             group=self._mark.group,
             model=self.model_name,
-            idle_power_w=self.run.meter.idle_power_w() if rounds else None,
-            sensors=self.run.statuses,
+            idle_power_w=self.place.meter.idle_power_w() if rounds else None,
+            sensors=self.place.meter.statuses(),
             roles=self._known_roles(rounds),
             saturated_because=description.saturated_because,
             slo_missed_because=description.slo_missed_because,
@@ -466,5 +500,5 @@ class Measurement:
         if not rounds:
             return {}
         measured = {name for reading in rounds for name in reading.channels}
-        roles = {**self.run.meter.roles(), **self.roles}
+        roles = {**self.place.meter.roles(), **self.roles}
         return {name: role for name, role in sorted(roles.items()) if name in measured}

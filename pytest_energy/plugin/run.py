@@ -35,6 +35,7 @@ from pytest_energy.model import Domain, Machine, Provenance, Record, SensorStatu
 from pytest_energy.plugin.attempts import Attempts
 from pytest_energy.plugin.gate import Conclusion, Gate
 from pytest_energy.plugin.mark import EnergyMark
+from pytest_energy.plugin.place import Place
 from pytest_energy.plugin.processes import worker_count
 from pytest_energy.plugin.progress import progress_of
 from pytest_energy.plugin.rounds import MOST_ROUND_COUNT, RoundScheduler
@@ -145,6 +146,15 @@ class EnergyRun:
             meter.start()
         self._started_meter = meter
         return meter
+
+    @cached_property
+    def here(self) -> Place:
+        """This machine, or the file whose joules stand in for it."""
+        return Place(meter=self.meter, machine=self.machine)
+
+    def usual_place(self) -> Place:
+        """Where a test is measured that names no place."""
+        return self.here
 
     @cached_property
     def _system(self) -> System:

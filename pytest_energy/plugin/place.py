@@ -1,0 +1,21 @@
+"""Where a test is measured: on the machine that it runs on, as a rule, or on others."""
+
+from dataclasses import dataclass
+
+from pytest_energy.meter.protocol import Meter
+from pytest_energy.model import Machine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A meter, and the machine whose joules it reads.
+
+    Attributes:
+        meter: Of one provenance; it has been started.
+        machine: As a record has it; baselines are those of its key.
+        is_here: Its devices are this machine's, and one run at a time may own them.
+    """
+
+    meter: Meter
+    machine: Machine
+    is_here: bool = True
