@@ -5,7 +5,7 @@ Rule 1: nothing is asked between a window's edges but by the sampler, between ti
 Rule 2: a sensor that doesn't report a value is no reason for anything.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.host_usage import System
@@ -23,8 +23,13 @@ DEVICE_LOOK_S = 0.25
 class DeviceMonitor:
     """Monitors throttling, processes, settings and temperature of devices."""
 
-    def __init__(self, sensors: Iterable[Sensor], system: System) -> None:
-        self._system = system
+    def __init__(
+        self,
+        sensors: Iterable[Sensor],
+        system: System,
+        gpus_in_use: Callable[[], tuple[int, ...]] = gpus_in_use,
+    ) -> None:
+        self._system, self._gpus_in_use = system, gpus_in_use
         self._sensors: dict[str, MonitorsDevice] = {
             channel.name: sensor
             for sensor in sensors
@@ -72,7 +77,7 @@ class DeviceMonitor:
 
     def uses(self, histories: Mapping[str, DeviceHistory]) -> dict[str, DeviceUse]:
         """Use of each device by channel, from *histories* and from torch in this process."""
-        uses = {f"{Domain.GPU}:{index}": DeviceUse.OPEN for index in gpus_in_use()}
+        uses = {f"{Domain.GPU}:{index}": DeviceUse.OPEN for index in self._gpus_in_use()}
         return uses | {name: use for name, one in histories.items() if (use := one.use) is not None}
 
     def abandon(self) -> None:

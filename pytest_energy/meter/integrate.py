@@ -55,6 +55,8 @@ class Integral:
 
     Attributes:
         energy_j: May be negative where the truth is near 0 and the uncertainty is not.
+        edge_powers_w: At the two moments, as well as known: what they cost if they are off. Where nothing
+            is known of them one has the mean power and the other none, which is the worst.
     """
 
     energy_j: float
@@ -62,6 +64,7 @@ class Integral:
     how: How
     head_power_w: float | None = None
     tail_power_w: float | None = None
+    edge_powers_w: tuple[float, float] = (0.0, 0.0)
 
 
 def integrate(
@@ -138,7 +141,9 @@ def _between_edges(start: Tick, stop: Tick, resolution_j: float) -> Integral:
     age_s = min(_EDGE_AGE_S, duration_s) * math.sqrt(2 / 3)
     when_s = math.hypot(age_s, start.spread_s or 0.0, stop.spread_s or 0.0)
     uncertainty_j = math.hypot(power_w * when_s, resolution_j / math.sqrt(6))
-    return Integral(energy_j=energy_j, uncertainty_j=uncertainty_j, how=How.EDGES)
+    return Integral(
+        energy_j=energy_j, uncertainty_j=uncertainty_j, how=How.EDGES, edge_powers_w=(0.0, power_w)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +190,7 @@ class Aligned:
             how=How.ALIGNED,
             head_power_w=head_w,
             tail_power_w=tail_w,
+            edge_powers_w=(head_w, tail_w + self.quiet.difference_w),
         )
 
     def _tick_variance(self, quiet: QuietPower) -> float:
@@ -216,6 +222,7 @@ class Aligned:
             energy_j=power_w * duration_s,
             uncertainty_j=math.hypot(uncertainty_j, power_w * math.hypot(*spreads_s), self.resolution_j),
             how=How.INTERPOLATED,
+            edge_powers_w=(0.0, power_w),
         )
 
 

@@ -37,8 +37,8 @@ class Cumulative:
     points: tuple[_Point, ...]
     whole: Integral
 
-    def between(self, start_s: float, stop_s: float) -> Integral:
-        """Joules from *start_s* to *stop_s*.
+    def between(self, start_s: float, stop_s: float, *, reach_s: float = 0.0) -> Integral:
+        """Joules from *start_s* to *stop_s*, with the mean power within *reach_s* of either.
 
         Raises:
             NotMeasurable: The stretch leaves the window.
@@ -54,7 +54,19 @@ class Cumulative:
         (start_j, start_variance), (stop_j, stop_variance) = self._at(start_s), self._at(stop_s)
         variance = share * self.whole.uncertainty_j**2 + self._walked_variance(start_s, stop_s)
         variance += start_variance + stop_variance
-        return Integral(energy_j=stop_j - start_j, uncertainty_j=math.sqrt(variance), how=How.INTERPOLATED)
+        return Integral(
+            energy_j=stop_j - start_j,
+            uncertainty_j=math.sqrt(variance),
+            how=How.INTERPOLATED,
+            edge_powers_w=(self._power_near_w(start_s, reach_s), self._power_near_w(stop_s, reach_s)),
+        )
+
+    def _power_near_w(self, time_s: float, reach_s: float) -> float:
+        """Mean power within *reach_s* of a moment, or between the ticks around it if they are farther off."""
+        index, _ = self._place(time_s)
+        first_s = max(self.points[0].time_s, min(time_s - reach_s, self.points[index].time_s))
+        last_s = min(self.points[-1].time_s, max(time_s + reach_s, self.points[index + 1].time_s))
+        return (self._at(last_s)[0] - self._at(first_s)[0]) / (last_s - first_s)
 
     def _length_s(self, index: int) -> float:
         return self.points[index + 1].time_s - self.points[index].time_s

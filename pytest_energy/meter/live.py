@@ -13,6 +13,8 @@ from pytest_energy.meter.host_usage import HOST_LOOK_S, HostMonitor, LinuxSystem
 from pytest_energy.meter.protocol import OpenWindow, StagedWindow
 from pytest_energy.meter.rest import IDLE_S, at_rest, mean_power_w
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
+from pytest_energy.meter.synchronize import gpus_in_use
+from pytest_energy.meter.tick_source import TickSource
 from pytest_energy.meter.waiting import QuietSpans, slowest_tick_s
 from pytest_energy.meter.window import Instruments, LiveWindow
 from pytest_energy.model import Channel, Domain, Provenance, SensorStatus
@@ -33,6 +35,8 @@ class LiveMeter:
         runner: What runs the sampler; a thread by default.
         system: What is asked of the operating system; psutil by default.
         cpu_power: Models a CPU that none of *sensors* measures, to be shown beside the joules.
+        source: What follows the counters; a sampler that reads *sensors* by default.
+        gpus_in_use: Tells CUDA's numbers of the GPUs that torch uses in this process, of those measured.
 
     Raises:
         NotMeasurable: The sensors are of different provenance.
@@ -49,14 +53,16 @@ class LiveMeter:
         runner: Runner | None = None,
         system: System | None = None,
         cpu_power: CpuPower | None = None,
+        source: TickSource | None = None,
+        gpus_in_use: Callable[[], tuple[int, ...]] = gpus_in_use,
     ) -> None:
         self._sensors = sensors = tuple(sensors)
         self._statuses = tuple(statuses)
         self._channels = tuple(channel for sensor in sensors for channel in sensor.channels)
         self.provenance = _one_provenance(sensors)
-        sampler = Sampler(sensors, clock, runner or ThreadRunner(clock))
+        sampler = source or Sampler(sensors, clock, runner or ThreadRunner(clock))
         self._system = system = system or LinuxSystem()
-        host, devices = HostMonitor(sensors, clock, system), DeviceMonitor(sensors, system)
+        host, devices = HostMonitor(sensors, clock, system), DeviceMonitor(sensors, system, gpus_in_use)
         sampler.add_chore(host.look, HOST_LOOK_S)
         for name in devices.names:
             sampler.add_chore(partial(devices.look, name), DEVICE_LOOK_S)

@@ -12,7 +12,7 @@ from statistics import fmean, median, stdev
 
 from pytest_energy.meter.clock import TimeMark
 from pytest_energy.meter.integrate import How, Integral
-from pytest_energy.model import Channel, Domain, Provenance, Reading, Tick
+from pytest_energy.model import SAME_CLOCK, Channel, ClockError, Domain, Provenance, Reading, Tick
 from pytest_energy.sensors.protocol import DeviceSnapshot, DeviceState, Slowdown
 from pytest_energy.units import to_text
 from pytest_energy.usage import DeviceUse
@@ -134,9 +134,16 @@ def why_too_uncertain(energy_j: float, uncertainty_j: float) -> str | None:
     return None
 
 
-def total_uncertainty_j(integrals: Mapping[str, Integral]) -> float:
-    """Standard uncertainty of the sum of the channels, whose errors are independent."""
-    return math.hypot(*(integral.uncertainty_j for integral in integrals.values()))
+def total_uncertainty_j(integrals: Mapping[str, Integral], error: ClockError = SAME_CLOCK) -> float:
+    """Standard uncertainty of the sum of the channels, whose errors are independent but for the clock's.
+
+    A window that is shifted by d among the ticks of all channels loses (power at its start) x d and gains
+    (power at its stop) x d; one edge that is off by d alone gains or loses the power there x d.
+    """
+    start_w = math.fsum(integral.edge_powers_w[0] for integral in integrals.values())
+    stop_w = math.fsum(integral.edge_powers_w[1] for integral in integrals.values())
+    own_j = (integral.uncertainty_j for integral in integrals.values())
+    return math.hypot(*own_j, (stop_w - start_w) * error.alike_s, (start_w + stop_w) / 2 * error.apart_s)
 
 
 def notes(integrals: Mapping[str, Integral]) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ def to_reading(
     return Reading(
         channels={name: integral.energy_j for name, integral in integrals.items()},
         duration_s=duration_s,
-        uncertainty_j=quality.total_uncertainty_j(integrals),
+        uncertainty_j=quality.total_uncertainty_j(integrals, trace.clock_error),
         provenance=provenance,
         quality=quality.notes(integrals),
         quiet_power_w={name: power_w for name, power_w in quiet_power_w.items() if power_w is not None},

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.clock import Clock
-from pytest_energy.meter.sampler import Sampler
+from pytest_energy.meter.tick_source import TickSource
 from pytest_energy.model import Channel, Tick
 
 IDLE_S = 3.0
@@ -26,7 +26,12 @@ _LOOK_S = 0.05  # half of NVML's period
 
 
 def at_rest(
-    sampler: Sampler, channels: Iterable[Channel], clock: Clock, duration_s: float, *, find_s: float = FIND_S
+    sampler: TickSource,
+    channels: Iterable[Channel],
+    clock: Clock,
+    duration_s: float,
+    *,
+    find_s: float = FIND_S,
 ) -> dict[str, list[Tick]]:
     """Ticks of *channels* from now on, by name; their sampler is running.
 
@@ -61,14 +66,14 @@ def mean_power_w(ticks: Sequence[Tick]) -> float | None:
     return power_w if power_w > 0 else None
 
 
-def _is_searching(sampler: Sampler, ticked: Sequence[str]) -> bool:
+def _is_searching(sampler: TickSource, ticked: Sequence[str]) -> bool:
     """Whether the period of one of these channels may still be found."""
     return sampler.why_dead() is None and any(
         sampler.tick_s(name) is None and not sampler.is_silent(name) for name in ticked
     )
 
 
-def _read(sampler: Sampler, name: str) -> list[Tick]:
+def _read(sampler: TickSource, name: str) -> list[Tick]:
     try:
         read = sampler.read(name)
     except SensorError:

@@ -24,6 +24,7 @@ from pytest_energy.meter.regular_reads import RegularReads
 from pytest_energy.meter.seen import Seen, SeenLately
 from pytest_energy.meter.tick_tracker import TickTracker
 from pytest_energy.meter.ticks import Read, SeenTick
+from pytest_energy.model import SAME_CLOCK, ClockError
 from pytest_energy.sensors.process_table import ProcessTable
 from pytest_energy.sensors.protocol import Sensor, checked_j
 
@@ -44,10 +45,18 @@ _HANG_S = 5.0
 _LONG_STOP_S = 1.0
 
 
+class Stepper(Protocol):
+    """What is to be called again and again."""
+
+    def step(self) -> float:
+        """Do what is due; returns when something is due again."""
+        ...
+
+
 class Runner(Protocol):
     """Whatever calls a sampler's step when it is due."""
 
-    def start(self, sampler: "Sampler") -> None:
+    def start(self, sampler: Stepper) -> None:
         """Begin to call; `RuntimeError` if that can't be."""
         ...
 
@@ -76,7 +85,7 @@ class ThreadRunner:
         self._turn = _Turn()
         self._thread: Thread | None = None
 
-    def start(self, sampler: "Sampler") -> None:
+    def start(self, sampler: Stepper) -> None:
         if self._thread is not None and self._thread.is_alive():
             raise RuntimeError("the last one is still in a read that doesn't return")
         self._turn = turn = _Turn()
@@ -96,7 +105,7 @@ class ThreadRunner:
             if self._thread.is_alive():
                 raise RuntimeError("a read of a counter doesn't return")
 
-    def _run(self, sampler: "Sampler", turn: _Turn) -> None:
+    def _run(self, sampler: Stepper, turn: _Turn) -> None:
         while not turn.is_over:
             due_s = sampler.step()
             wait_s = due_s - self._clock.now_s()
@@ -156,6 +165,8 @@ class Sampler:
         self._pid: int | None = None  # the process that it runs in
         self.failure: BaseException | None = None
         """What ended the sampling, if something did."""
+
+    lag_s = 0.0
 
     @property
     def is_running(self) -> bool:
@@ -254,6 +265,16 @@ class Sampler:
             joules = sensor.read_j(channel)
             ended_s = self._clock.now_s()
         return Read(started_s, ended_s, checked_j(joules, sensor.name, channel))
+
+    def clock_error(self, start_s: float, stop_s: float) -> ClockError:
+        """None: one clock times the ticks and the windows."""
+        del start_s, stop_s
+        return SAME_CLOCK
+
+    def notes_since(self, since_s: float) -> tuple[str, ...]:
+        """None."""
+        del since_s
+        return ()
 
     def poll_eagerly(self, channels: Sequence[str]) -> None:
         """See each tick of *channels* as soon as it happens, as a window waits for it."""

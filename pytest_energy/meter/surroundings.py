@@ -16,7 +16,7 @@ from itertools import pairwise
 from pytest_energy.meter import quality
 from pytest_energy.meter.interpolate import Cumulative, interpolate
 from pytest_energy.meter.quiet_power import Span
-from pytest_energy.meter.sampler import Sampler
+from pytest_energy.meter.tick_source import TickSource
 from pytest_energy.meter.tick_times import HEAD_TICKS, INNER_TICKS
 from pytest_energy.meter.ticks import SeenTick
 from pytest_energy.meter.waiting import QUIET_TICKS, late_ticks
@@ -38,7 +38,7 @@ class Surroundings:
     The sampler has seen the ticks, up to the last that the window waited for.
     """
 
-    sampler: Sampler
+    sampler: TickSource
     channels: tuple[Channel, ...]
     start_s: float
     stop_s: float
@@ -58,6 +58,7 @@ class Surroundings:
             stop_s=self.stop_s,
             quiet_s=self._quiet_since(first_s),
             edges_s={channel.name: channel.edge_s for channel in self.channels if channel.edge_s},
+            clock_error=self.sampler.clock_error(self.start_s, self.stop_s),
         )
 
     def cumulative(self) -> dict[str, Cumulative]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.quiet_power import Span
-from pytest_energy.meter.sampler import Sampler
+from pytest_energy.meter.tick_source import TickSource
 from pytest_energy.meter.tick_times import HEAD_TICKS
 from pytest_energy.model import Channel
 
@@ -22,13 +22,13 @@ def late_ticks(channel: Channel) -> int:
     return QUIET_TICKS + (channel.sampled_s is not None)
 
 
-def slowest_tick_s(sampler: Sampler, channels: Iterable[Channel]) -> float | None:
+def slowest_tick_s(sampler: TickSource, channels: Iterable[Channel]) -> float | None:
     """The longest period of those channels that tick; `None` if none is known."""
     ticks_s = [sampler.tick_s(channel.name) for channel in channels if channel.is_ticked]
     return max((tick_s for tick_s in ticks_s if tick_s is not None), default=None)
 
 
-def why_not_followed(sampler: Sampler, ticked: Iterable[Channel]) -> str | None:
+def why_not_followed(sampler: TickSource, ticked: Iterable[Channel]) -> str | None:
     """Why the ticks of one of these channels were not found, or `None`."""
     for channel in ticked:
         if sampler.tick_s(channel.name) is None:
@@ -38,14 +38,14 @@ def why_not_followed(sampler: Sampler, ticked: Iterable[Channel]) -> str | None:
     return None
 
 
-def _why_silent(sampler: Sampler, name: str) -> str | None:
+def _why_silent(sampler: TickSource, name: str) -> str | None:
     if sampler.is_silent(name):
         return f"{name}: its counter does not move, so it measures nothing"
     return None
 
 
 def wait_for_ticks(
-    sampler: Sampler,
+    sampler: TickSource,
     clock: Clock,
     ticked: Sequence[Channel],
     since_s: float,
@@ -65,7 +65,7 @@ def wait_for_ticks(
     """
     tick_s = slowest_tick_s(sampler, ticked) or 0.0
     nap_s = min(max(tick_s / 50, 2e-4), 2e-3)
-    left_s = _WAIT_TICKS * tick_s + _WAIT_S
+    left_s = _WAIT_TICKS * tick_s + _WAIT_S + sampler.lag_s
     missing, names = list(ticked), [channel.name for channel in ticked]
     sampler.poll_eagerly(names)
     try:
@@ -84,7 +84,7 @@ def wait_for_ticks(
     return None
 
 
-def _why_in_vain(sampler: Sampler, missing: Iterable[Channel], since_s: float) -> str | None:
+def _why_in_vain(sampler: TickSource, missing: Iterable[Channel], since_s: float) -> str | None:
     """Why to wait for one of these is in vain, by a read that was begun after *since_s*."""
     fresh = (channel.name for channel in missing if sampler.is_read_since(channel.name, since_s))
     return next((because for name in fresh if (because := _why_silent(sampler, name))), None)

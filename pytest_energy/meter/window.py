@@ -26,8 +26,8 @@ from pytest_energy.meter.interpolate import Cumulative
 from pytest_energy.meter.protocol import OpenPhase
 from pytest_energy.meter.quality import DeviceHistory
 from pytest_energy.meter.reading import to_reading, void_reading
-from pytest_energy.meter.sampler import Sampler
 from pytest_energy.meter.surroundings import Surroundings
+from pytest_energy.meter.tick_source import TickSource
 from pytest_energy.meter.ticks import Read
 from pytest_energy.meter.waiting import QuietSpans, slowest_tick_s, wait_for_ticks, why_not_followed
 from pytest_energy.model import Channel, Phase, Provenance, Reading
@@ -43,7 +43,7 @@ class Instruments:
     """What a live meter and its windows share."""
 
     clock: Clock
-    sampler: Sampler
+    sampler: TickSource
     host: HostMonitor
     devices: DeviceMonitor
     synchronize: Callable[[], None]
@@ -79,22 +79,26 @@ class LivePhase:
             self._synchronize()
             self._stop = stop_now(self._read_all, self._clock)
 
-    def to_phase(self, cumulative: Mapping[str, Cumulative]) -> Phase:
+    def to_phase(self, cumulative: Mapping[str, Cumulative], sampler: TickSource) -> Phase:
         """What it used, from the window's joules by ticked channel."""
         if self._stop is None:
             return self.without_joules("it was never closed")
         start_s, stop_s = self._start.time_s, self._stop.time_s
         reads = ticks_at(self._start, self._stop, self._rest_w, self._exact)
+        clock_error = sampler.clock_error(start_s, stop_s)
         try:
             integrals = {name: integrate(ticks, start_s, stop_s) for name, ticks in reads.items()}
-            integrals |= {name: joules.between(start_s, stop_s) for name, joules in cumulative.items()}
+            integrals |= {
+                name: joules.between(start_s, stop_s, reach_s=clock_error.alike_s)
+                for name, joules in cumulative.items()
+            }
         except NotMeasurable as error:
             return self.without_joules(str(error))
         channels = {name: max(0.0, integral.energy_j) for name, integral in integrals.items()}
         return replace(
             self.without_joules(*quality.phase_notes(integrals)),
             energy_j=math.fsum(channels.values()),
-            uncertainty_j=quality.total_uncertainty_j(integrals),
+            uncertainty_j=quality.total_uncertainty_j(integrals, clock_error),
             channels=channels,
         )
 
@@ -304,10 +308,11 @@ class LiveWindow:
                 *reading.quality,
                 *quality.sampling_notes(self._channels),
                 *quality.device_notes(devices),
+                *self._sampler.notes_since(self._opened_s),
                 *self._foreign_notes(reading, cpu),
             ),
             temperatures_c={name: value for name, value in temperatures_c.items() if value is not None},
-            phases=tuple(phase.to_phase(cumulative) for phase in self._phases),
+            phases=tuple(phase.to_phase(cumulative, self._sampler) for phase in self._phases),
             estimated_channels=self._estimated(cpu),
             device_use=self._instruments.devices.uses(devices),
             power_trace=surroundings.power_trace(),

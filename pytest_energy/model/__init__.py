@@ -6,14 +6,16 @@ Rule 3: nothing here knows JSON: `documents` says what of these values is writte
 """
 
 from pytest_energy.model.prediction import Prediction
-from pytest_energy.model.reading import Phase, Reading, Tick, Trace
+from pytest_energy.model.reading import SAME_CLOCK, ClockError, Phase, Reading, Tick, Trace
 from pytest_energy.model.record import NO_ROLE, Record
 from pytest_energy.model.values import Channel, Domain, JoinedAs, Machine, Provenance, SensorStatus
 from pytest_energy.usage import Usage
 
 __all__ = [
     "NO_ROLE",
+    "SAME_CLOCK",
     "Channel",
+    "ClockError",
     "Domain",
     "JoinedAs",
     "Machine",

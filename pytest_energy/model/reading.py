@@ -25,6 +25,23 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockError:
+    """How well the edges of a window are known among ticks that another clock has timed.
+
+    Attributes:
+        alike_s: Standard uncertainty that both edges share: a shift of the window.
+        apart_s: Standard uncertainty of one edge against the other.
+    """
+
+    alike_s: float = 0.0
+    apart_s: float = 0.0
+
+
+SAME_CLOCK = ClockError()
+"""Ticks and edges were timed by one clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """Raw counter ticks around one window, enough to integrate it again anywhere.
 
@@ -35,6 +52,7 @@ class Trace:
         quiet_s: Stretches of time (from, to) before the window in which nothing was at work, in order; empty
             if unknown; then the ticks right before the window are used.
         edges_s: Channel name to its `Channel.edge_s`, where that is not 0.
+        clock_error: Of *start_s* and *stop_s* among the ticks, which another clock may have timed.
     """
 
     ticks: Mapping[str, tuple[Tick, ...]]
@@ -42,6 +60,7 @@ class Trace:
     stop_s: float
     quiet_s: tuple[tuple[float, float], ...] = ()
     edges_s: Mapping[str, float] = field(default_factory=dict)
+    clock_error: ClockError = SAME_CLOCK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,13 +11,14 @@ Format 1 (each round is either what was measured, or the raw ticks it was measur
         {"ticks": {"gpu:0": [[t_s, joules], ...]}, "start_s": 0.5, "stop_s": 1.5}]}}}
 
 `energy_j` (the sum of the channels), `uncertainty_j` and `phases` may be left out. Beside ticks there may be
-`quiet_s` (`[[from_s, to_s], ...]`) and `spreads_s` (`{"gpu:0": [s, ...]}`): see `model.Tick`.
+`quiet_s` (`[[from_s, to_s], ...]`), `spreads_s` (`{"gpu:0": [s, ...]}`): see `model.Tick`; and
+`clock_error_s` (`[alike_s, apart_s]`): see `model.ClockError`.
 """
 
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ from pytest_energy.codec import (
 from pytest_energy.conversion import as_document, plain
 from pytest_energy.documents import format_of
 from pytest_energy.errors import FormatError, NotMeasurable, SettingsError
-from pytest_energy.model import Domain, Phase, Reading, Tick, Trace
+from pytest_energy.model import SAME_CLOCK, ClockError, Domain, Phase, Reading, Tick, Trace
 from pytest_energy.spelling import near_file
 from pytest_energy.whole_file import read_whole, write_whole, writing
 
@@ -214,6 +215,7 @@ class _TickedRound(Document, frozen=True, kw_only=True):
     quiet_s: tuple[tuple[Number, Number], ...] | None = None
     spreads_s: ByName[tuple[Number, ...]] | None = None
     edges_s: ByName[Number] | None = None
+    clock_error_s: tuple[Number, Number] | None = None
     call_count: Whole = 1
     uncertainty_j: Number | None = None
     phases: tuple[_Phase, ...] | None = None
@@ -262,6 +264,7 @@ def _of_ticks(written: _TickedRound) -> ReplayRound:
         stop_s=written.stop_s,
         quiet_s=written.quiet_s or (),
         edges_s=written.edges_s or {},
+        clock_error=_clock_error(*(written.clock_error_s or (0.0, 0.0))),
     )
     return ReplayRound(
         duration_s=trace.stop_s - trace.start_s,
@@ -270,6 +273,12 @@ def _of_ticks(written: _TickedRound) -> ReplayRound:
         phases=_phases(written.phases),
         call_count=written.call_count,
     )
+
+
+def _clock_error(alike_s: float, apart_s: float) -> ClockError:
+    if alike_s < 0 or apart_s < 0:
+        raise NotMeasurable(f"clock_error_s is {alike_s} and {apart_s}; uncertainties are at least 0")
+    return ClockError(alike_s=alike_s, apart_s=apart_s)
 
 
 def _phases(written: Sequence[_Phase] | None) -> tuple[Phase, ...]:
@@ -304,6 +313,7 @@ def round_to_json(one_round: ReplayRound) -> JsonDict:
             quiet_s=plain(trace.quiet_s) or None,
             spreads_s={name: spreads for name, spreads in spreads_s.items() if spreads} or None,
             edges_s=plain(trace.edges_s) or None,
+            clock_error_s=None if trace.clock_error == SAME_CLOCK else astuple(trace.clock_error),
             call_count=one_round.call_count,
             uncertainty_j=one_round.uncertainty_j,
             phases=phases,

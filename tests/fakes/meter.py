@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pytest_energy.meter.live import LiveMeter
-from pytest_energy.meter.sampler import Sampler
+from pytest_energy.meter.sampler import Stepper
 from pytest_energy.model import Channel, Provenance, Reading, SensorStatus
 from pytest_energy.sensors.estimate import CpuPower
 from pytest_energy.sensors.nvml import NvmlSensor
@@ -34,7 +34,7 @@ class VirtualClock:
 
     def __init__(self, now_s: float = 1000.0, *, longest_call_s: float = 0.005) -> None:
         self._now_s, self._longest_call_s = now_s, longest_call_s
-        self._sampler: Sampler | None = None
+        self._sampler: Stepper | None = None
         self._sampler_now_s: float | None = None
         self._sampler_free_s = now_s
         self._sampler_due_s = math.inf
@@ -68,7 +68,7 @@ class VirtualClock:
 
     # The runner of a sampler
 
-    def start(self, sampler: Sampler) -> None:
+    def start(self, sampler: Stepper) -> None:
         self._sampler, self._sampler_due_s, self._sampler_free_s = sampler, self._now_s, self._now_s
 
     def wake(self) -> None:

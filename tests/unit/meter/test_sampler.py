@@ -130,7 +130,7 @@ def test_the_thread_runs_the_steps_and_stops() -> None:
 
     bench, steps = Bench(), Steps()
     runner = ThreadRunner(bench.clock)
-    runner.start(steps)  # type: ignore[arg-type]  # all that a runner needs of a sampler
+    runner.start(steps)
     assert steps.first.wait(10.0)
     runner.wake()
     assert steps.second.wait(10.0)
