@@ -10,6 +10,9 @@ from pytest_energy.meter.integrate import How, Integral, align, check_ticks
 from pytest_energy.meter.quiet_power import Span
 from pytest_energy.model import Tick
 
+# Power at a moment is the mean over so long at least: a hundredth of the shortest tick.
+_LEAST_REACH_S = 1e-5
+
 
 @dataclass(frozen=True, slots=True)
 class _Point:
@@ -38,7 +41,7 @@ class Cumulative:
     whole: Integral
 
     def between(self, start_s: float, stop_s: float, *, reach_s: float = 0.0) -> Integral:
-        """Joules from *start_s* to *stop_s*, with the mean power within *reach_s* of either.
+        """Joules from *start_s* to *stop_s*, with the power at both if they are off by *reach_s*.
 
         Raises:
             NotMeasurable: The stretch leaves the window.
@@ -58,15 +61,21 @@ class Cumulative:
             energy_j=stop_j - start_j,
             uncertainty_j=math.sqrt(variance),
             how=How.INTERPOLATED,
-            edge_powers_w=(self._power_near_w(start_s, reach_s), self._power_near_w(stop_s, reach_s)),
+            edge_powers_w=self._edge_powers_w(start_s, stop_s, max(reach_s, _LEAST_REACH_S)),
         )
 
-    def _power_near_w(self, time_s: float, reach_s: float) -> float:
-        """Mean power within *reach_s* of a moment, or between the ticks around it if they are farther off."""
-        index, _ = self._place(time_s)
-        first_s = max(self.points[0].time_s, min(time_s - reach_s, self.points[index].time_s))
-        last_s = min(self.points[-1].time_s, max(time_s + reach_s, self.points[index + 1].time_s))
-        return (self._at(last_s)[0] - self._at(first_s)[0]) / (last_s - first_s)
+    def _edge_powers_w(self, start_s: float, stop_s: float, reach_s: float) -> tuple[float, float]:
+        """Mean powers just after both moments, or just before both: those that differ more."""
+        later = self._mean_w(start_s, reach_s), self._mean_w(stop_s, reach_s)
+        earlier = self._mean_w(start_s - reach_s, reach_s), self._mean_w(stop_s - reach_s, reach_s)
+        return max(later, earlier, key=lambda powers_w: abs(powers_w[1] - powers_w[0]))
+
+    def _mean_w(self, from_s: float, duration_s: float) -> float:
+        """Mean power over so many seconds, as near to *from_s* as the window allows."""
+        first_s, last_s = self.points[0].time_s, self.points[-1].time_s
+        from_s = max(first_s, min(from_s, last_s - duration_s))
+        until_s = min(last_s, from_s + duration_s)
+        return (self._at(until_s)[0] - self._at(from_s)[0]) / (until_s - from_s)
 
     def _length_s(self, index: int) -> float:
         return self.points[index + 1].time_s - self.points[index].time_s

@@ -117,15 +117,16 @@ class Surroundings:
         an interval is then all work or all quiet.
         """
         ticks, first, last = self._places(channel.name)
-        low, end = max(0, first - HEAD_TICKS - 1), last + late_ticks(channel)
-        while end < len(ticks) and ticks[end - 1].after_s < self.stop_s:
-            end += 1  # reads slower than ticks: this one may still be from before the stop
+        low, sure = max(0, first - HEAD_TICKS - 1), last
+        while sure < len(ticks) and ticks[sure].after_s < self.stop_s:
+            sure += 1  # where reads are slow, or another clock timed them, this one may be from before
+        end = sure + late_ticks(channel)
         around = ticks[low:end]
         if not is_whole and last - first > 2 * INNER_TICKS + 1:
             around = [*ticks[low : first + INNER_TICKS + 1], *ticks[last - INNER_TICKS : end]]
         quiet_s = self._quiet_since(ticks[low].time_s) if ticks else ()
         edges_s = {self.start_s, self.stop_s}.union(*quiet_s)
-        late = ticks[last : last + late_ticks(channel) - QUIET_TICKS]
+        late = ticks[sure : end - QUIET_TICKS]
         return _ticks(
             tick
             for tick in around

@@ -89,7 +89,7 @@ class LivePhase:
         try:
             integrals = {name: integrate(ticks, start_s, stop_s) for name, ticks in reads.items()}
             integrals |= {
-                name: joules.between(start_s, stop_s, reach_s=clock_error.alike_s)
+                name: joules.between(start_s, stop_s, reach_s=clock_error.reach_s)
                 for name, joules in cumulative.items()
             }
         except NotMeasurable as error:

@@ -36,6 +36,11 @@ class ClockError:
     alike_s: float = 0.0
     apart_s: float = 0.0
 
+    @property
+    def reach_s(self) -> float:
+        """The furthest shift that is possible: each up to it is as likely."""
+        return math.sqrt(3) * self.alike_s
+
 
 SAME_CLOCK = ClockError()
 """Ticks and edges were timed by one clock."""

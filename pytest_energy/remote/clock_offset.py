@@ -34,11 +34,8 @@ MOST_DRIFT = 2 * (500e-6 + 50e-6)
 # Clocks are read to less than this.
 _RESOLUTION_S = 1e-6
 
-# Exchanges beside a moment that are looked at. Those that prove nothing new aren't kept, so the next few on
-# either side say almost all.
-_NEAR = 32
-
-_MOST_EXCHANGES = 1 << 14
+# Moments that are kept: half an hour where each poll says something new.
+_MOST_MOMENTS = 1 << 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,19 +52,6 @@ class Exchange:
         """Seconds under way, both directions together."""
         return (self.received_s - self.sent_s) - (self.answered_s - self.asked_s)
 
-    def least_s(self, agent_s: float) -> float:
-        """The least offset at the agent's *agent_s* that this exchange leaves possible."""
-        return self.sent_s - self.asked_s - MOST_DRIFT * abs(agent_s - self.asked_s)
-
-    def most_s(self, agent_s: float) -> float:
-        return self.received_s - self.answered_s + MOST_DRIFT * abs(agent_s - self.answered_s)
-
-    def proves_all_of(self, other: "Exchange") -> bool:
-        """Whether *other* says nothing more, of any moment."""
-        return self.least_s(other.asked_s) >= other.least_s(other.asked_s) and self.most_s(
-            other.answered_s
-        ) <= other.most_s(other.answered_s)
-
 
 @dataclass(frozen=True, slots=True)
 class Offset:
@@ -77,18 +61,49 @@ class Offset:
     reach_s: float
 
 
-class ClockOffset:
-    """What the exchanges so far prove; empty until the first."""
+class _Least:
+    """The least that a value can be at any moment, of what was proven of some moments (rule 2).
+
+    A moment at which others prove as much isn't kept. Of those that are, none says more than the two beside
+    a moment.
+    """
 
     def __init__(self) -> None:
-        self._exchanges: list[Exchange] = []
+        self._moments: list[tuple[float, float]] = []
+
+    def add(self, time_s: float, least_s: float) -> None:
+        """Take in the newest: at *time_s* the value is *least_s* at least."""
+        moments = self._moments
+        if moments and self.at(time_s) >= least_s:
+            return
+        count = len(moments)
+        while count and least_s - MOST_DRIFT * (time_s - moments[count - 1][0]) >= moments[count - 1][1]:
+            count -= 1
+        # A new list: another thread may be looking at the old one.
+        self._moments = [*moments[max(0, count - _MOST_MOMENTS) : count], (time_s, least_s)]
+
+    def at(self, time_s: float) -> float:
+        moments = self._moments
+        place = bisect_left(moments, time_s, key=lambda moment: moment[0])
+        beside = moments[max(0, place - 1) : place + 1]
+        return max(
+            (least_s - MOST_DRIFT * abs(time_s - when_s) for when_s, least_s in beside), default=-math.inf
+        )
+
+
+class ClockOffset:
+    """What the exchanges so far prove; nothing until the first."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        self._least, self._least_negative = _Least(), _Least()
+        self._newest: Exchange | None = None
 
     @property
     def is_known(self) -> bool:
-        return bool(self._exchanges)
-
-    def forget(self) -> None:
-        self._exchanges = []
+        return self._newest is not None
 
     def add(self, exchange: Exchange) -> str | None:
         """Take in the newest exchange; why it contradicts those before, or `None`.
@@ -97,46 +112,33 @@ class ClockOffset:
         """
         if exchange.answered_s < exchange.asked_s or exchange.received_s < exchange.sent_s:
             return "a clock went back during a poll"
-        if self._exchanges:
-            because = self._why_stepped(exchange)
-            if because is not None:
-                return because
-        kept = self._exchanges
-        if kept and kept[-1].proves_all_of(exchange):
-            return None
-        while kept and exchange.proves_all_of(kept[-1]):
-            kept = kept[:-1]
-        # A new list: another thread may be looking at the old one.
-        self._exchanges = [*kept[-_MOST_EXCHANGES:], exchange]
+        least_s = exchange.sent_s - exchange.asked_s
+        most_s = exchange.received_s - exchange.answered_s
+        step_s = max(
+            least_s + self._least_negative.at(exchange.asked_s),
+            self._least.at(exchange.answered_s) - most_s,
+        )
+        if step_s > _RESOLUTION_S:
+            return f"the two clocks moved apart by at least {to_text(step_s, 's', digits=2)}"
+        self._least.add(exchange.asked_s, least_s)
+        self._least_negative.add(exchange.answered_s, -most_s)
+        self._newest = exchange
         return None
 
-    def _why_stepped(self, exchange: Exchange) -> str | None:
-        known = self.at(exchange.answered_s)
-        least_s, most_s = exchange.least_s(exchange.answered_s), exchange.most_s(exchange.answered_s)
-        low_s, high_s = known.middle_s - known.reach_s, known.middle_s + known.reach_s
-        if least_s <= high_s + _RESOLUTION_S and low_s <= most_s + _RESOLUTION_S:
-            return None
-        step_s = least_s - high_s if least_s > high_s else low_s - most_s
-        return f"the two clocks moved apart by at least {to_text(step_s, 's', digits=2)}"
-
     def at(self, agent_s: float) -> Offset:
-        """The offset at the agent's *agent_s*, as all exchanges near it have it.
+        """The offset at the agent's *agent_s*; infinitely uncertain before the first exchange."""
+        least_s, most_s = self._least.at(agent_s), -self._least_negative.at(agent_s)
+        return Offset((least_s + most_s) / 2, max(0.0, most_s - least_s) / 2)
+
+    def at_local(self, local_s: float) -> Offset:
+        """The offset at this machine's *local_s*.
 
         Raises:
             ValueError: There was no exchange.
         """
-        exchanges = self._exchanges
-        place = bisect_left(exchanges, agent_s, key=lambda one: one.answered_s)
-        near = exchanges[max(0, place - _NEAR) : place + _NEAR]
-        least_s = max(exchange.least_s(agent_s) for exchange in near)
-        most_s = min(exchange.most_s(agent_s) for exchange in near)
-        return Offset((least_s + most_s) / 2, max(0.0, most_s - least_s) / 2)
-
-    def at_local(self, local_s: float) -> Offset:
-        """The offset at this machine's *local_s*."""
-        newest = self._exchanges[-1]
-        agent_s = local_s - self.at(newest.answered_s).middle_s
-        return self.at(agent_s)
+        if self._newest is None:
+            raise ValueError("no exchange")
+        return self.at(local_s - self.at(self._newest.answered_s).middle_s)
 
     def error(self, start_s: float, stop_s: float) -> ClockError:
         """How well the two edges of a window are known on the agent's clock (rules 4 and 5)."""

@@ -32,7 +32,13 @@ class RemoteMeter:
 
 
 def remote_meter(
-    source: AgentSource, *, name: str, who: Who, clock: Clock, runner: Runner | None = None
+    source: AgentSource,
+    *,
+    name: str,
+    who: Who,
+    clock: Clock,
+    runner: Runner | None = None,
+    rng: random.Random | None = None,
 ) -> RemoteMeter:
     """A meter over the agent that *source* reaches, which is asked for what it is.
 
@@ -42,6 +48,7 @@ def remote_meter(
         who: This run, as the agent shows it to others.
         clock: Of this machine.
         runner: What polls; a thread by default.
+        rng: For the delays before windows.
 
     Raises:
         AgentLost: The agent can't be reached.
@@ -61,7 +68,7 @@ def remote_meter(
         description.statuses,
         clock=clock,
         synchronize=_go_on,
-        rng=random.Random(),  # noqa: S311  # a delay that breaks lockstep, not a secret
+        rng=rng or random.Random(),  # noqa: S311  # a delay that breaks lockstep, not a secret
         system=RemoteSystem(sampler),
         source=sampler,
         gpus_in_use=_none_of_them,

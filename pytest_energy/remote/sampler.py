@@ -13,7 +13,6 @@ Rule 5: nothing ever stands in for what an agent doesn't tell.
 
 import math
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -22,6 +21,7 @@ from typing import overload
 from pytest_energy.errors import SensorError, printable
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.sampler import Runner
+from pytest_energy.meter.seen import SeenLately
 from pytest_energy.meter.ticks import Read, SeenTick
 from pytest_energy.model import SAME_CLOCK, ClockError
 from pytest_energy.remote.clock_offset import ClockOffset, Exchange
@@ -64,10 +64,6 @@ _MOST_OTHERS = 16  # other runs that are named in a note
 
 # After a longer stop what was quiet before is quiet no more.
 _LONG_STOP_S = 1.0
-
-# Of a very long history only each second tick is kept.
-_HISTORY_TICKS = 1 << 16
-_RECENT_TICKS = 1 << 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +135,8 @@ class RemoteSampler:
         self.offset = ClockOffset()
         self._names = tuple(channel.name for channel in description.channels)
         self._cursor = Cursor()
-        self._ticks: dict[str, list[SeenTick]] = {name: [] for name in self._names}
+        self._seen = SeenLately()
         self._channels: Mapping[str, ChannelTicks] = {}
-        self._faults: deque[tuple[float, str | None, str]] = deque(maxlen=256)
         self._others: dict[str, float] = {}  # other runs at the agent, and when they were seen last
         self._snapshots: dict[str, Snapshot] = {}
         self.devices: Mapping[str, DeviceReport] = {}
@@ -235,7 +230,7 @@ class RemoteSampler:
         return heard.read_s + offset.middle_s - offset.reach_s > time_s
 
     def ticks(self, channel: str) -> Sequence[SeenTick]:
-        return MappedTicks(self._ticks[channel], self.offset)
+        return MappedTicks(self._seen.ticks(channel), self.offset)
 
     def count_after(self, channel: str, time_s: float) -> int:
         ticks = self.ticks(channel)
@@ -243,14 +238,8 @@ class RemoteSampler:
         return sum(tick.after_s >= time_s for tick in ticks[first:])
 
     def fault_since(self, channel: str, since_s: float) -> str | None:
-        return next(
-            (
-                because
-                for time_s, name, because in tuple(self._faults)
-                if time_s >= since_s and name in {None, channel}
-            ),
-            None,
-        )
+        faults = self._seen.faults(channel)
+        return next((because for time_s, because in faults if time_s >= since_s), None)
 
     def read(self, channel: str) -> Read:
         raise SensorError(f"{channel}: {self._name} tells ticks alone")
@@ -347,7 +336,7 @@ class RemoteSampler:
         self._snapshots |= {snapshot.channel: snapshot for snapshot in poll.snapshots}
         if because is not None:
             self._fault(now_s, None, f"{self._name}: {because}, so its ticks can't be placed in time")
-            self._forget_ticks()
+            self._seen.forget_ticks()
             self.offset.forget()
             self.offset.add(exchange)
             return
@@ -386,22 +375,19 @@ class RemoteSampler:
         if heard is None:
             self._fault(now_s, name, f"{self._name} no longer reads {name}")
             return
-        if heard.lost_count and self._ticks[name]:
+        if heard.lost_count:
             because = f"{self._name} no longer had {heard.lost_count} ticks of {name} when it was asked"
             self._fault(now_s, name, because)
-            self._ticks[name] = []
-        ticks = self._ticks[name]
-        ticks.extend(heard.ticks)
-        if len(ticks) > _HISTORY_TICKS:
-            # A new list: somebody may be looking at the old one.
-            self._ticks[name] = [*ticks[:-_RECENT_TICKS:2], *ticks[-_RECENT_TICKS:]]
+        for tick in heard.ticks:
+            self._seen.keep_tick(name, tick)
 
     def _take_fault(self, fault: Fault) -> None:
         offset = self.offset.at(fault.time_s)
         self._fault(fault.time_s + offset.middle_s + offset.reach_s, fault.channel, fault.because)
 
     def _fault(self, time_s: float, channel: str | None, because: str) -> None:
-        self._faults.append((time_s, channel, printable(because)))
+        for name in self._names if channel is None else (channel,):
+            self._seen.keep_fault(name, time_s, printable(because))
 
     def _note_other(self, other: Who, now_s: float) -> None:
         session = f" ({other.session})" if other.session else ""
@@ -411,7 +397,4 @@ class RemoteSampler:
 
     def _begin_anew(self) -> None:
         self._cursor = Cursor()
-        self._forget_ticks()
-
-    def _forget_ticks(self) -> None:
-        self._ticks = {name: [] for name in self._names}
+        self._seen.forget_ticks()

@@ -66,6 +66,13 @@ class VirtualClock:
         """Set the clock forward, or back, with nobody noticing."""
         self._now_s += duration_s
 
+    def hold(self, duration_s: float) -> None:
+        """Spend time in a call that the sampler's thread can't make meanwhile, such as one under a lock."""
+        if self._sampler_now_s is None:
+            self._now_s += duration_s
+        else:
+            self._sampler_now_s += duration_s
+
     # The runner of a sampler
 
     def start(self, sampler: Stepper) -> None:

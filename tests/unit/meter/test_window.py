@@ -29,7 +29,9 @@ def test_channels_have_their_own_phases() -> None:
         reading = bench.measure(BURST)
         truth_j = bench.truth_j(reading)
         assert reading.void_because is None
-        assert list(reading.channels.values()) == pytest.approx([truth_j] * 4, rel=0.02)
+        assert len(reading.channels) == 4
+        for joules in reading.channels.values():
+            assert abs(joules - truth_j) <= 4 * reading.uncertainty_j
 
 
 @pytest.mark.parametrize("tick_s", [0.1, 0.5, 1.0])
