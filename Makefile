@@ -1,6 +1,7 @@
 # make bench   set up .venv and run the benchmarks with the energy summary
 # make test    set up .venv and run lint, types and layers beside the tests
-# make tests   the tests alone; make tests-slow   simulations and whole runs in their full length
+# make tests   the tests alone; make tests-slow   simulations and whole runs in their full length; make coverage   the
+#              tests again, with the branches that they reach: at least 95 %
 # make test-vllm   set up .venv-vllm (VLLM_VENV=DIR names another) and run tests/vllm against vLLM on the CPU
 # make guests   suites of other projects with the plugin and energy tests in them, held against without; SUITES= names some
 # make release   set up .venv, build sdist and wheel, and run them in empty environments; PYTHONS= names some
@@ -22,7 +23,7 @@ SPREAD := --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal
 # The tests start some hundred processes, each of which would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: bench test checks environments test-vllm release lint types layers tests tests-slow guests audit golden docs clean
+.PHONY: bench test checks environments test-vllm release lint types layers tests coverage tests-slow guests audit golden docs clean
 .DELETE_ON_ERROR:
 
 bench: $(VENV)/.installed-bench
@@ -63,9 +64,13 @@ layers: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 # There are as many workers as cores: further threads of torch would only wait for each other.
-tests tests-slow: export OMP_NUM_THREADS := 1
+tests coverage tests-slow: export OMP_NUM_THREADS := 1
 
 tests: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m 'not slow' $(SPREAD) $(ARGS)
+
+# Twice the processor time of the tests alone (Python 3.11), so it is no part of them.
+coverage: $(VENV)/.installed-dev
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -m 'not slow' $(SPREAD) $(ARGS)
 	$(BIN)/coverage combine -q
