@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from pytest_energy.metrics.serving_rows import DRAFT_ROWS, PAIR_ROWS
+
 _DISCRIMINATIVE_SOURCE = "Sanchez-Mompo et al. 2025, section 6.1.3"
 _GENERATIVE_SOURCE = "Sanchez-Mompo et al. 2025, section 6.2.2"
 _BOTH_SOURCE = "Sanchez-Mompo et al. 2025, sections 6.1.3 and 6.2.2"
@@ -240,21 +242,9 @@ _TIMES = (
     ),
 )
 
-_DRAFTS = (
-    _unranked(
-        name="draft_acceptance_rate",
-        unit="1",
-        source="vLLM, `vllm:spec_decode_num_accepted_tokens`",
-        formula="accepted tokens / drafted tokens",
-        meaning="share of the tokens of speculative decoding that the model accepts",
-    ),
-    _unranked(
-        name="mean_accepted_length",
-        unit="1",
-        source="vLLM, `vllm:spec_decode_num_drafts`",
-        formula="1 + accepted tokens / drafts",
-        meaning="tokens that an answer gets from a step with a draft, the model's own included",
-    ),
+_OF_SERVING = tuple(
+    _unranked(name=name, unit=unit, source=source, formula=formula, meaning=meaning)
+    for name, unit, source, formula, meaning in (*DRAFT_ROWS, *PAIR_ROWS)
 )
 
 _PER_TOKEN = tuple(
@@ -361,7 +351,7 @@ _COUNTERS = tuple(
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        *(*_METRICS, *_COUNTERS, *_TIMES, *_DRAFTS, *_PER_TOKEN),
+        *(*_METRICS, *_COUNTERS, *_TIMES, *_OF_SERVING, *_PER_TOKEN),
         *(*_LAYERS, *_OPERATORS),
     )
 }

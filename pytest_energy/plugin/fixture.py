@@ -38,6 +38,14 @@ from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import Engine, Stop
 from pytest_energy.serving.load import Prompts
 from pytest_energy.serving.load_result import LoadResult
+from pytest_energy.serving.pairs import (
+    PairResult,
+    PairWork,
+    Quality,
+    metrics_of,
+    names_of,
+    pair_result,
+)
 from pytest_energy.serving.prompts import PromptSet
 from pytest_energy.serving.rounds import LoadPlan, LoadWork
 from pytest_energy.serving.slo import Slo
@@ -222,20 +230,93 @@ class Energy(Guarded):
             duration_s=duration_s,
             stop=stop,
         )
-        work = LoadWork(
+        work = self._load_work(plan, slo)
+        return self._measurement.measure(work, unmeasured_because=self._why_unmeasured(work))
+
+    def _load_work(self, plan: LoadPlan, slo: Slo | None) -> LoadWork:
+        return LoadWork(
             plan=plan,
             has_warm_up=self._measurement.has_warm_up,
             first_index=self._measurement.earlier_round_count,
             slo=slo,
         )
+
+    def _why_unmeasured(self, work: LoadWork) -> str | None:
+        """Why nothing here measures the engine of *work*, whose processes are no strangers to the run."""
         if self._measurement.is_off:
-            return self._measurement.measure(work)
-        run = self._measurement.run
-        pids = engine.worker_pids()  # they are no strangers to the run
+            return None
+        run, engine = self._measurement.run, work.plan.engine
+        pids = engine.worker_pids()
         run.meter.adopt(pids, on=() if pids else engine.facts.channels)
         is_estimated = run.provenance is Provenance.ESTIMATED
-        because = work.why_unmeasured(run.channel_names, is_estimated=is_estimated)
-        return self._measurement.measure(work, unmeasured_because=because)
+        return work.why_unmeasured(run.channel_names, is_estimated=is_estimated)
+
+    @called_right
+    def compare(
+        self,
+        engines: Mapping[str, Engine],
+        prompts: Prompts | PromptSet,
+        *,
+        rate: float,
+        output_tokens: int | Sequence[int] | None = None,
+        duration_s: float | None = None,
+        burstiness: float = 1.0,
+        concurrency: int | None = None,
+        seed: int = 0,
+        slo: Slo | None = None,
+        quality: Quality | None = None,
+    ) -> PairResult:
+        """Send the same load to two engines in turns, and compare joules, latencies and answers.
+
+        The test is measured as `requests` measures the second engine; the first is its reference. Both are
+        loaded all the while and take turns, so that what drifts cancels and what an idle engine draws is in
+        both. Afterwards both answer the prompts of the first round once more, greedily and unmeasured: how
+        often the answers are the same is the agreement, and the reference in a second run its ceiling.
+
+        Args:
+            engines: Two by name, the reference first: `{"bf16": one, "fp8": other}`.
+            prompts: As in `requests`.
+            rate: As in `requests`.
+            output_tokens: As in `requests`; lengths are fixed, so that both do the same work.
+            duration_s: As in `requests`.
+            burstiness: As in `requests`.
+            concurrency: As in `requests`.
+            seed: As in `requests`.
+            slo: Limits of latency. With `least_share=` there is a ratio only if both engines keep them, and
+                the test fails if the second does not.
+            quality: A score of a list of answers (`token_ids`, `text`), more is better; it is called once
+                for each engine.
+
+        Returns:
+            The ratio of the joules per request with its interval, the agreement with its ceiling, and the
+            load of each engine; each `None` with its reason if it could not be measured.
+
+        Raises:
+            EnergyError: An engine failed, the arguments make no load, or rounds were measured already.
+        """
+        names = names_of(engines)
+        schedule = Schedule(rate=rate, burstiness=burstiness, concurrency=concurrency, seed=seed)
+        first, second = (
+            self._load_work(
+                LoadPlan(
+                    engine=engines[name],
+                    prompts=prompts,
+                    schedule=schedule,
+                    output_tokens=output_tokens,
+                    duration_s=duration_s,
+                ),
+                slo,
+            )
+            for name in names
+        )
+        measurement = self._measurement
+        because = [self._why_unmeasured(work) for work in (first, second)]
+        work = PairWork(reference=first, candidate=second, names=names, take_round=measurement.take_beside)
+        measurement.measure(work, unmeasured_because=next(filter(None, because), None))
+        references = measurement.like_own(work.references(len(measurement.rounds)))
+        result = pair_result(work, measurement.own_rounds(), references, quality=quality)
+        measurement.keep(metrics_of(result))
+        return result
 
     @called_right
     def model(self, module: object, example_input: object, *, name: str | None = None) -> None:

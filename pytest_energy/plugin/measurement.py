@@ -269,6 +269,18 @@ class Measurement:
             self._open = None
         return result, work.conclude(reading)
 
+    def take_beside(self, work: Work[object], name: str, call_index: int) -> Reading | None:
+        """One round of *work*, called *name*, between those of the test; `None` where nothing measures."""
+        if self.is_off or self._unmeasured_because is not None:
+            work.prepare()
+            work.run(call_index, None)
+            return None
+        return self._in_window(lambda: work.run(call_index, self._open), work, f"{self.test_id}#{name}")[1]
+
+    def like_own(self, readings: Sequence[Reading]) -> tuple[Reading, ...]:
+        """*readings* of work beside the test's, with the joules of the test's channels alone."""
+        return limited(readings, self._own_channels)
+
     def _plan(self, work: Work[object], test_id: str, time_share: float) -> RoundPlan:
         settings, mark = self.run.settings, self._mark
         limit = self.place.meter.rounds_left(test_id)

@@ -1,5 +1,6 @@
 """Requests against a model server: engines, prompts, a load and the times of each of its requests."""
 
+from pytest_energy.serving.agreement import Agreement, Answer
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import (
     CacheCounters,
@@ -14,11 +15,14 @@ from pytest_energy.serving.engines.protocol import (
 )
 from pytest_energy.serving.load import Prompts, serve
 from pytest_energy.serving.load_result import LoadResult, Percentiles, QueueSample, Served
+from pytest_energy.serving.pairs import PairResult, Setting
 from pytest_energy.serving.prompts import PromptSet, drawn_lengths, prompt_file, random_tokens
 from pytest_energy.serving.slo import Slo
 from pytest_energy.serving.steps import Step, TellsSteps
 
 __all__ = [
+    "Agreement",
+    "Answer",
     "CacheCounters",
     "DecoderShape",
     "DraftCounters",
@@ -26,6 +30,7 @@ __all__ = [
     "EngineError",
     "EngineFacts",
     "LoadResult",
+    "PairResult",
     "Percentiles",
     "PromptSet",
     "Prompts",
@@ -33,6 +38,7 @@ __all__ = [
     "Request",
     "Schedule",
     "Served",
+    "Setting",
     "Slo",
     "Step",
     "Stop",

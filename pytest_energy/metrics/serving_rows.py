@@ -1,0 +1,76 @@
+"""Rows of the table of metrics: speculative decoding, and pairs of settings.
+
+Each is name, unit, source, formula, meaning.
+"""
+
+Row = tuple[str, str, str, str, str]
+
+_OURS = "this project"
+
+DRAFT_ROWS: tuple[Row, ...] = (
+    (
+        "draft_acceptance_rate",
+        "1",
+        "vLLM, `vllm:spec_decode_num_accepted_tokens`",
+        "accepted tokens / drafted tokens",
+        "share of the tokens of speculative decoding that the model accepts",
+    ),
+    (
+        "mean_accepted_length",
+        "1",
+        "vLLM, `vllm:spec_decode_num_drafts`",
+        "1 + accepted tokens / drafts",
+        "tokens that an answer gets from a step with a draft, the model's own included",
+    ),
+)
+
+_ENDS = (("", ""), ("_lower", ": lower end, 95 %"), ("_upper", ": upper end, 95 %"))
+
+_AGREEMENTS = (
+    ("answer_agreement", "answers that are the same / answers"),
+    ("prefix_agreement", "tokens before the first difference / tokens, mean over the answers"),
+    ("position_agreement", "positions with the same token / positions, mean over the answers"),
+)
+
+PAIR_ROWS: tuple[Row, ...] = (
+    *(
+        (
+            f"pair_energy_ratio{tail}",
+            "1",
+            _OURS,
+            "joules per request / joules per request of the reference",
+            f"energy of a setting over its reference, from rounds in turns{end}",
+        )
+        for tail, end in _ENDS
+    ),
+    ("reference_energy_per_sample", "J", _OURS, "joules / requests of the reference", "energy per request"),
+    *(
+        (f"{of}{name}{tail}", "1", _OURS, formula, f"agreement of greedy answers {with_whom}{end}")
+        for of, with_whom in (("", "with the reference"), ("self_", "of the reference with itself"))
+        for name, formula in _AGREEMENTS
+        for tail, end in _ENDS
+    ),
+    *(
+        (f"{of}prefix_length", "1", _OURS, "tokens before the first difference, mean", f"same start {who}")
+        for of, who in (("", "as the reference"), ("self_", "of the reference's answers in two runs"))
+    ),
+    *(
+        (
+            f"reference_{name}_p99_s",
+            "s",
+            _OURS,
+            f"99th percentile of {name.upper()} of the reference",
+            "latency of the reference",
+        )
+        for name in ("ttft", "tpot", "e2e")
+    ),
+    (
+        "reference_slo_share",
+        "1",
+        _OURS,
+        "answers of the reference within all limits of latency / answers",
+        "share of answers that keep the limits",
+    ),
+    ("quality", "1", "the test, `quality=`", "the test's own score of the answers", "more is better"),
+    ("reference_quality", "1", "the test, `quality=`", "the same score of the reference", "more is better"),
+)
