@@ -94,6 +94,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="What serves the LLM tests: transformers in this process, or vllm (the profile's).",
     )
     group.addoption(
+        "--tensor-parallel",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="GPUs that share each layer of vLLM's models in the LLM tests (default: 1).",
+    )
+    group.addoption(
         "--eager",
         action="store_true",
         help="The LLM tests' engine compiles nothing and replays no CUDA graphs: a planted regression.",

@@ -145,6 +145,37 @@ class LlmClosedLoop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PooledProfile:
+    """The rows of the pooled table: every size at every rate; `benchmarks.llm.design` says with which load.
+
+    Attributes:
+        model_sizes: Names out of `benchmarks.llm.models.SIZES`, smallest first.
+        rates: Requests a second, ascending.
+        arrival_s: Seconds over which the requests of one round arrive.
+        least_requests: In one round, also where the rate would bring fewer in that time.
+        prompt_tokens: Length of each prompt.
+        plain_tokens: Scale of the lengths of answers without reasoning.
+        reasoning_tokens: The same with reasoning.
+        rounds: Measured rounds of a row.
+        max_time_s: Longest time for all rounds of one row.
+    """
+
+    model_sizes: tuple[str, ...]
+    rates: tuple[float, ...]
+    arrival_s: float
+    least_requests: int
+    prompt_tokens: int
+    plain_tokens: int
+    reasoning_tokens: int
+    rounds: int
+    max_time_s: float
+
+    def request_count(self, rate: float) -> int:
+        """Requests in one round at *rate* requests a second."""
+        return max(self.least_requests, round(rate * self.arrival_s))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LlmProfile:
     """Size of the serving tests.
 
@@ -163,6 +194,8 @@ class LlmProfile:
         max_time_s: Longest time for all rounds of one test.
         sweep: Further tests.
         closed_loop: One more.
+        pooled: The rows of `test_pooled`.
+        gpu_count: GPUs that share each layer.
         process_cores: Physical cores that each process of the engine has for itself; 0 binds none, as where
             the engine computes on these cores.
         is_eager: The engine replays no CUDA graphs and compiles nothing: the same work, done slower.
@@ -181,6 +214,8 @@ class LlmProfile:
     max_time_s: float
     sweep: LlmSweep
     closed_loop: LlmClosedLoop
+    pooled: PooledProfile
+    gpu_count: int = 1
     quantization: str | None = None
     process_cores: int = 0
     is_eager: bool = False
@@ -275,6 +310,17 @@ QUICK = Profile(
         max_time_s=20.0,
         sweep=LlmSweep(model_size="1M", rate=32.0, output_tokens=(4, 32), shared_shares=(0.5,)),
         closed_loop=LlmClosedLoop(model_size="1M", concurrency=8, requests=32),
+        pooled=PooledProfile(
+            model_sizes=("1M", "4M"),
+            rates=(4.0, 8.0, 16.0),
+            arrival_s=2.0,
+            least_requests=12,
+            prompt_tokens=32,
+            plain_tokens=4,
+            reasoning_tokens=12,
+            rounds=2,
+            max_time_s=20.0,
+        ),
     ),
 )
 
@@ -325,6 +371,19 @@ GPU = Profile(
             shared_shares=(0.0, 0.5, 0.75),
         ),
         closed_loop=LlmClosedLoop(model_size="1B", concurrency=64, requests=512),
+        # Reasoning multiplies the length of answers by ten (6,988 tokens after 717: ML.ENERGY leaderboard
+        # 3.0). Loads of 8 s have no steady part with such answers, so both are shorter and their ratio is 4.
+        pooled=PooledProfile(
+            model_sizes=("0.5B", "1B", "3B", "8B"),
+            rates=(1.0, 4.0, 16.0, 64.0, 256.0),
+            arrival_s=8.0,
+            least_requests=13,
+            prompt_tokens=128,
+            plain_tokens=32,
+            reasoning_tokens=128,
+            rounds=2,
+            max_time_s=60.0,
+        ),
         process_cores=1,
     ),
 )
@@ -389,6 +448,7 @@ class Overrides:
     is_channels_last: bool = False
     batch_sizes: tuple[int, ...] | None = None
     llm_engine: str | None = None
+    gpu_count: int = 1
     is_eager: bool = False
 
     def of(self, profile: Profile) -> Profile:
@@ -411,6 +471,8 @@ class Overrides:
         if self.batch_sizes is not None:  # a size is in its test's name already
             cnn = replace(cnn, sweep=replace(cnn.sweep, batch_sizes=self.batch_sizes))
         llm = replace(profile.llm, is_eager=self.is_eager)  # no other work, so no other name
+        if self.gpu_count != llm.gpu_count:
+            llm, said = replace(llm, gpu_count=self.gpu_count), [*said, f"{self.gpu_count}gpus"]
         if self.llm_engine is not None and self.llm_engine != llm.engine:
             llm, said = replace(llm, engine=self.llm_engine, quantization=None), [*said, self.llm_engine]
         return replace(profile, cnn=cnn, llm=llm, variant="-".join(said))
@@ -443,6 +505,7 @@ def chosen(config: pytest.Config) -> Profile:
         is_channels_last=bool(config.getoption("--channels-last", default=False)),
         batch_sizes=config.getoption("--batch-sizes", default=None),
         llm_engine=config.getoption("--llm-engine", default=None),
+        gpu_count=int(config.getoption("--tensor-parallel", default=1)),
         is_eager=bool(config.getoption("--eager", default=False)),
     ).of(profile)
 

@@ -10,27 +10,33 @@ from pytest_energy.serving.engines.protocol import Engine
 PAGE_TOKENS = 8  # of transformers' cache: two pages of each of the paper's questions are shared
 
 
-def made_engine(size: str, profile: Profile, folder: Path) -> Engine:
+def made_engine(
+    size: str, profile: Profile, folder: Path, *, length: int | None = None, has_text: bool = False
+) -> Engine:
     """An engine with random weights; making it takes up to a minute, and is no part of any window.
 
     Args:
         size: One of `benchmarks.llm.models.SIZES`.
         profile: Says which engine, for how long requests, and how many at once.
         folder: Empty, for files that the engine reads.
+        length: Longest prompt and answer together; `None` for that of the profile's rows.
+        has_text: vLLM turns its answers into text; transformers' engine always does here.
     """
     llm, name = profile.llm, f"llama-{size}"
-    length = llm.prompt_tokens + max(llm.output_tokens, *llm.sweep.output_tokens)
+    length = length or llm.prompt_tokens + max(llm.output_tokens, *llm.sweep.output_tokens)
     if llm.engine == "vllm":
         from pytest_energy.serving.engines.vllm_engine import VllmEngine
 
         return VllmEngine(
-            write_config(folder, size, position_count=length),
+            write_config(folder, size, position_count=length, has_tokenizer=has_text),
             name=name,
             load_format="dummy",
             quantization=llm.quantization,
             max_model_len=length,
+            tensor_parallel_size=llm.gpu_count,
             max_batch=llm.max_batch,
             enforce_eager=llm.is_eager,
+            skip_tokenizer=not has_text,
         )
     from pytest_energy.serving.engines.transformers_engine import TransformersEngine
 

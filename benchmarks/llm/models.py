@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from benchmarks.llm.tokenizer import VOCABULARY
+from benchmarks.llm.tokenizer import VOCABULARY, widened_tokenizer
 
 WEIGHT_SEED = 20250416
 LLAMA_VOCABULARY = 128_256  # of Llama 3
@@ -110,10 +111,21 @@ def llama(size: str, *, device: str, position_count: int) -> LlamaForCausalLM:
     return model
 
 
-def write_config(folder: Path, size: str, *, position_count: int) -> Path:
-    """A folder with the configuration of a Llama of the shape *size*; an engine makes random weights."""
+def write_config(folder: Path, size: str, *, position_count: int, has_tokenizer: bool = False) -> Path:
+    """A folder with the configuration of a Llama of the shape *size*; an engine makes random weights.
+
+    Args:
+        folder: Where to.
+        size: One of `SIZES`.
+        position_count: Longest prompt and answer together, in tokens.
+        has_tokenizer: Whether it holds a tokenizer that knows the model's vocabulary.
+    """
     config = llama_config(size, position_count=position_count)
     config.architectures = ["LlamaForCausalLM"]
     config.dtype = torch.bfloat16
     config.save_pretrained(folder)
+    if has_tokenizer:
+        tokenizer: Any = PreTrainedTokenizerFast  # published without types
+        words = widened_tokenizer(SIZES[size].vocabulary)
+        tokenizer(tokenizer_object=words).save_pretrained(str(folder))
     return folder

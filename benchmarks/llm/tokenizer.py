@@ -1,6 +1,8 @@
 """A byte-level BPE tokenizer, trained in a moment on the language reference that ships with Python."""
 
+import json
 from functools import cache
+from itertools import islice, product
 from pydoc_data.topics import topics
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -27,6 +29,21 @@ def trained_tokenizer() -> Tokenizer:
     )
     tokenizer.train_from_iterator(corpus().splitlines(), trainer)
     return tokenizer
+
+
+@cache
+def widened_tokenizer(vocabulary: int) -> Tokenizer:
+    """The trained tokenizer with text for every id below *vocabulary*, for models that know more tokens.
+
+    It encodes as the trained one does. An id beyond that one's is decoded to the text of two of its tokens,
+    so that turning random answers into text costs what it costs with a tokenizer of that size.
+    """
+    trained = json.loads(trained_tokenizer().to_str())
+    known: dict[str, int] = trained["model"]["vocab"]
+    pairs = ("".join(pair) for pair in islice(product(tuple(known), repeat=2), 2 * vocabulary))
+    fresh = (text for text in dict.fromkeys(pairs) if text not in known)
+    known |= {text: len(known) + place for place, text in enumerate(islice(fresh, vocabulary - len(known)))}
+    return Tokenizer.from_str(json.dumps(trained))
 
 
 @cache

@@ -434,4 +434,5 @@ PAPER_RHO: Mapping[str, Mapping[str, Mapping[str, float]]] = {
     "training": _TABLE_3,
     "inference": _TABLE_3,
     "requests": _GENERATIVE_TABLE,
+    "pooled": _GENERATIVE_TABLE,
 }

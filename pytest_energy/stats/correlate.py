@@ -5,12 +5,13 @@ Rule 2: p comes from permutations, of all of them up to nine rows. The t approxi
     perfectly ranked rows; exactly it is 1/3.
 Rule 3: no rho is `None` with its reason, never 0.
 
-One row a model or configuration: rounds or epochs of one model are not independent rows.
+One row a model or configuration: rounds or epochs of one model are not independent rows. Rows that share a
+factor, such as the models of a table of models and rates, are not independent either: name the factors.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, permutations
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Ranks = NDArray[np.int64]
+    Counts = NDArray[np.int64]
 else:
     np = LazyModule("numpy")
 
@@ -58,20 +60,25 @@ class Correlation:
     note: str = ""
 
 
-def spearman(x: Sequence[float], y: Sequence[float], *, seed: int) -> Correlation:
+def spearman(
+    x: Sequence[float], y: Sequence[float], *, seed: int, factors: Sequence[Sequence[str]] = ()
+) -> Correlation:
     """Rank correlation of *x* and *y*, tied values sharing their mean rank.
 
     Args:
         x: One value a row.
         y: One value a row, in the same order.
         seed: Of the random orders and resamples; the same seed gives the same numbers.
+        factors: What rows share, each as one label a row. The interval then resamples the labels of each
+            factor, and there is no p: orders of single rows would be as unlike the table as single rows are.
 
     Raises:
         ValueError: *x* and *y* differ in length.
 
     Source:
         Spearman 1904, American Journal of Psychology 15, 72. Bootstrap: Efron 1979, Annals of Statistics 7,
-        1.
+        1. Factors: Owen 2007, The pigeonhole bootstrap, Annals of Applied Statistics 1, 386; its intervals
+        are too wide rather than too narrow.
     """
     if len(x) != len(y):
         raise ValueError(f"{len(x)} values against {len(y)}; each row has one of each")
@@ -87,12 +94,22 @@ def spearman(x: Sequence[float], y: Sequence[float], *, seed: int) -> Correlatio
         return Correlation(rho=None, n=n, note=f"{constant} constant: there is no order to compare")
     if n < LEAST_ROW_COUNT:
         return Correlation(rho=rho, n=n, note="too few rows to judge")
-    ci = _bootstrap_interval(x_ranks, y_ranks, seed)
+    return _judged(rho, x_ranks, y_ranks, seed, factors)
+
+
+def _judged(
+    rho: float, x_ranks: "Ranks", y_ranks: "Ranks", seed: int, factors: Sequence[Sequence[str]]
+) -> Correlation:
+    """*rho* with its interval, and its p where rows are independent."""
+    n = len(x_ranks)
+    counts = _crossed_counts(factors, seed) if factors else _row_counts(n, seed)
+    found = Correlation(rho=rho, n=n, ci=_bootstrap_interval(x_ranks, y_ranks, counts))
+    if factors:
+        return replace(found, note="no p: rows share factors")
     if n <= MOST_EXACT_ROW_COUNT:
-        return Correlation(rho=rho, n=n, p_exact=_exact_p(x_ranks, y_ranks), ci=ci)
-    p_value = _monte_carlo_p(x_ranks, y_ranks, seed)
+        return replace(found, p_exact=_exact_p(x_ranks, y_ranks))
     note = f"p from {PERMUTATION_COUNT} random orders, seed {seed}"
-    return Correlation(rho=rho, n=n, p_monte_carlo=p_value, ci=ci, note=note)
+    return replace(found, p_monte_carlo=_monte_carlo_p(x_ranks, y_ranks, seed), note=note)
 
 
 def _doubled_ranks(values: Sequence[float]) -> "Ranks":
@@ -137,13 +154,31 @@ def _monte_carlo_p(x_ranks: "Ranks", y_ranks: "Ranks", seed: int) -> float:
     return (1 + int(as_extreme.sum())) / (1 + PERMUTATION_COUNT)
 
 
-def _bootstrap_interval(x_ranks: "Ranks", y_ranks: "Ranks", seed: int) -> tuple[float, float]:
-    """Middle 95 % of rho over resampled rows; a resample without an order has no rho and is left out."""
-    n = len(x_ranks)
-    # How often each row is in each resample: ranks and products then need no resampled columns.
+def _row_counts(n: int, seed: int) -> "Counts":
+    """How often each of *n* rows is in each resample."""
+    counts: Counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLE_COUNT)
+    return counts
+
+
+def _crossed_counts(factors: Sequence[Sequence[str]], seed: int) -> "Counts":
+    """How often each row is in each resample of the labels of all *factors*: as often as its labels meet."""
+    rng = np.random.default_rng(seed)
+    counts: Counts = np.ones((RESAMPLE_COUNT, len(factors[0])), dtype=np.int64)
+    for labels in factors:
+        levels, places = np.unique(np.asarray(labels), return_inverse=True)
+        shares = np.full(len(levels), 1 / len(levels))
+        counts = counts * rng.multinomial(len(levels), shares, size=RESAMPLE_COUNT)[:, places]
+    return counts
+
+
+def _bootstrap_interval(x_ranks: "Ranks", y_ranks: "Ranks", counts: "Counts") -> tuple[float, float] | None:
+    """Middle 95 % of rho over resamples; one without an order has no rho and is left out.
+
+    How often each row is in each resample suffices: ranks and products then need no resampled columns.
+    """
     # As floats, whose products are fast and, of whole numbers below 2^53, exact.
-    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLE_COUNT)
     weights = counts.astype(np.float64)
+    totals = weights.sum(axis=1)
 
     def resampled(ranks: "Ranks") -> "NDArray[np.float64]":
         """Doubled rank of each row's value among the rows of each resample."""
@@ -151,11 +186,13 @@ def _bootstrap_interval(x_ranks: "Ranks", y_ranks: "Ranks", seed: int) -> tuple[
         doubled: NDArray[np.float64] = weights @ (2.0 * below + equal) + 1
         return doubled
 
-    x, y, expected = resampled(x_ranks), resampled(y_ranks), n * (n + 1) ** 2
+    x, y, expected = resampled(x_ranks), resampled(y_ranks), totals * (totals + 1) ** 2
     products, x_squares, y_squares = (
         (weights * a * b).sum(axis=1) - expected for a, b in ((x, y), (x, x), (y, y))
     )
     has_order = (x_squares > 0) & (y_squares > 0)
+    if not has_order.any():
+        return None
     rhos = products[has_order] / np.sqrt(x_squares[has_order] * y_squares[has_order])
     lower, upper = np.quantile(rhos, (0.025, 0.975))
     return float(lower), float(upper)

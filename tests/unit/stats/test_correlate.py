@@ -144,3 +144,27 @@ def test_interval_is_that_of_a_bootstrap() -> None:
     result = spearman(x, y, seed=2)
     assert result.ci is not None
     assert result.ci == pytest.approx(tuple(oracle.confidence_interval), abs=0.05)
+
+
+def test_rows_that_share_factors_have_a_wider_interval_and_no_p() -> None:
+    """Twenty rows of four models and five rates are not twenty independent ones."""
+    models, rates = ([f"m{place % 4}" for place in range(20)], [f"r{place // 4}" for place in range(20)])
+    x = [place // 4 for place in range(20)]
+    y = [-(place // 4) + 0.9 * (place % 4) for place in range(20)]
+    crossed, alone = spearman(x, y, seed=1, factors=(models, rates)), spearman(x, y, seed=1)
+    assert crossed.rho == alone.rho
+    assert (crossed.p_exact, crossed.p_monte_carlo) == (None, None)
+    assert crossed.ci is not None
+    assert alone.ci is not None
+    assert crossed.ci[1] - crossed.ci[0] > alone.ci[1] - alone.ci[0]
+
+
+def test_a_factor_for_each_row_is_the_bootstrap_of_rows() -> None:
+    """The same interval, but for the draw."""
+    rng = random.Random(3)  # noqa: S311 (a reproducible test)
+    x, y = ([rng.random() for _ in range(12)] for _ in range(2))
+    crossed = spearman(x, y, seed=1, factors=([str(place) for place in range(12)],)).ci
+    alone = spearman(x, y, seed=1).ci
+    assert crossed is not None
+    assert alone is not None
+    assert crossed == pytest.approx(alone, abs=0.05)
