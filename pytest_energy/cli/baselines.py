@@ -19,6 +19,7 @@ from pytest_energy.baselines.machine import check_comparable, counts_key
 from pytest_energy.baselines.protocol import BaselineStore, NotWritable
 from pytest_energy.baselines.schema import PINNED_COUNT, Baseline, moment_of
 from pytest_energy.basis import why_void
+from pytest_energy.cli import migrate
 from pytest_energy.cli.arguments import Commands, add_baselines, days, whole_number
 from pytest_energy.cli.files import read_by_test, say
 from pytest_energy.errors import BaselineError, EnergyError, NotComparable, SettingsError
@@ -38,7 +39,8 @@ def register(commands: Commands) -> None:
     baselines = commands.add_parser(
         "baselines",
         help="list, check, prune or compare the stored baselines",
-        description="Baselines are what runs are compared with: a folder with one file per test and machine.",
+        description="Baselines are what runs are compared with: a folder with one file per test and "
+        "machine, or a URL with one object per session.",
         epilog="See `pytest-energy baselines COMMAND --help`.",
     )
     actions = baselines.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -61,6 +63,7 @@ def register(commands: Commands) -> None:
     add_baselines(validate)
     validate.set_defaults(run=_validate)
     _register_prune(actions)
+    migrate.register(actions)
     diff = actions.add_parser(
         "diff",
         help="compare two folders of baselines",
