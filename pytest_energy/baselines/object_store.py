@@ -30,12 +30,12 @@ from pytest_energy.baselines.schema import (
     as_stored,
     check_times,
     from_json_text,
-    to_json_text,
 )
 from pytest_energy.baselines.session_names import (
+    NewSession,
     SessionName,
-    canonical,
     identity_of,
+    new_session,
     newest_of,
     next_name,
     parsed,
@@ -319,18 +319,18 @@ class ObjectStore:
         self, machine_key: str, test_id: str, records: Sequence[Record], mode: Mode, keep: int = KEPT_COUNT
     ) -> Baseline:
         path = self.path(machine_key, test_id)
-        fresh = [canonical(as_stored(record)) for record in records]
-        check_times(fresh, self.now())
+        fresh = [new_session(as_stored(record)) for record in records]
+        check_times([one.record for one in fresh], self.now())
         listing, old = self._listing(path), tuple[_Session, ...]()
         if mode == "add":
             listing, old = self._sessions(path, keep=keep)
             self._tell(listing)
-        entries = kept(extended([one.record for one in old], fresh), keep)
+        entries = kept(extended([one.record for one in old], [one.record for one in fresh]), keep)
         self._check(path, machine_key, test_id, entries, is_added=bool(old))
         known, names = {one.text: one.record for one in old}, dict(listing.names)
-        for name, record in _joining(listing, fresh, mode):
-            self._files.put(path / str(name), _content(record))
-            known[str(name)], names[str(name)] = record, name
+        for name, new in _joining(listing, fresh, mode):
+            self._files.put(path / str(name), new.content)
+            known[str(name)], names[str(name)] = new.record, name
         _, now = self._read_listed(path, replace(listing, names=names), keep, known)
         return self._there(path, now)
 
@@ -349,10 +349,10 @@ class ObjectStore:
         listing = self._listing(path)
         there = {name.identity for name in listing.names.values()}
         previous, contents = None, {}
-        for record in map(canonical, baseline.entries):
-            name = next_name(record, "add", after=previous)
+        for new in map(new_session, baseline.entries):
+            name = next_name(new, "add", after=previous)
             if name.identity not in there:
-                contents[path / str(name)] = _content(record)
+                contents[path / str(name)] = new.content
             previous = name
         self._files.put_each(contents)
         return len(contents)
@@ -419,22 +419,19 @@ def _baseline(sessions: Sequence[_Session]) -> Baseline | None:
     )
 
 
-def _content(record: Record) -> bytes:
-    alone = Baseline(test_id=record.test_id, machine_key=record.machine.key, entries=(record,))
-    return to_json_text(alone).encode("ascii")
-
-
-def _joining(listing: _Listing, fresh: Sequence[Record], mode: Mode) -> Iterator[tuple[SessionName, Record]]:
+def _joining(
+    listing: _Listing, fresh: Sequence[NewSession], mode: Mode
+) -> Iterator[tuple[SessionName, NewSession]]:
     """The objects that are to be written, by name: none for a session that is there as it is to be."""
     standing = {one.identity: one for one in listing.standing}
-    as_wanted = [(identity_of(one), one.joined_as) for one in fresh]
+    as_wanted = [(one.identity, one.record.joined_as) for one in fresh]
     if mode == "replace" and [(one.identity, one.joined_as) for one in standing.values()] == as_wanted:
         return
     newest = newest_of(listing.names.values())
-    for record in fresh:
-        stored = standing.get(identity_of(record)) if mode == "add" else None
-        is_start = record.joined_as is JoinedAs.LEVEL
+    for new in fresh:
+        stored = standing.get(new.identity) if mode == "add" else None
+        is_start = new.record.joined_as is JoinedAs.LEVEL
         if stored is None or (is_start and stored.joined_as is not JoinedAs.LEVEL):
-            newest = next_name(record, mode, after=newest)
-            yield newest, record
+            newest = next_name(new, mode, after=newest)
+            yield newest, new
         mode = "add"

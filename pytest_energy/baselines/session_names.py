@@ -78,30 +78,49 @@ def parsed(text: str) -> SessionName | None:
     )
 
 
-def canonical(record: Record) -> Record:
-    """*record* as it is read again, so that its identity is the same then.
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session as it is to be stored.
+
+    Attributes:
+        record: As it is read again.
+        content: Of its object: the text of a baseline with this session alone.
+    """
+
+    record: Record
+    content: bytes
+
+    @property
+    def identity(self) -> str:
+        return identity_of(self.record)
+
+
+def new_session(record: Record) -> NewSession:
+    """*record* as it is to be stored.
 
     Raises:
-        BaselineError: It can't be stored.
+        BaselineError: It can't be.
     """
     alone = Baseline(test_id=record.test_id, machine_key=record.machine.key, entries=(record,))
-    return from_json_text(to_json_text(alone), f"the new session of {record.test_id}").entries[0]
+    text = to_json_text(alone)
+    read = from_json_text(text, f"the new session of {record.test_id}")
+    return NewSession(read.entries[0], text.encode("ascii"))
 
 
 def identity_of(record: Record) -> str:
-    """What tells the session of a canonical *record* from every other; not how it joined, nor its counts."""
+    """What tells the session of a stored *record* from every other; not how it joined, nor its counts."""
     content = to_json(replace(record, joined_as=None, counts=None))
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:_IDENTITY_LENGTH]
 
 
-def next_name(record: Record, mode: Mode, *, after: SessionName | None) -> SessionName:
-    """The name of a canonical *record* that joins next after the last one that its writer saw."""
-    moment, count = moment_of(record), 0
+def next_name(new: NewSession, mode: Mode, *, after: SessionName | None) -> SessionName:
+    """The name of *new*, which joins next after the last one that its writer saw."""
+    moment, count = moment_of(new.record), 0
     if after is not None and moment <= after.moment:
         moment, count = after.moment, after.count + 1
     return SessionName(
-        moment=moment, count=count, mode=mode, joined_as=record.joined_as, identity=identity_of(record)
+        moment=moment, count=count, mode=mode, joined_as=new.record.joined_as, identity=new.identity
     )
 
 

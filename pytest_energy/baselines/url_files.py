@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_energy.baselines.protocol import NotWritable
 from pytest_energy.errors import BaselineError, SettingsError, described
 from pytest_energy.lazy_module import LazyModule
-from pytest_energy.masking import masked
+from pytest_energy.masking import masked, masked_json
 from pytest_energy.whole_file import make_folder, replace_whole
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ _BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"})
 # Packages by protocol, as users install them.
 _PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 _AT_ONCE = 32  # requests that wait for their answers: 1,000 at 30 ms each take 1 s
+_REASON_LENGTH = 500
 _ADVICE = "check the URL, the credentials and the network, or name a folder"
 
 
@@ -160,7 +161,7 @@ class UrlFiles:
                 f'pip install "pytest-energy[fleet]" {package}'.rstrip()
             ) from error
         except ValueError as error:
-            raise SettingsError(f"{self.name} can't be used: {described(error)}; {_ADVICE}") from error
+            raise SettingsError(f"{self.name} can't be used: {_reason(error)}; {_ADVICE}") from error
         return system, str(root).rstrip("/")
 
     @property
@@ -214,5 +215,5 @@ def _last(path: str) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """What *error* says, on one line of bounded length."""
-    return described(error)[:500]
+    """What *error* says, of bounded length: an answer may repeat what it was asked with."""
+    return masked_json(described(error))[:_REASON_LENGTH]

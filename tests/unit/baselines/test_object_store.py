@@ -18,16 +18,16 @@ from pytest_energy.baselines.store import Store
 from pytest_energy.errors import BaselineError, SettingsError
 from pytest_energy.model import JoinedAs, Record
 from tests.builders import KEY, TEST_ID, numbers, record, sessions
+from tests.fakes.file_systems import empty_memory
 
 URL = "memory://bucket/baselines"
 
 
 @pytest.fixture(autouse=True)
-def empty_memory() -> Iterator[None]:
+def memory() -> Iterator[None]:
     """The file system of `memory:` is one for the process."""
-    yield
-    MemoryFileSystem.store.clear()
-    MemoryFileSystem.pseudo_dirs[:] = [""]
+    with empty_memory():
+        yield
 
 
 @pytest.fixture

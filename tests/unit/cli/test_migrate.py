@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
 
 from pytest_energy.baselines.object_store import ObjectStore
 from pytest_energy.baselines.store import Store
@@ -13,18 +12,18 @@ from pytest_energy.model import JoinedAs
 from pytest_energy.prediction import calibration_file
 from pytest_energy.prediction.calibration import calibrated
 from tests.builders import KEY, record, sessions
+from tests.fakes.file_systems import empty_memory
+from tests.fakes.networks import observations
 from tests.unit.cli.conftest import Cli
-from tests.unit.prediction.test_calibration import observations
 
 URL = "memory://bucket/baselines"
 A, B = "tests/test_a.py::test_a[1]", "tests/test_a.py::test_b"
 
 
 @pytest.fixture(autouse=True)
-def empty_memory() -> Iterator[None]:
-    yield
-    MemoryFileSystem.store.clear()
-    MemoryFileSystem.pseudo_dirs[:] = [""]
+def memory() -> Iterator[None]:
+    with empty_memory():
+        yield
 
 
 @pytest.fixture
