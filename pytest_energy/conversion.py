@@ -48,6 +48,7 @@ _DOCUMENTS: dict[type, type[Document]] = {
     model.Prediction: documents.Prediction,
     Usage: documents.Usage,
     ReadyPower: documents.ReadyPower,
+    model.StepCost: documents.StepCost,
     counts.Counts: count_documents.Counts,
     counts.CountEntry: count_documents.CountEntry,
     counts.CallPlace: count_documents.CallPlace,
@@ -108,10 +109,19 @@ def record_of(record: documents.Record, where: str) -> Record:
         }
     if record.counts is not None:
         values["counts"] = _counts_of(record.counts, where)
+    if record.step_cost is not None:
+        values["step_cost"] = _step_cost_of(record.step_cost, where)
     if record.predictions is not None:
         values["predictions"] = _predictions_of(record.predictions, where)
     names = [name for name in documents.Record.__struct_fields__ if name in values]  # a test has more
     return Record(**{name: values[name] for name in names})
+
+
+def _step_cost_of(document: documents.StepCost, where: str) -> model.StepCost:
+    try:
+        return model.StepCost(**asdict(document))
+    except NotMeasurable as error:
+        raise FormatError(f"{where}: step_cost: {error}") from error
 
 
 def _predictions_of(

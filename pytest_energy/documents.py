@@ -111,6 +111,8 @@ class Round(Document, frozen=True, kw_only=True):
         power_trace: Power by channel over the whole window, where its counter ticks: pairs of seconds since
             the window opened and watts from then until the next pair; the last pair ends the last step.
             Omitted if none is known, and in baselines.
+        step_count: Steps that the model server took for all requests; omitted if not reported, and for loads
+            without a rate.
     """
 
     energy_j: DerivedAmount = NULLABLE
@@ -128,6 +130,21 @@ class Round(Document, frozen=True, kw_only=True):
     resting_channels: Channels | None = None
     estimated_channels: Channels | None = None
     device_use: ByName[DeviceUse] | None = None
+    step_count: Amount | None = None
+
+
+class StepCost(Document, frozen=True, kw_only=True):
+    """Joules that one more step of a model server adds to a load of equal requests.
+
+    Attributes:
+        energy_j: Of a step, fitted to short spans of the loads.
+        uncertainty_j: Its standard uncertainty.
+        channels: Those whose joules these are.
+    """
+
+    energy_j: Amount
+    uncertainty_j: Amount
+    channels: tuple[Text, ...]
 
 
 class ReadyPower(Document, frozen=True, kw_only=True):
@@ -201,6 +218,7 @@ class Record(
         unmeasured_because: Why there are no rounds that count, or null.
         counts: What one more call of the work did; omitted if nothing was counted, with the reason in
             absent.
+        step_cost: Joules of one more step of the model server; omitted if its steps are not known.
         predictions: By machine key, joules per call on another machine: never added to energy_j.
             Omitted if there is no calibration.
     """
@@ -233,6 +251,7 @@ class Record(
     unmeasured_because: Text | None = NULLABLE
     counts: Counts | None = None
     predictions: ByName[Prediction] | None = None
+    step_cost: StepCost | None = None
 
 
 class PartComparison(Document, frozen=True, kw_only=True):

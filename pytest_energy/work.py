@@ -14,7 +14,7 @@ from pytest_energy.counts import Counts
 from pytest_energy.errors import Absent, EnergyError
 from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.metrics.evaluation import Metrics
-from pytest_energy.model import Reading, Record
+from pytest_energy.model import Reading, Record, StepCost
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -31,6 +31,7 @@ class WorkDescription:
         engine_settings: How the work is done, name to value: a difference may explain a change of the joules.
         saturated_because: Why a server did not keep up with its load, or `None`.
         slo_missed_because: Why too few answers were within the test's limits of latency, or `None`.
+        step_cost: Joules that one more step of a model server adds, if the rounds have steps.
         metrics: What can be computed from a record that has no metrics of the work yet.
     """
 
@@ -40,6 +41,7 @@ class WorkDescription:
     engine_settings: Mapping[str, str] = field(default_factory=dict)
     saturated_because: str | None = None
     slo_missed_because: str | None = None
+    step_cost: StepCost | None = None
     metrics: Callable[[Record], Metrics] = lambda _: Metrics()
 
 

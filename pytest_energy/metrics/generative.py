@@ -1,4 +1,4 @@
-"""The seven metrics of generative models behind a server, one function a formula.
+"""The seven metrics of generative models behind a server, and two of its phases, one function a formula.
 
 Rule 1: a function is called what the paper calls its metric; the unit is in its first line.
 Rule 2: an input that is missing or has no meaning, such as no answered request, raises `NotMeasurable`.
@@ -113,4 +113,32 @@ def average_output_token_length(output_token_count: int, request_count: int) -> 
     """
     return finite(output_token_count, "number of output tokens") / positive(
         request_count, "number of answered requests"
+    )
+
+
+def energy_per_prefill_token(prefill_energy_j: float, computed_token_count: float) -> float:
+    """Joules of prefill for each prompt token that was computed, above power at rest.
+
+    Source:
+        This project; docs/decisions/0038-prefill-and-decode.md.
+
+    >>> energy_per_prefill_token(64.0, 1280)
+    0.05
+    """
+    return finite(prefill_energy_j, "energy of prefill in J") / positive(
+        computed_token_count, "number of computed prompt tokens"
+    )
+
+
+def energy_per_decode_token(decode_energy_j: float, decoded_token_count: float) -> float:
+    """Joules of decode for each output token that followed another one: without power at rest.
+
+    Source:
+        This project; docs/decisions/0038-prefill-and-decode.md.
+
+    >>> energy_per_decode_token(50.0, 1000)
+    0.05
+    """
+    return finite(decode_energy_j, "energy of decode in J") / positive(
+        decoded_token_count, "number of decoded tokens"
     )

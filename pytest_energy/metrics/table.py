@@ -262,6 +262,76 @@ _PER_TOKEN = tuple(
     )
 )
 
+_PHASES_SOURCE = "this project, decision 0038"
+_PHASES = (
+    *(
+        Metric(name=name, unit="J", source=_PHASES_SOURCE, formula=formula, meaning=meaning, label=label)
+        for name, formula, meaning, label in (
+            (
+                "energy_per_prefill_token",
+                "prefill_energy / prompt tokens computed",
+                "joules to compute a prompt token that no cache had, above power at rest",
+                "energy per prefill token (J)",
+            ),
+            (
+                "energy_per_decode_token",
+                "decode_energy / output tokens but the first of each answer",
+                "joules to decode a token, above power at rest",
+                "energy per decode token (J)",
+            ),
+        )
+    ),
+    *(
+        _unranked(name=name, unit=unit, source=_PHASES_SOURCE, formula=formula, meaning=meaning)
+        for name, unit, formula, meaning in (
+            ("prefill_energy", "J", "fit to short spans", "joules of a round to compute prompts"),
+            ("decode_energy", "J", "fit to short spans", "joules of a round to decode answers"),
+            (
+                "waiting_energy",
+                "J",
+                "power before the load x seconds",
+                "joules of a round that the device uses at rest as well",
+            ),
+            (
+                "unexplained_energy",
+                "J",
+                "measured joules - prefill - decode - waiting",
+                "what the fit leaves over; below 0 if it explains too much",
+            ),
+            ("prefill_energy_uncertainty", "J", "standard uncertainty", "of the joules of prefill"),
+            ("decode_energy_uncertainty", "J", "standard uncertainty", "of the joules of decode"),
+            (
+                "energy_per_prefill_token_uncertainty",
+                "J",
+                "standard uncertainty",
+                "of the joules of a prefill token",
+            ),
+            (
+                "energy_per_decode_token_uncertainty",
+                "J",
+                "standard uncertainty",
+                "of the joules of a decode token",
+            ),
+            (
+                "prefill_duration_s",
+                "s",
+                "time of steps that compute prompts",
+                "seconds of prefill in a round; steps of both kinds are split by their joules",
+            ),
+            (
+                "decode_duration_s",
+                "s",
+                "time of steps that decode",
+                "seconds of decode in a round; steps of both kinds are split by their joules",
+            ),
+            ("waiting_duration_s", "s", "time - prefill - decode", "seconds of a round without a step"),
+            ("step_count", "1", "steps of the counted part", "steps of the engine in a round"),
+            ("energy_per_step", "J", "fit to short spans", "joules that one more step adds to a round"),
+            ("energy_per_step_uncertainty", "J", "standard uncertainty", "of the joules of a step"),
+        )
+    ),
+)
+
 _LAYER_TYPES = (
     "convolution",
     "linear",
@@ -351,7 +421,7 @@ _COUNTERS = tuple(
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        *(*_METRICS, *_COUNTERS, *_TIMES, *_OF_SERVING, *_PER_TOKEN),
+        *(*_METRICS, *_COUNTERS, *_TIMES, *_OF_SERVING, *_PER_TOKEN, *_PHASES),
         *(*_LAYERS, *_OPERATORS),
     )
 }

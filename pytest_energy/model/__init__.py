@@ -7,7 +7,7 @@ Rule 3: nothing here knows JSON: `documents` says what of these values is writte
 
 from pytest_energy.model.prediction import Prediction
 from pytest_energy.model.reading import SAME_CLOCK, ClockError, Phase, Reading, Tick, Trace
-from pytest_energy.model.record import NO_ROLE, Record
+from pytest_energy.model.record import NO_ROLE, Record, StepCost
 from pytest_energy.model.values import Channel, Domain, JoinedAs, Machine, Provenance, SensorStatus
 from pytest_energy.usage import Usage
 
@@ -25,6 +25,7 @@ __all__ = [
     "Reading",
     "Record",
     "SensorStatus",
+    "StepCost",
     "Tick",
     "Trace",
     "Usage",

@@ -111,6 +111,8 @@ class Reading:
         power_trace: Channel name to the steps of its power: pairs of seconds since the window opened and of
             watts from then until the next pair. The last pair ends the last step and repeats its watts.
             Without the channels that don't tick; empty if they are unknown.
+        step_count: Steps that a model server took for all requests, as counted as the joules are; `None` if
+            it doesn't report them, and where a load doesn't come at a rate.
         trace: The raw ticks, for recording; not written to JSON.
     """
 
@@ -129,6 +131,7 @@ class Reading:
     estimated_channels: Mapping[str, float] = field(default_factory=dict)
     device_use: Mapping[str, DeviceUse] = field(default_factory=dict)
     power_trace: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict, repr=False)
+    step_count: float | None = None
     trace: Trace | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:

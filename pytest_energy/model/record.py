@@ -24,6 +24,25 @@ def _role_order(entry: tuple[str, object]) -> tuple[bool, list[tuple[bool, int, 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepCost:
+    """Joules that one more step of an engine adds to a load of equal requests.
+
+    Attributes:
+        energy_j: Of a step.
+        uncertainty_j: Its standard uncertainty.
+        channels: Those whose joules these are.
+    """
+
+    energy_j: float
+    uncertainty_j: float
+    channels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.energy_j < math.inf and 0 <= self.uncertainty_j < math.inf):
+            raise NotMeasurable(f"a step of {self.energy_j} +- {self.uncertainty_j} J; both are at least 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """All rounds of one test in one run.
 
@@ -60,6 +79,7 @@ class Record:
         void_because: Why the rounds must not be used, or `None`.
         unmeasured_because: Why there are no rounds that count, or `None`.
         counts: Exact counts of one more call of the work; `None` with its reason in *absent*.
+        step_cost: Joules that one more step of a model server adds to a round, if the rounds have steps.
         predictions: Machine key to what a call would use there, of machines that a calibration is of.
     """
 
@@ -91,6 +111,7 @@ class Record:
     unmeasured_because: str | None = None
     counts: Counts | None = None
     predictions: Mapping[str, Prediction] = field(default_factory=dict)
+    step_cost: StepCost | None = None
 
     def __post_init__(self) -> None:
         if self.provenance is Provenance.PREDICTED:

@@ -498,6 +498,7 @@ class Measurement:
             sensors=self.place.meter.statuses(),
             roles=self._known_roles(rounds),
             saturated_because=description.saturated_because,
+            step_cost=description.step_cost,
             slo_missed_because=description.slo_missed_because,
             void_because=next((r.void_because for r in rounds if r.void_because is not None), None),
             unmeasured_because=None if rounds else self._unmeasured_because,

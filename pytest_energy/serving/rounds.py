@@ -32,6 +32,8 @@ from pytest_energy.serving.load_metrics import (
     why_slo_missed,
 )
 from pytest_energy.serving.load_result import LoadResult
+from pytest_energy.serving.phase_fit import PhaseFit, phase_fit, phase_metrics, step_count_of
+from pytest_energy.serving.phase_spans import Observed, observed
 from pytest_energy.serving.prompts import PromptSet, prompts_digest
 from pytest_energy.serving.slo import Slo
 from pytest_energy.serving.steady import answers_between, steadiness, steady_span, tokens_between
@@ -191,6 +193,8 @@ class LoadWork:
     loads: list[LoadResult] = field(default_factory=list)
     _part: tuple[float, float] | None = None
     _whole_because: str = "no warm-up load determined which part is steady"
+    _observed: list[Observed | Absent] = field(default_factory=list)
+    _fit: tuple[tuple[int, int], PhaseFit | Absent] | None = None
     _first: Batch | None = None
     _next: Batch | None = None
 
@@ -289,7 +293,30 @@ class LoadWork:
         facts = self.plan.engine.facts
         if facts.note is not None:
             reading = replace(reading, quality=(*reading.quality, facts.note))
-        return self._counted(_of_channels(reading, facts.channels) if facts.channels else reading)
+        if facts.channels:
+            reading = _of_channels(reading, facts.channels)
+        counted = self._counted(reading)
+        seen = observed(reading, self.loads[-1], self._part, counted)
+        self._observed.append(seen)
+        if isinstance(seen, Absent) or not (seen.has_steps and self._comes_at_a_rate):
+            return counted
+        return replace(counted, step_count=step_count_of(seen))
+
+    @property
+    def _comes_at_a_rate(self) -> bool:
+        """Whether the rate sets the work of a second, so that steps follow the pace of the host.
+
+        In a closed loop, or behind a cap, the steps are the work.
+        """
+        schedule = self.plan.schedule
+        return math.isfinite(schedule.rate) and schedule.concurrency is None
+
+    def _phases(self, round_count: int) -> PhaseFit | Absent:
+        """The fit to the newest rounds, made once."""
+        key = len(self._observed), round_count
+        if self._fit is None or self._fit[0] != key:
+            self._fit = key, phase_fit(self._observed[-round_count:] if round_count else ())
+        return self._fit[1]
 
     def _counted(self, reading: Reading) -> Reading:
         load, first = self.loads[-1], self.loads[0]
@@ -318,6 +345,7 @@ class LoadWork:
 
     def description(self, round_count: int) -> WorkDescription:
         is_saturated, because = saturation(self.newest(round_count))
+        phases = self._phases(round_count)
         prompts, output_tokens = self._first_requests
         facts = self.plan.engine.facts
         versions = {f"{name} (engine)": version for name, version in facts.versions.items()}
@@ -329,6 +357,7 @@ class LoadWork:
             engine_settings={**facts.tuning, **versions},
             saturated_because=because if is_saturated else None,
             slo_missed_because=why_slo_missed(self.newest(round_count), self.slo),
+            step_cost=phases.step_cost() if isinstance(phases, PhaseFit) and self._comes_at_a_rate else None,
             metrics=self.metrics,
         )
 
@@ -351,6 +380,7 @@ class LoadWork:
             | token_metrics(record, loads)
             | draft_metrics(loads)
             | generative_metrics(loads, energy_j=record.energy_j, engine_facts=facts)
+            | phase_metrics(self._phases(len(record.rounds)))
             | Metrics({}, {"saturation": because} if is_saturated is None else {})
         )
 

@@ -24,7 +24,7 @@ from pytest_energy.judgement import (
     PartComparison,
     Verdict,
 )
-from pytest_energy.model import Domain, JoinedAs, Phase, Prediction, Provenance, Reading, Record
+from pytest_energy.model import Domain, JoinedAs, Phase, Prediction, Provenance, Reading, Record, StepCost
 from pytest_energy.ready import ReadyPower
 from pytest_energy.report import schema, to_json, view
 from pytest_energy.usage import DeviceUse, Usage
@@ -60,6 +60,7 @@ READING = Reading(
     estimated_channels={"cpu:processes": 4.2},
     device_use={"gpu:0": DeviceUse.BUSY, "gpu:1": DeviceUse.OPEN},
     power_trace={"gpu:0": ((0.021, 212.4), (0.121, 640.1), (0.221, 640.1))},
+    step_count=5120.0,
 )
 VOID = replace(READING, channels={}, void_because="thermal slowdown")
 RESTED = replace(READING, channels={}, phases=())
@@ -116,6 +117,7 @@ FULL = replace(
         slo_missed_because="97 % of 320 answers",
         roles={"gpu:0": "rank 0"},
         missing_domains=(Domain.CPU,),
+        step_cost=StepCost(energy_j=0.152, uncertainty_j=0.004, channels=("gpu:0",)),
         counts=replace(COUNTS, is_piece=True),
         predictions={
             "h100": Prediction(
