@@ -32,6 +32,7 @@ _COMMANDS = (
     "history",
     "baselines",
     "schema",
+    "agent",
 )
 
 

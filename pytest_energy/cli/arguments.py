@@ -73,6 +73,7 @@ def output(text: str) -> Output:
 share = partial(_read, quantities.share)
 chance = partial(_read, quantities.chance)
 time = partial(_read, quantities.time)
+watts = partial(_read, quantities.power)
 
 
 def whole_number(text: str, *, least: int = 1) -> int:

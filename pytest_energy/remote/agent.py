@@ -3,7 +3,7 @@
 Rule 1: nothing is kept for one run alone, but when it polled last: each has its own cursor.
 Rule 2: memory is bounded by sizes that are fixed here; what a slow reader has missed is counted.
 Rule 3: a sampler that died is reported to every run as a fault, and started again.
-Rule 4: devices and their utilisation are looked at only while a run measures.
+Rule 4: devices are looked at while a run measures, and their utilisation when somebody asks.
 """
 
 import math
@@ -103,15 +103,13 @@ class Agent:
         self._names = tuple(channel.name for channel in description.channels)
         self._seen, self._runs = NumberedSeen(self._names), Runs()
         self._devices = DeviceLooks(sensors, clock)
-        self._usage = Usage()
+        self._usage, self._usage_s, self._looking = Usage(), -math.inf, Lock()
         self._pulse_s, self._revived_s = clock.now_s(), -math.inf
         self._reviving, self._is_reported = Lock(), False
         self._sampler = Sampler(sensors, clock, runner, seen=self._seen, read_every_s=READ_EVERY_S)
         self._sampler.add_chore(self._beat, _PULSE_S)
-        self._sampler.add_chore(partial(self._where_measured, self._look_at_usage), HOST_LOOK_S)
         for name in self._devices.names:
-            look = partial(self._devices.look, name)
-            self._sampler.add_chore(partial(self._where_measured, look), DEVICE_LOOK_S)
+            self._sampler.add_chore(partial(self._look, name), DEVICE_LOOK_S)
         self._sampler.start()
 
     def description(self) -> AgentDescription:
@@ -170,7 +168,7 @@ class Agent:
 
     def host(self) -> HostReport:
         """How busy the machine is."""
-        times, usage = self._cpu_times(), self._usage
+        times, usage = self._cpu_times(), self._usage_now()
         return HostReport(
             cpu_busy_s=times.busy_s,
             cpu_total_s=times.total_s,
@@ -221,9 +219,14 @@ class Agent:
     def _beat(self) -> None:
         self._pulse_s = self._clock.now_s()
 
-    def _where_measured(self, look: Callable[[], None]) -> None:
+    def _look(self, channel: str) -> None:
         if self.runs():
-            look()
+            self._devices.look(channel)
 
-    def _look_at_usage(self) -> None:
-        self._usage = hardware_usage(self._sensors)
+    def _usage_now(self) -> Usage:
+        """How busy the hardware is, looked at a moment ago."""
+        with self._looking:
+            now_s = self._clock.now_s()
+            if now_s - self._usage_s > HOST_LOOK_S:
+                self._usage, self._usage_s = hardware_usage(self._sensors), now_s
+            return self._usage
