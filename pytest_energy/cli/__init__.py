@@ -19,6 +19,7 @@ from pytest_energy.errors import EnergyError
 # Each is a module of this package.
 _COMMANDS = (
     "doctor",
+    "agent",
     "ab",
     "bisect",
     "show",
@@ -32,7 +33,6 @@ _COMMANDS = (
     "history",
     "baselines",
     "schema",
-    "agent",
 )
 
 

@@ -12,6 +12,8 @@ from pytest_energy.remote import server
 from pytest_energy.remote.here import agent_here
 from pytest_energy.remote.private_file import read_token, write_new_token
 from pytest_energy.remote.protocol import AgentDescription
+from pytest_energy.sensors.detect import builtin_openers
+from pytest_energy.spelling import did_you_mean
 
 DEFAULT_PORT = 8365
 
@@ -54,8 +56,8 @@ def register(commands: Commands) -> None:
         "--sensors",
         type=_sensors,
         metavar="NAMES",
-        help="sensors to read, separated by commas, such as nvml,rapl; default: all that measure, or the "
-        "estimate if none does",
+        help="sensors to read, separated by commas, such as nvml,rapl; default: auto, all that measure, or "
+        "the estimate if none does",
     )
     agent.add_argument(
         "--cpu-tdp",
@@ -73,8 +75,16 @@ def _place(text: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def _sensors(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(","))
+def _sensors(text: str) -> tuple[str, ...] | None:
+    if text == "auto":
+        return None
+    names, known = tuple(name.strip() for name in text.split(",")), ("auto", *builtin_openers())
+    for name in names:
+        if name not in known[1:]:
+            raise argparse.ArgumentTypeError(
+                f"no sensor is named {name!r}.{did_you_mean(name, known)} It can be {', '.join(known)}."
+            )
+    return names
 
 
 def _agent(options: argparse.Namespace) -> int:

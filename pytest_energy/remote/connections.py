@@ -10,9 +10,11 @@ Rule 3: a connection has seconds to show the token, and a minute from each reque
 import asyncio
 import socket
 import ssl
-from collections import Counter
+import struct
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 MOST_CONNECTIONS = 256
 MOST_OF_ONE_CLIENT = 64
@@ -28,6 +30,12 @@ _SWEEP_S = 1.0
 # Where the process has no descriptor left: try again so much later.
 _NO_DESCRIPTOR_S = 0.1
 
+# What the kernel keeps for a client that doesn't read; Linux takes twice as much, and up to 4 MB by itself.
+_SEND_BYTES = 2**17
+
+# Closed with this, a connection ends at once, and what wasn't read is dropped: socket(7).
+_AT_ONCE = struct.pack("ii", 1, 0)
+
 Peer = tuple[object, ...]
 
 
@@ -37,17 +45,20 @@ class _Connection:
 
     Attributes:
         client: The address of the other side, without its port.
-        task: What sets it up, and then waits for nothing more.
+        task: What sets it up.
         transport: Once it is set up.
     """
 
     client: object
+    accepted: socket.socket
     deadline_s: float
     has_token: bool = False
     task: "asyncio.Task[None] | None" = None
     transport: asyncio.BaseTransport | None = None
 
     def abort(self) -> None:
+        with suppress(OSError):
+            self.accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         if isinstance(self.transport, asyncio.WriteTransport):
             self.transport.abort()
         elif self.task is not None:
@@ -76,12 +87,15 @@ class Connections:
         self._start(self._accept(listener))
         self._start(self._sweep())
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Accept no more, and close all."""
-        for task in self._tasks:
+        tasks = [*self._tasks]
+        for task in tasks:
             task.cancel()
         for connection in [*self._open.values()]:
             connection.abort()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # each transport has its turn to let go of its socket
 
     def show_token(self, peer: Peer) -> None:
         """Know that a request with the token has come from *peer*."""
@@ -107,42 +121,47 @@ class Connections:
             except OSError:
                 await asyncio.sleep(_NO_DESCRIPTOR_S)
                 continue
-            self._make_room(peer[0])
-            if self._has_room(peer[0]):
-                self._open[peer] = connection = _Connection(
-                    client=peer[0], deadline_s=self._loop.time() + TOKEN_S
-                )
-                connection.task = self._start(self._set_up(connection, accepted, peer))
+            if self._make_room(peer[0]):
+                self._serve(accepted, peer)
             else:
                 accepted.close()
 
-    def _has_room(self, client: object) -> bool:
-        of_client = Counter(connection.client for connection in self._open.values())[client]
-        return len(self._open) < MOST_CONNECTIONS and of_client < MOST_OF_ONE_CLIENT
+    def _serve(self, accepted: socket.socket, peer: Peer) -> None:
+        with suppress(OSError):
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
+        self._open[peer] = connection = _Connection(
+            client=peer[0], accepted=accepted, deadline_s=self._loop.time() + TOKEN_S
+        )
+        connection.task = self._start(self._set_up(connection))
+        connection.task.add_done_callback(partial(self._forget_failed, peer, connection))
 
-    def _make_room(self, client: object) -> None:
-        """If *client* could have no other connection, close one without the token: its own if it has one."""
-        if self._has_room(client):
-            return
-        strangers = [(peer, one) for peer, one in self._open.items() if not one.has_token]
-        own = [(peer, one) for peer, one in strangers if one.client == client]
-        for peer, connection in (own or strangers)[:1]:
+    def _make_room(self, client: object) -> bool:
+        """Whether *client* can have one connection more; one without the token may be closed for it."""
+        own = [(peer, one) for peer, one in self._open.items() if one.client == client]
+        if len(own) < MOST_OF_ONE_CLIENT and len(self._open) < MOST_CONNECTIONS:
+            return True
+        everyone = own if len(own) >= MOST_OF_ONE_CLIENT else [*own, *self._open.items()]
+        stranger = next(((peer, one) for peer, one in everyone if not one.has_token), None)
+        if stranger is not None:
+            peer, connection = stranger
             connection.abort()
             self.lose(peer)
+        return stranger is not None
 
-    async def _set_up(self, connection: _Connection, accepted: socket.socket, peer: Peer) -> None:
-        tls = {} if self._context is None else {"ssl_handshake_timeout": TOKEN_S, "ssl_shutdown_timeout": 1.0}
-        try:
+    async def _set_up(self, connection: _Connection) -> None:
+        limits: dict[str, float] = {}
+        if self._context is not None:
+            limits = {"ssl_handshake_timeout": TOKEN_S, "ssl_shutdown_timeout": 1.0}
+        with suppress(OSError):  # it has gone, or doesn't speak TLS
             connection.transport, _ = await self._loop.connect_accepted_socket(
-                self._make_protocol, accepted, ssl=self._context, **tls
+                self._make_protocol, connection.accepted, ssl=self._context, **limits
             )
-        except (OSError, ssl.SSLError):  # it has gone, or doesn't speak TLS
-            accepted.close()
+
+    def _forget_failed(self, peer: Peer, connection: _Connection, _: object) -> None:
+        """Let go of a connection that came to nothing, perhaps before anything was done for it."""
+        if connection.transport is None:
+            connection.accepted.close()
             self.lose(peer)
-        except asyncio.CancelledError:
-            accepted.close()
-            self.lose(peer)
-            raise
 
     async def _sweep(self) -> None:
         while True:

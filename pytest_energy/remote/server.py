@@ -13,7 +13,7 @@ import logging
 import signal
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -153,6 +153,7 @@ class AgentServer:
         self, listener: socket.socket, context: ssl.SSLContext | None, ended: asyncio.Event
     ) -> None:
         """Serve on *listener* until *ended*."""
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: self._tell_of(context))
         http = _http_server(self._answer_or_refuse, self._lose)
         self._connections = connections = Connections(http, context)
         connections.listen(listener)
@@ -160,7 +161,7 @@ class AgentServer:
             await ended.wait()
         finally:
             listener.close()
-            connections.close()
+            await connections.close()
             await http.shutdown(timeout=_LINGER_S)
 
     def _lose(self, peer: Peer) -> None:
@@ -180,7 +181,7 @@ class AgentServer:
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception as error:  # noqa: BLE001  # Rule 2
-            self._tell_of(error)
+            self._tell_of({"exception": error})
             return _empty(500)
 
     def _refusal(self, request: "web.BaseRequest") -> int | None:
@@ -208,19 +209,40 @@ class AgentServer:
         who, cursor = wire.ask_of(content, "the request")
         return wire.poll_to_json(self._agent.poll(cursor, who))
 
-    def _tell_of(self, error: Exception) -> None:
-        now_s = asyncio.get_running_loop().time()
+    def _tell_of(self, context: Mapping[str, object]) -> None:
+        """Tell people of what failed in a request, or beside them, as asyncio describes it; now and then."""
+        now_s, error = asyncio.get_running_loop().time(), context.get("exception")
         if now_s - self._told_s > _TELL_S:
             self._told_s = now_s
-            self._tell(f"a request failed: {described(error)}")
+            because = described(error) if isinstance(error, BaseException) else context.get("message")
+            self._tell(f"a request failed: {because}")
 
 
-def _http_server(handler: "web_protocol._RequestHandler", lose: Callable[[Peer], None]) -> "web.Server":
+def _http_server(
+    handler: "Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]", lose: Callable[[Peer], None]
+) -> "web.Server":
     """What speaks HTTP on each connection."""
     quiet = logging.getLogger("pytest_energy.agent.http")
     quiet.disabled = True  # a client can't fill a disk
 
+    class Handler(web.RequestHandler):
+        __slots__ = ()
+
+        def handle_error(
+            self,
+            request: "web.BaseRequest",
+            status: int = 500,
+            exc: BaseException | None = None,
+            message: str | None = None,
+        ) -> "web.StreamResponse":
+            """Rule 3; the library's own answer repeats what it was sent."""
+            del request, exc, message
+            return _empty(status)
+
     class Server(web.Server):
+        def __call__(self) -> "RequestHandler":
+            return Handler(self, loop=self._loop, **self._kwargs)
+
         def connection_lost(self, handler: "RequestHandler", exc: BaseException | None = None) -> None:
             lose(_peer_of(handler.transport))
             super().connection_lost(handler, exc)

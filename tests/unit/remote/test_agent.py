@@ -1,66 +1,14 @@
 """The agent's core, over simulated counters on a virtual clock."""
 
-from dataclasses import replace
-
 import pytest
 
 from pytest_energy.errors import SensorError
-from pytest_energy.model import Channel, Machine, Provenance
+from pytest_energy.model import Channel
 from pytest_energy.remote.agent import Agent
-from pytest_energy.remote.protocol import (
-    FIRST_TICKS,
-    FORGET_S,
-    MOST_TICKS,
-    AgentDescription,
-    Cursor,
-    Poll,
-    Who,
-)
+from pytest_energy.remote.protocol import FIRST_TICKS, FORGET_S, MOST_TICKS, Cursor, Poll
 from pytest_energy.sensors.cpu_times import CpuTimes
-from pytest_energy.sensors.protocol import Sensor
-from tests.fakes.meter import Device, NvmlBench, SimulatedCounter, VirtualClock
-
-
-def who(run_id: str = "one") -> Who:
-    return Who(run_id=run_id, host="client", user="ada", pid=7)
-
-
-def description(*sensors: Sensor, agent_id: str = "agent-1") -> AgentDescription:
-    channels = (replace(channel, is_ticked=True) for sensor in sensors for channel in sensor.channels)
-    return AgentDescription(
-        agent_id=agent_id,
-        host="server",
-        version="0.1.0",
-        provenance=Provenance.MEASURED,
-        channels=tuple(channels),
-        statuses=(),
-        machine=Machine(key="fake"),
-    )
-
-
-class AgentBench:
-    """An agent over a GPU's counter that ticks and a processor's that doesn't, of one device."""
-
-    def __init__(self) -> None:
-        self.clock = VirtualClock()
-        self.device = Device(self.clock, quiet_w=100.0)
-        self.gpu = SimulatedCounter(self.device, self.clock)
-        self.cpu = SimulatedCounter(
-            self.device, self.clock, tick_s=1e-3, call_s=(1e-5, 3e-5), name="cpu:package-0", is_ticked=False
-        )
-        self.agent = self.agent_over(self.gpu, self.cpu)
-
-    def agent_over(self, *sensors: Sensor) -> Agent:
-        return Agent(
-            sensors,
-            description(*sensors),
-            clock=self.clock,
-            runner=self.clock,
-            cpu_times=lambda: CpuTimes(self.clock.now_s(), 0.0, 0.0, self.clock.now_s()),
-        )
-
-    def poll(self, cursor: Cursor | None = None, run_id: str = "one") -> Poll:
-        return self.agent.poll(cursor or Cursor(), who(run_id))
+from tests.fakes.agent import AgentBench, description, who
+from tests.fakes.meter import NvmlBench
 
 
 @pytest.fixture
