@@ -28,7 +28,7 @@ class RemoteSensor:
         self._looked_s: dict[str, float] = {}  # the agent's time of the state that was told before
 
     def read_j(self, channel: str) -> float:
-        raise SensorError(f"{channel}: an agent tells ticks alone")
+        raise SensorError(f"{channel}: an agent sends ticks only")
 
     def usage(self) -> Usage:
         host = self._sampler.host

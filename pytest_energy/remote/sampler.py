@@ -242,7 +242,7 @@ class RemoteSampler:
         return next((because for time_s, because in faults if time_s >= since_s), None)
 
     def read(self, channel: str) -> Read:
-        raise SensorError(f"{channel}: {self._name} tells ticks alone")
+        raise SensorError(f"{channel}: {self._name} sends ticks only")
 
     def poll_eagerly(self, channels: Sequence[str]) -> None:
         del channels

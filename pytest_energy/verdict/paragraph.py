@@ -122,8 +122,11 @@ class Subject:
 
     @property
     def more_rounds(self) -> str:
-        """How to have more rounds than there are."""
+        """How to have more rounds than there are; those of an estimate share the error of their process."""
         count = len(self.record.usable_rounds)
+        if self.record.provenance is Provenance.ESTIMATED:
+            counts = '@pytest.mark.energy(basis="counts")'
+            return f"More rounds don't make an estimate more precise. Compare counts: {counts}"
         if count == 1:
             return "Take more rounds: measure the work with energy.measure(...), which repeats it."
         return f"Take more rounds: {self.command(f'--energy-rounds={2 * count}')}"

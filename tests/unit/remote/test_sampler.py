@@ -142,7 +142,7 @@ def test_what_the_meter_says_is_the_agents() -> None:
     assert reading.device_use == {}
     assert reading.usage is not None
     assert reading.usage.cpu_utilisation_share == pytest.approx(0.25, rel=0.01)
-    with pytest.raises(SensorError, match=r"^gpu:0: the agent at http://far:9000 tells ticks alone$"):
+    with pytest.raises(SensorError, match=r"^gpu:0: the agent at http://far:9000 sends ticks only$"):
         bench.remote.sampler.read("gpu:0")
 
 
