@@ -109,6 +109,14 @@ def test_an_answer_is_read_as_it_was_written() -> None:
     assert wire.poll_of(wire.poll_to_json(empty), "agent") == empty
 
 
+def test_what_an_honest_agent_may_answer_is_read() -> None:
+    """Two clocks may differ by less than nothing, and a counter of another package may fall."""
+    host = HostReport(cpu_busy_s=1.0, cpu_total_s=2.0, suspended_s=-1e-6)
+    fallen = (TICKS[0], replace(TICKS[1], joules=0.0))
+    poll = replace(POLL, host=host, channels={"gpu:0": ChannelTicks(ticks=fallen)})
+    assert wire.poll_of(wire.poll_to_json(poll), "agent") == poll
+
+
 @pytest.mark.parametrize("cursor", [POLL.cursor, Cursor(), Cursor(state_since_s=12.5)])
 def test_a_poll_is_read_as_it_was_written(cursor: Cursor) -> None:
     """Bytes and back is the identity."""
@@ -156,9 +164,8 @@ def changed(place: tuple[str | int, ...], value: object) -> bytes:
         (("channels",), {f"gpu:{number}": {} for number in range(257)}),
         (("channels", "gpu:0", "ticks"), [[1.0, 2.0]]),
         (("channels", "gpu:0", "ticks"), [[1.0, 2.0, -0.1, 1.0, 1.0]]),
-        (("channels", "gpu:0", "ticks"), [[1.0, 2.0, 0.1, 1.5, 1.6]]),
+        (("channels", "gpu:0", "ticks"), [[1.0, 2.0, 0.1, 1.6, 1.5]]),
         (("channels", "gpu:0", "ticks"), [[2.0, 2.0, 0.1, 2.0, 2.0], [1.0, 2.0, 0.1, 1.0, 1.0]]),
-        (("channels", "gpu:0", "ticks"), [[1.0, 2.0, 0.1, 1.0, 1.0], [2.0, 1.0, 0.1, 2.0, 2.0]]),
         (("channels", "gpu:0", "ticks"), [[1.0, 1e300, 0.1, 1.0, 1.0]]),
         (("channels", "gpu:0", "ticks"), [[float(n), 0.0, 0.0, float(n), float(n)] for n in range(1025)]),
         (("channels", "gpu:0", "tick_s"), 0.0),
