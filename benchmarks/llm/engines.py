@@ -37,6 +37,8 @@ def made_engine(
             max_batch=llm.max_batch,
             enforce_eager=llm.is_eager,
             skip_tokenizer=not has_text,
+            # NCCL's reduction runs on every host; vLLM's own needs memory that GPUs map from each other.
+            extra={"disable_custom_all_reduce": True} if llm.gpu_count > 1 else None,
         )
     from pytest_energy.serving.engines.transformers_engine import TransformersEngine
 

@@ -16,8 +16,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.llm.keeper import BEGIN_BY_S
+from benchmarks.llm.keeper import MOST_S
 from benchmarks.llm.pooled_table import table
+
+# What multicasts over NVLink can put the GPUs of a shared host out of service.
+NO_MULTICAST = {
+    "VLLM_ALLREDUCE_USE_SYMM_MEM": "0",
+    "NCCL_NVLS_ENABLE": "0",
+    "TORCH_SYMM_MEM_DISABLE_MULTICAST": "1",
+}
 
 
 def measure(options: argparse.Namespace) -> int:
@@ -43,7 +50,7 @@ def _started(
     command = [
         *(sys.executable, "-m", "pytest", str(Path(__file__).parent / "test_pooled.py")),
         *("-p", "benchmarks.llm.keeper", f"--keep-rows={place}.jsonl", f"--of-size={size}"),
-        *(f"--begin-by={options.begin_by}", "--core-part", str(lane), str(lanes)),
+        *(f"--most-s={options.most_s}", "--core-part", str(lane), str(lanes)),
         *(
             "-p",
             "no:cacheprovider",
@@ -55,6 +62,8 @@ def _started(
         *(f"--energy-out={place}.json", f"--tensor-parallel={options.tensor_parallel}", *options.pytest),
     ]
     visible = {"CUDA_VISIBLE_DEVICES": ",".join(cards)} if cards else {}
+    if options.tensor_parallel > 1:
+        visible |= NO_MULTICAST
     _say(f"{name}: {'cards ' + ', '.join(cards) if cards else 'no card'}; log: {place}.log")
     with place.with_name(f"{name}.log").open("wb") as log:
         return subprocess.Popen(  # noqa: S603 (written above)
@@ -82,7 +91,9 @@ def _options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("out", type=Path, help="folder for the rows")
     parser.add_argument("sizes", nargs="+", help="sizes of models, such as 0.5B 8B")
     parser.add_argument("--tensor-parallel", type=int, default=1, help="cards that share each layer")
-    parser.add_argument("--begin-by", type=float, default=BEGIN_BY_S, help="no row begins later, in seconds")
+    parser.add_argument(
+        "--most-s", type=float, default=MOST_S, help="seconds for each model, loading included"
+    )
     options, more = parser.parse_known_args(words)
     options.pytest = more
     return options

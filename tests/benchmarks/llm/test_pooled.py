@@ -178,14 +178,14 @@ def test_pooled(row): pass
 """
 
 
-@pytest.mark.parametrize(("begin_by", "skipped"), [("9", 0), ("-1", 2)])
+@pytest.mark.parametrize(("most_s", "skipped"), [("1e9", 0), ("70", 2)])
 def test_rows_of_one_size_run_and_none_begins_too_late(
-    pytester: pytest.Pytester, begin_by: str, skipped: int
+    pytester: pytest.Pytester, most_s: str, skipped: int
 ) -> None:
     """A size is no part of another's name; what comes too late is skipped, with its reason."""
     pytester.makepyfile(SIZES)
     run = pytester.runpytest_inprocess(
-        *KEEPER, "--keep-rows=rows.jsonl", "--of-size=1B", f"--begin-by={begin_by}", "-rs"
+        *KEEPER, "--keep-rows=rows.jsonl", "--of-size=1B", f"--most-s={most_s}", "-rs"
     )
     run.assert_outcomes(passed=2 - skipped, skipped=skipped, deselected=1)
 
@@ -207,7 +207,7 @@ def test_a_row_is_kept_as_soon_as_it_is_reported(pytester: pytest.Pytester) -> N
         """
     )
     run = pytester.runpytest_inprocess(
-        *KEEPER[:2], "--keep-rows=rows.jsonl", "--of-size=1B", "--energy-baseline=off"
+        *KEEPER[:2], "--keep-rows=rows.jsonl", "--of-size=1B", "--most-s=1e9", "--energy-baseline=off"
     )
     run.assert_outcomes(passed=1, failed=1)
     (line,) = (pytester.path / "rows.jsonl").read_text().splitlines()
