@@ -77,8 +77,8 @@ def spearman(
 
     Source:
         Spearman 1904, American Journal of Psychology 15, 72. Bootstrap: Efron 1979, Annals of Statistics 7,
-        1. Factors: Owen 2007, The pigeonhole bootstrap, Annals of Applied Statistics 1, 386; its intervals
-        are too wide rather than too narrow.
+        1. Factors: Owen 2007, The pigeonhole bootstrap, Annals of Applied Statistics 1, 386. With a handful
+        of labels such an interval is rough.
     """
     if len(x) != len(y):
         raise ValueError(f"{len(x)} values against {len(y)}; each row has one of each")
