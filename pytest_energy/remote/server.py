@@ -14,6 +14,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -38,6 +39,9 @@ else:
 JSON_TYPE = "application/json"
 
 _BACKLOG = 128
+
+# A poll that asks for the state of devices waits for them, and the others don't.
+_THREADS = 4
 
 # Of the first line and of one header; a request of ours has a few hundred bytes.
 _MOST_LINE, _MOST_HEADERS = 2048, 32
@@ -153,7 +157,9 @@ class AgentServer:
         self, listener: socket.socket, context: ssl.SSLContext | None, ended: asyncio.Event
     ) -> None:
         """Serve on *listener* until *ended*."""
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: self._tell_of(context))
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: self._tell_of(context))
+        loop.set_default_executor(ThreadPoolExecutor(_THREADS))
         http = _http_server(self._answer_or_refuse, self._lose)
         self._connections = connections = Connections(http, context)
         connections.listen(listener)

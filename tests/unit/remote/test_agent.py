@@ -1,5 +1,8 @@
 """The agent's core, over simulated counters on a virtual clock."""
 
+import gc
+import tracemalloc
+
 import pytest
 
 from pytest_energy.errors import SensorError
@@ -249,3 +252,55 @@ def test_a_state_is_read_anew_for_who_asks_for_it() -> None:
     assert bench.agent.poll(Cursor(state_since_s=now_s), who("two")).devices["gpu:0"] == report
     later = bench.agent.poll(Cursor(state_since_s=bench.clock.now_s()), who()).devices["gpu:0"]
     assert later.time_s >= now_s + 1.0
+
+
+class TestProcessesOnADevice:
+    """Which processes computed is asked by several runs, and each must know it of its own window."""
+
+    @staticmethod
+    def bench(*samples: tuple[int, int, int]) -> DeviceBench:
+        bench = DeviceBench()
+        bench.nvml.gpu.processes, bench.nvml.gpu.samples = (77, 78), samples
+        bench.clock.sleep_s(1.0)
+        return bench
+
+    @staticmethod
+    def processes(bench: DeviceBench, run_id: str) -> dict[int, float | None]:
+        cursor = Cursor(state_since_s=bench.clock.now_s())
+        report = bench.agent.poll(cursor, who(run_id)).devices["gpu:0"]
+        return {process.pid: process.computed_s for process in report.processes if process.is_reported}
+
+    def test_it_is_known_when_a_process_computed(self) -> None:
+        """It is the time of the look that found it, and stays so for who asks later."""
+        bench = self.bench((5, 77, 90))
+        now_s = bench.clock.now_s()
+        assert self.processes(bench, "one") == {77: now_s, 78: None}
+        bench.clock.sleep_s(1.0)
+        assert self.processes(bench, "two") == {77: now_s, 78: None}
+
+    def test_it_is_known_anew_when_it_computes_again(self) -> None:
+        """The last look that found it counts."""
+        bench = self.bench((5, 77, 90))
+        self.processes(bench, "one")
+        bench.clock.sleep_s(1.0)
+        bench.nvml.gpu.samples += ((9, 78, 10),)
+        assert self.processes(bench, "two")[78] == bench.clock.now_s()
+
+
+def test_memory_is_the_same_after_very_many_reads_and_polls(bench: AgentBench) -> None:
+    """Rings are full after a minute or some; from then on nothing is added."""
+    bench.clock.sleep_s(100.0)
+    cursor = bench.poll().cursor
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(70):
+            bench.clock.sleep_s(1.0)
+            cursor = bench.poll(cursor, run_id=str(number)).cursor
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert bench.cpu.read_count > 8_000
+    assert after - before < 50_000
