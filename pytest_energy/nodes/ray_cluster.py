@@ -10,14 +10,18 @@ import sys
 from concurrent.futures import TimeoutError as TookTooLong
 from typing import Any, Protocol
 
+from pytest_energy.codec import brief
 from pytest_energy.errors import EnergyError, described
 from pytest_energy.lazy_module import LazyModule
-from pytest_energy.nodes.ray_actor import Wanted, our_version
+from pytest_energy.nodes.ray_actor import Wanted
 from pytest_energy.nodes.ray_nodes import RayNode
+from pytest_energy.remote.here import package_version
 from pytest_energy.remote.protocol import AgentLost
 
 ray: Any = LazyModule("ray")  # much of Ray has no types
+placement_groups: Any = LazyModule("ray.util.placement_group")
 scheduling_strategies: Any = LazyModule("ray.util.scheduling_strategies")
+exceptions: Any = LazyModule("ray.exceptions")
 
 START_LIMIT_S = 60.0
 """For an actor to start: Ray takes up to 15 s to see that a node is lost, and some seconds for a process."""
@@ -53,11 +57,19 @@ class RayCluster(Protocol):
         """The nodes that are alive, so far as the cluster knows: a lost one is noticed after about 15 s."""
         ...
 
+    def check_group(self, placement_group: object) -> None:
+        """Refuse what is no placement group.
+
+        Raises:
+            EnergyError: It is none.
+        """
+        ...
+
     def nodes_of(self, placement_group: object) -> tuple[str, ...]:
         """Ids of the nodes of a placement group's bundles.
 
         Raises:
-            EnergyError: It is none, or has no nodes yet.
+            EnergyError: Not each bundle has a node.
         """
         ...
 
@@ -78,21 +90,23 @@ class LiveCluster:
     def nodes(self) -> tuple[RayNode, ...]:
         return tuple(_node(row) for row in ray.nodes() if row["Alive"])
 
+    def check_group(self, placement_group: object) -> None:
+        if not isinstance(placement_group, placement_groups.PlacementGroup):
+            raise EnergyError(f"energy.ray takes a placement group of Ray. Got {brief(placement_group)}.")
+
     def nodes_of(self, placement_group: object) -> tuple[str, ...]:
-        if not isinstance(placement_group, ray.util.placement_group.PlacementGroup):
-            raise EnergyError(f"energy.ray takes a placement group of Ray. Got {placement_group!r}.")
-        table = ray.util.placement_group_table(placement_group)
-        if table.get("state") != "CREATED":
+        table = placement_groups.placement_group_table(placement_group)
+        if (state := table.get("state", "REMOVED")) != "CREATED":
             raise EnergyError(
-                f"the placement group has no nodes: it is {table.get('state', 'removed')}.\n"
-                "Wait for it first: ray.get(placement_group.ready())"
+                f"the placement group is {state}: it has no node for some of its bundles. Wait for them: "
+                "ray.get(placement_group.ready())."
             )
         return tuple(dict.fromkeys(table["bundles_to_node_id"].values()))
 
     def start(self, node: RayNode, wanted: Wanted) -> "LiveActor":
         there = scheduling_strategies.NodeAffinitySchedulingStrategy(node.node_id, soft=False)
         remote = ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(actor_class())
-        handle = remote.options(scheduling_strategy=there).remote(our_version(), _pickled(wanted))
+        handle = remote.options(scheduling_strategy=there).remote(package_version(), _pickled(wanted))
         return LiveActor(handle)
 
 
@@ -169,8 +183,17 @@ def _node(row: dict[str, Any]) -> RayNode:
 def lost_because(error: BaseException) -> str:
     """Why an actor can't be used, of what Ray raised, in one line.
 
-    Ray's texts are long. What an actor's own code raised is in the last line, what Ray says in the first.
+    Ray's texts are long. What an actor's own code raised is in the last line.
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
-    line = lines[-1] if "ray::" in lines[0] else f"{type(error).__name__}: {lines[0]}"
+    if "ray::" in lines[0]:
+        return _short(lines[-1])
+    if isinstance(error, exceptions.ActorDiedError):
+        return "its process has died, or its node"
+    if isinstance(error, exceptions.ActorUnavailableError):
+        return "its process or its node can't be reached"
+    return _short(f"{type(error).__name__}: {lines[0]}")
+
+
+def _short(line: str) -> str:
     return line if len(line) <= _LINE_LENGTH else f"{line[:_LINE_LENGTH]}..."

@@ -87,17 +87,26 @@ class RayMeters:
         """Nodes that are alive; 0 without a cluster."""
         return 0 if self._cluster.connection() is None else len(self._cluster.nodes())
 
+    def check_group(self, placement_group: object) -> None:
+        """Refuse what is no placement group of this cluster.
+
+        Raises:
+            EnergyError: It is none, or Ray isn't connected.
+        """
+        self._notice_connection()
+        self._cluster.check_group(placement_group)
+
     def sources(self, placement_group: object = None) -> dict[str, RaySource]:
         """An agent for each node that a test uses, by the node's name.
 
         Args:
-            placement_group: Whose nodes the test uses; `None`: those of the cluster.
+            placement_group: Whose nodes the test uses; `None`: those of the cluster that count.
 
         Raises:
             EnergyError: Ray is not connected, a node that is asked for is lost, or an agent can't start.
         """
         self._notice_connection()
-        asked = None if placement_group is None else self._cluster.nodes_of(placement_group)
+        asked = None if placement_group is None else self._nodes_of(placement_group)
         while True:
             nodes = self._covered(asked)
             lost = self._start_agents(nodes)
@@ -118,6 +127,15 @@ class RayMeters:
             raise EnergyError("this process is not connected to Ray: call ray.init() before the window opens")
         if connection != self._connection:
             self._connection, self._agents, self._names = connection, {}, NodeNames()
+
+    def _nodes_of(self, placement_group: object) -> tuple[str, ...]:
+        try:
+            return self._cluster.nodes_of(placement_group)
+        except EnergyError as error:
+            lost = self._names.besides(node.node_id for node in self._cluster.nodes())
+            if not lost:
+                raise
+            raise EnergyError(f"{error} Lost since the first test: {', '.join(lost)}.") from error
 
     def _covered(self, asked: Sequence[str] | None) -> tuple[RayNode, ...]:
         nodes = self._cluster.nodes()

@@ -45,6 +45,11 @@ class NodeNames:
         taken = {*self._names.values()}
         return next(free for free in chain((name,), numbered) if free not in taken)
 
+    def besides(self, node_ids: Iterable[str]) -> list[str]:
+        """Names of the nodes that are not among *node_ids*."""
+        others = {*node_ids}
+        return sorted(name for node_id, name in self._names.items() if node_id not in others)
+
     def of(self, node_id: str) -> str:
         """Name of the node *node_id*; of one that was never alive the start of its id."""
         return self._names.get(node_id, node_id[:8])

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+from pytest_energy.nodes.ray_actor import NodePoll
 from pytest_energy.nodes.ray_cluster import RemoteActor
 from pytest_energy.remote.protocol import AgentDescription, AgentLost, Cursor, Poll, Who
 
@@ -19,13 +20,19 @@ class RaySource:
 
     def __init__(self, actor: RemoteActor, description: AgentDescription) -> None:
         self._actor, self._description = actor, description
+        self._own_pids: frozenset[int] = frozenset()
 
     def description(self) -> AgentDescription:
         return self._description
 
     def poll(self, cursor: Cursor, who: Who) -> Poll:
-        poll: Poll = self._actor.ask("poll", cursor, who, limit_s=_POLL_LIMIT_S)
-        return poll
+        answer: NodePoll = self._actor.ask("poll", cursor, who, limit_s=_POLL_LIMIT_S)
+        self._own_pids = answer.own_pids
+        return answer.poll
+
+    def is_kin(self, pid: int) -> bool:
+        """Whether the process *pid* of the node is the cluster's or the test's, at the last poll."""
+        return pid in self._own_pids
 
     def release(self, who: Who) -> None:
         with suppress(AgentLost):

@@ -459,6 +459,24 @@ class Energy(Guarded):
         self._measurement.roles = given.roles(roles)
 
     @called_right
+    def ray(self, placement_group: object, /) -> None:
+        """Measure the nodes of a placement group of Ray, and no other node. Measures nothing by itself.
+
+        Without it a test that is connected to a Ray cluster of several nodes is measured on all that have
+        GPUs, or on all if none has one.
+
+        Args:
+            placement_group: As `ray.util.placement_group` makes it, when it is ready.
+
+        Raises:
+            EnergyError: Ray isn't connected, it is no placement group, or something was measured already.
+        """
+        if not self._measurement.is_off:
+            places = self._measurement.run.ray
+            places.check_group(placement_group)
+            self._measurement.measure_at(partial(places.of, placement_group))
+
+    @called_right
     def record(self, **metrics: float | None) -> None:
         """Keep metrics of your own beside the joules; `accuracy`, a share, also feeds overall_efficiency.
 

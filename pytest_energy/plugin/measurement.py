@@ -92,7 +92,7 @@ class Measurement:
         self._unended: dict[str, None] = {}  # names of outermost windows that were opened, and not closed
         self._is_whole = self._is_ended = False
         self._unmeasured_because: str | None = None
-        self._place = place
+        self._find_place, self._place = run.usual_place, place
         self._own_metrics = Metrics()
         self.roles: Mapping[str, str] = {}
         why_not = why_uncounted(test_id, run.settings, is_confirming=confirming_count is not None)
@@ -120,31 +120,29 @@ class Measurement:
     def _why_unmeasured(self, test_id: str) -> str | None:
         if self._place is None:
             try:
-                place = self.run.usual_place()
+                place = self._find_place()
             except EnergyError as error:  # no other place stands in for it
                 return str(error)
-            self._settle(place)
-        return self.place.meter.why_unmeasured(test_id)
+            self._place = place
+            self.run.gate.look_at(self.test_id, self._mark, place.machine.key)
+        return self._place.meter.why_unmeasured(test_id)
 
     @property
     def place(self) -> Place:
         """Where this test is measured: settled when it is about to be, after its fixtures."""
         return self.run.here if self._place is None else self._place
 
-    def measure_at(self, place: Place) -> None:
-        """Measure this test at *place*.
+    def measure_at(self, find_place: Callable[[], Place]) -> None:
+        """Measure this test where *find_place* says when it is about to be measured.
+
+        A place that can't be had is an `EnergyError` of *find_place*, and leaves the test unmeasured.
 
         Raises:
             EnergyError: Something was measured already.
-            BaselineError: The baseline of that machine can't be read.
         """
         if self._has_begun or self.has_windows or self._open is not None:
             raise EnergyError("a test is measured in one place. Choose it before the first window.")
-        self._settle(place)
-
-    def _settle(self, place: Place) -> None:
-        self._place = place
-        self.run.gate.look_at(self.test_id, self._mark, place.machine.key)
+        self._find_place, self._place = find_place, None
 
     def give_up(self, because: str) -> None:
         """Remember why there are no rounds, unless a reason is known."""

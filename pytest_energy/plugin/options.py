@@ -180,6 +180,13 @@ OPTIONS = (
         "code; auto (default): if they take at most 5 % of the time of the suite",
     ),
     Option(
+        "ray",
+        "auto",
+        "auto|on|off",
+        "measure the nodes of the Ray cluster that the test is connected to; auto (default): if it has more "
+        "than one node",
+    ),
+    Option(
         "estimates",
         "report",
         "report|gate",

@@ -32,14 +32,18 @@ from pytest_energy.meter.synchronize import synchronize
 from pytest_energy.metrics.discriminative import ModelFacts, metrics_of
 from pytest_energy.metrics.evaluation import Metrics, offered
 from pytest_energy.model import Domain, Machine, Provenance, Record, SensorStatus
+from pytest_energy.nodes.ray_actor import Driver, Wanted
+from pytest_energy.nodes.ray_cluster import LiveCluster
+from pytest_energy.nodes.ray_meters import RayMeters
 from pytest_energy.plugin.attempts import Attempts
 from pytest_energy.plugin.gate import Conclusion, Gate
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.place import Place
 from pytest_energy.plugin.processes import worker_count
 from pytest_energy.plugin.progress import progress_of
+from pytest_energy.plugin.ray_places import RayPlaces
 from pytest_energy.plugin.rounds import MOST_ROUND_COUNT, RoundScheduler
-from pytest_energy.plugin.settings import Settings
+from pytest_energy.plugin.settings import RayMode, Settings
 from pytest_energy.plugin.stash import RUN, YARDSTICK
 from pytest_energy.prediction import Calibration, with_predictions
 from pytest_energy.prediction.calibration_file import load_all
@@ -153,8 +157,36 @@ class EnergyRun:
         return Place(meter=self.meter, machine=self.machine)
 
     def usual_place(self) -> Place:
-        """Where a test is measured that names no place."""
-        return self.here
+        """Where a test is measured that names no place.
+
+        Raises:
+            EnergyError: It is a Ray cluster of which a node can't be measured.
+        """
+        return self.ray.of() if self._measures_ray else self.here
+
+    @property
+    def _measures_ray(self) -> bool:
+        mode = self.settings.ray_mode
+        if self._replay is not None or mode is RayMode.OFF:
+            return False
+        return mode is RayMode.ON or self.ray.has_several_nodes
+
+    @cached_property
+    def ray(self) -> RayPlaces:
+        """The nodes of the cluster that a test is connected to."""
+        wanted = Wanted(
+            names=self.settings.sensor_names,
+            cpu_tdp_w=self.settings.cpu_tdp_w,
+            openers=self._offered_sensors,
+            driver=Driver.this_process(),
+        )
+        return RayPlaces(
+            RayMeters(LiveCluster(), wanted),
+            clock=self.clock,
+            synchronize=self._synchronize,
+            machine=self.machine,
+            status=progress_of(self.config).status,
+        )
 
     @cached_property
     def _system(self) -> System:
@@ -357,10 +389,14 @@ class EnergyRun:
         """Leave the process to other tests, until the next energy test."""
         if self._started_meter is not None:
             self._started_meter.pause()
+        if "ray" in vars(self):
+            self.ray.pause()
 
     def close(self) -> None:
         if self._started_meter is not None:
             self._started_meter.close()
+        if "ray" in vars(self):
+            self.ray.close()
         if "sensors" in vars(self):
             for failure in close_all(self.sensors.sensors):
                 sys.stderr.write(printable_lines(f"energy: {failure}") + "\n")

@@ -35,6 +35,14 @@ class YardstickMode(StrEnum):
     OFF = "off"
 
 
+class RayMode(StrEnum):
+    """Whether a test that is connected to a Ray cluster is measured on its nodes."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The options of one run, understood.
@@ -67,6 +75,7 @@ class Settings:
     max_time_s: float
     is_strict: bool
     yardstick_mode: YardstickMode
+    ray_mode: RayMode
     gates_estimates: bool
     measures_benchmarks: bool
     measures_operators: bool
@@ -106,6 +115,7 @@ class Settings:
             max_time_s=values["max-time"].quantity(quantities.time),
             is_strict=values["strict"].boolean(),
             yardstick_mode=YardstickMode(values["yardstick"].choice(tuple(YardstickMode))),
+            ray_mode=RayMode(values["ray"].choice(tuple(RayMode))),
             gates_estimates=values["estimates"].choice(("report", "gate")) == "gate",
             measures_benchmarks=values["benchmark"].boolean(),
             measures_operators=values["operators"].boolean(),

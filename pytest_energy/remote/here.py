@@ -78,23 +78,25 @@ def description_of(found: SensorSet) -> AgentDescription:
     return AgentDescription(
         agent_id=uuid4().hex,
         host=socket.gethostname(),
-        version=_version(),
+        version=package_version(),
         provenance=provenance,
         channels=tuple(replace(channel, is_ticked=True) for channel in channels),
         statuses=found.statuses,
         machine=fingerprint(facts, names, provenance, folder=_NO_CHECKOUT),
-        boot_id=_boot_id(),
+        boot_id=boot_id(),
     )
 
 
-def _version() -> str:
+def package_version() -> str:
+    """Version of this package here."""
     try:
         return version("pytest-energy")
     except PackageNotFoundError:  # a copy of the source that is on the path
         return "not installed"
 
 
-def _boot_id() -> str | None:
+def boot_id() -> str | None:
+    """What the kernel names its start: see `AgentDescription`."""
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip() or None
     except (OSError, ValueError):

@@ -1,6 +1,6 @@
 """The machine of an agent, as a meter here asks for it: its devices, its processor, its processes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.clock import Clock
@@ -81,8 +81,8 @@ def _has_computed(process: DeviceProcess, since_s: float) -> bool | None:
 class RemoteSystem:
     """What an agent tells of its machine's processor, and which processes there are the server's."""
 
-    def __init__(self, sampler: RemoteSampler) -> None:
-        self._sampler = sampler
+    def __init__(self, sampler: RemoteSampler, is_kin: Callable[[int], bool] | None = None) -> None:
+        self._sampler, self._is_kin = sampler, is_kin
         self._servers: set[int] = set()
 
     def cpu_times_s(self) -> tuple[float, float]:
@@ -97,7 +97,7 @@ class RemoteSystem:
         return None
 
     def is_kin(self, pid: int) -> bool | None:
-        return pid in self._servers
+        return pid in self._servers or (self._is_kin is not None and self._is_kin(pid))
 
     def adopt(self, pids: Iterable[int]) -> None:
         self._servers.update(pids)

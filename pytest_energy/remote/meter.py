@@ -5,6 +5,7 @@ import os
 import random
 import secrets
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pytest_energy.errors import NotMeasurable, printable
@@ -31,6 +32,15 @@ class RemoteMeter:
         self.source.close()
 
 
+def _go_on() -> None:
+    """Wait for nothing: work here is no work there."""
+
+
+def _none_of_them() -> tuple[int, ...]:
+    """GPUs of the agent that torch uses in this process."""
+    return ()
+
+
 def remote_meter(
     source: AgentSource,
     *,
@@ -39,6 +49,8 @@ def remote_meter(
     clock: Clock,
     runner: Runner | None = None,
     rng: random.Random | None = None,
+    synchronize: Callable[[], None] = _go_on,
+    is_kin: Callable[[int], bool] | None = None,
 ) -> RemoteMeter:
     """A meter over the agent that *source* reaches, which is asked for what it is.
 
@@ -49,6 +61,8 @@ def remote_meter(
         clock: Of this machine.
         runner: What polls; a thread by default.
         rng: For the delays before windows.
+        synchronize: Waits for work that this process has started, if some of it is the agent's machine's.
+        is_kin: Which processes of the agent's machine are this run's, besides those that are adopted.
 
     Raises:
         AgentLost: The agent can't be reached.
@@ -67,9 +81,9 @@ def remote_meter(
         [RemoteSensor(description, sampler, clock)],
         description.statuses,
         clock=clock,
-        synchronize=_go_on,
+        synchronize=synchronize,
         rng=rng or random.Random(),  # noqa: S311  # a delay that breaks lockstep, not a secret
-        system=RemoteSystem(sampler),
+        system=RemoteSystem(sampler, is_kin),
         source=sampler,
         gpus_in_use=_none_of_them,
     )
@@ -85,12 +99,3 @@ def this_run(session: str = "") -> Who:
     return Who(
         run_id=secrets.token_hex(8), host=socket.gethostname(), user=user, pid=os.getpid(), session=session
     )
-
-
-def _go_on() -> None:
-    """Wait for nothing: work here is no work there."""
-
-
-def _none_of_them() -> tuple[int, ...]:
-    """GPUs of the agent that torch uses in this process."""
-    return ()

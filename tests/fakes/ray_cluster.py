@@ -81,9 +81,13 @@ class FakeCluster:
     def nodes(self) -> tuple[RayNode, ...]:
         return tuple(self.alive.values())
 
-    def nodes_of(self, placement_group: object) -> tuple[str, ...]:
+    def check_group(self, placement_group: object) -> None:
         if placement_group not in self.groups:
             raise EnergyError("no placement group")
+
+    def nodes_of(self, placement_group: object) -> tuple[str, ...]:
+        if not {*self.groups[placement_group]} <= self.alive.keys():
+            raise EnergyError("the placement group is RESCHEDULING.")
         return self.groups[placement_group]
 
     def start(self, node: RayNode, wanted: Wanted) -> FakeActor:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("pynvml", "numpy", "scipy", "pandas", "torch", "psutil", "filelock", "tabulate", "wcwidth")
+HEAVY = ("pynvml", "numpy", "scipy", "pandas", "torch", "ray", "psutil", "filelock", "tabulate", "wcwidth")
 LIGHT = {"plugin", "errors", "units", "quantities", "spelling", "lazy_module", "machine_time", "masking"}
 
 # The parts of what the plugin adds to a start, each as the shortest of many in one process: its import, and

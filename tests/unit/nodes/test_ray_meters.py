@@ -85,6 +85,8 @@ class TestSources:
         cluster.lose("id-1")
         with pytest.raises(EnergyError, match="node beta is lost"):
             meters.sources("group")
+        with pytest.raises(EnergyError, match=r"RESCHEDULING\. Lost since the first test: beta\."):
+            meters.sources("group")  # Ray has noticed by now
 
     def test_an_agent_that_died_alone_is_followed_by_another(self) -> None:
         """The node is alive; its new agent has another id, so that no window reaches over both."""
