@@ -51,6 +51,9 @@ MOST_HIT_RATE_CHANGE = 0.01  # of all prompt tokens: more is other work
 MEAN_LENGTH = "average_output_token_length"
 """The metric that says how long answers were, which a load may leave open."""
 
+STOP = "stop"
+"""The fact of a load that says what ends its answers; without it they have a fixed length."""
+
 MOST_LENGTH_CHANGE = 0.01  # of the mean: shorter answers would pass as saved joules
 
 # A network file system may hang, and a commit's name is not worth a longer wait.
@@ -128,6 +131,11 @@ def check_comparable(old: Record, new: Record, *, besides: Collection[str] = ())
 def _mean_length(record: Record) -> float | None:
     """Tokens of an answer, in the mean of those that the record's joules are of."""
     return record.output_tokens / record.samples if record.output_tokens and record.samples else None
+
+
+def free_length(record: Record) -> float | None:
+    """The mean length of its answers, where the load left that open: what else is known doesn't fix it."""
+    return _mean_length(record) if STOP in record.workload else None
 
 
 def differences(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, tuple[str, str]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pytest_energy.baselines.machine import comparable_facts
+from pytest_energy.baselines.machine import comparable_facts, free_length
 from pytest_energy.baselines.schema import moment_of
 from pytest_energy.codec import LEAST_NUMBER
 from pytest_energy.errors import NotMeasurable
@@ -34,6 +34,7 @@ class Point:
         verdict: `None` for a session of a baseline, which was accepted.
         reason: The verdict in words, cut where it is long.
         outcome: Of the test, in pytest's words: a verdict that fails it is among the reasons to fail.
+        free_length: Tokens of an answer in the mean, where the load left that open.
         is_per_sample: It was judged by joules per sample.
         source: The file that it was read from.
     """
@@ -51,6 +52,7 @@ class Point:
     verdict: Verdict | None = None
     reason: str = ""
     outcome: str = "passed"
+    free_length: float | None = None
     is_per_sample: bool = False
     is_saturated: bool = False
     source: str = ""
@@ -97,6 +99,7 @@ def point_of(record: Record, source: str, judgement: Judgement | None = None) ->
         samples=record.samples,
         absent_because=(record.absent_because or "")[:_MOST_REASON],
         facts=tuple(sorted(comparable_facts(record).items())),
+        free_length=free_length(record),
         is_saturated=record.saturated_because is not None,
         source=source,
     )

@@ -2,15 +2,18 @@
 
 Rule 1: a series is of one test on one machine key, of one provenance, in one unit, with equal facts: what may
     not be compared is never on one line.
-Rule 2: a point without joules can't say what it would have been comparable with: it is in the series that its
+Rule 2: where the length of answers is free, points are of one series if their mean lengths are within 1 % of
+    the first one's: shorter answers are no lower level.
+Rule 3: a point without joules can't say what it would have been comparable with: it is in the series that its
     test has on its machine at that place.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from pytest_energy.baselines.machine import MEAN_LENGTH, MOST_LENGTH_CHANGE
 from pytest_energy.history.commits import Commits
 from pytest_energy.history.points import Point
 from pytest_energy.model import Provenance
@@ -72,7 +75,7 @@ _Key = tuple[str, str, Provenance, Unit, tuple[tuple[str, str], ...]]
 
 def series_of(points: Iterable[Point], commits: Commits) -> tuple[Series, ...]:
     """The series that *points* make, in the order in which each begins."""
-    listed = commits.ordered(points)
+    listed = list(_with_lengths(commits.ordered(points)))
     per_sample = {point.test_id for point in listed if point.is_per_sample}
     keys = _keys(listed, per_sample)
     groups: dict[_Key, list[Point]] = {}
@@ -81,8 +84,24 @@ def series_of(points: Iterable[Point], commits: Commits) -> tuple[Series, ...]:
     return _told_apart([_series(key, members, commits) for key, members in groups.items()], list(groups))
 
 
+def _with_lengths(points: Iterable[Point]) -> Iterator[Point]:
+    """*points*, with a free length among the facts: that of the first point whose length is near (rule 2)."""
+    lengths: dict[tuple[str, str], list[float]] = {}
+    for point in points:
+        own = point.free_length
+        if own is None:
+            yield point
+            continue
+        known = lengths.setdefault((point.test_id, point.machine.key), [])
+        near = next((length for length in known if abs(own / length - 1) <= MOST_LENGTH_CHANGE), None)
+        if near is None:
+            known.append(own)
+        fact = (MEAN_LENGTH, f"{own if near is None else near:.4g} tokens")
+        yield replace(point, facts=tuple(sorted((*point.facts, fact))))
+
+
 def _keys(points: Sequence[Point], per_sample: set[str]) -> list[_Key]:
-    """The series of each of *points*: rule 2 for those without joules."""
+    """The series of each of *points*: rule 3 for those without joules."""
     own = [None if point.energy_j is None else _key(point, per_sample) for point in points]
     nearest: dict[tuple[str, str], _Key] = {}
     # The first series of a test takes what is before it too: filled from behind, then from the front.

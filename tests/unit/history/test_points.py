@@ -85,3 +85,10 @@ def test_a_run_and_its_baseline_are_one_point() -> None:
     assert once([judged, accepted]) == once([accepted, judged]) == [judged]
     other = replace(accepted, machine=replace(accepted.machine, key="another"))
     assert len(once([judged, other])) == 2
+
+
+@pytest.mark.parametrize(("workload", "length"), [({"stop": "end of sequence"}, 12.5), ({}, None)])
+def test_a_length_is_kept_where_the_load_left_it_open(workload: dict[str, str], length: float | None) -> None:
+    """That of a fixed one is in the facts."""
+    free = replace(record(samples=4), output_tokens=50, workload=workload)
+    assert point_of(free, "run.json").free_length == length

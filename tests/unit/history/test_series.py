@@ -83,3 +83,18 @@ def test_a_commit_aside_is_shown_and_not_used() -> None:
     (one,) = series_of(runs([100.0, 150.0, 100.0]), commits(3, aside=[1]))
     assert [mark.value for mark in one.used] == [100.0, 100.0]
     assert "HEAD" in one.marks[1].why_unused
+
+
+def test_shorter_answers_are_a_series_of_their_own() -> None:
+    """Mean lengths within 1 % of the first one are the same work; a length that comes back joins its own."""
+    lengths = (128.0, 127.0, 129.2, 120.0, 128.5)
+    listed = [replace(point(number=place), free_length=length) for place, length in enumerate(lengths)]
+    found = series(*listed)
+    assert [[mark.point.free_length for mark in one.marks] for one in found] == [
+        [128.0, 127.0, 129.2, 128.5],
+        [120.0],
+    ]
+    assert [one.differs for one in found] == [
+        (("average_output_token_length", "128 tokens"),),
+        (("average_output_token_length", "120 tokens"),),
+    ]
