@@ -183,6 +183,7 @@ class LoadWork:
         slo: Limits of latency, for the goodput, and the share of answers that must keep them.
         loop_factory: Makes the event loop of each load; see `serve`.
         loads: Those so far, warm-up included.
+        part: Which part of a load counts, in seconds since its start; `None`: all of it.
     """
 
     plan: LoadPlan
@@ -191,7 +192,7 @@ class LoadWork:
     slo: Slo | None = None
     loop_factory: Callable[[], AbstractEventLoop] | None = None
     loads: list[LoadResult] = field(default_factory=list)
-    _part: tuple[float, float] | None = None
+    part: tuple[float, float] | None = None
     _whole_because: str = "no warm-up load determined which part is steady"
     _observed: list[Observed | Absent] = field(default_factory=list)
     _fit: tuple[tuple[int, int], PhaseFit | Absent] | None = None
@@ -265,7 +266,7 @@ class LoadWork:
             EngineError: The engine failed.
         """
         prompts, lengths = self._next or self._first_requests
-        milestones = () if window is None or self._part is None else _steady_phase(window, *self._part)
+        milestones = () if window is None or self.part is None else _steady_phase(window, *self.part)
         load = serve(
             self.plan.engine,
             prompts,
@@ -293,14 +294,13 @@ class LoadWork:
         facts = self.plan.engine.facts
         if facts.note is not None:
             reading = replace(reading, quality=(*reading.quality, facts.note))
-        if facts.channels:
-            reading = _of_channels(reading, facts.channels)
+        reading = _of_channels(reading, facts.channels) if facts.channels else reading
         counted = self._counted(reading)
-        seen = observed(reading, self.loads[-1], self._part, counted)
+        seen = observed(reading, self.loads[-1], self.part, counted)
         self._observed.append(seen)
-        if isinstance(seen, Absent) or not (seen.has_steps and self._comes_at_a_rate):
-            return counted
-        return replace(counted, step_count=step_count_of(seen))
+        if isinstance(seen, Observed) and seen.has_steps and self._comes_at_a_rate:
+            counted = replace(counted, step_count=step_count_of(seen))
+        return counted
 
     @property
     def _comes_at_a_rate(self) -> bool:
@@ -327,11 +327,11 @@ class LoadWork:
         if self.plan.stop is not None and not self._has_ended_answers(load):
             note = f"no answer ended before its limit: nothing was generated that ends one ({self.plan.stop})"
             reading = replace(reading, quality=(*reading.quality, note))
-        if self._part is None:
+        if self.part is None:
             note = f"the whole load counts, its start and its tail included: {self._whole_because}"
             reading = replace(reading, quality=(*reading.quality, note))
             return reading if self.plan.stop is None else _whole_at_length_of(reading, load, first)
-        return _scaled(reading, load, self._part, None if self.plan.stop is None else first)
+        return _scaled(reading, load, self.part, None if self.plan.stop is None else first)
 
     def _has_ended_answers(self, load: LoadResult) -> bool:
         return load.output_tokens < sum(self._first_requests[1])
@@ -349,7 +349,7 @@ class LoadWork:
         prompts, output_tokens = self._first_requests
         facts = self.plan.engine.facts
         versions = {f"{name} (engine)": version for name, version in facts.versions.items()}
-        counted = "whole load" if self._part is None else PART
+        counted = "whole load" if self.part is None else PART
         return WorkDescription(
             samples=len(prompts),
             output_tokens=self._output_tokens,
@@ -392,7 +392,7 @@ class LoadWork:
         if isinstance(part, Absent):
             self._whole_because = part.because
         else:
-            self._part = part
+            self.part = part
 
 
 def _of_channels(reading: Reading, names: Collection[str]) -> Reading:
