@@ -23,6 +23,13 @@ def gpus_in_use() -> tuple[int, ...]:
     return _used(open_cuda())
 
 
+def gpu_uuids_in_use() -> tuple[str, ...]:
+    """The same GPUs by their UUID, those without one left out."""
+    cuda = open_cuda()
+    uuids = [getattr(cuda.get_device_properties(index), "uuid", None) for index in _used(cuda)]
+    return tuple(str(uuid) for uuid in uuids if uuid is not None)
+
+
 def open_cuda() -> Any:
     """`torch.cuda` where torch is imported and has opened a device, else `None`."""
     torch = sys.modules.get("torch")

@@ -135,6 +135,7 @@ class Energy(Guarded):
         Raises:
             EnergyError: A window is open, or rounds were measured already.
         """
+        self._measurement.refuse_ranks("energy.operators")
         check_function(work, "operators")
         call, samples = partial(work, *args, **kwargs), sample_count(samples)
         self._measurement.measure(CallWork(call=call, samples=samples))
@@ -222,6 +223,7 @@ class Energy(Guarded):
         Raises:
             EnergyError: The engine failed, the arguments make no load, or rounds were measured already.
         """
+        self._measurement.refuse_ranks("energy.requests")
         plan = LoadPlan(
             engine=engine,
             prompts=prompts,
@@ -294,6 +296,7 @@ class Energy(Guarded):
         Raises:
             EnergyError: An engine failed, the arguments make no load, or rounds were measured already.
         """
+        self._measurement.refuse_ranks("energy.compare")
         names = names_of(engines)
         schedule = Schedule(rate=rate, burstiness=burstiness, concurrency=concurrency, seed=seed)
         first, second = (
@@ -373,6 +376,7 @@ class Energy(Guarded):
             EnergyError: A window is open, rounds were measured already, or the forward pass fails.
             NotMeasurable: The inputs of all layers together don't fit in memory.
         """
+        self._measurement.refuse_ranks("energy.layers")
         self._measurement.refuse_inside_window(
             "energy.layers opens windows of its own and can't be called inside one"
         )
@@ -430,6 +434,7 @@ class Energy(Guarded):
             EnergyError: It could not be started, failed, or took longer than *timeout_s*; or rounds were
                 measured already.
         """
+        self._measurement.refuse_ranks("energy.command")
         words, variables = Hidden(args), Hidden(env or {})
         args, env = COVER, None  # what a traceback shows of them
         work = CommandWork(

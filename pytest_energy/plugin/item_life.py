@@ -18,6 +18,7 @@ from pytest_energy.plugin.fixture import Energy
 from pytest_energy.plugin.mark import EnergyMark, id_of, is_energy_test
 from pytest_energy.plugin.measurement import Measurement
 from pytest_energy.plugin.mistakes import UNUSED
+from pytest_energy.plugin.ranks import LATE
 from pytest_energy.plugin.reports import (
     failure_text,
     forget_judgement,
@@ -47,10 +48,18 @@ R = TypeVar("R")
 
 def prepare(item: pytest.Item) -> None:
     """Start what measures; a benchmark has no fixture of ours that would make its measurement."""
-    run_of(item.config).meter.start()  # now, rather than with the first window
-    yardstick_of(item.config).take()
+    run = run_of(item.config)
+    if run.leading is None:
+        _get_ready(item)
+    else:
+        run.leading.begin(item, partial(_get_ready, item))
     if item.stash.get(IS_BENCHMARK, False):
         measurement_of(item)
+
+
+def _get_ready(item: pytest.Item) -> None:
+    run_of(item.config).meter.start()  # now, rather than with the first window
+    yardstick_of(item.config).take()
 
 
 def measurement_of(item: pytest.Item) -> Measurement:
@@ -71,6 +80,8 @@ def energy_of(item: pytest.Item) -> Energy:
     """The value of the fixture for *item*, which may ask for it while it runs."""
     if not is_energy_test(item):
         run = run_of(item.config)
+        if run.leading is not None or run.following is not None:
+            raise EnergyError(LATE)
         if not run.settings.is_off:
             run.load_baselines({id_of(item): EnergyMark.of(item)})
     return Energy(item.stash.get(MEASUREMENT, None) or measurement_of(item))

@@ -4,6 +4,7 @@ Rule 1: nothing of it is imported before an option is set or an energy test has 
 are ordinary ones.
 """
 
+import os
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,17 @@ def configure(config: pytest.Config) -> None:
             _warn_of_former_names(config)
         except (EnergyError, EnergyWarning) as error:
             raise pytest.UsageError(str(error)) from error
-    role, name = (Worker, "energy-worker") if is_worker(config) else (Controller, "energy-controller")
-    config.pluginmanager.register(role(config), name)
+    if is_worker(config):
+        config.pluginmanager.register(Worker(config), "energy-worker")
+    elif _is_follower():
+        config.pluginmanager.register(imports.ranks.Following(config), "energy-follower")
+    else:
+        config.pluginmanager.register(Controller(config), "energy-controller")
+
+
+def _is_follower() -> bool:
+    """Whether torchrun has started this process, and not as the first of its ranks."""
+    return "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK", "0") != "0"
 
 
 def _check_options(config: pytest.Config) -> None:
@@ -74,9 +84,12 @@ def check_items(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
             warn_of_former_names(item)
         run = _run(config)
         if not (run.settings.is_off or config.getoption("collectonly")):
-            imports.progress.progress_of(config).expect(marks)
-            run.load_baselines(marks)
             imports.termination.write_before_sigterm(config)
+            if not is_worker(config):
+                imports.ranks.join(config, run, energy_items)
+            imports.progress.progress_of(config).expect(marks)
+            if run.following is None:
+                run.load_baselines(marks)
     except (EnergyError, EnergyWarning, OSError) as error:  # OSError: the machine's facts can't be read
         if not is_worker(config):
             raise pytest.UsageError(str(error)) from error

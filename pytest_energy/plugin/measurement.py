@@ -23,6 +23,7 @@ from pytest_energy.meter.scope import limited, scoped
 from pytest_energy.metrics.discriminative import ModelFacts
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Provenance, Reading, Record
+from pytest_energy.nodes.lockstep import DoneWord, SkipWord
 from pytest_energy.plugin import given
 from pytest_energy.plugin.counting import Counter, why_uncounted
 from pytest_energy.plugin.mark import EnergyMark
@@ -94,6 +95,7 @@ class Measurement:
         self._unmeasured_because: str | None = None
         self._find_place, self._place = run.usual_place, place
         self._own_metrics = Metrics()
+        self._leading = None if is_yardstick(test_id) else run.leading  # its loads are rank 0's alone
         self.roles: Mapping[str, str] = {}
         why_not = why_uncounted(test_id, run.settings, is_confirming=confirming_count is not None)
         owned = partial(run.held_to_count, mark.domains)
@@ -148,6 +150,18 @@ class Measurement:
         """Remember why there are no rounds, unless a reason is known."""
         self._unmeasured_because = self._unmeasured_because or because
 
+    def refuse_ranks(self, method: str) -> None:
+        """Stop what one process alone can do.
+
+        Raises:
+            EnergyError: torchrun has started several.
+        """
+        if self.run.leading is not None or self.run.following is not None:
+            raise EnergyError(
+                f"{method} measures in one process, and torchrun has started several.\n"
+                "Measure a function that all ranks call: energy.measure(work)."
+            )
+
     def refuse_inside_window(self, because: str) -> None:
         """Stop what would be measured itself.
 
@@ -185,21 +199,33 @@ class Measurement:
                 "measured function,\nand other work in another test."
             )
         self._has_begun, self._work = True, work
+        if self.run.following is not None:
+            return self.run.following.measure(work)
+        result = self._measured_or_called(work, time_share, unmeasured_because)
+        if self._leading is not None:
+            self._leading.say(DoneWord())
+        return result
+
+    def _measured_or_called(self, work: Work[R], time_share: float, unmeasured_because: str | None) -> R:
         if self.can_measure(unmeasured_because or self.run.why_counted_alone(self._mark)):
             scheduler = self.run.scheduler or Sequential(self._more_rounds)
             self._measured = rounds = self._take_rounds(work, self.test_id, time_share, scheduler)
             self.count(work, fmean(reading.duration_s for reading in rounds.rounds))
             return rounds.result
         work.prepare()
+        call = partial(work.run, 0, None)
         began_s = self.run.clock.now_s()
-        result = work.run(0, None)
+        result = call() if self._leading is None else self._leading.announced(call)()
         self.count(work, self.run.clock.now_s() - began_s)
         return result
 
     def count(self, work: Work[object], call_s: float | None = None) -> None:
         """Count what one more call of *work*, of *call_s* seconds, does, whether it was measured or not."""
         self._counter.call_s = call_s
-        self._counter.count(work)
+        if self._leading is None:
+            self._counter.count(work)
+        else:
+            self._leading.count(partial(self._counter.count, work))
 
     def _owned(self) -> AbstractContextManager[None]:
         place = self.place
@@ -253,14 +279,17 @@ class Measurement:
                 plan=self._plan(work, test_id, time_share),
                 clock=self.run.clock,
                 progress=show,
+                announce=_silently if self._leading is None else self._leading.say_round,
                 active=self.run.gate.active_joules,
             )
-            return scheduler.schedule(loop, self._owned)
+            if self._leading is None:
+                return scheduler.schedule(loop, self._owned)
+            return self._leading.schedule(scheduler, loop, self._owned, self.place.meter.provenance)
 
     def _in_window(self, calls: Callable[[], R], work: Work[R], test_id: str) -> tuple[R, Reading]:
         """One round: what the last of *calls* returned, and what all of them used."""
         work.prepare()
-        self._open = opened = self.place.meter.open(test_id, domains=self._mark.domains)
+        self._open = opened = self._opened(test_id)
         try:
             result, reading = calls(), opened.close()
         finally:
@@ -278,6 +307,13 @@ class Measurement:
     def like_own(self, readings: Sequence[Reading]) -> tuple[Reading, ...]:
         """*readings* of work beside the test's, with the joules of the test's channels alone."""
         return limited(readings, self._own_channels)
+
+    def _opened(self, test_id: str) -> OpenWindow:
+        """A window that is open, on all ranks where there are several."""
+        if self._leading is not None:
+            self._leading.meet()
+        opened = self.place.meter.open(test_id, domains=self._mark.domains)
+        return opened if self._leading is None else self._leading.led(opened, self.place.meter.provenance)
 
     def _plan(self, work: Work[object], test_id: str, time_share: float) -> RoundPlan:
         settings, mark = self.run.settings, self._mark
@@ -320,6 +356,10 @@ class Measurement:
         if self._counter.is_counting:
             yield window
             return
+        if self.run.following is not None:
+            with self.run.following.window():
+                yield window
+            return
         with self._opening:
             phase = None if self._open is None else self._open.phase(name, samples=samples)
             opened = self._outermost(name) if phase is None else None
@@ -347,13 +387,17 @@ class Measurement:
                 f"the window {brief(name)} is outside the function that energy.measure has measured.\n"
                 "Open it inside that function."
             )
-        if self._has_begun or not self.can_measure():
+        if self._has_begun:
+            return None
+        if not self.can_measure():
+            if self._leading is not None:
+                self._leading.say(SkipWord())
             return None
         self._unended[name] = None
         try:
             self._held.enter_context(self._owned())
             progress_of(self.run.config).show(self.test_id, f"measuring {printable(name)}")
-            self._open = self.place.meter.open(self.test_id, domains=self._mark.domains)
+            self._open = self._opened(self.test_id)
         except BaseException:
             self._held.close()
             raise
@@ -383,7 +427,8 @@ class Measurement:
     @property
     def takes_parts(self) -> bool:
         """Whether parts are worth their time: not in rounds that confirm, nor in turns with a revision."""
-        return not self.is_off and self._confirming_count is None and self.run.scheduler is None
+        is_alone = self.run.scheduler is None and self.run.leading is None
+        return not self.is_off and self._confirming_count is None and is_alone
 
     @property
     def part_time_s(self) -> float | None:
@@ -511,5 +556,10 @@ class Measurement:
         if not rounds:
             return {}
         measured = {name for reading in rounds for name in reading.channels}
-        roles = {**self.place.meter.roles(), **self.roles}
+        ranks = {} if self._leading is None else self._leading.roles()
+        roles = {**self.place.meter.roles(), **ranks, **self.roles}
         return {name: role for name, role in sorted(roles.items()) if name in measured}
+
+
+def _silently(_: int) -> None:
+    """Nobody else takes rounds with this process."""

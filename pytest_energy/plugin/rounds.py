@@ -25,6 +25,7 @@ from pytest_energy.units import to_text
 from pytest_energy.verdict.policy import RoundsWanted
 
 T = TypeVar("T")
+U = TypeVar("U")
 T_co = TypeVar("T_co", covariant=True)
 
 LEAST_ROUND_COUNT = 5  # below it the spread of the rounds is hardly known
@@ -124,6 +125,7 @@ class RoundLoop(Generic[T]):
         measured: Runs one round inside a window.
         clock: For the time caps.
         progress: Told of each round, outside the windows.
+        announce: Told how many calls come next, before each round.
         active: Active joules of rounds, those above ready power; none if they are unknown. They are
             to be known as well as all joules are.
 
@@ -141,9 +143,10 @@ class RoundLoop(Generic[T]):
         plan: RoundPlan,
         clock: Clock,
         progress: Callable[[str], None],
+        announce: Callable[[int], None] = lambda _: None,
         active: ActiveJoules = lambda _: (),
     ) -> None:
-        self._active = active
+        self._announce, self._active = announce, active
         self._work, self._measured, self.plan, self._clock = work, measured, plan, clock
         self._progress = progress
         self._began_s = self._started_s = clock.now_s()  # of the loop, and of the batch
@@ -159,6 +162,7 @@ class RoundLoop(Generic[T]):
 
     def take_one(self) -> tuple[T, Reading]:
         """Take one round, be it void or not; the caller keeps it in `rounds`."""
+        self._announce(self.call_count)
         result, reading = self._measured(self._calls)
         return result, beside(reading, self.rounds).for_one_of(self.call_count)
 
@@ -252,7 +256,7 @@ class RoundLoop(Generic[T]):
             if not wants_more():
                 return self.to_measured(self.rounds, result)
 
-    def to_measured(self, rounds: Iterable[Reading], result: T) -> MeasuredRounds[T]:
+    def to_measured(self, rounds: Iterable[Reading], result: U) -> MeasuredRounds[U]:
         """*rounds* so far, the last of which returned *result*."""
         return MeasuredRounds(rounds=tuple(rounds), result=result, warmup_count=self._warmup_count)
 

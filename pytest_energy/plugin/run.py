@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
@@ -56,6 +56,9 @@ from pytest_energy.verdict.policy import ANSWERED, RoundsWanted
 from pytest_energy.whole_file import check_place, writing
 from pytest_energy.yardstick.worth import suite_s
 
+if TYPE_CHECKING:
+    from pytest_energy.plugin.ranks import Following, Leading
+
 _TRACE_S = 1.0  # a second call, to see whether counts repeat, is made where both take no longer
 
 
@@ -75,6 +78,8 @@ class EnergyRun:
         environ: Of the process when this was made: before the first test, which may leave another one.
         scheduler: Says when each test's rounds are taken, or `None`: one after the other.
         tracer: Counts what a call does.
+        leading: What rank 0 of several says and asks, or `None`.
+        following: What another rank does in place of measuring, or `None`.
         kin_pid: A process whose descendants are no strangers on a device, or `None`.
     """
 
@@ -83,6 +88,8 @@ class EnergyRun:
         self.clock: Clock = SystemClock()
         self.scheduler: RoundScheduler | None = None
         self.kin_pid: int | None = None
+        self.leading: Leading | None = None
+        self.following: Following | None = None
         self.tracer: Tracer = traced
         self.config = config
         self.environ: Mapping[str, str] = {**os.environ}
@@ -140,7 +147,7 @@ class EnergyRun:
                 self.sensors.sensors,
                 self.sensors.statuses,
                 clock=self.clock,
-                synchronize=self._synchronize,
+                synchronize=self.synchronize,
                 rng=random.Random(),  # noqa: S311  # a delay that breaks lockstep, not a secret
                 system=self._system,
                 cpu_power=self.sensors.cpu_power,
@@ -183,7 +190,7 @@ class EnergyRun:
         return RayPlaces(
             RayMeters(LiveCluster(), wanted),
             clock=self.clock,
-            synchronize=self._synchronize,
+            synchronize=self.synchronize,
             machine=self.machine,
             status=progress_of(self.config).status,
         )
@@ -234,9 +241,11 @@ class EnergyRun:
             call_s: Seconds that a call takes, where they are known.
         """
         most_s = _TRACE_S if may_repeat else 0.0
+        call = call if self.leading is None else self.leading.announced(call)
         return self.tracer(call, folder=self.config.rootpath, most_s=most_s, call_s=call_s)
 
-    def _synchronize(self) -> None:
+    def synchronize(self) -> None:
+        """Wait until the devices have done what this process has given them."""
         synchronize()
         self.config.hook.pytest_energy_synchronize()
 
@@ -244,7 +253,8 @@ class EnergyRun:
     def machine(self) -> Machine:
         names = ("replay",) if self._replay is not None else tuple(s.name for s in self.sensors.sensors)
         facts = tuple(sensor.facts() for sensor in self.sensors.sensors)
-        return fingerprint(facts, names, self.provenance, folder=self.config.rootpath)
+        machine = fingerprint(facts, names, self.provenance, folder=self.config.rootpath)
+        return machine if self.leading is None else self.leading.machine(machine)
 
     @property
     def provenance(self) -> Provenance:

@@ -28,3 +28,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def _restore() -> None:
     if signal.getsignal(signal.SIGTERM) is _interrupt:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def is_ours() -> bool:
+    """Whether SIGTERM is handled here."""
+    return signal.getsignal(signal.SIGTERM) is _interrupt

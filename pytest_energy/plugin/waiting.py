@@ -21,7 +21,8 @@ def may_wait(item: pytest.Item) -> bool:
     config = item.config
     if any(config.getoption(name, default=False) for name in _AT_ONCE) or is_expected_to_fail(item):
         return False
-    return run_of(config).scheduler is None and not has_other_runner(item)
+    run = run_of(config)
+    return run.scheduler is None and run.leading is None and not has_other_runner(item)
 
 
 def may_run_again(item: pytest.Item) -> bool:

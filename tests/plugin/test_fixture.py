@@ -236,7 +236,9 @@ def test_a_users_completion_list_has_what_a_user_needs(project: Project) -> None
         "def test_work(energy):\n"
         "    with energy.window('w') as window:\n        pass\n"
         "    names = [n for n in dir(energy) if not n.startswith('_')]\n"
-        "    assert names == 'command layers measure model operators record requests roles window'.split()\n"
+        "    assert names == (\n"
+        "        'command compare layers measure model operators record requests roles window'.split()\n"
+        "    )\n"
         "    assert [n for n in dir(window) if not n.startswith('_')] == ['name', 'reading', 'samples']\n"
     )
     project.replay({"test_work": TEN_J})
