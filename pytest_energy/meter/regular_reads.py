@@ -1,8 +1,9 @@
-"""Reads of a counter that doesn't tick, at a fixed rate; each is a tick.
+"""Reads of a counter that doesn't tick, at a fixed mean rate; each is a tick.
 
 Rule 1: when each read was made is known, whenever it was due.
 Rule 2: the reads keep to no beat. Whoever looks at ticks takes those that keep to one back to it, and these
-        times are right as they are.
+        times are right as they are. Spread by a twentieth of the period around a beat, 60 % of readings
+        held the truth within two of their uncertainties; with gaps that differ 96 % do.
 """
 
 import math
@@ -12,9 +13,8 @@ from pytest_energy.meter.ticks import Read, SeenTick
 COUNTER_AGE_S = 1e-3
 """RAPL is updated about every millisecond (Intel SDM, volume 3B, section 16.10): a value is up to so old."""
 
-# By so much of the period the reads are spread around their beat, as multiples of the golden ratio: more than
-# a counter's age, by which a tick's time is uncertain, and too little to be taken for two periods.
-_SPREAD_SHARE = 0.2
+# Gaps are spread by so much of the period around it, evenly: multiples of the golden ratio.
+_SPREAD_SHARE = 0.6
 _GOLDEN_SHARE = (math.sqrt(5) - 1) / 2
 
 
@@ -25,7 +25,7 @@ class RegularReads:
 
     def __init__(self, now_s: float, period_s: float) -> None:
         self.tick_s: float | None = period_s
-        self.due_s = self._beat_s = now_s
+        self.due_s = now_s
         self._period_s, self._dither = period_s, 0.0
         self._last: Read | None = None
 
@@ -44,17 +44,15 @@ class RegularReads:
         return tick if last is None else tick.later_than(last.middle_s - COUNTER_AGE_S / 2)
 
     def _plan(self, now_s: float) -> None:
-        missed = max(0, math.floor((now_s - self._beat_s) / self._period_s))
-        self._beat_s += (missed + 1) * self._period_s
         self._dither = (self._dither + _GOLDEN_SHARE) % 1.0
-        self.due_s = max(now_s, self._beat_s + (self._dither - 0.5) * _SPREAD_SHARE * self._period_s)
+        self.due_s = now_s + self._period_s * (1 + _SPREAD_SHARE * (self._dither - 0.5))
 
     @property
     def read_s(self) -> float | None:
         return None if self._last is None else self._last.started_s
 
     def skip_to(self, due_s: float) -> None:
-        self.due_s = self._beat_s = due_s
+        self.due_s = due_s
 
     def update_plan(self, now_s: float) -> None:
         """Nobody's waiting changes it."""

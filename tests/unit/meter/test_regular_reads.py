@@ -1,5 +1,7 @@
 """Reads at a fixed rate."""
 
+import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -8,7 +10,7 @@ from pytest_energy.meter.regular_reads import RegularReads
 from pytest_energy.meter.sampler import Sampler
 from pytest_energy.meter.tick_times import fit_tick_times
 from pytest_energy.meter.ticks import Read
-from tests.fakes.meter import Device, SimulatedCounter, VirtualClock
+from tests.fakes.meter import Bench, Device, SimulatedCounter, VirtualClock
 
 
 def read_regularly(seconds: float, *, power_w: float = 200.0) -> tuple[Sampler, Device]:
@@ -27,7 +29,7 @@ def read_regularly(seconds: float, *, power_w: float = 200.0) -> tuple[Sampler, 
 def test_a_counter_that_does_not_tick_is_read_at_the_rate() -> None:
     """Each read is a tick, fifty a second."""
     sampler, _ = read_regularly(10.0)
-    assert len(sampler.ticks("cpu:package-0")) == pytest.approx(500, abs=2)
+    assert len(sampler.ticks("cpu:package-0")) == pytest.approx(500, abs=5)
     assert sampler.tick_s("cpu:package-0") == 0.02
 
 
@@ -63,3 +65,42 @@ def test_reads_that_were_missed_are_not_made_up_for() -> None:
         now_s += held_up_s
     assert len(reads_s) == pytest.approx(50, abs=2)
     assert min(after - before for before, after in pairwise(reads_s)) > 0.01
+
+
+def agreement(*, seeds: int, longest_s: float) -> list[float]:
+    """Errors of readings over such reads, in their own standard uncertainties."""
+    errors = []
+    for seed in range(seeds):
+        bench = Bench(0.1, seed=seed, quiet_w=60.0)
+        counter = SimulatedCounter(
+            bench.device,
+            bench.clock,
+            tick_s=1e-3,
+            jitter_share=0.1,
+            call_s=(1e-5, 4e-5),
+            name="cpu:package-0",
+            is_ticked=False,
+            rng=bench.rng,
+        )
+        bench.meter = meter = bench.meter_over(counter)
+        meter._channels = tuple(replace(channel, is_ticked=True) for channel in meter._channels)
+        sampler = Sampler([counter], bench.clock, bench.clock, read_every_s=0.02)
+        meter._instruments = replace(meter._instruments, sampler=sampler)
+        for _ in range(6):
+            bench.clock.sleep_s(bench.rng.random() * 0.02)
+            count = bench.rng.randint(1, 8)
+            work = [
+                (bench.rng.uniform(0.01, longest_s / 8), bench.rng.uniform(100, 300)) for _ in range(count)
+            ]
+            reading = bench.measure(*work)
+            assert reading.energy_j is not None, reading.void_because
+            errors.append((reading.energy_j - bench.truth_j(reading)) / reading.uncertainty_j)
+    return errors
+
+
+@pytest.mark.parametrize(("seeds", "longest_s"), [(40, 1.0), pytest.param(100, 4.0, marks=pytest.mark.slow)])
+def test_readings_over_regular_reads_hold_the_truth(seeds: int, longest_s: float) -> None:
+    """Their uncertainty is what they err by: neither much more nor much less."""
+    errors = agreement(seeds=seeds, longest_s=longest_s)
+    assert sum(abs(error) <= 2 for error in errors) >= 0.93 * len(errors)
+    assert 0.7 < math.sqrt(sum(error**2 for error in errors) / len(errors)) < 1.2
