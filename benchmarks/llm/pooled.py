@@ -2,7 +2,7 @@
 
     python -m benchmarks.llm.pooled run OUT 0.5B 1B 3B 8B [--bench-profile=gpu]
     python -m benchmarks.llm.pooled run OUT 8B --tensor-parallel 2
-    python -m benchmarks.llm.pooled OUT
+    python -m benchmarks.llm.pooled OUT [--markdown]
 
 The first runs a model on each card, all at the same time, or one after another where there are fewer cards;
 the second a model on two cards. Each row is in OUT as soon as it is measured: a run that is cut leaves what
@@ -25,6 +25,9 @@ NO_MULTICAST = {
     "NCCL_NVLS_ENABLE": "0",
     "TORCH_SYMM_MEM_DISABLE_MULTICAST": "1",
 }
+
+
+MARKDOWN = "--markdown"
 
 
 def measure(options: argparse.Namespace) -> int:
@@ -105,7 +108,8 @@ def main(words: Sequence[str]) -> int:
         _say(str(__doc__))
         return 2
     if words[0] != "run":
-        _say(table([Path(word) for word in words]))
+        places = [Path(word) for word in words if word != MARKDOWN]
+        _say(table(places, form="github" if MARKDOWN in words else "plain"))
         return 0
     options = _options(words[1:])
     options.out.mkdir(parents=True, exist_ok=True)

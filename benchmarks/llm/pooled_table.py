@@ -2,7 +2,7 @@
 
 Rule 1: rows of one size, and of one rate, are not independent. Intervals resample sizes and rates, not rows,
 and are wide: there are four of the one and five of the other.
-Rule 2: rho within each size is shown beside rho of all: a metric that only tells sizes apart has none there.
+Rule 2: the mean of rho within each size is beside rho of all: a metric that only tells sizes apart has none.
 Rule 3: what a run lacks is `-` here, with its reason in the run's JSON.
 """
 
@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
+
+from tabulate import tabulate
 
 from pytest_energy.conversion import judgement_from_json
 from pytest_energy.metrics.table import PAPER_RHO
@@ -44,11 +46,16 @@ def _files(places: Iterable[Path]) -> Iterator[Path]:
         yield from sorted(place.glob("*.jsonl")) if place.is_dir() else [place]
 
 
-def table(places: Iterable[Path]) -> str:
-    """All tables that the rows give."""
+def table(places: Iterable[Path], *, form: str = "plain") -> str:
+    """All tables that the rows give.
+
+    Args:
+        places: Files of rows, or folders of them.
+        form: As tabulate names it: `plain` for a terminal, `github` for a page.
+    """
     found = sorted(records(places), key=lambda record: (gpu_count(record), parameters(record), rate(record)))
     lone = [record for record in found if gpu_count(record) == 1]
-    parts = [_rows_text(found), _correlations_text(lone), _cards_text(found)]
+    parts = [_rows_text(found, form), _correlations_text(lone, form), _cards_text(found, form)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -75,9 +82,9 @@ def joules(record: Record) -> float:
     return (record.energy_j or 0.0) / (record.samples or 1)
 
 
-def _rows_text(found: Sequence[Record]) -> str:
+def _rows_text(found: Sequence[Record], form: str) -> str:
     heads = ("model", "cards", "/s", "J/request", "rounds", "hits", "tokens", "mJ/token", "counted", "")
-    return _lined("Rows", heads, [_row(record) for record in found])
+    return _lined("Rows", heads, [_row(record) for record in found], form)
 
 
 def _row(record: Record) -> tuple[str, ...]:
@@ -97,10 +104,10 @@ def _row(record: Record) -> tuple[str, ...]:
     )
 
 
-def _correlations_text(found: Sequence[Record]) -> str:
-    heads = ("rho with J/request", "paper", "ours", "95 % interval", "n", "levels", "within sizes", "agrees")
+def _correlations_text(found: Sequence[Record], form: str) -> str:
+    heads = ("rho with J/request", "paper", "ours", "95 % interval", "n", "within", "agrees")
     lines = [_correlation(name, paper, found) for name, paper in PAPER.items()]
-    return _lined("Correlations, one card: intervals over sizes and rates, not rows", heads, lines)
+    return _lined("Correlations on one card; intervals are over sizes and rates", heads, lines, form)
 
 
 def _correlation(name: str, paper: float, found: Sequence[Record]) -> tuple[str, ...]:
@@ -120,7 +127,6 @@ def _correlation(name: str, paper: float, found: Sequence[Record]) -> tuple[str,
         "-" if result.rho is None else f"{result.rho:+.2f}",
         interval,
         str(result.n),
-        str(len(set(x))),
         _within(rows, values),
         "-" if name == "energy_per_sample" else agreement(paper, result.ci),
     )
@@ -140,7 +146,7 @@ def agreement(paper: float, ci: tuple[float, float] | None) -> str:
 
 
 def _within(rows: Sequence[Record], values: Mapping[str, float]) -> str:
-    """Least and largest rho among the rows of one size each."""
+    """Mean of the rhos among the rows of one size each."""
     rhos = [
         result.rho
         for size in dict.fromkeys(map(size_of, rows))
@@ -149,17 +155,17 @@ def _within(rows: Sequence[Record], values: Mapping[str, float]) -> str:
         for result in (spearman([values[r.test_id] for r in own], [joules(r) for r in own], seed=SEED),)
         if result.rho is not None
     ]
-    return f"{min(rhos):+.2f} to {max(rhos):+.2f}" if rhos else "-"
+    return f"{fmean(rhos):+.2f}" if rhos else "-"
 
 
-def _cards_text(found: Sequence[Record]) -> str:
+def _cards_text(found: Sequence[Record], form: str) -> str:
     """Rows of one size and rate that were measured on several cards, beside those on one."""
     lone = {(size_of(record), rate(record)): record for record in found if gpu_count(record) == 1}
     heads = ("model", "/s", "J, 1 card", "J, all cards", "ratio", "by card", "TPOT ms, 1 card", "all")
     lines = [
         _pair(lone.get((size_of(record), rate(record))), record) for record in found if gpu_count(record) > 1
     ]
-    return _lined("J/request on several cards, beside one", heads, lines) if lines else ""
+    return _lined("J/request on several cards, beside one", heads, lines, form) if lines else ""
 
 
 def _pair(one: Record | None, several: Record) -> tuple[str, ...]:
@@ -184,15 +190,9 @@ def _tpot(record: Record) -> str:
     return "-" if time_s is None else f"{1000 * time_s:.1f}"
 
 
-def _lined(title: str, heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A table of text; the first column to the left, the others to the right."""
-    rows = [heads, *lines]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(heads))]
-    texts = [
-        " ".join(
-            cell.ljust(width) if place == 0 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    return "\n".join([title, *texts])
+def _lined(title: str, heads: Sequence[str], lines: Sequence[Sequence[str]], form: str) -> str:
+    """A table of text under its title; the first column to the left, the others to the right."""
+    sides = ("left", *["right"] * (len(heads) - 1))
+    headers = "firstrow" if form == "github" else ()  # a terminal's would be padded
+    text = tabulate([heads, *lines], headers=headers, tablefmt=form, colalign=sides, disable_numparse=True)
+    return f"{title}\n\n{text}"

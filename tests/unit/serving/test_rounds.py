@@ -16,6 +16,7 @@ from pytest_energy.serving.engines.protocol import Request, Stop, TokenEvent
 from pytest_energy.serving.load_result import LoadResult
 from pytest_energy.serving.prompts import PromptSet
 from pytest_energy.serving.rounds import PART, LoadPlan, LoadWork, lateness_note, saturation
+from pytest_energy.serving.steady import steadiness
 from tests.unit.serving.test_load import FakeEngine, JumpingLoop, delayed, load
 
 PROMPTS = [(1, 2, 3), (4, 5)]
@@ -131,6 +132,18 @@ def test_rounds_of_free_length_are_compared_at_equal_lengths() -> None:
     assert description.output_tokens == 240
     assert description.workload["output_tokens"] == "at most 320"
     assert description.workload["stop"] == "end of sequence"
+
+
+@pytest.mark.parametrize("concurrency", [None, 2])
+def test_a_free_load_is_steady_and_saturated_as_a_fixed_one_of_its_lengths(concurrency: int | None) -> None:
+    """Lengths are known when all is answered, which is when the load is judged: two places saturate."""
+    fixed, free = (
+        take(loads_of(plan(engine=ShorterEngine(6), concurrency=concurrency, **changes)), 0)
+        for changes in ({"output_tokens": 6}, {"output_tokens": 8, "stop": Stop()})
+    )
+    assert free.served == fixed.served
+    assert steadiness(free) == steadiness(fixed)
+    assert steadiness(free).is_saturated is (concurrency is not None)
 
 
 def test_a_whole_load_of_free_length_is_one_of_the_first_length() -> None:
