@@ -13,10 +13,12 @@ from os import PathLike
 from typing import TypeVar
 
 from pytest_energy.command import CommandResult, CommandWork
+from pytest_energy.errors import NotMeasurable, SettingsError
 from pytest_energy.masking import COVER, Hidden
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Provenance
 from pytest_energy.plugin import given
+from pytest_energy.plugin.elsewhere import unreached
 from pytest_energy.plugin.measurement import Measurement
 from pytest_energy.plugin.mistakes import (
     Guarded,
@@ -27,6 +29,7 @@ from pytest_energy.plugin.mistakes import (
     sample_count,
     window_name,
 )
+from pytest_energy.plugin.place import channels_of
 from pytest_energy.plugin.progress import say
 from pytest_energy.plugin.windows import Window
 from pytest_energy.profiling.costs import Rounds
@@ -34,6 +37,7 @@ from pytest_energy.profiling.layer_steps import measure_layer_step, training_ste
 from pytest_energy.profiling.layers import LayerEnergy, measure_layers
 from pytest_energy.profiling.operators import OperatorEnergy, measure_operators
 from pytest_energy.profiling.pytorch import model_facts
+from pytest_energy.remote.protocol import AgentLost
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import Engine, Stop
 from pytest_energy.serving.load import Prompts
@@ -232,8 +236,9 @@ class Energy(Guarded):
             duration_s=duration_s,
             stop=stop,
         )
+        because = self._why_unreached(engine)
         work = self._load_work(plan, slo)
-        return self._measurement.measure(work, unmeasured_because=self._why_unmeasured(work))
+        return self._measurement.measure(work, unmeasured_because=because or self._why_unmeasured(work))
 
     def _load_work(self, plan: LoadPlan, slo: Slo | None) -> LoadWork:
         return LoadWork(
@@ -243,11 +248,31 @@ class Energy(Guarded):
             slo=slo,
         )
 
+    def _why_unreached(self, *engines: Engine) -> str | None:
+        """Have the test measured by the engines' meter, if they name one; why that can't be, or `None`."""
+        measurement, addresses = self._measurement, {engine.facts.meter for engine in engines}
+        if len(addresses) > 1:
+            raise SettingsError("the engines have different meters; a test is measured by one")
+        address = addresses.pop()
+        if address is None or measurement.is_off:
+            return None
+        try:
+            measurement.measure_at(measurement.run.place_of(address))
+        except (AgentLost, NotMeasurable) as error:
+            measurement.measure_at(unreached(address, measurement.run.clock))
+            return str(error)
+        return None
+
     def _why_unmeasured(self, work: LoadWork) -> str | None:
-        """Why nothing here measures the engine of *work*, whose processes are no strangers to the run."""
+        """Why nothing measures the engine of *work*, whose processes are no strangers to the run."""
         if self._measurement.is_off:
             return None
         run, engine = self._measurement.run, work.plan.engine
+        if engine.facts.meter is not None and not self._measurement.place.is_here:
+            meter = self._measurement.place.meter
+            names = channels_of(meter)
+            meter.adopt((), on=engine.facts.channels or names)
+            return work.why_unmeasured(names)
         pids = engine.worker_pids()
         run.meter.adopt(pids, on=() if pids else engine.facts.channels)
         is_estimated = run.provenance is Provenance.ESTIMATED
@@ -298,6 +323,7 @@ class Energy(Guarded):
         """
         self._measurement.refuse_ranks("energy.compare")
         names = names_of(engines)
+        unreached_because = self._why_unreached(*(engines[name] for name in names))
         schedule = Schedule(rate=rate, burstiness=burstiness, concurrency=concurrency, seed=seed)
         first, second = (
             self._load_work(
@@ -313,7 +339,7 @@ class Energy(Guarded):
             for name in names
         )
         measurement = self._measurement
-        because = [self._why_unmeasured(work) for work in (first, second)]
+        because = [unreached_because or self._why_unmeasured(work) for work in (first, second)]
         work = PairWork(reference=first, candidate=second, names=names, take_round=measurement.take_beside)
         measurement.measure(work, unmeasured_because=next(filter(None, because), None))
         references = measurement.like_own(work.references(len(measurement.rounds)))

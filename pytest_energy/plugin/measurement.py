@@ -6,9 +6,8 @@ Rule 3: a test whose work has not come to its end measured nothing, whatever it 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
-from functools import partial
 from statistics import fmean
 from threading import Lock
 from typing import TypeVar
@@ -98,8 +97,7 @@ class Measurement:
         self._leading = None if is_yardstick(test_id) else run.leading  # its loads are rank 0's alone
         self.roles: Mapping[str, str] = {}
         why_not = why_uncounted(test_id, run.settings, is_confirming=confirming_count is not None)
-        owned = partial(run.held_to_count, mark.domains)
-        self._counter = Counter(why_not=why_not, trace=run.trace, owned=owned)
+        self._counter = Counter(why_not=why_not, trace=run.trace, owned=self._held_to_count)
 
     # Before the rounds
 
@@ -142,6 +140,8 @@ class Measurement:
         Raises:
             EnergyError: Something was measured already.
         """
+        if place == self._place:
+            return
         if self._has_begun or self.has_windows or self._open is not None:
             raise EnergyError("a test is measured in one place. Choose it before the first window.")
         self._find_place, self._place = find_place, None
@@ -207,7 +207,8 @@ class Measurement:
         return result
 
     def _measured_or_called(self, work: Work[R], time_share: float, unmeasured_because: str | None) -> R:
-        if self.can_measure(unmeasured_because or self.run.why_counted_alone(self._mark)):
+        provenance = self.run.provenance if self._place is None else self._place.meter.provenance
+        if self.can_measure(unmeasured_because or self.run.why_counted_alone(self._mark, provenance)):
             scheduler = self.run.scheduler or Sequential(self._more_rounds)
             self._measured = rounds = self._take_rounds(work, self.test_id, time_share, scheduler)
             self.count(work, fmean(reading.duration_s for reading in rounds.rounds))
@@ -230,6 +231,10 @@ class Measurement:
     def _owned(self) -> AbstractContextManager[None]:
         place = self.place
         return self.run.owned(place.meter.devices(self._mark.domains) if place.is_here else ())
+
+    def _held_to_count(self) -> AbstractContextManager[None]:
+        is_here = self._place is None or self._place.is_here
+        return self.run.held_to_count(self._mark.domains) if is_here else nullcontext()
 
     def measure_part(
         self, work: Work[object], part: str | None, time_share: float

@@ -19,3 +19,9 @@ class Place:
     meter: Meter
     machine: Machine
     is_here: bool = True
+
+
+def channels_of(meter: Meter) -> frozenset[str]:
+    """The channels whose joules count, of those that *meter* reads."""
+    counted = (status for status in meter.statuses() if status.provenance is meter.provenance)
+    return frozenset(name for status in counted for name in status.channels)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from pytest_energy.baselines.location import store_at
-from pytest_energy.baselines.machine import fingerprint
+from pytest_energy.baselines.machine import commit, fingerprint
 from pytest_energy.baselines.protocol import BaselineStore
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
 from pytest_energy.counts import Counts
@@ -36,6 +36,7 @@ from pytest_energy.nodes.ray_actor import Driver, Wanted
 from pytest_energy.nodes.ray_cluster import LiveCluster
 from pytest_energy.nodes.ray_meters import RayMeters
 from pytest_energy.plugin.attempts import Attempts
+from pytest_energy.plugin.elsewhere import Elsewhere
 from pytest_energy.plugin.gate import Conclusion, Gate
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.place import Place
@@ -47,6 +48,8 @@ from pytest_energy.plugin.settings import RayMode, Settings
 from pytest_energy.plugin.stash import RUN, YARDSTICK
 from pytest_energy.prediction import Calibration, with_predictions
 from pytest_energy.prediction.calibration_file import load_all
+from pytest_energy.remote.address import MeterAddress
+from pytest_energy.remote.meter import this_run
 from pytest_energy.report.formats import check_outputs
 from pytest_energy.sensors.detect import Opener, SensorSet, builtin_openers, check_names, close_all, detect
 from pytest_energy.sensors.replay import Replay, load_replay
@@ -163,6 +166,23 @@ class EnergyRun:
         """This machine, or the file whose joules stand in for it."""
         return Place(meter=self.meter, machine=self.machine)
 
+    @cached_property
+    def _elsewhere(self) -> Elsewhere:
+        return Elsewhere(
+            this_run(self.session_id),
+            self.clock,
+            here=commit(self.config.rootpath),
+            status=progress_of(self.config).status,
+        )
+
+    def place_of(self, address: MeterAddress) -> Place:
+        """The machine of the agent at *address*, or the file whose joules stand in for it.
+
+        Raises:
+            EnergyError: The agent can't be reached, or measures nothing.
+        """
+        return self.here if self._replay is not None else self._elsewhere.place(address)
+
     def usual_place(self) -> Place:
         """Where a test is measured that names no place.
 
@@ -213,9 +233,9 @@ class EnergyRun:
             return nullcontext()
         return self.owned(self.meter.devices(domains))
 
-    def why_counted_alone(self, mark: EnergyMark) -> str | None:
-        """Why a test with *mark* that is judged by its counts takes no rounds; `None` if it does."""
-        is_estimated = self.provenance is Provenance.ESTIMATED and not self.settings.gates_estimates
+    def why_counted_alone(self, mark: EnergyMark, provenance: Provenance) -> str | None:
+        """Why a test with *mark* that is judged by its counts takes no rounds, of joules of *provenance*."""
+        is_estimated = provenance is Provenance.ESTIMATED and not self.settings.gates_estimates
         if not (is_estimated and self.gate.policy(mark).is_by_counts):
             return None
         return "counts are judged, and joules can only be estimated (--energy-estimates=gate keeps them)"
@@ -397,12 +417,16 @@ class EnergyRun:
 
     def rest(self) -> None:
         """Leave the process to other tests, until the next energy test."""
+        if "_elsewhere" in vars(self):
+            self._elsewhere.pause()
         if self._started_meter is not None:
             self._started_meter.pause()
         if "ray" in vars(self):
             self.ray.pause()
 
     def close(self) -> None:
+        if "_elsewhere" in vars(self):
+            self._elsewhere.close()
         if self._started_meter is not None:
             self._started_meter.close()
         if "ray" in vars(self):

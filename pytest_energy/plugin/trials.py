@@ -189,7 +189,7 @@ class Trials:
     def _has_rounds(self, trial: Trial) -> bool:
         """Whether the source of joules has rounds for a second batch; hardware always has."""
         measurement = trial.item.stash[MEASUREMENT]
-        left = self._run.meter.rounds_left(measurement.test_id)
+        left = measurement.place.meter.rounds_left(measurement.test_id)
         return left is None or left >= measurement.least_confirming_count
 
     def _run_again(self, trial: Trial, round_count: int, nextitem: pytest.Item | None) -> None:

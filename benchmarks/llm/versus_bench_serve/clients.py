@@ -25,8 +25,8 @@ from benchmarks.llm.versus_bench_serve.processor_time import ProcessorTime
 from benchmarks.llm.versus_bench_serve.server import LOG_LENGTH, OFFLINE
 from benchmarks.llm.versus_bench_serve.work import Work, trace
 from pytest_energy.errors import NotMeasurable
+from pytest_energy.http_address import Address
 from pytest_energy.serving.arrivals import Schedule
-from pytest_energy.serving.engines.endpoint_http import Address
 from pytest_energy.serving.engines.openai_endpoint import OpenAiEndpoint
 from pytest_energy.serving.engines.processes import server_pids
 from pytest_energy.serving.engines.whereabouts import whereabouts

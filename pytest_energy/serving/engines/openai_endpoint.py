@@ -17,17 +17,19 @@ import json
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
+from os import PathLike
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from pytest_energy.errors import Absent, EnergyError, FormatError, SettingsError, printable
+from pytest_energy.http_address import Address
 from pytest_energy.lazy_module import LazyModule
 from pytest_energy.masking import COVER, Hidden, keep_named_secrets, masked, masked_json
 from pytest_energy.model import Domain
+from pytest_energy.remote.address import MeterAddress
 from pytest_energy.serving.engines.endpoint_http import (
     METRICS_BYTES,
     PAGE_BYTES,
-    Address,
     check_is_plain,
     check_size,
     get,
@@ -58,7 +60,7 @@ from pytest_energy.serving.engines.protocol import (
     Request,
     TokenEvent,
 )
-from pytest_energy.serving.engines.whereabouts import WAY_OUT, whereabouts
+from pytest_energy.serving.engines.whereabouts import WAY_OUT, note_of_meter, whereabouts
 
 if TYPE_CHECKING:
     import aiohttp
@@ -104,9 +106,14 @@ class OpenAiEndpoint:
         parameters: Weights of the model, which no server reports.
         size_bytes: The model on its device.
         vram_bytes: All memory of the server's GPUs.
-        channels: Channels that count for the server, such as `("gpu:0",)`; all of this machine's if empty.
-            Needed to measure a server at an address that isn't this machine's: its tests are `unmeasured`
-            without.
+        channels: Channels that count for the server, such as `("gpu:0",)`; all of its machine's if empty.
+        meter: Address of `pytest-energy agent` on the server's machine, such as `http://gpu-box:9100`: it
+            measures then. A server at an address that isn't this machine's is `unmeasured` without, unless
+            *channels* of this machine are named.
+        meter_token_file: File that holds the agent's token; without it that of the variable
+            `PYTEST_ENERGY_METER_TOKEN_FILE`.
+        meter_ca_file: Certificate of who signed the agent's, for https; without it that of the variable
+            `PYTEST_ENERGY_METER_CA_FILE`, or those that the system trusts.
 
     Raises:
         SettingsError: An argument is outside its range, aiohttp isn't installed, or *model* doesn't pick one
@@ -129,6 +136,9 @@ class OpenAiEndpoint:
         size_bytes: float | None = None,
         vram_bytes: float | None = None,
         channels: Sequence[str] = (),
+        meter: str | None = None,
+        meter_token_file: str | PathLike[str] | None = None,
+        meter_ca_file: str | PathLike[str] | None = None,
     ) -> None:
         url, key, extra, name = Hidden(base_url), Hidden(api_key), Hidden(extra_body or {}), Hidden(model)
         base_url, api_key, extra_body, model = COVER, COVER, None, COVER  # what a traceback shows of them
@@ -139,10 +149,14 @@ class OpenAiEndpoint:
         self._completions_url = f"{self._address.root}/v1/completions"
         _check_extra(extra)
         names = _checked_channels(channels)
+        there = Hidden(meter)
+        meter = COVER
+        agent = _meter_address(there, meter_token_file, meter_ca_file)
         card = card_of(self._models(), name, at=self._address.root)
         version = self._version()
         place = whereabouts(self._address.host, self._address.port)
-        self._is_here = place.is_here
+        self._is_here = place.is_here and agent is None
+        why_elsewhere = None if agent else place.elsewhere_because
         self._has_min_tokens = "min_tokens" not in extra.value
         fields = {"model": card.id, **FIXED_FIELDS, **EXTENSION_FIELDS, **extra.value}
         self._fields, self._ending_fields = _fields(fields), _fields({**fields, "ignore_eos": None})
@@ -161,13 +175,15 @@ class OpenAiEndpoint:
             },
             tuning={
                 "endpoint": self._address.root,
+                **({} if agent is None else {"meter": agent.url}),
                 **({"max_model_len": str(card.max_model_len)} if card.max_model_len else {}),
             },
             versions={} if version is None else {card.server: version},
-            unmeasured_because=None if names or place.is_here else f"{place.elsewhere_because}; {WAY_OUT}",
+            unmeasured_because=None if names or why_elsewhere is None else f"{why_elsewhere}; {WAY_OUT}",
             channels=names,
-            note=place.note(names),
+            note=place.note(names) if agent is None else note_of_meter(self._address.host, agent.host, names),
             unseen_because=place.unseen_because,
+            meter=agent,
         )
         self._sessions = LoopSessions(self._session)
         self._has_running_usage: bool | None = None
@@ -380,6 +396,18 @@ def _why_no_extra(extra: Hidden[object]) -> str | None:
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
             return f"extra_body[{field!r}] can't be written as JSON: {error}"
+    return None
+
+
+def _meter_address(
+    meter: Hidden[str | None],
+    token_file: str | PathLike[str] | None,
+    ca_file: str | PathLike[str] | None,
+) -> MeterAddress | None:
+    if meter.value is not None:
+        return MeterAddress.parse(meter, token_file=token_file, ca_file=ca_file)
+    if token_file is not None or ca_file is not None:
+        raise SettingsError("meter_token_file and meter_ca_file are of a meter; give its address too: meter=")
     return None
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from pytest_energy.errors import EnergyError, SettingsError
+from pytest_energy.remote.address import MeterAddress
 
 # Past those asked an answer is stopped; so many more, and the load tells how long the answer was.
 MOST_EXCESS_TOKENS = 16
@@ -167,6 +168,7 @@ class EngineFacts:
         channels: Those that measure it, where it isn't all of this machine's.
         note: What a reader of its joules should know, or `None`.
         unseen_because: Why its processes can't be seen from here, though it may be here; or `None`.
+        meter: The agent that measures it; `None`: the sensors of this machine do.
     """
 
     model: str
@@ -181,6 +183,7 @@ class EngineFacts:
     channels: tuple[str, ...] = ()
     note: str | None = None
     unseen_because: str | None = None
+    meter: MeterAddress | None = None
 
 
 class Engine(Protocol):

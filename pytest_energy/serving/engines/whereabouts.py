@@ -43,8 +43,9 @@ PROXIES = frozenset(
 _ELSEWHERE = "is not on this machine, so it can't be measured here"
 DOUBT = "the joules are the server's only if it is on this machine"
 WAY_OUT = (
-    "if the server uses channels of this machine all the same (a forwarded port, a container's own "
-    "network), name them: channels=('gpu:0',)"
+    "run `pytest-energy agent` beside it and name it: meter='http://HOST:PORT'. If the server uses "
+    "channels of this machine all the same (a forwarded port, a container's own network), name them: "
+    "channels=('gpu:0',)"
 )
 
 
@@ -100,6 +101,37 @@ def whereabouts(host: str, port: int, *, own: Collection[str] | None = None) -> 
         f"the process that listens at port {port} can't be identified (another user, a container or a tunnel)"
     )
     return Whereabouts(doubt=f"{who}: {DOUBT}")
+
+
+def note_of_meter(server: str, meter: str, channels: Collection[str]) -> str:
+    """What a reader should know of joules that an agent at *meter* reads for the server at *server*."""
+    devices = ", ".join(channels) or "its devices"
+    taken = f"programs at the meter that have {devices} open before the first round count as the server"
+    return "; ".join(filter(None, (taken, why_apart(server, meter))))
+
+
+def why_apart(server: str, meter: str, *, own: Collection[str] | None = None) -> str | None:
+    """Why the hosts *server* and *meter* may be two machines, or `None`.
+
+    That they are one can't be known from here: an address may be of a container, or lead on.
+    """
+    own = own_addresses() if own is None else own
+    servers, meters = _addresses(server, own), _addresses(meter, own)
+    if servers & meters:
+        return None
+    return (
+        f"the meter is at {meter}, the server at {server}: its joules are the server's only if both are one "
+        "machine"
+    )
+
+
+def _addresses(host: str, own: Collection[str]) -> frozenset[str]:
+    """The addresses of *host*; all of this machine's are one."""
+    try:
+        found = {str(where[0]) for *_, where in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except OSError:
+        return frozenset({host})
+    return frozenset("here" if is_own(address, own) else _plain(address) for address in found)
 
 
 def own_addresses() -> frozenset[str]:

@@ -5,8 +5,9 @@ import base64
 import pytest
 
 from pytest_energy.errors import FormatError, SettingsError
+from pytest_energy.http_address import Address
 from pytest_energy.masking import masked
-from pytest_energy.serving.engines.endpoint_http import Address, reason_of
+from pytest_energy.serving.engines.endpoint_http import reason_of
 from pytest_energy.serving.engines.openai_pages import metric_sum
 
 PAGE = """\

@@ -8,11 +8,13 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.lazy_module import LazyModule
+from pytest_energy.remote.address import MeterAddress
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines import openai_endpoint
 from pytest_energy.serving.engines.openai_endpoint import LARGE_BODY_BYTES, OpenAiEndpoint
@@ -524,6 +526,38 @@ def test_a_server_at_another_address_is_measured_by_nothing(server: FakeOpenAiSe
     with OpenAiEndpoint(server.url, channels=["gpu:0", "gpu:1"]) as engine:
         assert engine.facts.channels == ("gpu:0", "gpu:1")
         assert engine.facts.flags["channels"] == "gpu:0, gpu:1"
+
+
+def test_a_server_with_a_meter_is_measured_there(server: FakeOpenAiServer, tmp_path: Path) -> None:
+    """The meter is asked when a test needs it. None of this machine's processes are the server's."""
+    with OpenAiEndpoint(
+        server.url,
+        meter="https://127.0.0.1:9100/",
+        meter_token_file=tmp_path / "token",
+        meter_ca_file=tmp_path / "ca",
+    ) as engine:
+        facts = engine.facts
+        assert facts.meter == MeterAddress(
+            url="https://127.0.0.1:9100",
+            host="127.0.0.1",
+            token_file=tmp_path / "token",
+            ca_file=tmp_path / "ca",
+        )
+        assert facts.unmeasured_because is None
+        assert facts.tuning["meter"] == "https://127.0.0.1:9100"
+        assert facts.note == (
+            "programs at the meter that have its devices open before the first round count as the server"
+        )
+        assert engine.worker_pids() == ()
+
+
+def test_a_meter_has_an_address(server: FakeOpenAiServer) -> None:
+    """Files without one, and an address that is none, are errors at once, and hold no secret."""
+    with pytest.raises(SettingsError, match=r"are of a meter; give its address too: meter="):
+        OpenAiEndpoint(server.url, meter_token_file="token")  # noqa: S106  # a file
+    with pytest.raises(SettingsError, match="meter holds a user or a password") as told:
+        OpenAiEndpoint(server.url, meter="http://ada:hunter22@gpu-box")
+    assert "hunter22" not in str(told.value)
 
 
 @pytest.mark.parametrize("channels", ["gpu:0", ("gpu0",), ("GPU:0",), ("gpu:",), (0,), ("disk:0",)])

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from pytest_energy.serving.engines.whereabouts import DOUBT, Whereabouts, is_own, own_addresses, whereabouts
+from pytest_energy.serving.engines.whereabouts import (
+    DOUBT,
+    Whereabouts,
+    is_own,
+    own_addresses,
+    whereabouts,
+    why_apart,
+)
 
 LISTEN = """
 import socket
@@ -124,3 +131,26 @@ def test_a_proxy_is_in_doubt(tmp_path: Path) -> None:
     assert place.doubt.startswith(
         f"nginx listens at port {port} and forwards requests: the joules are the server's only"
     )
+
+
+@pytest.mark.parametrize(
+    ("server", "meter", "is_apart"),
+    [
+        ("127.0.0.1", "localhost", False),
+        ("127.0.0.1", "192.168.1.5", False),
+        ("10.0.0.1", "10.0.0.1", False),
+        ("10.0.0.1", "10.0.0.2", True),
+        ("127.0.0.1", "10.0.0.2", True),
+    ],
+)
+def test_a_meter_at_another_address_may_be_of_another_machine(
+    server: str, meter: str, *, is_apart: bool
+) -> None:
+    """Addresses of this machine are one machine; of two others nobody knows, and the note says so."""
+    because = why_apart(server, meter, own={"192.168.1.5"})
+    assert (because is not None) is is_apart
+    if because is not None:
+        assert because == (
+            f"the meter is at {meter}, the server at {server}: its joules are the server's only if both are "
+            "one machine"
+        )
