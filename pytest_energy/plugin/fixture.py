@@ -257,9 +257,9 @@ class Energy(Guarded):
         if address is None or measurement.is_off:
             return None
         try:
-            measurement.measure_at(measurement.run.place_of(address))
+            measurement.settle_at(measurement.run.place_of(address))
         except (AgentLost, NotMeasurable) as error:
-            measurement.measure_at(unreached(address, measurement.run.clock))
+            measurement.settle_at(unreached(address, measurement.run.clock))
             return str(error)
         return None
 

@@ -123,9 +123,8 @@ class Measurement:
                 place = self._find_place()
             except EnergyError as error:  # no other place stands in for it
                 return str(error)
-            self._place = place
-            self.run.gate.look_at(self.test_id, self._mark, place.machine.key)
-        return self._place.meter.why_unmeasured(test_id)
+            self.settle_at(place)
+        return self.place.meter.why_unmeasured(test_id)
 
     @property
     def place(self) -> Place:
@@ -140,11 +139,24 @@ class Measurement:
         Raises:
             EnergyError: Something was measured already.
         """
-        if place == self._place:
-            return
+        self._refuse_another_place()
+        self._find_place, self._place = find_place, None
+
+    def settle_at(self, place: Place) -> None:
+        """Measure this test at *place*, whose baseline is read now.
+
+        Raises:
+            EnergyError: Something was measured already, at another place.
+            BaselineError: The baseline of that machine can't be read.
+        """
+        if place != self._place:
+            self._refuse_another_place()
+            self._place = place
+            self.run.gate.look_at(self.test_id, self._mark, place.machine.key)
+
+    def _refuse_another_place(self) -> None:
         if self._has_begun or self.has_windows or self._open is not None:
             raise EnergyError("a test is measured in one place. Choose it before the first window.")
-        self._find_place, self._place = find_place, None
 
     def give_up(self, because: str) -> None:
         """Remember why there are no rounds, unless a reason is known."""
