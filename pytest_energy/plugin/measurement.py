@@ -8,6 +8,7 @@ Rule 3: a test whose work has not come to its end measured nothing, whatever it 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from statistics import fmean
 from threading import Lock
 from typing import TypeVar
