@@ -16,9 +16,16 @@ from pathlib import Path
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.model import Record
-from pytest_energy.report import batch, rates
+from pytest_energy.report import batch, fronts, rates
 from pytest_energy.report.cells import printable
-from pytest_energy.report.charts import batch_size, correlation, request_rate, rounds, training_inference
+from pytest_energy.report.charts import (
+    batch_size,
+    correlation,
+    pareto,
+    request_rate,
+    rounds,
+    training_inference,
+)
 from pytest_energy.report.charts.correlation import Choice
 from pytest_energy.report.charts.spec import Sheet
 from pytest_energy.report.plots.page import LIGHT, Look, words
@@ -105,6 +112,8 @@ def _other_plans(run: View) -> Iterator[Plan | str]:
             yield Plan(stem=f"request-rate-{slug(series.model)}", sheet=partial(request_rate.sheet, series))
         else:
             yield f"{series.model} has no rate with joules: no figure of its request rate"
+    for settings in fronts.settings(run):
+        yield Plan(stem=f"settings-{slug(settings.model)}", sheet=partial(pareto.sheet, settings))
     for paired in training_inference.pairs(run):
         yield Plan(stem="training-vs-inference", sheet=partial(training_inference.sheet, paired))
 

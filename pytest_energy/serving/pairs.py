@@ -17,7 +17,7 @@ from pytest_energy.counts import Counts
 from pytest_energy.errors import Absent, NotMeasurable, SettingsError
 from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.metrics.evaluation import Metrics
-from pytest_energy.model import Reading
+from pytest_energy.model import Provenance, Reading
 from pytest_energy.serving.agreement import Agreement, Answer, agreement, answers_of
 from pytest_energy.serving.load_metrics import why_slo_missed
 from pytest_energy.serving.load_result import LoadResult
@@ -68,6 +68,7 @@ class PairResult:
     Attributes:
         reference: The first setting.
         candidate: The second, which is compared with it.
+        provenance: Of the joules of both; `None` without joules.
         ratio: Joules per request, candidate over reference; `None` with its reason in *absent*.
         agreement: How far their answers are the same.
         ceiling: How far the reference agrees with itself in a second run.
@@ -76,6 +77,7 @@ class PairResult:
 
     reference: Setting
     candidate: Setting
+    provenance: Provenance | None
     ratio: Interval | None
     agreement: Agreement | None
     ceiling: Agreement | None
@@ -251,6 +253,7 @@ def pair_result(
     return PairResult(
         reference=settings[0],
         candidate=settings[1],
+        provenance=None if isinstance(rounds, Absent) else rounds[0].provenance,
         ratio=ratio,
         agreement=None if isinstance(agreed, Absent) else agreed,
         ceiling=None if isinstance(ceiling, Absent) else ceiling,

@@ -16,7 +16,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,7 @@ from docs import generate, source_text
 from pytest_energy.cli import main
 from pytest_energy.plugin.mark import ARGUMENTS
 from pytest_energy.plugin.options import OPTIONS, flag_of
+from pytest_energy.serving import Slo
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -224,7 +225,7 @@ TAKEN = {
     },
     **{name: _names(_function(path, f"{name}.__init__")) for path, name in generate.ENGINES},
     **{name: _names(_function("serving/prompts.py", name)) for name in generate.PROMPTS},
-    "Slo": {"ttft_s", "tpot_s", "e2e_s"},
+    "Slo": {field.name for field in fields(Slo)},
     "pytest.mark.energy": set(ARGUMENTS),
 }
 TAKES_ANY = {"energy.record"}  # the names are the reader's own
