@@ -109,9 +109,17 @@ def new_session(record: Record) -> NewSession:
 
 def identity_of(record: Record) -> str:
     """What tells the session of a stored *record* from every other; not how it joined, nor its counts."""
+    return digest_of(content_of(record))
+
+
+def content_of(record: Record) -> str:
+    """What is the same for a session and itself, as text."""
     content = to_json(replace(record, joined_as=None, counts=None))
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("ascii")).hexdigest()[:_IDENTITY_LENGTH]
+    return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+
+def digest_of(content: str) -> str:
+    return hashlib.sha256(content.encode("ascii")).hexdigest()[:_IDENTITY_LENGTH]
 
 
 def next_name(new: NewSession, mode: Mode, *, after: SessionName | None) -> SessionName:

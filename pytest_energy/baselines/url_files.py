@@ -54,7 +54,7 @@ class UrlFiles:
     url: str
     _checked: list[bool] = field(default_factory=list, repr=False)
 
-    @property
+    @cached_property
     def name(self) -> str:
         return masked(self.url).rstrip("/")
 

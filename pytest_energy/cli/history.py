@@ -4,9 +4,10 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from pytest_energy.baselines.location import location
 from pytest_energy.cli.arguments import Commands, chance
 from pytest_energy.cli.files import say
-from pytest_energy.cli.history_files import points_in_files
+from pytest_energy.cli.history_files import points_at
 from pytest_energy.cli.history_git import commits_between, commits_of, points_in_git, repository_of
 from pytest_energy.documents import now_text
 from pytest_energy.errors import SettingsError
@@ -31,10 +32,10 @@ def register(commands: Commands) -> None:
     )
     history.add_argument(
         "files",
-        type=Path,
+        type=location,
         nargs="*",
         metavar="RUN.json",
-        help="a file written by --energy-out=RUN.json, a baseline, or a folder of them",
+        help="a file written by --energy-out=RUN.json, a baseline, a folder of them, or a URL of baselines",
     )
     history.add_argument(
         "--git",
@@ -88,7 +89,7 @@ def _history(options: argparse.Namespace) -> History:
     if not options.files and not options.git:
         raise SettingsError("nothing to read: give files written by --energy-out, a folder of them, or --git")
     repository = repository_of(Path.cwd())
-    points, left_out = points_in_files(options.files)
+    points, left_out = points_at(options.files)
     if options.git:
         if repository is None:
             raise SettingsError(

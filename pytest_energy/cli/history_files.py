@@ -6,11 +6,12 @@ Rule 2: a folder is searched for JSON; what is neither a run nor a baseline in i
     begins as one of them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
+from pytest_energy.baselines.location import Location, store_at
 from pytest_energy.baselines.machine import COUNTS_PREFIX
 from pytest_energy.baselines.schema import Baseline, from_json_text
 from pytest_energy.cli.files import check_joules
@@ -43,6 +44,24 @@ class _Sessions(msgspec.Struct):
 
 class Foreign(SettingsError):
     """The document is neither a run nor a baseline."""
+
+
+def points_at(places: Sequence[Location]) -> tuple[list[Point], list[LeftOut]]:
+    """The points of files, folders and URLs of baselines, and what could not be used.
+
+    Raises:
+        SettingsError: A file isn't there.
+        BaselineError: A URL can't be listed.
+    """
+    points, left_out = points_in_files(one for one in places if isinstance(one, Path))
+    for url in (one for one in places if isinstance(one, str)):
+        store = store_at(url)
+        for place, baseline in store.read_each(store.paths(), is_whole=True):
+            if isinstance(baseline, BaselineError):
+                left_out.append(LeftOut(source=store.shown(place), because=str(baseline)))
+            else:
+                points += points_of_baseline(baseline, store.shown(place))
+    return points, left_out
 
 
 def points_in_files(paths: Iterable[Path]) -> tuple[list[Point], list[LeftOut]]:

@@ -27,8 +27,8 @@ OWN_ACTION = "OWNER/pytest-energy@main"
 OWN_COMPONENT = "$CI_SERVER_FQDN/OWNER/pytest-energy/energy@main"
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 COMPONENT = (ROOT / "templates" / "energy.yml").read_text(encoding="utf-8")
-# What a job may ask for: to read, to comment, and to push baselines or a badge.
-PERMISSIONS = {"contents": {"read", "write"}, "pull-requests": {"write"}}
+# What a job may ask for: to read, to comment, to push baselines or a badge, and to show who it is.
+PERMISSIONS = {"contents": {"read", "write"}, "pull-requests": {"write"}, "id-token": {"write"}}
 
 
 def scripts(node: object) -> Iterator[str]:
@@ -106,7 +106,7 @@ def test_a_github_workflow_is_whole(workflow: dict[Any, Any]) -> None:
         for step in job["steps"]:
             assert ("uses" in step) != ("run" in step)
             uses = step.get("uses", OWN_ACTION)
-            assert uses == OWN_ACTION or re.fullmatch(r"actions/[\w-]+(/[\w-]+)?@v\d+", uses)
+            assert uses == OWN_ACTION or re.fullmatch(r"(aws-)?actions/[\w-]+(/[\w-]+)?@v\d+", uses)
 
 
 @pytest.mark.parametrize("workflow", [flow for flow in ON_GITHUB if "pull_request" in flow[True]])

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from pytest_energy.baselines.object_store import ObjectStore
 from pytest_energy.baselines.store import Store
@@ -102,3 +103,15 @@ def test_prune(cli: Cli, folder: Path) -> None:
     assert len(ObjectStore(URL).read_whole(place).entries) == 5
     cli(*arguments, "--yes")
     assert len(ObjectStore(URL).read_whole(place).entries) == 4
+
+
+def test_history(cli: Cli, folder: Path) -> None:
+    """It reads every session behind a URL, and names a baseline that it can't use."""
+    cli("baselines", "migrate", folder, URL)
+    status, out, _ = cli("history", URL)
+    assert status == 0
+    assert out.splitlines()[0].startswith("8 runs of 2 tests on 2 machines")
+    MemoryFileSystem().pipe_file(f"/bucket/baselines/{ObjectStore(URL).path('t4', A)}/x.json", b"")
+    status, out, _ = cli("history", URL)
+    assert status == 0
+    assert "x.json: its name is none that this pytest-energy writes" in out
