@@ -319,7 +319,9 @@ class EnergyRun:
 
     @cached_property
     def calibrations(self) -> tuple[Calibration, ...]:
-        """Of the cards whose joules are predicted where they are not."""
+        """Of the cards whose joules are predicted where they are not; none for ranks, each on a card."""
+        if self.leading is not None:
+            return ()
         return load_all(self.store)
 
     @cached_property
