@@ -22,7 +22,7 @@ from pathlib import Path
 
 from pytest_energy.remote import wire
 from pytest_energy.remote.private_file import write_new_token
-from pytest_energy.remote.protocol import Cursor, Who
+from pytest_energy.remote.protocol import Cursor, Poll, Who
 
 RUNS = 4
 PIPELINED = 25
@@ -61,11 +61,12 @@ class Process:
 
 
 @contextmanager
-def agent(folder: Path) -> Iterator[tuple[int, int, str]]:
+def agent(folder: Path, *words: str) -> Iterator[tuple[int, int, str]]:
     """An agent that runs: its process, port and token."""
     token = folder / "token"
     write_new_token(token)
-    command = [sys.executable, "-m", "pytest_energy", "agent", "--bind=127.0.0.1:0", f"--token-file={token}"]
+    place = ("--bind=127.0.0.1:0", f"--token-file={token}")
+    command = [sys.executable, "-m", "pytest_energy", "agent", *place, *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  # our own
         try:
             assert process.stdout is not None
@@ -87,13 +88,15 @@ class Client:
         self._who = Who(run_id=run_id, host="endurance", user="test", pid=os.getpid())
         self._cursor = Cursor()
 
-    def poll(self, count: int, who: Who | None = None) -> None:
+    def poll(self, count: int) -> Poll:
         """Poll so often with one cursor, and go on from the last answer."""
-        body = wire.ask_to_json(who or self._who, self._cursor)
+        body = wire.ask_to_json(self._who, self._cursor)
         self._socket.sendall(self._request("POST", wire.POLL_PATH, body) * count)
         for _ in range(count):
             content = self._answer()
-        self._cursor = wire.poll_of(content, "the agent").cursor
+        last = wire.poll_of(content, "the agent")
+        self._cursor = last.cursor
+        return last
 
     def scrape(self) -> None:
         self._socket.sendall(self._request("GET", wire.METRICS_PATH))

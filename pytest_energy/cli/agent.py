@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import sys
 from pathlib import Path
 
@@ -104,6 +105,7 @@ def _agent(options: argparse.Namespace) -> int:
         if place.token is not None and place.certificate is None and host not in {"127.0.0.1", "::1"}:
             _say("The token crosses the network unencrypted. Add --tls-cert and --tls-key, or use a tunnel.")
         sys.setswitchinterval(_SWITCH_S)
+        gc.freeze()  # what is there stays: full collections are of what requests leave, small and often
         asyncio.run(server.AgentServer(here.agent, place, tell=_tell).run(listener, context))
     _say("Stopped.")
     return 0

@@ -40,8 +40,8 @@ JSON_TYPE = "application/json"
 
 _BACKLOG = 128
 
-# A poll that asks for the state of devices waits for them, and the others don't.
-_THREADS = 4
+# A poll that asks for the state of devices waits for them, and the next one need not.
+_THREADS = 2
 
 # Of the first line and of one header; a request of ours has a few hundred bytes.
 _MOST_LINE, _MOST_HEADERS = 2048, 32
