@@ -36,7 +36,7 @@ from pytest_energy.usage import Usage
 
 READ_EVERY_S = 0.02
 """Counters that don't tick are read so often. At an edge that isn't quiet, half of that times the step of
-power is in doubt: 1 J of 100 W. Each read takes some 0.1 ms of a core."""
+power is in doubt: 1 J of 100 W. Each read takes some 0.3 ms of a core with its thread."""
 
 # A reader that is away for so long misses nothing: a minute and more of regular reads.
 _KEPT_TICKS = 4096
