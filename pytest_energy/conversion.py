@@ -5,6 +5,7 @@ Rule 2: numbers by name are written as floats, whatever library they are of.
 """
 
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import lru_cache
 from itertools import pairwise
 from sys import intern
@@ -22,6 +23,7 @@ from pytest_energy.judgement import (
     Comparison,
     CountChange,
     CountsComparison,
+    EqualSteps,
     Judgement,
     PartComparison,
     RunJudgement,
@@ -55,6 +57,7 @@ _DOCUMENTS: dict[type, type[Document]] = {
     CountsComparison: count_documents.CountsComparison,
     CountChange: count_documents.CountChange,
     PartComparison: documents.PartComparison,
+    EqualSteps: documents.EqualSteps,
     Terms: documents.Terms,
     SessionFactor: documents.SessionFactor,
     RunJudgement: documents.RunJudgement,
@@ -62,7 +65,7 @@ _DOCUMENTS: dict[type, type[Document]] = {
 }
 
 _OF_SUMMARY = documents.Summary.__struct_fields__
-_OF_BUDGET = ("budget_j", "budget_per_sample_j", "budget_per_token_j")
+_OF_BUDGET = tuple(one.name for one in fields(Budget))
 
 _LEFT_OUT_WHERE_EMPTY = {
     *("output_tokens", "workload", "engine_settings", "saturated_because", "slo_missed_because"),
@@ -176,6 +179,7 @@ def judgement_to_json(judgement: Judgement) -> JsonDict:
         reason=judgement.reason,
         energy_per_token_j=record.energy_per_token_j if record.output_tokens else UNSET,
         energy_by_role_j=record.energy_by_role_j or UNSET,
+        energies_at_mean_steps_j=record.energies_at_mean_steps_j or None,
         active_energy_j=UNSET if record.active_energy_j is None else record.active_energy_j,
         baseline=plain(judgement.comparison),
         judged_by=plain(judgement.terms),
@@ -245,7 +249,9 @@ def factor_from_json(value: object, where: str) -> SessionFactor:
 
 def _comparison(document: documents.Comparison) -> Comparison:
     parts = tuple(PartComparison(**asdict(part)) for part in document.parts or ())
-    return Comparison(**_present(document) | {"parts": parts})
+    equal = document.equal_steps
+    steps = None if equal is None else EqualSteps(**asdict(equal))
+    return Comparison(**_present(document) | {"parts": parts, "equal_steps": steps})
 
 
 def reading_of(one_round: documents.Round, provenance: Provenance, where: str) -> Reading:

@@ -281,6 +281,24 @@ class PartComparison(Document, frozen=True, kw_only=True):
     is_judged: bool
 
 
+class EqualSteps(Document, frozen=True, kw_only=True):
+    """A load at a fixed rate, compared at equal steps of the model server.
+
+    Attributes:
+        step_count: Steps of a round in the baseline, at which joules are stated.
+        step_ratio: Steps of a round, this run over the baseline.
+        energy_per_step_j: Joules of a step.
+        measured_ratio: Joules as measured, this run over the baseline.
+        not_used_because: Why joules were compared as measured; omitted if they were compared at equal steps.
+    """
+
+    step_count: Positive
+    step_ratio: Positive
+    energy_per_step_j: Amount
+    measured_ratio: Positive
+    not_used_because: Text = ""
+
+
 class Comparison(
     Document,
     frozen=True,
@@ -316,6 +334,8 @@ class Comparison(
         basis: What was compared, if not gross joules per round: `net joules a sample`.
         creep: That the level crept up over the baseline's sessions, and since when.
         note: A remark on the bounds, or empty.
+        equal_steps: How the joules of a load at a fixed rate were stated at equal steps; omitted if steps are
+            not known on both sides.
     """
 
     entry_count: CountFrom1
@@ -337,6 +357,7 @@ class Comparison(
     basis: Sentence | None = None
     creep: Sentence | None = None
     note: Text
+    equal_steps: EqualSteps | None = None
 
 
 class Terms(Document, frozen=True, kw_only=True):
@@ -438,6 +459,10 @@ class Test(Record, frozen=True, kw_only=True):
         channels: Mean joules per round by channel.
         energy_by_role_j: Mean joules per round by role of the channels; omitted if none has a role.
         budget_per_token_j: Omitted if there is none.
+        budget_per_prefill_token_j: Omitted if there is none.
+        budget_per_decode_token_j: Omitted if there is none.
+        energies_at_mean_steps_j: Joules of each round, stated at the mean steps of the rounds: a load at a
+            fixed rate takes fewer steps, and less energy, on a slower host. Omitted if steps are not known.
         baseline: What it was compared with, or null.
         judged_by: By which rules it was judged; omitted if not recorded.
         unchecked: Limits that were not checked, because there are no usable joules.
@@ -462,6 +487,9 @@ class Test(Record, frozen=True, kw_only=True):
     budget_j: Positive | None = NULLABLE
     budget_per_sample_j: Positive | None = NULLABLE
     budget_per_token_j: Positive | None = None
+    budget_per_prefill_token_j: Positive | None = None
+    budget_per_decode_token_j: Positive | None = None
+    energies_at_mean_steps_j: tuple[Number, ...] | None = None
     baseline: Comparison | None = NULLABLE
     judged_by: Terms | None = None
     unchecked: tuple[Limit, ...] | None = None

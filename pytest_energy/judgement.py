@@ -1,7 +1,7 @@
 """The verdict on a record: its baseline, limits, verdict and reason."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 
 from pytest_energy.counts import Kind
@@ -58,15 +58,16 @@ SEVERITY = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Joules that a test may use per round, per sample, per output token, or several of these."""
+    """Joules that a test may use per round, per sample, per token of a kind, or several of these."""
 
     budget_j: float | None = None
     budget_per_sample_j: float | None = None
     budget_per_token_j: float | None = None
+    budget_per_prefill_token_j: float | None = None
+    budget_per_decode_token_j: float | None = None
 
     def __bool__(self) -> bool:
-        limits_j = (self.budget_j, self.budget_per_sample_j, self.budget_per_token_j)
-        return any(limit_j is not None for limit_j in limits_j)
+        return any(getattr(self, one.name) is not None for one in fields(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +132,25 @@ class PartComparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EqualSteps:
+    """How a load at a fixed rate was compared with its baseline at equal steps of the engine.
+
+    Attributes:
+        step_count: Steps of a round in the baseline, at which joules are stated.
+        step_ratio: Steps of a round, fresh over baseline.
+        energy_per_step_j: Joules of a step.
+        measured_ratio: Joules as measured, fresh over baseline.
+        not_used_because: Why joules were compared as measured all the same, or empty.
+    """
+
+    step_count: float
+    step_ratio: float
+    energy_per_step_j: float
+    measured_ratio: float
+    not_used_because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """A fresh record against its baseline.
 
@@ -156,6 +176,7 @@ class Comparison:
         basis: What was compared, if not gross joules per round: `net joules a sample`.
         creep: A note that the level has crept up over the baseline's entries, and since when, or empty.
         note: A remark on the bounds (a prior that was used), or empty.
+        equal_steps: How joules were stated at equal steps; `None` if one side doesn't know its steps.
     """
 
     entry_count: int
@@ -177,6 +198,7 @@ class Comparison:
     basis: str = ""
     creep: str = ""
     note: str = ""
+    equal_steps: EqualSteps | None = None
 
     @property
     def decisive(self) -> PartComparison | None:

@@ -327,6 +327,12 @@ _PHASES = (
             ("waiting_duration_s", "s", "time - prefill - decode", "seconds of a round without a step"),
             ("step_count", "1", "steps of the counted part", "steps of the engine in a round"),
             ("energy_per_step", "J", "fit to short spans", "joules that one more step adds to a round"),
+            (
+                "tokens_per_turn",
+                "1",
+                "decoded tokens / requests under way, over steps that decode",
+                "tokens that a step writes to each request: more than 1 with speculative decoding",
+            ),
             ("energy_per_step_uncertainty", "J", "standard uncertainty", "of the joules of a step"),
         )
     ),

@@ -250,6 +250,22 @@ class Record:
         return math.fsum((*self.round_energies_j, *(-one_j for one_j in waiting_j))) / len(rounds)
 
     @property
+    def energies_at_mean_steps_j(self) -> tuple[float, ...]:
+        """Joules of each round that counts, at the mean steps of all; empty if steps are not known.
+
+        At a fixed rate a slower host takes fewer steps: see `verdict.equal_steps`.
+        """
+        rounds, cost = self.usable_rounds, self.step_cost
+        counts = [reading.step_count for reading in rounds if reading.step_count is not None]
+        if cost is None or not rounds or len(counts) < len(rounds):
+            return ()
+        mean = math.fsum(counts) / len(counts)
+        return tuple(
+            math.fsum(reading.channels.values()) - cost.energy_j * (count - mean)
+            for reading, count in zip(rounds, counts, strict=True)
+        )
+
+    @property
     def ready_power_w(self) -> Mapping[str, float] | None:
         """Power by channel just before the first round that counts: device open, no work; or `None`."""
         return (self.rounds[0].quiet_power_w or None) if self.is_measured else None

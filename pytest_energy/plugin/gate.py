@@ -220,6 +220,8 @@ class Gate:
                 budget_j=mark.budget_j,
                 budget_per_sample_j=mark.budget_per_sample_j,
                 budget_per_token_j=mark.budget_per_token_j,
+                budget_per_prefill_token_j=mark.budget_per_prefill_token_j,
+                budget_per_decode_token_j=mark.budget_per_decode_token_j,
             ),
             other_machines=other_machines,
             attempts=()

@@ -69,8 +69,10 @@ def check_units(mark: EnergyMark, *, samples: int | None, output_tokens: int | N
             f"budget_per_sample_j={mark.budget_per_sample_j:g} needs the number of samples in a round.\n"
             "Set samples= in the marker, in energy.measure or in energy.window."
         )
-    if mark.budget_per_token_j is not None and output_tokens is None:
-        raise EnergyError(
-            f"budget_per_token_j={mark.budget_per_token_j:g} needs tokens that an engine counts.\n"
-            "Measure the load with energy.requests."
-        )
+    for kind in ("token", "prefill_token", "decode_token"):
+        limit_j = getattr(mark, f"budget_per_{kind}_j")
+        if limit_j is not None and output_tokens is None:
+            raise EnergyError(
+                f"budget_per_{kind}_j={limit_j:g} needs tokens that an engine counts.\n"
+                "Measure the load with energy.requests."
+            )

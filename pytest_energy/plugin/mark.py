@@ -76,6 +76,12 @@ class EnergyMark:
     budget_per_token_j: float | None = _argument(
         quantities.energy, "energy that a generated token may use at most; for energy.requests"
     )
+    budget_per_prefill_token_j: float | None = _argument(
+        quantities.energy, "energy that a computed prompt token may use at most; for energy.requests"
+    )
+    budget_per_decode_token_j: float | None = _argument(
+        quantities.energy, "energy that a decoded token may use at most; for energy.requests"
+    )
     tolerance: float | None = _argument(quantities.share, "accepted rise over the baseline")
     rounds: int | None = _argument(
         quantities.Count(1), "rounds to measure; without it, as many as the precision needs"

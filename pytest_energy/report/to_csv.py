@@ -32,6 +32,7 @@ _OF_ENERGY = (
     *("energy_j", "energy_ci_lower_j", "energy_ci_upper_j", "uncertainty_j", "net_energy_j", "power_w"),
     *("duration_s", "energy_per_sample_j", "energy_per_token_j"),
     *("budget_j", "budget_per_sample_j", "budget_per_token_j"),
+    *("budget_per_prefill_token_j", "budget_per_decode_token_j"),
 )
 _OF_BASELINE = ("sessions", "energy_j", "ratio", "ratio_ci_lower", "ratio_ci_upper", "detectable_ratio")
 _COLUMNS = (

@@ -41,7 +41,7 @@ NAMES = (
     *("energy_per_decode_token", "energy_per_decode_token_uncertainty"),
 )
 SECONDS = ("prefill_duration_s", "decode_duration_s", "waiting_duration_s")
-STEPS = ("step_count", "energy_per_step", "energy_per_step_uncertainty")
+STEPS = ("step_count", "energy_per_step", "energy_per_step_uncertainty", "tokens_per_turn")
 
 _ESTIMATED = (
     "the engine does not report its steps, so that prefill and decode are separated by the times of tokens: "
@@ -121,13 +121,14 @@ class PhaseFit:
         unexplained_j = whole_j - self.waiting_j - prefill.value - decode.value
         if abs(unexplained_j) > MOST_UNEXPLAINED_SHARE * whole_j:
             share = 1 - unexplained_j / whole_j
-            return f"the fit explains {share:.0%} of the joules; {1 - MOST_UNEXPLAINED_SHARE:.0%} are needed"
+            least = 1 - MOST_UNEXPLAINED_SHARE
+            return f"the fit explains {100 * share:.0f} % of the joules, not {100 * least:.0f} % or more"
         active_j = prefill.value + decode.value
         low_j, high_j = prefill.interval
         if active_j <= 0:
             return "the loads used no more than power at rest"
         if (high_j - low_j) / 2 > WIDEST_SHARE * active_j:
-            shares = f"{low_j / active_j:.0%} to {high_j / active_j:.0%}"
+            shares = f"{100 * low_j / active_j:.0f} to {100 * high_j / active_j:.0f} %"
             return (
                 f"prefill and decode changed together in the {self.fit.span_count} spans: prefill is "
                 f"{shares} of the joules above rest. Mix lengths of prompts and answers, or take more rounds"
@@ -205,8 +206,10 @@ def phase_metrics(fit: PhaseFit | Absent) -> Metrics:
     if because is None:
         seconds |= {"prefill_duration_s": prefill_s, "decode_duration_s": decode_s}
     step = fit.fit.energy((0.0, 1.0, 0.0, 0.0))
-    steps = dict(zip(STEPS, (fit.step_count, step.value, step.uncertainty), strict=True))
-    return split | Metrics({**seconds, **steps})
+    turns = [load.tokens_per_turn for load in fit.loads if load.tokens_per_turn is not None]
+    values = (fit.step_count, step.value, step.uncertainty, fmean(turns) if turns else None)
+    missing = {} if turns else {"tokens_per_turn": "nothing was decoded"}
+    return split | Metrics({**seconds, **dict(zip(STEPS, values, strict=True))}, missing)
 
 
 def _energies(fit: PhaseFit) -> Mapping[str, Callable[[], float]]:

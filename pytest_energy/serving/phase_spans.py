@@ -14,6 +14,7 @@ from pytest_energy.errors import Absent
 from pytest_energy.lazy_module import LazyModule
 from pytest_energy.model import Reading
 from pytest_energy.serving.load_result import LoadResult, Served, percentile
+from pytest_energy.serving.steps import tokens_per_turn
 from pytest_energy.stats.cost_fit import Spans
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class Observed:
         scale: From that part to all requests of the load.
         channels: Those that tick.
         has_steps: Whether the engine reported its steps.
+        tokens_per_turn: Tokens that a step writes to each request, if known.
     """
 
     spans: Spans
@@ -95,6 +97,7 @@ class Observed:
     scale: float
     channels: tuple[str, ...]
     has_steps: bool
+    tokens_per_turn: float | None = None
 
 
 def observed(
@@ -135,6 +138,7 @@ def observed(
         scale=scale,
         channels=channels,
         has_steps=load.steps is not None,
+        tokens_per_turn=tokens_per_turn(load.steps or ()),
     )
 
 

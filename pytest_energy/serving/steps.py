@@ -6,6 +6,7 @@ more tokens than its limit, those beyond it were computed in the steps before.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
 
@@ -46,6 +47,22 @@ class TellsSteps(Protocol):
 def since(steps: Sequence[Step], start_s: float) -> tuple[Step, ...]:
     """*steps* from *start_s* on, in seconds since then."""
     return tuple(replace(step, time_s=step.time_s - start_s) for step in steps if step.time_s >= start_s)
+
+
+def tokens_per_turn(steps: Sequence[Step]) -> float | None:
+    """Tokens that a step writes to each request that it decodes: 1, and more with speculative decoding.
+
+    Requests in the middle of their prompt are among those under way, so it is a little less. `None` where
+    nothing was decoded.
+
+    >>> before = Step(time_s=1.0, prompt_tokens=9, output_tokens=2, first_tokens=2, running=2)
+    >>> step = Step(time_s=2.0, prompt_tokens=0, output_tokens=6, first_tokens=0, running=2)
+    >>> tokens_per_turn([before, step])
+    3.0
+    """
+    pairs = [(before.running, step.decoded_tokens) for before, step in pairwise(steps) if step.decoded_tokens]
+    turns = sum(running for running, _ in pairs)
+    return sum(tokens for _, tokens in pairs) / turns if turns else None
 
 
 def laid_back(steps: Sequence[Step], most_tokens: int | None) -> tuple[Step, ...]:

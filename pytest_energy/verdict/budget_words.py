@@ -4,12 +4,18 @@ from pytest_energy.judgement import Verdict
 from pytest_energy.model import Record
 from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import busy_text, confidence_text, joules_beside, share_text, spread_notes
-from pytest_energy.verdict.findings import AgainstBudget
+from pytest_energy.verdict.findings import AgainstBudget, BudgetUnknown
 from pytest_energy.verdict.paragraph import Paragraph, Subject
 
 _LEAST_FACTOR = 10.0
 
-_UNITS = {"round": "round", "sample": "sample", "token": "output token"}
+_UNITS = {
+    "round": "round",
+    "sample": "sample",
+    "token": "output token",
+    "prefill_token": "prefill token",
+    "decode_token": "decode token",
+}
 
 
 def against_budget(finding: AgainstBudget, subject: Subject) -> Paragraph:
@@ -23,6 +29,16 @@ def against_budget(finding: AgainstBudget, subject: Subject) -> Paragraph:
         advice=advice,
         details=(subject.energy, bounds, *spread_notes(finding.spread, "one round has no spread", "rounds")),
         other_advice=tuple(others),
+    )
+
+
+def unknown_budget(finding: BudgetUnknown, subject: Subject) -> Paragraph:
+    limit = to_text(finding.limit_j, "J", digits=12)
+    return Paragraph(
+        headline=f"not checked: {limit} allowed per {_UNITS[finding.unit]}, but its joules are not known",
+        cause=finding.because,
+        advice=subject.more_rounds,
+        details=(subject.energy,),
     )
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.judgement import SEVERITY, Part, PartComparison, Verdict
+from pytest_energy.judgement import SEVERITY, EqualSteps, Part, PartComparison, Verdict
 from pytest_energy.model import Reading, Record
 from pytest_energy.stats.compare import Bounds, Noise, compare_levels, informed
 from pytest_energy.stats.suite import LevelsOfTest
@@ -76,6 +76,7 @@ class Question:
 
     Attributes:
         fresh: What is kept of *record*, and of earlier *attempts* at the same code: the mean of all.
+        equal_steps: How *record* and *history* are stated at equal steps, if both know them.
     """
 
     record: Record
@@ -84,6 +85,7 @@ class Question:
     policy: Policy
     suite: Suite
     attempts: tuple[Entry, ...] = ()
+    equal_steps: EqualSteps | None = None
 
     def changes(self) -> tuple[Change, ...]:
         """Each part that both sides have, work first; all joules where there are none, or if asked for."""

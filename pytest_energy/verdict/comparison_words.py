@@ -55,6 +55,7 @@ def compared(finding: Compared, subject: Subject) -> Paragraph:
         details=(
             subject.energy,
             *_part_lines(finding, subject),
+            _steps_line(comparison),
             _why_line(comparison),
             _latency_line(comparison, record),
             _channel_line(finding),
@@ -97,6 +98,8 @@ def _decisive(finding: Compared) -> tuple[str, float, tuple[float, float]]:
     what = _basis_text(comparison) or "energy"
     if part is not None and part.part is not Part.JOULES:
         what = _PART_NAMES[part.part]
+    if comparison.equal_steps is not None and not comparison.equal_steps.not_used_because:
+        what = f"{what} at equal steps" if part is None or part.part is not Part.WAITING else what
     if finding.crept is not None:
         return what, finding.crept.ratio, finding.crept.ratio_ci
     if part is not None:
@@ -186,6 +189,20 @@ def _why_line(comparison: Comparison) -> str:
     return (
         f"time {change_text(comparison.duration_ratio)}, power {change_text(comparison.power_ratio)} "
         f"(ln: {change} = {time} time {power} power)"
+    )
+
+
+def _steps_line(comparison: Comparison) -> str:
+    """How the joules are stated at equal steps, or that the steps changed for another reason."""
+    equal = comparison.equal_steps
+    if equal is None:
+        return ""
+    steps = f"steps {_change_or_none(equal.step_ratio)} (baseline {equal.step_count:,.0f} per round)"
+    if equal.not_used_because:
+        return f"{steps}, compared as measured: {equal.not_used_because}"
+    return (
+        f"compared at equal steps, {to_text(equal.energy_per_step_j, 'J')} each: {steps}; "
+        f"as measured {change_text(equal.measured_ratio)}"
     )
 
 

@@ -24,7 +24,7 @@ from pytest_energy.stats.centre import Spread
 from pytest_energy.stats.looks import Chances
 from pytest_energy.verdict.history import OddRound
 
-Unit = Literal["round", "sample", "token"]
+Unit = Literal["round", "sample", "token", "prefill_token", "decode_token"]
 Batch = Literal["first", "confirming", "only"]
 
 
@@ -91,6 +91,16 @@ class AgainstBudget:
     alpha: float
     spread: Spread
     doubt: "MachineBusy | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetUnknown:
+    """A budget of *limit_j* for one *unit*, whose joules are not known, with the reason."""
+
+    verdict: ClassVar = Verdict.INCONCLUSIVE
+    limit_j: float
+    unit: Unit
+    because: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,7 +294,8 @@ class OtherWork:
 Unusable = Void | Unmeasured | OnlyEstimated
 OfCounts = AgainstCounts | NoCounts | NoCountsBaseline | OtherWork
 OfLoad = Saturated | SloMissed
-Finding = Unusable | OfLoad | AgainstBudget | NoBaseline | FactsDiffer | NoSuchJoules | Compared | OfCounts
+OfBudget = AgainstBudget | BudgetUnknown
+Finding = Unusable | OfLoad | OfBudget | NoBaseline | FactsDiffer | NoSuchJoules | Compared | OfCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

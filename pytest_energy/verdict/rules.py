@@ -20,7 +20,7 @@ from pytest_energy.basis import Basis, why_void
 from pytest_energy.errors import NotComparable, NotMeasurable, SettingsError
 from pytest_energy.judgement import FAILING, SEVERITY, Budget, Comparison, Limit, Part, Summary, Verdict
 from pytest_energy.model import Provenance, Record
-from pytest_energy.stats.centre import Spread
+from pytest_energy.stats.centre import Spread, z_quantile
 from pytest_energy.stats.compare import Bounds, budget_bounds, summarise
 from pytest_energy.stats.drift import creep
 from pytest_energy.stats.ratio import ratio_of
@@ -29,6 +29,7 @@ from pytest_energy.verdict.count_history import NONE_COUNTED, CountHistory, agai
 from pytest_energy.verdict.findings import (
     AgainstBudget,
     AgainstCounts,
+    BudgetUnknown,
     Compared,
     CreepSince,
     Decision,
@@ -39,6 +40,7 @@ from pytest_energy.verdict.findings import (
     NoCounts,
     NoCountsBaseline,
     NoSuchJoules,
+    OfBudget,
     OfCounts,
     OnlyEstimated,
     Saturated,
@@ -48,7 +50,7 @@ from pytest_energy.verdict.findings import (
     Unusable,
     Void,
 )
-from pytest_energy.verdict.history import Entry, History, entry_of, has_joules, mean_entry
+from pytest_energy.verdict.history import Entry, History, aligned, entry_of, has_joules, mean_entry
 from pytest_energy.verdict.other_programs import NOTED_SHARE, others_share, own_ratio
 from pytest_energy.verdict.policy import Policy, RoundsWanted
 from pytest_energy.verdict.suite import BY_ITSELF, Suite
@@ -138,6 +140,8 @@ def _unchecked(
             yield from (Limit.BASELINE,) if any(count_history.by_key.values()) else ()
         elif isinstance(finding, NoBaseline) and finding.is_unusable:
             yield Limit.BASELINE
+        elif isinstance(finding, BudgetUnknown):
+            yield Limit.BUDGET
         elif isinstance(finding, Unusable | Saturated):
             if history is not None and history.entries:
                 yield Limit.BASELINE
@@ -190,7 +194,11 @@ def _question(
     entry = entry_of(record, policy.basis)
     if history.newest is not None:  # all sessions of a baseline can be compared with one another
         check_comparable(history.newest, record, besides=policy.basis.free_facts)
+    fresh, history, equal = aligned(record, history, policy.basis, attempts)
+    if fresh is not record:
+        record, entry = fresh, entry_of(fresh, policy.basis)
     return Question(
+        equal_steps=equal,
         record=record,
         fresh=mean_entry([*attempts, entry]),
         history=history,
@@ -222,7 +230,12 @@ def _unjudged(record: Record, policy: Policy) -> Void | Unmeasured | OnlyEstimat
 # ---- budgets ----
 
 
-def _against_budgets(record: Record, budget: Budget, policy: Policy) -> Iterator[AgainstBudget]:
+def _against_budgets(record: Record, budget: Budget, policy: Policy) -> Iterator[OfBudget]:
+    yield from _against_unit_budgets(record, budget, policy)
+    yield from _against_phase_budgets(record, budget, policy)
+
+
+def _against_unit_budgets(record: Record, budget: Budget, policy: Policy) -> Iterator[AgainstBudget]:
     limits: tuple[tuple[Unit, float | None, int | None], ...] = (
         ("round", budget.budget_j, 1),
         ("sample", budget.budget_per_sample_j, record.samples),
@@ -250,6 +263,37 @@ def _against_budgets(record: Record, budget: Budget, policy: Policy) -> Iterator
             bounds_j=(lower_j, upper_j),
             alpha=policy.alpha,
             spread=_untrimmed(len(rounds.energies_j)),
+            doubt=doubt,
+        )
+
+
+def _against_phase_budgets(record: Record, budget: Budget, policy: Policy) -> Iterator[OfBudget]:
+    """Budgets of a token of prefill and of decode, whose joules are fitted and have an uncertainty."""
+    limits: tuple[tuple[Unit, float | None], ...] = (
+        ("prefill_token", budget.budget_per_prefill_token_j),
+        ("decode_token", budget.budget_per_decode_token_j),
+    )
+    for unit, limit_j in limits:
+        if limit_j is None:
+            continue
+        name = f"energy_per_{unit}"
+        mean_j, error_j = (record.metrics.get(one) for one in (name, f"{name}_uncertainty"))
+        if mean_j is None or error_j is None:
+            because = record.absent.get(name, "prefill and decode are measured with energy.requests")
+            yield BudgetUnknown(limit_j=limit_j, unit=unit, because=because)
+            continue
+        half_j = z_quantile(policy.alpha) * error_j
+        lower_j, upper_j = max(0.0, mean_j - half_j), mean_j + half_j
+        doubt = _others_over(record, lower_j, limit_j, policy) if lower_j > limit_j else None
+        verdict = Verdict.PASS if upper_j <= limit_j else Verdict.INCONCLUSIVE
+        yield AgainstBudget(
+            verdict=Verdict.OVER_BUDGET if lower_j > limit_j and doubt is None else verdict,
+            limit_j=limit_j,
+            unit=unit,
+            mean_j=mean_j,
+            bounds_j=(lower_j, upper_j),
+            alpha=policy.alpha,
+            spread=_untrimmed(len(record.usable_rounds)),
             doubt=doubt,
         )
 
@@ -305,6 +349,7 @@ def _compared(question: Question) -> Compared:
             latency_ratio=_latency_ratio(fresh, history.judging),
             differences=_shown_differences(history.newest, question.record),
             parts=parts,
+            equal_steps=question.equal_steps,
             no_parts_because="" if parts else _why_no_parts(fresh, history.judging),
             session_ratio=noise.ratio_to({entry.session for entry in history.judging}),
             entry_energies_j=tuple(entry.energy.value for entry in history.judging),

@@ -43,6 +43,7 @@ from tests.builders import (
     record,
     uncounted,
 )
+from tests.unit.verdict.test_equal_steps import load, phases, sessions
 
 FOLDER = Path(__file__).parent / "verdict"
 ABSENT_RAPL = SensorStatus(
@@ -158,6 +159,8 @@ BUDGETS: Mapping[str, Case] = {
         record(samples=50), budget=Budget(budget_j=150.0, budget_per_sample_j=1.5)
     ),
     "a token": lambda: decided(replace(record(), output_tokens=1280), budget=Budget(budget_per_token_j=0.05)),
+    "a prefill token": lambda: decided(phases(0.052), budget=Budget(budget_per_prefill_token_j=0.05)),
+    "a decode token, not known": lambda: decided(phases(0.05), budget=Budget(budget_per_decode_token_j=0.05)),
     "over on a busy machine": lambda: decided(beside_others(100.0, 0.6), budget=Budget(budget_j=50.0)),
     "over with others' joules taken off": lambda: decided(
         beside_others(100.0, 0.3), budget=Budget(budget_j=50.0)
@@ -184,6 +187,8 @@ NOTHING_TO_COMPARE: Mapping[str, Case] = {
 }
 
 COMPARED: Mapping[str, Case] = {
+    "at equal steps": lambda: decided(load(4530.0, other_j=1100.0), baseline(*sessions())),
+    "steps of the code": lambda: decided(load(8000.0), baseline(*sessions())),
     "regression": lambda: decided(record(energy_j=120.0), baseline()),
     "regression, confirmed": lambda: decided(confirmed(120.0, 121.0), baseline()),
     "not confirmed": lambda: decided(confirmed(112.0, 106.5), baseline(*[record()] * 5)),

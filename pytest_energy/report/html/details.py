@@ -86,6 +86,8 @@ def _budgets(judgement: Judgement) -> dict[str, str | None]:
         "budget per round": budget.budget_j,
         "budget per sample": budget.budget_per_sample_j,
         "budget per token": budget.budget_per_token_j,
+        "budget per prefill token": budget.budget_per_prefill_token_j,
+        "budget per decode token": budget.budget_per_decode_token_j,
     }
     return {name: None if limit_j is None else to_text(limit_j, "J") for name, limit_j in limits_j.items()}
 

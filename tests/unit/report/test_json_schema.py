@@ -19,6 +19,7 @@ from pytest_energy.judgement import (
     Comparison,
     CountChange,
     CountsComparison,
+    EqualSteps,
     Judgement,
     Part,
     PartComparison,
@@ -83,7 +84,13 @@ FULL = replace(
     ),
     outcome="failed",
     verdict=Verdict.REGRESSION,
-    budget=Budget(budget_j=1.0, budget_per_sample_j=2.0, budget_per_token_j=3.0),
+    budget=Budget(
+        budget_j=1.0,
+        budget_per_sample_j=2.0,
+        budget_per_token_j=3.0,
+        budget_per_prefill_token_j=0.1,
+        budget_per_decode_token_j=0.2,
+    ),
     comparison=replace(
         comparison(1.3),
         basis="net joules a sample",
@@ -97,6 +104,13 @@ FULL = replace(
         no_parts_because="ready power of cpu:package-0 is not known",
         session_ratio=1.01,
         note="a prior",
+        equal_steps=EqualSteps(
+            step_count=5000.0,
+            step_ratio=0.9,
+            energy_per_step_j=0.152,
+            measured_ratio=0.96,
+            not_used_because="the engine differs (vllm)",
+        ),
     ),
 )
 FULL = replace(

@@ -17,6 +17,8 @@ from pytest_energy.serving.load_result import LoadResult
 from pytest_energy.serving.prompts import PromptSet
 from pytest_energy.serving.rounds import PART, LoadPlan, LoadWork, lateness_note, saturation
 from pytest_energy.serving.steady import steadiness
+from tests.builders import record
+from tests.fakes.served_loads import SteppingServer
 from tests.unit.serving.test_load import FakeEngine, JumpingLoop, delayed, load
 
 PROMPTS = [(1, 2, 3), (4, 5)]
@@ -374,3 +376,34 @@ def test_prompts_may_be_a_function_of_the_round() -> None:
     """Each round can bring fresh prompts."""
     load_plan = plan(prompts=lambda index: [(index, 7)], output_tokens=1)
     assert load_plan.requests(3) == ([(3, 7)], [1])
+
+
+def test_rounds_at_a_rate_have_the_steps_of_all_their_requests() -> None:
+    """Scaled as their joules are, with the joules of a step; in a closed loop the steps are the work."""
+    server, schedule = SteppingServer(), Schedule(rate=8.0, seed=3)
+    for cap, has_steps in ((None, True), (4, False)):
+        work = loads_of(plan(rate=8.0, concurrency=cap), has_warm_up=False)
+        for seed in range(2):
+            load, whole = server.serve([(128, 64)] * 40, schedule, seed=seed)
+            work.loads.append(load)
+            counted = work.conclude(whole)
+            assert counted.step_count == (pytest.approx(len(load.steps or ())) if has_steps else None)
+        description = work.description(2)
+        if has_steps:
+            assert description.step_cost is not None
+            assert description.step_cost.energy_j == pytest.approx(server.costs.step_j, rel=0.02)
+        else:
+            assert description.step_cost is None
+        metrics = work.metrics(replace(record(), rounds=(counted, counted))).values
+        assert metrics["energy_per_step"] == pytest.approx(server.costs.step_j, rel=0.02)
+        assert metrics["tokens_per_turn"] == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_load_without_spans_says_why_its_phases_are_absent() -> None:
+    """And its rounds have no steps."""
+    loads = loads_of(plan(prompts=[(1, 2)] * 4), has_warm_up=False)
+    take(loads, 0)
+    counted = loads.conclude(reading())
+    assert counted.step_count is None
+    absent = loads.metrics(replace(record(), rounds=(counted,))).absent
+    assert absent["decode_energy"] == ("gpu:0: read at the edges of a window only, so it has no short spans")
