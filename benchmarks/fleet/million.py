@@ -27,10 +27,10 @@ from benchmarks.fleet.s3_server import s3_server
 from pytest_energy.baselines.object_store import ObjectStore
 from pytest_energy.baselines.session_names import (
     SessionName,
-    content_of,
     digest_of,
     new_session,
     parsed,
+    told_apart_by,
 )
 from pytest_energy.model import Machine, Provenance, Reading, Record
 
@@ -87,7 +87,7 @@ def session(test: int, number: int) -> Record:
 def objects(test: int, count: int) -> Iterator[tuple[str, bytes]]:
     """Name and content of each session of a test: the first one's, with its time and session replaced."""
     first = new_session(session(test, 0))
-    identity, content = content_of(first.record), first.content.decode("ascii")
+    identity, content = told_apart_by(first.content), first.content.decode("ascii")
     for number in range(count):
         marks = {created(0): created(number), "session-00000000": f"session-{number:08}"}
         mine, text = identity, content
@@ -161,10 +161,18 @@ class _Looks:
     def load_added(self, test: int) -> None:
         self._check(test, self._count + 1)
 
-    def whole(self, test: int) -> None:
+    def index(self, test: int) -> None:
         store = ObjectStore(self._url)
-        if len(store.read_whole(store.path(KEY, test_id(test))).entries) != self._count + 1:
+        store.index(store.path(KEY, test_id(test)))
+
+    def whole(self, test: int, *, takes_copies: bool = False) -> None:
+        store = ObjectStore(self._url)
+        baseline = store.read_whole(store.path(KEY, test_id(test)), takes_copies=takes_copies)
+        if len(baseline.entries) != self._count + 1:
             raise RuntimeError(f"a session of {test_id(test)} is missing")
+
+    def whole_of_copies(self, test: int) -> None:
+        self.whole(test, takes_copies=True)
 
     def _check(self, test: int, count: int) -> None:
         baseline = ObjectStore(self._url).load(KEY, test_id(test))
@@ -191,7 +199,10 @@ def measured(url: str, options: argparse.Namespace) -> Iterator[tuple[str, objec
     yield "load", asdict(timed(looks.load, tests))
     yield "add", asdict(timed(looks.add, tests))
     yield "load_added", asdict(timed(looks.load_added, tests))
-    yield "read_whole", asdict(timed(looks.whole, tests[:_WHOLE_COUNT]))
+    some = tests[:_WHOLE_COUNT]
+    yield "index", asdict(timed(looks.index, some))
+    yield "history_with_copies", asdict(timed(looks.whole_of_copies, some))
+    yield "history_without", asdict(timed(looks.whole, some))
 
 
 def main() -> int:

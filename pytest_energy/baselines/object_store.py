@@ -1,4 +1,4 @@
-"""Baselines of a fleet behind a URL: an object a session, never rewritten; no lock, no index.
+"""Baselines of a fleet behind a URL: an object a session, never rewritten; no lock.
 
 Rule 1: `<URL>/<machine key>/<path of the test file>/<test name>/<name of a session>` (`session_names`). The
 listing says which sessions count; only those are read.
@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import PurePath
+from types import MappingProxyType
 
 from pytest_energy.baselines.levels import extended, kept
 from pytest_energy.baselines.machine import check_comparable
@@ -25,12 +26,13 @@ from pytest_energy.baselines.places import (
 from pytest_energy.baselines.protocol import Mode
 from pytest_energy.baselines.schema import (
     KEPT_COUNT,
-    MOST_CHARACTERS,
     Baseline,
     as_stored,
     check_times,
     from_json_text,
 )
+from pytest_energy.baselines.session_copies import COPIES_NAME, packed, unpacked
+from pytest_energy.baselines.session_listing import REMOVE, Listing, listing_of
 from pytest_energy.baselines.session_names import (
     NewSession,
     SessionName,
@@ -40,43 +42,15 @@ from pytest_energy.baselines.session_names import (
     next_name,
     parsed,
     since_replaced,
-    standing,
 )
-from pytest_energy.baselines.url_files import Found, UrlFiles
+from pytest_energy.baselines.url_files import UrlFiles
 from pytest_energy.errors import BaselineError, NotComparable
 from pytest_energy.machine_time import MACHINE_TIME
 from pytest_energy.model import JoinedAs, Record
 
 _START_ANEW = "; to start anew, use --energy-baseline=replace or accept --replace"
-_REMOVE = "delete the object"
 _TESTS_AT_ONCE = 16  # each with its listing, then its sessions
 _TRIES = 5  # what was listed may be removed before it is read, by a prune; not five times running
-
-
-@dataclass(frozen=True, slots=True)
-class _Listing:
-    """What a baseline's prefix has.
-
-    Attributes:
-        names: Sessions by the text of their names.
-        damaged: What is wrong with each of the other objects.
-    """
-
-    names: Mapping[str, SessionName]
-    damaged: Mapping[str, str]
-
-    def without(self, damaged: Mapping[str, str]) -> "_Listing":
-        names = {text: name for text, name in self.names.items() if text not in damaged}
-        return _Listing(names, {**self.damaged, **damaged})
-
-    @property
-    def standing(self) -> tuple[SessionName, ...]:
-        return standing(self.names.values())
-
-    def texts_of(self, names: Iterable[SessionName]) -> list[str]:
-        """The objects of *names*, whose `joined_as` others may have changed."""
-        texts = {one.order: text for text, one in self.names.items()}
-        return [texts[name.order] for name in names]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,23 +140,29 @@ class ObjectStore:
         self._tell(listing)
         return self._there(path, sessions)
 
-    def read_whole(self, path: PurePath) -> Baseline:
+    def read_whole(self, path: PurePath, *, takes_copies: bool = False) -> Baseline:
         """Every session at *path* that stands, also those that a folder would have removed by now.
+
+        Args:
+            path: One of `paths()`.
+            takes_copies: The copies that `index` has made do for objects, which are then not looked at.
 
         Raises:
             BaselineError: An object is damaged; it names all.
         """
-        listing, sessions = self._sessions(path, keep=None)
+        listing, sessions = self._sessions(path, keep=None, takes_copies=takes_copies)
         if listing.damaged:
             raise BaselineError("\n".join(listing.damaged.values()))
         return self._there(path, sessions)
 
     def read_each(
-        self, paths: Iterable[PurePath], *, is_whole: bool = False
+        self, paths: Iterable[PurePath], *, is_whole: bool = False, takes_copies: bool = False
     ) -> Iterator[tuple[PurePath, Baseline | BaselineError]]:
         def read(path: PurePath) -> tuple[PurePath, Baseline | BaselineError]:
             try:
-                return path, self.read_whole(path) if is_whole else self.read(path)
+                if is_whole:
+                    return path, self.read_whole(path, takes_copies=takes_copies)
+                return path, self.read(path)
             except BaselineError as error:
                 return path, error
 
@@ -203,11 +183,29 @@ class ObjectStore:
             raise BaselineError(f"{self.shown(path)} has no session")
         return baseline
 
-    def _tell(self, listing: _Listing) -> None:
+    def _tell(self, listing: Listing) -> None:
         for text in listing.damaged.values():
             self.tell(f"left out of its baseline: {text}")
 
-    def _sessions(self, path: PurePath, *, keep: int | None) -> tuple[_Listing, tuple[_Session, ...]]:
+    def index(self, path: PurePath) -> int:
+        """Copy all sessions at *path* into one object; how many.
+
+        Raises:
+            BaselineError: They can't be read, or the object can't be written.
+        """
+        texts = [*self._listing(path).names]
+        contents = self._files.contents([path / text for text in texts])
+        copies = {one.name: content for one, content in contents.items() if _is_text(content)}
+        self._files.put(path / COPIES_NAME, packed(copies))
+        return len(copies)
+
+    def _copies(self, path: PurePath) -> dict[PurePath, bytes]:
+        content = self._files.contents([path / COPIES_NAME]).get(path / COPIES_NAME, b"")
+        return {path / text: one for text, one in unpacked(content).items()}
+
+    def _sessions(
+        self, path: PurePath, *, keep: int | None, takes_copies: bool = False
+    ) -> tuple[Listing, tuple[_Session, ...]]:
         """What is listed at *path*, and the newest *keep* sessions that count, or all that stand.
 
         Raises:
@@ -215,7 +213,9 @@ class ObjectStore:
         """
         for _ in range(_TRIES):
             try:
-                listing, sessions = self._read_listed(path, self._listing(path), keep, {})
+                listing = self._listing(path)
+                copies = self._copies(path) if takes_copies and listing.has_copies else {}
+                listing, sessions = self._read_listed(path, listing, keep, {}, copies)
             except _Gone:
                 continue
             if listing.damaged and not sessions:
@@ -223,22 +223,17 @@ class ObjectStore:
             return listing, sessions
         raise BaselineError(f"{self.shown(path)} changed {_TRIES} times while it was read; run again")
 
-    def _listing(self, path: PurePath) -> _Listing:
-        names, damaged = {}, {}
-        for found in self._files.files(path):
-            if found.name.startswith(".") or not found.name.endswith(".json"):
-                continue  # what a killed writer left, or a marker of the file system
-            name = parsed(found.name)
-            problem = _why_unusable(found, name)
-            if name is None or problem is not None:
-                damaged[found.name] = f"{self.shown(path / found.name)}: {problem}; {_REMOVE}"
-            else:
-                names[found.name] = name
-        return _Listing(names, damaged)
+    def _listing(self, path: PurePath) -> Listing:
+        return listing_of(self._files.files(path), self.shown(path))
 
     def _read_listed(
-        self, path: PurePath, listing: _Listing, keep: int | None, known: dict[str, Record]
-    ) -> tuple[_Listing, tuple[_Session, ...]]:
+        self,
+        path: PurePath,
+        listing: Listing,
+        keep: int | None,
+        known: dict[str, Record],
+        copies: Mapping[PurePath, bytes] = MappingProxyType({}),
+    ) -> tuple[Listing, tuple[_Session, ...]]:
         """The sessions of *listing*; each that turns out to be damaged gives its place to another.
 
         Args:
@@ -246,6 +241,7 @@ class ObjectStore:
             listing: What it has.
             keep: How many count, or `None` for all.
             known: Records by their objects, which need not be read; what is read joins them.
+            copies: What is in some of the objects.
 
         Raises:
             _Gone: One was removed since it was listed.
@@ -254,7 +250,8 @@ class ObjectStore:
             standing = listing.standing
             chosen = standing if keep is None else kept(standing, keep)
             texts = listing.texts_of(chosen)
-            damaged = self._read_into(known, path, [text for text in texts if text not in known])
+            unread = [path / text for text in texts if text not in known]
+            damaged = self._read_into(known, unread, copies)
             if not damaged:
                 sessions = tuple(
                     _Session(text, name, replace(known[text], joined_as=name.joined_as))
@@ -265,22 +262,23 @@ class ObjectStore:
                     return listing, sessions
             listing = listing.without(damaged)
 
-    def _read_into(self, known: dict[str, Record], path: PurePath, texts: Sequence[str]) -> dict[str, str]:
-        """Read the objects *texts* into *known*; what is wrong with those that are damaged.
+    def _read_into(
+        self, known: dict[str, Record], paths: Sequence[PurePath], copies: Mapping[PurePath, bytes]
+    ) -> dict[str, str]:
+        """Read the objects *paths* into *known*; what is wrong with those that are damaged.
 
         Raises:
             _Gone: One was removed since it was listed.
         """
-        contents = self._files.contents([path / text for text in texts])
+        contents = {**self._files.contents([path for path in paths if path not in copies]), **copies}
         damaged = {}
-        for text in texts:
-            if path / text not in contents:
+        for path in paths:
+            if path not in contents:
                 raise _Gone
-            source = self.shown(path / text)
             try:
-                known[text] = self._record(contents[path / text], path / text, source)
+                known[path.name] = self._record(contents[path], path, self.shown(path))
             except BaselineError as error:
-                damaged[text] = str(error)
+                damaged[path.name] = str(error)
         return damaged
 
     def _record(self, content: bytes, path: PurePath, source: str) -> Record:
@@ -288,16 +286,16 @@ class ObjectStore:
             baseline = from_json_text(content.decode("utf-8"), source)
             check_times(baseline.entries, self.now())
         except UnicodeDecodeError as error:
-            raise BaselineError(f"{source} is not text: byte {error.start}; {_REMOVE}") from error
+            raise BaselineError(f"{source} is not text: byte {error.start}; {REMOVE}") from error
         record, name = baseline.entries[0], parsed(path.name)
         place = prefix_of(baseline.machine_key, baseline.test_id)
         if place != path.parent:
             raise BaselineError(
                 f"{source} holds a session of {baseline.test_id!r} on {baseline.machine_key!r}, "
-                f"whose place is {self.shown(place)}; {_REMOVE}"
+                f"whose place is {self.shown(place)}; {REMOVE}"
             )
-        if len(baseline.entries) != 1 or name is None or identity_of(record) != name.identity:
-            raise BaselineError(f"{source} holds another session than its name says; {_REMOVE}")
+        if len(baseline.entries) != 1 or name is None or identity_of(content) != name.identity:
+            raise BaselineError(f"{source} holds another session than its name says; {REMOVE}")
         return record
 
     def _misfits(self, path: PurePath, sessions: Sequence[_Session]) -> dict[str, str]:
@@ -309,7 +307,7 @@ class ObjectStore:
             except NotComparable as error:
                 source = self.shown(path / one.text)
                 misfits[one.text] = (
-                    f"{source} can't be compared with the sessions before it: {error}; {_REMOVE}"
+                    f"{source} can't be compared with the sessions before it: {error}; {REMOVE}"
                 )
         return misfits
 
@@ -369,6 +367,8 @@ class ObjectStore:
         current = {one.order for one in since_replaced(listing.names.values())}
         before = [path / text for text, name in names if name.order not in current]
         gone = [path / text for text, name in names if name.order in current and name.identity not in ids]
+        if listing.has_copies and not ids:
+            gone.append(path / COPIES_NAME)
         self._files.remove(before)  # first: nothing that was replaced may count again, whatever happens next
         self._files.remove(gone)
         return len(sessions) - len(ids)
@@ -400,12 +400,12 @@ class ObjectStore:
         self._files.put(path, content)
 
 
-def _why_unusable(found: Found, name: SessionName | None) -> str | None:
-    if name is None:
-        return "its name is none that this pytest-energy writes; a newer one may"
-    if found.size_bytes > MOST_CHARACTERS:
-        return f"it has {found.size_bytes:,} bytes, but at most {MOST_CHARACTERS:,} are read"
-    return None
+def _is_text(content: bytes) -> bool:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _baseline(sessions: Sequence[_Session]) -> Baseline | None:
@@ -420,7 +420,7 @@ def _baseline(sessions: Sequence[_Session]) -> Baseline | None:
 
 
 def _joining(
-    listing: _Listing, fresh: Sequence[NewSession], mode: Mode
+    listing: Listing, fresh: Sequence[NewSession], mode: Mode
 ) -> Iterator[tuple[SessionName, NewSession]]:
     """The objects that are to be written, by name: none for a session that is there as it is to be."""
     standing = {one.identity: one for one in listing.standing}

@@ -61,7 +61,7 @@ class BaselineStore(Protocol):
         """The baseline at *path*, one of `paths()`."""
 
     def read_each(
-        self, paths: Iterable[PurePath], *, is_whole: bool = False
+        self, paths: Iterable[PurePath], *, is_whole: bool = False, takes_copies: bool = False
     ) -> Iterator[tuple[PurePath, Baseline | BaselineError]]:
         """The baseline at each of *paths*, or what is wrong with it.
 
@@ -69,6 +69,7 @@ class BaselineStore(Protocol):
             paths: Of `paths()`.
             is_whole: With the sessions that a folder would have removed by now; what is damaged is then an
                 error.
+            takes_copies: Copies of many sessions in one object do for those objects.
         """
 
     def write(

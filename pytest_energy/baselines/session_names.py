@@ -20,11 +20,11 @@ from datetime import UTC, datetime
 from pytest_energy.baselines.levels import joined
 from pytest_energy.baselines.protocol import Mode
 from pytest_energy.baselines.schema import Baseline, from_json_text, moment_of, to_json_text
-from pytest_energy.conversion import to_json
 from pytest_energy.model import JoinedAs, Record
 
 # 128 bits: no two of any number of sessions fall together.
 _IDENTITY_LENGTH = 32
+_NOT_OF_IDENTITY = frozenset({"joined_as", "counts"})
 _NAME = re.compile(
     r"(?P<moment>\d{8}T\d{6}\.\d{6})-(?P<count>\d{1,9})"
     r"~(?P<mode>add|replace)(?:-(?P<joined_as>level|improvement))?"
@@ -85,14 +85,12 @@ class NewSession:
     Attributes:
         record: As it is read again.
         content: Of its object: the text of a baseline with this session alone.
+        identity: What its name says of that.
     """
 
     record: Record
     content: bytes
-
-    @property
-    def identity(self) -> str:
-        return identity_of(self.record)
+    identity: str
 
 
 def new_session(record: Record) -> NewSession:
@@ -102,24 +100,29 @@ def new_session(record: Record) -> NewSession:
         BaselineError: It can't be.
     """
     alone = Baseline(test_id=record.test_id, machine_key=record.machine.key, entries=(record,))
-    text = to_json_text(alone)
-    read = from_json_text(text, f"the new session of {record.test_id}")
-    return NewSession(read.entries[0], text.encode("ascii"))
+    read = from_json_text(to_json_text(alone), f"the new session of {record.test_id}")
+    content = to_json_text(read).encode("ascii")  # a number may be written otherwise once it was read
+    return NewSession(read.entries[0], content, identity_of(content))
 
 
-def identity_of(record: Record) -> str:
-    """What tells the session of a stored *record* from every other; not how it joined, nor its counts."""
-    return digest_of(content_of(record))
+def identity_of(content: bytes) -> str:
+    """What tells the session in the *content* of an object from every other.
+
+    It is of the text as it is stored, so that a later version, which may write more, finds the same. How the
+    session joined, and its counts, which a folder keeps once for equal ones, are no part of it.
+    """
+    return digest_of(told_apart_by(content))
 
 
-def content_of(record: Record) -> str:
-    """What is the same for a session and itself, as text."""
-    content = to_json(replace(record, joined_as=None, counts=None))
-    return json.dumps(content, sort_keys=True, separators=(",", ":"))
+def told_apart_by(content: bytes) -> str:
+    """What an identity is made of."""
+    members = json.loads(content)["sessions"][0].items()
+    kept = {name: value for name, value in members if name not in _NOT_OF_IDENTITY}
+    return json.dumps(kept, sort_keys=True, separators=(",", ":"))
 
 
-def digest_of(content: str) -> str:
-    return hashlib.sha256(content.encode("ascii")).hexdigest()[:_IDENTITY_LENGTH]
+def digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:_IDENTITY_LENGTH]
 
 
 def next_name(new: NewSession, mode: Mode, *, after: SessionName | None) -> SessionName:

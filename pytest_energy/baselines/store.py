@@ -123,6 +123,7 @@ class Store:
         paths: Iterable[PurePath],
         *,
         is_whole: bool = False,  # noqa: ARG002  # a file has what it has
+        takes_copies: bool = False,  # noqa: ARG002
     ) -> Iterator[tuple[PurePath, Baseline | BaselineError]]:
         for path in paths:
             try:

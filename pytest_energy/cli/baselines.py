@@ -19,7 +19,7 @@ from pytest_energy.baselines.machine import check_comparable, counts_key
 from pytest_energy.baselines.protocol import BaselineStore, NotWritable
 from pytest_energy.baselines.schema import PINNED_COUNT, Baseline, moment_of
 from pytest_energy.basis import why_void
-from pytest_energy.cli import migrate
+from pytest_energy.cli import baselines_index, migrate
 from pytest_energy.cli.arguments import Commands, add_baselines, days, whole_number
 from pytest_energy.cli.files import read_by_test, say
 from pytest_energy.errors import BaselineError, EnergyError, NotComparable, SettingsError
@@ -64,6 +64,7 @@ def register(commands: Commands) -> None:
     validate.set_defaults(run=_validate)
     _register_prune(actions)
     migrate.register(actions)
+    baselines_index.register(actions)
     diff = actions.add_parser(
         "diff",
         help="compare two folders of baselines",

@@ -56,7 +56,7 @@ def points_at(places: Sequence[Location]) -> tuple[list[Point], list[LeftOut]]:
     points, left_out = points_in_files(one for one in places if isinstance(one, Path))
     for url in (one for one in places if isinstance(one, str)):
         store = store_at(url)
-        for place, baseline in store.read_each(store.paths(), is_whole=True):
+        for place, baseline in store.read_each(store.paths(), is_whole=True, takes_copies=True):
             if isinstance(baseline, BaselineError):
                 left_out.append(LeftOut(source=store.shown(place), because=str(baseline)))
             else:

@@ -1,5 +1,6 @@
 """Baselines behind a URL: one immutable object a session."""
 
+import gzip
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,6 +15,8 @@ from pytest_energy.baselines.levels import extended, kept
 from pytest_energy.baselines.object_store import ObjectStore
 from pytest_energy.baselines.protocol import Mode
 from pytest_energy.baselines.schema import Baseline
+from pytest_energy.baselines.session_copies import COPIES_NAME
+from pytest_energy.baselines.session_names import identity_of
 from pytest_energy.baselines.store import Store
 from pytest_energy.errors import BaselineError, SettingsError
 from pytest_energy.model import JoinedAs, Record
@@ -360,6 +363,47 @@ class TestMerge:
         (path,) = store.paths()
         assert back.merge(store.read_whole(path)) == 4
         assert back.path(KEY, TEST_ID).read_bytes() == source.path(KEY, TEST_ID).read_bytes()
+
+
+class TestCopies:
+    def test_they_do_for_the_objects(self, store: ObjectStore) -> None:
+        """What was copied is not read again, what joined later is; a verdict looks at the objects."""
+        store.write(KEY, TEST_ID, sessions(3), "add")
+        path = store.path(KEY, TEST_ID)
+        assert store.index(path) == 3
+        store.write(KEY, TEST_ID, [sessions(4)[3]], "add")
+        spoil(min(one for one in objects() if "~add~" in one), b"{")
+        assert numbers(store.read_whole(path, takes_copies=True).entries) == [0, 1, 2, 3]
+        assert numbers(entries(store)) == [1, 2, 3]
+        with pytest.raises(BaselineError, match="is not JSON"):
+            store.read_whole(path)
+
+    @pytest.mark.parametrize("content", [b"", b"{", gzip.compress(b'{"a": 1}'), gzip.compress(b"[")])
+    def test_a_damaged_one_is_none(self, store: ObjectStore, content: bytes) -> None:
+        """Everything is then read."""
+        store.write(KEY, TEST_ID, sessions(2), "add")
+        path = store.path(KEY, TEST_ID)
+        spoil(f"/bucket/baselines/{path}/{COPIES_NAME}", content)
+        assert numbers(store.read_whole(path, takes_copies=True).entries) == [0, 1]
+
+    def test_what_was_removed_does_not_come_back(self, store: ObjectStore) -> None:
+        """A copy counts only for an object that is listed, and goes with the last."""
+        store.write(KEY, TEST_ID, sessions(3), "add")
+        path = store.path(KEY, TEST_ID)
+        store.index(path)
+        store.reduce(path, lambda old: old.entries[:1])
+        assert numbers(store.read_whole(path, takes_copies=True).entries) == [0]
+        store.reduce(path, lambda _: ())
+        assert objects() == {}
+
+
+def test_the_identity_is_of_the_text(store: ObjectStore) -> None:
+    """It is of what is stored, also of what another version wrote and this one doesn't know."""
+    store.write(KEY, TEST_ID, sessions(1), "add")
+    (path, content), *_ = objects().items()
+    later = content.replace(b'"created"', b'"a_later_field": 1,\n      "created"')
+    assert identity_of(later) != identity_of(content)
+    assert identity_of(content) in path
 
 
 def test_a_local_url_is_written_whole(tmp_path: Path) -> None:

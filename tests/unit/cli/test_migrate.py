@@ -115,3 +115,14 @@ def test_history(cli: Cli, folder: Path) -> None:
     status, out, _ = cli("history", URL)
     assert status == 0
     assert "x.json: its name is none that this pytest-energy writes" in out
+
+
+def test_index(cli: Cli, folder: Path) -> None:
+    """The history is the same with the copies; a folder has no index."""
+    cli("baselines", "migrate", folder, URL)
+    before = cli("history", URL)
+    assert cli("baselines", "index", URL)[:2] == (0, "8 sessions of 3 baselines indexed\n")
+    assert cli("history", URL) == before
+    status, _, error = cli("baselines", "index", folder)
+    assert status == 2
+    assert "must be a URL" in error
