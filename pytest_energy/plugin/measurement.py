@@ -124,7 +124,7 @@ class Measurement:
                 place = self._find_place()
             except EnergyError as error:  # no other place stands in for it
                 return str(error)
-            self.settle_at(place)
+            self._settle(place)
         return self.place.meter.why_unmeasured(test_id)
 
     @property
@@ -152,8 +152,11 @@ class Measurement:
         """
         if place != self._place:
             self._refuse_another_place()
-            self._place = place
-            self.run.gate.look_at(self.test_id, self._mark, place.machine.key)
+            self._settle(place)
+
+    def _settle(self, place: Place) -> None:
+        self._place = place
+        self.run.gate.look_at(self.test_id, self._mark, place.machine.key)
 
     def _refuse_another_place(self) -> None:
         if self._has_begun or self.has_windows or self._open is not None:
