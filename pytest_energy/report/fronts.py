@@ -211,7 +211,8 @@ def _mean(judgements: Sequence[Judgement], name: str) -> float | None:
 
 
 def _model(record: Record) -> str:
-    return record.model or record.workload.get("served_model", "model")
+    """The reference's: a setting may be of a file with a name of its own."""
+    return record.workload.get("reference_model") or record.model or "model"
 
 
 # ---- in words ----

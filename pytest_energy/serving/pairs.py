@@ -136,13 +136,12 @@ class PairWork:
 
     def description(self, round_count: int, /) -> WorkDescription:
         described = self.candidate.description(round_count)
-        workload = {**described.workload, "setting": self.names[1], "reference": self.names[0]}
-        loads = self.reference.newest(round_count)
-        facts = self.reference.plan.engine.facts
+        loads, facts = self.reference.newest(round_count), self.reference.plan.engine.facts
+        names = {"setting": self.names[1], "reference": self.names[0], "reference_model": facts.model}
         differing = _differences({**facts.flags, **facts.tuning}, self.candidate)
         return replace(
             described,
-            workload=workload | ({"differs": differing} if differing else {}),
+            workload={**described.workload, **names} | ({"differs": differing} if differing else {}),
             metrics=lambda record: described.metrics(record) | reference_metrics(loads, self.candidate.slo),
         )
 

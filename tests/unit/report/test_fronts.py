@@ -41,7 +41,14 @@ def setting(
         absent=absent,
         provenance=changes.pop("provenance", Provenance.MEASURED),
     )
-    workload = {"setting": name, "reference": "bf16", "rate": "8/s", "prompts": name, **changes}
+    workload = {
+        "setting": name,
+        "reference": "bf16",
+        "reference_model": "8B",
+        "rate": "8/s",
+        "prompts": name,
+        **changes,
+    }
     return replace(judged, record=replace(judged.record, workload=workload))
 
 
@@ -95,8 +102,9 @@ def test_a_setting_without_a_ratio_is_lost_with_its_reason() -> None:
     assert [point.name for point in found.points] == ["bf16", "fp8"]
     assert found.lost == (("int4", because),)
     assert settings(view.of([late, judgement()])) == ()
-    faster = setting("int8", 0.8, 0.9, rate="16/s")
-    assert len(settings(view.of([setting("fp8", 0.8, 0.9), faster]))) == 2
+    others: tuple[dict[str, Any], ...] = ({"rate": "16/s"}, {"reference_model": "1B"})
+    for other in others:
+        assert len(settings(view.of([setting("fp8", 0.8, 0.9), setting("int8", 0.8, 0.9, **other)]))) == 2
 
 
 def test_a_line_for_each_setting() -> None:

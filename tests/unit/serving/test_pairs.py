@@ -129,7 +129,7 @@ def test_the_record_is_of_the_second_and_names_the_first() -> None:
     work, _ = measured(first=FakeEngine(prefill_s=1.0), second=fp8)
     described = work.description(6)
     assert described.workload["setting"] == "fp8"
-    assert described.workload["reference"] == "bf16"
+    assert (described.workload["reference"], described.workload["reference_model"]) == ("bf16", "none")
     assert described.workload["differs"] == "quantisation: -, fp8"
     metrics = described.metrics(record()).values
     assert metrics["ttft_p99_s"] == pytest.approx(0.5)
