@@ -1,12 +1,12 @@
 """Whether a reading of a Ray cluster is the sum of its nodes, and void when one of them is killed.
 
-    python -m benchmarks.ray.local OUT
+    python -m benchmarks.ray.local OUT [--quick]
 
 Starts a cluster of three nodes on this machine, each with a simulated GPU whose joules are known, and runs
 `benchmarks/ray/test_nodes.py` there: five tests, of which the third kills a node with SIGKILL in its window.
-Takes about 70 s.
+Takes about 70 s; with --quick, two rounds of three of the tests, 30 s.
 
-Rule 1: each reading is the sum of the nodes' truths within twice its standard uncertainty.
+Rule 1: of 20 readings 19 are the sum of the nodes' truths within twice their standard uncertainty.
 Rule 2: the window in which the node is killed is void and names the node.
 Rule 3: the run goes on: a test on the nodes that are left is measured, one that asks for the lost one is not.
 
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from benchmarks.ray.test_nodes import ADDRESS, DEMANDS
 
 ROOT = Path(__file__).parents[2]
 TESTS = "benchmarks/ray/test_nodes.py"
+_MOST_OUTSIDE = 0.05  # of two standard uncertainties, by their definition
 UNHURT = ("test_all_nodes", "test_placement_group", "test_nodes_that_are_left")
 
 
@@ -41,7 +42,7 @@ def cluster(folder: Path) -> Iterator[str]:
     os.environ["PYTHONPATH"] = str(ROOT)  # for the processes of the nodes
     nodes: Any = None  # much of Ray has no types
     for node in DEMANDS:
-        NodePower(folder, node).draw(IDLE_W)
+        NodePower(folder, node).rest()
         arguments: dict[str, Any] = {
             "num_cpus": 2,
             "node_name": node,
@@ -58,7 +59,10 @@ def cluster(folder: Path) -> Iterator[str]:
         nodes.shutdown()
 
 
-def run(address: str, folder: Path) -> tuple[dict[str, Any], float]:
+QUICK = ("--energy-rounds=2", "--energy-void-retries=0", "-k", "not placement_group and not asks")
+
+
+def run(address: str, folder: Path, *more: str) -> tuple[dict[str, Any], float]:
     """The document of the run of pytest, and the seconds that it took."""
     path = folder / "run.json"
     command = [
@@ -71,7 +75,7 @@ def run(address: str, folder: Path) -> tuple[dict[str, Any], float]:
         "-p",
         "no:cacheprovider",
     ]
-    command += [f"--energy-out={path}", "--energy-report", TESTS]
+    command += [f"--energy-out={path}", "--energy-report", "--energy-trace=off", TESTS, *more]
     began_s = time.monotonic()
     variables = {**os.environ, ADDRESS: address, FOLDER: str(folder)}
     subprocess.run(command, cwd=ROOT, env=variables, check=False)  # noqa: S603  # fixed words
@@ -102,6 +106,7 @@ def result(document: Mapping[str, Any], folder: Path, took_s: float) -> dict[str
     rounds = [
         row
         for name in UNHURT
+        if name in tests
         for row in rows(tests[name], [note["joules"] for note in notes if note["test"] == name])
     ]
     verdicts = {
@@ -118,17 +123,21 @@ def result(document: Mapping[str, Any], folder: Path, took_s: float) -> dict[str
 
 def broken(rounds: list[dict[str, Any]], tests: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The rules that don't hold."""
-    sentences = [
+    outside = [
         f"{row['test']}: {row['energy_j']} J, true {row['truth_j']} J, +- {row['uncertainty_j']} J"
         for row in rounds
-        if abs(row["energy_j"] - row["truth_j"]) > 2 * row["uncertainty_j"]
+        if row["energy_j"] is None or abs(row["energy_j"] - row["truth_j"]) > 2 * row["uncertainty_j"]
     ]
-    killed, asks = tests["test_node_is_killed"], tests["test_asks_for_the_lost_node"]
+    sentences = outside if len(outside) > _MOST_OUTSIDE * len(rounds) else []
+    if missing := sorted({"test_all_nodes", "test_node_is_killed", "test_nodes_that_are_left"} - {*tests}):
+        return [*sentences, f"no result of {', '.join(missing)}"]
+    for name, nodes in (("test_all_nodes", [*DEMANDS]), ("test_nodes_that_are_left", ["alpha", "beta"])):
+        if tests[name]["channels"] != [f"gpu:0@{node}" for node in nodes]:
+            sentences.append(f"{name}: {tests[name]}")
+    killed, asks = tests["test_node_is_killed"], tests.get("test_asks_for_the_lost_node")
     if killed["verdict"] != "void" or not str(killed["because"]).startswith("gamma: "):
         sentences.append(f"the killed node: {killed}")
-    if tests["test_nodes_that_are_left"]["channels"] != ["gpu:0@alpha", "gpu:0@beta"]:
-        sentences.append(f"the nodes that are left: {tests['test_nodes_that_are_left']}")
-    if asks["verdict"] != "unmeasured":
+    if asks is not None and asks["verdict"] != "unmeasured":
         sentences.append(f"the test that asks for the lost node: {asks}")
     return sentences
 
@@ -139,7 +148,7 @@ def table(found: Mapping[str, Any]) -> str:
         "|---|---|--:|--:|--:|--:|",
     ]
     for name, test in found["tests"].items():
-        own = [row for row in found["rounds"] if row["test"] == name]
+        own = [row for row in found["rounds"] if row["test"] == name and row["energy_j"] is not None]
         figures = ["-", "-", "-", "-"]
         if own:
             errors_j = [abs(row["energy_j"] - row["truth_j"]) for row in own]
@@ -154,15 +163,17 @@ def table(found: Mapping[str, Any]) -> str:
     return "\n".join([*lines, "", *reasons]) + "\n"
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("out", type=Path, metavar="OUT")
-    out: Path = parser.parse_args().out
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args(arguments)
+    out: Path = options.out
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with cluster(folder) as address:
-            document, took_s = run(address, folder)
+            document, took_s = run(address, folder, *(QUICK if options.quick else ()))
         found = result(document, folder, took_s)
     (out / "ray-local.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     text = table(found)

@@ -1,6 +1,6 @@
 """A GPU for each node of a local Ray cluster, simulated, whose joules are known at every moment.
 
-Work says what it draws: a process of a node appends the power from now on to the node's file. The sensor on
+Work says what it will draw: a process of a node appends the steps of power to the node's file. The sensor on
 that node integrates it, and shows it as NVML does: at ticks of 100 ms. All nodes are processes of one machine
 and share its clock.
 """
@@ -24,6 +24,8 @@ NODE, FOLDER = "ENERGY_SIMULATED_NODE", "ENERGY_SIMULATED_FOLDER"
 
 IDLE_W = 75.0
 _TICK_S = 0.1
+_AHEAD_S = 0.25
+"""Steps are written before they come, so that no read of the counter is made without them."""
 
 
 class NodePower:
@@ -32,12 +34,24 @@ class NodePower:
     def __init__(self, folder: Path, node: str) -> None:
         self._path = folder / f"{node}.jsonl"
 
-    def draw(self, power_w: float) -> float:
-        """Draw *power_w* from now on; the moment."""
-        now_s = time.monotonic()
+    def work(self, power_w: float, duration_s: float) -> float:
+        """Draw *power_w* for *duration_s*, then idle power; returns when that is over.
+
+        Returns:
+            Joules above idle power.
+        """
+        start_s = time.monotonic() + _AHEAD_S
+        self._plan((start_s, power_w), (start_s + duration_s, IDLE_W))
+        time.sleep(start_s + duration_s - time.monotonic())
+        return (power_w - IDLE_W) * duration_s
+
+    def rest(self) -> None:
+        """Draw idle power from now on."""
+        self._plan((time.monotonic(), IDLE_W))
+
+    def _plan(self, *steps: tuple[float, float]) -> None:
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps([now_s, power_w]) + "\n")
-        return now_s
+            file.write("".join(f"{json.dumps(step)}\n" for step in steps))
 
     def joules_at(self, time_s: float) -> float:
         """Joules from the first entry until *time_s*."""

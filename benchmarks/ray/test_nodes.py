@@ -6,7 +6,6 @@ Run by `benchmarks.ray.local`, which starts the cluster, in this order.
 import json
 import os
 import signal
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import psutil
 import pytest
 
 import pytest_energy
-from benchmarks.ray.simulated import FOLDER, IDLE_W, NODE, here
+from benchmarks.ray.simulated import FOLDER, NODE, here
 
 ray: Any = pytest.importorskip("ray")
 
@@ -23,7 +22,10 @@ ADDRESS = "ENERGY_SIMULATED_ADDRESS"
 DEMANDS = {"alpha": (400.0, 1.0), "beta": (700.0, 1.3), "gamma": (550.0, 0.7)}
 """Watts and seconds of the work on each node."""
 
-pytestmark = pytest.mark.skipif(ADDRESS not in os.environ, reason="needs the cluster of benchmarks.ray.local")
+pytestmark = [
+    pytest.mark.skipif(ADDRESS not in os.environ, reason="needs the cluster of benchmarks.ray.local"),
+    pytest.mark.energy(warmup=1),
+]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,16 +39,13 @@ def connected() -> Iterator[None]:
 def on_all_nodes() -> Any:
     """A placement group with a bundle on each node, made while all are alive."""
     group = ray.util.placement_group([{"CPU": 1}] * len(DEMANDS), strategy="STRICT_SPREAD")
-    ray.get(group.ready(), timeout=60)
+    ray.get(group.ready(), timeout=120)
     return group
 
 
 def draw(power_w: float, duration_s: float) -> float:
     """Draw *power_w* on the node of this process; joules above idle power."""
-    power = here()
-    start_s = power.draw(power_w)
-    time.sleep(duration_s)
-    return (power_w - IDLE_W) * (power.draw(IDLE_W) - start_s)
+    return here().work(power_w, duration_s)
 
 
 def work_on(nodes: Mapping[str, str]) -> dict[str, float]:
@@ -57,7 +56,7 @@ def work_on(nodes: Mapping[str, str]) -> dict[str, float]:
         name: task.options(scheduling_strategy=strategy(node_id, soft=False)).remote(*DEMANDS[name])
         for name, node_id in nodes.items()
     }
-    return {name: float(ray.get(ref, timeout=30)) for name, ref in refs.items()}
+    return {name: float(ray.get(ref, timeout=120)) for name, ref in refs.items()}
 
 
 def nodes(*names: str) -> dict[str, str]:

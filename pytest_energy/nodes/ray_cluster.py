@@ -23,8 +23,8 @@ placement_groups: Any = LazyModule("ray.util.placement_group")
 scheduling_strategies: Any = LazyModule("ray.util.scheduling_strategies")
 exceptions: Any = LazyModule("ray.exceptions")
 
-START_LIMIT_S = 60.0
-"""For an actor to start: Ray takes up to 15 s to see that a node is lost, and some seconds for a process."""
+START_LIMIT_S = 120.0
+"""For an actor to start. A process takes 2 s, on a busy machine 30 s; a lost node is noticed in 15 s."""
 
 
 _LINE_LENGTH = 200

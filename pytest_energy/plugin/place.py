@@ -13,7 +13,7 @@ class Place:
     Attributes:
         meter: Of one provenance; it has been started.
         machine: As a record has it; baselines are those of its key.
-        is_here: Its devices are this machine's, and one run at a time may own them.
+        is_here: Runs on this machine take turns at its devices.
     """
 
     meter: Meter

@@ -2,9 +2,10 @@
 
 Rule 1: nothing here imports Ray or connects to it: the test does, or isn't measured there.
 Rule 2: nodes that can't all be measured are no place: a sum of the others would be too small.
+Rule 3: runs on this machine take turns at the nodes, as they do at devices of their own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -29,6 +30,7 @@ class RayPlaces:
         synchronize: Waits until work of this process has ended.
         machine: This machine.
         status: Shows what takes its time.
+        owned: Holds devices against other runs of this machine.
     """
 
     def __init__(
@@ -39,9 +41,10 @@ class RayPlaces:
         synchronize: Callable[[], None],
         machine: Machine,
         status: Callable[[str], AbstractContextManager[None]],
+        owned: Callable[[Iterable[str]], AbstractContextManager[None]],
     ) -> None:
         self._ray_meters, self._clock, self._synchronize = meters, clock, synchronize
-        self._machine, self._status = machine, status
+        self._machine, self._status, self._owned = machine, status, owned
         self._who = this_run()
         self._nodes: dict[tuple[str, ...], RemoteMeter] = {}
         self._places: dict[tuple[tuple[str, ...], ...], Place] = {}
@@ -70,9 +73,10 @@ class RayPlaces:
         keys = {name: _key(name, source) for name, source in sources.items()}
         key = tuple(keys.values())
         if key not in self._places:
-            self._places[key] = self._joined(sources, keys)
-        with self._status("measuring the power at rest of the nodes of Ray"):
-            self._places[key].meter.start()
+            self._places[key] = place = self._joined(sources, keys)
+            status = self._status("measuring the power at rest of the nodes of Ray")
+            with status, self._owned(place.meter.devices(None)):
+                place.meter.start()
         return self._places[key]
 
     def _joined(self, sources: Mapping[str, RaySource], keys: Mapping[str, tuple[str, ...]]) -> Place:
@@ -84,7 +88,6 @@ class RayPlaces:
         return Place(
             meter=JoinedMeter({name: self._nodes[key].meter for name, key in keys.items()}),
             machine=replace(machine, varying={**machine.varying, **code}),
-            is_here=False,
         )
 
     def _node(self, name: str, source: RaySource) -> RemoteMeter:

@@ -213,6 +213,7 @@ class EnergyRun:
             synchronize=self.synchronize,
             machine=self.machine,
             status=progress_of(self.config).status,
+            owned=self.owned,
         )
 
     @cached_property

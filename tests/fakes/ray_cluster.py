@@ -34,19 +34,18 @@ def description(*channels: Channel, agent_id: str = "one", boot_id: str | None =
 
 @dataclass
 class FakeActor:
-    """An actor that answers `description`, and nothing once it is lost."""
+    """An actor that answers as it is told, and not at all once it is lost."""
 
     answer: AgentDescription
     lost_because: str | None = None
     is_ended: bool = False
-    asked: list[str] = field(default_factory=list)
+    answers: Mapping[str, object] = field(default_factory=dict)
 
     def ask(self, method: str, *arguments: object, limit_s: float) -> Any:
         del arguments, limit_s
-        self.asked.append(method)
         if self.lost_because is not None:
             raise AgentLost(self.lost_because)
-        return self.answer
+        return self.answers.get(method, self.answer)
 
     def end(self) -> None:
         self.is_ended = True
