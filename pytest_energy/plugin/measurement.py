@@ -214,8 +214,9 @@ class Measurement:
                 "a test can be measured once.\nMeasure parts of the work with energy.window inside the "
                 "measured function,\nand other work in another test."
             )
-        self._has_begun, self._work = True, work
+        self._work = work
         if self.run.following is not None:
+            self._has_begun = True
             return self.run.following.measure(work)
         result = self._measured_or_called(work, time_share, unmeasured_because)
         if self._leading is not None:
@@ -224,7 +225,11 @@ class Measurement:
 
     def _measured_or_called(self, work: Work[R], time_share: float, unmeasured_because: str | None) -> R:
         provenance = self.run.provenance if self._place is None else self._place.meter.provenance
-        if self.can_measure(unmeasured_because or self.run.why_counted_alone(self._mark, provenance)):
+        is_measured = self.can_measure(
+            unmeasured_because or self.run.why_counted_alone(self._mark, provenance)
+        )
+        self._has_begun = True
+        if is_measured:
             scheduler = self.run.scheduler or Sequential(self._more_rounds)
             self._measured = rounds = self._take_rounds(work, self.test_id, time_share, scheduler)
             self.count(work, fmean(reading.duration_s for reading in rounds.rounds))
