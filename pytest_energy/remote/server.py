@@ -52,9 +52,6 @@ _LINGER_S = 1.0
 # What goes wrong in a request is told so often at most: a client can't fill a disk.
 _TELL_S = 60.0
 
-# Whoever asks for the machine by another name has been sent here by a page of somebody else.
-_OWN_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -195,7 +192,7 @@ class AgentServer:
         if self._token is not None:
             given = _digest(request.headers.get("Authorization", ""))
             return None if hmac.compare_digest(given, self._token) else 401
-        return None if _name_of(request.host) in _OWN_NAMES else 403
+        return None if _is_own_name(request.host) else 403
 
     async def _answer(self, request: "web.BaseRequest") -> "web.Response":
         match request.method, request.path:
@@ -281,10 +278,13 @@ def _peer_of(transport: asyncio.BaseTransport | None) -> Peer:
     return (None,) if transport is None else tuple(transport.get_extra_info("peername") or (None,))
 
 
-def _name_of(host: str) -> str:
-    """The name in a `Host` header, without port and brackets."""
+def _is_own_name(host: str) -> bool:
+    """Whether a `Host` header names this machine: by another name, somebody else's page sent it here."""
     name = host.partition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
-    return name.lower()
+    try:
+        return name.lower() == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def _digest(text: str) -> bytes:

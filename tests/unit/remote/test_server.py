@@ -136,7 +136,7 @@ def test_without_a_token_the_machine_is_asked_by_its_own_name(bench: AgentBench)
         for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", ""):
             headers = {"Host": host}
             assert server.ask("GET", wire.DESCRIPTION_PATH, token=None, headers=headers) == (403, b"")
-        for host in ("localhost", "localhost:80", "127.0.0.1:80", "[::1]:80"):
+        for host in ("localhost", "LOCALHOST:80", "127.0.0.1:80", "127.0.0.2", "[::1]:80"):
             headers = {"Host": host}
             assert server.ask("GET", wire.DESCRIPTION_PATH, token=None, headers=headers)[0] == 200
 
