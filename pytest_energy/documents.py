@@ -461,8 +461,8 @@ class Test(Record, frozen=True, kw_only=True):
         budget_per_token_j: Omitted if there is none.
         budget_per_prefill_token_j: Omitted if there is none.
         budget_per_decode_token_j: Omitted if there is none.
-        energies_at_mean_steps_j: Joules of each round, stated at the mean steps of the rounds: a load at a
-            fixed rate takes fewer steps, and less energy, on a slower host. Omitted if steps are not known.
+        energies_at_mean_steps_j: Joules of each round at the mean steps and seconds of the rounds: at a
+            fixed rate a slower host takes fewer steps, and less energy. Omitted if steps are not known.
         baseline: What it was compared with, or null.
         judged_by: By which rules it was judged; omitted if not recorded.
         unchecked: Limits that were not checked, because there are no usable joules.

@@ -251,17 +251,24 @@ class Record:
 
     @property
     def energies_at_mean_steps_j(self) -> tuple[float, ...]:
-        """Joules of each round that counts, at the mean steps of all; empty if steps are not known.
+        """Joules of each round that counts, at the mean steps and seconds of all; empty if not known.
 
-        At a fixed rate a slower host takes fewer steps: see `verdict.equal_steps`.
+        At a fixed rate neither is the work's. A slower host takes fewer steps (`verdict.equal_steps`). The
+        seconds that a round is scaled to depend on how many answers its counted part holds, which is chance;
+        each costs the power of the quiet before the rounds.
         """
         rounds, cost = self.usable_rounds, self.step_cost
         counts = [reading.step_count for reading in rounds if reading.step_count is not None]
         if cost is None or not rounds or len(counts) < len(rounds):
             return ()
         mean = math.fsum(counts) / len(counts)
+        mean_s = math.fsum(reading.duration_s for reading in rounds) / len(rounds)
+        quiet_w = [reading.quiet_power_w.get(name, 0.0) for reading in rounds for name in cost.channels]
+        rest_w = math.fsum(quiet_w) / len(rounds)
         return tuple(
-            math.fsum(reading.channels.values()) - cost.energy_j * (count - mean)
+            math.fsum(reading.channels.values())
+            - cost.energy_j * (count - mean)
+            - rest_w * (reading.duration_s - mean_s)
             for reading, count in zip(rounds, counts, strict=True)
         )
 

@@ -7,7 +7,8 @@ compared at equal steps: E - s (N - N0), with the joules s of a step from short 
 Rule 1: what the code changes is not the host's pace. Nothing is adjusted where steps are the work (a closed
     loop), where settings or versions of the engine differ, where a step writes more or fewer tokens to each
     request (speculative decoding), or where steps differ by more than unchanged sessions show.
-Rule 2: joules as measured remain the reading. What they would be at equal steps is beside them, and named.
+Rule 2: seconds are judged by themselves where the joules have parts, and are not taken out here.
+Rule 3: joules as measured remain the reading. What they would be at equal steps is beside them, and named.
 """
 
 import math

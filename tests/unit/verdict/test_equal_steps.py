@@ -70,6 +70,22 @@ def test_rounds_at_their_mean_steps_differ_by_what_is_not_the_host() -> None:
     assert load(cost=None).energies_at_mean_steps_j == ()
 
 
+def test_the_seconds_that_a_round_is_scaled_to_cost_the_quiet_before_it() -> None:
+    """A round of 1 s more at 125 W is the same round, if its rate says how long it takes."""
+    one = load()
+    rounds = [
+        replace(
+            reading,
+            channels={"gpu:0": (reading.energy_j or 0.0) + 125.0 * more_s},
+            duration_s=10.0 + more_s,
+            quiet_power_w={"gpu:0": 125.0},
+        )
+        for reading, more_s in zip(one.rounds, (0.0, 1.0, 0.5, -0.5, -1.0), strict=True)
+    ]
+    energies_j = replace(one, rounds=tuple(rounds)).energies_at_mean_steps_j
+    assert energies_j == pytest.approx([OTHER_J + 750.0] * 5)
+
+
 def test_a_slower_host_saves_nothing_at_equal_steps() -> None:
     """10 % fewer steps are 4 % fewer joules as measured, and no change of the code."""
     decision = judged(load(4530.0))
