@@ -173,9 +173,13 @@ class Siblings:
 
     def pids(self) -> tuple[int, ...]:
         """Of the other ranks on this node, as far as they are known."""
-        others = [one for one in range(self._rank.world_size) if self._rank.node_of(one) == self._rank.node]
-        known = [self._process(one) for one in others if one != self._rank.rank]
-        return tuple(process.pid for process in known if process is not None)
+        return tuple(pid for one, pid in self.pids_of(self._rank.node).items() if one != self._rank.rank)
+
+    def pids_of(self, node: int) -> dict[int, int]:
+        """Of the ranks on *node*, by rank, as far as they are known."""
+        ranks = [one for one in range(self._rank.world_size) if self._rank.node_of(one) == node]
+        known = {one: self._process(one) for one in ranks}
+        return {one: process.pid for one, process in known.items() if process is not None}
 
     def _process(self, rank: int) -> "_OwnProcess | None":
         if rank not in self._known and (text := self._store.read(_process_key(rank))) is not None:

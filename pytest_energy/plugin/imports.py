@@ -9,6 +9,7 @@ import wcwidth
 
 from pytest_energy.plugin import (
     benchmarks,
+    following,
     item_life,
     progress,
     ranks,
@@ -24,6 +25,7 @@ from pytest_energy.plugin import (
 
 __all__ = [
     "benchmarks",
+    "following",
     "item_life",
     "progress",
     "psutil",

@@ -15,10 +15,10 @@ from pytest_energy.errors import EnergyError, EnergyWarning
 from pytest_energy.plugin import benchmarks
 from pytest_energy.plugin.batches import joined
 from pytest_energy.plugin.fixture import Energy
+from pytest_energy.plugin.following import LATE
 from pytest_energy.plugin.mark import EnergyMark, id_of, is_energy_test
 from pytest_energy.plugin.measurement import Measurement
 from pytest_energy.plugin.mistakes import UNUSED
-from pytest_energy.plugin.ranks import LATE
 from pytest_energy.plugin.reports import (
     failure_text,
     forget_judgement,

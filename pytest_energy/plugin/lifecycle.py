@@ -38,7 +38,7 @@ def configure(config: pytest.Config) -> None:
     if is_worker(config):
         config.pluginmanager.register(Worker(config), "energy-worker")
     elif _is_follower():
-        config.pluginmanager.register(imports.ranks.Following(config), "energy-follower")
+        config.pluginmanager.register(imports.following.Following(config), "energy-follower")
     else:
         config.pluginmanager.register(Controller(config), "energy-controller")
 

@@ -60,7 +60,8 @@ from pytest_energy.whole_file import check_place, writing
 from pytest_energy.yardstick.worth import suite_s
 
 if TYPE_CHECKING:
-    from pytest_energy.plugin.ranks import Following, Leading
+    from pytest_energy.plugin.following import Following
+    from pytest_energy.plugin.leading import Leading
 
 _TRACE_S = 1.0  # a second call, to see whether counts repeat, is made where both take no longer
 
@@ -155,6 +156,7 @@ class EnergyRun:
                 system=self._system,
                 cpu_power=self.sensors.cpu_power,
             )
+            meter = meter if self.leading is None else self.leading.joined(meter)
         status = progress_of(self.config).status("measuring the power at rest")
         with status, self.owned(meter.devices(None)):  # of all devices: nobody else may be at work
             meter.start()

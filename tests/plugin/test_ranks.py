@@ -1,6 +1,7 @@
 """Several ranks of one job, started by torchrun itself."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -166,3 +167,42 @@ def test_after(energy):
     )
     assert job.tests["test_after"]["verdict"] == "no-baseline"
     assert "rank 1 has failed by itself" in job.text
+
+
+@pytest.mark.slow
+def test_two_nodes_are_one_reading(project: Project) -> None:
+    """Each node is a torchrun of its own; rank 0 reads the other one by an agent there.
+
+    Both are this machine, whose one CPU the two estimate differently: by processes here, as a whole there.
+    """
+    project.write(BODY + "\ndef test_work(energy):\n    energy.measure(sum, range(1_000_000))\n")
+    options = [
+        "--energy-sensors=estimate",
+        "--energy-estimates=gate",
+        "--energy-rounds=2",
+        "--energy-trace=off",
+    ]
+    out = project.path / "out.json"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        place = f"--rdzv-endpoint=127.0.0.1:{free.getsockname()[1]}"
+    words = ["-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1", "--rdzv-backend=c10d", place]
+    nodes = [
+        subprocess.Popen(  # noqa: S603  # words of this file
+            [sys.executable, *words, "-m", "pytest", "-q", *options, f"--energy-out={out}"],
+            cwd=project.path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    texts = [node.communicate(timeout=180)[0] for node in nodes]
+    assert [node.returncode for node in nodes] == [0, 0], texts
+    document = json.loads(out.read_text())
+    (test,) = document["tests"]
+    here, there = sorted(test["channels"])
+    assert (here.partition("@")[0], there.partition("@")[0]) == ("cpu:machine", "cpu:processes")
+    assert document["machine"]["key"].startswith("2-nodes_")
+    assert document["machine"]["key"].endswith("_2-ranks")
+    assert test["energy_j"] == pytest.approx(sum(test["channels"].values()))
