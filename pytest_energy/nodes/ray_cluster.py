@@ -28,6 +28,7 @@ START_LIMIT_S = 120.0
 
 
 _LINE_LENGTH = 200
+_CLIENT = "ray.util.client"
 
 
 class RemoteActor(Protocol):
@@ -50,7 +51,11 @@ class RayCluster(Protocol):
     """A Ray cluster that this process is connected to, or was."""
 
     def connection(self) -> str | None:
-        """Names the connection to a cluster; another name is another one. `None` without one."""
+        """Names the connection to a cluster; another name is another one. `None` without one.
+
+        Raises:
+            EnergyError: It is one of Ray Client, which can't be used.
+        """
         ...
 
     def nodes(self) -> tuple[RayNode, ...]:
@@ -82,6 +87,10 @@ class LiveCluster:
     """The cluster that this process has connected to by `ray.init`."""
 
     def connection(self) -> str | None:
+        if _CLIENT in sys.modules and sys.modules[_CLIENT].ray.is_connected():
+            raise EnergyError(
+                "nodes can't be measured through Ray Client (ray://). Run pytest on a node of the cluster."
+            )
         if "ray" not in sys.modules or not ray.is_initialized():
             return None
         context = ray.get_runtime_context()
@@ -118,8 +127,13 @@ def actor_class() -> type:
 
     class EnergyAgent:
         def __init__(self, our_version: str, wanted: bytes) -> None:
-            from pytest_energy.nodes import ray_actor
-
+            try:
+                from pytest_energy.nodes import ray_actor
+            except ModuleNotFoundError as error:
+                raise ModuleNotFoundError(
+                    f"{error}. Install pytest-energy on every node, or for this run: "
+                    "ray.init(runtime_env={'pip': ['pytest-energy']})"
+                ) from error
             ray_actor.check_version(our_version)
             self._agent: Any = ray_actor.NodeAgent(ray_actor.loaded(wanted))
 

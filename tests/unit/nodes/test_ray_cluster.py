@@ -1,5 +1,8 @@
 """What Ray raises, in one line; skipped where Ray isn't installed."""
 
+import sys
+from threading import Lock
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -53,9 +56,17 @@ class TestWithoutAConnection:
         actor.end()
 
 
+def test_ray_client_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work is on a cluster; this machine's joules would be none of it."""
+    client = SimpleNamespace(ray=SimpleNamespace(is_connected=lambda: True))
+    monkeypatch.setitem(sys.modules, "ray.util.client", client)
+    with pytest.raises(EnergyError, match="Run pytest on a node of the cluster"):
+        LiveCluster().connection()
+
+
 def test_a_sensor_that_cannot_travel_is_an_error() -> None:
     """It is named as a plugin's, before any actor is started."""
-    lock = __import__("threading").Lock()
+    lock: Any = Lock()
     with pytest.raises(EnergyError, match="sensors can't be sent to Ray's nodes"):
         _pickled(Wanted(openers={"odd": lambda: lock}))
 
