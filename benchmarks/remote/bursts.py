@@ -136,7 +136,12 @@ def meters(name: str, folder: Path) -> Iterator[dict[str, LiveMeter]]:
             at = port
             if delays_s is not None:
                 at = free_port()
-                proxy = ("benchmarks.remote.delaying_proxy", str(at), str(port), *map(str, delays_s))
+                proxy = (
+                    "benchmarks.remote.delaying_proxy",
+                    str(at),
+                    f"127.0.0.1:{port}",
+                    *map(str, delays_s),
+                )
                 started = stack.enter_context(process(*proxy))
                 assert started.stdout is not None
                 started.stdout.readline()  # it listens

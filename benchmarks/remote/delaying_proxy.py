@@ -1,6 +1,6 @@
 """A TCP proxy that holds up what passes, in each direction by a delay of its own.
 
-`python -m benchmarks.remote.delaying_proxy PORT TO_PORT THERE_S BACK_S` says when it listens.
+`python -m benchmarks.remote.delaying_proxy PORT TO_HOST:TO_PORT THERE_S BACK_S` says when it listens.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, del
         await delivery
 
 
-async def serve(port: int, to_port: int, there_s: float, back_s: float) -> None:
-    """Pass what comes to *port* of this machine's loopback on to *to_port*, and answers back."""
+async def serve(port: int, to_host: str, to_port: int, there_s: float, back_s: float) -> None:
+    """Pass what comes to *port* of this machine's loopback on to *to_host*, and answers back."""
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", to_port)
+            far_reader, far_writer = await asyncio.open_connection(to_host, to_port)
         except ConnectionError:
             writer.close()
             return
@@ -49,4 +49,5 @@ async def serve(port: int, to_port: int, there_s: float, back_s: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])))
+    host, _, number = sys.argv[2].rpartition(":")
+    asyncio.run(serve(int(sys.argv[1]), host, int(number), float(sys.argv[3]), float(sys.argv[4])))

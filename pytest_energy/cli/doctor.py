@@ -2,10 +2,16 @@
 
 import argparse
 import json
+from contextlib import closing
+from pathlib import Path
 
 from pytest_energy.cli.arguments import Commands
 from pytest_energy.cli.files import say, say_json
 from pytest_energy.doctor import diagnose, render, to_json
+from pytest_energy.doctor.agent import agent_to_json, diagnose_agent, render_agent
+from pytest_energy.remote.address import CA_FILE_VARIABLE, TOKEN_FILE_VARIABLE, MeterAddress
+from pytest_energy.remote.http_source import HttpSource
+from pytest_energy.remote.meter import this_run
 
 
 def register(commands: Commands) -> None:
@@ -14,7 +20,21 @@ def register(commands: Commands) -> None:
         help="show which sensors work on this machine, and why others don't",
         description="Look for sensors, read each at rest and under a load of 2 s on all CPUs and GPUs, and "
         "show what can fail a test here, and which commands enable more sensors.",
-        epilog="Exit status: 0 if something measures, else 1.",
+        epilog="Exit status: 0 if something measures, else 1; 2 if an agent can't be reached.",
+    )
+    doctor.add_argument(
+        "--meter",
+        metavar="URL",
+        help="ask the agent at URL instead: what it measures, and how well its clock is known here; 2 s",
+    )
+    doctor.add_argument(
+        "--meter-token-file", type=Path, metavar="FILE", help=f"its token; default: ${TOKEN_FILE_VARIABLE}"
+    )
+    doctor.add_argument(
+        "--meter-ca-file",
+        type=Path,
+        metavar="FILE",
+        help=f"who signed its certificate; default: ${CA_FILE_VARIABLE}",
     )
     doctor.add_argument("--json", action="store_true", help="for programs: one JSON document")
     doctor.set_defaults(run=_doctor)
@@ -22,9 +42,24 @@ def register(commands: Commands) -> None:
 
 def _doctor(options: argparse.Namespace) -> int:
     """Exit status 1 if nothing measures: an estimate is no measurement."""
+    if options.meter is not None:
+        return _doctor_of_agent(options)
     report = diagnose()
     if options.json:
         say_json(json.dumps(to_json(report), indent=2))
     else:
         say(render(report))
+    return 0 if report.measures else 1
+
+
+def _doctor_of_agent(options: argparse.Namespace) -> int:
+    address = MeterAddress.parse(
+        options.meter, token_file=options.meter_token_file, ca_file=options.meter_ca_file
+    )
+    with closing(HttpSource(address)) as source:
+        report = diagnose_agent(source, name=address.url, who=this_run("pytest-energy doctor"))
+    if options.json:
+        say_json(json.dumps(agent_to_json(report), indent=2))
+    else:
+        say(render_agent(report))
     return 0 if report.measures else 1

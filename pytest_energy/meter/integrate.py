@@ -190,7 +190,7 @@ class Aligned:
             how=How.ALIGNED,
             head_power_w=head_w,
             tail_power_w=tail_w,
-            edge_powers_w=(head_w, tail_w + self.quiet.difference_w),
+            edge_powers_w=(head_w, head_w + self.quiet.step_w),
         )
 
     def _tick_variance(self, quiet: QuietPower) -> float:

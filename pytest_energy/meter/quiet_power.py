@@ -45,11 +45,13 @@ class QuietPower:
 
     Attributes:
         difference_w: By how much the two sides differ beyond what the ticks' times explain.
+        step_w: By how much power after the window is above that before it.
     """
 
     head: Level
     tail: Level
     difference_w: float = 0.0
+    step_w: float = 0.0
 
     def variance(self, quiet_s: float) -> float:
         """What quiet power that isn't quite constant leaves open over *quiet_s*, in J^2."""
@@ -107,13 +109,13 @@ def quiet_power(head: Sequence[Interval], tail: Sequence[Interval]) -> QuietPowe
     if all(_is_same_quiet(i, before.power_w, _SAME_QUIET_SHARE) for i in tail):
         expected_w = 2 * max(i.spread_s / i.duration_s for i in tail) * before.power_w
         beyond_w = math.copysign(max(0.0, abs(difference_w) - expected_w), difference_w)
-        return QuietPower(both, both, beyond_w)
+        return QuietPower(both, both, beyond_w, beyond_w)
     # A small difference is a passing fit of the counter, a large one another power state. Between the
     # two nobody knows, and the uncertainty says so.
     scale_w = math.hypot(difference_w, _PASSING_SHARE * before.power_w)
     weight = (difference_w / scale_w) ** 2 if scale_w > 0 else 0.0
     blend = Level(before.power_w + weight * difference_w, after.intervals, after.duration_s)
-    return QuietPower(before, blend, 2 * math.sqrt(weight * (1 - weight)) * difference_w)
+    return QuietPower(before, blend, 2 * math.sqrt(weight * (1 - weight)) * difference_w, difference_w)
 
 
 def _is_same_quiet(interval: Interval, power_w: float, share: float) -> bool:

@@ -48,3 +48,10 @@ def test_doctor_speaks_json(
     document = json.loads(out)
     assert document["measures"] is bool(gates)
     assert document["gates"] == list(gates)
+
+
+def test_doctor_of_an_agent_that_is_not_there(cli: Cli) -> None:
+    """The error names the address and the remedy; the status is that of a command that can't run."""
+    status, out, err = cli("doctor", "--meter", "http://127.0.0.1:9")
+    assert (status, out) == (2, "")
+    assert "http://127.0.0.1:9: connection refused; is `pytest-energy agent` running there?" in err
