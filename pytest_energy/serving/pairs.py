@@ -28,6 +28,7 @@ from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.paired import PairBlock, compare_pairs, is_turned
 from pytest_energy.work import Trace, WorkDescription
 
+MOST_NAME = 40  # characters: a word or two; it stands in tables
 _ALPHA = 0.025  # of each bound: together 95 %
 
 Quality = Callable[[Sequence[Answer]], float]
@@ -173,12 +174,15 @@ def names_of(engines: object) -> tuple[str, str]:
     """The names of the two settings.
 
     Raises:
-        SettingsError: There are not two, or one has no name.
+        SettingsError: There are not two, or a name is empty or too long for a table.
     """
     names: tuple[object, ...] = tuple(engines) if isinstance(engines, Mapping) else ()
-    if len(names) != 2 or not all(isinstance(name, str) and name.strip() for name in names):
+    if len(names) != 2 or not all(
+        isinstance(name, str) and 0 < len(name.strip()) <= MOST_NAME for name in names
+    ):
         raise SettingsError(
-            'energy.compare takes two engines by name, the reference first: {"bf16": one, "fp8": other}'
+            'energy.compare takes two engines by name, the reference first: {"bf16": one, "fp8": other}. '
+            f"A name has 1 to {MOST_NAME} characters."
         )
     return str(names[0]), str(names[1])
 

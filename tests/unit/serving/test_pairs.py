@@ -171,7 +171,9 @@ def test_what_is_missing_has_its_reason() -> None:
     assert "quality" not in metrics_of(found).values
 
 
-@pytest.mark.parametrize("engines", [{}, {"a": 1}, {"a": 1, "b": 2, "c": 3}, {"a": 1, " ": 2}, [1, 2]])
+@pytest.mark.parametrize(
+    "engines", [{}, {"a": 1}, {"a": 1, "b": 2, "c": 3}, {"a": 1, " ": 2}, {"a": 1, "b" * 41: 2}, [1, 2]]
+)
 def test_two_named_engines_make_a_pair(engines: object) -> None:
     """Neither one nor three."""
     with pytest.raises(SettingsError, match=r"takes two engines by name, the reference first"):
