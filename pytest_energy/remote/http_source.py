@@ -65,8 +65,8 @@ class HttpSource:
             self._ask("POST", wire.RELEASE_PATH, wire.ask_to_json(who))
 
     def close(self) -> None:
-        with self._asking:
-            self._hang_up()
+        # Without the lock: who holds it in a forked child isn't there to let it go.
+        self._hang_up()
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
         """The content of the agent's answer.

@@ -180,14 +180,16 @@ class RemoteSampler:
         return is_long
 
     def stop(self) -> None:
-        if self._pid != ProcessTable.own_pid():  # a forked child's: who held the lock isn't here to let it go
+        is_ours = self._pid == ProcessTable.own_pid()
+        if not is_ours:  # a forked child's: who held the lock isn't here to let it go
             self._polling = Lock()
         try:
             self._runner.stop()
         except RuntimeError as error:
             self.failure = error
         self._pid, self._stopped_s = None, self._clock.now_s()
-        self._source.release(self._who)
+        if is_ours:  # the connection is the parent's
+            self._source.release(self._who)
 
     def why_dead(self) -> str | None:
         if self.failure is not None:

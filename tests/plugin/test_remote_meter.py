@@ -209,3 +209,14 @@ def test_a_run_that_is_off_asks_nobody(remote: Project) -> None:
     """The requests are sent once."""
     remote.write(ENGINE.format(url="http://127.0.0.1:9"))
     remote.run("--energy-off").result.assert_outcomes(passed=1)
+
+
+def test_engines_that_are_compared_have_one_meter(remote: Project) -> None:
+    """Their joules would be those of two machines."""
+    two = 'Engine("http://127.0.0.1:9"), "b": Engine("http://127.0.0.1:8")'
+    source = ENGINE.format(url="http://127.0.0.1:9")
+    call = f'    energy.compare({{"a": {two}}}, [[1]], rate=1.0, output_tokens=1)\n'
+    remote.write(source.replace('    load(energy, "http://127.0.0.1:9")\n', call))
+    run = remote.run("--energy-sensors=estimate")
+    run.result.assert_outcomes(failed=1)
+    assert "the engines have different meters; a test is measured by one" in run.text

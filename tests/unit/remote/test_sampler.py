@@ -307,3 +307,12 @@ def test_a_pause_releases_the_agent() -> None:
     assert is_right(bench, bench.measure(BURST))
     bench.remote.close()
     assert bench.agent.is_closed
+
+
+def test_a_forked_child_leaves_the_agent_to_its_parent() -> None:
+    """It has no thread that asks, and the connection is not its own: it says so, and sends nothing."""
+    bench = near()
+    bench.remote.sampler._pid = -1
+    assert "was forked from -1 in the middle of a test" in why_void(bench.meter.open("test").close())
+    bench.meter.pause()
+    assert bench.agent.released == []
