@@ -9,7 +9,7 @@ from pytest_energy.codec import JsonDict
 from pytest_energy.judgement import Comparison, Judgement
 from pytest_energy.meter.scope import estimated_j, scope_text
 from pytest_energy.model import Provenance, Reading, Record
-from pytest_energy.report import cells
+from pytest_energy.report import cells, served_phases
 from pytest_energy.report.charts.rounds import names_of
 from pytest_energy.report.phases import PhaseMean
 from pytest_energy.report.text import DAY_LENGTH, tick
@@ -51,6 +51,7 @@ def numbers(judgement: Judgement) -> list[list[str]]:
         f"above idle power{f' ({net_name})' if net_name else ''}": _joules(record, record.net_energy_j),
         "above ready power": _joules(record, record.active_energy_j),
         "energy per sample": _joules(record, record.energy_per_sample_j),
+        **served_phases.texts(record),
         **{f"energy of {role}": text for role, text in cells.role_texts(record).items()},
         "mean power": None
         if record.power_w is None
