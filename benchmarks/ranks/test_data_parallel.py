@@ -33,7 +33,7 @@ def step() -> Iterator[Step]:
     dist.destroy_process_group()
 
 
-@pytest.mark.energy(max_time="40 s")
+@pytest.mark.energy(max_time="20 s")
 @pytest.mark.parametrize("last_share", [1.0, 0.5])
 def test_step(step: Step, last_share: float, energy: "Energy") -> None:
     """A step in which the last rank has this share of its batch."""

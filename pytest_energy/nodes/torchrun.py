@@ -20,6 +20,9 @@ distributed: Any = LazyModule("torch.distributed")  # its stores aren't in its s
 
 _CONNECT = timedelta(seconds=60)  # the store runs before the ranks do
 
+JOINED = "PYTEST_ENERGY_RANK_JOINED"
+"""Variable of what a rank starts: it has the rank's environment, and is no rank itself."""
+
 _NUMBERS = {
     "rank": "RANK",
     "world_size": "WORLD_SIZE",
@@ -75,7 +78,7 @@ def rank_of(environ: Mapping[str, str]) -> Rank | None:
     Raises:
         SettingsError: A variable of torchrun's is missing or no number.
     """
-    if "TORCHELASTIC_RUN_ID" not in environ or environ.get("WORLD_SIZE") == "1":
+    if JOINED in environ or "TORCHELASTIC_RUN_ID" not in environ or environ.get("WORLD_SIZE") == "1":
         return None
     numbers = {name: _number(environ, variable) for name, variable in _NUMBERS.items()}
     return Rank(

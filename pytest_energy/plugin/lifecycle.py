@@ -37,15 +37,17 @@ def configure(config: pytest.Config) -> None:
             raise pytest.UsageError(str(error)) from error
     if is_worker(config):
         config.pluginmanager.register(Worker(config), "energy-worker")
-    elif _is_follower():
+    elif _is_follower(config):
         config.pluginmanager.register(imports.following.Following(config), "energy-follower")
     else:
         config.pluginmanager.register(Controller(config), "energy-controller")
 
 
-def _is_follower() -> bool:
+def _is_follower(config: pytest.Config) -> bool:
     """Whether torchrun has started this process, and not as the first of its ranks."""
-    return "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK", "0") != "0"
+    is_rank = "TORCHELASTIC_RUN_ID" in os.environ and "PYTEST_ENERGY_RANK_JOINED" not in os.environ
+    is_alone = config.getoption("dist", "no") == "no"  # no workers of xdist, which measure by themselves
+    return is_rank and is_alone and os.environ.get("RANK", "0") != "0"
 
 
 def _check_options(config: pytest.Config) -> None:

@@ -1,5 +1,6 @@
 """A run in several ranks of one job: which of them this process is."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from pytest_energy.errors import SettingsError
 from pytest_energy.nodes.lockstep import Follower, Pulse, Watch
 from pytest_energy.nodes.node_agent import NodeAgent
 from pytest_energy.nodes.torch_nodes import announce
-from pytest_energy.nodes.torchrun import Siblings, TorchStore, rank_of
+from pytest_energy.nodes.torchrun import JOINED, Siblings, TorchStore, rank_of
 from pytest_energy.plugin.following import Following
 from pytest_energy.plugin.leading import Job, Leading
 from pytest_energy.plugin.mark import id_of
@@ -32,6 +33,8 @@ def join(config: pytest.Config, run: EnergyRun, items: Sequence[pytest.Item]) ->
     store = TorchStore(rank)
     siblings, pulse = Siblings(store, rank, ProcessTable()), Pulse(TorchStore(rank), rank.rank)
     siblings.announce()
+    os.environ[JOINED] = str(rank.rank)
+    config.add_cleanup(_leave)
     pulse.start()
     config.add_cleanup(pulse.stop)
     job = Job(rank, store, Watch(store, run.clock, siblings.why_ended), siblings)
@@ -44,6 +47,10 @@ def join(config: pytest.Config, run: EnergyRun, items: Sequence[pytest.Item]) ->
         config.pluginmanager.register(run.leading, "energy-leader")
         if is_ours():
             run.leading.take_sigterm()
+
+
+def _leave() -> None:
+    os.environ.pop(JOINED, None)
 
 
 def _follow(following: Following, run: EnergyRun, job: Job, numbers: Mapping[str, int]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_energy.errors import SettingsError
-from pytest_energy.nodes.torchrun import Rank, Siblings, TorchStore, rank_of
+from pytest_energy.nodes.torchrun import JOINED, Rank, Siblings, TorchStore, rank_of
 from pytest_energy.sensors.process_table import ProcessTable
 from tests.fakes.rank_store import RankStore
 
@@ -46,10 +46,16 @@ def test_a_rank_is_read_from_the_environment() -> None:
 
 
 @pytest.mark.parametrize(
-    "environ", [{}, {"RANK": "1", "WORLD_SIZE": "2"}, {**ENVIRON, "WORLD_SIZE": "1", "RANK": "0"}]
+    "environ",
+    [
+        {},
+        {"RANK": "1", "WORLD_SIZE": "2"},
+        {**ENVIRON, "WORLD_SIZE": "1", "RANK": "0"},
+        {**ENVIRON, JOINED: "5"},
+    ],
 )
 def test_without_torchrun_or_alone_there_is_no_rank(environ: dict[str, str]) -> None:
-    """Variables of another launcher, and a job of one process, change nothing."""
+    """Variables of another launcher, a job of one process, and what a rank starts itself change nothing."""
     assert rank_of(environ) is None
 
 
