@@ -324,11 +324,12 @@ class Measurement:
 
     def take_beside(self, work: Work[object], name: str, call_index: int) -> Reading | None:
         """One round of *work*, called *name*, between those of the test; `None` where nothing measures."""
-        if self.is_off or self._unmeasured_because is not None:
+        part_id = f"{self.test_id}#{name}"
+        if self.is_off or self._unmeasured_because or self.place.meter.why_unmeasured(part_id):
             work.prepare()
             work.run(call_index, None)
             return None
-        return self._in_window(lambda: work.run(call_index, self._open), work, f"{self.test_id}#{name}")[1]
+        return self._in_window(lambda: work.run(call_index, self._open), work, part_id)[1]
 
     def like_own(self, readings: Sequence[Reading]) -> tuple[Reading, ...]:
         """*readings* of work beside the test's, with the joules of the test's channels alone."""

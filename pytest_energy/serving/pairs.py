@@ -195,9 +195,12 @@ def ratio_of(work: PairWork, rounds: Sequence[Reading] | Absent, references: Seq
     """
     if isinstance(rounds, Absent):
         raise NotMeasurable(rounds.because)
-    because = work.why_no_ratio(len(rounds))
+    void_because = next((one.void_because for one in rounds if one.void_because is not None), None)
+    because = void_because or work.why_no_ratio(len(rounds))
     if because is not None:
         raise NotMeasurable(because)
+    if not references:
+        raise NotMeasurable(f"{work.names[0]} was not measured")
     pair = PairBlock(before=_energies(references), after=_energies(rounds))
     bounds = compare_pairs([pair], tolerance=0.0, alpha=_ALPHA)
     return Interval(value=bounds.ratio, lower=bounds.lower, upper=bounds.upper)

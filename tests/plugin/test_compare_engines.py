@@ -68,3 +68,15 @@ def test_without_joules_the_answers_are_compared(project: Project) -> None:
     entry = run.test()
     assert entry["verdict"] == "unmeasured"
     assert entry["absent"]["pair_energy_ratio"] == entry["unmeasured_because"]
+
+
+def test_a_replay_without_the_reference_has_no_ratio(project: Project) -> None:
+    """The second engine is judged as it is; joules of one side alone are no pair."""
+    order = '["one", "two", "two", "one"]'
+    project.write(compared(mark="budget_j=7", order=order, check="assert result.ratio is None"))
+    project.replay({"test_work": [8.0, 8.1, 8.0]})
+    run = project.run()
+    run.result.assert_outcomes(failed=1)
+    entry = run.test()
+    assert entry["verdict"] == "over-budget"
+    assert entry["absent"]["pair_energy_ratio"] == "one was not measured"

@@ -120,6 +120,14 @@ def test_past_the_latency_limits_there_is_no_ratio(slow: int) -> None:
     assert ratio_of(work, rounds, work.references(6)).value < 1
 
 
+def test_a_void_record_has_no_ratio() -> None:
+    """The reason is that of the round."""
+    work, rounds = measured()
+    void = replace(rounds[-1], channels={}, void_because="thermal slowdown")
+    with pytest.raises(NotMeasurable, match="thermal slowdown"):
+        ratio_of(work, [*rounds[:-1], void], work.references(6))
+
+
 def test_the_record_is_of_the_second_and_names_the_first() -> None:
     """Another reference is other work; what differs between the two is in words; its times are metrics."""
     fp8 = FakeEngine()
