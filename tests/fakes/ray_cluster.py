@@ -1,14 +1,14 @@
 """A Ray cluster whose nodes are lost when a test says so."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pytest_energy.errors import EnergyError
 from pytest_energy.model import Channel, Domain, Machine, Provenance, SensorStatus
-from pytest_energy.nodes.ray_actor import Wanted
+from pytest_energy.nodes.ray_actor import NodePoll, Wanted
 from pytest_energy.nodes.ray_nodes import RayNode
-from pytest_energy.remote.protocol import AgentDescription, AgentLost
+from pytest_energy.remote.protocol import AgentDescription, AgentLost, ChannelTicks, Cursor, HostReport, Poll
 
 
 def channel(name: str, device: str) -> Channel:
@@ -60,6 +60,7 @@ class FakeCluster:
         broken: Id of a node to the reason why no actor starts there.
         unnoticed: Nodes that are lost, which Ray notices when an actor is asked for there.
         actors: Those that were started, by node id.
+        provenance: Of their joules.
     """
 
     def __init__(self, *names: str, gpu_counts: Mapping[str, float] | None = None) -> None:
@@ -73,6 +74,7 @@ class FakeCluster:
         self.unnoticed: set[str] = set()
         self.groups: dict[object, tuple[str, ...]] = {}
         self.actors: dict[str, list[FakeActor]] = {}
+        self.provenance = Provenance.MEASURED
 
     def connection(self) -> str | None:
         return self.connected
@@ -89,6 +91,19 @@ class FakeCluster:
             raise EnergyError("the placement group is RESCHEDULING.")
         return self.groups[placement_group]
 
+    def answers(self, agent_id: str) -> Mapping[str, object]:
+        """What its actors answer, besides `description`: polls without a tick."""
+        host = HostReport(cpu_busy_s=0.0, cpu_total_s=0.0)
+        poll = Poll(
+            agent_id=agent_id,
+            asked_s=1.0,
+            time_s=1.0,
+            cursor=Cursor(),
+            channels={"gpu:0": ChannelTicks()},
+            host=host,
+        )
+        return {"poll": NodePoll(poll=poll, own_pids=frozenset()), "release": None}
+
     def start(self, node: RayNode, wanted: Wanted) -> FakeActor:
         del wanted
         number = len(self.actors.setdefault(node.node_id, []))
@@ -97,7 +112,8 @@ class FakeCluster:
             agent_id=f"{node.node_id}.{number}",
             boot_id=f"boot-{node.node_id}",
         )
-        actor = FakeActor(answer, self.broken.get(node.node_id))
+        answer = replace(answer, provenance=self.provenance)
+        actor = FakeActor(answer, self.broken.get(node.node_id), answers=self.answers(answer.agent_id))
         if node.node_id in self.unnoticed:
             actor.lost_because = "its node has died"
             del self.alive[node.node_id]
