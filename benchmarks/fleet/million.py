@@ -6,8 +6,8 @@ The sessions are written first, each an object of 15 rounds (in a local folder w
 with nothing known of it: all objects are listed, and none may be missing or there twice; the baseline of
 tests that are drawn is loaded, as a run does; a session is added to each of them and found again; the history
 of some is read whole. Without --url the bucket is moto's, in a process of its own: it keeps every object in
-memory and looks at each for every listing, so that fewer tests are for it. Seconds of this process's CPU are
-given too: on a machine that does other work, they say what a look costs.
+memory and looks at each for every listing, so that fewer tests are for it. Seconds of CPU, of this process
+and of the server, are given too: on a machine that does other work, they say what a look costs.
 """
 
 import argparse
@@ -22,6 +22,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePath
 from typing import Final
+
+import psutil
 
 from benchmarks.fleet.s3_server import s3_server
 from pytest_energy.baselines.object_store import ObjectStore
@@ -42,17 +44,22 @@ _WHOLE_COUNT: Final = 3  # histories that are read whole
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seconds:
-    """Of one look: by the clock, and of this process's CPU."""
+    """Of one look: by the clock, and of the CPU of this process and of the server."""
 
     median_s: float
     most_s: float
     median_cpu_s: float
+    median_server_cpu_s: float
 
     @classmethod
-    def of(cls, seconds: list[float], cpu_s: list[float]) -> "Seconds":
-        figures = statistics.median(seconds), max(seconds), statistics.median(cpu_s)
-        median_s, most_s, median_cpu_s = (round(one, 4) for one in figures)
-        return cls(median_s=median_s, most_s=most_s, median_cpu_s=median_cpu_s)
+    def of(cls, seconds: list[float], cpu_s: list[float], server_cpu_s: list[float]) -> "Seconds":
+        medians = [round(statistics.median(one), 4) for one in (seconds, cpu_s, server_cpu_s)]
+        return cls(
+            median_s=medians[0],
+            most_s=round(max(seconds), 4),
+            median_cpu_s=medians[1],
+            median_server_cpu_s=medians[2],
+        )
 
 
 def test_id(number: int) -> str:
@@ -136,13 +143,20 @@ def counted(url: str, test_count: int, session_count: int) -> dict[str, int]:
 
 
 def timed(work: Callable[[int], object], tests: list[int]) -> Seconds:
-    seconds, cpu_s = [], []
+    seconds, cpu_s, server_cpu_s = [], [], []
     for test in tests:
-        started_s, started_cpu_s = time.perf_counter(), time.process_time()
+        started_s, started_cpu_s, server_s = time.perf_counter(), time.process_time(), _server_cpu_s()
         work(test)
         seconds.append(time.perf_counter() - started_s)
         cpu_s.append(time.process_time() - started_cpu_s)
-    return Seconds.of(seconds, cpu_s)
+        server_cpu_s.append(_server_cpu_s() - server_s)
+    return Seconds.of(seconds, cpu_s, server_cpu_s)
+
+
+def _server_cpu_s() -> float:
+    """Of the processes that this one has started: the server, where it is ours."""
+    times = [one.cpu_times() for one in psutil.Process().children(recursive=True)]
+    return sum(one.user + one.system for one in times)
 
 
 class _Looks:

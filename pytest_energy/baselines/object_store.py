@@ -301,7 +301,7 @@ class ObjectStore:
     def _misfits(self, path: PurePath, sessions: Sequence[_Session]) -> dict[str, str]:
         """Those of *sessions* that can't be compared with the first, as writers that raced may leave them."""
         misfits = {}
-        for one in sessions:
+        for one in sessions[1:]:
             try:
                 check_comparable(sessions[0].record, one.record)
             except NotComparable as error:

@@ -6,6 +6,7 @@ case neither.
 
 import hashlib
 import re
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 CALIBRATION_NAME = "calibration.json"
@@ -55,6 +56,7 @@ def _hashed(name: str, content: str) -> str:
     return f"{readable or '_'}~{digest[:_HASH_LENGTH]}"
 
 
+@lru_cache(maxsize=1024)  # each of a thousand sessions is of the same one
 def prefix_of(machine_key: str, test_id: str) -> PurePosixPath:
     """Behind a URL: the folder of the sessions of *test_id* on *machine_key*."""
     return machine_prefix_of(machine_key) / test_prefix_of(test_id)
