@@ -6,7 +6,7 @@ Rule 2: other nodes are measured by agents there (`nodes/torch_nodes.py`).
 
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +20,7 @@ from pytest_energy.meter.live import LiveMeter
 from pytest_energy.meter.protocol import Meter, OpenPhase, OpenWindow
 from pytest_energy.meter.reading import void_reading
 from pytest_energy.meter.synchronize import gpu_uuids_in_use
-from pytest_energy.model import Machine, Provenance, Reading
+from pytest_energy.model import Channel, Domain, Machine, Provenance, Reading
 from pytest_energy.nodes import lockstep
 from pytest_energy.nodes.joined import JoinedMeter, node_name
 from pytest_energy.nodes.lockstep import Arrival, Leader, RankLost, Store, Watch
@@ -135,6 +135,11 @@ class Leading:
             for uuid in arrival.gpus:
                 self._ranks_by_gpu.setdefault(_bare(uuid), set()).add(rank)
 
+    def why_smaller(self, reading: Reading) -> str | None:
+        """Why *reading* is not of all GPUs that ranks have open, or `None`; one without GPUs is of none."""
+        measures_gpus = any(Channel.domain_of(name) is Domain.GPU for name in reading.channels)
+        return why_hidden(self._ranks_by_gpu, self._channels().values()) if measures_gpus else None
+
     def roles(self) -> dict[str, str]:
         """By channel, the ranks that have its device open."""
         ranks = {name: self._ranks_by_gpu.get(_bare(device)) for name, device in self._channels().items()}
@@ -227,6 +232,7 @@ class _LedWindow:
     def close(self) -> Reading:
         because = self._leading.meet_at_end()
         reading = self._window.close()
+        because = because or self._leading.why_smaller(reading)
         return reading if because is None else void_reading(because, reading.duration_s, self._provenance)
 
 
@@ -235,6 +241,23 @@ def _bare(uuid: str) -> str:
     return uuid.lower().removeprefix("gpu-")
 
 
-def _role(ranks: set[int]) -> str:
+def why_hidden(ranks_by_gpu: Mapping[str, Collection[int]], devices: Iterable[str]) -> str | None:
+    """Why the joules of *devices* are not those of all GPUs at work, or `None`.
+
+    >>> why_hidden({"a": {0}, "b": {1}}, ["GPU-A"])
+    'rank 1 has a GPU open that rank 0 does not measure: CUDA_VISIBLE_DEVICES of rank 0 must show all GPUs'
+    """
+    measured = {_bare(device) for device in devices}
+    hidden = {rank for gpu, ranks in ranks_by_gpu.items() if gpu not in measured for rank in ranks}
+    if not hidden or not measured & ranks_by_gpu.keys():  # without any that both know, UUIDs mean nothing
+        return None
+    verb = "has" if len(hidden) == 1 else "have"
+    return (
+        f"{_role(hidden)} {verb} a GPU open that rank 0 does not measure: CUDA_VISIBLE_DEVICES of rank 0 "
+        "must show all GPUs"
+    )
+
+
+def _role(ranks: Collection[int]) -> str:
     listed = ", ".join(map(str, sorted(ranks)))
     return f"rank {listed}" if len(ranks) == 1 else f"ranks {listed}"
