@@ -33,7 +33,8 @@ from docs.source_text import (
 )
 from pytest_energy import cli
 from pytest_energy.cli.words import FORMER
-from pytest_energy.metrics.table import METRICS, PAPER_RHO
+from pytest_energy.metrics.paper_rho import PAPER_RHO
+from pytest_energy.metrics.table import METRICS
 from pytest_energy.plugin.mark import ARGUMENTS, FORMER_NAMES
 from pytest_energy.plugin.options import OPTIONS, Option, flag_of, ini_of
 from pytest_energy.report import schema

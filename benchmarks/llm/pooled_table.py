@@ -14,7 +14,7 @@ from statistics import fmean
 from tabulate import tabulate
 
 from pytest_energy.conversion import judgement_from_json
-from pytest_energy.metrics.table import PAPER_RHO
+from pytest_energy.metrics.paper_rho import PAPER_RHO
 from pytest_energy.model import Record
 from pytest_energy.stats.correlate import LEAST_ROW_COUNT, spearman
 

@@ -1,6 +1,6 @@
-"""Rows of the table of metrics: speculative decoding, and pairs of settings.
+"""Rows of the table of metrics: speculative decoding, pairs of settings, and phases of serving.
 
-Each is name, unit, source, formula, meaning.
+Each is name, unit, source, formula, meaning; all rows of phases have one source.
 """
 
 Row = tuple[str, str, str, str, str]
@@ -73,4 +73,59 @@ PAIR_ROWS: tuple[Row, ...] = (
     ),
     ("quality", "1", "the test, `quality=`", "the test's own score of the answers", "more is better"),
     ("reference_quality", "1", "the test, `quality=`", "the same score of the reference", "more is better"),
+)
+
+PHASE_SOURCE = "this project, decision 0038"
+
+PHASE_ROWS: tuple[tuple[str, str, str, str], ...] = (
+    ("prefill_energy", "J", "fit to short spans", "joules of a round to compute prompts"),
+    ("decode_energy", "J", "fit to short spans", "joules of a round to decode answers"),
+    (
+        "waiting_energy",
+        "J",
+        "power before the load x seconds",
+        "joules of a round that the device uses at rest as well",
+    ),
+    (
+        "unexplained_energy",
+        "J",
+        "measured joules - prefill - decode - waiting",
+        "what the fit leaves over; below 0 if it explains too much",
+    ),
+    ("prefill_energy_uncertainty", "J", "standard uncertainty", "of the joules of prefill"),
+    ("decode_energy_uncertainty", "J", "standard uncertainty", "of the joules of decode"),
+    (
+        "energy_per_prefill_token_uncertainty",
+        "J",
+        "standard uncertainty",
+        "of the joules of a prefill token",
+    ),
+    (
+        "energy_per_decode_token_uncertainty",
+        "J",
+        "standard uncertainty",
+        "of the joules of a decode token",
+    ),
+    (
+        "prefill_duration_s",
+        "s",
+        "time of steps that compute prompts",
+        "seconds of prefill in a round; steps of both kinds are split by their joules",
+    ),
+    (
+        "decode_duration_s",
+        "s",
+        "time of steps that decode",
+        "seconds of decode in a round; steps of both kinds are split by their joules",
+    ),
+    ("waiting_duration_s", "s", "time - prefill - decode", "seconds of a round without a step"),
+    ("step_count", "1", "steps of the counted part", "steps of the engine in a round"),
+    ("energy_per_step", "J", "fit to short spans", "joules that one more step adds to a round"),
+    (
+        "tokens_per_turn",
+        "1",
+        "decoded tokens / requests under way, over steps that decode",
+        "tokens that a step writes to each request: more than 1 with speculative decoding",
+    ),
+    ("energy_per_step_uncertainty", "J", "standard uncertainty", "of the joules of a step"),
 )

@@ -1,4 +1,4 @@
-"""The table of metrics: name, unit, meaning, source; and the paper's correlations for comparison.
+"""The table of metrics: name, unit, meaning, source.
 
 Source:
     Sanchez-Mompo, Mavromatis, Li, Katsaros, Khan: Green MLOps to Green GenOps: An Empirical Study of Energy
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from pytest_energy.metrics.serving_rows import DRAFT_ROWS, PAIR_ROWS
+from pytest_energy.metrics.serving_rows import DRAFT_ROWS, PAIR_ROWS, PHASE_ROWS, PHASE_SOURCE
 
 _DISCRIMINATIVE_SOURCE = "Sanchez-Mompo et al. 2025, section 6.1.3"
 _GENERATIVE_SOURCE = "Sanchez-Mompo et al. 2025, section 6.2.2"
@@ -246,6 +246,10 @@ _OF_SERVING = tuple(
     _unranked(name=name, unit=unit, source=source, formula=formula, meaning=meaning)
     for name, unit, source, formula, meaning in (*DRAFT_ROWS, *PAIR_ROWS)
 )
+_OF_PHASES = tuple(
+    _unranked(name=name, unit=unit, source=PHASE_SOURCE, formula=formula, meaning=meaning)
+    for name, unit, formula, meaning in PHASE_ROWS
+)
 
 _PER_TOKEN = tuple(
     _unranked(name=name, unit="J", source=_OURS, formula=formula, meaning=meaning)
@@ -262,10 +266,9 @@ _PER_TOKEN = tuple(
     )
 )
 
-_PHASES_SOURCE = "this project, decision 0038"
-_PHASES = (
+_PER_PHASE_TOKEN = (
     *(
-        Metric(name=name, unit="J", source=_PHASES_SOURCE, formula=formula, meaning=meaning, label=label)
+        Metric(name=name, unit="J", source=PHASE_SOURCE, formula=formula, meaning=meaning, label=label)
         for name, formula, meaning, label in (
             (
                 "energy_per_prefill_token",
@@ -279,61 +282,6 @@ _PHASES = (
                 "joules to decode a token, above power at rest",
                 "energy per decode token (J)",
             ),
-        )
-    ),
-    *(
-        _unranked(name=name, unit=unit, source=_PHASES_SOURCE, formula=formula, meaning=meaning)
-        for name, unit, formula, meaning in (
-            ("prefill_energy", "J", "fit to short spans", "joules of a round to compute prompts"),
-            ("decode_energy", "J", "fit to short spans", "joules of a round to decode answers"),
-            (
-                "waiting_energy",
-                "J",
-                "power before the load x seconds",
-                "joules of a round that the device uses at rest as well",
-            ),
-            (
-                "unexplained_energy",
-                "J",
-                "measured joules - prefill - decode - waiting",
-                "what the fit leaves over; below 0 if it explains too much",
-            ),
-            ("prefill_energy_uncertainty", "J", "standard uncertainty", "of the joules of prefill"),
-            ("decode_energy_uncertainty", "J", "standard uncertainty", "of the joules of decode"),
-            (
-                "energy_per_prefill_token_uncertainty",
-                "J",
-                "standard uncertainty",
-                "of the joules of a prefill token",
-            ),
-            (
-                "energy_per_decode_token_uncertainty",
-                "J",
-                "standard uncertainty",
-                "of the joules of a decode token",
-            ),
-            (
-                "prefill_duration_s",
-                "s",
-                "time of steps that compute prompts",
-                "seconds of prefill in a round; steps of both kinds are split by their joules",
-            ),
-            (
-                "decode_duration_s",
-                "s",
-                "time of steps that decode",
-                "seconds of decode in a round; steps of both kinds are split by their joules",
-            ),
-            ("waiting_duration_s", "s", "time - prefill - decode", "seconds of a round without a step"),
-            ("step_count", "1", "steps of the counted part", "steps of the engine in a round"),
-            ("energy_per_step", "J", "fit to short spans", "joules that one more step adds to a round"),
-            (
-                "tokens_per_turn",
-                "1",
-                "decoded tokens / requests under way, over steps that decode",
-                "tokens that a step writes to each request: more than 1 with speculative decoding",
-            ),
-            ("energy_per_step_uncertainty", "J", "standard uncertainty", "of the joules of a step"),
         )
     ),
 )
@@ -427,7 +375,7 @@ _COUNTERS = tuple(
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        *(*_METRICS, *_COUNTERS, *_TIMES, *_OF_SERVING, *_PER_TOKEN, *_PHASES),
+        *(*_METRICS, *_COUNTERS, *_TIMES, *_OF_SERVING, *_PER_TOKEN, *_PER_PHASE_TOKEN, *_OF_PHASES),
         *(*_LAYERS, *_OPERATORS),
     )
 }
@@ -452,63 +400,3 @@ def axis_label(name: str) -> str:
 def is_ranked(name: str) -> bool:
     """Whether the rows of a group have a column of the metric *name*, and are ranked by it."""
     return METRICS[name].is_ranked if name in METRICS else not name.startswith(_OF_PARTS)
-
-
-# Spearman's rho with the total energy, over models; the paper gives one table for training and inference.
-_TABLE_3: Mapping[str, Mapping[str, float]] = {
-    "HC-1": {
-        "energy_per_sample": 1.0,
-        "macs_param": 0.902342,
-        "model_size_to_ram": 0.521170,
-        "overall_efficiency": -0.439481,
-        "work_per_unit_power": -0.311792,
-        "gpu_energy_scaling_factor": 0.229738,
-        "energy_scaling_factor": -0.039773,
-        "parameters": 0.200979,
-        "work_done": 0.021486,
-    },
-    "HC-2": {
-        "energy_per_sample": 1.0,
-        "macs_param": 0.915271,
-        "model_size_to_ram": 0.212621,
-        "overall_efficiency": -0.340809,
-        "work_per_unit_power": -0.388402,
-        "gpu_energy_scaling_factor": 0.196945,
-        "energy_scaling_factor": -0.106112,
-        "parameters": 0.212926,
-        "work_done": -0.052404,
-    },
-    "HC-3": {
-        "energy_per_sample": 1.0,
-        "macs_param": 0.852587,
-        "model_size_to_ram": 0.457989,
-        "overall_efficiency": -0.592853,
-        "work_per_unit_power": -0.691502,
-        "gpu_energy_scaling_factor": 0.390812,
-        "energy_scaling_factor": -0.109445,
-        "parameters": 0.142314,
-        "work_done": -0.387764,
-    },
-}
-
-# Spearman's rho with the energy of a request, over models and request rates; section 6.2.2.
-_GENERATIVE_TABLE: Mapping[str, Mapping[str, float]] = {
-    "HC-4": {
-        "energy_per_sample": 1.0,
-        "flops": 0.32,
-        "model_size_to_ram": 0.32,
-        "parameters": 0.32,
-        "request_rate": -0.95,
-        "average_output_token_length": -0.26,
-        "cache_hit_rate": -0.32,
-    }
-}
-
-# Group of tests to hardware to metric to the paper's rho. HC-1: RTX 3080; HC-2: RTX 3090; HC-3: RTX A2000;
-# HC-4: 2 x H100.
-PAPER_RHO: Mapping[str, Mapping[str, Mapping[str, float]]] = {
-    "training": _TABLE_3,
-    "inference": _TABLE_3,
-    "requests": _GENERATIVE_TABLE,
-    "pooled": _GENERATIVE_TABLE,
-}

@@ -13,12 +13,10 @@ from os import PathLike
 from typing import TypeVar
 
 from pytest_energy.command import CommandResult, CommandWork
-from pytest_energy.errors import NotMeasurable, SettingsError
 from pytest_energy.masking import COVER, Hidden
 from pytest_energy.metrics.evaluation import Metrics
-from pytest_energy.model import Provenance
 from pytest_energy.plugin import given
-from pytest_energy.plugin.elsewhere import unreached
+from pytest_energy.plugin.loads import Load
 from pytest_energy.plugin.measurement import Measurement
 from pytest_energy.plugin.mistakes import (
     Guarded,
@@ -29,7 +27,6 @@ from pytest_energy.plugin.mistakes import (
     sample_count,
     window_name,
 )
-from pytest_energy.plugin.place import channels_of
 from pytest_energy.plugin.progress import say
 from pytest_energy.plugin.windows import Window
 from pytest_energy.profiling.costs import Rounds
@@ -37,21 +34,12 @@ from pytest_energy.profiling.layer_steps import measure_layer_step, training_ste
 from pytest_energy.profiling.layers import LayerEnergy, measure_layers
 from pytest_energy.profiling.operators import OperatorEnergy, measure_operators
 from pytest_energy.profiling.pytorch import model_facts
-from pytest_energy.remote.protocol import AgentLost
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import Engine, Stop
 from pytest_energy.serving.load import Prompts
 from pytest_energy.serving.load_result import LoadResult
-from pytest_energy.serving.pairs import (
-    PairResult,
-    PairWork,
-    Quality,
-    metrics_of,
-    names_of,
-    pair_result,
-)
+from pytest_energy.serving.pairs import PairResult, Quality
 from pytest_energy.serving.prompts import PromptSet
-from pytest_energy.serving.rounds import LoadPlan, LoadWork
 from pytest_energy.serving.slo import Slo
 from pytest_energy.work import CallWork
 
@@ -228,55 +216,15 @@ class Energy(Guarded):
             EnergyError: The engine failed, the arguments make no load, or rounds were measured already.
         """
         self._measurement.refuse_ranks("energy.requests")
-        plan = LoadPlan(
-            engine=engine,
+        load = Load(
             prompts=prompts,
             schedule=Schedule(rate=rate, burstiness=burstiness, concurrency=concurrency, seed=seed),
             output_tokens=output_tokens,
             duration_s=duration_s,
+            slo=slo,
             stop=stop,
         )
-        because = self._why_unreached(engine)
-        work = self._load_work(plan, slo)
-        return self._measurement.measure(work, unmeasured_because=because or self._why_unmeasured(work))
-
-    def _load_work(self, plan: LoadPlan, slo: Slo | None) -> LoadWork:
-        return LoadWork(
-            plan=plan,
-            has_warm_up=self._measurement.has_warm_up,
-            first_index=self._measurement.earlier_round_count,
-            slo=slo,
-        )
-
-    def _why_unreached(self, *engines: Engine) -> str | None:
-        """Have the test measured by the engines' meter, if they name one; why that can't be, or `None`."""
-        measurement, addresses = self._measurement, {engine.facts.meter for engine in engines}
-        if len(addresses) > 1:
-            raise SettingsError("the engines have different meters; a test is measured by one")
-        address = addresses.pop()
-        if address is None or measurement.is_off:
-            return None
-        try:
-            measurement.settle_at(measurement.run.place_of(address))
-        except (AgentLost, NotMeasurable) as error:
-            measurement.settle_at(unreached(address, measurement.run.clock))
-            return str(error)
-        return None
-
-    def _why_unmeasured(self, work: LoadWork) -> str | None:
-        """Why nothing measures the engine of *work*, whose processes are no strangers to the run."""
-        if self._measurement.is_off:
-            return None
-        run, engine = self._measurement.run, work.plan.engine
-        if engine.facts.meter is not None and not self._measurement.place.is_here:
-            meter = self._measurement.place.meter
-            names = channels_of(meter)
-            meter.adopt((), on=engine.facts.channels or names)
-            return work.why_unmeasured(names)
-        pids = engine.worker_pids()
-        run.meter.adopt(pids, on=() if pids else engine.facts.channels)
-        is_estimated = run.provenance is Provenance.ESTIMATED
-        return work.why_unmeasured(run.channel_names, is_estimated=is_estimated)
+        return load.measure(self._measurement, engine)
 
     @called_right
     def compare(
@@ -322,30 +270,14 @@ class Energy(Guarded):
             EnergyError: An engine failed, the arguments make no load, or rounds were measured already.
         """
         self._measurement.refuse_ranks("energy.compare")
-        names = names_of(engines)
-        unreached_because = self._why_unreached(*(engines[name] for name in names))
-        schedule = Schedule(rate=rate, burstiness=burstiness, concurrency=concurrency, seed=seed)
-        first, second = (
-            self._load_work(
-                LoadPlan(
-                    engine=engines[name],
-                    prompts=prompts,
-                    schedule=schedule,
-                    output_tokens=output_tokens,
-                    duration_s=duration_s,
-                ),
-                slo,
-            )
-            for name in names
+        load = Load(
+            prompts=prompts,
+            schedule=Schedule(rate=rate, burstiness=burstiness, concurrency=concurrency, seed=seed),
+            output_tokens=output_tokens,
+            duration_s=duration_s,
+            slo=slo,
         )
-        measurement = self._measurement
-        because = [unreached_because or self._why_unmeasured(work) for work in (first, second)]
-        work = PairWork(reference=first, candidate=second, names=names, take_round=measurement.take_beside)
-        measurement.measure(work, unmeasured_because=next(filter(None, because), None))
-        references = measurement.like_own(work.references(len(measurement.rounds)))
-        result = pair_result(work, measurement.own_rounds(), references, quality=quality)
-        measurement.keep(metrics_of(result))
-        return result
+        return load.compare(self._measurement, engines, quality)
 
     @called_right
     def model(self, module: object, example_input: object, *, name: str | None = None) -> None:
@@ -423,7 +355,7 @@ class Energy(Guarded):
                 time_s=measurement.part_time_s,
                 samples=samples,
             )
-        gc.collect()  # as below
+        gc.collect()  # as after operators
         self._measurement.keep(Metrics(energy.metrics, energy.absent))
         return energy
 

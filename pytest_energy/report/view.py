@@ -13,7 +13,8 @@ from functools import lru_cache
 
 from pytest_energy.codec import MOST_NUMBER
 from pytest_energy.judgement import SEVERITY, Judgement, RunJudgement, Verdict
-from pytest_energy.metrics.table import METRICS, PAPER_RHO, is_ranked
+from pytest_energy.metrics.paper_rho import PAPER_RHO
+from pytest_energy.metrics.table import METRICS, is_ranked
 from pytest_energy.model import Machine, Provenance, Record, SensorStatus
 from pytest_energy.notes import merged
 from pytest_energy.stats.correlate import Correlation, spearman

@@ -20,7 +20,7 @@ _SHADES = 5  # of each sign: more can't be distinguished
 _RHO_PLACE = 0  # of rho in the cells of a correlation, with n, p and interval behind it
 _PAPER_PLACE = 4  # of the first of the paper's values
 
-# Source: Sanchez-Mompo et al. 2025, the hardware configurations of `metrics.table.PAPER_RHO`.
+# Source: Sanchez-Mompo et al. 2025, the hardware configurations of `metrics.paper_rho.PAPER_RHO`.
 _PAPER_HARDWARE = {"HC-1": "RTX 3080", "HC-2": "RTX 3090", "HC-3": "RTX A2000", "HC-4": "2 x H100"}
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.metrics import discriminative as formulas
 from pytest_energy.metrics.discriminative import ModelFacts, metrics_of
-from pytest_energy.metrics.table import METRICS, PAPER_RHO
+from pytest_energy.metrics.paper_rho import PAPER_RHO
+from pytest_energy.metrics.table import METRICS
 from pytest_energy.model import Machine, Provenance, Reading, Record
 from pytest_energy.usage import Usage
 

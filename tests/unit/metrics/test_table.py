@@ -2,7 +2,8 @@
 
 import pytest
 
-from pytest_energy.metrics.table import METRICS, PAPER_RHO
+from pytest_energy.metrics.paper_rho import PAPER_RHO
+from pytest_energy.metrics.table import METRICS
 
 
 @pytest.mark.parametrize("group", PAPER_RHO)
