@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from msgspec import UNSET
 from msgspec.structs import asdict, astuple
 
-from pytest_energy import count_documents, counts, documents, model
+from pytest_energy import count_documents, counts, documents, judgement_documents, model
 from pytest_energy.codec import Document, JsonDict, decode, encode
 from pytest_energy.errors import FormatError, NotMeasurable
 from pytest_energy.judgement import (
@@ -43,7 +43,7 @@ _PLAIN = frozenset({float, int, str, bool, type(None)})
 _DOCUMENTS: dict[type, type[Document]] = {
     Record: documents.Record,
     Reading: documents.Round,
-    Comparison: documents.Comparison,
+    Comparison: judgement_documents.Comparison,
     model.Machine: documents.Machine,
     model.SensorStatus: documents.Sensor,
     model.Phase: documents.Phase,
@@ -56,15 +56,15 @@ _DOCUMENTS: dict[type, type[Document]] = {
     counts.CallPlace: count_documents.CallPlace,
     CountsComparison: count_documents.CountsComparison,
     CountChange: count_documents.CountChange,
-    PartComparison: documents.PartComparison,
-    EqualSteps: documents.EqualSteps,
-    Terms: documents.Terms,
-    SessionFactor: documents.SessionFactor,
-    RunJudgement: documents.RunJudgement,
-    Brief: documents.Brief,
+    PartComparison: judgement_documents.PartComparison,
+    EqualSteps: judgement_documents.EqualSteps,
+    Terms: judgement_documents.Terms,
+    SessionFactor: judgement_documents.SessionFactor,
+    RunJudgement: judgement_documents.RunJudgement,
+    Brief: judgement_documents.Brief,
 }
 
-_OF_SUMMARY = documents.Summary.__struct_fields__
+_OF_SUMMARY = judgement_documents.Summary.__struct_fields__
 _OF_BUDGET = tuple(one.name for one in fields(Budget))
 
 _LEFT_OUT_WHERE_EMPTY = {
@@ -172,7 +172,7 @@ def judgement_to_json(judgement: Judgement) -> JsonDict:
     """The test's entry in a run's document, with its machine and sensors."""
     record = judgement.record
     test = as_document(
-        documents.Test,
+        judgement_documents.Test,
         record,
         verdict=judgement.verdict,
         outcome=intern(judgement.outcome),  # left out if it *is* the default
@@ -199,8 +199,8 @@ def judgement_from_json(value: object, where: str) -> Judgement:
         FormatError: It describes none; says where, and what it holds.
         NotMeasurable: As for `record_of`.
     """
-    test = decode(value, documents.Test, where)
-    summary = None if test.energy_j is None else decode(value, documents.Summary, where)
+    test = decode(value, judgement_documents.Test, where)
+    summary = None if test.energy_j is None else decode(value, judgement_documents.Summary, where)
     return Judgement(
         record=record_of(test, where),
         verdict=test.verdict,
@@ -223,7 +223,7 @@ def _counts_comparison(document: count_documents.CountsComparison) -> CountsComp
     return CountsComparison(**asdict(document) | {"changes": changes})
 
 
-def _terms(document: documents.Terms) -> Terms:
+def _terms(document: judgement_documents.Terms) -> Terms:
     return Terms(**asdict(document) | {"parts": frozenset(document.parts)})
 
 
@@ -233,7 +233,7 @@ def run_judgement_from_json(value: object, where: str) -> RunJudgement:
     Raises:
         FormatError: It says nothing of that kind.
     """
-    document = decode(value, documents.RunJudgement, where)
+    document = decode(value, judgement_documents.RunJudgement, where)
     factors = tuple(SessionFactor(**asdict(factor)) for factor in document.factors)
     return RunJudgement(**asdict(document) | {"factors": factors})
 
@@ -244,10 +244,10 @@ def factor_from_json(value: object, where: str) -> SessionFactor:
     Raises:
         FormatError: It is none.
     """
-    return SessionFactor(**asdict(decode(value, documents.SessionFactor, where)))
+    return SessionFactor(**asdict(decode(value, judgement_documents.SessionFactor, where)))
 
 
-def _comparison(document: documents.Comparison) -> Comparison:
+def _comparison(document: judgement_documents.Comparison) -> Comparison:
     parts = tuple(PartComparison(**asdict(part)) for part in document.parts or ())
     equal = document.equal_steps
     steps = None if equal is None else EqualSteps(**asdict(equal))

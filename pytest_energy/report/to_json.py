@@ -29,9 +29,10 @@ from pytest_energy.conversion import (
     to_json,
 )
 from pytest_energy.document_types import Interval, Sentence, Time, written
-from pytest_energy.documents import Machine, Record, RunJudgement, Sensor, Test, format_of
+from pytest_energy.documents import Machine, Record, Sensor, format_of
 from pytest_energy.errors import FormatError, NotMeasurable
 from pytest_energy.judgement import Judgement
+from pytest_energy.judgement_documents import RunJudgement, Test
 from pytest_energy.model import Provenance
 from pytest_energy.model import Record as RecordValue
 from pytest_energy.report.view import AGAINST, Group, MetricCorrelation, View, of

@@ -10,7 +10,7 @@ import msgspec
 
 from pytest_energy.baselines.schema import StoredBaseline
 from pytest_energy.codec import MOST_NAMES, MOST_NUMBER, MOST_TEXT, MOST_WHOLE, NULLABLE, Document
-from pytest_energy.documents import Test
+from pytest_energy.judgement_documents import Test
 from pytest_energy.report.to_json import HOISTED, Load, Run
 
 Node = dict[str, Any]
