@@ -283,7 +283,7 @@ class ObjectStore:
 
     def _record(self, content: bytes, path: PurePath, source: str) -> Record:
         try:
-            baseline = from_json_text(content.decode("utf-8"), source)
+            baseline = from_json_text(content.decode("utf-8"), source, how_to_mend=REMOVE)
             check_times(baseline.entries, self.now())
         except UnicodeDecodeError as error:
             raise BaselineError(f"{source} is not text: byte {error.start}; {REMOVE}") from error
@@ -292,7 +292,7 @@ class ObjectStore:
         if place != path.parent:
             raise BaselineError(
                 f"{source} holds a session of {baseline.test_id!r} on {baseline.machine_key!r}, "
-                f"whose place is {self.shown(place)}; {REMOVE}"
+                f"whose place is {self.shown(place)}; move it there or {REMOVE}"
             )
         if len(baseline.entries) != 1 or name is None or identity_of(content) != name.identity:
             raise BaselineError(f"{source} holds another session than its name says; {REMOVE}")

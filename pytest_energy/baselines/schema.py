@@ -171,12 +171,13 @@ def to_json_text(baseline: Baseline) -> str:
     return text
 
 
-def from_json_text(text: str, source: str) -> Baseline:
+def from_json_text(text: str, source: str, *, how_to_mend: str = HOW_TO_MEND) -> Baseline:
     """The baseline that *text* holds.
 
     Args:
         text: The whole file.
         source: What the text is, for messages: the file's path.
+        how_to_mend: What to do if it is none.
 
     Raises:
         BaselineError: *text* is of a newer format, or is no baseline; the message names *source*, the
@@ -186,7 +187,7 @@ def from_json_text(text: str, source: str) -> Baseline:
         return _from_text(text, source)
     except FormatError as error:
         _check_merged(text, source)  # no JSON has such lines, so there is an error wherever they are
-        raise BaselineError(f"{error}; {HOW_TO_MEND}") from error
+        raise BaselineError(f"{error}; {how_to_mend}") from error
 
 
 def _check_merged(text: str, source: str) -> None:

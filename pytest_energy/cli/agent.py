@@ -99,7 +99,7 @@ def _agent(options: argparse.Namespace) -> int:
     with listener, agent_here(options.sensors, cpu_tdp_w=options.cpu_tdp) as here:
         description = here.agent.description()
         if not description.channels:
-            raise SettingsError(f"nothing can be measured here: {_absent(description)}")
+            raise SettingsError(f"nothing can be measured here: {'; '.join(_absent(description))}")
         host, port = listener.getsockname()[:2]
         _say(_first_lines(description, f"{place.scheme}://{_url_host(host)}:{port}"))
         if place.token is not None and place.certificate is None and host not in {"127.0.0.1", "::1"}:
@@ -125,18 +125,17 @@ def _url_host(host: str) -> str:
 
 def _first_lines(description: AgentDescription, url: str) -> str:
     names = ", ".join(channel.name for channel in description.channels)
-    lines = [f"{url} serves {names} ({description.provenance}) of {description.host}."]
-    if absent := _absent(description):
-        lines.append(f"Not available: {absent}")
-    return "\n".join(lines)
+    served = f"{url} serves {names} ({description.provenance}) of {description.host}."
+    return "\n".join([served, *(f"Not available: {absent}" for absent in _absent(description))])
 
 
-def _absent(description: AgentDescription) -> str:
-    return "; ".join(
+def _absent(description: AgentDescription) -> list[str]:
+    """The sensors that are not available, each with its reason."""
+    return [
         f"{status.name}: {status.absent_because}"
         for status in description.statuses
         if status.absent_because is not None
-    )
+    ]
 
 
 def _say(lines: str) -> None:

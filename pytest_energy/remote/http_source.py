@@ -135,8 +135,14 @@ class HttpSource:
             case ssl.SSLCertVerificationError():
                 because = (
                     f"its certificate isn't trusted ({error.verify_message}); name the file of who signed "
-                    f"it: meter_ca_file= or {CA_FILE_VARIABLE}"
+                    f"it: meter_ca_file=, --meter-ca-file or {CA_FILE_VARIABLE}"
                 )
+            case ssl.SSLError():
+                because = f"no connection over TLS ({error.reason}); does it serve https?"
+            case http.client.RemoteDisconnected():
+                because = "it closed the connection without an answer"
+                if self._address.scheme == "http":
+                    because += "; does it serve https?"
             case http.client.HTTPException():
                 because = f"it doesn't answer as an agent does ({type(error).__name__})"
         return because or type(error).__name__
@@ -146,7 +152,7 @@ class HttpSource:
             return f"it answered {status}, as no agent does"
         if self._has_token:
             return f"it refuses the token ({status})"
-        way = f"name its file: meter_token_file= or {TOKEN_FILE_VARIABLE}"
+        way = f"name its file: meter_token_file=, --meter-token-file or {TOKEN_FILE_VARIABLE}"
         return f"it asks for a token ({status}); {way}"
 
 

@@ -129,7 +129,7 @@ class RemoteSampler:
         runner: Runner,
     ) -> None:
         self._source, self._description, self._who = source, description, who
-        self._name = f"the agent at {printable(name)}"
+        self._address, self._name = name, f"the agent at {printable(name)}"
         self._clock, self._runner = clock, runner
         self._polling = Lock()
         self.offset = ClockOffset()
@@ -303,7 +303,8 @@ class RemoteSampler:
             try:
                 self._ask(replace(self._cursor, state_since_s=self._to_agent_s(state_since_s)))
             except AgentLost as error:
-                self._failed_count, self._lost_because = self._failed_count + 1, str(error)
+                self._failed_count += 1
+                self._lost_because = str(error).removeprefix(f"{self._address}: ")
                 self._due_s = self._clock.now_s() + _RETRY_S
 
     def _ask(self, cursor: Cursor) -> None:

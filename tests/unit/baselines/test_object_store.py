@@ -218,6 +218,8 @@ class TestDamage:
         spoil(next(iter(objects())), b"{")
         with pytest.raises(BaselineError, match=r"no session can be used:\nmemory://bucket.* is not JSON"):
             store.load(KEY, TEST_ID)
+        with pytest.raises(BaselineError, match=r"; delete the object$"):
+            store.load(KEY, TEST_ID)
 
     def test_a_name_of_a_newer_version(self) -> None:
         """What this version does not know is told: it may be a session."""
@@ -248,6 +250,7 @@ class TestDamage:
         spoil(f"/bucket/baselines/{store.path(KEY, 't.py::test_b')}/{PurePath(path).name}", objects()[path])
         assert numbers(entries(store, "t.py::test_b")) == [0]
         assert "whose place is memory://bucket/baselines" in told[0]
+        assert told[0].endswith("move it there or delete the object")
 
     def test_a_session_of_other_work_that_raced(self, tmp_path: Path) -> None:
         """It is left out: the one before it counts."""

@@ -4,7 +4,7 @@ import random
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ from pytest_energy.remote import wire
 from pytest_energy.remote.address import CA_FILE_VARIABLE, TOKEN_FILE_VARIABLE, MeterAddress
 from pytest_energy.remote.http_source import HttpSource
 from pytest_energy.remote.protocol import AgentLost, Cursor
+from tests.fakes.agent import TOKEN as AGENT_TOKEN
+from tests.fakes.agent import AgentBench, served
 from tests.fakes.agent_server import AgentServer, serving
 from tests.fakes.far_agent import ME, FarAgent, still
 from tests.fakes.meter import Device, VirtualClock
@@ -73,7 +75,8 @@ def test_without_the_token_nothing_is_read(url: str, tmp_path: Path) -> None:
     with pytest.raises(AgentLost) as told:
         source.description()
     assert str(told.value) == (
-        f"{url}: it asks for a token (401); name its file: meter_token_file= or {TOKEN_FILE_VARIABLE}"
+        f"{url}: it asks for a token (401); "
+        f"name its file: meter_token_file=, --meter-token-file or {TOKEN_FILE_VARIABLE}"
     )
     wrong = tmp_path / "wrong"
     wrong.write_text("another-token-altogether")
@@ -135,6 +138,66 @@ def test_a_connection_that_was_closed_is_opened_again(source: HttpSource, server
     source._connection.sock.shutdown(socket.SHUT_RDWR)
     assert source.poll(Cursor(), ME).agent_id == "first"
     assert server.connection_count == 2
+
+
+DATA = Path(__file__).parents[2] / "data" / "agent"
+CERTIFICATE = DATA / "certificate.pem"  # of localhost and 127.0.0.1, signed by itself
+
+
+@pytest.fixture
+def encrypted_port(tmp_path: Path) -> Iterator[int]:
+    """Where `pytest-energy agent` serves HTTPS, over simulated counters."""
+    key = tmp_path / "key.pem"  # git keeps no permissions
+    key.write_bytes((DATA / "key.pem").read_bytes())
+    key.chmod(0o600)
+    bench = AgentBench()
+    bench.clock.sleep_s(3.0)
+    with served(bench.agent, certificate=CERTIFICATE, key=key) as server:
+        yield server.port
+
+
+def reached(url: str, token_file: Path, ca_file: Path | None = None) -> HttpSource:
+    token_file.write_text(AGENT_TOKEN)
+    return HttpSource(MeterAddress.parse(url, token_file=token_file, ca_file=ca_file, environ={}))
+
+
+def test_an_agent_is_read_over_tls(encrypted_port: int, token_file: Path) -> None:
+    """With the file of who signed its certificate, description and ticks come through."""
+    with closing(reached(f"https://127.0.0.1:{encrypted_port}", token_file, CERTIFICATE)) as source:
+        assert source.description().host == "server"
+        first = source.poll(Cursor(), ME)
+        assert first.channels["gpu:0"].ticks
+        assert source.poll(first.cursor, ME).channels["gpu:0"].ticks == ()
+
+
+@pytest.mark.parametrize(
+    ("place", "ca_file", "because"),
+    [
+        (
+            "https://127.0.0.1",
+            None,
+            r"isn't trusted \(self.signed certificate\); name the file.*meter_ca_file=",
+        ),
+        ("https://127.1", CERTIFICATE, "isn't trusted .*mismatch.*127.1"),
+        ("http://127.0.0.1", None, "without an answer; does it serve https"),
+    ],
+)
+def test_an_agent_that_is_not_proven_is_not_read(
+    encrypted_port: int, token_file: Path, place: str, ca_file: Path | None, because: str
+) -> None:
+    """Who signed it is unknown, or its certificate is for another name, or TLS is left out."""
+    with closing(reached(f"{place}:{encrypted_port}", token_file, ca_file)) as source:
+        with pytest.raises(AgentLost, match=because) as told:
+            source.description()
+        assert AGENT_TOKEN not in str(told.value)
+
+
+def test_tls_to_an_agent_without_it_is_no_connection(url: str, server: AgentServer) -> None:
+    """The reader is asked about https, and the token isn't sent."""
+    source = HttpSource(MeterAddress.parse(url.replace("http:", "https:"), environ={}))
+    with pytest.raises(AgentLost, match="does it serve https"):
+        source.description()
+    assert server.asked == []
 
 
 @contextmanager
