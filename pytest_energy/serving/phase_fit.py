@@ -121,8 +121,11 @@ class PhaseFit:
         unexplained_j = whole_j - self.waiting_j - prefill.value - decode.value
         if abs(unexplained_j) > MOST_UNEXPLAINED_SHARE * whole_j:
             share = 1 - unexplained_j / whole_j
-            least = 1 - MOST_UNEXPLAINED_SHARE
-            return f"the fit explains {100 * share:.0f} % of the joules, not {100 * least:.0f} % or more"
+            least, most = 1 - MOST_UNEXPLAINED_SHARE, 1 + MOST_UNEXPLAINED_SHARE
+            return (
+                f"the fit explains {100 * share:.0f} % of the joules, "
+                f"outside of {100 * least:.0f} to {100 * most:.0f} %"
+            )
         active_j = prefill.value + decode.value
         low_j, high_j = prefill.interval
         if active_j <= 0:

@@ -106,7 +106,7 @@ def decide(
         summary=summary_of(record) if has_joules(record) else None,
         readings=record.usable_rounds if isinstance(unjudged, Saturated | None) else (),
         terms=policy.terms,
-        unchecked=(*_unchecked(findings, history, count_history, budget),),
+        unchecked=(*dict.fromkeys(_unchecked(findings, history, count_history, budget)),),
         counts_comparison=of_counts.comparison if isinstance(of_counts, AgainstCounts) else None,
     )
 

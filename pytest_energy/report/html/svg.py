@@ -19,7 +19,7 @@ _LEFT, _END, _TOP, _BOTTOM = 62.0, WIDTH - 12.0, 26.0, 42.0
 _MOST_NAME = 22  # characters
 _LETTER, _LINE = 5.8, 11.0  # of a point's name: width of a letter, about, and height
 _TICK_LETTER, _TICK_LINE = 6.7, 12.0  # as wide as a digit of the widest common face
-_HALF_MARK, _GAP = 4.0, 5.0
+_HALF_MARK, _HALF_STAR, _AIR = 4.0, 9.0, 1.0
 _MOST_NAMED = 40  # points; beyond them there is no room for a name
 _MOST_TITLED = 300  # points with a shape and a text of their own
 _FOOT_SHARE = 0.04  # height of the crosses over the foot of a chart
@@ -177,18 +177,23 @@ class _Frame:
         named = [(place, _shortened(name)) for place, name in chart.written]
         if not 0 < len(named) <= _MOST_NAMED:
             return
+        half = _HALF_STAR if _has_star(chart) else _HALF_MARK
         boxes = place_names(
             [self.at(place) for place, _ in named],
             [len(name) * _LETTER for _, name in named],
             height=_LINE,
             inside=Box(left=_LEFT, top=_TOP - 8, right=WIDTH - 2, bottom=self.foot),
-            half_mark=_HALF_MARK,
-            gap=_GAP,
+            half_mark=half,
+            gap=half + _AIR,
             bars=[(self.at(lower), self.at(upper)) for lower, upper in chart.bars],
         )
         for box, (_, name) in zip(boxes, named, strict=True):
             if box is not None:
                 yield _text(box.middle[0], box.bottom - 2.5, name, "name", anchor="middle")
+
+
+def _has_star(chart: spec.Chart) -> bool:
+    return any(isinstance(layer, spec.Marks) and layer.form == "star" for layer in chart.layers)
 
 
 def _shortened(name: str) -> str:

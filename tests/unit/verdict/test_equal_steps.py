@@ -185,5 +185,6 @@ def test_a_budget_whose_joules_are_not_known_is_not_passed() -> None:
     assert Limit.BUDGET in found.unchecked
     reason = in_words(found).reason
     assert "not checked: 50 mJ allowed per prefill token" in reason
+    assert "  Not checked against its budget. With --energy-strict" in reason
     assert "prefill and decode changed together" in reason
     assert "prefill and decode are measured with energy.requests" in reason

@@ -39,6 +39,14 @@ def test_marks_stand_at_their_points_with_their_bars() -> None:
     ]
 
 
+def test_a_word_leaves_a_star_its_room() -> None:
+    """A star reaches 9 from its point to each side, and no letter of its name is on it."""
+    star = Marks(points=((5.0, 5.0),), form="star", colour="ink", word="one")
+    (name,) = (shape for shape in figure(star).parts[2] if isinstance(shape, Text))
+    x, foot, half_width = float(name.x), float(name.y), 3 * 5.8 / 2
+    assert abs(x - 205) >= 9 + half_width or foot <= 117 - 9 or foot - 8 >= 117 + 9
+
+
 def test_lying_bars_run_along_x() -> None:
     """The ends are values of x."""
     marks = Marks(points=((5.0, 5.0),), bars=((0.0, 10.0),), is_lying=True, form="circle", colour="first")
