@@ -27,6 +27,7 @@ from pytest_energy.plugin.mistakes import (
     sample_count,
     window_name,
 )
+from pytest_energy.plugin.parts import Parts
 from pytest_energy.plugin.progress import say
 from pytest_energy.plugin.windows import Window
 from pytest_energy.profiling.costs import Rounds
@@ -93,7 +94,7 @@ class Energy(Guarded):
             check_function(traced, "measure", "traced")
         call, samples = partial(work, *args, **kwargs), sample_count(samples)
         result = self._measurement.measure(CallWork(call=call, samples=samples, traced=traced))
-        if self._measurement.run.settings.measures_operators and self._measurement.takes_parts:
+        if self._measurement.run.settings.measures_operators and Parts(self._measurement).are_wanted:
             energy = self._operators_of(call) if traced is None else self._operators_of_piece(traced)
             say(self._measurement.run.config, f"{self._measurement.test_id}\n{energy}")
         return result
@@ -135,19 +136,19 @@ class Energy(Guarded):
 
     def _operators_of_piece(self, piece: Callable[[], object]) -> OperatorEnergy:
         """Of what stands in for a work that is too long to be kept, against rounds of its own."""
-        rounds = self._measurement.measure_part(CallWork(call=piece), "traced", 0.25)
+        rounds = Parts(self._measurement).measure(CallWork(call=piece), "traced", 0.25)
         return self._operators_of(piece, rounds, "these are the operators of the smaller piece, traced=")
 
     def _operators_of(
         self, call: Callable[[], object], whole: Rounds | None = None, *notes: str
     ) -> OperatorEnergy:
-        measurement = self._measurement
+        measurement, parts = self._measurement, Parts(self._measurement)
         energy = measure_operators(
             call,
             measurement.own_rounds() if whole is None else whole,
-            measurement.measure_part,
-            measurement.ready_power,
-            time_s=measurement.part_time_s,
+            parts.measure,
+            parts.ready_power,
+            time_s=parts.time_s,
             notes=notes,
         )
         # What was kept may hang in a cycle: torch's first call under a mode leaves its frames in one.
@@ -216,15 +217,14 @@ class Energy(Guarded):
             EnergyError: The engine failed, the arguments make no load, or rounds were measured already.
         """
         self._measurement.refuse_ranks("energy.requests")
-        load = Load(
+        return Load(
             prompts=prompts,
             schedule=Schedule(rate=rate, burstiness=burstiness, concurrency=concurrency, seed=seed),
             output_tokens=output_tokens,
             duration_s=duration_s,
             slo=slo,
             stop=stop,
-        )
-        return load.measure(self._measurement, engine)
+        ).measure(self._measurement, engine)
 
     @called_right
     def compare(
@@ -270,14 +270,13 @@ class Energy(Guarded):
             EnergyError: An engine failed, the arguments make no load, or rounds were measured already.
         """
         self._measurement.refuse_ranks("energy.compare")
-        load = Load(
+        return Load(
             prompts=prompts,
             schedule=Schedule(rate=rate, burstiness=burstiness, concurrency=concurrency, seed=seed),
             output_tokens=output_tokens,
             duration_s=duration_s,
             slo=slo,
-        )
-        return load.compare(self._measurement, engines, quality)
+        ).compare(self._measurement, engines, quality)
 
     @called_right
     def model(self, module: object, example_input: object, *, name: str | None = None) -> None:
@@ -338,21 +337,21 @@ class Energy(Guarded):
         self._measurement.refuse_inside_window(
             "energy.layers opens windows of its own and can't be called inside one"
         )
-        measurement, samples = self._measurement, sample_count(samples)
+        parts, samples = Parts(self._measurement), sample_count(samples)
         if loss is None and optimizer is None:
             energy = measure_layers(
                 module,
                 example_input,
-                measurement.measure_part,
+                parts.measure,
                 samples=samples,
-                ready_power=measurement.ready_power,
+                ready_power=parts.ready_power,
             )
         else:
             energy = measure_layer_step(
                 training_step(module, example_input, loss, optimizer),
-                measurement.measure_part,
-                measurement.ready_power,
-                time_s=measurement.part_time_s,
+                parts.measure,
+                parts.ready_power,
+                time_s=parts.time_s,
                 samples=samples,
             )
         gc.collect()  # as after operators
@@ -435,9 +434,9 @@ class Energy(Guarded):
             EnergyError: Ray isn't connected, it is no placement group, or something was measured already.
         """
         if not self._measurement.is_off:
-            places = self._measurement.run.ray
-            places.check_group(placement_group)
-            self._measurement.measure_at(partial(places.of, placement_group))
+            nodes = self._measurement.run.places.ray
+            nodes.check_group(placement_group)
+            self._measurement.measure_at(partial(nodes.of, placement_group))
 
     @called_right
     def record(self, **metrics: float | None) -> None:

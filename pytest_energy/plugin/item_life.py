@@ -48,11 +48,7 @@ R = TypeVar("R")
 
 def prepare(item: pytest.Item) -> None:
     """Start what measures; a benchmark has no fixture of ours that would make its measurement."""
-    run = run_of(item.config)
-    if run.leading is None:
-        _get_ready(item)
-    else:
-        run.leading.begin(item, partial(_get_ready, item))
+    run_of(item.config).ranks.begin(item, partial(_get_ready, item))
     if item.stash.get(IS_BENCHMARK, False):
         measurement_of(item)
 

@@ -46,7 +46,7 @@ class Job:
 
 
 class Leading:
-    """Rank 0: registered as a plugin, and asked by each measurement."""
+    """Rank 0: registered as a plugin, and asked by each measurement; `Alone` is of one process."""
 
     def __init__(self, run: EnergyRun, job: Job, numbers: Mapping[str, int]) -> None:
         self._run, self._job, self._numbers = run, job, numbers
@@ -74,6 +74,14 @@ class Leading:
     def say_round(self, call_count: int) -> None:
         self.say(lockstep.RoundWord(call_count=call_count))
 
+    def say_done(self) -> None:
+        """The rounds, or the one call, are over."""
+        self.say(lockstep.DoneWord())
+
+    def say_skip(self) -> None:
+        """The window is not measured."""
+        self.say(lockstep.SkipWord())
+
     def schedule(
         self, scheduler: RoundScheduler, loop: RoundLoop[R], lock: DeviceLock, provenance: Provenance
     ) -> MeasuredRounds[R]:
@@ -86,8 +94,8 @@ class Leading:
         except RankLost as lost:
             return loop.to_measured([*loop.rounds, void_reading(str(lost), 0.0, provenance)], cast("R", None))
 
-    def meet(self) -> None:
-        """Wait for all ranks before a window.
+    def opened(self, open_window: Callable[[], OpenWindow], provenance: Provenance) -> OpenWindow:
+        """A window for all ranks: they go on once it is open, and it closes when all are there.
 
         Raises:
             RankLost: One has ended, or has left the test; the others are told.
@@ -97,9 +105,7 @@ class Leading:
         except RankLost as lost:
             self.say(lockstep.SkipWord(because=str(lost)))
             raise
-
-    def led(self, window: OpenWindow, provenance: Provenance) -> OpenWindow:
-        """*window*, which is open, for all ranks: they go on now, and it closes when all are there."""
+        window = open_window()
         self.say(lockstep.GoWord())
         return _LedWindow(window, self, provenance)
 

@@ -11,6 +11,7 @@ from pytest_energy.errors import NotMeasurable, SettingsError
 from pytest_energy.model import Provenance
 from pytest_energy.plugin.elsewhere import unreached
 from pytest_energy.plugin.measurement import Measurement
+from pytest_energy.plugin.parts import Parts
 from pytest_energy.plugin.place import channels_of
 from pytest_energy.remote.protocol import AgentLost
 from pytest_energy.serving.arrivals import Schedule
@@ -61,14 +62,14 @@ class Load:
         Raises:
             EnergyError: An engine failed, this is no load, or rounds were measured already.
         """
-        names = names_of(engines)
+        names, parts = names_of(engines), Parts(measurement)
         plans = [self._plan(engines[name]) for name in names]
         unreached_because = _why_unreached(measurement, *(plan.engine for plan in plans))
         first, second = (self._work(plan, measurement) for plan in plans)
         because = [unreached_because or _why_unmeasured(measurement, work) for work in (first, second)]
-        work = PairWork(reference=first, candidate=second, names=names, take_round=measurement.take_beside)
+        work = PairWork(reference=first, candidate=second, names=names, take_round=parts.take_beside)
         measurement.measure(work, unmeasured_because=next(filter(None, because), None))
-        references = measurement.like_own(work.references(len(measurement.rounds)))
+        references = parts.like_own(work.references(len(measurement.rounds)))
         result = pair_result(work, measurement.own_rounds(), references, quality=quality)
         measurement.keep(metrics_of(result))
         return result
@@ -102,7 +103,7 @@ def _why_unreached(measurement: Measurement, *engines: Engine) -> str | None:
     if address is None or measurement.is_off:
         return None
     try:
-        measurement.settle_at(measurement.run.place_of(address))
+        measurement.settle_at(measurement.run.places.of(address))
     except (AgentLost, NotMeasurable) as error:
         measurement.settle_at(unreached(address, measurement.run.clock))
         return str(error)

@@ -5,8 +5,8 @@ Rule 2: a window inside another is a phase of its round; its joules are part of 
 Rule 3: a test whose work has not come to its end measured nothing, whatever it measured before.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from statistics import fmean
@@ -18,30 +18,21 @@ from pytest_energy.documents import now_text
 from pytest_energy.errors import Absent, EnergyError, printable
 from pytest_energy.masking import masked_facts
 from pytest_energy.meter.protocol import OpenWindow
-from pytest_energy.meter.ready_power import ready_power_of
-from pytest_energy.meter.scope import limited, scoped
+from pytest_energy.meter.scope import scoped
 from pytest_energy.metrics.discriminative import ModelFacts
 from pytest_energy.metrics.evaluation import Metrics
-from pytest_energy.model import Provenance, Reading, Record
-from pytest_energy.nodes.lockstep import DoneWord, SkipWord
+from pytest_energy.model import Reading, Record
 from pytest_energy.plugin import given
+from pytest_energy.plugin.chosen_place import ChosenPlace
 from pytest_energy.plugin.counting import Counter, why_uncounted
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.place import Place
-from pytest_energy.plugin.progress import live_line, progress_of
-from pytest_energy.plugin.rounds import (
-    LEAST_CONFIRMING_COUNT,
-    MeasuredRounds,
-    RoundLoop,
-    RoundPlan,
-    RoundScheduler,
-    Sequential,
-)
+from pytest_energy.plugin.progress import progress_of
+from pytest_energy.plugin.round_taker import RoundTaker
+from pytest_energy.plugin.rounds import LEAST_CONFIRMING_COUNT, MeasuredRounds, Sequential
 from pytest_energy.plugin.run import EnergyRun
 from pytest_energy.plugin.windows import Window, WindowWork, why_nothing
-from pytest_energy.ready import ReadyPower
 from pytest_energy.sensors.replay import ReplayRound
-from pytest_energy.stats.rounds import precision_for
 from pytest_energy.verdict.policy import RoundsWanted
 from pytest_energy.work import Work, WorkDescription
 from pytest_energy.yardstick import is_yardstick
@@ -62,6 +53,8 @@ class Measurement:
         run: Of which the test is a part.
         facts: Of the model at work, if the test has described it.
         roles: Channel to its role, as far as the test has given it.
+        unmeasured_because: Why it can't be measured, as far as that is known; or `None`.
+        taker: Takes its rounds.
         model_name: Of the model, if the test or its marker has named it.
         earlier_round_count: Rounds of an earlier run of the test, those that were dropped included.
     """
@@ -87,18 +80,19 @@ class Measurement:
         self._work: Work[object] | WindowWork = self._windows
         self._has_begun = False
         self._measured: MeasuredRounds[object] | None = None
-        self._open: OpenWindow | None = None
-        self._held = ExitStack()  # the devices, while a window is open
+        self._held = ExitStack()  # the devices and the window, while one is open
         self._opening = Lock()  # of a test's threads one opens the window, and the others are phases in it
         self._unended: dict[str, None] = {}  # names of outermost windows that were opened, and not closed
         self._is_whole = self._is_ended = False
-        self._unmeasured_because: str | None = None
-        self._find_place, self._place = run.usual_place, place
+        self.unmeasured_because: str | None = None
+        self._chosen = ChosenPlace(run, lambda key: run.gate.look_at(test_id, mark, key), place)
+        self.taker = RoundTaker(test_id, mark, run, place=self._chosen, confirming_count=confirming_count)
         self._own_metrics = Metrics()
-        self._leading = None if is_yardstick(test_id) else run.leading  # its loads are rank 0's alone
         self.roles: Mapping[str, str] = {}
         why_not = why_uncounted(test_id, run.settings, is_confirming=confirming_count is not None)
-        self._counter = Counter(why_not=why_not, trace=run.trace, owned=self._held_to_count)
+        self._counter = Counter(
+            why_not=why_not, trace=run.trace, owned=partial(self._chosen.held_to_count, mark.domains)
+        )
 
     # Before the rounds
 
@@ -109,28 +103,28 @@ class Measurement:
     @property
     def has_warm_up(self) -> bool:
         """Whether rounds of this test begin with some that don't count."""
-        return not self.is_off and self._warmup_count(self.test_id) != 0
+        return not self.is_off and self.taker.warmup_count(self.test_id) != 0
+
+    @property
+    def is_confirming(self) -> bool:
+        """Whether its rounds confirm those of an earlier run."""
+        return self._confirming_count is not None
 
     def can_measure(self, unmeasured_because: str | None = None) -> bool:
         """Whether this run measures this test; if not, remembers why: *unmeasured_because*, if given."""
         if self.is_off:
             return False
-        self._unmeasured_because = unmeasured_because or self._why_unmeasured(self.test_id)
-        return self._unmeasured_because is None
+        self.unmeasured_because = unmeasured_because or self.why_unmeasured(self.test_id)
+        return self.unmeasured_because is None
 
-    def _why_unmeasured(self, test_id: str) -> str | None:
-        if self._place is None:
-            try:
-                place = self._find_place()
-            except EnergyError as error:  # no other place stands in for it
-                return str(error)
-            self._settle(place)
-        return self.place.meter.why_unmeasured(test_id)
+    def why_unmeasured(self, test_id: str) -> str | None:
+        """Why the place of this test, settled now, does not measure *test_id*, or `None`."""
+        return self._chosen.why_nowhere() or self.place.meter.why_unmeasured(test_id)
 
     @property
     def place(self) -> Place:
-        """Where this test is measured: settled when it is about to be, after its fixtures."""
-        return self.run.here if self._place is None else self._place
+        """Where this test is measured, as far as that is settled."""
+        return self._chosen.place
 
     def measure_at(self, find_place: Callable[[], Place]) -> None:
         """Measure this test where *find_place* says when it is about to be measured.
@@ -141,7 +135,7 @@ class Measurement:
             EnergyError: Something was measured already.
         """
         self._refuse_another_place()
-        self._find_place, self._place = find_place, None
+        self._chosen.find_by(find_place)
 
     def settle_at(self, place: Place) -> None:
         """Measure this test at *place*, whose baseline is read now.
@@ -150,21 +144,17 @@ class Measurement:
             EnergyError: Something was measured already, at another place.
             BaselineError: The baseline of that machine can't be read.
         """
-        if place != self._place:
+        if place != self._chosen.settled:
             self._refuse_another_place()
-            self._settle(place)
-
-    def _settle(self, place: Place) -> None:
-        self._place = place
-        self.run.gate.look_at(self.test_id, self._mark, place.machine.key)
+            self._chosen.settle(place)
 
     def _refuse_another_place(self) -> None:
-        if self._has_begun or self.has_windows or self._open is not None:
+        if self._has_begun or self.has_windows or self._is_open:
             raise EnergyError("a test is measured in one place. Choose it before the first window.")
 
     def give_up(self, because: str) -> None:
         """Remember why there are no rounds, unless a reason is known."""
-        self._unmeasured_because = self._unmeasured_because or because
+        self.unmeasured_because = self.unmeasured_because or because
 
     def refuse_ranks(self, method: str) -> None:
         """Stop what one process alone can do.
@@ -184,7 +174,7 @@ class Measurement:
         Raises:
             EnergyError: A window is open.
         """
-        if self._open is not None:
+        if self._is_open:
             raise EnergyError(because)
 
     # Rounds
@@ -204,12 +194,12 @@ class Measurement:
             EnergyError: Rounds were measured already, or a window is open.
         """
         self._refuse_after_end()
-        if self._is_whole and self._open is not None:
+        if self._is_whole and self._is_open:
             raise EnergyError(
                 "the test is measured as a whole: it has the marker energy, and asked for the fixture late.\n"
                 "Take the fixture as an argument: def test_work(energy)."
             )
-        if self._has_begun or self._windows.windows or self._open is not None:
+        if self._has_begun or self._windows.windows or self._is_open:
             raise EnergyError(
                 "a test can be measured once.\nMeasure parts of the work with energy.window inside the "
                 "measured function,\nand other work in another test."
@@ -219,154 +209,39 @@ class Measurement:
             self._has_begun = True
             return self.run.following.measure(work)
         result = self._measured_or_called(work, time_share, unmeasured_because)
-        if self._leading is not None:
-            self._leading.say(DoneWord())
+        self.taker.ranks.say_done()
         return result
 
     def _measured_or_called(self, work: Work[R], time_share: float, unmeasured_because: str | None) -> R:
-        provenance = self.run.provenance if self._place is None else self._place.meter.provenance
-        is_measured = self.can_measure(
-            unmeasured_because or self.run.why_counted_alone(self._mark, provenance)
-        )
+        because = unmeasured_because or self.run.why_counted_alone(self._mark, self._chosen.provenance)
+        is_measured = self.can_measure(because)
         self._has_begun = True
         if is_measured:
             scheduler = self.run.scheduler or Sequential(self._more_rounds)
-            self._measured = rounds = self._take_rounds(work, self.test_id, time_share, scheduler)
+            self._measured = rounds = self.taker.take(work, self.test_id, time_share, scheduler)
             self.count(work, fmean(reading.duration_s for reading in rounds.rounds))
             return rounds.result
         work.prepare()
         call = partial(work.run, 0, None)
         began_s = self.run.clock.now_s()
-        result = call() if self._leading is None else self._leading.announced(call)()
+        result = self.taker.ranks.announced(call)()
         self.count(work, self.run.clock.now_s() - began_s)
         return result
 
     def count(self, work: Work[object], call_s: float | None = None) -> None:
         """Count what one more call of *work*, of *call_s* seconds, does, whether it was measured or not."""
         self._counter.call_s = call_s
-        if self._leading is None:
-            self._counter.count(work)
-        else:
-            self._leading.count(partial(self._counter.count, work))
-
-    def _owned(self) -> AbstractContextManager[None]:
-        place = self.place
-        return self.run.owned(place.meter.devices(self._mark.domains) if place.is_here else ())
-
-    def _held_to_count(self) -> AbstractContextManager[None]:
-        is_here = self._place is None or self._place.is_here
-        return self.run.held_to_count(self._mark.domains) if is_here else nullcontext()
-
-    def measure_part(
-        self, work: Work[object], part: str | None, time_share: float
-    ) -> tuple[Reading, ...] | Absent:
-        """Rounds of a part of the test's work, or why there are none.
-
-        Args:
-            work: The part.
-            part: Its name; `None`: all of the test's work, whose rounds are those of the test.
-            time_share: Of the time that the test has.
-        """
-        if part is None:
-            self.measure(work, time_share=time_share)
-            return self.own_rounds()
-        test_id = f"{self.test_id}#{part}"
-        because = self._why_unmeasured(test_id)
-        if because is not None:
-            return Absent(because)
-        rounds = self._take_rounds(work, test_id, time_share, Sequential()).rounds
-        # A device may rest in a part that the whole has at work: then the part uses hardly anything of it.
-        return limited(rounds, self._own_channels)
+        self.taker.ranks.count(partial(self._counter.count, work))
 
     def own_rounds(self) -> tuple[Reading, ...] | Absent:
         """The rounds of the test's work, or why there are none."""
-        if self.rounds:
-            return self._own(self.rounds)
-        return Absent(self._unmeasured_because or "this run measures nothing: --energy-off")
-
-    @property
-    def _own_channels(self) -> frozenset[str]:
-        """Channels whose joules are the test's."""
-        rounds = self.own_rounds()
-        return frozenset() if isinstance(rounds, Absent) else frozenset(rounds[0].channels)
-
-    def _own(self, rounds: tuple[Reading, ...]) -> tuple[Reading, ...] | Absent:
-        """What of *rounds* belongs to the test, or why nothing does."""
-        record = self._bare_record(rounds, WorkDescription())
+        if not self.rounds:
+            return Absent(self.unmeasured_because or "this run measures nothing: --energy-off")
+        record = self._bare_record(self.rounds, WorkDescription())
         return record.rounds if record.unmeasured_because is None else Absent(record.unmeasured_because)
 
-    def _take_rounds(
-        self, work: Work[R], test_id: str, time_share: float, scheduler: RoundScheduler
-    ) -> MeasuredRounds[R]:
-        with live_line(self.run.config, test_id) as show:
-            loop = RoundLoop(
-                lambda call_index: work.run(call_index, self._open),
-                measured=lambda calls: self._in_window(calls, work, test_id),
-                plan=self._plan(work, test_id, time_share),
-                clock=self.run.clock,
-                progress=show,
-                announce=_silently if self._leading is None else self._leading.say_round,
-                active=self.run.gate.active_joules,
-            )
-            if self._leading is None:
-                return scheduler.schedule(loop, self._owned)
-            return self._leading.schedule(scheduler, loop, self._owned, self.place.meter.provenance)
-
-    def _in_window(self, calls: Callable[[], R], work: Work[R], test_id: str) -> tuple[R, Reading]:
-        """One round: what the last of *calls* returned, and what all of them used."""
-        work.prepare()
-        self._open = opened = self._opened(test_id)
-        try:
-            result, reading = calls(), opened.close()
-        finally:
-            self._open = None
-        return result, work.conclude(reading)
-
-    def take_beside(self, work: Work[object], name: str, call_index: int) -> Reading | None:
-        """One round of *work*, called *name*, between those of the test; `None` where nothing measures."""
-        part_id = f"{self.test_id}#{name}"
-        if self.is_off or self._unmeasured_because or self.place.meter.why_unmeasured(part_id):
-            work.prepare()
-            work.run(call_index, None)
-            return None
-        return self._in_window(lambda: work.run(call_index, self._open), work, part_id)[1]
-
-    def like_own(self, readings: Sequence[Reading]) -> tuple[Reading, ...]:
-        """*readings* of work beside the test's, with the joules of the test's channels alone."""
-        return limited(readings, self._own_channels)
-
-    def _opened(self, test_id: str) -> OpenWindow:
-        """A window that is open, on all ranks where there are several."""
-        if self._leading is not None:
-            self._leading.meet()
-        opened = self.place.meter.open(test_id, domains=self._mark.domains)
-        return opened if self._leading is None else self._leading.led(opened, self.place.meter.provenance)
-
-    def _plan(self, work: Work[object], test_id: str, time_share: float) -> RoundPlan:
-        settings, mark = self.run.settings, self._mark
-        limit = self.place.meter.rounds_left(test_id)
-        count = settings.round_count if mark.rounds is None else mark.rounds
-        return RoundPlan(
-            count=count if self._confirming_count is None else self._confirming_count,
-            limit=limit,
-            precision=precision_for(self.run.tolerance(mark)),
-            warmup_count=self._warmup_count(test_id, work),
-            may_repeat=work.may_repeat and limit is None,
-            max_time_s=time_share * (settings.max_time_s if mark.max_time_s is None else mark.max_time_s),
-            void_retry_count=settings.void_retry_count,
-            call_count=work.call_count,
-        )
-
-    def _warmup_count(self, test_id: str, work: Work[object] | None = None) -> int | None:
-        if self.place.meter.rounds_left(test_id) is not None:
-            return 0  # replayed joules are warm already
-        if test_id == self.test_id:
-            return self._mark.warmup
-        # A part may take microseconds: how many calls of it make a round must be found, unless it says so.
-        return None if work is None or work.may_repeat else 0
-
     def _more_rounds(self, rounds: tuple[Reading, ...]) -> RoundsWanted | None:
-        if self._confirming_count is not None or is_yardstick(self.test_id):
+        if self.is_confirming or is_yardstick(self.test_id):
             return None
         record = self._bare_record(rounds, self._work.description(len(rounds)))
         more = self.run.more_rounds(record, self._mark)
@@ -388,20 +263,17 @@ class Measurement:
                 yield window
             return
         with self._opening:
-            phase = None if self._open is None else self._open.phase(name, samples=samples)
+            phase = None if self.taker.open is None else self.taker.open.phase(name, samples=samples)
             opened = self._outermost(name) if phase is None else None
-        if phase is not None:
-            yield window
-            phase.close()
-            return
         if opened is None:
             yield window
+            if phase is not None:
+                phase.close()
             return
         try:
             yield window
             window.reading = opened.close()
         finally:
-            self._open = None
             self._held.close()
         self._unended.pop(name, None)  # the same name may have come twice
         self._windows.windows.append(window)
@@ -417,18 +289,16 @@ class Measurement:
         if self._has_begun:
             return None
         if not self.can_measure():
-            if self._leading is not None:
-                self._leading.say(SkipWord())
+            self.taker.ranks.say_skip()
             return None
         self._unended[name] = None
         try:
-            self._held.enter_context(self._owned())
+            self._held.enter_context(self.taker.owned())
             progress_of(self.run.config).show(self.test_id, f"measuring {printable(name)}")
-            self._open = self._opened(self.test_id)
+            return self._held.enter_context(self.taker.opened(self.test_id))
         except BaseException:
             self._held.close()
             raise
-        return self._open
 
     @contextmanager
     def whole_call(self) -> Iterator[None]:
@@ -449,26 +319,12 @@ class Measurement:
                 "Measure it in the test, or all of it in its fixtures."
             )
 
-    # Parts of the work
-
-    @property
-    def takes_parts(self) -> bool:
-        """Whether parts are worth their time: not in rounds that confirm, nor in turns with a revision."""
-        is_alone = self.run.scheduler is None and self.run.leading is None
-        return not self.is_off and self._confirming_count is None and is_alone
-
-    @property
-    def part_time_s(self) -> float | None:
-        """Seconds for all parts together; `None` if their joules are replayed from a file."""
-        if self.is_off or self.place.meter.provenance is Provenance.REPLAYED:
-            return None
-        return self.run.settings.max_time_s if self._mark.max_time_s is None else self._mark.max_time_s
-
-    def ready_power(self, readings: Sequence[Reading]) -> Mapping[str, ReadyPower]:
-        """Ready power by channel, from the quiet before *readings*."""
-        return ready_power_of(readings, self.place.meter.idle_power_w())
-
     # After them
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether a window is open."""
+        return self.taker.open is not None
 
     @property
     def has_windows(self) -> bool:
@@ -482,7 +338,7 @@ class Measurement:
     @property
     def is_complete(self) -> bool:
         """Whether no window is open, and there are rounds or a reason why there are none."""
-        return self._open is None and bool(self.rounds or self._unmeasured_because)
+        return not self._is_open and bool(self.rounds or self.unmeasured_because)
 
     @property
     def rounds(self) -> tuple[Reading, ...]:
@@ -536,7 +392,7 @@ class Measurement:
 
     def plain_record(self) -> Record:
         """What this test measured, without the metrics that are worked out of it."""
-        uncounted = self._counter.absent if self._confirming_count is None else {}
+        uncounted = {} if self.is_confirming else self._counter.absent
         return replace(
             self._bare_record(self.rounds, self._work.description(len(self.rounds))),
             confirming_count=0 if self._measured is None else self._measured.confirming_count,
@@ -571,7 +427,7 @@ class Measurement:
             step_cost=description.step_cost,
             slo_missed_because=description.slo_missed_because,
             void_because=next((r.void_because for r in rounds if r.void_because is not None), None),
-            unmeasured_because=None if rounds else self._unmeasured_because,
+            unmeasured_because=None if rounds else self.unmeasured_because,
         )
         # A load of the yardstick has its device at rest where that is what it measures.
         if is_yardstick(self.test_id):
@@ -583,10 +439,5 @@ class Measurement:
         if not rounds:
             return {}
         measured = {name for reading in rounds for name in reading.channels}
-        ranks = {} if self._leading is None else self._leading.roles()
-        roles = {**self.place.meter.roles(), **ranks, **self.roles}
+        roles = {**self.place.meter.roles(), **self.taker.ranks.roles(), **self.roles}
         return {name: role for name, role in sorted(roles.items()) if name in measured}
-
-
-def _silently(_: int) -> None:
-    """Nobody else takes rounds with this process."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from pytest_energy.baselines.location import store_at
-from pytest_energy.baselines.machine import commit, fingerprint
+from pytest_energy.baselines.machine import fingerprint
 from pytest_energy.baselines.protocol import BaselineStore
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
 from pytest_energy.counts import Counts
@@ -32,24 +32,18 @@ from pytest_energy.meter.synchronize import synchronize
 from pytest_energy.metrics.discriminative import ModelFacts, metrics_of
 from pytest_energy.metrics.evaluation import Metrics, offered
 from pytest_energy.model import Domain, Machine, Provenance, Record, SensorStatus
-from pytest_energy.nodes.ray_actor import Driver, Wanted
-from pytest_energy.nodes.ray_cluster import LiveCluster
-from pytest_energy.nodes.ray_meters import RayMeters
+from pytest_energy.plugin.alone import Alone
 from pytest_energy.plugin.attempts import Attempts
-from pytest_energy.plugin.elsewhere import Elsewhere
 from pytest_energy.plugin.gate import Conclusion, Gate
 from pytest_energy.plugin.mark import EnergyMark
-from pytest_energy.plugin.place import Place
+from pytest_energy.plugin.places import Places
 from pytest_energy.plugin.processes import worker_count
 from pytest_energy.plugin.progress import progress_of
-from pytest_energy.plugin.ray_places import RayPlaces
 from pytest_energy.plugin.rounds import MOST_ROUND_COUNT, RoundScheduler
-from pytest_energy.plugin.settings import RayMode, Settings
+from pytest_energy.plugin.settings import Settings
 from pytest_energy.plugin.stash import RUN, YARDSTICK
 from pytest_energy.prediction import Calibration, with_predictions
 from pytest_energy.prediction.calibration_file import load_all
-from pytest_energy.remote.address import MeterAddress
-from pytest_energy.remote.meter import this_run
 from pytest_energy.report.formats import check_outputs
 from pytest_energy.sensors.detect import Opener, SensorSet, builtin_openers, check_names, close_all, detect
 from pytest_energy.sensors.replay import Replay, load_replay
@@ -84,6 +78,7 @@ class EnergyRun:
         tracer: Counts what a call does.
         leading: What rank 0 of several says and asks, or `None`.
         following: What another rank does in place of measuring, or `None`.
+        places: Where tests are measured.
         kin_pid: A process whose descendants are no strangers on a device, or `None`.
     """
 
@@ -97,8 +92,14 @@ class EnergyRun:
         self.tracer: Tracer = traced
         self.config = config
         self.environ: Mapping[str, str] = {**os.environ}
+        self.places = Places(self)
         self._started_meter: Meter | None = None
         self._left_out: list[str] = []
+
+    @property
+    def ranks(self) -> "Leading | Alone":
+        """What takes part in each window and call of this process."""
+        return Alone() if self.leading is None else self.leading
 
     @cached_property
     def session_id(self) -> str:
@@ -117,7 +118,7 @@ class EnergyRun:
                 written, or the replay or an earlier attempt can't be used.
         """
         if self._replay is None and self.settings.sensor_names is not None:
-            check_names(self.settings.sensor_names, (*builtin_openers(), *self._offered_sensors))
+            check_names(self.settings.sensor_names, (*builtin_openers(), *self.offered_sensors))
         check_outputs(self.settings.outputs)
         if self.settings.record_path is not None:
             with writing(f"the replay file {self.settings.record_path}"):
@@ -125,7 +126,7 @@ class EnergyRun:
         _ = self.attempts.by_test
 
     @cached_property
-    def _offered_sensors(self) -> dict[str, Opener]:
+    def offered_sensors(self) -> dict[str, Opener]:
         """Sensors of other plugins, by name."""
         offers = self.config.hook.pytest_energy_sensors(config=self.config)
         return {name: opener for offer in offers for name, opener in (offer or {}).items()}
@@ -137,7 +138,7 @@ class EnergyRun:
             status = SensorStatus(name="replay", provenance=Provenance.REPLAYED)
             return SensorSet(sensors=(), statuses=(status,))
         return detect(
-            self.settings.sensor_names, cpu_tdp_w=self.settings.cpu_tdp_w, extra=self._offered_sensors
+            self.settings.sensor_names, cpu_tdp_w=self.settings.cpu_tdp_w, extra=self.offered_sensors
         )
 
     @cached_property
@@ -156,67 +157,12 @@ class EnergyRun:
                 system=self._system,
                 cpu_power=self.sensors.cpu_power,
             )
-            meter = meter if self.leading is None else self.leading.joined(meter)
+            meter = self.ranks.joined(meter)
         status = progress_of(self.config).status("measuring the power at rest")
         with status, self.owned(meter.devices(None)):  # of all devices: nobody else may be at work
             meter.start()
         self._started_meter = meter
         return meter
-
-    @cached_property
-    def here(self) -> Place:
-        """This machine, or the file whose joules stand in for it."""
-        return Place(meter=self.meter, machine=self.machine)
-
-    @cached_property
-    def _elsewhere(self) -> Elsewhere:
-        return Elsewhere(
-            this_run(self.session_id),
-            self.clock,
-            here=commit(self.config.rootpath),
-            status=progress_of(self.config).status,
-        )
-
-    def place_of(self, address: MeterAddress) -> Place:
-        """The machine of the agent at *address*, or the file whose joules stand in for it.
-
-        Raises:
-            EnergyError: The agent can't be reached, or measures nothing.
-        """
-        return self.here if self._replay is not None else self._elsewhere.place(address)
-
-    def usual_place(self) -> Place:
-        """Where a test is measured that names no place.
-
-        Raises:
-            EnergyError: It is a Ray cluster of which a node can't be measured.
-        """
-        return self.ray.of() if self._measures_ray else self.here
-
-    @property
-    def _measures_ray(self) -> bool:
-        mode = self.settings.ray_mode
-        if self._replay is not None or mode is RayMode.OFF:
-            return False
-        return mode is RayMode.ON or self.ray.has_several_nodes
-
-    @cached_property
-    def ray(self) -> RayPlaces:
-        """The nodes of the cluster that a test is connected to."""
-        wanted = Wanted(
-            names=self.settings.sensor_names,
-            cpu_tdp_w=self.settings.cpu_tdp_w,
-            openers=self._offered_sensors,
-            driver=Driver.this_process(),
-        )
-        return RayPlaces(
-            RayMeters(LiveCluster(), wanted),
-            clock=self.clock,
-            synchronize=self.synchronize,
-            machine=self.machine,
-            status=progress_of(self.config).status,
-            owned=self.owned,
-        )
 
     @cached_property
     def _system(self) -> System:
@@ -264,7 +210,7 @@ class EnergyRun:
             call_s: Seconds that a call takes, where they are known.
         """
         most_s = _TRACE_S if may_repeat else 0.0
-        call = call if self.leading is None else self.leading.announced(call)
+        call = self.ranks.announced(call)
         return self.tracer(call, folder=self.config.rootpath, most_s=most_s, call_s=call_s)
 
     def synchronize(self) -> None:
@@ -277,7 +223,7 @@ class EnergyRun:
         names = ("replay",) if self._replay is not None else tuple(s.name for s in self.sensors.sensors)
         facts = tuple(sensor.facts() for sensor in self.sensors.sensors)
         machine = fingerprint(facts, names, self.provenance, folder=self.config.rootpath)
-        return machine if self.leading is None else self.leading.machine(machine)
+        return self.ranks.machine(machine)
 
     @property
     def provenance(self) -> Provenance:
@@ -422,20 +368,14 @@ class EnergyRun:
 
     def rest(self) -> None:
         """Leave the process to other tests, until the next energy test."""
-        if "_elsewhere" in vars(self):
-            self._elsewhere.pause()
+        self.places.pause()
         if self._started_meter is not None:
             self._started_meter.pause()
-        if "ray" in vars(self):
-            self.ray.pause()
 
     def close(self) -> None:
-        if "_elsewhere" in vars(self):
-            self._elsewhere.close()
+        self.places.close()
         if self._started_meter is not None:
             self._started_meter.close()
-        if "ray" in vars(self):
-            self.ray.close()
         if "sensors" in vars(self):
             for failure in close_all(self.sensors.sensors):
                 sys.stderr.write(printable_lines(f"energy: {failure}") + "\n")

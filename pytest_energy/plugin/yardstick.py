@@ -105,7 +105,7 @@ class RunYardstick:
 
     def _measurement(self, load: FixedLoad, domains: frozenset[Domain]) -> Measurement:
         mark = EnergyMark(domains=domains, rounds=load.round_count, warmup=0, max_time_s=_LONGEST_S)
-        return Measurement(load.test_id, mark, self._run, place=self._run.here)
+        return Measurement(load.test_id, mark, self._run, place=self._run.places.here)
 
     def _known_count(self, load: FixedLoad) -> int | None:
         """Units of the stored sessions' rounds, which the end of the run will hold this session against."""

@@ -35,7 +35,7 @@ class Nodes:
     def close(self): ...
 
 def pytest_configure(config):
-    vars(run_of(config))["ray"] = Nodes()
+    vars(run_of(config).places)["ray"] = Nodes()
 """
 
 
