@@ -100,8 +100,8 @@ def _agent(options: argparse.Namespace) -> int:
         description = here.agent.description()
         if not description.channels:
             raise SettingsError(f"nothing can be measured here: {'; '.join(_absent(description))}")
-        host, port = listener.getsockname()[:2]
-        _say(_first_lines(description, f"{place.scheme}://{_url_host(host)}:{port}"))
+        _say(_first_lines(description, place.url(listener)))
+        host = listener.getsockname()[0]
         if place.token is not None and place.certificate is None and host not in {"127.0.0.1", "::1"}:
             _say("The token crosses the network unencrypted. Add --tls-cert and --tls-key, or use a tunnel.")
         sys.setswitchinterval(_SWITCH_S)
@@ -117,10 +117,6 @@ def _place_of(options: argparse.Namespace) -> server.Place:
     token = None if options.token_file is None else read_token(options.token_file)
     host, port = options.bind
     return server.Place(host=host, port=port, token=token, certificate=options.tls_cert, key=options.tls_key)
-
-
-def _url_host(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _first_lines(description: AgentDescription, url: str) -> str:

@@ -15,6 +15,10 @@ def synchronize() -> None:
         cuda.synchronize(index)
 
 
+def wait_for_nothing() -> None:
+    """In place of `synchronize`, where no work on a GPU belongs to what is measured."""
+
+
 def gpus_in_use() -> tuple[int, ...]:
     """CUDA's numbers of the GPUs that torch uses in this process.
 

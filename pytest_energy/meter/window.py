@@ -27,6 +27,7 @@ from pytest_energy.meter.protocol import OpenPhase
 from pytest_energy.meter.quality import DeviceHistory
 from pytest_energy.meter.reading import to_reading, void_reading
 from pytest_energy.meter.surroundings import Surroundings
+from pytest_energy.meter.synchronize import wait_for_nothing
 from pytest_energy.meter.tick_source import TickSource
 from pytest_energy.meter.ticks import Read
 from pytest_energy.meter.waiting import QuietSpans, slowest_tick_s, wait_for_ticks, why_not_followed
@@ -227,7 +228,7 @@ class LiveWindow:
             name,
             samples,
             clock=self._clock,
-            synchronize=self._instruments.synchronize if waits_for_gpu else _go_on,
+            synchronize=self._instruments.synchronize if waits_for_gpu else wait_for_nothing,
             read_all=self._read_edge_channels,
             rest_w=self._instruments.rest_w,
             exact=self._exact,
@@ -340,7 +341,3 @@ class LiveWindow:
         phases = tuple(phase.without_joules("the window around it is void") for phase in self._phases)
         duration_s = max(0.0, stop_s - self._start.time_s)
         return replace(void_reading(because, duration_s, self._instruments.provenance), phases=phases)
-
-
-def _go_on() -> None:
-    """Wait for nothing."""

@@ -243,7 +243,7 @@ class Leader:
     def __init__(self, store: Store, world_size: int, watch: Watch, clock: Clock) -> None:
         self._store, self._others, self._watch = store, range(1, world_size), watch
         self._clock = clock
-        self._said_count = self._meeting = self._number = 0
+        self._word_count = self._meeting = self._number = 0
         self.lost_because: str | None = None
         """Why the test that runs can't be measured, or `None`."""
         self.has_ended = False
@@ -260,10 +260,10 @@ class Leader:
         self.say(TestWord(number=number, id=test_id))
 
     def say(self, word: Word) -> None:
-        self._store.put(_said_key(self._said_count), _text_of(word))
-        self._said_count += 1
-        if self._said_count > _KEPT:
-            self._store.remove(_said_key(self._said_count - 1 - _KEPT))
+        self._store.put(_word_key(self._word_count), _text_of(word))
+        self._word_count += 1
+        if self._word_count > _KEPT:
+            self._store.remove(_word_key(self._word_count - 1 - _KEPT))
 
     def meet(self) -> dict[int, Arrival]:
         """Wait until all others have arrived; what each has said, by rank.
@@ -400,7 +400,7 @@ class Follower:
         self._store.put(_place_key(self._rank), _text_of(place))
 
     def _next(self) -> Word:
-        key = _said_key(self._heard_count)
+        key = _word_key(self._heard_count)
         _wait_for(self._store, self._clock, [key], self._check_leader)
         self._heard_count += 1
         return _word_of(self._store.read(key) or "")
@@ -410,7 +410,7 @@ class Follower:
             raise RankLost(because)
 
 
-def _said_key(number: int) -> str:
+def _word_key(number: int) -> str:
     return f"said/{number}"
 
 

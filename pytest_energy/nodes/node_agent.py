@@ -46,7 +46,7 @@ class AgentAddress(Document, frozen=True, kw_only=True):
     because: str | None = None
 
 
-class NodeAgent:
+class AgentProcess:
     """A node's agent, as the process that has started it sees it.
 
     Args:
@@ -70,9 +70,9 @@ class NodeAgent:
         )
         self._input = cast("IO[str]", self._process.stdin)  # both are pipes
         self._output = cast("IO[str]", self._process.stdout)
-        self.address = self._told(wanted)
+        self.address = self._answer(wanted)
 
-    def _told(self, wanted: WantedAgent) -> AgentAddress:
+    def _answer(self, wanted: WantedAgent) -> AgentAddress:
         name = socket.gethostname()
         with suppress(BrokenPipeError):
             self._input.write(json.dumps(encode(wanted)) + "\n")
@@ -114,11 +114,9 @@ def main() -> None:
         server.check_installed()
         place = server.Place(host=wanted.host, port=0, token=Secret(wanted.token))
         with place.listener() as listener, agent_here(wanted.sensors, cpu_tdp_w=wanted.cpu_tdp_w) as here:
-            host, port = listener.getsockname()[:2]
-            url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-            _say(AgentAddress(host_name=name, url=url, token=wanted.token))
+            _say(AgentAddress(host_name=name, url=place.url(listener), token=wanted.token))
             Thread(target=_end_with_input, daemon=True).start()
-            asyncio.run(server.AgentServer(here.agent, place, tell=_not_told).run(listener, None))
+            asyncio.run(server.AgentServer(here.agent, place, tell=_tell_nobody).run(listener, None))
     except EnergyError as error:
         _say(AgentAddress(host_name=name, because=str(error)))
 
@@ -128,7 +126,7 @@ def _say(address: AgentAddress) -> None:
     sys.stdout.flush()
 
 
-def _not_told(text: str) -> None:
+def _tell_nobody(text: str) -> None:
     """What fails in a request makes a window void there; here nobody reads it."""
     del text
 

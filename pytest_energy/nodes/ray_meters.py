@@ -2,16 +2,14 @@
 
 Rule 1: an agent that ends is not started again behind a window: the window is void. The next test gets a new
         one, if the node is alive, and otherwise the nodes that are left, unless it asks for the lost one.
-Rule 2: several nodes of one machine have the same counters. Each is read for the first of them alone: no
-        joule counts twice.
-Rule 3: the machine of the test is measured by an agent like any other node: one way for all.
+Rule 2: the machine of the test is measured by an agent like any other node: one way for all.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from pytest_energy.errors import EnergyError
-from pytest_energy.model import Channel, Domain
+from pytest_energy.nodes.own_counters import own_counters
 from pytest_energy.nodes.ray_actor import Wanted
 from pytest_energy.nodes.ray_cluster import START_LIMIT_S, RayCluster, RemoteActor
 from pytest_energy.nodes.ray_nodes import NodeNames, RayNode, covered
@@ -27,45 +25,6 @@ class NodeAgentHandle:
 
     actor: RemoteActor
     description: AgentDescription
-
-
-def own_counters(descriptions: Mapping[str, AgentDescription]) -> dict[str, AgentDescription]:
-    """What the agent of each node is asked for, by rule 2; without the nodes of which nothing is left.
-
-    Args:
-        descriptions: By node, in the order in which nodes have a right to a counter.
-    """
-    taken: set[tuple[str, ...]] = set()
-    own = {}
-    for node, description in descriptions.items():
-        counters = {channel: _counter(description, channel) for channel in description.channels}
-        kept = tuple(channel for channel, counter in counters.items() if counter not in taken)
-        taken |= {*counters.values()}
-        if kept or not counters:
-            own[node] = _limited(description, kept)
-    return own
-
-
-def _counter(description: AgentDescription, channel: Channel) -> tuple[str, ...]:
-    """What two channels have in common that read one counter.
-
-    Nodes of one machine may number its GPUs differently, but know them by UUID.
-    """
-    place = "" if channel.domain is Domain.GPU else channel.name
-    return (description.boot_id or description.host, channel.device, place)
-
-
-def _limited(description: AgentDescription, channels: Sequence[Channel]) -> AgentDescription:
-    names = {channel.name for channel in channels}
-    statuses = (
-        replace(status, channels=tuple(name for name in status.channels if name in names))
-        for status in description.statuses
-    )
-    return replace(
-        description,
-        channels=tuple(channels),
-        statuses=tuple(status for status in statuses if status.channels or status.absent_because),
-    )
 
 
 class RayMeters:

@@ -16,8 +16,8 @@ from pytest_energy.errors import EnergyError, printable
 from pytest_energy.meter.clock import Clock
 from pytest_energy.nodes.joined import node_name
 from pytest_energy.nodes.lockstep import Store, Watch
-from pytest_energy.nodes.node_agent import AgentAddress, NodeAgent
-from pytest_energy.nodes.ray_meters import own_counters
+from pytest_energy.nodes.node_agent import AgentAddress, AgentProcess
+from pytest_energy.nodes.own_counters import own_counters
 from pytest_energy.nodes.torchrun import Rank
 from pytest_energy.remote.address import MeterAddress
 from pytest_energy.remote.http_source import HttpSource
@@ -28,7 +28,7 @@ _START_S = 120.0  # of an agent: a machine may be loading its libraries for many
 _NAP_S = 0.05
 
 
-def announce(store: Store, rank: Rank, agent: NodeAgent) -> None:
+def announce(store: Store, rank: Rank, agent: AgentProcess) -> None:
     """Say where the agent of this node is."""
     store.put(_key(rank.node), json.dumps(encode(agent.address)))
 

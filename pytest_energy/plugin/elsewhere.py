@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.live import LiveMeter
+from pytest_energy.meter.synchronize import wait_for_nothing
 from pytest_energy.model import Machine
 from pytest_energy.plugin.place import Place
 from pytest_energy.remote.address import MeterAddress
@@ -89,9 +90,5 @@ class Elsewhere:
 
 def unreached(address: MeterAddress, clock: Clock) -> Place:
     """The place of a test whose agent can't be asked: nothing measures there, and nothing is known of it."""
-    meter = LiveMeter((), (), clock=clock, synchronize=_go_on, rng=random.Random(0))  # noqa: S311  # unused
+    meter = LiveMeter((), (), clock=clock, synchronize=wait_for_nothing, rng=random.Random(0))  # noqa: S311  # unused
     return Place(meter=meter, machine=Machine(key="unknown", varying={"meter": address.url}), is_here=False)
-
-
-def _go_on() -> None:
-    """Wait for nothing."""

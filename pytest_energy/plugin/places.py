@@ -7,7 +7,6 @@ Rule 2: joules that are replayed from a file stand in for every place.
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_energy.baselines.machine import commit
 from pytest_energy.nodes.ray_actor import Driver, Wanted
 from pytest_energy.nodes.ray_cluster import LiveCluster
 from pytest_energy.nodes.ray_meters import RayMeters
@@ -21,6 +20,8 @@ from pytest_energy.remote.meter import this_run
 
 if TYPE_CHECKING:
     from pytest_energy.plugin.run import EnergyRun
+
+_OF_CODE = ("git_commit", "git_dirty")
 
 
 class Places:
@@ -61,13 +62,19 @@ class Places:
             return False
         return mode is RayMode.ON or self.ray.has_several_nodes
 
+    @property
+    def _code(self) -> dict[str, str]:
+        """Facts of the code under test, which is on this machine; git isn't asked among a test's patches."""
+        varying = self._run.machine.varying
+        return {name: varying[name] for name in _OF_CODE if name in varying}
+
     @cached_property
     def _elsewhere(self) -> Elsewhere:
         run = self._run
         return Elsewhere(
             this_run(run.session_id),
             run.clock,
-            here=commit(run.config.rootpath),
+            here=self._code,
             status=progress_of(run.config).status,
         )
 
@@ -85,7 +92,7 @@ class Places:
             RayMeters(LiveCluster(), wanted),
             clock=run.clock,
             synchronize=run.synchronize,
-            machine=run.machine,
+            here=self._code,
             status=progress_of(run.config).status,
             owned=run.owned,
         )

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.nodes.lockstep import Follower, Pulse, Watch
-from pytest_energy.nodes.node_agent import NodeAgent
+from pytest_energy.nodes.node_agent import AgentProcess
 from pytest_energy.nodes.torch_nodes import announce
 from pytest_energy.nodes.torchrun import JOINED, Siblings, TorchStore, rank_of
 from pytest_energy.plugin.following import Following
@@ -57,7 +57,7 @@ def _follow(following: Following, run: EnergyRun, job: Job, numbers: Mapping[str
     rank, settings = job.rank, run.settings
     run.following, run.settings = following, replace(settings, is_off=True)
     if rank.local_rank == 0 and settings.replay_path is None:  # the first of a node that isn't rank 0's
-        agent = NodeAgent(
+        agent = AgentProcess(
             (rank.address, rank.port), sensors=settings.sensor_names, cpu_tdp_w=settings.cpu_tdp_w
         )
         run.config.add_cleanup(agent.close)

@@ -11,14 +11,11 @@ from dataclasses import replace
 
 from pytest_energy.baselines.topology import joined_machine
 from pytest_energy.meter.clock import Clock
-from pytest_energy.model import Machine
 from pytest_energy.nodes.joined import JoinedMeter
 from pytest_energy.nodes.ray_meters import RayMeters
 from pytest_energy.nodes.ray_source import RaySource
 from pytest_energy.plugin.place import Place
 from pytest_energy.remote.meter import RemoteMeter, remote_meter, this_run
-
-_CODE = ("git_commit", "git_dirty")  # of the code under test, which is on this machine
 
 
 class RayPlaces:
@@ -28,7 +25,7 @@ class RayPlaces:
         meters: Has an agent on each node that is asked for.
         clock: Of this machine.
         synchronize: Waits until work of this process has ended.
-        machine: This machine.
+        here: Facts of the code under test, which is on this machine: its commit.
         status: Shows what takes its time.
         owned: Holds devices against other runs of this machine.
     """
@@ -39,12 +36,12 @@ class RayPlaces:
         *,
         clock: Clock,
         synchronize: Callable[[], None],
-        machine: Machine,
+        here: Mapping[str, str],
         status: Callable[[str], AbstractContextManager[None]],
         owned: Callable[[Iterable[str]], AbstractContextManager[None]],
     ) -> None:
         self._ray_meters, self._clock, self._synchronize = meters, clock, synchronize
-        self._machine, self._status, self._owned = machine, status, owned
+        self._here, self._status, self._owned = here, status, owned
         self._who = this_run()
         self._nodes: dict[tuple[str, ...], RemoteMeter] = {}
         self._places: dict[tuple[tuple[str, ...], ...], Place] = {}
@@ -84,10 +81,9 @@ class RayPlaces:
             if keys[name] not in self._nodes:
                 self._nodes[keys[name]] = self._node(name, source)
         machine = joined_machine([source.description().machine for source in sources.values()])
-        code = {name: self._machine.varying[name] for name in _CODE if name in self._machine.varying}
         return Place(
             meter=JoinedMeter({name: self._nodes[key].meter for name, key in keys.items()}),
-            machine=replace(machine, varying={**machine.varying, **code}),
+            machine=replace(machine, varying={**machine.varying, **self._here}),
         )
 
     def _node(self, name: str, source: RaySource) -> RemoteMeter:

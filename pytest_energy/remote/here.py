@@ -26,10 +26,10 @@ _NO_CHECKOUT = Path("/")
 
 @dataclass(frozen=True, slots=True)
 class AgentHere:
-    """An agent of this machine that runs, and the sensors that were found for it."""
+    """An agent of this machine that runs, and its sensors."""
 
     agent: Agent
-    found: SensorSet
+    sensors: SensorSet
 
 
 @contextmanager

@@ -23,8 +23,8 @@ class RemoteSensor:
         self.provenance: Provenance = description.provenance
         self.channels = description.channels
         self._sampler, self._clock = sampler, clock
-        self._told: set[str] = set()  # channels whose state the newest question has answered
-        self._told_s = clock.now_s()
+        self._answered: set[str] = set()  # channels whose state the newest question has answered
+        self._answered_s = clock.now_s()
         self._looked_s: dict[str, float] = {}  # the agent's time of the state that was told before
 
     def read_j(self, channel: str) -> float:
@@ -54,11 +54,11 @@ class RemoteSensor:
     def state(self, channel: str) -> DeviceState:
         """The device now; its processes computed if they did since the state before this one."""
         now_s = self._clock.now_s()
-        if channel in self._told or now_s - self._told_s > _SAME_QUESTION_S:
-            self._told.clear()
+        if channel in self._answered or now_s - self._answered_s > _SAME_QUESTION_S:
+            self._answered.clear()
             self._sampler.poll(state_since_s=now_s)
-        self._told.add(channel)
-        self._told_s = self._clock.now_s()
+        self._answered.add(channel)
+        self._answered_s = self._clock.now_s()
         report = self._sampler.devices.get(channel)
         if report is None:
             return DeviceState()

@@ -12,6 +12,7 @@ from pytest_energy.errors import NotMeasurable, printable
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.live import LiveMeter
 from pytest_energy.meter.sampler import Runner, ThreadRunner
+from pytest_energy.meter.synchronize import wait_for_nothing
 from pytest_energy.remote.machine import RemoteSensor, RemoteSystem
 from pytest_energy.remote.protocol import AgentDescription, AgentSource, Who
 from pytest_energy.remote.sampler import RemoteSampler
@@ -32,10 +33,6 @@ class RemoteMeter:
         self.source.close()
 
 
-def _go_on() -> None:
-    """Wait for nothing: work here is no work there."""
-
-
 def _none_of_them() -> tuple[int, ...]:
     """GPUs of the agent that torch uses in this process."""
     return ()
@@ -49,7 +46,7 @@ def remote_meter(
     clock: Clock,
     runner: Runner | None = None,
     rng: random.Random | None = None,
-    synchronize: Callable[[], None] = _go_on,
+    synchronize: Callable[[], None] = wait_for_nothing,
     is_kin: Callable[[int], bool] | None = None,
 ) -> RemoteMeter:
     """A meter over the agent that *source* reaches, which is asked for what it is.

@@ -73,6 +73,11 @@ class Place:
     def scheme(self) -> str:
         return "http" if self.certificate is None else "https"
 
+    def url(self, listener: socket.socket) -> str:
+        """Of *listener*, which listens there."""
+        host, port = listener.getsockname()[:2]
+        return f"{self.scheme}://[{host}]:{port}" if ":" in host else f"{self.scheme}://{host}:{port}"
+
     def context(self) -> ssl.SSLContext | None:
         """For TLS; `None` for plain HTTP.
 
@@ -197,15 +202,15 @@ class AgentServer:
     async def _answer(self, request: "web.BaseRequest") -> "web.Response":
         match request.method, request.path:
             case "GET", wire.DESCRIPTION_PATH:
-                return _found(wire.description_to_json(self._agent.description()), JSON_TYPE)
+                return _page(wire.description_to_json(self._agent.description()), JSON_TYPE)
             case "GET", wire.METRICS_PATH:
-                return _found(await asyncio.to_thread(metrics.render, self._agent), metrics.CONTENT_TYPE)
+                return _page(await asyncio.to_thread(metrics.render, self._agent), metrics.CONTENT_TYPE)
             case "POST", wire.POLL_PATH:
-                return _found(await asyncio.to_thread(self._poll, await request.read()), JSON_TYPE)
+                return _page(await asyncio.to_thread(self._poll, await request.read()), JSON_TYPE)
             case "POST", wire.RELEASE_PATH:
                 who, _ = wire.ask_of(await request.read(), "the request")
                 self._agent.release(who)
-                return _found(b"{}", JSON_TYPE)
+                return _page(b"{}", JSON_TYPE)
         return _empty(404)
 
     def _poll(self, content: bytes) -> bytes:
@@ -292,7 +297,7 @@ def _digest(text: str) -> bytes:
     return sha256(text.encode("utf-8", "surrogateescape")).digest()
 
 
-def _found(content: bytes, content_type: str) -> "web.Response":
+def _page(content: bytes, content_type: str) -> "web.Response":
     headers = {"Content-Type": content_type, "Server": "pytest-energy", "Cache-Control": "no-store"}
     return web.Response(body=content, headers=headers)
 

@@ -9,7 +9,7 @@ import pytest
 from pytest_energy.errors import EnergyError
 from pytest_energy.model import Channel, Domain, Machine, Provenance
 from pytest_energy.nodes.lockstep import Watch
-from pytest_energy.nodes.node_agent import AgentAddress, NodeAgent
+from pytest_energy.nodes.node_agent import AgentAddress, AgentProcess
 from pytest_energy.nodes.torch_nodes import announce, other_nodes
 from pytest_energy.nodes.torchrun import Rank
 from pytest_energy.remote.meter import RemoteMeter
@@ -61,7 +61,7 @@ def test_a_node_that_never_answers_is_not_waited_for_for_ever() -> None:
 def test_a_nodes_agent_is_a_process_that_ends_with_its_rank() -> None:
     """It listens where the other node reaches it, wants the token, and is gone when it is closed."""
     store = RankStore()
-    agent = NodeAgent(("127.0.0.1", 1), sensors=("estimate",), cpu_tdp_w=10.0)
+    agent = AgentProcess(("127.0.0.1", 1), sensors=("estimate",), cpu_tdp_w=10.0)
     try:
         assert agent.address.because is None
         assert agent.address.url.startswith("http://127.0.0.1:")
@@ -81,7 +81,7 @@ def test_a_nodes_agent_is_a_process_that_ends_with_its_rank() -> None:
 @pytest.mark.slow
 def test_an_agent_that_cannot_start_says_why() -> None:
     """What is wrong on the other node is read on this one."""
-    agent = NodeAgent(("127.0.0.1", 1), sensors=("nothing",), cpu_tdp_w=None)
+    agent = AgentProcess(("127.0.0.1", 1), sensors=("nothing",), cpu_tdp_w=None)
     agent.close()
     assert isinstance(agent.address, AgentAddress)
     assert "no sensor is named nothing" in (agent.address.because or "")

@@ -7,13 +7,11 @@ import pytest
 
 from pytest_energy.errors import EnergyError
 from pytest_energy.meter.clock import SystemClock
-from pytest_energy.model import Machine, Provenance
+from pytest_energy.model import Provenance
 from pytest_energy.nodes.ray_actor import Wanted
 from pytest_energy.nodes.ray_meters import RayMeters
 from pytest_energy.plugin.ray_places import RayPlaces
 from tests.fakes.ray_cluster import FakeCluster
-
-HERE = Machine(key="here", varying={"git_commit": "abc", "cpu_count": "2"})
 
 
 class Rig:
@@ -28,7 +26,7 @@ class Rig:
             RayMeters(self.cluster, Wanted()),
             clock=SystemClock(),
             synchronize=lambda: None,
-            machine=HERE,
+            here={"git_commit": "abc"},
             status=self._status,
             owned=self._owned,
         )

@@ -70,7 +70,7 @@ def test_the_estimate_counts_what_other_programs_do() -> None:
             pass
         time.sleep(0.05)
         poll = here.agent.poll(Cursor(), who())
-        power_w = here.found.sensors[0].power.busy_w  # type: ignore[attr-defined]  # an estimate's
+        power_w = here.sensors.sensors[0].power.busy_w  # type: ignore[attr-defined]  # an estimate's
     ticks = poll.channels["cpu:machine"].ticks
     busy_s = (ticks[-1].joules - ticks[0].joules) / power_w
     assert 0.1 < busy_s <= poll.host.cpu_busy_s - before + 0.1
