@@ -1,12 +1,14 @@
 """Laws without a limit on time, and runs of pytest within tests."""
 
 import pkgutil
+from collections.abc import Iterator
 from importlib import import_module
 
 import pytest
 from hypothesis import settings
 
 from pytest_energy import masking, plugin
+from pytest_energy.serving.event_loop import frozen_heap
 
 # A busy machine is not a broken law.
 settings.register_profile("without a deadline", deadline=None)
@@ -28,7 +30,16 @@ def _loaded() -> None:
 
 
 @pytest.fixture
-def pytester(_loaded: None, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+def _spared_heap() -> Iterator[None]:
+    """A run of pytest collects garbage five times at its end: that of its own, not of torch and all tests."""
+    with frozen_heap():
+        yield
+
+
+@pytest.fixture
+def pytester(
+    _loaded: None, _spared_heap: None, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> pytest.Pytester:
     """Without hypothesis's plugin, which loads it at the end of a run: a second for each process."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
     return pytester
