@@ -133,14 +133,26 @@ def rounds(energy_j: float) -> list[float]:
     return [energy_j * factor for factor in NOISE]
 
 
+@pytest.fixture(scope="session")
+def baselines_of_two() -> dict[Path, bytes]:
+    """What five runs have written, by its place in the project; the first test that needs it fills it."""
+    return {}
+
+
 @pytest.fixture
-def gated(project: Project) -> Project:
+def gated(project: Project, baselines_of_two: dict[Path, bytes]) -> Project:
     """Two tests with a baseline of 10 J of five sessions, and one that isn't measured."""
     project.write(TWO_TESTS)
     project.replay({"test_work": rounds(10), "test_other": rounds(10)})
-    for _ in range(5):
-        assert project.run("--energy-baseline=add").result.ret == 0
-    (project.path / "order").unlink()
+    if not baselines_of_two:
+        for _ in range(5):
+            assert project.run("--energy-baseline=add").result.ret == 0
+        (project.path / "order").unlink()
+        written = project.baseline_paths
+        baselines_of_two |= {path.relative_to(project.path): path.read_bytes() for path in written}
+    for place, content in baselines_of_two.items():
+        (project.path / place).parent.mkdir(parents=True, exist_ok=True)
+        (project.path / place).write_bytes(content)
     return project
 
 
