@@ -15,7 +15,7 @@ from torch import nn
 
 from pytest_energy.counts import CountEntry, Counts, Kind
 from pytest_energy.errors import Absent
-from pytest_energy.tracing.torch_profile import MOST_EVENTS
+from pytest_energy.tracing import torch_profile
 from pytest_energy.tracing.tracer import MOST_TRACES, traced
 
 HERE = Path(__file__).parent
@@ -307,16 +307,18 @@ def test_work_that_profiles_itself() -> None:
     assert traced(work, folder=HERE) == Absent(because)
 
 
-def test_too_many_events() -> None:
+def test_too_many_events(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call of more events than can be read in time has no counts, and the reason says what to do."""
+    assert torch_profile.MOST_EVENTS == 100_000
+    monkeypatch.setattr(torch_profile, "MOST_EVENTS", 1_000)
 
     def work() -> None:
-        for _ in range(1 + MOST_EVENTS):
+        for _ in range(1_001):
             INPUTS.t()
 
     counts = traced(work, folder=HERE)
     assert isinstance(counts, Absent)
-    assert "and at most 100,000 are counted: give a smaller piece of it as `traced`" in counts.because
+    assert "and at most 1,000 are counted: give a smaller piece of it as `traced`" in counts.because
 
 
 def test_work_that_skips() -> None:
