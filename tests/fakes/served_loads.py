@@ -5,8 +5,10 @@ request that is under way. A step takes time for its tokens and for the host.
 """
 
 import random
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 from pytest_energy.meter.surroundings import power_steps
 from pytest_energy.model import Provenance, Reading, Tick, Trace
@@ -108,13 +110,20 @@ class SteppingServer:
         )
         return load, self._reading(pieces, now_s, started_s, seed)
 
-    def joules(self, pieces: Sequence[tuple[float, float, float]], time_s: float) -> float:
-        """Joules until *time_s* after the load's start."""
-        done = sum(
-            joules * min(1.0, max(0.0, (time_s - start_s) / (stop_s - start_s)))
-            for start_s, stop_s, joules in pieces
-        )
-        return done + self.costs.rest_w * time_s
+    def counter(self, pieces: Sequence[tuple[float, float, float]]) -> Callable[[float], float]:
+        """Joules until a time; *pieces* follow each other, so that one at most is under way."""
+        starts_s = [start_s for start_s, _, _ in pieces]
+        before_j = [0.0, *accumulate(joules for _, _, joules in pieces)]
+
+        def until(time_s: float) -> float:
+            begun = bisect_right(starts_s, time_s)
+            if not begun:
+                return self.costs.rest_w * time_s
+            start_s, stop_s, joules = pieces[begun - 1]
+            share = min(1.0, (time_s - start_s) / (stop_s - start_s))
+            return before_j[begun - 1] + share * joules + self.costs.rest_w * time_s
+
+        return until
 
     def _reading(
         self, pieces: Sequence[tuple[float, float, float]], end_s: float, started_s: float, seed: int
@@ -122,12 +131,12 @@ class SteppingServer:
         """The window opens 0.25 s before the load and closes 0.25 s after it."""
         rng = random.Random(seed)  # noqa: S311 (reproducible noise)
         count = int((end_s + 0.5) / TICK_S)
-        ticks, noise_j = [], 0.0
+        ticks, noise_j, joules = [], 0.0, self.counter(pieces)
         for place in range(count):
             time_s = place * TICK_S + 0.03
             noise_j += rng.gauss(0, self.noise_w * TICK_S)
-            ticks.append(Tick(time_s, self.joules(pieces, time_s - 0.25) + noise_j + 1000.0))
-        whole_j = self.joules(pieces, end_s + 0.25) - self.joules(pieces, -0.25)
+            ticks.append(Tick(time_s, joules(time_s - 0.25) + noise_j + 1000.0))
+        whole_j = joules(end_s + 0.25) - joules(-0.25)
         return Reading(
             channels={"gpu:0": whole_j},
             duration_s=end_s + 0.5,
