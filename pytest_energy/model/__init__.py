@@ -8,10 +8,19 @@ Rule 3: nothing here knows JSON: `documents` says what of these values is writte
 from pytest_energy.model.prediction import Prediction
 from pytest_energy.model.reading import SAME_CLOCK, ClockError, Phase, Reading, Tick, Trace
 from pytest_energy.model.record import NO_ROLE, Record, StepCost
-from pytest_energy.model.values import Channel, Domain, JoinedAs, Machine, Provenance, SensorStatus
+from pytest_energy.model.values import (
+    METER_FACT,
+    Channel,
+    Domain,
+    JoinedAs,
+    Machine,
+    Provenance,
+    SensorStatus,
+)
 from pytest_energy.usage import Usage
 
 __all__ = [
+    "METER_FACT",
     "NO_ROLE",
     "SAME_CLOCK",
     "Channel",

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+METER_FACT = "meter"
+"""Of a machine that an agent measured: the agent's address."""
+
 
 class Provenance(StrEnum):
     """Where joules come from. Values of different provenance are never compared.
@@ -100,3 +103,8 @@ class Machine:
     key: str
     fixed: Mapping[str, str] = field(default_factory=dict)
     varying: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether an agent measured it; its address is a fact of the machine then."""
+        return METER_FACT in self.varying

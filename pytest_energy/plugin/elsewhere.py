@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.live import LiveMeter
 from pytest_energy.meter.synchronize import wait_for_nothing
-from pytest_energy.model import Machine
+from pytest_energy.model import METER_FACT, Machine
 from pytest_energy.plugin.place import Place
 from pytest_energy.remote.address import MeterAddress
 from pytest_energy.remote.http_source import HttpSource
@@ -74,7 +74,7 @@ class Elsewhere:
 
     def _machine(self, remote: RemoteMeter) -> Machine:
         there = remote.description.machine
-        varying = {**there.varying, "meter": remote.name, **self._here}
+        varying = {**there.varying, METER_FACT: remote.name, **self._here}
         return Machine(key=there.key, fixed=there.fixed, varying=varying)
 
     def pause(self) -> None:
@@ -91,4 +91,6 @@ class Elsewhere:
 def unreached(address: MeterAddress, clock: Clock) -> Place:
     """The place of a test whose agent can't be asked: nothing measures there, and nothing is known of it."""
     meter = LiveMeter((), (), clock=clock, synchronize=wait_for_nothing, rng=random.Random(0))  # noqa: S311  # unused
-    return Place(meter=meter, machine=Machine(key="unknown", varying={"meter": address.url}), is_here=False)
+    return Place(
+        meter=meter, machine=Machine(key="unknown", varying={METER_FACT: address.url}), is_here=False
+    )

@@ -113,7 +113,10 @@ def _nothing_measures(view: View, width: int) -> list[str]:
     measuring = [one for one in view.sensors if one.provenance is Provenance.MEASURED]
     if not measuring or any(one.absent_because is None for one in measuring):
         return []
-    return wrapped(["no sensor measures here; `pytest-energy doctor` shows how to fix that"], width)
+    here, there = (
+        ("here", "") if view.machine is None or not view.machine.is_elsewhere else ("at the meter", " there")
+    )
+    return wrapped([f"no sensor measures {here}; `pytest-energy doctor`{there} shows how to fix that"], width)
 
 
 def _digest(groups: Sequence[Group], width: int) -> list[str]:

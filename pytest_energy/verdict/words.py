@@ -183,12 +183,15 @@ def _rest_lines(record: Record) -> Iterator[str]:
 
 @_paragraph.register
 def _only_estimated(finding: OnlyEstimated, subject: Subject) -> Paragraph:
-    headline = f"{subject.brief_energy}, not judged: no sensor measures on this machine"
+    where, there = (
+        ("at the meter", " there") if subject.record.machine.is_elsewhere else ("on this machine", "")
+    )
+    headline = f"{subject.brief_energy}, not judged: no sensor measures {where}"
     if finding.void_because is not None:
         headline = f"no joules, and no usable estimate: {finding.void_because}"
     option = subject.counts_option
     counts = "" if option is None else f", compare counts ({option})"
-    enable = f"Enable a sensor (`pytest-energy doctor` shows how){counts}, or judge estimates"
+    enable = f"Enable a sensor (`pytest-energy doctor` shows how{there}){counts}, or judge estimates"
     return Paragraph(
         headline=headline,
         advice=f"{enable}: {subject.command()}",

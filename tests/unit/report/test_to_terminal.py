@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from wcwidth import wcswidth
 
 from pytest_energy.judgement import Judgement, Verdict
-from pytest_energy.model import Provenance
+from pytest_energy.model import METER_FACT, Provenance
 from pytest_energy.report import to_terminal, view
 from pytest_energy.yardstick import Yardstick
 from tests.builders import LAPTOP, OF_ROUNDS, comparison, judgement, reading, record
@@ -239,6 +239,13 @@ class TestTheShortForm:
         assert len(lines) <= 18
         assert lines[1].startswith("unmeasured: the joules are an estimate")
         assert "no sensor measures here; `pytest-energy doctor` shows how to fix that" in lines
+
+    def test_estimates_of_an_agent_send_the_reader_to_its_machine(self) -> None:
+        """What this machine's doctor finds is no help there."""
+        one = estimated_session()[0]
+        far = replace(one.record.machine, varying={METER_FACT: "http://far:8365"})
+        lines = _text([replace(one, record=replace(one.record, machine=far))], is_full=False).split("\n")
+        assert "no sensor measures at the meter; `pytest-energy doctor` there shows how to fix" in lines
 
     def test_why_a_test_failed_stands_in_its_own_text(self) -> None:
         """A failure that pytest reports is not told twice; one that fails nothing is."""

@@ -7,7 +7,7 @@ import pytest
 from pytest_energy.conversion import judgement_from_json, judgement_to_json
 from pytest_energy.judgement import Comparison, Verdict
 from pytest_energy.meter.scope import scoped
-from pytest_energy.model import Provenance
+from pytest_energy.model import METER_FACT, Machine, Provenance
 from pytest_energy.verdict.findings import Compared, Decision, Finding, Void
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.suite import Suite
@@ -95,6 +95,16 @@ def test_confirming_rounds_are_written_where_there_are_some() -> None:
     confirmed = replace(record(), confirming_count=2)
     assert judgement_from_json(judgement_to_json(judged(confirmed)), "here").record == confirmed
     assert "confirming_count" not in judgement_to_json(judged(record()))
+
+
+def test_an_estimate_of_an_agent_is_of_no_sensor_there() -> None:
+    """Joules that an agent estimated are not called this machine's."""
+    far = Machine(key="far", varying={METER_FACT: "http://far:8365"})
+    rounds = [reading(100.0, provenance=Provenance.ESTIMATED)] * 3
+    one = record(rounds=rounds, provenance=Provenance.ESTIMATED)
+    reason = judged(replace(one, machine=far), budget_j=1.0).reason
+    assert "not judged: no sensor measures at the meter" in reason
+    assert "Enable a sensor (`pytest-energy doctor` shows how there)" in reason
 
 
 def test_a_device_at_rest_is_told_with_what_it_drew() -> None:
