@@ -107,7 +107,7 @@ class OpenAiEndpoint:
         size_bytes: The model on its device.
         vram_bytes: All memory of the server's GPUs.
         channels: Channels that count for the server, such as `("gpu:0",)`; all of its machine's if empty.
-        meter: Address of `pytest-energy agent` on the server's machine, such as `http://gpu-box:9100`: it
+        meter: Address of `pytest-energy agent` on the server's machine, such as `http://gpu-box:8365`: it
             measures then. A server at an address that isn't this machine's is `unmeasured` without, unless
             *channels* of this machine are named.
         meter_token_file: File that holds the agent's token; without it that of the variable
