@@ -22,6 +22,9 @@ from pytest_energy.remote.private_file import read_token
 from pytest_energy.remote.protocol import AgentDescription, AgentLost, Cursor, Poll, Who
 from pytest_energy.remote.sampler import SLOW_S
 
+# Of OpenSSL (x509_vfy.h): X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH.
+_OTHER_NAME = frozenset({62, 64})
+
 _HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
 
 
@@ -132,6 +135,8 @@ class HttpSource:
                 because = f"no answer for {self._timeout_s:g} s"
             case ConnectionRefusedError():
                 because = "connection refused; is `pytest-energy agent` running there?"
+            case ssl.SSLCertVerificationError() if error.verify_code in _OTHER_NAME:
+                because = f"its certificate has another name ({error.verify_message}); use one that it has"
             case ssl.SSLCertVerificationError():
                 because = (
                     f"its certificate isn't trusted ({error.verify_message}); name the file of who signed "

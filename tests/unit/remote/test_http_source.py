@@ -178,7 +178,7 @@ def test_an_agent_is_read_over_tls(encrypted_port: int, token_file: Path) -> Non
             None,
             r"isn't trusted \(self.signed certificate\); name the file.*meter_ca_file=",
         ),
-        ("https://127.1", CERTIFICATE, "isn't trusted .*mismatch.*127.1"),
+        ("https://127.1", CERTIFICATE, r"has another name .*mismatch.*127.1.*; use one that it has$"),
         ("http://127.0.0.1", None, "without an answer; does it serve https"),
     ],
 )
