@@ -409,7 +409,7 @@ def test_a_block_has_fresh_processes_whose_levels_average(
     """
     places = repository.root.parent / "places"
     places.mkdir()
-    monkeypatch.setenv("PYTEST_ADDOPTS", "--energy-trace=off")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--energy-trace=off", prepend=" ")
     monkeypatch.setenv("AB_PLACES", str(places))
     repository.commit(heavy_j=10.0, tests=LEVELS)
     outcome = run(repository, capfd, "HEAD", "--pairs=6")
