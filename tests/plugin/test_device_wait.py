@@ -88,7 +88,7 @@ def test_what_is_waited_for_is_said(project: Project, device: str, monkeypatch: 
     monkeypatch.setattr(device_lock, "FIRST_NOTICE_S", 0.0)
     project.write(f"{WORK}{WORK.replace('test_work', 'test_other')}")
     with holding(device) as process:
-        run = project.run(BOARD, "--energy-device-wait=0.01")
+        run = project.run(BOARD, "--energy-device-wait=0.5")
     lines = [line for line in run.text.splitlines() if line.startswith("energy: waiting for")]
     assert len(lines) == 1
     assert re.fullmatch(
