@@ -21,10 +21,13 @@ def _no_kept_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(masking, "_given", {})
 
 
+LIGHT = "-p no:hypothesispytest"
+"""Runs within tests go without hypothesis's plugin, which loads it at the end: a fifth of a short run."""
+
+
 @pytest.fixture(autouse=True)
 def _light_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs within tests go without hypothesis's plugin, which loads it at the end: a fifth of a short run."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+    monkeypatch.setenv("PYTEST_ADDOPTS", LIGHT)
 
 
 @pytest.fixture(scope="session")
@@ -43,5 +46,9 @@ def _spared_heap() -> Iterator[None]:
 
 
 @pytest.fixture
-def pytester(_loaded: None, _spared_heap: None, pytester: pytest.Pytester) -> pytest.Pytester:
+def pytester(
+    _loaded: None, _spared_heap: None, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> pytest.Pytester:
+    """Pytest's own has dropped the options of the environment."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", LIGHT)
     return pytester

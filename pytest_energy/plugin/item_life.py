@@ -54,7 +54,7 @@ def prepare(item: pytest.Item) -> None:
 
 
 def _get_ready(item: pytest.Item) -> None:
-    run_of(item.config).meter.start()  # now, rather than with the first window
+    run_of(item.config).places.get_ready()  # now, rather than with the first window
     yardstick_of(item.config).take()
 
 

@@ -35,6 +35,11 @@ class Places:
         """This machine, or the file whose joules stand in for it; its meter is started."""
         return Place(meter=self._run.meter, machine=self._run.machine)
 
+    def get_ready(self) -> None:
+        """Start this machine's meter, and ask what the others need, while no test's patches are in force."""
+        self.here.meter.start()
+        _ = self.ray
+
     def usual(self) -> Place:
         """Where a test is measured that names no place.
 

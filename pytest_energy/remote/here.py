@@ -98,6 +98,6 @@ def package_version() -> str:
 def boot_id() -> str | None:
     """What the kernel names its start: see `AgentDescription`."""
     try:
-        return _BOOT_ID.read_text(encoding="ascii").strip() or None
+        return _BOOT_ID.read_text(encoding="utf-8").strip() or None
     except (OSError, ValueError):
         return None
