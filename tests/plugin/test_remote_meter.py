@@ -137,7 +137,7 @@ def test_the_agents_joules_are_those_of_its_machine(remote: Project) -> None:
     assert [list(one["channels"]) for one in entry["rounds"]] == [["cpu:far"]] * 2
     for one in entry["rounds"]:
         assert one["energy_j"] == pytest.approx(100.0 * one["duration_s"], rel=0.05)
-        assert one["duration_s"] == pytest.approx(0.2, abs=0.15)
+        assert one["duration_s"] >= 0.2
     assert entry["provenance"] == "estimated"
     assert machine_of(run)["key"] == "far-box"
     assert machine_of(run)["fixed"] == {"cpu_model": "far-box"}
