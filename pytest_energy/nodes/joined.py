@@ -234,13 +234,13 @@ def _joined_phases(
 
 def _joined_phase(phases: Mapping[str, Phase], names: Callable[[str], Callable[[str], str]]) -> Phase:
     energies_j = [phase.energy_j for phase in phases.values()]
-    uncertainties_j = [phase.uncertainty_j for phase in phases.values()]
+    uncertainties_j = [phase.uncertainty_j for phase in phases.values() if phase.uncertainty_j is not None]
     known_j = [energy_j for energy_j in energies_j if energy_j is not None]
     is_known = len(known_j) == len(energies_j)
     return replace(
         next(iter(phases.values())),
         energy_j=math.fsum(known_j) if is_known else None,
-        uncertainty_j=math.hypot(*(one or 0.0 for one in uncertainties_j)) if is_known else None,
+        uncertainty_j=math.hypot(*uncertainties_j) if len(uncertainties_j) == len(energies_j) else None,
         quality=tuple(_of_node(node, note) for node, phase in phases.items() for note in phase.quality),
         channels=_renamed({node: p.channels for node, p in phases.items()}, names) if is_known else {},
     )

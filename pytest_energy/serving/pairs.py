@@ -207,10 +207,10 @@ def ratio_of(work: PairWork, rounds: Sequence[Reading] | Absent, references: Seq
 
 
 def _energies(rounds: Sequence[Reading]) -> RoundEnergies:
-    usable = [reading for reading in rounds if reading.energy_j is not None]
+    usable = [(energy_j, one.uncertainty_j) for one in rounds if (energy_j := one.energy_j) is not None]
     return RoundEnergies(
-        energies_j=tuple(reading.energy_j or 0.0 for reading in usable),
-        uncertainties_j=tuple(reading.uncertainty_j for reading in usable),
+        energies_j=tuple(energy_j for energy_j, _ in usable),
+        uncertainties_j=tuple(uncertainty_j for _, uncertainty_j in usable),
     )
 
 

@@ -112,8 +112,7 @@ def _why_not(record: Record, level: StepLevel, change: float) -> str:
     if abs(change) > level.most_change:
         most = math.expm1(level.most_change)
         return f"unchanged sessions differ by {100 * most:.0f} % at most"
-    rounds = record.usable_rounds
-    if any(_moved_j(one, record, level) >= math.fsum(one.channels.values()) for one in rounds):
+    if any(_moved_j(one, record, level) >= _stepped_j(one, record) for one in record.usable_rounds):
         return "the steps' joules are more than those of a round"
     return ""
 
@@ -134,7 +133,7 @@ def _at_steps(reading: Reading, record: Record, level: StepLevel) -> Reading:
     cost, moved_j = record.step_cost, _moved_j(reading, record, level)
     if cost is None or reading.step_count is None:
         return reading
-    whole_j = math.fsum(reading.channels.get(name, 0.0) for name in cost.channels)
+    whole_j = _stepped_j(reading, record)
     shares = {name: reading.channels.get(name, 0.0) / whole_j for name in cost.channels} if whole_j else {}
     error_j = cost.uncertainty_j * (reading.step_count - level.step_count)
     return replace(
@@ -145,6 +144,12 @@ def _at_steps(reading: Reading, record: Record, level: StepLevel) -> Reading:
         },
         uncertainty_j=math.hypot(reading.uncertainty_j, error_j),
     )
+
+
+def _stepped_j(reading: Reading, record: Record) -> float:
+    """Joules of the channels that the cost of a step is of."""
+    names = () if record.step_cost is None else record.step_cost.channels
+    return math.fsum(reading.channels.get(name, 0.0) for name in names)
 
 
 def _moved_j(reading: Reading, record: Record, level: StepLevel) -> float:

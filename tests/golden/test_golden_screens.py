@@ -49,6 +49,8 @@ def _plain(lines: Iterable[str]) -> list[str]:
     """*lines* without what another machine or day has otherwise: versions, paths, times."""
     head = ("platform ", "rootdir: ", "plugins: ", "cachedir: ", "hypothesis profile", "asyncio: ")
     text = "\n".join(line for line in lines if not line.startswith(head) and "summary written to" not in line)
+    # On a narrow terminal the list of plugins has several lines.
+    text = re.sub(r"(?ms)(\A.*?test session starts =+\n).*?^(?=collect)", r"\1", text)
     text = re.sub(r"(?ms)^machine$.*?^$", "(machine)\n", text)
     return re.sub(r"=* ?(26 passed) in [\d.]+s ?=*", r"\1 in (time)", text).rstrip("\n").split("\n")
 
