@@ -11,7 +11,6 @@ Rule 5: it may be stopped and started again. What was found of the counters is k
 """
 
 import math
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -21,7 +20,7 @@ from typing import Protocol
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.regular_reads import RegularReads
-from pytest_energy.meter.seen import Seen, SeenLately
+from pytest_energy.meter.seen import Seen, SeenLately, count_after, fault_since
 from pytest_energy.meter.tick_tracker import TickTracker
 from pytest_energy.meter.ticks import Read, SeenTick
 from pytest_energy.model import SAME_CLOCK, ClockError
@@ -244,14 +243,11 @@ class Sampler:
 
     def count_after(self, channel: str, time_s: float) -> int:
         """Ticks of *channel* that were surely after *time_s*."""
-        ticks = self._seen.ticks(channel)
-        first = bisect_right(ticks, time_s, key=lambda tick: tick.time_s)
-        return sum(tick.after_s >= time_s for tick in ticks[first:])
+        return count_after(self._seen.ticks(channel), time_s)
 
     def fault_since(self, channel: str, since_s: float) -> str | None:
         """Why the first read of *channel* that failed at or after *since_s* did; or `None`."""
-        faults = self._seen.faults(channel)
-        return next((because for time_s, because in faults if time_s >= since_s), None)
+        return fault_since(self._seen.faults(channel), since_s)
 
     def read(self, channel: str) -> Read:
         """Joules of *channel* now, from any thread, and when the call was made.

@@ -1,7 +1,8 @@
 """What a sampler has seen: the ticks of its channels, and the reads that failed."""
 
+from bisect import bisect_right
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from pytest_energy.meter.ticks import SeenTick
@@ -56,3 +57,14 @@ class SeenLately:
 
     def forget_ticks(self) -> None:
         self._ticks.clear()
+
+
+def count_after(ticks: Sequence[SeenTick], time_s: float) -> int:
+    """How many of *ticks*, in order, were surely after *time_s*."""
+    first = bisect_right(ticks, time_s, key=lambda tick: tick.time_s)
+    return sum(tick.after_s >= time_s for tick in ticks[first:])
+
+
+def fault_since(faults: Iterable[tuple[float, str]], since_s: float) -> str | None:
+    """Why the first of *faults* at or after *since_s* happened, or `None`."""
+    return next((because for time_s, because in faults if time_s >= since_s), None)

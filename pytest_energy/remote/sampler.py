@@ -12,7 +12,6 @@ Rule 5: nothing ever stands in for what an agent doesn't tell.
 """
 
 import math
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -21,7 +20,7 @@ from typing import overload
 from pytest_energy.errors import SensorError, printable
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.sampler import Runner
-from pytest_energy.meter.seen import SeenLately
+from pytest_energy.meter.seen import SeenLately, count_after, fault_since
 from pytest_energy.meter.ticks import Read, SeenTick
 from pytest_energy.model import SAME_CLOCK, ClockError
 from pytest_energy.remote.clock_offset import ClockOffset, Exchange
@@ -235,13 +234,10 @@ class RemoteSampler:
         return MappedTicks(self._seen.ticks(channel), self.offset)
 
     def count_after(self, channel: str, time_s: float) -> int:
-        ticks = self.ticks(channel)
-        first = bisect_right(ticks, time_s, key=lambda tick: tick.time_s)
-        return sum(tick.after_s >= time_s for tick in ticks[first:])
+        return count_after(self.ticks(channel), time_s)
 
     def fault_since(self, channel: str, since_s: float) -> str | None:
-        faults = self._seen.faults(channel)
-        return next((because for time_s, because in faults if time_s >= since_s), None)
+        return fault_since(self._seen.faults(channel), since_s)
 
     def read(self, channel: str) -> Read:
         raise SensorError(f"{channel}: {self._name} sends ticks only")
