@@ -9,6 +9,7 @@ out without a card: processor time is counted then, of a busy process.
 import argparse
 import json
 import math
+import os
 import random
 import socket
 import subprocess
@@ -103,6 +104,11 @@ def process(*words: str) -> Iterator[subprocess.Popen[str]]:
             one.terminate()
 
 
+def _is_this(pid: int) -> bool:
+    """Whether a process of the agent's machine, which is this one, is this program."""
+    return pid == os.getpid()
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
@@ -147,7 +153,7 @@ def meters(name: str, folder: Path) -> Iterator[dict[str, LiveMeter]]:
                 started.stdout.readline()  # it listens
             url = f"http://127.0.0.1:{at}"
             source = HttpSource(MeterAddress.parse(url, token_file=token_file, environ={}))
-            remote = remote_meter(source, name=url, who=this_run(path), clock=clock)
+            remote = remote_meter(source, name=url, who=this_run(path), clock=clock, is_kin=_is_this)
             stack.callback(remote.close)
             remote.meter.start()
             all_of_them[path] = remote.meter
