@@ -5,8 +5,9 @@
 
 At a fixed rate the seconds of a request are given by the rate. Those that a round is scaled to depend on how
 many answers its counted part holds, which is chance: they cost the power at rest.
-The slope, joules per step, is fitted to the spans within the loads. To be sure that no round adjusts itself,
-the last column takes for each round a slope fitted to the spans of the other rounds alone.
+The slope, joules per step, is fitted to the spans within the loads. At equal amounts, all that the fit knows
+is made equal: prompt tokens, steps, decoded tokens, tokens of context, and seconds. To be sure that no round
+adjusts itself, the last column takes for each round costs fitted to the spans of the other rounds alone.
 """
 
 import json
@@ -35,13 +36,14 @@ from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.vllm_engine import VllmEngine
 from pytest_energy.serving.phase_spans import observed
 from pytest_energy.serving.rounds import LoadPlan, LoadWork
-from pytest_energy.stats.cost_fit import fit_costs
+from pytest_energy.stats.cost_fit import Estimate, fit_costs
 
 RATES: Mapping[str, tuple[float, ...]] = {"8B": (16, 64, 4, 1), "1B": (16, 64, 4, 128, 1)}
 TRIAL_RATES = (4.0, 8.0)
 PROMPT_TOKENS = OUTPUT_TOKENS = 128
 ROUND_COUNT = 5
 WANTED_CV = 0.01
+_KINDS = ("as measured", "steps", "steps and waits", "amounts", "amounts, others' costs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,50 +126,70 @@ def show(document: Mapping[str, Any]) -> None:
     if document["is_trial"]:
         say("A trial on a CPU: estimated joules, no figure of energy.")
     say(f"\n{document['size']}: requests of {PROMPT_TOKENS} + {OUTPUT_TOKENS} tokens")
-    say("rate/s | rounds |  J/round |  steps | J/step           | CV     | steps  | + waits | others")
-    met = count = 0
+    say(
+        "rate/s | rounds |  J/round |  steps | J/step           | CV     | steps  | + waits | amounts "
+        "| others"
+    )
+    met, count = dict.fromkeys(_KINDS, 0), 0
     for row in document["rows"]:
         rounds = [one for one in row["rounds"] if one["energy_j"] and "absent" not in one["observed"]]
         if len(rounds) < 2:
             say(f"{row['rate']:6g} | {len(rounds):6d} | too few")
             continue
-        line, is_met = _line(row["rate"], rounds)
-        met, count = met + is_met, count + 1
-        say(line)
+        try:
+            costs_j, deviations = _deviations(rounds)
+        except EnergyError as error:
+            say(f"{row['rate']:6g} | {len(rounds):6d} | {error}")
+            count += 1
+            continue
+        say(_line(row["rate"], rounds, costs_j, deviations))
+        count += 1
+        for kind, deviation in deviations.items():
+            met[kind] += deviation <= WANTED_CV
     say(
-        "\nCV: of joules as measured; at equal steps; with the joules at rest of equal seconds as well; the "
-        f"same with slopes of other rounds.\nCV at equal steps and seconds at most {WANTED_CV:.0%}: {met} of "
-        f"{count} rows"
+        "\nCV: of joules as measured; at equal steps; with the joules at rest of equal seconds as well; at equal"
     )
+    say("amounts of all that the fit knows; the same with costs of the other rounds.")
+    say(f"CV at most {WANTED_CV:.0%}, of {count} rows: " + ", ".join(f"{k}: {n}" for k, n in met.items()))
 
 
-def _line(rate: float, rounds: Sequence[Mapping[str, Any]]) -> tuple[str, bool]:
+def _deviations(rounds: Sequence[Mapping[str, Any]]) -> tuple[Estimate, dict[str, float]]:
+    """Joules of a step, and the CV of the rounds' joules by what is made equal."""
     energies_j = [one["energy_j"] for one in rounds]
+    seen = [one["observed"] for one in rounds]
+    rests_w = [fmean(one["rest_w"] for one in seen)] * len(seen)
+    seconds = [one["part_duration_s"] * one["scale"] for one in seen]
     steps = [one["step_count"] for one in rounds]
-    rest_w = fmean(one["observed"]["rest_w"] for one in rounds)
-    seconds = [one["observed"]["part_duration_s"] * one["observed"]["scale"] for one in rounds]
-    try:
-        slope = fit_costs([spans_of(one["observed"]) for one in rounds]).energy((0.0, 1.0, 0.0, 0.0))
-        of_others = [_slope_of_others(rounds, place) for place in range(len(rounds))]
-    except EnergyError as error:
-        return f"{rate:6g} | {len(rounds):6d} | {fmean(energies_j):9.1f} | {error}", False
-    slopes, rests_w = [slope.value] * len(rounds), [rest_w] * len(rounds)
-    at_steps_j = _at_mean(energies_j, steps, slopes)
-    both_j = _at_mean(at_steps_j, seconds, rests_w)
-    others_j = _at_mean(_at_mean(energies_j, steps, of_others), seconds, rests_w)
-    cv, at_steps, both, others = (
-        stdev(values_j) / fmean(values_j) for values_j in (energies_j, at_steps_j, both_j, others_j)
+    amounts = [[amount * one["scale"] for amount in one["part"]] for one in seen]
+    fit = fit_costs([spans_of(one) for one in seen])
+    step = fit.energy((0.0, 1.0, 0.0, 0.0))
+    others = [
+        fit_costs([spans_of(one) for one in (*seen[:place], *seen[place + 1 :])]).costs
+        for place in range(len(seen))
+    ]
+    at_steps_j = _at_mean(energies_j, steps, [step.value] * len(seen))
+    at_seconds_j = _at_mean(energies_j, seconds, rests_w)
+    kinds = (
+        energies_j,
+        at_steps_j,
+        _at_mean(at_steps_j, seconds, rests_w),
+        _at_all(at_seconds_j, amounts, [fit.costs] * len(seen)),
+        _at_all(at_seconds_j, amounts, others),
     )
+    return step, {
+        kind: stdev(values_j) / fmean(values_j) for kind, values_j in zip(_KINDS, kinds, strict=True)
+    }
+
+
+def _line(
+    rate: float, rounds: Sequence[Mapping[str, Any]], step: Estimate, deviations: Mapping[str, float]
+) -> str:
+    energy_j, steps = (fmean(one[name] for one in rounds) for name in ("energy_j", "step_count"))
+    cells = " | ".join(f"{deviation:6.2%}" for deviation in deviations.values())
     return (
-        f"{rate:6g} | {len(rounds):6d} | {fmean(energies_j):8.1f} | {fmean(steps):6.0f} | "
-        f"{slope.value:6.4f} +- {slope.uncertainty:6.4f} | {cv:6.2%} | {at_steps:6.2%} | {both:7.2%} | "
-        f"{others:6.2%}"
-    ), both <= WANTED_CV
-
-
-def _slope_of_others(rounds: Sequence[Mapping[str, Any]], place: int) -> float:
-    others = [spans_of(one["observed"]) for one in (*rounds[:place], *rounds[place + 1 :])]
-    return fit_costs(others).energy((0.0, 1.0, 0.0, 0.0)).value
+        f"{rate:6g} | {len(rounds):6d} | {energy_j:8.1f} | {steps:6.0f} | "
+        f"{step.value:6.4f} +- {step.uncertainty:6.4f} | {cells}"
+    )
 
 
 def _at_mean(energies_j: Sequence[float], amounts: Sequence[float], costs_j: Sequence[float]) -> list[float]:
@@ -177,6 +199,15 @@ def _at_mean(energies_j: Sequence[float], amounts: Sequence[float], costs_j: Seq
         energy_j - cost_j * (amount - mean)
         for energy_j, amount, cost_j in zip(energies_j, amounts, costs_j, strict=True)
     ]
+
+
+def _at_all(
+    energies_j: Sequence[float], amounts: Sequence[Sequence[float]], costs_j: Sequence[Sequence[float]]
+) -> list[float]:
+    """*energies_j* as they would be with the mean of each of the *amounts*."""
+    for of_one, costs_of_one_j in zip(zip(*amounts, strict=True), zip(*costs_j, strict=True), strict=True):
+        energies_j = _at_mean(energies_j, of_one, costs_of_one_j)
+    return list(energies_j)
 
 
 if __name__ == "__main__":

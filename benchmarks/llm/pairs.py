@@ -81,7 +81,7 @@ def main() -> int:
             deadline_s=began_s + arguments.most_s - _END_S,
         )
         plan = replace(plan, rate=_RATES.get(plan.size, plan.rate))
-        _write_weights(plan, arguments.device)
+        _write_weights(plan, arguments.device, arguments.spread)
         status = _run(plan, out, arguments.device, began_s + arguments.most_s - time.time())
     print(table(_rows([rows])) if rows.exists() else "no pair was run")  # noqa: T201
     print(f"{time.time() - began_s:.0f} s, exit status of pytest {status}; {out}")  # noqa: T201
@@ -95,6 +95,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--pairs", default="fp8,ngram,int8,same", help=f"of {', '.join(CANDIDATES)}")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--most-s", type=float, default=420.0, help="seconds for everything")
+    parser.add_argument(
+        "--spread", type=float, default=0.02, help="deviation of the weights: 0.002 for answers that repeat"
+    )
     parser.add_argument("--scratch", help="folder for the weights: 16 GB for 8B, 9 for int8, 6 for int4")
     parser.add_argument("--cores", type=int, default=0, help="physical cores of each of vLLM's processes")
     parser.add_argument("--table", nargs="+", metavar="PAIRS.json")
@@ -106,12 +109,12 @@ def _arguments() -> argparse.Namespace:
     return arguments
 
 
-def _write_weights(plan: Plan, device: str) -> None:
+def _write_weights(plan: Plan, device: str, spread: float) -> None:
     """In processes of their own, so that nothing of them is left on the card."""
     positions = str(plan.prompt_tokens + plan.output_tokens)
     for form in dict.fromkeys(("bf16", *(CANDIDATES[pair].form for pair in plan.pairs))):
-        command = ["benchmarks.llm.weights", f"{plan.weights}/{form}", plan.size, positions, form, device]
-        words = [sys.executable, "-m", *command]
+        command = f"{plan.weights}/{form}", plan.size, positions, form, device, str(spread)
+        words = [sys.executable, "-m", "benchmarks.llm.weights", *command]
         subprocess.run(words, cwd=ROOT, check=True)  # noqa: S603 (our own words)
 
 

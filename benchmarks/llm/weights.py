@@ -1,11 +1,12 @@
 """Folders with random weights that vLLM loads, in bfloat16 or quantised from the same ones.
 
-    python -m benchmarks.llm.weights FOLDER SIZE POSITIONS FORM DEVICE
+    python -m benchmarks.llm.weights FOLDER SIZE POSITIONS FORM DEVICE SPREAD
 
 vLLM's own random weights (`load_format="dummy"`) are so small that an answer hardly depends on its prompt,
 and it quantises none of them to integers. Those here are drawn as Llama's are before its training: standard
 deviation 0.02, norms of 1. Answers of such a model are near ties, so that settings agree less than with a
-trained one.
+trained one. A smaller deviation makes answers that repeat themselves, where the output layer shares the
+embedding's weights.
 
 Source:
     The integer forms are those of compressed-tensors: `int-quantized` (8 bits, a scale a row, inputs a scale
@@ -26,7 +27,7 @@ from benchmarks.llm.models import WEIGHT_SEED, llama_config, write_config
 
 Form = Literal["bf16", "int8", "int4"]
 
-_SPREAD = 0.02  # `initializer_range` of LlamaConfig
+SPREAD = 0.02  # `initializer_range` of LlamaConfig
 _GROUP = 128
 _INPUTS = {"num_bits": 8, "type": "int", "symmetric": True, "strategy": "token", "dynamic": True}
 _SCHEMES: dict[str, tuple[str, dict[str, object], dict[str, object] | None]] = {
@@ -35,7 +36,9 @@ _SCHEMES: dict[str, tuple[str, dict[str, object], dict[str, object] | None]] = {
 }
 
 
-def write_weights(folder: Path, size: str, *, position_count: int, form: Form, device: str) -> Path:
+def write_weights(
+    folder: Path, size: str, *, position_count: int, form: Form, device: str, spread: float = SPREAD
+) -> Path:
     """A folder with the configuration and the weights of a Llama of the shape *size* in *form*.
 
     Args:
@@ -44,10 +47,11 @@ def write_weights(folder: Path, size: str, *, position_count: int, form: Form, d
         position_count: Longest prompt and answer together, in tokens.
         form: The same weights in each.
         device: A torch device to draw them on.
+        spread: Standard deviation of the weights.
     """
     write_config(folder, size, position_count=position_count)
     tensors: dict[str, torch.Tensor] = {}
-    for name, weight in _drawn(size, position_count, device):
+    for name, weight in _drawn(size, position_count, device, spread):
         is_linear = weight.dim() == 2 and ".layers." in name
         parts = {"": weight} if form == "bf16" or not is_linear else _quantised(weight, form)
         tensors |= {f"{name}{tail}": part.cpu() for tail, part in parts.items()}
@@ -57,7 +61,7 @@ def write_weights(folder: Path, size: str, *, position_count: int, form: Form, d
     return folder
 
 
-def _drawn(size: str, position_count: int, device: str) -> Iterator[tuple[str, torch.Tensor]]:
+def _drawn(size: str, position_count: int, device: str, spread: float) -> Iterator[tuple[str, torch.Tensor]]:
     with torch.device("meta"):
         shapes: torch.nn.Module = LlamaForCausalLM(llama_config(size, position_count=position_count))
     draws = torch.Generator(device).manual_seed(WEIGHT_SEED)
@@ -68,7 +72,7 @@ def _drawn(size: str, position_count: int, device: str) -> Iterator[tuple[str, t
         seen.add(id(parameter))
         weight = torch.ones(parameter.shape, device=device)
         if parameter.dim() > 1:
-            weight = _SPREAD * torch.randn(parameter.shape, generator=draws, device=device)
+            weight = spread * torch.randn(parameter.shape, generator=draws, device=device)
         yield name, weight.to(torch.bfloat16)
 
 
@@ -112,10 +116,13 @@ def _note_form(path: Path, form: Form) -> None:
     path.write_text(json.dumps(config, indent=2))
 
 
-def main(folder: str, size: str, positions: str, form: str, device: str) -> None:
-    """Write one folder."""
+def main(*words: str) -> None:
+    """Write one folder, of the words in the usage above."""
+    folder, size, positions, form, device, spread = words
     (known,) = (one for one in get_args(Form) if one == form)
-    write_weights(Path(folder), size, position_count=int(positions), form=known, device=device)
+    write_weights(
+        Path(folder), size, position_count=int(positions), form=known, device=device, spread=float(spread)
+    )
 
 
 if __name__ == "__main__":
