@@ -146,10 +146,8 @@ def show(document: Mapping[str, Any]) -> None:
         count += 1
         for kind, deviation in deviations.items():
             met[kind] += deviation <= WANTED_CV
-    say(
-        "\nCV: of joules as measured; at equal steps; with the joules at rest of equal seconds as well; at equal"
-    )
-    say("amounts of all that the fit knows; the same with costs of the other rounds.")
+    say("\nCV: of joules as measured; at equal steps; with the joules at rest of equal seconds as well;")
+    say("at equal amounts of all that the fit knows; the same with costs of the other rounds.")
     say(f"CV at most {WANTED_CV:.0%}, of {count} rows: " + ", ".join(f"{k}: {n}" for k, n in met.items()))
 
 
