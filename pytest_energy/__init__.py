@@ -48,14 +48,21 @@ if TYPE_CHECKING:  # for type checkers and editors; `__getattr__` gives the same
     from pytest_energy.serving.engines.transformers_engine import TransformersEngine
     from pytest_energy.serving.engines.vllm_engine import VllmEngine
     from pytest_energy.serving.load_result import LoadResult
+    from pytest_energy.serving.policies.changing_load import ChangingLoad
+    from pytest_energy.serving.policies.made import AdaptiveBatch, Cascade, FixedBatch
+    from pytest_energy.serving.policies.protocol import Policy
+    from pytest_energy.serving.policies.result import PolicyResult
     from pytest_energy.serving.prompts import PromptSet, drawn_lengths, prompt_file, random_tokens
     from pytest_energy.serving.slo import Slo
     from pytest_energy.usage import Usage
 
 __all__ = [
     "Absent",
+    "AdaptiveBatch",
     "BaselineError",
     "Budget",
+    "Cascade",
+    "ChangingLoad",
     "Channel",
     "CommandError",
     "CommandResult",
@@ -69,6 +76,7 @@ __all__ = [
     "Engine",
     "EngineError",
     "Facts",
+    "FixedBatch",
     "FormatError",
     "Judgement",
     "LayerEnergy",
@@ -81,6 +89,8 @@ __all__ = [
     "OperatorEnergy",
     "OperatorPart",
     "Phase",
+    "Policy",
+    "PolicyResult",
     "PromptSet",
     "Provenance",
     "Reading",
@@ -146,6 +156,10 @@ _MODULES = {
     "pytest_energy.serving.engines.transformers_engine": ("TransformersEngine",),
     "pytest_energy.serving.engines.vllm_engine": ("VllmEngine",),
     "pytest_energy.serving.load_result": ("LoadResult",),
+    "pytest_energy.serving.policies.changing_load": ("ChangingLoad",),
+    "pytest_energy.serving.policies.made": ("AdaptiveBatch", "Cascade", "FixedBatch"),
+    "pytest_energy.serving.policies.protocol": ("Policy",),
+    "pytest_energy.serving.policies.result": ("PolicyResult",),
     "pytest_energy.serving.prompts": ("PromptSet", "drawn_lengths", "prompt_file", "random_tokens"),
     "pytest_energy.serving.slo": ("Slo",),
     "pytest_energy.usage": ("Usage",),

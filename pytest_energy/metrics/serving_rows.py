@@ -73,6 +73,26 @@ PAIR_ROWS: tuple[Row, ...] = (
     ),
     ("quality", "1", "the test, `quality=`", "the test's own score of the answers", "more is better"),
     ("reference_quality", "1", "the test, `quality=`", "the same score of the reference", "more is better"),
+    *(
+        (f"{of}quality{tail}", "1", _OURS, "right answers / items", f"accuracy {who}{end}")
+        for of, who in (("", "of a policy"), ("reference_", "of the reference"))
+        for tail, end in _ENDS[1:]
+    ),
+    *(
+        (
+            f"quality_change{tail}",
+            "1",
+            _OURS,
+            "accuracy - accuracy of the reference, item by item",
+            f"what a policy changes{end}",
+        )
+        for tail, end in _ENDS
+    ),
+    *(
+        (f"{of}mean_batch_size", "1", _OURS, "requests / batches", f"requests in a batch {who}")
+        for of, who in (("", "of a policy"), ("reference_", "of the reference"))
+    ),
+    ("reference_e2e_p50_s", "s", _OURS, "median of E2E of the reference", "latency of the reference"),
 )
 
 PHASE_SOURCE = "this project, decision 0038"

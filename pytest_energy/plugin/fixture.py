@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from os import PathLike
-from typing import TypeVar
+from typing import TypeVar, Unpack, cast, overload
 
 from pytest_energy.command import CommandResult, CommandWork
 from pytest_energy.masking import COVER, Hidden
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.plugin import given
-from pytest_energy.plugin.loads import Load
+from pytest_energy.plugin.loads import Load, PairLoad, compare_policies
 from pytest_energy.plugin.measurement import Measurement
 from pytest_energy.plugin.mistakes import (
     Guarded,
@@ -40,6 +40,7 @@ from pytest_energy.serving.engines.protocol import Engine, Stop
 from pytest_energy.serving.load import Prompts
 from pytest_energy.serving.load_result import LoadResult
 from pytest_energy.serving.pairs import PairResult, Quality
+from pytest_energy.serving.policies import ChangingLoad, Policy, PolicyResult
 from pytest_energy.serving.prompts import PromptSet
 from pytest_energy.serving.slo import Slo
 from pytest_energy.work import CallWork
@@ -226,13 +227,21 @@ class Energy(Guarded):
             stop=stop,
         ).measure(self._measurement, engine)
 
+    @overload
+    def compare(self, engines: Mapping[str, Policy], prompts: ChangingLoad, /) -> PolicyResult: ...
+
+    @overload
+    def compare(
+        self, engines: Mapping[str, Engine], prompts: Prompts | PromptSet, **load: Unpack[PairLoad]
+    ) -> PairResult: ...
+
     @called_right
     def compare(
         self,
-        engines: Mapping[str, Engine],
-        prompts: Prompts | PromptSet,
+        engines: Mapping[str, Engine] | Mapping[str, Policy],
+        prompts: Prompts | PromptSet | ChangingLoad,
         *,
-        rate: float,
+        rate: float | None = None,
         output_tokens: int | Sequence[int] | None = None,
         duration_s: float | None = None,
         burstiness: float = 1.0,
@@ -240,18 +249,18 @@ class Energy(Guarded):
         seed: int = 0,
         slo: Slo | None = None,
         quality: Quality | None = None,
-    ) -> PairResult:
-        """Send the same load to two engines in turns, and compare joules, latencies and answers.
+    ) -> PairResult | PolicyResult:
+        """Send the same load to two engines or policies in turns: joules, latencies and answers of both.
 
-        The test is measured as `requests` measures the second engine; the first is its reference. Both are
-        loaded all the while and take turns, so that what drifts cancels and what an idle engine draws is in
-        both. Afterwards both answer the prompts of the first round once more, greedily and unmeasured: how
-        often the answers are the same is the agreement, and the reference in a second run its ceiling.
+        The test is measured with the second one; the first is its reference. Both are loaded all the while
+        and take turns, so that what drifts cancels and what an idle engine draws is in both. Engines answer
+        the prompts of the first round once more afterwards, greedily and unmeasured: how often the answers
+        are the same is the agreement, and the reference in a second run its ceiling.
 
         Args:
             engines: Two by name, the reference first: `{"bf16": one, "fp8": other}`.
-            prompts: As in `requests`.
-            rate: As in `requests`.
+            prompts: As in `requests`; for policies a `ChangingLoad`, and nothing else.
+            rate: As in `requests`; engines need it.
             output_tokens: As in `requests`; lengths are fixed, so that both do the same work.
             duration_s: As in `requests`.
             burstiness: As in `requests`.
@@ -259,24 +268,27 @@ class Energy(Guarded):
             seed: As in `requests`.
             slo: Limits of latency. With `least_share=` there is a ratio only if both engines keep them, and
                 the test fails if the second does not.
-            quality: A score of a list of answers (`token_ids`, `text`), more is better; it is called once
-                for each engine.
+            quality: A score of a list of answers (`token_ids`, `text`), more is better.
 
         Returns:
-            The ratio of the joules per request with its interval, the agreement with its ceiling, and the
-            load of each engine; each `None` with its reason if it could not be measured.
+            The ratio of the joules with its interval, and each side's load and answers; each `None` with its
+            reason if it could not be measured.
 
         Raises:
-            EnergyError: An engine failed, the arguments make no load, or rounds were measured already.
+            EnergyError: One failed, the arguments make no load, or rounds were measured already.
         """
         self._measurement.refuse_ranks("energy.compare")
+        if isinstance(prompts, ChangingLoad):
+            return compare_policies(self._measurement, engines, prompts)
         return Load(
             prompts=prompts,
-            schedule=Schedule(rate=rate, burstiness=burstiness, concurrency=concurrency, seed=seed),
+            schedule=Schedule(
+                rate=given.rate(rate), burstiness=burstiness, concurrency=concurrency, seed=seed
+            ),
             output_tokens=output_tokens,
             duration_s=duration_s,
             slo=slo,
-        ).compare(self._measurement, engines, quality)
+        ).compare(self._measurement, cast("Mapping[str, Engine]", engines), quality)
 
     @called_right
     def model(self, module: object, example_input: object, *, name: str | None = None) -> None:

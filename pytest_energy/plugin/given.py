@@ -27,6 +27,17 @@ def metric(name: str, value: float | None) -> Metrics:
     return Metrics({name: number})
 
 
+def rate(value: float | None) -> float:
+    """Requests per second that engines are compared at.
+
+    Raises:
+        EnergyError: It is missing.
+    """
+    if value is None:
+        raise EnergyError("energy.compare needs rate=, in requests per second, to compare engines.")
+    return value
+
+
 def roles(value: object) -> dict[str, str]:
     """Roles that a test gives to channels.
 

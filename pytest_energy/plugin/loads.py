@@ -1,4 +1,4 @@
-"""A load of requests, sent to one engine or to two in turns, and measured where its meter is.
+"""A load of requests, sent to one engine, or to two engines or policies in turns, and measured.
 
 Rule 1: the engines of a test have one meter; where it can't be asked, the test is unmeasured with the reason.
 Rule 2: processes of an engine are no strangers to the run.
@@ -6,6 +6,7 @@ Rule 2: processes of an engine are no strangers to the run.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Required, TypedDict
 
 from pytest_energy.errors import NotMeasurable, SettingsError
 from pytest_energy.model import Provenance
@@ -26,9 +27,27 @@ from pytest_energy.serving.pairs import (
     names_of,
     pair_result,
 )
+from pytest_energy.serving.policies.changing_load import ChangingLoad
+from pytest_energy.serving.policies.protocol import checked_policy
+from pytest_energy.serving.policies.result import PolicyResult, policy_result
+from pytest_energy.serving.policies.result import metrics_of as policy_metrics
+from pytest_energy.serving.policies.work import PolicyWork
 from pytest_energy.serving.prompts import PromptSet
 from pytest_energy.serving.rounds import LoadPlan, LoadWork
 from pytest_energy.serving.slo import Slo
+
+
+class PairLoad(TypedDict, total=False):
+    """The arguments of `energy.compare` for engines, where they are described."""
+
+    rate: Required[float]
+    output_tokens: int | Sequence[int] | None
+    duration_s: float | None
+    burstiness: float
+    concurrency: int | None
+    seed: int
+    slo: Slo | None
+    quality: Quality | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +89,7 @@ class Load:
         work = PairWork(reference=first, candidate=second, names=names, take_round=parts.take_beside)
         measurement.measure(work, unmeasured_because=next(filter(None, because), None))
         references = parts.like_own(work.references(len(measurement.rounds)))
-        result = pair_result(work, measurement.own_rounds(), references, quality=quality)
+        result = pair_result(work, (first, second), measurement.own_rounds(), references, quality=quality)
         measurement.keep(metrics_of(result))
         return result
 
@@ -92,6 +111,27 @@ class Load:
             first_index=measurement.earlier_round_count,
             slo=self.slo,
         )
+
+
+def compare_policies(
+    measurement: Measurement, policies: Mapping[str, object], load: ChangingLoad
+) -> PolicyResult:
+    """Send *load* to both of *policies* in turns, the first of which is the reference.
+
+    Raises:
+        EnergyError: A policy fails or is none, or rounds were measured already.
+    """
+    names, parts = names_of(policies), Parts(measurement)
+    first, second = (
+        PolicyWork(name=name, policy=checked_policy(name, policies[name]), load=load) for name in names
+    )
+    second.reference = first
+    work = PairWork(reference=first, candidate=second, names=names, take_round=parts.take_beside)
+    measurement.measure(work)
+    references = parts.like_own(work.references(len(measurement.rounds)))
+    result = policy_result(work, (first, second), measurement.own_rounds(), references)
+    measurement.keep(policy_metrics(result))
+    return result
 
 
 def _why_unreached(measurement: Measurement, *engines: Engine) -> str | None:

@@ -7,7 +7,7 @@ beyond both intervals. Nothing is dominated by chance.
 Rule 3: a setting without a ratio is reported with its reason, and not drawn.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
@@ -18,6 +18,7 @@ from pytest_energy.report.text import ORIGINS, short
 from pytest_energy.report.view import View
 
 _LOAD = ("rate", "burstiness", "concurrency", "schedule_seed", "prompt_tokens", "output_tokens")
+_CHANGING_LOAD = ("rates", "latency_limit", "accuracy_loss")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +135,7 @@ def settings(run: View) -> tuple[Settings, ...]:
     for judgement in run.judgements:
         record = judgement.record
         if is_pair(record):
-            load = tuple(record.workload.get(name) for name in _LOAD)
+            load = tuple(record.workload.get(name) for name in (*_LOAD, *_CHANGING_LOAD))
             key = (_model(record), record.workload["reference"], record.provenance, record.machine.key, load)
             members.setdefault(key, []).append(judgement)
     all_fronts = (_fronts(judgements) for judgements in members.values())
@@ -236,6 +237,14 @@ def _line(record: Record) -> str:
         energy = f"{change} with {setting}"
     agreed, ceiling = (_known(record, f"{of}position_agreement") for of in ("", "self_"))
     if agreed is None or ceiling is None:
-        return energy
+        return "; ".join([energy, *_scores(record, reference)]) if "rates" in record.workload else energy
     share, with_itself = (f"{100 * value:.1f} %" for value in (agreed, ceiling))
     return f"{energy}; {share} of tokens as {reference} (with itself {with_itself})"
+
+
+def _scores(record: Record, reference: str) -> Iterator[str]:
+    """Quality and latency beside those of the reference, as far as they are known."""
+    for name, words, unit in (("quality", "quality", ""), ("e2e_p99_s", "p99", " s")):
+        own, other = _known(record, name), _known(record, f"reference_{name}")
+        if own is not None and other is not None:
+            yield f"{words} {own:.3g}{unit} ({reference} {other:.3g}{unit})"

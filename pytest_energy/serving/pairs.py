@@ -11,7 +11,7 @@ Rule 4: a round whose reference is void is void.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from pytest_energy.counts import Counts
 from pytest_energy.errors import Absent, NotMeasurable, SettingsError
@@ -19,14 +19,16 @@ from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Provenance, Reading
 from pytest_energy.serving.agreement import Agreement, Answer, agreement, answers_of
-from pytest_energy.serving.load_metrics import why_slo_missed
 from pytest_energy.serving.load_result import LoadResult
-from pytest_energy.serving.pair_metrics import agreement_metrics, reference_metrics
-from pytest_energy.serving.rounds import LoadWork, saturation
+from pytest_energy.serving.pair_metrics import agreement_metrics
+from pytest_energy.serving.rounds import LoadWork
 from pytest_energy.stats.bounded_mean import Interval
 from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.paired import PairBlock, compare_pairs, is_turned
-from pytest_energy.work import Trace, WorkDescription
+from pytest_energy.work import Trace, Work, WorkDescription
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 MOST_NAME = 40  # characters: a word or two; it stands in tables
 _ALPHA = 0.025  # of each bound: together 95 %
@@ -35,10 +37,32 @@ Quality = Callable[[Sequence[Answer]], float]
 """A score of the answers to the prompts of the first round, in their order; more is better."""
 
 
+class Side(Work[R_co], Protocol[R_co]):
+    """Work that can be one of two, which take turns."""
+
+    @property
+    def model(self) -> str:
+        """The model that serves; empty if it has no name."""
+        ...
+
+    @property
+    def as_setting(self) -> Mapping[str, str]:
+        """What may differ from the other side, name to value."""
+        ...
+
+    def as_reference(self, round_count: int) -> Metrics:
+        """Metrics of the newest rounds, for the record of the side that is compared with this one."""
+        ...
+
+    def why_no_ratio(self, round_count: int) -> str | None:
+        """Why joules of the newest rounds are at other terms than the other side's, or `None`."""
+        ...
+
+
 class TakeRound(Protocol):
     """Takes one round in a window of its own."""
 
-    def __call__(self, work: LoadWork, name: str, call_index: int, /) -> Reading | None:
+    def __call__(self, work: Work[object], name: str, call_index: int, /) -> Reading | None:
         """The reading of one load of *work*, which is run in any case; `None` where nothing measures."""
         ...
 
@@ -86,8 +110,8 @@ class PairResult:
 
 
 @dataclass(slots=True, kw_only=True)
-class PairWork:
-    """The loads of both settings, a pair in each round: the work of one test.
+class PairWork(Generic[R]):
+    """The loads of both sides, a pair in each round: the work of one test.
 
     Attributes:
         reference: Loads of the first setting.
@@ -96,8 +120,8 @@ class PairWork:
         take_round: Takes the reference's round.
     """
 
-    reference: LoadWork
-    candidate: LoadWork
+    reference: Side[R]
+    candidate: Side[R]
     names: tuple[str, str]
     take_round: TakeRound
     call_count: int = 1
@@ -112,7 +136,7 @@ class PairWork:
         if not is_turned(self._index):
             self._take_reference()
 
-    def run(self, call_index: int, window: OpenWindow | None, /) -> LoadResult:
+    def run(self, call_index: int, window: OpenWindow | None, /) -> R:
         return self.candidate.run(call_index, window)
 
     def conclude(self, reading: Reading) -> Reading:
@@ -137,13 +161,17 @@ class PairWork:
 
     def description(self, round_count: int, /) -> WorkDescription:
         described = self.candidate.description(round_count)
-        loads, facts = self.reference.newest(round_count), self.reference.plan.engine.facts
-        names = {"setting": self.names[1], "reference": self.names[0], "reference_model": facts.model}
-        differing = _differences({**facts.flags, **facts.tuning}, self.candidate)
+        names = {
+            "setting": self.names[1],
+            "reference": self.names[0],
+            "reference_model": self.reference.model,
+        }
+        names["differs"] = _differences(self.reference.as_setting, self.candidate.as_setting)
+        beside = self.reference.as_reference(round_count)
         return replace(
             described,
-            workload={**described.workload, **names} | ({"differs": differing} if differing else {}),
-            metrics=lambda record: described.metrics(record) | reference_metrics(loads, self.candidate.slo),
+            workload={**described.workload, **{name: text for name, text in names.items() if text}},
+            metrics=lambda record: described.metrics(record) | beside,
         )
 
     def counts(self, trace: Trace, /) -> Counts | Absent:
@@ -152,22 +180,16 @@ class PairWork:
     def why_no_ratio(self, round_count: int) -> str | None:
         """Why joules of these rounds are at unequal terms, or `None`."""
         for name, side in zip(self.names, (self.reference, self.candidate), strict=True):
-            loads = side.newest(round_count)
-            is_saturated, because = saturation(loads)
-            if is_saturated:
-                return f"{name} is saturated: {because}"
-            missed = why_slo_missed(loads, side.slo)
-            if missed is not None:
-                return f"{name} did not keep the latency limits: {missed.partition('; ')[0]}"
+            because = side.why_no_ratio(round_count)
+            if because is not None:
+                return f"{name} {because}"
         return None
 
 
-def _differences(reference: Mapping[str, str], candidate: LoadWork) -> str:
+def _differences(reference: Mapping[str, str], candidate: Mapping[str, str]) -> str:
     """What differs between the settings, such as `quantisation: none, fp8`."""
-    facts = candidate.plan.engine.facts
-    ours = {**facts.flags, **facts.tuning}
-    names = [name for name in {**reference, **ours} if reference.get(name) != ours.get(name)]
-    return "; ".join(f"{name}: {reference.get(name, '-')}, {ours.get(name, '-')}" for name in names)
+    names = [name for name in {**reference, **candidate} if reference.get(name) != candidate.get(name)]
+    return "; ".join(f"{name}: {reference.get(name, '-')}, {candidate.get(name, '-')}" for name in names)
 
 
 def names_of(engines: object) -> tuple[str, str]:
@@ -181,13 +203,16 @@ def names_of(engines: object) -> tuple[str, str]:
         isinstance(name, str) and 0 < len(name.strip()) <= MOST_NAME for name in names
     ):
         raise SettingsError(
-            'energy.compare takes two engines by name, the reference first: {"bf16": one, "fp8": other}. '
+            "energy.compare takes two engines or policies by name, the reference first: "
+            '{"bf16": one, "fp8": other}. '
             f"A name has 1 to {MOST_NAME} characters."
         )
     return str(names[0]), str(names[1])
 
 
-def ratio_of(work: PairWork, rounds: Sequence[Reading] | Absent, references: Sequence[Reading]) -> Interval:
+def ratio_of(
+    work: PairWork[R], rounds: Sequence[Reading] | Absent, references: Sequence[Reading]
+) -> Interval:
     """Joules per request of the candidate's *rounds* over those of *references*, with its 95 % interval.
 
     Raises:
@@ -215,7 +240,8 @@ def _energies(rounds: Sequence[Reading]) -> RoundEnergies:
 
 
 def pair_result(
-    work: PairWork,
+    work: PairWork[LoadResult],
+    sides: tuple[LoadWork, LoadWork],
     rounds: Sequence[Reading] | Absent,
     references: Sequence[Reading],
     *,
@@ -225,6 +251,7 @@ def pair_result(
 
     Args:
         work: Its rounds are over.
+        sides: Its two, the reference first.
         rounds: Of the candidate, or why there are none.
         references: Of the reference, in the same order.
         quality: Scores the answers of a setting.
@@ -237,9 +264,9 @@ def pair_result(
         ratio = ratio_of(work, rounds, references)
     except NotMeasurable as error:
         ratio, absent["pair_energy_ratio"] = None, str(error)
-    batch = work.reference.plan.requests(0)
-    first, second = (answers_of(side.plan.engine, *batch) for side in (work.reference, work.candidate))
-    again = answers_of(work.reference.plan.engine, *batch, is_reversed=True)
+    batch = sides[0].plan.requests(0)
+    first, second = (answers_of(side.plan.engine, *batch) for side in sides)
+    again = answers_of(sides[0].plan.engine, *batch, is_reversed=True)
     agreed, ceiling = agreement(first, second), agreement(first, again)
     if isinstance(agreed, Absent) or isinstance(ceiling, Absent):
         absent["answer_agreement"] = next(one.because for one in (agreed, ceiling) if isinstance(one, Absent))
@@ -252,8 +279,8 @@ def pair_result(
             quality=None if quality is None else float(quality(answers)),
         )
         for name, side, readings, answers in (
-            (work.names[0], work.reference, references, first),
-            (work.names[1], work.candidate, () if isinstance(rounds, Absent) else rounds, second),
+            (work.names[0], sides[0], references, first),
+            (work.names[1], sides[1], () if isinstance(rounds, Absent) else rounds, second),
         )
     ]
     return PairResult(

@@ -21,6 +21,7 @@ from pytest_energy.meter.protocol import OpenPhase, OpenWindow
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Channel, Provenance, Reading, Record
 from pytest_energy.serving.arrivals import Schedule
+from pytest_energy.serving.channels import of_channels
 from pytest_energy.serving.engines.protocol import Engine, Stop
 from pytest_energy.serving.load import Milestone, Prompt, Prompts, serve
 from pytest_energy.serving.load_counts import load_counts
@@ -32,6 +33,7 @@ from pytest_energy.serving.load_metrics import (
     why_slo_missed,
 )
 from pytest_energy.serving.load_result import LoadResult
+from pytest_energy.serving.pair_metrics import reference_metrics
 from pytest_energy.serving.phase_fit import PhaseFit, phase_fit, phase_metrics, step_count_of
 from pytest_energy.serving.phase_spans import Observed, observed
 from pytest_energy.serving.prompts import PromptSet, prompts_digest
@@ -294,7 +296,7 @@ class LoadWork:
         facts = self.plan.engine.facts
         if facts.note is not None:
             reading = replace(reading, quality=(*reading.quality, facts.note))
-        reading = _of_channels(reading, facts.channels) if facts.channels else reading
+        reading = of_channels(reading, facts.channels) if facts.channels else reading
         counted = self._counted(reading)
         seen = observed(reading, self.loads[-1], self.part, counted)
         self._observed.append(seen)
@@ -361,6 +363,26 @@ class LoadWork:
             metrics=self.metrics,
         )
 
+    @property
+    def as_setting(self) -> Mapping[str, str]:
+        return {**self.plan.engine.facts.flags, **self.plan.engine.facts.tuning}
+
+    @property
+    def model(self) -> str:
+        return self.plan.engine.facts.model
+
+    def as_reference(self, round_count: int) -> Metrics:
+        return reference_metrics(self.newest(round_count), self.slo)
+
+    def why_no_ratio(self, round_count: int) -> str | None:
+        """Why joules of the newest rounds are at other terms than those of another setting, or `None`."""
+        loads = self.newest(round_count)
+        is_saturated, because = saturation(loads)
+        if is_saturated:
+            return f"is saturated: {because}"
+        missed = why_slo_missed(loads, self.slo)
+        return missed and f"did not keep the latency limits: {missed.partition('; ')[0]}"
+
     def counts(self, _trace: Trace, /) -> Counts | Absent:
         """Of the loads that were run: no other one is."""
         if self.has_warm_up and len(self.loads) == 1 and self.loads[0].cache is not None:
@@ -393,28 +415,6 @@ class LoadWork:
             self._whole_because = part.because
         else:
             self.part = part
-
-
-def _of_channels(reading: Reading, names: Collection[str]) -> Reading:
-    """*reading* without the channels beside *names*, also in its phases; with the uncertainty of all."""
-    if reading.void_because is not None:
-        return reading
-    phases = tuple(replace(phase, channels=_among(phase.channels, names)) for phase in reading.phases)
-    counted = _among(reading.channels, names)
-    because = None if counted else f"none of the engine's channels was read ({', '.join(names)})"
-    return replace(
-        reading,
-        channels=counted,
-        void_because=because,
-        phases=tuple(
-            replace(phase, energy_j=math.fsum(phase.channels.values())) if phase.channels else phase
-            for phase in phases
-        ),
-    )
-
-
-def _among(joules: Mapping[str, float], names: Collection[str]) -> dict[str, float]:
-    return {name: energy_j for name, energy_j in joules.items() if name in names}
 
 
 def _whole_at_length_of(reading: Reading, load: LoadResult, first: LoadResult) -> Reading:

@@ -10,9 +10,11 @@ from pytest_energy.errors import Absent, NotMeasurable, SettingsError
 from pytest_energy.model import Reading
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import EngineFacts
+from pytest_energy.serving.load_result import LoadResult
 from pytest_energy.serving.pairs import PairResult, PairWork, metrics_of, names_of, pair_result, ratio_of
 from pytest_energy.serving.rounds import LoadPlan, LoadWork
 from pytest_energy.serving.slo import Slo
+from pytest_energy.work import Work
 from tests.builders import reading, record
 from tests.unit.serving.test_agreement import SumEngine
 from tests.unit.serving.test_load import FakeEngine, JumpingLoop
@@ -32,7 +34,7 @@ class Turns:
         self.order = ""
         self.readings = [*readings]
 
-    def __call__(self, work: LoadWork, name: str, call_index: int) -> Reading | None:
+    def __call__(self, work: Work[object], name: str, call_index: int) -> Reading | None:
         assert name == "bf16"
         self.order += "A"
         work.prepare()
@@ -50,7 +52,9 @@ def side(engine: Any, *, slo: Slo | None = None) -> LoadWork:
     return LoadWork(plan=plan, has_warm_up=False, slo=slo, loop_factory=JumpingLoop)
 
 
-def pair(turns: Turns, first: Any = None, second: Any = None, *, slo: Slo | None = None) -> PairWork:
+def pair(
+    turns: Turns, first: Any = None, second: Any = None, *, slo: Slo | None = None
+) -> PairWork[LoadResult]:
     return PairWork(
         reference=side(first or FakeEngine(), slo=slo),
         candidate=side(second or FakeEngine(), slo=slo),
@@ -59,7 +63,13 @@ def pair(turns: Turns, first: Any = None, second: Any = None, *, slo: Slo | None
     )
 
 
-def take(work: PairWork, turns: Turns, *readings: Reading) -> list[Reading]:
+def sides(work: PairWork[LoadResult]) -> tuple[LoadWork, LoadWork]:
+    assert isinstance(work.reference, LoadWork)
+    assert isinstance(work.candidate, LoadWork)
+    return work.reference, work.candidate
+
+
+def take(work: PairWork[LoadResult], turns: Turns, *readings: Reading) -> list[Reading]:
     """The candidate's rounds, as they are taken in a test."""
     concluded = []
     for index, one in enumerate(readings):
@@ -70,7 +80,7 @@ def take(work: PairWork, turns: Turns, *readings: Reading) -> list[Reading]:
     return concluded
 
 
-def measured(**changes: Any) -> tuple[PairWork, list[Reading]]:
+def measured(**changes: Any) -> tuple[PairWork[LoadResult], list[Reading]]:
     """Six pairs in which the candidate uses 80 % of the joules."""
     turns = Turns(*(reading(100.0 + 0.1 * number) for number in range(6)))
     work = pair(turns, **changes)
@@ -146,7 +156,9 @@ def test_the_record_is_of_the_second_and_names_the_first() -> None:
 
 def result(**changes: Any) -> PairResult:
     work, rounds = measured(first=SumEngine(), second=SumEngine(), **changes)
-    return pair_result(work, rounds, work.references(6), quality=lambda answers: float(len(answers)))
+    return pair_result(
+        work, sides(work), rounds, work.references(6), quality=lambda answers: float(len(answers))
+    )
 
 
 def test_answers_and_joules_of_both_settings() -> None:
@@ -171,7 +183,7 @@ def test_what_is_missing_has_its_reason() -> None:
     turns = Turns()
     work = pair(turns, SumEngine(has_ids=False), SumEngine(has_ids=False))
     take(work, turns, reading(1.0))
-    found = pair_result(work, Absent("no sensor works here"), ())
+    found = pair_result(work, sides(work), Absent("no sensor works here"), ())
     assert (found.ratio, found.agreement, found.candidate.energy_j) == (None, None, None)
     absent = metrics_of(found).absent
     assert absent["pair_energy_ratio_lower"] == "no sensor works here"
@@ -184,5 +196,5 @@ def test_what_is_missing_has_its_reason() -> None:
 )
 def test_two_named_engines_make_a_pair(engines: object) -> None:
     """Neither one nor three."""
-    with pytest.raises(SettingsError, match=r"takes two engines by name, the reference first"):
+    with pytest.raises(SettingsError, match=r"takes two engines or policies by name, the reference first"):
         names_of(engines)
