@@ -272,6 +272,14 @@ def serving_page() -> str:
         ("serving/load_result.py", "LoadResult"),
         ("serving/arrivals.py", "Schedule"),
     )
+    policies = (
+        ("serving/policies/changing_load.py", "ChangingLoad"),
+        ("serving/policies/made.py", "FixedBatch"),
+        ("serving/policies/made.py", "AdaptiveBatch"),
+        ("serving/policies/made.py", "Cascade"),
+        ("serving/policies/result.py", "PolicyResult"),
+        ("serving/policies/result.py", "PolicySide"),
+    )
     return page(
         "Request loads",
         "pytest_energy/serving",
@@ -282,6 +290,8 @@ def serving_page() -> str:
         *(part(prompts[name], level="###") for name in PROMPTS),
         "## Values\n\nIn `pytest_energy.serving`.",
         *(value(path, name) for path, name in values),
+        "## Policies\n\nIn `pytest_energy`. How they are used: [policies](../policies.md).",
+        *(value(path, name) for path, name in policies),
     )
 
 

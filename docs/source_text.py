@@ -27,8 +27,14 @@ def functions(path: str) -> dict[str, ast.FunctionDef]:
 def public(owner: ast.ClassDef) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Methods that a reader calls, and properties."""
     for node in owner.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if is_function and not (node.name.startswith("_") or _is_overload(node)):
             yield node
+
+
+def _is_overload(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether it only says a type; the function itself follows."""
+    return any(isinstance(mark, ast.Name) and mark.id == "overload" for mark in node.decorator_list)
 
 
 def signature(node: ast.FunctionDef | ast.AsyncFunctionDef, prefix: str = "") -> str:

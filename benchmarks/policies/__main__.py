@@ -1,0 +1,132 @@
+"""Policies of serving under a load that changes: joules, latencies and accuracy, in pairs.
+
+    python -m benchmarks.policies OUT [--device cuda|cpu] [--most-s 240]
+    python -m benchmarks.policies --table OUT/policies.json
+
+Two examples: batches of fixed size against none and against batches that follow the queue; a large network
+against a small one, alone and handing on what it is not sure of. OUT gets `policies.json`, written after each
+pair, and `run.json` and `run.html` in the end. A pair that has no time left says so in its row.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+SUITE = "benchmarks/policies/suite.py"
+VARIABLE = "BENCH_POLICIES"
+_END_S = 15.0  # to write the reports
+
+_HEADS = (
+    "policies",
+    "J/request",
+    "ratio [95 %]",
+    "verdict",
+    "e2e p50",
+    "e2e p99",
+    "in limit",
+    "accuracy",
+    "batch",
+)
+
+
+def main() -> int:
+    """Run the pairs, or print a table of earlier ones."""
+    arguments = _arguments()
+    if arguments.table:
+        print(table(json.loads(Path(arguments.table).read_text())))  # noqa: T201
+        return 0
+    began_s, out = time.time(), Path(arguments.out).resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    rows = out / "policies.json"
+    rows.unlink(missing_ok=True)
+    plan = {"device": arguments.device, "rows": str(rows), "deadline_s": began_s + arguments.most_s - _END_S}
+    status = _run(plan, out, arguments.most_s)
+    print(table(json.loads(rows.read_text())) if rows.exists() else "no pair was run")  # noqa: T201
+    print(f"{time.time() - began_s:.0f} s, exit status of pytest {status}; {out}")  # noqa: T201
+    return 0 if rows.exists() else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("out", nargs="?", help="folder for the results")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--most-s", type=float, default=240.0, help="seconds for everything")
+    parser.add_argument("--table", metavar="POLICIES.json")
+    arguments = parser.parse_args()
+    if not (arguments.out or arguments.table):
+        parser.error("OUT or --table is required")
+    return arguments
+
+
+def _run(plan: Mapping[str, object], out: Path, most_s: float) -> int:
+    command = [
+        *(sys.executable, "-m", "pytest", SUITE, "-q", "-p", "no:cacheprovider", "--energy-report"),
+        *(f"--energy-out={out / 'run.json'}", "--energy-baseline=off", f"--energy-max-time={most_s:g}s"),
+        *([f"--energy-out={out / 'run.html'}"] if find_spec("jinja2") else []),
+        *(["--energy-estimates=gate"] if plan["device"] == "cpu" else []),
+    ]
+    environment = {**os.environ, VARIABLE: json.dumps(plan)}
+    suite = subprocess.Popen(command, cwd=ROOT, env=environment)  # noqa: S603 (our own words)
+    try:
+        return suite.wait(most_s)
+    except subprocess.TimeoutExpired:
+        suite.terminate()
+    try:
+        return suite.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        suite.kill()
+        return suite.wait()
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Markdown; each cell of two values has the reference's first."""
+    lines = [f"| {' | '.join(_HEADS)} |", f"|{'--|' * len(_HEADS)}"]
+    lines += [f"| {' | '.join(_cells(row))} |" for row in rows if "candidate" in row]
+    notes = [f"{', '.join(row['policies'])}: not run: {row['not_run']}" for row in rows if "not_run" in row]
+    notes += [f"cascade: {json.dumps(row['cascade'])}" for row in rows if "cascade" in row]
+    notes += [
+        f"{row['candidate']['name']}: no ratio: {because}"
+        for row in rows
+        for because in row.get("absent", {}).values()
+    ]
+    return "\n".join([*lines, *(["", *notes] if notes else [])])
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    sides = (row["reference"], row["candidate"])
+    ratio, change = row["ratio"], row["accuracy_change"]
+
+    def both(*path: str, scale: float = 1.0, digits: int = 3) -> str:
+        return ", ".join(_figure(side, path, scale, digits) for side in sides)
+
+    shown = "-" if change is None else f" ({100 * change['lower']:+.1f} to {100 * change['upper']:+.1f})"
+    return (
+        ", ".join(side["name"] for side in sides),
+        both("energy_per_request_j"),
+        "-" if ratio is None else f"{ratio['value']:.3f} [{ratio['lower']:.3f}, {ratio['upper']:.3f}]",
+        row["verdict"],
+        f"{both('latency', 'p50_s', scale=1e3)} ms",
+        f"{both('latency', 'p99_s', scale=1e3)} ms",
+        f"{both('slo_share', scale=100, digits=4)} %",
+        f"{both('accuracy', 'value', scale=100, digits=4)} %{shown}",
+        both("mean_batch_size"),
+    )
+
+
+def _figure(side: Mapping[str, Any], path: Sequence[str], scale: float, digits: int) -> str:
+    value: Any = side
+    for name in path:
+        value = None if value is None else value[name]
+    return "-" if value is None else f"{value * scale:.{digits}g}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
