@@ -15,14 +15,20 @@ import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_energy.judgement import Judgement
+from pytest_energy.lazy_module import LazyModule
 from pytest_energy.plugin.reports import failure_lines
-from pytest_energy.report import to_markdown
 from pytest_energy.report.view import View
 from pytest_energy.whole_file import check_file
+
+if TYPE_CHECKING:
+    from pytest_energy.report import to_markdown
+else:
+    to_markdown = LazyModule("pytest_energy.report.to_markdown")
 
 STEP_LIMIT_BYTES = 1024 * 1024
 """What one step may write into its summary."""

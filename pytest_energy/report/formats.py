@@ -1,28 +1,32 @@
-"""Which renderer writes which output: a file's suffix picks, and a collector gets metrics."""
+"""Which renderer writes which output: a file's suffix picks, and a collector gets metrics.
+
+Rule 1: a renderer is imported when an output that it writes is checked: before any test of a run.
+"""
 
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_energy.errors import EnergyError, SettingsError, described
 from pytest_energy.judgement import Judgement, RunJudgement
-from pytest_energy.report import (
-    badge,
-    to_csv,
-    to_html,
-    to_json,
-    to_markdown,
-    to_otlp,
-    to_prometheus,
-    to_terminal,
-    view,
-)
+from pytest_energy.lazy_module import LazyModule
+from pytest_energy.report import to_json, to_terminal, view
 from pytest_energy.report.outputs import Collector, Output
 from pytest_energy.report.view import View
 from pytest_energy.spelling import did_you_mean
 from pytest_energy.whole_file import check_place, write_whole, writing
 from pytest_energy.yardstick import Yardstick
+
+if TYPE_CHECKING:
+    from pytest_energy.report import badge, to_csv, to_html, to_markdown, to_otlp, to_prometheus
+else:
+    badge = LazyModule("pytest_energy.report.badge")
+    to_csv = LazyModule("pytest_energy.report.to_csv")
+    to_html = LazyModule("pytest_energy.report.to_html")
+    to_markdown = LazyModule("pytest_energy.report.to_markdown")
+    to_otlp = LazyModule("pytest_energy.report.to_otlp")
+    to_prometheus = LazyModule("pytest_energy.report.to_prometheus")
 
 T = TypeVar("T")
 
@@ -42,8 +46,16 @@ RENDERERS: Mapping[str, Renderer] = {
 
 SUFFIXES = tuple(RENDERERS)
 
-_NEEDS = {".html": to_html.check_installed, ".prom": to_prometheus.check_installed}
-"""What checks that the libraries of a renderer are installed."""
+_GET_READY: Mapping[str, Callable[[], object]] = {
+    ".rounds.csv": lambda: to_csv.render,
+    ".csv": lambda: to_csv.render,
+    ".md": lambda: to_markdown.render,
+    ".html": lambda: to_html.check_installed(),  # noqa: PLW0108  # to name it is to import it
+    ".prom": lambda: to_prometheus.check_installed(),  # noqa: PLW0108  # to name it is to import it
+    ".badge.json": lambda: badge.render_json,
+    ".badge.svg": lambda: badge.render_svg,
+}
+"""What imports a renderer and checks that its libraries are installed."""
 
 
 def renderer_of(path: Path) -> Renderer:
@@ -63,8 +75,8 @@ def renderer_of(path: Path) -> Renderer:
         hint = did_you_mean(path.suffix, SUFFIXES) if path.suffix else ""
         msg = f"{path} ends in {path.suffix or 'no suffix'!r}; a report ends in one of {', '.join(SUFFIXES)}"
         raise SettingsError(f"{msg}.{hint}")
-    if suffix in _NEEDS:
-        _NEEDS[suffix]()
+    if suffix in _GET_READY:
+        _GET_READY[suffix]()
     return RENDERERS[suffix]
 
 
