@@ -308,7 +308,7 @@ QUICK = Profile(
         rounds=4,
         warmup=1,
         max_time_s=20.0,
-        sweep=LlmSweep(model_size="1M", rate=32.0, output_tokens=(4, 32), shared_shares=(0.5,)),
+        sweep=LlmSweep(model_size="1M", rate=32.0, output_tokens=(4, 32), shared_shares=(0.0, 0.75)),
         closed_loop=LlmClosedLoop(model_size="1M", concurrency=8, requests=32),
         pooled=PooledProfile(
             model_sizes=("1M", "4M"),

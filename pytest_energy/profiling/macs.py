@@ -72,7 +72,8 @@ def count_macs_thop(module: "torch.nn.Module", example_input: object) -> int:
         example_input: A tensor of shape `[N, ...]` or a sequence of positional arguments.
 
     Raises:
-        NotMeasurable: thop is not installed, the input is a mapping, or the forward pass fails on `meta`.
+        NotMeasurable: thop is not installed, it is not ultralytics-thop, the input is a mapping, or the
+            forward pass fails on `meta`.
 
     Source:
         ultralytics-thop, `thop.profile`.
@@ -81,6 +82,7 @@ def count_macs_thop(module: "torch.nn.Module", example_input: object) -> int:
         import thop
     except ImportError as error:
         raise NotMeasurable("thop is not installed: pip install 'pytest-energy[cnn]'") from error
+    _refuse_original(thop)
 
     def count(twin: "torch.nn.Module", args: tuple[object, ...], kwargs: dict[str, object]) -> int:
         if kwargs:
@@ -89,6 +91,20 @@ def count_macs_thop(module: "torch.nn.Module", example_input: object) -> int:
         return round(float(macs))
 
     return _counted(module, example_input, count)
+
+
+def _refuse_original(thop: object) -> None:
+    """The original package has the same import name, and counts nothing of `nn.MultiheadAttention`.
+
+    Raises:
+        NotMeasurable: *thop* is the original, whose versions end at 0.1, or doesn't give its version.
+    """
+    version = str(getattr(thop, "__version__", "unknown"))
+    if not version.partition(".")[0].isdecimal() or version.startswith("0."):
+        raise NotMeasurable(
+            f"the installed thop (version {version}) leaves out attention. Replace it: "
+            "pip uninstall thop; pip install ultralytics-thop"
+        )
 
 
 def count_macs_by(

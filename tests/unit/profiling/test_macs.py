@@ -1,7 +1,9 @@
 """MACs against counts made by hand, and what counting must leave alone."""
 
 import copy
+import sys
 import threading
+import types
 from collections.abc import Callable
 
 import pytest
@@ -143,6 +145,16 @@ class TestUntouched:
         """A weight that is computed from others counts as the layer it is in."""
         module = nn.utils.parametrizations.weight_norm(nn.Linear(5, 7))
         assert count_macs(module, torch.randn(1, 5)) == 35
+
+    @pytest.mark.parametrize("version", ["0.1.1", None])
+    def test_the_original_thop_is_refused(self, version: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It counts nothing of attention, under the same import name."""
+        original = types.ModuleType("thop")
+        if version is not None:
+            original.__version__ = version  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "thop", original)
+        with pytest.raises(NotMeasurable, match=r"leaves out attention.*ultralytics-thop"):
+            count_macs_thop(torch.nn.Linear(5, 3), torch.zeros(1, 5))
 
     def test_thop_leaves_nothing_behind(self) -> None:
         """thop's hooks and counters stay on the copy."""
