@@ -13,7 +13,7 @@ from itertools import chain
 from pytest_energy.codec import brief
 from pytest_energy.errors import Reason, SensorUnavailable, SettingsError, described
 from pytest_energy.model import Channel, Domain, Provenance, SensorStatus
-from pytest_energy.sensors import estimate, nvml, perf, rapl
+from pytest_energy.sensors import estimate, hwmon, nvml, perf, rapl
 from pytest_energy.sensors.protocol import LeavesOut, Sensor
 from pytest_energy.sensors.pynvml_library import ODD
 from pytest_energy.spelling import did_you_mean
@@ -49,6 +49,7 @@ def builtin_openers(cpu_tdp_w: float | None = None) -> dict[str, Opener]:
     return {
         nvml.NAME: nvml.NvmlSensor,
         rapl.NAME: open_rapl,
+        hwmon.NAME: hwmon.HwmonSensor,
         estimate.NAME: lambda: estimate.EstimateSensor(cpu_tdp_w=cpu_tdp_w),
     }
 
@@ -195,6 +196,11 @@ def _clash(sensor: Sensor, opened: Iterable[Sensor]) -> str | None:
     for other in opened:
         if both := sorted(own & {channel.name for channel in other.channels}):
             return f"{other.name} reads {', '.join(both)} already, and each joule counts once"
+        scope = other.facts().shown.get(nvml.SCOPE_FACT)
+        if scope not in {None, nvml.SCOPE_IS_GPU} and any(
+            one.domain is not Domain.GPU for one in sensor.channels
+        ):
+            return f"the counter that {other.name} reads is of the {scope}, and each joule counts once"
     return None
 
 

@@ -1,6 +1,6 @@
-"""Joules of a GPU without an energy counter: its power from NVML, integrated.
+"""Joules of a device without an energy counter: its power, integrated.
 
-Rule 1: what is summed is the power of the moment, never NVML's mean over the last second, which puts the
+Rule 1: what is summed is the power of the moment, never a mean over the last second, which puts the
         joules of a burst into the next one.
 Rule 2: where power wasn't sampled for too long, joules are missing, and the read says so.
 """
@@ -28,16 +28,23 @@ _LONGEST_GAP_S = 1.0
 
 
 class IntegratedPower:
-    """Joules of a GPU without a counter: its power, integrated.
+    """Joules of a device without a counter: its power, integrated.
 
     They move in steps of 200 ms, like a counter that ticks, so that windows are aligned to them as to any
     other. Power is shown with a delay, and that is over one step after the work.
     """
 
     def __init__(
-        self, channel: str, ask_w: Callable[[], float], *, limit_w: float, now_s: Callable[[], float]
+        self,
+        channel: str,
+        ask_w: Callable[[], float],
+        *,
+        limit_w: float,
+        now_s: Callable[[], float],
+        update_s: float = _UPDATE_S,
     ) -> None:
-        self._channel, self._ask_w, self._limit_w, self._now_s = channel, ask_w, limit_w, now_s
+        self._channel, self._ask_w, self._now_s = channel, ask_w, now_s
+        self._resolution_j = limit_w * update_s
         self._sampled_s: float | None = None
         self._step = 0
         self._joules = self._shown_j = 0.0
@@ -48,7 +55,7 @@ class IntegratedPower:
         At an edge of the work the power that is shown is up to one update old, and off by up to all power:
         that is the step to which its joules are known.
         """
-        return replace(channel, sampled_s=_SAMPLE_S, edge_s=0.0, resolution_j=self._limit_w * _UPDATE_S)
+        return replace(channel, sampled_s=_SAMPLE_S, edge_s=0.0, resolution_j=self._resolution_j)
 
     def read_j(self) -> float:
         """Joules since the first read.

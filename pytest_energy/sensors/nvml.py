@@ -34,6 +34,9 @@ T = TypeVar("T")
 
 NAME = "nvml"
 
+SCOPE_FACT = "gpu_counter_scope"
+SCOPE_IS_GPU = "whole GPU"
+
 # The counter of an H100 integrates power that it samples itself: bursts of 10 to 200 ms at some 750 W above
 # quiet scattered by 1.7 to 2.4 J around the truth of their series, with a period of about 25 ms in their
 # phase (docs/results/meter-h100.md). One standard deviation is so many seconds of the step in power.
@@ -145,7 +148,7 @@ class NvmlSensor:
             reasons = self._or_none(lambda nvml: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(gpu.handle))
         slowdowns = (s for s, bit in _SLOWDOWN_BITS.items() if reasons is not None and reasons & bit)
         # Power that was integrated can't check itself, and a module's joules aren't its GPU's.
-        is_another = gpu.power is None and _counter_scope(gpu.model) == "whole GPU"
+        is_another = gpu.power is None and _counter_scope(gpu.model) == SCOPE_IS_GPU
         return DeviceSnapshot(
             slowdowns=frozenset(slowdowns),
             power_w=self._or_none(lambda nvml: instant_power_w(nvml, gpu.handle)) if is_another else None,
@@ -204,7 +207,7 @@ class NvmlSensor:
         variable = {
             "gpu_uuid": ", ".join(gpu.channel.device for gpu in gpus),
             "gpu_driver": self._text_of(lambda nvml: str(nvml.nvmlSystemGetDriverVersion())),
-            "gpu_counter_scope": "; ".join(sorted({_counter_scope(model) for model in models})),
+            SCOPE_FACT: "; ".join(sorted({_counter_scope(model) for model in models})),
         }
         if self.left_out:
             variable["gpu_left_out"] = "; ".join(f"{name}: {why}" for name, why in self.left_out.items())
@@ -340,4 +343,4 @@ def _clocks_text(nvml: Any, handle: object) -> str:
 
 def _counter_scope(model: str) -> str:
     # Seen on GH200 (ml-energy/zeus issue 172): CPU and memory of the module may be in the counter.
-    return "GPU or its whole module" if "GH200" in model else "whole GPU"
+    return "GPU or its whole module" if "GH200" in model else SCOPE_IS_GPU

@@ -10,11 +10,13 @@ import pytest
 from pytest_energy.errors import SensorError
 from pytest_energy.model import Provenance
 from pytest_energy.sensors.estimate import CHANNEL, EstimateSensor
+from pytest_energy.sensors.hwmon import HwmonSensor
 from pytest_energy.sensors.nvml import NvmlSensor
 from pytest_energy.sensors.perf import PerfSensor
 from pytest_energy.sensors.protocol import MonitorsDevice, Sensor
 from pytest_energy.sensors.rapl import RaplSensor
 from tests.fakes.hand_clock import HandClock
+from tests.fakes.hwmon_tree import FakeHwmon
 from tests.fakes.nvml import FakeGpu, FakeNvml, NVMLError_GpuIsLost, NVMLError_NotSupported
 from tests.fakes.perf_events import FakePerfEvents, perf_paths
 from tests.fakes.powercap import FakePowercap
@@ -101,6 +103,44 @@ def perf_rig(folder: Path) -> Rig:
     )
 
 
+def hwmon_rig(folder: Path) -> Rig:
+    tree, clock = FakeHwmon(folder), HandClock()
+    counter = tree.add("xe", energy1_input=100_000_000, energy1_label="card") / "energy1_input"
+    tree.idle(counter, 1)
+    sensor = HwmonSensor(root=tree.root, read_text=tree.read_text, now_s=clock.now_s, sleep_s=clock.sleep_s)
+    tree.idle(counter, 0)
+
+    def use_j(energy_j: float) -> None:
+        counter.write_text(f"{int(counter.read_text()) + round(energy_j * 1e6)}\n")
+
+    def fail() -> None:
+        tree.failures[counter] = OSError(19, "No such device")
+
+    return Rig(
+        sensor=sensor, channel="gpu:xe-0", use_j=use_j, reset=lambda: counter.write_text("0\n"), fail=fail
+    )
+
+
+def hwmon_power_rig(folder: Path) -> Rig:
+    tree, clock = FakeHwmon(folder), HandClock()
+    chip = tree.add_ina3221(("VDD_GPU", 5000, 0), update_interval=5)
+    sensor = HwmonSensor(root=tree.root, read_text=tree.read_text, now_s=clock.now_s, sleep_s=clock.sleep_s)
+    clock.sleep_s(0.005)  # off the steps
+    sensor.read_j("gpu:VDD_GPU")
+
+    def use_j(energy_j: float) -> None:
+        clock.sleep_s(0.8)
+        (chip / "curr1_input").write_text(f"{round(energy_j / 0.8 / 5.0 * 1e3)}\n")
+
+    def fail() -> None:
+        clock.sleep_s(0.5)
+        (chip / "curr1_input").unlink()
+
+    return Rig(
+        sensor=sensor, channel="gpu:VDD_GPU", use_j=use_j, reset=lambda: clock.sleep_s(-5.0), fail=fail
+    )
+
+
 def estimate_rig(_folder: Path) -> Rig:
     spent = {"s": 50.0}
     sensor = EstimateSensor(cpu_tdp_w=100.0, cpuinfo=Path("/nowhere"), cpu_count=4, cpu_s=lambda: spent["s"])
@@ -122,6 +162,8 @@ RIGS = {
     "nvml-power": nvml_power_rig,
     "rapl": rapl_rig,
     "perf": perf_rig,
+    "hwmon": hwmon_rig,
+    "hwmon-power": hwmon_power_rig,
     "estimate": estimate_rig,
 }
 

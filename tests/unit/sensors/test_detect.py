@@ -11,8 +11,10 @@ from pytest_energy.errors import SensorUnavailable, SettingsError
 from pytest_energy.model import Channel, Domain, Provenance, SensorStatus
 from pytest_energy.sensors.detect import builtin_openers, detect, open_rapl
 from pytest_energy.sensors.estimate import EstimateSensor
+from pytest_energy.sensors.nvml import NvmlSensor
 from pytest_energy.sensors.protocol import Facts, Sensor
 from pytest_energy.usage import Usage
+from tests.fakes.nvml import FakeGpu, FakeNvml
 
 
 class OtherSensor:
@@ -27,7 +29,13 @@ class OtherSensor:
         self.name = name
         self.provenance = provenance
         self.channels = tuple(
-            Channel(name=channel, domain=Domain.GPU, device=channel, is_ticked=False, resolution_j=1e-3)
+            Channel(
+                name=channel,
+                domain=Channel.domain_of(channel),
+                device=channel,
+                is_ticked=False,
+                resolution_j=1e-3,
+            )
             for channel in channels
         )
         self.close_count = 0
@@ -310,10 +318,21 @@ def test_rapl_is_absent_with_both_reasons() -> None:
     assert caught.value.because == "through powercap: mode 0400; through perf: paranoid is 4"
 
 
+def test_a_counter_of_a_whole_module_leaves_no_other_joules_of_it() -> None:
+    """On a Grace Hopper module NVML's counter may hold the CPU, so that hwmon's would count twice."""
+    gh200 = NvmlSensor(nvml=FakeNvml(FakeGpu(model="NVIDIA GH200 480GB")), environ={})
+    grace = OtherSensor("hwmon", "cpu:grace-0")
+    found = detect(None, openers={"nvml": lambda: gh200, "hwmon": lambda: grace})
+    assert found.sensors == (gh200,)
+    (absent_one,) = (status for status in found.statuses if status.name == "hwmon")
+    assert absent_one.absent_because is not None
+    assert "GPU or its whole module, and each joule counts once" in absent_one.absent_because
+
+
 def test_the_builtin_sensors_are_these() -> None:
     """The package has these, and the TDP goes to the estimate."""
     openers = builtin_openers(cpu_tdp_w=42.0)
-    assert list(openers) == ["nvml", "rapl", "estimate"]
+    assert list(openers) == ["nvml", "rapl", "hwmon", "estimate"]
     assert openers["estimate"]().facts().fixed["cpu_tdp_w"] == "42"
 
 

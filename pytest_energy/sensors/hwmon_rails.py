@@ -1,0 +1,103 @@
+"""Which rails of a board count, and why the others don't. Pure.
+
+Rule 1: a rail that isn't known counts nowhere: it may be inside another.
+Rule 2: of a total and its parts the total counts. It is of the domain `cpu`, as a package of RAPL is, which
+        includes its integrated graphics.
+Rule 3: a rail of CPU and memory, or of what the system on a chip has besides, is of the domain `cpu`.
+
+Source: labels are those of NVIDIA's device trees (Linux, arch/arm64/boot/dts/nvidia). VDD_IN is the whole
+        module: forums.developer.nvidia.com, topic 200883. POM_5V_IN is the whole board: topic 73608 there.
+        The rails of an AGX Xavier are beside each other: Jetson AGX Xavier Series Product Design Guide,
+        DG-09840-001, figure 5-14. Grace: NVIDIA Grace Performance Tuning Guide, "Power Telemetry".
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from pytest_energy.model import Domain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rail:
+    """A rail that counts.
+
+    Attributes:
+        domain: Of its joules.
+        most_w: More than it draws, in watts: how wrong its power may be for the time of one update.
+        name: Of its channel, after the domain.
+    """
+
+    domain: Domain
+    most_w: float
+    name: str
+
+
+TOTALS: Mapping[str, float] = {"VDD_IN": 60.0, "POM_5V_IN": 30.0}
+"""Rails that hold all others of their board, with the most that they draw."""
+
+_JETSON: Mapping[str, tuple[Domain, float]] = {
+    "GPU": (Domain.GPU, 40.0),
+    "CPU": (Domain.CPU, 40.0),
+    "SOC": (Domain.CPU, 20.0),
+    "CV": (Domain.CPU, 20.0),
+    "VDDRQ": (Domain.DRAM, 15.0),
+    "SYS5V": (Domain.CPU, 15.0),
+    "VDD_GPU_SOC": (Domain.GPU, 75.0),
+    "VDD_CPU_CV": (Domain.CPU, 50.0),
+    "VDD_GPU": (Domain.GPU, 150.0),
+    "VDD_CPU_SOC_MSS": (Domain.CPU, 100.0),
+    "VIN_SYS_5V0": (Domain.CPU, 30.0),
+}
+# Its monitor shows the 5 V of VIN_SYS_5V0 as its voltage, and no document says that it is beside that rail.
+_PERHAPS_INSIDE: Mapping[str, str] = {"VDDQ_VDD2_1V8AO": "VIN_SYS_5V0"}
+_UNUSED = ("", "NC", "sum of shunt voltages")
+
+_SOCKET = re.compile(r"(Module|Grace|CPU|SysIO) Power Socket (\d+)")
+_MOST_OF_SOCKET_W = 600.0  # Grace and its memory: 500 W with 960 GB (NVIDIA Grace CPU Superchip data sheet)
+
+
+def jetson_rail(label: str, labels: Collection[str]) -> Rail | str | None:
+    """The rail *label* of a board that has *labels*; why it doesn't count; `None` if nothing is connected."""
+    if label in _UNUSED:
+        return None
+    if label in TOTALS:
+        return Rail(domain=Domain.CPU, most_w=TOTALS[label], name=label)
+    for total in TOTALS:
+        if total in labels:
+            return f"it is inside {total}"
+    if (outer := _PERHAPS_INSIDE.get(label)) in labels:
+        return f"it may be inside {outer}, and each joule counts once"
+    if label in _JETSON:
+        domain, most_w = _JETSON[label]
+        return Rail(domain=domain, most_w=most_w, name=label)
+    return "this rail is not known: it may be inside another"
+
+
+def power_meter_rail(label: str, labels: Collection[str]) -> Rail | str:
+    """The meter of an ACPI power meter that calls itself *label*, among *labels*; or why it doesn't count."""
+    match = _SOCKET.fullmatch(label)
+    if match is None:
+        return "it doesn't say what it measures: that may be the whole machine, its GPUs included"
+    part, socket = match.groups()
+    if part == "Module":
+        return "it includes the GPU, which has a counter of its own"
+    if part != "Grace" and f"Grace Power Socket {socket}" in labels:
+        return f"it is inside Grace Power Socket {socket}"
+    return Rail(domain=Domain.CPU, most_w=_MOST_OF_SOCKET_W, name=f"{part.lower()}-{socket}")
+
+
+def counter_rail(chip: str, place: int, label: str, labels: Collection[str]) -> Rail | str:
+    """The energy counter *label* of the *place*-th chip of its kind, among *labels*; or why it doesn't count.
+
+    Source:
+        Linux, Documentation/ABI/testing/sysfs-driver-intel-i915-hwmon and sysfs-driver-intel-xe-hwmon;
+        drivers/hwmon/amd_energy.c of Linux 5.8 to 5.12: sockets hold their cores.
+    """
+    if chip in {"i915", "xe"}:
+        if label in {"", "card"}:
+            return Rail(domain=Domain.GPU, most_w=0.0, name=f"{chip}-{place}")
+        return "it is inside the card" if "card" in labels else "it is a part of the card"
+    if chip == "amd_energy" and (match := re.fullmatch(r"Esocket(\d+)", label)):
+        return Rail(domain=Domain.CPU, most_w=0.0, name=f"package-{match[1]}")
+    return "it is inside its socket" if chip == "amd_energy" else "this counter is not known"

@@ -1,0 +1,244 @@
+"""Rails and counters of made hwmon trees: exact joules or a fault, each joule once."""
+
+from pathlib import Path
+
+import pytest
+
+from pytest_energy.errors import SensorError, SensorUnavailable
+from pytest_energy.sensors.hwmon import HwmonSensor
+from tests.fakes.hand_clock import HandClock
+from tests.fakes.hwmon_tree import FakeHwmon
+
+
+class Board:
+    """A tree, a clock, and the sensor over them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tree, self.clock = FakeHwmon(folder), HandClock()
+        self.clock.sleep_s(0.005)  # off the steps
+
+    def open(self) -> HwmonSensor:
+        tree, clock = self.tree, self.clock
+        return HwmonSensor(root=tree.root, read_text=tree.read_text, now_s=clock.now_s, sleep_s=clock.sleep_s)
+
+    def used_j(self, sensor: HwmonSensor, channel: str, duration_s: float) -> float:
+        """Joules of *channel* in so many seconds, read as often as the sampler does."""
+        before_j = sensor.read_j(channel)
+        for _ in range(round(duration_s / 0.05)):
+            self.clock.sleep_s(0.05)
+            sensor.read_j(channel)
+        return sensor.read_j(channel) - before_j
+
+
+def about(energy_j: float) -> object:
+    """Joules as steps of 200 ms show them: what was used in the 5 ms before the first one is not in them."""
+    return pytest.approx(energy_j, rel=0.005 / 2.0 + 1e-6)
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Board:
+    return Board(tmp_path)
+
+
+def names(sensor: HwmonSensor) -> list[str]:
+    return [channel.name for channel in sensor.channels]
+
+
+class TestJetson:
+    def test_a_total_counts_and_its_parts_do_not(self, board: Board) -> None:
+        """Orin NX, Orin Nano, Xavier NX: VDD_IN is the whole module."""
+        board.tree.add_ina3221(("VDD_IN", 5000, 1600), ("VDD_CPU_GPU_CV", 5000, 600), ("VDD_SOC", 5000, 300))
+        sensor = board.open()
+        assert names(sensor) == ["cpu:VDD_IN"]
+        assert sensor.left_out == {
+            "hwmon0 VDD_CPU_GPU_CV": "it is inside VDD_IN",
+            "hwmon0 VDD_SOC": "it is inside VDD_IN",
+        }
+        assert board.used_j(sensor, "cpu:VDD_IN", 10.0) == about(80.0)  # 5 V x 1.6 A x 10 s
+
+    def test_rails_beside_each_other_all_count(self, board: Board) -> None:
+        """AGX Xavier: six rails of two monitors, none inside another."""
+        board.tree.add_ina3221(("GPU", 19000, 100), ("CPU", 19000, 50), ("SOC", 19000, 80))
+        board.tree.add_ina3221(("CV", 19000, 0), ("VDDRQ", 19000, 20), ("SYS5V", 5000, 400))
+        sensor = board.open()
+        assert names(sensor) == ["gpu:GPU", "cpu:CPU", "cpu:SOC", "cpu:CV", "dram:VDDRQ", "cpu:SYS5V"]
+        assert board.used_j(sensor, "gpu:GPU", 2.0) == about(3.8)
+        assert board.used_j(sensor, "cpu:CV", 2.0) == 0.0
+
+    def test_a_rail_that_may_be_inside_another_is_left_out(self, board: Board) -> None:
+        """AGX Orin: memory is perhaps fed by the 5 V that are measured; unconnected inputs are nothing."""
+        board.tree.add_ina3221(
+            ("VDD_GPU_SOC", 19000, 300), ("VDD_CPU_CV", 19000, 100), ("VIN_SYS_5V0", 4968, 900)
+        )
+        board.tree.add_ina3221(("NC", 0, 0), ("VDDQ_VDD2_1V8AO", 4968, 80), ("NC", 0, 0))
+        sensor = board.open()
+        assert names(sensor) == ["gpu:VDD_GPU_SOC", "cpu:VDD_CPU_CV", "cpu:VIN_SYS_5V0"]
+        assert list(sensor.left_out) == ["hwmon1 VDDQ_VDD2_1V8AO"]
+
+    def test_an_unknown_rail_is_left_out(self, board: Board) -> None:
+        """Nobody knows what it is inside of."""
+        board.tree.add_ina3221(("VDD_IN", 5000, 1600))
+        board.tree.add_ina3221(("MYSTERY", 12000, 100))
+        board.tree.add("nvme", temp1_input=30000)
+        assert names(board.open()) == ["cpu:VDD_IN"]
+
+    def test_power_changes_with_its_files(self, board: Board) -> None:
+        """Joules follow the power that is shown."""
+        chip = board.tree.add_ina3221(("VDD_IN", 5000, 1000))
+        sensor = board.open()
+        quiet_j = board.used_j(sensor, "cpu:VDD_IN", 2.0)
+        (chip / "curr1_input").write_text("3000\n")
+        assert quiet_j == about(10.0)
+        assert board.used_j(sensor, "cpu:VDD_IN", 2.0) == about(30.0)
+
+    def test_its_own_interval_decides_how_well_joules_are_known(self, board: Board) -> None:
+        """A slow chip's power is older; a mean over a second is no power of a moment."""
+        board.tree.add_ina3221(("VDD_IN", 5000, 1000), update_interval=20)
+        (channel,) = board.open().channels
+        assert (channel.is_ticked, channel.sampled_s) == (True, 0.05)
+        assert channel.resolution_j == pytest.approx(60.0 * 0.02)
+
+    def test_noise_below_zero_is_none_and_a_wild_value_is_a_fault(self, board: Board) -> None:
+        """A rail without load shows some milliamperes less than 0; 300 W of a module are no reading."""
+        chip = board.tree.add_ina3221(("VDD_IN", 5000, -8))
+        sensor = board.open()
+        assert board.used_j(sensor, "cpu:VDD_IN", 1.0) == 0.0
+        (chip / "curr1_input").write_text("60000\n")
+        board.clock.sleep_s(0.05)
+        with pytest.raises(SensorError, match=r"cpu:VDD_IN: .*give 300 W"):
+            sensor.read_j("cpu:VDD_IN")
+
+    def test_a_file_that_vanishes_is_a_fault(self, board: Board) -> None:
+        """A driver that goes away during a run gives no joules."""
+        chip = board.tree.add_ina3221(("VDD_IN", 5000, 1000))
+        sensor = board.open()
+        sensor.read_j("cpu:VDD_IN")
+        board.clock.sleep_s(0.05)
+        (chip / "curr1_input").unlink()
+        with pytest.raises(SensorError, match=r"cpu:VDD_IN: .*curr1_input can't be read: No such file"):
+            sensor.read_j("cpu:VDD_IN")
+
+
+class TestGrace:
+    def test_the_socket_counts_and_its_parts_do_not(self, board: Board) -> None:
+        """The socket holds CPU, I/O and memory; the module holds a GPU, which NVML reads."""
+        for info, power_w in (
+            ("Module Power Socket 0", 400.0),
+            ("Grace Power Socket 0", 100.0),
+            ("CPU Power Socket 0", 40.0),
+            ("SysIO Power Socket 0", 15.0),
+            ("Grace Power Socket 1", 90.0),
+        ):
+            board.tree.add_meter(info, power_w)
+        sensor = board.open()
+        assert names(sensor) == ["cpu:grace-0", "cpu:grace-1"]
+        assert len(sensor.left_out) == 3
+        assert board.used_j(sensor, "cpu:grace-0", 3.0) == about(300.0)
+
+    def test_parts_count_where_there_is_no_total(self, board: Board) -> None:
+        """CPU and I/O of a socket are beside each other."""
+        board.tree.add_meter("CPU Power Socket 0", 40.0)
+        board.tree.add_meter("SysIO Power Socket 0", 15.0)
+        assert names(board.open()) == ["cpu:cpu-0", "cpu:sysio-0"]
+
+    def test_a_mean_over_a_second_does_not_count(self, board: Board) -> None:
+        """It puts the joules of one test into the next."""
+        board.tree.add_meter("Grace Power Socket 0", 100.0, interval_ms=1000)
+        with pytest.raises(SensorUnavailable, match="a mean over 1000 ms"):
+            board.open()
+
+    def test_a_meter_of_the_whole_machine_does_not_count(self, board: Board) -> None:
+        """Its joules are those of the GPUs, too."""
+        board.tree.add_meter("", 600.0)
+        with pytest.raises(SensorUnavailable, match="whole machine, its GPUs included"):
+            board.open()
+
+
+class TestCounters:
+    def test_the_card_counts_and_its_package_does_not(self, board: Board) -> None:
+        """Intel Xe: energy1 is the card, energy2 its package."""
+        chip = board.tree.add(
+            "xe",
+            energy1_input=5_000_000,
+            energy1_label="card",
+            energy2_input=4_000_000,
+            energy2_label="pkg",
+        )
+        board.tree.idle(chip / "energy1_input", 10)
+        sensor = board.open()
+        board.tree.idle(chip / "energy1_input", 0)
+        (channel,) = sensor.channels
+        assert (channel.name, channel.is_ticked, channel.sampled_s) == ("gpu:xe-0", False, None)
+        before_j = sensor.read_j("gpu:xe-0")
+        (chip / "energy1_input").write_text(f"{round((before_j + 12.5) * 1e6)}\n")
+        assert sensor.read_j("gpu:xe-0") - before_j == pytest.approx(12.5)
+
+    def test_a_counter_that_falls_is_a_fault(self, board: Board) -> None:
+        """A wrap of an unknown range is no joules."""
+        chip = board.tree.add("i915", energy1_input=5_000_000)
+        board.tree.idle(chip / "energy1_input", 10)
+        sensor = board.open()
+        sensor.read_j("gpu:i915-0")
+        (chip / "energy1_input").write_text("17\n")
+        with pytest.raises(SensorError, match=r"gpu:i915-0: .* fell from 5"):
+            sensor.read_j("gpu:i915-0")
+
+    def test_sockets_count_and_cores_do_not(self, board: Board) -> None:
+        """The old driver of AMD shows both; the channel is named as RAPL names it, so that one of them counts."""
+        chip = board.tree.add(
+            "amd_energy",
+            energy1_input=1000,
+            energy1_label="Ecore000",
+            energy2_input=9000,
+            energy2_label="Esocket0",
+        )
+        board.tree.idle(chip / "energy2_input", 10)
+        assert names(board.open()) == ["cpu:package-0"]
+
+    def test_a_counter_that_stands_still_is_absent(self, board: Board) -> None:
+        """It measures nothing."""
+        board.tree.add("xe", energy1_input=5_000_000, energy1_label="card")
+        with pytest.raises(SensorUnavailable, match=r"did not move for 1 s"):
+            board.open()
+
+
+class TestNothing:
+    def test_an_empty_tree_and_none_at_all(self, board: Board, tmp_path: Path) -> None:
+        """Most machines have temperatures there, virtual ones nothing."""
+        with pytest.raises(SensorUnavailable, match="no chip whose energy or power is known"):
+            board.open()
+        with pytest.raises(SensorUnavailable, match="no chip whose energy"):
+            HwmonSensor(root=tmp_path / "none")
+
+    @pytest.mark.parametrize("text", ["", "abc", "1e9"])
+    def test_a_damaged_file_is_left_out(self, board: Board, text: str) -> None:
+        """What holds no number gives no joules, and the reason names the file."""
+        board.tree.add_ina3221(("VDD_IN", 5000, 1000))
+        (board.tree.root / "hwmon0" / "curr1_input").write_text(text)
+        with pytest.raises(SensorUnavailable, match=r"curr1_input holds .*, not a number"):
+            board.open()
+
+    def test_a_file_that_may_not_be_read_is_left_out(self, board: Board) -> None:
+        """The reason is the system's."""
+        chip = board.tree.add("xe", energy1_input=5, energy1_label="card")
+        board.tree.failures[chip / "energy1_input"] = PermissionError(13, "Permission denied")
+        with pytest.raises(SensorUnavailable, match="Permission denied"):
+            board.open()
+
+    def test_hostile_names_are_not_read(self, board: Board) -> None:
+        """A folder that is no chip, and a label that is another's, count nothing."""
+        (board.tree.root / "hwmonX").mkdir()
+        board.tree.add("../../etc", energy1_input=5)
+        board.tree.add_ina3221(("VDD_IN", 5000, 1000))
+        board.tree.add_ina3221(("VDD_IN", 5000, 1000))
+        sensor = board.open()
+        assert names(sensor) == ["cpu:VDD_IN"]
+        assert list(sensor.left_out.values()) == ["another rail is cpu:VDD_IN already"]
+
+
+def test_facts_name_what_counts_and_what_does_not(board: Board) -> None:
+    """Two runs are compared only if the same rails count."""
+    board.tree.add_ina3221(("VDD_IN", 5000, 1600), ("VDD_SOC", 5000, 300))
+    facts = board.open().facts()
+    assert facts.fixed == {"hwmon_channels": "cpu:VDD_IN"}
+    assert facts.shown == {"hwmon_left_out": "hwmon0 VDD_SOC: it is inside VDD_IN"}
