@@ -18,6 +18,7 @@ from pytest_energy.baselines.topology import KEY_LENGTH, channels_text, roles_te
 from pytest_energy.counts import Counts, Kind
 from pytest_energy.errors import NotComparable
 from pytest_energy.model import Machine, Provenance, Record
+from pytest_energy.sensors.cpu_model import listed_cpu_model
 from pytest_energy.sensors.protocol import Facts
 
 REPLAY_KEY = "replay"
@@ -188,28 +189,8 @@ def _slug(name: str) -> str:
 
 
 def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Name of the processor; on ARM, whose kernel reports none, its implementer and part numbers.
-
-    Source:
-        Linux, arch/x86/kernel/cpu/proc.c and arch/arm64/kernel/cpuinfo.c.
-    """
-    try:
-        text = cpuinfo.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        text = ""
-    processors = [_fields_of(block) for block in text.split("\n\n")]
-    names = {fields["model name"]: None for fields in processors if fields.get("model name")}
-    arm = {
-        f"ARM {fields.get('CPU implementer', 'unknown')} part {fields['CPU part']}": None
-        for fields in processors
-        if fields.get("CPU part")
-    }
-    return ", ".join(names or arm) or platform.processor() or platform.machine() or "unknown"
-
-
-def _fields_of(block: str) -> dict[str, str]:
-    pairs = (line.partition(":") for line in block.splitlines())
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    """Name of the processor; without one the kind of machine that it is."""
+    return listed_cpu_model(cpuinfo) or platform.processor() or platform.machine() or "unknown"
 
 
 def installed_versions(

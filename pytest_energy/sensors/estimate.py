@@ -19,11 +19,12 @@ from pathlib import Path
 
 from pytest_energy.errors import SensorError, SensorUnavailable
 from pytest_energy.model import Channel, Domain, Provenance
+from pytest_energy.sensors.cpu_model import listed_cpu_model
 from pytest_energy.sensors.cpu_times import cpu_times_reader
 from pytest_energy.sensors.machine_class import MachineClass, machine_class
 from pytest_energy.sensors.process_tree import ProcessTree
 from pytest_energy.sensors.protocol import Facts
-from pytest_energy.sensors.tdp import find_tdp, read_cpu_model
+from pytest_energy.sensors.tdp import find_tdp
 from pytest_energy.usage import Usage
 
 NAME = "estimate"
@@ -112,7 +113,7 @@ class EstimateSensor:
         count = os.cpu_count() if cpu_count is None else cpu_count
         if not count:
             raise SensorUnavailable(NAME, "the number of this machine's CPUs is not known")
-        self._cpu_model, self._cpu_count = read_cpu_model(cpuinfo), count
+        self._cpu_model, self._cpu_count = listed_cpu_model(cpuinfo) or "unknown", count
         self._kind = machine_class(cpuinfo) if kind is None else kind
         self._tdp = find_tdp(self._cpu_model, count, cpu_tdp_w, self._kind)
         self.power = CpuPower(busy_w=self._tdp.power_w / count)

@@ -5,7 +5,6 @@ Rule 1: a processor that is in no list has the usual power of its kind, and the 
 
 import math
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 from pytest_energy.errors import SettingsError
@@ -156,13 +155,3 @@ def _usual(cpu_count: int, kind: MachineClass) -> Tdp:
 def _plain(cpu_model: str) -> str:
     """Model name in small letters, without trademark signs and the word CPU."""
     return " ".join(re.sub(r"\((r|tm)\)|\bcpu\b", " ", cpu_model.casefold()).split())
-
-
-def read_cpu_model(cpuinfo: Path) -> str:
-    """The CPU's name in *cpuinfo*, or `unknown`: Arm kernels and some sandboxes give none."""
-    try:
-        text = cpuinfo.read_text(errors="replace")
-    except OSError:
-        return "unknown"
-    line = re.search(r"^model name[ \t]*:[ \t]*(\S.*?)[ \t]*$", text, re.MULTILINE)
-    return "unknown" if line is None else line[1]

@@ -113,12 +113,13 @@ def hwmon_rig(folder: Path) -> Rig:
     def use_j(energy_j: float) -> None:
         counter.write_text(f"{int(counter.read_text()) + round(energy_j * 1e6)}\n")
 
+    def reset() -> None:
+        counter.write_text("0\n")
+
     def fail() -> None:
         tree.failures[counter] = OSError(19, "No such device")
 
-    return Rig(
-        sensor=sensor, channel="gpu:xe-0", use_j=use_j, reset=lambda: counter.write_text("0\n"), fail=fail
-    )
+    return Rig(sensor=sensor, channel="gpu:xe-0", use_j=use_j, reset=reset, fail=fail)
 
 
 def hwmon_power_rig(folder: Path) -> Rig:

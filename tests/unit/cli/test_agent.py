@@ -48,7 +48,7 @@ def test_a_sensor_that_no_sensor_is_named_is_refused(capsys: pytest.CaptureFixtu
     """The message has the known ones."""
     said = " ".join(refusal(capsys, "--sensors=nvlm").split())
     assert "no sensor is named 'nvlm'" in said
-    assert "It can be auto, nvml, rapl, estimate." in said
+    assert "It can be auto, nvml, rapl, hwmon, estimate." in said
 
 
 def test_a_machine_that_measures_nothing_has_no_agent(

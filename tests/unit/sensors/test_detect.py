@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
@@ -29,13 +30,7 @@ class OtherSensor:
         self.name = name
         self.provenance = provenance
         self.channels = tuple(
-            Channel(
-                name=channel,
-                domain=Channel.domain_of(channel),
-                device=channel,
-                is_ticked=False,
-                resolution_j=1e-3,
-            )
+            Channel(name=channel, domain=Domain.GPU, device=channel, is_ticked=False, resolution_j=1e-3)
             for channel in channels
         )
         self.close_count = 0
@@ -322,6 +317,7 @@ def test_a_counter_of_a_whole_module_leaves_no_other_joules_of_it() -> None:
     """On a Grace Hopper module NVML's counter may hold the CPU, so that hwmon's would count twice."""
     gh200 = NvmlSensor(nvml=FakeNvml(FakeGpu(model="NVIDIA GH200 480GB")), environ={})
     grace = OtherSensor("hwmon", "cpu:grace-0")
+    grace.channels = tuple(replace(channel, domain=Domain.CPU) for channel in grace.channels)
     found = detect(None, openers={"nvml": lambda: gh200, "hwmon": lambda: grace})
     assert found.sensors == (gh200,)
     (absent_one,) = (status for status in found.statuses if status.name == "hwmon")

@@ -184,7 +184,7 @@ class TestCounters:
             sensor.read_j("gpu:i915-0")
 
     def test_sockets_count_and_cores_do_not(self, board: Board) -> None:
-        """The old driver of AMD shows both; the channel is named as RAPL names it, so that one of them counts."""
+        """AMD's old driver shows both; the channel has RAPL's name for it, so that one of the two counts."""
         chip = board.tree.add(
             "amd_energy",
             energy1_input=1000,

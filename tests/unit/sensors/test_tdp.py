@@ -1,12 +1,10 @@
 """TDP by a processor's name."""
 
-from pathlib import Path
-
 import pytest
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.sensors.machine_class import MachineClass
-from pytest_energy.sensors.tdp import _TDP_TABLE, find_tdp, read_cpu_model
+from pytest_energy.sensors.tdp import _TDP_TABLE, find_tdp
 
 
 def test_a_server_s_virtual_machine_gets_its_share_of_the_tdp() -> None:
@@ -96,16 +94,3 @@ def test_the_table_holds_each_model_once_with_plausible_watts() -> None:
     assert len(set(names)) == len(names)
     for name, power_w, threads in _TDP_TABLE:
         assert 1.0 < power_w / threads < 16.0, name
-
-
-@pytest.mark.parametrize("text", ["", "model name\t:\nflags\t: fpu\n", "Hardware\t: BCM2711\n"])
-def test_a_cpu_without_name_is_unknown(tmp_path: Path, text: str) -> None:
-    """A kernel that doesn't name the CPU leaves it `unknown`."""
-    cpuinfo = tmp_path / "cpuinfo"
-    cpuinfo.write_text(text)
-    assert read_cpu_model(cpuinfo) == "unknown"
-
-
-def test_a_cpu_list_that_is_missing_is_unknown() -> None:
-    """Without the kernel's list there is no name."""
-    assert read_cpu_model(Path("/nowhere")) == "unknown"
