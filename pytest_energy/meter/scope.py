@@ -7,6 +7,7 @@ Rule 3: power decides. A GPU that drew more than in the quiet before its windows
     was at work before its windows and inside draws no more and works: then the computing processes decide.
 Rule 4: where power can't decide, a context or a busy device does: short work is not taken for rest.
 Rule 5: what a baseline counts is counted on, at work or not, so that its sessions can be compared.
+Rule 6: of two works that take turns, what one of them used is counted in both, so that they can be compared.
 """
 
 import math
@@ -33,17 +34,21 @@ _IDLE_SHARE = 0.1
 _STEADY_RATIO = 3.0
 
 
-def scoped(record: Record, counted: Collection[str] = ()) -> Record:
+def scoped(record: Record, counted: Collection[str] = (), in_turns: Sequence[Reading] = ()) -> Record:
     """*record* with what belongs to its test: without joules, and with the reason, where that is nothing.
 
     Args:
         record: With every channel that was measured.
         counted: Channels that its baseline counts.
+        in_turns: Rounds of other work that took turns with the test's.
     """
     if record.provenance is Provenance.REPLAYED or not record.rounds or record.void_because is not None:
         return record
     names = frozenset(record.rounds[0].channels)
-    resting = _resting(record.rounds, record.idle_power_w or {})
+    idle_power_w = record.idle_power_w or {}
+    resting = _resting(record.rounds, idle_power_w)
+    if in_turns:
+        resting &= _resting(in_turns, idle_power_w)
     record = replace(record, missing_domains=_missing_domains(record.rounds))
     if not resting:
         return record

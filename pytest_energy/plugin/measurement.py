@@ -53,6 +53,7 @@ class Measurement:
         run: Of which the test is a part.
         facts: Of the model at work, if the test has described it.
         roles: Channel to its role, as far as the test has given it.
+        in_turns: Rounds of other work that took turns with the test's.
         unmeasured_because: Why it can't be measured, as far as that is known; or `None`.
         taker: Takes its rounds.
         model_name: Of the model, if the test or its marker has named it.
@@ -89,6 +90,7 @@ class Measurement:
         self.taker = RoundTaker(test_id, mark, run, place=self._chosen, confirming_count=confirming_count)
         self._own_metrics = Metrics()
         self.roles: Mapping[str, str] = {}
+        self.in_turns: list[Reading] = []
         why_not = why_uncounted(test_id, run.settings, is_confirming=confirming_count is not None)
         self._counter = Counter(
             why_not=why_not, trace=run.trace, owned=partial(self._chosen.held_to_count, mark.domains)
@@ -432,7 +434,7 @@ class Measurement:
         # A load of the yardstick has its device at rest where that is what it measures.
         if is_yardstick(self.test_id):
             return record
-        return scoped(record, self.run.gate.counted_channels(self.test_id))
+        return scoped(record, self.run.gate.counted_channels(self.test_id), self.in_turns)
 
     def _known_roles(self, rounds: tuple[Reading, ...]) -> dict[str, str]:
         """Roles of channels that *rounds* have; the test's own word wins over what was found."""

@@ -66,7 +66,9 @@ class Parts:
             work.prepare()
             work.run(call_index, None)
             return None
-        return measurement.taker.take_one(work, part_id, call_index)
+        reading = measurement.taker.take_one(work, part_id, call_index)
+        measurement.in_turns.append(reading)
+        return reading
 
     def like_own(self, readings: Sequence[Reading]) -> tuple[Reading, ...]:
         """*readings* with the joules of the test's channels alone."""

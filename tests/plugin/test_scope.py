@@ -217,3 +217,30 @@ def test_rest_beside_a_budget_fails_where_that_is_asked_for(board: Project) -> N
     board.run("--energy-sensors=board").result.assert_outcomes(passed=2, warnings=1)
     strict = board.run("--energy-sensors=board", "--energy-strict")
     strict.result.assert_outcomes(passed=1, failed=1)
+
+
+POLICIES = """
+from conftest import USED_J
+from pytest_energy import ChangingLoad, FixedBatch, Slo
+
+def policy(used_j):
+    def answer(items):
+        USED_J["gpu:0"] += used_j * len(items)
+        return items
+    return FixedBatch(answer=answer, size=99, timeout_s=0.02)
+
+def test_work(energy):
+    load = ChangingLoad(items=range(9), stages=[(1000, 0.05)], slo=Slo(e2e_s=9.0, least_share=0.5))
+    result = energy.compare({"gpu": policy(1.0), "cpu": policy(0.0)}, load)
+    assert result.verdict == "cheaper", result.absent
+"""
+
+
+def test_a_policy_that_leaves_the_gpu_at_rest_is_compared(board: Project) -> None:
+    """The card's joules count for both policies in turns if one of them used it."""
+    board.write(POLICIES)
+    run = board.run("--energy-sensors=board")
+    run.result.assert_outcomes(passed=1)
+    test = run.test()
+    assert test["channels"] == {"gpu:0": pytest.approx(test["energy_j"])}
+    assert test["metrics"]["reference_energy_per_sample"] > 1.0 > test["metrics"]["pair_energy_ratio"]

@@ -128,6 +128,14 @@ def test_a_gpu_at_rest_leaves_no_joules_and_the_exact_reason() -> None:
     assert scope_text(found) == ""
 
 
+def test_a_gpu_that_work_in_turns_used_is_counted() -> None:
+    """The cheaper of two has the card at rest, and its joules are those of that card."""
+    rounds = (reading(100.0), reading(100.2))
+    fields = replace(record(rounds=rounds, sensors=(NVML, NO_RAPL)), idle_power_w=None)
+    assert scoped(fields, in_turns=(reading(100.1),)).energy_j is None
+    assert scoped(fields, in_turns=(reading(150.0),)).energy_j == pytest.approx(100.1)
+
+
 def test_all_of_several_gpus_at_rest_are_counted() -> None:
     """The reason says of how many GPUs nobody made use."""
     found = of(reading({"gpu:0": 100.0, "gpu:1": 99.0}))
