@@ -107,7 +107,7 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     def both(*path: str, scale: float = 1.0, digits: int = 3) -> str:
         return ", ".join(_figure(side, path, scale, digits) for side in sides)
 
-    shown = "-" if change is None else f" ({100 * change['lower']:+.1f} to {100 * change['upper']:+.1f})"
+    shown = "" if change is None else f" ({100 * change['lower']:+.1f} to {100 * change['upper']:+.1f})"
     return (
         ", ".join(side["name"] for side in sides),
         both("energy_per_request_j"),

@@ -121,7 +121,7 @@ def trained(scale: Scale, device: str) -> Pair:
     """Both networks of *scale*, trained on *device*; a fifth of the images chooses the confidence."""
     torch.manual_seed(0)
     chosen = digits()
-    train, test = _noisy(chosen)
+    train, test = noisy(chosen)
     count = len(train[0]) * 4 // 5
     networks = [
         _fitted(make(), train[0][:count], train[1][:count], scale, device)
@@ -129,7 +129,7 @@ def trained(scale: Scale, device: str) -> Pair:
     ]
     likely = _predicted(networks[0], train[0][count:], device).softmax(1).max(1)
     large = _predicted(networks[1], train[0][count:], device).argmax(1)
-    least, calibrated = _confidence(likely.values, likely.indices, large, train[1][count:])
+    least, calibrated = confidence(likely.values, likely.indices, large, train[1][count:])
     return Pair(
         small=networks[0],
         large=networks[1],
@@ -141,7 +141,7 @@ def trained(scale: Scale, device: str) -> Pair:
     )
 
 
-def _noisy(chosen: Labelled) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+def noisy(chosen: Labelled) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     generator = torch.Generator().manual_seed(0)
 
     def copies(images: Tensor, labels: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -170,7 +170,7 @@ def _predicted(network: nn.Module, images: Tensor, device: str) -> Tensor:
         return torch.cat([network(part.to(device)).float().cpu() for part in torch.split(images, BATCH_SIZE)])
 
 
-def _confidence(
+def confidence(
     sure: Tensor, small: Tensor, large: Tensor, labels: Tensor
 ) -> tuple[float, tuple[float, float]]:
     """The lowest confidence at which the cascade is as accurate as the large network; the highest if none."""
