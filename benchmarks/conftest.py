@@ -30,6 +30,13 @@ def _rate(text: str) -> float:
     return rate
 
 
+def _share(text: str) -> float:
+    share = _rate(text)
+    if share > 1:
+        raise argparse.ArgumentTypeError(f"give a share above 0 and at most 1, such as 0.05, not {text!r}")
+    return share
+
+
 def _counts(text: str) -> tuple[int, ...]:
     return tuple(sorted({_count(part) for part in text.split(",")}))
 
@@ -72,6 +79,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=_counts,
         metavar="N,N,...",
         help="Batch sizes that the sweep tries (the profile's).",
+    )
+    group.addoption(
+        "--memory-share",
+        type=_share,
+        metavar="SHARE",
+        help="Share of the GPU's memory that the CNN tests may use, as on a smaller GPU (all).",
     )
     group.addoption(
         "--steps", type=_count, metavar="N", help="Steps in a round of the CNN tests (the profile's)."

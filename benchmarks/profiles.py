@@ -58,6 +58,10 @@ class SweepProfile:
         """Training steps in one round: fixed by the profile, whatever a step really takes."""
         return max(1, round(self.round_s / max(swept.step_s, swept.image_s * batch_size)))
 
+    def inference_step_count(self, swept: SweptModel, batch_size: int) -> int:
+        """Forward batches in one round: three in the time of a training step, which does them thrice."""
+        return 3 * self.step_count(swept, batch_size)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CnnProfile:
@@ -261,7 +265,7 @@ GPU_SWEEP = SweepProfile(
     ),
     batch_sizes=(4, 16, 32, 64, 128, 256, 1024, 4096),
     round_s=0.4,
-    rounds=3,
+    rounds=5,
     warmup=1,
     max_time_s=30.0,
 )

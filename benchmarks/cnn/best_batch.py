@@ -3,9 +3,10 @@
     pytest benchmarks/cnn/test_batch_size.py --bench-profile=gpu --energy-out=run.json
     python benchmarks/cnn/best_batch.py run.json [--plot DIR]
 
-Prints joules a sample and samples a second by batch size. Best is the fewest joules a sample; sizes whose
-95 % interval overlaps its own are ties. Past saturation a larger batch brings neither speed nor joules. Sizes
-that didn't fit into memory have no record; pytest names them as skipped. Void ones are listed at the end.
+Prints joules a sample, samples a second and memory by batch size, of training and of inference. Best is the
+fewest joules a sample; sizes whose 95 % interval overlaps its own are ties. Past saturation a larger batch
+brings neither speed nor joules. Sizes that didn't fit into memory have a row without joules; larger ones of
+that model have no record, and pytest names them as skipped. Void ones are listed at the end.
 
 What is best, tied and saturated is judged in `pytest_energy.report.batch`, as for the figures.
 """
@@ -23,8 +24,19 @@ from tabulate import tabulate
 from pytest_energy.cli.files import read_run
 from pytest_energy.errors import EnergyError, SettingsError
 from pytest_energy.model import Provenance
-from pytest_energy.report.batch import LEAST_GAIN, Size, Sweep, best, saturation, sweeps, ties
+from pytest_energy.report.batch import (
+    LEAST_GAIN,
+    LostSize,
+    Size,
+    Sweep,
+    best,
+    may_be_best,
+    saturation,
+    sweeps,
+    ties,
+)
 from pytest_energy.report.catalogue import Plan, of_sweep, write
+from pytest_energy.units import to_text as quantity
 
 
 def measured_sweeps(path: Path) -> tuple[Sweep, ...]:
@@ -47,7 +59,7 @@ def title_of(sweep: Sweep) -> str:
     return sweep.model if is_measured else f"{sweep.model} ({sweep.provenance})"
 
 
-def to_text(title: str, sizes: Sequence[Size]) -> str:
+def to_text(title: str, sizes: Sequence[Size], lost: Sequence[LostSize] = ()) -> str:
     """One model's table and what it says."""
     first, tied, saturated = best(sizes), ties(sizes), saturation(sizes)
     rows = [
@@ -56,14 +68,24 @@ def to_text(title: str, sizes: Sequence[Size]) -> str:
             f"{size.energy_j:.4g}",
             f"{size.interval_j[0]:.4g} to {size.interval_j[1]:.4g}",
             f"{size.samples_per_s:.4g}",
+            "-" if size.memory_bytes is None else quantity(size.memory_bytes, "B", digits=3),
             "best" if size is first else "tie" if size.batch_size in tied else "",
         )
         for size in sizes
     ]
-    headers = ("batch size", "J/sample", "95 % interval", "samples/s", "")
+    rows += [
+        (size.batch_size, "-", "-", "-", "-", "out of memory")
+        for size in lost
+        if size.batch_size is not None and size.is_out_of_memory
+    ]
+    rows.sort(key=lambda row: row[0])
+    headers = ("batch size", "J/sample", "95 % interval", "samples/s", "memory", "")
     table = tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True, stralign="right")
     low_j, high_j = first.interval_j
-    said = [f"best: {first.batch_size}, {first.energy_j:.4g} J/sample ({low_j:.4g} to {high_j:.4g})"]
+    said = [
+        f"best: {first.batch_size}, {first.energy_j:.4g} J/sample ({low_j:.4g} to {high_j:.4g})",
+        "95 % interval of the best size: {} to {}".format(*may_be_best(sizes)),
+    ]
     if tied:
         said.append(f"tied with it: {', '.join(map(str, tied))}; their intervals overlap")
     if saturated is not None:
@@ -91,8 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EnergyError as error:
         print(error, file=sys.stderr)  # noqa: T201  # a command prints
         return 2
-    blocks = [to_text(title_of(sweep), sweep.sizes) for sweep in found if sweep.sizes]
-    if lost := [size.name for sweep in found for size in sweep.lost]:
+    blocks = [to_text(title_of(sweep), sweep.sizes, sweep.lost) for sweep in found if sweep.sizes]
+    if lost := [size.name for sweep in found for size in sweep.lost if not size.is_out_of_memory]:
         blocks.append(f"without a usable reading: {', '.join(lost)}")
     if written:
         blocks.append("\n".join(f"written to {path}" for path in written))

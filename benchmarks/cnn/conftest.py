@@ -10,6 +10,7 @@ import torch
 from benchmarks.cnn.active_joules import active_j_of
 from benchmarks.cnn.epoch import epoch_metrics
 from benchmarks.cnn.images import Labelled, cifar10, digits, synthetic
+from benchmarks.cnn.memory import limit_memory
 from benchmarks.cnn.models import TOKEN_ARCHITECTURES
 from benchmarks.cnn.planting import Planted, Planter
 from benchmarks.cnn.products import CudaProducts
@@ -77,3 +78,9 @@ def threads(profile: Profile) -> Iterator[None]:
     torch.set_num_threads(profile.cnn.threads or before)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def memory_limit(pytestconfig: pytest.Config, profile: Profile) -> None:
+    """No more of the GPU's memory than `--memory-share` allows."""
+    limit_memory(profile.device, pytestconfig.getoption("--memory-share", default=None))

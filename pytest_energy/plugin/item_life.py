@@ -1,6 +1,7 @@
 """The life of one energy test: it is measured, judged and reported.
 
-Rule 1: each that has passed is judged, also where nothing was measured; one that failed or was skipped isn't.
+Rule 1: each that has passed is judged, also where nothing was measured; one that failed or was skipped isn't,
+unless it ran out of memory before it was measured: then it is `unmeasured`, and its outcome is its own.
 Rule 2: it is judged when its body is over, so that a verdict fails it as any check would. Where its fixtures
 have opened windows, or nothing was measured so far, it is judged when its fixtures are over.
 """
@@ -18,6 +19,7 @@ from pytest_energy.plugin.fixture import Energy
 from pytest_energy.plugin.following import LATE
 from pytest_energy.plugin.mark import EnergyMark, id_of, is_energy_test
 from pytest_energy.plugin.measurement import Measurement
+from pytest_energy.plugin.memory import why_out_of_memory
 from pytest_energy.plugin.mistakes import UNUSED
 from pytest_energy.plugin.reports import (
     failure_text,
@@ -93,12 +95,16 @@ def forget(item: pytest.Item) -> None:
 def measured_call(item: pytest.Item) -> Generator[None, None, None]:
     """Measure and judge the call phase of *item*; a verdict that fails at once is like any failed check."""
     fixtures_measure = False
-    if MEASUREMENT in item.stash:  # of the fixture, or of a benchmark
-        fixtures_measure = item.stash[MEASUREMENT].has_windows
-        result = yield
-    else:
-        with measurement_of(item).whole_call():
+    try:
+        if MEASUREMENT in item.stash:  # of the fixture, or of a benchmark
+            fixtures_measure = item.stash[MEASUREMENT].has_windows
             result = yield
+        else:
+            with measurement_of(item).whole_call():
+                result = yield
+    except (RuntimeError, MemoryError, pytest.skip.Exception) as error:
+        _judge_without_memory(item, error)
+        raise
     judge_call(item, fixtures_measure=fixtures_measure)
     return result
 
@@ -115,6 +121,19 @@ def judge_call(item: pytest.Item, *, fixtures_measure: bool = False) -> None:
         return
     measurement.end()
     _judge(item, measurement)
+
+
+def _judge_without_memory(item: pytest.Item, error: BaseException) -> None:
+    """Judge *item*, whose body has ended with *error*, if memory was too small for it to be measured."""
+    measurement, because = item.stash[MEASUREMENT], why_out_of_memory(error)
+    if because is None or measurement.is_off or measurement.rounds or FIRST_BATCH in item.stash:
+        return
+    measurement.end()
+    measurement.give_up(because)
+    run = run_of(item.config)
+    judgement = run.judge(_or_fail(measurement.to_record), EnergyMark.of(item))
+    keep_judgement(item, run.after_hooks(judgement), is_failing=False)
+    item.stash[IS_SETTLED] = True
 
 
 def judge_after_fixtures(item: pytest.Item) -> None:

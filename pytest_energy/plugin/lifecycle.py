@@ -165,7 +165,7 @@ def with_energy(item: pytest.Item, report: pytest.TestReport) -> pytest.TestRepo
         item.stash[REPORTS].append(report)
     if MEASUREMENT in item.stash:
         imports.item_life.add_judgement(item, report)
-    is_skipped = report.skipped and not hasattr(report, "wasxfail")
+    is_skipped = report.skipped and not (hasattr(report, "wasxfail") or hasattr(report, "energy"))
     if is_skipped and (_is_measured(item) or MEASUREMENT in item.stash):
         vars(report)["energy_skipped"] = True
     return report

@@ -1,6 +1,7 @@
 """The best batch size of each model of a run, as the sweep's table and its figure show it. Pure.
 
-Rule 1: best is the fewest joules a sample; a size whose 95 % interval overlaps the best one's is a tie.
+Rule 1: best is the fewest joules a sample; a size whose 95 % interval overlaps the best one's is a tie. Which
+    sizes may be the best is an interval by itself, from `stats.best_place`.
 Rule 2: past saturation the next size brings neither speed nor joules.
 Rule 3: a size without joules has its reason; one that the run has no record of, but has of another
     model's sweep, is reported as that.
@@ -10,14 +11,20 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
+from typing import TypeGuard
 
 from pytest_energy.judgement import Judgement
 from pytest_energy.model import Provenance, Record
 from pytest_energy.report.per_sample import PerSample, by_model, case_of, per_sample
 from pytest_energy.report.view import View
+from pytest_energy.stats.best_place import best_range
 
 GROUP = "batch"
-"""The group of a sweep's tests; each records `batch_size`."""
+"""The group of a sweep's tests, each of which records `batch_size`; with a word of what they do if there are
+several sweeps of a model: `batch inference`."""
+
+MEMORY = "peak_memory_bytes"
+"""The metric by which a test says how much memory of the device it had in use at once."""
 
 LEAST_GAIN = 0.05
 """In samples per second, from one size to the next: less is saturation."""
@@ -33,11 +40,13 @@ class Size(PerSample):
         batch_size: Samples in a step.
         samples_per_s: Mean over the rounds.
         samples_per_s_range: Of the slowest round and of the fastest.
+        memory_bytes: Most memory of the device in use at once; `None` if the test doesn't record it.
     """
 
     batch_size: int
     samples_per_s: float
     samples_per_s_range: tuple[float, float]
+    memory_bytes: float | None = None
 
     def overlaps(self, other: "Size") -> bool:
         """Whether the two intervals have a value in common."""
@@ -62,7 +71,7 @@ class Sweep:
     """The sizes of one model.
 
     Attributes:
-        model: The network, and what options changed of the work.
+        model: The network, what its sweep does if the group says so, and what options changed of the work.
         sizes: Those with joules, ascending.
         lost: Those with a record that holds no usable joules.
         missing: Those of other sweeps of the run that this one has no record of.
@@ -88,9 +97,18 @@ class Sweep:
 
 
 def sweeps(run: View) -> tuple[Sweep, ...]:
-    """Every model's sweep in the group `batch` of *run*, in the order met."""
-    all_sweeps = [_sweep(model, judgements) for model, judgements in by_model(run, GROUP, model_of)]
-    return tuple(_with_missing(sweep, all_sweeps) for sweep in all_sweeps)
+    """Every model's sweep in the groups of *run* that are sweeps, in the order met."""
+    groups = dict.fromkeys(one.record.group for one in run.judgements if is_sweep(one.record.group))
+    found = []
+    for group in groups:
+        all_sweeps = [_sweep(model, judgements) for model, judgements in by_model(run, group, model_of)]
+        found += [_with_missing(sweep, all_sweeps) for sweep in all_sweeps]
+    return tuple(found)
+
+
+def is_sweep(group: str | None) -> TypeGuard[str]:
+    """Whether the tests of *group* are a sweep of batch sizes."""
+    return group is not None and (group == GROUP or group.startswith(f"{GROUP} "))
 
 
 def _sweep(model: str, judgements: tuple[Judgement, ...]) -> Sweep:
@@ -129,6 +147,7 @@ def _size(judgement: Judgement) -> Size | LostSize:
             batch_size=batch_size,
             samples_per_s=spent.samples / record.duration_s,
             samples_per_s_range=(spent.samples / max(durations_s), spent.samples / min(durations_s)),
+            memory_bytes=record.metrics.get(MEMORY),
             **asdict(spent),
         )
     return LostSize(name=case_of(record), batch_size=batch_size, because=because)
@@ -144,14 +163,15 @@ def batch_size_of(record: Record) -> int | None:
 
 
 def model_of(record: Record) -> str:
-    """The model's name without the batch size, with what the test's parameters say besides: `vgg16-amp`."""
+    """The model's name without the batch size, with what group and parameters say: `vgg16-amp inference`."""
     case, size = case_of(record), batch_size_of(record)
     name = record.model or case.partition("-")[0]
+    work = (record.group or "").removeprefix(GROUP)
     if size is None:
-        return name
+        return name + work
     stem = name.removesuffix(f"@{size}")
     variant = case.removeprefix(f"{stem}-{size}") if case.startswith(f"{stem}-{size}") else ""
-    return stem + variant if variant.startswith("-") else stem
+    return (stem + variant if variant.startswith("-") else stem) + work
 
 
 def best(sizes: Sequence[Size]) -> Size:
@@ -163,6 +183,12 @@ def ties(sizes: Sequence[Size]) -> tuple[int, ...]:
     """Batch sizes that can't be separated from the best one."""
     first = best(sizes)
     return tuple(size.batch_size for size in sizes if size is not first and size.overlaps(first))
+
+
+def may_be_best(sizes: Sequence[Size]) -> tuple[int, int]:
+    """The smallest and the largest batch size that may be the best, at 95 % confidence; *sizes* ascend."""
+    first, last = best_range([size.energy_j for size in sizes], [size.interval_j[1] for size in sizes])
+    return sizes[first].batch_size, sizes[last].batch_size
 
 
 def saturation(sizes: Sequence[Size]) -> int | None:

@@ -1,11 +1,11 @@
-"""Energy per sample and samples per second over the batch size of one model.
+"""Energy per sample, samples per second and memory over the batch size of one model.
 
 Rule 1: what is best, tied, saturated or left out is judged by `report.batch`: here it is only shown.
 """
 
 from collections.abc import Iterable
 
-from pytest_energy.report.batch import LEAST_GAIN, Sweep, best, saturation, ties
+from pytest_energy.report.batch import LEAST_GAIN, Sweep, best, may_be_best, saturation, ties
 from pytest_energy.report.cells import energy_per_sample, plain
 from pytest_energy.report.charts.axes import axis_of, doubling_axis
 from pytest_energy.report.charts.spec import Chart, Crosses, Layer, Line, Marks, Rule, Sheet
@@ -13,13 +13,13 @@ from pytest_energy.report.text import INTERVAL_NOTE, heading, joules_label, list
 from pytest_energy.units import to_text
 
 
-def charts(sweep: Sweep) -> tuple[Chart, Chart]:
-    """Energy and speed of *sweep*, which has a measured size at least."""
-    return _energy(sweep), _speed(sweep)
+def charts(sweep: Sweep) -> tuple[Chart, ...]:
+    """Energy and speed of *sweep*, which has a measured size at least, and memory where it is known."""
+    return _energy(sweep), _speed(sweep), *_memory(sweep)
 
 
 def sheet(sweep: Sweep) -> Sheet:
-    """Both charts, one over the other, as a page."""
+    """The charts, one over the other, as a page."""
     return Sheet(
         title=f"{short(sweep.model)}: energy and speed over the batch size",
         heading=heading(sweep.judgements),
@@ -33,9 +33,11 @@ def sheet(sweep: Sweep) -> Sheet:
 def notes(sweep: Sweep) -> tuple[str, ...]:
     """What the figure says, in words."""
     first, tied, saturated = best(sweep.sizes), ties(sweep.sizes), saturation(sweep.sizes)
+    low, high = may_be_best(sweep.sizes)
     lines = [
         f"Best: {first.batch_size}, {to_text(first.energy_j, 'J')} per sample"
-        + (f"; {_sizes_text(tied)} can't be separated from it: their intervals overlap." if tied else ".")
+        + (f"; {_sizes_text(tied)} can't be separated from it: their intervals overlap." if tied else "."),
+        f"95 % interval of the best size: {low} to {high}.",
     ]
     if saturated is not None:
         lines.append(
@@ -127,6 +129,27 @@ def _speed(sweep: Sweep) -> Chart:
         layers=(*_saturation(sweep), Line(points=points, colour="third"), marks, *_lost(sweep)),
         is_low=True,
     )
+
+
+def _memory(sweep: Sweep) -> Iterable[Chart]:
+    points = tuple(
+        (float(size.batch_size), size.memory_bytes) for size in sweep.sizes if size.memory_bytes is not None
+    )
+    if points:
+        marks = Marks(
+            points=points,
+            titles=tuple(f"{size:g}: {to_text(memory, 'B', digits=3)}" for size, memory in points),
+            form="triangle",
+            colour="second",
+            key="most memory of the device in use at once",
+        )
+        yield Chart(
+            title="Memory",
+            x=doubling_axis(_all_sizes(sweep), label="batch size"),
+            y=axis_of([memory for _, memory in points], "B", label="memory in use"),
+            layers=(Line(points=points, colour="second"), marks, *_lost(sweep)),
+            is_low=True,
+        )
 
 
 def _saturation(sweep: Sweep, *, has_key: bool = False) -> Iterable[Layer]:

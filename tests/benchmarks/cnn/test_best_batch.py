@@ -1,6 +1,7 @@
 """`benchmarks/cnn/best_batch.py`: the best batch size of a run, told and drawn."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from benchmarks.cnn.best_batch import to_text
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.model import Provenance
 from pytest_energy.report import formats, view
-from pytest_energy.report.batch import Size
+from pytest_energy.report.batch import LostSize, Size
 from tests.builders import CREATED, judgement
 
 
@@ -55,6 +56,18 @@ def test_text_names_ties_and_the_open_end() -> None:
     assert "the best is the largest size measured" in text
     assert "past 4 the next" not in text
     assert "warning: past 8 the next size" in to_text("vgg16", [size(8, 1.0), size(16, 1.2)])
+
+
+def test_full_memory_is_a_row() -> None:
+    """A size that did not fit has a row without joules, in its place; the others show their memory."""
+    sizes = [replace(size(4, 2.0), memory_bytes=3.21e9), size(16, 1.0)]
+    full = LostSize(name="vgg16-64", batch_size=64, because="out of memory: Tried to allocate 8 GiB")
+    void = LostSize(name="vgg16-8", batch_size=8, because="thermal slowdown in every round")
+    lines = to_text("vgg16", sizes, [full, void]).splitlines()
+    assert [line.split()[0] for line in lines[3:6]] == ["4", "16", "64"]
+    assert "3.21 GB" in lines[3]
+    assert lines[5].split() == ["64", "-", "-", "-", "-", "out", "of", "memory"]
+    assert "95 % interval of the best size: 16 to 16" in lines
 
 
 @pytest.mark.parametrize("text", ["half of it", "[]", "{}"])

@@ -5,7 +5,7 @@ import pytest
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.model import Provenance
 from pytest_energy.report import view
-from pytest_energy.report.batch import Size, Sweep, best, saturation, sweeps, ties
+from pytest_energy.report.batch import Size, Sweep, best, may_be_best, saturation, sweeps, ties
 from tests.builders import judgement
 
 
@@ -36,9 +36,8 @@ def swept(
     return judgement(
         test_id=f"b.py::test_batch_size[{model}-{batch_size}{variant}]",
         energy_j=energy_j,
-        group="batch",
         model=f"{model}@{batch_size}",
-        **(facts | more),  # type: ignore[arg-type]  # its own words
+        **({"group": "batch"} | facts | more),  # type: ignore[arg-type]  # its own words
     )
 
 
@@ -56,6 +55,30 @@ def test_fewest_joules_win() -> None:
 def test_of_equals_the_smallest_is_best() -> None:
     """Two sizes of the same joules: the one that needs less memory."""
     assert best([size(8, 1.0), size(4, 1.0)]).batch_size == 4
+
+
+def test_what_may_be_best_is_an_interval() -> None:
+    """It spans the sizes that chance could have made the best, and no others; a clear best is alone in it."""
+    assert may_be_best([size(4, 2.0), size(8, 1.0), size(16, 1.0), size(32, 1.5)]) == (8, 16)
+    assert may_be_best([size(4, 2.0), size(8, 1.2), size(16, 1.0), size(32, 1.5)]) == (16, 16)
+
+
+def test_inference_has_a_sweep_of_its_own() -> None:
+    """A group that says what its sweep does names it so, and a size of another sweep is not missing in it."""
+    found = read(swept("a", 4), swept("a", 8), swept("a", 4, group="batch inference"))
+    assert {name: [one.batch_size for one in sweep.sizes] for name, sweep in found.items()} == {
+        "a": [4, 8],
+        "a inference": [4],
+    }
+    assert found["a inference"].missing == ()
+    assert read(swept("a", 4, group="batches")) == {}
+
+
+def test_memory_is_that_of_the_metric() -> None:
+    """A size has the memory that its test recorded, and none if it recorded none."""
+    memory = {"batch_size": 4.0, "peak_memory_bytes": 3e9}
+    sizes = read(swept("a", 4, metrics=memory), swept("a", 8))["a"].sizes
+    assert [one.memory_bytes for one in sizes] == [3e9, None]
 
 
 def test_saturation() -> None:

@@ -24,7 +24,7 @@ def swept(model: str, size: int, energy_j: float | None, **more: object) -> Judg
     )
 
 
-def charts(*judgements: Judgement) -> tuple[Chart, Chart]:
+def charts(*judgements: Judgement) -> tuple[Chart, ...]:
     return batch_size.charts(batch.sweeps(view.of(judgements))[0])
 
 
@@ -106,3 +106,12 @@ def test_another_provenance_is_in_the_label() -> None:
     energy, _ = charts(swept("v", 4, 80.0, provenance=Provenance.REPLAYED))
     assert energy.y.label == "replayed energy per sample (J)"
     assert keys(energy)[0] == "replayed energy per sample, 95 % interval"
+
+
+def test_memory_has_a_chart_where_it_is_known() -> None:
+    """The memory of the sizes that record it; without one there is no chart, and no point at 0."""
+    (memory,) = charts(swept("v", 4, 80.0, metrics={"peak_memory_bytes": 2e9}), swept("v", 8, 70.0))[2:]
+    assert memory.title == "Memory"
+    marks = layer(memory, Marks)
+    assert (marks.points, marks.titles) == (((4.0, 2e9),), ("4: 2 GB",))
+    assert len(charts(*saturating())) == 2
