@@ -31,6 +31,7 @@ _COMMANDS = (
     "accept",
     "calibrate",
     "history",
+    "study",
     "baselines",
     "schema",
 )

@@ -15,8 +15,7 @@ from typing import TypeGuard
 
 from pytest_energy.judgement import Judgement
 from pytest_energy.model import Provenance, Record
-from pytest_energy.report.per_sample import PerSample, by_model, case_of, per_sample
-from pytest_energy.report.view import View
+from pytest_energy.report.per_sample import Judged, PerSample, by_model, case_of, per_sample
 from pytest_energy.stats.best_place import best_range
 
 GROUP = "batch"
@@ -96,7 +95,7 @@ class Sweep:
         return self.judgements[0].record.machine.key
 
 
-def sweeps(run: View) -> tuple[Sweep, ...]:
+def sweeps(run: Judged) -> tuple[Sweep, ...]:
     """Every model's sweep in the groups of *run* that are sweeps, in the order met."""
     groups = dict.fromkeys(one.record.group for one in run.judgements if is_sweep(one.record.group))
     found = []

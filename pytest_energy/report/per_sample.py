@@ -2,10 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from pytest_energy.judgement import Judgement
 from pytest_energy.model import Record
-from pytest_energy.report.view import View
+
+
+class Judged(Protocol):
+    """A run, or whatever else has judgements."""
+
+    @property
+    def judgements(self) -> tuple[Judgement, ...]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +49,7 @@ def per_sample(judgement: Judgement, *, samples: str = "samples") -> PerSample |
 
 
 def by_model(
-    run: View, group: str, model_of: Callable[[Record], str]
+    run: Judged, group: str, model_of: Callable[[Record], str]
 ) -> list[tuple[str, tuple[Judgement, ...]]]:
     """Each model of *group* with its judgements; two tests, provenances or machines are two entries."""
     members: dict[tuple[str, ...], list[Judgement]] = {}

@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import Judgement
 from pytest_energy.model import Provenance, Record
-from pytest_energy.report.per_sample import PerSample, by_model, per_sample
-from pytest_energy.report.view import View
+from pytest_energy.report.per_sample import Judged, PerSample, by_model, per_sample
 from pytest_energy.stats.rate_fit import RateFit, fit_rates
 
 GROUP = "requests"
@@ -60,7 +59,7 @@ class RateSeries:
         return tuple(point for point in self.points if point.saturated_because is not None)
 
 
-def rate_series(run: View) -> tuple[RateSeries, ...]:
+def rate_series(run: Judged) -> tuple[RateSeries, ...]:
     """Every model's rates in the group `requests` of *run*, in the order met."""
     return tuple(_series(model, judgements) for model, judgements in by_model(run, GROUP, model_of))
 

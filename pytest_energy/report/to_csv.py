@@ -17,6 +17,7 @@ from pytest_energy.conversion import judgement_to_json, to_json
 from pytest_energy.judgement import Judgement
 from pytest_energy.meter.scope import estimated_j, scope_text
 from pytest_energy.model import Record
+from pytest_energy.report.per_sample import Judged
 from pytest_energy.report.view import View
 
 # What spreadsheets take for a formula at the start of a cell, with the full-width forms that some of them
@@ -59,7 +60,7 @@ class Table:
     rows: tuple[JsonDict, ...]
 
 
-def table_of_tests(view: View) -> Table:
+def table_of_tests(view: Judged) -> Table:
     """One row a test, in the view's order."""
     metrics = dict.fromkeys(name for judgement in view.judgements for name in judgement.record.metrics)
     predicted = dict.fromkeys(name for one in view.judgements for name in _predictions(one.record))

@@ -87,7 +87,7 @@ def spearman(
         return Correlation(rho=None, n=n, note=f"too few rows to rank: {n}")
     if not all(math.isfinite(value) for value in (*x, *y)):
         return Correlation(rho=None, n=n, note="a value is not finite and has no rank")
-    x_ranks, y_ranks = _doubled_ranks(x), _doubled_ranks(y)
+    x_ranks, y_ranks = doubled_ranks(x), doubled_ranks(y)
     rho = _rho(x_ranks, y_ranks)
     if rho is None:
         constant = "both columns are" if len({*x}) == len({*y}) == 1 else "one column is"
@@ -102,8 +102,8 @@ def _judged(
 ) -> Correlation:
     """*rho* with its interval, and its p where rows are independent."""
     n = len(x_ranks)
-    counts = _crossed_counts(factors, seed) if factors else _row_counts(n, seed)
-    found = Correlation(rho=rho, n=n, ci=_bootstrap_interval(x_ranks, y_ranks, counts))
+    ci = middle(resampled_rhos(x_ranks, y_ranks, resample_counts(n, factors, seed)))
+    found = Correlation(rho=rho, n=n, ci=ci)
     if factors:
         return replace(found, note="no p: rows share factors")
     if n <= MOST_EXACT_ROW_COUNT:
@@ -112,7 +112,7 @@ def _judged(
     return replace(found, p_monte_carlo=_monte_carlo_p(x_ranks, y_ranks, seed), note=note)
 
 
-def _doubled_ranks(values: Sequence[float]) -> "Ranks":
+def doubled_ranks(values: Sequence[float]) -> "Ranks":
     """Twice the mean rank of each value: whole numbers, so that sums of products are exact."""
     _, places, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
     doubled = 2 * np.cumsum(counts) - counts + 1
@@ -120,7 +120,7 @@ def _doubled_ranks(values: Sequence[float]) -> "Ranks":
     return ranks
 
 
-def _centred_products(x_ranks: "Ranks", y_ranks: "Ranks") -> "Ranks":
+def centred_products(x_ranks: "Ranks", y_ranks: "Ranks") -> "Ranks":
     """Sum over the last axis of the products of doubled ranks, less what independence would give."""
     n = y_ranks.shape[-1]
     products: Ranks = (x_ranks * y_ranks).sum(axis=-1) - n * (n + 1) ** 2
@@ -129,18 +129,18 @@ def _centred_products(x_ranks: "Ranks", y_ranks: "Ranks") -> "Ranks":
 
 def _rho(x_ranks: "Ranks", y_ranks: "Ranks") -> float | None:
     """Pearson's correlation of the ranks; `None` when one side is constant."""
-    x_square, y_square = int(_centred_products(x_ranks, x_ranks)), int(_centred_products(y_ranks, y_ranks))
+    x_square, y_square = int(centred_products(x_ranks, x_ranks)), int(centred_products(y_ranks, y_ranks))
     if x_square == 0 or y_square == 0:
         return None
-    return int(_centred_products(x_ranks, y_ranks)) / math.sqrt(x_square * y_square)
+    return int(centred_products(x_ranks, y_ranks)) / math.sqrt(x_square * y_square)
 
 
 def _exact_p(x_ranks: "Ranks", y_ranks: "Ranks") -> float:
     """Share of all orders of the rows whose |rho| is at least the one seen."""
-    product = abs(int(_centred_products(x_ranks, y_ranks)))
+    product = abs(int(centred_products(x_ranks, y_ranks)))
     ranks = chain.from_iterable(permutations(x_ranks.tolist()))
     orders = np.fromiter(ranks, dtype=np.int64).reshape(-1, len(x_ranks))
-    return float((abs(_centred_products(orders, y_ranks)) >= product).mean())
+    return float((abs(centred_products(orders, y_ranks)) >= product).mean())
 
 
 def _monte_carlo_p(x_ranks: "Ranks", y_ranks: "Ranks", seed: int) -> float:
@@ -150,12 +150,14 @@ def _monte_carlo_p(x_ranks: "Ranks", y_ranks: "Ranks", seed: int) -> float:
         Phipson and Smyth 2010, Statistical Applications in Genetics and Molecular Biology 9, 39.
     """
     orders = np.random.default_rng(seed).permuted(np.tile(x_ranks, (PERMUTATION_COUNT, 1)), axis=1)
-    as_extreme = abs(_centred_products(orders, y_ranks)) >= abs(int(_centred_products(x_ranks, y_ranks)))
+    as_extreme = abs(centred_products(orders, y_ranks)) >= abs(int(centred_products(x_ranks, y_ranks)))
     return (1 + int(as_extreme.sum())) / (1 + PERMUTATION_COUNT)
 
 
-def _row_counts(n: int, seed: int) -> "Counts":
-    """How often each of *n* rows is in each resample."""
+def resample_counts(n: int, factors: Sequence[Sequence[str]], seed: int) -> "Counts":
+    """How often each of *n* rows is in each resample: of rows, or of the labels of all *factors*."""
+    if factors:
+        return _crossed_counts(factors, seed)
     counts: Counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLE_COUNT)
     return counts
 
@@ -171,8 +173,8 @@ def _crossed_counts(factors: Sequence[Sequence[str]], seed: int) -> "Counts":
     return counts
 
 
-def _bootstrap_interval(x_ranks: "Ranks", y_ranks: "Ranks", counts: "Counts") -> tuple[float, float] | None:
-    """Middle 95 % of rho over resamples; one without an order has no rho and is left out.
+def resampled_rhos(x_ranks: "Ranks", y_ranks: "Ranks", counts: "Counts") -> "NDArray[np.float64]":
+    """Rho of each resample, NaN for one without an order.
 
     How often each row is in each resample suffices: ranks and products then need no resampled columns.
     """
@@ -191,8 +193,15 @@ def _bootstrap_interval(x_ranks: "Ranks", y_ranks: "Ranks", counts: "Counts") ->
         (weights * a * b).sum(axis=1) - expected for a, b in ((x, y), (x, x), (y, y))
     )
     has_order = (x_squares > 0) & (y_squares > 0)
-    if not has_order.any():
+    rhos = np.full(len(weights), np.nan)
+    rhos[has_order] = products[has_order] / np.sqrt(x_squares[has_order] * y_squares[has_order])
+    return rhos
+
+
+def middle(values: "NDArray[np.float64]") -> tuple[float, float] | None:
+    """Middle 95 % of *values*, without those that are NaN; `None` if all are."""
+    known = values[~np.isnan(values)]
+    if not known.size:
         return None
-    rhos = products[has_order] / np.sqrt(x_squares[has_order] * y_squares[has_order])
-    lower, upper = np.quantile(rhos, (0.025, 0.975))
+    lower, upper = np.quantile(known, (0.025, 0.975))
     return float(lower), float(upper)

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 
-@lru_cache(maxsize=2)
+_PARTS = "parts.html.j2"
+
+
+@lru_cache(maxsize=3)
 def page_template(name: str) -> "Template":
     """The template *name*, by rule 3.
 
@@ -39,6 +42,7 @@ def page_template(name: str) -> "Template":
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.get_template(_PARTS)  # now, so that a page which takes parts of it needs no import later
     return environment.get_template(name)
 
 

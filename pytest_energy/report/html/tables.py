@@ -139,7 +139,11 @@ def heat_map(view: View) -> Table | None:
 
 def paper_notes(groups: Sequence[Group]) -> tuple[str, ...]:
     """What the paper's columns are measured on."""
-    names = dict.fromkeys(name for group in groups for name in cells.hardware(group))
+    return paper_notes_of(dict.fromkeys(name for group in groups for name in cells.hardware(group)))
+
+
+def paper_notes_of(names: Iterable[str]) -> tuple[str, ...]:
+    """What the columns *names* of the paper are measured on."""
     machines = [f"{name}: {_PAPER_HARDWARE[name]}" for name in names if name in _PAPER_HARDWARE]
     return (f"the paper's hardware: {', '.join(machines)}",) if machines else ()
 

@@ -1,0 +1,1 @@
+"""Runs of several machines and commits in one table, with what they have in common."""
