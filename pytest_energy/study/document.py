@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from pytest_energy.codec import JsonDict
-from pytest_energy.report.batch import best, saturation, ties
+from pytest_energy.report.batch import best, may_be_best, saturation, ties
 from pytest_energy.study.curves import BatchCurve, RateCurve, points_of
 from pytest_energy.study.hardware import Hardware
 from pytest_energy.study.ranking import Rho
@@ -118,6 +118,7 @@ def _batch(curve: BatchCurve) -> JsonDict:
         "model": curve.sweep.model,
         "best": best(sizes).batch_size,
         "tied": list(ties(sizes)),
+        "may_be_best": list(may_be_best(sizes)),
         "saturated_above": saturation(sizes),
     }
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_energy.report import cells
-from pytest_energy.report.batch import best, saturation, ties
+from pytest_energy.report.batch import best, may_be_best, saturation
 from pytest_energy.report.html.tables import paper_notes_of
-from pytest_energy.report.text import with_error
+from pytest_energy.report.text import range_text, with_error
 from pytest_energy.report.view import MetricCorrelation
 from pytest_energy.stats.rate_fit import RateFit
 from pytest_energy.study.curves import BatchCurve, RateCurve
@@ -28,7 +28,6 @@ MOST_COLUMNS = 5
 _MOST_PAIRS = 2  # columns of E_tr and E_in, two cells each
 _LONGEST = 34  # characters of a row's name
 _LONGEST_MODEL = 20  # of a model's, in tables of many figures
-_MOST_TIES = 2  # that are listed
 _DIGITS = 3
 
 _POOLED = (
@@ -36,7 +35,7 @@ _POOLED = (
     f"{ALL}: the rows of all columns are ranked as one table.",
 )
 _BATCH = (
-    "tied: the 95 % interval overlaps that of the best size.",
+    "may be best: 95 % interval of the best size.",
     "saturated: above it the next size brings neither speed nor joules.",
 )
 _FIT = (
@@ -279,7 +278,7 @@ def _batches(study: Study) -> Iterator[Section]:
         yield Section(
             part="Joules over the batch size",
             title="The best batch size of each model and column",
-            heads=("model", "on", "best", "J/sample", "95 % interval", "tied", "saturated"),
+            heads=("model", "on", "best", "may be best", "J/sample", "95 % interval", "saturated"),
             rows=tuple(_batch(one) for one in study.batch_curves),
             notes=(
                 *_BATCH,
@@ -297,15 +296,11 @@ def _batch(curve: BatchCurve) -> tuple[str, ...]:
         _short(curve.sweep.model, _LONGEST_MODEL),
         curve.place,
         str(first.batch_size),
+        range_text(may_be_best(sizes)),
         mark + to_text(first.energy_j, "J", digits=_DIGITS),
         f"{low} to {high}",
-        _ties_text(ties(sizes)),
         cells.ABSENT if saturated is None else str(saturated),
     )
-
-
-def _ties_text(tied: Sequence[int]) -> str:
-    return f"{len(tied)} sizes" if len(tied) > _MOST_TIES else ", ".join(map(str, tied)) or "none"
 
 
 def _rates(study: Study) -> Iterator[Section]:
