@@ -68,8 +68,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--dataset",
         choices=DATASETS,
-        help="What the CNN tests train on: digits, synthetic (noise in CIFAR-10's shape, no accuracy), or "
-        "cifar10 with --cifar10 (the profile's).",
+        help="What the CNN tests train on: digits, synthetic (noise in CIFAR-10's shape, no accuracy), "
+        "shapes (made from a seed, accuracy 0.97 at most), or cifar10 with --cifar10 (the profile's).",
+    )
+    group.addoption(
+        "--models",
+        metavar="NAME,NAME|paper|all",
+        help="Networks of the training and inference tests: names of docs/models.md, the paper's fourteen in "
+        "the authors' form, or all (the profile's).",
     )
     group.addoption(
         "--batch-size", type=_count, metavar="N", help="Samples in a step of the CNN tests (the profile's)."

@@ -9,14 +9,8 @@ from pathlib import Path
 
 import pytest
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelSteps:
-    """Steps in one round of one model, where a profile gives each its own."""
-
-    model: str
-    train_steps: int
-    inference_steps: int
+from benchmarks.cnn.steps import MODEL_STEPS, ModelSteps
+from pytest_energy.spelling import several
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,7 +246,8 @@ class Profile:
 
 
 DEFAULT_PROFILE = "quick"
-DATASETS = ("digits", "synthetic", "cifar10")
+SETS = ("paper", "all")  # of networks
+DATASETS = ("digits", "synthetic", "shapes", "cifar10")
 
 # What training steps cost on an H100 in docs/results/h100-first.json: at batch 128 ResNet-18 8.5 ms,
 # MobileNetV2 20 ms, VGG-16 6.4 ms. Networks bound by launches there take 0.12 ms a layer; that gives step_s.
@@ -392,39 +387,18 @@ GPU = Profile(
     ),
 )
 
-# Milliseconds of a step at batch 128 on an H100, (training, inference), from docs/results/h100-first.json.
-# The networks that weren't in that run are estimates: 0.12 and 0.028 ms a layer where launches bound them (as
-# in ShuffleNet, EfficientNet and RegNet there), else by MACs at 40 TFLOP/s, three times that for training.
-_STEPS = (
-    ModelSteps(model="lenet", train_steps=500, inference_steps=4000),  # 2.4, 0.29
-    ModelSteps(model="mobilenet", train_steps=100, inference_steps=450),  # 10, 2.4 estimated
-    ModelSteps(model="mobilenet_v2", train_steps=50, inference_steps=240),  # 20, 4.8
-    ModelSteps(model="efficientnet_b0", train_steps=40, inference_steps=160),  # 28, 7.1
-    ModelSteps(model="simple_dla", train_steps=60, inference_steps=240),  # 17, 4.5 estimated
-    ModelSteps(model="resnet18", train_steps=130, inference_steps=480),  # 8.5, 2.4
-    ModelSteps(model="preact_resnet18", train_steps=130, inference_steps=450),  # 8.5, 2.4 estimated
-    ModelSteps(model="vgg16", train_steps=180, inference_steps=700),  # 6.4, 1.6
-    ModelSteps(model="googlenet", train_steps=40, inference_steps=120),  # 33, 9.4
-    ModelSteps(model="densenet121", train_steps=20, inference_steps=90),  # 53, 13
-    ModelSteps(model="resnext29_2x64d", train_steps=30, inference_steps=110),  # 33, 9.2 estimated
-    ModelSteps(model="senet18", train_steps=90, inference_steps=360),  # 12, 2.9 estimated
-    ModelSteps(model="regnet_x_200mf", train_steps=60, inference_steps=290),  # 17, 3.7 estimated
-    ModelSteps(model="dpn26", train_steps=60, inference_steps=240),  # 18, 4.5 estimated
-    ModelSteps(model="vit_tiny", train_steps=70, inference_steps=240),  # 15, 4.5 estimated
-    ModelSteps(model="swin_t", train_steps=30, inference_steps=120),  # 32, 9 estimated
-    ModelSteps(model="convnext_t", train_steps=40, inference_steps=180),  # 25, 6 estimated
-    ModelSteps(model="bert_small", train_steps=60, inference_steps=210),  # 17, 5 estimated
-)
+# The authors' forms of these are in the profile.
+_OTHER_FORMS = ("mobilenet_v2", "efficientnet_b0", "vgg16", "googlenet")
 
 PAPER = Profile(
     name="paper",
     device="cuda",
     cnn=CnnProfile(
-        models=tuple(own.model for own in _STEPS),
+        models=tuple(own.model for own in MODEL_STEPS if own.model not in _OTHER_FORMS),
         batch_size=128,
         train_steps=100,
         inference_steps=200,
-        model_steps=_STEPS,
+        model_steps=MODEL_STEPS,
         fit_steps=60,
         test_images=360,
         threads=None,
@@ -450,6 +424,7 @@ class Overrides:
     dataset: str | None = None
     is_amp: bool = False
     is_channels_last: bool = False
+    models: tuple[str, ...] | None = None
     batch_sizes: tuple[int, ...] | None = None
     llm_engine: str | None = None
     gpu_count: int = 1
@@ -472,8 +447,11 @@ class Overrides:
             cnn, said = replace(cnn, is_amp=True), [*said, "amp"]
         if self.is_channels_last:
             cnn, said = replace(cnn, is_channels_last=True), [*said, "channels_last"]
-        if self.batch_sizes is not None:  # a size is in its test's name already
-            cnn = replace(cnn, sweep=replace(cnn.sweep, batch_sizes=self.batch_sizes))
+        cnn = replace(
+            cnn,  # models and sizes are in their tests' names already
+            models=self.models or cnn.models,
+            sweep=replace(cnn.sweep, batch_sizes=self.batch_sizes or cnn.sweep.batch_sizes),
+        )
         llm = replace(profile.llm, is_eager=self.is_eager)  # no other work, so no other name
         if self.gpu_count != llm.gpu_count:
             llm, said = replace(llm, gpu_count=self.gpu_count), [*said, f"{self.gpu_count}gpus"]
@@ -507,11 +485,30 @@ def chosen(config: pytest.Config) -> Profile:
         ),
         is_amp=bool(config.getoption("--amp", default=False)),
         is_channels_last=bool(config.getoption("--channels-last", default=False)),
+        models=chosen_models(config.getoption("--models", default=None)),
         batch_sizes=config.getoption("--batch-sizes", default=None),
         llm_engine=config.getoption("--llm-engine", default=None),
         gpu_count=int(config.getoption("--tensor-parallel", default=1)),
         is_eager=bool(config.getoption("--eager", default=False)),
     ).of(profile)
+
+
+def chosen_models(text: str | None) -> tuple[str, ...] | None:
+    """The networks that `--models` names: `paper`, `all`, or names with commas between.
+
+    Raises:
+        pytest.UsageError: A name is of no network.
+    """
+    if text is None:
+        return None
+    from benchmarks.cnn.models import ARCHITECTURES, PAPER_ARCHITECTURES
+
+    if text in SETS:
+        return PAPER_ARCHITECTURES if text == "paper" else tuple(ARCHITECTURES)
+    try:
+        return several(dict.fromkeys(text.split(",")), (*ARCHITECTURES, *SETS))
+    except ValueError as error:
+        raise pytest.UsageError(f"--models {error}") from error
 
 
 def chosen_dataset(dataset: str | None, cifar10_folder: Path | None) -> str | None:

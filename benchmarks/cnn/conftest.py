@@ -14,6 +14,7 @@ from benchmarks.cnn.memory import limit_memory
 from benchmarks.cnn.models import TOKEN_ARCHITECTURES
 from benchmarks.cnn.planting import Planted, Planter
 from benchmarks.cnn.products import CudaProducts
+from benchmarks.cnn.shapes import shapes
 from benchmarks.cnn.tokens import tokens
 from benchmarks.profiles import Profile, chosen
 
@@ -34,6 +35,7 @@ def load(pytestconfig: pytest.Config, profile: Profile) -> Callable[[str], Label
     makers: dict[str, Callable[[], Labelled]] = {
         "digits": digits,
         "synthetic": synthetic,
+        "shapes": shapes,
         "cifar10": lambda: cifar10(folder),
         "tokens": tokens,
     }

@@ -1,8 +1,8 @@
 """Images to train on and to test with: `[N, 3, 32, 32]`, normalised, with labels `[N]` of 0 to 9.
 
 The default is the handwritten digits that ship with scikit-learn, so nothing is downloaded; CIFAR-10, which
-the paper uses, comes from a folder; noise in its shape comes from a seed. A step is the same work on each;
-the accuracy is the data's.
+the paper uses, comes from a folder; noise in its shape and the images of `shapes` come from a seed. A step is
+the same work on each; the accuracy is the data's.
 """
 
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ class Labelled:
     """A training set and a held-out set, with what they are called in the records.
 
     Attributes:
-        name: `digits`, `cifar10`, `synthetic` or `tokens`.
+        name: `digits`, `cifar10`, `synthetic`, `shapes` or `tokens`.
         train: `[N, 3, 32, 32]`, float32; token ids `[N, T]`, int64, for `tokens`.
         train_labels: `[N]`, int64.
         test: `[M, 3, 32, 32]`, float32; no image of *train* is in it.

@@ -3,7 +3,7 @@
 torchvision's networks expect 224x224: their first layers divide the image by four or more. As is usual for
 CIFAR-10, the stem here is a 3x3 convolution of stride 1, and early pooling goes where it would leave too
 little. Every network maps `[N, 3, 32, 32]` to `[N, 10]`, but for those in `TOKEN_ARCHITECTURES`, which take
-token ids. What torchvision doesn't have is in `residual` and `attention`. Sizes: docs/models.md.
+token ids. What torchvision doesn't have is in `residual`, `attention` and `authors`. Sizes: docs/models.md.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,6 +14,12 @@ from torchvision.models import vgg
 from torchvision.models.regnet import BlockParams, RegNet
 
 from benchmarks.cnn.attention import CLASS_COUNT, bert_small, convnext_t, swin_t, vit_tiny
+from benchmarks.cnn.authors import (
+    efficientnet_b0_authors,
+    googlenet_authors,
+    mobilenet_v2_authors,
+    vgg19_authors,
+)
 from benchmarks.cnn.residual import (
     dpn26,
     mobilenet,
@@ -175,7 +181,9 @@ ARCHITECTURES: Mapping[str, Callable[[], nn.Module]] = {
         shufflenet_v2,
         mobilenet,
         mobilenet_v2,
+        mobilenet_v2_authors,
         efficientnet_b0,
+        efficientnet_b0_authors,
         regnet_x_200mf,
         regnet_x_400mf,
         simple_dla,
@@ -183,7 +191,9 @@ ARCHITECTURES: Mapping[str, Callable[[], nn.Module]] = {
         preact_resnet18,
         senet18,
         vgg16,
+        vgg19_authors,
         googlenet,
+        googlenet_authors,
         densenet121,
         resnext29_2x64d,
         resnext50,
@@ -198,13 +208,13 @@ ARCHITECTURES: Mapping[str, Callable[[], nn.Module]] = {
 PAPER_ARCHITECTURES = (
     "lenet",
     "mobilenet",
-    "mobilenet_v2",
-    "efficientnet_b0",
+    "mobilenet_v2_authors",
+    "efficientnet_b0_authors",
     "simple_dla",
     "resnet18",
     "preact_resnet18",
-    "vgg16",
-    "googlenet",
+    "vgg19_authors",
+    "googlenet_authors",
     "densenet121",
     "resnext29_2x64d",
     "senet18",

@@ -19,7 +19,7 @@ from benchmarks.cnn.images import (
     digits,
     synthetic,
 )
-from benchmarks.cnn.model_table import PAPERS, PUBLISHED, counted, example, is_near, to_markdown
+from benchmarks.cnn.model_table import AUTHORS, PAPERS, PUBLISHED, counted, example, is_near, to_markdown
 from benchmarks.cnn.models import ARCHITECTURES, PAPER_ARCHITECTURES
 from benchmarks.cnn.subject import held_out_accuracy, subject
 from benchmarks.cnn.tokens import tokens
@@ -35,7 +35,16 @@ from benchmarks.cnn.training import (
     train,
 )
 from benchmarks.conftest import _count, _counts, _rate
-from benchmarks.profiles import PAPER, PROFILES, QUICK, Overrides, Profile, chosen_dataset, grown
+from benchmarks.profiles import (
+    PAPER,
+    PROFILES,
+    QUICK,
+    Overrides,
+    Profile,
+    chosen_dataset,
+    chosen_models,
+    grown,
+)
 from pytest_energy.model import Machine, Provenance, Reading, Record
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -72,6 +81,18 @@ class TestModels:
         )
         assert is_same == (theirs.differs_because is None)
 
+    @pytest.mark.parametrize("name", ["vgg19", "googlenet", "mobilenet_v2", "efficientnet_b0"])
+    def test_the_authors_form_is_exact(self, name: str) -> None:
+        """Where torchvision's network is another, ours has exactly the authors' parameters and MACs."""
+        assert counted(f"{name}_authors") == AUTHORS[f"{name}_authors"]
+
+    @pytest.mark.parametrize("name", PAPER_ARCHITECTURES)
+    def test_the_fourteen_are_the_authors(self, name: str) -> None:
+        """Parameters to 0.03 %, MACs to 0.12 %, of the authors' code."""
+        ours, theirs = counted(name), AUTHORS[name]
+        assert ours.parameters == pytest.approx(theirs.parameters, rel=3e-4)
+        assert ours.macs == pytest.approx(theirs.macs, rel=1.2e-3)
+
     def test_differences_are_told(self) -> None:
         """Each network that isn't the published one is explained in docs/models.md."""
         text = " ".join((DOCS / "models.md").read_text(encoding="utf-8").split())
@@ -95,13 +116,14 @@ class TestModels:
         for profile in PROFILES.values():
             assert set(profile.cnn.models) <= set(ARCHITECTURES)
             assert len(set(profile.cnn.models)) == len(profile.cnn.models) >= 6
-            assert {own.model for own in profile.cnn.model_steps} <= set(profile.cnn.models)
+            assert {own.model for own in profile.cnn.model_steps} <= set(ARCHITECTURES)
             assert {swept.model for swept in profile.cnn.sweep.models} <= set(ARCHITECTURES)
 
     def test_the_paper_profile_has_the_papers_networks(self) -> None:
         """All fourteen, four that it leaves open, its batch size and learning rate; five rounds."""
         size = PAPER.cnn
         assert len(PAPER_ARCHITECTURES) == 14
+        assert set(AUTHORS) == set(PAPER_ARCHITECTURES)
         assert set(size.models) == {*PAPER_ARCHITECTURES, "vit_tiny", "swin_t", "convnext_t", "bert_small"}
         assert (size.batch_size, size.learning_rate, size.rounds) == (128, 0.001, 5)
 
@@ -385,6 +407,23 @@ class TestOverrides:
         ).of(PAPER)
         assert changed.case_id("vgg16") == "vgg16-paper-batch64-lr0.01-steps7-synthetic-amp-channels_last"
         assert changed.cnn.train_steps_of("vgg16") == changed.cnn.inference_steps_of("vgg16") == 7
+
+    def test_models_are_chosen_by_name_or_set(self) -> None:
+        """Names, the paper's fourteen or all; a network's name is in its test's id already."""
+        assert chosen_models(None) is None
+        assert chosen_models("vgg16,lenet,vgg16") == ("vgg16", "lenet")
+        assert chosen_models("paper") == PAPER_ARCHITECTURES
+        assert chosen_models("all") == tuple(ARCHITECTURES)
+        changed = Overrides(models=("vgg16",)).of(PAPER)
+        assert (changed.cnn.models, changed.case_id("vgg16")) == (("vgg16",), "vgg16-paper")
+
+    @pytest.mark.parametrize(
+        ("text", "got"), [("vgg17", "Did you mean vgg16"), ("", "Got ''"), ("a,", "Got 'a'")]
+    )
+    def test_unknown_networks_are_refused(self, text: str, got: str) -> None:
+        """The option, what it takes and the nearest name."""
+        with pytest.raises(pytest.UsageError, match=f"--models must be one or more of lenet.*{got}"):
+            chosen_models(text)
 
     def test_batch_sizes_are_the_sweeps(self) -> None:
         """They replace the sweep's and change no other test."""
