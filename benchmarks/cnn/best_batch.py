@@ -59,8 +59,8 @@ def title_of(sweep: Sweep) -> str:
     return sweep.model if is_measured else f"{sweep.model} ({sweep.provenance})"
 
 
-def to_text(title: str, sizes: Sequence[Size], lost: Sequence[LostSize] = ()) -> str:
-    """One model's table and what it says."""
+def to_text(title: str, sizes: Sequence[Size], lost: Sequence[LostSize] = (), *, form: str = "simple") -> str:
+    """One model's table and what it says; *form* is tabulate's."""
     first, tied, saturated = best(sizes), ties(sizes), saturation(sizes)
     rows = [
         (
@@ -80,7 +80,7 @@ def to_text(title: str, sizes: Sequence[Size], lost: Sequence[LostSize] = ()) ->
     ]
     rows.sort(key=lambda row: row[0])
     headers = ("batch size", "J/sample", "95 % interval", "samples/s", "memory", "")
-    table = tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True, stralign="right")
+    table = tabulate(rows, headers=headers, tablefmt=form, disable_numparse=True, stralign="right")
     low_j, high_j = first.interval_j
     said = [
         f"best: {first.batch_size}, {first.energy_j:.4g} J/sample ({low_j:.4g} to {high_j:.4g})",
@@ -95,6 +95,8 @@ def to_text(title: str, sizes: Sequence[Size], lost: Sequence[LostSize] = ()) ->
         )
     if first is sizes[-1]:
         said.append("warning: the best is the largest size measured; a larger one may be better")
+    if form == "github":
+        said = ["", *(f"- {sentence}" for sentence in said)]
     return "\n".join([title, table, *said])
 
 
