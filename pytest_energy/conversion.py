@@ -72,7 +72,7 @@ _LEFT_OUT_WHERE_EMPTY = {
     "confirming_count",
     *("quiet_power_w", "temperatures_c", "ready_power", "session"),
     *("resting_channels", "estimated_channels", "device_use", "missing_domains", "roles", "counts", "most"),
-    "predictions",
+    *("predictions", "load_tokens", "amount_energies_j", "covariances_j2", "amount_ratios"),
     *(
         "entry_energies_j",
         "entry_dates",
@@ -122,7 +122,7 @@ def record_of(record: documents.Record, where: str) -> Record:
 
 def _step_cost_of(document: documents.StepCost, where: str) -> model.StepCost:
     try:
-        return model.StepCost(**asdict(document))
+        return model.StepCost(**_present(document))
     except NotMeasurable as error:
         raise FormatError(f"{where}: step_cost: {error}") from error
 
@@ -250,7 +250,7 @@ def factor_from_json(value: object, where: str) -> SessionFactor:
 def _comparison(document: judgement_documents.Comparison) -> Comparison:
     parts = tuple(PartComparison(**asdict(part)) for part in document.parts or ())
     equal = document.equal_steps
-    steps = None if equal is None else EqualSteps(**asdict(equal))
+    steps = None if equal is None else EqualSteps(**_present(equal))
     return Comparison(**_present(document) | {"parts": parts, "equal_steps": steps})
 
 

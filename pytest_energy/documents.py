@@ -108,6 +108,9 @@ class Round(Document, frozen=True, kw_only=True):
             Omitted if none is known, and in baselines.
         step_count: Steps that the model server took for all requests; omitted if not reported, and for loads
             without a rate.
+        load_tokens: Prompt tokens that were computed, tokens that were decoded and the context that these
+            read, scaled to all requests as the joules are, and the first two as counted for all requests
+            (whole_...). Omitted as step_count is, and in files of earlier versions.
     """
 
     energy_j: DerivedAmount = NULLABLE
@@ -126,6 +129,7 @@ class Round(Document, frozen=True, kw_only=True):
     estimated_channels: Channels | None = None
     device_use: ByName[DeviceUse] | None = None
     step_count: Amount | None = None
+    load_tokens: ByName[Amount] | None = None
 
 
 class StepCost(Document, frozen=True, kw_only=True):
@@ -135,11 +139,16 @@ class StepCost(Document, frozen=True, kw_only=True):
         energy_j: Of a step, fitted to short spans of the loads.
         uncertainty_j: Its standard uncertainty.
         channels: Those whose joules these are.
+        amount_energies_j: Joules of a unit of each amount: a step, a second, a prompt token, a decoded
+            token, a token of context. Omitted in files of earlier versions.
+        covariances_j2: Of those joules, a row for each, in their order.
     """
 
     energy_j: Amount
     uncertainty_j: Amount
     channels: tuple[Text, ...]
+    amount_energies_j: ByName[Amount] | None = None
+    covariances_j2: tuple[tuple[Number, ...], ...] | None = None
 
 
 class ReadyPower(Document, frozen=True, kw_only=True):

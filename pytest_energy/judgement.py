@@ -141,6 +141,8 @@ class EqualSteps:
         energy_per_step_j: Joules of a step.
         measured_ratio: Joules as measured, fresh over baseline.
         not_used_because: Why joules were compared as measured all the same, or empty.
+        amount_ratios: Seconds and tokens of a round, fresh over baseline, that are made equal as well; empty
+            where steps alone are known.
     """
 
     step_count: float
@@ -148,6 +150,7 @@ class EqualSteps:
     energy_per_step_j: float
     measured_ratio: float
     not_used_because: str = ""
+    amount_ratios: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

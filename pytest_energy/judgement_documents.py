@@ -61,6 +61,8 @@ class EqualSteps(Document, frozen=True, kw_only=True):
         energy_per_step_j: Joules of a step.
         measured_ratio: Joules as measured, this run over the baseline.
         not_used_because: Why joules were compared as measured; omitted if they were compared at equal steps.
+        amount_ratios: Seconds and tokens of a round, this run over the baseline, that were made equal as
+            well. Omitted if steps alone are known.
     """
 
     step_count: Positive
@@ -68,6 +70,7 @@ class EqualSteps(Document, frozen=True, kw_only=True):
     energy_per_step_j: Amount
     measured_ratio: Positive
     not_used_because: Text = ""
+    amount_ratios: ByName[Positive] | None = None
 
 
 class Comparison(
@@ -232,8 +235,9 @@ class Test(Record, frozen=True, kw_only=True):
         budget_per_token_j: Omitted if there is none.
         budget_per_prefill_token_j: Omitted if there is none.
         budget_per_decode_token_j: Omitted if there is none.
-        energies_at_mean_steps_j: Joules of each round at the mean steps and seconds of the rounds: at a
-            fixed rate a slower host takes fewer steps, and less energy. Omitted if steps are not known.
+        energies_at_mean_steps_j: Joules of each round at the mean steps and seconds of the rounds, and at
+            their mean tokens if these are known: at a fixed rate a slower host takes fewer steps, and less
+            energy. Omitted if steps are not known.
         baseline: What it was compared with, or null.
         judged_by: By which rules it was judged; omitted if not recorded.
         unchecked: Limits that were not checked, because there are no usable joules.

@@ -5,17 +5,19 @@
 
 At a fixed rate the seconds of a request are given by the rate. Those that a round is scaled to depend on how
 many answers its counted part holds, which is chance: they cost the power at rest.
-The slope, joules per step, is fitted to the spans within the loads. At equal amounts, all that the fit knows
-is made equal: prompt tokens, steps, decoded tokens, tokens of context, and seconds. To be sure that no round
-adjusts itself, the last column takes for each round costs fitted to the spans of the other rounds alone.
+Costs are fitted to the spans within the loads. Rounds are stated at equal amounts by the function that the
+gate compares by: at equal steps alone, or at equal amounts of all that the fit knows (prompt tokens, steps,
+decoded tokens, tokens of context, and seconds). To be sure that no round adjusts itself, the last column has
+for each round costs fitted to the spans of the other rounds alone.
 """
 
 import json
 import time
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from statistics import fmean, stdev
+from dataclasses import dataclass, replace
+from itertools import combinations
+from statistics import fmean, geometric_mean, stdev
 from typing import Any
 
 from benchmarks.llm.metering import (
@@ -23,26 +25,30 @@ from benchmarks.llm.metering import (
     facts_of,
     keep,
     observed_json,
+    observed_of,
     opened,
     parser,
     say,
-    spans_of,
     steps_json,
 )
 from benchmarks.llm.prompts import fresh_prompts
-from pytest_energy.errors import Absent, EnergyError
+from pytest_energy.errors import Absent, EnergyError, NotMeasurable
 from pytest_energy.meter.live import LiveMeter
+from pytest_energy.model import Machine, Provenance, Reading, Record, StepCost
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.vllm_engine import VllmEngine
-from pytest_energy.serving.phase_spans import observed
+from pytest_energy.serving.phase_fit import phase_fit, with_amounts
+from pytest_energy.serving.phase_spans import Observed, observed
 from pytest_energy.serving.rounds import LoadPlan, LoadWork
 from pytest_energy.stats.cost_fit import Estimate, fit_costs
+from pytest_energy.verdict.equal_steps import TOKENS_PER_TURN, amount_level, at_amounts, equal_steps
 
 RATES: Mapping[str, tuple[float, ...]] = {"8B": (16, 64, 4, 1), "1B": (16, 64, 4, 128, 1)}
 TRIAL_RATES = (4.0, 8.0)
 PROMPT_TOKENS = OUTPUT_TOKENS = 128
 ROUND_COUNT = 5
 WANTED_CV = 0.01
+FAR = 0.02  # of a ratio of unchanged work: twice the CV that is wanted
 _KINDS = ("as measured", "steps", "steps and waits", "amounts", "amounts, others' costs")
 
 
@@ -131,6 +137,7 @@ def show(document: Mapping[str, Any]) -> None:
         "| others"
     )
     met, count = dict.fromkeys(_KINDS, 0), 0
+    splits: list[tuple[float, float]] = []
     for row in document["rows"]:
         rounds = [one for one in row["rounds"] if one["energy_j"] and "absent" not in one["observed"]]
         if len(rounds) < 2:
@@ -144,39 +151,111 @@ def show(document: Mapping[str, Any]) -> None:
             continue
         say(_line(row["rate"], rounds, costs_j, deviations))
         count += 1
+        splits += _splits(rounds) if len(rounds) >= ROUND_COUNT else []
         for kind, deviation in deviations.items():
             met[kind] += deviation <= WANTED_CV
     say("\nCV: of joules as measured; at equal steps; with the joules at rest of equal seconds as well;")
     say("at equal amounts of all that the fit knows; the same with costs of the other rounds.")
     say(f"CV at most {WANTED_CV:.0%}, of {count} rows: " + ", ".join(f"{k}: {n}" for k, n in met.items()))
+    if splits:
+        beyond = [sum(abs(ratio - 1) > FAR for ratio in ratios) for ratios in zip(*splits, strict=True)]
+        say(
+            f"Each two rounds against the other three: {len(splits)} ratios of unchanged work, more than "
+            f"{FAR:.0%} from 1: as measured {beyond[0]}, as the gate compares {beyond[1]}"
+        )
 
 
 def _deviations(rounds: Sequence[Mapping[str, Any]]) -> tuple[Estimate, dict[str, float]]:
     """Joules of a step, and the CV of the rounds' joules by what is made equal."""
-    energies_j = [one["energy_j"] for one in rounds]
-    seen = [one["observed"] for one in rounds]
-    rests_w = [fmean(one["rest_w"] for one in seen)] * len(seen)
-    seconds = [one["part_duration_s"] * one["scale"] for one in seen]
-    steps = [one["step_count"] for one in rounds]
-    amounts = [[amount * one["scale"] for amount in one["part"]] for one in seen]
-    fit = fit_costs([spans_of(one) for one in seen])
-    step = fit.energy((0.0, 1.0, 0.0, 0.0))
+    loads = [_load(one) for one in rounds]
+    record = _record(rounds, loads)
+    by_steps = replace(record, step_cost=replace(_cost(loads), amount_energies_j={}, covariances_j2=()))
     others = [
-        fit_costs([spans_of(one) for one in (*seen[:place], *seen[place + 1 :])]).costs
-        for place in range(len(seen))
+        _equal(replace(record, step_cost=_cost([*loads[:place], *loads[place + 1 :]])))[place]
+        for place in range(len(loads))
     ]
-    at_steps_j = _at_mean(energies_j, steps, [step.value] * len(seen))
-    at_seconds_j = _at_mean(energies_j, seconds, rests_w)
     kinds = (
-        energies_j,
-        at_steps_j,
-        _at_mean(at_steps_j, seconds, rests_w),
-        _at_all(at_seconds_j, amounts, [fit.costs] * len(seen)),
-        _at_all(at_seconds_j, amounts, others),
+        record.round_energies_j,
+        _equal(by_steps),
+        by_steps.energies_at_mean_steps_j,
+        _equal(record),
+        others,
     )
+    step = fit_costs([load.spans for load in loads]).energy((0.0, 1.0, 0.0, 0.0))
     return step, {
         kind: stdev(values_j) / fmean(values_j) for kind, values_j in zip(_KINDS, kinds, strict=True)
     }
+
+
+def _equal(record: Record) -> tuple[float, ...]:
+    """Joules of the rounds of *record* at its own mean amounts, by the gate's function."""
+    level = amount_level([record])
+    if level is None:
+        raise NotMeasurable("no round has steps")
+    return at_amounts(record, level).round_energies_j
+
+
+def _splits(rounds: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
+    """Ratios of two rounds to the others, for each two: as measured, and as the gate compares them."""
+    found = []
+    for places in combinations(range(len(rounds)), 2):
+        fresh, stored = (
+            _record(chosen, [_load(one) for one in chosen])
+            for chosen in (
+                [one for place, one in enumerate(rounds) if (place in places) is is_fresh]
+                for is_fresh in (True, False)
+            )
+        )
+        measured, level = _ratio(fresh, stored), amount_level([stored])
+        equal, compared = equal_steps(fresh, level, measured), measured
+        if level is not None and equal is not None and not equal.not_used_because:
+            compared = _ratio(at_amounts(fresh, level), at_amounts(stored, level))
+        found.append((measured, compared))
+    return found
+
+
+def _ratio(fresh: Record, stored: Record) -> float:
+    return geometric_mean(fresh.round_energies_j) / geometric_mean(stored.round_energies_j)
+
+
+def _load(one: Mapping[str, Any]) -> Observed:
+    """What a kept round did; tokens of all its requests are those of its steps, if these are kept."""
+    load = observed_of(one["observed"])
+    if not one.get("steps"):
+        return load
+    _, prompt_tokens, output_tokens, first_tokens, _ = map(sum, one["steps"])
+    return replace(load, whole_tokens=(prompt_tokens, output_tokens - first_tokens))
+
+
+def _cost(loads: Sequence[Observed]) -> StepCost:
+    fit = phase_fit(loads)
+    cost = None if isinstance(fit, Absent) else fit.step_cost()
+    if cost is None:
+        raise NotMeasurable(fit.because if isinstance(fit, Absent) else "the engine reported no steps")
+    return cost
+
+
+def _record(rounds: Sequence[Mapping[str, Any]], loads: Sequence[Observed]) -> Record:
+    """The record that a test makes of such rounds."""
+    readings = [
+        Reading(
+            channels={load.channels[0]: one["energy_j"]},
+            duration_s=load.duration_s * load.scale,
+            uncertainty_j=one["uncertainty_j"],
+            provenance=Provenance.MEASURED,
+            quiet_power_w={load.channels[0]: load.spans.rest_w},
+        )
+        for one, load in zip(rounds, loads, strict=True)
+    ]
+    return Record(
+        test_id="fixed_rate",
+        created="",
+        provenance=Provenance.MEASURED,
+        machine=Machine(key=""),
+        rounds=tuple(map(with_amounts, readings, loads)),
+        metrics={TOKENS_PER_TURN: 1.0},  # one engine, so that it is the same for all
+        step_cost=_cost(loads),
+    )
 
 
 def _line(
@@ -188,24 +267,6 @@ def _line(
         f"{rate:6g} | {len(rounds):6d} | {energy_j:8.1f} | {steps:6.0f} | "
         f"{step.value:6.4f} +- {step.uncertainty:6.4f} | {cells}"
     )
-
-
-def _at_mean(energies_j: Sequence[float], amounts: Sequence[float], costs_j: Sequence[float]) -> list[float]:
-    """*energies_j* as they would be with the mean of the *amounts*, a unit of which costs so much."""
-    mean = fmean(amounts)
-    return [
-        energy_j - cost_j * (amount - mean)
-        for energy_j, amount, cost_j in zip(energies_j, amounts, costs_j, strict=True)
-    ]
-
-
-def _at_all(
-    energies_j: Sequence[float], amounts: Sequence[Sequence[float]], costs_j: Sequence[Sequence[float]]
-) -> list[float]:
-    """*energies_j* as they would be with the mean of each of the *amounts*."""
-    for of_one, costs_of_one_j in zip(zip(*amounts, strict=True), zip(*costs_j, strict=True), strict=True):
-        energies_j = _at_mean(energies_j, of_one, costs_of_one_j)
-    return list(energies_j)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from pytest_energy.sensors.nvml import NvmlSensor
 from pytest_energy.sensors.protocol import Sensor
 from pytest_energy.serving.engines.vllm_engine import VllmEngine
 from pytest_energy.serving.load_result import LoadResult
-from pytest_energy.serving.phase_spans import Observed
+from pytest_energy.serving.phase_spans import Observed, Totals
 from pytest_energy.stats.cost_fit import Spans
 
 SEED = 281
@@ -157,6 +157,29 @@ def spans_of(document: Mapping[str, Any]) -> Spans:
         energies_j=tuple(document["energies_j"]),
         durations_s=tuple(document["durations_s"]),
         rest_w=document["rest_w"],
+    )
+
+
+def observed_of(document: Mapping[str, Any]) -> Observed:
+    """The load that `observed_json` wrote; tokens of all its requests are those of its spans."""
+    prompt_tokens, _, decoded_tokens, context_tokens = document["part"]
+    prefill_steps, decode_steps = document["part_steps"]
+    spans = spans_of(document)
+    return Observed(
+        spans=spans,
+        part=Totals(
+            prompt_tokens=prompt_tokens,
+            prefill_steps=prefill_steps,
+            decode_steps=decode_steps,
+            decoded_tokens=decoded_tokens,
+            context_tokens=context_tokens,
+        ),
+        energy_j=document["part_energy_j"],
+        duration_s=document["part_duration_s"],
+        scale=document["scale"],
+        channels=("gpu:0",),
+        has_steps=True,
+        whole_tokens=(sum(row[0] for row in spans.amounts), sum(row[2] for row in spans.amounts)),
     )
 
 

@@ -5,9 +5,10 @@ Rule 2: joules of different provenance never meet in one value.
 Rule 3: nothing here knows JSON: `documents` says what of these values is written, and under which keys.
 """
 
+from pytest_energy.model.load_costs import StepCost
 from pytest_energy.model.prediction import Prediction
 from pytest_energy.model.reading import SAME_CLOCK, ClockError, Phase, Reading, Tick, Trace
-from pytest_energy.model.record import NO_ROLE, Record, StepCost
+from pytest_energy.model.record import NO_ROLE, Record
 from pytest_energy.model.values import (
     METER_FACT,
     Channel,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from pytest_energy.errors import NotMeasurable
+from pytest_energy.model.load_costs import DURATION_S, ROUND_TOKENS, STEP_COUNT
 from pytest_energy.model.values import Provenance
 from pytest_energy.usage import DeviceUse, Usage
 
@@ -113,6 +114,8 @@ class Reading:
             Without the channels that don't tick; empty if they are unknown.
         step_count: Steps that a model server took for all requests, as counted as the joules are; `None` if
             it doesn't report them, and where a load doesn't come at a rate.
+        load_tokens: What such a load is made of beside steps and seconds, as counted as the joules are
+            (`ROUND_TOKENS`), and for all its requests (`WHOLE_TOKENS`).
         trace: The raw ticks, for recording; not written to JSON.
     """
 
@@ -132,6 +135,7 @@ class Reading:
     device_use: Mapping[str, DeviceUse] = field(default_factory=dict)
     power_trace: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict, repr=False)
     step_count: float | None = None
+    load_tokens: Mapping[str, float] = field(default_factory=dict)
     trace: Trace | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -148,6 +152,14 @@ class Reading:
         """Sum of the channels, or `None` for a void reading and for one of devices at rest."""
         has_joules = self.void_because is None and bool(self.channels)
         return math.fsum(self.channels.values()) if has_joules else None
+
+    @property
+    def load_amounts(self) -> dict[str, float]:
+        """Those of `AMOUNTS` that are known; empty without steps."""
+        if self.step_count is None:
+            return {}
+        tokens = {name: self.load_tokens[name] for name in ROUND_TOKENS if name in self.load_tokens}
+        return {STEP_COUNT: self.step_count, DURATION_S: self.duration_s, **tokens}
 
     def for_one_of(self, call_count: int) -> "Reading":
         """The reading of one call, out of a window that held *call_count* of them.

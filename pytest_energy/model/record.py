@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from pytest_energy.counts import Counts
 from pytest_energy.errors import NotMeasurable
+from pytest_energy.model.load_costs import DURATION_S, StepCost
 from pytest_energy.model.prediction import Prediction
 from pytest_energy.model.reading import Reading
 from pytest_energy.model.values import Domain, JoinedAs, Machine, Provenance, SensorStatus
@@ -21,25 +22,6 @@ def _role_order(entry: tuple[str, object]) -> tuple[bool, list[tuple[bool, int, 
     """Numbers inside a role's name in their order, and `NO_ROLE` last."""
     parts = re.split(r"(\d+)", entry[0])
     return entry[0] == NO_ROLE, [(p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepCost:
-    """Joules that one more step of an engine adds to a load of equal requests.
-
-    Attributes:
-        energy_j: Of a step.
-        uncertainty_j: Its standard uncertainty.
-        channels: Those whose joules these are.
-    """
-
-    energy_j: float
-    uncertainty_j: float
-    channels: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        if not (0 <= self.energy_j < math.inf and 0 <= self.uncertainty_j < math.inf):
-            raise NotMeasurable(f"a step of {self.energy_j} +- {self.uncertainty_j} J; both are at least 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,21 +237,21 @@ class Record:
 
         At a fixed rate neither is the work's. A slower host takes fewer steps (`verdict.equal_steps`). The
         seconds that a round is scaled to depend on how many answers its counted part holds, which is chance;
-        each costs the power of the quiet before the rounds.
+        each costs the power of the quiet before the rounds. So are the tokens in that part: their mean is
+        taken too, if their joules are known.
         """
         rounds, cost = self.usable_rounds, self.step_cost
-        counts = [reading.step_count for reading in rounds if reading.step_count is not None]
-        if cost is None or not rounds or len(counts) < len(rounds):
+        amounts = [reading.load_amounts for reading in rounds]
+        if cost is None or not rounds or not all(one.keys() >= {*cost.names} for one in amounts):
             return ()
-        mean = math.fsum(counts) / len(counts)
-        mean_s = math.fsum(reading.duration_s for reading in rounds) / len(rounds)
+        means = {name: math.fsum(one[name] for one in amounts) / len(amounts) for name in amounts[0]}
         quiet_w = [reading.quiet_power_w.get(name, 0.0) for reading in rounds for name in cost.channels]
-        rest_w = math.fsum(quiet_w) / len(rounds)
+        rest_w = 0.0 if DURATION_S in cost.names else math.fsum(quiet_w) / len(rounds)
         return tuple(
             math.fsum(reading.channels.values())
-            - cost.energy_j * (count - mean)
-            - rest_w * (reading.duration_s - mean_s)
-            for reading, count in zip(rounds, counts, strict=True)
+            - cost.energy_of_j({name: one[name] - means[name] for name in cost.names})
+            - rest_w * (one[DURATION_S] - means[DURATION_S])
+            for reading, one in zip(rounds, amounts, strict=True)
         )
 
     @property

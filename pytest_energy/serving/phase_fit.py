@@ -12,13 +12,14 @@ Rule 2: a split that the spans can't tell is absent with its reason. One without
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
 from pytest_energy.errors import Absent, NotMeasurable
 from pytest_energy.metrics import generative
 from pytest_energy.metrics.evaluation import Metrics, evaluated
-from pytest_energy.model import StepCost
+from pytest_energy.model import Reading, StepCost
+from pytest_energy.model.load_costs import DURATION_S, ROUND_TOKENS, STEP_COUNT, WHOLE_TOKENS
 from pytest_energy.serving.phase_spans import Observed, Totals
 from pytest_energy.stats.cost_fit import CostFit, Estimate, fit_costs
 
@@ -41,6 +42,9 @@ NAMES = (
     *("energy_per_decode_token", "energy_per_decode_token_uncertainty"),
 )
 SECONDS = ("prefill_duration_s", "decode_duration_s", "waiting_duration_s")
+FITTED = (DURATION_S, "prompt_tokens", STEP_COUNT, "decoded_tokens", "context_tokens")
+"""Amounts of a round in the order of their covariances: seconds at rest, then `phase_spans.AMOUNTS`."""
+
 STEPS = ("step_count", "energy_per_step", "energy_per_step_uncertainty", "tokens_per_turn")
 
 _ESTIMATED = (
@@ -109,11 +113,18 @@ class PhaseFit:
         return fmean(step_count_of(load) for load in self.loads)
 
     def step_cost(self) -> StepCost | None:
-        """Joules that one more step adds; `None` without the engine's steps."""
+        """Joules of one more step, and of a unit of the other amounts; `None` without the engine's steps."""
         if not self.has_steps:
             return None
         step = self.fit.energy((0.0, 1.0, 0.0, 0.0))
-        return StepCost(energy_j=step.value, uncertainty_j=step.uncertainty, channels=self.loads[0].channels)
+        rest_w = fmean(load.spans.rest_w for load in self.loads)
+        return StepCost(
+            energy_j=step.value,
+            uncertainty_j=step.uncertainty,
+            channels=self.loads[0].channels,
+            amount_energies_j=dict(zip(FITTED, (rest_w, *self.fit.costs), strict=True)),
+            covariances_j2=self.fit.covariances(),
+        )
 
     def why_not_apart(self) -> str | None:
         """Why the spans don't tell prefill from decode, or `None`."""
@@ -177,6 +188,13 @@ class PhaseFit:
 def step_count_of(load: Observed) -> float:
     """Steps that all requests of *load* take, at the pace of the part that counts."""
     return (load.part.prefill_steps + load.part.decode_steps) * load.scale
+
+
+def with_amounts(reading: Reading, load: Observed) -> Reading:
+    """*reading* of a round with the steps and the tokens of *load*, scaled as its joules are."""
+    part, whole = load.part, zip(WHOLE_TOKENS, load.whole_tokens, strict=True)
+    tokens = {name: getattr(part, name) * load.scale for name in ROUND_TOKENS}
+    return replace(reading, step_count=step_count_of(load), load_tokens={**tokens, **dict(whole)})
 
 
 def phase_fit(loads: Sequence[Observed | Absent]) -> PhaseFit | Absent:

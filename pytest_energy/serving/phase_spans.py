@@ -14,7 +14,7 @@ from pytest_energy.errors import Absent
 from pytest_energy.lazy_module import LazyModule
 from pytest_energy.model import Reading
 from pytest_energy.serving.load_result import LoadResult, Served, percentile
-from pytest_energy.serving.steps import tokens_per_turn
+from pytest_energy.serving.steps import Step, tokens_per_turn
 from pytest_energy.stats.cost_fit import Spans
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ class Observed:
         channels: Those that tick.
         has_steps: Whether the engine reported its steps.
         tokens_per_turn: Tokens that a step writes to each request, if known.
+        whole_tokens: Prompt tokens computed and tokens decoded for all requests, by the engine's steps.
     """
 
     spans: Spans
@@ -98,6 +99,7 @@ class Observed:
     channels: tuple[str, ...]
     has_steps: bool
     tokens_per_turn: float | None = None
+    whole_tokens: tuple[float, float] = (0.0, 0.0)
 
 
 def observed(
@@ -139,7 +141,12 @@ def observed(
         channels=channels,
         has_steps=load.steps is not None,
         tokens_per_turn=tokens_per_turn(load.steps or ()),
+        whole_tokens=_whole_tokens(load.steps or ()),
     )
+
+
+def _whole_tokens(steps: Sequence[Step]) -> tuple[float, float]:
+    return float(sum(one.prompt_tokens for one in steps)), float(sum(one.decoded_tokens for one in steps))
 
 
 def _why_no_spans(reading: Reading) -> str:

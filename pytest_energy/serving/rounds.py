@@ -34,7 +34,7 @@ from pytest_energy.serving.load_metrics import (
 )
 from pytest_energy.serving.load_result import LoadResult
 from pytest_energy.serving.pair_metrics import reference_metrics
-from pytest_energy.serving.phase_fit import PhaseFit, phase_fit, phase_metrics, step_count_of
+from pytest_energy.serving.phase_fit import PhaseFit, phase_fit, phase_metrics, with_amounts
 from pytest_energy.serving.phase_spans import Observed, observed
 from pytest_energy.serving.prompts import PromptSet, prompts_digest
 from pytest_energy.serving.slo import Slo
@@ -301,7 +301,7 @@ class LoadWork:
         seen = observed(reading, self.loads[-1], self.part, counted)
         self._observed.append(seen)
         if isinstance(seen, Observed) and seen.has_steps and self._comes_at_a_rate:
-            counted = replace(counted, step_count=step_count_of(seen))
+            counted = with_amounts(counted, seen)
         return counted
 
     @property

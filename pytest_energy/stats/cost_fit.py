@@ -84,6 +84,11 @@ class CostFit:
         low, high = np.quantile(drawn, (0.025, 0.975))
         return Estimate(value=value, uncertainty=float(drawn.std(ddof=1)), interval=(float(low), float(high)))
 
+    def covariances(self) -> tuple[tuple[float, ...], ...]:
+        """Of the power at rest and of the costs, in this order: a row for each."""
+        drawn = np.column_stack([self.rest_errors_w, self.replicates])
+        return tuple(tuple(map(float, row)) for row in np.cov(drawn, rowvar=False))
+
 
 def fit_costs(loads: Sequence[Spans], *, rest_uncertainty_w: float = 0.0) -> CostFit:
     """The costs that explain the joules of *loads* above rest best, by least squares.

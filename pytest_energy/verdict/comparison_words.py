@@ -15,6 +15,7 @@ from pytest_energy.stats.compare import LEAST_PROVING_SESSIONS
 from pytest_energy.units import to_text
 from pytest_energy.verdict.count_phrases import OF_THE_CODE, differences_text
 from pytest_energy.verdict.doubt_words import doubt_text
+from pytest_energy.verdict.equal_steps import AMOUNT_WORDS
 from pytest_energy.verdict.figures import (
     bounds_text,
     change_text,
@@ -99,7 +100,8 @@ def _decisive(finding: Compared) -> tuple[str, float, tuple[float, float]]:
     if part is not None and part.part is not Part.JOULES:
         what = _PART_NAMES[part.part]
     if comparison.equal_steps is not None and not comparison.equal_steps.not_used_because:
-        what = f"{what} at equal steps" if part is None or part.part is not Part.WAITING else what
+        equal = "amounts" if comparison.equal_steps.amount_ratios else "steps"
+        what = f"{what} at equal {equal}" if part is None or part.part is not Part.WAITING else what
     if finding.crept is not None:
         return what, finding.crept.ratio, finding.crept.ratio_ci
     if part is not None:
@@ -193,17 +195,19 @@ def _why_line(comparison: Comparison) -> str:
 
 
 def _steps_line(comparison: Comparison) -> str:
-    """How the joules are stated at equal steps, or that the steps changed for another reason."""
+    """How the joules are stated at equal amounts, or why they are not."""
     equal = comparison.equal_steps
     if equal is None:
         return ""
     steps = f"steps {_change_or_none(equal.step_ratio)} (baseline {equal.step_count:,.0f} per round)"
     if equal.not_used_because:
         return f"{steps}, compared as measured: {equal.not_used_because}"
-    return (
-        f"compared at equal steps, {to_text(equal.energy_per_step_j, 'J')} each: {steps}; "
-        f"as measured {change_text(equal.measured_ratio)}"
+    step = to_text(equal.energy_per_step_j, "J")
+    amounts = f"steps, seconds and tokens, {step} per step" if equal.amount_ratios else f"steps, {step} each"
+    others = "".join(
+        f", {AMOUNT_WORDS[name]} {_change_or_none(ratio)}" for name, ratio in equal.amount_ratios.items()
     )
+    return f"compared at equal {amounts}: {steps}{others}; as measured {change_text(equal.measured_ratio)}"
 
 
 def _latency_line(comparison: Comparison, record: Record) -> str:

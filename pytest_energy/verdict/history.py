@@ -19,7 +19,7 @@ from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import EqualSteps
 from pytest_energy.model import Reading, Record
 from pytest_energy.stats.level import Level, level_of, mean_level, rounds_level
-from pytest_energy.verdict.equal_steps import StepLevel, at_steps, equal_steps, step_level
+from pytest_energy.verdict.equal_steps import AmountLevel, amount_level, at_amounts, equal_steps
 from pytest_energy.verdict.other_programs import LATENCY, others_share
 
 _ODD_RATIO = 3.0  # the rounds of a test do the same work: a cold cache or a cleared heap costs less than that
@@ -107,8 +107,8 @@ class History:
         pinned: The first of them, which a slow creep is held against; empty if they say nothing else.
         newest: The newest session with usable joules, less its rounds but one: its facts are compared.
         unused_count: Sessions without usable joules.
-        steps: Of the sessions, where all know them.
-        at_equal_steps: The same history, its joules stated at those steps.
+        amounts: Steps, seconds and tokens of the sessions, where all know them, or steps alone.
+        at_equal_amounts: The same history, its joules stated at those amounts.
     """
 
     entries: tuple[Entry, ...]
@@ -116,8 +116,8 @@ class History:
     pinned: tuple[Entry, ...] = ()
     newest: Record | None
     unused_count: int = 0
-    steps: StepLevel | None = None
-    at_equal_steps: "History | None" = None
+    amounts: AmountLevel | None = None
+    at_equal_amounts: "History | None" = None
 
 
 def entry_of(record: Record, basis: Basis) -> Entry:
@@ -203,11 +203,11 @@ def history_of(baseline: Baseline, basis: Basis) -> History:
     level = levels.level_of(baseline.entries)
     usable = list(filter(has_joules, level.entries))
     history = _history(usable, basis, len(level.entries))
-    steps = step_level(usable)
-    if steps is None:
+    amounts = amount_level(usable)
+    if amounts is None:
         return history
-    at_equal = _history([at_steps(record, steps) for record in usable], basis, len(level.entries))
-    return replace(history, steps=steps, at_equal_steps=at_equal)
+    at_equal = _history([at_amounts(record, amounts) for record in usable], basis, len(level.entries))
+    return replace(history, amounts=amounts, at_equal_amounts=at_equal)
 
 
 def _history(usable: Sequence[Record], basis: Basis, entry_count: int) -> History:
@@ -226,20 +226,20 @@ def _history(usable: Sequence[Record], basis: Basis, entry_count: int) -> Histor
 def aligned(
     record: Record, history: History, basis: Basis, attempts: Sequence[Entry] = ()
 ) -> tuple[Record, History, EqualSteps | None]:
-    """*record* and *history* as they are compared: at equal steps, if that is what differs, and how.
+    """*record* and *history* as they are compared: at equal amounts, if that is what differs, and how.
 
-    Earlier *attempts* at the same code are kept as levels, which know no steps: then both are as measured.
+    Earlier *attempts* at the same code are kept as levels, which know no amounts: then both are as measured.
 
     Raises:
         NotMeasurable: As for `entry_of`.
     """
-    if history.steps is None or history.at_equal_steps is None or not history.judging or attempts:
+    if history.amounts is None or history.at_equal_amounts is None or not history.judging or attempts:
         return record, history, None
     measured = entry_of(record, basis).energy.centre - fmean(one.energy.centre for one in history.judging)
-    equal = equal_steps(record, history.steps, math.exp(measured))
+    equal = equal_steps(record, history.amounts, math.exp(measured))
     if equal is None or equal.not_used_because:
         return record, history, equal
-    return at_steps(record, history.steps), history.at_equal_steps, equal
+    return at_amounts(record, history.amounts), history.at_equal_amounts, equal
 
 
 def _facts_of(record: Record) -> Record:

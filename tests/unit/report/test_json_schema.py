@@ -62,6 +62,7 @@ READING = Reading(
     device_use={"gpu:0": DeviceUse.BUSY, "gpu:1": DeviceUse.OPEN},
     power_trace={"gpu:0": ((0.021, 212.4), (0.121, 640.1), (0.221, 640.1))},
     step_count=5120.0,
+    load_tokens={"prompt_tokens": 16_500.0, "whole_prompt_tokens": 16_384.0},
 )
 VOID = replace(READING, channels={}, void_because="thermal slowdown")
 RESTED = replace(READING, channels={}, phases=())
@@ -110,6 +111,7 @@ FULL = replace(
             energy_per_step_j=0.152,
             measured_ratio=0.96,
             not_used_because="the engine differs (vllm)",
+            amount_ratios={"duration_s": 1.02, "prompt_tokens": 0.99},
         ),
     ),
 )
@@ -131,7 +133,13 @@ FULL = replace(
         slo_missed_because="97 % of 320 answers",
         roles={"gpu:0": "rank 0"},
         missing_domains=(Domain.CPU,),
-        step_cost=StepCost(energy_j=0.152, uncertainty_j=0.004, channels=("gpu:0",)),
+        step_cost=StepCost(
+            energy_j=0.152,
+            uncertainty_j=0.004,
+            channels=("gpu:0",),
+            amount_energies_j={"duration_s": 120.0, "step_count": 0.152},
+            covariances_j2=((0.01, 0.0), (0.0, 1.6e-5)),
+        ),
         counts=replace(COUNTS, is_piece=True),
         predictions={
             "h100": Prediction(

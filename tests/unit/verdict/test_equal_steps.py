@@ -10,7 +10,7 @@ import pytest
 from pytest_energy.basis import Basis
 from pytest_energy.judgement import Budget, Comparison, Limit, Verdict
 from pytest_energy.model import Record, StepCost
-from pytest_energy.verdict.equal_steps import TOKENS_PER_TURN, at_steps, step_level
+from pytest_energy.verdict.equal_steps import TOKENS_PER_TURN, amount_level, at_amounts
 from pytest_energy.verdict.findings import Decision
 from pytest_energy.verdict.history import history_of
 from pytest_energy.verdict.policy import Policy
@@ -139,15 +139,15 @@ def test_a_baseline_that_knows_no_steps_is_compared_as_measured() -> None:
     old = replace(load(), step_cost=None)
     assert comparison_of(judged(load(), old)).equal_steps is None
     assert comparison_of(judged(old)).equal_steps is None
-    assert step_level([load(), old]) is None
-    assert step_level([]) is None
+    assert amount_level([load(), old]) is None
+    assert amount_level([]) is None
 
 
 def test_the_error_of_a_step_is_in_the_rounds() -> None:
     """500 steps at 0.002 J each are 1 J more, beside the reading's own."""
-    level = step_level([load()])
+    level = amount_level([load()])
     assert level is not None
-    moved = at_steps(load(level.step_count + 500), level).rounds[2]
+    moved = at_amounts(load(level.amounts["step_count"] + 500), level).rounds[2]
     assert moved.uncertainty_j == pytest.approx((1.0 + (500 * 0.002) ** 2) ** 0.5, rel=0.01)
 
 
