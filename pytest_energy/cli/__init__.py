@@ -28,6 +28,7 @@ _COMMANDS = (
     "compare",
     "plot",
     "judge",
+    "ledger",
     "accept",
     "calibrate",
     "history",

@@ -1,0 +1,109 @@
+"""`pytest-energy ledger`: what each practice of a pipeline costs once, and saves per request."""
+
+import argparse
+import json
+import math
+from pathlib import Path
+
+from pytest_energy.cli.arguments import Commands, add_run
+from pytest_energy.cli.files import read_run, say
+from pytest_energy.errors import SettingsError
+from pytest_energy.ledger import design_of, ledger_of
+from pytest_energy.ledger.chart import sheet
+from pytest_energy.ledger.effects import Ledger
+from pytest_energy.ledger.text import as_json, render, render_markdown
+from pytest_energy.report.plots.page import LIGHT, Look
+from pytest_energy.report.plots.painter import DPI, Format, draw, save, styled
+from pytest_energy.whole_file import write_whole, writing
+
+_FIGURES: dict[str, Format] = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
+_REQUESTS = (1e3, 1e6)
+
+
+def register(commands: Commands) -> None:
+    ledger = commands.add_parser(
+        "ledger",
+        help="compare the practices of a pipeline: joules once, per request, and break-even",
+        description="Compare every combination of practices, each on or off: joules of each phase that is "
+        "paid once, joules per served request, accuracy, and the number of requests from which a practice "
+        "uses fewer joules in all. Each combination is a test with windows for its phases, that records "
+        "practice_NAME=1 or 0.",
+        epilog="Give several runs with their tests in changing order, so that drift is in no interval. "
+        "Exit status: 0, or 2 if a file can't be used or a combination is missing.",
+    )
+    add_run(ledger, "runs", "RUN.json", nargs="+")
+    ledger.add_argument(
+        "--serve",
+        default="serve",
+        metavar="NAME",
+        help="the phase that serves requests, with samples=; all others are paid once; default: %(default)s",
+    )
+    ledger.add_argument(
+        "--basis",
+        choices=("gross", "net"),
+        default="gross",
+        help="all joules, or those without idle power; default: %(default)s",
+    )
+    ledger.add_argument(
+        "--requests",
+        type=_counts,
+        default=_REQUESTS,
+        metavar="N,N,...",
+        help="numbers of requests to show; default: 1000,1000000",
+    )
+    ledger.add_argument(
+        "--out",
+        type=_path,
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="also write to PATH: .md, .json, or a figure as .png, .svg or .pdf (repeatable)",
+    )
+    ledger.set_defaults(run=_ledger)
+
+
+def _counts(text: str) -> tuple[float, ...]:
+    try:
+        counts = tuple(sorted({float(part) for part in text.split(",")}))
+    except ValueError:
+        counts = (0.0,)
+    if not all(math.isfinite(count) and count >= 1 for count in counts):
+        raise argparse.ArgumentTypeError(f"must be numbers of at least 1, such as 1000,1e6. Got {text!r}")
+    return counts
+
+
+def _path(text: str) -> Path:
+    path = Path(text)
+    if path.suffix not in {".md", ".json", *_FIGURES}:
+        raise argparse.ArgumentTypeError(f"must end in .md, .json, .png, .svg or .pdf. Got {text!r}")
+    return path
+
+
+def _ledger(options: argparse.Namespace) -> int:
+    _check_once(options.runs)
+    runs = [(str(path), read_run(path)) for path in options.runs]
+    ledger = ledger_of(design_of(runs, serve=options.serve, basis=options.basis))
+    say(render(ledger, options.requests))
+    for path in options.out:
+        _write(ledger, options.requests, path)
+        say(f"written to {path}")
+    return 0
+
+
+def _check_once(paths: list[Path]) -> None:
+    for place, path in enumerate(paths):
+        if path.resolve() in {one.resolve() for one in paths[:place]}:
+            raise SettingsError(f"{path} is given twice. Each run is a block of its own")
+
+
+def _write(ledger: Ledger, requests: tuple[float, ...], path: Path) -> None:
+    if path.suffix in _FIGURES:
+        look = Look(theme=LIGHT)
+        with styled(look.theme):
+            save(draw(sheet(ledger, requests), look), path, _FIGURES[path.suffix], dpi=DPI)
+        return
+    text = render_markdown(ledger, requests)
+    if path.suffix == ".json":
+        text = json.dumps(as_json(ledger, requests), indent=2) + "\n"
+    with writing(str(path)):
+        write_whole(path, text.encode("utf-8"))
