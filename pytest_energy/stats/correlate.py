@@ -12,6 +12,7 @@ factor, such as the models of a table of models and rates, are not independent e
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain, permutations
 from typing import TYPE_CHECKING
 
@@ -156,6 +157,12 @@ def _monte_carlo_p(x_ranks: "Ranks", y_ranks: "Ranks", seed: int) -> float:
 
 def resample_counts(n: int, factors: Sequence[Sequence[str]], seed: int) -> "Counts":
     """How often each of *n* rows is in each resample: of rows, or of the labels of all *factors*."""
+    return _resample_counts(n, tuple(map(tuple, factors)), seed)
+
+
+@lru_cache(maxsize=16)
+def _resample_counts(n: int, factors: tuple[tuple[str, ...], ...], seed: int) -> "Counts":
+    """Remembered: every metric of a table has the same rows."""
     if factors:
         return _crossed_counts(factors, seed)
     counts: Counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLE_COUNT)

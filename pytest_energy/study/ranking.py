@@ -1,7 +1,8 @@
 """How metrics rank the joules of a sample: in each column, and in all of them. Pure.
 
 Rule 1: `within` is the rho of all columns: rows are ranked in their own column, and the rhos are averaged.
-    `all` ranks the rows of all columns as one table, and so mixes what a machine needs with what a row does.
+    `all`, of gross joules, ranks the rows of all columns as one table, and so mixes what a machine needs with
+    what a row does.
 Rule 2: rows of a model with several settings, and the same row in several columns, are not independent.
     Intervals resample models and settings, and p is of orders within models.
 """
@@ -82,7 +83,7 @@ def _rhos(group: Group, labels: Sequence[str]) -> Iterator[Rho]:
         known = {name: rhos[metric] for name, rhos in paper.items() if metric in rhos}
         for energy in ENERGIES:
             points = _points(group, metric, energy)
-            for place in (*labels, WITHIN, ALL):
+            for place in (*labels, WITHIN, *([ALL] if energy == "gross" else [])):
                 own = [one for one in points if place in (one.place, WITHIN, ALL)]
                 yield Rho(
                     group=group.name,

@@ -12,6 +12,7 @@ from pytest_energy.report.batch import best, may_be_best, saturation
 from pytest_energy.report.html.tables import paper_notes_of
 from pytest_energy.report.text import range_text, with_error
 from pytest_energy.report.view import MetricCorrelation
+from pytest_energy.stats.correlate import LEAST_ROW_COUNT
 from pytest_energy.stats.rate_fit import RateFit
 from pytest_energy.study.curves import BatchCurve, RateCurve
 from pytest_energy.study.ranking import ALL, WITHIN, Rho, paper_of
@@ -19,7 +20,7 @@ from pytest_energy.study.rows import Cell, Group, Row
 from pytest_energy.study.samples import ENERGIES, REQUEST, Energy
 from pytest_energy.study.study import Study
 from pytest_energy.study.transfer import Transfer
-from pytest_energy.units import to_text
+from pytest_energy.units import prefix_of, to_text
 from pytest_energy.verdict.figures import count_text
 
 MOST_COLUMNS = 5
@@ -27,7 +28,7 @@ MOST_COLUMNS = 5
 
 _MOST_PAIRS = 2  # columns of E_tr and E_in, two cells each
 _LONGEST = 34  # characters of a row's name
-_LONGEST_MODEL = 20  # of a model's, in tables of many figures
+_LONGEST_MODEL = 22  # of a model's, in tables of many figures
 _DIGITS = 3
 
 _POOLED = (
@@ -145,11 +146,22 @@ def _by_column(group: Group, labels: Sequence[str], rhos: Sequence[Rho]) -> Iter
             title=f"{group.name}: rho with gross joules per {group.unit}",
             heads=("metric", *chunk, *pooled),
             rows=tuple(
-                (metric, *(_texts(found[metric, place])[0] for place in (*chunk, *pooled)))
+                (metric, *(_rho_of_many(found[metric, place]) for place in (*chunk, *pooled)))
                 for metric in metrics
             ),
-            notes=_POOLED if pooled else (),
+            notes=(*(_POOLED if pooled else ()), *_few_notes(chunk, found.values())),
         )
+
+
+def _rho_of_many(rho: Rho) -> str:
+    """Of two to four rows a rho is in the list of every rho alone: there its n is beside it."""
+    return cells.ABSENT if rho.correlation.n < LEAST_ROW_COUNT else _texts(rho)[0]
+
+
+def _few_notes(places: Sequence[str], rhos: Iterable[Rho]) -> Iterator[str]:
+    few = {one.place for one in rhos if 1 < one.correlation.n < LEAST_ROW_COUNT}
+    if names := [one for one in places if one in few]:
+        yield f"Fewer than {LEAST_ROW_COUNT} rows are not shown here: {', '.join(names)}."
 
 
 def _by_energy(group: Group, rhos: Sequence[Rho]) -> Section:
@@ -291,16 +303,21 @@ def _batch(curve: BatchCurve) -> tuple[str, ...]:
     sizes = curve.sweep.sizes
     first, saturated = best(sizes), saturation(sizes)
     mark = cells.MARKS[curve.sweep.provenance]
-    low, high = (to_text(one, "J", digits=_DIGITS) for one in first.interval_j)
     return (
         _short(curve.sweep.model, _LONGEST_MODEL),
         curve.place,
         str(first.batch_size),
         range_text(may_be_best(sizes)),
         mark + to_text(first.energy_j, "J", digits=_DIGITS),
-        f"{low} to {high}",
+        _range_j_text(*first.interval_j),
         cells.ABSENT if saturated is None else str(saturated),
     )
+
+
+def _range_j_text(low_j: float, high_j: float) -> str:
+    """Both ends with one unit: `26.1 to 27 mJ`."""
+    factor, prefix = prefix_of(high_j)
+    return f"{low_j / factor:.{_DIGITS}g} to {high_j / factor:.{_DIGITS}g} {prefix}J"
 
 
 def _rates(study: Study) -> Iterator[Section]:

@@ -53,6 +53,8 @@ class Transfer:
             return f"{rho.n} common rows of {first} and {second} are too few to judge a transfer."
         low, high = rho.ci
         found = f"(rho {rho.rho:+.2f}, 95 % {low:+.2f} to {high:+.2f}, n = {rho.n})"
+        if low == high:
+            found = f"{found[:-1]}: all rows agree, so the interval has no width; p is what limits it)"
         if low > STRONG:
             return f"The ranking of {first} holds on {second} {found}."
         if low > 0:

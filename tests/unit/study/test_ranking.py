@@ -106,7 +106,7 @@ def test_agreement_is_of_the_rows_that_both_have() -> None:
 @pytest.mark.parametrize(
     ("energies_j", "sentence"),
     [
-        (RISING, "The ranking of HC-1 holds on HC-2 (rho +1.00"),
+        (RISING, "The ranking of HC-1 holds on HC-2 (rho +1.00, 95 % +1.00 to +1.00, n = 6: all rows agree"),
         ([6.0, 1.0, 5.0, 2.0, 4.0, 3.0], "No transfer of the ranking from HC-1 to HC-2 is shown"),
         (RISING[:3], "3 common rows of HC-1 and HC-2 are too few to judge a transfer."),
         (RISING[:1], "can't be compared: too few rows to rank: 1"),

@@ -116,7 +116,7 @@ def test_the_best_batch_size_is_shown(five: Study) -> None:
     table = texts.markdown(five).partition("The best batch size")[2].partition("##")[0]
     rows = [line for line in table.splitlines() if line.startswith("| `vgg` ")]
     assert len(rows) == 4
-    assert all(re.search(r"\| +16 \| +16 to 64 \| +3 J \|", row) for row in rows)
+    assert all(re.search(r"\| +16 \| +16 to 64 \| +3 J \| +2\.6 to 3\.4 J \|", row) for row in rows)
 
 
 def test_the_fit_over_rates_is_shown(five: Study) -> None:
@@ -190,3 +190,12 @@ def test_one_machine_has_no_pooled_column() -> None:
     text = texts.markdown(study_of([run("a", *requests(SMALL_AND_LARGE))]))
     heads = next(line for line in text.splitlines() if line.startswith("| metric"))
     assert heads.split("|")[2:-1] == [heads.split("|")[2]]
+
+
+def test_a_rho_of_few_rows_is_not_in_the_summary() -> None:
+    """Two rows always have a rho of 1: it is in the list of every rho, with its n."""
+    text = texts.markdown(study_of([run("a", *nets([1.0, 2.0, 3.0]))]))
+    summary, _, fold = text.partition("every rho with its interval")
+    assert re.search(r"`macs_param` +\| +- \|", summary)
+    assert "Fewer than 5 rows are not shown here: HC-1." in summary
+    assert re.search(r"`macs_param` +\| +HC-1 \| +gross \| +3 \| \+1\.000", fold)
