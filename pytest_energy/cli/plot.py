@@ -22,8 +22,8 @@ def register(commands: Commands) -> None:
         "plot",
         help="draw the figures of a run",
         description="Draw what a run holds: metrics against energy with their correlations, energy by batch "
-        "size and by request rate, training beside inference. Needs matplotlib: pip install "
-        "'pytest-energy[plot]'.",
+        "size and by request rate, prefill beside decode, training beside inference. Needs matplotlib: "
+        "pip install 'pytest-energy[plot]'.",
         epilog="For a paper: pytest-energy plot run.json --out figures --metric macs_param --format pdf "
         "--width 85mm --bare. Exit status: 0, or 2 if a file can't be used or the run has nothing to draw.",
     )

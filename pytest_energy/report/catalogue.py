@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.model import Record
-from pytest_energy.report import batch, fronts, rates
+from pytest_energy.report import batch, fronts, rates, token_costs
 from pytest_energy.report.cells import printable
 from pytest_energy.report.charts import (
     batch_size,
@@ -24,6 +24,7 @@ from pytest_energy.report.charts import (
     pareto,
     request_rate,
     rounds,
+    token_cost,
     training_inference,
 )
 from pytest_energy.report.charts.correlation import Choice
@@ -112,6 +113,11 @@ def _other_plans(run: View) -> Iterator[Plan | str]:
             yield Plan(stem=f"request-rate-{slug(series.model)}", sheet=partial(request_rate.sheet, series))
         else:
             yield f"{series.model} has no rate with joules: no figure of its request rate"
+    for costs in token_costs.token_costs(run):
+        if costs.rows:
+            yield Plan(stem=f"token-energy-{slug(costs.model)}", sheet=partial(token_cost.sheet, costs))
+        else:
+            yield f"{costs.model}: no figure of prefill and decode: {costs.lost[0][1]}"
     for settings in fronts.settings(run):
         yield Plan(stem=f"settings-{slug(settings.model)}", sheet=partial(pareto.sheet, settings))
     for paired in training_inference.pairs(run):

@@ -12,8 +12,8 @@ Rule 5: the first screen of a laptop holds the counts of verdicts and the top of
 
 from pytest_energy.codec import JsonDict
 from pytest_energy.judgement import FAILING, Verdict
-from pytest_energy.report import batch, cells, fronts, rates
-from pytest_energy.report.charts import batch_size, correlation, pareto, request_rate
+from pytest_energy.report import batch, cells, fronts, rates, token_costs
+from pytest_energy.report.charts import batch_size, correlation, pareto, request_rate, token_cost
 from pytest_energy.report.html import entries, tables
 from pytest_energy.report.html.sealed import data_text, own_text, page_template, policy
 from pytest_energy.report.html.svg import draw
@@ -82,6 +82,7 @@ def _context(view: View, created: str) -> JsonDict:
     style, script = own_text("report.css"), own_text("report.js")
     sweeps = [sweep for sweep in batch.sweeps(view) if sweep.sizes]
     series = [one for one in rates.rate_series(view) if one.points]
+    costs = [one for one in token_costs.token_costs(view) if one.rows]
     pairs = fronts.settings(view)
     return {
         "style": style,
@@ -106,6 +107,7 @@ def _context(view: View, created: str) -> JsonDict:
         "curves": [
             ("batch", "Batch sizes", sweeps[:MOST_CURVES], batch_size.sheet, len(sweeps[MOST_CURVES:])),
             ("rates", "Request rates", series[:MOST_CURVES], request_rate.sheet, len(series[MOST_CURVES:])),
+            ("tokens", "Prefill and decode", costs[:MOST_CURVES], token_cost.sheet, len(costs[MOST_CURVES:])),
             ("settings", "Settings", pairs[:MOST_CURVES], pareto.sheet, len(pairs[MOST_CURVES:])),
         ],
     }
