@@ -54,6 +54,8 @@ if TYPE_CHECKING:  # for type checkers and editors; `__getattr__` gives the same
     from pytest_energy.serving.policies.result import PolicyResult
     from pytest_energy.serving.prompts import PromptSet, drawn_lengths, prompt_file, random_tokens
     from pytest_energy.serving.slo import Slo
+    from pytest_energy.stats.to_accuracy import Epoch, ToAccuracy
+    from pytest_energy.training.result import UntilResult
     from pytest_energy.usage import Usage
 
 __all__ = [
@@ -75,6 +77,7 @@ __all__ = [
     "EnergyWarning",
     "Engine",
     "EngineError",
+    "Epoch",
     "Facts",
     "FixedBatch",
     "FormatError",
@@ -105,7 +108,9 @@ __all__ = [
     "Slo",
     "Stop",
     "Summary",
+    "ToAccuracy",
     "TransformersEngine",
+    "UntilResult",
     "Usage",
     "Verdict",
     "VllmEngine",
@@ -162,6 +167,8 @@ _MODULES = {
     "pytest_energy.serving.policies.result": ("PolicyResult",),
     "pytest_energy.serving.prompts": ("PromptSet", "drawn_lengths", "prompt_file", "random_tokens"),
     "pytest_energy.serving.slo": ("Slo",),
+    "pytest_energy.stats.to_accuracy": ("Epoch", "ToAccuracy"),
+    "pytest_energy.training.result": ("UntilResult",),
     "pytest_energy.usage": ("Usage",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

@@ -75,7 +75,11 @@ class Usage(Document, frozen=True, kw_only=True):
 
 
 class Phase(Document, frozen=True, kw_only=True):
-    """A named window inside a round."""
+    """A named window inside a round.
+
+    Attributes:
+        accuracy: Of the model at its end, a share, where it is an epoch of energy.until; else omitted.
+    """
 
     name: Text
     energy_j: Number | None = NULLABLE
@@ -83,6 +87,7 @@ class Phase(Document, frozen=True, kw_only=True):
     duration_s: Amount
     samples: Whole | None = NULLABLE
     quality: tuple[Text, ...]
+    accuracy: Amount | None = None
 
 
 class Round(Document, frozen=True, kw_only=True):

@@ -58,13 +58,18 @@ SEVERITY = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Joules that a test may use per round, per sample, per token of a kind, or several of these."""
+    """Joules that a test may use per round, per sample, per token of a kind, or several of these.
+
+    Attributes:
+        budget_j_to_accuracy: For a training to the highest of its accuracies.
+    """
 
     budget_j: float | None = None
     budget_per_sample_j: float | None = None
     budget_per_token_j: float | None = None
     budget_per_prefill_token_j: float | None = None
     budget_per_decode_token_j: float | None = None
+    budget_j_to_accuracy: float | None = None
 
     def __bool__(self) -> bool:
         return any(getattr(self, one.name) is not None for one in fields(self))

@@ -286,6 +286,16 @@ _PER_PHASE_TOKEN = (
     ),
 )
 
+_OF_TRAININGS = (
+    _unranked(
+        name="evaluation_energy",
+        unit="J",
+        source=_OURS,
+        formula="joules of the evaluations of a training, mean",
+        meaning="energy of evaluating beside a training to an accuracy",
+    ),
+)
+
 _LAYER_TYPES = (
     "convolution",
     "linear",
@@ -358,7 +368,7 @@ _OPERATORS = tuple(
     )
 )
 
-_OF_PARTS = ("layer_", "operator_")
+_OF_PARTS = ("layer_", "operator_", "energy_to_", "epochs_to_")
 """How metrics of one part of the work begin: as many names as there are operators."""
 
 _COUNTERS = tuple(
@@ -376,6 +386,7 @@ METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
         *(*_METRICS, *_COUNTERS, *_TIMES, *_OF_SERVING, *_PER_TOKEN, *_PER_PHASE_TOKEN, *_OF_PHASES),
+        *_OF_TRAININGS,
         *(*_LAYERS, *_OPERATORS),
     )
 }

@@ -74,6 +74,7 @@ class Phase:
     """A named window inside a round. `energy_j` is `None` if it is unknown; *quality* says why.
 
     Attributes:
+        accuracy: Of the model at its end, a share, where it is an epoch of `energy.until`; else `None`.
         channels: Joules by channel, empty without joules; not written to JSON.
     """
 
@@ -83,6 +84,7 @@ class Phase:
     duration_s: float
     samples: int | None = None
     quality: tuple[str, ...] = ()
+    accuracy: float | None = None
     channels: Mapping[str, float] = field(default_factory=dict, compare=False, repr=False)
 
 

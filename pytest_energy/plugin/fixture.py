@@ -5,7 +5,6 @@ are in force; the libraries of a wing come with the work that needs them.
 Rule 2: what describes the work (model statistics, metrics) stays outside every window.
 """
 
-import gc
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -14,7 +13,6 @@ from typing import TypeVar, Unpack, cast, overload
 
 from pytest_energy.command import CommandResult, CommandWork
 from pytest_energy.masking import COVER, Hidden
-from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.plugin import given
 from pytest_energy.plugin.loads import Load, PairLoad, compare_policies
 from pytest_energy.plugin.measurement import Measurement
@@ -23,18 +21,14 @@ from pytest_energy.plugin.mistakes import (
     called_right,
     check_function,
     check_names,
-    model_name,
     sample_count,
     window_name,
 )
-from pytest_energy.plugin.parts import Parts
-from pytest_energy.plugin.progress import say
+from pytest_energy.plugin.part_energy import describe_model, layers_of, measure_operators, show_operators
+from pytest_energy.plugin.trainings import train_until, until_plan
 from pytest_energy.plugin.windows import Window
-from pytest_energy.profiling.costs import Rounds
-from pytest_energy.profiling.layer_steps import measure_layer_step, training_step
-from pytest_energy.profiling.layers import LayerEnergy, measure_layers
-from pytest_energy.profiling.operators import OperatorEnergy, measure_operators
-from pytest_energy.profiling.pytorch import model_facts
+from pytest_energy.profiling.layers import LayerEnergy
+from pytest_energy.profiling.operators import OperatorEnergy
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import Engine, Stop
 from pytest_energy.serving.load import Prompts
@@ -43,9 +37,12 @@ from pytest_energy.serving.pairs import PairResult, Quality
 from pytest_energy.serving.policies import ChangingLoad, Policy, PolicyResult
 from pytest_energy.serving.prompts import PromptSet
 from pytest_energy.serving.slo import Slo
+from pytest_energy.training.plan import Evaluation
+from pytest_energy.training.result import UntilResult
 from pytest_energy.work import CallWork
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class Energy(Guarded):
@@ -95,9 +92,7 @@ class Energy(Guarded):
             check_function(traced, "measure", "traced")
         call, samples = partial(work, *args, **kwargs), sample_count(samples)
         result = self._measurement.measure(CallWork(call=call, samples=samples, traced=traced))
-        if self._measurement.run.settings.measures_operators and Parts(self._measurement).are_wanted:
-            energy = self._operators_of(call) if traced is None else self._operators_of_piece(traced)
-            say(self._measurement.run.config, f"{self._measurement.test_id}\n{energy}")
+        show_operators(self._measurement, call, traced)
         return result
 
     @called_right
@@ -129,33 +124,8 @@ class Energy(Guarded):
         Raises:
             EnergyError: A window is open, or rounds were measured already.
         """
-        self._measurement.refuse_ranks("energy.operators")
         check_function(work, "operators")
-        call, samples = partial(work, *args, **kwargs), sample_count(samples)
-        self._measurement.measure(CallWork(call=call, samples=samples))
-        return self._operators_of(call)
-
-    def _operators_of_piece(self, piece: Callable[[], object]) -> OperatorEnergy:
-        """Of what stands in for a work that is too long to be kept, against rounds of its own."""
-        rounds = Parts(self._measurement).measure(CallWork(call=piece), "traced", 0.25)
-        return self._operators_of(piece, rounds, "these are the operators of the smaller piece, traced=")
-
-    def _operators_of(
-        self, call: Callable[[], object], whole: Rounds | None = None, *notes: str
-    ) -> OperatorEnergy:
-        measurement, parts = self._measurement, Parts(self._measurement)
-        energy = measure_operators(
-            call,
-            measurement.own_rounds() if whole is None else whole,
-            parts.measure,
-            parts.ready_power,
-            time_s=parts.time_s,
-            notes=notes,
-        )
-        # What was kept may hang in a cycle: torch's first call under a mode leaves its frames in one.
-        gc.collect()
-        measurement.keep(Metrics(energy.metrics, energy.absent))
-        return energy
+        return measure_operators(self._measurement, partial(work, *args, **kwargs), sample_count(samples))
 
     @called_right
     def window(self, name: str, samples: int | None = None) -> AbstractContextManager[Window]:
@@ -277,18 +247,59 @@ class Energy(Guarded):
         Raises:
             EnergyError: One failed, the arguments make no load, or rounds were measured already.
         """
-        self._measurement.refuse_ranks("energy.compare")
         if isinstance(prompts, ChangingLoad):
             return compare_policies(self._measurement, engines, prompts)
-        return Load(
-            prompts=prompts,
-            schedule=Schedule(
-                rate=given.rate(rate), burstiness=burstiness, concurrency=concurrency, seed=seed
-            ),
-            output_tokens=output_tokens,
-            duration_s=duration_s,
-            slo=slo,
-        ).compare(self._measurement, cast("Mapping[str, Engine]", engines), quality)
+        schedule = Schedule(rate=given.rate(rate), burstiness=burstiness, concurrency=concurrency, seed=seed)
+        load = Load(
+            prompts=prompts, schedule=schedule, output_tokens=output_tokens, duration_s=duration_s, slo=slo
+        )
+        return load.compare(self._measurement, cast("Mapping[str, Engine]", engines), quality)
+
+    @called_right
+    def until(
+        self,
+        *,
+        accuracy: float | Sequence[float],
+        start: Callable[[int], T],
+        train: Callable[[T], object],
+        evaluate: Callable[[T], object],
+        most_epochs: int,
+        repeats: int = 3,
+        evaluation: Evaluation = "outside",
+        traced: Callable[[T], object] | None = None,
+    ) -> UntilResult:
+        """Train until an accuracy is reached, several times from the start, and measure each training.
+
+        A training is a round of the test, and has a seed of its own. Joules to an accuracy are those up to
+        the end of the first epoch that has it: an upper bound. A training that ends below it has none.
+
+        Args:
+            accuracy: A share such as 0.9, or several; the training ends at the highest.
+            start: `start(seed)` makes a new model and optimiser, unmeasured; what it returns is passed on.
+            train: Trains for one epoch. Shorter epochs make the bound tighter.
+            evaluate: Returns the accuracy, 0 to 1, on data that *train* doesn't use.
+            most_epochs: Where a training ends at the latest.
+            repeats: Trainings, in place of the marker's `rounds=`. An epoch to warm up precedes them, unless
+                the marker has `warmup=0`.
+            evaluation: Its joules: `"outside"` those of the training, or `"inside"` each epoch.
+            traced: A smaller piece of an epoch, such as a step, to count in place of one more epoch.
+
+        Returns:
+            Accuracy and joules by epoch, and joules to each accuracy with an interval over the trainings.
+
+        Raises:
+            EnergyError: An accuracy is no share, or rounds were measured already.
+        """
+        plan = until_plan(
+            accuracy=accuracy,
+            start=start,
+            train=train,
+            evaluate=evaluate,
+            most_epochs=most_epochs,
+            evaluation=evaluation,
+            traced=traced,
+        )
+        return train_until(self._measurement, plan, repeats)
 
     @called_right
     def model(self, module: object, example_input: object, *, name: str | None = None) -> None:
@@ -304,14 +315,7 @@ class Energy(Guarded):
             EnergyError: A window is open: counting would be measured.
             NotMeasurable: *module* is no `torch.nn.Module`.
         """
-        self._measurement.refuse_inside_window(
-            "energy.model inside a window would be measured itself; call it before"
-        )
-        if name is not None:
-            self._measurement.model_name = model_name(name)
-        if not self._measurement.is_off:
-            by_thop = self._measurement.run.settings.counts_macs_by_thop
-            self._measurement.facts = model_facts(module, example_input, by_thop=by_thop)
+        describe_model(self._measurement, module, example_input, name)
 
     @called_right
     def layers(
@@ -345,30 +349,14 @@ class Energy(Guarded):
             EnergyError: A window is open, rounds were measured already, or the forward pass fails.
             NotMeasurable: The inputs of all layers together don't fit in memory.
         """
-        self._measurement.refuse_ranks("energy.layers")
-        self._measurement.refuse_inside_window(
-            "energy.layers opens windows of its own and can't be called inside one"
+        return layers_of(
+            self._measurement,
+            module,
+            example_input,
+            samples=sample_count(samples),
+            loss=loss,
+            optimizer=optimizer,
         )
-        parts, samples = Parts(self._measurement), sample_count(samples)
-        if loss is None and optimizer is None:
-            energy = measure_layers(
-                module,
-                example_input,
-                parts.measure,
-                samples=samples,
-                ready_power=parts.ready_power,
-            )
-        else:
-            energy = measure_layer_step(
-                training_step(module, example_input, loss, optimizer),
-                parts.measure,
-                parts.ready_power,
-                time_s=parts.time_s,
-                samples=samples,
-            )
-        gc.collect()  # as after operators
-        self._measurement.keep(Metrics(energy.metrics, energy.absent))
-        return energy
 
     @called_right
     def command(

@@ -222,6 +222,7 @@ class Gate:
                 budget_per_token_j=mark.budget_per_token_j,
                 budget_per_prefill_token_j=mark.budget_per_prefill_token_j,
                 budget_per_decode_token_j=mark.budget_per_decode_token_j,
+                budget_j_to_accuracy=mark.budget_j_to_accuracy,
             ),
             other_machines=other_machines,
             attempts=()

@@ -7,6 +7,7 @@ from pytest_energy.errors import EnergyError
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Domain
 from pytest_energy.plugin.mark import EnergyMark
+from pytest_energy.stats.to_accuracy import TARGETS
 
 _ROLE_LENGTH = 40  # a word or two; it stands in tables
 
@@ -69,7 +70,9 @@ def _is_channel(name: object) -> bool:
     return domain in tuple(Domain) and bool(colon and position)
 
 
-def check_units(mark: EnergyMark, *, samples: int | None, output_tokens: int | None) -> None:
+def check_units(
+    mark: EnergyMark, *, samples: int | None, output_tokens: int | None, workload: Mapping[str, str]
+) -> None:
     """Check that each limit of *mark* has its unit.
 
     Raises:
@@ -79,6 +82,11 @@ def check_units(mark: EnergyMark, *, samples: int | None, output_tokens: int | N
         raise EnergyError(
             f"budget_per_sample_j={mark.budget_per_sample_j:g} needs the number of samples in a round.\n"
             "Set samples= in the marker, in energy.measure or in energy.window."
+        )
+    if mark.budget_j_to_accuracy is not None and not workload.get(TARGETS):
+        raise EnergyError(
+            f"budget_j_to_accuracy={mark.budget_j_to_accuracy:g} needs a training to an accuracy.\n"
+            "Measure it with energy.until."
         )
     for kind in ("token", "prefill_token", "decode_token"):
         limit_j = getattr(mark, f"budget_per_{kind}_j")

@@ -81,6 +81,7 @@ class Load:
         Raises:
             EnergyError: An engine failed, this is no load, or rounds were measured already.
         """
+        measurement.refuse_ranks("energy.compare")
         names, parts = names_of(engines), Parts(measurement)
         plans = [self._plan(engines[name]) for name in names]
         unreached_because = _why_unreached(measurement, *(plan.engine for plan in plans))
@@ -121,6 +122,7 @@ def compare_policies(
     Raises:
         EnergyError: A policy fails or is none, or rounds were measured already.
     """
+    measurement.refuse_ranks("energy.compare")
     names, parts = names_of(policies), Parts(measurement)
     first, second = (
         PolicyWork(name=name, policy=checked_policy(name, policies[name]), load=load) for name in names

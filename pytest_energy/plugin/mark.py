@@ -82,6 +82,9 @@ class EnergyMark:
     budget_per_decode_token_j: float | None = _argument(
         quantities.energy, "energy that a decoded token may use at most; for energy.requests"
     )
+    budget_j_to_accuracy: float | None = _argument(
+        quantities.energy, "energy that training to the highest accuracy may use at most; for energy.until"
+    )
     tolerance: float | None = _argument(quantities.share, "accepted rise over the baseline")
     rounds: int | None = _argument(
         quantities.Count(1), "rounds to measure; without it, as many as the precision needs"

@@ -387,7 +387,12 @@ class Measurement:
         description = self._work.description(len(rounds))
         if rounds:
             samples, output_tokens = self._samples(description), description.output_tokens
-            given.check_units(self._mark, samples=samples, output_tokens=output_tokens)
+            given.check_units(
+                self._mark,
+                samples=samples,
+                output_tokens=output_tokens,
+                workload=description.workload,
+            )
         else:
             self.give_up(why_nothing(self._unended, has_begun=self._has_begun))
         return self.run.with_metrics(self.plain_record(), self.facts, description.metrics)

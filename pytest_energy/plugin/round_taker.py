@@ -33,6 +33,8 @@ class RoundTaker:
     Attributes:
         open: The window that is open, or `None`.
         ranks: What takes part in each window and call.
+        own_count: Rounds that the work of the test has by itself, none of which warms up; `None`: as many as
+            the marker or the precision says.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class RoundTaker:
         self._test_id, self._mark, self._run, self._chosen = test_id, mark, run, place
         self._confirming_count = confirming_count
         self.open: OpenWindow | None = None
+        self.own_count: int | None = None
         self.ranks = Alone() if is_yardstick(test_id) else run.ranks  # its loads are rank 0's alone
 
     def owned(self) -> AbstractContextManager[None]:
@@ -95,6 +98,8 @@ class RoundTaker:
         settings, mark = self._run.settings, self._mark
         limit = self._chosen.place.meter.rounds_left(test_id)
         count = settings.round_count if mark.rounds is None else mark.rounds
+        if self.own_count is not None and test_id == self._test_id:
+            count = self.own_count
         return RoundPlan(
             count=count if self._confirming_count is None else self._confirming_count,
             limit=limit,
@@ -116,6 +121,6 @@ class RoundTaker:
         if self._chosen.place.meter.rounds_left(test_id) is not None:
             return 0  # replayed joules are warm already
         if test_id == self._test_id:
-            return self._mark.warmup
+            return self._mark.warmup if self.own_count is None else 0
         # A part may take microseconds: how many calls of it make a round must be found, unless it says so.
         return None if work is None or work.may_repeat else 0

@@ -34,6 +34,7 @@ _OF_ENERGY = (
     *("duration_s", "energy_per_sample_j", "energy_per_token_j"),
     *("budget_j", "budget_per_sample_j", "budget_per_token_j"),
     *("budget_per_prefill_token_j", "budget_per_decode_token_j"),
+    "budget_j_to_accuracy",
 )
 _OF_BASELINE = ("sessions", "energy_j", "ratio", "ratio_ci_lower", "ratio_ci_upper", "detectable_ratio")
 _COLUMNS = (

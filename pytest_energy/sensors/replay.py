@@ -194,6 +194,7 @@ class _Phase(Document, frozen=True, kw_only=True):
     duration_s: Number
     samples: Whole | None = NULLABLE
     quality: tuple[Text, ...] | None = NULLABLE
+    accuracy: Number | None = None
 
 
 class _PlainRound(Document, frozen=True, kw_only=True):

@@ -1,5 +1,7 @@
 """A budget in words: how much of it is used, how sure that is, and what to do."""
 
+import math
+
 from pytest_energy.judgement import Verdict
 from pytest_energy.model import Record
 from pytest_energy.units import to_text
@@ -10,17 +12,20 @@ from pytest_energy.verdict.paragraph import Paragraph, Subject
 _LEAST_FACTOR = 10.0
 
 _UNITS = {
-    "round": "round",
-    "sample": "sample",
-    "token": "output token",
-    "prefill_token": "prefill token",
-    "decode_token": "decode token",
+    "round": "per round",
+    "sample": "per sample",
+    "token": "per output token",
+    "prefill_token": "per prefill token",
+    "decode_token": "per decode token",
+    "training": "to the highest accuracy",
 }
 
 
 def against_budget(finding: AgainstBudget, subject: Subject) -> Paragraph:
     limit_j, doubt = finding.limit_j, finding.doubt
-    lower, upper = (joules_beside(bound_j, limit_j) for bound_j in finding.bounds_j)
+    lower, upper = (
+        "unknown" if math.isinf(bound_j) else joules_beside(bound_j, limit_j) for bound_j in finding.bounds_j
+    )
     bounds = f"bounds of the mean: {lower} to {upper}, each at {confidence_text(finding.alpha)}"
     advice, *others = _advice(finding, subject)
     return Paragraph(
@@ -35,7 +40,7 @@ def against_budget(finding: AgainstBudget, subject: Subject) -> Paragraph:
 def unknown_budget(finding: BudgetUnknown, subject: Subject) -> Paragraph:
     limit = to_text(finding.limit_j, "J", digits=12)
     return Paragraph(
-        headline=f"not checked: {limit} allowed per {_UNITS[finding.unit]}, but its joules are not known",
+        headline=f"not checked: {limit} allowed {_UNITS[finding.unit]}, but its joules are not known",
         cause=finding.because,
         advice=subject.more_rounds,
         details=(subject.energy,),
@@ -56,8 +61,10 @@ def _headline(finding: AgainstBudget, subject: Subject) -> str:
     """Such as `200 % of the budget: 100.00 +- 0.40 J, allowed 50 J per round`."""
     limit_j, unit = finding.limit_j, _UNITS[finding.unit]
     energy = joules_beside(finding.mean_j, limit_j) if finding.unit != "round" else subject.brief_energy
+    if math.isinf(finding.bounds_j[1]):
+        energy = f"at least {energy}"
     share = f"{_share(finding.mean_j / limit_j)} the budget: " if limit_j > 0 else ""
-    return f"{share}{energy}, allowed {to_text(limit_j, 'J', digits=12)} per {unit}"
+    return f"{share}{energy}, allowed {to_text(limit_j, 'J', digits=12)} {unit}"
 
 
 def _share(ratio: float) -> str:

@@ -24,7 +24,7 @@ from pytest_energy.stats.centre import Spread
 from pytest_energy.stats.looks import Chances
 from pytest_energy.verdict.history import OddRound
 
-Unit = Literal["round", "sample", "token", "prefill_token", "decode_token"]
+Unit = Literal["round", "sample", "token", "prefill_token", "decode_token", "training"]
 Batch = Literal["first", "confirming", "only"]
 
 
@@ -78,7 +78,8 @@ class AgainstBudget:
 
     Attributes:
         mean_j: Mean joules of one unit.
-        bounds_j: Bounds of the true mean, each at confidence 1 - *alpha*.
+        bounds_j: Bounds of the true mean, each at confidence 1 - *alpha*; the upper is infinite where a
+            training ended below its accuracy, so that *mean_j* is the least mean.
         spread: What the bounds rest on.
         doubt: Why it is not over the budget although the bounds are, or `None`.
     """

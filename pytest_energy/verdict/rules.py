@@ -17,17 +17,16 @@ from statistics import fmean
 from pytest_energy.baselines.machine import check_comparable, differences
 from pytest_energy.baselines.schema import PINNED_COUNT
 from pytest_energy.basis import Basis, why_void
-from pytest_energy.errors import NotComparable, NotMeasurable, SettingsError
+from pytest_energy.errors import NotComparable, NotMeasurable
 from pytest_energy.judgement import FAILING, SEVERITY, Budget, Comparison, Limit, Part, Summary, Verdict
 from pytest_energy.model import Provenance, Record
-from pytest_energy.stats.centre import Spread, z_quantile
-from pytest_energy.stats.compare import Bounds, budget_bounds, summarise
+from pytest_energy.stats.compare import Bounds, summarise
 from pytest_energy.stats.drift import creep
 from pytest_energy.stats.ratio import ratio_of
+from pytest_energy.verdict.budgets import against_budgets
 from pytest_energy.verdict.changes import Question, verdict_of, worst
 from pytest_energy.verdict.count_history import NONE_COUNTED, CountHistory, against_counts
 from pytest_energy.verdict.findings import (
-    AgainstBudget,
     AgainstCounts,
     BudgetUnknown,
     Compared,
@@ -35,30 +34,21 @@ from pytest_energy.verdict.findings import (
     Decision,
     FactsDiffer,
     Finding,
-    MachineBusy,
     NoBaseline,
     NoCounts,
     NoCountsBaseline,
     NoSuchJoules,
-    OfBudget,
     OfCounts,
     OnlyEstimated,
     Saturated,
     SloMissed,
-    Unit,
     Unmeasured,
     Unusable,
     Void,
 )
 from pytest_energy.verdict.history import Entry, History, aligned, entry_of, has_joules, mean_entry
-from pytest_energy.verdict.other_programs import NOTED_SHARE, others_share, own_ratio
 from pytest_energy.verdict.policy import Policy, RoundsWanted
 from pytest_energy.verdict.suite import BY_ITSELF, Suite
-
-_NO_UNITS = {
-    "sample": "the number of samples per round is unknown; pass samples= to the marker or to energy.measure",
-    "token": "no tokens were counted; measure the load with energy.requests",
-}
 
 
 def decide(
@@ -93,7 +83,7 @@ def decide(
     elif unjudged is not None:
         findings = [unjudged]
     else:
-        findings = [*_against_budgets(record, budget, policy)]
+        findings = [*against_budgets(record, budget, policy)]
         findings.append(
             _against_baseline(record, history, tuple(other_machines), policy, suite=suite, attempts=attempts)
         )
@@ -122,7 +112,7 @@ def _by_counts(
     """What is said of a record whose counts are compared: of its joules only what a budget asks."""
     findings: list[Finding] = [of_counts]
     if budget:
-        findings += _against_budgets(record, budget, policy) if unjudged is None else [unjudged]
+        findings += against_budgets(record, budget, policy) if unjudged is None else [unjudged]
 
     def order(one: Finding) -> tuple[bool, bool, int]:
         is_failing, is_new = one.verdict in FAILING, isinstance(one, NoCountsBaseline)
@@ -225,89 +215,6 @@ def _unjudged(record: Record, policy: Policy) -> Void | Unmeasured | OnlyEstimat
     if record.saturated_because is not None:
         return Saturated(because=record.saturated_because)
     return None
-
-
-# ---- budgets ----
-
-
-def _against_budgets(record: Record, budget: Budget, policy: Policy) -> Iterator[OfBudget]:
-    yield from _against_unit_budgets(record, budget, policy)
-    yield from _against_phase_budgets(record, budget, policy)
-
-
-def _against_unit_budgets(record: Record, budget: Budget, policy: Policy) -> Iterator[AgainstBudget]:
-    limits: tuple[tuple[Unit, float | None, int | None], ...] = (
-        ("round", budget.budget_j, 1),
-        ("sample", budget.budget_per_sample_j, record.samples),
-        ("token", budget.budget_per_token_j, record.output_tokens),
-    )
-    rounds = Basis().round_energies(record)
-    for unit, limit_j, count in limits:
-        if limit_j is None:
-            continue
-        if not count:
-            msg = f"{record.test_id}: budget_per_{unit} is {limit_j:g} J, but {_NO_UNITS[unit]}"
-            raise SettingsError(msg)
-        lower_j, upper_j = (bound_j / count for bound_j in budget_bounds(rounds, policy.alpha))
-        doubt = None
-        if lower_j > limit_j:
-            doubt = _others_over(record, lower_j, limit_j, policy)
-            verdict = Verdict.OVER_BUDGET if doubt is None else Verdict.INCONCLUSIVE
-        else:
-            verdict = Verdict.PASS if upper_j <= limit_j else Verdict.INCONCLUSIVE
-        yield AgainstBudget(
-            verdict=verdict,
-            limit_j=limit_j,
-            unit=unit,
-            mean_j=fmean(rounds.energies_j) / count,
-            bounds_j=(lower_j, upper_j),
-            alpha=policy.alpha,
-            spread=_untrimmed(len(rounds.energies_j)),
-            doubt=doubt,
-        )
-
-
-def _against_phase_budgets(record: Record, budget: Budget, policy: Policy) -> Iterator[OfBudget]:
-    """Budgets of a token of prefill and of decode, whose joules are fitted and have an uncertainty."""
-    limits: tuple[tuple[Unit, float | None], ...] = (
-        ("prefill_token", budget.budget_per_prefill_token_j),
-        ("decode_token", budget.budget_per_decode_token_j),
-    )
-    for unit, limit_j in limits:
-        if limit_j is None:
-            continue
-        name = f"energy_per_{unit}"
-        mean_j, error_j = (record.metrics.get(one) for one in (name, f"{name}_uncertainty"))
-        if mean_j is None or error_j is None:
-            because = record.absent.get(name, "prefill and decode are measured with energy.requests")
-            yield BudgetUnknown(limit_j=limit_j, unit=unit, because=because)
-            continue
-        half_j = z_quantile(policy.alpha) * error_j
-        lower_j, upper_j = max(0.0, mean_j - half_j), mean_j + half_j
-        doubt = _others_over(record, lower_j, limit_j, policy) if lower_j > limit_j else None
-        verdict = Verdict.PASS if upper_j <= limit_j else Verdict.INCONCLUSIVE
-        yield AgainstBudget(
-            verdict=Verdict.OVER_BUDGET if lower_j > limit_j and doubt is None else verdict,
-            limit_j=limit_j,
-            unit=unit,
-            mean_j=mean_j,
-            bounds_j=(lower_j, upper_j),
-            alpha=policy.alpha,
-            spread=_untrimmed(len(record.usable_rounds)),
-            doubt=doubt,
-        )
-
-
-def _others_over(record: Record, lower_j: float, limit_j: float, policy: Policy) -> MachineBusy | None:
-    """That the joules are over the limit only with those of other programs, or `None`."""
-    share = 0.0 if policy.is_server else others_share(record)
-    if share < NOTED_SHARE or lower_j * own_ratio(share, 0.0) > limit_j:
-        return None
-    return MachineBusy(share=share)
-
-
-def _untrimmed(count: int) -> Spread:
-    return Spread(source="own" if count > 1 else "assumed", count=count)
 
 
 # ---- the baseline ----

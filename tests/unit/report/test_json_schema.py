@@ -52,7 +52,14 @@ READING = Reading(
     quality=("the counter ticks every 100 ms",),
     usage=Usage(cpu_utilisation_share=0.5),
     phases=(
-        Phase(name="prefill", energy_j=None, uncertainty_j=None, duration_s=0.01, quality=("too short",)),
+        Phase(
+            name="prefill",
+            energy_j=None,
+            uncertainty_j=None,
+            duration_s=0.01,
+            quality=("too short",),
+            accuracy=0.9,
+        ),
     ),
     quiet_power_w={"gpu:0": 70.0},
     temperatures_c={"gpu:0": 41.0},
@@ -91,6 +98,7 @@ FULL = replace(
         budget_per_token_j=3.0,
         budget_per_prefill_token_j=0.1,
         budget_per_decode_token_j=0.2,
+        budget_j_to_accuracy=4.0,
     ),
     comparison=replace(
         comparison(1.3),
