@@ -10,20 +10,15 @@ pair, and `run.json` and `run.html` in the end. A pair that has no time left say
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from benchmarks.bounded_suite import END_S, run_suite
+
 SUITE = "benchmarks/policies/suite.py"
 VARIABLE = "BENCH_POLICIES"
-_END_S = 15.0  # to write the reports
-
 _HEADS = (
     "policies",
     "J/request",
@@ -47,8 +42,8 @@ def main() -> int:
     out.mkdir(parents=True, exist_ok=True)
     rows = out / "policies.json"
     rows.unlink(missing_ok=True)
-    plan = {"device": arguments.device, "rows": str(rows), "deadline_s": began_s + arguments.most_s - _END_S}
-    status = _run(plan, out, arguments.most_s)
+    plan = {"device": arguments.device, "rows": str(rows), "deadline_s": began_s + arguments.most_s - END_S}
+    status = run_suite(SUITE, plan, variable=VARIABLE, out=out, most_s=arguments.most_s)
     print(table(json.loads(rows.read_text())) if rows.exists() else "no pair was run")  # noqa: T201
     print(f"{time.time() - began_s:.0f} s, exit status of pytest {status}; {out}")  # noqa: T201
     return 0 if rows.exists() else 1
@@ -64,26 +59,6 @@ def _arguments() -> argparse.Namespace:
     if not (arguments.out or arguments.table):
         parser.error("OUT or --table is required")
     return arguments
-
-
-def _run(plan: Mapping[str, object], out: Path, most_s: float) -> int:
-    command = [
-        *(sys.executable, "-m", "pytest", SUITE, "-q", "-p", "no:cacheprovider", "--energy-report"),
-        *(f"--energy-out={out / 'run.json'}", "--energy-baseline=off", f"--energy-max-time={most_s:g}s"),
-        *([f"--energy-out={out / 'run.html'}"] if find_spec("jinja2") else []),
-        *(["--energy-estimates=gate"] if plan["device"] == "cpu" else []),
-    ]
-    environment = {**os.environ, VARIABLE: json.dumps(plan)}
-    suite = subprocess.Popen(command, cwd=ROOT, env=environment)  # noqa: S603 (our own words)
-    try:
-        return suite.wait(most_s)
-    except subprocess.TimeoutExpired:
-        suite.terminate()
-    try:
-        return suite.wait(_END_S)
-    except subprocess.TimeoutExpired:
-        suite.kill()
-        return suite.wait()
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:

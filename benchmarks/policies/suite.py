@@ -4,11 +4,11 @@ import json
 import os
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.bounded_suite import keep_row
 from benchmarks.policies.networks import CARD, TINY, Pair, Scale, trained
 from pytest_energy import AdaptiveBatch, Cascade, ChangingLoad, FixedBatch, Policy, PolicyResult, Slo
 
@@ -28,13 +28,6 @@ class Choice:
         self.scale: Scale = CARD if self.device == "cuda" else TINY
         self.rows: str | None = plan.get("rows")
         self.deadline_s: float = plan.get("deadline_s", float("inf"))
-
-    def keep(self, row: dict[str, object]) -> None:
-        """Add *row* to the file of results."""
-        if self.rows is not None:
-            path = Path(self.rows)
-            rows = json.loads(path.read_text()) if path.exists() else []
-            path.write_text(json.dumps([*rows, row], indent=1))
 
 
 CHOICE = Choice()
@@ -60,10 +53,10 @@ def _load(pair: Pair, *, accuracy_loss: float | None) -> ChangingLoad:
 def _compare(energy: "Energy", policies: dict[str, Policy], load: ChangingLoad) -> PolicyResult:
     needed_s = 2 * (ROUNDS + 2) * load.duration_s
     if time.time() + needed_s > CHOICE.deadline_s:
-        CHOICE.keep({"policies": [*policies], "not_run": "no time left"})
+        keep_row(CHOICE.rows, {"policies": [*policies], "not_run": "no time left"})
         pytest.skip("no time left")
     result = energy.compare(policies, load)
-    CHOICE.keep({**asdict(result), "verdict": result.verdict, "stages": load.stages_text})
+    keep_row(CHOICE.rows, {**asdict(result), "verdict": result.verdict, "stages": load.stages_text})
     return result
 
 
@@ -100,12 +93,13 @@ def test_model_choice(energy: "Energy", pair: Pair, name: str) -> None:
     if name == "cascade":
         handed = cascade.handed_count / cascade.item_count
         energy.record(handed_share=handed)
-        CHOICE.keep(
+        keep_row(
+            CHOICE.rows,
             {
                 "cascade": {
                     "least_confidence": pair.least_confidence,
                     "handed_share": handed,
                     "calibrated": pair.calibrated,
                 }
-            }
+            },
         )
