@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import cycle
 
+from pytest_energy.model import Provenance
 from pytest_energy.report.catalogue import Plan, slug
 from pytest_energy.report.charts.axes import axis_of, category_axis, doubling_axis, linear_axis
 from pytest_energy.report.charts.spec import Axis, Chart, Colour, Dash, Form, Layer, Line, Marks, Sheet
-from pytest_energy.report.text import INTERVAL_NOTE, joules_label, range_text, short
+from pytest_energy.report.text import INTERVAL_NOTE, ORIGINS, joules_label, range_text, short
 from pytest_energy.study.curves import BatchCurve, RateCurve, by_model, points_of
 from pytest_energy.study.hardware import Hardware
 from pytest_energy.study.ranking import ALL, WITHIN, Rho
@@ -111,7 +112,11 @@ def _rho(one: Rho) -> float:
 
 
 def _key(study: Study, place: str) -> str:
-    return next((f"{one.label}: {short(one.name)}" for one in study.columns if one.label == place), place)
+    """The column's name, with where its joules come from unless they were measured."""
+    for one in study.columns:
+        if one.label == place:
+            return ", ".join(filter(None, (f"{place}: {short(one.name)}", ORIGINS[one.provenance].strip())))
+    return place
 
 
 # ---- transfer ----
@@ -184,14 +189,14 @@ def _curve_chart(study: Study, model: str, curves: Sequence[BatchCurve | RateCur
     is_batch = isinstance(curves[0], BatchCurve)
     places = [at for one in curves for at, _, _ in points_of(one)]
     ends_j = [end_j for one in curves for _, _, interval_j in points_of(one) for end_j in interval_j]
+    unit = "sample" if is_batch else "request"
     label = "batch size" if is_batch else "request rate (requests/s)"
-    provenances = {column.label: column.provenance for column in study.columns}
-    origin = joules_label(provenances[curves[0].place], "sample" if is_batch else "request")
+    origins = {column.provenance for column in study.columns if column.label in {one.place for one in curves}}
+    origin = origins.pop() if len(origins) == 1 else Provenance.MEASURED  # of several, the keys have each
     return Chart(
         title=short(model),
-        caption=(short(model),),
-        x=doubling_axis(places, label=label),
-        y=axis_of([end_j for end_j in ends_j if end_j > 0], "J", label=origin),
+        x=doubling_axis(places, label=f"{short(model)}: {label}"),
+        y=axis_of([end_j for end_j in ends_j if end_j > 0], "J", label=joules_label(origin, unit)),
         layers=tuple(
             layer
             for one, style in zip(curves, cycle(_STYLES), strict=False)

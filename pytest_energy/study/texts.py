@@ -7,8 +7,9 @@ from tabulate import tabulate
 from wcwidth import wcswidth
 
 from pytest_energy.report.inert_markdown import code, sentence, summary
+from pytest_energy.study.section import Section
 from pytest_energy.study.study import Study
-from pytest_energy.study.tables import Section, heading, sections_of
+from pytest_energy.study.tables import heading, sections_of
 
 _LEAST_WIDTH = 3  # of a column of Markdown: its rule takes a dash and a colon
 _FIGURE = re.compile(r"[~<]?[\w +\-±.,/\[\]]*", re.ASCII)

@@ -54,7 +54,7 @@ class Transfer:
         low, high = rho.ci
         found = f"(rho {rho.rho:+.2f}, 95 % {low:+.2f} to {high:+.2f}, n = {rho.n})"
         if low == high:
-            found = f"{found[:-1]}: all rows agree, so the interval has no width; p is what limits it)"
+            found = f"{found[:-1]}: all rows agree, so the interval has no width: judge by p)"
         if low > STRONG:
             return f"The ranking of {first} holds on {second} {found}."
         if low > 0:

@@ -199,3 +199,31 @@ def test_a_rho_of_few_rows_is_not_in_the_summary() -> None:
     assert re.search(r"`macs_param` +\| +- \|", summary)
     assert "Fewer than 5 rows are not shown here: HC-1." in summary
     assert re.search(r"`macs_param` +\| +HC-1 \| +gross \| +3 \| \+1\.000", fold)
+
+
+def test_metrics_of_a_round_are_not_mixed_in_silence() -> None:
+    """work_done of two runs in one column: a note says when it can be compared."""
+    runs = [
+        run(
+            f"{n}.json",
+            judgement(test_id=f"t[{n}]", group="g", model=f"m{n}", energy_j=n, metrics={"work_done": n}),
+        )
+        for n in (1.0, 2.0)
+    ]
+    note = "HC-1 joins 2 runs: overall_efficiency, work_done, work_per_unit_power compare models only if"
+    assert note in "\n".join(texts.terminal(study_of(runs)))
+    assert "joins" not in "\n".join(texts.terminal(study_of(runs, by="run")))
+
+
+def test_a_key_says_that_joules_are_estimated(five: Study) -> None:
+    """In a chart of several machines the axis can't say it for one of them."""
+    chart = figures.rho_sheet(five, five.groups[0]).charts[0]
+    keys = [one.key for one in chart.layers if isinstance(one, Marks)]
+    assert [key for key in keys if key.endswith(", estimated")] == [
+        "HC-5: 12th Gen Intel Core i7-1260P, estimated"
+    ]
+
+
+def test_rows_of_each_kind_of_joules_are_counted(five: Study) -> None:
+    """Four machines have no active joules here: a rho of fewer rows is not compared in silence."""
+    assert "Rows: gross 30, net 30, active 6." in "\n".join(texts.terminal(five))
