@@ -96,6 +96,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--steps", type=_count, metavar="N", help="Steps in a round of the CNN tests (the profile's)."
     )
     group.addoption(
+        "--fit-steps",
+        type=_count,
+        metavar="N",
+        help="Training steps before an inference test, in no window, for its accuracy (the profile's).",
+    )
+    group.addoption(
         "--lr", type=_rate, metavar="RATE", help="Learning rate of the CNN tests (the profile's, 0.001)."
     )
     group.addoption(

@@ -343,7 +343,7 @@ GPU = Profile(
         train_steps=100,
         inference_steps=200,
         fit_steps=100,
-        test_images=360,
+        test_images=10_000,
         threads=None,
         rounds=5,
         warmup=1,
@@ -400,7 +400,7 @@ PAPER = Profile(
         inference_steps=200,
         model_steps=MODEL_STEPS,
         fit_steps=60,
-        test_images=360,
+        test_images=10_000,
         threads=None,
         rounds=5,
         warmup=1,
@@ -425,6 +425,7 @@ class Overrides:
     is_amp: bool = False
     is_channels_last: bool = False
     models: tuple[str, ...] | None = None
+    fit_steps: int | None = None
     batch_sizes: tuple[int, ...] | None = None
     llm_engine: str | None = None
     gpu_count: int = 1
@@ -448,8 +449,9 @@ class Overrides:
         if self.is_channels_last:
             cnn, said = replace(cnn, is_channels_last=True), [*said, "channels_last"]
         cnn = replace(
-            cnn,  # models and sizes are in their tests' names already
+            cnn,  # models and sizes are in their tests' names already; the fit is in no window
             models=self.models or cnn.models,
+            fit_steps=self.fit_steps or cnn.fit_steps,
             sweep=replace(cnn.sweep, batch_sizes=self.batch_sizes or cnn.sweep.batch_sizes),
         )
         llm = replace(profile.llm, is_eager=self.is_eager)  # no other work, so no other name
@@ -485,6 +487,7 @@ def chosen(config: pytest.Config) -> Profile:
         ),
         is_amp=bool(config.getoption("--amp", default=False)),
         is_channels_last=bool(config.getoption("--channels-last", default=False)),
+        fit_steps=config.getoption("--fit-steps", default=None),
         models=chosen_models(config.getoption("--models", default=None)),
         batch_sizes=config.getoption("--batch-sizes", default=None),
         llm_engine=config.getoption("--llm-engine", default=None),

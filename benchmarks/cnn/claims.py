@@ -1,15 +1,15 @@
 """The paper's first claim, out of the session JSON of a run: which property of a network tells its energy.
 
-    pytest benchmarks/cnn --bench-profile=paper --energy-out=run.json
+    pytest benchmarks/cnn --bench-profile=paper --models=paper --energy-out=run.json
     python benchmarks/cnn/claims.py run.json
 
 Prints energy of training and inference side by side, then the rank correlations of parameters, MACs and
-MACs per parameter with joules a sample, for the paper's networks and for all, gross and net. Claim 1 says
-that MACs per parameter rank best, so the difference of the two rhos on the same rows has its own interval.
+MACs per parameter with joules a sample, for the authors' fourteen networks and for all: gross, net (above
+idle power) and active (above ready power). Claim 1 says that MACs per parameter rank best, so the difference
+of the two rhos on the same rows has its own interval.
 """
 
 import argparse
-import json
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,17 +24,26 @@ from scipy.stats import spearmanr
 from tabulate import tabulate
 
 from benchmarks.cnn.models import PAPER_ARCHITECTURES
+from pytest_energy.cli.files import read_run
+from pytest_energy.errors import SettingsError
 from pytest_energy.stats.correlate import Correlation, spearman
+from pytest_energy.study.samples import ENERGIES, Energy, Run, Sample, samples_of
 
 SEED = 1
 RESAMPLE_COUNT = 2_000
 PROPERTIES = ("parameters", "macs", "macs_param")
-ENERGIES = ("gross", "net")
 GROUPS = ("training", "inference")
-
-
-class UnreadableRun(ValueError):
-    """A file that no table can be made of, and why."""
+LEAST_ROWS = 5
+TORCHVISION = {  # their forms of four of the authors' networks
+    "mobilenet_v2_authors": "mobilenet_v2",
+    "efficientnet_b0_authors": "efficientnet_b0",
+    "vgg19_authors": "vgg16",
+    "googlenet_authors": "googlenet",
+}
+NETWORKS = {
+    "the authors'": frozenset(PAPER_ARCHITECTURES),
+    "torchvision's four": frozenset(TORCHVISION.get(name, name) for name in PAPER_ARCHITECTURES),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,62 +53,51 @@ class Row:
     Attributes:
         model: Its name.
         group: `training` or `inference`.
-        gross_j: Mean joules a sample.
-        net_j: Those less idle power, or `None` where that is not known.
-        uncertainty_j: Standard uncertainty of *gross_j*.
+        energies_j: Mean joules a sample: gross, net and active; `None` where they are not known.
+        uncertainty_j: Standard uncertainty of the gross joules.
         cv: Standard deviation of the rounds' joules over their mean; `None` with one round.
         properties: Metric name to value.
     """
 
     model: str
     group: str
-    gross_j: float
-    net_j: float | None
+    energies_j: Mapping[Energy, float | None]
     uncertainty_j: float
     cv: float | None
     properties: Mapping[str, float]
 
 
-def rows_of(document: object) -> tuple[Row, ...]:
+def rows_of(run: Run) -> tuple[Row, ...]:
     """The measured networks, in the order of the run.
 
     Raises:
-        UnreadableRun: *document* is no session document, or has no measured training or inference test.
+        SettingsError: No training or inference test of *run* was measured.
     """
-    tests = document.get("tests") if isinstance(document, dict) else None
-    if not isinstance(tests, list):
-        raise UnreadableRun("holds no list of tests: give the file that --energy-out wrote")
+    uncertainties_j = {
+        one.record.test_id: one.summary.uncertainty_j for one in run.judgements if one.summary is not None
+    }
     rows = tuple(
-        _row(test)
-        for test in tests
-        if isinstance(test, dict) and test.get("group") in GROUPS and test.get("energy_per_sample_j")
+        _row(sample, uncertainties_j[sample.record.test_id])
+        for sample in samples_of(run)
+        if sample.group in GROUPS and sample.energies_j["gross"] is not None
     )
     if not rows:
-        raise UnreadableRun("holds no measured training or inference test: run benchmarks/cnn")
+        raise SettingsError(f"{run.name} holds no measured training or inference test: run benchmarks/cnn")
     return rows
 
 
-def _row(test: Mapping[str, object]) -> Row:
-    metrics, rounds, samples = test["metrics"], test["rounds"], test["samples"]
-    gross_j, net_j, uncertainty_j = (test[name] for name in ("energy_j", "net_energy_j", "uncertainty_j"))
-    if (
-        not isinstance(metrics, dict)
-        or not isinstance(rounds, list)
-        or not isinstance(samples, int)
-        or not isinstance(gross_j, float)
-        or not isinstance(uncertainty_j, float)
-        or not (net_j is None or isinstance(net_j, float))
-    ):
-        raise UnreadableRun(f"{test['id']} is not as pytest-energy writes it")
-    energies_j = [one["energy_j"] for one in rounds if one["energy_j"] is not None]
+def _row(sample: Sample, uncertainty_j: float) -> Row:
+    record = sample.record
+    assert record.samples is not None  # joules of a sample are known
+    energies_j = record.round_energies_j
+    metrics = {name: record.metrics.get(name) for name in PROPERTIES}
     return Row(
-        model=str(test["model"]),
-        group=str(test["group"]),
-        gross_j=gross_j / samples,
-        net_j=None if net_j is None else net_j / samples,
-        uncertainty_j=uncertainty_j / samples,
+        model=sample.model,
+        group=sample.group,
+        energies_j=sample.energies_j,
+        uncertainty_j=uncertainty_j / record.samples,
         cv=statistics.stdev(energies_j) / statistics.mean(energies_j) if len(energies_j) > 1 else None,
-        properties={name: metrics[name] for name in PROPERTIES if metrics.get(name) is not None},
+        properties={name: value for name, value in metrics.items() if value is not None},
     )
 
 
@@ -118,12 +116,12 @@ class Claim:
     gain_interval: tuple[float, float]
 
 
-def claim(rows: Sequence[Row], energy: str) -> Claim | None:
-    """Claim 1 on *rows*, with `gross` or `net` joules; `None` where fewer than five rows have all values."""
-    usable = [row for row in rows if _energy_j(row, energy) is not None and len(row.properties) == 3]
-    if len(usable) < 5:
+def claim(rows: Sequence[Row], energy: Energy) -> Claim | None:
+    """Claim 1 on *rows*, by one kind of joules; `None` where fewer than five rows have all values."""
+    usable = [row for row in rows if row.energies_j[energy] is not None and len(row.properties) == 3]
+    if len(usable) < LEAST_ROWS:
         return None
-    energies_j = np.array([_energy_j(row, energy) for row in usable], dtype=float)
+    energies_j = np.array([row.energies_j[energy] for row in usable], dtype=float)
     columns = {name: np.array([row.properties[name] for row in usable]) for name in PROPERTIES}
     correlations = {
         name: spearman(values.tolist(), energies_j.tolist(), seed=SEED) for name, values in columns.items()
@@ -147,36 +145,39 @@ def claim(rows: Sequence[Row], energy: str) -> Claim | None:
     )
 
 
-def _energy_j(row: Row, energy: str) -> float | None:
-    return row.gross_j if energy == "gross" else row.net_j
-
-
 def side_by_side(rows: Sequence[Row]) -> str:
-    """Joules a sample of training and inference, gross and net, with the spread of the rounds."""
+    """Joules a sample of training and inference, of each kind, with the spread of the rounds."""
     models = list(dict.fromkeys(row.model for row in rows))
     found = {(row.model, row.group): row for row in rows}
     lines = [
         [model, *(cell for group in GROUPS for cell in _cells(found.get((model, group))))] for model in models
     ]
-    headers = ["model", *(f"{group} {part}" for group in GROUPS for part in ("gross mJ", "net mJ", "CV %"))]
+    parts = (*(f"{energy} mJ" for energy in ENERGIES), "CV %")
+    headers = ["model", *(f"{group} {part}" for group in GROUPS for part in parts)]
     return tabulate(lines, headers=headers, tablefmt="github", disable_numparse=True, stralign="right")
 
 
-def _cells(row: Row | None) -> tuple[str, str, str]:
+def _cells(row: Row | None) -> tuple[str, ...]:
     if row is None:
-        return "-", "-", "-"
-    gross = f"{1e3 * row.gross_j:.3g} +- {1e3 * row.uncertainty_j:.1g}"
-    net = "-" if row.net_j is None else f"{1e3 * row.net_j:.3g}"
-    return gross, net, "-" if row.cv is None else f"{100 * row.cv:.1f}"
+        return ("-",) * (len(ENERGIES) + 1)
+    gross_j, *others_j = (row.energies_j[energy] for energy in ENERGIES)
+    assert gross_j is not None  # rows have joules
+    gross = f"{1e3 * gross_j:.3g} +- {1e3 * row.uncertainty_j:.1g}"
+    others = ("-" if other_j is None else f"{1e3 * other_j:.3g}" for other_j in others_j)
+    return gross, *others, "-" if row.cv is None else f"{100 * row.cv:.1f}"
 
 
 def claim_table(rows: Sequence[Row]) -> str:
-    """A line for each group, set of networks and energy."""
+    """A line for each group, set of networks and energy; a set is there if the run has all of it."""
     lines = []
     for group in GROUPS:
         of_group = [row for row in rows if row.group == group]
-        papers = [row for row in of_group if row.model in PAPER_ARCHITECTURES]
-        for name, chosen in (("the paper's", papers), ("all", of_group)):
+        names = frozenset(row.model for row in of_group)
+        sets = {name: members for name, members in NETWORKS.items() if members <= names}
+        if names not in sets.values():
+            sets = {**sets, "all": names}
+        for name, members in sets.items():
+            chosen = [row for row in of_group if row.model in members]
             for energy in ENERGIES:
                 found = claim(chosen, energy)
                 if found is not None:
@@ -203,9 +204,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run", type=Path, help="session JSON that --energy-out wrote")
     path: Path = parser.parse_args(arguments).run
     try:
-        rows = rows_of(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError) as error:
-        sys.stderr.write(f"{path}: {error}\n")
+        rows = rows_of(Run(name=path.name, judgements=read_run(path).judgements))
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
         return 2
     sys.stdout.write(f"{side_by_side(rows)}\n\n{claim_table(rows)}\n")
     return 0

@@ -425,6 +425,11 @@ class TestOverrides:
         with pytest.raises(pytest.UsageError, match=f"--models must be one or more of lenet.*{got}"):
             chosen_models(text)
 
+    def test_steps_of_the_fit_rename_nothing(self) -> None:
+        """They are in no window: the accuracy is another, the joules are not."""
+        changed = Overrides(fit_steps=400).of(PAPER)
+        assert (changed.cnn.fit_steps, changed.case_id("vgg16")) == (400, "vgg16-paper")
+
     def test_batch_sizes_are_the_sweeps(self) -> None:
         """They replace the sweep's and change no other test."""
         changed = Overrides(batch_sizes=(8, 16)).of(PAPER)
