@@ -6,10 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
 
-from pytest_energy import quantities
+from pytest_energy import quantities, tariff
 from pytest_energy.baselines.location import location
 from pytest_energy.errors import SettingsError
 from pytest_energy.report.outputs import Output, output_of
+from pytest_energy.tariff import Tariff, tariff_of
 
 T = TypeVar("T")
 
@@ -53,6 +54,32 @@ def add_out(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="also write the report to PATH, as --energy-out does (repeatable)",
     )
+
+
+def add_tariff(parser: argparse.ArgumentParser) -> None:
+    """Options for carbon intensity and price; `tariff_from` reads them."""
+    parser.add_argument(
+        "--carbon-g-per-kwh",
+        "--energy-carbon-g-per-kwh",
+        type=partial(_read, tariff.carbon),
+        metavar="GRAMS",
+        help="of a run: also show the CO2e of its joules, an estimate at this carbon intensity, such as '400 "
+        "(grid mean)'; default: what the run was given",
+    )
+    parser.add_argument(
+        "--price-per-kwh",
+        "--energy-price-per-kwh",
+        type=partial(_read, tariff.price),
+        metavar="PRICE",
+        help="of a run: also show the cost of its joules, an estimate at this price, such as '0.31 EUR "
+        "(contract of 2026)'; default: what the run was given",
+    )
+
+
+def tariff_from(options: argparse.Namespace, given: Tariff | None) -> Tariff | None:
+    """The tariff of *options*; what is not in them is as *given* with the run."""
+    was = given or Tariff()
+    return tariff_of(options.carbon_g_per_kwh or was.carbon, options.price_per_kwh or was.price)
 
 
 def _read(reader: Callable[[str], T], text: str) -> T:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from pytest_energy.cli.arguments import Commands, add_out, add_run, output
+from pytest_energy.cli.arguments import Commands, add_out, add_run, add_tariff, output, tariff_from
 from pytest_energy.cli.files import read_run, write_reports
 from pytest_energy.errors import SettingsError
 from pytest_energy.report.formats import SUFFIXES, check_outputs
@@ -26,6 +26,7 @@ def register(commands: Commands) -> None:
         help=f"a file that ends in one of {suffixes}; or otlp:http://HOST:4318, a collector of OpenTelemetry",
     )
     add_out(export)
+    add_tariff(export)
     export.set_defaults(run=_export)
 
 
@@ -35,5 +36,11 @@ def _export(options: argparse.Namespace) -> int:
         raise SettingsError("nothing to write: give OUT, or --out=OUT")
     check_outputs(outputs)
     run = read_run(options.run_json)
-    write_reports(run.judgements, outputs, run_notes=run.run_notes, yardstick=run.yardstick)
+    write_reports(
+        run.judgements,
+        outputs,
+        run_notes=run.run_notes,
+        yardstick=run.yardstick,
+        tariff=tariff_from(options, run.tariff),
+    )
     return 0

@@ -17,6 +17,7 @@ from pytest_energy.report.outputs import Output
 from pytest_energy.report.to_json import MOST_BYTES, read
 from pytest_energy.report.view import View
 from pytest_energy.spelling import listed, near_file, nearest
+from pytest_energy.tariff import Tariff
 from pytest_energy.whole_file import read_whole
 from pytest_energy.yardstick import Yardstick
 
@@ -124,6 +125,7 @@ def write_reports(
     run_notes: Iterable[str],
     yardstick: Yardstick | None = None,
     run_judgement: RunJudgement | None = None,
+    tariff: Tariff | None = None,
 ) -> None:
     """Write the report of *judgements* to each of *outputs*, and say so.
 
@@ -137,5 +139,6 @@ def write_reports(
         run_notes=tuple(run_notes),
         yardstick=yardstick,
         run_judgement=run_judgement,
+        tariff=tariff,
     )
     write_each(outputs, write_one, lambda output: say(f"written to {output}"))

@@ -174,7 +174,11 @@ def _judge_one(path: Path, store: BaselineStore, options: argparse.Namespace) ->
             notes.append(f"ERROR: {error}")
             failure = error
     shown = view.of(
-        judged.judgements, run_notes=notes, yardstick=run.yardstick, run_judgement=judged.run_judgement
+        judged.judgements,
+        run_notes=notes,
+        yardstick=run.yardstick,
+        run_judgement=judged.run_judgement,
+        tariff=run.tariff,
     )
     if options.json:
         say_json(to_json.render(shown, created=now_text()))
@@ -186,6 +190,7 @@ def _judge_one(path: Path, store: BaselineStore, options: argparse.Namespace) ->
         run_notes=notes,
         yardstick=run.yardstick,
         run_judgement=judged.run_judgement,
+        tariff=run.tariff,
     )
     if failure is not None:
         raise failure

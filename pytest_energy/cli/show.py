@@ -2,13 +2,14 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 from pytest_energy.baselines.location import store_at
 from pytest_energy.baselines.machine import COUNTS_PREFIX
 from pytest_energy.baselines.protocol import BaselineStore
 from pytest_energy.baselines.schema import Baseline
-from pytest_energy.cli.arguments import Commands, add_baselines, add_width
+from pytest_energy.cli.arguments import Commands, add_baselines, add_tariff, add_width, tariff_from
 from pytest_energy.cli.files import did_you_mean_test, read_run, say
 from pytest_energy.errors import SettingsError
 from pytest_energy.report import counts_history, history
@@ -32,6 +33,7 @@ def register(commands: Commands) -> None:
     )
     add_baselines(show)
     add_width(show, "of a run's summary, 80 or more; default: %(default)s")
+    add_tariff(show)
     show.add_argument("--ascii", action="store_true", help="draw the trend in plain characters")
     show.set_defaults(run=_show)
 
@@ -39,7 +41,9 @@ def register(commands: Commands) -> None:
 def _show(options: argparse.Namespace) -> int:
     path = Path(options.what)
     if path.is_file() or path.suffix == ".json":
-        say(summary_text(read_run(path), width=options.width))
+        run = read_run(path)
+        run = replace(run, tariff=tariff_from(options, run.tariff))
+        say(summary_text(run, width=options.width))
         return 0
     store = store_at(options.baselines, tell=say)
     is_ascii = options.ascii or (sys.stdout.encoding or "").lower() not in {"utf-8", "utf8"}

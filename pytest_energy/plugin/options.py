@@ -232,6 +232,20 @@ OPTIONS = (
         "N",
         "how often a round whose reading is void is repeated before the test is void (default: 2)",
     ),
+    Option(
+        "carbon-g-per-kwh",
+        "",
+        "GRAMS",
+        "carbon intensity of the electricity in grams of CO2e per kWh, such as '400 (grid mean of 2025)': "
+        "reports also show the CO2e of the joules, an estimate (no default)",
+    ),
+    Option(
+        "price-per-kwh",
+        "",
+        "PRICE",
+        "price of the electricity per kWh with its currency, such as '0.31 EUR (contract of 2026)': reports "
+        "also show the cost of the joules, an estimate (no default)",
+    ),
     Option("off", "false", "", "measure nothing and judge nothing; tests run once"),
 )
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import pytest
 
-from pytest_energy import quantities
+from pytest_energy import quantities, tariff
 from pytest_energy.baselines.location import Location, location
 from pytest_energy.basis import COUNTS, GROSS, NET
 from pytest_energy.errors import SettingsError
@@ -21,6 +21,7 @@ from pytest_energy.judgement import BaselineMode, Part, RunJudgement, SessionFac
 from pytest_energy.plugin.options import OPTIONS, Option
 from pytest_energy.report.outputs import Output, output_of
 from pytest_energy.spelling import choice, did_you_mean, listed, several
+from pytest_energy.tariff import PerKwh, Tariff
 
 T = TypeVar("T")
 
@@ -55,6 +56,7 @@ class Settings:
         basis: What tests are compared by whose marker doesn't say it.
         traces: Whether the work is called once more, to count what it does.
         round_count: Fixed number of rounds, or `None` for as many as it takes.
+        tariff: Carbon intensity and price of a kilowatt hour, or `None` if neither was given.
     """
 
     shows_report: bool
@@ -84,6 +86,7 @@ class Settings:
     baseline_session_count: int
     device_wait_s: float
     void_retry_count: int
+    tariff: Tariff | None
     is_off: bool
 
     @classmethod
@@ -124,6 +127,10 @@ class Settings:
             baseline_session_count=values["keep"].integer(least=1),
             device_wait_s=values["device-wait"].quantity(quantities.wait),
             void_retry_count=values["void-retries"].integer(least=0),
+            tariff=tariff.tariff_of(
+                values["carbon-g-per-kwh"].per_kwh(tariff.carbon),
+                values["price-per-kwh"].per_kwh(tariff.price),
+            ),
             is_off=values["off"].boolean(),
         )
 
@@ -178,6 +185,9 @@ class _Value:
 
     def quantity(self, kind: quantities.Quantity) -> float:
         return self._read(kind)
+
+    def per_kwh(self, reader: Callable[[str], PerKwh]) -> PerKwh | None:
+        return self._read(reader) if self.text else None
 
     def integer(self, *, least: int) -> int:
         return self._read(partial(quantities.whole_number, least=least))

@@ -134,6 +134,7 @@ class Summary:
                     run_notes=self._run_notes,
                     yardstick=self._yardstick,
                     run_judgement=self._run_judgement,
+                    tariff=self._settings.tariff,
                 )
                 self._notices.append(f"summary written to {output}")
                 written.append(output)
@@ -149,7 +150,7 @@ class Summary:
         path = self._run.environ.get("GITHUB_STEP_SUMMARY")
         if path and self._settings.shows_report and self._judgements:
             with self._alone(path):
-                run = view.of(self._judgements, run_notes=self._run_notes)
+                run = view.of(self._judgements, run_notes=self._run_notes, tariff=self._settings.tariff)
                 self._notices.append(append_step_summary(run, Path(path)))
 
     def _write_baselines(self) -> None:
@@ -229,7 +230,7 @@ class Summary:
         elif self._settings.shows_report:
             terminalreporter.write_sep("=", "energy")
             with self._alone("the summary"):
-                run = view.of(self._judgements, yardstick=self._yardstick)
+                run = view.of(self._judgements, yardstick=self._yardstick, tariff=self._settings.tariff)
                 message_count = len((*self._failures, *self._notes, *self._notices))
                 above, below = screen.parts(run, message_count=message_count)
                 screen.write(above)

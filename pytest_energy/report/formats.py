@@ -15,6 +15,7 @@ from pytest_energy.report import to_json, to_terminal, view
 from pytest_energy.report.outputs import Collector, Output
 from pytest_energy.report.view import View
 from pytest_energy.spelling import did_you_mean
+from pytest_energy.tariff import Tariff
 from pytest_energy.whole_file import check_place, write_whole, writing
 from pytest_energy.yardstick import Yardstick
 
@@ -164,6 +165,7 @@ def write(
     run_notes: Iterable[str] = (),
     yardstick: Yardstick | None = None,
     run_judgement: RunJudgement | None = None,
+    tariff: Tariff | None = None,
 ) -> None:
     """Write the report of *judgements* to *output*; folders on the way are made.
 
@@ -174,11 +176,18 @@ def write(
         run_notes: What was found at the end of the run.
         yardstick: What the fixed loads used, where any were.
         run_judgement: By what the run was judged as a whole, where that is known.
+        tariff: Carbon intensity and price of a kilowatt hour, where they were given.
 
     Raises:
         SettingsError: The suffix is not known, or the report can't be made, or not be written or sent.
     """
-    run = view.of(judgements, run_notes=run_notes, yardstick=yardstick, run_judgement=run_judgement)
+    run = view.of(
+        judgements,
+        run_notes=run_notes,
+        yardstick=yardstick,
+        run_judgement=run_judgement,
+        tariff=tariff,
+    )
     if isinstance(output, Collector):
         to_otlp.send(made(f"the metrics for {output}", to_otlp.metrics_of, run), output)
         return

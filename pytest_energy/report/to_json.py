@@ -35,7 +35,10 @@ from pytest_energy.judgement import Judgement
 from pytest_energy.judgement_documents import RunJudgement, Test
 from pytest_energy.model import Provenance
 from pytest_energy.model import Record as RecordValue
+from pytest_energy.report import footprint_json
+from pytest_energy.report.footprint_json import Footprint
 from pytest_energy.report.view import AGAINST, Group, MetricCorrelation, View, of
+from pytest_energy.tariff import Tariff
 from pytest_energy.yardstick import Yardstick
 
 FORMAT_VERSION = 1
@@ -95,6 +98,7 @@ class Run(Document, frozen=True, kw_only=True):
         run_judgement: By what the run was judged as a whole; left out if it was not recorded.
         yardstick: What fixed loads used at the run's start; left out if none was asked to run.
         yardstick_absent_because: Why none was; left out if there are some, or if it was not recorded.
+        footprint: Carbon and cost; left out if the user gave neither a carbon intensity nor a price.
     """
 
     format: Literal[1]
@@ -108,6 +112,7 @@ class Run(Document, frozen=True, kw_only=True):
     yardstick: tuple[Load, ...] = ()
     yardstick_absent_because: Sentence | None = None
     correlations: tuple[Correlation, ...]
+    footprint: Footprint | None = None
 
 
 class _ReadRun(Document, frozen=True, kw_only=True):
@@ -120,6 +125,7 @@ class _ReadRun(Document, frozen=True, kw_only=True):
     tests: list[Any]
     yardstick: tuple[Any, ...] = ()
     yardstick_absent_because: Text | None = None
+    footprint: Any = None
 
 
 def render(view: View, *, created: str) -> str:
@@ -146,6 +152,8 @@ def render(view: View, *, created: str) -> str:
             _correlation(group, metric) for group in view.groups for metric in group.correlations
         ),
     }
+    if view.tariff is not None:
+        members["footprint"] = [_compact(footprint_json.to_json(view, view.tariff))]
     return "".join(_chunks(members))
 
 
@@ -166,6 +174,7 @@ def read(text: str, source: str) -> View:
         run_notes=run.run_notes,
         yardstick=_yardstick(run, top, source),
         run_judgement=None if whole is None else run_judgement_from_json(whole, where),
+        tariff=_tariff(run, source),
     )
 
 
@@ -220,6 +229,12 @@ def _yardstick(run: _ReadRun, top: JsonDict, source: str) -> Yardstick:
         _record(entry, top, f"{source}: yardstick[{number}]") for number, entry in enumerate(run.yardstick)
     )
     return Yardstick(records=tuple(records), absent_because=run.yardstick_absent_because)
+
+
+def _tariff(run: _ReadRun, source: str) -> Tariff | None:
+    if run.footprint is None:
+        return None
+    return footprint_json.tariff_from_json(run.footprint, f"{source}: footprint")
 
 
 def _record(entry: object, top: JsonDict, where: str) -> RecordValue:

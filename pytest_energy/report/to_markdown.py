@@ -8,7 +8,7 @@ Rule 3: foreign text (names, reasons, notes) goes through `inert_markdown`.
 from collections.abc import Iterator, Sequence
 
 from pytest_energy.judgement import FAILING, Verdict
-from pytest_energy.report import cells, count_cells, fronts
+from pytest_energy.report import cells, count_cells, footprint, fronts
 from pytest_energy.report.inert_markdown import block, code, sentence, summary
 from pytest_energy.report.phases import phase_means
 from pytest_energy.report.reasons import shared_reasons
@@ -24,7 +24,7 @@ MARKER = "<!-- pytest-energy -->"
 
 # Characters for each part, together 3,000 below `LIMIT`, which titles and folds need: every part keeps its
 # place however long another is.
-_NOTES_ROOM, _TABLE_ROOM, _WHY_ROOM, _PASS_ROOM = 2_000, 18_000, 14_000, 8_000
+_NOTES_ROOM, _TABLE_ROOM, _WHY_ROOM, _PASS_ROOM = 2_000, 16_500, 14_000, 8_000
 _GROUPS_ROOM, _BEHIND_ROOM, _CHANGES_ROOM, _PREDICTED_ROOM = 7_500, 4_500, 2_000, 2_500
 _FAILING_ROOM = 4_000
 _MORE_ROOM = 60  # of those, for the line that counts what is left out
@@ -68,6 +68,7 @@ def render(view: View, *, limit: int = LIMIT) -> str:
         _folded(count_text(len(notes), "note"), _within(_bullets(notes), room(_NOTES_ROOM), "notes")),
         _folded("Joules by role", _lines(cells.roles(view), "tests")),
         _folded("Settings of a model", _lines(fronts.lines(view), "settings")),
+        _folded("Carbon and cost, estimated", _footprint(view)),
         _folded("Predicted, not measured", _lines(cells.predictions(view), "predictions")),
         _folded("Metrics of groups of tests", "\n\n".join(_groups(view, room(_GROUPS_ROOM)))),
         _folded("Marks, sensors and machine", _behind(view)),
@@ -184,6 +185,12 @@ def _correlations(group: Group) -> str:
 def _lines(lines: Sequence[str], what: str) -> str:
     """As many of *lines* as there is room for, verbatim."""
     return block(_within(lines, _PREDICTED_ROOM // 2, what)) if lines else ""
+
+
+def _footprint(view: View) -> str:
+    """The totals, what they leave out, and a line per test."""
+    lines = [*footprint.total_lines(view), footprint.scope_line(view), *footprint.test_lines(view)]
+    return _lines([*filter(None, lines)], "tests")
 
 
 def _behind(view: View) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from pytest_energy.judgement import FAILING, Judgement, Verdict
 from pytest_energy.model import Provenance
-from pytest_energy.report import cells, count_cells, fronts, reasons, table_of_tests
+from pytest_energy.report import cells, count_cells, footprint, fronts, reasons, table_of_tests
 from pytest_energy.report.screen import (
     at_most,
     packed,
@@ -33,6 +33,7 @@ _NOTE_LIMIT = 8  # a reader of a screen has seen enough; the JSON holds every on
 _FEW_REASONS, _FEW_NOTES, _FEW_PREDICTIONS = 5, 3, 3
 _LINES = 2  # of each of them
 _DIGEST_LINES = 2
+_TOTAL_LINES = 3  # carbon and cost, with the numbers that were given and where they are from
 
 _HOW = "-v or --energy-report=full"
 
@@ -81,6 +82,7 @@ def _short_head(view: View, width: int) -> str:
         *_short_list(notes, _FEW_NOTES, "note", width),
         *_short_list(cells.predictions(view), _FEW_PREDICTIONS, "prediction", width),
         *_short_list(fronts.lines(view), _FEW_PREDICTIONS, "setting", width),
+        *_short_list(_totals(view), _FEW_NOTES, "total", width, line_count=_TOTAL_LINES),
         *_digest(view.groups, width),
     ]
     return "\n".join(lines)
@@ -98,11 +100,13 @@ def _short_reason(judgement: Judgement) -> str | None:
     return None if reason is None else reason.partition("\n")[0]
 
 
-def _short_list(texts: Sequence[str], count: int, what: str, width: int) -> list[str]:
-    """The first *count* of *texts*, each on `_LINES` lines at most, and how many more there are."""
+def _short_list(
+    texts: Sequence[str], count: int, what: str, width: int, *, line_count: int = _LINES
+) -> list[str]:
+    """The first *count* of *texts*, each on *line_count* lines at most, and how many more there are."""
     lines: list[str] = []
     for text in texts[:count]:
-        lines += at_most(wrapped([text], width, hanging="  "), _LINES, width)
+        lines += at_most(wrapped([text], width, hanging="  "), line_count, width)
     if len(texts) > count:
         lines.append(f"and {count_text(len(texts) - count, f'more {what}')} ({_HOW} shows all)")
     return lines
@@ -117,6 +121,12 @@ def _nothing_measures(view: View, width: int) -> list[str]:
         ("here", "") if view.machine is None or not view.machine.is_elsewhere else ("at the meter", " there")
     )
     return wrapped([f"no sensor measures {here}; `pytest-energy doctor`{there} shows how to fix that"], width)
+
+
+def _totals(view: View) -> list[str]:
+    if view.tariff is None:
+        return []
+    return [f"{footprint.title(view.tariff)}: {line}" for line in footprint.total_lines(view)]
 
 
 def _digest(groups: Sequence[Group], width: int) -> list[str]:
@@ -164,6 +174,7 @@ def _whole_head(view: View, width: int) -> str:
         _titled("predicted", _first(cells.predictions(view)), width),
         _titled("by role", _first(cells.roles(view)), width),
         _titled("settings", _first(fronts.lines(view)), width),
+        _titled("carbon and cost", _footprint(view), width),
         _titled("metrics", cells.ungrouped_metrics(view), width),
         *(_group(view, group, width) for group in view.groups),
         _titled("sensors", sensors, width),
@@ -171,6 +182,11 @@ def _whole_head(view: View, width: int) -> str:
         table_of_tests.further_lines(view, width),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines)
+
+
+def _footprint(view: View) -> list[str]:
+    scope = footprint.scope_line(view)
+    return [*footprint.total_lines(view), *([scope] if scope else []), *_first(footprint.test_lines(view))]
 
 
 def _titled(title: str, texts: Sequence[str], width: int) -> list[str]:

@@ -18,6 +18,7 @@ from pytest_energy.metrics.table import METRICS, is_ranked
 from pytest_energy.model import Machine, Provenance, Record, SensorStatus
 from pytest_energy.notes import merged
 from pytest_energy.stats.correlate import Correlation, spearman
+from pytest_energy.tariff import Tariff
 from pytest_energy.yardstick import Yardstick
 
 AGAINST = "energy_per_sample_j"
@@ -144,6 +145,7 @@ class View:
         run_notes: The same of the run itself, which no judgement holds.
         yardstick: What the fixed loads used.
         run_judgement: By what the run was judged as a whole; `None` if it was not recorded.
+        tariff: Carbon intensity and price of a kilowatt hour; `None` if the user gave neither.
     """
 
     judgements: tuple[Judgement, ...]
@@ -156,6 +158,7 @@ class View:
     idle_powers: tuple[IdlePower, ...]
     yardstick: Yardstick
     run_judgement: RunJudgement | None = None
+    tariff: Tariff | None = None
 
     @property
     def counts(self) -> dict[Verdict, int]:
@@ -173,6 +176,7 @@ def of(
     run_notes: Iterable[str] = (),
     yardstick: Yardstick | None = None,
     run_judgement: RunJudgement | None = None,
+    tariff: Tariff | None = None,
 ) -> View:
     """View of one session.
 
@@ -181,6 +185,7 @@ def of(
         run_notes: What the end of the run showed, one sentence each; none stands twice.
         yardstick: What the fixed loads used, where any were.
         run_judgement: By what the run was judged as a whole, where that is known.
+        tariff: Carbon intensity and price of a kilowatt hour, where they were given.
     """
     completed = tuple(_with_reasons(judgement) for judgement in judgements)
     records = [judgement.record for judgement in completed]
@@ -195,6 +200,7 @@ def of(
         idle_powers=_idle_powers(records),
         yardstick=yardstick or Yardstick(),
         run_judgement=run_judgement,
+        tariff=tariff,
     )
 
 

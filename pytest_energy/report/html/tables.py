@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_energy.report import cells
+from pytest_energy.report import footprint as footprints
 from pytest_energy.report.charts import correlation
 from pytest_energy.report.view import Group, MetricCorrelation, View
 
@@ -164,6 +165,18 @@ def sensors(view: View) -> Table:
         for one in view.sensors
     )
     return of_texts(["sensor", "state", "what it reads, or why not"], rows)
+
+
+def footprint(view: View) -> Table | None:
+    """Carbon and cost of each test; `None` if the user gave neither intensity nor price."""
+    if view.tariff is None:
+        return None
+    shown = view.rows[:MOST_MODELS]
+    rows = ([row.short_id, *footprints.values(view.tariff, row.record)] for row in shown)
+    notes = [*footprints.total_lines(view), footprints.scope_line(view)]
+    if len(view.rows) > len(shown):
+        notes.append(f"{len(view.rows) - len(shown)} more tests are in the run's JSON")
+    return of_texts(["test", *footprints.heads(view.tariff)], rows, [*filter(None, notes)])
 
 
 def idle_powers(view: View) -> Table:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pytest_energy.report import formats, to_json, view
+from pytest_energy.tariff import Tariff, carbon, price
 from pytest_energy.yardstick import Yardstick
 from tests.builders import CREATED, record
 from tests.fakes.otlp_collector import OtlpCollector
@@ -65,3 +66,17 @@ def test_nothing_to_write_is_said(cli: Cli, run_json: Path) -> None:
     """Either OUT or --out is needed."""
     status, _, err = cli("export", run_json)
     assert (status, err) == (2, "pytest-energy: nothing to write: give OUT, or --out=OUT\n")
+
+
+def test_export_keeps_what_the_run_was_given_for_a_kilowatt_hour(cli: Cli, tmp_path: Path) -> None:
+    """What an option gives takes its place, and only of what it is for."""
+    given = Tariff(carbon=carbon("360 (a grid)"), price=price("0.36 EUR"))
+    run = view.of(gpu_session(), tariff=given)
+    (tmp_path / "run.json").write_text(to_json.render(run, created=CREATED), encoding="utf-8")
+    for options, expected in (
+        ((), given),
+        (("--carbon-g-per-kwh=20 (contract)",), Tariff(carbon=carbon("20 (contract)"), price=given.price)),
+    ):
+        assert cli("export", tmp_path / "run.json", tmp_path / "again.json", *options).status == 0
+        text = (tmp_path / "again.json").read_text(encoding="utf-8")
+        assert to_json.read(text, "again.json").tariff == expected

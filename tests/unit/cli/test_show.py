@@ -103,3 +103,24 @@ def test_a_broken_file_hides_no_other_test(cli: Cli, folder: Path) -> None:
     status, _, err = cli("show", OTHER_ID, "--baselines", folder)
     assert status == 2
     assert f"{path} is not JSON" in err
+
+
+# carbon and cost
+
+
+def test_show_takes_an_intensity_and_a_price(cli: Cli, run_json: Path) -> None:
+    """Of a run that was given none: all it needs are the joules."""
+    status, out, _ = cli(
+        "show", run_json, "--carbon-g-per-kwh", "360 (a grid)", "--price-per-kwh", "0.36 EUR"
+    )
+    assert status == 0
+    text = " ".join(out.split())
+    assert "estimated from" in text
+    assert "at 360 g CO2e/kWh (a grid), 0.36 EUR/kWh (source not given)" in text
+
+
+def test_show_refuses_what_is_no_price(cli: Cli, run_json: Path) -> None:
+    """With what it must be."""
+    status, _, err = cli("show", run_json, "--price-per-kwh", "0.31")
+    assert status == 2
+    assert "must be a price from 0 to a million with its currency" in err
