@@ -1,6 +1,6 @@
 """Three practices of a small pipeline, each on and off: joules once and per request, accuracy, break-even.
 
-    python -m benchmarks.pipeline OUT [--device cuda|cpu] [--runs 3] [--most-s 180]
+    python -m benchmarks.pipeline OUT [--device cuda|cpu] [--runs 3] [--most-s 300]
 
 A run has all eight combinations, in an order of its own. OUT gets `run-1.json`, `run-2.json` and so on as
 they end, and the ledger of those that are complete as `ledger.md`, `ledger.json` and `ledger.png`.
@@ -48,7 +48,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("out", help="folder for the results")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--runs", type=int, default=3, help="each is a block of the ledger")
-    parser.add_argument("--most-s", type=float, default=180.0, help="seconds for everything")
+    parser.add_argument("--most-s", type=float, default=300.0, help="seconds for everything")
     return parser.parse_args()
 
 

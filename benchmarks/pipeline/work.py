@@ -24,12 +24,14 @@ class Scale:
 
     Attributes:
         train_images: Drawn from the training digits, each with noise of its own.
+        test_images: The same of the held-out digits.
         epochs: Of training, at most.
         batches: Batches of requests that are served.
     """
 
     device: str
     train_images: int
+    test_images: int
     epochs: int
     train_batch: int
     serve_batch: int
@@ -41,8 +43,18 @@ class Scale:
         return (resnet18 if self.device == "cuda" else lenet)().to(self.device)
 
 
-CARD = Scale(device="cuda", train_images=11_520, epochs=6, train_batch=128, serve_batch=512, batches=200)
-TINY = Scale(device="cpu", train_images=256, epochs=2, train_batch=64, serve_batch=64, batches=10)
+CARD = Scale(
+    device="cuda",
+    train_images=11_520,
+    test_images=14_400,
+    epochs=6,
+    train_batch=128,
+    serve_batch=512,
+    batches=200,
+)
+TINY = Scale(
+    device="cpu", train_images=256, test_images=360, epochs=2, train_batch=64, serve_batch=64, batches=10
+)
 
 
 def made_images(scale: Scale) -> Labelled:
@@ -54,12 +66,13 @@ def made_images(scale: Scale) -> Labelled:
         return images + NOISE_SD * torch.randn(images.shape, generator=generator)
 
     rows = torch.arange(scale.train_images) % len(clean.train)
+    test_rows = torch.arange(scale.test_images) % len(clean.test)
     return Labelled(
         name="noisy digits",
         train=noisy(clean.train[rows]),
         train_labels=clean.train_labels[rows],
-        test=noisy(clean.test),
-        test_labels=clean.test_labels,
+        test=noisy(clean.test[test_rows]),
+        test_labels=clean.test_labels[test_rows],
     ).to(scale.device)
 
 

@@ -39,12 +39,12 @@ def pair() -> Pair:
     return trained(CHOICE.scale, CHOICE.device)
 
 
-def _load(pair: Pair, *, accuracy_loss: float | None) -> ChangingLoad:
+def _load(pair: Pair, burst: float, *, accuracy_loss: float | None) -> ChangingLoad:
     scale = CHOICE.scale
     return ChangingLoad(
         items=pair.items,
         labels=pair.labels,
-        stages=[(scale.low, scale.stage_s), (scale.burst, scale.stage_s), (scale.low, scale.stage_s)],
+        stages=[(scale.low, scale.stage_s), (burst, scale.stage_s), (scale.low, scale.stage_s)],
         slo=Slo(e2e_s=scale.limit_s, least_share=0.99),
         accuracy_loss=accuracy_loss,
     )
@@ -68,11 +68,13 @@ def test_batch_size(energy: "Energy", pair: Pair, name: str) -> None:
     fixed = FixedBatch(answer=answer, size=scale.fixed, timeout_s=scale.timeout_s)
     one = FixedBatch(answer=answer, size=1)
     adaptive = AdaptiveBatch(answer=answer, most=scale.most, limit_s=scale.limit_s)
-    candidate: Policy = one if name == "one-by-one" else adaptive
+    is_one = name == "one-by-one"
+    candidate: Policy = one if is_one else adaptive
+    burst = scale.one_burst if is_one else scale.burst
     result = _compare(
-        energy, {f"fixed-{scale.fixed}": fixed, name: candidate}, _load(pair, accuracy_loss=None)
+        energy, {f"fixed-{scale.fixed}": fixed, name: candidate}, _load(pair, burst, accuracy_loss=None)
     )
-    if name == "adaptive":
+    if not is_one:
         assert result.candidate.mean_batch_size > 1
 
 
@@ -89,7 +91,7 @@ def test_model_choice(energy: "Energy", pair: Pair, name: str) -> None:
         FixedBatch(answer=serve, size=scale.fixed, timeout_s=scale.timeout_s)
         for serve in (pair.answer_large, answer)
     )
-    _compare(energy, {"large": large, name: candidate}, _load(pair, accuracy_loss=ACCURACY_LOSS))
+    _compare(energy, {"large": large, name: candidate}, _load(pair, scale.burst, accuracy_loss=ACCURACY_LOSS))
     if name == "cascade":
         handed = cascade.handed_count / cascade.item_count
         energy.record(handed_share=handed)

@@ -40,7 +40,7 @@ class Effect:
     @property
     def is_clear(self) -> bool:
         """Whether its interval excludes 0."""
-        return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
+        return _is_clear(self.interval)
 
 
 class Worth(StrEnum):
@@ -50,7 +50,7 @@ class Worth(StrEnum):
     UP_TO = "up to"  # saves first, costs per request
     ALWAYS = "always"
     NEVER = "never"
-    NOTHING = "no difference"
+    NOTHING = "no clear difference"  # neither is clear: what is paid once, and joules per request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,10 +153,17 @@ def _mean_and_interval(values: Sequence[float]) -> tuple[float, tuple[float, flo
     return mean, (mean - half, mean + half)
 
 
+def _is_clear(interval: tuple[float, float] | None) -> bool:
+    return interval is not None and not interval[0] <= 0 <= interval[1]
+
+
 def _break_even(design: Design, practice: str) -> BreakEven:
     once = _contrasts(design, (practice,), lambda block: block.once_j)
     request = _contrasts(design, (practice,), lambda block: block.request_j)
     cost_j, saving_j = fmean(once), -fmean(request)
+    is_clear = any(_is_clear(_mean_and_interval(one)[1]) for one in (once, request))
+    if len(once) > 1 and not is_clear:
+        return BreakEven(practice=practice, worth=Worth.NOTHING, requests=None, interval=None)
     if cost_j * saving_j <= 0:
         worth = Worth.ALWAYS if saving_j > cost_j else Worth.NEVER if saving_j < cost_j else Worth.NOTHING
         return BreakEven(practice=practice, worth=worth, requests=None, interval=None)

@@ -10,7 +10,9 @@ from benchmarks.pipeline import __main__ as bench
 from benchmarks.pipeline import work
 from tests.unit.ledger.test_ledger import cell
 
-SMALL = work.Scale(device="cpu", train_images=64, epochs=3, train_batch=32, serve_batch=8, batches=2)
+SMALL = work.Scale(
+    device="cpu", train_images=64, test_images=40, epochs=3, train_batch=32, serve_batch=8, batches=2
+)
 
 
 def test_every_combination_comes_once() -> None:

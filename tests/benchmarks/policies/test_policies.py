@@ -26,7 +26,7 @@ from benchmarks.policies.suite import test_batch_size, test_model_choice
 
 suite.CHOICE = suite.Choice()
 # Requests enough for a sharp accuracy, two in a batch so that none waits, and a limit that no host misses.
-suite.CHOICE.scale = replace(TINY, stage_s=0.03, burst=10_000.0, most=2, limit_s=30.0)
+suite.CHOICE.scale = replace(TINY, stage_s=0.03, one_burst=10_000.0, burst=10_000.0, most=2, limit_s=30.0)
 
 class Bright(torch.nn.Module):
     '''Class 1 for a pixel above 0, else class 0; it is sure if the pixel is far from 0.'''

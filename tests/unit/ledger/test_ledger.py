@@ -156,7 +156,7 @@ def test_intervals_hold_the_truth_in_95_of_100() -> None:
         (5.0, 1.0, "never (by the means)"),
         (0.0, -1.0, "always (by the means)"),
         (5.0, 0.0, "never (by the means)"),
-        (0.0, 0.0, "no difference"),
+        (0.0, 0.0, "no clear difference"),
     ],
 )
 def test_when_a_practice_is_worth_it(once_j: float, request_j: float, worth: str) -> None:
@@ -177,6 +177,19 @@ def test_a_saving_that_may_be_none_has_no_upper_limit() -> None:
     assert found[0] > 0
     assert fieller_interval([1.0, -1.0, 0.1], [1.0, -1.0, 0.2]) is None
     assert fieller_interval([1.0], [1.0]) is None
+
+
+def test_noise_alone_is_no_clear_difference() -> None:
+    """Means that differ within their noise make no practice worth it, and none a waste."""
+    rng = random.Random(3)  # noqa: S311  # noise
+    runs = [
+        run(
+            lambda _: {"train": 10.0 + rng.gauss(0, 1), "serve": REQUESTS * (1 + rng.gauss(0, 1))},
+            practices=("x",),
+        )
+        for _ in range(4)
+    ]
+    assert worth_text(ledger(*runs).break_evens[0]) == "no clear difference"
 
 
 def test_one_run_has_its_rounds_as_blocks() -> None:
