@@ -10,7 +10,7 @@ from pytest_energy.report.html.tables import paper_notes_of
 from pytest_energy.report.view import MetricCorrelation
 from pytest_energy.stats.correlate import LEAST_ROW_COUNT
 from pytest_energy.study.ranking import ALL, WITHIN, Rho, paper_of
-from pytest_energy.study.rows import Group
+from pytest_energy.study.rows import Cell, Group
 from pytest_energy.study.samples import ENERGIES, Energy
 from pytest_energy.study.section import MOST_COLUMNS, Section, chunks, joules_text, short_name
 from pytest_energy.study.study import Study
@@ -36,13 +36,24 @@ def sections_of_group(study: Study, group: Group) -> Iterator[Section]:
                 for row in group.rows
                 if any(one in row.cells for one in chunk)
             ),
-            notes=_absent_notes(group, chunk),
+            notes=(*_absent_notes(group, chunk), *_saturated_notes(group, chunk)),
         )
     if not any(rho.correlation.rho is not None for rho in rhos):
         return
     yield from _by_column(group, labels, rhos)
     yield _by_energy(group, rhos)
     yield from _each_rho(group, labels, rhos)
+
+
+def _saturated_notes(group: Group, places: Sequence[str]) -> Iterator[str]:
+    for place in places:
+        names = [row.label for row in group.rows if place in row.cells and _is_saturated(row.cells[place])]
+        if names:
+            yield f"saturated on {place}: {', '.join(map(short_name, names))}"
+
+
+def _is_saturated(cell: Cell) -> bool:
+    return any(one.record.saturated_because is not None for one in cell.samples)
 
 
 def _by_column(group: Group, labels: Sequence[str], rhos: Sequence[Rho]) -> Iterator[Section]:

@@ -36,7 +36,7 @@ class Hardware:
     """One column.
 
     Attributes:
-        label: `HC-1`, `HC-2`, ... in the order met. The paper's own are named by their GPU.
+        label: `HC-1`, `HC-2`, ... in the order met. Those of the paper are shown as `paper HC-1`.
         machine: Of its first test.
         part: What separates it from others of its machine: a board, a commit or a file; else empty.
         runs: Names of the files.

@@ -17,14 +17,13 @@ from pytest_energy.metrics.table import METRICS, is_ranked
 from pytest_energy.stats.blocked import with_p_within, within_blocks
 from pytest_energy.stats.correlate import Correlation, doubled_ranks, spearman
 from pytest_energy.study.rows import Group, Row
-from pytest_energy.study.samples import ENERGIES, REQUEST, Energy
+from pytest_energy.study.samples import ENERGIES, Energy
 
 SEED = 281
 
 WITHIN, ALL = "within", "all"
 """Places of a rho besides the columns."""
 
-_PAPER_GROUPS = {REQUEST: "requests", "sample": "inference"}
 _NOT_OF_MODEL = {"energy_per_sample_j"}
 
 
@@ -58,8 +57,8 @@ class _Point:
 
 
 def paper_of(group: Group) -> Mapping[str, Mapping[str, float]]:
-    """The paper's hardware to its rhos: of its own groups, and of others by what their sample is."""
-    return PAPER_RHO.get(group.name) or PAPER_RHO[_PAPER_GROUPS[group.unit]]
+    """The paper's hardware to its rhos; nothing for a group that the paper doesn't have."""
+    return PAPER_RHO.get(group.name, {})
 
 
 def metrics_of(group: Group) -> tuple[str, ...]:

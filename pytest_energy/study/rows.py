@@ -2,7 +2,8 @@
 
 Rule 1: several tests of one cell are averaged if they did the same work. If not, the row is split, and named
     by the fewest facts that separate the works. Another engine is another row in any case.
-Rule 2: a cell without joules is absent in every table, and its reason is kept.
+Rule 2: a cell without joules is absent in every table, and its reason is kept. Net and active joules are of
+    the same tests as the gross ones, or absent.
 """
 
 import math
@@ -20,10 +21,6 @@ class Cell:
     energies_j: Mapping[Energy, float | None]
     metrics: Mapping[str, float | None]
     samples: tuple[Sample, ...] = field(repr=False)
-
-    @property
-    def is_estimated(self) -> bool:
-        return any(one.record.provenance.value == "estimated" for one in self.samples)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,8 +147,14 @@ def _part_count(cells: Sequence[Sequence[Mapping[str, str]]], names: Sequence[st
 
 def _cell(samples: Sequence[Sample]) -> Cell:
     names = dict.fromkeys(name for one in samples for name in one.record.metrics)
+    measured = [one for one in samples if one.energies_j["gross"] is not None]
     return Cell(
-        energies_j={kind: _mean(one.energies_j[kind] for one in samples) for kind in ENERGIES},
+        energies_j={
+            kind: None
+            if any(one.energies_j[kind] is None for one in measured)
+            else _mean(one.energies_j[kind] for one in measured)
+            for kind in ENERGIES
+        },
         metrics={name: _mean(one.record.metrics.get(name) for one in samples) for name in names},
         samples=tuple(samples),
     )

@@ -91,6 +91,22 @@ def test_runs_of_one_machine_are_averaged() -> None:
     assert [one.run for one in cell.samples] == ["a", "b"]
 
 
+def test_kinds_of_joules_are_of_the_same_tests() -> None:
+    """Idle power in one of two runs: no net joules, instead of those of one beside the mean of both."""
+    known = nets([2.0])
+    unknown = nets([4.0], idle_power_w=None, created="2026-11-22T10:00:00Z")
+    cell = rows(study_of([run("a", *known), run("b", *unknown)]))["lenet"].cells["HC-1"]
+    assert (cell.energies_j["gross"], cell.energies_j["net"]) == (3.0, None)
+
+
+def test_a_void_test_has_no_say_in_a_mean() -> None:
+    """The other run's joules of all kinds are kept."""
+    void = nets([400.0], verdict=Verdict.VOID, created="2026-11-22T10:00:00Z")
+    others = nets([5.0, 6.0], created="2026-11-22T10:00:00Z")[1:]
+    cell = rows(study_of([run("a", *nets([2.0])), run("b", *void, *others)]))["lenet"].cells["HC-1"]
+    assert (cell.energies_j["gross"], cell.energies_j["net"]) == (2.0, 1.5)
+
+
 def test_other_work_is_another_row() -> None:
     """Two engines on one machine: each has its row, named by the engine, on every machine."""
     study = study_of(

@@ -227,3 +227,11 @@ def test_a_key_says_that_joules_are_estimated(five: Study) -> None:
 def test_rows_of_each_kind_of_joules_are_counted(five: Study) -> None:
     """Four machines have no active joules here: a rho of fewer rows is not compared in silence."""
     assert "Rows: gross 30, net 30, active 6." in "\n".join(texts.terminal(five))
+
+
+def test_saturated_rows_are_named() -> None:
+    """They are ranked like the others, and a note says which they are."""
+    made = requests(SMALL_AND_LARGE)
+    last = replace(made[-1], record=replace(made[-1].record, saturated_because="it fell behind"))
+    text = "\n".join(texts.terminal(study_of([run("a", *made[:-1], last)])))
+    assert "saturated on HC-1: 8B 128/s" in text
