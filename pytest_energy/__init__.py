@@ -54,6 +54,7 @@ if TYPE_CHECKING:  # for type checkers and editors; `__getattr__` gives the same
     from pytest_energy.serving.policies.result import PolicyResult
     from pytest_energy.serving.prompts import PromptSet, drawn_lengths, prompt_file, random_tokens
     from pytest_energy.serving.slo import Slo
+    from pytest_energy.stats.operating_point import OperatingPoint, SweptSetting
     from pytest_energy.stats.to_accuracy import Epoch, ToAccuracy
     from pytest_energy.training.result import UntilResult
     from pytest_energy.usage import Usage
@@ -89,6 +90,7 @@ __all__ = [
     "NotComparable",
     "NotMeasurable",
     "OpenAiEndpoint",
+    "OperatingPoint",
     "OperatorEnergy",
     "OperatorPart",
     "Phase",
@@ -108,6 +110,7 @@ __all__ = [
     "Slo",
     "Stop",
     "Summary",
+    "SweptSetting",
     "ToAccuracy",
     "TransformersEngine",
     "UntilResult",
@@ -169,6 +172,7 @@ _MODULES = {
     "pytest_energy.serving.slo": ("Slo",),
     "pytest_energy.stats.to_accuracy": ("Epoch", "ToAccuracy"),
     "pytest_energy.training.result": ("UntilResult",),
+    "pytest_energy.stats.operating_point": ("OperatingPoint", "SweptSetting"),
     "pytest_energy.usage": ("Usage",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

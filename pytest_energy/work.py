@@ -113,6 +113,7 @@ class CallWork(Generic[R]):
 
     Attributes:
         traced: Is counted in place of *call*: a smaller piece of the same kind, or `None`.
+        engine_settings: How it is done, name to value.
     """
 
     call: Callable[[], R]
@@ -120,6 +121,7 @@ class CallWork(Generic[R]):
     traced: Callable[[], object] | None = None
     call_count: int = 1
     may_repeat: bool = True
+    engine_settings: Mapping[str, str] = field(default_factory=dict)
 
     def prepare(self) -> None:
         """Nothing: the function is ready."""
@@ -134,7 +136,7 @@ class CallWork(Generic[R]):
         return reading
 
     def description(self, _round_count: int, /) -> WorkDescription:
-        return WorkDescription(samples=self.samples)
+        return WorkDescription(samples=self.samples, engine_settings=self.engine_settings)
 
     def counts(self, trace: Trace, /) -> Counts | Absent:
         if self.traced is None:

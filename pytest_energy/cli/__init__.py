@@ -27,6 +27,7 @@ _COMMANDS = (
     "comment",
     "compare",
     "plot",
+    "best",
     "judge",
     "ledger",
     "accept",

@@ -368,7 +368,18 @@ _OPERATORS = tuple(
     )
 )
 
-_OF_PARTS = ("layer_", "operator_", "energy_to_", "epochs_to_")
+_SWEEP = tuple(
+    _unranked(name=name, unit=unit, source=_OURS, formula=formula, meaning=meaning)
+    for name, unit, formula, meaning in (
+        ("sweep_excess", "1", "default / best", "joules per sample of the default over those of the best"),
+        ("sweep_excess_lower", "1", "largest lower bound", "lower end of its 95 % interval"),
+        ("sweep_excess_upper", "1", "largest upper bound", "upper end of its 95 % interval"),
+        ("sweep_most_excess", "1", "as the test sets it", "share above the best that is allowed"),
+        ("sweep_most_latency_s", "s", "as the test sets it", "limit of the seconds of a call"),
+    )
+)
+
+_OF_PARTS = ("layer_", "operator_", "energy_to_", "epochs_to_", "sweep_at_")
 """How metrics of one part of the work begin: as many names as there are operators."""
 
 _COUNTERS = tuple(
@@ -387,7 +398,7 @@ METRICS: Mapping[str, Metric] = {
     for metric in (
         *(*_METRICS, *_COUNTERS, *_TIMES, *_OF_SERVING, *_PER_TOKEN, *_PER_PHASE_TOKEN, *_OF_PHASES),
         *_OF_TRAININGS,
-        *(*_LAYERS, *_OPERATORS),
+        *(*_LAYERS, *_OPERATORS, *_SWEEP),
     )
 }
 

@@ -25,6 +25,7 @@ from pytest_energy.plugin.mistakes import (
     window_name,
 )
 from pytest_energy.plugin.part_energy import describe_model, layers_of, measure_operators, show_operators
+from pytest_energy.plugin.sweeps import sweep_of
 from pytest_energy.plugin.trainings import train_until, until_plan
 from pytest_energy.plugin.windows import Window
 from pytest_energy.profiling.layers import LayerEnergy
@@ -37,12 +38,14 @@ from pytest_energy.serving.pairs import PairResult, Quality
 from pytest_energy.serving.policies import ChangingLoad, Policy, PolicyResult
 from pytest_energy.serving.prompts import PromptSet
 from pytest_energy.serving.slo import Slo
+from pytest_energy.stats.operating_point import OperatingPoint
 from pytest_energy.training.plan import Evaluation
 from pytest_energy.training.result import UntilResult
 from pytest_energy.work import CallWork
 
 R = TypeVar("R")
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 class Energy(Guarded):
@@ -357,6 +360,49 @@ class Energy(Guarded):
             loss=loss,
             optimizer=optimizer,
         )
+
+    @called_right
+    def sweep(
+        self,
+        values: Sequence[V],
+        work: Callable[[V], object],
+        *,
+        default: V,
+        samples: int | Callable[[V], int] | None = None,
+        most_latency_s: float | str | None = None,
+        most_excess: float | str | None = None,
+        what: str = "setting",
+    ) -> OperatingPoint:
+        """Run `work(value)` at each setting, and find the one with the fewest joules per sample.
+
+        The test is measured with *default*: budgets and baselines judge that one.
+
+        Args:
+            values: Settings, such as batch sizes or names of precisions, in their order.
+            work: Does the work at one of them. It may return without having waited for the device.
+            default: The one that is used today.
+            samples: In a call, or a function from the setting to them. Without it a call is one sample.
+            most_latency_s: Limit of the seconds of a call, such as 0.05 or `"50 ms"`.
+            most_excess: The test fails if the default clearly uses more than this share above the best.
+            what: What varies, for the report: `"batch size"`.
+
+        Returns:
+            The settings, the best of them, and the excess of the default with its interval.
+
+        Raises:
+            EnergyError: An argument is not what it must be, or rounds were measured already.
+        """
+        self._measurement.refuse_ranks("energy.sweep")
+        check_function(work, "sweep")
+        return sweep_of(
+            values,
+            work,
+            default=default,
+            samples=samples,
+            most_latency_s=most_latency_s,
+            most_excess=most_excess,
+            what=what,
+        ).measure(self._measurement)
 
     @called_right
     def command(

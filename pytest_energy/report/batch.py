@@ -17,6 +17,8 @@ from pytest_energy.judgement import Judgement
 from pytest_energy.model import Provenance, Record
 from pytest_energy.report.per_sample import Judged, PerSample, by_model, case_of, per_sample
 from pytest_energy.stats.best_place import best_range
+from pytest_energy.stats.centre import z_quantile
+from pytest_energy.verdict.best_setting import RecordedSweep, SweptPoint, sweep_of
 
 GROUP = "batch"
 """The group of a sweep's tests, each of which records `batch_size`; with a word of what they do if there are
@@ -28,6 +30,7 @@ MEMORY = "peak_memory_bytes"
 LEAST_GAIN = 0.05
 """In samples per second, from one size to the next: less is saturation."""
 
+_NO_TIME = "a round took less time than the clock resolves"
 _OUT_OF_MEMORY = re.compile(r"out of memory", re.IGNORECASE)
 
 
@@ -40,12 +43,14 @@ class Size(PerSample):
         samples_per_s: Mean over the rounds.
         samples_per_s_range: Of the slowest round and of the fastest.
         memory_bytes: Most memory of the device in use at once; `None` if the test doesn't record it.
+        is_within: It keeps the limit of latency, if the sweep has one.
     """
 
     batch_size: int
     samples_per_s: float
     samples_per_s_range: tuple[float, float]
     memory_bytes: float | None = None
+    is_within: bool = True
 
     def overlaps(self, other: "Size") -> bool:
         """Whether the two intervals have a value in common."""
@@ -75,6 +80,7 @@ class Sweep:
         lost: Those with a record that holds no usable joules.
         missing: Those of other sweeps of the run that this one has no record of.
         judgements: All that the sweep is made of.
+        what: What varies.
     """
 
     model: str
@@ -83,6 +89,7 @@ class Sweep:
     lost: tuple[LostSize, ...]
     missing: tuple[int, ...] = ()
     judgements: tuple[Judgement, ...] = field(repr=False)
+    what: str = "batch size"
 
     @property
     def batch_sizes(self) -> frozenset[int]:
@@ -102,7 +109,50 @@ def sweeps(run: Judged) -> tuple[Sweep, ...]:
     for group in groups:
         all_sweeps = [_sweep(model, judgements) for model, judgements in by_model(run, group, model_of)]
         found += [_with_missing(sweep, all_sweeps) for sweep in all_sweeps]
-    return tuple(found)
+    own = ((judgement, sweep_of(judgement.record)) for judgement in run.judgements)
+    return (
+        *found,
+        *(_recorded(judgement, sweep) for judgement, sweep in own if sweep is not None and _is_drawn(sweep)),
+    )
+
+
+def _is_drawn(sweep: RecordedSweep) -> bool:
+    """Whether its settings are whole numbers of at least 1, which an axis of doublings shows."""
+    return all(point.name.isascii() and point.name.isdecimal() and int(point.name) for point in sweep.points)
+
+
+def _recorded(judgement: Judgement, sweep: RecordedSweep) -> Sweep:
+    """The sweep that one test made, with `energy.sweep`."""
+    points = sorted(sweep.points, key=lambda point: int(point.name))
+    sizes = [_recorded_size(point) for point in points]
+    return Sweep(
+        model=judgement.record.model or case_of(judgement.record),
+        provenance=judgement.record.provenance,
+        sizes=tuple(size for size in sizes if isinstance(size, Size)),
+        lost=tuple(size for size in sizes if isinstance(size, LostSize)),
+        judgements=(judgement,),
+        what=sweep.what,
+    )
+
+
+def _recorded_size(point: SweptPoint) -> Size | LostSize:
+    size = int(point.name)
+    if point.energy_j is None or point.interval_j is None or point.durations_s is None:
+        return LostSize(name=point.name, batch_size=size, because=point.absent_because)
+    mean_s, fastest_s, slowest_s = point.durations_s
+    if not fastest_s > 0:
+        return LostSize(name=point.name, batch_size=size, because=_NO_TIME)
+    return Size(
+        batch_size=size,
+        samples=point.samples,
+        energy_j=point.energy_j,
+        interval_j=point.interval_j,
+        uncertainty_j=(point.interval_j[1] - point.energy_j) / z_quantile(0.025),
+        net_j=None,
+        samples_per_s=point.samples / mean_s,
+        samples_per_s_range=(point.samples / slowest_s, point.samples / fastest_s),
+        is_within=point.is_within,
+    )
 
 
 def is_sweep(group: str | None) -> TypeGuard[str]:
@@ -140,7 +190,7 @@ def _size(judgement: Judgement) -> Size | LostSize:
     elif batch_size is None:
         because = "the test records no batch_size"
     elif min(durations_s) <= 0 or not record.duration_s:
-        because = "a round took less time than the clock resolves"
+        because = _NO_TIME
     else:
         return Size(
             batch_size=batch_size,
@@ -174,20 +224,22 @@ def model_of(record: Record) -> str:
 
 
 def best(sizes: Sequence[Size]) -> Size:
-    """The one with the fewest joules a sample; of equals the smallest."""
-    return min(sizes, key=lambda size: (size.energy_j, size.batch_size))
+    """The one with the fewest joules a sample, of those within a limit of latency; of equals the smallest."""
+    return min(sizes, key=lambda size: (not size.is_within, size.energy_j, size.batch_size))
 
 
 def ties(sizes: Sequence[Size]) -> tuple[int, ...]:
     """Batch sizes that can't be separated from the best one."""
     first = best(sizes)
-    return tuple(size.batch_size for size in sizes if size is not first and size.overlaps(first))
+    others = (size for size in sizes if size is not first and size.is_within == first.is_within)
+    return tuple(size.batch_size for size in others if size.overlaps(first))
 
 
 def may_be_best(sizes: Sequence[Size]) -> tuple[int, int]:
     """The smallest and the largest batch size that may be the best, at 95 % confidence; *sizes* ascend."""
-    first, last = best_range([size.energy_j for size in sizes], [size.interval_j[1] for size in sizes])
-    return sizes[first].batch_size, sizes[last].batch_size
+    known = [size for size in sizes if size.is_within] or sizes
+    first, last = best_range([size.energy_j for size in known], [size.interval_j[1] for size in known])
+    return known[first].batch_size, known[last].batch_size
 
 
 def saturation(sizes: Sequence[Size]) -> int | None:

@@ -127,8 +127,9 @@ def _other_plans(run: View) -> Iterator[Plan | str]:
 def of_sweep(sweep: batch.Sweep) -> Plan | str:
     """The figure of one model's batch sizes, or that there is none."""
     if not sweep.sizes:
-        return f"{sweep.model} has no batch size with joules: no figure of its batch size"
-    return Plan(stem=f"batch-size-{slug(sweep.model)}", sheet=partial(batch_size.sheet, sweep))
+        return f"{sweep.model} has no {sweep.what} with joules: no figure of its {sweep.what}"
+    stem = f"{slug(sweep.what)}-{slug(sweep.model)}"
+    return Plan(stem=stem, sheet=partial(batch_size.sheet, sweep))
 
 
 def _rounds_plans(run: View, context: RoundsContext) -> Iterator[Plan | str]:

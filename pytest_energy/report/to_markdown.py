@@ -8,7 +8,7 @@ Rule 3: foreign text (names, reasons, notes) goes through `inert_markdown`.
 from collections.abc import Iterator, Sequence
 
 from pytest_energy.judgement import FAILING, Verdict
-from pytest_energy.report import cells, count_cells, footprint, fronts
+from pytest_energy.report import cells, count_cells, footprint, fronts, operating
 from pytest_energy.report.inert_markdown import block, code, sentence, summary
 from pytest_energy.report.phases import phase_means
 from pytest_energy.report.reasons import shared_reasons
@@ -67,7 +67,7 @@ def render(view: View, *, limit: int = LIMIT) -> str:
         _folded("Changes in tests that pass", _changes(passes, room(_CHANGES_ROOM))),
         _folded(count_text(len(notes), "note"), _within(_bullets(notes), room(_NOTES_ROOM), "notes")),
         _folded("Joules by role", _lines(cells.roles(view), "tests")),
-        _folded("Settings of a model", _lines(fronts.lines(view), "settings")),
+        _folded("Settings of a model", _lines([*fronts.lines(view), *operating.lines(view)], "settings")),
         _folded("Carbon and cost, estimated", _footprint(view)),
         _folded("Predicted, not measured", _lines(cells.predictions(view), "predictions")),
         _folded("Metrics of groups of tests", "\n\n".join(_groups(view, room(_GROUPS_ROOM)))),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from pytest_energy.judgement import FAILING, Judgement, Verdict
 from pytest_energy.model import Provenance
-from pytest_energy.report import cells, count_cells, footprint, fronts, reasons, table_of_tests
+from pytest_energy.report import cells, count_cells, footprint, fronts, operating, reasons, table_of_tests
 from pytest_energy.report.screen import (
     at_most,
     packed,
@@ -81,7 +81,7 @@ def _short_head(view: View, width: int) -> str:
         *_nothing_measures(view, width),
         *_short_list(notes, _FEW_NOTES, "note", width),
         *_short_list(cells.predictions(view), _FEW_PREDICTIONS, "prediction", width),
-        *_short_list(fronts.lines(view), _FEW_PREDICTIONS, "setting", width),
+        *_short_list([*fronts.lines(view), *operating.lines(view)], _FEW_PREDICTIONS, "setting", width),
         *_short_list(_totals(view), _FEW_NOTES, "total", width, line_count=_TOTAL_LINES),
         *_digest(view.groups, width),
     ]
@@ -173,7 +173,7 @@ def _whole_head(view: View, width: int) -> str:
         _titled("notes", _first(notes), width),
         _titled("predicted", _first(cells.predictions(view)), width),
         _titled("by role", _first(cells.roles(view)), width),
-        _titled("settings", _first(fronts.lines(view)), width),
+        _titled("settings", _first([*fronts.lines(view), *operating.lines(view)]), width),
         _titled("carbon and cost", _footprint(view), width),
         _titled("metrics", cells.ungrouped_metrics(view), width),
         *(_group(view, group, width) for group in view.groups),

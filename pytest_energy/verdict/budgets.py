@@ -16,6 +16,7 @@ from pytest_energy.model import Record
 from pytest_energy.stats.centre import Spread, z_quantile
 from pytest_energy.stats.compare import budget_bounds
 from pytest_energy.stats.to_accuracy import targets_of, to_accuracy, trainings_of
+from pytest_energy.verdict.best_setting import against_best
 from pytest_energy.verdict.findings import AgainstBudget, BudgetUnknown, MachineBusy, OfBudget, Unit
 from pytest_energy.verdict.other_programs import NOTED_SHARE, others_share, own_ratio
 from pytest_energy.verdict.policy import Policy
@@ -31,6 +32,7 @@ def against_budgets(record: Record, budget: Budget, policy: Policy) -> Iterator[
     yield from _against_phase_budgets(record, budget, policy)
     if budget.budget_j_to_accuracy is not None:
         yield _against_training_budget(record, budget.budget_j_to_accuracy, policy)
+    yield from against_best(record)
 
 
 def _against_unit_budgets(record: Record, budget: Budget, policy: Policy) -> Iterator[AgainstBudget]:

@@ -105,6 +105,34 @@ class BudgetUnknown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgainstBest:
+    """Joules of a default compared with those of the best setting of its sweep.
+
+    Attributes:
+        what: What was swept, such as `batch size`.
+        best: Name of the best setting.
+        ratio: Joules per sample, default over best, with the bounds of its 95 % interval.
+        most_excess: Share above the best that is allowed.
+    """
+
+    verdict: Verdict
+    what: str
+    default: str
+    best: str
+    ratio: tuple[float, float, float]
+    most_excess: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestUnknown:
+    """A limit of the joules above those of the best setting, which can't be checked, with the reason."""
+
+    verdict: ClassVar = Verdict.INCONCLUSIVE
+    most_excess: float
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoBaseline:
     """Nothing to compare with: no baseline here, or one that *is_unusable*, with no session of usable joules.
 
@@ -295,7 +323,7 @@ class OtherWork:
 Unusable = Void | Unmeasured | OnlyEstimated
 OfCounts = AgainstCounts | NoCounts | NoCountsBaseline | OtherWork
 OfLoad = Saturated | SloMissed
-OfBudget = AgainstBudget | BudgetUnknown
+OfBudget = AgainstBudget | BudgetUnknown | AgainstBest | BestUnknown
 Finding = Unusable | OfLoad | OfBudget | NoBaseline | FactsDiffer | NoSuchJoules | Compared | OfCounts
 
 

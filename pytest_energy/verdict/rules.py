@@ -23,11 +23,13 @@ from pytest_energy.model import Provenance, Record
 from pytest_energy.stats.compare import Bounds, summarise
 from pytest_energy.stats.drift import creep
 from pytest_energy.stats.ratio import ratio_of
+from pytest_energy.verdict.best_setting import has_limit
 from pytest_energy.verdict.budgets import against_budgets
 from pytest_energy.verdict.changes import Question, verdict_of, worst
 from pytest_energy.verdict.count_history import NONE_COUNTED, CountHistory, against_counts
 from pytest_energy.verdict.findings import (
     AgainstCounts,
+    BestUnknown,
     BudgetUnknown,
     Compared,
     CreepSince,
@@ -96,7 +98,11 @@ def decide(
         summary=summary_of(record) if has_joules(record) else None,
         readings=record.usable_rounds if isinstance(unjudged, Saturated | None) else (),
         terms=policy.terms,
-        unchecked=(*dict.fromkeys(_unchecked(findings, history, count_history, budget)),),
+        unchecked=(
+            *dict.fromkeys(
+                _unchecked(findings, history, count_history, has_budget=bool(budget) or has_limit(record))
+            ),
+        ),
         counts_comparison=of_counts.comparison if isinstance(of_counts, AgainstCounts) else None,
     )
 
@@ -122,7 +128,7 @@ def _by_counts(
 
 
 def _unchecked(
-    findings: Iterable[Finding], history: History | None, count_history: CountHistory, budget: Budget
+    findings: Iterable[Finding], history: History | None, count_history: CountHistory, *, has_budget: bool
 ) -> Iterator[Limit]:
     """What the record should have been held against, and could not be for want of usable joules."""
     for finding in findings:
@@ -130,12 +136,12 @@ def _unchecked(
             yield from (Limit.BASELINE,) if any(count_history.by_key.values()) else ()
         elif isinstance(finding, NoBaseline) and finding.is_unusable:
             yield Limit.BASELINE
-        elif isinstance(finding, BudgetUnknown):
+        elif isinstance(finding, BudgetUnknown | BestUnknown):
             yield Limit.BUDGET
         elif isinstance(finding, Unusable | Saturated):
             if history is not None and history.entries:
                 yield Limit.BASELINE
-            if budget:
+            if has_budget:
                 yield Limit.BUDGET
 
 

@@ -13,6 +13,7 @@ from pytest_energy.judgement import FAILING, Brief, Judgement
 from pytest_energy.meter.scope import estimated_j
 from pytest_energy.model import Provenance, Record
 from pytest_energy.units import to_text
+from pytest_energy.verdict.best_setting import best_in_words, unknown_best
 from pytest_energy.verdict.budget_words import against_budget, unknown_budget
 from pytest_energy.verdict.comparison_words import compared, full_comparison
 from pytest_energy.verdict.count_paragraphs import changes_of, counted, labelled, same_calls
@@ -120,6 +121,8 @@ def _paragraph(finding: Finding, subject: Subject) -> Paragraph:
 _paragraph.register(compared)
 _paragraph.register(against_budget)
 _paragraph.register(unknown_budget)
+_paragraph.register(best_in_words)
+_paragraph.register(unknown_best)
 for _of_counts in get_args(OfCounts):
     _paragraph.register(_of_counts, counted)
 

@@ -147,6 +147,40 @@ LATENCIES: Mapping[str, Case] = {
     ),
 }
 
+
+def swept(lower: float | None, upper: float = 2.2) -> Record:
+    """A record of a sweep whose default, 4, uses twice the joules of the best, 8, where 10 % is allowed."""
+    metrics: dict[str, float | None] = {
+        "sweep_excess": None if lower is None else min(2.0, upper),
+        "sweep_excess_lower": lower,
+        "sweep_excess_upper": None if lower is None else upper,
+        "sweep_most_excess": 0.1,
+        "sweep_most_latency_s": 0.05,
+    }
+    for name, energy_j, latency_s in (("4", 2.0, 0.01), ("8", 1.0, 0.02), ("16", 0.5, 0.2)):
+        start = f"sweep_at_{name}"
+        metrics |= {f"{start}_energy_per_sample": energy_j, f"{start}_samples": float(name)}
+        metrics |= {f"{start}_energy_per_sample_{end}": energy_j for end in ("lower", "upper")}
+        metrics |= {f"{start}_{what}": latency_s for what in ("duration_s", "fastest_s", "latency_s")}
+    unknown = {"sweep_excess": "4, the default: thermal slowdown"} if lower is None else {}
+    return replace(
+        record(),
+        engine_settings={"sweep": "batch size", "sweep_values": "4, 8, 16, 64", "sweep_default": "4"},
+        metrics=metrics,
+        absent={"sweep_at_64_energy_per_sample": "out of memory: 8 GiB", **unknown},
+    )
+
+
+SWEEPS: Mapping[str, Case] = {
+    "far above the best": lambda: decided(swept(1.8)),
+    "near the best": lambda: decided(swept(1.0, 1.05)),
+    "perhaps too far above the best": lambda: decided(swept(1.05)),
+    "the best is unknown": lambda: decided(swept(None)),
+    "the best is unknown, nothing measured": lambda: decided(
+        replace(unmeasured(Provenance.MEASURED), metrics={"sweep_most_excess": 0.1})
+    ),
+}
+
 BUDGETS: Mapping[str, Case] = {
     "over": lambda: decided(record(), budget=Budget(budget_j=50.0)),
     "within": lambda: decided(record(), budget=Budget(budget_j=150.0)),
@@ -307,6 +341,7 @@ def words(name: str, judgement: Judgement) -> str:
     [
         ("unusable", UNUSABLE, THE_BASELINE),
         ("latencies", LATENCIES, THE_BASELINE),
+        ("sweeps", SWEEPS, THE_BASELINE),
         ("budgets", BUDGETS, THE_BASELINE),
         ("nothing_to_compare", NOTHING_TO_COMPARE, THE_BASELINE),
         ("compared", COMPARED, THE_BASELINE),
@@ -334,6 +369,7 @@ def failures() -> dict[str, Judgement]:
     """Each case that fails its test, in words."""
     groups: tuple[tuple[Mapping[str, Case], Reference], ...] = (
         (LATENCIES, THE_BASELINE),
+        (SWEEPS, THE_BASELINE),
         (BUDGETS, THE_BASELINE),
         (COMPARED, THE_BASELINE),
         (COUNTS, THE_BASELINE),
@@ -368,6 +404,6 @@ def test_a_failure_is_four_lines_with_the_number_first(name: str) -> None:
 
 def test_every_kind_of_finding_is_in_words() -> None:
     """No finding is without a golden text."""
-    groups = (UNUSABLE, LATENCIES, BUDGETS, NOTHING_TO_COMPARE, COMPARED, COUNTS, REVISIONS)
+    groups = (UNUSABLE, LATENCIES, SWEEPS, BUDGETS, NOTHING_TO_COMPARE, COMPARED, COUNTS, REVISIONS)
     decisions = [decision() for group in groups for decision in group.values()]
     assert {type(finding) for decision in decisions for finding in decision.findings} == {*get_args(Finding)}

@@ -21,7 +21,7 @@ def charts(sweep: Sweep) -> tuple[Chart, ...]:
 def sheet(sweep: Sweep) -> Sheet:
     """The charts, one over the other, as a page."""
     return Sheet(
-        title=f"{short(sweep.model)}: energy and speed over the batch size",
+        title=f"{short(sweep.model)}: energy and speed over the {sweep.what}",
         heading=heading(sweep.judgements),
         charts=charts(sweep),
         notes=notes(sweep),
@@ -37,15 +37,17 @@ def notes(sweep: Sweep) -> tuple[str, ...]:
     lines = [
         f"Best: {first.batch_size}, {to_text(first.energy_j, 'J')} per sample"
         + (f"; {_sizes_text(tied)} can't be separated from it: their intervals overlap." if tied else "."),
-        f"95 % interval of the best size: {low} to {high}.",
+        f"95 % interval of the best {sweep.what}: {low} to {high}.",
     ]
+    if late := [size.batch_size for size in sweep.sizes if not size.is_within]:
+        lines.append(f"Above the latency limit: {_sizes_text(late)}.")
     if saturated is not None:
         lines.append(
             f"Saturated above {saturated}: the next size gains less than {100 * LEAST_GAIN:g} % in "
             "samples per second and saves no joules."
         )
     if first.batch_size == max(_all_sizes(sweep)):
-        lines.append("The best size is the largest measured: a larger one may be better.")
+        lines.append(f"The best {sweep.what} is the largest measured: a larger one may be better.")
     lines += [f"Without joules: {short(size.name)} ({sentence(size.because)})." for size in sweep.lost]
     if sweep.missing:
         lines.append(
@@ -69,7 +71,7 @@ def _energy(sweep: Sweep) -> Chart:
     ends_j = [end_j for size in sweep.sizes for end_j in size.interval_j]
     return Chart(
         title="Energy",
-        x=doubling_axis(_all_sizes(sweep), label="batch size"),
+        x=doubling_axis(_all_sizes(sweep), label=sweep.what),
         y=axis_of(ends_j, "J", label=label),
         layers=(*_saturation(sweep, has_key=True), *_energies(sweep, label), *_lost(sweep, has_key=True)),
     )
@@ -124,7 +126,7 @@ def _speed(sweep: Sweep) -> Chart:
     )
     return Chart(
         title="Speed",
-        x=doubling_axis(_all_sizes(sweep), label="batch size"),
+        x=doubling_axis(_all_sizes(sweep), label=sweep.what),
         y=axis_of(ends, label="samples per second"),
         layers=(*_saturation(sweep), Line(points=points, colour="third"), marks, *_lost(sweep)),
         is_low=True,
@@ -145,7 +147,7 @@ def _memory(sweep: Sweep) -> Iterable[Chart]:
         )
         yield Chart(
             title="Memory",
-            x=doubling_axis(_all_sizes(sweep), label="batch size"),
+            x=doubling_axis(_all_sizes(sweep), label=sweep.what),
             y=axis_of([memory for _, memory in points], "B", label="memory in use"),
             layers=(Line(points=points, colour="second"), marks, *_lost(sweep)),
             is_low=True,

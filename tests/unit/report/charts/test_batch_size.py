@@ -86,7 +86,7 @@ def test_lost_sizes_stand_at_the_foot() -> None:
 
 def test_the_open_end_is_reported() -> None:
     """A best at the largest size of the run may not be the best; one before a lost size has no such note."""
-    note = "The best size is the largest measured: a larger one may be better."
+    note = "The best batch size is the largest measured: a larger one may be better."
     assert note in notes(swept("v", 4, 80.0), swept("v", 8, 60.0))
     assert note not in notes(swept("v", 4, 80.0), swept("v", 8, None))
 
