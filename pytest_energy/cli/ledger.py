@@ -5,7 +5,7 @@ import json
 import math
 from pathlib import Path
 
-from pytest_energy.cli.arguments import Commands, add_run
+from pytest_energy.cli.arguments import Commands, add_run, add_tariff, tariff_from
 from pytest_energy.cli.files import read_run, say
 from pytest_energy.errors import SettingsError
 from pytest_energy.ledger import design_of, ledger_of
@@ -14,6 +14,7 @@ from pytest_energy.ledger.effects import Ledger
 from pytest_energy.ledger.text import as_json, render, render_markdown
 from pytest_energy.report.plots.page import LIGHT, Look
 from pytest_energy.report.plots.painter import DPI, Format, draw, save, styled
+from pytest_energy.tariff import Tariff
 from pytest_energy.whole_file import write_whole, writing
 
 _FIGURES: dict[str, Format] = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
@@ -51,6 +52,7 @@ def register(commands: Commands) -> None:
         metavar="N,N,...",
         help="numbers of requests to show; default: 1000,1000000",
     )
+    add_tariff(ledger)
     ledger.add_argument(
         "--out",
         type=_path,
@@ -83,9 +85,13 @@ def _ledger(options: argparse.Namespace) -> int:
     _check_once(options.runs)
     runs = [(str(path), read_run(path)) for path in options.runs]
     ledger = ledger_of(design_of(runs, serve=options.serve, basis=options.basis))
-    say(render(ledger, options.requests))
+    given = {run.tariff for _, run in runs}
+    tariff = tariff_from(options, next(iter(given)) if len(given) == 1 else None)
+    say(render(ledger, options.requests, tariff))
+    if tariff is None and len(given) > 1:
+        say("Carbon and cost are missing: the runs were given different numbers. Give one for all.")
     for path in options.out:
-        _write(ledger, options.requests, path)
+        _write(ledger, options.requests, tariff, path)
         say(f"written to {path}")
     return 0
 
@@ -96,14 +102,14 @@ def _check_once(paths: list[Path]) -> None:
             raise SettingsError(f"{path} is given twice. Each run is a block of its own")
 
 
-def _write(ledger: Ledger, requests: tuple[float, ...], path: Path) -> None:
+def _write(ledger: Ledger, requests: tuple[float, ...], tariff: Tariff | None, path: Path) -> None:
     if path.suffix in _FIGURES:
         look = Look(theme=LIGHT)
         with styled(look.theme):
             save(draw(sheet(ledger, requests), look), path, _FIGURES[path.suffix], dpi=DPI)
         return
-    text = render_markdown(ledger, requests)
+    text = render_markdown(ledger, requests, tariff)
     if path.suffix == ".json":
-        text = json.dumps(as_json(ledger, requests), indent=2) + "\n"
+        text = json.dumps(as_json(ledger, requests, tariff), indent=2) + "\n"
     with writing(str(path)):
         write_whole(path, text.encode("utf-8"))

@@ -6,30 +6,32 @@ Rule 1: an estimate is called one in each head; a figure without an interval say
 import math
 from collections.abc import Callable, Sequence
 
+from pytest_energy.ledger import footprint
 from pytest_energy.ledger.cells import Block, Design
 from pytest_energy.ledger.effects import BreakEven, Effect, Ledger, Worth
 from pytest_energy.report import screen
-from pytest_energy.report.inert_markdown import code
+from pytest_energy.report.inert_markdown import code, sentence
 from pytest_energy.report.text import ORIGINS, commit_of, tick
+from pytest_energy.tariff import Tariff
 from pytest_energy.units import to_text
 
 _WORDS = {"practices on", "practice", "practices", "of", "uses fewer joules"}
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 
-def render(ledger: Ledger, requests: Sequence[float]) -> str:
+def render(ledger: Ledger, requests: Sequence[float], tariff: Tariff | None = None) -> str:
     """For a terminal."""
     lines: list[str] = []
-    for title, (heads, rows) in _tables(ledger, requests, str):
+    for title, (heads, rows) in _tables(ledger, requests, tariff, str):
         alignment = "".join("<" if head in _WORDS else ">" for head in heads)
         lines += [title, *screen.table(heads, rows, alignment), ""]
-    return "\n".join([heading(ledger.design), "", *lines, *notes(ledger)])
+    return "\n".join([heading(ledger.design), "", *lines, *notes(ledger, tariff)])
 
 
-def render_markdown(ledger: Ledger, requests: Sequence[float]) -> str:
+def render_markdown(ledger: Ledger, requests: Sequence[float], tariff: Tariff | None = None) -> str:
     """For a page."""
     lines = [heading(ledger.design), ""]
-    for title, (heads, rows) in _tables(ledger, requests, code):
+    for title, (heads, rows) in _tables(ledger, requests, tariff, code):
         lines += [
             f"**{title}**",
             "",
@@ -37,7 +39,7 @@ def render_markdown(ledger: Ledger, requests: Sequence[float]) -> str:
             _row(["---" if head in _WORDS else "--:" for head in heads]),
         ]
         lines += [*map(_row, rows), ""]
-    return "\n".join([*lines, *(f"- {note}" for note in notes(ledger))]) + "\n"
+    return "\n".join([*lines, *(f"- {sentence(note)}" for note in notes(ledger, tariff))]) + "\n"
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -60,7 +62,7 @@ def heading(design: Design) -> str:
     )
 
 
-def notes(ledger: Ledger) -> list[str]:
+def notes(ledger: Ledger, tariff: Tariff | None = None) -> list[str]:
     """What a reader must know."""
     design = ledger.design
     lines = ["Intervals are 95 %, from the differences within each block (Student's t, Fieller)."]
@@ -75,10 +77,14 @@ def notes(ledger: Ledger) -> list[str]:
         lines.append("Net joules are without idle power.")
     if any(cell.accuracy is None for cell in design.cells):
         lines.append("Accuracy is missing: the tests did not record it (energy.record(accuracy=...)).")
+    if tariff is not None:
+        lines.append(footprint.note(tariff))
     return lines
 
 
-def _tables(ledger: Ledger, requests: Sequence[float], name: Callable[[str], str]) -> list[tuple[str, Table]]:
+def _tables(
+    ledger: Ledger, requests: Sequence[float], tariff: Tariff | None, name: Callable[[str], str]
+) -> list[tuple[str, Table]]:
     design = ledger.design
     of = ORIGINS[design.provenance]
     tables = [
@@ -88,6 +94,8 @@ def _tables(ledger: Ledger, requests: Sequence[float], name: Callable[[str], str
     ]
     if ledger.interactions:
         tables.insert(2, ("what two practices change beyond the sum of both", _interactions(ledger, name)))
+    if tariff is not None:
+        tables += footprint.tables(ledger, requests, tariff, name)
     return tables
 
 
@@ -203,10 +211,11 @@ def _share(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f} %"
 
 
-def as_json(ledger: Ledger, requests: Sequence[float]) -> dict[str, object]:
+def as_json(ledger: Ledger, requests: Sequence[float], tariff: Tariff | None = None) -> dict[str, object]:
     """For programs: joules, requests and shares; what is unknown is null."""
     design = ledger.design
     return {
+        **({} if tariff is None else {"footprint": footprint.as_json(ledger, requests, tariff)}),
         "machine": design.machine.key,
         "provenance": str(design.provenance),
         "basis": design.basis,
