@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.cnn.planting import extra_percent, plant_from, refuse_unfit
+from benchmarks.cnn.recipe import LOADERS, LOSSES, OPTIMISERS, SCHEDULES
 from benchmarks.profiles import AUTO, DATASETS, PROFILES, Profile, chosen, grown
 
 
@@ -35,6 +36,10 @@ def _share(text: str) -> float:
     if share > 1:
         raise argparse.ArgumentTypeError(f"give a share above 0 and at most 1, such as 0.05, not {text!r}")
     return share
+
+
+def _decay(text: str) -> float:
+    return 0.0 if text == "0" else _rate(text)
 
 
 def _counts(text: str) -> tuple[int, ...]:
@@ -104,6 +109,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--lr", type=_rate, metavar="RATE", help="Learning rate of the CNN tests (the profile's, 0.001)."
     )
+    _add_recipe(group)
     group.addoption(
         "--amp", action="store_true", help="Forward passes of the CNN tests under autocast to bfloat16."
     )
@@ -136,6 +142,42 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=0,
         metavar="PERCENT",
         help="Ask for answers that are this many percent longer in the LLM tests: planted other work (0).",
+    )
+
+
+def _add_recipe(group: pytest.OptionGroup) -> None:
+    group.addoption(
+        "--optimiser",
+        choices=OPTIMISERS,
+        help="Of the CNN tests; momentum is SGD with it, sgd without (default: momentum).",
+    )
+    group.addoption("--weight-decay", type=_decay, metavar="RATE", help="Of the optimiser (default: 5e-4).")
+    group.addoption("--loss", choices=LOSSES, help="Of the CNN tests (default: cross-entropy).")
+    group.addoption(
+        "--seed", type=int, metavar="N", help="Of weights and order of images in the CNN tests (default: 0)."
+    )
+    group.addoption(
+        "--normalise", action="store_true", help="Images less CIFAR-10's mean, over its standard deviation."
+    )
+    group.addoption(
+        "--epochs",
+        type=_count,
+        metavar="N",
+        help="Run test_epochs: N whole epochs of each network, with the accuracy after each.",
+    )
+    group.addoption(
+        "--schedule", choices=SCHEDULES, help="Learning rate over the epochs of --epochs (default: none)."
+    )
+    group.addoption(
+        "--augment",
+        action="store_true",
+        help="Shift images by up to 4 pixels and mirror half of them, with --epochs.",
+    )
+    group.addoption(
+        "--loader",
+        choices=LOADERS,
+        help="inside: a DataLoader brings each batch from the host, in the window; outside: the images are "
+        "on the device (default: outside). With --epochs.",
     )
 
 

@@ -6,11 +6,16 @@ change that work change the test's name too: a baseline is never compared with o
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
+from benchmarks.cnn.recipe import EPOCHS, IMAGES, INFERENCE, LEARNING, SERVING, TRAINING, Change, Recipe
 from benchmarks.cnn.steps import MODEL_STEPS, ModelSteps
 from pytest_energy.spelling import several
+
+PAPERS_RECIPE = Recipe()
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +79,8 @@ class CnnProfile:
         warmup: Rounds run first and dropped.
         max_time_s: Longest time for all rounds of one test.
         sweep: Size of the batch sweep.
-        learning_rate: Of SGD.
+        learning_rate: Of the optimiser.
+        recipe: How networks are trained.
         dataset: Name out of `DATASETS`; token models have their own.
         is_amp: Forward passes under autocast to bfloat16.
         is_channels_last: Images and weights with the channels of a pixel beside each other.
@@ -95,6 +101,7 @@ class CnnProfile:
     sweep: SweepProfile
     model_steps: tuple[ModelSteps, ...] = ()
     learning_rate: float = 0.001  # the paper's
+    recipe: Recipe = PAPERS_RECIPE
     dataset: str = "digits"
     is_amp: bool = False
     is_channels_last: bool = False
@@ -230,19 +237,26 @@ class Profile:
     Attributes:
         name: What `--bench-profile` takes.
         device: The torch device that the work runs on.
-        variant: What options changed of the CNN tests' work; empty if nothing.
+        changes: What options changed of the tests' work.
     """
 
     name: str
     device: str
     cnn: CnnProfile
     llm: LlmProfile
-    variant: str = ""
+    changes: tuple[Change, ...] = ()
 
-    def case_id(self, name: str) -> str:
-        """*name* as part of a test's id: other work has another, so that no baseline is of two works."""
+    def case_id(self, name: str, kind: str | None = None) -> str:
+        """*name* as part of a test's id: other work has another, so that no baseline is of two works.
+
+        Args:
+            name: Of the case.
+            kind: Of the test, out of `benchmarks.cnn.recipe`: what doesn't change its work is not in its id.
+        """
         profile = "" if self.name == DEFAULT_PROFILE else self.name
-        return "-".join(filter(None, (name, profile, self.variant)))
+        return "-".join(
+            filter(None, (name, profile, *(one.word for one in self.changes if kind in one.kinds)))
+        )
 
 
 DEFAULT_PROFILE = "quick"
@@ -424,6 +438,7 @@ class Overrides:
     dataset: str | None = None
     is_amp: bool = False
     is_channels_last: bool = False
+    recipe: Recipe = PAPERS_RECIPE
     models: tuple[str, ...] | None = None
     fit_steps: int | None = None
     batch_sizes: tuple[int, ...] | None = None
@@ -432,34 +447,40 @@ class Overrides:
     is_eager: bool = False
 
     def of(self, profile: Profile) -> Profile:
-        """*profile* with these changes, which its `variant` names."""
-        cnn = profile.cnn
-        said: list[str] = []
-        if self.batch_size is not None and self.batch_size != cnn.batch_size:
-            cnn, said = replace(cnn, batch_size=self.batch_size), [*said, f"batch{self.batch_size}"]
-        if self.learning_rate is not None and self.learning_rate != cnn.learning_rate:
-            cnn, said = replace(cnn, learning_rate=self.learning_rate), [*said, f"lr{self.learning_rate:g}"]
+        """*profile* with these changes."""
+        before, engine_before = profile.cnn, profile.llm
+        cnn = replace(
+            before,
+            batch_size=self.batch_size or before.batch_size,
+            learning_rate=self.learning_rate or before.learning_rate,
+            dataset=self.dataset or before.dataset,
+            recipe=self.recipe,
+            is_amp=self.is_amp,
+            is_channels_last=self.is_channels_last,
+            models=self.models or before.models,
+            fit_steps=self.fit_steps or before.fit_steps,
+            sweep=replace(before.sweep, batch_sizes=self.batch_sizes or before.sweep.batch_sizes),
+        )
         if self.steps is not None:
             cnn = replace(cnn, train_steps=self.steps, inference_steps=self.steps, model_steps=())
-            said = [*said, f"steps{self.steps}"]
-        if self.dataset is not None and self.dataset != cnn.dataset:
-            cnn, said = replace(cnn, dataset=self.dataset), [*said, self.dataset]
-        if self.is_amp:
-            cnn, said = replace(cnn, is_amp=True), [*said, "amp"]
-        if self.is_channels_last:
-            cnn, said = replace(cnn, is_channels_last=True), [*said, "channels_last"]
-        cnn = replace(
-            cnn,  # models and sizes are in their tests' names already; the fit is in no window
-            models=self.models or cnn.models,
-            fit_steps=self.fit_steps or cnn.fit_steps,
-            sweep=replace(cnn.sweep, batch_sizes=self.batch_sizes or cnn.sweep.batch_sizes),
-        )
-        llm = replace(profile.llm, is_eager=self.is_eager)  # no other work, so no other name
-        if self.gpu_count != llm.gpu_count:
-            llm, said = replace(llm, gpu_count=self.gpu_count), [*said, f"{self.gpu_count}gpus"]
+        llm = replace(engine_before, is_eager=self.is_eager, gpu_count=self.gpu_count)
         if self.llm_engine is not None and self.llm_engine != llm.engine:
-            llm, said = replace(llm, engine=self.llm_engine, quantization=None), [*said, self.llm_engine]
-        return replace(profile, cnn=cnn, llm=llm, variant="-".join(said))
+            llm = replace(llm, engine=self.llm_engine, quantization=None)
+        steps = frozenset({TRAINING, INFERENCE})
+        serving = frozenset({SERVING})
+        changes = (
+            (cnn.batch_size != before.batch_size, f"batch{cnn.batch_size}", steps | {EPOCHS}),
+            (cnn.learning_rate != before.learning_rate, f"lr{cnn.learning_rate:g}", LEARNING),
+            (self.steps is not None, f"steps{self.steps}", steps),
+            (cnn.dataset != before.dataset, cnn.dataset, IMAGES),
+            (cnn.is_amp, "amp", IMAGES),
+            (cnn.is_channels_last, "channels_last", IMAGES),
+            (llm.gpu_count != engine_before.gpu_count, f"{llm.gpu_count}gpus", serving),
+            (llm.engine != engine_before.engine, llm.engine, serving),
+        )
+        said = [Change(word=word, kinds=kinds) for is_other, word, kinds in changes if is_other]
+        said += self.recipe.changes_from(before.recipe)
+        return replace(profile, cnn=cnn, llm=llm, changes=tuple(said))
 
 
 AUTO = "auto"
@@ -488,12 +509,42 @@ def chosen(config: pytest.Config) -> Profile:
         is_amp=bool(config.getoption("--amp", default=False)),
         is_channels_last=bool(config.getoption("--channels-last", default=False)),
         fit_steps=config.getoption("--fit-steps", default=None),
+        recipe=chosen_recipe(config),
         models=chosen_models(config.getoption("--models", default=None)),
         batch_sizes=config.getoption("--batch-sizes", default=None),
         llm_engine=config.getoption("--llm-engine", default=None),
         gpu_count=int(config.getoption("--tensor-parallel", default=1)),
         is_eager=bool(config.getoption("--eager", default=False)),
     ).of(profile)
+
+
+def chosen_recipe(config: pytest.Config) -> Recipe:
+    """How networks are trained, as the options name it.
+
+    Raises:
+        pytest.UsageError: An option of whole epochs without `--epochs`.
+    """
+
+    def given(option: str, default: T) -> T:
+        value: T | None = config.getoption(option, default=None)
+        return default if value is None else value
+
+    recipe = Recipe(
+        optimiser=given("--optimiser", PAPERS_RECIPE.optimiser),
+        weight_decay=given("--weight-decay", PAPERS_RECIPE.weight_decay),
+        loss=given("--loss", PAPERS_RECIPE.loss),
+        seed=given("--seed", PAPERS_RECIPE.seed),
+        is_normalised=given("--normalise", PAPERS_RECIPE.is_normalised),
+        schedule=given("--schedule", PAPERS_RECIPE.schedule),
+        is_augmented=given("--augment", PAPERS_RECIPE.is_augmented),
+        loader=given("--loader", PAPERS_RECIPE.loader),
+    )
+    ignored = [one.word for one in recipe.changes_from(PAPERS_RECIPE) if one.kinds == {EPOCHS}]
+    if ignored and config.getoption("--epochs", default=None) is None:
+        raise pytest.UsageError(
+            "--schedule, --augment and --loader change whole epochs only: add --epochs=N, such as --epochs=10"
+        )
+    return recipe
 
 
 def chosen_models(text: str | None) -> tuple[str, ...] | None:

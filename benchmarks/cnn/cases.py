@@ -8,13 +8,14 @@ from benchmarks.profiles import Profile
 
 
 def parametrize_models(
-    metafunc: pytest.Metafunc, profile: Profile, *, step_count: Callable[[str], int]
+    metafunc: pytest.Metafunc, profile: Profile, kind: str, *, step_count: Callable[[str], int]
 ) -> None:
     """Run the test once for each architecture, marked with its model and the declared work.
 
     Args:
         metafunc: A test that takes `architecture`.
         profile: Whose models and sizes.
+        kind: Of the test, as `Profile.case_id` takes it.
         step_count: Steps in one round of a model, as declared: a planted regression doesn't change them.
     """
     size = profile.cnn
@@ -23,7 +24,7 @@ def parametrize_models(
         [
             pytest.param(
                 name,
-                id=profile.case_id(name),
+                id=profile.case_id(name, kind),
                 marks=pytest.mark.energy(
                     model=name,
                     samples=size.batch_size * step_count(name),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +29,12 @@ def pytest_energy_metrics(config: pytest.Config) -> "Mapping[str, Callable[[Reco
     return None if epoch_samples is None else epoch_metrics(epoch_samples)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Whole epochs run only if `--epochs` says how many."""
+    is_unasked = config.getoption("--epochs", default=None) is None
+    return True if collection_path.name == "test_epochs.py" and is_unasked else None
+
+
 @pytest.fixture(scope="session")
 def load(pytestconfig: pytest.Config, profile: Profile) -> Callable[[str], Labelled]:
     """What an architecture works on, on the profile's device before any window opens."""
@@ -43,6 +50,8 @@ def load(pytestconfig: pytest.Config, profile: Profile) -> Callable[[str], Label
     @cache
     def loaded(name: str) -> Labelled:
         on_device = makers[name]().to(profile.device)
+        if profile.cnn.recipe.is_normalised:
+            on_device = on_device.normalised()
         return on_device.channels_last() if profile.cnn.is_channels_last else on_device
 
     return lambda architecture: loaded(

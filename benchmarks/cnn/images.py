@@ -15,6 +15,8 @@ from torch import Tensor
 IMAGE_SIDE = 32
 IMAGE_DIMENSIONS = 4  # image, channel, row, column
 CIFAR10_FOLDER = "cifar-10-batches-py"  # torchvision.datasets.CIFAR10.base_folder
+# Mean and standard deviation of red, green and blue, as in the authors' code.
+CIFAR10_MOMENTS = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
 DIGIT_LEVELS = 16.0  # scikit-learn's digits hold 0 to 16
 TEST_SHARE = 0.2
 SPLIT_SEED = 0
@@ -50,6 +52,18 @@ class Labelled:
             test=self.test.to(device),
             test_labels=self.test_labels.to(device),
         )
+
+    def normalised(self) -> "Labelled":
+        """Images in units of CIFAR-10's spread, from its mean, by channel; tokens stay as they are."""
+        if self.train.ndim != IMAGE_DIMENSIONS:
+            return self
+        # Of values in 0 to 1; these are in -1 to 1.
+        mean, spread = (torch.tensor(one, device=self.train.device)[:, None, None] for one in CIFAR10_MOMENTS)
+
+        def moved(images: Tensor) -> Tensor:
+            return (images - (2 * mean - 1)) / (2 * spread)
+
+        return replace(self, train=moved(self.train), test=moved(self.test))
 
     def channels_last(self) -> "Labelled":
         """The same with the channels of a pixel beside each other in memory; tokens stay as they are."""
@@ -112,27 +126,38 @@ def check_cifar10(folder: Path) -> None:
     """Stop before anything runs if *folder* can't hold CIFAR-10.
 
     Raises:
-        pytest.UsageError: It has no `cifar-10-batches-py`.
+        pytest.UsageError: It has no `cifar-10-batches-py`, or not the published files there.
     """
+    from torchvision.datasets import CIFAR10
+    from torchvision.datasets.utils import check_integrity
+
     if not (folder / CIFAR10_FOLDER).is_dir():
         raise pytest.UsageError(
             f"--cifar10: {folder} holds no folder {CIFAR10_FOLDER}; unpack cifar-10-python.tar.gz there"
         )
+    files = [*CIFAR10.train_list, *CIFAR10.test_list, [CIFAR10.meta["filename"], CIFAR10.meta["md5"]]]
+    for name, md5 in files:
+        path = folder / CIFAR10_FOLDER / name
+        if not check_integrity(str(path), md5):
+            why = "is not the published file: it is damaged or incomplete" if path.is_file() else "is missing"
+            raise pytest.UsageError(f"--cifar10: {path} {why}; unpack cifar-10-python.tar.gz again")
 
 
 def cifar10(folder: Path) -> Labelled:
     """CIFAR-10 as torchvision reads it from *folder*; nothing is downloaded.
 
     Raises:
-        pytest.UsageError: *folder* doesn't hold it, or a file in it is damaged.
+        pytest.UsageError: *folder* doesn't hold it, a file in it is damaged, or a label is not 0 to 9.
     """
     from torchvision.datasets import CIFAR10
 
     check_cifar10(folder)
-    try:
-        train, test = (CIFAR10(str(folder), train=is_train, download=False) for is_train in (True, False))
-    except RuntimeError as error:
-        raise pytest.UsageError(f"--cifar10: {folder / CIFAR10_FOLDER}: {error}") from error
+    train, test = (CIFAR10(str(folder), train=is_train, download=False) for is_train in (True, False))
+    wrong = sorted({*train.targets, *test.targets} - set(range(10)))
+    if wrong:
+        raise pytest.UsageError(
+            f"--cifar10: {folder / CIFAR10_FOLDER} holds the label {wrong[0]}, not 0 to 9"
+        )
     return Labelled(
         name="cifar10",
         train=_photos(torch.from_numpy(train.data)),

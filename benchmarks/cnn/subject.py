@@ -37,9 +37,9 @@ class Subject:
     module: nn.Module
 
 
-def subject(architecture: str, profile: Profile) -> Subject:
-    """*architecture* with weights from seed 0, on the profile's device."""
-    torch.manual_seed(0)
+def subject(architecture: str, profile: Profile, *, seed: int = 0) -> Subject:
+    """*architecture* on the profile's device, with weights from the recipe's seed plus *seed*."""
+    torch.manual_seed(profile.cnn.recipe.seed + seed)
     bare = ARCHITECTURES[architecture]().to(profile.device)
     if profile.cnn.is_channels_last:
         bare = bare.to(memory_format=torch.channels_last)

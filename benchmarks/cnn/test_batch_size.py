@@ -16,11 +16,13 @@ import pytest
 from benchmarks.cnn.attention import CLASS_COUNT
 from benchmarks.cnn.images import Labelled
 from benchmarks.cnn.memory import peak_memory, start_peak
+from benchmarks.cnn.recipe import INFERENCE_SWEEP, SWEEP
 from benchmarks.cnn.subject import subject
 from benchmarks.cnn.training import (
     classify,
     finite_loss,
     fitting_memory,
+    loss_of,
     optimiser,
     rounds_of_batches,
     train,
@@ -50,6 +52,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     profile = chosen(metafunc.config)
     sweep = profile.cnn.sweep
     is_inference = metafunc.function is test_inference_batch_size
+    kind = INFERENCE_SWEEP if is_inference else SWEEP
     steps_of = sweep.inference_step_count if is_inference else sweep.step_count
     cases = [
         SweepCase(swept=swept, batch_size=batch_size, step_count=steps_of(swept, batch_size))
@@ -61,7 +64,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         [
             pytest.param(
                 case,
-                id=profile.case_id(f"{case.swept.model}-{case.batch_size}"),
+                id=profile.case_id(f"{case.swept.model}-{case.batch_size}", kind),
                 marks=pytest.mark.energy(
                     model=f"{case.swept.model}@{case.batch_size}",
                     samples=case.batch_size * case.step_count,
@@ -95,7 +98,8 @@ def test_batch_size(
     labelled, network = load(name), subject(name, profile)
     energy.model(network.bare, labelled.test[:1])
     with fitting_memory(name, batch_size=batch_size, too_large=too_large):
-        optimiser_ = optimiser(network.module, learning_rate=size.learning_rate)
+        optimiser_ = optimiser(network.module, learning_rate=size.learning_rate, recipe=size.recipe)
+        loss_function = loss_of(size.recipe.loss)
         start_peak(profile.device)
         rounds = cycle(
             rounds_of_batches(
@@ -104,9 +108,10 @@ def test_batch_size(
                 batch_size=batch_size,
                 step_count=case.step_count,
                 round_count=size.sweep.warmup + size.sweep.rounds,
+                seed=size.recipe.seed,
             )
         )
-        loss = energy.measure(lambda: train(network.module, next(rounds), optimiser_))
+        loss = energy.measure(lambda: train(network.module, next(rounds), optimiser_, loss=loss_function))
     energy.record(
         batch_size=batch_size,
         loss=finite_loss(loss, learning_rate=size.learning_rate),

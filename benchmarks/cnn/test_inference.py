@@ -9,8 +9,16 @@ from benchmarks.cnn.attention import CLASS_COUNT
 from benchmarks.cnn.cases import parametrize_models
 from benchmarks.cnn.images import Labelled
 from benchmarks.cnn.planting import Planted
+from benchmarks.cnn.recipe import INFERENCE
 from benchmarks.cnn.subject import held_out_accuracy, subject
-from benchmarks.cnn.training import classify, fitting_memory, optimiser, rounds_of_batches, train
+from benchmarks.cnn.training import (
+    classify,
+    fitting_memory,
+    loss_of,
+    optimiser,
+    rounds_of_batches,
+    train,
+)
 from benchmarks.profiles import Profile, chosen
 from pytest_energy.profiling.pytorch import trainable_parameters
 
@@ -20,7 +28,7 @@ if TYPE_CHECKING:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     profile = chosen(metafunc.config)
-    parametrize_models(metafunc, profile, step_count=profile.cnn.inference_steps_of)
+    parametrize_models(metafunc, profile, INFERENCE, step_count=profile.cnn.inference_steps_of)
 
 
 @pytest.mark.energy(group="inference")
@@ -43,9 +51,11 @@ def test_inference(
             batch_size=size.batch_size,
             step_count=size.fit_steps,
             round_count=1,
+            seed=size.recipe.seed,
         )
         if fit:
-            train(network.module, fit, optimiser(network.module, learning_rate=size.learning_rate))
+            fitting = optimiser(network.module, learning_rate=size.learning_rate, recipe=size.recipe)
+            train(network.module, fit, fitting, loss=loss_of(size.recipe.loss))
         (steps,) = rounds_of_batches(
             labelled.train,
             labelled.train_labels,

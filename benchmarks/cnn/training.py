@@ -8,8 +8,9 @@ Source:
 """
 
 import math
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 
 import pytest
@@ -17,21 +18,35 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmarks.cnn.recipe import Recipe
+
+PAPERS_RECIPE = Recipe()
 LEARNING_RATE = 0.001
 MOMENTUM = 0.9
-WEIGHT_DECAY = 5e-4
+LABEL_SMOOTHING = 0.1  # Szegedy et al. 2016, arXiv 1512.00567, section 7
 TEST_BATCH_SIZE = 256  # of `accuracy`, outside every window; small enough for any device
 MOST_IMAGES = 131_072  # laid out for all rounds of a test: 1.6 GB of 3x32x32
 
 Batch = tuple[Tensor, Tensor]
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+_MAKERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
+    "momentum": partial(torch.optim.SGD, momentum=MOMENTUM),
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "adamw-fused": partial(torch.optim.AdamW, fused=True),
+}
 
 
 class UnfitModel(ValueError):
     """A network that can't do the work, and why."""
 
 
-def optimiser(module: nn.Module, *, learning_rate: float = LEARNING_RATE) -> torch.optim.SGD:
-    """The paper's.
+def optimiser(
+    module: nn.Module, *, learning_rate: float = LEARNING_RATE, recipe: Recipe = PAPERS_RECIPE
+) -> torch.optim.Optimizer:
+    """The recipe's; by default the paper's.
 
     Raises:
         UnfitModel: No parameter of *module* is trainable.
@@ -42,7 +57,13 @@ def optimiser(module: nn.Module, *, learning_rate: float = LEARNING_RATE) -> tor
             f"{type(module).__name__} has no trainable parameter: it is frozen, or has none; "
             "leave requires_grad on for training"
         )
-    return torch.optim.SGD(trainable, lr=learning_rate, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
+    return _MAKERS[recipe.optimiser](trainable, lr=learning_rate, weight_decay=recipe.weight_decay)
+
+
+def loss_of(name: str) -> Loss:
+    """The loss *name* of the recipe."""
+    smoothing = LABEL_SMOOTHING if name == "label-smoothing" else 0.0
+    return partial(functional.cross_entropy, label_smoothing=smoothing)
 
 
 def rounds_of_batches(
@@ -65,7 +86,13 @@ def rounds_of_batches(
     return tuple(tuple(islice(drawn, step_count)) for _ in range(round_count))
 
 
-def train(module: nn.Module, steps: Iterable[Batch], optimiser_: torch.optim.Optimizer) -> Tensor:
+def train(
+    module: nn.Module,
+    steps: Iterable[Batch],
+    optimiser_: torch.optim.Optimizer,
+    *,
+    loss: Loss = functional.cross_entropy,
+) -> Tensor:
     """One optimiser step a batch, in training mode.
 
     Returns:
@@ -75,13 +102,13 @@ def train(module: nn.Module, steps: Iterable[Batch], optimiser_: torch.optim.Opt
         UnfitModel: *module* doesn't take the batches, or gives something else than class scores.
     """
     module.train()
-    loss = torch.zeros(())
+    last = torch.zeros(())
     for images, labels in steps:
         optimiser_.zero_grad()
-        loss = functional.cross_entropy(_scores(module, images), labels)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        last = loss(_scores(module, images), labels)
+        last.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         optimiser_.step()
-    return loss.detach()
+    return last.detach()
 
 
 @torch.inference_mode()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.cnn.recipe import SERVING
 from benchmarks.llm.cores import apart
 from benchmarks.llm.design import MOST_SCALES, Row, answer_lengths, rows
 from benchmarks.llm.engines import made_engine
@@ -31,7 +32,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             pytest.param(
                 row.size,
                 row,
-                id=profile.case_id(f"{row.size}@{row.rate:g}"),
+                id=profile.case_id(f"{row.size}@{row.rate:g}", SERVING),
                 marks=pytest.mark.energy(
                     model=f"{row.size}@{row.rate:g}/s",
                     samples=row.count,

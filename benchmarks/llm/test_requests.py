@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.cnn.recipe import SERVING
 from benchmarks.llm.cores import apart
 from benchmarks.llm.engines import made_engine
 from benchmarks.llm.models import SIZES
@@ -70,7 +71,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 size,
                 size,
                 load,
-                id=profile.case_id(f"{size}@{name.removesuffix('/s')}"),
+                id=profile.case_id(f"{size}@{name.removesuffix('/s')}", SERVING),
                 marks=pytest.mark.energy(
                     model=f"{size}@{name}",
                     samples=load.count,

@@ -1,6 +1,5 @@
 """The CNN benchmarks' networks, images, steps, sizes and options."""
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +10,7 @@ from torch import Tensor, nn
 from benchmarks.cnn.attention import VOCABULARY_SIZE
 from benchmarks.cnn.epoch import epoch_metrics
 from benchmarks.cnn.images import (
-    CIFAR10_FOLDER,
     Labelled,
-    _photos,
-    check_cifar10,
-    cifar10,
     digits,
     synthetic,
 )
@@ -34,15 +29,12 @@ from benchmarks.cnn.training import (
     rounds_of_batches,
     train,
 )
-from benchmarks.conftest import _count, _counts, _rate
 from benchmarks.profiles import (
     PAPER,
     PROFILES,
     QUICK,
     Overrides,
     Profile,
-    chosen_dataset,
-    chosen_models,
     grown,
 )
 from pytest_energy.model import Machine, Provenance, Reading, Record
@@ -143,33 +135,6 @@ class TestDigits:
     def test_split_is_fixed(self, images: Labelled) -> None:
         """A second call holds out the same images."""
         assert torch.equal(digits().test, images.test)
-
-
-class TestCifar10:
-    """CIFAR-10 from a folder; nothing is downloaded."""
-
-    def test_folder_without_it_is_a_usage_error(self, tmp_path: Path) -> None:
-        """The message names the option, the folder and what it should hold."""
-        with pytest.raises(
-            pytest.UsageError, match=f"--cifar10: {tmp_path} holds no folder {CIFAR10_FOLDER}"
-        ):
-            check_cifar10(tmp_path)
-
-    def test_damaged_files_are_a_usage_error(self, tmp_path: Path) -> None:
-        """A file that isn't the published one is refused."""
-        (tmp_path / CIFAR10_FOLDER).mkdir()
-        (tmp_path / CIFAR10_FOLDER / "data_batch_1").write_bytes(b"half of it")
-        with pytest.raises(pytest.UsageError, match="not found or corrupted"):
-            cifar10(tmp_path)
-
-    def test_pixels_become_images(self) -> None:
-        """torchvision's `[N, 32, 32, 3]` bytes become `[N, 3, 32, 32]`, rows and columns kept."""
-        pixels = torch.zeros(2, 32, 32, 3, dtype=torch.uint8)
-        pixels[1, 5, 7, 2] = 255
-        photos = _photos(pixels)
-        assert photos.shape == (2, 3, 32, 32)
-        assert (photos == 1.0).nonzero().tolist() == [[1, 2, 5, 7]]
-        assert photos.min().item() == -1.0
 
 
 class TestOtherData:
@@ -384,82 +349,6 @@ class TestSubject:
         batch = torch.ones(2, 3, 32, 32)
         moved = subject("lenet", Overrides(is_channels_last=True).of(QUICK)).module
         assert torch.allclose(moved(batch), subject("lenet", QUICK).module(batch), atol=1e-5)
-
-
-class TestOverrides:
-    """What the command line changes of a profile."""
-
-    def test_nothing_said_is_the_profile(self) -> None:
-        """Without options the tests keep their names, so baselines are found."""
-        assert Overrides().of(PAPER) == PAPER
-        assert PAPER.case_id("vgg16") == "vgg16-paper"
-        assert Overrides(batch_size=128, learning_rate=0.001, dataset="digits").of(PAPER) == PAPER
-
-    def test_other_work_has_another_name(self) -> None:
-        """Each change is in the test's id: its baseline is another."""
-        changed = Overrides(
-            batch_size=64,
-            learning_rate=0.01,
-            steps=7,
-            dataset="synthetic",
-            is_amp=True,
-            is_channels_last=True,
-        ).of(PAPER)
-        assert changed.case_id("vgg16") == "vgg16-paper-batch64-lr0.01-steps7-synthetic-amp-channels_last"
-        assert changed.cnn.train_steps_of("vgg16") == changed.cnn.inference_steps_of("vgg16") == 7
-
-    def test_models_are_chosen_by_name_or_set(self) -> None:
-        """Names, the paper's fourteen or all; a network's name is in its test's id already."""
-        assert chosen_models(None) is None
-        assert chosen_models("vgg16,lenet,vgg16") == ("vgg16", "lenet")
-        assert chosen_models("paper") == PAPER_ARCHITECTURES
-        assert chosen_models("all") == tuple(ARCHITECTURES)
-        changed = Overrides(models=("vgg16",)).of(PAPER)
-        assert (changed.cnn.models, changed.case_id("vgg16")) == (("vgg16",), "vgg16-paper")
-
-    @pytest.mark.parametrize(
-        ("text", "got"), [("vgg17", "Did you mean vgg16"), ("", "Got ''"), ("a,", "Got 'a'")]
-    )
-    def test_unknown_networks_are_refused(self, text: str, got: str) -> None:
-        """The option, what it takes and the nearest name."""
-        with pytest.raises(pytest.UsageError, match=f"--models must be one or more of lenet.*{got}"):
-            chosen_models(text)
-
-    def test_steps_of_the_fit_rename_nothing(self) -> None:
-        """They are in no window: the accuracy is another, the joules are not."""
-        changed = Overrides(fit_steps=400).of(PAPER)
-        assert (changed.cnn.fit_steps, changed.case_id("vgg16")) == (400, "vgg16-paper")
-
-    def test_batch_sizes_are_the_sweeps(self) -> None:
-        """They replace the sweep's and change no other test."""
-        changed = Overrides(batch_sizes=(8, 16)).of(PAPER)
-        assert changed.cnn.sweep.batch_sizes == (8, 16)
-        assert changed.case_id("vgg16") == "vgg16-paper"
-
-    @pytest.mark.parametrize("text", ["0", "-1", "2.5", "many", ""])
-    def test_wrong_count(self, text: str) -> None:
-        """A batch size or number of steps is a whole number of at least 1."""
-        with pytest.raises(argparse.ArgumentTypeError, match="whole number of at least 1, not"):
-            _count(text)
-
-    @pytest.mark.parametrize("text", ["0", "-0.1", "nan", "inf", "fast"])
-    def test_wrong_learning_rate(self, text: str) -> None:
-        """A learning rate is a finite number above 0."""
-        with pytest.raises(argparse.ArgumentTypeError, match="finite number above 0"):
-            _rate(text)
-
-    def test_sizes_are_sorted_once_each(self) -> None:
-        """The sweep goes up, so that the first size out of memory ends it."""
-        assert _counts("64,4,64,16") == (4, 16, 64)
-        assert (_count("32"), _rate("1e-3")) == (32, 0.001)
-
-    def test_dataset_and_folder_must_agree(self, tmp_path: Path) -> None:
-        """CIFAR-10 needs its folder, and the folder is for nothing else."""
-        assert chosen_dataset(None, tmp_path) == chosen_dataset("cifar10", tmp_path) == "cifar10"
-        with pytest.raises(pytest.UsageError, match="--dataset=cifar10 needs --cifar10 DIR"):
-            chosen_dataset("cifar10", None)
-        with pytest.raises(pytest.UsageError, match="give one of them"):
-            chosen_dataset("digits", tmp_path)
 
 
 def record(*, duration_s: float, samples: int) -> Record:
