@@ -132,12 +132,9 @@ def separating_facts(
     chosen = tuple(known)
     names = list(dict.fromkeys(name for works in cells for work in works for name in work))
     wanted = _part_count(cells, names)
-    while (count := _part_count(cells, chosen)) < wanted:
-        gains = {name: _part_count(cells, (*chosen, name)) for name in names if name not in chosen}
-        best = max(gains, key=lambda name: gains[name])
-        if gains[best] == count:  # no single fact separates more: the first one that differs
-            best = next(iter(gains))
-        chosen = (*chosen, best)
+    while _part_count(cells, chosen) < wanted:
+        counts = {name: _part_count(cells, (*chosen, name)) for name in names if name not in chosen}
+        chosen = (*chosen, max(counts, key=lambda name: counts[name]))
     return chosen
 
 

@@ -1,10 +1,13 @@
 """Rhos of a study, and whether a ranking transfers."""
 
+from dataclasses import replace
+
 import pytest
 from scipy.stats import kendalltau, spearmanr
 
 from pytest_energy.metrics.paper_rho import PAPER_RHO
 from pytest_energy.stats.correlate import Correlation
+from pytest_energy.study import texts
 from pytest_energy.study.ranking import ALL, WITHIN, Rho
 from pytest_energy.study.study import Study, study_of
 from pytest_energy.study.transfer import Transfer
@@ -131,12 +134,14 @@ def test_pairs_at_one_rate_are_counted() -> None:
 
 
 def test_work_that_differs_is_named() -> None:
-    """Facts that both columns know, with another value."""
-    study = study_of(
-        [
-            run("a", *requests(SMALL_AND_LARGE)),
-            run("b", *requests(SMALL_AND_LARGE, group="pooled", machine=LAPTOP)),
-        ],
-        renamed={"pooled": "requests"},
+    """Facts that both columns know, with another value; what one of them lacks is no difference."""
+    first, second = (
+        tuple(replace(one, record=replace(one.record, workload=work)) for one in made)
+        for made, work in (
+            (requests(SMALL_AND_LARGE), {"engine": "vllm", "detokenisation": "off", "seed": "1"}),
+            (requests(SMALL_AND_LARGE, machine=LAPTOP), {"engine": "vllm", "detokenisation": "on"}),
+        )
     )
-    assert transfer(study).differing == ()
+    study = study_of([run("a", *first), run("b", *second)])
+    assert transfer(study).differing == ("detokenisation",)
+    assert "Their work differs in detokenisation." in "\n".join(texts.terminal(study))

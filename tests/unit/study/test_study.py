@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from pytest_energy.errors import SettingsError
-from pytest_energy.judgement import Verdict
+from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.model import Machine
 from pytest_energy.ready import ReadyPower
-from pytest_energy.study.rows import Row
+from pytest_energy.study.rows import Row, separating_facts
 from pytest_energy.study.study import Study, study_of, table_of
 from tests.builders import H100, LAPTOP, judgement
 from tests.unit.study.conftest import SMALL_AND_LARGE, nets, requests, run
@@ -221,3 +221,39 @@ def test_the_table_has_a_row_per_test() -> None:
         ("b", "HC-1", "1B"),
     ]
     assert table.rows[2]["net_energy_per_sample_j"] == 43.0 - 2.0
+
+
+def test_a_row_is_named_by_the_fewest_facts() -> None:
+    """Four works that differ in precision and attention, and in a seed that separates fewer: two facts."""
+    works = [
+        {"seed": seed, "precision": precision, "attention": attention}
+        for seed, precision, attention in (
+            ("1", "bf16", "flash"),
+            ("1", "fp8", "flash"),
+            ("1", "int8", "flash"),
+            ("1", "int8", "eager"),
+        )
+    ]
+    assert separating_facts([works]) == ("precision", "attention")
+    assert separating_facts([works], ["seed"]) == ("seed", "precision", "attention")
+    assert separating_facts([works[:1], works[1:2]]) == ()
+
+
+def test_two_precisions_on_one_machine_are_two_rows() -> None:
+    """Each named by the fact that separates them; the other machine joins the one that it shares."""
+
+    def of(precision: str, energy_j: float, created: str, machine: Machine = H100) -> Judgement:
+        (made,) = requests({"1B": {4.0: energy_j}}, created=created, machine=machine)
+        return replace(made, record=replace(made.record, workload={"engine": "vllm", "weights": precision}))
+
+    study = study_of(
+        [
+            run("a", of("bf16", 43.0, "2026-11-21T10:00:00Z")),
+            run("b", of("fp8", 34.0, "2026-11-22T10:00:00Z")),
+            run("c", of("fp8", 30.0, "2026-11-23T10:00:00Z", TWO_H200)),
+        ]
+    )
+    assert {label: list(row.cells) for label, row in rows(study).items()} == {
+        "1B 4/s weights bf16": ["HC-1"],
+        "1B 4/s weights fp8": ["HC-1", "HC-2"],
+    }
