@@ -25,6 +25,7 @@ def run_suite(suite: str, plan: Mapping[str, object], *, variable: str, out: Pat
     """
     command = [
         *(sys.executable, "-m", "pytest", suite, "-q", "-p", "no:cacheprovider", "--energy-report"),
+        "--energy-yardstick=off",  # nothing is compared with another run
         *(f"--energy-out={out / 'run.json'}", "--energy-baseline=off", f"--energy-max-time={most_s:g}s"),
         *([f"--energy-out={out / 'run.html'}"] if find_spec("jinja2") else []),
         *(["--energy-estimates=gate"] if plan["device"] == "cpu" else []),

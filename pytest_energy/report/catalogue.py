@@ -16,11 +16,13 @@ from pathlib import Path
 
 from pytest_energy.errors import SettingsError
 from pytest_energy.model import Record
-from pytest_energy.report import batch, fronts, rates, token_costs
+from pytest_energy.report import batch, fronts, learning, rates, token_costs, work_parts
 from pytest_energy.report.cells import printable
 from pytest_energy.report.charts import (
     batch_size,
     correlation,
+    layer_shares,
+    learning_curves,
     pareto,
     request_rate,
     rounds,
@@ -120,6 +122,10 @@ def _other_plans(run: View) -> Iterator[Plan | str]:
             yield f"{costs.model}: no figure of prefill and decode: {costs.lost[0][1]}"
     for settings in fronts.settings(run):
         yield Plan(stem=f"settings-{slug(settings.model)}", sheet=partial(pareto.sheet, settings))
+    for beside in learning.learners(run):
+        yield Plan(stem=f"accuracy-{slug(beside.model)}", sheet=partial(learning_curves.sheet, beside))
+    for split in work_parts.layers_of_tests(run):
+        yield Plan(stem=f"layers-{slug(split.model)}", sheet=partial(layer_shares.sheet, split))
     for paired in training_inference.pairs(run):
         yield Plan(stem="training-vs-inference", sheet=partial(training_inference.sheet, paired))
 

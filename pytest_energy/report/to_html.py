@@ -12,8 +12,16 @@ Rule 5: the first screen of a laptop holds the counts of verdicts and the top of
 
 from pytest_energy.codec import JsonDict
 from pytest_energy.judgement import FAILING, Verdict
-from pytest_energy.report import batch, cells, fronts, rates, token_costs
-from pytest_energy.report.charts import batch_size, correlation, pareto, request_rate, token_cost
+from pytest_energy.report import batch, cells, fronts, learning, rates, token_costs, work_parts
+from pytest_energy.report.charts import (
+    batch_size,
+    correlation,
+    layer_shares,
+    learning_curves,
+    pareto,
+    request_rate,
+    token_cost,
+)
 from pytest_energy.report.html import entries, tables
 from pytest_energy.report.html.sealed import data_text, own_text, page_template, policy
 from pytest_energy.report.html.svg import draw
@@ -83,7 +91,14 @@ def _context(view: View, created: str) -> JsonDict:
     sweeps = [sweep for sweep in batch.sweeps(view) if sweep.sizes]
     series = [one for one in rates.rate_series(view) if one.points]
     costs = [one for one in token_costs.token_costs(view) if one.rows]
-    pairs = fronts.settings(view)
+    curves = (
+        ("batch", "Batch sizes", sweeps, batch_size.sheet),
+        ("rates", "Request rates", series, request_rate.sheet),
+        ("tokens", "Prefill and decode", costs, token_cost.sheet),
+        ("settings", "Settings", fronts.settings(view), pareto.sheet),
+        ("accuracy", "Accuracy", learning.learners(view), learning_curves.sheet),
+        ("layers", "Layers", work_parts.layers_of_tests(view), layer_shares.sheet),
+    )
     return {
         "style": style,
         "script": script,
@@ -105,10 +120,8 @@ def _context(view: View, created: str) -> JsonDict:
         "against": AGAINST,
         "group_names": list(dict.fromkeys(cells.printable(group.name) for group in view.groups)),
         "curves": [
-            ("batch", "Batch sizes", sweeps[:MOST_CURVES], batch_size.sheet, len(sweeps[MOST_CURVES:])),
-            ("rates", "Request rates", series[:MOST_CURVES], request_rate.sheet, len(series[MOST_CURVES:])),
-            ("tokens", "Prefill and decode", costs[:MOST_CURVES], token_cost.sheet, len(costs[MOST_CURVES:])),
-            ("settings", "Settings", pairs[:MOST_CURVES], pareto.sheet, len(pairs[MOST_CURVES:])),
+            (name, title, models[:MOST_CURVES], sheet, len(models[MOST_CURVES:]))
+            for name, title, models, sheet in curves
         ],
     }
 

@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 from pytest_energy.judgement import FAILING, Verdict
 from pytest_energy.report import cells, count_cells, footprint, fronts, operating
 from pytest_energy.report.inert_markdown import block, code, sentence, summary
+from pytest_energy.report.learning import lines as accuracy_lines
 from pytest_energy.report.phases import phase_means
 from pytest_energy.report.reasons import shared_reasons
 from pytest_energy.report.table_of_tests import Chosen, columns_of, entries
 from pytest_energy.report.view import AGAINST, Group, Row, View
+from pytest_energy.report.work_parts import lines as part_lines
 from pytest_energy.verdict.figures import count_text
 
 LIMIT = 65_536
@@ -66,6 +68,8 @@ def render(view: View, *, limit: int = LIMIT) -> str:
         _folded(f"{len(passes)} pass", _test_table(view, passes, passes_room)),
         _folded("Changes in tests that pass", _changes(passes, room(_CHANGES_ROOM))),
         _folded(count_text(len(notes), "note"), _within(_bullets(notes), room(_NOTES_ROOM), "notes")),
+        _folded("Joules to an accuracy", _lines(accuracy_lines(view), "lines")),
+        _folded("Layers and operators", _lines(part_lines(view), "lines")),
         _folded("Joules by role", _lines(cells.roles(view), "tests")),
         _folded("Settings of a model", _lines([*fronts.lines(view), *operating.lines(view)], "settings")),
         _folded("Carbon and cost, estimated", _footprint(view)),

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pytest_energy.judgement import FAILING, Judgement, Verdict
 from pytest_energy.model import Provenance
 from pytest_energy.report import cells, count_cells, footprint, fronts, operating, reasons, table_of_tests
+from pytest_energy.report.learning import lines as accuracy_lines
 from pytest_energy.report.screen import (
     at_most,
     packed,
@@ -22,6 +23,7 @@ from pytest_energy.report.screen import (
 )
 from pytest_energy.report.table_of_tests import Chosen, Paint
 from pytest_energy.report.view import AGAINST, Group, MetricCorrelation, View, origin_notes
+from pytest_energy.report.work_parts import lines as part_lines
 from pytest_energy.verdict.figures import count_text
 
 _LEAST_NAME_WIDTH = 12  # narrower than this names look alike
@@ -79,6 +81,8 @@ def _short_head(view: View, width: int) -> str:
         *wrapped([f"energy of {cells.summary(view)}"], width, hanging="  "),
         *_short_reasons(view, width),
         *_nothing_measures(view, width),
+        *_short_list(accuracy_lines(view), _FEW_PREDICTIONS, "training", width),
+        *_short_list(part_lines(view), _FEW_PREDICTIONS, "work in parts", width),
         *_short_list(notes, _FEW_NOTES, "note", width),
         *_short_list(cells.predictions(view), _FEW_PREDICTIONS, "prediction", width),
         *_short_list([*fronts.lines(view), *operating.lines(view)], _FEW_PREDICTIONS, "setting", width),
@@ -170,6 +174,8 @@ def _whole_head(view: View, width: int) -> str:
     sections = [
         wrapped([f"energy of {cells.summary(view)}"], width, hanging="  "),
         ["why", *why] if (why := _why(view, width)) else [],
+        _titled("joules to an accuracy", _first(accuracy_lines(view)), width),
+        _titled("layers and operators", _first(part_lines(view)), width),
         _titled("notes", _first(notes), width),
         _titled("predicted", _first(cells.predictions(view)), width),
         _titled("by role", _first(cells.roles(view)), width),
