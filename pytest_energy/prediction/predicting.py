@@ -17,7 +17,8 @@ def with_predictions(record: Record, calibrations: Iterable[Calibration]) -> Rec
     others = [one for one in calibrations if one.machine_key != record.machine.key]
     if record.counts is None or not others:
         return record
-    features = features_of(record.counts)
+    is_piece = record.counts.is_piece
+    features = Absent("a smaller piece of the work was counted") if is_piece else features_of(record.counts)
     results = {
         one.machine_key: features if isinstance(features, Absent) else one.predict(features) for one in others
     }

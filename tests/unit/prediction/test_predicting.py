@@ -38,13 +38,14 @@ def test_a_test_without_counts_stays_as_it_is(calibration: Calibration) -> None:
 
 
 def test_what_cannot_be_predicted_says_why(calibration: Calibration) -> None:
-    """By the name of the machine: work of an unknown kind, and counts of functions of Python."""
+    """By the name of the machine: work of an unknown kind, functions of Python, and a piece."""
     functions = Counts(
         source="Python", entries=(CountEntry(kind=Kind.FUNCTION, name="f", count=1),), digest="d"
     )
     for counted, because in [
         (counts(dtype="bfloat16"), "bfloat16 flops, and no calibrated test has any"),
         (functions, "Python counted no operators"),
+        (replace(counts(), is_piece=True), "a smaller piece of the work was counted"),
     ]:
         predicted = with_predictions(replace(record(), machine=LAPTOP, counts=counted), [calibration])
         assert predicted.predictions == {}
