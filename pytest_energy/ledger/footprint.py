@@ -6,8 +6,8 @@ Rule 1: an estimate, and called one: the ledger's joules times the given number.
 from collections.abc import Callable, Sequence
 
 from pytest_energy.errors import printable
-from pytest_energy.ledger.effects import Ledger
-from pytest_energy.report.footprint import texts
+from pytest_energy.ledger.effects import Effect, Ledger
+from pytest_energy.report.footprint import names, texts
 from pytest_energy.report.text import tick
 from pytest_energy.tariff import Tariff
 
@@ -39,26 +39,25 @@ def _cells(ledger: Ledger, requests: Sequence[float], tariff: Tariff, name: Call
 
 
 def _savings(ledger: Ledger, requests: Sequence[float], tariff: Tariff, name: Callable[[str], str]) -> Table:
-    heads = ("practice", *(f"over {tick(count)}" for count in requests))
-    return heads, [
-        (
-            name(one.practice),
-            *(_with_ends(ledger, one.practice, count, tariff) for count in requests),
-        )
-        for one in ledger.break_evens
-    ]
+    """A row for each practice and amount."""
+    heads = ("practice", "of", *(f"over {tick(count)}" for count in requests))
+    rows = []
+    for one in ledger.break_evens:
+        columns = [_with_ends(ledger.net_saving(one.practice, count), tariff) for count in requests]
+        rows += [
+            (name(one.practice), what, *texts_of_one)
+            for what, *texts_of_one in zip(names(tariff), *columns, strict=True)
+        ]
+    return heads, rows
 
 
-def _with_ends(ledger: Ledger, practice: str, requests: float, tariff: Tariff) -> str:
+def _with_ends(saving: Effect, tariff: Tariff) -> list[str]:
     """Each amount with the interval of its joules; the given number has none."""
-    saving = ledger.net_saving(practice, requests)
     values = texts(tariff, saving.value)
     if saving.interval is None:
-        return ", ".join(values)
+        return values
     ends = zip(*(texts(tariff, end) for end in saving.interval), strict=True)
-    return ", ".join(
-        f"{value} [{lower}, {upper}]" for value, (lower, upper) in zip(values, ends, strict=True)
-    )
+    return [f"{value} [{lower}, {upper}]" for value, (lower, upper) in zip(values, ends, strict=True)]
 
 
 def note(tariff: Tariff) -> str:

@@ -57,10 +57,11 @@ def _total(provenance: Provenance, machine_key: str, records: Sequence[Record]) 
 
 def title(tariff: Tariff) -> str:
     """What was given: `Carbon and cost`, or one of them."""
-    return " and ".join(_names(tariff)).capitalize()
+    return " and ".join(names(tariff)).capitalize()
 
 
-def _names(tariff: Tariff) -> list[str]:
+def names(tariff: Tariff) -> list[str]:
+    """Of what was given, in the order of `texts`."""
     pairs = (("carbon", tariff.carbon), ("cost", tariff.price))
     return [name for name, given in pairs if given is not None]
 
@@ -113,8 +114,7 @@ def _text(given: PerKwh, amount: float) -> str:
 
 def heads(tariff: Tariff) -> tuple[str, ...]:
     """Of a table of tests, for the cells of `values`; the test's name stands before."""
-    names = _names(tariff)
-    return ("energy", *names, *(f"{name}/sample" for name in names))
+    return ("energy", *names(tariff), *(f"{name}/sample" for name in names(tariff)))
 
 
 def values(tariff: Tariff, record: Record) -> list[str]:

@@ -41,9 +41,18 @@ def test_a_saving_has_the_interval_of_its_joules() -> None:
     """With two blocks; one block has none. What costs more is below 0."""
     only = Tariff(carbon=BOTH.carbon)
     _, (_, rows) = tables(ledger(run(phases), run(phases)), [2.0], only, str)[1]
-    assert [row[1] for row in rows if row[0] == "int8"] == ["-800 ug CO2e [-800 ug CO2e, -800 ug CO2e]"]
+    assert [row[2] for row in rows if row[0] == "int8"] == ["-800 ug CO2e [-800 ug CO2e, -800 ug CO2e]"]
     _, (_, rows) = tables(ledger(run(phases)), [2.0], only, str)[1]
-    assert [row[1] for row in rows if row[0] == "int8"] == ["-800 ug CO2e"]
+    assert [row[2] for row in rows if row[0] == "int8"] == ["-800 ug CO2e"]
+
+
+def test_a_practice_has_a_row_for_each_amount() -> None:
+    """Both would make a line that no terminal shows."""
+    _, (heads, rows) = tables(ledger(run(phases)), [2.0], BOTH, str)[1]
+    assert heads == ("practice", "of", "over 2")
+    assert [row[:2] for row in rows] == [
+        *(("amp", "carbon"), ("amp", "cost"), ("int8", "carbon"), ("int8", "cost")),
+    ]
 
 
 def test_each_form_calls_them_estimates() -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from pytest_energy.report.view import View
 from pytest_energy.tariff import Tariff, carbon, price
 from tests.builders import CREATED, judgement, reading, record
 from tests.fakes.sessions import gpu_session
+from tests.unit.cli.conftest import Cli
+from tests.unit.cli.conftest import cli as cli  # noqa: PLC0414  # a fixture
 
 BOTH = Tariff(carbon=carbon("360 (a grid)"), price=price("0.36 EUR"))
 
@@ -268,3 +271,13 @@ def test_a_judgement_has_no_footprint() -> None:
     """Verdicts and baselines don't depend on it: a test's entry is the same with and without."""
     tests = [document(of_records(record(36.0), tariff=tariff))["tests"] for tariff in (None, BOTH)]
     assert tests[0] == tests[1]
+
+
+def test_a_run_that_is_judged_again_keeps_what_it_was_given(cli: Cli, tmp_path: Path) -> None:
+    """On the screen, as JSON and in the files."""
+    run = of_records(record(36.0))
+    path = tmp_path / "run.json"
+    path.write_text(to_json.render(run, created=CREATED), encoding="utf-8")
+    _, out, _ = cli("judge", path, "--json", f"--out={tmp_path / 'again.json'}")
+    for text in (out[: out.rindex("}") + 1], (tmp_path / "again.json").read_text(encoding="utf-8")):
+        assert to_json.read(text, "again.json").tariff == BOTH
