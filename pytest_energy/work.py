@@ -32,6 +32,7 @@ class WorkDescription:
         saturated_because: Why a server did not keep up with its load, or `None`.
         slo_missed_because: Why too few answers were within the test's limits of latency, or `None`.
         step_cost: Joules that one more step of a model server adds, if the rounds have steps.
+        roles: Channel name to what its device did, as far as the work has found out.
         metrics: What can be computed from a record that has no metrics of the work yet.
     """
 
@@ -42,6 +43,7 @@ class WorkDescription:
     saturated_because: str | None = None
     slo_missed_because: str | None = None
     step_cost: StepCost | None = None
+    roles: Mapping[str, str] = field(default_factory=dict)
     metrics: Callable[[Record], Metrics] = lambda _: Metrics()
 
 

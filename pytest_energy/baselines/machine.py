@@ -17,7 +17,7 @@ from pathlib import Path
 from pytest_energy.baselines.topology import KEY_LENGTH, channels_text, roles_text
 from pytest_energy.counts import Counts, Kind
 from pytest_energy.errors import NotComparable
-from pytest_energy.model import Machine, Provenance, Record
+from pytest_energy.model import A_COMMAND, Machine, Provenance, Record
 from pytest_energy.sensors.cpu_model import listed_cpu_model
 from pytest_energy.sensors.protocol import Facts
 
@@ -56,6 +56,8 @@ STOP = "stop"
 """The fact of a load that says what ends its answers; without it they have a fixed length."""
 
 MOST_LENGTH_CHANGE = 0.01  # of the mean: shorter answers would pass as saved joules
+
+_ROLES = "roles"  # a fact of records that have some
 
 # A network file system may hang, and a commit's name is not worth a longer wait.
 _GIT_TIMEOUT_S = 5.0
@@ -116,6 +118,9 @@ def check_comparable(old: Record, new: Record, *, besides: Collection[str] = ())
         NotComparable: Fixed facts, provenance, samples, channels or the work differ; it names all that do.
     """
     old_facts, new_facts = comparable_facts(old), comparable_facts(new)
+    if not (old.roles and new.roles) and new.workload == A_COMMAND:  # ranks that were not seen
+        old_facts.pop(_ROLES, None)
+        new_facts.pop(_ROLES, None)
     then, now = old.metrics.get(HIT_RATE), new.metrics.get(HIT_RATE)
     if then is not None and now is not None and abs(then - now) > MOST_HIT_RATE_CHANGE:
         old_facts[HIT_RATE], new_facts[HIT_RATE] = f"{then:.1%}", f"{now:.1%}"
@@ -149,7 +154,7 @@ def differences(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, tup
 
 def comparable_facts(record: Record) -> dict[str, str]:
     """What must be equal for the ratio of two records to mean something: name to value."""
-    roles = {"roles": text} if (text := roles_text(record.roles)) else {}
+    roles = {_ROLES: text} if (text := roles_text(record.roles)) else {}
     return {
         **record.workload,  # first: a setting of an engine must not hide a fact of the machine
         **record.machine.fixed,

@@ -6,6 +6,7 @@ Rule 2: a command that fails is no round: an exit status other than 0 stops the 
 Rule 3: no credential of the command is in any text about it: arguments, variables, output.
 Rule 4: output goes to files: a pipe would have to be emptied while it is measured, and would stay open for as
 long as any process of the tree held it.
+Rule 5: which rank is on which device is looked up in the first call alone: the warm-up, if there is one.
 """
 
 import math
@@ -15,8 +16,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -24,6 +25,7 @@ from typing import IO, Any
 
 import psutil
 
+from pytest_energy.command.launched_ranks import LaunchedRanks, inherited_ranks
 from pytest_energy.errors import Absent, EnergyError, SettingsError
 from pytest_energy.machine_time import MACHINE_TIME
 from pytest_energy.masking import (
@@ -34,12 +36,13 @@ from pytest_energy.masking import (
     masked_words,
 )
 from pytest_energy.meter.protocol import OpenWindow
-from pytest_energy.model import Reading
+from pytest_energy.model import A_COMMAND, Reading
 from pytest_energy.work import Trace, WorkDescription
 
 GRACE_S = 5.0  # between SIGTERM and SIGKILL: some frameworks write a checkpoint
 _KILLED_S = 5.0  # a killed process is gone at once, unless the kernel waits for a device
 _LOOK_S = 0.01
+_RANKS_LOOK_S = 0.2  # a process that trains or serves has its device open for seconds
 _LINE_COUNT = 20  # of its output in an error: all of it is in the test's captured output
 
 
@@ -89,6 +92,7 @@ class CommandWork:
     Attributes:
         args: Hidden, as *env* is: pytest shows the arguments of every function in a traceback.
         grace_s: Seconds between SIGTERM and SIGKILL.
+        ranks: Looks which rank is on which device; `None` if nobody wants to know.
 
     Raises:
         SettingsError: There is no program, or an argument is outside its range.
@@ -103,6 +107,7 @@ class CommandWork:
     may_repeat: bool = False
     call_count: int = 1
     grace_s: float = GRACE_S
+    ranks: LaunchedRanks | None = None
     _left_count: int = 0
 
     def __post_init__(self) -> None:
@@ -123,14 +128,16 @@ class CommandWork:
     def prepare(self) -> None:
         self._left_count = 0
 
-    def run(self, _index: int, _window: OpenWindow | None, /) -> CommandResult:
+    def run(self, index: int, _window: OpenWindow | None, /) -> CommandResult:
         """Run the command to its end.
 
         Raises:
             CommandError: It could not be started, failed, or took too long.
         """
         with TemporaryFile() as stdout, TemporaryFile() as stderr:
-            exit_status, is_late = self._wait_for(self._started(stdout, stderr))
+            process = self._started(stdout, stderr)
+            with self._looking(process.pid) if index == 0 else nullcontext():
+                exit_status, is_late = self._wait_for(process)
             result = CommandResult(
                 args=self.words, exit_status=exit_status, stdout=_text(stdout), stderr=_text(stderr)
             )
@@ -156,6 +163,26 @@ class CommandWork:
             because = getattr(error, "strerror", None) or str(error)
         # Not from the error, whose frames hold the words and the whole environment.
         raise CommandError(self.words, f"can't be started: {because}")
+
+    @contextmanager
+    def _looking(self, leader: int) -> Iterator[None]:
+        """Meanwhile, look which rank is on which device."""
+        ranks, has_ended = self.ranks, threading.Event()
+        if ranks is None:
+            yield
+            return
+
+        def look() -> None:
+            while not has_ended.wait(_RANKS_LOOK_S) and ranks.look(leader):
+                pass
+
+        thread = threading.Thread(target=look, name="pytest-energy-ranks", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            has_ended.set()
+            thread.join()
 
     def _wait_for(self, process: subprocess.Popen[bytes]) -> tuple[int, bool]:
         """The exit status, however the end comes, and whether it came because the time was up."""
@@ -201,12 +228,25 @@ class CommandWork:
         """The words explain a change, and don't forbid to compare: a path in them may differ in each run."""
         return WorkDescription(
             samples=self.samples,
-            workload={"measured": "a command"},
+            workload=A_COMMAND,
             engine_settings={"command": _shown(self.words)},
+            roles=self.ranks.roles if self.ranks is not None else {},
         )
 
     def counts(self, _trace: Trace, /) -> Absent:
         return Absent("a command runs in its own process, where its calls aren't counted")
+
+
+def new_ranks(
+    processes: Callable[[], Mapping[str, Collection[int]]], given: Collection[str]
+) -> LaunchedRanks:
+    """What looks which rank is on which device.
+
+    Args:
+        processes: Of each channel, those that have its device open; asked once a command runs.
+        given: Names of the variables that the test gives the command.
+    """
+    return LaunchedRanks(processes=processes, inherited=inherited_ranks(given))
 
 
 def _why_no_words(args: Hidden[Sequence[object]]) -> str | None:

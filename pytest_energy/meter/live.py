@@ -168,6 +168,10 @@ class LiveMeter:
     def roles(self) -> Mapping[str, str]:
         return {}
 
+    def processes(self) -> Mapping[str, frozenset[int]]:
+        devices = self._instruments.devices
+        return {name: frozenset(devices.processes_on([name])) for name in devices.names}
+
     def close(self) -> None:
         self.pause()
 

@@ -95,6 +95,10 @@ class Meter(Protocol):
         """What the device of each channel does in the work, by channel, as far as it is known: `rank 0`."""
         ...
 
+    def processes(self) -> Mapping[str, frozenset[int]]:
+        """Processes of this machine that have a device open now, by channel, as far as known."""
+        ...
+
     def close(self) -> None: ...
 
 

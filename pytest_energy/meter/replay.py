@@ -72,6 +72,9 @@ class ReplayMeter:
     def roles(self) -> Mapping[str, str]:
         return {}
 
+    def processes(self) -> Mapping[str, frozenset[int]]:
+        return {}
+
     def close(self) -> None:
         """Nothing to end."""
 

@@ -8,7 +8,7 @@ Rule 3: nothing here knows JSON: `documents` says what of these values is writte
 from pytest_energy.model.load_costs import StepCost
 from pytest_energy.model.prediction import Prediction
 from pytest_energy.model.reading import SAME_CLOCK, ClockError, Phase, Reading, Tick, Trace
-from pytest_energy.model.record import NO_ROLE, Record
+from pytest_energy.model.record import A_COMMAND, NO_ROLE, Record, rank_text
 from pytest_energy.model.values import (
     METER_FACT,
     Channel,
@@ -21,6 +21,7 @@ from pytest_energy.model.values import (
 from pytest_energy.usage import Usage
 
 __all__ = [
+    "A_COMMAND",
     "METER_FACT",
     "NO_ROLE",
     "SAME_CLOCK",
@@ -39,4 +40,5 @@ __all__ = [
     "Tick",
     "Trace",
     "Usage",
+    "rank_text",
 ]

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from pytest_energy.counts import Counts
@@ -16,6 +16,19 @@ from pytest_energy.ready import ReadyPower
 
 NO_ROLE = "no role"
 """Stands for channels without a role among others that have one, such as a processor."""
+
+A_COMMAND = {"measured": "a command"}
+"""The workload of a program in a process of its own: what its ranks are is seen from outside, or not."""
+
+
+def rank_text(ranks: Collection[int]) -> str:
+    """What a device is called that *ranks* share.
+
+    >>> rank_text({3}), rank_text({1, 0})
+    ('rank 3', 'ranks 0, 1')
+    """
+    listed = ", ".join(map(str, sorted(ranks)))
+    return f"rank {listed}" if len(ranks) == 1 else f"ranks {listed}"
 
 
 def _role_order(entry: tuple[str, object]) -> tuple[bool, list[tuple[bool, int, str]]]:

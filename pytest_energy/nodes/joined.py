@@ -125,6 +125,10 @@ class JoinedMeter:
     def roles(self) -> Mapping[str, str]:
         return {**_renamed(self._each(lambda meter: meter.roles()), self._names), **self._roles}
 
+    def processes(self) -> Mapping[str, frozenset[int]]:
+        here = self._here
+        return {} if here is None else _renamed({here: self._meters[here].processes()}, self._names)
+
     def close(self) -> None:
         self._each(lambda meter: meter.close())
 

@@ -11,7 +11,7 @@ from functools import partial
 from os import PathLike
 from typing import TypeVar, Unpack, cast, overload
 
-from pytest_energy.command import CommandResult, CommandWork
+from pytest_energy.command import CommandResult, CommandWork, new_ranks
 from pytest_energy.masking import COVER, Hidden
 from pytest_energy.plugin import given
 from pytest_energy.plugin.loads import Load, PairLoad, compare_policies
@@ -448,6 +448,7 @@ class Energy(Guarded):
             cwd=cwd,
             is_checked=check,
             may_repeat=may_repeat,
+            ranks=new_ranks(lambda: self._measurement.place.meter.processes(), variables.value),  # noqa: PLW0108
         )
         return self._measurement.measure(work)
 

@@ -20,7 +20,7 @@ from pytest_energy.meter.live import LiveMeter
 from pytest_energy.meter.protocol import Meter, OpenPhase, OpenWindow
 from pytest_energy.meter.reading import void_reading
 from pytest_energy.meter.synchronize import gpu_uuids_in_use
-from pytest_energy.model import Channel, Domain, Machine, Provenance, Reading
+from pytest_energy.model import Channel, Domain, Machine, Provenance, Reading, rank_text
 from pytest_energy.nodes import lockstep
 from pytest_energy.nodes.joined import JoinedMeter, node_name
 from pytest_energy.nodes.lockstep import Arrival, Leader, RankLost, Store, Watch
@@ -149,7 +149,7 @@ class Leading:
     def roles(self) -> dict[str, str]:
         """By channel, the ranks that have its device open."""
         ranks = {name: self._ranks_by_gpu.get(_bare(device)) for name, device in self._channels().items()}
-        return {name: _role(ones) for name, ones in ranks.items() if ones}
+        return {name: rank_text(ones) for name, ones in ranks.items() if ones}
 
     # Other nodes
 
@@ -259,11 +259,6 @@ def why_hidden(ranks_by_gpu: Mapping[str, Collection[int]], devices: Iterable[st
         return None
     verb = "has" if len(hidden) == 1 else "have"
     return (
-        f"{_role(hidden)} {verb} a GPU open that rank 0 does not measure: CUDA_VISIBLE_DEVICES of rank 0 "
+        f"{rank_text(hidden)} {verb} a GPU open that rank 0 does not measure: CUDA_VISIBLE_DEVICES of rank 0 "
         "must show all GPUs"
     )
-
-
-def _role(ranks: Collection[int]) -> str:
-    listed = ", ".join(map(str, sorted(ranks)))
-    return f"rank {listed}" if len(ranks) == 1 else f"ranks {listed}"

@@ -429,7 +429,7 @@ class Measurement:
             model=self.model_name,
             idle_power_w=self.place.meter.idle_power_w() if rounds else None,
             sensors=self.place.meter.statuses(),
-            roles=self._known_roles(rounds),
+            roles=self._known_roles(rounds, description.roles),
             saturated_because=description.saturated_because,
             step_cost=description.step_cost,
             slo_missed_because=description.slo_missed_because,
@@ -441,10 +441,10 @@ class Measurement:
             return record
         return scoped(record, self.run.gate.counted_channels(self.test_id), self.in_turns)
 
-    def _known_roles(self, rounds: tuple[Reading, ...]) -> dict[str, str]:
-        """Roles of channels that *rounds* have; the test's own word wins over what was found."""
+    def _known_roles(self, rounds: tuple[Reading, ...], found: Mapping[str, str]) -> dict[str, str]:
+        """Roles of channels that *rounds* have; the test's own word wins over what was *found*."""
         if not rounds:
             return {}
         measured = {name for reading in rounds for name in reading.channels}
-        roles = {**self.place.meter.roles(), **self.taker.ranks.roles(), **self.roles}
+        roles = {**self.place.meter.roles(), **self.taker.ranks.roles(), **found, **self.roles}
         return {name: role for name, role in sorted(roles.items()) if name in measured}

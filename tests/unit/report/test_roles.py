@@ -9,7 +9,7 @@ import pytest
 from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.errors import NotComparable
 from pytest_energy.judgement import Judgement
-from pytest_energy.model import NO_ROLE, Record
+from pytest_energy.model import A_COMMAND, NO_ROLE, Record
 from pytest_energy.report import view
 from pytest_energy.report.formats import RENDERERS
 from pytest_energy.report.to_terminal import render
@@ -72,6 +72,17 @@ def test_another_split_is_other_work() -> None:
         check_comparable(one, _record({"gpu:0": "prefill", "gpu:1": "prefill"}))
     with pytest.raises(NotComparable, match="roles"):
         check_comparable(one, _record({}))
+
+
+def test_ranks_of_a_command_that_were_not_seen_are_no_other_work() -> None:
+    """Seen from outside, they may be missing in one run; another split of those seen is other work."""
+    seen, unseen, other = (
+        replace(_record(roles), workload=A_COMMAND) for roles in (RANKS, {}, {"gpu:0": "rank 0"})
+    )
+    check_comparable(seen, unseen)
+    check_comparable(unseen, seen)
+    with pytest.raises(NotComparable, match="roles"):
+        check_comparable(seen, other)
 
 
 def test_the_screen_has_a_line_for_each_test() -> None:
