@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.model.load_costs import DURATION_S, ROUND_TOKENS, STEP_COUNT
+from pytest_energy.model.load_costs import DURATION_S, ROUND_TOKENS, STEP_COUNT, WHOLE_TOKENS
 from pytest_energy.model.values import Provenance
 from pytest_energy.usage import DeviceUse, Usage
 
@@ -117,7 +117,7 @@ class Reading:
         step_count: Steps that a model server took for all requests, as counted as the joules are; `None` if
             it doesn't report them, and where a load doesn't come at a rate.
         load_tokens: What such a load is made of beside steps and seconds, as counted as the joules are
-            (`ROUND_TOKENS`), and for all its requests (`WHOLE_TOKENS`).
+            (`ROUND_TOKENS`), and for all its requests (`WHOLE_TOKENS`). Empty if answers have a free length.
         trace: The raw ticks, for recording; not written to JSON.
     """
 
@@ -157,10 +157,11 @@ class Reading:
 
     @property
     def load_amounts(self) -> dict[str, float]:
-        """Those of `AMOUNTS` that are known; empty without steps."""
+        """Those of `AMOUNTS` that are known: all, steps and seconds, or none."""
         if self.step_count is None:
             return {}
-        tokens = {name: self.load_tokens[name] for name in ROUND_TOKENS if name in self.load_tokens}
+        is_whole = self.load_tokens.keys() >= {*ROUND_TOKENS, *WHOLE_TOKENS}
+        tokens = {name: self.load_tokens[name] for name in ROUND_TOKENS} if is_whole else {}
         return {STEP_COUNT: self.step_count, DURATION_S: self.duration_s, **tokens}
 
     def for_one_of(self, call_count: int) -> "Reading":

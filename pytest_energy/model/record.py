@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pytest_energy.counts import Counts
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.model.load_costs import DURATION_S, StepCost
+from pytest_energy.model.load_costs import DURATION_S, STEP_COUNT, StepCost
 from pytest_energy.model.prediction import Prediction
 from pytest_energy.model.reading import Reading
 from pytest_energy.model.values import Domain, JoinedAs, Machine, Provenance, SensorStatus
@@ -255,14 +255,18 @@ class Record:
         """
         rounds, cost = self.usable_rounds, self.step_cost
         amounts = [reading.load_amounts for reading in rounds]
-        if cost is None or not rounds or not all(one.keys() >= {*cost.names} for one in amounts):
+        if cost is None or not rounds or not all(amounts):
             return ()
-        means = {name: math.fsum(one[name] for one in amounts) / len(amounts) for name in amounts[0]}
+        knows_all = all(one.keys() >= {*cost.names} for one in amounts)
+        names = cost.names if knows_all else (STEP_COUNT,)
+        means = {
+            name: math.fsum(one[name] for one in amounts) / len(amounts) for name in {*names, DURATION_S}
+        }
         quiet_w = [reading.quiet_power_w.get(name, 0.0) for reading in rounds for name in cost.channels]
-        rest_w = 0.0 if DURATION_S in cost.names else math.fsum(quiet_w) / len(rounds)
+        rest_w = 0.0 if DURATION_S in names else math.fsum(quiet_w) / len(rounds)
         return tuple(
             math.fsum(reading.channels.values())
-            - cost.energy_of_j({name: one[name] - means[name] for name in cost.names})
+            - cost.energy_of_j({name: one[name] - means[name] for name in names})
             - rest_w * (one[DURATION_S] - means[DURATION_S])
             for reading, one in zip(rounds, amounts, strict=True)
         )

@@ -17,8 +17,7 @@ def texts(record: Record) -> dict[str, str]:
         as_measured, equal = (
             100 * stdev(values_j) / fmean(values_j) for values_j in (record.round_energies_j, energies_j)
         )
-        cost = record.step_cost
-        knows_all = cost is not None and bool(cost.amount_energies_j)
+        knows_all = all(reading.load_tokens for reading in record.usable_rounds)
         amounts = "steps, seconds and tokens" if knows_all else "steps and seconds"
         rows["spread of rounds"] = f"{as_measured:.2f} %; {equal:.2f} % at equal {amounts}"
     return rows

@@ -190,8 +190,14 @@ def step_count_of(load: Observed) -> float:
     return (load.part.prefill_steps + load.part.decode_steps) * load.scale
 
 
-def with_amounts(reading: Reading, load: Observed) -> Reading:
-    """*reading* of a round with the steps and the tokens of *load*, scaled as its joules are."""
+def with_amounts(reading: Reading, load: Observed, *, has_tokens: bool = True) -> Reading:
+    """*reading* of a round with the steps of *load*, and with its tokens, scaled as its joules are.
+
+    Where the length of answers is free, joules are scaled to the tokens of another load, and these here say
+    nothing of a change: *has_tokens* leaves them out.
+    """
+    if not has_tokens:
+        return replace(reading, step_count=step_count_of(load))
     part, whole = load.part, zip(WHOLE_TOKENS, load.whole_tokens, strict=True)
     tokens = {name: getattr(part, name) * load.scale for name in ROUND_TOKENS}
     return replace(reading, step_count=step_count_of(load), load_tokens={**tokens, **dict(whole)})

@@ -301,7 +301,7 @@ class LoadWork:
         seen = observed(reading, self.loads[-1], self.part, counted)
         self._observed.append(seen)
         if isinstance(seen, Observed) and seen.has_steps and self._comes_at_a_rate:
-            counted = with_amounts(counted, seen)
+            counted = with_amounts(counted, seen, has_tokens=self.plan.stop is None)
         return counted
 
     @property

@@ -36,7 +36,7 @@ unchanged loads on a host with shared cores lay within 0.25 of their mean (docs/
 
 MOST_TURN_CHANGE = 0.02
 """Of the tokens per turn. In 13 rows of unchanged rounds they were equal within 0.1 %, although the steps
-differed by up to a half (docs/results/h200-phases.md). Requests in the middle of a prompt add a little."""
+nearly doubled in one (docs/results/h200-phases.md). Requests in the middle of a prompt add a little."""
 
 MOST_WHOLE_CHANGE = 0.05
 """Of the tokens of all requests: more is other work. Up to it their joules remain in the comparison."""
@@ -115,7 +115,7 @@ def _amounts(record: Record) -> list[dict[str, float]]:
 
 
 def _whole_tokens(record: Record) -> dict[str, float]:
-    return _means([{n: one.load_tokens.get(n, 0.0) for n in WHOLE_TOKENS} for one in record.usable_rounds])
+    return _means([{name: one.load_tokens[name] for name in WHOLE_TOKENS} for one in record.usable_rounds])
 
 
 def equal_steps(record: Record, level: AmountLevel | None, measured_ratio: float) -> EqualSteps | None:
@@ -156,7 +156,7 @@ def _why_not(record: Record, level: AmountLevel, changes: Mapping[str, float]) -
     if not turn or abs(math.log(turn / level.tokens_per_turn)) > MOST_TURN_CHANGE:
         now = "unknown" if not turn else f"{turn:.2f}"
         return f"tokens per request and step were {level.tokens_per_turn:.2f}, now {now}"
-    whole = _whole_tokens(record)
+    whole = _whole_tokens(record) if level.whole_tokens else {}
     for name, then in level.whole_tokens.items():
         if abs(whole[name] - then) > MOST_WHOLE_CHANGE * then:
             kind = AMOUNT_WORDS[name.removeprefix("whole_")]

@@ -388,6 +388,10 @@ def test_rounds_at_a_rate_have_the_steps_of_all_their_requests() -> None:
             work.loads.append(load)
             counted = work.conclude(whole)
             assert counted.step_count == (pytest.approx(len(load.steps or ())) if has_steps else None)
+            assert bool(counted.load_tokens) is has_steps
+        if has_steps:
+            assert counted.load_tokens["whole_prompt_tokens"] == 40 * 128
+            assert counted.load_tokens["decoded_tokens"] == pytest.approx(40 * 63)
         description = work.description(2)
         if has_steps:
             assert description.step_cost is not None
@@ -397,6 +401,16 @@ def test_rounds_at_a_rate_have_the_steps_of_all_their_requests() -> None:
         metrics = work.metrics(replace(record(), rounds=(counted, counted))).values
         assert metrics["energy_per_step"] == pytest.approx(server.costs.step_j, rel=0.02)
         assert metrics["tokens_per_turn"] == pytest.approx(1.0, abs=0.02)
+
+
+def test_rounds_of_free_length_have_steps_and_no_tokens() -> None:
+    """Their joules are scaled to the tokens of the first load: those of another say nothing of a change."""
+    load, whole = SteppingServer().serve([(128, 64)] * 40, Schedule(rate=8.0, seed=3))
+    work = loads_of(plan(rate=8.0, stop=Stop()), has_warm_up=False)
+    work.loads.append(load)
+    counted = work.conclude(whole)
+    assert counted.step_count is not None
+    assert counted.load_tokens == {}
 
 
 def test_a_load_without_spans_says_why_its_phases_are_absent() -> None:

@@ -165,6 +165,22 @@ def test_a_baseline_with_one_older_session_is_compared_at_equal_steps() -> None:
     assert "compared at equal steps, 597.4 mJ each" in in_words(judged(fresh, *stored)).reason
 
 
+def test_a_round_with_a_part_of_its_tokens_has_none() -> None:
+    """A missing amount is not 0: such a round knows its steps and seconds, and is stated at these."""
+    one = unchanged()
+    rounds = tuple(
+        replace(reading, load_tokens={"prompt_tokens": reading.load_tokens["prompt_tokens"]})
+        for reading in one.rounds
+    )
+    partial = replace(one, rounds=rounds)
+    assert {*partial.rounds[0].load_amounts} == {"step_count", "duration_s"}
+    level = amount_level([partial])
+    assert level is not None
+    assert {*level.amounts} == {"step_count"}
+    energies_j = partial.energies_at_mean_steps_j
+    assert stdev(energies_j) / fmean(energies_j) < 0.01
+
+
 def test_an_older_record_is_not_stated_at_amounts_that_it_lacks() -> None:
     """It is compared as measured."""
     decision = judged(older(unchanged()))
