@@ -21,8 +21,8 @@ def _with(entry: CountEntry) -> Counts:
 def test_the_networks_of_every_profile_are_traced() -> None:
     """Each once: those of the paper, and those of the smaller profiles."""
     models = all_models()
-    assert len(models) == len(set(models)) == 21
-    assert {"lenet", "bert_small", "squeezenet", "regnet_x_400mf"} <= {*models}
+    assert len(models) == len(set(models)) == 25
+    assert {"lenet", "vgg16", "vgg19_authors", "bert_small", "squeezenet", "regnet_x_400mf"} <= {*models}
 
 
 def test_each_network_is_traced_in_training_and_inference(tmp_path: Path) -> None:
