@@ -15,14 +15,13 @@ from typing import TypeVar
 
 from pytest_energy import quantities
 from pytest_energy.codec import brief
-from pytest_energy.errors import Absent, EnergyError, NotMeasurable
+from pytest_energy.errors import Absent, EnergyError
 from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Reading
 from pytest_energy.plugin.measurement import Measurement
 from pytest_energy.plugin.memory import why_out_of_memory
 from pytest_energy.plugin.mistakes import sample_count
 from pytest_energy.plugin.parts import Parts
-from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.operating_point import OperatingPoint, SweptSetting
 from pytest_energy.work import CallWork
 
@@ -99,21 +98,9 @@ class Sweep:
 
     def _setting(self, name: str, rounds: tuple[Reading, ...] | Absent) -> SweptSetting:
         samples = self.samples_of(name)
-        if not isinstance(rounds, Absent):
-            void_because = next((one.void_because for one in rounds if one.void_because is not None), None)
-            rounds = rounds if void_because is None else Absent(void_because)
-        if not isinstance(rounds, Absent):
-            try:
-                energies = RoundEnergies(
-                    energies_j=tuple((one.energy_j or 0.0) / samples for one in rounds),
-                    uncertainties_j=tuple(one.uncertainty_j / samples for one in rounds),
-                )
-            except NotMeasurable as error:
-                rounds = Absent(str(error))
-            else:
-                durations_s = tuple(one.duration_s for one in rounds)
-                return SweptSetting(name=name, rounds=energies, durations_s=durations_s, samples=samples)
-        return SweptSetting(name=name, samples=samples, absent_because=rounds.because)
+        if isinstance(rounds, Absent):
+            return SweptSetting(name=name, samples=samples, absent_because=rounds.because)
+        return SweptSetting.of(name, rounds, samples=samples)
 
     def metrics_of(self, point: OperatingPoint) -> Metrics:
         """*point* as metrics of the record."""

@@ -21,7 +21,7 @@ def lines(run: View) -> list[str]:
 
 
 def _parts(record: Record, sweep: RecordedSweep) -> Iterator[str]:
-    """Such as `best batch size 64, 8.4 mJ; default 8 +42.0 % energy [+35.0, +50.0]`."""
+    """Such as `best batch size 64, 8.4 mJ; default 8: +42.0 % energy [+35.0, +50.0]`."""
     best, limit_s = sweep.best, sweep.most_latency_s
     within = "" if limit_s is None else f" within {to_text(limit_s, 's')}"
     if best is None:
@@ -33,7 +33,7 @@ def _parts(record: Record, sweep: RecordedSweep) -> Iterator[str]:
         yield f"default {sweep.default}, not compared: {sweep.absent_because}"
     else:
         ratio, lower, upper = sweep.ratio
-        yield f"default {sweep.default} {percent(ratio)} energy {bounds((lower, upper))}"
+        yield f"default {sweep.default}: {percent(ratio)} energy {bounds((lower, upper))}"
     for point in sweep.points:
         if point.energy_j is None:
             yield f"{point.name}: {point.absent_because}"

@@ -8,12 +8,10 @@ Rule 2: a rate that the server fell behind at is no operating point.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import Judgement
 from pytest_energy.model import Provenance
 from pytest_energy.report import batch, rates
 from pytest_energy.report.view import View
-from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.operating_point import OperatingPoint, SweptSetting
 
 
@@ -48,10 +46,7 @@ def _sizes(run: View) -> Iterator[_Found]:
 
 
 def _of_size(size: int, judgement: Judgement) -> SweptSetting:
-    setting, record = _setting(str(size), judgement), judgement.record
-    steps = (record.samples or size) / size
-    durations_s = tuple(one.duration_s / steps for one in record.usable_rounds)
-    return replace(setting, durations_s=durations_s if setting.rounds is not None else (), samples=size)
+    return _setting(str(size), judgement, call_count=(judgement.record.samples or size) / size)
 
 
 def _rates(run: View) -> Iterator[_Found]:
@@ -69,24 +64,14 @@ def _of_rate(rate: float, judgement: Judgement) -> SweptSetting:
     if record.saturated_because is not None:
         return SweptSetting(name=setting.name, absent_because=f"saturated: {record.saturated_because}")
     latency_s = record.metrics.get("e2e_p99_s")
-    return setting if latency_s is None else replace(setting, durations_s=(latency_s,))
+    return replace(setting, durations_s=() if latency_s is None else (latency_s,))
 
 
-def _setting(name: str, judgement: Judgement) -> SweptSetting:
+def _setting(name: str, judgement: Judgement, *, call_count: float = 1.0) -> SweptSetting:
     """The joules per sample of a test's rounds, or why there are none."""
     record = judgement.record
-    because = record.absent.get("energy_j") or judgement.reason
     if record.samples is None:
-        because = "the test gives no number of samples"
-    elif record.is_measured:
-        rounds = record.usable_rounds
-        try:
-            energies = RoundEnergies(
-                energies_j=tuple((one.energy_j or 0.0) / record.samples for one in rounds),
-                uncertainties_j=tuple(one.uncertainty_j / record.samples for one in rounds),
-            )
-        except NotMeasurable as error:
-            because = str(error)
-        else:
-            return SweptSetting(name=name, rounds=energies)
-    return SweptSetting(name=name, absent_because=because)
+        return SweptSetting(name=name, absent_because="the test gives no number of samples")
+    if not record.is_measured:
+        return SweptSetting(name=name, absent_because=record.absent.get("energy_j") or judgement.reason)
+    return SweptSetting.of(name, record.usable_rounds, samples=record.samples, call_count=call_count)

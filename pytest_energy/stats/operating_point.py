@@ -18,7 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from pytest_energy.errors import NotMeasurable
 from pytest_energy.judgement import Summary
+from pytest_energy.model import Reading
 from pytest_energy.stats.best_place import best_range
 from pytest_energy.stats.bounded_mean import Interval
 from pytest_energy.stats.compare import compare, summarise
@@ -44,6 +46,34 @@ class SweptSetting:
     durations_s: tuple[float, ...] = ()
     samples: int = 1
     absent_because: str | None = None
+
+    @classmethod
+    def of(
+        cls, name: str, rounds: Sequence[Reading], *, samples: int, call_count: float = 1.0
+    ) -> "SweptSetting":
+        """The setting as *rounds* have it; without joules if one of them is void or reads none.
+
+        Args:
+            name: Of the setting.
+            rounds: At least one.
+            samples: In a round.
+            call_count: Calls in a round.
+        """
+        in_call = round(samples / call_count)
+        because = next((one.void_because for one in rounds if one.void_because is not None), None)
+        energies_j = [one.energy_j for one in rounds if one.energy_j is not None]
+        if because is None:
+            try:
+                energies = RoundEnergies(
+                    energies_j=tuple(energy_j / samples for energy_j in energies_j),
+                    uncertainties_j=tuple(one.uncertainty_j / samples for one in rounds),
+                )
+            except NotMeasurable as error:
+                because = str(error)
+            else:
+                durations_s = tuple(one.duration_s / call_count for one in rounds)
+                return cls(name=name, rounds=energies, durations_s=durations_s, samples=in_call)
+        return cls(name=name, samples=in_call, absent_because=because)
 
     @property
     def latency_s(self) -> float | None:

@@ -39,7 +39,7 @@ def test_the_line_has_best_and_default() -> None:
     """The best within the limit, the default with its interval, and what did not fit."""
     (line,) = operating.lines(view.of([swept()]))
     assert line == (
-        "test_batch: best batch size within 50 ms 8, 1 J per sample; default 4 +100.0 % energy "
+        "test_batch: best batch size within 50 ms 8, 1 J per sample; default 4: +100.0 % energy "
         "[+100.0, +100.0]; 64: out of memory: 8 GiB"
     )
 

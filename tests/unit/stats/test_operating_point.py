@@ -1,11 +1,13 @@
 """The best setting of a sweep, and the excess of a default over it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.operating_point import OperatingPoint, SweptSetting, excess
-from tests.builders import rounds_of, steady_rounds
+from tests.builders import reading, rounds_of, steady_rounds
 
 
 def setting(name: str, energy_j: float | None, *, latency_s: float = 1.0) -> SweptSetting:
@@ -56,6 +58,20 @@ def test_what_is_missing_has_its_reason(swept: OperatingPoint, because: str) -> 
     """No excess, and the reason; never 0 and never 1."""
     assert swept.excess is None
     assert swept.absent_because == because
+
+
+def test_a_setting_is_made_of_readings() -> None:
+    """Joules per sample and seconds per call; a void round leaves its reason, and no joules."""
+    rounds = [reading(80.0, duration_s=2.0, uncertainty_j=0.8)] * 3
+    made = SweptSetting.of("4", rounds, samples=40, call_count=10)
+    assert made.rounds == rounds_of(2.0, 2.0, 2.0, uncertainty_j=0.02)
+    assert (made.samples, made.latency_s) == (4, 0.2)
+    void = replace(rounds[0], channels={}, void_because="thermal slowdown")
+    assert SweptSetting.of("4", [*rounds, void], samples=40).absent_because == "thermal slowdown"
+    still = replace(rounds[0], channels={"gpu:0": 0.0})
+    lost = SweptSetting.of("4", [*rounds, still], samples=40)
+    assert lost.rounds is None
+    assert "work that ran uses more than 0 J" in (lost.absent_because or "")
 
 
 def test_more_settings_widen_the_interval() -> None:
