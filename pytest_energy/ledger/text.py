@@ -11,7 +11,7 @@ from pytest_energy.ledger.cells import Block, Design
 from pytest_energy.ledger.effects import BreakEven, Effect, Ledger, Worth
 from pytest_energy.report import screen
 from pytest_energy.report.inert_markdown import code, sentence
-from pytest_energy.report.text import ORIGINS, commit_of, tick
+from pytest_energy.report.text import ORIGINS, commit_text, tick
 from pytest_energy.tariff import Tariff
 from pytest_energy.units import to_text
 
@@ -50,14 +50,13 @@ def heading(design: Design) -> str:
     """The size of the ledger, its machine and its joules."""
     blocks = f"{design.block_count} {'runs' if design.is_in_turns else 'rounds'}"
     hardware = design.machine.fixed.get("gpu_model") or design.machine.key
-    commit = commit_of(design.machine)
     return ", ".join(
         (
             f"{len(design.cells)} combinations of {len(design.practices)} practices",
             f"{blocks} of each",
             hardware,
             f"{design.provenance} {design.basis} joules",
-            *([f"commit {commit[:7]}"] if commit else []),
+            commit_text(design.machine),
         )
     )
 

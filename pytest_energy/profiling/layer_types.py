@@ -33,7 +33,8 @@ _BY_HOME = {
     "torch.nn.modules.sparse": LayerType.EMBEDDING,
 }
 
-# Layers of other libraries that inherit from `Module` alone, by the end of their class's name.
+# Layers of other libraries that inherit from `Module` alone, by the end of their class's name. With modules
+# inside it may be a block of several layers, such as torchvision's Conv2dNormActivation.
 _BY_ENDING = {
     "Norm": LayerType.NORMALISATION,  # LlamaRMSNorm
     "Activation": LayerType.ACTIVATION,  # transformers.activations
@@ -49,7 +50,7 @@ def layer_type(module: "torch.nn.Module") -> LayerType:
     for ancestor in type(module).__mro__:
         if ancestor.__module__ in _BY_HOME:
             return _BY_HOME[ancestor.__module__]
-    name = type(module).__name__
+    name = "" if next(module.children(), None) else type(module).__name__
     return next((kind for end, kind in _BY_ENDING.items() if name.endswith(end)), LayerType.OTHER)
 
 

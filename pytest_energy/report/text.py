@@ -33,7 +33,7 @@ def heading(judgements: Sequence[Judgement]) -> str:
         for part in (
             _hardware(machine),
             range_text({judgement.record.created[:DAY_LENGTH] for judgement in judgements}),
-            _commit(machine),
+            commit_text(machine),
             _rounds(judgements),
         )
     )
@@ -57,7 +57,8 @@ def commit_of(machine: Machine) -> str:
     return machine.varying.get("git_commit") or machine.varying.get("commit") or ""
 
 
-def _commit(machine: Machine) -> str:
+def commit_text(machine: Machine) -> str:
+    """Such as `commit 0123abc with changes`."""
     commit = commit_of(machine)
     if not commit:
         return "commit not recorded"

@@ -82,7 +82,7 @@ def _short_head(view: View, width: int) -> str:
         *_short_reasons(view, width),
         *_nothing_measures(view, width),
         *_short_list(accuracy_lines(view), _FEW_PREDICTIONS, "training", width),
-        *_short_list(part_lines(view), _FEW_PREDICTIONS, "work in parts", width),
+        *_short_list(part_lines(view), _FEW_PREDICTIONS, "breakdown", width),
         *_short_list(notes, _FEW_NOTES, "note", width),
         *_short_list(cells.predictions(view), _FEW_PREDICTIONS, "prediction", width),
         *_short_list([*fronts.lines(view), *operating.lines(view)], _FEW_PREDICTIONS, "setting", width),

@@ -238,7 +238,7 @@ def test_a_users_completion_list_has_what_a_user_needs(project: Project) -> None
         "    names = [n for n in dir(energy) if not n.startswith('_')]\n"
         "    assert names == (\n"
         "        'command compare layers measure model operators ray record '\n"
-        "        'requests roles until window'.split()\n"
+        "        'requests roles sweep until window'.split()\n"
         "    )\n"
         "    assert [n for n in dir(window) if not n.startswith('_')] == ['name', 'reading', 'samples']\n"
     )

@@ -13,6 +13,7 @@ from pytest_energy.report.rates import RateSeries, fit
 from pytest_energy.report.text import INTERVAL_NOTE, heading, joules_label, sentence, short, tick, with_error
 from pytest_energy.stats.rate_fit import RateFit
 
+_CLEAR = 2.0  # standard errors above 0
 _CURVE_POINTS = 60  # enough for a smooth line
 _MOST_LINEAR = 3.0  # between the ends of an axis: with less a logarithmic one has too few numbers
 
@@ -96,6 +97,10 @@ def notes(series: RateSeries, fitted: RateFit | str) -> tuple[str, ...]:
         )
         if fitted.static_power_w < 0 or fitted.dynamic_energy_j < 0:
             lines.append("A constant below 0 has no meaning: these rates don't follow the model.")
+        elif fitted.static_power_w < _CLEAR * fitted.static_power_uncertainty_w:
+            lines.append(
+                "P_static is not clearly above 0: requests share no fixed cost, so a higher rate saves none."
+            )
     lines += [
         f"Saturated at {tick(point.rate)}/s: {sentence(point.saturated_because or '')}."
         for point in series.saturated_points

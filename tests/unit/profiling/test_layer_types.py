@@ -41,3 +41,11 @@ class TestLayerType:
             ("0", "linear"),
             ("1.0", "attention"),
         ]
+
+    def test_a_block_is_no_layer_whatever_its_name_ends_in(self) -> None:
+        """torchvision's `Conv2dNormActivation` is three layers, not an activation."""
+        block = type("ConvNormActivation", (nn.Sequential,), {})(
+            nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.ReLU()
+        )
+        kinds = [kind for _, _, kind in layers_of(block)]
+        assert kinds == [LayerType.CONVOLUTION, LayerType.NORMALISATION, LayerType.ACTIVATION]

@@ -91,6 +91,13 @@ def test_a_constant_below_zero_is_reported() -> None:
     assert all(drawn.y.lower <= y <= drawn.y.upper for _, y in layer(drawn, Line, "fit").points)
 
 
+def test_no_fixed_cost_is_reported() -> None:
+    """Joules that don't fall with the rate have no static power, and a clear one is not doubted."""
+    without = "P_static is not clearly above 0: requests share no fixed cost, so a higher rate saves none."
+    assert without in notes(series(4.01, 4.0, 4.0))
+    assert without not in notes(series(12.0, 7.0, 4.5))
+
+
 def test_the_page_is_called_for_the_model() -> None:
     """Title, chart and notes are those of the series."""
     measured = series(12.0, 7.0, 4.5)
