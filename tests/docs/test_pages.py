@@ -20,7 +20,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
-import torch  # noqa: F401  # a run in this process forgets what it loaded, and torch loads only once
+import torch._dynamo  # noqa: F401  # a run in this process forgets what it loaded, and torch loads only once
 
 import pytest_energy.profiling.pytorch  # noqa: F401
 from docs import generate, source_text
