@@ -62,6 +62,7 @@ class Budget:
 
     Attributes:
         budget_j_to_accuracy: For a training to the highest of its accuracies.
+        phase_budgets_j: For phases of a round, by name.
     """
 
     budget_j: float | None = None
@@ -70,6 +71,7 @@ class Budget:
     budget_per_prefill_token_j: float | None = None
     budget_per_decode_token_j: float | None = None
     budget_j_to_accuracy: float | None = None
+    phase_budgets_j: Mapping[str, float] | None = None
 
     def __bool__(self) -> bool:
         return any(getattr(self, one.name) is not None for one in fields(self))

@@ -236,6 +236,7 @@ class Test(Record, frozen=True, kw_only=True):
         budget_per_prefill_token_j: Omitted if there is none.
         budget_per_decode_token_j: Omitted if there is none.
         budget_j_to_accuracy: Omitted if there is none.
+        phase_budgets_j: Budgets of phases of a round, by name; omitted if there are none.
         energies_at_mean_steps_j: Joules of each round at the mean steps and seconds of the rounds, and at
             their mean tokens if these are known: at a fixed rate a slower host takes fewer steps, and less
             energy. Omitted if steps are not known.
@@ -266,6 +267,7 @@ class Test(Record, frozen=True, kw_only=True):
     budget_per_prefill_token_j: Positive | None = None
     budget_per_decode_token_j: Positive | None = None
     budget_j_to_accuracy: Positive | None = None
+    phase_budgets_j: ByName[Positive] | None = None
     energies_at_mean_steps_j: tuple[Number, ...] | None = None
     baseline: Comparison | None = NULLABLE
     judged_by: Terms | None = None

@@ -223,6 +223,7 @@ class Gate:
                 budget_per_prefill_token_j=mark.budget_per_prefill_token_j,
                 budget_per_decode_token_j=mark.budget_per_decode_token_j,
                 budget_j_to_accuracy=mark.budget_j_to_accuracy,
+                phase_budgets_j=None if mark.phase_budgets_j is None else dict(mark.phase_budgets_j),
             ),
             other_machines=other_machines,
             attempts=()

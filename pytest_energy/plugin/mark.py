@@ -6,7 +6,7 @@ Rule 2: the marker nearest to the test wins, argument by argument (function over
 Rule 3: a fixture or a parameter `energy` that isn't the plugin's own is its suite's: it makes no energy test.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial
 from reprlib import repr as brief
@@ -52,6 +52,20 @@ def _several(value: object, known: Iterable[str]) -> tuple[str, ...]:
     return several(value, known)
 
 
+def _phase_budgets(value: object) -> tuple[tuple[str, float], ...]:
+    if not isinstance(value, Mapping) or not value:
+        raise ValueError(f"must name phases, such as {{'train': 50, 'serve': '2 J'}}. Got {brief(value)}.")
+    budgets = []
+    for name, limit in value.items():
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"must name phases by texts that are not empty. Got {brief(name)}.")
+        try:
+            budgets.append((name, quantities.energy(limit)))
+        except ValueError as error:
+            raise ValueError(f"of the phase {name!r} {error}") from error
+    return tuple(budgets)
+
+
 def _domains(value: object) -> "frozenset[model.Domain]":
     return frozenset(map(model.Domain, _several(value, model.Domain)))
 
@@ -84,6 +98,9 @@ class EnergyMark:
     )
     budget_j_to_accuracy: float | None = _argument(
         quantities.energy, "energy that training to the highest accuracy may use at most; for energy.until"
+    )
+    phase_budgets_j: tuple[tuple[str, float], ...] | None = _argument(
+        _phase_budgets, "energy that each named phase of a round may use at most: {'train': 50}"
     )
     tolerance: float | None = _argument(quantities.share, "accepted rise over the baseline")
     rounds: int | None = _argument(

@@ -2,6 +2,7 @@
 
 import math
 
+from pytest_energy.errors import printable
 from pytest_energy.judgement import Verdict
 from pytest_energy.model import Record
 from pytest_energy.units import to_text
@@ -40,7 +41,7 @@ def against_budget(finding: AgainstBudget, subject: Subject) -> Paragraph:
 def unknown_budget(finding: BudgetUnknown, subject: Subject) -> Paragraph:
     limit = to_text(finding.limit_j, "J", digits=12)
     return Paragraph(
-        headline=f"not checked: {limit} allowed {_UNITS[finding.unit]}, but its joules are not known",
+        headline=f"not checked: {limit} allowed {_unit_text(finding)}, but its joules are not known",
         cause=finding.because,
         advice=subject.more_rounds,
         details=(subject.energy,),
@@ -59,12 +60,16 @@ def _advice(finding: AgainstBudget, subject: Subject) -> tuple[str, ...]:
 
 def _headline(finding: AgainstBudget, subject: Subject) -> str:
     """Such as `200 % of the budget: 100.00 +- 0.40 J, allowed 50 J per round`."""
-    limit_j, unit = finding.limit_j, _UNITS[finding.unit]
+    limit_j, unit = finding.limit_j, _unit_text(finding)
     energy = joules_beside(finding.mean_j, limit_j) if finding.unit != "round" else subject.brief_energy
     if math.isinf(finding.bounds_j[1]):
         energy = f"at least {energy}"
     share = f"{_share(finding.mean_j / limit_j)} the budget: " if limit_j > 0 else ""
     return f"{share}{energy}, allowed {to_text(limit_j, 'J', digits=12)} {unit}"
+
+
+def _unit_text(finding: AgainstBudget | BudgetUnknown) -> str:
+    return _UNITS.get(finding.unit, f"in the phase {printable(finding.phase)}")
 
 
 def _share(ratio: float) -> str:

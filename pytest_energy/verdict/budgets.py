@@ -15,6 +15,7 @@ from pytest_energy.judgement import Budget, Verdict
 from pytest_energy.model import Record
 from pytest_energy.stats.centre import Spread, z_quantile
 from pytest_energy.stats.compare import budget_bounds
+from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.to_accuracy import targets_of, to_accuracy, trainings_of
 from pytest_energy.verdict.best_setting import against_best
 from pytest_energy.verdict.findings import AgainstBudget, BudgetUnknown, MachineBusy, OfBudget, Unit
@@ -29,6 +30,7 @@ _NO_UNITS = {
 
 def against_budgets(record: Record, budget: Budget, policy: Policy) -> Iterator[OfBudget]:
     yield from _against_unit_budgets(record, budget, policy)
+    yield from _against_token_budgets(record, budget, policy)
     yield from _against_phase_budgets(record, budget, policy)
     if budget.budget_j_to_accuracy is not None:
         yield _against_training_budget(record, budget.budget_j_to_accuracy, policy)
@@ -67,7 +69,7 @@ def _against_unit_budgets(record: Record, budget: Budget, policy: Policy) -> Ite
         )
 
 
-def _against_phase_budgets(record: Record, budget: Budget, policy: Policy) -> Iterator[OfBudget]:
+def _against_token_budgets(record: Record, budget: Budget, policy: Policy) -> Iterator[OfBudget]:
     """Budgets of a token of prefill and of decode, whose joules are fitted and have an uncertainty."""
     limits: tuple[tuple[Unit, float | None], ...] = (
         ("prefill_token", budget.budget_per_prefill_token_j),
@@ -96,6 +98,52 @@ def _against_phase_budgets(record: Record, budget: Budget, policy: Policy) -> It
             spread=_untrimmed(len(record.usable_rounds)),
             doubt=doubt,
         )
+
+
+def _against_phase_budgets(record: Record, budget: Budget, policy: Policy) -> Iterator[OfBudget]:
+    """Budgets of named phases of a round, each with joules of its own in every round."""
+    for name, limit_j in (budget.phase_budgets_j or {}).items():
+        try:
+            rounds = phase_energies(record, name)
+        except NotMeasurable as error:
+            yield BudgetUnknown(limit_j=limit_j, unit="phase", because=str(error), phase=name)
+            continue
+        lower_j, upper_j = budget_bounds(rounds, policy.alpha)
+        doubt = _others_over(record, lower_j, limit_j, policy) if lower_j > limit_j else None
+        verdict = Verdict.PASS if upper_j <= limit_j else Verdict.INCONCLUSIVE
+        yield AgainstBudget(
+            verdict=Verdict.OVER_BUDGET if lower_j > limit_j and doubt is None else verdict,
+            limit_j=limit_j,
+            unit="phase",
+            mean_j=fmean(rounds.energies_j),
+            bounds_j=(lower_j, upper_j),
+            alpha=policy.alpha,
+            spread=_untrimmed(len(rounds.energies_j)),
+            doubt=doubt,
+            phase=name,
+        )
+
+
+def phase_energies(record: Record, name: str) -> RoundEnergies:
+    """Joules of the phase *name* in each usable round, per call of the work.
+
+    Raises:
+        NotMeasurable: A round has no such phase, or one without joules.
+    """
+    energies_j, uncertainties_j = [], []
+    for reading in record.usable_rounds:
+        phases = [phase for phase in reading.phases if phase.name == name]
+        if not phases:
+            names = ", ".join(dict.fromkeys(phase.name for phase in reading.phases)) or "none"
+            raise NotMeasurable(f"a round has no phase {name!r}. Its phases: {names}")
+        parts = []
+        for phase in phases:
+            if phase.energy_j is None or phase.uncertainty_j is None:
+                raise NotMeasurable(next(iter(phase.quality), f"the phase {name!r} has no joules"))
+            parts.append((phase.energy_j, phase.uncertainty_j))
+        energies_j.append(math.fsum(energy_j for energy_j, _ in parts) / reading.call_count)
+        uncertainties_j.append(math.hypot(*(error_j for _, error_j in parts)) / reading.call_count)
+    return RoundEnergies(energies_j=tuple(energies_j), uncertainties_j=tuple(uncertainties_j))
 
 
 def _against_training_budget(record: Record, limit_j: float, policy: Policy) -> OfBudget:

@@ -24,7 +24,7 @@ from pytest_energy.stats.centre import Spread
 from pytest_energy.stats.looks import Chances
 from pytest_energy.verdict.history import OddRound
 
-Unit = Literal["round", "sample", "token", "prefill_token", "decode_token", "training"]
+Unit = Literal["round", "sample", "token", "prefill_token", "decode_token", "training", "phase"]
 Batch = Literal["first", "confirming", "only"]
 
 
@@ -78,6 +78,7 @@ class AgainstBudget:
 
     Attributes:
         mean_j: Mean joules of one unit.
+        phase: Name of the phase of a round, where that is the unit.
         bounds_j: Bounds of the true mean, each at confidence 1 - *alpha*; the upper is infinite where a
             training ended below its accuracy, so that *mean_j* is the least mean.
         spread: What the bounds rest on.
@@ -92,6 +93,7 @@ class AgainstBudget:
     alpha: float
     spread: Spread
     doubt: "MachineBusy | None" = None
+    phase: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,7 @@ class BudgetUnknown:
     limit_j: float
     unit: Unit
     because: str
+    phase: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,6 +90,7 @@ def _budgets(judgement: Judgement) -> dict[str, str | None]:
         "budget per prefill token": budget.budget_per_prefill_token_j,
         "budget per decode token": budget.budget_per_decode_token_j,
         "budget to the highest accuracy": budget.budget_j_to_accuracy,
+        **{f"budget of {name}": limit_j for name, limit_j in (budget.phase_budgets_j or {}).items()},
     }
     return {name: None if limit_j is None else to_text(limit_j, "J") for name, limit_j in limits_j.items()}
 

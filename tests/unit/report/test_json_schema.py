@@ -99,6 +99,7 @@ FULL = replace(
         budget_per_prefill_token_j=0.1,
         budget_per_decode_token_j=0.2,
         budget_j_to_accuracy=4.0,
+        phase_budgets_j={"train": 3.0},
     ),
     comparison=replace(
         comparison(1.3),

@@ -1,0 +1,65 @@
+"""Budgets of the phases of a test: each is judged by its own joules."""
+
+import pytest
+
+from pytest_energy.meter import live
+from tests.plugin.conftest import Project
+from tests.plugin.test_scope import SENSOR
+
+SOURCE = """
+import time
+
+import pytest
+from conftest import USED_J
+
+@pytest.mark.energy(phase_budgets_j={budgets})
+def test_work(energy):
+    for _ in range(3):
+        for name, used_j in (("train", 20.0), ("serve", 5.0)):
+            with energy.window(name):
+                time.sleep(0.03)
+                USED_J["gpu:0"] += used_j
+"""
+
+
+@pytest.fixture
+def board(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.setattr(live, "IDLE_S", 0.05)
+    (project.path / "conftest.py").write_text(SENSOR.format(names=("gpu:0",)), encoding="utf-8")
+    return project
+
+
+@pytest.mark.parametrize(
+    ("budgets", "verdict", "says"),
+    [
+        ({"train": "60 J", "serve": 40}, "pass", ""),
+        ({"train": 60, "serve": "1 J"}, "over-budget", "allowed 1 J in the phase serve"),
+        ({"serve": 40, "train": 10}, "over-budget", "allowed 10 J in the phase train"),
+        ({"eval": 10}, "inconclusive", "allowed in the phase eval, but its joules are not known"),
+    ],
+)
+def test_the_worst_phase_gives_the_verdict(
+    board: Project, budgets: dict[str, object], verdict: str, says: str
+) -> None:
+    """And its reason names it; a phase that does not come is never within its budget."""
+    board.write(SOURCE.format(budgets=budgets))
+    run = board.run("--energy-sensors=board", "--energy-baseline=off")
+    test = run.test()
+    assert test["verdict"] == verdict
+    assert says in test["reason"]
+    assert set(test["phase_budgets_j"]) == set(budgets)
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (5, "must name phases, such as {'train': 50, 'serve': '2 J'}. Got 5."),
+        ({}, "must name phases"),
+        ({"": 5}, "must name phases by texts that are not empty"),
+        ({"train": -1}, "of the phase 'train'"),
+    ],
+)
+def test_a_budget_that_is_none_stops_the_run(board: Project, value: object, says: str) -> None:
+    """At collection, as any argument that can't be used does."""
+    board.write(SOURCE.format(budgets=value))
+    assert says in board.run().text.replace("\n", " ")
