@@ -6,7 +6,14 @@ from pytest_energy.errors import printable
 from pytest_energy.judgement import Verdict
 from pytest_energy.model import Record
 from pytest_energy.units import to_text
-from pytest_energy.verdict.figures import busy_text, confidence_text, joules_beside, share_text, spread_notes
+from pytest_energy.verdict.figures import (
+    busy_text,
+    confidence_text,
+    joules_beside,
+    marked,
+    share_text,
+    spread_notes,
+)
 from pytest_energy.verdict.findings import AgainstBudget, BudgetUnknown
 from pytest_energy.verdict.paragraph import Paragraph, Subject
 
@@ -61,7 +68,9 @@ def _advice(finding: AgainstBudget, subject: Subject) -> tuple[str, ...]:
 def _headline(finding: AgainstBudget, subject: Subject) -> str:
     """Such as `200 % of the budget: 100.00 +- 0.40 J, allowed 50 J per round`."""
     limit_j, unit = finding.limit_j, _unit_text(finding)
-    energy = joules_beside(finding.mean_j, limit_j) if finding.unit != "round" else subject.brief_energy
+    energy = subject.brief_energy
+    if finding.unit != "round":
+        energy = marked(joules_beside(finding.mean_j, limit_j), subject.record)
     if math.isinf(finding.bounds_j[1]):
         energy = f"at least {energy}"
     share = f"{_share(finding.mean_j / limit_j)} the budget: " if limit_j > 0 else ""

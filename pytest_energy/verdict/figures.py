@@ -93,8 +93,13 @@ def energy_text(record: Record, summary: Summary) -> str:
 
 def brief_energy_text(record: Record, summary: Summary) -> str:
     """The same without the rounds: `12.35 +- 0.23 J (estimated)`."""
+    return marked(_joules_text(summary), record)
+
+
+def marked(joules: str, record: Record) -> str:
+    """*joules* of *record* as text, with what a reader must know of them: `12.35 J (estimated)`."""
     marks = ", ".join(_marks(record))
-    return f"{_joules_text(summary)} ({marks})" if marks else _joules_text(summary)
+    return f"{joules} ({marks})" if marks else joules
 
 
 def _joules_text(summary: Summary) -> str:

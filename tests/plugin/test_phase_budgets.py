@@ -17,7 +17,9 @@ def test_work(energy):
     for _ in range(3):
         for name, used_j in (("train", 20.0), ("serve", 5.0)):
             with energy.window(name):
-                time.sleep(0.03)
+                end_s = time.process_time() + 0.05
+                while time.process_time() < end_s:
+                    pass
                 USED_J["gpu:0"] += used_j
 """
 
@@ -63,3 +65,14 @@ def test_a_budget_that_is_none_stops_the_run(board: Project, value: object, says
     """At collection, as any argument that can't be used does."""
     board.write(SOURCE.format(budgets=value))
     assert says in board.run().text.replace("\n", " ")
+
+
+def test_an_estimate_of_a_phase_is_called_one(project: Project) -> None:
+    """In the headline, as that of a round is."""
+    project.write(
+        SOURCE.replace("from conftest import USED_J", "USED_J = {{'gpu:0': 0.0}}").format(
+            budgets={"train": "1 nJ"}
+        )
+    )
+    run = project.run("--energy-sensors=estimate", "--energy-estimates=gate", "--energy-baseline=off")
+    assert "(estimated), allowed 1 nJ in the phase train" in run.test()["reason"]

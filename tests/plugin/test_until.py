@@ -107,7 +107,7 @@ def test_a_budget_to_the_highest_accuracy(project: Project, budget_j: float, ver
     run.result.assert_outcomes(**{"failed" if verdict == "over-budget" else "passed": 1})
     assert run.test()["budget_j_to_accuracy"] == budget_j
     if verdict == "over-budget":
-        assert "26.67 J, allowed 5 J to the highest accuracy" in run.test()["reason"]
+        assert "26.67 J (replayed), allowed 5 J to the highest accuracy" in run.test()["reason"]
 
 
 @pytest.mark.parametrize(("budget_j", "verdict"), [(5.0, "over-budget"), (99.0, "inconclusive")])
