@@ -214,6 +214,9 @@ def _check_alike(name: str, record: Record, first: Record) -> None:
         raise SettingsError(
             f"{where}: its joules are {record.provenance}, those of the first are {first.provenance}"
         )
+    own, others = (", ".join(sorted(one.channels or ())) for one in (record, first))
+    if record.is_measured and first.is_measured and own != others:
+        raise SettingsError(f"{where}: its joules are those of {own}, those of the first are of {others}")
 
 
 def _rounds(name: str, record: Record, serve: str, basis: Basis) -> tuple[Block, ...]:

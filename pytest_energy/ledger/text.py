@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from pytest_energy.ledger import footprint
-from pytest_energy.ledger.cells import Block, Design
+from pytest_energy.ledger.cells import Block, Cell, Design
 from pytest_energy.ledger.effects import BreakEven, Effect, Ledger, Worth
 from pytest_energy.report import screen
 from pytest_energy.report.inert_markdown import code, sentence
@@ -111,22 +111,24 @@ def _cells(design: Design, requests: Sequence[float], name: Callable[[str], str]
     best = {count: min(cell.amortised_j(count) for cell in design.cells) for count in requests}
     rows = []
     for cell in design.cells:
-        phases_j = [
-            sum(block.phases_j.get(phase, 0.0) for block in cell.blocks) / len(cell.blocks)
-            for phase in design.phases
-        ]
         amortised = [(cell.amortised_j(count), best[count]) for count in requests]
         rows.append(
             (
                 name(design.name_of(cell)),
                 *([_share(cell.accuracy)] if has_accuracy else []),
-                *map(_joules, phases_j),
+                *(_phase(cell, phase) for phase in design.phases),
                 _joules(cell.once_j),
                 _joules(cell.request_j),
                 *(f"{_joules(value)}{' *' if value == least else ''}" for value, least in amortised),
             )
         )
     return heads, rows
+
+
+def _phase(cell: Cell, name: str) -> str:
+    """Mean joules of a phase; a dash where the combination does not have it."""
+    values = [block.phases_j[name] for block in cell.blocks if name in block.phases_j]
+    return _joules(sum(values) / len(cell.blocks)) if values else "-"
 
 
 def _effects(ledger: Ledger, name: Callable[[str], str]) -> Table:

@@ -1,11 +1,11 @@
 """Checks of what a test gives besides its work: metrics of its own, and the units of its limits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pytest_energy.codec import MOST_NUMBER, brief, kind_of, number_of
 from pytest_energy.errors import EnergyError
 from pytest_energy.metrics.evaluation import Metrics
-from pytest_energy.model import Domain
+from pytest_energy.model import Domain, Reading
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.stats.to_accuracy import TARGETS
 
@@ -94,4 +94,21 @@ def check_units(
             raise EnergyError(
                 f"budget_per_{kind}_j={limit_j:g} needs tokens that an engine counts.\n"
                 "Measure the load with energy.requests."
+            )
+
+
+def check_phases(mark: EnergyMark, rounds: Sequence[Reading]) -> None:
+    """Check that each phase with a limit came in a round: a misspelt name must not switch the limit off.
+
+    Raises:
+        EnergyError: One did not; it names those that did.
+    """
+    usable = [reading for reading in rounds if reading.void_because is None]
+    names = dict.fromkeys(phase.name for reading in usable for phase in reading.phases)
+    for name, limit_j in mark.phase_budgets_j or ():
+        if usable and name not in names:
+            known = ", ".join(names) or "none, as a round of a single window has none: use budget_j"
+            raise EnergyError(
+                f"phase_budgets_j has {limit_j:g} J for the phase {name!r}, which did not come.\n"
+                f"Phases of this test: {known}."
             )

@@ -37,19 +37,27 @@ def board(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
         ({"train": "60 J", "serve": 40}, "pass", ""),
         ({"train": 60, "serve": "1 J"}, "over-budget", "allowed 1 J in the phase serve"),
         ({"serve": 40, "train": 10}, "over-budget", "allowed 10 J in the phase train"),
-        ({"eval": 10}, "inconclusive", "allowed in the phase eval, but its joules are not known"),
     ],
 )
 def test_the_worst_phase_gives_the_verdict(
     board: Project, budgets: dict[str, object], verdict: str, says: str
 ) -> None:
-    """And its reason names it; a phase that does not come is never within its budget."""
+    """And its reason names it."""
     board.write(SOURCE.format(budgets=budgets))
     run = board.run("--energy-sensors=board", "--energy-baseline=off")
     test = run.test()
     assert test["verdict"] == verdict
     assert says in test["reason"]
     assert set(test["phase_budgets_j"]) == set(budgets)
+
+
+def test_a_phase_that_does_not_come_fails_its_test(board: Project) -> None:
+    """A misspelt name must not switch a limit off."""
+    board.write(SOURCE.format(budgets={"trian": 10}))
+    run = board.run("--energy-sensors=board", "--energy-baseline=off")
+    assert run.result.ret == 1
+    assert "10 J for the phase 'trian', which did not come" in run.text
+    assert "train, serve" in run.text
 
 
 @pytest.mark.parametrize(

@@ -263,6 +263,21 @@ def test_joules_of_two_kinds_or_machines_are_no_ledger() -> None:
         ledger([*good[:3], replace(good[3], record=replace(good[3].record, machine=other))])
 
 
+def test_joules_of_other_devices_are_no_ledger() -> None:
+    """A GPU that one combination leaves at rest is not in its joules: they are of another sum."""
+    good = run(phases)
+    rounds = tuple(replace(one, channels={"cpu:package-0": 9.0}) for one in good[3].record.rounds)
+    with pytest.raises(SettingsError, match=r"those of cpu:package-0, those of the first are of gpu:0"):
+        ledger([*good[:3], replace(good[3], record=replace(good[3].record, rounds=rounds))])
+
+
+def test_a_phase_that_a_combination_does_not_have_is_no_0_joules() -> None:
+    """A dash in its column."""
+    found = ledger(run(lambda _, int8: {"train": 1.0, **({"quantise": 2.0} if int8 else {}), "serve": 9.0}))
+    line = next(one for one in render(found, [1e3]).splitlines() if one.startswith("none"))
+    assert line.split()[3:6] == ["1", "J", "-"]
+
+
 def test_a_phase_without_joules_is_not_0() -> None:
     """Nor is a test that nothing measured."""
     good = run(phases)
