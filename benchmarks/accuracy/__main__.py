@@ -9,12 +9,11 @@ has no time left says so in its row; one that has less than it needs has fewer t
 
 import argparse
 import json
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bounded_suite import END_S, run_suite
+from benchmarks.bounded_suite import run_and_show
 
 SUITE = "benchmarks/accuracy/suite.py"
 VARIABLE = "BENCH_ACCURACY"
@@ -26,21 +25,14 @@ def main() -> int:
     if arguments.table:
         print(table(json.loads(Path(arguments.table).read_text())))  # noqa: T201
         return 0
-    began_s, out = time.time(), Path(arguments.out).resolve()
-    out.mkdir(parents=True, exist_ok=True)
-    rows = out / "accuracy.json"
-    rows.unlink(missing_ok=True)
-    most_s = arguments.most_s - END_S
-    plan = {
-        "device": arguments.device,
-        "rows": str(rows),
-        "deadline_s": began_s + most_s,
-        "most_s": most_s,
-    }
-    status = run_suite(SUITE, plan, variable=VARIABLE, out=out, most_s=arguments.most_s)
-    print(table(json.loads(rows.read_text())) if rows.exists() else "no network was trained")  # noqa: T201
-    print(f"{time.time() - began_s:.0f} s, exit status of pytest {status}; {out}")  # noqa: T201
-    return 0 if rows.exists() else 1
+    return run_and_show(
+        arguments,
+        SUITE,
+        variable=VARIABLE,
+        kept="accuracy.json",
+        table=table,
+        nothing="no network was trained",
+    )
 
 
 def _arguments() -> argparse.Namespace:

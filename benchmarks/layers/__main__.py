@@ -10,12 +10,11 @@ has no time left says so in its row.
 import argparse
 import json
 import re
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bounded_suite import END_S, run_suite
+from benchmarks.bounded_suite import run_and_show
 
 SUITE = "benchmarks/layers/networks.py"
 VARIABLE = "BENCH_LAYERS"
@@ -28,22 +27,15 @@ def main() -> int:
     if arguments.table:
         print(table([row for path in arguments.table for row in json.loads(path.read_text())]))  # noqa: T201
         return 0
-    began_s, out = time.time(), Path(arguments.out).resolve()
-    out.mkdir(parents=True, exist_ok=True)
-    rows = out / "layers.json"
-    rows.unlink(missing_ok=True)
-    plan = {
-        "device": arguments.device,
-        "works": arguments.works,
-        "part": arguments.part,
-        "rows": str(rows),
-        "deadline_s": began_s + arguments.most_s - END_S,
-        "most_s": arguments.most_s - END_S,
-    }
-    status = run_suite(SUITE, plan, variable=VARIABLE, out=out, most_s=arguments.most_s)
-    print(table(json.loads(rows.read_text())) if rows.exists() else "no network was measured")  # noqa: T201
-    print(f"{time.time() - began_s:.0f} s, exit status of pytest {status}; {out}")  # noqa: T201
-    return 0 if rows.exists() else 1
+    return run_and_show(
+        arguments,
+        SUITE,
+        variable=VARIABLE,
+        kept="layers.json",
+        table=table,
+        nothing="no network was measured",
+        plan={"works": arguments.works, "part": arguments.part},
+    )
 
 
 def _arguments() -> argparse.Namespace:

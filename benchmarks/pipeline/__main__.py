@@ -8,18 +8,15 @@ they end, and the ledger of those that are complete as `ledger.md`, `ledger.json
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 
+from benchmarks.bounded_suite import bounded
 from pytest_energy.cli import main as command
 
-ROOT = Path(__file__).resolve().parents[2]
 SUITE = "benchmarks/pipeline/suite.py"
 VARIABLE = "BENCH_PIPELINE"
-_END_S = 10.0
 
 
 def main() -> int:
@@ -58,17 +55,7 @@ def _run(path: Path, device: str, seed: int, most_s: float) -> int:
         *(f"--energy-out={path}", "--energy-baseline=off"),
         *(["--energy-estimates=gate"] if device == "cpu" else []),
     ]
-    environment = {**os.environ, VARIABLE: json.dumps({"device": device, "seed": seed})}
-    suite = subprocess.Popen(words, cwd=ROOT, env=environment)  # noqa: S603 (our own words)
-    try:
-        return suite.wait(most_s)
-    except subprocess.TimeoutExpired:
-        suite.terminate()
-    try:
-        suite.wait(_END_S)
-    except subprocess.TimeoutExpired:
-        suite.kill()
-    return 1
+    return bounded(words, {VARIABLE: json.dumps({"device": device, "seed": seed})}, most_s)
 
 
 def _write(runs: list[Path], out: Path) -> None:

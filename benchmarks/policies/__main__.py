@@ -10,12 +10,11 @@ pair, and `run.json` and `run.html` in the end. A pair that has no time left say
 
 import argparse
 import json
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bounded_suite import END_S, run_suite
+from benchmarks.bounded_suite import run_and_show
 
 SUITE = "benchmarks/policies/suite.py"
 VARIABLE = "BENCH_POLICIES"
@@ -38,15 +37,14 @@ def main() -> int:
     if arguments.table:
         print(table(json.loads(Path(arguments.table).read_text())))  # noqa: T201
         return 0
-    began_s, out = time.time(), Path(arguments.out).resolve()
-    out.mkdir(parents=True, exist_ok=True)
-    rows = out / "policies.json"
-    rows.unlink(missing_ok=True)
-    plan = {"device": arguments.device, "rows": str(rows), "deadline_s": began_s + arguments.most_s - END_S}
-    status = run_suite(SUITE, plan, variable=VARIABLE, out=out, most_s=arguments.most_s)
-    print(table(json.loads(rows.read_text())) if rows.exists() else "no pair was run")  # noqa: T201
-    print(f"{time.time() - began_s:.0f} s, exit status of pytest {status}; {out}")  # noqa: T201
-    return 0 if rows.exists() else 1
+    return run_and_show(
+        arguments,
+        SUITE,
+        variable=VARIABLE,
+        kept="policies.json",
+        table=table,
+        nothing="no pair was run",
+    )
 
 
 def _arguments() -> argparse.Namespace:

@@ -16,7 +16,7 @@ from itertools import accumulate
 from statistics import fmean
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.model import Reading, Record
+from pytest_energy.model import Phase, Reading, Record
 from pytest_energy.stats.compare import budget_bounds, summarise
 from pytest_energy.stats.level import RoundEnergies
 
@@ -102,7 +102,7 @@ def trainings_of(rounds: Iterable[Reading]) -> tuple[Training, ...]:
 
 def _training(reading: Reading) -> Training:
     phases = [phase for phase in reading.phases if phase.accuracy is not None]
-    energies_j = accumulate(math.nan if phase.energy_j is None else phase.energy_j for phase in phases)
+    energies_j = accumulate(map(_known_j, phases))
     variances = accumulate((phase.uncertainty_j or 0.0) ** 2 for phase in phases)
     durations_s = accumulate(phase.duration_s for phase in phases)
     return tuple(
@@ -116,6 +116,11 @@ def _training(reading: Reading) -> Training:
             phases, energies_j, variances, durations_s, strict=True
         )
     )
+
+
+def _known_j(phase: Phase) -> float:
+    """Joules of *phase*; not a number where they, or how well they are known, are missing."""
+    return math.nan if phase.energy_j is None or phase.uncertainty_j is None else phase.energy_j
 
 
 def to_accuracy(trainings: Sequence[Training], target: float) -> ToAccuracy:

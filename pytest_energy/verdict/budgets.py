@@ -50,22 +50,15 @@ def _against_unit_budgets(record: Record, budget: Budget, policy: Policy) -> Ite
         if not count:
             msg = f"{record.test_id}: budget_per_{unit} is {limit_j:g} J, but {_NO_UNITS[unit]}"
             raise SettingsError(msg)
-        lower_j, upper_j = (bound_j / count for bound_j in budget_bounds(rounds, policy.alpha))
-        doubt = None
-        if lower_j > limit_j:
-            doubt = _others_over(record, lower_j, limit_j, policy)
-            verdict = Verdict.OVER_BUDGET if doubt is None else Verdict.INCONCLUSIVE
-        else:
-            verdict = Verdict.PASS if upper_j <= limit_j else Verdict.INCONCLUSIVE
-        yield AgainstBudget(
-            verdict=verdict,
+        lower_j, upper_j = budget_bounds(rounds, policy.alpha)
+        yield _against(
+            record,
+            policy,
             limit_j=limit_j,
             unit=unit,
             mean_j=fmean(rounds.energies_j) / count,
-            bounds_j=(lower_j, upper_j),
-            alpha=policy.alpha,
-            spread=_untrimmed(len(rounds.energies_j)),
-            doubt=doubt,
+            bounds_j=(lower_j / count, upper_j / count),
+            count=len(rounds.energies_j),
         )
 
 
@@ -85,18 +78,14 @@ def _against_token_budgets(record: Record, budget: Budget, policy: Policy) -> It
             yield BudgetUnknown(limit_j=limit_j, unit=unit, because=because)
             continue
         half_j = z_quantile(policy.alpha) * error_j
-        lower_j, upper_j = max(0.0, mean_j - half_j), mean_j + half_j
-        doubt = _others_over(record, lower_j, limit_j, policy) if lower_j > limit_j else None
-        verdict = Verdict.PASS if upper_j <= limit_j else Verdict.INCONCLUSIVE
-        yield AgainstBudget(
-            verdict=Verdict.OVER_BUDGET if lower_j > limit_j and doubt is None else verdict,
+        yield _against(
+            record,
+            policy,
             limit_j=limit_j,
             unit=unit,
             mean_j=mean_j,
-            bounds_j=(lower_j, upper_j),
-            alpha=policy.alpha,
-            spread=_untrimmed(len(record.usable_rounds)),
-            doubt=doubt,
+            bounds_j=(max(0.0, mean_j - half_j), mean_j + half_j),
+            count=len(record.usable_rounds),
         )
 
 
@@ -108,18 +97,14 @@ def _against_phase_budgets(record: Record, budget: Budget, policy: Policy) -> It
         except NotMeasurable as error:
             yield BudgetUnknown(limit_j=limit_j, unit="phase", because=str(error), phase=name)
             continue
-        lower_j, upper_j = budget_bounds(rounds, policy.alpha)
-        doubt = _others_over(record, lower_j, limit_j, policy) if lower_j > limit_j else None
-        verdict = Verdict.PASS if upper_j <= limit_j else Verdict.INCONCLUSIVE
-        yield AgainstBudget(
-            verdict=Verdict.OVER_BUDGET if lower_j > limit_j and doubt is None else verdict,
+        yield _against(
+            record,
+            policy,
             limit_j=limit_j,
             unit="phase",
             mean_j=fmean(rounds.energies_j),
-            bounds_j=(lower_j, upper_j),
-            alpha=policy.alpha,
-            spread=_untrimmed(len(rounds.energies_j)),
-            doubt=doubt,
+            bounds_j=budget_bounds(rounds, policy.alpha),
+            count=len(rounds.energies_j),
             phase=name,
         )
 
@@ -157,19 +142,45 @@ def _against_training_budget(record: Record, limit_j: float, policy: Policy) -> 
         lower_j, upper_j = result.bounds_j(policy.alpha)
     except NotMeasurable as error:
         return BudgetUnknown(limit_j=limit_j, unit="training", because=str(error))
-    doubt = _others_over(record, lower_j, limit_j, policy) if lower_j > limit_j else None
-    if math.isinf(upper_j) and (lower_j <= limit_j or doubt is not None):
-        return BudgetUnknown(limit_j=limit_j, unit="training", because=result.absent_because)
-    verdict = Verdict.PASS if upper_j <= limit_j else Verdict.INCONCLUSIVE
-    return AgainstBudget(
-        verdict=Verdict.OVER_BUDGET if lower_j > limit_j and doubt is None else verdict,
+    finding = _against(
+        record,
+        policy,
         limit_j=limit_j,
         unit="training",
         mean_j=fmean(result.spent_j),
         bounds_j=(lower_j, upper_j),
+        count=len(result.spent_j),
+    )
+    if math.isinf(upper_j) and finding.verdict is not Verdict.OVER_BUDGET:
+        return BudgetUnknown(limit_j=limit_j, unit="training", because=result.absent_because)
+    return finding
+
+
+def _against(
+    record: Record,
+    policy: Policy,
+    *,
+    limit_j: float,
+    unit: Unit,
+    mean_j: float,
+    bounds_j: tuple[float, float],
+    count: int,
+    phase: str = "",
+) -> AgainstBudget:
+    """By rule 1; *count* values are what the bounds rest on."""
+    lower_j, upper_j = bounds_j
+    doubt = _others_over(record, lower_j, limit_j, policy) if lower_j > limit_j else None
+    verdict = Verdict.PASS if upper_j <= limit_j else Verdict.INCONCLUSIVE
+    return AgainstBudget(
+        verdict=Verdict.OVER_BUDGET if lower_j > limit_j and doubt is None else verdict,
+        limit_j=limit_j,
+        unit=unit,
+        mean_j=mean_j,
+        bounds_j=bounds_j,
         alpha=policy.alpha,
-        spread=_untrimmed(len(result.spent_j)),
+        spread=_untrimmed(count),
         doubt=doubt,
+        phase=phase,
     )
 
 

@@ -47,6 +47,13 @@ def test_an_epoch_without_joules_leaves_none_after_it() -> None:
     assert [epoch.energy_j for epoch in found] == [1.0, None, None]
 
 
+def test_an_epoch_of_unknown_uncertainty_has_no_joules() -> None:
+    """It is not known to be exact."""
+    known = Phase(name="epoch", energy_j=1.0, uncertainty_j=0.0, duration_s=1.0, accuracy=0.1)
+    (found,) = trainings_of([replace(reading(2.0), phases=(known, replace(known, uncertainty_j=None)))])
+    assert [epoch.energy_j for epoch in found] == [1.0, None]
+
+
 def test_the_meter_is_in_the_interval() -> None:
     """Equal trainings differ by nothing; what remains is the meter's uncertainty, whatever their number."""
     widths_j = []
