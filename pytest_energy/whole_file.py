@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pytest_energy.errors import SettingsError
+from pytest_energy.system import FOLDER, IS_WINDOWS, READ_ONLY, WITHOUT_WAITING
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -61,7 +62,7 @@ def read_whole(path: Path, most_bytes: int) -> bytes:
     """
     check_file(path)
     # What has become a FIFO since is not waited for.
-    with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123
+    with open(os.open(path, READ_ONLY | WITHOUT_WAITING), "rb") as file:  # noqa: PTH123
         size_bytes = os.fstat(file.fileno()).st_size
         # One byte more than allowed shows a file that grows, or that doesn't tell its size.
         content = b"" if size_bytes > most_bytes else file.read(most_bytes + 1)
@@ -112,7 +113,8 @@ def _place_of(path: Path) -> Path:
 
 def _check_access(place: Path) -> None:
     if not os.access(place, os.W_OK):
-        number = errno.EROFS if os.statvfs(place).f_flag & os.ST_RDONLY else errno.EACCES
+        is_read_only = hasattr(os, "statvfs") and os.statvfs(place).f_flag & os.ST_RDONLY
+        number = errno.EROFS if is_read_only else errno.EACCES
         raise OSError(number, os.strerror(number))
 
 
@@ -140,7 +142,7 @@ def replace_whole(path: Path, content: bytes) -> None:
     temporary = path.parent / f".{path.name[:_NAME_LENGTH]}.{secrets.token_hex(8)}.tmp"
     try:
         with temporary.open("xb") as file:
-            if path.is_file():
+            if path.is_file() and not IS_WINDOWS:
                 os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode) & 0o777)
             file.write(content)
             file.flush()
@@ -177,8 +179,8 @@ def make_folder(folder: Path) -> None:
 def sync_folder(folder: Path) -> None:
     """Have the names in *folder* outlast a crash of the machine, where the file system can."""
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except PermissionError:  # names may be made in it, and not be read
+        descriptor = os.open(folder, READ_ONLY | FOLDER)
+    except PermissionError:  # names may be made in it, and not be read; on Windows no folder can be opened
         return
     try:
         os.fsync(descriptor)

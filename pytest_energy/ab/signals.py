@@ -23,7 +23,7 @@ class Interrupted(BaseException):
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Have SIGINT, SIGTERM and SIGHUP end the block like an exception, so that everything is cleaned up.
+    """Have SIGINT, SIGTERM and SIGHUP, if there are such, end the block like an exception: all is cleaned up.
 
     Raises:
         Interrupted: One of them has.
@@ -33,7 +33,8 @@ def ended_by_signals() -> Iterator[None]:
         del frame
         raise Interrupted(number)
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield

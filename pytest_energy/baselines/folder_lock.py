@@ -10,7 +10,6 @@ Source:
     Linux manual: flock(2); proc_locks(5) for who holds it.
 """
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from pytest_energy.baselines.protocol import NotWritable
 from pytest_energy.meter.holder import Holder
+from pytest_energy.system import FOLDER, HAS_FLOCK, NAME, READ_ONLY, lock_at_once, unlock
 from pytest_energy.whole_file import make_folder
 
 _LOOK_S = 0.01  # a write takes a few milliseconds
@@ -37,6 +37,8 @@ def locked(folder: Path, timeout_s: float) -> Iterator[None]:
             locks.
         OSError: The folder can't be made or opened.
     """
+    if not HAS_FLOCK:
+        raise FolderNotLocked(f"{folder}: {NAME} has no flock; save baselines on Linux or macOS")
     is_new = not folder.exists()
     descriptor = _acquire(folder, time.monotonic() + timeout_s, timeout_s)
     try:
@@ -47,7 +49,7 @@ def locked(folder: Path, timeout_s: float) -> Iterator[None]:
                 folder.rmdir()
         raise
     finally:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child that was forked meanwhile holds it no longer, too
+        unlock(descriptor)  # a child that was forked meanwhile holds it no longer, too
         os.close(descriptor)
 
 
@@ -56,7 +58,7 @@ def _acquire(folder: Path, end_s: float, timeout_s: float) -> int:
     while True:
         make_folder(folder)
         try:
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            descriptor = os.open(folder, READ_ONLY | FOLDER)
         except FileNotFoundError:  # it went again
             continue
         try:
@@ -81,7 +83,7 @@ def _wait(descriptor: int, folder: Path, end_s: float, timeout_s: float) -> None
 
 def _has_locked(descriptor: int, folder: Path) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_at_once(descriptor)
     except BlockingIOError:
         return False
     except OSError as error:

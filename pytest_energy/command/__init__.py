@@ -37,6 +37,7 @@ from pytest_energy.masking import (
 )
 from pytest_energy.meter.protocol import OpenWindow
 from pytest_energy.model import A_COMMAND, Reading
+from pytest_energy.system import IS_WINDOWS
 from pytest_energy.work import Trace, WorkDescription
 
 GRACE_S = 5.0  # between SIGTERM and SIGKILL: some frameworks write a checkpoint
@@ -111,6 +112,10 @@ class CommandWork:
     _left_count: int = 0
 
     def __post_init__(self) -> None:
+        if IS_WINDOWS:
+            raise SettingsError(
+                "energy.command is not available on Windows: a command's processes aren't known there"
+            )
         because = _why_no_words(self.args) or _why_no_variables(self.env)
         if because is not None:
             raise SettingsError(f"energy.command: {because}")

@@ -9,31 +9,31 @@ Rule 4: a run inside a measured test would wait for itself, so it is refused at 
 Rule 5: a forked child owns nothing.
 Rule 6: a test's patches may be in force: no file is touched, and what is called was bound at import.
 
-Where there are no such sockets (outside Linux) one lock covers all devices, on the root folder, which
-exists on every system and can't be replaced.
+Where there are no such sockets (macOS) one lock covers all devices, on the root folder, which exists and
+can't be replaced. Windows has neither, and nothing is locked: no sensor of ours measures hardware there.
 
 Source:
     Linux manual, unix(7): abstract names, SO_PEERCRED, and the backlog, which the kernel fills by itself.
 """
 
 import errno
-import fcntl
 import hashlib
 import os
+import select
 import struct
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from select import poll
 from socket import SOCK_STREAM, SOL_SOCKET
 from socket import socket as Socket  # noqa: N812  # a test may forbid `socket.socket`
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from pytest_energy.errors import EnergyError
+from pytest_energy.machine_time import MACHINE_TIME
 from pytest_energy.meter.holder import Holder
+from pytest_energy.system import CLOSE_ON_EXEC, HAS_FLOCK, IS_LINUX, lock_at_once
 
 DEFAULT_LIMIT_S = 600.0
 """Of one holding: a test takes rounds for 60 s unless asked otherwise, and twice where it is confirmed."""
@@ -43,7 +43,6 @@ NOTICE_S = 60.0
 _SECOND_WAIT_S = 5.0  # for a process that has kept the device for the limit before
 _LOOK_S = 0.05  # between two looks at a device whose holder can't be listened to
 
-_PLATFORM: str = sys.platform
 _ROOT = Path("/")
 _NAME_BYTES = 80  # sun_path has 108, less what stands before
 _BACKLOG = 4096  # who waits stands in it; the kernel cuts it to net.core.somaxconn
@@ -53,6 +52,7 @@ _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
 # Functions of `os` that no test replaces; pyfakefs does in every module that names one itself.
 _own_pid, _close = partial(os.getpid), partial(os.close)
+_poll: Any = getattr(select, "poll", None)  # of Linux, as the rest of what waits by it
 
 
 class DeviceBusy(EnergyError):
@@ -111,7 +111,8 @@ def _disown() -> None:
     _owned.clear()
 
 
-os.register_at_fork(after_in_child=_disown)
+if hasattr(os, "register_at_fork"):  # not on Windows, where no process is forked
+    os.register_at_fork(after_in_child=_disown)
 
 
 @contextmanager
@@ -130,8 +131,10 @@ def owned(devices: Iterable[str], patience: Patience) -> Iterator[None]:
 def _places(devices: Iterable[str]) -> Iterator[tuple[str, _Place]]:
     """In one order for everyone, so that no processes wait in a circle."""
     names = sorted(set(devices))
-    if _PLATFORM == "linux":
+    if IS_LINUX:
         return ((name, _SocketName(name)) for name in names)
+    if not HAS_FLOCK:
+        return iter(())
     return (("the energy of this machine", _Folder(_ROOT)) for _ in names[:1])
 
 
@@ -227,7 +230,7 @@ class _SocketName:
                 # Free by now, about to be listened at, or too many wait.
                 return _look_again(seconds_for(Holder()))
             pid, user, _ = _CREDENTIALS.unpack(caller.getsockopt(SOL_SOCKET, _SO_PEERCRED, _CREDENTIALS.size))
-            end = poll()
+            end = _poll()
             end.register(caller, 0)  # that the other side has hung up is told in any case
             return bool(end.poll(1000 * seconds_for(Holder(pid, user))))
 
@@ -242,9 +245,9 @@ class _Folder:
         return f"by flock on {self.path}"
 
     def take(self) -> int | None:
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(self.path, os.O_RDONLY | CLOSE_ON_EXEC)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_at_once(descriptor)
         except BlockingIOError:
             _close(descriptor)
             return None
@@ -259,5 +262,5 @@ class _Folder:
 
 def _look_again(most_s: float) -> Literal[False]:
     """Sleep for a moment: what holds the device gives no sign when it goes."""
-    poll().poll(1000 * min(most_s, _LOOK_S))
+    MACHINE_TIME.sleep_s(min(most_s, _LOOK_S))
     return False

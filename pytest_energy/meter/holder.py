@@ -13,7 +13,7 @@ _MOST_CHARACTERS = 100  # of a command: its program and what it works on
 _STOPPED = "T"
 
 _TABLE = ProcessTable()
-_own_user = os.getuid
+_own_user = getattr(os, "getuid", lambda: None)  # Windows has no such numbers
 
 
 class Holder(NamedTuple):

@@ -6,7 +6,6 @@ Rule 3: no load outlives the one who started it by more than a few seconds.
 """
 
 import importlib.util
-import os
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.synchronize import synchronize
 from pytest_energy.model import Domain
 from pytest_energy.profiling.lazy_torch import torch
+from pytest_energy.system import usable_cpu_count
 
 # A process that nobody stops ends by itself: rule 3.
 _LIMIT_S = 30.0
@@ -71,7 +71,7 @@ class CpuLoad:
     domains = frozenset({Domain.CPU, Domain.DRAM})
 
     def __init__(self, process_count: int | None = None) -> None:
-        self._count = len(os.sched_getaffinity(0)) if process_count is None else process_count
+        self._count = usable_cpu_count() if process_count is None else process_count
         self._processes: list[subprocess.Popen[bytes]] = []
 
     @property

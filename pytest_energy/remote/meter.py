@@ -91,8 +91,8 @@ def this_run(session: str = "") -> Who:
     """This process, as an agent shows it to other runs."""
     try:
         user = getpass.getuser()
-    except (OSError, KeyError):  # a container's user may have no name
-        user = str(os.getuid())
+    except (OSError, KeyError, ImportError):  # a container's user may have no name
+        user = str(os.getuid()) if hasattr(os, "getuid") else "unknown"
     return Who(
         run_id=secrets.token_hex(8), host=socket.gethostname(), user=user, pid=os.getpid(), session=session
     )

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from pytest_energy.system import READ_ONLY
+
 STAT = Path("/proc/stat")
 
 # The first line: the word cpu and ten counts of at most 20 digits.
@@ -51,10 +53,11 @@ class StatFile:
         OSError: There is no such file here, or it can't be read.
     """
 
-    _pread = staticmethod(os.pread)  # a test that runs meanwhile may put another in its place
+    # Bound here, as a test that runs meanwhile may put another in its place; Windows has none.
+    _pread: Callable[[int, int, int], bytes] = staticmethod(getattr(os, "pread", lambda *_: b""))
 
     def __init__(self, path: Path = STAT) -> None:
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._descriptor = os.open(path, READ_ONLY)
         weakref.finalize(self, os.close, self._descriptor)
         self._tick_s = 1.0 / os.sysconf("SC_CLK_TCK")
 

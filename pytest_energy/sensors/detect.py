@@ -8,8 +8,11 @@ Rule 3: no channel is read by two sensors.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
+from typing import NoReturn
 
+from pytest_energy import system
 from pytest_energy.codec import brief
 from pytest_energy.errors import Reason, SensorUnavailable, SettingsError, described
 from pytest_energy.model import Channel, Domain, Provenance, SensorStatus
@@ -20,6 +23,17 @@ from pytest_energy.spelling import did_you_mean
 
 Opener = Callable[[], Sensor]
 _Absence = tuple[SensorStatus, tuple[Reason, ...]]
+
+# Why a sensor of Linux is absent on another system.
+_OF_LINUX = "it reads files of Linux's kernel, and this is {}"
+_ELSEWHERE = {
+    (nvml.NAME, "macOS"): "NVIDIA has no driver for macOS",
+    (
+        nvml.NAME,
+        "Windows",
+    ): "on Windows a GPU can't be reserved for one run, and two would measure each other",
+}
+_RUN_ON_LINUX = "Measure on Linux; here the CPU is estimated, which --energy-estimates=gate judges"
 
 # Sensors that this package had, and what to ask for now.
 _FORMER = {"pyrapl": "rapl reads the same counters"}
@@ -46,12 +60,19 @@ class SensorSet:
 
 def builtin_openers(cpu_tdp_w: float | None = None) -> dict[str, Opener]:
     """The sensors of this package, by name."""
-    return {
+    of_linux: dict[str, Opener] = {
         nvml.NAME: nvml.NvmlSensor,
         rapl.NAME: open_rapl,
         hwmon.NAME: hwmon.HwmonSensor,
-        estimate.NAME: lambda: estimate.EstimateSensor(cpu_tdp_w=cpu_tdp_w),
     }
+    if not system.IS_LINUX:
+        of_linux = {name: partial(_refuse_elsewhere, name) for name in of_linux}
+    return {**of_linux, estimate.NAME: lambda: estimate.EstimateSensor(cpu_tdp_w=cpu_tdp_w)}
+
+
+def _refuse_elsewhere(name: str) -> NoReturn:
+    because = _ELSEWHERE.get((name, system.NAME), _OF_LINUX.format(system.NAME))
+    raise SensorUnavailable(name, Reason(because, (_RUN_ON_LINUX,)))
 
 
 def open_rapl(powercap: Opener = rapl.RaplSensor, perf_events: Opener = perf.PerfSensor) -> Sensor:

@@ -9,9 +9,17 @@ Source:
 """
 
 import os
-import resource
 import time
 from dataclasses import dataclass
+
+from pytest_energy.system import READ_ONLY
+
+try:
+    import resource
+except ImportError:  # Windows, where a parent knows nothing of its ended children
+    HAS_USAGE = False
+else:
+    HAS_USAGE = True
 
 # After the name of the program, which may hold spaces and brackets: places of the fields from `state` on.
 _STATE, _PARENT, _CPU, _ENDED, _START, _RESIDENT = 0, 1, slice(11, 15), slice(13, 15), 19, 21
@@ -42,20 +50,21 @@ class Process:
 
 
 class ProcessTable:
-    """Linux's process table; empty on other systems."""
+    """Linux's process table; on other systems it has no process but this one."""
 
     _open, _read, _close = staticmethod(os.open), staticmethod(os.read), staticmethod(os.close)
     _names = staticmethod(os.listdir)
-    _clock_ns, _thread_ns = staticmethod(time.clock_gettime_ns), staticmethod(time.thread_time_ns)
-    _usage, _ended = staticmethod(resource.getrusage), resource.RUSAGE_CHILDREN
-    _own_clock = time.CLOCK_PROCESS_CPUTIME_ID
-    _tick_s, _page_bytes = 1.0 / os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+    _own_ns, _thread_ns = staticmethod(time.process_time_ns), staticmethod(time.thread_time_ns)
+    if HAS_USAGE:
+        _clock_ns = staticmethod(time.clock_gettime_ns)
+        _usage, _ended = staticmethod(resource.getrusage), resource.RUSAGE_CHILDREN
+        _tick_s, _page_bytes = 1.0 / os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 
     own_pid = staticmethod(os.getpid)
 
     def own_clock_s(self) -> float:
         """Processor seconds of this process, its ended threads included."""
-        return self._clock_ns(self._own_clock) * 1e-9
+        return self._own_ns() * 1e-9
 
     def thread_clock_s(self) -> float:
         """Processor seconds of this thread."""
@@ -63,6 +72,8 @@ class ProcessTable:
 
     def children_s(self) -> float:
         """Processor seconds of the children that this process has waited for, and of theirs."""
+        if not HAS_USAGE:
+            return 0.0
         used = self._usage(self._ended)
         return used.ru_utime + used.ru_stime
 
@@ -101,7 +112,7 @@ class ProcessTable:
 
     def _content(self, path: str) -> bytes | None:
         try:
-            descriptor = self._open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = self._open(path, READ_ONLY)
         except OSError:
             return None
         try:

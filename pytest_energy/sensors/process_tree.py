@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pytest_energy.sensors.process_table import Process, ProcessTable
+from pytest_energy.system import IS_LINUX
 
 # A child that ends in the middle of a look is seen in neither place, or in both; then it is looked once more.
 _MOST_LOOKS = 3
@@ -51,11 +52,20 @@ class Processes(Protocol):
     def children(self, pid: int) -> tuple[int, ...]: ...
 
 
+def process_table() -> Processes:
+    """The table of this machine's processes."""
+    if IS_LINUX:
+        return ProcessTable()
+    from pytest_energy.sensors.psutil_table import PsutilTable
+
+    return PsutilTable()
+
+
 class ProcessTree:
     """This process's family; its methods may be called from any thread."""
 
     def __init__(self, table: Processes | None = None) -> None:
-        self._table: Processes = ProcessTable() if table is None else table
+        self._table: Processes = process_table() if table is None else table
         self._lock = threading.Lock()
         self._adopted: frozenset[int] = frozenset()
         self._members: Mapping[int, _Member] = {}

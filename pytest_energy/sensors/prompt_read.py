@@ -11,6 +11,8 @@ import os
 from functools import cache
 from pathlib import Path
 
+from pytest_energy.system import READ_ONLY
+
 # A count of 20 digits, or a name.
 _LINE_BYTES = 256
 
@@ -56,7 +58,7 @@ def read_small(path: Path) -> str:
         OSError: It can't be read.
     """
     calls, name = _calls(), os.fspath(path)
-    descriptor = calls.open(os.fsencode(name), os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = calls.open(os.fsencode(name), READ_ONLY)
     if descriptor < 0:
         raise calls.error(name)
     try:

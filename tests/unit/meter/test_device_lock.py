@@ -274,7 +274,7 @@ def child(act: Callable[[], object], *, user: int | None = None) -> Iterator[int
 class TestElsewhere:
     @pytest.fixture(autouse=True)
     def _no_linux(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        monkeypatch.setattr(device_lock, "_PLATFORM", "darwin")
+        monkeypatch.setattr(device_lock, "IS_LINUX", False)
         monkeypatch.setattr(device_lock, "_ROOT", tmp_path)
 
     def test_one_lock_for_all(self, device: str) -> None:
