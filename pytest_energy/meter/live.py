@@ -11,13 +11,13 @@ from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.device_monitor import DEVICE_LOOK_S, DeviceMonitor
 from pytest_energy.meter.host_usage import HOST_LOOK_S, HostMonitor, LinuxSystem, System
 from pytest_energy.meter.protocol import OpenWindow, StagedWindow
-from pytest_energy.meter.rest import IDLE_S, at_rest, mean_power_w
+from pytest_energy.meter.rest import IDLE_S, at_rest, mean_power_w, settled
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
 from pytest_energy.meter.synchronize import gpus_in_use
 from pytest_energy.meter.tick_source import TickSource
 from pytest_energy.meter.waiting import QuietSpans, slowest_tick_s
 from pytest_energy.meter.window import Instruments, LiveWindow
-from pytest_energy.model import Channel, Domain, Provenance, SensorStatus
+from pytest_energy.model import Channel, Domain, Provenance, SensorStatus, Tick
 from pytest_energy.sensors.estimate import CpuPower
 from pytest_energy.sensors.protocol import CountsProcesses, Sensor
 
@@ -78,6 +78,7 @@ class LiveMeter:
             cpu_power=cpu_power,
         )
         self._is_idle_known = False
+        self._unsettled_notes: tuple[str, ...] = ()
         self._last: LiveWindow | None = None
 
     def start(self) -> None:
@@ -85,7 +86,10 @@ class LiveMeter:
             self._instruments.quiet.forget()
         if not self._is_idle_known:
             if self.provenance is Provenance.MEASURED and self._channels:
-                self._instruments = replace(self._instruments, rest_w=self._at_rest())
+                # Not kept as quiet for the first window: by then a device that is opened has another quiet.
+                instruments = self._instruments
+                ticks, self._unsettled_notes = settled(instruments.sampler, self._channels, instruments.clock)
+                self._instruments = replace(instruments, rest_w=_powers_w(ticks))
             self._is_idle_known = True
 
     def pause(self) -> None:
@@ -93,14 +97,6 @@ class LiveMeter:
             self._last.abandon("it was still open when its test ended")
         if self._instruments.sampler.is_running:
             self._instruments.sampler.stop()
-
-    def _at_rest(self) -> dict[str, float]:
-        """Power of each channel over the next seconds, in which nothing is at work."""
-        # Not kept as quiet for the first window: by then a device that is opened has another quiet.
-        ticks = at_rest(self._instruments.sampler, self._channels, self._instruments.clock, IDLE_S)
-        # A counter that stands still has no idle power; its windows will say so.
-        powers_w = {name: mean_power_w(ticks[name]) for name in ticks}
-        return {name: power_w for name, power_w in powers_w.items() if power_w is not None}
 
     def statuses(self) -> tuple[SensorStatus, ...]:
         sampler, statuses = self._instruments.sampler, []
@@ -130,11 +126,13 @@ class LiveMeter:
         before_w = {name: power_w for name, power_w in rest_w.items() if not is_ticked[name]} | first_w
         is_asked = self.provenance is Provenance.MEASURED and self._last is not None
         if not (is_asked and before_w):
-            return ()
+            return self._unsettled_notes
         self.start()
-        self._instruments.synchronize()
-        after_w = {} if self._instruments.sampler.why_dead() else self._at_rest()
-        return quality.drift_notes(before_w, after_w)
+        instruments = self._instruments
+        instruments.synchronize()
+        is_dead = instruments.sampler.why_dead() is not None
+        ticks = {} if is_dead else at_rest(instruments.sampler, self._channels, instruments.clock, IDLE_S)
+        return (*self._unsettled_notes, *quality.drift_notes(before_w, _powers_w(ticks)))
 
     def devices(self, domains: frozenset[Domain] | None) -> tuple[str, ...]:
         return tuple(sorted({channel.device for channel in self._of(domains)}))
@@ -174,6 +172,13 @@ class LiveMeter:
 
     def close(self) -> None:
         self.pause()
+
+
+def _powers_w(ticks: Mapping[str, Sequence[Tick]]) -> dict[str, float]:
+    """Mean powers by channel, of those whose counter moved."""
+    # A counter that stands still has no idle power; its windows will say so.
+    powers_w = {name: mean_power_w(ticks[name]) for name in ticks}
+    return {name: power_w for name, power_w in powers_w.items() if power_w is not None}
 
 
 def _one_provenance(sensors: Sequence[Sensor]) -> Provenance:

@@ -44,7 +44,8 @@ class Meter(Protocol):
     def start(self) -> None:
         """Begin, or go on after a pause.
 
-        At first it takes about 3 s where something is measured: ticks are found, idle power is measured.
+        At first it takes about 3 s where something is measured: ticks are found, idle power is measured. It
+        takes up to 12 s where power is not at rest yet.
         """
         ...
 

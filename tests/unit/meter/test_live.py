@@ -50,6 +50,18 @@ def test_idle_power_is_measured_at_the_start() -> None:
     assert bench.meter.idle_power_w() == pytest.approx({"gpu:0": 75.0, "gpu:1": 75.0}, rel=0.01)
 
 
+def test_power_that_still_falls_is_no_idle_power() -> None:
+    """Its channel has no idle power, so no joules above it are made up, and the run has a note."""
+    bench = Bench(0.1, quiet_w=75.0)
+    start_s = bench.clock.now_s()
+    for number in range(200):
+        bench.device.plan(start_s + 0.2 * number, 75.0 + 60.0 * 0.99**number)
+    bench.meter.start()
+    assert bench.meter.idle_power_w() is None
+    (note,) = bench.meter.drift_notes()
+    assert note.startswith("gpu:0: power at rest is unknown")
+
+
 def test_an_estimate_has_no_idle_power_and_no_wait() -> None:
     """Where nothing is measured, start takes no time and idle power isn't known."""
     bench = Bench()
