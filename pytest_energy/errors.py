@@ -98,6 +98,10 @@ class SensorUnavailable(EnergyError):
         return "; ".join(str(reason) for reason in self.reasons)
 
 
+class NoSuchHardware(SensorUnavailable):
+    """A sensor of hardware that this machine doesn't have: of no interest unless it was asked for by name."""
+
+
 class SensorError(EnergyError):
     """A sensor that worked gave no usable value; the window it happened in is void."""
 

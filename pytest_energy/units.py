@@ -9,6 +9,7 @@ import math
 JOULES_PER_MILLIJOULE = 1e-3
 JOULES_PER_MICROJOULE = 1e-6
 WATTS_PER_MILLIWATT = 1e-3
+WATTS_PER_MICROWATT = 1e-6
 JOULES_PER_KILOWATT_HOUR = 3.6e6
 
 _SCALES = {"n": 1e-9, "u": 1e-6, "\N{MICRO SIGN}": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6}

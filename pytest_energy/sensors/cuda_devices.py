@@ -5,16 +5,22 @@ from collections.abc import Sequence
 WHOLE_GPU = "its energy counter is the whole GPU's, so a slice can't be separated from its neighbours"
 
 
-def visible_gpus(setting: str | None, uuids: Sequence[str]) -> list[int | str]:
+def visible_gpus(
+    setting: str | None, uuids: Sequence[str], variable: str = "CUDA_VISIBLE_DEVICES"
+) -> list[int | str]:
     """NVML's index of each GPU that CUDA sees, in CUDA's order; why it can't be read in place of some.
 
+    ROCm's variables have the same form, with the index of `amdsmi`.
+
     Args:
-        setting: Value of `CUDA_VISIBLE_DEVICES`, or `None` if it isn't set.
+        setting: Value of *variable*, or `None` if it isn't set.
         uuids: UUID of each GPU, in NVML's order.
+        variable: Name of the variable.
 
     Source:
         CUDA Programming Guide, section CUDA_VISIBLE_DEVICES: indices or UUIDs that may be cut to a unique
-        prefix; devices after the first invalid entry aren't seen; an empty list shows none.
+        prefix; devices after the first invalid entry aren't seen; an empty list shows none. ROCm, GPU
+        isolation techniques.
 
     >>> visible_gpus("2,1,-1,0", ["GPU-a", "GPU-b", "GPU-c"])
     [2, 1]
@@ -26,16 +32,16 @@ def visible_gpus(setting: str | None, uuids: Sequence[str]) -> list[int | str]:
     for entry in entries:
         if entry.startswith("-"):
             break
-        gpu = _named_gpu(entry, uuids)
+        gpu = _named_gpu(entry, uuids, variable)
         if isinstance(gpu, int) and gpu in gpus:
-            gpu = f"CUDA_VISIBLE_DEVICES names it twice ({entry}); its joules count once"
+            gpu = f"{variable} names it twice ({entry}); its joules count once"
         gpus.append(gpu)
         if isinstance(gpu, str) and not entry.upper().startswith("MIG-"):
             break
     return gpus
 
 
-def _named_gpu(entry: str, uuids: Sequence[str]) -> int | str:
+def _named_gpu(entry: str, uuids: Sequence[str], variable: str) -> int | str:
     if entry.upper().startswith("MIG-"):
         return f"{entry} is a MIG slice: {WHOLE_GPU}; use a whole GPU"
     if entry.isdecimal():
@@ -47,9 +53,7 @@ def _named_gpu(entry: str, uuids: Sequence[str]) -> int | str:
     if len(matches) == 1:
         return matches[0]
     how_many = f"{len(matches)} GPUs" if matches else "no GPU"
-    return (
-        f"CUDA_VISIBLE_DEVICES holds {entry!r}, which names {how_many} here; CUDA ignores it and all after it"
-    )
+    return f"{variable} holds {entry!r}, which names {how_many} here; it and all after it are ignored"
 
 
 def why_order_is_unknown(setting: str | None, order: str | None, models: Sequence[str]) -> str | None:

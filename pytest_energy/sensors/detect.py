@@ -14,10 +14,10 @@ from typing import NoReturn
 
 from pytest_energy import system
 from pytest_energy.codec import brief
-from pytest_energy.errors import Reason, SensorUnavailable, SettingsError, described
+from pytest_energy.errors import NoSuchHardware, Reason, SensorUnavailable, SettingsError, described
 from pytest_energy.model import Channel, Domain, Provenance, SensorStatus
-from pytest_energy.sensors import estimate, hwmon, nvml, perf, rapl
-from pytest_energy.sensors.protocol import LeavesOut, Sensor
+from pytest_energy.sensors import amdsmi, estimate, hwmon, nvml, perf, rapl
+from pytest_energy.sensors.protocol import CanLeaveOut, LeavesOut, Sensor
 from pytest_energy.sensors.pynvml_library import ODD
 from pytest_energy.spelling import did_you_mean
 
@@ -34,6 +34,9 @@ _ELSEWHERE = {
     ): "on Windows a GPU can't be reserved for one run, and two would measure each other",
 }
 _RUN_ON_LINUX = "Measure on Linux; here the CPU is estimated, which --energy-estimates=gate judges"
+
+# What a GPU's counter may include without the joules of a CPU or of memory.
+_SCOPES_OF_GPUS = frozenset({None, nvml.SCOPE_IS_GPU, amdsmi.SCOPE_IS_CARD})
 
 # Sensors that this package had, and what to ask for now.
 _FORMER = {"pyrapl": "rapl reads the same counters"}
@@ -60,14 +63,16 @@ class SensorSet:
 
 def builtin_openers(cpu_tdp_w: float | None = None) -> dict[str, Opener]:
     """The sensors of this package, by name."""
-    of_linux: dict[str, Opener] = {
+    openers: dict[str, Opener] = {
         nvml.NAME: nvml.NvmlSensor,
+        amdsmi.NAME: amdsmi.AmdSmiSensor,
         rapl.NAME: open_rapl,
         hwmon.NAME: hwmon.HwmonSensor,
+        estimate.NAME: lambda: estimate.EstimateSensor(cpu_tdp_w=cpu_tdp_w),
     }
     if not system.IS_LINUX:
-        of_linux = {name: partial(_refuse_elsewhere, name) for name in of_linux}
-    return {**of_linux, estimate.NAME: lambda: estimate.EstimateSensor(cpu_tdp_w=cpu_tdp_w)}
+        openers |= {name: partial(_refuse_elsewhere, name) for name in (nvml.NAME, rapl.NAME, hwmon.NAME)}
+    return openers
 
 
 def _refuse_elsewhere(name: str) -> NoReturn:
@@ -120,7 +125,8 @@ def detect(
 
 
 def _automatic(known: Mapping[str, Opener]) -> SensorSet:
-    opened, absences = _open_each({name: known[name] for name in known if name != estimate.NAME})
+    openers = {name: known[name] for name in known if name != estimate.NAME}
+    opened, absences = _open_each(openers, is_of_interest=lambda why: not isinstance(why, NoSuchHardware))
     if measured := [sensor for sensor in opened if sensor.provenance is Provenance.MEASURED]:
         estimates = [sensor for sensor in opened if sensor not in measured]
         close_all(estimates)
@@ -175,8 +181,10 @@ def _named(names: Iterable[str], known: Mapping[str, Opener]) -> SensorSet:
     return _sensor_set(opened, absences)
 
 
-def _open_each(openers: Mapping[str, Opener]) -> tuple[list[Sensor], list[_Absence]]:
-    """The sensors that open and read channels of their own, and why the others don't."""
+def _open_each(
+    openers: Mapping[str, Opener], is_of_interest: Callable[[SensorUnavailable], bool] = lambda _: True
+) -> tuple[list[Sensor], list[_Absence]]:
+    """The sensors that open and read channels of their own, and why the others don't, if *is_of_interest*."""
     opened: list[Sensor] = []
     absences: list[_Absence] = []
     for name, opener in openers.items():
@@ -184,7 +192,8 @@ def _open_each(openers: Mapping[str, Opener]) -> tuple[list[Sensor], list[_Absen
         try:
             sensor = opener()
         except SensorUnavailable as error:
-            absences.append(_absence(name, kind, *error.reasons))
+            if is_of_interest(error):
+                absences.append(_absence(name, kind, *error.reasons))
             continue
         except (ImportError, *ODD) as error:  # of a library beside us: no reason to end the run
             reason = Reason(f"opening it failed: {described(error)}")
@@ -193,7 +202,7 @@ def _open_each(openers: Mapping[str, Opener]) -> tuple[list[Sensor], list[_Absen
         except BaseException:
             close_all(opened)
             raise
-        if because := _oddity(sensor) or _clash(sensor, opened):
+        if because := _oddity(sensor) or _why_only_again(sensor, opened):
             absences.append(_absence(name, kind, Reason("; ".join((because, *close_all([sensor]))))))
         else:
             opened.append(sensor)
@@ -211,17 +220,28 @@ def _oddity(sensor: Sensor) -> str | None:
     return None if odd is None else f"it reports {odd} as what it reads, which is not text"
 
 
-def _clash(sensor: Sensor, opened: Iterable[Sensor]) -> str | None:
-    """Why *sensor* would count joules again that another counts, or `None`."""
-    own = {channel.name for channel in sensor.channels}
-    for other in opened:
-        if both := sorted(own & {channel.name for channel in other.channels}):
-            return f"{other.name} reads {', '.join(both)} already, and each joule counts once"
-        scope = other.facts().shown.get(nvml.SCOPE_FACT)
-        if scope not in {None, nvml.SCOPE_IS_GPU} and any(
-            one.domain is not Domain.GPU for one in sensor.channels
-        ):
-            return f"the counter that {other.name} reads is of the {scope}, and each joule counts once"
+def _why_only_again(sensor: Sensor, opened: Iterable[Sensor]) -> str | None:
+    """Why all that *sensor* counts would count again, or `None`: it leaves out single channels if it can."""
+    again = {c.name: why for c in sensor.channels for other in opened if (why := _clash(c, other))}
+    if not again:
+        return None
+    if len(again) < len(sensor.channels) and isinstance(sensor, CanLeaveOut):
+        for channel, because in again.items():
+            sensor.leave_out(channel, because)
+        return None
+    return "; ".join(dict.fromkeys(again.values()))
+
+
+def _clash(channel: Channel, other: Sensor) -> str | None:
+    """Why the joules of *channel* are counted by *other*, or `None`."""
+    for theirs in other.channels:
+        if channel.name == theirs.name:
+            return f"{other.name} reads {channel.name} already, and each joule counts once"
+        if channel.domain is theirs.domain and channel.device == theirs.device:
+            return f"{other.name} reads {channel.device} as {theirs.name}, and each joule counts once"
+    scope = other.facts().shown.get(nvml.SCOPE_FACT)
+    if channel.domain is not Domain.GPU and scope not in _SCOPES_OF_GPUS:
+        return f"the counter that {other.name} reads is of the {scope}, and each joule counts once"
     return None
 
 

@@ -1,4 +1,4 @@
-"""Boards and cards whose energy or power the kernel shows under `/sys/class/hwmon`: Jetson, Grace, Intel Xe.
+"""Boards and cards whose energy or power the kernel shows under `/sys/class/hwmon`.
 
 Rule 1: only known rails count, each joule once (`hwmon_rails.py`); each of the others has a reason.
 Rule 2: a counter of joules is read as one. Power is integrated, and its channel says so.
@@ -18,12 +18,18 @@ from pathlib import Path
 from pytest_energy.errors import Reason, SensorError, SensorUnavailable
 from pytest_energy.machine_time import MACHINE_TIME
 from pytest_energy.model import Channel, Provenance
-from pytest_energy.sensors.hwmon_rails import Rail, counter_rail, jetson_rail, power_meter_rail
+from pytest_energy.sensors.hwmon_rails import (
+    Rail,
+    amdgpu_rail,
+    counter_rail,
+    jetson_rail,
+    power_meter_rail,
+)
 from pytest_energy.sensors.integrated_power import IntegratedPower
 from pytest_energy.sensors.prompt_read import read_small
 from pytest_energy.sensors.protocol import Facts
 from pytest_energy.sensors.rapl import STILL_S, find_still
-from pytest_energy.units import JOULES_PER_MICROJOULE
+from pytest_energy.units import JOULES_PER_MICROJOULE, WATTS_PER_MICROWATT
 from pytest_energy.usage import Usage
 
 NAME = "hwmon"
@@ -32,8 +38,8 @@ HWMON = Path("/sys/class/hwmon")
 _COUNTERS = ("i915", "xe", "amd_energy")
 _MONITORS = ("ina3221",)
 _METER = "power_meter"
+_CARD = "amdgpu"
 
-_WATTS_PER_MICROWATT = 1e-6
 _WATTS_PER_MILLIVOLT_MILLIAMPERE = 1e-6
 _SECONDS_PER_MILLISECOND = 1e-3
 _UPDATE_S = 0.1  # of a chip that doesn't report its own interval
@@ -68,6 +74,7 @@ class _Tree:
                 yield from self._counters(chip, place, path)
         yield from self._monitors([path for chip in _MONITORS for path in by_chip.get(chip, ())])
         yield from self._meters(by_chip.get(_METER, []))
+        yield from self._cards(by_chip.get(_CARD, []))
 
     def _folders(self) -> list[Path]:
         try:
@@ -130,6 +137,32 @@ class _Tree:
                 else self._power(rail, (file,), partial(self._power_w, file), interval),
             )
 
+    def _cards(self, paths: list[Path]) -> Iterator[tuple[str, _Source | str]]:
+        with_cpu = {path for path in paths if self._text(path / "in1_label") == "vddnb"}
+        for place, path in enumerate(paths):
+            file = path / "power1_input"
+            limit_w = self._watts(path / "power1_cap")
+            rail = amdgpu_rail(
+                place,
+                unique_id=self._text(path / "device" / "unique_id"),
+                limit_w=limit_w,
+                is_with_cpu=path in with_cpu,
+                is_of_now=file.exists(),
+                is_alone=len(paths) - len(with_cpu) == 1,
+            )
+            yield (
+                f"{path.name} {_CARD}",
+                rail
+                if isinstance(rail, str)
+                else self._power(rail, (file,), partial(self._power_w, file), None),
+            )
+
+    def _watts(self, path: Path) -> float | None:
+        try:
+            return self._power_w(path)
+        except SensorError:
+            return None
+
     def _power(
         self, rail: Rail, files: tuple[Path, ...], read: Callable[[], float], interval_s: float | None
     ) -> _Source | str:
@@ -166,7 +199,7 @@ class _Tree:
         return self._number(path) * JOULES_PER_MICROJOULE
 
     def _power_w(self, path: Path) -> float:
-        return self._number(path) * _WATTS_PER_MICROWATT
+        return self._number(path) * WATTS_PER_MICROWATT
 
     def _product_w(self, millivolts: Path, milliamperes: Path) -> float:
         return self._number(millivolts) * self._number(milliamperes) * _WATTS_PER_MILLIVOLT_MILLIAMPERE
@@ -273,6 +306,12 @@ class HwmonSensor:
             self.left_out[place] = f"it did not move for {STILL_S:g} s: it measures nothing"
             del sources[place]
 
+    def leave_out(self, channel: str, because: str) -> None:
+        """Read *channel* no longer, as another sensor reads it."""
+        del self._readers[channel]
+        self.channels = tuple(one for one in self.channels if one.name != channel)
+        self.left_out[channel] = because
+
     def read_j(self, channel: str) -> float:
         """Joules of *channel*, from an arbitrary zero."""
         reader = self._readers.get(channel)
@@ -311,7 +350,7 @@ def _channel(source: _Source, now_s: Callable[[], float]) -> tuple[Channel, Inte
     channel = Channel(
         name=name,
         domain=rail.domain,
-        device=rail.name,
+        device=rail.device or rail.name,
         is_ticked=source.update_s is not None,
         resolution_j=JOULES_PER_MICROJOULE,
     )

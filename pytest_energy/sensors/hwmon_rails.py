@@ -26,11 +26,13 @@ class Rail:
         domain: Of its joules.
         most_w: More than it draws, in watts: how wrong its power may be for the time of one update.
         name: Of its channel, after the domain.
+        device: What one process at a time may measure; *name* if none is given.
     """
 
     domain: Domain
     most_w: float
     name: str
+    device: str = ""
 
 
 TOTALS: Mapping[str, float] = {"VDD_IN": 60.0, "POM_5V_IN": 30.0}
@@ -52,6 +54,9 @@ _JETSON: Mapping[str, tuple[Domain, float]] = {
 # Its monitor shows the 5 V of VIN_SYS_5V0 as its voltage, and no document says that it is beside that rail.
 _PERHAPS_INSIDE: Mapping[str, str] = {"VDDQ_VDD2_1V8AO": "VIN_SYS_5V0"}
 _UNUSED = ("", "NC", "sum of shunt voltages")
+
+_AMDSMI = "the sensor amdsmi reads its counter: pip install 'pytest-energy[amd]'"
+_MOST_ABOVE_LIMIT = 2.0  # the limit holds for a mean; how far it is exceeded for a moment is not documented
 
 _SOCKET = re.compile(r"(Module|Grace|CPU|SysIO) Power Socket (\d+)")
 _MOST_OF_SOCKET_W = 600.0  # Grace and its memory: 500 W with 960 GB (NVIDIA Grace CPU Superchip data sheet)
@@ -85,6 +90,35 @@ def power_meter_rail(label: str, labels: Collection[str]) -> Rail | str:
     if part != "Grace" and f"Grace Power Socket {socket}" in labels:
         return f"it is inside Grace Power Socket {socket}"
     return Rail(domain=Domain.CPU, most_w=_MOST_OF_SOCKET_W, name=f"{part.lower()}-{socket}")
+
+
+def amdgpu_rail(
+    place: int, *, unique_id: str, limit_w: float | None, is_with_cpu: bool, is_of_now: bool, is_alone: bool
+) -> Rail | str:
+    """The power of the *place*-th card of the driver `amdgpu`; or why it doesn't count.
+
+    Args:
+        place: Among the cards of this driver.
+        unique_id: The maker's number, by which other libraries know the card, too.
+        limit_w: Its power limit; `None` if it has none.
+        is_with_cpu: It is inside a processor.
+        is_of_now: Its power is of the moment, not a mean.
+        is_alone: It is the only card of its own.
+
+    Source:
+        Linux, Documentation/gpu/amdgpu/thermal.rst and drivers/gpu/drm/amd/pm/amdgpu_pm.c: `power1_input` is
+        of the moment, `power1_average` a mean; processors with graphics alone have the voltage `vddnb`.
+    """
+    if is_with_cpu:
+        return "its power includes the CPU, which rapl reads"
+    if not is_of_now:
+        return f"its power is a mean over an unknown time; {_AMDSMI}"
+    if not is_alone:
+        return f"which of the cards a program uses is not known here; {_AMDSMI}"
+    if not limit_w or not unique_id:
+        return f"its {'unique_id' if limit_w else 'power limit'} can't be read"
+    most_w = _MOST_ABOVE_LIMIT * limit_w
+    return Rail(domain=Domain.GPU, most_w=most_w, name=f"amdgpu-{place}", device=f"GPU-{unique_id.lower()}")
 
 
 def counter_rail(chip: str, place: int, label: str, labels: Collection[str]) -> Rail | str:

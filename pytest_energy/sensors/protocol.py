@@ -129,6 +129,15 @@ class LeavesOut(Protocol):
 
 
 @runtime_checkable
+class CanLeaveOut(LeavesOut, Protocol):
+    """A sensor that can do without single channels, which another sensor reads."""
+
+    def leave_out(self, channel: str, because: str) -> None:
+        """Read *channel* no longer."""
+        ...
+
+
+@runtime_checkable
 class CountsProcesses(Protocol):
     """A sensor that counts what some processes do, and not all that its hardware does."""
 

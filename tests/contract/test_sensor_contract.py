@@ -9,12 +9,14 @@ import pytest
 
 from pytest_energy.errors import SensorError
 from pytest_energy.model import Provenance
+from pytest_energy.sensors.amdsmi import AmdSmiSensor
 from pytest_energy.sensors.estimate import CHANNEL, EstimateSensor
 from pytest_energy.sensors.hwmon import HwmonSensor
 from pytest_energy.sensors.nvml import NvmlSensor
 from pytest_energy.sensors.perf import PerfSensor
 from pytest_energy.sensors.protocol import MonitorsDevice, Sensor
 from pytest_energy.sensors.rapl import RaplSensor
+from tests.fakes.amdsmi import RESOLUTION_UJ, AmdSmiLibraryException, FakeAmdGpu, FakeAmdSmi
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.hwmon_tree import FakeHwmon
 from tests.fakes.nvml import FakeGpu, FakeNvml, NVMLError_GpuIsLost, NVMLError_NotSupported
@@ -65,6 +67,23 @@ def nvml_power_rig(_folder: Path) -> Rig:
         gpu.failures["nvmlDeviceGetFieldValues"] = NVMLError_GpuIsLost()
 
     return Rig(sensor=sensor, channel="gpu:0", use_j=use_j, reset=lambda: clock.sleep_s(-5.0), fail=fail)
+
+
+def amdsmi_rig(_folder: Path) -> Rig:
+    gpu, clock = FakeAmdGpu(idle_counts=1), HandClock()
+    sensor = AmdSmiSensor(amdsmi=FakeAmdSmi(gpu), environ={}, now_s=clock.now_s, sleep_s=clock.sleep_s)
+    gpu.idle_counts = 0
+
+    def use_j(energy_j: float) -> None:
+        gpu.counts += round(energy_j / RESOLUTION_UJ * 1e6)
+
+    def reset() -> None:
+        gpu.counts = 0
+
+    def fail() -> None:
+        gpu.answers["amdsmi_get_energy_count"] = AmdSmiLibraryException()
+
+    return Rig(sensor=sensor, channel="gpu:0", use_j=use_j, reset=reset, fail=fail)
 
 
 def rapl_rig(folder: Path) -> Rig:
@@ -161,6 +180,7 @@ def estimate_rig(_folder: Path) -> Rig:
 RIGS = {
     "nvml": nvml_rig,
     "nvml-power": nvml_power_rig,
+    "amdsmi": amdsmi_rig,
     "rapl": rapl_rig,
     "perf": perf_rig,
     "hwmon": hwmon_rig,

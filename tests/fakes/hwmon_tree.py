@@ -45,6 +45,13 @@ class FakeHwmon:
             (folder / "device" / name).write_text(f"{value}\n")
         return folder / "device"
 
+    def add_amdgpu(self, unique_id: str = "a1b2c3d4e5f60001", **files: object) -> Path:
+        """Add a card of the driver `amdgpu`, whose number is in the folder of its device."""
+        folder = self.add("amdgpu", **files)
+        (folder / "device").mkdir()
+        (folder / "device" / "unique_id").write_text(f"{unique_id}\n")
+        return folder
+
     def idle(self, counter: Path, energy_uj: int) -> None:
         """Let *counter* gain *energy_uj* whenever it is read."""
         self._idle_uj[counter] = energy_uj

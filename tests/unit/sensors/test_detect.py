@@ -4,17 +4,24 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 
-from pytest_energy.errors import SensorUnavailable, SettingsError
+from pytest_energy.errors import NoSuchHardware, SensorUnavailable, SettingsError
 from pytest_energy.model import Channel, Domain, Provenance, SensorStatus
+from pytest_energy.sensors.amdsmi import AmdSmiSensor
 from pytest_energy.sensors.detect import builtin_openers, detect, open_rapl
 from pytest_energy.sensors.estimate import EstimateSensor
+from pytest_energy.sensors.hwmon import HwmonSensor
 from pytest_energy.sensors.nvml import NvmlSensor
 from pytest_energy.sensors.protocol import Facts, Sensor
 from pytest_energy.usage import Usage
+from tests.fakes.amdsmi import FakeAmdGpu, FakeAmdSmi
+from tests.fakes.hand_clock import HandClock
+from tests.fakes.hwmon_tree import FakeHwmon
 from tests.fakes.nvml import FakeGpu, FakeNvml
 
 
@@ -26,11 +33,12 @@ class OtherSensor:
         name: str,
         *channels: str,
         provenance: Provenance = Provenance.MEASURED,
+        domain: Domain = Domain.GPU,
     ) -> None:
         self.name = name
         self.provenance = provenance
         self.channels = tuple(
-            Channel(name=channel, domain=Domain.GPU, device=channel, is_ticked=False, resolution_j=1e-3)
+            Channel(name=channel, domain=domain, device=channel, is_ticked=False, resolution_j=1e-3)
             for channel in channels
         )
         self.close_count = 0
@@ -79,6 +87,7 @@ def there(sensor: Sensor) -> Callable[[], Sensor]:
 
 NVML = OtherSensor("nvml", "gpu:0")
 RAPL = OtherSensor("rapl", "cpu:package-0", "dram:package-0")
+CPU = OtherSensor("rapl", "cpu:package-0", domain=Domain.CPU)
 ESTIMATE = OtherSensor("estimate", "cpu:processes", provenance=Provenance.ESTIMATED)
 ALL = {"nvml": there(NVML), "rapl": there(RAPL), "estimate": there(ESTIMATE)}
 NO_GPU = {"nvml": absent("nvml", "no GPU")}
@@ -226,6 +235,86 @@ def test_a_plugin_may_not_take_our_name() -> None:
         detect(None, openers=ALL, extra={"rapl": there(RAPL)})
 
 
+class SparingSensor(OtherSensor):
+    """One that can do without single channels."""
+
+    def __init__(self, name: str, *channels: str) -> None:
+        super().__init__(name, *channels)
+        self.left_out: dict[str, str] = {}
+
+    def leave_out(self, channel: str, because: str) -> None:
+        self.left_out[channel] = because
+        self.channels = tuple(one for one in self.channels if one.name != channel)
+
+
+def test_a_sensor_goes_on_without_a_channel_that_another_reads() -> None:
+    """Its other channels count; the one that is left out has its reason."""
+    board = SparingSensor("board", "cpu:package-0", "gpu:xe-0")
+    found = detect(("rapl", "board"), openers=ALL, extra={"board": there(board)})
+    assert found.sensors == (RAPL, board)
+    assert [channel.name for channel in board.channels] == ["gpu:xe-0"]
+    assert absent_because(found.statuses, "board cpu:package-0") == (
+        "rapl reads cpu:package-0 already, and each joule counts once"
+    )
+    only = SparingSensor("board", "cpu:package-0")
+    assert detect(("rapl", "board"), openers=ALL, extra={"board": there(only)}).sensors == (RAPL,)
+
+
+def test_no_device_is_read_under_two_names(tmp_path: Path) -> None:
+    """AMD's library and the kernel's files know a card by one number; a second card is another device."""
+    power = {"power1_input": 9_000_000, "power1_cap": 300_000_000}
+    tree, clock = FakeHwmon(tmp_path), HandClock()
+    tree.add_amdgpu("a1b2c3d4e5f60001", **power)
+    tree.add_ina3221(("VDD_IN", 5000, 1600))
+
+    def opened_hwmon() -> Sensor:
+        return HwmonSensor(root=tree.root, read_text=tree.read_text, now_s=clock.now_s, sleep_s=clock.sleep_s)
+
+    def opened_amdsmi(serial: str) -> Sensor:
+        smi = FakeAmdSmi(FakeAmdGpu(serial=serial, idle_counts=1))
+        return AmdSmiSensor(amdsmi=smi, environ={}, now_s=clock.now_s, sleep_s=clock.sleep_s)
+
+    def channels(serial: str) -> list[str]:
+        amdsmi: Callable[[], Sensor] = partial(opened_amdsmi, serial)
+        openers = {"amdsmi": amdsmi, "hwmon": opened_hwmon}
+        return [
+            channel.name for sensor in detect(None, openers=openers).sensors for channel in sensor.channels
+        ]
+
+    assert channels("0xA1B2C3D4E5F60001") == ["gpu:0", "cpu:VDD_IN"]
+    assert channels("0xA1B2C3D4E5F60002") == ["gpu:0", "cpu:VDD_IN", "gpu:amdgpu-0"]
+
+
+@pytest.mark.parametrize(
+    ("model", "is_counted"), [("AMD Instinct MI300A", False), ("AMD Instinct MI300X", True)]
+)
+def test_a_counter_of_a_socket_is_not_added_to_its_cpus(model: str, is_counted: object) -> None:
+    """MI300A: what RAPL reads is in the GPU's counter already."""
+    clock = HandClock()
+
+    def opened() -> Sensor:
+        smi = FakeAmdSmi(FakeAmdGpu(model=model, idle_counts=1))
+        return AmdSmiSensor(amdsmi=smi, environ={}, now_s=clock.now_s, sleep_s=clock.sleep_s)
+
+    found = detect(None, openers={"amdsmi": opened, "rapl": there(CPU)})
+    assert (CPU in found.sensors) is is_counted
+    if not is_counted:
+        assert "is of the socket with its CPU" in str(absent_because(found.statuses, "rapl"))
+
+
+def test_hardware_that_a_machine_does_not_have_is_told_to_who_asks() -> None:
+    """A machine without an AMD GPU needs no sensor of it: that is no absence, unless it was named."""
+
+    def opener() -> Sensor:
+        raise NoSuchHardware("amdsmi", "no driver of an AMD GPU is loaded")
+
+    openers = ALL | {"amdsmi": opener}
+    assert absent_because(detect(None, openers=openers).statuses, "nvml") is None
+    assert [status.name for status in detect(None, openers=openers).statuses] == ["nvml", "rapl"]
+    named = detect(("nvml", "amdsmi"), openers=openers)
+    assert absent_because(named.statuses, "amdsmi") == "no driver of an AMD GPU is loaded"
+
+
 def test_no_channel_is_read_twice() -> None:
     """A sensor whose channel another reads already is closed and reported: each joule counts once."""
     second = OtherSensor("board", "cpu:package-0")
@@ -328,7 +417,7 @@ def test_a_counter_of_a_whole_module_leaves_no_other_joules_of_it() -> None:
 def test_the_builtin_sensors_are_these() -> None:
     """The package has these, and the TDP goes to the estimate."""
     openers = builtin_openers(cpu_tdp_w=42.0)
-    assert list(openers) == ["nvml", "rapl", "hwmon", "estimate"]
+    assert list(openers) == ["nvml", "amdsmi", "rapl", "hwmon", "estimate"]
     assert openers["estimate"]().facts().fixed["cpu_tdp_w"] == "42"
 
 

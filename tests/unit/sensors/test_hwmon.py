@@ -202,6 +202,55 @@ class TestCounters:
             board.open()
 
 
+class TestAmdGpu:
+    def test_power_of_the_moment_is_integrated(self, board: Board) -> None:
+        """Known to within twice its limit over one update, under the number by which amdsmi knows it."""
+        board.tree.add_amdgpu(power1_input=100_000_000, power1_average=90_000_000, power1_cap=300_000_000)
+        sensor = board.open()
+        (channel,) = sensor.channels
+        assert (channel.name, channel.device) == ("gpu:amdgpu-0", "GPU-a1b2c3d4e5f60001")
+        assert channel.resolution_j == pytest.approx(2 * 300 * 0.1)
+        assert board.used_j(sensor, "gpu:amdgpu-0", 2.0) == about(200.0)
+
+    @pytest.mark.parametrize(
+        ("files", "reason"),
+        [
+            ({"power1_input": 9_000_000, "in1_label": "vddnb"}, "includes the CPU, which rapl reads"),
+            ({"power1_average": 9_000_000, "power1_cap": 300_000_000}, "a mean over an unknown time"),
+            ({"power1_input": 9_000_000}, "its power limit can't be read"),
+            ({"power1_input": 9_000_000, "power1_cap": 0}, "its power limit can't be read"),
+            ({"power1_input": 9_000_000, "power1_cap": 300_000_000, "unique_id": ""}, "its unique_id"),
+            ({"power1_input": 900_000_000, "power1_cap": 300_000_000}, "draws 0 to 600 W"),
+        ],
+    )
+    def test_other_power_does_not_count(self, board: Board, files: dict[str, str], reason: str) -> None:
+        """A processor's with its CPU, a mean, one without a bound or above it: each has its reason."""
+        board.tree.add_amdgpu(**files)
+        with pytest.raises(SensorUnavailable, match=reason):
+            board.open()
+
+    def test_one_of_several_cards_does_not_count(self, board: Board) -> None:
+        """Which one a program uses isn't known; graphics inside a processor are no second card."""
+        power = {"power1_input": 9_000_000, "power1_cap": 300_000_000}
+        board.tree.add_amdgpu("01", **power)
+        board.tree.add_amdgpu("02", in1_label="vddnb", **power)
+        assert names(board.open()) == ["gpu:amdgpu-0"]
+        board.tree.add_amdgpu("03", **power)
+        with pytest.raises(SensorUnavailable, match="which of the cards a program uses is not known"):
+            board.open()
+
+
+def test_a_channel_that_another_sensor_reads_is_left_out(board: Board) -> None:
+    """The others go on; asked for it, the sensor doesn't know it."""
+    board.tree.add_ina3221(("GPU", 19000, 100), ("CPU", 19000, 50))
+    sensor = board.open()
+    sensor.leave_out("gpu:GPU", "nvml reads it")
+    assert names(sensor) == ["cpu:CPU"]
+    assert sensor.facts().shown == {"hwmon_left_out": "gpu:GPU: nvml reads it"}
+    with pytest.raises(SensorError, match="not this channel"):
+        sensor.read_j("gpu:GPU")
+
+
 class TestNothing:
     def test_an_empty_tree_and_none_at_all(self, board: Board, tmp_path: Path) -> None:
         """Most machines have temperatures there, virtual ones nothing."""
