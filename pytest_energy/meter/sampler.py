@@ -241,6 +241,10 @@ class Sampler:
         """All ticks of a ticked channel that are still known; the sequence may grow."""
         return self._seen.ticks(channel)
 
+    def mark(self) -> None:
+        """Keep the ticks beside now: a window begins."""
+        self._seen.mark()
+
     def count_after(self, channel: str, time_s: float) -> int:
         """Ticks of *channel* that were surely after *time_s*."""
         return count_after(self._seen.ticks(channel), time_s)

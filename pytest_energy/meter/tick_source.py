@@ -46,6 +46,10 @@ class TickSource(Protocol):
         """All ticks of a ticked channel that are still known; the sequence may grow."""
         ...
 
+    def mark(self) -> None:
+        """Know that a window begins: ticks beside now are needed when it ends, whenever that is."""
+        ...
+
     def count_after(self, channel: str, time_s: float) -> int:
         """Ticks of *channel* that were surely after *time_s*."""
         ...

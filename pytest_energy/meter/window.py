@@ -161,6 +161,7 @@ class LiveWindow:
         """Begin now; `get_ready` was called."""
         if self._is_dead():
             return
+        self._sampler.mark()
         self._before = TimeMark.now(self._clock)
         self._instruments.synchronize()
         self._start = start_now(self._read_edge_channels, self._clock)

@@ -73,6 +73,9 @@ class NumberedSeen:
         kept = self.faulty.after(0).items
         return tuple((fault.time_s, fault.because) for fault in kept if fault.channel in {channel, None})
 
+    def mark(self) -> None:
+        """No window begins here: who reads the agent keeps what it needs."""
+
     def forget_ticks(self) -> None:
         for ring in self.rings.values():
             ring.forget()

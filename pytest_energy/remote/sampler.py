@@ -233,6 +233,9 @@ class RemoteSampler:
     def ticks(self, channel: str) -> Sequence[SeenTick]:
         return MappedTicks(self._seen.ticks(channel), self.offset)
 
+    def mark(self) -> None:
+        self._seen.mark()
+
     def count_after(self, channel: str, time_s: float) -> int:
         return count_after(self.ticks(channel), time_s)
 
