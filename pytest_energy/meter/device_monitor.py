@@ -15,8 +15,9 @@ from pytest_energy.model import Domain
 from pytest_energy.sensors.protocol import DeviceSnapshot, DeviceState, MonitorsDevice, Sensor
 from pytest_energy.usage import DeviceUse
 
-# Often enough to see twice what slows a window of half a second down, and to have 20 powers of one of 5 s.
-# Each time it costs two calls, and NVML's longest take 3 ms.
+# On average. Often enough to see twice what slows a window of half a second down, and to have 20 powers of
+# one of 5 s. Each time it costs two calls, and NVML's longest take 3 ms. Looks come at random times: at fixed
+# ones they would always see the same part of a load that comes in waves.
 DEVICE_LOOK_S = 0.25
 
 

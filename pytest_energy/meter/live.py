@@ -65,7 +65,7 @@ class LiveMeter:
         host, devices = HostMonitor(sensors, clock, system), DeviceMonitor(sensors, system, gpus_in_use)
         sampler.add_chore(host.look, HOST_LOOK_S)
         for name in devices.names:
-            sampler.add_chore(partial(devices.look, name), DEVICE_LOOK_S)
+            sampler.add_chore(partial(devices.look, name), DEVICE_LOOK_S, is_regular=False)
         self._instruments = Instruments(
             clock=clock,
             sampler=sampler,

@@ -11,6 +11,7 @@ Rule 5: it may be stopped and started again. What was found of the counters is k
 """
 
 import math
+import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -35,6 +36,9 @@ _RETRY_S = 0.5
 
 # Chores wait until no tick is due for this long.
 _CHORE_ROOM_S = 0.01
+
+# Of the random times of chores; the same in each run.
+_SEED = 1
 
 # NVML's slowest call took 4 ms on a busy H100. A thread that is in one for so long isn't waited for.
 _HANG_S = 5.0
@@ -114,9 +118,16 @@ class ThreadRunner:
 
 
 class _Chore:
-    def __init__(self, action: Callable[[], None], period_s: float, now_s: float) -> None:
-        self.action, self.period_s = action, period_s
-        self.due_s = now_s + period_s
+    def __init__(
+        self, action: Callable[[], None], period_s: float, now_s: float, *, is_regular: bool
+    ) -> None:
+        self.action, self._period_s = action, period_s
+        self._rng = None if is_regular else random.Random(_SEED)  # noqa: S311  # any times will do
+        self.plan(now_s)
+
+    def plan(self, now_s: float) -> None:
+        """Plan the next time: half a period to one and a half from now, where it is random."""
+        self.due_s = now_s + self._period_s * (1.0 if self._rng is None else self._rng.uniform(0.5, 1.5))
 
 
 class Sampler:
@@ -216,9 +227,9 @@ class Sampler:
             )
         return None
 
-    def add_chore(self, action: Callable[[], None], period_s: float) -> None:
-        """Call *action* about every *period_s*, between the ticks."""
-        self._chores.append(_Chore(action, period_s, self._clock.now_s()))
+    def add_chore(self, action: Callable[[], None], period_s: float, *, is_regular: bool = True) -> None:
+        """Call *action* about every *period_s*, between the ticks; at random times if not *is_regular*."""
+        self._chores.append(_Chore(action, period_s, self._clock.now_s(), is_regular=is_regular))
 
     def tick_s(self, channel: str) -> float | None:
         """Period of a ticked channel; `None` while it is unknown, or when the counter has fallen silent."""
@@ -318,7 +329,7 @@ class Sampler:
                     chore.due_s = now_s + _CHORE_ROOM_S
                     continue
                 chore.action()
-                chore.due_s = self._clock.now_s() + chore.period_s
+                chore.plan(self._clock.now_s())
                 return
 
     def _read(self, name: str) -> None:

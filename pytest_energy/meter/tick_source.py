@@ -28,8 +28,8 @@ class TickSource(Protocol):
         """Why the counters aren't read although this was started, or `None`."""
         ...
 
-    def add_chore(self, action: Callable[[], None], period_s: float) -> None:
-        """Call *action* about every *period_s*, between the ticks."""
+    def add_chore(self, action: Callable[[], None], period_s: float, *, is_regular: bool = True) -> None:
+        """Call *action* about every *period_s*, between the ticks; at random times if not *is_regular*."""
         ...
 
     def tick_s(self, channel: str) -> float | None:

@@ -112,7 +112,7 @@ class Agent:
         self._sampler = Sampler(sensors, clock, runner, seen=self._seen, read_every_s=READ_EVERY_S)
         self._sampler.add_chore(self._beat, _PULSE_S)
         for name in self._devices.names:
-            self._sampler.add_chore(partial(self._look, name), DEVICE_LOOK_S)
+            self._sampler.add_chore(partial(self._look, name), DEVICE_LOOK_S, is_regular=False)
         self._sampler.start()
 
     def description(self) -> AgentDescription:

@@ -210,7 +210,8 @@ class RemoteSampler:
             return f"{self._name} was lost: no answer for {SLOW_S:g} s"
         return None
 
-    def add_chore(self, action: Callable[[], None], period_s: float) -> None:
+    def add_chore(self, action: Callable[[], None], period_s: float, *, is_regular: bool = True) -> None:
+        del is_regular  # what comes from the agent was seen at the agent's times
         self._chores.append(_Chore(action, period_s, self._clock.now_s()))
 
     # What is known

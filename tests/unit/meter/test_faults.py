@@ -96,6 +96,15 @@ def test_a_call_that_hangs_is_no_tick(hang_s: float) -> None:
     assert_good(bench)
 
 
+@pytest.mark.parametrize(("period_s", "high_share"), [(0.25, 0.5), (0.5, 0.2), (1.0, 0.2)])
+def test_a_load_in_waves_does_not_contradict_its_counter(period_s: float, high_share: float) -> None:
+    """Looks at power see all parts of a load whose period is that of the looks, or a multiple of it."""
+    bench = NvmlBench()
+    waves = [(high_share * period_s, 700.0), ((1 - high_share) * period_s, 130.0)] * round(6.0 / period_s)
+    readings = [bench.measure(*waves) for _ in range(30)]
+    assert [reading.void_because for reading in readings] == [None] * 30
+
+
 @pytest.mark.parametrize("hold_s", [0.05, 0.9, 2.5, 10.0, 60.0])
 def test_work_that_holds_the_interpreter_voids_nothing(hold_s: float) -> None:
     """Meanwhile no counter is read; no round is void and each is right, and so is the next test."""

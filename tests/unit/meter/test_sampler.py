@@ -2,6 +2,7 @@
 
 import math
 import threading
+from itertools import pairwise
 
 import pytest
 
@@ -115,6 +116,19 @@ def test_chores_are_done_between_ticks() -> None:
     sampler.add_chore(lambda: done_s.append(bench.clock.now_s()), 1.0)
     bench.clock.sleep_s(20.5)
     assert 15 <= len(done_s) <= 20
+
+
+def test_an_irregular_chore_comes_at_random_times() -> None:
+    """It comes about as often as asked, half a period to one and a half after the last time."""
+    bench = Bench()
+    sampler = sampler_over(bench)
+    done_s: list[float] = []
+    sampler.add_chore(lambda: done_s.append(bench.clock.now_s()), 1.0, is_regular=False)
+    bench.clock.sleep_s(200.0)
+    gaps_s = [after - before for before, after in pairwise(done_s)]
+    assert len(gaps_s) == pytest.approx(200, abs=20)
+    assert min(gaps_s) == pytest.approx(0.5, abs=0.1)
+    assert max(gaps_s) == pytest.approx(1.5, abs=0.15)
 
 
 def test_the_thread_runs_the_steps_and_stops() -> None:

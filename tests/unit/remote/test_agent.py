@@ -223,14 +223,14 @@ class DeviceBench:
 
 
 def test_devices_are_looked_at_while_a_run_measures_and_no_longer() -> None:
-    """Four snapshots a second from the first poll on, until the run is forgotten."""
+    """About four snapshots a second, at random times, from the first poll on, until the run is forgotten."""
     bench = DeviceBench()
     bench.clock.sleep_s(5.0)
     first = bench.agent.poll(Cursor(), who())
     assert first.snapshots == ()
     bench.clock.sleep_s(5.0)
     second = bench.agent.poll(first.cursor, who())
-    assert len(second.snapshots) == pytest.approx(20, abs=2)
+    assert len(second.snapshots) == pytest.approx(20, abs=5)
     assert {snapshot.channel for snapshot in second.snapshots} == {"gpu:0"}
     bench.clock.sleep_s(FORGET_S)
     waiting = bench.agent.poll(second.cursor, who())
