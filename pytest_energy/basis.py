@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.ready import ReadyPower
+from pytest_energy.sensors.estimate import is_of_cpu_time
 from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.units import to_text
 
@@ -145,7 +146,7 @@ def _swing_j(reading: Reading) -> float:
     Source:
         docs/results/estimate-classes.md, "Equal work in two processes".
     """
-    if reading.provenance is not Provenance.ESTIMATED:
+    if reading.provenance is not Provenance.ESTIMATED or not is_of_cpu_time(reading.channels):
         return 0.0
     other_share = None if reading.usage is None else reading.usage.other_cpu_share
     crowd_share = ESTIMATE_CROWD_SHARE * (1.0 if other_share is None else other_share)

@@ -10,6 +10,7 @@ from pytest_energy.meter.rest import at_rest
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
 from pytest_energy.model import Domain
 from pytest_energy.profiling.load import Load
+from pytest_energy.sensors.estimate import FROM
 from pytest_energy.sensors.protocol import Sensor
 
 # Calls whose median is the cost of one: an odd number, and at NVML's 3 ms done in a twentieth of a second.
@@ -69,6 +70,7 @@ def examine(
             busy=busy[c.name] if c.domain in worked else None,
             load=worked.get(c.domain) or unloaded.get(c.domain, "none is known for this domain"),
             fault=faults[c.name],
+            estimate_from=sensor.facts().shown.get(FROM),
         )
         for c, sensor in by_channel.items()
     }

@@ -9,7 +9,7 @@ from pytest_energy.errors import Reason
 from pytest_energy.meter.rest import mean_power_w
 from pytest_energy.model import Channel, Domain, Provenance, SensorStatus, Tick
 from pytest_energy.sensors.detect import SensorSet
-from pytest_energy.sensors.estimate import FACTOR
+from pytest_energy.sensors.estimate import FACTOR, FROM, error_text
 from pytest_energy.sensors.protocol import Sensor
 from pytest_energy.units import to_text
 
@@ -97,17 +97,19 @@ def channel_report(
     busy: Sequence[Tick] | None,
     load: str,
     fault: str | None,
+    estimate_from: str | None = None,
 ) -> ChannelReport:
     """The report of *channel*.
 
     *idle* are its ticks, or reads at both ends, without a load and without a GPU context of ours; *busy* are
-    those under load, or `None` if nothing worked; *load* says what worked, or why nothing did.
+    those under load, or `None` if nothing worked; *load* says what worked, or why nothing did;
+    *estimate_from* says from what an estimate is made, if not from CPU time.
     """
     return ChannelReport(
         name=channel.name,
         domain=channel.domain,
         device=channel.device,
-        source=_source(channel, provenance),
+        source=_source(channel, provenance, estimate_from),
         is_ticked=channel.is_ticked,
         tick_s=tick_s,
         call_s=call_s,
@@ -118,9 +120,9 @@ def channel_report(
     )
 
 
-def _source(channel: Channel, provenance: Provenance) -> str:
+def _source(channel: Channel, provenance: Provenance, estimate_from: str | None) -> str:
     if provenance is Provenance.ESTIMATED:
-        return "CPU time of the test's processes and design power"
+        return estimate_from or "CPU time of the test's processes and design power"
     if channel.sampled_s is not None:
         return f"power, sampled each {to_text(channel.sampled_s, 's')} and integrated"
     return "energy counter"
@@ -200,12 +202,10 @@ def _sensor_report(status: SensorStatus, by_name: Mapping[str, ChannelReport]) -
 
 def _estimated_because(sensors: Iterable[Sensor]) -> str:
     """Why an estimate may not fail a test, with its error where its sensor says so."""
-    factors = [sensor.facts().shown.get(FACTOR) for sensor in sensors]
-    error = "".join(f", may be wrong by a factor of {factor}" for factor in factors if factor is not None)
-    return (
-        f"estimated from the CPU time of the test's processes{error}; --energy-estimates=gate judges it "
-        "anyway"
-    )
+    shown = [sensor.facts().shown for sensor in sensors]
+    error = "".join(f", {error_text(facts[FACTOR])}" for facts in shown if FACTOR in facts)
+    source = next((facts[FROM] for facts in shown if FROM in facts), "the CPU time of the test's processes")
+    return f"estimated from {source}{error}; --energy-estimates=gate judges it anyway"
 
 
 def _gates_not(

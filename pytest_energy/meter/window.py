@@ -32,7 +32,7 @@ from pytest_energy.meter.tick_source import TickSource
 from pytest_energy.meter.ticks import Read
 from pytest_energy.meter.waiting import QuietSpans, slowest_tick_s, wait_for_ticks, why_not_followed
 from pytest_energy.model import Channel, Phase, Provenance, Reading
-from pytest_energy.sensors.estimate import CHANNEL, CpuPower
+from pytest_energy.sensors.estimate import CHANNEL, CpuPower, is_of_cpu_time
 
 # A window that is opened so soon after another was closed has the other's quiet tail as its head: in 5 % of a
 # tick nothing happens that would matter. In joules: 5 ms of a GPU's full power at the very most.
@@ -133,6 +133,7 @@ class LiveWindow:
         self._instruments, self._channels = instruments, tuple(channels)
         self._clock, self._sampler, self._quiet = instruments.clock, instruments.sampler, instruments.quiet
         self._ticked = tuple(channel for channel in channels if channel.is_ticked)
+        self._is_cpu_time = is_of_cpu_time(channel.name for channel in channels)
         self._exact = frozenset(channel.name for channel in channels if channel.is_of_processes)
         self._void_because = void_because
         self._phases: list[LivePhase] = []
@@ -295,7 +296,9 @@ class LiveWindow:
             reading.void_because
             or quality.why_too_uncertain(math.fsum(reading.channels.values()), reading.uncertainty_j)
             or quality.why_counter_disagrees(reading.channels, reading.duration_s, devices)
-            or quality.why_nothing_worked(self._instruments.provenance, cpu.own_s, reading.duration_s)
+            or quality.why_nothing_worked(
+                self._instruments.provenance, cpu.own_s if self._is_cpu_time else None, reading.duration_s
+            )
         )
         if because is not None:
             self._void(because)
@@ -321,7 +324,7 @@ class LiveWindow:
         )
 
     def _foreign_notes(self, reading: Reading, cpu: CpuTime) -> tuple[str, ...]:
-        if self._instruments.provenance is Provenance.ESTIMATED:
+        if self._is_cpu_time:
             return quality.other_notes(cpu.other_share)
         return quality.foreign_notes(reading.channels, cpu.foreign_share)
 

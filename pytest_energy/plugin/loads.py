@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Required, TypedDict
 
 from pytest_energy.errors import NotMeasurable, SettingsError
-from pytest_energy.model import Provenance
 from pytest_energy.plugin.elsewhere import unreached
 from pytest_energy.plugin.measurement import Measurement
 from pytest_energy.plugin.parts import Parts
 from pytest_energy.plugin.place import channels_of
 from pytest_energy.remote.protocol import AgentLost
+from pytest_energy.sensors.estimate import is_of_cpu_time
 from pytest_energy.serving.arrivals import Schedule
 from pytest_energy.serving.engines.protocol import Engine, Stop
 from pytest_energy.serving.load import Prompts
@@ -164,5 +164,4 @@ def _why_unmeasured(measurement: Measurement, work: LoadWork) -> str | None:
         return work.why_unmeasured(names)
     pids = engine.worker_pids()
     run.meter.adopt(pids, on=() if pids else engine.facts.channels)
-    is_estimated = run.provenance is Provenance.ESTIMATED
-    return work.why_unmeasured(run.channel_names, is_estimated=is_estimated)
+    return work.why_unmeasured(run.channel_names, is_estimated=is_of_cpu_time(run.channel_names))

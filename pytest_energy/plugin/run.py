@@ -46,6 +46,7 @@ from pytest_energy.prediction import Calibration, with_predictions
 from pytest_energy.prediction.calibration_file import load_all
 from pytest_energy.report.formats import check_outputs
 from pytest_energy.sensors.detect import Opener, SensorSet, builtin_openers, check_names, close_all, detect
+from pytest_energy.sensors.estimate import is_of_cpu_time
 from pytest_energy.sensors.replay import Replay, load_replay
 from pytest_energy.tracing.tracer import traced
 from pytest_energy.verdict import policy
@@ -177,8 +178,8 @@ class EnergyRun:
         return owned(devices, self._patience)
 
     def held_to_count(self, domains: frozenset[Domain] | None) -> AbstractContextManager[None]:
-        """Own what a call that is counted would disturb: no estimate, which leaves other runs' time out."""
-        if self.provenance is Provenance.ESTIMATED:
+        """Own what a call that is counted would disturb: no estimate that leaves other runs' time out."""
+        if is_of_cpu_time(self.channel_names):
             return nullcontext()
         return self.owned(self.meter.devices(domains))
 

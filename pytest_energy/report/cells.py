@@ -14,7 +14,7 @@ from pytest_energy.meter.scope import estimated_j, scope_text
 from pytest_energy.model import Domain, Machine, Provenance, Record, SensorStatus
 from pytest_energy.report.count_cells import judged_ratio
 from pytest_energy.report.view import AGAINST, Group, IdlePower, MetricCorrelation, ModelRow, Row, View
-from pytest_energy.sensors.estimate import FACTOR, FACTOR_UNKNOWN
+from pytest_energy.sensors.estimate import FACTOR, FACTOR_UNKNOWN, FROM, UNKNOWN, error_text
 from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
 from pytest_energy.verdict.figures import change_text, count_text
 from pytest_energy.verdict.prediction_words import prediction_texts
@@ -36,8 +36,7 @@ MARKS = {
 
 _LEGEND = {
     Provenance.MEASURED: "",
-    Provenance.ESTIMATED: "~ estimated, not measured: worked out from processor time and rated power, "
-    "may be wrong by a factor of {factor}",
+    Provenance.ESTIMATED: "~ estimated, not measured: worked out from {source}, {error}",
     Provenance.REPLAYED: "r replayed from a file, not measured in this run",
     Provenance.PREDICTED: "p predicted from counts by a calibration of that machine, not measured",
 }
@@ -45,12 +44,23 @@ _LEGEND = {
 
 def mark_text(provenance: Provenance, machines: Iterable[Machine]) -> str:
     """What the mark of *provenance* means, of records made on *machines*; empty without a mark."""
-    return _LEGEND[provenance].format(factor=estimate_factor(machines))
+    given = list(machines)
+    source = estimate_source(given, from_cpu_time="processor time and rated power")
+    return _LEGEND[provenance].format(source=source, error=error_text(estimate_factor(given)))
 
 
-def estimate_factor(machines: Iterable[Machine]) -> int:
-    """By which factor an estimate of one of *machines* may be wrong."""
-    return max(map(_factor, machines), default=FACTOR_UNKNOWN)
+def estimate_source(machines: Iterable[Machine], *, from_cpu_time: str) -> str:
+    """From what the estimates of *machines* are made."""
+    sources = {printable(machine.varying.get(FROM, from_cpu_time)) for machine in machines}
+    return " and ".join(sorted(sources)) or from_cpu_time
+
+
+def estimate_factor(machines: Iterable[Machine]) -> int | None:
+    """By which factor an estimate of one of *machines* may be wrong; `None` if that was not measured."""
+    given = list(machines)
+    if any(machine.varying.get(FACTOR) == UNKNOWN for machine in given):
+        return None
+    return max(map(_factor, given), default=FACTOR_UNKNOWN)
 
 
 def _factor(machine: Machine) -> int:

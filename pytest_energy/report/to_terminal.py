@@ -24,6 +24,7 @@ from pytest_energy.report.screen import (
 from pytest_energy.report.table_of_tests import Chosen, Paint
 from pytest_energy.report.view import AGAINST, Group, MetricCorrelation, View, origin_notes
 from pytest_energy.report.work_parts import lines as part_lines
+from pytest_energy.sensors.estimate import error_text
 from pytest_energy.verdict.figures import count_text
 
 _LEAST_NAME_WIDTH = 12  # narrower than this names look alike
@@ -202,8 +203,10 @@ def _titled(title: str, texts: Sequence[str], width: int) -> list[str]:
 def _legend(view: View, width: int) -> list[str]:
     """One line on the marks in the table, as much of it as fits."""
     used = {row.record.provenance for row in view.rows if row.energy_j is not None}
-    factor = cells.estimate_factor(cells.estimated_machines(view))
-    parts = [text.format(factor=factor) for provenance, text in _MARKS.items() if provenance in used]
+    machines = cells.estimated_machines(view)
+    source = cells.estimate_source(machines, from_cpu_time="CPU time")
+    error = error_text(cells.estimate_factor(machines))
+    parts = [text.format(source=source, error=error) for one, text in _MARKS.items() if one in used]
     parts += ["+- standard uncertainty"] if any(row.uncertainty_j is not None for row in view.rows) else []
     parts += ["[ ] bounds of the change"] if any(row.judgement.comparison for row in view.rows) else []
     while parts and width_of("; ".join(parts)) > width:
@@ -212,7 +215,7 @@ def _legend(view: View, width: int) -> list[str]:
 
 
 _MARKS = {
-    Provenance.ESTIMATED: "~ estimated from CPU time, may be wrong by a factor of {factor}",
+    Provenance.ESTIMATED: "~ estimated from {source}, {error}",
     Provenance.REPLAYED: "r replayed from a file",
 }
 

@@ -16,7 +16,7 @@ from pytest_energy import system
 from pytest_energy.codec import brief
 from pytest_energy.errors import NoSuchHardware, Reason, SensorUnavailable, SettingsError, described
 from pytest_energy.model import Channel, Domain, Provenance, SensorStatus
-from pytest_energy.sensors import amdsmi, estimate, hwmon, nvml, perf, rapl
+from pytest_energy.sensors import amdsmi, apple, estimate, hwmon, nvml, perf, rapl
 from pytest_energy.sensors.protocol import CanLeaveOut, LeavesOut, Sensor
 from pytest_energy.sensors.pynvml_library import ODD
 from pytest_energy.spelling import did_you_mean
@@ -37,6 +37,8 @@ _RUN_ON_LINUX = "Measure on Linux; here the CPU is estimated, which --energy-est
 
 # What a GPU's counter may include without the joules of a CPU or of memory.
 _SCOPES_OF_GPUS = frozenset({None, nvml.SCOPE_IS_GPU, amdsmi.SCOPE_IS_CARD})
+
+_ESTIMATES = frozenset({apple.NAME, estimate.NAME})
 
 # Sensors that this package had, and what to ask for now.
 _FORMER = {"pyrapl": "rapl reads the same counters"}
@@ -68,6 +70,7 @@ def builtin_openers(cpu_tdp_w: float | None = None) -> dict[str, Opener]:
         amdsmi.NAME: amdsmi.AmdSmiSensor,
         rapl.NAME: open_rapl,
         hwmon.NAME: hwmon.HwmonSensor,
+        apple.NAME: apple.AppleSensor,
         estimate.NAME: lambda: estimate.EstimateSensor(cpu_tdp_w=cpu_tdp_w),
     }
     if not system.IS_LINUX:
@@ -188,7 +191,7 @@ def _open_each(
     opened: list[Sensor] = []
     absences: list[_Absence] = []
     for name, opener in openers.items():
-        kind = Provenance.ESTIMATED if name == estimate.NAME else Provenance.MEASURED
+        kind = Provenance.ESTIMATED if name in _ESTIMATES else Provenance.MEASURED
         try:
             sensor = opener()
         except SensorUnavailable as error:

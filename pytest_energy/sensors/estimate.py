@@ -35,6 +35,12 @@ MACHINE_CHANNEL = "cpu:machine"
 FACTOR = "estimate_factor"
 """The fact that says by which factor an estimate may be wrong."""
 
+UNKNOWN = "unknown"
+"""In place of the factor, where nobody has measured it."""
+
+FROM = "estimate_from"
+"""The fact that says from what an estimate is made, if not from CPU time."""
+
 OF = "estimate_of"
 """The fact that says what an estimate counts; estimates of other things can't be compared."""
 
@@ -69,6 +75,17 @@ class CpuPower:
     def energy_j(self, busy_s: float) -> float:
         """Joules of so many CPU seconds."""
         return self.busy_w * busy_s
+
+
+def is_of_cpu_time(channels: Iterable[str]) -> bool:
+    """Whether *channels*, by name, are estimates from CPU time, here or on another machine."""
+    names = {name.partition("@")[0] for name in channels}
+    return bool(names) and names <= {CHANNEL, MACHINE_CHANNEL}
+
+
+def error_text(factor: int | str | None) -> str:
+    """How wrong an estimate may be; *factor* may be `UNKNOWN`."""
+    return f"may be wrong by {'an unknown factor' if factor in {None, UNKNOWN} else f'a factor of {factor}'}"
 
 
 def factor_of(kind: MachineClass, *, is_known: bool) -> int:

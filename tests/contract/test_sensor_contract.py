@@ -10,6 +10,7 @@ import pytest
 from pytest_energy.errors import SensorError
 from pytest_energy.model import Provenance
 from pytest_energy.sensors.amdsmi import AmdSmiSensor
+from pytest_energy.sensors.apple import AppleSensor
 from pytest_energy.sensors.estimate import CHANNEL, EstimateSensor
 from pytest_energy.sensors.hwmon import HwmonSensor
 from pytest_energy.sensors.nvml import NvmlSensor
@@ -22,6 +23,7 @@ from tests.fakes.hwmon_tree import FakeHwmon
 from tests.fakes.nvml import FakeGpu, FakeNvml, NVMLError_GpuIsLost, NVMLError_NotSupported
 from tests.fakes.perf_events import FakePerfEvents, perf_paths
 from tests.fakes.powercap import FakePowercap
+from tests.fakes.zeus_apple_silicon import FakeMonitor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +163,23 @@ def hwmon_power_rig(folder: Path) -> Rig:
     )
 
 
+def apple_rig(_folder: Path) -> Rig:
+    monitor = FakeMonitor()
+    sensor = AppleSensor(new_monitor=lambda: monitor)
+
+    def use_j(energy_j: float) -> None:
+        assert monitor.metrics.cpu_total_mj is not None
+        monitor.metrics.cpu_total_mj += round(energy_j * 1e3)
+
+    def reset() -> None:
+        monitor.metrics.cpu_total_mj = 0
+
+    def fail() -> None:
+        monitor.failure = RuntimeError("Failed to convert CFString to std::string")
+
+    return Rig(sensor=sensor, channel="cpu:package-0", use_j=use_j, reset=reset, fail=fail)
+
+
 def estimate_rig(_folder: Path) -> Rig:
     spent = {"s": 50.0}
     sensor = EstimateSensor(cpu_tdp_w=100.0, cpuinfo=Path("/nowhere"), cpu_count=4, cpu_s=lambda: spent["s"])
@@ -185,8 +204,12 @@ RIGS = {
     "perf": perf_rig,
     "hwmon": hwmon_rig,
     "hwmon-power": hwmon_power_rig,
+    "apple": apple_rig,
     "estimate": estimate_rig,
 }
+
+
+ESTIMATES = {"apple", "estimate", "mig"}
 
 
 @pytest.fixture(params=RIGS)
@@ -197,7 +220,7 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
 def test_names_itself_and_its_provenance(rig: Rig) -> None:
     """A sensor has a name, and says whether it measures or estimates."""
     assert rig.sensor.name
-    expected = Provenance.ESTIMATED if rig.sensor.name == "estimate" else Provenance.MEASURED
+    expected = Provenance.ESTIMATED if rig.sensor.name in ESTIMATES else Provenance.MEASURED
     assert rig.sensor.provenance is expected
 
 

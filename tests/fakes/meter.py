@@ -340,10 +340,12 @@ def started(*tick_s: float, **counter: Any) -> Bench:
     return bench
 
 
-def edge_meter(bench: Bench, provenance: Provenance = Provenance.MEASURED) -> LiveMeter:
+def edge_meter(
+    bench: Bench, provenance: Provenance = Provenance.MEASURED, channel: str = "cpu:package-0"
+) -> LiveMeter:
     """A started meter over a processor's counter that is read at the edges."""
     rapl = SimulatedCounter(
-        bench.device, bench.clock, tick_s=0.0, call_s=(0.0, 0.0), name="cpu:package-0", is_ticked=False
+        bench.device, bench.clock, tick_s=0.0, call_s=(0.0, 0.0), name=channel, is_ticked=False
     )
     rapl.provenance = provenance
     meter = bench.meter_over(rapl)

@@ -8,6 +8,7 @@ import pytest
 from pytest_energy.errors import SensorError
 from pytest_energy.meter.live import LiveMeter
 from pytest_energy.model import Provenance, Reading
+from pytest_energy.sensors.estimate import CHANNEL
 from pytest_energy.usage import Usage
 from tests.fakes.meter import BURST, Bench, SimulatedCounter, edge_meter, started, why_void
 
@@ -250,11 +251,13 @@ def test_a_fault_at_an_edge_makes_the_window_void() -> None:
     assert why_void(window.close()) == "cpu:package-0: permission denied"
 
 
-def foreign_reading(own_share: float | None, provenance: Provenance) -> Reading:
+def foreign_reading(
+    own_share: float | None, provenance: Provenance, channel: str = "cpu:package-0"
+) -> Reading:
     """One second over a processor's counter; others had the rest of the processor time."""
     bench = Bench()
     bench.system.own_share = own_share
-    window = edge_meter(bench, provenance).open("test")
+    window = edge_meter(bench, provenance, channel).open("test")
     bench.device.work(((1.0, 50.0),))
     return window.close()
 
@@ -269,7 +272,7 @@ def test_measured_joules_that_others_caused_are_noted() -> None:
 
 def test_an_estimate_beside_others_keeps_its_joules() -> None:
     """An estimate has no part of what others used: it says how much of all processors that was."""
-    reading = foreign_reading(0.5, Provenance.ESTIMATED)
+    reading = foreign_reading(0.5, Provenance.ESTIMATED, CHANNEL)
     assert reading.void_because is None
     assert reading.quality == ("other programs used 24 % of the CPU; the estimate doesn't include them",)
     assert reading.usage is not None
@@ -278,12 +281,22 @@ def test_an_estimate_beside_others_keeps_its_joules() -> None:
 
 def test_an_estimate_of_processes_that_waited_is_void() -> None:
     """Work that somebody else did is not estimated as hardly any."""
-    assert "doesn't include what it waited for" in why_void(foreign_reading(0.001, Provenance.ESTIMATED))
+    assert "doesn't include what it waited for" in why_void(
+        foreign_reading(0.001, Provenance.ESTIMATED, CHANNEL)
+    )
+
+
+def test_an_estimate_of_a_chip_counts_what_others_did() -> None:
+    """It isn't made from CPU time: a test that waits keeps its joules, and others are in them."""
+    reading = foreign_reading(0.001, Provenance.ESTIMATED)
+    assert reading.void_because is None
+    (note,) = reading.quality
+    assert "cpu:package-0 counts them too" in note
 
 
 def test_where_nobody_tells_whose_time_it_was_nothing_is_said() -> None:
     """Unknown is not foreign."""
-    reading = foreign_reading(None, Provenance.ESTIMATED)
+    reading = foreign_reading(None, Provenance.ESTIMATED, CHANNEL)
     assert (reading.void_because, reading.quality) == (None, ())
 
 

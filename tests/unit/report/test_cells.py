@@ -346,3 +346,13 @@ def test_the_factor_of_an_estimate_is_what_its_record_says(factors: list[str | N
     machines = [Machine(key="laptop", fixed={}, varying=facts) for facts in shown]
     assert cells.estimate_factor(machines) == expected
     assert cells.mark_text(Provenance.ESTIMATED, machines).endswith(f"may be wrong by a factor of {expected}")
+
+
+def test_an_estimate_says_from_what_it_is_made_and_that_its_error_is_unknown() -> None:
+    """Of a machine whose estimates aren't made from CPU time, beside one whose are."""
+    facts = {"estimate_from": "Apple's model of the chip", "estimate_factor": "unknown"}
+    apple = Machine(key="mac", fixed={}, varying=facts)
+    text = cells.mark_text(Provenance.ESTIMATED, [apple])
+    assert text.endswith("worked out from Apple's model of the chip, may be wrong by an unknown factor")
+    both = cells.mark_text(Provenance.ESTIMATED, [apple, Machine(key="laptop", fixed={}, varying={})])
+    assert "Apple's model of the chip and processor time and rated power, may be wrong by an unknown" in both
