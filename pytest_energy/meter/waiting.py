@@ -113,6 +113,10 @@ class QuietSpans:
         if names is not None:
             self.names = frozenset(names)
 
+    def go_on(self, until_s: float) -> None:
+        """Know that the last stretch goes on until then."""
+        self._spans[-1] = (self._spans[-1][0], until_s)
+
     @property
     def until_s(self) -> float:
         """Until when it is known to have been quiet."""

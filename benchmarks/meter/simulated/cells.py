@@ -323,7 +323,7 @@ def _beside() -> Iterator[Cell]:
             work=burst(duration_s),
             before=work_between(0.04 * tick_s),
         )
-    for between_s in (0.001, 0.002):
+    for between_s in (0.0005, 0.001, 0.002):
         yield Cell(
             name=f"work of {_ms(between_s)} between windows, tick 100 ms: 100 ms",
             row="3",

@@ -402,3 +402,33 @@ def test_phases_of_a_void_window_have_no_joules() -> None:
     bench.clock.sleep_s(0.1)
     reading = window.close()
     assert [phase.energy_j for phase in reading.phases] == [None]
+
+
+@pytest.mark.parametrize("tick_s", [0.1, 0.5, 1.0])
+@pytest.mark.parametrize("gap_s", [0.001, 0.004, 0.02, 0.04])
+def test_work_between_two_windows_is_in_neither(tick_s: float, gap_s: float) -> None:
+    """A window after some milliseconds of other work waits for quiet of its own, however slow the ticks."""
+    bench = started(tick_s)
+    for _ in range(4):
+        assert bench.measure((0.1, 780.0)).energy_j == pytest.approx(78.0, rel=0.01)
+        bench.device.work(((gap_s, 780.0),))
+    assert bench.measure((0.1, 780.0)).energy_j == pytest.approx(78.0, rel=0.01)
+
+
+def test_what_the_meter_does_after_its_wait_is_quiet_time() -> None:
+    """However long a reading takes to be made, a window right after its close has its tail as its head."""
+    bench = Bench()
+
+    class SlowUsage(SimulatedCounter):
+        def usage(self) -> Usage:
+            bench.clock.hold(0.05)
+            return Usage()
+
+    meter = bench.meter_over(SlowUsage(bench.device, bench.clock, rng=bench.rng))
+    meter.start()
+    window = meter.open("slow")
+    bench.device.work((BURST,))
+    assert window.close().void_because is None
+    closed_s = bench.clock.now_s()
+    meter.open("next")
+    assert bench.clock.now_s() - closed_s <= 0.1
