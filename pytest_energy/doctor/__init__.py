@@ -12,7 +12,7 @@ from pytest_energy.doctor.examine import examine
 from pytest_energy.doctor.permissions import permissions
 from pytest_energy.doctor.report import Report, report_of, to_json
 from pytest_energy.doctor.text import render
-from pytest_energy.errors import Reason, SensorUnavailable
+from pytest_energy.errors import NoSuchHardware, Reason, SensorUnavailable
 from pytest_energy.meter.clock import Clock, SystemClock
 from pytest_energy.meter.sampler import Runner
 from pytest_energy.model import Provenance
@@ -50,14 +50,20 @@ def diagnose(
         for sensor in sensors:
             sensor.close()
     tried = {status.name for status in sensor_set.statuses}
-    others = {name: _why_absent(opener) for name, opener in openers.items() if name not in tried}
+    untried = {name: opener for name, opener in openers.items() if name not in tried}
+    others = {name: reasons for name, one in untried.items() if (reasons := _why_absent(one)) is not None}
     return report_of(sensor_set, channels, others=others, permissions=permissions(), machine_key=machine.key)
 
 
-def _why_absent(opener: Opener) -> tuple[Reason, ...]:
-    """Why a sensor that a run doesn't use by itself is absent; no reason where it is there."""
+def _why_absent(opener: Opener) -> tuple[Reason, ...] | None:
+    """Why a sensor that a run doesn't use by itself is absent; no reason where it is there.
+
+    `None` if this machine has no such hardware.
+    """
     try:
         opener().close()
+    except NoSuchHardware:
+        return None
     except SensorUnavailable as error:
         return error.reasons
     return ()

@@ -177,7 +177,7 @@ def report_of(
 
 
 def _other_report(name: str, reasons: Sequence[Reason]) -> SensorReport:
-    asks = f"other sensors measure; to use it: --energy-sensors={name}"
+    asks = f"a run doesn't use it by itself; to use it: --energy-sensors={name}"
     return SensorReport(
         name=name,
         provenance=Provenance.ESTIMATED,

@@ -14,7 +14,7 @@ from pytest_energy.meter.scope import estimated_j, scope_text
 from pytest_energy.model import Domain, Machine, Provenance, Record, SensorStatus
 from pytest_energy.report.count_cells import judged_ratio
 from pytest_energy.report.view import AGAINST, Group, IdlePower, MetricCorrelation, ModelRow, Row, View
-from pytest_energy.sensors.estimate import FACTOR, FACTOR_UNKNOWN, FROM, UNKNOWN, error_text
+from pytest_energy.sensors.estimate import FACTOR, FACTOR_UNKNOWN, FROM, OF, UNKNOWN, error_text
 from pytest_energy.units import percent_change_text, to_text, with_uncertainty_text
 from pytest_energy.verdict.figures import change_text, count_text
 from pytest_energy.verdict.prediction_words import prediction_texts
@@ -51,21 +51,20 @@ def mark_text(provenance: Provenance, machines: Iterable[Machine]) -> str:
 
 def estimate_source(machines: Iterable[Machine], *, from_cpu_time: str) -> str:
     """From what the estimates of *machines* are made."""
-    sources = {printable(machine.varying.get(FROM, from_cpu_time)) for machine in machines}
-    return " and ".join(sorted(sources)) or from_cpu_time
+    given = list(machines)
+    sources = [printable(machine.varying[FROM]) for machine in given if FROM in machine.varying]
+    if not all(FROM in machine.varying and OF not in machine.fixed for machine in given) or not given:
+        sources.append(from_cpu_time)
+    return " and ".join(dict.fromkeys(sources))
 
 
 def estimate_factor(machines: Iterable[Machine]) -> int | None:
     """By which factor an estimate of one of *machines* may be wrong; `None` if that was not measured."""
-    given = list(machines)
-    if any(machine.varying.get(FACTOR) == UNKNOWN for machine in given):
+    texts = [text for machine in machines for text in machine.varying.get(FACTOR, "").split(", ")]
+    if UNKNOWN in texts:
         return None
-    return max(map(_factor, given), default=FACTOR_UNKNOWN)
-
-
-def _factor(machine: Machine) -> int:
-    text = machine.varying.get(FACTOR, "")
-    return int(text) if re.fullmatch("[0-9]{1,3}", text) else FACTOR_UNKNOWN
+    factors = (int(text) if re.fullmatch("[0-9]{1,3}", text) else FACTOR_UNKNOWN for text in texts)
+    return max(factors, default=FACTOR_UNKNOWN)
 
 
 def estimated_machines(view: View) -> list[Machine]:

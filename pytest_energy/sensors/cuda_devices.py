@@ -43,7 +43,7 @@ def visible_gpus(
 
 def _named_gpu(entry: str, uuids: Sequence[str], variable: str) -> int | str:
     if entry.upper().startswith("MIG-"):
-        return f"{entry} is a MIG slice: {WHOLE_GPU}; use a whole GPU"
+        return f"{entry} is a MIG slice: {WHOLE_GPU}; use a whole GPU, or estimate it: --energy-sensors=mig"
     if entry.isdecimal():
         matches = [int(entry)] if int(entry) < len(uuids) else []
     else:

@@ -4,6 +4,7 @@ Rule 1: joules of different provenance never meet in one run; an estimate is tak
         measures.
 Rule 2: a sensor asked for by name that is absent is reported absent; no other takes its place.
 Rule 3: no channel is read by two sensors.
+Rule 4: the estimate of a slice of a GPU is taken by name alone: too much of it may be its neighbours'.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +17,7 @@ from pytest_energy import system
 from pytest_energy.codec import brief
 from pytest_energy.errors import NoSuchHardware, Reason, SensorUnavailable, SettingsError, described
 from pytest_energy.model import Channel, Domain, Provenance, SensorStatus
-from pytest_energy.sensors import amdsmi, apple, estimate, hwmon, nvml, perf, rapl
+from pytest_energy.sensors import amdsmi, apple, estimate, hwmon, mig, nvml, perf, rapl
 from pytest_energy.sensors.protocol import CanLeaveOut, LeavesOut, Sensor
 from pytest_energy.sensors.pynvml_library import ODD
 from pytest_energy.spelling import did_you_mean
@@ -38,7 +39,7 @@ _RUN_ON_LINUX = "Measure on Linux; here the CPU is estimated, which --energy-est
 # What a GPU's counter may include without the joules of a CPU or of memory.
 _SCOPES_OF_GPUS = frozenset({None, nvml.SCOPE_IS_GPU, amdsmi.SCOPE_IS_CARD})
 
-_ESTIMATES = frozenset({apple.NAME, estimate.NAME})
+_ESTIMATES = frozenset({apple.NAME, estimate.NAME, mig.NAME})
 
 # Sensors that this package had, and what to ask for now.
 _FORMER = {"pyrapl": "rapl reads the same counters"}
@@ -71,6 +72,7 @@ def builtin_openers(cpu_tdp_w: float | None = None) -> dict[str, Opener]:
         rapl.NAME: open_rapl,
         hwmon.NAME: hwmon.HwmonSensor,
         apple.NAME: apple.AppleSensor,
+        mig.NAME: mig.MigSensor,
         estimate.NAME: lambda: estimate.EstimateSensor(cpu_tdp_w=cpu_tdp_w),
     }
     if not system.IS_LINUX:
@@ -128,7 +130,7 @@ def detect(
 
 
 def _automatic(known: Mapping[str, Opener]) -> SensorSet:
-    openers = {name: known[name] for name in known if name != estimate.NAME}
+    openers = {name: known[name] for name in known if name not in {estimate.NAME, mig.NAME}}
     opened, absences = _open_each(openers, is_of_interest=lambda why: not isinstance(why, NoSuchHardware))
     if measured := [sensor for sensor in opened if sensor.provenance is Provenance.MEASURED]:
         estimates = [sensor for sensor in opened if sensor not in measured]

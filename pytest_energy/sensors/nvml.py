@@ -321,7 +321,7 @@ def _why_shared(nvml: Any, handle: object) -> str | None:
     unknown = nvml.NVMLError_NotSupported, nvml.NVMLError_FunctionNotFound
     with suppress(*unknown):
         if _is_mig_on(nvml, handle):
-            return f"MIG is on: {WHOLE_GPU}; sudo nvidia-smi -mig 0"
+            return f"MIG is on: {WHOLE_GPU}; sudo nvidia-smi -mig 0, or estimate it: --energy-sensors=mig"
     # Passed through whole, a GPU is its guest's alone: that is as good as bare metal.
     alone = nvml.NVML_GPU_VIRTUALIZATION_MODE_NONE, nvml.NVML_GPU_VIRTUALIZATION_MODE_PASSTHROUGH
     with suppress(*unknown):

@@ -13,6 +13,7 @@ from pytest_energy.sensors.amdsmi import AmdSmiSensor
 from pytest_energy.sensors.apple import AppleSensor
 from pytest_energy.sensors.estimate import CHANNEL, EstimateSensor
 from pytest_energy.sensors.hwmon import HwmonSensor
+from pytest_energy.sensors.mig import MigSensor
 from pytest_energy.sensors.nvml import NvmlSensor
 from pytest_energy.sensors.perf import PerfSensor
 from pytest_energy.sensors.protocol import MonitorsDevice, Sensor
@@ -20,7 +21,7 @@ from pytest_energy.sensors.rapl import RaplSensor
 from tests.fakes.amdsmi import RESOLUTION_UJ, AmdSmiLibraryException, FakeAmdGpu, FakeAmdSmi
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.hwmon_tree import FakeHwmon
-from tests.fakes.nvml import FakeGpu, FakeNvml, NVMLError_GpuIsLost, NVMLError_NotSupported
+from tests.fakes.nvml import FakeGpu, FakeNvml, FakeSlice, NVMLError_GpuIsLost, NVMLError_NotSupported
 from tests.fakes.perf_events import FakePerfEvents, perf_paths
 from tests.fakes.powercap import FakePowercap
 from tests.fakes.zeus_apple_silicon import FakeMonitor
@@ -180,6 +181,22 @@ def apple_rig(_folder: Path) -> Rig:
     return Rig(sensor=sensor, channel="cpu:package-0", use_j=use_j, reset=reset, fail=fail)
 
 
+def mig_rig(_folder: Path) -> Rig:
+    gpu = FakeGpu(mig_mode=1, slices=(FakeSlice(uuid="MIG-1", multiprocessor_count=33),))
+    sensor = MigSensor(nvml=FakeNvml(gpu), environ={})
+
+    def use_j(energy_j: float) -> None:
+        gpu.energy_mj += round(energy_j / (33 / 132) * 1e3)
+
+    def reset() -> None:
+        gpu.energy_mj = 0
+
+    def fail() -> None:
+        gpu.failures["nvmlDeviceGetTotalEnergyConsumption"] = NVMLError_GpuIsLost()
+
+    return Rig(sensor=sensor, channel="gpu:0", use_j=use_j, reset=reset, fail=fail)
+
+
 def estimate_rig(_folder: Path) -> Rig:
     spent = {"s": 50.0}
     sensor = EstimateSensor(cpu_tdp_w=100.0, cpuinfo=Path("/nowhere"), cpu_count=4, cpu_s=lambda: spent["s"])
@@ -205,6 +222,7 @@ RIGS = {
     "hwmon": hwmon_rig,
     "hwmon-power": hwmon_power_rig,
     "apple": apple_rig,
+    "mig": mig_rig,
     "estimate": estimate_rig,
 }
 

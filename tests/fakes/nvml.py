@@ -55,6 +55,15 @@ class NVMLError_NotFound(NVMLError):  # noqa: N801
 
 
 @dataclass(slots=True, kw_only=True)
+class FakeSlice:
+    """A MIG slice; without a UUID, a place where none is."""
+
+    uuid: str
+    multiprocessor_count: int = 16
+    model: str = "NVIDIA H100 80GB HBM3 MIG 1g.10gb"
+
+
+@dataclass(slots=True, kw_only=True)
 class FakeGpu:
     """One GPU.
 
@@ -78,6 +87,8 @@ class FakeGpu:
     clocks_mhz: tuple[int, int] = (1980, 2619)
     processes: tuple[int, ...] = ()
     samples: tuple[tuple[int, int, int], ...] = ()
+    slices: tuple[FakeSlice, ...] = ()
+    profiles: Mapping[int, int] = field(default_factory=lambda: {0: 16, 2: 60, 4: 132})
     count_mj: Callable[[], int] | None = None
     draw_mw: Callable[[], int] | None = None
     failures: dict[str, NVMLError] = field(default_factory=dict)
@@ -133,11 +144,33 @@ class FakeNvml:
         self._check_started()
         return self._gpus[index]
 
-    def nvmlDeviceGetName(self, handle: FakeGpu) -> str:
+    def nvmlDeviceGetName(self, handle: FakeGpu | FakeSlice) -> str:
+        if isinstance(handle, FakeSlice):
+            return handle.model
         return self._asked(handle, "nvmlDeviceGetName").model
 
-    def nvmlDeviceGetUUID(self, handle: FakeGpu) -> str:
+    def nvmlDeviceGetUUID(self, handle: FakeGpu | FakeSlice) -> str:
+        if isinstance(handle, FakeSlice):
+            return handle.uuid
         return self._asked(handle, "nvmlDeviceGetUUID").uuid
+
+    def nvmlDeviceGetMaxMigDeviceCount(self, handle: FakeGpu) -> int:
+        return 7 if self._asked(handle, "nvmlDeviceGetMaxMigDeviceCount").mig_mode else 0
+
+    def nvmlDeviceGetMigDeviceHandleByIndex(self, handle: FakeGpu, index: int) -> FakeSlice:
+        slices = self._asked(handle, "nvmlDeviceGetMigDeviceHandleByIndex").slices
+        if index >= len(slices) or not slices[index].uuid:
+            raise NVMLError_NotFound
+        return slices[index]
+
+    def nvmlDeviceGetAttributes_v2(self, handle: FakeSlice) -> SimpleNamespace:
+        return SimpleNamespace(multiprocessorCount=handle.multiprocessor_count)
+
+    def nvmlDeviceGetGpuInstanceProfileInfo(self, handle: FakeGpu, profile: int) -> SimpleNamespace:
+        profiles = self._asked(handle, "nvmlDeviceGetGpuInstanceProfileInfo").profiles
+        if profile not in profiles:
+            raise NVMLError_NotSupported
+        return SimpleNamespace(multiprocessorCount=profiles[profile])
 
     def nvmlDeviceGetMigMode(self, handle: FakeGpu) -> list[int]:
         mode = self._asked(handle, "nvmlDeviceGetMigMode").mig_mode

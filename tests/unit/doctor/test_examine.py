@@ -6,10 +6,13 @@ import pytest
 
 from pytest_energy.doctor import Report, render
 from pytest_energy.doctor.report import ChannelReport
-from pytest_energy.errors import Reason, SensorError
+from pytest_energy.errors import NoSuchHardware, Reason, SensorError
 from pytest_energy.model import Domain, Provenance
+from pytest_energy.sensors.apple import AppleSensor
 from pytest_energy.sensors.estimate import EstimateSensor
 from pytest_energy.sensors.machine_class import MachineClass
+from pytest_energy.sensors.protocol import Sensor
+from tests.fakes.zeus_apple_silicon import FakeMonitor
 from tests.unit.doctor.conftest import BUSY_W, IDLE_W, Bench, FakeLoad
 
 
@@ -180,7 +183,7 @@ def test_a_sensor_that_is_not_used_is_listed_with_how_to_ask(bench: Bench) -> No
     report = bench.report(bench.load(domain=Domain.CPU))
     assert {sensor.name: sensor.not_taken_because for sensor in report.sensors} == {
         "rapl": None,
-        "estimate": "other sensors measure; to use it: --energy-sensors=estimate",
+        "estimate": "a run doesn't use it by itself; to use it: --energy-sensors=estimate",
     }
     assert report.gates == ("cpu:package-0",)
 
@@ -191,6 +194,27 @@ def test_a_sensor_that_is_not_used_and_absent_says_why(bench: Bench) -> None:
     bench.add_absent("estimate", "no CPU count")
     _, estimate = bench.report(bench.load(domain=Domain.CPU)).sensors
     assert (estimate.absent_because, estimate.not_taken_because) == ("no CPU count", None)
+
+
+def test_hardware_that_a_machine_does_not_have_is_not_listed(bench: Bench) -> None:
+    """There is nothing to install or to permit."""
+
+    def opener() -> Sensor:
+        raise NoSuchHardware("amdsmi", "no driver of an AMD GPU is loaded")
+
+    bench.add("rapl", "cpu:package-0", tick_s=0.0, is_ticked=False)
+    bench.openers["amdsmi"] = bench.openers["mig"] = opener
+    report = bench.report(bench.load(domain=Domain.CPU))
+    assert [sensor.name for sensor in report.sensors] == ["rapl"]
+
+
+def test_the_doctor_says_from_what_an_estimate_is_made(bench: Bench) -> None:
+    """Of a chip that has a model of its own; how wrong it may be is not known."""
+    monitor = FakeMonitor()
+    bench.openers["apple"] = lambda: AppleSensor(new_monitor=lambda: monitor)
+    report = bench.report()
+    assert {channel.source for channel in report.sensors[0].channels} == {"Apple's model of the chip"}
+    assert report.sensors[0].absent_because is not None  # no load moved it
 
 
 def test_a_machine_without_any_sensor_has_a_report(bench: Bench) -> None:

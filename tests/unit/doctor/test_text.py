@@ -48,7 +48,7 @@ def test_the_text_says_it_all(report: Report) -> None:
         "absent\n  rapl\n    through powercap: /sys/x has mode 0400\n    Until the next boot: sudo chmod "
         "a+r /sys/x\n    Permanently: y\n    through perf: paranoid is 4\n"
     ) in text
-    assert "available, not used\n  estimate: other sensors measure" in text
+    assert "available, not used\n  estimate: a run doesn't use it by itself" in text
     assert (
         "permissions\n  nvml: /dev/nvidia0 (mode 0666): granted\n"
         "  rapl: /sys/x (mode 0400): refused; until the next boot:\n    sudo chmod a+r /sys/x\n"

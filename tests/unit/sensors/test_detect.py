@@ -417,7 +417,7 @@ def test_a_counter_of_a_whole_module_leaves_no_other_joules_of_it() -> None:
 def test_the_builtin_sensors_are_these() -> None:
     """The package has these, and the TDP goes to the estimate."""
     openers = builtin_openers(cpu_tdp_w=42.0)
-    assert list(openers) == ["nvml", "amdsmi", "rapl", "hwmon", "apple", "estimate"]
+    assert list(openers) == ["nvml", "amdsmi", "rapl", "hwmon", "apple", "mig", "estimate"]
     assert openers["estimate"]().facts().fixed["cpu_tdp_w"] == "42"
 
 
