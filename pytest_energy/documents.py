@@ -116,6 +116,8 @@ class Round(Document, frozen=True, kw_only=True):
         load_tokens: Prompt tokens that were computed, tokens that were decoded and the context that these
             read, scaled to all requests as the joules are, and the first two as counted for all requests
             (whole_...). Omitted as step_count is, and in files of earlier versions.
+        start_unix_s: When the window opened, in seconds since 1970-01-01 UTC by the machine's clock. Omitted
+            if it is not known, in baselines, and in files of earlier versions.
     """
 
     energy_j: DerivedAmount = NULLABLE
@@ -135,6 +137,7 @@ class Round(Document, frozen=True, kw_only=True):
     device_use: ByName[DeviceUse] | None = None
     step_count: Amount | None = None
     load_tokens: ByName[Amount] | None = None
+    start_unix_s: Number | None = None
 
 
 class StepCost(Document, frozen=True, kw_only=True):

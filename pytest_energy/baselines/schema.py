@@ -4,8 +4,8 @@ Rule 1: every format ever written still loads; a newer one is refused by its num
 Rule 2: all sessions of a baseline can be compared with one another, so one question answers for all.
 Rule 3: a change shows as what it is: sorted keys, one round a line, new sessions at the end.
 Rule 4: nothing is written that would not load again.
-Rule 5: what judges nothing, power over time and predictions, is not kept, and counts are bounded
-(`stored_counts`): a file grows with its rounds alone.
+Rule 5: what judges nothing (power over time, the time of day, predictions) is not kept, and counts are
+bounded (`stored_counts`): a file grows with its rounds alone.
 Rule 6: what a person or a merge has made of a file is found when it is read: a session that is there twice,
 from the future, of another test, with joules that can't be.
 """
@@ -104,7 +104,7 @@ def _check_counts(record: Record, where: str) -> None:
 
 def as_stored(record: Record) -> Record:
     """*record* as a baseline keeps it: rule 5."""
-    rounds = tuple(replace(reading, power_trace={}) for reading in record.rounds)
+    rounds = tuple(replace(reading, power_trace={}, start_unix_s=None) for reading in record.rounds)
     counts = None if record.counts is None else trimmed(record.counts)
     return replace(record, rounds=rounds, predictions={}, counts=counts)
 

@@ -1,6 +1,7 @@
 """Clocks of the meter; tests use their own."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from pytest_energy.machine_time import MachineTime
@@ -29,6 +30,25 @@ class CountedClock(Protocol):
     def counted_s(self) -> float | None:
         """Seconds since an arbitrary zero from the second source, to a hundredth; `None` without one."""
         ...
+
+
+@runtime_checkable
+class DayClock(Protocol):
+    """A clock that knows the time of day as well."""
+
+    def utc_now(self) -> datetime:
+        """The day and the time of day."""
+        ...
+
+
+def unix_time_s(clock: Clock, time_s: float) -> float | None:
+    """Seconds since 1970 (UTC), to a millisecond, at *time_s* of *clock*, which is not long ago.
+
+    `None` if the clock does not know the time of day.
+    """
+    if not isinstance(clock, DayClock):
+        return None
+    return round(clock.utc_now().timestamp() - (clock.now_s() - time_s), 3)
 
 
 class SystemClock(MachineTime):

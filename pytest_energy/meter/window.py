@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 
 from pytest_energy.errors import NotMeasurable, SensorError
 from pytest_energy.meter import quality
-from pytest_energy.meter.clock import Clock, TimeMark
+from pytest_energy.meter.clock import Clock, TimeMark, unix_time_s
 from pytest_energy.meter.device_monitor import DeviceMonitor
 from pytest_energy.meter.edges import Edge, ReadAll, start_now, stop_now, ticks_at
 from pytest_energy.meter.host_usage import CpuTime, HostMonitor
@@ -141,6 +141,7 @@ class LiveWindow:
         self._reading: Reading | None = None
         self._opened_s = self._clock.now_s()
         self._start = Edge(self._opened_s, {})
+        self._start_unix_s: float | None = None
         self._stop: Edge | None = None
         self._watched: _Watched | None = None
         self._before = TimeMark.now(self._clock)
@@ -167,6 +168,7 @@ class LiveWindow:
         self._before = TimeMark.now(self._clock)
         self._instruments.synchronize()
         self._start = start_now(self._read_edge_channels, self._clock)
+        self._start_unix_s = unix_time_s(self._clock, self._start.time_s)
         if self._quiet_since_s is not None:
             self._quiet.add(self._quiet_since_s, self._start.time_s)
 
@@ -325,6 +327,7 @@ class LiveWindow:
             estimated_channels=self._estimated(cpu),
             device_use=self._instruments.devices.uses(devices),
             power_trace=surroundings.power_trace(),
+            start_unix_s=self._start_unix_s,
         )
 
     def _foreign_notes(self, reading: Reading, cpu: CpuTime) -> tuple[str, ...]:
@@ -348,4 +351,5 @@ class LiveWindow:
         because = self._void_because or "it was abandoned"
         phases = tuple(phase.without_joules("the window around it is void") for phase in self._phases)
         duration_s = max(0.0, stop_s - self._start.time_s)
-        return replace(void_reading(because, duration_s, self._instruments.provenance), phases=phases)
+        void = void_reading(because, duration_s, self._instruments.provenance)
+        return replace(void, phases=phases, start_unix_s=self._start_unix_s)

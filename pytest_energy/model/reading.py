@@ -118,6 +118,7 @@ class Reading:
             it doesn't report them, and where a load doesn't come at a rate.
         load_tokens: What such a load is made of beside steps and seconds, as counted as the joules are
             (`ROUND_TOKENS`), and for all its requests (`WHOLE_TOKENS`). Empty if answers have a free length.
+        start_unix_s: When the window opened, in seconds since 1970 (UTC) by the machine's clock, or `None`.
         trace: The raw ticks, for recording; not written to JSON.
     """
 
@@ -138,6 +139,7 @@ class Reading:
     power_trace: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict, repr=False)
     step_count: float | None = None
     load_tokens: Mapping[str, float] = field(default_factory=dict)
+    start_unix_s: float | None = None
     trace: Trace | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -215,6 +215,7 @@ def joined_reading(
         estimated_channels=_renamed({node: one.estimated_channels for node, one in readings.items()}, names),
         device_use=_renamed({node: one.device_use for node, one in readings.items()}, names),
         power_trace=_renamed({node: one.power_trace for node, one in readings.items()}, names),
+        start_unix_s=next(iter(readings.values())).start_unix_s,
     )
 
 

@@ -9,6 +9,7 @@ import math
 import random
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pytest_energy.meter.live import LiveMeter
@@ -22,6 +23,10 @@ from tests.fakes.nvml import FakeGpu, FakeNvml, NVMLError_NotSupported
 
 BURST = (0.05, 700.0)
 """Work that is shorter than a tick: seconds and watts."""
+
+
+EPOCH = datetime(2026, 11, 21, 10, tzinfo=UTC)
+"""The time of day at 0 of a virtual clock."""
 
 
 class VirtualClock:
@@ -45,6 +50,9 @@ class VirtualClock:
 
     def suspended_s(self) -> float | None:
         return self.slept_s
+
+    def utc_now(self) -> datetime:
+        return EPOCH + timedelta(seconds=self.now_s())
 
     def sleep_s(self, duration_s: float) -> None:
         stop_s = self._now_s + max(0.0, duration_s)

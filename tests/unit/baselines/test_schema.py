@@ -96,7 +96,10 @@ class TestStoredForm:
         """What judges nothing makes no file longer."""
         steps = {"gpu:0": ((0.0, 300.0), (0.1, 300.0))}
         plain = record()
-        traced = replace(plain, rounds=tuple(replace(one, power_trace=steps) for one in plain.rounds))
+        traced = replace(
+            plain,
+            rounds=tuple(replace(one, power_trace=steps, start_unix_s=1.8e9) for one in plain.rounds),
+        )
         assert to_json_text(baseline(traced)) == to_json_text(baseline(plain))
 
     def test_an_unpaired_surrogate_survives(self) -> None:

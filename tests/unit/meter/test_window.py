@@ -6,11 +6,13 @@ from dataclasses import asdict
 import pytest
 
 from pytest_energy.errors import SensorError
+from pytest_energy.meter.clock import unix_time_s
 from pytest_energy.meter.live import LiveMeter
 from pytest_energy.model import Provenance, Reading
 from pytest_energy.sensors.estimate import CHANNEL
 from pytest_energy.usage import Usage
-from tests.fakes.meter import BURST, Bench, SimulatedCounter, edge_meter, started, why_void
+from tests.fakes.hand_clock import HandClock
+from tests.fakes.meter import BURST, EPOCH, Bench, SimulatedCounter, edge_meter, started, why_void
 
 
 def test_a_burst_is_measured_whole() -> None:
@@ -432,3 +434,18 @@ def test_what_the_meter_does_after_its_wait_is_quiet_time() -> None:
     closed_s = bench.clock.now_s()
     meter.open("next")
     assert bench.clock.now_s() - closed_s <= 0.1
+
+
+def test_a_window_knows_the_time_of_day_at_which_it_opened() -> None:
+    """Of its start, not of its close; a void one as well. A clock without a time of day gives none."""
+    bench = started()
+    reading = bench.measure((3.0, 500.0))
+    assert reading.trace is not None
+    assert reading.start_unix_s == pytest.approx(EPOCH.timestamp() + reading.trace.start_s, abs=6e-4)
+    window = bench.meter.open("test")
+    opened_s = bench.clock.now_s()
+    bench.meter.pause()
+    void = window.close()
+    assert void.void_because is not None
+    assert void.start_unix_s == pytest.approx(EPOCH.timestamp() + opened_s, abs=0.05)
+    assert unix_time_s(HandClock(), 1.0) is None

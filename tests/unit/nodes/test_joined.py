@@ -43,6 +43,11 @@ class TestWindows:
         assert reading.channels == pytest.approx({"gpu:0": 700.0, "gpu:0@b": 300.0}, rel=0.01)
         assert reading.duration_s == pytest.approx(1.0, abs=1e-6)
 
+    def test_the_start_is_that_of_the_first_node(self) -> None:
+        """The power of each node is over seconds since its own start, a moment after the first."""
+        one = replace(reading(), start_unix_s=1.8e9)
+        assert _joined(a=one, b=replace(one, start_unix_s=1.8e9 + 0.01)).start_unix_s == 1.8e9
+
     def test_no_node_waits_inside_another_nodes_window(self) -> None:
         """Both begin when both are quiet, and both end before either waits for its last ticks."""
         order: list[str] = []

@@ -70,6 +70,7 @@ READING = Reading(
     power_trace={"gpu:0": ((0.021, 212.4), (0.121, 640.1), (0.221, 640.1))},
     step_count=5120.0,
     load_tokens={"prompt_tokens": 16_500.0, "whole_prompt_tokens": 16_384.0},
+    start_unix_s=1_763_719_200.125,
 )
 VOID = replace(READING, channels={}, void_because="thermal slowdown")
 RESTED = replace(READING, channels={}, phases=())
