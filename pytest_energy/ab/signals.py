@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from pytest_energy.errors import SettingsError
+from pytest_energy.system import IS_WINDOWS, NAME
+
 SIGNALLED = 128
 """A shell's exit status for a process that a signal has ended, plus the signal's number."""
 
@@ -23,18 +26,20 @@ class Interrupted(BaseException):
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Have SIGINT, SIGTERM and SIGHUP, if there are such, end the block like an exception: all is cleaned up.
+    """Have SIGINT, SIGTERM and SIGHUP end the block like an exception, so that everything is cleaned up.
 
     Raises:
         Interrupted: One of them has.
+        SettingsError: This is Windows, where a worker's processes have no group that could be ended.
     """
+    if IS_WINDOWS:
+        raise SettingsError(f"this command is not available on {NAME}; run it on Linux or macOS")
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         del frame
         raise Interrupted(number)
 
-    names = ("SIGINT", "SIGTERM", "SIGHUP")
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield

@@ -5,7 +5,7 @@ Rule 2: what is known to be wrong is void; what is only worth knowing is a note.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import fmean, median, stdev
@@ -111,10 +111,10 @@ def _slack_s(duration_s: float) -> float:
     return _COUNTED_S + _COUNTED_SHARE * duration_s
 
 
-def why_joules_are_wrong(integrals: Mapping[str, Integral]) -> str | None:
-    """Why the joules of a window can't be used, or `None`."""
+def why_joules_are_wrong(integrals: Mapping[str, Integral], may_be_off: Collection[str] = ()) -> str | None:
+    """Why the joules of a window can't be used, or `None`; channels that *may_be_off* may read 0."""
     for name, integral in integrals.items():
-        if integral.energy_j <= 0:
+        if integral.energy_j < 0 or (integral.energy_j == 0 and name not in may_be_off):
             return (
                 f"{name} reads {to_text(integral.energy_j, 'J')} "
                 f"(+- {to_text(integral.uncertainty_j, 'J')}): "

@@ -22,7 +22,7 @@ def to_reading(
         integrals = _integrals(trace, resolutions_j or {})
     except NotMeasurable as error:
         return void_reading(str(error), duration_s, provenance)
-    because = quality.why_joules_are_wrong(integrals)
+    because = quality.why_joules_are_wrong(integrals, trace.may_be_off)
     if because is not None:
         return void_reading(because, duration_s, provenance)
     quiet_power_w = {name: integral.head_power_w for name, integral in integrals.items()}

@@ -58,6 +58,7 @@ class Surroundings:
             stop_s=self.stop_s,
             quiet_s=self._quiet_since(first_s),
             edges_s={channel.name: channel.edge_s for channel in self.channels if channel.edge_s},
+            may_be_off=tuple(channel.name for channel in self.channels if channel.may_be_off),
             clock_error=self.sampler.clock_error(self.start_s, self.stop_s),
         )
 

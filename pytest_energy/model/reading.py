@@ -58,6 +58,7 @@ class Trace:
         quiet_s: Stretches of time (from, to) before the window in which nothing was at work, in order; empty
             if unknown; then the ticks right before the window are used.
         edges_s: Channel name to its `Channel.edge_s`, where that is not 0.
+        may_be_off: Channels of which 0 J are a reading.
         clock_error: Of *start_s* and *stop_s* among the ticks, which another clock may have timed.
     """
 
@@ -66,6 +67,7 @@ class Trace:
     stop_s: float
     quiet_s: tuple[tuple[float, float], ...] = ()
     edges_s: Mapping[str, float] = field(default_factory=dict)
+    may_be_off: tuple[str, ...] = ()
     clock_error: ClockError = SAME_CLOCK
 
 

@@ -52,6 +52,8 @@ class Channel:
             counter.
         is_of_processes: Its joules are those of this run's processes, which do nothing between a window's
             edge and the read beside it: how long that took doesn't matter.
+        may_be_off: The hardware may be switched off while it has no work, so that 0 J are a reading of it. Of
+            all other hardware they show a counter that doesn't move.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Channel:
     sampled_s: float | None = None
     edge_s: float = 0.0
     is_of_processes: bool = False
+    may_be_off: bool = False
 
     @staticmethod
     def domain_of(name: str) -> Domain:

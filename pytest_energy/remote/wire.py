@@ -93,6 +93,7 @@ class _Channel(Document, frozen=True, kw_only=True):
     sampled_s: Period | None = None
     edge_s: Seconds = 0.0
     is_of_processes: bool = False
+    may_be_off: bool = False
 
 
 class _Status(Document, frozen=True, kw_only=True):

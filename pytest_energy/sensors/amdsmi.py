@@ -24,7 +24,7 @@ from statistics import fmean
 from typing import Any, TypeVar
 
 from pytest_energy.codec import number_of
-from pytest_energy.errors import NoSuchHardware, SensorError, SensorUnavailable
+from pytest_energy.errors import NoSuchHardware, Reason, SensorError, SensorUnavailable
 from pytest_energy.machine_time import MACHINE_TIME
 from pytest_energy.model import Channel, Domain, Provenance
 from pytest_energy.sensors.amdsmi_library import AmdSmiError, AmdSmiLibrary, imported_amdsmi
@@ -49,6 +49,7 @@ _WITH_CPU = "MI300A"
 _EDGE_S = 1e-3
 
 _ROCR, _HIP, _CUDA = "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"
+_REFUSED, _PERMIT = "AMDSMI_STATUS_NO_PERM", "sudo usermod -aG render,video $USER"  # then log in again
 _NO_COUNT = 2**64 - 1  # what the driver writes where there is no counter
 _WHOLE = frozenset({"SPX", ""})  # how a GPU is partitioned: not at all
 _SHARED = frozenset({"HOST", "GUEST"})
@@ -113,7 +114,11 @@ class AmdSmiSensor:
             self._leave_out_still(gpus, now_s, sleep_s)
         except AmdSmiError as error:
             self.close()
-            raise SensorUnavailable(NAME, str(error)) from error
+            remedies = (_PERMIT,) if _REFUSED in str(error) else ()
+            raise SensorUnavailable(NAME, Reason(str(error), remedies)) from error
+        except SensorUnavailable:
+            self.close()
+            raise
         if not gpus:
             self.close()
             reasons = [f"{name}: {because}" for name, because in self.left_out.items()]

@@ -33,6 +33,7 @@ _FIELDS = {
     "gpu:0": ("gpu_mj", Domain.GPU),
     "dram:package-0": ("dram_mj", Domain.DRAM),
 }
+_SWITCHED = frozenset({"cpu:ane-0", "gpu:0"})  # without work they count nothing at all
 _SRAM = "gpu_sram_mj"
 
 _FIX = "pip install 'pytest-energy[apple]'"
@@ -93,6 +94,7 @@ class AppleSensor:
                 device=channel.partition(":")[2],
                 is_ticked=False,
                 resolution_j=JOULES_PER_MILLIJOULE,
+                may_be_off=channel in _SWITCHED,
             )
             for channel in self._counters
         )

@@ -356,5 +356,12 @@ def _channel(source: _Source, now_s: Callable[[], float]) -> tuple[Channel, Inte
     )
     if source.update_s is None:
         return channel, _Counter(name, source)
-    power = IntegratedPower(name, source.read, limit_w=rail.most_w, now_s=now_s, update_s=source.update_s)
+    power = IntegratedPower(
+        name,
+        source.read,
+        limit_w=rail.most_w,
+        now_s=now_s,
+        update_s=source.update_s,
+        may_be_off=rail.may_be_off,
+    )
     return power.of(channel), power

@@ -27,12 +27,14 @@ class Rail:
         most_w: More than it draws, in watts: how wrong its power may be for the time of one update.
         name: Of its channel, after the domain.
         device: What one process at a time may measure; *name* if none is given.
+        may_be_off: Whether it is switched off while it has no work.
     """
 
     domain: Domain
     most_w: float
     name: str
     device: str = ""
+    may_be_off: bool = False
 
 
 TOTALS: Mapping[str, float] = {"VDD_IN": 60.0, "POM_5V_IN": 30.0}
@@ -53,6 +55,7 @@ _JETSON: Mapping[str, tuple[Domain, float]] = {
 }
 # Its monitor shows the 5 V of VIN_SYS_5V0 as its voltage, and no document says that it is beside that rail.
 _PERHAPS_INSIDE: Mapping[str, str] = {"VDDQ_VDD2_1V8AO": "VIN_SYS_5V0"}
+_SWITCHED = frozenset({"GPU", "CV", "VDD_GPU"})  # tegrastats shows 0 mW for them at rest
 _UNUSED = ("", "NC", "sum of shunt voltages")
 
 _AMDSMI = "the sensor amdsmi reads its counter: pip install 'pytest-energy[amd]'"
@@ -75,7 +78,7 @@ def jetson_rail(label: str, labels: Collection[str]) -> Rail | str | None:
         return f"it may be inside {outer}, and each joule counts once"
     if label in _JETSON:
         domain, most_w = _JETSON[label]
-        return Rail(domain=domain, most_w=most_w, name=label)
+        return Rail(domain=domain, most_w=most_w, name=label, may_be_off=label in _SWITCHED)
     return "this rail is not known: it may be inside another"
 
 

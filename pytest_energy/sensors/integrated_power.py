@@ -20,6 +20,10 @@ _SAMPLE_S = 0.05
 _STEP_S = 0.2
 _UPDATE_S = 0.1
 
+# Of a step in which hardware that may be switched off drew nothing: without it no step would be seen, and the
+# counter be taken for a broken one. It is far below what any monitor resolves.
+_LEAST_STEP_J = 1e-9
+
 # Reads closer than this see the same power.
 _SAME_SAMPLE_S = 0.02
 
@@ -42,9 +46,11 @@ class IntegratedPower:
         limit_w: float,
         now_s: Callable[[], float],
         update_s: float = _UPDATE_S,
+        may_be_off: bool = False,
     ) -> None:
         self._channel, self._ask_w, self._now_s = channel, ask_w, now_s
         self._resolution_j = limit_w * update_s
+        self._least_step_j = _LEAST_STEP_J if may_be_off else 0.0
         self._sampled_s: float | None = None
         self._step = 0
         self._joules = self._shown_j = 0.0
@@ -76,7 +82,8 @@ class IntegratedPower:
                 f"{self._channel}: its power wasn't sampled for {now_s - last_s:.3g} s: joules are missing"
             )
         if step != before:
-            self._shown_j = self._joules + power_w * (step * _STEP_S - last_s)
+            shown_j = self._joules + power_w * (step * _STEP_S - last_s)
+            self._shown_j = max(shown_j, self._shown_j + self._least_step_j)
         self._joules += power_w * (now_s - last_s)
         return self._shown_j
 

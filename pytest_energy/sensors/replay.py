@@ -216,6 +216,7 @@ class _TickedRound(Document, frozen=True, kw_only=True):
     quiet_s: tuple[tuple[Number, Number], ...] | None = None
     spreads_s: ByName[tuple[Number, ...]] | None = None
     edges_s: ByName[Number] | None = None
+    may_be_off: tuple[str, ...] | None = None
     clock_error_s: tuple[Number, Number] | None = None
     call_count: Whole = 1
     uncertainty_j: Number | None = None
@@ -265,6 +266,7 @@ def _of_ticks(written: _TickedRound) -> ReplayRound:
         stop_s=written.stop_s,
         quiet_s=written.quiet_s or (),
         edges_s=written.edges_s or {},
+        may_be_off=written.may_be_off or (),
         clock_error=_clock_error(*(written.clock_error_s or (0.0, 0.0))),
     )
     return ReplayRound(
@@ -314,6 +316,7 @@ def round_to_json(one_round: ReplayRound) -> JsonDict:
             quiet_s=plain(trace.quiet_s) or None,
             spreads_s={name: spreads for name, spreads in spreads_s.items() if spreads} or None,
             edges_s=plain(trace.edges_s) or None,
+            may_be_off=trace.may_be_off or None,
             clock_error_s=None if trace.clock_error == SAME_CLOCK else astuple(trace.clock_error),
             call_count=one_round.call_count,
             uncertainty_j=one_round.uncertainty_j,

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from pytest_energy import system
+from pytest_energy.ab import signals
+from pytest_energy.errors import SettingsError
 from tests.fakes import other_system
 
 IMPORT_ALL = """
@@ -101,6 +103,13 @@ def test_a_command_is_refused_without_sessions_of_processes(tmp_path: Path) -> N
     done = run_on("win32", tmp_path, "pytest", "-p", "pytest_energy.plugin", "test_command.py")
     assert done.returncode == 1
     assert "energy.command is not available on Windows" in done.stdout
+
+
+def test_two_revisions_are_not_compared_without_groups_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their workers could not be ended: `ab` and `bisect` say so before they begin."""
+    monkeypatch.setattr(signals, "IS_WINDOWS", True)
+    with pytest.raises(SettingsError, match="this command is not available"):
+        signals.ended_by_signals().__enter__()
 
 
 def test_usable_cpus_are_those_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:

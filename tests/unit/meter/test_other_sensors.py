@@ -113,6 +113,32 @@ def apple_rig(bench: Bench, _folder: Path) -> Rig:
     return Rig(sensor=AppleSensor(new_monitor=Monitor))
 
 
+def test_a_rail_that_is_switched_off_voids_nothing(tmp_path: Path) -> None:
+    """AGX Xavier: its vision accelerator draws 0 W without work, and the other rails count."""
+    bench = Bench(quiet_w=6.0)
+    tree = FakeHwmon(tmp_path)
+    chip = tree.add_ina3221(("CPU", 5000, 0), ("CV", 5000, 0), update_interval=20)
+    power_w = bench.device.seen_power_w
+    shown_ma = {chip / "curr1_input": lambda: power_w(bench.clock.now_s(), 0.02) / 5.0 * 1e3}
+    bench.meter = bench.meter_over(hwmon_rig(bench, tree, shown_ma).sensor)
+    bench.meter.start()
+    reading = bench.measure((2.0, 20.0))
+    assert reading.void_because is None
+    assert reading.channels["cpu:CV"] == pytest.approx(0.0, abs=1e-7)
+    assert reading.channels["cpu:CPU"] == pytest.approx(bench.truth_j(reading), rel=0.05)
+
+
+def test_a_rail_that_is_never_switched_off_and_reads_nothing_is_broken(tmp_path: Path) -> None:
+    """A module draws power as long as it runs: its window is void, and says why."""
+    bench = Bench(quiet_w=6.0)
+    tree = FakeHwmon(tmp_path)
+    tree.add_ina3221(("VDD_IN", 5000, 0), update_interval=20)
+    bench.meter = bench.meter_over(hwmon_rig(bench, tree, {}).sensor)
+    bench.meter.start()
+    because = bench.measure((2.0, 20.0)).void_because
+    assert because == "cpu:VDD_IN: its counter does not move, so it measures nothing"
+
+
 # With what the device draws for each watt of the loads below: a socket and a card are larger than a module.
 RIGS: Mapping[Callable[[Bench, Path], Rig], float] = {
     amdsmi_rig: 20.0,

@@ -69,6 +69,14 @@ def test_joules_that_are_not_positive_are_void(energy_j: float) -> None:
     assert reason.startswith("gpu:1 reads")
 
 
+def test_what_may_be_off_may_read_nothing() -> None:
+    """Zero of it is a reading; negative joules are none, and other channels are as before."""
+    others = {"cpu:CPU": integral(), "cpu:CV": integral(0.0, 0.0)}
+    assert quality.why_joules_are_wrong(others, {"cpu:CV"}) is None
+    assert quality.why_joules_are_wrong(others, {"cpu:CPU"}) is not None
+    assert quality.why_joules_are_wrong({"cpu:CV": integral(-0.1)}, {"cpu:CV"}) is not None
+
+
 def test_joules_known_to_half_of_them_are_the_limit() -> None:
     """More than 50 % uncertainty of the sum is void; of one small channel it isn't."""
     assert quality.why_joules_are_wrong({"gpu:0": integral(1.0, 0.6)}) is not None

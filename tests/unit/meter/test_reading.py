@@ -1,6 +1,7 @@
 """A counter that samples power itself leaves joules open at a window's edges."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -27,6 +28,18 @@ def test_the_step_in_power_times_the_edge_is_added_to_the_uncertainty() -> None:
     assert blurred.energy_j == pytest.approx(39.0)
     assert blurred.energy_j == plain.energy_j
     assert blurred.uncertainty_j == pytest.approx(math.hypot(plain.uncertainty_j, 1.98), rel=1e-6)
+
+
+def test_what_may_be_off_may_read_nothing() -> None:
+    """A recorded round keeps that, so that it is judged again as it was."""
+    still = tuple(Tick(tick.time_s, 5.0) for tick in TICKS)
+    trace = Trace(ticks={**TRACE.ticks, "cpu:CV": still}, start_s=0.92, stop_s=0.97, may_be_off=("cpu:CV",))
+    assert to_reading(trace, Provenance.MEASURED).channels["cpu:CV"] == 0.0
+    because = to_reading(replace(trace, may_be_off=()), Provenance.MEASURED).void_because
+    assert because is not None
+    assert because.startswith("cpu:CV reads 0 J")
+    written = round_to_json(ReplayRound.from_trace(trace))
+    assert written["may_be_off"] == ("cpu:CV",)
 
 
 def test_a_recorded_round_keeps_the_edge() -> None:

@@ -281,8 +281,10 @@ def test_without_an_amd_gpu_there_is_nothing_to_install(tmp_path: Path) -> None:
     """Most machines have none: that is no fault of theirs."""
     with pytest.raises(NoSuchHardware, match="no driver of an AMD GPU is loaded"):
         AmdSmiSensor(driver=tmp_path / "amdgpu")
+    fake = FakeAmdSmi()
     with pytest.raises(NoSuchHardware, match="the driver shows no AMD GPU"):
-        opened()
+        opened(smi=fake)
+    assert fake.start_count == 0
 
 
 def test_a_missing_library_has_its_fix(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -316,5 +318,16 @@ def test_an_odd_module_ends_the_sensor_alone(monkeypatch: pytest.MonkeyPatch, tm
 def test_a_library_that_does_not_start_is_the_reason() -> None:
     """Its own words, in one line."""
     fake = FakeAmdSmi(failure=AmdSmiLibraryException("AMDSMI_STATUS_DRIVER_NOT_LOADED", "Driver not loaded"))
-    with pytest.raises(SensorUnavailable, match="AMDSMI_STATUS_DRIVER_NOT_LOADED - Driver not loaded"):
+    with pytest.raises(
+        SensorUnavailable, match="AMDSMI_STATUS_DRIVER_NOT_LOADED - Driver not loaded"
+    ) as caught:
         opened(smi=fake)
+    assert caught.value.reasons[0].remedies == ()
+
+
+def test_a_missing_permission_has_its_fix() -> None:
+    """The device files belong to two groups."""
+    fake = FakeAmdSmi(failure=AmdSmiLibraryException("AMDSMI_STATUS_NO_PERM", "Permission Denied"))
+    with pytest.raises(SensorUnavailable, match="Permission Denied") as caught:
+        opened(smi=fake)
+    assert caught.value.reasons[0].remedies == ("sudo usermod -aG render,video $USER",)

@@ -33,6 +33,7 @@ def test_parts_count_once() -> None:
     names = [channel.name for channel in sensor.channels]
     assert names == ["cpu:package-0", "cpu:ane-0", "gpu:0", "dram:package-0"]
     assert sensor.left_out == {"GPU SRAM": "it may be inside gpu:0, and each joule counts once"}
+    assert [channel.name for channel in sensor.channels if channel.may_be_off] == ["cpu:ane-0", "gpu:0"]
     before_j = {name: sensor.read_j(name) for name in names}
     monitor.metrics.cpu_total_mj, monitor.metrics.gpu_mj = 112_500, 50_250
     used_j = {name: sensor.read_j(name) - before_j[name] for name in names}
