@@ -26,6 +26,7 @@ from pytest_energy.judgement import (
     EqualSteps,
     Judgement,
     PartComparison,
+    PhaseComparison,
     RunJudgement,
     SessionFactor,
     Summary,
@@ -57,6 +58,7 @@ _DOCUMENTS: dict[type, type[Document]] = {
     CountsComparison: count_documents.CountsComparison,
     CountChange: count_documents.CountChange,
     PartComparison: judgement_documents.PartComparison,
+    PhaseComparison: judgement_documents.PhaseComparison,
     EqualSteps: judgement_documents.EqualSteps,
     Terms: judgement_documents.Terms,
     SessionFactor: judgement_documents.SessionFactor,
@@ -82,6 +84,8 @@ _LEFT_OUT_WHERE_EMPTY = {
         "parts",
         "no_parts_because",
         "session_ratio",
+        "compared_phases",
+        "absent_phases",
     ),
 }
 
@@ -251,7 +255,10 @@ def _comparison(document: judgement_documents.Comparison) -> Comparison:
     parts = tuple(PartComparison(**asdict(part)) for part in document.parts or ())
     equal = document.equal_steps
     steps = None if equal is None else EqualSteps(**_present(equal))
-    return Comparison(**_present(document) | {"parts": parts, "equal_steps": steps})
+    phases = tuple(PhaseComparison(**asdict(phase)) for phase in document.compared_phases or ())
+    return Comparison(
+        **_present(document) | {"parts": parts, "equal_steps": steps, "compared_phases": phases}
+    )
 
 
 def reading_of(one_round: documents.Round, provenance: Provenance, where: str) -> Reading:

@@ -161,6 +161,40 @@ class EqualSteps:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseComparison:
+    """One phase of the rounds of a fresh record against that of its baseline.
+
+    Attributes:
+        part: The part of its joules that decides.
+        ratio: Of that part, fresh over baseline, less what all tests of the session have in common.
+        ratio_ci: Bounds of the true ratio, each one-sided at alpha.
+        detectable_ratio: Smallest true ratio that is called a regression with 80 % power.
+        allowed_ratio: What the bounds are compared with.
+        energy_j: Joules of the phase per round in the baseline.
+        duration_ratio: Its seconds, fresh over baseline.
+        power_ratio: Its watts, fresh over baseline.
+        entry_count: Entries of the baseline that have the phase.
+        verdict: The verdict on this phase.
+        is_judged: Whether the verdict of the test depends on it.
+        note: Why the bounds alone are not the verdict, or empty.
+    """
+
+    name: str
+    part: Part
+    ratio: float
+    ratio_ci: tuple[float, float]
+    detectable_ratio: float
+    allowed_ratio: float
+    energy_j: float
+    duration_ratio: float
+    power_ratio: float
+    entry_count: int
+    verdict: Verdict
+    is_judged: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """A fresh record against its baseline.
 
@@ -187,6 +221,8 @@ class Comparison:
         creep: A note that the level has crept up over the baseline's entries, and since when, or empty.
         note: A remark on the bounds (a prior that was used), or empty.
         equal_steps: How joules were stated at equal steps; `None` if one side doesn't know its steps.
+        compared_phases: Phases of the rounds, in the order met; empty without any.
+        absent_phases: Name of a phase that one side has and that is not compared to the reason.
     """
 
     entry_count: int
@@ -209,6 +245,8 @@ class Comparison:
     creep: str = ""
     note: str = ""
     equal_steps: EqualSteps | None = None
+    compared_phases: tuple[PhaseComparison, ...] = ()
+    absent_phases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def decisive(self) -> PartComparison | None:
@@ -219,6 +257,8 @@ class Comparison:
     @property
     def is_rise(self) -> bool:
         """Whether the bounds of what is judged are past what is allowed."""
+        if any(one.is_judged and one.ratio_ci[0] > one.allowed_ratio for one in self.compared_phases):
+            return True
         if self.parts:
             return any(part.is_judged and part.ratio_ci[0] > part.allowed_ratio for part in self.parts)
         return self.tolerance is not None and self.ratio_ci[0] > 1 + self.tolerance
@@ -307,6 +347,7 @@ class Terms:
         is_by_counts: Counts are compared with the baseline, not joules.
         counts_tolerance: Accepted rise of counts, a share.
         is_server: The work runs in another program on this machine.
+        phase_baselines: Phases that may fail the test by their own baseline, or `all` for each.
     """
 
     tolerance: float
@@ -318,6 +359,7 @@ class Terms:
     is_by_counts: bool = False
     counts_tolerance: float = 0.0
     is_server: bool = False
+    phase_baselines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

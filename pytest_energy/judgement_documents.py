@@ -73,6 +73,39 @@ class EqualSteps(Document, frozen=True, kw_only=True):
     amount_ratios: ByName[Positive] | None = None
 
 
+class PhaseComparison(Document, frozen=True, kw_only=True, rename={"entry_count": "sessions"}):
+    """One phase of the rounds compared with that of the baseline.
+
+    Attributes:
+        part: The part of its joules that decides.
+        ratio: Of that part, this run over the baseline, less what all tests of the session have in common.
+        ratio_ci: Bounds of the true ratio, each one-sided.
+        detectable_ratio: Smallest true ratio that is called a regression with 80 % power.
+        allowed_ratio: What the bounds are compared with.
+        energy_j: Joules of the phase per round in the baseline.
+        duration_ratio: Its seconds, this run over the baseline.
+        power_ratio: Its watts, this run over the baseline.
+        entry_count: Sessions of the baseline that have the phase.
+        verdict: The verdict on this phase.
+        is_judged: Whether the verdict of the test depends on it.
+        note: Why the bounds alone are not the verdict; omitted if they are.
+    """
+
+    name: Text
+    part: Part
+    ratio: Positive
+    ratio_ci: Interval
+    detectable_ratio: Number
+    allowed_ratio: Positive
+    energy_j: Amount
+    duration_ratio: Number
+    power_ratio: Number
+    entry_count: CountFrom1
+    verdict: Verdict
+    is_judged: bool
+    note: Text = ""
+
+
 class Comparison(
     Document,
     frozen=True,
@@ -110,6 +143,8 @@ class Comparison(
         note: A remark on the bounds, or empty.
         equal_steps: How the joules of a load at a fixed rate were stated at equal steps; omitted if steps are
             not known on both sides.
+        compared_phases: Phases of the rounds; omitted if there are none.
+        absent_phases: Name of a phase that is not compared to the reason; omitted if there is none.
     """
 
     entry_count: CountFrom1
@@ -132,6 +167,8 @@ class Comparison(
     creep: Sentence | None = None
     note: Text
     equal_steps: EqualSteps | None = None
+    compared_phases: tuple[PhaseComparison, ...] | None = None
+    absent_phases: ByName[Text] | None = None
 
 
 class Terms(Document, frozen=True, kw_only=True):
@@ -147,6 +184,7 @@ class Terms(Document, frozen=True, kw_only=True):
         is_by_counts: Whether counts were compared with the baseline; omitted if joules were.
         counts_tolerance: Accepted rise of counts, a share; omitted if it is 0.
         is_server: Whether the work runs in another program on the machine; omitted if it doesn't.
+        phase_baselines: Phases that may fail the test by their own baseline, or `all`; omitted if none may.
     """
 
     tolerance: Amount
@@ -158,6 +196,7 @@ class Terms(Document, frozen=True, kw_only=True):
     is_by_counts: bool = False
     counts_tolerance: Amount = 0.0
     is_server: bool = False
+    phase_baselines: tuple[Text, ...] = ()
 
 
 class SessionFactor(Document, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """Builders of readings, records, baselines and judgements: a call names the one fact that matters."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.baselines.store import Store
@@ -15,7 +16,7 @@ from pytest_energy.judgement import (
     Summary,
     Verdict,
 )
-from pytest_energy.model import Machine, Provenance, Reading, Record, SensorStatus
+from pytest_energy.model import Machine, Phase, Provenance, Reading, Record, SensorStatus
 from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.verdict.count_history import count_history_of
 from pytest_energy.verdict.findings import Decision
@@ -138,6 +139,33 @@ def record(
         counts=counts,
         absent=absent or {},
     )
+
+
+def phased(
+    phases_j: Mapping[str, float],
+    *,
+    whole_j: float = 100.0,
+    uncertainty_share: float = 0.0,
+    shares: Sequence[float] = STEADY,
+    created: str = ACCEPTED,
+) -> Record:
+    """A record of rounds around *whole_j*, whose phases use about *phases_j* at the power of the round."""
+    rounds = [
+        replace(
+            reading(whole_j * share, duration_s=share),
+            phases=tuple(
+                Phase(
+                    name=name,
+                    energy_j=energy_j * share,
+                    uncertainty_j=uncertainty_share * energy_j,
+                    duration_s=energy_j * share / whole_j,
+                )
+                for name, energy_j in phases_j.items()
+            ),
+        )
+        for share in shares
+    ]
+    return record(rounds=rounds, created=created)
 
 
 def counts_of(count: int, name: str = "aten::mm", *, source: str = "torch.profiler (CPU)") -> Counts:

@@ -22,6 +22,7 @@ from pytest_energy.ready import ReadyPower
 from pytest_energy.verdict import rules
 from pytest_energy.verdict.count_history import NONE_COUNTED, CountHistory, count_history_of
 from pytest_energy.verdict.history import History, entries_of, history_of
+from pytest_energy.verdict.phase_changes import comparison_count
 from pytest_energy.verdict.policy import Policy, RoundsWanted
 from pytest_energy.verdict.session import (
     Trial,
@@ -130,7 +131,8 @@ class Gate:
         else:
             history = history_of(baseline, policy.basis)
             self._histories[test_id] = history
-            self._cases[test_id] = Case(test_id=test_id, fresh=None, history=history)
+            count = comparison_count(history, policy)
+            self._cases[test_id] = Case(test_id=test_id, fresh=None, history=history, comparison_count=count)
 
     def _loaded(
         self, machine_key: Callable[[], str], test_ids: Collection[str]
@@ -159,6 +161,13 @@ class Gate:
             return frozenset()
         return frozenset(history.newest.rounds[0].channels)
 
+    def stored_phases(self, test_id: str) -> tuple[str, ...]:
+        """Phases of the newest session of the baseline of *test_id* that judges; none if it is replaced."""
+        history = self._histories.get(test_id)
+        if history is None or not history.judging or self._settings.baseline_mode is BaselineMode.REPLACE:
+            return ()
+        return tuple(history.judging[-1].phases)
+
     def policy(self, mark: EnergyMark) -> Policy:
         settings = self._settings
         basis = mark.basis or settings.basis
@@ -172,6 +181,7 @@ class Gate:
             counts_tolerance=mark.tolerance or 0.0,
             is_server=bool(mark.server),
             ignores_baselines=settings.baseline_mode is BaselineMode.OFF,
+            phase_baselines=mark.phase_baselines or (),
         )
 
     # ---- while tests run ----

@@ -1,6 +1,6 @@
 """Checks of what a test gives besides its work: metrics of its own, and the units of its limits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pytest_energy.codec import MOST_NUMBER, brief, kind_of, number_of
 from pytest_energy.errors import EnergyError
@@ -8,6 +8,7 @@ from pytest_energy.metrics.evaluation import Metrics
 from pytest_energy.model import Domain, Reading
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.stats.to_accuracy import TARGETS
+from pytest_energy.verdict.policy import ALL_PHASES
 
 _ROLE_LENGTH = 40  # a word or two; it stands in tables
 
@@ -97,8 +98,13 @@ def check_units(
             )
 
 
-def check_phases(mark: EnergyMark, rounds: Sequence[Reading]) -> None:
+def check_phases(mark: EnergyMark, rounds: Sequence[Reading], stored: Collection[str] = ()) -> None:
     """Check that each phase with a limit came in a round: a misspelt name must not switch the limit off.
+
+    Args:
+        mark: With the limits.
+        rounds: Of the test.
+        stored: Phases that its baseline has.
 
     Raises:
         EnergyError: One did not; it names those that did.
@@ -111,4 +117,14 @@ def check_phases(mark: EnergyMark, rounds: Sequence[Reading]) -> None:
             raise EnergyError(
                 f"phase_budgets_j has {limit_j:g} J for the phase {name!r}, which did not come.\n"
                 f"Phases of this test: {known}."
+            )
+    asked = mark.phase_baselines or ()
+    for name in dict.fromkeys((*asked, *stored) if ALL_PHASES in asked else asked):
+        if usable and name not in names and name != ALL_PHASES:
+            known = ", ".join(names) or "none, as a round of a single window has none"
+            raise EnergyError(
+                f"phase_baselines has the phase {name!r}, which did not come"
+                f"{', and which the baseline has' if name in stored else ''}.\n"
+                f"Phases of this test: {known}."
+                + (" If it was removed on purpose: --energy-baseline=replace" if name in stored else "")
             )

@@ -66,6 +66,18 @@ def _phase_budgets(value: object) -> tuple[tuple[str, float], ...]:
     return tuple(budgets)
 
 
+def _phases(value: object) -> tuple[str, ...]:
+    names = (value,) if isinstance(value, str) else value
+    if not isinstance(names, Iterable) or isinstance(names, Mapping | bytes):
+        raise ValueError(  # noqa: TRY004  # as each check of an argument
+            f"must name phases, such as ['train', 'serve'], or be 'all'. Got {brief(value)}."
+        )
+    checked = tuple(dict.fromkeys(map(_text, names)))
+    if not checked:
+        raise ValueError(f"must name at least one phase, or be 'all'. Got {brief(value)}.")
+    return checked
+
+
 def _domains(value: object) -> "frozenset[model.Domain]":
     return frozenset(map(model.Domain, _several(value, model.Domain)))
 
@@ -101,6 +113,9 @@ class EnergyMark:
     )
     phase_budgets_j: tuple[tuple[str, float], ...] | None = _argument(
         _phase_budgets, "energy that each named phase of a round may use at most: {'train': 50}"
+    )
+    phase_baselines: tuple[str, ...] | None = _argument(
+        _phases, "phases that may fail the test by their own baseline: ['train'], or 'all'"
     )
     tolerance: float | None = _argument(quantities.share, "accepted rise over the baseline")
     rounds: int | None = _argument(

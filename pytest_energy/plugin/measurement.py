@@ -393,7 +393,7 @@ class Measurement:
                 output_tokens=output_tokens,
                 workload=description.workload,
             )
-            given.check_phases(self._mark, rounds)
+            given.check_phases(self._mark, rounds, self.run.gate.stored_phases(self.test_id))
         else:
             self.give_up(why_nothing(self._unended, has_begun=self._has_begun))
         return self.run.with_metrics(self.plain_record(), self.facts, description.metrics)

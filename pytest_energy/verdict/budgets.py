@@ -15,11 +15,11 @@ from pytest_energy.judgement import Budget, Verdict
 from pytest_energy.model import Record
 from pytest_energy.stats.centre import Spread, z_quantile
 from pytest_energy.stats.compare import budget_bounds
-from pytest_energy.stats.level import RoundEnergies
 from pytest_energy.stats.to_accuracy import targets_of, to_accuracy, trainings_of
 from pytest_energy.verdict.best_setting import against_best
 from pytest_energy.verdict.findings import AgainstBudget, BudgetUnknown, MachineBusy, OfBudget, Unit
 from pytest_energy.verdict.other_programs import NOTED_SHARE, others_share, own_ratio
+from pytest_energy.verdict.phase_record import phase_record
 from pytest_energy.verdict.policy import Policy
 
 _NO_UNITS = {
@@ -93,7 +93,7 @@ def _against_phase_budgets(record: Record, budget: Budget, policy: Policy) -> It
     """Budgets of named phases of a round, each with joules of its own in every round."""
     for name, limit_j in (budget.phase_budgets_j or {}).items():
         try:
-            rounds = phase_energies(record, name)
+            rounds = Basis().round_energies(phase_record(record, name))
         except NotMeasurable as error:
             yield BudgetUnknown(limit_j=limit_j, unit="phase", because=str(error), phase=name)
             continue
@@ -107,28 +107,6 @@ def _against_phase_budgets(record: Record, budget: Budget, policy: Policy) -> It
             count=len(rounds.energies_j),
             phase=name,
         )
-
-
-def phase_energies(record: Record, name: str) -> RoundEnergies:
-    """Joules of the phase *name* in each usable round, per call of the work.
-
-    Raises:
-        NotMeasurable: A round has no such phase, or one without joules.
-    """
-    energies_j, uncertainties_j = [], []
-    for reading in record.usable_rounds:
-        phases = [phase for phase in reading.phases if phase.name == name]
-        if not phases:
-            names = ", ".join(dict.fromkeys(phase.name for phase in reading.phases)) or "none"
-            raise NotMeasurable(f"a round has no phase {name!r}. Its phases: {names}")
-        parts = []
-        for phase in phases:
-            if phase.energy_j is None or phase.uncertainty_j is None:
-                raise NotMeasurable(next(iter(phase.quality), f"the phase {name!r} has no joules"))
-            parts.append((phase.energy_j, phase.uncertainty_j))
-        energies_j.append(math.fsum(energy_j for energy_j, _ in parts) / reading.call_count)
-        uncertainties_j.append(math.hypot(*(error_j for _, error_j in parts)) / reading.call_count)
-    return RoundEnergies(energies_j=tuple(energies_j), uncertainties_j=tuple(uncertainties_j))
 
 
 def _against_training_budget(record: Record, limit_j: float, policy: Policy) -> OfBudget:

@@ -18,6 +18,7 @@ from pytest_energy.verdict.doubt_words import doubt_text
 from pytest_energy.verdict.equal_steps import AMOUNT_WORDS
 from pytest_energy.verdict.figures import (
     bounds_text,
+    change_or_none,
     change_text,
     confidence_text,
     count_text,
@@ -32,13 +33,13 @@ from pytest_energy.verdict.findings import (
 )
 from pytest_energy.verdict.other_programs import LATENCY
 from pytest_energy.verdict.paragraph import Paragraph, Reference, Subject
+from pytest_energy.verdict.phase_words import phase_lines
 
 _COMMIT_LENGTH = 10  # as git shows a commit in short
 _DAY_LENGTH = len("2026-11-20")
 _MORE_BLOCKS_ADVISED = 2  # one more changes little
 _SHOWN_FACTOR = 0.001  # of a session; less is not worth a line
 _PART_NAMES = {Part.WORK: "energy of the work", Part.WAITING: "time"}
-_SHOWN_CHANGE = 0.001  # of time or power; less explains nothing
 _LEAST_PAIRS_ADVISED = 10  # twice the least that are measured in any case
 _HASH = re.compile(r"\b[0-9a-f]{40}\b")
 
@@ -56,6 +57,7 @@ def compared(finding: Compared, subject: Subject) -> Paragraph:
         details=(
             subject.energy,
             *_part_lines(finding, subject),
+            *phase_lines(comparison, finding.judged_phases),
             _steps_line(comparison),
             _why_line(comparison),
             _latency_line(comparison, record),
@@ -134,13 +136,9 @@ def _cause(finding: Compared) -> str:
     if not ratios:
         ratios = {"time": comparison.duration_ratio, "power": comparison.power_ratio}
     by_change = sorted(ratios.items(), key=lambda item: -abs(math.log(item[1])))
-    texts = [f"{name} {_change_or_none(ratio)}" for name, ratio in by_change]
+    texts = [f"{name} {change_or_none(ratio)}" for name, ratio in by_change]
     facts = {name: pair for name, pair in comparison.differences.items() if name not in OF_THE_CODE}
     return ", ".join(texts) + (f"; differs: {differences_text(facts)}" if facts else "")
-
-
-def _change_or_none(ratio: float) -> str:
-    return change_text(ratio) if abs(ratio - 1) >= _SHOWN_CHANGE else "unchanged"
 
 
 def _part_lines(finding: Compared, subject: Subject) -> Iterator[str]:
@@ -199,13 +197,13 @@ def _steps_line(comparison: Comparison) -> str:
     equal = comparison.equal_steps
     if equal is None:
         return ""
-    steps = f"steps {_change_or_none(equal.step_ratio)} (baseline {equal.step_count:,.0f} per round)"
+    steps = f"steps {change_or_none(equal.step_ratio)} (baseline {equal.step_count:,.0f} per round)"
     if equal.not_used_because:
         return f"{steps}, compared as measured: {equal.not_used_because}"
     step = to_text(equal.energy_per_step_j, "J")
     amounts = f"steps, seconds and tokens, {step} per step" if equal.amount_ratios else f"steps, {step} each"
     others = "".join(
-        f", {AMOUNT_WORDS[name]} {_change_or_none(ratio)}" for name, ratio in equal.amount_ratios.items()
+        f", {AMOUNT_WORDS[name]} {change_or_none(ratio)}" for name, ratio in equal.amount_ratios.items()
     )
     return f"compared at equal {amounts}: {steps}{others}; as measured {change_text(equal.measured_ratio)}"
 

@@ -61,6 +61,6 @@ def _not_confirmed(doubt: NotConfirmed) -> str:
 @doubt_text.register
 def _by_chance(doubt: ByChance) -> str:
     return (
-        f"one such rise among {doubt.test_count} tests can be chance: "
+        f"one such rise among {doubt.test_count} comparisons can be chance: "
         f"at {confidence_text(doubt.alpha)} the bounds include no change"
     )

@@ -15,6 +15,7 @@ from pytest_energy.units import percent_change_text, to_text, with_uncertainty_t
 
 _SURE_FACTOR = 2.0  # so far from any tolerance that three digits keep it on its side
 DUST = 1e-12  # a change smaller than this is the rounding of floats, not of energy
+_SHOWN_CHANGE = 0.001  # of time or power; less explains nothing
 _EXACT_DIGITS = 17  # as many significant digits as tell any two floats apart
 
 
@@ -31,6 +32,11 @@ def change_text(ratio: float, tolerance: float | None = None) -> str:
             break
         text = f"{(ratio - 1) * 100:+.{decimals}f} %"
     return text
+
+
+def change_or_none(ratio: float) -> str:
+    """Change of a factor, such as time or power, in percent, if it explains anything."""
+    return change_text(ratio) if abs(ratio - 1) >= _SHOWN_CHANGE else "unchanged"
 
 
 def bounds_text(ratios: tuple[float, float], tolerance: float | None = None) -> str:

@@ -14,6 +14,7 @@ from pytest_energy.judgement import (
     CountsComparison,
     Limit,
     PartComparison,
+    PhaseComparison,
     Summary,
     Terms,
     Verdict,
@@ -269,6 +270,7 @@ class Compared:
         odd_entries: When the sessions were made that are off by themselves and left out.
         odd_rounds: The round farthest from the others of each session that has one far from them.
         creep: A note that the level has crept up over the baseline's sessions, or `None`.
+        judged_phases: Names of the phases that have findings of their own.
     """
 
     verdict: Verdict
@@ -288,6 +290,42 @@ class Compared:
     odd_entries: tuple[str, ...] = ()
     odd_rounds: tuple[OddRound, ...] = ()
     creep: CreepSince | None = None
+    judged_phases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgainstPhase:
+    """One phase of the rounds compared with that of the sessions of a baseline.
+
+    Attributes:
+        mean_j: Level of its joules per round.
+        alpha: Chance that the true ratio lies beyond a bound.
+        doubt: Why what the bounds say is not the verdict, or `None`.
+        crept: That the first sessions make it a regression; or `None`.
+        is_judged: Whether the verdict of the test depends on it.
+    """
+
+    verdict: Verdict
+    comparison: PhaseComparison
+    mean_j: float
+    alpha: float
+    doubt: Doubt | None
+    crept: Crept | None
+    is_judged: bool
+
+    @property
+    def name(self) -> str:
+        return self.comparison.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseUnknown:
+    """A phase that can't be compared, with the reason; *is_judged* as above."""
+
+    verdict: Verdict
+    name: str
+    because: str
+    is_judged: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,8 +364,10 @@ class OtherWork:
 Unusable = Void | Unmeasured | OnlyEstimated
 OfCounts = AgainstCounts | NoCounts | NoCountsBaseline | OtherWork
 OfLoad = Saturated | SloMissed
+OfPhase = AgainstPhase | PhaseUnknown
 OfBudget = AgainstBudget | BudgetUnknown | AgainstBest | BestUnknown
-Finding = Unusable | OfLoad | OfBudget | NoBaseline | FactsDiffer | NoSuchJoules | Compared | OfCounts
+OfBaseline = NoBaseline | FactsDiffer | NoSuchJoules | Compared | OfPhase
+Finding = Unusable | OfLoad | OfBudget | OfBaseline | OfCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

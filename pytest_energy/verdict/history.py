@@ -6,7 +6,7 @@ Rule 1: a suite is judged as a whole, so that the baselines of all its tests are
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import fmean, median
 from sys import intern
 
@@ -21,6 +21,7 @@ from pytest_energy.model import Reading, Record
 from pytest_energy.stats.level import Level, level_of, mean_level, rounds_level
 from pytest_energy.verdict.equal_steps import AmountLevel, amount_level, at_amounts, equal_steps
 from pytest_energy.verdict.other_programs import LATENCY, others_share
+from pytest_energy.verdict.phase_record import phase_records
 
 _ODD_RATIO = 3.0  # the rounds of a test do the same work: a cold cache or a cleared heap costs less than that
 
@@ -79,6 +80,7 @@ class Entry:
         channels_j: Mean joules of a round by channel.
         others_share: Share of the compared joules that other programs used at most.
         odd_round: The one that is farthest from the others, if it is far from them.
+        phases: The same of each phase of the rounds that has joules in all of them, by name.
     """
 
     session: str | None
@@ -91,6 +93,7 @@ class Entry:
     channels_j: Mapping[str, float]
     others_share: float = 0.0
     odd_round: OddRound | None = None
+    phases: Mapping[str, "Entry"] = field(default_factory=dict)
 
     @property
     def parts(self) -> Activity | None:
@@ -119,6 +122,16 @@ class History:
     amounts: AmountLevel | None = None
     at_equal_amounts: "History | None" = None
 
+    @property
+    def phase_names(self) -> tuple[str, ...]:
+        """Phases that sessions have which judge, in the order met."""
+        return tuple(dict.fromkeys(name for entry in self.judging for name in entry.phases))
+
+    def of_phase(self, name: str) -> "History":
+        """The same of the phase *name*, of the sessions that have it."""
+        entries = tuple(entry.phases[name] for entry in self.entries if name in entry.phases)
+        return _of_entries(entries, self.newest, len(self.entries))
+
 
 def entry_of(record: Record, basis: Basis) -> Entry:
     """What is kept of *record*.
@@ -140,7 +153,18 @@ def entry_of(record: Record, basis: Basis) -> Entry:
         channels_j=means_j([record]),
         others_share=others_share(record, is_net=basis.is_net),
         odd_round=_odd_round(record),
+        phases=_phases(record, basis),
     )
+
+
+def _phases(record: Record, basis: Basis) -> dict[str, Entry]:
+    entries = {}
+    for name, one in phase_records(record)[0].items():
+        try:
+            entries[intern(name)] = entry_of(one, basis)
+        except NotMeasurable:
+            continue  # too little above idle power; the finding has the reason
+    return entries
 
 
 def _odd_round(record: Record) -> OddRound | None:
@@ -172,6 +196,11 @@ def mean_entry(entries: Sequence[Entry]) -> Entry:
         seconds=mean_level([entry.seconds for entry in entries]),
         activity=activity,
         others_share=fmean(entry.others_share for entry in entries),
+        phases={
+            name: mean_entry([entry.phases[name] for entry in entries])
+            for name in newest.phases
+            if all(name in entry.phases for entry in entries)
+        },
     )
 
 
@@ -213,12 +242,15 @@ def history_of(baseline: Baseline, basis: Basis) -> History:
 def _history(usable: Sequence[Record], basis: Basis, entry_count: int) -> History:
     """Of *usable* sessions, out of *entry_count*."""
     entries = tuple(_entries(usable, basis))
-    newest = usable[-1] if usable else None
+    return _of_entries(entries, _facts_of(usable[-1]) if usable else None, entry_count)
+
+
+def _of_entries(entries: tuple[Entry, ...], newest: Record | None, entry_count: int) -> History:
     return History(
         entries=entries,
         judging=entries[-JUDGING_COUNT:],
         pinned=entries[:PINNED_COUNT] if len(entries) > PINNED_COUNT else (),
-        newest=None if newest is None else _facts_of(newest),
+        newest=newest,
         unused_count=entry_count - len(entries),
     )
 

@@ -7,6 +7,9 @@ from pytest_energy.basis import Basis
 from pytest_energy.errors import SettingsError
 from pytest_energy.judgement import FAILING, UNDECIDED, BaselineMode, Judgement, Part, Terms, Verdict
 
+ALL_PHASES = "all"
+"""Stands for each phase that a baseline has."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
@@ -22,6 +25,7 @@ class Policy:
         counts_tolerance: Accepted rise of counts, a share; 0, as they have no noise.
         is_server: The work runs in another program on this machine, so what others use may be the work.
         ignores_baselines: No baseline is looked at.
+        phase_baselines: Phases that may fail the test by their own baseline, or `ALL_PHASES`.
 
     Raises:
         SettingsError: *tolerance* or *alpha* is out of its range.
@@ -36,6 +40,7 @@ class Policy:
     counts_tolerance: float = 0.0
     is_server: bool = False
     ignores_baselines: bool = False
+    phase_baselines: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.tolerance) and self.tolerance >= 0):
@@ -59,7 +64,12 @@ class Policy:
             is_by_counts=terms.is_by_counts,
             counts_tolerance=terms.counts_tolerance,
             is_server=terms.is_server,
+            phase_baselines=terms.phase_baselines,
         )
+
+    def gates_phase(self, name: str) -> bool:
+        """Whether the phase *name* may fail the test by its own baseline."""
+        return name in self.phase_baselines or ALL_PHASES in self.phase_baselines
 
     @property
     def terms(self) -> Terms:
@@ -74,6 +84,7 @@ class Policy:
             is_by_counts=self.is_by_counts,
             counts_tolerance=self.counts_tolerance,
             is_server=self.is_server,
+            phase_baselines=self.phase_baselines,
         )
 
 

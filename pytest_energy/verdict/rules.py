@@ -29,6 +29,7 @@ from pytest_energy.verdict.changes import Question, verdict_of, worst
 from pytest_energy.verdict.count_history import NONE_COUNTED, CountHistory, against_counts
 from pytest_energy.verdict.findings import (
     AgainstCounts,
+    AgainstPhase,
     BestUnknown,
     BudgetUnknown,
     Compared,
@@ -40,8 +41,11 @@ from pytest_energy.verdict.findings import (
     NoCounts,
     NoCountsBaseline,
     NoSuchJoules,
+    OfBaseline,
     OfCounts,
+    OfPhase,
     OnlyEstimated,
+    PhaseUnknown,
     Saturated,
     SloMissed,
     Unmeasured,
@@ -49,6 +53,7 @@ from pytest_energy.verdict.findings import (
     Void,
 )
 from pytest_energy.verdict.history import Entry, History, aligned, entry_of, has_joules, mean_entry
+from pytest_energy.verdict.phase_changes import PhaseQuestions
 from pytest_energy.verdict.policy import Policy, RoundsWanted
 from pytest_energy.verdict.suite import BY_ITSELF, Suite
 
@@ -86,8 +91,8 @@ def decide(
         findings = [unjudged]
     else:
         findings = [*against_budgets(record, budget, policy)]
-        findings.append(
-            _against_baseline(record, history, tuple(other_machines), policy, suite=suite, attempts=attempts)
+        findings += _against_baseline(
+            record, history, tuple(other_machines), policy, suite=suite, attempts=attempts
         )
         # A budget is a gate by itself: that there is no baseline comes after it.
         findings.sort(key=lambda one: (isinstance(one, NoBaseline), SEVERITY[one.verdict].of_findings))
@@ -162,19 +167,20 @@ def more_rounds(
     """
     if history is None or not history.entries or _unjudged(record, policy) is not None:
         return None
+    phases = PhaseQuestions(record=record, history=history, policy=policy, suite=suite, attempts=attempts)
     try:
-        question = _question(record, history, policy, suite, attempts)
-        change = worst(question.changes())
+        questions = [_question(record, history, policy, suite, attempts), *phases.gated()]
+        changes = [(question, worst(question.changes()).comparison) for question in questions]
     except (NotComparable, NotMeasurable):
         return None
     count = len(record.usable_rounds)
-    verdict, part = change.comparison.verdict, change.comparison.part
-    if verdict is Verdict.REGRESSION and not record.confirming_count:
+    if not record.confirming_count and any(one.verdict is Verdict.REGRESSION for _, one in changes):
         return RoundsWanted(count=count, is_confirming=True)
-    if verdict is Verdict.INCONCLUSIVE and count < cap:
-        at_cap = question.change(part, round_count=cap)
-        if at_cap.comparison.verdict is not Verdict.INCONCLUSIVE:
-            return RoundsWanted(count=cap - count, is_confirming=False)
+    for question, one in changes:
+        if one.verdict is Verdict.INCONCLUSIVE and count < cap:
+            at_cap = question.change(one.part, round_count=cap)
+            if at_cap.comparison.verdict is not Verdict.INCONCLUSIVE:
+                return RoundsWanted(count=cap - count, is_confirming=False)
     return None
 
 
@@ -234,19 +240,32 @@ def _against_baseline(
     *,
     suite: Suite,
     attempts: tuple[Entry, ...],
-) -> Compared | NoBaseline | FactsDiffer | NoSuchJoules:
+) -> list[OfBaseline]:
     if history is None:
         ignored = policy.ignores_baselines
-        return NoBaseline(is_unusable=False, other_machines=other_machines, is_ignored=ignored)
+        return [NoBaseline(is_unusable=False, other_machines=other_machines, is_ignored=ignored)]
     try:
         question = _question(record, history, policy, suite, attempts)
     except NotComparable as error:
-        return FactsDiffer(differences=error.differences, other_machines=other_machines)
+        return [FactsDiffer(differences=error.differences, other_machines=other_machines)]
     except NotMeasurable as error:
-        return NoSuchJoules(basis=policy.basis.text, because=str(error))
+        return [NoSuchJoules(basis=policy.basis.text, because=str(error))]
     if not history.entries:
-        return NoBaseline(is_unusable=True, other_machines=other_machines)
-    return _compared(question)
+        return [NoBaseline(is_unusable=True, other_machines=other_machines)]
+    asked = PhaseQuestions(record=record, history=history, policy=policy, suite=suite, attempts=attempts)
+    phases = [*asked.findings()]
+    return [_with_phases(_compared(question), phases), *(one for one in phases if one.is_judged)]
+
+
+def _with_phases(compared: Compared, phases: Sequence[OfPhase]) -> Compared:
+    """*compared* with the figures of all *phases*, whether a verdict depends on them or not."""
+    comparison = replace(
+        compared.comparison,
+        compared_phases=tuple(one.comparison for one in phases if isinstance(one, AgainstPhase)),
+        absent_phases={one.name: one.because for one in phases if isinstance(one, PhaseUnknown)},
+    )
+    judged = tuple(one.name for one in phases if one.is_judged)
+    return replace(compared, comparison=comparison, judged_phases=judged)
 
 
 def _compared(question: Question) -> Compared:

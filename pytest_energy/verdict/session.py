@@ -18,6 +18,7 @@ from pytest_energy.verdict.count_history import NONE_COUNTED, CountHistory
 from pytest_energy.verdict.figures import bounds_text, change_text
 from pytest_energy.verdict.findings import Decision
 from pytest_energy.verdict.history import Entry, History, aligned, entry_of, has_joules, mean_entry
+from pytest_energy.verdict.phase_changes import comparison_count
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.rules import decide
 from pytest_energy.verdict.suite import Case, Suite, session_factors, suite_of
@@ -138,7 +139,8 @@ def case_of(trial: Trial) -> Case | None:
         check_comparable(history.newest, record, besides=basis.free_facts)
         record, history, _ = aligned(record, history, basis, trial.attempts)
         fresh = mean_entry([*trial.attempts, entry_of(record, basis)])
-        return Case(test_id=record.test_id, fresh=fresh, history=history)
+        count = comparison_count(history, trial.policy)
+        return Case(test_id=record.test_id, fresh=fresh, history=history, comparison_count=count)
     except (NotComparable, NotMeasurable):
         return None
 

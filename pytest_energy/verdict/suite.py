@@ -46,11 +46,16 @@ _OF_MACHINE = (Part.WORK, Part.JOULES)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A test with a baseline: its fresh entry (`None` if it has not run yet) and those to compare with."""
+    """A test with a baseline: its fresh entry (`None` if it has not run yet) and those to compare with.
+
+    Attributes:
+        comparison_count: Comparisons that may fail it: its own, and those of its phases.
+    """
 
     test_id: str
     fresh: Entry | None
     history: History
+    comparison_count: int = 1
 
     @property
     def channels(self) -> Channels:
@@ -63,7 +68,7 @@ class Suite:
 
     Attributes:
         noises: Of each group of tests; a test of none is by itself.
-        test_count: Tests that are judged together.
+        test_count: Comparisons that are judged together: tests, and phases that may fail one.
         moves: By how much the yardstick's loads have moved for certain, by name; empty without a yardstick.
     """
 
@@ -124,7 +129,8 @@ def suite_of(cases: Iterable[Case]) -> Suite:
         for channels in groups
         for part in _OF_MACHINE
     }
-    return Suite(noises, max(1, sum(map(len, groups.values()))), moves)
+    count = sum(case.comparison_count for group in groups.values() for case in group)
+    return Suite(noises, max(1, count), moves)
 
 
 def levels_of(fresh: Entry | None, entries: Sequence[Entry], part: Part) -> LevelsOfTest | None:

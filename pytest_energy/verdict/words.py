@@ -21,6 +21,7 @@ from pytest_energy.verdict.count_phrases import differences_text
 from pytest_energy.verdict.figures import brief_energy_text, count_text, energy_text
 from pytest_energy.verdict.findings import (
     AgainstBudget,
+    AgainstPhase,
     Compared,
     Decision,
     FactsDiffer,
@@ -35,6 +36,7 @@ from pytest_energy.verdict.findings import (
     Void,
 )
 from pytest_energy.verdict.paragraph import BASELINES_OFF, THE_BASELINE, Paragraph, Reference, Subject
+from pytest_energy.verdict.phase_words import against_phase, unknown_phase
 
 
 def in_words(decision: Decision, reference: Reference = THE_BASELINE) -> Judgement:
@@ -78,7 +80,7 @@ def _texts(decision: Decision, reference: Reference) -> tuple[Brief, list[str]]:
 def _cause(decision: Decision, worst: Paragraph, others: Sequence[Paragraph]) -> str:
     """What is behind the joules: a doubt, what changed in the code, another limit exceeded, or time."""
     first, counts = decision.findings[0], decision.counts_comparison
-    if not isinstance(first, Compared | AgainstBudget):
+    if not isinstance(first, Compared | AgainstBudget | AgainstPhase):
         return worst.cause
     own = "; ".join(filter(None, (worst.cause, same_calls(decision))))
     if first.doubt is not None:
@@ -123,6 +125,8 @@ _paragraph.register(against_budget)
 _paragraph.register(unknown_budget)
 _paragraph.register(best_in_words)
 _paragraph.register(unknown_best)
+_paragraph.register(against_phase)
+_paragraph.register(unknown_phase)
 for _of_counts in get_args(OfCounts):
     _paragraph.register(_of_counts, counted)
 

@@ -39,6 +39,7 @@ from tests.builders import (
     counts_baseline,
     counts_of,
     decided,
+    phased,
     reading,
     record,
     uncounted,
@@ -51,6 +52,8 @@ ABSENT_RAPL = SensorStatus(
 )
 MAIN = revision("main (abc1234)", "the working tree")
 GATES = Policy(gates_estimates=True)
+PHASES_J = {"train": 60.0, "serve": 40.0}
+OF_PHASES = Policy(phase_baselines=("all",))
 
 
 def estimated(*, void_because: str | None = None) -> Record:
@@ -247,6 +250,19 @@ COMPARED: Mapping[str, Case] = {
         estimated(), baseline(estimated()), policy=replace(GATES, tolerance=0.8)
     ),
     "inconclusive, estimates that gate": lambda: decided(estimated(), baseline(estimated()), policy=GATES),
+    "phases that are not judged": lambda: decided(
+        phased({"train": 72.0, "serve": 28.0, "new": 1.0}), baseline(phased(PHASES_J))
+    ),
+    "a phase that rose": lambda: decided(
+        phased({"train": 72.0, "serve": 28.0}), baseline(phased(PHASES_J)), policy=OF_PHASES
+    ),
+    "a phase that fell": lambda: decided(
+        phased({"train": 48.0, "serve": 40.0}), baseline(phased(PHASES_J)), policy=OF_PHASES
+    ),
+    "a phase in doubt": lambda: decided(
+        phased({"train": 60.0, "serve": 42.5}), baseline(phased(PHASES_J)), policy=OF_PHASES
+    ),
+    "a phase without a baseline": lambda: decided(phased(PHASES_J), baseline(), policy=OF_PHASES),
     "a factor": lambda: decided(record(energy_j=1e4), baseline()),
     "net joules": lambda: decided(
         replace(record(energy_j=106.0, power_w=106.0), idle_power_w={"gpu:0": 50.0}),

@@ -23,6 +23,7 @@ from pytest_energy.judgement import (
     Judgement,
     Part,
     PartComparison,
+    PhaseComparison,
     Verdict,
 )
 from pytest_energy.model import Domain, JoinedAs, Phase, Prediction, Provenance, Reading, Record, StepCost
@@ -123,6 +124,24 @@ FULL = replace(
             not_used_because="the engine differs (vllm)",
             amount_ratios={"duration_s": 1.02, "prompt_tokens": 0.99},
         ),
+        compared_phases=(
+            PhaseComparison(
+                name="train",
+                part=Part.WORK,
+                ratio=1.2,
+                ratio_ci=(1.15, 1.25),
+                detectable_ratio=1.1,
+                allowed_ratio=1.05,
+                energy_j=6.0,
+                duration_ratio=1.2,
+                power_ratio=1.0,
+                entry_count=3,
+                verdict=Verdict.REGRESSION,
+                is_judged=True,
+                note="a second batch does not show it",
+            ),
+        ),
+        absent_phases={"serve": "no session of the baseline has joules of it"},
     ),
 )
 FULL = replace(
