@@ -216,7 +216,8 @@ def net(record: Record) -> dict[str, str]:
     return {column: MARKS[record.provenance] + to_text(net_j, "J", digits=3)}
 
 
-HEADS = ("energy", "W", "s", "J/sample", "vs baseline")
+VS_BASELINE = "vs baseline"
+HEADS = ("energy", "W", "s", "J/sample", VS_BASELINE)
 SCOPE = "scope"
 
 

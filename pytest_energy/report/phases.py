@@ -4,7 +4,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from pytest_energy.judgement import Comparison, Part, PhaseComparison, Verdict
 from pytest_energy.model import Phase, Reading, Record
+from pytest_energy.report import cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,25 @@ def phase_means(record: Record) -> tuple[PhaseMean, ...]:
     return tuple(
         _mean(name, [(one, phases[name]) for one, phases in by_round if name in phases]) for name in names
     )
+
+
+def compared_phase(comparison: Comparison | None, name: str) -> PhaseComparison | None:
+    """The phase *name* as *comparison* has it, or `None`."""
+    phases = () if comparison is None else comparison.compared_phases
+    return next((phase for phase in phases if phase.name == name), None)
+
+
+def change_text(phase: PhaseComparison) -> str:
+    """Change of *phase* against the baseline, as `cells.change` has that of its test."""
+    of_part = "" if phase.part is Part.JOULES else f"{phase.part.value} "
+    return f"{of_part}{cells.percent(phase.ratio)} {cells.bounds(phase.ratio_ci)}"
+
+
+def verdict_text(phase: PhaseComparison) -> str:
+    """Its verdict, and that the test's doesn't depend on it; empty if it passes and none does."""
+    if phase.is_judged:
+        return cells.verdict(phase.verdict)
+    return "" if phase.verdict is Verdict.PASS else f"{phase.verdict.value}, not judged"
 
 
 def _by_name(phases: Iterable[Phase]) -> Mapping[str, Sequence[Phase]]:

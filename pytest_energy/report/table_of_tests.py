@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pytest_energy.judgement import Verdict
 from pytest_energy.report import cells
-from pytest_energy.report.phases import PhaseMean, phase_means
+from pytest_energy.report.phases import PhaseMean, change_text, compared_phase, phase_means, verdict_text
 from pytest_energy.report.screen import GAP, column_widths, packed, room_beside, table, told_apart, width_of
 from pytest_energy.report.view import Row, View
 
@@ -23,7 +23,7 @@ _NAME, _VERDICT = "test", "verdict"
 # Columns that are left out, the first first, and the cells for a name below which they are.
 _NET = [*cells.NET_HEADS.values()]
 _LEAVE_OUT = {"W": 28, "s": 28, "J/sample": 28, cells.SCOPE: 18, **dict.fromkeys(_NET, 18)}
-_SHORTENED = (("energy", " +- "), ("vs baseline", " ["))  # columns, and what their cells are cut at
+_SHORTENED = (("energy", " +- "), (cells.VS_BASELINE, " ["))  # columns, and what their cells are cut at
 _WANTED_NAME = 28  # cells for a name where only some columns are shown
 _LEAST_NAME = 12  # narrower than this names look alike
 
@@ -135,10 +135,14 @@ def _cells_of_test(row: Row) -> Mapping[str, str]:
 
 def _cells_of_phase(row: Row, phase: PhaseMean) -> Mapping[str, str]:
     provenance = row.record.provenance
-    share = "" if phase.share is None else f"{100 * phase.share:.0f} %, "
+    share = "" if phase.share is None else f"{100 * phase.share:.0f} %"
+    compared = compared_phase(row.judgement.comparison, phase.name)
+    texts = (share, f"{cells.duration(provenance, phase.duration_s)} s")
+    verdict = "" if compared is None else verdict_text(compared)
     return {
         "energy": cells.energy_per_sample(provenance, phase.energy_j),
-        _VERDICT: f"{share}{cells.duration(provenance, phase.duration_s)} s",
+        **({} if compared is None else {cells.VS_BASELINE: change_text(compared)}),
+        _VERDICT: ", ".join(filter(None, (*texts, verdict))),
     }
 
 

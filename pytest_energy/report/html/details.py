@@ -6,12 +6,12 @@ Rule 1: a reason is given once, for all that is absent because of it.
 from collections.abc import Mapping, Sequence
 
 from pytest_energy.codec import JsonDict
-from pytest_energy.judgement import Comparison, Judgement
+from pytest_energy.judgement import Comparison, Judgement, PhaseComparison
 from pytest_energy.meter.scope import estimated_j, scope_text
 from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.report import cells, served_phases
 from pytest_energy.report.charts.rounds import names_of
-from pytest_energy.report.phases import PhaseMean
+from pytest_energy.report.phases import PhaseMean, change_text, verdict_text
 from pytest_energy.report.text import DAY_LENGTH, tick
 from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import count_text
@@ -139,15 +139,19 @@ def absent(reasons: Mapping[str, str]) -> list[list[str]]:
 # ---- phases, rounds, sessions ----
 
 
-def phase_texts(phase: PhaseMean, provenance: Provenance) -> tuple[str, dict[str, str]]:
-    """The share of the joules, and the cells by the head of their column."""
+def phase_texts(
+    phase: PhaseMean, provenance: Provenance, compared: PhaseComparison | None
+) -> tuple[str, dict[str, str]]:
+    """The share of the joules with the verdict, and the cells by the head of their column."""
     share = "" if phase.share is None else f"{100 * phase.share:.0f} %"
     energy_j, duration_s = phase.energy_j, phase.duration_s
     power_w = None if energy_j is None or duration_s <= 0 else energy_j / duration_s
-    return share, {
+    verdict = "" if compared is None else verdict_text(compared)
+    return ", ".join(filter(None, (share, verdict))), {
         "energy": cells.energy(provenance, energy_j),
         "W": cells.power(provenance, power_w),
         "s": cells.duration(provenance, duration_s),
+        cells.VS_BASELINE: "" if compared is None else change_text(compared),
     }
 
 

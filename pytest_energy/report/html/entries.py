@@ -19,7 +19,7 @@ from pytest_energy.report.charts.spec import Chart
 from pytest_energy.report.html import details
 from pytest_energy.report.html.details import pair
 from pytest_energy.report.html.svg import Figure, Path, Text, draw
-from pytest_energy.report.phases import phase_means
+from pytest_energy.report.phases import compared_phase, phase_means
 from pytest_energy.report.view import Row
 
 _SORTED_DIGITS = 9  # of a number that is sorted by
@@ -66,7 +66,7 @@ def entry(row: Row, shared: Shared, columns: Sequence[str] = cells.HEADS) -> Jso
         "sort": sort_keys(row, columns),
         "brief": brief(judgement),
         "reason": reason(judgement),
-        "phases": phases(record, columns),
+        "phases": phases(judgement, columns),
         "numbers": details.numbers(judgement),
         "facts": details.facts(judgement),
         "sessions": details.sessions(judgement.comparison),
@@ -119,12 +119,13 @@ def sort_keys(row: Row, columns: Sequence[str]) -> list[float | None]:
     return [SEVERITY[row.verdict].of_rows, *(rounded(by_head.get(head)) for head in columns)]
 
 
-def phases(record: Record, columns: Sequence[str]) -> list[list[object]]:
-    """Of each phase its name, its share and the cells of its means per round under *columns*."""
+def phases(judgement: Judgement, columns: Sequence[str]) -> list[list[object]]:
+    """Of each phase its name, its share and verdict, and the cells of its means under *columns*."""
     return [
         [cells.printable(one.name), text_of_share, [texts.get(head, "") for head in columns]]
-        for one in phase_means(record)
-        for text_of_share, texts in [details.phase_texts(one, record.provenance)]
+        for one in phase_means(judgement.record)
+        for compared in [compared_phase(judgement.comparison, one.name)]
+        for text_of_share, texts in [details.phase_texts(one, judgement.record.provenance, compared)]
     ]
 
 

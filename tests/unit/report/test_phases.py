@@ -1,8 +1,10 @@
 from dataclasses import replace
 
+from pytest_energy.judgement import Part
 from pytest_energy.model import Phase
-from pytest_energy.report.phases import phase_means
-from tests.builders import reading, record
+from pytest_energy.report.phases import change_text, compared_phase, phase_means, verdict_text
+from pytest_energy.verdict.policy import Policy
+from tests.builders import baseline, judged, phased, reading, record
 
 
 def phase(name: str, energy_j: float | None, duration_s: float = 1.0) -> Phase:
@@ -51,3 +53,25 @@ def test_a_round_of_several_calls_is_shared_among_them() -> None:
     assert [(one.energy_j, one.duration_s, one.share) for one in phase_means(record(rounds=rounds))] == [
         (2.5, 1.0, 0.25)
     ]
+
+
+def test_a_compared_phase_says_whether_it_has_a_say() -> None:
+    """One that is judged has its verdict; of the others only what is no pass is shown."""
+    fresh, stored = phased({"train": 72.0, "serve": 20.0}), baseline(phased({"train": 60.0, "serve": 20.0}))
+    shown, judged_too = (
+        [verdict_text(one) for one in found.comparison.compared_phases]
+        for policy in (Policy(), Policy(phase_baselines=("all",)))
+        if (found := judged(fresh, stored, policy=policy)).comparison is not None
+    )
+    assert shown == ["regression, not judged", ""]
+    assert judged_too == ["REGRESSION", "pass"]
+
+
+def test_the_change_of_a_phase_has_its_bounds() -> None:
+    """And the part that decides, where joules have parts."""
+    found = judged(phased({"train": 72.0}), baseline(phased({"train": 60.0}))).comparison
+    phase = compared_phase(found, "train")
+    assert phase is not None
+    assert change_text(phase) == "+20.0 % [+16, +24]"
+    assert change_text(replace(phase, part=Part.WORK)).startswith("work +20.0 %")
+    assert compared_phase(found, "serve") is compared_phase(None, "train") is None

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.model import Phase
 from pytest_energy.report import to_markdown, view
-from tests.builders import comparison, judgement
+from pytest_energy.verdict.policy import Policy
+from tests.builders import baseline, comparison, judged, judgement, phased
 from tests.fakes.markdown_page import Page
 from tests.fakes.sessions import estimated_session, gpu_session
 from tests.unit.report.test_inert_markdown import HOSTILE
@@ -111,6 +112,21 @@ def test_estimates_are_marked() -> None:
     assert "every joule estimated" in text.splitlines()[1]
     assert "| ~3.07 +- 0.31 J | ~2.85 J | ~28.0 |" in text
     assert "~ estimated, not measured" in text
+
+
+def test_a_phase_that_fails_its_test_has_its_verdict() -> None:
+    """In the line of the phase, with its change, on a screen and in a comment."""
+    found = judged(
+        phased({"train": 72.0, "serve": 28.0}),
+        baseline(phased({"train": 60.0, "serve": 40.0})),
+        policy=Policy(phase_baselines=("train",)),
+    )
+    run = view.of([found])
+    line = next(line for line in to_markdown.render(run).splitlines() if "`train`" in line)
+    assert "+20.0 % [+16, +24]" in line
+    assert "72 %, 0.720 s, REGRESSION" in line
+    serve = next(line for line in to_markdown.render(run).splitlines() if "`serve`" in line)
+    assert "improvement, not judged" in serve
 
 
 def test_phases_are_below_their_test() -> None:

@@ -19,7 +19,7 @@ from pytest_energy.model import Phase, Reading
 from pytest_energy.report import cells, formats, to_html, to_json, view
 from pytest_energy.report.html import entries, sealed, tables
 from tests.browser.runs import HOSTILE, hostile_run, many_run, mixed_run, rounds
-from tests.builders import CREATED, comparison, judgement
+from tests.builders import CREATED, baseline, comparison, judged, judgement, phased
 from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
 
 CNN = Path(__file__).parents[4] / "docs" / "results" / "h100-cnn.json"
@@ -222,10 +222,16 @@ def test_phases_are_rows_with_their_means() -> None:
     found = judgement(energy_j=10.0, round_count=2)
     phases = (Phase(name="write", energy_j=4.0, uncertainty_j=0.1, duration_s=0.5),)
     phased = tuple(replace(reading, phases=phases) for reading in found.record.rounds)
-    (phase,) = entries.phases(
-        replace(found.record, rounds=phased), ("energy", "E_tr", "W", "s", "vs baseline")
-    )
+    found = replace(found, record=replace(found.record, rounds=phased))
+    (phase,) = entries.phases(found, ("energy", "E_tr", "W", "s", "vs baseline"))
     assert phase == ["write", "40 %", ["4 J", "", "8.00", "0.500", ""]]
+
+
+def test_a_compared_phase_has_its_change_and_verdict() -> None:
+    """Beside its share, and under the head of the table."""
+    compared = judged(phased({"train": 72.0}), baseline(phased({"train": 60.0})))
+    (phase,) = entries.phases(compared, ("energy", "vs baseline"))
+    assert phase == ["train", "72 %, regression, not judged", ["72 J", "+20.0 % [+16, +24]"]]
 
 
 def test_net_joules_have_a_column_where_they_are_known() -> None:
