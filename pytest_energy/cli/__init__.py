@@ -34,6 +34,7 @@ _COMMANDS = (
     "calibrate",
     "history",
     "study",
+    "wall",
     "baselines",
     "schema",
 )

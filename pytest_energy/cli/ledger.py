@@ -1,23 +1,18 @@
 """`pytest-energy ledger`: what each practice of a pipeline costs once, and saves per request."""
 
 import argparse
-import json
 import math
+from functools import partial
 from pathlib import Path
 
 from pytest_energy.cli.arguments import Commands, add_run, add_tariff, tariff_from
 from pytest_energy.cli.files import read_run, say
+from pytest_energy.cli.pages import add_pages, write_page
 from pytest_energy.errors import SettingsError
 from pytest_energy.ledger import design_of, ledger_of
 from pytest_energy.ledger.chart import sheet
-from pytest_energy.ledger.effects import Ledger
 from pytest_energy.ledger.text import as_json, render, render_markdown
-from pytest_energy.report.plots.page import LIGHT, Look
-from pytest_energy.report.plots.painter import DPI, Format, draw, save, styled
-from pytest_energy.tariff import Tariff
-from pytest_energy.whole_file import write_whole, writing
 
-_FIGURES: dict[str, Format] = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 _REQUESTS = (1e3, 1e6)
 
 
@@ -53,14 +48,7 @@ def register(commands: Commands) -> None:
         help="numbers of requests to show; default: 1000,1000000",
     )
     add_tariff(ledger)
-    ledger.add_argument(
-        "--out",
-        type=_path,
-        action="append",
-        default=[],
-        metavar="PATH",
-        help="also write to PATH: .md, .json, or a figure as .png, .svg or .pdf (repeatable)",
-    )
+    add_pages(ledger)
     ledger.set_defaults(run=_ledger)
 
 
@@ -74,13 +62,6 @@ def _counts(text: str) -> tuple[float, ...]:
     return counts
 
 
-def _path(text: str) -> Path:
-    path = Path(text)
-    if path.suffix not in {".md", ".json", *_FIGURES}:
-        raise argparse.ArgumentTypeError(f"must end in .md, .json, .png, .svg or .pdf. Got {text!r}")
-    return path
-
-
 def _ledger(options: argparse.Namespace) -> int:
     _check_once(options.runs)
     runs = [(str(path), read_run(path)) for path in options.runs]
@@ -91,8 +72,12 @@ def _ledger(options: argparse.Namespace) -> int:
     if tariff is None and len(given) > 1:
         say("Carbon and cost are missing: the runs were given different numbers. Give one for all.")
     for path in options.out:
-        _write(ledger, options.requests, tariff, path)
-        say(f"written to {path}")
+        write_page(
+            path,
+            markdown=partial(render_markdown, ledger, options.requests, tariff),
+            document=partial(as_json, ledger, options.requests, tariff),
+            sheet=partial(sheet, ledger, options.requests),
+        )
     return 0
 
 
@@ -100,16 +85,3 @@ def _check_once(paths: list[Path]) -> None:
     for place, path in enumerate(paths):
         if path.resolve() in {one.resolve() for one in paths[:place]}:
             raise SettingsError(f"{path} is given twice. Each run is a block of its own")
-
-
-def _write(ledger: Ledger, requests: tuple[float, ...], tariff: Tariff | None, path: Path) -> None:
-    if path.suffix in _FIGURES:
-        look = Look(theme=LIGHT)
-        with styled(look.theme):
-            save(draw(sheet(ledger, requests), look), path, _FIGURES[path.suffix], dpi=DPI)
-        return
-    text = render_markdown(ledger, requests, tariff)
-    if path.suffix == ".json":
-        text = json.dumps(as_json(ledger, requests, tariff), indent=2) + "\n"
-    with writing(str(path)):
-        write_whole(path, text.encode("utf-8"))
