@@ -28,6 +28,9 @@ _COUNTED_S, _COUNTED_SHARE = 0.03, 2e-3
 # the window could have used nothing.
 _WORST_SHARE = 0.5
 
+# Joules below zero by more than so many standard uncertainties are not chance.
+_CHANCE = 2.0
+
 # Quiet power that differs by more than this before and after the window was perhaps not quiet.
 _QUIET_SHARE = 0.1
 
@@ -114,7 +117,11 @@ def _slack_s(duration_s: float) -> float:
 def why_joules_are_wrong(integrals: Mapping[str, Integral], may_be_off: Collection[str] = ()) -> str | None:
     """Why the joules of a window can't be used, or `None`; channels that *may_be_off* may read 0."""
     for name, integral in integrals.items():
-        if integral.energy_j < 0 or (integral.energy_j == 0 and name not in may_be_off):
+        is_off = integral.energy_j == 0 and name in may_be_off
+        # A device at rest beside another may read less than nothing by chance: its counter did tick.
+        is_beside = len(integrals) > 1 and integral.how is How.ALIGNED
+        is_chance = is_beside and integral.energy_j > -_CHANCE * integral.uncertainty_j
+        if integral.energy_j <= 0 and not (is_off or is_chance):
             return (
                 f"{name} reads {to_text(integral.energy_j, 'J')} "
                 f"(+- {to_text(integral.uncertainty_j, 'J')}): "
@@ -154,6 +161,11 @@ def notes(integrals: Mapping[str, Integral]) -> tuple[str, ...]:
         if integral.how is How.INTERPOLATED:
             sentences.append(
                 f"{name}: no whole quiet tick beside the window; its edges are interpolated between ticks"
+            )
+        elif integral.energy_j < 0:
+            sentences.append(
+                f"{name}: {to_text(integral.energy_j, 'J')} (+- {to_text(integral.uncertainty_j, 'J')}), "
+                "counted as 0 J: it used less than can be known in so short a window"
             )
         elif head_w is not None and tail_w is not None and abs(tail_w - head_w) > _QUIET_SHARE * head_w:
             sentences.append(

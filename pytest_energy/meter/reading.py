@@ -27,7 +27,7 @@ def to_reading(
         return void_reading(because, duration_s, provenance)
     quiet_power_w = {name: integral.head_power_w for name, integral in integrals.items()}
     return Reading(
-        channels={name: integral.energy_j for name, integral in integrals.items()},
+        channels={name: max(0.0, integral.energy_j) for name, integral in integrals.items()},
         duration_s=duration_s,
         uncertainty_j=quality.total_uncertainty_j(integrals, trace.clock_error),
         provenance=provenance,

@@ -61,10 +61,19 @@ def test_others_beside_an_estimate_are_noted_from_a_tenth_on(share: float | None
     assert len(quality.other_notes(share)) == count
 
 
-@pytest.mark.parametrize("energy_j", [0.0, -0.3])
-def test_joules_that_are_not_positive_are_void(energy_j: float) -> None:
-    """Zero or negative joules name the channel and the value seen."""
-    reason = quality.why_joules_are_wrong({"gpu:0": integral(), "gpu:1": integral(energy_j)})
+@pytest.mark.parametrize(
+    ("energy_j", "how", "is_alone"),
+    [
+        (-2.1, How.ALIGNED, False),
+        (0.0, How.ALIGNED, True),
+        (-0.3, How.ALIGNED, True),
+        (0.0, How.EDGES, False),
+    ],
+)
+def test_joules_that_are_not_positive_are_void(energy_j: float, how: How, *, is_alone: bool) -> None:
+    """They name channel and value: below zero beyond chance, of a counter that did not tick, or alone."""
+    beside = {} if is_alone else {"gpu:0": integral()}
+    reason = quality.why_joules_are_wrong({**beside, "gpu:1": integral(energy_j, 1.0, how)})
     assert reason is not None
     assert reason.startswith("gpu:1 reads")
 
@@ -75,6 +84,16 @@ def test_what_may_be_off_may_read_nothing() -> None:
     assert quality.why_joules_are_wrong(others, {"cpu:CV"}) is None
     assert quality.why_joules_are_wrong(others, {"cpu:CPU"}) is not None
     assert quality.why_joules_are_wrong({"cpu:CV": integral(-0.1)}, {"cpu:CV"}) is not None
+
+
+@pytest.mark.parametrize("energy_j", [0.0, -1.9])
+def test_a_device_at_rest_may_read_nothing_by_chance(energy_j: float) -> None:
+    """Beside another, joules below zero within twice their uncertainty don't void the sum, and are noted."""
+    integrals = {"gpu:0": integral(), "gpu:1": integral(energy_j, 1.0)}
+    assert quality.why_joules_are_wrong(integrals) is None
+    notes = [note for note in quality.notes(integrals) if "counted as 0 J" in note]
+    assert len(notes) == (energy_j < 0)
+    assert all(note.startswith("gpu:1: ") for note in notes)
 
 
 def test_joules_known_to_half_of_them_are_the_limit() -> None:
