@@ -49,10 +49,10 @@ def change_text(phase: PhaseComparison) -> str:
 
 
 def verdict_text(phase: PhaseComparison) -> str:
-    """Its verdict, and that the test's doesn't depend on it; empty if it passes and none does."""
+    """Its verdict if the test's depends on it; of the others only a regression has one, and is marked."""
     if phase.is_judged:
         return cells.verdict(phase.verdict)
-    return "" if phase.verdict is Verdict.PASS else f"{phase.verdict.value}, not judged"
+    return f"{phase.verdict.value}, not judged" if phase.verdict is Verdict.REGRESSION else ""
 
 
 def _by_name(phases: Iterable[Phase]) -> Mapping[str, Sequence[Phase]]:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.model import Provenance, SensorStatus
-from tests.builders import ESTIMATE, LAPTOP, comparison, judgement
+from pytest_energy.verdict.policy import Policy
+from tests.builders import ESTIMATE, LAPTOP, baseline, comparison, judged, judgement, phased
 
 # Joules an epoch, parameters in millions, MACs of an image in millions, as CNNs for CIFAR-10 have them.
 _CNNS = (
@@ -208,4 +209,15 @@ def replayed_session() -> tuple[Judgement, ...]:
             sensors=(status,),
             reason="the replay file does not name this test",
         ),
+    )
+
+
+def phased_session() -> tuple[Judgement, ...]:
+    """A test whose phases are judged, one of them a regression, and one whose phases are shown."""
+    stored = baseline(phased({"load": 20.0, "train": 60.0, "serve": 20.0}))
+    fresh = phased({"load": 20.0, "train": 72.0, "serve": 8.0})
+    shown = judged(fresh, stored)
+    return (
+        judged(fresh, stored, policy=Policy(phase_baselines=("train", "load"))),
+        replace(shown, record=replace(shown.record, test_id="tests/test_model.py::test_shown")),
     )

@@ -8,11 +8,16 @@ import pytest
 
 from pytest_energy.report import formats, to_terminal, view
 from tests.builders import CREATED
-from tests.fakes.sessions import estimated_session, gpu_session, replayed_session
+from tests.fakes.sessions import estimated_session, gpu_session, phased_session, replayed_session
 
 FOLDER = Path(__file__).parent
 TEMPLATES = Path(formats.__file__).parent / "templates"
-SESSIONS = {"gpu": gpu_session, "estimated": estimated_session, "replayed": replayed_session}
+SESSIONS = {
+    "gpu": gpu_session,
+    "estimated": estimated_session,
+    "replayed": replayed_session,
+    "phases": phased_session,
+}
 
 
 def _check(name: str, text: str) -> None:

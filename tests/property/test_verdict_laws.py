@@ -8,7 +8,7 @@ from pytest_energy.judgement import Budget, Verdict
 from pytest_energy.model import Reading, Record
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.verdict.words import in_words
-from tests.builders import baseline, decided, judged, reading, record
+from tests.builders import baseline, decided, judged, phased, reading, record
 
 MILDEST_FIRST = (
     Verdict.IMPROVEMENT,
@@ -128,3 +128,39 @@ def test_every_reason_has_a_first_line_that_stands_alone(
     assert not first.startswith(" ")
     assert " +- " in reason
     assert all(line.startswith("  ") and line.strip() for line in rest)
+
+
+USUAL_J = {"load": 20.0, "train": 60.0, "serve": 20.0}
+OF_PHASES = Policy(phase_baselines=("all",))
+
+
+@given(
+    st.sampled_from([*USUAL_J]),
+    st.floats(0.5, 2.0),
+    rises,
+    st.lists(st.floats(0.9, 1.1), min_size=1, max_size=8),
+    st.lists(st.floats(0.9, 1.1), min_size=1, max_size=6),
+)
+def test_the_verdict_of_a_phase_never_gets_milder_when_it_rises(
+    name: str, level: float, factor: float, shares: list[float], sessions: list[float]
+) -> None:
+    """The rounds and the other phases are as they were."""
+    usual_j = [{one: energy_j * share for one, energy_j in USUAL_J.items()} for share in sessions]
+    kept = baseline(*map(phased, usual_j))
+    before, after = (
+        decided(phased({**USUAL_J, name: USUAL_J[name] * one}, shares=shares), kept, policy=OF_PHASES).verdict
+        for one in (level, level * factor)
+    )
+    assert MILDEST_FIRST.index(before) <= MILDEST_FIRST.index(after)
+
+
+@given(st.lists(st.floats(0.5, 2.0), min_size=1, max_size=8), st.integers(1, 10), st.floats(0.0, 0.2))
+def test_phases_against_themselves_are_never_a_regression(
+    shares: list[float], copies: int, uncertainty_share: float
+) -> None:
+    """However few or noisy their rounds, and however blunt their edges; the judgement survives JSON."""
+    one = phased(USUAL_J, shares=shares, uncertainty_share=uncertainty_share)
+    judgement = in_words(decided(one, baseline(*[one] * copies), policy=OF_PHASES))
+    assert judgement.verdict in {Verdict.PASS, Verdict.INCONCLUSIVE}
+    document = json.loads(json.dumps(judgement_to_json(judgement), allow_nan=False))
+    assert judgement_from_json(document, "a test") == judgement

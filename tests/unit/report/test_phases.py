@@ -56,15 +56,15 @@ def test_a_round_of_several_calls_is_shared_among_them() -> None:
 
 
 def test_a_compared_phase_says_whether_it_has_a_say() -> None:
-    """One that is judged has its verdict; of the others only what is no pass is shown."""
-    fresh, stored = phased({"train": 72.0, "serve": 20.0}), baseline(phased({"train": 60.0, "serve": 20.0}))
+    """One that is judged has its verdict; of the others only a regression is shown."""
+    fresh, stored = phased({"train": 72.0, "serve": 10.0}), baseline(phased({"train": 60.0, "serve": 20.0}))
     shown, judged_too = (
         [verdict_text(one) for one in found.comparison.compared_phases]
         for policy in (Policy(), Policy(phase_baselines=("all",)))
         if (found := judged(fresh, stored, policy=policy)).comparison is not None
     )
     assert shown == ["regression, not judged", ""]
-    assert judged_too == ["REGRESSION", "pass"]
+    assert judged_too == ["REGRESSION", "improvement"]
 
 
 def test_the_change_of_a_phase_has_its_bounds() -> None:
