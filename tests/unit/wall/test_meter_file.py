@@ -124,6 +124,8 @@ def test_what_was_changed_is_noted(csv: Path) -> None:
     ("text", "says"),
     [
         ("t,p\n1,5\n2,n/a\n3,6\n", ["meter.csv, line 3: p must be a number", "'n/a'"]),
+        ("t,p\n1,5\n2,1e400\n3,6\n", ["line 3: p must be a number", "'1e400'"]),
+        ("t,p\n1e99,5\n2e99,6\n3e99,7\n", ["line 2: t must be seconds or milliseconds", "'1e99'"]),
         ("t,p\n1,5\n2,inf\n3,6\n", ["line 3: p must be a number", "'inf'"]),
         ('t,p\n1,5\n2,"1,234.5"\n3,6\n', ["line 3: p must be a number", "'1,234.5'"]),
         ("# x\nt,p\n1,5\nyesterday,6\n3,7\n", ["line 4: t must be seconds or milliseconds", "'yesterday'"]),
