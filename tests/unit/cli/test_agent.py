@@ -12,6 +12,7 @@ from pytest_energy.cli import main
 from pytest_energy.errors import SensorUnavailable
 from pytest_energy.remote.private_file import read_token, write_new_token
 from pytest_energy.remote.wire import DESCRIPTION_PATH, description_of
+from pytest_energy.sensors.detect import builtin_openers
 from pytest_energy.sensors.protocol import Sensor
 
 
@@ -48,7 +49,7 @@ def test_a_sensor_that_no_sensor_is_named_is_refused(capsys: pytest.CaptureFixtu
     """The message has the known ones."""
     said = " ".join(refusal(capsys, "--sensors=nvlm").split())
     assert "no sensor is named 'nvlm'" in said
-    assert "It can be auto, nvml, rapl, hwmon, estimate." in said
+    assert f"It can be auto, {', '.join(builtin_openers())}." in said
 
 
 def test_a_machine_that_measures_nothing_has_no_agent(
