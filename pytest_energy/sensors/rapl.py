@@ -12,7 +12,7 @@ Source: Linux, Documentation/power/powercap/powercap.rst and drivers/powercap/in
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -46,6 +46,11 @@ _SLACK_S = 0.1
 # A package at rest draws watts and its counter is updated every millisecond, so it moves at the first looks.
 STILL_S = 1.0
 _LOOK_S = 0.002
+
+# Updates that are rarer than this are followed as ticks: at the edges of a window they would be too old. The
+# shortest of some gaps counts, because this process may be held up. So long is looked at most.
+_RARE_S = 0.005
+_GAPS, _LONGEST_LOOK_S, _SHORT_LOOK_S = 3, 0.4, 2e-4
 
 
 @dataclass(slots=True, kw_only=True)
@@ -213,6 +218,8 @@ class RaplSensor:
                 raise SensorUnavailable(NAME, *self.left_out.values())
             counted, self._mirrors = self._powercap.each_joule_once(moving)
             for zone in counted:
+                if shortest_gap_s(counts[zone.counter], now_s=now_s, sleep_s=sleep_s) > _RARE_S:
+                    zone.channel = replace(zone.channel, is_ticked=True)
                 zone.raw_uj, zone.at_s = counts[zone.counter](), now_s()
         except SensorError as error:
             raise SensorUnavailable(NAME, str(error)) from error
@@ -310,3 +317,18 @@ def find_still(
         sleep_s(_LOOK_S)
         still = {name for name in still if counts[name]() == first[name]}
     return frozenset(still)
+
+
+def shortest_gap_s(
+    count: Callable[[], int], *, now_s: Callable[[], float], sleep_s: Callable[[float], None]
+) -> float:
+    """The shortest of some gaps between the updates of a counter; 0 if it was not updated twice."""
+    start_s, value, moved_s = now_s(), count(), None
+    gaps_s: list[float] = []
+    while len(gaps_s) < _GAPS and now_s() - start_s < _LONGEST_LOOK_S:
+        sleep_s(_SHORT_LOOK_S)
+        last, value = value, count()
+        if value != last:
+            gaps_s += [] if moved_s is None else [now_s() - moved_s]
+            moved_s = now_s()
+    return min(gaps_s, default=0.0)

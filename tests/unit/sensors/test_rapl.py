@@ -342,6 +342,25 @@ def test_moving_counters_cost_no_wait(tree: FakePowercap, clock: HandClock) -> N
     assert clock.now_s() - before_s < 0.01
 
 
+@pytest.mark.parametrize(
+    ("update_s", "is_ticked"), [(0.001, False), (0.004, False), (0.01, True), (0.1, True)]
+)
+def test_a_counter_that_is_updated_rarely_ticks(
+    tree: FakePowercap, clock: HandClock, update_s: float, *, is_ticked: bool
+) -> None:
+    """At an edge it would be up to a whole gap old: windows are aligned to its updates instead."""
+    counter = tree.add("intel-rapl:0", "package-0", idle_uj=0)
+
+    def read_text(path: Path) -> str:
+        if path != counter:
+            return tree.read_text(path)
+        return str(1000 + 20_000 * int(clock.now_s() / update_s))
+
+    sensor = RaplSensor(root=tree.root, read_text=read_text, now_s=clock.now_s, sleep_s=clock.sleep_s)
+    assert [channel.is_ticked for channel in sensor.channels] == [is_ticked]
+    assert clock.now_s() < 1000.7
+
+
 def test_a_counter_that_fails_while_it_is_watched_is_told(tree: FakePowercap) -> None:
     """A failure between finding a zone and using it makes the sensor absent, not a traceback."""
     counter = tree.add("intel-rapl:0", "package-0")
