@@ -132,7 +132,7 @@ def test_a_cell_that_errs_is_named(
 
 
 def test_figures_are_kept_as_they_come(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command adds cells to its file, and the page names those that fail."""
+    """The command adds cells to its file, and the page has them."""
     file = tmp_path / "cells.json"
     for pattern in ("^tick 20 ms: 100 ms", "^low-pass 100 ms, tick 100 ms: 200 ms"):
         assert command.main([str(file), "--cells", pattern, "--windows", "12"]) == 0
@@ -147,10 +147,12 @@ def test_time_that_is_up_ends_the_command(tmp_path: Path) -> None:
     assert command.main([str(tmp_path / "cells.json"), "--most-s", "-1"]) == 1
 
 
-def test_a_page_lists_a_failing_cell_twice() -> None:
-    """Once among those that fail, once in its row; a figure that is missing is a dash."""
+def test_a_page_counts_the_cells_that_are_as_required() -> None:
+    """Each row of the review has its count and its cells; a figure that is missing is a dash."""
     failing = outcome("bad", "2", trials([9.0] * 20, 1.0))
     void = outcome("gone", "5", trials([], 1.0, 3))
     text = page([failing, void])
-    assert text.count("| bad |") == 2
+    assert "| A counter that lags: low-pass and delay | 1 | 0 |" in text
+    assert "| A counter that samples, or looks a part of the time | 1 | 1 |" in text
+    assert text.count("| bad |") == 1
     assert "| gone | 3 | - | - | - | - | 100 % | void |" in text
