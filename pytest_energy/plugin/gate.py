@@ -162,11 +162,11 @@ class Gate:
         return frozenset(history.newest.rounds[0].channels)
 
     def stored_phases(self, test_id: str) -> tuple[str, ...]:
-        """Phases of the newest session of the baseline of *test_id* that judges; none if it is replaced."""
+        """Phases of the newest session of the baseline of *test_id*; none if it is to be replaced."""
         history = self._histories.get(test_id)
-        if history is None or not history.judging or self._settings.baseline_mode is BaselineMode.REPLACE:
+        if history is None or self._settings.baseline_mode is BaselineMode.REPLACE:
             return ()
-        return tuple(history.judging[-1].phases)
+        return history.newest_phases
 
     def policy(self, mark: EnergyMark) -> Policy:
         settings = self._settings

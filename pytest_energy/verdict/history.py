@@ -124,8 +124,13 @@ class History:
 
     @property
     def phase_names(self) -> tuple[str, ...]:
-        """Phases that sessions have which judge, in the order met."""
-        return tuple(dict.fromkeys(name for entry in self.judging for name in entry.phases))
+        """Phases that a session has, in the order met."""
+        return tuple(dict.fromkeys(name for entry in self.entries for name in entry.phases))
+
+    @property
+    def newest_phases(self) -> tuple[str, ...]:
+        """Phases of the newest session: what is expected to come again."""
+        return tuple(self.entries[-1].phases) if self.entries else ()
 
     def of_phase(self, name: str) -> "History":
         """The same of the phase *name*, of the sessions that have it."""

@@ -43,27 +43,25 @@ class PhaseQuestions:
                     continue  # its finding has the reason
 
     def findings(self) -> Iterator[OfPhase]:
-        """On each phase that the record or its baseline has."""
+        """On each phase that the record or the newest session of its baseline has."""
         for name in self._names():
             is_judged = self.policy.gates_phase(name)
-            if name not in self.history.phase_names:
-                because = "no session of the baseline has joules of it"
-                yield PhaseUnknown(
-                    verdict=Verdict.NO_BASELINE, name=name, because=because, is_judged=is_judged
-                )
-                continue
             try:
                 question = self._question(name)
             except NotMeasurable as error:
+                has_baseline = name in self.history.phase_names
                 yield PhaseUnknown(
-                    verdict=Verdict.INCONCLUSIVE, name=name, because=str(error), is_judged=is_judged
+                    verdict=Verdict.INCONCLUSIVE if has_baseline else Verdict.NO_BASELINE,
+                    name=name,
+                    because=str(error),
+                    is_judged=is_judged,
                 )
                 continue
             yield _finding(name, question, worst(question.changes()), is_judged=is_judged)
 
     def _names(self) -> tuple[str, ...]:
         known, absent = phase_records(self.record)
-        return tuple(dict.fromkeys((*known, *absent, *self.history.phase_names)))
+        return tuple(dict.fromkeys((*known, *absent, *self.history.newest_phases)))
 
     def _question(self, name: str) -> Question:
         """What is asked of the phase *name*.
@@ -71,11 +69,11 @@ class PhaseQuestions:
         Raises:
             NotMeasurable: The record or the baseline has no joules of it.
         """
-        record = phase_record(self.record, name)
-        attempts = tuple(one.phases[name] for one in self.attempts if name in one.phases)
         history = self.history.of_phase(name)
         if not history.judging:
             raise NotMeasurable("no session of the baseline has joules of it")
+        record = phase_record(self.record, name)
+        attempts = tuple(one.phases[name] for one in self.attempts if name in one.phases)
         return Question(
             record=record,
             fresh=mean_entry([*attempts, entry_of(record, self.policy.basis)]),

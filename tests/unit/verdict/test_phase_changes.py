@@ -143,6 +143,15 @@ def test_a_phase_that_one_round_lacks_is_inconclusive() -> None:
     assert unknown.because == "a round has no phase 'serve'. Its phases: load, train"
 
 
+def test_a_phase_that_the_newest_session_lacks_is_expected_no_more() -> None:
+    """It was accepted without; if it comes again, the sessions that have it judge."""
+    without = {name: one_j for name, one_j in USUAL_J.items() if name != "load"}
+    stored = baseline(*sessions(), phased(without, created="2025-11-21T10:00:00Z"))
+    assert verdicts(decided(phased(without), stored, policy=ALL)) == dict.fromkeys(without, Verdict.PASS)
+    again = decided(phased({**USUAL_J, "load": 30.0}), stored, policy=ALL)
+    assert verdicts(again)["load"] is Verdict.REGRESSION
+
+
 def test_a_phase_without_joules_is_inconclusive() -> None:
     """With the reason of its window; absent joules are never 0."""
     fresh = phased(USUAL_J)
