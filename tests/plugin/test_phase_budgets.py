@@ -34,9 +34,9 @@ def board(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 @pytest.mark.parametrize(
     ("budgets", "verdict", "says"),
     [
-        ({"train": "60 J", "serve": 40}, "pass", ""),
-        ({"train": 60, "serve": "1 J"}, "over-budget", "allowed 1 J in the phase serve"),
-        ({"serve": 40, "train": 10}, "over-budget", "allowed 10 J in the phase train"),
+        ({"train": "6 kJ", "serve": 4000}, "pass", ""),
+        ({"train": 6000, "serve": "1 J"}, "over-budget", "allowed 1 J in the phase serve"),
+        ({"serve": 4000, "train": 10}, "over-budget", "allowed 10 J in the phase train"),
     ],
 )
 def test_the_worst_phase_gives_the_verdict(
