@@ -13,6 +13,7 @@ from pytest_energy.report.inert_markdown import code, sentence
 from pytest_energy.report.text import ORIGINS
 from pytest_energy.stats.bounded_mean import Interval
 from pytest_energy.units import to_text
+from pytest_energy.verdict.figures import count_text
 from pytest_energy.wall.comparison import Shown, WallComparison
 
 CANT_SAY = "can't say"
@@ -110,7 +111,8 @@ def notes(found: WallComparison) -> list[str]:
     if Provenance.ESTIMATED in found.power.provenances:
         lines.append("Windows of this run are estimated: the gain is one of the estimate.")
     lines += [
-        f"{count} windows are left out: {because}." for because, count in sorted(found.power.left_out.items())
+        f"Left out: {count_text(count, 'window')} {because}."
+        for because, count in sorted(found.power.left_out.items())
     ]
     return [*lines, *found.series.notes]
 

@@ -18,6 +18,7 @@ from pytest_energy.report.view import View
 from pytest_energy.stats.lagged_line import KnownWindow, Steps
 
 _LEAST_S = 1e-3  # times of steps are rounded to it
+_MOST_UNIX_S = 1e11  # the year 5138: a start beyond it is no time of day
 
 NO_TIME = "without the time of their start (files of earlier versions, replays, rounds of several windows)"
 VOID = "void, or without joules"
@@ -105,7 +106,7 @@ def _why_unusable(one: _Round) -> str | None:
     reading = one.reading
     if one.record.void_because is not None or reading.energy_j is None or reading.duration_s < _LEAST_S:
         return VOID
-    if reading.start_unix_s is None:
+    if reading.start_unix_s is None or not 0 <= reading.start_unix_s < _MOST_UNIX_S:
         return NO_TIME
     return None if one.names else NO_STEPS
 

@@ -71,11 +71,12 @@ def test_it_is_written_as_a_page_and_a_figure(cli: Cli, files: tuple[Path, Path]
 def test_what_cant_be_said_has_its_reason(cli: Cli, tmp_path: Path) -> None:
     """Too few windows: no number anywhere, exit status 1, and a figure of what was read."""
     world = WallWorld(test_count=3, round_count=1)
-    run = written(tmp_path / "run.json", *world.judgements())
+    run = written(tmp_path / "run.json", *world.judgements(), gpu_session()[0])
     (tmp_path / "meter.csv").write_text(world.csv())
     done = cli("wall", run, tmp_path / "meter.csv", "--out", tmp_path / "wall.svg")
     assert done.status == 1
     assert "Can't say: the meter has rows in 3 windows, and at least 8 are needed." in done.out
+    assert "Left out: " in done.out
     rows = [line.split()[1:4] for line in done.out.splitlines() if line.startswith(("gain", "offset", "lag"))]
     assert rows == [["can't", "say", "-"]] * 3
     assert (tmp_path / "wall.svg").exists()

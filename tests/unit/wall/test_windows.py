@@ -80,6 +80,7 @@ def test_windows_are_in_order_and_of_the_yardstick_too() -> None:
     ("odd", "because"),
     [
         (at(None), NO_TIME),
+        (at(1e300), NO_TIME),
         (at(50.0, reading(void_because="thermal slowdown")), VOID),
         (at(50.0, reading(channels={"cpu:package-0": 9.0})), OTHER_CHANNELS),
         (at(10.5), OVERLAPPING),
