@@ -39,7 +39,6 @@ _EMPTY_WINDOWS, _QUICK_EMPTY_WINDOWS = 500, 100
 
 _VERSIONS = ("pytest-energy", "torch", "nvidia-ml-py", "psutil")
 
-# Of the gaps: the same in each run.
 _SEED = 20_261_121
 
 
@@ -59,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     windows = _empty_windows(_QUICK_EMPTY_WINDOWS if options.quick else _EMPTY_WINDOWS)
     found = Found()
     choices = Choices(seconds=options.seconds, has_peers=options.peers, is_quick=options.quick)
-    _measure(sensor, choices, begun_s, found)
+    _measure(sensor, choices, begun_s, found, seed=options.seed)
     run = to_run(
         found,
         windows,
@@ -94,6 +93,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=DEFAULT_SECONDS,
         help=f"time for everything; with more there are more bursts ({DEFAULT_SECONDS:g})",
     )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=_SEED,
+        help=f"of the delays and gaps; another meets other phases ({_SEED})",
+    )
     return parser.parse_args(arguments)
 
 
@@ -103,7 +108,8 @@ def _without_paths(options: argparse.Namespace) -> Sequence[str]:
         f"gpus {options.gpus},",
         f"quick {yes_no[options.quick]},",
         f"peers {yes_no[options.peers]},",
-        f"seconds {options.seconds:g}",
+        f"seconds {options.seconds:g},",
+        f"seed {options.seed}",
     )
 
 
@@ -167,9 +173,9 @@ class _LoadLater:
             self.load.synchronize()
 
 
-def _measure(sensor: NvmlSensor, choices: Choices, begun_s: float, found: Found) -> None:
+def _measure(sensor: NvmlSensor, choices: Choices, begun_s: float, found: Found, *, seed: int) -> None:
     clock, load = SystemClock(), _LoadLater()
-    rng = random.Random(_SEED)  # noqa: S311  # gaps and delays, no secrets
+    rng = random.Random(seed)  # noqa: S311  # gaps and delays, no secrets
     recorder = Recorder(sensor, clock)
     names = tuple(channel.name for channel in sensor.channels)
     status = SensorStatus(name=sensor.name, channels=names, provenance=sensor.provenance)

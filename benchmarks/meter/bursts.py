@@ -23,13 +23,15 @@ LOADED = "gpu:0"
 # the time a run may take.
 _LONG_GAP_EVERY, _LEAST_LONG_GAPS = 3, 4
 
-# Ticks of rest at both ends of a series: the device has come to rest and two changes were seen after that.
-_REST_TICKS = 3.5
+# Ticks of rest at both ends of a series. The counters are read all the time there, so that the truth knows
+# their beat, however rarely the meter under test reads them.
+_REST_TICKS = 6.5
+_REST_READ_GAP_S = 1e-3
 
 # Ticks between two bursts that the others measure: random, so that no burst is locked to the counter; and
-# more in a long gap, which then holds two whole quiet ticks after the first two changes.
+# more in a long gap, which then holds some quiet ticks, of which each third is read.
 _OTHERS_GAP_TICKS = (1.0, 2.0)
-_OTHERS_LONG_GAP_TICKS = 2.5
+_OTHERS_LONG_GAP_TICKS = 6.0
 
 # A length is calibrated from bursts that are run anew: the device is faster in short ones.
 _CALIBRATION_TURNS = 2
@@ -65,6 +67,11 @@ class Recorder:
         self._reads[channel].append(read)
         return joules
 
+    def look(self) -> None:
+        """Read each counter once more than the meter does."""
+        for channel in self._reads:
+            self._recorded(channel)
+
     def between(self, channel: str, from_s: float, until_s: float) -> tuple[Read, ...]:
         """Reads of *channel* that lie within the stretch."""
         reads = tuple(self._reads[channel])
@@ -96,7 +103,10 @@ class Rig:
         """Do nothing for some ticks; returns since when nothing was at work."""
         self.load.synchronize()
         since_s = self.clock.now_s()
-        self.clock.sleep_s(_REST_TICKS * self.tick_s())
+        until_s = since_s + _REST_TICKS * self.tick_s()
+        while self.clock.now_s() < until_s:
+            self.recorder.look()
+            self.clock.sleep_s(_REST_READ_GAP_S)
         return since_s
 
     def burst(self, count: int) -> Stretch:
@@ -257,6 +267,7 @@ class PeerSeries:
         busy_s: For each burst, from the first tool's `begin` to its `end`'s return.
         rest_s: The rests before the first burst and after the last.
         reads: Every read of the loaded channel from the first rest to the end of the last.
+        tick_s: Period of the slowest counter.
     """
 
     nominal_s: float
@@ -264,6 +275,7 @@ class PeerSeries:
     busy_s: tuple[Stretch, ...]
     rest_s: tuple[Stretch, Stretch]
     reads: tuple[Read, ...]
+    tick_s: float
 
 
 def measure_with(
@@ -296,6 +308,7 @@ def measure_with(
         busy_s=tuple(busy_s),
         rest_s=((since_s, start_s), (stop_s, until_s)),
         reads=rig.recorder.between(LOADED, since_s, until_s),
+        tick_s=tick_s,
     )
 
 

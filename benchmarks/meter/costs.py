@@ -9,7 +9,6 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from benchmarks.meter.bursts import Rig
-from benchmarks.meter.truth import changes_in, ticks_of
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.host_usage import System
@@ -96,8 +95,7 @@ def sampler_cost(
         duration_s=stop_s - start_s,
         cpu_share=(stop_cpu_s - start_cpu_s) / (stop_s - start_s),
         reads_a_tick={
-            name: len(channel) * ticks_of(changes_in(channel)).period_s / (stop_s - start_s)
-            for name, channel in reads.items()
+            name: len(channel) * rig.tick_s() / (stop_s - start_s) for name, channel in reads.items()
         },
         call_s=(median(calls_s), quantiles(calls_s, n=20)[-1]),
     )

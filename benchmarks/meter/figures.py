@@ -130,7 +130,7 @@ def figures(series: Series, peers: dict[str, tuple[Truth, Score | None]]) -> Len
         NotMeasurable: The truth of a series can't be told.
     """
     reads = series.reads[LOADED]
-    ticks, stretches = ticks_of(changes_in(reads)), series.stretches()
+    ticks, stretches = ticks_of(changes_in(reads), series.tick_s), series.stretches()
     quiet = quiet_power(ticks, gaps_of(stretches, series.rest_s))
     truth = series_truth(ticks, stretches, quiet)
     valid = [window for window in series.windows if window.reading.void_because is None]
@@ -159,7 +159,7 @@ def peer_scores(series: PeerSeries) -> dict[str, tuple[Truth, Score | None]]:
     Raises:
         NotMeasurable: The truth of the series can't be told.
     """
-    ticks = ticks_of(changes_in(series.reads))
+    ticks = ticks_of(changes_in(series.reads), series.tick_s)
     quiet = quiet_power(ticks, gaps_of(series.busy_s, series.rest_s))
     found = {}
     for name, windows in series.windows.items():
@@ -180,7 +180,7 @@ def _idle_joules(series: Series) -> dict[str, IdleJoules]:
     duration_s = math.fsum(stop_s - start_s for start_s, stop_s in (window.stretch for window in valid))
     found = {}
     for name, reads in series.reads.items():
-        power_w = mean_power_w(reads) if name != LOADED and valid else None
+        power_w = mean_power_w(reads, series.tick_s) if name != LOADED and valid else None
         if power_w is not None:
             found[name] = IdleJoules(
                 read_j=math.fsum(window.reading.channels[name] for window in valid),
@@ -190,10 +190,10 @@ def _idle_joules(series: Series) -> dict[str, IdleJoules]:
     return found
 
 
-def mean_power_w(reads: Sequence[Read]) -> float | None:
+def mean_power_w(reads: Sequence[Read], tick_s: float | None = None) -> float | None:
     """Mean power from the first tick of a counter to the last; `None` where there are too few."""
     try:
-        ticks = ticks_of(changes_in(reads)).ticks
+        ticks = ticks_of(changes_in(reads), tick_s).ticks
     except NotMeasurable:
         return None
     return (ticks[-1].joules - ticks[0].joules) / (ticks[-1].time_s - ticks[0].time_s)

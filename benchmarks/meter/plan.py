@@ -25,9 +25,9 @@ _QUICK_COUNT = 4
 _QUICK_CHOICE = (_QUICK_COUNT, 2 * _QUICK_COUNT)
 
 # Ticks around each burst and around each series, from the rests and gaps in `bursts` and the meter's waits:
-# a random delay of 1/2 and a wait of 1.6 on the mean, and one gap in three longer by 2.2; a gap of 1.5, the
-# tools' calls, and one gap in three longer by 2.5; both rests.
-_OUR_TICKS, _PEER_TICKS, _SERIES_TICKS = 2.9, 2.6, 8.0
+# a random delay of 1/2 and a wait of 2.5 on the mean, and one gap in three longer by 3.1; a gap of 1.5, the
+# tools' calls, and one gap in three longer by 6; both rests.
+_OUR_TICKS, _PEER_TICKS, _SERIES_TICKS = 4.1, 3.8, 14.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,15 +139,20 @@ class Ticks:
         return self.off_beat_share <= _BEAT_SHARE
 
 
-def ticks_of(changes: Sequence[Change]) -> Ticks:
+def ticks_of(changes: Sequence[Change], tick_s: float | None = None) -> Ticks:
     """The ticks behind *changes*.
+
+    Args:
+        changes: In the order of time.
+        tick_s: About the counter's period, where many ticks may have passed between two that were seen well;
+            the typical time between two changes otherwise.
 
     Raises:
         NotMeasurable: Too few of them.
     """
     if len(changes) < _LEAST_TICKS:
         raise NotMeasurable(f"{len(changes)} changes of the counter; a beat takes {_LEAST_TICKS}")
-    typical_s = median(after.time_s - before.time_s for before, after in pairwise(changes))
+    typical_s = tick_s or median(after.time_s - before.time_s for before, after in pairwise(changes))
     sharp = [change for change in changes if change.width_s <= _SHARP_SHARE * typical_s]
     if len(sharp) < _LEAST_TICKS:
         raise NotMeasurable(

@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 
 from pytest_energy.meter.reading import to_reading
 from pytest_energy.model import Provenance, Tick, Trace
-from pytest_energy.sensors.nvml import COUNTER_EDGE_S
+from pytest_energy.sensors.nvml_responses import response_of
 
 Point = tuple[float, float]
 """Seconds and joules: a place in the picture."""
@@ -30,6 +30,7 @@ SERIES = HERE.parents[1] / "tests" / "data" / "nvml" / "step_h100-80gb-hbm3.json
 # The recording says "about 1 s idle", and how long the load took; the window is put there.
 START_S = 1.0
 CHANNEL = "gpu:0"
+RESPONSE = response_of("NVIDIA H100 80GB HBM3", "580.159.04")
 
 # Two colours of the palette of Okabe and Ito, for every kind of colour sight; in grey print the marks differ.
 ALIGNED, NAIVE, INK = "#0072B2", "#D55E00", "#222222"
@@ -87,15 +88,16 @@ def recorded_window() -> Window:
     changes = [(a[0], b[0], b[1]) for a, b in pairwise(reads) if a[1] != b[1]]
     ticks = tuple(((a + b) / 2, joules) for a, b, joules in changes)
     stop_s = START_S + series["load_duration_s"]
-    # As a live window: it waits for the second tick past the stop, and sees no further.
-    count = next(index for index, (time_s, _) in enumerate(ticks) if time_s > stop_s) + 2
+    # As a live window: it waits until the counter has settled and for one tick more, and sees no further.
+    settled_s = stop_s + (RESPONSE.settle_s or 0.0)
+    count = next(index for index, (time_s, _) in enumerate(ticks) if time_s > settled_s) + 2
     updates = tuple(Tick((a + b) / 2, joules, (b - a) / math.sqrt(12)) for a, b, joules in changes[:count])
     trace = Trace(
         ticks={CHANNEL: updates},
         start_s=START_S,
         stop_s=stop_s,
         quiet_s=((0.0, START_S),),
-        edges_s={CHANNEL: COUNTER_EDGE_S},
+        responses={CHANNEL: RESPONSE},
     )
     reading = to_reading(trace, Provenance.MEASURED, resolutions_j={CHANNEL: 1e-3})
     if reading.energy_j is None:

@@ -5,13 +5,16 @@ device is quiet, so between two ticks around the window
 
     E = C(after) - C(before) - P (start - t_before) - P (t_after - stop)
 
-Rule 1: *before* is a tick that is surely before the start; *after* is the second tick past the stop, because
-        the first may lack the work's end (measured on an H100).
-Rule 2: quiet power P comes from whole quiet ticks, before the window and after it.
+Rule 1: *before* is a tick that is surely before the start; *after* is the first tick by which the counter
+        has settled: before that it may lack the work's end (measured on an H100). Where nothing is known
+        of the counter it is the second tick past the stop.
+Rule 2: quiet power P comes from whole quiet ticks, before the window and after the counter has settled.
 Rule 3: when a tick happened is known only to be between two reads; `tick_times` makes the best of that.
 Rule 4: the uncertainty is that of the ticks' times, each with its weight in the result, and that of quiet
         power that isn't constant. Nothing is added to be on the safe side.
-Rule 5: an unknown value is `NotMeasurable`, never 0.
+Rule 5: what the counter is known to count too much or too little of the window is taken out (`response`);
+        what is left open of that is in the uncertainty.
+Rule 6: an unknown value is `NotMeasurable`, never 0.
 """
 
 import math
@@ -24,8 +27,10 @@ from itertools import pairwise
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.quiet_power import Interval, QuietPower, Span, quiet_intervals, quiet_power
+from pytest_energy.meter.response import edge_uncertainty_s, gain
 from pytest_energy.meter.tick_times import TimedTicks, timed
-from pytest_energy.model import Tick
+from pytest_energy.model import CounterResponse, Tick
+from pytest_energy.model.values import UNKNOWN_RESPONSE
 
 # RAPL updates its counters about once a millisecond (Intel SDM vol. 3B, "RAPL interfaces"), so a read at an
 # edge is up to this much older than the edge.
@@ -33,6 +38,9 @@ _EDGE_AGE_S = 1e-3
 
 # Quiet ticks before the start that are compared for the one whose time is known best.
 _CANDIDATE_TICKS = 3
+
+# Standard error of a period over that of one tick, from twenty in a row: sqrt(12) / 20^1.5.
+_BEAT_ERROR = 0.04
 
 # Of two powers; past it one of them is none, and a square is past all numbers.
 _LARGEST_RATIO = 1e100
@@ -74,6 +82,7 @@ def integrate(
     *,
     quiet_s: Sequence[Span] = (),
     resolution_j: float = 0.0,
+    response: CounterResponse = UNKNOWN_RESPONSE,
 ) -> Integral:
     """Joules of one outermost window, quiet around it.
 
@@ -87,9 +96,11 @@ def integrate(
         quiet_s: Stretches before the window that are known to be quiet. Without them the ticks right before
             the window count as quiet as far back as their power stays the same.
         resolution_j: Smallest step of the counter.
+        response: How the counter responds to power.
 
     Raises:
-        NotMeasurable: The ticks don't reach around the window, fall, or aren't finite.
+        NotMeasurable: The ticks don't reach around the window, fall, or aren't finite; or the counter sees
+            too little of so short a window.
 
     >>> times_s = [0.1 * number for number in range(8)]  # a tick each 100 ms
     >>> ticks = [Tick(time_s, 120 * time_s + 33 * (time_s > 0.35)) for time_s in times_s]
@@ -100,7 +111,9 @@ def integrate(
     edges = _reads_at(ticks, start_s, stop_s)
     if edges is not None:
         return _between_edges(*edges, resolution_j)
-    return align(ticks, start_s, stop_s, quiet_s=quiet_s, resolution_j=resolution_j).integral()
+    return align(
+        ticks, start_s, stop_s, quiet_s=quiet_s, resolution_j=resolution_j, response=response
+    ).integral()
 
 
 def check_ticks(ticks: Sequence[Tick], start_s: float, stop_s: float) -> None:
@@ -169,6 +182,7 @@ class Aligned:
     span_j: float
     quiet: QuietPower | None
     resolution_j: float
+    response: CounterResponse
 
     @property
     def head_j(self) -> float:
@@ -184,14 +198,32 @@ class Aligned:
         head_w, tail_w, span_j = self.quiet.head.power_w, self.quiet.tail.power_w, self.span_j
         variance = self._tick_variance(self.quiet) + self.quiet.variance(self.head_s + self.tail_s)
         variance += (1e-9 * span_j) ** 2  # rounding
+        variance += (self._beat_error_share() * (head_w + tail_w) / 2 * (self.head_s + self.tail_s)) ** 2
+        duration_s, quiet_j = self.stop_s - self.start_s, (head_w + tail_w) / 2 * (self.stop_s - self.start_s)
+        share = self._gain()
+        excess_j = (span_j - head_w * self.head_s - tail_w * self.tail_s - quiet_j) / share
+        edge_j = abs(excess_j) / duration_s * edge_uncertainty_s(self.response, duration_s)
         return Integral(
-            energy_j=span_j - head_w * self.head_s - tail_w * self.tail_s,
-            uncertainty_j=math.sqrt(variance),
+            energy_j=quiet_j + excess_j,
+            uncertainty_j=math.hypot(math.sqrt(variance) / share, edge_j),
             how=How.ALIGNED,
             head_power_w=head_w,
             tail_power_w=tail_w,
             edge_powers_w=(head_w, head_w + self.quiet.step_w),
         )
+
+    def _beat_error_share(self) -> float:
+        """How well the beat itself is known, where ticks are where it says."""
+        tick_s, spread_s = self.ticks.period_s(self.before), self.ticks.ticks[self.before].spread_s
+        return _BEAT_ERROR * spread_s / tick_s if tick_s and spread_s else 0.0
+
+    def _gain(self) -> float:
+        """Share of the work's power above quiet that the counter has seen."""
+        tick_s = self.ticks.period_s(self.before)
+        if tick_s is None:
+            return 1.0
+        tick_at_s = self.ticks.best(self.before).time_s
+        return gain(self.response, self.start_s, self.stop_s, tick_at_s=tick_at_s, tick_s=tick_s)
 
     def _tick_variance(self, quiet: QuietPower) -> float:
         """What the ticks' times and the counter's steps leave open, each with its weight in the result."""
@@ -218,25 +250,35 @@ class Aligned:
         # Evenly spread power, with the spread of a uniform share between none and all of it.
         uncertainty_j = power_w * outside_s / math.sqrt(3)
         spreads_s = [self.ticks.best(index).spread_s for index in (self.before, self.after)]
+        edge_j = power_w * edge_uncertainty_s(self.response, duration_s)
+        times_j = power_w * math.hypot(*spreads_s)
         return Integral(
             energy_j=power_w * duration_s,
-            uncertainty_j=math.hypot(uncertainty_j, power_w * math.hypot(*spreads_s), self.resolution_j),
+            uncertainty_j=math.hypot(uncertainty_j, times_j, edge_j, self.resolution_j),
             how=How.INTERPOLATED,
             edge_powers_w=(0.0, power_w),
         )
 
 
 def align(
-    ticks: Sequence[Tick], start_s: float, stop_s: float, *, quiet_s: Sequence[Span], resolution_j: float
+    ticks: Sequence[Tick],
+    start_s: float,
+    stop_s: float,
+    *,
+    quiet_s: Sequence[Span],
+    resolution_j: float,
+    response: CounterResponse = UNKNOWN_RESPONSE,
 ) -> Aligned:
     """Find the ticks to count from and to, and quiet power; arguments as for `integrate`."""
+    settled_s = stop_s + (response.settle_s or 0.0)
     around = timed(
         ticks,
         head_stop=bisect_right(ticks, start_s, key=lambda tick: tick.time_s),
-        tail_start=bisect_left(ticks, stop_s, key=lambda tick: tick.time_s),
+        tail_start=min(bisect_left(ticks, settled_s, key=lambda tick: tick.time_s), len(ticks) - 1),
     )
     head, tail = quiet_intervals(around, quiet_s)
-    before, after = _tick_before(around, start_s, head), min(around.tail_start + 1, len(ticks) - 1)
+    before = _tick_before(around, start_s, head)
+    after = min(around.tail_start + (response.settle_s is None), len(ticks) - 1)
     return Aligned(
         ticks=around,
         start_s=start_s,
@@ -248,6 +290,7 @@ def align(
         span_j=ticks[after].joules - ticks[before].joules,
         quiet=quiet_power(head, tail),
         resolution_j=resolution_j,
+        response=response,
     )
 
 

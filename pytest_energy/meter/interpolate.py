@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.integrate import How, Integral, align, check_ticks
 from pytest_energy.meter.quiet_power import Span
-from pytest_energy.model import Tick
+from pytest_energy.model import CounterResponse, Tick
+from pytest_energy.model.values import UNKNOWN_RESPONSE
 
 # Power at a moment is the mean over so long at least: a hundredth of the shortest tick.
 _LEAST_REACH_S = 1e-5
@@ -129,13 +130,14 @@ def interpolate(
     *,
     quiet_s: Sequence[Span] = (),
     resolution_j: float = 0.0,
+    response: CounterResponse = UNKNOWN_RESPONSE,
 ) -> Cumulative:
     """Joules at any moment of a window; arguments and errors as for `integrate`.
 
     Every tick inside the window makes it more certain.
     """
     check_ticks(ticks, start_s, stop_s)
-    window = align(ticks, start_s, stop_s, quiet_s=quiet_s, resolution_j=resolution_j)
+    window = align(ticks, start_s, stop_s, quiet_s=quiet_s, resolution_j=resolution_j, response=response)
     whole = window.integral()
     offset_j, whole_j = ticks[window.before].joules + window.head_j, max(0.0, whole.energy_j)
     points = [_Point(start_s, 0.0, 0.0)]

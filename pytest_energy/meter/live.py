@@ -16,7 +16,7 @@ from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
 from pytest_energy.meter.synchronize import gpus_in_use
 from pytest_energy.meter.tick_source import TickSource
 from pytest_energy.meter.waiting import QuietSpans, slowest_tick_s
-from pytest_energy.meter.window import Instruments, LiveWindow
+from pytest_energy.meter.window import Delays, Instruments, LiveWindow
 from pytest_energy.model import Channel, Domain, Provenance, SensorStatus, Tick
 from pytest_energy.sensors.estimate import CpuPower
 from pytest_energy.sensors.protocol import CountsProcesses, Sensor
@@ -72,7 +72,7 @@ class LiveMeter:
             host=host,
             devices=devices,
             synchronize=synchronize,
-            rng=rng,
+            delays=Delays(rng),
             provenance=self.provenance,
             quiet=QuietSpans(),
             cpu_power=cpu_power,

@@ -1,13 +1,12 @@
 """The reading of a window from its ticks. Pure."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import replace
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter import quality
 from pytest_energy.meter.integrate import Integral, integrate
 from pytest_energy.model import Provenance, Reading, Trace
+from pytest_energy.model.values import UNKNOWN_RESPONSE
 
 
 def to_reading(
@@ -42,20 +41,16 @@ def _integrals(trace: Trace, resolutions_j: Mapping[str, float]) -> dict[str, In
     integrals = {}
     for name, ticks in trace.ticks.items():
         try:
-            integral = integrate(
+            integrals[name] = integrate(
                 ticks,
                 trace.start_s,
                 trace.stop_s,
                 quiet_s=trace.quiet_s,
                 resolution_j=resolutions_j.get(name, 0.0),
+                response=trace.responses.get(name, UNKNOWN_RESPONSE),
             )
         except NotMeasurable as error:
             raise NotMeasurable(f"{name}: {error}") from error
-        if name in trace.edges_s:  # a counter that samples power leaves joules open at the window's edges
-            power_w = integral.energy_j / (trace.stop_s - trace.start_s)
-            edge_j = abs(power_w - (integral.head_power_w or 0.0)) * trace.edges_s[name]
-            integral = replace(integral, uncertainty_j=math.hypot(integral.uncertainty_j, edge_j))
-        integrals[name] = integral
     return integrals
 
 

@@ -57,6 +57,9 @@ class RegularReads:
     def update_plan(self, now_s: float) -> None:
         """Nobody's waiting changes it."""
 
+    def follow_each(self, *, is_each: bool) -> None:
+        """The rate is fixed."""
+
     def poll_eagerly(self) -> None:
         """The rate is fixed."""
 

@@ -138,8 +138,8 @@ class Sampler:
         clock: Of all times.
         runner: Calls `step`.
         seen: Where ticks and faults are kept.
-        read_every_s: Channels that don't tick are read so often, and each of those reads is a tick. Without
-            it they are read when somebody asks.
+        read_every_s: Channels that don't tick are read so often, and each of those reads is a tick; and each
+            tick of the others is followed. Without it they are read when somebody asks.
     """
 
     def __init__(
@@ -162,6 +162,8 @@ class Sampler:
         }
         self._untouched = [channel.name for channel in channels if not channel.is_ticked]
         if read_every_s is not None:
+            for tracker in self._trackers.values():
+                tracker.follow_each(is_each=True)
             self._trackers |= {name: RegularReads(now_s, read_every_s) for name in self._untouched}
         self._seen: Seen = SeenLately() if seen is None else seen
         self._chores: list[_Chore] = []
@@ -286,6 +288,12 @@ class Sampler:
         """None."""
         del since_s
         return ()
+
+    def follow_each(self, channels: Sequence[str], *, is_each: bool) -> None:
+        """Whether each tick of *channels* is followed: what lies between the edges of a window counts."""
+        for name in channels:
+            self._trackers[name].follow_each(is_each=is_each)
+        self._runner.wake()
 
     def poll_eagerly(self, channels: Sequence[str]) -> None:
         """See each tick of *channels* as soon as it happens, as a window waits for it."""

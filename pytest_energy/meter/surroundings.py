@@ -8,9 +8,9 @@ Rule 3: times are those at which ticks were seen. A step of one tick is known as
 """
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from pytest_energy.meter import quality
@@ -19,8 +19,8 @@ from pytest_energy.meter.quiet_power import Span
 from pytest_energy.meter.tick_source import TickSource
 from pytest_energy.meter.tick_times import HEAD_TICKS, INNER_TICKS
 from pytest_energy.meter.ticks import SeenTick
-from pytest_energy.meter.waiting import QUIET_TICKS, late_ticks
-from pytest_energy.model import Channel, Tick, Trace
+from pytest_energy.meter.waiting import QUIET_TICKS
+from pytest_energy.model import Channel, CounterResponse, Tick, Trace
 
 MOST_POINTS = 60
 """Pairs that are kept of one channel: more than the width of a small chart tells apart."""
@@ -36,6 +36,9 @@ class Surroundings:
     """A closed window among the ticks of its channels, with the quiet stretches before it.
 
     The sampler has seen the ticks, up to the last that the window waited for.
+
+    Attributes:
+        settles_s: Seconds after the stop until each channel that ticks had settled.
     """
 
     sampler: TickSource
@@ -43,6 +46,7 @@ class Surroundings:
     start_s: float
     stop_s: float
     quiet_s: tuple[Span, ...]
+    settles_s: Mapping[str, float]
 
     @property
     def _ticked(self) -> tuple[Channel, ...]:
@@ -57,8 +61,8 @@ class Surroundings:
             start_s=self.start_s,
             stop_s=self.stop_s,
             quiet_s=self._quiet_since(first_s),
-            edges_s={channel.name: channel.edge_s for channel in self.channels if channel.edge_s},
             may_be_off=tuple(channel.name for channel in self.channels if channel.may_be_off),
+            responses={channel.name: self._response(channel) for channel in self._ticked},
             clock_error=self.sampler.clock_error(self.start_s, self.stop_s),
         )
 
@@ -69,9 +73,17 @@ class Surroundings:
             ticks = self._ticks_around(channel, is_whole=True)
             quiet_s = self._quiet_since(ticks[0].time_s) if ticks else ()
             cumulative[channel.name] = interpolate(
-                ticks, self.start_s, self.stop_s, quiet_s=quiet_s, resolution_j=channel.resolution_j
+                ticks,
+                self.start_s,
+                self.stop_s,
+                quiet_s=quiet_s,
+                resolution_j=channel.resolution_j,
+                response=self._response(channel),
             )
         return cumulative
+
+    def _response(self, channel: Channel) -> CounterResponse:
+        return replace(channel.response, settle_s=self.settles_s[channel.name])
 
     def sampling_uncertainty_j(self) -> float:
         """Uncertainty of joules that are integrated from power samples, of all such channels."""
@@ -121,13 +133,17 @@ class Surroundings:
         low, sure = max(0, first - HEAD_TICKS - 1), last
         while sure < len(ticks) and ticks[sure].after_s < self.stop_s:
             sure += 1  # where reads are slow, or another clock timed them, this one may be from before
-        end = sure + late_ticks(channel)
+        settled_s = self.stop_s + self.settles_s[channel.name]
+        settled = bisect_left(ticks, settled_s, lo=last, key=lambda tick: tick.time_s)
+        while settled < len(ticks) and ticks[settled].after_s < settled_s:
+            settled += 1
+        end = settled + QUIET_TICKS
         around = ticks[low:end]
         if not is_whole and last - first > 2 * INNER_TICKS + 1:
             around = [*ticks[low : first + INNER_TICKS + 1], *ticks[last - INNER_TICKS : end]]
         quiet_s = self._quiet_since(ticks[low].time_s) if ticks else ()
         edges_s = {self.start_s, self.stop_s}.union(*quiet_s)
-        late = ticks[sure : end - QUIET_TICKS]
+        late = ticks[sure:settled]
         return _ticks(
             tick
             for tick in around

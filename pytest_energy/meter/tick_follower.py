@@ -1,6 +1,9 @@
-"""Following the ticks of a counter whose period is known, with two reads a tick.
+"""Following the ticks of a counter whose period is known, with two reads a tick or fewer.
 
-Rule 1: a read just before the tick that is expected, one just after it; more only where it is late.
+Rule 1: a read just before the tick that is expected, one just after it; more only where it is late. A counter
+        that has kept to its beat is believed: of most of its ticks only the value is read, once, in the
+        middle, where a read is cheap and disturbs nothing (an H100 that is read all the time takes its own
+        samples of power late). Now and then a tick is seen again, to keep the beat.
 Rule 2: where that would cost too much only some ticks are followed, and those between are passed over.
 Rule 3: while a window waits each tick is followed, whatever it costs.
 Rule 4: a tick that was seen badly, because the reader was held up, changes little.
@@ -12,6 +15,7 @@ Rule 6: a tick that was expected when a hold-up ended may still be to come. A re
 import math
 from dataclasses import replace
 
+from pytest_energy.meter.steady_beat import SteadyBeat
 from pytest_energy.meter.ticks import LEAST_GAP_S, SILENT_S, Plan, Read, Reader, SeenTick, Why, between
 
 # A silent counter is looked at so often: it may come back.
@@ -58,6 +62,34 @@ _WIDEN = 1.3
 _NARROW = 0.97
 _WIDEST_SHARE = 0.25
 
+# A counter keeps to its beat if its ticks come within this share of a period, and of a read, of when they are
+# expected (one standard deviation), of so many that were looked at closely. After some more it doesn't.
+_KEPT_ERROR_SHARE, _KEPT_ERROR_CALLS = 0.025, 0.6
+_KEPT_COUNT, _MOST_CLOSE_COUNT = 20, 60
+
+# To look closely at a tick, reads follow one another from so long before it, in calls and in usual errors.
+# That is worth it, and a single read has its place between two ticks, where a call is this share of a tick.
+_CLOSE_CALLS, _CLOSE_ERRORS, _CLOSE_CALL_SHARE = 1.5, 3.0, 0.12
+
+# Where in a tick the value of one that is believed is read: an H100 answers at once there, and it has just
+# taken a sample of power.
+_SETTLED_PHASE = 0.34
+
+# A tick is looked at again after so many that were believed, or where it is known less well than this share
+# of a read.
+_BELIEVED_TICKS = 40
+_KNOWN_CALLS = 0.25
+
+# Known to no better than this share of a tick, the next is looked at even where somebody waits.
+_VAGUE_SHARE = 0.02
+_HELD_UP_BELIEVED = 10
+
+# Of how far ticks come from where they are expected, seeing included, so much may be the counter's own.
+_OFF_SHARE = 0.6
+
+# A tick that is believed is off by this many usual errors at most.
+_SURE_ERRORS = 4.0
+
 # Over each tick that nobody saw the phase becomes vaguer by this share of the period.
 _VAGUER_SHARE = 2e-3
 
@@ -79,6 +111,10 @@ class TickFilter:
     @property
     def _widest_s(self) -> float:
         return max(_WIDEST_SHARE * self.period_s, LEAST_GAP_S)
+
+    def move_to(self, time_s: float, period_s: float) -> None:
+        """Know from elsewhere when the last tick came."""
+        self.time_s, self.period_s, self._vague_s = time_s, period_s, 0.0
 
     def pass_over(self, count: int) -> None:
         """Know that nobody saw so many ticks."""
@@ -124,10 +160,14 @@ class TickFollower:
         self._put_off_s = 0.0  # by which the read after a tick is put off
         self._early_count = 0  # ticks in a row that came before the first read
         self._dither = 0.0
+        self._believed_count = 0  # ticks since one was seen
+        self._close_count = 0  # ticks that were looked at closely and did not keep to the beat
+        self._is_doubted = False  # whether the beat may have changed since
+        self._steady = SteadyBeat(beat.time_s, beat.period_s)  # from ticks that were looked at closely
 
     def hurry(self, plan: Plan, now_s: float) -> Plan:
         """A plan in place of *plan*, for somebody who has begun to wait."""
-        if plan.why is Why.PASSING_OVER:
+        if plan.why in {Why.PASSING_OVER, Why.SETTLED}:
             return self.expect(now_s)
         if plan.due_s > now_s + 2 * self._reader.call_s:
             return Plan(now_s, Why.PUT_IN, replace(plan.resumed or plan, due_s=plan.due_s))
@@ -135,7 +175,16 @@ class TickFollower:
 
     def see(self, last: Read, read: Read, plan: Plan, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
         """Take in a read; as for the search's `see`."""
+        if plan.why is Why.SETTLED:
+            return self._see_settled(last, read, last_tick_s)
         self._judge(read)
+        see = self._see_close if plan.why is Why.CLOSE else self._see_between
+        return see(last, read, plan, last_tick_s)
+
+    def _see_between(
+        self, last: Read, read: Read, plan: Plan, last_tick_s: float
+    ) -> tuple[SeenTick | None, Plan]:
+        """Take in one of the two reads around a tick, or one that was put in."""
         now_s = read.ended_s
         if read.joules == last.joules:
             if plan.resumed is not None:
@@ -151,7 +200,101 @@ class TickFollower:
         self._count_early()
         tick = self._without_delay(self._tick(last, read), read).later_than(last_tick_s)
         self._learn(tick)
+        self._believed_count, self._is_doubted = 0, False
         return tick, self.expect(now_s)
+
+    def _see_close(
+        self, last: Read, read: Read, plan: Plan, last_tick_s: float
+    ) -> tuple[SeenTick | None, Plan]:
+        """Take in one of the reads that follow one another until the tick comes."""
+        del plan
+        now_s = read.ended_s
+        if read.joules == last.joules or (self._believed_count and not self._unchanged_count):
+            # The first read after ticks that were passed over has another value in any case.
+            self._unchanged_count += 1
+            if now_s - self._next_s > _WIDEST_SHARE * self.beat.period_s:
+                return None, self._look_again(now_s)
+            return None, Plan(now_s + max(0.0, LEAST_GAP_S - read.call_s), Why.CLOSE)
+        if self._is_held_up(last, read):
+            return None, self._resume(now_s)
+        self._count_early()
+        tick = self._tick(last, read)
+        if self._is_doubted and self._steady.contradicts(tick.time_s, tick.spread_s):
+            self._steady = SteadyBeat(tick.time_s, self._steady.period_s)  # another beat since nobody looked
+        else:
+            self._steady.take(tick.time_s, tick.spread_s)
+        self._close_count = 0 if self._is_kept_to() else self._close_count + 1
+        self.beat.move_to(self._steady.time_s, self._steady.period_s)
+        self._believed_count, self._is_doubted = 0, False
+        if self._is_kept_to():  # the beat knows it better, and all ticks are then off by the same
+            spread_s = math.hypot(self._steady.spread_s, _OFF_SHARE * self._steady.off_s)
+            tick = replace(tick, time_s=self._steady.time_s, spread_s=spread_s)
+        return tick.later_than(last_tick_s), self.expect(now_s)
+
+    def _see_settled(self, last: Read, read: Read, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
+        """Take in the value of the last tick before a read, if that is sure to be between two ticks."""
+        steady, now_s = self._steady, read.ended_s
+        count = math.floor((read.started_s - steady.time_s) / steady.period_s)
+        tick_s, spread_s = steady.at(count)
+        off_s = _SURE_ERRORS * spread_s + self._reader.call_s / 2
+        is_between = tick_s + off_s <= read.started_s and now_s <= tick_s + steady.period_s - off_s
+        if not is_between or count < 1:
+            return None, self.expect(now_s)  # which looks closely, where it is the beat that is vague
+        if read.joules == last.joules:  # it stands still, or the tick is late: look closely at the next
+            self._next_s, self._reach_s, self._unchanged_count = tick_s, self.beat.reach_s, 1
+            self._believed_count, self._is_doubted = _BELIEVED_TICKS, True
+            return None, self._look_again(now_s)
+        self._believed_count += count
+        steady.pass_over(count)
+        self.beat.move_to(steady.time_s, steady.period_s)
+        if count > _HELD_UP_BELIEVED:  # nobody has looked for long: look closely, whoever waits
+            self._is_doubted = True
+            return None, self.expect(now_s)
+        tick = SeenTick(
+            time_s=tick_s,
+            joules=read.joules,
+            spread_s=math.hypot(spread_s, _OFF_SHARE * steady.off_s),
+            after_s=tick_s - off_s,
+            before_s=tick_s + off_s,
+        )
+        return tick.later_than(last_tick_s), self.expect(now_s)
+
+    def _is_kept_to(self) -> bool:
+        """Whether the counter has kept to its beat, closely looked at."""
+        steady = self._steady
+        sharp_s = _KEPT_ERROR_CALLS * max(self._reader.mean_call_s, 2 * LEAST_GAP_S)
+        most_s = min(sharp_s, _KEPT_ERROR_SHARE * steady.period_s)
+        return steady.count >= _KEPT_COUNT and steady.off_s <= most_s
+
+    def _is_look_due(self, now_s: float) -> bool:
+        """Whether to look closely at the next tick: the beat is not known well enough, or for long."""
+        steady = self._steady
+        known_s = steady.at(max(1, math.ceil((now_s - steady.time_s) / steady.period_s)))[1]
+        if self._is_doubted or self._reader.is_eager:
+            return self._is_doubted or known_s > _VAGUE_SHARE * steady.period_s
+        is_vague = known_s > _KNOWN_CALLS * max(self._reader.mean_call_s, 2 * LEAST_GAP_S)
+        return is_vague or self._believed_count >= _BELIEVED_TICKS
+
+    def _expect_closely(self, now_s: float) -> Plan | None:
+        """Plan to believe the next tick, or to look at it closely; nothing where neither is of use."""
+        steady, reader = self._steady, self._reader
+        if reader.mean_call_s > _CLOSE_CALL_SHARE * steady.period_s:
+            return None
+        is_due = self._is_look_due(now_s)
+        if self._is_kept_to() and not is_due:
+            is_each = reader.is_eager or reader.follows_each
+            least = 1 if is_each else reader.calm_stride(steady.period_s)
+            count = max(least, math.ceil((now_s - steady.time_s) / steady.period_s - _SETTLED_PHASE))
+            return Plan(steady.time_s + (count + _SETTLED_PHASE) * steady.period_s, Why.SETTLED)
+        if self._close_count >= _MOST_CLOSE_COUNT:
+            return None
+        lead_s = _CLOSE_CALLS * reader.call_s + _ALLOWED_LATE * reader.usual_late_s
+        ahead = max(1, math.ceil((now_s + lead_s - steady.time_s) / steady.period_s))
+        tick_s, spread_s = steady.at(ahead)
+        lead_s += min(_CLOSE_ERRORS * spread_s, _WIDEST_SHARE * steady.period_s)
+        self._believed_count += ahead - 1
+        self._next_s, self._reach_s = tick_s, lead_s
+        return Plan(max(now_s, tick_s - lead_s), Why.CLOSE)
 
     def _is_held_up(self, last: Read, read: Read) -> bool:
         """Whether this thread had to wait for a tick or more, between the reads or in one of them."""
@@ -207,6 +350,9 @@ class TickFollower:
         """Plan the first read at the next tick."""
         beat, reader = self.beat, self._reader
         self._unchanged_count, self._telling_share = 0, 1.0
+        plan = self._expect_closely(now_s)
+        if plan is not None:
+            return plan
         stride = 1 if reader.is_eager else reader.stride(beat.period_s)
         next_s = beat.time_s + stride * beat.period_s
         if next_s - beat.reach_s < now_s:  # reads are slower than ticks, or this thread was held up
@@ -220,7 +366,7 @@ class TickFollower:
         self._dither = (self._dither + _GOLDEN_SHARE) % 1.0
         self._next_s = next_s + (self._dither - _EARLIER_SHARE) * self._reach_s
         lead_s = (2 if reader.is_eager else 1) * self._reach_s + _ALLOWED_LATE * reader.usual_late_s
-        why = Why.PASSING_OVER if stride > 1 else Why.BEFORE_TICK
+        why = Why.PASSING_OVER if stride > 1 or self._believed_count else Why.BEFORE_TICK
         return Plan(max(now_s, self._next_s - lead_s), why)
 
     def _resume(self, now_s: float) -> Plan:

@@ -219,8 +219,16 @@ class TimedTicks:
 
     def best(self, index: int) -> BestTime:
         """When the tick *index* happened."""
-        span = next(span for span in reversed(self.spans) if span.first <= index)
+        span = self._span(index)
         return span.ticks[index - span.first]
+
+    def period_s(self, index: int) -> float | None:
+        """The beat around the tick *index*, or `None` if the ticks keep to none."""
+        beat = self._span(index).beat
+        return None if beat is None else beat.period_s
+
+    def _span(self, index: int) -> TickTimes:
+        return next(span for span in reversed(self.spans) if span.first <= index)
 
     def variance(self, weights: Mapping[int, float]) -> float:
         """Variance of the sum of weight x time."""

@@ -149,6 +149,10 @@ class TickTracker:
         """Follow each tick from now on, until `poll_normally`; may be called by another thread."""
         self._reader.is_eager = self._is_newly_eager = True
 
+    def follow_each(self, *, is_each: bool) -> None:
+        """Whether each tick is followed from now on, also where nobody waits for it."""
+        self._reader.follows_each = self._is_newly_eager = is_each
+
     def poll_normally(self) -> None:
         self._reader.is_eager = False
 

@@ -25,6 +25,7 @@ _CALL_CPU_SHARE = 0.35
 _STEP_CPU_S = 6e-5
 # Where two reads for each tick would cost more of a core than this, only each n-th tick is followed.
 _CPU_SHARE = 0.04
+_CALM_CPU_SHARE = 0.014
 _FOLLOW_GAP_S = 0.02
 
 
@@ -98,6 +99,8 @@ class Why(StrEnum):
     PASSING_OVER = "the same, but ticks were passed over: that the counter has moved says nothing"
     AFTER_TICK = "the tick is expected to have come by then"
     PUT_IN = "a tick that is detected later came after it"
+    CLOSE = "a tick is expected soon: reads follow one another until it comes"
+    SETTLED = "a tick has come, when is known from those before: only its value is read, where that is cheap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +125,12 @@ class Reader:
         late_s: By how much the last read came after it was due.
         usual_late_s: The same, of the reads at ticks.
         is_eager: Somebody waits for the next tick: follow each one, whatever it costs.
+        follows_each: Somebody needs the value at each tick, if not at once.
     """
 
     def __init__(self) -> None:
         self.call_s = self.mean_call_s = self.late_s = self.usual_late_s = 0.0
-        self.is_eager = False
+        self.is_eager = self.follows_each = False
 
     def take(self, read: Read, due_s: float, *, is_first: bool) -> None:
         """Learn from a read that was due at *due_s*."""
@@ -141,6 +145,11 @@ class Reader:
         """Count the last read's lateness, up to *most_s*, as one of a read at a tick."""
         self.usual_late_s += _LATE_GAIN * (min(self.late_s, most_s) - self.usual_late_s)
 
+    def calm_stride(self, tick_s: float) -> int:
+        """As `stride`, where one read for each tick that is followed is enough."""
+        cost_s = self.mean_call_s + _STEP_CPU_S
+        return max(1, math.ceil(cost_s / (_CALM_CPU_SHARE * tick_s)), _least_stride(tick_s))
+
     @property
     def least_reach_s(self) -> float:
         """No tick is read at closer than this."""
@@ -149,4 +158,9 @@ class Reader:
     def stride(self, tick_s: float) -> int:
         """Ticks from one that is followed to the next, where nobody waits."""
         cost_s = 2 * (_CALL_CPU_SHARE * self.call_s + _STEP_CPU_S)
-        return max(1, math.ceil(cost_s / (_CPU_SHARE * tick_s)), math.ceil(_FOLLOW_GAP_S / tick_s - 0.1))
+        return max(1, math.ceil(cost_s / (_CPU_SHARE * tick_s)), _least_stride(tick_s))
+
+
+def _least_stride(tick_s: float) -> int:
+    """Ticks from one that is followed to the next, where reads cost nothing."""
+    return math.ceil(_FOLLOW_GAP_S / tick_s - 0.1)

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.quiet_power import Span
@@ -11,15 +11,20 @@ from pytest_energy.meter.tick_times import HEAD_TICKS
 from pytest_energy.model import Channel
 
 QUIET_TICKS = 2
-"""Ticks to wait for beside a window: the first may lack the end of the work (measured on an H100)."""
+"""Ticks to wait for once a counter has settled: the first holds all of the work, and between the two it is
+quiet."""
 
 # How long to wait for them: a tick that comes late by a whole period, and a held-up thread.
 _WAIT_TICKS, _WAIT_S = 4.0, 1.0
 
 
-def late_ticks(channel: Channel) -> int:
-    """Ticks after the work that may lack its end; where power is integrated one more is late."""
-    return QUIET_TICKS + (channel.sampled_s is not None)
+def settle_s(channel: Channel, tick_s: float | None) -> float:
+    """Seconds after work until its joules are in the counter of *channel*, of the period *tick_s*.
+
+    Where that is unknown it is a tick: the first after the work may lack its end (measured on an H100).
+    """
+    known_s = channel.response.settle_s
+    return (tick_s or 0.0) if known_s is None else known_s
 
 
 def slowest_tick_s(sampler: TickSource, channels: Iterable[Channel]) -> float | None:
@@ -47,11 +52,10 @@ def _why_silent(sampler: TickSource, name: str) -> str | None:
 def wait_for_ticks(
     sampler: TickSource,
     clock: Clock,
-    ticked: Sequence[Channel],
-    since_s: float,
+    since_s: Mapping[Channel, float],
     why_stop: Callable[[], str | None],
 ) -> str | None:
-    """Wait until each channel has ticked often enough after *since_s*; if one doesn't, why.
+    """Wait until each channel has ticked twice after its moment; if one doesn't, why.
 
     What counts is how long others could run. Where this thread or the interpreter was held up, by the work
     itself perhaps, no read was made meanwhile and nobody knows what the counters did.
@@ -59,26 +63,26 @@ def wait_for_ticks(
     Args:
         sampler: Follows the channels.
         clock: The sampler's.
-        ticked: Channels that tick.
-        since_s: When the wait began, or the moment of interest before it.
+        since_s: The moment of each channel, now or before or soon; all channels tick.
         why_stop: Asked again and again: why not to wait any longer.
     """
-    tick_s = slowest_tick_s(sampler, ticked) or 0.0
+    begun_s = clock.now_s()
+    tick_s = slowest_tick_s(sampler, since_s) or 0.0
     nap_s = min(max(tick_s / 50, 2e-4), 2e-3)
-    left_s = _WAIT_TICKS * tick_s + _WAIT_S + sampler.lag_s
-    missing, names = list(ticked), [channel.name for channel in ticked]
+    left_s = _WAIT_TICKS * tick_s + _WAIT_S + sampler.lag_s + max(0.0, max(since_s.values()) - begun_s)
+    missing, names = list(since_s), [channel.name for channel in since_s]
     sampler.poll_eagerly(names)
     try:
         while missing:
-            because = why_stop() or _why_in_vain(sampler, missing, since_s)
+            because = why_stop() or _why_in_vain(sampler, missing, begun_s)
             if because is not None:
                 return because
             if left_s <= 0:
-                waited_s = clock.now_s() - since_s
+                waited_s = clock.now_s() - begun_s
                 return f"{missing[0].name}: its counter didn't tick twice in {waited_s:.3g} s"
             clock.sleep_s(nap_s)
             left_s -= nap_s
-            missing = [c for c in missing if sampler.count_after(c.name, since_s) < late_ticks(c)]
+            missing = [c for c in missing if sampler.count_after(c.name, since_s[c]) < QUIET_TICKS]
     finally:
         sampler.poll_normally(names)
     return None

@@ -2,9 +2,10 @@
 
 Rule 1: `close` never raises for a fault of a sensor or a clock. The reading is void and says why.
 Rule 2: both edges are taken after the device has been synchronised: the work is really over at the stop.
-Rule 3: the time around an outermost window is quiet, because opening and closing wait for two ticks. A window
-        that is opened right after another was closed needs no wait.
-Rule 4: a random delay of up to a tick comes before each window, so that rounds aren't locked to the ticks.
+Rule 3: the time around an outermost window is quiet, because opening and closing wait until the counters have
+        settled and for two ticks then. A window that is opened right after another was closed needs no wait.
+Rule 4: a delay of up to a tick comes before each window, so that rounds aren't locked to the ticks. Delays
+        are spread evenly over the tick from a random first one on: a few rounds then meet all of it.
 Rule 5: without a ticked channel nothing waits.
 Rule 6: beginning and ending go in steps, none of which waits where another could have waited before, so that
         windows on several machines begin and end together: first all wait, then all take their edge.
@@ -26,11 +27,18 @@ from pytest_energy.meter.interpolate import Cumulative
 from pytest_energy.meter.protocol import OpenPhase
 from pytest_energy.meter.quality import DeviceHistory
 from pytest_energy.meter.reading import to_reading, void_reading
+from pytest_energy.meter.settling import Settling, latest_power_w, ticks_after
 from pytest_energy.meter.surroundings import Surroundings
 from pytest_energy.meter.synchronize import wait_for_nothing
 from pytest_energy.meter.tick_source import TickSource
 from pytest_energy.meter.ticks import Read
-from pytest_energy.meter.waiting import QuietSpans, slowest_tick_s, wait_for_ticks, why_not_followed
+from pytest_energy.meter.waiting import (
+    QuietSpans,
+    settle_s,
+    slowest_tick_s,
+    wait_for_ticks,
+    why_not_followed,
+)
 from pytest_energy.model import Channel, Phase, Provenance, Reading
 from pytest_energy.sensors.estimate import CHANNEL, CpuPower, is_of_cpu_time
 
@@ -38,6 +46,22 @@ from pytest_energy.sensors.estimate import CHANNEL, CpuPower, is_of_cpu_time
 # round to round it takes 0.2 to 0.6 ms. Work of a millisecond at 660 W above quiet is 0.7 J, which this
 # window would have: less than what the counter of an H100 leaves open of any window.
 _BACK_TO_BACK_S = 1e-3
+
+_GOLDEN_SHARE = (math.sqrt(5) - 1) / 2
+
+# Ticks for which a counter may settle. One that low-passes power over half of its tick takes three.
+_MOST_SETTLING_TICKS = 12
+
+
+class Delays:
+    """Shares of a tick, evenly spread however many there are: multiples of the golden ratio."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._share = rng.random()
+
+    def next_share(self) -> float:
+        self._share = (self._share + _GOLDEN_SHARE) % 1.0
+        return self._share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +73,7 @@ class Instruments:
     host: HostMonitor
     devices: DeviceMonitor
     synchronize: Callable[[], None]
-    rng: random.Random
+    delays: Delays
     provenance: Provenance
     quiet: QuietSpans
     cpu_power: CpuPower | None = None
@@ -143,6 +167,7 @@ class LiveWindow:
         self._start = Edge(self._opened_s, {})
         self._start_unix_s: float | None = None
         self._stop: Edge | None = None
+        self._settles_s: dict[str, float] = {}
         self._watched: _Watched | None = None
         self._before = TimeMark.now(self._clock)
         self._is_back_to_back = self._is_right_after_another()
@@ -197,12 +222,40 @@ class LiveWindow:
         if self._quiet_since_s is None:
             return
         if not self._is_back_to_back:
-            self._wait_for_ticks(self._quiet_since_s)
-        self._clock.sleep_s(self._instruments.rng.random() * self._tick_s)
+            settles_s = self._known_settles_s()
+            self._wait_for_ticks(self._quiet_since_s, settles_s)
+            self._quiet_since_s += max(settles_s.values())
+        self._clock.sleep_s(self._instruments.delays.next_share() * self._tick_s)
 
-    def _wait_for_ticks(self, since_s: float) -> None:
-        why_not_ticked = wait_for_ticks(self._sampler, self._clock, self._ticked, since_s, self._why_faulty)
+    def _wait_for_ticks(self, since_s: float, settles_s: Mapping[str, float]) -> None:
+        """Wait until each counter has ticked twice after it had settled from *since_s* on."""
+        moments_s = {channel: since_s + settles_s[channel.name] for channel in self._ticked}
+        why_not_ticked = wait_for_ticks(self._sampler, self._clock, moments_s, self._why_faulty)
         self._void(self._why_faulty() or why_not_ticked or why_not_followed(self._sampler, self._ticked))
+
+    def _known_settles_s(self) -> dict[str, float]:
+        return {c.name: settle_s(c, self._sampler.tick_s(c.name)) for c in self._ticked}
+
+    def _wait_until_settled(self, stop_s: float) -> None:
+        """Wait until each counter has settled: its power is that before the window, or stays the same."""
+        self._settles_s = settles_s = self._known_settles_s()
+        settling = {channel.name: Settling(self._quiet_power_w(channel)) for channel in self._ticked}
+        for _ in range(_MOST_SETTLING_TICKS):
+            self._wait_for_ticks(stop_s, settles_s)
+            if self._void_because is not None:
+                return
+            for name in tuple(settling):
+                first, second = ticks_after(self._sampler.ticks(name), stop_s + settles_s[name])
+                if settling[name].is_over(first, second):
+                    del settling[name]
+                else:
+                    settles_s[name] = second.time_s - stop_s
+            if not settling:
+                return
+
+    def _quiet_power_w(self, channel: Channel) -> float | None:
+        """Power of *channel* over the last quiet ticks before the window."""
+        return latest_power_w(self._sampler.ticks(channel.name), self._quiet.until(self._start.time_s))
 
     def _why_faulty(self) -> str | None:
         because = self._sampler.why_dead()
@@ -237,6 +290,8 @@ class LiveWindow:
             rest_w=self._instruments.rest_w,
             exact=self._exact,
         )
+        if not self._phases:  # its edges are interpolated between ticks, so each of them counts
+            self._sampler.follow_each([channel.name for channel in self._ticked], is_each=True)
         self._phases.append(phase)
         return phase
 
@@ -244,6 +299,7 @@ class LiveWindow:
         """End the window without a wait; its reading is void."""
         if self._reading is None:
             self._void(because)
+            self._follow_no_more()
             self._instruments.host.abandon()
             self._instruments.devices.abandon()
             self._reading = self._void_reading(self._clock.now_s())
@@ -253,6 +309,11 @@ class LiveWindow:
         if self._stop is None and self._reading is None:
             self._instruments.synchronize()
             self._stop = stop_now(self._read_edge_channels, self._clock)
+            self._follow_no_more()
+
+    def _follow_no_more(self) -> None:
+        if self._phases:
+            self._sampler.follow_each([channel.name for channel in self._ticked], is_each=False)
 
     def end_watch(self) -> None:
         """Stop the monitors, just after the stop."""
@@ -277,8 +338,10 @@ class LiveWindow:
         self._void(self._why_faulty())
         is_quiet = self._void_because is None and bool(self._ticked)
         if is_quiet:
-            self._wait_for_ticks(stop_s)
-            self._quiet.add(stop_s, self._clock.now_s(), [channel.name for channel in self._ticked])
+            self._wait_until_settled(stop_s)
+            quiet_since_s = stop_s + max(self._settles_s.values())
+            names = [channel.name for channel in self._ticked]
+            self._quiet.add(quiet_since_s, max(quiet_since_s, self._clock.now_s()), names)
         usage = self._instruments.host.usage(cpu)
         self._void(quality.why_disturbed(devices))
         reading = replace(self._judged(stop, devices, cpu), usage=usage)
@@ -296,6 +359,7 @@ class LiveWindow:
             start_s=self._start.time_s,
             stop_s=stop.time_s,
             quiet_s=self._quiet.until(self._start.time_s),
+            settles_s=self._settles_s,
         )
         reading = self._integrated(surroundings, stop)
         because = (

@@ -12,6 +12,7 @@ from pytest_energy.model.record import A_COMMAND, NO_ROLE, Record, rank_text
 from pytest_energy.model.values import (
     METER_FACT,
     Channel,
+    CounterResponse,
     Domain,
     JoinedAs,
     Machine,
@@ -27,6 +28,7 @@ __all__ = [
     "SAME_CLOCK",
     "Channel",
     "ClockError",
+    "CounterResponse",
     "Domain",
     "JoinedAs",
     "Machine",

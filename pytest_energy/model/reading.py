@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.model.load_costs import DURATION_S, ROUND_TOKENS, STEP_COUNT, WHOLE_TOKENS
-from pytest_energy.model.values import Provenance
+from pytest_energy.model.values import CounterResponse, Provenance
 from pytest_energy.usage import DeviceUse, Usage
 
 
@@ -57,8 +57,9 @@ class Trace:
         stop_s: When the window closed.
         quiet_s: Stretches of time (from, to) before the window in which nothing was at work, in order; empty
             if unknown; then the ticks right before the window are used.
-        edges_s: Channel name to its `Channel.edge_s`, where that is not 0.
         may_be_off: Channels of which 0 J are a reading.
+        responses: Channel name to how its counter responds, where that is known; `settle_s` is what this
+            window needed. Without one the second tick after the stop is taken to hold all of the work.
         clock_error: Of *start_s* and *stop_s* among the ticks, which another clock may have timed.
     """
 
@@ -66,8 +67,8 @@ class Trace:
     start_s: float
     stop_s: float
     quiet_s: tuple[tuple[float, float], ...] = ()
-    edges_s: Mapping[str, float] = field(default_factory=dict)
     may_be_off: tuple[str, ...] = ()
+    responses: Mapping[str, CounterResponse] = field(default_factory=dict)
     clock_error: ClockError = SAME_CLOCK
 
 

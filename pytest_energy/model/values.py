@@ -36,6 +36,36 @@ class Domain(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CounterResponse:
+    """How a counter responds to power: when the joules of work are in it, and which moments it sees.
+
+    A counter that samples power counts some moments for more than they last, and others for less. If it does
+    so at always the same moments of its tick, what it is ahead of an even count is known at each moment.
+
+    Attributes:
+        settle_s: Seconds after the work's end until all of its joules are in the counter; `None` if unknown.
+        edge_s: Joules of a step in power are known no better than the step times so many seconds (one
+            standard uncertainty a window).
+        edge_length_s: In shorter windows both edges err alike, so less of *edge_s* is left; 0 if unknown.
+        tick_s: Period of the counter that *waves* belong to.
+        waves: Seconds of power by which the counter is ahead of an even count, as sine and cosine of the
+            first, second, ... harmonic of the tick, whose phase is 0 when the counter changes.
+        source: Where these come from.
+    """
+
+    settle_s: float | None = None
+    edge_s: float = 0.0
+    edge_length_s: float = 0.0
+    tick_s: float = 0.0
+    waves: tuple[tuple[float, float], ...] = ()
+    source: str = ""
+
+
+UNKNOWN_RESPONSE = CounterResponse()
+"""Nothing is known of the counter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
     """One thing whose energy is read.
 
@@ -46,10 +76,9 @@ class Channel:
         is_ticked: The counter moves in steps long enough to follow (NVML: 100 ms), so windows are
             aligned to its ticks. Otherwise it is read at the window's edges.
         resolution_j: Smallest step of the counter's value, in joules.
-        edge_s: The counter itself samples power, so that the joules of a step in power are known no better
-            than the step times so many seconds (one standard uncertainty a window).
         sampled_s: Seconds between the samples of power that its joules are integrated from; `None` for a
             counter.
+        response: How its counter responds to power, as far as known.
         is_of_processes: Its joules are those of this run's processes, which do nothing between a window's
             edge and the read beside it: how long that took doesn't matter.
         may_be_off: The hardware may be switched off while it has no work, so that 0 J are a reading of it. Of
@@ -62,7 +91,7 @@ class Channel:
     is_ticked: bool
     resolution_j: float
     sampled_s: float | None = None
-    edge_s: float = 0.0
+    response: CounterResponse = UNKNOWN_RESPONSE
     is_of_processes: bool = False
     may_be_off: bool = False
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 from pytest_energy.baselines.machine import fingerprint
 from pytest_energy.meter.clock import SystemClock
 from pytest_energy.meter.sampler import ThreadRunner
-from pytest_energy.model import Provenance
+from pytest_energy.model import Channel, CounterResponse, Provenance
 from pytest_energy.remote.agent import Agent
 from pytest_energy.remote.protocol import AgentDescription
 from pytest_energy.sensors import estimate
@@ -80,11 +80,18 @@ def description_of(found: SensorSet) -> AgentDescription:
         host=socket.gethostname(),
         version=package_version(),
         provenance=provenance,
-        channels=tuple(replace(channel, is_ticked=True) for channel in channels),
+        channels=tuple(_followed(channel) for channel in channels),
         statuses=found.statuses,
         machine=fingerprint(facts, names, provenance, folder=_NO_CHECKOUT),
         boot_id=boot_id(),
     )
+
+
+def _followed(channel: Channel) -> Channel:
+    """*channel* as windows elsewhere see it: what doesn't tick is read regularly, and shows what is now."""
+    if channel.is_ticked:
+        return channel
+    return replace(channel, is_ticked=True, response=CounterResponse(settle_s=0.0))
 
 
 def package_version() -> str:

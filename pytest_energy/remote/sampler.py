@@ -246,6 +246,9 @@ class RemoteSampler:
     def read(self, channel: str) -> Read:
         raise SensorError(f"{channel}: {self._name} sends ticks only")
 
+    def follow_each(self, channels: Sequence[str], *, is_each: bool) -> None:
+        """An agent follows each tick."""
+
     def poll_eagerly(self, channels: Sequence[str]) -> None:
         del channels
         self._eager_count += 1

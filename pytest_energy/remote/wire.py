@@ -21,6 +21,7 @@ from pytest_energy.meter.ticks import SeenTick
 from pytest_energy.model import Channel, Domain, Machine, Provenance, SensorStatus
 from pytest_energy.remote import protocol
 from pytest_energy.remote.protocol import FIRST_TICKS, MOST_TICKS
+from pytest_energy.response_document import ResponseDocument
 from pytest_energy.sensors.protocol import MOST_J, Slowdown
 
 D = TypeVar("D", bound=Document)
@@ -91,7 +92,7 @@ class _Channel(Document, frozen=True, kw_only=True):
     is_ticked: bool
     resolution_j: Amount
     sampled_s: Period | None = None
-    edge_s: Seconds = 0.0
+    response: ResponseDocument = ResponseDocument()
     is_of_processes: bool = False
     may_be_off: bool = False
 
@@ -192,7 +193,10 @@ class _Poll(Document, frozen=True, kw_only=True):
 
 
 def description_to_json(description: protocol.AgentDescription) -> bytes:
-    channels = tuple(_document(_Channel, channel) for channel in description.channels)
+    channels = tuple(
+        _document(_Channel, channel, response=ResponseDocument.of(channel.response))
+        for channel in description.channels
+    )
     statuses = tuple(_document(_Status, status) for status in description.statuses)
     machine = description.machine
     return msgspec.json.encode(
@@ -272,7 +276,10 @@ def description_of(content: bytes, source: str) -> protocol.AgentDescription:
         **_values(
             document,
             "format",
-            channels=tuple(Channel(**_values(channel)) for channel in document.channels),
+            channels=tuple(
+                Channel(**_values(channel, response=channel.response.response()))
+                for channel in document.channels
+            ),
             statuses=tuple(SensorStatus(**_values(status)) for status in document.statuses),
             machine=Machine(
                 key=printable(machine.key), fixed=_shown(machine.fixed), varying=_shown(machine.varying)
@@ -345,6 +352,10 @@ def _ticks(rows: Iterable[Row], where: str) -> tuple[SeenTick, ...]:
                 f"{where}: ticks go from {before.time_s} s to {after.time_s} s; times must rise"
             )
     return ticks
+
+
+def _channel(document: _Channel) -> Channel:
+    return Channel(**_values(document, response=document.response.response()))
 
 
 def _values(document: Document, *without: str, **members: object) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 from pytest_energy.codec import number_of
 from pytest_energy.errors import NoSuchHardware, Reason, SensorError, SensorUnavailable
 from pytest_energy.machine_time import MACHINE_TIME
-from pytest_energy.model import Channel, Domain, Provenance
+from pytest_energy.model import Channel, CounterResponse, Domain, Provenance
 from pytest_energy.sensors.amdsmi_library import AmdSmiError, AmdSmiLibrary, imported_amdsmi
 from pytest_energy.sensors.cuda_devices import WHOLE_GPU, visible_gpus
 from pytest_energy.sensors.nvml import SCOPE_FACT, SCOPE_IS_GPU
@@ -46,7 +46,7 @@ _SCOPE_IS_SOCKET = "socket with its CPU"
 _WITH_CPU = "MI300A"
 
 # A counter may be read 1 ms late, and nobody has measured how it samples.
-_EDGE_S = 1e-3
+_RESPONSE = CounterResponse(edge_s=1e-3)
 
 _ROCR, _HIP, _CUDA = "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"
 _REFUSED, _PERMIT = "AMDSMI_STATUS_NO_PERM", "sudo usermod -aG render,video $USER"  # then log in again
@@ -345,7 +345,7 @@ def _examine(
             device=uuid,
             is_ticked=True,
             resolution_j=resolution_uj * JOULES_PER_MICROJOULE,
-            edge_s=_EDGE_S,
+            response=_RESPONSE,
         ),
         handles=tuple(with_second),
         model=model,

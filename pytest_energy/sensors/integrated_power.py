@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_energy.errors import SensorError
-from pytest_energy.model import Channel
+from pytest_energy.model import Channel, CounterResponse
 from pytest_energy.units import WATTS_PER_MILLIWATT
 
 # Power is shown about 100 ms late and changes about every 100 ms (seen on an H100).
@@ -23,6 +23,9 @@ _UPDATE_S = 0.1
 # Of a step in which hardware that may be switched off drew nothing: without it no step would be seen, and the
 # counter be taken for a broken one. It is far below what any monitor resolves.
 _LEAST_STEP_J = 1e-9
+
+# Two steps after the work the delay is surely over.
+_RESPONSE = CounterResponse(settle_s=2 * _STEP_S)
 
 # Reads closer than this see the same power.
 _SAME_SAMPLE_S = 0.02
@@ -61,7 +64,7 @@ class IntegratedPower:
         At an edge of the work the power that is shown is up to one update old, and off by up to all power:
         that is the step to which its joules are known.
         """
-        return replace(channel, sampled_s=_SAMPLE_S, edge_s=0.0, resolution_j=self._resolution_j)
+        return replace(channel, sampled_s=_SAMPLE_S, response=_RESPONSE, resolution_j=self._resolution_j)
 
     def read_j(self) -> float:
         """Joules since the first read.

@@ -22,7 +22,7 @@ from typing import Any
 from pytest_energy.errors import NoSuchHardware, SensorError, SensorUnavailable
 from pytest_energy.model import Channel, Domain, Provenance
 from pytest_energy.sensors.estimate import FACTOR, FROM
-from pytest_energy.sensors.nvml import COUNTER_EDGE_S
+from pytest_energy.sensors.nvml_responses import UNKNOWN
 from pytest_energy.sensors.protocol import Facts
 from pytest_energy.sensors.pynvml_library import PynvmlLibrary, imported_pynvml
 from pytest_energy.units import JOULES_PER_MILLIJOULE
@@ -94,7 +94,7 @@ class MigSensor:
                 device=one.uuid,
                 is_ticked=True,
                 resolution_j=one.share * JOULES_PER_MILLIJOULE,
-                edge_s=COUNTER_EDGE_S,
+                response=UNKNOWN,
             )
             for channel, one in self._slices.items()
         )

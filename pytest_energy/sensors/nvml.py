@@ -25,6 +25,7 @@ from pytest_energy.sensors.integrated_power import (
     integrated_power,
     power_limit_w,
 )
+from pytest_energy.sensors.nvml_responses import response_of
 from pytest_energy.sensors.protocol import DeviceSnapshot, DeviceState, Facts, Slowdown
 from pytest_energy.sensors.pynvml_library import PynvmlLibrary, imported_pynvml
 from pytest_energy.units import JOULES_PER_MILLIJOULE
@@ -36,11 +37,6 @@ NAME = "nvml"
 
 SCOPE_FACT = "gpu_counter_scope"
 SCOPE_IS_GPU = "whole GPU"
-
-# The counter of an H100 integrates power that it samples itself: bursts of 10 to 200 ms at some 750 W above
-# quiet scattered by 1.7 to 2.4 J around the truth of their series, with a period of about 25 ms in their
-# phase (docs/results/meter-h100.md). One standard deviation is so many seconds of the step in power.
-COUNTER_EDGE_S = 2.8e-3
 
 # What calculating with a value raises that is none: an odd library may give `None` or a text.
 _NO_VALUE = (TypeError, ValueError)
@@ -302,7 +298,7 @@ def _examine(nvml: Any, channel: str, handle: object, now_s: Callable[[], float]
         device=uuid,
         is_ticked=True,
         resolution_j=JOULES_PER_MILLIJOULE,
-        edge_s=COUNTER_EDGE_S,
+        response=response_of(model, _driver_of(nvml)),
     )
     try:
         energy_mj = int(nvml.nvmlDeviceGetTotalEnergyConsumption(handle))
@@ -314,6 +310,14 @@ def _examine(nvml: Any, channel: str, handle: object, now_s: Callable[[], float]
     except nvml.NVMLError as error:
         return f"NVML can't read the energy counter of {model}: {error}"
     return _Gpu(channel=whole, handle=handle, model=model, highest_mj=energy_mj)
+
+
+def _driver_of(nvml: Any) -> str:
+    """Version of the driver, or nothing if it isn't known."""
+    try:
+        return str(nvml.nvmlSystemGetDriverVersion())
+    except (nvml.NVMLError, AttributeError, *_NO_VALUE):
+        return ""
 
 
 def _why_shared(nvml: Any, handle: object) -> str | None:

@@ -40,7 +40,8 @@ from pytest_energy.codec import (
 from pytest_energy.conversion import as_document, plain
 from pytest_energy.documents import format_of
 from pytest_energy.errors import FormatError, NotMeasurable, SettingsError
-from pytest_energy.model import SAME_CLOCK, ClockError, Domain, Phase, Reading, Tick, Trace
+from pytest_energy.model import SAME_CLOCK, ClockError, CounterResponse, Domain, Phase, Reading, Tick, Trace
+from pytest_energy.response_document import ResponseDocument
 from pytest_energy.spelling import near_file
 from pytest_energy.whole_file import read_whole, write_whole, writing
 
@@ -217,6 +218,7 @@ class _TickedRound(Document, frozen=True, kw_only=True):
     spreads_s: ByName[tuple[Number, ...]] | None = None
     edges_s: ByName[Number] | None = None
     may_be_off: tuple[str, ...] | None = None
+    responses: ByName[ResponseDocument] | None = None
     clock_error_s: tuple[Number, Number] | None = None
     call_count: Whole = 1
     uncertainty_j: Number | None = None
@@ -265,8 +267,8 @@ def _of_ticks(written: _TickedRound) -> ReplayRound:
         start_s=written.start_s,
         stop_s=written.stop_s,
         quiet_s=written.quiet_s or (),
-        edges_s=written.edges_s or {},
         may_be_off=written.may_be_off or (),
+        responses=_responses(written),
         clock_error=_clock_error(*(written.clock_error_s or (0.0, 0.0))),
     )
     return ReplayRound(
@@ -276,6 +278,12 @@ def _of_ticks(written: _TickedRound) -> ReplayRound:
         phases=_phases(written.phases),
         call_count=written.call_count,
     )
+
+
+def _responses(written: _TickedRound) -> dict[str, CounterResponse]:
+    """How each counter responded; earlier recordings have only what it leaves open at an edge."""
+    edges = {name: CounterResponse(edge_s=edge_s) for name, edge_s in (written.edges_s or {}).items()}
+    return edges | {name: document.response() for name, document in (written.responses or {}).items()}
 
 
 def _clock_error(alike_s: float, apart_s: float) -> ClockError:
@@ -315,8 +323,9 @@ def round_to_json(one_round: ReplayRound) -> JsonDict:
             },
             quiet_s=plain(trace.quiet_s) or None,
             spreads_s={name: spreads for name, spreads in spreads_s.items() if spreads} or None,
-            edges_s=plain(trace.edges_s) or None,
             may_be_off=trace.may_be_off or None,
+            edges_s=None,
+            responses={name: ResponseDocument.of(one) for name, one in trace.responses.items()} or None,
             clock_error_s=None if trace.clock_error == SAME_CLOCK else astuple(trace.clock_error),
             call_count=one_round.call_count,
             uncertainty_j=one_round.uncertainty_j,

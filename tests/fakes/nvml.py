@@ -133,7 +133,7 @@ class FakeNvml:
     def nvmlSystemGetDriverVersion(self) -> str:
         self._check_started()
         self._fail("nvmlSystemGetDriverVersion")
-        return "580.159.04"
+        return "550.163.01"
 
     def nvmlDeviceGetCount(self) -> int:
         self._check_started()

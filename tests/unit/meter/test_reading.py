@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_energy.meter.reading import to_reading
-from pytest_energy.model import Provenance, Tick, Trace
+from pytest_energy.model import CounterResponse, Provenance, Tick, Trace
 from pytest_energy.sensors.replay import ReplayRound, round_to_json
 
 # 120 W quiet, a tick each 100 ms, and 39 J of work between 0.92 s and 0.97 s.
@@ -22,7 +22,7 @@ def test_the_step_in_power_times_the_edge_is_added_to_the_uncertainty() -> None:
         start_s=TRACE.start_s,
         stop_s=TRACE.stop_s,
         quiet_s=TRACE.quiet_s,
-        edges_s={"gpu:0": 3e-3},
+        responses={"gpu:0": CounterResponse(edge_s=3e-3)},
     )
     blurred = to_reading(trace, Provenance.MEASURED)
     assert blurred.energy_j == pytest.approx(39.0)
@@ -44,9 +44,12 @@ def test_what_may_be_off_may_read_nothing() -> None:
 
 def test_a_recorded_round_keeps_the_edge() -> None:
     """So that it is judged again with the uncertainty that it had."""
-    trace = Trace(ticks=TRACE.ticks, start_s=0.92, stop_s=0.97, edges_s={"gpu:0": 3e-3})
+    trace = Trace(
+        ticks=TRACE.ticks, start_s=0.92, stop_s=0.97, responses={"gpu:0": CounterResponse(edge_s=3e-3)}
+    )
     written = round_to_json(ReplayRound.from_trace(trace))
-    assert written["edges_s"] == {"gpu:0": 3e-3}
+    assert ReplayRound.from_trace(trace).trace == trace
+    assert "0.003" in str(written["responses"])
 
 
 def test_a_device_at_rest_that_reads_below_zero_by_chance_has_no_joules() -> None:

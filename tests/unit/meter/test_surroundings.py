@@ -26,6 +26,7 @@ def test_the_trace_gives_the_same_joules_again() -> None:
                 trace.start_s,
                 trace.stop_s,
                 quiet_s=trace.quiet_s,
+                response=trace.responses[name],
             )
             assert again.energy_j == reading.channels[name]
 

@@ -57,14 +57,38 @@ def test_a_counter_faster_than_its_reads_has_their_period() -> None:
 
 
 @pytest.mark.parametrize(("tick_s", "call_s"), [(0.1, 0.003), (0.1, 2e-5), (0.5, 0.004), (1.0, 0.003)])
-def test_two_reads_a_tick_are_enough(tick_s: float, call_s: float) -> None:
-    """Once the period is known a tick takes two reads, and none is missed."""
+def test_a_counter_that_keeps_to_its_beat_takes_less_than_a_read_a_tick(tick_s: float, call_s: float) -> None:
+    """Once the beat is known most ticks are believed: one read each, of those that are followed at all."""
     reads = Reads(tick_s, call_s)
-    reads.until(10 * tick_s)
+    reads.until(80 * tick_s)
     before = reads.count
-    seen = reads.until(210 * tick_s)
-    assert len(seen) == pytest.approx(200, abs=2)
-    assert (reads.count - before) / len(seen) <= 2.05
+    seen = reads.until(280 * tick_s)
+    assert reads.count - before <= 230
+    assert (reads.count - before) * call_s <= 0.02 * 200 * tick_s
+    assert all(abs(tick.time_s - reads.tick_at(round(tick.joules / 12))) < 3 * tick.spread_s for tick in seen)
+
+
+@pytest.mark.parametrize(("tick_s", "call_s"), [(0.1, 0.003), (0.5, 0.004)])
+def test_two_reads_a_tick_are_enough_without_a_beat(tick_s: float, call_s: float) -> None:
+    """A counter that keeps no beat takes two reads a tick, and no tick is missed."""
+    rng = random.Random(7)  # noqa: S311  # a seeded simulation
+    times = [0.03 + tick_s * (number + 0.2 * rng.random()) for number in range(400)]
+    reads = Reads(tick_s, call_s, tick_at=lambda number: times[number])
+    reads.until(100 * tick_s)
+    before = reads.count
+    seen = reads.until(300 * tick_s)
+    assert len(seen) == pytest.approx(200, abs=3)
+    assert (reads.count - before) / len(seen) <= 2.3
+
+
+def test_whoever_follows_each_tick_gets_each() -> None:
+    """For what lies between the edges of a window, each tick of a counter that is believed is read once."""
+    reads = Reads(0.1)
+    reads.until(8.0)
+    reads.tracker.follow_each(is_each=True)
+    before = reads.count
+    assert len(reads.until(28.0)) == pytest.approx(200, abs=2)
+    assert reads.count - before <= 260
 
 
 def test_a_fast_counter_is_not_followed_tick_by_tick() -> None:
@@ -127,10 +151,10 @@ def test_a_counter_that_never_moves_has_no_period() -> None:
 def test_a_long_absence_is_no_tick() -> None:
     """After the reader was held up over several ticks, the change it sees is no tick with a time."""
     reads = Reads(0.1)
-    reads.until(3.0)
+    reads.until(2.0)
     reads.now_s += 0.47
     assert reads.read() is None
-    assert len(reads.until(4.5)) >= 8
+    assert len(reads.until(3.5)) >= 5
 
 
 def held_up(reads: Reads, until_s: float, mean_s: float) -> None:
@@ -147,27 +171,28 @@ def widths_s(ticks: list[SeenTick]) -> list[float]:
 
 @pytest.mark.parametrize("mean_s", [0.005, 0.03, 0.1])
 def test_ticks_are_seen_sharply_again_after_the_thread_was_held_up(mean_s: float) -> None:
-    """A second after three seconds of late reads, most ticks are seen within 20 ms again, by two reads."""
+    """A second after three seconds of late reads, most ticks are seen within 20 ms again, by few reads."""
     reads = Reads(0.1)
     reads.until(4.0)
     held_up(reads, 7.0, mean_s)
     reads.until(8.0)
     before = reads.count
     seen = reads.until(12.0)
-    assert len(seen) == pytest.approx(40, abs=1)
-    assert widths_s(seen)[20] < 0.02
-    assert (reads.count - before) / len(seen) <= 2.1
+    assert len(seen) >= 12
+    assert widths_s(seen)[len(seen) // 2] < 0.02
+    assert reads.count - before <= 150
 
 
 def test_one_slow_read_changes_nothing() -> None:
     """Ticks after a read that took 91 ms are seen as sharply as before."""
     reads = Reads(0.1)
-    before = widths_s(reads.until(4.0))
+    reads.until(8.0)
+    before = widths_s(reads.until(16.0))
     reads.call_s = 0.091
     reads.read()
     reads.call_s = 0.003
-    after = widths_s(reads.until(8.0))
-    assert after[len(after) // 2] < 1.2 * before[len(before) // 2]
+    after = widths_s(reads.until(24.0))
+    assert after[len(after) // 2] < 1.3 * before[len(before) // 2]
 
 
 def test_a_period_is_not_taken_from_ticks_that_hid() -> None:
@@ -187,7 +212,7 @@ def test_a_busy_interpreter_is_allowed_for() -> None:
         tick = reads.read()
         if tick is not None and reads.now_s > 4.0:
             seen.append(tick)
-    assert len(seen) >= 155
+    assert len(seen) >= 50
     assert widths_s(seen)[len(seen) // 2] < 0.03
 
 
@@ -209,15 +234,15 @@ class WaitingReads(Reads):
 
 
 def test_a_read_that_would_wait_right_after_a_tick_is_put_off() -> None:
-    """Where reads right after a tick wait, busily, following the ticks takes less than 10 % of the time."""
+    """Where reads right after a tick wait, busily, following the ticks takes less than 3 % of the time."""
     rng = random.Random(3)  # noqa: S311  # a seeded simulation
     times = [0.03 + 0.1 * number + rng.gauss(0.0, 0.0006) for number in range(700)]
     reads = WaitingReads(0.1, tick_at=lambda number: times[number])
     reads.until(10.0)
     reads.in_calls_s = 0.0
     seen = reads.until(60.0)
-    assert len(seen) >= 495
-    assert reads.in_calls_s < 0.1 * 50.0
+    assert len(seen) >= 150
+    assert reads.in_calls_s < 0.03 * 50.0
 
 
 @pytest.mark.parametrize("is_eager", [False, True])

@@ -38,15 +38,18 @@ def test_channels_have_their_own_phases() -> None:
 
 
 @pytest.mark.parametrize("tick_s", [0.1, 0.5, 1.0])
-def test_closing_waits_two_ticks_at_most(tick_s: float) -> None:
-    """Closing waits until the second tick after the stop, and not much longer."""
+def test_closing_waits_three_ticks_at_most(tick_s: float) -> None:
+    """Closing waits until a counter that nothing is known of has settled, a tick, and has ticked twice.
+
+    Where a tick is believed its value is read a third of a tick later.
+    """
     bench = started(tick_s)
     for _ in range(10):
         window = bench.meter.open("test")
         bench.device.work((BURST,))
         stop_s = bench.clock.now_s()
         window.close()
-        assert bench.clock.now_s() - stop_s <= 2.3 * tick_s
+        assert bench.clock.now_s() - stop_s <= 3.5 * tick_s
 
 
 def test_rounds_are_not_locked_to_the_tick() -> None:

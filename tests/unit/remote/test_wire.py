@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_energy.errors import FormatError
 from pytest_energy.meter.ticks import SeenTick
-from pytest_energy.model import Channel, Domain, Machine, Provenance, SensorStatus
+from pytest_energy.model import Channel, CounterResponse, Domain, Machine, Provenance, SensorStatus
 from pytest_energy.remote import wire
 from pytest_energy.remote.protocol import (
     AgentDescription,
@@ -42,7 +42,9 @@ DESCRIPTION = AgentDescription(
             is_ticked=True,
             resolution_j=0.001,
             sampled_s=0.05,
-            edge_s=0.01,
+            response=CounterResponse(
+                settle_s=0.06, edge_s=0.01, tick_s=0.1, waves=((1e-3, -1e-3),), source="a bench"
+            ),
         ),
         Channel(
             name="cpu:package-0", domain=Domain.CPU, device="package-0", is_ticked=True, resolution_j=1e-6

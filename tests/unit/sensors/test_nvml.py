@@ -7,7 +7,8 @@ import pytest
 
 from pytest_energy.errors import SensorError, SensorUnavailable
 from pytest_energy.model import Channel, Domain
-from pytest_energy.sensors.nvml import COUNTER_EDGE_S, NvmlSensor
+from pytest_energy.sensors.nvml import NvmlSensor
+from pytest_energy.sensors.nvml_responses import UNKNOWN
 from pytest_energy.sensors.protocol import DeviceSnapshot, DeviceState, Slowdown
 from tests.fakes.nvml import (
     FakeGpu,
@@ -53,7 +54,7 @@ def test_channels_are_numbered_as_cuda_numbers() -> None:
         device=UUIDS[2],
         is_ticked=True,
         resolution_j=1e-3,
-        edge_s=COUNTER_EDGE_S,
+        response=UNKNOWN,
     )
 
 
@@ -345,7 +346,7 @@ def test_facts_fix_what_must_be_equal() -> None:
     }
     assert facts.shown == {
         "gpu_uuid": "GPU-11111111-aaaa-bbbb-cccc-000000000001",
-        "gpu_driver": "580.159.04",
+        "gpu_driver": "550.163.01",
         "gpu_counter_scope": "whole GPU",
     }
     assert facts.key_parts == ("NVIDIA H100 80GB HBM3",)

@@ -1,0 +1,95 @@
+"""The response of a counter, found again from kept bursts, and what it is worth on another board.
+
+    python -m benchmarks.meter.response docs/results/meter-response/bursts.json
+
+Each board's bursts are corrected by the response that the other boards' bursts give. Prints, for each length,
+the coefficient of variation of joules above quiet as counted and as corrected.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from tabulate import tabulate
+
+if not __package__:  # run as a file: the folder above `benchmarks` isn't on the path
+    sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from pytest_energy.meter.calibration import Burst, calibrated
+from pytest_energy.meter.response import gain
+from pytest_energy.model import CounterResponse
+
+READ_ONCE = "read once a tick"
+"""How a board's counter was read: the response is found from these; read all the time it is another one."""
+
+SHORTEST_S = 0.005
+"""Bursts of one kernel say little of the response beside their noise."""
+
+# Lengths are shown in groups with these upper bounds, in seconds.
+_BOUNDS_S = (0.005, 0.014, 0.025, 0.04, 0.08, 0.15, 0.35, 0.8, 2.0)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("file", type=Path, metavar="BURSTS.json", help="bursts of several boards")
+    document = json.loads(parser.parse_args(arguments).file.read_text(encoding="utf-8"))
+    sys.stdout.write(to_text(document) + "\n")
+    return 0
+
+
+def bursts_of(board: dict[str, Any]) -> list[Burst]:
+    return [
+        Burst(start_phase=phase, length_s=length_s, excess_j=excess_j)
+        for phase, length_s, excess_j in board["bursts"]
+    ]
+
+
+def response_of(boards: Sequence[dict[str, Any]], known: CounterResponse) -> CounterResponse:
+    """The response that all bursts of *boards* give that are longer than one kernel."""
+    bursts = [burst for board in boards for burst in bursts_of(board) if burst.length_s >= SHORTEST_S]
+    return calibrated(bursts, tick_s=fmean(board["tick_s"] for board in boards), known=known)
+
+
+def variations(bursts: Sequence[Burst], response: CounterResponse, tick_s: float) -> list[tuple[float, ...]]:
+    """For each group of lengths: seconds, bursts, variation as counted and as corrected in percent."""
+    rows = []
+    for low_s, high_s in zip((0.0, *_BOUNDS_S), _BOUNDS_S, strict=False):
+        group = [burst for burst in bursts if low_s <= burst.length_s < high_s]
+        if len(group) < 3:
+            continue
+        counted_j = [burst.excess_j for burst in group]
+        read_j = [burst.excess_j / _gain(burst, response, tick_s) for burst in group]
+        length_s = fmean(burst.length_s for burst in group)
+        rows.append((length_s, len(group), *(100 * stdev(j) / fmean(j) for j in (counted_j, read_j))))
+    return rows
+
+
+def _gain(burst: Burst, response: CounterResponse, tick_s: float) -> float:
+    start_s = burst.start_phase * tick_s
+    return gain(response, start_s, start_s + burst.length_s, tick_at_s=0.0, tick_s=tick_s)
+
+
+def to_text(document: dict[str, Any]) -> str:
+    known = CounterResponse(settle_s=0.06)
+    read_once = [board for board in document["boards"] if board["counter"] == READ_ONCE]
+    parts = []
+    for board in document["boards"]:
+        others = [other for other in read_once if other is not board]
+        rows = variations(bursts_of(board), response_of(others, known), board["tick_s"])
+        table = [[f"{1e3 * s:.1f} ms", n, f"{raw:.2f} %", f"{cor:.2f} %"] for s, n, raw, cor in rows]
+        headers = ("length", "bursts", "as counted", "corrected")
+        title = f"{board['uuid']}, {board['counter']}; corrected by {', '.join(o['uuid'] for o in others)}"
+        parts += [title, "", tabulate(table, headers, tablefmt="github"), ""]
+    response = response_of(read_once, known)
+    parts.append(f"From all that were {READ_ONCE}: {response}")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

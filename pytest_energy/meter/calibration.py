@@ -1,0 +1,139 @@
+"""The response of a counter, from bursts of even power at known moments. Pure.
+
+A burst of excess power P that lasts L is counted as P (L + V(stop) - V(start)), see `response`. V is a sum of
+harmonics of the tick, so the counted joules are linear in them once P is known; P of bursts of one length is
+their mean, and both are found in turns.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pytest_energy.errors import NotMeasurable
+from pytest_energy.lazy_module import LazyModule
+from pytest_energy.meter.response import ahead_s
+from pytest_energy.model import CounterResponse
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = LazyModule("numpy")
+
+HARMONICS = 8
+"""An H100 samples five times a tick, so its response has the fifth; more than eight fit noise."""
+
+LEAST_BURSTS = 60
+"""Sixteen amplitudes of some percent, from bursts that are known to a few percent each."""
+
+# Bursts of longer than this hold too many samples each to say when they are taken.
+_LONGEST_TICKS = 0.8
+
+# Bursts are of one length where they differ by less.
+_SAME_LENGTH_SHARE = 0.2
+
+_TURNS = 4
+_RIDGE = 1e-2  # of the mean weight: amplitudes that nothing tells are small
+_KNOWN_J, _KNOWN_SHARE = 0.4, 0.03  # to which a burst's joules are known beside their phase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Burst:
+    """Work of even power as it was counted.
+
+    Attributes:
+        excess_j: Joules counted above quiet, up to when the counter had settled.
+        start_phase: Of the tick, 0 to 1, 0 where the counter changes.
+        length_s: How long the work lasted.
+    """
+
+    excess_j: float
+    start_phase: float
+    length_s: float
+
+
+def calibrated(bursts: Sequence[Burst], *, tick_s: float, known: CounterResponse) -> CounterResponse:
+    """*known* with the waves that *bursts* show, and with what they leave open.
+
+    Args:
+        bursts: Of several lengths, at many phases.
+        tick_s: The counter's period.
+        known: Its `settle_s` was long enough for the bursts.
+
+    Raises:
+        NotMeasurable: There are too few bursts.
+    """
+    short = [burst for burst in bursts if burst.length_s < _LONGEST_TICKS * tick_s]
+    if len(short) < LEAST_BURSTS:
+        raise NotMeasurable(
+            f"{len(short)} bursts shorter than {_LONGEST_TICKS * tick_s:.3g} s are too few to find how the "
+            f"counter responds; {LEAST_BURSTS} are enough"
+        )
+    waves = _waves(short, tick_s)
+    pairs = tuple(zip(waves[:HARMONICS].tolist(), waves[HARMONICS:].tolist(), strict=True))
+    response = replace(known, tick_s=tick_s, waves=pairs)
+    edge_s, edge_length_s = _left_open(bursts, response)
+    return replace(response, edge_s=edge_s, edge_length_s=edge_length_s)
+
+
+def _waves(bursts: Sequence[Burst], tick_s: float) -> "NDArray[np.float64]":
+    counted_j = np.array([burst.excess_j for burst in bursts])
+    lengths_s = np.array([burst.length_s for burst in bursts])
+    starts = np.array([burst.start_phase for burst in bursts])
+    change = _harmonics(starts + lengths_s / tick_s) - _harmonics(starts)
+    groups = _groups(lengths_s)
+    weights = 1 / np.hypot(_KNOWN_J, _KNOWN_SHARE * counted_j)
+    seen_s, waves = lengths_s.copy(), np.zeros(2 * HARMONICS)
+    for _ in range(_TURNS):
+        powers_w = _group_means(counted_j, groups) / _group_means(seen_s, groups)
+        columns = change * (powers_w * weights)[:, None]
+        ridge = _RIDGE * np.mean((powers_w * weights) ** 2) * np.eye(2 * HARMONICS)
+        rest = (counted_j - powers_w * lengths_s) * weights
+        waves = np.linalg.solve(columns.T @ columns + ridge, columns.T @ rest)
+        seen_s = lengths_s + change @ waves
+    return waves
+
+
+def _harmonics(phases: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    angles = 2 * np.pi * phases[:, None] * np.arange(1, HARMONICS + 1)
+    return np.hstack([np.sin(angles), np.cos(angles)])
+
+
+def _groups(lengths_s: "NDArray[np.float64]") -> "NDArray[np.int64]":
+    """Number of the group of about equal lengths that each belongs to."""
+    return np.round(np.log(lengths_s) / math.log1p(_SAME_LENGTH_SHARE)).astype(np.int64)
+
+
+def _group_means(values: "NDArray[np.float64]", groups: "NDArray[np.int64]") -> "NDArray[np.float64]":
+    _, place = np.unique(groups, return_inverse=True)
+    means: NDArray[np.float64] = np.bincount(place, values) / np.bincount(place)
+    return means[place]
+
+
+def _left_open(bursts: Sequence[Burst], response: CounterResponse) -> tuple[float, float]:
+    """What scatter remains, over the step in power: of a long burst, and the length that halves its square.
+
+    Scatter of a burst of length L is s sqrt(1 - exp(-L / l)): both edges of a short one share samples.
+    """
+    lengths_s = np.array([burst.length_s for burst in bursts])
+    seen_s = np.array([_seen_s(burst, response) for burst in bursts])
+    read_j = np.array([burst.excess_j for burst in bursts]) * lengths_s / seen_s
+    groups = _groups(lengths_s)
+    powers_w = _group_means(read_j, groups) / _group_means(lengths_s, groups)
+    off_s = (read_j - powers_w * lengths_s) / powers_w
+    best = None
+    for length_s in np.geomspace(0.01, 1.0, 41):
+        shape = -np.expm1(-lengths_s / length_s)
+        square = float(np.mean(off_s**2 / shape))
+        # Log likelihood of normal scatter with this shape.
+        loss = float(np.sum(np.log(square * shape) + off_s**2 / (square * shape)))
+        if best is None or loss < best[0]:
+            best = loss, math.sqrt(square), float(length_s)
+    assert best is not None  # noqa: S101  # there are lengths
+    return best[1], best[2]
+
+
+def _seen_s(burst: Burst, response: CounterResponse) -> float:
+    stop_phase = burst.start_phase + burst.length_s / response.tick_s
+    return burst.length_s + ahead_s(response, stop_phase) - ahead_s(response, burst.start_phase)

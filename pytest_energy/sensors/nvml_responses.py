@@ -1,0 +1,47 @@
+"""How NVML's energy counters respond to power, by model of GPU and driver.
+
+Where a model is not here nothing is taken out of its joules, and what may be left open is in their
+uncertainty. `pytest-energy doctor --calibrate` measures the response of the card at hand.
+"""
+
+import re
+
+from pytest_energy.model import CounterResponse
+
+# Two boards of this model, 814 bursts of 1.6 ms to 1.1 s; judged on others (docs/results/meter-response.md).
+_H100_80GB_HBM3 = CounterResponse(
+    settle_s=0.06,
+    edge_s=7.7e-03,
+    edge_length_s=1.00,
+    tick_s=0.1000015,
+    waves=(
+        (7.486e-04, 2.767e-04),
+        (-5.168e-04, -4.893e-04),
+        (-5.530e-04, 3.871e-04),
+        (1.111e-04, 1.808e-04),
+        (6.172e-04, 1.149e-03),
+        (-1.941e-04, 7.726e-05),
+        (-9.045e-05, 3.155e-05),
+        (-1.129e-04, -2.942e-05),
+    ),
+    source="measured on two NVIDIA H100 80GB HBM3, driver 580, 2026-11-27",
+)
+
+UNKNOWN = CounterResponse(edge_s=3.3e-3, edge_length_s=0.01, source="not measured on this model")
+"""Where a model's is not known: as bursts of 10 to 200 ms on H100s scatter if nothing is taken out."""
+
+_KNOWN = ((re.compile(r"NVIDIA H100 80GB HBM3"), "580.", _H100_80GB_HBM3),)
+
+
+def response_of(model: str, driver: str) -> CounterResponse:
+    """The response of the energy counter of a GPU model under a driver, as far as known.
+
+    >>> response_of("NVIDIA H100 80GB HBM3", "580.159.04").settle_s
+    0.06
+    >>> response_of("NVIDIA H100 80GB HBM3", "535.1").waves
+    ()
+    """
+    for pattern, driver_start, response in _KNOWN:
+        if pattern.fullmatch(model) and driver.startswith(driver_start):
+            return response
+    return UNKNOWN

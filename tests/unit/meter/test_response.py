@@ -1,0 +1,105 @@
+"""What a counter's response does to a window, and how it is found from bursts."""
+
+import math
+import random
+from statistics import fmean, stdev
+
+import pytest
+
+from pytest_energy.errors import NotMeasurable
+from pytest_energy.meter.calibration import LEAST_BURSTS, Burst, calibrated
+from pytest_energy.meter.integrate import integrate
+from pytest_energy.meter.response import ahead_s, edge_uncertainty_s, gain
+from pytest_energy.model import CounterResponse, Tick
+
+TICK_S, SAMPLE_S, FILTER_S = 0.1, 0.02, 0.0127
+
+
+def seen_s(start_s: float, stop_s: float) -> float:
+    """Seconds of even power from *start_s* to *stop_s* that samples 20 ms apart behind a filter count."""
+
+    def behind(time_s: float) -> float:
+        """Share of the power that the filter shows."""
+        up = -math.expm1(-max(0.0, min(time_s, stop_s) - start_s) / FILTER_S)
+        return up * math.exp(-max(0.0, time_s - stop_s) / FILTER_S)
+
+    first, last = math.floor(start_s / SAMPLE_S), math.ceil((stop_s + 12 * FILTER_S) / SAMPLE_S)
+    return SAMPLE_S * math.fsum(behind(number * SAMPLE_S) for number in range(first, last))
+
+
+def bursts(count: int, *, seed: int = 1, noise_j: float = 0.1) -> list[Burst]:
+    rng = random.Random(seed)  # noqa: S311  # a seeded simulation
+    found = []
+    for _ in range(count):
+        phase, length_s = rng.random(), rng.choice((0.01, 0.02, 0.03, 0.05))
+        counted_s = seen_s(phase * TICK_S, phase * TICK_S + length_s)
+        found.append(
+            Burst(excess_j=700.0 * counted_s + rng.gauss(0, noise_j), start_phase=phase, length_s=length_s)
+        )
+    return found
+
+
+def corrected_cv(some: list[Burst], response: CounterResponse, length_s: float) -> tuple[float, float]:
+    """Variation of the joules of one length as counted, and as corrected."""
+    group = [burst for burst in some if burst.length_s == length_s]
+    counted = [burst.excess_j for burst in group]
+    read = [
+        burst.excess_j
+        / gain(
+            response,
+            burst.start_phase * TICK_S,
+            burst.start_phase * TICK_S + burst.length_s,
+            tick_at_s=0.0,
+            tick_s=TICK_S,
+        )
+        for burst in group
+    ]
+    return stdev(counted) / fmean(counted), stdev(read) / fmean(read)
+
+
+def test_what_is_found_from_some_bursts_corrects_others() -> None:
+    """Samples behind a filter scatter bursts of 10 ms by a quarter; corrected it is a tenth of that."""
+    response = calibrated(bursts(400), tick_s=TICK_S, known=CounterResponse(settle_s=0.06))
+    raw, corrected = corrected_cv(bursts(400, seed=2), response, 0.01)
+    assert raw > 0.15
+    assert corrected < 0.2 * raw
+    assert response.settle_s == 0.06
+    assert response.edge_s > 0
+
+
+def test_too_few_bursts_say_nothing() -> None:
+    """A response from noise would put noise into every window."""
+    with pytest.raises(NotMeasurable, match=f"{LEAST_BURSTS} are enough"):
+        calibrated(bursts(LEAST_BURSTS - 1), tick_s=TICK_S, known=CounterResponse())
+
+
+def test_a_counter_of_another_period_is_not_corrected() -> None:
+    """The waves belong to the tick that they were found with."""
+    response = CounterResponse(tick_s=0.1, waves=((0.003, 0.0),))
+    assert gain(response, 0.0, 0.025, tick_at_s=0.0, tick_s=0.1) == pytest.approx(1 + 0.003 / 0.025)
+    assert gain(response, 0.0, 0.025, tick_at_s=0.0, tick_s=0.02) == 1.0
+    assert ahead_s(response, 0.25) == pytest.approx(0.003)
+
+
+def test_a_window_that_the_counter_hardly_sees_is_void() -> None:
+    """Dividing by a share near 0 would make joules of nothing."""
+    response = CounterResponse(tick_s=0.1, waves=((0.0, 0.03),))
+    with pytest.raises(NotMeasurable, match="do more work per round"):
+        gain(response, 0.025, 0.028, tick_at_s=0.0, tick_s=0.1)
+
+
+def test_both_edges_of_a_short_window_err_alike() -> None:
+    """Of a window much shorter than the length little of the edges' error remains; of a long one all."""
+    response = CounterResponse(edge_s=3e-3, edge_length_s=0.1)
+    assert edge_uncertainty_s(response, 0.001) == pytest.approx(3e-3 * 0.1, rel=0.01)
+    assert edge_uncertainty_s(response, 2.0) == pytest.approx(3e-3)
+    assert edge_uncertainty_s(CounterResponse(edge_s=3e-3), 0.001) == 3e-3
+
+
+def test_joules_above_quiet_are_divided_by_what_is_seen_of_them() -> None:
+    """39 J of which 6 J are quiet: the other 33 J were counted 1.1 times."""
+    response = CounterResponse(settle_s=0.06, tick_s=0.1, waves=((0.0025, 0.0),))
+    # The window is from phase 0 to phase 0.25, where the counter is ahead by 2.5 ms of its 25 ms.
+    ticks = [Tick(0.1 * k, 12.0 * k + 36.3 * (k > 10), 1e-6) for k in range(16)]
+    reading = integrate(ticks, 1.0 + 1e-9, 1.025, quiet_s=((0.0, 1.0),), response=response)
+    assert reading.energy_j == pytest.approx(3.0 + 33.0, rel=1e-3)
