@@ -20,6 +20,7 @@ class ResponseDocument(Document, frozen=True, kw_only=True):
     """See `CounterResponse`."""
 
     settle_s: _Seconds | None = None
+    shortest_s: _Seconds = 0.0
     edge_s: _Seconds = 0.0
     edge_length_s: _Seconds = 0.0
     tick_s: _Seconds = 0.0

@@ -31,6 +31,7 @@ from pytest_energy.meter.response import edge_uncertainty_s, gain
 from pytest_energy.meter.tick_times import TimedTicks, timed
 from pytest_energy.model import CounterResponse, Tick
 from pytest_energy.model.values import UNKNOWN_RESPONSE
+from pytest_energy.units import to_text
 
 # RAPL updates its counters about once a millisecond (Intel SDM vol. 3B, "RAPL interfaces"), so a read at an
 # edge is up to this much older than the edge.
@@ -219,6 +220,12 @@ class Aligned:
 
     def _gain(self) -> float:
         """Share of the work's power above quiet that the counter has seen."""
+        duration_s, shortest_s = self.stop_s - self.start_s, self.response.shortest_s
+        if duration_s < shortest_s:
+            raise NotMeasurable(
+                f"the window lasts {to_text(duration_s, 's')}, and how this counter responds to work of "
+                f"less than {to_text(shortest_s, 's')} is not known: do more work per round"
+            )
         tick_s = self.ticks.period_s(self.before)
         if tick_s is None:
             return 1.0

@@ -44,6 +44,7 @@ class CounterResponse:
 
     Attributes:
         settle_s: Seconds after the work's end until all of its joules are in the counter; `None` if unknown.
+        shortest_s: Work that is shorter may be seen hardly or twice, nobody knows: a window is void.
         edge_s: Joules of a step in power are known no better than the step times so many seconds (one
             standard uncertainty a window).
         edge_length_s: In shorter windows both edges err alike, so less of *edge_s* is left; 0 if unknown.
@@ -54,6 +55,7 @@ class CounterResponse:
     """
 
     settle_s: float | None = None
+    shortest_s: float = 0.0
     edge_s: float = 0.0
     edge_length_s: float = 0.0
     tick_s: float = 0.0

@@ -88,6 +88,14 @@ def test_a_window_that_the_counter_hardly_sees_is_void() -> None:
         gain(response, 0.025, 0.028, tick_at_s=0.0, tick_s=0.1)
 
 
+def test_work_that_is_shorter_than_is_known_is_void() -> None:
+    """A burst between two samples would read as nothing, with an uncertainty of nothing."""
+    ticks = [Tick(0.1 * k, 12.0 * k, 1e-6) for k in range(16)]
+    response = CounterResponse(settle_s=0.06, shortest_s=0.025)
+    with pytest.raises(NotMeasurable, match=r"lasts 20 ms, and how .* less than 25 ms is not known"):
+        integrate(ticks, 1.0, 1.02, quiet_s=((0.0, 1.0),), response=response)
+
+
 def test_both_edges_of_a_short_window_err_alike() -> None:
     """Of a window much shorter than the length little of the edges' error remains; of a long one all."""
     response = CounterResponse(edge_s=3e-3, edge_length_s=0.1)
