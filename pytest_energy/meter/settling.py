@@ -15,6 +15,9 @@ from pytest_energy.meter.ticks import SeenTick
 # Quiet ticks of H100 and H200 agree within 0.2 % (1 sigma) and drift by 1.5 % after a load.
 _SAME_SHARE = 0.03
 
+# Times of ticks are known to a millisecond or two: over this stretch power is known to some percent.
+_STRETCH_S = 0.08
+
 # Quiet ticks that are looked at: enough to know their power to a percent.
 _QUIET_TICKS = 8
 
@@ -31,7 +34,7 @@ class Settling:
         self._last_w: float | None = None
 
     def is_over(self, first: SeenTick, second: SeenTick) -> bool:
-        """Whether it had settled by the first of two neighbouring ticks, each pair later than the last."""
+        """Whether it had settled by the first of two ticks; each pair begins where the last one ended."""
         power_w, share = _power_w(first, second)
         levels_w = [level_w for level_w in (self._quiet_w, self._last_w) if level_w is not None]
         is_quiet = self._quiet_w is not None and power_w <= self._quiet_w * (1 + _SAME_SHARE + share)
@@ -48,12 +51,18 @@ def _power_w(first: SeenTick, second: SeenTick) -> tuple[float, float]:
     return (second.joules - first.joules) / duration_s, 3 * spread_s / duration_s
 
 
-def ticks_after(ticks: Sequence[SeenTick], time_s: float) -> tuple[SeenTick, SeenTick]:
-    """The first tick that was surely after *time_s*, and the next; both are there."""
+def ticks_after(ticks: Sequence[SeenTick], time_s: float) -> tuple[SeenTick, SeenTick] | None:
+    """The first tick that was surely after *time_s*, and one far enough from it; `None` if that is to come.
+
+    The next tick is far enough, but for those of a fast counter: between them power is not known well.
+    """
     first = bisect_right(ticks, time_s, key=lambda tick: tick.time_s)
-    while ticks[first].after_s < time_s and first + 2 < len(ticks):
+    while first < len(ticks) and ticks[first].after_s < time_s:
         first += 1
-    return ticks[first], ticks[first + 1]
+    if first == len(ticks):
+        return None
+    second = bisect_left(ticks, ticks[first].time_s + _STRETCH_S, lo=first + 1, key=lambda t: t.time_s)
+    return None if second == len(ticks) else (ticks[first], ticks[second])
 
 
 def latest_power_w(ticks: Sequence[SeenTick], quiet_s: Sequence[Span]) -> float | None:

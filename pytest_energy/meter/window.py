@@ -49,8 +49,8 @@ _BACK_TO_BACK_S = 1e-3
 
 _GOLDEN_SHARE = (math.sqrt(5) - 1) / 2
 
-# Ticks for which a counter may settle. One that low-passes power over half of its tick takes three.
-_MOST_SETTLING_TICKS = 12
+# For how long a counter may settle after it is expected to have: a filter of 0.1 s takes half a second.
+_LONGEST_SETTLING_S, _MOST_SETTLING_TICKS = 1.2, 12
 
 
 class Delays:
@@ -240,18 +240,27 @@ class LiveWindow:
         """Wait until each counter has settled: its power is that before the window, or stays the same."""
         self._settles_s = settles_s = self._known_settles_s()
         settling = {channel.name: Settling(self._quiet_power_w(channel)) for channel in self._ticked}
-        for _ in range(_MOST_SETTLING_TICKS):
-            self._wait_for_ticks(stop_s, settles_s)
-            if self._void_because is not None:
-                return
+        latest_s = self._clock.now_s() + max(_LONGEST_SETTLING_S, _MOST_SETTLING_TICKS * self._tick_s)
+        self._wait_for_ticks(stop_s, settles_s)
+        while settling and self._void_because is None and self._clock.now_s() < latest_s:
+            is_new = False
             for name in tuple(settling):
-                first, second = ticks_after(self._sampler.ticks(name), stop_s + settles_s[name])
-                if settling[name].is_over(first, second):
+                pair = ticks_after(self._sampler.ticks(name), stop_s + settles_s[name])
+                if pair is None:
+                    continue
+                is_new = True
+                if settling[name].is_over(*pair):
                     del settling[name]
                 else:
-                    settles_s[name] = second.time_s - stop_s
-            if not settling:
-                return
+                    settles_s[name] = pair[1].time_s - stop_s
+            if settling and not is_new:
+                self._wait_for_one_more(settling)
+
+    def _wait_for_one_more(self, names: Collection[str]) -> None:
+        """Wait for another tick of each of these channels."""
+        channels = [channel for channel in self._ticked if channel.name in names]
+        last_s = {channel: self._sampler.ticks(channel.name)[-1].after_s for channel in channels}
+        self._void(wait_for_ticks(self._sampler, self._clock, last_s, self._why_faulty))
 
     def _quiet_power_w(self, channel: Channel) -> float | None:
         """Power of *channel* over the last quiet ticks before the window."""

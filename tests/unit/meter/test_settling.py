@@ -49,8 +49,21 @@ def test_without_a_quiet_before_two_alike_are_needed() -> None:
 
 def test_the_first_tick_that_is_surely_after() -> None:
     """One that may have been before the moment is not counted from."""
-    first, second = ticks_after(ticks(1.0, 1.0, 1.0, 1.0), 0.099)
-    assert (round(first.time_s, 3), round(second.time_s, 3)) == (0.2, 0.3)
+    pair = ticks_after(ticks(1.0, 1.0, 1.0, 1.0), 0.099)
+    assert pair is not None
+    assert [round(tick.time_s, 3) for tick in pair] == [0.2, 0.3]
+    assert ticks_after(ticks(1.0, 1.0), 0.15) is None
+
+
+def test_between_ticks_of_a_fast_counter_is_room_for_some() -> None:
+    """Their times are known to a millisecond or two, which is much of 20 ms and little of 80."""
+    fast = [
+        SeenTick(time_s=t, joules=t, spread_s=1e-3, after_s=t - 1e-3, before_s=t + 1e-3)
+        for t in (0.02 * number for number in range(10))
+    ]
+    pair = ticks_after(fast, 0.01)
+    assert pair is not None
+    assert pair[1].time_s - pair[0].time_s == pytest.approx(0.08)
 
 
 def test_quiet_power_is_that_of_the_last_quiet_ticks() -> None:
