@@ -52,9 +52,11 @@ of true energies within twice the stated uncertainty.
 | **2u** | fewer than 90 % within 2u, by more than two standard errors |
 | **void** | more than 5 % of windows void, although a result is possible |
 
-For NVML the stated uncertainty includes 2.8 ms of the step in power, from the sampling of a real H100.
-Counters without that sampling are read better than stated. The meter knows nothing yet of a counter's lag,
-sampling or part-time: rows of such counters are wrong, and short windows on them by much more than stated.
+These counters are of a model whose response is not known. The stated uncertainty includes 3.3 ms of the step
+in power, as H100s scatter that nothing is taken out of, so counters without sampling are read better than
+stated. The meter waits until a counter has settled, whatever its lag or filter. It does not know how a
+counter samples or that it sees a part of the time: windows of less than 25 ms are void, and longer ones on
+such counters may be wrong by more than stated.
 """
 
 _HEAD = """| | windows | bias | RMSE | stated | within 2u | void | result |
