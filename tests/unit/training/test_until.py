@@ -97,7 +97,8 @@ def test_the_interval_holds_seeds_and_the_meter() -> None:
     assert interval_j is not None
     half_j = (interval_j[1] - interval_j[0]) / 2
     of_seeds_j = 4.303 * 600 / 3  # t of 2 degrees of freedom x 346 J / sqrt(3)
-    assert of_seeds_j * 0.99 < half_j < of_seeds_j * 1.1
+    # Epochs are interpolated at their edges, each to 1 %: their difference is known to 3 %.
+    assert of_seeds_j * 0.97 < half_j < of_seeds_j * 1.1
 
 
 def test_a_round_is_its_epochs_alone() -> None:
