@@ -26,6 +26,10 @@ MOST_POINTS = 60
 """Pairs that are kept of one channel: more than the width of a small chart tells apart."""
 
 _MOST_OF_ALL = 120  # pairs of all channels: 20 rounds then take about 40 kB of JSON, eight GPUs or one
+# Of the step in power, over the time that a counter took to settle beyond a tick: a filter of 0.1 s leaves a
+# fifth of that time in the joules, and so does power that falls by e in that time.
+_LATE_SHARE = 0.1
+
 _FEWEST = 4  # pairs of a channel, however many there are
 _DIGITS = 4  # of a power
 _DECIMALS = 3  # of a time in seconds
@@ -83,7 +87,14 @@ class Surroundings:
         return cumulative
 
     def _response(self, channel: Channel) -> CounterResponse:
-        return replace(channel.response, settle_s=self.settles_s[channel.name])
+        """How the counter responded: one that took longer than a tick to settle may also have decayed.
+
+        Whether joules came late or power fell late nobody knows, where nothing is known of the counter.
+        """
+        known, settle_s = channel.response, self.settles_s[channel.name]
+        late_s = settle_s - (self.sampler.tick_s(channel.name) or 0.0) if known.settle_s is None else 0.0
+        edge_s = math.hypot(known.edge_s, _LATE_SHARE * max(0.0, late_s))
+        return replace(known, settle_s=settle_s, edge_s=edge_s)
 
     def sampling_uncertainty_j(self) -> float:
         """Uncertainty of joules that are integrated from power samples, of all such channels."""

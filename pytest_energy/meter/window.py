@@ -239,7 +239,8 @@ class LiveWindow:
     def _wait_until_settled(self, stop_s: float) -> None:
         """Wait until each counter has settled: its power is that before the window, or stays the same."""
         self._settles_s = settles_s = self._known_settles_s()
-        settling = {channel.name: Settling(self._quiet_power_w(channel)) for channel in self._ticked}
+        unknown = [channel for channel in self._ticked if channel.response.settle_s is None]
+        settling = {channel.name: Settling(self._quiet_power_w(channel)) for channel in unknown}
         latest_s = self._clock.now_s() + max(_LONGEST_SETTLING_S, _MOST_SETTLING_TICKS * self._tick_s)
         self._wait_for_ticks(stop_s, settles_s)
         while settling and self._void_because is None and self._clock.now_s() < latest_s:
