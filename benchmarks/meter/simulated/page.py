@@ -57,6 +57,9 @@ in power, as H100s scatter that nothing is taken out of, so counters without sam
 stated. The meter waits until a counter has settled, whatever its lag or filter. It does not know how a
 counter samples or that it sees a part of the time: windows of less than 25 ms are void, and longer ones on
 such counters may be wrong by more than stated.
+
+2026-11-27: lag, sampling, faster ticks and most slow calls are of the version of this day; of the others some
+are of the version before it, which added no uncertainty where a counter took long to settle.
 """
 
 _HEAD = """| | windows | bias | RMSE | stated | within 2u | void | result |
