@@ -194,13 +194,15 @@ class Aligned:
         return self.span_j * self.head_s / duration_s
 
     def integral(self) -> Integral:
+        self._check_length()
         if self.quiet is None:
             return self._without_quiet()
         head_w, tail_w, span_j = self.quiet.head.power_w, self.quiet.tail.power_w, self.span_j
         variance = self._tick_variance(self.quiet) + self.quiet.variance(self.head_s + self.tail_s)
         variance += (1e-9 * span_j) ** 2  # rounding
-        variance += (self._beat_error_share() * (head_w + tail_w) / 2 * (self.head_s + self.tail_s)) ** 2
-        duration_s, quiet_j = self.stop_s - self.start_s, (head_w + tail_w) / 2 * (self.stop_s - self.start_s)
+        quiet_w, duration_s = (head_w + tail_w) / 2, self.stop_s - self.start_s
+        quiet_j = quiet_w * duration_s
+        variance += (self._beat_error_share() * quiet_w * (self.head_s + self.tail_s)) ** 2
         share = self._gain()
         excess_j = (span_j - head_w * self.head_s - tail_w * self.tail_s - quiet_j) / share
         edge_j = abs(excess_j) / duration_s * edge_uncertainty_s(self.response, duration_s)
@@ -218,14 +220,16 @@ class Aligned:
         tick_s, spread_s = self.ticks.period_s(self.before), self.ticks.ticks[self.before].spread_s
         return _BEAT_ERROR * spread_s / tick_s if tick_s and spread_s else 0.0
 
-    def _gain(self) -> float:
-        """Share of the work's power above quiet that the counter has seen."""
+    def _check_length(self) -> None:
         duration_s, shortest_s = self.stop_s - self.start_s, self.response.shortest_s
         if duration_s < shortest_s:
             raise NotMeasurable(
                 f"the window lasts {to_text(duration_s, 's')}, and how this counter responds to work of "
                 f"less than {to_text(shortest_s, 's')} is not known: do more work per round"
             )
+
+    def _gain(self) -> float:
+        """Share of the work's power above quiet that the counter has seen."""
         tick_s = self.ticks.period_s(self.before)
         if tick_s is None:
             return 1.0

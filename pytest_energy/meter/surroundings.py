@@ -26,13 +26,14 @@ MOST_POINTS = 60
 """Pairs that are kept of one channel: more than the width of a small chart tells apart."""
 
 _MOST_OF_ALL = 120  # pairs of all channels: 20 rounds then take about 40 kB of JSON, eight GPUs or one
-# Of the step in power, over the time that a counter took to settle beyond a tick: a filter of 0.1 s leaves a
-# fifth of that time in the joules, and so does power that falls by e in that time.
-_LATE_SHARE = 0.1
-
 _FEWEST = 4  # pairs of a channel, however many there are
 _DIGITS = 4  # of a power
 _DECIMALS = 3  # of a time in seconds
+
+# Of the time that an unknown counter took to settle beyond a tick: so much of it, times the step in power, is
+# open. Simulated windows over slow filters, and over power that falls late, are mostly held by it
+# (docs/results/meter-simulated.md).
+_LATE_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

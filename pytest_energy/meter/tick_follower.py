@@ -73,7 +73,7 @@ _CLOSE_CALLS, _CLOSE_ERRORS, _CLOSE_CALL_SHARE = 1.5, 3.0, 0.12
 
 # Where in a tick the value of one that is believed is read: an H100 answers at once there, and it has just
 # taken a sample of power.
-_SETTLED_PHASE = 0.34
+_BELIEVED_PHASE = 0.34
 
 # A tick is looked at again after so many that were believed, or where it is known less well than this share
 # of a read.
@@ -82,6 +82,8 @@ _KNOWN_CALLS = 0.25
 
 # Known to no better than this share of a tick, the next is looked at even where somebody waits.
 _VAGUE_SHARE = 0.02
+
+# So is the one after a hold-up of more than so many ticks.
 _HELD_UP_BELIEVED = 10
 
 # Of how far ticks come from where they are expected, seeing included, so much may be the counter's own.
@@ -167,7 +169,7 @@ class TickFollower:
 
     def hurry(self, plan: Plan, now_s: float) -> Plan:
         """A plan in place of *plan*, for somebody who has begun to wait."""
-        if plan.why in {Why.PASSING_OVER, Why.SETTLED}:
+        if plan.why in {Why.PASSING_OVER, Why.BELIEVED}:
             return self.expect(now_s)
         if plan.due_s > now_s + 2 * self._reader.call_s:
             return Plan(now_s, Why.PUT_IN, replace(plan.resumed or plan, due_s=plan.due_s))
@@ -175,11 +177,12 @@ class TickFollower:
 
     def see(self, last: Read, read: Read, plan: Plan, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
         """Take in a read; as for the search's `see`."""
-        if plan.why is Why.SETTLED:
-            return self._see_settled(last, read, last_tick_s)
+        if plan.why is Why.BELIEVED:
+            return self._see_believed(last, read, last_tick_s)
         self._judge(read)
-        see = self._see_close if plan.why is Why.CLOSE else self._see_between
-        return see(last, read, plan, last_tick_s)
+        if plan.why is Why.CLOSE:
+            return self._see_close(last, read, last_tick_s)
+        return self._see_between(last, read, plan, last_tick_s)
 
     def _see_between(
         self, last: Read, read: Read, plan: Plan, last_tick_s: float
@@ -203,11 +206,8 @@ class TickFollower:
         self._believed_count, self._is_doubted = 0, False
         return tick, self.expect(now_s)
 
-    def _see_close(
-        self, last: Read, read: Read, plan: Plan, last_tick_s: float
-    ) -> tuple[SeenTick | None, Plan]:
+    def _see_close(self, last: Read, read: Read, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
         """Take in one of the reads that follow one another until the tick comes."""
-        del plan
         now_s = read.ended_s
         if read.joules == last.joules or (self._believed_count and not self._unchanged_count):
             # The first read after ticks that were passed over has another value in any case.
@@ -231,7 +231,7 @@ class TickFollower:
             tick = replace(tick, time_s=self._steady.time_s, spread_s=spread_s)
         return tick.later_than(last_tick_s), self.expect(now_s)
 
-    def _see_settled(self, last: Read, read: Read, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
+    def _see_believed(self, last: Read, read: Read, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
         """Take in the value of the last tick before a read, if that is sure to be between two ticks."""
         steady, now_s = self._steady, read.ended_s
         count = math.floor((read.started_s - steady.time_s) / steady.period_s)
@@ -283,9 +283,9 @@ class TickFollower:
         is_due = self._is_look_due(now_s)
         if self._is_kept_to() and not is_due:
             is_each = reader.is_eager or reader.follows_each
-            least = 1 if is_each else reader.calm_stride(steady.period_s)
-            count = max(least, math.ceil((now_s - steady.time_s) / steady.period_s - _SETTLED_PHASE))
-            return Plan(steady.time_s + (count + _SETTLED_PHASE) * steady.period_s, Why.SETTLED)
+            least = 1 if is_each else reader.believed_stride(steady.period_s)
+            count = max(least, math.ceil((now_s - steady.time_s) / steady.period_s - _BELIEVED_PHASE))
+            return Plan(steady.time_s + (count + _BELIEVED_PHASE) * steady.period_s, Why.BELIEVED)
         if self._close_count >= _MOST_CLOSE_COUNT:
             return None
         lead_s = _CLOSE_CALLS * reader.call_s + _ALLOWED_LATE * reader.usual_late_s

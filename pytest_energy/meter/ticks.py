@@ -25,7 +25,7 @@ _CALL_CPU_SHARE = 0.35
 _STEP_CPU_S = 6e-5
 # Where two reads for each tick would cost more of a core than this, only each n-th tick is followed.
 _CPU_SHARE = 0.04
-_CALM_CPU_SHARE = 0.014
+_BELIEVED_CPU_SHARE = 0.014
 _FOLLOW_GAP_S = 0.02
 
 
@@ -100,7 +100,7 @@ class Why(StrEnum):
     AFTER_TICK = "the tick is expected to have come by then"
     PUT_IN = "a tick that is detected later came after it"
     CLOSE = "a tick is expected soon: reads follow one another until it comes"
-    SETTLED = "a tick has come, when is known from those before: only its value is read, where that is cheap"
+    BELIEVED = "a tick has come, when is known from those before: only its value is read, where that is cheap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +145,10 @@ class Reader:
         """Count the last read's lateness, up to *most_s*, as one of a read at a tick."""
         self.usual_late_s += _LATE_GAIN * (min(self.late_s, most_s) - self.usual_late_s)
 
-    def calm_stride(self, tick_s: float) -> int:
+    def believed_stride(self, tick_s: float) -> int:
         """As `stride`, where one read for each tick that is followed is enough."""
         cost_s = self.mean_call_s + _STEP_CPU_S
-        return max(1, math.ceil(cost_s / (_CALM_CPU_SHARE * tick_s)), _least_stride(tick_s))
+        return max(1, math.ceil(cost_s / (_BELIEVED_CPU_SHARE * tick_s)), _least_stride(tick_s))
 
     @property
     def least_reach_s(self) -> float:
