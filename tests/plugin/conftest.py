@@ -1,6 +1,7 @@
 """A project of one test file whose joules come from a replay file, run in this process."""
 
 import json
+import os
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import pytest
 from pytest_energy.baselines.attempts import COUNTERS
 from pytest_energy.plugin import imports
 
+ROOT = Path(__file__).parents[2]
 TEST_FILE = "test_work.py"
 
 # Imported here, so that a run in this process has the modules of the test that looks at it.
@@ -102,6 +104,14 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
     for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE", *COUNTERS):
         monkeypatch.delenv(name, raising=False)  # the summary of a run on GitHub is not the tests'
     return Project(pytester)
+
+
+@pytest.fixture
+def virtual_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project whose runs measure by a virtual clock."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", f"{os.environ['PYTEST_ADDOPTS']} -p tests.fakes.virtual_time")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return project
 
 
 # Two tests with a baseline, one of which may look like a regression at first.

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import pytest
 
-from pytest_energy.meter import live
 from tests.plugin.conftest import Project, Run
 
 ROUNDS_J = [9.9, 10.0, 10.1, 9.95, 10.05]
@@ -101,7 +100,8 @@ class Brought(NamedTuple):
 
     @property
     def is_there(self) -> bool:
-        return self.module is None or importlib.util.find_spec(self.module) is not None
+        found = self.module and importlib.util.find_spec(self.module)
+        return self.module is None or bool(found and found.origin)  # a folder that pip left behind has none
 
 
 BROUGHT = {
@@ -145,8 +145,8 @@ class Benchmarks:
 
 
 @pytest.fixture(params=[name for name, brought in BROUGHT.items() if brought.is_there])
-def benchmarks(request: pytest.FixtureRequest, project: Project) -> Benchmarks:
-    return Benchmarks(project, BROUGHT[request.param])
+def benchmarks(request: pytest.FixtureRequest, virtual_project: Project) -> Benchmarks:
+    return Benchmarks(virtual_project, BROUGHT[request.param])
 
 
 @pytest.fixture
@@ -160,13 +160,14 @@ def teardowns(benchmarks: Benchmarks) -> Benchmarks:
 
 
 @pytest.fixture
-def stand_in(project: Project) -> Benchmarks:
-    return Benchmarks(project, BROUGHT["stand-in"])
+def stand_in(virtual_project: Project) -> Benchmarks:
+    return Benchmarks(virtual_project, BROUGHT["stand-in"])
 
 
 @pytest.fixture
 def real(project: Project) -> Benchmarks:
-    pytest.importorskip("pytest_benchmark")
+    if not BROUGHT["pytest-benchmark"].is_there:
+        pytest.skip("pytest-benchmark is not installed")
     return Benchmarks(project, BROUGHT["pytest-benchmark"])
 
 
@@ -286,11 +287,8 @@ def test_work(benchmark):
     assert len(run.test()["rounds"]) == len(ROUNDS_J)
 
 
-def test_what_setup_and_teardown_use_does_not_count(
-    teardowns: Benchmarks, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_setup_and_teardown_use_does_not_count(teardowns: Benchmarks) -> None:
     """Joules of a setup and a teardown are in no round."""
-    monkeypatch.setattr(live, "IDLE_S", 0.0)  # nothing here draws power at rest
     teardowns.live(
         """
 def test_work(benchmark):
@@ -300,11 +298,8 @@ def test_work(benchmark):
     assert [one["energy_j"] for one in teardowns.run().test()["rounds"]] == pytest.approx([0.25] * 3)
 
 
-def test_a_teardown_alone_keeps_their_iterations(
-    teardowns: Benchmarks, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_teardown_alone_keeps_their_iterations(teardowns: Benchmarks) -> None:
     """As many calls are between two teardowns as in their rounds, and the joules are those of one call."""
-    monkeypatch.setattr(live, "IDLE_S", 0.0)
     teardowns.live(
         """
 def test_work(benchmark):
@@ -320,11 +315,8 @@ def test_work(benchmark):
     assert {one["call_count"] for one in rounds} == {4}
 
 
-def test_a_round_without_setup_holds_many_calls(
-    benchmarks: Benchmarks, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_round_without_setup_holds_many_calls(benchmarks: Benchmarks) -> None:
     """Short work is called until its joules are known, whatever their rounds and iterations are."""
-    monkeypatch.setattr(live, "IDLE_S", 0.0)
     benchmarks.live(
         "def test_work(benchmark):\n    benchmark.pedantic(use, args=[0.25], iterations=2, rounds=3)\n"
     )
@@ -333,9 +325,8 @@ def test_a_round_without_setup_holds_many_calls(
     assert all(one["call_count"] > 2 for one in rounds)
 
 
-def test_a_setup_explains_a_void_round(stand_in: Benchmarks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setup_explains_a_void_round(stand_in: Benchmarks) -> None:
     """Where one call is too short to be known the reason says why a round doesn't hold more."""
-    monkeypatch.setattr(live, "IDLE_S", 0.0)
     stand_in.live("def test_work(benchmark):\n    benchmark.pedantic(use, args=[-1.0], setup=lambda: None)\n")
     run = stand_in.run()
     assert run.verdict() == "void"
@@ -360,11 +351,8 @@ def test_work(benchmark):
     benchmarks.run("--energy-strict").result.assert_outcomes(failed=1)
 
 
-def test_the_next_test_is_measured_after_one_that_could_not_be(
-    stand_in: Benchmarks, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_next_test_is_measured_after_one_that_could_not_be(stand_in: Benchmarks) -> None:
     """A round that broke off in the middle of its window leaves nothing behind."""
-    monkeypatch.setattr(live, "IDLE_S", 0.0)
     stand_in.live(
         """
 def test_broken(benchmark):

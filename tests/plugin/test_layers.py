@@ -3,7 +3,6 @@
 import pytest
 import torch._dynamo  # noqa: F401  # a run in this process forgets what it loaded, and this loads only once
 
-from pytest_energy.meter import live
 from tests.plugin.conftest import Project
 
 WORK = """
@@ -20,6 +19,8 @@ ROUNDS_J = [9.9, 10.0, 10.1, 9.95, 10.05]
 
 # Each layer adds its joules to the counter as it runs, so that the truth is known.
 SENSOR = """
+import time
+
 from torch import nn
 
 from pytest_energy.model import Channel, Domain, Provenance
@@ -27,6 +28,10 @@ from pytest_energy.usage import Usage
 from pytest_energy.sensors.protocol import Facts
 
 JOULES = {"cpu:steady": 0.0}
+
+def use(energy_j):
+    JOULES["cpu:steady"] += energy_j
+    time.sleep(0.01)  # joules of no time at all are void
 
 class Steady:
     name, provenance = "steady", Provenance.MEASURED
@@ -48,12 +53,12 @@ class Steady:
 
 class Uses(nn.Linear):
     def forward(self, x):
-        JOULES["cpu:steady"] += 3e-3
+        use(3e-3)
         return super().forward(x)
 
 class UsesLess(nn.ReLU):
     def forward(self, x):
-        JOULES["cpu:steady"] += 1e-3
+        use(1e-3)
         return super().forward(x)
 
 def pytest_energy_sensors(config):
@@ -62,10 +67,9 @@ def pytest_energy_sensors(config):
 
 
 @pytest.fixture
-def steady(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def steady(virtual_project: Project) -> None:
     """A project whose layers have known joules, measured live."""
-    project.write(SENSOR, "conftest.py")
-    monkeypatch.setattr(live, "IDLE_S", 0.0)  # nothing here draws power at rest
+    virtual_project.write(SENSOR, "conftest.py")
 
 
 @pytest.mark.usefixtures("steady")

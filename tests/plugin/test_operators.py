@@ -3,7 +3,6 @@
 import pytest
 import torch._dynamo  # noqa: F401  # a run in this process forgets what it loaded, and this loads only once
 
-from pytest_energy.meter import live
 from tests.plugin.conftest import Project
 from tests.plugin.test_layers import ROUNDS_J, SENSOR
 
@@ -31,16 +30,16 @@ def test_work(energy):
 LIVE = ("--energy-sensors=steady", "--energy-rounds=2", "--energy-max-time=8")
 OPERATORS = """
 import torch
-from conftest import JOULES
+from conftest import use
 
 @torch.library.custom_op("pytest_energy_plugin_tests::large", mutates_args=())
 def large(x: torch.Tensor) -> torch.Tensor:
-    JOULES["cpu:steady"] += 3e-3
+    use(3e-3)
     return x + 1
 
 @torch.library.custom_op("pytest_energy_plugin_tests::small", mutates_args=())
 def small(x: torch.Tensor) -> torch.Tensor:
-    JOULES["cpu:steady"] += 1e-3
+    use(1e-3)
     return x + 2
 
 def work():
@@ -58,11 +57,10 @@ def test_measure(energy):
 
 
 @pytest.fixture
-def steady(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def steady(virtual_project: Project) -> None:
     """A project whose operators have known joules, measured live."""
-    project.write(SENSOR, "conftest.py")
-    project.write(OPERATORS)
-    monkeypatch.setattr(live, "IDLE_S", 0.0)  # nothing here draws power at rest
+    virtual_project.write(SENSOR, "conftest.py")
+    virtual_project.write(OPERATORS)
 
 
 @pytest.mark.usefixtures("steady")

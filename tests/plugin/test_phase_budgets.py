@@ -2,7 +2,6 @@
 
 import pytest
 
-from pytest_energy.meter import live
 from tests.plugin.conftest import Project
 from tests.plugin.test_scope import SENSOR
 
@@ -17,18 +16,15 @@ def test_work(energy):
     for _ in range(3):
         for name, used_j in (("train", 20.0), ("serve", 5.0)):
             with energy.window(name):
-                end_s = time.process_time() + 0.05
-                while time.process_time() < end_s:
-                    pass
+                time.sleep(0.05)
                 USED_J["gpu:0"] += used_j
 """
 
 
 @pytest.fixture
-def board(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    monkeypatch.setattr(live, "IDLE_S", 0.05)
-    (project.path / "conftest.py").write_text(SENSOR.format(names=("gpu:0",)), encoding="utf-8")
-    return project
+def board(virtual_project: Project) -> Project:
+    (virtual_project.path / "conftest.py").write_text(SENSOR.format(names=("gpu:0",)), encoding="utf-8")
+    return virtual_project
 
 
 @pytest.mark.parametrize(
@@ -78,9 +74,9 @@ def test_a_budget_that_is_none_stops_the_run(board: Project, value: object, says
 def test_an_estimate_of_a_phase_is_called_one(project: Project) -> None:
     """In the headline, as that of a round is."""
     project.write(
-        SOURCE.replace("from conftest import USED_J", "USED_J = {{'gpu:0': 0.0}}").format(
-            budgets={"train": "1 nJ"}
-        )
+        SOURCE.replace("from conftest import USED_J", "USED_J = {{'gpu:0': 0.0}}")
+        .replace("time.sleep(0.05)", "sum(range(10**6))")
+        .format(budgets={"train": "1 nJ"})
     )
     run = project.run("--energy-sensors=estimate", "--energy-estimates=gate", "--energy-baseline=off")
     assert "(estimated), allowed 1 nJ in the phase train" in run.test()["reason"]

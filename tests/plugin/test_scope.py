@@ -1,13 +1,11 @@
 """Whose joules count: a GPU at rest, at work, and beside another, through whole runs of pytest.
 
-The GPUs draw 100 W by the machine's clock, whatever it does, and what the test says that they use. They are
-read at the edges, so that nothing hangs on the speed of this machine.
+The GPUs draw 100 W by the virtual clock, and what the test says that they use. They are read at the edges.
 """
 
 import pytest
 
 from pytest_energy.cli import main
-from pytest_energy.meter import live
 from tests.plugin.conftest import Project
 
 SENSOR = """
@@ -62,9 +60,8 @@ def test_gpu(energy):
 
 
 @pytest.fixture
-def board(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    monkeypatch.setattr(live, "IDLE_S", 0.05)
-    return _with_channels(project, "gpu:0")
+def board(virtual_project: Project) -> Project:
+    return _with_channels(virtual_project, "gpu:0")
 
 
 def _with_channels(project: Project, *names: str) -> Project:

@@ -26,16 +26,15 @@ def test_work(energy):
 
 
 @pytest.fixture
-def counter(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
+def counter(virtual_project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The board's counter, in a project whose conftest is the documentation's."""
     example = re.search(r"```python\n(# conftest\.py\n.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
     assert example is not None
-    (project.path / "conftest.py").write_text(example[1], encoding="utf-8")
-    path = project.path / "energy1_input"
+    (virtual_project.path / "conftest.py").write_text(example[1], encoding="utf-8")
+    path = virtual_project.path / "energy1_input"
     path.write_text("123000000")
     monkeypatch.setenv("BOARD_COUNTER", str(path))
-    monkeypatch.setattr(live, "IDLE_S", 0.0)  # nothing here draws power at rest
-    project.write(WORK)
+    virtual_project.write(WORK)
     return path
 
 

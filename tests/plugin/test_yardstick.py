@@ -18,13 +18,12 @@ NAMES = ("rest", "compute", "memory", "launches")
 CPU = [f"yardstick::cpu-{name}" for name in NAMES]
 GPU = [f"yardstick::gpu-{name}" for name in NAMES]
 
-# A processor and a GPU that draw 100 W each, always, and loads of some ten milliseconds.
+# A processor and a GPU that draw 100 W each, always, and loads of which a unit takes a millisecond.
 CONFTEST = """
 import os
 import sys
 import time
 from pytest_energy.errors import SensorUnavailable
-from pytest_energy.meter import live
 from pytest_energy.model import Channel, Provenance
 from pytest_energy.usage import Usage
 from pytest_energy.sensors.protocol import Facts
@@ -66,11 +65,10 @@ def pytest_energy_sensors(config):
 def pytest_configure(config):
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
-    patch.setattr(live, "IDLE_S", 0.0)
-    patch.setattr(load, "REST_S", 0.02)
-    patch.setattr(cpu_loads, "_HASH_COUNT", 64)
-    patch.setattr(cpu_loads, "_COPIED_BYTES", 2**25)
-    patch.setattr(cpu_loads, "_CALL_COUNT", 2**19)
+    for kind, count in ("hashing", "_HASH_COUNT"), ("copying", "_COPY_COUNT"), ("calling", "_CALL_COUNT"):
+        patch.setattr(cpu_loads, kind, lambda *_: lambda count: time.sleep(count * 1e-3))
+        patch.setattr(cpu_loads, count, 64)
+    patch.setattr(cpu_loads, "_COPIED_BYTES", 0)
     patch.setattr(gpu_loads, "_LAUNCH_COUNT", 64)
     prepare(patch)
 
@@ -105,11 +103,11 @@ def test_more(energy):
 
 
 @pytest.fixture
-def wall(project: Project) -> Project:
+def wall(virtual_project: Project) -> Project:
     """A project whose processor is measured."""
-    project.write(TESTS)
-    project.write(CONFTEST, "conftest.py")
-    return project
+    virtual_project.write(TESTS)
+    virtual_project.write(CONFTEST, "conftest.py")
+    return virtual_project
 
 
 @pytest.fixture
@@ -455,8 +453,6 @@ def test_a_broken_baseline_of_a_load_fails_no_test(wall: Project) -> None:
 
 def test_the_loads_share_the_ready_power_of_the_session(wall: Project) -> None:
     """What the end of the run works out of all rounds is in their records as in the tests', also stored."""
-    idle = "\ndef prepare(patch):\n    patch.setattr(live, 'IDLE_S', 0.05)\n"
-    wall.write(CONFTEST + idle, "conftest.py")
     run = measured(wall, "--energy-yardstick=on", "--energy-baseline=add")
     ready_power = run.test()["ready_power"]
     assert ready_power["cpu:wall"]["power_w"] == pytest.approx(100.0, rel=0.1)
