@@ -11,6 +11,7 @@ from pytest_energy.model import CounterResponse
 
 _MOST_S = 1e3
 _MOST_WAVES = 64
+_MOST_TICKS = 1e3
 
 _Seconds = Annotated[float, Meta(ge=0, le=_MOST_S)]
 _Signed = Annotated[float, Meta(ge=-_MOST_S, le=_MOST_S)]
@@ -20,7 +21,9 @@ class ResponseDocument(Document, frozen=True, kw_only=True):
     """See `CounterResponse`."""
 
     settle_s: _Seconds | None = None
+    prompt_s: _Seconds | None = None
     shortest_s: _Seconds = 0.0
+    shortest_ticks: Annotated[float, Meta(ge=0, le=_MOST_TICKS)] = 0.0
     edge_s: _Seconds = 0.0
     edge_length_s: _Seconds = 0.0
     tick_s: _Seconds = 0.0

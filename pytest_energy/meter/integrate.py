@@ -14,7 +14,9 @@ Rule 4: the uncertainty is that of the ticks' times, each with its weight in the
         power that isn't constant. Nothing is added to be on the safe side.
 Rule 5: what the counter is known to count too much or too little of the window is taken out (`response`);
         what is left open of that is in the uncertainty.
-Rule 6: an unknown value is `NotMeasurable`, never 0.
+Rule 6: where nobody knows whether joules came late or power fell late, half of them count, and the
+        uncertainty reaches both; where that is more than a percent of the window, it is not measurable.
+Rule 7: an unknown value is `NotMeasurable`, never 0.
 """
 
 import math
@@ -28,6 +30,7 @@ from itertools import pairwise
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.quiet_power import Interval, QuietPower, Span, quiet_intervals, quiet_power
 from pytest_energy.meter.response import edge_uncertainty_s, gain
+from pytest_energy.meter.settling import late_j
 from pytest_energy.meter.tick_times import TimedTicks, timed
 from pytest_energy.model import CounterResponse, Tick
 from pytest_energy.model.values import UNKNOWN_RESPONSE
@@ -39,6 +42,9 @@ _EDGE_AGE_S = 1e-3
 
 # Quiet ticks before the start that are compared for the one whose time is known best.
 _CANDIDATE_TICKS = 3
+
+# A window may be wrong by so much of its joules for want of knowing whether they came late.
+_MOST_LATE_SHARE = 0.01
 
 # Standard error of a period over that of one tick, from twenty in a row: sqrt(12) / 20^1.5.
 _BEAT_ERROR = 0.04
@@ -167,6 +173,8 @@ class Aligned:
     Attributes:
         before: Index of the tick before the start that is counted from.
         after: Index of the tick after the stop that is counted to.
+        prompt: Index of the tick after the stop that would be counted to if no joules came late; `None` if
+            that is known.
         head_s: Quiet time between the tick before the start and the start.
         tail_s: Quiet time between the stop and the tick after it.
         span_j: Joules between these ticks.
@@ -178,6 +186,7 @@ class Aligned:
     stop_s: float
     before: int
     after: int
+    prompt: int | None
     head_s: float
     tail_s: float
     span_j: float
@@ -206,9 +215,11 @@ class Aligned:
         share = self._gain()
         excess_j = (span_j - head_w * self.head_s - tail_w * self.tail_s - quiet_j) / share
         edge_j = abs(excess_j) / duration_s * edge_uncertainty_s(self.response, duration_s)
+        open_j = self._late_j(min(head_w, tail_w), excess_j / duration_s) / share
+        self._check_late(open_j, quiet_j + excess_j)
         return Integral(
-            energy_j=quiet_j + excess_j,
-            uncertainty_j=math.hypot(math.sqrt(variance) / share, edge_j),
+            energy_j=quiet_j + excess_j - open_j / 2,
+            uncertainty_j=math.hypot(math.sqrt(variance) / share, edge_j, open_j / 2),
             how=How.ALIGNED,
             head_power_w=head_w,
             tail_power_w=tail_w,
@@ -226,6 +237,23 @@ class Aligned:
             raise NotMeasurable(
                 f"the window lasts {to_text(duration_s, 's')}, and how this counter responds to work of "
                 f"less than {to_text(shortest_s, 's')} is not known: do more work per round"
+            )
+
+    def _late_j(self, quiet_w: float, step_w: float) -> float:
+        """Joules above quiet that came late, or were used after the stop."""
+        if self.prompt is None:
+            return 0.0
+        late = self.ticks.ticks[self.prompt : self.after + 1]
+        return late_j(late, self.stop_s, quiet_w=quiet_w, step_w=step_w)
+
+    def _check_late(self, open_j: float, energy_j: float) -> None:
+        if open_j > 0 and open_j / 2 > _MOST_LATE_SHARE * energy_j:
+            late_s = self.ticks.ticks[self.after].time_s - self.stop_s
+            raise NotMeasurable(
+                f"the counter showed up to {to_text(open_j, 'J')} above quiet after the window, for "
+                f"{to_text(late_s, 's')}, and how it responds is not known: these joules may be the "
+                f"window's, of {to_text(energy_j, 'J')}, or not. Let `pytest-energy doctor --calibrate` "
+                f"find out, or do more work per round"
             )
 
     def _gain(self) -> float:
@@ -290,12 +318,16 @@ def align(
     head, tail = quiet_intervals(around, quiet_s)
     before = _tick_before(around, start_s, head)
     after = min(around.tail_start + (response.settle_s is None), len(ticks) - 1)
+    prompt = None
+    if response.prompt_s is not None:
+        prompt = bisect_left(ticks, stop_s + response.prompt_s, key=lambda tick: tick.time_s)
     return Aligned(
         ticks=around,
         start_s=start_s,
         stop_s=stop_s,
         before=before,
         after=after,
+        prompt=prompt,
         head_s=max(0.0, start_s - around.best(before).time_s),
         tail_s=max(0.0, around.best(after).time_s - stop_s),
         span_j=ticks[after].joules - ticks[before].joules,

@@ -2,15 +2,16 @@
 
 Rule 1: between two ticks after it has settled power is what it was before the window.
 Rule 2: it may be another quiet for good: a context that was opened meanwhile adds two thirds. Then it stays
-        the same from one tick to the next, while a counter that still settles falls.
+        the same for some ticks, while a counter that still settles falls, or shows the work until it falls.
+Rule 3: what was above quiet meanwhile came late, or the device used it after the work. That is not known.
 """
 
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
-from pytest_energy.meter.quiet_power import Span
 from pytest_energy.meter.ticks import SeenTick
+from pytest_energy.model import Tick
 
 # Quiet ticks of H100 and H200 agree within 0.2 % (1 sigma) and drift by 1.5 % after a load.
 _SAME_SHARE = 0.03
@@ -18,30 +19,49 @@ _SAME_SHARE = 0.03
 # Times of ticks are known to a millisecond or two: over this stretch power is known to some percent.
 _STRETCH_S = 0.08
 
-# Quiet ticks that are looked at: enough to know their power to a percent.
-_QUIET_TICKS = 8
+# Pairs of ticks over which power has to stay the same where it is not what it was: a delay of 150 ms shows
+# the work's own power for two of 80 ms.
+_ALIKE_PAIRS = 3
+
+# A fall of more than this from a tick to the next can't be told from one of all of it; and no fall is taken
+# back over more time constants than these.
+_LARGEST_FALL, _LARGEST_EXPONENT = 0.95, 50.0
 
 
 class Settling:
-    """One channel after a window's stop.
+    """One channel after work.
 
     Args:
-        quiet_w: Power before the window, if it is known.
+        quiet_w: Power at rest, as far as it is known.
+
+    Attributes:
+        is_over: Whether it has settled.
+        settled_s: By when it had, as far as is known; `None` if it had when it was seen first.
+        quiet_w: Power at rest: the same while it is no other, so that what comes late never adds up in it.
     """
 
     def __init__(self, quiet_w: float | None) -> None:
-        self._quiet_w = quiet_w
-        self._last_w: float | None = None
+        self.quiet_w = quiet_w
+        self.is_over = False
+        self.settled_s: float | None = None
+        self._level_w: float | None = None
+        self._alike = 0
 
-    def is_over(self, first: SeenTick, second: SeenTick) -> bool:
-        """Whether it had settled by the first of two ticks; each pair begins where the last one ended."""
+    def see(self, first: SeenTick, second: SeenTick) -> None:
+        """Judge power between two ticks; each pair begins where the last one ended."""
         power_w, share = _power_w(first, second)
-        levels_w = [level_w for level_w in (self._quiet_w, self._last_w) if level_w is not None]
-        is_quiet = self._quiet_w is not None and power_w <= self._quiet_w * (1 + _SAME_SHARE + share)
-        self._last_w = power_w
-        return is_quiet or any(
-            abs(power_w - level_w) <= (_SAME_SHARE + share) * level_w for level_w in levels_w
-        )
+        share += _SAME_SHARE
+        quiet_w = self.quiet_w
+        is_quiet = quiet_w is not None and power_w <= quiet_w * (1 + share)
+        is_alike = self._level_w is not None and abs(power_w - self._level_w) <= share * self._level_w
+        if self._level_w is not None and (is_quiet or not is_alike):
+            self.settled_s = first.time_s
+        if not is_alike:
+            self._level_w, self._alike = power_w, 0
+        self._alike += 1
+        self.is_over = is_quiet or self._alike >= _ALIKE_PAIRS
+        if self.is_over and not (is_quiet and quiet_w is not None and power_w >= quiet_w * (1 - share)):
+            self.quiet_w = power_w
 
 
 def _power_w(first: SeenTick, second: SeenTick) -> tuple[float, float]:
@@ -65,12 +85,34 @@ def ticks_after(ticks: Sequence[SeenTick], time_s: float) -> tuple[SeenTick, See
     return None if second == len(ticks) else (ticks[first], ticks[second])
 
 
-def latest_power_w(ticks: Sequence[SeenTick], quiet_s: Sequence[Span]) -> float | None:
-    """Mean power over the last ticks of the last quiet stretch that holds some, or `None`."""
-    for from_s, until_s in reversed(quiet_s):
-        first = bisect_left(ticks, from_s, key=lambda tick: tick.time_s)
-        stop = bisect_right(ticks, until_s, key=lambda tick: tick.time_s)
-        inside = ticks[max(first, stop - _QUIET_TICKS - 1) : stop]
-        if len(inside) >= 2:
-            return _power_w(inside[0], inside[-1])[0]
-    return None
+def late_j(ticks: Sequence[Tick], stop_s: float, *, quiet_w: float, step_w: float) -> float:
+    """Joules above quiet that came late or were used after *stop_s*, whichever it was.
+
+    What falls between the stop and the first tick isn't seen: it is what an exponential fall has before the
+    ticks, and at most the work's power until then.
+
+    Args:
+        ticks: From the first that holds all joules if none came late, to the one where it had settled.
+        stop_s: The end of the work.
+        quiet_w: Of the counter.
+        step_w: Of the work, above quiet.
+
+    Returns:
+        0 J where there is no time between the first tick and the last.
+    """
+    if len(ticks) < 2:
+        return 0.0
+    first, second, last = ticks[0], ticks[1], ticks[-1]
+    counted_j = _above_j(first, last, quiet_w)
+    if counted_j <= 0:
+        return 0.0
+    unseen_s = max(0.0, first.time_s - stop_s)
+    unseen_j = max(0.0, step_w) * unseen_s
+    # An exponential of which this share falls from the first tick to the second.
+    share = min(max(0.0, _above_j(first, second, quiet_w) / counted_j), _LARGEST_FALL)
+    rate = -math.log1p(-share) / (second.time_s - first.time_s)
+    return counted_j + min(unseen_j, counted_j * math.expm1(min(rate * unseen_s, _LARGEST_EXPONENT)))
+
+
+def _above_j(first: Tick, second: Tick, quiet_w: float) -> float:
+    return second.joules - first.joules - quiet_w * (second.time_s - first.time_s)

@@ -19,7 +19,7 @@ from pytest_energy.meter.quiet_power import Span
 from pytest_energy.meter.tick_source import TickSource
 from pytest_energy.meter.tick_times import HEAD_TICKS, INNER_TICKS
 from pytest_energy.meter.ticks import SeenTick
-from pytest_energy.meter.waiting import QUIET_TICKS
+from pytest_energy.meter.waiting import QUIET_TICKS, settle_s
 from pytest_energy.model import Channel, CounterResponse, Tick, Trace
 
 MOST_POINTS = 60
@@ -29,11 +29,6 @@ _MOST_OF_ALL = 120  # pairs of all channels: 20 rounds then take about 40 kB of 
 _FEWEST = 4  # pairs of a channel, however many there are
 _DIGITS = 4  # of a power
 _DECIMALS = 3  # of a time in seconds
-
-# Of the time that an unknown counter took to settle beyond a tick: so much of it, times the step in power, is
-# open. Simulated windows over slow filters, and over power that falls late, are mostly held by it
-# (docs/results/meter-simulated.md).
-_LATE_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,14 +83,20 @@ class Surroundings:
         return cumulative
 
     def _response(self, channel: Channel) -> CounterResponse:
-        """How the counter responded: one that took longer than a tick to settle may also have decayed.
+        """How the counter responded to this window; where it isn't known, its joules may have been prompt."""
+        known, settled_s = channel.response, self.settles_s[channel.name]
+        return replace(
+            known,
+            settle_s=settled_s,
+            prompt_s=self._prompt_s(channel) if known.settle_s is None else None,
+            shortest_s=max(
+                known.shortest_s, known.shortest_ticks * (self.sampler.tick_s(channel.name) or 0.0)
+            ),
+        )
 
-        Whether joules came late or power fell late nobody knows, where nothing is known of the counter.
-        """
-        known, settle_s = channel.response, self.settles_s[channel.name]
-        late_s = settle_s - (self.sampler.tick_s(channel.name) or 0.0) if known.settle_s is None else 0.0
-        edge_s = math.hypot(known.edge_s, _LATE_SHARE * max(0.0, late_s))
-        return replace(known, settle_s=settle_s, edge_s=edge_s)
+    def _prompt_s(self, channel: Channel) -> float:
+        """Seconds after the stop until its joules are in the counter, if they don't come late."""
+        return min(settle_s(channel, self.sampler.tick_s(channel.name)), self.settles_s[channel.name])
 
     def sampling_uncertainty_j(self) -> float:
         """Uncertainty of joules that are integrated from power samples, of all such channels."""
@@ -145,22 +146,28 @@ class Surroundings:
         low, sure = max(0, first - HEAD_TICKS - 1), last
         while sure < len(ticks) and ticks[sure].after_s < self.stop_s:
             sure += 1  # where reads are slow, or another clock timed them, this one may be from before
-        settled_s = self.stop_s + self.settles_s[channel.name]
-        settled = bisect_left(ticks, settled_s, lo=last, key=lambda tick: tick.time_s)
-        while settled < len(ticks) and ticks[settled].after_s < settled_s:
-            settled += 1
+        settled = self._first_after(ticks, self.stop_s + self.settles_s[channel.name])
         end = settled + QUIET_TICKS
         around = ticks[low:end]
         if not is_whole and last - first > 2 * INNER_TICKS + 1:
             around = [*ticks[low : first + INNER_TICKS + 1], *ticks[last - INNER_TICKS : end]]
         quiet_s = self._quiet_since(ticks[low].time_s) if ticks else ()
         edges_s = {self.start_s, self.stop_s}.union(*quiet_s)
-        late = ticks[sure:settled]
+        prompt = self._first_after(ticks, self.stop_s + self._prompt_s(channel))
+        late = [*ticks[sure:prompt], *ticks[prompt + 2 : settled]]
         return _ticks(
             tick
             for tick in around
             if tick not in late and not any(tick.straddles(edge_s) for edge_s in edges_s)
         )
+
+    @staticmethod
+    def _first_after(ticks: Sequence[SeenTick], time_s: float) -> int:
+        """Index of the first tick that was surely after *time_s*."""
+        index = bisect_left(ticks, time_s, key=lambda tick: tick.time_s)
+        while index < len(ticks) and ticks[index].after_s < time_s:
+            index += 1
+        return index
 
     def _quiet_since(self, since_s: float) -> tuple[Span, ...]:
         """Quiet stretches that reach past *since_s*."""

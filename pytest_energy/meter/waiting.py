@@ -14,6 +14,9 @@ QUIET_TICKS = 2
 """Ticks to wait for once a counter has settled: the first holds all of the work, and between the two it is
 quiet."""
 
+# A counter is as prompt as this, where nothing else is known of it.
+_PROMPT_S = 0.1
+
 # How long to wait for them: a tick that comes late by a whole period, and a held-up thread.
 _WAIT_TICKS, _WAIT_S = 4.0, 1.0
 
@@ -21,10 +24,11 @@ _WAIT_TICKS, _WAIT_S = 4.0, 1.0
 def settle_s(channel: Channel, tick_s: float | None) -> float:
     """Seconds after work until its joules are in the counter of *channel*, of the period *tick_s*.
 
-    Where that is unknown it is a tick: the first after the work may lack its end (measured on an H100).
+    Where that is unknown it is a tick: the first after the work may lack its end (measured on an H100). What
+    a device draws within a tenth of a second of its work counts as the work's.
     """
     known_s = channel.response.settle_s
-    return (tick_s or 0.0) if known_s is None else known_s
+    return max(tick_s or 0.0, _PROMPT_S) if known_s is None else known_s
 
 
 def slowest_tick_s(sampler: TickSource, channels: Iterable[Channel]) -> float | None:
@@ -101,12 +105,15 @@ class QuietSpans:
         self._spans: deque[Span] = deque(maxlen=HEAD_TICKS)
         self.names: frozenset[str] = frozenset()
         """The channels whose ticks were waited for in the last stretch."""
+        self.power_w: dict[str, float] = {}
+        """Power at rest of each channel, as the last window found it."""
         self.first_power_w: dict[str, float] = {}
         """Quiet power before the first window over each channel."""
 
     def forget(self) -> None:
         """Know of no stretch: what was quiet then is long past."""
         self._spans.clear()
+        self.power_w.clear()
         self.names = frozenset()
 
     def add(self, from_s: float, until_s: float, names: Iterable[str] | None = None) -> None:

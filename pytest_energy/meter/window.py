@@ -27,7 +27,7 @@ from pytest_energy.meter.interpolate import Cumulative
 from pytest_energy.meter.protocol import OpenPhase
 from pytest_energy.meter.quality import DeviceHistory
 from pytest_energy.meter.reading import to_reading, void_reading
-from pytest_energy.meter.settling import Settling, latest_power_w, ticks_after
+from pytest_energy.meter.settling import Settling, ticks_after
 from pytest_energy.meter.surroundings import Surroundings
 from pytest_energy.meter.synchronize import wait_for_nothing
 from pytest_energy.meter.tick_source import TickSource
@@ -222,50 +222,48 @@ class LiveWindow:
         if self._quiet_since_s is None:
             return
         if not self._is_back_to_back:
-            settles_s = self._known_settles_s()
-            self._wait_for_ticks(self._quiet_since_s, settles_s)
+            settles_s = self._wait_until_settled(self._quiet_since_s, self._ticked)
             self._quiet_since_s += max(settles_s.values())
         self._clock.sleep_s(self._instruments.delays.next_share() * self._tick_s)
 
-    def _wait_for_ticks(self, since_s: float, settles_s: Mapping[str, float]) -> None:
-        """Wait until each counter has ticked twice after it had settled from *since_s* on."""
+    def _wait_until_settled(self, since_s: float, unknown: Sequence[Channel]) -> dict[str, float]:
+        """Wait until each counter has settled after work until *since_s*, and has ticked twice then.
+
+        Power of *unknown* is then what it was at rest before, or stays the same.
+
+        Returns:
+            Seconds after *since_s* until each had.
+        """
+        settles_s = {c.name: settle_s(c, self._sampler.tick_s(c.name)) for c in self._ticked}
         moments_s = {channel: since_s + settles_s[channel.name] for channel in self._ticked}
         why_not_ticked = wait_for_ticks(self._sampler, self._clock, moments_s, self._why_faulty)
         self._void(self._why_faulty() or why_not_ticked or why_not_followed(self._sampler, self._ticked))
-
-    def _known_settles_s(self) -> dict[str, float]:
-        return {c.name: settle_s(c, self._sampler.tick_s(c.name)) for c in self._ticked}
-
-    def _wait_until_settled(self, stop_s: float) -> None:
-        """Wait until each counter has settled: its power is that before the window, or stays the same."""
-        self._settles_s = settles_s = self._known_settles_s()
-        unknown = [channel for channel in self._ticked if channel.response.settle_s is None]
-        settling = {channel.name: Settling(self._quiet_power_w(channel)) for channel in unknown}
         latest_s = self._clock.now_s() + max(_LONGEST_SETTLING_S, _MOST_SETTLING_TICKS * self._tick_s)
-        self._wait_for_ticks(stop_s, settles_s)
+        settling = {c.name: Settling(self._quiet.power_w.get(c.name)) for c in unknown}
+        seen_s = {channel.name: moments_s[channel] for channel in unknown}
         while settling and self._void_because is None and self._clock.now_s() < latest_s:
             is_new = False
             for name in tuple(settling):
-                pair = ticks_after(self._sampler.ticks(name), stop_s + settles_s[name])
+                pair = ticks_after(self._sampler.ticks(name), seen_s[name])
                 if pair is None:
                     continue
-                is_new = True
-                if settling[name].is_over(*pair):
+                is_new, seen_s[name] = True, pair[1].time_s
+                channel = settling[name]
+                channel.see(*pair)
+                if channel.settled_s is not None:
+                    settles_s[name] = channel.settled_s - since_s
+                if channel.is_over and channel.quiet_w is not None:
+                    self._quiet.power_w[name] = channel.quiet_w
                     del settling[name]
-                else:
-                    settles_s[name] = pair[1].time_s - stop_s
             if settling and not is_new:
                 self._wait_for_one_more(settling)
+        return settles_s
 
     def _wait_for_one_more(self, names: Collection[str]) -> None:
         """Wait for another tick of each of these channels."""
         channels = [channel for channel in self._ticked if channel.name in names]
         last_s = {channel: self._sampler.ticks(channel.name)[-1].after_s for channel in channels}
         self._void(wait_for_ticks(self._sampler, self._clock, last_s, self._why_faulty))
-
-    def _quiet_power_w(self, channel: Channel) -> float | None:
-        """Power of *channel* over the last quiet ticks before the window."""
-        return latest_power_w(self._sampler.ticks(channel.name), self._quiet.until(self._start.time_s))
 
     def _why_faulty(self) -> str | None:
         because = self._sampler.why_dead()
@@ -348,7 +346,8 @@ class LiveWindow:
         self._void(self._why_faulty())
         is_quiet = self._void_because is None and bool(self._ticked)
         if is_quiet:
-            self._wait_until_settled(stop_s)
+            unknown = [channel for channel in self._ticked if channel.response.settle_s is None]
+            self._settles_s = self._wait_until_settled(stop_s, unknown)
             quiet_since_s = stop_s + max(self._settles_s.values())
             names = [channel.name for channel in self._ticked]
             self._quiet.add(quiet_since_s, max(quiet_since_s, self._clock.now_s()), names)

@@ -44,7 +44,10 @@ class CounterResponse:
 
     Attributes:
         settle_s: Seconds after the work's end until all of its joules are in the counter; `None` if unknown.
+        prompt_s: The same if they don't come late, where *settle_s* is how long the counter was above quiet:
+            nobody knows then whether joules came late or power fell late. `None` if that is known.
         shortest_s: Work that is shorter may be seen hardly or twice, nobody knows: a window is void.
+        shortest_ticks: The same, in periods of the counter.
         edge_s: Joules of a step in power are known no better than the step times so many seconds (one
             standard uncertainty a window).
         edge_length_s: In shorter windows both edges err alike, so less of *edge_s* is left; 0 if unknown.
@@ -55,7 +58,9 @@ class CounterResponse:
     """
 
     settle_s: float | None = None
+    prompt_s: float | None = None
     shortest_s: float = 0.0
+    shortest_ticks: float = 0.0
     edge_s: float = 0.0
     edge_length_s: float = 0.0
     tick_s: float = 0.0

@@ -28,10 +28,14 @@ _H100_80GB_HBM3 = CounterResponse(
 )
 
 UNKNOWN = CounterResponse(
-    shortest_s=0.025, edge_s=3.3e-3, edge_length_s=0.01, source="not measured on this model"
+    shortest_s=0.025,
+    shortest_ticks=0.75,
+    edge_s=3.3e-3,
+    edge_length_s=0.01,
+    source="not measured on this model",
 )
-"""Where a model's is not known: as bursts of 10 to 200 ms on H100s scatter if nothing is taken out; and those
-sample each 20 ms, so that shorter work may fall between two samples."""
+"""Where a model's is not known: as bursts of 10 to 200 ms on H100s scatter if nothing is taken out. And there
+are counters that see a quarter of each tick (arXiv 2312.02741): shorter work than the rest may go unseen."""
 
 _KNOWN = ((re.compile(r"NVIDIA H100 80GB HBM3"), "580.", _H100_80GB_HBM3),)
 

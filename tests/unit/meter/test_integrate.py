@@ -7,7 +7,7 @@ import pytest
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.integrate import How, integrate
-from pytest_energy.model import Tick
+from pytest_energy.model import CounterResponse, Tick
 
 QUIET_W = 120.0
 
@@ -43,6 +43,38 @@ def test_the_second_tick_after_the_stop_is_counted_to() -> None:
     integral = integrate(late[:13], 1.01, 1.02, quiet_s=((0.0, 1.01),))
     assert abs(integral.energy_j - 6.6 - QUIET_W * 0.01) < 2 * integral.uncertainty_j
     assert integral.energy_j > 5.0
+
+
+def late_trace(late_j: float, *, work_j: float) -> tuple[list[Tick], CounterResponse]:
+    """A burst from 1.01 to 1.02 s; joules that show at 1.3 and 1.4 s; nobody knows whose they are."""
+    late = [late_j / 2 * ((t.time_s > 1.25) + (t.time_s > 1.35)) for t in trace()]
+    ticks = [more(tick, joules) for tick, joules in zip(trace(burst_j=work_j), late, strict=True)]
+    return ticks, CounterResponse(prompt_s=0.1, settle_s=0.35)
+
+
+def test_joules_that_may_have_come_late_count_half() -> None:
+    """The reading is between both, and its uncertainty reaches both."""
+    ticks, response = late_trace(0.1, work_j=66.0)
+    integral = integrate(ticks, 1.01, 1.02, quiet_s=((0.0, 1.01),), response=response)
+    truth_j = 66.0 + QUIET_W * 0.01
+    open_j = 2 * (truth_j + 0.1 - integral.energy_j)
+    assert 0.1 <= open_j < 0.4
+    assert truth_j + 0.1 - integral.energy_j <= integral.uncertainty_j * (1 + 1e-9)
+
+
+def test_too_many_joules_that_may_have_come_late_are_not_measurable() -> None:
+    """More than a percent to each side; the reason says what to do."""
+    ticks, response = late_trace(3.0, work_j=66.0)
+    with pytest.raises(NotMeasurable, match=r"doctor --calibrate"):
+        integrate(ticks, 1.01, 1.02, quiet_s=((0.0, 1.01),), response=response)
+
+
+def test_joules_of_a_counter_whose_lag_is_known_all_count() -> None:
+    """Up to where it has settled."""
+    ticks, response = late_trace(3.0, work_j=66.0)
+    known = replace(response, prompt_s=None)
+    integral = integrate(ticks, 1.01, 1.02, quiet_s=((0.0, 1.01),), response=known)
+    assert integral.energy_j == pytest.approx(69.0 + QUIET_W * 0.01)
 
 
 def test_reads_at_the_edges_are_simply_subtracted() -> None:

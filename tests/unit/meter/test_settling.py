@@ -1,9 +1,13 @@
 """Whether a counter has all joules of the work."""
 
+import math
+from itertools import pairwise
+
 import pytest
 
-from pytest_energy.meter.settling import Settling, latest_power_w, ticks_after
+from pytest_energy.meter.settling import Settling, late_j, ticks_after
 from pytest_energy.meter.ticks import SeenTick
+from pytest_energy.model import Tick
 
 
 def seen_tick(number: int, joules: float) -> SeenTick:
@@ -18,33 +22,92 @@ def ticks(*gains_j: float) -> list[SeenTick]:
     return [seen_tick(number, sum(gains_j[:number])) for number in range(len(gains_j) + 1)]
 
 
-def count_to_settle(quiet_w: float | None, *gains_j: float) -> int | None:
-    """Ticks until it has settled, `None` if it doesn't within these."""
+def settled(quiet_w: float | None, *gains_j: float) -> Settling:
+    """After as many of these intervals as it took, or all."""
     seen, settling = ticks(*gains_j), Settling(quiet_w)
-    for number in range(len(gains_j)):
-        if settling.is_over(seen[number], seen[number + 1]):
-            return number
-    return None
+    for first, second in pairwise(seen):
+        settling.see(first, second)
+        if settling.is_over:
+            break
+    return settling
 
 
 def test_power_as_before_the_window_is_settled_at_once() -> None:
     """Nothing is waited for where the first interval is as quiet as before."""
-    assert count_to_settle(120.0, 12.0, 12.0) == 0
+    settling = settled(120.0, 12.0, 12.0)
+    assert settling.is_over
+    assert settling.settled_s is None
 
 
 def test_a_counter_that_still_falls_is_waited_for() -> None:
     """A filter of half a tick lets the joules come for some ticks."""
-    assert count_to_settle(120.0, 40.0, 16.0, 13.5, 12.1) == 3
+    settling = settled(120.0, 40.0, 16.0, 13.5, 12.1)
+    assert settling.is_over
+    assert settling.settled_s == pytest.approx(0.3)
 
 
 def test_another_quiet_is_settled_once_it_stays() -> None:
-    """A context that was opened in the window adds two thirds for good."""
-    assert count_to_settle(70.0, 12.0, 12.0) == 1
+    """A context that was opened in the window adds two thirds for good; it had settled when that began."""
+    settling = settled(70.0, 30.0, 12.0, 12.1, 12.0)
+    assert settling.is_over
+    assert settling.settled_s == pytest.approx(0.1)
+    assert settling.quiet_w == pytest.approx(120.0)
 
 
-def test_without_a_quiet_before_two_alike_are_needed() -> None:
+def test_the_work_shown_late_is_no_other_quiet() -> None:
+    """A delay of two ticks shows the work's power for two: the counter hasn't settled by then."""
+    settling = settled(120.0, 78.0, 78.0, 12.0)
+    assert settling.is_over
+    assert settling.settled_s == pytest.approx(0.2)
+    assert settling.quiet_w == 120.0
+
+
+def test_a_slow_fall_never_ends() -> None:
+    """Each interval is near the one before, and not near the first."""
+    falls_j = [12.0 + 30.0 * 0.9**number for number in range(12)]
+    assert not settled(120.0, *falls_j).is_over
+
+
+def test_what_comes_late_never_adds_up_in_quiet_power() -> None:
+    """Five windows whose last interval is 5 % above quiet: quiet power is that of the first."""
+    quiet_w: float | None = 120.0
+    for _ in range(5):
+        quiet_w = settled(quiet_w, 12.6).quiet_w
+    assert quiet_w == 120.0
+
+
+def test_without_a_quiet_before_some_alike_are_needed() -> None:
     """Where no quiet power is known the first interval has nothing to be compared with."""
-    assert count_to_settle(None, 12.0, 12.1) == 1
+    assert not settled(None, 12.0, 12.1).is_over
+    assert settled(None, 12.0, 12.1, 11.9).is_over
+
+
+REST = {"quiet_w": 120.0, "step_w": 660.0}
+
+
+def fall(tau_s: float, above_w: float, *times_s: float) -> list[Tick]:
+    """Ticks at *times_s* of 120 W and of a fall to it from *above_w* more at 0 s."""
+    return [Tick(time_s, 120 * time_s - above_w * tau_s * math.expm1(-time_s / tau_s)) for time_s in times_s]
+
+
+@pytest.mark.parametrize("tau_s", [0.1, 0.3])
+def test_late_joules_are_those_of_the_whole_fall(tau_s: float) -> None:
+    """Also before the first tick, from how fast it falls after that."""
+    seen = fall(tau_s, 300.0, 0.15, 0.25, 20 * tau_s)
+    assert late_j(seen, 0.0, **REST) == pytest.approx(300 * tau_s, rel=1e-3)
+
+
+def test_late_joules_before_the_first_tick_are_at_most_the_work_s() -> None:
+    """What falls fast, long before the first tick, would have been many times what is left of it."""
+    seen = fall(0.03, 300.0, 0.3, 0.35, 0.6)
+    assert late_j(seen, 0.0, quiet_w=120.0, step_w=10.0) == pytest.approx(10.0 * 0.3, rel=0.01)
+
+
+def test_quiet_ticks_hold_no_late_joules() -> None:
+    """Nor does one tick alone, or a tail below quiet."""
+    assert late_j(fall(0.1, 0.0, 0.1, 0.2, 0.3), 0.0, **REST) == pytest.approx(0.0, abs=1e-9)
+    assert late_j(fall(0.1, 300.0, 0.1), 0.0, **REST) == 0.0  # one tick
+    assert late_j(fall(0.1, 300.0, 0.1, 0.2), 0.0, quiet_w=500.0, step_w=660.0) == 0.0
 
 
 def test_the_first_tick_that_is_surely_after() -> None:
@@ -64,10 +127,3 @@ def test_between_ticks_of_a_fast_counter_is_room_for_some() -> None:
     pair = ticks_after(fast, 0.01)
     assert pair is not None
     assert pair[1].time_s - pair[0].time_s == pytest.approx(0.08)
-
-
-def test_quiet_power_is_that_of_the_last_quiet_ticks() -> None:
-    """A stretch without two ticks says nothing; the one before it does."""
-    seen = ticks(12.0, 12.0, 50.0, 50.0, 50.0)
-    assert latest_power_w(seen, ((0.0, 0.21), (0.45, 0.48))) == pytest.approx(120.0)
-    assert latest_power_w(seen, ()) is None

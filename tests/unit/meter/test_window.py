@@ -202,7 +202,7 @@ def test_a_clock_that_went_back_makes_the_window_void() -> None:
 
 def test_a_window_too_short_for_its_counter_is_void() -> None:
     """Joules that are known to no better than half of them aren't given."""
-    bench = started(1.0, jitter_share=0.05)
+    bench = started(1.0, jitter_share=0.1)
     reason = why_void(bench.measure((0.001, 200.0)))
     assert "too short" in reason
 
