@@ -40,6 +40,10 @@ class MachineTime:
         """As `now_s`, from another source and to a hundredth: the kernel's count of clock ticks."""
         return self._times().elapsed or None  # 0 on systems that don't count
 
+    def unix_s(self, time_s: float, suspended_s: float | None) -> float:
+        """Seconds since 1970 (UTC) at a moment of `now_s`, when the machine had slept for so long."""
+        return self._began.timestamp() + time_s + (suspended_s or 0.0) - self._began_s
+
     def utc_now(self) -> datetime:
         """The day and the time of day."""
         return self._began + timedelta(seconds=self.since_start_s() - self._began_s)

@@ -21,6 +21,10 @@ class Usage:
     other_cpu_share: float | None = None
 
 
+UNKNOWN_USAGE = Usage()
+"""Nothing is known."""
+
+
 class DeviceUse(StrEnum):
     """Use of a device by this run's processes during a window."""
 

@@ -45,6 +45,8 @@ class DeviceMonitor:
 
     def open(self, channels: Iterable[str]) -> None:
         """Begin a window over *channels*; call it shortly before its start."""
+        if not self._sensors:
+            return
         self._before = {name: self._state(name) for name in channels if name in self._sensors}
         self._is_kin = self._kin(self._before.values())
         self._snapshots = {name: [] for name in self._before}
@@ -61,6 +63,8 @@ class DeviceMonitor:
 
     def close(self) -> Mapping[str, DeviceHistory]:
         """End the window, just after its stop; how the device of each channel was."""
+        if not self._snapshots:
+            return {}
         snapshots, before = self._snapshots, self._before
         self.abandon()
         for name, looks in snapshots.items():  # the last one's power isn't the work's

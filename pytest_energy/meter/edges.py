@@ -12,7 +12,7 @@ Rule 3: before the start there is time: reads that something came between are ma
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.ticks import Read
@@ -37,8 +37,10 @@ class Edge:
     @property
     def reach_s(self) -> float:
         """From the edge to the far end of its reads."""
-        ends_s = [abs(end_s - self.time_s) for read in self.reads.values() for end_s in read.ends_s]
-        return max(ends_s, default=0.0)
+        reach_s = 0.0
+        for read in self.reads.values():
+            reach_s = max(reach_s, self.time_s - read.started_s, read.ended_s - self.time_s)
+        return reach_s
 
 
 def start_now(read_all: ReadAll, clock: Clock) -> Edge:
@@ -73,26 +75,28 @@ def ticks_at(
 
     *exact* are the channels of the work alone.
     """
-    ticks = {
-        name: _at_edges(start, stop, start.reads[name], last, rest_w.get(name, 0.0))
-        for name, last in stop.reads.items()
-    }
-    return ticks | {name: _exact(*ticks[name]) for name in ticks.keys() & {*exact}}
+    ticks = {}
+    for name, last in stop.reads.items():
+        first = start.reads[name]
+        power_w = _power_w(first, last, rest_w[name]) if name in rest_w else 0.0
+        is_exact = name in exact
+        ticks[name] = (
+            _moved(first, start.time_s, power_w, is_exact=is_exact),
+            _moved(last, stop.time_s, power_w, is_exact=is_exact),
+        )
+    return ticks
 
 
-def _exact(first: Tick, last: Tick) -> tuple[Tick, Tick]:
-    return replace(first, spread_s=0.0), replace(last, spread_s=0.0)
-
-
-def _at_edges(start: Edge, stop: Edge, first: Read, last: Read, rest_w: float) -> tuple[Tick, Tick]:
+def _power_w(first: Read, last: Read, rest_w: float) -> float:
+    """Power beside the edges: that at rest, but never more than all there was."""
     duration_s = last.middle_s - first.middle_s
-    mean_w = (last.joules - first.joules) / duration_s if duration_s > 0 else 0.0
-    power_w = min(rest_w, mean_w)  # never more than all there was
-    return _moved(first, start.time_s, power_w), _moved(last, stop.time_s, power_w)
+    return min(rest_w, (last.joules - first.joules) / duration_s if duration_s > 0 else 0.0)
 
 
-def _moved(read: Read, time_s: float, power_w: float) -> Tick:
+def _moved(read: Read, time_s: float, power_w: float, *, is_exact: bool) -> Tick:
     """*read* at *time_s*; the mean power times the tick's spread is how far off its joules may be."""
-    gap_s = time_s - read.middle_s
-    spread_s = math.sqrt(gap_s**2 / 3 + read.variance)
-    return Tick(time_s, read.joules + power_w * gap_s, spread_s)
+    if is_exact:
+        return Tick(time_s, read.joules + power_w * (time_s - read.middle_s), 0.0)
+    call_s = read.ended_s - read.started_s
+    gap_s = time_s - read.started_s - call_s / 2
+    return Tick(time_s, read.joules + power_w * gap_s, math.sqrt(gap_s**2 / 3 + call_s**2 / 12))

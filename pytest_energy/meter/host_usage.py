@@ -8,7 +8,7 @@ descendants; pages that they share count in each.
 import math
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from pytest_energy.errors import SensorError
@@ -25,6 +25,13 @@ HOST_LOOK_S = 2.0
 # A window too short to be looked into takes memory that was seen so long ago at most; the sampler looks again
 # between windows before it is older.
 _FRESH_S = 10.0
+
+# The machine's processor time is read again where it was read longer ago than this: with a window that begins
+# right after another one is looked at once a round. The millisecond is far below what the kernel counts by.
+_SAME_LOOK_S = 1e-3
+
+SHORTEST_SEEN_S = 1e-3
+"""In a shorter window the kernel's counts of processor time say nothing, on however many processors."""
 
 # Linux counts processor time in hundredths of a second: below ten of them a share says nothing.
 _LEAST_CPU_S = 0.1
@@ -68,6 +75,10 @@ class CpuTime:
 
     def _foreign_s(self, own_s: float) -> float:
         return max(0.0, self.busy_s - own_s - _CPU_CLOCK_S)
+
+
+UNSEEN = CpuTime(busy_s=0.0, total_s=0.0, own_s=None)
+"""Of a window that was too short: all its shares are unknown."""
 
 
 class System(Protocol):
@@ -132,6 +143,16 @@ class LinuxSystem:
         return not heads.isdisjoint(self._table.ancestors(process))
 
 
+@dataclass(frozen=True, slots=True)
+class _CpuLook:
+    """Processor seconds so far; *own_s* where it was looked at."""
+
+    time_s: float
+    busy_s: float
+    total_s: float
+    own_s: float | None
+
+
 class HostMonitor:
     """Looks at the machine from time to time while a window is open."""
 
@@ -142,33 +163,44 @@ class HostMonitor:
         self._looks: list[Usage] = []
         self._last_ram_bytes: float | None = None
         self._ram_s = -math.inf
-        self._cpu_before = (0.0, 0.0)
-        self._own_before_s: float | None = None
+        self._cpu_look = _CpuLook(-math.inf, 0.0, 0.0, None)
 
-    def open(self) -> None:
-        """Begin a window; call it just before its start."""
+    def open(self, *, is_own_known: bool = False) -> None:
+        """Begin a window; call it just before its start.
+
+        If *is_own_known*, the processor time of this run's processes is not looked at: `close` is given it.
+        """
         self._looks = []
         self._is_open = True
-        self._own_before_s = self._system.own_cpu_s()
-        self._cpu_before = self._system.cpu_times_s()
+        if self._clock.now_s() - self._cpu_look.time_s > _SAME_LOOK_S:
+            self._look_at_cpu(is_own_known=is_own_known)
 
-    def close(self) -> CpuTime:
-        """End the window; call it just after its stop."""
-        busy_s, total_s = self._system.cpu_times_s()
+    def close(self, *, is_short: bool = False, own_s: float | None = None) -> CpuTime:
+        """End the window; call it just after its stop.
+
+        Args:
+            is_short: It was shorter than `SHORTEST_SEEN_S`: nothing is looked at.
+            own_s: Processor seconds of this run's processes in the window, if known already.
+        """
         self._is_open = False
+        if is_short:
+            return UNSEEN
+        before, after = self._cpu_look, self._look_at_cpu(is_own_known=own_s is not None)
+        if before.own_s is not None and after.own_s is not None:
+            own_s = after.own_s - before.own_s
         return CpuTime(
-            busy_s=busy_s - self._cpu_before[0],
-            total_s=total_s - self._cpu_before[1],
-            own_s=self._own_s(),
+            busy_s=after.busy_s - before.busy_s, total_s=after.total_s - before.total_s, own_s=own_s
         )
+
+    def _look_at_cpu(self, *, is_own_known: bool) -> "_CpuLook":
+        busy_s, total_s = self._system.cpu_times_s()
+        own_s = None if is_own_known else self._system.own_cpu_s()
+        self._cpu_look = _CpuLook(self._clock.now_s(), busy_s, total_s, own_s)
+        return self._cpu_look
 
     def abandon(self) -> None:
         """End the window without a figure."""
         self._is_open = False
-
-    def _own_s(self) -> float | None:
-        own_s, before_s = self._system.own_cpu_s(), self._own_before_s
-        return None if own_s is None or before_s is None else own_s - before_s
 
     def look(self) -> None:
         """Look now, if a window is open; called between ticks by the sampler.
@@ -177,37 +209,36 @@ class HostMonitor:
         begun to ask for it.
         """
         if self._is_open:
-            self._looks.append(self._with_sensors(self._look_at_memory()))
+            self._looks.append(hardware_usage(self._sensors, self._look_at_memory()))
         elif math.isfinite(self._ram_s) and self._clock.now_s() - self._ram_s > _FRESH_S - 2 * HOST_LOOK_S:
             self._look_at_memory()
 
     def usage(self, cpu: CpuTime) -> Usage:
         """The window's usage, with what `close` returned."""
-        looks = tuple(self._looks)
-        if not looks:  # memory as it was seen last; it is looked at here only if it has never been
-            if not math.isfinite(self._ram_s):
-                self._look_at_memory()
-            is_fresh = self._clock.now_s() - self._ram_s <= _FRESH_S
-            looks = (self._with_sensors(self._last_ram_bytes if is_fresh else None),)
+        seen = _mean_look(self._looks) if self._looks else self._unseen()
         return Usage(
             cpu_utilisation_share=cpu.busy_share,
             other_cpu_share=cpu.other_share,
-            gpu_utilisation_share=_mean([look.gpu_utilisation_share for look in looks]),
-            ram_used_bytes=_mean([look.ram_used_bytes for look in looks]),
-            gpu_memory_used_bytes=_mean([look.gpu_memory_used_bytes for look in looks]),
+            gpu_utilisation_share=seen.gpu_utilisation_share,
+            ram_used_bytes=seen.ram_used_bytes,
+            gpu_memory_used_bytes=seen.gpu_memory_used_bytes,
         )
+
+    def _unseen(self) -> Usage:
+        """Of a window without a look: memory as it was seen last; looked at only if it has never been."""
+        if not math.isfinite(self._ram_s):
+            self._look_at_memory()
+        is_fresh = self._clock.now_s() - self._ram_s <= _FRESH_S
+        return hardware_usage(self._sensors, self._last_ram_bytes if is_fresh else None)
 
     def _look_at_memory(self) -> float | None:
         with self._lock:
             self._last_ram_bytes, self._ram_s = self._system.ram_used_bytes(), self._clock.now_s()
             return self._last_ram_bytes
 
-    def _with_sensors(self, ram_used_bytes: float | None) -> Usage:
-        return replace(hardware_usage(self._sensors), ram_used_bytes=ram_used_bytes)
 
-
-def hardware_usage(sensors: Iterable[Sensor]) -> Usage:
-    """How busy the hardware of *sensors* is now, as far as they report it."""
+def hardware_usage(sensors: Iterable[Sensor], ram_used_bytes: float | None = None) -> Usage:
+    """How busy the hardware of *sensors* is now, as far as they report it, beside the memory in use."""
     usages = []
     for sensor in sensors:
         try:
@@ -217,7 +248,16 @@ def hardware_usage(sensors: Iterable[Sensor]) -> Usage:
     memory = [u.gpu_memory_used_bytes for u in usages if u.gpu_memory_used_bytes is not None]
     return Usage(
         gpu_utilisation_share=_mean([usage.gpu_utilisation_share for usage in usages]),
+        ram_used_bytes=ram_used_bytes,
         gpu_memory_used_bytes=sum(memory) if memory else None,
+    )
+
+
+def _mean_look(looks: Sequence[Usage]) -> Usage:
+    return Usage(
+        gpu_utilisation_share=_mean([look.gpu_utilisation_share for look in looks]),
+        ram_used_bytes=_mean([look.ram_used_bytes for look in looks]),
+        gpu_memory_used_bytes=_mean([look.gpu_memory_used_bytes for look in looks]),
     )
 
 

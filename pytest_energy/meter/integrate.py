@@ -117,7 +117,7 @@ def integrate(
     check_ticks(ticks, start_s, stop_s)
     edges = _reads_at(ticks, start_s, stop_s)
     if edges is not None:
-        return _between_edges(*edges, resolution_j)
+        return between_edges(*edges, resolution_j)
     return align(
         ticks, start_s, stop_s, quiet_s=quiet_s, resolution_j=resolution_j, response=response
     ).integral()
@@ -154,7 +154,10 @@ def _reads_at(ticks: Sequence[Tick], start_s: float, stop_s: float) -> tuple[Tic
     return (first, last) if (first.time_s, last.time_s) == (start_s, stop_s) else None
 
 
-def _between_edges(start: Tick, stop: Tick, resolution_j: float) -> Integral:
+def between_edges(start: Tick, stop: Tick, resolution_j: float) -> Integral:
+    """Joules of a window by what the counter showed at exactly its edges; as `integrate`."""
+    if not (start.time_s < stop.time_s and start.joules <= stop.joules):
+        check_ticks((start, stop), start.time_s, stop.time_s)
     energy_j, duration_s = stop.joules - start.joules, stop.time_s - start.time_s
     power_w = energy_j / duration_s
     # Each read is 0 to _EDGE_AGE_S old: a uniform error whose root mean square is the age over sqrt(3).

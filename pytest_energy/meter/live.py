@@ -9,6 +9,7 @@ from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter import quality
 from pytest_energy.meter.clock import Clock
 from pytest_energy.meter.device_monitor import DEVICE_LOOK_S, DeviceMonitor
+from pytest_energy.meter.edge_reads import EdgeReads
 from pytest_energy.meter.host_usage import HOST_LOOK_S, HostMonitor, LinuxSystem, System
 from pytest_energy.meter.protocol import OpenWindow, StagedWindow
 from pytest_energy.meter.rest import IDLE_S, at_rest, mean_power_w, settled
@@ -17,8 +18,9 @@ from pytest_energy.meter.synchronize import gpus_in_use
 from pytest_energy.meter.tick_source import TickSource
 from pytest_energy.meter.waiting import QuietSpans, slowest_tick_s
 from pytest_energy.meter.window import Delays, Instruments, LiveWindow
+from pytest_energy.meter.window_channels import WindowChannels
 from pytest_energy.model import Channel, Domain, Provenance, SensorStatus, Tick
-from pytest_energy.sensors.estimate import CpuPower
+from pytest_energy.sensors.estimate import CpuPower, EstimateSensor
 from pytest_energy.sensors.protocol import CountsProcesses, Sensor
 
 
@@ -76,7 +78,9 @@ class LiveMeter:
             provenance=self.provenance,
             quiet=QuietSpans(),
             cpu_power=cpu_power,
+            estimate=next((sensor.power for sensor in sensors if isinstance(sensor, EstimateSensor)), None),
         )
+        self._chosen: dict[frozenset[Domain] | None, tuple[WindowChannels, EdgeReads]] = {}
         self._is_idle_known = False
         self._unsettled_notes: tuple[str, ...] = ()
         self._last: LiveWindow | None = None
@@ -140,6 +144,13 @@ class LiveMeter:
     def _of(self, domains: frozenset[Domain] | None) -> tuple[Channel, ...]:
         return tuple(c for c in self._channels if domains is None or c.domain in domains)
 
+    def _choose(self, domains: frozenset[Domain] | None) -> tuple[WindowChannels, EdgeReads]:
+        if domains not in self._chosen:
+            channels, instruments = WindowChannels.of(self._of(domains)), self._instruments
+            read_edges = EdgeReads(channels.edge_names, self._sensors, instruments.sampler, instruments.clock)
+            self._chosen[domains] = channels, read_edges
+        return self._chosen[domains]
+
     def open(self, test_id: str, *, domains: frozenset[Domain] | None = None) -> OpenWindow:
         window = self.stage(test_id, domains=domains)
         window.get_ready()
@@ -149,11 +160,11 @@ class LiveMeter:
     def stage(self, test_id: str, *, domains: frozenset[Domain] | None = None) -> StagedWindow:
         """See `StagedMeter`."""
         self.start()
-        last, channels = self._last, self._of(domains)
+        last, (channels, read_edges) = self._last, self._choose(domains)
         if last is not None:
             last.abandon(f"it was still open when {test_id} opened another window")
-        reason = None if channels else _why_no_channel(domains, self._channels)
-        self._last = window = LiveWindow(self._instruments, channels, reason)
+        reason = None if channels.every else _why_no_channel(domains, self._channels)
+        self._last = window = LiveWindow(self._instruments, channels, read_edges, reason)
         return window
 
     def adopt(self, pids: Iterable[int], *, on: Collection[str] = ()) -> None:

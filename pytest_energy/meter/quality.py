@@ -116,19 +116,28 @@ def _slack_s(duration_s: float) -> float:
 
 def why_joules_are_wrong(integrals: Mapping[str, Integral], may_be_off: Collection[str] = ()) -> str | None:
     """Why the joules of a window can't be used, or `None`; channels that *may_be_off* may read 0."""
+    energy_j = sum(integral.energy_j for integral in integrals.values())
+    return why_counters_stand(integrals, may_be_off) or why_too_uncertain(
+        energy_j, total_uncertainty_j(integrals)
+    )
+
+
+def why_counters_stand(integrals: Mapping[str, Integral], may_be_off: Collection[str]) -> str | None:
+    """Which counter has not moved in a window, or `None`; channels that *may_be_off* may read 0."""
     for name, integral in integrals.items():
+        if integral.energy_j > 0:
+            continue
         is_off = integral.energy_j == 0 and name in may_be_off
         # A device at rest beside another may read less than nothing by chance: its counter did tick.
         is_beside = len(integrals) > 1 and integral.how is How.ALIGNED
         is_chance = is_beside and integral.energy_j > -_CHANCE * integral.uncertainty_j
-        if integral.energy_j <= 0 and not (is_off or is_chance):
+        if not (is_off or is_chance):
             return (
                 f"{name} reads {to_text(integral.energy_j, 'J')} "
                 f"(+- {to_text(integral.uncertainty_j, 'J')}): "
                 "its counter does not move, or the window is too short for it"
             )
-    energy_j = sum(integral.energy_j for integral in integrals.values())
-    return why_too_uncertain(energy_j, total_uncertainty_j(integrals))
+    return None
 
 
 def why_too_uncertain(energy_j: float, uncertainty_j: float) -> str | None:
@@ -301,10 +310,10 @@ def foreign_notes(channels: Mapping[str, float], foreign_share: float | None) ->
     >>> foreign_notes({"cpu:package-0": 20.0, "gpu:0": 80.0}, 0.3)
     ()
     """
-    counting = [name for name in channels if name.partition(":")[0] in {Domain.CPU, Domain.DRAM}]
     energy_j = math.fsum(channels.values())
     if foreign_share is None or not energy_j:
         return ()
+    counting = [name for name in channels if name.partition(":")[0] in {Domain.CPU, Domain.DRAM}]
     joule_share = foreign_share * math.fsum(channels[name] for name in counting) / energy_j
     if joule_share < _FOREIGN_SHARE:
         return ()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter import quality
-from pytest_energy.meter.integrate import Integral, integrate
+from pytest_energy.meter.integrate import Integral, between_edges, integrate
 from pytest_energy.model import Provenance, Reading, Trace
 from pytest_energy.model.values import UNKNOWN_RESPONSE
 
@@ -18,29 +18,42 @@ def to_reading(
     """
     duration_s = max(0.0, trace.stop_s - trace.start_s)
     try:
-        integrals = _integrals(trace, resolutions_j or {})
+        integrals = integrals_of(trace, resolutions_j or {})
     except NotMeasurable as error:
         return void_reading(str(error), duration_s, provenance)
     because = quality.why_joules_are_wrong(integrals, trace.may_be_off)
     if because is not None:
         return void_reading(because, duration_s, provenance)
-    quiet_power_w = {name: integral.head_power_w for name, integral in integrals.items()}
     return Reading(
-        channels={name: max(0.0, integral.energy_j) for name, integral in integrals.items()},
+        channels=energies_j(integrals),
         duration_s=duration_s,
         uncertainty_j=quality.total_uncertainty_j(integrals, trace.clock_error),
         provenance=provenance,
         quality=quality.notes(integrals),
-        quiet_power_w={name: power_w for name, power_w in quiet_power_w.items() if power_w is not None},
+        quiet_power_w=quiet_powers_w(integrals),
         trace=trace,
     )
 
 
-def _integrals(trace: Trace, resolutions_j: Mapping[str, float]) -> dict[str, Integral]:
+def energies_j(integrals: Mapping[str, Integral]) -> dict[str, float]:
+    """Joules by channel, none below 0."""
+    return {name: max(0.0, integral.energy_j) for name, integral in integrals.items()}
+
+
+def quiet_powers_w(integrals: Mapping[str, Integral]) -> dict[str, float]:
+    """Power just before the window by channel, of those whose ticks suffice."""
+    powers_w = ((name, integral.head_power_w) for name, integral in integrals.items())
+    return {name: power_w for name, power_w in powers_w if power_w is not None}
+
+
+def integrals_of(trace: Trace, resolutions_j: Mapping[str, float]) -> dict[str, Integral]:
     """Joules by channel; `NotMeasurable` names the first whose ticks don't suffice."""
     integrals = {}
     for name, ticks in trace.ticks.items():
         try:
+            if len(ticks) == 2 and ticks[0].time_s == trace.start_s and ticks[1].time_s == trace.stop_s:
+                integrals[name] = between_edges(*ticks, resolutions_j.get(name, 0.0))
+                continue
             integrals[name] = integrate(
                 ticks,
                 trace.start_s,

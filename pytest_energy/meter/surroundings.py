@@ -20,6 +20,7 @@ from pytest_energy.meter.tick_source import TickSource
 from pytest_energy.meter.tick_times import HEAD_TICKS, INNER_TICKS
 from pytest_energy.meter.ticks import SeenTick
 from pytest_energy.meter.waiting import QUIET_TICKS, settle_s
+from pytest_energy.meter.window_channels import WindowChannels
 from pytest_energy.model import Channel, CounterResponse, Tick, Trace
 
 MOST_POINTS = 60
@@ -42,34 +43,31 @@ class Surroundings:
     """
 
     sampler: TickSource
-    channels: tuple[Channel, ...]
+    channels: WindowChannels
     start_s: float
     stop_s: float
     quiet_s: tuple[Span, ...]
     settles_s: Mapping[str, float]
 
-    @property
-    def _ticked(self) -> tuple[Channel, ...]:
-        return tuple(channel for channel in self.channels if channel.is_ticked)
-
     def trace(self, edge_reads: Mapping[str, tuple[Tick, ...]]) -> Trace:
         """The data to integrate the window, with *edge_reads* at start and stop of what doesn't tick."""
-        ticks = {channel.name: self._ticks_around(channel, is_whole=False) for channel in self._ticked}
+        ticked = self.channels.ticked
+        ticks = {channel.name: self._ticks_around(channel, is_whole=False) for channel in ticked}
         first_s = min((around[0].time_s for around in ticks.values() if around), default=self.stop_s)
         return Trace(
             ticks={**edge_reads, **ticks},
             start_s=self.start_s,
             stop_s=self.stop_s,
             quiet_s=self._quiet_since(first_s),
-            may_be_off=tuple(channel.name for channel in self.channels if channel.may_be_off),
-            responses={channel.name: self._response(channel) for channel in self._ticked},
+            may_be_off=self.channels.may_be_off,
+            responses={channel.name: self._response(channel) for channel in ticked},
             clock_error=self.sampler.clock_error(self.start_s, self.stop_s),
         )
 
     def cumulative(self) -> dict[str, Cumulative]:
         """Joules at any moment inside the window, of each channel that ticks."""
         cumulative = {}
-        for channel in self._ticked:
+        for channel in self.channels.ticked:
             ticks = self._ticks_around(channel, is_whole=True)
             quiet_s = self._quiet_since(ticks[0].time_s) if ticks else ()
             cumulative[channel.name] = interpolate(
@@ -101,21 +99,22 @@ class Surroundings:
     def sampling_uncertainty_j(self) -> float:
         """Uncertainty of joules that are integrated from power samples, of all such channels."""
         uncertainties_j = []
-        for channel in self.channels:
-            if channel.sampled_s is not None:
-                ticks = self._ticks_around(channel, is_whole=True)
-                first = bisect_right(ticks, self.start_s, key=lambda tick: tick.time_s)
-                beside = ticks[max(0, first - QUIET_TICKS) :]
-                uncertainties_j.append(quality.sampling_uncertainty_j(beside))
+        for channel in self.channels.sampled:
+            ticks = self._ticks_around(channel, is_whole=True)
+            first = bisect_right(ticks, self.start_s, key=lambda tick: tick.time_s)
+            beside = ticks[max(0, first - QUIET_TICKS) :]
+            uncertainties_j.append(quality.sampling_uncertainty_j(beside))
         return math.hypot(*uncertainties_j)
 
     def power_trace(self) -> dict[str, tuple[tuple[float, float], ...]]:
         """Power between the ticks that were surely inside the window, by channel; without those of no two."""
-        share = _MOST_OF_ALL // max(1, len(self._ticked))
+        if not self.channels.ticked:
+            return {}
+        share = _MOST_OF_ALL // max(1, len(self.channels.ticked))
         most = min(MOST_POINTS, max(_FEWEST, share)) - 1  # steps; the last pair ends the last one
         steps = {
             channel.name: power_steps(self._ticks_inside(channel.name), self.start_s, most=most)
-            for channel in self._ticked
+            for channel in self.channels.ticked
         }
         return {name: pairs for name, pairs in steps.items() if pairs}
 

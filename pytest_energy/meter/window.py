@@ -14,19 +14,18 @@ Rule 6: beginning and ending go in steps, none of which waits where another coul
 import math
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pytest_energy.errors import NotMeasurable, SensorError
 from pytest_energy.meter import quality
-from pytest_energy.meter.clock import Clock, TimeMark, unix_time_s
+from pytest_energy.meter.clock import Clock, TimeMark
 from pytest_energy.meter.device_monitor import DeviceMonitor
 from pytest_energy.meter.edges import Edge, ReadAll, start_now, stop_now, ticks_at
-from pytest_energy.meter.host_usage import CpuTime, HostMonitor
-from pytest_energy.meter.integrate import integrate
-from pytest_energy.meter.interpolate import Cumulative
+from pytest_energy.meter.host_usage import SHORTEST_SEEN_S, CpuTime, HostMonitor
+from pytest_energy.meter.live_phase import LivePhase
 from pytest_energy.meter.protocol import OpenPhase
 from pytest_energy.meter.quality import DeviceHistory
-from pytest_energy.meter.reading import to_reading, void_reading
+from pytest_energy.meter.reading import energies_j, integrals_of, quiet_powers_w
 from pytest_energy.meter.settling import Settling, ticks_after
 from pytest_energy.meter.surroundings import Surroundings
 from pytest_energy.meter.synchronize import wait_for_nothing
@@ -39,8 +38,10 @@ from pytest_energy.meter.waiting import (
     wait_for_ticks,
     why_not_followed,
 )
-from pytest_energy.model import Channel, Phase, Provenance, Reading
-from pytest_energy.sensors.estimate import CHANNEL, CpuPower, is_of_cpu_time
+from pytest_energy.meter.window_channels import WindowChannels
+from pytest_energy.model import Channel, Provenance, Reading
+from pytest_energy.sensors.estimate import CHANNEL, CpuPower
+from pytest_energy.usage import Usage
 
 # A window that is opened so soon after the close of another has the other's quiet tail as its head. From
 # round to round it takes 0.2 to 0.6 ms. Work of a millisecond at 660 W above quiet is 0.7 J, which this
@@ -66,7 +67,12 @@ class Delays:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruments:
-    """What a live meter and its windows share."""
+    """What a live meter and its windows share.
+
+    Attributes:
+        cpu_power: Models a CPU that nothing measures, to be shown beside the joules.
+        estimate: Models the CPU where its estimate is what is read.
+    """
 
     clock: Clock
     sampler: TickSource
@@ -77,67 +83,8 @@ class Instruments:
     provenance: Provenance
     quiet: QuietSpans
     cpu_power: CpuPower | None = None
+    estimate: CpuPower | None = None
     rest_w: Mapping[str, float] = field(default_factory=dict)
-
-
-class LivePhase:
-    """A stretch of a live window, begun when it is made; its edges are those of a window."""
-
-    def __init__(
-        self,
-        name: str,
-        samples: int | None,
-        *,
-        clock: Clock,
-        synchronize: Callable[[], None],
-        read_all: ReadAll,
-        rest_w: Mapping[str, float],
-        exact: Collection[str],
-    ) -> None:
-        self._name, self._samples, self._rest_w, self._exact = name, samples, rest_w, exact
-        self._clock, self._synchronize, self._read_all = clock, synchronize, read_all
-        self._stop: Edge | None = None
-        synchronize()
-        self._start = start_now(read_all, clock)
-
-    def close(self) -> None:
-        if self._stop is None:
-            self._synchronize()
-            self._stop = stop_now(self._read_all, self._clock)
-
-    def to_phase(self, cumulative: Mapping[str, Cumulative], sampler: TickSource) -> Phase:
-        """What it used, from the window's joules by ticked channel."""
-        if self._stop is None:
-            return self.without_joules("it was never closed")
-        start_s, stop_s = self._start.time_s, self._stop.time_s
-        reads = ticks_at(self._start, self._stop, self._rest_w, self._exact)
-        clock_error = sampler.clock_error(start_s, stop_s)
-        try:
-            integrals = {name: integrate(ticks, start_s, stop_s) for name, ticks in reads.items()}
-            integrals |= {
-                name: joules.between(start_s, stop_s, reach_s=clock_error.reach_s)
-                for name, joules in cumulative.items()
-            }
-        except NotMeasurable as error:
-            return self.without_joules(str(error))
-        channels = {name: max(0.0, integral.energy_j) for name, integral in integrals.items()}
-        return replace(
-            self.without_joules(*quality.phase_notes(integrals)),
-            energy_j=math.fsum(channels.values()),
-            uncertainty_j=quality.total_uncertainty_j(integrals, clock_error),
-            channels=channels,
-        )
-
-    def without_joules(self, *notes: str) -> Phase:
-        stop = self._stop or self._start
-        return Phase(
-            name=self._name,
-            energy_j=None,
-            uncertainty_j=None,
-            duration_s=max(0.0, stop.time_s - self._start.time_s),
-            samples=self._samples,
-            quality=notes,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,26 +100,28 @@ class LiveWindow:
     """One outermost window, whose reading will be void if there is a reason from the start."""
 
     def __init__(
-        self, instruments: Instruments, channels: Sequence[Channel], void_because: str | None
+        self,
+        instruments: Instruments,
+        channels: WindowChannels,
+        read_edges: ReadAll,
+        void_because: str | None,
     ) -> None:
-        self._instruments, self._channels = instruments, tuple(channels)
+        self._instruments, self._channels, self._read_edges = instruments, channels, read_edges
         self._clock, self._sampler, self._quiet = instruments.clock, instruments.sampler, instruments.quiet
-        self._ticked = tuple(channel for channel in channels if channel.is_ticked)
-        self._is_cpu_time = is_of_cpu_time(channel.name for channel in channels)
-        self._exact = frozenset(channel.name for channel in channels if channel.is_of_processes)
+        self._ticked = channels.ticked
         self._void_because = void_because
         self._phases: list[LivePhase] = []
         self._reading: Reading | None = None
         self._opened_s = self._clock.now_s()
         self._start = Edge(self._opened_s, {})
-        self._start_unix_s: float | None = None
         self._stop: Edge | None = None
         self._settles_s: dict[str, float] = {}
         self._watched: _Watched | None = None
-        self._before = TimeMark.now(self._clock)
-        self._is_back_to_back = self._is_right_after_another()
+        self._before: TimeMark | None = None
+        self._is_back_to_back = False
         self._quiet_since_s: float | None = None
-        if not self._is_dead() and self._ticked and self._void_because is None:
+        if self._ticked and not self._is_dead() and self._void_because is None:
+            self._is_back_to_back = self._is_right_after_another()
             self._quiet_since_s = self._quiet_so_far_s()
 
     def get_ready(self) -> None:
@@ -182,18 +131,18 @@ class LiveWindow:
             return
         self._wait_for_quiet()
         if self._void_because is None:
-            instruments.devices.open(channel.name for channel in self._channels)
-        instruments.host.open()
+            instruments.devices.open(self._channels.names)
+        instruments.host.open(is_own_known=self._has_own_time())
 
     def start(self) -> None:
         """Begin now; `get_ready` was called."""
         if self._is_dead():
             return
-        self._sampler.mark()
+        if self._ticked:
+            self._sampler.mark()
         self._before = TimeMark.now(self._clock)
         self._instruments.synchronize()
         self._start = start_now(self._read_edge_channels, self._clock)
-        self._start_unix_s = unix_time_s(self._clock, self._start.time_s)
         if self._quiet_since_s is not None:
             self._quiet.add(self._quiet_since_s, self._start.time_s)
 
@@ -269,24 +218,25 @@ class LiveWindow:
         because = self._sampler.why_dead()
         if because is not None:
             return because
-        reasons = (self._sampler.fault_since(channel.name, self._opened_s) for channel in self._channels)
-        return next((because for because in reasons if because is not None), None)
+        for name in self._channels.names:
+            if (because := self._sampler.fault_since(name, self._opened_s)) is not None:
+                return because
+        return None
 
     def _void(self, because: str | None) -> None:
         """Keep the first reason."""
         if self._void_because is None:
             self._void_because = because
 
-    def _read_edge_channels(self) -> dict[str, Read]:
+    def _read_edge_channels(self) -> Mapping[str, Read]:
         """Reads of the channels that don't tick; a fault makes the window void."""
-        reads: dict[str, Read] = {}
-        for channel in self._channels:
-            if not channel.is_ticked and not self._is_dead():
-                try:
-                    reads[channel.name] = self._sampler.read(channel.name)
-                except SensorError as error:
-                    self._void(str(error))
-        return reads
+        if not self._channels.edge_names or self._is_dead():
+            return {}
+        try:
+            return self._read_edges()
+        except SensorError as error:
+            self._void(str(error))
+            return {}
 
     def phase(self, name: str, *, samples: int | None = None, waits_for_gpu: bool = True) -> OpenPhase:
         phase = LivePhase(
@@ -296,9 +246,9 @@ class LiveWindow:
             synchronize=self._instruments.synchronize if waits_for_gpu else wait_for_nothing,
             read_all=self._read_edge_channels,
             rest_w=self._instruments.rest_w,
-            exact=self._exact,
+            exact=self._channels.exact_names,
         )
-        if not self._phases:  # its edges are interpolated between ticks, so each of them counts
+        if self._ticked and not self._phases:  # edges are interpolated between ticks: each of them counts
             self._sampler.follow_each([channel.name for channel in self._ticked], is_each=True)
         self._phases.append(phase)
         return phase
@@ -320,15 +270,34 @@ class LiveWindow:
             self._follow_no_more()
 
     def _follow_no_more(self) -> None:
-        if self._phases:
+        if self._ticked and self._phases:
             self._sampler.follow_each([channel.name for channel in self._ticked], is_each=False)
 
     def end_watch(self) -> None:
         """Stop the monitors, just after the stop."""
         if self._stop is not None and self._watched is None and not self._is_dead():
-            self._watched = _Watched(
-                self._instruments.host.close(), self._instruments.devices.close(), TimeMark.now(self._clock)
+            after = TimeMark.now(self._clock)
+            cpu = self._instruments.host.close(
+                is_short=self._stop.time_s - self._start.time_s < SHORTEST_SEEN_S
+                and self._instruments.cpu_power is None,
+                own_s=self._own_s(self._stop),
             )
+            self._watched = _Watched(cpu, self._instruments.devices.close(), after)
+
+    def _has_own_time(self) -> bool:
+        """Whether what is read is the processor time of this run's processes itself."""
+        return self._channels.is_of_own_time and self._instruments.estimate is not None
+
+    def _own_s(self, stop: Edge) -> float | None:
+        """That time, between the edges."""
+        first, last, estimate = (
+            self._start.reads.get(CHANNEL),
+            stop.reads.get(CHANNEL),
+            self._instruments.estimate,
+        )
+        if estimate is None or first is None or last is None:
+            return None
+        return (last.joules - first.joules) / estimate.busy_w
 
     def close(self) -> Reading:
         self.stop()
@@ -342,7 +311,8 @@ class LiveWindow:
 
     def _close_at(self, stop: Edge, watched: _Watched) -> Reading:
         cpu, devices, stop_s = watched.cpu, watched.devices, stop.time_s
-        self._void(quality.why_clock_is_wrong(self._start.time_s, stop_s, self._before, watched.after))
+        if self._before is not None:
+            self._void(quality.why_clock_is_wrong(self._start.time_s, stop_s, self._before, watched.after))
         self._void(self._why_faulty())
         is_quiet = self._void_because is None and bool(self._ticked)
         if is_quiet:
@@ -353,76 +323,102 @@ class LiveWindow:
             self._quiet.add(quiet_since_s, max(quiet_since_s, self._clock.now_s()), names)
         usage = self._instruments.host.usage(cpu)
         self._void(quality.why_disturbed(devices))
-        reading = replace(self._judged(stop, devices, cpu), usage=usage)
+        reading = self._judged(stop, watched, usage)
         if is_quiet:  # whose work it was hasn't come back from `close` yet
             self._quiet.go_on(self._clock.now_s())
         return reading
 
-    def _judged(self, stop: Edge, devices: Mapping[str, DeviceHistory], cpu: CpuTime) -> Reading:
+    def _judged(self, stop: Edge, watched: _Watched, usage: Usage) -> Reading:
         """The reading, or a void one."""
-        if self._void_because is not None:
-            return self._void_reading(stop.time_s)
+        reading = self._measured(stop, watched, usage) if self._void_because is None else None
+        return self._void_reading(stop.time_s, usage) if reading is None else reading
+
+    def _measured(self, stop: Edge, watched: _Watched, usage: Usage) -> Reading | None:
+        """The reading; `None` if its joules can't be used, and the window is void then."""
+        cpu, devices, channels = watched.cpu, watched.devices, self._channels
         surroundings = Surroundings(
             sampler=self._sampler,
-            channels=self._channels,
+            channels=channels,
             start_s=self._start.time_s,
             stop_s=stop.time_s,
             quiet_s=self._quiet.until(self._start.time_s),
             settles_s=self._settles_s,
         )
-        reading = self._integrated(surroundings, stop)
-        because = (
-            reading.void_because
-            or quality.why_too_uncertain(math.fsum(reading.channels.values()), reading.uncertainty_j)
-            or quality.why_counter_disagrees(reading.channels, reading.duration_s, devices)
+        trace = surroundings.trace(
+            ticks_at(self._start, stop, self._instruments.rest_w, channels.exact_names)
+        )
+        try:
+            integrals = integrals_of(trace, channels.resolutions_j)
+        except NotMeasurable as error:
+            self._void(str(error))
+            return None
+        joules, duration_s = energies_j(integrals), stop.time_s - self._start.time_s
+        uncertainty_j = math.hypot(
+            quality.total_uncertainty_j(integrals, trace.clock_error), surroundings.sampling_uncertainty_j()
+        )
+        energy_j = math.fsum(integral.energy_j for integral in integrals.values())
+        self._void(
+            quality.why_counters_stand(integrals, channels.may_be_off)
+            or quality.why_too_uncertain(energy_j, uncertainty_j)
+            or quality.why_counter_disagrees(joules, duration_s, devices)
             or quality.why_nothing_worked(
-                self._instruments.provenance, cpu.own_s if self._is_cpu_time else None, reading.duration_s
+                self._instruments.provenance, cpu.own_s if channels.is_of_cpu_time else None, duration_s
             )
         )
-        if because is not None:
-            self._void(because)
-            return self._void_reading(stop.time_s)
-        for name, power_w in reading.quiet_power_w.items():
+        if self._void_because is not None:
+            return None
+        quiet_power_w = quiet_powers_w(integrals)
+        for name, power_w in quiet_power_w.items():
             self._quiet.first_power_w.setdefault(name, power_w)
         cumulative = surroundings.cumulative() if self._phases else {}
         temperatures_c = {name: device.after.temperature_c for name, device in devices.items()}
-        return replace(
-            reading,
+        return Reading(
+            channels=joules,
+            duration_s=duration_s,
+            uncertainty_j=uncertainty_j,
+            provenance=self._instruments.provenance,
             quality=(
-                *reading.quality,
-                *quality.sampling_notes(self._channels),
+                *quality.notes(integrals),
+                *channels.notes,
                 *quality.device_notes(devices),
                 *self._sampler.notes_since(self._opened_s),
-                *self._foreign_notes(reading, cpu),
+                *self._foreign_notes(joules, cpu),
             ),
-            temperatures_c={name: value for name, value in temperatures_c.items() if value is not None},
+            usage=usage,
             phases=tuple(phase.to_phase(cumulative, self._sampler) for phase in self._phases),
+            quiet_power_w=quiet_power_w,
+            temperatures_c={name: value for name, value in temperatures_c.items() if value is not None},
             estimated_channels=self._estimated(cpu),
             device_use=self._instruments.devices.uses(devices),
             power_trace=surroundings.power_trace(),
             start_unix_s=self._start_unix_s,
+            trace=trace,
         )
 
-    def _foreign_notes(self, reading: Reading, cpu: CpuTime) -> tuple[str, ...]:
-        if self._is_cpu_time:
+    @property
+    def _start_unix_s(self) -> float | None:
+        return None if self._before is None else self._before.unix_s(self._clock, self._start.time_s)
+
+    def _foreign_notes(self, joules: Mapping[str, float], cpu: CpuTime) -> tuple[str, ...]:
+        if self._channels.is_of_cpu_time:
             return quality.other_notes(cpu.other_share)
-        return quality.foreign_notes(reading.channels, cpu.foreign_share)
+        return quality.foreign_notes(joules, cpu.foreign_share)
 
     def _estimated(self, cpu: CpuTime) -> dict[str, float]:
         """Joules of a processor that nothing measures, of what this run's processes had of its time."""
         power = self._instruments.cpu_power
         return {} if power is None or cpu.own_s is None else {CHANNEL: power.energy_j(cpu.own_s)}
 
-    def _integrated(self, surroundings: Surroundings, stop: Edge) -> Reading:
-        resolutions_j = {channel.name: channel.resolution_j for channel in self._channels}
-        trace = surroundings.trace(ticks_at(self._start, stop, self._instruments.rest_w, self._exact))
-        reading = to_reading(trace, self._instruments.provenance, resolutions_j=resolutions_j)
-        uncertainty_j = math.hypot(reading.uncertainty_j, surroundings.sampling_uncertainty_j())
-        return replace(reading, uncertainty_j=uncertainty_j)
-
-    def _void_reading(self, stop_s: float) -> Reading:
+    def _void_reading(self, stop_s: float, usage: Usage | None = None) -> Reading:
         because = self._void_because or "it was abandoned"
-        phases = tuple(phase.without_joules("the window around it is void") for phase in self._phases)
         duration_s = max(0.0, stop_s - self._start.time_s)
-        void = void_reading(because, duration_s, self._instruments.provenance)
-        return replace(void, phases=phases, start_unix_s=self._start_unix_s)
+        return Reading(
+            channels={},
+            duration_s=duration_s,
+            uncertainty_j=0.0,
+            provenance=self._instruments.provenance,
+            void_because=because,
+            usage=usage,
+            phases=tuple(phase.without_joules("the window around it is void") for phase in self._phases),
+            start_unix_s=self._start_unix_s,
+        )

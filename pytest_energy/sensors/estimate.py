@@ -25,7 +25,7 @@ from pytest_energy.sensors.machine_class import MachineClass, machine_class
 from pytest_energy.sensors.process_tree import ProcessTree
 from pytest_energy.sensors.protocol import Facts
 from pytest_energy.sensors.tdp import find_tdp
-from pytest_energy.usage import Usage
+from pytest_energy.usage import UNKNOWN_USAGE, Usage
 
 NAME = "estimate"
 CHANNEL = "cpu:processes"
@@ -172,7 +172,7 @@ class EstimateSensor:
         self._tree.adopt(pids)
 
     def usage(self) -> Usage:
-        return Usage()
+        return UNKNOWN_USAGE
 
     def facts(self) -> Facts:
         factor = factor_of(self._kind, is_known=self._tdp.is_known)

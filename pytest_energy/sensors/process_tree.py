@@ -3,6 +3,7 @@
 Rule 1: each second counts once. It is on the clock of its process while that lives; its parent has it from
     when it has waited for its end.
 Rule 2: what a look costs is not counted: it is a few system calls for each process, and windows may be short.
+        A process that has nobody beside it asks for its children once, and counts these two microseconds.
 Rule 3: the sum never falls. The time of a process that ends, and that no member waits for, stays in
     the sum as it was last seen.
 Rule 4: a descendant that is given another parent, as a daemon is, stays in the family once it was seen in it.
@@ -44,6 +45,8 @@ class Processes(Protocol):
     def thread_clock_s(self) -> float: ...
 
     def children_s(self) -> float: ...
+
+    def has_children(self) -> bool: ...
 
     def clock_s(self, pid: int) -> float | None: ...
 
@@ -99,6 +102,8 @@ class ProcessTree:
             return tuple(member.process for member in self._members.values())
 
     def _look(self) -> None:
+        if not (self._members or self._adopted or self._table.has_children()):
+            return
         began_s = self._table.thread_clock_s()
         for _ in range(_MOST_LOOKS):
             before_s = self._table.children_s()

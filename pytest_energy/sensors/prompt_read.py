@@ -8,6 +8,7 @@ Source: ctypes.PyDLL, "the Python GIL is not released during the function call";
 
 import errno
 import os
+import weakref
 from functools import cache
 from pathlib import Path
 
@@ -27,7 +28,16 @@ class _HeldCalls:
         self.open, self.read, self.close = libc.open, libc.read, libc.close
         self.read.restype = ctypes.c_ssize_t
         self.read.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t)
+        self.pread = libc.pread
+        self.pread.restype = ctypes.c_ssize_t
         self.errno, self.block_of = ctypes.get_errno, ctypes.create_string_buffer
+
+    def start_of(self, descriptor: int, block: object, size: int) -> tuple[object, ...]:
+        """Arguments of `pread` for the start of a file, made once: to make them takes as long as the call."""
+        import ctypes
+
+        address = ctypes.c_void_p(ctypes.addressof(block))  # type: ignore[arg-type]
+        return ctypes.c_int(descriptor), address, ctypes.c_size_t(size), ctypes.c_ssize_t(0)
 
     def error(self, path: str | None = None) -> OSError:
         number = self.errno()
@@ -65,3 +75,46 @@ def read_small(path: Path) -> str:
         return read_descriptor(descriptor, _LINE_BYTES).decode("ascii", "replace")
     finally:
         calls.close(descriptor)
+
+
+class KeptFile:
+    """A file of one line that stays open: to open and close it costs five times what reading it does.
+
+    One thread at a time reads it. After an error it is opened again: a driver that was loaded again has
+    another file of that name.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._calls = path, _calls()
+        self._finalizer: weakref.finalize[..., KeptFile] | None = None
+        self._block, self._pread = self._calls.block_of(_LINE_BYTES), self._calls.pread
+        self._start: tuple[object, ...] = ()
+
+    def __call__(self) -> bytes:
+        """What it holds now.
+
+        Raises:
+            OSError: It can't be read.
+        """
+        if not self._start:
+            self._open()
+        while (count := self._pread(*self._start)) < 0:
+            if self._calls.errno() != errno.EINTR:
+                error = self._calls.error(os.fspath(self._path))
+                self.close()
+                raise error
+        return self._block.raw[:count]
+
+    def _open(self) -> None:
+        name = os.fspath(self._path)
+        descriptor = self._calls.open(os.fsencode(name), READ_ONLY)
+        if descriptor < 0:
+            raise self._calls.error(name)
+        self._start = self._calls.start_of(descriptor, self._block, _LINE_BYTES)
+        self._finalizer = weakref.finalize(self, self._calls.close, descriptor)
+
+    def close(self) -> None:
+        """Close it, until it is read again."""
+        if self._finalizer is not None:
+            self._finalizer()
+        self._start, self._finalizer = (), None

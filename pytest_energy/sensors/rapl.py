@@ -11,7 +11,7 @@ Source: Linux, Documentation/power/powercap/powercap.rst and drivers/powercap/in
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,10 @@ from typing import TypeVar
 from pytest_energy.errors import Reason, SensorError, SensorUnavailable
 from pytest_energy.machine_time import MACHINE_TIME
 from pytest_energy.model import Channel, Domain, Provenance
-from pytest_energy.sensors.prompt_read import read_small
+from pytest_energy.sensors.prompt_read import KeptFile, read_small
 from pytest_energy.sensors.protocol import Facts
 from pytest_energy.units import JOULES_PER_MICROJOULE
-from pytest_energy.usage import Usage
+from pytest_energy.usage import UNKNOWN_USAGE, Usage
 
 Name = TypeVar("Name")
 
@@ -40,7 +40,7 @@ _LOAD_MODULE = "On your own machine: sudo modprobe intel_rapl_msr"
 
 # More than any package draws (500 W is sold today, short peaks are below twice that), and a tenth of a second
 # of it for counters that were just behind their update. More than that is a counter that was set, not energy.
-_MOST_POWER_W = 2000.0
+_MOST_POWER_UW = 2000e6
 _SLACK_S = 0.1
 
 # A package at rest draws watts and its counter is updated every millisecond, so it moves at the first looks.
@@ -59,6 +59,7 @@ class _Zone:
 
     channel: Channel
     counter: Path
+    read: Callable[[], str | bytes]
     range_uj: int
     raw_uj: int = 0
     at_s: float = 0.0
@@ -69,8 +70,11 @@ class _Zone:
 class _Powercap:
     """The kernel's tree of zones, and how its files are read."""
 
-    def __init__(self, root: Path, read_text: Callable[[Path], str]) -> None:
-        self._root, self._read_text = root, read_text
+    def __init__(self, root: Path, read_text: Callable[[Path], str] | None) -> None:
+        self._root, self._read_text = root, read_text or read_small
+        self._keep: Callable[[Path], Callable[[], str | bytes]] = KeptFile
+        if read_text is not None:
+            self._keep = partial(partial, read_text)
 
     def zones(self) -> tuple[_Zone, ...]:
         """The packages and their memory.
@@ -119,7 +123,10 @@ class _Powercap:
             is_ticked=False,
             resolution_j=JOULES_PER_MICROJOULE,
         )
-        return _Zone(channel=channel, counter=path / "energy_uj", range_uj=self._range_uj(path))
+        counter = path / "energy_uj"
+        return _Zone(
+            channel=channel, counter=counter, read=self._keep(counter), range_uj=self._range_uj(path)
+        )
 
     def _range_uj(self, path: Path) -> int:
         """Where the counter of the zone at *path*, which can be read, wraps."""
@@ -141,13 +148,11 @@ class _Powercap:
             SensorError: It can't be read, or holds none.
         """
         try:
-            text = self._read_text(path)
+            return int(text := self._read_text(path))
         except OSError as error:
-            raise SensorError(f"{path} can't be read: {error.strerror or error}") from error
-        try:
-            return int(text)
+            raise SensorError(_why_unread(path, error)) from error
         except ValueError as error:
-            raise SensorError(f"{path} holds {text!r}, not a count of microjoules") from error
+            raise SensorError(_why_no_count(path, text)) from error
 
     def each_joule_once(self, zones: Iterable[_Zone]) -> tuple[list[_Zone], list[str]]:
         """The zones less those that repeat another, and a sentence on each of the latter."""
@@ -179,6 +184,15 @@ class _Powercap:
         return (between_uj - before_uj) % original.range_uj <= (after_uj - before_uj) % original.range_uj
 
 
+def _why_unread(path: Path, error: OSError) -> str:
+    return f"{path} can't be read: {error.strerror or error}"
+
+
+def _why_no_count(path: Path, text: str | bytes) -> str:
+    shown = text if isinstance(text, str) else text.decode("ascii", "replace")
+    return f"{path} holds {shown!r}, not a count of microjoules"
+
+
 def _place(path: Path) -> tuple[int, ...]:
     return tuple(int(number) for number in path.name.split(":")[1:])
 
@@ -193,11 +207,17 @@ class RaplSensor:
         self,
         *,
         root: Path = POWERCAP,
-        read_text: Callable[[Path], str] = read_small,
+        read_text: Callable[[Path], str] | None = None,
         now_s: Callable[[], float] = MACHINE_TIME.now_s,
         sleep_s: Callable[[float], None] = MACHINE_TIME.sleep_s,
     ) -> None:
         """Find the zones that count and watch them move; takes a few milliseconds.
+
+        Args:
+            root: The kernel's tree.
+            read_text: Reads each file each time; without it the counters' files are kept open.
+            now_s: The clock.
+            sleep_s: Waits on it.
 
         Raises:
             SensorUnavailable: No zones, no permission, or counters that don't move.
@@ -228,43 +248,54 @@ class RaplSensor:
 
     def read_j(self, channel: str) -> float:
         """Joules of *channel* since the sensor was opened."""
+        return self.read_together_j((channel,))[0]
+
+    def read_together_j(self, channels: Sequence[str]) -> list[float]:
+        """The same of several channels."""
+        # Two threads may read; without the lock an older value could look like a counter that fell.
+        with self._lock:
+            return [self._read_j(channel) for channel in channels]
+
+    def _read_j(self, channel: str) -> float:
         zone = self._zones.get(channel)
         if zone is None:
             raise SensorError(f"{channel}: RAPL reads {', '.join(self._zones)}, not this channel")
-        # Two threads may read; without the lock an older value could look like a counter that fell.
-        with self._lock:
-            try:
-                raw_uj = self._powercap.count_uj(zone.counter)
-            except SensorError as error:
-                raise SensorError(f"{channel}: {error}") from error
-            now_s = self._now_s()
-            before_uj, elapsed_s, is_first = zone.raw_uj, now_s - zone.at_s, not zone.is_read
-            step_uj = (raw_uj - before_uj) % zone.range_uj
-            zone.raw_uj, zone.at_s, zone.is_read = raw_uj, now_s, True
-            most_j = _MOST_POWER_W * (elapsed_s + _SLACK_S)
-            if most_j >= zone.range_uj * JOULES_PER_MICROJOULE:
-                if is_first:
-                    return 0.0  # a long time since it was opened, but nobody has joules from before
-                raise SensorError(
-                    f"{channel}: {zone.counter} wasn't read for {elapsed_s:.1f} s, so it may have wrapped "
-                    "unseen: this process was held up"
-                )
-            if step_uj * JOULES_PER_MICROJOULE > most_j:
-                raise SensorError(
-                    f"{channel}: {zone.counter} changed from {before_uj} to {raw_uj} uJ in {elapsed_s:.3f} "
-                    "s, which is neither use nor a wrap: the machine slept or the driver was reloaded"
-                )
-            zone.sum_uj += step_uj
-            return zone.sum_uj * JOULES_PER_MICROJOULE
+        try:
+            raw_uj = int(text := zone.read())
+        except OSError as error:
+            raise SensorError(f"{channel}: {_why_unread(zone.counter, error)}") from error
+        except ValueError as error:
+            raise SensorError(f"{channel}: {_why_no_count(zone.counter, text)}") from error
+        now_s = self._now_s()
+        before_uj, elapsed_s, is_first = zone.raw_uj, now_s - zone.at_s, not zone.is_read
+        zone.raw_uj, zone.at_s, zone.is_read = raw_uj, now_s, True
+        step_uj, most_uj = (raw_uj - before_uj) % zone.range_uj, _MOST_POWER_UW * (elapsed_s + _SLACK_S)
+        if most_uj >= zone.range_uj:
+            if is_first:
+                return 0.0  # a long time since it was opened, but nobody has joules from before
+            raise SensorError(
+                f"{channel}: {zone.counter} wasn't read for {elapsed_s:.1f} s, so it may have wrapped "
+                "unseen: this process was held up"
+            )
+        if step_uj > most_uj:
+            raise SensorError(
+                f"{channel}: {zone.counter} changed from {before_uj} to {raw_uj} uJ in {elapsed_s:.3f} "
+                "s, which is neither use nor a wrap: the machine slept or the driver was reloaded"
+            )
+        zone.sum_uj += step_uj
+        return zone.sum_uj * JOULES_PER_MICROJOULE
 
     def usage(self) -> Usage:
-        return Usage()
+        return UNKNOWN_USAGE
 
     def facts(self) -> Facts:
         return rapl_facts("powercap", self._zones, self.left_out, self._mirrors)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Close the counters' files."""
+        for zone in self._zones.values():
+            if isinstance(zone.read, KeptFile):
+                zone.read.close()
 
 
 def rapl_facts(

@@ -9,7 +9,7 @@ import math
 import random
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from pytest_energy.meter.live import LiveMeter
@@ -51,8 +51,8 @@ class VirtualClock:
     def suspended_s(self) -> float | None:
         return self.slept_s
 
-    def utc_now(self) -> datetime:
-        return EPOCH + timedelta(seconds=self.now_s())
+    def unix_s(self, time_s: float, suspended_s: float | None) -> float:
+        return EPOCH.timestamp() + time_s + (suspended_s or 0.0)
 
     def sleep_s(self, duration_s: float) -> None:
         stop_s = self._now_s + max(0.0, duration_s)

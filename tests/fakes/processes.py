@@ -72,6 +72,9 @@ class FakeProcesses:
     def children_s(self) -> float:
         return self.processes[OWN_PID].ended_children_s
 
+    def has_children(self) -> bool:
+        return any(one.parent == OWN_PID for one in self.processes.values())
+
     def clock_s(self, pid: int) -> float | None:
         self.looking_s += self.look_s
         return self.processes[pid].cpu_s if self.has_clocks and pid in self.processes else None

@@ -190,3 +190,57 @@ def test_a_sensor_that_cannot_tell_how_busy_it_is_is_left_out() -> None:
     usage = monitor.usage(monitor.close())
     assert usage.gpu_utilisation_share is None
     assert usage.ram_used_bytes == 1e9
+
+
+class Counted(StillSystem):
+    """Counts how often processor times are looked at."""
+
+    cpu_count = own_count = 0
+
+    def cpu_times_s(self) -> tuple[float, float]:
+        self.cpu_count += 1
+        return super().cpu_times_s()
+
+    def own_cpu_s(self) -> float | None:
+        self.own_count += 1
+        return super().own_cpu_s()
+
+
+def test_windows_in_a_row_share_a_look_at_processor_times() -> None:
+    """The look after one is that before the next, if it follows within a millisecond."""
+    bench = Bench()
+    system = Counted(bench.clock)
+    monitor = HostMonitor(bench.counters, bench.clock, system)
+    for _ in range(10):
+        bench.clock.sleep_s(0.0005)
+        monitor.open()
+        bench.clock.sleep_s(2.0)
+        assert monitor.close().busy_s == pytest.approx(2.0, abs=1e-3)
+    assert (system.cpu_count, system.own_count) == (11, 11)
+    bench.clock.sleep_s(0.5)
+    monitor.open()
+    bench.clock.sleep_s(2.0)
+    assert monitor.close().busy_s == pytest.approx(2.0)
+    assert system.cpu_count == 13
+
+
+def test_after_a_short_window_nothing_is_looked_at() -> None:
+    """Its shares are unknown, not 0."""
+    bench = Bench()
+    system = Counted(bench.clock)
+    monitor = HostMonitor(bench.counters, bench.clock, system)
+    monitor.open()
+    cpu = monitor.close(is_short=True)
+    assert system.cpu_count == 1
+    assert (cpu.busy_share, cpu.foreign_share, cpu.other_share, cpu.own_s) == (None,) * 4
+
+
+def test_processor_time_that_is_measured_anyway_is_not_looked_at() -> None:
+    """An estimate has read it at the edges of the window."""
+    bench = Bench()
+    system = Counted(bench.clock)
+    monitor = HostMonitor(bench.counters, bench.clock, system)
+    monitor.open(is_own_known=True)
+    bench.clock.sleep_s(2.0)
+    assert monitor.close(own_s=1.5).own_s == 1.5
+    assert system.own_count == 0

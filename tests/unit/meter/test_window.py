@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 
 from pytest_energy.errors import SensorError
-from pytest_energy.meter.clock import DayClock, SystemClock, unix_time_s
+from pytest_energy.meter.clock import SystemClock, TimeMark
 from pytest_energy.meter.live import LiveMeter
 from pytest_energy.model import Provenance, Reading
 from pytest_energy.sensors.estimate import CHANNEL
@@ -451,5 +451,6 @@ def test_a_window_knows_the_time_of_day_at_which_it_opened() -> None:
     void = window.close()
     assert void.void_because is not None
     assert void.start_unix_s == pytest.approx(EPOCH.timestamp() + opened_s, abs=0.05)
-    assert unix_time_s(HandClock(), 1.0) is None
-    assert isinstance(SystemClock(), DayClock)
+    clock = HandClock()
+    assert TimeMark.now(clock).unix_s(clock, 1.0) is None
+    assert TimeMark.now(SystemClock()).unix_s(SystemClock(), 1.0) is not None

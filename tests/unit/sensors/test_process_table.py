@@ -20,6 +20,19 @@ input()
 child.communicate()
 """
 
+# Says whether it has a child before one, beside one, when that has ended, and when it was waited for.
+FAMILY = """
+import os, subprocess, sys
+from pytest_energy.sensors.process_table import ProcessTable
+table = ProcessTable()
+print(table.has_children())
+child = subprocess.Popen([sys.executable, "-c", "sys.exit(input())"], stdin=subprocess.PIPE, stderr=-3)
+print(table.has_children())
+child.stdin.close()
+os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+print(table.has_children(), child.wait(), table.has_children())
+"""
+
 
 def test_a_process_is_as_psutil_sees_it() -> None:
     """Parent and processor time; memory within what it takes or gives back between two looks."""
@@ -59,6 +72,14 @@ def test_a_name_with_brackets_and_spaces_is_no_field() -> None:
     assert process.parent_pid == os.getpid()
 
 
+def test_whether_there_are_children_is_asked_without_waiting_for_them() -> None:
+    """Those that ended and were not waited for are some, and can be waited for afterwards."""
+    done = subprocess.run(  # noqa: S603  # our own
+        [sys.executable, "-c", FAMILY], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False", "True", "True", "1", "False"]
+
+
 @pytest.mark.parametrize("pid", [2**31 - 1, -1, 0])
 def test_who_is_not_there_is_none(pid: int) -> None:
     """A number that no process has is no process."""
@@ -82,6 +103,7 @@ def test_patches_of_a_test_are_not_seen(monkeypatch: pytest.MonkeyPatch) -> None
         "times",
         "getpid",
         "pread",
+        "waitid",
         "sysconf",
     ):
         monkeypatch.setattr(os, name, refuse)
