@@ -20,6 +20,7 @@ class MachineTime:
         self._monotonic, self._sleep, self._times = time.monotonic, time.sleep, os.times
         self._awake_and_asleep = _boot_clock()
         self._began, self._began_s = datetime.now(UTC), self.since_start_s()
+        self._began_unix_s = self._began.timestamp() - self._began_s
 
     def since_start_s(self) -> float:
         """Seconds since the machine was started, including sleep if a clock counts it."""
@@ -42,7 +43,7 @@ class MachineTime:
 
     def unix_s(self, time_s: float, suspended_s: float | None) -> float:
         """Seconds since 1970 (UTC) at a moment of `now_s`, when the machine had slept for so long."""
-        return self._began.timestamp() + time_s + (suspended_s or 0.0) - self._began_s
+        return self._began_unix_s + time_s + (suspended_s or 0.0)
 
     def utc_now(self) -> datetime:
         """The day and the time of day."""

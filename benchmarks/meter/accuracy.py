@@ -23,7 +23,7 @@ if not __package__:  # run as a file: the folder above `benchmarks` isn't on the
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.meter.bursts import Load, Recorder, Rig
-from benchmarks.meter.costs import WindowCost, estimate_sensor, powercap_sensor, window_cost
+from benchmarks.meter.costs import PowercapTree, WindowCost, estimate_sensor, window_cost
 from benchmarks.meter.demands import Outcome
 from benchmarks.meter.procedure import Choices, Found, measure_on, to_run
 from benchmarks.meter.result import Run, reads_json, to_json, to_markdown
@@ -154,7 +154,9 @@ def _version(distribution: str) -> str:
 def _empty_windows(count: int) -> tuple[WindowCost, ...]:
     clock = SystemClock()
     with tempfile.TemporaryDirectory() as folder:
-        rapl = window_cost(powercap_sensor(Path(folder)), clock, count)
+        tree = PowercapTree(Path(folder))
+        rapl = window_cost(tree.sensor(), clock, count, use=tree.use)
+        tree.close()
     return rapl, window_cost(estimate_sensor(), clock, count)
 
 

@@ -1,20 +1,30 @@
-"""What the meter itself costs: its thread's processor time, its reads, and windows that wait for nothing."""
+"""What the meter itself costs: its thread's processor time, its reads, and windows that wait for nothing.
 
+The latter, which need no GPU: `python -m benchmarks.meter.costs`.
+"""
+
+import argparse
+import dataclasses
+import json
 import random
+import subprocess
+import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
+from typing import BinaryIO
 
 from benchmarks.meter.bursts import Rig
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.meter.clock import Clock
+from pytest_energy.meter.clock import Clock, SystemClock
 from pytest_energy.meter.host_usage import System
 from pytest_energy.meter.live import LiveMeter
 from pytest_energy.sensors.estimate import EstimateSensor
-from pytest_energy.sensors.prompt_read import read_small
 from pytest_energy.sensors.protocol import Sensor
 from pytest_energy.sensors.rapl import RaplSensor
 
@@ -32,6 +42,10 @@ _ZONES = {
 }
 _RANGE_UJ = 262_143_328_850
 _STEP_UJ = 1000
+
+_MEMORY = Path("/dev/shm")  # noqa: S108  # files without a disk, on Linux
+
+_CHILDREN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,11 +136,48 @@ class WindowCost:
     longest_s: float
 
 
-def window_cost(sensor: Sensor, clock: Clock, count: int, *, system: System | None = None) -> WindowCost:
-    """Cost of *count* empty windows over a sensor that doesn't tick.
+def window_cost(
+    sensor: Sensor,
+    clock: Clock,
+    count: int,
+    *,
+    use: Callable[[], None] = lambda: None,
+    system: System | None = None,
+) -> WindowCost:
+    """Cost of *count* windows, one right after another, over a sensor that doesn't tick.
 
-    The look at power at rest before the first is not among them.
+    The look at power at rest before the first is not among them. *use* is called inside each window and is
+    not timed: it lets the counters count.
     """
+    costs_s = []
+    with started(sensor, clock, system) as meter:
+        for _ in range(count):
+            start_s = clock.now_s()
+            window = meter.open("empty")
+            opened_s = clock.now_s()
+            use()
+            close_s = clock.now_s()
+            window.close()
+            costs_s.append(clock.now_s() - close_s + opened_s - start_s)
+    return _cost(sensor, costs_s)
+
+
+def phase_cost(sensor: Sensor, clock: Clock, count: int, *, system: System | None = None) -> WindowCost:
+    """Cost of beginning and ending each of *count* phases inside one window."""
+    costs_s = []
+    with started(sensor, clock, system) as meter:
+        window = meter.open("whole")
+        for _ in range(count):
+            start_s = clock.now_s()
+            window.phase("part").close()
+            costs_s.append(clock.now_s() - start_s)
+        window.close()
+    return _cost(sensor, costs_s)
+
+
+@contextmanager
+def started(sensor: Sensor, clock: Clock, system: System | None) -> Iterator[LiveMeter]:
+    """A meter over *sensor* that waits for nothing."""
     meter = LiveMeter(
         [sensor],
         [],
@@ -135,45 +186,106 @@ def window_cost(sensor: Sensor, clock: Clock, count: int, *, system: System | No
         rng=random.Random(1),  # noqa: S311  # unused: nothing ticks
         system=system,
     )
-    costs_s = []
     meter.start()
-    for _ in range(count):
-        start_s = clock.now_s()
-        meter.open("empty").close()
-        costs_s.append(clock.now_s() - start_s)
-    meter.close()
+    try:
+        yield meter
+    finally:
+        meter.close()
+
+
+def _cost(sensor: Sensor, costs_s: Sequence[float]) -> WindowCost:
     return WindowCost(
         sensor=sensor.name,
         channel_count=len(sensor.channels),
-        count=count,
+        count=len(costs_s),
         median_s=median(costs_s),
         p95_s=quantiles(costs_s, n=20)[-1],
         longest_s=max(costs_s),
     )
 
 
-def powercap_sensor(root: Path) -> RaplSensor:
-    """RAPL over a tree of real files in *root*, laid out as the kernel's for two packages with memory.
+class PowercapTree:
+    """Real files in *root*, laid out as the kernel's tree for packages with memory.
 
-    Files don't count by themselves, so each read of a counter is made a millijoule more than the last.
+    Files don't count by themselves: `use` counts. A tree on `tmpfs` shows what the meter adds to the kernel's
+    own time for a read.
     """
-    for number, (zone, name) in enumerate(_ZONES.items()):
-        folder = root / zone
-        folder.mkdir()
-        (folder / "name").write_text(f"{name}\n", encoding="ascii")
-        (folder / "max_energy_range_uj").write_text(f"{_RANGE_UJ}\n", encoding="ascii")
-        (folder / "energy_uj").write_text(f"{number * 10**9}\n", encoding="ascii")
-    counts: dict[Path, int] = {}
 
-    def read_text(path: Path) -> str:
-        text = read_small(path)
-        if path.name != "energy_uj":
-            return text
-        counts[path] = counts.get(path, 0) + _STEP_UJ
-        return f"{int(text) + counts[path]}\n"
+    def __init__(self, root: Path, package_count: int = 2) -> None:
+        self._root = root
+        self._counts_uj: dict[BinaryIO, int] = {}
+        for number, (zone, name) in enumerate([*_ZONES.items()][: 2 * package_count]):
+            folder = root / zone
+            folder.mkdir()
+            (folder / "name").write_text(f"{name}\n", encoding="ascii")
+            (folder / "max_energy_range_uj").write_text(f"{_RANGE_UJ}\n", encoding="ascii")
+            self._counts_uj[(folder / "energy_uj").open("wb", buffering=0)] = number * 10**9
+        self.use()
 
-    return RaplSensor(root=root, read_text=read_text)
+    def use(self, energy_uj: int = _STEP_UJ) -> None:
+        """Count so many microjoules in each counter."""
+        for file in self._counts_uj:
+            self._counts_uj[file] += energy_uj
+            file.seek(0)
+            file.write(f"{self._counts_uj[file]:020d}\n".encode())
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._counts_uj:
+            file.close()
+
+    def sensor(self) -> RaplSensor:
+        """The sensor over these files, which keeps them open; they count while it looks for those that do."""
+        return RaplSensor(root=self._root, sleep_s=lambda _: self.use())
 
 
 def estimate_sensor() -> EstimateSensor:
     return EstimateSensor()
+
+
+def rows(count: int, clock: Clock) -> Iterator[tuple[str, WindowCost]]:
+    """What is measured and its cost, for each kind of sensor, of *count* windows or phases."""
+    for package_count in (1, 2):
+        with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
+            tree = PowercapTree(Path(folder), package_count)
+            sensor = tree.sensor()
+            yield "window", window_cost(sensor, clock, count, use=tree.use)
+            yield "phase", phase_cost(sensor, clock, count)
+            sensor.close()
+            tree.close()
+    yield "window", window_cost(estimate_sensor(), clock, count)
+    yield "phase", phase_cost(estimate_sensor(), clock, count)
+    with children(_CHILDREN):
+        yield f"window, {_CHILDREN} children", window_cost(estimate_sensor(), clock, count)
+
+
+@contextmanager
+def children(count: int) -> Iterator[None]:
+    """So many processes that wait, and end with the block."""
+    command = [sys.executable, "-c", "input()"]
+    waiting = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(count)]  # noqa: S603  # our own
+    try:
+        yield
+    finally:
+        for child in waiting:
+            child.communicate(b"\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--count", type=int, default=1000, help="windows of each kind")
+    parser.add_argument("--out", type=Path, help="a file that gets a line of JSON for each kind")
+    arguments = parser.parse_args()
+    for what, cost in rows(arguments.count, SystemClock()):
+        row = {"what": what} | dataclasses.asdict(cost)
+        if arguments.out is not None:
+            with arguments.out.open("a", encoding="utf-8") as out:
+                out.write(json.dumps(row) + "\n")
+        sys.stdout.write(
+            f"{what}, {cost.sensor} ({cost.channel_count}): "
+            f"{cost.median_s * 1e6:.1f} us, p95 {cost.p95_s * 1e6:.1f} us\n"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,9 @@ from typing import Protocol, TypeGuard, runtime_checkable
 
 from pytest_energy.machine_time import MachineTime
 
+# Far below what the kernel counts by, and far above what begins a window that follows another one.
+_SAME_MOMENT_S = 1e-3
+
 
 class Clock(Protocol):
     """A clock that never goes back while the machine runs."""
@@ -84,3 +87,21 @@ class TimeMark:
         `None` if the clock does not know the time of day.
         """
         return round(clock.unix_s(time_s, self.suspended_s), 3) if knows_day(clock) else None
+
+
+class TimeMarks:
+    """Moments around windows; one after a window is also that before the next, if it follows at once."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._last = clock, TimeMark.now(clock)
+
+    def before(self) -> TimeMark:
+        """A moment just before now."""
+        if not 0.0 <= self._clock.now_s() - self._last.after_s <= _SAME_MOMENT_S:
+            self._last = TimeMark.now(self._clock)
+        return self._last
+
+    def after(self) -> TimeMark:
+        """Now."""
+        self._last = TimeMark.now(self._clock)
+        return self._last

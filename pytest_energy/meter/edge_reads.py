@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable
 
 from pytest_energy.meter.clock import Clock
+from pytest_energy.meter.edges import Reads
 from pytest_energy.meter.tick_source import TickSource
-from pytest_energy.meter.ticks import Read
 from pytest_energy.sensors.protocol import ReadsTogether, Sensor, checked_j
 
 
@@ -30,19 +30,22 @@ class EdgeReads:
         together = {name for _, own in self._together for name in own}
         self._singly = tuple(name for name in names if name not in together)
 
-    def __call__(self) -> dict[str, Read]:
-        """Reads by channel.
+    def __call__(self) -> list[Reads]:
+        """One for each call that was made.
 
         Raises:
             SensorError: One of them can't be read.
         """
-        reads: dict[str, Read] = {}
+        reads = []
         for sensor, names in self._together:
             started_s = self._clock.now_s()
             values_j = sensor.read_together_j(names)
             ended_s = self._clock.now_s()
-            for name, joules in zip(names, values_j, strict=True):
-                reads[name] = Read(started_s, ended_s, checked_j(joules, sensor.name, name))
+            joules = {
+                name: checked_j(value, sensor.name, name) for name, value in zip(names, values_j, strict=True)
+            }
+            reads.append(Reads(started_s, ended_s, joules))
         for name in self._singly:
-            reads[name] = self._source.read(name)
+            read = self._source.read(name)
+            reads.append(Reads(read.started_s, read.ended_s, {name: read.joules}))
         return reads

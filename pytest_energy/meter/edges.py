@@ -11,11 +11,12 @@ Rule 3: before the start there is time: reads that something came between are ma
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from pytest_energy.meter.clock import Clock
-from pytest_energy.meter.ticks import Read
+from pytest_energy.meter.integrate import Integral, check_ticks, edge_integral
 from pytest_energy.model import Tick
 
 # Four reads of RAPL take a tenth of a millisecond, and its counters are up to one old. What took longer was
@@ -24,7 +25,23 @@ _PROMPT_S = 5e-4
 _SLOW_SHARE = 0.8
 _MOST_ATTEMPTS = 4
 
-ReadAll = Callable[[], Mapping[str, Read]]
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """Counters that one call has read, by channel."""
+
+    started_s: float
+    ended_s: float
+    joules: Mapping[str, float]
+
+    def beside(self, edge_s: float) -> tuple[float, float]:
+        """Seconds from the read to an edge, and how far off the joules may be: so long at mean power."""
+        call_s = self.ended_s - self.started_s
+        gap_s = edge_s - self.started_s - call_s / 2
+        return gap_s, math.sqrt(gap_s**2 / 3 + call_s**2 / 12)
+
+
+ReadAll = Callable[[], Sequence[Reads]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +49,19 @@ class Edge:
     """A moment, and the reads beside it of the channels that don't tick."""
 
     time_s: float
-    reads: Mapping[str, Read]
+    reads: Sequence[Reads]
 
     @property
     def reach_s(self) -> float:
         """From the edge to the far end of its reads."""
         reach_s = 0.0
-        for read in self.reads.values():
+        for read in self.reads:
             reach_s = max(reach_s, self.time_s - read.started_s, read.ended_s - self.time_s)
         return reach_s
+
+    def joules(self, name: str) -> float | None:
+        """What the channel *name* showed, if it was read."""
+        return next((read.joules[name] for read in self.reads if name in read.joules), None)
 
 
 def start_now(read_all: ReadAll, clock: Clock) -> Edge:
@@ -68,35 +89,74 @@ def stop_now(read_all: ReadAll, clock: Clock) -> Edge:
     return Edge(stop_s, read_all())
 
 
-def ticks_at(
-    start: Edge, stop: Edge, rest_w: Mapping[str, float], exact: Collection[str] = ()
-) -> dict[str, tuple[Tick, Tick]]:
-    """Counter values at the edges themselves, estimated from their reads and power at rest.
+class EdgeTicks(Mapping[str, tuple[Tick, Tick]]):
+    """Counter values at the edges themselves, by channel, estimated from their reads and power at rest.
 
-    *exact* are the channels of the work alone.
+    They are worked out when somebody asks: `integrals` needs none of them.
+
+    Args:
+        start: Where the stretch begins.
+        stop: Where it ends; its channels are all.
+        rest_w: Power at rest by channel, where it is known.
+        exact: Channels of the work alone.
     """
-    ticks = {}
-    for name, last in stop.reads.items():
-        first = start.reads[name]
-        power_w = _power_w(first, last, rest_w[name]) if name in rest_w else 0.0
-        is_exact = name in exact
-        ticks[name] = (
-            _moved(first, start.time_s, power_w, is_exact=is_exact),
-            _moved(last, stop.time_s, power_w, is_exact=is_exact),
+
+    def __init__(
+        self, start: Edge, stop: Edge, rest_w: Mapping[str, float], exact: Collection[str] = ()
+    ) -> None:
+        self._start, self._stop, self._rest_w, self._exact = start, stop, rest_w, exact
+
+    def __len__(self) -> int:
+        return sum(len(read.joules) for read in self._stop.reads)
+
+    def __iter__(self) -> Iterator[str]:
+        return chain.from_iterable(read.joules for read in self._stop.reads)
+
+    def __getitem__(self, name: str) -> tuple[Tick, Tick]:
+        for first, last in zip(self._start.reads, self._stop.reads, strict=True):
+            if name in last.joules:
+                power_w = self._power_w(name, first, last) if name in self._rest_w else 0.0
+                return self._tick(self._start, name, first, power_w), self._tick(
+                    self._stop, name, last, power_w
+                )
+        raise KeyError(name)
+
+    def _tick(self, edge: Edge, name: str, read: Reads, power_w: float) -> Tick:
+        gap_s, spread_s = read.beside(edge.time_s)
+        return Tick(
+            edge.time_s, read.joules[name] + power_w * gap_s, 0.0 if name in self._exact else spread_s
         )
-    return ticks
 
+    def integrals(self, resolutions_j: Mapping[str, float]) -> dict[str, Integral]:
+        """Joules between the edges, by channel.
 
-def _power_w(first: Read, last: Read, rest_w: float) -> float:
-    """Power beside the edges: that at rest, but never more than all there was."""
-    duration_s = last.middle_s - first.middle_s
-    return min(rest_w, (last.joules - first.joules) / duration_s if duration_s > 0 else 0.0)
+        Raises:
+            NotMeasurable: The clock or a counter went back.
+        """
+        integrals = {}
+        duration_s = self._stop.time_s - self._start.time_s
+        for first, last in zip(self._start.reads, self._stop.reads, strict=True):
+            first_gap_s, first_spread_s = first.beside(self._start.time_s)
+            last_gap_s, last_spread_s = last.beside(self._stop.time_s)
+            spread_s = math.hypot(first_spread_s, last_spread_s)
+            for name, last_j in last.joules.items():
+                energy_j = last_j - first.joules[name]
+                if name in self._rest_w:
+                    energy_j += self._power_w(name, first, last) * (last_gap_s - first_gap_s)
+                if not (duration_s > 0 and energy_j >= 0):
+                    check_ticks(self[name], self._start.time_s, self._stop.time_s)
+                integrals[name] = edge_integral(
+                    energy_j,
+                    duration_s,
+                    0.0 if name in self._exact else spread_s,
+                    resolutions_j.get(name, 0.0),
+                )
+        return integrals
 
-
-def _moved(read: Read, time_s: float, power_w: float, *, is_exact: bool) -> Tick:
-    """*read* at *time_s*; the mean power times the tick's spread is how far off its joules may be."""
-    if is_exact:
-        return Tick(time_s, read.joules + power_w * (time_s - read.middle_s), 0.0)
-    call_s = read.ended_s - read.started_s
-    gap_s = time_s - read.started_s - call_s / 2
-    return Tick(time_s, read.joules + power_w * gap_s, math.sqrt(gap_s**2 / 3 + call_s**2 / 12))
+    def _power_w(self, name: str, first: Reads, last: Reads) -> float:
+        """Power beside the edges: that at rest, but never more than all there was."""
+        duration_s = (last.started_s + last.ended_s - first.started_s - first.ended_s) / 2
+        return min(
+            self._rest_w[name],
+            (last.joules[name] - first.joules[name]) / duration_s if duration_s > 0 else 0.0,
+        )

@@ -8,7 +8,7 @@ descendants; pages that they share count in each.
 import math
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pytest_energy.errors import SensorError
@@ -216,13 +216,9 @@ class HostMonitor:
     def usage(self, cpu: CpuTime) -> Usage:
         """The window's usage, with what `close` returned."""
         seen = _mean_look(self._looks) if self._looks else self._unseen()
-        return Usage(
-            cpu_utilisation_share=cpu.busy_share,
-            other_cpu_share=cpu.other_share,
-            gpu_utilisation_share=seen.gpu_utilisation_share,
-            ram_used_bytes=seen.ram_used_bytes,
-            gpu_memory_used_bytes=seen.gpu_memory_used_bytes,
-        )
+        if cpu is UNSEEN:
+            return seen
+        return replace(seen, cpu_utilisation_share=cpu.busy_share, other_cpu_share=cpu.other_share)
 
     def _unseen(self) -> Usage:
         """Of a window without a look: memory as it was seen last; looked at only if it has never been."""

@@ -39,6 +39,7 @@ from pytest_energy.units import to_text
 # RAPL updates its counters about once a millisecond (Intel SDM vol. 3B, "RAPL interfaces"), so a read at an
 # edge is up to this much older than the edge.
 _EDGE_AGE_S = 1e-3
+_ROOT_TWO_THIRDS, _ROOT_SIX = math.sqrt(2 / 3), math.sqrt(6)
 
 # Quiet ticks before the start that are compared for the one whose time is known best.
 _CANDIDATE_TICKS = 3
@@ -117,7 +118,7 @@ def integrate(
     check_ticks(ticks, start_s, stop_s)
     edges = _reads_at(ticks, start_s, stop_s)
     if edges is not None:
-        return between_edges(*edges, resolution_j)
+        return _between_edges(*edges, resolution_j)
     return align(
         ticks, start_s, stop_s, quiet_s=quiet_s, resolution_j=resolution_j, response=response
     ).integral()
@@ -154,16 +155,17 @@ def _reads_at(ticks: Sequence[Tick], start_s: float, stop_s: float) -> tuple[Tic
     return (first, last) if (first.time_s, last.time_s) == (start_s, stop_s) else None
 
 
-def between_edges(start: Tick, stop: Tick, resolution_j: float) -> Integral:
-    """Joules of a window by what the counter showed at exactly its edges; as `integrate`."""
-    if not (start.time_s < stop.time_s and start.joules <= stop.joules):
-        check_ticks((start, stop), start.time_s, stop.time_s)
-    energy_j, duration_s = stop.joules - start.joules, stop.time_s - start.time_s
+def _between_edges(start: Tick, stop: Tick, resolution_j: float) -> Integral:
+    spread_s = math.hypot(start.spread_s or 0.0, stop.spread_s or 0.0)
+    return edge_integral(stop.joules - start.joules, stop.time_s - start.time_s, spread_s, resolution_j)
+
+
+def edge_integral(energy_j: float, duration_s: float, spread_s: float, resolution_j: float) -> Integral:
+    """Joules by what a counter showed at exactly the edges; *spread_s* is how far off both times are."""
     power_w = energy_j / duration_s
     # Each read is 0 to _EDGE_AGE_S old: a uniform error whose root mean square is the age over sqrt(3).
-    age_s = min(_EDGE_AGE_S, duration_s) * math.sqrt(2 / 3)
-    when_s = math.hypot(age_s, start.spread_s or 0.0, stop.spread_s or 0.0)
-    uncertainty_j = math.hypot(power_w * when_s, resolution_j / math.sqrt(6))
+    age_s = min(_EDGE_AGE_S, duration_s) * _ROOT_TWO_THIRDS
+    uncertainty_j = math.hypot(power_w * math.hypot(age_s, spread_s), resolution_j / _ROOT_SIX)
     return Integral(
         energy_j=energy_j, uncertainty_j=uncertainty_j, how=How.EDGES, edge_powers_w=(0.0, power_w)
     )

@@ -7,7 +7,7 @@ from functools import partial
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter import quality
-from pytest_energy.meter.clock import Clock
+from pytest_energy.meter.clock import Clock, TimeMarks
 from pytest_energy.meter.device_monitor import DEVICE_LOOK_S, DeviceMonitor
 from pytest_energy.meter.edge_reads import EdgeReads
 from pytest_energy.meter.host_usage import HOST_LOOK_S, HostMonitor, LinuxSystem, System
@@ -70,6 +70,7 @@ class LiveMeter:
             sampler.add_chore(partial(devices.look, name), DEVICE_LOOK_S, is_regular=False)
         self._instruments = Instruments(
             clock=clock,
+            marks=TimeMarks(clock),
             sampler=sampler,
             host=host,
             devices=devices,

@@ -7,8 +7,7 @@ from dataclasses import replace
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter import quality
 from pytest_energy.meter.clock import Clock
-from pytest_energy.meter.edges import Edge, ReadAll, start_now, stop_now, ticks_at
-from pytest_energy.meter.integrate import integrate
+from pytest_energy.meter.edges import Edge, EdgeTicks, ReadAll, start_now, stop_now
 from pytest_energy.meter.interpolate import Cumulative
 from pytest_energy.meter.tick_source import TickSource
 from pytest_energy.model import Phase
@@ -44,10 +43,9 @@ class LivePhase:
         if self._stop is None:
             return self.without_joules("it was never closed")
         start_s, stop_s = self._start.time_s, self._stop.time_s
-        reads = ticks_at(self._start, self._stop, self._rest_w, self._exact)
         clock_error = sampler.clock_error(start_s, stop_s)
         try:
-            integrals = {name: integrate(ticks, start_s, stop_s) for name, ticks in reads.items()}
+            integrals = EdgeTicks(self._start, self._stop, self._rest_w, self._exact).integrals({})
             integrals |= {
                 name: joules.between(start_s, stop_s, reach_s=clock_error.reach_s)
                 for name, joules in cumulative.items()

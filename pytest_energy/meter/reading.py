@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter import quality
-from pytest_energy.meter.integrate import Integral, between_edges, integrate
+from pytest_energy.meter.integrate import Integral, integrate
 from pytest_energy.model import Provenance, Reading, Trace
 from pytest_energy.model.values import UNKNOWN_RESPONSE
 
@@ -46,16 +46,17 @@ def quiet_powers_w(integrals: Mapping[str, Integral]) -> dict[str, float]:
     return {name: power_w for name, power_w in powers_w if power_w is not None}
 
 
-def integrals_of(trace: Trace, resolutions_j: Mapping[str, float]) -> dict[str, Integral]:
-    """Joules by channel; `NotMeasurable` names the first whose ticks don't suffice."""
-    integrals = {}
-    for name, ticks in trace.ticks.items():
+def integrals_of(
+    trace: Trace, resolutions_j: Mapping[str, float], known: Mapping[str, Integral] | None = None
+) -> dict[str, Integral]:
+    """Joules by channel, where they are not *known*; `NotMeasurable` names the first without enough ticks."""
+    integrals = dict(known or {})
+    for name in trace.ticks:
+        if name in integrals:
+            continue
         try:
-            if len(ticks) == 2 and ticks[0].time_s == trace.start_s and ticks[1].time_s == trace.stop_s:
-                integrals[name] = between_edges(*ticks, resolutions_j.get(name, 0.0))
-                continue
             integrals[name] = integrate(
-                ticks,
+                trace.ticks[name],
                 trace.start_s,
                 trace.stop_s,
                 quiet_s=trace.quiet_s,

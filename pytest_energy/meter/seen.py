@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from pytest_energy.meter.tick_times import HEAD_TICKS, INNER_TICKS
@@ -80,7 +80,7 @@ class SeenLately:
         return self._ticks[channel]
 
     def faults(self, channel: str) -> tuple[tuple[float, str], ...]:
-        return tuple(self._faults[channel])
+        return tuple(self._faults[channel]) if channel in self._faults else ()
 
     def forget_ticks(self) -> None:
         self._ticks.clear()
@@ -93,6 +93,6 @@ def count_after(ticks: Sequence[SeenTick], time_s: float) -> int:
     return sum(tick.after_s >= time_s for tick in ticks[first:])
 
 
-def fault_since(faults: Iterable[tuple[float, str]], since_s: float) -> str | None:
+def fault_since(faults: Collection[tuple[float, str]], since_s: float) -> str | None:
     """Why the first of *faults* at or after *since_s* happened, or `None`."""
-    return next((because for time_s, because in faults if time_s >= since_s), None)
+    return next((because for time_s, because in faults if time_s >= since_s), None) if faults else None

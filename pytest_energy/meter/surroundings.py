@@ -51,6 +51,14 @@ class Surroundings:
 
     def trace(self, edge_reads: Mapping[str, tuple[Tick, ...]]) -> Trace:
         """The data to integrate the window, with *edge_reads* at start and stop of what doesn't tick."""
+        if not self.channels.ticked:
+            return Trace(
+                ticks=edge_reads,
+                start_s=self.start_s,
+                stop_s=self.stop_s,
+                may_be_off=self.channels.may_be_off,
+                clock_error=self.sampler.clock_error(self.start_s, self.stop_s),
+            )
         ticked = self.channels.ticked
         ticks = {channel.name: self._ticks_around(channel, is_whole=False) for channel in ticked}
         first_s = min((around[0].time_s for around in ticks.values() if around), default=self.stop_s)

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 
 from pytest_energy.errors import NotMeasurable, SensorError
 from pytest_energy.meter import quality
-from pytest_energy.meter.clock import Clock, TimeMark
+from pytest_energy.meter.clock import Clock, TimeMark, TimeMarks
 from pytest_energy.meter.device_monitor import DeviceMonitor
-from pytest_energy.meter.edges import Edge, ReadAll, start_now, stop_now, ticks_at
+from pytest_energy.meter.edges import Edge, EdgeTicks, ReadAll, Reads, start_now, stop_now
 from pytest_energy.meter.host_usage import SHORTEST_SEEN_S, CpuTime, HostMonitor
 from pytest_energy.meter.live_phase import LivePhase
 from pytest_energy.meter.protocol import OpenPhase
@@ -30,7 +30,6 @@ from pytest_energy.meter.settling import Settling, ticks_after
 from pytest_energy.meter.surroundings import Surroundings
 from pytest_energy.meter.synchronize import wait_for_nothing
 from pytest_energy.meter.tick_source import TickSource
-from pytest_energy.meter.ticks import Read
 from pytest_energy.meter.waiting import (
     QuietSpans,
     settle_s,
@@ -75,6 +74,7 @@ class Instruments:
     """
 
     clock: Clock
+    marks: TimeMarks
     sampler: TickSource
     host: HostMonitor
     devices: DeviceMonitor
@@ -113,7 +113,7 @@ class LiveWindow:
         self._phases: list[LivePhase] = []
         self._reading: Reading | None = None
         self._opened_s = self._clock.now_s()
-        self._start = Edge(self._opened_s, {})
+        self._start = Edge(self._opened_s, ())
         self._stop: Edge | None = None
         self._settles_s: dict[str, float] = {}
         self._watched: _Watched | None = None
@@ -140,7 +140,7 @@ class LiveWindow:
             return
         if self._ticked:
             self._sampler.mark()
-        self._before = TimeMark.now(self._clock)
+        self._before = self._instruments.marks.before()
         self._instruments.synchronize()
         self._start = start_now(self._read_edge_channels, self._clock)
         if self._quiet_since_s is not None:
@@ -228,15 +228,15 @@ class LiveWindow:
         if self._void_because is None:
             self._void_because = because
 
-    def _read_edge_channels(self) -> Mapping[str, Read]:
+    def _read_edge_channels(self) -> Sequence[Reads]:
         """Reads of the channels that don't tick; a fault makes the window void."""
         if not self._channels.edge_names or self._is_dead():
-            return {}
+            return ()
         try:
             return self._read_edges()
         except SensorError as error:
             self._void(str(error))
-            return {}
+            return ()
 
     def phase(self, name: str, *, samples: int | None = None, waits_for_gpu: bool = True) -> OpenPhase:
         phase = LivePhase(
@@ -276,7 +276,7 @@ class LiveWindow:
     def end_watch(self) -> None:
         """Stop the monitors, just after the stop."""
         if self._stop is not None and self._watched is None and not self._is_dead():
-            after = TimeMark.now(self._clock)
+            after = self._instruments.marks.after()
             cpu = self._instruments.host.close(
                 is_short=self._stop.time_s - self._start.time_s < SHORTEST_SEEN_S
                 and self._instruments.cpu_power is None,
@@ -290,14 +290,11 @@ class LiveWindow:
 
     def _own_s(self, stop: Edge) -> float | None:
         """That time, between the edges."""
-        first, last, estimate = (
-            self._start.reads.get(CHANNEL),
-            stop.reads.get(CHANNEL),
-            self._instruments.estimate,
-        )
-        if estimate is None or first is None or last is None:
+        estimate = self._instruments.estimate
+        if estimate is None:
             return None
-        return (last.joules - first.joules) / estimate.busy_w
+        first_j, last_j = self._start.joules(CHANNEL), stop.joules(CHANNEL)
+        return None if first_j is None or last_j is None else (last_j - first_j) / estimate.busy_w
 
     def close(self) -> Reading:
         self.stop()
@@ -344,11 +341,11 @@ class LiveWindow:
             quiet_s=self._quiet.until(self._start.time_s),
             settles_s=self._settles_s,
         )
-        trace = surroundings.trace(
-            ticks_at(self._start, stop, self._instruments.rest_w, channels.exact_names)
-        )
+        edges = EdgeTicks(self._start, stop, self._instruments.rest_w, channels.exact_names)
+        trace = surroundings.trace(edges)
         try:
-            integrals = integrals_of(trace, channels.resolutions_j)
+            known = edges.integrals(channels.resolutions_j)
+            integrals = integrals_of(trace, channels.resolutions_j, known) if self._ticked else known
         except NotMeasurable as error:
             self._void(str(error))
             return None

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.model.load_costs import DURATION_S, ROUND_TOKENS, STEP_COUNT, WHOLE_TOKENS
@@ -150,8 +151,8 @@ class Reading:
             raise NotMeasurable(f"a window of {self.duration_s} s: the clock went back or stood still")
         if self.void_because is None and not (self.channels or self.resting_channels):
             raise NotMeasurable("a reading without channels must say why it is void")
-        for name, energy_j in (*self.channels.items(), *self.resting_channels.items()):
-            if not (math.isfinite(energy_j) and energy_j >= 0):
+        for name, energy_j in chain(self.channels.items(), self.resting_channels.items()):
+            if not 0 <= energy_j < math.inf:
                 raise NotMeasurable(f"channel {name} reads {energy_j} J; joules are finite and not negative")
 
     @property

@@ -9,6 +9,7 @@ Source: ctypes.PyDLL, "the Python GIL is not released during the function call";
 import errno
 import os
 import weakref
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -28,7 +29,8 @@ class _HeldCalls:
         self.open, self.read, self.close = libc.open, libc.read, libc.close
         self.read.restype = ctypes.c_ssize_t
         self.read.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t)
-        self.pread = libc.pread
+        # Keeping errno takes as long as the rest of the call; who has an error reads again to learn which.
+        self.pread = ctypes.PyDLL(None).pread
         self.pread.restype = ctypes.c_ssize_t
         self.errno, self.block_of = ctypes.get_errno, ctypes.create_string_buffer
 
@@ -84,11 +86,14 @@ class KeptFile:
     another file of that name.
     """
 
+    # Bound here, as a test that runs meanwhile may put another in its place; Windows has none.
+    _plain_pread: Callable[[int, int, int], bytes] = staticmethod(getattr(os, "pread", lambda *_: b""))
+
     def __init__(self, path: Path) -> None:
         self._path, self._calls = path, _calls()
         self._finalizer: weakref.finalize[..., KeptFile] | None = None
         self._block, self._pread = self._calls.block_of(_LINE_BYTES), self._calls.pread
-        self._start: tuple[object, ...] = ()
+        self._descriptor, self._start = -1, tuple[object, ...]()
 
     def __call__(self) -> bytes:
         """What it holds now.
@@ -98,18 +103,23 @@ class KeptFile:
         """
         if not self._start:
             self._open()
-        while (count := self._pread(*self._start)) < 0:
-            if self._calls.errno() != errno.EINTR:
-                error = self._calls.error(os.fspath(self._path))
-                self.close()
-                raise error
-        return self._block.raw[:count]
+        count = self._pread(*self._start)
+        return self._block.raw[:count] if count >= 0 else self._read_again()
+
+    def _read_again(self) -> bytes:
+        """Its content by a call that may be interrupted and has the reason of an error."""
+        try:
+            return self._plain_pread(self._descriptor, _LINE_BYTES, 0)
+        except OSError as error:
+            self.close()
+            raise OSError(error.errno, error.strerror, os.fspath(self._path)) from error
 
     def _open(self) -> None:
         name = os.fspath(self._path)
         descriptor = self._calls.open(os.fsencode(name), READ_ONLY)
         if descriptor < 0:
             raise self._calls.error(name)
+        self._descriptor = descriptor
         self._start = self._calls.start_of(descriptor, self._block, _LINE_BYTES)
         self._finalizer = weakref.finalize(self, self._calls.close, descriptor)
 
@@ -117,4 +127,4 @@ class KeptFile:
         """Close it, until it is read again."""
         if self._finalizer is not None:
             self._finalizer()
-        self._start, self._finalizer = (), None
+        self._descriptor, self._start, self._finalizer = -1, (), None

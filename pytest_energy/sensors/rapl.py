@@ -254,9 +254,9 @@ class RaplSensor:
         """The same of several channels."""
         # Two threads may read; without the lock an older value could look like a counter that fell.
         with self._lock:
-            return [self._read_j(channel) for channel in channels]
+            return [self._read_zone_j(channel) for channel in channels]
 
-    def _read_j(self, channel: str) -> float:
+    def _read_zone_j(self, channel: str) -> float:
         zone = self._zones.get(channel)
         if zone is None:
             raise SensorError(f"{channel}: RAPL reads {', '.join(self._zones)}, not this channel")

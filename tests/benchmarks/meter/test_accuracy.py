@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import random
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -23,7 +24,15 @@ from benchmarks.meter.bursts import (
     measure,
     measure_with,
 )
-from benchmarks.meter.costs import SamplerCost, WindowCost, powercap_sensor, sampler_cost, window_cost
+from benchmarks.meter.costs import (
+    PowercapTree,
+    SamplerCost,
+    WindowCost,
+    children,
+    phase_cost,
+    sampler_cost,
+    window_cost,
+)
 from benchmarks.meter.demands import (
     MEAN_ERROR_PERCENT,
     NOMINALS_S,
@@ -49,6 +58,7 @@ from benchmarks.meter.truth import (
     ticks_of,
 )
 from pytest_energy.errors import NotMeasurable, SensorError
+from pytest_energy.sensors.process_table import ProcessTable
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.meter import Bench, StillSystem, VirtualClock
 
@@ -487,16 +497,31 @@ class TestCosts:
 
     def test_windows_over_a_tree_of_files(self, tmp_path: Path) -> None:
         """Two packages with memory are found in the tree, and every empty window is timed."""
-        sensor = powercap_sensor(tmp_path)
+        tree = PowercapTree(tmp_path)
+        sensor = tree.sensor()
         assert [channel.name for channel in sensor.channels] == [
             "cpu:package-0",
             "dram:package-0",
             "cpu:package-1",
             "dram:package-1",
         ]
-        cost = window_cost(sensor, HandClock(), 20, system=StillSystem(VirtualClock()))
+        clock, system = HandClock(), StillSystem(VirtualClock())
+        cost = window_cost(sensor, clock, 20, use=lambda: clock.sleep_s(0.1), system=system)
         assert (cost.sensor, cost.channel_count, cost.count) == ("rapl", 4, 20)
-        assert cost.median_s == cost.longest_s == 0.0
+        assert cost.median_s == pytest.approx(0.0, abs=1e-9)
+        assert phase_cost(sensor, clock, 30, system=system).count == 30
+        before_j = sensor.read_j("cpu:package-1")
+        tree.use(2_000_000)
+        assert sensor.read_j("cpu:package-1") - before_j == pytest.approx(2.0)
+        tree.close()
+
+    def test_children_wait_and_end(self) -> None:
+        """They are this process's while windows are timed, and none is left."""
+        table = ProcessTable()
+        before = table.children(os.getpid())
+        with children(2):
+            assert len(table.children(os.getpid())) == len(before) + 2
+        assert table.children(os.getpid()) == before
 
 
 class TestPlan:

@@ -1,14 +1,14 @@
 """Reads beside an edge: each has its own seconds."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
-from pytest_energy.meter.edges import Edge, start_now, stop_now, ticks_at
+from pytest_energy.errors import NotMeasurable
+from pytest_energy.meter.edges import Edge, EdgeTicks, Reads, start_now, stop_now
 from pytest_energy.meter.integrate import integrate
-from pytest_energy.meter.ticks import Read
 from tests.fakes.meter import VirtualClock
 
 POWER_W = 100.0
@@ -27,15 +27,16 @@ class Counters:
     names: tuple[str, ...] = ("cpu:0", "cpu:1")
     looked_s: dict[str, list[float]] = field(default_factory=dict)
 
-    def read_all(self) -> Mapping[str, Read]:
-        return {name: self._read(name) for name in self.names}
+    def read_all(self) -> Sequence[Reads]:
+        return [self._read(name) for name in self.names]
 
-    def _read(self, name: str) -> Read:
+    def _read(self, name: str) -> Reads:
         started_s = self.clock.now_s()
         self.looked_s.setdefault(name, []).append(started_s)
         call_s = self.calls_s.pop(0) if self.calls_s else 2e-5
         self.clock.sleep_s(call_s)
-        return Read(started_s, self.clock.now_s(), POWER_W * (started_s + self.looked_share * call_s))
+        joules = POWER_W * (started_s + self.looked_share * call_s)
+        return Reads(started_s, self.clock.now_s(), {name: joules})
 
 
 def window(stop_calls_s: list[float], work_s: float, looked_share: float = 0.0) -> tuple[Edge, Edge]:
@@ -54,15 +55,20 @@ def test_joules_are_those_between_the_edges(
     """However long reads at the stop were held up, joules are right within twice what is said of them."""
     start, stop = window(stop_calls_s, work_s, looked_share)
     assert stop.time_s - start.time_s == pytest.approx(work_s)
-    for first, last in ticks_at(start, stop, {"cpu:0": POWER_W, "cpu:1": POWER_W}).values():
+    ticks = EdgeTicks(start, stop, {"cpu:0": POWER_W, "cpu:1": POWER_W})
+    integrals = ticks.integrals({})
+    assert [*integrals] == [*ticks] == ["cpu:0", "cpu:1"]
+    for name, (first, last) in ticks.items():
         integral = integrate((first, last), start.time_s, stop.time_s)
+        assert integrals[name].energy_j == pytest.approx(integral.energy_j, abs=1e-9)
+        assert integrals[name].uncertainty_j == pytest.approx(integral.uncertainty_j)
         assert abs(integral.energy_j - POWER_W * work_s) <= 2 * integral.uncertainty_j
 
 
 def test_a_read_that_came_late_is_taken_back_to_its_edge() -> None:
     """The second counter was looked at 15 ms after the stop, and no joule of these counts."""
     start, stop = window([0.015], 0.1)
-    first, last = ticks_at(start, stop, {"cpu:0": POWER_W, "cpu:1": POWER_W})["cpu:1"]
+    first, last = EdgeTicks(start, stop, {"cpu:0": POWER_W, "cpu:1": POWER_W})["cpu:1"]
     assert last.joules - first.joules == pytest.approx(POWER_W * 0.1, rel=1e-3)
     assert last.spread_s == pytest.approx(0.015 / math.sqrt(3), rel=0.01)
 
@@ -73,9 +79,9 @@ def test_what_a_device_draws_at_rest_is_left_out_and_never_more_than_it_drew() -
     spans_j = {
         rest_w: last.joules - first.joules
         for rest_w in (0.0, 40.0, 1e6)
-        for first, last in [ticks_at(start, stop, {"cpu:1": rest_w})["cpu:1"]]
+        for first, last in [EdgeTicks(start, stop, {"cpu:1": rest_w})["cpu:1"]]
     }
-    assert ticks_at(start, stop, {})["cpu:1"][1].joules == stop.reads["cpu:1"].joules
+    assert EdgeTicks(start, stop, {})["cpu:1"][1].joules == stop.joules("cpu:1")
     assert spans_j[0.0] == pytest.approx(POWER_W * 0.11, rel=1e-3)
     assert spans_j[40.0] == pytest.approx(POWER_W * 0.11 - 40.0 * 0.01, rel=1e-3)
     assert spans_j[1e6] == pytest.approx(POWER_W * 0.1, rel=1e-3)
@@ -105,4 +111,24 @@ def test_a_sensor_that_is_slow_is_read_twice_and_no_more() -> None:
 def test_an_edge_without_counters_is_read_once() -> None:
     """Where everything ticks there is nothing to read."""
     clock = VirtualClock()
-    assert start_now(dict, clock) == Edge(clock.now_s(), {})
+    assert start_now(tuple, clock) == Edge(clock.now_s(), ())
+
+
+def test_reads_of_the_work_alone_have_no_spread() -> None:
+    """Nothing of the work is between a read and its edge, however late the read is."""
+    start, stop = window([0.015], 0.1)
+    spread = EdgeTicks(start, stop, {}).integrals({})["cpu:1"]
+    exact = EdgeTicks(start, stop, {}, ["cpu:1"])
+    assert [tick.spread_s for tick in exact["cpu:1"]] == [0.0, 0.0]
+    assert exact.integrals({})["cpu:1"].uncertainty_j < spread.uncertainty_j
+
+
+def test_a_counter_that_went_back_has_no_joules() -> None:
+    """Neither has a stretch that doesn't last; the reason names what was read."""
+    before, after = Reads(0.9, 1.0, {"cpu:0": 5.0}), Reads(2.0, 2.1, {"cpu:0": 4.0})
+    with pytest.raises(NotMeasurable, match="fell from 5"):
+        EdgeTicks(Edge(1.0, [before]), Edge(2.0, [after]), {}).integrals({})
+    with pytest.raises(NotMeasurable, match="clock"):
+        EdgeTicks(Edge(1.0, [before]), Edge(1.0, [before]), {}).integrals({})
+    with pytest.raises(KeyError):
+        EdgeTicks(Edge(1.0, [before]), Edge(2.0, [after]), {})["cpu:1"]
