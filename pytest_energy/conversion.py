@@ -27,13 +27,12 @@ from pytest_energy.judgement import (
     Judgement,
     PartComparison,
     PhaseComparison,
-    RunJudgement,
-    SessionFactor,
     Summary,
     Terms,
 )
 from pytest_energy.model import Provenance, Reading, Record
 from pytest_energy.ready import ReadyPower
+from pytest_energy.run_judgement import RunJudgement, SessionFactor
 from pytest_energy.usage import Usage
 
 D = TypeVar("D", bound=Document)

@@ -22,7 +22,8 @@ from pytest_energy.document_types import (
     Sentence,
 )
 from pytest_energy.documents import Record
-from pytest_energy.judgement import BaselineMode, Limit, Part, Verdict
+from pytest_energy.judgement import Limit, Part, Verdict
+from pytest_energy.run_judgement import BaselineMode
 
 
 class PartComparison(Document, frozen=True, kw_only=True):

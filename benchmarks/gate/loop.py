@@ -13,8 +13,9 @@ from typing import Literal
 
 from pytest_energy.baselines.levels import JUDGING_COUNT
 from pytest_energy.baselines.schema import PINNED_COUNT
-from pytest_energy.judgement import Part, SessionFactor, Verdict
+from pytest_energy.judgement import Part, Verdict
 from pytest_energy.plugin.rounds import LEAST_CONFIRMING_COUNT, MOST_ROUND_COUNT
+from pytest_energy.run_judgement import SessionFactor
 from pytest_energy.stats.compare import Bounds, Noise, compare_levels, informed
 from pytest_energy.stats.level import Level, level_of, mean_level
 from pytest_energy.stats.suite import LevelsOfTest, SuiteNoise, alone

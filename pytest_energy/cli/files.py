@@ -10,12 +10,13 @@ from pathlib import Path
 
 from pytest_energy.documents import now_text
 from pytest_energy.errors import FormatError, SettingsError, printable_lines
-from pytest_energy.judgement import Judgement, RunJudgement
+from pytest_energy.judgement import Judgement
 from pytest_energy.model import Record
 from pytest_energy.report.formats import write, write_each
 from pytest_energy.report.outputs import Output
 from pytest_energy.report.to_json import MOST_BYTES, read
 from pytest_energy.report.view import View
+from pytest_energy.run_judgement import RunJudgement
 from pytest_energy.spelling import listed, near_file, nearest
 from pytest_energy.tariff import Tariff
 from pytest_energy.whole_file import read_whole

@@ -27,11 +27,12 @@ from pytest_energy.cli.arguments import Commands, add_estimates, add_out, add_ru
 from pytest_energy.cli.files import by_test, read_run, say, say_json, write_reports
 from pytest_energy.documents import now_text
 from pytest_energy.errors import BaselineError, SettingsError, printable
-from pytest_energy.judgement import UNDECIDED, BaselineMode, Judgement, RunJudgement, Terms
+from pytest_energy.judgement import UNDECIDED, Judgement, Terms
 from pytest_energy.model import Provenance, Record
 from pytest_energy.report import to_json, view
 from pytest_energy.report.formats import check_outputs, summary_text
 from pytest_energy.report.view import View
+from pytest_energy.run_judgement import BaselineMode, RunJudgement
 from pytest_energy.verdict.count_history import count_history_of
 from pytest_energy.verdict.figures import count_text
 from pytest_energy.verdict.history import entries_of, history_of

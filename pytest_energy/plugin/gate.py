@@ -12,13 +12,14 @@ from pytest_energy.baselines.protocol import BaselineStore
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.basis import COUNTS, NET, SAMPLE, Basis, active_j
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.judgement import BaselineMode, Budget, Judgement, SessionFactor
+from pytest_energy.judgement import Budget, Judgement
 from pytest_energy.meter.ready_power import ready_power_of
 from pytest_energy.meter.scope import is_at_rest
 from pytest_energy.model import Reading, Record
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.settings import Settings
 from pytest_energy.ready import ReadyPower
+from pytest_energy.run_judgement import BaselineMode, SessionFactor
 from pytest_energy.verdict import rules
 from pytest_energy.verdict.count_history import NONE_COUNTED, CountHistory, count_history_of
 from pytest_energy.verdict.history import History, entries_of, history_of

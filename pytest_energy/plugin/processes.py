@@ -21,9 +21,9 @@ from pytest_energy.plugin.stash import PROGRESS, RUN, TRIALS, YARDSTICK
 
 if TYPE_CHECKING:
     from pytest_energy.codec import JsonDict
-    from pytest_energy.judgement import SessionFactor
     from pytest_energy.plugin import imports
     from pytest_energy.plugin.reports import Ending
+    from pytest_energy.run_judgement import SessionFactor
 else:
     imports = LazyModule("pytest_energy.plugin.imports")
 

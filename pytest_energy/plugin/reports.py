@@ -13,8 +13,9 @@ import pytest
 from pytest_energy.codec import JsonDict
 from pytest_energy.conversion import factor_from_json, judgement_to_json, to_json
 from pytest_energy.errors import printable
-from pytest_energy.judgement import Judgement, SessionFactor
+from pytest_energy.judgement import Judgement
 from pytest_energy.plugin.stash import IS_FAILING, JUDGEMENT, REPLAY_ROUNDS
+from pytest_energy.run_judgement import SessionFactor
 
 Property = tuple[str, str | float]
 Plain = dict[str, Any]

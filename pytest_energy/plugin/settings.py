@@ -17,9 +17,10 @@ from pytest_energy import quantities, tariff
 from pytest_energy.baselines.location import Location, location
 from pytest_energy.basis import COUNTS, GROSS, NET
 from pytest_energy.errors import SettingsError
-from pytest_energy.judgement import BaselineMode, Part, RunJudgement, SessionFactor
+from pytest_energy.judgement import Part
 from pytest_energy.plugin.options import OPTIONS, Option
 from pytest_energy.report.outputs import Output, output_of
+from pytest_energy.run_judgement import BaselineMode, RunJudgement, SessionFactor
 from pytest_energy.spelling import choice, did_you_mean, listed, several
 from pytest_energy.tariff import PerKwh, Tariff
 

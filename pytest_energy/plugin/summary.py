@@ -19,7 +19,6 @@ from pytest_energy.baselines.protocol import BaselineStore, Mode, NotWritable
 from pytest_energy.conversion import judgement_from_json
 from pytest_energy.documents import now_text
 from pytest_energy.errors import EnergyError
-from pytest_energy.judgement import BaselineMode, SessionFactor
 from pytest_energy.model import Record
 from pytest_energy.plugin.ci import annotations, append_step_summary
 from pytest_energy.plugin.run import run_of
@@ -29,6 +28,7 @@ from pytest_energy.report import view
 from pytest_energy.report.formats import is_whole_run, mistake_text, write
 from pytest_energy.report.outputs import Output
 from pytest_energy.report.reasons import of_tests
+from pytest_energy.run_judgement import BaselineMode, SessionFactor
 from pytest_energy.sensors.replay import round_from_json, save_replay
 from pytest_energy.units import to_text
 from pytest_energy.verdict.figures import count_text

@@ -19,13 +19,13 @@ from pytest_energy import documents
 from pytest_energy.codec import NULLABLE, Document, JsonDict, decode
 from pytest_energy.conversion import record_of, to_json
 from pytest_energy.errors import EnergyError, described
-from pytest_energy.judgement import BaselineMode
 from pytest_energy.model import Domain, Provenance, Record
 from pytest_energy.plugin.mark import EnergyMark
 from pytest_energy.plugin.measurement import Measurement
 from pytest_energy.plugin.run import EnergyRun, run_of
 from pytest_energy.plugin.settings import YardstickMode
 from pytest_energy.plugin.stash import YARDSTICK
+from pytest_energy.run_judgement import BaselineMode
 from pytest_energy.yardstick import Yardstick
 from pytest_energy.yardstick.cpu_loads import cpu_loads
 from pytest_energy.yardstick.gpu_loads import gpu_loads

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_energy.errors import EnergyError, SettingsError, described
-from pytest_energy.judgement import Judgement, RunJudgement
+from pytest_energy.judgement import Judgement
 from pytest_energy.lazy_module import LazyModule
 from pytest_energy.report import to_json, to_terminal, view
 from pytest_energy.report.outputs import Collector, Output
 from pytest_energy.report.view import View
+from pytest_energy.run_judgement import RunJudgement
 from pytest_energy.spelling import did_you_mean
 from pytest_energy.tariff import Tariff
 from pytest_energy.whole_file import check_place, write_whole, writing

@@ -12,11 +12,12 @@ from dataclasses import asdict, astuple, dataclass, replace
 from functools import lru_cache
 
 from pytest_energy.codec import MOST_NUMBER
-from pytest_energy.judgement import SEVERITY, Judgement, RunJudgement, Verdict
+from pytest_energy.judgement import SEVERITY, Judgement, Verdict
 from pytest_energy.metrics.paper_rho import PAPER_RHO
 from pytest_energy.metrics.table import METRICS, is_ranked
 from pytest_energy.model import Machine, Provenance, Record, SensorStatus
 from pytest_energy.notes import merged
+from pytest_energy.run_judgement import RunJudgement
 from pytest_energy.stats.correlate import Correlation, spearman
 from pytest_energy.tariff import Tariff
 from pytest_energy.yardstick import Yardstick

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from pytest_energy.basis import Basis
 from pytest_energy.errors import SettingsError
-from pytest_energy.judgement import FAILING, UNDECIDED, BaselineMode, Judgement, Part, Terms, Verdict
+from pytest_energy.judgement import FAILING, UNDECIDED, Judgement, Part, Terms, Verdict
+from pytest_energy.run_judgement import BaselineMode
 
 ALL_PHASES = "all"
 """Stands for each phase that a baseline has."""

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 
 from pytest_energy.baselines.machine import check_comparable
 from pytest_energy.errors import NotComparable, NotMeasurable
-from pytest_energy.judgement import Budget, Part, SessionFactor
+from pytest_energy.judgement import Budget, Part
 from pytest_energy.meter.ready_power import ready_power_of
 from pytest_energy.model import Record
 from pytest_energy.ready import ReadyPower
+from pytest_energy.run_judgement import SessionFactor
 from pytest_energy.verdict.count_history import NONE_COUNTED, CountHistory
 from pytest_energy.verdict.figures import bounds_text, change_text
 from pytest_energy.verdict.findings import Decision

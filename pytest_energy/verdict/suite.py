@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean, variance
 
-from pytest_energy.judgement import Part, SessionFactor
+from pytest_energy.judgement import Part
+from pytest_energy.run_judgement import SessionFactor
 from pytest_energy.stats.compare import Noise, compare_levels
 from pytest_energy.stats.ratio import ratio_of
 from pytest_energy.stats.suite import LevelsOfTest, Prior, SuiteNoise, alone, suite_noise

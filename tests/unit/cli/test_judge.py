@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from pytest_energy.baselines.store import Store
-from pytest_energy.judgement import BaselineMode, Judgement, RunJudgement, Verdict
+from pytest_energy.judgement import Judgement, Verdict
 from pytest_energy.report import to_json, view
+from pytest_energy.run_judgement import BaselineMode, RunJudgement
 from pytest_energy.verdict.policy import Policy
 from pytest_energy.yardstick import Yardstick, load_id
 from tests.builders import CREATED, comparison, judgement, record

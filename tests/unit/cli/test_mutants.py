@@ -11,9 +11,9 @@ import pytest
 from pytest_energy.baselines.schema import Baseline
 from pytest_energy.baselines.store import Store
 from pytest_energy.counts import Counts
-from pytest_energy.judgement import BaselineMode, RunJudgement
 from pytest_energy.model import Prediction, Record
 from pytest_energy.report import to_json, view
+from pytest_energy.run_judgement import BaselineMode, RunJudgement
 from pytest_energy.verdict.count_history import count_history_of
 from pytest_energy.verdict.history import history_of
 from pytest_energy.verdict.policy import Policy

@@ -4,7 +4,8 @@ import pytest
 
 from pytest_energy.basis import Basis
 from pytest_energy.errors import SettingsError
-from pytest_energy.judgement import FAILING, UNDECIDED, BaselineMode, Judgement, Part, Verdict
+from pytest_energy.judgement import FAILING, UNDECIDED, Judgement, Part, Verdict
+from pytest_energy.run_judgement import BaselineMode
 from pytest_energy.verdict.policy import Policy, is_failing
 from tests.builders import judgement, record
 
