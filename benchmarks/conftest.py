@@ -8,7 +8,9 @@ import pytest
 
 from benchmarks.cnn.planting import extra_percent, plant_from, refuse_unfit
 from benchmarks.cnn.recipe import LOADERS, LOSSES, OPTIMISERS, SCHEDULES
-from benchmarks.profiles import AUTO, DATASETS, PROFILES, Profile, chosen, grown
+from benchmarks.profile_options import DATASETS, chosen, grown
+from benchmarks.profile_sizes import Profile
+from benchmarks.profiles import AUTO, PROFILES
 
 
 def _count(text: str) -> int:

@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks.bugs.catalogue import PAIRS
 from benchmarks.bugs.pair import BUGS_VARIABLE, Pair, Side, planted_numbers
-from benchmarks.profiles import Profile, chosen
+from benchmarks.profile_options import chosen
+from benchmarks.profile_sizes import Profile
 
 # On a CPU the calls are counted, and hardly measured; a GPU's rounds are as many as its joules take.
 ROUNDS: Mapping[str, Mapping[str, int]] = {"cpu": {"rounds": 1, "warmup": 0}, "cuda": {}}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from benchmarks.profiles import Profile
+from benchmarks.profile_sizes import Profile
 
 
 def parametrize_models(

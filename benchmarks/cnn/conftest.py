@@ -17,7 +17,8 @@ from benchmarks.cnn.planting import Planted, Planter
 from benchmarks.cnn.products import CudaProducts
 from benchmarks.cnn.shapes import shapes
 from benchmarks.cnn.tokens import tokens
-from benchmarks.profiles import Profile, chosen
+from benchmarks.profile_options import chosen
+from benchmarks.profile_sizes import Profile
 
 if TYPE_CHECKING:
     from pytest_energy.model import Record

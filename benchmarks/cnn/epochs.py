@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from benchmarks.cnn.images import IMAGE_SIDE, Labelled
 from benchmarks.cnn.subject import held_out_accuracy, subject
 from benchmarks.cnn.training import Batch, finite_loss, loss_of, optimiser, train
-from benchmarks.profiles import Profile
+from benchmarks.profile_sizes import Profile
 
 CROP_PADDING = 4  # pixels on each side, as in the authors' code
 STEP_COUNT, STEP_FACTOR = 3, 0.1  # the rate falls to a tenth twice: after each third of the epochs

@@ -20,7 +20,7 @@ from typing import Literal, Protocol, TypeVar, assert_never, get_args
 
 import pytest
 
-from benchmarks.profiles import grown
+from benchmarks.profile_options import grown
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from benchmarks.cnn.images import Labelled
 from benchmarks.cnn.models import ARCHITECTURES
 from benchmarks.cnn.training import accuracy
-from benchmarks.profiles import CnnProfile, Profile
+from benchmarks.profile_sizes import CnnProfile, Profile
 
 
 class Autocast(nn.Module):

@@ -27,7 +27,8 @@ from benchmarks.cnn.training import (
     rounds_of_batches,
     train,
 )
-from benchmarks.profiles import Profile, SweptModel, chosen
+from benchmarks.profile_options import chosen
+from benchmarks.profile_sizes import Profile, SweptModel
 from pytest_energy.profiling.pytorch import trainable_parameters
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from benchmarks.cnn.images import Labelled
 from benchmarks.cnn.recipe import EPOCHS
 from benchmarks.cnn.subject import subject
 from benchmarks.cnn.training import fitting_memory
-from benchmarks.profiles import Profile, chosen
+from benchmarks.profile_options import chosen
+from benchmarks.profile_sizes import Profile
 
 if TYPE_CHECKING:
     from pytest_energy.plugin.fixture import Energy

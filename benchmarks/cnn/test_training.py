@@ -12,7 +12,8 @@ from benchmarks.cnn.planting import Planted
 from benchmarks.cnn.recipe import TRAINING
 from benchmarks.cnn.subject import held_out_accuracy, subject
 from benchmarks.cnn.training import finite_loss, fitting_memory, loss_of, optimiser, rounds_of_batches, train
-from benchmarks.profiles import Profile, chosen
+from benchmarks.profile_options import chosen
+from benchmarks.profile_sizes import Profile
 from pytest_energy.profiling.pytorch import trainable_parameters
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.profiles import Profile
+from benchmarks.profile_sizes import Profile
 
 if TYPE_CHECKING:
     from pytest_energy.plugin.fixture import Energy

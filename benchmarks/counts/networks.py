@@ -29,7 +29,8 @@ from benchmarks.cnn.models import ARCHITECTURES, TOKEN_ARCHITECTURES
 from benchmarks.cnn.subject import subject
 from benchmarks.cnn.tokens import tokens
 from benchmarks.cnn.training import Batch, classify, optimiser, train
-from benchmarks.profiles import PAPER, PROFILES, Profile
+from benchmarks.profile_sizes import Profile
+from benchmarks.profiles import PAPER, PROFILES
 from pytest_energy.codec import JsonDict, encode
 from pytest_energy.conversion import plain
 from pytest_energy.counts import OF_THE_LIBRARY, CountEntry, Counts

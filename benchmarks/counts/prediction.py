@@ -23,7 +23,8 @@ from tabulate import tabulate
 if not __package__:  # run as a file: the folder above `benchmarks` isn't on the path
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.profiles import GPU, PAPER, CnnProfile
+from benchmarks.profile_sizes import CnnProfile
+from benchmarks.profiles import GPU, PAPER
 from pytest_energy.baselines.store import Store
 from pytest_energy.cli.files import read_run
 from pytest_energy.codec import JsonDict

@@ -10,7 +10,8 @@ from torch import nn
 from torchvision.models import VisionTransformer
 
 from benchmarks.cnn.models import resnet18
-from benchmarks.profiles import Profile, chosen
+from benchmarks.profile_options import chosen
+from benchmarks.profile_sizes import Profile
 
 if TYPE_CHECKING:
     from pytest_energy.plugin.fixture import Energy

@@ -13,7 +13,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.profiles import PooledProfile
+from benchmarks.profile_sizes import PooledProfile
 
 SHARES = (0.0, 0.25, 0.5, 0.75)  # of each prompt, common to all requests of the row
 MOST_SCALES = 2.0  # an answer is cut at twice the scale, as by a server's `max_tokens`: 1 of 7 is

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchmarks.llm.models import llama, write_config
 from benchmarks.llm.tokenizer import trained_tokenizer
-from benchmarks.profiles import Profile
+from benchmarks.profile_sizes import Profile
 from pytest_energy.serving.engines.protocol import Engine
 
 PAGE_TOKENS = 8  # of transformers' cache: two pages of each of the paper's questions are shared

@@ -13,7 +13,8 @@ from benchmarks.llm.cores import apart
 from benchmarks.llm.design import MOST_SCALES, Row, answer_lengths, rows
 from benchmarks.llm.engines import made_engine
 from benchmarks.llm.prompts import asked_prompts
-from benchmarks.profiles import Profile, chosen
+from benchmarks.profile_options import chosen
+from benchmarks.profile_sizes import Profile
 from pytest_energy.serving.engines.protocol import Engine
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from benchmarks.llm.cores import apart
 from benchmarks.llm.engines import made_engine
 from benchmarks.llm.models import SIZES
 from benchmarks.llm.prompts import fresh_prompts
-from benchmarks.profiles import LlmProfile, Profile, chosen, lengthened
+from benchmarks.profile_options import chosen, lengthened
+from benchmarks.profile_sizes import LlmProfile, Profile
 from pytest_energy.serving.engines.protocol import Engine
 from pytest_energy.serving.prompts import random_tokens
 

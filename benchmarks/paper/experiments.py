@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tabulate import tabulate
 
 from benchmarks.cnn import best_batch
-from benchmarks.profiles import LlmProfile, Profile
+from benchmarks.profile_sizes import LlmProfile, Profile
 from pytest_energy.report import batch, rates
 from pytest_energy.report.cells import NET_HEADS, energy_per_sample
 from pytest_energy.report.view import View

@@ -8,7 +8,8 @@ import pytest
 from benchmarks.cnn.models import ARCHITECTURES, PAPER_ARCHITECTURES
 from benchmarks.cnn.recipe import EPOCHS, INFERENCE, INFERENCE_SWEEP, SERVING, SWEEP, TRAINING, Recipe
 from benchmarks.conftest import _count, _counts, _decay, _rate
-from benchmarks.profiles import PAPER, QUICK, Overrides, chosen_dataset, chosen_models
+from benchmarks.profile_options import Overrides, chosen_dataset, chosen_models
+from benchmarks.profiles import PAPER, QUICK
 
 
 class TestOverrides:

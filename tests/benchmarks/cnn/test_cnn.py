@@ -29,14 +29,9 @@ from benchmarks.cnn.training import (
     rounds_of_batches,
     train,
 )
-from benchmarks.profiles import (
-    PAPER,
-    PROFILES,
-    QUICK,
-    Overrides,
-    Profile,
-    grown,
-)
+from benchmarks.profile_options import Overrides, grown
+from benchmarks.profile_sizes import Profile
+from benchmarks.profiles import PAPER, PROFILES, QUICK
 from pytest_energy.model import Machine, Provenance, Reading, Record
 
 DOCS = Path(__file__).parents[3] / "docs"

@@ -10,7 +10,9 @@ from benchmarks.cnn.epochs import Training, augmented, schedule_of
 from benchmarks.cnn.images import Labelled, digits
 from benchmarks.cnn.recipe import LOADERS, OPTIMISERS, Recipe
 from benchmarks.cnn.training import loss_of, optimiser
-from benchmarks.profiles import QUICK, Overrides, Profile
+from benchmarks.profile_options import Overrides
+from benchmarks.profile_sizes import Profile
+from benchmarks.profiles import QUICK
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks.profiles import PROFILES, Profile
+from benchmarks.profile_sizes import Profile
+from benchmarks.profiles import PROFILES
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
