@@ -20,7 +20,7 @@ if not __package__:  # run as a file: the folder above `benchmarks` isn't on the
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from pytest_energy.meter.calibration import Burst, calibrated
-from pytest_energy.meter.response import gain
+from pytest_energy.meter.response import counted_share
 from pytest_energy.model import CounterResponse
 
 READ_ONCE = "read once a tick"
@@ -56,7 +56,7 @@ def response_of(boards: Sequence[dict[str, Any]], known: CounterResponse) -> Cou
     return calibrated(bursts, tick_s=fmean(board["tick_s"] for board in boards), known=known)
 
 
-def variations(bursts: Sequence[Burst], response: CounterResponse, tick_s: float) -> list[tuple[float, ...]]:
+def variations(bursts: Sequence[Burst], response: CounterResponse) -> list[tuple[float, ...]]:
     """For each group of lengths: seconds, bursts, variation as counted and as corrected in percent."""
     rows = []
     for low_s, high_s in zip((0.0, *_BOUNDS_S), _BOUNDS_S, strict=False):
@@ -64,15 +64,12 @@ def variations(bursts: Sequence[Burst], response: CounterResponse, tick_s: float
         if len(group) < 3:
             continue
         counted_j = [burst.excess_j for burst in group]
-        read_j = [burst.excess_j / _gain(burst, response, tick_s) for burst in group]
+        read_j = [
+            burst.excess_j / counted_share(response, burst.start_phase, burst.length_s) for burst in group
+        ]
         length_s = fmean(burst.length_s for burst in group)
         rows.append((length_s, len(group), *(100 * stdev(j) / fmean(j) for j in (counted_j, read_j))))
     return rows
-
-
-def _gain(burst: Burst, response: CounterResponse, tick_s: float) -> float:
-    start_s = burst.start_phase * tick_s
-    return gain(response, start_s, start_s + burst.length_s, tick_at_s=0.0, tick_s=tick_s)
 
 
 def to_text(document: dict[str, Any]) -> str:
@@ -81,7 +78,7 @@ def to_text(document: dict[str, Any]) -> str:
     parts = []
     for board in document["boards"]:
         others = [other for other in read_once if other is not board]
-        rows = variations(bursts_of(board), response_of(others, known), board["tick_s"])
+        rows = variations(bursts_of(board), response_of(others, known))
         table = [[f"{1e3 * s:.1f} ms", n, f"{raw:.2f} %", f"{cor:.2f} %"] for s, n, raw, cor in rows]
         headers = ("length", "bursts", "as counted", "corrected")
         title = f"{board['uuid']}, {board['counter']}; corrected by {', '.join(o['uuid'] for o in others)}"

@@ -9,9 +9,13 @@ from pytest_energy.cli.arguments import Commands
 from pytest_energy.cli.files import say, say_json
 from pytest_energy.doctor import diagnose, render, to_json
 from pytest_energy.doctor.agent import agent_to_json, diagnose_agent, render_agent
+from pytest_energy.doctor.calibrate import calibrate_models
 from pytest_energy.remote.address import CA_FILE_VARIABLE, TOKEN_FILE_VARIABLE, MeterAddress
 from pytest_energy.remote.http_source import HttpSource
 from pytest_energy.remote.meter import this_run
+from pytest_energy.sensors.kept_responses import FILE_VARIABLE, keep_response, responses_path
+from pytest_energy.sensors.nvml import NvmlSensor
+from pytest_energy.whole_file import check_place, writing
 
 
 def register(commands: Commands) -> None:
@@ -36,6 +40,13 @@ def register(commands: Commands) -> None:
         metavar="FILE",
         help=f"who signed its certificate; default: ${CA_FILE_VARIABLE}",
     )
+    doctor.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="measure how the energy counter of each model of GPU responds to bursts of work, 2 min each, "
+        f"and keep it in ${FILE_VARIABLE} or the user's data folder: short tests are then known better. "
+        "Takes torch, and a GPU that has nothing else to do",
+    )
     doctor.add_argument("--json", action="store_true", help="for programs: one JSON document")
     doctor.set_defaults(run=_doctor)
 
@@ -44,12 +55,29 @@ def _doctor(options: argparse.Namespace) -> int:
     """Exit status 1 if nothing measures: an estimate is no measurement."""
     if options.meter is not None:
         return _doctor_of_agent(options)
+    if options.calibrate:
+        return _calibrate()
     report = diagnose()
     if options.json:
         say_json(json.dumps(to_json(report), indent=2))
     else:
         say(render(report))
     return 0 if report.measures else 1
+
+
+def _calibrate() -> int:
+    """Exit status 1 if no response was found; each that was is kept at once."""
+    path = responses_path()
+    with writing(str(path)):
+        check_place(path)
+    is_any = False
+    with closing(NvmlSensor()) as sensor:
+        for model, response in calibrate_models(sensor, say):
+            keep_response(response, model=model, driver=sensor.driver, path=path)
+            is_any = True
+    if is_any:
+        say(f"Kept in {path}. Runs that find it there use it from now on.")
+    return 0 if is_any else 1
 
 
 def _doctor_of_agent(options: argparse.Namespace) -> int:

@@ -27,6 +27,7 @@ class ChannelReport:
         call_s: Median duration of one read, or `None` if one failed.
         load: What worked while power under load was read, or why nothing did.
         absent_because: Why its joules can't be used, or `None`.
+        response: Where what is known of its counter's response comes from; `None` if nothing ticks.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ChannelReport:
     load_power_w: float | None
     load: str
     absent_because: str | None
+    response: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +119,7 @@ def channel_report(
         load_power_w=None if busy is None else mean_power_w(busy),
         load=f"no load: {load}" if busy is None else load,
         absent_because=fault or _still_text(channel, idle, busy, load),
+        response=(channel.response.source or None) if channel.is_ticked else None,
     )
 
 

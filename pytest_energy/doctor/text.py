@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from tabulate import tabulate
 
 from pytest_energy.doctor.report import Report
+from pytest_energy.sensors.nvml_responses import UNKNOWN
 from pytest_energy.units import to_text
 
 _HEADERS = ("channel", "sensor", "joules are", "tick", "call", "idle", "load", "under")
@@ -16,6 +17,7 @@ def render(report: Report) -> str:
     sections = [
         [_headline(report)],
         _table(report),
+        _titled("response of counters", _responses(report)),
         _titled("absent", _absences(report)),
         _titled(
             "available, not used",
@@ -62,6 +64,15 @@ def _value(value: float | None, unit: str) -> str:
 def _titled(title: str, lines: Iterable[str]) -> list[str]:
     indented = [f"  {line}" for line in lines]
     return [title, *indented] if indented else []
+
+
+def _responses(report: Report) -> list[str]:
+    """Where each is from; and what to do about one that is not known."""
+    known = {c.name: c.response for s in report.sensors for c in s.channels if c.response is not None}
+    lines = [f"{name}: {source}" for name, source in known.items()]
+    if UNKNOWN.source in known.values():
+        lines.append("measure it, for short tests: pytest-energy doctor --calibrate (2 min)")
+    return lines
 
 
 def _absences(report: Report) -> list[str]:

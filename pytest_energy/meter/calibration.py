@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.lazy_module import LazyModule
-from pytest_energy.meter.response import ahead_s
+from pytest_energy.meter.response import LEAST_GAIN, ahead_s
 from pytest_energy.model import CounterResponse
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ HARMONICS = 8
 LEAST_BURSTS = 60
 """Sixteen amplitudes of some percent, from bursts that are known to a few percent each."""
 
+# To which a burst's joules are known beside their phase.
+_KNOWN_J, _KNOWN_SHARE = 0.4, 0.03
+
 # Bursts of longer than this hold too many samples each to say when they are taken.
 _LONGEST_TICKS = 0.8
 
@@ -35,7 +38,6 @@ _SAME_LENGTH_SHARE = 0.2
 
 _TURNS = 4
 _RIDGE = 1e-2  # of the mean weight: amplitudes that nothing tells are small
-_KNOWN_J, _KNOWN_SHARE = 0.4, 0.03  # to which a burst's joules are known beside their phase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,17 @@ class Burst:
     length_s: float
 
 
+def burst_weights(bursts: Sequence[Burst]) -> "NDArray[np.float64]":
+    """Weight of each burst's joules, one over the uncertainty of those of its length, in 1/J.
+
+    By its own joules a burst that was hardly seen would weigh more than one that was seen twice.
+    """
+    counted_j = np.array([burst.excess_j for burst in bursts])
+    mean_j = _group_means(counted_j, _groups(np.array([burst.length_s for burst in bursts])))
+    weights: NDArray[np.float64] = 1 / np.hypot(_KNOWN_J, _KNOWN_SHARE * mean_j)
+    return weights
+
+
 def calibrated(bursts: Sequence[Burst], *, tick_s: float, known: CounterResponse) -> CounterResponse:
     """*known* with the waves that *bursts* show, and with what they leave open.
 
@@ -62,7 +75,7 @@ def calibrated(bursts: Sequence[Burst], *, tick_s: float, known: CounterResponse
         known: Its `settle_s` was long enough for the bursts.
 
     Raises:
-        NotMeasurable: There are too few bursts.
+        NotMeasurable: There are too few bursts, or too few of them are seen.
     """
     short = [burst for burst in bursts if burst.length_s < _LONGEST_TICKS * tick_s]
     if len(short) < LEAST_BURSTS:
@@ -83,7 +96,7 @@ def _waves(bursts: Sequence[Burst], tick_s: float) -> "NDArray[np.float64]":
     starts = np.array([burst.start_phase for burst in bursts])
     change = _harmonics(starts + lengths_s / tick_s) - _harmonics(starts)
     groups = _groups(lengths_s)
-    weights = 1 / np.hypot(_KNOWN_J, _KNOWN_SHARE * counted_j)
+    weights = burst_weights(bursts)
     seen_s, waves = lengths_s.copy(), np.zeros(2 * HARMONICS)
     for _ in range(_TURNS):
         powers_w = _group_means(counted_j, groups) / _group_means(seen_s, groups)
@@ -116,6 +129,10 @@ def _left_open(bursts: Sequence[Burst], response: CounterResponse) -> tuple[floa
 
     Scatter of a burst of length L is s sqrt(1 - exp(-L / l)): both edges of a short one share samples.
     """
+    seen = [burst for burst in bursts if _seen_s(burst, response) >= LEAST_GAIN * burst.length_s]
+    if not seen:
+        raise NotMeasurable("the counter sees too little of each of the bursts")
+    bursts = seen  # a window of the others is void
     lengths_s = np.array([burst.length_s for burst in bursts])
     seen_s = np.array([_seen_s(burst, response) for burst in bursts])
     read_j = np.array([burst.excess_j for burst in bursts]) * lengths_s / seen_s

@@ -29,7 +29,7 @@ from itertools import pairwise
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.quiet_power import Interval, QuietPower, Span, quiet_intervals, quiet_power
-from pytest_energy.meter.response import edge_uncertainty_s, gain
+from pytest_energy.meter.response import Gain, edge_uncertainty_s, gain
 from pytest_energy.meter.settling import late_j
 from pytest_energy.meter.tick_times import TimedTicks, timed
 from pytest_energy.model import CounterResponse, Tick
@@ -217,14 +217,15 @@ class Aligned:
         quiet_w, duration_s = (head_w + tail_w) / 2, self.stop_s - self.start_s
         quiet_j = quiet_w * duration_s
         variance += (self._beat_error_share() * quiet_w * (self.head_s + self.tail_s)) ** 2
-        share = self._gain()
+        gain = self._gain()
+        share = gain.share
         excess_j = (span_j - head_w * self.head_s - tail_w * self.tail_s - quiet_j) / share
-        edge_j = abs(excess_j) / duration_s * edge_uncertainty_s(self.response, duration_s)
+        gain_j = excess_j * gain.uncertainty / share
         open_j = self._late_j(min(head_w, tail_w), excess_j / duration_s) / share
         self._check_late(open_j, quiet_j + excess_j)
         return Integral(
             energy_j=quiet_j + excess_j - open_j / 2,
-            uncertainty_j=math.hypot(math.sqrt(variance) / share, edge_j, open_j / 2),
+            uncertainty_j=math.hypot(math.sqrt(variance) / share, gain_j, open_j / 2),
             how=How.ALIGNED,
             head_power_w=head_w,
             tail_power_w=tail_w,
@@ -261,13 +262,17 @@ class Aligned:
                 f"find out, or do more work per round"
             )
 
-    def _gain(self) -> float:
+    def _gain(self) -> Gain:
         """Share of the work's power above quiet that the counter has seen."""
-        tick_s = self.ticks.period_s(self.before)
-        if tick_s is None:
-            return 1.0
-        tick_at_s = self.ticks.best(self.before).time_s
-        return gain(self.response, self.start_s, self.stop_s, tick_at_s=tick_at_s, tick_s=tick_s)
+        tick, tick_s = self.ticks.best(self.before), self.ticks.period_s(self.before)
+        return gain(
+            self.response,
+            self.start_s,
+            self.stop_s,
+            tick_at_s=tick.time_s,
+            tick_s=tick_s or math.inf,
+            spread_s=self.ticks.ticks[self.before].spread_s or 0.0,  # the beat's too, which all ticks share
+        )
 
     def _tick_variance(self, quiet: QuietPower) -> float:
         """What the ticks' times and the counter's steps leave open, each with its weight in the result."""

@@ -15,15 +15,26 @@ Source:
 """
 
 import math
+from dataclasses import dataclass
 
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.model import CounterResponse
+from pytest_energy.units import to_text
 
 # The waves belong to counters of the same period only.
 _SAME_TICK_SHARE = 0.02
 
-# A window that the counter sees less than this of can't be read from it.
-_LEAST_GAIN = 0.3
+LEAST_GAIN = 0.3
+"""A window that the counter sees less than this of can't be read from it."""
+
+MOST_UNCERTAINTY = 0.25
+"""A share that is known no better than to this of it tells too little: a window that was hardly seen would
+seem to be known well, as the uncertainty of its joules is in proportion to them."""
+
+# Lengths that are tried from the shortest on, each longer by this.
+_SHORTEST_S, _LENGTH_STEP = 1e-6, 1.02
+
+_PHASES = tuple(number / 200 for number in range(200))
 
 
 def ahead_s(response: CounterResponse, phase: float) -> float:
@@ -34,10 +45,50 @@ def ahead_s(response: CounterResponse, phase: float) -> float:
     )
 
 
+def counted_share(response: CounterResponse, phase: float, length_s: float) -> float:
+    """Share of even power that is counted, by the phase of the tick (0 to 1) in which it begins."""
+    change = length_s / response.tick_s
+    return 1 + (ahead_s(response, phase + change) - ahead_s(response, phase)) / length_s
+
+
+def gain_range(response: CounterResponse, length_s: float) -> tuple[float, float]:
+    """Least and largest share of work of one length that is counted, by its moment in the tick."""
+    shares = [counted_share(response, phase, length_s) for phase in _PHASES] if response.tick_s else [1.0]
+    return min(shares), max(shares)
+
+
+def sampling_s(response: CounterResponse) -> float | None:
+    """Seconds between samples of power, as the largest wave has it; `None` if none is known."""
+    sizes_s = [math.hypot(*wave) for wave in response.waves]
+    return response.tick_s / (1 + sizes_s.index(max(sizes_s))) if sizes_s else None
+
+
+def seen_share(response: CounterResponse) -> float:
+    """Share of the time in which the counter sees power at all, as a few waves show it."""
+    if not response.tick_s:
+        return 1.0
+    weights = [counted_share(response, phase, response.tick_s / len(_PHASES)) for phase in _PHASES]
+    return sum(weight >= LEAST_GAIN for weight in weights) / len(_PHASES)
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """Share of even power that is counted, and its standard uncertainty."""
+
+    share: float
+    uncertainty: float
+
+
 def gain(
-    response: CounterResponse, start_s: float, stop_s: float, *, tick_at_s: float, tick_s: float
-) -> float:
-    """Share of even power between two moments that is counted; 1 if the response knows nothing of it.
+    response: CounterResponse,
+    start_s: float,
+    stop_s: float,
+    *,
+    tick_at_s: float,
+    tick_s: float,
+    spread_s: float = 0.0,
+) -> Gain:
+    """What is counted of even power between two moments; all if the response knows nothing of it.
 
     Args:
         response: Of the counter.
@@ -45,20 +96,28 @@ def gain(
         stop_s: When it ended.
         tick_at_s: When the counter changed, at any of its ticks.
         tick_s: The counter's period.
+        spread_s: Standard uncertainty of *tick_at_s*.
 
     Raises:
-        NotMeasurable: The counter sees too little of so short a window at this phase.
+        NotMeasurable: The counter sees too little of so short a window, or is known too badly for it.
     """
+    duration_s = stop_s - start_s
+    edge = edge_uncertainty_s(response, duration_s) / duration_s
     if not response.waves or abs(tick_s - response.tick_s) > _SAME_TICK_SHARE * response.tick_s:
-        return 1.0
-    start, stop = ((time_s - tick_at_s) / tick_s for time_s in (start_s, stop_s))
-    share = 1 + (ahead_s(response, stop % 1) - ahead_s(response, start % 1)) / (stop_s - start_s)
-    if share < _LEAST_GAIN:
-        raise NotMeasurable(
-            f"the counter sees {100 * max(0.0, share):.0f} % of a window of "
-            f"{1000 * (stop_s - start_s):.3g} ms at this moment of its tick: do more work per round"
+        share, of_tick = 1.0, 0.0
+    else:
+        early, share, late = (
+            counted_share(response, (start_s - tick_at_s + off_s) / tick_s, duration_s)
+            for off_s in (-spread_s, 0.0, spread_s)
         )
-    return share
+        of_tick = max(abs(early - share), abs(late - share))
+    uncertainty = math.hypot(edge, of_tick)
+    if share < LEAST_GAIN or uncertainty > MOST_UNCERTAINTY * share:
+        raise NotMeasurable(
+            f"the counter sees {100 * max(0.0, share):.0f} % of a window of {to_text(duration_s, 's')} at "
+            f"this moment of its tick, known to {100 * uncertainty:.0f} %: do more work per round"
+        )
+    return Gain(share, uncertainty)
 
 
 def edge_uncertainty_s(response: CounterResponse, duration_s: float) -> float:
@@ -66,3 +125,11 @@ def edge_uncertainty_s(response: CounterResponse, duration_s: float) -> float:
     if not response.edge_length_s:
         return response.edge_s
     return response.edge_s * math.sqrt(-math.expm1(-duration_s / response.edge_length_s))
+
+
+def least_length_s(response: CounterResponse) -> float:
+    """The shortest work that may be read, if the counter sees all of it."""
+    length_s = max(response.shortest_s, _SHORTEST_S)
+    while edge_uncertainty_s(response, length_s) > MOST_UNCERTAINTY * length_s:
+        length_s *= _LENGTH_STEP
+    return length_s

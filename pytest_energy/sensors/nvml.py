@@ -9,13 +9,14 @@ Rule 3: channels are numbered as CUDA numbers its devices, so `gpu:0` is what a 
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import fmean
 from typing import Any, TypeVar
 
-from pytest_energy.errors import Reason, SensorError, SensorUnavailable
+from pytest_energy.errors import Reason, SensorError, SensorUnavailable, SettingsError
 from pytest_energy.machine_time import MACHINE_TIME
 from pytest_energy.model import Channel, Domain, Provenance
 from pytest_energy.sensors.cuda_devices import WHOLE_GPU, visible_gpus, why_order_is_unknown
@@ -25,6 +26,7 @@ from pytest_energy.sensors.integrated_power import (
     integrated_power,
     power_limit_w,
 )
+from pytest_energy.sensors.kept_responses import kept_response, responses_path
 from pytest_energy.sensors.nvml_responses import response_of
 from pytest_energy.sensors.protocol import DeviceSnapshot, DeviceState, Facts, Slowdown
 from pytest_energy.sensors.pynvml_library import PynvmlLibrary, imported_pynvml
@@ -65,6 +67,8 @@ class NvmlSensor:
 
     Attributes:
         left_out: Channel name to why that GPU isn't read, for GPUs that CUDA sees all the same.
+        models: Channel name to the GPU's model.
+        driver: Its version, or nothing if it isn't known.
     """
 
     name = NAME
@@ -86,21 +90,26 @@ class NvmlSensor:
 
         Raises:
             SensorUnavailable: No driver, no GPU, or no GPU whose energy can be read.
+            SettingsError: The file of measured responses is broken.
         """
+        environ = os.environ if environ is None else environ
         self._nvml = nvml = PynvmlLibrary(imported_pynvml() if nvml is None else nvml)
         _start(nvml)
         try:
-            gpus, self.left_out = _find(nvml, os.environ if environ is None else environ, now_s)
+            gpus, self.left_out = _find(nvml, environ, now_s)
+            self.driver = _driver_of(nvml)
+            _calibrate(gpus, self.driver, responses_path(environ))
         except (nvml.NVMLError, *_NO_VALUE) as error:
             self._stop()
             raise SensorUnavailable(NAME, f"NVML can't list the GPUs: {error}") from error
-        except SensorUnavailable:
+        except (SensorUnavailable, SettingsError):
             self._stop()
             raise
         self._gpus = {gpu.channel.name: gpu for gpu in gpus}
         self._lock = threading.Lock()
         self._is_open = True
         self.channels = tuple(gpu.channel for gpu in gpus)
+        self.models = {gpu.channel.name: gpu.model for gpu in gpus}
 
     def read_j(self, channel: str) -> float:
         """Joules of one GPU since its driver was loaded; since its first read where power is integrated."""
@@ -203,6 +212,7 @@ class NvmlSensor:
         variable = {
             "gpu_uuid": ", ".join(gpu.channel.device for gpu in gpus),
             "gpu_driver": self._text_of(lambda nvml: str(nvml.nvmlSystemGetDriverVersion())),
+            "gpu_counter_response": "; ".join(sorted({gpu.channel.response.source for gpu in gpus})),
             SCOPE_FACT: "; ".join(sorted({_counter_scope(model) for model in models})),
         }
         if self.left_out:
@@ -310,6 +320,14 @@ def _examine(nvml: Any, channel: str, handle: object, now_s: Callable[[], float]
     except nvml.NVMLError as error:
         return f"NVML can't read the energy counter of {model}: {error}"
     return _Gpu(channel=whole, handle=handle, model=model, highest_mj=energy_mj)
+
+
+def _calibrate(gpus: Iterable[_Gpu], driver: str, path: Path) -> None:
+    """Let counters respond as the user has measured it, where that was."""
+    for gpu in gpus:
+        response = kept_response(gpu.model, driver, path) if gpu.power is None else None
+        if response is not None:
+            gpu.channel = replace(gpu.channel, response=response)
 
 
 def _driver_of(nvml: Any) -> str:

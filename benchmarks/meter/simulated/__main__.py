@@ -24,9 +24,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.meter.simulated.cells import CELLS, Cell
+from benchmarks.meter.simulated.cells import CELLS
 from benchmarks.meter.simulated.outcome import outcome
 from benchmarks.meter.simulated.page import line
+from benchmarks.meter.simulated.trials import Cell
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -35,7 +36,9 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("out", type=Path, metavar="FILE", help="JSON, to which figures are added")
     parser.add_argument("--cells", default="", metavar="REGEX", help="cells whose name matches")
-    parser.add_argument("--rows", nargs="+", metavar="ROW", help="cells of these rows (1 to 12, void, sound)")
+    parser.add_argument(
+        "--rows", nargs="+", metavar="ROW", help="cells of these rows (1 to 12, calibrated, void, sound)"
+    )
     parser.add_argument("--windows", type=int, default=500, metavar="N", help="of each cell (500)")
     parser.add_argument(
         "--most-s", type=float, default=480.0, metavar="S", help="begin no cell after so long"

@@ -3,20 +3,25 @@
 import math
 import random
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 from benchmarks.meter.simulated.counters import Counter, Response, Ticks
 from benchmarks.meter.simulated.machine import Machine, Power
+from pytest_energy.doctor.calibrate import Calibration, calibrate
 from pytest_energy.meter.live import LiveMeter
-from pytest_energy.model import Reading, SensorStatus
+from pytest_energy.model import CounterResponse, Reading, SensorStatus
+from pytest_energy.profiling.burst_load import BurstLoad
 from pytest_energy.sensors.nvml import NvmlSensor
 from pytest_energy.sensors.protocol import Sensor
 from pytest_energy.sensors.rapl import RaplSensor
 from tests.fakes.nvml import FakeGpu, FakeNvml, NVMLError_NotSupported
 
 QUIET_W, BUSY_W = 120.0, 780.0
+
+_CALIBRATION_SEED = 90_001
 
 # Power as NVML shows it: the mean over the last whole tenth of a second.
 _SHOWN_S = 0.1
@@ -40,7 +45,12 @@ class Calls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """The devices of one bench, all alike; without a counter their power is integrated."""
+    """The devices of one bench, all alike.
+
+    Attributes:
+        has_counter: Otherwise power is integrated.
+        is_calibrated: Another device of this kind was calibrated before.
+    """
 
     gpu_count: int = 1
     quiet_w: float = QUIET_W
@@ -50,6 +60,7 @@ class Setup:
     response: Response = field(default_factory=Response)
     calls: Calls = field(default_factory=Calls)
     is_started: bool = True
+    is_calibrated: bool = False
     rapl: bool = False
 
 
@@ -89,7 +100,10 @@ class Bench:
         self.machine = Machine()
         now_s = self.machine.now_s()
         self.powers = [Power(now_s, setup.quiet_w) for _ in range(setup.gpu_count)]
-        sensor = self._rapl(setup, seed) if setup.rapl else self._nvml(setup, seed)
+        self.sensor = sensor = self._rapl(setup, seed) if setup.rapl else self._nvml(setup, seed)
+        if setup.is_calibrated:
+            response = _response(replace(setup, is_calibrated=False))
+            sensor.channels = tuple(replace(channel, response=response) for channel in sensor.channels)  # type: ignore[misc]
         status = SensorStatus(
             name=sensor.name,
             channels=tuple(channel.name for channel in sensor.channels),
@@ -187,6 +201,35 @@ class Bench:
             power.burst(self.now_s, duration_s, power_w)
         self.machine.sleep_s(duration_s)
         return window.close()
+
+
+class BenchLoad:
+    """Bursts on the first device of a bench, each followed by what *after* plans from its end on."""
+
+    def __init__(self, bench: Bench, after: Callable[[Power, float], None] | None = None) -> None:
+        self._bench, self._after = bench, after
+
+    def prepare(self) -> None:
+        """There is nothing to get ready."""
+
+    def run(self, duration_s: float) -> None:
+        power, machine = self._bench.powers[0], self._bench.machine
+        power.burst(machine.now_s(), duration_s, BUSY_W)
+        if self._after is not None:
+            self._after(power, machine.now_s() + duration_s)
+        machine.sleep_s(duration_s)
+
+
+def calibration(bench: Bench, load: BurstLoad) -> Calibration:
+    """What the calibration finds of the first device of a bench that isn't started."""
+    channel = bench.sensor.channels[0]
+    return calibrate(bench.sensor, channel, load, bench.machine, source="simulated", runner=bench.machine)
+
+
+@cache
+def _response(setup: Setup) -> CounterResponse:
+    bench = Bench(replace(setup, is_started=False), _CALIBRATION_SEED)
+    return calibration(bench, BenchLoad(bench)).response
 
 
 def _call_s(calls: Calls, rng: random.Random) -> float:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from benchmarks.meter.simulated.cells import VOID, Trial
+from benchmarks.meter.simulated.cells import VOID
+from benchmarks.meter.simulated.trials import Trial
 
 LEAST_HELD_SHARE, MOST_HELD_SHARE = 0.90, 0.99
 MOST_BIAS_SHARE = 0.01

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.meter.simulated.cells import CELLS, SOUND, VOID
+from benchmarks.meter.simulated.cells import CALIBRATED, CELLS, SOUND, VOID
 from benchmarks.meter.simulated.outcome import Outcome
 
 _TITLES = {
@@ -23,6 +23,7 @@ _TITLES = {
     "10": "Windows of hours",
     "11": "A processor's counter that is updated rarely",
     "12": "A processor's counter, short windows",
+    CALIBRATED: "Counters that were calibrated: pytest-energy doctor --calibrate",
     VOID: "Windows that need not be void",
     SOUND: "Regular and irregular ticks, decays, drifts",
 }

@@ -30,7 +30,7 @@ def test_another_boards_response_halves_the_scatter_of_short_bursts() -> None:
     boards = [board for board in document["boards"] if board["counter"] == response.READ_ONCE]
     for board, other in (boards, boards[::-1]):
         found = response.response_of([other], CounterResponse(settle_s=0.06))
-        rows = response.variations(response.bursts_of(board), found, board["tick_s"])
+        rows = response.variations(response.bursts_of(board), found)
         counted, corrected = next(row[2:] for row in rows if 0.009 < row[0] < 0.012)
         assert corrected < counted / 2.5
     assert "GPU-4d2e5744" in response.to_text(document)

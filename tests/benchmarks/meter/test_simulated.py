@@ -8,11 +8,12 @@ import pytest
 
 from benchmarks.meter.simulated import __main__ as command
 from benchmarks.meter.simulated.bench import Bench, Calls, Setup
-from benchmarks.meter.simulated.cells import CELLS, SOUND, VOID, Trial
+from benchmarks.meter.simulated.cells import CALIBRATED, CELLS, SOUND, VOID
 from benchmarks.meter.simulated.counters import Counter, Response, Ticks
 from benchmarks.meter.simulated.machine import Power
 from benchmarks.meter.simulated.outcome import outcome
 from benchmarks.meter.simulated.page import outcomes, page
+from benchmarks.meter.simulated.trials import Trial
 
 START_S, LONG_S = 1000.0, 60.0
 
@@ -99,9 +100,9 @@ def test_the_same_seed_gives_the_same_windows() -> None:
 
 
 def test_each_row_has_cells_of_its_own_name() -> None:
-    """Names are keys, and each row of the review but the one of real threads has a cell."""
+    """Names are keys, and each row of the review but the one of real threads has a cell, and calibration."""
     assert len({cell.name for cell in CELLS}) == len(CELLS)
-    assert {cell.row for cell in CELLS} == {*map(str, range(2, 13)), VOID, SOUND}
+    assert {cell.row for cell in CELLS} == {*map(str, range(2, 13)), VOID, SOUND, CALIBRATED}
 
 
 def trials(errors_j: list[float], uncertainty_j: float, void_count: int = 0) -> list[Trial]:

@@ -1,11 +1,14 @@
 """`pytest-energy doctor`: its text, its JSON and its status."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from pytest_energy.cli import doctor
 from pytest_energy.doctor import Report
+from pytest_energy.model import CounterResponse
+from pytest_energy.sensors.kept_responses import FILE_VARIABLE, kept_response
 from tests.unit.cli.conftest import Cli
 
 
@@ -55,3 +58,40 @@ def test_doctor_of_an_agent_that_is_not_there(cli: Cli) -> None:
     status, out, err = cli("doctor", "--meter", "http://127.0.0.1:9")
     assert (status, out) == (2, "")
     assert "http://127.0.0.1:9: connection refused; is `pytest-energy agent` running there?" in err
+
+
+RESPONSE = CounterResponse(settle_s=0.05, source="measured here")
+
+
+class OneGpu:
+    """A sensor of one GPU, as far as the command asks."""
+
+    driver = "580.1"
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+
+@pytest.mark.parametrize("found", [[("A", RESPONSE)], []])
+def test_calibration_is_kept(
+    monkeypatch: pytest.MonkeyPatch, cli: Cli, tmp_path: Path, found: list[tuple[str, CounterResponse]]
+) -> None:
+    """What was found is in the file that the variable names; nothing found is status 1 and no file."""
+    path = tmp_path / "responses.json"
+    monkeypatch.setenv(FILE_VARIABLE, str(path))
+    monkeypatch.setattr(doctor, "NvmlSensor", OneGpu)
+    monkeypatch.setattr(doctor, "calibrate_models", lambda *_: found)
+    status, out, err = cli("doctor", "--calibrate")
+    assert (status, err) == (0 if found else 1, "")
+    assert kept_response("A", "580.9", path) == (RESPONSE if found else None)
+    assert (str(path) in out) is bool(found)
+
+
+def test_calibration_refuses_a_place_before_the_work(
+    monkeypatch: pytest.MonkeyPatch, cli: Cli, tmp_path: Path
+) -> None:
+    """Two minutes of bursts aren't made for nothing."""
+    monkeypatch.setenv(FILE_VARIABLE, str(tmp_path))
+    status, out, err = cli("doctor", "--calibrate")
+    assert (status, out) == (2, "")
+    assert "can't be written" in err

@@ -9,6 +9,7 @@ import pytest
 from pytest_energy.doctor import Report, render, to_json
 from pytest_energy.doctor.permissions import Permission
 from pytest_energy.errors import Reason, SensorError
+from pytest_energy.sensors.nvml_responses import UNKNOWN
 from tests.unit.doctor.conftest import Bench
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def test_the_json_says_the_same(report: Report) -> None:
     assert channel["tick_s"] == pytest.approx(0.1, rel=0.02)
     assert set(channel) == {
         *("name", "domain", "device", "source", "is_ticked", "tick_s", "call_s"),
-        *("idle_power_w", "load_power_w", "load", "absent_because"),
+        *("idle_power_w", "load_power_w", "load", "absent_because", "response"),
     }
     assert document["permissions"][1]["fix"] == "sudo chmod a+r /sys/x"
 
@@ -92,3 +93,14 @@ def test_unknown_values_are_null(bench: Bench) -> None:
     bench.add("nvml", "gpu:0").is_stuck = True
     channel = to_json(bench.report())["sensors"][0]["channels"][0]  # type: ignore[index]  # JSON
     assert (channel["tick_s"], channel["idle_power_w"], channel["load_power_w"]) == (None, None, None)
+
+
+def test_a_response_that_is_not_known_has_its_remedy(report: Report) -> None:
+    """The source of each response, and how to measure one."""
+    (sensor,) = [sensor for sensor in report.sensors if sensor.name == "nvml"]
+    for source, is_known in ((UNKNOWN.source, False), ("measured here", True)):
+        channels = tuple(replace(channel, response=source) for channel in sensor.channels)
+        text = render(replace(report, sensors=(replace(sensor, channels=channels),)))
+        assert f"response of counters\n  gpu:0: {source}\n" in text
+        assert ("doctor --calibrate" in text) is not is_known
+    assert "response of counters" not in render(report)

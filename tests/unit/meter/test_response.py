@@ -9,7 +9,16 @@ import pytest
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.calibration import LEAST_BURSTS, Burst, calibrated
 from pytest_energy.meter.integrate import integrate
-from pytest_energy.meter.response import ahead_s, edge_uncertainty_s, gain
+from pytest_energy.meter.response import (
+    Gain,
+    ahead_s,
+    counted_share,
+    edge_uncertainty_s,
+    gain,
+    gain_range,
+    sampling_s,
+    seen_share,
+)
 from pytest_energy.model import CounterResponse, Tick
 
 TICK_S, SAMPLE_S, FILTER_S = 0.1, 0.02, 0.0127
@@ -43,17 +52,7 @@ def corrected_cv(some: list[Burst], response: CounterResponse, length_s: float) 
     """Variation of the joules of one length as counted, and as corrected."""
     group = [burst for burst in some if burst.length_s == length_s]
     counted = [burst.excess_j for burst in group]
-    read = [
-        burst.excess_j
-        / gain(
-            response,
-            burst.start_phase * TICK_S,
-            burst.start_phase * TICK_S + burst.length_s,
-            tick_at_s=0.0,
-            tick_s=TICK_S,
-        )
-        for burst in group
-    ]
+    read = [burst.excess_j / counted_share(response, burst.start_phase, burst.length_s) for burst in group]
     return stdev(counted) / fmean(counted), stdev(read) / fmean(read)
 
 
@@ -76,8 +75,10 @@ def test_too_few_bursts_say_nothing() -> None:
 def test_a_counter_of_another_period_is_not_corrected() -> None:
     """The waves belong to the tick that they were found with."""
     response = CounterResponse(tick_s=0.1, waves=((0.003, 0.0),))
-    assert gain(response, 0.0, 0.025, tick_at_s=0.0, tick_s=0.1) == pytest.approx(1 + 0.003 / 0.025)
-    assert gain(response, 0.0, 0.025, tick_at_s=0.0, tick_s=0.02) == 1.0
+    found = gain(response, 0.0, 0.025, tick_at_s=0.0, tick_s=0.1)
+    assert found.share == pytest.approx(1 + 0.003 / 0.025)
+    assert found.uncertainty == 0.0
+    assert gain(response, 0.0, 0.025, tick_at_s=0.0, tick_s=0.02) == Gain(1.0, 0.0)
     assert ahead_s(response, 0.25) == pytest.approx(0.003)
 
 
@@ -86,6 +87,38 @@ def test_a_window_that_the_counter_hardly_sees_is_void() -> None:
     response = CounterResponse(tick_s=0.1, waves=((0.0, 0.03),))
     with pytest.raises(NotMeasurable, match="do more work per round"):
         gain(response, 0.025, 0.028, tick_at_s=0.0, tick_s=0.1)
+
+
+def test_a_window_that_is_known_badly_is_void() -> None:
+    """Edges of 3 ms are a third of 10 ms: what was hardly seen would seem to be known well."""
+    response = CounterResponse(edge_s=3e-3)
+    with pytest.raises(NotMeasurable, match="known to 30 %: do more work per round"):
+        gain(response, 0.0, 0.01, tick_at_s=0.0, tick_s=0.1)
+    assert gain(response, 0.0, 0.1, tick_at_s=0.0, tick_s=0.1).uncertainty == pytest.approx(0.03)
+
+
+def test_how_badly_a_tick_is_known_is_how_badly_the_share_is() -> None:
+    """A tick that may be 2 ms off leaves open what the share is 2 ms earlier or later."""
+    response = CounterResponse(tick_s=0.1, waves=((0.0, 0.003),))
+    sharp = gain(response, 0.0, 0.01, tick_at_s=0.0, tick_s=0.1, spread_s=1e-6)
+    vague = gain(response, 0.0, 0.01, tick_at_s=0.0, tick_s=0.1, spread_s=2e-3)
+    assert sharp.share == vague.share
+    assert sharp.uncertainty < 1e-4
+    moved = counted_share(response, 0.02, 0.01), counted_share(response, -0.02, 0.01)
+    assert vague.uncertainty == pytest.approx(max(abs(share - vague.share) for share in moved))
+
+
+def test_what_a_response_says_of_the_counter() -> None:
+    """Its samples, the share of the time in which it sees, and what it makes of 10 ms."""
+    sharp = [(0.0, 0.0)] * 3 + [(0.004, 0.0)]
+    response = CounterResponse(tick_s=0.1, waves=tuple(sharp))
+    assert sampling_s(response) == pytest.approx(0.025)
+    low, high = gain_range(response, 0.01)
+    assert low == pytest.approx(2 - high, abs=0.01)
+    assert high == pytest.approx(1 + 2 * 0.4 * math.sin(2 * math.pi * 0.4 / 2), rel=0.01)
+    assert seen_share(response) == pytest.approx(0.75, abs=0.02)  # 1 + cos is under 0.3 for a quarter of it
+    assert sampling_s(CounterResponse()) is None
+    assert (gain_range(CounterResponse(), 0.01), seen_share(CounterResponse())) == ((1.0, 1.0), 1.0)
 
 
 def test_work_that_is_shorter_than_is_known_is_void() -> None:

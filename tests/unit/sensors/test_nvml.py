@@ -348,6 +348,7 @@ def test_facts_fix_what_must_be_equal() -> None:
         "gpu_uuid": "GPU-11111111-aaaa-bbbb-cccc-000000000001",
         "gpu_driver": "550.163.01",
         "gpu_counter_scope": "whole GPU",
+        "gpu_counter_response": "not measured on this model",
     }
     assert facts.key_parts == ("NVIDIA H100 80GB HBM3",)
 

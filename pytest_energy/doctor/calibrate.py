@@ -1,0 +1,257 @@
+"""Calibration: the response of a GPU's energy counter, measured with bursts of work.
+
+Rule 1: the counter is read as it is in a run: by the run's sampler, closely only where a tick is waited for.
+Rule 2: what can't be found is an error with its reason. No response is better than a wrong one.
+"""
+
+import math
+import random
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from tabulate import tabulate
+
+from pytest_energy.documents import now_text
+from pytest_energy.errors import NotMeasurable
+from pytest_energy.meter.calibration import Burst, calibrated
+from pytest_energy.meter.clock import Clock, SystemClock
+from pytest_energy.meter.lag import Lag, SeenBurst, counted, lag
+from pytest_energy.meter.quiet_power import Span
+from pytest_energy.meter.response import (
+    edge_uncertainty_s,
+    gain_range,
+    least_length_s,
+    sampling_s,
+    seen_share,
+)
+from pytest_energy.meter.rest import FIND_S, at_rest
+from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
+from pytest_energy.meter.tick_times import HEAD_TICKS
+from pytest_energy.meter.waiting import slowest_tick_s, wait_for_ticks, why_not_followed
+from pytest_energy.meter.window import Delays
+from pytest_energy.model import Channel, CounterResponse
+from pytest_energy.profiling.burst_load import BurstLoad, GpuBursts
+from pytest_energy.sensors.nvml import NvmlSensor
+from pytest_energy.sensors.protocol import Sensor
+from pytest_energy.units import to_text
+
+# Ticks at rest before the first burst: the sampler looks closely at twenty before it believes a beat.
+_REST_TICKS = 40
+
+# Lengths of bursts, in ticks. In the short ones the counter's moments show; in the long ones how even all
+# else is.
+_SHORT_TICKS = (0.1, 0.2, 0.3, 0.5)
+_LONG_TICKS = (1.3, 2.4, 5.7)
+_LAG_COUNT, _SHORT_COUNT, _LONG_COUNT = 24, 72, 24
+
+# How late a counter of quick ticks is takes longer bursts: of 10 to 50 ms.
+_LAG_LEAST_S = 0.1
+
+# A device takes its time to hand over work: shorter bursts are not even.
+_SHORTEST_S = 4e-3
+
+# By when a counter has surely settled, where it isn't known yet.
+_HOLD_S, _HOLD_TICKS = 1.0, 3.0
+
+_SEED = 7
+
+# A length that is shown; how a counter samples is shown where it counts that length differently by more.
+_SHOWN_S, _SHOWN_SPREAD = 0.01, 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """The response of one counter, and from what it comes.
+
+    Attributes:
+        lag: How late it is.
+        bursts: As they were counted; the response is from those.
+    """
+
+    channel: str
+    response: CounterResponse
+    lag: Lag
+    bursts: tuple[Burst, ...]
+
+
+def calibrate(
+    sensor: Sensor,
+    channel: Channel,
+    load: BurstLoad,
+    clock: Clock,
+    *,
+    source: str,
+    runner: Runner | None = None,
+) -> Calibration:
+    """Measure how the counter of *channel* responds: 1 to 2 minutes for one of 0.1 s.
+
+    Args:
+        sensor: Nobody else may read it meanwhile.
+        channel: One of the sensor's.
+        load: Works on the channel's device, which has nothing else to do.
+        clock: The clock of all times.
+        source: Where the response is from, as it will be shown.
+        runner: What runs the sampler; a thread by default.
+
+    Raises:
+        NotMeasurable: No load can be made, the counter doesn't tick, or its response can't be found.
+    """
+    load.prepare()
+    sampler = Sampler([sensor], clock, ThreadRunner(clock) if runner is None else runner)
+    sampler.start()
+    try:
+        series = _Series(sampler, channel, load, clock)
+        hold_s = max(_HOLD_S, _HOLD_TICKS * series.tick_s)
+        first = list(series.bursts(_SHORT_TICKS, _LAG_COUNT, hold_s, least_s=_LAG_LEAST_S))
+        found = lag(first, hold_s=hold_s)
+        short = series.bursts(_SHORT_TICKS, _SHORT_COUNT, found.settle_s)
+        long = series.bursts(_LONG_TICKS, _LONG_COUNT, found.settle_s)
+        seen = [*first, *short, *long]
+    except NotMeasurable as error:
+        raise NotMeasurable(f"{channel.name}: {error}") from error
+    finally:
+        sampler.stop()
+    if sampler.failure is not None:
+        raise sampler.failure
+    bursts = tuple(counted(seen, found.settle_s))
+    known = CounterResponse(
+        settle_s=found.settle_s,
+        shortest_s=min((burst.length_s for burst in bursts), default=0.0),
+        source=source,
+    )
+    response = calibrated(bursts, tick_s=series.tick_s, known=known)
+    response = replace(response, edge_s=math.hypot(response.edge_s, found.left_s))
+    return Calibration(channel=channel.name, response=response, lag=found, bursts=bursts)
+
+
+def calibrate_models(
+    sensor: NvmlSensor,
+    say: Callable[[str], None],
+    *,
+    clock: Clock | None = None,
+    runner: Runner | None = None,
+    make_load: Callable[[str, Clock], BurstLoad] = GpuBursts,
+) -> Iterator[tuple[str, CounterResponse]]:
+    """Measure the response of the first GPU of each model.
+
+    Args:
+        sensor: Nobody else may read it meanwhile.
+        say: Is given what goes on, in lines for a screen.
+        clock: The machine's by default.
+        runner: As for `calibrate`.
+        make_load: Of a device of torch and a clock.
+
+    Yields:
+        A model and its response, as it is found.
+    """
+    clock = SystemClock() if clock is None else clock
+    first = {model: name for name, model in reversed(sensor.models.items())}
+    for channel in sensor.channels:
+        model = sensor.models[channel.name]
+        if first[model] != channel.name:
+            continue
+        say(f"{channel.name}: {model}, driver {sensor.driver}: bursts of work for about 2 min")
+        if sensor.state(channel.name).is_busy:
+            say("  not measured: it is at work; stop what works there, and try again")
+            continue
+        try:
+            load = make_load(f"cuda:{channel.name.rpartition(':')[2]}", clock)
+            source = f"measured here, {now_text()}"
+            found = calibrate(sensor, channel, load, clock, source=source, runner=runner)
+        except NotMeasurable as error:
+            say(f"  not found: {error}")
+        else:
+            say(render_calibration(found))
+            yield model, found.response
+
+
+class _Series:
+    """Bursts one after the other, at moments that are spread evenly over the tick.
+
+    Raises:
+        NotMeasurable: The counter doesn't tick.
+    """
+
+    def __init__(self, sampler: Sampler, channel: Channel, load: BurstLoad, clock: Clock) -> None:
+        self._sampler, self._channel, self._load, self._clock = sampler, channel, load, clock
+        self._delays = Delays(random.Random(_SEED))  # noqa: S311  # any moment will do to begin with
+        since_s = clock.now_s()
+        at_rest(sampler, [channel], clock, FIND_S)
+        because = why_not_followed(sampler, [channel])
+        if because is not None:
+            raise NotMeasurable(because)
+        self.tick_s = slowest_tick_s(sampler, [channel]) or 0.0
+        clock.sleep_s(max(0.0, _REST_TICKS * self.tick_s - FIND_S))
+        self._quiet_s: list[Span] = [(since_s, clock.now_s())]
+
+    def bursts(
+        self, lengths_ticks: Sequence[float], count: int, hold_s: float, *, least_s: float = 0.0
+    ) -> Iterator[SeenBurst]:
+        """So many, of these lengths in turns, each watched until two ticks after it had settled.
+
+        The lengths are in ticks of at least *least_s*.
+        """
+        for number in range(count):
+            tick_s = max(self.tick_s, least_s)
+            length_s = max(_SHORTEST_S, lengths_ticks[number % len(lengths_ticks)] * tick_s)
+            self._clock.sleep_s(self._delays.next_share() * self.tick_s)
+            self._sampler.mark()
+            start_s = self._clock.now_s()
+            self._quiet_s[-1] = self._quiet_s[-1][0], start_s
+            self._load.run(length_s)
+            stop_s = self._clock.now_s()
+            self._wait(start_s, stop_s + hold_s)
+            yield self._seen(start_s, stop_s)
+            self._quiet_s.append((stop_s + hold_s, self._clock.now_s()))
+
+    def _wait(self, since_s: float, until_s: float) -> None:
+        name = self._channel.name
+
+        def why_stop() -> str | None:
+            return self._sampler.why_dead() or self._sampler.fault_since(name, since_s)
+
+        because = wait_for_ticks(self._sampler, self._clock, {self._channel: until_s}, why_stop)
+        if because is not None:
+            raise NotMeasurable(because)
+
+    def _seen(self, start_s: float, stop_s: float) -> SeenBurst:
+        ticks = self._sampler.ticks(self._channel.name)
+        first = bisect_right(ticks, start_s, key=lambda tick: tick.time_s)
+        around = ticks[max(0, first - HEAD_TICKS) :]
+        edges_s = {start_s, stop_s}.union(*self._quiet_s)
+        return SeenBurst(
+            start_s=start_s,
+            stop_s=stop_s,
+            ticks=tuple(t.tick for t in around if not any(t.straddles(edge_s) for edge_s in edges_s)),
+            quiet_s=tuple(self._quiet_s),
+        )
+
+
+def render_calibration(calibration: Calibration) -> str:
+    """The response for a screen."""
+    response = calibration.response
+    least, most = gain_range(response, _SHOWN_S)
+    rows = [
+        ("bursts", f"{len(calibration.bursts)}"),
+        ("ticks each", to_text(response.tick_s, "s", digits=4)),
+        ("has all joules", f"{to_text(response.settle_s or 0.0, 's', digits=3)} after the work"),
+        (
+            f"counts {to_text(_SHOWN_S, 's')} of work",
+            f"{max(0.0, least):.2f} to {most:.2f} times, by its moment in the tick (taken out)",
+        ),
+    ]
+    if most - least > _SHOWN_SPREAD:
+        rows += [
+            ("samples power each", f"{to_text(sampling_s(response) or 0.0, 's', digits=2)} (largest wave)"),
+            ("sees", f"about {100 * seen_share(response):.0f} % of the time"),
+        ]
+    shares = [
+        f"{to_text(length_s, 's')}: {100 * edge_uncertainty_s(response, length_s) / length_s:.2g} %"
+        for length_s in (_SHOWN_S, 0.1, 1.0)
+        if length_s >= least_length_s(response)
+    ]
+    rows.append(("above quiet, known to", ", ".join(shares)))
+    rows.append(("void", f"work of less than {to_text(least_length_s(response), 's', digits=2)}"))
+    table = tabulate(rows, tablefmt="plain").splitlines()
+    return "\n".join([calibration.channel, *(f"  {line}" for line in table)])
