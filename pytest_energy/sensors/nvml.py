@@ -212,9 +212,10 @@ class NvmlSensor:
         variable = {
             "gpu_uuid": ", ".join(gpu.channel.device for gpu in gpus),
             "gpu_driver": self._text_of(lambda nvml: str(nvml.nvmlSystemGetDriverVersion())),
-            "gpu_counter_response": "; ".join(sorted({gpu.channel.response.source for gpu in gpus})),
             SCOPE_FACT: "; ".join(sorted({_counter_scope(model) for model in models})),
         }
+        if sources := {gpu.channel.response.source for gpu in gpus if gpu.power is None}:
+            variable["gpu_counter_response"] = "; ".join(sorted(sources))
         if self.left_out:
             variable["gpu_left_out"] = "; ".join(f"{name}: {why}" for name, why in self.left_out.items())
         fixed = {
