@@ -184,10 +184,16 @@ def former_names() -> Iterator[tuple[str, ...]]:
 METHODS = ("measure", "window", "roles", "command", "record", "model", "requests", "layers", "operators")
 
 
+def fixture_methods() -> dict[str, ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The methods of the fixture by name, those that it inherits too."""
+    owners = classes("plugin/fixture.py")["Energy"], classes("plugin/description.py")["Describing"]
+    return {node.name: node for owner in owners for node in public(owner)}
+
+
 def fixture_page() -> str:
-    energy, window = classes("plugin/fixture.py")["Energy"], classes("plugin/windows.py")["Window"]
+    window = classes("plugin/windows.py")["Window"]
     result = classes("command/__init__.py")["CommandResult"]
-    methods = {node.name: part(node, "energy.") for node in public(energy)}
+    methods = {name: part(node, "energy.") for name, node in fixture_methods().items()}
     return page(
         "The fixture",
         "pytest_energy/plugin/fixture.py",
@@ -247,7 +253,7 @@ def public_name(path: str, name: str) -> str:
     node = classes(path)[name]
     methods = [
         one
-        for one in public(node)
+        for one in (fixture_methods().values() if name == "Energy" else public(node))
         if not any(isinstance(mark, ast.Name) and mark.id == "property" for mark in one.decorator_list)
     ]
     listed = "\n".join(f"- `{signature(one)}`: {first_line(one)}" for one in methods)

@@ -14,17 +14,16 @@ from typing import TypeVar, Unpack, cast, overload
 from pytest_energy.command import CommandResult, CommandWork, new_ranks
 from pytest_energy.masking import COVER, Hidden
 from pytest_energy.plugin import given
+from pytest_energy.plugin.description import Describing
 from pytest_energy.plugin.loads import Load, PairLoad, compare_policies
-from pytest_energy.plugin.measurement import Measurement
 from pytest_energy.plugin.mistakes import (
-    Guarded,
     called_right,
     check_function,
     check_names,
     sample_count,
     window_name,
 )
-from pytest_energy.plugin.part_energy import describe_model, layers_of, measure_operators, show_operators
+from pytest_energy.plugin.part_energy import layers_of, measure_operators, show_operators
 from pytest_energy.plugin.sweeps import sweep_of
 from pytest_energy.plugin.trainings import train_until, until_plan
 from pytest_energy.plugin.windows import Window
@@ -48,13 +47,10 @@ T = TypeVar("T")
 V = TypeVar("V")
 
 
-class Energy(Guarded):
+class Energy(Describing):
     """The fixture `energy`: measures the work of one test."""
 
-    __slots__ = ("_measurement",)
-
-    def __init__(self, measurement: Measurement) -> None:
-        self._measurement = measurement
+    __slots__ = ()
 
     def __repr__(self) -> str:
         return f"<energy of {self._measurement.test_id}>"
@@ -305,22 +301,6 @@ class Energy(Guarded):
         return train_until(self._measurement, plan, repeats)
 
     @called_right
-    def model(self, module: object, example_input: object, *, name: str | None = None) -> None:
-        """Describe the model at work: parameters, MACs of one sample, size. Measures nothing.
-
-        Args:
-            module: A `torch.nn.Module`.
-            example_input: Input of the module's forward, batch first; also a tuple of inputs.
-            name: Name in the table of models and in figures, such as a parameter of the test. Without it the
-                marker's `model=`.
-
-        Raises:
-            EnergyError: A window is open: counting would be measured.
-            NotMeasurable: *module* is no `torch.nn.Module`.
-        """
-        describe_model(self._measurement, module, example_input, name)
-
-    @called_right
     def layers(
         self,
         module: object,
@@ -451,46 +431,3 @@ class Energy(Guarded):
             ranks=new_ranks(lambda: self._measurement.place.meter.processes(), variables.value),  # noqa: PLW0108
         )
         return self._measurement.measure(work)
-
-    @called_right
-    def roles(self, roles: Mapping[str, str], /) -> None:
-        """Say what each device does in the work: `{"gpu:0": "prefill", "gpu:1": "decode"}`. Measures nothing.
-
-        The report has the joules of each role. Another split of roles is other work: its records are not
-        compared. Under torchrun the roles are the ranks, without a call.
-
-        Args:
-            roles: Channel name to role; a channel that this run doesn't measure is ignored.
-
-        Raises:
-            EnergyError: A name is no channel's, or a role is empty or longer than 40 characters.
-        """
-        self._measurement.roles = given.roles(roles)
-
-    @called_right
-    def ray(self, placement_group: object, /) -> None:
-        """Measure the nodes of a placement group of Ray, and no other node. Measures nothing by itself.
-
-        Without it a test that is connected to a Ray cluster of several nodes is measured on all that have
-        GPUs, or on all if none has one.
-
-        Args:
-            placement_group: As `ray.util.placement_group` makes it, when it is ready.
-
-        Raises:
-            EnergyError: Ray isn't connected, it is no placement group, or something was measured already.
-        """
-        if not self._measurement.is_off:
-            nodes = self._measurement.run.places.ray
-            nodes.check_group(placement_group)
-            self._measurement.measure_at(partial(nodes.of, placement_group))
-
-    @called_right
-    def record(self, **metrics: float | None) -> None:
-        """Keep metrics of your own beside the joules; `accuracy`, a share, also feeds overall_efficiency.
-
-        Raises:
-            EnergyError: A value is neither a finite number nor `None`.
-        """
-        for name, value in metrics.items():
-            self._measurement.record(name, value)

@@ -219,10 +219,7 @@ def _names(arguments: ast.arguments) -> set[str]:
 
 
 TAKEN = {
-    **{
-        f"energy.{name}": _names(_function("plugin/fixture.py", f"Energy.{name}"))
-        for name in generate.METHODS
-    },
+    **{f"energy.{name}": _names(generate.fixture_methods()[name].args) for name in generate.METHODS},
     **{name: _names(_function(path, f"{name}.__init__")) for path, name in generate.ENGINES},
     **{name: _names(_function("serving/prompts.py", name)) for name in generate.PROMPTS},
     "Slo": {field.name for field in fields(Slo)},
