@@ -106,11 +106,16 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
     return Project(pytester)
 
 
+def measure_by_a_virtual_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give runs in this process, and in those that it starts, a clock that `time.sleep` moves."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", f"{os.environ['PYTEST_ADDOPTS']} -p tests.fakes.virtual_time")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
 @pytest.fixture
 def virtual_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project whose runs measure by a virtual clock."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", f"{os.environ['PYTEST_ADDOPTS']} -p tests.fakes.virtual_time")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    measure_by_a_virtual_clock(monkeypatch)
     return project
 
 

@@ -14,20 +14,18 @@ import pytest
 
 from pytest_energy.cli import main
 from pytest_energy.stats.paired import LEAST_PAIR_COUNT
+from tests.plugin.conftest import measure_by_a_virtual_clock
 from tests.unit.ab.test_worktree import git, trees
 
-# A counter that only the work moves, so that every joule is known. A round has to have a length that is real,
-# and is made longer until it is known well enough: an accepted rise of 10 % asks for less of that than 2 %.
+# A counter that only the work moves, so that every joule is known.
 CONFTEST = """
 import os
 import sys
-from pytest_energy.meter import live
 from pytest_energy.model import Channel, Domain, Provenance
 from pytest_energy.usage import Usage
 from pytest_energy.sensors.protocol import Facts
 
 COUNTER_J = [0.0]
-live.IDLE_S = 0.0  # nothing here draws power at rest
 sys.path.append(os.environ.get("AB_ORIGIN", ""))
 
 
@@ -55,11 +53,13 @@ def pytest_energy_sensors(config):
     return {"counter": Counter}
 """
 CALC = """
+import time
+
 from conftest import COUNTER_J
 
 
 def work(energy_j):
-    sum(range(300_000))
+    time.sleep(0.01)  # joules of no time at all are void
     COUNTER_J[0] += energy_j
 
 
@@ -179,7 +179,8 @@ def run(
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Repository:
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    measure_by_a_virtual_clock(monkeypatch)
     return Repository(tmp_path / "ab-test")
 
 
@@ -193,7 +194,7 @@ def test_a_planted_rise_is_found(repository: Repository, capfd: pytest.CaptureFi
     assert (heavy["verdict"], light["verdict"]) == ("regression", "pass"), found.text
     assert heavy["baseline"]["ratio"] == pytest.approx(1.3)
     assert light["baseline"]["ratio"] == pytest.approx(1.0)
-    assert len(heavy["rounds"]) >= LEAST_PAIR_COUNT  # a pair that a busy machine spoils is taken again
+    assert len(heavy["rounds"]) >= LEAST_PAIR_COUNT
     commit = git(repository.root, "rev-parse", "--short=7", "HEAD~1")
     assert heavy["brief"]["headline"].startswith("+30.0 % energy [")
     assert heavy["brief"]["headline"].endswith(f"J on HEAD~1 ({commit})")
@@ -208,9 +209,7 @@ def test_a_planted_rise_is_found(repository: Repository, capfd: pytest.CaptureFi
 
 def test_the_part_that_has_moved_is_named(repository: Repository, capfd: pytest.CaptureFixture[str]) -> None:
     """Beside 100 W that are drawn at rest, +30 % of what the work adds is told as work, and no wait is."""
-    at_rest = CONFTEST.replace("live.IDLE_S = 0.0", "live.IDLE_S = 0.2").replace(
-        "return COUNTER_J[0]", "return COUNTER_J[0] + 100.0 * time.monotonic()"
-    )
+    at_rest = CONFTEST.replace("return COUNTER_J[0]", "return COUNTER_J[0] + 100.0 * time.monotonic()")
     (repository.root / "conftest.py").write_text(f"import time\n{at_rest}")
     repository.commit(heavy_j=10.0)
     repository.commit(heavy_j=13.0)
@@ -250,6 +249,8 @@ def test_changes_that_are_not_committed_are_measured(
 
 VARYING = """
 import os
+import time
+
 import pytest
 from conftest import COUNTER_J
 
@@ -257,7 +258,7 @@ from conftest import COUNTER_J
 @pytest.mark.energy(tolerance=0.1, warmup=1)
 def test_varying(energy):
     def work():
-        sum(range(300_000))
+        time.sleep(0.01)  # joules of no time at all are void
         COUNTER_J[0] += float(os.environ["AB_ENERGY_J"])
 
     energy.measure(work)
@@ -378,6 +379,7 @@ def test_what_changed_is_told_beside_joules(
 
 LEVELS = """
 import os
+import time
 from pathlib import Path
 import pytest
 from conftest import COUNTER_J
@@ -393,7 +395,7 @@ LEVEL_J = 10.5 if SIDE == "after" and BEFORE_ME else 10.0
 @pytest.mark.energy(tolerance=0.1, warmup=1)
 def test_levels(energy):
     def work():
-        sum(range(300_000))
+        time.sleep(0.01)  # joules of no time at all are void
         COUNTER_J[0] += LEVEL_J
 
     energy.measure(work)

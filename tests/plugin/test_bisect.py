@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from pytest_energy.cli import main
+from tests.plugin.conftest import measure_by_a_virtual_clock
 from tests.plugin.test_ab import MAIN, WAITING, Repository, commit_steps
 from tests.unit.ab.test_worktree import git, trees
 
@@ -36,7 +37,8 @@ def run(repository: Repository, capfd: pytest.CaptureFixture[str], *words: str) 
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Repository:
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    measure_by_a_virtual_clock(monkeypatch)
     return Repository(tmp_path / "bisect-test")
 
 
