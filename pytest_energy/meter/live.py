@@ -6,13 +6,13 @@ from dataclasses import replace
 from functools import partial
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.meter import quality
+from pytest_energy.meter import quality, rest
 from pytest_energy.meter.clock import Clock, TimeMarks
 from pytest_energy.meter.device_monitor import DEVICE_LOOK_S, DeviceMonitor
 from pytest_energy.meter.edge_reads import EdgeReads
 from pytest_energy.meter.host_usage import HOST_LOOK_S, HostMonitor, LinuxSystem, System
 from pytest_energy.meter.protocol import OpenWindow, StagedWindow
-from pytest_energy.meter.rest import IDLE_S, at_rest, mean_power_w, settled
+from pytest_energy.meter.rest import at_rest, mean_power_w, settled
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
 from pytest_energy.meter.synchronize import gpus_in_use
 from pytest_energy.meter.tick_source import TickSource
@@ -136,7 +136,7 @@ class LiveMeter:
         instruments = self._instruments
         instruments.synchronize()
         is_dead = instruments.sampler.why_dead() is not None
-        ticks = {} if is_dead else at_rest(instruments.sampler, self._channels, instruments.clock, IDLE_S)
+        ticks = {} if is_dead else at_rest(instruments.sampler, self._channels, instruments.clock, rest.IDLE_S)
         return (*self._unsettled_notes, *quality.drift_notes(before_w, _powers_w(ticks)))
 
     def devices(self, domains: frozenset[Domain] | None) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_energy.meter import live
+from pytest_energy.meter import rest
 from tests.plugin.conftest import Project
 
 ROUNDS_J = [9.9, 10.0, 10.1, 9.95, 10.05]
@@ -171,7 +171,7 @@ def test_work(energy):
 
 def test_ranks_that_a_command_launches_are_roles(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """One reading of both devices, by the rank in the environment of the process on each."""
-    monkeypatch.setattr(live, "IDLE_S", 0.0)
+    monkeypatch.setattr(rest, "IDLE_S", 0.0)
     (project.path / "conftest.py").write_text(BOARDS, encoding="utf-8")
     project.write(RANKS)
     run = project.run("--energy-sensors=boards")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_energy.meter import device_lock, live
+from pytest_energy.meter import device_lock, rest
 from tests.fakes.holding_process import holding
 from tests.plugin.conftest import Project
 
@@ -56,7 +56,7 @@ def device(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """The device of the board that a project measures; no other test knows it."""
     name = f"board of {tmp_path}"
     (project.path / "conftest.py").write_text(CONFTEST.replace("DEVICE", name), encoding="utf-8")
-    monkeypatch.setattr(live, "IDLE_S", 0.0)
+    monkeypatch.setattr(rest, "IDLE_S", 0.0)
     project.write(WORK)
     return name
 
@@ -147,8 +147,8 @@ AS_ANOTHER_USER = ("setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"
 ROOT = Path(__file__).parents[2]
 # Says at once for whom it waits, and doesn't measure idle power.
 HASTE = """
-from pytest_energy.meter import device_lock, live
-device_lock.FIRST_NOTICE_S, live.IDLE_S = 0.0, 0.0
+from pytest_energy.meter import device_lock, rest
+device_lock.FIRST_NOTICE_S, rest.IDLE_S = 0.0, 0.0
 """
 HELD = """
 import sys, time

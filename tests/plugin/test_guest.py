@@ -87,7 +87,8 @@ def test_a_test_may_refuse_every_import(project: Project) -> None:
 COUNTER = """
 import os
 import time
-from pytest_energy.model import Channel, Domain, Provenance
+from pytest_energy.meter import rest
+from pytest_energy.model import Channel, CounterResponse, Domain, Provenance
 from pytest_energy.sensors.protocol import Facts
 from pytest_energy.usage import Usage
 
@@ -95,7 +96,12 @@ DEVICE = f"counter-{os.getpid()}"  # nobody else's, to be waited for
 
 class Counter:
     name, provenance = "counter", Provenance.MEASURED
-    channels = (Channel(name="cpu:0", domain=Domain.CPU, device=DEVICE, is_ticked=True, resolution_j=1e-6),)
+    channels = (
+        Channel(
+            name="cpu:0", domain=Domain.CPU, device=DEVICE, is_ticked=True, resolution_j=1e-6,
+            response=CounterResponse(settle_s=0.0),
+        ),
+    )
 
     def read_j(self, channel, now_s=time.monotonic):
         return 2.0 * int(now_s() / 0.1)
@@ -111,6 +117,8 @@ class Counter:
 
 def pytest_energy_sensors(config):
     return {"counter": Counter}
+
+rest.IDLE_S = 0.2
 """
 
 WORLD_REPLACED = """

@@ -10,6 +10,7 @@ from pytest_energy.errors import SettingsError
 from pytest_energy.model import Provenance
 from pytest_energy.remote.here import agent_here
 from pytest_energy.remote.protocol import Cursor
+from pytest_energy.sensors.cpu_times import cpu_times_reader
 from tests.fakes.agent import who
 
 ESTIMATE = ("estimate",)
@@ -41,16 +42,19 @@ def test_an_agent_that_starts_again_is_another() -> None:
 def test_the_time_of_day_is_asked_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock of the day that is set by 3 s changes no time of a tick and no joules."""
     with agent_here(ESTIMATE) as here:
-        first = here.agent.poll(Cursor(), who())
         began_s, set_to_s = time.monotonic(), time.time() + 3.0
+        first = here.agent.poll(Cursor(), who())
         monkeypatch.setattr(time, "time", lambda: set_to_s)
         monkeypatch.setattr(time, "time_ns", lambda: int(1e9 * set_to_s))
-        time.sleep(0.3)
-        second = here.agent.poll(first.cursor, who())
+        for _ in range(200):
+            time.sleep(0.3)
+            second = here.agent.poll(first.cursor, who())
+            if len(second.channels["cpu:machine"].ticks) >= 3:
+                break
         passed_s = time.monotonic() - began_s
     ticks = second.channels["cpu:machine"].ticks
     assert len(ticks) >= 3
-    assert 0.3 <= second.time_s - first.time_s <= passed_s + 0.1
+    assert 0.3 <= second.time_s - first.time_s <= passed_s
     assert all(first.asked_s - 0.1 < tick.time_s <= second.time_s for tick in ticks)
     assert all(before.time_s < after.time_s for before, after in pairwise(ticks))
 
@@ -63,10 +67,10 @@ def test_a_sensor_that_is_not_known_is_refused() -> None:
 
 def test_the_estimate_counts_what_other_programs_do() -> None:
     """Beside a server the joules are the machine's: those of a process that the agent doesn't know, too."""
+    before = cpu_times_reader()().busy_s
     with agent_here(ESTIMATE, cpu_tdp_w=1000.0) as here:
-        before = here.agent.host().cpu_busy_s
-        stop_s = time.monotonic() + 0.2
-        while time.monotonic() < stop_s:
+        stop_s = time.process_time() + 0.2
+        while time.process_time() < stop_s:
             pass
         time.sleep(0.05)
         poll = here.agent.poll(Cursor(), who())

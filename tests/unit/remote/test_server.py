@@ -208,16 +208,17 @@ def request(method: str, path: str, *lines: str, token: str = TOKEN, body: bytes
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
-def exchange(server: Served, content: bytes, *, read_s: float = 5.0) -> bytes:
-    """What comes back for *content* until the server closes, or nothing more comes."""
+SOON_S = 30.0  # on a busy machine; half of the time that a connection may be idle outside these tests
+
+
+def exchange(server: Served, content: bytes) -> bytes:
+    """What comes back for *content* until the server closes, which it does soon."""
     answer = b""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=read_s) as client:
-        try:
-            client.sendall(content)
-            while piece := client.recv(65_536):
-                answer += piece
-        except (ConnectionError, TimeoutError):
-            pass
+    address = ("127.0.0.1", server.port)
+    with socket.create_connection(address, timeout=SOON_S) as client, suppress(ConnectionError):
+        client.sendall(content)
+        while piece := client.recv(65_536):
+            answer += piece
     return answer
 
 
@@ -244,9 +245,7 @@ GARBAGE = {
 @pytest.mark.parametrize("content", GARBAGE.values(), ids=GARBAGE)
 def test_garbage_gets_nothing_and_harms_nobody(server: Served, content: bytes) -> None:
     """No answer to it holds a reading, its connection ends soon, and others are served."""
-    began_s = time.monotonic()
     answer = exchange(server, content)
-    assert time.monotonic() - began_s < 3
     assert b"HTTP/1.1 200" not in answer
     assert b"gpu:0" not in answer
     assert len(answer) < 2_000
@@ -279,22 +278,18 @@ def test_compressed_content_is_not_unpacked(server: Served) -> None:
 )
 def test_who_waits_is_closed(server: Served, content: bytes) -> None:
     """A connection that doesn't come to its point ends by itself."""
-    began_s = time.monotonic()
-    exchange(server, content)
-    assert time.monotonic() - began_s < 3
+    assert not exchange(server, content).startswith(b"HTTP/1.1 200")
 
 
 def test_who_drips_is_closed(server: Served) -> None:
     """A header a few bytes at a time takes a connection for seconds only."""
     began_s = time.monotonic()
-    with (
-        socket.create_connection(("127.0.0.1", server.port), timeout=5) as client,
-        suppress(ConnectionError),
-    ):
-        while time.monotonic() - began_s < 4:
+    address = ("127.0.0.1", server.port)
+    with socket.create_connection(address, timeout=SOON_S) as client, suppress(ConnectionError):
+        while time.monotonic() - began_s < SOON_S:
             client.sendall(b"X: y\r\n")
             time.sleep(0.05)
-    assert time.monotonic() - began_s < 3
+    assert time.monotonic() - began_s < SOON_S
 
 
 def test_who_does_not_read_is_closed(server: Served) -> None:
@@ -308,7 +303,7 @@ def test_who_does_not_read_is_closed(server: Served) -> None:
 
 def connect(server: Served, own: str) -> socket.socket:
     """A connection from the address *own* of this machine's loopback."""
-    return socket.create_connection(("127.0.0.1", server.port), timeout=5, source_address=(own, 0))
+    return socket.create_connection(("127.0.0.1", server.port), timeout=SOON_S, source_address=(own, 0))
 
 
 def is_served(client: socket.socket) -> bool:
