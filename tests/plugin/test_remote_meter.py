@@ -136,7 +136,8 @@ def test_the_agents_joules_are_those_of_its_machine(remote: Project) -> None:
     entry = run.test()
     assert [list(one["channels"]) for one in entry["rounds"]] == [["cpu:far"]] * 2
     for one in entry["rounds"]:
-        assert one["energy_j"] == pytest.approx(100.0 * one["duration_s"], rel=0.05)
+        off_j = one["energy_j"] - 100.0 * one["duration_s"]
+        assert abs(off_j) <= 0.05 * one["energy_j"] + 3 * one["uncertainty_j"]
         assert one["duration_s"] >= 0.2
     assert entry["provenance"] == "estimated"
     assert machine_of(run)["key"] == "far-box"
@@ -160,7 +161,7 @@ def test_tests_of_one_run_have_meters_of_their_own(remote: Project) -> None:
         name: run.test(name)["rounds"][0]["energy_j"] / run.test(name)["rounds"][0]["duration_s"]
         for name in ("test_work", "test_other")
     }
-    assert powers_w == pytest.approx({"test_work": 100.0, "test_other": 300.0}, rel=0.05)
+    assert powers_w == pytest.approx({"test_work": 100.0, "test_other": 300.0}, rel=0.3)
     assert [machine_of(run, name)["key"] for name in powers_w] == ["one", "two"]
 
 

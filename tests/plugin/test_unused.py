@@ -10,10 +10,11 @@ import pytest
 HEAVY = ("pynvml", "numpy", "scipy", "pandas", "torch", "ray", "psutil", "filelock", "tabulate", "wcwidth")
 LIGHT = {"plugin", "errors", "units", "quantities", "spelling", "lazy_module", "machine_time", "masking"}
 
-# The parts of what the plugin adds to a start, each as the shortest of many in one process: its import, and
-# its hooks as a run with them less a run without. What pytest itself loads is there before.
+# The parts of what the plugin adds to a start, in one process: the shortest of many imports of it, and its
+# hooks as the median of a run with them less the run without them beside it. What pytest itself loads is
+# there before.
 STARTS = """
-import importlib, pytest, sys, time
+import importlib, pytest, statistics, sys, time
 
 def start_s(*arguments):
     began_s = time.process_time()
@@ -29,10 +30,11 @@ def import_s():
     return time.process_time() - began_s
 
 starts_s = [(start_s(), start_s("-p", "no:energy")) for _ in range(20)][2:]
-with_s, without_s = map(min, zip(*starts_s))
-print("TOOK", min(import_s() for _ in range(20)), max(0.0, with_s - without_s))
+hooks_s = statistics.median(with_s - without_s for with_s, without_s in starts_s)
+print("TOOK", min(import_s() for _ in range(20)), hooks_s, min(without_s for _, without_s in starts_s))
 """
 LIMIT_S = 0.020
+START_S = 0.08  # of pytest alone where the limit was set: a slower machine has as much more
 
 
 def test_a_run_without_energy_tests_imports_nothing_heavy(pytester: pytest.Pytester) -> None:
@@ -54,7 +56,7 @@ def test_a_run_without_energy_tests_imports_nothing_heavy(pytester: pytest.Pytes
 def test_collecting_nothing_is_hardly_slower(tmp_path: Path) -> None:
     """`pytest --collect-only` on an empty folder takes at most 20 ms more than without the plugin.
 
-    Time of a core, the shortest of each: what else runs on the machine only ever adds.
+    Time of a core, against that of a start without the plugin: what else runs on the machine slows both.
     """
     # As after an installation: compiled files are there, and nothing is traced for coverage.
     left_out = ("COVERAGE", "PYTHONDONTWRITEBYTECODE")
@@ -67,5 +69,6 @@ def test_collecting_nothing_is_hardly_slower(tmp_path: Path) -> None:
     done = subprocess.run(  # noqa: S603 (written above)
         [sys.executable, "-c", STARTS], cwd=empty, env=environment, capture_output=True, check=True
     )
-    import_s, hooks_s = map(float, done.stdout.rpartition(b"TOOK")[2].split())
-    assert import_s + hooks_s <= LIMIT_S, f"import {import_s:.4f} s, hooks {hooks_s:.4f} s"
+    import_s, hooks_s, start_s = map(float, done.stdout.rpartition(b"TOOK")[2].split())
+    limit_s = LIMIT_S * max(1.0, start_s / START_S)
+    assert import_s + hooks_s <= limit_s, f"import {import_s:.4f} s, hooks {hooks_s:.4f} s of {limit_s:.4f} s"
