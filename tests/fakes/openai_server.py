@@ -168,9 +168,12 @@ class FakeOpenAiServer:
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._stopping.wait()
+        for listener in server.sockets:
+            self._loop.remove_reader(listener.fileno())
+        await asyncio.sleep(0)  # a connection that the loop has found becomes a task
+        while accepting := asyncio.all_tasks() - {asyncio.current_task(), *self._tasks}:
+            await asyncio.gather(*accepting)  # cancelled, or after the close, one would leave its socket open
         server.close()
-        accepting = asyncio.all_tasks() - {asyncio.current_task(), *self._tasks}
-        await asyncio.gather(*accepting)  # the loop's own; cancelled, one would leave its socket open
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -52,8 +52,12 @@ def test_export_keeps_the_yardstick(cli: Cli, tmp_path: Path) -> None:
     assert to_json.read(text, "again.json").yardstick == run.yardstick
 
 
-def test_several_outputs_at_once(cli: Cli, run_json: Path, tmp_path: Path) -> None:
+def test_several_outputs_at_once(
+    cli: Cli, run_json: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Files and a collector, each named when it is written."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "60")  # however busy the machine
     with OtlpCollector() as collector:
         status, out, _ = cli(
             "export", run_json, f"--out={tmp_path / 'run.prom'}", f"--out=otlp:{collector.url}"
