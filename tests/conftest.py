@@ -22,8 +22,8 @@ def _no_kept_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(masking, "_given", {})
 
 
-LIGHT = "-p no:hypothesispytest"
-"""Runs within tests go without hypothesis's plugin, which loads it at the end: a fifth of a short run."""
+LIGHT = "-p no:hypothesispytest -p no:anyio"
+"""Runs within tests go without plugins that load their libraries: a third of a short run."""
 
 
 @pytest.fixture(autouse=True)
