@@ -3,7 +3,7 @@
 import json
 import os
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,26 +148,38 @@ def rounds(energy_j: float) -> list[float]:
     return [energy_j * factor for factor in NOISE]
 
 
+Baselines = dict[str, dict[Path, bytes]]
+
+
 @pytest.fixture(scope="session")
-def baselines_of_two() -> dict[Path, bytes]:
-    """What five runs have written, by its place in the project; the first test that needs it fills it."""
+def kept_baselines() -> Baselines:
+    """What runs have written for many tests, by name, and by its place in the project."""
     return {}
 
 
+def fill_baselines(project: Project, kept: Baselines, name: str, record: Callable[[], None]) -> None:
+    """Give *project* the baselines that *record* makes, which is called for the first test of *name* only."""
+    if name not in kept:
+        record()
+        written = project.baseline_paths
+        kept[name] = {path.relative_to(project.path): path.read_bytes() for path in written}
+    for place, content in kept[name].items():
+        (project.path / place).parent.mkdir(parents=True, exist_ok=True)
+        (project.path / place).write_bytes(content)
+
+
 @pytest.fixture
-def gated(project: Project, baselines_of_two: dict[Path, bytes]) -> Project:
+def gated(project: Project, kept_baselines: Baselines) -> Project:
     """Two tests with a baseline of 10 J of five sessions, and one that isn't measured."""
     project.write(TWO_TESTS)
     project.replay({"test_work": rounds(10), "test_other": rounds(10)})
-    if not baselines_of_two:
+
+    def record() -> None:
         for _ in range(5):
             assert project.run("--energy-baseline=add").result.ret == 0
         (project.path / "order").unlink()
-        written = project.baseline_paths
-        baselines_of_two |= {path.relative_to(project.path): path.read_bytes() for path in written}
-    for place, content in baselines_of_two.items():
-        (project.path / place).parent.mkdir(parents=True, exist_ok=True)
-        (project.path / place).write_bytes(content)
+
+    fill_baselines(project, kept_baselines, "two", record)
     return project
 
 

@@ -213,7 +213,7 @@ def test_the_part_that_has_moved_is_named(repository: Repository, capfd: pytest.
     (repository.root / "conftest.py").write_text(f"import time\n{at_rest}")
     repository.commit(heavy_j=10.0)
     repository.commit(heavy_j=13.0)
-    found = run(repository, capfd, "HEAD~1")
+    found = run(repository, capfd, "HEAD~1", "--blocks=1", "--pairs=6")
     assert found.status == 1, found.text
     heavy, light = found.test("test_heavy"), found.test("test_light")
     assert (heavy["verdict"], light["verdict"]) == ("regression", "pass"), found.text

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_energy.cli import main
-from tests.plugin.conftest import TEST_FILE, Project, Run
+from tests.plugin.conftest import TEST_FILE, Baselines, Project, Run, fill_baselines
 from tests.unit.ab.test_worktree import git
 
 NOISE = (0.99, 1.0, 1.01, 0.995, 1.005)
@@ -122,10 +122,10 @@ def change(project: Project, factors: Mapping[int, float] | float, *options: str
 
 
 @pytest.fixture
-def suite(project: Project) -> Project:
+def suite(project: Project, kept_baselines: Baselines) -> Project:
     """Eight tests with baselines of three sessions."""
     write_suite(project)
-    with_baselines(project)
+    fill_baselines(project, kept_baselines, "eight", lambda: with_baselines(project))
     return project
 
 
@@ -195,11 +195,13 @@ def test_a_rise_of_all_tests_in_two_processes(suite: Project) -> None:
         ("parts=['joules'], tolerance=0.2", {"pass"}),
     ],
 )
-def test_what_a_marker_asks_for_is_asked_again(project: Project, arguments: str, wanted: set[str]) -> None:
+def test_what_a_marker_asks_for_is_asked_again(
+    project: Project, kept_baselines: Baselines, arguments: str, wanted: set[str]
+) -> None:
     """Basis, unit, tolerance, parts and budgets of each test are in the run's JSON."""
     project.write(IDLE, "conftest.py")
     write_suite(project)
-    with_baselines(project)
+    fill_baselines(project, kept_baselines, "eight with idle power", lambda: with_baselines(project))
     write_suite(project, arguments)
     assert wanted == set(verdicts(same_again(project, change(project, 1.0))))
 
