@@ -136,7 +136,9 @@ class LiveMeter:
         instruments = self._instruments
         instruments.synchronize()
         is_dead = instruments.sampler.why_dead() is not None
-        ticks = {} if is_dead else at_rest(instruments.sampler, self._channels, instruments.clock, rest.IDLE_S)
+        ticks = (
+            {} if is_dead else at_rest(instruments.sampler, self._channels, instruments.clock, rest.IDLE_S)
+        )
         return (*self._unsettled_notes, *quality.drift_notes(before_w, _powers_w(ticks)))
 
     def devices(self, domains: frozenset[Domain] | None) -> tuple[str, ...]:

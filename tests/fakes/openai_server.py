@@ -141,7 +141,7 @@ class FakeOpenAiServer:
     def completions(self) -> list[Asked]:
         return [asked for asked in self.asked if asked.path == "/v1/completions"]
 
-    def has_no_connection(self, *, within_s: float = 10.0) -> bool:
+    def has_no_connection(self, *, within_s: float = 60.0) -> bool:
         """Whether all connections are closed; waits for the last."""
         with self._none_open:
             return self._none_open.wait_for(lambda: self._open_count == 0, timeout=within_s)

@@ -102,12 +102,12 @@ def test_an_agent_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
             assert found is not None, first
             headers = {"Authorization": f"Bearer {read_token(token)}"}
             asked = urllib.request.Request(found[1] + DESCRIPTION_PATH, headers=headers)  # noqa: S310  # http
-            with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310
+            with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310
                 description = description_of(answer.read(), "the agent")
             assert description.provenance == "estimated"
             assert description.machine.fixed["cpu_tdp_w"] == "100"
         finally:
             process.terminate()
-            said, complaints = process.communicate(timeout=20)
+            said, complaints = process.communicate(timeout=60)
     assert (process.returncode, complaints) == (0, "")
     assert said == "Stopped.\nheavy: []\n"

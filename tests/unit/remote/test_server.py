@@ -175,7 +175,7 @@ def test_tls_is_served_with_the_certificate(bench: AgentBench, tmp_path: Path) -
     with served(bench.agent, certificate=certificate, key=key) as server:
         exchange(server, b"GET / HTTP/1.1\r\n\r\n")
         with (
-            socket.create_connection(("127.0.0.1", server.port), timeout=5) as plain,
+            socket.create_connection(("127.0.0.1", server.port), timeout=SOON_S) as plain,
             context.wrap_socket(plain, server_hostname="localhost") as encrypted,
         ):
             encrypted.sendall(request("GET", wire.METRICS_PATH))
