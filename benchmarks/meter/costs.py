@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 from typing import BinaryIO
@@ -46,6 +47,8 @@ _STEP_UJ = 1000
 _MEMORY = Path("/dev/shm")  # noqa: S108  # files without a disk, on Linux
 
 _CHILDREN = 5
+
+_WORK_S = 0.002
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,13 +253,25 @@ def rows(count: int, clock: Clock) -> Iterator[tuple[str, WindowCost]]:
             tree = PowercapTree(Path(folder), package_count)
             sensor = tree.sensor()
             yield "window", window_cost(sensor, clock, count, use=tree.use)
+            worked = partial(_work, clock, tree.use)
+            yield "window around 2 ms", window_cost(sensor, clock, count // 4, use=worked)
             yield "phase", phase_cost(sensor, clock, count)
             sensor.close()
             tree.close()
     yield "window", window_cost(estimate_sensor(), clock, count)
+    worked = partial(_work, clock, lambda: None)
+    yield "window around 2 ms", window_cost(estimate_sensor(), clock, count // 4, use=worked)
     yield "phase", phase_cost(estimate_sensor(), clock, count)
     with children(_CHILDREN):
         yield f"window, {_CHILDREN} children", window_cost(estimate_sensor(), clock, count)
+
+
+def _work(clock: Clock, use: Callable[[], None]) -> None:
+    """Keep the processor busy, so that its caches hold something else."""
+    use()
+    end_s = clock.now_s() + _WORK_S
+    while clock.now_s() < end_s:
+        sum(range(1000))
 
 
 @contextmanager

@@ -172,7 +172,8 @@ class HostMonitor:
         """
         self._looks = []
         self._is_open = True
-        if self._clock.now_s() - self._cpu_look.time_s > _SAME_LOOK_S:
+        is_old = self._clock.now_s() - self._cpu_look.time_s > _SAME_LOOK_S
+        if is_old or (self._cpu_look.own_s is None and not is_own_known):
             self._look_at_cpu(is_own_known=is_own_known)
 
     def close(self, *, is_short: bool = False, own_s: float | None = None) -> CpuTime:

@@ -156,9 +156,11 @@ def total_uncertainty_j(integrals: Mapping[str, Integral], error: ClockError = S
     A window that is shifted by d among the ticks of all channels loses (power at its start) x d and gains
     (power at its stop) x d; one edge that is off by d alone gains or loses the power there x d.
     """
+    own_j = [integral.uncertainty_j for integral in integrals.values()]
+    if error is SAME_CLOCK:
+        return math.hypot(*own_j)
     start_w = math.fsum(integral.edge_powers_w[0] for integral in integrals.values())
     stop_w = math.fsum(integral.edge_powers_w[1] for integral in integrals.values())
-    own_j = (integral.uncertainty_j for integral in integrals.values())
     return math.hypot(*own_j, (stop_w - start_w) * error.alike_s, (start_w + stop_w) / 2 * error.apart_s)
 
 

@@ -148,8 +148,11 @@ class LiveWindow:
 
     def _is_dead(self) -> bool:
         """Whether nobody reads the counters. Then this window doesn't: a forked child might wait for ever."""
-        self._void(because := self._sampler.why_dead())
-        return because is not None
+        because = self._sampler.why_dead()
+        if because is None:
+            return False
+        self._void(because)
+        return True
 
     @property
     def _tick_s(self) -> float:

@@ -244,3 +244,6 @@ def test_processor_time_that_is_measured_anyway_is_not_looked_at() -> None:
     bench.clock.sleep_s(2.0)
     assert monitor.close(own_s=1.5).own_s == 1.5
     assert system.own_count == 0
+    monitor.open()
+    bench.clock.sleep_s(2.0)
+    assert monitor.close().own_s == pytest.approx(2.0)
