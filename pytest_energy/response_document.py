@@ -14,6 +14,7 @@ _MOST_WAVES = 64
 _MOST_TICKS = 1e3
 
 _Seconds = Annotated[float, Meta(ge=0, le=_MOST_S)]
+_Ticks = Annotated[float, Meta(ge=0, le=_MOST_TICKS)]
 _Signed = Annotated[float, Meta(ge=-_MOST_S, le=_MOST_S)]
 
 
@@ -23,8 +24,9 @@ class ResponseDocument(Document, frozen=True, kw_only=True):
     settle_s: _Seconds | None = None
     prompt_s: _Seconds | None = None
     shortest_s: _Seconds = 0.0
-    shortest_ticks: Annotated[float, Meta(ge=0, le=_MOST_TICKS)] = 0.0
+    shortest_ticks: _Ticks = 0.0
     edge_s: _Seconds = 0.0
+    edge_ticks: _Ticks = 0.0
     edge_length_s: _Seconds = 0.0
     tick_s: _Seconds = 0.0
     waves: Annotated[tuple[tuple[_Signed, _Signed], ...], Meta(max_length=_MOST_WAVES)] = ()

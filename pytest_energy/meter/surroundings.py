@@ -90,14 +90,13 @@ class Surroundings:
 
     def _response(self, channel: Channel) -> CounterResponse:
         """How the counter responded to this window; where it isn't known, its joules may have been prompt."""
-        known, settled_s = channel.response, self.settles_s[channel.name]
+        known, tick_s = channel.response, self.sampler.tick_s(channel.name) or 0.0
         return replace(
             known,
-            settle_s=settled_s,
+            settle_s=self.settles_s[channel.name],
             prompt_s=self._prompt_s(channel) if known.settle_s is None else None,
-            shortest_s=max(
-                known.shortest_s, known.shortest_ticks * (self.sampler.tick_s(channel.name) or 0.0)
-            ),
+            shortest_s=max(known.shortest_s, known.shortest_ticks * tick_s),
+            edge_s=max(known.edge_s, known.edge_ticks * tick_s),
         )
 
     def _prompt_s(self, channel: Channel) -> float:

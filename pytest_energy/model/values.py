@@ -50,6 +50,7 @@ class CounterResponse:
         shortest_ticks: The same, in periods of the counter.
         edge_s: Joules of a step in power are known no better than the step times so many seconds (one
             standard uncertainty a window).
+        edge_ticks: At least that, in periods of the counter.
         edge_length_s: In shorter windows both edges err alike, so less of *edge_s* is left; 0 if unknown.
         tick_s: Period of the counter that *waves* belong to.
         waves: Seconds of power by which the counter is ahead of an even count, as sine and cosine of the
@@ -62,6 +63,7 @@ class CounterResponse:
     shortest_s: float = 0.0
     shortest_ticks: float = 0.0
     edge_s: float = 0.0
+    edge_ticks: float = 0.0
     edge_length_s: float = 0.0
     tick_s: float = 0.0
     waves: tuple[tuple[float, float], ...] = ()

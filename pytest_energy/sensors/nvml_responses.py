@@ -27,17 +27,32 @@ _H100_80GB_HBM3 = CounterResponse(
     source="measured on two NVIDIA H100 80GB HBM3, driver 580, 2026-11-27",
 )
 
+# Bursts of 0.05, 0.2 and 1 s on one of two boards scatter by 3.6, 4.4 and 4.4 ms of their power; nothing else
+# is known of how they respond (docs/results/meter-2x-h200.md).
+_H200 = CounterResponse(
+    shortest_s=0.025,
+    edge_s=4.4e-3,
+    edge_length_s=0.01,
+    source="scatter of bursts on an NVIDIA H200, driver 580, 2026-11-21",
+)
+
 UNKNOWN = CounterResponse(
     shortest_s=0.025,
     shortest_ticks=0.75,
     edge_s=3.3e-3,
+    edge_ticks=0.15,
     edge_length_s=0.01,
     source="not measured on this model",
 )
-"""Where a model's is not known: as bursts of 10 to 200 ms on H100s scatter if nothing is taken out. And there
-are counters that see a quarter of each tick (arXiv 2312.02741): shorter work than the rest may go unseen."""
+"""Where a model's is not known. Bursts on H100s scatter by 3.3 ms of their power if nothing is taken out.
+Simulated samples each quarter of a tick, at moments that vary, scatter by 13 % of a tick
+(docs/results/meter-simulated.md). And there are counters that see a quarter of each tick (arXiv 2312.02741):
+work that is shorter than the rest may go unseen."""
 
-_KNOWN = ((re.compile(r"NVIDIA H100 80GB HBM3"), "580.", _H100_80GB_HBM3),)
+_KNOWN = (
+    (re.compile(r"NVIDIA H100 80GB HBM3"), "580.", _H100_80GB_HBM3),
+    (re.compile(r"NVIDIA H200"), "580.", _H200),
+)
 
 
 def response_of(model: str, driver: str) -> CounterResponse:
