@@ -35,7 +35,7 @@ what the meter does *if* a counter behaves so. The sensors (NVML, RAPL), what fo
 the windows are the real ones. Time is simulated, so the results depend on the seed alone.
 
 ```console
-$ python -m benchmarks.meter.simulated docs/results/meter-simulated.json --windows 200 --most-s 3600
+$ python -m benchmarks.meter.simulated docs/results/meter-simulated.json --windows 500 --most-s 7200
 $ python -m benchmarks.meter.simulated.page docs/results/meter-simulated.json docs/results/meter-simulated.md
 ```
 
@@ -53,14 +53,12 @@ of true energies within twice the stated uncertainty.
 | **2u** | fewer than 90 % within 2u, by more than two standard errors |
 | **void** | more than 5 % of windows void, although a result is possible |
 
-These counters are of a model whose response is not known. The stated uncertainty includes 3.3 ms of the step
-in power, as H100s scatter that nothing is taken out of, so counters without sampling are read better than
-stated. The meter waits until a counter has settled, whatever its lag or filter. It does not know how a
-counter samples or that it sees a part of the time: windows of less than 25 ms are void, and longer ones on
-such counters may be wrong by more than stated.
-
-2026-11-27: lag, sampling, faster ticks and most slow calls are of the version of this day; of the others some
-are of the version before it, which added no uncertainty where a counter took long to settle.
+Unless a row says that they were calibrated, the counters are of a model whose response is not known. The
+stated uncertainty then includes 15 % of a tick of the step in power, as samples at varying moments scatter, so
+counters without sampling are read better than stated. The meter waits until a counter has settled. Of joules
+that may have come late half are counted, and a window of which they are more than 2 % is void. So are windows of
+less than 25 ms or three quarters of a tick. For the calibrated rows one device of the kind was calibrated as
+`pytest-energy doctor --calibrate` does, and other devices are read.
 """
 
 _HEAD = """| | windows | bias | RMSE | stated | within 2u | void | result |
