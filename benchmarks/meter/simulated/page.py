@@ -54,11 +54,11 @@ of true energies within twice the stated uncertainty.
 | **void** | more than 5 % of windows void, although a result is possible |
 
 Unless a row says that they were calibrated, the counters are of a model whose response is not known. The
-stated uncertainty then includes 15 % of a tick of the step in power, as samples at varying moments scatter, so
-counters without sampling are read better than stated. The meter waits until a counter has settled. Of joules
-that may have come late half are counted, and a window of which they are more than 2 % is void. So are windows of
-less than 25 ms or three quarters of a tick. For the calibrated rows one device of the kind was calibrated as
-`pytest-energy doctor --calibrate` does, and other devices are read.
+stated uncertainty then includes 15 % of a tick of the step in power, as samples at varying moments scatter,
+so counters without sampling are read better than stated. The meter waits until a counter has settled. Of
+joules that may have come late half are counted, and a window of which they are more than 2 % is void. So
+are windows of less than 25 ms or three quarters of a tick. For the calibrated rows one device of the kind
+was calibrated as `pytest-energy doctor --calibrate` does, and other devices are read.
 """
 
 _HEAD = """| | windows | bias | RMSE | stated | within 2u | void | result |
