@@ -28,6 +28,9 @@ _COUNTED_S, _COUNTED_SHARE = 0.03, 2e-3
 # the window could have used nothing.
 _WORST_SHARE = 0.5
 
+# More than this share of the joules, all to one side, is not known to be 1 % or less on average.
+_ONE_SIDED_SHARE = 0.03
+
 # Joules below zero by more than so many standard uncertainties are not chance.
 _CHANCE = 2.0
 
@@ -117,8 +120,10 @@ def _slack_s(duration_s: float) -> float:
 def why_joules_are_wrong(integrals: Mapping[str, Integral], may_be_off: Collection[str] = ()) -> str | None:
     """Why the joules of a window can't be used, or `None`; channels that *may_be_off* may read 0."""
     energy_j = sum(integral.energy_j for integral in integrals.values())
-    return why_counters_stand(integrals, may_be_off) or why_too_uncertain(
-        energy_j, total_uncertainty_j(integrals)
+    return (
+        why_counters_stand(integrals, may_be_off)
+        or why_ticks_are_vague(integrals)
+        or why_too_uncertain(energy_j, total_uncertainty_j(integrals))
     )
 
 
@@ -137,6 +142,19 @@ def why_counters_stand(integrals: Mapping[str, Integral], may_be_off: Collection
                 f"(+- {to_text(integral.uncertainty_j, 'J')}): "
                 "its counter does not move, or the window is too short for it"
             )
+    return None
+
+
+def why_ticks_are_vague(integrals: Mapping[str, Integral]) -> str | None:
+    """Why joules may err to one side, or `None`."""
+    energy_j = math.fsum(integral.energy_j for integral in integrals.values())
+    one_sided_j = math.hypot(*(integral.one_sided_j for integral in integrals.values()))
+    if one_sided_j > _ONE_SIDED_SHARE * energy_j:
+        return (
+            f"{to_text(energy_j, 'J')} may be off by {to_text(one_sided_j, 'J', digits=2)}: reads of the "
+            "counters are slow, and when they tick is not known well enough for so short a window. Do more "
+            "work per round"
+        )
     return None
 
 

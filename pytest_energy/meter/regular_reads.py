@@ -21,7 +21,7 @@ _GOLDEN_SHARE = (math.sqrt(5) - 1) / 2
 class RegularReads:
     """Plans the reads of one counter, as a `TickTracker` does for one that ticks."""
 
-    is_silent = False
+    is_silent = is_looking = False
 
     def __init__(self, now_s: float, period_s: float) -> None:
         self.tick_s: float | None = period_s

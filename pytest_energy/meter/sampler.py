@@ -318,14 +318,18 @@ class Sampler:
         except BaseException as error:  # noqa: BLE001  # also SystemExit, of which a thread dies without a word
             self.failure = error
             return math.inf
-        dues_s = [tracker.due_s for tracker in self._trackers.values()]
+        trackers = self._trackers.values()
+        looks_s = [tracker.due_s for tracker in trackers if tracker.is_looking]
+        if looks_s:  # nobody else reads before
+            return min(looks_s)
+        dues_s = [tracker.due_s for tracker in trackers]
         return min((*dues_s, *(chore.due_s for chore in self._chores)), default=math.inf)
 
     def _do_one(self) -> None:
         now_s = self._clock.now_s()
         for tracker in self._trackers.values():
             tracker.update_plan(now_s)
-        next_name = min(self._trackers, key=lambda name: self._trackers[name].due_s, default=None)
+        next_name = min(self._trackers, key=self._turn, default=None)
         due_s = math.inf if next_name is None else self._trackers[next_name].due_s
         if next_name is not None and due_s <= now_s:
             self._read(next_name)
@@ -339,6 +343,11 @@ class Sampler:
                 chore.action()
                 chore.plan(self._clock.now_s())
                 return
+
+    def _turn(self, name: str) -> tuple[bool, float]:
+        """Place of a channel in the order of turns: the reads of a close look follow one another."""
+        tracker = self._trackers[name]
+        return not tracker.is_looking, tracker.due_s
 
     def _read(self, name: str) -> None:
         tracker = self._trackers[name]

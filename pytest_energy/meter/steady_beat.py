@@ -24,9 +24,17 @@ _OTHER = 2.0
 
 _GAIN = 0.1
 
+# Ticks that went by unseen can be counted if the next one is known to this share of the period.
+_COUNT_SHARE = 0.45
+
 
 class SteadyBeat:
     """When ticks come.
+
+    Args:
+        time_s: Of the last tick.
+        period_s: From one to the next.
+        spread_s: How well that time is known, if it is known badly.
 
     Attributes:
         time_s: Of the last tick.
@@ -34,17 +42,22 @@ class SteadyBeat:
         count: Ticks that were taken.
     """
 
-    def __init__(self, time_s: float, period_s: float) -> None:
+    def __init__(self, time_s: float, period_s: float, spread_s: float = 0.0) -> None:
         self.time_s, self.period_s, self.count = time_s, period_s, 0
-        self._time_variance = (_FIRST_TIME_SHARE * period_s) ** 2
+        self._time_variance = max(_FIRST_TIME_SHARE * period_s, spread_s) ** 2
         self._covariance = 0.0
-        self._period_variance = (_FIRST_PERIOD_SHARE * period_s) ** 2
-        self._off_square = 0.0
+        self._period_variance = max(_FIRST_PERIOD_SHARE * period_s, spread_s / 2) ** 2
+        self._off_square = self._seen_square = 0.0
 
     @property
     def off_s(self) -> float:
         """How far ticks come from where they are expected (root mean square), seeing them included."""
         return math.sqrt(self._off_square) if self.count else self.period_s
+
+    @property
+    def expected_off_s(self) -> float:
+        """The same, of ticks that come right at their beat."""
+        return math.sqrt(self._seen_square)
 
     @property
     def spread_s(self) -> float:
@@ -75,13 +88,19 @@ class SteadyBeat:
 
     def take(self, time_s: float, spread_s: float) -> None:
         """Learn from a tick that was seen."""
-        self.pass_over(max(1, round((time_s - self.time_s) / self.period_s)))
+        count = max(1, round((time_s - self.time_s) / self.period_s))
+        if self.at(count)[1] > _COUNT_SHARE * self.period_s:  # nobody knows how many these were
+            self.time_s, self._time_variance, self._covariance = time_s, spread_s**2, 0.0
+            return
+        self.pass_over(count)
         off_s = time_s - self.time_s
         if self.count >= _FIRST_COUNT:
             most_s = _LARGE * max(self.off_s, math.hypot(self.spread_s, spread_s))
             off_s = min(most_s, max(-most_s, off_s))
         self.count += 1
-        self._off_square += max(_GAIN, 1 / self.count) * (off_s**2 - self._off_square)
+        gain = max(_GAIN, 1 / self.count)
+        self._off_square += gain * (off_s**2 - self._off_square)
+        self._seen_square += gain * (spread_s**2 + self._time_variance - self._seen_square)
         total = self._time_variance + spread_s**2
         time_gain, period_gain = self._time_variance / total, self._covariance / total
         self.time_s += time_gain * off_s

@@ -63,13 +63,17 @@ _NARROW = 0.97
 _WIDEST_SHARE = 0.25
 
 # A counter keeps to its beat if its ticks come within this share of a period, and of a read, of when they are
-# expected (one standard deviation), of so many that were looked at closely. After some more it doesn't.
-_KEPT_ERROR_SHARE, _KEPT_ERROR_CALLS = 0.025, 0.6
+# expected (one standard deviation), of so many that were looked at closely. After some more it doesn't. What
+# slow reads leave open of a tick, and a quarter for chance, doesn't count against it.
+_KEPT_ERROR_SHARE, _KEPT_ERROR_CALLS, _KEPT_SEEING = 0.025, 0.6, 1.25
 _KEPT_COUNT, _MOST_CLOSE_COUNT = 20, 60
 
 # To look closely at a tick, reads follow one another from so long before it, in calls and in usual errors.
 # That is worth it, and a single read has its place between two ticks, where a call is this share of a tick.
 _CLOSE_CALLS, _CLOSE_ERRORS, _CLOSE_CALL_SHARE = 1.5, 3.0, 0.12
+
+# A look that begins later than this share of its lead may have missed its tick.
+_LATE_SHARE = 0.5
 
 # Where in a tick the value of one that is believed is read: an H100 answers at once there, and it has just
 # taken a sample of power.
@@ -165,7 +169,12 @@ class TickFollower:
         self._believed_count = 0  # ticks since one was seen
         self._close_count = 0  # ticks that were looked at closely and did not keep to the beat
         self._is_doubted = False  # whether the beat may have changed since
-        self._steady = SteadyBeat(beat.time_s, beat.period_s)  # from ticks that were looked at closely
+        # From ticks that were looked at closely.
+        self._steady = SteadyBeat(beat.time_s, beat.period_s, beat.reach_s)
+
+    def is_looking(self, plan: Plan) -> bool:
+        """Whether the reads of a close look have begun."""
+        return plan.why is Why.CLOSE and self._unchanged_count > 0
 
     def hurry(self, plan: Plan, now_s: float) -> Plan:
         """A plan in place of *plan*, for somebody who has begun to wait."""
@@ -209,7 +218,11 @@ class TickFollower:
     def _see_close(self, last: Read, read: Read, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
         """Take in one of the reads that follow one another until the tick comes."""
         now_s = read.ended_s
-        if read.joules == last.joules or (self._believed_count and not self._unchanged_count):
+        is_first = not self._unchanged_count
+        is_late = is_first and self._reader.late_s > _LATE_SHARE * self._reach_s
+        if is_late and read.joules != last.joules:
+            return self._see_missed(last, read, last_tick_s)
+        if read.joules == last.joules or (self._believed_count and is_first):
             # The first read after ticks that were passed over has another value in any case.
             self._unchanged_count += 1
             if now_s - self._next_s > _WIDEST_SHARE * self.beat.period_s:
@@ -230,6 +243,19 @@ class TickFollower:
             spread_s = math.hypot(self._steady.spread_s, _OFF_SHARE * self._steady.off_s)
             tick = replace(tick, time_s=self._steady.time_s, spread_s=spread_s)
         return tick.later_than(last_tick_s), self.expect(now_s)
+
+    def _see_missed(self, last: Read, read: Read, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
+        """Take in a look that began too late, as another counter was read; the beat learns nothing."""
+        tick, steady = self._tick(last, read), self._steady
+        plan = self.expect(read.ended_s)
+        if not self._reader.is_eager or read.middle_s - last.middle_s > self.beat.period_s:
+            return None, plan
+        time_s, known_s = steady.at(max(1, round((tick.time_s - steady.time_s) / steady.period_s)))
+        spread_s = math.hypot(known_s, steady.off_s)
+        if spread_s < tick.spread_s and tick.after_s < time_s < tick.before_s:
+            tick = replace(tick, time_s=time_s, spread_s=spread_s)
+        is_new = tick.time_s > last_tick_s + steady.period_s / 2
+        return tick if is_new else None, plan
 
     def _see_believed(self, last: Read, read: Read, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
         """Take in the value of the last tick before a read, if that is sure to be between two ticks."""
@@ -263,7 +289,8 @@ class TickFollower:
         """Whether the counter has kept to its beat, closely looked at."""
         steady = self._steady
         sharp_s = _KEPT_ERROR_CALLS * max(self._reader.mean_call_s, 2 * LEAST_GAP_S)
-        most_s = min(sharp_s, _KEPT_ERROR_SHARE * steady.period_s)
+        own_s = math.hypot(_KEPT_ERROR_SHARE * steady.period_s, _KEPT_SEEING * steady.expected_off_s)
+        most_s = min(sharp_s, own_s)
         return steady.count >= _KEPT_COUNT and steady.off_s <= most_s
 
     def _is_look_due(self, now_s: float) -> bool:
@@ -278,7 +305,7 @@ class TickFollower:
     def _expect_closely(self, now_s: float) -> Plan | None:
         """Plan to believe the next tick, or to look at it closely; nothing where neither is of use."""
         steady, reader = self._steady, self._reader
-        if reader.mean_call_s > _CLOSE_CALL_SHARE * steady.period_s:
+        if max(reader.mean_call_s, LEAST_GAP_S) > _CLOSE_CALL_SHARE * steady.period_s:
             return None
         is_due = self._is_look_due(now_s)
         if self._is_kept_to() and not is_due:

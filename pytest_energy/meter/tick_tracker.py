@@ -30,6 +30,11 @@ _LATE_SHARE = 0.25
 # Passed ticks are counted right if their time is known to this share of a tick.
 _COUNT_SHARE = 0.1
 
+# Calls longer than this leave no room for those of other counters in the gaps between reads that find a
+# period of 100 ms. Then one counter after the other is searched, each for so long: three such ticks and more.
+_SLOW_CALL_S = 1e-3
+_ALONE_S = 0.4
+
 
 class _Search:
     """The ticks of a counter so far, until its period is known."""
@@ -39,10 +44,23 @@ class _Search:
         self._ticks: list[SeenTick] = []
         self._worst_gap_s = 0.0  # between late reads since the last tick
         self._unchanged_count = self._moved_count = 0
+        self._since_s: float | None = None  # when its reads began to follow one another
+        self._now_s = 0.0  # end of the last read
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether no read of another counter should come between."""
+        is_slow = self._reader.call_s > _SLOW_CALL_S
+        return self._since_s is not None and is_slow and self._now_s - self._since_s < _ALONE_S
 
     def see(self, last: Read, read: Read, plan: Plan, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
         """Take in the *read* of a *plan*, after the *last*; the tick that it shows, and the next read."""
+        self._now_s = read.ended_s
         gap_s, planned_s = read.middle_s - last.middle_s, plan.due_s - last.ended_s + self._reader.call_s
+        if self._since_s is None:
+            self._since_s = read.started_s
+            if gap_s > _LATE * planned_s:  # other counters were searched first
+                return None, self.plan(read.ended_s, read.ended_s)
         has_moved = read.joules != last.joules
         if gap_s > _LATE * planned_s:
             self._worst_gap_s = max(self._worst_gap_s, gap_s)
@@ -64,6 +82,7 @@ class _Search:
         hiding_s = _LATE_SHARE * (tick.time_s - self._ticks[-1].time_s) if self._ticks else math.inf
         if is_slower_than_reads and self._worst_gap_s > hiding_s:
             self._ticks.clear()  # another tick may have hidden in that gap
+            self._since_s = self._now_s
         self._worst_gap_s = 0.0
         self._ticks.append(tick)
 
@@ -106,6 +125,11 @@ class TickTracker:
         A counter that ticks faster than it can be read has the period of its reads.
         """
         return None if self._follower is None else self._follower.beat.period_s
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether reads follow one another until a tick comes."""
+        return self._search.is_looking if self._follower is None else self._follower.is_looking(self.plan)
 
     def see(self, read: Read) -> SeenTick | None:
         """Take in one read; the tick that it shows, or `None`."""

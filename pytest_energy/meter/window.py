@@ -359,6 +359,7 @@ class LiveWindow:
         energy_j = math.fsum(integral.energy_j for integral in integrals.values())
         self._void(
             quality.why_counters_stand(integrals, channels.may_be_off)
+            or quality.why_ticks_are_vague(integrals)
             or quality.why_too_uncertain(energy_j, uncertainty_j)
             or quality.why_counter_disagrees(joules, duration_s, devices)
             or quality.why_nothing_worked(

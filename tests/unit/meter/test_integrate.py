@@ -157,3 +157,27 @@ def test_one_tick_whose_time_nobody_knows_leaves_all_to_their_beat() -> None:
     ticks[3] = replace(ticks[3], spread_s=None)
     unknown = [replace(tick, spread_s=None) for tick in ticks]
     assert integrate(ticks, 1.01, 1.02) == integrate(unknown, 1.01, 1.02)
+
+
+def test_earlier_work_is_not_counted() -> None:
+    """Where no tick was seen since the last work, nobody can separate it from this window."""
+    ticks = [*trace(burst_j=6.6)[:5], *trace(burst_j=6.6)[10:]]
+    quiet_s = ((0.0, 0.45), (0.8, 1.01))
+    assert integrate(ticks, 1.01, 1.02, quiet_s=quiet_s).energy_j == pytest.approx(6.6 + QUIET_W * 0.01)
+    with pytest.raises(NotMeasurable, match=r"not read for 610 ms before"):
+        integrate(
+            [tick for tick in ticks if tick.time_s < 0.75 or tick.time_s > 1.05], 1.01, 1.02, quiet_s=quiet_s
+        )
+
+
+@pytest.mark.parametrize(("spread_s", "is_one_sided"), [(0.005, False), (0.02, True)])
+def test_ticks_that_were_seen_badly_err_to_one_side(spread_s: float, *, is_one_sided: bool) -> None:
+    """A fifth of a tick is too vague, where the ticks keep to no beat; a twentieth is not."""
+    uneven_s = [0.03 * (-1) ** (number // 2) for number in range(20)]
+    ticks = [
+        Tick(tick.time_s + off_s, tick.joules + QUIET_W * off_s, spread_s)
+        for tick, off_s in zip(trace(burst_j=6.6), uneven_s, strict=True)
+    ]
+    integral = integrate(ticks, 1.01, 1.02, quiet_s=((-1.0, 1.01),))
+    expected_j = QUIET_W * spread_s * math.sqrt(2) if is_one_sided else 0.0
+    assert integral.one_sided_j == pytest.approx(expected_j, rel=0.3)

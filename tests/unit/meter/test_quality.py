@@ -102,6 +102,15 @@ def test_joules_known_to_half_of_them_are_the_limit() -> None:
     assert quality.why_joules_are_wrong({"gpu:0": integral(1.0, 0.6), "gpu:1": integral()}) is None
 
 
+def test_joules_that_err_to_one_side_are_void() -> None:
+    """More than 3 % of the sum is; the same of one channel beside larger ones isn't."""
+    vague = replace(integral(), one_sided_j=4.0)
+    reason = quality.why_joules_are_wrong({"gpu:0": vague})
+    assert reason is not None
+    assert reason.startswith("100 J may be off by 4 J: reads of the counters are slow")
+    assert quality.why_joules_are_wrong({"gpu:0": vague, "gpu:1": integral()}) is None
+
+
 def test_uncertainties_add_in_squares() -> None:
     """Channels err independently."""
     both = {"gpu:0": integral(uncertainty_j=3.0), "gpu:1": integral(uncertainty_j=4.0)}

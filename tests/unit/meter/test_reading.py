@@ -54,8 +54,8 @@ def test_a_recorded_round_keeps_the_edge() -> None:
 
 def test_a_device_at_rest_that_reads_below_zero_by_chance_has_no_joules() -> None:
     """The sum is that of the other; a device that is alone, or further below zero, makes the window void."""
-    # 12 J a tick but for one right after the window, which lacks 7 J that the next one has.
-    low = tuple(Tick(t.time_s, 12.0 * k - 7.0 * (10 <= k < 12), 0.02) for k, t in enumerate(TICKS))
+    # 12 J a tick but for one right after the window, which lacks 6.2 J that the next one has.
+    low = tuple(Tick(t.time_s, 12.0 * k - 6.2 * (10 <= k < 12), 0.007) for k, t in enumerate(TICKS))
     both = Trace(ticks={"gpu:0": TICKS, "gpu:1": low}, start_s=0.92, stop_s=0.97, quiet_s=((0.0, 0.92),))
     reading = to_reading(both, Provenance.MEASURED)
     assert reading.void_because is None

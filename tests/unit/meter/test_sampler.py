@@ -31,6 +31,22 @@ def test_each_channel_is_followed_with_its_own_phase() -> None:
         assert (counter.read_count - count) / tick_count <= 1.4
 
 
+def test_slow_reads_of_many_channels_find_each_beat() -> None:
+    """Eight counters with calls of 6 ms are looked at one after the other: each tick is known to 4 ms."""
+    bench = Bench(*[0.1] * 8, call_s=(0.005, 0.007))
+    sampler = sampler_over(bench)
+    bench.clock.sleep_s(30.0)
+    start_s = bench.clock.now_s()
+    names = [counter.channels[0].name for counter in bench.counters]
+    sampler.poll_eagerly(names)
+    bench.clock.sleep_s(2.0)
+    for name in names:
+        ticks = [tick for tick in sampler.ticks(name) if tick.after_s > start_s]
+        assert len(ticks) >= 15
+        assert all(tick.spread_s < 4e-3 for tick in ticks)
+        assert sampler.tick_s(name) == pytest.approx(0.1, rel=1e-3)
+
+
 def test_the_wrap_of_an_edge_channel_is_looked_after() -> None:
     """A channel that doesn't tick is read at least every 20 s, so that its wraps can be counted."""
     bench = Bench()

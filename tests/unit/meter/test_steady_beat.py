@@ -46,3 +46,21 @@ def test_another_beat_contradicts() -> None:
     beat = followed(count=50)
     assert beat.contradicts(60 * 0.1000015 + 0.03, 1e-3)
     assert not beat.contradicts(60 * 0.1000015 + 0.001, 1e-3)
+
+
+def test_ticks_that_can_not_be_counted_say_when_one_was() -> None:
+    """A period that is known to 5 % is not taken for another after thirty ticks that nobody saw."""
+    beat = SteadyBeat(0.0, 0.105, spread_s=0.01)
+    for number in range(30, 60):
+        beat.take(0.1 * number, 1e-3)
+    assert beat.period_s == pytest.approx(0.1, rel=2e-3)
+
+
+def test_slow_reads_are_no_jitter() -> None:
+    """Ticks that are right at their beat come as far off as they are seen badly."""
+    rng = random.Random(3)  # noqa: S311  # a seeded simulation
+    beat = SteadyBeat(0.0, 0.1)
+    for number in range(1, 200):
+        beat.take(0.1 * number + rng.gauss(0.0, 4e-3), 4e-3)
+    assert beat.off_s < 1.25 * beat.expected_off_s
+    assert beat.expected_off_s == pytest.approx(4e-3, rel=0.2)

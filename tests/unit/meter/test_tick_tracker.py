@@ -203,6 +203,25 @@ def test_a_period_is_not_taken_from_ticks_that_hid() -> None:
     assert reads.tracker.tick_s == pytest.approx(0.1, rel=0.01)
 
 
+def test_a_search_that_had_to_wait_begins_anew() -> None:
+    """What passed while another counter was searched is not one tick."""
+    reads = Reads(0.1)
+    reads.read()
+    reads.now_s += 0.4
+    assert reads.read() is None
+    reads.until(reads.now_s + 0.4)
+    assert reads.tracker.tick_s == pytest.approx(0.1, rel=0.03)
+
+
+def test_the_turn_of_a_silent_counter_ends() -> None:
+    """A counter that doesn't tick keeps others waiting for less than half a second."""
+    reads = Reads(1e9)
+    reads.until(0.3)
+    assert reads.tracker.is_looking
+    reads.until(0.5)
+    assert not reads.tracker.is_looking
+
+
 def test_a_busy_interpreter_is_allowed_for() -> None:
     """Where each read is 5 ms late, as if a thread keeps the interpreter, ticks are seen within 30 ms."""
     reads = Reads(0.1)
