@@ -5,7 +5,6 @@ Rule 2: what can't be found is an error with its reason. No response is better t
 """
 
 import math
-import random
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from pytest_energy.documents import now_text
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.calibration import Burst, calibrated
 from pytest_energy.meter.clock import Clock, SystemClock
+from pytest_energy.meter.even_shares import EvenShares
 from pytest_energy.meter.lag import Lag, SeenBurst, counted, lag
 from pytest_energy.meter.quiet_power import Span
 from pytest_energy.meter.response import (
@@ -29,7 +29,6 @@ from pytest_energy.meter.rest import FIND_S, at_rest
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
 from pytest_energy.meter.tick_times import HEAD_TICKS
 from pytest_energy.meter.waiting import slowest_tick_s, wait_for_ticks, why_not_followed
-from pytest_energy.meter.window import Delays
 from pytest_energy.model import Channel, CounterResponse
 from pytest_energy.profiling.burst_load import BurstLoad, GpuBursts
 from pytest_energy.sensors.nvml import NvmlSensor
@@ -53,8 +52,6 @@ _SHORTEST_S = 4e-3
 
 # By when a counter has surely settled, where it isn't known yet.
 _HOLD_S, _HOLD_TICKS = 1.0, 3.0
-
-_SEED = 7
 
 # A length that is shown; how a counter samples is shown where it counts that length differently by more.
 _SHOWN_S, _SHOWN_SPREAD = 0.01, 0.02
@@ -175,7 +172,7 @@ class _Series:
 
     def __init__(self, sampler: Sampler, channel: Channel, load: BurstLoad, clock: Clock) -> None:
         self._sampler, self._channel, self._load, self._clock = sampler, channel, load, clock
-        self._delays = Delays(random.Random(_SEED))  # noqa: S311  # any moment will do to begin with
+        self._delays = EvenShares()
         since_s = clock.now_s()
         at_rest(sampler, [channel], clock, FIND_S)
         because = why_not_followed(sampler, [channel])
@@ -195,7 +192,7 @@ class _Series:
         for number in range(count):
             tick_s = max(self.tick_s, least_s)
             length_s = max(_SHORTEST_S, lengths_ticks[number % len(lengths_ticks)] * tick_s)
-            self._clock.sleep_s(self._delays.next_share() * self.tick_s)
+            self._clock.sleep_s(self._delays.take() * self.tick_s)
             self._sampler.mark()
             start_s = self._clock.now_s()
             self._quiet_s[-1] = self._quiet_s[-1][0], start_s

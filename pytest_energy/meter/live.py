@@ -10,6 +10,7 @@ from pytest_energy.meter import quality, rest
 from pytest_energy.meter.clock import Clock, TimeMarks
 from pytest_energy.meter.device_monitor import DEVICE_LOOK_S, DeviceMonitor
 from pytest_energy.meter.edge_reads import EdgeReads
+from pytest_energy.meter.even_shares import EvenShares
 from pytest_energy.meter.host_usage import HOST_LOOK_S, HostMonitor, LinuxSystem, System
 from pytest_energy.meter.protocol import OpenWindow, StagedWindow
 from pytest_energy.meter.rest import at_rest, mean_power_w, settled
@@ -17,7 +18,7 @@ from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
 from pytest_energy.meter.synchronize import gpus_in_use
 from pytest_energy.meter.tick_source import TickSource
 from pytest_energy.meter.waiting import QuietSpans, slowest_tick_s
-from pytest_energy.meter.window import Delays, Instruments, LiveWindow
+from pytest_energy.meter.window import Instruments, LiveWindow
 from pytest_energy.meter.window_channels import WindowChannels
 from pytest_energy.model import Channel, Domain, Provenance, SensorStatus, Tick
 from pytest_energy.sensors.estimate import CpuPower, EstimateSensor
@@ -75,7 +76,7 @@ class LiveMeter:
             host=host,
             devices=devices,
             synchronize=synchronize,
-            delays=Delays(rng),
+            delays=EvenShares(rng.random()),
             provenance=self.provenance,
             quiet=QuietSpans(),
             cpu_power=cpu_power,

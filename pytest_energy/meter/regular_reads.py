@@ -8,14 +8,14 @@ Rule 2: the reads keep to no beat. Whoever looks at ticks takes those that keep 
 
 import math
 
+from pytest_energy.meter.even_shares import EvenShares
 from pytest_energy.meter.ticks import Read, SeenTick
 
 COUNTER_AGE_S = 1e-3
 """RAPL is updated about every millisecond (Intel SDM, volume 3B, section 16.10): a value is up to so old."""
 
-# Gaps are spread by so much of the period around it, evenly: multiples of the golden ratio.
+# Gaps are spread by so much of the period around it, evenly.
 _SPREAD_SHARE = 0.6
-_GOLDEN_SHARE = (math.sqrt(5) - 1) / 2
 
 
 class RegularReads:
@@ -26,7 +26,7 @@ class RegularReads:
     def __init__(self, now_s: float, period_s: float) -> None:
         self.tick_s: float | None = period_s
         self.due_s = now_s
-        self._period_s, self._dither = period_s, 0.0
+        self._period_s, self._dither = period_s, EvenShares()
         self._last: Read | None = None
 
     def see(self, read: Read) -> SeenTick:
@@ -44,8 +44,7 @@ class RegularReads:
         return tick if last is None else tick.later_than(last.middle_s - COUNTER_AGE_S / 2)
 
     def _plan(self, now_s: float) -> None:
-        self._dither = (self._dither + _GOLDEN_SHARE) % 1.0
-        self.due_s = now_s + self._period_s * (1 + _SPREAD_SHARE * (self._dither - 0.5))
+        self.due_s = now_s + self._period_s * (1 + _SPREAD_SHARE * (self._dither.take() - 0.5))
 
     @property
     def read_s(self) -> float | None:

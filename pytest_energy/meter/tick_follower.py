@@ -15,6 +15,7 @@ Rule 6: a tick that was expected when a hold-up ended may still be to come. A re
 import math
 from dataclasses import replace
 
+from pytest_energy.meter.even_shares import EvenShares
 from pytest_energy.meter.steady_beat import SteadyBeat
 from pytest_energy.meter.ticks import LEAST_GAP_S, SILENT_S, Plan, Read, Reader, SeenTick, Why, between
 
@@ -48,7 +49,6 @@ _LOST_TICKS = 3
 # Reads are shifted by up to a reach around the expected tick (see `expect`), a little more to after it: a
 # tick before the first read costs one read, one after the second costs three; two is what a tick may cost.
 _EARLIER_SHARE = 0.35
-_GOLDEN_SHARE = (math.sqrt(5) - 1) / 2
 
 # Gains of the filter that follows phase and period (an alpha-beta filter that starts with a growing memory,
 # as in Brookner, "Tracking and Kalman Filtering Made Easy", 1998, section 1.2.10): low enough to average the
@@ -165,7 +165,7 @@ class TickFollower:
         self._telling_share = 1.0  # how much those reads say of where it was
         self._put_off_s = 0.0  # by which the read after a tick is put off
         self._early_count = 0  # ticks in a row that came before the first read
-        self._dither = 0.0
+        self._dither = EvenShares()
         self._believed_count = 0  # ticks since one was seen
         self._close_count = 0  # ticks that were looked at closely and did not keep to the beat
         self._is_doubted = False  # whether the beat may have changed since
@@ -388,10 +388,8 @@ class TickFollower:
             next_s += missed * beat.period_s
         self._reach_s = beat.widened_reach_s
         # Reads at always the same distance from the tick would err by always the same; with a distance that
-        # changes, errors are independent and average out. Multiples of the golden ratio are spread more
-        # evenly than chance.
-        self._dither = (self._dither + _GOLDEN_SHARE) % 1.0
-        self._next_s = next_s + (self._dither - _EARLIER_SHARE) * self._reach_s
+        # changes, errors are independent and average out.
+        self._next_s = next_s + (self._dither.take() - _EARLIER_SHARE) * self._reach_s
         lead_s = (2 if reader.is_eager else 1) * self._reach_s + _ALLOWED_LATE * reader.usual_late_s
         why = Why.PASSING_OVER if stride > 1 or self._believed_count else Why.BEFORE_TICK
         return Plan(max(now_s, self._next_s - lead_s), why)

@@ -12,7 +12,6 @@ Rule 6: beginning and ending go in steps, none of which waits where another coul
 """
 
 import math
-import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +20,7 @@ from pytest_energy.meter import quality
 from pytest_energy.meter.clock import Clock, TimeMark, TimeMarks
 from pytest_energy.meter.device_monitor import DeviceMonitor
 from pytest_energy.meter.edges import Edge, EdgeTicks, ReadAll, Reads, start_now, stop_now
+from pytest_energy.meter.even_shares import EvenShares
 from pytest_energy.meter.host_usage import SHORTEST_SEEN_S, CpuTime, HostMonitor
 from pytest_energy.meter.live_phase import LivePhase
 from pytest_energy.meter.protocol import OpenPhase
@@ -47,21 +47,8 @@ from pytest_energy.usage import Usage
 # window would have: less than what the counter of an H100 leaves open of any window.
 _BACK_TO_BACK_S = 1e-3
 
-_GOLDEN_SHARE = (math.sqrt(5) - 1) / 2
-
 # For how long a counter may settle after it is expected to have: a filter of 0.1 s takes half a second.
 _LONGEST_SETTLING_S, _MOST_SETTLING_TICKS = 1.2, 12
-
-
-class Delays:
-    """Shares of a tick, evenly spread however many there are: multiples of the golden ratio."""
-
-    def __init__(self, rng: random.Random) -> None:
-        self._share = rng.random()
-
-    def next_share(self) -> float:
-        self._share = (self._share + _GOLDEN_SHARE) % 1.0
-        return self._share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +66,7 @@ class Instruments:
     host: HostMonitor
     devices: DeviceMonitor
     synchronize: Callable[[], None]
-    delays: Delays
+    delays: EvenShares
     provenance: Provenance
     quiet: QuietSpans
     cpu_power: CpuPower | None = None
@@ -176,7 +163,7 @@ class LiveWindow:
         if not self._is_back_to_back:
             settles_s = self._wait_until_settled(self._quiet_since_s, self._ticked)
             self._quiet_since_s += max(settles_s.values())
-        self._clock.sleep_s(self._instruments.delays.next_share() * self._tick_s)
+        self._clock.sleep_s(self._instruments.delays.take() * self._tick_s)
 
     def _wait_until_settled(self, since_s: float, unknown: Sequence[Channel]) -> dict[str, float]:
         """Wait until each counter has settled after work until *since_s*, and has ticked twice then.
