@@ -248,7 +248,8 @@ class TickFollower:
         """Take in a look that began too late, as another counter was read; the beat learns nothing."""
         tick, steady = self._tick(last, read), self._steady
         plan = self.expect(read.ended_s)
-        if not self._reader.is_eager or read.middle_s - last.middle_s > self.beat.period_s:
+        is_asked = self._reader.is_eager or self._reader.follows_each
+        if not is_asked or read.middle_s - last.middle_s > self.beat.period_s:
             return None, plan
         time_s, known_s = steady.at(max(1, round((tick.time_s - steady.time_s) / steady.period_s)))
         spread_s = math.hypot(known_s, steady.off_s)

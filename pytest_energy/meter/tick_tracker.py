@@ -109,7 +109,7 @@ class TickTracker:
         self._moved_s = now_s  # the end of the last read that had another value than the one before
         self._last_tick_s = now_s
         self._reader = Reader()
-        self._is_newly_eager = False
+        self._is_newly_eager = self._has_failed = False
         self._search = _Search(self._reader)
         self._follower: TickFollower | None = None
 
@@ -128,13 +128,15 @@ class TickTracker:
 
     @property
     def is_looking(self) -> bool:
-        """Whether reads follow one another until a tick comes."""
+        """Whether reads follow one another until a tick comes; not after one that failed."""
+        if self._has_failed:
+            return False
         return self._search.is_looking if self._follower is None else self._follower.is_looking(self.plan)
 
     def see(self, read: Read) -> SeenTick | None:
         """Take in one read; the tick that it shows, or `None`."""
         last, ended_s = self._last, read.ended_s
-        self._last = read
+        self._last, self._has_failed = read, False
         self._reader.take(read, self.due_s, is_first=last is None)
         if last is None or read.joules != last.joules:
             self._moved_s = ended_s
@@ -167,7 +169,7 @@ class TickTracker:
 
     def skip_to(self, due_s: float) -> None:
         """Ask for no read before *due_s*: the last one failed."""
-        self.plan = replace(self.plan, due_s=due_s)
+        self.plan, self._has_failed = replace(self.plan, due_s=due_s), True
 
     def poll_eagerly(self) -> None:
         """Follow each tick from now on, until `poll_normally`; may be called by another thread."""

@@ -47,6 +47,22 @@ def test_slow_reads_of_many_channels_find_each_beat() -> None:
         assert sampler.tick_s(name) == pytest.approx(0.1, rel=1e-3)
 
 
+def test_a_counter_that_fails_keeps_no_other_waiting() -> None:
+    """A fault in a close look, or in the search, ends its turn."""
+    bench = Bench(0.1, 0.1, call_s=(0.002, 0.004))
+    sampler = sampler_over(bench)
+    names = [counter.channels[0].name for counter in bench.counters]
+    bench.counters[0].fault = SensorError("gpu:0: gone")
+    bench.clock.sleep_s(2.0)
+    assert sampler.count_after(names[1], 0.0) >= 10
+    bench.counters[0].fault = None
+    while not sampler._trackers[names[0]].is_looking or sampler.tick_s(names[0]) is None:
+        bench.clock.sleep_s(1e-3)
+    start_s, bench.counters[0].fault = bench.clock.now_s(), SensorError("gpu:0: gone")
+    bench.clock.sleep_s(5.0)
+    assert sampler.count_after(names[1], start_s) >= 10
+
+
 def test_the_wrap_of_an_edge_channel_is_looked_after() -> None:
     """A channel that doesn't tick is read at least every 20 s, so that its wraps can be counted."""
     bench = Bench()
