@@ -22,7 +22,7 @@ _ONLY_LINUX = {
 _ONLY_POSIX = {
     "os": "O_CLOEXEC O_DIRECTORY O_NOFOLLOW O_NONBLOCK ST_RDONLY WNOHANG chown fchmod fchown fork getegid "
     "geteuid getgid getloadavg getpgid getpgrp getsid getuid killpg mkfifo nice openpty pread pwrite "
-    "register_at_fork setpgid setsid statvfs fstatvfs sync sysconf uname wait wait4",
+    "register_at_fork setpgid setsid statvfs fstatvfs sync sysconf uname wait wait4 waitid",
     "select": "poll",
     "signal": "SIGALRM SIGHUP SIGKILL SIGQUIT SIGUSR1 SIGUSR2 setitimer",
     "socket": "AF_UNIX",
