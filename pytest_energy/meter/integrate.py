@@ -365,8 +365,8 @@ def align(
 
 
 def _check_quiet_since(before: Tick, quiet_s: Sequence[Span]) -> None:
-    """Raise `NotMeasurable` where earlier work may lie between the tick *before* and the start."""
-    if quiet_s and before.time_s + 4 * (before.spread_s or 0.0) < quiet_s[-1][0]:
+    """Raise `NotMeasurable` where earlier work, between two quiet stretches, lies after the tick *before*."""
+    if len(quiet_s) > 1 and before.time_s + 4 * (before.spread_s or 0.0) < quiet_s[-2][1]:
         raise NotMeasurable(
             f"its counter was not read for {to_text(quiet_s[-1][1] - before.time_s, 's')} before the window, "
             "in which there was other work: reads were held up"
