@@ -6,13 +6,16 @@ Rule 2: joules are those between two reads, less what was used between a read an
         the work runs, so it is the power at rest that counts, where it is known. How far off that may be is
         in the uncertainty.
         Where the counter is of the work alone that power is none, and nothing is off.
+        A value that is old lacks the power of half its age, on average: at the start that at rest, at the
+        stop that of the work. Where power at rest is known, both are added: 22 % of 2 ms at 150 W over 20 W
+        (RAPL, simulated).
 Rule 3: before the start there is time: reads that something came between are made again. After the stop there
         is none: the edge is where the work ended.
 """
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from pytest_energy.meter.clock import Clock
@@ -99,12 +102,19 @@ class EdgeTicks(Mapping[str, tuple[Tick, Tick]]):
         stop: Where it ends; its channels are all.
         rest_w: Power at rest by channel, where it is known.
         exact: Channels of the work alone.
+        ages_s: How old a value may be, by channel, where power beside the edges is that at rest.
     """
 
     def __init__(
-        self, start: Edge, stop: Edge, rest_w: Mapping[str, float], exact: Collection[str] = ()
+        self,
+        start: Edge,
+        stop: Edge,
+        rest_w: Mapping[str, float],
+        exact: Collection[str] = (),
+        ages_s: Mapping[str, float] | None = None,
     ) -> None:
         self._start, self._stop, self._rest_w, self._exact = start, stop, rest_w, exact
+        self._ages_s = ages_s or {}
 
     def __len__(self) -> int:
         return sum(len(read.joules) for read in self._stop.reads)
@@ -116,10 +126,20 @@ class EdgeTicks(Mapping[str, tuple[Tick, Tick]]):
         for first, last in zip(self._start.reads, self._stop.reads, strict=True):
             if name in last.joules:
                 power_w = self._power_w(name, first, last) if name in self._rest_w else 0.0
-                return self._tick(self._start, name, first, power_w), self._tick(
-                    self._stop, name, last, power_w
-                )
+                start = self._tick(self._start, name, first, power_w)
+                stop = self._tick(self._stop, name, last, power_w)
+                unseen_j = self._unseen_j(name, stop.joules - start.joules, power_w)
+                return start, replace(stop, joules=stop.joules + unseen_j)
         raise KeyError(name)
+
+    def _unseen_j(self, name: str, energy_j: float, rest_w: float) -> float:
+        """What old values lack of the work's joules, beyond what they lack of those at rest."""
+        duration_s = self._stop.time_s - self._start.time_s
+        if name not in self._rest_w or name not in self._ages_s or duration_s <= 0:
+            return 0.0
+        unseen_s = min(self._ages_s[name], duration_s) / 2
+        # The work's power is that of all its joules, the unseen ones too.
+        return max(0.0, energy_j - rest_w * duration_s) * unseen_s / (duration_s - unseen_s)
 
     def _tick(self, edge: Edge, name: str, read: Reads, power_w: float) -> Tick:
         gap_s, spread_s = read.beside(edge.time_s)
@@ -142,7 +162,9 @@ class EdgeTicks(Mapping[str, tuple[Tick, Tick]]):
             for name, last_j in last.joules.items():
                 energy_j = last_j - first.joules[name]
                 if name in self._rest_w:
-                    energy_j += self._power_w(name, first, last) * (last_gap_s - first_gap_s)
+                    power_w = self._power_w(name, first, last)
+                    energy_j += power_w * (last_gap_s - first_gap_s)
+                    energy_j += self._unseen_j(name, energy_j, power_w)
                 if not (duration_s > 0 and energy_j >= 0):
                     check_ticks(self[name], self._start.time_s, self._stop.time_s)
                 integrals[name] = edge_integral(

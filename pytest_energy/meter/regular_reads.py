@@ -10,9 +10,7 @@ import math
 
 from pytest_energy.meter.even_shares import EvenShares
 from pytest_energy.meter.ticks import Read, SeenTick
-
-COUNTER_AGE_S = 1e-3
-"""RAPL is updated about every millisecond (Intel SDM, volume 3B, section 16.10): a value is up to so old."""
+from pytest_energy.sensors.protocol import COUNTER_AGE_S
 
 # Gaps are spread by so much of the period around it, evenly.
 _SPREAD_SHARE = 0.6

@@ -331,7 +331,7 @@ class LiveWindow:
             quiet_s=self._quiet.until(self._start.time_s),
             settles_s=self._settles_s,
         )
-        edges = EdgeTicks(self._start, stop, self._instruments.rest_w, channels.exact_names)
+        edges = EdgeTicks(self._start, stop, self._instruments.rest_w, channels.exact_names, channels.ages_s)
         trace = surroundings.trace(edges)
         try:
             known = edges.integrals(channels.resolutions_j)

@@ -23,6 +23,7 @@ class WindowChannels:
         is_of_own_time: All joules are those of the processor time of this run's processes.
         may_be_off: Names of those of which 0 J are a reading.
         resolutions_j: Smallest step of each, by name.
+        ages_s: How old a value may be that is read at an edge, by name, where it may.
         notes: A sentence for each whose joules aren't a counter's.
     """
 
@@ -36,6 +37,7 @@ class WindowChannels:
     is_of_own_time: bool
     may_be_off: tuple[str, ...]
     resolutions_j: Mapping[str, float]
+    ages_s: Mapping[str, float]
     notes: tuple[str, ...]
 
     @classmethod
@@ -52,5 +54,6 @@ class WindowChannels:
             is_of_own_time=[channel.name for channel in every] == [CHANNEL],
             may_be_off=tuple(channel.name for channel in every if channel.may_be_off),
             resolutions_j={channel.name: channel.resolution_j for channel in every},
+            ages_s={c.name: c.age_s for c in every if c.age_s and not c.is_ticked},
             notes=quality.sampling_notes(every),
         )

@@ -88,6 +88,7 @@ class Channel:
         sampled_s: Seconds between the samples of power that its joules are integrated from; `None` for a
             counter.
         response: How its counter responds to power, as far as known.
+        age_s: A value that is read at an edge is up to so old, as the counter is updated so often.
         is_of_processes: Its joules are those of this run's processes, which do nothing between a window's
             edge and the read beside it: how long that took doesn't matter.
         may_be_off: The hardware may be switched off while it has no work, so that 0 J are a reading of it. Of
@@ -101,6 +102,7 @@ class Channel:
     resolution_j: float
     sampled_s: float | None = None
     response: CounterResponse = UNKNOWN_RESPONSE
+    age_s: float = 0.0
     is_of_processes: bool = False
     may_be_off: bool = False
 

@@ -24,7 +24,7 @@ from pytest_energy.errors import Reason, SensorError, SensorUnavailable
 from pytest_energy.machine_time import MACHINE_TIME
 from pytest_energy.model import Channel, Domain, Provenance
 from pytest_energy.sensors.prompt_read import read_descriptor
-from pytest_energy.sensors.protocol import Facts
+from pytest_energy.sensors.protocol import COUNTER_AGE_S, Facts
 from pytest_energy.sensors.rapl import NAME, STILL_S, find_still, rapl_facts
 from pytest_energy.usage import Usage
 
@@ -201,7 +201,14 @@ def _open_counters(paths: PerfPaths, events: PerfEvents, undo: ExitStack) -> dic
             descriptor = events.open(pmu=pmu, config=config, cpu=cpu)
             undo.callback(events.close, descriptor)
             name = f"{domain}:{package}"
-            channel = Channel(name=name, domain=domain, device=package, is_ticked=False, resolution_j=scale_j)
+            channel = Channel(
+                name=name,
+                domain=domain,
+                device=package,
+                is_ticked=False,
+                resolution_j=scale_j,
+                age_s=COUNTER_AGE_S,
+            )
             counters[channel] = descriptor
     return counters
 

@@ -10,6 +10,9 @@ from pytest_energy.errors import SensorError
 from pytest_energy.model import Channel, Provenance
 from pytest_energy.usage import Usage
 
+COUNTER_AGE_S = 1e-3
+"""RAPL is updated about every millisecond (Intel SDM, volume 3B, section 16.10): a value is up to so old."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:

@@ -21,7 +21,7 @@ from pytest_energy.errors import Reason, SensorError, SensorUnavailable
 from pytest_energy.machine_time import MACHINE_TIME
 from pytest_energy.model import Channel, Domain, Provenance
 from pytest_energy.sensors.prompt_read import KeptFile, read_small
-from pytest_energy.sensors.protocol import Facts
+from pytest_energy.sensors.protocol import COUNTER_AGE_S, Facts
 from pytest_energy.units import JOULES_PER_MICROJOULE
 from pytest_energy.usage import UNKNOWN_USAGE, Usage
 
@@ -238,8 +238,11 @@ class RaplSensor:
                 raise SensorUnavailable(NAME, *self.left_out.values())
             counted, self._mirrors = self._powercap.each_joule_once(moving)
             for zone in counted:
-                if shortest_gap_s(counts[zone.counter], now_s=now_s, sleep_s=sleep_s) > _RARE_S:
+                gap_s = shortest_gap_s(counts[zone.counter], now_s=now_s, sleep_s=sleep_s)
+                if gap_s > _RARE_S:
                     zone.channel = replace(zone.channel, is_ticked=True)
+                elif gap_s > COUNTER_AGE_S / 2:
+                    zone.channel = replace(zone.channel, age_s=COUNTER_AGE_S)
                 zone.raw_uj, zone.at_s = counts[zone.counter](), now_s()
         except SensorError as error:
             raise SensorUnavailable(NAME, str(error)) from error

@@ -132,3 +132,25 @@ def test_a_counter_that_went_back_has_no_joules() -> None:
         EdgeTicks(Edge(1.0, [before]), Edge(1.0, [before]), {}).integrals({})
     with pytest.raises(KeyError):
         EdgeTicks(Edge(1.0, [before]), Edge(2.0, [after]), {})["cpu:1"]
+
+
+@pytest.mark.parametrize("duration_s", [0.002, 0.1])
+def test_old_values_lack_half_their_age_of_the_work(duration_s: float) -> None:
+    """Read 0.5 ms after its update at both edges: what is missing is added, and the ticks say the same."""
+    rest_w, work_w, old_s = 20.0, 150.0, 5e-4
+    shown_j = work_w * (duration_s - old_s) + rest_w * old_s
+    start, stop = Edge(1.0, [Reads(1.0, 1.0, {"cpu:0": 5.0})]), Edge(1.0 + duration_s, [])
+    stop = Edge(stop.time_s, [Reads(stop.time_s, stop.time_s, {"cpu:0": 5.0 + shown_j})])
+    edges = EdgeTicks(start, stop, {"cpu:0": rest_w}, ages_s={"cpu:0": 2 * old_s})
+    assert edges.integrals({})["cpu:0"].energy_j == pytest.approx(work_w * duration_s)
+    first, last = edges["cpu:0"]
+    assert last.joules - first.joules == pytest.approx(work_w * duration_s)
+    unknown = EdgeTicks(start, stop, {}, ages_s={"cpu:0": 2 * old_s})
+    assert unknown.integrals({})["cpu:0"].energy_j == pytest.approx(shown_j)
+
+
+def test_values_of_a_machine_at_rest_lack_nothing() -> None:
+    """As much is missing at the start as at the stop."""
+    start, stop = Edge(1.0, [Reads(1.0, 1.0, {"cpu:0": 5.0})]), Edge(1.1, [Reads(1.1, 1.1, {"cpu:0": 7.0})])
+    edges = EdgeTicks(start, stop, {"cpu:0": 20.0}, ages_s={"cpu:0": 1e-3})
+    assert edges.integrals({})["cpu:0"].energy_j == pytest.approx(2.0)
