@@ -31,7 +31,7 @@ _REST_READ_GAP_S = 1e-3
 # Ticks between two bursts that the others measure: random, so that no burst is locked to the counter; and
 # more in a long gap, which then holds some quiet ticks, of which each third is read.
 _OTHERS_GAP_TICKS = (1.0, 2.0)
-_OTHERS_LONG_GAP_TICKS = 6.0
+_OTHERS_LONG_GAP_TICKS = 8.0
 
 # A length is calibrated from bursts that are run anew: the device is faster in short ones.
 _CALIBRATION_TURNS = 2

@@ -38,6 +38,9 @@ _LEAST_POINTS, _STRETCHES = 9, 40
 # What is to come half of the hold later is only noise, of neighbours alike. Few medians are so many times it.
 _NOISE = 4.0
 
+# Later than this of the hold it isn't known that the counter had settled by its end.
+_LATEST_SHARE = 0.8
+
 # Times of ticks are known to a millisecond or two.
 _MARGIN_S = 2e-3
 
@@ -171,17 +174,19 @@ def lag(bursts: Sequence[SeenBurst], *, hold_s: float) -> Lag:
     noise_s = _scatter(left_s for since_s, left_s in usual if since_s > hold_s / 2)
     most_s = max(_SETTLED_S, _NOISE * noise_s)
     settle_s = _last_above_s(usual, most_s)
+    if settle_s > _LATEST_SHARE * hold_s:
+        raise NotMeasurable(f"the counter still changes {to_text(settle_s, 's')} after work")
     level_s = min(_MANY * most_s, late_s / 2)
+    longer = 1.0  # is what is left of longer work, in what is left of these bursts
     if settle_s and level_s > most_s:
         # An exponential fall, by how long it took from one level to the other: on to what counts as settled,
         # of work that is longer than these bursts.
         fall_s = (settle_s - _last_above_s(usual, level_s)) / math.log(level_s / most_s)
         length_s = fmean(one.seen.length_s for one in found)
-        settle_s += fall_s * math.log(max(1.0, fall_s / length_s) * most_s / _SETTLED_S)
-    if settle_s >= hold_s:
-        raise NotMeasurable(f"the counter still changes {to_text(hold_s, 's')} after work")
+        longer = max(1.0, fall_s / length_s)
+        settle_s += fall_s * math.log(longer * most_s / _SETTLED_S)
     settle_s = math.ceil(1e3 * (settle_s + _MARGIN_S)) / 1e3
-    return Lag(settle_s=settle_s, late_s=late_s, left_s=most_s)
+    return Lag(settle_s=settle_s, late_s=late_s, left_s=longer * most_s)
 
 
 def _last_above_s(points: Iterable[tuple[float, float]], level_s: float) -> float:

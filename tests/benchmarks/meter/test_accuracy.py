@@ -368,7 +368,7 @@ class TestSeries:
         series = measure(BenchRig().rig, 0.03, 19, 12)
         assert [window.is_back_to_back for window in series.windows] == [n % 3 != 0 for n in range(12)]
         gaps_s = [after[0] - before[1] for before, after in pairwise(series.stretches())]
-        assert len({round(gap_s, 4) for gap_s in gaps_s}) == len(gaps_s)
+        assert len({round(gap_s, 6) for gap_s in gaps_s}) == len(gaps_s)
 
     def test_waits_are_counted_in_ticks(self) -> None:
         """Closing takes one tick to a little over two; a round's waits leave out those after a pause."""
