@@ -43,6 +43,7 @@ def pytest_energy_sensors(config):
 """
 HEAD = """
 import os
+import select
 import threading
 import time
 from unittest import mock
@@ -50,10 +51,10 @@ from unittest import mock
 import pytest
 from conftest import FAULTS
 
-def work(duration_s=0.15):
+def work(duration_s=0.5):  # ticks are known to some milliseconds on a busy machine
     until_s = os.times().elapsed + duration_s
     while os.times().elapsed < until_s:
-        pass
+        select.select([], [], [], 0.001)  # whoever reads the counters has a turn
 
 def own_threads():
     return [thread.name for thread in threading.enumerate() if "energy" in thread.name]
@@ -134,7 +135,7 @@ def test_a_test_that_replaces_clocks_or_threads_is_measured_and_so_is_the_next(
         f"""
 from os import times
 
-def work(duration_s=0.15):
+def work(duration_s=0.5):  # ticks are known to some milliseconds on a busy machine
     until_s = times().elapsed + duration_s
     while times().elapsed < until_s:
         pass
