@@ -10,6 +10,7 @@ from pytest_energy.cli.files import say, say_json
 from pytest_energy.doctor import diagnose, render, to_json
 from pytest_energy.doctor.agent import agent_to_json, diagnose_agent, render_agent
 from pytest_energy.doctor.calibrate import calibrate_models
+from pytest_energy.doctor.text import render_response
 from pytest_energy.remote.address import CA_FILE_VARIABLE, TOKEN_FILE_VARIABLE, MeterAddress
 from pytest_energy.remote.http_source import HttpSource
 from pytest_energy.remote.meter import this_run
@@ -72,8 +73,9 @@ def _calibrate() -> int:
         check_place(path)
     is_any = False
     with closing(NvmlSensor()) as sensor:
-        for model, response in calibrate_models(sensor, say):
-            keep_response(response, model=model, driver=sensor.driver, path=path)
+        for model, measured in calibrate_models(sensor, say):
+            say(render_response(measured))
+            keep_response(measured.response, model=model, driver=sensor.driver, path=path)
             is_any = True
     if is_any:
         say(f"Kept in {path}. Runs that find it there use it from now on.")

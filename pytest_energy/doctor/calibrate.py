@@ -9,8 +9,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tabulate import tabulate
-
 from pytest_energy.documents import now_text
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.calibration import Burst, calibrated
@@ -18,13 +16,6 @@ from pytest_energy.meter.clock import Clock, SystemClock
 from pytest_energy.meter.even_shares import EvenShares
 from pytest_energy.meter.lag import Lag, SeenBurst, counted, lag
 from pytest_energy.meter.quiet_power import Span
-from pytest_energy.meter.response import (
-    edge_uncertainty_s,
-    gain_range,
-    least_length_s,
-    sampling_s,
-    seen_share,
-)
 from pytest_energy.meter.rest import FIND_S, at_rest
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
 from pytest_energy.meter.tick_times import HEAD_TICKS
@@ -33,7 +24,6 @@ from pytest_energy.model import Channel, CounterResponse
 from pytest_energy.profiling.burst_load import BurstLoad, GpuBursts
 from pytest_energy.sensors.nvml import NvmlSensor
 from pytest_energy.sensors.protocol import Sensor
-from pytest_energy.units import to_text
 
 # Ticks at rest before the first burst: the sampler looks closely at twenty before it believes a beat.
 _REST_TICKS = 40
@@ -53,12 +43,9 @@ _SHORTEST_S = 4e-3
 # By when a counter has surely settled, where it isn't known yet.
 _HOLD_S, _HOLD_TICKS = 1.0, 3.0
 
-# A length that is shown; how a counter samples is shown where it counts that length differently by more.
-_SHOWN_S, _SHOWN_SPREAD = 0.01, 0.02
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
+class MeasuredResponse:
     """The response of one counter, and from what it comes.
 
     Attributes:
@@ -80,7 +67,7 @@ def calibrate(
     *,
     source: str,
     runner: Runner | None = None,
-) -> Calibration:
+) -> MeasuredResponse:
     """Measure how the counter of *channel* responds: 1 to 2 minutes for one of 0.1 s.
 
     Args:
@@ -119,7 +106,7 @@ def calibrate(
     )
     response = calibrated(bursts, tick_s=series.tick_s, known=known)
     response = replace(response, edge_s=math.hypot(response.edge_s, found.left_s))
-    return Calibration(channel=channel.name, response=response, lag=found, bursts=bursts)
+    return MeasuredResponse(channel=channel.name, response=response, lag=found, bursts=bursts)
 
 
 def calibrate_models(
@@ -129,18 +116,18 @@ def calibrate_models(
     clock: Clock | None = None,
     runner: Runner | None = None,
     make_load: Callable[[str, Clock], BurstLoad] = GpuBursts,
-) -> Iterator[tuple[str, CounterResponse]]:
+) -> Iterator[tuple[str, MeasuredResponse]]:
     """Measure the response of the first GPU of each model.
 
     Args:
         sensor: Nobody else may read it meanwhile.
-        say: Is given what goes on, in lines for a screen.
+        say: Is given what goes on, and what was not found, in lines for a screen.
         clock: The machine's by default.
         runner: As for `calibrate`.
         make_load: Of a device of torch and a clock.
 
     Yields:
-        A model and its response, as it is found.
+        A model and what was found, as it is found.
     """
     clock = SystemClock() if clock is None else clock
     first = {model: name for name, model in reversed(sensor.models.items())}
@@ -159,8 +146,7 @@ def calibrate_models(
         except NotMeasurable as error:
             say(f"  not found: {error}")
         else:
-            say(render_calibration(found))
-            yield model, found.response
+            yield model, found
 
 
 class _Series:
@@ -223,32 +209,3 @@ class _Series:
             ticks=tuple(t.tick for t in around if not any(t.straddles(edge_s) for edge_s in edges_s)),
             quiet_s=tuple(self._quiet_s),
         )
-
-
-def render_calibration(calibration: Calibration) -> str:
-    """The response for a screen."""
-    response = calibration.response
-    least, most = gain_range(response, _SHOWN_S)
-    rows = [
-        ("bursts", f"{len(calibration.bursts)}"),
-        ("ticks each", to_text(response.tick_s, "s", digits=4)),
-        ("has all joules", f"{to_text(response.settle_s or 0.0, 's', digits=3)} after the work"),
-        (
-            f"counts {to_text(_SHOWN_S, 's')} of work",
-            f"{max(0.0, least):.2f} to {most:.2f} times, by its moment in the tick (taken out)",
-        ),
-    ]
-    if most - least > _SHOWN_SPREAD:
-        rows += [
-            ("samples power each", f"{to_text(sampling_s(response) or 0.0, 's', digits=2)} (largest wave)"),
-            ("sees", f"about {100 * seen_share(response):.0f} % of the time"),
-        ]
-    shares = [
-        f"{to_text(length_s, 's')}: {100 * edge_uncertainty_s(response, length_s) / length_s:.2g} %"
-        for length_s in (_SHOWN_S, 0.1, 1.0)
-        if length_s >= least_length_s(response)
-    ]
-    rows.append(("above quiet, known to", ", ".join(shares)))
-    rows.append(("void", f"work of less than {to_text(least_length_s(response), 's', digits=2)}"))
-    table = tabulate(rows, tablefmt="plain").splitlines()
-    return "\n".join([calibration.channel, *(f"  {line}" for line in table)])

@@ -5,9 +5,20 @@ from collections.abc import Iterable
 
 from tabulate import tabulate
 
+from pytest_energy.doctor.calibrate import MeasuredResponse
 from pytest_energy.doctor.report import Report
+from pytest_energy.meter.response import (
+    edge_uncertainty_s,
+    gain_range,
+    least_length_s,
+    sampling_s,
+    seen_share,
+)
 from pytest_energy.sensors.nvml_responses import UNKNOWN
 from pytest_energy.units import to_text
+
+# A length that is shown; how a counter samples is shown where it counts that length differently by more.
+_SHOWN_S, _SHOWN_SPREAD = 0.01, 0.02
 
 _HEADERS = ("channel", "sensor", "joules are", "tick", "call", "idle", "load", "under")
 
@@ -94,3 +105,32 @@ def _permission_lines(report: Report) -> list[str]:
         if permission.fix is not None:
             lines.append(f"  {permission.fix}")
     return lines
+
+
+def render_response(measured: MeasuredResponse) -> str:
+    """The response for a screen."""
+    response = measured.response
+    least, most = gain_range(response, _SHOWN_S)
+    rows = [
+        ("bursts", f"{len(measured.bursts)}"),
+        ("ticks each", to_text(response.tick_s, "s", digits=4)),
+        ("has all joules", f"{to_text(response.settle_s or 0.0, 's', digits=3)} after the work"),
+        (
+            f"counts {to_text(_SHOWN_S, 's')} of work",
+            f"{max(0.0, least):.2f} to {most:.2f} times, by its moment in the tick (taken out)",
+        ),
+    ]
+    if most - least > _SHOWN_SPREAD:
+        rows += [
+            ("samples power each", f"{to_text(sampling_s(response) or 0.0, 's', digits=2)} (largest wave)"),
+            ("sees", f"about {100 * seen_share(response):.0f} % of the time"),
+        ]
+    shares = [
+        f"{to_text(length_s, 's')}: {100 * edge_uncertainty_s(response, length_s) / length_s:.2g} %"
+        for length_s in (_SHOWN_S, 0.1, 1.0)
+        if length_s >= least_length_s(response)
+    ]
+    rows.append(("above quiet, known to", ", ".join(shares)))
+    rows.append(("void", f"work of less than {to_text(least_length_s(response), 's', digits=2)}"))
+    table = tabulate(rows, tablefmt="plain").splitlines()
+    return "\n".join([measured.channel, *(f"  {line}" for line in table)])

@@ -34,11 +34,9 @@ from pytest_energy.meter.settling import late_j
 from pytest_energy.meter.tick_times import TimedTicks, timed
 from pytest_energy.model import CounterResponse, Tick
 from pytest_energy.model.values import UNKNOWN_RESPONSE
+from pytest_energy.sensors.protocol import COUNTER_AGE_S
 from pytest_energy.units import to_text
 
-# RAPL updates its counters about once a millisecond (Intel SDM vol. 3B, "RAPL interfaces"), so a read at an
-# edge is up to this much older than the edge.
-_EDGE_AGE_S = 1e-3
 _ROOT_TWO_THIRDS, _ROOT_SIX = math.sqrt(2 / 3), math.sqrt(6)
 
 # Quiet ticks before the start that are compared for the one whose time is known best.
@@ -170,8 +168,8 @@ def _between_edges(start: Tick, stop: Tick, resolution_j: float) -> Integral:
 def edge_integral(energy_j: float, duration_s: float, spread_s: float, resolution_j: float) -> Integral:
     """Joules by what a counter showed at exactly the edges; *spread_s* is how far off both times are."""
     power_w = energy_j / duration_s
-    # Each read is 0 to _EDGE_AGE_S old: a uniform error whose root mean square is the age over sqrt(3).
-    age_s = min(_EDGE_AGE_S, duration_s) * _ROOT_TWO_THIRDS
+    # Each read is 0 to COUNTER_AGE_S old: a uniform error whose root mean square is the age over sqrt(3).
+    age_s = min(COUNTER_AGE_S, duration_s) * _ROOT_TWO_THIRDS
     uncertainty_j = math.hypot(power_w * math.hypot(age_s, spread_s), resolution_j / _ROOT_SIX)
     return Integral(
         energy_j=energy_j, uncertainty_j=uncertainty_j, how=How.EDGES, edge_powers_w=(0.0, power_w)
@@ -248,9 +246,10 @@ class Aligned:
     def _check_length(self) -> None:
         duration_s, shortest_s = self.stop_s - self.start_s, self.response.shortest_s
         if duration_s < shortest_s:
+            advice = "" if self.prompt is None else ", or measure it with `pytest-energy doctor --calibrate`"
             raise NotMeasurable(
                 f"the window lasts {to_text(duration_s, 's')}, and how this counter responds to work of "
-                f"less than {to_text(shortest_s, 's')} is not known: do more work per round"
+                f"less than {to_text(shortest_s, 's')} is not known: do more work per round{advice}"
             )
 
     def _late_j(self, quiet_w: float, step_w: float) -> float:
@@ -266,8 +265,8 @@ class Aligned:
             raise NotMeasurable(
                 f"the counter showed up to {to_text(open_j, 'J')} above quiet after the window, for "
                 f"{to_text(late_s, 's')}, and how it responds is not known: these joules may be the "
-                f"window's, of {to_text(energy_j, 'J')}, or not. Let `pytest-energy doctor --calibrate` "
-                f"find out, or do more work per round"
+                f"window's, of {to_text(energy_j, 'J')}, or not: do more work per round, or measure the "
+                "response with `pytest-energy doctor --calibrate`"
             )
 
     def _one_sided_j(self, quiet: QuietPower) -> float:

@@ -51,6 +51,9 @@ _MANY = 10.0
 # late (bursts of 10 to 50 ms, docs/results/meter-response.md).
 _LEAST_AFTER_S, _AFTER_SHARE = 1e-3, 0.1
 
+# Bursts have to add at least this share of power at rest: less is no load of this counter's device.
+_LEAST_STEP_SHARE = 0.5
+
 # Standard errors that chance hardly reaches.
 _PROOF = 3.0
 
@@ -129,12 +132,10 @@ class Lag:
 
     Attributes:
         settle_s: Seconds after work until its joules are in the counter.
-        late_s: Seconds of power of these bursts that are not in it yet when they end.
         left_s: Seconds of power that may come later still.
     """
 
     settle_s: float
-    late_s: float
     left_s: float
 
 
@@ -149,7 +150,8 @@ def lag(bursts: Sequence[SeenBurst], *, hold_s: float) -> Lag:
         hold_s: By when the counter has surely settled.
 
     Raises:
-        NotMeasurable: Too few bursts were seen well; power falls late, or the counter doesn't settle.
+        NotMeasurable: Too few bursts were seen well, or they hardly add power; power falls late, or the
+            counter doesn't settle.
     """
     found = _counted(bursts, hold_s)
     if len(found) < LEAST_LAG_BURSTS:
@@ -158,6 +160,12 @@ def lag(bursts: Sequence[SeenBurst], *, hold_s: float) -> Lag:
             f"{LEAST_LAG_BURSTS} are enough"
         )
     power_w, after_s, after_error_s = _line([one.burst for one in found])
+    quiet_w = median(one.quiet_w for one in found)
+    if power_w < _LEAST_STEP_SHARE * quiet_w:
+        raise NotMeasurable(
+            f"bursts add {to_text(power_w, 'W', digits=2)} to the {to_text(quiet_w, 'W', digits=3)} at rest, "
+            "which is too little: the load is not on this counter's device, or too small for it"
+        )
     points = sorted(point for one in found for point in _left_after(one, power_w))
     late_s = fmean(left_s for _, left_s in points[:_LEAST_POINTS])
     if abs(after_s) > _LEAST_AFTER_S + _PROOF * after_error_s + _AFTER_SHARE * abs(late_s):
@@ -186,7 +194,7 @@ def lag(bursts: Sequence[SeenBurst], *, hold_s: float) -> Lag:
         longer = max(1.0, fall_s / length_s)
         settle_s += fall_s * math.log(longer * most_s / _SETTLED_S)
     settle_s = math.ceil(1e3 * (settle_s + _MARGIN_S)) / 1e3
-    return Lag(settle_s=settle_s, late_s=late_s, left_s=longer * most_s)
+    return Lag(settle_s=settle_s, left_s=longer * most_s)
 
 
 def _last_above_s(points: Iterable[tuple[float, float]], level_s: float) -> float:

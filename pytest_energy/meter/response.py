@@ -114,8 +114,8 @@ def gain(
     uncertainty = math.hypot(edge, of_tick)
     if share < LEAST_GAIN or uncertainty > MOST_UNCERTAINTY * share:
         raise NotMeasurable(
-            f"the counter sees {100 * max(0.0, share):.0f} % of a window of {to_text(duration_s, 's')} at "
-            f"this moment of its tick, known to {100 * uncertainty:.0f} %: do more work per round"
+            f"the counter sees {100 * max(0.0, share):.0f} +- {100 * uncertainty:.0f} % of a window of "
+            f"{to_text(duration_s, 's')} at this moment of its tick: do more work per round"
         )
     return Gain(share, uncertainty)
 

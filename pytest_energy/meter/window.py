@@ -165,10 +165,10 @@ class LiveWindow:
             self._quiet_since_s += max(settles_s.values())
         self._clock.sleep_s(self._instruments.delays.take() * self._tick_s)
 
-    def _wait_until_settled(self, since_s: float, unknown: Sequence[Channel]) -> dict[str, float]:
+    def _wait_until_settled(self, since_s: float, watched: Sequence[Channel]) -> dict[str, float]:
         """Wait until each counter has settled after work until *since_s*, and has ticked twice then.
 
-        Power of *unknown* is then what it was at rest before, or stays the same.
+        Power of *watched* is then what it was at rest before, or stays the same.
 
         Returns:
             Seconds after *since_s* until each had.
@@ -178,8 +178,8 @@ class LiveWindow:
         why_not_ticked = wait_for_ticks(self._sampler, self._clock, moments_s, self._why_faulty)
         self._void(self._why_faulty() or why_not_ticked or why_not_followed(self._sampler, self._ticked))
         latest_s = self._clock.now_s() + max(_LONGEST_SETTLING_S, _MOST_SETTLING_TICKS * self._tick_s)
-        settling = {c.name: Settling(self._quiet.power_w.get(c.name)) for c in unknown}
-        seen_s = {channel.name: moments_s[channel] for channel in unknown}
+        settling = {c.name: Settling(self._quiet.power_w.get(c.name)) for c in watched}
+        seen_s = {channel.name: moments_s[channel] for channel in watched}
         while settling and self._void_because is None and self._clock.now_s() < latest_s:
             is_new = False
             for name in tuple(settling):
@@ -187,12 +187,12 @@ class LiveWindow:
                 if pair is None:
                     continue
                 is_new, seen_s[name] = True, pair[1].time_s
-                channel = settling[name]
-                channel.see(*pair)
-                if channel.settled_s is not None:
-                    settles_s[name] = channel.settled_s - since_s
-                if channel.is_over and channel.quiet_w is not None:
-                    self._quiet.power_w[name] = channel.quiet_w
+                one = settling[name]
+                one.see(*pair)
+                if one.settled_s is not None:
+                    settles_s[name] = one.settled_s - since_s
+                if one.is_over and one.quiet_w is not None:
+                    self._quiet.power_w[name] = one.quiet_w
                     del settling[name]
             if settling and not is_new:
                 self._wait_for_one_more(settling)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.meter.simulated.counters import Counter, Response, Ticks
 from benchmarks.meter.simulated.machine import Machine, Power
-from pytest_energy.doctor.calibrate import Calibration, calibrate
+from pytest_energy.doctor.calibrate import MeasuredResponse, calibrate
 from pytest_energy.meter.live import LiveMeter
 from pytest_energy.model import CounterResponse, Reading, SensorStatus
 from pytest_energy.profiling.burst_load import BurstLoad
@@ -220,7 +220,7 @@ class BenchLoad:
         machine.sleep_s(duration_s)
 
 
-def calibration(bench: Bench, load: BurstLoad) -> Calibration:
+def calibration(bench: Bench, load: BurstLoad) -> MeasuredResponse:
     """What the calibration finds of the first device of a bench that isn't started."""
     channel = bench.sensor.channels[0]
     return calibrate(bench.sensor, channel, load, bench.machine, source="simulated", runner=bench.machine)

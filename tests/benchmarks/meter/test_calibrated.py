@@ -7,7 +7,8 @@ import pytest
 from benchmarks.meter.simulated.bench import Bench, BenchLoad, Setup, calibration
 from benchmarks.meter.simulated.counters import Response, Ticks
 from benchmarks.meter.simulated.machine import Power
-from pytest_energy.doctor.calibrate import Calibration, calibrate_models, render_calibration
+from pytest_energy.doctor.calibrate import MeasuredResponse, calibrate_models
+from pytest_energy.doctor.text import render_response
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.response import sampling_s, seen_share
 from pytest_energy.sensors.nvml import NvmlSensor
@@ -15,7 +16,7 @@ from pytest_energy.sensors.nvml import NvmlSensor
 SEED = 5
 
 
-def found(response: Response, ticks: Ticks | None = None) -> Calibration:
+def found(response: Response, ticks: Ticks | None = None) -> MeasuredResponse:
     bench = Bench(Setup(response=response, ticks=ticks or Ticks(), is_started=False), SEED)
     return calibration(bench, BenchLoad(bench))
 
@@ -69,6 +70,20 @@ def test_power_that_falls_late_is_no_lag_of_the_counter() -> None:
         calibration(bench, BenchLoad(bench, after))
 
 
+def test_a_load_of_another_device_is_no_load() -> None:
+    """A response found in noise would be worse than none."""
+
+    class Elsewhere(BenchLoad):
+        def run(self, duration_s: float) -> None:
+            bench.machine.sleep_s(duration_s)
+
+    bench = Bench(Setup(is_started=False), SEED)
+    with pytest.raises(
+        NotMeasurable, match=r"at rest, which is too little: the load is not on this counter's"
+    ):
+        calibration(bench, Elsewhere(bench))
+
+
 def test_a_counter_that_stands_still_is_named() -> None:
     """There is nothing to calibrate."""
     with pytest.raises(NotMeasurable, match="gpu:0: its counter does not move"):
@@ -87,11 +102,12 @@ def test_one_gpu_of_each_model_is_calibrated() -> None:
         runner=bench.machine,
         make_load=lambda *_: BenchLoad(bench),
     )
-    model, response = one
+    model, measured = one
     assert model == bench.sensor.models["gpu:0"]
-    assert response.source.startswith("measured here, 20")
-    text = "\n".join(said)
-    assert text.startswith(f"gpu:0: {model}, driver ")
+    assert measured.response.source.startswith("measured here, 20")
+    assert len(said) == 1
+    assert said[0].startswith(f"gpu:0: {model}, driver ")
+    text = render_response(measured)
     assert "samples power each" in text
     assert "25 ms" in text
     assert "gpu:1" not in text
@@ -122,6 +138,6 @@ def test_what_was_not_found_is_said() -> None:
 
 def test_an_even_counter_is_shown_without_samples() -> None:
     """What can't be seen isn't shown."""
-    text = render_calibration(found(Response()))
+    text = render_response(found(Response()))
     assert "samples power" not in text
     assert "1.00 to 1.00 times" in text

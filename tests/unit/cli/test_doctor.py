@@ -7,6 +7,8 @@ import pytest
 
 from pytest_energy.cli import doctor
 from pytest_energy.doctor import Report
+from pytest_energy.doctor.calibrate import MeasuredResponse
+from pytest_energy.meter.lag import Lag
 from pytest_energy.model import CounterResponse
 from pytest_energy.sensors.kept_responses import FILE_VARIABLE, kept_response
 from tests.unit.cli.conftest import Cli
@@ -61,6 +63,9 @@ def test_doctor_of_an_agent_that_is_not_there(cli: Cli) -> None:
 
 
 RESPONSE = CounterResponse(settle_s=0.05, source="measured here")
+MEASURED = MeasuredResponse(
+    channel="gpu:0", response=RESPONSE, lag=Lag(settle_s=0.05, left_s=1e-4), bursts=()
+)
 
 
 class OneGpu:
@@ -72,9 +77,9 @@ class OneGpu:
         """Nothing was opened."""
 
 
-@pytest.mark.parametrize("found", [[("A", RESPONSE)], []])
+@pytest.mark.parametrize("found", [[("A", MEASURED)], []])
 def test_calibration_is_kept(
-    monkeypatch: pytest.MonkeyPatch, cli: Cli, tmp_path: Path, found: list[tuple[str, CounterResponse]]
+    monkeypatch: pytest.MonkeyPatch, cli: Cli, tmp_path: Path, found: list[tuple[str, MeasuredResponse]]
 ) -> None:
     """What was found is in the file that the variable names; nothing found is status 1 and no file."""
     path = tmp_path / "responses.json"
@@ -85,6 +90,7 @@ def test_calibration_is_kept(
     assert (status, err) == (0 if found else 1, "")
     assert kept_response("A", "580.9", path) == (RESPONSE if found else None)
     assert (str(path) in out) is bool(found)
+    assert ("has all joules" in out) is bool(found)
 
 
 def test_calibration_refuses_a_place_before_the_work(
