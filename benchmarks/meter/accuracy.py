@@ -1,6 +1,6 @@
 """How well the meter reads bursts of work on this machine's GPU, and what it costs.
 
-    python benchmarks/meter/accuracy.py --out DIR [--gpus 1|2] [--quick]
+    python benchmarks/meter/accuracy.py --out DIR [--gpus N] [--quick]
 
 Writes `meter-<gpu>.md`, `meter-<gpu>.json` and `meter-<gpu>-reads.json` to DIR. README.md beside it has the
 method. Needs an NVIDIA GPU with an energy counter, torch, and nothing else at work on that GPU.
@@ -78,7 +78,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     parser.add_argument(
-        "--gpus", type=int, choices=(1, 2), default=1, help="GPUs to meter, of which the first works (1)"
+        "--gpus", type=int, default=1, metavar="N", help="GPUs to meter, of which the first works (1)"
     )
     parser.add_argument("--quick", action="store_true", help="few bursts, to check that everything runs")
     parser.add_argument(

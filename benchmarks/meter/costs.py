@@ -14,13 +14,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 from typing import BinaryIO
 
 from benchmarks.meter.bursts import Rig
+from benchmarks.meter.truth import Read
 from pytest_energy.errors import NotMeasurable
 from pytest_energy.meter.clock import Clock, SystemClock
 from pytest_energy.meter.host_usage import System
@@ -60,12 +61,14 @@ class SamplerCost:
         cpu_share: Processor time of the sampler's thread as a share of one core.
         reads_a_tick: Channel name to reads of its counter for each tick.
         call_s: Median and 95th percentile of a read's duration, over all channels.
+        reads: Channel name to those reads.
     """
 
     duration_s: float
     cpu_share: float
     reads_a_tick: dict[str, float]
     call_s: tuple[float, float]
+    reads: dict[str, tuple[Read, ...]] = field(default_factory=dict, repr=False)
 
 
 def sampler_cpu_s() -> float:
@@ -115,6 +118,7 @@ def sampler_cost(
             name: len(channel) * rig.tick_s() / (stop_s - start_s) for name, channel in reads.items()
         },
         call_s=(median(calls_s), quantiles(calls_s, n=20)[-1]),
+        reads=reads,
     )
 
 

@@ -40,9 +40,9 @@ READS_A_TICK = 2.0
 WINDOW_US = 50.0
 
 # Joules of a GPU on which nothing runs, while another is loaded: distance from its power times the time.
-# Told from the windows of this length and longer: in a short one there are few of its joules.
+# Told from the windows of this length and longer, all of them together.
 IDLE_ERROR_PERCENT = 2.0
-IDLE_FROM_S = 1.0
+IDLE_FROM_S = 0.05
 
 _PERCENT = 100.0
 _US = 1e6
@@ -89,7 +89,7 @@ def rows(
         peers_absent: Tool to why it wasn't measured.
         samplers: `idle` and `busy` to the sampler's cost.
         windows: Cost of windows that wait for nothing.
-        has_idle_gpu: Whether a second GPU was metered that had no work.
+        has_idle_gpu: Whether other GPUs were metered that had no work.
     """
     by_nominal = {length.nominal_s: length for length in lengths}
     return (

@@ -1,6 +1,7 @@
 """The response of a counter, found again from kept bursts, and what it is worth on another board.
 
     python -m benchmarks.meter.response docs/results/meter-response/bursts.json
+    python -m benchmarks.meter.response docs/results/meter-response/bursts-h200.json
 
 Each board's bursts are corrected by the response that the other boards' bursts give. Prints, for each length,
 the coefficient of variation of joules above quiet as counted and as corrected.
@@ -10,16 +11,18 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+import numpy as np
 from tabulate import tabulate
 
 if not __package__:  # run as a file: the folder above `benchmarks` isn't on the path
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from pytest_energy.meter.calibration import Burst, calibrated
+from pytest_energy.meter.calibration import Burst, calibrated, edge_of, scatter
 from pytest_energy.meter.response import counted_share
 from pytest_energy.model import CounterResponse
 
@@ -30,7 +33,7 @@ SHORTEST_S = 0.005
 """Bursts of one kernel say little of the response beside their noise."""
 
 # Lengths are shown in groups with these upper bounds, in seconds.
-_BOUNDS_S = (0.005, 0.014, 0.025, 0.04, 0.08, 0.15, 0.35, 0.8, 2.0)
+_BOUNDS_S = (0.005, 0.008, 0.014, 0.025, 0.04, 0.08, 0.15, 0.35, 0.8, 2.0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,10 +53,30 @@ def bursts_of(board: dict[str, Any]) -> list[Burst]:
     ]
 
 
-def response_of(boards: Sequence[dict[str, Any]], known: CounterResponse) -> CounterResponse:
-    """The response that all bursts of *boards* give that are longer than one kernel."""
-    bursts = [burst for board in boards for burst in bursts_of(board) if burst.length_s >= SHORTEST_S]
+def response_of(boards: Sequence[dict[str, Any]], *, settle_s: float) -> CounterResponse:
+    """The response that all bursts of *boards* give that are longer than one kernel.
+
+    What it leaves open is what each board's bursts scatter by if the response of the others is taken out.
+    """
+    known = CounterResponse(settle_s=settle_s)
+    response = _waves_of(boards, known)
+    if len(boards) < 2:
+        return response
+    scattered = [
+        scatter(_long_bursts(board), _waves_of([other for other in boards if other is not board], known))
+        for board in boards
+    ]
+    edge_s, edge_length_s = edge_of(*(np.concatenate(values) for values in zip(*scattered, strict=True)))
+    return replace(response, edge_s=edge_s, edge_length_s=edge_length_s)
+
+
+def _waves_of(boards: Sequence[dict[str, Any]], known: CounterResponse) -> CounterResponse:
+    bursts = [burst for board in boards for burst in _long_bursts(board)]
     return calibrated(bursts, tick_s=fmean(board["tick_s"] for board in boards), known=known)
+
+
+def _long_bursts(board: dict[str, Any]) -> list[Burst]:
+    return [burst for burst in bursts_of(board) if burst.length_s >= SHORTEST_S]
 
 
 def variations(bursts: Sequence[Burst], response: CounterResponse) -> list[tuple[float, ...]]:
@@ -73,17 +96,17 @@ def variations(bursts: Sequence[Burst], response: CounterResponse) -> list[tuple
 
 
 def to_text(document: dict[str, Any]) -> str:
-    known = CounterResponse(settle_s=0.06)
+    settle_s = document["settle_s"]
     read_once = [board for board in document["boards"] if board["counter"] == READ_ONCE]
     parts = []
     for board in document["boards"]:
         others = [other for other in read_once if other is not board]
-        rows = variations(bursts_of(board), response_of(others, known))
+        rows = variations(bursts_of(board), response_of(others, settle_s=settle_s))
         table = [[f"{1e3 * s:.1f} ms", n, f"{raw:.2f} %", f"{cor:.2f} %"] for s, n, raw, cor in rows]
         headers = ("length", "bursts", "as counted", "corrected")
         title = f"{board['uuid']}, {board['counter']}; corrected by {', '.join(o['uuid'] for o in others)}"
         parts += [title, "", tabulate(table, headers, tablefmt="github"), ""]
-    response = response_of(read_once, known)
+    response = response_of(read_once, settle_s=settle_s)
     parts.append(f"From all that were {READ_ONCE}: {response}")
     return "\n".join(parts)
 

@@ -10,6 +10,7 @@ from benchmarks.meter.bursts import LOADED, PeerSeries, Series
 from benchmarks.meter.costs import SamplerCost, WindowCost
 from benchmarks.meter.demands import PEERS, Row
 from benchmarks.meter.figures import Length, Score
+from benchmarks.meter.truth import Read
 
 FORMAT_VERSION = 1
 # History: 1 first
@@ -62,7 +63,7 @@ def to_json(run: Run) -> str:
         "demands": [asdict(row) for row in run.rows],
         "lengths": [asdict(length) | {"rmse_ratios": _ratios(length)} for length in run.lengths],
         "peers_absent": dict(run.peers_absent),
-        "sampler": {state: asdict(cost) for state, cost in run.samplers.items()},
+        "sampler": {state: _sampler_fields(cost) for state, cost in run.samplers.items()},
         "windows_without_wait": [asdict(cost) for cost in run.windows],
         "series": [_series_json(series) for series in run.series],
         "peer_series": [_peer_series_json(series) for series in run.peer_series],
@@ -119,22 +120,33 @@ def reads_json(run: Run) -> str:
         "ours": [
             {
                 "nominal_s": series.nominal_s,
-                "reads": {
-                    name: [[r.started_s, r.ended_s, r.joules] for r in reads]
-                    for name, reads in series.reads.items()
-                },
+                "reads": {name: _rows(reads) for name, reads in series.reads.items()},
             }
             for series in run.series
         ],
+        "samplers": {
+            state: {name: _rows(reads) for name, reads in cost.reads.items()}
+            for state, cost in run.samplers.items()
+        },
         "peers": [
             {
                 "nominal_s": series.nominal_s,
-                "reads": {LOADED: [[r.started_s, r.ended_s, r.joules] for r in series.reads]},
+                "reads": {LOADED: _rows(series.reads)},
             }
             for series in run.peer_series
         ],
     }
     return json.dumps(fields, allow_nan=False, separators=(",", ":")) + "\n"
+
+
+def _sampler_fields(cost: SamplerCost) -> dict[str, object]:
+    fields = asdict(cost)
+    del fields["reads"]  # are in the other file
+    return fields
+
+
+def _rows(reads: Iterable[Read]) -> list[list[float]]:
+    return [[read.started_s, read.ended_s, read.joules] for read in reads]
 
 
 def to_markdown(run: Run) -> str:

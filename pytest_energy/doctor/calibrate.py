@@ -30,9 +30,9 @@ _REST_TICKS = 40
 
 # Lengths of bursts, in ticks. In the short ones the counter's moments show; in the long ones how even all
 # else is.
-_SHORT_TICKS = (0.1, 0.2, 0.3, 0.5)
+_SHORT_TICKS = (0.06, 0.12, 0.25, 0.5)
 _LONG_TICKS = (1.3, 2.4, 5.7)
-_LAG_COUNT, _SHORT_COUNT, _LONG_COUNT = 24, 72, 24
+_LAG_COUNT, _SHORT_COUNT, _LONG_COUNT = 40, 56, 24
 
 # How late a counter of quick ticks is takes longer bursts: of 10 to 50 ms.
 _LAG_LEAST_S = 0.1

@@ -36,6 +36,9 @@ _LONGEST_TICKS = 0.8
 # Bursts are of one length where they differ by less.
 _SAME_LENGTH_SHARE = 0.2
 
+# Of so many bursts of one length the scatter beside a line is known.
+_LEAST_GROUP = 5
+
 _TURNS = 4
 _RIDGE = 1e-2  # of the mean weight: amplitudes that nothing tells are small
 
@@ -86,7 +89,7 @@ def calibrated(bursts: Sequence[Burst], *, tick_s: float, known: CounterResponse
     waves = _waves(short, tick_s)
     pairs = tuple(zip(waves[:HARMONICS].tolist(), waves[HARMONICS:].tolist(), strict=True))
     response = replace(known, tick_s=tick_s, waves=pairs)
-    edge_s, edge_length_s = _left_open(bursts, response)
+    edge_s, edge_length_s = edge_of(*scatter(bursts, response))
     return replace(response, edge_s=edge_s, edge_length_s=edge_length_s)
 
 
@@ -124,21 +127,47 @@ def _group_means(values: "NDArray[np.float64]", groups: "NDArray[np.int64]") -> 
     return means[place]
 
 
-def _left_open(bursts: Sequence[Burst], response: CounterResponse) -> tuple[float, float]:
-    """What scatter remains, over the step in power: of a long burst, and the length that halves its square.
+def scatter(
+    bursts: Sequence[Burst], response: CounterResponse
+) -> tuple["NDArray[np.float64]", "NDArray[np.float64]"]:
+    """Lengths of bursts, and how far each is off if *response* is taken out, in seconds of its power.
 
-    Scatter of a burst of length L is s sqrt(1 - exp(-L / l)): both edges of a short one share samples.
+    What goes with the length of the same work is not the counter's: a device that works faster draws more.
+
+    Args:
+        bursts: Of one board.
+        response: Of any board.
+
+    Raises:
+        NotMeasurable: Hardly any are seen, or there are too few of about the same length.
     """
-    seen = [burst for burst in bursts if _seen_s(burst, response) >= LEAST_GAIN * burst.length_s]
-    if not seen:
+    bursts = [burst for burst in bursts if _seen_s(burst, response) >= LEAST_GAIN * burst.length_s]
+    if not bursts:  # a window of the others is void
         raise NotMeasurable("the counter sees too little of each of the bursts")
-    bursts = seen  # a window of the others is void
     lengths_s = np.array([burst.length_s for burst in bursts])
     seen_s = np.array([_seen_s(burst, response) for burst in bursts])
     read_j = np.array([burst.excess_j for burst in bursts]) * lengths_s / seen_s
     groups = _groups(lengths_s)
     powers_w = _group_means(read_j, groups) / _group_means(lengths_s, groups)
-    off_s = (read_j - powers_w * lengths_s) / powers_w
+    off_s = _beside_line(lengths_s, read_j, groups) / powers_w
+    is_known = np.isfinite(off_s)
+    if not is_known.any():
+        raise NotMeasurable(f"no {_LEAST_GROUP} bursts that are seen are of about the same length")
+    return lengths_s[is_known], off_s[is_known]
+
+
+def edge_of(lengths_s: "NDArray[np.float64]", off_s: "NDArray[np.float64]") -> tuple[float, float]:
+    """What scatter remains, over the step in power: of a long burst, and the length that halves its square.
+
+    Scatter of a burst of length L is s sqrt(1 - exp(-L / l)): both edges of a short one share samples.
+
+    Args:
+        lengths_s: Of bursts.
+        off_s: How far each is off, in seconds of its power.
+
+    Returns:
+        s and l, in seconds.
+    """
     best = None
     for length_s in np.geomspace(0.01, 1.0, 41):
         shape = -np.expm1(-lengths_s / length_s)
@@ -149,6 +178,24 @@ def _left_open(bursts: Sequence[Burst], response: CounterResponse) -> tuple[floa
             best = loss, math.sqrt(square), float(length_s)
     assert best is not None  # noqa: S101  # there are lengths
     return best[1], best[2]
+
+
+def _beside_line(
+    lengths_s: "NDArray[np.float64]", read_j: "NDArray[np.float64]", groups: "NDArray[np.int64]"
+) -> "NDArray[np.float64]":
+    """Distance from the line of joules over length in each group, as scattered as what it comes from.
+
+    It is not a number in groups that are too small for a line.
+    """
+    off_j = np.full_like(read_j, np.nan)
+    for group in np.unique(groups):
+        places = np.flatnonzero(groups == group)
+        if len(places) < _LEAST_GROUP:
+            continue
+        columns = np.column_stack([np.ones(len(places)), lengths_s[places] - np.mean(lengths_s[places])])
+        line, *_ = np.linalg.lstsq(columns, read_j[places], rcond=None)
+        off_j[places] = (read_j[places] - columns @ line) * math.sqrt(len(places) / (len(places) - 2))
+    return off_j
 
 
 def _seen_s(burst: Burst, response: CounterResponse) -> float:

@@ -38,6 +38,9 @@ _LEAST_POINTS, _STRETCHES = 9, 40
 # What is to come half of the hold later is only noise, of neighbours alike. Few medians are so many times it.
 _NOISE = 4.0
 
+# Quiet power beside a window is from about so many ticks.
+_QUIET_TICKS = 4
+
 # Later than this of the hold it isn't known that the counter had settled by its end.
 _LATEST_SHARE = 0.8
 
@@ -166,7 +169,7 @@ def lag(bursts: Sequence[SeenBurst], *, hold_s: float) -> Lag:
             f"bursts add {to_text(power_w, 'W', digits=2)} to the {to_text(quiet_w, 'W', digits=3)} at rest, "
             "which is too little: the load is not on this counter's device, or too small for it"
         )
-    points = sorted(point for one in found for point in _left_after(one, power_w))
+    points = sorted(point for one in found for point in _left_after(one, power_w, hold_s / 2))
     late_s = fmean(left_s for _, left_s in points[:_LEAST_POINTS])
     if abs(after_s) > _LEAST_AFTER_S + _PROOF * after_error_s + _AFTER_SHARE * abs(late_s):
         raise NotMeasurable(
@@ -185,16 +188,18 @@ def lag(bursts: Sequence[SeenBurst], *, hold_s: float) -> Lag:
     if settle_s > _LATEST_SHARE * hold_s:
         raise NotMeasurable(f"the counter still changes {to_text(settle_s, 's')} after work")
     level_s = min(_MANY * most_s, late_s / 2)
+    # What comes later still is also taken for quiet power, and that for all the time until then.
+    tick_s = fmean(one.aligned.ticks.period_s(one.aligned.before) or 0.0 for one in found)
+    most_lost_s = most_s * (1 + settle_s / (_QUIET_TICKS * tick_s))
     longer = 1.0  # is what is left of longer work, in what is left of these bursts
     if settle_s and level_s > most_s:
-        # An exponential fall, by how long it took from one level to the other: on to what counts as settled,
-        # of work that is longer than these bursts.
+        # An exponential fall, by how long it took from one level to the other: on to what counts as settled.
         fall_s = (settle_s - _last_above_s(usual, level_s)) / math.log(level_s / most_s)
         length_s = fmean(one.seen.length_s for one in found)
         longer = max(1.0, fall_s / length_s)
-        settle_s += fall_s * math.log(longer * most_s / _SETTLED_S)
+        settle_s += fall_s * math.log(most_lost_s / _SETTLED_S)
     settle_s = math.ceil(1e3 * (settle_s + _MARGIN_S)) / 1e3
-    return Lag(settle_s=settle_s, left_s=longer * most_s)
+    return Lag(settle_s=settle_s, left_s=longer * most_lost_s)
 
 
 def _last_above_s(points: Iterable[tuple[float, float]], level_s: float) -> float:
@@ -202,15 +207,19 @@ def _last_above_s(points: Iterable[tuple[float, float]], level_s: float) -> floa
     return max((since_s for since_s, left_s in points if abs(left_s) > level_s), default=0.0)
 
 
-def _left_after(one: _Counted, power_w: float) -> list[tuple[float, float]]:
-    """Seconds after the stop of each tick, and seconds of power that were not counted by then."""
-    ticks, after, stop_s = one.aligned.ticks, one.aligned.after, one.seen.stop_s
-    last, last_s = ticks.ticks[after], ticks.best(after).time_s
-    return [
-        (tick.time_s - stop_s, (last.joules - tick.joules - one.quiet_w * (last_s - tick.time_s)) / power_w)
-        for tick in ticks.ticks[:after]
-        if tick.time_s > stop_s
-    ]
+def _left_after(one: _Counted, power_w: float, settled_s: float) -> list[tuple[float, float]]:
+    """Seconds after the stop of each tick, and seconds of power that were not counted by then.
+
+    Power at rest is that of the ticks from *settled_s* on: it differs a little from burst to burst.
+    """
+    ticks, stop_s = one.aligned.ticks, one.seen.stop_s
+    first = next(number for number, tick in enumerate(ticks.ticks) if tick.time_s > stop_s)
+    since_s = np.array([ticks.best(number).time_s - stop_s for number in range(first, len(ticks.ticks))])
+    joules = np.array([tick.joules - ticks.ticks[first].joules for tick in ticks.ticks[first:]])
+    is_late = since_s >= settled_s
+    line = np.polynomial.Polynomial.fit(since_s[is_late], joules[is_late], 1)
+    left_s = (line(since_s) - joules) / power_w
+    return list(zip(since_s.tolist(), left_s.tolist(), strict=True))
 
 
 def _scatter(values: Iterable[float]) -> float:

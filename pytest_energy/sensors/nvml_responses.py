@@ -8,11 +8,12 @@ import re
 
 from pytest_energy.model import CounterResponse
 
-# Two boards of this model, 814 bursts of 1.6 ms to 1.1 s; judged on others (docs/results/meter-response.md).
+# Two boards of a model each, bursts of 5 ms to 1.1 s. What is left open: how those of each board scatter if
+# the response of the other is taken out. Judged on more boards (docs/results/meter-response.md).
 _H100_80GB_HBM3 = CounterResponse(
     settle_s=0.06,
-    edge_s=7.7e-03,
-    edge_length_s=1.00,
+    edge_s=4.0e-03,
+    edge_length_s=0.40,
     tick_s=0.1000015,
     waves=(
         (7.312e-04, 2.761e-04),
@@ -27,13 +28,23 @@ _H100_80GB_HBM3 = CounterResponse(
     source="measured on two NVIDIA H100 80GB HBM3, driver 580, 2026-11-27",
 )
 
-# Bursts of 0.05, 0.2 and 1 s on one of two boards scatter by 3.6, 4.4 and 4.4 ms of their power; nothing else
-# is known of how they respond (docs/results/meter-2x-h200.md).
 _H200 = CounterResponse(
-    shortest_s=0.025,
-    edge_s=4.4e-3,
-    edge_length_s=0.01,
-    source="scatter of bursts on an NVIDIA H200, driver 580, 2026-11-21",
+    settle_s=0.088,
+    shortest_s=0.005,
+    edge_s=2.0e-03,
+    edge_length_s=0.032,
+    tick_s=0.0999993,
+    waves=(
+        (4.250e-04, 8.645e-05),
+        (-7.034e-04, -3.005e-04),
+        (-3.436e-04, 6.741e-04),
+        (1.258e-04, -1.476e-04),
+        (6.803e-04, 1.001e-03),
+        (-3.924e-05, 2.181e-04),
+        (-4.731e-05, -1.349e-04),
+        (-8.041e-05, 4.260e-05),
+    ),
+    source="measured on two NVIDIA H200, driver 580, 2026-11-28",
 )
 
 UNKNOWN = CounterResponse(

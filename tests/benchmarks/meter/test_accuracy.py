@@ -776,7 +776,7 @@ class TestRun:
         again = to_run(found, [], facts=FACTS, command="", has_idle_gpu=True, duration_s=1.0)
         assert len(again.lengths) == len(NOMINALS_S) - 1
         assert any(note.startswith("10 ms: no truth") for note in again.notes)
-        assert any("two GPUs" in note for note in again.notes)
+        assert any("several GPUs" in note for note in again.notes)
 
     def test_files(self, run: Run, tmp_path: Path) -> None:
         """Tables, figures and reads go to files that are named after the GPU."""
