@@ -1,7 +1,7 @@
 """The response of a counter, found again from kept bursts, and what it is worth on another board.
 
     python -m benchmarks.meter.response docs/results/meter-response/bursts.json
-    python -m benchmarks.meter.response docs/results/meter-response/bursts-h200.json
+    python -m benchmarks.meter.response docs/results/meter-response/bursts-hopper.json
 
 Each board's bursts are corrected by the response that the other boards' bursts give. Prints, for each length,
 the coefficient of variation of joules above quiet as counted and as corrected.
@@ -26,9 +26,6 @@ from pytest_energy.meter.calibration import Burst, calibrated, edge_of, scatter
 from pytest_energy.meter.response import counted_share
 from pytest_energy.model import CounterResponse
 
-READ_ONCE = "read once a tick"
-"""How a board's counter was read: the response is found from these; read all the time it is another one."""
-
 SHORTEST_S = 0.005
 """Bursts of one kernel say little of the response beside their noise."""
 
@@ -51,6 +48,11 @@ def bursts_of(board: dict[str, Any]) -> list[Burst]:
         Burst(start_phase=phase, length_s=length_s, excess_j=excess_j)
         for phase, length_s, excess_j in board["bursts"]
     ]
+
+
+def boards_alike(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Boards whose counters were read in the way that the response is of; read otherwise, it is another."""
+    return [board for board in document["boards"] if board["counter"] == document["response_from"]]
 
 
 def response_of(boards: Sequence[dict[str, Any]], *, settle_s: float) -> CounterResponse:
@@ -97,17 +99,17 @@ def variations(bursts: Sequence[Burst], response: CounterResponse) -> list[tuple
 
 def to_text(document: dict[str, Any]) -> str:
     settle_s = document["settle_s"]
-    read_once = [board for board in document["boards"] if board["counter"] == READ_ONCE]
+    alike = boards_alike(document)
     parts = []
     for board in document["boards"]:
-        others = [other for other in read_once if other is not board]
+        others = [other for other in alike if other is not board]
         rows = variations(bursts_of(board), response_of(others, settle_s=settle_s))
         table = [[f"{1e3 * s:.1f} ms", n, f"{raw:.2f} %", f"{cor:.2f} %"] for s, n, raw, cor in rows]
         headers = ("length", "bursts", "as counted", "corrected")
-        title = f"{board['uuid']}, {board['counter']}; corrected by {', '.join(o['uuid'] for o in others)}"
+        title = f"{board['uuid']}, {board['counter']}; corrected by {len(others)} others"
         parts += [title, "", tabulate(table, headers, tablefmt="github"), ""]
-    response = response_of(read_once, settle_s=settle_s)
-    parts.append(f"From all that were {READ_ONCE}: {response}")
+    response = response_of(alike, settle_s=settle_s)
+    parts.append(f"From all that were {document['response_from']}: {response}")
     return "\n".join(parts)
 
 

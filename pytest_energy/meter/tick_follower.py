@@ -180,6 +180,8 @@ class TickFollower:
         """A plan in place of *plan*, for somebody who has begun to wait."""
         if plan.why in {Why.PASSING_OVER, Why.BELIEVED}:
             return self.expect(now_s)
+        if plan.why is Why.CLOSE and self._is_kept_to():
+            return plan  # a read before would show nothing new, and disturb the counter right after work
         if plan.due_s > now_s + 2 * self._reader.call_s:
             return Plan(now_s, Why.PUT_IN, replace(plan.resumed or plan, due_s=plan.due_s))
         return plan

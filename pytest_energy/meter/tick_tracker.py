@@ -158,9 +158,12 @@ class TickTracker:
 
     @property
     def is_silent(self) -> bool:
-        """Whether the counter, when it was read last, had stood still for too long to be said to tick."""
+        """Whether the counter, when it was read last, had stood still for too long to be said to tick.
+
+        A read that took long may have got its value when it began.
+        """
         slow_s = 0.0 if self.tick_s is None else 4 * self.tick_s
-        return self._last is not None and self._last.ended_s - self._moved_s > max(SILENT_S, slow_s)
+        return self._last is not None and self._last.started_s - self._moved_s > max(SILENT_S, slow_s)
 
     @property
     def read_s(self) -> float | None:
