@@ -94,6 +94,7 @@ def integrate(
     stop_s: float,
     *,
     quiet_s: Sequence[Span] = (),
+    worked_until_s: float | None = None,
     resolution_j: float = 0.0,
     response: CounterResponse = UNKNOWN_RESPONSE,
 ) -> Integral:
@@ -108,12 +109,13 @@ def integrate(
         stop_s: When the window closed, with the work really over.
         quiet_s: Stretches before the window that are known to be quiet. Without them the ticks right before
             the window count as quiet as far back as their power stays the same.
+        worked_until_s: When earlier work ended, if that is known.
         resolution_j: Smallest step of the counter.
         response: How the counter responds to power.
 
     Raises:
-        NotMeasurable: The ticks don't reach around the window, fall, or aren't finite; or the counter sees
-            too little of so short a window.
+        NotMeasurable: The ticks don't reach around the window, fall, or aren't finite; none was seen between
+            earlier work and the window; or the counter sees too little of so short a window.
 
     >>> times_s = [0.1 * number for number in range(8)]  # a tick each 100 ms
     >>> ticks = [Tick(time_s, 120 * time_s + 33 * (time_s > 0.35)) for time_s in times_s]
@@ -125,7 +127,13 @@ def integrate(
     if edges is not None:
         return _between_edges(*edges, resolution_j)
     return align(
-        ticks, start_s, stop_s, quiet_s=quiet_s, resolution_j=resolution_j, response=response
+        ticks,
+        start_s,
+        stop_s,
+        quiet_s=quiet_s,
+        worked_until_s=worked_until_s,
+        resolution_j=resolution_j,
+        response=response,
     ).integral()
 
 
@@ -331,6 +339,7 @@ def align(
     *,
     quiet_s: Sequence[Span],
     resolution_j: float,
+    worked_until_s: float | None = None,
     response: CounterResponse = UNKNOWN_RESPONSE,
 ) -> Aligned:
     """Find the ticks to count from and to, and quiet power; arguments as for `integrate`."""
@@ -342,7 +351,7 @@ def align(
     )
     head, tail = quiet_intervals(around, quiet_s)
     before = _tick_before(around, start_s, head)
-    _check_quiet_since(ticks[before], quiet_s)
+    _check_seen_since(ticks[before], start_s, worked_until_s)
     after = min(around.tail_start + (response.settle_s is None), len(ticks) - 1)
     prompt = None
     if response.prompt_s is not None:
@@ -363,11 +372,11 @@ def align(
     )
 
 
-def _check_quiet_since(before: Tick, quiet_s: Sequence[Span]) -> None:
-    """Raise `NotMeasurable` where earlier work, between two quiet stretches, lies after the tick *before*."""
-    if len(quiet_s) > 1 and before.time_s + 4 * (before.spread_s or 0.0) < quiet_s[-2][1]:
+def _check_seen_since(before: Tick, start_s: float, worked_until_s: float | None) -> None:
+    """Raise `NotMeasurable` where earlier work may lie between the tick *before* and the start."""
+    if worked_until_s is not None and before.time_s - 4 * (before.spread_s or 0.0) < worked_until_s:
         raise NotMeasurable(
-            f"its counter was not read for {to_text(quiet_s[-1][1] - before.time_s, 's')} before the window, "
+            f"its counter was not read for {to_text(start_s - before.time_s, 's')} before the window, "
             "in which there was other work: reads were held up"
         )
 

@@ -129,6 +129,7 @@ def interpolate(
     stop_s: float,
     *,
     quiet_s: Sequence[Span] = (),
+    worked_until_s: float | None = None,
     resolution_j: float = 0.0,
     response: CounterResponse = UNKNOWN_RESPONSE,
 ) -> Cumulative:
@@ -137,7 +138,15 @@ def interpolate(
     Every tick inside the window makes it more certain.
     """
     check_ticks(ticks, start_s, stop_s)
-    window = align(ticks, start_s, stop_s, quiet_s=quiet_s, resolution_j=resolution_j, response=response)
+    window = align(
+        ticks,
+        start_s,
+        stop_s,
+        quiet_s=quiet_s,
+        worked_until_s=worked_until_s,
+        resolution_j=resolution_j,
+        response=response,
+    )
     whole = window.integral()
     offset_j, whole_j = ticks[window.before].joules + window.head_j, max(0.0, whole.energy_j)
     points = [_Point(start_s, 0.0, 0.0)]

@@ -60,6 +60,7 @@ def integrals_of(
                 trace.start_s,
                 trace.stop_s,
                 quiet_s=trace.quiet_s,
+                worked_until_s=trace.worked_until_s,
                 resolution_j=resolutions_j.get(name, 0.0),
                 response=trace.responses.get(name, UNKNOWN_RESPONSE),
             )

@@ -39,6 +39,7 @@ class Surroundings:
     The sampler has seen the ticks, up to the last that the window waited for.
 
     Attributes:
+        worked_until_s: When earlier work ended, before the start; `None` if nothing ticks.
         settles_s: Seconds after the stop until each channel that ticks had settled.
     """
 
@@ -47,6 +48,7 @@ class Surroundings:
     start_s: float
     stop_s: float
     quiet_s: tuple[Span, ...]
+    worked_until_s: float | None
     settles_s: Mapping[str, float]
 
     def trace(self, edge_reads: Mapping[str, tuple[Tick, ...]]) -> Trace:
@@ -67,6 +69,7 @@ class Surroundings:
             start_s=self.start_s,
             stop_s=self.stop_s,
             quiet_s=self._quiet_since(first_s),
+            worked_until_s=self.worked_until_s,
             may_be_off=self.channels.may_be_off,
             responses={channel.name: self._response(channel) for channel in ticked},
             clock_error=self.sampler.clock_error(self.start_s, self.stop_s),
@@ -83,6 +86,7 @@ class Surroundings:
                 self.start_s,
                 self.stop_s,
                 quiet_s=quiet_s,
+                worked_until_s=self.worked_until_s,
                 resolution_j=channel.resolution_j,
                 response=self._response(channel),
             )

@@ -105,6 +105,8 @@ class QuietSpans:
         self._spans: deque[Span] = deque(maxlen=HEAD_TICKS)
         self.names: frozenset[str] = frozenset()
         """The channels whose ticks were waited for in the last stretch."""
+        self.worked_until_s: float | None = None
+        """When the work before the last stretch ended; power may have fallen for a while after it."""
         self.power_w: dict[str, float] = {}
         """Power at rest of each channel, as the last window found it."""
         self.first_power_w: dict[str, float] = {}

@@ -107,9 +107,12 @@ class LiveWindow:
         self._before: TimeMark | None = None
         self._is_back_to_back = False
         self._quiet_since_s: float | None = None
+        self._worked_until_s: float | None = None
         if self._ticked and not self._is_dead() and self._void_because is None:
             self._is_back_to_back = self._is_right_after_another()
             self._quiet_since_s = self._quiet_so_far_s()
+            right_before_s = self._quiet.worked_until_s
+            self._worked_until_s = right_before_s if self._is_back_to_back else self._quiet_since_s
 
     def get_ready(self) -> None:
         """Wait until the time before now is known to be quiet, and have the monitors watch."""
@@ -308,6 +311,7 @@ class LiveWindow:
             quiet_since_s = stop_s + max(self._settles_s.values())
             names = [channel.name for channel in self._ticked]
             self._quiet.add(quiet_since_s, max(quiet_since_s, self._clock.now_s()), names)
+            self._quiet.worked_until_s = stop_s
         usage = self._instruments.host.usage(cpu)
         self._void(quality.why_disturbed(devices))
         reading = self._judged(stop, watched, usage)
@@ -329,6 +333,7 @@ class LiveWindow:
             start_s=self._start.time_s,
             stop_s=stop.time_s,
             quiet_s=self._quiet.until(self._start.time_s),
+            worked_until_s=self._worked_until_s,
             settles_s=self._settles_s,
         )
         edges = EdgeTicks(self._start, stop, self._instruments.rest_w, channels.exact_names, channels.ages_s)

@@ -58,6 +58,7 @@ class Trace:
         stop_s: When the window closed.
         quiet_s: Stretches of time (from, to) before the window in which nothing was at work, in order; empty
             if unknown; then the ticks right before the window are used.
+        worked_until_s: When earlier work ended; `None` if unknown.
         may_be_off: Channels of which 0 J are a reading.
         responses: Channel name to how its counter responds, where that is known; `settle_s` is what this
             window needed. Without one the second tick after the stop is taken to hold all of the work.
@@ -68,6 +69,7 @@ class Trace:
     start_s: float
     stop_s: float
     quiet_s: tuple[tuple[float, float], ...] = ()
+    worked_until_s: float | None = None
     may_be_off: tuple[str, ...] = ()
     responses: Mapping[str, CounterResponse] = field(default_factory=dict)
     clock_error: ClockError = SAME_CLOCK

@@ -11,8 +11,8 @@ Format 1 (each round is either what was measured, or the raw ticks it was measur
         {"ticks": {"gpu:0": [[t_s, joules], ...]}, "start_s": 0.5, "stop_s": 1.5}]}}}
 
 `energy_j` (the sum of the channels), `uncertainty_j` and `phases` may be left out. Beside ticks there may be
-`quiet_s` (`[[from_s, to_s], ...]`), `spreads_s` (`{"gpu:0": [s, ...]}`): see `model.Tick`; and
-`clock_error_s` (`[alike_s, apart_s]`): see `model.ClockError`.
+`quiet_s` (`[[from_s, to_s], ...]`), `worked_until_s`: see `model.Trace`; `spreads_s` (`{"gpu:0": [s, ...]}`):
+see `model.Tick`; and `clock_error_s` (`[alike_s, apart_s]`): see `model.ClockError`.
 """
 
 import json
@@ -215,6 +215,7 @@ class _TickedRound(Document, frozen=True, kw_only=True):
     start_s: Number
     stop_s: Number
     quiet_s: tuple[tuple[Number, Number], ...] | None = None
+    worked_until_s: Number | None = None
     spreads_s: ByName[tuple[Number, ...]] | None = None
     edges_s: ByName[Number] | None = None
     may_be_off: tuple[str, ...] | None = None
@@ -267,6 +268,7 @@ def _of_ticks(written: _TickedRound) -> ReplayRound:
         start_s=written.start_s,
         stop_s=written.stop_s,
         quiet_s=written.quiet_s or (),
+        worked_until_s=written.worked_until_s,
         may_be_off=written.may_be_off or (),
         responses=_responses(written),
         clock_error=_clock_error(*(written.clock_error_s or (0.0, 0.0))),

@@ -163,11 +163,15 @@ def test_earlier_work_is_not_counted() -> None:
     """Where no tick was seen since the last work, nobody can separate it from this window."""
     ticks = [*trace(burst_j=6.6)[:5], *trace(burst_j=6.6)[10:]]
     quiet_s = ((0.0, 0.45), (0.8, 1.01))
-    assert integrate(ticks, 1.01, 1.02, quiet_s=quiet_s).energy_j == pytest.approx(6.6 + QUIET_W * 0.01)
-    with pytest.raises(NotMeasurable, match=r"not read for 610 ms before"):
-        integrate(
-            [tick for tick in ticks if tick.time_s < 0.75 or tick.time_s > 1.05], 1.01, 1.02, quiet_s=quiet_s
-        )
+    unseen = [tick for tick in ticks if tick.time_s < 0.75 or tick.time_s > 1.05]
+    for worked_until_s in (0.5, 0.75):  # before and in the settling after it
+        integral = integrate(ticks, 1.01, 1.02, quiet_s=quiet_s, worked_until_s=worked_until_s)
+        assert integral.energy_j == pytest.approx(6.6 + QUIET_W * 0.01)
+        with pytest.raises(NotMeasurable, match=r"not read for 610 ms before"):
+            integrate(unseen, 1.01, 1.02, quiet_s=quiet_s, worked_until_s=worked_until_s)
+    vague = [replace(tick, spread_s=0.1) for tick in ticks]
+    with pytest.raises(NotMeasurable, match="in which there was other work"):
+        integrate(vague, 1.01, 1.02, quiet_s=quiet_s, worked_until_s=0.75)
 
 
 @pytest.mark.parametrize(("spread_s", "is_one_sided"), [(0.005, False), (0.02, True)])
