@@ -79,15 +79,15 @@ _LATE_SHARE = 0.5
 # taken a sample of power.
 _BELIEVED_PHASE = 0.34
 
-# A tick is looked at again after so many that were believed, or where it is known less well than this share
-# of a read.
+# A tick is looked at again after so many that were believed, for each counter of the thread, or where it is
+# known less well than this share of a read.
 _BELIEVED_TICKS = 40
 _KNOWN_CALLS = 0.25
 
 # Known to no better than this share of a tick, the next is looked at even where somebody waits.
 _VAGUE_SHARE = 0.02
 
-# So is the one after a hold-up of more than so many ticks.
+# So is the one after a hold-up of so many ticks more than are passed over.
 _HELD_UP_BELIEVED = 10
 
 # Of how far ticks come from where they are expected, seeing included, so much may be the counter's own.
@@ -271,12 +271,12 @@ class TickFollower:
             return None, self.expect(now_s)  # which looks closely, where it is the beat that is vague
         if read.joules == last.joules:  # it stands still, or the tick is late: look closely at the next
             self._next_s, self._reach_s, self._unchanged_count = tick_s, self.beat.reach_s, 1
-            self._believed_count, self._is_doubted = _BELIEVED_TICKS, True
+            self._believed_count, self._is_doubted = self._reader.counter_count * _BELIEVED_TICKS, True
             return None, self._look_again(now_s)
         self._believed_count += count
         steady.pass_over(count)
         self.beat.move_to(steady.time_s, steady.period_s)
-        if count > _HELD_UP_BELIEVED:  # nobody has looked for long: look closely, whoever waits
+        if count > self._stride() + _HELD_UP_BELIEVED:  # nobody has looked: look closely, whoever waits
             self._is_doubted = True
             return None, self.expect(now_s)
         tick = SeenTick(
@@ -303,7 +303,12 @@ class TickFollower:
         if self._is_doubted or self._reader.is_eager:
             return self._is_doubted or known_s > _VAGUE_SHARE * steady.period_s
         is_vague = known_s > _KNOWN_CALLS * max(self._reader.mean_call_s, 2 * LEAST_GAP_S)
-        return is_vague or self._believed_count >= _BELIEVED_TICKS
+        return is_vague or self._believed_count >= self._reader.counter_count * _BELIEVED_TICKS
+
+    def _stride(self) -> int:
+        """Ticks from one that is believed to the next."""
+        is_each = self._reader.is_eager or self._reader.follows_each
+        return 1 if is_each else self._reader.believed_stride(self._steady.period_s)
 
     def _expect_closely(self, now_s: float) -> Plan | None:
         """Plan to believe the next tick, or to look at it closely; nothing where neither is of use."""
@@ -312,9 +317,8 @@ class TickFollower:
             return None
         is_due = self._is_look_due(now_s)
         if self._is_kept_to() and not is_due:
-            is_each = reader.is_eager or reader.follows_each
-            least = 1 if is_each else reader.believed_stride(steady.period_s)
-            count = max(least, math.ceil((now_s - steady.time_s) / steady.period_s - _BELIEVED_PHASE))
+            least = math.ceil((now_s - steady.time_s) / steady.period_s - _BELIEVED_PHASE)
+            count = max(self._stride(), least)
             return Plan(steady.time_s + (count + _BELIEVED_PHASE) * steady.period_s, Why.BELIEVED)
         if self._close_count >= _MOST_CLOSE_COUNT:
             return None

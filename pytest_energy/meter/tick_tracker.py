@@ -101,14 +101,19 @@ class _Search:
 
 
 class TickTracker:
-    """Searches for the period of one counter, then follows it."""
+    """Searches for the period of one counter, then follows it.
 
-    def __init__(self, now_s: float) -> None:
+    Args:
+        now_s: When it begins.
+        counter_count: Counters that the same thread reads, this one among them.
+    """
+
+    def __init__(self, now_s: float, counter_count: int = 1) -> None:
         self.plan = Plan(now_s, Why.SEARCHING)
         self._last: Read | None = None
         self._moved_s = now_s  # the end of the last read that had another value than the one before
         self._last_tick_s = now_s
-        self._reader = Reader()
+        self._reader = Reader(counter_count)
         self._is_newly_eager = self._has_failed = False
         self._search = _Search(self._reader)
         self._follower: TickFollower | None = None

@@ -126,9 +126,11 @@ class Reader:
         usual_late_s: The same, of the reads at ticks.
         is_eager: Somebody waits for the next tick: follow each one, whatever it costs.
         follows_each: Somebody needs the value at each tick, if not at once.
+        counter_count: Counters that one thread reads, this one among them: they share its processor time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, counter_count: int = 1) -> None:
+        self.counter_count = counter_count
         self.call_s = self.mean_call_s = self.late_s = self.usual_late_s = 0.0
         self.is_eager = self.follows_each = False
 
@@ -147,7 +149,7 @@ class Reader:
 
     def believed_stride(self, tick_s: float) -> int:
         """As `stride`, where one read for each tick that is followed is enough."""
-        cost_s = self.mean_call_s + _STEP_CPU_S
+        cost_s = self.counter_count * (self.mean_call_s + _STEP_CPU_S)
         return max(1, math.ceil(cost_s / (_BELIEVED_CPU_SHARE * tick_s)), _least_stride(tick_s))
 
     @property
