@@ -16,6 +16,7 @@ from pytest_energy.meter.clock import Clock, SystemClock
 from pytest_energy.meter.even_shares import EvenShares
 from pytest_energy.meter.lag import Lag, SeenBurst, counted, lag
 from pytest_energy.meter.quiet_power import Span
+from pytest_energy.meter.response import least_even_length_s
 from pytest_energy.meter.rest import FIND_S, at_rest
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
 from pytest_energy.meter.tick_times import HEAD_TICKS
@@ -105,8 +106,19 @@ def calibrate(
         source=source,
     )
     response = calibrated(bursts, tick_s=series.tick_s, known=known)
-    response = replace(response, edge_s=math.hypot(response.edge_s, found.left_s))
+    response = _with_lag(response, found)
+    response = replace(response, shortest_s=least_even_length_s(response))
     return MeasuredResponse(channel=channel.name, response=response, lag=found, bursts=bursts)
+
+
+def _with_lag(response: CounterResponse, found: Lag) -> CounterResponse:
+    """What may still come later than the lag is left open too: all of it of work as long as the settling."""
+    is_most = found.left_s > response.edge_s
+    return replace(
+        response,
+        edge_s=math.hypot(response.edge_s, found.left_s),
+        edge_length_s=min(response.edge_length_s, found.settle_s) if is_most else response.edge_length_s,
+    )
 
 
 def calibrate_models(

@@ -34,6 +34,9 @@ seem to be known well, as the uncertainty of its joules is in proportion to them
 # Lengths that are tried from the shortest on, each longer by this.
 _SHORTEST_S, _LENGTH_STEP = 1e-6, 1.02
 
+# Work that is read at fewer moments of the tick is not read at all.
+_EVEN_SHARE = 0.5
+
 _PHASES = tuple(number / 200 for number in range(200))
 
 
@@ -133,3 +136,20 @@ def least_length_s(response: CounterResponse) -> float:
     while edge_uncertainty_s(response, length_s) > MOST_UNCERTAINTY * length_s:
         length_s *= _LENGTH_STEP
     return length_s
+
+
+def least_even_length_s(response: CounterResponse) -> float:
+    """The shortest work that may be read at half of the moments of a tick; at most a tick.
+
+    Of shorter work only few windows would be left, and those are not like the rest.
+    """
+    length_s = max(response.shortest_s, least_length_s(response))
+    while length_s < response.tick_s and _readable_share(response, length_s) < _EVEN_SHARE:
+        length_s *= _LENGTH_STEP
+    return length_s
+
+
+def _readable_share(response: CounterResponse, length_s: float) -> float:
+    uncertainty = edge_uncertainty_s(response, length_s) / length_s
+    least = max(LEAST_GAIN, uncertainty / MOST_UNCERTAINTY)
+    return sum(counted_share(response, phase, length_s) >= least for phase in _PHASES) / len(_PHASES)

@@ -49,6 +49,17 @@ def test_which_moments_a_counter_sees(response: Response, sample_s: float, share
     assert seen_share(calibrated) == pytest.approx(share, abs=0.1)
 
 
+@pytest.mark.parametrize(
+    ("response", "least_s", "most_s"),
+    [(Response(sample_s=0.02, low_pass_s=0.0127), 0.005, 0.009), (Response(sample_s=0.025), 0.012, 0.04)],
+)
+def test_work_that_few_windows_would_be_left_of_is_not_read(
+    response: Response, least_s: float, most_s: float
+) -> None:
+    """Without a filter most work of 10 ms lies between two samples; the rest would be read too low."""
+    assert least_s <= found(response).response.shortest_s <= most_s
+
+
 def test_a_calibrated_counter_reads_what_it_voids_otherwise() -> None:
     """Windows of 10 ms behind a filter of 50 ms: void, or right to some percent."""
     setup = Setup(response=Response(low_pass_s=0.05))
