@@ -35,7 +35,7 @@ _SHORT_TICKS = (0.06, 0.12, 0.25, 0.5)
 _LONG_TICKS = (1.3, 2.4, 5.7)
 _LAG_COUNT, _SHORT_COUNT, _LONG_COUNT = 40, 56, 24
 
-# How late a counter of quick ticks is takes longer bursts: of 10 to 50 ms.
+# How late a counter of quick ticks is takes longer bursts: of 6 to 50 ms.
 _LAG_LEAST_S = 0.1
 
 # A device takes its time to hand over work: shorter bursts are not even.

@@ -143,7 +143,7 @@ def least_even_length_s(response: CounterResponse) -> float:
 
     Of shorter work only few windows would be left, and those are not like the rest.
     """
-    length_s = max(response.shortest_s, least_length_s(response))
+    length_s = least_length_s(response)
     while length_s < response.tick_s and _readable_share(response, length_s) < _EVEN_SHARE:
         length_s *= _LENGTH_STEP
     return length_s

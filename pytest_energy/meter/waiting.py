@@ -116,7 +116,7 @@ class QuietSpans:
         """Know of no stretch: what was quiet then is long past."""
         self._spans.clear()
         self.power_w.clear()
-        self.names = frozenset()
+        self.names, self.worked_until_s = frozenset(), None
 
     def add(self, from_s: float, until_s: float, names: Iterable[str] | None = None) -> None:
         """Know of a stretch, *names* those of the last by default; one that continues it makes it longer."""

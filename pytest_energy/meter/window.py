@@ -304,6 +304,8 @@ class LiveWindow:
         if self._before is not None:
             self._void(quality.why_clock_is_wrong(self._start.time_s, stop_s, self._before, watched.after))
         self._void(self._why_faulty())
+        if self._ticked:
+            self._quiet.worked_until_s = stop_s  # also of a void window, whose work was no less
         is_quiet = self._void_because is None and bool(self._ticked)
         if is_quiet:
             unknown = [channel for channel in self._ticked if channel.response.settle_s is None]
@@ -311,7 +313,6 @@ class LiveWindow:
             quiet_since_s = stop_s + max(self._settles_s.values())
             names = [channel.name for channel in self._ticked]
             self._quiet.add(quiet_since_s, max(quiet_since_s, self._clock.now_s()), names)
-            self._quiet.worked_until_s = stop_s
         usage = self._instruments.host.usage(cpu)
         self._void(quality.why_disturbed(devices))
         reading = self._judged(stop, watched, usage)
