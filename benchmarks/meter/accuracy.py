@@ -41,6 +41,9 @@ _VERSIONS = ("pytest-energy", "torch", "nvidia-ml-py", "psutil")
 
 _SEED = 20_261_121
 
+# Names of `loads.LOADS`, which takes torch.
+_LOADS = ("matmuls", "copies")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and write."""
@@ -58,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     windows = _empty_windows(_QUICK_EMPTY_WINDOWS if options.quick else _EMPTY_WINDOWS)
     found = Found()
     choices = Choices(seconds=options.seconds, has_peers=options.peers, is_quick=options.quick)
-    _measure(sensor, choices, begun_s, found, seed=options.seed)
+    _measure(sensor, choices, begun_s, found, seed=options.seed, load_name=options.load)
     run = to_run(
         found,
         windows,
@@ -99,6 +102,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=_SEED,
         help=f"of the delays and gaps; another meets other phases ({_SEED})",
     )
+    parser.add_argument(
+        "--load",
+        choices=_LOADS,
+        default=_LOADS[0],
+        help="matrix products at the power limit, or copies of even power below it (matmuls)",
+    )
     return parser.parse_args(arguments)
 
 
@@ -109,7 +118,8 @@ def _without_paths(options: argparse.Namespace) -> Sequence[str]:
         f"quick {yes_no[options.quick]},",
         f"peers {yes_no[options.peers]},",
         f"seconds {options.seconds:g},",
-        f"seed {options.seed}",
+        f"seed {options.seed},",
+        f"load {options.load}",
     )
 
 
@@ -175,7 +185,9 @@ class _LoadLater:
             self.load.synchronize()
 
 
-def _measure(sensor: NvmlSensor, choices: Choices, begun_s: float, found: Found, *, seed: int) -> None:
+def _measure(
+    sensor: NvmlSensor, choices: Choices, begun_s: float, found: Found, *, seed: int, load_name: str
+) -> None:
     clock, load = SystemClock(), _LoadLater()
     rng = random.Random(seed)  # noqa: S311  # gaps and delays, no secrets
     recorder = Recorder(sensor, clock)
@@ -187,7 +199,7 @@ def _measure(sensor: NvmlSensor, choices: Choices, begun_s: float, found: Found,
     idle = ", ".join(f"{name} {power_w:.1f} W" for name, power_w in (meter.idle_power_w() or {}).items())
     found.notes.append(f"At rest, before any CUDA context was open: {idle}.")
     try:
-        load.load = _open_load(found)
+        load.load = _open_load(found, load_name)
         measure_on(rig, choices, begun_s, found, say=_say)
     except EnergyError as error:
         found.notes.append(f"The run ended early: {error}.")
@@ -197,10 +209,10 @@ def _measure(sensor: NvmlSensor, choices: Choices, begun_s: float, found: Found,
         sensor.close()
 
 
-def _open_load(found: Found) -> Load:
-    from benchmarks.meter.matmul import Matmuls
+def _open_load(found: Found, name: str) -> Load:
+    from benchmarks.meter.loads import LOADS
 
-    load = Matmuls()
+    load = LOADS[name]()
     found.notes.append(f"Load: {load.name}.")
     return load
 

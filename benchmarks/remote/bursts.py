@@ -68,7 +68,7 @@ Work = Callable[[float], None]
 
 def matmuls() -> Work:
     """Products on the card for so many seconds."""
-    from benchmarks.meter.matmul import Matmuls  # torch, where there is a card
+    from benchmarks.meter.loads import Matmuls  # torch, where there is a card
 
     products = Matmuls()
 

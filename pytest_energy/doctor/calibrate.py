@@ -1,6 +1,7 @@
 """Calibration: the response of a GPU's energy counter, measured with bursts of work.
 
-Rule 1: the counter is read as it is in a run: by the run's sampler, closely only where a tick is waited for.
+Rule 1: the counter is read as it is in a run, by the run's sampler: left alone around each burst. Only how
+        late it is takes reads of each tick after a burst, which change little of that.
 Rule 2: what can't be found is an error with its reason. No response is better than a wrong one.
 """
 
@@ -20,7 +21,7 @@ from pytest_energy.meter.response import least_even_length_s
 from pytest_energy.meter.rest import FIND_S, at_rest
 from pytest_energy.meter.sampler import Runner, Sampler, ThreadRunner
 from pytest_energy.meter.tick_times import HEAD_TICKS
-from pytest_energy.meter.waiting import slowest_tick_s, wait_for_ticks, why_not_followed
+from pytest_energy.meter.waiting import LEFT_S, slowest_tick_s, wait_for_ticks, why_not_followed
 from pytest_energy.model import Channel, CounterResponse
 from pytest_energy.profiling.burst_load import BurstLoad, GpuBursts
 from pytest_energy.sensors.nvml import NvmlSensor
@@ -33,7 +34,7 @@ _REST_TICKS = 40
 # else is.
 _SHORT_TICKS = (0.06, 0.12, 0.25, 0.5)
 _LONG_TICKS = (1.3, 2.4, 5.7)
-_LAG_COUNT, _SHORT_COUNT, _LONG_COUNT = 40, 56, 24
+_LAG_COUNT, _SHORT_COUNT, _LONG_COUNT = 40, 84, 24
 
 # How late a counter of quick ticks is takes longer bursts: of 6 to 50 ms.
 _LAG_LEAST_S = 0.1
@@ -88,11 +89,11 @@ def calibrate(
     try:
         series = _Series(sampler, channel, load, clock)
         hold_s = max(_HOLD_S, _HOLD_TICKS * series.tick_s)
-        first = list(series.bursts(_SHORT_TICKS, _LAG_COUNT, hold_s, least_s=_LAG_LEAST_S))
-        found = lag(first, hold_s=hold_s)
+        watched = series.bursts(_SHORT_TICKS, _LAG_COUNT, hold_s, least_s=_LAG_LEAST_S, is_left=False)
+        found = lag(list(watched), hold_s=hold_s)
         short = series.bursts(_SHORT_TICKS, _SHORT_COUNT, found.settle_s)
         long = series.bursts(_LONG_TICKS, _LONG_COUNT, found.settle_s)
-        seen = [*first, *short, *long]
+        seen = [*short, *long]
     except NotMeasurable as error:
         raise NotMeasurable(f"{channel.name}: {error}") from error
     finally:
@@ -181,24 +182,39 @@ class _Series:
         self._quiet_s: list[Span] = [(since_s, clock.now_s())]
 
     def bursts(
-        self, lengths_ticks: Sequence[float], count: int, hold_s: float, *, least_s: float = 0.0
+        self,
+        lengths_ticks: Sequence[float],
+        count: int,
+        hold_s: float,
+        *,
+        least_s: float = 0.0,
+        is_left: bool = True,
     ) -> Iterator[SeenBurst]:
         """So many, of these lengths in turns, each watched until two ticks after it had settled.
 
-        The lengths are in ticks of at least *least_s*.
+        The lengths are in ticks of at least *least_s*. The counter is left alone as in a run's windows, or
+        each of its ticks is seen.
         """
         for number in range(count):
             tick_s = max(self.tick_s, least_s)
             length_s = max(_SHORTEST_S, lengths_ticks[number % len(lengths_ticks)] * tick_s)
-            self._clock.sleep_s(self._delays.take() * self.tick_s)
+            delay_s = self._delays.take() * self.tick_s
+            if is_left:
+                self._leave_until(self._clock.now_s() + delay_s + LEFT_S)
+            self._clock.sleep_s(delay_s)
             self._sampler.mark()
             start_s = self._clock.now_s()
             self._quiet_s[-1] = self._quiet_s[-1][0], start_s
             self._load.run(length_s)
             stop_s = self._clock.now_s()
+            if is_left:
+                self._leave_until(stop_s + hold_s)
             self._wait(start_s, stop_s + hold_s)
             yield self._seen(start_s, stop_s)
             self._quiet_s.append((stop_s + hold_s, self._clock.now_s()))
+
+    def _leave_until(self, time_s: float) -> None:
+        self._sampler.leave_until([self._channel.name], time_s)
 
     def _wait(self, since_s: float, until_s: float) -> None:
         name = self._channel.name

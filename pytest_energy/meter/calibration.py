@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 else:
     np = LazyModule("numpy")
 
-HARMONICS = 8
+HARMONICS = 10
 """An H100 samples five times a tick, so its response has the fifth; more than eight fit noise."""
 
 LEAST_BURSTS = 60
@@ -100,13 +100,18 @@ def _waves(bursts: Sequence[Burst], tick_s: float) -> "NDArray[np.float64]":
     change = _harmonics(starts + lengths_s / tick_s) - _harmonics(starts)
     groups = _groups(lengths_s)
     weights = burst_weights(bursts)
+    # A device that works faster draws more: what goes with the length of the same work is not the counter's.
+    longer_s = (lengths_s - _group_means(lengths_s, groups))[:, None] * (groups[:, None] == np.unique(groups))
     seen_s, waves = lengths_s.copy(), np.zeros(2 * HARMONICS)
     for _ in range(_TURNS):
         powers_w = _group_means(counted_j, groups) / _group_means(seen_s, groups)
-        columns = change * (powers_w * weights)[:, None]
-        ridge = _RIDGE * np.mean((powers_w * weights) ** 2) * np.eye(2 * HARMONICS)
+        columns = np.hstack([change, longer_s]) * (powers_w * weights)[:, None]
+        ridge = math.sqrt(_RIDGE * np.mean((powers_w * weights) ** 2)) * np.eye(columns.shape[1])
         rest = (counted_j - powers_w * lengths_s) * weights
-        waves = np.linalg.solve(columns.T @ columns + ridge, columns.T @ rest)
+        found, *_ = np.linalg.lstsq(
+            np.vstack([columns, ridge[: 2 * HARMONICS]]), np.append(rest, np.zeros(2 * HARMONICS))
+        )
+        waves = found[: 2 * HARMONICS]
         seen_s = lengths_s + change @ waves
     return waves
 

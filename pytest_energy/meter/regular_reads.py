@@ -57,6 +57,9 @@ class RegularReads:
     def follow_each(self, *, is_each: bool) -> None:
         """The rate is fixed."""
 
+    def leave_until(self, time_s: float) -> None:
+        """The rate is fixed."""
+
     def poll_eagerly(self) -> None:
         """The rate is fixed."""
 

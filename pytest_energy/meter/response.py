@@ -15,10 +15,10 @@ Source:
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_energy.errors import NotMeasurable
-from pytest_energy.model import CounterResponse
+from pytest_energy.model import Channel, CounterResponse
 from pytest_energy.units import to_text
 
 # The waves belong to counters of the same period only.
@@ -121,6 +121,18 @@ def gain(
             f"{to_text(duration_s, 's')} at this moment of its tick: do more work per round"
         )
     return Gain(share, uncertainty)
+
+
+def followed_response(channel: Channel) -> CounterResponse:
+    """How the counter of *channel* responds while each of its ticks is read.
+
+    Reads change what it samples. Where it isn't known by how much, all that it may be ahead is left open.
+    """
+    response = channel.response
+    if channel.followed_response is not None or not response.waves:
+        return channel.followed_response or response
+    ahead_s = math.hypot(*(amplitude_s for wave in response.waves for amplitude_s in wave))
+    return replace(response, waves=(), edge_s=math.hypot(response.edge_s, ahead_s))
 
 
 def edge_uncertainty_s(response: CounterResponse, duration_s: float) -> float:

@@ -121,7 +121,7 @@ class _Chore:
     def __init__(
         self, action: Callable[[], None], period_s: float, now_s: float, *, is_regular: bool
     ) -> None:
-        self.action, self._period_s = action, period_s
+        self.action, self._period_s, self.is_regular = action, period_s, is_regular
         self._rng = None if is_regular else random.Random(_SEED)  # noqa: S311  # any times will do
         self.plan(now_s)
 
@@ -175,6 +175,7 @@ class Sampler:
             if channel.sampled_s is not None:
                 self.add_chore(partial(self._touch, [channel.name]), channel.sampled_s)
         self._stopped_s = now_s
+        self._left_until_s = -math.inf
         self._pid: int | None = None  # the process that it runs in
         self.failure: BaseException | None = None
         """What ended the sampling, if something did."""
@@ -306,6 +307,13 @@ class Sampler:
         for name in channels:
             self._trackers[name].poll_normally()
 
+    def leave_until(self, channels: Sequence[str], time_s: float) -> None:
+        """Read *channels* no more until *time_s*, where that is not needed to know their ticks."""
+        self._left_until_s = time_s
+        for name in channels:
+            self._trackers[name].leave_until(time_s)
+        self._runner.wake()
+
     def step(self) -> float:
         """Do what is due, if anything is.
 
@@ -338,6 +346,9 @@ class Sampler:
         room_s = due_s - now_s
         for chore in self._chores:
             if chore.due_s <= now_s:
+                if now_s < self._left_until_s and not chore.is_regular:
+                    chore.due_s = self._left_until_s
+                    continue
                 if room_s < _CHORE_ROOM_S:
                     chore.due_s = now_s + _CHORE_ROOM_S
                     continue

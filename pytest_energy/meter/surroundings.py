@@ -16,6 +16,7 @@ from itertools import pairwise
 from pytest_energy.meter import quality
 from pytest_energy.meter.interpolate import Cumulative, interpolate
 from pytest_energy.meter.quiet_power import Span
+from pytest_energy.meter.response import followed_response
 from pytest_energy.meter.tick_source import TickSource
 from pytest_energy.meter.tick_times import HEAD_TICKS, INNER_TICKS
 from pytest_energy.meter.ticks import SeenTick
@@ -41,6 +42,7 @@ class Surroundings:
     Attributes:
         worked_until_s: When earlier work ended, before the start; `None` if nothing ticks.
         settles_s: Seconds after the stop until each channel that ticks had settled.
+        is_followed: Whether each tick in the window was read.
     """
 
     sampler: TickSource
@@ -50,6 +52,7 @@ class Surroundings:
     quiet_s: tuple[Span, ...]
     worked_until_s: float | None
     settles_s: Mapping[str, float]
+    is_followed: bool = False
 
     def trace(self, edge_reads: Mapping[str, tuple[Tick, ...]]) -> Trace:
         """The data to integrate the window, with *edge_reads* at start and stop of what doesn't tick."""
@@ -94,7 +97,8 @@ class Surroundings:
 
     def _response(self, channel: Channel) -> CounterResponse:
         """How the counter responded to this window; where it isn't known, its joules may have been prompt."""
-        known, tick_s = channel.response, self.sampler.tick_s(channel.name) or 0.0
+        known = followed_response(channel) if self.is_followed else channel.response
+        tick_s = self.sampler.tick_s(channel.name) or 0.0
         return replace(
             known,
             settle_s=self.settles_s[channel.name],

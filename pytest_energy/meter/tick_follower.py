@@ -90,8 +90,12 @@ _VAGUE_SHARE = 0.02
 # So is the one after a hold-up of so many ticks more than are passed over.
 _HELD_UP_BELIEVED = 10
 
-# Of how far ticks come from where they are expected, seeing included, so much may be the counter's own.
-_OFF_SHARE = 0.6
+# A call that lasted longer than so many usual ones may have had its answer by then. When in a call it is had
+# is known to this share of it at best.
+_LATEST_ANSWER_CALLS, _ANSWER_SHARE = 1.5, 0.05
+
+# From the end of a read to the start of the next.
+_STEP_S = 6e-5
 
 # A tick that is believed is off by this many usual errors at most.
 _SURE_ERRORS = 4.0
@@ -169,6 +173,7 @@ class TickFollower:
         self._believed_count = 0  # ticks since one was seen
         self._close_count = 0  # ticks that were looked at closely and did not keep to the beat
         self._is_doubted = False  # whether the beat may have changed since
+        self._answer_s = reader.call_s / 2  # before the end of a call: always the same, as looks are compared
         # From ticks that were looked at closely.
         self._steady = SteadyBeat(beat.time_s, beat.period_s, beat.reach_s)
 
@@ -186,8 +191,18 @@ class TickFollower:
             return Plan(now_s, Why.PUT_IN, replace(plan.resumed or plan, due_s=plan.due_s))
         return plan
 
+    def leave(self, plan: Plan, now_s: float) -> Plan:
+        """A plan in place of *plan*, where the counter is left alone from now on, or no longer."""
+        is_unbegun = plan.why is Why.CLOSE and not self._unchanged_count and self._is_kept_to()
+        return self.expect(now_s) if plan.why is Why.BELIEVED or is_unbegun else plan
+
     def see(self, last: Read, read: Read, plan: Plan, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
         """Take in a read; as for the search's `see`."""
+        unseen_ticks = (read.started_s - last.started_s) / self.beat.period_s
+        if (
+            unseen_ticks > self._stride() + _HELD_UP_BELIEVED
+        ):  # nobody has looked: look closely, whoever waits
+            self._is_doubted = True
         if plan.why is Why.BELIEVED:
             return self._see_believed(last, read, last_tick_s)
         self._judge(read)
@@ -214,7 +229,10 @@ class TickFollower:
         self._count_early()
         tick = self._without_delay(self._tick(last, read), read).later_than(last_tick_s)
         self._learn(tick)
-        self._believed_count, self._is_doubted = 0, False
+        self._believed_count = 0
+        if self._is_doubted and self._steady.contradicts(tick.time_s, tick.spread_s):
+            self._steady = SteadyBeat(tick.time_s, self._steady.period_s, tick.spread_s)
+            self._is_doubted = False
         return tick, self.expect(now_s)
 
     def _see_close(self, last: Read, read: Read, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
@@ -234,16 +252,20 @@ class TickFollower:
             return None, self._resume(now_s)
         self._count_early()
         tick = self._tick(last, read)
+        after_s, before_s = self._looked_s(last), self._looked_s(read)
+        if is_first:
+            after_s = max(after_s, tick.time_s - math.sqrt(3) * tick.spread_s)
         if self._is_doubted and self._steady.contradicts(tick.time_s, tick.spread_s):
             self._steady = SteadyBeat(tick.time_s, self._steady.period_s)  # another beat since nobody looked
         else:
-            self._steady.take(tick.time_s, tick.spread_s)
+            if self._is_doubted:
+                self._steady.forget_looks()
+            self._steady.take(tick.time_s, tick.spread_s, (after_s, before_s))
         self._close_count = 0 if self._is_kept_to() else self._close_count + 1
         self.beat.move_to(self._steady.time_s, self._steady.period_s)
         self._believed_count, self._is_doubted = 0, False
         if self._is_kept_to():  # the beat knows it better, and all ticks are then off by the same
-            spread_s = math.hypot(self._steady.spread_s, _OFF_SHARE * self._steady.off_s)
-            tick = replace(tick, time_s=self._steady.time_s, spread_s=spread_s)
+            tick = replace(tick, time_s=self._steady.time_s, spread_s=self._tick_spread_s(0))
         return tick.later_than(last_tick_s), self.expect(now_s)
 
     def _see_missed(self, last: Read, read: Read, last_tick_s: float) -> tuple[SeenTick | None, Plan]:
@@ -274,19 +296,23 @@ class TickFollower:
             self._believed_count, self._is_doubted = self._reader.counter_count * _BELIEVED_TICKS, True
             return None, self._look_again(now_s)
         self._believed_count += count
+        tick_spread_s = self._tick_spread_s(count)
         steady.pass_over(count)
         self.beat.move_to(steady.time_s, steady.period_s)
-        if count > self._stride() + _HELD_UP_BELIEVED:  # nobody has looked: look closely, whoever waits
-            self._is_doubted = True
+        if self._is_doubted:
             return None, self.expect(now_s)
         tick = SeenTick(
             time_s=tick_s,
             joules=read.joules,
-            spread_s=math.hypot(spread_s, _OFF_SHARE * steady.off_s),
+            spread_s=tick_spread_s,
             after_s=tick_s - off_s,
             before_s=tick_s + off_s,
         )
         return tick.later_than(last_tick_s), self.expect(now_s)
+
+    def _tick_spread_s(self, count: int) -> float:
+        """How well the time of the tick *count* after the last one is known."""
+        return math.hypot(self._steady.tick_spread_s(count), _ANSWER_SHARE * self._reader.call_s)
 
     def _is_kept_to(self) -> bool:
         """Whether the counter has kept to its beat, closely looked at."""
@@ -300,10 +326,14 @@ class TickFollower:
         """Whether to look closely at the next tick: the beat is not known well enough, or for long."""
         steady = self._steady
         known_s = steady.at(max(1, math.ceil((now_s - steady.time_s) / steady.period_s)))[1]
-        if self._is_doubted or self._reader.is_eager:
+        if self._is_doubted or self._reader.is_eager or self._is_left(now_s):
             return self._is_doubted or known_s > _VAGUE_SHARE * steady.period_s
         is_vague = known_s > _KNOWN_CALLS * max(self._reader.mean_call_s, 2 * LEAST_GAP_S)
         return is_vague or self._believed_count >= self._reader.counter_count * _BELIEVED_TICKS
+
+    def _is_left(self, now_s: float) -> bool:
+        """Whether no read is wanted now."""
+        return now_s < self._reader.left_until_s and not self._reader.follows_each
 
     def _stride(self) -> int:
         """Ticks from one that is believed to the next."""
@@ -317,7 +347,8 @@ class TickFollower:
             return None
         is_due = self._is_look_due(now_s)
         if self._is_kept_to() and not is_due:
-            least = math.ceil((now_s - steady.time_s) / steady.period_s - _BELIEVED_PHASE)
+            from_s = max(now_s, reader.left_until_s)
+            least = math.ceil((from_s - steady.time_s) / steady.period_s - _BELIEVED_PHASE)
             count = max(self._stride(), least)
             return Plan(steady.time_s + (count + _BELIEVED_PHASE) * steady.period_s, Why.BELIEVED)
         if self._close_count >= _MOST_CLOSE_COUNT:
@@ -325,7 +356,15 @@ class TickFollower:
         lead_s = _CLOSE_CALLS * reader.call_s + _ALLOWED_LATE * reader.usual_late_s
         ahead = max(1, math.ceil((now_s + lead_s - steady.time_s) / steady.period_s))
         tick_s, spread_s = steady.at(ahead)
+        if self._is_doubted:
+            spread_s = max(spread_s, _VAGUE_SHARE * steady.period_s)
         lead_s += min(_CLOSE_ERRORS * spread_s, _WIDEST_SHARE * steady.period_s)
+        # A read that ends where the tick is expected tells most: whole calls before it, and a little more or
+        # less, as else each look would say the same.
+        gap_s = max(reader.mean_call_s + _STEP_S, LEAST_GAP_S)
+        count = max(2, math.floor((lead_s - reader.usual_late_s + self._answer_s) / gap_s))
+        lead_s = reader.usual_late_s + count * gap_s - self._answer_s
+        lead_s += (self._dither.take() - 0.5) * min(gap_s, 2 * spread_s)
         self._believed_count += ahead - 1
         self._next_s, self._reach_s = tick_s, lead_s
         return Plan(max(now_s, tick_s - lead_s), Why.CLOSE)
@@ -337,6 +376,15 @@ class TickFollower:
             read.middle_s - last.middle_s > _HELD_UP_TICKS * self.beat.period_s
             or longer_s > _HELD_UP_CALL_TICKS * self.beat.period_s
         )
+
+    def _looked_s(self, read: Read) -> float:
+        """When the counter was looked at: so long before the end of a call as it is half of a usual one.
+
+        An H100 answers with what it has at the end, however long the call has waited; but one that took much
+        longer may have been held up on its way back.
+        """
+        latest_s = read.started_s + _LATEST_ANSWER_CALLS * self._reader.mean_call_s
+        return min(read.ended_s, latest_s) - self._answer_s
 
     def _judge(self, read: Read) -> None:
         """Know how much this read says of where the tick was."""

@@ -74,6 +74,10 @@ class TickSource(Protocol):
 
     def poll_normally(self, channels: Sequence[str]) -> None: ...
 
+    def leave_until(self, channels: Sequence[str], time_s: float) -> None:
+        """Know that no read of *channels* is wanted until *time_s*, where their ticks are known without."""
+        ...
+
     def clock_error(self, start_s: float, stop_s: float) -> ClockError:
         """How well two moments of the meter's clock are known among the ticks."""
         ...

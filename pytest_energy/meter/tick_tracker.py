@@ -114,7 +114,7 @@ class TickTracker:
         self._moved_s = now_s  # the end of the last read that had another value than the one before
         self._last_tick_s = now_s
         self._reader = Reader(counter_count)
-        self._is_newly_eager = self._has_failed = False
+        self._is_newly_eager = self._is_newly_left = self._has_failed = False
         self._search = _Search(self._reader)
         self._follower: TickFollower | None = None
 
@@ -190,8 +190,16 @@ class TickTracker:
     def poll_normally(self) -> None:
         self._reader.is_eager = False
 
+    def leave_until(self, time_s: float) -> None:
+        """Read no more until *time_s*, where the beat is known; may be called by another thread."""
+        self._reader.left_until_s, self._is_newly_left = time_s, True
+
     def update_plan(self, now_s: float) -> None:
-        """Plan anew if somebody has begun to wait since the last plan."""
+        """Plan anew if somebody has begun to wait since the last plan, or wants no reads."""
+        if self._is_newly_left:
+            self._is_newly_left = False
+            if self._follower is not None:
+                self.plan = self._follower.leave(self.plan, now_s)
         if self._is_newly_eager:
             self._is_newly_eager = False
             if self._follower is None:

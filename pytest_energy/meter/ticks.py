@@ -126,6 +126,7 @@ class Reader:
         usual_late_s: The same, of the reads at ticks.
         is_eager: Somebody waits for the next tick: follow each one, whatever it costs.
         follows_each: Somebody needs the value at each tick, if not at once.
+        left_until_s: Until when no read is wanted, where the beat is known: reads disturb what is counted.
         counter_count: Counters that one thread reads, this one among them: they share its processor time.
     """
 
@@ -133,6 +134,7 @@ class Reader:
         self.counter_count = counter_count
         self.call_s = self.mean_call_s = self.late_s = self.usual_late_s = 0.0
         self.is_eager = self.follows_each = False
+        self.left_until_s = -math.inf
 
     def take(self, read: Read, due_s: float, *, is_first: bool) -> None:
         """Learn from a read that was due at *due_s*."""

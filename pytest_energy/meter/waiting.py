@@ -17,6 +17,10 @@ quiet."""
 # A counter is as prompt as this, where nothing else is known of it.
 _PROMPT_S = 0.1
 
+LEFT_S = 0.5
+"""Counters are left alone for so long after work began, and then until they have settled after it: a read
+that comes right after short work changes what is counted of it (docs/results/meter-response.md)."""
+
 # How long to wait for them: a tick that comes late by a whole period, and a held-up thread.
 _WAIT_TICKS, _WAIT_S = 4.0, 1.0
 

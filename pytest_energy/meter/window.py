@@ -31,6 +31,7 @@ from pytest_energy.meter.surroundings import Surroundings
 from pytest_energy.meter.synchronize import wait_for_nothing
 from pytest_energy.meter.tick_source import TickSource
 from pytest_energy.meter.waiting import (
+    LEFT_S,
     QuietSpans,
     settle_s,
     slowest_tick_s,
@@ -166,7 +167,9 @@ class LiveWindow:
         if not self._is_back_to_back:
             settles_s = self._wait_until_settled(self._quiet_since_s, self._ticked)
             self._quiet_since_s += max(settles_s.values())
-        self._clock.sleep_s(self._instruments.delays.take() * self._tick_s)
+        delay_s = self._instruments.delays.take() * self._tick_s
+        self._leave_until(self._clock.now_s() + delay_s + LEFT_S)
+        self._clock.sleep_s(delay_s)
 
     def _wait_until_settled(self, since_s: float, watched: Sequence[Channel]) -> dict[str, float]:
         """Wait until each counter has settled after work until *since_s*, and has ticked twice then.
@@ -251,6 +254,7 @@ class LiveWindow:
         if self._reading is None:
             self._void(because)
             self._follow_no_more()
+            self._leave_until(-math.inf)
             self._instruments.host.abandon()
             self._instruments.devices.abandon()
             self._reading = self._void_reading(self._clock.now_s())
@@ -261,6 +265,13 @@ class LiveWindow:
             self._instruments.synchronize()
             self._stop = stop_now(self._read_edge_channels, self._clock)
             self._follow_no_more()
+            settles_s = [settle_s(c, self._sampler.tick_s(c.name)) for c in self._ticked]
+            self._leave_until(self._stop.time_s + max(settles_s, default=0.0))
+
+    def _leave_until(self, time_s: float) -> None:
+        names = [channel.name for channel in self._ticked if channel.response.waves]
+        if names:
+            self._sampler.leave_until(names, time_s)
 
     def _follow_no_more(self) -> None:
         if self._ticked and self._phases:
@@ -336,6 +347,7 @@ class LiveWindow:
             quiet_s=self._quiet.until(self._start.time_s),
             worked_until_s=self._worked_until_s,
             settles_s=self._settles_s,
+            is_followed=bool(self._phases),
         )
         edges = EdgeTicks(self._start, stop, self._instruments.rest_w, channels.exact_names, channels.ages_s)
         trace = surroundings.trace(edges)

@@ -87,7 +87,8 @@ class Channel:
         resolution_j: Smallest step of the counter's value, in joules.
         sampled_s: Seconds between the samples of power that its joules are integrated from; `None` for a
             counter.
-        response: How its counter responds to power, as far as known.
+        response: How its counter responds to power, as far as known, if nobody reads it meanwhile.
+        followed_response: The same while each of its ticks is read; `None` if that isn't known.
         age_s: A value that is read at an edge is up to so old, as the counter is updated so often.
         is_of_processes: Its joules are those of this run's processes, which do nothing between a window's
             edge and the read beside it: how long that took doesn't matter.
@@ -102,6 +103,7 @@ class Channel:
     resolution_j: float
     sampled_s: float | None = None
     response: CounterResponse = UNKNOWN_RESPONSE
+    followed_response: CounterResponse | None = None
     age_s: float = 0.0
     is_of_processes: bool = False
     may_be_off: bool = False

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from pytest_energy.baselines.machine import fingerprint
 from pytest_energy.meter.clock import SystemClock
+from pytest_energy.meter.response import followed_response
 from pytest_energy.meter.sampler import ThreadRunner
 from pytest_energy.model import Channel, CounterResponse, Provenance
 from pytest_energy.remote.agent import Agent
@@ -88,9 +89,12 @@ def description_of(found: SensorSet) -> AgentDescription:
 
 
 def _followed(channel: Channel) -> Channel:
-    """*channel* as windows elsewhere see it: what doesn't tick is read regularly, and shows what is now."""
+    """*channel* as windows elsewhere see it: each of its ticks is read.
+
+    What doesn't tick is read regularly, and shows what is now.
+    """
     if channel.is_ticked:
-        return channel
+        return replace(channel, response=followed_response(channel), followed_response=None)
     return replace(channel, is_ticked=True, response=CounterResponse(settle_s=0.0))
 
 

@@ -259,6 +259,9 @@ class RemoteSampler:
         del channels
         self._eager_count -= 1
 
+    def leave_until(self, channels: Sequence[str], time_s: float) -> None:
+        """An agent follows each tick."""
+
     def clock_error(self, start_s: float, stop_s: float) -> ClockError:
         return self.offset.error(start_s, stop_s) if self.offset.is_known else SAME_CLOCK
 

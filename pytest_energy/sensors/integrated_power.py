@@ -64,7 +64,13 @@ class IntegratedPower:
         At an edge of the work the power that is shown is up to one update old, and off by up to all power:
         that is the step to which its joules are known.
         """
-        return replace(channel, sampled_s=_SAMPLE_S, response=_RESPONSE, resolution_j=self._resolution_j)
+        return replace(
+            channel,
+            sampled_s=_SAMPLE_S,
+            response=_RESPONSE,
+            followed_response=None,
+            resolution_j=self._resolution_j,
+        )
 
     def read_j(self) -> float:
         """Joules since the first read.
